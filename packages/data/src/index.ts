@@ -78,12 +78,21 @@ export type {
   WordsConfig,
 } from './text/types.js';
 export {
+  type ByteChunks,
+  type ByteStream,
+  type ReadVectorsOptions,
+  readVectors,
+  type VectorFormat,
+  type Vectors,
+} from './text/vectors.js';
+export {
   buildVocabulary,
   Vocabulary,
   type VocabularyConfig,
   type VocabularyCoverage,
   type VocabularyOptions,
 } from './text/vocabulary.js';
+export { type WriteVectorsOptions, writeVectors } from './text/write-vectors.js';
 export { containsTimes, looksLikeTimes, times } from './time.js';
 export {
   type DateOrder,

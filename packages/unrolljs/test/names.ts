@@ -12,17 +12,17 @@ export const names = [
     input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization learnBytePairs lengthMask linear load log log1p logSoftmax losses
     lstm lstmCell masking matmul max maxNorm maximum mean metrics min minMaxNorm minimum model mul multiply nadam
     neg nonNeg oneCycle ones orthogonal orthogonalPenalty pad padSequences peepholeLstm peepholeLstmCell permute
-    permuteLayer pick piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready
+    permuteLayer pick piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform readVectors ready
     reciprocal recurrent reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape
     reshapeLayer reverse rmsprop roundWeights scalerFromConfig scope sequential setBackend setThreads sgd sigmoid
     sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus sqrt square stack stackedCells stepDecay
     stopGradient sub sum sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip tokenizer train trainable
-    transpose truncatedNormal unitNorm valueAndGrad varianceScaling zeros
+    transpose truncatedNormal unitNorm valueAndGrad varianceScaling writeVectors zeros
     `,
     types: `
     Activation ActivationFunction ActivationOptions ApplyOptions Artifact ArtifactExtras ArtifactFiles
     ArtifactSource AverageOptions Axes Backend BackendName BatchNormalizationOptions Batches BidirectionalOptions
-    BucketOptions BuildTools BytePairOptions BytePairTokenizer BytePairsConfig Callback CallbackState Cell CellClass CellConstants CellMasks CellOptions CellState CharactersConfig Checkpoint
+    BucketOptions BuildTools ByteChunks BytePairOptions BytePairTokenizer BytePairsConfig ByteStream Callback CallbackState Cell CellClass CellConstants CellMasks CellOptions CellState CharactersConfig Checkpoint
     CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint
     ConstraintConfig CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
     EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair
@@ -35,13 +35,13 @@ export const names = [
     NestedNumbers Network NetworkOptions NormalOptions NormalizeOptions NumberArray OneCycleOptions Optimizer OptimizerName
     OptimizerOptions OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
     PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
-    RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
+    RangeTestOptions RatePoint ReadVectorsOptions Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
     RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions Run RunControl RunOptions RunSnapshot
     Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence SequenceBatch SequenceContext
     SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext
     StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike
     TensorList Tokenizer TokenizerConfig TokenizerKind TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
-    VarianceScalingOptions VocabularyConfig VocabularyCoverage VocabularyOptions WarningCode WarningEvent WeightArray WeightSource WhitespaceConfig WindowOptions Windows WordsConfig
+    VarianceScalingOptions VectorFormat Vectors VocabularyConfig VocabularyCoverage VocabularyOptions WarningCode WarningEvent WeightArray WeightSource WhitespaceConfig WindowOptions Windows WordsConfig WriteVectorsOptions
     `,
   },
   {

@@ -6,7 +6,7 @@
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { BYTES, type BytePairTokenizer, bytePairs, pairKey } from './byte-pairs.js';
-import { NORMALIZE_OPTIONS, normalizeConfig, normalizeText } from './normalize.js';
+import { checkedTexts, NORMALIZE_OPTIONS, normalizeConfig, normalizeText } from './normalize.js';
 import { PairHeap } from './pair-heap.js';
 import { LITERAL_SPACE_MARK, preTokens, SPACE } from './pre-tokens.js';
 import type { NormalizeOptions } from './types.js';
@@ -35,7 +35,7 @@ export function learnBytePairs(texts: Iterable<string>, options: BytePairOptions
     );
   }
   const units = new Map<string, number>();
-  for (const text of texts) {
+  for (const text of checkedTexts(owner, texts)) {
     for (const unit of preTokens(normalizeText(text, normalization)))
       units.set(unit, (units.get(unit) ?? 0) + 1);
   }

@@ -2,7 +2,7 @@
 import { valueError } from '@unroll/core';
 import { checkOptions, formatValue, nameHint } from '@unroll/core/internal';
 import { bytePairs } from './byte-pairs.js';
-import { NORMALIZE_OPTIONS, normalizeConfig } from './normalize.js';
+import { checkedTexts, NORMALIZE_OPTIONS, normalizeConfig } from './normalize.js';
 import type { Tokenizer, TokenizerConfig, TokenizerKind } from './types.js';
 import { characters, icuVersion, whitespace, words } from './words.js';
 
@@ -65,7 +65,7 @@ const SAMPLE = 1_000_000;
  */
 export function defaultTokenizer(texts: Iterable<string>): Tokenizer {
   let [letters, ideographic] = [0, 0];
-  for (const text of texts) {
+  for (const text of checkedTexts('defaultTokenizer', texts)) {
     letters += text.match(/\p{L}/gu)?.length ?? 0;
     ideographic +=
       text.match(/(?=\p{L})[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u30FC]/gu)?.length ?? 0;

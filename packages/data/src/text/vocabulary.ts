@@ -75,10 +75,15 @@ export class Vocabulary {
 
   /**
    * Returns the ids of tokens. A token that is not in the vocabulary becomes `<unk>`.
-   * @throws UnrollError `data` for such a token if the vocabulary has no `<unk>`
+   * @throws UnrollError `data` for such a token if the vocabulary has no `<unk>`, `value` for a text instead of tokens
    */
   encode(tokens: readonly string[]): Int32Array {
     const { unknown } = this;
+    if (!Array.isArray(tokens)) {
+      throw valueError(
+        `encode takes an array of tokens, got ${formatValue(tokens)}. Call tokens() of a tokenizer first.`,
+      );
+    }
     return Int32Array.from(tokens, (token, i) => {
       const id = this.#ids.get(token) ?? unknown;
       if (id !== null) return id;

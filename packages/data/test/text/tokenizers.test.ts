@@ -121,6 +121,14 @@ describe('tokens', () => {
     assert.deepEqual(tokenizers.words.tokens(sentence.repeat(300)), Array(300).fill(words).flat());
   });
 
+  test('words: long runs without a boundary are restored', () => {
+    for (const run of ['今天', 'a', '😀', 'ก', '\u0301', ' ', '\uFFED']) {
+      const text = `x${run.repeat(5000)}`;
+      for (const { tokens, detokenize } of Object.values(tokenizers))
+        assert.equal(detokenize(tokens(text)), text);
+    }
+  });
+
   test('words: the time is linear in the length of the text', () => {
     const start = performance.now();
     tokenizers.words.tokens('a “word” or two, '.repeat(20_000));
@@ -157,6 +165,21 @@ describe('configs', () => {
     assert.throws(() => defaultTokenizer(['1 2', '']), {
       code: 'value',
       message: 'defaultTokenizer needs texts with letters, got none.',
+    });
+  });
+
+  test('refused: other values than texts', () => {
+    assert.throws(() => tokenizers.words.tokens(1 as never), {
+      code: 'value',
+      message: 'A text must be a string, got 1.',
+    });
+    assert.throws(() => defaultTokenizer('a text'), {
+      code: 'value',
+      message: 'defaultTokenizer takes several texts, such as an array of strings, got "a text".',
+    });
+    assert.throws(() => learnBytePairs(['a', null] as never), {
+      code: 'value',
+      message: 'learnBytePairs: text 1 must be a string, got null.',
     });
   });
 

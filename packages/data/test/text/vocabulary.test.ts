@@ -87,6 +87,12 @@ describe('encoding and decoding', () => {
       message: /^Token 1, "z", is not in the vocabulary of 6 tokens\. Build the vocabulary with "<unk>"/,
     }));
 
+  test('a text instead of its tokens is an error', () =>
+    assert.throws(() => vocabulary.encode('ab' as never), {
+      code: 'value',
+      message: 'encode takes an array of tokens, got "ab". Call tokens() of a tokenizer first.',
+    }));
+
   test('an id outside the vocabulary is an error', () => {
     for (const id of [-1, 9, 1.5]) {
       assert.throws(() => vocabulary.decode([0, id]), {
