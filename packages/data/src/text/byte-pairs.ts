@@ -107,25 +107,38 @@ class MergeTable {
 
   /** Returns the tokens of a unit: applies the earliest merge, at its first position, until none applies. */
   split(unit: string): string[] {
-    // Ids of tokens, or null for a character that is not a token: it is never merged.
     const chars = Array.from(unit);
-    const ids: (number | null)[] = chars.map((char) => this.#ids.get(char) ?? null);
-    const unknown = chars.filter((_, i) => ids[i] === null);
-    for (;;) {
-      let best: Merge | undefined;
-      let at = -1;
-      for (let i = 0; i + 1 < ids.length; i++) {
-        const [left, right] = [ids[i], ids[i + 1]];
-        if (left === null || right === null) continue;
-        const merge = this.#merges.get(pairKey(left, right));
-        if (merge !== undefined && (best === undefined || merge.rank < best.rank)) [best, at] = [merge, i];
-      }
-      if (best === undefined) break;
-      ids.splice(at, 2, best.token);
+    const ids = chars.map((char) => this.#ids.get(char) ?? UNKNOWN);
+    // The merge of each token with the next one.
+    const merges = ids.map((id, i) => this.#mergeOf(id, ids[i + 1]));
+    for (let at = earliest(merges); at >= 0; at = earliest(merges)) {
+      ids.splice(at, 2, merges[at]?.token ?? UNKNOWN);
+      merges.splice(at, 1);
+      merges[at] = this.#mergeOf(ids[at], ids[at + 1]);
+      if (at > 0) merges[at - 1] = this.#mergeOf(ids[at - 1], ids[at]);
     }
+    const unknown = chars.filter((char) => !this.#ids.has(char));
     let next = 0;
-    return ids.flatMap((id) => (id === null ? bytesOf(unknown[next++]) : [this.tokens[id]]));
+    return ids.flatMap((id) => (id === UNKNOWN ? bytesOf(unknown[next++]) : this.tokens[id]));
   }
+
+  #mergeOf(left: number, right: number | undefined): Merge | undefined {
+    return right === undefined || left === UNKNOWN ? undefined : this.#merges.get(pairKey(left, right));
+  }
+}
+
+/** The id of a character that is not a token. It is never merged. */
+const UNKNOWN = -1;
+
+/** Returns the index of the merge with the lowest rank, or -1 if there are none. */
+function earliest(merges: readonly (Merge | undefined)[]): number {
+  let best = -1;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < merges.length; i++) {
+    const rank = merges[i]?.rank;
+    if (rank !== undefined && rank < lowest) [best, lowest] = [i, rank];
+  }
+  return best;
 }
 
 /** A number for a pair of ids. Ids are below 2^26. */

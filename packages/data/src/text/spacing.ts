@@ -24,37 +24,41 @@ const UNSPACED =
   '\\p{Script=Myanmar}\\u3000-\\u303F\\u30FB\\u30FC\\uFF00-\\uFF65]';
 const STARTS_UNSPACED = new RegExp(`^${UNSPACED}`, 'u');
 const ENDS_UNSPACED = new RegExp(`${UNSPACED}$`, 'u');
-/** No space before a closing bracket or quote, a full stop, a comma and the like, nor around hyphens and slashes. */
-const NONE_BEFORE = /^[.,;:!?%)\]}\u2019\u201D\u00BB\u203A\u2026\-/\\_\u2010\u2011\u2014]/;
-/** No space after an opening bracket or quote, a currency sign and the like, nor around hyphens and slashes. */
-const NONE_AFTER = /[([{\u2018\u201C\u00AB\u2039\u00A1\u00BF$\u00A3\u20AC\u00A5#@\-/\\_\u2010\u2011\u2014]$/;
+/** No space before a closing bracket, a full stop, a comma and the like, nor around hyphens and slashes. */
+const NONE_BEFORE = /^[.,;:!?%)\]}\u2019\u201D\u2026\-/\\_\u2010\u2011\u2014]/;
+/** No space after an opening bracket, a currency sign and the like, nor around hyphens and slashes. */
+const NONE_AFTER = /[([{\u00A1\u00BF$\u00A3\u20AC\u00A5#@\-/\\_\u2010\u2011\u2014]$/;
+/** Opening quotes, and the quote that closes each: "a", 'a', “a”, ‘a’, „a“, ‚a‘, «a», »a«, ‹a›, ›a‹. */
+const QUOTES: ReadonlyMap<string, string> = new Map(
+  ['""', "''", '“”', '‘’', '„“', '‚‘', '«»', '»«', '‹›', '›‹'].map(([open, close]) => [open, close]),
+);
 
-/** Follows the tokens of a text, and says before each whether a space is expected. */
+/** Follows the tokens of a text, and determines before each whether a space is expected. */
 export class Spacing {
   #previous: string | null = null;
-  /** The straight quotes that are open. */
-  #open = new Set<string>();
+  /** True if no space is expected after the previous token. */
+  #noneAfter = false;
+  /** The closing quotes of the open ones. */
+  readonly #closing = new Set<string>();
 
-  /** True if a space is expected between the tokens so far and `token`. */
+  /** True if a space is expected between the previous token and `token`. */
   before(token: string): boolean {
-    const previous = this.#previous;
-    if (previous === null) return false;
-    if (isStraightQuote(previous) ? this.#open.has(previous) : NONE_AFTER.test(previous)) return false;
-    if (isStraightQuote(token) ? this.#open.has(token) : NONE_BEFORE.test(token)) return false;
-    return !STARTS_UNSPACED.test(token) && !ENDS_UNSPACED.test(previous);
+    if (this.#previous === null || this.#noneAfter || this.#closing.has(token)) return false;
+    if (!QUOTES.has(token) && NONE_BEFORE.test(token)) return false;
+    return !STARTS_UNSPACED.test(token) && !ENDS_UNSPACED.test(this.#previous);
   }
 
   /** Adds a token. After white space no space is expected, and all quotes are closed after a line break. */
   add(token: string): void {
     if (ONLY_WHITESPACE.test(token)) {
       this.#previous = null;
-      if (token.includes('\n')) this.#open.clear();
+      if (token.includes('\n')) this.#closing.clear();
       return;
     }
     this.#previous = token;
-    if (!isStraightQuote(token)) return;
-    if (!this.#open.delete(token)) this.#open.add(token);
+    const closes = this.#closing.delete(token);
+    const closing = closes ? undefined : QUOTES.get(token);
+    if (closing !== undefined) this.#closing.add(closing);
+    this.#noneAfter = closing !== undefined || NONE_AFTER.test(token);
   }
 }
-
-const isStraightQuote = (token: string): boolean => token === '"' || token === "'";

@@ -56,7 +56,7 @@ export function tokenizer(config: TokenizerConfig): Tokenizer {
   }
 }
 
-/** Number of letters that decide about the tokenizer. */
+/** Number of letters that decide which tokenizer is the default. */
 const SAMPLE = 1_000_000;
 
 /**
@@ -65,7 +65,8 @@ const SAMPLE = 1_000_000;
  */
 export function defaultTokenizer(texts: Iterable<string>): Tokenizer {
   let [letters, ideographic] = [0, 0];
-  for (const text of checkedTexts('defaultTokenizer', texts)) {
+  for (const whole of checkedTexts('defaultTokenizer', texts)) {
+    const text = whole.slice(0, SAMPLE);
     letters += text.match(/\p{L}/gu)?.length ?? 0;
     ideographic +=
       text.match(/(?=\p{L})[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u30FC]/gu)?.length ?? 0;

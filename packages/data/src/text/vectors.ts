@@ -52,6 +52,12 @@ export interface Vectors {
  * Reads the vectors of the tokens of a vocabulary from a file of word2vec (text or binary), GloVe or fastText (.vec).
  * Rows of other tokens are skipped without being checked. If a token occurs twice, its first vector is used, as in
  * gensim. Compressed files must be decompressed first, for example by `stream.pipeThrough(new DecompressionStream('gzip'))`.
+ *
+ *     const stream = createReadStream('glove.6B.100d.txt');
+ *     const { width, values } = await readVectors(stream, { vocabulary });
+ *     const weights = tensor(values, [vocabulary.size, width]);
+ *     embedding({ inputDim: vocabulary.size, outputDim: width, weights, maskZero: true });
+ *
  * @throws UnrollError `format`, with the line, for a damaged or truncated file or one of another kind; `value` for
  * vectors of another width
  */

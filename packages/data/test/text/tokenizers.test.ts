@@ -103,6 +103,13 @@ describe('tokens', () => {
     ]);
   });
 
+  test('words: quotes of several languages', () => {
+    splits({ kind: 'words' }, 'Er sagt „ja“ – sie »nein« – x (y) “a” ‘b’.', [
+      ...['Er', 'sagt', '„', 'ja', '“', '–', 'sie', '»', 'nein', '«', '–', 'x', '(', 'y', ')'],
+      ...['“', 'a', '”', '‘', 'b', '’', '.'],
+    ]);
+  });
+
   test('words: unexpected and missing spaces are tokens', () => {
     splits({ kind: 'words' }, 'a , b+c', ['a', ' ', ',', 'b', '\uFFED', '+', '\uFFED', 'c']);
     splits({ kind: 'words' }, 'a\n\nb ', ['a', '\n\n', 'b', ' ']);
