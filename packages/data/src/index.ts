@@ -1,4 +1,4 @@
-/** @unroll/data: tables, times, windows, scalers, metrics and baselines. Runs in browsers: uses no Node modules. */
+/** @unroll/data: tables, times, windows, scalers, metrics, baselines and text. Runs in browsers: uses no Node modules. */
 export { drift, naive, seasonalNaive } from './baselines.js';
 export { type CsvOptions, parseCsv } from './csv.js';
 export { type DecodedText, decodeText } from './decode.js';

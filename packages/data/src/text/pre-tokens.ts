@@ -1,6 +1,6 @@
 /**
  * Splits a text into the units within which byte pairs are merged: words with the space before them, numbers, runs of
- * punctuation marks, and white space. No token reaches beyond a unit, and none mixes letters with punctuation marks, so
+ * punctuation marks, and white space. No token reaches beyond a unit, and none mixes letters with marks like `<`, so
  * no text is encoded as a special token such as `<s>` or a byte token such as `<0xE4>`.
  */
 

@@ -4,7 +4,7 @@ import { checkOptions, formatValue } from '@unroll/core/internal';
 import { BinaryRows } from './vector-binary.js';
 import { NOT_VECTORS, type RowReader, VectorTable } from './vector-table.js';
 import { TextRows } from './vector-text.js';
-import type { Vocabulary } from './vocabulary.js';
+import { Vocabulary } from './vocabulary.js';
 
 /** Formats of vector files. `fastText` (.vec) is the same as `word2vec` text. */
 export type VectorFormat = 'word2vec' | 'word2vecBinary' | 'glove' | 'fastText';
@@ -66,12 +66,20 @@ export async function readVectors(chunks: ByteChunks, options: ReadVectorsOption
     ...{ vocabulary: true, format: FORMATS, width: 'count', source: 'string' },
   });
   const { vocabulary, format, width = null, source = 'The vectors' } = options;
+  if (!(vocabulary instanceof Vocabulary)) {
+    throw valueError(
+      `readVectors: vocabulary must be a Vocabulary, got ${formatValue(vocabulary)}. Build one with buildVocabulary.`,
+    );
+  }
   const table = new VectorTable(source, vocabulary, width);
   let opened: Opened | undefined;
   let rest: Uint8Array = new Uint8Array(0);
   for await (const chunk of iterate(chunks)) {
     if (!(chunk instanceof Uint8Array)) {
-      throw valueError(`${source}: chunks must be of type Uint8Array, got ${formatValue(chunk)}.`);
+      throw valueError(
+        `${source}: chunks must be of type Uint8Array, got ${formatValue(chunk)}. Pass a stream without an encoding, or ` +
+          'bytes in memory as [bytes].',
+      );
     }
     let bytes = concat(rest, chunk);
     if (opened === undefined && (opened = open(bytes, format, table, false)) !== undefined)

@@ -263,10 +263,18 @@ describe('refused', () => {
       await assert.rejects(read, { code, message });
     });
   }
-  test('text instead of bytes', async () => {
+  test('text instead of bytes, bytes instead of chunks, and no vocabulary', async () => {
+    const advice = 'Pass a stream without an encoding, or bytes in memory as [bytes].';
     await assert.rejects(readVectors(['the 1 2\n'] as never, { vocabulary }), {
       code: 'value',
-      message: 'The vectors: chunks must be of type Uint8Array, got "the 1 2\\n".',
+      message: `The vectors: chunks must be of type Uint8Array, got "the 1 2\\n". ${advice}`,
+    });
+    await assert.rejects(readVectors(utf8('the 1 2\n') as never, { vocabulary }), {
+      message: `The vectors: chunks must be of type Uint8Array, got 116. ${advice}`,
+    });
+    await assert.rejects(readVectors([], {} as never), {
+      code: 'value',
+      message: 'readVectors: vocabulary must be a Vocabulary, got undefined. Build one with buildVocabulary.',
     });
   });
 });
