@@ -229,7 +229,16 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
 test('every factory function with options has its row', () => {
   const others = new Set([
     ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'registerLayer', 'registerCell'],
-    ...['registerActivation', 'generate', 'generateTokens', 'beamSearch', 'scheduledSampling', 'ctcGreedy', 'ctcBeamSearch', 'ctcDecoder'], // decoding.test.ts checks their options
+    ...[
+      'registerActivation',
+      'generate',
+      'generateTokens',
+      'beamSearch',
+      'scheduledSampling',
+      'ctcGreedy',
+      'ctcBeamSearch',
+      'ctcDecoder',
+    ], // decoding.test.ts checks their options
     ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells'],
   ]);
   const factories = Object.entries(nn).filter(

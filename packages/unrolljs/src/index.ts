@@ -409,6 +409,36 @@ export {
 } from '@unroll/data';
 export { lengthMask } from '@unroll/nn';
 
+// Text: tokenizers, vocabularies and pretrained vectors
+export {
+  type BytePairOptions,
+  type BytePairsConfig,
+  type BytePairTokenizer,
+  buildVocabulary,
+  type ByteChunks,
+  type ByteStream,
+  type CharactersConfig,
+  defaultTokenizer,
+  learnBytePairs,
+  type NormalizeOptions,
+  type ReadVectorsOptions,
+  readVectors,
+  type Tokenizer,
+  type TokenizerConfig,
+  type TokenizerKind,
+  tokenizer,
+  type VectorFormat,
+  type Vectors,
+  Vocabulary,
+  type VocabularyConfig,
+  type VocabularyCoverage,
+  type VocabularyOptions,
+  type WhitespaceConfig,
+  type WordsConfig,
+  type WriteVectorsOptions,
+  writeVectors,
+} from '@unroll/data';
+
 // Tensors and random numbers
 export {
   type FloatArray,
