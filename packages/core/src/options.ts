@@ -85,6 +85,7 @@ const HINTS: Readonly<Record<string, string>> = {
   validationbatchsize: 'It is not needed: validation also uses batchSize.',
   timemajor: LAYOUT,
   batchfirst: LAYOUT,
+  dataformat: LAYOUT,
   workers: THREADS,
   usemultiprocessing: THREADS,
   verbose: 'It is not needed: only fit() prints progress.',

@@ -8,16 +8,20 @@ import { tensor } from '@unroll/core';
 import {
   activation,
   addLayer,
+  averagePooling1d,
   batchNormalization,
   bidirectional,
   cellFromConfig,
   chronoInitializer,
   concatenate,
   constant,
+  conv1d,
   dense,
   dropout,
   embedding,
   flatten,
+  globalAveragePooling1d,
+  globalMaxPooling1d,
   gru,
   gruCell,
   type Layer,
@@ -30,6 +34,7 @@ import {
   lstmCell,
   masking,
   maxNorm,
+  maxPooling1d,
   minMaxNorm,
   multiply,
   orthogonal,
@@ -131,6 +136,23 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
   Concatenate: [() => concatenate({ axis: 1 }), [sequence, drawn('y', B, 2, I)]],
   Add: [() => addLayer(), [sequence, drawn('y', B, T, I)]],
   Multiply: [() => multiply(), [sequence, vector]],
+  Conv1D: [
+    () =>
+      conv1d({
+        ...{ filters: 6, kernelSize: 2, strides: 2, padding: 'same', groups: 3, activation: 'glu' },
+        ...regularisedDense,
+        biasInitializer: 'ones',
+      }),
+    [sequence],
+  ],
+  'Conv1D, causal': [
+    () => conv1d({ filters: 2, kernelSize: 3, padding: 'causal', dilationRate: 2, useBias: false }),
+    [sequence],
+  ],
+  MaxPooling1D: [() => maxPooling1d({ poolSize: 3, strides: 1, padding: 'causal' }), [sequence]],
+  AveragePooling1D: [() => averagePooling1d({ poolSize: 3, strides: 2, padding: 'same' }), [sequence]],
+  GlobalMaxPooling1D: [() => globalMaxPooling1d({ keepDims: true }), [sequence]],
+  GlobalAveragePooling1D: [() => globalAveragePooling1d({ keepDims: true }), [sequence]],
 };
 
 describe('a layer through its config and back', () => {

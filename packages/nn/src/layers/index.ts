@@ -4,6 +4,7 @@
  */
 export { Activation as ActivationLayer, type ActivationOptions, activation } from './activation.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional, type MergeMode } from './bidirectional.js';
+export { Conv1D, type Conv1DOptions, conv1d } from './convolution.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
 export { Dropout, type DropoutOptions, dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions, embedding } from './embedding.js';
@@ -26,6 +27,18 @@ export {
   type LayerNormalizationOptions,
   layerNormalization,
 } from './normalization.js';
+export {
+  AveragePooling1D,
+  averagePooling1d,
+  GlobalAveragePooling1D,
+  GlobalMaxPooling1D,
+  type GlobalPooling1DOptions,
+  globalAveragePooling1d,
+  globalMaxPooling1d,
+  MaxPooling1D,
+  maxPooling1d,
+  type Pooling1DOptions,
+} from './pooling.js';
 export { Recurrent, type RecurrentOptions, recurrent } from './recurrent.js';
 export {
   Flatten,
@@ -41,3 +54,4 @@ export {
   reshapeLayer,
 } from './reshaping.js';
 export { TimeDistributed, timeDistributed } from './time-distributed.js';
+export type { WindowPadding } from './windows.js';
