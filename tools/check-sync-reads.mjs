@@ -25,6 +25,8 @@ export const ALLOWED = {
     moveOut: 'only if the backend has synchronous reads; otherwise, values remain in its memory',
   },
   'nn/src/layers/embedding.ts': { constructor: `pretrained vectors: ${HOST}`, call: `ids: ${HOST}` },
+  'nn/src/layers/activation-regularization.ts': { pairMask: `masks: ${HOST}`, countValid: `masks: ${HOST}` },
+  'nn/src/layers/dropout.ts': { call: `ids and masks: ${HOST}` },
   'nn/src/layers/masking.ts': { call: `inputs: ${HOST}` },
   'nn/src/layers/windows.ts': { locateWindows: `masks: ${HOST}` },
   'nn/src/layers/window-layer.ts': {

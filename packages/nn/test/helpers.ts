@@ -86,25 +86,27 @@ function largest(values: ArrayLike<number>): number {
 
 /**
  * Compares the gradients of x and of the parameters of a layer with central differences, in float64.
- * @param make creates the layer; `mask` and `training` as in {@link run}
+ * @param make creates the layer; `mask` and `training` as in {@link run}; `discrete`: x has no gradient (ids)
  */
 export function checkDifferences(
   make: () => Layer,
   x: Tensor,
-  options: { mask?: Tensor | null; training?: boolean } = {},
+  options: { mask?: Tensor | null; training?: boolean; discrete?: boolean } = {},
 ): void {
   onBackend(backendSync('reference:float64'), () => {
     const layer = make();
     layer.build([x.shape]);
     const variable = new Parameter('x', x.shape, x.dataSync());
-    const of = [variable, ...layer.parameters.filter((parameter) => parameter.trainable)];
+    const parameters = layer.parameters.filter((parameter) => parameter.trainable);
+    const of = options.discrete ? parameters : [variable, ...parameters];
     const losses: Tensor[] = [];
     const work = (): readonly Tensor[] => {
       const context = {
         ...inferenceContext((loss) => losses.push(loss)),
         ...{ training: options.training ?? false, random: new RandomStream(0, 'run') },
       };
-      const found = layer.invoke([{ value: variable, mask: options.mask ?? null }], context);
+      const value = options.discrete ? x : variable;
+      const found = layer.invoke([{ value, mask: options.mask ?? null }], context);
       return [...found.map(({ value }) => value), ...losses.splice(0)];
     };
     const { gradients } = measure(work, of);

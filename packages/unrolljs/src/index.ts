@@ -59,8 +59,10 @@ export {
   type Activation,
   type ActivationFunction,
   type ActivationOptions,
+  type ActivationRegularizationOptions,
   type ApplyOptions,
   activation,
+  activationRegularization,
   addLayer,
   averagePooling1d,
   type BatchNormalizationOptions,
@@ -105,11 +107,16 @@ export {
   recurrent,
   repeatVector,
   reshapeLayer,
+  residual,
   type SimpleRnnOptions,
+  type SpatialDropout1DOptions,
   type SymbolicTensor,
   simpleRNN,
+  spatialDropout1d,
   timeDistributed,
   type WindowPadding,
+  type WordDropoutOptions,
+  wordDropout,
 } from '@unroll/nn';
 
 // Cells

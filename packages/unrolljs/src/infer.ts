@@ -48,6 +48,7 @@ export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.j
 // The classes that loadWith accepts
 export {
   ActivationLayer,
+  ActivationRegularization,
   Add,
   AveragePooling1D,
   BatchNormalization,
@@ -73,10 +74,13 @@ export {
   Recurrent,
   RepeatVector,
   Reshape,
+  Residual,
   Sequential,
   SimpleRnnCell,
+  SpatialDropout1D,
   StackedCells,
   TimeDistributed,
+  WordDropout,
 } from '@unroll/nn';
 
 // Custom layers, cells and activations

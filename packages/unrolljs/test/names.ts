@@ -5,49 +5,51 @@ export const names = [
     file: 'index',
     values: `
     Layer LogScaler MatrixCell MinMaxScaler OptimizerMemory Parameter RandomStream RobustScaler StandardScaler
-    Tensor UnrollError abs activation adagrad adam adamw add addLayer averagePooling1d batchNormalization
-    bidirectional broadcastTo bucketByLength checkpointsTo chronoInitializer concat concatenate constant
-    conv1d cosineDecay cosineDecayRestarts decodeCheckpoint dense div dropout earlyStopping embedding equal
-    erf exp exponentialDecay findLearningRate flatten floor fromArtifact fromZip full gather
-    globalAveragePooling1d globalMaxPooling1d greater greaterEqual gru gruCell hardSigmoid identityMatrix
-    input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization lengthMask linear load log log1p
-    logSoftmax losses lstm lstmCell masking matmul max maxNorm maxPooling1d maximum mean metrics min
-    minMaxNorm minimum model mul multiply nadam neg nonNeg oneCycle ones orthogonal orthogonalPenalty pad
-    padSequences peepholeLstm peepholeLstmCell permute permuteLayer pick piecewiseConstantDecay
-    polynomialDecay pow progress randomNormal randomUniform ready reciprocal recurrent reduceOnPlateau
-    registerActivation registerCell registerLayer registerLoss relu repeatVector reshape reshapeLayer reverse
-    rmsprop roundWeights scalerFromConfig scope sequential setBackend setThreads sgd sigmoid sign simpleRNN
-    simpleRNNCell slice slidingWindows softmax softplus sqrt square stack stackedCells stepDecay stopGradient
-    sub sum sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable transpose
-    truncatedNormal unitNorm valueAndGrad varianceScaling zeros
+    Tensor UnrollError abs activation activationRegularization adagrad adam adamw add addLayer
+    averagePooling1d batchNormalization bidirectional broadcastTo bucketByLength checkpointsTo
+    chronoInitializer concat concatenate constant conv1d cosineDecay cosineDecayRestarts decodeCheckpoint
+    dense div dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate flatten floor
+    fromArtifact fromZip full gather globalAveragePooling1d globalMaxPooling1d greater greaterEqual gru
+    gruCell hardSigmoid identityMatrix input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization
+    lengthMask linear load log log1p logSoftmax losses lstm lstmCell masking matmul max maxNorm maxPooling1d
+    maximum mean metrics min minMaxNorm minimum model mul multiply nadam neg nonNeg oneCycle ones orthogonal
+    orthogonalPenalty pad padSequences peepholeLstm peepholeLstmCell permute permuteLayer pick
+    piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready reciprocal recurrent
+    reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape
+    reshapeLayer residual reverse rmsprop roundWeights scalerFromConfig scope sequential setBackend setThreads
+    sgd sigmoid sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus spatialDropout1d sqrt
+    square stack stackedCells stepDecay stopGradient sub sum sumSquares summarizeLengths tanh tensor
+    timeDistributed toArtifact toZip train trainable transpose truncatedNormal unitNorm valueAndGrad
+    varianceScaling wordDropout zeros
     `,
     types: `
-    Activation ActivationFunction ActivationOptions ApplyOptions Artifact ArtifactExtras ArtifactFiles
-    ArtifactSource AverageOptions Axes Backend BackendName BatchNormalizationOptions Batches
-    BidirectionalOptions BucketOptions BuildTools Callback CallbackState Cell CellClass CellConstants
-    CellMasks CellOptions CellState Checkpoint CheckpointOptions CheckpointStore ChronoOptions ClassWeights
-    Clip CompileOptions ConcatenateOptions Constraint ConstraintConfig Conv1DOptions CosineOptions
-    DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions EndEvent EndReason
-    EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair ExampleSet
-    Examples FindLearningRateOptions FitOptions FloatArray ForwardContext Functional FunctionalOptions
-    GainOptions GatedCellOptions GlobalPooling1DOptions GradientHook Gradients GruCellOptions GruOptions
-    GruState History Initializer InitializerConfig InitializerFunction InputOptions JsonValue LayerClass
-    LayerConfig LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve LengthSummary Loss
-    LossInitializer LossName LossOptions LossParameterMaker LossParameterOptions LossParameters LossSpec
-    LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions MatmulOptions MaxNormOptions Memory
-    MemoryJson MergeMode Metric MetricName MetricSpec MetricState MetricValues MinMaxNormOptions Model
-    ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers Network NetworkOptions NormalOptions
-    NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions OptimizerSpec PadOptions Padded
-    ParameterMaker ParameterOptions PeepholeLstmCellOptions PerOutput PermuteOptions PiecewiseOptions
-    PolynomialOptions Pooling1DOptions PredictOptions ProgressOptions ProgressStream RangeTestOptions
-    RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer RegularizerConfig
-    RepeatVectorOptions ReshapeOptions RestartOptions Run RunControl RunOptions RunSnapshot Runnable
-    SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence SequenceBatch
-    SequenceContext SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape
-    SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext StepDecayOptions StepEvent
-    StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike TensorList TrainEvent
-    TrainOptions Trainable TrainingData UniformOptions ValidationData Values VarianceScalingOptions
-    WarningCode WarningEvent WeightArray WeightSource WindowOptions WindowPadding Windows
+    Activation ActivationFunction ActivationOptions ActivationRegularizationOptions ApplyOptions Artifact
+    ArtifactExtras ArtifactFiles ArtifactSource AverageOptions Axes Backend BackendName
+    BatchNormalizationOptions Batches BidirectionalOptions BucketOptions BuildTools Callback CallbackState
+    Cell CellClass CellConstants CellMasks CellOptions CellState Checkpoint CheckpointOptions CheckpointStore
+    ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint ConstraintConfig
+    Conv1DOptions CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
+    EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions
+    ExamplePair ExampleSet Examples FindLearningRateOptions FitOptions FloatArray ForwardContext Functional
+    FunctionalOptions GainOptions GatedCellOptions GlobalPooling1DOptions GradientHook Gradients
+    GruCellOptions GruOptions GruState History Initializer InitializerConfig InitializerFunction InputOptions
+    JsonValue LayerClass LayerConfig LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve
+    LengthSummary Loss LossInitializer LossName LossOptions LossParameterMaker LossParameterOptions
+    LossParameters LossSpec LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions MatmulOptions
+    MaxNormOptions Memory MemoryJson MergeMode Metric MetricName MetricSpec MetricState MetricValues
+    MinMaxNormOptions Model ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers Network
+    NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions
+    OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions PerOutput
+    PermuteOptions PiecewiseOptions PolynomialOptions Pooling1DOptions PredictOptions ProgressOptions
+    ProgressStream RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction
+    Regularizer RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions Run RunControl RunOptions
+    RunSnapshot Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence
+    SequenceBatch SequenceContext SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape
+    SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState SpatialDropout1DOptions StackedState StepContext
+    StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor
+    TensorLike TensorList TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
+    VarianceScalingOptions WarningCode WarningEvent WeightArray WeightSource WindowOptions WindowPadding
+    Windows WordDropoutOptions
     `,
   },
   {
@@ -70,12 +72,12 @@ export const names = [
     entry: 'unrolljs/infer',
     file: 'infer',
     values: `
-    ActivationLayer Add AveragePooling1D BatchNormalization Bidirectional Concatenate Conv1D Dense Dropout
-    Embedding Flatten Functional GlobalAveragePooling1D GlobalMaxPooling1D GruCell InputLayer Layer
-    LayerNormalization LstmCell Masking MatrixCell MaxPooling1D Multiply PeepholeLstmCell Permute Recurrent
-    RepeatVector Reshape Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError fromZip
-    kernelsAt lengthMask load loadWith model ready registerActivation registerCell registerLayer runnable
-    sequential setBackend setThreads tensor
+    ActivationLayer ActivationRegularization Add AveragePooling1D BatchNormalization Bidirectional Concatenate
+    Conv1D Dense Dropout Embedding Flatten Functional GlobalAveragePooling1D GlobalMaxPooling1D GruCell
+    InputLayer Layer LayerNormalization LstmCell Masking MatrixCell MaxPooling1D Multiply PeepholeLstmCell
+    Permute Recurrent RepeatVector Reshape Residual Sequential SimpleRnnCell SpatialDropout1D StackedCells
+    Tensor TimeDistributed UnrollError WordDropout fromZip kernelsAt lengthMask load loadWith model ready
+    registerActivation registerCell registerLayer runnable sequential setBackend setThreads tensor
     `,
     types: `
     ArtifactFiles ArtifactSource Backend BackendName Cell CellClass ErrorCode LayerClass LayerConfig ModelPart

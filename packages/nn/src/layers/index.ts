@@ -3,10 +3,25 @@
  * `className`.
  */
 export { Activation as ActivationLayer, type ActivationOptions, activation } from './activation.js';
+export {
+  ActivationRegularization,
+  type ActivationRegularizationOptions,
+  activationRegularization,
+} from './activation-regularization.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional, type MergeMode } from './bidirectional.js';
 export { Conv1D, type Conv1DOptions, conv1d } from './convolution.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
-export { Dropout, type DropoutOptions, dropout } from './dropout.js';
+export {
+  Dropout,
+  type DropoutOptions,
+  dropout,
+  SpatialDropout1D,
+  type SpatialDropout1DOptions,
+  spatialDropout1d,
+  WordDropout,
+  type WordDropoutOptions,
+  wordDropout,
+} from './dropout.js';
 export { Embedding, type EmbeddingOptions, embedding } from './embedding.js';
 export { InputLayer, type InputOptions, input } from './input.js';
 export { Masking, type MaskingOptions, masking } from './masking.js';
@@ -53,5 +68,6 @@ export {
   repeatVector,
   reshapeLayer,
 } from './reshaping.js';
+export { Residual, residual } from './residual.js';
 export { TimeDistributed, timeDistributed } from './time-distributed.js';
 export type { WindowPadding } from './windows.js';

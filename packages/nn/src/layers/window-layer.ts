@@ -108,7 +108,11 @@ function joinMasks(first: Tensor, second: Tensor): Tensor {
   const [a, b] = [hostValues(first, 'A mask'), hostValues(second, 'A mask')];
   const [B, history] = first.shape;
   const T = second.shape[1];
-  return maskWhere(B, history + T, (row, t) => (t < history ? a[row * history + t] : b[row * T + t - history]) !== 0);
+  return maskWhere(
+    B,
+    history + T,
+    (row, t) => (t < history ? a[row * history + t] : b[row * T + t - history]) !== 0,
+  );
 }
 
 /** Returns the last `count` steps of a mask. */
