@@ -45,6 +45,7 @@ export interface Conv1DOptions extends LayerOptions {
 
 export class Conv1D extends WindowLayer<Conv1DOptions> {
   static override readonly className = 'Conv1D';
+  protected override readonly countsValidSteps = false;
   readonly #activation: Activation;
   readonly #groups: number;
   #W!: Parameter;

@@ -18,6 +18,8 @@ export abstract class WindowLayer<O extends LayerOptions> extends Layer<O> {
   protected readonly window: WindowSettings;
   /** The value of masked steps and of padding; see {@link readWindows}. */
   protected readonly fill: number = 0;
+  /** False if a step of zeros gives the same result as no step. */
+  protected readonly countsValidSteps: boolean = true;
 
   constructor(options: O, window: WindowSettings) {
     super(options);
@@ -58,34 +60,37 @@ export abstract class WindowLayer<O extends LayerOptions> extends Layer<O> {
   }
 
   /**
-   * Processes a chunk. The memory holds the last span - 1 steps, their mask, and the number of steps since the last
-   * output.
+   * Processes a chunk. The memory holds the last span - 1 steps, with strides also the number of steps since the last
+   * output, and, if only valid steps count, the mask of these steps.
    */
-  override streamStep([x]: readonly MaskedSequence[], memory: Memory): MaskedSequence[] {
-    const { value, mask } = x;
-    this.outputShapes([value.shape]);
+  override streamStep([{ value, mask }]: readonly MaskedSequence[], memory: Memory): MaskedSequence[] {
+    this.outputShapes([[value.shape[0], -1, value.shape[2]]]);
     if (!this.built) this.build([[-1, -1, value.shape[2]]]);
-    const { strides } = this.window;
     const [B, T, width] = value.shape;
-    const history = spanOf(this.window) - 1;
-    const phase = memory.tensors.phase ? hostValues(memory.tensors.phase, 'The phase of a stream')[0] : 0;
+    const { strides } = this.window;
+    const { tensors } = memory;
+    const phase = tensors.phase ? hostValues(tensors.phase, 'The phase of a stream')[0] : 0;
     const start = (strides - phase) % strides;
     if (start >= T) throw this.#noOutput(T);
-    const count = Math.ceil((T - start) / strides);
-    // Multiplying by a mask would not remove a NaN, so masked steps are stored as zeros.
-    const current = mask ? zeroMaskedSteps(value, mask) : value;
-    const previous = memory.tensors.x ?? zeros([B, history, width]);
-    const previousMask = memory.tensors.mask ?? maskWhere(B, history, () => false);
-    const steps = history === 0 ? current : concat([previous, current], 1);
-    const masks = joinMasks(previousMask, mask ?? maskWhere(B, T, () => true));
+    const next: Record<string, Tensor> = {};
+    if (strides > 1) next.phase = hostTensor(new Float32Array(B).fill((phase + T) % strides), [B, 1]);
+    const history = spanOf(this.window) - 1;
+    // Masked steps are stored as zeros. (Multiplying by the mask would not remove a NaN.)
+    let x = mask ? zeroMaskedSteps(value, mask) : value;
+    let validSteps = mask;
+    if (history > 0) {
+      const isCounted = this.countsValidSteps;
+      x = concat([tensors.x ?? zeros([B, history, width]), x], 1);
+      next.x = slice(x, 1, T);
+      const previousMask = tensors.mask ?? maskWhere(B, history, () => !isCounted);
+      validSteps = joinMasks(previousMask, mask ?? maskWhere(B, T, () => true));
+      if (isCounted) next.mask = lastSteps(validSteps, history);
+    }
     const causal = { ...this.window, padding: 'causal' } as const;
-    const windows = locateWindows([B, history + T], masks, causal, { start, count });
-    const [output] = this.#reduce(steps, mask ? windows : { ...windows, mask: null });
-    const tensors: Record<string, Tensor> = {};
-    if (history > 0) Object.assign(tensors, { x: slice(steps, 1, T), mask: lastSteps(masks, history) });
-    if (strides > 1) tensors.phase = hostTensor(new Float32Array(B).fill((phase + T) % strides), [B, 1]);
-    memory.tensors = detach(tensors);
-    return [output];
+    const count = Math.ceil((T - start) / strides);
+    const windows = locateWindows([B, history + T], validSteps, causal, { start, count });
+    memory.tensors = detach(next);
+    return this.#reduce(x, mask ? windows : { ...windows, mask: null });
   }
 
   #reduce(x: Tensor, windows: BatchWindows): MaskedSequence[] {
