@@ -83,7 +83,7 @@ const rows: Record<string, Row> = {
   conv1d: [
     nn.conv1d,
     { filters: 2, kernelSize: 3 },
-    ['dilation_rate', 'dilationRate'],
+    ['out_channels', 'filters'],
     [{ kernelSize: [3] }, 'kernelSize must be a positive integer, got [3]'],
   ],
   maxPooling1d: [

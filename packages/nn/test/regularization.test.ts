@@ -22,8 +22,11 @@ import {
   activationRegularization,
   bidirectional,
   type CellOptions,
+  conv1d,
+  dense,
   dropout,
   embedding,
+  globalMaxPooling1d,
   gru,
   gruCell,
   type Layer,
@@ -32,6 +35,7 @@ import {
   MatrixCell,
   type Recurrent,
   recurrent,
+  residual,
   sequential,
   simpleRNN,
   spatialDropout1d,
@@ -40,6 +44,7 @@ import {
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
+import { evaluate, fit, train } from '@unroll/train';
 import { checkDifferences, drawn, maskOf, measure, run, same } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
@@ -282,6 +287,13 @@ describe('weight drop', () => {
     }
   });
 
+  test('another name is corrected', () => {
+    assert.throws(
+      () => lstm({ units: 2, wdrop: 0.5 } as never),
+      /there is no option "wdrop"\. Did you mean "weightDrop"\?/,
+    );
+  });
+
   test('a rate outside [0, 1) is rejected', () => {
     assert.throws(
       () => lstm({ units: 2, weightDrop: 1, name: 'reader' }),
@@ -417,4 +429,72 @@ describe('on every backend, training gives the numbers of the reference', () => 
       });
     }
   }
+});
+
+describe('training', () => {
+  /** Sequences of 3 to 12 ids, padded with 0; the label is 1 where id 3 follows id 2. */
+  const examples = (count: number): { x: Tensor; y: Tensor } => {
+    const random = new RandomStream(4, 'phrases');
+    const ids = new Float32Array(count * 12);
+    const labels = new Float32Array(count);
+    for (let row = 0; row < count; row++) {
+      const draws = random.uniform(15);
+      const length = 3 + Math.floor(draws[12]! * 10);
+      for (let t = 0; t < length; t++) ids[row * 12 + t] = 2 + Math.floor(draws[t]! * 6);
+      if (draws[13]! < 0.5) {
+        const at = row * 12 + Math.floor(draws[14]! * (length - 1));
+        ids.set([2, 3], at);
+      }
+      const text = ids.subarray(row * 12, row * 12 + 12).join();
+      labels[row] = text.includes('2,3') ? 1 : 0;
+    }
+    return { x: tensor(ids, [count, 12]), y: tensor(labels, [count, 1]) };
+  };
+  const common = { loss: 'binaryCrossentropy', metrics: ['accuracy'], batchSize: 20 } as const;
+
+  test('a convolutional text classifier learns a phrase in padded sequences', async () => {
+    const model = sequential([
+      embedding({ inputDim: 8, outputDim: 8, maskZero: true }),
+      conv1d({ filters: 16, kernelSize: 2, padding: 'same', activation: 'relu' }),
+      globalMaxPooling1d(),
+      dense({ units: 1, activation: 'sigmoid' }),
+    ]);
+    await fit(model, {
+      ...examples(300),
+      ...common,
+      optimizer: { name: 'adam', learningRate: 0.02 },
+      epochs: 12,
+    });
+    const scores = await evaluate(model, examples(300), { ...common });
+    assert.ok(scores.accuracy! > 0.97, JSON.stringify(scores));
+  });
+
+  test('a regularised LSTM with a lazy optimizer learns, and a resumed run gives the same weights', async () => {
+    const make = () =>
+      sequential([
+        wordDropout({ rate: 0.05, id: 1 }),
+        embedding({ inputDim: 8, outputDim: 12, maskZero: true, embeddingDropout: 0.1 }),
+        spatialDropout1d({ rate: 0.1 }),
+        residual(lstm({ units: 12, returnSequences: true, weightDrop: 0.2 })),
+        activationRegularization({ ar: 0.01, tar: 0.01 }),
+        globalMaxPooling1d(),
+        dense({ units: 1, activation: 'sigmoid' }),
+      ]);
+    const options = {
+      ...examples(300),
+      ...common,
+      optimizer: { name: 'adam', learningRate: 0.02, lazy: true },
+      epochs: 12,
+    } as const;
+    const model = make();
+    const run = train(model, options);
+    for (let event = 0; event < 3; event++) await run.next();
+    const resume = (await run.snapshot())!;
+    for await (const _ of run);
+    const again = make();
+    for await (const event of train(again, { ...options, resume })) assert.ok(event);
+    assert.deepEqual(again.getWeights(), model.getWeights());
+    const scores = await evaluate(model, examples(300), { ...common });
+    assert.ok(scores.accuracy! > 0.95, JSON.stringify(scores));
+  });
 });
