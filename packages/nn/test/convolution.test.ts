@@ -18,6 +18,7 @@ import {
   maxPooling1d,
   type Network,
   sequential,
+  timeDistributed,
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
@@ -283,6 +284,18 @@ describe('a stream equals the whole run', () => {
       [globalAveragePooling1d({ name: 'top' }), /Layer top: cannot be streamed: it pools over all steps/],
     ];
     for (const [layer, message] of refused) assert.throws(() => sequential([layer]).stream(), message);
+  });
+});
+
+test('a time-distributed convolution runs on each step of a sequence of sequences', () => {
+  onBackend(float64, () => {
+    const inner = conv1d({ filters: 2, kernelSize: 3, padding: 'same' });
+    const layer = sequential([timeDistributed(inner), timeDistributed(globalMaxPooling1d())]);
+    const nested = drawn('nested', 2, 3, 5, I);
+    const got = run(layer, nested)[0]!.value;
+    assert.deepEqual(got.shape, [2, 3, 2]);
+    const flat = run(inner, tensor(nested.dataSync(), [6, 5, I]))[0]!.value;
+    assert.deepEqual(got.dataSync(), run(globalMaxPooling1d(), flat)[0]!.value.dataSync());
   });
 });
 

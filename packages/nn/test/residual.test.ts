@@ -13,12 +13,14 @@ import {
   lstm,
   model,
   modelFromConfig,
+  recurrent,
   residual,
   sequential,
   simpleRNN,
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
+import { AttentionCell } from './attention-cell.js';
 import { checkDifferences, drawn, maskOf, measure, run, same } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
@@ -129,6 +131,30 @@ describe('residual', () => {
       ],
     );
     assert.match(network.summary(), /lower \(Residual\)/);
+  });
+
+  test('constants of the inner cell are inputs, which a stream fixes', () => {
+    onBackend(float64, () => {
+      const [source, memory] = [
+        input({ shape: [null, I], name: 'x' }),
+        input({ shape: [5, I], name: 'memory' }),
+      ];
+      const inner = recurrent(new AttentionCell({ units: I }), { returnSequences: true });
+      const outputs = residual(inner).apply(source, { constants: [memory] });
+      const network = model({ inputs: [source, memory], outputs });
+      network.build([
+        [-1, -1, I],
+        [-1, 5, I],
+      ]);
+      const values = drawn('memory', B, 5, I);
+      const whole = run(network, [x, values])[0]!.value;
+      const want = add(x, run(inner, [x, values])[0]!.value);
+      assert.equal(mismatch('whole', whole.dataSync(), want.dataSync(), 1e-14), null);
+      const stream = network.stream({ batch: B, inputs: { memory: values } });
+      stream.push(slice(x, 1, 0, 2));
+      const rest = stream.push(slice(x, 1, 2));
+      assert.equal(mismatch('rest', rest.dataSync(), slice(whole, 1, 2).dataSync(), 1e-13), null);
+    });
   });
 
   test('a stateful inner layer keeps its state between calls', () => {
