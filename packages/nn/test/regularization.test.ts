@@ -1,50 +1,25 @@
 /**
- * Regularisation of recurrent models in training: spatial, word and embedding dropout, weight drop, the penalties AR and
- * TAR; and residual layers. Rejects: a mask that differs between steps or tokens, dropped padding, a cell that ignores
- * weight drop, a penalty on padding.
+ * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR; all of them and weight drop on
+ * every backend. Rejects: a mask that differs between steps or tokens, dropped padding, a penalty on padding.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import {
-  type MaskedSequence,
-  mul,
-  type Parameter,
-  RandomStream,
-  scope,
-  slice,
-  sum,
-  type Tensor,
-  tensor,
-} from '@unroll/core';
+import { type MaskedSequence, RandomStream, scope, slice, sum, type Tensor, tensor } from '@unroll/core';
 import { backendSync, inferenceContext, RowGradient, Tape } from '@unroll/core/internal';
-import * as nn from '@unroll/nn';
 import {
   activationRegularization,
-  bidirectional,
-  type CellOptions,
-  conv1d,
-  dense,
   dropout,
   embedding,
-  globalMaxPooling1d,
   gru,
-  gruCell,
   type Layer,
   lstm,
-  lstmCell,
-  MatrixCell,
-  type Recurrent,
-  recurrent,
-  residual,
   sequential,
   simpleRNN,
   spatialDropout1d,
-  stackedCells,
   wordDropout,
 } from '@unroll/nn';
 import { mismatch, onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
-import { evaluate, fit, train } from '@unroll/train';
 import { checkDifferences, drawn, maskOf, measure, run, same } from './helpers.js';
 
 const float64 = backendSync('reference:float64');
@@ -189,123 +164,6 @@ describe('embedding dropout', () => {
     checkDifferences(make, ids, { training: true, discrete: true }));
 });
 
-/** Every built-in matrix cell, with weight drop. */
-type MatrixCellClass = new (options: CellOptions) => MatrixCell;
-const cells = (Object.values(nn) as unknown[]).filter(
-  (value): value is MatrixCellClass => typeof value === 'function' && value.prototype instanceof MatrixCell,
-);
-const weightDropLayers: Record<string, (weightDrop: number) => Recurrent> = {
-  ...Object.fromEntries(
-    cells.map((Cell) => [
-      Cell.name,
-      (weightDrop) => recurrent(new Cell({ units: 3, weightDrop }), { returnSequences: true }),
-    ]),
-  ),
-  'GRU, reset before': (weightDrop) =>
-    gru({ units: 3, weightDrop, resetAfter: false, returnSequences: true }),
-  'LSTM, last output': (weightDrop) => lstm({ units: 3, weightDrop, recurrentDropout: 0.2 }),
-  'LSTM, own activation': (weightDrop) =>
-    lstm({ units: 3, weightDrop, activation: 'elu', goBackwards: true }),
-};
-const recurrentKernel = (layer: Layer): Parameter =>
-  layer.parameters.find(({ name }) => name.endsWith('recurrent_kernel'))!;
-
-describe('weight drop', () => {
-  assert.ok(cells.length >= 4);
-  for (const [name, make] of Object.entries(weightDropLayers)) {
-    test(`${name} runs with one dropped recurrent kernel per batch`, () => {
-      onBackend(float64, () => {
-        const [layer, plain] = [make(0.5), make(0)];
-        for (const each of [layer, plain]) each.build([x.shape]);
-        plain.setWeights(layer.getWeights());
-        const hasOtherMasks = name === 'LSTM, last output';
-        const random = new RandomStream(0, 'run');
-        if (hasOtherMasks) random.dropoutMask([B, 3], 0.2);
-        const U = recurrentKernel(plain);
-        U.assign(mul(U, random.dropoutMask(U.shape, 0.5)).dataSync());
-        const of = (one: Layer, training: boolean) => first(one, x, { mask, training }).dataSync();
-        const got = of(layer, true);
-        assert.equal(mismatch(name, got, of(plain, hasOtherMasks), 1e-14), null);
-        assert.ok(mismatch(name, of(layer, false), got, 1e-6) !== null);
-      });
-    });
-
-    test(`${name}: the fused kernels agree with single steps`, () => {
-      const layer = make(0.5);
-      layer.build([x.shape]);
-      const numbers = (stepwise: boolean) => {
-        layer.stepwise = stepwise;
-        const work = () => [first(layer, x, { mask, training: true })];
-        return measure(work, [x, ...layer.parameters]);
-      };
-      same(name, numbers(false), numbers(true), 1e-5);
-    });
-
-    test(`${name}: gradients by central differences`, () =>
-      checkDifferences(() => make(0.5), slice(x, 1, 0, 3), { training: true }));
-  }
-
-  test('draws one mask for each inner cell and direction', () => {
-    onBackend(float64, () => {
-      const layers = [
-        recurrent(
-          stackedCells([lstmCell({ units: 6, weightDrop: 0.5 }), gruCell({ units: 8, weightDrop: 0.5 })]),
-        ),
-        bidirectional(simpleRNN({ units: 9, weightDrop: 0.5 })),
-      ];
-      for (const layer of layers) {
-        layer.build([x.shape]);
-        const kernels = layer.parameters.filter(({ name }) => name.endsWith('recurrent_kernel'));
-        assert.equal(kernels.length, 2);
-        const { gradients } = measure(() => [first(layer, x, { training: true })], kernels);
-        // A dropped weight has no gradient; about half of them are dropped.
-        const zeros = gradients.map(({ values }) => Array.from(values).filter((value) => value === 0).length);
-        zeros.forEach((count, n) => {
-          const size = kernels[n]!.size;
-          assert.ok(count > 0.2 * size && count < 0.8 * size, `${layer.className}: ${count} of ${size}`);
-        });
-      }
-    });
-  });
-
-  test('survives the splitting of a batch by length', () => {
-    const lengths = Array.from({ length: 40 }, (_, row) => (row % 8 === 0 ? 60 : 4));
-    const wide = drawn('wide', 40, 60, 8);
-    const rightPadded = nn.lengthMask(lengths, 60);
-    for (const make of [
-      () => lstm({ units: 32, weightDrop: 0.5, returnSequences: true }),
-      () => recurrent(stackedCells([lstmCell({ units: 32, weightDrop: 0.5 })]), { returnSequences: true }),
-    ]) {
-      const layer = make();
-      layer.build([wide.shape]);
-      const whole = first(layer, wide, { mask: rightPadded, training: true });
-      lengths.slice(0, 9).forEach((length, b) => {
-        const alone = first(layer, slice(slice(wide, 0, b, b + 1), 1, 0, length), { training: true });
-        const got = slice(slice(whole, 0, b, b + 1), 1, 0, length);
-        assert.equal(mismatch(`row ${b}`, got.dataSync(), alone.dataSync(), 1e-5), null);
-      });
-    }
-  });
-
-  test('another name is corrected', () => {
-    assert.throws(
-      () => lstm({ units: 2, wdrop: 0.5 } as never),
-      /there is no option "wdrop"\. Did you mean "weightDrop"\?/,
-    );
-  });
-
-  test('a rate outside [0, 1) is rejected', () => {
-    assert.throws(
-      () => lstm({ units: 2, weightDrop: 1, name: 'reader' }),
-      /lstm: weightDrop must be in \[0, 1\), got 1/,
-    );
-    assert.throws(
-      () => new nn.GruCell({ units: 2, weightDrop: -1 }),
-      /GRUCell: weightDrop must be in \[0, 1\), got -1/,
-    );
-  });
-});
-
 describe('activationRegularization', () => {
   const penalties = (
     options: { ar?: number; tar?: number },
@@ -429,72 +287,4 @@ describe('on every backend, training gives the numbers of the reference', () => 
       });
     }
   }
-});
-
-describe('training', () => {
-  /** Sequences of 3 to 12 ids, padded with 0; the label is 1 where id 3 follows id 2. */
-  const examples = (count: number): { x: Tensor; y: Tensor } => {
-    const random = new RandomStream(4, 'phrases');
-    const ids = new Float32Array(count * 12);
-    const labels = new Float32Array(count);
-    for (let row = 0; row < count; row++) {
-      const draws = random.uniform(15);
-      const length = 3 + Math.floor(draws[12]! * 10);
-      for (let t = 0; t < length; t++) ids[row * 12 + t] = 2 + Math.floor(draws[t]! * 6);
-      if (draws[13]! < 0.5) {
-        const at = row * 12 + Math.floor(draws[14]! * (length - 1));
-        ids.set([2, 3], at);
-      }
-      const text = ids.subarray(row * 12, row * 12 + 12).join();
-      labels[row] = text.includes('2,3') ? 1 : 0;
-    }
-    return { x: tensor(ids, [count, 12]), y: tensor(labels, [count, 1]) };
-  };
-  const common = { loss: 'binaryCrossentropy', metrics: ['accuracy'], batchSize: 20 } as const;
-
-  test('a convolutional text classifier learns a phrase in padded sequences', async () => {
-    const model = sequential([
-      embedding({ inputDim: 8, outputDim: 8, maskZero: true }),
-      conv1d({ filters: 16, kernelSize: 2, padding: 'same', activation: 'relu' }),
-      globalMaxPooling1d(),
-      dense({ units: 1, activation: 'sigmoid' }),
-    ]);
-    await fit(model, {
-      ...examples(300),
-      ...common,
-      optimizer: { name: 'adam', learningRate: 0.02 },
-      epochs: 12,
-    });
-    const scores = await evaluate(model, examples(300), { ...common });
-    assert.ok(scores.accuracy! > 0.97, JSON.stringify(scores));
-  });
-
-  test('a regularised LSTM with a lazy optimizer learns, and a resumed run gives the same weights', async () => {
-    const make = () =>
-      sequential([
-        wordDropout({ rate: 0.05, id: 1 }),
-        embedding({ inputDim: 8, outputDim: 12, maskZero: true, embeddingDropout: 0.1 }),
-        spatialDropout1d({ rate: 0.1 }),
-        residual(lstm({ units: 12, returnSequences: true, weightDrop: 0.2 })),
-        activationRegularization({ ar: 0.01, tar: 0.01 }),
-        globalMaxPooling1d(),
-        dense({ units: 1, activation: 'sigmoid' }),
-      ]);
-    const options = {
-      ...examples(300),
-      ...common,
-      optimizer: { name: 'adam', learningRate: 0.02, lazy: true },
-      epochs: 12,
-    } as const;
-    const model = make();
-    const run = train(model, options);
-    for (let event = 0; event < 3; event++) await run.next();
-    const resume = (await run.snapshot())!;
-    for await (const _ of run);
-    const again = make();
-    for await (const event of train(again, { ...options, resume })) assert.ok(event);
-    assert.deepEqual(again.getWeights(), model.getWeights());
-    const scores = await evaluate(model, examples(300), { ...common });
-    assert.ok(scores.accuracy! > 0.95, JSON.stringify(scores));
-  });
 });
