@@ -30,7 +30,15 @@ export const ALLOWED = {
   },
   'nn/src/decoding/ctc.ts': { sequencesOf: `results of predict: ${HOST}` },
   'nn/src/layers/embedding.ts': { constructor: `pretrained vectors: ${HOST}`, call: `ids: ${HOST}` },
+  'nn/src/layers/activation-regularization.ts': { pairMask: `masks: ${HOST}`, countValid: `masks: ${HOST}` },
+  'nn/src/layers/dropout.ts': { call: `ids and masks: ${HOST}` },
   'nn/src/layers/masking.ts': { call: `inputs: ${HOST}` },
+  'nn/src/layers/windows.ts': { locateWindows: `masks: ${HOST}` },
+  'nn/src/layers/window-layer.ts': {
+    streamStep: 'the phase of a stream, which streamStep stored as a host tensor',
+    joinMasks: `masks: ${HOST}`,
+    lastSteps: `masks: ${HOST}`,
+  },
   'nn/src/masks.ts': {
     readMask: `masks: ${HOST}`,
     startedMask: `masks: ${HOST}`,
