@@ -72,7 +72,6 @@ export {
   attention,
   attentionDecoder,
   activationRegularization,
-  addLayer,
   averagePooling1d,
   type BatchNormalizationOptions,
   type BidirectionalOptions,

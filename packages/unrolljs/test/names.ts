@@ -5,10 +5,10 @@ export const names = [
     file: 'index',
     values: `
     Layer LogScaler MatrixCell MinMaxScaler OptimizerMemory Parameter RandomStream RobustScaler StandardScaler Tensor
-    UnrollError Vocabulary abs activation activationRegularization adagrad adam adamw add addLayer addLayer
-    additiveAttention allowedTransitions attention attentionDecoder averagePooling1d batchNormalization beamSearch
-    bidirectional bitsPerCharacter bleu broadcastTo bucketByLength buildVocabulary characterErrorRate checkpointsTo
-    chrf chronoInitializer concat concatenate constant conv1d cosineDecay cosineDecayRestarts ctcBeamSearch ctcDecoder
+    UnrollError Vocabulary abs activation activationRegularization adagrad adam adamw add addLayer additiveAttention
+    allowedTransitions attention attentionDecoder averagePooling1d batchNormalization beamSearch bidirectional
+    bitsPerCharacter bleu broadcastTo bucketByLength buildVocabulary characterErrorRate checkpointsTo chrf
+    chronoInitializer concat concatenate constant conv1d cosineDecay cosineDecayRestarts ctcBeamSearch ctcDecoder
     ctcGreedy decodeCheckpoint defaultTokenizer dense div dropout earlyStopping embedding equal erf exp
     exponentialDecay findLearningRate flatten floor fromArtifact fromZip full gather generate generateTokens
     globalAveragePooling1d globalMaxPooling1d greater greaterEqual gru gruCell hardSigmoid identityMatrix input

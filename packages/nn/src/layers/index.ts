@@ -4,6 +4,11 @@
  */
 export { Activation as ActivationLayer, type ActivationOptions, activation } from './activation.js';
 export {
+  ActivationRegularization,
+  type ActivationRegularizationOptions,
+  activationRegularization,
+} from './activation-regularization.js';
+export {
   AdditiveAttention,
   type AdditiveAttentionOptions,
   Attention,
@@ -13,12 +18,6 @@ export {
   attention,
   type ScoreMode,
 } from './attention.js';
-
-  ActivationRegularization,
-  type ActivationRegularizationOptions,
-  activationRegularization,
-} from './activation-regularization.js';
-
 export { Bidirectional, type BidirectionalOptions, bidirectional, type MergeMode } from './bidirectional.js';
 export { Conv1D, type Conv1DOptions, conv1d } from './convolution.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
