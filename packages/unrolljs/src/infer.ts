@@ -52,6 +52,7 @@ export {
   BatchNormalization,
   Bidirectional,
   Concatenate,
+  CoupledLstmCell,
   Dense,
   Dropout,
   Embedding,
@@ -60,11 +61,15 @@ export {
   GruCell,
   InputLayer,
   LayerNormalization,
+  LayerNormLstmCell,
   LstmCell,
   Masking,
+  MinGruCell,
+  MinLstmCell,
   Multiply,
   PeepholeLstmCell,
   Permute,
+  ProjectedLstmCell,
   Recurrent,
   RepeatVector,
   Reshape,
@@ -72,6 +77,7 @@ export {
   SimpleRnnCell,
   StackedCells,
   TimeDistributed,
+  ZoneoutCell,
 } from '@unroll/nn';
 
 // Custom layers, cells and activations

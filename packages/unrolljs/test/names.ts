@@ -7,41 +7,46 @@ export const names = [
     Layer LogScaler MatrixCell MinMaxScaler OptimizerMemory Parameter RandomStream RobustScaler StandardScaler
     Tensor UnrollError abs activation adagrad adam adamw add addLayer batchNormalization bidirectional broadcastTo
     bucketByLength checkpointsTo chronoInitializer concat concatenate constant cosineDecay cosineDecayRestarts
-    decodeCheckpoint dense div dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate
-    flatten floor fromArtifact fromZip full gather greater greaterEqual gru gruCell hardSigmoid identityMatrix
-    input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization lengthMask linear load log log1p logSoftmax losses
-    lstm lstmCell masking matmul max maxNorm maximum mean metrics min minMaxNorm minimum model mul multiply nadam
-    neg nonNeg oneCycle ones orthogonal orthogonalPenalty pad padSequences peepholeLstm peepholeLstmCell permute
-    permuteLayer pick piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready
-    reciprocal recurrent reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape
-    reshapeLayer reverse rmsprop roundWeights scalerFromConfig scope sequential setBackend setThreads sgd sigmoid
-    sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus sqrt square stack stackedCells stepDecay
-    stopGradient sub sum sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable
-    transpose truncatedNormal unitNorm valueAndGrad varianceScaling zeros
+    coupledLstm coupledLstmCell decodeCheckpoint dense div dropout earlyStopping embedding equal erf exp
+    exponentialDecay findLearningRate flatten floor fromArtifact fromZip full gather greater greaterEqual gru
+    gruCell hardSigmoid identityMatrix input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormLstm
+    layerNormLstmCell layerNormalization lengthMask linear linearScan load log log1p logSoftmax losses lstm lstmCell masking
+    matmul max maxNorm maximum mean metrics min minGru minGruCell minLstm minLstmCell minMaxNorm minimum model mul
+    multiply nadam neg nonNeg oneCycle ones orthogonal orthogonalPenalty pad padSequences peepholeLstm
+    peepholeLstmCell permute permuteLayer pick piecewiseConstantDecay polynomialDecay pow progress projectedLstm
+    projectedLstmCell randomNormal randomUniform ready reciprocal recurrent reduceOnPlateau registerActivation
+    registerCell registerLayer registerLoss relu repeatVector reshape reshapeLayer reverse rmsprop roundWeights
+    scalerFromConfig scope sequential setBackend setThreads sgd sigmoid sign simpleRNN simpleRNNCell slice
+    slidingWindows softmax softplus sqrt square stack stackedCells stepDecay stopGradient sub sum sumSquares
+    summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable transpose truncatedNormal
+    unitNorm valueAndGrad varianceScaling zeros zoneoutCell
     `,
     types: `
     Activation ActivationFunction ActivationOptions ApplyOptions Artifact ArtifactExtras ArtifactFiles
     ArtifactSource AverageOptions Axes Backend BackendName BatchNormalizationOptions Batches BidirectionalOptions
-    BucketOptions BuildTools Callback CallbackState Cell CellClass CellConstants CellMasks CellOptions CellState Checkpoint
-    CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint
-    ConstraintConfig CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
-    EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair
-    ExampleSet Examples FindLearningRateOptions FitOptions FloatArray ForwardContext Functional
-    FunctionalOptions GainOptions GatedCellOptions GradientHook Gradients GruCellOptions GruOptions GruState History
-    Initializer InitializerConfig InitializerFunction InputOptions JsonValue LayerClass LayerConfig
-    LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve LengthSummary Loss LossInitializer LossName LossOptions
-    LossParameterMaker LossParameterOptions LossParameters LossSpec LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions MatmulOptions MaxNormOptions Memory MemoryJson MergeMode
-    Metric MetricName MetricSpec MetricState MetricValues MinMaxNormOptions Model ModelValues MonitorOptions NamedTensors NestedArray
-    NestedNumbers Network NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName
-    OptimizerOptions OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
-    PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
-    RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
-    RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions Run RunControl RunOptions RunSnapshot
-    Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence SequenceBatch SequenceContext
-    SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext
-    StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike
-    TensorList TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
-    VarianceScalingOptions WarningCode WarningEvent WeightArray WeightSource WindowOptions Windows
+    BucketOptions BuildTools Callback CallbackState Cell CellClass CellConstants CellMasks CellOptions CellState
+    Checkpoint CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions
+    Constraint ConstraintConfig CosineOptions CoupledLstmCellOptions DecayOptions DenseOptions DropoutOptions
+    EarlyStoppingOptions EmbeddingOptions EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation
+    ExampleBatches ExampleOptions ExamplePair ExampleSet Examples FindLearningRateOptions FitOptions FloatArray
+    ForwardContext Functional FunctionalOptions GainOptions GatedCellOptions GradientHook Gradients GruCellOptions
+    GruOptions GruState History Initializer InitializerConfig InitializerFunction InputOptions JsonValue LayerClass
+    LayerConfig LayerNormLstmCellOptions LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve
+    LengthSummary LinearScanAttributes LinearScanInputs Loss LossInitializer LossName LossOptions LossParameterMaker LossParameterOptions LossParameters
+    LossSpec LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions MatmulOptions MaxNormOptions
+    Memory MemoryJson MergeMode Metric MetricName MetricSpec MetricState MetricValues MinCellOptions
+    MinMaxNormOptions MinOptions MinState Model ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers
+    Network NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions
+    OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions PerOutput
+    PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
+    ProjectedLstmCellOptions RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction
+    Regularizer RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions Run RunControl RunOptions
+    RunSnapshot Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence
+    SequenceBatch SequenceContext SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape
+    SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext StepDecayOptions StepEvent
+    StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike TensorList TrainEvent
+    TrainOptions Trainable TrainingData UniformOptions ValidationData Values VarianceScalingOptions WarningCode
+    WarningEvent WeightArray WeightSource WindowOptions Windows ZoneoutRates
     `,
   },
   {
@@ -64,9 +69,10 @@ export const names = [
     entry: 'unrolljs/infer',
     file: 'infer',
     values: `
-    ActivationLayer Add BatchNormalization Bidirectional Concatenate Dense Dropout Embedding Flatten Functional
-    GruCell InputLayer Layer LayerNormalization LstmCell Masking MatrixCell Multiply PeepholeLstmCell Permute
-    Recurrent RepeatVector Reshape Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError fromZip kernelsAt
+    ActivationLayer Add BatchNormalization Bidirectional Concatenate CoupledLstmCell Dense Dropout Embedding
+    Flatten Functional GruCell InputLayer Layer LayerNormLstmCell LayerNormalization LstmCell Masking MatrixCell
+    MinGruCell MinLstmCell Multiply PeepholeLstmCell Permute ProjectedLstmCell Recurrent RepeatVector Reshape
+    Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError ZoneoutCell fromZip kernelsAt
     lengthMask load loadWith model ready registerActivation registerCell registerLayer runnable sequential
     setBackend setThreads tensor
     `,

@@ -7,6 +7,8 @@ import {
   callAdam,
   callGruBackward,
   callGruBeforeBackward,
+  callLinearScan,
+  callLinearScanBackward,
   callLstmBackward,
   callNadam,
   callRandomMask,
@@ -18,19 +20,26 @@ import {
   type KernelModule,
   type Moments,
   type RandomUniform,
+  type Scan,
   type Update,
 } from '@unroll/kernels';
-import type { BackwardCall, Block, Kernels, MomentsCall, OptimizerCall } from '../backend.js';
+import type { BackwardCall, Block, Kernels, MomentsCall, OptimizerCall, ScanCall } from '../backend.js';
 import { address, markDirty } from './block.js';
 import { type Packer, start, steps } from './recurrent.js';
 
 type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'Uniform' | 'Mask'}`>;
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
-export type TrainingKernels = GradientAndRandom & Cells & Optimizers;
+type Scans = Pick<Kernels, `linearScan${'' | 'Backward'}`>;
+export type TrainingKernels = GradientAndRandom & Cells & Scans & Optimizers;
 
 export function trainingKernels(module: KernelModule, packed: Packer): TrainingKernels {
-  return { ...gradientAndRandomKernels(module), ...cellKernels(module, packed), ...optimizerKernels(module) };
+  return {
+    ...gradientAndRandomKernels(module),
+    ...cellKernels(module, packed),
+    ...scanKernels(module),
+    ...optimizerKernels(module),
+  };
 }
 
 function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
@@ -120,6 +129,33 @@ function backward(c: BackwardCall & { dG: Block }, I: number, weights: number): 
     dhAll: address(c.dhAll),
     dG: address(c.dG),
   };
+}
+
+/** The scans. Inference-only builds do without them: their cells then run step by step. */
+function scanKernels(module: KernelModule): Scans {
+  return {
+    linearScan(c) {
+      callLinearScan(module, { scan: scan(c), b: address(c.b), h: address(c.h) });
+      markDirty(c.h);
+    },
+    linearScanBackward(c) {
+      callLinearScanBackward(module, {
+        scan: scan(c),
+        h: address(c.h),
+        dy: address(c.dy),
+        dh: address(c.dh),
+        da: address(c.da),
+        db: address(c.db),
+      });
+      markDirty(c.dh);
+      markDirty(c.da);
+      markDirty(c.db);
+    },
+  };
+}
+
+function scan({ B, T, H, a, h0, mask, reverse }: ScanCall): Scan {
+  return { B, T, H, a: address(a), h0: address(h0), mask: address(mask), back: reverse ? 1 : 0 };
 }
 
 function optimizerKernels(module: KernelModule): Optimizers {

@@ -26,6 +26,9 @@
  * layer splits a batch because its sequences differ in length, it also splits states, masks, constants and `prepared`:
  * in every call, they have the batch size of x. In a stream, `prepare` is called once, before the first chunk; its
  * result is saved, restored and forked with the state.
+ *
+ * Random numbers. A cell that draws new random numbers at every step uses `context.random`, which is undefined at
+ * inference. Its `sequence`, if any, must draw them too, or return null while `context.random` is set.
  */
 import {
   type MaskedSequence,
@@ -48,12 +51,17 @@ export type CellState = Record<string, Tensor>;
 /** The constants of a cell by name, each a value [B, ...] with its mask [B, S] (1: valid) or null. */
 export type CellConstants<C extends string = string> = Readonly<Record<C, MaskedSequence>>;
 
-/** Scaled dropout masks of one cell, the same for every step of a sequence; null: no dropout. */
+/**
+ * The random values of one cell in training: scaled dropout masks, the same for every step of a sequence (null: no
+ * dropout), and the stream from which steps draw.
+ */
 export interface CellMasks {
   /** For the inputs, [B, I]. */
   inputMask: Tensor | null;
   /** For h, [B, H]. */
   recurrentMask: Tensor | null;
+  /** See {@link StepContext.random}. */
+  random?: RandomStream | undefined;
   /** The masks of the inner cells, for a cell made of cells. */
   inner?: readonly CellMasks[];
 }
@@ -62,6 +70,11 @@ export interface CellMasks {
 export interface StepContext<C extends string = string, P extends NamedTensors = NamedTensors> {
   /** Scaled recurrent dropout mask [B, H], the same for every step of a sequence; null: no dropout. */
   recurrentMask: Tensor | null;
+  /**
+   * In training: the random stream of the layer, for cells that draw new random numbers at every step (`zoneoutCell`).
+   * At inference: undefined.
+   */
+  random?: RandomStream | undefined;
   /** The masks of the inner cells, for a cell made of cells. */
   inner?: readonly CellMasks[];
   /** The constants that the cell declares. */
@@ -194,14 +207,14 @@ export function drawMasks(
     rate ? random.dropoutMask([batch, width], rate) : null;
   const inputMask = draw(rates.dropout ?? cell.dropout, inputSize);
   const recurrentMask = draw(rates.recurrentDropout ?? cell.recurrentDropout, stateWidth(cell));
-  if (!cell.cells) return { inputMask, recurrentMask };
+  if (!cell.cells) return { inputMask, recurrentMask, random };
   let width = inputSize;
   const inner = cell.cells.map((innerCell) => {
     const masks = drawMasks(innerCell, {}, batch, width, random);
     width = innerCell.units;
     return masks;
   });
-  return { inputMask, recurrentMask, inner };
+  return { inputMask, recurrentMask, random, inner };
 }
 
 /** Returns the width of the first state, to which recurrent dropout applies. */

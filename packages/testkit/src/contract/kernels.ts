@@ -9,6 +9,7 @@ import { type Allowed, differentialCase, draw, MANY, SIZES, type Trial } from '.
 import { gemmCases } from './gemm.js';
 import { optimizerCases } from './optimizers.js';
 import { recurrentKernelCases } from './recurrent.js';
+import { scanCases } from './scan.js';
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 
@@ -356,6 +357,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   randomMask: [differentialCase('randomMask', 'the same integers everywhere', maskTrials, 'bits')],
   ...optimizerCases,
   ...recurrentKernelCases,
+  ...scanCases,
 };
 
 export const kernelCases = (): ContractCase[] => Object.values(cases).flat();

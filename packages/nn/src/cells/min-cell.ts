@@ -1,0 +1,209 @@
+/**
+ * The base class of minGRU and minLSTM (Feng et al. 2024, "Were RNNs all we needed?"). Their gates depend on x only, not on
+ * the state, so one product x W over all steps computes all of them. The state then follows from h ← a h + b, a linear scan
+ * over time. The file of each cell computes a and b.
+ *
+ * The candidate is h̃ = φ(x Wh + bh). In the log-space version of the paper, and in its published code, φ is
+ *
+ *   g(x) = x + 1/2 for x >= 0, σ(x) otherwise
+ *
+ * which is positive, so that a parallel scan can work on logarithms. A sequential scan needs no logarithms, because it
+ * divides by nothing, but the function is part of the trained model. In the plain version, φ is the identity.
+ */
+import {
+  add,
+  linear,
+  linearScan,
+  minimum,
+  mul,
+  type Parameter,
+  relu,
+  reshape,
+  reverse as reversed,
+  sigmoid,
+  slice,
+  type Tensor,
+  valueError,
+} from '@unroll/core';
+import type { OptionTypes } from '@unroll/core/internal';
+import type { Activation } from '../activations.js';
+import { cleanConfig } from '../json.js';
+import type { RecurrentOptions } from '../layers/recurrent.js';
+import { startedMask, zeroMaskedSteps } from '../masks.js';
+import { CELL, recurrentOptions } from '../option-names.js';
+import type {
+  Cell,
+  ParameterMaker,
+  SequenceContext,
+  SequenceResult,
+  StepContext,
+  StepResult,
+} from './cell.js';
+import {
+  type CellOptions,
+  canFuse,
+  cellActivation,
+  cellOwner,
+  checkRate,
+  checkUnits,
+} from './matrix-cell.js';
+import { runSteps } from './run.js';
+
+type Recurrence =
+  | 'recurrentInitializer'
+  | 'recurrentRegularizer'
+  | 'recurrentConstraint'
+  | 'recurrentDropout';
+
+/** The options of other cells, without those of a recurrent product, which these cells do not have. */
+export interface MinCellOptions extends Omit<CellOptions, 'activation' | Recurrence> {
+  /**
+   * φ, the activation of the candidate. Default `logSpace`: g(x), of the log-space version of the paper. `linear`: the
+   * paper's plain version.
+   */
+  activation?: Activation | 'logSpace';
+}
+
+/** Options of the layers. They have no recurrent dropout, because the cells have no recurrent product. */
+export type MinOptions = MinCellOptions & Omit<RecurrentOptions, 'recurrentDropout'>;
+
+/** The state h, [B, H]. */
+export type MinState = { h: Tensor };
+
+/** The coefficients of h ← a h + b, and the values from which they were computed; all [..., H]. */
+export interface MinGates {
+  a: Tensor;
+  b: Tensor;
+  gates: Readonly<Record<string, Tensor>>;
+}
+
+export abstract class MinCell implements Cell<MinState> {
+  readonly units: number;
+  readonly dropout: number;
+  readonly stateSizes: { readonly h: number };
+  protected readonly options: Readonly<MinCellOptions>;
+  protected readonly phi: (x: Tensor) => Tensor;
+  /** Number of matrices in W. */
+  protected abstract readonly gateCount: number;
+  #W!: Parameter;
+  #b: Parameter | null = null;
+
+  constructor(options: MinCellOptions) {
+    const owner = cellOwner(options, this.className);
+    checkUnits(owner, options.units);
+    const { activation = 'logSpace' } = options;
+    this.options = options;
+    this.units = options.units;
+    this.stateSizes = { h: options.units };
+    this.dropout = checkRate(owner, 'dropout', options.dropout);
+    this.phi = activation === 'logSpace' ? positive : cellActivation(activation, owner);
+  }
+
+  get className(): string {
+    return (this.constructor as unknown as { className: string }).className;
+  }
+
+  get config(): Readonly<Record<string, unknown>> {
+    return cleanConfig(this.options);
+  }
+
+  build(inputSize: number, make: ParameterMaker): void {
+    const o = this.options;
+    const width = this.gateCount * o.units;
+    this.#W = make('kernel', [inputSize, width], o.kernelInitializer ?? 'glorotUniform', {
+      regularizer: o.kernelRegularizer,
+      constraint: o.kernelConstraint,
+    });
+    if (o.useBias === false) return;
+    this.#b = make('bias', [width], o.biasInitializer ?? 'zeros', {
+      regularizer: o.biasRegularizer,
+      constraint: o.biasConstraint,
+    });
+  }
+
+  /** Computes a and b from the gate sums x W + b, [..., G*H]. */
+  protected abstract coefficients(sums: Tensor): MinGates;
+
+  step(x: Tensor, { h }: MinState, context: StepContext): StepResult<MinState> {
+    this.#rejectRecurrentDropout(context);
+    const { a, b, gates } = this.coefficients(linear(x, this.#W, this.#b));
+    const next = add(mul(a, h), b);
+    return { y: next, state: { h: next }, gates };
+  }
+
+  /** One product over all steps, then the scan: as one op, or step by step if the backend has no kernel for it. */
+  sequence(x: Tensor, state: MinState | null, context: SequenceContext): SequenceResult<MinState> {
+    this.#rejectRecurrentDropout(context);
+    const { mask, reverse } = context;
+    const input = mask === null ? x : zeroMaskedSteps(x, mask);
+    const sums = linear(input, this.#W, this.#b);
+    if (!canFuse('scan')) return this.#scanStepwise(sums, state, context);
+    const { a, b } = this.coefficients(sums);
+    const { y, h } = linearScan({ a, b, h0: state?.h ?? null, mask }, { reverse });
+    return { y: outputs(y, h, state !== null, context), state: { h } };
+  }
+
+  clone(): Cell<MinState> {
+    return new (this.constructor as new (options: Readonly<MinCellOptions>) => Cell<MinState>)(this.options);
+  }
+
+  /** Returns the columns of one gate of a tensor [..., G*H]. */
+  protected gate(sums: Tensor, index: number): Tensor {
+    return slice(sums, -1, index * this.units, (index + 1) * this.units);
+  }
+
+  #scanStepwise(sums: Tensor, state: MinState | null, context: SequenceContext): SequenceResult<MinState> {
+    const { units, stateSizes, className, config } = this;
+    const scan: Cell<MinState> = {
+      ...{ units, stateSizes, className, config },
+      build: () => {},
+      step: (sum, { h }) => {
+        const { a, b } = this.coefficients(sum);
+        const next = add(mul(a, h), b);
+        return { y: next, state: { h: next } };
+      },
+    };
+    return runSteps(scan, sums, state, context) as SequenceResult<MinState>;
+  }
+
+  #rejectRecurrentDropout({ recurrentMask }: StepContext): void {
+    if (recurrentMask === null) return;
+    throw valueError(
+      `${this.className} has no recurrent product, so recurrentDropout has no meaning. Use dropout, or zoneoutCell.`,
+    );
+  }
+}
+
+/** g(x) = x + 1/2 for x >= 0, σ(x) otherwise. */
+function positive(x: Tensor): Tensor {
+  return add(relu(x), minimum(sigmoid(x), 0.5));
+}
+
+/**
+ * Returns the outputs of the layer from the states y [B, T, H] in time order and the final state h. Masked steps output the
+ * state, or 0 before the first valid step and with `zeroOutputForMask`.
+ */
+function outputs(y: Tensor, h: Tensor, hasInitialState: boolean, context: SequenceContext): Tensor {
+  const { mask, reverse, realign, returnSequences, zeroOutputForMask } = context;
+  const inOrder = (sequence: Tensor): Tensor => (reverse ? reversed(sequence, 1) : sequence);
+  let factor: Tensor | null = null; // [B, T] in time order; without initial states, h is 0 before the first valid step
+  if (mask && zeroOutputForMask) factor = mask;
+  else if (mask && hasInitialState) factor = inOrder(startedMask(inOrder(mask)));
+  const [B, T] = y.shape;
+  if (!returnSequences) {
+    const last = reverse ? 0 : T - 1;
+    return factor ? mul(h, slice(factor, 1, last, last + 1)) : h;
+  }
+  const masked = factor ? mul(y, reshape(factor, [B, T, 1])) : y;
+  return reverse && !realign ? reversed(masked, 1) : masked;
+}
+
+export function minCellOptions(): OptionTypes<MinCellOptions> {
+  const { recurrentInitializer, recurrentRegularizer, recurrentConstraint, recurrentDropout, ...rest } = CELL;
+  return rest;
+}
+
+export function minOptions(): OptionTypes<MinOptions> {
+  const { recurrentDropout, ...rest } = recurrentOptions();
+  return { ...minCellOptions(), ...rest };
+}
