@@ -1,6 +1,6 @@
 /**
  * The base class of minGRU and minLSTM (Feng et al. 2024, "Were RNNs all we needed?"). Their gates depend on x only, not on
- * the state, so one product x W over all steps computes all of them. The state then follows from h ← a h + b, a linear scan
+ * the state, so products x W over all steps compute all of them. The state then follows from h ← a h + b, a linear scan
  * over time. The file of each cell computes a and b.
  *
  * The candidate is h̃ = φ(x Wh + bh). In the log-space version of the paper, and in its published code, φ is
@@ -14,10 +14,9 @@ import {
   add,
   linear,
   linearScan,
-  minimum,
+  maximum,
   mul,
   type Parameter,
-  relu,
   reshape,
   reverse as reversed,
   sigmoid,
@@ -121,24 +120,29 @@ export abstract class MinCell implements Cell<MinState> {
     });
   }
 
-  /** Computes a and b from the gate sums x W + b, [..., G*H]. */
-  protected abstract coefficients(sums: Tensor): MinGates;
+  /** Computes a and b. @param sum returns x W + b for one gate, [..., H] */
+  protected abstract coefficients(sum: (gate: number) => Tensor): MinGates;
 
   step(x: Tensor, { h }: MinState, context: StepContext): StepResult<MinState> {
     this.#rejectRecurrentDropout(context);
-    const { a, b, gates } = this.coefficients(linear(x, this.#W, this.#b));
+    const sums = linear(x, this.#W, this.#b);
+    const { a, b, gates } = this.coefficients((gate) => this.#columns(sums, gate));
     const next = add(mul(a, h), b);
     return { y: next, state: { h: next }, gates };
   }
 
-  /** One product over all steps, then the scan: as one op, or step by step if the backend has no kernel for it. */
+  /**
+   * Products over all steps, then the scan: as one op, or step by step if the backend has no kernel for it. Each gate has
+   * its own product, because W is much smaller than the sums, whose columns would have to be copied.
+   */
   sequence(x: Tensor, state: MinState | null, context: SequenceContext): SequenceResult<MinState> {
     this.#rejectRecurrentDropout(context);
     const { mask, reverse } = context;
     const input = mask === null ? x : zeroMaskedSteps(x, mask);
-    const sums = linear(input, this.#W, this.#b);
-    if (!canFuse('scan')) return this.#scanStepwise(sums, state, context);
-    const { a, b } = this.coefficients(sums);
+    if (!canFuse('scan')) return this.#scanStepwise(linear(input, this.#W, this.#b), state, context);
+    const { a, b } = this.coefficients((gate) =>
+      linear(input, this.#columns(this.#W, gate), this.#b && this.#columns(this.#b, gate)),
+    );
     const { y, h } = linearScan({ a, b, h0: state?.h ?? null, mask }, { reverse });
     return { y: outputs(y, h, state !== null, context), state: { h } };
   }
@@ -148,8 +152,8 @@ export abstract class MinCell implements Cell<MinState> {
   }
 
   /** Returns the columns of one gate of a tensor [..., G*H]. */
-  protected gate(sums: Tensor, index: number): Tensor {
-    return slice(sums, -1, index * this.units, (index + 1) * this.units);
+  #columns(allGates: Tensor, gate: number): Tensor {
+    return slice(allGates, -1, gate * this.units, (gate + 1) * this.units);
   }
 
   #scanStepwise(sums: Tensor, state: MinState | null, context: SequenceContext): SequenceResult<MinState> {
@@ -158,7 +162,7 @@ export abstract class MinCell implements Cell<MinState> {
       ...{ units, stateSizes, className, config },
       build: () => {},
       step: (sum, { h }) => {
-        const { a, b } = this.coefficients(sum);
+        const { a, b } = this.coefficients((gate) => this.#columns(sum, gate));
         const next = add(mul(a, h), b);
         return { y: next, state: { h: next } };
       },
@@ -174,9 +178,9 @@ export abstract class MinCell implements Cell<MinState> {
   }
 }
 
-/** g(x) = x + 1/2 for x >= 0, σ(x) otherwise. */
+/** g(x): x + 1/2 is above σ(x) where x > 0, and below where x < 0. */
 function positive(x: Tensor): Tensor {
-  return add(relu(x), minimum(sigmoid(x), 0.5));
+  return maximum(add(x, 0.5), sigmoid(x));
 }
 
 /**

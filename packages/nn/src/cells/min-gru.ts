@@ -1,6 +1,6 @@
 /**
- * The minGRU cell (Feng et al. 2024): a GRU whose gate and candidate depend on x only. min-cell.ts runs it as one matrix
- * product and one linear scan.
+ * The minGRU cell (Feng et al. 2024): a GRU whose gate and candidate depend on x only. min-cell.ts runs it as matrix
+ * products over all steps and one linear scan.
  *
  *   z = σ(x Wz + bz)             update gate: how much of the candidate to write
  *   h̃ = φ(x Wh + bh)             candidate; φ as in min-cell.ts
@@ -24,9 +24,9 @@ export class MinGruCell extends MinCell {
   static readonly className = 'MinGRUCell';
   protected readonly gateCount = 2;
 
-  protected coefficients(sums: Tensor): MinGates {
-    const z = sigmoid(this.gate(sums, 0));
-    const n = this.phi(this.gate(sums, 1));
+  protected coefficients(sum: (gate: number) => Tensor): MinGates {
+    const z = sigmoid(sum(0));
+    const n = this.phi(sum(1));
     return { a: sub(1, z), b: mul(z, n), gates: { z, n } };
   }
 }

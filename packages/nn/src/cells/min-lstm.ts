@@ -1,6 +1,7 @@
 /**
  * The minLSTM cell (Feng et al. 2024): an LSTM without output gate whose gates and candidate depend on x only, and whose
- * input and forget gates are normalised. min-cell.ts runs it as one matrix product and one linear scan.
+ * input and forget gates are normalised. min-cell.ts runs it as matrix products over all steps and
+ * one linear scan.
  *
  *   f = σ(x Wf + bf)             forget gate
  *   i = σ(x Wi + bi)             input gate
@@ -26,12 +27,12 @@ export class MinLstmCell extends MinCell {
   static readonly className = 'MinLSTMCell';
   protected readonly gateCount = 3;
 
-  protected coefficients(sums: Tensor): MinGates {
+  protected coefficients(sum: (gate: number) => Tensor): MinGates {
     // i' = σ(log i - log f) is defined even if both gates underflow to 0; log σ(s) = -softplus(-s).
-    const [logF, logI] = [0, 1].map((gate) => neg(softplus(neg(this.gate(sums, gate)))));
+    const [logF, logI] = [0, 1].map((gate) => neg(softplus(neg(sum(gate)))));
     const i = sigmoid(sub(logI, logF));
     const f = sub(1, i);
-    const g = this.phi(this.gate(sums, 2));
+    const g = this.phi(sum(2));
     return { a: f, b: mul(i, g), gates: { i, f, g } };
   }
 }
