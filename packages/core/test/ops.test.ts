@@ -38,6 +38,7 @@ import {
   tensor,
   transpose,
   UnrollError,
+  unstack,
   zeros,
 } from '@unroll/core';
 import { mismatch } from '@unroll/testkit';
@@ -199,12 +200,15 @@ describe('shapes', () => {
     for (const [start, end] of [[2, 1], [-4, 3], [0.5, 2]]) assert.throws(() => slice(M, 1, start!, end), /slice: /);
   });
 
-  test('pad, concat, stack and reverse', () => {
+  test('pad, concat, stack, unstack and reverse', () => {
     assert.deepEqual(pad([1, 2], 0, 1, 2).toArray(), [0, 1, 2, 0, 0]);
     assert.deepEqual(concat([M, [[7, 8, 9]]], 0).shape, [3, 3]);
     assert.deepEqual(concat([[1], [2, 3]]).toArray(), [1, 2, 3]);
     assert.deepEqual(stack([[1, 2], [3, 4]], 1).toArray(), [[1, 3], [2, 4]]); // biome-ignore format: a matrix
     assert.deepEqual(stack([1, 2], -1).toArray(), [1, 2]);
+    const columns = unstack([[1, 2], [3, 4], [5, 6]], -1); // biome-ignore format: a matrix
+    assert.deepEqual(columns.map((column) => column.toArray()), [[1, 3, 5], [2, 4, 6]]); // biome-ignore format: a matrix
+    assert.deepEqual(unstack([[7, 8]]).map((row) => row.toArray()), [[7, 8]]); // biome-ignore format: a matrix
     assert.deepEqual(reverse(M, -1).toArray(), [[3, 2, 1], [6, 5, 4]]); // biome-ignore format: a matrix
     assert.throws(() => concat([]), new UnrollError('value', 'concat needs at least one tensor, got none.'));
     assert.throws(

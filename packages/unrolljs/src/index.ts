@@ -408,6 +408,7 @@ export {
   sumSquares,
   tanh,
   transpose,
+  unstack,
   valueAndGrad,
 } from '@unroll/core';
 

@@ -19,7 +19,7 @@ export const names = [
     scalerFromConfig scope sequential setBackend setThreads sgd sigmoid sign simpleRNN simpleRNNCell slice
     slidingWindows softmax softplus sqrt square stack stackedCells stepDecay stopGradient sub sum sumSquares
     summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable transpose truncatedNormal
-    unitNorm valueAndGrad varianceScaling zeros zoneoutCell
+    unitNorm unstack valueAndGrad varianceScaling zeros zoneoutCell
     `,
     types: `
     Activation ActivationFunction ActivationOptions ApplyOptions Artifact ArtifactExtras ArtifactFiles

@@ -186,7 +186,11 @@ export interface CellClass {
 }
 
 /** Returns the initial state of a cell. */
-export function zeroState(cell: Cell, batch: number, constants: CellConstants): CellState {
+export function zeroState(
+  cell: Pick<Cell, 'zeroState' | 'stateSizes'>,
+  batch: number,
+  constants: CellConstants,
+): CellState {
   if (cell.zeroState) return cell.zeroState(batch, constants);
   const sizes = Object.entries(cell.stateSizes);
   return Object.fromEntries(sizes.map(([name, size]) => [name, zeros([batch, size])]));

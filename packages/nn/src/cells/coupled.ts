@@ -12,18 +12,19 @@
  * The matrices of the three gates are concatenated in this order: W [I, 3H], U [H, 3H], b [3H]. This cell has no fused
  * kernel.
  */
-import { add, mul, sub, type Tensor } from '@unroll/core';
+import { add, matmul, mul, sub, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { ParameterMaker, StepContext, StepResult } from './cell.js';
+import { HoistedCell } from './hoisted.js';
 import { type LstmCellOptions, type LstmState, lstmBias } from './lstm.js';
-import { MatrixCell, recurrentDropout } from './matrix-cell.js';
+import { recurrentDropout } from './matrix-cell.js';
 
 export type CoupledLstmCellOptions = LstmCellOptions;
 
-export class CoupledLstmCell extends MatrixCell<CoupledLstmCellOptions, LstmState> {
+export class CoupledLstmCell extends HoistedCell<CoupledLstmCellOptions, LstmState> {
   static readonly className = 'CoupledLSTMCell';
   readonly stateSizes = { h: this.units, c: this.units } as const;
 
@@ -31,9 +32,9 @@ export class CoupledLstmCell extends MatrixCell<CoupledLstmCellOptions, LstmStat
     this.makeMatrices(inputSize, 3, make, { initializer: coupledBias(this.options) });
   }
 
-  step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
+  protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = this.gateSums(x, recurrentDropout(state.h, context));
+    const a = add(sums, matmul(recurrentDropout(state.h, context), this.U));
     const f = sigma(this.gate(a, 0));
     const g = phi(this.gate(a, 1));
     const o = sigma(this.gate(a, 2));

@@ -18,8 +18,9 @@ import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { ParameterMaker, StepContext, StepResult } from './cell.js';
+import { HoistedCell } from './hoisted.js';
 import { type LstmCellOptions, type LstmState, lstmBias } from './lstm.js';
-import { MatrixCell, recurrentDropout } from './matrix-cell.js';
+import { recurrentDropout } from './matrix-cell.js';
 
 export interface LayerNormLstmCellOptions extends LstmCellOptions {
   /** ε, added to the variance to avoid a division by 0. Default 1e-5, as in PyTorch (Keras's layers use 1e-3). */
@@ -33,7 +34,7 @@ export interface LayerNormLstmCellOptions extends LstmCellOptions {
   normalizeState?: boolean;
 }
 
-export class LayerNormLstmCell extends MatrixCell<LayerNormLstmCellOptions, LstmState> {
+export class LayerNormLstmCell extends HoistedCell<LayerNormLstmCellOptions, LstmState> {
   static readonly className = 'LayerNormLSTMCell';
   readonly stateSizes = { h: this.units, c: this.units } as const;
   #gammaX!: Parameter;
@@ -51,11 +52,14 @@ export class LayerNormLstmCell extends MatrixCell<LayerNormLstmCellOptions, Lstm
     if (useBias !== false) this.#betaC = make('beta_state', [H], 'zeros');
   }
 
-  step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
+  protected override inputSums(x: Tensor): Tensor {
+    return this.#normalize(matmul(x, this.W), this.#gammaX, this.b);
+  }
+
+  protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const ax = this.#normalize(matmul(x, this.W), this.#gammaX, this.b);
-    const ah = this.#normalize(matmul(recurrentDropout(state.h, context), this.U), this.#gammaH, null);
-    const a = add(ax, ah);
+    const products = matmul(recurrentDropout(state.h, context), this.U);
+    const a = add(sums, this.#normalize(products, this.#gammaH, null));
     const i = sigma(this.gate(a, 0));
     const f = sigma(this.gate(a, 1));
     const g = phi(this.gate(a, 2));

@@ -46,7 +46,7 @@ import {
   checkRate,
   checkUnits,
 } from './matrix-cell.js';
-import { runSteps } from './run.js';
+import { timeLoop } from './run.js';
 
 type Recurrence =
   | 'recurrentInitializer'
@@ -157,17 +157,13 @@ export abstract class MinCell implements Cell<MinState> {
   }
 
   #scanStepwise(sums: Tensor, state: MinState | null, context: SequenceContext): SequenceResult<MinState> {
-    const { units, stateSizes, className, config } = this;
-    const scan: Cell<MinState> = {
-      ...{ units, stateSizes, className, config },
-      build: () => {},
-      step: (sum, { h }) => {
-        const { a, b } = this.coefficients((gate) => this.#columns(sum, gate));
-        const next = add(mul(a, h), b);
-        return { y: next, state: { h: next } };
-      },
+    const { units, stateSizes } = this;
+    const step = (stepSums: Tensor, { h }: MinState): StepResult<MinState> => {
+      const { a, b } = this.coefficients((gate) => this.#columns(stepSums, gate));
+      const next = add(mul(a, h), b);
+      return { y: next, state: { h: next } };
     };
-    return runSteps(scan, sums, state, context) as SequenceResult<MinState>;
+    return timeLoop({ units, stateSizes, step }, sums, state, context) as SequenceResult<MinState>;
   }
 
   #rejectRecurrentDropout({ recurrentMask }: StepContext): void {

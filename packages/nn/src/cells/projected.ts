@@ -18,8 +18,9 @@ import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { Regularizer } from '../regularizers.js';
 import type { ParameterMaker, StepContext, StepResult } from './cell.js';
+import { HoistedCell } from './hoisted.js';
 import { type LstmCellOptions, type LstmState, lstmBias } from './lstm.js';
-import { cellOwner, checkUnits, MatrixCell, recurrentDropout } from './matrix-cell.js';
+import { cellOwner, checkUnits, recurrentDropout } from './matrix-cell.js';
 
 export interface ProjectedLstmCellOptions extends LstmCellOptions {
   /** P, the width of h and of the output. Normally smaller than `units`, the width of the cell state. */
@@ -32,7 +33,7 @@ export interface ProjectedLstmCellOptions extends LstmCellOptions {
   projectionConstraint?: Constraint | null;
 }
 
-export class ProjectedLstmCell extends MatrixCell<ProjectedLstmCellOptions, LstmState> {
+export class ProjectedLstmCell extends HoistedCell<ProjectedLstmCellOptions, LstmState> {
   static readonly className = 'ProjectedLSTMCell';
   /** P, the width of the output. */
   override readonly units: number = this.options.projection;
@@ -53,9 +54,9 @@ export class ProjectedLstmCell extends MatrixCell<ProjectedLstmCellOptions, Lstm
     });
   }
 
-  step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
+  protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = this.gateSums(x, recurrentDropout(state.h, context));
+    const a = add(sums, matmul(recurrentDropout(state.h, context), this.U));
     const i = sigma(this.gate(a, 0));
     const f = sigma(this.gate(a, 1));
     const g = phi(this.gate(a, 2));
