@@ -12,6 +12,7 @@ import {
   concat,
   gather,
   linear,
+  linearScan,
   logSoftmax,
   lstmSequence,
   matmul,
@@ -374,4 +375,33 @@ describe('a fused recurrent op names the operand that does not fit', () => {
       );
     });
   }
+});
+
+describe('linearScan', () => {
+  const a = tensor([[[0.5], [0.25], [1]]]);
+  const b = tensor([[[1], [2], [3]]]);
+
+  test('by hand: forwards, backwards, from a state and over masked steps', () => {
+    const values = (...[inputs, attributes]: Parameters<typeof linearScan>): number[][] => {
+      const { y, h } = linearScan(inputs, attributes);
+      return [[...y.dataSync()], [...h.dataSync()]];
+    };
+    assert.deepEqual(values({ a, b }), [[1, 2.25, 5.25], [5.25]]);
+    assert.deepEqual(values({ a, b }, { reverse: true }), [[2.375, 2.75, 3], [2.375]]);
+    assert.deepEqual(values({ a, b, h0: tensor([[4]]) }), [[3, 2.75, 5.75], [5.75]]);
+    const mask = tensor([[0, 1, 0]]);
+    assert.deepEqual(values({ a, b, h0: tensor([[4]]), mask }), [[4, 3, 3], [3]]);
+  });
+
+  test('names the input that does not fit', () => {
+    const wrong: [Parameters<typeof linearScan>[0], string][] = [
+      [{ a: zeros([2, 3]), b }, 'linearScan takes factors a [batch, time, units] of at least one time step, got [2, 3].'],
+      [{ a: zeros([1, 0, 1]), b }, 'linearScan takes factors a [batch, time, units] of at least one time step, got [1, 0, 1].'],
+      [{ a, b: zeros([1, 3, 2]) }, 'linearScan: b has shape [1, 3, 2], expected [1, 3, 1] for a [1, 3, 1].'],
+      [{ a, b, h0: zeros([2, 1]) }, 'linearScan: the initial state has shape [2, 1], expected [1, 1] for a [1, 3, 1].'],
+      [{ a, b, mask: zeros([1, 2]) }, 'linearScan: the mask has shape [1, 2], expected [1, 3] for a [1, 3, 1].'],
+    ]; // biome-ignore format: one error a line
+    for (const [inputs, message] of wrong)
+      assert.throws(() => linearScan(inputs), { code: 'shape', message });
+  });
 });

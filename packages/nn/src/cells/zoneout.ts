@@ -64,7 +64,7 @@ export class ZoneoutCell<S extends CellState = CellState> implements Cell<S> {
       checkRate('zoneoutCell', `the rate of ${name}`, rate);
     }
     this.cells = [cell];
-    this.rates = rates;
+    this.rates = { ...rates };
     this.units = cell.units;
     this.stateSizes = cell.stateSizes;
     this.constants = cell.constants ?? [];
