@@ -28,7 +28,7 @@ import type { OptionTypes } from '@unroll/core/internal';
 import type { Activation } from '../activations.js';
 import { cleanConfig } from '../json.js';
 import type { RecurrentOptions } from '../layers/recurrent.js';
-import { startedMask, zeroMaskedSteps } from '../masks.js';
+import { lengthMask, maskProperties, startedMask, zeroMaskedSteps } from '../masks.js';
 import { CELL, recurrentOptions } from '../option-names.js';
 import type {
   Cell,
@@ -185,11 +185,11 @@ function positive(x: Tensor): Tensor {
  */
 function outputs(y: Tensor, h: Tensor, hasInitialState: boolean, context: SequenceContext): Tensor {
   const { mask, reverse, realign, returnSequences, zeroOutputForMask } = context;
-  const inOrder = (sequence: Tensor): Tensor => (reverse ? reversed(sequence, 1) : sequence);
+  const [B, T] = y.shape;
   let factor: Tensor | null = null; // [B, T] in time order; without initial states, h is 0 before the first valid step
   if (mask && zeroOutputForMask) factor = mask;
-  else if (mask && hasInitialState) factor = inOrder(startedMask(inOrder(mask)));
-  const [B, T] = y.shape;
+  else if (mask && hasInitialState)
+    factor = reverse ? lengthMask(maskProperties(mask).lengths, T) : startedMask(mask);
   if (!returnSequences) {
     const last = reverse ? 0 : T - 1;
     return factor ? mul(h, slice(factor, 1, last, last + 1)) : h;

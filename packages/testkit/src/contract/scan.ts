@@ -59,6 +59,17 @@ function forwardTrial(settings: Settings): Trial {
   };
 }
 
+function inPlaceTrial(): Trial {
+  const [B, T, H] = [2, 3, 19];
+  const given = inputs({ B, T, H, masked: false, started: true, reverse: false });
+  return {
+    name: 'h in the memory of b',
+    arrays: { ...given, b: draw.normal(B * T * H, 'term') },
+    call: (kernels, { a, b, h0 }) =>
+      kernels.linearScan({ B, T, H, reverse: false, a, b, h: b, h0, mask: null }),
+  };
+}
+
 function backwardTrial(settings: Settings, dense: boolean): Trial {
   const { B, T, H, reverse } = settings;
   const size = B * T * H;
@@ -79,7 +90,12 @@ function backwardTrial(settings: Settings, dense: boolean): Trial {
 
 export const scanCases = {
   linearScan: [
-    differentialCase('linearScan', 'sizes and options', () => SETTINGS.map(forwardTrial), outputTolerance),
+    differentialCase(
+      'linearScan',
+      'sizes and options',
+      () => [...SETTINGS.map(forwardTrial), inPlaceTrial()],
+      outputTolerance,
+    ),
   ],
   linearScanBackward: [
     differentialCase(
