@@ -146,6 +146,23 @@ describe('zoneout', () => {
     });
   });
 
+  test('in a batch that shrinks: the rows that remain are zoned out, and padding keeps the state', () => {
+    onBackend(float64, () => {
+      const cell = zoneoutCell(lstmCell({ units: 40, dropout: 0.1 }), { h: 0.5 });
+      const layer = recurrent(cell, { returnSequences });
+      Object.assign(layer, { countParams: () => 1e9 }); // so that the batch is worth splitting
+      layer.build([[B, T, I]]);
+      const ragged = maskOf('1000', '1111', '1100');
+      const y = run(layer, x, { mask: ragged, training: true })[0]!.value.dataSync();
+      const changed = (b: number, t: number): number => {
+        const at = (b * T + t) * 40;
+        return y.slice(at, at + 40).filter((value, u) => value !== y[at - 40 + u]).length;
+      };
+      for (const t of [1, 2, 3]) assert.ok(changed(1, t) > 10 && changed(1, t) < 30, `${changed(1, t)}`);
+      assert.deepEqual([changed(0, 1), changed(0, 3), changed(2, 2)], [0, 0, 0]);
+    });
+  });
+
   test('rejects unknown states, invalid rates and other cells', () => {
     const cell = () => lstmCell({ units });
     assert.throws(() => zoneoutCell(cell(), { h: 0.1, s: 0.1 } as never), {
