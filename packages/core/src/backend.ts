@@ -201,6 +201,36 @@ export interface CtcCall {
   dx: Block | null;
 }
 
+/** Arguments of both scans: h_t = a_t h' + b_t for every unit. Sequences are batch-major: [B, T, H]. */
+export interface ScanCall {
+  B: number;
+  T: number;
+  H: number;
+  a: Block;
+  /** The states of all steps, [B, T, H]: the output of forward, an input of backward. */
+  h: Block;
+  /** The state before the first step, [B, H]; null: zeros. */
+  h0: Block | null;
+  /** [B, T], 1: valid; at a 0, the state stays unchanged. Null: all steps are valid. */
+  mask: Block | null;
+  /** True: from the last step to the first. */
+  reverse: boolean;
+}
+
+export interface LinearScanCall extends ScanCall {
+  b: Block;
+}
+
+export interface LinearScanBackwardCall extends ScanCall {
+  /** The gradients of h, [B, T, H]; null: zero. */
+  dy: Block | null;
+  /** [B, H]. In: gradient of the final state. Out: gradient of h0. */
+  dh: Block;
+  /** Out: the gradients of a and b, [B, T, H]; 0 at masked steps. */
+  da: Block;
+  db: Block;
+}
+
 /** Arguments of all optimizers. The formulas below use d = g * gScale, and each update first multiplies w by 1 - decay. */
 export interface OptimizerCall {
   /** Weights, updated in place. */
@@ -309,6 +339,8 @@ export interface Kernels {
   lstmBackward(call: LstmBackwardCall): void;
   gruForward(call: GruForwardCall): void;
   gruBackward(call: GruBackwardCall): void;
+  linearScan(call: LinearScanCall): void;
+  linearScanBackward(call: LinearScanBackwardCall): void;
 }
 export type KernelName = keyof Kernels;
 

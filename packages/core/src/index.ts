@@ -15,6 +15,7 @@ export type { RecurrentAttributes, SequenceAttributes } from './ops/recurrent.js
 export { type Axes, max, mean, min, sum, sumSquares } from './ops/reduce.js';
 export { type RnnInputs, rnnSequence } from './ops/rnn.js';
 export { gather, logSoftmax, softmax } from './ops/rows.js';
+export { type LinearScanAttributes, type LinearScanInputs, linearScan } from './ops/scan.js';
 export * from './ops/shape.js';
 export { Parameter } from './parameter.js';
 export { type PredictOptions, predict, predictAll } from './predict.js';

@@ -38,6 +38,7 @@ const RENAMED: Readonly<Record<string, string>> = {
   classweight: 'classWeights',
   iterations: 'epochs',
   hiddensize: 'units',
+  projsize: 'projection',
   outfeatures: 'units',
   outchannels: 'filters',
   dilation: 'dilationRate',

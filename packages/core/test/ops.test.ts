@@ -12,6 +12,7 @@ import {
   concat,
   gather,
   linear,
+  linearScan,
   logSoftmax,
   lstmSequence,
   matmul,
@@ -38,6 +39,7 @@ import {
   tensor,
   transpose,
   UnrollError,
+  unstack,
   zeros,
 } from '@unroll/core';
 import { mismatch } from '@unroll/testkit';
@@ -199,12 +201,15 @@ describe('shapes', () => {
     for (const [start, end] of [[2, 1], [-4, 3], [0.5, 2]]) assert.throws(() => slice(M, 1, start!, end), /slice: /);
   });
 
-  test('pad, concat, stack and reverse', () => {
+  test('pad, concat, stack, unstack and reverse', () => {
     assert.deepEqual(pad([1, 2], 0, 1, 2).toArray(), [0, 1, 2, 0, 0]);
     assert.deepEqual(concat([M, [[7, 8, 9]]], 0).shape, [3, 3]);
     assert.deepEqual(concat([[1], [2, 3]]).toArray(), [1, 2, 3]);
     assert.deepEqual(stack([[1, 2], [3, 4]], 1).toArray(), [[1, 3], [2, 4]]); // biome-ignore format: a matrix
     assert.deepEqual(stack([1, 2], -1).toArray(), [1, 2]);
+    const columns = unstack([[1, 2], [3, 4], [5, 6]], -1); // biome-ignore format: a matrix
+    assert.deepEqual(columns.map((column) => column.toArray()), [[1, 3, 5], [2, 4, 6]]); // biome-ignore format: a matrix
+    assert.deepEqual(unstack([[7, 8]]).map((row) => row.toArray()), [[7, 8]]); // biome-ignore format: a matrix
     assert.deepEqual(reverse(M, -1).toArray(), [[3, 2, 1], [6, 5, 4]]); // biome-ignore format: a matrix
     assert.throws(() => concat([]), new UnrollError('value', 'concat needs at least one tensor, got none.'));
     assert.throws(
@@ -370,4 +375,33 @@ describe('a fused recurrent op names the operand that does not fit', () => {
       );
     });
   }
+});
+
+describe('linearScan', () => {
+  const a = tensor([[[0.5], [0.25], [1]]]);
+  const b = tensor([[[1], [2], [3]]]);
+
+  test('by hand: forwards, backwards, from a state and over masked steps', () => {
+    const values = (...[inputs, attributes]: Parameters<typeof linearScan>): number[][] => {
+      const { y, h } = linearScan(inputs, attributes);
+      return [[...y.dataSync()], [...h.dataSync()]];
+    };
+    assert.deepEqual(values({ a, b }), [[1, 2.25, 5.25], [5.25]]);
+    assert.deepEqual(values({ a, b }, { reverse: true }), [[2.375, 2.75, 3], [2.375]]);
+    assert.deepEqual(values({ a, b, h0: tensor([[4]]) }), [[3, 2.75, 5.75], [5.75]]);
+    const mask = tensor([[0, 1, 0]]);
+    assert.deepEqual(values({ a, b, h0: tensor([[4]]), mask }), [[4, 3, 3], [3]]);
+  });
+
+  test('names the input that does not fit', () => {
+    const wrong: [Parameters<typeof linearScan>[0], string][] = [
+      [{ a: zeros([2, 3]), b }, 'linearScan takes factors a [batch, time, units] of at least one time step, got [2, 3].'],
+      [{ a: zeros([1, 0, 1]), b }, 'linearScan takes factors a [batch, time, units] of at least one time step, got [1, 0, 1].'],
+      [{ a, b: zeros([1, 3, 2]) }, 'linearScan: b has shape [1, 3, 2], expected [1, 3, 1] for a [1, 3, 1].'],
+      [{ a, b, h0: zeros([2, 1]) }, 'linearScan: the initial state has shape [2, 1], expected [1, 1] for a [1, 3, 1].'],
+      [{ a, b, mask: zeros([1, 2]) }, 'linearScan: the mask has shape [1, 2], expected [1, 3] for a [1, 3, 1].'],
+    ]; // biome-ignore format: one error a line
+    for (const [inputs, message] of wrong)
+      assert.throws(() => linearScan(inputs), { code: 'shape', message });
+  });
 });

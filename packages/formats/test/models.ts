@@ -7,6 +7,7 @@ import {
   batchNormalization,
   bidirectional,
   conv1d,
+  coupledLstm,
   dense,
   dropout,
   embedding,
@@ -14,15 +15,25 @@ import {
   globalMaxPooling1d,
   gru,
   input,
+  layerNormLstm,
   lstm,
+  lstmCell,
   maxPooling1d,
+  minGru,
+  minGruCell,
+  minLstm,
   model,
   type Network,
+  peepholeLstmCell,
+  projectedLstm,
+  recurrent,
   residual,
   sequential,
   spatialDropout1d,
+  stackedCells,
   timeDistributed,
   wordDropout,
+  zoneoutCell,
 } from '@unroll/nn';
 
 export const models: Record<string, () => { model: Network; x: Tensor[] }> = {
@@ -44,6 +55,23 @@ export const models: Record<string, () => { model: Network; x: Tensor[] }> = {
         [8, 7, 0, 0],
       ]),
     ],
+  }),
+  'LSTM variants': () => ({
+    model: sequential([
+      bidirectional(coupledLstm({ units: 3, returnSequences: true })),
+      projectedLstm({ units: 6, projection: 3, returnSequences: true }),
+      layerNormLstm({ units: 4, returnSequences: true, normalizeState: true }),
+      recurrent(zoneoutCell(lstmCell({ units: 3 }), { h: 0.1, c: 0.4 }), { returnSequences: true }),
+      recurrent(
+        stackedCells([zoneoutCell(peepholeLstmCell({ units: 3 }), { c: 0.5 }), minGruCell({ units: 2 })]),
+        {
+          returnSequences: true,
+        },
+      ),
+      minGru({ units: 4, returnSequences: true }),
+      minLstm({ units: 2, activation: 'linear' }),
+    ]),
+    x: [floats([3, 5, 2])],
   }),
   'encoder and decoder': () => {
     const source = input({ shape: [null, 3], name: 'source' });

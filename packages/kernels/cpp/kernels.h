@@ -317,6 +317,31 @@ struct GruBackward : Backward {
   const float* xh;     // as written by forward
   const float* hs;     // as written by forward | null
 };
+
+// Arguments of both linear scans: h_t = a_t*h' + b_t for every unit. Here sequences are batch-major, because a and b come
+// from one matrix product over all steps.
+struct Scan {
+  int B;
+  int T;
+  int H;
+  const float* a;     // [B][T][H]
+  const float* h0;    // [B][H] the state before the first step | null: zeros
+  const float* mask;  // [B][T] 1: the step is valid; 0: the state keeps its value | null
+  int back;           // 1: from the last step to the first
+};
+
+struct LinearScan : Scan {
+  const float* b;  // [B][T][H]
+  float* h;        // [B][T][H] output: the states of all steps; may be b
+};
+
+struct LinearScanBackward : Scan {
+  const float* h;   // as written by forward
+  const float* dy;  // [B][T][H] the gradients of h | null
+  float* dh;        // [B][H] input: the gradient of the last state; output: the gradient of the initial state
+  float* da;        // [B][T][H] output: the gradient of a, 0 at masked steps
+  float* db;        // [B][T][H] output: the gradient of b, 0 at masked steps
+};
 }  // namespace unroll
 
 // -------------------------------------------------------------------------------------------------------- elementwise
@@ -373,6 +398,8 @@ KERNEL(void, gru_forward, (const GruForward& call))
 TRAINING(void, gru_backward, (const GruBackward& call))
 KERNEL(void, gru_before_forward, (const GruBeforeForward& call))
 TRAINING(void, gru_before_backward, (const GruBackward& call))
+TRAINING(void, linear_scan, (const LinearScan& call))
+TRAINING(void, linear_scan_backward, (const LinearScanBackward& call))
 
 // ------------------------------------------------------------------------------------------------------------ machine
 // Runs `iterations` rounds of independent multiply-adds (about as many chains of full vectors as there are registers) on

@@ -1,10 +1,10 @@
 /**
  * Registry of the functions that inference does not need: initialisers, regularisers, constraints, dropout masks of
- * cells, symbolic tensors, setting weights, summaries. Layers call them through this registry, so a bundle that only
+ * cells, symbolic tensors, setting weights, summaries, gradients of time loops. Layers call them through this registry, so a bundle that only
  * runs models leaves them out. install-builders.ts installs them for `sequential`, `model` and `modelFromConfig`; in
  * Node they are always installed.
  */
-import { type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
+import { type RandomStream, reshape, type Shape, slice, type Tensor, UnrollError } from '@unroll/core';
 import type { Cell, CellMasks } from './cells/cell.js';
 import type { Constraint } from './constraints.js';
 import type { applySymbolic, SymbolicTensor } from './graph.js';
@@ -41,6 +41,8 @@ export interface Builders {
   /** Returns the symbolic inputs and outputs of a sequential model. */
   sequentialGraph(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
   setWeights: typeof setWeights;
+  /** Returns the parts of x along one axis, in an op with one gradient for all of them. */
+  unstack(x: Tensor, axis: number): readonly Tensor[];
   summary: typeof summaryTable;
   summaryRows: typeof sequentialRows;
 }
@@ -76,4 +78,13 @@ export function constraint(spec: Constraint, owner: string): (weights: Tensor) =
   return (
     installed?.constraint(spec, owner) ?? ((weights) => builders(owner).constraint(spec, owner)(weights))
   );
+}
+
+/**
+ * Returns a function that returns one time step of x [B, T, ...]. Without the builders it is a slice; the gradients of
+ * many slices would each be as large as x.
+ */
+export function stepsOf(x: Tensor): (t: number) => Tensor {
+  const steps = installed?.unstack(x, 1);
+  return (t) => steps?.[t] ?? reshape(slice(x, 1, t, t + 1), x.shape.toSpliced(1, 1));
 }

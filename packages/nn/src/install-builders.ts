@@ -1,5 +1,5 @@
 /** Installs the functions of the registry in builders.ts. */
-import { RandomStream } from '@unroll/core';
+import { RandomStream, unstack } from '@unroll/core';
 import { setBuilders } from './builders.js';
 import { drawMasks } from './cells/cell.js';
 import { constraint } from './constraints.js';
@@ -22,6 +22,7 @@ export function installBuilders(): void {
     drawMasks: (cell, options, batch, inputSize, random) =>
       drawMasks(cell, options, batch, inputSize, seededStream(random, options.seed)),
     setWeights,
+    unstack,
     functionName,
     summary: summaryTable,
     summaryRows: sequentialRows,

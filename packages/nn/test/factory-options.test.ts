@@ -51,6 +51,26 @@ const rows: Record<string, Row> = {
     [{ units: 0 }, 'units must be a positive integer, got 0'],
   ],
   outputEmbedding: units(nn.outputEmbedding, ['tied_to', 'tiedTo']),
+  coupledLstm: units(nn.coupledLstm, ['unit_forget_bias', 'unitForgetBias']),
+  coupledLstmCell: units(nn.coupledLstmCell, ['use_bias', 'useBias']),
+  projectedLstm: [
+    nn.projectedLstm,
+    { units: 4, projection: 2 },
+    ['proj_size', 'projection'],
+    [{ projection: 1.5 }, 'projection must be a positive integer, got 1.5'],
+  ],
+  projectedLstmCell: [
+    nn.projectedLstmCell,
+    { units: 4, projection: 2 },
+    ['projection_initializer', 'projectionInitializer'],
+    [{ units: 0 }, 'units must be a positive integer, got 0'],
+  ],
+  layerNormLstm: units(nn.layerNormLstm, ['eps', 'epsilon']),
+  layerNormLstmCell: units(nn.layerNormLstmCell, ['normalise_state', 'normalizeState']),
+  minGru: units(nn.minGru, ['go_backwards', 'goBackwards']),
+  minGruCell: units(nn.minGruCell, ['kernel_initializer', 'kernelInitializer']),
+  minLstm: units(nn.minLstm, ['return_state', 'returnState']),
+  minLstmCell: units(nn.minLstmCell, ['use_bias', 'useBias']),
   dense: units(nn.dense, ['unit', 'units']),
   recurrent: [
     (options) => nn.recurrent(cell(), options),
@@ -284,6 +304,8 @@ test('every factory function with options has its row', () => {
       'ctcDecoder',
     ], // decoding.test.ts checks their options
     ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells'],
+    ...['registerActivation'],
+    ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells', 'zoneoutCell'],
   ]);
   const factories = Object.entries(nn).filter(
     ([name, value]) => typeof value === 'function' && /^[a-z]/.test(name) && !others.has(name),

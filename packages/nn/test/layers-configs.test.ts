@@ -17,6 +17,7 @@ import {
   concatenate,
   constant,
   conv1d,
+  coupledLstm,
   dense,
   dropout,
   embedding,
@@ -31,17 +32,22 @@ import {
   l2,
   layerFromConfig,
   layerNormalization,
+  layerNormLstm,
   lstm,
   lstmCell,
   masking,
   maxNorm,
   maxPooling1d,
+  minGru,
+  minGruCell,
+  minLstm,
   minMaxNorm,
   multiply,
   orthogonal,
   peepholeLstm,
   peepholeLstmCell,
   permuteLayer,
+  projectedLstm,
   randomUniform,
   recurrent,
   repeatVector,
@@ -53,6 +59,7 @@ import {
   stackedCells,
   timeDistributed,
   wordDropout,
+  zoneoutCell,
 } from '@unroll/nn';
 import { drawn, maskOf, measure, run, same } from './helpers.js';
 
@@ -68,6 +75,8 @@ const regularisedDense = {
   biasConstraint: 'nonNeg',
   kernelInitializer: randomUniform({ minval: -0.3, maxval: 0.4 }),
 } as const;
+const { activityRegularizer, ...regularisedMatrices } = regularisedDense;
+const regularisedMin = { ...regularisedMatrices, activityRegularizer, dropout: 0.2 };
 const regularised = {
   ...regularisedDense,
   recurrentRegularizer: l1(0.2),
@@ -106,6 +115,51 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
   ],
   PeepholeLSTM: [
     () => peepholeLstm({ units: 2, ...walked, peepholeInitializer: constant({ value: 0.5 }) }),
+    [sequence],
+  ],
+  CoupledLSTM: [
+    () =>
+      coupledLstm({
+        ...{ units: 2, ...regularised, ...walked, activation: 'softsign' },
+        biasInitializer: chronoInitializer({ maxSteps: 9 }),
+      }),
+    [sequence],
+  ],
+  ProjectedLSTM: [
+    () =>
+      projectedLstm({
+        ...{
+          units: 4,
+          projection: 2,
+          ...regularised,
+          ...walked,
+          projectionInitializer: orthogonal({ gain: 2 }),
+        },
+        ...{ projectionRegularizer: l2(0.3), projectionConstraint: maxNorm({ maxValue: 0.4 }) },
+      }),
+    [sequence],
+  ],
+  LayerNormLSTM: [
+    () =>
+      layerNormLstm({
+        ...{ units: 3, ...regularised, ...walked, epsilon: 0.01, normalizeState: true },
+        gammaInitializer: constant({ value: 0.3 }),
+      }),
+    [sequence],
+  ],
+  'LayerNormLSTM without bias': [() => layerNormLstm({ units: 3, useBias: false }), [sequence]],
+  MinGRU: [
+    () => minGru({ units: 2, ...regularisedMin, returnSequences: true, goBackwards: true, seed: 3 }),
+    [sequence],
+  ],
+  MinLSTM: [() => minLstm({ units: 2, useBias: false, activation: 'linear', returnState: true }), [sequence]],
+  'RNN with zoneout': [
+    () =>
+      recurrent(zoneoutCell(lstmCell({ units: 2, recurrentDropout: 0.4 }), { h: 0.1, c: 0.3 }), { seed: 8 }),
+    [sequence],
+  ],
+  'RNN with zoneout in a stack': [
+    () => recurrent(stackedCells([zoneoutCell(gruCell({ units: 2 }), { h: 0.5 }), minGruCell({ units: 3 })])),
     [sequence],
   ],
   RNN: [() => recurrent(gruCell({ units: 2, resetAfter: false }), walked), [sequence]],

@@ -130,7 +130,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'recurrent dropout on a stack': [
     () => recurrent(stackedCells([gruCell({ units: 1 })]), { recurrentDropout: 0.5, name: 'stack' }),
-    /Layer stack: set recurrentDropout on each of the stacked cells/,
+    /Layer stack: set recurrentDropout on the inner cells/,
   ],
   'a cell in two layers': [
     () => {

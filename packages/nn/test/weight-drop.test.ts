@@ -32,7 +32,7 @@ const first = (layer: Layer, input: Tensor, options?: Parameters<typeof run>[2])
   run(layer, input, options)[0]!.value;
 
 /** Every built-in matrix cell, with weight drop. */
-type MatrixCellClass = new (options: CellOptions) => MatrixCell;
+type MatrixCellClass = new (options: CellOptions & { projection: number }) => MatrixCell;
 const cells = (Object.values(nn) as unknown[]).filter(
   (value): value is MatrixCellClass => typeof value === 'function' && value.prototype instanceof MatrixCell,
 );
@@ -40,7 +40,7 @@ const weightDropLayers: Record<string, (weightDrop: number) => Recurrent> = {
   ...Object.fromEntries(
     cells.map((Cell) => [
       Cell.name,
-      (weightDrop) => recurrent(new Cell({ units: 3, weightDrop }), { returnSequences: true }),
+      (weightDrop) => recurrent(new Cell({ units: 3, projection: 3, weightDrop }), { returnSequences: true }),
     ]),
   ),
   'GRU, reset before': (weightDrop) =>

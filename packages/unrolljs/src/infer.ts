@@ -58,6 +58,7 @@ export {
   Bidirectional,
   Concatenate,
   Conv1D,
+  CoupledLstmCell,
   Dense,
   Dropout,
   Embedding,
@@ -68,13 +69,17 @@ export {
   GruCell,
   InputLayer,
   LayerNormalization,
+  LayerNormLstmCell,
   LstmCell,
   Masking,
   MaxPooling1D,
+  MinGruCell,
+  MinLstmCell,
   Multiply,
   OutputEmbedding,
   PeepholeLstmCell,
   Permute,
+  ProjectedLstmCell,
   Recurrent,
   RepeatVector,
   Reshape,
@@ -85,6 +90,7 @@ export {
   StackedCells,
   TimeDistributed,
   WordDropout,
+  ZoneoutCell,
 } from '@unroll/nn';
 
 // Custom layers, cells and activations

@@ -8,6 +8,8 @@ import {
   callCtc,
   callGruBackward,
   callGruBeforeBackward,
+  callLinearScan,
+  callLinearScanBackward,
   callLstmBackward,
   callNadam,
   callRandomMask,
@@ -19,9 +21,10 @@ import {
   type KernelModule,
   type Moments,
   type RandomUniform,
+  type Scan,
   type Update,
 } from '@unroll/kernels';
-import type { BackwardCall, Block, Kernels, MomentsCall, OptimizerCall } from '../backend.js';
+import type { BackwardCall, Block, Kernels, MomentsCall, OptimizerCall, ScanCall } from '../backend.js';
 import { address, markDirty } from './block.js';
 import type { Heap } from './heap.js';
 import { FLOAT } from './memory.js';
@@ -31,13 +34,15 @@ type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'U
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
 type SequenceLosses = Pick<Kernels, 'ctc'>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
-export type TrainingKernels = GradientAndRandom & Cells & SequenceLosses & Optimizers;
+type Scans = Pick<Kernels, `linearScan${'' | 'Backward'}`>;
+export type TrainingKernels = GradientAndRandom & Cells & SequenceLosses & Scans & Optimizers;
 
 export function trainingKernels(module: KernelModule, heap: Heap, packed: Packer): TrainingKernels {
   return {
     ...gradientAndRandomKernels(module),
     ...cellKernels(module, packed),
     ...sequenceLossKernels(module, heap),
+    ...scanKernels(module),
     ...optimizerKernels(module),
   };
 }
@@ -150,6 +155,33 @@ function sequenceLossKernels(module: KernelModule, heap: Heap): SequenceLosses {
       heap.closeArena();
     },
   };
+}
+
+/** The scans. Inference-only builds do without them: their cells then run step by step. */
+function scanKernels(module: KernelModule): Scans {
+  return {
+    linearScan(c) {
+      callLinearScan(module, { scan: scan(c), b: address(c.b), h: address(c.h) });
+      markDirty(c.h);
+    },
+    linearScanBackward(c) {
+      callLinearScanBackward(module, {
+        scan: scan(c),
+        h: address(c.h),
+        dy: address(c.dy),
+        dh: address(c.dh),
+        da: address(c.da),
+        db: address(c.db),
+      });
+      markDirty(c.dh);
+      markDirty(c.da);
+      markDirty(c.db);
+    },
+  };
+}
+
+function scan({ B, T, H, a, h0, mask, reverse }: ScanCall): Scan {
+  return { B, T, H, a: address(a), h0: address(h0), mask: address(mask), back: reverse ? 1 : 0 };
 }
 
 function optimizerKernels(module: KernelModule): Optimizers {

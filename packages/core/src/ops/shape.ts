@@ -1,6 +1,6 @@
 /** Ops that only move or copy elements: reshape, permute, broadcast, slice, pad, concatenate, reverse. */
 import { formatShape, shapeError, valueError } from '../errors.js';
-import { apply1, type Op } from '../op.js';
+import { apply, apply1, type Op } from '../op.js';
 import {
   broadcastShapes,
   broadcastStrides,
@@ -11,7 +11,7 @@ import {
   sizeOf,
   stridesOf,
 } from '../shape.js';
-import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
+import { asTensor, full, type Tensor, type TensorLike } from '../tensor.js';
 
 const reshapeOp: Op<{ shape: Shape }, readonly [Tensor]> = {
   name: 'reshape',
@@ -120,6 +120,26 @@ const concatOp: Op<{ axis: number }, readonly Tensor[]> = {
   },
 };
 
+/** The parts of x at each index of one axis, without that axis. Unlike many slices, they share one gradient of x. */
+const unstackOp: Op<{ axis: number }, readonly [Tensor], readonly Tensor[]> = {
+  name: 'unstack',
+  shapes: ([x], { axis }) => new Array<Shape>(x[axis]).fill(x.toSpliced(axis, 1)),
+  forward({ inputs: [x], outputs, attrs: { axis }, kernels }) {
+    const outer = sizeOf(x.shape.slice(0, axis));
+    const inner = sizeOf(x.shape.slice(axis + 1));
+    const strides = [outputs.length * inner, 1];
+    outputs.forEach((y, i) => {
+      kernels.copy(x.block(), i * inner, strides, y.block(), 0, [inner, 1], [outer, inner]);
+    });
+  },
+  backward: ({ outputs, grads, attrs: { axis } }) => [
+    stack(
+      grads.map((g, i) => g ?? full(outputs[i].shape, 0)),
+      axis,
+    ),
+  ],
+};
+
 const reverseOp: Op<{ axis: number }, readonly [Tensor]> = {
   name: 'reverse',
   shapes: ([x]) => [x],
@@ -140,6 +160,7 @@ export const shapeOps = {
   slice: sliceOp,
   pad: padOp,
   concat: concatOp,
+  unstack: unstackOp,
   reverse: reverseOp,
 };
 
@@ -250,6 +271,14 @@ export function stack(values: readonly TensorLike[], axis = 0): Tensor {
     list.map((x) => reshape(x, [...x.shape.slice(0, d), 1, ...x.shape.slice(d)])),
     d,
   );
+}
+
+/** Returns the parts of x at each index of one axis (the first by default), without that axis: the inverse of `stack`. */
+export function unstack(value: TensorLike, axis = 0): readonly Tensor[] {
+  const x = asTensor(value);
+  const d = normaliseAxis('unstack', axis, x.rank);
+  if (x.shape[d] === 1) return [reshape(x, x.shape.toSpliced(d, 1))];
+  return apply(unstackOp, [x], { axis: d });
 }
 
 /** Reverses the order of the elements along one axis. */

@@ -13,6 +13,7 @@ import { pickOps } from './pick.js';
 import { reduceOps } from './reduce.js';
 import { rnnOps } from './rnn.js';
 import { rowOps } from './rows.js';
+import { scanOps } from './scan.js';
 import { shapeOps } from './shape.js';
 
 const table = {
@@ -27,6 +28,7 @@ const table = {
   ...rnnOps,
   ...lstmOps,
   ...gruOps,
+  ...scanOps,
 };
 
 /** Renames the reductions to `reduceMax` and so on, because element-wise ops have the same names (max). */

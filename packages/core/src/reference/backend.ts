@@ -11,6 +11,7 @@ import { gruBackward, gruForward } from './gru.js';
 import { lstmBackward, lstmForward } from './lstm.js';
 import { optimizerKernels } from './optimizers.js';
 import { rnnBackward, rnnForward } from './rnn.js';
+import { linearScan, linearScanBackward } from './scan.js';
 
 /** For every index of `shape` in row-major order, calls `visit` with its offset by each list of strides. */
 function forEachIndex(
@@ -176,6 +177,8 @@ const kernels: Kernels = {
   lstmBackward,
   gruForward,
   gruBackward,
+  linearScan,
+  linearScanBackward,
 };
 
 /** Returns a reference backend of the given precision. */

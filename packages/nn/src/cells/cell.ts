@@ -26,6 +26,9 @@
  * layer splits a batch because its sequences differ in length, it also splits states, masks, constants and `prepared`:
  * in every call, they have the batch size of x. In a stream, `prepare` is called once, before the first chunk; its
  * result is saved, restored and forked with the state.
+ *
+ * Random numbers. A cell that draws new random numbers at every step uses `context.random`, which is undefined at
+ * inference. Its `sequence`, if any, must draw them too, or return null while `context.random` is set.
  */
 import {
   type MaskedSequence,
@@ -50,7 +53,10 @@ export type CellState = Record<string, Tensor>;
 /** The constants of a cell by name, each a value [B, ...] with its mask [B, S] (1: valid) or null. */
 export type CellConstants<C extends string = string> = Readonly<Record<C, MaskedSequence>>;
 
-/** Scaled dropout masks of one cell, the same for every step of a sequence; null: no dropout. */
+/**
+ * The random values of one cell in training: scaled dropout masks, the same for every step of a sequence (null: no
+ * dropout), and the stream from which steps draw.
+ */
 export interface CellMasks {
   /** For the inputs, [B, I]. */
   inputMask: Tensor | null;
@@ -58,6 +64,8 @@ export interface CellMasks {
   recurrentMask: Tensor | null;
   /** The recurrent weights after weight drop; undefined: no weight drop. */
   droppedWeights?: Tensor;
+  /** See {@link StepContext.random}. */
+  random?: RandomStream | undefined;
   /** The masks of the inner cells, for a cell made of cells. */
   inner?: readonly CellMasks[];
 }
@@ -68,6 +76,11 @@ export interface StepContext<C extends string = string, P extends NamedTensors =
   recurrentMask: Tensor | null;
   /** Use these recurrent weights instead of the cell's (weight drop); undefined: no weight drop. */
   droppedWeights?: Tensor;
+  /**
+   * In training: the random stream of the layer, for cells that draw new random numbers at every step (`zoneoutCell`).
+   * At inference: undefined.
+   */
+  random?: RandomStream | undefined;
   /** The masks of the inner cells, for a cell made of cells. */
   inner?: readonly CellMasks[];
   /** The constants that the cell declares. */
@@ -197,7 +210,11 @@ export interface CellClass {
 }
 
 /** Returns the initial state of a cell. */
-export function zeroState(cell: Cell, batch: number, constants: CellConstants): CellState {
+export function zeroState(
+  cell: Pick<Cell, 'zeroState' | 'stateSizes'>,
+  batch: number,
+  constants: CellConstants,
+): CellState {
   if (cell.zeroState) return cell.zeroState(batch, constants);
   const sizes = Object.entries(cell.stateSizes);
   return Object.fromEntries(sizes.map(([name, size]) => [name, zeros([batch, size])]));
@@ -221,14 +238,14 @@ export function drawMasks(
   const { weightDrop, recurrentWeights: U } = cell;
   // One mask per batch (Merity et al. 2018), so the fused kernels run as usual, on the remaining weights.
   const dropped = weightDrop && U ? { droppedWeights: mul(U, random.dropoutMask(U.shape, weightDrop)) } : {};
-  if (!cell.cells) return { inputMask, recurrentMask, ...dropped };
+  if (!cell.cells) return { inputMask, recurrentMask, random, ...dropped };
   let width = cell.innerInputSize?.(inputSize) ?? inputSize;
   const inner = cell.cells.map((innerCell) => {
     const masks = drawMasks(innerCell, {}, batch, width, random);
     width = innerCell.units;
     return masks;
   });
-  return { inputMask, recurrentMask, inner };
+  return { inputMask, recurrentMask, random, inner };
 }
 
 /** Returns the width of the first state, to which recurrent dropout applies. */

@@ -5,14 +5,35 @@ export {
   type AttentionDecoderOptions,
   attentionDecoder,
 } from './attention-decoder.js';
+export {
+  CoupledLstmCell,
+  type CoupledLstmCellOptions,
+  coupledLstm,
+  coupledLstmCell,
+} from './coupled.js';
 export { GruCell, type GruCellOptions, type GruOptions, type GruState, gru, gruCell } from './gru.js';
+export {
+  LayerNormLstmCell,
+  type LayerNormLstmCellOptions,
+  layerNormLstm,
+  layerNormLstmCell,
+} from './layer-norm-lstm.js';
 export { LstmCell, type LstmCellOptions, type LstmOptions, type LstmState, lstm, lstmCell } from './lstm.js';
+export type { MinCellOptions, MinOptions, MinState } from './min-cell.js';
+export { MinGruCell, minGru, minGruCell } from './min-gru.js';
+export { MinLstmCell, minLstm, minLstmCell } from './min-lstm.js';
 export {
   PeepholeLstmCell,
   type PeepholeLstmCellOptions,
   peepholeLstm,
   peepholeLstmCell,
 } from './peephole.js';
+export {
+  ProjectedLstmCell,
+  type ProjectedLstmCellOptions,
+  projectedLstm,
+  projectedLstmCell,
+} from './projected.js';
 export {
   SimpleRnnCell,
   type SimpleRnnCellOptions,
@@ -22,3 +43,4 @@ export {
   simpleRNNCell,
 } from './simple-rnn.js';
 export { StackedCells, type StackedState, stackedCells } from './stacked.js';
+export { ZoneoutCell, type ZoneoutRates, zoneoutCell } from './zoneout.js';

@@ -73,14 +73,15 @@ export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
 /**
  * Returns the initialiser of the bias: with `unitForgetBias`, 1 for the forget gate. The initialiser `chrono` computes its
  * own values for the forget gate.
+ * @param forgetGate the position of the forget gate among the gates
  */
-export function lstmBias(options: LstmCellOptions): Initializer {
+export function lstmBias(options: LstmCellOptions, forgetGate = 1): Initializer {
   const { biasInitializer = 'zeros', unitForgetBias = true } = options;
   const isChrono = typeof biasInitializer === 'object' && biasInitializer.className === 'chrono';
   if (!unitForgetBias || isChrono) return biasInitializer;
   return (shape, random) => {
     const bias = Float64Array.from(builders('The bias').initialize(biasInitializer, shape, random));
-    return bias.fill(1, options.units, 2 * options.units);
+    return bias.fill(1, forgetGate * options.units, (forgetGate + 1) * options.units);
   };
 }
 

@@ -81,8 +81,7 @@ export abstract class MatrixCell<
   protected b: Parameter | null = null;
 
   constructor(options: O) {
-    const { name } = options as { name?: string }; // present if these are the options of a layer
-    const owner = name ? `Layer ${name}` : this.className;
+    const owner = cellOwner(options, this.className);
     checkUnits(owner, options.units);
     this.options = options;
     this.units = options.units;
@@ -114,34 +113,37 @@ export abstract class MatrixCell<
     return new (this.constructor as new (options: Readonly<O>) => Cell<S>)(this.options);
   }
 
-  /** Creates W, U and, unless `useBias` is false, b. `bias`: its shape and initialiser, if not the default. */
+  /**
+   * Creates W [I, G*H], U [units, G*H] and, unless `useBias` is false, b. H is the option `units`; the width of h,
+   * `this.units`, is the same except for cells that project h. `bias`: its shape and initialiser, if not the default.
+   */
   protected makeMatrices(
     inputSize: number,
     gates: number,
     make: ParameterMaker,
     bias: { shape?: Shape; initializer?: Initializer } = {},
   ): void {
-    const H = this.units;
     const o = this.options;
+    const width = gates * o.units;
     const parameterOptions = (part: 'kernel' | 'recurrent' | 'bias') => ({
       regularizer: o[`${part}Regularizer`],
       constraint: o[`${part}Constraint`],
     });
     this.W = make(
       'kernel',
-      [inputSize, gates * H],
+      [inputSize, width],
       o.kernelInitializer ?? 'glorotUniform',
       parameterOptions('kernel'),
     );
     this.U = make(
       'recurrent_kernel',
-      [H, gates * H],
+      [this.units, width],
       o.recurrentInitializer ?? 'orthogonal',
       parameterOptions('recurrent'),
     );
     if (o.useBias === false) return;
     const initializer = bias.initializer ?? o.biasInitializer ?? 'zeros';
-    this.b = make('bias', bias.shape ?? [gates * H], initializer, parameterOptions('bias'));
+    this.b = make('bias', bias.shape ?? [width], initializer, parameterOptions('bias'));
   }
 
   /** Computes x W + h U + b for all gates, [B, G*H]. `context`: that of the step, for weight drop. */
@@ -152,7 +154,8 @@ export abstract class MatrixCell<
 
   /** Returns the columns of one gate of a tensor [..., G*H]. */
   protected gate(allGates: Tensor, index: number): Tensor {
-    return slice(allGates, -1, index * this.units, (index + 1) * this.units);
+    const H = this.options.units;
+    return slice(allGates, -1, index * H, (index + 1) * H);
   }
 }
 
@@ -166,11 +169,18 @@ const KERNELS = {
   rnn: ['rnnForward', 'rnnBackward'],
   lstm: ['lstmForward', 'lstmBackward'],
   gru: ['gruForward', 'gruBackward'],
+  scan: ['linearScan', 'linearScanBackward'],
 } as const;
 
 /** Applies recurrent dropout to h. */
 export function recurrentDropout(h: Tensor, { recurrentMask }: StepContext): Tensor {
   return recurrentMask ? mul(h, recurrentMask) : h;
+}
+
+/** Returns the label of a cell in errors: its layer, if `options` are the options of a layer, else its class. */
+export function cellOwner(options: object, className: string): string {
+  const { name } = options as { name?: string };
+  return name ? `Layer ${name}` : className;
 }
 
 /** @throws UnrollError `value` unless `units` is a positive integer */
@@ -186,7 +196,7 @@ export function checkRate(owner: string, name: string, rate = 0): number {
 }
 
 /** Returns the function of an activation. @throws UnrollError `value` if it is unknown or changes the width */
-function cellActivation(name: Activation, owner: string): (x: Tensor) => Tensor {
+export function cellActivation(name: Activation, owner: string): (x: Tensor) => Tensor {
   const found = activation(name, owner);
   if (activatedWidth(name, 2) === 2) return found;
   throw valueError(

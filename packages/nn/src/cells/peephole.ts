@@ -12,21 +12,22 @@
  * W [I, 4H], U [H, 4H] and b [4H] have the layout of the LSTM; the peephole weights are p [3, H] in the order i f o.
  * This cell has no fused kernel.
  */
-import { add, mul, type Parameter, reshape, slice, type Tensor } from '@unroll/core';
+import { add, matmul, mul, type Parameter, reshape, slice, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { ParameterMaker, StepContext, StepResult } from './cell.js';
+import { HoistedCell } from './hoisted.js';
 import { type LstmCellOptions, type LstmState, lstmBias } from './lstm.js';
-import { MatrixCell, recurrentDropout } from './matrix-cell.js';
+import { recurrentDropout } from './matrix-cell.js';
 
 export interface PeepholeLstmCellOptions extends LstmCellOptions {
   /** Initialiser of p. Default `zeros`: an untrained cell then equals an LSTM. */
   peepholeInitializer?: Initializer;
 }
 
-export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions, LstmState> {
+export class PeepholeLstmCell extends HoistedCell<PeepholeLstmCellOptions, LstmState> {
   static readonly className = 'PeepholeLSTMCell';
   readonly stateSizes = { h: this.units, c: this.units } as const;
   #p!: Parameter;
@@ -36,9 +37,10 @@ export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions, LstmSt
     this.#p = make('peephole', [3, this.units], this.options.peepholeInitializer ?? 'zeros');
   }
 
-  step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
+  protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = this.gateSums(x, recurrentDropout(state.h, context), context);
+    const U = context.droppedWeights ?? this.U;
+    const a = add(sums, matmul(recurrentDropout(state.h, context), U));
     const p = [0, 1, 2].map((row) => reshape(slice(this.#p, 0, row, row + 1), [this.units]));
     const i = sigma(add(this.gate(a, 0), mul(p[0], state.c)));
     const f = sigma(add(this.gate(a, 1), mul(p[1], state.c)));

@@ -2,6 +2,7 @@
  * Runs a cell over a whole sequence: as one fused op if the cell has one, otherwise step by step.
  */
 import { add, mul, reshape, slice, stack, sub, type Tensor, zeros } from '@unroll/core';
+import { stepsOf } from '../builders.js';
 import { zeroMaskedSteps } from '../masks.js';
 import {
   type Cell,
@@ -12,6 +13,12 @@ import {
   type StepResult,
   zeroState,
 } from './cell.js';
+
+/** What the time loop needs of a cell. */
+export type Stepper<S extends CellState = CellState> = Pick<
+  Cell<S>,
+  'units' | 'stateSizes' | 'extraOutputs' | 'zeroState' | 'step'
+>;
 
 /** Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. */
 export function runCell(
@@ -41,21 +48,32 @@ export function stepCell(cell: Cell, x: Tensor, state: CellState, context: StepC
 
 /** Runs the sequence step by step. Tests compare fused kernels with this function. */
 export function runSteps(
-  cell: Cell,
+  cell: Stepper,
+  x: Tensor,
+  initial: CellState | null,
+  context: SequenceContext,
+): SequenceResult {
+  const { mask } = context;
+  return timeLoop(cell, mask === null ? x : zeroMaskedSteps(x, mask), initial, context);
+}
+
+/** Like {@link runSteps}, for x that is finite at masked steps. */
+export function timeLoop(
+  cell: Stepper,
   x: Tensor,
   initial: CellState | null,
   context: SequenceContext,
 ): SequenceResult {
   const { returnSequences, reverse, realign, zeroOutputForMask, mask, constants } = context;
-  const [B, T, ...rest] = x.shape;
-  const maskedX = mask === null ? x : zeroMaskedSteps(x, mask);
+  const [B, T] = x.shape;
+  const input = stepsOf(x);
   let state = initial ?? zeroState(cell, B, constants);
   let y: Tensor = zeros([B, cell.units]);
   const outputs: Tensor[] = [];
   const extras = (cell.extraOutputs ?? []).map((name) => ({ name, steps: [] as Tensor[] }));
   for (let n = 0; n < T; n++) {
     const t = reverse ? T - 1 - n : n;
-    const step = cell.step(reshape(slice(maskedX, 1, t, t + 1), [B, ...rest]), state, context);
+    const step = cell.step(input(t), state, context);
     if (mask === null) {
       state = step.state;
       y = step.y;

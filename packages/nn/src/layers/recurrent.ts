@@ -85,7 +85,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     checkRate(this.label, 'dropout', options.dropout);
     checkRate(this.label, 'recurrentDropout', options.recurrentDropout);
     if (cell.cells && options.recurrentDropout) {
-      throw valueError(`${this.label}: set recurrentDropout on each of the stacked cells, not on the layer.`);
+      throw valueError(`${this.label}: set recurrentDropout on the inner cells, not on the layer.`);
     }
   }
 
@@ -172,6 +172,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const sequence = this.#context(mask, realign, constants);
     if (masks) {
       sequence.recurrentMask = masks.recurrentMask;
+      sequence.random = masks.random;
       if (masks.inner) sequence.inner = masks.inner;
       if (masks.droppedWeights) sequence.droppedWeights = masks.droppedWeights;
     }

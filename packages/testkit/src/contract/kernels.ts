@@ -10,6 +10,7 @@ import { type Allowed, differentialCase, draw, MANY, SIZES, type Trial } from '.
 import { gemmCases } from './gemm.js';
 import { optimizerCases } from './optimizers.js';
 import { recurrentKernelCases } from './recurrent.js';
+import { scanCases } from './scan.js';
 
 const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
 
@@ -358,6 +359,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   ...ctcCases,
   ...optimizerCases,
   ...recurrentKernelCases,
+  ...scanCases,
 };
 
 export const kernelCases = (): ContractCase[] => Object.values(cases).flat();

@@ -4,7 +4,7 @@
  */
 import { formatShape, type RandomStream, type Shape } from '@unroll/core';
 import type { ActivationName, Inputs } from '@unroll/core/internal';
-import { type DrawnTensor, normal, type TensorGenerator } from '../draw.js';
+import { type DrawnTensor, normal, type TensorGenerator, uniform } from '../draw.js';
 import { ABSENT, type AttributesOf, type InputsOf, type Sample, type Samples } from './sample.js';
 
 interface CellKind {
@@ -255,7 +255,33 @@ const cellOptions = combinations().filter((o) => o.returnSequences && o.bias && 
  */
 const everyThird = combinations().filter((_, i) => i % 3 === 0);
 
+/** Samples of the scan: sizes around a vector of units, and every option. Factors are in [0, 1), as gates are. */
+function scanSamples(): Sample<AttributesOf<'linearScan'>, InputsOf<'linearScan'>>[] {
+  const sizes = [[1, 1, 1], [2, 5, 17], [3, 4, 33], [1, 7, 130], [9, 3, 16]] as const; // biome-ignore format: a list
+  return sizes.flatMap(([B, T, H]) =>
+    ([null, 'holes', 'leading', 'wholeRow'] as const).flatMap((mask) =>
+      [false, true].map((reverse) => {
+        const hasState = reverse !== (mask === 'leading');
+        const options = `${mask ? `, ${mask} masked` : ''}${reverse ? ', reverse' : ''}`;
+        return {
+          name: `${formatShape([B, T, H])}${options}${hasState ? ', initial state' : ''}`,
+          inputs: [
+            uniform(0, 1, [B, T, H]),
+            normal([B, T, H]),
+            hasState ? normal([B, H]) : null,
+            mask && maskOf(mask, B, T),
+          ],
+          attrs: { reverse },
+          gradients: [true, true, hasState || ABSENT, 'masks are constants'],
+          elements: 5,
+        } satisfies Sample<AttributesOf<'linearScan'>, InputsOf<'linearScan'>>;
+      }),
+    ),
+  );
+}
+
 export const recurrentSamples = {
+  linearScan: scanSamples(),
   rnn: [
     ...cellSamples(RNN, rnnAttributes, everyThird),
     ...cellSamples(RNN, rnnAttributes, activationOptions.slice(1)),

@@ -64,6 +64,10 @@ function concatenation(axis: number, ...shapes: Shape[]): SampleFor<'concat'> {
   };
 }
 
+function parts(shape: Shape, axis: number): SampleFor<'unstack'> {
+  return oneInput(`${formatShape(shape)} along ${axis}`, normal(shape), { axis });
+}
+
 function reversal(shape: Shape, axis: number): SampleFor<'reverse'> {
   return oneInput(`${formatShape(shape)} along ${axis}`, normal(shape), { axis });
 }
@@ -114,7 +118,7 @@ function lookup(table: readonly [number, number], ids: Shape): SampleFor<'gather
 
 type Name =
   | `reduce${'Sum' | 'Max' | 'Min' | 'SumSquares'}`
-  | 'reshape' | 'permute' | 'broadcastTo' | 'slice' | 'pad' | 'concat' | 'reverse'
+  | 'reshape' | 'permute' | 'broadcastTo' | 'slice' | 'pad' | 'concat' | 'unstack' | 'reverse'
   | 'matmul' | 'softmax' | 'logSoftmax' | 'gather'; // biome-ignore format: a list
 
 export const shapeSamples: Pick<Samples, Name> = {
@@ -167,6 +171,7 @@ export const shapeSamples: Pick<Samples, Name> = {
     concatenation(1, [2, 3, 5], [2, 1, 5], [2, 17, 5]),
     concatenation(2, [2, 3, 1], [2, 3, 3]),
   ],
+  unstack: [parts([5], 0), parts([3, 17], 1), parts([3, 4, 33], 1), parts([2, 3, 4], 2), parts([2, 3, 0], 1)],
   reverse: [
     reversal([1], 0),
     reversal([33], 0),
