@@ -69,14 +69,15 @@ export const names = [
     values: `
     ActivationLayer Add BatchNormalization Bidirectional Concatenate Dense Dropout Embedding Flatten Functional
     GruCell InputLayer Layer LayerNormalization LstmCell Masking MatrixCell Multiply PeepholeLstmCell Permute
-    Recurrent RepeatVector Reshape Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError fromZip kernelsAt
-    lengthMask load loadWith model ready registerActivation registerCell registerLayer runnable sequential
-    setBackend setThreads tensor
+    Recurrent RepeatVector Reshape Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError
+    ctcBeamSearch ctcDecoder ctcGreedy fromZip kernelsAt lengthMask load loadWith model ready registerActivation
+    registerCell registerLayer runnable sequential setBackend setThreads tensor
     `,
     types: `
-    ArtifactFiles ArtifactSource Backend BackendName Cell CellClass ErrorCode LayerClass LayerConfig ModelPart
-    ModelValues NestedArray NestedNumbers Network NumberArray PredictOptions Runnable Shape Stream StreamInput
-    StreamOptions StreamState SymbolicTensor TensorLike Values
+    ArtifactFiles ArtifactSource Backend BackendName Cell CellClass CtcBeamOptions CtcDecoder CtcDecoderOptions
+    CtcGreedyOptions CtcHypothesis CtcPath CtcPrefixScore ErrorCode LayerClass LayerConfig ModelPart ModelValues
+    NestedArray NestedNumbers Network NumberArray PredictOptions Runnable Shape Stream StreamInput StreamOptions
+    StreamState SymbolicTensor TensorLike Values
     `,
   },
   {
