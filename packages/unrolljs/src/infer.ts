@@ -41,6 +41,9 @@ export {
   type SymbolicTensor,
   sequential,
 } from '@unroll/nn';
+export type { ArtifactSource } from './load.js';
+export type { PredictOptions, Runnable } from './runnable.js';
+export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
 // Decoding of connectionist temporal classification
 export {
@@ -55,9 +58,6 @@ export {
   ctcDecoder,
   ctcGreedy,
 } from '@unroll/nn';
-export type { ArtifactSource } from './load.js';
-export type { PredictOptions, Runnable } from './runnable.js';
-export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
 // The classes that loadWith accepts
 export {
