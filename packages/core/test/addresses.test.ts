@@ -11,7 +11,7 @@ import { contractCases, skipReason } from '@unroll/testkit';
 const GiB = 2 ** 30;
 const KERNELS = [
   ...['fill', 'copy', 'unary: exp', 'binary: add', 'reduce: max', 'gemm: a b', 'softmax', 'gather'],
-  ...['scatterAdd', 'random', 'adam', 'lstm', 'gru', 'rnn'],
+  ...['scatterAdd', 'ctc', 'random', 'adam', 'lstm', 'gru', 'rnn'],
 ];
 const CASES = new RegExp(`^memory|^kernel (${KERNELS.join('|')})|^op (lstm, part 1|matmul|concat)`);
 const KINDS = {

@@ -101,6 +101,32 @@ const FAULTS: Record<string, Fault> = {
   'a dropout mask keeps too little by a hair': {
     randomMask: (key, counter, y, keep, scale) => right.randomMask(key, counter, y, keep - 2 ** -9, scale),
   },
+  'CTC ignores the lengths': {
+    ctc: (call) => {
+      const lengths = { length: call.B, values: new Float32Array(call.B).fill(call.T) } as Block;
+      right.ctc({ ...call, lengths });
+    },
+  },
+  'CTC skips the blank between equal labels': {
+    ctc: (call) => {
+      const targets = valuesOf(call.targets).map((label, i, all) =>
+        label === all[i - 1] ? label - 1 || 2 : label,
+      );
+      right.ctc({ ...call, targets: { length: targets.length, values: targets } as Block });
+    },
+  },
+  'CTC gives no gradient to the blank': {
+    ctc: (call) => {
+      right.ctc(call);
+      if (call.dx) valuesOf(call.dx).forEach((_, i, all) => void (i % call.C === call.blank && (all[i] = 0)));
+    },
+  },
+  'CTC with extreme logits is NaN': {
+    ctc: (call) => {
+      right.ctc(call);
+      if (valuesOf(call.x).some((x) => Math.abs(x) > 1000)) valuesOf(call.losses).fill(Number.NaN);
+    },
+  },
   'Adam forgets to scale the gradient': { adam: (call) => right.adam({ ...call, gScale: 1 }) },
   'momentum is not decayed': { sgd: (call) => right.sgd({ ...call, keep: 1 }) },
   'an LSTM emits at masked steps': {

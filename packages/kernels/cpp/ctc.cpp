@@ -9,14 +9,21 @@
 // arithmetic:
 //
 // - Probability: doubles that are rescaled by a power of two at every step. Without exp and log per state, it is ten times
-//   as fast. Underflow adds an absolute error of at most `tiny` to every state of a step, relative to the scale of the step,
-//   and errors propagate linearly. Let g be a bound of the sum of the emissions of all successors of a state. Then the sum
-//   of the errors of alpha grows by a factor of at most g per step, and so does the largest error of beta, because both
-//   factors are sums over successors. alpha is at most 6 and beta at most 2 in their scales. So the error of the sum of
-//   alpha*beta over the S states of a step is at most
-//     errorA * (2 + errorB) + 6 * S * errorB,
-//   and the results of a step are accepted only if this is below 2^-40 of the sum itself.
-// - Logarithm: for the sequences that this check rejects, for example if the model is certain of another target.
+//   as fast.
+// - Logarithm: for the sequences that the check below rejects, for example if the model is certain of another target.
+//
+// In Probability, alpha and beta underflow if the walks in the most probable states of a step cannot end in time, or end
+// too early. For a model that is not yet trained, all walks are about equally probable, and in long sequences few of them
+// have the right pace. A tilt prevents it: every transition is multiplied by u per state that it moves forward, which
+// multiplies all walks of a target by the same u^2n. The second of three attempts uses the u for which walks that see the
+// average emissions at every step move 2n states in T steps.
+//
+// The check: every step adds `tiny`, relative to its scale, to alpha and beta of every state. This is more than what underflow
+// can lose, so alpha and beta are upper bounds, apart from rounding, and the sum of alpha*beta over the states of a step is at
+// least P. What was added to alpha at a step contributes at most its product with beta of that step to any of these sums,
+// and vice versa. With w = 1 + u + u^2, alpha and beta are at most 2w in their scales, so the contribution of a step with S
+// states is at most tiny * 4wS (twice that is allowed for, because of rounding). If at every one of T steps this is below
+// 2^-40 / T of the sum of the step, then all contributions together are below 2^-40 of P, as is the error of every sum.
 #include "double.h"
 #include "kernels_impl.h"
 #include "work.h"
@@ -25,13 +32,15 @@ namespace unroll::UNROLL_ISA {
 namespace {
 
 constexpr double infinity = __builtin_inf();
-constexpr double tiny = 0x1p-1000;       // exp and products err by at most 2^-1018 through underflow
+constexpr double tiny = 0x1p-1000;  // underflow loses at most 2^-1020 * 2w of a state, and u is at most 64
 constexpr double tolerance = 0x1p-40;
 
 struct Probability {
   static constexpr bool rescales = true;
   static constexpr double zero = 0, one = 1;
   FORCE_INLINE d times(d a, d b) { return a * b; }
+  FORCE_INLINE d tilted(d a, double u) { return a * u; }
+  FORCE_INLINE d raised(d a, d least) { return a + least; }
   FORCE_INLINE d plus(d a, d b) { return a + b; }
   FORCE_INLINE d plus(d a, d b, d c) { return a + b + c; }
 };
@@ -40,6 +49,8 @@ struct Logarithm {
   static constexpr bool rescales = false;
   static constexpr double zero = -infinity, one = 0;
   FORCE_INLINE d times(d a, d b) { return a + b; }
+  FORCE_INLINE d tilted(d a, double) { return a; }
+  FORCE_INLINE d raised(d a, d) { return a; }
   FORCE_INLINE d plus(d a, d b) { return plus(a, b, all(zero)); }
   FORCE_INLINE d plus(d a, d b, d c) {
     const d largest = larger_of(larger_of(a, b), c);
@@ -63,14 +74,14 @@ struct Sequence {
   double* emitted;       // one row: beta times the emissions
   double* labelY;        // [T][N] the emissions of the labels, 0 from n on
   double* blankY;        // [T] the emission of the blank
-  double* successors;    // [T] the bound g
-  double* errors;        // [T] the bound of the errors of alpha
+  double* least;         // [2N] what is added to every state: tiny, and 0 for the padding
   int32_t* labels;       // [n]
+  double u = 1, w = 3;   // the tilt and 1 + u + u^2
 
   // The doubles that sequences of these sizes need.
   static double size(int T, int C, int L) {
     const double N = round_up(L + 1), R = 2 * N + 2 * DL;
-    return round_up(C) + 2 * N + DL + (T + 2) * R + T * (N + 3) + DL;
+    return round_up(C) + 4 * N + DL + (T + 2) * R + T * (N + 1);
   }
 
   Sequence(const Ctc& c, int b, double* memory)
@@ -83,12 +94,12 @@ struct Sequence {
     emitted = memory + DL, memory += R;
     labelY = memory, memory += T * N;
     blankY = memory, memory += T;
-    successors = memory, memory += T;
-    errors = memory, memory += T;
+    least = memory, memory += 2 * N;
     labels = (int32_t*)memory;
     const float* target = c.targets + (long)b * c.L;
     for (long i = 0; i < N + DL; i++) follows[i] = i > 0 && i < n && target[i] != target[i - 1] ? -1 : 0;
     for (int i = 0; i < n; i++) labels[i] = (int32_t)target[i];
+    for (long i = 0; i < N; i++) least[i] = i < n ? tiny : 0, least[N + i] = i <= n ? tiny : 0;
   }
 
   void clear(double* states, double zero) const {
@@ -124,10 +135,6 @@ struct Sequence {
     blankY[t] = row[blank] * scale;
     for (int i = 0; i < n; i++) y[i] = row[labels[i]] * scale;
     for (long i = n; i < N; i++) y[i] = 0;
-    d tops = {};
-    for (long i = 0; i < N; i += DL) tops = larger_of(load(y + i), tops);
-    const double bound = blankY[t] + 2 * largest_lane(tops);
-    successors[t] = bound < 1 ? bound : 1;
   }
 
   void logarithms(int t, double logSum) {
@@ -144,29 +151,45 @@ struct Sequence {
   }
   static int exponent_of(double power) { return (int)(__builtin_bit_cast(int64_t, power) >> 52) - 1023; }
 
-  // Computes alpha. Returns -log P; NaN if the error may be too large.
+  // Sets the tilt. With the average emissions p of a blank and q of a label, the number of walks is multiplied at each step by
+  // the larger root of k^2 - (p + q + q*u^2)*k + p*q = 0, and the derivative of log k by log u is their average pace.
+  void tilt() {
+    double p = 0, q = 0;
+    for (int t = 0; t < T; t++) {
+      p += blankY[t];
+      for (int i = 0; i < n; i++) q += labelY[t * N + i] / n;
+    }
+    double low = 1. / 64, high = 64;
+    for (int i = 0; i < 30; i++) {
+      u = __builtin_sqrt(low * high);
+      const double sum = p + q + q * u * u, pace = 2 * q * u * u / __builtin_sqrt(sum * sum - 4 * p * q);
+      (pace < 2. * n / T ? low : high) = u;
+    }
+    w = 1 + u + u * u;
+  }
+
+  // Computes alpha. Returns -log P; NaN if alpha is too small.
   template <class Numbers>
   double forward() {
     if (T == 0) return n == 0 ? 0 : infinity;
     clear(alpha, Numbers::zero);
-    if (n > 0) alpha[0] = labelY[0];
+    if (n > 0) alpha[0] = Numbers::tilted(all(labelY[0]), u)[0];
     alpha[N] = blankY[0];
-    double largest = alpha[0] > alpha[N] ? alpha[0] : alpha[N];
-    double error = errors[0] = (2 * n + 1) * tiny;
+    if (Numbers::rescales)
+      for (long i = 0; i < 2 * N; i++) alpha[i] += least[i];
+    double largest = n > 0 && alpha[0] > alpha[N] ? alpha[0] : alpha[N];
     long shift = 0;
     for (int t = 1; t < T; t++) {
       double scale = Numbers::one;
       if (Numbers::rescales) {
         if ((scale = scale_for(largest)) == 0) return __builtin_nan("");
         shift += exponent_of(scale);
-        error = errors[t] = error * successors[t] * scale + (2 * n + 1) * tiny;
       }
       largest = step_forward<Numbers>(t, all(scale));
     }
     const double* last = alpha + (T - 1) * R;
-    const double p = Numbers::plus(all(last[N + n]), all(n > 0 ? last[n - 1] : Numbers::zero))[0];
-    if (!Numbers::rescales) return -p;
-    return 2 * error <= tolerance * p ? shift * 0.693147180559945309417 - log(all(p))[0] : __builtin_nan("");
+    const double p = Numbers::plus(all(last[N + n]), Numbers::tilted(all(n > 0 ? last[n - 1] : Numbers::zero), u))[0];
+    return Numbers::rescales ? shift * 0.693147180559945309417 + 2 * n * log(all(u))[0] - log(all(p))[0] : -p;
   }
 
   // Computes alpha of step t, and returns its largest value.
@@ -181,10 +204,11 @@ struct Sequence {
       const d label = load(from + i), previous = load(from + i - 1), blank = load(from + N + i);
       const d skipping = select(load(follows + i), previous, all(Numbers::zero));
       const d y = Numbers::times(load(labelY + t * N + i), scale);
-      const d newLabel = Numbers::times(y, Numbers::plus(label, blank, skipping));
-      const d newBlank = Numbers::times(blanks, Numbers::plus(blank, previous));
-      store(to + i, newLabel);
-      store(to + N + i, newBlank);
+      const d next = Numbers::tilted(blank, u), overNext = Numbers::tilted(skipping, u * u);
+      const d newLabel = Numbers::times(y, Numbers::plus(label, next, overNext));
+      const d newBlank = Numbers::times(blanks, Numbers::plus(blank, Numbers::tilted(previous, u)));
+      store(to + i, Numbers::raised(newLabel, load(least + i)));
+      store(to + N + i, Numbers::raised(newBlank, load(least + N + i)));
       largest = larger_of(larger_of(newLabel, newBlank), largest);
     }
     return Numbers::rescales ? largest_lane(largest) : 0;
@@ -195,22 +219,15 @@ struct Sequence {
   bool backward(double logP) {
     clear(beta, Numbers::zero);
     clear(emitted, Numbers::zero);
-    if (n > 0) beta[n - 1] = Numbers::one;
+    if (n > 0) beta[n - 1] = Numbers::tilted(all(Numbers::one), u)[0];
     beta[N + n] = Numbers::one;
-    double error = 0;
+    const double enough = tiny * 8 * w * (2 * n + 1) * T / tolerance;
     for (int t = T - 1; t >= 0; t--) {
-      double total = -logP;
-      if (Numbers::rescales) {
-        total = sum_of_products(t);
-        if (!(errors[t] * (2 + error) + 6 * (2 * n + 1) * error <= tolerance * total)) return false;
-      }
-      subtract_posteriors<Numbers>(t, total);
+      double total = -logP, scale = Numbers::one;
+      if (Numbers::rescales && !((total = sum_of_products(t)) >= enough)) return false;
+      if (dx) subtract_posteriors<Numbers>(t, total);
       if (t == 0) break;
-      double scale = Numbers::one;
-      if (Numbers::rescales) {
-        if ((scale = scale_for(largest_state())) == 0) return false;
-        error = (error * successors[t] + tiny) * scale;
-      }
+      if (Numbers::rescales && (scale = scale_for(largest_state())) == 0) return false;
       step_back<Numbers>(t, all(scale));
     }
     return true;
@@ -259,24 +276,32 @@ struct Sequence {
     for (long i = 0; i < N; i += DL) {
       const d label = load(emitted + i), blank = load(emitted + N + i), nextBlank = load(emitted + N + i + 1);
       const d skipping = select(load(follows + i + 1), load(emitted + i + 1), all(Numbers::zero));
-      store(beta + i, Numbers::plus(label, nextBlank, skipping));
-      store(beta + N + i, Numbers::plus(blank, label));
+      const d newLabel = Numbers::plus(label, Numbers::tilted(nextBlank, u), Numbers::tilted(skipping, u * u));
+      const d newBlank = Numbers::plus(blank, Numbers::tilted(label, u));
+      store(beta + i, Numbers::raised(newLabel, load(least + i)));
+      store(beta + N + i, Numbers::raised(newBlank, load(least + N + i)));
     }
   }
 };
 
+// Returns the loss, and computes its gradient if it is finite.
+double loss_of(Sequence& s) {
+  for (int attempt = 0; attempt < 2; attempt++) {
+    if (attempt == 0 || s.dx) s.compute_emissions<Probability>();  // backward changes dx even if it fails
+    if (attempt == 1) s.tilt();
+    const double loss = s.forward<Probability>();
+    if (loss == loss && s.backward<Probability>(0)) return loss;
+  }
+  if (s.dx) s.compute_emissions<Probability>();
+  s.compute_emissions<Logarithm>();
+  const double loss = s.forward<Logarithm>();
+  if (s.dx && loss < infinity) s.backward<Logarithm>(loss);
+  return loss;
+}
+
 void run(const Ctc& c, int b, double* memory) {
   Sequence s(c, b, memory);
-  s.compute_emissions<Probability>();
-  double loss = s.forward<Probability>();
-  bool accepted = loss == loss && (!s.dx || loss == infinity || s.backward<Probability>(0));
-  if (!accepted) {
-    if (s.dx) s.compute_emissions<Probability>();  // backward has subtracted the posteriors of some steps
-    s.compute_emissions<Logarithm>();
-    const double logLoss = s.forward<Logarithm>();
-    if (loss != loss) loss = logLoss;
-    if (s.dx && loss < infinity) s.backward<Logarithm>(logLoss);
-  }
+  const double loss = loss_of(s);
   c.losses[b] = loss == infinity && c.zero_infinity ? 0 : (float)loss;
   if (!s.dx) return;
   const long used = (long)s.T * s.C, all = (long)c.T * s.C;
@@ -293,7 +318,7 @@ double ctc_work_size(int T, int C, int L) {
 
 void ctc(const Ctc& c) {
   const long stride = (long)ctc_work_size(c.T, c.C, c.L);
-  const int parts = larger(1, smaller(c.slots, worthwhile_threads(10.0 * c.B * c.T * (c.C + 4. * c.L))));
+  const int parts = larger(1, smaller(c.slots, worthwhile_threads(100.0 * c.B * c.T * (c.C + 4. * c.L))));
   const auto part = [&](int i) {
     for (int b = split(c.B, parts, i); b < split(c.B, parts, i + 1); b++) run(c, b, (double*)(c.work + i * stride));
   };

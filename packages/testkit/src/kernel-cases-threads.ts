@@ -1,5 +1,5 @@
 // Stress tests of the thread pool, and checks that results do not depend on the number of threads.
-import { callGemm, callReduce, callSoftmax, type KernelModule, ReduceOp } from '@unroll/kernels';
+import { callCtc, callGemm, callReduce, callSoftmax, type KernelModule, ReduceOp } from '@unroll/kernels';
 import { Arena, expectSame, someFloats } from './arena.js';
 import type { KernelCase } from './kernel-cases.js';
 import { type LstmResult, runLstm } from './kernel-cases-lstm.js';
@@ -41,6 +41,26 @@ const gemm = (module: KernelModule, m: number, n: number, k: number, transA: 0 |
     ...{ batch: 1, strideA: 0, strideB: 0, strideC: 0 },
   });
   return arena.read(c, m * n);
+};
+
+/** Returns the losses and gradients of sequences of different lengths, enough of them for three threads. */
+const ctc = (module: KernelModule): Float32Array => {
+  const [B, T, C, L] = [40, 120, 20, 15];
+  const arena = new Arena(module);
+  const out = arena.empty(B + B * T * C);
+  const integers = (count: number, low: number, high: number, seed: number): number =>
+    arena.floats(someFloats(count, seed).map((x) => Math.floor(low + ((x + 1) / 2) * (high - low))));
+  const work = arena.empty(module.threads * module.kernels.ctc_work_size(T, C, L));
+  callCtc(module, {
+    ...{ B, T, C, L, blank: 0, zero_infinity: 0, slots: module.threads, work },
+    x: arena.floats(someFloats(B * T * C, 8).map((x) => 3 * x)),
+    targets: integers(B * L, 1, C, 9),
+    lengths: integers(B, T / 2, T, 10),
+    target_lengths: integers(B, 0, L, 11),
+    losses: out,
+    dx: out + 4 * B,
+  });
+  return arena.read(out, B + B * T * C);
 };
 
 /** Copies and transposes a matrix that is large enough for three threads, and sums its columns. */
@@ -114,6 +134,14 @@ export const threadCases: KernelCase[] = [
         const [expected, ...others] = await runOnThreadCounts(module, () => gemm(module, m, n, k, transA));
         for (const other of others) expectSame(other, expected, `${m} x ${n} x ${k}`);
       }
+    },
+  },
+  {
+    name: 'CTC returns the same bits for any number of threads',
+    run: async (module) => {
+      const [expected, ...others] = await runOnThreadCounts(module, () => ctc(module));
+      if (!expected.every(Number.isFinite)) throw new Error('CTC returned a number that is not finite');
+      for (const other of others) expectSame(other, expected, 'losses and gradients');
     },
   },
   {

@@ -178,6 +178,18 @@ describe('a backend that is read asynchronously', () => {
       return ran(tagger, { x, y, sampleWeights, classWeights: { 1: 2 } });
     }));
 
+  test('trains with connectionist temporal classification and counts label errors', () =>
+    sameOn(async () => {
+      const reader = sequential([gru({ units: 4, returnSequences: true }), dense({ units: CLASSES })], {
+        seed: 5,
+      });
+      const x = tensor(new RandomStream(2, 'frames').normal(COUNT * STEPS * 2), [COUNT, STEPS, 2]);
+      const y = tensor(
+        Array.from({ length: COUNT }, (_, i) => [1 + (i % 2), i % 3 === 0 ? -1 : 2 - (i % 2)]),
+      );
+      return ran(reader, { x, y, loss: 'ctc', metrics: ['labelErrorRate'] });
+    }));
+
   test('evaluates and predicts', () =>
     sameOn(async () => {
       const model = classifier();

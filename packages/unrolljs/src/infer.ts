@@ -45,6 +45,20 @@ export type { ArtifactSource } from './load.js';
 export type { PredictOptions, Runnable } from './runnable.js';
 export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
+// Decoding of connectionist temporal classification
+export {
+  type CtcBeamOptions,
+  type CtcDecoder,
+  type CtcDecoderOptions,
+  type CtcGreedyOptions,
+  type CtcHypothesis,
+  type CtcPath,
+  type CtcPrefixScore,
+  ctcBeamSearch,
+  ctcDecoder,
+  ctcGreedy,
+} from '@unroll/nn';
+
 // The classes that loadWith accepts
 export {
   ActivationLayer,

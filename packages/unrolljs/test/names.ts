@@ -90,13 +90,15 @@ export const names = [
     GlobalAveragePooling1D GlobalMaxPooling1D GruCell InputLayer Layer LayerNormLstmCell LayerNormalization LstmCell
     Masking MatrixCell MaxPooling1D MinGruCell MinLstmCell Multiply OutputEmbedding PeepholeLstmCell Permute
     ProjectedLstmCell Recurrent RepeatVector Reshape Residual Sequential SimpleRnnCell SpatialDropout1D StackedCells
-    Tensor TimeDistributed UnrollError WordDropout ZoneoutCell fromZip kernelsAt lengthMask load loadWith model ready
-    registerActivation registerCell registerLayer runnable sequential setBackend setThreads tensor
+    Tensor TimeDistributed UnrollError WordDropout ZoneoutCell ctcBeamSearch ctcDecoder ctcGreedy fromZip kernelsAt
+    lengthMask load loadWith model ready registerActivation registerCell registerLayer runnable sequential setBackend
+    setThreads tensor
     `,
     types: `
-    ArtifactFiles ArtifactSource Backend BackendName Cell CellClass ErrorCode LayerClass LayerConfig ModelPart
-    ModelValues NestedArray NestedNumbers Network NumberArray PredictOptions Runnable Shape Stream StreamInput
-    StreamOptions StreamState SymbolicTensor TensorLike Values
+    ArtifactFiles ArtifactSource Backend BackendName Cell CellClass CtcBeamOptions CtcDecoder CtcDecoderOptions
+    CtcGreedyOptions CtcHypothesis CtcPath CtcPrefixScore ErrorCode LayerClass LayerConfig ModelPart ModelValues
+    NestedArray NestedNumbers Network NumberArray PredictOptions Runnable Shape Stream StreamInput StreamOptions
+    StreamState SymbolicTensor TensorLike Values
     `,
   },
   {

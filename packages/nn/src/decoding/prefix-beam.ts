@@ -59,6 +59,36 @@ interface Candidate {
   total: number;
 }
 
+/** The best candidates, the best one first; of equal ones, the first one that was added. */
+class Best {
+  readonly candidates: Candidate[] = [];
+  readonly #count: number;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  /** Candidates whose total is not above this are rejected. */
+  get least(): number {
+    const { candidates } = this;
+    return candidates.length < this.#count ? IMPOSSIBLE : candidates[candidates.length - 1].total;
+  }
+
+  add(prefix: Prefix, label: number, probability: number, bonus: number): void {
+    const total = probability + bonus;
+    if (!(total > this.least)) return;
+    const { candidates } = this;
+    let [low, high] = [0, candidates.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (candidates[middle].total < total) high = middle;
+      else low = middle + 1;
+    }
+    if (candidates.length === this.#count) candidates.pop();
+    candidates.splice(low, 0, { prefix, label, probability, bonus, total });
+  }
+}
+
 export class PrefixBeam {
   readonly classes: number;
   readonly #settings: BeamSettings;
@@ -77,20 +107,23 @@ export class PrefixBeam {
   /** Adds one step. @param y log probability of each class */
   push(y: Float64Array): void {
     const { blank, beamWidth } = this.#settings;
-    const candidates: Candidate[] = [];
+    const labels = Array.from(y.keys()).filter((label) => label !== blank && !(y[label] < this.#least));
     for (const prefix of this.#prefixes) {
       prefix.nextBlank = logAdd(prefix.blank, prefix.last) + y[blank];
       prefix.nextLast = prefix.label < 0 ? IMPOSSIBLE : prefix.last + y[prefix.label];
     }
-    for (const prefix of this.#prefixes) this.#extend(prefix, y, candidates);
     for (const prefix of this.#prefixes) {
-      const probability = logAdd(prefix.nextBlank, prefix.nextLast);
-      const { bonus } = prefix;
-      candidates.push({ prefix, label: -1, probability, bonus, total: probability + bonus });
+      const { parent, label } = prefix;
+      if (!parent?.inBeam || y[label] < this.#least) continue;
+      const before = label === parent.label ? parent.blank : logAdd(parent.blank, parent.last);
+      prefix.nextLast = logAdd(prefix.nextLast, before + y[label]);
     }
-    const possible = candidates.filter(({ total }) => total > IMPOSSIBLE);
-    if (possible.length > beamWidth) possible.sort((a, b) => b.total - a.total);
-    this.#keep(possible.slice(0, beamWidth));
+    const best = new Best(beamWidth);
+    for (const prefix of this.#prefixes) {
+      best.add(prefix, -1, logAdd(prefix.nextBlank, prefix.nextLast), prefix.bonus);
+    }
+    for (const prefix of this.#prefixes) this.#extend(prefix, labels, y, best);
+    this.#keep(best.candidates);
   }
 
   /** Returns the best hypotheses. */
@@ -105,21 +138,16 @@ export class PrefixBeam {
     return possible.sort((a, b) => b.score - a.score).slice(0, count);
   }
 
-  /** Adds the extensions of a prefix by every label: to the prefix that they result in if it is in the beam, or to `out`. */
-  #extend(prefix: Prefix, y: Float64Array, out: Candidate[]): void {
-    const { blank } = this.#settings;
+  /** Adds the extensions of a prefix that are not yet in the beam. */
+  #extend(prefix: Prefix, labels: readonly number[], y: Float64Array, best: Best): void {
+    const { score } = this.#settings;
     const total = logAdd(prefix.blank, prefix.last);
-    for (let label = 0; label < this.classes; label++) {
-      if (label === blank || y[label] < this.#least) continue;
+    for (const label of labels) {
       const probability = (label === prefix.label ? prefix.blank : total) + y[label];
-      if (probability === IMPOSSIBLE) continue;
+      // Without a callback, the bonus is 0, and most extensions are rejected here.
+      if (!(probability > (score ? IMPOSSIBLE : best.least))) continue;
       const child = prefix.children.get(label);
-      if (child?.inBeam) {
-        child.nextLast = logAdd(child.nextLast, probability);
-        continue;
-      }
-      const bonus = child?.bonus ?? this.#bonus(prefix, label);
-      out.push({ prefix, label, probability, bonus, total: probability + bonus });
+      if (!child?.inBeam) best.add(prefix, label, probability, child?.bonus ?? this.#bonus(prefix, label));
     }
   }
 

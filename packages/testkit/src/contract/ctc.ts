@@ -1,6 +1,7 @@
 /**
  * Cases of the kernel for connectionist temporal classification. The compiled kernels use two methods: doubles that are
- * rescaled at every step, and log space for sequences whose doubles would underflow. The extreme cases run the second one.
+ * rescaled at every step, also with a tilt, and log space for sequences whose doubles would underflow. The long sequences
+ * need the tilt, and the extreme cases run in log space.
  */
 import { RandomStream } from '@unroll/core';
 import type { ContractCase } from './case.js';
@@ -69,6 +70,8 @@ function ordinary(): Trial[] {
     trial({ name: 'as many labels as steps', T: 9, C: 12, targets: [[1, 2, 3, 4, 5, 6, 7, 8, 9]] }),
     trial({ name: 'repeated labels', T: 7, C: 3, targets: [[1, 1, 1, 1], [1, 1, 2, 2], [2, 1, 1]] }), // biome-ignore format: one line
     trial({ name: 'many sequences', T: 40, C: 20, targets: Array.from({ length: 70 }, (_, b) => someLabels(b % 13, 20, `${b}`)) }), // biome-ignore format: one line
+    trial({ name: 'no labels and one class', T: 3, C: 1, targets: [[], []] }),
+    trial({ name: 'many classes', T: 6, C: 700, targets: [[1, 699, 300]] }),
     trial({ name: 'a long sequence', T: 2500, C: 12, targets: [someLabels(90, 12)] }),
     trial({
       name: 'a long sequence, all classes alike',
@@ -95,8 +98,8 @@ function extreme(): Trial[] {
   );
   const certain = (size: number, of: (t: number) => number) =>
     (_b: number, t: number, k: number, x: number): number => x + (k === of(t) ? size : 0); // biome-ignore format: one line
-  const T = 300;
-  const labels = [someLabels(60, 9), someLabels(290, 9)];
+  const T = 150;
+  const labels = [someLabels(30, 9), someLabels(140, 9)];
   return [
     ...scaled,
     ...[20, 80, 500, 1e4].flatMap((size) => [
