@@ -50,6 +50,8 @@ CONSTANT(rows_to_split, 8)
 CONSTANT(most_threads, 128)
 // The number of doubles in the call area, enough for the fields of the largest struct.
 CONSTANT(call_slots, 32)
+// The most parts into which the sums over a batch of a conditional random field are split. Threads compute whole parts.
+CONSTANT(crf_parts, 16)
 // The number of memory pages that a WebAssembly module starts with.
 CONSTANT(initial_pages, 16)
 }  // namespace unroll
@@ -298,6 +300,34 @@ struct GruBackward : Backward {
   const float* xh;     // as written by forward
   const float* hs;     // as written by forward | null
 };
+
+// Arguments of the kernels of linear-chain conditional random fields (Lafferty et al. 2001) with K tags. The score of a
+// sequence of tags is start[first tag] + transitions[tag][next tag] for each pair of adjacent steps + emissions[step][tag] for
+// each step + end[last tag]. Masked steps are skipped. A score of -inf rules a tag or transition out: its probability is 0.
+struct Crf {
+  int B;
+  int T;
+  int K;
+  const float* emissions;    // [B][T][K]
+  const float* transitions;  // [K][K] from the tag of the row to the tag of the column
+  const float* start;        // [K]
+  const float* end;          // [K]
+  const float* tags;         // [B][T] integers stored as floats, already checked; masked steps are not read
+  const float* mask;         // [B][T] 1: valid; 0: skipped | null
+  float* work;               // crf_work_size floats, aligned to 8 bytes
+};
+
+struct CrfForward : Crf {
+  float* losses;  // [B] output: log of the sum of exp(score) over all sequences of tags, minus the score of `tags`
+};
+
+struct CrfBackward : Crf {
+  const float* g;       // [B] gradients of the losses
+  float* dEmissions;    // [B][T][K] output; 0 at masked steps
+  float* dTransitions;  // [K][K] output
+  float* dStart;        // [K] output
+  float* dEnd;          // [K] output
+};
 }  // namespace unroll
 
 // -------------------------------------------------------------------------------------------------------- elementwise
@@ -349,6 +379,12 @@ KERNEL(void, gru_forward, (const GruForward& call))
 TRAINING(void, gru_backward, (const GruBackward& call))
 KERNEL(void, gru_before_forward, (const GruBeforeForward& call))
 TRAINING(void, gru_before_backward, (const GruBackward& call))
+
+// -------------------------------------------------------------------------------------------- conditional random fields
+// Returns the number of floats of Crf::work for both kernels.
+TRAINING(double, crf_work_size, (int B, int T, int K))
+TRAINING(void, crf_forward, (const CrfForward& call))
+TRAINING(void, crf_backward, (const CrfBackward& call))
 
 // ------------------------------------------------------------------------------------------------------------ machine
 // Runs `iterations` rounds of independent multiply-adds (about as many chains of full vectors as there are registers) on

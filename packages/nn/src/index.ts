@@ -27,6 +27,7 @@ export {
   nonNeg,
   unitNorm,
 } from './constraints.js';
+export { decodeTags, nBestTags, tagMarginals } from './crf-decoding.js';
 export { cellFromConfig, layerFromConfig, modelFromConfig } from './from-config.js';
 export { Functional, type FunctionalOptions, model } from './functional.js';
 export { type ApplyOptions, SymbolicTensor } from './graph.js';

@@ -43,6 +43,18 @@ export {
 } from './trainable.js';
 export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
+// Taggers: models with an output layer crf
+export {
+  logPartition,
+  nBestPaths,
+  type RankedTagPath,
+  type TagPath,
+  type TagScores,
+  tagProbabilities,
+  viterbi,
+} from '@unroll/core';
+export { decodeTags, nBestTags, tagMarginals } from './tags.js';
+
 // Artifacts: saved models as files
 export {
   type Artifact,
@@ -68,6 +80,8 @@ export {
   bidirectional,
   type ConcatenateOptions,
   concatenate,
+  type CrfOptions,
+  crf,
   type DenseOptions,
   type DropoutOptions,
   dense,
@@ -100,6 +114,7 @@ export {
   type SimpleRnnOptions,
   type SymbolicTensor,
   simpleRNN,
+  type TagConstraints,
   timeDistributed,
 } from '@unroll/nn';
 

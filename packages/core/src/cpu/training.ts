@@ -4,7 +4,10 @@ import {
   type Backward,
   Cell,
   type CellName,
+  type Crf,
   callAdam,
+  callCrfBackward,
+  callCrfForward,
   callGruBackward,
   callGruBeforeBackward,
   callLstmBackward,
@@ -20,17 +23,25 @@ import {
   type RandomUniform,
   type Update,
 } from '@unroll/kernels';
-import type { BackwardCall, Block, Kernels, MomentsCall, OptimizerCall } from '../backend.js';
+import type { BackwardCall, Block, CrfCall, Kernels, MomentsCall, OptimizerCall } from '../backend.js';
 import { address, markDirty } from './block.js';
+import type { Heap } from './heap.js';
+import { FLOAT } from './memory.js';
 import { type Packer, start, steps } from './recurrent.js';
 
 type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'Uniform' | 'Mask'}`>;
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
-export type TrainingKernels = GradientAndRandom & Cells & Optimizers;
+type RandomFields = Pick<Kernels, `crf${'Forward' | 'Backward'}`>;
+export type TrainingKernels = GradientAndRandom & Cells & Optimizers & RandomFields;
 
-export function trainingKernels(module: KernelModule, packed: Packer): TrainingKernels {
-  return { ...gradientAndRandomKernels(module), ...cellKernels(module, packed), ...optimizerKernels(module) };
+export function trainingKernels(module: KernelModule, packed: Packer, heap: Heap): TrainingKernels {
+  return {
+    ...gradientAndRandomKernels(module),
+    ...cellKernels(module, packed),
+    ...optimizerKernels(module),
+    ...randomFieldKernels(module, heap),
+  };
 }
 
 function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
@@ -154,6 +165,31 @@ function optimizerKernels(module: KernelModule): Optimizers {
       callNadam(module, { moments: moments(c), rateM: c.rateM, rateG: c.rateG });
       markDirty(c.w);
     },
+  };
+}
+
+function randomFieldKernels(module: KernelModule, heap: Heap): RandomFields {
+  const crf = ({ B, T, K, ...c }: CrfCall): Crf => ({
+    ...{ B, T, K },
+    emissions: address(c.emissions),
+    transitions: address(c.transitions),
+    start: address(c.start),
+    end: address(c.end),
+    tags: address(c.tags),
+    mask: address(c.mask),
+    work: heap.temporary(module.kernels.crf_work_size(B, T, K) * FLOAT),
+  });
+  return {
+    crfForward: (c) => callCrfForward(module, { crf: crf(c), losses: address(c.losses) }),
+    crfBackward: (c) =>
+      callCrfBackward(module, {
+        crf: crf(c),
+        g: address(c.g),
+        dEmissions: address(c.dEmissions),
+        dTransitions: address(c.dTransitions),
+        dStart: address(c.dStart),
+        dEnd: address(c.dEnd),
+      }),
   };
 }
 

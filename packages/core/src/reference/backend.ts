@@ -5,6 +5,7 @@
 import type { Backend, Kernels, ReduceName } from '../backend.js';
 import { randomWord } from '../threefry.js';
 import { type ArrayBlock, values } from './block.js';
+import { crfBackward, crfForward } from './crf.js';
 import { binaryFunctions, unaryFunctions } from './functions.js';
 import { gruBackward, gruForward } from './gru.js';
 import { lstmBackward, lstmForward } from './lstm.js';
@@ -174,6 +175,8 @@ const kernels: Kernels = {
   lstmBackward,
   gruForward,
   gruBackward,
+  crfForward,
+  crfBackward,
 };
 
 /** Returns a reference backend of the given precision. */

@@ -4,6 +4,7 @@
  */
 export { Activation as ActivationLayer, type ActivationOptions, activation } from './activation.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional, type MergeMode } from './bidirectional.js';
+export { Crf, type CrfOptions, crf, type TagConstraints } from './crf.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
 export { Dropout, type DropoutOptions, dropout } from './dropout.js';
 export { Embedding, type EmbeddingOptions, embedding } from './embedding.js';

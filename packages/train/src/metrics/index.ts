@@ -17,5 +17,6 @@ export {
   precision,
   recall,
 } from './counts.js';
+export { crfAccuracy } from './crf.js';
 export { mae, mse, r2, rmse } from './errors.js';
 export { type PerplexityOptions, perplexity } from './perplexity.js';
