@@ -10,6 +10,7 @@ const HOST_COPY = 'values that toHost has copied to host memory';
 
 /** Why synchronous reads are allowed, by file and function. */
 export const ALLOWED = {
+  'core/src/ops/crf.ts': { checkTags: `tags and masks: ${HOST}` },
   'core/src/ops/likelihood.ts': {
     forward: 'computes in float64 on the CPU: these losses require a backend with synchronous reads',
   },
@@ -24,6 +25,7 @@ export const ALLOWED = {
     toArray: 'the public synchronous read',
     moveOut: 'only if the backend has synchronous reads; otherwise, values remain in its memory',
   },
+  'nn/src/crf-decoding.ts': { scoresOf: HOST_COPY },
   'nn/src/layers/embedding.ts': { constructor: `pretrained vectors: ${HOST}`, call: `ids: ${HOST}` },
   'nn/src/layers/masking.ts': { call: `inputs: ${HOST}` },
   'nn/src/masks.ts': {
@@ -45,6 +47,7 @@ export const ALLOWED = {
     checkProbabilities: `targets: ${HOST}`,
     checkClasses: `targets: ${HOST}`,
   },
+  'train/src/losses/crf.ts': { checkTags: `tags and masks: ${HOST}` },
   'train/src/losses/loss.ts': { ignoredRows: `targets: ${HOST}` },
   'train/src/losses/row-factors.ts': {
     expandToRows: `masks and weights: ${HOST}`,
@@ -55,6 +58,7 @@ export const ALLOWED = {
     paddingTest: `targets: ${HOST}`,
     targetMaskTest: `masks: ${HOST}`,
   },
+  'train/src/metrics/crf.ts': { bestTags: `metric inputs: ${HOST}` },
   'train/src/metrics/metric.ts': {
     alignElements: `metric inputs: ${HOST}`,
     alignClasses: `metric inputs: ${HOST}`,

@@ -38,6 +38,12 @@ const rows: Record<string, Row> = {
   peepholeLstm: units(nn.peepholeLstm, ['return_state', 'returnState']),
   peepholeLstmCell: units(nn.peepholeLstmCell, ['kernel_initializer', 'kernelInitializer']),
   dense: units(nn.dense, ['unit', 'units']),
+  crf: [
+    nn.crf,
+    { tags: 3 },
+    ['use_kernel', 'useKernel'],
+    [{ tags: '3' }, 'tags must be a positive integer, got "3"'],
+  ],
   recurrent: [
     (options) => nn.recurrent(cell(), options),
     {},
@@ -215,7 +221,7 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
 test('every factory function with options has its row', () => {
   const others = new Set([
     ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'registerLayer', 'registerCell'],
-    ...['registerActivation'],
+    ...['registerActivation', 'decodeTags', 'nBestTags', 'tagMarginals'],
     ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells'],
   ]);
   const factories = Object.entries(nn).filter(

@@ -14,6 +14,7 @@ import {
   chronoInitializer,
   concatenate,
   constant,
+  crf,
   dense,
   dropout,
   embedding,
@@ -107,6 +108,25 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
       dense({ units: 2, ...regularisedDense, activation: 'gelu', biasInitializer: 'ones', trainable: false }),
     [vector],
   ],
+  CRF: [
+    () =>
+      crf({
+        tags: 2,
+        constraints: {
+          transitions: [
+            [true, false],
+            [true, true],
+          ],
+          end: [false, true],
+        },
+        kernelInitializer: 'heNormal',
+        kernelRegularizer: l2(0.1),
+        transitionInitializer: 'zeros',
+        transitionRegularizer: l1(0.2),
+      }),
+    [sequence],
+  ],
+  'CRF without a projection': [() => crf({ tags: I, useKernel: false }), [sequence]],
   Embedding: [
     () => embedding({ inputDim: 5, outputDim: 2, maskZero: true, embeddingsInitializer: 'heNormal' }),
     [tensor([[1, 2, 0]])],

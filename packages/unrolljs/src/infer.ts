@@ -52,6 +52,7 @@ export {
   BatchNormalization,
   Bidirectional,
   Concatenate,
+  Crf,
   Dense,
   Dropout,
   Embedding,
@@ -73,6 +74,10 @@ export {
   StackedCells,
   TimeDistributed,
 } from '@unroll/nn';
+
+// Taggers: models with an output layer crf
+export type { RankedTagPath } from '@unroll/core';
+export { decodeTags, nBestTags, tagMarginals } from './infer-tags.js';
 
 // Custom layers, cells and activations
 export {

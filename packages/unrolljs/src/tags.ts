@@ -1,16 +1,9 @@
 /** Decoding of taggers: models with an output layer `crf`. */
 import { type Model as Network, type RankedTagPath, ready } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
 import * as nn from '@unroll/nn';
-import { inputsOf, masksOf, type PredictOptions } from './runnable.js';
+import type { PredictOptions } from './runnable.js';
+import { decodeWith } from './tag-decoding.js';
 import type { ModelValues } from './values.js';
-
-/** Converts the options as `predict` does, once a backend is loaded. @param name the calling function, for errors */
-async function prepare(name: string, network: Network, { mask, ...options }: PredictOptions) {
-  checkOptions<PredictOptions>(name, { mask, ...options }, { batchSize: 'count', mask: true });
-  await ready();
-  return { ...options, mask: mask === undefined ? null : masksOf(network, mask) };
-}
 
 /**
  * Returns the best tags of each sequence (Viterbi), without those of masked steps.
@@ -26,8 +19,8 @@ export async function decodeTags(
   x: ModelValues,
   options: PredictOptions = {},
 ): Promise<number[][]> {
-  const prepared = await prepare('decodeTags', network, options);
-  return nn.decodeTags(network, inputsOf(network, x), prepared);
+  await ready();
+  return decodeWith('decodeTags', network, x, options, (...call) => nn.decodeTags(network, ...call));
 }
 
 /**
@@ -40,8 +33,10 @@ export async function nBestTags(
   n: number,
   options: PredictOptions = {},
 ): Promise<RankedTagPath[][]> {
-  const prepared = await prepare('nBestTags', network, options);
-  return nn.nBestTags(network, inputsOf(network, x), n, prepared);
+  await ready();
+  return decodeWith('nBestTags', network, x, options, (inputs, rest) =>
+    nn.nBestTags(network, inputs, n, rest),
+  );
 }
 
 /** Returns the probability of each tag at each valid step of each sequence, [N][steps][K]. See {@link decodeTags}. */
@@ -50,6 +45,6 @@ export async function tagMarginals(
   x: ModelValues,
   options: PredictOptions = {},
 ): Promise<number[][][]> {
-  const prepared = await prepare('tagMarginals', network, options);
-  return nn.tagMarginals(network, inputsOf(network, x), prepared);
+  await ready();
+  return decodeWith('tagMarginals', network, x, options, (...call) => nn.tagMarginals(network, ...call));
 }

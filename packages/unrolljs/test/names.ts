@@ -7,24 +7,24 @@ export const names = [
     Layer LogScaler MatrixCell MinMaxScaler OptimizerMemory Parameter RandomStream RobustScaler StandardScaler
     Tensor UnrollError abs activation adagrad adam adamw add addLayer batchNormalization bidirectional broadcastTo
     bucketByLength checkpointsTo chronoInitializer concat concatenate constant cosineDecay cosineDecayRestarts
-    decodeCheckpoint dense div dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate
+    crf decodeCheckpoint decodeTags dense div dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate
     flatten floor fromArtifact fromZip full gather greater greaterEqual gru gruCell hardSigmoid identityMatrix
-    input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization lengthMask linear load log log1p logSoftmax losses
-    lstm lstmCell masking matmul max maxNorm maximum mean metrics min minMaxNorm minimum model mul multiply nadam
+    input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormalization lengthMask linear load log log1p logPartition logSoftmax losses
+    lstm lstmCell masking matmul max maxNorm maximum mean metrics min minMaxNorm minimum model mul multiply nBestPaths nBestTags nadam
     neg nonNeg oneCycle ones orthogonal orthogonalPenalty pad padSequences peepholeLstm peepholeLstmCell permute
     permuteLayer pick piecewiseConstantDecay polynomialDecay pow progress randomNormal randomUniform ready
     reciprocal recurrent reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape
     reshapeLayer reverse rmsprop roundWeights scalerFromConfig scope sequential setBackend setThreads sgd sigmoid
     sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus sqrt square stack stackedCells stepDecay
-    stopGradient sub sum sumSquares summarizeLengths tanh tensor timeDistributed toArtifact toZip train trainable
-    transpose truncatedNormal unitNorm valueAndGrad varianceScaling zeros
+    stopGradient sub sum sumSquares summarizeLengths tagMarginals tagProbabilities tanh tensor timeDistributed toArtifact toZip train trainable
+    transpose truncatedNormal unitNorm valueAndGrad varianceScaling viterbi zeros
     `,
     types: `
     Activation ActivationFunction ActivationOptions ApplyOptions Artifact ArtifactExtras ArtifactFiles
     ArtifactSource AverageOptions Axes Backend BackendName BatchNormalizationOptions Batches BidirectionalOptions
     BucketOptions BuildTools Callback CallbackState Cell CellClass CellConstants CellMasks CellOptions CellState Checkpoint
     CheckpointOptions CheckpointStore ChronoOptions ClassWeights Clip CompileOptions ConcatenateOptions Constraint
-    ConstraintConfig CosineOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
+    ConstraintConfig CosineOptions CrfOptions DecayOptions DenseOptions DropoutOptions EarlyStoppingOptions EmbeddingOptions
     EndEvent EndReason EpochEvent ErrorCode EvaluateOptions Evaluation ExampleBatches ExampleOptions ExamplePair
     ExampleSet Examples FindLearningRateOptions FitOptions FloatArray ForwardContext Functional
     FunctionalOptions GainOptions GatedCellOptions GradientHook Gradients GruCellOptions GruOptions GruState History
@@ -35,11 +35,11 @@ export const names = [
     NestedNumbers Network NetworkOptions NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName
     OptimizerOptions OptimizerSpec PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
     PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
-    RangeTestOptions RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
+    RangeTestOptions RankedTagPath RatePoint Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction Regularizer
     RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions Run RunControl RunOptions RunSnapshot
     Runnable SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName Sequence SequenceBatch SequenceContext
     SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext
-    StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike
+    StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TagConstraints TagPath TagScores TensorLike
     TensorList TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
     VarianceScalingOptions WarningCode WarningEvent WeightArray WeightSource WindowOptions Windows
     `,
@@ -64,15 +64,15 @@ export const names = [
     entry: 'unrolljs/infer',
     file: 'infer',
     values: `
-    ActivationLayer Add BatchNormalization Bidirectional Concatenate Dense Dropout Embedding Flatten Functional
+    ActivationLayer Add BatchNormalization Bidirectional Concatenate Crf Dense Dropout Embedding Flatten Functional
     GruCell InputLayer Layer LayerNormalization LstmCell Masking MatrixCell Multiply PeepholeLstmCell Permute
-    Recurrent RepeatVector Reshape Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError fromZip kernelsAt
-    lengthMask load loadWith model ready registerActivation registerCell registerLayer runnable sequential
-    setBackend setThreads tensor
+    Recurrent RepeatVector Reshape Sequential SimpleRnnCell StackedCells Tensor TimeDistributed UnrollError decodeTags fromZip kernelsAt
+    lengthMask load loadWith model nBestTags ready registerActivation registerCell registerLayer runnable sequential
+    setBackend setThreads tagMarginals tensor
     `,
     types: `
     ArtifactFiles ArtifactSource Backend BackendName Cell CellClass ErrorCode LayerClass LayerConfig ModelPart
-    ModelValues NestedArray NestedNumbers Network NumberArray PredictOptions Runnable Shape Stream StreamInput
+    ModelValues NestedArray NestedNumbers Network NumberArray PredictOptions RankedTagPath Runnable Shape Stream StreamInput
     StreamOptions StreamState SymbolicTensor TensorLike Values
     `,
   },
