@@ -42,6 +42,10 @@ const CHECKS = {
     const [correct, total] = results(text, /(\d+) of (\d+) unseen dates correct/);
     assert.ok(correct > 0.97 * total, text);
   },
+  tagger: (text) => {
+    const [correct, total] = results(text, /(\d+) of (\d+) unseen sentences tagged without an error/);
+    assert.ok(total === 1000 && correct >= 0.99 * total, text);
+  },
   'training-tricks': (text) => {
     assert.match(text, /without: stopped: the loss is no longer finite/);
     const [clipped] = results(text, /with clip: .*: loss (\S+)/);

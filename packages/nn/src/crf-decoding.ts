@@ -13,6 +13,7 @@ import {
   viterbi,
 } from '@unroll/core';
 import {
+  type CrfOutput,
   checkPositiveInteger,
   crfOutputOf,
   hostValues,
@@ -78,8 +79,8 @@ async function decodeEach<R>(
     );
     const sequences = inputs.map((_, i) => ({ value: rows[i] as Tensor, mask: rows[inputs.length + i] }));
     const tensors = scope(() => {
-      const { value, mask } = crfOutputIn(model, model.forward(sequences, inferenceContext()));
-      const { transitions, start, end } = crfOutputOf(value)!.scores();
+      const { value, mask, output } = crfOutputIn(model, model.forward(sequences, inferenceContext()));
+      const { transitions, start, end } = output.scores();
       return [value, transitions, start, end, ...(mask ? [mask] : [])];
     });
     for (const scores of scoresOf(await toHost(tensors), start)) results.push(decode(scores));
@@ -89,8 +90,14 @@ async function decodeEach<R>(
 }
 
 /** Returns the only output that a layer `crf` computed. */
-function crfOutputIn(model: Model, outputs: readonly MaskedSequence[]): MaskedSequence {
-  const found = outputs.filter(({ value }) => crfOutputOf(value) !== null);
+function crfOutputIn(
+  model: Model,
+  outputs: readonly MaskedSequence[],
+): MaskedSequence & { output: CrfOutput } {
+  const found = outputs.flatMap((sequence) => {
+    const output = crfOutputOf(sequence.value);
+    return output ? [{ ...sequence, output }] : [];
+  });
   if (found.length === 1) return found[0];
   throw valueError(
     `To decode tags, one output of ${model.name} must be a layer crf, got ${found.length}. Make crf({ tags }) the last layer.`,
@@ -104,7 +111,7 @@ function scoresOf([emissions, ...rest]: readonly Tensor[], first: number): TagSc
   const values = hostValues(emissions, 'Emissions');
   const [transitions, start, end, mask] = rest.map((tensor) => hostValues(tensor, 'Scores'));
   return Array.from({ length: B }, (_, b) => {
-    const steps = Array.from({ length: T }, (_, t) => b * T + t).filter((step) => !mask || mask[step] !== 0);
+    const steps = Array.from({ length: T }, (_, t) => b * T + t).filter((step) => mask?.[step] !== 0);
     if (steps.length === 0) {
       throw valueError(
         `Sequence ${first + b} has length 0: its mask has no valid step, or there are no steps.`,

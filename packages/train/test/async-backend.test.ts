@@ -23,6 +23,8 @@ import { inferenceContext } from '@unroll/core/internal';
 import { fromArtifact, toArtifact } from '@unroll/formats';
 import {
   batchNormalization,
+  crf,
+  decodeTags,
   dense,
   dropout,
   embedding,
@@ -148,6 +150,29 @@ describe('a backend that is read asynchronously', () => {
       );
       const sampleWeights = tensor(Array.from({ length: COUNT }, (_, i) => 1 + (i % 2)));
       return ran(tagger, { x, y, sampleWeights, classWeights: { 1: 2 } });
+    }));
+
+  test('trains, evaluates and decodes a conditional random field', () =>
+    sameOn(async () => {
+      const transitions = [
+        [true, true, false],
+        [true, true, true],
+        [true, true, true],
+      ];
+      const layers = [
+        embedding({ inputDim: IDS, outputDim: 3, maskZero: true }),
+        crf({ tags: CLASSES, constraints: { transitions } }),
+      ];
+      const tagger = sequential(layers, { seed: 5 });
+      const { x } = sequences();
+      const y = tensor(
+        x.dataSync().map((id) => id % 2),
+        [COUNT, STEPS],
+      );
+      const options = { loss: 'crf', metrics: ['crfAccuracy'], x, y } as const;
+      const numbers = await ran(tagger, options);
+      const scores = await evaluate(tagger, { x, y }, { loss: 'crf', metrics: ['crfAccuracy'] });
+      return [...numbers, scores, await decodeTags(tagger, x)];
     }));
 
   test('evaluates and predicts', () =>

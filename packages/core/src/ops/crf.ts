@@ -23,7 +23,7 @@ function callOf([emissions, transitions, start, end, tags, mask]: CrfInputs) {
     start: start.block(),
     end: end.block(),
     tags: tags.block(),
-    mask: mask && mask.block(),
+    mask: mask?.block() ?? null,
   };
 }
 
@@ -33,9 +33,10 @@ const crfLogLossOp: Op<NoAttributes, CrfInputs> = {
   forward: ({ inputs, outputs: [losses], kernels }) =>
     kernels.crfForward({ ...callOf(inputs), losses: losses.block() }),
   backward({ inputs, grads: [g], needs, kernels }) {
-    const [dEmissions, dTransitions, dStart, dEnd] = inputs
-      .slice(0, 4)
-      .map((input) => temporaryTensor(input!.shape));
+    const [emissions, transitions, start, end] = inputs;
+    const dEmissions = temporaryTensor(emissions.shape);
+    const dTransitions = temporaryTensor(transitions.shape);
+    const [dStart, dEnd] = [temporaryTensor(start.shape), temporaryTensor(end.shape)];
     kernels.crfBackward({
       ...callOf(inputs),
       g: g.block(),
@@ -116,7 +117,7 @@ function checkTags(tags: Tensor, mask: Tensor | null, K: number): void {
   const values = hostValues(tags, 'crfLogLoss: the tags');
   const valid = mask && hostValues(mask, 'crfLogLoss: the mask');
   const i = values.findIndex(
-    (tag, step) => (!valid || valid[step] !== 0) && !(Number.isInteger(tag) && tag >= 0 && tag < K),
+    (tag, step) => valid?.[step] !== 0 && !(Number.isInteger(tag) && tag >= 0 && tag < K),
   );
   if (i < 0) return;
   const [example, step] = [Math.floor(i / tags.shape[1]), i % tags.shape[1]];

@@ -73,9 +73,7 @@ function bestTags(packed: Tensor, target: Tensor, mask: Tensor | null): [tags: T
   };
   const tags = new Float64Array(B * T);
   for (let b = 0; b < B; b++) {
-    const steps = Array.from({ length: T }, (_, t) => b * T + t).filter(
-      (step) => !valid || valid[step] !== 0,
-    );
+    const steps = Array.from({ length: T }, (_, t) => b * T + t).filter((step) => valid?.[step] !== 0);
     const emissions = Float64Array.from(steps.flatMap((step) => [...part(step, 1)]));
     viterbi({ emissions, ...scores }).tags.forEach((tag, s) => {
       tags[steps[s]] = tag;
