@@ -64,19 +64,24 @@ interface Entry {
  */
 export function viterbi(scores: TagScores): TagPath {
   const { T, K } = sizeOf(scores);
-  const { emissions, transitions, start, end } = scores;
+  const { emissions, start, end } = scores;
+  const transitions = new Float64Array(scores.transitions); // arrays of one type are faster
   const previous = new Int32Array(T * K);
   let best = Float64Array.from({ length: K }, (_, j) => start[j] + emissions[j]);
+  let next = new Float64Array(K);
   for (let t = 1; t < T; t++) {
-    const next = new Float64Array(K).fill(Number.NEGATIVE_INFINITY);
-    for (let j = 0; j < K; j++) {
-      for (let i = 0; i < K; i++) {
+    next.fill(Number.NEGATIVE_INFINITY);
+    for (let i = 0; i < K; i++) {
+      for (let j = 0; j < K; j++) {
         const score = best[i] + transitions[i * K + j];
-        if (score > next[j]) [next[j], previous[t * K + j]] = [score, i];
+        if (score > next[j]) {
+          next[j] = score;
+          previous[t * K + j] = i;
+        }
       }
-      next[j] += emissions[t * K + j];
     }
-    best = next;
+    for (let j = 0; j < K; j++) next[j] += emissions[t * K + j];
+    [best, next] = [next, best];
   }
   if (T === 0) return { tags: [], score: 0 };
   let tag = 0;

@@ -33,10 +33,11 @@ constexpr long part_size(long T, long K) { return (T + 2 * K + 2 + 5) * padded(K
 void clear(double* x, long n) {
   for (long i = 0; i < n; i++) x[i] = 0;
 }
+// The largest number; 0 if all are -inf.
 float largest_of(const float* x, long n) {
   float most = -__builtin_inff();
   for (long i = 0; i < n; i++) most = x[i] > most ? x[i] : most;
-  return most;
+  return most == -__builtin_inff() ? 0 : most;
 }
 // y[i] = exp(x[i] - shift) for x[i] <= shift; 0 if the result is less than 2^-1022.
 void exps(const float* x, float shift, double* y, int n) {

@@ -86,6 +86,11 @@ export const crfSamples = {
       start: fixedValues([5], [0, never, 1, never, never]),
       tags: fixedValues([2, 7], [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3]),
     }),
+    sample({
+      name: 'no transition allowed',
+      shape: [3, 1, 2],
+      transitions: fixedValues([2, 2], [never, never, never, never]),
+    }),
     // Some tags have a probability of 1e-300 and less in one step, and can win in the next one.
     sample({ name: 'far apart', shape: [3, 6, 4], deviation: 400 }),
     sample({
