@@ -14,6 +14,7 @@ export const ALLOWED = {
     checkInputs: `targets and lengths: ${HOST}`,
     checkLengths: `lengths: ${HOST}`,
   },
+  'core/src/ops/crf.ts': { checkTags: `tags and masks: ${HOST}` },
   'core/src/ops/likelihood.ts': {
     forward: 'computes in float64 on the CPU: these losses require a backend with synchronous reads',
   },
@@ -29,6 +30,7 @@ export const ALLOWED = {
     moveOut: 'only if the backend has synchronous reads; otherwise, values remain in its memory',
   },
   'nn/src/decoding/ctc.ts': { sequencesOf: `results of predict: ${HOST}` },
+  'nn/src/crf-decoding.ts': { scoresOf: HOST_COPY },
   'nn/src/layers/embedding.ts': { constructor: `pretrained vectors: ${HOST}`, call: `ids: ${HOST}` },
   'nn/src/layers/activation-regularization.ts': { pairMask: `masks: ${HOST}`, countValid: `masks: ${HOST}` },
   'nn/src/layers/dropout.ts': { call: `ids and masks: ${HOST}` },
@@ -59,6 +61,7 @@ export const ALLOWED = {
     checkClasses: `targets: ${HOST}`,
   },
   'train/src/losses/ctc.ts': { validStepsFirst: `masks: ${HOST}`, checkTargets: `targets: ${HOST}` },
+  'train/src/losses/crf.ts': { checkTags: `tags and masks: ${HOST}` },
   'train/src/losses/loss.ts': { ignoredRows: `targets: ${HOST}` },
   'train/src/losses/row-factors.ts': {
     expandToRows: `masks and weights: ${HOST}`,
@@ -71,6 +74,7 @@ export const ALLOWED = {
     targetMaskTest: `masks: ${HOST}`,
   },
   'train/src/metrics/label-error-rate.ts': { editsOf: `metric inputs: ${HOST}` },
+  'train/src/metrics/crf.ts': { bestTags: `metric inputs: ${HOST}` },
   'train/src/metrics/metric.ts': {
     alignElements: `metric inputs: ${HOST}`,
     alignClasses: `metric inputs: ${HOST}`,

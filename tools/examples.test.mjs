@@ -48,6 +48,10 @@ const CHECKS = {
     const [onDiagonal] = results(text, /(\S+) % of the alignments on the anti-diagonal/);
     assert.ok(onDiagonal > 99, text);
   },
+  tagger: (text) => {
+    const [correct, total] = results(text, /(\d+) of (\d+) unseen sentences tagged without an error/);
+    assert.ok(total === 1000 && correct >= 0.99 * total, text);
+  },
   'training-tricks': (text) => {
     assert.match(text, /without: stopped: the loss is no longer finite/);
     const [clipped] = results(text, /with clip: .*: loss (\S+)/);

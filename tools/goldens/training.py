@@ -1,7 +1,7 @@
 """Golden test vectors of training: losses, metrics, optimizers and schedules, training runs.
 
     pip install -r tools/goldens/requirements.txt -r tools/goldens/requirements-training.txt
-    python tools/goldens/training.py [losses] [metrics] [optimizers] [lazy] [trajectories]
+    python tools/goldens/training.py [losses] [metrics] [optimizers] [lazy] [trajectories] [crf]
 
 writes packages/testkit/goldens/training/*.json, all of them unless some are named. From Keras 3 (torch
 backend), PyTorch and scikit-learn; each case names its source. training.md beside this file describes
@@ -10,6 +10,7 @@ the format and what Keras does where one would not expect it.
 
 import sys
 
+import training_crf
 import training_lazy
 import training_losses
 import training_metrics
@@ -22,6 +23,7 @@ FILES = {
     "optimizers": training_optimizers.write,
     "lazy": training_lazy.write,
     "trajectories": training_trajectories.write,
+    "crf": training_crf.write,
 }
 
 if __name__ == "__main__":

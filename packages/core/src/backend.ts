@@ -150,6 +150,40 @@ export interface RnnBackwardCall extends BackwardCall {
   dG: Block;
 }
 
+/**
+ * Arguments of the kernels of conditional random fields with K tags. The score of a sequence of tags is the sum of the
+ * start score of the first tag, the emission of each step, the transition of each pair of adjacent steps, and the end
+ * score of the last tag. A score of -∞ rules a tag or transition out. Masked steps are skipped.
+ */
+export interface CrfCall {
+  B: number;
+  T: number;
+  K: number;
+  emissions: Block; // [B, T, K]
+  /** [K, K], from the tag of the row to the tag of the column. */
+  transitions: Block;
+  start: Block; // [K]
+  end: Block; // [K]
+  /** [B, T] integers; masked steps are not read. */
+  tags: Block;
+  /** [B, T], 1 for valid steps; null: all are valid. */
+  mask: Block | null;
+}
+
+export interface CrfForwardCall extends CrfCall {
+  /** Out [B]: -log P(tags); 0 for a sequence without a valid step. */
+  losses: Block;
+}
+
+export interface CrfBackwardCall extends CrfCall {
+  g: Block; // [B], gradients of the losses
+  /** Out [B, T, K], 0 at masked steps. */
+  dEmissions: Block;
+  dTransitions: Block; // out [K, K]
+  dStart: Block; // out [K]
+  dEnd: Block; // out [K]
+}
+
 interface GruVariant {
   recurrentActivation: ActivationName;
   /** True: the reset gate multiplies h' U (bias [2, 3H]). False: it multiplies h' (bias [3H]). */
@@ -341,6 +375,8 @@ export interface Kernels {
   gruBackward(call: GruBackwardCall): void;
   linearScan(call: LinearScanCall): void;
   linearScanBackward(call: LinearScanBackwardCall): void;
+  crfForward(call: CrfForwardCall): void;
+  crfBackward(call: CrfBackwardCall): void;
 }
 export type KernelName = keyof Kernels;
 

@@ -2,8 +2,18 @@
 export { kernelsAt } from '@unroll/kernels';
 export { stopGradient, valueAndGrad } from './autograd.js';
 export type { ActivationName, Backend, FloatArray } from './backend.js';
+export {
+  logPartition,
+  nBestPaths,
+  type RankedTagPath,
+  type TagPath,
+  type TagScores,
+  tagProbabilities,
+  viterbi,
+} from './crf-decoding.js';
 export { type ErrorCode, formatShape, shapeError, UnrollError, valueError } from './errors.js';
 export type { ForwardContext, MaskedSequence, Model } from './model.js';
+export { type CrfScores, crfLogLoss } from './ops/crf.js';
 export { type CtcOptions, ctc } from './ops/ctc.js';
 export * from './ops/elementwise.js';
 export { type GruAttributes, type GruInputs, gruSequence } from './ops/gru.js';

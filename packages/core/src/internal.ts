@@ -6,6 +6,12 @@ export type * from './backend.js';
 export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
 export { crc32c } from './crc32c.js';
+export {
+  type AllowedTags,
+  type CrfOutput,
+  crfOutputOf,
+  setCrfOutput,
+} from './crf-output.js';
 export { bestPath } from './ctc-path.js';
 export { fromFloat16Bits, toFloat16Bits } from './float16.js';
 export { formatValue } from './format-value.js';
@@ -30,7 +36,7 @@ export { exactLog } from './random.js';
 export { readyToInfer } from './ready-to-infer.js';
 export { FlatBuffer } from './resident.js';
 export { RowGradient } from './row-gradient.js';
-export { joinRows, takeRows, toHost } from './rows.js';
+export { joinRows, sliceRows, takeRows, toHost } from './rows.js';
 export { openScope, runtime } from './runtime.js';
 export * from './safetensors.js';
 export { backendSync } from './select.js';

@@ -50,6 +50,8 @@ CONSTANT(rows_to_split, 8)
 CONSTANT(most_threads, 128)
 // The number of doubles in the call area, enough for the fields of the largest struct.
 CONSTANT(call_slots, 32)
+// The most parts into which the sums over a batch of a conditional random field are split. Threads compute whole parts.
+CONSTANT(crf_parts, 16)
 // The number of memory pages that a WebAssembly module starts with.
 CONSTANT(initial_pages, 16)
 }  // namespace unroll
@@ -342,6 +344,34 @@ struct LinearScanBackward : Scan {
   float* da;        // [B][T][H] output: the gradient of a, 0 at masked steps
   float* db;        // [B][T][H] output: the gradient of b, 0 at masked steps
 };
+
+// Arguments of the kernels of linear-chain conditional random fields (Lafferty et al. 2001) with K tags. The score of a
+// sequence of tags is start[first tag] + transitions[tag][next tag] for each pair of adjacent steps + emissions[step][tag] for
+// each step + end[last tag]. Masked steps are skipped. A score of -inf rules a tag or transition out: its probability is 0.
+struct Crf {
+  int B;
+  int T;
+  int K;
+  const float* emissions;    // [B][T][K]
+  const float* transitions;  // [K][K] from the tag of the row to the tag of the column
+  const float* start;        // [K]
+  const float* end;          // [K]
+  const float* tags;         // [B][T] integers stored as floats, already checked; masked steps are not read
+  const float* mask;         // [B][T] 1: valid; 0: skipped | null
+  float* work;               // crf_work_size floats, aligned to 8 bytes
+};
+
+struct CrfForward : Crf {
+  float* losses;  // [B] output: log of the sum of exp(score) over all sequences of tags, minus the score of `tags`
+};
+
+struct CrfBackward : Crf {
+  const float* g;       // [B] gradients of the losses
+  float* dEmissions;    // [B][T][K] output; 0 at masked steps
+  float* dTransitions;  // [K][K] output
+  float* dStart;        // [K] output
+  float* dEnd;          // [K] output
+};
 }  // namespace unroll
 
 // -------------------------------------------------------------------------------------------------------- elementwise
@@ -400,6 +430,12 @@ KERNEL(void, gru_before_forward, (const GruBeforeForward& call))
 TRAINING(void, gru_before_backward, (const GruBackward& call))
 TRAINING(void, linear_scan, (const LinearScan& call))
 TRAINING(void, linear_scan_backward, (const LinearScanBackward& call))
+
+// -------------------------------------------------------------------------------------------- conditional random fields
+// Returns the number of floats of Crf::work for both kernels.
+TRAINING(double, crf_work_size, (int B, int T, int K))
+TRAINING(void, crf_forward, (const CrfForward& call))
+TRAINING(void, crf_backward, (const CrfBackward& call))
 
 // ------------------------------------------------------------------------------------------------------------ machine
 // Runs `iterations` rounds of independent multiply-adds (about as many chains of full vectors as there are registers) on

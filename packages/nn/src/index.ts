@@ -27,6 +27,7 @@ export {
   nonNeg,
   unitNorm,
 } from './constraints.js';
+export { decodeTags, nBestTags, tagMarginals } from './crf-decoding.js';
 export {
   type CtcBeamOptions,
   type CtcDecoder,

@@ -72,6 +72,12 @@ const rows: Record<string, Row> = {
   minLstm: units(nn.minLstm, ['return_state', 'returnState']),
   minLstmCell: units(nn.minLstmCell, ['use_bias', 'useBias']),
   dense: units(nn.dense, ['unit', 'units']),
+  crf: [
+    nn.crf,
+    { tags: 3 },
+    ['use_kernel', 'useKernel'],
+    [{ tags: '3' }, 'tags must be a positive integer, got "3"'],
+  ],
   recurrent: [
     (options) => nn.recurrent(cell(), options),
     {},
@@ -303,6 +309,7 @@ test('every factory function with options has its row', () => {
       'ctcBeamSearch',
       'ctcDecoder',
     ], // decoding.test.ts checks their options
+    ...['registerActivation', 'decodeTags', 'nBestTags', 'tagMarginals'],
     ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells'],
     ...['registerActivation'],
     ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells', 'zoneoutCell'],

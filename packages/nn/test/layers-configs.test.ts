@@ -18,6 +18,7 @@ import {
   constant,
   conv1d,
   coupledLstm,
+  crf,
   dense,
   dropout,
   embedding,
@@ -181,6 +182,25 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
       dense({ units: 2, ...regularisedDense, activation: 'gelu', biasInitializer: 'ones', trainable: false }),
     [vector],
   ],
+  CRF: [
+    () =>
+      crf({
+        tags: 2,
+        constraints: {
+          transitions: [
+            [true, false],
+            [true, true],
+          ],
+          end: [false, true],
+        },
+        kernelInitializer: 'heNormal',
+        kernelRegularizer: l2(0.1),
+        transitionInitializer: 'zeros',
+        transitionRegularizer: l1(0.2),
+      }),
+    [sequence],
+  ],
+  'CRF without a projection': [() => crf({ tags: I, useKernel: false }), [sequence]],
   Embedding: [
     () =>
       embedding({

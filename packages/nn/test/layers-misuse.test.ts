@@ -7,6 +7,7 @@ import {
   batchNormalization,
   bidirectional,
   concatenate,
+  crf,
   dense,
   dropout,
   embedding,
@@ -54,6 +55,22 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
       run(layer, drawn('b', 2, 4));
     },
     /Layer head: expected \[batch, \.\.\., 3\], got \[2, 4\]/,
+  ],
+  'a matrix for a conditional random field': [
+    () => run(crf({ tags: 2 }), drawn('m', 2, 3)),
+    /^UnrollError: Layer CRF: expected \[batch, time, 3\], got \[2, 3\]\. Set returnSequences: true in the last recurrent layer\./,
+  ],
+  'emissions of another width': [
+    () => run(crf({ tags: 2, useKernel: false }), x),
+    /Layer CRF: expected \[batch, time, 2\], got \[2, 4, 3\]\. With useKernel: false, the input must have one score per tag\./,
+  ],
+  'constraints for other tags': [
+    () => crf({ tags: 2, constraints: { transitions: [[true]] } }),
+    /Layer CRF: constraints\.transitions must be 2 rows of 2 booleans, got \[\[true\]\]/,
+  ],
+  'a start constraint for other tags': [
+    () => crf({ tags: 1, constraints: { transitions: [[true]], start: [true, false] } }),
+    /Layer CRF: constraints\.start must be a list of 1 booleans, got \[true, false\]/,
   ],
   'a mask of another length': [
     () => run(reader(), x, { mask: maskOf('11111', '11000') }),

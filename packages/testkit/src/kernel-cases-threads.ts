@@ -1,5 +1,14 @@
 // Stress tests of the thread pool, and checks that results do not depend on the number of threads.
-import { callCtc, callGemm, callReduce, callSoftmax, type KernelModule, ReduceOp } from '@unroll/kernels';
+import {
+  callCrfBackward,
+  callCrfForward,
+  callCtc,
+  callGemm,
+  callReduce,
+  callSoftmax,
+  type KernelModule,
+  ReduceOp,
+} from '@unroll/kernels';
 import { Arena, expectSame, someFloats } from './arena.js';
 import type { KernelCase } from './kernel-cases.js';
 import { type LstmResult, runLstm } from './kernel-cases-lstm.js';
@@ -84,6 +93,30 @@ const copyTransposeSum = (module: KernelModule): Record<'copied' | 'transposed' 
   };
 };
 
+/** Returns the losses and gradients of a conditional random field that is large enough for three threads. */
+const crf = (module: KernelModule): Record<'losses' | 'dEmissions' | 'dTransitions', Float32Array> => {
+  const [B, T, K] = [67, 40, 20];
+  const arena = new Arena(module);
+  const [losses, dEmissions, dTransitions] = [arena.empty(B), arena.empty(B * T * K), arena.empty(K * K)];
+  const fields = {
+    ...{ B, T, K, emissions: arena.floats(someFloats(B * T * K, 9)) },
+    transitions: arena.floats(someFloats(K * K, 10)),
+    ...{ start: arena.floats(someFloats(K, 11)), end: arena.floats(someFloats(K, 12)) },
+    tags: arena.floats(someFloats(B * T, 13).map((x) => Math.floor((x + 1) * 10))),
+    work: arena.empty(module.kernels.crf_work_size(B, T, K)),
+  };
+  callCrfForward(module, { crf: fields, losses });
+  callCrfBackward(module, {
+    ...{ crf: fields, g: arena.floats(someFloats(B, 14)), dEmissions, dTransitions },
+    ...{ dStart: arena.empty(K), dEnd: arena.empty(K) },
+  });
+  return {
+    losses: arena.read(losses, B),
+    dEmissions: arena.read(dEmissions, B * T * K),
+    dTransitions: arena.read(dTransitions, K * K),
+  };
+};
+
 export const threadCases: KernelCase[] = [
   {
     name: 'the pool runs every item once and respects barriers, in 10,000 jobs',
@@ -165,6 +198,17 @@ export const threadCases: KernelCase[] = [
         return arena.read(y, rows * n);
       });
       for (const other of others) expectSame(other, expected, 'softmax');
+    },
+  },
+  {
+    name: 'a conditional random field has the same bits for any number of threads',
+    run: async (module) => {
+      if (module.inferenceOnly) return;
+      const [expected, ...others] = await runOnThreadCounts(module, () => crf(module));
+      for (const other of others) {
+        for (const key of ['losses', 'dEmissions', 'dTransitions'] as const)
+          expectSame(other[key], expected[key], key);
+      }
     },
   },
   {

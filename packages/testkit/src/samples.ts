@@ -5,6 +5,7 @@
 import { RandomStream } from '@unroll/core';
 import { type AnyOp, type OpName, opTable } from '@unroll/core/internal';
 import type { DrawnTensor } from './draw.js';
+import { crfSamples } from './samples/crf.js';
 import { elementwiseSamples } from './samples/elementwise.js';
 import { lossSamples } from './samples/losses.js';
 import { recurrentSamples } from './samples/recurrent.js';
@@ -18,6 +19,7 @@ export const samples: Samples = {
   ...elementwiseSamples,
   ...shapeSamples,
   ...lossSamples,
+  ...crfSamples,
   ...recurrentSamples,
 };
 

@@ -73,10 +73,11 @@ export class Scores {
 
   /** Stores the outputs and targets of a batch for the metrics, which {@link add} updates. */
   collect(sequences: readonly MaskedSequence[], batch: PreparedBatch): void {
-    this.#inputs = this.#metrics.map(({ output, weighted }) => {
+    this.#inputs = this.#metrics.map(({ metric, output, weighted }) => {
       const { value: prediction, mask } = sequences[this.#objective.outputs[output].index];
       const target = asColumn(batch.targets[output], prediction.shape);
-      return keep([prediction, target, mask, weighted ? (batch.weights[output] ?? null) : null]);
+      const prepared = metric.prepare?.(prediction) ?? prediction;
+      return keep([prepared, target, mask, weighted ? (batch.weights[output] ?? null) : null]);
     });
   }
 

@@ -26,6 +26,8 @@ import {
   averagePooling1d,
   batchNormalization,
   conv1d,
+  crf,
+  decodeTags,
   dense,
   dropout,
   embedding,
@@ -188,6 +190,29 @@ describe('a backend that is read asynchronously', () => {
         Array.from({ length: COUNT }, (_, i) => [1 + (i % 2), i % 3 === 0 ? -1 : 2 - (i % 2)]),
       );
       return ran(reader, { x, y, loss: 'ctc', metrics: ['labelErrorRate'] });
+    }));
+
+  test('trains, evaluates and decodes a conditional random field', () =>
+    sameOn(async () => {
+      const transitions = [
+        [true, true, false],
+        [true, true, true],
+        [true, true, true],
+      ];
+      const layers = [
+        embedding({ inputDim: IDS, outputDim: 3, maskZero: true }),
+        crf({ tags: CLASSES, constraints: { transitions } }),
+      ];
+      const tagger = sequential(layers, { seed: 5 });
+      const { x } = sequences();
+      const y = tensor(
+        x.dataSync().map((id) => id % 2),
+        [COUNT, STEPS],
+      );
+      const options = { loss: 'crf', metrics: ['crfAccuracy'], x, y } as const;
+      const numbers = await ran(tagger, options);
+      const scores = await evaluate(tagger, { x, y }, { loss: 'crf', metrics: ['crfAccuracy'] });
+      return [...numbers, scores, await decodeTags(tagger, x)];
     }));
 
   test('evaluates and predicts', () =>

@@ -43,6 +43,18 @@ export {
 } from './trainable.js';
 export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
+// Taggers: models with an output layer crf
+export {
+  logPartition,
+  nBestPaths,
+  type RankedTagPath,
+  type TagPath,
+  type TagScores,
+  tagProbabilities,
+  viterbi,
+} from '@unroll/core';
+export { decodeTags, nBestTags, tagMarginals } from './tags.js';
+
 // Artifacts: saved models as files
 export {
   type Artifact,
@@ -82,6 +94,8 @@ export {
   concatenate,
   conv1d,
   coupledLstm,
+  type CrfOptions,
+  crf,
   type DenseOptions,
   type DropoutOptions,
   dense,
@@ -131,6 +145,7 @@ export {
   type SymbolicTensor,
   simpleRNN,
   spatialDropout1d,
+  type TagConstraints,
   timeDistributed,
   type WindowPadding,
   type WordDropoutOptions,

@@ -73,6 +73,7 @@ export {
   Concatenate,
   Conv1D,
   CoupledLstmCell,
+  Crf,
   Dense,
   Dropout,
   Embedding,
@@ -106,6 +107,10 @@ export {
   WordDropout,
   ZoneoutCell,
 } from '@unroll/nn';
+
+// Taggers: models with an output layer crf
+export type { RankedTagPath } from '@unroll/core';
+export { decodeTags, nBestTags, tagMarginals } from './infer-tags.js';
 
 // Custom layers, cells and activations
 export {

@@ -4,7 +4,10 @@ import {
   type Backward,
   Cell,
   type CellName,
+  type Crf,
   callAdam,
+  callCrfBackward,
+  callCrfForward,
   callCtc,
   callGruBackward,
   callGruBeforeBackward,
@@ -24,7 +27,15 @@ import {
   type Scan,
   type Update,
 } from '@unroll/kernels';
-import type { BackwardCall, Block, Kernels, MomentsCall, OptimizerCall, ScanCall } from '../backend.js';
+import type {
+  BackwardCall,
+  Block,
+  CrfCall,
+  Kernels,
+  MomentsCall,
+  OptimizerCall,
+  ScanCall,
+} from '../backend.js';
 import { address, markDirty } from './block.js';
 import type { Heap } from './heap.js';
 import { FLOAT } from './memory.js';
@@ -34,14 +45,16 @@ type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'U
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
 type SequenceLosses = Pick<Kernels, 'ctc'>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
+type RandomFields = Pick<Kernels, `crf${'Forward' | 'Backward'}`>;
 type Scans = Pick<Kernels, `linearScan${'' | 'Backward'}`>;
-export type TrainingKernels = GradientAndRandom & Cells & SequenceLosses & Scans & Optimizers;
+export type TrainingKernels = GradientAndRandom & Cells & SequenceLosses & RandomFields & Scans & Optimizers;
 
 export function trainingKernels(module: KernelModule, heap: Heap, packed: Packer): TrainingKernels {
   return {
     ...gradientAndRandomKernels(module),
     ...cellKernels(module, packed),
     ...sequenceLossKernels(module, heap),
+    ...randomFieldKernels(module, heap),
     ...scanKernels(module),
     ...optimizerKernels(module),
   };
@@ -216,6 +229,31 @@ function optimizerKernels(module: KernelModule): Optimizers {
       callNadam(module, { moments: moments(c), rateM: c.rateM, rateG: c.rateG });
       markDirty(c.w);
     },
+  };
+}
+
+function randomFieldKernels(module: KernelModule, heap: Heap): RandomFields {
+  const crf = ({ B, T, K, ...c }: CrfCall): Crf => ({
+    ...{ B, T, K },
+    emissions: address(c.emissions),
+    transitions: address(c.transitions),
+    start: address(c.start),
+    end: address(c.end),
+    tags: address(c.tags),
+    mask: address(c.mask),
+    work: heap.temporary(module.kernels.crf_work_size(B, T, K) * FLOAT),
+  });
+  return {
+    crfForward: (c) => callCrfForward(module, { crf: crf(c), losses: address(c.losses) }),
+    crfBackward: (c) =>
+      callCrfBackward(module, {
+        crf: crf(c),
+        g: address(c.g),
+        dEmissions: address(c.dEmissions),
+        dTransitions: address(c.dTransitions),
+        dStart: address(c.dStart),
+        dEnd: address(c.dEnd),
+      }),
   };
 }
 

@@ -3,6 +3,7 @@
  * compile if an op has no sample inputs.
  */
 import type { Op } from '../op.js';
+import { crfOps } from './crf.js';
 import { ctcOps } from './ctc.js';
 import { elementwiseOps } from './elementwise.js';
 import { gruOps } from './gru.js';
@@ -25,6 +26,7 @@ const table = {
   ...pickOps,
   ...likelihoodOps,
   ...ctcOps,
+  ...crfOps,
   ...rnnOps,
   ...lstmOps,
   ...gruOps,

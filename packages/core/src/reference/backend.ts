@@ -5,6 +5,7 @@
 import type { Backend, Kernels, ReduceName } from '../backend.js';
 import { randomWord } from '../threefry.js';
 import { type ArrayBlock, values } from './block.js';
+import { crfBackward, crfForward } from './crf.js';
 import { ctc } from './ctc.js';
 import { binaryFunctions, unaryFunctions } from './functions.js';
 import { gruBackward, gruForward } from './gru.js';
@@ -179,6 +180,8 @@ const kernels: Kernels = {
   gruBackward,
   linearScan,
   linearScanBackward,
+  crfForward,
+  crfBackward,
 };
 
 /** Returns a reference backend of the given precision. */

@@ -20,6 +20,7 @@ export {
 } from './attention.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional, type MergeMode } from './bidirectional.js';
 export { Conv1D, type Conv1DOptions, conv1d } from './convolution.js';
+export { Crf, type CrfOptions, crf, type TagConstraints } from './crf.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
 export {
   Dropout,

@@ -1,5 +1,6 @@
 /** The losses: `losses.mse()`, `losses.huber({ delta: 0.5 })`. */
 export { negativeBinomialNll, poisson } from './counts.js';
+export { crf } from './crf.js';
 export {
   binaryCrossentropy,
   type CrossentropyOptions,

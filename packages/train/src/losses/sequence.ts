@@ -79,6 +79,8 @@ export interface SequenceLossDefinition<P extends LossParameters = LossParameter
    * @param mask the mask of the prediction
    */
   targetMask?(target: Tensor, mask: Tensor | null): Tensor | null;
+  /** Throws for an invalid batch. Called before sequences without a valid step are removed. */
+  check?(batch: SequenceBatch): void;
   /** Creates the parameters. @param prediction [-1, T, K], -1 for any size */
   build?(prediction: Shape, make: LossParameterMaker): P;
   /** Returns the loss of each sequence, [B]. For an invalid target, throws an error that names the `example`. */
@@ -181,7 +183,7 @@ function batchOf<P extends LossParameters>(
       mask: mask.shape,
     });
   }
-  return {
+  const batch: SequenceBatch = {
     prediction,
     target,
     mask,
@@ -189,6 +191,8 @@ function batchOf<P extends LossParameters>(
     targetLengths: targetLengths(definition, target, mask),
     example,
   };
+  definition.check?.(batch);
+  return batch;
 }
 
 const example = (b: number): string => `example ${b} of the batch`;

@@ -21,7 +21,7 @@ export interface ThresholdOptions {
 type AlignBatch = ReturnType<typeof alignClasses>;
 
 /** Creates the metric "share of rows for which `isCorrect` returns true". */
-function correctShare(
+export function correctShare(
   name: string,
   config: Record<string, unknown>,
   align: AlignBatch,

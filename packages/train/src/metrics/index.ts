@@ -17,6 +17,7 @@ export {
   precision,
   recall,
 } from './counts.js';
+export { crfAccuracy } from './crf.js';
 export { mae, mse, r2, rmse } from './errors.js';
 export { type LabelErrorRateOptions, labelErrorRate } from './label-error-rate.js';
 export { type PerplexityOptions, perplexity } from './perplexity.js';

@@ -21,6 +21,11 @@ export interface Metric<R = number> extends Configured {
   /** Whether a higher or lower value is better. */
   readonly better: 'higher' | 'lower';
   /**
+   * Returns the tensor that `update` receives in place of a prediction. Called with the output of the model during the
+   * forward pass. Default: the prediction.
+   */
+  prepare?(prediction: Tensor): Tensor;
+  /**
    * Adds a batch.
    * @param mask [B] or [B, T], 1 for valid rows; null: all are valid
    * @param weights sample weights, [B] or [B, T]; null: 1

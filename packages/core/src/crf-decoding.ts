@@ -1,0 +1,195 @@
+/**
+ * Decoding of linear-chain conditional random fields on the host: the best sequence of tags (Viterbi 1967), the n best ones,
+ * and the probability of each tag at each step. All computations are in float64.
+ */
+import { shapeError, valueError } from './errors.js';
+import { logSumExp } from './log-sum-exp.js';
+import { checkPositiveInteger } from './predict.js';
+
+/** The scores of one sequence of T steps with K tags. A score of -∞ rules a tag or transition out. */
+export interface TagScores {
+  /** [T, K], row-major. */
+  emissions: ArrayLike<number>;
+  /** [K, K], row-major: from the tag of the row to the tag of the column. */
+  transitions: ArrayLike<number>;
+  /** [K]: the score of each tag as the first one. */
+  start: ArrayLike<number>;
+  /** [K]: the score of each tag as the last one. */
+  end: ArrayLike<number>;
+}
+
+/** A sequence of tags with its score. */
+export interface TagPath {
+  /** One tag per step. */
+  tags: number[];
+  /** Start score + emissions + transitions + end score. */
+  score: number;
+}
+
+/** A sequence of tags with its score and its probability. */
+export interface RankedTagPath extends TagPath {
+  /** exp(score) divided by the sum over all sequences of tags. */
+  probability: number;
+}
+
+interface Size {
+  T: number;
+  K: number;
+}
+
+/** @throws UnrollError `shape` if the arrays do not fit each other */
+function sizeOf({ emissions, transitions, start, end }: TagScores): Size {
+  const K = start.length;
+  const fits =
+    K > 0 && transitions.length === K * K && end.length === K && Number.isInteger(emissions.length / K);
+  if (fits) return { T: emissions.length / K, K };
+  throw shapeError(
+    `For ${K} start scores, there must be ${K} end scores, ${K * K} transitions and a multiple of ${K} emissions, got ` +
+      `${end.length}, ${transitions.length} and ${emissions.length}.`,
+    { start: K, end: end.length, transitions: transitions.length, emissions: emissions.length },
+  );
+}
+
+/** A partial path that ends at one step with one tag: its score, and the previous tag and rank. */
+interface Entry {
+  score: number;
+  tag: number;
+  rank: number;
+}
+
+/**
+ * Returns the sequence of tags with the highest score. If several have the same score, returns the one whose last tags
+ * are smallest.
+ * @throws UnrollError `value` if no sequence of tags is possible
+ */
+export function viterbi(scores: TagScores): TagPath {
+  const { T, K } = sizeOf(scores);
+  const { emissions, start, end } = scores;
+  const transitions = new Float64Array(scores.transitions); // arrays of one type are faster
+  const previous = new Int32Array(T * K);
+  let best = Float64Array.from({ length: K }, (_, j) => start[j] + emissions[j]);
+  let next = new Float64Array(K);
+  for (let t = 1; t < T; t++) {
+    next.fill(Number.NEGATIVE_INFINITY);
+    for (let i = 0; i < K; i++) {
+      for (let j = 0; j < K; j++) {
+        const score = best[i] + transitions[i * K + j];
+        if (score > next[j]) {
+          next[j] = score;
+          previous[t * K + j] = i;
+        }
+      }
+    }
+    for (let j = 0; j < K; j++) next[j] += emissions[t * K + j];
+    [best, next] = [next, best];
+  }
+  if (T === 0) return { tags: [], score: 0 };
+  let tag = 0;
+  for (let j = 1; j < K; j++) if (best[j] + end[j] > best[tag] + end[tag]) tag = j;
+  const score = best[tag] + end[tag];
+  if (score === Number.NEGATIVE_INFINITY) throw impossible(T);
+  const tags = new Array<number>(T);
+  for (let t = T - 1; t >= 0; t--) {
+    tags[t] = tag;
+    tag = previous[t * K + tag];
+  }
+  return { tags, score };
+}
+
+/**
+ * Returns the n best sequences of tags, the best one first; fewer if fewer are possible. If several have the same score,
+ * those whose last tags are smallest come first.
+ * @throws UnrollError `value` if n is not a positive integer, or if no sequence of tags is possible
+ */
+export function nBestPaths(scores: TagScores, n: number): RankedTagPath[] {
+  checkPositiveInteger('n', n);
+  const { T, K } = sizeOf(scores);
+  const { emissions, transitions, start, end } = scores;
+  if (T === 0) return [{ tags: [], score: 0, probability: 1 }];
+  /** The n best partial paths to each tag of each step. */
+  const table: Entry[][][] = [];
+  for (let t = 0; t < T; t++) {
+    const entriesOf = (j: number): Entry[] => {
+      const emission = emissions[t * K + j];
+      if (t === 0) return best([[{ score: start[j], tag: -1, rank: 0 }]], n, () => emission);
+      return best(table[t - 1], n, (i) => transitions[i * K + j] + emission);
+    };
+    table.push(Array.from({ length: K }, (_, j) => entriesOf(j)));
+  }
+  const last = best(table[T - 1], n, (j) => end[j]);
+  if (last.length === 0) throw impossible(T);
+  const logZ = logPartition(scores);
+  return last.map(({ score, tag, rank }) => ({
+    tags: trace(table, tag, rank),
+    score,
+    probability: Math.exp(score - logZ),
+  }));
+}
+
+/** Returns the n best extensions of partial paths, given by tag. @param extra the score that is added for each tag */
+function best(paths: readonly (readonly Entry[])[], n: number, extra: (tag: number) => number): Entry[] {
+  return paths
+    .flatMap((entries, tag) =>
+      entries.map(({ score }, rank): Entry => ({ score: score + extra(tag), tag, rank })),
+    )
+    .filter(({ score }) => score > Number.NEGATIVE_INFINITY)
+    .sort((a, b) => b.score - a.score || a.tag - b.tag || a.rank - b.rank)
+    .slice(0, n);
+}
+
+function trace(table: readonly (readonly (readonly Entry[])[])[], tag: number, rank: number): number[] {
+  const tags: number[] = [];
+  for (const step of table.toReversed()) {
+    tags.unshift(tag);
+    ({ tag, rank } = step[tag][rank]);
+  }
+  return tags;
+}
+
+/**
+ * Returns the probability of each tag at each step, [T, K], row-major.
+ * @throws UnrollError `value` if no sequence of tags is possible
+ */
+export function tagProbabilities(scores: TagScores): Float64Array {
+  const { T, K } = sizeOf(scores);
+  const { emissions, transitions, start, end } = scores;
+  if (T === 0) return new Float64Array(0);
+  const alpha = forwardScores(scores, { T, K });
+  const logZ = logSumExp(alpha[T - 1].map((score, j) => score + end[j]));
+  if (logZ === Number.NEGATIVE_INFINITY) throw impossible(T);
+  const probabilities = new Float64Array(T * K);
+  let beta = Float64Array.from(end);
+  for (let t = T - 1; t >= 0; t--) {
+    for (let j = 0; j < K; j++) probabilities[t * K + j] = Math.exp(alpha[t][j] + beta[j] - logZ);
+    if (t === 0) break;
+    const later = beta.map((score, j) => score + emissions[t * K + j]);
+    beta = Float64Array.from(start, (_, i) =>
+      logSumExp(later.map((score, j) => score + transitions[i * K + j])),
+    );
+  }
+  return probabilities;
+}
+
+/** Returns the logarithm of the sum of exp(score) over all sequences of tags. */
+export function logPartition(scores: TagScores): number {
+  const size = sizeOf(scores);
+  const last = forwardScores(scores, size).at(-1);
+  return last ? logSumExp(last.map((score, j) => score + scores.end[j])) : 0;
+}
+
+/** Returns for each step and tag the logarithm of the sum of exp(score) over all partial paths that end there. */
+function forwardScores({ emissions, transitions, start }: TagScores, { T, K }: Size): Float64Array[] {
+  const alpha: Float64Array[] = [];
+  for (let t = 0; t < T; t++) {
+    const score = (j: number): number =>
+      t === 0 ? start[j] : logSumExp(alpha[t - 1].map((before, i) => before + transitions[i * K + j]));
+    alpha.push(Float64Array.from({ length: K }, (_, j) => score(j) + emissions[t * K + j]));
+  }
+  return alpha;
+}
+
+const impossible = (steps: number) =>
+  valueError(
+    `No sequence of tags of length ${steps} is possible: the scores rule out all of them. Check the constraints.`,
+    { steps },
+  );

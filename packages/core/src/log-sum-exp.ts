@@ -1,0 +1,9 @@
+/** Returns log Σ exp(x) without overflow; -∞ for numbers that are all -∞, and for none. */
+export function logSumExp(x: ArrayLike<number>): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < x.length; i++) if (!(x[i] <= largest)) largest = x[i];
+  if (!Number.isFinite(largest)) return largest;
+  let total = 0;
+  for (let i = 0; i < x.length; i++) total += Math.exp(x[i] - largest);
+  return largest + Math.log(total);
+}

@@ -1,0 +1,112 @@
+/** Samples of the negative log-likelihood of conditional random fields. */
+import { formatShape, RandomStream } from '@unroll/core';
+import { fixedValues, integers, normal, type TensorGenerator } from '../draw.js';
+import { ABSENT, type SampleFor, type Samples } from './sample.js';
+
+const TAGS = 'tags are integers';
+const MASK = 'masks are constant';
+
+interface CrfCase {
+  name: string;
+  shape: readonly [B: number, T: number, K: number];
+  /** Standard deviation of all scores. */
+  deviation?: number;
+  mask?: readonly number[];
+  /** Replaces the transitions. */
+  transitions?: TensorGenerator;
+  /** Replaces the start scores. */
+  start?: TensorGenerator;
+  /** Replaces the tags. */
+  tags?: TensorGenerator;
+}
+
+function sample({ name, shape, deviation = 1, mask, ...given }: CrfCase): SampleFor<'crfLogLoss'> {
+  const [B, T, K] = shape;
+  return {
+    name: `${formatShape(shape)} ${name}`,
+    inputs: [
+      normal(shape, deviation),
+      given.transitions ?? normal([K, K], deviation),
+      given.start ?? normal([K], deviation),
+      normal([K], deviation),
+      given.tags ?? integers(K, [B, T]),
+      mask ? fixedValues([B, T], mask) : null,
+    ],
+    attrs: {},
+    gradients: [true, true, true, true, TAGS, mask ? MASK : ABSENT],
+  };
+}
+
+const { NEGATIVE_INFINITY: never } = Number;
+const random = new RandomStream(4, 'crf');
+
+/** BIO of one type: O, B, I. I must follow B or I. */
+const BIO = [
+  [0.3, 0.5, never],
+  [-0.2, 0.1, 1],
+  [0.2, -1, 0.4],
+];
+/** A cycle of K tags: each one can only be followed by the next one. */
+const cycle = (K: number): number[] =>
+  Array.from({ length: K * K }, (_, at) => ((Math.floor(at / K) + 1) % K === at % K ? at / 10 : never));
+
+export const crfSamples = {
+  crfLogLoss: [
+    sample({ name: 'one path', shape: [1, 1, 1] }),
+    sample({ name: 'one step', shape: [3, 1, 4] }),
+    sample({ name: 'plain', shape: [3, 4, 3] }),
+    sample({ name: 'many tags', shape: [2, 5, 20] }),
+    sample({ name: 'more tags than a vector', shape: [2, 3, 33] }),
+    sample({ name: 'more sequences than parts', shape: [37, 3, 2] }),
+    sample({ name: 'no sequence', shape: [0, 3, 2] }),
+    sample({ name: 'no step', shape: [2, 0, 3] }),
+    sample({
+      name: 'masked',
+      shape: [5, 4, 3],
+      // biome-ignore format: one sequence a line
+      mask: [
+        1, 1, 1, 1,
+        1, 1, 0, 0,
+        0, 0, 1, 1,
+        1, 0, 0, 1,
+        0, 0, 0, 0,
+      ],
+    }),
+    sample({
+      name: 'forbidden transitions',
+      shape: [2, 5, 3],
+      transitions: fixedValues([3, 3], BIO.flat()),
+      start: fixedValues([3], [0.1, -0.2, never]),
+      tags: fixedValues([2, 5], [0, 1, 2, 2, 0, 1, 1, 2, 0, 0]),
+    }),
+    sample({
+      name: 'a cycle',
+      shape: [2, 7, 5],
+      transitions: fixedValues([5, 5], cycle(5)),
+      start: fixedValues([5], [0, never, 1, never, never]),
+      tags: fixedValues([2, 7], [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3]),
+    }),
+    sample({
+      name: 'no transition allowed',
+      shape: [3, 1, 2],
+      transitions: fixedValues([2, 2], [never, never, never, never]),
+    }),
+    // Some tags have a probability of 1e-300 and less in one step, and can win in the next one.
+    sample({ name: 'far apart', shape: [3, 6, 4], deviation: 400 }),
+    sample({
+      name: 'an unlikely transition that is necessary',
+      shape: [2, 6, 3],
+      transitions: fixedValues([3, 3], [0, -2000, never, never, 0, -700, never, never, 0]),
+      start: fixedValues([3], [0, never, never]),
+      tags: fixedValues([2, 6], [0, 0, 1, 1, 2, 2, 0, 0, 0, 0, 0, 1]),
+    }),
+    sample({
+      name: 'a soft transition of -200',
+      shape: [2, 6, 3],
+      transitions: fixedValues(
+        [3, 3],
+        random.normal(9).map((x, i) => (i === 1 || i === 5 ? -200 : x)),
+      ),
+    }),
+  ],
+} satisfies Partial<Samples>;

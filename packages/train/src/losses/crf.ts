@@ -1,0 +1,90 @@
+/** The loss of taggers with the output layer `crf`. */
+import { crfLogLoss, formatShape, reshape, type Tensor, valueError } from '@unroll/core';
+import { type AllowedTags, checkOptions, crfOutputOf, hostValues } from '@unroll/core/internal';
+import { LOSS_OPTIONS, type Loss, type LossOptions } from './loss.js';
+import { type SequenceBatch, sequenceLoss } from './sequence.js';
+
+/**
+ * Negative log-likelihood of the tags under a linear-chain conditional random field (Lafferty et al. 2001): one number per
+ * sequence, as in pytorch-crf. The output of the model must be that of a layer `crf`, which has the transitions.
+ *
+ * Targets are the ids of the tags, [B, T] or [B, T, 1], from 0 to K - 1. Tags of masked steps are ignored.
+ * @throws UnrollError (in training) `value` for a tag out of range, for a transition that the constraints of the layer rule
+ * out, and for a sequence without a valid step; `state` for the output of another layer
+ */
+export function crf(options: LossOptions = {}): Loss {
+  checkOptions('crf', options, LOSS_OPTIONS);
+  return sequenceLoss(
+    {
+      name: 'crf',
+      check({ lengths, example }) {
+        const empty = lengths.indexOf(0);
+        if (empty < 0) return;
+        throw valueError(
+          `crf: ${example(empty)} has length 0: its mask has no valid step, or there are no steps. Remove empty sequences.`,
+          { example: empty },
+        );
+      },
+      losses(batch) {
+        const { prediction, mask } = batch;
+        const output = crfOutputOf(prediction);
+        if (!output) {
+          throw valueError(
+            'crf: the loss needs the output of a layer crf. Make crf({ tags }) the last layer of the model.',
+          );
+        }
+        const tags = tagIds(batch);
+        checkTags(batch, tags, output.allowed);
+        return crfLogLoss(prediction, output.scores(), tags, mask);
+      },
+    },
+    options,
+  );
+}
+
+/** Returns the targets as [B, T]. @throws UnrollError `value` for other shapes */
+function tagIds({ prediction, target }: SequenceBatch): Tensor {
+  const [B, T] = prediction.shape;
+  if ([`[${B}, ${T}]`, `[${B}, ${T}, 1]`].includes(formatShape(target.shape))) return reshape(target, [B, T]);
+  throw valueError(
+    `crf: the target must be a tag id for each step, [${B}, ${T}], got ${formatShape(target.shape)}.`,
+    {
+      target: target.shape,
+      prediction: prediction.shape,
+    },
+  );
+}
+
+/** @throws UnrollError `value` for the first tag that is not a tag id, or that is ruled out */
+function checkTags(
+  { prediction, mask, example }: SequenceBatch,
+  tags: Tensor,
+  allowed: AllowedTags | null,
+): void {
+  const [B, T, K] = prediction.shape;
+  const values = hostValues(tags, 'crf: the tags');
+  const valid = mask && hostValues(mask, 'A mask');
+  for (let b = 0; b < B; b++) {
+    const fail = (step: number, problem: string): never => {
+      throw valueError(`crf: ${example(b)}, step ${step}: ${problem}`, { example: b, step });
+    };
+    /** The last valid step, -1: none. */
+    let last = -1;
+    for (let t = 0; t < T; t++) {
+      const tag = values[b * T + t];
+      if (valid && valid[b * T + t] === 0) continue;
+      if (!(Number.isInteger(tag) && tag >= 0 && tag < K)) {
+        fail(t, `the tag must be an integer from 0 to ${K - 1}, got ${tag}. Mask padding steps.`);
+      }
+      if (allowed && last < 0 && !allowed.start[tag])
+        fail(t, `the constraints do not allow a sequence to begin with tag ${tag}.`);
+      const before = last < 0 ? tag : values[b * T + last];
+      if (allowed && last >= 0 && !allowed.transitions[before][tag])
+        fail(t, `the constraints do not allow tag ${tag} after tag ${before}.`);
+      last = t;
+    }
+    const end = values[b * T + last];
+    if (allowed && !allowed.end[end])
+      fail(last, `the constraints do not allow a sequence to end with tag ${end}.`);
+  }
+}
