@@ -16,6 +16,7 @@ import {
   type Parameter,
   reshape,
   type Shape,
+  stack,
   type Tensor,
   valueError,
   zeros,
@@ -34,12 +35,14 @@ import {
   type CellMasks,
   type CellState,
   type ParameterMaker,
+  type SequenceContext,
+  type SequenceResult,
   type StepContext,
   type StepResult,
   zeroState,
 } from './cell.js';
 import { checkUnits } from './matrix-cell.js';
-import { stepCell } from './run.js';
+import { runSteps, type Stepper, stepCell } from './run.js';
 
 /** Options of the decoder's cell. */
 export interface AttentionDecoderCellOptions {
@@ -136,7 +139,11 @@ export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
     return this.#feeds ? { ...state, [FED]: zeros([batch, this.units]) } : state;
   }
 
-  step(x: Tensor, state: CellState, context: StepContext<'memory'>): StepResult {
+  step(
+    x: Tensor,
+    state: CellState,
+    context: StepContext<'memory'>,
+  ): StepResult & { gates: { alignment: Tensor } } {
     const [cell] = this.cells;
     const { [FED]: fed, ...cellState } = state;
     const { inputMask, ...masks } = context.inner?.[0] ?? NO_MASKS;
@@ -152,8 +159,27 @@ export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
     return {
       y,
       state: this.#feeds ? { ...inner.state, [FED]: y } : inner.state,
-      extra: { alignment: reshape(alignment, [B, alignment.shape[2]]) },
+      gates: { alignment: reshape(alignment, [B, alignment.shape[2]]) },
     };
+  }
+
+  /** Runs all steps and, with `returnAlignments`, collects the alignments. */
+  sequence(x: Tensor, state: CellState | null, context: SequenceContext<'memory'>): SequenceResult | null {
+    if (this.extraOutputs.length === 0) return null;
+    const alignments: Tensor[] = [];
+    const { units, stateSizes } = this;
+    const collecting: Stepper = {
+      units,
+      stateSizes,
+      step: (input, previous, stepContext) => {
+        const result = this.step(input, previous, stepContext as StepContext<'memory'>);
+        alignments.push(result.gates.alignment);
+        return result;
+      },
+    };
+    const result = runSteps(collecting, x, state ?? this.zeroState(x.shape[0]), context);
+    if (context.reverse && context.realign) alignments.reverse();
+    return { ...result, extra: { alignment: stack(alignments, 1) } };
   }
 }
 

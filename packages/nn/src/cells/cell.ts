@@ -110,15 +110,13 @@ export interface StepResult<S extends CellState = CellState> {
   state: S;
   /** Intermediate values [B, H] for inspection, named as in the equations of the cell. */
   gates?: NamedTensors;
-  /** The values [B, size] that the cell declares in `extraOutputs`. */
-  extra?: NamedTensors;
 }
 
 export interface SequenceResult<S extends CellState = CellState> {
   /** The outputs [B, T, units], or only the last one [B, units]. */
   y: Tensor;
   state: S;
-  /** The values [B, T, size] that the cell declares in `extraOutputs`. */
+  /** The extra outputs of the cell, [B, T, size]. */
   extra?: NamedTensors;
 }
 
@@ -172,8 +170,8 @@ export interface Cell<
   /** Names of the states that can be given to the layer as initial states; they come first. Default: all. */
   readonly initialStates?: readonly (keyof S & string)[];
   /**
-   * Further values of every step, which the layer returns after the states as sequences [B, T, size], such as the
-   * alignments of a decoder. `extraShapes` returns their shapes. Default: none.
+   * Names of further values of every step, which `sequence` returns and the layer outputs after the states, as sequences
+   * [B, T, size], such as the alignments of a decoder. `extraShapes` returns their shapes. Default: none.
    */
   readonly extraOutputs?: readonly string[];
   /** Returns the shapes of the extra outputs for x [B, T, I] and constants of these shapes (-1: any size). */

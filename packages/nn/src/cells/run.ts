@@ -17,7 +17,7 @@ import {
 /** What the time loop needs of a cell. */
 export type Stepper<S extends CellState = CellState> = Pick<
   Cell<S>,
-  'units' | 'stateSizes' | 'extraOutputs' | 'zeroState' | 'step'
+  'units' | 'stateSizes' | 'zeroState' | 'step'
 >;
 
 /** Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. */
@@ -70,7 +70,6 @@ export function timeLoop(
   let state = initial ?? zeroState(cell, B, constants);
   let y: Tensor = zeros([B, cell.units]);
   const outputs: Tensor[] = [];
-  const extras = (cell.extraOutputs ?? []).map((name) => ({ name, steps: [] as Tensor[] }));
   for (let n = 0; n < T; n++) {
     const t = reverse ? T - 1 - n : n;
     const step = cell.step(input(t), state, context);
@@ -86,14 +85,10 @@ export function timeLoop(
       y = zeroOutputForMask ? mul(step.y, valid) : select(valid, step.y, y);
     }
     if (returnSequences) outputs.push(y);
-    const { extra } = step;
-    if (extra) for (const { name, steps } of extras) steps.push(extra[name]);
   }
-  const inOrder = (steps: Tensor[]): Tensor => stack(reverse && realign ? steps.toReversed() : steps, 1);
-  const result: SequenceResult = { y: returnSequences ? inOrder(outputs) : y, state };
-  if (extras.length > 0)
-    result.extra = Object.fromEntries(extras.map(({ name, steps }) => [name, inOrder(steps)]));
-  return result;
+  if (!returnSequences) return { y, state };
+  if (reverse && realign) outputs.reverse();
+  return { y: stack(outputs, 1), state };
 }
 
 /** Returns a where `valid` is 1 and b where it is 0. */
