@@ -102,7 +102,7 @@ const FAULTS: Record<string, Fault> = {
     randomMask: (key, counter, y, keep, scale) => right.randomMask(key, counter, y, keep - 2 ** -9, scale),
   },
   'Adam forgets to scale the gradient': { adam: (call) => right.adam({ ...call, gScale: 1 }) },
-  'momentum is not decayed': { sgd: (call) => right.sgd({ ...call, keep: 1 }) },
+  'momentum is not decayed': { sgd: (call) => right.sgd({ ...call, momentum: 1 }) },
   'an LSTM emits at masked steps': {
     lstmForward: (call) => right.lstmForward({ ...call, outputMask: null }),
   },
@@ -119,7 +119,7 @@ const FAULTS: Record<string, Fault> = {
     lstmBackward: (call) => right.lstmBackward({ ...call, dhAll: null }),
   },
   'the two forms of a GRU are one': {
-    gruForward: (call) => right.gruForward({ ...call, textbook: false }),
+    gruForward: (call) => right.gruForward({ ...call, updateGateOnCandidate: false }),
   },
   'a plain cell walks through masked steps': {
     rnnForward: (call) => right.rnnForward({ ...call, mask: null }),

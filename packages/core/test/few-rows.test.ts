@@ -30,7 +30,7 @@ const attributes = (resetAfter: boolean): GruAttributes => ({
     recurrentActivation: 'sigmoid',
     returnSequences: true,
     resetAfter,
-    textbook: false,
+    updateGateOnCandidate: false,
   },
   ...{ reverse: false, realign: false, zeroOutputForMask: false },
 });

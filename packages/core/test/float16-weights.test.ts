@@ -97,7 +97,11 @@ function run({ kind, I, b }: Layer, W: Tensor, U: Tensor, B: number): Float32Arr
   const inputs = { x, W, U, b };
   if (kind === 'lstm') return lstmSequence(inputs, ATTRIBUTES).y.dataSync();
   if (kind === 'rnn') return rnnSequence(inputs, ATTRIBUTES).y.dataSync();
-  return gruSequence(inputs, { ...ATTRIBUTES, resetAfter: kind === 'gru', textbook: false }).y.dataSync();
+  return gruSequence(inputs, {
+    ...ATTRIBUTES,
+    resetAfter: kind === 'gru',
+    updateGateOnCandidate: false,
+  }).y.dataSync();
 }
 
 const natives = testBackends().filter(({ name, backend }) => backend && /^(native|wasm)/.test(name));

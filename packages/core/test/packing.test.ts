@@ -107,11 +107,11 @@ const CHANGES: Record<string, (kernels: Kernels, w: Block, backend: Backend) => 
   randomUniform: (kernels, w) => kernels.randomUniform([1, 2], 0, w),
   randomMask: (kernels, w) => kernels.randomMask([1, 2], 0, w, 0.5, 2),
   sgd: (kernels, w, backend) =>
-    kernels.sgd({ ...update(w, backend), m: null, keep: 0, fresh: 0, rateM: 0, rateG: 0.1 }),
+    kernels.sgd({ ...update(w, backend), m: null, momentum: 0, dScale: 0, rateM: 0, rateG: 0.1 }),
   rmsprop: (kernels, w, backend) =>
     kernels.rmsprop({
-      ...{ ...update(w, backend), v: noise(backend, w.length), mean: null, m: null, keep: 0.9, fresh: 0.1 },
-      ...{ inside: 1, outside: 0, momentum: 0, rateQ: 0.1, rateM: 1 },
+      ...{ ...update(w, backend), v: noise(backend, w.length), mean: null, m: null, rho: 0.9, dScale: 0.1 },
+      ...{ epsilonInside: 1, epsilonOutside: 0, momentum: 0, rateQ: 0.1, rateM: 1 },
     }),
   adam: (kernels, w, backend) => kernels.adam({ ...update(w, backend), ...moments(w, backend), rate: 0.1 }),
   nadam: (kernels, w, backend) =>

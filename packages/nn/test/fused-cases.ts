@@ -101,12 +101,12 @@ const settings = (o: Options) => ({
 });
 const gated = (o: Options) => ({ ...settings(o), recurrentActivation: o.recurrentActivation });
 
-function gruKind(resetAfter: boolean, textbook: boolean, options: Options[]): Kind {
-  const updateGate = textbook ? 'candidate' : 'keep';
+function gruKind(resetAfter: boolean, updateGateOnCandidate: boolean, options: Options[]): Kind {
+  const updateGate = updateGateOnCandidate ? 'candidate' : 'keep';
   return {
     gates: 3,
     layer: (o) => gru({ ...gated(o), resetAfter, updateGate }),
-    own: (o) => new OwnGru(o, { resetAfter, textbook }),
+    own: (o) => new OwnGru(o, { resetAfter, updateGateOnCandidate }),
     kernel: 'gruForward',
     options,
   };
@@ -130,8 +130,8 @@ export const KINDS: Record<string, Kind> = {
   },
   'gru, reset after': gruKind(true, false, [...few, ...activationPairs()]),
   'gru, reset before': gruKind(false, false, [...few, ...activationPairs()]),
-  'gru, reset after, textbook': gruKind(true, true, few),
-  'gru, reset before, textbook': gruKind(false, true, few),
+  'gru, reset after, update gate on the candidate': gruKind(true, true, few),
+  'gru, reset before, update gate on the candidate': gruKind(false, true, few),
 };
 
 const random = (shape: number[], ...name: string[]): Tensor =>

@@ -97,7 +97,7 @@ export class OwnRnn extends OwnCell {
 export interface GruForm {
   resetAfter: boolean;
   /** The update gate weighs the candidate. */
-  textbook: boolean;
+  updateGateOnCandidate: boolean;
 }
 
 export class OwnGru extends OwnCell {
@@ -132,7 +132,9 @@ export class OwnGru extends OwnCell {
     const r = sigma(add(fromX(1), fromH(1, seen)));
     const pull = this.#form.resetAfter ? mul(r, fromH(2, seen)) : fromH(2, mul(r, seen));
     const n = phi(add(fromX(2), pull));
-    const y = this.#form.textbook ? add(mul(sub(1, z), h), mul(z, n)) : add(mul(z, h), mul(sub(1, z), n));
+    const y = this.#form.updateGateOnCandidate
+      ? add(mul(sub(1, z), h), mul(z, n))
+      : add(mul(z, h), mul(sub(1, z), n));
     return { y, state: { h: y } };
   }
 }

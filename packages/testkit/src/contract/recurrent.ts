@@ -315,24 +315,24 @@ function rnnBackwardTrial(settings: Settings): Trial {
 
 interface GruVariant {
   resetAfter: boolean;
-  textbook: boolean;
+  updateGateOnCandidate: boolean;
 }
 const GRU_VARIANTS: readonly GruVariant[] = [
-  { resetAfter: true, textbook: false },
-  { resetAfter: false, textbook: false },
-  { resetAfter: true, textbook: true },
-  { resetAfter: false, textbook: true },
+  { resetAfter: true, updateGateOnCandidate: false },
+  { resetAfter: false, updateGateOnCandidate: false },
+  { resetAfter: true, updateGateOnCandidate: true },
+  { resetAfter: false, updateGateOnCandidate: true },
 ];
-/** Returns all settings with all variants, except that large sizes skip the textbook variants. */
+/** Returns all settings with all variants, except that large sizes skip the variants with `updateGateOnCandidate`. */
 const gruSettings = (): [Settings, GruVariant][] =>
   SETTINGS.flatMap((settings) =>
-    GRU_VARIANTS.filter((v) => !v.textbook || settings.B * settings.H < 1000).map(
+    GRU_VARIANTS.filter((v) => !v.updateGateOnCandidate || settings.B * settings.H < 1000).map(
       (v): [Settings, GruVariant] => [settings, v],
     ),
   );
 
-const variantName = ({ resetAfter, textbook }: GruVariant): string =>
-  `, reset ${resetAfter ? 'after' : 'before'}${textbook ? ', textbook' : ''}`;
+const variantName = ({ resetAfter, updateGateOnCandidate }: GruVariant): string =>
+  `, reset ${resetAfter ? 'after' : 'before'}${updateGateOnCandidate ? ', update gate on the candidate' : ''}`;
 
 function gruForwardTrial(settings: Settings, variant: GruVariant): Trial {
   const { T, B, H } = settings;

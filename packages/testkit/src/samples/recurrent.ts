@@ -132,7 +132,11 @@ const twoStates =
 
 /** Returns the name of a sample: its size, its options and its activations. */
 function nameOf(o: Options, attrs: object): string {
-  const cell = attrs as { recurrentActivation?: string; resetAfter?: boolean; textbook?: boolean };
+  const cell = attrs as {
+    recurrentActivation?: string;
+    resetAfter?: boolean;
+    updateGateOnCandidate?: boolean;
+  };
   const words = [
     formatShape(o.size),
     o.returnSequences ? 'sequences' : 'last',
@@ -144,7 +148,7 @@ function nameOf(o: Options, attrs: object): string {
     o.recurrentMask && 'recurrentMask',
     !o.bias && 'noBias',
     cell.resetAfter === false && 'resetBefore',
-    cell.textbook && 'textbook',
+    cell.updateGateOnCandidate && 'update gate on the candidate',
     `${o.activation}${cell.recurrentActivation ? `/${cell.recurrentActivation}` : ''}`,
   ];
   return words.filter(Boolean).join(' ');
@@ -224,12 +228,12 @@ const lstmAttributes = (options: Options): AttributesOf<'lstm'> => ({
   ...sigmoidGates,
 });
 const gruAttributes =
-  (resetAfter: boolean, textbook: boolean) =>
+  (resetAfter: boolean, updateGateOnCandidate: boolean) =>
   (options: Options): AttributesOf<'gru'> => ({
     ...sharedAttributes(options),
     ...sigmoidGates,
     resetAfter,
-    textbook,
+    updateGateOnCandidate,
   });
 
 const activationOptions = ACTIVATIONS.map((activation): Options => ({ ...FULL, activation }));
