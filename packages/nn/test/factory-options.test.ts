@@ -1,11 +1,11 @@
-// Every factory function refuses options that do not exist, also in another library's spelling, and values of a wrong kind.
+// Every factory function rejects unknown options, spellings of other libraries, and wrong values.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UnrollError } from '@unroll/core';
 import * as nn from '@unroll/nn';
 
 type Options = Record<string, unknown>;
-/** How to call a factory, options that it takes, and with them: another spelling of an option, and a wrong value. */
+/** A call of the factory, valid options, another spelling of an option, and a wrong value. */
 type Row = [
   make: (options: never) => unknown,
   good: Options,
@@ -226,7 +226,7 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
   });
 }
 
-test('every factory function with options has its row', () => {
+test('the table contains every factory function with options', () => {
   const others = new Set([
     ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'registerLayer', 'registerCell'],
     ...['registerActivation', 'generate', 'generateTokens', 'beamSearch', 'scheduledSampling'], // decoding.test.ts checks their options
@@ -254,7 +254,7 @@ test('rejects unneeded options, and recurrent() without a cell', () => {
   );
 });
 
-test('classes and configs do not check names: subclasses and files of other versions have their own', () => {
+test('classes and configs accept unknown names, which subclasses and files of other versions may have', () => {
   assert.equal(new nn.Dense({ units: 1, hint: 2 } as nn.DenseOptions).className, 'Dense');
   assert.equal(nn.layerFromConfig({ className: 'Dense', config: { units: 1, hint: 2 } }).className, 'Dense');
 });

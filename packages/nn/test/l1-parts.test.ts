@@ -1,6 +1,6 @@
 /**
- * Native products in parts of k that stay in the L1 cache (docs/decisions/052-l1-parts.md). Rejects: outputs or gradients
- * that are not bit-identical to those without parts, or on more threads; and a setting that is not applied.
+ * Native matrix products in parts of k that stay in the L1 cache (docs/decisions/052-l1-parts.md). Detects outputs or
+ * gradients that are not bit-identical to those without parts or with more threads, and a setting that is not applied.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -14,12 +14,12 @@ import { drawn, type Measured, measure, run } from './helpers.js';
 
 const VARIABLE = 'UNROLL_PANEL_BYTES';
 const given = process.env[VARIABLE];
-/** None; parts of a few k; the L1 caches of today. */
+/** No parts, very small parts, and the sizes of current L1 caches. */
 const CHOICES = [0, 1000, 4096, 16384, 24576];
-/** 67 rows are two turns of tiles, the second of which is short. */
+/** 67 rows are processed in two groups of tiles; the second group is smaller. */
 const [B, T, I] = [67, 3, 41];
 
-/** The choice holds for the process until the next module is loaded. */
+/** The setting applies to the process until the next module is loaded. */
 function load(variant: string, panelBytes: number): KernelModule {
   process.env[VARIABLE] = String(panelBytes);
   return loadKernelsSync(choiceFor(variant));
@@ -82,7 +82,7 @@ for (const variant of natives) {
   });
 }
 
-test('a value that is no number of bytes is refused', {
+test('rejects a value that is not a number of bytes', {
   skip: natives.length === 0 && 'no native kernels',
 }, () => {
   for (const value of ['-1', 'many', '1.5']) {

@@ -1,4 +1,4 @@
-// Every function with options refuses those that do not exist, also in another library's spelling, and wrong values.
+// Every function with options rejects unknown options, spellings of other libraries, and wrong values.
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { fails } from './fails.js';
 import { forecaster, waves } from './small-model.js';
 
 type Options = Record<string, unknown>;
-/** How to call it, options that it takes, another spelling of one, and a wrong value. */
+/** A call of the function, valid options, another spelling of an option, and a wrong value. */
 type Row = [
   call: (options: never) => unknown,
   good: Options,
@@ -326,7 +326,7 @@ describe('clipping by the optimizer', () => {
       assert.deepEqual(train.resolveOptimizer({ name: name as 'sgd', ...config }).clip, clip);
     });
   }
-  test('accepts one kind, and a limit above 0', () => {
+  test('accepts exactly one kind, with a limit above 0', () => {
     const cases: [() => unknown, RegExp][] = [
       [
         () => train.adam({ clipNorm: 1, clipValue: 1 }),
@@ -349,7 +349,7 @@ describe('clipping by the optimizer', () => {
   });
 });
 
-test('shows data that are not numbers', async () => {
+test('the error shows data of a wrong type', async () => {
   const given = [{ input: [0], output: [1] }];
   await assert.rejects(
     async () => train.fit(forecaster(), { ...common, x: given as never }),
