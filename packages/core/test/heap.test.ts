@@ -202,7 +202,7 @@ describe('arenas', () => {
       (error) =>
         error instanceof UnrollError &&
         error.code === 'scope' &&
-        error.message === 'Temporary memory is for use inside a scope.',
+        error.message === 'Temporary memory was requested outside a scope. Run this code inside scope(...).',
     );
   });
 });

@@ -340,6 +340,9 @@ test('the backend cannot change inside a scope', async () => {
 test('temporary blocks can be allocated only inside a scope', () => {
   assert.throws(
     () => tensorOf({ shape: [1], values: new Float64Array(1) }).block(),
-    new UnrollError('scope', 'Temporary memory is for use inside a scope.'),
+    new UnrollError(
+      'scope',
+      'Temporary memory was requested outside a scope. Run this code inside scope(...).',
+    ),
   );
 });

@@ -12,10 +12,10 @@ describe('dialects', () => {
     semicolons: 'a;b\nx;1.5\ny;-2\nz;3e3\n',
     'semicolons and decimal commas': 'a;b\nx;1,5\ny;-2\nz;3e3\n',
     tabs: 'a\tb\nx\t1.5\ny\t-2\nz\t3e3\n',
-    'carriage return and line feed': 'a,b\r\nx,1.5\r\ny,-2\r\nz,3e3\r\n',
-    'carriage returns only (classic Mac OS)': 'a,b\rx,1.5\ry,-2\rz,3e3\r',
+    'CRLF line endings': 'a,b\r\nx,1.5\r\ny,-2\r\nz,3e3\r\n',
+    'CR line endings (classic Mac OS)': 'a,b\rx,1.5\ry,-2\rz,3e3\r',
     'a byte order mark': '\uFEFFa,b\nx,1.5\ny,-2\nz,3e3\n',
-    'no line break after the last row': 'a,b\nx,1.5\ny,-2\nz,3e3',
+    'no newline at the end of the file': 'a,b\nx,1.5\ny,-2\nz,3e3',
     'all fields quoted': '"a","b"\n"x","1.5"\n"y","-2"\n"z","3e3"\n',
     'spaces around values': ' a , b \nx, 1.5\ny ,-2 \nz, 3e3\n',
     'empty lines': '\na,b\n\nx,1.5\ny,-2\n,\nz,3e3\n\n\n',
@@ -41,7 +41,7 @@ test('missing cells are NaN, however they are written', () => {
   assert.equal(column(table, 'b').kind, 'number');
 });
 
-test('columns have a kind: number or text', () => {
+test('detects whether a column contains numbers or text', () => {
   const table = read('n,t,m\n1,x,1\n2,y,z\n');
   assert.deepEqual(
     table.columns.map((each) => each.kind),
@@ -54,18 +54,18 @@ const wrong: Record<string, [string, RegExp]> = {
   'only white space': [' \n\n', /^sales\.csv is empty/],
   'a header without rows': ['a,b\n', /^sales\.csv has a header but no rows/],
   'no header': ['1949-01,112\n1949-02,118\n', /line 1: the first line must name the columns.*1949-01, 112/],
-  'one field too many': [
+  'too many fields': [
     'a,b\n1,2\n1,2,3\n',
     /line 3: 3 fields, more than the header's 2 \(a, b; separated by ","\)/,
   ],
-  'one field too few': ['a,b\n1,2\n\n1\n', /line 4: 1 fields, fewer than the header's 2/],
+  'too few fields': ['a,b\n1,2\n\n1\n', /line 4: 1 field, fewer than the header's 2/],
   'a quotation mark that is not closed': ['a,b\n1,2\n"1,2\n3,4\n', /line 3: a quotation mark is not closed/],
 };
 for (const [name, [text, message]] of Object.entries(wrong)) {
   test(`rejects ${name}`, () => assert.throws(() => read(text), { message, code: 'data' }));
 }
 
-describe('a duplicate column name', () => {
+describe('duplicate column names', () => {
   const table = read('a,b,a\n1,2,3\n');
   test('is ignored if it is not read', () => assert.deepEqual([...numbers(table, 'b')], [2]));
   test('is an error when it is read', () =>
@@ -102,17 +102,17 @@ test('the line sep=; of Excel sets the delimiter; line numbers include it', () =
     assert.deepEqual([...numbers(table, 'units')], [9850, 10600.5]);
     assert.deepEqual([...table.lines], [3, 4]);
   }
-  assert.throws(() => read('sep=;\na;b\n1;2\n1\n'), /line 4: 1 fields, fewer/);
+  assert.throws(() => read('sep=;\na;b\n1;2\n1\n'), /line 4: 1 field, fewer/);
 });
 
 test('reports text in a number column with file, line, column and a valid example', () => {
   const table = read('month,sold\n1,5\n2,"1,200x"\n3,many\n');
   assert.throws(() => numbers(table, 'sold'), {
     message:
-      'sales.csv, line 3, column "sold" (2): "1,200x" is not a number. Write a number such as 1200, or leave the cell empty.',
+      'sales.csv, line 3, column 2 ("sold"): "1,200x" is not a number. Write a number such as 1200, or leave the cell empty.',
   });
   assert.throws(() => numbers(read('a\n1\n2\nmany\n'), 'a'), {
-    message: /line 4, column "a" \(1\): "many" is not a number/,
+    message: /line 4, column 1 \("a"\): "many" is not a number/,
   });
 });
 

@@ -87,7 +87,7 @@ describe('JSON', () => {
     assert.deepEqual([...numbers(table, 'b')], [2, 3, 4]);
     assert.throws(() => numbers(table, 'a'), {
       message:
-        'f.jsonl, line 2, column "a" (1): a cell must hold a number, text or time, got a list or an object.',
+        'f.jsonl, line 2, column 1 ("a"): a cell must hold a number, text or time, got a list or an object.',
       code: 'data',
     });
   });

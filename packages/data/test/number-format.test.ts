@@ -160,7 +160,7 @@ describe('errors', () => {
   const cases: Record<string, [string[], RegExp]> = {
     'percent signs on some numbers only': [
       ['0.3', '51.5%'],
-      /line 3, column "y" \(2\): "51\.5%" has a percent sign, but other cells have none\. Write all numbers in the same unit/,
+      /line 3, column 2 \("y"\): "51\.5%" has a percent sign, but other cells have none\. Write all numbers in the same unit/,
     ],
     'two currencies': [
       ['\u20AC 3', '$ 5'],

@@ -98,7 +98,7 @@ describe('days of dates without a year are not read as years', () => {
     test(name, () =>
       assert.throws(() => read(cells), {
         message:
-          /line 2, column "t" \(1\): ".*" may be .* or day \d+ of a month without a year\. Write \d{4}-\d\d, or/,
+          /line 2, column 1 \("t"\): ".*" may be .* or day \d+ of a month without a year\. Write \d{4}-\d\d, or/,
         code: 'data',
       }),
     );
@@ -157,7 +157,7 @@ test('rejects week 53 of a year with 52 weeks', () => {
   for (const cell of ['2021-W53', '2022W53', '2019-W53']) {
     assert.throws(() => read([cell.replace('53', '52'), cell]), {
       message: new RegExp(
-        `line 3, column "t" \\(1\\): "${cell}" does not exist: ${cell.slice(0, 4)} has 52 weeks\\.`,
+        `line 3, column 1 \\("t"\\): "${cell}" does not exist: ${cell.slice(0, 4)} has 52 weeks\\.`,
       ),
       code: 'data',
     });

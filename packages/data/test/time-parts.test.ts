@@ -66,7 +66,7 @@ describe('rejects', () => {
     'a missing part': [
       'year,month\n2010,1\n2010,\n',
       'year,month',
-      /f\.csv, line 3, column "year,month" \(1\): the time is missing/,
+      /f\.csv, line 3, column 1 \("year,month"\): the time is missing/,
     ],
     'month 13': ['year,month\n2010,12\n2010,13\n', 'year,month', /line 3.*"2010-13" is not a time/],
     'an unknown month name': ['year,month\n2010,Nie\n', 'year,month', /"2010-Nie" is not a time/],

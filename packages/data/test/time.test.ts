@@ -213,7 +213,7 @@ test('first days of months are monthly, not days of January', () => {
 test('rejects dates in which day and month are ambiguous', () => {
   assert.throws(() => read(['01/02/2020', '01/03/2020', '01/04/2020']), {
     message:
-      'f.csv, line 2, column "t" (1): "01/02/2020" may be 01 February 2020 or 02 January 2020, and the other rows do ' +
+      'f.csv, line 2, column 1 ("t"): "01/02/2020" may be 01 February 2020 or 02 January 2020, and the other rows do ' +
       'not show which. Write the year first: 1960-12-31, or set dates (--dates dmy or --dates mdy).',
   });
 });
@@ -359,9 +359,9 @@ test('rejects times without a regular step', () => {
 });
 
 const wrong: Record<string, [string[], RegExp]> = {
-  'a nonexistent day': [['2024-02-28', '2024-02-30'], /line 3, column "t" \(1\): "2024-02-30" is not a time/],
+  'a nonexistent day': [['2024-02-28', '2024-02-30'], /line 3, column 1 \("t"\): "2024-02-30" is not a time/],
   'month 13': [['2024-13'], /"2024-13" is not a time\. Write 1960-12,/],
-  'a missing time': [['2024-01', ''], /line 3, column "t" \(1\): the time is missing/],
+  'a missing time': [['2024-01', ''], /line 3, column 1 \("t"\): the time is missing/],
   words: [['yesterday'], /"yesterday" is not a time/],
   'mixed formats': [
     ['2024-01', '2024-02-01'],

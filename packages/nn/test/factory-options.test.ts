@@ -1,11 +1,11 @@
-// Every factory function rejects unknown options, spellings of other libraries, and wrong values.
+// Every factory function rejects unknown options, names from other libraries, and invalid values.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UnrollError } from '@unroll/core';
 import * as nn from '@unroll/nn';
 
 type Options = Record<string, unknown>;
-/** A call of the factory, valid options, another spelling of an option, and a wrong value. */
+/** The call, valid options, a misspelt or foreign option name with its correction, and an invalid value. */
 type Row = [
   make: (options: never) => unknown,
   good: Options,
@@ -215,7 +215,7 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
     test('accepts known options', () => void call(good));
     test('rejects an unknown option', () =>
       refuses({ ...good, qqqqqq: 1 }, `${owner}: there is no option "qqqqqq". The options are `));
-    test('rejects another spelling', () =>
+    test('rejects a misspelt or foreign option name', () =>
       refuses(
         { ...good, [spelling]: 1 },
         `${owner}: there is no option "${spelling}". Did you mean "${meant}"?`,

@@ -1,6 +1,6 @@
 /**
- * Functions as activations. Detects a cell that runs the fused kernel of another activation, a name that a config does not
- * preserve, and a function that is silently dropped from a config.
+ * Functions as activations. Detects a cell that runs the fused kernel of another activation, and a config that loses a
+ * registered name or silently omits a function.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -40,7 +40,7 @@ describe('a function as activation', () => {
     activation: (o: { activation: Activation }) => activation({ activation: o.activation }),
   };
   for (const [name, make] of Object.entries(makers)) {
-    test(`${name}: the results of the activation of that name`, async () => {
+    test(`${name}: same outputs as with the built-in activation`, async () => {
       const [mine, theirs] = [own, named].map((options) => sequential([make(options)]));
       const [got, wanted] = [await predict(mine, x), await predict(theirs, x)].map((y) => y.dataSync());
       const wrong = mismatch(name, got, wanted, 1e-5);
@@ -48,17 +48,17 @@ describe('a function as activation', () => {
     });
   }
 
-  test('the activation layer accepts a function instead of options', async () => {
-    const doubled = sequential([activation((a) => relu(a))]);
+  test('activation(fn) is accepted without an options object', async () => {
+    const network = sequential([activation((a) => relu(a))]);
     const wanted = x.dataSync().map((value) => Math.max(value, 0));
-    assert.deepEqual((await predict(doubled, x)).dataSync(), wanted);
+    assert.deepEqual((await predict(network, x)).dataSync(), wanted);
   });
 });
 
 describe('registerActivation', () => {
   const steep = (a: Tensor): Tensor => tanh(relu(a));
 
-  test('a config stores a registered function by its name, and restores it', async () => {
+  test('a registered function survives a config round trip', async () => {
     registerActivation('steep', steep);
     const model = sequential([
       lstm({ units: 3, activation: steep, returnSequences: true }),
