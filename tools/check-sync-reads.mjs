@@ -10,6 +10,10 @@ const HOST_COPY = 'values that toHost has copied to host memory';
 
 /** Why synchronous reads are allowed, by file and function. */
 export const ALLOWED = {
+  'core/src/ops/ctc.ts': {
+    checkInputs: `targets and lengths: ${HOST}`,
+    checkLengths: `lengths: ${HOST}`,
+  },
   'core/src/ops/likelihood.ts': {
     forward: 'computes in float64 on the CPU: these losses require a backend with synchronous reads',
   },
@@ -24,8 +28,17 @@ export const ALLOWED = {
     toArray: 'the public synchronous read',
     moveOut: 'only if the backend has synchronous reads; otherwise, values remain in its memory',
   },
+  'nn/src/decoding/ctc.ts': { sequencesOf: `results of predict: ${HOST}` },
   'nn/src/layers/embedding.ts': { constructor: `pretrained vectors: ${HOST}`, call: `ids: ${HOST}` },
+  'nn/src/layers/activation-regularization.ts': { pairMask: `masks: ${HOST}`, countValid: `masks: ${HOST}` },
+  'nn/src/layers/dropout.ts': { call: `ids and masks: ${HOST}` },
   'nn/src/layers/masking.ts': { call: `inputs: ${HOST}` },
+  'nn/src/layers/windows.ts': { locateWindows: `masks: ${HOST}` },
+  'nn/src/layers/window-layer.ts': {
+    streamStep: 'the phase of a stream, which streamStep stored as a host tensor',
+    joinMasks: `masks: ${HOST}`,
+    lastSteps: `masks: ${HOST}`,
+  },
   'nn/src/masks.ts': {
     readMask: `masks: ${HOST}`,
     startedMask: `masks: ${HOST}`,
@@ -45,6 +58,7 @@ export const ALLOWED = {
     checkProbabilities: `targets: ${HOST}`,
     checkClasses: `targets: ${HOST}`,
   },
+  'train/src/losses/ctc.ts': { validStepsFirst: `masks: ${HOST}`, checkTargets: `targets: ${HOST}` },
   'train/src/losses/loss.ts': { ignoredRows: `targets: ${HOST}` },
   'train/src/losses/row-factors.ts': {
     expandToRows: `masks and weights: ${HOST}`,
@@ -56,6 +70,7 @@ export const ALLOWED = {
     paddingTest: `targets: ${HOST}`,
     targetMaskTest: `masks: ${HOST}`,
   },
+  'train/src/metrics/label-error-rate.ts': { editsOf: `metric inputs: ${HOST}` },
   'train/src/metrics/metric.ts': {
     alignElements: `metric inputs: ${HOST}`,
     alignClasses: `metric inputs: ${HOST}`,

@@ -175,6 +175,33 @@ export interface GruBackwardCall extends BackwardCall, GruVariant {
   dG: Block;
 }
 
+/**
+ * Connectionist temporal classification (Graves et al. 2006): the loss of a sequence is -log of the sum of the
+ * probabilities of all alignments of its target, with the class probabilities softmax(x).
+ */
+export interface CtcCall {
+  B: number;
+  T: number;
+  /** Number of classes, including the blank. */
+  C: number;
+  /** Size of the second axis of the targets. */
+  L: number;
+  blank: number;
+  /** True: the loss of a sequence without an alignment is 0. False: it is infinite. Its gradient is 0. */
+  zeroInfinity: boolean;
+  x: Block; // [B, T, C]
+  /** [B, L]: class indices. */
+  targets: Block;
+  /** [B]: number of steps of each sequence. */
+  lengths: Block;
+  /** [B]: number of labels of each target. */
+  targetLengths: Block;
+  /** Out [B]. */
+  losses: Block;
+  /** Out [B, T, C]: the gradient of each loss, 0 from its length on, and NaN if the loss is NaN; null: not requested. */
+  dx: Block | null;
+}
+
 /** Arguments of all optimizers. The formulas below use d = g * gScale, and each update first multiplies w by 1 - decay. */
 export interface OptimizerCall {
   /** Weights, updated in place. */
@@ -272,6 +299,7 @@ export interface Kernels {
   randomUniform(key: readonly [number, number], counter: number, y: Block): void;
   /** Fills y with an inverted dropout mask: `scale` with probability `keep`, else 0. */
   randomMask(key: readonly [number, number], counter: number, y: Block, keep: number, scale: number): void;
+  ctc(call: CtcCall): void;
   sgd(call: SgdCall): void;
   rmsprop(call: RmspropCall): void;
   adam(call: AdamCall): void;

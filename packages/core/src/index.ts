@@ -4,6 +4,7 @@ export { stopGradient, valueAndGrad } from './autograd.js';
 export type { ActivationName, Backend, FloatArray } from './backend.js';
 export { type ErrorCode, formatShape, shapeError, UnrollError, valueError } from './errors.js';
 export type { ForwardContext, MaskedSequence, Model } from './model.js';
+export { type CtcOptions, ctc } from './ops/ctc.js';
 export * from './ops/elementwise.js';
 export { type GruAttributes, type GruInputs, gruSequence } from './ops/gru.js';
 export { negativeBinomialLogLoss, studentTLogLoss } from './ops/likelihood.js';

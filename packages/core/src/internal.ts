@@ -6,6 +6,7 @@ export type * from './backend.js';
 export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
 export { crc32c } from './crc32c.js';
+export { bestPath } from './ctc-path.js';
 export { fromFloat16Bits, toFloat16Bits } from './float16.js';
 export { formatValue } from './format-value.js';
 export { nearest } from './nearest.js';

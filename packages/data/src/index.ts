@@ -1,4 +1,5 @@
 /** @unroll/data: tables, times, windows, scalers, baselines, and metrics of forecasts, texts and labels. Runs in browsers: uses no Node modules. */
+/** @unroll/data: tables, times, windows, scalers, metrics, baselines and text. Runs in browsers: uses no Node modules. */
 export { drift, naive, seasonalNaive } from './baselines.js';
 export { type CsvOptions, parseCsv } from './csv.js';
 export { type DecodedText, decodeText } from './decode.js';
@@ -64,6 +65,35 @@ export {
   type Table,
   texts,
 } from './table.js';
+export type { BytePairTokenizer } from './text/byte-pairs.js';
+export { type BytePairOptions, learnBytePairs } from './text/learn-byte-pairs.js';
+export { defaultTokenizer, tokenizer } from './text/tokenizer.js';
+export type {
+  BytePairsConfig,
+  CharactersConfig,
+  NormalizeOptions,
+  Tokenizer,
+  TokenizerConfig,
+  TokenizerKind,
+  WhitespaceConfig,
+  WordsConfig,
+} from './text/types.js';
+export {
+  type ByteChunks,
+  type ByteStream,
+  type ReadVectorsOptions,
+  readVectors,
+  type VectorFormat,
+  type Vectors,
+} from './text/vectors.js';
+export {
+  buildVocabulary,
+  Vocabulary,
+  type VocabularyConfig,
+  type VocabularyCoverage,
+  type VocabularyOptions,
+} from './text/vocabulary.js';
+export { type WriteVectorsOptions, writeVectors } from './text/write-vectors.js';
 export {
   type BleuOptions,
   type BleuScore,

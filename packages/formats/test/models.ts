@@ -2,18 +2,27 @@
 import { type Model, RandomStream, scope, type Tensor, tensor } from '@unroll/core';
 import { inferenceContext } from '@unroll/core/internal';
 import {
+  activationRegularization,
+  averagePooling1d,
   batchNormalization,
   bidirectional,
+  conv1d,
   dense,
   dropout,
   embedding,
+  globalAveragePooling1d,
+  globalMaxPooling1d,
   gru,
   input,
   lstm,
+  maxPooling1d,
   model,
   type Network,
+  residual,
   sequential,
+  spatialDropout1d,
   timeDistributed,
+  wordDropout,
 } from '@unroll/nn';
 
 export const models: Record<string, () => { model: Network; x: Tensor[] }> = {
@@ -45,6 +54,26 @@ export const models: Record<string, () => { model: Network; x: Tensor[] }> = {
     const outputs = timeDistributed(dense({ units: 2 })).apply(normal);
     return { model: model({ inputs: [source, target], outputs }), x: [floats([2, 5, 3]), floats([2, 4, 2])] };
   },
+  'convolution, pooling and residual layers': () => ({
+    model: sequential([
+      wordDropout({ rate: 0.1, id: 1 }),
+      embedding({ inputDim: 9, outputDim: 4, maskZero: true, embeddingDropout: 0.1 }),
+      spatialDropout1d({ rate: 0.1 }),
+      conv1d({ filters: 4, kernelSize: 3, padding: 'causal', dilationRate: 2, groups: 2 }),
+      residual(lstm({ units: 4, returnSequences: true, weightDrop: 0.2 })),
+      activationRegularization({ ar: 2, tar: 1 }),
+      maxPooling1d({ padding: 'same' }),
+      averagePooling1d({ poolSize: 3, strides: 1, padding: 'causal' }),
+      globalMaxPooling1d({ keepDims: true }),
+      globalAveragePooling1d(),
+    ]),
+    x: [
+      tensor([
+        [1, 2, 3, 0],
+        [8, 7, 0, 0],
+      ]),
+    ],
+  }),
   'a model in a model': () => {
     const inner = sequential([lstm({ units: 3, returnSequences: true }), dense({ units: 2 })], {
       name: 'inner',

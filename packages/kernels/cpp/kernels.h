@@ -124,6 +124,25 @@ struct ScatterAdd {
   int width;
 };
 
+// Connectionist temporal classification (Graves et al. 2006): the negative log-likelihood of each target, summed over its
+// alignments, for probabilities softmax(x), and its gradient.
+struct Ctc {
+  int B;
+  int T;
+  int C;                        // classes, including the blank
+  int L;
+  int blank;
+  int zero_infinity;            // 1: the loss of a sequence without an alignment is 0; 0: it is infinite. Its gradient is 0
+  const float* x;               // [B][T][C] logits
+  const float* targets;         // [B][L] integers stored as floats, already checked
+  const float* lengths;         // [B] the steps of each sequence, integers up to T
+  const float* target_lengths;  // [B] the labels of each target, integers up to L
+  float* losses;                // [B] output
+  float* dx;                    // [B][T][C] output: the gradient of each loss, 0 from its length on | null
+  int slots;                    // the number of sequences for which `work` has room (>= 1); at most as many threads are used
+  float* work;                  // [slots][ctc_work_size], 64-byte aligned
+};
+
 // Threefry-2x32 with 20 rounds (Salmon et al. 2011). Block i of the stream (key0, key1) is threefry(key, counter + i) and
 // has two words: words 2i and 2i+1 of the stream. y[i] = (word[i] >> 8) * 2^-24, uniform in [0, 1).
 struct RandomUniform {
@@ -320,6 +339,11 @@ KERNEL(void, gemm, (const Gemm& call))
 KERNEL(void, softmax, (const Softmax& call))
 KERNEL(void, gather, (const Gather& call))
 TRAINING(void, scatter_add, (const ScatterAdd& call))
+
+// ------------------------------------------------------------------------------------------------------ sequence losses
+// Returns the number of floats that a sequence needs in Ctc::work, a multiple of 16.
+TRAINING(double, ctc_work_size, (int T, int C, int L))
+TRAINING(void, ctc, (const Ctc& call))
 
 // ------------------------------------------------------------------------------------------ random numbers, optimizers
 TRAINING(void, random_uniform, (const RandomUniform& call))

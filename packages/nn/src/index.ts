@@ -27,7 +27,18 @@ export {
   nonNeg,
   unitNorm,
 } from './constraints.js';
+export {
+  type CtcBeamOptions,
+  type CtcDecoder,
+  type CtcDecoderOptions,
+  type CtcGreedyOptions,
+  type CtcPath,
+  ctcBeamSearch,
+  ctcDecoder,
+  ctcGreedy,
+} from './decoding/ctc.js';
 export * from './decoding/index.js';
+export type { CtcHypothesis, CtcPrefixScore } from './decoding/prefix-beam.js';
 export { cellFromConfig, layerFromConfig, modelFromConfig } from './from-config.js';
 export { Functional, type FunctionalOptions, model } from './functional.js';
 export { type ApplyOptions, SymbolicTensor } from './graph.js';

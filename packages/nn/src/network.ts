@@ -121,9 +121,9 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   }
 }
 
-/** Returns the default name of a layer: its class name in snake case, as `batch_normalization`. */
+/** Returns the default name of a layer: its class name in snake case, as `batch_normalization` and `conv1d`. */
 function defaultName(layer: Layer): string {
-  return layer.className.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toLowerCase();
+  return layer.className.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
 /** Gives each unnamed layer a unique default name. @throws UnrollError `value` if two layers have the same name */

@@ -31,6 +31,7 @@ export const CELL: OptionTypes<CellOptions> = {
   biasConstraint: true,
   dropout: 'fraction',
   recurrentDropout: 'fraction',
+  weightDrop: 'fraction',
 };
 
 export const gatedCellOptions = (): OptionTypes<GatedCellOptions> => ({ ...CELL, recurrentActivation: true });

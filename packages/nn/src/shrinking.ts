@@ -165,6 +165,7 @@ function mapContext(
 ): StepContext {
   const mapTensor = (tensor: Tensor | null): Tensor | null => tensor && map(tensor);
   const mapMasks = (masks: CellMasks): CellMasks => ({
+    ...masks, // the dropped weights are those of all rows
     inputMask: mapTensor(masks.inputMask),
     recurrentMask: mapTensor(masks.recurrentMask),
     ...(masks.inner && { inner: masks.inner.map(mapMasks) }),

@@ -94,6 +94,50 @@ const rows: Record<string, Row> = {
     ['mask_value', 'maskValue'],
     [{ maskValue: '0' }, 'maskValue must be a number, got "0"'],
   ],
+  conv1d: [
+    nn.conv1d,
+    { filters: 2, kernelSize: 3 },
+    ['out_channels', 'filters'],
+    [{ kernelSize: [3] }, 'kernelSize must be a positive integer, got [3]'],
+  ],
+  maxPooling1d: [
+    nn.maxPooling1d,
+    {},
+    ['pool_size', 'poolSize'],
+    [{ strides: 0 }, 'strides must be a positive integer, got 0'],
+  ],
+  averagePooling1d: [
+    nn.averagePooling1d,
+    {},
+    ['stride', 'strides'],
+    [{ padding: 'full' }, 'padding must be "valid", "same" or "causal", got "full"'],
+  ],
+  globalMaxPooling1d: [
+    nn.globalMaxPooling1d,
+    {},
+    ['keepdims', 'keepDims'],
+    [{ keepDims: 1 }, 'keepDims must be true or false, got 1'],
+  ],
+  globalAveragePooling1d: layerRow(nn.globalAveragePooling1d),
+  spatialDropout1d: [
+    nn.spatialDropout1d,
+    { rate: 0.5 },
+    ['sed', 'seed'],
+    [{ rate: 1 }, 'rate must be in [0, 1), got 1'],
+  ],
+  wordDropout: [
+    nn.wordDropout,
+    { rate: 0.5, id: 1 },
+    ['padding_id', 'paddingId'],
+    [{ id: -1 }, 'id must be an integer of 0 or more, got -1'],
+  ],
+  activationRegularization: [
+    nn.activationRegularization,
+    { ar: 2 },
+    ['tars', 'tar'],
+    [{ tar: '1' }, 'tar must be a number, got "1"'],
+  ],
+  residual: layerRow((options) => nn.residual(nn.dense({ units: 1 }), options)),
   addLayer: layerRow(nn.addLayer),
   multiply: layerRow(nn.multiply),
   flatten: layerRow(nn.flatten),
@@ -229,7 +273,16 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
 test('the table contains every factory function with options', () => {
   const others = new Set([
     ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'registerLayer', 'registerCell'],
-    ...['registerActivation', 'generate', 'generateTokens', 'beamSearch', 'scheduledSampling'], // decoding.test.ts checks their options
+    ...[
+      'registerActivation',
+      'generate',
+      'generateTokens',
+      'beamSearch',
+      'scheduledSampling',
+      'ctcGreedy',
+      'ctcBeamSearch',
+      'ctcDecoder',
+    ], // decoding.test.ts checks their options
     ...['l1', 'l2', 'nonNeg', 'lengthMask', 'roundWeights', 'stackedCells'],
   ]);
   const factories = Object.entries(nn).filter(

@@ -3,6 +3,7 @@ import {
   add,
   type MaskedSequence,
   mul,
+  Parameter,
   RandomStream,
   type Shape,
   sum,
@@ -10,9 +11,9 @@ import {
   tensor,
   valueAndGrad,
 } from '@unroll/core';
-import { inferenceContext } from '@unroll/core/internal';
+import { backendSync, inferenceContext } from '@unroll/core/internal';
 import type { Layer } from '@unroll/nn';
-import { mismatch, report } from '@unroll/testkit';
+import { mismatch, onBackend, report } from '@unroll/testkit';
 
 /** Returns normally distributed numbers, the same for the same name. */
 export function drawn(name: string, ...shape: number[]): Tensor {
@@ -81,4 +82,50 @@ function largest(values: ArrayLike<number>): number {
   let most = 0;
   for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]!));
   return most;
+}
+
+/**
+ * Compares the gradients of x and of the parameters of a layer with central differences, in float64.
+ * @param make creates the layer; `mask` and `training` as in {@link run}; `discrete`: x has no gradient (ids)
+ */
+export function checkDifferences(
+  make: () => Layer,
+  x: Tensor,
+  options: { mask?: Tensor | null; training?: boolean; discrete?: boolean } = {},
+): void {
+  onBackend(backendSync('reference:float64'), () => {
+    const layer = make();
+    layer.build([x.shape]);
+    const variable = new Parameter('x', x.shape, x.dataSync());
+    const parameters = layer.parameters.filter((parameter) => parameter.trainable);
+    const of = options.discrete ? parameters : [variable, ...parameters];
+    const losses: Tensor[] = [];
+    const work = (): readonly Tensor[] => {
+      const context = {
+        ...inferenceContext((loss) => losses.push(loss)),
+        ...{ training: options.training ?? false, random: new RandomStream(0, 'run') },
+      };
+      const value = options.discrete ? x : variable;
+      const found = layer.invoke([{ value, mask: options.mask ?? null }], context);
+      return [...found.map(({ value }) => value), ...losses.splice(0)];
+    };
+    const { gradients } = measure(work, of);
+    const problems = of.map((parameter, n) => {
+      const before = parameter.dataSync();
+      const at = (i: number, value: number): number => {
+        parameter.assign(before.map((one, j) => (j === i ? value : one)));
+        return work().reduce(
+          (total, output, k) => total + sum(mul(output, drawn(`weights ${k}`, ...output.shape))).item(),
+          0,
+        );
+      };
+      const differences = Array.from(
+        before,
+        (value, i) => (at(i, value + 1e-5) - at(i, value - 1e-5)) / 2e-5,
+      );
+      parameter.assign(before);
+      return mismatch(`gradient of ${parameter.name}`, gradients[n]!.values, differences, 1e-7);
+    });
+    report(problems);
+  });
 }

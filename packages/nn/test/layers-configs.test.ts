@@ -8,17 +8,22 @@ import { describe, test } from 'node:test';
 import { tensor } from '@unroll/core';
 import {
   activation,
+  activationRegularization,
   addLayer,
+  averagePooling1d,
   batchNormalization,
   bidirectional,
   cellFromConfig,
   chronoInitializer,
   concatenate,
   constant,
+  conv1d,
   dense,
   dropout,
   embedding,
   flatten,
+  globalAveragePooling1d,
+  globalMaxPooling1d,
   gru,
   gruCell,
   type Layer,
@@ -31,6 +36,7 @@ import {
   lstmCell,
   masking,
   maxNorm,
+  maxPooling1d,
   minMaxNorm,
   multiply,
   orthogonal,
@@ -41,10 +47,13 @@ import {
   recurrent,
   repeatVector,
   reshapeLayer,
+  residual,
   simpleRNN,
   simpleRNNCell,
+  spatialDropout1d,
   stackedCells,
   timeDistributed,
+  wordDropout,
 } from '@unroll/nn';
 import { drawn, maskOf, measure, run, same } from './helpers.js';
 
@@ -70,11 +79,22 @@ const walked = {
   ...{ returnSequences: true, goBackwards: true, zeroOutputForMask: true, returnState: true },
   ...{ dropout: 0.2, recurrentDropout: 0.3, seed: 4 },
 };
+const weightDrop = 0.4;
 
 const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
-  SimpleRNN: [() => simpleRNN({ units: 2, ...regularised, ...walked, activation: 'elu' }), [sequence]],
+  SimpleRNN: [
+    () => simpleRNN({ units: 2, ...regularised, ...walked, weightDrop, activation: 'elu' }),
+    [sequence],
+  ],
   LSTM: [
-    () => lstm({ units: 2, ...regularised, ...walked, biasInitializer: chronoInitializer({ maxSteps: 9 }) }),
+    () =>
+      lstm({
+        units: 2,
+        ...regularised,
+        ...walked,
+        weightDrop,
+        biasInitializer: chronoInitializer({ maxSteps: 9 }),
+      }),
     [sequence],
   ],
   'LSTM without bias, relu': [
@@ -109,11 +129,25 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
     [vector],
   ],
   Embedding: [
-    () => embedding({ inputDim: 5, outputDim: 2, maskZero: true, embeddingsInitializer: 'heNormal' }),
+    () =>
+      embedding({
+        ...{ inputDim: 5, outputDim: 2, maskZero: true, embeddingsInitializer: 'heNormal' },
+        embeddingDropout: 0.4,
+      }),
     [tensor([[1, 2, 0]])],
   ],
   Masking: [() => masking({ maskValue: 2 }), [sequence]],
   Dropout: [() => dropout({ rate: 0.5, noiseShape: [null, 1, null], seed: 1 }), [sequence]],
+  SpatialDropout1D: [() => spatialDropout1d({ rate: 0.5, seed: 1 }), [sequence]],
+  WordDropout: [
+    () => wordDropout({ rate: 0.5, id: 4, paddingId: null, seed: 1 }),
+    [tensor([[1, 2, 0, 3, 3, 2, 0, 1]])],
+  ],
+  ActivationRegularization: [() => activationRegularization({ ar: 2, tar: 0.5 }), [sequence]],
+  Residual: [
+    () => residual(gru({ units: I, returnSequences: true, returnState: true, weightDrop }), { name: 'skip' }),
+    [sequence],
+  ],
   BatchNormalization: [
     () =>
       batchNormalization({ axis: 1, momentum: 0.5, epsilon: 0.1, center: false, gammaInitializer: 'ones' }),
@@ -132,6 +166,23 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
   Concatenate: [() => concatenate({ axis: 1 }), [sequence, drawn('y', B, 2, I)]],
   Add: [() => addLayer(), [sequence, drawn('y', B, T, I)]],
   Multiply: [() => multiply(), [sequence, vector]],
+  Conv1D: [
+    () =>
+      conv1d({
+        ...{ filters: 6, kernelSize: 2, strides: 2, padding: 'same', groups: 3, activation: 'glu' },
+        ...regularisedDense,
+        biasInitializer: 'ones',
+      }),
+    [sequence],
+  ],
+  'Conv1D, causal': [
+    () => conv1d({ filters: 2, kernelSize: 3, padding: 'causal', dilationRate: 2, useBias: false }),
+    [sequence],
+  ],
+  MaxPooling1D: [() => maxPooling1d({ poolSize: 3, strides: 1, padding: 'causal' }), [sequence]],
+  AveragePooling1D: [() => averagePooling1d({ poolSize: 3, strides: 2, padding: 'same' }), [sequence]],
+  GlobalMaxPooling1D: [() => globalMaxPooling1d({ keepDims: true }), [sequence]],
+  GlobalAveragePooling1D: [() => globalAveragePooling1d({ keepDims: true }), [sequence]],
 };
 
 describe('a layer restored from its config', () => {

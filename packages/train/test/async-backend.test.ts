@@ -22,16 +22,24 @@ import {
 import { inferenceContext } from '@unroll/core/internal';
 import { fromArtifact, toArtifact } from '@unroll/formats';
 import {
+  activationRegularization,
+  averagePooling1d,
   batchNormalization,
+  conv1d,
   dense,
   dropout,
   embedding,
+  globalMaxPooling1d,
   gru,
   type Layer,
   lstm,
+  maxPooling1d,
   type Network,
+  residual,
   sequential,
+  spatialDropout1d,
   timeDistributed,
+  wordDropout,
 } from '@unroll/nn';
 import { asyncReference } from '@unroll/testkit';
 import {
@@ -131,6 +139,26 @@ describe('a backend that is read asynchronously', () => {
     test(`trains: ${name}`, () => sameOn(() => ran(classifier(), options())));
   }
 
+  test('trains convolution, pooling, residual layers and the regularisation of language models', () =>
+    sameOn(() => {
+      const model = sequential(
+        [
+          wordDropout({ rate: 0.2, id: 1 }),
+          embedding({ inputDim: IDS, outputDim: 4, maskZero: true, embeddingDropout: 0.2 }),
+          spatialDropout1d({ rate: 0.2 }),
+          conv1d({ filters: 4, kernelSize: 3, padding: 'same' }),
+          residual(lstm({ units: 4, returnSequences: true, weightDrop: 0.2 })),
+          activationRegularization({ ar: 2, tar: 1 }),
+          averagePooling1d({ padding: 'causal' }),
+          maxPooling1d({ padding: 'same' }),
+          globalMaxPooling1d(),
+          dense({ units: CLASSES }),
+        ],
+        { seed: 5 },
+      );
+      return ran(model, { validationSplit: 0.3 });
+    }));
+
   test('trains on masked targets and sample weights', () =>
     sameOn(async () => {
       const tagger = sequential(
@@ -177,7 +205,14 @@ describe('a backend that is read asynchronously', () => {
 
   test('streams, and restores a stream', () =>
     sameOn(async () => {
-      const model = sequential([lstm({ units: 4, returnSequences: true }), dense({ units: 2 })], { seed: 5 });
+      const model = sequential(
+        [
+          conv1d({ filters: 3, kernelSize: 3, padding: 'causal' }),
+          lstm({ units: 4, returnSequences: true }),
+          dense({ units: 2 }),
+        ],
+        { seed: 5 },
+      );
       const x = tensor(new RandomStream(2).normal(2 * 6 * 3), [2, 6, 3]);
       const stream = model.stream({ batch: 2 });
       const first = await stream.push(x).data();

@@ -61,6 +61,7 @@ export {
   type ActivationOptions,
   type AdditiveAttention,
   type AdditiveAttentionOptions,
+  type ActivationRegularizationOptions,
   type ApplyOptions,
   type Attention,
   type AttentionDecoderOptions,
@@ -70,12 +71,16 @@ export {
   addLayer,
   attention,
   attentionDecoder,
+  activationRegularization,
+  averagePooling1d,
   type BatchNormalizationOptions,
   type BidirectionalOptions,
   batchNormalization,
   bidirectional,
   type ConcatenateOptions,
+  type Conv1DOptions,
   concatenate,
+  conv1d,
   type DenseOptions,
   type DropoutOptions,
   dense,
@@ -83,7 +88,10 @@ export {
   type EmbeddingOptions,
   embedding,
   flatten,
+  type GlobalPooling1DOptions,
   type GruOptions,
+  globalAveragePooling1d,
+  globalMaxPooling1d,
   gru,
   type InputOptions,
   input,
@@ -94,11 +102,13 @@ export {
   type MaskingOptions,
   type MergeMode,
   masking,
+  maxPooling1d,
   multiply,
   type OutputEmbedding,
   type OutputEmbeddingOptions,
   outputEmbedding,
   type PermuteOptions,
+  type Pooling1DOptions,
   peepholeLstm,
   permuteLayer,
   type Recurrent,
@@ -109,10 +119,16 @@ export {
   repeatVector,
   reshapeLayer,
   type ScoreMode,
+  residual,
   type SimpleRnnOptions,
+  type SpatialDropout1DOptions,
   type SymbolicTensor,
   simpleRNN,
+  spatialDropout1d,
   timeDistributed,
+  type WindowPadding,
+  type WordDropoutOptions,
+  wordDropout,
 } from '@unroll/nn';
 
 // Decoding: greedy, sampling, beam search
@@ -213,6 +229,20 @@ export {
   unitNorm,
   type VarianceScalingOptions,
   varianceScaling,
+} from '@unroll/nn';
+
+// Decoding of connectionist temporal classification
+export {
+  type CtcBeamOptions,
+  type CtcDecoder,
+  type CtcDecoderOptions,
+  type CtcGreedyOptions,
+  type CtcHypothesis,
+  type CtcPath,
+  ctcBeamSearch,
+  ctcDecoder,
+  ctcGreedy,
+  type CtcPrefixScore,
 } from '@unroll/nn';
 
 // Losses and metrics: losses.mse(), metrics.accuracy()
@@ -394,6 +424,36 @@ export {
   wordErrorRate,
 } from '@unroll/data';
 export { lengthMask } from '@unroll/nn';
+
+// Text: tokenizers, vocabularies and pretrained vectors
+export {
+  type BytePairOptions,
+  type BytePairsConfig,
+  type BytePairTokenizer,
+  buildVocabulary,
+  type ByteChunks,
+  type ByteStream,
+  type CharactersConfig,
+  defaultTokenizer,
+  learnBytePairs,
+  type NormalizeOptions,
+  type ReadVectorsOptions,
+  readVectors,
+  type Tokenizer,
+  type TokenizerConfig,
+  type TokenizerKind,
+  tokenizer,
+  type VectorFormat,
+  type Vectors,
+  Vocabulary,
+  type VocabularyConfig,
+  type VocabularyCoverage,
+  type VocabularyOptions,
+  type WhitespaceConfig,
+  type WordsConfig,
+  type WriteVectorsOptions,
+  writeVectors,
+} from '@unroll/data';
 
 // Tensors and random numbers
 export {

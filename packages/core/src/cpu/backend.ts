@@ -45,7 +45,7 @@ function backendOver(
     ...recurrentKernels(module, heap, packed, formatFor),
   };
   const kernels: Kernels = training
-    ? { ...inference, ...training(module, packed) }
+    ? { ...inference, ...training(module, heap, packed) }
     : Object.assign(Object.create(onlyInfers), inference); // calling any other kernel throws
 
   const readSync = (block: Block, to?: FloatArray): FloatArray => {

@@ -5,6 +5,7 @@ import {
   Cell,
   type CellName,
   callAdam,
+  callCtc,
   callGruBackward,
   callGruBeforeBackward,
   callLstmBackward,
@@ -22,15 +23,23 @@ import {
 } from '@unroll/kernels';
 import type { BackwardCall, Block, Kernels, MomentsCall, OptimizerCall } from '../backend.js';
 import { address, markDirty } from './block.js';
+import type { Heap } from './heap.js';
+import { FLOAT } from './memory.js';
 import { type Packer, start, steps } from './recurrent.js';
 
 type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'Uniform' | 'Mask'}`>;
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
+type SequenceLosses = Pick<Kernels, 'ctc'>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
-export type TrainingKernels = GradientAndRandom & Cells & Optimizers;
+export type TrainingKernels = GradientAndRandom & Cells & SequenceLosses & Optimizers;
 
-export function trainingKernels(module: KernelModule, packed: Packer): TrainingKernels {
-  return { ...gradientAndRandomKernels(module), ...cellKernels(module, packed), ...optimizerKernels(module) };
+export function trainingKernels(module: KernelModule, heap: Heap, packed: Packer): TrainingKernels {
+  return {
+    ...gradientAndRandomKernels(module),
+    ...cellKernels(module, packed),
+    ...sequenceLossKernels(module, heap),
+    ...optimizerKernels(module),
+  };
 }
 
 function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
@@ -119,6 +128,27 @@ function backward(c: BackwardCall & { dG: Block }, I: number, weights: number): 
     dh: address(c.dh),
     dhAll: address(c.dhAll),
     dG: address(c.dG),
+  };
+}
+
+function sequenceLossKernels(module: KernelModule, heap: Heap): SequenceLosses {
+  return {
+    ctc({ B, T, C, L, blank, zeroInfinity, ...c }) {
+      const slots = Math.max(1, Math.min(B, module.threads));
+      heap.openArena();
+      callCtc(module, {
+        ...{ B, T, C, L, blank, zero_infinity: zeroInfinity ? 1 : 0 },
+        x: address(c.x),
+        targets: address(c.targets),
+        lengths: address(c.lengths),
+        target_lengths: address(c.targetLengths),
+        losses: address(c.losses),
+        dx: address(c.dx),
+        slots,
+        work: heap.temporary(slots * module.kernels.ctc_work_size(T, C, L) * FLOAT),
+      });
+      heap.closeArena();
+    },
   };
 }
 

@@ -3,6 +3,7 @@
  * compile if an op has no sample inputs.
  */
 import type { Op } from '../op.js';
+import { ctcOps } from './ctc.js';
 import { elementwiseOps } from './elementwise.js';
 import { gruOps } from './gru.js';
 import { likelihoodOps } from './likelihood.js';
@@ -22,6 +23,7 @@ const table = {
   ...rowOps,
   ...pickOps,
   ...likelihoodOps,
+  ...ctcOps,
   ...rnnOps,
   ...lstmOps,
   ...gruOps,

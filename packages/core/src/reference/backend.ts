@@ -5,6 +5,7 @@
 import type { Backend, Kernels, ReduceName } from '../backend.js';
 import { randomWord } from '../threefry.js';
 import { type ArrayBlock, values } from './block.js';
+import { ctc } from './ctc.js';
 import { binaryFunctions, unaryFunctions } from './functions.js';
 import { gruBackward, gruForward } from './gru.js';
 import { lstmBackward, lstmForward } from './lstm.js';
@@ -167,6 +168,7 @@ const kernels: Kernels = {
     });
   },
 
+  ctc,
   ...optimizerKernels,
   rnnForward,
   rnnBackward,

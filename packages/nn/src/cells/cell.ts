@@ -29,6 +29,7 @@
  */
 import {
   type MaskedSequence,
+  mul,
   type Parameter,
   type RandomStream,
   type Shape,
@@ -55,6 +56,8 @@ export interface CellMasks {
   inputMask: Tensor | null;
   /** For h, [B, H]. */
   recurrentMask: Tensor | null;
+  /** The recurrent weights after weight drop; undefined: no weight drop. */
+  droppedWeights?: Tensor;
   /** The masks of the inner cells, for a cell made of cells. */
   inner?: readonly CellMasks[];
 }
@@ -63,6 +66,8 @@ export interface CellMasks {
 export interface StepContext<C extends string = string, P extends NamedTensors = NamedTensors> {
   /** Scaled recurrent dropout mask [B, H], the same for every step of a sequence; null: no dropout. */
   recurrentMask: Tensor | null;
+  /** Use these recurrent weights instead of the cell's (weight drop); undefined: no weight drop. */
+  droppedWeights?: Tensor;
   /** The masks of the inner cells, for a cell made of cells. */
   inner?: readonly CellMasks[];
   /** The constants that the cell declares. */
@@ -144,6 +149,9 @@ export interface Cell<
   /** Dropout rates of the inputs and of h'. The options of the layer take precedence. Default 0. */
   readonly dropout?: number;
   readonly recurrentDropout?: number;
+  /** Rate of weight drop, and the recurrent weights that it applies to. Default 0. */
+  readonly weightDrop?: number;
+  readonly recurrentWeights?: Parameter;
   /** The inner cells of a cell made of cells. */
   readonly cells?: readonly Cell[];
   /** Width of the input of the first inner cell. Default: I. */
@@ -196,7 +204,7 @@ export function zeroState(cell: Cell, batch: number, constants: CellConstants): 
 }
 
 /**
- * Draws dropout masks for one batch, shared by all steps and gates (Gal & Ghahramani 2016).
+ * Draws dropout masks for one batch, shared by all steps and gates (Gal & Ghahramani 2016), and drops recurrent weights.
  * @param rates the rates of the layer; if undefined, those of the cell
  */
 export function drawMasks(
@@ -210,7 +218,10 @@ export function drawMasks(
     rate ? random.dropoutMask([batch, width], rate) : null;
   const inputMask = draw(rates.dropout ?? cell.dropout, inputSize);
   const recurrentMask = draw(rates.recurrentDropout ?? cell.recurrentDropout, stateWidth(cell));
-  if (!cell.cells) return { inputMask, recurrentMask };
+  const { weightDrop, recurrentWeights: U } = cell;
+  // One mask per batch (Merity et al. 2018), so the fused kernels run as usual, on the remaining weights.
+  const dropped = weightDrop && U ? { droppedWeights: mul(U, random.dropoutMask(U.shape, weightDrop)) } : {};
+  if (!cell.cells) return { inputMask, recurrentMask, ...dropped };
   let width = cell.innerInputSize?.(inputSize) ?? inputSize;
   const inner = cell.cells.map((innerCell) => {
     const masks = drawMasks(innerCell, {}, batch, width, random);

@@ -55,7 +55,8 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
 
   /** ax and ah are the sums over x and over h of all gates; an is the recurrent part of the candidate's sum. */
   step(x: Tensor, state: GruState, context: StepContext): StepResult<GruState> {
-    const { U, phi, sigma } = this;
+    const { phi, sigma } = this;
+    const U = context.droppedWeights ?? this.U;
     const H = this.units;
     const h = state.h;
     const droppedH = recurrentDropout(h, context);
@@ -73,9 +74,10 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
   }
 
   sequence(x: Tensor, state: GruState | null, context: SequenceContext): SequenceResult<GruState> | null {
-    const { W, U, b, phiName, sigmaName } = this;
+    const { W, b, phiName, sigmaName } = this;
     if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('gru')) return null;
     const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
+    const U = context.droppedWeights ?? this.U;
     const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };
     const { y, h } = gruSequence(operands, {
       activation: phiName,

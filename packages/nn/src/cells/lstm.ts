@@ -42,7 +42,7 @@ export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
 
   step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = this.gateSums(x, recurrentDropout(state.h, context));
+    const a = this.gateSums(x, recurrentDropout(state.h, context), context);
     const i = sigma(this.gate(a, 0));
     const f = sigma(this.gate(a, 1));
     const g = phi(this.gate(a, 2));
@@ -53,9 +53,10 @@ export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
   }
 
   sequence(x: Tensor, state: LstmState | null, context: SequenceContext): SequenceResult<LstmState> | null {
-    const { W, U, b, phiName, sigmaName } = this;
+    const { W, b, phiName, sigmaName } = this;
     if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('lstm')) return null;
     const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
+    const U = context.droppedWeights ?? this.U;
     const operands = { x, W, U, b, h0: state?.h ?? null, c0: state?.c ?? null, mask, recurrentMask };
     const { y, h, c } = lstmSequence(operands, {
       activation: phiName,

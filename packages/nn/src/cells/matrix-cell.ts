@@ -46,6 +46,12 @@ export interface CellOptions {
   dropout?: number;
   /** Dropout rate of h' in the recurrent products, with the same mask at every step and gate. Default 0. */
   recurrentDropout?: number;
+  /**
+   * Rate of weight drop: the fraction of the elements of U that training sets to 0, redrawn for each batch; the others
+   * are divided by 1 - rate. This is DropConnect (Wan et al. 2013) on the recurrent weights, as in the AWD-LSTM (Merity
+   * et al. 2018). Default 0.
+   */
+  weightDrop?: number;
 }
 
 export interface GatedCellOptions extends CellOptions {
@@ -61,6 +67,7 @@ export abstract class MatrixCell<
   readonly units: number;
   readonly dropout: number;
   readonly recurrentDropout: number;
+  readonly weightDrop: number;
   abstract readonly stateSizes: Readonly<Record<keyof S, number>>;
   protected readonly options: Readonly<O>;
   protected readonly phiName: Activation;
@@ -81,6 +88,7 @@ export abstract class MatrixCell<
     this.units = options.units;
     this.dropout = checkRate(owner, 'dropout', options.dropout);
     this.recurrentDropout = checkRate(owner, 'recurrentDropout', options.recurrentDropout);
+    this.weightDrop = checkRate(owner, 'weightDrop', options.weightDrop);
     this.phiName = options.activation ?? 'tanh';
     this.sigmaName = options.recurrentActivation ?? 'sigmoid';
     this.phi = cellActivation(this.phiName, owner);
@@ -93,6 +101,10 @@ export abstract class MatrixCell<
 
   get config(): Readonly<Record<string, unknown>> {
     return cleanConfig(this.options);
+  }
+
+  get recurrentWeights(): Parameter {
+    return this.U;
   }
 
   abstract build(inputSize: number, make: ParameterMaker): void;
@@ -132,9 +144,9 @@ export abstract class MatrixCell<
     this.b = make('bias', bias.shape ?? [gates * H], initializer, parameterOptions('bias'));
   }
 
-  /** Computes x W + h U + b for all gates, [B, G*H]. */
-  protected gateSums(x: Tensor, h: Tensor): Tensor {
-    const products = add(matmul(x, this.W), matmul(h, this.U));
+  /** Computes x W + h U + b for all gates, [B, G*H]. `context`: that of the step, for weight drop. */
+  protected gateSums(x: Tensor, h: Tensor, { droppedWeights }: StepContext): Tensor {
+    const products = add(matmul(x, this.W), matmul(h, droppedWeights ?? this.U));
     return this.b ? add(products, this.b) : products;
   }
 

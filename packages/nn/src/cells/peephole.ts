@@ -38,7 +38,7 @@ export class PeepholeLstmCell extends MatrixCell<PeepholeLstmCellOptions, LstmSt
 
   step(x: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = this.gateSums(x, recurrentDropout(state.h, context));
+    const a = this.gateSums(x, recurrentDropout(state.h, context), context);
     const p = [0, 1, 2].map((row) => reshape(slice(this.#p, 0, row, row + 1), [this.units]));
     const i = sigma(add(this.gate(a, 0), mul(p[0], state.c)));
     const f = sigma(add(this.gate(a, 1), mul(p[1], state.c)));

@@ -28,7 +28,7 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions, SimpleRnnSta
   }
 
   step(x: Tensor, state: SimpleRnnState, context: StepContext): StepResult<SimpleRnnState> {
-    const h = this.phi(this.gateSums(x, recurrentDropout(state.h, context)));
+    const h = this.phi(this.gateSums(x, recurrentDropout(state.h, context), context));
     return { y: h, state: { h } };
   }
 
@@ -37,9 +37,10 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions, SimpleRnnSta
     state: SimpleRnnState | null,
     context: SequenceContext,
   ): SequenceResult<SimpleRnnState> | null {
-    const { W, U, b, phiName } = this;
+    const { W, b, phiName } = this;
     if (!isFused(phiName) || !canFuse('rnn')) return null;
     const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
+    const U = context.droppedWeights ?? this.U;
     const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };
     const { y, h } = rnnSequence(operands, {
       activation: phiName,

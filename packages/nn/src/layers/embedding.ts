@@ -1,5 +1,6 @@
 /** `embedding`: looks up a vector for each id, in the rows of a table. With `maskZero`, id 0 is padding. */
 import {
+  type ForwardContext,
   formatShape,
   gather,
   type MaskedSequence,
@@ -9,7 +10,7 @@ import {
   type Tensor,
 } from '@unroll/core';
 import { checkOptions, hostTensor, hostValues } from '@unroll/core/internal';
-import { checkUnits } from '../cells/matrix-cell.js';
+import { checkRate, checkUnits } from '../cells/matrix-cell.js';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
@@ -30,6 +31,11 @@ export interface EmbeddingOptions extends LayerOptions {
   /** Constraint on the table after each update. Default: none. */
   embeddingsConstraint?: Constraint | null;
   /**
+   * Rate of embedding dropout: the fraction of the ids (word types) whose vectors training sets to 0 throughout a batch;
+   * the other vectors are divided by 1 - rate (Gal & Ghahramani 2016; Merity et al. 2018). Default 0.
+   */
+  embeddingDropout?: number;
+  /**
    * Pretrained vectors [inputDim][outputDim] as initial values. The config does not store them, because artifacts
    * contain the weights.
    */
@@ -45,6 +51,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
     super(options);
     checkUnits(this.label, options.inputDim, 'inputDim');
     checkUnits(this.label, options.outputDim, 'outputDim');
+    checkRate(this.label, 'embeddingDropout', options.embeddingDropout);
     this.#pretrained = weights
       ? 'shape' in weights
         ? hostValues(weights, `weights of ${this.label}`)
@@ -95,14 +102,18 @@ export class Embedding extends Layer<EmbeddingOptions> {
     });
   }
 
-  call([ids]: readonly MaskedSequence[]): MaskedSequence[] {
+  call([ids]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const values = hostValues(ids.value, `The input of ${this.label}`);
-    const { inputDim, maskZero } = this.options;
+    const { inputDim, maskZero, embeddingDropout } = this.options;
     const unknown = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
     if (unknown >= 0) throw this.#unknownId(values[unknown], unknown, ids.value.shape);
     const padding = maskZero && ids.value.rank === 2 ? paddingMask(values, ids.value.shape) : null;
     const mask = padding && ids.mask ? mul(padding, ids.mask) : (padding ?? ids.mask);
-    return [{ value: gather(this.#table, ids.value), mask }];
+    const vectors = gather(this.#table, ids.value);
+    if (!context.training || !embeddingDropout) return [{ value: vectors, mask }];
+    // One factor per id. The factors of the looked-up rows are gathered, so the gradient of the table stays sparse.
+    const factors = context.random.dropoutMask([inputDim, 1], embeddingDropout);
+    return [{ value: mul(vectors, gather(factors, ids.value)), mask }];
   }
 
   override streaming(inputs: readonly boolean[]): boolean[] {
@@ -141,6 +152,7 @@ export function embedding(options: EmbeddingOptions): Embedding {
     embeddingsInitializer: true,
     embeddingsRegularizer: true,
     embeddingsConstraint: true,
+    embeddingDropout: 'fraction',
     weights: true,
     ...LAYER,
   });

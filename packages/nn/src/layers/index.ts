@@ -4,6 +4,11 @@
  */
 export { Activation as ActivationLayer, type ActivationOptions, activation } from './activation.js';
 export {
+  ActivationRegularization,
+  type ActivationRegularizationOptions,
+  activationRegularization,
+} from './activation-regularization.js';
+export {
   AdditiveAttention,
   type AdditiveAttentionOptions,
   Attention,
@@ -14,8 +19,19 @@ export {
   type ScoreMode,
 } from './attention.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional, type MergeMode } from './bidirectional.js';
+export { Conv1D, type Conv1DOptions, conv1d } from './convolution.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
-export { Dropout, type DropoutOptions, dropout } from './dropout.js';
+export {
+  Dropout,
+  type DropoutOptions,
+  dropout,
+  SpatialDropout1D,
+  type SpatialDropout1DOptions,
+  spatialDropout1d,
+  WordDropout,
+  type WordDropoutOptions,
+  wordDropout,
+} from './dropout.js';
 export { Embedding, type EmbeddingOptions, embedding } from './embedding.js';
 export { InputLayer, type InputOptions, input } from './input.js';
 export { Masking, type MaskingOptions, masking } from './masking.js';
@@ -37,6 +53,18 @@ export {
   layerNormalization,
 } from './normalization.js';
 export { OutputEmbedding, type OutputEmbeddingOptions, outputEmbedding } from './output-embedding.js';
+export {
+  AveragePooling1D,
+  averagePooling1d,
+  GlobalAveragePooling1D,
+  GlobalMaxPooling1D,
+  type GlobalPooling1DOptions,
+  globalAveragePooling1d,
+  globalMaxPooling1d,
+  MaxPooling1D,
+  maxPooling1d,
+  type Pooling1DOptions,
+} from './pooling.js';
 export { Recurrent, type RecurrentOptions, recurrent } from './recurrent.js';
 export {
   Flatten,
@@ -51,4 +79,6 @@ export {
   repeatVector,
   reshapeLayer,
 } from './reshaping.js';
+export { Residual, residual } from './residual.js';
 export { TimeDistributed, timeDistributed } from './time-distributed.js';
+export type { WindowPadding } from './windows.js';

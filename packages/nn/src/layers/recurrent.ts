@@ -173,6 +173,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     if (masks) {
       sequence.recurrentMask = masks.recurrentMask;
       if (masks.inner) sequence.inner = masks.inner;
+      if (masks.droppedWeights) sequence.droppedWeights = masks.droppedWeights;
     }
     const droppedX = masks?.inputMask ? mul(x, reshape(masks.inputMask, [B, 1, ...step])) : x;
     const result = this.run(droppedX, state, sequence);

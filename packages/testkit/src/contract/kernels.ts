@@ -5,6 +5,7 @@
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
 import { largest } from '../compare.js';
 import type { ContractCase } from './case.js';
+import { ctcCases } from './ctc.js';
 import { type Allowed, differentialCase, draw, MANY, SIZES, type Trial } from './differential.js';
 import { gemmCases } from './gemm.js';
 import { optimizerCases } from './optimizers.js';
@@ -354,6 +355,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
     ),
   ],
   randomMask: [differentialCase('randomMask', 'the same integers everywhere', maskTrials, 'bits')],
+  ...ctcCases,
   ...optimizerCases,
   ...recurrentKernelCases,
 };

@@ -42,7 +42,40 @@ function likelihood(
 // biome-ignore format: one line
 const uniformOf = (low: number, high: number) => (shape: Shape): TensorGenerator => uniform(low, high, shape);
 
+/** A sample of CTC with these targets; the lengths default to all steps. */
+function ctcSample(
+  name: string,
+  [T, C]: readonly [number, number],
+  targets: readonly (readonly number[])[],
+  lengths: readonly number[] = targets.map(() => T),
+  attrs = { blank: 0, zeroInfinity: false },
+): SampleFor<'ctc'> {
+  const [B, L] = [targets.length, Math.max(...targets.map((labels) => labels.length))];
+  const constant = (shape: Shape, values: readonly number[]): TensorGenerator => () => ({ shape, values: Float64Array.from(values) }); // biome-ignore format: one line
+  return {
+    name,
+    inputs: [
+      normal([B, T, C]),
+      constant(
+        [B, L],
+        targets.flatMap((labels) => Array.from({ length: L }, (_, i) => labels[i] ?? -1)),
+      ),
+      constant([B], lengths),
+      constant([B], targets.map((labels) => labels.length)), // biome-ignore format: one line
+    ],
+    attrs,
+    gradients: [true, TARGETS, TARGETS, TARGETS],
+  };
+}
+
 export const lossSamples = {
+  ctc: [
+    ctcSample('one label', [3, 2], [[1]]),
+    ctcSample('different lengths', [7, 4], [[1, 2, 3], [3, 3], [], [2]], [7, 4, 5, 1]), // biome-ignore format: one line
+    ctcSample('as many labels as steps', [4, 6], [[1, 2, 3, 4]]),
+    ctcSample('the last class is the blank', [6, 3], [[0, 1], [1, 1]], [6, 5], { blank: 2, zeroInfinity: false }), // biome-ignore format: one line
+    ctcSample('no alignment, replaced by 0', [3, 3], [[1, 1, 2], [1]], [3, 2], { blank: 0, zeroInfinity: true }), // biome-ignore format: one line
+  ],
   pick: CLASS_SAMPLES,
   sparseCrossentropy: [...CLASS_SAMPLES, classScores(7, 11, 20)],
   studentTLogLoss: likelihood(normal, uniformOf(1.5, 8), normal, uniformOf(0.3, 2)),

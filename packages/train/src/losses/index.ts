@@ -8,6 +8,7 @@ export {
   type SparseCrossentropyOptions,
   sparseCategoricalCrossentropy,
 } from './crossentropy.js';
+export { type CtcLossOptions, ctc } from './ctc.js';
 export { customLoss as custom } from './custom.js';
 export { mae, mse } from './errors.js';
 export {

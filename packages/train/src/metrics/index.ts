@@ -18,4 +18,5 @@ export {
   recall,
 } from './counts.js';
 export { mae, mse, r2, rmse } from './errors.js';
+export { type LabelErrorRateOptions, labelErrorRate } from './label-error-rate.js';
 export { type PerplexityOptions, perplexity } from './perplexity.js';

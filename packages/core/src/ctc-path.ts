@@ -1,0 +1,28 @@
+/**
+ * Returns the labels of the most probable alignment of connectionist temporal classification: the largest score of every
+ * step, without repetitions of the previous step and without blanks.
+ * @param scores scores of `classes` classes per step, row-major
+ * @param step returns the index in `scores` of the first score of valid step t
+ */
+export function bestPath(
+  scores: ArrayLike<number>,
+  steps: number,
+  classes: number,
+  blank: number,
+  step: (t: number) => number = (t) => t * classes,
+): { labels: number[]; firstSteps: number[] } {
+  const labels: number[] = [];
+  const firstSteps: number[] = [];
+  let previous = blank;
+  for (let t = 0; t < steps; t++) {
+    const at = step(t);
+    let best = 0;
+    for (let k = 1; k < classes; k++) if (scores[at + k] > scores[at + best]) best = k;
+    if (best !== previous && best !== blank) {
+      labels.push(best);
+      firstSteps.push(t);
+    }
+    previous = best;
+  }
+  return { labels, firstSteps };
+}

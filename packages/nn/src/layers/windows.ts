@@ -1,0 +1,133 @@
+/**
+ * Windows over the steps of sequences, which convolution and pooling layers read. `gather` copies all windows of a batch
+ * into one tensor (im2col); steps outside the sequence and masked steps become a constant row, so their values never
+ * reach a result.
+ */
+import { concat, currentBackend, full, gather, reshape, type Tensor, valueError, zeros } from '@unroll/core';
+import { hostTensor, hostValues } from '@unroll/core/internal';
+import { maskProperties, maskWhere } from '../masks.js';
+
+/**
+ * How windows meet the ends of a sequence of T steps. `valid`: only whole windows. `same`: padding on both sides, for
+ * ceil(T / strides) windows. `causal`: padding at the start, for ceil(T / strides) windows that end at the steps 0,
+ * strides, 2 strides, ... and thus read no later step.
+ */
+export type WindowPadding = 'valid' | 'same' | 'causal';
+export const WINDOW_PADDINGS: readonly WindowPadding[] = ['valid', 'same', 'causal'];
+
+export interface WindowSettings {
+  /** Number of steps in a window. */
+  size: number;
+  /** Distance between the starts of consecutive windows. */
+  strides: number;
+  /** Distance between the steps of a window. */
+  dilation: number;
+  padding: WindowPadding;
+}
+
+/** The windows of a batch. */
+export interface BatchWindows {
+  /** Number of windows of each sequence. */
+  count: number;
+  /** Number of steps in a window. */
+  size: number;
+  /** For each step of each window its row in x [B * T, features]; B * T if the step is masked or outside, [B, count, size]. */
+  rows: Float32Array | Float64Array;
+  /** Number of valid steps in each window, [B, count]. */
+  validSteps: Float32Array | Float64Array;
+  /** The mask of the outputs, [B, count]; null if x has no mask. */
+  mask: Tensor | null;
+}
+
+/** Returns the number of steps from the first to the last step of a window. */
+export function spanOf({ size, dilation }: WindowSettings): number {
+  return (size - 1) * dilation + 1;
+}
+
+/** Returns the number of windows of a sequence of this length (-1: unknown); less than 1 if it is too short. */
+export function windowCount(length: number, settings: WindowSettings): number {
+  if (length < 0) return -1;
+  const { strides, padding } = settings;
+  if (padding === 'valid') return Math.floor((length - spanOf(settings)) / strides) + 1;
+  return Math.ceil(length / strides);
+}
+
+/** Returns the index of the step at which the first window of a sequence begins. Negative: in the padding. */
+function firstStart(length: number, settings: WindowSettings): number {
+  const span = spanOf(settings);
+  if (settings.padding === 'valid') return 0;
+  if (settings.padding === 'causal') return 1 - span;
+  const padding = (windowCount(length, settings) - 1) * settings.strides + span - length;
+  // TensorFlow's rule: if the padding is odd, the end gets the additional step.
+  return -Math.floor(Math.max(padding, 0) / 2);
+}
+
+/**
+ * Locates the windows of sequences [B, T]. With `same` padding, each sequence is padded according to its own length, the
+ * index after its last valid step: the results do not depend on the other sequences of the batch.
+ *
+ * The mask of the outputs: with `valid` padding, an output is valid if every step of its window is; with `causal`
+ * padding, if the last step of its window is; with `same` padding, if the step in the middle of its window is (the
+ * earlier of two). A sequence of L valid steps, padded at its end, thus has as many valid outputs as one of length L.
+ *
+ * @param stream for a chunk of a stream: the start of the first window, and the number of windows
+ */
+export function locateWindows(
+  [B, T]: readonly [number, number],
+  mask: Tensor | null,
+  settings: WindowSettings,
+  stream?: { start: number; count: number },
+): BatchWindows {
+  const { size, strides, dilation, padding } = settings;
+  const maskValues = mask && !maskProperties(mask).allValid ? hostValues(mask, 'A mask') : null;
+  const isValid = (row: number, step: number): boolean =>
+    step >= 0 && step < T && (maskValues === null || maskValues[row * T + step] !== 0);
+  const starts = Array.from({ length: B }, (_, row) => {
+    if (stream) return stream.start;
+    const length = maskValues && mask ? maskProperties(mask).lengths[row] : T;
+    return firstStart(Math.max(length, 1), settings);
+  });
+  const count = stream?.count ?? windowCount(T, settings);
+  const float = currentBackend().float;
+  const rows = new float(B * count * size).fill(B * T);
+  const validSteps = new float(B * count);
+  for (let row = 0, i = 0; row < B; row++) {
+    for (let n = 0; n < count; n++) {
+      for (let k = 0; k < size; k++, i++) {
+        const step = starts[row] + n * strides + k * dilation;
+        if (!isValid(row, step)) continue;
+        rows[i] = row * T + step;
+        validSteps[row * count + n]++;
+      }
+    }
+  }
+  const center = padding === 'causal' ? spanOf(settings) - 1 : Math.floor((spanOf(settings) - 1) / 2);
+  const isValidOutput = (row: number, n: number): boolean =>
+    padding === 'valid'
+      ? validSteps[row * count + n] === size
+      : isValid(row, starts[row] + n * strides + center);
+  return { count, size, rows, validSteps, mask: mask && maskWhere(B, count, isValidOutput) };
+}
+
+/**
+ * Returns the windows of x [B, T, features] as [B, count, size, features].
+ * @param fill the value of masked steps and of steps outside the sequence; in a window without any valid step it is 0
+ */
+export function readWindows(x: Tensor, windows: BatchWindows, fill = 0): Tensor {
+  const [B, T, width] = x.shape;
+  const { count, size, rows, validSteps } = windows;
+  // gather takes row indices as float32, which represents all integers up to 2^24.
+  if (B * T + 2 > 2 ** 24)
+    throw valueError(`A batch must have fewer than 2^24 steps, got ${B * T}. Reduce batchSize.`);
+  const shape = [B, count, size, width];
+  if (size === 1 && count === T && rows.every((row, i) => row === i)) return reshape(x, shape);
+  const table = [reshape(x, [B * T, width])];
+  if (rows.includes(B * T)) table.push(full([1, width], fill));
+  if (fill !== 0 && validSteps.includes(0)) {
+    table.push(zeros([1, width]));
+    validSteps.forEach((valid, n) => {
+      if (valid === 0) rows.fill(B * T + 1, n * size, (n + 1) * size);
+    });
+  }
+  return reshape(gather(concat(table, 0), hostTensor(rows, [B, count * size])), shape);
+}

@@ -1,0 +1,70 @@
+/**
+ * Convolution and pooling over time against Keras 3 (tools/goldens/convolution.py): all pairs of the options, outputs and
+ * gradients, on every backend.
+ */
+import { describe, test } from 'node:test';
+import {
+  averagePooling1d,
+  conv1d,
+  globalAveragePooling1d,
+  globalMaxPooling1d,
+  type Layer,
+  maxPooling1d,
+} from '@unroll/nn';
+import { readGoldens } from '@unroll/testkit/node';
+import {
+  backends,
+  compare,
+  type GoldenTensor,
+  inferenceContext,
+  on,
+  parametersOf,
+  tensorFrom,
+  valuesOf,
+} from './golden-case.js';
+
+interface Case {
+  name: string;
+  kind: keyof typeof factories;
+  options: { mask?: GoldenTensor };
+  inputs: [GoldenTensor];
+  weights: GoldenTensor[];
+  outputWeights: GoldenTensor[];
+  outputs: GoldenTensor[];
+  gradients: { inputs: GoldenTensor[]; weights: GoldenTensor[] };
+}
+
+const factories = {
+  conv1d: (options) => conv1d({ filters: 6, ...options } as never),
+  maxPooling1d,
+  averagePooling1d,
+  globalMaxPooling1d,
+  globalAveragePooling1d,
+} satisfies Record<string, (options: object) => Layer>;
+
+const { cases } = readGoldens('layers/convolution.json') as { cases: Case[] };
+
+for (const { name: backendName, backend, reason } of backends) {
+  describe(`convolution and pooling on ${backendName}`, { skip: backend === null && reason }, () => {
+    for (const golden of cases) {
+      test(golden.name, () => {
+        on(backend!, () => {
+          const { mask: maskValues, ...options } = golden.options;
+          const layer = factories[golden.kind](options);
+          const x = tensorFrom(golden.inputs[0]);
+          const mask = maskValues ? tensorFrom(maskValues) : null;
+          layer.build([x.shape]);
+          layer.setWeights(
+            golden.weights.map((weight) => ({ shape: weight.shape, values: valuesOf(weight) })),
+          );
+          const work = () => layer.invoke([{ value: x, mask }], inferenceContext()).map(({ value }) => value);
+          compare(work, [x, ...parametersOf(layer)], {
+            outputs: golden.outputs,
+            outputWeights: golden.outputWeights,
+            gradients: [...golden.gradients.inputs, ...golden.gradients.weights],
+          });
+        });
+      });
+    }
+  });
+}

@@ -1,0 +1,140 @@
+/**
+ * Cases of the kernel for connectionist temporal classification. The compiled kernels use two methods: doubles that are
+ * rescaled at every step, and log space for sequences whose doubles would underflow. The extreme cases run the second one.
+ */
+import { RandomStream } from '@unroll/core';
+import type { ContractCase } from './case.js';
+import { differentialCase, draw, type Trial } from './differential.js';
+
+interface Problem {
+  name: string;
+  T: number;
+  C: number;
+  /** The labels of each target. */
+  targets: readonly (readonly number[])[];
+  /** Default: T for every sequence. */
+  lengths?: readonly number[];
+  /** Default 0. */
+  blank?: number;
+  zeroInfinity?: boolean;
+  /** Returns the logit of class k at step t of sequence b. Default: normally distributed. */
+  logit?: (b: number, t: number, k: number, normal: number) => number;
+  lossOnly?: boolean;
+}
+
+function trial(problem: Problem): Trial {
+  const { name, T, C, targets, blank = 0, zeroInfinity = false, logit, lossOnly } = problem;
+  const B = targets.length;
+  const L = Math.max(1, ...targets.map((labels) => labels.length));
+  const normal = draw.normal(B * T * C, 'ctc');
+  const value = (x: number, i: number): number =>
+    logit ? logit(Math.floor(i / (T * C)), Math.floor(i / C) % T, i % C, x) : 2 * x;
+  return {
+    name: `${name}, ${B} sequences of ${T} steps`,
+    arrays: {
+      x: normal.map((x, i) => Math.fround(value(x, i))),
+      targets: Float64Array.from({ length: B * L }, (_, i) => targets[Math.floor(i / L)][i % L] ?? -1),
+      lengths: Float64Array.from(problem.lengths ?? targets.map(() => T)),
+      targetLengths: Float64Array.from(targets, (labels) => labels.length),
+      losses: draw.nan(B),
+      ...(lossOnly ? {} : { dx: draw.nan(B * T * C) }),
+    },
+    call: (kernels, { x, targets: labels, lengths, targetLengths, losses, dx }) =>
+      kernels.ctc({
+        ...{ B, T, C, L, blank, zeroInfinity, x, targets: labels, lengths, targetLengths, losses },
+        dx: dx ?? null,
+      }),
+  };
+}
+
+/** Returns `count` random labels from 1 to C - 1. */
+const someLabels = (count: number, C: number, name = 'labels'): number[] =>
+  [...new RandomStream(7, 'ctc', name).uniform(count, 1, C)].map(Math.floor);
+
+function ordinary(): Trial[] {
+  const shapes = [[1, 2, 1], [5, 3, 2], [20, 5, 7], [40, 17, 16], [33, 33, 15], [30, 130, 8]] as const; // biome-ignore format: a list
+  const random = shapes.map(([T, C, L]) =>
+    trial({ name: `${C} classes`, T, C, targets: [someLabels(L, C), someLabels(Math.min(1, L - 1), C)] }),
+  );
+  const targets = [[1, 2, 3], [2, 2], [], [3], [1, 2, 1, 2]];
+  const ragged = { T: 12, C: 4, targets, lengths: [12, 3, 5, 1, 4] };
+  return [
+    ...random,
+    trial({ name: 'different lengths', ...ragged }),
+    trial({ name: 'different lengths, losses only', ...ragged, lossOnly: true }),
+    trial({
+      name: 'the last class is the blank',
+      ...{ T: 12, C: 5, blank: 4, targets: [[0, 1, 3], [2, 2], []] },
+    }),
+    trial({ name: 'as many labels as steps', T: 9, C: 12, targets: [[1, 2, 3, 4, 5, 6, 7, 8, 9]] }),
+    trial({ name: 'repeated labels', T: 7, C: 3, targets: [[1, 1, 1, 1], [1, 1, 2, 2], [2, 1, 1]] }), // biome-ignore format: one line
+    trial({ name: 'many sequences', T: 40, C: 20, targets: Array.from({ length: 70 }, (_, b) => someLabels(b % 13, 20, `${b}`)) }), // biome-ignore format: one line
+    trial({ name: 'a long sequence', T: 2500, C: 12, targets: [someLabels(90, 12)] }),
+    trial({
+      name: 'a long sequence, all classes alike',
+      ...{ T: 6000, C: 30, targets: [someLabels(12, 30)], logit: () => 0 },
+    }),
+  ];
+}
+
+function withoutAlignment(): Trial[] {
+  const problem = { T: 4, C: 4, targets: [[1, 1, 1], [1, 2, 3, 1], [1, 2, 3, 2, 1], [], [1], []], lengths: [4, 4, 4, 0, 0, 4] }; // biome-ignore format: one line
+  const forbidden = (_b: number, _t: number, k: number, x: number): number =>
+    k === 2 ? Number.NEGATIVE_INFINITY : x;
+  return [
+    trial({ name: 'no alignment', ...problem }),
+    trial({ name: 'no alignment, replaced by 0', ...problem, zeroInfinity: true }),
+    trial({ name: 'a class of probability 0', T: 6, C: 4, targets: [[1, 2], [1, 3]], logit: forbidden }), // biome-ignore format: one line
+  ];
+}
+
+function extreme(): Trial[] {
+  const targets = [[1, 2, 3], [3, 3], [], [2, 1, 2, 1, 2, 1]];
+  const scaled = [100, 1e3, 1e4, 1e30].map((scale) =>
+    trial({ name: `logits of ${scale}`, T: 20, C: 5, targets, logit: (_b, _t, _k, x) => scale * x }),
+  );
+  const certain = (size: number, of: (t: number) => number) =>
+    (_b: number, t: number, k: number, x: number): number => x + (k === of(t) ? size : 0); // biome-ignore format: one line
+  const T = 300;
+  const labels = [someLabels(60, 9), someLabels(290, 9)];
+  return [
+    ...scaled,
+    ...[20, 80, 500, 1e4].flatMap((size) => [
+      trial({
+        name: `certain of the blank by ${size}`,
+        T,
+        C: 9,
+        targets: labels,
+        logit: certain(size, () => 0),
+      }),
+      trial({
+        name: `certain of a label by ${size}`,
+        T,
+        C: 9,
+        targets: labels,
+        logit: certain(size, () => 5),
+      }),
+      trial({
+        name: `certain of labels by ${size}`,
+        T,
+        C: 9,
+        targets: labels,
+        logit: certain(size, (t) => t % 9),
+      }),
+      trial({
+        name: `certain of the blank at the end by ${size}`,
+        ...{ T, C: 9, targets: labels, logit: certain(size, (t) => (t < T / 2 ? 3 : 0)) },
+      }),
+    ]),
+    trial({ name: 'NaN', T: 6, C: 4, targets: [[1, 2], [1, 3], []], logit: (b, t, k, x) => (b === 1 && t === 3 && k === 2 ? Number.NaN : x) }), // biome-ignore format: one line
+    trial({ name: 'infinity', T: 6, C: 4, targets: [[1, 2], [1, 3], []], logit: (b, t, k, x) => (b === 1 && t === 3 && k === 2 ? Number.POSITIVE_INFINITY : x) }), // biome-ignore format: one line
+  ];
+}
+
+export const ctcCases: { readonly ctc: readonly ContractCase[] } = {
+  ctc: [
+    differentialCase('ctc', 'lengths, classes and blanks', ordinary),
+    differentialCase('ctc', 'targets without an alignment', withoutAlignment),
+    differentialCase('ctc', 'extreme logits', extreme),
+  ],
+};
