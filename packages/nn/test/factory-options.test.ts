@@ -129,7 +129,7 @@ const rows: Record<string, Row> = {
     nn.wordDropout,
     { rate: 0.5, id: 1 },
     ['padding_id', 'paddingId'],
-    [{ id: -1 }, 'id must be an integer of 0 or more, got -1'],
+    [{ id: -1 }, 'id must be a non-negative integer, got -1'],
   ],
   activationRegularization: [
     nn.activationRegularization,
