@@ -60,7 +60,8 @@ export const judge = (found, budget) => {
     const allowed = budget[name] ?? 0;
     if (lines.length === allowed) return [];
     const counts = `non-null assertions in ${name}: ${lines.length}, allowed: ${allowed}.`;
-    if (lines.length < allowed) return [`${counts} Lower its number in tools/check-assertions.mjs.`];
+    if (lines.length < allowed)
+      return [`${counts} Lower the allowed number for ${name} in tools/check-assertions.mjs.`];
     return [
       `${counts} Replace assertions by a more precise type or a check. Locations:`,
       ...lines.map((line) => `  ${line}`),

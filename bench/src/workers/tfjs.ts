@@ -1,6 +1,6 @@
 /**
- * The engine TensorFlow.js with its WebAssembly backend, which uses SIMD and, except in Node, threads. Models consist of
- * its layers. Its GRU supports the reset gate only before the matrix product.
+ * The engine TensorFlow.js with its WebAssembly backend, which uses SIMD and, except in Node, threads. Models are built
+ * from `tf.layers`. Its GRU supports the reset gate only before the matrix product.
  */
 import { peerVersion, threads } from '#host';
 import type { NamedTensor, RowData } from '../data.js';

@@ -1,7 +1,7 @@
 /**
- * The interface of backends. A backend owns memory (`Block`) and implements the kernels below. There are two backends:
- * `reference` (plain TypeScript in float32 or float64, the specification) and `cpu` (WebAssembly or a native addon). The
- * contract suite in packages/testkit tests both.
+ * The interface of backends. A backend owns memory (`Block`) and implements the kernels below. There are two
+ * backend families: `reference` (plain TypeScript in float32 or float64, the specification) and `cpu` (the backends `native`
+ * and `wasm`, with the same kernels). The contract suite in packages/testkit tests all of them.
  *
  * Kernels compute on row-major blocks and write results to blocks of the caller. Sizes, offsets and strides count
  * elements. Letters: B batch, T time steps, I input features, H hidden units, G gates.
@@ -63,7 +63,8 @@ export interface GemmShape {
   strideC?: number;
 }
 
-/** The position of a sequence [T, B, H] in a larger block: element (t, b, u) is at offset + t*T + b*B + u. */
+/** The position of a sequence [T, B, H] in a larger block: element (t, b, u) is at
+ * offset + t*strideT + b*strideB + u. */
 export interface SequenceView {
   block: Block;
   offset: number;
@@ -189,7 +190,7 @@ interface GruVariant {
   /** True: the reset gate multiplies h' U (bias [2, 3H]). False: it multiplies h' (bias [3H]). */
   resetAfter: boolean;
   /** True: h = (1-z) h' + z n. False: h = z h' + (1-z) n. */
-  textbook: boolean;
+  updateGateOnCandidate: boolean;
 }
 
 export interface GruForwardCall extends ForwardCall, GruVariant {
@@ -275,28 +276,28 @@ export interface OptimizerCall {
   gScale: number;
 }
 
-/** m = keep m + fresh d; w -= rateM m + rateG d. If `m` is null: w -= rateG d. */
+/** m = momentum m + dScale d; w -= rateM m + rateG d. If `m` is null: w -= rateG d. */
 export interface SgdCall extends OptimizerCall {
   m: Block | null;
-  keep: number;
-  fresh: number;
+  momentum: number;
+  dScale: number;
   rateM: number;
   rateG: number;
 }
 
 /**
- * v = keep v + fresh d²; q = d / (√(v + inside) + outside); m = momentum m + rateQ q; w -= rateM m.
- * If `mean` is given: mean = keep mean + fresh d, and q uses v - mean² instead of v.
+ * v = rho v + dScale d²; q = d / (√(v + epsilonInside) + epsilonOutside); m = momentum m + rateQ q; w -= rateM m.
+ * If `mean` is given: mean = rho mean + dScale d, and q uses v - mean² instead of v.
  * If `m` is null: w -= rateM rateQ q.
  */
 export interface RmspropCall extends OptimizerCall {
   v: Block;
   mean: Block | null;
   m: Block | null;
-  keep: number;
-  fresh: number;
-  inside: number;
-  outside: number;
+  rho: number;
+  dScale: number;
+  epsilonInside: number;
+  epsilonOutside: number;
   momentum: number;
   rateQ: number;
   rateM: number;
@@ -381,9 +382,9 @@ export interface Kernels {
 export type KernelName = keyof Kernels;
 
 export interface Backend {
-  /** `reference`, `cpu` or another family of backends. */
+  /** The backend family: `reference`, `cpu` or a family outside this package. */
   readonly name: string;
-  /** Build and threads for users, such as "native avx512, 2 threads". */
+  /** Human-readable build and number of threads, such as "native avx512, 2 threads". */
   readonly description: string;
   readonly float: Float32ArrayConstructor | Float64ArrayConstructor;
   readonly kernels: Kernels;

@@ -11,7 +11,7 @@ const TYPES = {
   count: ['a positive integer', (value) => Number.isInteger(value) && (value as number) >= 1],
   integer: ['an integer', (value) => Number.isInteger(value)],
   nonNegativeInteger: [
-    'an integer of 0 or more',
+    'a non-negative integer',
     (value) => Number.isInteger(value) && (value as number) >= 0,
   ],
   number: ['a number', (value) => typeof value === 'number' && !Number.isNaN(value)],

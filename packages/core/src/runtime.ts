@@ -45,7 +45,10 @@ export const runtime: Runtime = {
 /** Returns the open scope. @throws UnrollError `scope` outside of scopes */
 export function openScope(): ScopeState {
   if (runtime.scope !== null) return runtime.scope;
-  throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
+  throw new UnrollError(
+    'scope',
+    'Temporary memory was requested outside a scope. Run this code inside scope(...).',
+  );
 }
 
 /** Returns the current backend, after loading the default one if there is none. */

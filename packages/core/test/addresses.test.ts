@@ -1,6 +1,6 @@
 /**
- * Memory above 2 GiB (WebAssembly) and above 4 GiB (native): part of the contract, run there. Rejects:
- * addresses that are cut to 31 or 32 bits or taken for negative, on either side of the call.
+ * Runs part of the backend contract on memory above 2 GiB (WebAssembly) and above 4 GiB (native). Detects addresses that
+ * are truncated to 31 or 32 bits or read as negative numbers, in JavaScript or in the kernels.
  */
 import { describe, test } from 'node:test';
 import { UnrollError } from '@unroll/core';
@@ -25,7 +25,7 @@ function highBackend({
 }: (typeof KINDS)[keyof typeof KINDS]): ReturnType<typeof cpuBackend> | string {
   try {
     const backend = cpuBackend(loadKernelsSync(choice));
-    backend.heap.allocate(below); // never touched: it costs addresses, not memory
+    backend.heap.allocate(below); // never written: it uses address space, not memory
     return backend;
   } catch (error) {
     if (error instanceof KernelLoadError || (error instanceof UnrollError && error.code === 'memory'))

@@ -1,6 +1,6 @@
 /**
- * Taking gradients. Rejects: a tape that forgets or double-counts a path, gradients for what was not asked
- * for, ties that depend on order, and silent second-order gradients.
+ * Tests of automatic differentiation. Detects a tape that misses or double-counts a path, gradients that were not
+ * requested, ties that depend on the order of the operands, and silent second-order gradients.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -38,7 +38,7 @@ const gradOf = (work: () => Tensor, ...of: Tensor[]): unknown[] =>
   valueAndGrad(work, of).grads.map((grad) => grad.toArray());
 
 describe('valueAndGrad', () => {
-  test('gives the value, and one gradient per tensor in its shape', () => {
+  test('returns the value, and for each tensor a gradient of its shape', () => {
     const [x, y] = [tensor([[1, 2, 3]]), tensor(4)];
     const { value, grads } = valueAndGrad(() => sum(mul(square(x), y)), [x, y]);
     assert.equal(value.item(), 56);
@@ -75,7 +75,7 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('of a tensor itself is 1', () => {
+  test('the gradient of a tensor with respect to itself is 1', () => {
     const x = tensor([[7]]);
     assert.deepEqual(
       gradOf(() => x, x),
@@ -102,7 +102,7 @@ describe('valueAndGrad', () => {
     assert.deepEqual(gradOf(work, x), [[3, 3]]);
   });
 
-  test('goes through views, slices, broadcasts and lookups', () => {
+  test('propagates through views, slices, broadcasts and lookups', () => {
     const x = tensor([[1, 2, 3], [4, 5, 6]]); // biome-ignore format: a matrix
     const work = (): Tensor => {
       const row = slice(reshape(x, [3, 2]), 0, 1, 2); // [[3, 4]]
@@ -112,7 +112,7 @@ describe('valueAndGrad', () => {
     assert.deepEqual(gradOf(work, x), [[[0, 0, 5], [7, 2, 2]]]); // biome-ignore format: a matrix
   });
 
-  test('of a table is sparse if only lookups use the table', () => {
+  test('the gradient of a table is sparse if only lookups use the table', () => {
     const table = new Parameter('table', [3, 2], [1, 2, 3, 4, 5, 6]);
     const rows = (): Tensor => sum(add(mul(gather(table, [2, 0]), [[1, 2], [3, 4]]), gather(table, [2, 2]))); // biome-ignore format: a matrix
     const gradient = (work: () => Tensor, read: (of: Tensor) => unknown): unknown =>
@@ -124,7 +124,7 @@ describe('valueAndGrad', () => {
       gradient(rows, (of) => (of instanceof RowGradient ? of.lookups.length : null)),
       2,
     );
-    // Read twice, the first time in a scope that closes before the second.
+    // Reads the gradient twice; the scope of the first read is closed before the second.
     const twice = (of: Tensor): unknown => [scope(() => mul(of, 2)).toArray(), of.toArray()];
     assert.deepEqual(gradient(rows, twice), [[[6, 8], [0, 0], [6, 8]], [[3, 4], [0, 0], [3, 4]]]); // biome-ignore format: matrices
     const both = (): Tensor => add(rows(), sum(mul(table, 10)));
@@ -164,11 +164,11 @@ describe('valueAndGrad', () => {
     assert.deepEqual(
       gradOf(() => sum(square(x)), x),
       [[2, 4]],
-      'and works again afterwards',
+      'after the error, taking gradients works again',
     );
   });
 
-  test('an inner gradient computed before and passed in is a constant', () => {
+  test('an inner gradient that was computed before and passed in is a constant', () => {
     const x = tensor([1, 2]);
     const inner = valueAndGrad(() => sum(square(x)), [x]).grads[0]!; // 2x
     assert.deepEqual(
@@ -192,7 +192,7 @@ describe('parameters', () => {
     assert.deepEqual(
       gradOf(() => sum(mul(w, fixed)), fixed),
       [[1, 2]],
-      'asked for, it has a gradient',
+      'a parameter that is not trainable has a gradient if it is requested',
     );
   });
 
@@ -205,7 +205,7 @@ describe('parameters', () => {
     assert.deepEqual(Array.from(await buffer.read()), [1, 2, 5]);
     // biome-ignore format: one line
     assert.deepEqual(after.grads.map((g) => g.toArray()), before.grads.map((g) => g.toArray()));
-    assert.equal(layOut([w, b]), buffer, 'laid out once, they stay where they are');
+    assert.equal(layOut([w, b]), buffer, 'a second call does not move them');
   });
 
   test('reject values of another size', () => {
@@ -226,7 +226,7 @@ describe('parameters', () => {
 });
 
 describe('ties', () => {
-  test('between two tensors go to the first', () => {
+  test('between two tensors: the first one gets the whole gradient', () => {
     const [a, b] = [tensor([1, 2, 3]), tensor([1, 5, 0])];
     // biome-ignore format: rows
     assert.deepEqual(gradOf(() => sum(maximum(a, b)), a, b), [[1, 0, 1], [0, 1, 0]]);
@@ -234,7 +234,7 @@ describe('ties', () => {
     assert.deepEqual(gradOf(() => sum(minimum(a, b)), a, b), [[1, 1, 0], [0, 0, 1]]);
   });
 
-  test('within one tensor are shared evenly', () => {
+  test('within one tensor: the gradient is shared evenly', () => {
     const x = tensor([[3, 1, 3, 3], [2, 2, 0, 1]]); // biome-ignore format: a matrix
     // biome-ignore format: rows
     assert.deepEqual(gradOf(() => sum(max(x, 1)), x), [[[1 / 3, 0, 1 / 3, 1 / 3], [1 / 2, 1 / 2, 0, 0]]]);
@@ -242,7 +242,7 @@ describe('ties', () => {
   });
 });
 
-test('a training step by hand: a line is fitted', () => {
+test('training steps written by hand fit a line', () => {
   const [w, b] = [new Parameter('w', [1, 1], [0]), new Parameter('b', [1], [0])];
   const x = tensor([[0], [1], [2], [3]]);
   const y = tensor([[1], [3], [5], [7]]);

@@ -1,6 +1,6 @@
 /**
- * The contract rejects wrong backends: each fault below is put into the reference, and the cases of that kernel
- * must find it. Rejects: a contract that passes whatever it is given.
+ * The contract suite rejects wrong backends. Each fault below is added to the reference backend, and the contract cases of
+ * that kernel must fail. Detects a contract that accepts anything.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -12,7 +12,7 @@ const base = referenceBackend();
 const right = base.kernels;
 const valuesOf = (block: Block): Float32Array => (block as Block & { values: Float32Array }).values;
 
-/** A block one element longer, for a kernel that does not know where to stop. */
+/** A block that is one element longer, for a kernel that writes past the end. */
 function longer(block: Block): Block {
   const { buffer, byteOffset, length } = valuesOf(block);
   const values = new Float32Array(buffer, byteOffset, length + 1);
@@ -23,10 +23,10 @@ type Fault = { [K in KernelName]?: (...call: Parameters<Kernels[K]>) => void };
 
 const FAULTS: Record<string, Fault> = {
   'fill writes one element too many': { fill: (y, value) => right.fill(longer(y), value) },
-  'copy takes no account of the offset': {
+  'copy ignores the offset': {
     copy: (x, _from, sx, y, to, sy, shape) => right.copy(x, 0, sx, y, to, sy, shape),
   },
-  'copy reads backwards as forwards': {
+  'copy ignores the sign of strides': {
     copy: (x, from, sx, y, to, sy, shape) => right.copy(x, from, sx.map(Math.abs), y, to, sy, shape),
   },
   'relu turns NaN into 0': {
@@ -41,7 +41,7 @@ const FAULTS: Record<string, Fault> = {
       if (op === 'tanh') right.accumulate(y, y, 1e-4);
     },
   },
-  'the maximum loses a NaN on the right': {
+  'maximum ignores a NaN in the second operand': {
     binary: (op, a, sa, b, sb, y, shape) => {
       right.binary(op, a, sa, b, sb, y, shape);
       if (op !== 'max' || sa[0] !== 1 || sb[0] !== 1) return;
@@ -50,33 +50,33 @@ const FAULTS: Record<string, Fault> = {
       });
     },
   },
-  'a broadcast operand is read as if it were dense': {
+  'the strides of a broadcast operand are ignored': {
     binary: (op, a, sa, b, _sb, y, shape) => right.binary(op, a, sa, b, sa, y, shape),
   },
-  'a sum of nothing is left as it was': {
+  'an empty sum is not written': {
     reduce: (op, x, y, outer, n, inner) => {
       if (n > 0) right.reduce(op, x, y, outer, n, inner);
     },
   },
-  'a long sum is rounded at every term': {
+  'a long sum is accumulated in float32 term by term': {
     reduce: (op, x, y, outer, n, inner) => {
       right.reduce(op, x, y, outer, n, inner);
       if (op !== 'sum' || outer * inner !== 1) return;
       valuesOf(y)[0] = valuesOf(x).reduce((total, v) => Math.fround(total + v), 0);
     },
   },
-  'a product over nothing is left as it was': {
+  'a matrix product with an inner size of 0 is not written': {
     gemm: (a, b, y, shape) => {
       if (shape.k > 0) right.gemm(a, b, y, shape);
     },
   },
-  'a product is added to what was there': {
+  'a matrix product is added to the previous contents of the output': {
     gemm: (a, b, y, shape) => right.gemm(a, b, y, { ...shape, add: true }),
   },
-  'a bias is left out where rows are few': {
+  'the bias is missing for small numbers of rows': {
     gemm: (a, b, y, shape) => right.gemm(a, b, y, shape.m < 6 ? { ...shape, bias: null } : shape),
   },
-  'a batch shares its second matrix always': {
+  'all products of a batch use the same second matrix': {
     gemm: (a, b, y, shape) => right.gemm(a, b, y, { ...shape, strideB: 0 }),
   },
   'softmax overflows': {
@@ -85,7 +85,7 @@ const FAULTS: Record<string, Fault> = {
       if (valuesOf(x).some((v) => v > 88)) valuesOf(y).fill(Number.NaN);
     },
   },
-  'a repeated row counts once': {
+  'scatterAdd adds only the last gradient of a repeated row': {
     scatterAdd: (table, ids, g, width) => {
       const before = valuesOf(table).slice();
       valuesOf(ids).forEach((id, i) => {
@@ -95,10 +95,10 @@ const FAULTS: Record<string, Fault> = {
       });
     },
   },
-  'the random counter has 32 bits': {
+  'the random counter is truncated to 32 bits': {
     randomUniform: (key, counter, y) => right.randomUniform(key, counter % 2 ** 32, y),
   },
-  'a dropout mask keeps too little by a hair': {
+  'the keep probability of a dropout mask is too low by 1/512': {
     randomMask: (key, counter, y, keep, scale) => right.randomMask(key, counter, y, keep - 2 ** -9, scale),
   },
   'CTC ignores the lengths': {
@@ -127,27 +127,27 @@ const FAULTS: Record<string, Fault> = {
       if (valuesOf(call.x).some((x) => Math.abs(x) > 1000)) valuesOf(call.losses).fill(Number.NaN);
     },
   },
-  'Adam forgets to scale the gradient': { adam: (call) => right.adam({ ...call, gScale: 1 }) },
-  'momentum is not decayed': { sgd: (call) => right.sgd({ ...call, keep: 1 }) },
-  'an LSTM emits at masked steps': {
+  'Adam does not scale the gradient': { adam: (call) => right.adam({ ...call, gScale: 1 }) },
+  'momentum is not decayed': { sgd: (call) => right.sgd({ ...call, momentum: 1 }) },
+  'LSTM outputs ignore the output mask': {
     lstmForward: (call) => right.lstmForward({ ...call, outputMask: null }),
   },
-  'an LSTM without a bias reads one': {
+  'an LSTM without a bias adds one': {
     lstmForward: (call) => {
       right.lstmForward(call);
       if (call.b === null) valuesOf(call.xh)[call.I + call.B * (call.I + call.H)]! += 1e-3;
     },
   },
-  'LSTM gradients pass the dropout by': {
+  'LSTM gradients ignore recurrent dropout': {
     lstmBackward: (call) => right.lstmBackward({ ...call, rmask: null }),
   },
-  'LSTM gradients of every step are not given': {
+  'the LSTM gradients of each step are not written': {
     lstmBackward: (call) => right.lstmBackward({ ...call, dhAll: null }),
   },
-  'the two forms of a GRU are one': {
-    gruForward: (call) => right.gruForward({ ...call, textbook: false }),
+  'a GRU ignores updateGateOnCandidate': {
+    gruForward: (call) => right.gruForward({ ...call, updateGateOnCandidate: false }),
   },
-  'a plain cell walks through masked steps': {
+  'a plain RNN updates its state at masked steps': {
     rnnForward: (call) => right.rnnForward({ ...call, mask: null }),
   },
 };

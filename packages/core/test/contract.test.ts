@@ -1,6 +1,6 @@
 /**
- * The backend contract on every backend that loads here. Rejects: a kernel that is wrong for some size,
- * stride, option or special value, or writes beside its result; an op whose fast path disagrees with the
+ * Runs the backend contract on every backend that loads on this machine. Detects a kernel that is wrong for some size,
+ * stride, option or special value, or that writes outside its result; and an op whose fast path disagrees with the
  * reference.
  */
 import { describe, test } from 'node:test';
@@ -10,7 +10,7 @@ import { inferenceBackends, testBackends, useThreads } from '@unroll/testkit/nod
 for (const { name, backend, reason } of [...testBackends(), ...inferenceBackends()]) {
   describe(`contract on ${name}`, { skip: reason || false }, () => {
     if (!backend) return;
-    test('threads, where it has them', async (t) => {
+    test('uses threads if it supports them', async (t) => {
       if (!(await useThreads(backend, 3))) t.skip(`${backend.description} has no three threads`);
     });
     for (const each of contractCases()) {

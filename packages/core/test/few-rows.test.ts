@@ -1,7 +1,7 @@
 /**
- * Batches of a few rows, which the kernels of wide vectors compute in ways of their own: inputs of many steps at once, and
- * units split over threads. Rejects: a thread that reads another's units before they are there, sums whose order hangs
- * on the split, and what is not the plain loops of the reference.
+ * Batches of a few rows, for which kernels with wide vectors use separate code paths: inputs of many steps at once, and
+ * units split across threads. Detects a thread that reads units of another thread before they are written, sums whose
+ * order depends on the split, and deviations from the reference.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -21,7 +21,7 @@ import { backendSync } from '@unroll/core/internal';
 import { bitMismatch, gradientTolerance, mismatch, onBackend } from '@unroll/testkit';
 import { testBackends, useThreads } from '@unroll/testkit/node';
 
-// Several panels of units, the last one not full; enough work for several threads.
+// Several panels of units, the last one incomplete; enough work for several threads.
 const [T, I, H] = [8, 21, 230];
 
 const attributes = (resetAfter: boolean): GruAttributes => ({
@@ -30,7 +30,7 @@ const attributes = (resetAfter: boolean): GruAttributes => ({
     recurrentActivation: 'sigmoid',
     returnSequences: true,
     resetAfter,
-    textbook: false,
+    updateGateOnCandidate: false,
   },
   ...{ reverse: false, realign: false, zeroOutputForMask: false },
 });

@@ -1,6 +1,7 @@
 /**
- * Recurrent weights that float16 represents exactly are packed as float16 where few rows meet large matrices. Rejects:
- * another bit in any result; float16 for weights that nobody declared so; and the path never being taken.
+ * Recurrent weights that are declared float16 are packed as float16 if the batch has few rows and the matrices are large.
+ * Detects any result that is not bit-identical, float16 for weights that were not declared so, and a float16 path that is
+ * never used.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -32,7 +33,7 @@ const ATTRIBUTES: RecurrentAttributes = {
   ...{ reverse: false, realign: false, zeroOutputForMask: false },
 };
 
-/** The values of a parameter, which nothing is packed for. */
+/** The values of a parameter as a tensor that has no packed weights. */
 const copyOf = (own: Parameter): Tensor => tensor(own.dataSync(), own.shape);
 
 const loadModule = (backend: Backend): KernelModule => {
@@ -40,7 +41,7 @@ const loadModule = (backend: Backend): KernelModule => {
   return loadKernelsSync(kind === 'native' ? { kind, isa: variant } : { kind, threads: false });
 };
 
-/** A backend of its own over the kernels of `backend`, that counts the calls with float16 weights. */
+/** A separate backend with the kernels of `backend` that counts the calls with float16 weights. */
 function counting(backend: Backend): { backend: Backend; module: KernelModule; calls: () => number } {
   const module = loadModule(backend);
   let calls = 0;
@@ -97,7 +98,11 @@ function run({ kind, I, b }: Layer, W: Tensor, U: Tensor, B: number): Float32Arr
   const inputs = { x, W, U, b };
   if (kind === 'lstm') return lstmSequence(inputs, ATTRIBUTES).y.dataSync();
   if (kind === 'rnn') return rnnSequence(inputs, ATTRIBUTES).y.dataSync();
-  return gruSequence(inputs, { ...ATTRIBUTES, resetAfter: kind === 'gru', textbook: false }).y.dataSync();
+  return gruSequence(inputs, {
+    ...ATTRIBUTES,
+    resetAfter: kind === 'gru',
+    updateGateOnCandidate: false,
+  }).y.dataSync();
 }
 
 const natives = testBackends().filter(({ name, backend }) => backend && /^(native|wasm)/.test(name));
@@ -122,7 +127,7 @@ for (const { name, backend } of natives) {
             const before = calls();
             const found = run(layer, W, U, B);
             assert.equal(calls() - before, wide && B === 1 && H > 17 ? 1 : 0, `${B} rows of ${H} units`);
-            // Copies do not stay in memory, so that their weights are packed as they are.
+            // Copies are not resident, so their weights are packed as float32.
             const plain = run(layer, copyOf(W), copyOf(U), B);
             assert.equal(bitMismatch(`${kind}, ${B} rows of ${H} units`, found, plain), null);
           }
@@ -130,7 +135,7 @@ for (const { name, backend } of natives) {
       });
     });
 
-    test('weights are float32 after a write, and until they are declared float16', () => {
+    test('weights are packed as float32 until they are declared float16, and again after a write', () => {
       const { backend: own, calls } = counting(backend!);
       onBackend(own, () => {
         const layer = makeLayer('lstm', 60, 170);
@@ -142,9 +147,13 @@ for (const { name, backend } of natives) {
         const one = wide ? 1 : 0;
         assert.equal(float16Calls(), one);
         layer.U.assign(layer.U.dataSync().with(-1, 0.1));
-        assert.equal(float16Calls(), 0, 'a matrix was written');
+        assert.equal(float16Calls(), 0, 'float32 after a write');
         layer.U.assign(layer.U.dataSync().with(-1, 0.125));
-        assert.equal(float16Calls(), 0, 'values are not inspected');
+        assert.equal(
+          float16Calls(),
+          0,
+          'float32 although every value is exact in float16: values are not checked',
+        );
         layer.U.setWeightFormat('float16');
         assert.equal(float16Calls(), 0, 'W shares the buffer');
         layer.W.setWeightFormat('float16');
@@ -154,7 +163,9 @@ for (const { name, backend } of natives) {
       });
     });
 
-    test('packing rounds to the nearest float16', { skip: !wide && 'the build has none' }, () => {
+    test('packing rounds to the nearest float16', {
+      skip: !wide && 'this build has no float16 kernels',
+    }, () => {
       const module = loadModule(backend!);
       const { memory } = module;
       const W = memory.heapBase;

@@ -1,15 +1,15 @@
 /**
- * float16, against its definition: every one of its numbers, every halfway point between two of them and what lies right
- * beside it. numpy's rounding is compared with in tools/verify/safetensors_files.py. Rejects: rounding towards zero, away from
- * it or to odd, subnormal numbers lost, a carry lost, a double rounded to float32 first.
+ * Tests float16 conversion on every finite float16 value, every midpoint between neighbours, and the doubles next to each
+ * midpoint. tools/verify/safetensors_files.py compares the rounding with NumPy. Detects rounding towards zero, away from zero
+ * or to odd, lost subnormals, a lost carry, and double rounding through float32.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomStream, UnrollError } from '@unroll/core';
 import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
 
-/** All finite float16s from 0 up, in the order of their bits: steps of 2^-24, which double at each power of two from 2^-13 on. */
-const HALVES: readonly number[] = (() => {
+/** All finite float16 values from 0 up, in the order of their bits: steps of 2^-24, which double at each power of two from 2^-13 on. */
+const FLOAT16_VALUES: readonly number[] = (() => {
   const found = [0];
   let step = 2 ** -24;
   for (let power = 2 ** -13; found.length < 0x7c00; power *= 2, step *= 2) {
@@ -20,12 +20,12 @@ const HALVES: readonly number[] = (() => {
 const bits = (values: ArrayLike<number>): Uint16Array => toFloat16Bits(values, 'w');
 
 test('decodes bits', () => {
-  assert.equal(HALVES.at(-1), 65504);
-  const read = (sign: number): number[] => HALVES.map((_, i) => fromFloat16Bits(sign | i));
-  assert.deepEqual(read(0), HALVES);
+  assert.equal(FLOAT16_VALUES.at(-1), 65504);
+  const read = (sign: number): number[] => FLOAT16_VALUES.map((_, i) => fromFloat16Bits(sign | i));
+  assert.deepEqual(read(0), FLOAT16_VALUES);
   assert.deepEqual(
     read(0x8000),
-    HALVES.map((value) => -value),
+    FLOAT16_VALUES.map((value) => -value),
   );
   assert.deepEqual([0x7c00, 0xfc00, 0x7e00].map(fromFloat16Bits), [
     Number.POSITIVE_INFINITY,
@@ -35,31 +35,31 @@ test('decodes bits', () => {
 });
 
 test('every float16 survives a round trip', () => {
-  const own = Uint16Array.from(HALVES, (_, i) => i);
-  assert.deepEqual(bits(HALVES), own);
+  const bitPatterns = Uint16Array.from(FLOAT16_VALUES, (_, i) => i);
+  assert.deepEqual(bits(FLOAT16_VALUES), bitPatterns);
   assert.deepEqual(
-    bits(HALVES.map((value) => -value)),
-    own.map((half) => half | 0x8000),
+    bits(FLOAT16_VALUES.map((value) => -value)),
+    bitPatterns.map((pattern) => pattern | 0x8000),
   );
 });
 
 test('rounds ties to even, and other values to the nearest', () => {
   for (const sign of [1, -1]) {
-    const middles = HALVES.slice(1).map((above, i) => (sign * (HALVES[i]! + above)) / 2);
+    const midpoints = FLOAT16_VALUES.slice(1).map((above, i) => (sign * (FLOAT16_VALUES[i]! + above)) / 2);
     const signBit = sign < 0 ? 0x8000 : 0;
     const expected = (rule: (i: number) => number): Uint16Array =>
-      Uint16Array.from(middles, (_, i) => signBit | rule(i));
+      Uint16Array.from(midpoints, (_, i) => signBit | rule(i));
     assert.deepEqual(
-      bits(middles),
+      bits(midpoints),
       expected((i) => i + (i % 2)),
     );
     assert.deepEqual(
-      bits(middles.map((value) => value * (1 - 2 ** -50))),
+      bits(midpoints.map((value) => value * (1 - 2 ** -50))),
       expected((i) => i),
-      'less by a double’s last digits',
+      'slightly below the midpoint',
     );
     assert.deepEqual(
-      bits(middles.map((value) => value * (1 + 2 ** -50))),
+      bits(midpoints.map((value) => value * (1 + 2 ** -50))),
       expected((i) => i + 1),
     );
   }

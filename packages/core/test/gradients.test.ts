@@ -1,6 +1,6 @@
 /**
- * Every op's backward against central differences in float64. Rejects: a gradient with a wrong factor, sign,
- * element, shape or index anywhere, one that is missing, and one that depends on which others are asked for.
+ * Compares the backward pass of every op with central differences in float64. Detects a gradient with a wrong factor,
+ * sign, element, shape or index, a missing gradient, and a gradient that depends on which others are requested.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -8,7 +8,7 @@ import { mul, sub, sum } from '@unroll/core';
 import { opTable } from '@unroll/core/internal';
 import { checkGradients, normal, opNames, opWithSamples, type SampleFor, samples } from '@unroll/testkit';
 
-/** Ops without any gradient: constant but for jumps. */
+/** Ops without any gradient: they are piecewise constant. */
 const WITHOUT = ['sign', 'floor', 'isFinite', 'eq', 'gt', 'ge'];
 
 describe('gradients of every op in float64', () => {
@@ -43,7 +43,7 @@ describe('the gradient check finds a wrong gradient', () => {
     backward,
   });
 
-  test('a wrong formula, but not the right one', () => {
+  test('reports a wrong formula and accepts the right one', () => {
     assert.deepEqual(checkGradients('tanh', opTable.tanh, sample).problems, []);
     // 1 - y instead of 1 - y²
     const wrong = tanh(({ outputs, grads }) => [mul(grads[0], sub(1, outputs[0]))]);
@@ -53,7 +53,7 @@ describe('the gradient check finds a wrong gradient', () => {
     assert.ok(worst!.ratio > 1e4);
   });
 
-  test('one wrong element, and its index', () => {
+  test('reports one wrong element with its index', () => {
     const wrong = tanh((call) => {
       const right = opTable.tanh.backward(call)[0]!;
       const nudge = [0, 0, 0, 0.001, 0, 0, 0];
@@ -95,7 +95,7 @@ describe('the gradient check finds a wrong gradient', () => {
     ]);
   });
 
-  test('a fused cell that forgets the gradient of one initial state', () => {
+  test('a fused cell without the gradient of one initial state', () => {
     const wrong: typeof opTable.lstm = {
       ...opTable.lstm,
       backward: (call) => {
@@ -107,7 +107,7 @@ describe('the gradient check finds a wrong gradient', () => {
     assert.match(checkGradients('lstm', wrong, withStates).problems.join('\n'), /input 5, element/);
   });
 
-  test('a second output that is left out', () => {
+  test('a gradient that ignores the second output', () => {
     const wrong: typeof opTable.lstm = {
       ...opTable.lstm,
       backward: (call) => opTable.lstm.backward({ ...call, grads: [call.grads[0], null, call.grads[2]] }),

@@ -1,7 +1,7 @@
 /**
- * The heap over linear memory. Rejects: blocks that overlap or are not aligned, freed memory that is not
- * joined or not used again, arenas that grow from step to step, addresses cut to 31 or 32 bits, and running
- * out without a typed error.
+ * The heap over linear memory. Detects blocks that overlap or are not aligned, freed memory that is not merged or not
+ * reused, arenas that grow from step to step, addresses truncated to 31 or 32 bits, and memory exhaustion without a typed
+ * error.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -12,13 +12,13 @@ import type { LinearMemory } from '@unroll/kernels';
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
 
-/** A memory without bytes, which only counts what was reserved. */
+/** A memory without contents that only counts the reserved bytes. */
 class FakeMemory implements LinearMemory {
   readonly buffer = new ArrayBuffer(0);
   readonly heapBase: number;
   readonly limit: number;
   reserved = 0;
-  /** The system has no more than this, whatever the limit says. */
+  /** Bytes that the system can provide; may be less than `limit`. */
   available = Number.POSITIVE_INFINITY;
 
   constructor(limit = 4 * GiB, heapBase = 64) {
@@ -34,7 +34,7 @@ class FakeMemory implements LinearMemory {
 }
 
 describe('blocks', () => {
-  test('are aligned, start behind the kernels own memory, and have been reserved', () => {
+  test('are aligned, start after the memory of the kernels, and are reserved', () => {
     const memory = new FakeMemory(GiB, 1000);
     const heap = new Heap(memory);
     const first = heap.allocate(1);
@@ -107,7 +107,7 @@ describe('blocks', () => {
     assert.equal(heap.extent, 0);
   });
 
-  test('work above 2 and 4 GiB', () => {
+  test('have correct addresses above 2 and 4 GiB', () => {
     const heap = new Heap(new FakeMemory(16 * GiB));
     const low = heap.allocate(3 * GiB);
     const middle = heap.allocate(2 * GiB);
@@ -122,10 +122,10 @@ describe('blocks', () => {
 });
 
 describe('arenas', () => {
-  /** One scope: the temporaries it asks for, and scopes inside it. */
+  /** One scope: the sizes of its temporary blocks, and nested scopes. */
   type Step = readonly (number | Step)[];
 
-  /** Runs the step; every address must lie beside all that are in use. */
+  /** Runs the step; checks that no block overlaps a block in use. */
   function perform(heap: Heap, step: Step, inUse: [number, number][] = []): void {
     heap.openArena();
     const own: [number, number][] = [...inUse];
@@ -155,7 +155,7 @@ describe('arenas', () => {
   };
 
   for (const [name, step] of Object.entries(STEPS)) {
-    test(`steady work does not grow: ${name}`, () => {
+    test(`repeated steps do not grow the memory: ${name}`, () => {
       const heap = new Heap(new FakeMemory());
       perform(heap, step);
       perform(heap, step);
@@ -202,12 +202,12 @@ describe('arenas', () => {
       (error) =>
         error instanceof UnrollError &&
         error.code === 'scope' &&
-        error.message === 'Temporary memory is for use inside a scope.',
+        error.message === 'Temporary memory was requested outside a scope. Run this code inside scope(...).',
     );
   });
 });
 
-describe('running out', () => {
+describe('running out of memory', () => {
   const isOutOfMemory = (error: unknown): boolean => error instanceof UnrollError && error.code === 'memory';
 
   test('rejects a block with more elements than kernels can count', () => {
@@ -215,7 +215,7 @@ describe('running out', () => {
     assert.throws(() => heap.allocate(8 * GiB), isOutOfMemory);
     heap.openArena();
     assert.throws(() => heap.temporary(8 * GiB), isOutOfMemory);
-    // Two such steps: what temporary memory there is may be more than one block.
+    // Two blocks of this size fit, in each of two steps: the total may exceed the maximum of one block.
     for (let step = 0; step < 2; step++) {
       heap.openArena();
       const [first, second] = [heap.temporary(5 * GiB), heap.temporary(5 * GiB)];
@@ -242,10 +242,10 @@ describe('running out', () => {
         return true;
       },
     );
-    heap.allocate(16 * MiB); // what still fits does
+    heap.allocate(16 * MiB); // a block that fits is still allocated
   });
 
-  test('does not recommend the native backend to itself', () => {
+  test('recommends the native backend only on WebAssembly', () => {
     const heap = new Heap(new FakeMemory(16 * GiB));
     assert.throws(() => heap.allocate(17 * GiB), /shorter sequences\.$/);
   });
@@ -258,7 +258,7 @@ describe('running out', () => {
     assert.equal(heap.allocate(MiB), 64);
   });
 
-  test('inside arenas leaves them usable', () => {
+  test('does not damage open arenas', () => {
     const heap = new Heap(new FakeMemory(16 * MiB));
     for (let round = 0; round < 3; round++) {
       heap.openArena();

@@ -1,7 +1,7 @@
 /**
- * The functions that users call: what they make of axes, negative positions and shorthand, on numbers one can
- * check by eye; and every message they throw, once. Rejects: an axis counted from the wrong end, a shape that
- * is off, and an error that names the wrong thing.
+ * The functions that users call: axes, negative indices and shorthand, on values small enough to verify by hand, and every
+ * error message once. Detects an axis counted from the wrong end, a wrong shape, and an error that names the wrong
+ * argument.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -53,7 +53,7 @@ function close(actual: Tensor, expected: readonly number[]): void {
 }
 
 describe('elementwise', () => {
-  test('every function computes what its name says', () => {
+  test('every function computes the operation of its name', () => {
     const x = [-2.5, -0.5, 0.25, 3];
     const unary: Record<string, (x: number) => number> = {
       neg: (v) => -v,
@@ -117,7 +117,7 @@ describe('elementwise', () => {
 });
 
 describe('reductions', () => {
-  test('over all axes, one, several, from the end, and kept', () => {
+  test('over all axes, one axis, several, negative axes, and with the reduced axes kept', () => {
     assert.equal(sum(M).item(), 21);
     assert.deepEqual(sum(M, 0).toArray(), [5, 7, 9]);
     assert.deepEqual(sum(M, -1).toArray(), [6, 15]);
@@ -131,7 +131,7 @@ describe('reductions', () => {
     assert.deepEqual(sum(cube, [2, 0], true).shape, [1, 3, 1]);
     assert.deepEqual(mean(cube, [0, 2]).toArray(), [4.5, 6.5, 8.5]);
     assert.deepEqual(max(cube, [-1, 0]).toArray(), [8, 10, 12]);
-    assert.deepEqual(sum(M, []).toArray(), M.toArray(), 'over no axis nothing is summed');
+    assert.deepEqual(sum(M, []).toArray(), M.toArray(), 'an empty list of axes reduces nothing');
     assert.deepEqual(sumSquares(M, []).toArray(), [[1, 4, 9], [16, 25, 36]]); // biome-ignore format: a matrix
   });
 
@@ -187,7 +187,7 @@ describe('shapes', () => {
     );
   });
 
-  test('slice, with positions from the end', () => {
+  test('slice, with indices from the end', () => {
     assert.deepEqual(slice(M, 1, 1).toArray(), [[2, 3], [5, 6]]); // biome-ignore format: a matrix
     assert.deepEqual(slice(M, 1, -2, -1).toArray(), [[2], [5]]);
     assert.deepEqual(slice(M, 0, 1, 1).shape, [0, 3]);
@@ -326,7 +326,7 @@ describe('rows', () => {
 });
 
 describe('likelihoods', () => {
-  test('equal their distributions where those are known', () => {
+  test('equal known distributions in special cases', () => {
     // Student's t with 1 degree of freedom is Cauchy's distribution.
     const cauchy = studentTLogLoss([2], tensor([1]), tensor([0.5]), tensor([3]));
     close(cauchy, [Math.log(Math.PI * 3 * (1 + (1.5 / 3) ** 2))]);
@@ -343,7 +343,7 @@ describe('likelihoods', () => {
   });
 });
 
-describe('a fused recurrent op names the operand that does not fit', () => {
+describe('a fused recurrent op names the operand with the wrong shape', () => {
   const attributes: RecurrentAttributes = {
     ...{ activation: 'tanh', recurrentActivation: 'sigmoid', returnSequences: true },
     ...{ reverse: false, realign: false, zeroOutputForMask: false },

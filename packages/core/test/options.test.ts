@@ -1,4 +1,4 @@
-// Options and values as users write them: what does not exist or does not fit is answered with what would be right.
+/** Options and values as users write them: errors for unknown or invalid ones say what would be valid. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Tensor, tensor, type UnrollError } from '@unroll/core';

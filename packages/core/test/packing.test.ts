@@ -1,6 +1,6 @@
 /**
- * Weights that stay in memory are packed once per version. Rejects: a packed form that is used after its
- * weights have changed, by whatever way; one that is taken for another layer's; and packing at every call.
+ * Resident weights are packed once per version. Detects packed weights that are used after their weights have changed in
+ * any way, packed weights of another layer, and packing at every call.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -31,7 +31,7 @@ import { moduleOf, testBackends } from '@unroll/testkit/node';
 const [T, B, I, H] = [3, 2, 3, 5];
 const x = new RandomStream(1, 'x').normal(B * T * I);
 
-/** The values of a parameter, which nothing is packed for. */
+/** The values of a parameter as a tensor that has no packed weights. */
 const copyOf = (own: Parameter): Tensor => tensor(own.dataSync(), own.shape);
 
 interface Layer {
@@ -55,16 +55,16 @@ const run = (weights: { W: Tensor; U: Tensor; b: Tensor }): Float32Array | Float
   lstmSequence({ x: tensor(x, [B, T, I]), ...weights }, ATTRIBUTES).y.dataSync();
 
 /**
- * What the layer gives now; equal to what copies of its weights give, which are packed afresh at every call.
+ * Returns the output of the layer. Checks that it equals the output with copies of the weights, which are packed at every call.
  */
 function check({ W, U, b }: Layer, what: string): Float32Array | Float64Array {
   const found = run({ W, U, b });
-  const fresh = run({ W: copyOf(W), U: copyOf(U), b: copyOf(b) });
-  assert.equal(bitMismatch(what, found, fresh), null);
+  const unpacked = run({ W: copyOf(W), U: copyOf(U), b: copyOf(b) });
+  assert.equal(bitMismatch(what, found, unpacked), null);
   return found;
 }
 
-/** A backend of its own over the kernels of `backend`, that counts how often weights are packed. */
+/** A separate backend with the kernels of `backend` that counts how often weights are packed. */
 function countingBackend(backend: Backend): { backend: Backend; packs: () => number } {
   const { kind, variant } = moduleOf(backend)!;
   const module = loadKernelsSync(kind === 'native' ? { kind, isa: variant } : { kind, threads: false });
@@ -107,11 +107,11 @@ const CHANGES: Record<string, (kernels: Kernels, w: Block, backend: Backend) => 
   randomUniform: (kernels, w) => kernels.randomUniform([1, 2], 0, w),
   randomMask: (kernels, w) => kernels.randomMask([1, 2], 0, w, 0.5, 2),
   sgd: (kernels, w, backend) =>
-    kernels.sgd({ ...update(w, backend), m: null, keep: 0, fresh: 0, rateM: 0, rateG: 0.1 }),
+    kernels.sgd({ ...update(w, backend), m: null, momentum: 0, dScale: 0, rateM: 0, rateG: 0.1 }),
   rmsprop: (kernels, w, backend) =>
     kernels.rmsprop({
-      ...{ ...update(w, backend), v: noise(backend, w.length), mean: null, m: null, keep: 0.9, fresh: 0.1 },
-      ...{ inside: 1, outside: 0, momentum: 0, rateQ: 0.1, rateM: 1 },
+      ...{ ...update(w, backend), v: noise(backend, w.length), mean: null, m: null, rho: 0.9, dScale: 0.1 },
+      ...{ epsilonInside: 1, epsilonOutside: 0, momentum: 0, rateQ: 0.1, rateM: 1 },
     }),
   adam: (kernels, w, backend) => kernels.adam({ ...update(w, backend), ...moments(w, backend), rate: 0.1 }),
   nadam: (kernels, w, backend) =>
@@ -200,7 +200,7 @@ for (const { name, backend } of cpus) {
   });
 }
 
-/** h after one step from x = 1, straight from the kernel. */
+/** Returns h after one step from x = 1, by calling the kernel directly. */
 function firstStep(backend: Backend, W: Block, U: Block, b: Block): number[] {
   const xh = backend.temporary(2 * (I + H));
   const c = backend.temporary(H);
@@ -230,13 +230,13 @@ for (const { name, backend } of cpus.filter((each) => /^native:|single/.test(eac
       const layer = makeLayer(4);
       layOut([layer.W, layer.U, layer.b]);
       for (let i = 0; i < 4; i++) run(layer);
-      assert.equal(packs(), 1, 'four calls, one packing');
+      assert.equal(packs(), 1, 'packed once for four calls');
       layer.b.assign(zeros([4 * H]));
       for (let i = 0; i < 4; i++) run(layer);
       assert.equal(packs(), 2);
       run({ W: copyOf(layer.W), U: layer.U, b: layer.b });
       run({ W: copyOf(layer.W), U: layer.U, b: layer.b });
-      assert.equal(packs(), 4, 'weights that do not stay are packed at every call');
+      assert.equal(packs(), 4, 'weights that are not resident are packed at every call');
     });
   });
 

@@ -1,7 +1,7 @@
 /**
- * Random streams. Rejects: another generator, streams that depend on each other or on the backend, a stream
- * that cannot be continued, and numbers that are not distributed as they say. The pinned numbers keep one
- * seed's weights, shuffles and masks the same from version to version.
+ * Random streams. Detects another generator, streams that depend on each other or on the backend, a stream that cannot be
+ * resumed, and wrong distributions. The pinned numbers ensure that a seed gives the same initial weights, shuffles and
+ * masks in every version.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -33,7 +33,7 @@ describe('the generator', () => {
     });
   }
 
-  test('a block has two words, and the counter exceeds 32 bits', () => {
+  test('a block has two words, and the counter may exceed 32 bits', () => {
     const key = [7, 9] as const;
     assert.deepEqual([randomWord(key, 0, 2), randomWord(key, 0, 3)], threefry2x32(key, [1, 0]));
     assert.equal(randomWord(key, 2 ** 32 - 1, 2), threefry2x32(key, [0, 1])[0]);
@@ -57,10 +57,10 @@ describe('streams', () => {
     const other = new RandomStream(99);
     other.state = state;
     assert.deepEqual(first(other), rest);
-    assert.notDeepEqual(stream.state, state, 'the state was a copy');
+    assert.notDeepEqual(stream.state, state, 'the recorded state is a copy');
   });
 
-  test('of different seeds, paths and children differ; the same ones repeat', () => {
+  test('differ for different seeds, paths and children, and repeat for the same ones', () => {
     const streams = [
       new RandomStream(0),
       new RandomStream(1),
@@ -78,7 +78,7 @@ describe('streams', () => {
     assert.deepEqual(first(new RandomStream(0, 'a', 'b')), first(new RandomStream(0, 'a').child('b')));
   });
 
-  test('are not changed by having children', () => {
+  test('are not changed by creating children', () => {
     const [stream, twin] = [new RandomStream(4), new RandomStream(4)];
     first(stream.child('x'));
     assert.deepEqual(first(stream), first(twin));
@@ -113,7 +113,7 @@ describe('distributions', () => {
     const values = new RandomStream(2).normal(COUNT, 5, 2);
     const { mean, variance } = moments(values);
     assert.ok(Math.abs(mean - 5) < 0.06 && Math.abs(variance - 4) < 0.16, `${mean} ${variance}`);
-    const beyond = values.filter((x) => Math.abs(x - 5) > 4).length / COUNT; // two deviations
+    const beyond = values.filter((x) => Math.abs(x - 5) > 4).length / COUNT; // two standard deviations
     assert.ok(Math.abs(beyond - 0.0455) < 0.006, `${beyond}`);
     assert.equal(new RandomStream(2).normal(3).length, 3);
   });
@@ -150,7 +150,7 @@ describe('tensors of random numbers', () => {
         const [stream, twin] = [new RandomStream(6, 'x'), new RandomStream(6, 'x')];
         const values = stream.uniformTensor([3, 5]).dataSync();
         assert.equal(bitMismatch('uniform', values, twin.uniform(15)), null);
-        assert.deepEqual(stream.state, twin.state, 'both have used as much of their stream');
+        assert.deepEqual(stream.state, twin.state, 'both have consumed the same number of words');
         const mask = stream.dropoutMask([40, 50], 0.25).dataSync();
         const words = twin.words(2000);
         const wanted = Array.from(words, (word) => (word >>> 8 < 0.75 * 2 ** 24 ? Math.fround(1 / 0.75) : 0));

@@ -1,6 +1,6 @@
 /**
- * Scopes: what outlives one and what does not. Rejects: a tensor that reads memory which has been used again,
- * a result that was left behind, a scope that stays open after an error, and a nested scope that breaks a
+ * Scopes: which tensors outlive a scope and which do not. Detects a tensor that reads memory which has been reused, a
+ * result that does not outlive its scope, a scope that stays open after an error, and a nested scope that breaks a
  * gradient.
  */
 import assert from 'node:assert/strict';
@@ -33,14 +33,14 @@ const ENDED =
 
 const isEnded = (error: unknown): boolean => error instanceof UnrollError && error.code === 'scope';
 
-/** Uses the memory of closed scopes again, so that whatever still reads it reads NaN. */
+/** Overwrites the memory of closed scopes with NaN. */
 function overwrite(): void {
   scope(() => {
     for (let i = 0; i < 50; i++) mul(full([1000], Number.NaN), 1);
   });
 }
 
-/** [3, 5], made in the open scope. */
+/** Returns [3, 5], created in the open scope. */
 const made = (): Tensor => add([1, 2], [2, 3]);
 
 function scopeTests(): void {
@@ -86,7 +86,7 @@ function scopeTests(): void {
       assert.deepEqual(flat.toArray(), [[3, 5]]);
     });
 
-    test('numbers, null and undefined pass', () => {
+    test('numbers, null and undefined are returned unchanged', () => {
       assert.equal(
         scope(() => 7),
         7,
@@ -117,7 +117,7 @@ function scopeTests(): void {
       assert.throws(() => scope(() => add(stashed, 1)), isEnded);
       assert.throws(() => keep(stashed), isEnded);
       assert.throws(() => new Parameter('w', [2], [0, 0]).assign(stashed), isEnded);
-      assert.deepEqual(stashed.shape, [2], 'its shape stays known');
+      assert.deepEqual(stashed.shape, [2], 'the shape can still be read');
     });
 
     test('throws when a view of it is used', () => {
@@ -158,13 +158,13 @@ function scopeTests(): void {
         const value = { x: made() };
         kept = keep(value);
         assert.equal(kept, value);
-        assert.deepEqual(add(kept.x, 1).toArray(), [4, 6], 'it goes on working inside');
+        assert.deepEqual(add(kept.x, 1).toArray(), [4, 6], 'it stays usable in the scope');
       });
       overwrite();
       assert.deepEqual(kept.x.toArray(), [3, 5]);
     });
 
-    test('reaches tensors of scopes around the innermost', () => {
+    test('also keeps tensors of outer scopes', () => {
       let kept!: Tensor;
       scope(() => {
         const outer = made();
@@ -176,7 +176,7 @@ function scopeTests(): void {
       assert.deepEqual(kept.toArray(), [3, 5]);
     });
 
-    test('does not cut the gradient of what it keeps', () => {
+    test('does not interrupt the gradient', () => {
       const x = tensor([1, -2]);
       let kept!: Tensor;
       const { grads } = valueAndGrad(() => {
@@ -197,7 +197,11 @@ function scopeTests(): void {
       });
       overwrite();
       assert.deepEqual(outer.toArray(), [4, 6]);
-      assert.deepEqual(inner.toArray(), [3, 5], 'what was returned lies with the garbage collector');
+      assert.deepEqual(
+        inner.toArray(),
+        [3, 5],
+        'the memory of a returned tensor is garbage-collected, not freed with the scope',
+      );
     });
 
     test('other tensors of the inner scope are invalid in the outer one', () => {
@@ -210,7 +214,7 @@ function scopeTests(): void {
       });
     });
 
-    test('tensors of the outer scope are usable inside and unharmed after', () => {
+    test('tensors of the outer scope are usable in the inner one, and unchanged afterwards', () => {
       const result = scope(() => {
         const outer = made();
         const inner = scope(() => add(outer, outer));
@@ -266,7 +270,7 @@ function scopeTests(): void {
       assert.deepEqual(made().toArray(), [3, 5]);
     });
 
-    test('closes when a gradient was being taken', () => {
+    test('closes if the error occurs while a gradient is computed', () => {
       const x = tensor([1, 2]);
       assert.throws(() => valueAndGrad(() => sum(matmul(x, x)), [x]), /matmul needs matrices/);
       assert.equal(runtime.scope, null);
@@ -301,7 +305,7 @@ for (const { name, backend, reason } of testBackends()) {
     before(() => setBackend(backend));
     scopeTests();
     const noHeap = 'heap' in backend ? false : "its memory is the garbage collector's";
-    test('memory of closed scopes is used again', { skip: noHeap }, () => {
+    test('memory of closed scopes is reused', { skip: noHeap }, () => {
       onBackend(backend, () => {
         const heap = (backend as Backend & { heap: Heap }).heap;
         overwrite();
@@ -313,7 +317,7 @@ for (const { name, backend, reason } of testBackends()) {
   });
 }
 
-test('tensors and parameters follow to another backend', async () => {
+test('tensors and parameters are moved when the backend changes', async () => {
   await setBackend('reference');
   const x = tensor([1, 2, 3]);
   const w = new Parameter('w', [3], [4, 5, 6]);
@@ -333,9 +337,12 @@ test('the backend cannot change inside a scope', async () => {
   assert.deepEqual(refused, new UnrollError('backend', 'The backend cannot change inside a step.'));
 });
 
-test('a block is made for a tensor only inside a scope', () => {
+test('temporary blocks can be allocated only inside a scope', () => {
   assert.throws(
     () => tensorOf({ shape: [1], values: new Float64Array(1) }).block(),
-    new UnrollError('scope', 'Temporary memory is for use inside a scope.'),
+    new UnrollError(
+      'scope',
+      'Temporary memory was requested outside a scope. Run this code inside scope(...).',
+    ),
   );
 });

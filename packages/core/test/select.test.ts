@@ -1,6 +1,6 @@
 /**
- * Choosing a backend. Rejects: a name that gives another backend than it says, a default that is not the
- * best, and a forced backend that is not honoured.
+ * Selecting a backend. Detects a name that selects another backend, a default that is not the fastest available backend,
+ * and a forced backend that is ignored.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -12,7 +12,7 @@ import { moduleOf, testBackends } from '@unroll/testkit/node';
 
 after(() => setBackend());
 
-/** The description of the backend that a fresh process computes with. */
+/** Returns the description of the backend that a new process uses. */
 function inProcess(env: Record<string, string>, script = ''): { out: string; error: string } {
   const code = `${script}; const { currentBackend } = await import('@unroll/core'); console.log(currentBackend().description)`;
   const { UNROLL_BACKEND: _, UNROLL_THREADS: __, ...rest } = process.env;
@@ -27,7 +27,7 @@ function inProcess(env: Record<string, string>, script = ''): { out: string; err
 describe('names', () => {
   for (const { name, backend, reason } of testBackends()) {
     test(name, { skip: reason || false }, async () => {
-      assert.equal(await setBackend(name as 'wasm'), backend, 'one instance a name');
+      assert.equal(await setBackend(name as 'wasm'), backend, 'the same instance for the same name');
       assert.equal(currentBackend(), backend);
       assert.equal(backendSync(name), backend);
       const [kind, variant] = name.split(':');
@@ -55,7 +55,7 @@ describe('names', () => {
     );
   });
 
-  test('unknown names are rejected with the list', async () => {
+  test('unknown names are rejected with a list of the valid ones', async () => {
     for (const name of ['gpu', 'reference:float16', 'Native']) {
       await assert.rejects(
         () => setBackend(name as 'wasm'),
@@ -82,7 +82,7 @@ describe('names', () => {
 });
 
 describe('the default', () => {
-  test('is the best that loads', () => {
+  test('is the fastest backend that loads', () => {
     const [best] = listVariants();
     const { out } = inProcess({});
     assert.ok(out.includes(` ${best},`), `${out} is not ${best}`);
@@ -95,7 +95,7 @@ describe('the default', () => {
     assert.match(inProcess({ UNROLL_BACKEND: 'abacus' }).error, /There is no backend "abacus"/);
   });
 
-  test('is what ready() loads, and it changes nothing later', async () => {
+  test('is loaded by ready(), which does not change a selected backend', async () => {
     const chosen = await setBackend('reference');
     assert.equal(await ready(), chosen);
   });
@@ -109,7 +109,7 @@ test('the number of threads must be a positive integer', async () => {
     );
   }
   await setBackend('reference');
-  setThreads(3); // of no consequence, and no error
+  setThreads(3); // has no effect and raises no error
   const backend = await setBackend();
   const module = moduleOf(backend);
   if (module === null) return;

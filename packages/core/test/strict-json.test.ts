@@ -1,11 +1,11 @@
-/** JSON that others may have written: the valid is read, anything else is refused with the reason. */
+/** JSON from untrusted sources: valid JSON is parsed, everything else is rejected with a reason. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UnrollError } from '@unroll/core';
 import { parseStrictJson } from '@unroll/core/internal';
 
 describe('strict JSON', () => {
-  test('reads what JSON.parse reads, into objects without a prototype', () => {
+  test('parses the same values as JSON.parse, into objects without a prototype', () => {
     const text = ' {"a": [1, -2.5e-3, true, null, "x\\u0041\\"}"], "__proto__": {"b": {}}, "toString": "t"} ';
     const found = parseStrictJson(text, 'config.json') as Record<string, unknown>;
     assert.equal(Object.getPrototypeOf(found), null);
@@ -28,7 +28,7 @@ describe('strict JSON', () => {
     '{"a": "\\x"}': /not valid JSON/,
   };
   for (const [text, message] of Object.entries(refused)) {
-    test(`refuses ${text.slice(0, 40)}`, () =>
+    test(`rejects ${text.slice(0, 40)}`, () =>
       assert.throws(
         () => parseStrictJson(text, 'config.json'),
         (error) => {

@@ -1,6 +1,6 @@
 /**
- * Tensors made and read. Rejects: wrong shapes or order, shared memory between tensor and caller, and silent
- * raggedness.
+ * Creating and reading tensors. Detects wrong shapes or order, memory that a tensor shares with its caller, and ragged
+ * arrays that are accepted.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -42,7 +42,7 @@ describe('tensor()', () => {
     assert.deepEqual(tensor([1, 2, 3, 4], [2, 2]).toArray(), [[1, 2], [3, 4]]);
   });
 
-  test('gives its values as copies', async () => {
+  test('returns copies of its values', async () => {
     const made = tensor([1, 2]);
     made.dataSync()[0] = 7;
     (await made.data())[1] = 7;

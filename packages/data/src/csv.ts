@@ -139,11 +139,12 @@ function headerNames(header: RawRow, source: string): string[] {
 
 function checkWidth(record: RawRow, names: readonly string[], source: string, delimiter: string): void {
   if (record.fields.length === names.length) return;
+  const count = record.fields.length === 1 ? '1 field' : `${record.fields.length} fields`;
   const comparison = record.fields.length > names.length ? 'more' : 'fewer';
   const mark = delimiter === '\t' ? 'a tab' : `"${delimiter}"`;
   throw new UnrollError(
     'data',
-    `${source}, line ${record.line}: ${record.fields.length} fields, ${comparison} than the header's ${names.length} ` +
+    `${source}, line ${record.line}: ${count}, ${comparison} than the header's ${names.length} ` +
       `(${names.slice(0, 6).join(', ')}; separated by ${mark}). Put text that contains ${mark} in quotes.`,
     { source, line: record.line, fields: record.fields.length, columns: names.length },
   );

@@ -125,7 +125,7 @@ export function column(table: Table, name: string): Column {
   if (first.nested !== undefined) {
     throw new UnrollError(
       'data',
-      `${table.source}, line ${table.lines[first.nested]}, column "${name}" (${first.position}): a cell must hold a ` +
+      `${table.source}, line ${table.lines[first.nested]}, column ${first.position} ("${name}"): a cell must hold a ` +
         'number, text or time, got a list or an object.',
       { source: table.source, line: table.lines[first.nested], column: name },
     );
@@ -183,7 +183,7 @@ function notANumber(table: Table, row: number, { name, position, format }: Numbe
     format.mixed !== undefined && value !== undefined
       ? `${formatCell(cell)} ${MIXED_UNITS[format.mixed]}`
       : `${formatCell(cell)} is not a number. Write a number such as ${numberHint(cell, format.decimal)}, or leave the cell empty.`;
-  return new UnrollError('data', `${table.source}, line ${line}, column "${name}" (${position}): ${fault}`, {
+  return new UnrollError('data', `${table.source}, line ${line}, column ${position} ("${name}"): ${fault}`, {
     ...{ source: table.source, line, column: name, cell },
   });
 }

@@ -97,7 +97,7 @@ export function timeError(table: Table, name: string, row: number, message: stri
   const data = { source: table.source, line, column: name, cell: cells[row] };
   return new UnrollError(
     'data',
-    `${table.source}, line ${line}, column "${name}" (${position}): ${message}`,
+    `${table.source}, line ${line}, column ${position} ("${name}"): ${message}`,
     data,
   );
 }

@@ -1,11 +1,11 @@
-// The rules that every model is measured against.
+/** Baseline forecasts, which every model is compared with. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { drift, naive, seasonalNaive } from '@unroll/data';
 
 test('naive repeats the last value', () => assert.deepEqual([...naive([1, 2, 7], 3)], [7, 7, 7]));
 
-test('seasonal-naive takes the value one season before, and repeats the season beyond', () => {
+test('seasonal-naive takes the value one season before, and repeats the last season', () => {
   assert.deepEqual([...seasonalNaive([9, 1, 2, 3], 7, 3)], [1, 2, 3, 1, 2, 3, 1]);
 });
 

@@ -1,4 +1,4 @@
-// CSV in: dialects, the line numbers of rows, and one message for each way a file can be wrong.
+// Reading CSV: dialects, the line numbers of rows, and one message for each kind of invalid file.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { column, numbers, parseCsv, texts } from '@unroll/data';
@@ -12,11 +12,11 @@ describe('dialects', () => {
     semicolons: 'a;b\nx;1.5\ny;-2\nz;3e3\n',
     'semicolons and decimal commas': 'a;b\nx;1,5\ny;-2\nz;3e3\n',
     tabs: 'a\tb\nx\t1.5\ny\t-2\nz\t3e3\n',
-    'carriage returns': 'a,b\r\nx,1.5\r\ny,-2\r\nz,3e3\r\n',
-    'old Macintosh line ends': 'a,b\rx,1.5\ry,-2\rz,3e3\r',
+    'CRLF line endings': 'a,b\r\nx,1.5\r\ny,-2\r\nz,3e3\r\n',
+    'CR line endings (classic Mac OS)': 'a,b\rx,1.5\ry,-2\rz,3e3\r',
     'a byte order mark': '\uFEFFa,b\nx,1.5\ny,-2\nz,3e3\n',
-    'no line end at the end': 'a,b\nx,1.5\ny,-2\nz,3e3',
-    'quotes everywhere': '"a","b"\n"x","1.5"\n"y","-2"\n"z","3e3"\n',
+    'no newline at the end of the file': 'a,b\nx,1.5\ny,-2\nz,3e3',
+    'all fields quoted': '"a","b"\n"x","1.5"\n"y","-2"\n"z","3e3"\n',
     'spaces around values': ' a , b \nx, 1.5\ny ,-2 \nz, 3e3\n',
     'empty lines': '\na,b\n\nx,1.5\ny,-2\n,\nz,3e3\n\n\n',
   };
@@ -29,7 +29,7 @@ describe('dialects', () => {
   }
 });
 
-test('a quoted field may hold separators, quotes and line breaks, and later lines keep their numbers', () => {
+test('a quoted field may contain separators, quotes and line breaks; line numbers of later rows stay correct', () => {
   const table = read('a,b\n"one, ""two""\nthree",1\n\nx,2\n');
   assert.deepEqual(texts(table, 'a'), ['one, "two"\nthree', 'x']);
   assert.deepEqual([...table.lines], [2, 5]);
@@ -41,7 +41,7 @@ test('missing cells are NaN, however they are written', () => {
   assert.equal(column(table, 'b').kind, 'number');
 });
 
-test('columns know what they hold', () => {
+test('detects whether a column contains numbers or text', () => {
   const table = read('n,t,m\n1,x,1\n2,y,z\n');
   assert.deepEqual(
     table.columns.map((each) => each.kind),
@@ -52,20 +52,20 @@ test('columns know what they hold', () => {
 const wrong: Record<string, [string, RegExp]> = {
   'an empty file': ['', /^sales\.csv is empty\. Write a header line/],
   'only white space': [' \n\n', /^sales\.csv is empty/],
-  'a header alone': ['a,b\n', /^sales\.csv has a header but no rows/],
+  'a header without rows': ['a,b\n', /^sales\.csv has a header but no rows/],
   'no header': ['1949-01,112\n1949-02,118\n', /line 1: the first line must name the columns.*1949-01, 112/],
-  'a field too many': [
+  'too many fields': [
     'a,b\n1,2\n1,2,3\n',
     /line 3: 3 fields, more than the header's 2 \(a, b; separated by ","\)/,
   ],
-  'a field too few': ['a,b\n1,2\n\n1\n', /line 4: 1 fields, fewer than the header's 2/],
-  'an open quote': ['a,b\n1,2\n"1,2\n3,4\n', /line 3: a quotation mark is not closed/],
+  'too few fields': ['a,b\n1,2\n\n1\n', /line 4: 1 field, fewer than the header's 2/],
+  'a quotation mark that is not closed': ['a,b\n1,2\n"1,2\n3,4\n', /line 3: a quotation mark is not closed/],
 };
 for (const [name, [text, message]] of Object.entries(wrong)) {
   test(`rejects ${name}`, () => assert.throws(() => read(text), { message, code: 'data' }));
 }
 
-describe('a name twice', () => {
+describe('duplicate column names', () => {
   const table = read('a,b,a\n1,2,3\n');
   test('is ignored if it is not read', () => assert.deepEqual([...numbers(table, 'b')], [2]));
   test('is an error when it is read', () =>
@@ -96,23 +96,23 @@ describe('names are compared after normalisation', () => {
   }
 });
 
-test("Excel's first line names the delimiter and keeps the numbers of lines", () => {
+test('the line sep=; of Excel sets the delimiter; line numbers include it', () => {
   for (const first of ['sep=;', 'SEP=;', '"sep=;"', '\uFEFFsep=;']) {
     const table = read(`${first}\r\nmonat;units\r\n2019-01;9850,00\r\n2019-02;10600,5\r\n`);
     assert.deepEqual([...numbers(table, 'units')], [9850, 10600.5]);
     assert.deepEqual([...table.lines], [3, 4]);
   }
-  assert.throws(() => read('sep=;\na;b\n1;2\n1\n'), /line 4: 1 fields, fewer/);
+  assert.throws(() => read('sep=;\na;b\n1;2\n1\n'), /line 4: 1 field, fewer/);
 });
 
 test('reports text in a number column with file, line, column and a valid example', () => {
   const table = read('month,sold\n1,5\n2,"1,200x"\n3,many\n');
   assert.throws(() => numbers(table, 'sold'), {
     message:
-      'sales.csv, line 3, column "sold" (2): "1,200x" is not a number. Write a number such as 1200, or leave the cell empty.',
+      'sales.csv, line 3, column 2 ("sold"): "1,200x" is not a number. Write a number such as 1200, or leave the cell empty.',
   });
   assert.throws(() => numbers(read('a\n1\n2\nmany\n'), 'a'), {
-    message: /line 4, column "a" \(1\): "many" is not a number/,
+    message: /line 4, column 1 \("a"\): "many" is not a number/,
   });
 });
 
@@ -134,7 +134,7 @@ test('an infinite number is not a number', () => {
   assert.throws(() => numbers(read('a\n1e999\n'), 'a'), /line 2.*"1e999" is not a number/);
 });
 
-test('an unknown column: suggests the nearest name and lists all', () => {
+test('for an unknown column, suggests the nearest name and lists all', () => {
   const table = read('month,passengers\n1,2\n');
   assert.throws(() => column(table, 'Passenger'), {
     message:

@@ -1,9 +1,9 @@
-// Encodings other than UTF-8: found from the bytes of small tables in many languages, forced, and refused.
+// Encodings other than UTF-8: detected from small tables in many languages, set by option, and rejected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeText, parseCsv } from '@unroll/data';
 
-/** Codes of one and two bytes by character, as the decoder of an encoding reads them. */
+/** Maps characters to their bytes in an encoding (one or two), computed with its decoder. */
 function encoder(label: string): (text: string) => Uint8Array {
   const codes = new Map<string, number[]>(label === 'windows-1252' ? [['€', [0x80]]] : []);
   const add = (...bytes: number[]) => {
@@ -102,7 +102,7 @@ for (const [encoding, { label, headers }] of Object.entries(encodings)) {
   });
 }
 
-test('detects the encoding from place names far behind the first line', () => {
+test('detects the encoding from place names far below the first line', () => {
   const text = `day,city,y\n${'2019-01-01,x,1\n'.repeat(10_000)}2019-01-01,北京,1\n2019-01-01,哈尔滨,2\n`;
   assert.equal(decodeText(encoder('gbk')(text)).encoding, 'GBK');
 });
@@ -118,7 +118,7 @@ test('the euro sign and the dashes of Windows-1252', () => {
   assert.equal(decodeText(bytes, 'f.csv', 'latin1').text, 'a,€ – ’\n');
 });
 
-test('an encoding can be forced', () => {
+test('an encoding can be set', () => {
   const bytes = encoder('windows-1250')('měsíc,množství\n2019-01,1\n');
   const { text, encoding } = decodeText(bytes, 'f.csv', 'windows-1250');
   assert.deepEqual(
@@ -128,7 +128,7 @@ test('an encoding can be forced', () => {
   assert.equal(encoding, 'windows-1250');
 });
 
-describe('refused', () => {
+describe('rejects', () => {
   test('an unknown encoding', () =>
     assert.throws(() => decodeText(Uint8Array.of(65), 'f.csv', 'klingon'), {
       message: /^encoding must be a name such as utf-8, .*, got "klingon"\.$/,
@@ -148,7 +148,7 @@ describe('refused', () => {
         code: 'format',
       },
     ));
-  test('UTF-8 that is damaged, with the line', () => {
+  test('damaged UTF-8, with the line number', () => {
     const bytes = new TextEncoder().encode('Stück,Größe,Maß\nä,ö,ü\n1,2,3\n');
     bytes[bytes.indexOf(0x31)] = 0xff;
     assert.throws(() => decodeText(bytes, 'f.csv'), {

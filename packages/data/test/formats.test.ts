@@ -1,4 +1,4 @@
-// Bytes, JSON and Parquet: the same little table through every door, and what each refuses.
+// Bytes, JSON and Parquet: each format reads the same small table, and rejects invalid files.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -27,11 +27,11 @@ const utf16 = (text: string, big: boolean) => {
 describe('encodings', () => {
   const encodings: Record<string, [Uint8Array, string]> = {
     'UTF-8': [new TextEncoder().encode(csv), 'UTF-8'],
-    'UTF-8 with a mark': [new TextEncoder().encode(`\uFEFF${csv}`), 'UTF-8'],
-    'UTF-16, little end first': [utf16(`\uFEFF${csv}`, false), 'UTF-16'],
-    'UTF-16, big end first': [utf16(`\uFEFF${csv}`, true), 'UTF-16'],
-    'UTF-16 without a mark': [utf16(csv, false), 'UTF-16'],
-    'UTF-16 without a mark, big end first': [utf16(csv, true), 'UTF-16'],
+    'UTF-8 with a byte order mark': [new TextEncoder().encode(`\uFEFF${csv}`), 'UTF-8'],
+    'UTF-16, little-endian': [utf16(`\uFEFF${csv}`, false), 'UTF-16'],
+    'UTF-16, big-endian': [utf16(`\uFEFF${csv}`, true), 'UTF-16'],
+    'UTF-16 without a byte order mark': [utf16(csv, false), 'UTF-16'],
+    'UTF-16 without a byte order mark, big-endian': [utf16(csv, true), 'UTF-16'],
   };
   for (const [name, [bytes, encoding]] of Object.entries(encodings)) {
     test(name, () => {
@@ -40,7 +40,7 @@ describe('encodings', () => {
       holdsTheTable(parseCsv(decoded.text));
     });
   }
-  test('Windows-1252 where the bytes are not UTF-8', () => {
+  test('Windows-1252 if the bytes are not UTF-8', () => {
     const decoded = decodeText(Uint8Array.from('place\nK\xf6ln\n', (letter) => letter.charCodeAt(0)));
     assert.deepEqual(decoded, { text: 'place\nKöln\n', encoding: 'Windows-1252' });
   });
@@ -70,35 +70,35 @@ describe('encodings', () => {
 
 describe('JSON', () => {
   const rows = [{ place: 'Köln', sold: 1.5 }, { sold: 2 }, { place: 'Łódź', sold: null }];
-  test('an object a line', () =>
+  test('one object per line', () =>
     holdsTheTable(parseJsonLines(rows.map((row) => JSON.stringify(row)).join('\r\n'))));
   test('one array', () => holdsTheTable(parseJsonLines(JSON.stringify(rows, null, 2))));
   test('is distinguished from CSV', () => {
     assert.ok(looksLikeJson('{"a":1}') && looksLikeJson('\n[ {"a":1}]') && looksLikeJson('\uFEFF{ "a": 1 }'));
     assert.ok(!looksLikeJson(csv) && !looksLikeJson('[a],{b}\n1,2') && !looksLikeJson(''));
   });
-  test('lines keep their numbers', () =>
+  test('line numbers count empty lines', () =>
     assert.deepEqual([...parseJsonLines('\n{"a":1}\n\n{"a":2}').lines], [2, 4]));
 
-  test('lists and objects are ignored unless they are read', () => {
+  test('lists and objects are an error only if their column is read', () => {
     const table = parseJsonLines('{"a":1,"b":2}\n{"a":{"c":1},"b":3}\n{"a":[1],"b":4}', {
       source: 'f.jsonl',
     });
     assert.deepEqual([...numbers(table, 'b')], [2, 3, 4]);
     assert.throws(() => numbers(table, 'a'), {
       message:
-        'f.jsonl, line 2, column "a" (1): a cell must hold a number, text or time, got a list or an object.',
+        'f.jsonl, line 2, column 1 ("a"): a cell must hold a number, text or time, got a list or an object.',
       code: 'data',
     });
   });
 
   const wrong: Record<string, [string, RegExp]> = {
-    'a line that is cut off': ['{"a":1}\n{"a":', /^f\.jsonl, line 2: invalid JSON \(/],
-    'a line that is no object': [
+    'a truncated line': ['{"a":1}\n{"a":', /^f\.jsonl, line 2: invalid JSON \(/],
+    'a line that is not an object': [
       '{"a":1}\n[1]',
       /line 2: a row must be an object, got an array\. Write an object such as/,
     ],
-    'a record that is no object': ['[{"a":1}, 7]', /record 2: a row must be an object, got a number/],
+    'a record that is not an object': ['[{"a":1}, 7]', /record 2: a row must be an object, got a number/],
     'no rows': ['[]', /f\.jsonl has no rows/],
   };
   for (const [name, [text, message]] of Object.entries(wrong)) {

@@ -1,4 +1,4 @@
-// Every metric against a vector worked out by hand. The working is beside the number.
+// Every metric against a hand-computed value. The title or comment shows the computation.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from '@unroll/data';
@@ -19,7 +19,7 @@ describe('metrics of point forecasts', () => {
   test('r2: 1 - 21/40, the mean of the actual values being 6', () =>
     near(r2(actual, predicted), 1 - 21 / 40));
 
-  // training 1 3 2 6: steps 2 1 4, their mean 7/3, of squares 21/3; two rows apart 1 3, mean 2, of squares 5
+  // training 1 3 2 6. Absolute changes at lag 1: 2 1 4, mean 7/3, mean square 21/3. At lag 2: 1 3, mean 2, mean square 5.
   const training = [1, 3, 2, 6];
   test('mase, season 1: (7/4)/(7/3)', () => near(mase(actual, predicted, training), 3 / 4));
   test('mase, season 2: (7/4)/2', () => near(mase(actual, predicted, training, 2), 7 / 8));
@@ -28,24 +28,24 @@ describe('metrics of point forecasts', () => {
     near(rmsse(actual, predicted, training, 2), Math.sqrt(21 / 20)));
 });
 
-describe('edges of metrics', () => {
-  test('pairs without an actual value do not count', () => {
+describe('edge cases of metrics', () => {
+  test('pairs without an actual value are ignored', () => {
     near(mae([2, Number.NaN, 8], [3, 100, 6]), 1.5);
     near(rmse([2, Number.NaN, 8], [3, 100, 6]), Math.sqrt(2.5));
   });
-  test('a missing prediction is not forgiven', () => assert.ok(Number.isNaN(mae([1, 2], [1, Number.NaN]))));
-  test('no pair left gives NaN', () => assert.ok(Number.isNaN(mae([Number.NaN], [1]))));
-  test('gaps in training are passed over: steps 2 and 4', () =>
+  test('a missing prediction gives NaN', () => assert.ok(Number.isNaN(mae([1, 2], [1, Number.NaN]))));
+  test('no valid pair gives NaN', () => assert.ok(Number.isNaN(mae([Number.NaN], [1]))));
+  test('changes across gaps in the training values are ignored, which leaves 2 and 4', () =>
     near(mase([1], [4], [1, 3, Number.NaN, 2, 6]), 1));
-  test('a training part that never changes gives no scale', () => {
+  test('constant training values give NaN', () => {
     assert.ok(Number.isNaN(mase([1], [2], [5, 5, 5])));
     assert.ok(Number.isNaN(rmsse([1], [2], [5, 5, 5])));
   });
-  test('two zeros are no percentage error', () => {
+  test('the percentage error of 0 for an actual value of 0 is 0', () => {
     assert.equal(smape([0, 1], [0, 1]), 0);
     assert.equal(mape([0], [0]), 0);
   });
-  test('unequal lengths are an error that gives both', () => {
+  test('unequal lengths are an error that states both', () => {
     assert.throws(() => mae([1, 2], [1]), /must have the same length, got 2 and 1 values/);
   });
 });

@@ -1,9 +1,9 @@
-// How numbers are written: separators by column, signs, percent, currencies, error values, and what is said about it.
+// Number formats: separators by column, signs, percent, currencies, error values, and the notes about them.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type CsvOptions, column, makeTable, numbers, parseCsv, texts } from '@unroll/data';
 
-/** The column `y` of a file of semicolons, or with another delimiter, and the notes on it. */
+/** Returns the values of column `y` of a file, and the notes on it. The default delimiter is a semicolon. */
 function read(
   cells: readonly string[],
   options: CsvOptions = {},
@@ -14,25 +14,25 @@ function read(
   return { values: [...numbers(table, 'y')], notes: column(table, 'y').notes ?? [] };
 }
 
-describe('numbers that can be read in one way only, without a note', () => {
+describe('unambiguous numbers are read without a note', () => {
   const cases: Record<string, [string[], number[]]> = {
-    'points between thousands and a decimal comma': [
+    'points as thousands separators, and a decimal comma': [
       ['1.698,50', '987,5'],
       [1698.5, 987.5],
     ],
-    'commas between thousands and a decimal point': [
+    'commas as thousands separators, and a decimal point': [
       ['1,698.50', '987.5'],
       [1698.5, 987.5],
     ],
-    'thousands twice': [
+    'two thousands separators, points': [
       ['1.234.567', '987'],
       [1_234_567, 987],
     ],
-    'commas twice': [
+    'two thousands separators, commas': [
       ['1,234,567', '1.5'],
       [1_234_567, 1.5],
     ],
-    'groups of two as in India': [
+    'Indian digit grouping': [
       ['12,34,567.5', '1.5'],
       [1_234_567.5, 1.5],
     ],
@@ -56,23 +56,23 @@ describe('numbers that can be read in one way only, without a note', () => {
       ['9\u00A0850,5', '1\u202F987,5'],
       [9850.5, 1987.5],
     ],
-    'a number of four digits shows that there are no separators of thousands': [
+    'a four-digit number shows that there are no thousands separators': [
       ['1435', '1.004'],
       [1435, 1.004],
     ],
-    'a zero before the point': [
+    'a 0 before the point': [
       ['0.987', '1.004'],
       [0.987, 1.004],
     ],
-    'minus signs of typography': [
+    'typographic minus signs': [
       ['\u221251.5', '\u201344', '+3'],
       [-51.5, -44, 3],
     ],
-    'a minus at the end': [
+    'a trailing minus': [
       ['51.5-', '44'],
       [-51.5, 44],
     ],
-    'currencies before and behind': [
+    'currency symbols before and after': [
       ['\u20AC 12', '13 \u20AC', '-\u20AC14', '\u20AC-15'],
       [12, 13, -14, -15],
     ],
@@ -80,7 +80,7 @@ describe('numbers that can be read in one way only, without a note', () => {
       ['$1,200.50', '$ 3.5'],
       [1200.5, 3.5],
     ],
-    'codes of currencies': [
+    'currency codes': [
       ['CHF 12.5', '13'],
       [12.5, 13],
     ],
@@ -92,7 +92,7 @@ describe('numbers that can be read in one way only, without a note', () => {
       ['#DIV/0!', '#N/A', '#VALUE!', '#REF!', '#NAME?', '#NUM!', '#NULL!', '#NV', '#WERT!', '\u2013', '2.5'],
       [...Array<number>(10).fill(Number.NaN), 2.5],
     ],
-    'numbers near the largest': [
+    'numbers near the float64 maximum': [
       ['1.5e302', '-1e302'],
       [1.5e302, -1e302],
     ],
@@ -102,9 +102,9 @@ describe('numbers that can be read in one way only, without a note', () => {
   }
 });
 
-describe('numbers that can be read in two ways', () => {
+describe('ambiguous numbers', () => {
   const points = ['987', '1.004', '1.435'];
-  test('points are those of thousands where smaller numbers have none', () => {
+  test('points are thousands separators if smaller numbers have none', () => {
     for (const delimiter of [';', ',', '\t']) {
       const { values, notes } = read(points, { delimiter });
       assert.deepEqual(values, [987, 1004, 1435]);
@@ -113,14 +113,14 @@ describe('numbers that can be read in two ways', () => {
       ]);
     }
   });
-  test('options say otherwise, and then there is no note', () => {
+  test('options override this, without a note', () => {
     assert.deepEqual(read(points, { decimal: '.' }), { values: [987, 1.004, 1.435], notes: [] });
     assert.deepEqual(read(points, { thousands: '.' }), { values: [987, 1004, 1435], notes: [] });
     assert.deepEqual(read(points, { decimal: ',' }), { values: [987, 1004, 1435], notes: [] });
     assert.deepEqual(read(points, { thousands: 'none' }), { values: [987, 1.004, 1.435], notes: [] });
     assert.deepEqual(read(['1,435'], { thousands: ',' }), { values: [1435], notes: [] });
   });
-  test('where all have a separator, the delimiter of the file decides', () => {
+  test('if all numbers have a separator, the delimiter of the file decides', () => {
     assert.deepEqual(read(['1.004', '1.435']).values, [1004, 1435]);
     const decimals = read(['1.004', '1.435'], { delimiter: ',' });
     assert.deepEqual(decimals.values, [1.004, 1.435]);
@@ -130,14 +130,14 @@ describe('numbers that can be read in two ways', () => {
     assert.deepEqual(commas.values, [1004, 5]);
     assert.match(commas.notes.join(), /Commas in "y" are read as thousands separators.*--decimal ,/);
   });
-  test('another column is a witness', () => {
+  test('another column of the file can decide', () => {
     const table = parseCsv('a;b\n12,5;1.004\n13,5;1.435\n');
     assert.deepEqual([...numbers(table, 'b')], [1004, 1435]);
     assert.deepEqual(column(table, 'b').notes, []);
     assert.equal(table.decimal, ',');
     assert.deepEqual([...numbers(parseCsv('a;b\n12.5;1.004\n13.5;1.435\n'), 'b')], [1.004, 1.435]);
   });
-  test('tables of other sources are read alike', () => {
+  test('tables from other sources are read in the same way', () => {
     const table = makeTable({ source: 'f', names: ['y'], cells: [['987', '1.004']] });
     assert.deepEqual([...numbers(table, 'y')], [987, 1004]);
   });
@@ -160,7 +160,7 @@ describe('errors', () => {
   const cases: Record<string, [string[], RegExp]> = {
     'percent signs on some numbers only': [
       ['0.3', '51.5%'],
-      /line 3, column "y" \(2\): "51\.5%" has a percent sign, but other cells have none\. Write all numbers in the same unit/,
+      /line 3, column 2 \("y"\): "51\.5%" has a percent sign, but other cells have none\. Write all numbers in the same unit/,
     ],
     'two currencies': [
       ['\u20AC 3', '$ 5'],
@@ -174,10 +174,10 @@ describe('errors', () => {
   for (const [name, [cells, message]] of Object.entries(cases)) {
     test(name, () => assert.throws(() => read(cells), { message, code: 'data' }));
   }
-  test('the odd cell is named, not the usual ones', () => {
+  test('the error names the exceptional cell', () => {
     assert.throws(() => read(['1.698,50', '2.044,10', 'n.v.']), /line 4.*"n\.v\." is not a number/);
   });
-  test('separators that are not known or contradict each other', () => {
+  test('unknown or contradictory separators', () => {
     const given = (options: object) => () => parseCsv('y\n1\n', options as CsvOptions);
     assert.throws(given({ decimal: ';' }), {
       message: 'parseCsv: decimal must be "." or ",", got ";".',
@@ -194,11 +194,11 @@ describe('errors', () => {
   });
 });
 
-test('error values are missing in columns of text too', () => {
+test('error values are also missing values in text columns', () => {
   assert.deepEqual(texts(parseCsv('a,b\nx,1\n#REF!,2\n'), 'a'), ['x', '']);
 });
 
-test('a word beside a number is not a currency', () => {
+test('a word next to a number is not a currency', () => {
   const table = parseCsv('a,b\nSKU12,1\nABC 34,2\n');
   assert.equal(column(table, 'a').kind, 'text');
 });

@@ -1,4 +1,4 @@
-// Options of the functions of @unroll/data: those that do not exist, other spellings, wrong values.
+// Options of the functions of @unroll/data: unknown options, other spellings, wrong values.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -59,7 +59,7 @@ for (const [owner, [call, good, [spelling, meant], [wrong, message]]] of Object.
   });
 }
 
-test('a scaler of no kind', () =>
+test('an unknown kind of scaler', () =>
   assert.throws(
     () => scalerFromConfig({ kind: 'minmax' } as unknown as ScalerConfig),
     /There is no scaler of kind "minmax"\. Choose one of standard, minMax, robust, log\. Did you mean "minMax"\?/,

@@ -1,4 +1,7 @@
-/** Padding and bucketing: every row once, masks that fit, similar lengths together, and what goes wrong is named. */
+/**
+ * Padding and bucketing: every row occurs once, masks match, rows of similar length are batched together, and errors name
+ * what is wrong.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -18,7 +21,7 @@ describe('padSequences', () => {
     assert.deepEqual(mask.toArray(), [[0, 1], [1, 1]]); // biome-ignore format: a table
   });
 
-  test('cuts what is too long, at the end or at the start', () => {
+  test('truncates long sequences, at the end or at the start', () => {
     const long = [[1, 2, 3, 4], [5]];
     assert.deepEqual(padSequences(long, { steps: 2 }).values.toArray(), [[1, 2], [5, 0]]); // biome-ignore format: a table
     assert.deepEqual(padSequences(long, { steps: 2, truncate: 'start' }).values.toArray(), [[3, 4], [5, 0]]); // biome-ignore format: a table
@@ -46,7 +49,7 @@ describe('bucketByLength', () => {
     return padded / steps;
   };
 
-  test('takes every row once, from short to long', () => {
+  test('contains every row once, from short to long', () => {
     const batches = bucketByLength(lengths, { batchSize: 16 });
     assert.deepEqual([...batches.flatMap((batch) => [...batch])].sort((a, b) => a - b), lengths.map((_, row) => row)); // biome-ignore format: one line
     const firsts = batches.map((batch) => lengths[batch[0]!]!);
@@ -57,7 +60,7 @@ describe('bucketByLength', () => {
     assert.ok(paddingOf(batches) < 0.03);
   });
 
-  test('shuffles within pools: another order each time, the same for the same stream, little padding', () => {
+  test('shuffles within pools: a new order each time, the same for the same stream, with little padding', () => {
     const draw = (seed: number) =>
       bucketByLength(lengths, { batchSize: 16, pool: 20, random: new RandomStream(seed) });
     const one = draw(1);

@@ -1,4 +1,4 @@
-// Metrics of quantiles and intervals against vectors worked out by hand.
+// Metrics of quantiles and intervals against hand-computed values.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -12,8 +12,8 @@ import {
 } from '@unroll/data';
 
 const actual = [10, 20, 30, 40];
-const low = [8, 21, 30, 30]; // missed by 2 -1 0 10
-const high = [12, 25, 33, 36]; // missed by -2 -5 -3 4
+const low = [8, 21, 30, 30]; // actual - low: 2, -1, 0, 10
+const high = [12, 25, 33, 36]; // actual - high: -2, -5, -3, 4
 const near = (got: number, want: number, by = 1e-12) =>
   assert.ok(Math.abs(got - want) < by, `${got} is not ${want}`);
 
@@ -33,10 +33,10 @@ describe('quantiles', () => {
   test('the median alone makes wql the weighted absolute error', () => {
     near(weightedQuantileLoss([10, 30], [{ level: 0.5, values: [12, 27] }]), 5 / 40);
   });
-  test('many quantiles come near the closed form of the normal distribution', () => {
-    // Quantiles of the standard normal at 0.005, 0.015, ...: 0.2337 is its score at 0 (Gneiting & Raftery 2007).
+  test('the CRPS of many quantiles approximates the closed form for the normal distribution', () => {
+    // The CRPS of the standard normal for the actual value 0 is 0.2337 (Gneiting & Raftery 2007).
     near(crpsOfNormal([0], [0], [1]), (Math.SQRT2 - 1) / Math.sqrt(Math.PI), 1e-6);
-    const levels = Array.from({ length: 100 }, (_, i) => (i + 0.5) / 100);
+    const levels = Array.from({ length: 100 }, (_, i) => (i + 0.5) / 100); // 0.005, 0.015, ...
     const values = levels.map((level) => [normalQuantile(level)]);
     near(
       crpsOfQuantiles(
@@ -54,9 +54,9 @@ describe('quantiles', () => {
 describe('intervals', () => {
   test('coverage: 10 in 8..12 and 30 in 30..33, ends included', () => near(coverage(actual, low, high), 0.5));
   test('width: (4 + 4 + 3 + 6)/4', () => near(meanWidth(actual, low, high), 17 / 4));
-  test('winkler at 0.8: widths, and 10 times 1 and 4 outside', () =>
+  test('winkler at 0.8: the widths plus 10 times the distances outside, 1 and 4', () =>
     near(winkler(actual, low, high, 0.8), (17 + 50) / 4));
-  test('what is missing does not count', () => {
+  test('missing actual values are ignored', () => {
     near(coverage([10, Number.NaN], [8, 0], [12, 0]), 1);
     near(winkler([10, Number.NaN], [8, 0], [12, 0], 0.8), 4);
     assert.ok(Number.isNaN(coverage([], [], [])));
@@ -70,7 +70,7 @@ test('levels outside 0..1 and unequal lengths are errors', () => {
   assert.throws(() => crpsOfQuantiles([1], []), /at least one entry, got none/);
 });
 
-/** Bisection on the closed form of the distribution function's integral: slow, and independent of the code under test. */
+/** Inverts a numerically integrated normal CDF by bisection: slow, but independent of the code under test. */
 function normalQuantile(level: number): number {
   const cdf = (z: number) => {
     let sum = 0;

@@ -1,4 +1,4 @@
-// Scalers: hand-computed fits, inverses, configs that survive JSON, and values they have never seen.
+// Scalers: hand-computed fits, inverses, configs as JSON, and values that were not in the fit.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -26,17 +26,17 @@ function close(got: ArrayLike<number>, want: readonly number[]): void {
 for (const { scaler, scaled, eight } of scalers) {
   describe(scaler().constructor.name, () => {
     test('scales the values it was fitted on', () => close(scaler().fit(values).transform(values), scaled));
-    test('scales a new value with what it learned before', () =>
+    test('scales a new value with the fitted statistics', () =>
       close(scaler().fit(values).transform([8]), [eight]));
     test('inverts', () => {
       const fitted = scaler().fit(values);
       close(fitted.inverse(fitted.transform([7.25, 123])), [7.25, 123]);
     });
-    test('comes back from JSON', () => {
+    test('can be restored from JSON', () => {
       const config = JSON.parse(JSON.stringify(scaler().fit(values).config()));
       close(scalerFromConfig(config).transform([8]), [eight]);
     });
-    test('passes missing values over', () => {
+    test('ignores missing values', () => {
       const fitted = scaler().fit([...values, Number.NaN]);
       close(fitted.transform([8]), [eight]);
       assert.ok(Number.isNaN(fitted.transform([Number.NaN])[0]));
@@ -44,7 +44,7 @@ for (const { scaler, scaled, eight } of scalers) {
   });
 }
 
-test('a constant series becomes 0 and comes back', () => {
+test('a constant series becomes 0 and can be inverted', () => {
   for (const Scaler of [StandardScaler, MinMaxScaler, RobustScaler]) {
     const fitted = new Scaler().fit([5, 5]);
     assert.deepEqual([...fitted.transform([5])], [0]);
@@ -70,7 +70,7 @@ test('rejects a config of an unknown kind', () => {
   assert.throws(() => scalerFromConfig({ kind: 'cube' } as never), /no scaler of kind "cube"/);
 });
 
-test('quantiles lie between neighbours', () => {
+test('quantiles are interpolated between neighbours', () => {
   assert.equal(quantile([1, 2, 3, 4], 0.5), 2.5);
   assert.equal(quantile([1, 2, 3, 4], 0), 1);
   assert.equal(quantile([1, 2, 3, 4], 1), 4);

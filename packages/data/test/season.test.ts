@@ -1,4 +1,4 @@
-// Seasons: found where they are, and not found in noise.
+// Season lengths: detected in seasonal series, and not in noise.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -15,7 +15,7 @@ const wave = (n: number, season: number, noise: number, seed: number): Float64Ar
 describe('a season is found', () => {
   test('twelve months', () =>
     assert.equal(inferSeason(wave(96, 12, 0.5, 1), { unit: 'month', every: 1 }), 12));
-  test('24 hours, and not the week they also repeat in', () => {
+  test('24 hours, although the series also repeats weekly', () => {
     assert.equal(inferSeason(wave(600, 24, 0.5, 2), { unit: 'hour', every: 1 }), 24);
   });
   test('96 quarters of an hour', () =>

@@ -1,6 +1,6 @@
 /**
  * BLEU, chrF, ROUGE and error rates against sacrebleu, rouge-score and jiwer (packages/testkit/goldens/text-metrics,
- * written by tools/goldens/text_metrics.py). Rejects: a wrong tokenizer, smoothing, brevity penalty, choice among
+ * written by tools/goldens/text_metrics.py). Detects a wrong tokenizer, smoothing, brevity penalty, choice among
  * references, tie of an alignment, or rule of the stemmer. Then the errors for wrong inputs.
  */
 import assert from 'node:assert/strict';

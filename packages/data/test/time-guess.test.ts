@@ -1,5 +1,5 @@
-// Times as people have them: months of short years, names in other languages, Excel's day numbers, local midnights in UTC,
-// dates whose order the rows or an option decide.
+// Unusual time formats: two-digit years, names in other languages, Excel day numbers, local midnights in UTC, and dates whose
+// order is determined by the rows or an option.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -22,7 +22,7 @@ const tableOf = (cells: readonly (string | number | Date)[], name = 't') =>
 const read = (cells: readonly (string | number | Date)[], options: TimeOptions = {}): TimeColumn =>
   times(tableOf(cells), 't', options);
 
-/** Frequency, first and last day, and the time after the last, as the column writes it. */
+/** Returns the frequency, the first and last day, and the time after the last, in the format of the column. */
 function about({ values, format }: TimeColumn): [string, string, string, string] {
   const sorted = Float64Array.from(values).sort();
   const frequency = inferFrequency(sorted, format);
@@ -66,7 +66,7 @@ describe('months by name, newest first', () => {
       assert.ok(containsTimes(cells));
     });
   }
-  test('quarters of a year, and days of short years', () => {
+  test('quarters, and days with two-digit years', () => {
     assert.equal(about(read(['Mar-21', 'Jun-21', 'Sep-21', 'Dec-21']))[0], 'quarterly');
     assert.deepEqual(about(read(['30-Dec-22', '31-Dec-22', '1-Jan-23'])).slice(0, 2), [
       'daily',
@@ -84,7 +84,7 @@ function longOf(language: string): string[] {
   return ENGLISH.map((_, m) => format.format(Date.UTC(2001, m, 1)));
 }
 
-describe('days of a year that is not written are not taken for years', () => {
+describe('days of dates without a year are not read as years', () => {
   const days = (step: number, count: number) =>
     Array.from({ length: count }, (_, i) => new Date(Date.UTC(2022, 10, 20 + i * step))).map(
       (date) => `${ENGLISH[date.getUTCMonth()]} ${String(date.getUTCDate()).padStart(2, '0')}`,
@@ -93,28 +93,28 @@ describe('days of a year that is not written are not taken for years', () => {
     daily: days(1, 60),
     'daily, newest first': days(1, 60).reverse(),
     weekly: days(7, 20),
-    'days or years of one month': ['Dec 18', 'Dec 19', 'Dec 20'],
+    'days of one month, or years': ['Dec 18', 'Dec 19', 'Dec 20'],
   })) {
     test(name, () =>
       assert.throws(() => read(cells), {
         message:
-          /line 2, column "t" \(1\): ".*" may be .* or day \d+ of a month without a year\. Write \d{4}-\d\d, or/,
+          /line 2, column 1 \("t"\): ".*" may be .* or day \d+ of a month without a year\. Write \d{4}-\d\d, or/,
         code: 'data',
       }),
     );
   }
 });
 
-describe("Excel's day numbers", () => {
+describe('Excel day numbers', () => {
   const serial = (year: number, month: number, day = 1) => Date.UTC(year, month, day) / 86_400_000 + 25_569;
   const monthly = Array.from({ length: 20 }, (_, i) => String(serial(2021, 4 + i))).reverse();
-  test('of months, newest first', () => {
+  test('monthly, newest first', () => {
     const column = read(monthly);
     assert.deepEqual(about(column), ['monthly', '2021-05-01', '2022-12-01', '44927']);
     assert.deepEqual(column.notes, ['The numbers in "t" are read as Excel dates (44896 is 2022-12-01).']);
     assert.ok(containsTimes(monthly));
   });
-  test('of ends of months, of business days, and as numbers', () => {
+  test('month ends, and business days', () => {
     const ends = Array.from({ length: 12 }, (_, i) => serial(2021, i + 1, 0));
     assert.deepEqual(about(read(ends)), ['monthly', '2021-01-31', '2021-12-31', '44592']);
     const weekdays = Array.from({ length: 30 }, (_, i) => serial(2022, 0, 3 + i)).filter(
@@ -122,7 +122,7 @@ describe("Excel's day numbers", () => {
     );
     assert.equal(about(read(weekdays.map(String)))[0], 'on business days');
   });
-  test('of days and hours where the name of the column says so', () => {
+  test('days and hours if the column name says that it contains dates', () => {
     const table = (cells: string[], name: string) => times(tableOf(cells, name), name);
     assert.deepEqual(about(table(['44896', '44897', '44898'], 'Date')), [
       'daily',
@@ -134,7 +134,7 @@ describe("Excel's day numbers", () => {
     assert.equal(about(table(hours, 'datetime'))[0], 'hourly');
     assert.equal(table(['44896', '44897', '44898'], 'n').format.template, 'number');
   });
-  test('other numbers stay numbers', () => {
+  test('other numbers are not read as dates', () => {
     for (const cells of [
       ['20001', '20002', '20003'],
       ['31', '62', '93'],
@@ -146,7 +146,7 @@ describe("Excel's day numbers", () => {
   });
 });
 
-test('a week 53 that does not exist is refused', () => {
+test('rejects week 53 of a year with 52 weeks', () => {
   assert.deepEqual(about(read(['2020-W52', '2020-W53', '2021-W01'])), [
     'weekly',
     '2020-12-21',
@@ -157,7 +157,7 @@ test('a week 53 that does not exist is refused', () => {
   for (const cell of ['2021-W53', '2022W53', '2019-W53']) {
     assert.throws(() => read([cell.replace('53', '52'), cell]), {
       message: new RegExp(
-        `line 3, column "t" \\(1\\): "${cell}" does not exist: ${cell.slice(0, 4)} has 52 weeks\\.`,
+        `line 3, column 1 \\("t"\\): "${cell}" does not exist: ${cell.slice(0, 4)} has 52 weeks\\.`,
       ),
       code: 'data',
     });
@@ -165,7 +165,7 @@ test('a week 53 that does not exist is refused', () => {
 });
 
 describe('local midnights in UTC', () => {
-  /** Midnights of days from a date, of a zone by its offsets in hours before and after a date. */
+  /** Local midnights in UTC. @param offset returns the UTC offset of the zone in hours on a day */
   const midnights = (from: number, count: number, offset: (day: number) => number): string[] =>
     Array.from({ length: count }, (_, i) => {
       const day = from + i * 86_400_000;
@@ -177,7 +177,7 @@ describe('local midnights in UTC', () => {
     'America/New_York': (day) => (day <= Date.UTC(2022, 10, 6) ? -4 : -5),
     'Australia/Sydney': (day) => (day <= Date.UTC(2022, 9, 2) ? 10 : 11),
     'Australia/Adelaide': (day) => (day <= Date.UTC(2022, 9, 2) ? 9.5 : 10.5),
-    // Clocks leave midnight out: the day begins at one.
+    // The clocks skip midnight on one day, which begins at 01:00.
     'America/Santiago': (day) => (day < Date.UTC(2022, 8, 11) ? -4 : day === Date.UTC(2022, 8, 11) ? -4 : -3),
   };
   for (const [zone, offset] of Object.entries(zones)) {
@@ -195,7 +195,7 @@ describe('local midnights in UTC', () => {
       ]);
     });
   }
-  test('in other ways of writing, and as months', () => {
+  test('in other formats, and as months', () => {
     const berlin = midnights(autumn, 79, zones['Europe/Berlin']);
     const ways: ((iso: string) => string | Date)[] = [
       (iso: string) => iso.replace('T', ' ').replace('Z', ''),
@@ -210,7 +210,7 @@ describe('local midnights in UTC', () => {
     assert.deepEqual(about(read(firsts)), ['monthly', '2022-10-01', '2022-12-01', '2022-12-31T23:00Z']);
     assert.deepEqual(about(read(firsts.toReversed()))[0], 'monthly');
   });
-  test('the zone can be named, also where the clocks do not change', () => {
+  test('the zone can be set, also if the series contains no clock change', () => {
     const summer = ['2022-06-30T22:00Z', '2022-07-01T22:00Z', '2022-07-02T22:00Z'];
     assert.equal(read(summer).format.timezone, undefined);
     const column = read(summer, { timezone: 'Europe/Paris' });
@@ -220,11 +220,11 @@ describe('local midnights in UTC', () => {
     );
     assert.deepEqual([column.notes, column.format.timezone], [[], 'Europe/Paris']);
   });
-  test('rows at another local time of day are daily too where the zone is named', () => {
+  test('rows at another local time of day are also daily if the zone is set', () => {
     const cells = midnights(autumn, 79, (day) => (day < Date.UTC(2022, 9, 30) ? 2 : 1) - 8);
     assert.equal(about(read(cells, { timezone: 'Europe/Berlin' }))[0], 'daily');
   });
-  test('hours stay instants, and dates stay dates', () => {
+  test('hourly instants and plain dates are not read as local midnights', () => {
     const hours = Array.from({ length: 50 }, (_, i) => new Date(autumn + i * 3_600_000));
     assert.equal(read(hours, { timezone: 'Europe/Berlin' }).format.timezone, undefined);
     assert.equal(
@@ -233,7 +233,7 @@ describe('local midnights in UTC', () => {
     );
     assert.equal(read(['2022-01-01T00:00', '2022-01-02T12:00']).format.timezone, undefined);
   });
-  test('a zone that does not exist is refused', () =>
+  test('rejects an unknown zone', () =>
     assert.throws(() => read(['2022-01-01T00:00', '2022-01-02T00:00'], { timezone: 'Europe/Atlantis' }), {
       message: 'timezone must be a name such as Europe/Berlin or UTC, got "Europe/Atlantis".',
       code: 'value',
@@ -242,29 +242,29 @@ describe('local midnights in UTC', () => {
 
 describe('the order of day and month', () => {
   const ambiguous = ['01/02/2020', '01/03/2020', '01/04/2020'];
-  test('as an option says', () => {
+  test('is set by an option', () => {
     assert.equal(about(read(ambiguous, { dates: 'dmy' }))[0], 'monthly');
     assert.equal(about(read(ambiguous, { dates: 'mdy' }))[0], 'daily');
     assert.equal(about(read(['20-01-02', '20-01-03', '20-01-04'], { dates: 'ymd' }))[1], '2020-01-02');
     assert.deepEqual(read(ambiguous, { dates: 'dmy' }).notes, []);
   });
-  test('by regularity, with a note that names the option', () => {
+  test('is inferred from a regular step, with a note that names the option', () => {
     const column = read(['01/05/2024', '01/06/2024', '01/08/2024', '02/01/2024']);
     assert.deepEqual(column.notes, [
       'The times of "t" are read as MM/DD/YYYY: only then do they follow a regular step. To read them in another order, set dates (--dates dmy).',
     ]);
   });
-  test('by the order of the rows', () => {
+  test('is inferred from the order of the rows', () => {
     const column = read(['03/01/2024', '07/02/2024', '02/03/2024', '11/04/2024', '06/05/2024', '12/06/2024']);
     assert.equal(column.format.template, 'DD/MM/YYYY');
     assert.match(column.notes.join(), /only then are the rows in order\. .* set dates \(--dates mdy\)/);
   });
-  test('by custom, where points separate', () => {
+  test('is day first by convention if points separate', () => {
     const column = read(['01.02.2020', '01.03.2020', '01.04.2020']);
     assert.equal(about(column)[0], 'monthly');
     assert.match(column.notes.join(), /dates with periods usually begin with the day.*--dates mdy/);
   });
-  test('without a note where a day beyond 12 decides', () => {
+  test('needs no note if a day is above 12', () => {
     assert.deepEqual(read(['30/12/2020', '31/12/2020', '01/01/2021']).notes, []);
   });
   test('errors', () => {
@@ -278,13 +278,13 @@ describe('the order of day and month', () => {
   });
 });
 
-describe('newer times are read as earlier ones, where they fit', () => {
+describe('newer times are read in the format of earlier ones', () => {
   const cases: Record<string, [(string | number)[], string[], number]> = {
     'the order of day and month': [['30/12/2020', '31/12/2020'], ['02/01/2021'], Date.UTC(2021, 0, 2)],
-    'months of short years': [['Nov-20', 'Dec-20'], ['Jan-21'], Date.UTC(2021, 0)],
-    'dates of Excel': [[44166, 44197, 44228], ['44256'], Date.UTC(2021, 2)],
-    'another way of writing': [['30/12/2020', '31/12/2020'], ['2021-01-02'], Date.UTC(2021, 0, 2)],
-    'midnights of a zone': [
+    'months with two-digit years': [['Nov-20', 'Dec-20'], ['Jan-21'], Date.UTC(2021, 0)],
+    'Excel day numbers': [[44166, 44197, 44228], ['44256'], Date.UTC(2021, 2)],
+    'another format': [['30/12/2020', '31/12/2020'], ['2021-01-02'], Date.UTC(2021, 0, 2)],
+    'local midnights': [
       ['2022-09-30T22:00Z', '2022-10-31T23:00Z'],
       ['2022-11-30T23:00Z'],
       Date.UTC(2022, 11, 1),
@@ -298,7 +298,7 @@ describe('newer times are read as earlier ones, where they fit', () => {
   }
 });
 
-test('a column that was meant to be times is known, whether it can be read or not', () => {
+test('a column of times is recognised even if the times cannot be parsed', () => {
   const looks = (cells: string[], name = 't') => looksLikeTimes(tableOf(cells, name).columns[0]);
   assert.ok(looks(['Wk 1 of 2020', 'Wk 2 of 2020'], 'week'));
   assert.ok(looks(['2020.13.01', '2020.13.02']));
@@ -314,7 +314,7 @@ test('a column that was meant to be times is known, whether it can be read or no
   assert.ok(!looks(['SKU-1001', 'SKU-1002X']));
 });
 
-describe('times are written precisely enough for their frequency', () => {
+describe('the output format is as precise as the frequency requires', () => {
   const cases: [string[], string, string, string][] = [
     [['2022-11', '2022-12'], 'daily', '2022-12-02', '2022-12-03'],
     [['2022-11', '2022-12'], 'hourly', '2022-12-01 01:00', '2022-12-01 02:00'],

@@ -1,4 +1,4 @@
-// Times in several columns: a year, a month and so on, or a date and a clock.
+// Times in several columns: a year, a month and so on, or a date and a time of day.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { findTimeParts, formatTime, makeTable, parseCsv, times, withTimeParts } from '@unroll/data';
@@ -8,7 +8,7 @@ const read = (csv: string, name: string): string[] => {
   return Array.from(values, (value) => formatTime(value, format));
 };
 
-describe('put together', () => {
+describe('combines', () => {
   const cases: Record<string, [string, string, string[]]> = {
     'year to minute': [
       'year,month,day,hour,minute\n2010,1,2,3,4\n2010,1,2,3,45\n',
@@ -30,25 +30,25 @@ describe('put together', () => {
       'date,hr',
       ['2011-01-01 09:00', '2011-01-01 10:00'],
     ],
-    'a date and a clock': ['date;time\n31.12.2010;18:30\n', 'date,time', ['31.12.2010 18:30']],
+    'a date and a time of day': ['date;time\n31.12.2010;18:30\n', 'date,time', ['31.12.2010 18:30']],
   };
   for (const [name, [csv, columns, expected]] of Object.entries(cases)) {
     test(name, () => assert.deepEqual(read(csv, columns), expected));
   }
-  test('dates of Parquet', () => {
+  test('dates from Parquet', () => {
     const cells = [[new Date('2011-01-01T00:00Z')], [7]];
     const table = withTimeParts(makeTable({ source: 'f', names: ['d', 'h'], cells }), 'd,h');
     assert.deepEqual(table.columns.at(-1)!.cells, ['2011-01-01 07:00']);
   });
 });
 
-test('a table that has a column of that name, or a single name, is left alone', () => {
+test('a table with a column of that name, and a single name, are returned unchanged', () => {
   const table = makeTable({ source: 'f', names: ['a,b', 'a', 'b'], cells: [[1], [2], [3]] });
   assert.equal(withTimeParts(table, 'a,b'), table);
   assert.equal(withTimeParts(table, 'a'), table);
 });
 
-test('parts are found by their names, as far as they go without a gap', () => {
+test('parts are found by their names, up to the first missing unit', () => {
   assert.equal(findTimeParts(['No', 'year', 'month', 'day', 'hour', 'sold']), 'year,month,day,hour');
   assert.equal(findTimeParts(['Month', 'Year', 'sold']), 'Year,Month');
   assert.equal(findTimeParts(['year', 'month', 'hour']), 'year,month');
@@ -56,20 +56,20 @@ test('parts are found by their names, as far as they go without a gap', () => {
   assert.equal(findTimeParts(['month', 'day']), undefined);
 });
 
-describe('told', () => {
+describe('rejects', () => {
   const cases: Record<string, [string, string, RegExp]> = {
-    'a column that is not there': [
+    'a missing column': [
       'year,month\n2010,1\n',
       'year,mnth',
       /f\.csv has no column "mnth"\. Did you mean "month"\?/,
     ],
-    'a part that is missing': [
+    'a missing part': [
       'year,month\n2010,1\n2010,\n',
       'year,month',
-      /f\.csv, line 3, column "year,month" \(1\): the time is missing/,
+      /f\.csv, line 3, column 1 \("year,month"\): the time is missing/,
     ],
-    'a month 13': ['year,month\n2010,12\n2010,13\n', 'year,month', /line 3.*"2010-13" is not a time/],
-    'a month in no words': ['year,month\n2010,Nie\n', 'year,month', /"2010-Nie" is not a time/],
+    'month 13': ['year,month\n2010,12\n2010,13\n', 'year,month', /line 3.*"2010-13" is not a time/],
+    'an unknown month name': ['year,month\n2010,Nie\n', 'year,month', /"2010-Nie" is not a time/],
   };
   for (const [name, [csv, columns, message]] of Object.entries(cases)) {
     test(name, () => assert.throws(() => read(csv, columns), { message, code: 'data' }));

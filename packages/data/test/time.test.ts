@@ -1,4 +1,4 @@
-// Times: reading, writing back in the file's own way, and frequencies with and without gaps.
+// Times: parsing, formatting in the format of the file, and frequencies with and without gaps.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -29,7 +29,7 @@ const next = (cells: string[], count: number): { name: string; times: string[] }
   };
 };
 
-describe('the next rows are written as the file writes its own', () => {
+describe('the next times are written in the format of the file', () => {
   const series: Record<string, { rows: string[]; frequency: string; next: string[] }> = {
     months: { rows: ['1960-10', '1960-11', '1960-12'], frequency: 'monthly', next: ['1961-01', '1961-02'] },
     'month starts': {
@@ -95,32 +95,32 @@ describe('the next rows are written as the file writes its own', () => {
       frequency: 'every 15 minutes',
       next: ['2024-01-02T00:00:00+02:00', '2024-01-02T00:15:00+02:00'],
     },
-    'quarter ends that look like the 30th': {
+    'quarter ends, although all rows are on the 30th': {
       rows: ['2023-06-30', '2023-09-30'],
       frequency: 'quarterly',
       next: ['2023-12-31', '2024-03-31'],
     },
-    'the 30th, where there is one': {
+    'the 30th, or the last day of shorter months': {
       rows: ['2023-12-30', '2024-01-30', '2024-02-29', '2024-03-30'],
       frequency: 'monthly',
       next: ['2024-04-30', '2024-05-30'],
     },
-    'last days of trade': {
+    'last business days of months': {
       rows: ['2024-01-31', '2024-02-29', '2024-03-28', '2024-04-30', '2024-05-31', '2024-06-28'],
       frequency: 'monthly',
       next: ['2024-07-31', '2024-08-31'],
     },
-    'first days of trade': {
+    'first business days of months': {
       rows: ['2024-01-02', '2024-02-01', '2024-04-01', '2024-05-02', '2024-06-03'],
       frequency: 'monthly',
       next: ['2024-07-01', '2024-08-01'],
     },
-    'month ends by a clock ahead of UTC': {
+    'month ends in a time zone ahead of UTC': {
       rows: ['2023-12-31T00:00+09:00', '2024-01-31T00:00+09:00', '2024-02-29T00:00+09:00'],
       frequency: 'monthly',
       next: ['2024-03-31T00:00+09:00', '2024-04-30T00:00+09:00'],
     },
-    'business days by a clock ahead of UTC': {
+    'business days in a time zone ahead of UTC': {
       rows: ['04', '05', '08', '09', '10', '11', '12'].map((day) => `2024-01-${day}T00:00+09:00`),
       frequency: 'on business days',
       next: ['2024-01-15T00:00+09:00', '2024-01-16T00:00+09:00'],
@@ -139,30 +139,30 @@ describe('the next rows are written as the file writes its own', () => {
   }
 });
 
-describe('other ways of writing times', () => {
+describe('other time formats', () => {
   const ways: Record<string, { rows: string[]; frequency: string; next: string }> = {
     'day first': { rows: ['29.12.2023', '30.12.2023', '31.12.2023'], frequency: 'daily', next: '01.01.2024' },
     'month first': { rows: ['12/29/2023', '12/30/2023'], frequency: 'daily', next: '12/31/2023' },
-    'month first by its regularity': {
+    'month first, inferred from the regular step': {
       rows: ['01/05/2024', '01/06/2024', '01/08/2024', '02/01/2024'],
       frequency: 'daily',
       next: '02/02/2024',
     },
     'month names': { rows: ['Nov 1959', 'Dec 1959'], frequency: 'monthly', next: 'Jan 1960' },
-    'whole month names': {
+    'full month names': {
       rows: ['31 March 2024', '30 April 2024'],
       frequency: 'monthly',
       next: '31 May 2024',
     },
     'American dates': { rows: ['Dec 30, 2023', 'Dec 31, 2023'], frequency: 'daily', next: 'Jan 01, 2024' },
-    'morning and afternoon': {
+    '12-hour clock': {
       rows: ['2024-01-01 10:00 AM', '2024-01-01 11:00 AM', '2024-01-01 12:00 PM'],
       frequency: 'hourly',
       next: '2024-01-01 01:00 PM',
     },
     'ISO weeks': { rows: ['2020-W52', '2020-W53'], frequency: 'weekly', next: '2021-W01' },
-    'bare digits of months': { rows: ['195911', '195912'], frequency: 'monthly', next: '196001' },
-    'bare digits of days': { rows: ['20240227', '20240228'], frequency: 'daily', next: '20240229' },
+    'months as six digits': { rows: ['195911', '195912'], frequency: 'monthly', next: '196001' },
+    'days as eight digits': { rows: ['20240227', '20240228'], frequency: 'daily', next: '20240229' },
     'seconds since 1970': { rows: ['1704067200', '1704070800'], frequency: 'hourly', next: '1704074400' },
     'milliseconds since 1970': {
       rows: ['1704067200000', '1704070800000'],
@@ -197,7 +197,7 @@ describe('other ways of writing times', () => {
   }
 });
 
-test('first days of months are months, and not the first days of Januaries', () => {
+test('first days of months are monthly, not days of January', () => {
   const months = (write: (month: string, year: number) => string) =>
     Array.from({ length: 24 }, (_, i) =>
       write(String((i % 12) + 1).padStart(2, '0'), 2020 + Math.floor(i / 12)),
@@ -213,7 +213,7 @@ test('first days of months are months, and not the first days of Januaries', () 
 test('rejects dates in which day and month are ambiguous', () => {
   assert.throws(() => read(['01/02/2020', '01/03/2020', '01/04/2020']), {
     message:
-      'f.csv, line 2, column "t" (1): "01/02/2020" may be 01 February 2020 or 02 January 2020, and the other rows do ' +
+      'f.csv, line 2, column 1 ("t"): "01/02/2020" may be 01 February 2020 or 02 January 2020, and the other rows do ' +
       'not show which. Write the year first: 1960-12-31, or set dates (--dates dmy or --dates mdy).',
   });
 });
@@ -235,21 +235,21 @@ describe('daylight saving', () => {
   });
 });
 
-test('dates of other formats than text', () => {
+test('Date objects', () => {
   const cells = [new Date(Date.UTC(2024, 0, 1)), new Date(Date.UTC(2024, 0, 2))];
   const column = times(makeTable({ source: 'f', names: ['t'], cells: [cells] }), 't');
   assert.equal(formatTime(column.values[1]!, column.format), '2024-01-02');
   assert.ok(containsTimes(cells));
 });
 
-test('a column of words or plain numbers holds no times', () => {
+test('a column of words or plain numbers contains no times', () => {
   assert.ok(!containsTimes(['a', 'b']));
   assert.ok(!containsTimes(['1', '2']));
   assert.ok(containsTimes(['2024-01', '2024-02', '']));
   assert.ok(!containsTimes([]));
 });
 
-test('a frequency may have gaps on most of its grid, but not nearly everywhere', () => {
+test('a regular series may have many gaps, but rows must be at multiples of its step', () => {
   const day = 86_400_000;
   assert.deepEqual(
     inferFrequency(
@@ -309,7 +309,7 @@ test('parses its own descriptions of frequencies', () => {
   );
 });
 
-test('weekends lie between business days', () => {
+test('weekends are between business days', () => {
   const [friday, saturday, monday] = [5, 6, 8].map((day) => Date.UTC(2024, 0, day)) as [
     number,
     number,
@@ -320,7 +320,7 @@ test('weekends lie between business days', () => {
   assert.equal(periodsBetween(friday, monday, frequency), 1);
 });
 
-test('business days are found in short series beside long ones', () => {
+test('business days are detected if short and long series are mixed', () => {
   const days = (...list: number[]) => list.map((day) => Date.UTC(2024, 0, day));
   const runs = [days(1, 2, 3, 4, 5, 8, 9, 10, 11, 12), days(11, 12), days(3, 4, 5)];
   assert.equal(inferFrequency(runs, { template: 'YYYY-MM-DD' }).unit, 'business-day');
@@ -348,7 +348,7 @@ test('periods between are the inverse of adding periods, for every unit', () => 
   }
 });
 
-test('a zone moves the instant', () => {
+test('a UTC offset is applied', () => {
   assert.equal(read(['2024-01-01T02:00+02:00']).values[0], Date.UTC(2024, 0, 1));
   assert.equal(read(['2024-01-01T02:00:30.5Z']).values[0], Date.UTC(2024, 0, 1, 2, 0, 30, 500));
 });
@@ -359,18 +359,15 @@ test('rejects times without a regular step', () => {
 });
 
 const wrong: Record<string, [string[], RegExp]> = {
-  'a day that does not exist': [
-    ['2024-02-28', '2024-02-30'],
-    /line 3, column "t" \(1\): "2024-02-30" is not a time/,
-  ],
-  'a month 13': [['2024-13'], /"2024-13" is not a time\. Write 1960-12,/],
-  'a missing time': [['2024-01', ''], /line 3, column "t" \(1\): the time is missing/],
+  'a nonexistent day': [['2024-02-28', '2024-02-30'], /line 3, column 1 \("t"\): "2024-02-30" is not a time/],
+  'month 13': [['2024-13'], /"2024-13" is not a time\. Write 1960-12,/],
+  'a missing time': [['2024-01', ''], /line 3, column 1 \("t"\): the time is missing/],
   words: [['yesterday'], /"yesterday" is not a time/],
-  'two styles': [
+  'mixed formats': [
     ['2024-01', '2024-02-01'],
     /line 3.*"2024-02-01" is written differently from "2024-01" above/,
   ],
-  'a zone on some': [
+  'a UTC offset on some times only': [
     ['2024-01-01T00:00Z', '2024-01-01T01:00'],
     /line 3.*"2024-01-01T01:00" is written differently/,
   ],
@@ -379,11 +376,11 @@ for (const [name, [cells, message]] of Object.entries(wrong)) {
   test(`rejects ${name}`, () => assert.throws(() => read(cells), { message, code: 'data' }));
 }
 
-test('a time column is found in a table read from text', () => {
+test('a time column is found in a CSV table', () => {
   assert.equal(times(parseCsv('when,y\n2024-01-01,1\n'), 'when').format.template, 'YYYY-MM-DD');
 });
 
-describe('times that were once misread', () => {
+describe('regressions', () => {
   test('a 12-hour clock directly before a zone', () => {
     assert.deepEqual(Array.from(read(['2020-01-02 01:00 PMZ', '2020-01-02 02:00 PMZ']).values), [
       Date.UTC(2020, 0, 2, 13),
@@ -391,14 +388,14 @@ describe('times that were once misread', () => {
     ]);
     assert.throws(() => read(['2020-01-02 01:00 AZ']), /"2020-01-02 01:00 AZ" is not a time/);
   });
-  test('years below 100, offsets that do not exist and invalid dates are refused', () => {
+  test('rejects years below 100, invalid offsets and invalid dates', () => {
     assert.throws(() => read(['0020-01-02', '0020-01-03']), /"0020-01-02" is not a time/);
     assert.throws(() => read(['2020-01-02T00:00:00+25:99']), /is not a time/);
     const cells = [new Date(Number.NaN), new Date(1), new Date(2)];
     const table = makeTable({ source: 'f', names: ['t'], cells: [cells] });
     assert.throws(() => times(table, 't'), /the time is missing/);
   });
-  test('a given timezone counts beside a note, and must exist', () => {
+  test('a given timezone takes precedence over the inferred one, and must exist', () => {
     const instants = makeTable({
       ...{ source: 'f.csv', names: ['t'] },
       cells: [['01.11.2023 22:00Z', '02.11.2023 22:00Z', '03.11.2023 22:00Z', '04.11.2023 22:00Z']],

@@ -1,4 +1,4 @@
-// Windows: which row stands where, and what is not allowed.
+// Sliding windows: the rows of each window, and errors.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { slidingWindows } from '@unroll/data';
@@ -16,7 +16,7 @@ test('inputs are the rows up to the origin, targets the rows after it', () => {
   assert.deepEqual([...origins], [1, 2]);
 });
 
-test('several columns go side by side, targets may be others', () => {
+test('several columns are stacked as features; targets may be other columns', () => {
   const { inputs, targets } = slidingWindows(
     [
       [0, 1, 2],
@@ -34,12 +34,12 @@ test('several columns go side by side, targets may be others', () => {
   assert.deepEqual(targets.toArray(), [[[102]]]);
 });
 
-test('a step leaves windows out', () => {
+test('a step above 1 skips windows', () => {
   const { origins } = slidingWindows([[0, 1, 2, 3, 4, 5, 6]], { window: 2, horizon: 1, step: 2 });
   assert.deepEqual([...origins], [1, 3, 5]);
 });
 
-test('a window that just fits gives one pair, one row fewer an error', () => {
+test('exactly enough rows give one pair; one row fewer is an error', () => {
   assert.deepEqual(slidingWindows([[1, 2, 3]], { window: 2, horizon: 1 }).inputs.shape, [1, 2, 1]);
   assert.throws(() => slidingWindows([[1, 2]], { window: 2, horizon: 1 }), /need at least 3 rows, got 2\./);
 });

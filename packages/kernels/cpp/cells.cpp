@@ -29,7 +29,7 @@ int float16_from(int) { return 0; }
 
 void pack_bias(int n, const float* b, const float* plus, float* packed) {
   for (int i = 0; i < n; i += VL) {
-    const int count = smaller(n - i, VL);
+    const int count = min(n - i, VL);
     const v first = b ? load(b + i, count) : splat(0);
     store(packed + i, plus ? first + load(plus + i, count) : first);
   }
@@ -67,7 +67,7 @@ void back_through(const Steps& s, long t, const Factor<>& x, const Factor<>& y, 
       if (mask && mask[b] == 0) continue;
       const long at = b * s.H + column;
       for (int j = 0; j < columns; j += VL) {
-        const int n = smaller(columns - j, VL);
+        const int n = min(columns - j, VL);
         v sum = load(z + j);
         if (rmask) sum *= load(rmask + at + j, n);
         if (add) sum += load(dh + at + j, n);

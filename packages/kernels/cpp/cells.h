@@ -72,12 +72,12 @@ void over_parts(const Steps& s, double operations, const Body& body) {
   const Panels panels(s.H);
   if (s.B > rows_to_split)
     return over_ranges(s.B, operations, [&](int first, int last) { body(Part{first, last, 0, panels.count, 0, s.H}); });
-  const int enough = larger(1, (int)(operations / larger(1, s.T) / enough_for_a_barrier));
+  const int enough = max(1, (int)(operations / max(1, s.T) / enough_for_a_barrier));
   // An operation takes longer if each weight is used for only a few rows.
-  const int threads = smaller(smaller(worthwhile_threads(1.5 * operations), enough), panels.count);
+  const int threads = min(min(worthwhile_threads(1.5 * operations), enough), panels.count);
   team(threads, [&](int i) {
     const int from = split(panels.count, threads, i), to = split(panels.count, threads, i + 1);
-    body(Part{0, s.B, from, to, panels.column(from), smaller(s.H, panels.column(to))});
+    body(Part{0, s.B, from, to, panels.column(from), min(s.H, panels.column(to))});
   });
 }
 
@@ -142,7 +142,7 @@ class PrecomputedInputs {
   const float* at(long t, const Make& make) const {
     if (steps == 0) return nullptr;
     float* sums = scratch();
-    if (t % steps == 0) make(s.B * smaller(steps, s.T - (int)t), s.xh + t * s.B * (s.I + s.H), sums);
+    if (t % steps == 0) make(s.B * min(steps, s.T - (int)t), s.xh + t * s.B * (s.I + s.H), sums);
     return sums + t % steps * s.B * row;
   }
 };
@@ -226,7 +226,7 @@ struct Turn {
   // The rows [from, to) are cut into `count` tiles; this turn begins with tile `first`.
   Turn(int from, int to, int count, int first) {
 #if UNROLL_PARTS
-    tiles = smaller(count - first, panel_bytes ? most_in_turn : 1);
+    tiles = min(count - first, panel_bytes ? most_in_turn : 1);
 #endif
     for (int i = 0; i <= tiles; i++) at[i] = from + split(to - from, count, first + i);
   }
@@ -293,7 +293,7 @@ FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight>
       i += turn.tiles;
       tiles(N, sums, turn, nv, panel_count, column, z);
       for (int j = 0; j < turn.tiles; j++)
-        finish(z + j * N * tile_size, width, turn.at[j], turn.at[j + 1] - turn.at[j], column, smaller(n - column, width));
+        finish(z + j * N * tile_size, width, turn.at[j], turn.at[j + 1] - turn.at[j], column, min(n - column, width));
     }
   }
 }

@@ -25,7 +25,7 @@ FORCE_INLINE void store_doubles(double* p, d x) { *(d_anywhere*)p = x; }
 constexpr double LEAST = 1e-280;
 
 constexpr int padded(int K) { return ceil_div(K, PAD) * PAD; }
-constexpr int parts_of(int B) { return smaller(B, crf_parts); }
+constexpr int parts_of(int B) { return min(B, crf_parts); }
 // Doubles of the tables, which all sequences share, and of each part.
 constexpr long table_size(long T, long K) { return (2 * K + 2 + T + 1) * padded(K); }
 constexpr long part_size(long T, long K) { return (T + 2 * K + 2 + 5) * padded(K); }
@@ -42,7 +42,7 @@ float largest_of(const float* x, long n) {
 // y[i] = exp(x[i] - shift) for x[i] <= shift; 0 if the result is less than 2^-1022.
 void exps(const float* x, float shift, double* y, int n) {
   for (int i = 0; i < n; i += VL) {
-    const int count = smaller(VL, n - i);
+    const int count = min(VL, n - i);
     const Exponential e = exponential(clamp(load(x + i, count) - shift, -1000.f, 0.f));
     for (int l = 0; l < count; l++) {
       const int power = e.n[l] < -1022 ? 0 : e.n[l] + 1023;
@@ -129,7 +129,7 @@ struct Tables {
     for (int j = K; j < width; j++) y[j] = 0;
   }
 
-  const double* lifts(int step) const { return lift + (long)smaller(step, stable) * width; }
+  const double* lifts(int step) const { return lift + (long)min(step, stable) * width; }
 
  private:
   // Finds the tags that can be reached at each step. `stable` is the first step whose tags equal those of the next one.
@@ -295,7 +295,7 @@ struct Part {
   float sum_of_exps(float* f) const {
     double total = 0;
     for (int i = 0; i < K; i += VL) {
-      const int count = smaller(VL, K - i);
+      const int count = min(VL, K - i);
       store(f + i, exp(load(f + i, count)), count);
     }
     for (int i = 0; i < K; i++) total += f[i];

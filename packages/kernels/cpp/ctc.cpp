@@ -318,7 +318,7 @@ double ctc_work_size(int T, int C, int L) {
 
 void ctc(const Ctc& c) {
   const long stride = (long)ctc_work_size(c.T, c.C, c.L);
-  const int parts = larger(1, smaller(c.slots, worthwhile_threads(100.0 * c.B * c.T * (c.C + 4. * c.L))));
+  const int parts = max(1, min(c.slots, worthwhile_threads(100.0 * c.B * c.T * (c.C + 4. * c.L))));
   const auto part = [&](int i) {
     for (int b = split(c.B, parts, i); b < split(c.B, parts, i + 1); b++) run(c, b, (double*)(c.work + i * stride));
   };

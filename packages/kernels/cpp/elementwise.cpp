@@ -29,7 +29,7 @@ FORCE_INLINE v apply(v x) {
     case u_abs: return magnitude(x);
     case u_sign: return select(x > splat(0), splat(1), select(x < splat(0), splat(-1), x));
     case u_square: return x * x;
-    case u_sqrt: return root(x);
+    case u_sqrt: return sqrt(x);
     case u_reciprocal: return 1.f / x;
     case u_exp: return exp(x);
     case u_log: return log(x);
@@ -84,18 +84,18 @@ __attribute__((noinline)) float power(float a, float b) {
   const float infinity = __builtin_inff();
   if (b == 0 || a == 1) return 1;
   if (a != a || b != b) return a + b;
-  const float size = a < 0 ? -a : a, bSize = b < 0 ? -b : b;
-  const bool whole = bSize >= 8388608.f || (float)(int32_t)b == b;
-  const bool odd = whole && bSize < 16777216.f && ((int32_t)b & 1);
+  const float absA = a < 0 ? -a : a, absB = b < 0 ? -b : b;
+  const bool whole = absB >= 8388608.f || (float)(int32_t)b == b;
+  const bool odd = whole && absB < 16777216.f && ((int32_t)b & 1);
   const bool negative = __builtin_signbit(a) && odd;
-  if (a < 0 && !whole && size < infinity && bSize < infinity) return __builtin_nanf("");
+  if (a < 0 && !whole && absA < infinity && absB < infinity) return __builtin_nanf("");
   double r;
-  if (size == 1) {
+  if (absA == 1) {
     r = 1;
-  } else if (bSize == infinity || size == 0 || size == infinity) {
-    r = (size > 1) == (b > 0) ? infinity : 0;
+  } else if (absB == infinity || absA == 0 || absA == infinity) {
+    r = (absA > 1) == (b > 0) ? infinity : 0;
   } else {
-    const double d = size;  // d = m * 2^e with m in [sqrt 1/2, sqrt 2); log2 m = 2/ln2 * atanh((m-1)/(m+1))
+    const double d = absA;  // d = m * 2^e with m in [sqrt 1/2, sqrt 2); log2 m = 2/ln2 * atanh((m-1)/(m+1))
     const int64_t bits = __builtin_bit_cast(int64_t, d), e = (bits - 0x3fe6a09e667f3bcd) >> 52;
     const double m = __builtin_bit_cast(double, bits - (e << 52)), s = (m - 1) / (m + 1), q = s * s;
     const double series = 1 + q * (1. / 3 + q * (1. / 5 + q * (1. / 7 + q * (1. / 9 + q * (1. / 11 + q * (1. / 13))))));
@@ -129,10 +129,10 @@ FORCE_INLINE v apply(v a, v b) {
     case b_eq: return flag(a == b);
     case b_gt: return flag(a > b);
     case b_ge: return flag(a >= b);
-    case b_tanh_grad: return slope(a_tanh, a) * b;
-    case b_sigmoid_grad: return slope(a_sigmoid, a) * b;
-    case b_hard_sigmoid_grad: return slope(a_hard_sigmoid, a) * b;
-    default: return slope(a_relu, a) * b;  // b_relu_grad
+    case b_tanh_grad: return derivative(a_tanh, a) * b;
+    case b_sigmoid_grad: return derivative(a_sigmoid, a) * b;
+    case b_hard_sigmoid_grad: return derivative(a_hard_sigmoid, a) * b;
+    default: return derivative(a_relu, a) * b;  // b_relu_grad
   }
 }
 
@@ -169,7 +169,7 @@ void binary_row(BinaryLoop loop, const float* a, long aStride, const float* b, l
     loop(aStride ? a : (float*)&p, aStride * VL, bStride ? b : (float*)&q, bStride * VL, y, i);
   }
   for (; i < n; i += VL) {
-    const int count = smaller(n - i, VL);
+    const int count = min(n - i, VL);
     p = read(a + i * aStride, aStride, count), q = read(b + i * bStride, bStride, count);
     loop((float*)&p, VL, (float*)&q, VL, (float*)&p, VL);
     store(y + i, p, count);

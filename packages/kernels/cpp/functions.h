@@ -9,7 +9,7 @@
 namespace unroll::UNROLL_ISA {
 
 // Limits x to [low, high]; NaN stays NaN.
-FORCE_INLINE v clamp(v x, float low, float high) { return below(splat(high), above(splat(low), x)); }
+FORCE_INLINE v clamp(v x, float low, float high) { return min(splat(high), max(splat(low), x)); }
 FORCE_INLINE v polynomial(v, float c) { return splat(c); }
 // c0 + c1*x + c2*x^2 + ...
 template <class... Rest>
@@ -91,7 +91,7 @@ NOINLINE void sigmoids(float* x, long size, long stride, long apart) {
 // Error 2.6 ULP. tanh |x| = t / (t + 2) with t = e^(2|x|) - 1, computed as 2^n * (e^f - 1) + (2^n - 1), which is accurate near
 // 0. It needs only one division. The result is never above 1, because t <= t + 2, and exactly 1 for |x| >= 9.
 FORCE_INLINE v tanh(v x) {
-  Exponential e = exponential(below(splat(40), magnitude(x) * 2.f));
+  Exponential e = exponential(min(splat(40), magnitude(x) * 2.f));
   v power = power_of_two(e.n);
   v t = madd(power, e.fraction, power - 1.f);
   return with_sign_of(t / (t + 2.f), x);
@@ -110,7 +110,7 @@ FORCE_INLINE v erf(v x) {
   v t = magnitude(x);
   v near = polynomial(x * x, 0.12837917f, -0.37612626f, 0.11283585f, -0.026853813f, 0.0051883287f, -0.0008010201f,
                       7.853884e-5f);
-  v s = below(splat(3.95f), t);
+  v s = min(splat(3.95f), t);
   v far = s * polynomial(s, -1.1286803f, -0.6350238f, -0.106445156f, 0.0239394f, -0.0037254111f, 0.000343003f,
                          -1.3231045e-5f);
   return select(t < splat(1), madd(x, near, x), with_sign_of(1.f - exp_normal(far), x));
@@ -135,7 +135,7 @@ FORCE_INLINE v activate(int activation, v x) {
 }
 NOINLINE v any_activation(int activation, v x) { return activate(activation, x); }
 // Returns the derivative of the activation at the input for which it returned y.
-FORCE_INLINE v slope(int activation, v y) {
+FORCE_INLINE v derivative(int activation, v y) {
   switch (activation) {
     case a_tanh: return 1.f - y * y;
     case a_sigmoid: return y * (1.f - y);

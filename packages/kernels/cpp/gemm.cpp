@@ -35,12 +35,12 @@ void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k,
   constexpr int step = 16;
   for (int j = 0; j < k; j += step)
     for (int i = 0; i < tiles; i++) {
-      const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first, end = smaller(k, j + step);
+      const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first, end = min(k, j + step);
       const float* a = p.A + (long)(from + j) * p.lda + row + first;
       float *to = packed + (long)first * k + j * m, *last = packed + (long)(first + m) * k - VL;
       for (int n = j; n < end; n++, a += p.lda, to += m)
         for (int r = 0; r < m; r += VL) {
-          const int left = smaller(m - r, VL);
+          const int left = min(m - r, VL);
           // Storing whole vectors is faster. The extra lanes are overwritten by the following rows of this tile.
           store(to + r, load(a + r, left), to + r <= last ? VL : left);
         }
@@ -76,7 +76,7 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
   tile(m, nv, panels, t);
   for (int r = 0; r < m; r++, C += p.ldc)
     for (int j = 0; j < columns; j += VL) {
-      const int n = smaller(columns - j, VL);
+      const int n = min(columns - j, VL);
       v x = load(z + r * width + j);
       if (add) x += load(C + j, n);
       if (bias) x += load(bias + j, n);
@@ -108,7 +108,7 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
                   waiting + (most_in_turn > 1 ? i % most_in_turn : 0) * accumulators * VL);
       };
       for (int first = 0, last; first < tiles; first = last) {
-        last = parts.count > 1 ? smaller(tiles, first + most_in_turn) : first + 1;
+        last = parts.count > 1 ? min(tiles, first + most_in_turn) : first + 1;
         for (int n = 0; n < parts.count; n++)
           for (int i = first; i < last; i++) part(i, n, i == first);
       }
@@ -120,7 +120,7 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
 void blocked(const Product& p) {
   const int vectors = ceil_div(p.n, VL), widths = ceil_div(p.n, NC), depths = ceil_div(p.k, KC);
   for (int w = 0; w < widths; w++) {
-    const int column = split(vectors, widths, w) * VL, end = smaller(p.n, split(vectors, widths, w + 1) * VL);
+    const int column = split(vectors, widths, w) * VL, end = min(p.n, split(vectors, widths, w + 1) * VL);
     const Panels panels(end - column);
     for (int d = 0; d < depths; d++) {
       const int from = split(p.k, depths, d);
@@ -150,7 +150,7 @@ void few_rows(const Product& p) {
     };
     const int whole = p.n / VL, rest = p.n - whole * VL;
     for (int vector = 0; vector < whole;) {
-      const int left = whole - vector, nv = smaller(left, panel_vectors), most = most_panels(ceil_div(p.m, tiles), nv);
+      const int left = whole - vector, nv = min(left, panel_vectors), most = most_panels(ceil_div(p.m, tiles), nv);
       const int panels = most * nv <= left ? most : 1;
       columns(vector * VL, panels * nv * VL, nv, panels, B + vector * VL, p.ldb);
       vector += panels * nv;
@@ -168,7 +168,7 @@ void dots(int k, const float* A, long lda, const float* B, long ldb, float* C, l
   v sum[M][N];
   UNROLL_LOOP for (int i = 0; i < M; i++) UNROLL_LOOP for (int j = 0; j < N; j++) sum[i][j] = splat(0);
   for (int x = 0; x < k; x += VL) {
-    const int n = smaller(k - x, VL);
+    const int n = min(k - x, VL);
     v b[N];
     UNROLL_LOOP for (int j = 0; j < N; j++) b[j] = n == VL ? load(B + j * ldb + x) : load(B + j * ldb + x, n);
     UNROLL_LOOP for (int i = 0; i < M; i++) {
@@ -215,7 +215,7 @@ void few_columns(const Product& p) {
     float* rows = scratch() + few_scratch;
     for (int first = 0; first < p.m; first += width)
       for (int j = 0; j < p.n; j += few) {
-        const int columns = smaller(p.m - first, width), m = smaller(p.n - j, few);
+        const int columns = min(p.m - first, width), m = min(p.n - j, few);
         few_rows({!p.transB, false, m, columns, p.k, p.B + j * (p.transB ? p.ldb : 1), p.ldb, p.A + first, p.lda, rows,
                   columns, false, nullptr});
         for (int i = 0; i < columns; i++)
@@ -287,7 +287,7 @@ bool wants_split_k(Way way, const Product& p) {
 }
 void split_k(Way way, const Product& p, int threads) {
   float* second = scratch() + products_scratch;  // [m][n]: the sum of the second half
-  const int parts = smaller(threads % 2 ? threads : threads / 2, larger(p.m, p.n));
+  const int parts = min(threads % 2 ? threads : threads / 2, max(p.m, p.n));
   const auto job = [&](int i) {
     Product part_of_k = p;
     part_of_k.k = p.k / 2;
@@ -302,7 +302,7 @@ void split_k(Way way, const Product& p, int threads) {
   const auto add = [&](int from, int to) {
     for (long r = from; r < to; r++)
       for (int j = 0; j < p.n; j += VL) {
-        const int n = smaller(p.n - j, VL);
+        const int n = min(p.n - j, VL);
         float* c = p.C + r * p.ldc + j;
         store(c, load(c, n) + load(second + r * p.n + j, n), n);
       }
@@ -332,7 +332,7 @@ void gemm(const Gemm& c) {
         float* row = c.C + (long)i * c.strideC + r * c.ldc;
         if (!whole.bias) fill(row, n, 0);
         else
-          for (int j = 0; j < n; j += VL) store(row + j, load(c.bias + j, smaller(n - j, VL)), smaller(n - j, VL));
+          for (int j = 0; j < n; j += VL) store(row + j, load(c.bias + j, min(n - j, VL)), min(n - j, VL));
       }
   if (k <= 0) return;
   if (initialise) whole.add = true, whole.bias = nullptr;
@@ -341,7 +341,7 @@ void gemm(const Gemm& c) {
 #ifndef UNROLL_INFERENCE_ONLY
   if (batch == 1 && wants_split_k(way, whole)) return split_k(way, whole, threads);
 #endif
-  const int parts = batch >= threads ? 1 : smaller(threads, larger(m, n));
+  const int parts = batch >= threads ? 1 : min(threads, max(m, n));
   auto job = [&](int i) {
     const long b = i / parts;
     Product p = whole;

@@ -1,7 +1,7 @@
 // GRU with the reset gate after the product (Keras: reset_after=True): one call runs a whole sequence, forward or backward.
 //
 //   z, r = ract(x W + h' U + b)    n = act(x Wn + b0n + r*q)    q = h' Un + b1n    h = z*h' + (1-z)*n
-//   textbook: h = (1-z)*h' + z*n
+//   updateGateOnCandidate: h = (1-z)*h' + z*n
 //
 // For z and r, one sum runs over x and h'. n needs separate sums over x and over h', because the reset gate multiplies only
 // the second one.
@@ -46,7 +46,7 @@ FORCE_INLINE void cell(const GruForward& f, const Step& step, float* gates, cons
     float* p = gates + b * 4 * H + unit;
     store(p, z, n), store(p + H, r, n), store(p + 2 * H, candidate, n), store(p + 3 * H, q, n);
   }
-  const v before = step.h_before(b, unit, n), keep = f.textbook ? 1.f - z : z;
+  const v before = step.h_before(b, unit, n), keep = f.updateGateOnCandidate ? 1.f - z : z;
   step.put_h(b, unit, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
 }
 
@@ -76,7 +76,7 @@ void forward(const GruForward& f, const Part& part) {
       if (gates_first && standard) sigmoids(sums, m * row, VL, tile_size);
       for (int r = 0; r < m; r++, b++, sums += row)
         for (int j = 0; j < columns; j += VL) {
-          const int n = smaller(columns - j, VL);
+          const int n = min(columns - j, VL);
           standard && n == VL ? cell<true>(f, step, gates, sums + j, b, column + j, VL)
                               : any_cell(f, step, gates, sums + j, b, column + j, n);
         }
@@ -123,14 +123,14 @@ FORCE_INLINE void cell_gradient(const GruBackward& f, const Step& step, long t, 
   const float* gates = f.gates + at * 4 * H;
   float *dh = f.dh + b * H, *dG = f.dG + at * 4 * H;
   for (int u = unit; u < end; u += VL) {
-    const int n = smaller(end - u, VL);
+    const int n = min(end - u, VL);
     v dhu = gradient_of_h(f, t, b, u, n), dz = splat(0), dr = dz, dn = dz, dq = dz;
     if (step.valid(b)) {
       const v z = load(gates + u, n), r = load(gates + H + u, n), candidate = load(gates + 2 * H + u, n);
-      const v keep = f.textbook ? 1.f - z : z, gain = dhu * (step.h_before(b, u, n) - candidate);
-      dn = dhu * (1.f - keep) * slope(act, candidate);
-      dz = (f.textbook ? -gain : gain) * slope(ract, z);
-      dr = dn * load(gates + 3 * H + u, n) * slope(ract, r);
+      const v keep = f.updateGateOnCandidate ? 1.f - z : z, gain = dhu * (step.h_before(b, u, n) - candidate);
+      dn = dhu * (1.f - keep) * derivative(act, candidate);
+      dz = (f.updateGateOnCandidate ? -gain : gain) * derivative(ract, z);
+      dr = dn * load(gates + 3 * H + u, n) * derivative(ract, r);
       dq = dn * r;
       dhu *= keep;
     }

@@ -2,7 +2,7 @@
 // backward.
 //
 //   z, r = ract(x W + h' U + b)    n = act(x Wn + bn + (r*h') Un)    h = z*h' + (1-z)*n
-//   textbook: h = (1-z)*h' + z*n
+//   updateGateOnCandidate: h = (1-z)*h' + z*n
 //
 // n depends on r of all units, so a step has two phases: first z and r, then n. The backward pass runs them in reverse
 // order.
@@ -50,7 +50,7 @@ void compute_gates(const GruBeforeForward& f, const Step& step, long t, const St
               [&](const float* sums, long row, long b, int m, int column, int columns) {
                 for (int i = 0; i < m; i++, b++, sums += row)
                   for (int j = 0; j < columns; j += VL) {
-                    const int u = column + j, n = smaller(columns - j, VL);
+                    const int u = column + j, n = min(columns - j, VL);
                     const v update = any_activation(f.ract, load(sums + j));
                     const v reset = any_activation(f.ract, load(sums + tile_size + j));
                     store(step.xh + b * K + u, update, n);
@@ -68,9 +68,9 @@ void compute_states(const GruBeforeForward& f, const Step& step, long t, const S
   const auto finish = [&](const float* sums, long row, int b, int m, int column, int columns) {
     for (int r = 0; r < m; r++, b++, sums += row)
       for (int j = 0; j < columns; j += VL) {
-        const int u = column + j, n = smaller(columns - j, VL);
+        const int u = column + j, n = min(columns - j, VL);
         const v z = load(step.xh + (long)b * K + u, n), candidate = any_activation(f.act, load(sums + j));
-        const v before = step.h_before(b, u, n), keep = f.textbook ? 1.f - z : z;
+        const v before = step.h_before(b, u, n), keep = f.updateGateOnCandidate ? 1.f - z : z;
         if (gates) store(gates + (long)b * 3 * H + 2 * H + u, candidate, n);
         step.put_h(b, u, n, step.valid(b) ? madd(keep, before - candidate, candidate) : before);
       }
@@ -125,13 +125,13 @@ FORCE_INLINE void cell_gradient(const GruBackward& f, const Step& step, long t, 
   const float* gates = f.gates + at * 3 * H;
   float *dh = f.dh + b * H, *dG = f.dG + at * 3 * H;
   for (int u = unit; u < end; u += VL) {
-    const int n = smaller(end - u, VL);
+    const int n = min(end - u, VL);
     v dhu = gradient_of_h(f, t, b, u, n), dz = splat(0), dn = dz;
     if (step.valid(b)) {
       const v z = load(gates + u, n), candidate = load(gates + 2 * H + u, n);
-      const v keep = f.textbook ? 1.f - z : z, gain = dhu * (step.h_before(b, u, n) - candidate);
-      dn = dhu * (1.f - keep) * slope(f.act, candidate);
-      dz = (f.textbook ? -gain : gain) * slope(f.ract, z);
+      const v keep = f.updateGateOnCandidate ? 1.f - z : z, gain = dhu * (step.h_before(b, u, n) - candidate);
+      dn = dhu * (1.f - keep) * derivative(f.act, candidate);
+      dz = (f.updateGateOnCandidate ? -gain : gain) * derivative(f.ract, z);
       dhu *= keep;
     }
     store(dh + u, dhu, n);
@@ -152,10 +152,10 @@ void backward(const GruBackward& f, const Part& part) {
       for (int i = 0; i < m; i++, b++, sums += row) {
         if (!step.valid(b)) continue;
         for (int j = 0; j < columns; j += VL) {
-          const int u = column + j, n = smaller(columns - j, VL);
+          const int u = column + j, n = min(columns - j, VL);
           float* dh = f.dh + b * H + u;
           const v product = load(sums + j), r = load(f.gates + at + b * 3 * H + H + u, n);
-          store(dG + b * 3 * H + H + u, product * step.h_dropped(b, u, n) * slope(f.ract, r), n);
+          store(dG + b * 3 * H + H + u, product * step.h_dropped(b, u, n) * derivative(f.ract, r), n);
           v dh_part = product * r;
           if (f.rmask) dh_part *= load(f.rmask + b * H + u, n);
           store(dh, load(dh, n) + dh_part, n);

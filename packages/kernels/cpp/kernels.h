@@ -171,27 +171,27 @@ struct Update {
   float gScale;
 };
 
-// Gradient descent: m = keep*m + fresh*d, then w -= rateM*m + rateG*d.
-// Momentum as in Keras: fresh = lr, rateM = 1, rateG = 0; with Nesterov rateM = keep, rateG = lr.
-// As in PyTorch: fresh = 1, rateM = lr, rateG = 0; with Nesterov rateM = lr*keep, rateG = lr.
+// Gradient descent: m = momentum*m + dScale*d, then w -= rateM*m + rateG*d.
+// Momentum as in Keras: dScale = lr, rateM = 1, rateG = 0; with Nesterov rateM = momentum, rateG = lr.
+// As in PyTorch: dScale = 1, rateM = lr, rateG = 0; with Nesterov rateM = lr*momentum, rateG = lr.
 struct Sgd : Update {
   float* m;  // [n] | null: w -= rateG*d
-  float keep;
-  float fresh;
+  float momentum;
+  float dScale;
   float rateM;
   float rateG;
 };
 
-// RMSprop and Adagrad: v = keep*v + fresh*d^2 (Adagrad: keep = fresh = 1), q = d / (sqrt(v + inside) + outside),
+// RMSprop and Adagrad: v = rho*v + dScale*d^2 (Adagrad: rho = dScale = 1), q = d / (sqrt(v + epsilonInside) + epsilonOutside),
 // m = momentum*m + rateQ*q, w -= rateM*m. Keras: rateQ = lr, rateM = 1; PyTorch: rateQ = 1, rateM = lr.
 struct Rmsprop : Update {
   float* v;        // [n]
-  float* mean;     // [n] | null: not centered. mean = keep*mean + fresh*d, and v - mean^2 replaces v in q
+  float* mean;     // [n] | null: not centered. mean = rho*mean + dScale*d, and v - mean^2 replaces v in q
   float* m;        // [n] | null: no momentum, m = rateQ*q
-  float keep;
-  float fresh;
-  float inside;    // Keras's epsilon
-  float outside;   // PyTorch's epsilon
+  float rho;
+  float dScale;
+  float epsilonInside;   // Keras's epsilon
+  float epsilonOutside;  // PyTorch's epsilon
   float momentum;
   float rateQ;
   float rateM;
@@ -275,7 +275,7 @@ struct LstmForward : Forward {
 // Reset gate after the product: n = act(x Wn + b0n + r*(h' Un + b1n)); z and r add both of their biases.
 struct GruForward : Forward {
   int ract;      // Activation of the gates
-  int textbook;  // 1: h = (1-z)*h' + z*n
+  int updateGateOnCandidate;  // 1: h = (1-z)*h' + z*n
   // Output, needed for backward | null. [T][B][4H]: z r n q with q = h' Un + b1n. Reset before the product: [T][B][3H] z r n
   float* gates;
 };
@@ -314,7 +314,7 @@ struct LstmBackward : Backward {
 // Reset gate before the product: dG holds dz dr dn [T][B][3H]; dW = x^T dG, and dU is h'^T [dz dr] next to (r*h')^T dn.
 struct GruBackward : Backward {
   int ract;
-  int textbook;
+  int updateGateOnCandidate;
   const float* gates;  // as written by forward
   const float* xh;     // as written by forward
   const float* hs;     // as written by forward | null

@@ -29,14 +29,14 @@ void pack_gates(int I, int H, const float* W, const float* U, const float* b, fl
   const long row = 4l * H;
   for (int unit = 0; unit < H; unit += VL)
     for (int g = 0; g < 4; g++, packed += VL)
-      store(packed, b ? load(b + (long)g * H + unit, smaller(H - unit, VL)) : splat(0));
+      store(packed, b ? load(b + (long)g * H + unit, min(H - unit, VL)) : splat(0));
   Weight* to = (Weight*)packed;
   for (int unit = 0; unit < H; unit += VL)
     for (int first = 0; first < 4; first += group)
       for (long k = 0; k < I + H; k++) {
         const float* w = k < I ? W + k * row : U + (k - I) * row;
         for (int g = first; g < first + group; g++, to += VL)
-          store(to, load(w + (long)g * H + unit, smaller(H - unit, VL)));
+          store(to, load(w + (long)g * H + unit, min(H - unit, VL)));
       }
 }
 
@@ -50,7 +50,7 @@ struct GateRows {
 
 // Splits `rows` rows of the batch into `count` tiles. A tile takes at most at_once panels at once.
 struct Tiles {
-  static constexpr int buffer = larger(most_rows(group) * 4, accumulators) * VL;  // floats of z
+  static constexpr int buffer = max(most_rows(group) * 4, accumulators) * VL;  // floats of z
   int rows, count, at_once;
   explicit Tiles(int rows)
       : rows(rows),
@@ -59,7 +59,7 @@ struct Tiles {
   int row(int i) const { return split(rows, count, i); }
   // Returns how many vectors of units to compute at once if `left` vectors remain.
   int vectors(int left) const {
-    int count = larger(1, at_once / passes);
+    int count = max(1, at_once / passes);
     while (count > left) count /= 2;
     return count;
   }
@@ -69,7 +69,7 @@ struct Tiles {
   template <class Weight>
   void sums(int m, int vectors, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
             long startRow, float* z, long zRow, const Parts& parts, int part, bool fetch) const {
-    const int vector = unit / VL, panels = vectors * passes, together = smaller(at_once, panels);
+    const int vector = unit / VL, panels = vectors * passes, together = min(at_once, panels);
     const long size = (long)w.depth * width;
     const Weight* b = w.panels() + vector * passes * size;
     start += vector * 4 * VL;
@@ -159,7 +159,7 @@ FORCE_INLINE void cells(const LstmForward& f, const Step& step, const float* bef
     }
   }
   for (int j = 0; j < vectors; j++) {
-    const int u = unit + j * VL, n = smaller(f.H - u, VL);
+    const int u = unit + j * VL, n = min(f.H - u, VL);
     const float* sums = z + j * 4 * VL;
     if (standard && n == VL)
       for (int r = 0; r < m; r++, sums += zRow) cell<true>(f, step, before, after, gates, sums, b + r, u, VL);
@@ -235,17 +235,17 @@ FORCE_INLINE void cell_gradient(const LstmBackward& s, long t, long b, int unit,
   const float *gates = s.gates + at * 4 * H, *before = s.c + at * H, *after = before + s.B * H;
   float *dh = s.dh + b * H, *dc = s.dc + b * H, *dG = s.dG + at * 4 * H;
   for (int u = unit; u < end; u += VL) {
-    const int n = smaller(end - u, VL);
+    const int n = min(end - u, VL);
     const v dhu = gradient_of_h(s, t, b, u, n);
     v dcu = load(dc + u, n), di = splat(0), df = di, dg = di, dO = di, carried = dcu;
     if (valid) {
       const v i = load(gates + u, n), f = load(gates + H + u, n), g = load(gates + 2 * H + u, n);
       const v o = load(gates + 3 * H + u, n), a = activate(act, load(after + u, n));
-      dO = dhu * a * slope(ract, o);
-      dcu = madd(dhu * o, slope(act, a), dcu);
-      di = dcu * g * slope(ract, i);
-      df = dcu * load(before + u, n) * slope(ract, f);
-      dg = dcu * i * slope(act, g);
+      dO = dhu * a * derivative(ract, o);
+      dcu = madd(dhu * o, derivative(act, a), dcu);
+      di = dcu * g * derivative(ract, i);
+      df = dcu * load(before + u, n) * derivative(ract, f);
+      dg = dcu * i * derivative(act, g);
       carried = dcu * f;
     } else {
       store(dh + u, dhu, n);

@@ -21,7 +21,7 @@ void transpose(const float* x, long xRow, float* y, long yRow, int rows, int col
   constexpr int block = 32;
   for (int i0 = 0; i0 < rows; i0 += block)
     for (int j0 = 0; j0 < columns; j0 += block) {
-      const int i1 = smaller(i0 + block, rows), j1 = smaller(j0 + block, columns);
+      const int i1 = min(i0 + block, rows), j1 = min(j0 + block, columns);
       for (long i = i0; i < i1; i += 4)
         for (long j = j0; j < j1; j += 4) {
           if (i + 4 <= i1 && j + 4 <= j1) {
@@ -102,7 +102,7 @@ float reduce_row(const float* x, int n) {
   int i = 0;
   while (i < n) {
     v a[4] = {splat(neutral<op>), splat(neutral<op>), splat(neutral<op>), splat(neutral<op>)};
-    const int end = smaller(n - n % VL, i + 4 * VL * terms_per_sum);
+    const int end = min(n - n % VL, i + 4 * VL * terms_per_sum);
     for (; i + 4 * VL <= end; i += 4 * VL)
       UNROLL_LOOP for (int j = 0; j < 4; j++) a[j] = fold<op>(a[j], load(x + i + j * VL));
     for (; i < end; i += VL) a[0] = fold<op>(a[0], load(x + i));
@@ -124,7 +124,7 @@ FORCE_INLINE void reduce_columns(const float* x, float* y, int n, long row, int 
   for (int i = 0; i < n;) {
     v a[width];
     UNROLL_LOOP for (int j = 0; j < width; j++) a[j] = splat(neutral<op>);
-    for (const int end = smaller(n, i + terms_per_sum); i < end; i++, x += row)
+    for (const int end = min(n, i + terms_per_sum); i < end; i++, x += row)
       UNROLL_LOOP for (int j = 0; j < width; j++)
         a[j] = fold<op>(a[j], j < width - 1 || edge == VL ? load(x + j * VL) : load_few(x + j * VL, edge));
     UNROLL_LOOP for (int j = 0; j < width; j++) total[j] = join<op>(total[j], a[j]);
@@ -142,9 +142,9 @@ void reduce_all(const float* x, float* y, int outer, int n, int inner) {
   for (long o = 0; o < outer; o++, x += (long)n * inner, y += inner)
     over_ranges(ceil_div(inner, VL), per_float * n * inner, [&](int first, int last) {
       int i = first * VL;
-      const int end = smaller(inner, last * VL);
+      const int end = min(inner, last * VL);
       for (; i + 4 * VL <= end; i += 4 * VL) reduce_columns<op, 4>(x + i, y + i, n, inner, VL);
-      for (; i < end; i += VL) reduce_columns<op, 1>(x + i, y + i, n, inner, smaller(end - i, VL));
+      for (; i < end; i += VL) reduce_columns<op, 1>(x + i, y + i, n, inner, min(end - i, VL));
     });
 }
 

@@ -11,13 +11,13 @@ namespace {
 template <class Body>
 void over_vectors(int n, double cost, const Body& body) {
   over_ranges(n, cost * n, [&](int first, int last) {
-    for (int i = first; i < last; i += VL) body(i, smaller(last - i, VL));
+    for (int i = first; i < last; i += VL) body(i, min(last - i, VL));
   });
 }
 
-// Updates the moving average at p: x = keep*x + fresh*d. Returns the new x.
-FORCE_INLINE v moving(float* p, float keep, float fresh, v d, int count) {
-  const v x = madd(splat(fresh), d, load(p, count) * keep);
+// Updates the moving average at p: x = beta*x + dScale*d. Returns the new x.
+FORCE_INLINE v update_average(float* p, float beta, float dScale, v d, int count) {
+  const v x = madd(splat(dScale), d, load(p, count) * beta);
   store(p, x, count);
   return x;
 }
@@ -33,7 +33,7 @@ void sgd(const Sgd& c) {
   over_vectors(c.n, 8, [&](int i, int count) {
     const v d = load(c.g + i, count) * c.gScale;
     v change = d * c.rateG;
-    if (c.m) change = madd(moving(c.m + i, c.keep, c.fresh, d, count), splat(c.rateM), change);
+    if (c.m) change = madd(update_average(c.m + i, c.momentum, c.dScale, d, count), splat(c.rateM), change);
     descend(c.w + i, c.decay, change, count);
   });
 }
@@ -41,14 +41,14 @@ void sgd(const Sgd& c) {
 void rmsprop(const Rmsprop& c) {
   over_vectors(c.n, 25, [&](int i, int count) {
     const v d = load(c.g + i, count) * c.gScale;
-    v variance = madd(d * c.fresh, d, load(c.v + i, count) * c.keep);
+    v variance = madd(d * c.dScale, d, load(c.v + i, count) * c.rho);
     store(c.v + i, variance, count);
     if (c.mean) {
-      const v a = moving(c.mean + i, c.keep, c.fresh, d, count);
-      variance = above(splat(0), variance - a * a);  // rounding must not make it negative; NaN stays NaN
+      const v a = update_average(c.mean + i, c.rho, c.dScale, d, count);
+      variance = max(splat(0), variance - a * a);  // rounding must not make it negative; NaN stays NaN
     }
-    v step = d * c.rateQ / (root(variance + c.inside) + c.outside);
-    if (c.m) step = moving(c.m + i, c.momentum, 1, step, count);
+    v step = d * c.rateQ / (sqrt(variance + c.epsilonInside) + c.epsilonOutside);
+    if (c.m) step = update_average(c.m + i, c.momentum, 1, step, count);
     descend(c.w + i, c.decay, step * c.rateM, count);
   });
 }
@@ -58,14 +58,14 @@ namespace {
 // Adam (rateG is unused) or, with Nesterov momentum, Nadam.
 template <bool nesterov>
 void adaptive(const Moments& c, float rateM, float rateG) {
-  const float fresh1 = 1 - c.beta1, fresh2 = 1 - c.beta2;
+  const float oneMinusBeta1 = 1 - c.beta1, oneMinusBeta2 = 1 - c.beta2;
   over_vectors(c.n, 20, [&](int i, int count) {
     const v d = load(c.g + i, count) * c.gScale;
-    const v square = madd(d * fresh2, d, load(c.v + i, count) * c.beta2);
+    const v square = madd(d * oneMinusBeta2, d, load(c.v + i, count) * c.beta2);
     store(c.v + i, square, count);
-    v change = moving(c.m + i, c.beta1, fresh1, d, count) * rateM;
+    v change = update_average(c.m + i, c.beta1, oneMinusBeta1, d, count) * rateM;
     if (nesterov) change = madd(d, splat(rateG), change);
-    descend(c.w + i, c.decay, change / madd(root(square), splat(c.vScale), splat(c.epsilon)), count);
+    descend(c.w + i, c.decay, change / madd(sqrt(square), splat(c.vScale), splat(c.epsilon)), count);
   });
 }
 

@@ -40,7 +40,7 @@ FORCE_INLINE void each_word(const RandomUniform& c, const Value& value) {
     const v a = value(__builtin_convertvector((vi)(x0 >> 8), v)), b = value(__builtin_convertvector((vi)(x1 >> 8), v));
     float pairs[2 * VL];
     UNROLL_LOOP for (int i = 0; i < VL; i++) pairs[2 * i] = a[i], pairs[2 * i + 1] = b[i];
-    const int count = smaller(n - at, 2 * VL);
+    const int count = min(n - at, 2 * VL);
     if (count == 2 * VL)
       UNROLL_LOOP for (int i = 0; i < 2; i++) store(y + at + i * VL, load(pairs + i * VL));
     else

@@ -38,7 +38,7 @@ void forward(const Forward& s, const Part& part) {
     const auto finish = [&](const float* z, long zRow, int b, int m, int column, int columns) {
       for (int r = 0; r < m; r++, b++, z += zRow)
         for (int j = 0; j < columns; j += VL) {
-          const int n = smaller(columns - j, VL);
+          const int n = min(columns - j, VL);
           const v sum = load(z + j), after = act == a_tanh ? tanh(sum) : any_activation(act, sum);
           const v h = step.valid(b) ? after : step.h_before(b, column + j, n);
           step.put_h(b, column + j, n, h);
@@ -72,9 +72,9 @@ void rnn_backward(const RnnBackward& s) {
         const bool valid = !s.mask || s.mask[at] != 0;
         const float* after = s.hs ? s.hs + (at + B) * H : s.xh + (at + B) * (I + H) + I;
         for (int u = part.unit; u < part.end; u += VL) {
-          const int n = smaller(part.end - u, VL);
+          const int n = min(part.end - u, VL);
           const v dhu = gradient_of_h(s, t, b, u, n);
-          store(s.dG + at * H + u, valid ? dhu * slope(s.act, load(after + u, n)) : splat(0), n);
+          store(s.dG + at * H + u, valid ? dhu * derivative(s.act, load(after + u, n)) : splat(0), n);
           if (!valid) store(s.dh + b * H + u, dhu, n);
         }
       }

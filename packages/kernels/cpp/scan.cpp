@@ -11,11 +11,11 @@ namespace {
 // if there are fewer sequences than threads, they also split the columns.
 template <class Body>
 void over_columns(const Scan& c, double cost, const Body& body) {
-  const int width = c.B < parallel_threads() ? 4 * VL : larger(c.H, 1), blocks = ceil_div(c.H, width);
+  const int width = c.B < parallel_threads() ? 4 * VL : max(c.H, 1), blocks = ceil_div(c.H, width);
   over_ranges(c.B * blocks, cost * c.B * c.T * c.H, [&](int first, int last) {
     for (int i = first; i < last; i++) {
       const int column = i % blocks * width;
-      body(i / blocks, column, smaller(width, c.H - column));
+      body(i / blocks, column, min(width, c.H - column));
     }
   });
 }

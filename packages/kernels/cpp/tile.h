@@ -46,7 +46,7 @@ typedef TileOf<float> Tile;
 constexpr int most_in_turn = 10;
 struct Parts {
   int k, count;
-  Parts(int k, long row) : k(k), count(panel_bytes ? larger(1, (int)((k * row + panel_bytes - 1) / panel_bytes)) : 1) {}
+  Parts(int k, long row) : k(k), count(panel_bytes ? max(1, (int)((k * row + panel_bytes - 1) / panel_bytes)) : 1) {}
   int from(int i) const { return split(k, count, i); }
   // Restricts a tile of m rows to part i. fetch: the tile also prefetches the next part; set it for the first of the tiles
   // that use a part in turn. resume: the first part also adds to the values in `out`.
@@ -105,7 +105,7 @@ struct Panels {
   constexpr int first_vector(int p) const { return split(vectors, count, p); }
   constexpr int width(int p) const { return first_vector(p + 1) - first_vector(p); }        // in vectors
   constexpr int column(int p) const { return first_vector(p) * VL; }                        // the first column
-  constexpr int columns(int p) const { return smaller(n - column(p), width(p) * VL); }      // without the padding
+  constexpr int columns(int p) const { return min(n - column(p), width(p) * VL); }      // without the padding
   // Returns how many panels a tile of m rows computes at once, from p on towards `end` (exclusive; may be less than p).
   constexpr int together(int p, int end, int m) const {
     const int step = p < end ? 1 : -1;

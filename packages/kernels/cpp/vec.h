@@ -123,26 +123,26 @@ FORCE_INLINE void store(half* p, v x) {
 #define UNROLL_FLOAT16 0
 #endif
 
-// madd(a, b, c) = a*b + c, with one rounding if the machine supports it. above(a, b) = a > b ? a : b and
-// below(a, b) = a < b ? a : b, so both return NaN if b is NaN. root(x) is the square root.
+// madd(a, b, c) = a*b + c, with one rounding if the machine supports it. max(a, b) = a > b ? a : b and
+// min(a, b) = a < b ? a : b, so both return b if one of them is NaN.
 #if defined(__AVX512F__)
 #define UNROLL_FUSED 1
 FORCE_INLINE v madd(v a, v b, v c) { return (v)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
-FORCE_INLINE v above(v a, v b) { return (v)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b); }
-FORCE_INLINE v below(v a, v b) { return (v)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
-FORCE_INLINE v root(v x) { return (v)_mm512_maskz_sqrt_ps(0xffff, (__m512)x); }
+FORCE_INLINE v max(v a, v b) { return (v)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b); }
+FORCE_INLINE v min(v a, v b) { return (v)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
+FORCE_INLINE v sqrt(v x) { return (v)_mm512_maskz_sqrt_ps(0xffff, (__m512)x); }
 #elif VL == 8
 #define UNROLL_FUSED 1
 FORCE_INLINE v madd(v a, v b, v c) { return (v)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c); }
-FORCE_INLINE v above(v a, v b) { return (v)_mm256_max_ps((__m256)a, (__m256)b); }
-FORCE_INLINE v below(v a, v b) { return (v)_mm256_min_ps((__m256)a, (__m256)b); }
-FORCE_INLINE v root(v x) { return (v)_mm256_sqrt_ps((__m256)x); }
+FORCE_INLINE v max(v a, v b) { return (v)_mm256_max_ps((__m256)a, (__m256)b); }
+FORCE_INLINE v min(v a, v b) { return (v)_mm256_min_ps((__m256)a, (__m256)b); }
+FORCE_INLINE v sqrt(v x) { return (v)_mm256_sqrt_ps((__m256)x); }
 #elif defined(__x86_64__)
 #define UNROLL_FUSED 0
 FORCE_INLINE v madd(v a, v b, v c) { return a * b + c; }
-FORCE_INLINE v above(v a, v b) { return (v)_mm_max_ps((__m128)a, (__m128)b); }
-FORCE_INLINE v below(v a, v b) { return (v)_mm_min_ps((__m128)a, (__m128)b); }
-FORCE_INLINE v root(v x) { return (v)_mm_sqrt_ps((__m128)x); }
+FORCE_INLINE v max(v a, v b) { return (v)_mm_max_ps((__m128)a, (__m128)b); }
+FORCE_INLINE v min(v a, v b) { return (v)_mm_min_ps((__m128)a, (__m128)b); }
+FORCE_INLINE v sqrt(v x) { return (v)_mm_sqrt_ps((__m128)x); }
 #elif defined(__wasm_simd128__)
 #if defined(__wasm_relaxed_simd__)
 #define UNROLL_FUSED 1
@@ -151,15 +151,15 @@ FORCE_INLINE v madd(v a, v b, v c) { return (v)wasm_f32x4_relaxed_madd((v128_t)a
 #define UNROLL_FUSED 0
 FORCE_INLINE v madd(v a, v b, v c) { return a * b + c; }
 #endif
-FORCE_INLINE v above(v a, v b) { return (v)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
-FORCE_INLINE v below(v a, v b) { return (v)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
-FORCE_INLINE v root(v x) { return (v)wasm_f32x4_sqrt((v128_t)x); }
+FORCE_INLINE v max(v a, v b) { return (v)wasm_f32x4_pmax((v128_t)b, (v128_t)a); }
+FORCE_INLINE v min(v a, v b) { return (v)wasm_f32x4_pmin((v128_t)b, (v128_t)a); }
+FORCE_INLINE v sqrt(v x) { return (v)wasm_f32x4_sqrt((v128_t)x); }
 #elif defined(__ARM_NEON)
 #define UNROLL_FUSED 1
 FORCE_INLINE v madd(v a, v b, v c) { return (v)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
-FORCE_INLINE v above(v a, v b) { return select(a > b, a, b); }
-FORCE_INLINE v below(v a, v b) { return select(a < b, a, b); }
-FORCE_INLINE v root(v x) { return (v)vsqrtq_f32((float32x4_t)x); }
+FORCE_INLINE v max(v a, v b) { return select(a > b, a, b); }
+FORCE_INLINE v min(v a, v b) { return select(a < b, a, b); }
+FORCE_INLINE v sqrt(v x) { return (v)vsqrtq_f32((float32x4_t)x); }
 #else
 #error "no vector type for this machine: compile with SIMD enabled, or add the machine here"
 #endif

@@ -5,8 +5,8 @@
 namespace unroll::UNROLL_ISA {
 
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
-constexpr int smaller(int a, int b) { return a < b ? a : b; }
-constexpr int larger(int a, int b) { return a > b ? a : b; }
+constexpr int min(int a, int b) { return a < b ? a : b; }
+constexpr int max(int a, int b) { return a > b ? a : b; }
 // Returns the start of range i if [0, n) is split into `parts` nearly equal ranges.
 constexpr int split(int n, int parts, int i) { return (int)((int64_t)n * i / parts); }
 
@@ -15,13 +15,13 @@ constexpr int split(int n, int parts, int i) { return (int)((int64_t)n * i / par
 inline int worthwhile_threads(double operations) {
   const double enough = 2e6;
   const int most = parallel_threads();
-  return operations >= enough * most ? most : larger(1, (int)(operations / enough));
+  return operations >= enough * most ? most : max(1, (int)(operations / enough));
 }
 
 // Splits [0, n) into one range per thread and calls body(first, last) for each.
 template <class Body>
 inline void over_ranges(int n, double operations, const Body& body) {
-  const int parts = smaller(n, worthwhile_threads(operations));
+  const int parts = min(n, worthwhile_threads(operations));
   if (parts <= 1) return body(0, n);
   parallel(parts, [&](int i) { body(split(n, parts, i), split(n, parts, i + 1)); });
 }

@@ -12,12 +12,12 @@ import {
   cpp,
   dist,
   eachParallel,
-  forget,
   hash,
   headersOf,
   isCurrent,
   prune,
   readSources,
+  removeOutput,
   root,
   run,
   setCurrent,
@@ -92,10 +92,10 @@ export const buildNative = async () => {
       failed: true,
     };
   }
-  if (output !== local) forget(local); // an older build would be loaded if the file in the package is missing
+  if (output !== local) removeOutput(local); // an older build would be loaded if the file in the package is missing
   const compiler = await findCompiler();
   if (!compiler) {
-    forget(output);
+    removeOutput(output);
     return {
       line: fallback(process.env.CXX ? `CXX=${process.env.CXX} does not run` : 'no C++ compiler found'),
       failed: true,
@@ -105,7 +105,7 @@ export const buildNative = async () => {
   try {
     include = createRequire(import.meta.url)('node-api-headers').include_dir;
   } catch {
-    forget(output);
+    removeOutput(output);
     return { line: fallback('node-api-headers is not installed'), failed: true };
   }
 
@@ -155,7 +155,7 @@ export const buildNative = async () => {
     prune(join(cache, 'native'), objects);
     return { line: `unroll.node (${what}; ${missing.length} compiled)`, failed: false };
   } catch (error) {
-    forget(output); // an older build would not have the same kernels
+    removeOutput(output); // an older build would not have the same kernels
     return { line: `${error.message}\n${fallback('the C++ compiler failed')}`, failed: true };
   }
 };

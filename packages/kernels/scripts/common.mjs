@@ -60,7 +60,8 @@ const stamp = (file) => join(cache, `${hash(file)}.stamp`);
 export const isCurrent = (file, key) =>
   existsSync(file) && existsSync(stamp(file)) && readFileSync(stamp(file), 'utf8') === key;
 export const setCurrent = (file, key) => writeWhole(stamp(file), key);
-export const forget = (file) => {
+/** Deletes a build output and the record of what it was built from. */
+export const removeOutput = (file) => {
   rmSync(file, { force: true });
   rmSync(stamp(file), { force: true });
 };

@@ -1,9 +1,9 @@
 /**
- * The smallest cell with a constant: dot-product attention over a memory, in steps of tensors.
+ * A minimal cell with a constant: dot-product attention over a memory, written with tensor ops.
  *
  *   q = x W + h U                      query [B, D]
  *   k_s = m_s K                        keys [B, S, D], once per sequence
- *   a = softmax_s(q · k_s)             over the steps of the memory that its mask leaves
+ *   a = softmax_s(q · k_s)             over the valid steps of the memory
  *   y = Σ_s a_s m_s                    [B, D]
  *   h ← (h + y) / 2
  */
@@ -31,9 +31,9 @@ export class AttentionCell implements Cell<AttentionState, 'memory', Keys> {
   readonly stateSizes: { h: number };
   readonly config: { units: number };
   readonly constants = ['memory'] as const;
-  /** Calls of `prepare`. */
+  /** Number of calls of `prepare`. */
   prepared = 0;
-  /** Shapes of the memory that `build` was given. */
+  /** Shapes of the memory that were passed to `build`. */
   built: Shape | null = null;
   #W!: Parameter;
   #U!: Parameter;

@@ -1,6 +1,6 @@
 /**
- * Attention layers and the decoder: against Keras and PyTorch (tools/goldens/attention.py), against differences of the loss in
- * float64, and against themselves in streams, in padded batches and after loading.
+ * Attention layers and the decoder: against Keras and PyTorch (tools/goldens/attention.py), gradients against central
+ * differences in float64, and consistency in streams, in padded batches and after loading.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -259,7 +259,7 @@ test('masked target steps: the outputs, states and alignments of a longer padded
   });
 });
 
-test('dropout of the inner cell drops in training, with one mask for all steps, and not otherwise', () => {
+test('dropout of the inner cell applies only in training, with one mask for all steps', () => {
   const layer = decoderOf(lstmCell({ units: H, dropout: 0.5, recurrentDropout: 0.5 }), attention());
   const outputs = (training: boolean, seed: number) =>
     run(layer, [x, memory], { training, seed })[0].value.dataSync();
@@ -292,7 +292,7 @@ test('a model is the same after it was rebuilt from its config', () => {
   assert.deepEqual(rebuilt.config, JSON.parse(JSON.stringify(network.config)));
 });
 
-test('a layer streams its queries if the values are fixed, and otherwise names itself', () => {
+test('a layer streams its queries if the values are fixed; otherwise, an error names it', () => {
   const [query, values] = [
     input({ shape: [null, D], name: 'query' }),
     input({ shape: [null, D], name: 'values' }),
@@ -306,7 +306,7 @@ test('a layer streams its queries if the values are fixed, and otherwise names i
   assert.throws(() => network.stream(), /Layer reader: cannot be streamed: it attends to a whole sequence/);
 });
 
-test('misuse is named with its remedy', () => {
+test('errors of misuse name the layer and the remedy', () => {
   const target = input({ shape: [null, I] });
   const source = input({ shape: [null, D] });
   assert.throws(() => attention({ scoreMode: 'dots' as never }), /there is no scoreMode "dots".*dot/);

@@ -1,6 +1,6 @@
 /**
- * Cells with constants: sequences that are read at every step. Held to numbers worked out by hand, to differences of the
- * loss, and to themselves: in stacks, both ways, in batches that shrink, in graphs that are saved and loaded.
+ * Cells with constants, which are inputs that are read at every step: against hand-computed values and central
+ * differences, in stacks, in both directions, in batches that shrink, and in models that are saved and loaded.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -42,7 +42,7 @@ const attention = (options: RecurrentOptions = {}): Recurrent =>
 const x = drawn('x', B, T, I);
 const memory = drawn('memory', B, S, D);
 
-/** What a layer gives for x and its constants, with masks beside them. */
+/** Runs a layer on x and its constants, with their masks. */
 function attend(
   layer: Recurrent,
   values: readonly Tensor[] = [x, memory],
@@ -58,7 +58,7 @@ function attend(
 }
 
 describe('a cell with a constant', () => {
-  test('gives the numbers worked out by hand, with the mask of the memory', () => {
+  test('returns the hand-computed values, also with a mask of the memory', () => {
     onBackend(float64, () => {
       const layer = attention();
       layer.build([[-1, -1, 1], [-1, -1, 3]]); // biome-ignore format: one line
@@ -70,7 +70,7 @@ describe('a cell with a constant', () => {
       ]);
       const [ln2, ln3] = [Math.log(2), Math.log(3)];
       const rows = [[0, 1, 0], [ln2, 0, 4], [ln3, 6, 0]]; // biome-ignore format: one line
-      // x = 1: weights 1 2 3 of 6; x = 0: one third each; with the last step masked: 1 2 of 3, and one half each.
+      // Attention weights for x = 1: 1/6 2/6 3/6; for x = 0: 1/3 each. With the last step masked: 1/3 2/3, and 1/2 each.
       const whole = attend(layer, [tensor([[[1], [0]]]), tensor([rows])]).dataSync();
       const masked = attend(
         layer,
@@ -79,7 +79,7 @@ describe('a cell with a constant', () => {
       ).dataSync();
       const close = (got: ArrayLike<number>, want: readonly number[]): void => {
         want.forEach((value, i) => {
-          assert.ok(Math.abs(got[i] - value) < 1e-12, `${i}: ${got[i]} and not ${value}`);
+          assert.ok(Math.abs(got[i] - value) < 1e-12, `${i}: ${got[i]}, expected ${value}`);
         });
       };
       close(whole, [(2 * ln2 + 3 * ln3) / 6, 19 / 6, 8 / 6, (ln2 + ln3) / 3, 7 / 3, 4 / 3]);
@@ -87,7 +87,7 @@ describe('a cell with a constant', () => {
     });
   });
 
-  test('has the gradients that differences give: of x, memory, state and weights', () => {
+  test('has the gradients of central differences, for x, memory, state and weights', () => {
     onBackend(float64, () => {
       const layer = attention({ returnState: true });
       layer.build([[-1, -1, I], [-1, D], [-1, -1, D]]); // biome-ignore format: one line
@@ -118,7 +118,7 @@ describe('a cell with a constant', () => {
           const got = gradients[n].values[i];
           assert.ok(
             Math.abs(got - difference) < 1e-7,
-            `${parameter.name} ${i}: ${got} and not ${difference}`,
+            `${parameter.name} ${i}: ${got}, expected ${difference}`,
           );
         }
         parameter.assign(values);
@@ -126,7 +126,7 @@ describe('a cell with a constant', () => {
     });
   });
 
-  test('is built with the shapes of its constants and prepares once for a sequence', () => {
+  test('is built with the shapes of its constants, and prepares once per sequence', () => {
     const layer = attention();
     const cell = layer.cell as unknown as AttentionCell;
     attend(layer);
@@ -134,7 +134,7 @@ describe('a cell with a constant', () => {
     assert.equal(cell.prepared, 1);
   });
 
-  test('gives each sequence its own rows in batches that shrink, forwards and backwards', () => {
+  test('pairs each sequence with its own constants in batches that shrink, forwards and backwards', () => {
     onBackend(float64, () => {
       const lengths = [3, 12, 1, 7, 12, 2, 0, 5, 9, 4];
       const [N, steps] = [lengths.length, 12];
@@ -181,7 +181,7 @@ describe('a cell with a constant', () => {
     });
   });
 
-  test('in a stack, constants go to the cells that declare them', () => {
+  test('in a stack, constants are passed to the cells that declare them', () => {
     onBackend(float64, () => {
       const [first, second] = [new AttentionCell({ units: D }), new AttentionCell({ units: D })];
       const stack = stackedCells([first, gruCell({ units: 2 }), second]);
@@ -230,7 +230,7 @@ describe('a cell with a constant', () => {
     });
   });
 
-  test('first states may come from the constants', () => {
+  test('initial states can be computed from constants', () => {
     class Warm extends AttentionCell {
       zeroState(_batch: number, { memory: { value } }: CellConstants<'memory'>): { h: Tensor } {
         const [rows, , width] = value.shape;
@@ -257,7 +257,7 @@ describe('constants in a graph', () => {
   };
   registerCell(AttentionCell);
 
-  test('make the same model from its config, and stand in the summary', () => {
+  test('are restored from the config of a model, and shown in its summary', () => {
     const network = graph();
     const padded = tensor(
       [...memory.dataSync()].map((value, i) => (Math.floor(i / D) % S > 2 ? 0 : value)),
@@ -266,7 +266,7 @@ describe('constants in a graph', () => {
     const values = [x, padded, drawn('start', B, D)];
     const want = run(network, values)[0].value.dataSync();
     const cut = [x, slice(padded, 1, 0, 3), values[2]];
-    assert.deepEqual(want, run(network, cut)[0].value.dataSync(), 'the mask of the memory is heeded');
+    assert.deepEqual(want, run(network, cut)[0].value.dataSync(), 'the mask of the memory is applied');
     const made = modelFromConfig(JSON.parse(JSON.stringify(network.config)));
     made.build(network.inputShapes);
     made.setWeights(network.getWeights());
@@ -275,7 +275,7 @@ describe('constants in a graph', () => {
     assert.match(network.summary(), /attend \(RNN\) .* x, start, masking/);
   });
 
-  test('are refused where they do not fit, by name', () => {
+  test('are rejected if they do not match, with the name of the layer', () => {
     const [target, source] = [input({ shape: [null, I] }), input({ shape: [null, D] })];
     const h = input({ shape: [D] });
     assert.throws(
@@ -308,7 +308,7 @@ describe('constants in a graph', () => {
   });
 });
 
-test('states are types: a state that is misspelt, missing or too many does not compile', () => {
+test('states are typed: a misspelt, missing or extra state does not compile', () => {
   const state = null as unknown as LstmState;
   const cell = lstmCell({ units: 2 });
   const context = null as unknown as StepContext;

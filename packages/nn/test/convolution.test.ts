@@ -1,6 +1,6 @@
 /**
  * Convolution and pooling over time, apart from the goldens: masks (a padded sequence gives the results of the sequence
- * alone), streams, gradients by central differences, and errors. Rejects: a window that reads padding, an output mask that
+ * alone), streams, gradients by central differences, and errors. Detects a window that reads padding, an output mask that
  * is one step off, a stream that loses the phase of its strides.
  */
 import assert from 'node:assert/strict';

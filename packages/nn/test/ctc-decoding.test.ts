@@ -1,5 +1,5 @@
 /**
- * Decoding of CTC against exhaustive search. Rejects: a beam that counts an alignment twice or not at all, that merges
+ * Decoding of CTC against exhaustive search. Detects a beam that counts an alignment twice or not at all, that merges
  * equal labels without a blank between them, loses a prefix whose parent left the beam, or applies a score at each step.
  */
 import assert from 'node:assert/strict';

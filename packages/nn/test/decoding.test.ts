@@ -1,4 +1,7 @@
-/** Decoding: greedy, sampling and beam search, compared with an enumeration of all outputs, on models and on a table. */
+/**
+ * Decoding: greedy search, sampling and beam search on models and on a table of probabilities, compared with an
+ * enumeration of all outputs.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream, type Tensor, tensor } from '@unroll/core';
@@ -218,7 +221,7 @@ describe('sampling', () => {
   test('banned tokens are never drawn', async () =>
     close(await frequencies({ banned: [order[0]] }), p.map((x, i) => (order[0] === i ? 0 : x)))); // biome-ignore format: one line
 
-  test('a seed repeats, whatever else is in the batch; another seed differs', async () => {
+  test('a seed gives the same tokens in any batch; another seed gives others', async () => {
     const options = { prompt: [1], maxLength: 12, temperature: 1, seed: 5 };
     const first = await generate(table(3), options);
     assert.deepEqual(await generate(table(3), options), first);
@@ -330,7 +333,7 @@ describe('decoding a model', () => {
 describe('misuse', () => {
   const rejects = (options: Partial<BeamSearchOptions>, message: RegExp) =>
     assert.rejects(beamSearch(table(2), { prompt: [1], maxLength: 3, ...options }), message);
-  test('of beam search', async () => {
+  test('beam search', async () => {
     await rejects({ width: 0 }, /beamSearch: width must be a positive integer, got 0/);
     await rejects({ nBest: 6 }, /nBest must be at most width 5, got 6/);
     await rejects({ lengthPenalty: -1 }, /lengthPenalty must be a finite number of 0 or more, got -1/);
@@ -347,7 +350,7 @@ describe('misuse', () => {
     await rejects({ alignments: true }, /alignments needs a model whose second output is the alignment/);
     await rejects({ beamWidth: 3 } as never, /no option "beamWidth"/);
   });
-  test('of sampling', async () => {
+  test('sampling', async () => {
     const fails = (options: Partial<Parameters<typeof generate>[1]>, message: RegExp) =>
       assert.rejects(generate(table(), { prompt: [1], maxLength: 3, ...options }), message);
     await fails({ temperature: -1 }, /temperature must be a finite number of 0 or more, got -1/);
@@ -356,7 +359,7 @@ describe('misuse', () => {
     await fails({ maxLength: undefined as never }, /maxLength is missing/);
     await assert.rejects(generate({} as never, { prompt: [1], maxLength: 3 }), /takes a stream first/);
   });
-  test('of a model with logits that are declared as log-probabilities', async () => {
+  test('logits that are declared as log-probabilities', async () => {
     const network = sequential([embedding({ inputDim: 3, outputDim: 2 }), lstm({ units: 3 })]);
     network.build([[-1, -1]]);
     for (const parameter of network.parameters) parameter.assign(new Float32Array(parameter.size).fill(2));

@@ -1,7 +1,4 @@
-/**
- * `dense`: values, gradients and mistakes. Rejects: a transposed kernel, a bias on the wrong axis, a lost
- * mask.
- */
+/** `dense`: values, gradients and errors. Detects a transposed kernel, a bias on the wrong axis, and a lost mask. */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { ones, setBackend, sum, tensor, UnrollError, valueAndGrad, zeros } from '@unroll/core';
@@ -30,7 +27,7 @@ const call = (
 describe('dense', () => {
   const x = tensor([[1, 0, -1], [0, 2, 1]]); // biome-ignore format: a matrix
 
-  test('is x W + b on the last axis, whatever is before it', () => {
+  test('computes x W + b on the last axis, with any leading axes', () => {
     // biome-ignore format: a matrix
     assert.deepEqual(call(layerOf(), x).value.toArray(), [[6, -24], [21, -6]]);
     // biome-ignore format: matrices
@@ -46,7 +43,7 @@ describe('dense', () => {
     assert.deepEqual(call(layerOf({ activation: 'relu' }), x).value.toArray(), [[6, 0], [21, 0]]);
   });
 
-  test('its gradients', () => {
+  test('has correct gradients', () => {
     const layer = layerOf();
     const { grads } = valueAndGrad(() => sum(call(layer, x).value), [x, ...layer.parameters]);
     assert.deepEqual(grads[0]!.toArray(), [[3, 7, 11], [3, 7, 11]]); // biome-ignore format: a matrix
@@ -54,12 +51,12 @@ describe('dense', () => {
     assert.deepEqual(grads[2]!.toArray(), [2, 2]);
   });
 
-  test('passes the mask on', () => {
+  test('propagates the mask', () => {
     const mask = ones([2, 4]);
     assert.equal(call(layerOf(), zeros([2, 4, 3]), mask).mask, mask);
   });
 
-  test('names its weights as Keras does', () => {
+  test('names its weights like Keras', () => {
     const layer = dense({ units: 2, name: 'head' });
     layer.build([[-1, 7, 3]]);
     assert.deepEqual(
@@ -74,7 +71,7 @@ describe('dense', () => {
     assert.ok(values.every((w) => Math.abs(w) <= limit && w !== 0));
   });
 
-  test('says what is wrong', () => {
+  test('errors', () => {
     const is =
       (code: string, message: string | RegExp) =>
       (error: unknown): boolean =>

@@ -1,11 +1,11 @@
-// Every factory function refuses options that do not exist, also in another library's spelling, and values of a wrong kind.
+// Every factory function rejects unknown options, names from other libraries, and invalid values.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UnrollError } from '@unroll/core';
 import * as nn from '@unroll/nn';
 
 type Options = Record<string, unknown>;
-/** How to call a factory, options that it takes, and with them: another spelling of an option, and a wrong value. */
+/** The call, valid options, a misspelt or foreign option name with its correction, and an invalid value. */
 type Row = [
   make: (options: never) => unknown,
   good: Options,
@@ -155,7 +155,7 @@ const rows: Record<string, Row> = {
     nn.wordDropout,
     { rate: 0.5, id: 1 },
     ['padding_id', 'paddingId'],
-    [{ id: -1 }, 'id must be an integer of 0 or more, got -1'],
+    [{ id: -1 }, 'id must be a non-negative integer, got -1'],
   ],
   activationRegularization: [
     nn.activationRegularization,
@@ -285,7 +285,7 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
     test('accepts known options', () => void call(good));
     test('rejects an unknown option', () =>
       refuses({ ...good, qqqqqq: 1 }, `${owner}: there is no option "qqqqqq". The options are `));
-    test('rejects another spelling', () =>
+    test('rejects a misspelt or foreign option name', () =>
       refuses(
         { ...good, [spelling]: 1 },
         `${owner}: there is no option "${spelling}". Did you mean "${meant}"?`,
@@ -296,7 +296,7 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
   });
 }
 
-test('every factory function with options has its row', () => {
+test('the table contains every factory function with options', () => {
   const others = new Set([
     ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'registerLayer', 'registerCell'],
     ...[
@@ -336,7 +336,7 @@ test('rejects unneeded options, and recurrent() without a cell', () => {
   );
 });
 
-test('classes and configs do not check names: subclasses and files of other versions have their own', () => {
+test('classes and configs accept unknown names, which subclasses and files of other versions may have', () => {
   assert.equal(new nn.Dense({ units: 1, hint: 2 } as nn.DenseOptions).className, 'Dense');
   assert.equal(nn.layerFromConfig({ className: 'Dense', config: { units: 1, hint: 2 } }).className, 'Dense');
 });

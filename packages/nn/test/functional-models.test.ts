@@ -1,6 +1,6 @@
 /**
- * Functional models: several inputs and outputs, shared layers, states between layers, masks through the graph, models in
- * models; their configs make the same model again; mistakes are answered by name.
+ * Functional models: several inputs and outputs, shared layers, states passed between layers, masks, nested models,
+ * configs that restore the same model, and errors that name the layer.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -45,7 +45,7 @@ function encoderDecoder(): Functional {
   });
 }
 
-/** The same model made from its config, with the same weights. */
+/** Restores the model from its config, with the same weights. */
 function again<M extends Network>(network: M): M {
   const made = modelFromConfig(JSON.parse(JSON.stringify(network.config))) as M;
   if (!made.built && network.inputShapes) made.build(network.inputShapes);
@@ -64,7 +64,7 @@ describe('a functional model', () => {
     const [source, target] = [drawn('source', 2, 6, 4), drawn('target', 2, 5, 2)];
     const y = run(network, [source, target])[0]!.value;
     assert.deepEqual(y.shape, [2, 5, 5]);
-    // By hand, layer by layer.
+    // The same, layer by layer.
     const [, encoder, , decoder, head] = ['source', 'lstm', 'target', 'lstm_1', 'dense'].map((name) =>
       network.getLayer(name),
     );
@@ -86,7 +86,7 @@ describe('a functional model', () => {
     assert.equal(network.parameters.length, 2);
   });
 
-  test('sends a mask through embedding, recurrent layer and head to the output', () => {
+  test('propagates a mask through embedding, recurrent layer and head to the output', () => {
     const ids = input({ shape: [null] });
     const embedded = embedding({ inputDim: 9, outputDim: 2, maskZero: true }).apply(ids);
     const y = gru({ units, returnSequences: true }).apply(embedded);
@@ -113,7 +113,7 @@ describe('a functional model', () => {
     assert.deepEqual(last!.value.dataSync(), short[1]!.value.dataSync());
   });
 
-  test('takes a mask as an input of its own', () => {
+  test('accepts a mask as a separate input', () => {
     const [x, mask] = [input({ shape: [4, 2] }), input({ shape: [4] })];
     const y = lstm({ units }).apply(x, { mask });
     const network = model({ inputs: [x, mask], outputs: y });
@@ -124,7 +124,7 @@ describe('a functional model', () => {
     assert.deepEqual(run(again(network), [values, given])[0]!.value.dataSync(), want);
   });
 
-  test('stands in other models like a layer, and twice with the same weights', () => {
+  test('can be a layer of other models, also twice with the same weights', () => {
     const tower = sequential([lstm({ units }), dense({ units: 2 })], { name: 'tower' });
     const [a, b] = [input({ shape: [null, 2] }), input({ shape: [null, 2] })];
     const joined = concatenate().apply([tower.apply(a), tower.apply(b)]);
@@ -162,7 +162,7 @@ describe('a functional model', () => {
     assert.deepEqual(await got.data(), await (await predict(network, [x, y])).data());
   });
 
-  test('initial weights depend on the seed and the names only', () => {
+  test('initial weights depend only on the seed and the names', () => {
     const weights = (seed: number): number[] => {
       const x = input({ shape: [3] });
       const network = model({ inputs: x, outputs: dense({ units: 2, name: 'head' }).apply(x), seed });
@@ -195,7 +195,7 @@ describe('restores a model from its config', () => {
     check(model({ inputs: a, outputs: [flatten().apply(out), twice] }));
   });
 
-  test('bidirectional layers with a backward layer of their own, stacked cells, models in models', () => {
+  test('bidirectional layers with a separate backward layer, stacked cells, nested models', () => {
     const both = bidirectional(lstm({ units, returnSequences: true, name: 'reader' }), {
       mergeMode: 'sum',
       backwardLayer: gru({ units, returnSequences: true, goBackwards: true, resetAfter: false }),
@@ -237,7 +237,7 @@ describe('restores a model from its config', () => {
     );
   });
 
-  test('a config holds plain data only', () => {
+  test('a config contains only plain data', () => {
     const own = (): number[] => [1];
     const { config } = dense({ units: 1, kernelInitializer: own, name: 'd' });
     assert.deepEqual(config, { className: 'Dense', config: { units: 1, name: 'd' } });
@@ -256,7 +256,7 @@ describe('errors in a graph name the layer', () => {
     );
   });
 
-  test('an input that was not made by input()', () => {
+  test('an input that was not created by input()', () => {
     const y = lstm({ units }).apply(x);
     assert.throws(
       () => model({ inputs: y, outputs: dense({ units: 1 }).apply(y) }),
@@ -264,7 +264,7 @@ describe('errors in a graph name the layer', () => {
     );
   });
 
-  test('numbers given to apply', () => {
+  test('numbers passed to apply', () => {
     assert.throws(
       () => dense({ units: 1, name: 'head' }).apply([[1, 2]] as never),
       /Layer head: apply\(\) takes symbolic/,
@@ -283,7 +283,7 @@ describe('errors in a graph name the layer', () => {
     );
   });
 
-  test('two layers of one name', () => {
+  test('two layers with the same name', () => {
     const y = dense({ units: 1, name: 'same' }).apply(dense({ units: 1, name: 'same' }).apply(x));
     assert.throws(() => model({ inputs: x, outputs: y }), /Two layers are named "same"/);
   });
@@ -302,7 +302,7 @@ describe('errors in a graph name the layer', () => {
     }
   });
 
-  test('merging inputs that do not fit', () => {
+  test('merging inputs of incompatible shapes', () => {
     const [a, b] = [input({ shape: [3, 4] }), input({ shape: [3, 5] })];
     assert.throws(() => addLayer({ name: 'sum' }).apply([a, b]), /Layer sum: .*broadcast.*\[-1, 3, 5\]/);
     assert.throws(

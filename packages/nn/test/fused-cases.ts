@@ -1,7 +1,4 @@
-/**
- * Recurrent layers of every kind under every combination of options, and the numbers that the ways to run
- * them give.
- */
+/** Recurrent layers of every kind with all combinations of options, and functions that run them in each way. */
 import {
   add,
   hardSigmoid,
@@ -33,7 +30,7 @@ const MASKS: Record<MaskName, number[][]> = {
   nothing: [[0, 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]],
 }; // biome-ignore format: patterns
 
-/** The activations of the fused kernels, as a user would pass them to a cell of his own. */
+/** The activations of the fused kernels as functions, as a user would pass them to a custom cell. */
 const FUNCTIONS = { tanh, relu, sigmoid, hardSigmoid, linear: (x: Tensor): Tensor => x };
 type FunctionName = keyof typeof FUNCTIONS;
 const NAMES = Object.keys(FUNCTIONS) as FunctionName[];
@@ -101,12 +98,12 @@ const settings = (o: Options) => ({
 });
 const gated = (o: Options) => ({ ...settings(o), recurrentActivation: o.recurrentActivation });
 
-function gruKind(resetAfter: boolean, textbook: boolean, options: Options[]): Kind {
-  const updateGate = textbook ? 'candidate' : 'keep';
+function gruKind(resetAfter: boolean, updateGateOnCandidate: boolean, options: Options[]): Kind {
+  const updateGate = updateGateOnCandidate ? 'candidate' : 'keep';
   return {
     gates: 3,
     layer: (o) => gru({ ...gated(o), resetAfter, updateGate }),
-    own: (o) => new OwnGru(o, { resetAfter, textbook }),
+    own: (o) => new OwnGru(o, { resetAfter, updateGateOnCandidate }),
     kernel: 'gruForward',
     options,
   };
@@ -130,8 +127,8 @@ export const KINDS: Record<string, Kind> = {
   },
   'gru, reset after': gruKind(true, false, [...few, ...activationPairs()]),
   'gru, reset before': gruKind(false, false, [...few, ...activationPairs()]),
-  'gru, reset after, textbook': gruKind(true, true, few),
-  'gru, reset before, textbook': gruKind(false, true, few),
+  'gru, reset after, update gate on the candidate': gruKind(true, true, few),
+  'gru, reset before, update gate on the candidate': gruKind(false, true, few),
 };
 
 const random = (shape: number[], ...name: string[]): Tensor =>
@@ -140,7 +137,7 @@ const random = (shape: number[], ...name: string[]): Tensor =>
     shape,
   );
 
-/** Weights small enough that cells of linear gates stay finite. */
+/** Weights that are small enough for cells with linear gates to stay finite. */
 const weight = (shape: Shape, index: number): Tensor => mul(random([...shape], 'weight', `${index}`), 0.35);
 
 interface Inputs {
@@ -165,7 +162,7 @@ export interface Numbers {
   gradients: ArrayLike<number>[];
 }
 
-/** Outputs of `work`, and the gradients of their weighted sum. */
+/** Returns the outputs of `work`, and the gradients of a weighted sum of them. */
 function numbersOf(work: () => readonly Tensor[], of: readonly Tensor[]): Numbers {
   let outputs: ArrayLike<number>[] = [];
   const { grads } = valueAndGrad(() => {
@@ -177,7 +174,7 @@ function numbersOf(work: () => readonly Tensor[], of: readonly Tensor[]): Number
   return { outputs, gradients: grads.map((grad) => grad.dataSync()) };
 }
 
-/** The layer with weights of its own, run as its owner asks. */
+/** Builds the layer with given weights, and runs it. */
 export function layerNumbers(kind: Kind, o: Options, stepwise: boolean): Numbers {
   const layer = kind.layer(o);
   layer.stepwise = stepwise;
@@ -199,7 +196,7 @@ export function layerNumbers(kind: Kind, o: Options, stepwise: boolean): Numbers
   return numbersOf(work, [x, ...states, ...layer.parameters]);
 }
 
-/** The same from the user's cell and the meaning of a sequence. */
+/** Computes the same with the custom cell, row by row (see own-cells.ts). */
 export function ownNumbers(kind: Kind, o: Options): Numbers {
   const cell = kind.own({
     ...{

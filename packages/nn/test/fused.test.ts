@@ -1,9 +1,8 @@
 /**
- * The three ways to compute a recurrent layer give the same numbers: the fused op, the cell stepped through
- * the sequence, and a user's own cell taken row by row, valid step by valid step, for every combination of
- * options. In float64 on the reference to 1e-12; in float32 on every fast backend to the tolerances. Rejects:
- * an option that the fused path reads differently, a mask rule that leaks from row to row, packed padding
- * that changes anything, and a fused path that is never taken.
+ * The three ways to compute a recurrent layer have the same results for every combination of options: the fused op, the
+ * cell applied step by step, and a user's custom cell applied row by row to valid steps only. In float64 on the reference
+ * to 1e-12; in float32 on every fast backend to the tolerances. Detects an option that the fused path interprets
+ * differently, a mask that affects other rows, packed padding that changes results, and a fused path that is never used.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -41,7 +40,7 @@ const float64 = referenceBackend('float64');
 const tight: Tolerance = (expected) => 1e-12 * Math.max(1, largest(expected));
 const wanted = new Map<string, Numbers[]>();
 
-/** The user's own numbers in float64, worked out once. */
+/** The results of the custom cell in float64, computed once. */
 function truth(name: string, kind: Kind): Numbers[] {
   let numbers = wanted.get(name);
   if (!numbers) {
@@ -87,7 +86,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       });
     }
 
-    test('the fused path is the one that is taken', () => {
+    test('the fused path is used', () => {
       const [options] = kind.options;
       for (const [stepwise, expected] of [
         [false, 1],

@@ -1,4 +1,4 @@
-/** Golden cases as tensors, layers with their weights, and the comparison with Keras's and PyTorch's numbers. */
+/** Golden cases as tensors, layers with golden weights, and the comparison with the results of Keras and PyTorch. */
 import {
   add,
   currentBackend,
@@ -16,7 +16,7 @@ import type { Activation, Layer } from '@unroll/nn';
 import { gradientTolerance, mismatch, onBackend, outputTolerance, report } from '@unroll/testkit';
 import { inferenceBackends, readGoldens, type TestBackend, testBackends } from '@unroll/testkit/node';
 
-/** A tensor as the golden files hold it. */
+/** A tensor in a golden file. */
 export interface GoldenTensor {
   shape: Shape;
   /** base64 of little-endian float32 */
@@ -50,12 +50,12 @@ export function tensorFrom(golden: GoldenTensor): Tensor {
   return tensor(valuesOf(golden), golden.shape);
 }
 
-/** `hard_sigmoid` as `hardSigmoid`. */
+/** Converts snake case to camel case: `hard_sigmoid` to `hardSigmoid`. */
 export function camel(name: string): Activation {
   return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) as Activation;
 }
 
-/** Builds a layer and gives it the golden weights. */
+/** Builds a layer and sets the golden weights. */
 export function withWeights<L extends Layer>(
   layer: L,
   shapes: readonly Shape[] | undefined,
@@ -73,8 +73,8 @@ export interface Expected {
 }
 
 /**
- * Runs `work` for its outputs and, by the weighted sum of them, for the gradients of `of`, and compares all with the
- * goldens; on a backend that only infers, the outputs. Throws one error that lists every tensor that is off.
+ * Runs `work`, and compares its outputs and the gradients of their weighted sum with respect to `of` with the goldens; on a
+ * backend for inference only, compares the outputs. Throws one error that lists every tensor that differs.
  */
 export function compare(work: () => readonly Tensor[], of: readonly Tensor[], expected: Expected): void {
   if (!currentBackend().supports('lstmBackward')) {
@@ -117,7 +117,7 @@ function compared(
   });
 }
 
-/** Every backend that loads, and the reasons of those that do not. */
+/** Every backend that loads, and the reasons why others do not. */
 export const backends: TestBackend[] = [...testBackends(), ...inferenceBackends()];
 
 export const on = onBackend;

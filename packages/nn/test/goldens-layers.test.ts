@@ -1,7 +1,7 @@
 /**
- * The other layers against Keras 3 and PyTorch (tools/goldens/recurrent.py): stacks, an encoder and decoder, normalisation
- * with its moving statistics, embeddings with their mask, time-distributed and dense layers with every activation; outputs
- * and gradients, on every backend.
+ * Other layers against Keras 3 and PyTorch (tools/goldens/recurrent.py): stacks, an encoder and decoder, normalisation
+ * with moving statistics, embeddings with masks, time-distributed and dense layers with every activation; outputs and
+ * gradients, on every backend.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -54,7 +54,7 @@ interface Built {
 
 const one = (golden: GoldenTensor | GoldenTensor[] | undefined): Tensor => tensorFrom(golden as GoldenTensor);
 
-/** A layer of one input x, perhaps with a mask. */
+/** A layer with one input x and an optional mask. */
 function single(golden: ExtraCase, layer: Layer): Built {
   const x = one(golden.inputs.x);
   const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
@@ -67,7 +67,7 @@ function single(golden: ExtraCase, layer: Layer): Built {
   };
 }
 
-/** Layers in a row that hand on sequence and mask; the states of all are outputs. */
+/** Layers applied one after another to a sequence and its mask; the outputs include the states of all. */
 function stack(golden: ExtraCase): Built {
   const { cell, layers, bidirectional: mergeMode, activation, recurrentActivation, ...rest } = golden.options;
   const x = one(golden.inputs.x);

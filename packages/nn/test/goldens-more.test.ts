@@ -1,6 +1,7 @@
 /**
- * What the recurrent goldens leave out, against Keras 3 (tools/goldens/layers.py): every activation, regularisers,
- * constraints, stacked cells, stateful layers, masks through merging layers, and the order of a graph's weights.
+ * Features that the recurrent goldens do not cover, against Keras 3 (tools/goldens/layers.py): every activation,
+ * regularisers, constraints, stacked cells, stateful layers, masks through merging layers, and the order of a model's
+ * weights.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -73,12 +74,12 @@ function load(layer: Layer, inputs: readonly Tensor[], weights: readonly GoldenT
   layer.build(inputs.map(({ shape }) => shape));
   layer.setWeights([
     ...weights.map((golden) => ({ shape: golden.shape, values: valuesOf(golden) })),
-    // Statistics that move come after what is trained, and start as they are.
+    // Moving statistics follow the trained weights, and keep their initial values.
     ...layer.getWeights().slice(weights.length),
   ]);
 }
 
-/** A layer's outputs and gradients. */
+/** Compares the outputs and gradients of a layer. */
 function checkLayer(golden: Case, layer: Layer, training = false, mask: Tensor | null = null): void {
   const inputs = golden.inputs.map(tensorFrom);
   load(layer, inputs, golden.weights);
@@ -99,7 +100,7 @@ const regularizers: Record<string, Regularizer> = {
   orthogonalColumns: orthogonalPenalty({ factor: 0.5, mode: 'columns' }),
 };
 
-/** The kernel of a dense layer, with the values of the case's input. */
+/** Returns the kernel of a dense layer with the values of the case's input. */
 function kernelOf(golden: Case, options: Partial<DenseOptions>): Parameter {
   const w = golden.inputs[0]!;
   const layer = dense({ units: w.shape[1]!, ...options });
@@ -109,7 +110,7 @@ function kernelOf(golden: Case, options: Partial<DenseOptions>): Parameter {
   return kernel!;
 }
 
-/** The penalty of a layer's kernel. */
+/** Compares the penalty of the kernel of a layer. */
 function checkRegularizer(golden: Case): void {
   const kernel = kernelOf(golden, { kernelRegularizer: regularizers[golden.options.regularizer!]! });
   compare(() => [kernel.regularizer!(kernel)], [kernel], {
@@ -119,7 +120,7 @@ function checkRegularizer(golden: Case): void {
   });
 }
 
-/** What the activity regulariser of a layer adds to the loss. */
+/** Compares the penalty of the activity regulariser of a layer. */
 function checkActivity(golden: Case): void {
   const [x] = golden.inputs.map(tensorFrom) as [Tensor];
   const layer = dense({ units: 4, activityRegularizer: regularizers[golden.options.regularizer!]! });
@@ -136,7 +137,7 @@ function checkActivity(golden: Case): void {
   });
 }
 
-/** Values of merging layers under masks. */
+/** Compares the outputs of merging layers with masked inputs. */
 function checkMerge(golden: Case): void {
   const { layer: name, masks } = golden.options as unknown as {
     layer: string;
@@ -211,7 +212,7 @@ function checkMask(golden: Case): void {
   });
   const { mask, value } = merges[name]!().invoke(sequences, inferenceContext())[0]!;
   const ones = new Array<number>(value.shape[0]! * value.shape[1]!).fill(1);
-  // No mask and a mask of ones say the same.
+  // No mask is equivalent to a mask of ones.
   const want = golden.outputs[0] ? [...valuesOf(golden.outputs[0])] : ones;
   assert.deepEqual(mask ? [...mask.dataSync()] : ones, want);
 }
@@ -308,7 +309,7 @@ for (const { name, backend, reason } of backends) {
   }
 }
 
-test('a model of weights in another order does not take them', () => {
+test('a model rejects weights in another order', () => {
   const made = sequential([dense({ units: 2 }), dense({ units: 3 })]);
   made.build([[-1, 4]]);
   const [a, b, c, e] = made.getWeights();

@@ -1,7 +1,7 @@
 /**
  * LSTM, GRU and the plain RNN against Keras 3 and PyTorch (tools/goldens/recurrent.py): every pair of options, outputs,
- * states and gradients, on every backend; and the same cells stepped, without their fused kernels. Rejects: a wrong gate
- * order, bias, mask rule, direction, merge, state order, dropout place, and any gradient that is off.
+ * states and gradients, on every backend; and the same cells step by step, without their fused kernels. Detects a wrong
+ * gate order, bias, mask rule, direction, merge, state order or position of dropout, and any wrong gradient.
  */
 import { describe, test } from 'node:test';
 import { mul, reshape, type Tensor } from '@unroll/core';
@@ -72,7 +72,7 @@ interface Masks {
   recurrent: Tensor | null;
 }
 
-/** One direction with given dropout masks: what the layer does with masks it has drawn. */
+/** Runs one direction with given dropout masks, as the layer does with random ones. */
 function direction(
   layer: Recurrent,
   x: Tensor,

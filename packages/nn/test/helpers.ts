@@ -1,4 +1,4 @@
-/** Small things that the tests of layers share. */
+/** Helper functions shared by the tests of layers. */
 import {
   add,
   type MaskedSequence,
@@ -15,18 +15,18 @@ import { backendSync, inferenceContext } from '@unroll/core/internal';
 import type { Layer } from '@unroll/nn';
 import { mismatch, onBackend, report } from '@unroll/testkit';
 
-/** Normal numbers, the same for the same name. */
+/** Returns normally distributed numbers, the same for the same name. */
 export function drawn(name: string, ...shape: number[]): Tensor {
   const size = shape.reduce((product, extent) => product * extent, 1);
   return tensor(Float64Array.from(new RandomStream(1, 'test', name).normal(size)), shape);
 }
 
-/** [B, T] of 1 and 0 from strings such as '1110'. */
+/** Returns a mask [B, T] from strings such as '1110'. */
 export function maskOf(...rows: string[]): Tensor {
   return tensor(rows.map((row) => [...row].map(Number)));
 }
 
-/** What `layer` gives for tensors, the mask beside the first, and that of a constant beside the last. */
+/** Runs a layer on tensors, with a mask for the first one and `constantMask` for the last one. */
 export function run(
   layer: Layer,
   inputs: Tensor | readonly Tensor[],
@@ -50,7 +50,7 @@ export interface Measured {
   gradients: { shape: Shape; values: ArrayLike<number> }[];
 }
 
-/** Outputs, and the gradients of a random weighting of them. */
+/** Returns outputs, and the gradients of a randomly weighted sum of them. */
 export function measure(work: () => readonly Tensor[], of: readonly Tensor[]): Measured {
   let outputs: Measured['outputs'] = [];
   const { grads } = valueAndGrad(() => {
@@ -62,7 +62,7 @@ export function measure(work: () => readonly Tensor[], of: readonly Tensor[]): M
   return { outputs, gradients: grads.map((grad) => ({ shape: grad.shape, values: grad.dataSync() })) };
 }
 
-/** Throws where two measurements differ by more than `tolerance` times the largest number of a tensor (or 1). */
+/** Throws if two measurements differ by more than `tolerance` times the largest number of a tensor (or 1). */
 export function same(what: string, got: Measured, want: Measured, tolerance: number): void {
   const problems: (string | null)[] = [];
   for (const kind of ['outputs', 'gradients'] as const) {

@@ -1,6 +1,6 @@
 /**
- * Native products in parts of k that stay in the L1 cache (docs/decisions/052-l1-parts.md). Rejects: outputs or gradients
- * that are not bit-identical to those without parts, or on more threads; and a setting that is not applied.
+ * Native matrix products, blocked along k for the L1 cache (docs/decisions/052-l1-parts.md). Detects outputs or gradients
+ * that are not bit-identical to those without blocking or with more threads, and a setting that is not applied.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -14,12 +14,12 @@ import { drawn, type Measured, measure, run } from './helpers.js';
 
 const VARIABLE = 'UNROLL_PANEL_BYTES';
 const given = process.env[VARIABLE];
-/** None; parts of a few k; the L1 caches of today. */
+/** Block sizes in bytes: 0 (no blocking), very small blocks, and half of common L1 cache sizes. */
 const CHOICES = [0, 1000, 4096, 16384, 24576];
-/** 67 rows are two turns of tiles, the second of which is short. */
+/** 67 rows need two groups of tiles: one of 60 rows and a partial one of 7. */
 const [B, T, I] = [67, 3, 41];
 
-/** The choice holds for the process until the next module is loaded. */
+/** The setting applies to the process until the next module is loaded. */
 function load(variant: string, panelBytes: number): KernelModule {
   process.env[VARIABLE] = String(panelBytes);
   return loadKernelsSync(choiceFor(variant));
@@ -51,7 +51,7 @@ after(() => {
 });
 
 for (const variant of natives) {
-  describe(`parts of k on ${variant}`, () => {
+  describe(`blocking along k on ${variant}`, () => {
     for (const [name, make] of Object.entries(layers)) {
       test(name, () => {
         let first: Measured | undefined;
@@ -82,7 +82,7 @@ for (const variant of natives) {
   });
 }
 
-test('a value that is no number of bytes is refused', {
+test('rejects a value that is not a valid number of bytes', {
   skip: natives.length === 0 && 'no native kernels',
 }, () => {
   for (const value of ['-1', 'many', '1.5']) {

@@ -1,6 +1,6 @@
 /**
- * The symbolic outputs of layers inside models: another model that ends there has the same weights and numbers. Rejects a
- * copy of the weights, an output of another place, and an answer where there are several.
+ * The symbolic outputs of layers in models: another model with such an output has the same weights and results. Detects
+ * copied weights, the output of another layer, and a result although a layer has several outputs.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { dense, input, lstm, model, modelFromConfig, type Network, sequential } 
 
 const x = tensor(new RandomStream(3, 'x').normal(4 * 5 * 2), [4, 5, 2]);
 
-/** What the layers give one after another. */
+/** Applies the layers one after another. */
 async function outputsOf(network: Network): Promise<Float32Array[]> {
   const found: Float32Array[] = [];
   for (let n = 1; n <= network.layers.length; n++) {
@@ -37,10 +37,10 @@ test('of a sequential model that begins with input(), before and after it is bui
   assert.deepEqual(features.layers.slice(1), whole.layers);
   assert.deepEqual(found[3], wanted.dataSync());
   assert.deepEqual(found.slice(0, 3), await outputsOf(whole));
-  assert.equal(whole.inputs, whole.inputs, 'one graph, however often it is asked for');
+  assert.equal(whole.inputs, whole.inputs, 'every access returns the same graph');
 });
 
-test('of a sequential model that found its input shape, and of a loaded one', async () => {
+test('of a sequential model that inferred its input shape, and of a loaded one', async () => {
   const whole = sequential(layers());
   await predict(whole, x);
   const loaded = modelFromConfig(JSON.parse(JSON.stringify(whole.config)));
@@ -68,7 +68,7 @@ test('of a functional model', async () => {
   assert.equal(states.output, y);
 });
 
-test('there is no output outside a model, before its input is known, and in several places', async () => {
+test('errors: a layer outside a model, a model with an unknown input shape, a layer that is used twice', async () => {
   const lonely = dense({ units: 1, name: 'lonely' });
   assert.throws(() => lonely.output, {
     code: 'state',

@@ -1,6 +1,7 @@
 /**
- * Every kind of layer through its config and back, with options that are not the defaults: the same config, the same
- * parameters, the same numbers. Rejects: an option that a config loses, and a class that the registry does not know.
+ * Every kind of layer is converted to its config and restored, with options that are not the defaults: it has the same
+ * config, parameters and results. Detects an option that is missing from a config, and a class that is missing from the
+ * registry.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -258,7 +259,7 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
   GlobalAveragePooling1D: [() => globalAveragePooling1d({ keepDims: true }), [sequence]],
 };
 
-describe('a layer through its config and back', () => {
+describe('a layer restored from its config', () => {
   for (const [name, [make, inputs]] of Object.entries(layers)) {
     test(name, () => {
       const layer = make();

@@ -1,7 +1,8 @@
 /**
- * Fused against stepped where fused.test.ts does not look: stacks of cells, and outputs of a backward pass put back in
- * the order of time, as a bidirectional layer wants them; every mask and way out, with initial states and recurrent
- * dropout, outputs and gradients. Rejects: a stack whose two forms drift apart, and outputs at the wrong time.
+ * Compares the fused and the step-by-step form in cases that fused.test.ts does not cover: stacks of cells, and outputs of
+ * a backward pass in time order, as bidirectional layers need them; with every kind of mask and output, with initial
+ * states and recurrent dropout; outputs and gradients. Detects differences between the two forms, and outputs in the wrong
+ * order.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -57,7 +58,7 @@ const masks: Record<string, Tensor | null> = {
   holes: maskOf('10101', '01101', '11111', '00110'),
 };
 
-const RATE = 2; // what dropout masks that keep a half hold
+const RATE = 2; // the value of dropout masks with a rate of 0.5 where they are not 0
 
 function dropoutMasks(layer: Recurrent): CellMasks {
   const zeroOrTwo = (width: number): Tensor =>
@@ -136,7 +137,7 @@ for (const { name, backend, reason } of testBackends()) {
   });
 }
 
-describe('which form runs', () => {
+describe('the selected form', () => {
   const runs = (layer: Recurrent): 'fused' | 'stepped' => {
     layer.build([[B, T, I]]);
     let steps = 0;
@@ -153,7 +154,7 @@ describe('which form runs', () => {
     return steps === 0 ? 'fused' : 'stepped';
   };
 
-  test('an activation that the kernels do not know is stepped', () => {
+  test('a layer with an activation without a kernel runs step by step', () => {
     onBackend(backendSync('reference'), () => {
       assert.equal(runs(lstm({ units, activation: 'softsign' })), 'stepped');
       assert.equal(runs(lstm({ units })), 'fused');

@@ -1,6 +1,6 @@
 /**
- * Initial weights: the moments and bounds of each distribution, fans, orthogonality, seeds, the biases that start out
- * remembering. (Keras's random numbers cannot be had; its definitions can.) And sparsemax, by its definition.
+ * Initial weights: the moments and bounds of each distribution, fans, orthogonality, seeds, and forget-gate biases.
+ * (Keras's random numbers cannot be reproduced, but its definitions can.) Also sparsemax, by its definition.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -24,7 +24,7 @@ import {
 } from '@unroll/nn';
 import { drawn, run } from './helpers.js';
 
-/** A kernel of that shape as a dense layer makes it. */
+/** Returns the kernel of the given shape that a dense layer initialises. */
 function kernel([rows, cols]: Shape, kernelInitializer: Initializer, seed = 0): number[] {
   const network = sequential([dense({ units: cols!, kernelInitializer })], { seed });
   network.build([[-1, rows!]]);
@@ -45,7 +45,7 @@ function moments(values: readonly number[]): Moments {
 
 const shape = [100, 200];
 const uniformDeviation = (limit: number): number => limit / Math.sqrt(3);
-/** A normal distribution cut at two deviations has 0.8796 of the deviation. */
+/** Standard deviation of a standard normal distribution truncated at ±2. */
 const CUT = 0.87962566103423978;
 
 const expected: Record<string, [Initializer, Moments]> = {
@@ -59,17 +59,17 @@ const expected: Record<string, [Initializer, Moments]> = {
   lecunUniform: ['lecunUniform', { mean: 0, deviation: 0.1, largest: Math.sqrt(3 / 100) }],
   lecunNormal: ['lecunNormal', { mean: 0, deviation: 0.1, largest: 0.2 / CUT }],
   randomUniform: ['randomUniform', { mean: 0, deviation: uniformDeviation(0.05), largest: 0.05 }],
-  'randomUniform in bounds': [
+  'randomUniform with bounds': [
     randomUniform({ minval: 1, maxval: 3 }),
     { mean: 2, deviation: uniformDeviation(1), largest: 3 },
   ],
   randomNormal: ['randomNormal', { mean: 0, deviation: 0.05, largest: Number.NaN }],
-  'randomNormal elsewhere': [
+  'randomNormal with another mean': [
     randomNormal({ mean: 3, stddev: 2 }),
     { mean: 3, deviation: 2, largest: Number.NaN },
   ],
   truncatedNormal: ['truncatedNormal', { mean: 0, deviation: 0.05 * CUT, largest: 0.1 }],
-  'truncatedNormal elsewhere': [
+  'truncatedNormal with another mean': [
     truncatedNormal({ mean: 1, stddev: 0.5 }),
     { mean: 1, deviation: 0.5 * CUT, largest: 2 },
   ],
@@ -108,7 +108,7 @@ describe('distributions', () => {
     [4, 16],
     [16, 4],
   ] as const) {
-    test(`orthogonal ${rows} x ${cols}: ${rows <= cols ? 'rows' : 'columns'} of length 1 and at right angles`, () => {
+    test(`orthogonal ${rows} x ${cols}: ${rows <= cols ? 'rows' : 'columns'} are orthonormal`, () => {
       const q = tensor(kernel([rows, cols], orthogonal({ gain: 2 })), [rows, cols]);
       const product = matmul(
         q,
@@ -123,7 +123,7 @@ describe('distributions', () => {
     });
   }
 
-  test('a seed of its own makes an initializer independent of the model', () => {
+  test('an initializer with a seed does not depend on the model', () => {
     const own = randomNormal({ seed: 5 });
     assert.deepEqual(kernel([3, 3], own, 1), kernel([3, 3], own, 2));
     assert.notDeepEqual(kernel([3, 3], 'randomNormal', 1), kernel([3, 3], 'randomNormal', 2));
@@ -136,7 +136,7 @@ describe('biases of gates', () => {
     return [...layer.getWeights()[2]!.values];
   };
 
-  test('an LSTM starts with open forget gates, unless told otherwise', () => {
+  test('an LSTM starts with open forget gates by default', () => {
     assert.deepEqual(biasOf(lstm({ units: 2 })), [0, 0, 1, 1, 0, 0, 0, 0]);
     assert.deepEqual(biasOf(lstm({ units: 2, unitForgetBias: false })), [0, 0, 0, 0, 0, 0, 0, 0]);
     assert.deepEqual(
@@ -146,10 +146,10 @@ describe('biases of gates', () => {
     assert.deepEqual(biasOf(lstm({ units: 1, biasInitializer: constant({ value: 3 }) })), [3, 1, 3, 3]);
   });
 
-  test('chronoInitializer spreads forget times over 1 to maxSteps', () => {
+  test('chronoInitializer distributes forget times from 1 to maxSteps', () => {
     const bias = biasOf(lstm({ units: 200, biasInitializer: chronoInitializer({ maxSteps: 100 }) }));
     const forget = bias.slice(200, 400);
-    // A gate σ(ln u) = u/(1+u) keeps for about 1 + u steps.
+    // A forget gate σ(ln u) = u/(1+u) retains the state for about 1 + u steps.
     const times = forget.map(Math.exp);
     assert.ok(Math.min(...times) >= 1 && Math.max(...times) <= 99 + 1e-3);
     assert.ok(Math.abs(moments(times).mean - 50) < 6);
@@ -159,7 +159,7 @@ describe('biases of gates', () => {
     assert.ok(bias.slice(400).every((value) => value === 0));
   });
 
-  test('chronoInitializer for a GRU raises what its update gate keeps', () => {
+  test('chronoInitializer for a GRU sets the bias of the update gate according to updateGate', () => {
     const chrono = (updateGate: 'keep' | 'candidate') =>
       chronoInitializer({ maxSteps: 50, cell: 'gru', updateGate });
     const keep = biasOf(gru({ units: 3, biasInitializer: chrono('keep') }));
@@ -177,14 +177,14 @@ test('pretrained embeddings', () => {
   assert.equal('weights' in layer.config.config, false);
 });
 
-test('sparsemax is the nearest point of the simplex', () => {
+test('sparsemax is the projection onto the simplex', () => {
   const x = drawn('x', 20, 6);
   const y = run(activation('sparsemax'), x)[0]!.value.toArray() as number[][];
   (x.toArray() as number[][]).forEach((row, i) => {
     const p = y[i]!;
     assert.ok(Math.abs(p.reduce((total, value) => total + value, 0) - 1) < 1e-6);
     assert.ok(p.every((value) => value >= 0));
-    // Nearest: x - p is the same on the support, and no larger elsewhere.
+    // p is the projection if x - p is constant on the support and not larger elsewhere.
     const inside = row.map((value, k) => value - p[k]!).filter((_, k) => p[k]! > 0);
     const threshold = Math.max(...inside);
     assert.ok(threshold - Math.min(...inside) < 1e-5);

@@ -1,6 +1,5 @@
 /**
- * Layers and cells of a user's own: in models, in configs once they are registered, in streams, inside bidirectional
- * layers and stacks.
+ * Custom layers and cells: in models, in configs after registration, in streams, in bidirectional layers and in stacks.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -103,8 +102,8 @@ const model = (): Sequential =>
   ]);
 const x = drawn('x', 2, 5, 2);
 
-describe("a user's own layer and cell", () => {
-  test('are refused in a config until they are registered, and then loaded', () => {
+describe('custom layers and cells', () => {
+  test('are rejected in a config unless they are registered', () => {
     const network = model();
     const want = run(network, x, { mask: maskOf('11110', '10100') })[0]!.value.dataSync();
     const config: unknown = JSON.parse(JSON.stringify(network.config));
@@ -136,7 +135,7 @@ describe("a user's own layer and cell", () => {
     });
   });
 
-  test('without streaming a layer is refused in a stream, by name', () => {
+  test('a layer without streaming() is rejected in a stream, with its name', () => {
     class Silent extends Scale {
       override streaming(inputs: readonly boolean[]): boolean[] {
         return Layer.prototype.streaming.call(this, inputs);
@@ -148,7 +147,7 @@ describe("a user's own layer and cell", () => {
     );
   });
 
-  test('a cell goes both ways where it has a clone, or is given twice', () => {
+  test('a cell can be bidirectional if it has clone(), or if both directions are given', () => {
     const both = bidirectional(recurrent(leaky(), { returnSequences: true }));
     assert.deepEqual(run(both, x)[0]!.value.shape, [2, 5, 6]);
     const mute = (): Cell => Object.assign(leaky(), { clone: undefined });
@@ -162,14 +161,14 @@ describe("a user's own layer and cell", () => {
     assert.deepEqual(run(given, x)[0]!.value.shape, [2, 6]);
   });
 
-  test('a bidirectional layer takes options and no weights: the layer it was made of is free', () => {
+  test('a bidirectional layer copies the options of a layer, which stays independent', () => {
     const layer = recurrent(leaky(), { returnSequences: true });
     const both = bidirectional(layer);
     const wide = drawn('wide', 2, 5, 4);
     assert.deepEqual([run(layer, x), run(both, wide)].map(([y]) => y!.value.shape[2]), [3, 6]); // biome-ignore format: one line
   });
 
-  test('a first state that is not zero', () => {
+  test('an initial state other than zero', () => {
     class Warm extends LeakyCell {
       zeroState(batch: number): CellState {
         return { h: drawn('h', batch, this.units) };
@@ -182,7 +181,7 @@ describe("a user's own layer and cell", () => {
     assert.deepEqual(run(warm, x)[0]!.value.dataSync(), want.dataSync());
   });
 
-  test('sequences of images, say: a cell over steps of a higher rank sees them whole', () => {
+  test('steps of a higher rank, such as images, are passed to the cell unchanged', () => {
     const seen: Shape[] = [];
     const cell: Cell = {
       ...{ className: 'Sum', units: 1, stateSizes: { h: 1 }, config: {} },

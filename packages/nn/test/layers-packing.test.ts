@@ -1,7 +1,7 @@
 /**
- * Ragged batches. The same sequences one at a time, padded and masked, and padded far more (so that the packed path cuts
- * steps off) give the same outputs and gradients. Rejects: padding that leaks into states, outputs or gradients, and a
- * packed path that forgets an option.
+ * Ragged batches. The same sequences, one at a time, padded and masked, and padded far more (so that the packed path
+ * removes steps), have the same outputs and gradients. Detects padding that affects states, outputs or gradients, and a
+ * packed path that ignores an option.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -45,7 +45,7 @@ const I = 2;
 const units = 3;
 const rows = lengths.map((length, b) => drawn(`row ${b}`, 1, length, I));
 
-/** The rows, padded to `steps` with `filler` times noise. */
+/** Returns the rows, padded to `steps` with noise times `filler`. */
 function padded(steps: number, filler: number): Tensor {
   const full = rows.map((row, b) => {
     const zeros = pad(row, 1, 0, steps - lengths[b]!);
@@ -71,12 +71,12 @@ const makers: Record<string, (options: object) => Recurrent> = {
 
 const float64 = backendSync('reference:float64');
 
-/** Runs of one layer over the same data laid out in three ways: outputs at the valid steps, and weight gradients. */
+/** Compares a layer on the same data in three layouts: outputs at valid steps, and weight gradients. */
 function threeWays(make: () => Recurrent): void {
   const layer = make();
   layer.build([[-1, -1, I]]);
   const sequences = layer.returnSequences;
-  // Backwards the outputs come in the order of processing: the padding first.
+  // In the backward direction, outputs are in the order of processing: padding first.
   const valid = (y: Tensor, b: number, steps: number): Tensor => {
     const row = slice(y, 0, b, b + 1);
     if (!sequences) return row;
@@ -95,7 +95,7 @@ function threeWays(make: () => Recurrent): void {
   same('padded far', batch(padded(longest + 4, 1), longest + 4), alone, 1e-12);
 }
 
-describe('one at a time, padded, and packed agree', () => {
+describe('single, padded and packed sequences have the same results', () => {
   for (const [name, make] of Object.entries(makers)) {
     for (const options of [
       {},
@@ -126,12 +126,12 @@ describe('one at a time, padded, and packed agree', () => {
   });
 });
 
-/** Makes a layer pass for so large that it is worth shrinking its batches. */
+/** Makes a layer appear so large that its batches are shrunk. */
 function costly(layer: Recurrent): Recurrent {
   return Object.assign(layer, { countParams: () => 1e9 });
 }
 
-/** Rows of each call of the cell's whole sequence, or else of its step. */
+/** Records the number of rows in each call of `sequence`, or of `step` if the cell has no `sequence`. */
 function countRows(cell: Cell): number[] {
   const rows: number[] = [];
   const method = cell.sequence ? 'sequence' : 'step';
@@ -160,7 +160,7 @@ describe('batches that shrink', () => {
       stackedCells([lstmCell({ units: 4, dropout: 0.5 }), gruCell({ units, recurrentDropout: 0.5 })]),
   };
 
-  /** Outputs and gradients of a layer while training; its dropout masks are those of the seed. */
+  /** Returns outputs and gradients of a layer in training; its dropout masks depend on the seed. */
   const numbers = (layer: Recurrent, steps: number): Measured => {
     const x = pad(drawn('x', B, T, I), 1, 0, steps - T);
     const states = Object.entries(layer.cell.stateSizes).map(([name, size]) => drawn(name, B, size));
@@ -179,7 +179,7 @@ describe('batches that shrink', () => {
   }
 
   for (const [name, make] of Object.entries(cells)) {
-    test(`${name}: the same numbers as one masked batch`, () => {
+    test(`${name}: the same results as one masked batch`, () => {
       onBackend(float64, () => {
         for (const returnSequences of [true, false]) {
           for (const goBackwards of [false, true]) {
@@ -216,7 +216,7 @@ describe('batches that shrink', () => {
   });
 });
 
-describe('steps that are pure padding', () => {
+describe('steps with padding only', () => {
   const x = drawn('x', 2, 6, I);
   const short = maskOf('110000', '111000');
 
@@ -250,7 +250,7 @@ describe('steps that are pure padding', () => {
     });
   });
 
-  test('a batch that is padding only gives zeros and keeps the initial state', () => {
+  test('a batch of padding only has outputs of 0 and keeps the initial state', () => {
     onBackend(float64, () => {
       const layer = lstm({ units, returnSequences: true, returnState: true });
       const states = [drawn('h', 2, units), drawn('c', 2, units)];
@@ -261,13 +261,13 @@ describe('steps that are pure padding', () => {
     });
   });
 
-  test('masking takes infinite values for padding and passes none of them on', () => {
+  test('masking treats infinite values as padding and does not propagate them', () => {
     const layer = masking({ maskValue: Number.POSITIVE_INFINITY });
     const [{ value, mask }] = run(layer, tensor([[[1], [Number.POSITIVE_INFINITY]]]));
     assert.deepEqual([value.toArray(), mask?.toArray()], [[[[1], [0]]], [[1, 0]]]);
   });
 
-  test('masking finds them from the data', () => {
+  test('masking detects them from the data', () => {
     const values = [
       [
         [1, 2],

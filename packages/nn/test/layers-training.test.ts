@@ -1,6 +1,6 @@
 /**
- * What layers do while a model is trained: dropout with its seeds, moving statistics, regularisers in the loss,
- * constraints after each update, frozen layers, states carried from call to call.
+ * Layers in training: dropout and its seeds, moving statistics, regularisers in the loss, constraints after each update,
+ * frozen layers, and states carried from call to call.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -49,7 +49,7 @@ const zeroShare = (tensor: Tensor): number => {
   return values.filter((value) => value === 0).length / values.length;
 };
 
-test('what layers add to the loss is computed only where it is asked for', async () => {
+test('penalties of layers are computed only if they are needed', async () => {
   const model = sequential([dense({ units: 1, kernelRegularizer: 'l2', activityRegularizer: 'l1' })]);
   model.build([[-1, 2]]);
   model.parameters[0]!.regularizer = () => assert.fail('computed');
@@ -68,7 +68,7 @@ test('what layers add to the loss is computed only where it is asked for', async
 describe('dropout', () => {
   const x = tensor(new Array(4000).fill(1), [40, 10, 10]);
 
-  test('drops its share while training, keeps the mean, and does nothing else', () => {
+  test('drops the given share in training and keeps the mean; does nothing in inference', () => {
     const layer = dropout({ rate: 0.3 });
     const y = run(layer, x, { training: true })[0]!.value;
     assert.ok(Math.abs(zeroShare(y) - 0.3) < 0.03);
@@ -76,26 +76,26 @@ describe('dropout', () => {
     assert.deepEqual(run(layer, x)[0]!.value, x);
   });
 
-  test('a noise shape shares its mask', () => {
+  test('noiseShape shares the mask along axes of size 1', () => {
     const y = run(dropout({ rate: 0.5, noiseShape: [null, 1, null] }), x, { training: true })[0]!.value;
     const rows = y.toArray() as number[][][];
     for (const row of rows) for (const step of row) assert.deepEqual(step, row[0]);
     assert.ok(Math.abs(zeroShare(y) - 0.5) < 0.1);
   });
 
-  test('comes from the step, or from the layer where it has a seed', () => {
+  test('is seeded by the step, or by the layer if it has a seed', () => {
     const first = (layer: Layer, seed: number): number[] => [
       ...run(layer, x, { training: true, seed })[0]!.value.dataSync(),
     ];
     const plain = dropout({ rate: 0.5 });
     assert.deepEqual(first(plain, 1), first(plain, 1));
     assert.notDeepEqual(first(plain, 1), first(plain, 2));
-    // Whatever is drawn before: a seed of its own makes a stream of its own.
+    // A layer with a seed has a separate random stream, which does not depend on earlier draws.
     const seeded = sequential([dropout({ rate: 0.5 }), dropout({ rate: 0.5, seed: 3, name: 'own' })]);
     const alone = run(seeded.getLayer('own'), x, { training: true, seed: 1 })[0]!.value.dataSync();
     const behind = run(seeded, x, { training: true, seed: 1 })[0]!.value.dataSync();
     alone.forEach((value, i) => void assert.ok(value !== 0 || behind[i] === 0));
-    // Two calls in one step draw twice.
+    // Two calls in one step have different masks.
     const twice = sequential([dropout({ rate: 0.5, seed: 3 }), dropout({ rate: 0.5, seed: 3 })]);
     assert.ok(zeroShare(run(twice, x, { training: true })[0]!.value) > 0.7);
   });
@@ -105,12 +105,12 @@ describe('dropout', () => {
     lstm: (o: object) => lstm({ units: 4, ...o }),
     gru: (o: object) => gru({ units: 4, ...o }),
   })) {
-    test(`in ${name}: on the inputs the same at every step, on the state inside the products`, () => {
+    test(`in ${name}: one mask of the inputs for all steps, and one of the state in the recurrent products`, () => {
       onBackend(float64, () => {
         const data = drawn('x', 3, 5, 2);
         const layer = make({ dropout: 0.5, recurrentDropout: 0.5, seed: 5, returnSequences: true });
         const got = run(layer, data, { training: true, seed: 9 })[0]!.value;
-        // The same draws by hand: inputs first, then the state.
+        // Draws the same masks: first for the inputs, then for the state.
         const random = new RandomStream(9, 'run').child('seed', 5);
         const inputMask = random.dropoutMask([3, 2], 0.5);
         const recurrentMask = random.dropoutMask([3, 4], 0.5);
@@ -124,7 +124,7 @@ describe('dropout', () => {
     });
   }
 
-  test('each cell of a stack has its own', () => {
+  test('each cell of a stack has its own mask', () => {
     onBackend(float64, () => {
       const cells = stackedCells([
         lstmCell({ units: 6, dropout: 0.5 }),
@@ -142,7 +142,7 @@ describe('dropout', () => {
 });
 
 describe('regularisers', () => {
-  test('of weights are added once a step, also for shared layers and models in models', () => {
+  test('of weights are added once per step, also for shared layers and nested models', () => {
     onBackend(float64, () => {
       const shared = dense({
         units: 2,
@@ -165,7 +165,7 @@ describe('regularisers', () => {
     });
   });
 
-  test('of frozen weights are not', () => {
+  test('of frozen weights are not added', () => {
     const network = sequential([dense({ units: 2, kernelRegularizer: 'l2', trainable: false })]);
     let terms = 0;
     network.forward([{ value: drawn('x', 2, 3), mask: null }], {
@@ -175,11 +175,11 @@ describe('regularisers', () => {
     assert.equal(terms, 0);
   });
 
-  test('shrink weights that nothing else holds', async () => {
+  test('shrink weights without another gradient', async () => {
     const network = sequential([dense({ units: 1, useBias: false, kernelRegularizer: l2(0.1) })]);
     network.build([[-1, 2]]);
     const [before] = network.getWeights();
-    // Inputs are 0: the loss has no gradient but the regulariser's, 2 · 0.1 · w.
+    // Inputs are 0, so the only gradient is that of the regulariser, 2 · 0.1 · w.
     const data = { x: tensor([[0, 0]]), y: tensor([[0]]) };
     await fit(network, { ...data, loss: losses.mse(), optimizer: sgd({ learningRate: 0.5 }), epochs: 1 });
     const [after] = network.getWeights();
@@ -188,7 +188,7 @@ describe('regularisers', () => {
 });
 
 describe('constraints', () => {
-  test('hold after every update, on the weights they are on', async () => {
+  test('hold for their weights after every update', async () => {
     const network = sequential([
       dense({ units: 3, kernelConstraint: maxNorm({ maxValue: 0.1 }), name: 'bound' }),
       dense({ units: 1, kernelConstraint: nonNeg(), kernelInitializer: 'glorotUniform', name: 'free' }),
@@ -212,7 +212,7 @@ describe('constraints', () => {
 });
 
 describe('frozen layers', () => {
-  test('keep their weights, and their statistics', async () => {
+  test('keep their weights and their statistics', async () => {
     const network = sequential([
       embedding({ inputDim: 5, outputDim: 3, trainable: false }),
       batchNormalization({ trainable: false }),
@@ -239,7 +239,7 @@ describe('frozen layers', () => {
     assert.match(network.summary(), /trainable 3, not trainable/);
   });
 
-  test('freezing a wrapper freezes what is in it, also before it is built', () => {
+  test('freezing a wrapper freezes its inner layers, also before it is built', () => {
     const layers = [
       bidirectional(lstm({ units: 2 }), { trainable: false }),
       timeDistributed(dense({ units: 1 }), { trainable: false }),
@@ -253,7 +253,7 @@ describe('frozen layers', () => {
     }
   });
 
-  test('statistics stay untrainable when a layer is freed', () => {
+  test('statistics stay untrainable when a layer is made trainable again', () => {
     const layer = batchNormalization();
     run(layer, drawn('x', 4, 2));
     layer.trainable = false;
@@ -265,7 +265,7 @@ describe('frozen layers', () => {
   });
 });
 
-test('moving statistics follow the data, and then stand in for the batch', async () => {
+test('moving statistics follow the data, and replace batch statistics in inference', async () => {
   const network = sequential([batchNormalization({ momentum: 0.5 }), dense({ units: 1 })]);
   const x = tensor(
     drawn('x', 64, 2)
@@ -314,7 +314,7 @@ describe('stateful layers', () => {
     });
   });
 
-  test('their states can be taken out and put back, as a checkpoint does', () => {
+  test('their states can be saved and restored, as in a checkpoint', () => {
     onBackend(float64, () => {
       const network = sequential([lstm({ units: 3, stateful: true }), dense({ units: 1 })]);
       const [first, second] = halves(x);
@@ -327,7 +327,7 @@ describe('stateful layers', () => {
     });
   });
 
-  test('gradients end at the boundary between calls', () => {
+  test('gradients do not propagate across calls', () => {
     onBackend(float64, () => {
       const layer = simpleRNN({ units: 2, stateful: true, returnState: true, returnSequences: true });
       const plain = simpleRNN({ units: 2, returnState: true, returnSequences: true });

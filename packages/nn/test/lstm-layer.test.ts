@@ -1,7 +1,7 @@
 /**
- * The LSTM layer as a user meets it: its weights in Keras's names, order and layout, its initial values, and
- * the message of every mistake, once. Rejects: gates in another order, a forget bias in the wrong place,
- * weights that depend on the backend, and an error that does not say what to do.
+ * The LSTM layer for users: weights with Keras's names, order and layout, initial values, and every error message once.
+ * Detects another order of gates, a forget bias in the wrong position, weights that depend on the backend, and an error
+ * without a remedy.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -39,7 +39,7 @@ const invoke = (layer: Recurrent, shapes: readonly Shape[], mask: Shape | null =
 before(() => setBackend('reference'));
 
 describe('weights', () => {
-  test('are kernel, recurrent_kernel and bias, with the gates i f g o side by side', () => {
+  test('are kernel, recurrent_kernel and bias, with the columns of the gates in the order i f g o', () => {
     const layer = built();
     assert.deepEqual(
       layer.getWeights().map(({ name, shape }) => [name, shape]),
@@ -54,7 +54,7 @@ describe('weights', () => {
   });
 
   test('each gate reads its own columns', () => {
-    // One unit, one feature: h = σ(o) tanh(σ(f) c + σ(i) tanh(g)) with every gate driven by its bias alone.
+    // One unit, one feature: h = σ(o) tanh(σ(f) c + σ(i) tanh(g)) where only the biases determine the gates.
     const layer = lstm({ units: 1 });
     layer.build([[-1, -1, 1]]);
     const [i, f, g, o] = [0.3, -0.7, 1.1, 0.5];
@@ -71,7 +71,7 @@ describe('weights', () => {
     assert.ok(Math.abs(y!.value.item() - wanted) < 1e-7);
   });
 
-  test('begin orthogonal, within Glorot limits, and with the forget gate open', () => {
+  test('are initialised orthogonal (recurrent kernel), within Glorot limits (kernel), and with an open forget gate', () => {
     const [kernel, recurrentKernel, bias] = built().getWeights() as [WeightArray, WeightArray, WeightArray];
     const limit = Math.sqrt(6 / (I + 4 * H));
     assert.ok(kernel.values.every((x) => Math.abs(x) <= limit && x !== 0));
@@ -89,7 +89,7 @@ describe('weights', () => {
     assert.ok(closed.values.every((x) => x === 0));
   });
 
-  test('of one seed are the same on every backend, of another seed not', () => {
+  test('depend on the seed, not on the backend', () => {
     const make = (seed: number) => {
       const model = sequential([lstm({ units: H })], { seed });
       model.build([[-1, -1, I]]);
@@ -124,14 +124,14 @@ describe('outputs', () => {
     assert.deepEqual(layer.outputShapes([[-1, -1, I]]), [[-1, -1, H], [-1, H], [-1, H]]);
   });
 
-  test('pass the mask on only if they are a sequence', () => {
+  test('propagate the mask only if they are a sequence', () => {
     const maskOf = (options: Partial<LstmOptions>) => invoke(built(options), [[2, 5, I]], [2, 5])[0]!.mask;
     assert.equal(maskOf({}), null);
     assert.deepEqual(maskOf({ returnSequences: true })!.shape, [2, 5]);
   });
 });
 
-describe('mistakes', () => {
+describe('errors', () => {
   const shape = (message: string, of: () => unknown): void =>
     assert.throws(of, (error) => {
       assert.ok(error instanceof UnrollError);
@@ -156,7 +156,7 @@ describe('mistakes', () => {
     shape('Layer LSTM: expected a sequence [batch, time, features], got [2].', () => invoke(built(), [[2]]));
   });
 
-  test('another width than the layer was built for', () => {
+  test('another number of features than in the first call', () => {
     shape('Layer LSTM: expected [batch, time, 3], got [2, 5, 4].', () => invoke(built(), [[2, 5, 4]]));
     shape(
       'Layer LSTM: expected a sequence [batch, time, features] with a known number of features, got [-1, -1, -1].',
@@ -228,7 +228,7 @@ describe('mistakes', () => {
     );
   });
 
-  test('inside a model the message names the layer', () => {
+  test('in a model, the message names the layer', () => {
     const model = sequential([lstm({ units: H }), dense({ units: 1 }), lstm({ units: 2, name: 'last' })]);
     shape(
       'Layer last: expected a sequence [batch, time, features], got [-1, 1]. ' +

@@ -1,6 +1,6 @@
 /**
- * Functions as activations. Rejects a cell that runs the fused kernel of another activation, a name that does not survive
- * a config, and a function that is lost on the way to one.
+ * Functions as activations. Detects a cell that runs the fused kernel of another activation, and a config that loses a
+ * registered name or silently omits a function.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -24,7 +24,7 @@ import {
 import { mismatch } from '@unroll/testkit';
 
 const x = tensor(new RandomStream(3, 'x').normal(2 * 5 * 3), [2, 5, 3]);
-// Not the defaults of the cells, so that a cell which ignores the options is found.
+// Not the defaults of the cells, so that the test detects a cell that ignores the options.
 const own = { activation: (a: Tensor) => relu(a), recurrentActivation: (a: Tensor) => hardSigmoid(a) };
 const named = { activation: 'relu', recurrentActivation: 'hardSigmoid' } as const;
 const UNITS = 4;
@@ -40,7 +40,7 @@ describe('a function as activation', () => {
     activation: (o: { activation: Activation }) => activation({ activation: o.activation }),
   };
   for (const [name, make] of Object.entries(makers)) {
-    test(`${name}: the numbers of the activation of that name`, async () => {
+    test(`${name}: same outputs as with the built-in activation`, async () => {
       const [mine, theirs] = [own, named].map((options) => sequential([make(options)]));
       const [got, wanted] = [await predict(mine, x), await predict(theirs, x)].map((y) => y.dataSync());
       const wrong = mismatch(name, got, wanted, 1e-5);
@@ -48,17 +48,17 @@ describe('a function as activation', () => {
     });
   }
 
-  test('the activation layer takes a function alone', async () => {
-    const doubled = sequential([activation((a) => relu(a))]);
+  test('activation(fn) is accepted without an options object', async () => {
+    const network = sequential([activation((a) => relu(a))]);
     const wanted = x.dataSync().map((value) => Math.max(value, 0));
-    assert.deepEqual((await predict(doubled, x)).dataSync(), wanted);
+    assert.deepEqual((await predict(network, x)).dataSync(), wanted);
   });
 });
 
 describe('registerActivation', () => {
   const steep = (a: Tensor): Tensor => tanh(relu(a));
 
-  test('a registered function goes into a config by its name, and comes back', async () => {
+  test('a registered function survives a config round trip', async () => {
     registerActivation('steep', steep);
     const model = sequential([
       lstm({ units: 3, activation: steep, returnSequences: true }),

@@ -1,6 +1,6 @@
 /**
- * A cell that a user wrote, in the place of a built-in one: in a layer over sequences, with masks, states and
- * dropout, in a model, and in training. Rejects: anything that only the built-in cells get.
+ * A user's custom cell in place of a built-in one: in a layer over sequences, with masks, states and dropout, in a model,
+ * and in training. Detects features that only built-in cells have.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -23,7 +23,7 @@ const [B, T, I, H] = [4, 6, 3, 5];
 const x = new RandomStream(1).normal(B * T * I);
 const ownCell = (): OwnLstm => new OwnLstm({ units: H, phi: tanh, sigma: sigmoid, useBias: true });
 
-/** The same model over the built-in cell and over the user's, with equal weights. */
+/** The same model with the built-in cell and with the custom one, with equal weights. */
 function pair(options: RecurrentOptions): [Sequential, Sequential] {
   const builtIn = sequential([lstm({ units: H, ...options }), dense({ units: 2 })], { seed: 1 });
   const own = sequential([recurrent(ownCell(), options), dense({ units: 2 })], { seed: 2 });
@@ -43,14 +43,14 @@ const OPTIONS: Record<string, RecurrentOptions> = {
 for (const { name, backend, reason } of testBackends()) {
   describe(`a user's LSTM on ${name}`, { skip: reason || false }, () => {
     for (const [title, options] of Object.entries(OPTIONS)) {
-      test(`gives the built-in one's numbers: ${title}`, () => {
+      test(`has the results of the built-in one: ${title}`, () => {
         onBackend(backend!, () => {
           const input = tensor(x, [B, T, I]);
           const holes = Array.from({ length: B * T }, (_, i) => (i % T === Math.floor(i / T) ? 0 : 1));
           const masks = [null, tensor(holes, [B, T])];
           for (const mask of masks) {
             const outputs = pair(options).map((model) => {
-              // In training, so that dropout drops: both draw the same masks.
+              // In training, so that dropout is applied; both draw the same masks.
               const context = { ...inferenceContext(), training: true, random: new RandomStream(3) };
               return model.forward([{ value: input, mask }], context)[0]!.value;
             }) as [Tensor, Tensor];
@@ -63,7 +63,7 @@ for (const { name, backend, reason } of testBackends()) {
   });
 }
 
-test('what a cell stashes away inside a step throws later; what it keeps stays right', async () => {
+test('a tensor that a cell stores in a step throws later; one that it keeps stays valid', async () => {
   const stashed: CellState[] = [];
   const kept: Tensor[] = [];
   class Peeking extends OwnLstm {
@@ -79,7 +79,7 @@ test('what a cell stashes away inside a step throws later; what it keeps stays r
   });
   const model = sequential([layer]);
   const y = await predict(model, tensor(x, [B, T, I]));
-  await predict(model, tensor(x, [B, T, I])); // uses the memory again
+  await predict(model, tensor(x, [B, T, I])); // reuses the memory
   assert.throws(() => stashed[0]!.c!.dataSync(), /belongs to a step that has ended/);
   const rows = kept.slice(0, T).map((h) => h.toArray());
   assert.deepEqual(
@@ -88,7 +88,7 @@ test('what a cell stashes away inside a step throws later; what it keeps stays r
   );
 });
 
-test('a cell needs no more than its sizes, its parameters and a step', async () => {
+test('a cell only needs sizes, parameters and a step', async () => {
   const counter = {
     ...{ className: 'Counter', units: 1, stateSizes: { n: 1 }, config: {} },
     build: () => {},

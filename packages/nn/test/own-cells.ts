@@ -1,7 +1,6 @@
 /**
- * Cells as a user would write them, outside the library and with nothing of it but tensors: LSTM, GRU and the
- * plain RNN from their textbook equations. And the meaning of a sequence, from first principles: row by row,
- * valid step by valid step.
+ * Cells as a user would write them, outside the library and only with tensors: LSTM, GRU and the plain RNN from their
+ * textbook equations. And the definition of a sequence: each row separately, one valid step after another.
  */
 import {
   add,
@@ -54,7 +53,7 @@ abstract class OwnCell implements Cell {
     return [this.gates * this.units];
   }
 
-  /** The columns of gate n. */
+  /** Returns the columns of gate n. */
   protected columns(matrix: Tensor, n: number): Tensor {
     return slice(matrix, -1, n * this.units, (n + 1) * this.units);
   }
@@ -71,7 +70,7 @@ export class OwnLstm extends OwnCell {
   step(x: Tensor, { h, c }: { h: Tensor; c: Tensor }, { recurrentMask }: StepContext): StepResult {
     const { phi, sigma } = this.o;
     const seen = dropped(h, recurrentMask);
-    // One gate at a time: four small products where the library has one large one.
+    // One gate at a time: four small products instead of the one large product of the library.
     const sum = (n: number): Tensor => {
       const products = add(matmul(x, this.columns(this.W, n)), matmul(seen, this.columns(this.U, n)));
       return this.b ? add(products, this.columns(this.b, n)) : products;
@@ -96,8 +95,8 @@ export class OwnRnn extends OwnCell {
 
 export interface GruForm {
   resetAfter: boolean;
-  /** The update gate weighs the candidate. */
-  textbook: boolean;
+  /** Whether h = (1-z) h' + z n instead of h = z h' + (1-z) n. */
+  updateGateOnCandidate: boolean;
 }
 
 export class OwnGru extends OwnCell {
@@ -114,7 +113,7 @@ export class OwnGru extends OwnCell {
     return this.#form.resetAfter ? [2, 3 * this.units] : [3 * this.units];
   }
 
-  /** The bias of gate n: of the inputs, or (reset after) of the state. */
+  /** Returns the bias of gate n: of the inputs, or (reset after) of the state. */
   #bias(n: number, ofState: boolean): Tensor | number {
     if (!this.b) return 0;
     if (!this.#form.resetAfter) return ofState ? 0 : this.columns(this.b, n);
@@ -132,14 +131,16 @@ export class OwnGru extends OwnCell {
     const r = sigma(add(fromX(1), fromH(1, seen)));
     const pull = this.#form.resetAfter ? mul(r, fromH(2, seen)) : fromH(2, mul(r, seen));
     const n = phi(add(fromX(2), pull));
-    const y = this.#form.textbook ? add(mul(sub(1, z), h), mul(z, n)) : add(mul(z, h), mul(sub(1, z), n));
+    const y = this.#form.updateGateOnCandidate
+      ? add(mul(sub(1, z), h), mul(z, n))
+      : add(mul(z, h), mul(sub(1, z), n));
     return { y, state: { h: y } };
   }
 }
 
 export interface SequenceMeaning {
   returnSequences: boolean;
-  /** From the last step to the first; outputs in the order they are made. */
+  /** True: from the last step to the first, with outputs in that order. */
   reverse: boolean;
   zeroOutputForMask: boolean;
   /** [B][T]; null: every step is valid. */
@@ -148,9 +149,8 @@ export interface SequenceMeaning {
 }
 
 /**
- * What a cell gives along sequences x [B, T, I]: each row alone, its masked steps left out altogether. The
- * output at a masked step is the last one made (zeros if there is none yet), or zeros where that is asked
- * for.
+ * Applies a cell to sequences x [B, T, I]: each row separately, without its masked steps. The output at a masked step is the
+ * previous output (zeros if there is none), or zeros with `zeroOutputForMask`.
  * @returns y ([B, T, units], or the last [B, units]), then the final states
  */
 export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: SequenceMeaning): Tensor[] {

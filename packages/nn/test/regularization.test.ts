@@ -1,6 +1,6 @@
 /**
  * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR; all of them and weight drop on
- * every backend. Rejects: a mask that differs between steps or tokens, dropped padding, a penalty on padding.
+ * every backend. Detects a mask that differs between steps or tokens, dropped padding, a penalty on padding.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -123,7 +123,7 @@ describe('wordDropout', () => {
     );
     assert.throws(
       () => wordDropout({ rate: 0.5, id: 1, paddingId: 0.5, name: 'words' }),
-      /Layer words: paddingId must be an integer of 0 or more, got 0\.5/,
+      /Layer words: paddingId must be a non-negative integer, got 0\.5/,
     );
   });
 });

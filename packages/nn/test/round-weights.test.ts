@@ -1,6 +1,7 @@
 /**
- * Rounding a model's weights to float16 (the rounding itself: packages/core/test/float16.test.ts). Rejects: a parameter left
- * out, packed weights that stay as they were, a model half rounded, one that cannot be trained any more.
+ * Rounding the weights of a model to float16 (packages/core/test/float16.test.ts tests the rounding itself). Detects a
+ * parameter that is not rounded, packed weights that are not updated, a partly rounded model, and a model that cannot be
+ * trained afterwards.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -34,15 +35,15 @@ test('every parameter is rounded, and the model computes with the rounded ones',
   assert.deepEqual(valuesOf(model), rounded);
   assert.ok(rounded.every((values, i) => values.some((value, k) => value !== before[i]![k])));
   const second = await outputOf(model);
-  const fresh = build();
-  fresh.setWeights(fresh.getWeights().map(({ shape }, i) => ({ shape, values: rounded[i]! })));
-  assert.deepEqual(second, await outputOf(fresh));
+  const loaded = build();
+  loaded.setWeights(loaded.getWeights().map(({ shape }, i) => ({ shape, values: rounded[i]! })));
+  assert.deepEqual(second, await outputOf(loaded));
   assert.notDeepEqual(second, first);
   roundWeights(model, 'float16');
-  assert.deepEqual(valuesOf(model), rounded, 'what is rounded stays');
+  assert.deepEqual(valuesOf(model), rounded, 'rounding again changes nothing');
 });
 
-test('changes no weight if one does not fit', () => {
+test('changes no weight if one is outside the range', () => {
   for (const [value, code, message] of [
     [
       65536,
@@ -63,7 +64,7 @@ test('changes no weight if one does not fit', () => {
   }
 });
 
-test('rejects a model that is not built, and another type', () => {
+test('rejects a model that is not built, and another weight format', () => {
   const bare = sequential([lstm({ units: 2 })]);
   assert.throws(() => roundWeights(bare, 'float16'), fails('state', /no weights yet: call build/));
   const other = 'int8' as 'float16';

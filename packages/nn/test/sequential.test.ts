@@ -1,6 +1,6 @@
 /**
- * `sequential`: names, weights in and out, prediction, and mistakes. Rejects: layers called in another order,
- * weights half set, names that collide, and predictions that depend on how rows are batched.
+ * `sequential`: names, getting and setting weights, prediction, and errors. Detects layers in the wrong order, weights
+ * that are set partly, duplicate names, and predictions that depend on the batch size.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
@@ -38,7 +38,7 @@ describe('a model that begins with input()', () => {
     await assert.rejects(predict(chain, zeros([4, 5, 2])), is('shape', message));
     assert.throws(() => model().build([[4, 5, 2]]), is('shape', message));
   });
-  test('takes any length where input() leaves it open, and any at all without input()', async () => {
+  test('accepts any length if input() leaves it open, and any shape without input()', async () => {
     const open = sequential([input({ shape: [null, 2] }), lstm({ units: 3 })]);
     const plain = sequential([lstm({ units: 3 })]);
     for (const steps of [6, 5]) {
@@ -49,7 +49,7 @@ describe('a model that begins with input()', () => {
 });
 
 describe('layers', () => {
-  test('are named by their kind, numbered, unless they have a name', () => {
+  test('have numbered default names by kind', () => {
     const names = (model: Sequential): string[] => model.layers.map((layer) => layer.name);
     assert.deepEqual(names(make()), ['lstm', 'lstm_1', 'dense']);
     const mixed = sequential([lstm({ units: 1, name: 'lstm_1' }), lstm({ units: 1 }), lstm({ units: 1 })]);
@@ -58,7 +58,7 @@ describe('layers', () => {
     assert.equal(model.getLayer('lstm_1'), model.layers[1]);
   });
 
-  test('run one after another', () => {
+  test('run in order', () => {
     const model = built();
     const x = tensor(new RandomStream(1).normal(2 * 4 * 3), [2, 4, 3]);
     const context = inferenceContext();
@@ -71,7 +71,7 @@ describe('layers', () => {
     assert.deepEqual(whole.shape, [2, 2]);
   });
 
-  test('know their shapes at once behind an input', () => {
+  test('know their shapes immediately after an input', () => {
     const model = sequential([input({ shape: [4, 3] }), lstm({ units: 5 }), dense({ units: 1 })]);
     assert.equal(model.layers.length, 2);
     assert.equal(model.countParams(), 4 * 5 * (3 + 5 + 1) + 6);
@@ -100,7 +100,7 @@ describe('weights', () => {
     assert.equal(from.countParams(), 180 + 160 + 10);
   });
 
-  test('are set all or not at all', () => {
+  test('are set completely or not at all', () => {
     const model = built();
     const before = model.getWeights();
     const changed = before.map(({ shape, values }) => ({ shape, values: values.map((x) => x + 1) }));
@@ -134,7 +134,7 @@ describe('weights', () => {
 describe('predict', () => {
   const x = tensor(new RandomStream(2).normal(7 * 4 * 3), [7, 4, 3]);
 
-  test('gives the same for any batch size, within rounding', async () => {
+  test('has the same results for any batch size, within rounding', async () => {
     const model = built();
     const whole = await predict(model, x);
     assert.deepEqual(whole.shape, [7, 2]);
@@ -144,13 +144,13 @@ describe('predict', () => {
     }
   });
 
-  test('builds a model that was not', async () => {
+  test('builds the model if necessary', async () => {
     const model = make();
     assert.deepEqual((await predict(model, x)).dataSync(), (await predict(built(), x)).dataSync());
     assert.equal(model.built, true);
   });
 
-  test('takes a mask', async () => {
+  test('accepts a mask', async () => {
     const model = built();
     const mask = tensor(Array.from({ length: 7 }, () => [1, 1, 0, 0]));
     const masked = await predict(model, x, { mask });
@@ -164,7 +164,7 @@ describe('predict', () => {
     assert.equal(mismatch('padding', masked.dataSync(), cut.dataSync(), 1e-6), null);
   });
 
-  test('is built for the shape that its input declares, and refuses others', async () => {
+  test('is built for the shape of its input, and rejects others', async () => {
     const model = sequential([input({ shape: [4, 2] }), flatten(), dense({ units: 1 })]);
     await assert.rejects(
       () => predict(model, zeros([2, 3, 2])),

@@ -1,6 +1,6 @@
 /**
- * Streams. Step by step and chunk by chunk equals the whole run, for every causal layer; states can be
- * saved, restored, forked and picked; what looks ahead is refused by name.
+ * Streams. Step by step and chunk by chunk, the results equal those of the whole sequence, for every causal layer; states
+ * can be saved, restored, forked and selected; non-causal layers are rejected by name.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -88,7 +88,7 @@ const equal = (what: string, got: Tensor, want: Tensor): void => {
   assert.equal(mismatch(what, valuesOf(got), valuesOf(want), 1e-13), null);
 };
 
-/** Runs chunks of these lengths and checks each against the whole. */
+/** Runs chunks of these lengths and compares each with the results of the whole sequence. */
 function checkChunks(network: Network, x: Tensor, whole: Tensor, chunks: readonly number[]): void {
   const stream = network.stream({ batch: x.shape[0]! });
   let at = 0;
@@ -99,7 +99,7 @@ function checkChunks(network: Network, x: Tensor, whole: Tensor, chunks: readonl
   assert.equal(stream.steps, at);
 }
 
-describe('a stream equals the whole run', () => {
+describe('a stream has the results of the whole sequence', () => {
   for (const [name, make] of Object.entries(layers)) {
     test(name, () => {
       onBackend(float64, () => {
@@ -119,7 +119,7 @@ describe('a stream equals the whole run', () => {
     });
   }
 
-  test('a model that gives one output gives that of the sequence so far', () => {
+  test('a model with one output per sequence returns that of the sequence so far', () => {
     onBackend(float64, () => {
       const network = sequential([lstm({ units }), dense({ units: 2 })]);
       const x = drawn('x', B, T, I);
@@ -132,7 +132,7 @@ describe('a stream equals the whole run', () => {
     });
   });
 
-  test('masked steps, from ids and from data, also where a chunk begins with them', () => {
+  test('masked steps, from ids and from data, also at the start of a chunk', () => {
     onBackend(float64, () => {
       const ids = tensor([
         [1, 2, 0, 0, 3, 4, 0],
@@ -165,7 +165,7 @@ describe('a stream equals the whole run', () => {
     });
   });
 
-  test('a mask given with each chunk', () => {
+  test('a mask for each chunk', () => {
     onBackend(float64, () => {
       const network = sequential([gru({ units, returnSequences: true })]);
       const x = drawn('x', 1, 6, I);
@@ -196,7 +196,7 @@ describe('a stream equals the whole run', () => {
     });
   });
 
-  test('a model inside a model', () => {
+  test('a nested model', () => {
     onBackend(float64, () => {
       const inner = sequential([gru({ units, returnSequences: true }), sequential([dense({ units: 3 })])]);
       const network = sequential([inner, lstm({ units, returnSequences: true })]);
@@ -206,7 +206,7 @@ describe('a stream equals the whole run', () => {
     });
   });
 
-  test('in float32 as well, on the backend that computes by default', () => {
+  test('in float32, on the default backend', () => {
     const network = sequential([lstm({ units: 16, returnSequences: true }), dense({ units: 2 })]);
     const x = tensor(Float32Array.from(drawn('x', 2, 20, 3).dataSync()), [2, 20, 3]);
     network.build([[-1, -1, 3]]);
@@ -285,7 +285,7 @@ describe('the state of a stream', () => {
     });
   });
 
-  test('of another batch size or of another kind is rejected', async () => {
+  test('is rejected for another batch size or another model', async () => {
     await onBackend(float64, async () => {
       const stream = make().stream({ batch: 2 });
       const saved = await make().stream({ batch: B }).save();
@@ -327,7 +327,11 @@ describe('rejects non-causal layers with their name and the reason', () => {
       [reshapeLayer({ targetShape: [-1], name: 'shape' })],
       /Layer shape: .*whole sequences/,
     ],
-    ['permute time', [permuteLayer({ dims: [2, 1], name: 'turn' })], /Layer turn: .*time axis/],
+    [
+      'permutation of the time axis',
+      [permuteLayer({ dims: [2, 1], name: 'turn' })],
+      /Layer turn: .*time axis/,
+    ],
     [
       'repeatVector',
       [lstm({ units }), repeatVector({ n: 3, name: 'again' })],

@@ -1,7 +1,7 @@
 /**
- * Streams of models with inputs that do not run along time, and streams that begin elsewhere than at zero: equal to the
- * whole run; saved, restored, forked and picked with what they were given; and refused by name where something does not
- * fit.
+ * Streams of models with inputs without a time axis, and streams with initial states: they have the results of the whole
+ * sequence, can be saved, restored, forked and selected with their fixed inputs and states, and reject values that do not
+ * match, by name.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -47,7 +47,7 @@ interface Attentive {
   cell: AttentionCell;
 }
 
-/** x along time; a memory that goes through layers first, one of which must see it whole; a first state. */
+/** Inputs: x, which is streamed; a memory, which passes through layers first, one of them non-causal; an initial state. */
 function attentive(): Attentive {
   const source = input({ shape: [null, D], name: 'memory' });
   const target = input({ shape: [null, I], name: 'x' });
@@ -78,7 +78,7 @@ function follow(stream: Stream, whole: Tensor, from = 0): void {
 }
 
 describe('a stream with inputs without a time axis', () => {
-  test('equals the whole run, and prepares and encodes once', () => {
+  test('has the results of the whole sequence, and prepares and encodes once', () => {
     onBackend(float64, () => {
       const { network, cell } = attentive();
       const whole = run(network, [memory, x, start])[0].value;
@@ -101,7 +101,7 @@ describe('a stream with inputs without a time axis', () => {
     });
   });
 
-  test('takes a mask with a value', async () => {
+  test('accepts a mask with a fixed input', async () => {
     await onBackend(float64, async () => {
       const source = input({ shape: [null, D], name: 'memory' });
       const target = input({ shape: [null, I], name: 'x' });
@@ -159,7 +159,7 @@ describe('a stream with inputs without a time axis', () => {
     equal('reset', restored.step(first), wanted);
   });
 
-  test('rejects inputs that do not fit', () => {
+  test('rejects inputs that do not match', () => {
     const { network } = attentive();
     const wrong = (inputs: Record<string, Tensor>, message: RegExp): void => {
       assert.throws(() => network.stream({ inputs }), message);
@@ -186,7 +186,7 @@ describe('a stream with inputs without a time axis', () => {
       () => sequential([gru({ units: 2 })]).stream({ inputs: given }),
       /Model sequential has one input, which push\(\) takes\. Remove the option inputs\./,
     );
-    // An encoder of what is pushed must see the whole of it.
+    // An encoder of the streamed input needs the whole sequence.
     const source = input({ shape: [null, I], name: 'source' });
     const [, h, c] = lstm({ units: D, returnState: true }).apply(source);
     const decoded = lstm({ units: D, name: 'decoder' }).apply(source, { initialState: [h, c] });
@@ -208,7 +208,7 @@ describe('a stream with given initial states', () => {
   };
   const states = { lstm: { h: start, c: drawn('c', B, D) }, 'inner/inside': { h: drawn('h', B, 2) } };
 
-  test('equals the layers run from those states, and is reset to them', async () => {
+  test('has the results of the layers with those states, and is reset to them', async () => {
     await onBackend(float64, async () => {
       const network = make();
       const hidden = run(network.getLayer('lstm'), [x, states.lstm.h, states.lstm.c])[0].value;
@@ -218,12 +218,12 @@ describe('a stream with given initial states', () => {
       follow(stream, whole);
       stream.reset();
       follow(stream, whole);
-      const fresh = network.stream({ batch: B, initialState: states });
-      follow(network.stream({ state: await fresh.save() }), whole);
+      const restarted = network.stream({ batch: B, initialState: states });
+      follow(network.stream({ state: await restarted.save() }), whole);
     });
   });
 
-  test('rejects states that do not fit, with layer, name and shape', () => {
+  test('rejects states that do not match, with layer, name and shape', () => {
     const network = make();
     const begin = (initialState: Record<string, Record<string, Tensor>>) => () =>
       network.stream({ batch: B, initialState });
@@ -260,7 +260,7 @@ describe('a saved state', () => {
       const before = stream.push(x).dataSync();
       assert.throws(() => stream.restore(state), message);
       stream.reset();
-      assert.deepEqual(stream.push(x).dataSync(), before, 'and changes nothing');
+      assert.deepEqual(stream.push(x).dataSync(), before, 'the stream must be unchanged');
     };
     await refused(
       make(D, 'other'),

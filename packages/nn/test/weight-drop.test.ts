@@ -1,6 +1,6 @@
 /**
  * Weight drop (DropConnect on the recurrent weights) in every built-in cell: one mask per batch, fused and step by step.
- * Rejects: a cell that ignores the option, a mask redrawn at every step, a mask lost where a batch is split by length.
+ * Detects a cell that ignores the option, a mask redrawn at every step, a mask lost where a batch is split by length.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -28,7 +28,7 @@ export {
 } from './forecast/panel.js';
 export type { Pipeline } from './forecast/pipeline.js';
 export type { Decoding, ForecastPlan, ScalerName } from './forecast/plan.js';
-export { forecastReport, type ReportFacts } from './forecast/report.js';
+export { forecastReport, type ReportInfo } from './forecast/report.js';
 export { type PreparedForecast, planEvent } from './forecast/run-events.js';
 export { backtestTable, forecastTable } from './forecast/tables.js';
 export { TASKS, taskModelFromFiles } from './registry.js';

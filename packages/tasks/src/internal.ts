@@ -10,4 +10,4 @@ export { fillGaps, subsample } from './forecast/rows.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
 export { niceTicks, widenRange } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';
-export { CheckpointedTrainings } from './shared/resume.js';
+export { CheckpointedTrainer } from './shared/resume.js';

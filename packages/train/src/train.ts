@@ -1,6 +1,6 @@
 /**
- * `train`: training as an async generator of events. It yields to the event loop after every batch. A page therefore
- * stays responsive, and an AbortSignal takes effect. The training loop is in loop.ts.
+ * `train`: training as an async generator of events. It returns control to the event loop every few milliseconds. A
+ * page therefore stays responsive, and an AbortSignal takes effect. The training loop is in loop.ts.
  */
 import { type Model, RandomStream, valueError } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';

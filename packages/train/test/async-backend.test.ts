@@ -1,6 +1,6 @@
 /**
- * A backend that can only be read asynchronously trains, evaluates, predicts and streams without one synchronous read,
- * and gives the bits of the one that can be read at once.
+ * A backend that can only be read asynchronously trains, evaluates, predicts and streams without synchronous reads, and
+ * its results are bit-identical to those of a backend with synchronous reads.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -58,7 +58,7 @@ import {
 
 const [COUNT, STEPS, IDS, CLASSES] = [14, 5, 6, 3];
 
-/** Sequences of ids, padded at the end with 0, and a class for each. */
+/** Sequences of ids, padded at the end with 0, and the class of each sequence. */
 function sequences(): { x: Tensor; y: Tensor } {
   const random = new RandomStream(1, 'async');
   const ids = random.uniform(COUNT * STEPS).map((u, i) => {
@@ -93,7 +93,7 @@ const common = {
 
 type Numbers = unknown[];
 
-/** What a run gives, without what depends on time. */
+/** Returns the results of a run except for those that depend on time. */
 async function ran(model: Network, options: Partial<FitOptions>): Promise<Numbers> {
   const numbers: Numbers = [];
   const onEvent = (event: TrainEvent): void => {
@@ -110,7 +110,7 @@ const weightsOf = (model: Network): Promise<Numbers> =>
 const predictNow = (layer: Layer, x: Tensor): Tensor =>
   layer.invoke([{ value: x, mask: null }], inferenceContext())[0].value;
 
-/** The same on the asynchronous backend and on the synchronous one: equal to the bit. */
+/** Checks that the results on the asynchronous and the synchronous backend are bit-identical. */
 async function sameOn(work: (backend: Backend) => Promise<Numbers>): Promise<void> {
   const backend = asyncReference();
   await setBackend(backend);
@@ -127,7 +127,7 @@ describe('a backend that is read asynchronously', () => {
     'no clip': () => ({}),
     'clip by value': () => ({ clip: { value: 0.01 } }),
     'clip by norm': () => ({ clip: { norm: 0.05 } }),
-    'clip by the norm of all': () => ({ clip: { globalNorm: 0.1 } }),
+    'clip by global norm': () => ({ clip: { globalNorm: 0.1 } }),
     'accumulate, average, validation': () => ({
       accumulate: 2,
       average: { momentum: 0.5 },
@@ -275,7 +275,7 @@ describe('a backend that is read asynchronously', () => {
       return [...(await weightsOf(model)), curve];
     }));
 
-  test('trains on batches in its memory, and on outputs of a model', () =>
+  test('trains on batches in backend memory, and on outputs of a model', () =>
     sameOn(async () => {
       const model = sequential([dense({ units: 2 })], { seed: 5 });
       const x = tensor([[1, 2], [3, 4], [5, 6]]); // biome-ignore format: a matrix
@@ -319,7 +319,7 @@ describe('a backend that is read asynchronously', () => {
     }));
 });
 
-describe('leaving a backend that is read asynchronously', () => {
+describe('switching from a backend that is read asynchronously', () => {
   test('models, optimizers and tensors are moved', async () => {
     const [there, here] = [asyncReference(), referenceBackend()];
     const runs: Numbers[] = [];
@@ -339,7 +339,7 @@ describe('leaving a backend that is read asynchronously', () => {
     assert.deepEqual(runs[0], runs[1]);
   });
 
-  test('tensors created during the switch are moved, too', async () => {
+  test('tensors created during the switch are also moved', async () => {
     const backend = asyncReference();
     await setBackend(backend);
     const first = new Parameter('first', [2], [1, 2]);
@@ -350,7 +350,7 @@ describe('leaving a backend that is read asynchronously', () => {
   });
 });
 
-describe('synchronous reads of a backend that has none', () => {
+describe('synchronous reads on a backend without them', () => {
   const refused = (what: RegExp) => (error: unknown) => {
     assert.ok(error instanceof UnrollError);
     assert.equal(error.code, 'backend');
@@ -362,7 +362,7 @@ describe('synchronous reads of a backend that has none', () => {
     return true;
   };
 
-  test('recommend to await data(), except for host tensors', async () => {
+  test('raise an error that recommends `await data()`, except for host tensors', async () => {
     await setBackend(asyncReference());
     const made = tensor([[1, 2], [3, 4]]); // biome-ignore format: a matrix
     assert.deepEqual([...made.dataSync()], [1, 2, 3, 4]);
@@ -378,7 +378,7 @@ describe('synchronous reads of a backend that has none', () => {
     assert.deepEqual([...(await parameter.data())], [2, 3]);
   });
 
-  test('name the tensor that must be in host memory', async () => {
+  test('raise an error that names the tensor that must be in host memory', async () => {
     await setBackend(asyncReference());
     const ids = add(tensor([0, 1]), 0);
     assert.throws(() => gather(tensor([[1], [2]]), ids), refused(/^gather: the ids /));

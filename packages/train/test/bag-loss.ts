@@ -2,7 +2,7 @@
  * A small loss over sequences, with a parameter: the labels of a sequence, without their order. With the prediction [T, K]
  * of which T' steps count, the labels t_1 .. t_L, and a trained sharpness s,
  *
- *   p_k = (1 / T') Σ_t softmax(s x_t)_k        how often the model says k
+ *   p_k = (1 / T') Σ_t softmax(s x_t)_k        mean probability of class k
  *   loss = -(1 / L) Σ_l log p_(t_l)            0 for no labels
  */
 import { log, mul, type Parameter, softmax, sub, sum, type Tensor, tensor, valueError } from '@unroll/core';
@@ -11,7 +11,7 @@ import { type Loss, type LossOptions, type LossParameterOptions, losses } from '
 export interface BagOptions extends LossOptions {
   /** Initial sharpness. Default 1. */
   start?: number;
-  /** Of the sharpness. */
+  /** Regulariser of the sharpness. */
   own?: LossParameterOptions;
 }
 
@@ -45,7 +45,7 @@ export function bagOfLabels({ start = 1, own = {}, ...options }: BagOptions = {}
   );
 }
 
-/** The same in plain numbers, for one sequence. */
+/** The same loss for one sequence, in plain numbers. */
 export function bagOfOne(
   steps: readonly (readonly number[])[],
   labels: readonly number[],

@@ -1,4 +1,4 @@
-/** Callbacks: what they do to a run, and what they write. */
+/** Callbacks: their effect on a run, and their output. */
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
@@ -44,7 +44,7 @@ const epochOf = (epoch: number, validationLoss: number, metrics = {}): EpochEven
   ...{ type: 'epoch', epoch, epochs: 99, loss: 1, metrics, validationLoss, learningRate: 0.1, seconds: 1 },
 });
 
-/** Plays epochs to a callback; the number of the epoch after which it stopped the run, or null. */
+/** Passes epochs to a callback. Returns the number of the epoch after which it stopped the run, or null. */
 async function stoppedAfter(callback: Callback, losses: readonly number[]): Promise<number | null> {
   let stopped = false;
   const run: RunControl = {
@@ -94,18 +94,18 @@ describe('earlyStopping', () => {
     ): Promise<[History, number[][], number[]]> => {
       const network = forecaster();
       const seen: number[][] = [];
-      const keep = (event: TrainEvent): void =>
+      const recordWeights = (event: TrainEvent): void =>
         void (event.type === 'epoch' && seen.push(weightsOf(network)));
       const history = await fit(network, {
         ...wild,
-        callbacks: [callback, keep],
+        callbacks: [callback, recordWeights],
         ...(signal && { signal }),
       } as FitOptions);
       return [history, seen, weightsOf(network)];
     };
     const [history, seen, final] = await run(earlyStopping({ patience: 100 }));
     const best = history.validationLoss.indexOf(Math.min(...history.validationLoss));
-    assert.notEqual(best, seen.length - 1, 'a run whose last epoch is not its best');
+    assert.notEqual(best, seen.length - 1, 'the last epoch must not be the best one');
     assert.deepEqual(final, seen[best]);
     const [, lastSeen, last] = await run(earlyStopping({ patience: 100, restoreBestWeights: false }));
     assert.deepEqual(last, lastSeen.at(-1));
@@ -138,7 +138,7 @@ describe('reduceOnPlateau', () => {
       ],
     });
   };
-  test('lowers the rate of later epochs by the factor after its patience', async () => {
+  test('multiplies the rate by the factor after `patience` epochs', async () => {
     const learningRates: number[] = [];
     await rates({ patience: 2, factor: 0.5 }, learningRates);
     const expected = [1, 1, 1, 0.5, 0.5, 0.25].map((share) => share * 1e-9);
@@ -164,7 +164,7 @@ describe('progress', () => {
     });
     return text;
   };
-  test('plain lines off a terminal: one per epoch', async () => {
+  test('without a terminal: one line per epoch', async () => {
     const text = await shown({}, false);
     assert.match(
       text,
@@ -172,9 +172,9 @@ describe('progress', () => {
     );
     assert.ok(!text.includes('\x1b'));
   });
-  test('on a terminal a bar with time left, speed, loss, gradient norm and clipping', async () => {
+  test('on a terminal: a bar with remaining time, speed, loss, gradient norm and clipping', async () => {
     const text = await shown({}, true);
-    assert.ok(text.startsWith('\r\x1b[Kepoch 1/2'), 'the line is written over');
+    assert.ok(text.startsWith('\r\x1b[Kepoch 1/2'), 'the line is overwritten');
     assert.match(
       text,
       /epoch 1\/2 \[=+\.+\] 1\/2 {2}eta \d+:\d\d {2}\S+ seq\/s {2}loss \S+ {2}grad \S+ {2}clipped 100%/,
@@ -236,23 +236,23 @@ describe('logs', () => {
     });
   });
 
-  test('a truncated log starts anew, with a warning', async (t) => {
+  test('a log that is too short is started anew, with a warning', async (t) => {
     const folder = folderFor(t);
     const file = join(folder, 'log.csv');
     const options = { ...common, checkpointDir: join(folder, 'checkpoints') };
     await fit(forecaster(), { ...options, epochs: 2, callbacks: [csvLog(file)] });
     writeFileSync(file, 'epoch');
-    const told: string[] = [];
-    const onWarning = (message: string): void => void told.push(message);
+    const warnings: string[] = [];
+    const onWarning = (message: string): void => void warnings.push(message);
     await fit(forecaster(), { ...options, epochs: 3, resume: true, callbacks: [csvLog(file)], onWarning });
     assert.match(
-      told.join(),
+      warnings.join(),
       /log\.csv has 5 bytes, but had \d+ bytes at the checkpoint\. A new log is started/,
     );
     assert.match(readFileSync(file, 'utf8'), /^epoch,loss,learningRate\n3,/);
   });
 
-  test('tensorBoard writes records whose checksums hold', async (t) => {
+  test('tensorBoard writes records with valid checksums', async (t) => {
     const folder = folderFor(t);
     await fit(forecaster(), {
       ...common,
@@ -278,7 +278,7 @@ describe('logs', () => {
     }
   });
 
-  test('CRC-32C is that of RFC 3720', () => {
+  test('CRC-32C has the values of RFC 3720', () => {
     assert.equal(crc32c(new TextEncoder().encode('123456789')), 0xe3069283);
     assert.equal(crc32c(new Uint8Array(32)), 0x8a9136aa);
     assert.equal(crc32c(new Uint8Array(32).fill(0xff)), 0x62a8ab43);
@@ -316,7 +316,7 @@ test('a resumed run keeps its best epoch', async (t) => {
   assert.equal(best!.run.cursor.epoch, 3, 'the end of epoch 2');
 });
 
-test('rejects two callbacks of one name, and resume: true without a folder', async () => {
+test('rejects two callbacks with the same name, and resume: true without a folder', async () => {
   const callbacks = [earlyStopping(), earlyStopping()];
   await assert.rejects(
     fit(forecaster(), { ...common, callbacks }),

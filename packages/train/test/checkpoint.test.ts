@@ -1,6 +1,6 @@
 /**
- * Checkpoints: a run that resumes from one must end with the weights, bit for bit, of one that was never
- * interrupted.
+ * Checkpoints: after resuming from one, a run must end with weights that are bit-identical to those of an uninterrupted
+ * run.
  */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -29,7 +29,7 @@ import { forecaster, waves, weightsOf } from './small-model.js';
 
 const { x, y } = waves();
 
-/** Dropout, batch statistics, an optimizer with two slots, gathering, metrics, a schedule, an average. */
+/** With an optimizer with two slots, accumulation, metrics, a schedule and averaged weights. The model has dropout and batch statistics. */
 const options = {
   ...{
     x,
@@ -57,7 +57,7 @@ const network = (): Network =>
     dense({ units: 1 }),
   ]);
 
-/** Runs to the event of that number, takes a snapshot there, and leaves. */
+/** Runs until the given event, then takes a snapshot and leaves the run. */
 async function snapshotAt(event: number): Promise<RunSnapshot> {
   const run = train(network(), options);
   let seen = 0;
@@ -71,13 +71,13 @@ function folderFor(t: TestContext): string {
   return folder;
 }
 
-describe('a run that resumes', () => {
-  test('from a snapshot at any event ends as the uninterrupted one', async () => {
+describe('a resumed run', () => {
+  test('from a snapshot at any event ends like the uninterrupted one', async () => {
     const whole = network();
-    const figures: unknown[] = [];
+    const epochEvents: unknown[] = [];
     for await (const event of train(whole, options))
-      if (event.type === 'epoch') figures.push({ ...event, seconds: 0 });
-    // 4 batches and the epoch's event, three times.
+      if (event.type === 'epoch') epochEvents.push({ ...event, seconds: 0 });
+    // 3 epochs, each with 4 step events and an epoch event.
     for (let event = 1; event <= 15; event++) {
       const resume = await snapshotAt(event);
       const again = network();
@@ -86,7 +86,7 @@ describe('a run that resumes', () => {
         if (seen.type === 'epoch') later.push({ ...seen, seconds: 0 });
       }
       assert.deepEqual(weightsOf(again), weightsOf(whole), `from event ${event}`);
-      assert.deepEqual(later, figures.slice(figures.length - later.length), `from event ${event}`);
+      assert.deepEqual(later, epochEvents.slice(epochEvents.length - later.length), `from event ${event}`);
     }
   });
 
@@ -232,7 +232,7 @@ describe('fit with checkpointDir', () => {
     );
   });
 
-  test('a run killed between its stopping event and its end is complete', async () => {
+  test('a run killed between the event that stops it and its end is complete when resumed', async () => {
     const own = { ...options, epochs: 20, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
     let atStop: Checkpoint | null = null;
     const keeper: Callback = {
@@ -255,7 +255,7 @@ describe('fit with checkpointDir', () => {
     assert.deepEqual(weightsOf(again), weightsOf(whole));
   });
 
-  test('more epochs continue from the end', async (t) => {
+  test('continues from the end with a larger number of epochs', async (t) => {
     const checkpointDir = folderFor(t);
     const own = { ...options, average: undefined } as unknown as FitOptions;
     const whole = network();
@@ -346,6 +346,6 @@ describe('a checkpoint that does not fit', () => {
     assert.ok(readSafetensors(bytes).tensors.size > 5);
     writeFileSync(file, bytes.subarray(0, bytes.length - 1));
     await assert.rejects(again(), fails('format', /not a valid safetensors file/));
-    assert.ok(existsSync(file), 'and is left for whoever wants to look at it');
+    assert.ok(existsSync(file), 'the damaged file must not be deleted');
   });
 });

@@ -1,7 +1,7 @@
 /**
- * Exploding gradients, seen and cured. A plain recurrent network whose recurrent weights stretch by 5 % a
- * step, over 200 steps: the gradient is 1.05^200 times too large for the weights. Without clipping the second
- * step has no numbers left; with any kind of it the network learns.
+ * Exploding gradients. In a plain recurrent network whose recurrent weights grow the state by 5 % per step, over 200
+ * steps, gradients are too large by 1.05^200. Without clipping, the loss is not finite from the second step on. With any
+ * kind of clipping, the network learns.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -18,7 +18,7 @@ const network = (): Sequential =>
     dense({ units: 1 }),
   ]);
 
-/** Noise, and the mean of its last three values. */
+/** Inputs: noise. Targets: the mean of its last three values. */
 function data(steps: number): { x: Tensor; y: Tensor } {
   const values = new RandomStream(3, 'noise').uniform(BATCH * steps, -1, 1);
   const means = Array.from({ length: BATCH }, (_, b) => {

@@ -1,4 +1,4 @@
-/** Clipping by hand, the norms behind it, and what becomes of numbers that are not finite. */
+/** Clipping against hand-computed results, the norms, and values that are not finite. */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setBackend } from '@unroll/core';
@@ -9,7 +9,7 @@ import { fails } from './fails.js';
 import { close } from './loss-examples.js';
 import { normOf } from './optimizer-run.js';
 
-/** Two parameters, of norms 5 and 12: together 13. */
+/** Two parameters with the norms 5 and 12; the global norm is 13. */
 const GRADIENTS = [3, -4, 12, 0];
 const SLICES = [
   { name: 'a', offset: 0, size: 2 },
@@ -22,7 +22,7 @@ function bufferOf(values: readonly number[]): FlatBuffer {
   return buffer;
 }
 
-/** The gradients after clipping, the factor for the optimizer put on. */
+/** Returns the gradients after clipping, including the scale that the optimizer applies. */
 async function clipped(clip: Clip | null, gradients = GRADIENTS): Promise<{ g: number[]; clipped: boolean }> {
   const buffer = bufferOf(gradients);
   const result = await clipGradients(clip, { buffer, slices: SLICES }, await normOf(buffer));
@@ -86,7 +86,7 @@ for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as c
 }
 
 describe('errors of clip', () => {
-  test('one kind, and a limit above 0', () => {
+  test('requires exactly one kind, with a limit above 0', () => {
     assert.equal(checkClip(null), null);
     const both = { value: 1, norm: 2 };
     assert.throws(() => checkClip(both), fails('value', /exactly one of .* got \{ value, norm \}/));

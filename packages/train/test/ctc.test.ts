@@ -1,6 +1,6 @@
 /**
  * Connectionist temporal classification: the loss against brute force, PyTorch and Keras, its options and errors, and the
- * label error rate. Rejects: a missing or extra alignment, a wrong reduction, a gradient of masked steps, steps of a mask
+ * label error rate. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, steps of a mask
  * with gaps that are not moved together.
  */
 import assert from 'node:assert/strict';

@@ -1,7 +1,6 @@
 /**
- * What repeats to the bit. Rejects: sums whose order depends on threads, a kernel that is split differently
- * on one thread than on three, memory that is read before it is written, and anything random that does not
- * come from the seed.
+ * Bit-identical results. Detects sums whose order depends on the threads, a kernel that splits its work differently on one
+ * thread than on three, memory that is read before it is written, and randomness that does not come from the seed.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -39,7 +38,7 @@ interface Kind {
   model(units: number): Network;
 }
 
-/** A run of `steps` updates, with dropout and shuffling. */
+/** Trains for `steps` updates, with dropout and shuffling. */
 async function run(backend: Backend, { size, model }: Kind, seed = 1): Promise<Run> {
   await setBackend(backend);
   const { batch, time, features, units, steps } = size;
@@ -68,16 +67,14 @@ async function run(backend: Backend, { size, model }: Kind, seed = 1): Promise<R
 const drop = { dropout: 0.2, recurrentDropout: 0.2 };
 const ripple = (shape: Shape): Float64Array =>
   Float64Array.from({ length: shape.reduce((a, n) => a * n) }, (_, i) => Math.sin(i) / 20);
-/**
- * Batches that are worth three threads; a state whose matrices do not fit a core's cache; and a small one.
- */
+/** LARGE has enough work for three threads, the matrices of WIDE do not fit in the cache of a core, and SMALL is small. */
 const LARGE: Kind = {
   size: { batch: 24, time: 12, features: 4, units: 64, steps: 20 },
   model: (units) => sequential([lstm({ units, ...drop }), dense({ units: 1 })], { seed: 1 }),
 };
 const WIDE: Kind = {
   size: { batch: 5, time: 2, features: 4, units: 520, steps: 3 },
-  // Not orthogonal: at this size that takes seconds, and no kernel has a part in it.
+  // Orthogonal initial weights would take seconds at this size, without using any kernel.
   model: (units) =>
     sequential([lstm({ units, recurrentInitializer: ripple, ...drop }), dense({ units: 1 })], { seed: 1 }),
 };
@@ -119,7 +116,7 @@ for (const { name, backend, reason } of testBackends()) {
       assert.notDeepEqual(other.weights, first.weights);
     });
 
-    test('stays near the float64 reference', async () => {
+    test('is close to the float64 reference', async () => {
       const { losses, weights } = await truth;
       losses.forEach((loss, i) => {
         assert.ok(Math.abs(first.losses[i]! - loss) <= 1e-4 * Math.max(1, loss), `loss of step ${i + 1}`);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ErrorCode, UnrollError } from '@unroll/core';
 
-/** For assert.throws and assert.rejects: an error of Unroll's with this code and a message that matches. */
+/** For assert.throws and assert.rejects: returns whether an error is an UnrollError with this code and a matching message. */
 export const fails =
   (code: ErrorCode, message: RegExp) =>
   (error: unknown): true => {

@@ -1,10 +1,10 @@
 /**
- * The training goldens of other frameworks, decoded. Their format is described in tools/goldens/training.md.
+ * Reads the training goldens of other frameworks. Their format is described in tools/goldens/training.md.
  */
 import { type Shape, type Tensor, tensor } from '@unroll/core';
 import { readGoldens } from '@unroll/testkit/node';
 
-/** A tensor as the goldens keep it: little-endian float32 in base64. */
+/** A tensor in the goldens: little-endian float32 in base64. */
 export interface Packed {
   shape: number[];
   data: string;
@@ -31,7 +31,7 @@ export function numbersOf(value: Packed | GoldenNumber): Float32Array | number[]
   return typeof value === 'object' ? unpack(value).values : [Number(value)];
 }
 
-/** The file below packages/testkit/goldens/training, with the shape that the caller knows it to have. */
+/** Reads a file below packages/testkit/goldens/training. The caller specifies its type. */
 export function trainingGoldens<T>(file: string): T {
   return readGoldens(`training/${file}`) as T;
 }

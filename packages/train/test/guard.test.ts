@@ -1,4 +1,4 @@
-/** What stops a run that has gone astray, and the warnings before: each names its cause. */
+/** Errors that stop a diverged run, and warnings of likely mistakes: each names the cause. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ import { forecaster, waves, weightsOf } from './small-model.js';
 const { x, y } = waves();
 const common = { x, y, loss: 'mse', optimizer: 'sgd', batchSize: 16, shuffle: false } as const;
 
-/** A layer that is one function. */
+/** A layer that applies one function. */
 class Apply extends Layer {
   readonly #f: (x: MaskedSequence['value']) => MaskedSequence['value'];
   constructor(name: string, f: (x: MaskedSequence['value']) => MaskedSequence['value']) {
@@ -66,7 +66,7 @@ describe('the error of a diverged run', () => {
   });
 
   test('names the layer in whose backward pass the gradient becomes non-finite', async () => {
-    // The root of 0 is 0, and its slope is infinite.
+    // The square root of 0 is 0, and its derivative is infinite.
     const network = sequential([
       dense({ units: 2, name: 'first', kernelInitializer: 'zeros' }),
       new Apply('root', (value) => sqrt(mul(value, value))),
@@ -92,7 +92,7 @@ describe('the error of a diverged run', () => {
     assert.match(error.message, /running the batch again gave finite values/);
   });
 
-  test('names the example with the invalid number', async () => {
+  test('names the example with a non-finite value', async () => {
     const values = x.dataSync();
     values[20 * 6 + 2] = Number.NaN;
     const error = await failure(forecaster(), { x: tensor(values, x.shape) });
@@ -186,7 +186,7 @@ describe('warnings', () => {
       dense({ units: 2, activation }),
     ]);
 
-  test('none for a normal run', async () => {
+  test('a normal run has no warnings', async () => {
     assert.deepEqual(await codes(forecaster(), {}), []);
     assert.deepEqual(await codes(forecaster({ stateful: true }), { ...waves(32), batchSize: 16 }), []);
     const loss = 'sparseCategoricalCrossentropy';
@@ -195,7 +195,7 @@ describe('warnings', () => {
     assert.deepEqual(await codes(classifier('linear'), { x: words, y: labels, loss: fromLogits }), []);
   });
 
-  test('a softmax given as logits', async () => {
+  test('softmax outputs with a loss that expects logits', async () => {
     const loss = { name: 'sparseCategoricalCrossentropy', fromLogits: true } as const;
     const [found, ...rest] = await warnings(classifier('softmax'), { x: words, y: labels, loss });
     assert.deepEqual([found!.code, rest.length], ['softmax-as-logits', 0]);

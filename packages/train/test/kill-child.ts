@@ -1,6 +1,6 @@
 /**
- * The training run that kill.test.ts kills: `node kill-child.js <folder>`. Goes on from where the folder's
- * checkpoint is.
+ * The training run that kill.test.ts kills: `node kill-child.js <folder>`. Resumes from the checkpoint in the folder if
+ * there is one.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

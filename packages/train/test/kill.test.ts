@@ -1,8 +1,8 @@
 /**
- * A run killed with SIGKILL at random moments and resumed each time must end as if it had been left alone:
- * the same weights bit for bit, the same figures, and logs in which nothing stands twice. Dropout, batch
- * statistics, gathered gradients, early stopping and the plateau rule are on, and a checkpoint is written
- * after every other batch, so that many kills fall into the writing of one.
+ * A run that is killed with SIGKILL at random moments and resumed each time must end like an uninterrupted one: with
+ * bit-identical weights, the same metrics, and logs without duplicate lines. Dropout, batch statistics, gradient
+ * accumulation, early stopping and the plateau rule are enabled, and a checkpoint is written after every other batch, so
+ * that many kills happen while one is written.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -25,8 +25,8 @@ const ended = (child: ChildProcess): Promise<NodeJS.Signals | number | null> =>
   new Promise((resolve) => child.on('exit', (code, signal) => resolve(signal ?? code)));
 
 /**
- * Runs the child; kills it that long after its first step, if it is still there. `ms`: from its first step to
- * its end.
+ * Runs the child, and kills it `killAfter` ms after its first step if it is still running. The result `ms` is the time from
+ * its first step to its end.
  */
 async function run(
   folder: string,
@@ -50,7 +50,7 @@ async function run(
 const files = (folder: string) => ({
   result: JSON.parse(readFileSync(join(folder, 'result.json'), 'utf8')) as Result,
   csv: readFileSync(join(folder, 'log.csv'), 'utf8'),
-  // Records differ in their wall time only, which has a fixed size.
+  // Records differ only in their wall time, which has a fixed size.
   board: ['train', 'validation'].map(
     (part) => readFileSync(join(folder, 'board', part, 'events.out.tfevents.unroll')).length,
   ),
@@ -65,11 +65,11 @@ test(`killed ${KILLS} times and resumed, a run ends like an uninterrupted one`, 
   const whole = folderFor('whole');
   const { ms } = await run(whole, null);
   const expected = files(whole);
-  assert.equal(expected.result.history.reason, 'stopped', 'early stopping has its say');
+  assert.equal(expected.result.history.reason, 'stopped', 'early stopping must end the run');
 
   const moments: string[] = [];
   for (let kills = 0; kills < KILLS; ) {
-    // One run, killed until it gets to its end or all kills are done; then the next one.
+    // Each run is killed repeatedly until it ends or no kills are left; then the next one starts.
     const folder = folderFor('broken');
     for (let killed = true; killed; ) {
       const moment = kills < KILLS ? (Math.random() * 3 * ms) / KILLS : null;
@@ -77,7 +77,7 @@ test(`killed ${KILLS} times and resumed, a run ends like an uninterrupted one`, 
       if (killed) kills++;
       moments.push(killed ? moment!.toFixed(1) : 'end');
     }
-    const where = `killed after ms: ${moments.join(', ')}; undisturbed the run takes ${ms.toFixed(0)}`;
+    const where = `killed after ms: ${moments.join(', ')}; without kills, the run takes ${ms.toFixed(0)}`;
     assert.deepEqual(files(folder), expected, where);
     assert.ok(!existsSync(join(folder, 'last.safetensors.tmp')), where);
     t.diagnostic(where);
@@ -94,7 +94,7 @@ test('Ctrl-C writes a checkpoint and exits with 130, and the run can be resumed'
   const { code } = await run(broken, ms / 3, 'SIGINT');
   assert.equal(code, 130);
   assert.ok(existsSync(join(broken, 'last.safetensors')));
-  assert.ok(!existsSync(join(broken, 'result.json')), 'it was stopped on the way');
+  assert.ok(!existsSync(join(broken, 'result.json')), 'the run must be interrupted before its end');
   assert.equal((await run(broken, null)).code, 0);
   assert.deepEqual(files(broken), files(whole));
 });

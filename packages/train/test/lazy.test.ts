@@ -1,7 +1,7 @@
 /**
- * Gradients of looked-up rows, and optimizers that leave all other rows as they are. Rejects: rows added twice or to
- * others, gradients of an earlier batch left behind, moments or weights that move without a lookup, rows of a batch that
- * was gathered before the one that updates, and a run that forgets them when it resumes.
+ * Gradients of looked-up rows, and lazy optimizers, which do not change other rows. Detects rows that are added twice or
+ * to other rows, gradients left from an earlier batch, moments or weights that change without a lookup, rows that are lost
+ * during accumulation, and rows that are lost when a run resumes.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -48,7 +48,7 @@ const { values: START } = unpack(goldens.table);
 const [ROWS, WIDTH] = goldens.table.shape as [number, number];
 const STEPS = goldens.ids.length;
 
-/** Looks rows of a table up; the gradient of each is its target. */
+/** Looks up rows of a table; with the loss below, the gradient of each row is its target. */
 class Lookups implements Model {
   readonly name = 'lookups';
   readonly built = true;
@@ -56,11 +56,11 @@ class Lookups implements Model {
   readonly table = new Parameter('table', [ROWS, WIDTH], START);
   readonly bias = new Parameter('bias', [WIDTH], new Float32Array(WIDTH));
   readonly parameters: Parameter[] = [this.table, this.bias];
-  /** What the squares of the table add to the loss. */
+  /** Coefficient of an L2 penalty on the whole table. */
   penalty = 0;
   readonly #seen: (table: Parameter) => Tensor;
 
-  /** @param seen the table as it is looked up */
+  /** @param seen is applied to the table before the lookup */
   constructor(seen: (table: Parameter) => Tensor = (table) => table) {
     this.#seen = seen;
   }
@@ -90,7 +90,7 @@ const batches = goldens.ids.map((ids, step): Examples => {
   return { x: tensor(ids, [1, ids.length]), y: tensor(coefficients, [1, ids.length, WIDTH]) };
 });
 
-/** The table and the norm of the gradients after each step. */
+/** Returns the table and the gradient norm after each step. */
 async function run(
   optimizer: OptimizerSpec,
   { model = new Lookups(), ...options }: Partial<TrainOptions> & { model?: Lookups } = {},
@@ -118,7 +118,7 @@ for (const { name, backend, reason } of testBackends()) {
   describe(`gradients of looked-up rows on ${name}`, { skip: reason || false }, () => {
     test('are bitwise equal to those of the whole table', async () => {
       await setBackend(backend!);
-      // Times 1 the table is another tensor, whose gradient is written out.
+      // The product with 1 is another tensor, so the gradient of the table is dense.
       const whole = await run(adam, { model: new Lookups((table) => mul(table, 1)) });
       same('rows', (await run(adam)).tables, whole.tables);
     });
@@ -133,7 +133,7 @@ for (const { name, backend, reason } of testBackends()) {
   });
 }
 
-/** The table after each step where all of it is updated, and then the rows that were not looked up are put back. */
+/** Returns the expected table after each step: updates the whole table, then restores the rows that were not looked up. */
 async function putBack(spec: OptimizerSpec): Promise<Float64Array[]> {
   const optimizer = resolveOptimizer(spec);
   const buffers = ['w', ...optimizer.slots].map(() => new FlatBuffer(START.length));
@@ -191,7 +191,7 @@ describe('lazy optimizers', () => {
     });
   }
 
-  test('update rows from earlier lookups, unless they are lazy', async () => {
+  test('not lazy: rows of earlier lookups are also updated', async () => {
     const [dense, lazy] = [await run(adam), await run(lazyAdam)];
     const first = (tables: ArrayLike<number>[], step: number): number => tables[step]![0]!;
     assert.deepEqual(goldens.ids[2]!.includes(0), false);
@@ -199,7 +199,7 @@ describe('lazy optimizers', () => {
     assert.equal(first(lazy.tables, 2), first(lazy.tables, 1));
   });
 
-  test('are clipped by the norm of the whole gradient', async () => {
+  test('clip by the norm of the whole gradient', async () => {
     const clip = { globalNorm: 0.5 };
     const dense = await run({ name: 'sgd' }, { clip });
     const lazy = await run({ name: 'sgd', lazy: true }, { clip });
@@ -211,7 +211,7 @@ describe('lazy optimizers', () => {
     const options = { batches, loss, optimizer: lazyAdam, accumulate: 4 };
     const whole = new Lookups();
     for await (const _ of train(whole, options));
-    // Row 5 is in batches 2 and 5 alone, which are not the ones that update.
+    // Row 5 occurs only in batches 2 and 5, after which the weights are not updated.
     assert.notDeepEqual(
       whole.table.dataSync().slice(5 * WIDTH, 6 * WIDTH),
       START.slice(5 * WIDTH, 6 * WIDTH),

@@ -1,4 +1,4 @@
-/** Training data in all their forms: the same examples must train the same weights, however they come. */
+/** All forms of training data: the same examples in any form must train the same weights. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tensor } from '@unroll/core';
@@ -33,7 +33,7 @@ async function trained(data: Partial<FitOptions>): Promise<number[]> {
 describe('forms of data', () => {
   const forms: Record<string, () => Partial<FitOptions>> = {
     'nested arrays': () => ({ x: x.toArray(), y: y.toArray(), batchSize: 16 }),
-    'targets without their axis of 1': () => ({ x, y: tensor(y.dataSync()), batchSize: 16 }),
+    'targets without the last axis of size 1': () => ({ x, y: tensor(y.dataSync()), batchSize: 16 }),
     'an array of batches': () => ({ batches: cut() }),
     'a generator function': () => ({
       batches: function* () {
@@ -67,7 +67,7 @@ test('shuffling depends only on the seed and the epoch', async () => {
   assert.notDeepEqual(await trained({ x, y, batchSize: 16 }), first);
 });
 
-test('validationSplit keeps the last share of the examples, before shuffling', async () => {
+test('validationSplit reserves the last share of the examples, before shuffling', async () => {
   const split = forecaster();
   const apart = forecaster();
   const a = await fit(split, { ...common, x, y, validationSplit: 0.25 });
@@ -78,15 +78,15 @@ test('validationSplit keeps the last share of the examples, before shuffling', a
   assert.equal(a.validationLoss.length, 3);
 });
 
-test('validation and evaluate do not depend on the batch size, also under a mask', async () => {
+test('validation and evaluate do not depend on the batch size', async () => {
   const model = forecaster();
   model.build([[-1, 6, 1]]);
-  const figures = [];
+  const results = [];
   for (const batchSize of [3, 7, 40]) {
-    figures.push(await evaluate(model, { x, y }, { loss: 'mse', metrics: ['mae'], batchSize }));
+    results.push(await evaluate(model, { x, y }, { loss: 'mse', metrics: ['mae'], batchSize }));
   }
-  for (const { loss, mae } of figures) {
-    assert.ok(Math.abs(loss! - figures[0]!.loss!) < 1e-6 && Math.abs(mae! - figures[0]!.mae!) < 1e-6);
+  for (const { loss, mae } of results) {
+    assert.ok(Math.abs(loss! - results[0]!.loss!) < 1e-6 && Math.abs(mae! - results[0]!.mae!) < 1e-6);
   }
 });
 
@@ -112,17 +112,17 @@ describe('invalid data', () => {
       ['shape', /mask \[40, 5\] fits no input \[N, T/],
     ],
     [
-      'sample weights of more outputs than there are',
+      'sample weights for more outputs than the model has',
       () => ({ x, y, sampleWeights: [null, null, null] }),
       ['value', /sampleWeights must have one entry for each of the 1 outputs with a loss .* got 3 entries/],
     ],
     [
-      'masks of more inputs than there are',
+      'masks for more inputs than the model has',
       () => ({ x, y, mask: [null, null] }),
       ['shape', /mask must have one entry for each of the 1 inputs, got 2\./],
     ],
     [
-      'a split that leaves nothing',
+      'a split without training examples',
       () => ({ x, y, validationSplit: 0.999 }),
       ['value', /validationSplit must be above 0.*got/],
     ],
@@ -132,7 +132,7 @@ describe('invalid data', () => {
       ['value', /validationSplit must be above 0, below 1.*got 1\.$/],
     ],
     [
-      'a split and data',
+      'a split and validation data',
       () => ({ x, y, validationSplit: 0.5, validationData: { x, y } }),
       ['value', /not both/],
     ],
@@ -142,7 +142,7 @@ describe('invalid data', () => {
       ['value', /validationSplit requires x and y, but batches were given/],
     ],
     [
-      'a used generator',
+      'a generator that was already used',
       () => ({ batches: once() }),
       ['value', /are empty in epoch 2.*a function that returns a new one/s],
     ],
@@ -167,7 +167,7 @@ describe('invalid data', () => {
   }
 });
 
-test('closes an iterable when training leaves it early', async () => {
+test('closes an iterable when training ends before it does', async () => {
   let closed = 0;
   const batches: Batches = () => ({
     *[Symbol.iterator](): Generator<Examples> {

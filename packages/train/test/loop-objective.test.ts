@@ -1,4 +1,4 @@
-/** Losses, weights, accumulation and several outputs: what the gradient is of. */
+/** Tests of the training objective: losses, weights, gradient accumulation and several outputs. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { concat, type Model, matmul, mul, Parameter, type Tensor, tensor } from '@unroll/core';
@@ -31,14 +31,14 @@ describe('accumulation', () => {
     plain: {},
     'sample weights': { sampleWeights: Array.from({ length: 40 }, (_, i) => (i % 5) / 2) },
     clipping: { clip: { globalNorm: 0.05 } },
-    'the mean by weights': {
+    'weighted mean': {
       loss: { name: 'mse', reduction: 'meanWithSampleWeight' },
       sampleWeights: Array.from({ length: 40 }, (_, i) => 0.5 + (i % 3)),
     },
     sums: { loss: { name: 'mse', reduction: 'sum' }, optimizer: { name: 'sgd', learningRate: 1e-3 } },
   };
   for (const [name, options] of Object.entries(cases)) {
-    test(`4 batches of 4 equal one of 16, including the rest of an epoch: ${name}`, async () => {
+    test(`accumulating 4 batches of 4 equals one batch of 16, including the incomplete last group of an epoch: ${name}`, async () => {
       const whole = await after(forecaster(), { ...options, batchSize: 16, epochs: 3 });
       const parts = await after(forecaster(), { ...options, batchSize: 4, accumulate: 4, epochs: 3 });
       assert.ok(distance(whole, parts) < 2e-6, `${distance(whole, parts)}`);
@@ -132,7 +132,7 @@ describe('weights', () => {
     assert.ok(distance(byClass, await after(classifier(), { x: words, y: labels, loss })) > 1e-4);
   });
 
-  test('class weights do not apply to the validation loss, but to evaluate()', async () => {
+  test('class weights apply to evaluate() but not to the validation loss', async () => {
     const labels = tensor([0, 1, 1, 0]);
     const data = { x: words, y: labels };
     const network = classifier();
@@ -169,19 +169,23 @@ describe('weights', () => {
   test('metrics ignore weights, weighted metrics use them', async () => {
     const labels = tensor([0, 1, 1, 0]);
     const network = classifier();
-    const figures = await evaluate(
+    const metrics = await evaluate(
       network,
       { x: words, y: labels, sampleWeights: [1, 0, 0, 1] },
       { loss, metrics: ['accuracy'], weightedMetrics: ['accuracy'] },
     );
     const alone = await evaluate(network, { x: words, y: labels }, { loss, metrics: ['accuracy'] });
-    assert.equal(figures.accuracy, alone.accuracy);
-    const zeros = tensor([
+    assert.equal(metrics.accuracy, alone.accuracy);
+    const classZero = tensor([
       [1, 2, 3],
       [3, 1, 4],
     ]);
-    const some = await evaluate(network, { x: zeros, y: tensor([0, 0]) }, { loss, metrics: ['accuracy'] });
-    assert.equal(figures.accuracy2, some.accuracy);
+    const some = await evaluate(
+      network,
+      { x: classZero, y: tensor([0, 0]) },
+      { loss, metrics: ['accuracy'] },
+    );
+    assert.equal(metrics.accuracy2, some.accuracy); // the weighted accuracy: only the examples with weight 1 count
   });
 });
 
@@ -219,7 +223,7 @@ test('metrics respect the mask of the model', async () => {
     [1, 2, 0, 0],
     [3, 0, 0, 0],
   ]);
-  const figures = [
+  const evaluations = [
     [0, 1],
     [1, 0],
   ].map(([a, b]) =>
@@ -235,7 +239,7 @@ test('metrics respect the mask of the model', async () => {
       options,
     ),
   );
-  const [left, right] = await Promise.all(figures);
+  const [left, right] = await Promise.all(evaluations);
   assert.deepEqual(left, right);
 });
 
@@ -290,10 +294,13 @@ describe('several outputs', () => {
     const ten = await evaluate(network, first, options);
     assert.equal(apart.valueMae, all.valueMae);
     assert.ok(Math.abs(apart.signMae! - ten.signMae!) < 1e-6);
-    assert.ok(Math.abs(apart.signLoss! - ten.signLoss! / 4) < 1e-6, 'weights are no divisor');
+    assert.ok(
+      Math.abs(apart.signLoss! - ten.signLoss! / 4) < 1e-6,
+      'the loss is divided by the batch size, not by the sum of the weights',
+    );
   });
 
-  test('a list of losses is the same as names; an output without a loss is not trained', async () => {
+  test('losses can be given as a list in output order or by name; an output without a loss is not trained', async () => {
     const named = twoHeads();
     const listed = twoHeads();
     await fit(named, { x, y: [y, signs], loss: losses, optimizer: 'sgd' });

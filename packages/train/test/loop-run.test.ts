@@ -1,6 +1,6 @@
 /**
- * The run as a stream of events: order, stopping, the hook, learning rates, averages, and leaving the event
- * loop free.
+ * A run as a stream of events: order, stopping, the hook before updates, learning rates, averaged weights, and yielding to
+ * the event loop.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -115,14 +115,14 @@ test('yields to the event loop between slow batches, also in validation', async 
   setImmediate(turn);
   const batches = function* (): Generator<Examples> {
     for (let i = 0; i < 6; i++, batch++) {
-      for (const start = performance.now(); performance.now() - start < 18; ); // longer than quick batches share a turn
+      for (const start = performance.now(); performance.now() - start < 18; ); // longer than the time for which quick batches share a turn
       yield { x: rows(x, i, i + 4), y: rows(y, i, i + 4) };
     }
   };
   await fit(forecaster(), { ...common, x: undefined, y: undefined, batches, validationData: batches });
   going = false;
   turns.push(batch);
-  // A batch is taken ahead of the one at hand: what counts is that no two are taken in one turn.
+  // The next batch is requested before the current one is trained. No two batches may be requested in one turn.
   const skipped = turns.slice(1).filter((seen, i) => seen - turns[i]! > 1);
   assert.deepEqual(skipped, []);
   assert.equal(batch, 12);
@@ -183,7 +183,7 @@ describe('the hook before an update', () => {
   });
 });
 
-test('the learning rate follows its schedule by updates, and a factor multiplies it', async () => {
+test('the learning rate follows its schedule per update, multiplied by a factor', async () => {
   const learningRate = exponentialDecay({ initialLearningRate: 0.1, decaySteps: 1, decayRate: 0.5 });
   const run = train(forecaster(), { ...common, optimizer: { name: 'sgd', learningRate } });
   const rates: number[] = [];
@@ -195,7 +195,7 @@ test('the learning rate follows its schedule by updates, and a factor multiplies
   assert.ok(distance(rates, [0.1, 0.005, 0.0025]) < 1e-12, String(rates));
 });
 
-test('an optimizer continues with a shared memory and starts anew without one', async () => {
+test('an optimizer continues with its earlier state if the runs share it, and starts anew otherwise', async () => {
   const whole = forecaster();
   await fit(whole, { ...common, epochs: 4 });
   const memory = new OptimizerMemory();
@@ -209,7 +209,7 @@ test('an optimizer continues with a shared memory and starts anew without one', 
   assert.notDeepEqual(weightsOf(anew), weightsOf(whole));
 });
 
-test('validation uses the average of the weights, which replaces them at the end', async () => {
+test('validation uses averaged weights, which replace the weights at the end', async () => {
   const network = forecaster();
   const seen: number[][] = [];
   let last = Number.NaN;

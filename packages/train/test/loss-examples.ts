@@ -1,9 +1,9 @@
-/** What the tests of losses share: examples that fit each loss, and comparisons. */
+/** Examples for each loss and comparisons, shared by the tests of losses. */
 import assert from 'node:assert/strict';
 import { RandomStream } from '@unroll/core';
 import type { LossName, LossSpec } from '@unroll/train';
 
-/** Raw predictions and targets that fit a loss, [2, 3, K]: away from kinks by chance of the seed. */
+/** Raw predictions and targets for a loss, [2, 3, K]. With this seed, none is near a kink of the loss. */
 export function example(
   loss: LossName,
   seed: number,
@@ -26,7 +26,7 @@ export function example(
   return { prediction, target: rows(() => list(columns, -2, 2)) };
 }
 
-/** Every loss, the ones with options in several forms. */
+/** Every loss; losses with options in several variants. */
 export const CHECKED: LossSpec[] = [
   ...([
     'mse',

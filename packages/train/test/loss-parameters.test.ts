@@ -1,6 +1,7 @@
 /**
- * Parameters that a loss owns: trained, clipped, averaged, regularised and constrained like the model's, resumed to the
- * bit, put back by early stopping and the learning rate finder, and named where they are not finite.
+ * Parameters of losses: they are trained, clipped, averaged, regularised and constrained like those of the model, resumed
+ * with bit-identical results, restored by early stopping and the learning-rate finder, and named in errors if they are not
+ * finite.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -26,7 +27,7 @@ import { weightsOf } from './small-model.js';
 
 const [N, T, I, K] = [24, 5, 2, 3];
 
-/** Sequences of different lengths with labels that depend on them; as many labels as there are turns of sign. */
+/** Sequences of different lengths with labels that depend on them; the number of labels is the number of sign changes. */
 function examples(): { x: Tensor; y: Tensor } {
   const numbers = new RandomStream(5).normal(N * T * I);
   const x = Float32Array.from(numbers, (value, i) =>
@@ -148,7 +149,7 @@ describe('the parameters of a loss', () => {
     );
   });
 
-  test('need initial values of their shape', async () => {
+  test('must have initial values that match their shape', async () => {
     const loss = losses.sequence({
       name: 'short',
       build: (_shape, make) => ({ w: make('w', [2, 2], () => [1, 2, 3]) }),
@@ -160,7 +161,7 @@ describe('the parameters of a loss', () => {
     );
   });
 
-  test('need a model that knows its output shapes, and a loss of steps for class weights', async () => {
+  test('need a model with known output shapes; class weights need a loss per step', async () => {
     const model = network();
     const blind = {
       name: 'blind',

@@ -1,4 +1,4 @@
-/** Losses of empty, masked and extreme input, and the shapes that they accept. */
+/** Losses of empty, masked and extreme inputs, and the shapes that losses accept. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { mul, sub, sum, type Tensor, tensor, valueAndGrad, zeros } from '@unroll/core';
@@ -15,7 +15,7 @@ const ALL: LossSpec[] = [...new Set(CHECKED.map((spec) => (spec as { name: strin
 
 describe('losses without valid rows', () => {
   for (const spec of ALL) {
-    test(`${title(spec)}: fully masked, empty, or of weight 0: loss 0 and no gradient`, () => {
+    test(`${title(spec)}: fully masked, empty, or weighted with 0: loss and gradient are 0`, () => {
       const loss = resolveLoss(spec);
       const { prediction, target } = example(loss.name as LossName, 3);
       const p = tensor(prediction);
@@ -60,7 +60,7 @@ describe('losses without valid rows', () => {
       const clean = of(tensor(prediction), y);
       assert.ok(Number.isFinite(clean.value));
       assert.deepEqual(of(hide(tensor(prediction), Number.NaN), hide(y, Number.NaN)), clean);
-      assert.deepEqual(of(tensor(prediction), hide(y, -1)), clean); // -1 as padding is no class and no count
+      assert.deepEqual(of(tensor(prediction), hide(y, -1)), clean); // the padding -1 is not a valid class or count
     });
   }
 });
@@ -68,7 +68,7 @@ describe('losses without valid rows', () => {
 describe('losses of extreme input', () => {
   const BIG = [1000, -1000, 88, -88, 0];
   for (const name of ['binaryCrossentropy', 'binaryFocalCrossentropy'] as const) {
-    test(`${name} from logits of ±1000 is finite, and certain mistakes have their full gradient`, () => {
+    test(`${name} from logits of ±1000 is finite, with the full gradient for certain but wrong predictions`, () => {
       const loss = resolveLoss({ name, fromLogits: true });
       for (const target of [0, 1]) {
         const p = tensor(BIG.map((x) => [x]));
@@ -97,7 +97,7 @@ describe('losses of extreme input', () => {
     'sparseCategoricalCrossentropy',
     'categoricalFocalCrossentropy',
   ] as const) {
-    test(`${name} from logits of ±1000 is finite, and certain mistakes have their full gradient`, () => {
+    test(`${name} from logits of ±1000 is finite, with the full gradient for certain but wrong predictions`, () => {
       const loss = resolveLoss({ name, fromLogits: true });
       const p = tensor([
         [1000, -1000, 0],
@@ -197,7 +197,7 @@ describe('shapes of predictions, targets, masks and weights', () => {
     );
     assert.equal(mse.compute(p, y, tensor([1, 0]), null).item(), (1 + 4) / 2);
   });
-  test('class weights, from class indices and from one-hot targets, times sample weights', () => {
+  test('class weights from class indices and from one-hot targets, multiplied by sample weights', () => {
     const ids = combineWeights(tensor([0, 1, 2]), [3], { 1: 5, 2: 0.5 });
     assert.deepEqual([...ids.dataSync()], [1, 5, 0.5]);
     const oneHot = combineWeights(

@@ -1,4 +1,4 @@
-/** What losses say when shapes, targets or options are wrong. */
+/** Errors of losses for wrong shapes, targets and options. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type ErrorCode, type Tensor, tensor, zeros } from '@unroll/core';
@@ -29,7 +29,7 @@ describe('errors of losses', () => {
       /no reduction "avg"/,
     ],
     [
-      'a target of another width',
+      'targets with another number of features',
       compute('mse', [[1, 2]], [[1, 2, 3]]),
       'shape',
       /\[1, 2\].*\[1, 3\].*as many units/,
@@ -41,7 +41,7 @@ describe('errors of losses', () => {
       /class index for each row, \[1\], or use categoricalCrossentropy/,
     ],
     [
-      'a class that is none',
+      'a class index that is too large',
       compute(
         'sparseCategoricalCrossentropy',
         [
@@ -54,7 +54,7 @@ describe('errors of losses', () => {
       /target at \[1\] must be one of the 2 classes of the model, 0 to 1, got 2/,
     ],
     [
-      'a class that is not whole',
+      'a class index that is not an integer',
       compute('sparseCategoricalCrossentropy', [[1, 2]], [0.5]),
       'value',
       /got 0\.5/,
@@ -90,28 +90,28 @@ describe('errors of losses', () => {
       /3 outputs.*3 x 1 = 3 units/,
     ],
     [
-      'quantiles and outputs that differ',
+      'another number of outputs than quantiles',
       compute({ name: 'pinball', quantiles: [0.1, 0.9] }, [[1, 2, 3]], [1]),
       'value',
       /must predict 2 numbers, one for each quantile, got 3/,
     ],
     ['a quantile of 1', () => losses.pinball({ quantile: 1 }), 'value', /above 0 and below 1, got 1/],
     [
-      'quantile and quantiles',
+      'both quantile and quantiles',
       () => losses.pinball({ quantile: 0.5, quantiles: [0.5] }),
       'value',
       /not both/,
     ],
     ['a delta of 0', () => resolveLoss({ name: 'huber', delta: 0 }), 'value', /above 0, got 0/],
     [
-      'a smoothing above 1',
+      'a label smoothing above 1',
       () => resolveLoss({ name: 'binaryCrossentropy', labelSmoothing: 2 }),
       'value',
       /labelSmoothing/,
     ],
     ['a negative gamma', () => resolveLoss({ name: 'binaryFocalCrossentropy', gamma: -1 }), 'value', /gamma/],
     [
-      'alphas for other classes',
+      'another number of alphas than classes',
       compute({ name: 'categoricalFocalCrossentropy', alpha: [1, 2, 3] }, [[0.5, 0.5]], [[0, 1]]),
       'value',
       /each of the 2 classes, got 3/,
@@ -123,19 +123,19 @@ describe('errors of losses', () => {
       /'scale' or 'variance'/,
     ],
     [
-      'a mask of steps for a loss of sequences',
+      'a mask per step for a loss per sequence',
       () => resolveLoss('mse').compute(zeros([2, 1]), zeros([2, 1]), zeros([2, 5])),
       'shape',
       /mask has shape \[2, 5\].*must not return a mask/,
     ],
     [
-      'weights of another batch',
+      'weights of another batch size',
       () => resolveLoss('mse').compute(zeros([2, 3, 1]), zeros([2, 3, 1]), null, zeros([3])),
       'shape',
       /weights have shape \[3\].*\[2\] or one per step, \[2, 3\]/,
     ],
     [
-      'a single number',
+      'a scalar prediction',
       () => resolveLoss('mse').compute(zeros([]), zeros([]), null),
       'shape',
       /single number/,

@@ -1,8 +1,7 @@
 /**
- * Every loss, value and gradient, against Keras, PyTorch and formulas
- * (packages/testkit/goldens/training/losses.json, written by tools/goldens/training_losses.py). Rejects: a
- * wrong formula, default, clip, smoothing or reduction; a mask or weights that divide otherwise than Keras
- * does.
+ * Every loss, value and gradient, against Keras, PyTorch and formulas (packages/testkit/goldens/training/losses.json,
+ * written by tools/goldens/training_losses.py). Detects a wrong formula, default, clipping, smoothing or reduction, and a
+ * mask or weights with another divisor than in Keras.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -57,12 +56,12 @@ const PARTS: Record<string, readonly string[]> = {
 };
 
 /**
- * From logits our focal losses do not clip (see losses/focal.ts): Keras's gradient dies there. Tested in
- * losses-behaviour.test.ts.
+ * From logits, Unroll's focal losses do not clip (see losses/focal.ts), because the gradient of Keras's becomes 0 there. Tested
+ * in losses-behaviour.test.ts.
  */
 const DEVIATES = /^edge: (binary|categorical) focal logits/;
 
-/** The loss of a case; parameters that are not raw go to the ops themselves. */
+/** Returns the loss of a case. Distribution parameters that are not raw are passed directly to the op. */
 function lossOf({ loss, options, predictions }: LossCase): Loss {
   if ('variance' in predictions) return resolveLoss({ name: 'gaussianNll', spread: 'variance', ...options });
   const direct = (parts: string[], of: (y: Tensor, p: Tensor[]) => Tensor): Loss =>
@@ -86,7 +85,7 @@ function lossOf({ loss, options, predictions }: LossCase): Loss {
   return resolveLoss({ name: loss, ...options });
 }
 
-/** Value, losses of the rows, and the gradient by each parameter. */
+/** Computes the value, the losses of the rows, and the gradient of each parameter. */
 function compute(golden: LossCase): { value: Tensor; rows: Tensor; gradients: Map<string, Tensor> } {
   const loss = lossOf(golden);
   const names = PARTS[Object.keys(golden.predictions).join(' ')]!;
@@ -125,7 +124,7 @@ after(() => setBackend());
 for (const backend of ['default', 'reference:float64'] as const) {
   describe(`losses against the goldens, backend ${backend}`, () => {
     for (const golden of cases) {
-      // Keras's clip is 1 - 1.19e-7 in float32: the edge cases of its losses are those of float32.
+      // Keras clips at 1 - 1.19e-7 in float32, so the edge cases of its losses hold only in float32.
       const reason = DEVIATES.test(golden.name)
         ? 'not clipped here, see losses-behaviour.test.ts'
         : backend !== 'default' && /^edge: .*probabilities/.test(golden.name)

@@ -1,6 +1,6 @@
 /**
- * Losses over sequences: the lengths of both sides, what does not count, weights and reductions, gradients of prediction
- * and of the loss's own parameter, and what is said of examples that are wrong.
+ * Losses over sequences: the lengths of predictions and targets, masked and padded steps, weights and reductions,
+ * gradients of the prediction and of the parameter of the loss, and errors for invalid examples.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -36,7 +36,7 @@ function built(loss: Loss): Loss {
   return loss;
 }
 
-/** By hand: the loss of each sequence, of the steps that count. */
+/** Computes the loss of each sequence over its valid steps in plain numbers. */
 function byHand(mask: readonly (readonly number[])[] | null, sharpness: number): number[] {
   return values.map((steps, b) =>
     bagOfOne(
@@ -51,7 +51,7 @@ const close = (got: Tensor, want: readonly number[]): void => {
   const found = got.dataSync();
   assert.equal(found.length, want.length);
   want.forEach((value, i) => {
-    assert.ok(Math.abs(found[i] - value) < 1e-12, `${i}: ${found[i]} and not ${value}`);
+    assert.ok(Math.abs(found[i] - value) < 1e-12, `${i}: ${found[i]} expected ${value}`);
   });
 };
 
@@ -120,7 +120,7 @@ describe('a loss over sequences', () => {
           const got = grads[n].dataSync()[i];
           assert.ok(
             Math.abs(got - difference) < 1e-8,
-            `${parameter.name} ${i}: ${got} and not ${difference}`,
+            `${parameter.name} ${i}: ${got} expected ${difference}`,
           );
         });
         parameter.assign(before);
@@ -157,11 +157,11 @@ describe('a loss over sequences', () => {
     );
   });
 
-  test('reports errors with the example', () => {
+  test('errors name the example', () => {
     const loss = built(bagOfLabels());
     const x = tensor(values);
     const wrong = labels.map((row, b) => (b === 3 ? [2, 7, -1, -1, -1] : row));
-    // Example 2 is left out, and the numbers stay those of the batch.
+    // Example 2 is fully masked; errors still number the examples of the whole batch.
     const partly = tensor([[1, 1, 1], [1, 1, 1], [0, 0, 0], [1, 1, 1]]); // biome-ignore format: one line
     assert.throws(
       () => loss.compute(x, tensor(wrong), partly),

@@ -1,6 +1,6 @@
 /**
- * Losses by hand, and their gradients by central differences in float64. Agreement with other frameworks is
- * in losses-goldens.test.ts.
+ * Losses against hand-computed values, and their gradients against central differences in float64. losses-goldens.test.ts
+ * compares them with other frameworks.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -20,7 +20,7 @@ interface Hand {
   rows: number[];
 }
 
-// biome-ignore format: one case a line
+// biome-ignore format: one case per line
 const HAND: Hand[] = [
   { spec: 'mse', prediction: [[1, 2], [3, 5]], target: [[0, 4], [3, 5]], rows: [2.5, 0] },
   { spec: 'mae', prediction: [[1, 2], [3, 5]], target: [[0, 4], [4, 5]], rows: [1.5, 0.5] },
@@ -137,7 +137,7 @@ const HAND: Hand[] = [
 
 const shaped = (values: number[] | number[][]): Tensor => tensor(values as number[][]);
 
-describe('losses by hand', () => {
+describe('losses against hand-computed values', () => {
   for (const { spec, prediction, target, rows } of HAND) {
     test(title(spec), () => {
       const loss = resolveLoss(spec);
@@ -148,7 +148,7 @@ describe('losses by hand', () => {
   }
 });
 
-describe('gradients of losses by central differences in float64', () => {
+describe('gradients of losses against central differences in float64', () => {
   before(() => setBackend('reference:float64'));
   after(() => setBackend());
   const mask = [

@@ -1,6 +1,6 @@
 /**
- * Memory in a long run. Rejects: a step that leaves anything behind, in linear memory, in JavaScript's heap
- * or outside it. The full length is `node tools/soak.mjs`; here it is a short one, on each kind of kernels.
+ * Memory in a long run. Detects a training step that leaks linear memory, JavaScript heap or other memory. This is a short
+ * version of `node tools/soak.mjs`, with each kind of kernels.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -54,7 +54,7 @@ describe('linear memory does not grow after the first runs', () => {
       test(`${title} on ${name}`, async () => {
         await setBackend(backend);
         const { heap } = backend as Backend & { heap: Heap };
-        // Models are given back by the garbage collector only: what is measured is the temporary memory.
+        // Only the garbage collector frees models, so this measures temporary memory only.
         const used = async (): Promise<number> => {
           const before = heap.extent;
           await once();

@@ -1,8 +1,7 @@
 /**
- * Every metric against scikit-learn, Keras and formulas (packages/testkit/goldens/training/metrics.json,
- * written by tools/goldens/training_metrics.py): whole, and gathered batch by batch. Rejects: a wrong
- * formula, tie or average; a mask or weights that count otherwise than by row; figures that depend on the
- * batches.
+ * Every metric against scikit-learn, Keras and formulas (packages/testkit/goldens/training/metrics.json, written by
+ * tools/goldens/training_metrics.py): computed at once, and batch by batch. Detects a wrong formula, tie or average, a
+ * mask or weights that are not applied per row, and metrics that depend on the batches.
  */
 import { describe, test } from 'node:test';
 import { slice, type Tensor } from '@unroll/core';

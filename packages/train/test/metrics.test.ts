@@ -1,5 +1,5 @@
 /**
- * Metrics by hand: which one a name means, what nothing gives, and errors. Goldens are in
+ * Metrics against hand-computed values: the metric that a name selects, results without data, and errors. Goldens are in
  * metrics-goldens.test.ts.
  */
 import assert from 'node:assert/strict';
@@ -19,7 +19,7 @@ const NAMES: MetricName[] = [
   ...(['precision', 'recall', 'f1', 'auc', 'mae', 'mse', 'rmse', 'r2', 'perplexity'] as const),
 ];
 
-describe('accuracy chooses its kind by the shapes, as Keras does', () => {
+describe('accuracy selects its variant by the shapes, as in Keras', () => {
   const of = (prediction: number[] | number[][] | number[][][], target: typeof prediction): number => {
     const metric = resolveMetric('accuracy');
     metric.update(tensor(prediction), tensor(target));
@@ -30,12 +30,12 @@ describe('accuracy chooses its kind by the shapes, as Keras does', () => {
     assert.equal(of([0.6, 0.4], [1, 1]), 0.5);
     assert.equal(of([[0.6], [0.4]], [1, 1]), 0.5);
   });
-  test('several with a class index are scores of classes', () => {
+  test('several numbers per row with a class index are class scores', () => {
     assert.equal(of([[1, 3, 2], [5, 3, 2]], [1, 1]), 0.5); // biome-ignore format: a table
     assert.equal(of([[1, 3, 2], [5, 3, 2]], [[1], [0]]), 1); // biome-ignore format: a table
     assert.equal(of([[[1, 3], [3, 1]]], [[1, 1]]), 0.5); // biome-ignore format: a table
   });
-  test('several with as many targets are scores and one-hot classes', () => {
+  test('several numbers per row with as many targets are class scores with one-hot targets', () => {
     assert.equal(of([[1, 3, 2], [5, 3, 2]], [[0, 1, 0], [0, 0, 1]]), 0.5); // biome-ignore format: a table
   });
   test('binaryAccuracy counts each number separately', () => {
@@ -67,7 +67,7 @@ describe('metrics without data', () => {
   });
 });
 
-describe('metrics by hand', () => {
+describe('metrics against hand-computed values', () => {
   test('top k, with a padded row that has no class', () => {
     const metric = resolveMetric({ name: 'topKAccuracy', k: 2 });
     const scores = tensor([4, 3, 2, 4, 3, 2, 4, 3, 2], [3, 3]);
@@ -85,7 +85,7 @@ describe('metrics by hand', () => {
     assert.deepEqual([of('precision'), of('recall')], [2 / 3, 2 / 3]);
     assert.equal(of('f1'), 4 / 6);
   });
-  test('R² keeps its digits far from 0', () => {
+  test('R² keeps its precision for values far from 0', () => {
     const metric = resolveMetric('r2');
     const y = [1, 2, 3, 4].map((value) => 1e6 + value);
     metric.update(tensor(y.map((value) => value + 1)), tensor(y));
@@ -114,7 +114,7 @@ describe('errors of metrics', () => {
       fails('value', /no option "top".* k\./),
     );
   });
-  test('classes for binary labels', () => {
+  test('class indices instead of binary labels', () => {
     assert.throws(
       update('precision', [[1, 2]], [1]),
       fails('shape', /\[1, 2\].*\[1\].*set average to 'macro'/),
@@ -154,7 +154,7 @@ describe('errors of metrics', () => {
       fails('value', /k must be a positive integer, got 0/),
     );
   });
-  test('a score that is not a number', () => {
+  test('a NaN score', () => {
     const run = (): void => resolveMetric('auc').update(tensor([0.5, Number.NaN]), tensor([0, 1]));
     assert.throws(run, fails('value', /row 1 must be a number, got NaN/));
   });

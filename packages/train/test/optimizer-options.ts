@@ -1,4 +1,4 @@
-/** The options of Keras and PyTorch, as the goldens write them, in our words. */
+/** Converts options of Keras and PyTorch in the goldens to options of Unroll. */
 import type { Clip, OptimizerName, OptimizerSpec } from '@unroll/train';
 
 export interface GoldenOptions {
@@ -7,10 +7,10 @@ export interface GoldenOptions {
   options: Record<string, unknown>;
 }
 
-/** Options that are no optimizer's here: clipping, averages and accumulation belong to the training. */
+/** Options that are not options of optimizers in Unroll: clipping, averages and accumulation are training options. */
 const FOREIGN = /^(amsgrad|clip|globalClip|useEma|ema|dampening|gradientAccumulation)/;
 
-/** @param parameters names of the parameters, for those that the case excludes from decay by number */
+/** @param parameters names of the parameters; the case excludes parameters from weight decay by number */
 export function optimizerOf(
   { optimizer, source, options }: GoldenOptions,
   parameters: readonly string[] = [],

@@ -1,6 +1,4 @@
-/**
- * Runs an optimizer over given gradients, without a model: the buffers that a training step would hand it.
- */
+/** Runs an optimizer on given gradients, without a model, with the buffers that a training step would pass to it. */
 import { scope } from '@unroll/core';
 import { FlatBuffer, runtime, valuesOf } from '@unroll/core/internal';
 import { type AverageOptions, type Clip, type Optimizer, WeightAverage } from '@unroll/train';
@@ -9,16 +7,16 @@ import { checkClip, clipGradients, normsFromSquares, sumsOfSquares } from '@unro
 export interface OptimizerRun {
   /** Values of each parameter. */
   initial: readonly ArrayLike<number>[];
-  /** For each step the gradient of each parameter. */
+  /** For each step, the gradient of each parameter. */
   gradients: readonly (readonly ArrayLike<number>[])[];
   clip?: Clip | null;
   average?: AverageOptions | null;
 }
 
 export interface OptimizerSteps {
-  /** Parameters side by side, after each step. */
+  /** The concatenated parameters after each step. */
   after: Float64Array[];
-  /** Their moving averages, where asked for. */
+  /** Their moving averages, if requested. */
   averages: Float64Array[];
   clipped: boolean[];
 }
@@ -70,7 +68,7 @@ export async function runOptimizer(
   return steps;
 }
 
-/** The norm of all values of a buffer. */
+/** Returns the norm of all values of a buffer. */
 export async function normOf(buffer: FlatBuffer): Promise<number> {
   const [squares] = await valuesOf([scope(() => sumsOfSquares([buffer.block()]))]);
   return (await normsFromSquares(squares!, () => [buffer.block()]))[0]!;

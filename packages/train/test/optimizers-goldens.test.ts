@@ -1,8 +1,7 @@
 /**
- * Every optimizer, clip, weight decay and moving average over eight steps against Keras and PyTorch, and
- * every schedule (packages/testkit/goldens/training/optimizers.json, written by
- * tools/goldens/training_optimizers.py). Rejects: a wrong place of epsilon, bias correction, order of clip
- * and decay, or rule for a norm that is not finite.
+ * Every optimizer, kind of clipping, weight decay and moving average over eight steps against Keras and PyTorch, and every
+ * schedule (packages/testkit/goldens/training/optimizers.json, written by tools/goldens/training_optimizers.py). Detects a
+ * wrong position of epsilon, bias correction, order of clipping and decay, or handling of a norm that is not finite.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -35,12 +34,12 @@ const goldens = trainingGoldens<{
 }>('optimizers.json');
 
 const SKIPPED: Record<string, string> = {
-  'pytorch sgd momentum dampening': 'there is no dampening here: it is not in Keras',
-  'keras adam accumulating 2': "accumulation is the loop's: see optimizers-loop.test.ts",
-  'keras sgd accumulating 3, globalClipNorm': "accumulation is the loop's: see optimizers-loop.test.ts",
+  'pytorch sgd momentum dampening': 'Unroll has no dampening, like Keras',
+  'keras adam accumulating 2': 'the training loop accumulates: see optimizers-loop.test.ts',
+  'keras sgd accumulating 3, globalClipNorm': 'the training loop accumulates: see optimizers-loop.test.ts',
 };
 
-/** For each step the values of each tensor, from tensors with a first axis of steps. */
+/** Splits tensors along their first axis (steps). Returns, for each step, the values of each tensor. */
 function bySteps(tensors: readonly Packed[]): Float32Array[][] {
   const parts = tensors.map(unpack);
   return Array.from({ length: parts[0]!.shape[0]! }, (_, step) =>
@@ -87,7 +86,7 @@ for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as c
     for (const golden of goldens.cases) {
       test(golden.name, { skip: SKIPPED[golden.name] ?? false }, async () => {
         await (backend === 'default' ? setBackend() : setBackend(backend));
-        // Keras computes the powers of its betas in float32, and is off by some 1e-5 of a step.
+        // Keras computes the powers of its betas in float32, with an error of about 1e-5 of a step.
         const powers = golden.source === 'keras' && golden.optimizer.includes('adam');
         await check(golden, powers ? 5e-6 : 2e-6);
       });

@@ -1,7 +1,6 @@
 /**
- * The optimizers' goldens once more, through the training loop: a model whose gradient is whatever the batch
- * says. Here gathered gradients, clipping and moving averages stand in the order that Keras puts them: mean
- * of what is gathered, clip, weight decay, update, average.
+ * The optimizer goldens again, through the training loop, with a model whose gradient is the batch itself. The order must
+ * be Keras's: mean of the accumulated gradients, clipping, weight decay, update, moving average.
  */
 import { describe, test } from 'node:test';
 import { concat, type MaskedSequence, type Model, mul, Parameter, reshape, sum, tensor } from '@unroll/core';
@@ -20,7 +19,7 @@ const goldens = trainingGoldens<{ initial: Packed[]; gradients: Packed[]; cases:
   'optimizers.json',
 );
 
-/** Its output is the sum of weights times inputs: the input is the gradient. */
+/** The output is the sum of weights times inputs, so the gradient of the weights is the input. */
 class GivenGradients implements Model {
   readonly name = 'given';
   readonly built = true;
@@ -37,7 +36,7 @@ class GivenGradients implements Model {
   }
 }
 
-/** The output itself. */
+/** A loss that equals the output. */
 const output = makeLoss(
   {
     name: 'output',
@@ -50,7 +49,7 @@ const output = makeLoss(
 
 const STEPS = goldens.gradients[0]!.shape[0]!;
 
-/** The values of all tensors at a step, from tensors with a first axis of steps. */
+/** Returns the values of all tensors at a step; the first axis of the tensors is the step. */
 function at(step: number, tensors: readonly Packed[]): number[] {
   return tensors.flatMap((packed) => {
     const values = [...numbersOf(packed)];
@@ -82,7 +81,7 @@ describe('optimizers in the training loop against the goldens', () => {
         ...(clip && { clip }),
         ...(options.useEma ? { average } : {}),
       })) {
-        // What is left at the end of an epoch makes an update of its own; Keras keeps it for the next.
+        // Unroll updates the weights with an incomplete group at the end of an epoch; Keras completes it in the next epoch.
         if (event.type !== 'step' || (options.gradientAccumulationSteps && event.step === STEPS)) continue;
         const weights = model.parameters.flatMap((parameter) => [...parameter.dataSync()]);
         problems.push(mismatch(`after step ${event.step}`, weights, at(event.step - 1, golden.after), 5e-6));

@@ -1,5 +1,5 @@
 /**
- * Optimizers by hand: options, names, weight decay, moving averages. Goldens are in
+ * Optimizers against hand-computed values: options, names, weight decay, moving averages. Goldens are in
  * optimizers-goldens.test.ts.
  */
 import assert from 'node:assert/strict';
@@ -34,7 +34,7 @@ describe('optimizers by name', () => {
       assert.deepEqual(again.slots, made.slots);
     });
   }
-  test('the defaults of Keras', () => {
+  test('the defaults are those of Keras', () => {
     const rates = NAMES.map((name) => resolveOptimizer(name).learningRate);
     assert.deepEqual(rates, [0.01, 0.001, 0.001, 0.001, 0.001, 0.001]);
     const { learningRate, excludeFromWeightDecay, ...rest } = adam().config;
@@ -51,7 +51,7 @@ describe('optimizers by name', () => {
   });
 });
 
-describe('updates by hand', () => {
+describe('hand-computed updates', () => {
   test('the first step of Adam is the learning rate, whatever the gradient', async () => {
     const { after } = await runOptimizer(adam({ learningRate: 0.5, epsilon: 0 }), {
       initial: [[1, 1, 1]],
@@ -67,7 +67,7 @@ describe('updates by hand', () => {
     });
     close(after[0]!, [9 - 0.1, 20 - 0.2, 27 - 0.3]);
   });
-  test('one Nadam can be used in two runs: its state is in the slots', async () => {
+  test('one Nadam can be used in two runs, because its state is in the slots', async () => {
     const optimizer = nadam({ learningRate: 0.1 });
     const run = { initial: [[1, 2]], gradients: Array.from({ length: 5 }, (_, n) => [[n - 2, 0.3]]) };
     const first = (await runOptimizer(optimizer, run)).after.at(-1)!;
@@ -94,7 +94,7 @@ describe('the moving average of weights', () => {
   test('is swapped temporarily, and restored even after an error', async () => {
     const own = weights([4, 5]);
     const average = new WeightAverage(own);
-    assert.deepEqual(await average.withAverage(async () => [...(await own.read())]), [4, 5]); // there is none yet
+    assert.deepEqual(await average.withAverage(async () => [...(await own.read())]), [4, 5]); // there is no average yet
     average.update();
     own.write([0, 1]);
     assert.deepEqual(await average.withAverage(async () => [...(await own.read())]), [4, 5]);

@@ -1,4 +1,4 @@
-// Every function with options refuses those that do not exist, also in another library's spelling, and wrong values.
+// Every function with options rejects unknown options, names from other libraries, and invalid values.
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { fails } from './fails.js';
 import { forecaster, waves } from './small-model.js';
 
 type Options = Record<string, unknown>;
-/** How to call it, options that it takes, another spelling of one, and a wrong value. */
+/** The call, valid options, a misspelt or foreign option name with its correction, and an invalid value. */
 type Row = [
   call: (options: never) => unknown,
   good: Options,
@@ -38,7 +38,7 @@ const bare = (call: Row[0]): Row => [
 ];
 const { metrics } = train;
 const rate = { initialLearningRate: 1 };
-const low = (option: string): [Options, RegExp] => [
+const notANumber = (option: string): [Options, RegExp] => [
   { [option]: [1] },
   new RegExp(`${option} must be a number .*, got \\[1\\]`),
 ];
@@ -113,40 +113,50 @@ const rows: Record<string, Row> = {
     train.exponentialDecay,
     { ...rate, decaySteps: 1, decayRate: 0.5 },
     ['decay_rate', 'decayRate'],
-    low('decayRate'),
+    notANumber('decayRate'),
   ],
   inverseTimeDecay: [
     train.inverseTimeDecay,
     { ...rate, decaySteps: 1, decayRate: 0.5 },
     ['stair_case', 'staircase'],
-    low('decaySteps'),
+    notANumber('decaySteps'),
   ],
-  stepDecay: [train.stepDecay, { ...rate, stepSize: 1 }, ['step_size', 'stepSize'], low('gamma')],
+  stepDecay: [train.stepDecay, { ...rate, stepSize: 1 }, ['step_size', 'stepSize'], notANumber('gamma')],
   piecewiseConstantDecay: [
     train.piecewiseConstantDecay,
     { boundaries: [1], values: [1, 2] },
     ['value', 'values'],
     [{ values: 1 }, /values must be an array, got 1/],
   ],
-  polynomialDecay: [train.polynomialDecay, { ...rate, decaySteps: 1 }, ['powr', 'power'], low('power')],
-  cosineDecay: [train.cosineDecay, { ...rate, decaySteps: 1 }, ['warmup_steps', 'warmupSteps'], low('alpha')],
+  polynomialDecay: [
+    train.polynomialDecay,
+    { ...rate, decaySteps: 1 },
+    ['powr', 'power'],
+    notANumber('power'),
+  ],
+  cosineDecay: [
+    train.cosineDecay,
+    { ...rate, decaySteps: 1 },
+    ['warmup_steps', 'warmupSteps'],
+    notANumber('alpha'),
+  ],
   cosineDecayRestarts: [
     train.cosineDecayRestarts,
     { ...rate, firstDecaySteps: 1 },
     ['t_mul', 'tMul'],
-    low('mMul'),
+    notANumber('mMul'),
   ],
   oneCycle: [
     train.oneCycle,
     { maxLearningRate: 1, totalSteps: 9 },
     ['pct_start', 'pctStart'],
-    low('divFactor'),
+    notANumber('divFactor'),
   ],
   earlyStopping: [
     train.earlyStopping,
     {},
     ['restore_best_weights', 'restoreBestWeights'],
-    [{ patience: '3' }, /patience must be an integer of 0 or more, got "3"/],
+    [{ patience: '3' }, /patience must be a non-negative integer, got "3"/],
   ],
   reduceOnPlateau: [
     train.reduceOnPlateau,
@@ -235,7 +245,7 @@ for (const [name, [call, good, [spelling, meant], [wrong, message]]] of Object.e
         { qqqqqq: 1 },
         new RegExp(`^${owner}: there is no option "qqqqqq"\\. (The options are|It has no options)`),
       ));
-    test('rejects another spelling', () => {
+    test('rejects a misspelt or foreign option name', () => {
       const help = meant === '' ? 'It has no options' : `Did you mean "${meant}"\\?`;
       return refuses({ [spelling]: 1 }, new RegExp(`^${owner}: there is no option "${spelling}"\\. ${help}`));
     });
@@ -246,8 +256,8 @@ for (const [name, [call, good, [spelling, meant], [wrong, message]]] of Object.e
 describe('names', () => {
   const compute = (spec: unknown): unknown => train.resolveLoss(spec as train.LossSpec);
   const cases: [string, unknown, RegExp][] = [
-    ['of Keras', 'mean_squared_error', /no loss "mean_squared_error"\. .* Did you mean "mse"\?/],
-    ['of another case', 'MAE', /Did you mean "mae"\?/],
+    ['name of Keras', 'mean_squared_error', /no loss "mean_squared_error"\. .* Did you mean "mse"\?/],
+    ['name in upper case', 'MAE', /Did you mean "mae"\?/],
     ['that is a function', train.losses.mse, /A loss must be a name, .* got a function/],
     ['that is missing', undefined, /A loss must be a name, .* got undefined/],
     ['that is null', null, /got null/],
@@ -263,20 +273,25 @@ describe('names', () => {
 describe('monitors are checked before training', () => {
   const run = (callbacks: readonly train.Callback[], more: object = {}): Promise<unknown> =>
     train.fit(forecaster(), { ...common, metrics: ['mae'], epochs: 1, callbacks, ...more });
-  const none = (onEvent: () => void): train.Callback => ({ name: 'counts', onEvent });
-  const held = { validationSplit: 0.5 };
+  const callbackOf = (onEvent: () => void): train.Callback => ({ name: 'counts', onEvent });
+  const withValidation = { validationSplit: 0.5 };
   const cases: [string, train.Callback, object, RegExp][] = [
     [
       'valLoss',
       train.earlyStopping({ monitor: 'valLoss' }),
-      held,
+      withValidation,
       /"valLoss" to monitor\. Did you mean "validationLoss"\?/,
     ],
-    ['val_loss', train.reduceOnPlateau({ monitor: 'val_loss' }), held, /Did you mean "validationLoss"\?/],
+    [
+      'val_loss',
+      train.reduceOnPlateau({ monitor: 'val_loss' }),
+      withValidation,
+      /Did you mean "validationLoss"\?/,
+    ],
     [
       'val_mae',
       checkpoints({ directory: folder, best: { monitor: 'val_mae' } }),
-      held,
+      withValidation,
       /Did you mean "validationMae"\?/,
     ],
     [
@@ -289,15 +304,15 @@ describe('monitors are checked before training', () => {
   for (const [what, callback, more, message] of cases) {
     test(what, async () => {
       let events = 0;
-      const counts = none(() => void events++);
+      const counts = callbackOf(() => void events++);
       await assert.rejects(run([counts, callback], more), fails('value', message));
       assert.equal(events, 0);
     });
   }
   test('accepts metrics of the run and those that a callback adds', async () => {
-    const own = { ...none(() => {}), metrics: ['mine'] };
+    const own = { ...callbackOf(() => {}), metrics: ['mine'] };
     for (const monitor of ['loss', 'mae', 'validationLoss', 'validationMae'])
-      await run([train.earlyStopping({ monitor })], held);
+      await run([train.earlyStopping({ monitor })], withValidation);
     const adds: train.Callback = {
       ...own,
       onEvent: (event) => void Object.assign(event, { metrics: { mine: 1 } }),
@@ -326,7 +341,7 @@ describe('clipping by the optimizer', () => {
       assert.deepEqual(train.resolveOptimizer({ name: name as 'sgd', ...config }).clip, clip);
     });
   }
-  test('accepts one kind, and a limit above 0', () => {
+  test('accepts exactly one kind, with a limit above 0', () => {
     const cases: [() => unknown, RegExp][] = [
       [
         () => train.adam({ clipNorm: 1, clipValue: 1 }),
@@ -349,7 +364,7 @@ describe('clipping by the optimizer', () => {
   });
 });
 
-test('shows data that are not numbers', async () => {
+test('the error for non-numeric data shows the value received', async () => {
   const given = [{ input: [0], output: [1] }];
   await assert.rejects(
     async () => train.fit(forecaster(), { ...common, x: given as never }),

@@ -1,4 +1,4 @@
-/** The learning-rate finder on problems whose right rate is known. */
+/** The learning-rate finder on problems with a known best rate. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream, type Tensor, tensor } from '@unroll/core';
@@ -6,7 +6,7 @@ import { dense, lstm, type Sequential, sequential } from '@unroll/nn';
 import { findLearningRate, train } from '@unroll/train';
 import { fails } from './fails.js';
 
-/** Two numbers and their difference. */
+/** Inputs: two numbers. Target: their difference. */
 function data(): { x: Tensor; y: Tensor } {
   const values = new RandomStream(5, 'pairs').uniform(512, -1, 1);
   const differences = Array.from({ length: 256 }, (_, i) => values[2 * i]! - values[2 * i + 1]!);
@@ -16,10 +16,10 @@ function data(): { x: Tensor; y: Tensor } {
 const linear = (): Sequential => sequential([dense({ units: 1 })], { seed: 2 });
 
 describe('findLearningRate', () => {
-  test('suggests a rate that trains, below the one that explodes', async () => {
+  test('suggests a rate that trains, below the rate at which training diverges', async () => {
     const curve = await findLearningRate(linear(), { ...data(), loss: 'mse', optimizer: 'sgd', to: 1000 });
     assert.equal(curve.diverged, true);
-    // The curvature of this loss is 2/3: beyond a rate of 3 descent overshoots.
+    // The curvature of this loss is 2/3, so gradient descent diverges above a rate of 3.
     assert.ok(curve.points.at(-1)!.rate > 3);
     assert.ok(curve.suggestion! > 0.01 && curve.suggestion! < 3, `${curve.suggestion}`);
     const losses: number[] = [];
@@ -45,7 +45,7 @@ describe('findLearningRate', () => {
     }
   });
 
-  test('a NaN loss ends the test without an error', async () => {
+  test('a NaN loss ends the search without an error', async () => {
     const options = {
       ...data(),
       loss: 'mse',

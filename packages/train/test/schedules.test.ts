@@ -1,4 +1,4 @@
-/** Schedules at their edges, and the plateau rule. Goldens are in optimizers-goldens.test.ts. */
+/** Schedules at their limits, and the plateau rule. Goldens are in optimizers-goldens.test.ts. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -17,7 +17,7 @@ import { fails } from './fails.js';
 import { close } from './loss-examples.js';
 
 describe('schedules', () => {
-  test('the warm-up rises in a straight line and the decay begins after it', () => {
+  test('the warm-up is linear, and the decay begins after it', () => {
     const made = cosineDecay({
       initialLearningRate: 0,
       warmupTarget: 2,
@@ -77,9 +77,9 @@ describe('schedules', () => {
 });
 
 describe('the plateau rule', () => {
-  const rates = (plateau: Plateau, figures: readonly number[], start = 1): number[] => {
+  const rates = (plateau: Plateau, losses: readonly number[], start = 1): number[] => {
     let rate = start;
-    return figures.map((figure) => (rate = plateau.observe(figure, rate)));
+    return losses.map((loss) => (rate = plateau.observe(loss, rate)));
   };
   test('reduces after `patience` epochs without improvement, then counts again', () => {
     const plateau = new Plateau({ factor: 0.5, patience: 2 });
@@ -101,14 +101,14 @@ describe('the plateau rule', () => {
     const plateau = new Plateau({ factor: 0.5, patience: 1, better: 'higher' });
     assert.deepEqual(rates(plateau, [1, 2, Number.NaN, 3]), [1, 1, 0.5, 0.5]);
   });
-  test('continues from its state', () => {
-    const figures = [5, 5, 5, 4, 4, 4, 4];
-    const whole = rates(new Plateau({ factor: 0.5, patience: 2, cooldown: 1 }), figures);
+  test('continues from a saved state', () => {
+    const losses = [5, 5, 5, 4, 4, 4, 4];
+    const whole = rates(new Plateau({ factor: 0.5, patience: 2, cooldown: 1 }), losses);
     const first = new Plateau({ factor: 0.5, patience: 2, cooldown: 1 });
-    const begun = rates(first, figures.slice(0, 4));
+    const begun = rates(first, losses.slice(0, 4));
     const second = new Plateau({ factor: 0.5, patience: 2, cooldown: 1 });
     second.state = JSON.parse(JSON.stringify(first.state)) as typeof first.state;
-    assert.deepEqual([...begun, ...rates(second, figures.slice(4), begun.at(-1))], whole);
+    assert.deepEqual([...begun, ...rates(second, losses.slice(4), begun.at(-1))], whole);
   });
   test('errors', () => {
     assert.throws(() => new Plateau({ factor: 1 }), fails('value', /between 0 and 1, got 1/));

@@ -1,6 +1,6 @@
 /**
- * Tensors taken out of a training step. Rejects: a stashed tensor that reads what a later step has written
- * there, a kept one that does not last, and a user's code that changes training by looking on.
+ * Tensors that user code takes out of a training step. Detects a stored tensor that reads memory of a later step, a kept
+ * tensor that becomes invalid, and user code that changes training by reading tensors.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -13,7 +13,7 @@ const isEnded = (error: unknown): boolean => error instanceof UnrollError && err
 const { x, y } = waves();
 const options = { x, y, optimizer: 'adam', batchSize: 8, shuffle: false } as const;
 
-/** Mean squared error, handing each prediction and its error to `look`. */
+/** Mean squared error that passes each prediction and its error to `look`. */
 const watched = (look: (prediction: Tensor, error: Tensor) => void): Loss => ({
   ...losses.mse(),
   name: 'watched',

@@ -1,8 +1,8 @@
-/** A small recurrent model and a small set of examples, for tests of the loop. */
+/** A small recurrent model and a small data set, for tests of the training loop. */
 import { type Tensor, tensor } from '@unroll/core';
 import { dense, lstm, type Network, sequential } from '@unroll/nn';
 
-/** The next value of a sine with a little ripple: x [count, steps, 1], y [count, 1]. */
+/** Windows of a sine with a small ripple, x [count, steps, 1], and the next value, y [count, 1]. */
 export function waves(count = 40, steps = 6): { x: Tensor; y: Tensor } {
   const at = (i: number): number => Math.sin(i / 3) + 0.1 * Math.sin(2.1 * i);
   const x = Float32Array.from({ length: count * steps }, (_, i) => at(Math.floor(i / steps) + (i % steps)));
@@ -14,18 +14,18 @@ export function forecaster(options: { stateful?: boolean; dropout?: number } = {
   return sequential([lstm({ units: 5, ...options }), dense({ units: 1 })], { seed: 7 });
 }
 
-/** All weights, one after another. */
+/** Returns all weights, concatenated. */
 export function weightsOf(model: Network): number[] {
   return model.getWeights().flatMap(({ values }) => [...values]);
 }
 
-/** The largest distance between two lists of numbers of one length. */
+/** Returns the largest absolute difference between two lists of the same length. */
 export function distance(a: readonly number[], b: readonly number[]): number {
   if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 }
 
-/** Rows `from` to `to` of a tensor. */
+/** Returns rows `from` to `to` of a tensor. */
 export function rows(of: Tensor, from: number, to: number): Tensor {
   const width = of.size / of.shape[0]!;
   return tensor(of.dataSync().slice(from * width, to * width), [to - from, ...of.shape.slice(1)]);

@@ -1,7 +1,7 @@
 /**
- * One training step against the same step by hand: the gradient by `valueAndGrad`, the update by its formula.
- * Rejects: a gradient put in another parameter's place, an update of what is frozen, a step that uses weights
- * of another version, and a loss or norm that is reported of something else.
+ * One training step against the same step computed by hand: the gradient with `valueAndGrad`, the update with its formula.
+ * Detects the gradient of one parameter applied to another, an update of frozen weights, a step that uses outdated
+ * weights, and a wrong reported loss or norm.
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -25,7 +25,7 @@ const make = (): Network =>
     seed: 2,
   });
 
-/** Loss, norm and new weights of one plain step of gradient descent. */
+/** Returns the loss, gradient norm and new weights of one step of plain gradient descent. */
 function byHand(model: Network, step: number): { loss: number; norm: number; weights: ArrayLike<number>[] } {
   const [from, to] = [step * BATCH, (step + 1) * BATCH];
   const of = model.parameters.filter((parameter) => parameter.trainable);
@@ -85,7 +85,7 @@ for (const { name, backend, reason } of testBackends()) {
 }
 
 describe('a model without layers', () => {
-  /** Anything with these members can be trained: here a constant, beside a weight that has no part in it. */
+  /** The minimal interface of a trainable model: here a constant, and a weight that does not affect the output. */
   function constant(trainable: boolean) {
     const value = new Parameter('value', [1, 1], [5], trainable);
     const idle = new Parameter('idle', [2], [1, 2], trainable);

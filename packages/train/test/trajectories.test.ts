@@ -1,9 +1,8 @@
 /**
- * Whole training runs against Keras and PyTorch: three models (a forecaster, a classifier under a mask, an
- * encoder-decoder with carried states), 20 steps by each optimizer and each kind of clipping
- * (packages/testkit/goldens/training/ trajectories.json, written by tools/goldens/training_trajectories.py).
- * Here everything meets: layers, their gradients, loss, clipping, optimizer and loop. Rejects whatever is
- * wrong in any of them by more than rounding.
+ * Whole training runs against Keras and PyTorch: three models (a forecaster, a classifier under a mask, an encoder-decoder
+ * with carried states), 20 steps with each optimizer and each kind of clipping
+ * (packages/testkit/goldens/training/trajectories.json, written by tools/goldens/training_trajectories.py). Integrates
+ * layers, their gradients, loss, clipping, optimizer and loop, and detects any error in them above rounding.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
@@ -83,7 +82,7 @@ async function check(golden: Trajectory): Promise<void> {
     if (event.step === 1 || event.step === STEPS) reached.set(event.step, weightsOf(network));
   }
 
-  // Three times what separates the golden's float32 run from the same in float64.
+  // Three times the difference between the float32 and float64 runs of the golden.
   const allowed = (what: keyof Trajectory['float64Difference']): number =>
     Math.max(2e-6, 3 * golden.float64Difference[what]);
   const expected = [...unpack(golden.losses).values];

@@ -1,6 +1,6 @@
 /**
  * A cell with a memory and a loss with a parameter, written by a user: trained together, saved and loaded, so that
- * predictions and figures stay the same numbers and training goes on; damaged files are refused.
+ * predictions and metrics stay the same and training goes on; damaged files are refused.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -129,12 +129,12 @@ const failsWith = (code: string, message: RegExp) => (error: unknown) => {
 describe('a cell with a memory and a loss with a parameter', () => {
   test('are saved and loaded: same predictions and metrics, and training continues', async () => {
     const network = await trained();
-    const figures = await network.evaluate(x, y);
+    const metrics = await network.evaluate(x, y);
     const files = await filesOf(network);
     const config = JSON.parse(textOf(files, 'config.json')) as { lossParameters: object };
     assert.deepEqual(config.lossParameters, { 'loss/labels/sharpness': [] });
     const loaded = await load(files);
-    assert.deepEqual(await loaded.evaluate(x, y), figures);
+    assert.deepEqual(await loaded.evaluate(x, y), metrics);
     assert.deepEqual((await loaded.predict(x)).toArray(), (await network.predict(x)).toArray());
     const again = await filesOf(loaded as never);
     assert.deepEqual(again.get('model.safetensors'), files.get('model.safetensors'));
@@ -143,7 +143,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     await loaded.fit(x, y, fitOptions);
     await network.fit(x, y, fitOptions);
     assert.deepEqual(await loaded.evaluate(x, y), await network.evaluate(x, y));
-    assert.notDeepEqual(await loaded.evaluate(x, y), figures);
+    assert.notDeepEqual(await loaded.evaluate(x, y), metrics);
   });
 
   /** A loss with the parameter that the files hold. */
@@ -172,13 +172,13 @@ describe('a cell with a memory and a loss with a parameter', () => {
     const loss = sharpLoss();
     const network = make().compile({ optimizer: { name: 'sgd', learningRate: 0.2 }, loss });
     await network.fit(x, y, fitOptions);
-    const figures = await network.evaluate(x, y);
+    const metrics = await network.evaluate(x, y);
     network.compile({ optimizer: 'adam', loss });
     const files = await filesOf(network); // saved before another call of fit or evaluate
     const { values } = fromArtifact(files).lossParameters['loss/labels/sharpness'];
     assert.deepEqual([...values], [...loss.parameters![0].dataSync()]);
     assert.notEqual(values[0], 1);
-    assert.deepEqual(await (await load(files)).evaluate(x, y), figures);
+    assert.deepEqual(await (await load(files)).evaluate(x, y), metrics);
   });
 
   test('the file of an untrained model contains no loss parameters', async () => {

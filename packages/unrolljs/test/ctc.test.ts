@@ -1,6 +1,6 @@
 /**
  * A model that learns to read: frames of a noisy signal, in which each symbol has a random duration, to the string of its
- * symbols. Nothing tells the model where a symbol begins. Rejects a loss whose gradient does not train, and a decoder that
+ * symbols. Nothing tells the model where a symbol begins. Detects a loss whose gradient does not train, and a decoder that
  * does not fit it.
  */
 import assert from 'node:assert/strict';

@@ -1,5 +1,5 @@
 /**
- * Masks, sample weights and targets by input and output. Rejects a mask that reaches an input it does not belong to, one
+ * Masks, sample weights and targets by input and output. Detects a mask that reaches an input it does not belong to, one
  * that is forgotten on the way (in fit, evaluate, predict or validation), and weights of another output.
  */
 import assert from 'node:assert/strict';
@@ -174,8 +174,8 @@ for (const [name, form] of Object.entries(forms)) {
       (await masked.predictArray(inputs, { mask: form })).flat(),
       (await short.predictArray([trimmed, fixed])).flat(),
     );
-    const figures = await masked.evaluate(inputs, targets, { mask: form });
-    near(Object.values(figures), Object.values(await short.evaluate([trimmed, fixed], targets)));
+    const metrics = await masked.evaluate(inputs, targets, { mask: form });
+    near(Object.values(metrics), Object.values(await short.evaluate([trimmed, fixed], targets)));
   });
 }
 

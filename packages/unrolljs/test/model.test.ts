@@ -91,18 +91,18 @@ test('several inputs and outputs by name, batches, and the metrics of evaluate',
     verbose: 0,
   });
   assert.equal(history.validationLoss.length, 2);
-  const figures = await network.evaluate(inputs, targets);
-  assert.deepEqual(Object.keys(figures), ['loss', 'nextLoss', 'lastLoss', 'nextR2', 'lastR2']);
+  const metrics = await network.evaluate(inputs, targets);
+  assert.deepEqual(Object.keys(metrics), ['loss', 'nextLoss', 'lastLoss', 'nextR2', 'lastR2']);
   const [next, last] = (await network.predictAll(inputs)).map((output) => [...output.dataSync()]);
   const mean = (values: number[]): number => values.reduce((sum, value) => sum + value) / values.length;
   const wanted = {
     nextLoss: mean(next.map((value, i) => (value - y[i][0]) ** 2)),
     lastLoss: mean(last.map((value, i) => Math.abs(value - targets.last[i][0]))),
   };
-  assert.ok(Math.abs(figures.nextLoss - wanted.nextLoss) < 1e-6);
-  assert.ok(Math.abs(figures.lastLoss - wanted.lastLoss) < 1e-6);
-  assert.ok(Math.abs(figures.loss - wanted.nextLoss - wanted.lastLoss) < 1e-6);
-  assert.ok(Math.abs(history.validationLoss[1] - figures.loss) < 1e-6);
+  assert.ok(Math.abs(metrics.nextLoss - wanted.nextLoss) < 1e-6);
+  assert.ok(Math.abs(metrics.lastLoss - wanted.lastLoss) < 1e-6);
+  assert.ok(Math.abs(metrics.loss - wanted.nextLoss - wanted.lastLoss) < 1e-6);
+  assert.ok(Math.abs(history.validationLoss[1] - metrics.loss) < 1e-6);
   const batches = [{ x: [tensor(x), tensor(y)], y: [tensor(y), tensor(targets.last)] }];
   assert.equal((await network.fit(batches, { epochs: 3 })).loss.length, 3);
   await assert.rejects(network.predict({ source: x }), /each of source, extra; got source/);
@@ -114,19 +114,19 @@ test('trainOnBatch equals the steps of fit, with the same optimizer state', asyn
   const [whole, steps, resumed] = [compiled(), compiled(), compiled()];
   const options = { batchSize: 16, shuffle: false };
   const history = await whole.fit(x, y, { ...options, epochs: 2 });
-  const figures: { loss: number; mae?: number }[] = [];
+  const batches: { loss: number; mae?: number }[] = [];
   await resumed.fit(x, y, options);
   for (const model of [steps, steps, resumed]) {
     for (let at = 0; at < 48; at += 16) {
       const before = await model.evaluate(x.slice(at, at + 16), y.slice(at, at + 16));
-      const told = await model.trainOnBatch(x.slice(at, at + 16), y.slice(at, at + 16));
-      assert.deepEqual(told, before, 'loss and metrics of the batch before its update');
-      figures.push(told);
+      const result = await model.trainOnBatch(x.slice(at, at + 16), y.slice(at, at + 16));
+      assert.deepEqual(result, before, 'loss and metrics of the batch before its update');
+      batches.push(result);
     }
   }
   assert.deepEqual(steps.getWeights(), whole.getWeights());
   assert.deepEqual(resumed.getWeights(), whole.getWeights());
-  const mean = figures.slice(0, 3).reduce((sum, { loss }) => sum + loss / 3, 0);
+  const mean = batches.slice(0, 3).reduce((sum, { loss }) => sum + loss / 3, 0);
   assert.ok(Math.abs(mean - history.loss[0]) < 1e-7);
 });
 

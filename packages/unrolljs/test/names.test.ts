@@ -1,5 +1,5 @@
 /**
- * Every public name of each entry, so that a change of them is deliberate. Rejects a name that became public or private by
+ * Every public name of each entry, so that a change of them is deliberate. Detects a name that became public or private by
  * the way; what the names do is tested elsewhere.
  */
 import assert from 'node:assert/strict';

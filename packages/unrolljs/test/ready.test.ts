@@ -1,5 +1,5 @@
 /**
- * As in a page, where the kernels load asynchronously: methods wait for them before they touch values. Rejects a method
+ * As in a page, where the kernels load asynchronously: methods wait for them before they touch values. Detects a method
  * that makes a tensor first.
  */
 import assert from 'node:assert/strict';

@@ -91,8 +91,8 @@ test('a loaded model continues with its compile options', async (t) => {
   const again = await load(folder);
   model.compile({ optimizer: 'sgd', loss: 'mse' });
   await assert.doesNotReject(again.fit(x, y));
-  const figures = await again.evaluate(x, y);
-  assert.deepEqual(Object.keys(figures), ['loss', 'mae']);
+  const metrics = await again.evaluate(x, y);
+  assert.deepEqual(Object.keys(metrics), ['loss', 'mae']);
   const bare = await load(await toArtifact(model));
   await assert.rejects(bare.fit(x, y), (error: UnrollError) => error.code === 'state');
 });

@@ -84,9 +84,9 @@ Network
   --layers <n>          number of recurrent layers (default: 1)
   --window <n>          number of input rows of the network (default: depends on the season and the number of rows)
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts (default: point)
-  --scaler <name>       how the rows of a window are scaled; changes: the last row is subtracted; log: the same on
-                        logarithms; standard, robust, minmax: by statistics of the training rows; instance: by
-                        statistics of the window (default: changes or log, depending on the data)
+  --scaler <name>       scaling of the input windows: "changes" subtracts the last row, "log" does the same on
+                        logarithms; "standard", "robust" and "minmax" use statistics of the training rows, "instance"
+                        those of the window (default: changes or log, depending on the data)
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default: direct)
   --epochs <n>          maximum number of epochs (default: 60)
   --seed <n>            random seed (default: 0)

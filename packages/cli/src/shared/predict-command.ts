@@ -26,8 +26,8 @@ const OPTIONS = {
 const HELP = `Usage: unroll predict <model> [options]
 
 Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the model
-folder written by a run (<out>/model) or a zip of it. The task of a
-model may have more options than these: unroll predict <model> --help lists them.
+folder written by a run (<out>/model) or a zip of it. Some tasks have further options; unroll predict <model> --help lists
+them.
 
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)

@@ -156,11 +156,11 @@ test('a dry run only prints the plan', async () => {
 });
 
 test('reports the calendar features and uses them', async () => {
-  const told = async (calendar: string) =>
+  const outputOf = async (calendar: string) =>
     (await unroll(['forecast', ...AIR, '--dry-run', '--calendar', calendar])).stdout;
-  assert.match(await told('auto'), /\n +additional inputs: the calendar \(month\)\n/);
-  assert.match(await told('month'), /\n +additional inputs: the calendar \(month\)\n/);
-  assert.doesNotMatch(await told('none'), /calendar/);
+  assert.match(await outputOf('auto'), /\n +additional inputs: the calendar \(month\)\n/);
+  assert.match(await outputOf('month'), /\n +additional inputs: the calendar \(month\)\n/);
+  assert.doesNotMatch(await outputOf('none'), /calendar/);
   const { code } = await unroll([
     'forecast',
     ...AIR,

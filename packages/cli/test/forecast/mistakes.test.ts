@@ -67,11 +67,11 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     'a time that is no column': [[...good, '--time', 'Month'], /no column "Month"\. Did you mean "month"\?/],
     'a time column without times': [
       [...good, '--time', 'sold', '--target', 'month'],
-      /line 2, column "month" \(1\): "2020-01" is not a number/,
+      /line 2, column 1 \("month"\): "2020-01" is not a number/,
     ],
     'text in a number': [
       ['text.csv', '--target', 'sold', '--horizon', '1'],
-      /text\.csv, line 3, column "sold" \(2\): "many" is not a number/,
+      /text\.csv, line 3, column 2 \("sold"\): "many" is not a number/,
     ],
     'a time twice': [
       ['twice.csv', '--target', 'sold', '--horizon', '1'],
@@ -95,7 +95,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     ],
     'a row without its time': [
       ['gap.csv', '--target', 'sold', '--horizon', '1'],
-      /gap\.csv, line 3, column "month" \(1\): the time is missing/,
+      /gap\.csv, line 3, column 1 \("month"\): the time is missing/,
     ],
     'days and months that cannot be told apart': [
       ['either.csv', '--target', 'sold', '--horizon', '1'],

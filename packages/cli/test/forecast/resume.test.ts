@@ -31,7 +31,7 @@ before(async () => {
   }
 });
 
-/** Sends the signal as soon as so many epochs have been told of. */
+/** Sends the signal after the given number of epochs has been reported. */
 const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: ChildProcess) => {
   let epochs = 0;
   child.stdout!.on('data', (data) => {

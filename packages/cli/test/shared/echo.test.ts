@@ -242,8 +242,8 @@ describe('the reporter', () => {
     assert.deepEqual(await unroll(['run', '--quiet']), { code: 0, stdout: '', stderr: '' }));
   test('draws a progress bar', () => {
     const progress = new Progress();
-    const facts = { stage: 's', title: 't', model: 'm', training: 3, trainings: 9, epoch: 1, epochs: 2 };
-    const step = { event: 'step' as const, ...facts, done: 0.25, loss: 0.5, sequencesPerSecond: 99.6 };
+    const info = { stage: 's', title: 't', model: 'm', training: 3, trainings: 9, epoch: 1, epochs: 2 };
+    const step = { event: 'step' as const, ...info, done: 0.25, loss: 0.5, sequencesPerSecond: 99.6 };
     assert.equal(
       progress.update(step),
       `[3/9] m █████${'░'.repeat(15)} ETA 0 s  loss 0.500  100 sequences/s`,

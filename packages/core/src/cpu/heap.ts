@@ -28,7 +28,7 @@ export class Heap {
   /** The memory of all arenas. It is kept when they close, so that repeated steps allocate nothing. */
   #chunks: Range[] = [];
   /** Where each open arena starts, the innermost last. */
-  readonly #began: Mark[] = [];
+  readonly #arenaStarts: Mark[] = [];
   #mark: Mark = { chunk: 0, used: 0 };
   #top: number;
 
@@ -57,7 +57,7 @@ export class Heap {
 
   /** Allocates `size` bytes and returns their address, or null if there is not enough memory. */
   #place(size: number): number | null {
-    if (size > 8e9) return null; // kernels count the numbers of a block in 31 bits
+    if (size > 8e9) return null; // kernels index the elements of a block with 31-bit integers
     const at = this.#free.findIndex((range) => range.size >= size);
     let start: number;
     if (at >= 0) {
@@ -108,13 +108,16 @@ export class Heap {
 
   /** Opens an arena inside the current one. */
   openArena(): void {
-    this.#began.push({ ...this.#mark });
+    this.#arenaStarts.push({ ...this.#mark });
   }
 
   /** Allocates in the innermost arena and returns the address. */
   temporary(bytes: number): number {
-    if (this.#began.length === 0) {
-      throw new UnrollError('scope', 'Temporary memory is for use inside a scope.');
+    if (this.#arenaStarts.length === 0) {
+      throw new UnrollError(
+        'scope',
+        'Temporary memory was requested outside a scope. Run this code inside scope(...).',
+      );
     }
     const size = align(Math.max(bytes, 1));
     const mark = this.#mark;
@@ -131,8 +134,8 @@ export class Heap {
 
   /** Closes the innermost arena; other arenas can reuse its memory. */
   closeArena(): void {
-    this.#mark = this.#began.pop()!;
-    if (this.#began.length > 0 || this.#chunks.length < 2) return;
+    this.#mark = this.#arenaStarts.pop()!;
+    if (this.#arenaStarts.length > 0 || this.#chunks.length < 2) return;
     // Several chunks are merged into one of the same total size, so that the next scope of this size needs only one.
     const size = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
     for (const chunk of this.#chunks) this.free(chunk.start);

@@ -80,7 +80,7 @@ export function recurrentKernels(
       const gruForward = {
         forward: forward(c, weights(c.resetAfter ? 'gru' : 'gruBefore', c, c.gates)),
         ract: Activation[c.recurrentActivation],
-        textbook: c.textbook ? 1 : 0,
+        updateGateOnCandidate: c.updateGateOnCandidate ? 1 : 0,
         gates: address(c.gates),
       };
       if (c.resetAfter) {

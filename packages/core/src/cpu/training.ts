@@ -127,7 +127,7 @@ function cellKernels(module: KernelModule, packed: Packer): Cells {
       run(module, {
         backward: backward(c, c.I, weights(c.resetAfter ? 'gru' : 'gruBefore', c)),
         ract: Activation[c.recurrentActivation],
-        textbook: c.textbook ? 1 : 0,
+        updateGateOnCandidate: c.updateGateOnCandidate ? 1 : 0,
         gates: address(c.gates),
         xh: address(c.xh),
         hs: address(c.hs),
@@ -200,21 +200,21 @@ function scan({ B, T, H, a, h0, mask, reverse }: ScanCall): Scan {
 function optimizerKernels(module: KernelModule): Optimizers {
   return {
     sgd(c) {
-      const { keep, fresh, rateM, rateG } = c;
-      callSgd(module, { update: update(c), m: address(c.m), keep, fresh, rateM, rateG });
+      const { momentum, dScale, rateM, rateG } = c;
+      callSgd(module, { update: update(c), m: address(c.m), momentum, dScale, rateM, rateG });
       markDirty(c.w);
     },
     rmsprop(c) {
-      const { keep, fresh, inside, outside, momentum, rateQ, rateM } = c;
+      const { rho, dScale, epsilonInside, epsilonOutside, momentum, rateQ, rateM } = c;
       callRmsprop(module, {
         update: update(c),
         v: address(c.v),
         mean: address(c.mean),
         m: address(c.m),
-        keep,
-        fresh,
-        inside,
-        outside,
+        rho,
+        dScale,
+        epsilonInside,
+        epsilonOutside,
         momentum,
         rateQ,
         rateM,

@@ -41,7 +41,7 @@ export interface GruAttributes extends RecurrentAttributes {
   /** True: the reset gate multiplies h' U. False: it multiplies h'. */
   resetAfter: boolean;
   /** True: h = (1-z) h' + z n. False: h = z h' + (1-z) n. */
-  textbook: boolean;
+  updateGateOnCandidate: boolean;
 }
 
 interface Saved {
@@ -64,7 +64,7 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
 
   forward({ inputs, attrs, outputs: [y, hLast], kernels, saving }) {
     const [x, W, U, b, h0, mask, rmask] = inputs;
-    const { recurrentActivation, resetAfter, textbook } = attrs;
+    const { recurrentActivation, resetAfter, updateGateOnCandidate } = attrs;
     const prepared = prepareSequence(kernels, { x, h0, mask, rmask }, U.shape[0], attrs, saving);
     const { T, B, I, H, xh, input, hs, masks } = prepared;
     const gates = saving ? temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]) : null;
@@ -77,7 +77,7 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
       activation: attrs.activation,
       recurrentActivation,
       resetAfter,
-      textbook,
+      updateGateOnCandidate,
       W: W.block(),
       U: U.block(),
       b: blockOf(b),
@@ -98,7 +98,7 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
     const [, W, U, b, , , rmask] = inputs;
-    const { recurrentActivation, resetAfter, textbook } = attrs;
+    const { recurrentActivation, resetAfter, updateGateOnCandidate } = attrs;
     const { prepared, gates, rh } = saved as Saved;
     const { T, B, I, H, xh, hs, masks } = prepared;
     const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
@@ -111,7 +111,7 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
       activation: attrs.activation,
       recurrentActivation,
       resetAfter,
-      textbook,
+      updateGateOnCandidate,
       U: U.block(),
       rmask: blockOf(rmask),
       mask: blockOf(masks?.mask),

@@ -5,7 +5,7 @@
  *   z = σ(x Wz + h' Uz + bz)    r = σ(x Wr + h' Ur + br)
  *   reset before the product:  n = φ(x Wn + (r h') Un + bn)     b [3H]
  *   reset after the product:   n = φ(x Wn + b0n + r q)          q = h' Un + b1n, b [2,3H]: b0 of inputs, b1 of states
- *   h = z h' + (1-z) n,  or with `textbook`:  h = (1-z) h' + z n
+ *   h = z h' + (1-z) n,  or with `updateGateOnCandidate`:  h = (1-z) h' + z n
  */
 import type { GruBackwardCall, GruForwardCall } from '../backend.js';
 import { values } from './block.js';
@@ -13,7 +13,7 @@ import { activations, derivatives } from './functions.js';
 import { product, walkBackward, walkForward } from './walk.js';
 
 export function gruForward(call: GruForwardCall): void {
-  const { I, H, resetAfter, textbook } = call;
+  const { I, H, resetAfter, updateGateOnCandidate } = call;
   const [W, U, bias] = [values(call.W), values(call.U), call.b && values(call.b)];
   const gates = call.gates && values(call.gates);
   const reset = call.rh && values(call.rh);
@@ -34,7 +34,7 @@ export function gruForward(call: GruForwardCall): void {
     for (let u = 0; u < H; u++) {
       const [z, r] = [gate(u), gate(H + u)];
       const n = phi(ax[2 * H + u] + inputBias(2 * H + u) + (resetAfter ? r * q[u] : q[u]));
-      h[u] = textbook ? (1 - z) * hBefore[u] + z * n : z * hBefore[u] + (1 - z) * n;
+      h[u] = updateGateOnCandidate ? (1 - z) * hBefore[u] + z * n : z * hBefore[u] + (1 - z) * n;
       if (gates) {
         const at = step * G * H + u;
         [gates[at], gates[at + H], gates[at + 2 * H]] = [z, r, n];
@@ -46,7 +46,7 @@ export function gruForward(call: GruForwardCall): void {
 }
 
 export function gruBackward(call: GruBackwardCall): void {
-  const { I, H, resetAfter, textbook } = call;
+  const { I, H, resetAfter, updateGateOnCandidate } = call;
   const [xh, hs] = [values(call.xh), call.hs && values(call.hs)];
   const [gates, dG] = [values(call.gates), values(call.dG)];
   const dPhi = derivatives[call.activation];
@@ -58,9 +58,9 @@ export function gruBackward(call: GruBackwardCall): void {
     for (let u = 0; u < H; u++) {
       const at = step * G * H + u;
       const [z, r, n] = [gates[at], gates[at + H], gates[at + 2 * H]];
-      const keep = textbook ? 1 - z : z;
+      const keep = updateGateOnCandidate ? 1 - z : z;
       direct[u] = dh[u] * keep;
-      dG[at] = dh[u] * (textbook ? n - hBefore(u) : hBefore(u) - n) * dSigma(z);
+      dG[at] = dh[u] * (updateGateOnCandidate ? n - hBefore(u) : hBefore(u) - n) * dSigma(z);
       const dn = dh[u] * (1 - keep) * dPhi(n);
       dG[at + 2 * H] = dn;
       if (resetAfter) {

@@ -11,9 +11,9 @@ function descend(call: OptimizerCall, change: (d: number, i: number) => number):
   }
 }
 
-/** Updates a moving average and returns it: x[i] = keep * x[i] + fresh * value. */
-function updateAverage(x: FloatArray, i: number, keep: number, fresh: number, value: number): number {
-  return (x[i] = keep * x[i] + fresh * value);
+/** Updates a moving average and returns it: x[i] = beta * x[i] + scale * value. */
+function updateAverage(x: FloatArray, i: number, beta: number, scale: number, value: number): number {
+  return (x[i] = beta * x[i] + scale * value);
 }
 
 /** Returns a function that updates both moments with a gradient d, and returns m and the divisor of the step. */
@@ -29,18 +29,18 @@ function momentUpdater(call: MomentsCall): (d: number, i: number) => { m: number
 export const optimizerKernels: Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'> = {
   sgd(call) {
     const m = call.m && values(call.m);
-    const { keep, fresh, rateM, rateG } = call;
-    descend(call, (d, i) => (m ? rateM * updateAverage(m, i, keep, fresh, d) : 0) + rateG * d);
+    const { momentum, dScale, rateM, rateG } = call;
+    descend(call, (d, i) => (m ? rateM * updateAverage(m, i, momentum, dScale, d) : 0) + rateG * d);
   },
 
   rmsprop(call) {
     const v = values(call.v);
     const [mean, m] = [call.mean, call.m].map((block) => block && values(block));
-    const { keep, fresh, inside, outside, momentum, rateQ, rateM } = call;
+    const { rho, dScale, epsilonInside, epsilonOutside, momentum, rateQ, rateM } = call;
     descend(call, (d, i) => {
-      let variance = updateAverage(v, i, keep, fresh, d * d);
-      if (mean) variance = Math.max(0, variance - updateAverage(mean, i, keep, fresh, d) ** 2);
-      const step = (rateQ * d) / (Math.sqrt(variance + inside) + outside);
+      let variance = updateAverage(v, i, rho, dScale, d * d);
+      if (mean) variance = Math.max(0, variance - updateAverage(mean, i, rho, dScale, d) ** 2);
+      const step = (rateQ * d) / (Math.sqrt(variance + epsilonInside) + epsilonOutside);
       return rateM * (m ? updateAverage(m, i, momentum, 1, step) : step);
     });
   },

@@ -34,7 +34,7 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
   static readonly className = 'GRUCell';
   readonly stateSizes = { h: this.units } as const;
   readonly #resetAfter: boolean;
-  readonly #textbook: boolean;
+  readonly #updateGateOnCandidate: boolean;
 
   constructor(options: GruCellOptions) {
     super(options);
@@ -45,7 +45,7 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
       });
     }
     this.#resetAfter = resetAfter;
-    this.#textbook = updateGate === 'candidate';
+    this.#updateGateOnCandidate = updateGate === 'candidate';
   }
 
   build(inputSize: number, make: ParameterMaker): void {
@@ -68,7 +68,7 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
     const r = sigma(add(this.gate(ax, 1), this.gate(ah, 1)));
     const an = this.#resetAfter ? mul(r, this.gate(ah, 2)) : matmul(mul(r, droppedH), this.gate(U, 2));
     const n = phi(add(this.gate(ax, 2), an));
-    const [keep, write] = this.#textbook ? [sub(1, z), z] : [z, sub(1, z)];
+    const [keep, write] = this.#updateGateOnCandidate ? [sub(1, z), z] : [z, sub(1, z)];
     const next = add(mul(keep, h), mul(write, n));
     return { y: next, state: { h: next }, gates: { z, r, n } };
   }
@@ -83,7 +83,7 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
       activation: phiName,
       recurrentActivation: sigmaName,
       resetAfter: this.#resetAfter,
-      textbook: this.#textbook,
+      updateGateOnCandidate: this.#updateGateOnCandidate,
       returnSequences,
       reverse,
       realign,

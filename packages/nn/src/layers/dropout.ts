@@ -113,7 +113,7 @@ export class WordDropout extends Layer<WordDropoutOptions> {
     const { id, paddingId = 0 } = options;
     for (const [name, value] of Object.entries({ id, paddingId: paddingId ?? 0 })) {
       if (!Number.isInteger(value) || value < 0)
-        throw this.error('value', `${name} must be an integer of 0 or more, got ${formatValue(value)}.`);
+        throw this.error('value', `${name} must be a non-negative integer, got ${formatValue(value)}.`);
     }
     if (id === paddingId) throw this.error('value', `id must differ from paddingId, got ${id} for both.`);
   }

@@ -7,6 +7,7 @@ import {
   broadcastTo,
   div,
   type ForwardContext,
+  formatShape,
   keep,
   type MaskedSequence,
   mean as meanOf,
@@ -84,8 +85,11 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
     const { axis = -1 } = this.options as { axis?: number | readonly number[] };
     const list = [axis].flat().map((d) => (d < 0 ? d + x.length : d));
     const outOfRange = list.some((d) => !Number.isInteger(d) || d < 1 || d >= x.length);
-    if (outOfRange || list.length === 0 || new Set(list).size < list.length)
-      throw this.shapeError(x, `an input with the axis ${formatValue(axis)} (distinct, and not the batch)`);
+    if (outOfRange || list.length === 0 || new Set(list).size < list.length) {
+      const expected = 'distinct axes of the input other than the batch axis';
+      const got = `${formatValue(axis)} for an input of shape ${formatShape(x)}`;
+      throw this.error('shape', `axis must be ${expected}, got ${got}.`, { got: x, expected });
+    }
     return list.sort((a, b) => a - b);
   }
 

@@ -8,12 +8,12 @@ import { currentBackend, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
-import { CheckpointedTrainings, type RunStore } from '../shared/resume.js';
+import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
 import { baselineForecasts, baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
 import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
 import { checkCounts } from './counts.js';
 import type { Origin } from './encoder.js';
-import { NetworkForecaster, type RunContext, Schedule, stagesOf } from './forecaster.js';
+import { NetworkForecaster, type RunContext, RunProgress, stagesOf } from './forecaster.js';
 import { checkFutureCovariates } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
@@ -133,7 +133,7 @@ export async function* forecastEvents(
   const { result, networks, calibrations, scale } = yield* backtestModels(table, options);
   const { panel, plan, levels, leaderboard: scores, winner } = result;
   const network = networks.find(({ name }) => name === winner);
-  const fitted = network === undefined ? null : yield* network.refit();
+  const fitted = network === undefined ? null : yield* network.trainFinal();
   const fit = { calibrations, scale, networks: fitted, head: options.head ?? 'point' };
   const model = ForecastModel.assemble({ panel, plan, levels, scores, ...fit });
   const { forecasts, notes } = await model.forecastPanel(panel);
@@ -228,11 +228,11 @@ function setUp(
   const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);
   const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
   const stages = stagesOf(calibrationCuts.length, refit ? plan.origins.length : 1);
-  const finalStages = ABSOLUTE_INPUTS.map(() => 'refit' as const);
-  const schedule = new Schedule([...cells.flatMap(() => stages), ...finalStages]);
-  const context: RunContext = { panel, plan, levels, calibrationCuts, epochs, refit, signal, schedule };
+  const finalStages = ABSOLUTE_INPUTS.map(() => 'final' as const);
+  const progress = new RunProgress([...cells.flatMap(() => stages), ...finalStages]);
+  const context: RunContext = { panel, plan, levels, calibrationCuts, epochs, refit, signal, progress };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
-  const trainings = new CheckpointedTrainings(options.store ?? null);
+  const trainer = new CheckpointedTrainer(options.store ?? null);
   const networks = cells.map((cell) => {
     const networkOptions = {
       cell,
@@ -241,7 +241,7 @@ function setUp(
       seed,
       learningRate: DEFAULTS.learningRate,
       head: makeHead(head, levels),
-      trainings,
+      trainer,
     };
     return new NetworkForecaster(
       cell,

@@ -8,7 +8,7 @@ import {
   finiteOrNull,
   type RunEvent,
   type StageEvent,
-  type StageFacts,
+  type StageInfo,
   type StepEvent,
 } from '../shared/events.js';
 import type { Intervals } from './calibration.js';
@@ -30,15 +30,15 @@ const STAGES = {
   search: 'choosing epochs',
   calibrate: 'calibrating intervals',
   backtest: 'backtest',
-  refit: 'final training',
+  final: 'final training',
 } as const;
 export type StageName = keyof typeof STAGES;
 
-/** One training of the run. */
+/** One training run. */
 interface Stage {
-  facts: StageFacts;
-  /** Converts the progress of the training (0 to 1) to the progress of the run. */
-  runProgress(trainingProgress: number): number;
+  info: StageInfo;
+  /** Converts the progress of this training run (0 to 1) to the overall progress. */
+  overallProgress(trainingProgress: number): number;
 }
 
 /** The data and options that all networks of a run share. */
@@ -47,8 +47,8 @@ export interface RunContext {
   plan: ForecastPlan;
   levels: readonly number[];
   /**
-   * Grid indices, ascending. For each, calibration networks are trained on the rows before it. Empty if there are too few
-   * rows.
+   * Cutoffs (row indices on the regular time axis of the panel), ascending. For each, calibration networks are trained on
+   * the rows before it. Empty if there are too few rows.
    */
   calibrationCuts: readonly number[];
   /** Maximum number of epochs. */
@@ -56,37 +56,38 @@ export interface RunContext {
   /** Whether to retrain before every backtest origin. */
   refit: boolean;
   signal: AbortSignal | undefined;
-  /** Numbers the trainings of the run, and computes its progress. */
-  schedule: Schedule;
+  /** Counts the training runs and computes the overall progress. */
+  progress: RunProgress;
 }
 
-/** The trainings of a run in order, weighted by their expected duration. */
-export class Schedule {
-  readonly #weights: Record<StageName, number> = { search: 6, calibrate: 1, backtest: 1, refit: 1 };
+/** Counts the training runs and computes the overall progress, with each training run weighted by its expected duration. */
+export class RunProgress {
+  readonly #weights: Record<StageName, number> = { search: 6, calibrate: 1, backtest: 1, final: 1 };
   readonly #total: number;
   readonly #count: number;
   #done = 0;
   #started = 0;
 
-  constructor(trainings: readonly StageName[]) {
-    this.#count = trainings.length;
-    this.#total = trainings.reduce((sum, name) => sum + this.#weights[name], 0);
+  /** @param stages the stage of each training run, in order */
+  constructor(stages: readonly StageName[]) {
+    this.#count = stages.length;
+    this.#total = stages.reduce((sum, name) => sum + this.#weights[name], 0);
   }
 
-  /** Starts the next training. */
+  /** Starts the next training run. */
   next(stage: StageName, model: string): Stage {
     const [doneBefore, weight] = [this.#done, this.#weights[stage]];
     this.#done += weight;
     const number = { training: ++this.#started, trainings: this.#count };
     return {
-      facts: { stage, title: STAGES[stage], model, ...number },
-      runProgress: (trainingProgress) => (doneBefore + weight * trainingProgress) / this.#total,
+      info: { stage, title: STAGES[stage], model, ...number },
+      overallProgress: (trainingProgress) => (doneBefore + weight * trainingProgress) / this.#total,
     };
   }
 }
 
 /**
- * Returns the stages of all trainings of one forecaster before its final training, in order.
+ * Returns the stage of each training run of one forecaster before its final training, in order.
  * @param calibrations number of calibration networks
  * @param backtests number of networks for the backtest
  */
@@ -100,7 +101,10 @@ export function stagesOf(calibrations: number, backtests: number): StageName[] {
   ];
 }
 
-/** The networks with one type of cell (see `ABSOLUTE_INPUTS`), through all stages of a run. */
+/**
+ * Trains the two networks of one cell type in every stage of a run: one per entry of `ABSOLUTE_INPUTS`, without and with the
+ * input channel of absolute values.
+ */
 export class NetworkForecaster {
   readonly name: string;
   readonly #context: RunContext;
@@ -128,8 +132,8 @@ export class NetworkForecaster {
   }
 
   /** Trains the networks of the final forecast on all rows. */
-  refit(): AsyncGenerator<RunEvent, FittedNetwork[], void> {
-    return this.#train('refit', panelEnd(this.#context.panel));
+  trainFinal(): AsyncGenerator<RunEvent, FittedNetwork[], void> {
+    return this.#train('final', panelEnd(this.#context.panel));
   }
 
   /**
@@ -162,7 +166,7 @@ export class NetworkForecaster {
     return this.#fitted.findLast(({ from }) => from <= origin)?.ensemble;
   }
 
-  /** Trains networks on the rows before grid index `cut`, for forecasts from that index on. */
+  /** Trains networks on the rows before the cutoff `cut`, for forecasts from there on. */
   async *#fit(stage: StageName, cut: number): AsyncGenerator<RunEvent, void, void> {
     const networks = yield* this.#train(stage, cut);
     const { plan, levels } = this.#context;
@@ -171,7 +175,7 @@ export class NetworkForecaster {
     this.#fitted.push({ from: cut, ensemble: new Ensemble({ ...parts, head: this.#options.head }) });
   }
 
-  /** Trains the networks on the rows before grid index `cut`. */
+  /** Trains the networks on the rows before the cutoff `cut`. */
   async *#train(stage: StageName, cut: number): AsyncGenerator<RunEvent, FittedNetwork[], void> {
     const { panel, plan } = this.#context;
     const networks: FittedNetwork[] = [];
@@ -188,13 +192,13 @@ export class NetworkForecaster {
     return networks;
   }
 
-  /** Runs a training and converts its events to events of the run. Throws if the signal is aborted. */
+  /** Runs one training run and converts its events to events of the whole run. Throws if the signal is aborted. */
   async *#runStage<T>(
     name: StageName,
     events: AsyncGenerator<TrainEvent, T, void>,
   ): AsyncGenerator<RunEvent, T, void> {
-    const { signal, schedule } = this.#context;
-    const { facts, runProgress } = schedule.next(name, this.name);
+    const { signal, progress } = this.#context;
+    const { info, overallProgress } = progress.next(name, this.name);
     const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
     try {
       for (;;) {
@@ -202,7 +206,7 @@ export class NetworkForecaster {
         const next = await events.next();
         signal?.throwIfAborted();
         if (next.done) {
-          yield { event: 'stage', ...facts, ...last };
+          yield { event: 'stage', ...info, ...last };
           return next.value;
         }
         const { value } = next;
@@ -212,15 +216,15 @@ export class NetworkForecaster {
         last.loss = finiteOrNull(value.loss);
         if (value.type === 'step') last.sequencesPerSecond = value.sequencesPerSecond;
         yield progressEvent(value, {
-          ...facts,
+          ...info,
           epoch,
           epochs,
-          done: runProgress(epoch / epochs),
+          done: overallProgress(epoch / epochs),
           loss: last.loss,
         });
       }
     } finally {
-      await events.return(undefined as T); // If the training was stopped, it saves its checkpoint.
+      await events.return(undefined as T); // Lets an interrupted training run write its checkpoint.
     }
   }
 }
@@ -228,12 +232,12 @@ export class NetworkForecaster {
 /** Converts a step or epoch event of `train` to an event of the run. */
 function progressEvent(
   event: TrainStep | TrainEpoch,
-  facts: Omit<EpochEvent, 'event' | 'validationLoss'>,
+  info: Omit<EpochEvent, 'event' | 'validationLoss'>,
 ): StepEvent | EpochEvent {
   if (event.type === 'step') {
-    return { event: 'step', ...facts, sequencesPerSecond: event.sequencesPerSecond };
+    return { event: 'step', ...info, sequencesPerSecond: event.sequencesPerSecond };
   }
   const { validationLoss } = event;
-  if (validationLoss === undefined) return { event: 'epoch', ...facts };
-  return { event: 'epoch', ...facts, validationLoss: finiteOrNull(validationLoss) };
+  if (validationLoss === undefined) return { event: 'epoch', ...info };
+  return { event: 'epoch', ...info, validationLoss: finiteOrNull(validationLoss) };
 }

@@ -22,7 +22,7 @@ import {
   simpleRNN,
 } from '@unroll/nn';
 import { adam, type TrainEvent } from '@unroll/train';
-import type { CheckpointedTrainings } from '../shared/resume.js';
+import type { CheckpointedTrainer } from '../shared/resume.js';
 import { type EncodedRows, type NetworkPlan, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
 import type { Panel } from './panel.js';
@@ -47,7 +47,7 @@ export interface NetworkOptions {
   seed: number;
   signal?: AbortSignal;
   /** Trains models and stores their checkpoints. */
-  trainings: CheckpointedTrainings;
+  trainer: CheckpointedTrainer;
 }
 
 /** A trained network with its encoder. */
@@ -175,9 +175,9 @@ export async function* fitNetwork(
     validationEnd === undefined
       ? null
       : encoder.pairs({ from: cut, to: validationEnd, maxPairs: MAX_PAIRS / 4 }, float);
-  const { learningRate, head, seed, signal, trainings } = options;
+  const { learningRate, head, seed, signal, trainer } = options;
   const batchSize = batchSizeFor(pairs.count);
-  yield* trainings.train(network, {
+  yield* trainer.train(network, {
     ...examples(pairs, encoder, plan),
     ...(validation === null ? {} : { validationData: examples(validation, encoder, plan) }),
     ...(signal === undefined ? {} : { signal }),

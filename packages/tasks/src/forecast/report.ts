@@ -9,7 +9,7 @@ import { panelEnd, timeAt } from './panel.js';
 import { additionalInputs, scoreTable } from './run-events.js';
 
 /** What the report shows in addition to the result of the run. */
-export interface ReportFacts {
+export interface ReportInfo {
   /** Description of the backend. */
   backend: string;
   /** Duration of the run. */
@@ -21,15 +21,15 @@ export interface ReportFacts {
 const MAX_SERIES = 12;
 
 /** Returns the report as an HTML document. */
-export function forecastReport(result: ForecastResult, facts: ReportFacts): string {
+export function forecastReport(result: ForecastResult, info: ReportInfo): string {
   const { panel, plan, winner } = result;
   const title = `${panel.target}: forecast of the next ${plan.horizon} ${plan.horizon === 1 ? 'row' : 'rows'}`;
   const sections = [
     section('Forecast', forecastCharts(result)),
     section('Leaderboard', leaderboardTable(result) + stepChart(result)),
-    section('Backtest', backtestChart(result, facts.options)),
+    section('Backtest', backtestChart(result, info.options)),
     section('Forecast values', forecastTable(result)),
-    section('Settings', factList(settingsOf(result, facts))),
+    section('Settings', factList(settingsOf(result, info))),
   ];
   const best = `Forecast by <b>${escapeHtml(winner)}</b>, the model with the lowest MASE of the ${result.leaderboard.length} models in the backtest.`;
   const lead = `<p>${escapeHtml(summary(result))}</p>\n<p class="quiet">${best}</p>`;
@@ -212,9 +212,9 @@ function numberFormat(values: readonly number[]): (value: number) => string {
 /** Returns the settings of the run for the report. */
 function settingsOf(
   { panel, plan, networks, notes, winner }: ForecastResult,
-  facts: ReportFacts,
+  info: ReportInfo,
 ): [name: string, text: string][] {
-  const { options } = facts;
+  const { options } = info;
   const network =
     networks === null
       ? `none (${winner} is a baseline without training)`
@@ -228,8 +228,8 @@ function settingsOf(
     ['Network', network],
     ['Seed', String(options.seed ?? 0)],
     ['Intervals', 'calibrated with past errors at each horizon step (conformal prediction)'],
-    ['Backend', facts.backend],
-    ['Duration', `${facts.seconds.toFixed(1)} s`],
+    ['Backend', info.backend],
+    ['Duration', `${info.seconds.toFixed(1)} s`],
     ...additionalInputs(panel, plan).map((name): [string, string] => ['Additional input', name]),
     ...notes.map((note): [string, string] => ['Note', note]),
   ];

@@ -5,7 +5,7 @@
  *   d_t = z_t - z_{t-s}                        change over one season; with lag 1, d_t = z_t
  *   input_i = (d_{t-i} - centre) / scale       first channel, i = 0 .. L - 1
  *             (d_{t-i} - mean) / deviation     second channel (optional): standardised by training statistics
- *   target_k = ((z_{t+k} - z_{t+k-ms}) / m - centre) / scale,  m = ceil(k / s)
+ *   target_k = ((z_{t+k} - z_{t+k-m·s}) / m - centre) / scale,  m = ceil(k / s)
  *
  * With the default scaler (`changes`), the centre is d_t, the latest change, and the scale is a constant of the series. This
  * removes trend and season from every window, independent of the level of the series: a network that outputs 0 forecasts
@@ -43,7 +43,7 @@ export interface TransformConfig extends TransformPlan {
   /** Mean and standard deviation of d over the training rows. */
   mean: number;
   deviation: number;
-  /** Values below this are raised to it before the logarithm. */
+  /** Lower bound to which values are clamped before the logarithm. */
   floor: number;
 }
 

@@ -46,21 +46,21 @@ export interface WarningEvent {
   message: string;
 }
 
-/** Identifies the current training of a run. */
-export interface StageFacts {
+/** Identifies the current training run and its stage. */
+export interface StageInfo {
   /** Identifier of the stage, such as `search`. */
   stage: string;
   /** The stage as text, such as `choosing epochs`. */
   title: string;
   model: string;
-  /** Number of this training, from 1. */
+  /** Number of this training run, from 1. */
   training: number;
-  /** Number of trainings in the run. */
+  /** Total number of training runs. */
   trainings: number;
 }
 
 /** One batch was trained. */
-export interface StepEvent extends StageFacts {
+export interface StepEvent extends StageInfo {
   event: 'step';
   epoch: number;
   epochs: number;
@@ -71,7 +71,7 @@ export interface StepEvent extends StageFacts {
 }
 
 /** One epoch has ended. A resumed run reports the epochs before the interruption again. */
-export interface EpochEvent extends StageFacts {
+export interface EpochEvent extends StageInfo {
   event: 'epoch';
   epoch: number;
   epochs: number;
@@ -82,12 +82,12 @@ export interface EpochEvent extends StageFacts {
   validationLoss?: number | null;
 }
 
-/** A training has ended. */
-export interface StageEvent extends StageFacts {
+/** A training run has ended. */
+export interface StageEvent extends StageInfo {
   event: 'stage';
   /** Loss of the last epoch. */
   loss: number | null;
-  /** Null if the training was already complete when the run was resumed. */
+  /** Null if the training run was already complete when the run was resumed. */
   sequencesPerSecond: number | null;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Resumes an interrupted run. Every training of a run stores its checkpoint under its number. If the run is started again
- * with the same data and options, it repeats the same trainings in the same order: completed trainings are restored, and the
- * interrupted one resumes. Everything between trainings is recomputed, with the same results.
+ * Resumes an interrupted run, which consists of several training runs. Each of them stores its checkpoint under its number. If
+ * the run is started again with the same data and options, it repeats the same training runs in the same order: completed ones
+ * are restored, and the interrupted one resumes. Everything between training runs is recomputed, with the same results.
  */
 import type { Model } from '@unroll/core';
 import {
@@ -29,8 +29,8 @@ const MAX_TIME_SHARE = 0.05;
 /** Within an epoch, a checkpoint is written if it is due for longer than this. */
 const EPOCH_PATIENCE_MS = 10_000;
 
-/** Runs the trainings of one run and stores their checkpoints. */
-export class CheckpointedTrainings {
+/** Trains the models of one run, one after another, and stores a checkpoint of each training run. */
+export class CheckpointedTrainer {
   readonly #store: RunStore | null;
   #count = 0;
 
@@ -70,7 +70,7 @@ export class CheckpointedTrainings {
   }
 }
 
-/** Returns a checkpoint of the training; null if there is no snapshot yet. */
+/** Returns a checkpoint of the training run; null if there is no snapshot yet. */
 async function checkpointOf(run: Run, epochs: readonly EpochEvent[]): Promise<Uint8Array | null> {
   const snapshot = await run.snapshot();
   if (snapshot === null) return null;

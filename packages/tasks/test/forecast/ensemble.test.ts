@@ -7,7 +7,7 @@ import { parseCsv } from '@unroll/data';
 import { type FittedNetwork, type HeadName, panelFromTable } from '@unroll/tasks';
 import {
   ABSOLUTE_INPUTS,
-  CheckpointedTrainings,
+  CheckpointedTrainer,
   Ensemble,
   fitNetwork,
   joinNetworks,
@@ -45,7 +45,7 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
   test(`head ${name}: median and both ends of two intervals`, async () => {
     const head = makeHead(name as HeadName, [0.8, 0.95]);
     const plan = planForecast(panel, { horizon: 4, counts: name === 'negbin' });
-    const trainings = new CheckpointedTrainings(null);
+    const trainer = new CheckpointedTrainer(null);
     const options = {
       cell: 'lstm' as const,
       units: 4,
@@ -53,7 +53,7 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
       seed: 0,
       learningRate: 0.01,
       head,
-      trainings,
+      trainer,
     };
     const networks: FittedNetwork[] = [];
     for (const absolute of ABSOLUTE_INPUTS) {

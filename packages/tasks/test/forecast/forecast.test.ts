@@ -86,8 +86,8 @@ test('without levels nothing is trained for intervals, and the medians are the s
     return { stages: [...stages], medians };
   };
   const [usual, none] = [await run(), await run([])];
-  assert.deepEqual(usual.stages, ['search', 'calibrate', 'backtest', 'refit']);
-  assert.deepEqual(none.stages, ['search', 'backtest', 'refit']);
+  assert.deepEqual(usual.stages, ['search', 'calibrate', 'backtest', 'final']);
+  assert.deepEqual(none.stages, ['search', 'backtest', 'final']);
   assert.deepEqual(none.medians, usual.medians);
 });
 
@@ -132,7 +132,7 @@ test('events report the plan, every epoch of every training in order, the leader
     [
       ...['1 search', '2 search'],
       ...['3 calibrate', '4 calibrate', '5 calibrate', '6 calibrate', '7 calibrate', '8 calibrate'],
-      ...['9 backtest', '10 backtest', '11 refit', '12 refit'],
+      ...['9 backtest', '10 backtest', '11 final', '12 final'],
     ],
   );
   assert.ok(trainings.every((event) => event.trainings === 12));

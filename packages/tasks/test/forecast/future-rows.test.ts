@@ -96,12 +96,12 @@ describe('reports errors with file and line', () => {
     ],
     'text in a number': [
       [HEAD, 'A,2024-02-01,,dear,no'],
-      /^future\.csv, line 2, column "price" \(4\): "dear" is not a number/,
+      /^future\.csv, line 2, column 4 \("price"\): "dear" is not a number/,
     ],
     'a column that is missing': [['shop,day,price', 'A,2024-02-01,1'], /^future\.csv has no column "open"/],
     'a time that is none': [
       [HEAD, 'A,soon,,1,no'],
-      /^future\.csv, line 2, column "day" \(2\): "soon" is not a time/,
+      /^future\.csv, line 2, column 2 \("day"\): "soon" is not a time/,
     ],
   };
   for (const [name, [rows, message]] of Object.entries(cases)) {

@@ -1,4 +1,4 @@
-// Covariates of the future: missing ones are named with a template to fill in, and known ones are of use.
+// Future covariates: missing ones are reported with a template to fill in, known ones improve the forecast.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream, UnrollError } from '@unroll/core';
@@ -54,7 +54,7 @@ describe('missing future covariates', () => {
 });
 
 test('uses a future covariate', async () => {
-  // Without the covariate, half of the variation cannot be known.
+  // Without the covariate, the RMSE is at least about 5; with it, about 1.
   const rows = 260;
   const [shock, noise] = ['shock', 'noise'].map((name) => new RandomStream(1, name).normal(rows + 3));
   const values = Array.from({ length: rows }, (_, t) => 50 + 5 * shock![t]! + noise![t]!);

@@ -256,11 +256,11 @@ describe('real-world tables', () => {
     const cases: Record<string, [string[], RegExp]> = {
       'a date in words': [
         ['about 2020-01', 'about 2020-02', 'about 2020-03'],
-        /line 2, column "when" \(1\): "about/,
+        /line 2, column 1 \("when"\): "about/,
       ],
       'one odd cell': [
         ['2020-01', '2020-02', 'March', '2020-04'],
-        /line 4, column "when" \(1\): "March" is not a time/,
+        /line 4, column 1 \("when"\): "March" is not a time/,
       ],
       'a month 13': [['2020-13', '2020-14', '2020-15'], /line 2.*"2020-13" is not a time\. Write 1960-12/],
       'days without a year': [['Dec-18', 'Dec-19', 'Dec-20'], /line 2.*may be December 2018 or day 18/],

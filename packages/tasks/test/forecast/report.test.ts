@@ -20,10 +20,10 @@ const options: ForecastOptions = {
   epochs: 2,
   units: 4,
 };
-const facts = { backend: 'native', seconds: 1, options };
+const info = { backend: 'native', seconds: 1, options };
 
 test('is one HTML file without scripts or external resources', async () => {
-  const html = forecastReport(await forecast(table, options), facts);
+  const html = forecastReport(await forecast(table, options), info);
   assert.match(html, /^<!doctype html>\n<html lang="en">/);
   assert.doesNotMatch(html, /<script|https?:|url\(|@import|<link|<img/);
   assert.match(html, /prefers-color-scheme:dark/);
@@ -34,13 +34,13 @@ test('is one HTML file without scripts or external resources', async () => {
 });
 
 test('escapes names of columns and series', async () => {
-  const html = forecastReport(await forecast(table, options), facts);
+  const html = forecastReport(await forecast(table, options), info);
   assert.doesNotMatch(html, /<b>&"one"|y<i>/);
   assert.match(html, /<h3>&lt;b&gt;&amp;&quot;one&quot;<\/h3>/);
 });
 
 test('draws both series, the errors by horizon step and the backtest, for wide and narrow screens', async () => {
-  const html = forecastReport(await forecast(table, options), facts);
+  const html = forecastReport(await forecast(table, options), info);
   for (const kind of ['wide', 'narrow'])
     assert.equal(html.match(new RegExp(`<svg class="chart ${kind}"`, 'g'))!.length, 4);
   assert.doesNotMatch(html, /NaN|Infinity|undefined/);
@@ -53,10 +53,10 @@ test('describes the training of the backtest and the scaling as chosen', async (
     cells: [...cells.slice(0, 2), rows.map(([, , y]) => y + 1)],
   });
   const result = await forecast(positive, chosen);
-  const html = forecastReport(result, { ...facts, options: chosen });
+  const html = forecastReport(result, { ...info, options: chosen });
   assert.match(html, /Models were retrained before every origin\./);
   assert.match(html, /<dd>log-transformed<\/dd>/);
-  const inferred = forecastReport(result, facts);
+  const inferred = forecastReport(result, info);
   assert.match(inferred, /Models were trained on the rows before \d+\./);
   assert.match(inferred, /log-transformed, because the variation grows with the level/);
 });

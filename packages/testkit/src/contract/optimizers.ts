@@ -32,25 +32,47 @@ const shared = ({ w, g }: Blocks, scaled: boolean) => ({
 const sgd = (): Trial[] =>
   forSizes((size) => [
     trial('plain', size, {}, (kernels, blocks) =>
-      kernels.sgd({ ...shared(blocks, false), m: null, keep: 0, fresh: 0, rateM: 0, rateG: 0.1 }),
+      kernels.sgd({ ...shared(blocks, false), m: null, momentum: 0, dScale: 0, rateM: 0, rateG: 0.1 }),
     ),
     trial('momentum', size, { m: 'signed' }, (kernels, blocks) =>
-      kernels.sgd({ ...shared(blocks, true), m: blocks.m, keep: 0.9, fresh: -0.1, rateM: -1, rateG: 0 }),
+      kernels.sgd({ ...shared(blocks, true), m: blocks.m, momentum: 0.9, dScale: -0.1, rateM: -1, rateG: 0 }),
     ),
     trial('Nesterov', size, { m: 'signed' }, (kernels, blocks) =>
-      kernels.sgd({ ...shared(blocks, true), m: blocks.m, keep: 0.9, fresh: 0.3, rateM: 0.7, rateG: 0.05 }),
+      kernels.sgd({
+        ...shared(blocks, true),
+        m: blocks.m,
+        momentum: 0.9,
+        dScale: 0.3,
+        rateM: 0.7,
+        rateG: 0.05,
+      }),
     ),
   ]);
 
 function rmsprop(): Trial[] {
-  const settings = { keep: 0.9, fresh: 0.1, inside: 1e-3, outside: 0, momentum: 0, rateQ: 0.01, rateM: 1 };
-  const epsilonOutside = { ...settings, inside: 0, outside: 1e-2, momentum: 0.5, rateQ: 0.3, rateM: 0.1 };
+  const settings = {
+    rho: 0.9,
+    dScale: 0.1,
+    epsilonInside: 1e-3,
+    epsilonOutside: 0,
+    momentum: 0,
+    rateQ: 0.01,
+    rateM: 1,
+  };
+  const outside = {
+    ...settings,
+    epsilonInside: 0,
+    epsilonOutside: 1e-2,
+    momentum: 0.5,
+    rateQ: 0.3,
+    rateM: 0.1,
+  };
   return forSizes((size) => [
     trial('plain', size, { v: 'positive' }, (kernels, blocks) =>
       kernels.rmsprop({ ...shared(blocks, false), ...settings, v: blocks.v, mean: null, m: null }),
     ),
     trial('momentum', size, { v: 'positive', m: 'signed' }, (kernels, blocks) =>
-      kernels.rmsprop({ ...shared(blocks, true), ...epsilonOutside, v: blocks.v, mean: null, m: blocks.m }),
+      kernels.rmsprop({ ...shared(blocks, true), ...outside, v: blocks.v, mean: null, m: blocks.m }),
     ),
     trial('centred', size, { v: 'positive', mean: 'signed', m: 'signed' }, (kernels, blocks) =>
       kernels.rmsprop({

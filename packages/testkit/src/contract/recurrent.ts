@@ -35,6 +35,8 @@ interface Settings {
    */
   output: { width: number; offset: number; reversed: boolean } | null;
   activation: ActivationName;
+  /** Whether the kernel processes the time steps in reverse order. */
+  reverse: boolean;
   /** The step t and batch row b whose inputs (in backward, gates) are NaN. */
   nanAt?: readonly [t: number, b: number];
 }
@@ -52,6 +54,7 @@ const withDefaults = (changes: Partial<Settings> & Pick<Settings, 'name'>): Sett
     saving: true,
     copiesInputsByStep: false,
     activation: 'tanh',
+    reverse: false,
   },
   output: { width: 19, offset: 0, reversed: false },
   ...changes,
@@ -77,7 +80,8 @@ const SETTINGS: readonly Settings[] = [
     output: { width: 1, offset: 0, reversed: false },
   }),
   withDefaults({
-    name: 'many batch rows',
+    name: 'many batch rows, in reverse order',
+    reverse: true,
     T: 7,
     B: 67,
     H: 64,
@@ -95,7 +99,8 @@ const SETTINGS: readonly Settings[] = [
   withDefaults({ name: 'no batch rows', B: 0 }),
   ...[
     {
-      name: 'inputs copied by step',
+      name: 'inputs copied by step, in reverse order',
+      reverse: true,
       T: 7,
       B: 67,
       I: 21,
@@ -199,7 +204,7 @@ const forwardArguments = (settings: Settings, blocks: Blocks) => ({
     b: blocks.b ?? null,
     xh: blocks.xh,
     x: settings.copiesInputsByStep ? blocks.x : null,
-    reverse: settings.B === 67,
+    reverse: settings.reverse,
     hs: blocks.hs ?? null,
     y: outputView(settings, blocks.y),
   },
@@ -315,24 +320,24 @@ function rnnBackwardTrial(settings: Settings): Trial {
 
 interface GruVariant {
   resetAfter: boolean;
-  textbook: boolean;
+  updateGateOnCandidate: boolean;
 }
 const GRU_VARIANTS: readonly GruVariant[] = [
-  { resetAfter: true, textbook: false },
-  { resetAfter: false, textbook: false },
-  { resetAfter: true, textbook: true },
-  { resetAfter: false, textbook: true },
+  { resetAfter: true, updateGateOnCandidate: false },
+  { resetAfter: false, updateGateOnCandidate: false },
+  { resetAfter: true, updateGateOnCandidate: true },
+  { resetAfter: false, updateGateOnCandidate: true },
 ];
-/** Returns all settings with all variants, except that large sizes skip the textbook variants. */
+/** Returns all settings with all variants, except that large sizes skip the variants with `updateGateOnCandidate`. */
 const gruSettings = (): [Settings, GruVariant][] =>
   SETTINGS.flatMap((settings) =>
-    GRU_VARIANTS.filter((v) => !v.textbook || settings.B * settings.H < 1000).map(
+    GRU_VARIANTS.filter((v) => !v.updateGateOnCandidate || settings.B * settings.H < 1000).map(
       (v): [Settings, GruVariant] => [settings, v],
     ),
   );
 
-const variantName = ({ resetAfter, textbook }: GruVariant): string =>
-  `, reset ${resetAfter ? 'after' : 'before'}${textbook ? ', textbook' : ''}`;
+const variantName = ({ resetAfter, updateGateOnCandidate }: GruVariant): string =>
+  `, reset ${resetAfter ? 'after' : 'before'}${updateGateOnCandidate ? ', update gate on the candidate' : ''}`;
 
 function gruForwardTrial(settings: Settings, variant: GruVariant): Trial {
   const { T, B, H } = settings;

@@ -66,9 +66,10 @@ function dropoutMask(shape: Shape): TensorGenerator {
 }
 
 /**
- * Makers of the inputs of a cell: those before its initial states, one initial state (null if not given), and those after.
+ * Returns generators for the inputs of a recurrent op, in order: inputs before the initial states, one initial state (null:
+ * none), inputs after.
  */
-function inputMakers({ G, biasShape }: CellKind, options: Options) {
+function inputGenerators({ G, biasShape }: CellKind, options: Options) {
   const [B, T, I, H] = options.size;
   const before: [TensorGenerator, TensorGenerator, TensorGenerator, TensorGenerator | null] = [
     normal([B, T, I]),
@@ -83,7 +84,7 @@ function inputMakers({ G, biasShape }: CellKind, options: Options) {
   return { before, state: options.states ? normal([B, H]) : null, after };
 }
 
-/** For each input of {@link inputMakers}: true if its gradient is checked, otherwise the reason why it has none. */
+/** For each input of {@link inputGenerators}: true if its gradient is checked, otherwise the reason why it has none. */
 function gradientChecks({ bias, states }: Options) {
   const before: [true, true, true, true | string] = [true, true, true, bias || ABSENT];
   const after: [string, string] = ['masks are constants', 'dropout masks are constants'];
@@ -104,7 +105,7 @@ type Build<I extends Inputs> = <A extends object>(
 const oneState =
   (kind: CellKind): Build<InputsOf<'rnn'>> =>
   (options, attrs, elements) => {
-    const makers = inputMakers(kind, options);
+    const makers = inputGenerators(kind, options);
     const checks = gradientChecks(options);
     return {
       name: nameOf(options, attrs),
@@ -119,7 +120,7 @@ const oneState =
 const twoStates =
   (kind: CellKind): Build<InputsOf<'lstm'>> =>
   (options, attrs, elements) => {
-    const makers = inputMakers(kind, options);
+    const makers = inputGenerators(kind, options);
     const checks = gradientChecks(options);
     return {
       name: nameOf(options, attrs),
@@ -132,7 +133,11 @@ const twoStates =
 
 /** Returns the name of a sample: its size, its options and its activations. */
 function nameOf(o: Options, attrs: object): string {
-  const cell = attrs as { recurrentActivation?: string; resetAfter?: boolean; textbook?: boolean };
+  const cell = attrs as {
+    recurrentActivation?: string;
+    resetAfter?: boolean;
+    updateGateOnCandidate?: boolean;
+  };
   const words = [
     formatShape(o.size),
     o.returnSequences ? 'sequences' : 'last',
@@ -144,7 +149,7 @@ function nameOf(o: Options, attrs: object): string {
     o.recurrentMask && 'recurrentMask',
     !o.bias && 'noBias',
     cell.resetAfter === false && 'resetBefore',
-    cell.textbook && 'textbook',
+    cell.updateGateOnCandidate && 'update gate on the candidate',
     `${o.activation}${cell.recurrentActivation ? `/${cell.recurrentActivation}` : ''}`,
   ];
   return words.filter(Boolean).join(' ');
@@ -224,12 +229,12 @@ const lstmAttributes = (options: Options): AttributesOf<'lstm'> => ({
   ...sigmoidGates,
 });
 const gruAttributes =
-  (resetAfter: boolean, textbook: boolean) =>
+  (resetAfter: boolean, updateGateOnCandidate: boolean) =>
   (options: Options): AttributesOf<'gru'> => ({
     ...sharedAttributes(options),
     ...sigmoidGates,
     resetAfter,
-    textbook,
+    updateGateOnCandidate,
   });
 
 const activationOptions = ACTIVATIONS.map((activation): Options => ({ ...FULL, activation }));
@@ -246,7 +251,7 @@ function activationPairs<A extends { recurrentActivation: ActivationName }, I ex
   );
 }
 
-/** Combinations of the options whose code differs between cells. */
+/** All combinations of only those options that each cell implements separately. */
 const cellOptions = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
 
 /**

@@ -56,9 +56,11 @@ export function rmsprop(options: RmspropOptions = {}): Optimizer {
         mean: centered ? others[0] : null,
         m: momentum > 0 ? others[others.length - 1] : null,
       },
-      ...{ keep: rho, fresh: 1 - rho, momentum, decay, gScale },
+      ...{ rho, dScale: 1 - rho, momentum, decay, gScale },
       ...(keras ? { rateQ: rate, rateM: 1 } : { rateQ: 1, rateM: rate }),
-      ...(keras ? { inside: epsilon, outside: 0 } : { inside: 0, outside: epsilon }),
+      ...(keras
+        ? { epsilonInside: epsilon, epsilonOutside: 0 }
+        : { epsilonInside: 0, epsilonOutside: epsilon }),
     });
   });
 }
@@ -89,8 +91,8 @@ export function adagrad(options: AdagradOptions = {}): Optimizer {
     ({ kernels, w, g, slots, rate, gScale }, decay) => {
       const [v] = slots;
       kernels.rmsprop({
-        ...{ w, g, v, mean: null, m: null, keep: 1, fresh: 1, momentum: 0, rateQ: 1, decay, gScale },
-        ...{ rateM: rate, inside: keras ? epsilon : 0, outside: keras ? 0 : epsilon },
+        ...{ w, g, v, mean: null, m: null, rho: 1, dScale: 1, momentum: 0, rateQ: 1, decay, gScale },
+        ...{ rateM: rate, epsilonInside: keras ? epsilon : 0, epsilonOutside: keras ? 0 : epsilon },
       });
     },
   );

@@ -49,7 +49,7 @@ export function sgd(options: SgdOptions = {}): Optimizer {
     const { kernels, w, g, slots, rate, gScale } = call;
     const factor = nesterov ? momentum : 1;
     kernels.sgd({
-      ...{ w, g, m: slots[0] ?? null, keep: momentum, fresh: keras ? rate : 1, decay, gScale },
+      ...{ w, g, m: slots[0] ?? null, momentum, dScale: keras ? rate : 1, decay, gScale },
       rateM: keras ? factor : rate * factor,
       rateG: momentum === 0 || nesterov ? rate : 0,
     });
