@@ -55,6 +55,11 @@ export const ALLOWED = {
     paddingTest: `targets: ${HOST}`,
     targetMaskTest: `masks: ${HOST}`,
   },
+  'train/src/truncate.ts': {
+    takeSteps: HOST_COPY,
+    joinMasks: `masks: ${HOST}`,
+    isMasked: `masks: ${HOST}`,
+  },
   'train/src/metrics/metric.ts': {
     alignElements: `metric inputs: ${HOST}`,
     alignClasses: `metric inputs: ${HOST}`,

@@ -3,7 +3,7 @@ export { kernelsAt } from '@unroll/kernels';
 export { stopGradient, valueAndGrad } from './autograd.js';
 export type { ActivationName, Backend, FloatArray } from './backend.js';
 export { type ErrorCode, formatShape, shapeError, UnrollError, valueError } from './errors.js';
-export type { ForwardContext, MaskedSequence, Model } from './model.js';
+export type { ForwardContext, MaskedSequence, Model, ModelState } from './model.js';
 export * from './ops/elementwise.js';
 export { type GruAttributes, type GruInputs, gruSequence } from './ops/gru.js';
 export { negativeBinomialLogLoss, studentTLogLoss } from './ops/likelihood.js';

@@ -25,6 +25,7 @@ import { type OptimizerSpec, resolveOptimizer } from './optimizers.js';
 import type { MetricOptions } from './scores.js';
 import type { RunSnapshot } from './snapshot.js';
 import { type GradientHook, OptimizerMemory } from './step.js';
+import type { TruncateOptions } from './truncate.js';
 
 /** The training data: all examples, or batches of examples. */
 export type TrainingData =
@@ -54,10 +55,16 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   /** Gradient clipping. Default none. */
   clip?: Clip;
   /**
-   * Number of batches per update. Their gradients are accumulated; the effect is that of one large batch. At the end of
+   * Number of batches per update (with `truncate`: of chunks). Their gradients are accumulated; the effect is that of one large batch. At the end of
    * an epoch, the weights are updated even if fewer batches remain. Default 1.
    */
   accumulate?: number;
+  /**
+   * Truncated backpropagation through time, for long sequences with one target per step: an update after each `every`
+   * time steps, from gradients that reach back `length` steps. States are carried from chunk to chunk and reset for each
+   * batch. A step event and `accumulate` then count chunks instead of batches. Default: full backpropagation.
+   */
+  truncate?: TruncateOptions;
   /** Data on which loss and metrics are measured after every epoch. */
   validationData?: Examples | Batches;
   /** Fraction of the examples to use for validation: the last examples, before any shuffling. Default 0. */
@@ -96,6 +103,7 @@ export const RUN_OPTIONS: OptionTypes<RunOptions> = {
   seed: 'integer',
   clip: true,
   accumulate: 'count',
+  truncate: true,
   validationData: true,
   validationSplit: 'number',
   signal: true,
@@ -154,6 +162,7 @@ export function train(model: Model, options: TrainOptions): Run {
     shuffle: shuffle && range !== null,
     batchSize,
     accumulate,
+    truncate: options.truncate ?? null,
     signal: options.signal ?? null,
     beforeUpdate: options.beforeUpdate ?? null,
     memory: options.memory ?? new OptimizerMemory(),

@@ -7,7 +7,7 @@ import { checkOptions } from '@unroll/core/internal';
 import { checkRate } from '../cells/matrix-cell.js';
 import { Layer, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
-import { seededStream } from '../seeds.js';
+import { seededStream, sequenceStream } from '../seeds.js';
 
 export interface DropoutOptions extends LayerOptions {
   /** Fraction of the elements to drop, in [0, 1). */
@@ -41,7 +41,8 @@ export class Dropout extends Layer<DropoutOptions> {
     const { rate, noiseShape, seed } = this.options;
     if (!context.training || rate === 0) return [x];
     const shape = x.value.shape.map((extent, d) => noiseShape?.[d] ?? extent);
-    const mask = seededStream(context.random, seed).dropoutMask(shape, rate);
+    const stream = noiseShape?.[1] === 1 ? sequenceStream(context, seed) : seededStream(context.random, seed);
+    const mask = stream.dropoutMask(shape, rate);
     return [{ value: mul(x.value, mask), mask: x.mask }];
   }
 
