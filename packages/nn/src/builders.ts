@@ -7,6 +7,7 @@
 import { type ForwardContext, type RandomStream, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import type { Cell, CellMasks } from './cells/cell.js';
 import type { Constraint } from './constraints.js';
+import type { forwardFrom } from './forward-from.js';
 import type { applySymbolic, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
 import type { Layer } from './layer.js';
@@ -35,6 +36,7 @@ export interface Builders {
     inputSize: number,
     context: ForwardContext,
   ): CellMasks;
+  forwardFrom: typeof forwardFrom;
   /** Returns the name under which a config stores an option that is a function. */
   functionName(option: string, fn: unknown): string | undefined;
   /** Returns the symbolic output of a layer in its model. */

@@ -3,6 +3,7 @@ import { RandomStream } from '@unroll/core';
 import { setBuilders } from './builders.js';
 import { drawMasks } from './cells/cell.js';
 import { constraint } from './constraints.js';
+import { forwardFrom } from './forward-from.js';
 import { applySymbolic } from './graph.js';
 import { initialize } from './initializers.js';
 import { outputOf, sequentialGraph } from './outputs.js';
@@ -21,6 +22,7 @@ export function installBuilders(): void {
     constraint,
     drawMasks: (cell, options, batch, inputSize, context) =>
       drawMasks(cell, options, batch, inputSize, sequenceStream(context, options.seed)),
+    forwardFrom,
     setWeights,
     functionName,
     summary: summaryTable,

@@ -17,7 +17,7 @@ import {
 import { ignoreLoss } from '@unroll/core/internal';
 import { builders } from './builders.js';
 import { Layer, type LayerOptions } from './layer.js';
-import { copyMemory, emptyMemory, linkStates, type Memory } from './memory.js';
+import type { Memory } from './memory.js';
 import { Stream, type StreamOptions } from './stream.js';
 import type { SummaryRow } from './summary.js';
 import type { WeightSource } from './weights.js';
@@ -86,9 +86,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     context: ForwardContext,
     state: ModelState | null,
   ): { outputs: MaskedSequence[]; state: Memory } {
-    const memory = state ? copyMemory(state) : emptyMemory();
-    const outputs = linkStates(() => this.streamStep(inputs, memory, context));
-    return { outputs: this.penalise(outputs, context), state: memory };
+    return builders(this.label).forwardFrom(this, inputs, context, state);
   }
 
   /** Returns the layer with this name. @throws UnrollError `value` for an unknown name; the message lists the names */

@@ -35,7 +35,7 @@ export const names = [
     LearningRate LearningRateCurve LengthSummary Loss LossInitializer LossName LossOptions LossParameterMaker
     LossParameterOptions LossParameters LossSpec LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions
     MatmulOptions MaxNormOptions Memory MemoryJson MergeMode Metric MetricName MetricSpec MetricState MetricValues
-    MinMaxNormOptions Model ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers Network NetworkOptions
+    MinMaxNormOptions Model ModelState ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers Network NetworkOptions
     NormalOptions NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions OptimizerSpec OutputEmbedding
     OutputEmbeddingOptions OutputKind PadOptions Padded ParameterMaker ParameterOptions PeepholeLstmCellOptions
     PerOutput PermuteOptions PiecewiseOptions PolynomialOptions PredictOptions ProgressOptions ProgressStream
@@ -45,7 +45,7 @@ export const names = [
     ScoreMode Sequence SequenceBatch SequenceContext SequenceLossDefinition SequenceResult Sequential
     SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState StackedState StepContext
     StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState SymbolicTensor TensorLike
-    TensorList TokenStream TrainEvent TrainOptions Trainable TrainingData UniformOptions ValidationData Values
+    TensorList TokenStream TrainEvent TrainOptions Trainable TrainingData TruncateOptions UniformOptions ValidationData Values
     VarianceScalingOptions VocabularyLayer WarningCode WarningEvent WeightArray WeightSource WindowOptions Windows
     `,
   },
