@@ -181,9 +181,10 @@ export class Truncation {
     const pieces = piecesOf(cuts, nextStart);
     let context!: ReturnType<typeof trainingContext>;
     for (const [n, { from, to, inChunk }] of pieces.entries()) {
-      const own = (): RandomStream => (from === 0 ? stream() : stream().child('chunk', chunk, from));
+      const isFirst = chunk === 0 && n === 0;
+      const own = (): RandomStream => (isFirst ? stream() : stream().child('chunk', chunk, from));
       context = trainingContext(own, inChunk ? hooks : { addLoss: ignoreLoss, afterStep: () => {} });
-      context.sharedDraw = chunk === 0 && n === 0 ? recordDraws(draws) : repeatDraws(draws);
+      context.sharedDraw = isFirst ? recordDraws(draws) : repeatDraws(draws);
       const inputs = cut({ ...batch, targets: [], weights: [] }, from, to, T);
       const result = this.#forwardFrom(sequencesOf(inputs), context, state);
       state = result.state;

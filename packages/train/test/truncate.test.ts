@@ -28,13 +28,17 @@ import {
 import {
   batchNormalization,
   type Cell,
+  concatenate,
   dense,
   dropout,
   gru,
   gruCell,
+  input,
   type Layer,
+  layerNormalization,
   lstm,
   lstmCell,
+  model,
   type Network,
   type Recurrent,
   recurrent,
@@ -53,14 +57,16 @@ const [B, T, I] = [6, 7, 3];
 const normal = (name: string, shape: number[]): Tensor =>
   tensor(new RandomStream(4, name).normal(shape.reduce((a, b) => a * b)), shape);
 
-/** Sequences of `lengths` steps: x [B, T, I], y [B, T, 2], and their mask. */
-function data(lengths: readonly number[] = [7, 7, 7, 7, 7, 7]) {
-  const mask = tensor(
-    lengths.map((length) => Array.from({ length: T }, (_, t) => (t < length ? 1 : 0))),
-    [B, T],
-  );
-  return { x: normal('x', [B, T, I]), y: normal('y', [B, T, 2]), mask };
-}
+/** The mask of sequences of these lengths. */
+const maskOf = (lengths: readonly number[]): Tensor =>
+  tensor(lengths.map((length) => Array.from({ length: T }, (_, t) => (t < length ? 1 : 0))));
+
+/** Sequences x [B, T, I], y [B, T, 2], and their mask. */
+const data = (mask = maskOf([7, 7, 7, 7, 7, 7])) => ({
+  x: normal('x', [B, T, I]),
+  y: normal('y', [B, T, 2]),
+  mask,
+});
 
 async function eventsOf(model: Network, options: TrainOptions): Promise<TrainEvent[]> {
   const events: TrainEvent[] = [];
@@ -96,7 +102,7 @@ describe('a length of the whole sequence', () => {
   for (const { name, backend, reason } of testBackends()) {
     test(`gives the bits of full backpropagation on ${name}`, { skip: reason || false }, async () => {
       await setBackend(backend!);
-      const { mask, ...rest } = data([7, 2, 5, 7, 1, 4]);
+      const { mask, ...rest } = data(maskOf([7, 2, 5, 7, 1, 4]));
       const options: TrainOptions = {
         ...{ ...rest, mask, loss: 'mse', optimizer: { name: 'adam', learningRate: 0.02 }, epochs: 2 },
         ...{ batchSize: 2, accumulate: 2, clip: { globalNorm: 1 }, metrics: ['mae'], seed: 5 },
@@ -234,11 +240,19 @@ const close = (got: number, expected: number, what: string, bound = 1e-11): void
 describe('in float64', () => {
   before(() => setBackend(referenceBackend('float64')));
 
-  const lengthCases = { 'full sequences': [7, 7, 7, 7, 7, 7], padding: [7, 2, 5, 6, 1, 4], 'padding for all': [4, 2, 4, 3, 1, 4] }; // biome-ignore format: a table
-  for (const [name, lengths] of Object.entries(lengthCases)) {
+  const holes = [[0, 0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1, 1], [0, 1, 0, 1, 0, 1, 0], [1, 1, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 0, 0]]; // biome-ignore format: a table
+  const lateStart = holes.map((_, b) => [0, 0, 0, 0, 1, 1, b % 2]);
+  const masks: Record<string, () => Tensor> = {
+    'full sequences': () => maskOf([7, 7, 7, 7, 7, 7]),
+    padding: () => maskOf([7, 2, 5, 6, 1, 4]),
+    'padding for all': () => maskOf([4, 2, 4, 3, 1, 4]),
+    holes: () => tensor(holes),
+    'padding at the start of all': () => tensor(lateStart),
+  };
+  for (const [name, makeMask] of Object.entries(masks)) {
     for (const [every, length] of COMBINATIONS) {
       test(`every ${every}, length ${length} equals the computation by hand: ${name}`, async () => {
-        const own = data(lengths);
+        const own = data(makeMask());
         const [model, hand] = [plain(), plain()];
         hand.build([[-1, T, I]]);
         const expected = byHand(hand, own, { every, length });
@@ -312,6 +326,50 @@ describe('in float64', () => {
       for (const [every, length] of COMBINATIONS) {
         const chunks = await still(make(), { truncate: { every, length } });
         close(total(chunks), whole.loss, `every ${every}, length ${length}`);
+      }
+    });
+  }
+
+  const passers: Record<string, () => Network> = {
+    'stacked cells, dropout': locked['stacked cells'],
+    'layers in a nested model, joined branches': () => {
+      const x = input({ shape: [null, I] });
+      const inner = sequential([layerNormalization(), gru({ units: 3, returnSequences: true })], {
+        name: 'inner',
+      });
+      const joined = concatenate().apply([
+        inner.apply(x),
+        lstm({ units: 3, returnSequences: true }).apply(x),
+      ]);
+      return model({ inputs: x, outputs: dense({ units: 2 }).apply(simpleRNN({ units: 3, returnSequences: true }).apply(joined)), seed: 3 }); // biome-ignore format: one line
+    },
+    'a layer that is used twice': () => {
+      const x = input({ shape: [null, I] });
+      const shared = gru({ units: I, returnSequences: true, recurrentDropout: 0.3 });
+      return model({ inputs: x, outputs: dense({ units: 2 }).apply(shared.apply(shared.apply(x))), seed: 3 });
+    },
+    'a cell without a fused kernel': () => {
+      const layer = lstm({ units: 3, returnSequences: true, recurrentDropout: 0.3 });
+      layer.stepwise = true;
+      return sequential([layer, dense({ units: 2 })], { seed: 3 });
+    },
+  };
+  for (const [name, make] of Object.entries(passers)) {
+    test(`gradients pass through the pieces of a window: ${name}`, async () => {
+      // The window of the second chunk begins at the start: all of its gradients are those of full backpropagation.
+      for (const [every, length] of [
+        [2, 4],
+        [2, 5],
+        [1, 4],
+        [3, 7],
+      ] as const) {
+        // biome-ignore format: a table
+        const steps = Array.from({ length: T }, (_, t) => (t >= every && t < 2 * every ? 1 : 0));
+        const sampleWeights = tensor(Array.from({ length: B }, () => steps));
+        const [whole] = await still(make(), { sampleWeights });
+        const [, second] = await still(make(), { truncate: { every, length } });
+        close(second.loss, whole.loss, `loss: every ${every}, length ${length}`);
+        close(second.gradientNorm, whole.gradientNorm, `norm: every ${every}, length ${length}`);
       }
     });
   }

@@ -160,7 +160,13 @@ export {
 } from '@unroll/nn';
 
 // Custom layers, cells and activations
-export { type MaskedSequence, type ForwardContext, type Model, type ModelState, Parameter } from '@unroll/core';
+export {
+  type MaskedSequence,
+  type ForwardContext,
+  type Model,
+  type ModelState,
+  Parameter,
+} from '@unroll/core';
 export {
   type BuildTools,
   type CellClass,

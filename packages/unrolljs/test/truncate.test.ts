@@ -13,12 +13,12 @@ import {
   gru,
   input,
   lstm,
-  model,
-  sequential,
-  type StepEvent,
-  stackedCells,
-  recurrent,
   lstmCell,
+  model,
+  recurrent,
+  type StepEvent,
+  sequential,
+  stackedCells,
   tensor,
   UnrollError,
 } from 'unrolljs';
@@ -80,7 +80,13 @@ test('functional models, and the learning-rate finder', async () => {
   const { loss: losses } = await network.fit({ words: ids }, targets, { epochs: 20, truncate });
   assert.ok(losses.at(-1)! < losses[0]);
   const data = { x: tensor(ids), y: tensor(targets) };
-  const { points } = await findLearningRate(network, { ...data, loss, optimizer: 'adam', steps: 9, truncate });
+  const { points } = await findLearningRate(network, {
+    ...data,
+    loss,
+    optimizer: 'adam',
+    steps: 9,
+    truncate,
+  });
   assert.equal(points.length, 9);
 });
 
@@ -92,5 +98,8 @@ test('errors name the option or the layer', async () => {
   const both = sequential([bidirectional(lstm({ units: 3, returnSequences: true }), { name: 'both' }), dense({ units: 1 })]); // biome-ignore format: one line
   both.compile({ loss: 'mse' });
   const x = ids.map((row) => row.map((id) => [id]));
-  await rejects(both.fit(x, x, { truncate: { every: 3, length: 3 } }), /truncate: layer both is bidirectional/);
+  await rejects(
+    both.fit(x, x, { truncate: { every: 3, length: 3 } }),
+    /truncate: layer both is bidirectional/,
+  );
 });
