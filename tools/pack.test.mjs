@@ -1,6 +1,7 @@
 // Tests the packed packages in Node: installs the tarballs of npm pack in an empty project, and checks the types, the
-// library, the command, and the output of the programs in the packages' READMEs and in docs/getting-started.md. The tests
-// fail if package.json of a package lacks a file or a dependency. pack-pages.test.mjs tests pages.
+// library, the command, and the output of the programs in the packages' READMEs, in docs/getting-started.md and in
+// docs/training.md. The tests fail if package.json of a package lacks a file or a dependency. pack-pages.test.mjs tests
+// pages.
 import assert from 'node:assert/strict';
 import { cpSync, readFileSync, renameSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -164,7 +165,7 @@ describe('in Node', () => {
 describe('documentation', () => {
   const readmes = Object.values(publishedPackages()).map((home) => join(relative(root, home), 'README.md'));
   const inNode = ({ name }) => !name || name.endsWith('.mjs');
-  for (const file of [...readmes, 'docs/getting-started.md']) {
+  for (const file of [...readmes, 'docs/getting-started.md', 'docs/training.md']) {
     const programs = programsIn(file).filter(inNode);
     test(`${file}: ${programs.length} programs have the documented output`, () => {
       for (const [i, { name = `program-${i}.mjs`, code, output, error }] of programs.entries()) {

@@ -12,7 +12,7 @@ export {
   viterbi,
 } from './crf-decoding.js';
 export { type ErrorCode, formatShape, shapeError, UnrollError, valueError } from './errors.js';
-export type { ForwardContext, MaskedSequence, Model } from './model.js';
+export type { ForwardContext, MaskedSequence, Model, ModelState } from './model.js';
 export { type CrfScores, crfLogLoss } from './ops/crf.js';
 export { type CtcOptions, ctc } from './ops/ctc.js';
 export * from './ops/elementwise.js';

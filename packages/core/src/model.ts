@@ -25,6 +25,18 @@ export interface ForwardContext {
   afterStep(work: () => void | Promise<void>): void;
   /** Adds a scalar to the loss of this pass, such as a regularisation penalty. */
   addLoss(term: Tensor): void;
+  /**
+   * Present if the pass covers only a part of each sequence. Returns the stream from which to draw a mask that all steps
+   * of a sequence share, so that every part of the sequence gets the same mask. A layer calls it once for each such draw.
+   * @param stream the stream from which the layer would draw otherwise
+   */
+  sharedDraw?(stream: RandomStream): RandomStream;
+}
+
+/** The states of a model between two parts of its sequences: a tree of tensors with the structure of the model. */
+export interface ModelState {
+  tensors: Readonly<Record<string, Tensor>>;
+  parts: Readonly<Record<string, ModelState>>;
 }
 
 export interface Model {
@@ -37,6 +49,22 @@ export interface Model {
   readonly parameters: readonly Parameter[];
   /** Computes the outputs and their masks. */
   forward(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
+  /**
+   * Like {@link forward}, for the next steps of sequences that were processed up to `state` (null: from their start).
+   * Returns the outputs of these steps and the state after them, both with gradients. Adds the loss terms of layers, but
+   * not the penalties of parameters. Required only for truncated backpropagation through time.
+   */
+  forwardFrom?(
+    inputs: readonly MaskedSequence[],
+    context: ForwardContext,
+    state: ModelState | null,
+  ): { outputs: MaskedSequence[]; state: ModelState };
+  /**
+   * Returns for each output whether it has the time axis of the inputs. `inputs` has `true` for each input. Required with
+   * {@link forwardFrom}.
+   * @throws UnrollError `state` if a part of the model needs the whole sequence before its first output
+   */
+  streaming?(inputs: readonly boolean[]): readonly boolean[];
   /** Returns the shapes of the outputs for inputs of these shapes. Required only if a loss has parameters. */
   outputShapes?(inputs: readonly Shape[]): readonly Shape[];
   /** JSON from which the model can be rebuilt. It contains no code. */

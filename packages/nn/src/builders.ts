@@ -4,9 +4,18 @@
  * runs models leaves them out. install-builders.ts installs them for `sequential`, `model` and `modelFromConfig`; in
  * Node they are always installed.
  */
-import { type RandomStream, reshape, type Shape, slice, type Tensor, UnrollError } from '@unroll/core';
+import {
+  type ForwardContext,
+  type RandomStream,
+  reshape,
+  type Shape,
+  slice,
+  type Tensor,
+  UnrollError,
+} from '@unroll/core';
 import type { Cell, CellMasks } from './cells/cell.js';
 import type { Constraint } from './constraints.js';
+import type { forwardFrom } from './forward-from.js';
 import type { applySymbolic, SymbolicTensor } from './graph.js';
 import type { Initializer } from './initializers.js';
 import type { Layer } from './layer.js';
@@ -25,15 +34,17 @@ export interface Builders {
   /** Applies a layer to symbolic tensors. */
   apply: typeof applySymbolic;
   /**
-   * Draws the dropout masks of a cell for one batch: from `options.seed` if it is set, otherwise from `random`.
+   * Draws the dropout masks of a cell for one batch: from `options.seed` if it is set, otherwise from the random stream
+   * of the context.
    */
   drawMasks(
     cell: Cell,
     options: { dropout?: number; recurrentDropout?: number; seed?: number },
     batch: number,
     inputSize: number,
-    random: RandomStream,
+    context: ForwardContext,
   ): CellMasks;
+  forwardFrom: typeof forwardFrom;
   /** Returns the name under which a config stores an option that is a function. */
   functionName(option: string, fn: unknown): string | undefined;
   /** Returns the symbolic output of a layer in its model. */

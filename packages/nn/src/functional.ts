@@ -174,7 +174,8 @@ export class Functional extends Network<NetworkOptions> {
   ): MaskedSequence[] {
     return this.#run(inputs, ({ layer, name, outputs }, sequences) => {
       const part = (memory.parts[name] ??= emptyMemory());
-      if (!sequences.every(({ fixed }) => fixed)) return layer.streamStep(sequences, part, context);
+      if (!sequences.every(({ fixed }) => fixed))
+        return layer.penalise(layer.streamStep(sequences, part, context), context);
       if (Object.keys(part.tensors).length === 0)
         part.tensors = fixedTensors(layer.invoke(sequences, context));
       return outputs.map((_, i) => fixedSequence(part.tensors, `${i}`));

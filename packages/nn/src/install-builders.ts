@@ -3,12 +3,13 @@ import { RandomStream, unstack } from '@unroll/core';
 import { setBuilders } from './builders.js';
 import { drawMasks } from './cells/cell.js';
 import { constraint } from './constraints.js';
+import { forwardFrom } from './forward-from.js';
 import { applySymbolic } from './graph.js';
 import { initialize } from './initializers.js';
 import { outputOf, sequentialGraph } from './outputs.js';
 import { functionName } from './register-activation.js';
 import { regularizer } from './regularizers.js';
-import { seededStream } from './seeds.js';
+import { sequenceStream } from './seeds.js';
 import { sequentialRows, summaryTable } from './summary.js';
 import { setWeights } from './weights.js';
 
@@ -19,8 +20,9 @@ export function installBuilders(): void {
     initialize,
     regularizer,
     constraint,
-    drawMasks: (cell, options, batch, inputSize, random) =>
-      drawMasks(cell, options, batch, inputSize, seededStream(random, options.seed)),
+    drawMasks: (cell, options, batch, inputSize, context) =>
+      drawMasks(cell, options, batch, inputSize, sequenceStream(context, options.seed)),
+    forwardFrom,
     setWeights,
     unstack,
     functionName,

@@ -182,7 +182,11 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
    */
   invoke(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     this.#check(inputs);
-    const outputs = this.call(inputs, context);
+    return this.penalise(this.call(inputs, context), context);
+  }
+
+  /** @internal Adds the activity penalty of these outputs to the loss. Returns the outputs. */
+  penalise(outputs: MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     if (this.#activityPenalty && context.addLoss !== ignoreLoss)
       for (const { value } of outputs) context.addLoss(div(this.#activityPenalty(value), value.shape[0]));
     return outputs;
@@ -215,9 +219,13 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
     throw this.nonCausal('has no streaming() method');
   }
 
-  /** Processes one chunk of a stream. `memory` holds the state after the previous chunk and is updated. */
+  /**
+   * Processes one chunk of a stream. `memory` holds the state after the previous chunk and is updated. Models also call it
+   * in training (see {@link Network.forwardFrom}), and add the activity penalty.
+   */
   streamStep(inputs: readonly MaskedSequence[], _memory: Memory, context: ForwardContext): MaskedSequence[] {
-    return this.invoke(inputs, context);
+    this.#check(inputs);
+    return this.call(inputs, context);
   }
 
   /** Resets the states that stateful layers keep between calls. */
@@ -275,7 +283,9 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
 
   /** Creates the error of a layer that does not support streams. @param reason completes the sentence 'it ...' */
   protected nonCausal(reason: string): UnrollError {
-    return this.error('state', `cannot be streamed: it ${reason}. Use predict() on whole sequences.`);
+    return this.error('state', `cannot be streamed: it ${reason}. Use predict() on whole sequences.`, {
+      reason,
+    });
   }
 
   /** Checks the shapes of inputs and masks, and builds the layer if needed. */

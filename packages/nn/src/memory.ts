@@ -2,7 +2,7 @@
  * The memory of layers between calls: the states of a stream or of stateful layers. A memory is a tree of tensors with
  * the structure of the model. It can be converted to JSON.
  */
-import { keep, type Shape, type Tensor, UnrollError } from '@unroll/core';
+import { keep, type ModelState, type Shape, type Tensor, UnrollError } from '@unroll/core';
 import { recording, tensorOf } from '@unroll/core/internal';
 
 export interface Memory {
@@ -27,8 +27,21 @@ export function memoryOfParts(parts: readonly (readonly [string, Memory])[]): Me
   return { tensors: {}, parts: Object.fromEntries(filled) };
 }
 
+let linked = false;
+
+/** Runs `work`, in which {@link detach} returns its argument: gradients pass through the memories of layers. */
+export function linkStates<T>(work: () => T): T {
+  linked = true;
+  try {
+    return work();
+  } finally {
+    linked = false;
+  }
+}
+
 /** Returns the tensors as constants without gradient that outlive the current step. */
 export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  if (linked) return { ...tensors };
   const out: Record<string, Tensor> = {};
   for (const name in tensors) {
     const value = tensors[name];
@@ -39,7 +52,7 @@ export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string
 }
 
 /** Copies the tree. The copy shares the tensors, which are immutable. */
-export function copyMemory({ tensors, parts }: Memory): Memory {
+export function copyMemory({ tensors, parts }: ModelState): Memory {
   const copy: Memory = { tensors: { ...tensors }, parts: {} };
   for (const name in parts) copy.parts[name] = copyMemory(parts[name]);
   return copy;

@@ -7,6 +7,7 @@ import {
   formatShape,
   type MaskedSequence,
   type Model,
+  type ModelState,
   type RandomStream,
   type Shape,
   shapeError,
@@ -16,6 +17,7 @@ import {
 import { ignoreLoss } from '@unroll/core/internal';
 import { builders } from './builders.js';
 import { Layer, type LayerOptions } from './layer.js';
+import type { Memory } from './memory.js';
 import { Stream, type StreamOptions } from './stream.js';
 import type { SummaryRow } from './summary.js';
 import type { WeightSource } from './weights.js';
@@ -76,6 +78,15 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
       if (parameter.trainable && parameter.regularizer) context.addLoss(parameter.regularizer(parameter));
     }
     return outputs;
+  }
+
+  /** Computes the outputs of the next steps of sequences, for training on parts of them: see {@link Model.forwardFrom}. */
+  forwardFrom(
+    inputs: readonly MaskedSequence[],
+    context: ForwardContext,
+    state: ModelState | null,
+  ): { outputs: MaskedSequence[]; state: Memory } {
+    return builders(this.label).forwardFrom(this, inputs, context, state);
   }
 
   /** Returns the layer with this name. @throws UnrollError `value` for an unknown name; the message lists the names */

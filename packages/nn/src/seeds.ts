@@ -1,5 +1,5 @@
-/** Random streams for layers with the option `seed`. */
-import type { RandomStream } from '@unroll/core';
+/** Random streams of layers: with the option `seed`, and for masks that all steps of a sequence share. */
+import type { ForwardContext, RandomStream } from '@unroll/core';
 
 const seeded = new WeakMap<RandomStream, Map<number, RandomStream>>();
 
@@ -14,4 +14,10 @@ export function seededStream(random: RandomStream, seed: number | undefined): Ra
   const stream = streams.get(seed) ?? random.child('seed', seed);
   streams.set(seed, stream);
   return stream;
+}
+
+/** Like {@link seededStream}, for a mask that all steps of a sequence share: every part of the sequence gets the same one. */
+export function sequenceStream(context: ForwardContext, seed: number | undefined): RandomStream {
+  const stream = seededStream(context.random, seed);
+  return context.sharedDraw?.(stream) ?? stream;
 }

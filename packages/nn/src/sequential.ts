@@ -92,7 +92,7 @@ export class Sequential extends Network<SequentialOptions> {
   ): MaskedSequence[] {
     return this.layers.reduce((sequence: readonly MaskedSequence[], layer) => {
       const part = (memory.parts[layer.name] ??= emptyMemory());
-      return layer.streamStep(sequence, part, context);
+      return layer.penalise(layer.streamStep(sequence, part, context), context);
     }, inputs) as MaskedSequence[];
   }
 

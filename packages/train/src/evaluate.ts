@@ -1,5 +1,5 @@
 /** Evaluation: computes the loss and metrics of a model on data, without training. */
-import { type MaskedSequence, type Model, ready, scope, type Tensor } from '@unroll/core';
+import { type Model, ready, scope, type Tensor } from '@unroll/core';
 import { checkOptions, inferenceContext, valuesOf, yieldIfDue } from '@unroll/core/internal';
 import {
   type Batches,
@@ -21,6 +21,7 @@ import {
   type ObjectiveOptions,
   type OutputLoss,
 } from './objective.js';
+import { sequencesOf } from './pass.js';
 import { type MetricOptions, Scores } from './scores.js';
 
 export interface EvaluateOptions extends ObjectiveOptions, MetricOptions {
@@ -118,11 +119,7 @@ async function measureAll(
     const scalars = scope(() => {
       const terms: Tensor[] = [];
       const context = inferenceContext((term) => void terms.push(term));
-      const sequences: MaskedSequence[] = batch.inputs.map((value, i) => ({
-        value,
-        mask: batch.masks[i] ?? null,
-      }));
-      const outputs = model.forward(sequences, context);
+      const outputs = model.forward(sequencesOf(batch), context);
       scores.collect(outputs, batch);
       losses = objective.compute(outputs, batch, terms, context);
       return lossScalars(losses);

@@ -3,21 +3,27 @@
 /** Metrics by name: the loss, the losses of single outputs, and the requested metrics. */
 export type MetricValues = Readonly<Record<string, number>>;
 
-/** A training step has ended: one batch, and an update if enough batches are accumulated. */
+/**
+ * A training step has ended: one batch (with `truncate`: one chunk of its time steps), and an update if enough steps are
+ * accumulated.
+ */
 export interface StepEvent {
   type: 'step';
   epoch: number;
   /** Number of epochs of the run. */
   epochs: number;
-  /** Number of batches of this epoch so far. */
+  /** Number of steps of this epoch so far. */
   step: number;
-  /** Number of batches per epoch; null for an iterable until its first epoch has ended. */
+  /** Number of steps per epoch; null for an iterable until its first epoch has ended. */
   steps: number | null;
   /** Number of updates of the weights since the run began. */
   updates: number;
-  /** True if this step updated the weights; with `accumulate`, not every step does. */
+  /**
+   * True if this step updated the weights. With `accumulate`, not every step does; with `truncate`, a chunk that has only
+   * padding does not.
+   */
   updated: boolean;
-  /** Loss of this batch, before the update. */
+  /** Loss of this batch or chunk, before the update. 0 for a chunk that has only padding. */
   loss: number;
   /** Norm of all gradients before clipping; with `accumulate`, of the accumulated gradients. */
   gradientNorm: number;

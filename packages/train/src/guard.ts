@@ -8,6 +8,7 @@ import {
   keep,
   type MaskedSequence,
   type Model,
+  type ModelState,
   type Parameter,
   scope,
   type Tensor,
@@ -17,7 +18,7 @@ import { apply1, hostValues, type Op, Tape } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import { LOSS_PREFIX } from './losses/parameters.js';
 import type { Objective } from './objective.js';
-import type { ContextWith } from './step.js';
+import type { ForwardPass } from './pass.js';
 
 /** The step with a loss or gradient that is not finite. */
 export interface FailedStep {
@@ -43,20 +44,20 @@ const DATA_REMEDY = 'Look for missing values in the data.';
 
 /**
  * Returns the error for a failed step, with its cause.
- * @param contextWith creates the same context as in the step, so that dropout uses the same masks
+ * @param forward the forward pass of the step; it repeats the dropout masks
  */
 export async function explainNonFinite(
   model: Model,
   objective: Objective,
   batch: PreparedBatch,
-  contextWith: ContextWith,
+  forward: ForwardPass,
   failed: FailedStep,
 ): Promise<UnrollError> {
   const { epoch, step, loss, gradientNorm } = failed;
   const cause =
     findBadData(batch) ??
     (await findBadWeights([...model.parameters, ...objective.parameters])) ??
-    (await findBadLayer(model, objective, batch, contextWith));
+    (await findBadLayer(model, objective, batch, forward));
   const lossName = gradientNorm === undefined ? 'The validation loss' : 'The loss';
   const what = Number.isFinite(loss) ? 'The gradient' : lossName;
   const { text, data, remedy } = cause ?? {
@@ -144,6 +145,12 @@ interface LayerLike {
   readonly name: string;
   readonly sublayers?: readonly LayerLike[];
   invoke(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
+  /** Called instead of `invoke` in truncated backpropagation through time. */
+  streamStep(
+    inputs: readonly MaskedSequence[],
+    memory: ModelState,
+    context: ForwardContext,
+  ): MaskedSequence[];
 }
 
 /** Returns x, as the output of an identity op that calls `onGradient` in the backward pass. */
@@ -168,19 +175,23 @@ function watchLayers<T>(
   onOutputs: (layer: string, outputs: MaskedSequence[]) => MaskedSequence[],
   work: () => T,
 ): T {
-  const restoreInvoke: (() => void)[] = [];
+  const restoreMethods: (() => void)[] = [];
   const wrap = (layer: LayerLike, path: string): void => {
     if (Object.hasOwn(layer, 'invoke')) return; // a shared layer is already wrapped
-    const invoke = layer.invoke;
-    layer.invoke = (inputs, context) => onOutputs(path, invoke.call(layer, inputs, context));
-    restoreInvoke.push(() => void Reflect.deleteProperty(layer, 'invoke'));
+    const { invoke, streamStep } = layer;
+    layer.invoke = (...call) => onOutputs(path, invoke.apply(layer, call));
+    layer.streamStep = (...call) => onOutputs(path, streamStep.apply(layer, call));
+    restoreMethods.push(() => {
+      Reflect.deleteProperty(layer, 'invoke');
+      Reflect.deleteProperty(layer, 'streamStep');
+    });
     for (const inner of layer.sublayers ?? []) wrap(inner, `${path}/${inner.name}`);
   };
   try {
     for (const layer of layers) wrap(layer, `${prefix}${layer.name}`);
     return work();
   } finally {
-    for (const restore of restoreInvoke) restore();
+    for (const restore of restoreMethods) restore();
   }
 }
 
@@ -203,7 +214,7 @@ interface Replay {
 }
 
 /** Runs forward and backward pass of a batch again. */
-function replay(model: Model, objective: Objective, batch: PreparedBatch, contextWith: ContextWith): Replay {
+function replay(model: Model, objective: Objective, batch: PreparedBatch, forward: ForwardPass): Replay {
   const { sublayers = [] } = model as { sublayers?: readonly LayerLike[] };
   const outputs: LayerTensor[] = [];
   const outputGradients: LayerTensor[] = [];
@@ -219,12 +230,9 @@ function replay(model: Model, objective: Objective, batch: PreparedBatch, contex
     const terms: Tensor[] = [];
     const { total, parts } = watchLayers(sublayers, '', onOutputs, () =>
       tape.recordDuring(() => {
-        const sequences: MaskedSequence[] = batch.inputs.map((value, i) => ({
-          value,
-          mask: batch.masks[i] ?? null,
-        }));
-        const context = contextWith((term) => void terms.push(term));
-        return objective.compute(model.forward(sequences, context), batch, terms, context);
+        const hooks = { addLoss: (term: Tensor) => void terms.push(term), afterStep: () => {} };
+        const result = forward(hooks);
+        return objective.compute(result.outputs, batch, terms, result.context);
       }),
     );
     return { outputs, losses: parts, outputGradients, gradients: tape.gradients(total) };
@@ -236,9 +244,9 @@ async function findBadLayer(
   model: Model,
   objective: Objective,
   batch: PreparedBatch,
-  contextWith: ContextWith,
+  forward: ForwardPass,
 ): Promise<Cause | null> {
-  const { outputs, losses, outputGradients, gradients } = replay(model, objective, batch, contextWith);
+  const { outputs, losses, outputGradients, gradients } = replay(model, objective, batch, forward);
   for (const { layer, tensor } of outputs) {
     const values = await tensor.data();
     const index = firstNonFinite(values);

@@ -49,3 +49,4 @@ export * from './schedules.js';
 export type { RunSnapshot } from './snapshot.js';
 export { type GradientHook, type Gradients, OptimizerMemory } from './step.js';
 export { type Run, type RunOptions, type TrainingData, type TrainOptions, train } from './train.js';
+export type { TruncateOptions } from './truncate.js';

@@ -13,7 +13,7 @@ export interface RangeTestOptions {
   from?: number;
   /** The last learning rate. Default 1. */
   to?: number;
-  /** Number of batches, one per rate. Default 100. */
+  /** Number of batches (with `truncate`: of chunks), one per rate. Default 100. */
   steps?: number;
   /** Decay of the moving average that smooths the loss: the weight of the previous value. Default 0.9. */
   smoothing?: number;
@@ -31,6 +31,7 @@ export type FindLearningRateOptions = RangeTestOptions &
     | 'classWeights'
     | 'optimizer'
     | 'batchSize'
+    | 'truncate'
     | 'shuffle'
     | 'seed'
     | 'clip'
@@ -44,6 +45,7 @@ const FINDER_OPTIONS: OptionTypes<FindLearningRateOptions> = {
   classWeights: true,
   optimizer: true,
   batchSize: 'count',
+  truncate: true,
   shuffle: 'boolean',
   seed: 'integer',
   clip: true,

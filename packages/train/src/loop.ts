@@ -1,6 +1,5 @@
 /** The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. */
 import {
-  type ForwardContext,
   formatShape,
   type Model,
   type Parameter,
@@ -36,6 +35,7 @@ import {
 } from './objective.js';
 import type { AverageOptions } from './optimizers/average.js';
 import type { Optimizer } from './optimizers.js';
+import { type ForwardPass, type Pass, sequencesOf, wholePass } from './pass.js';
 import { type MetricOptions, Scores } from './scores.js';
 import {
   awaitTensors,
@@ -48,7 +48,8 @@ import {
   saveBuffers,
   saveWeights,
 } from './snapshot.js';
-import { type GradientHook, type OptimizerMemory, Stepper } from './step.js';
+import { type GradientHook, type OptimizerMemory, Stepper, type StepResult } from './step.js';
+import { type TruncateOptions, Truncation } from './truncate.js';
 import { Warnings } from './warnings.js';
 
 /** The options of `train`, resolved and with their defaults; null: none. */
@@ -67,6 +68,7 @@ export interface LoopOptions {
   shuffle: boolean;
   batchSize: number;
   accumulate: number;
+  truncate: TruncateOptions | null;
   signal: AbortSignal | null;
   prepareInputs: PrepareInputs | null;
   beforeUpdate: GradientHook | null;
@@ -93,10 +95,12 @@ export class Loop implements RunControl {
   readonly #validationObjective: Objective;
   readonly #scores: Scores;
   readonly #warnings: Warnings;
+  /** Null: every step processes a whole batch. */
+  readonly #truncation: Truncation | null;
   #stepper: Stepper | null = null;
   #inputShapes: readonly Shape[] = [];
   #cursor: Cursor = { epoch: 1, step: 0, finished: false };
-  /** Number of batches per epoch; null for an iterable until its first epoch has ended. */
+  /** Number of steps per epoch; null for an iterable until its first epoch has ended. */
   #steps: number | null;
   #stopped = false;
   #fingerprint: string | null = null;
@@ -111,7 +115,17 @@ export class Loop implements RunControl {
     this.#validationObjective = new Objective({ ...unweighted, loss }, names);
     this.#scores = new Scores(this.#objective, options.objective, names);
     this.#warnings = new Warnings(model, options, this.#objective);
-    this.#steps = options.training.steps;
+    const { truncate } = options;
+    const streamOf = (epoch: number, batch: number) => options.random.child('dropout', epoch, batch);
+    this.#truncation = truncate && new Truncation(model, truncate, this.#objective, streamOf);
+    this.#steps = this.#stepsOf(options);
+  }
+
+  /** Returns the number of steps per epoch; null if it is unknown before the first epoch has ended. */
+  #stepsOf({ training, range }: LoopOptions): number | null {
+    if (!this.#truncation) return training.steps;
+    if (!range || training.steps === null) return null;
+    return training.steps * this.#truncation.chunksOf(range.inputs.map(({ shape }) => shape));
   }
 
   /** Names of the metrics in epoch events, which callbacks can monitor. */
@@ -158,6 +172,7 @@ export class Loop implements RunControl {
     if (this.#stepper) return this.#stepper;
     this.model.build(shapes);
     this.#objective.build(this.model, shapes);
+    this.#truncation?.checkBuilt(shapes);
     this.#inputShapes = shapes;
     const { optimizer, clip, accumulate, memory, average } = this.#options;
     return (this.#stepper = new Stepper(this.model, {
@@ -175,11 +190,13 @@ export class Loop implements RunControl {
     const { training } = this.#options;
     const { epoch } = this.#cursor;
     const pace: Pace = { startTime: performance.now(), examples: 0 };
-    for await (const batch of training.epoch(epoch, this.#cursor.step)) {
-      const event = await this.#step(await this.#prepare(batch), pace);
-      yield* await this.#warnings.take();
-      yield event;
-      if (this.#ending && !batch.last) return;
+    for await (const batch of training.epoch(epoch, this.#truncation?.batches ?? this.#cursor.step)) {
+      for (const pass of this.#passes(await this.#prepare(batch))) {
+        const event = await this.#step(pass, pace);
+        yield* await this.#warnings.take();
+        yield event;
+        if (this.#ending && !pass.batch.last) return;
+      }
     }
     this.#steps ??= this.#cursor.step;
     if (this.#ending) return;
@@ -208,40 +225,44 @@ export class Loop implements RunControl {
     );
   }
 
-  /** Processes one batch: computes its gradients, and makes an update if enough batches are accumulated. */
-  async #step(batch: PreparedBatch, pace: Pace): Promise<StepEvent> {
-    const { random, epochs, beforeUpdate } = this.#options;
-    const stepper = this.#start(inputShapes(batch.inputs));
+  /** Returns the steps in which a batch is processed. */
+  #passes(batch: PreparedBatch): Iterable<Pass> {
+    this.#start(inputShapes(batch.inputs));
+    const { epoch, step } = this.#cursor;
+    if (this.#truncation) return this.#truncation.passes(batch, epoch);
+    return [wholePass(this.model, batch, () => this.#options.random.child('dropout', epoch, step + 1))];
+  }
+
+  /** Processes one step: computes its gradients, and makes an update if enough steps are accumulated. */
+  async #step(pass: Pass, pace: Pace): Promise<StepEvent> {
+    const { epochs, beforeUpdate } = this.#options;
+    const { batch, forward } = pass;
+    const stepper = this.#start(inputShapes(pass.whole.inputs));
     const { epoch } = this.#cursor;
     const step = this.#cursor.step + 1;
-    const afterStep: (() => void | Promise<void>)[] = [];
-    const context = (addLoss: ForwardContext['addLoss']): ForwardContext => {
-      let stream: RandomStream | null = null;
-      return {
-        training: true,
-        get random() {
-          return (stream ??= random.child('dropout', epoch, step));
-        },
-        afterStep: (work) => void afterStep.push(work),
-        addLoss,
-      };
-    };
+    let afterStep: (() => void | Promise<void>)[] = [];
     const restoreCarried = captureStates(this.model);
-    const result = await stepper.computeGradients(batch, context, (outputs) => {
-      this.#warnings.checkBatch(batch, outputs);
-      this.#scores.collect(outputs, batch);
-    });
+    const found = await stepper.computeGradients(
+      pass,
+      (work) => void afterStep.push(work),
+      (outputs) => {
+        this.#warnings.checkBatch(pass.whole, outputs);
+        this.#scores.collect(outputs, batch);
+      },
+    );
+    if (!found) afterStep = [];
+    const updated = stepper.isUpdatePending && (stepper.isUpdateDue || batch.last);
+    const result = found ?? (await paddingResult(stepper, updated));
     const { losses } = result;
     let { gradientNorm } = result;
     /** Returns the error for a loss or gradient that is not finite. */
     const explain = (): Promise<Error> => {
       restoreCarried();
       const failed = { epoch, step, loss: losses.loss, gradientNorm: result.gradientNorm };
-      return explainNonFinite(this.model, this.#objective, batch, context, failed);
+      return explainNonFinite(this.model, this.#objective, batch, forward, failed);
     };
     if (!(Number.isFinite(losses.loss) && Number.isFinite(gradientNorm))) throw await explain();
-    await this.#scores.add(losses);
-    const updated = stepper.isUpdateDue || batch.last;
+    if (found) await this.#scores.add(losses);
     if (updated && beforeUpdate) {
       gradientNorm = await stepper.runHook(beforeUpdate);
       if (!Number.isFinite(gradientNorm)) throw await explain();
@@ -250,12 +271,14 @@ export class Loop implements RunControl {
     const clipped = updated && (await stepper.update(gradientNorm, this.learningRateScale));
     for (const work of afterStep) await work();
     this.#cursor.step = step;
-    pace.examples += batch.examples;
-    return this.#stepEvent(losses, { gradientNorm, epochs, updated, clipped }, pace);
+    pass.done();
+    pace.examples += batch.examples / pass.parts;
+    return this.#stepEvent(losses, batch.examples, { gradientNorm, epochs, updated, clipped }, pace);
   }
 
   #stepEvent(
-    { loss, examples }: LossValues,
+    { loss }: LossValues,
+    examples: number,
     result: { gradientNorm: number; epochs: number; updated: boolean; clipped: boolean },
     pace: Pace,
   ): StepEvent {
@@ -313,6 +336,7 @@ export class Loop implements RunControl {
     }
     this.#scores.reset();
     this.#cursor = { epoch: epoch + 1, step: 0, finished: false };
+    this.#truncation?.reset();
     return event;
   }
 
@@ -322,13 +346,19 @@ export class Loop implements RunControl {
     if (!bad) return;
     const { epoch, step } = this.#cursor;
     const failed = { epoch, step, loss: bad.loss };
-    throw await explainNonFinite(this.model, this.#validationObjective, batch, inferenceContext, failed);
+    const forward: ForwardPass = ({ addLoss }) => {
+      const context = inferenceContext(addLoss);
+      return { outputs: this.model.forward(sequencesOf(batch), context), context };
+    };
+    throw await explainNonFinite(this.model, this.#validationObjective, batch, forward, failed);
   }
 
   get #settings(): RunSettings {
-    const { optimizer, seed, shuffle, batchSize, accumulate, range } = this.#options;
+    const { optimizer, seed, shuffle, batchSize, accumulate, truncate, range } = this.#options;
     const examples = range?.count ?? null;
-    return { optimizer: optimizer.name, seed, shuffle, batchSize, accumulate, examples };
+    const settings = { optimizer: optimizer.name, seed, shuffle, batchSize, accumulate, examples };
+    if (!truncate) return settings;
+    return { ...settings, truncate: `every ${truncate.every}, length ${truncate.length}` };
   }
 
   async snapshot(): Promise<RunSnapshot | null> {
@@ -339,6 +369,7 @@ export class Loop implements RunControl {
       ...saveWeights(this.parameters),
       ...saveBuffers(stepper.buffers),
       ...saveStates(this.model),
+      ...(this.#truncation?.saveTensors() ?? []),
     ];
     const state = {
       // A callback has stopped the run at this event, so it is complete even if the process ends before the end event.
@@ -349,6 +380,7 @@ export class Loop implements RunControl {
       stepper: stepper.state,
       scores: this.#scores.state,
       environment: environmentOf(),
+      ...(this.#truncation && { truncation: this.#truncation.state }),
       extra: this.#options.extra,
     };
     return { ...state, fingerprint: await this.#dataFingerprint(), tensors: await awaitTensors(reads) };
@@ -366,6 +398,7 @@ export class Loop implements RunControl {
     restoreWeights(this.parameters, saved.tensors);
     restoreBuffers(stepper.buffers, saved.tensors);
     restoreStates(this.model, saved.tensors);
+    if (saved.truncation) this.#truncation?.restore(saved.truncation, saved.tensors);
     stepper.state = saved.stepper;
     this.#scores.state = saved.scores;
     this.#cursor = { ...saved.cursor };
@@ -379,4 +412,10 @@ export class Loop implements RunControl {
       );
     }
   }
+}
+
+/** Returns the result of a step without a valid time step. @param updated the step updates the weights, from earlier steps */
+async function paddingResult(stepper: Stepper, updated: boolean): Promise<StepResult> {
+  const losses = { loss: 0, parts: [], added: 0, count: 0, examples: 0 };
+  return { losses, gradientNorm: updated ? await stepper.takeAccumulated() : 0 };
 }

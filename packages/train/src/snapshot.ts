@@ -5,11 +5,12 @@ import type { JsonValue, SavedTensor } from './callbacks/callback.js';
 import type { Environment } from './environment.js';
 import type { ScoresState } from './scores.js';
 import type { StepperState } from './step.js';
+import type { TruncationState } from './truncate.js';
 
 /** Position of a run. */
 export interface Cursor {
   epoch: number;
-  /** Number of completed batches in this epoch. */
+  /** Number of completed steps in this epoch: batches, or chunks of batches with `truncate`. */
   step: number;
   /** True if the run is complete. */
   finished: boolean;
@@ -24,6 +25,8 @@ export interface RunSettings {
   accumulate: number;
   /** Number of training examples; null for an iterable. */
   examples: number | null;
+  /** The option `truncate`, such as `every 20, length 40`. Absent without it. */
+  truncate?: string;
 }
 
 export interface RunSnapshot {
@@ -38,19 +41,22 @@ export interface RunSnapshot {
   /** Accumulated losses and metrics of the epoch. */
   scores: ScoresState;
   environment: Environment;
+  /** Position in the current batch. Only with `truncate`. */
+  truncation?: TruncationState;
   /** The `extra` option of the run. */
   extra: JsonValue;
-  /** Weights, the optimizer's slots, accumulated gradients, and the carried states of stateful layers. */
+  /** Weights, the optimizer's slots, accumulated gradients, and the states that layers carry to the next step. */
   tensors: Readonly<Record<string, SavedTensor>>;
 }
 
 /** Throws if the settings of the run differ from those of the snapshot. */
 export function checkSettings(saved: RunSettings, current: RunSettings): void {
-  for (const key of Object.keys(current) as (keyof RunSettings)[]) {
+  for (const key of Object.keys({ ...saved, ...current }) as (keyof RunSettings)[]) {
     if (saved[key] === current[key]) continue;
+    const [expected, got] = [saved, current].map((settings) => settings[key] ?? 'none');
     throw new UnrollError(
       'state',
-      `To resume this checkpoint, ${key} must be ${saved[key]}, got ${current[key]}. Restore the setting, or start a ` +
+      `To resume this checkpoint, ${key} must be ${expected}, got ${got}. Restore the setting, or start a ` +
         'new run.',
       { setting: key, checkpoint: saved[key], run: current[key] },
     );

@@ -22,7 +22,6 @@ import {
   Tape,
   valuesOf,
 } from '@unroll/core/internal';
-import type { PreparedBatch } from './batches.js';
 import { type Clip, clipGradients, normsFromSquares, sumsOfSquares } from './clip.js';
 import { DirtyRows, type DirtyState } from './dirty-rows.js';
 import {
@@ -36,6 +35,7 @@ import {
 import { type AverageOptions, WeightAverage } from './optimizers/average.js';
 import { copyOfRows } from './optimizers/optimizer.js';
 import type { Optimizer, ParameterSlice } from './optimizers.js';
+import type { Pass } from './pass.js';
 
 /** The losses of a batch and the norm of the accumulated gradients. */
 export interface StepResult {
@@ -55,9 +55,6 @@ export interface Gradients {
   /** Replaces the gradients before clipping. @throws UnrollError `shape` for another number of values */
   write(values: ArrayLike<number>): void;
 }
-
-/** Creates the context of a forward pass. @param addLoss receives the loss terms of layers */
-export type ContextWith = (addLoss: ForwardContext['addLoss']) => ForwardContext;
 
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
@@ -113,7 +110,6 @@ export interface StepperOptions {
 
 /** Computes gradients and updates the weights. */
 export class Stepper {
-  readonly #model: Model;
   readonly #trainable: readonly Parameter[];
   readonly #options: StepperOptions;
   readonly #weights: FlatBuffer;
@@ -131,7 +127,6 @@ export class Stepper {
 
   /** Requires that the model and the objective are built. */
   constructor(model: Model, options: StepperOptions) {
-    this.#model = model;
     this.#options = options;
     const all = allParameters(model, options.objective);
     this.#trainable = all.filter((parameter) => parameter.trainable);
@@ -164,40 +159,47 @@ export class Stepper {
     return this.#accumulated >= this.#options.accumulate;
   }
 
+  /** True if gradients are accumulated that no update has used. */
+  get isUpdatePending(): boolean {
+    return this.#accumulated > 0;
+  }
+
   /**
    * Runs the forward and the backward pass, and writes the mean gradients of all accumulated batches to the buffer.
-   * @param contextWith creates the context of the forward pass
+   * @param afterStep receives the work to run after the step
    * @param onOutputs called with the model's outputs
+   * @returns null if every step is padding: the step then has no effect
    */
   async computeGradients(
-    batch: PreparedBatch,
-    contextWith: ContextWith,
+    { batch, forward }: Pick<Pass, 'batch' | 'forward'>,
+    afterStep: ForwardContext['afterStep'],
     onOutputs: (outputs: readonly MaskedSequence[]) => void,
-  ): Promise<StepResult> {
+  ): Promise<StepResult | null> {
     const { objective } = this.#options;
     let losses!: BatchLoss;
     const scalarTensors = scope(() => {
       const tape = new Tape();
       const lossTerms: Tensor[] = []; // of layers, such as regularizers
-      let outputs: readonly MaskedSequence[] = [];
-      losses = tape.recordDuring(() => {
-        const sequences: MaskedSequence[] = batch.inputs.map((value, i) => ({
-          value,
-          mask: batch.masks[i] ?? null,
-        }));
-        const context = contextWith((term) => void lossTerms.push(term));
-        outputs = this.#model.forward(sequences, context);
-        return objective.compute(outputs, batch, lossTerms, context);
+      const outputs = tape.recordDuring(() => {
+        const result = forward({ addLoss: (term) => void lossTerms.push(term), afterStep });
+        if (result.isPadding) return null;
+        losses = objective.compute(result.outputs, batch, lossTerms, result.context);
+        return result.outputs;
       });
+      if (!outputs) return null;
       onOutputs(outputs);
       const { total, count } = losses;
       const weight = objective.addsBatchLosses ? 1 : count;
       this.#collect(tape.gradients(total, this.#sum ? weight : 1));
       this.#accumulated++;
       this.#accumulatedCount += count;
-      if (this.#sum) this.#accumulate(this.#sum, objective.addsBatchLosses ? 1 : this.#accumulatedCount);
+      if (this.#sum) {
+        openScope().backend.kernels.accumulate(this.#sum.block(), this.#grads.block(), 1);
+        this.#meanOf(this.#sum);
+      }
       return [sumsOfSquares(this.#gradientBlocks()), ...lossScalars(losses)];
     });
+    if (!scalarTensors) return null;
     const [squares, ...scalars] = await valuesOf(scalarTensors);
     return { losses: lossValues(losses, scalars), gradientNorm: await this.#norm(squares) };
   }
@@ -219,11 +221,22 @@ export class Stepper {
     });
   }
 
-  /** Computes sum += grads, then grads = sum / count. */
-  #accumulate(sum: FlatBuffer, count: number): void {
+  /** Writes the mean gradients of the accumulated batches to the buffer. Returns their norm. */
+  async takeAccumulated(): Promise<number> {
+    const [squares] = await valuesOf([
+      scope(() => {
+        if (this.#sum) this.#meanOf(this.#sum);
+        return sumsOfSquares(this.#gradientBlocks());
+      }),
+    ]);
+    return this.#norm(squares);
+  }
+
+  /** Computes grads = sum / count. */
+  #meanOf(sum: FlatBuffer): void {
+    const count = this.#options.objective.addsBatchLosses ? 1 : this.#accumulatedCount;
     const { kernels } = openScope().backend;
     const grads = this.#grads.block();
-    kernels.accumulate(sum.block(), grads, 1);
     kernels.fill(grads, 0);
     kernels.accumulate(grads, sum.block(), count > 0 ? 1 / count : 0);
   }

@@ -26,6 +26,7 @@ import { type OptimizerSpec, resolveOptimizer } from './optimizers.js';
 import type { MetricOptions } from './scores.js';
 import type { RunSnapshot } from './snapshot.js';
 import { type GradientHook, OptimizerMemory } from './step.js';
+import type { TruncateOptions } from './truncate.js';
 
 /** The training data: all examples, or batches of examples. */
 export type TrainingData =
@@ -55,10 +56,16 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   /** Gradient clipping. Default none. */
   clip?: Clip;
   /**
-   * Number of batches per update. Their gradients are accumulated; the effect is that of one large batch. At the end of
+   * Number of batches per update (with `truncate`: of chunks). Their gradients are accumulated; the effect is that of one large batch. At the end of
    * an epoch, the weights are updated even if fewer batches remain. Default 1.
    */
   accumulate?: number;
+  /**
+   * Truncated backpropagation through time, for long sequences with one target per step: an update after each `every`
+   * time steps, from gradients that reach back `length` steps. States are carried from chunk to chunk and reset for each
+   * batch. A step event and `accumulate` then count chunks instead of batches. Default: full backpropagation.
+   */
+  truncate?: TruncateOptions;
   /** Data on which loss and metrics are measured after every epoch. */
   validationData?: Examples | Batches;
   /** Fraction of the examples to use for validation: the last examples, before any shuffling. Default 0. */
@@ -102,6 +109,7 @@ export const RUN_OPTIONS: OptionTypes<RunOptions> = {
   seed: 'integer',
   clip: true,
   accumulate: 'count',
+  truncate: true,
   validationData: true,
   validationSplit: 'number',
   signal: true,
@@ -143,6 +151,10 @@ export interface Run extends RunControl, AsyncGenerator<TrainEvent, void, void> 
 export function train(model: Model, options: TrainOptions): Run {
   checkOptions('train', options, { ...RUN_OPTIONS, ...DATA_OPTIONS });
   const { epochs = 1, batchSize = 32, seed = 0, shuffle = true, accumulate = 1 } = options;
+  if (options.prepareInputs && options.truncate)
+    throw valueError(
+      'prepareInputs cannot be combined with truncate. Prepare the data before training instead.',
+    );
   if (options.average) checkAverage(options.average);
   const random = new RandomStream(seed, 'train');
   const shuffling = shuffle ? (epoch: number) => random.child('shuffle', epoch) : null;
@@ -161,6 +173,7 @@ export function train(model: Model, options: TrainOptions): Run {
     shuffle: shuffle && range !== null,
     batchSize,
     accumulate,
+    truncate: options.truncate ?? null,
     signal: options.signal ?? null,
     prepareInputs: options.prepareInputs ?? null,
     beforeUpdate: options.beforeUpdate ?? null,

@@ -215,6 +215,33 @@ describe('a backend that is read asynchronously', () => {
       return [...numbers, scores, await decodeTags(tagger, x)];
     }));
 
+  test('trains with truncated backpropagation, and resumes', () =>
+    sameOn(async () => {
+      const tagger = () =>
+        sequential(
+          [
+            embedding({ inputDim: IDS, outputDim: 3, maskZero: true }),
+            gru({ units: 4, returnSequences: true, recurrentDropout: 0.2 }),
+            batchNormalization(),
+            dense({ units: CLASSES }),
+          ],
+          { seed: 5 },
+        );
+      const { x } = sequences();
+      const y = tensor(
+        x.dataSync().map((id) => id % CLASSES),
+        [COUNT, STEPS],
+      );
+      const own = { ...common, x, y, truncate: { every: 2, length: 3 } } as const;
+      const run = train(tagger(), own);
+      for (let event = 0; event < 2; event++) await run.next();
+      const resume = (await run.snapshot())!;
+      await run.return();
+      const again = tagger();
+      for await (const event of train(again, { ...own, resume })) assert.ok(event);
+      return [...(await ran(tagger(), own)), ...(await weightsOf(again))];
+    }));
+
   test('evaluates and predicts', () =>
     sameOn(async () => {
       const model = classifier();

@@ -1,21 +1,37 @@
 /**
- * The training run that kill.test.ts kills: `node kill-child.js <folder>`. Resumes from the checkpoint in the folder if
- * there is one.
+ * The training run that kill.test.ts kills: `node kill-child.js <folder> [truncate]`. Resumes from the checkpoint in the folder
+ * if there is one. With `truncate`, the sequences have one target per step, and most checkpoints fall into a batch.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tensor } from '@unroll/core';
 import { batchNormalization, dense, lstm, sequential } from '@unroll/nn';
 import { earlyStopping, fit, reduceOnPlateau } from '@unroll/train';
 import { csvLog, interruptSignal, tensorBoard } from '@unroll/train/node';
 import { waves, weightsOf } from './small-model.js';
 
 const folder = process.argv[2]!;
+const isTruncated = process.argv[3] === 'truncate';
 const network = sequential(
-  [lstm({ units: 6, dropout: 0.1, recurrentDropout: 0.1 }), batchNormalization(), dense({ units: 1 })],
+  [
+    lstm({ units: 6, dropout: 0.1, recurrentDropout: 0.1, returnSequences: isTruncated }),
+    batchNormalization(),
+    dense({ units: 1 }),
+  ],
   { seed: 3 },
 );
+const { x, y } = waves(96);
+/** The next value of the wave at every step. */
+const next = tensor(waves(97).x.dataSync().slice(x.shape[1]), x.shape);
 const history = await fit(network, {
-  ...{ ...waves(96), loss: 'mse', optimizer: { name: 'adam', learningRate: 0.05 }, epochs: 40 },
+  ...(isTruncated ? { truncate: { every: 2, length: 5 } } : {}),
+  ...{
+    x,
+    y: isTruncated ? next : y,
+    loss: 'mse',
+    optimizer: { name: 'adam', learningRate: 0.05 },
+    epochs: 40,
+  },
   ...{
     batchSize: 6,
     accumulate: 4,
@@ -24,7 +40,7 @@ const history = await fit(network, {
     validationSplit: 0.25,
     seed: 5,
   },
-  ...{ checkpointDir: folder, checkpointSteps: 2, resume: true, signal: interruptSignal() },
+  ...{ checkpointDir: folder, checkpointSteps: isTruncated ? 5 : 2, resume: true, signal: interruptSignal() },
   callbacks: [
     earlyStopping({ patience: 3, minDelta: 0.02 }),
     reduceOnPlateau({ patience: 1, factor: 0.8, minDelta: 0.02 }),

@@ -9,12 +9,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { interruptSignal } from '@unroll/train/node';
 
 const CHILD = fileURLToPath(new URL('./kill-child.js', import.meta.url));
-const KILLS = 20;
+/** Number of kills, by the mode of the child. */
+const KILLS = { plain: 20, truncate: 8 };
+type Mode = keyof typeof KILLS;
 
 interface Result {
   history: { epochs: number; reason: string };
@@ -32,8 +34,9 @@ async function run(
   folder: string,
   killAfter: number | null,
   signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL',
+  mode: Mode = 'plain',
 ): Promise<{ killed: boolean; ms: number; code: number | null }> {
-  const child = spawn(process.execPath, [CHILD, folder], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CHILD, folder, mode], { stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (text: Buffer) => void (errors += text));
   let began = 0;
@@ -56,24 +59,29 @@ const files = (folder: string) => ({
   ),
 });
 
-test(`killed ${KILLS} times and resumed, a run ends like an uninterrupted one`, async (t) => {
+for (const mode of ['plain', 'truncate'] as const) {
+  test(`killed ${KILLS[mode]} times and resumed, a run ends like an uninterrupted one: ${mode}`, (t) =>
+    killAndCompare(t, mode));
+}
+
+async function killAndCompare(t: TestContext, mode: Mode): Promise<void> {
   const folderFor = (name: string): string => {
     const folder = mkdtempSync(join(tmpdir(), `unroll-kill-${name}-`));
     t.after(() => rmSync(folder, { recursive: true }));
     return folder;
   };
   const whole = folderFor('whole');
-  const { ms } = await run(whole, null);
+  const { ms } = await run(whole, null, 'SIGKILL', mode);
   const expected = files(whole);
   assert.equal(expected.result.history.reason, 'stopped', 'early stopping must end the run');
 
   const moments: string[] = [];
-  for (let kills = 0; kills < KILLS; ) {
+  for (let kills = 0; kills < KILLS[mode]; ) {
     // Each run is killed repeatedly until it ends or no kills are left; then the next one starts.
     const folder = folderFor('broken');
     for (let killed = true; killed; ) {
-      const moment = kills < KILLS ? (Math.random() * 3 * ms) / KILLS : null;
-      ({ killed } = await run(folder, moment));
+      const moment = kills < KILLS[mode] ? (Math.random() * 3 * ms) / KILLS[mode] : null;
+      ({ killed } = await run(folder, moment, 'SIGKILL', mode));
       if (killed) kills++;
       moments.push(killed ? moment!.toFixed(1) : 'end');
     }
@@ -82,7 +90,7 @@ test(`killed ${KILLS} times and resumed, a run ends like an uninterrupted one`, 
     assert.ok(!existsSync(join(folder, 'last.safetensors.tmp')), where);
     t.diagnostic(where);
   }
-});
+}
 
 test('Ctrl-C writes a checkpoint and exits with 130, and the run can be resumed', async (t) => {
   const [whole, broken] = ['whole', 'interrupted'].map((name) => {

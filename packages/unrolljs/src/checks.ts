@@ -25,6 +25,7 @@ export const FIT: OptionTypes<FitOptions> = {
   shuffle: true,
   seed: true,
   accumulate: true,
+  truncate: true,
   validationData: true,
   validationSplit: true,
   classWeights: true,

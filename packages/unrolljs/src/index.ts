@@ -211,7 +211,13 @@ export {
 } from '@unroll/nn';
 
 // Custom layers, cells and activations
-export { type MaskedSequence, type ForwardContext, type Model, Parameter } from '@unroll/core';
+export {
+  type MaskedSequence,
+  type ForwardContext,
+  type Model,
+  type ModelState,
+  Parameter,
+} from '@unroll/core';
 export {
   type BuildTools,
   type CellClass,
@@ -389,6 +395,7 @@ export {
   type TrainEvent,
   type TrainingData,
   type TrainOptions,
+  type TruncateOptions,
   train,
   type WarningCode,
   type WarningEvent,

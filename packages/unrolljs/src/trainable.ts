@@ -172,9 +172,12 @@ class Session {
       ...validation,
       callbacks: [...callbacks, ...progressCallbacks(verbose ?? 'auto')],
     });
-    const { seed = 0, epochs = 1, batchSize = 32 } = runOptions;
+    const { seed = 0, epochs = 1, batchSize = 32, truncate } = runOptions;
     const fingerprint = data.batches ? null : await fingerprintOf(data);
-    this.#trainingRecord = { seed, epochs, batchSize, data: fingerprint, backend: environmentOf(), history };
+    this.#trainingRecord = {
+      ...{ seed, epochs, batchSize, ...(truncate && { truncate }) },
+      ...{ data: fingerprint, backend: environmentOf(), history },
+    };
     return history;
   }
 

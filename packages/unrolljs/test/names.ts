@@ -47,9 +47,9 @@ export const names = [
     LinearScanInputs Loss LossInitializer LossName LossOptions LossParameterMaker LossParameterOptions LossParameters
     LossSpec LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions MatmulOptions MaxNormOptions Memory
     MemoryJson MergeMode Metric MetricName MetricSpec MetricState MetricValues MinCellOptions MinMaxNormOptions
-    MinOptions MinState Model ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers Network NetworkOptions
-    NormalOptions NormalizeOptions NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions OptimizerSpec
-    OutputEmbedding OutputEmbeddingOptions OutputKind PadOptions Padded ParameterMaker ParameterOptions
+    MinOptions MinState Model ModelState ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers Network
+    NetworkOptions NormalOptions NormalizeOptions NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions
+    OptimizerSpec OutputEmbedding OutputEmbeddingOptions OutputKind PadOptions Padded ParameterMaker ParameterOptions
     PeepholeLstmCellOptions PerOutput PermuteOptions PiecewiseOptions PolynomialOptions Pooling1DOptions
     PrecisionRecall PredictOptions PrepareInputs ProgressOptions ProgressStream ProjectedLstmCellOptions
     RangeTestOptions RankedTagPath RatePoint ReadVectorsOptions Recurrent RecurrentOptions ReduceOnPlateauOptions
@@ -60,10 +60,11 @@ export const names = [
     SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState Span SpanOptions SpanScore SpanScoreOptions SpanScores
     SpatialDropout1DOptions StackedState StepContext StepDecayOptions StepEvent StepResult Stream StreamInput
     StreamOptions StreamState SymbolicTensor TagConstraints TagPath TagScores TensorLike TensorList TextOrTokens
-    TokenStream Tokenizer TokenizerConfig TokenizerKind TrainEvent TrainOptions Trainable TrainingData UniformOptions
-    ValidationData Values VarianceScalingOptions VectorFormat Vectors VocabularyConfig VocabularyCoverage
-    VocabularyLayer VocabularyOptions WarningCode WarningEvent WeightArray WeightSource WhitespaceConfig WindowOptions
-    WindowPadding Windows WordDropoutOptions WordsConfig WriteVectorsOptions ZoneoutRates
+    TokenStream Tokenizer TokenizerConfig TokenizerKind TrainEvent TrainOptions Trainable TrainingData TruncateOptions
+    UniformOptions ValidationData Values VarianceScalingOptions VectorFormat Vectors VocabularyConfig
+    VocabularyCoverage VocabularyLayer VocabularyOptions WarningCode WarningEvent WeightArray WeightSource
+    WhitespaceConfig WindowOptions WindowPadding Windows WordDropoutOptions WordsConfig WriteVectorsOptions
+    ZoneoutRates
     `,
   },
   {

@@ -8,7 +8,7 @@ import { checkOptions, formatValue, hostTensor, hostValues } from '@unroll/core/
 import { checkRate } from '../cells/matrix-cell.js';
 import { Layer, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
-import { seededStream } from '../seeds.js';
+import { seededStream, sequenceStream } from '../seeds.js';
 
 interface RateOptions extends LayerOptions {
   /** Fraction of the elements to drop, in [0, 1). */
@@ -58,7 +58,8 @@ export class Dropout extends Layer<DropoutOptions> {
         x.value.shape,
         `a shape to which noiseShape [${shape.join(', ')}] can be broadcast`,
       );
-    const mask = seededStream(context.random, seed).dropoutMask(shape, rate);
+    const stream = noiseShape?.[1] === 1 ? sequenceStream(context, seed) : seededStream(context.random, seed);
+    const mask = stream.dropoutMask(shape, rate);
     return [{ value: mul(x.value, mask), mask: x.mask }];
   }
 
@@ -84,7 +85,7 @@ export class SpatialDropout1D extends Layer<SpatialDropout1DOptions> {
     const { rate, seed } = this.options;
     if (!context.training || rate === 0) return [x];
     const [B, , width] = x.value.shape;
-    const mask = seededStream(context.random, seed).dropoutMask([B, 1, width], rate);
+    const mask = sequenceStream(context, seed).dropoutMask([B, 1, width], rate);
     return [{ value: mul(x.value, mask), mask: x.mask }];
   }
 

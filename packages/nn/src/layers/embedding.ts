@@ -16,6 +16,7 @@ import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
 import type { Regularizer } from '../regularizers.js';
+import { sequenceStream } from '../seeds.js';
 
 export interface EmbeddingOptions extends LayerOptions {
   /** Number of ids (0 to inputDim - 1): the size of the vocabulary, plus 1 if id 0 is padding. */
@@ -112,7 +113,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
     const vectors = gather(this.#table, ids.value);
     if (!context.training || !embeddingDropout) return [{ value: vectors, mask }];
     // One factor per id. The factors of the looked-up rows are gathered, so the gradient of the table stays sparse.
-    const factors = context.random.dropoutMask([inputDim, 1], embeddingDropout);
+    const factors = sequenceStream(context, undefined).dropoutMask([inputDim, 1], embeddingDropout);
     return [{ value: mul(vectors, gather(factors, ids.value)), mask }];
   }
 

@@ -164,24 +164,28 @@ export class Recurrent extends Layer<RecurrentOptions> {
   ): MaskedSequence[] {
     const { x: input, states, constants } = this.#splitInputs(inputs);
     const { value: x, mask } = input;
-    const [B, , ...step] = x.shape;
-    const state = this.#initialState(states) ?? this.#carriedFor(B);
-    const masks = context.training
-      ? builders(this.label).drawMasks(this.cell, this.options, B, sizeOf(step), context.random)
-      : null;
+    const state = this.#initialState(states) ?? this.#carriedFor(x.shape[0]);
     const sequence = this.#context(mask, realign, constants);
-    if (masks) {
-      sequence.recurrentMask = masks.recurrentMask;
-      sequence.random = masks.random;
-      if (masks.inner) sequence.inner = masks.inner;
-      if (masks.droppedWeights) sequence.droppedWeights = masks.droppedWeights;
-    }
-    const droppedX = masks?.inputMask ? mul(x, reshape(masks.inputMask, [B, 1, ...step])) : x;
-    const result = this.run(droppedX, state, sequence);
+    const result = this.run(this.#drop(x, sequence, context), state, sequence);
     if (this.stateful) this.#carried = detach(result.state);
     const outMask =
       this.returnSequences && mask ? (this.goBackwards && !realign ? reversed(mask, 1) : mask) : null;
     return this.#outputs(result, outMask);
+  }
+
+  /** Draws the dropout masks in training. Sets those of the cell in `sequence`, and returns x with its own applied. */
+  #drop(x: Tensor, sequence: SequenceContext, context: ForwardContext): Tensor {
+    if (!context.training) return x;
+    const [B, , ...step] = x.shape;
+    const { inputMask, ...masks } = builders(this.label).drawMasks(
+      this.cell,
+      this.options,
+      B,
+      sizeOf(step),
+      context,
+    );
+    Object.assign(sequence, masks);
+    return inputMask ? mul(x, reshape(inputMask, [B, 1, ...step])) : x;
   }
 
   /** Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. */
@@ -210,7 +214,11 @@ export class Recurrent extends Layer<RecurrentOptions> {
     ];
   }
 
-  override streamStep(inputs: readonly MaskedSequence[], memory: Memory): MaskedSequence[] {
+  override streamStep(
+    inputs: readonly MaskedSequence[],
+    memory: Memory,
+    context: ForwardContext,
+  ): MaskedSequence[] {
     this.outputShapes(inputs.map(({ value }) => value.shape));
     const { x, states, constants } = this.#splitInputs(inputs);
     const { value, mask } = x;
@@ -218,7 +226,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const previousY = parts.output?.tensors.y ?? null;
     const state = Object.keys(tensors).length > 0 ? tensors : this.#initialState(states);
     const sequence = this.#context(mask, false, constants, parts.prepared?.tensors);
-    const result = this.run(value, state, sequence);
+    const result = this.run(this.#drop(value, sequence, context), state, sequence);
     const y =
       mask && previousY && !sequence.zeroOutputForMask
         ? continueOutputs(result.y, mask, previousY)

@@ -1,0 +1,16 @@
+/** The forward pass over a part of each sequence, for truncated backpropagation through time. */
+import type { ForwardContext, MaskedSequence, ModelState } from '@unroll/core';
+import { copyMemory, emptyMemory, linkStates, type Memory } from './memory.js';
+import type { Network } from './network.js';
+
+/** Implements {@link Network.forwardFrom}: a step of a stream through which gradients pass. */
+export function forwardFrom(
+  network: Network,
+  inputs: readonly MaskedSequence[],
+  context: ForwardContext,
+  state: ModelState | null,
+): { outputs: MaskedSequence[]; state: Memory } {
+  const memory = state ? copyMemory(state) : emptyMemory();
+  const outputs = linkStates(() => network.streamStep(inputs, memory, context));
+  return { outputs: network.penalise(outputs, context), state: memory };
+}

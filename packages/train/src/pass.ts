@@ -1,0 +1,57 @@
+/** The forward pass of a training step: over a batch, or over a part of its time steps (truncate.ts). */
+import type { ForwardContext, MaskedSequence, Model, RandomStream } from '@unroll/core';
+import type { PreparedBatch } from './batches.js';
+import type { LossContext } from './losses/loss.js';
+
+/** What a forward pass reports, apart from its outputs. */
+export type PassHooks = Pick<ForwardContext, 'addLoss' | 'afterStep'>;
+
+export interface PassResult {
+  outputs: readonly MaskedSequence[];
+  /** For the losses. */
+  context: LossContext;
+  /** True if every step is padding: the step then changes nothing. Default false. */
+  isPadding?: boolean;
+}
+
+/** Runs the forward pass. A second call gives the same result. */
+export type ForwardPass = (hooks: PassHooks) => PassResult;
+
+/** A training step. */
+export interface Pass {
+  /** The examples of the step: a batch, or a part of its time steps. `last`: this is the last step of the epoch. */
+  batch: PreparedBatch;
+  forward: ForwardPass;
+  /** The whole batch. */
+  whole: PreparedBatch;
+  /** Number of steps that the whole batch takes. */
+  parts: number;
+  /** Called when the step is complete. */
+  done(): void;
+}
+
+/** Returns the context of a forward pass in training. @param makeStream creates its random stream on the first use */
+export function trainingContext(makeStream: () => RandomStream, hooks: PassHooks): ForwardContext {
+  let stream: RandomStream | null = null;
+  return {
+    training: true,
+    get random() {
+      return (stream ??= makeStream());
+    },
+    ...hooks,
+  };
+}
+
+/** Returns the inputs of a batch with their masks. */
+export function sequencesOf({ inputs, masks }: Pick<PreparedBatch, 'inputs' | 'masks'>): MaskedSequence[] {
+  return inputs.map((value, i) => ({ value, mask: masks[i] ?? null }));
+}
+
+/** Returns the step that processes a whole batch. @param makeStream creates the random stream of the batch */
+export function wholePass(model: Model, batch: PreparedBatch, makeStream: () => RandomStream): Pass {
+  const forward: ForwardPass = (hooks) => {
+    const context = trainingContext(makeStream, hooks);
+    return { outputs: model.forward(sequencesOf(batch), context), context };
+  };
+  return { batch, forward, whole: batch, parts: 1, done: () => {} };
+}

@@ -1,0 +1,409 @@
+/**
+ * Truncated backpropagation through time, BPTT(h; h') of Williams & Peng 1990 ("An efficient gradient-based algorithm for
+ * on-line training of recurrent network trajectories"), h = `length` and h' = `every`.
+ *
+ * A batch [B, T, ...] is trained in chunks of `every` time steps, with one update for each. With e the end of a full chunk,
+ * the gradient of its loss reaches back to the window's start s = max(0, e - length):
+ *
+ *   steps     0 ......... s .............. e - every ........... e
+ *   gradient  none        through the states                      (window)
+ *   loss                                   the steps of the chunk
+ *
+ * The pass over the window begins with the state at s, as a constant. It was computed by the pass of an earlier chunk, with
+ * the weights before the latest updates. A window is therefore processed in pieces: up to the next window's start, whose
+ * state is stored, and up to the chunk, because earlier steps are not part of the loss.
+ */
+import {
+  concat,
+  type FloatArray,
+  formatShape,
+  keep,
+  type MaskedSequence,
+  type Model,
+  type ModelState,
+  RandomStream,
+  type Shape,
+  shapeError,
+  type Tensor,
+  UnrollError,
+  valueError,
+} from '@unroll/core';
+import { checkOptions, formatValue, hostTensor, hostValues, ignoreLoss, sizeOf } from '@unroll/core/internal';
+import type { PreparedBatch } from './batches.js';
+import type { SavedTensor } from './callbacks/callback.js';
+import { readTree, statefulLayer, treeFrom } from './carried.js';
+import type { Objective } from './objective.js';
+import { type Pass, type PassHooks, type PassResult, sequencesOf, trainingContext } from './pass.js';
+import type { PendingTensors } from './snapshot.js';
+
+/** Options of truncated backpropagation through time, in time steps. */
+export interface TruncateOptions {
+  /** Number of steps between updates: the length of a chunk. */
+  every: number;
+  /** Number of steps that the gradients reach back, at least `every`. */
+  length: number;
+}
+
+/** Position in the truncated batches of an epoch. */
+export interface TruncationState {
+  /** Number of completed batches in this epoch. */
+  batches: number;
+  /** Number of completed chunks of the current batch. */
+  chunk: number;
+  /** Positions in the random streams, for the masks that all steps of the current batch share. */
+  draws: readonly RandomStream['state'][];
+}
+
+const PREFIX = 'truncated/';
+const START: TruncationState = { batches: 0, chunk: 0, draws: [] };
+
+/** A piece of a window: the steps from..to-1. */
+interface Piece {
+  from: number;
+  to: number;
+  /** True if its steps are part of the loss. */
+  inChunk: boolean;
+}
+
+export class Truncation {
+  readonly every: number;
+  readonly length: number;
+  readonly #model: Model;
+  readonly #forwardFrom: NonNullable<Model['forwardFrom']>;
+  readonly #objective: Objective;
+  /** Random stream of a batch, by epoch and number in the epoch. */
+  readonly #streamOf: (epoch: number, batch: number) => RandomStream;
+  #position = START;
+  /** State at the start of the current window; null: the start of the sequences. */
+  #state: ModelState | null = null;
+  /** For each output of the model, whether it has a time axis. */
+  #isStreamed: readonly boolean[] = [];
+
+  /** @throws UnrollError `value` for invalid options, or for a model or loss that needs whole sequences */
+  constructor(
+    model: Model,
+    options: TruncateOptions,
+    objective: Objective,
+    streamOf: (epoch: number, batch: number) => RandomStream,
+  ) {
+    const { every, length } = checkTruncate(options);
+    this.every = every;
+    this.length = length;
+    this.#model = model;
+    this.#objective = objective;
+    this.#streamOf = streamOf;
+    this.#forwardFrom = forwardFromOf(model);
+    this.#checkCuts();
+  }
+
+  /** Number of completed batches in this epoch. */
+  get batches(): number {
+    return this.#position.batches;
+  }
+
+  /** Starts a new epoch. */
+  reset(): void {
+    this.#position = START;
+    this.#state = null;
+  }
+
+  /** Returns the number of chunks of sequences with these shapes. */
+  chunksOf(inputs: readonly Shape[]): number {
+    return Math.ceil((inputs[0][1] ?? 1) / this.every);
+  }
+
+  /**
+   * Checks a model that is built.
+   * @throws UnrollError `value` if a layer needs whole sequences, or if an output with a loss has no time axis
+   */
+  checkBuilt(inputs: readonly Shape[]): void {
+    const { name } = this.#model;
+    try {
+      this.#isStreamed = this.#model.streaming?.(inputs.map(() => true)) ?? [];
+    } catch (error) {
+      if (!(error instanceof UnrollError) || error.code !== 'state') throw error;
+      const { layer, reason } = error.data as { layer?: string; reason?: string };
+      const cause = reason ? `layer ${layer} ${reason}` : error.message;
+      throw refused(name, `${cause}, so its sequences cannot be cut. Leave out truncate.`, { layer });
+    }
+    const whole = this.#objective.outputs.find(({ index }) => !this.#isStreamed[index]);
+    if (!whole) return;
+    throw refused(
+      name,
+      `the output ${whole.name} has a loss but no time axis. Set returnSequences: true on the last recurrent layer and ` +
+        'give one target per step, or leave out truncate.',
+      { output: whole.name },
+    );
+  }
+
+  /** Yields the steps of a batch: its chunks, without those that are complete. */
+  *passes(batch: PreparedBatch, epoch: number): Generator<Pass> {
+    this.#checkBatch(batch);
+    const T = batch.inputs[0].shape[1];
+    const parts = this.chunksOf(batch.inputs.map(({ shape }) => shape));
+    const number = this.batches + 1;
+    for (let chunk = this.#position.chunk; chunk < parts; chunk++) {
+      const isLast = chunk === parts - 1;
+      const start = chunk * this.every;
+      const next: { state: ModelState | null; draws: RandomStream['state'][] } = { state: null, draws: [] };
+      yield {
+        batch: { ...cut(batch, start, Math.min(start + this.every, T), T), last: batch.last && isLast },
+        forward: (hooks) => this.#forward(batch, { chunk, isLast, epoch, number }, hooks, next),
+        whole: batch,
+        parts,
+        done: () => {
+          this.#position = isLast
+            ? { ...START, batches: number }
+            : { batches: number - 1, chunk: chunk + 1, draws: next.draws };
+          this.#state = isLast ? null : next.state;
+        },
+      };
+    }
+  }
+
+  /** Processes the window of a chunk. @param next receives what the next chunk needs */
+  #forward(
+    batch: PreparedBatch,
+    at: { chunk: number; isLast: boolean; epoch: number; number: number },
+    hooks: PassHooks,
+    next: { state: ModelState | null; draws: RandomStream['state'][] },
+  ): PassResult {
+    const { chunk, isLast } = at;
+    const { every, length } = this;
+    const T = batch.inputs[0].shape[1];
+    const windowStart = (k: number): number => Math.max(0, (k + 1) * every - length);
+    const nextStart = isLast ? null : windowStart(chunk + 1);
+    const stream = (): RandomStream => this.#streamOf(at.epoch, at.number);
+    const draws: RandomStream['state'][] = chunk === 0 ? [] : [...this.#position.draws];
+    const parts: MaskedSequence[][] = [];
+    let state = this.#state;
+    const cuts = { start: windowStart(chunk), chunk: chunk * every, end: Math.min((chunk + 1) * every, T) };
+    const pieces = piecesOf(cuts, nextStart);
+    let context!: ReturnType<typeof trainingContext>;
+    for (const [n, { from, to, inChunk }] of pieces.entries()) {
+      const isFirst = chunk === 0 && n === 0;
+      const own = (): RandomStream => (isFirst ? stream() : stream().child('chunk', chunk, from));
+      context = trainingContext(own, inChunk ? hooks : { addLoss: ignoreLoss, afterStep: () => {} });
+      context.sharedDraw = isFirst ? recordDraws(draws) : repeatDraws(draws);
+      const inputs = cut({ ...batch, targets: [], weights: [] }, from, to, T);
+      const result = this.#forwardFrom(sequencesOf(inputs), context, state);
+      state = result.state;
+      if (to === nextStart) next.state = asConstants(state);
+      if (inChunk) parts.push(result.outputs);
+    }
+    next.draws = draws;
+    for (const parameter of this.#model.parameters)
+      if (parameter.trainable && parameter.regularizer) hooks.addLoss(parameter.regularizer(parameter));
+    const outputs = this.#join(parts);
+    const isPadding = this.#objective.outputs.every(({ index }) => isMasked(outputs[index].mask));
+    // The losses of later chunks draw other numbers than those of the first.
+    const random = chunk === 0 ? context : trainingContext(() => stream().child('loss', chunk), hooks);
+    return { outputs, context: random, isPadding };
+  }
+
+  /** Joins the outputs of pieces on the time axis; of an output without a time axis, returns the last. */
+  #join(parts: readonly MaskedSequence[][]): MaskedSequence[] {
+    const last = parts[parts.length - 1];
+    if (parts.length === 1) return last;
+    return last.map((output, i) => {
+      if (!this.#isStreamed[i]) return output;
+      const pieces = parts.map((outputs) => outputs[i]);
+      return {
+        value: concat(
+          pieces.map(({ value }) => value),
+          1,
+        ),
+        mask: joinMasks(pieces),
+      };
+    });
+  }
+
+  get state(): TruncationState {
+    return this.#position;
+  }
+
+  /** Starts reading the states at the start of the current window. */
+  saveTensors(): PendingTensors {
+    return this.#state ? readTree(this.#state, PREFIX) : [];
+  }
+
+  /** Restores the position, and the states that {@link saveTensors} has read. */
+  restore(position: TruncationState, saved: Readonly<Record<string, SavedTensor>>): void {
+    this.#position = position;
+    this.#state = position.chunk === 0 ? null : treeFrom(saved, PREFIX);
+  }
+
+  /** Checks what is known before the model is built. */
+  #checkCuts(): void {
+    const model = this.#model;
+    const stateful = statefulLayer(model);
+    if (stateful !== null) {
+      throw refused(
+        model.name,
+        `layer ${stateful} is stateful, but truncate resets the states for each batch. Set stateful: false, or leave out ` +
+          'truncate.',
+        { layer: stateful },
+      );
+    }
+    const output = this.#objective.outputs.find(({ loss }) => loss.perSequence);
+    if (!output) return;
+    throw refused(
+      model.name,
+      `the loss ${output.loss.name} of ${output.name} is computed from whole sequences. Use a loss with one number per ` +
+        'step, or leave out truncate.',
+      { output: output.name, loss: output.loss.name },
+    );
+  }
+
+  /** @throws UnrollError `shape` unless all inputs, masks and targets have the same time axis */
+  #checkBatch({ inputs, masks, targets }: PreparedBatch): void {
+    const model = this.#model as Model & { inputNames?: readonly string[] | null };
+    const names = model.inputNames ?? ['x'];
+    const T = inputs[0].shape[1] ?? -1;
+    inputs.forEach(({ shape }, i) => {
+      if (shape.length >= 2 && shape[1] === T && T > 0) return;
+      const list = inputs.map((input, n) => `${names[n] ?? 'x'} ${formatShape(input.shape)}`).join(', ');
+      throw shapeError(
+        `truncate: all inputs must be sequences [batch, time, ...] with the same number of steps, got ${list}. Leave out ` +
+          'truncate for models with other inputs.',
+        { input: names[i] ?? 'x', got: shape },
+      );
+    });
+    masks.forEach((mask, i) => {
+      if (mask === null || (mask.rank === 2 && mask.shape[1] === T)) return;
+      const expected = formatShape([inputs[i].shape[0], T]);
+      throw shapeError(
+        `truncate: the mask of ${names[i] ?? 'x'} must be ${expected}, got ${formatShape(mask.shape)}.`,
+        { got: mask.shape },
+      );
+    });
+    targets.forEach(({ shape }, i) => {
+      if (shape.length >= 2 && shape[1] === T) return;
+      const { name } = this.#objective.outputs[i] ?? { name: 'the model' };
+      throw shapeError(
+        `truncate: y must have one target per step, [batch, ${T}, ...] for ${name}, got ${formatShape(shape)}. Leave out ` +
+          'truncate for targets of whole sequences.',
+        { output: name, got: shape },
+      );
+    });
+    model.outputShapes?.(inputs.map(({ shape: [B, , ...rest] }) => [B, -1, ...rest]));
+  }
+}
+
+/** Checks the options and returns them. */
+function checkTruncate(options: TruncateOptions): TruncateOptions {
+  if (typeof options !== 'object' || Array.isArray(options))
+    throw valueError(`truncate must be { every, length }, in time steps, got ${formatValue(options)}.`);
+  checkOptions('truncate', options, { every: 'count', length: 'count' });
+  const { every, length } = options;
+  for (const [name, value] of Object.entries({ every, length }))
+    if (value === undefined) throw valueError(`truncate: ${name} must be a positive integer, got undefined.`);
+  if (every <= length) return { every, length };
+  throw valueError(
+    `truncate: every must be at most length, got every = ${every} and length = ${length}. The gradients of an update must ` +
+      'reach back at least to the start of its chunk.',
+    { every, length },
+  );
+}
+
+function forwardFromOf(model: Model): NonNullable<Model['forwardFrom']> {
+  if (model.forwardFrom && model.streaming) return model.forwardFrom.bind(model);
+  throw refused(
+    model.name,
+    'it has no methods forwardFrom() and streaming(). Implement them (see Model), or leave out truncate.',
+  );
+}
+
+/** Returns the error for a model or loss that cannot be trained with truncate. */
+function refused(model: string, reason: string, data: Record<string, unknown> = {}): UnrollError {
+  return valueError(`${model} cannot be trained with truncate: ${reason}`, data);
+}
+
+/** Cuts a window at the start of its chunk and at the start of the next window (null: there is none). */
+function piecesOf(
+  { start, chunk, end }: { start: number; chunk: number; end: number },
+  nextStart: number | null,
+): Piece[] {
+  const cuts = [start, chunk, nextStart ?? end, end].filter((step) => step >= start && step <= end);
+  const steps = [...new Set(cuts)].sort((a, b) => a - b);
+  return steps.slice(1).map((to, n) => ({ from: steps[n], to, inChunk: steps[n] >= chunk }));
+}
+
+/** Records the positions at which shared masks are drawn. */
+function recordDraws(draws: RandomStream['state'][]): (stream: RandomStream) => RandomStream {
+  return (stream) => {
+    draws.push(stream.state);
+    return stream;
+  };
+}
+
+/** Returns a new stream at the next recorded position. */
+function repeatDraws(draws: readonly RandomStream['state'][]): (stream: RandomStream) => RandomStream {
+  let next = 0;
+  return () => {
+    const stream = new RandomStream(0);
+    stream.state = draws[next++];
+    return stream;
+  };
+}
+
+/** Returns the steps from..to-1 of a batch of T steps. */
+function cut(batch: PreparedBatch, from: number, to: number, T: number): PreparedBatch {
+  if (from === 0 && to === T) return batch;
+  const steps = (tensor: Tensor | null): Tensor | null => tensor && takeSteps(tensor, from, to);
+  return {
+    ...batch,
+    inputs: batch.inputs.map((input) => takeSteps(input, from, to)),
+    masks: batch.masks.map(steps),
+    targets: batch.targets.map((target) => takeSteps(target, from, to)),
+    weights: batch.weights.map((weights) => (weights?.shape[1] === T ? steps(weights) : weights)),
+  };
+}
+
+/** Returns the steps from..to-1 of a host tensor [B, T, ...]. */
+function takeSteps(tensor: Tensor, from: number, to: number): Tensor {
+  const [B, T, ...rest] = tensor.shape;
+  const width = sizeOf(rest);
+  const values = hostValues(tensor, 'A batch');
+  const out = new (values.constructor as new (length: number) => FloatArray)(B * (to - from) * width);
+  for (let b = 0; b < B; b++) {
+    const row = values.subarray((b * T + from) * width, (b * T + to) * width);
+    out.set(row, b * (to - from) * width);
+  }
+  return hostTensor(out, [B, to - from, ...rest]);
+}
+
+/** Joins the masks of pieces on the time axis; a piece without a mask has only valid steps. */
+function joinMasks(pieces: readonly MaskedSequence[]): Tensor | null {
+  if (pieces.every(({ mask }) => mask === null)) return null;
+  const B = pieces[0].value.shape[0];
+  const lengths = pieces.map(({ value }) => value.shape[1]);
+  const T = lengths.reduce((sum, length) => sum + length, 0);
+  const out = new Float32Array(B * T).fill(1);
+  let offset = 0;
+  pieces.forEach(({ mask }, n) => {
+    if (mask) {
+      const values = hostValues(mask, 'A mask');
+      for (let b = 0; b < B; b++)
+        out.set(values.subarray(b * lengths[n], (b + 1) * lengths[n]), b * T + offset);
+    }
+    offset += lengths[n];
+  });
+  return hostTensor(out, [B, T]);
+}
+
+/** Returns true if no step is valid. */
+function isMasked(mask: Tensor | null): boolean {
+  return mask !== null && hostValues(mask, 'A mask').every((valid) => valid === 0);
+}
+
+/** Returns the states as constants that outlive the training step. */
+function asConstants({ tensors, parts }: ModelState): ModelState {
+  const map = <A, B>(values: Readonly<Record<string, A>>, convert: (value: A) => B): Record<string, B> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, convert(value)]));
+  // A tape tracks tensors, not their storage: a second tensor with the same storage has no gradient.
+  return {
+    tensors: map(tensors, (value) => keep(value.withShape(value.shape))),
+    parts: map(parts, asConstants),
+  };
+}
