@@ -52,6 +52,10 @@ const CHECKS = {
     const [correct, total] = results(text, /(\d+) of (\d+) unseen sentences tagged without an error/);
     assert.ok(total === 1000 && correct >= 0.99 * total, text);
   },
+  'skip-gram': (text) => {
+    const [right, total] = results(text, /in the same group: (\d+) of (\d+) words/);
+    assert.ok(right >= 0.9 * total, text);
+  },
   'training-tricks': (text) => {
     assert.match(text, /without: stopped: the loss is no longer finite/);
     const [clipped] = results(text, /with clip: .*: loss (\S+)/);
