@@ -17,8 +17,13 @@ FORCE_INLINE d load(const double* p) { return *(const d_anywhere*)p; }
 FORCE_INLINE di load(const int64_t* p) { return *(const di_anywhere*)p; }
 FORCE_INLINE void store(double* p, d x) { *(d_anywhere*)p = x; }
 FORCE_INLINE d select(di mask, d a, d b) { return mask ? a : b; }
-// The larger of a and b; b if one of them is NaN.
+// The larger of a and b; b if one of them is NaN. WebAssembly names the instruction, because the compiler replaces a
+// comparison and a choice by relaxed SIMD's maximum, whose result for NaN is not defined.
+#if defined(__wasm_simd128__)
+FORCE_INLINE d larger_of(d a, d b) { return (d)wasm_f64x2_pmax((v128_t)b, (v128_t)a); }
+#else
 FORCE_INLINE d larger_of(d a, d b) { return select(a > b, a, b); }
+#endif
 
 template <int half, int... i>
 FORCE_INLINE d upper_half(d x, Indices<i...>) {
@@ -44,7 +49,7 @@ FORCE_INLINE double largest_lane(d x) {
 // |f| <= ln2/2, and exp(f) is its Taylor polynomial.
 FORCE_INLINE d exp(d x) {
   const d magic = all(6755399441055744.);  // 1.5 * 2^52: adding it rounds to an integer, which is then in the low bits
-  const d limited = select(x < all(-708.), all(-708.), x);
+  const d limited = larger_of(all(-708.), x);
   const d z = limited * 1.4426950408889634074 + magic, n = z - magic;
   const d f = (limited - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10;
   d p = all(1. / 479001600);
