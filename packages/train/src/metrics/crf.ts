@@ -56,11 +56,11 @@ function withScores(emissions: Tensor): Tensor {
 /** Returns the best tags and the targets, [B, T] each. @param packed the result of {@link withScores} */
 function bestTags(packed: Tensor, target: Tensor, mask: Tensor | null): [tags: Tensor, target: Tensor] {
   const [rows, K] = packed.shape;
-  const [B, T, ...rest] = target.shape;
+  const [B, T] = target.shape;
   if (B * T + K + 2 !== rows || target.size !== B * T) {
     throw shapeError(
       `${NAME}: the target must be a tag id for each step, got ${formatShape(target.shape)} for ${rows - K - 2} steps in all.`,
-      { target: target.shape, rest },
+      { target: target.shape },
     );
   }
   const values = hostValues(packed, `${NAME}: the prediction`);
