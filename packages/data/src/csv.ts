@@ -90,7 +90,8 @@ function splitRows(
     step: ({ data, errors, meta }) => {
       const quote = errors.find((error) => error.type === 'Quotes');
       if (quote !== undefined) throw quoteError(source, line, quote.message);
-      if (data.some((field) => field.trim() !== '')) addRow(split, { fields: data, line }, { source, header });
+      if (data.some((field) => field.trim() !== ''))
+        addRow(split, { fields: data, line }, { source, header });
       for (; offset < meta.cursor; offset++) if (body.charCodeAt(offset) === 10) line++;
     },
   });
