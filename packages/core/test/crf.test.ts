@@ -1,6 +1,6 @@
 /**
  * Conditional random fields against brute force over all sequences of tags: the loss and its gradient on each backend, and the
- * decoders. Rejects: a partition function that counts a path twice or not at all, start and end scores at the wrong step,
+ * decoders. Detects a partition function that counts a path twice or not at all, start and end scores at the wrong step,
  * transitions read in the wrong direction, a decoder that loses ties or masked steps, and probabilities that leak into
  * forbidden transitions.
  */

@@ -1,6 +1,6 @@
 /**
  * LSTM variants, zoneout, minGRU and minLSTM where the goldens do not look: gradients in float64 by central differences, initial
- * weights, the random numbers of zoneout, and errors. Rejects: a gradient that is off by less than float32 shows, zoneout at the
+ * weights, the random numbers of zoneout, and errors. Detects a gradient that is off by less than float32 shows, zoneout at the
  * wrong rate, with the same mask at every step or with other states zoned out, and options that are ignored.
  */
 import assert from 'node:assert/strict';

@@ -1,7 +1,7 @@
 /**
  * Coupled, projected and layer-normalised LSTM, zoneout, minGRU and minLSTM against tools/goldens/cells.py: PyTorch's own
  * layers, or the equations of the papers in float64. Outputs, states and gradients on every backend, of the whole sequence and
- * step by step. Rejects: gates in another order, a normalisation over the wrong axis or with another ε, states that are zoned
+ * step by step. Detects gates in another order, a normalisation over the wrong axis or with another ε, states that are zoned
  * out in another order, and a scan that differs from the parallel scan of the paper.
  */
 import { describe, test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
  * The layer `crf` with its loss, in float64: the gradient of every weight and of the input against central differences, and the
- * loss against the op. Rejects: a weight that the loss does not reach, and constraints that change the gradient of what they
+ * loss against the op. Detects a weight that the loss does not reach, and constraints that change the gradient of what they
  * allow.
  */
 import assert from 'node:assert/strict';

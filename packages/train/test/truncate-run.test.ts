@@ -1,6 +1,6 @@
 /**
  * Runs with truncated backpropagation through time: checkpoints in the middle of a batch, events, validation, iterables,
- * and errors. Rejects: a resumed run that differs in one bit, an update for a chunk of padding, and models, losses or data
+ * and errors. Detects a resumed run that differs in one bit, an update for a chunk of padding, and models, losses or data
  * that cannot be cut but are accepted.
  */
 import assert from 'node:assert/strict';

@@ -1,6 +1,6 @@
 /**
  * Truncated backpropagation through time. Its results are compared with a computation by hand: cells stepped one by one
- * over each window, from the stored state, with explicit masks. Rejects: a gradient that is cut at the wrong step, a state
+ * over each window, from the stored state, with explicit masks. Detects a gradient that is cut at the wrong step, a state
  * of another chunk or of the wrong weights, penalties or statistics that count twice, masks of dropout that change within
  * a sequence, updates from padding, and checkpoints that lose the position in a batch.
  */

@@ -1,5 +1,5 @@
 /**
- * Taggers with the layer `crf`: training, decoding, constraints, saving, and mistakes. Rejects: transitions that are not
+ * Taggers with the layer `crf`: training, decoding, constraints, saving, and mistakes. Detects transitions that are not
  * trained, not saved or not used by the decoder; masked steps that are decoded; constraints that hold only in training or
  * only in decoding; and errors that do not say where the training data are wrong.
  */

@@ -1,5 +1,5 @@
 /**
- * The option `truncate` of a model's `fit`. Rejects: an option that is ignored, another result where the chunk is the whole
+ * The option `truncate` of a model's `fit`. Detects an option that is ignored, another result where the chunk is the whole
  * sequence, saved models that differ, and errors without the layer.
  */
 import assert from 'node:assert/strict';

@@ -63,7 +63,7 @@ test(`killed ${KILLS} times at random moments and resumed, it ends with the same
   assert.deepEqual(readdirSync(inPlace('killed')).sort(), readdirSync(inPlace('whole')).sort());
 });
 
-test('does not repeat completed trainings', async () => {
+test('does not repeat completed training runs', async () => {
   const whole = (await unroll([...ARGS, '--out', 'counted'])).stderr;
   assert.doesNotMatch(whole, /restored from checkpoint/);
   await unroll([...ARGS, '--out', 'late'], afterEpochs(100, 'SIGKILL'));
