@@ -9,7 +9,7 @@ import { initialize } from './initializers.js';
 import { outputOf, sequentialGraph } from './outputs.js';
 import { functionName } from './register-activation.js';
 import { regularizer } from './regularizers.js';
-import { sequenceStream } from './seeds.js';
+import { seededStream, sequenceStream } from './seeds.js';
 import { sequentialRows, summaryTable } from './summary.js';
 import { setWeights } from './weights.js';
 
@@ -20,8 +20,10 @@ export function installBuilders(): void {
     initialize,
     regularizer,
     constraint,
-    drawMasks: (cell, options, batch, inputSize, context) =>
-      drawMasks(cell, options, batch, inputSize, sequenceStream(context, options.seed)),
+    drawMasks: (cell, options, batch, inputSize, context) => {
+      const steps = seededStream(context.random, options.seed);
+      return drawMasks(cell, options, batch, inputSize, sequenceStream(context, options.seed), steps);
+    },
     forwardFrom,
     setWeights,
     unstack,

@@ -221,6 +221,8 @@ export function zeroState(
 /**
  * Draws dropout masks for one batch, shared by all steps and gates (Gal & Ghahramani 2016), and drops recurrent weights.
  * @param rates the rates of the layer; if undefined, those of the cell
+ * @param random the stream of masks that all steps of a sequence share
+ * @param steps the stream of numbers that are drawn anew at every step. Default: `random`
  */
 export function drawMasks(
   cell: Cell,
@@ -228,6 +230,7 @@ export function drawMasks(
   batch: number,
   inputSize: number,
   random: RandomStream,
+  steps: RandomStream = random,
 ): CellMasks {
   const draw = (rate: number | undefined, width: number): Tensor | null =>
     rate ? random.dropoutMask([batch, width], rate) : null;
@@ -236,14 +239,14 @@ export function drawMasks(
   const { weightDrop, recurrentWeights: U } = cell;
   // One mask per batch (Merity et al. 2018), so the fused kernels run as usual, on the remaining weights.
   const dropped = weightDrop && U ? { droppedWeights: mul(U, random.dropoutMask(U.shape, weightDrop)) } : {};
-  if (!cell.cells) return { inputMask, recurrentMask, random, ...dropped };
+  if (!cell.cells) return { inputMask, recurrentMask, random: steps, ...dropped };
   let width = cell.innerInputSize?.(inputSize) ?? inputSize;
   const inner = cell.cells.map((innerCell) => {
-    const masks = drawMasks(innerCell, {}, batch, width, random);
+    const masks = drawMasks(innerCell, {}, batch, width, random, steps);
     width = innerCell.units;
     return masks;
   });
-  return { inputMask, recurrentMask, random, inner };
+  return { inputMask, recurrentMask, random: steps, inner };
 }
 
 /** Returns the width of the first state, to which recurrent dropout applies. */
