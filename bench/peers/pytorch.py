@@ -138,6 +138,12 @@ def build(row, weights):
     return module
 
 
+def encode(tensor):
+    """Float32 values in base64."""
+    values = bytes(tensor.contiguous().view(torch.uint8).flatten().tolist())
+    return base64.b64encode(values).decode()
+
+
 class Task:
     """A row made ready: what it computes, and ways to do one call: (with oneDNN or not, function) by name."""
 
@@ -218,8 +224,7 @@ class Task:
             else:
                 state = self.outputs_of_stream()
                 out = state[0] if self.row["kind"] == "lstm" else state
-        values = bytes(out.contiguous().view(torch.uint8).flatten().tolist())
-        return {"outputs": base64.b64encode(values).decode()}
+        return {"outputs": encode(out)}
 
 
 def timed(work, seconds):
@@ -278,12 +283,11 @@ class Server:
         return {}
 
 
-def main():
-    server = Server()
+def main(server):
     for line in sys.stdin:
         request = json.loads(line)
         try:
-            training = server.task is not None and server.task.mode == "train"
+            training = server.task is not None and server.task.mode in ("train", "gradient")
             quiet = request["do"] in ("warm", "round") and not training
             with torch.inference_mode(quiet):
                 answer = {"id": request["id"], "ok": getattr(server, request["do"])(request)}
@@ -293,4 +297,5 @@ def main():
         reply.flush()
 
 
-main()
+if __name__ == "__main__":
+    main(Server())

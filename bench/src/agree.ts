@@ -25,7 +25,7 @@ export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): 
 }
 
 /** Decodes base64-encoded float32 values. */
-function decode(text: string): Float32Array {
+export function decodeFloat32(text: string): Float32Array {
   const buffer = Buffer.from(text, 'base64');
   const values = new Float32Array(buffer.length / 4);
   new Uint8Array(values.buffer).set(buffer);
@@ -58,7 +58,7 @@ export class Agreement {
    * @returns the difference in words; null if the results agree, or if they are losses and the first of their variant
    */
   findMismatch(engine: string, { variant = 'standard', outputs, losses }: Loaded): string | null {
-    if (outputs !== undefined) return this.#findOutputMismatch(engine, decode(outputs), variant);
+    if (outputs !== undefined) return this.#findOutputMismatch(engine, decodeFloat32(outputs), variant);
     if (losses === undefined) return null;
     const reference = this.#losses.get(variant);
     if (reference) return mismatchText(relativeDifference(losses, reference.values), reference.engine);

@@ -51,7 +51,7 @@ export const STREAM_STEPS = 5;
 export const stepsOf = (row: Row, mode: Mode): number => (mode === 'stream' ? STREAM_STEPS : row.T);
 
 /** Generates uniform numbers in [0, 1), the same on every machine, by hashing a counter (finaliser of MurmurHash3). */
-function* uniform(seed: number): Generator<number, never> {
+export function* uniform(seed: number): Generator<number, never> {
   for (let counter = seed; ; counter = (counter + 0x9e3779b9) | 0) {
     let word = counter;
     word = Math.imul(word ^ (word >>> 16), 0x85ebca6b);

@@ -5,6 +5,7 @@
  */
 import type { DataFile } from './data.js';
 import type { Mode, Row, Variant } from './rows.js';
+import type { SequenceMode, SequenceRow } from './sequences/rows.js';
 
 /** A command to an engine. */
 export type Command =
@@ -12,6 +13,8 @@ export type Command =
   | { do: 'hello' }
   /** Builds the model of the row. Answers with its results, or with the reason why the engine cannot run the row. */
   | { do: 'load'; row: Row; mode: Mode; data: DataFile; variant?: Variant }
+  /** Builds a row of `npm run bench:sequences`. */
+  | { do: 'loadSequence'; row: SequenceRow; mode: SequenceMode; data: DataFile }
   /** Runs untimed calls for the given time. Answers with milliseconds per call. */
   | { do: 'warm'; milliseconds: number }
   /** Times the given number of calls. Answers with milliseconds per call. */
@@ -50,6 +53,16 @@ export interface Loaded {
   losses?: number[];
 }
 
+/** The answer to `loadSequence`. */
+export interface LoadedSequence {
+  /** infer: the last outputs; gradient: the loss and all gradients; search: the tokens [B, length]. Base64-encoded float32. */
+  outputs?: string;
+  /** train: the losses before the first update, after the first, and after the second. */
+  losses?: number[];
+  /** Variants that will not be timed, with the reason. */
+  excluded?: Record<string, string>;
+}
+
 export interface Warmed {
   /** Per call. */
   milliseconds: number;
@@ -76,6 +89,7 @@ export interface Peaks {
 export interface Replies {
   hello: Hello;
   load: Loaded;
+  loadSequence: LoadedSequence;
   warm: Warmed;
   round: Round;
   drop: Record<string, never>;

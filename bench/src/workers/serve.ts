@@ -4,8 +4,9 @@
  */
 import { browser, listen, readData } from '#host';
 import type { DataFile, RowData } from '../data.js';
-import type { Hello, Loaded, Peaks, Request, Round, Warmed } from '../protocol.js';
+import type { Hello, Loaded, LoadedSequence, Peaks, Request, Round, Warmed } from '../protocol.js';
 import type { Mode, Row, Variant } from '../rows.js';
+import type { SequenceMode, SequenceRow } from '../sequences/rows.js';
 
 /** One call. It returns a promise if the engine is asynchronous. */
 export type Work = () => unknown;
@@ -33,6 +34,8 @@ export interface Engine {
   hello(): Hello | Promise<Hello>;
   /** @throws Unavailable if the engine cannot run the row */
   prepare(row: Row, mode: Mode, data: RowData, variant: Variant): Promise<Prepared>;
+  /** Builds a row of `npm run bench:sequences`. */
+  prepareSequence?(row: SequenceRow, mode: SequenceMode, data: RowData): Promise<Prepared>;
   share?(): Promise<number>;
   peak?(): Peaks;
 }
@@ -70,10 +73,14 @@ export function serve(engine: Engine): void {
       throw error;
     }
     work = loaded.work;
-    const answer: Loaded = { variant: loaded.variant ?? 'standard' };
-    if (loaded.outputs) answer.outputs = encode(await loaded.outputs());
-    if (loaded.step) answer.losses = [await loaded.step(), await loaded.step(), await loaded.step()];
-    return answer;
+    return { variant: loaded.variant ?? 'standard', ...(await resultsOf(loaded)) };
+  };
+  const loadSequence = async (row: SequenceRow, mode: SequenceMode, file: DataFile) => {
+    await drop();
+    if (!engine.prepareSequence) throw new Error('This engine has no sequence rows.');
+    loaded = await engine.prepareSequence(row, mode, await readData(file));
+    work = loaded.work;
+    return resultsOf(loaded);
   };
   const warm = async (milliseconds: number): Promise<Warmed> => {
     const alternatives = Object.entries(loaded?.alternatives ?? {});
@@ -94,6 +101,8 @@ export function serve(engine: Engine): void {
         return { ...(await engine.hello()), ...(browser && { browser }) };
       case 'load':
         return load(request.row, request.mode, request.data, request.variant ?? 'standard');
+      case 'loadSequence':
+        return loadSequence(request.row, request.mode, request.data);
       case 'warm':
         return warm(request.milliseconds);
       case 'round':
@@ -113,6 +122,14 @@ export function serve(engine: Engine): void {
       (error: unknown) => ({ id, error: messageOf(error) }),
     );
   });
+}
+
+/** Computes the results that are compared between engines. */
+async function resultsOf({ outputs, step }: Prepared): Promise<LoadedSequence> {
+  return {
+    ...(outputs && { outputs: encode(await outputs()) }),
+    ...(step && { losses: [await step(), await step(), await step()] }),
+  };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

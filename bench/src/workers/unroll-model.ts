@@ -14,7 +14,7 @@ import {
   sequential,
   simpleRNN,
 } from '@unroll/nn';
-import { adam, losses, train } from '@unroll/train';
+import { adam, type Loss, losses, train } from '@unroll/train';
 import type { RowData } from '../data.js';
 import type { Row, Variant } from '../rows.js';
 
@@ -74,10 +74,16 @@ export function buildModel(row: Row, { inputs, weights }: RowData, variant: Vari
   return network;
 }
 
+/** Returns the function of {@link trainingSteps} with the loss of the row. */
+export function trainingStep(row: Row, network: Network, x: Tensor[], y: Tensor): () => Promise<number> {
+  const loss = row.textModel ? losses.sparseCategoricalCrossentropy({ fromLogits: true }) : losses.mse();
+  return trainingSteps(network, x, y, loss);
+}
+
 /**
  * Returns a function that runs one training step of `fit` and resolves to its loss. Every step uses the same batch.
  */
-export function trainingStep(row: Row, network: Network, x: Tensor[], y: Tensor): () => Promise<number> {
+export function trainingSteps(network: Network, x: Tensor[], y: Tensor, loss: Loss): () => Promise<number> {
   const batches = {
     *[Symbol.iterator]() {
       for (;;) yield { x, y };
@@ -85,7 +91,7 @@ export function trainingStep(row: Row, network: Network, x: Tensor[], y: Tensor)
   };
   const events = train(network, {
     batches,
-    loss: row.textModel ? losses.sparseCategoricalCrossentropy({ fromLogits: true }) : losses.mse(),
+    loss,
     // Keras adds epsilon before the bias correction, PyTorch after it. All engines use a negligible epsilon.
     optimizer: adam({ epsilon: 1e-12 }),
     epochs: 1,

@@ -22,6 +22,7 @@ import type { Mode, Row, Variant } from '../rows.js';
 import { type Prepared, serve, takeLastStep, Unavailable } from './serve.js';
 import { javascriptShare } from './share.js';
 import { buildModel, trainingStep } from './unroll-model.js';
+import { prepareSequence } from './unroll-sequences.js';
 
 const toTensor = ({ values, shape }: NamedTensor): Tensor => tensor(values, shape);
 const context = inferenceContext();
@@ -79,6 +80,7 @@ serve({
     return { version: 'unroll', description };
   },
   prepare,
+  prepareSequence,
   share: () => {
     const [kind, isa] = backendName.split(':');
     if (kind !== 'native')
