@@ -13,28 +13,33 @@ export interface CsvOptions extends NumberOptions {
   source?: string;
   /** Field delimiter. Default: the one in a first line `sep=;`, or else detected (comma, semicolon, tab or pipe). */
   delimiter?: string;
+  /** Whether the first line names the columns. Without a header, the names are the positions `1`, `2`, ... Default true. */
+  header?: boolean;
 }
 
 /**
- * Reads CSV text with a header line. Empty lines are skipped; empty cells become empty strings. A first line `sep=;`,
+ * Reads CSV text. Empty lines are skipped; empty cells become empty strings. A first line `sep=;`,
  * which Excel understands, sets the delimiter.
  * @throws UnrollError `data` for an empty text, a header without names, a row with more or fewer fields than the
  * header, or an unclosed quote; the message gives the file and line
  */
 export function parseCsv(text: string, options: CsvOptions = {}): Table {
-  checkOptions('parseCsv', options, { source: 'string', delimiter: 'string', ...SEPARATOR_OPTIONS });
-  const { source = 'table', decimal, thousands } = options;
+  checkOptions('parseCsv', options, {
+    ...{ source: 'string', delimiter: 'string', header: 'boolean' },
+    ...SEPARATOR_OPTIONS,
+  });
+  const { source = 'table', header = true, decimal, thousands } = options;
   const body = normalizeText(text);
   if (body.trim() === '') {
-    throw new UnrollError('data', `${source} is empty. Write a header line and one line per row.`, {
-      source,
-    });
+    const content = header ? 'a header line and one line per row' : 'one line per row';
+    throw new UnrollError('data', `${source} is empty. Write ${content}.`, { source });
   }
   const separatorLine = /^"?sep=(.)"?\n/i.exec(body);
   const { names, cells, lines, delimiter } = splitRows(
     separatorLine === null ? body : body.slice(separatorLine[0].length),
     {
       source,
+      header,
       delimiter: options.delimiter ?? separatorLine?.[1],
       line: separatorLine === null ? 1 : 2,
     },
@@ -57,6 +62,7 @@ function normalizeText(text: string): string {
 
 interface SplitOptions {
   source: string;
+  header: boolean;
   delimiter: string | undefined;
   /** The line of the source at which the text begins. */
   line: number;
@@ -69,7 +75,10 @@ interface SplitTable {
   delimiter: string;
 }
 
-function splitRows(body: string, { source, delimiter: requested, line: first }: SplitOptions): SplitTable {
+function splitRows(
+  body: string,
+  { source, header, delimiter: requested, line: first }: SplitOptions,
+): SplitTable {
   const delimiter = requested ?? guessDelimiter(body);
   const split: SplitTable = { names: [], cells: [], lines: [], delimiter };
   let offset = 0;
@@ -81,21 +90,26 @@ function splitRows(body: string, { source, delimiter: requested, line: first }: 
     step: ({ data, errors, meta }) => {
       const quote = errors.find((error) => error.type === 'Quotes');
       if (quote !== undefined) throw quoteError(source, line, quote.message);
-      if (data.some((field) => field.trim() !== '')) addRow(split, { fields: data, line }, source);
+      if (data.some((field) => field.trim() !== ''))
+        addRow(split, { fields: data, line }, { source, header });
       for (; offset < meta.cursor; offset++) if (body.charCodeAt(offset) === 10) line++;
     },
   });
   return split;
 }
 
-/** Adds a row of fields to the columns. The first row is the header. */
-function addRow({ names, cells, lines, delimiter }: SplitTable, row: RawRow, source: string): void {
+/** Adds a row of fields to the columns. The first row is the header, unless there is none. */
+function addRow(
+  { names, cells, lines, delimiter }: SplitTable,
+  row: RawRow,
+  { source, header }: Pick<SplitOptions, 'source' | 'header'>,
+): void {
   if (names.length === 0) {
-    names.push(...headerNames(row, source));
+    names.push(...(header ? headerNames(row, source) : row.fields.map((_, i) => String(i + 1))));
     cells.push(...names.map(() => []));
-    return;
+    if (header) return;
   }
-  checkWidth(row, names, source, delimiter);
+  checkWidth(row, names, { source, header, delimiter });
   for (let i = 0; i < names.length; i++) cells[i].push(row.fields[i]);
   lines.push(row.line);
 }
@@ -137,15 +151,19 @@ function headerNames(header: RawRow, source: string): string[] {
   return names.map((name, i) => (name === '' ? `column${i + 1}` : name));
 }
 
-function checkWidth(record: RawRow, names: readonly string[], source: string, delimiter: string): void {
+function checkWidth(
+  record: RawRow,
+  names: readonly string[],
+  { source, header, delimiter }: { source: string; header: boolean; delimiter: string },
+): void {
   if (record.fields.length === names.length) return;
   const count = record.fields.length === 1 ? '1 field' : `${record.fields.length} fields`;
   const comparison = record.fields.length > names.length ? 'more' : 'fewer';
   const mark = delimiter === '\t' ? 'a tab' : `"${delimiter}"`;
   throw new UnrollError(
     'data',
-    `${source}, line ${record.line}: ${count}, ${comparison} than the header's ${names.length} ` +
-      `(${names.slice(0, 6).join(', ')}; separated by ${mark}). Put text that contains ${mark} in quotes.`,
+    `${source}, line ${record.line}: ${count}, ${comparison} than ${header ? "the header's" : "the first line's"} ` +
+      `${names.length} (${header ? `${names.slice(0, 6).join(', ')}; ` : ''}separated by ${mark}). Put text that contains ${mark} in quotes.`,
     { source, line: record.line, fields: record.fields.length, columns: names.length },
   );
 }

@@ -33,6 +33,7 @@ export interface Query {
  */
 export async function readRows(path: string, reading: ReadOptions, query?: Query): Promise<FileTable> {
   if (query === undefined) return readTable(path, reading);
+  if (reading.header === false) throw new UsageError('--no-header cannot be combined with --sql.');
   const table = await queryFile(path, reading, query);
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
@@ -56,16 +57,24 @@ export async function readTable(path: string, reading: ReadOptions = {}): Promis
     return { table: await parseParquet(bytes, { source: path }), notes: [], fingerprint };
   }
   if (bytes.length > constants.MAX_STRING_LENGTH) throw tooLarge(path);
-  const { encoding: requested, ...separators } = reading;
+  const { encoding: requested, header, ...separators } = reading;
   const { text, encoding } = decodeText(bytes, path, requested);
   const isCertain = requested !== undefined || encoding === 'UTF-8' || encoding === 'UTF-16';
   const statement = `The file is read as ${encoding}`;
   const note = isCertain ? `${statement}.` : `${statement}. If that is not its encoding, set --encoding.`;
   const notes = encoding === 'UTF-8' || requested !== undefined ? [] : [note];
   const options = { source: path, ...separators };
-  const table = looksLikeJson(text) ? parseJsonLines(text, options) : parseCsv(text, options);
+  const table = looksLikeJson(text)
+    ? parseJsonLines(text, options)
+    : parseCsv(text, { ...options, ...(header !== undefined && { header }), ...tabOf(path, text) });
   return { table, notes, fingerprint };
 }
+
+/** Returns the tab as the delimiter of a .tsv file, whose texts may contain more commas than there are columns. */
+const tabOf = (path: string, text: string): { delimiter?: string } =>
+  /\.tsv(\.gz)?$/i.test(path) && text.slice(0, text.indexOf('\n') + 1 || undefined).includes('\t')
+    ? { delimiter: '\t' }
+    : {};
 
 function readBytes(path: string): Uint8Array {
   try {

@@ -31,7 +31,9 @@ export interface TaskModel {
   /** The query that produced the training rows; it also runs on the files to predict from. */
   readonly sql?: string | undefined;
   /** How the training file was read, if set by the user; other files are read the same way. */
-  readonly reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string } | undefined;
+  readonly reading?:
+    | { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean }
+    | undefined;
   /**
    * Predicts from rows or texts.
    * @throws UnrollError `data` or `value` for rows and options that do not match the model
@@ -91,6 +93,10 @@ export interface TaskResult {
 export interface TaskScores extends ScoreTable {
   /** Notes for the user, one sentence each. */
   notes: string[];
+  /** Further tables, such as a confusion matrix. Default: none. */
+  tables?: ({ name: string; title: string } & ScoreTable)[];
+  /** The metrics by name, for programs; shares are fractions from 0 to 1. Default: none. */
+  metrics?: Record<string, number>;
 }
 
 /** A property of a model, such as its horizon. */
