@@ -63,7 +63,7 @@ describe('predict', () => {
   test('help: the common part, and with a model its own', async () => {
     const common = (await unroll(['predict', '--help'])).stdout;
     assert.match(common, /--data <file>/);
-    assert.match(common, /unroll predict <model> --help lists them\./);
+    assert.match(common, /unroll predict <model> --help lists\s+them\./);
     assert.doesNotMatch(common, /--horizon|--times/);
     const { code, stdout } = await unroll(['predict', 'echo', '--help']);
     assert.equal(code, 0);
@@ -97,7 +97,7 @@ describe('predict', () => {
     ],
     'a task that is not known': [
       ['nobody'],
-      'Unknown task "ghost". This version of Unroll supports: forecast, echo.',
+      'Unknown task "ghost". This version of Unroll supports: forecast, classify, echo.',
     ],
   };
   for (const [name, [args, message]] of Object.entries(mistakes)) {
