@@ -116,7 +116,7 @@ function splitLines(body: string): (string[] | null)[] | null {
   if (rows.some((fields) => fields !== null && fields.length !== width)) return null;
   const unquote = (field: string): string =>
     /^"(?:[^"]|"")*"$/.test(field) ? field.slice(1, -1).replaceAll('""', '"') : field;
-  return rows.map((fields) => fields && fields.map(unquote));
+  return rows.map((fields) => fields?.map(unquote) ?? null);
 }
 
 /** Adds a row of fields to the columns. The first row is the header, unless there is none. */
