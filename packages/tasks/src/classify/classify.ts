@@ -9,7 +9,7 @@ import type { Functional } from '@unroll/nn';
 import { adam, earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
 import { finiteOrNull, type RunEvent, type StageEvent } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
-import { batchOf, textBatches } from './encoder.js';
+import { batchOf, textBatches, UNKNOWN_ID } from './encoder.js';
 import { argmax, ClassifyModel } from './model.js';
 import { type ClassifyCell, classifierNetwork } from './network.js';
 import { CLASSIFY_FORMAT } from './pipeline.js';
@@ -97,7 +97,7 @@ export async function* classifyEvents(
   const network = classifierNetwork({
     ...sizes,
     vocabulary: encoder.vocabulary.size,
-    unknown: encoder.vocabulary.unknown!,
+    unknown: UNKNOWN_ID,
     classes: labels.length,
     seed: settings.seed,
   });
@@ -183,7 +183,7 @@ async function* trainNetwork(
       const { epoch, epochs } = event;
       if (event.type === 'step') {
         last.sequencesPerSecond = event.sequencesPerSecond;
-        const done = (epoch - 1 + event.step / event.steps!) / epochs;
+        const done = (epoch - 1 + event.step / (event.steps ?? event.step)) / epochs;
         yield {
           event: 'step',
           ...info,
@@ -219,8 +219,8 @@ async function* trainNetwork(
 const epochOf = (event: TrainEvent & { type: 'epoch' }): ClassifyEpoch => ({
   epoch: event.epoch,
   loss: event.loss,
-  validationLoss: event.validationLoss!,
-  validationAccuracy: event.validationMetrics!.accuracy,
+  validationLoss: event.validationLoss ?? Number.NaN,
+  validationAccuracy: event.validationMetrics?.accuracy ?? Number.NaN,
 });
 
 function modelOf(

@@ -10,6 +10,10 @@ import {
   type VocabularyConfig,
 } from '@unroll/data';
 
+/** The special tokens of the vocabulary: padding with id 0, and unknown tokens. */
+export const SPECIALS = ['<pad>', '<unk>'];
+export const UNKNOWN_ID = 1;
+
 /** What a saved model stores to read texts. */
 export interface EncoderConfig {
   tokenizer: TokenizerConfig;
@@ -51,14 +55,13 @@ export class TokenEncoder {
   }
 
   encodeTokens(tokens: readonly string[]): Int32Array {
-    const { unknown } = this.vocabulary;
     const ids = this.vocabulary.encode(tokens.slice(0, this.length));
-    return ids.length > 0 ? ids : Int32Array.of(unknown ?? 0);
+    return ids.length > 0 ? ids : Int32Array.of(UNKNOWN_ID);
   }
 
   /** True if no token of the encoded text is known. */
   isUnknown(ids: Int32Array): boolean {
-    return ids.every((id) => id === this.vocabulary.unknown);
+    return ids.every((id) => id === UNKNOWN_ID);
   }
 }
 

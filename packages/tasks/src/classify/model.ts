@@ -83,7 +83,7 @@ export class ClassifyModel implements TaskModel {
     const empty = texts.findIndex((text) => text.trim() === '');
     if (empty >= 0) throw valueError('The text is empty. Pass a text with at least one word.');
     const ids = all.map((text) => this.#encoder.encode(text));
-    const notes = this.#unknownNotes(ids, rows, texts.length);
+    const notes = [...this.#encoder.tokenizer.notes, ...this.#unknownNotes(ids, rows, texts.length)];
     const { labels } = this.pipeline;
     const withAll = request.options?.probabilities === true;
     const columns = ['text', 'label', 'score', ...(withAll ? labels.map((label) => `p(${label})`) : [])];
@@ -104,7 +104,7 @@ export class ClassifyModel implements TaskModel {
     const examples = readExamples(rows, text, label);
     const actual = classesOf(rows, label, examples.labels, labels);
     const ids = examples.texts.map((each) => this.#encoder.encode(each));
-    const notes = this.#unknownNotes(ids, rows, 0);
+    const notes = [...this.#encoder.tokenizer.notes, ...this.#unknownNotes(ids, rows, 0)];
     const predicted = (await this.#probabilitiesOf(ids)).map(argmax);
     const scores = classifyScores(actual, predicted, labels);
     return {

@@ -74,6 +74,6 @@ export function classifierNetwork(shape: ClassifierShape): Functional {
     globalMaxPooling1d({ name: 'max' }).apply(sequence),
     globalAveragePooling1d({ name: 'mean' }).apply(sequence),
   ]);
-  const kept = dropout({ rate, name: 'pooled_dropout' }).apply(pooled);
-  return model({ inputs: ids, outputs: dense({ units: classes, name: 'logits' }).apply(kept), seed });
+  const features = dropout({ rate, name: 'pooled_dropout' }).apply(pooled);
+  return model({ inputs: ids, outputs: dense({ units: classes, name: 'logits' }).apply(features), seed });
 }

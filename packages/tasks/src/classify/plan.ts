@@ -5,15 +5,17 @@
 import { RandomStream, UnrollError } from '@unroll/core';
 import {
   buildVocabulary,
+  column,
   defaultTokenizer,
   type LengthSummary,
   summarizeLengths,
   type Table,
   type Tokenizer,
   tokenizer,
+  type Vocabulary,
 } from '@unroll/data';
 import type { ClassifyOptions } from './classify.js';
-import { contentTokens, type EncodedTexts, TokenEncoder } from './encoder.js';
+import { contentTokens, type EncodedTexts, SPECIALS, TokenEncoder } from './encoder.js';
 import { cellError, classesOf, type Examples, readExamples } from './examples.js';
 import type { ClassifierSizes } from './network.js';
 
@@ -23,6 +25,8 @@ const VALIDATION_SHARE = 0.1;
 const MAX_LENGTH = 400;
 /** Maximum size of the vocabulary. */
 const MAX_VOCABULARY = 50_000;
+/** In a vocabulary above this size, tokens that occur once are left out. */
+const SMALL_VOCABULARY = 2000;
 /** Classes are weighted if the largest has more than this many times the examples of the smallest. */
 const UNBALANCED = 2;
 const MAX_WEIGHT = 10;
@@ -84,7 +88,7 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
   const tokenCounts = Uint32Array.from(tokens, ({ length }) => length);
   const lengths = summarizeLengths(tokenCounts);
   const length = Math.max(1, Math.min(MAX_LENGTH, lengths.percentiles[99]));
-  const vocabulary = buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: ['<pad>', '<unk>'] });
+  const vocabulary = vocabularyOf(tokens);
   const encoder = new TokenEncoder(splitter, vocabulary, length);
   const encode = (lists: readonly string[][]) => lists.map((each) => encoder.encodeTokens(each));
   const trainingClasses = Int32Array.from(split.training, (row) => classes[row]);
@@ -124,9 +128,9 @@ function labelsOf(table: Table, { source, labels }: Examples, name: string): str
   }
   const single = [...counts].find(([, count]) => count === 1)?.[0];
   if (single !== undefined) {
-    const column = table.columns.find((each) => each.name === name)!;
+    const position = column(table, name);
     const problem = `label "${single}" has only this row, but at least 2 are needed: one for training, one for validation. Add rows with this label, or remove the row.`;
-    throw cellError(table, labels.indexOf(single), column, problem);
+    throw cellError(table, labels.indexOf(single), position, problem);
   }
   const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
   const numeric = [...counts.keys()].every((label) => label !== '' && Number.isFinite(Number(label)));
@@ -136,16 +140,16 @@ function labelsOf(table: Table, { source, labels }: Examples, name: string): str
 /** Splits the rows so that each class has the same share of validation rows, and at least one. Keeps the order of rows. */
 function stratifiedSplit(classes: Int32Array, count: number, seed: number) {
   const random = new RandomStream(seed, 'classify', 'split');
-  const held = new Set<number>();
+  const validation = new Set<number>();
   for (let k = 0; k < count; k++) {
     const rows = Array.from(classes.keys()).filter((row) => classes[row] === k);
     const size = Math.max(1, Math.round(rows.length * VALIDATION_SHARE));
-    for (const i of random.permutation(rows.length).slice(0, size)) held.add(rows[i]);
+    for (const i of random.permutation(rows.length).slice(0, size)) validation.add(rows[i]);
   }
   const all = Array.from(classes.keys());
   return {
-    training: all.filter((row) => !held.has(row)),
-    validation: all.filter((row) => held.has(row)),
+    training: all.filter((row) => !validation.has(row)),
+    validation: [...validation].sort((a, b) => a - b),
   };
 }
 
@@ -153,6 +157,16 @@ function tokenizerFor(texts: readonly string[], lowercase: boolean): Tokenizer {
   const hasLetters = texts.some((text) => /\p{L}/u.test(text));
   const { config } = hasLetters ? defaultTokenizer(texts) : tokenizer({ kind: 'whitespace' });
   return lowercase ? tokenizer({ ...config, lowercase }) : tokenizer(config);
+}
+
+/**
+ * Builds the vocabulary. In a large one, tokens that occur once are left out: they teach the network little about themselves,
+ * but as `<unk>` they teach it what an unknown word is like.
+ */
+function vocabularyOf(tokens: readonly string[][]): Vocabulary {
+  const all = buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS });
+  if (all.size <= SMALL_VOCABULARY) return all;
+  return buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS, minCount: 2 });
 }
 
 /** Returns the weights N / (K N_k), as `balanced` of scikit-learn, at most 10; null if the classes are balanced. */

@@ -63,7 +63,7 @@ function curves({ history, bestEpoch }: ClassifyResult): string {
     ...{ lines: [line('forecast', accuracy)], bands: [], label, dividers: [bestEpoch - 1] },
   });
   return (
-    `<p>The weights of epoch ${bestEpoch} of ${history.length} were kept: it has the lowest validation loss.</p>` +
+    `<p>The model has the weights of epoch ${bestEpoch} of ${history.length}, which has the lowest validation loss.</p>` +
     `${key([
       ['actual', 'training loss'],
       ['forecast', 'validation loss'],
