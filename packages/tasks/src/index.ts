@@ -3,6 +3,7 @@ export {
   type ClassifyEpoch,
   type ClassifyOptions,
   type ClassifyResult,
+  type ClassifyTraining,
   classifyEvents,
   prepareClassifier,
   trainClassifier,

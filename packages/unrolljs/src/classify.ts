@@ -17,6 +17,7 @@ export {
   type ClassifyPipeline,
   type ClassifyResult,
   type ClassifyScores,
+  type ClassifyTraining,
   type ClassScore,
   classifyEvents,
   classifyReport,

@@ -74,8 +74,8 @@ export const names = [
     trainClassifier
     `,
     types: `
-    ClassScore ClassifyCell ClassifyEpoch ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions
-    PreparedClassifier RunEvent RunStore Table
+    ClassScore ClassifyCell ClassifyEpoch ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores
+    ClassifyTraining CsvOptions PreparedClassifier RunEvent RunStore Table
     `,
   },
   {

@@ -66,7 +66,12 @@ async function* train(
   const { accuracy, macroF1 } = result.scores;
   return {
     model: hasReading ? new ClassifyModel({ ...pipeline, reading }, network) : result.model,
-    record: { seed: options.seed ?? 0, epoch: result.bestEpoch, accuracy, macroF1, history: result.history },
+    record: {
+      seed: options.seed ?? 0,
+      epochs: result.trainings.map(({ bestEpoch }) => bestEpoch),
+      accuracy,
+      macroF1,
+    },
     report: (run) => classifyReport(result, run),
   };
 }

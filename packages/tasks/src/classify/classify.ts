@@ -6,16 +6,20 @@ import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import type { Table } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
-import { adam, earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
-import { finiteOrNull, type RunEvent, type StageEvent } from '../shared/events.js';
+import { adamw, earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
+import { finiteOrNull, type RunEvent, type StageEvent, type StageInfo } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
-import { batchOf, textBatches, UNKNOWN_ID } from './encoder.js';
+import { batchOf, textBatches } from './encoder.js';
 import { argmax, ClassifyModel } from './model.js';
-import { type ClassifyCell, classifierNetwork } from './network.js';
+import { type ClassifyCell, classifierNetworks } from './network.js';
 import { CLASSIFY_FORMAT } from './pipeline.js';
 import { type PreparedClassifier, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { type ClassifyScores, classifyScores, classTable, confusionTable, summaryTable } from './scores.js';
+
+const STAGE = { stage: 'train', title: 'training' };
+/** Decoupled weight decay (Loshchilov & Hutter 2019). It delays the memorisation of rare words. */
+const WEIGHT_DECAY = 0.3;
 
 export interface ClassifyOptions {
   /** Name of the column with the texts. */
@@ -34,11 +38,13 @@ export interface ClassifyOptions {
   embedding?: number;
   /** Dropout rate, from 0 to below 1. Default 0.5. */
   dropout?: number;
+  /** Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words. */
+  networks?: number;
   /** Maximum number of epochs. Default 30. */
   epochs?: number;
   /** Texts per training step. Default: from 8 to 64, by the number of texts. */
   batchSize?: number;
-  /** Learning rate of Adam. Default 0.001. */
+  /** Learning rate of AdamW. Default 0.001. */
   learningRate?: number;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;
@@ -58,13 +64,19 @@ export interface ClassifyEpoch {
   validationAccuracy: number;
 }
 
+/** The training of one network. */
+export interface ClassifyTraining {
+  /** The epochs, in order. */
+  history: ClassifyEpoch[];
+  /** The epoch with the lowest validation loss, whose weights the network has. */
+  bestEpoch: number;
+}
+
 export interface ClassifyResult {
   /** What was decided before the training. */
   plan: PreparedClassifier;
-  /** The epochs of the training, in order. */
-  history: ClassifyEpoch[];
-  /** The epoch whose weights were kept. */
-  bestEpoch: number;
+  /** The training of each network. */
+  trainings: ClassifyTraining[];
   /** Scores on the validation texts. */
   scores: ClassifyScores;
   /** Probabilities of the labels of each validation text. */
@@ -94,24 +106,33 @@ export async function* classifyEvents(
   yield { event: 'backend', backend: currentBackend().description };
   yield planEvent(plan);
   const { sizes, settings, encoder, labels } = plan;
-  const network = classifierNetwork({
-    ...sizes,
-    vocabulary: encoder.vocabulary.size,
-    unknown: UNKNOWN_ID,
-    classes: labels.length,
-    seed: settings.seed,
-  });
-  const history = yield* trainNetwork(network, plan, options);
-  const best = history.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
-  const model = modelOf(network, plan);
+  const random = new RandomStream(settings.seed, 'classify', 'networks');
+  const seeds = [...random.words(settings.networks)];
+  const shape = { ...sizes, vocabulary: encoder.vocabulary.size, classes: labels.length, seeds };
+  const { networks, joined } = classifierNetworks(shape);
+  const trainer = new CheckpointedTrainer(options.store ?? null);
+  const trainings: ClassifyTraining[] = [];
+  for (const [n, network] of networks.entries()) {
+    const info = { ...STAGE, model: sizes.cell, training: n + 1, trainings: networks.length };
+    const history = yield* trainNetwork(network, plan, {
+      info,
+      trainer,
+      seed: seeds[n],
+      signal: options.signal,
+    });
+    const best = history.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
+    trainings.push({ history, bestEpoch: best.epoch });
+  }
+  const model = modelOf(joined, plan);
   const probabilities = await model.probabilities(plan.validationTexts);
   const scores = classifyScores(plan.validation.classes, probabilities.map(argmax), labels);
   yield { event: 'scores', ...summaryTable(scores, plan.validationTexts.length, sizes.cell) };
   yield { event: 'table', name: 'classes', title: 'Scores by label', ...classTable(scores) };
   yield { event: 'table', name: 'confusion', title: 'Confusion matrix', ...confusionTable(scores) };
   const seconds = (performance.now() - start) / 1000;
-  yield resultEvent(plan, scores, { parameters: network.countParams(), epoch: best.epoch, seconds });
-  return { plan, history, bestEpoch: best.epoch, scores, probabilities, model, seconds };
+  const epochs = trainings.map(({ bestEpoch }) => bestEpoch);
+  yield resultEvent(plan, scores, { parameters: joined.countParams(), epochs, seconds });
+  return { plan, trainings, scores, probabilities, model, seconds };
 }
 
 /**
@@ -137,9 +158,9 @@ export async function trainClassifier(
 }
 
 /** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */
-function trainingOptions(plan: PreparedClassifier, signal: AbortSignal | undefined): TrainOptions {
+function trainingOptions(plan: PreparedClassifier, { seed, signal }: TrainingRun): TrainOptions {
   const { training, validation, classWeights, settings } = plan;
-  const { batchSize, seed, epochs, learningRate } = settings;
+  const { batchSize, epochs, learningRate } = settings;
   const random = new RandomStream(seed, 'classify', 'batches');
   const batchesOf = (epoch: number) => textBatches(training.ids, batchSize, random.child(epoch));
   const stepsPerEpoch = batchesOf(1).length;
@@ -152,28 +173,34 @@ function trainingOptions(plan: PreparedClassifier, signal: AbortSignal | undefin
     loss: { name: 'sparseCategoricalCrossentropy', fromLogits: true },
     metrics: ['accuracy'],
     ...(classWeights !== null && { classWeights }),
-    optimizer: adam({ learningRate }),
+    optimizer: adamw({ learningRate, weightDecay: WEIGHT_DECAY }),
     average: { momentum: 1 - 1 / Math.max(2, stepsPerEpoch) },
     clip: { globalNorm: 1 },
     ...{ seed, epochs, ...(signal && { signal }) },
   };
 }
 
-/** Trains the network and restores the weights of the best epoch. */
+/** One network's training. */
+interface TrainingRun {
+  info: StageInfo;
+  trainer: CheckpointedTrainer;
+  /** Seed of batches and dropout. */
+  seed: number;
+  signal: AbortSignal | undefined;
+}
+
+/** Trains a network and restores the weights of the best epoch. */
 async function* trainNetwork(
   network: Functional,
   plan: PreparedClassifier,
-  { store, signal }: ClassifyOptions,
+  training: TrainingRun,
 ): AsyncGenerator<RunEvent, ClassifyEpoch[], void> {
-  const { sizes, settings } = plan;
-  const info = { stage: 'train', title: 'training', model: sizes.cell, training: 1, trainings: 1 };
+  const { info, trainer, signal } = training;
   const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
   const history: ClassifyEpoch[] = [];
-  const stopping = earlyStopping({ monitor: 'validationLoss', patience: settings.patience });
-  network.build([[-1, -1]]);
-  const events = new CheckpointedTrainer(store ?? null).train(network, trainingOptions(plan, signal), [
-    stopping,
-  ]);
+  const overall = (done: number): number => (info.training - 1 + done) / info.trainings;
+  const stopping = earlyStopping({ monitor: 'validationLoss', patience: plan.settings.patience });
+  const events = trainer.train(network, trainingOptions(plan, training), [stopping]);
   try {
     for await (const event of events) {
       signal?.throwIfAborted();
@@ -183,7 +210,7 @@ async function* trainNetwork(
       const { epoch, epochs } = event;
       if (event.type === 'step') {
         last.sequencesPerSecond = event.sequencesPerSecond;
-        const done = (epoch - 1 + event.step / (event.steps ?? event.step)) / epochs;
+        const done = overall((epoch - 1 + event.step / (event.steps ?? event.step)) / epochs);
         yield {
           event: 'step',
           ...info,
@@ -202,7 +229,7 @@ async function* trainNetwork(
           ...info,
           epoch,
           epochs,
-          done: epoch / epochs,
+          done: overall(epoch / epochs),
           loss: last.loss,
           ...validation,
         };
@@ -249,6 +276,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   layers: 'count',
   embedding: 'count',
   dropout: 'fraction',
+  networks: 'count',
   epochs: 'count',
   batchSize: 'count',
   learningRate: 'number',

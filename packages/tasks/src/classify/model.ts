@@ -1,5 +1,5 @@
 /** The trained text classifier. `trainClassifier` returns it, and the commands save, load and run it. */
-import { predict as run, UnrollError, valueError } from '@unroll/core';
+import { predictAll, UnrollError, valueError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
@@ -26,7 +26,7 @@ const BATCH = 128;
 
 export class ClassifyModel implements TaskModel {
   readonly pipeline: ClassifyPipeline;
-  /** Ids [N, T], with 0 as padding, to logits [N, labels]. */
+  /** Ids [N, T], with 0 as padding, to logits [N, labels]: one output for each of the networks that are averaged. */
   readonly network: Network;
   readonly options = OPTIONS;
   readonly #encoder: TokenEncoder;
@@ -138,10 +138,14 @@ export class ClassifyModel implements TaskModel {
     const result: Float64Array[] = [];
     const { length } = this.pipeline.labels;
     for (const rows of textBatches(ids, BATCH)) {
-      const output = await run(this.network, padded(ids, rows));
-      const logits = await output.data();
+      const outputs = await predictAll(this.network, padded(ids, rows));
+      const logits = await Promise.all(outputs.map((output) => output.data()));
       for (const [i, row] of rows.entries()) {
-        result[row] = softmax(logits.subarray(i * length, (i + 1) * length));
+        const each = logits.map((values) => softmax(values.subarray(i * length, (i + 1) * length)));
+        result[row] = Float64Array.from(
+          { length },
+          (_, k) => each.reduce((sum, p) => sum + p[k], 0) / each.length,
+        );
       }
     }
     return result;

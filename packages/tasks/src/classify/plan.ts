@@ -25,6 +25,9 @@ const VALIDATION_SHARE = 0.1;
 const MAX_LENGTH = 400;
 /** Maximum size of the vocabulary. */
 const MAX_VOCABULARY = 50_000;
+/** Below this number of training tokens, five networks are trained; below `MANY_TOKENS`, three; otherwise one. */
+const FEW_TOKENS = 500_000;
+const MANY_TOKENS = 2_000_000;
 /** In a vocabulary above this size, tokens that occur once are left out. */
 const SMALL_VOCABULARY = 2000;
 /** Classes are weighted if the largest has more than this many times the examples of the smallest. */
@@ -37,6 +40,8 @@ export interface TrainingSettings {
   learningRate: number;
   /** Training ends after this many epochs without an improvement. */
   patience: number;
+  /** Number of networks, whose probabilities are averaged. */
+  networks: number;
   seed: number;
 }
 
@@ -110,7 +115,7 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
     classWeights: weightsFor(trainingClasses, labels.length),
     coverage: vocabulary.coverage(validationTokens).tokens,
     sizes: sizesOf(options),
-    settings: settingsOf(options, trainingTexts.length),
+    settings: settingsOf(options, trainingTexts.length, lengths.mean * lengths.count),
   };
 }
 
@@ -185,13 +190,15 @@ const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   dropout: options.dropout ?? 0.5,
 });
 
-function settingsOf(options: ClassifyOptions, texts: number): TrainingSettings {
+/** @param texts number of training texts @param tokens their number of tokens */
+function settingsOf(options: ClassifyOptions, texts: number, tokens: number): TrainingSettings {
   const batchSize = texts < 400 ? 8 : texts < 4000 ? 16 : texts < 40_000 ? 32 : 64;
   return {
     epochs: options.epochs ?? 30,
     batchSize: options.batchSize ?? batchSize,
     learningRate: options.learningRate ?? 1e-3,
-    patience: 4,
+    patience: 3,
+    networks: options.networks ?? (tokens < FEW_TOKENS ? 5 : tokens < MANY_TOKENS ? 3 : 1),
     seed: options.seed ?? 0,
   };
 }

@@ -2,7 +2,7 @@
 import { chart, escapeHtml, legendSample } from '../shared/report/chart.js';
 import { baseName, factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
-import type { ClassifyResult } from './classify.js';
+import type { ClassifyEpoch, ClassifyResult } from './classify.js';
 import { argmax } from './model.js';
 import { planEvent } from './run-events.js';
 import { classTable, confusionTable } from './scores.js';
@@ -37,37 +37,25 @@ export function classifyReport(result: ClassifyResult, run: { backend: string; s
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-/** Draws the losses and the validation accuracy by epoch. */
-function curves({ history, bestEpoch }: ClassifyResult): string {
-  const label = (row: number) => `epoch ${Math.round(row) + 1}`;
-  const line = (kind: string, values: number[]) => ({ kind, from: 0, values, dots: kind === 'forecast' });
-  const key = (entries: [string, string][]) =>
-    `<p class="legend">${entries.map(([kind, text]) => `<span>${legendSample(kind)}${text}</span>`).join('')}</p>`;
-  const losses = chart({
-    title: 'Loss by epoch',
-    lines: [
-      line(
-        'actual',
-        history.map(({ loss }) => loss),
-      ),
-      line(
-        'forecast',
-        history.map(({ validationLoss }) => validationLoss),
-      ),
-    ],
-    ...{ bands: [], label, dividers: [bestEpoch - 1], fromZero: true },
-  });
-  const accuracy = history.map(({ validationAccuracy }) => 100 * validationAccuracy);
-  const accuracies = chart({
-    title: 'Validation accuracy by epoch in percent',
-    ...{ lines: [line('forecast', accuracy)], bands: [], label, dividers: [bestEpoch - 1] },
-  });
+/** Draws the losses and the validation accuracy of each network by epoch. */
+function curves({ trainings }: ClassifyResult): string {
+  const key = [
+    ['actual', 'training loss'],
+    ['forecast', 'validation loss'],
+  ].map(([kind, text]) => `<span>${legendSample(kind)}${text}</span>`);
+  const linesOf = (kind: string, value: (epoch: ClassifyEpoch) => number) =>
+    trainings.map(({ history }) => ({ kind, from: 0, values: history.map(value) }));
+  const common = { bands: [], dividers: [], label: (row: number) => `epoch ${Math.round(row) + 1}` };
+  const losses = [
+    ...linesOf('actual', ({ loss }) => loss),
+    ...linesOf('forecast', ({ validationLoss }) => validationLoss),
+  ];
+  const accuracies = linesOf('forecast', ({ validationAccuracy }) => 100 * validationAccuracy);
+  const best = trainings.map(({ bestEpoch, history }) => `${bestEpoch} of ${history.length}`).join(', ');
   return (
-    `<p>The model has the weights of epoch ${bestEpoch} of ${history.length}, which has the lowest validation loss.</p>` +
-    `${key([
-      ['actual', 'training loss'],
-      ['forecast', 'validation loss'],
-    ])}${losses}<h3>Validation accuracy (percent)</h3>${accuracies}`
+    `<p>A network has the weights of the epoch with its lowest validation loss. Epochs: ${best}.</p>` +
+    `<p class="legend">${key.join('')}</p>${chart({ title: 'Loss by epoch', lines: losses, ...common, fromZero: true })}` +
+    `<h3>Validation accuracy (percent)</h3>${chart({ title: 'Validation accuracy by epoch in percent', lines: accuracies, ...common })}`
   );
 }
 

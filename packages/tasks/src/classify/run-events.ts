@@ -44,7 +44,10 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
         'text',
         `${encoder.vocabulary.size} ${unit}, known: ${percent(plan.coverage)} of the validation ${unit}`,
       ),
-      line('network', `embedding of ${sizes.embedding}, ${stack}, dropout ${sizes.dropout}`),
+      line(
+        'network',
+        `${settings.networks === 1 ? '' : `mean of ${settings.networks} networks: `}embedding of ${sizes.embedding}, ${stack}, dropout ${sizes.dropout}`,
+      ),
       line(
         'training',
         `batches of ${settings.batchSize}, learning rate ${settings.learningRate}, up to ${settings.epochs} epochs`,
@@ -75,7 +78,7 @@ function notesOf({ validation, validationSource, training, encoder, ...plan }: P
 export function resultEvent(
   { sizes, settings }: PreparedClassifier,
   scores: ClassifyScores,
-  trained: { parameters: number; epoch: number; seconds: number },
+  trained: { parameters: number; epochs: number[]; seconds: number },
 ): ResultEvent {
   const { cell, layers, units } = sizes;
   return {
@@ -83,7 +86,7 @@ export function resultEvent(
     task: 'classify',
     metrics: metricsOf(scores),
     model: { cell, layers, units, parameters: trained.parameters },
-    epoch: trained.epoch,
+    epochs: trained.epochs,
     seed: settings.seed,
     seconds: Number(trained.seconds.toFixed(3)),
   };

@@ -15,7 +15,15 @@ import {
 import { tableOf, textTable } from './texts.js';
 
 const COLUMNS = { text: 'text', label: 'label' };
-const SMALL = { ...COLUMNS, units: 8, embedding: 8, dropout: 0.1, epochs: 12, learningRate: 0.01 };
+const SMALL = {
+  ...COLUMNS,
+  units: 8,
+  embedding: 8,
+  networks: 2,
+  dropout: 0.1,
+  epochs: 12,
+  learningRate: 0.01,
+};
 const table = textTable([60, 60, 60]);
 
 describe('a trained classifier', () => {
@@ -31,20 +39,24 @@ describe('a trained classifier', () => {
     assert.ok(metrics!.macro_f1 > 0.95);
     assert.deepEqual(rows[0].slice(1, 3), [metrics!.accuracy, metrics!.macro_f1]);
   });
-  test('has the weights of the best epoch', () => {
-    const best = result.history[result.bestEpoch - 1];
-    assert.equal(
-      best.validationLoss,
-      Math.min(...result.history.map(({ validationLoss }) => validationLoss)),
-    );
-    assert.equal(result.scores.accuracy, best.validationAccuracy);
+  test('has the weights of the best epochs', async () => {
+    const single = await trainClassifier(table, { ...SMALL, networks: 1, epochs: 4, learningRate: 0.003 });
+    const [{ history, bestEpoch }] = single.trainings;
+    const losses = history.map(({ validationLoss }) => validationLoss);
+    assert.equal(losses[bestEpoch - 1], Math.min(...losses));
+    assert.equal(single.scores.accuracy, history[bestEpoch - 1].validationAccuracy);
+  });
+  test('averages the probabilities of its networks', async () => {
+    assert.equal(result.trainings.length, 2);
+    const perNetwork = (await trainClassifier(table, { ...SMALL, networks: 1 })).model.network.countParams();
+    assert.equal(result.model.network.countParams(), 2 * perNetwork);
   });
   test('reports events as plain JSON, the result last', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(events)), events);
     const names = events
       .filter(({ event }) => event !== 'step' && event !== 'epoch')
       .map(({ event }) => event);
-    assert.deepEqual(names, ['backend', 'plan', 'stage', 'scores', 'table', 'table', 'result']);
+    assert.deepEqual(names, ['backend', 'plan', 'stage', 'stage', 'scores', 'table', 'table', 'result']);
     const { event, task, metrics, model } = events.at(-1) as Record<string, unknown>;
     assert.deepEqual([event, task], ['result', 'classify']);
     assert.deepEqual(metrics, { accuracy: result.scores.accuracy, macro_f1: result.scores.macroF1 });
@@ -206,22 +218,25 @@ test('a run that is stopped and resumed ends with the same weights', async () =>
     read: async (name) => stored.get(name) ?? null,
     write: async (name, bytes) => void stored.set(name, bytes),
   };
-  for (const stopAt of [2, 4]) {
+  for (const [training, stopAt] of [
+    [1, 2],
+    [1, 4],
+    [2, 3],
+  ]) {
     const controller = new AbortController();
     const onEvent = (event: RunEvent) => {
-      if (event.event === 'step' && event.epoch === stopAt) controller.abort(new Error('stopped'));
+      const due = event.event === 'step' && event.training === training && event.epoch === stopAt;
+      if (due) controller.abort(new Error('stopped'));
     };
     const run = trainClassifier(table, { ...options, store, signal: controller.signal, onEvent });
     await assert.rejects(run, { message: 'stopped' });
-    assert.equal(stored.size, 1);
+    assert.equal(stored.size, training);
   }
   for (const _ of ['resumed', 'restored']) {
     const resumed = await trainClassifier(table, { ...options, store });
     assert.deepEqual(await resumed.model.toFiles(), await whole.model.toFiles());
-    assert.equal(resumed.bestEpoch, whole.bestEpoch);
-    assert.deepEqual(
-      resumed.history.map(({ validationLoss }) => validationLoss),
-      whole.history.map(({ validationLoss }) => validationLoss),
-    );
+    const losses = ({ trainings }: ClassifyResult) =>
+      trainings.map(({ history }) => history.map(({ validationLoss }) => validationLoss));
+    assert.deepEqual(losses(resumed), losses(whole));
   }
 });
