@@ -12,9 +12,16 @@ import type { Command } from './shared/command.js';
 import { evaluate } from './shared/evaluate-command.js';
 import { inspect } from './shared/inspect-command.js';
 import { predict } from './shared/predict-command.js';
+import { trainCommand } from './train/command.js';
 import { version } from './version.js';
 
-const COMMANDS: Readonly<Record<string, Command>> = { forecast: forecastCommand, predict, evaluate, inspect };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  forecast: forecastCommand,
+  train: trainCommand,
+  predict,
+  evaluate,
+  inspect,
+};
 
 const HELP = `Usage: unroll <command> [options]
 

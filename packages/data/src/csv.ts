@@ -81,6 +81,13 @@ function splitRows(
 ): SplitTable {
   const delimiter = requested ?? guessDelimiter(body);
   const split: SplitTable = { names: [], cells: [], lines: [], delimiter };
+  const byLine = delimiter === '\t' ? splitLines(body) : null;
+  if (byLine !== null) {
+    for (const [i, fields] of byLine.entries()) {
+      if (fields !== null) addRow(split, { fields, line: first + i }, { source, header });
+    }
+    return split;
+  }
   let offset = 0;
   let line = first;
   Papa.parse<string[]>(body, {
@@ -96,6 +103,20 @@ function splitRows(
     },
   });
   return split;
+}
+
+/**
+ * Splits tab-separated text line by line; null stands for an empty line. Tab-separated files usually have no quoting, so a
+ * quotation mark at the start of a text need not be closed. A field that is completely in quotes loses them.
+ * @returns null if the lines differ in their number of fields: quoted fields may then contain tabs or line breaks
+ */
+function splitLines(body: string): (string[] | null)[] | null {
+  const rows = body.split('\n').map((line) => (line.trim() === '' ? null : line.split('\t')));
+  const width = rows.find((fields) => fields !== null)?.length;
+  if (rows.some((fields) => fields !== null && fields.length !== width)) return null;
+  const unquote = (field: string): string =>
+    /^"(?:[^"]|"")*"$/.test(field) ? field.slice(1, -1).replaceAll('""', '"') : field;
+  return rows.map((fields) => fields?.map(unquote) ?? null);
 }
 
 /** Adds a row of fields to the columns. The first row is the header, unless there is none. */
@@ -162,8 +183,8 @@ function checkWidth(
   const mark = delimiter === '\t' ? 'a tab' : `"${delimiter}"`;
   throw new UnrollError(
     'data',
-    `${source}, line ${record.line}: ${count}, ${comparison} than the header's ${names.length} ` +
-      `(${names.slice(0, 6).join(', ')}; separated by ${mark}). Put text that contains ${mark} in quotes.`,
+    `${source}, line ${record.line}: ${count}, ${comparison} than ${header ? "the header's" : "the first line's"} ` +
+      `${names.length} (${header ? `${names.slice(0, 6).join(', ')}; ` : ''}separated by ${mark}). Put text that contains ${mark} in quotes.`,
     { source, line: record.line, fields: record.fields.length, columns: names.length },
   );
 }

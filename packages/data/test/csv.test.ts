@@ -35,6 +35,31 @@ test('a quoted field may contain separators, quotes and line breaks; line number
   assert.deepEqual([...table.lines], [2, 5]);
 });
 
+describe('tab-separated text', () => {
+  test('a quotation mark that is not closed within its field is text', () => {
+    const table = read('a\tb\n1\t"quoted" he said\n2\t"open\n3\tclosed"\n4\t"whole ""field"""\n');
+    assert.deepEqual(texts(table, 'b'), ['"quoted" he said', '"open', 'closed"', 'whole "field"']);
+    assert.deepEqual([...table.lines], [2, 3, 4, 5]);
+  });
+  test('a quoted field may contain tabs and line breaks', () => {
+    const table = read('a\tb\n1\t"x\ty"\n2\t"x\ny"\n');
+    assert.deepEqual(texts(table, 'b'), ['x\ty', 'x\ny']);
+  });
+});
+
+test('without a header, columns are named by their position', () => {
+  const headless = (text: string) => parseCsv(text, { source: 'sales.csv', header: false });
+  const table = headless('1,x\n\n2,y\n');
+  assert.deepEqual([...numbers(table, '1')], [1, 2]);
+  assert.deepEqual(texts(table, '2'), ['x', 'y']);
+  assert.deepEqual([...table.lines], [1, 3]);
+  assert.throws(() => headless('1,x\n2\n'), {
+    message:
+      'sales.csv, line 2: 1 field, fewer than the first line\'s 2 (separated by ","). Put text that contains "," in quotes.',
+  });
+  assert.throws(() => headless(''), { message: 'sales.csv is empty. Write one line per row.' });
+});
+
 test('missing cells are NaN, however they are written', () => {
   const table = read('a,b\n1,\n2,NA\n3,null\n4,n/a\n5,7\n');
   assert.deepEqual([...numbers(table, 'b')], [Number.NaN, Number.NaN, Number.NaN, Number.NaN, 7]);

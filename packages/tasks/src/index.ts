@@ -1,4 +1,20 @@
 /** @unroll/tasks: trains and backtests models on tables. It uses no Node built-ins, so it also runs in browsers. */
+export {
+  type ClassifyEpoch,
+  type ClassifyOptions,
+  type ClassifyResult,
+  type ClassifyTraining,
+  classifyEvents,
+  prepareClassifier,
+  trainClassifier,
+} from './classify/classify.js';
+export { ClassifyModel } from './classify/model.js';
+export type { ClassifyCell } from './classify/network.js';
+export type { ClassifyPipeline } from './classify/pipeline.js';
+export type { PreparedClassifier } from './classify/plan.js';
+export { classifyReport } from './classify/report.js';
+export { planEvent as classifyPlanEvent } from './classify/run-events.js';
+export { type ClassifyScores, type ClassScore, classifyScores } from './classify/scores.js';
 export { actualAt, levelName, type ModelForecasts, type Score } from './forecast/backtest.js';
 export type { CalendarName, CalendarOption } from './forecast/calendar.js';
 export type { Intervals } from './forecast/calibration.js';

@@ -68,6 +68,18 @@ export const names = [
     `,
   },
   {
+    entry: 'unrolljs/classify',
+    file: 'classify',
+    values: `
+    ClassifyModel classifyEvents classifyReport classifyScores makeTable parseCsv parseJsonLines prepareClassifier
+    trainClassifier
+    `,
+    types: `
+    ClassScore ClassifyCell ClassifyEpoch ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores
+    ClassifyTraining CsvOptions PreparedClassifier RunEvent RunStore Table
+    `,
+  },
+  {
     entry: 'unrolljs/forecast',
     file: 'forecast',
     values: `

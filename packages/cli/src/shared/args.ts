@@ -81,3 +81,42 @@ export function textOption(args: ParsedArgs, name: string): string | undefined {
   if (value === '') throw new UsageError(`--${name} must not be empty.`);
   return typeof value === 'string' ? value : undefined;
 }
+
+/**
+ * Parses an option whose value must be a number.
+ * @param range what the number must be, for the message @param accepts whether a number is in this range
+ * @returns undefined if the option is not given
+ * @throws UsageError for any other value
+ */
+export function numberOption(
+  args: ParsedArgs,
+  name: string,
+  range: string,
+  accepts: (value: number) => boolean,
+): number | undefined {
+  const text = textOption(args, name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (Number.isFinite(value) && accepts(value)) return value;
+  throw new UsageError(`--${name} must be a number ${range}, got "${text}".`);
+}
+
+/** Returns the value of an option that must be one of a list. @throws UsageError for any other value */
+export function choiceOption<T extends string>(
+  args: ParsedArgs,
+  name: string,
+  choices: readonly T[],
+): T | undefined {
+  const text = textOption(args, name);
+  if (text === undefined) return undefined;
+  const choice = choices.find((each) => each === text);
+  if (choice !== undefined) return choice;
+  throw new UsageError(`--${name} must be one of ${choices.join(', ')}, got "${text}".`);
+}
+
+/** Returns the value of a text option. @param purpose what it is, for the message @throws UsageError if it is not given */
+export function requiredText(args: ParsedArgs, name: string, placeholder: string, purpose: string): string {
+  const value = textOption(args, name);
+  if (value !== undefined) return value;
+  throw new UsageError(`--${name} <${placeholder}> is required: ${purpose}.`);
+}

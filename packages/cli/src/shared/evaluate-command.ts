@@ -20,7 +20,7 @@ Scores a saved model on rows that it was not trained on, using the metrics of th
 folder written by a run (<out>/model) or a zip of it.
 
 A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
-each of these rows and uses only the rows before it.
+each of these rows and uses only the rows before it. A classifier is scored on all rows: accuracy, macro F1 and the confusion matrix.
 
   --data <file>         rows with the columns of the training data, including the target
   --sql <query>         query over the --data file (default: the query of the training run)
@@ -29,7 +29,7 @@ each of these rows and uses only the rows before it.
 ${READING_HELP}`;
 
 export const evaluate: Command = {
-  about: 'score a saved model on newer rows',
+  about: 'score a saved model on rows with known targets',
   help: () => HELP,
   async run(args, { tasks }) {
     const parsed = parseOptions(args, OPTIONS);
@@ -43,8 +43,10 @@ export const evaluate: Command = {
     }
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
     const { rows } = await readDataRows(parsed, model, reporter);
-    const { notes, ...scores } = await model.evaluate({ rows });
+    const { notes, tables = [], metrics, ...scores } = await model.evaluate({ rows });
     for (const note of notes) reporter.report({ event: 'note', text: note });
     reporter.report({ event: 'scores', ...scores });
+    for (const table of tables) reporter.report({ event: 'table', ...table });
+    if (metrics !== undefined) reporter.report({ event: 'result', task: taskName(model.format), metrics });
   },
 };

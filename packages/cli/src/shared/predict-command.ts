@@ -95,10 +95,11 @@ export async function readDataRows(
   reporter: Reporter,
 ): Promise<{ rows: Table | undefined; reading: ReadOptions }> {
   const options = readingOptions(args);
-  const { encoding, ...separators } = { ...model.reading };
+  const { encoding, header, ...separators } = { ...model.reading };
   // If an option sets one separator, both stored separators are ignored: they may contradict it.
   const hasSeparator = options.decimal !== undefined || options.thousands !== undefined;
-  const reading = { ...(encoding && { encoding }), ...(hasSeparator ? {} : separators), ...options };
+  const stored = { ...(encoding && { encoding }), ...(header !== undefined && { header }) };
+  const reading = { ...stored, ...(hasSeparator ? {} : separators), ...options };
   const data = textOption(args, 'data');
   if (data === undefined) return { rows: undefined, reading };
   const sql = textOption(args, 'sql') ?? model.sql;

@@ -10,6 +10,8 @@ export class Progress {
   #start: { time: number; done: number } | null = null;
   #lastDrawn = 0;
   #sequencesPerSecond = 0;
+  /** Validation metrics of the last epoch. */
+  #metrics = '';
 
   /** Returns the bar after this event; null if the previous bar was drawn less than 100 ms ago. */
   update(event: StepEvent | EpochEvent): string | null {
@@ -18,7 +20,7 @@ export class Progress {
     if (event.event === 'step') {
       this.#sequencesPerSecond = event.sequencesPerSecond;
       this.#start ??= { time: now, done };
-    }
+    } else this.#metrics = metricsText(event);
     if (now - this.#lastDrawn < REFRESH_MS) return null;
     this.#lastDrawn = now;
     const start = this.#start ?? { time: now, done };
@@ -28,6 +30,11 @@ export class Progress {
     const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)}`;
     const loss = event.loss?.toPrecision(3) ?? '-';
     const speed = Math.round(this.#sequencesPerSecond);
-    return `[${event.training}/${event.trainings}] ${event.model} ${bar} ETA ${remaining} s  loss ${loss}  ${speed} sequences/s`;
+    return `[${event.training}/${event.trainings}] ${event.model} ${bar} ETA ${remaining} s  loss ${loss}${this.#metrics}  ${speed} sequences/s`;
   }
 }
+
+const metricsText = ({ validationMetrics = {} }: EpochEvent): string =>
+  Object.entries(validationMetrics)
+    .map(([name, value]) => (value === null ? '' : `  ${name} ${(100 * value).toFixed(1)} %`))
+    .join('');

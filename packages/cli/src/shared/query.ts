@@ -101,7 +101,7 @@ async function resultOf(connection: Connection, sql: string, reading: ReadOption
     }
   }
   if (!cells[0]?.length) throw new UsageError('--sql: the query returns no rows.');
-  const { encoding: _, ...separators } = reading;
+  const { encoding: _, header: __, ...separators } = reading;
   return makeTable({ source, names, cells, ...separators });
 }
 

@@ -41,6 +41,8 @@ export class Reporter {
       if (!this.hasBar) this.print(stageLine(event));
     } else if (event.event === 'scores') {
       this.#printScores(event);
+    } else if (event.event === 'table') {
+      for (const line of [event.title, ...alignColumns(scoreTexts(event)), '']) this.print(line);
     } else {
       for (const line of linesOf(event)) this.print(line);
     }

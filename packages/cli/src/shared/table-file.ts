@@ -33,6 +33,7 @@ export interface Query {
  */
 export async function readRows(path: string, reading: ReadOptions, query?: Query): Promise<FileTable> {
   if (query === undefined) return readTable(path, reading);
+  if (reading.header === false) throw new UsageError('--no-header cannot be combined with --sql.');
   const table = await queryFile(path, reading, query);
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);

@@ -97,7 +97,7 @@ describe('predict', () => {
     ],
     'a task that is not known': [
       ['nobody'],
-      'Unknown task "ghost". This version of Unroll supports: forecast, echo.',
+      'Unknown task "ghost". This version of Unroll supports: forecast, classify, echo.',
     ],
   };
   for (const [name, [args, message]] of Object.entries(mistakes)) {

@@ -15,6 +15,7 @@ export type RunEvent =
   | EpochEvent
   | StageEvent
   | ScoresEvent
+  | TableEvent
   | ResultEvent;
 
 /** The first event: the backend, such as `native avx512, 2 threads`. */
@@ -80,6 +81,8 @@ export interface EpochEvent extends StageInfo {
   loss: number | null;
   /** Only with validation data. */
   validationLoss?: number | null;
+  /** Only with validation data, for tasks that compute metrics during training: each metric by name, as a fraction. */
+  validationMetrics?: { [name: string]: number | null };
 }
 
 /** A training run has ended. */
@@ -94,6 +97,14 @@ export interface StageEvent extends StageInfo {
 /** The leaderboard, best first. */
 export interface ScoresEvent extends ScoreTable {
   event: 'scores';
+}
+
+/** Another table of the results, such as a confusion matrix. */
+export interface TableEvent extends ScoreTable {
+  event: 'table';
+  /** Identifier: `confusion`. */
+  name: string;
+  title: string;
 }
 
 /** The last event: a summary of the result. */

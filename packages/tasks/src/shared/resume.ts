@@ -5,6 +5,7 @@
  */
 import type { Model } from '@unroll/core';
 import {
+  type Callback,
   decodeCheckpoint,
   type EpochEvent,
   encodeCheckpoint,
@@ -39,26 +40,37 @@ export class CheckpointedTrainer {
     this.#store = store;
   }
 
-  /** Like `train`, but resumes from a stored checkpoint. Epochs before the interruption are reported again. */
-  async *train(model: Model, options: TrainOptions): AsyncGenerator<TrainEvent, void, void> {
+  /**
+   * Like `train`, but resumes from a stored checkpoint. Epochs before the interruption are reported again.
+   * @param callbacks such as `earlyStopping`. Their states are part of the checkpoint. Default: none
+   */
+  async *train(
+    model: Model,
+    options: TrainOptions,
+    callbacks: readonly Callback[] = [],
+  ): AsyncGenerator<TrainEvent, void, void> {
     const store = this.#store;
-    if (store === null) return yield* train(model, options);
+    if (store === null) return yield* trainWith(train(model, options), callbacks);
     const name = `training-${++this.#count}`;
     const bytes = await store.read(name);
     const saved = bytes === null ? null : decodeCheckpoint(bytes);
     const epochs = (saved?.callbacks.epochs?.json ?? []) as unknown as EpochEvent[];
     yield* epochs.slice();
     const run = train(model, saved === null ? options : { ...options, resume: saved.run });
+    for (const callback of callbacks) {
+      const state = saved?.callbacks[callback.name];
+      if (state !== undefined) callback.restore?.(state, run);
+    }
     let nextSave = performance.now();
     const save = async (): Promise<void> => {
       const start = performance.now();
-      const checkpoint = await checkpointOf(run, epochs);
+      const checkpoint = await checkpointOf(run, epochs, callbacks);
       if (checkpoint !== null) await store.write(name, checkpoint);
       const end = performance.now();
       nextSave = end + (end - start) / MAX_TIME_SHARE;
     };
     try {
-      for await (const event of run) {
+      for await (const event of trainWith(run, callbacks)) {
         if (event.type === 'epoch') epochs.push(event);
         const patience = event.type === 'epoch' ? 0 : EPOCH_PATIENCE_MS;
         if (event.type !== 'end' && performance.now() > nextSave + patience) await save();
@@ -70,15 +82,30 @@ export class CheckpointedTrainer {
   }
 }
 
+/** Runs a training run and calls the callbacks with each event before it is yielded. */
+async function* trainWith(run: Run, callbacks: readonly Callback[]): AsyncGenerator<TrainEvent, void, void> {
+  for await (const event of run) {
+    for (const callback of callbacks) await callback.onEvent(event, run);
+    yield event;
+  }
+}
+
 /** Returns a checkpoint of the training run; null if there is no snapshot yet. */
-async function checkpointOf(run: Run, epochs: readonly EpochEvent[]): Promise<Uint8Array | null> {
+async function checkpointOf(
+  run: Run,
+  epochs: readonly EpochEvent[],
+  callbacks: readonly Callback[],
+): Promise<Uint8Array | null> {
   const snapshot = await run.snapshot();
   if (snapshot === null) return null;
   const history = emptyHistory();
   for (const event of epochs) record(history, event);
+  const states = callbacks.flatMap((callback) =>
+    callback.state ? [[callback.name, callback.state()] as const] : [],
+  );
   return encodeCheckpoint({
     run: snapshot,
-    callbacks: { epochs: { json: epochs as unknown as JsonValue } },
+    callbacks: { ...Object.fromEntries(states), epochs: { json: epochs as unknown as JsonValue } },
     history,
   });
 }

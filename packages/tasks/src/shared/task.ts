@@ -93,6 +93,10 @@ export interface TaskResult {
 export interface TaskScores extends ScoreTable {
   /** Notes for the user, one sentence each. */
   notes: string[];
+  /** Further tables, such as a confusion matrix. Default: none. */
+  tables?: ({ name: string; title: string } & ScoreTable)[];
+  /** The metrics by name, for programs; shares are fractions from 0 to 1. Default: none. */
+  metrics?: Record<string, number>;
 }
 
 /** A property of a model, such as its horizon. */

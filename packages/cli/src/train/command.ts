@@ -1,0 +1,51 @@
+/** `unroll train <task>`: trains a model of a task and writes it to a folder. */
+import { nearest } from '@unroll/core/internal';
+import { classifyTraining } from '../classify/training.js';
+import { parseOptions, UsageError } from '../shared/args.js';
+import type { Command } from '../shared/command.js';
+import { TRAINING_HELP, TRAINING_OPTIONS } from './options.js';
+import { runTraining } from './run.js';
+import type { Trainable } from './trainable.js';
+
+/** The tasks that can be trained, by name. */
+const TRAINABLE: Readonly<Record<string, Trainable>> = {
+  classify: classifyTraining,
+};
+const NAMES = Object.keys(TRAINABLE);
+
+const HELP = `Usage: unroll train <task> --data <file> --out <folder> [options]
+
+Trains a model and writes it to a folder, for unroll predict, evaluate and inspect. Tasks:
+
+${Object.entries(TRAINABLE)
+  .map(([name, { about }]) => `  ${name.padEnd(11)}${about}\n`)
+  .join('')}
+Run unroll train <task> --help for the options of a task.
+`;
+
+export const trainCommand: Command = {
+  about: 'train a model for a task, such as text classification',
+  help: ([name]) => (name === undefined ? HELP : taskNamed(name).help + TRAINING_HELP),
+  async run([name, ...args], { signal }) {
+    if (name === undefined)
+      throw new UsageError(`A task is required: unroll train ${NAMES.join('|')} [options]`);
+    const task = taskNamed(name);
+    const parsed = parseOptions(args, { ...TRAINING_OPTIONS, ...task.options });
+    const [extra] = parsed.positionals;
+    if (extra !== undefined)
+      throw new UsageError(`Unexpected argument "${extra}". The file is the value of --data.`);
+    await runTraining(name, task, parsed, signal);
+  },
+};
+
+/** @throws UsageError for an unknown name */
+function taskNamed(name: string): Trainable {
+  if (Object.hasOwn(TRAINABLE, name)) return TRAINABLE[name];
+  const near = nearest(name, NAMES);
+  const hint = near === undefined ? `The tasks are ${NAMES.join(', ')}.` : `Did you mean "${near}"?`;
+  throw new UsageError(
+    name.startsWith('-')
+      ? `The task must come first: unroll train ${NAMES.join('|')} [options]`
+      : `Unknown task "${name}". ${hint}`,
+  );
+}

@@ -1,0 +1,121 @@
+/** The options that all tasks of `unroll train` share. */
+import {
+  choiceOption,
+  integerOption,
+  numberOption,
+  type OptionSpecs,
+  type ParsedArgs,
+  textOption,
+  UsageError,
+} from '../shared/args.js';
+import { READING_HELP, READING_OPTIONS } from '../shared/reading-options.js';
+
+export const TRAINING_OPTIONS = {
+  data: { type: 'string' },
+  valid: { type: 'string' },
+  cell: { type: 'string' },
+  units: { type: 'string' },
+  layers: { type: 'string' },
+  embedding: { type: 'string' },
+  networks: { type: 'string' },
+  dropout: { type: 'string' },
+  lowercase: { type: 'boolean' },
+  epochs: { type: 'string' },
+  batch: { type: 'string' },
+  'learning-rate': { type: 'string' },
+  seed: { type: 'string' },
+  ...READING_OPTIONS,
+  out: { type: 'string' },
+  resume: { type: 'boolean' },
+  threads: { type: 'string' },
+  json: { type: 'boolean' },
+  quiet: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const satisfies OptionSpecs;
+
+export const TRAINING_HELP = `
+Network (default: chosen from the data; the plan shows the choice)
+  --cell <name>         recurrent cell: lstm, gru or rnn (default: lstm)
+  --units <n>           hidden units per layer and direction
+  --layers <n>          number of recurrent layers
+  --embedding <n>       width of the embedding
+  --networks <n>        number of networks, whose predictions are averaged
+  --dropout <rate>      dropout rate, from 0 to below 1
+  --lowercase           convert texts to lower case
+
+Training
+  --epochs <n>          maximum number of epochs; training ends earlier if the validation loss stops improving
+  --batch <n>           texts per training step
+  --learning-rate <x>   learning rate
+  --seed <n>            random seed (default: 0)
+
+${READING_HELP}
+Run
+  --out <folder>        write the model and report.html to this folder
+  --resume              resume the interrupted run in the --out folder
+  --threads <n>         number of threads (default: the number of cores)
+  --dry-run             print the plan without training
+  --json                print events to stdout, one JSON object per line, and text to stderr
+  --quiet               print no text
+`;
+
+/** How a run is carried out; not what it computes. */
+export interface RunArguments {
+  /** Undefined only for a dry run. */
+  out: string | undefined;
+  resume: boolean;
+  threads: number | undefined;
+  json: boolean;
+  quiet: boolean;
+  dryRun: boolean;
+}
+
+/** @throws UsageError for invalid values, and without --out */
+export function runArguments(args: ParsedArgs): RunArguments {
+  const dryRun = args.values['dry-run'] === true;
+  const out = textOption(args, 'out');
+  if (out === undefined && !dryRun) {
+    throw new UsageError('--out <folder> is required: the folder for the model.');
+  }
+  return {
+    ...{ out, dryRun },
+    resume: args.values.resume === true,
+    threads: integerOption(args, 'threads'),
+    json: args.values.json === true,
+    quiet: args.values.quiet === true,
+  };
+}
+
+/** The options of networks and training that are given. */
+export interface NetworkArguments {
+  cell?: 'lstm' | 'gru' | 'rnn';
+  units?: number;
+  layers?: number;
+  embedding?: number;
+  networks?: number;
+  dropout?: number;
+  lowercase?: boolean;
+  epochs?: number;
+  batchSize?: number;
+  learningRate?: number;
+  seed?: number;
+}
+
+/** @throws UsageError for invalid values */
+export function networkArguments(args: ParsedArgs): NetworkArguments {
+  const values = {
+    cell: choiceOption(args, 'cell', ['lstm', 'gru', 'rnn']),
+    units: integerOption(args, 'units'),
+    layers: integerOption(args, 'layers'),
+    embedding: integerOption(args, 'embedding'),
+    networks: integerOption(args, 'networks'),
+    dropout: numberOption(args, 'dropout', 'from 0 to below 1', (rate) => rate >= 0 && rate < 1),
+    lowercase: args.values.lowercase === true ? true : undefined,
+    epochs: integerOption(args, 'epochs'),
+    batchSize: integerOption(args, 'batch'),
+    learningRate: numberOption(args, 'learning-rate', 'above 0', (rate) => rate > 0),
+    seed: integerOption(args, 'seed', 0),
+  };
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,43 @@
+/** The interface of the tasks that `unroll train` trains. To add a task, implement it in its folder and add a line to command.ts. */
+import type { PlanEvent, ResultEvent, RunEvent, RunStore, TaskModel } from '@unroll/tasks';
+import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
+import type { FileTable } from '../shared/table-file.js';
+
+export interface Trainable {
+  /** One line for `unroll train --help`. */
+  about: string;
+  /** The options that are not common to all tasks, which are in options.ts. */
+  options: OptionSpecs;
+  /** The usage line and the help of these options. */
+  help: string;
+  /**
+   * Reads the options and files of a run.
+   * @throws UsageError for invalid options
+   */
+  open(args: ParsedArgs): Promise<TrainingJob>;
+}
+
+/** One run, ready to start. */
+export interface TrainingJob {
+  /** The training file. */
+  data: FileTable & { path: string };
+  /** All files of the run. */
+  files: readonly FileTable[];
+  /** Everything that determines the results, except the files; by the name of the command-line option. */
+  options: Readonly<Record<string, unknown>>;
+  /** Describes the run without training. @throws UnrollError for invalid data */
+  plan(): PlanEvent;
+  /** Trains. */
+  run(control: { store: RunStore; signal: AbortSignal }): AsyncGenerator<RunEvent, TrainedModel, void>;
+}
+
+export interface TrainedModel {
+  model: TaskModel;
+  /** Facts for `training.json`. */
+  record: Readonly<Record<string, unknown>>;
+  /** Returns the HTML report. */
+  report(run: { backend: string; seconds: number }): string;
+}
+
+/** The result event, which is reported after the files are written. */
+export type TrainingResult = TrainedModel & { event: ResultEvent };

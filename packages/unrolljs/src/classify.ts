@@ -1,0 +1,33 @@
+/**
+ * unrolljs/classify: trains text classifiers, like the command `unroll train classify`.
+ *
+ *     import { parseCsv, trainClassifier } from 'unrolljs/classify';
+ *
+ *     const { model, scores } = await trainClassifier(parseCsv(text), { text: 'review', label: 'stars' });
+ *     const { rows } = await model.predict({ texts: ['a wonderful film'] });
+ */
+// biome-ignore-all assist/source/organizeImports: grouped by subject
+
+// Training, prediction and evaluation
+export {
+  type ClassifyCell,
+  type ClassifyEpoch,
+  ClassifyModel,
+  type ClassifyOptions,
+  type ClassifyPipeline,
+  type ClassifyResult,
+  type ClassifyScores,
+  type ClassifyTraining,
+  type ClassScore,
+  classifyEvents,
+  classifyReport,
+  classifyScores,
+  type PreparedClassifier,
+  prepareClassifier,
+  type RunEvent,
+  type RunStore,
+  trainClassifier,
+} from '@unroll/tasks';
+
+// Tables
+export { type CsvOptions, makeTable, parseCsv, parseJsonLines, type Table } from '@unroll/data';
