@@ -58,9 +58,9 @@ export const names = [
     entry: 'unrolljs/forecast',
     file: 'forecast',
     values: `
-    ForecastModel addFutureRows backtestEvents column coverage crpsOfNormal crpsOfQuantiles drift forecast
+    ForecastModel addFutureRows backtestEvents column coverage crostonSba crpsOfNormal crpsOfQuantiles drift ets forecast
     forecastEvents inferFrequency inferSeason mae makeTable mape mase naive numbers panelFromTable parseCsv
-    parseFrequency parseJsonLines parseParquet pinball prepareForecast r2 rmse rmsse seasonalNaive smape texts times
+    parseFrequency parseJsonLines parseParquet pinball prepareForecast r2 rmse rmsse seasonalNaive smape texts theta times
     weightedQuantileLoss winkler wmape
     `,
     types: `
