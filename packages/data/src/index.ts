@@ -56,7 +56,7 @@ export {
   StandardScaler,
   scalerFromConfig,
 } from './scalers.js';
-export { autocorrelation, inferSeason } from './season.js';
+export { autocorrelation, inferSeason, seasonCandidates } from './season.js';
 export {
   type Cell,
   type Column,

@@ -1,5 +1,6 @@
 /** @unroll/tasks: trains and backtests models on tables. It uses no Node built-ins, so it also runs in browsers. */
 export { actualAt, levelName, type ModelForecasts, type Score } from './forecast/backtest.js';
+export type { FittedBaselineName } from './forecast/baselines.js';
 export type { CalendarName, CalendarOption } from './forecast/calendar.js';
 export type { Intervals } from './forecast/calibration.js';
 export type { CovariateNames, Role } from './forecast/covariates.js';

@@ -17,6 +17,7 @@ export {
   type CellName,
   type CovariateNames,
   type Decoding,
+  type FittedBaselineName,
   type FittedNetwork,
   type ForecastBacktest,
   ForecastModel,

@@ -64,7 +64,7 @@ export const names = [
     weightedQuantileLoss winkler wmape
     `,
     types: `
-    CalendarName CalendarOption Cell CellName Column CovariateNames CsvOptions Decoding FittedNetwork ForecastBacktest
+    CalendarName CalendarOption Cell CellName Column CovariateNames CsvOptions Decoding FittedBaselineName FittedNetwork ForecastBacktest
     ForecastOptions ForecastPlan ForecastResult Frequency HeadName Intervals ModelForecasts Origin Panel PanelOptions
     PanelSeries Pipeline PreparedForecast QuantileForecast Role RunEvent RunStore ScalerName Score SeriesForecast
     Table TimeColumn TimeFormat

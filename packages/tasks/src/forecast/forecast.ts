@@ -9,7 +9,14 @@ import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/inter
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainings, type RunStore } from '../shared/resume.js';
-import { baselineForecasts, baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
+import { leaderboard, type ModelForecasts, type Score } from './backtest.js';
+import {
+  baselineFits,
+  baselineForecasts,
+  FITTED_BASELINES,
+  type FittedBaselineName,
+  leaderboardBaselines,
+} from './baselines.js';
 import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
 import { checkCounts } from './counts.js';
 import type { Origin } from './encoder.js';
@@ -21,12 +28,17 @@ import { ABSOLUTE_INPUTS, CELL_NAMES, type CellName, type FittedNetwork } from '
 import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
-import { type PreparedForecast, planEvent, resultEvent, scoresEvent } from './run-events.js';
+import { baselineNote, type PreparedForecast, planEvent, resultEvent, scoresEvent } from './run-events.js';
 import { validationFolds } from './search.js';
 
 export interface ForecastOptions extends PanelOptions, PlanOptions {
   /** Recurrent cells to compare; each is a row of the leaderboard. Default `['lstm']`. */
   cells?: readonly CellName[];
+  /**
+   * Baselines with fitted parameters to compare, in addition to `naive`, `seasonal-naive` and `drift`. Default: `theta` and
+   * `ets`, and `croston-sba` if most series are intermittent.
+   */
+  baselines?: readonly FittedBaselineName[];
   /** Hidden units of each recurrent layer. Default 32. */
   units?: number;
   /** Recurrent layers. Default 1. */
@@ -136,7 +148,12 @@ export async function* forecastEvents(
   const fitted = network === undefined ? null : yield* network.refit();
   const fit = { calibrations, scale, networks: fitted, head: options.head ?? 'point' };
   const model = ForecastModel.assemble({ panel, plan, levels, scores, ...fit });
-  const { forecasts, notes } = await model.forecastPanel(panel);
+  const { forecasts, notes: forecastNotes } = await model.forecastPanel(panel);
+  const lost = baselineNote(
+    scores,
+    networks.map(({ name }) => name),
+  );
+  const notes = [...(lost === undefined ? [] : [lost]), ...forecastNotes];
   for (const text of notes) yield { event: 'note', text };
   yield resultEvent(result, winner, scores);
   return { ...result, forecasts, networks: fitted, model, notes: [...panel.notes, ...notes] };
@@ -182,6 +199,7 @@ const OPTIONS: OptionTypes<ForecastOptions & { onEvent?: unknown }> = {
   windows: true,
   step: true,
   cells: 'array',
+  baselines: 'array',
   units: true,
   layers: true,
   head: true,
@@ -208,6 +226,13 @@ function checkOptions(options: ForecastOptions): void {
       cell,
     });
   }
+  for (const baseline of options.baselines ?? []) {
+    if (FITTED_BASELINES.includes(baseline)) continue;
+    throw valueError(`baselines must contain only ${FITTED_BASELINES.join(', ')}, got "${baseline}".`, {
+      option: 'baselines',
+      baseline,
+    });
+  }
   for (const level of options.levels ?? []) {
     if (level > 0 && level < 1) continue;
     throw valueError(`levels must be between 0 and 1, got ${level}.`, { option: 'levels', level });
@@ -230,7 +255,10 @@ function setUp(
   const stages = stagesOf(calibrationCuts.length, refit ? plan.origins.length : 1);
   const finalStages = ABSOLUTE_INPUTS.map(() => 'refit' as const);
   const schedule = new Schedule([...cells.flatMap(() => stages), ...finalStages]);
-  const context: RunContext = { panel, plan, levels, calibrationCuts, epochs, refit, signal, schedule };
+  const context: RunContext = {
+    ...{ panel, plan, levels, calibrationCuts, epochs, refit, signal, schedule },
+    baselines: options.baselines,
+  };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
   const trainings = new CheckpointedTrainings(options.store ?? null);
   const networks = cells.map((cell) => {
@@ -288,8 +316,9 @@ async function calibratedForecasts(
     backtest.push({ model, forecasts });
     calibrations.set(model, calibration);
   };
-  for (const [model, baseline] of baselines(plan)) {
-    const options = { season: plan.season, levels };
+  const fits = baselineFits(panel, plan, earlierOrigins);
+  const options = { season: plan.season, levels, fits };
+  for (const [model, baseline] of leaderboardBaselines(panel, plan, context.baselines)) {
     await add(model, (from) => baselineForecasts(panel, baseline, from, options), earlierOrigins);
   }
   for (const network of networks) {

@@ -11,6 +11,7 @@ import {
   type StageFacts,
   type StepEvent,
 } from '../shared/events.js';
+import type { FittedBaselineName } from './baselines.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { Ensemble, joinNetworks } from './ensemble.js';
@@ -51,6 +52,8 @@ export interface RunContext {
    * rows.
    */
   calibrationCuts: readonly number[];
+  /** The fitted baselines of the options. */
+  baselines: readonly FittedBaselineName[] | undefined;
   /** Maximum number of epochs. */
   epochs: number;
   /** Whether to retrain before every backtest origin. */

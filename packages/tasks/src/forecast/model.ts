@@ -8,7 +8,7 @@ import type { Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
 import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
-import { baselineForecasts, baselines } from './backtest.js';
+import { baselineForecasts, baselines } from './baselines.js';
 import { type Intervals, type SeriesScale, widenLongHorizon } from './calibration.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';

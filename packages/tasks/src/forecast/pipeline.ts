@@ -3,7 +3,8 @@
  * stored as null.
  */
 import type { Decimal, Frequency, Thousands, TimeFormat } from '@unroll/data';
-import { baselines, type Score } from './backtest.js';
+import type { Score } from './backtest.js';
+import { baselines, fitWindow, isFitted, usesAllRows } from './baselines.js';
 import type { Calibration, ScoreScale } from './calibration.js';
 import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
@@ -32,7 +33,10 @@ export interface Pipeline {
   /** Time of grid index 0. */
   start: number;
   covariates: { name: string; role: Role; categories: string[] | null }[];
-  plan: Pick<ForecastPlan, 'horizon' | 'chunk' | 'season' | 'lag' | 'window' | 'log' | 'scaler' | 'calendar'>;
+  plan: Pick<
+    ForecastPlan,
+    'horizon' | 'chunk' | 'season' | 'period' | 'lag' | 'window' | 'log' | 'scaler' | 'calendar'
+  >;
   head: HeadName;
   /** Probabilities of the intervals. */
   levels: number[];
@@ -64,7 +68,8 @@ export const fromJsonNumbers = (values: readonly (number | null)[]): Float64Arra
 /** Returns the last `rows` rows of each series. */
 function historyOf(panel: Panel, rows: number): Pipeline['history'] {
   return panel.series.map(({ id, offset, values, covariates }) => {
-    const skipped = Math.max(0, values.length - rows);
+    let skipped = Math.max(0, values.length - rows);
+    while (skipped > 0 && Number.isNaN(values[skipped])) skipped--; // Gaps are filled from earlier values.
     return {
       id,
       offset: offset + skipped,
@@ -120,10 +125,9 @@ export function pipelineOf(parts: ModelParts): Pipeline {
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
   const marginsOf = (name: string) =>
     calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
-  // The baseline drift also needs the first row.
-  const rows = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
+  const rows = storedRows([model, fallback], plan);
   const { target, time, idColumn, frequency, start } = panel;
-  const { horizon, chunk, season, lag, window, log, scaler, calendar = [] } = plan;
+  const { horizon, chunk, season, period, lag, window, log, scaler, calendar = [] } = plan;
   return {
     format: PIPELINE_FORMAT,
     ...{ model, fallback, target, time, idColumn, frequency, start },
@@ -131,7 +135,7 @@ export function pipelineOf(parts: ModelParts): Pipeline {
       ...{ name, role },
       categories: categories === null ? null : [...categories],
     })),
-    plan: { horizon, chunk, season, lag, window, log, scaler, calendar },
+    plan: { horizon, chunk, season, period, lag, window, log, scaler, calendar },
     head,
     levels: [...levels],
     ...fittedParts(parts),
@@ -139,6 +143,13 @@ export function pipelineOf(parts: ModelParts): Pipeline {
     fallbackMargins: marginsOf(fallback),
     history: historyOf(panel, rows),
   };
+}
+
+/** Returns the number of last rows to store so that the models forecast the same without the data. */
+function storedRows(models: readonly string[], plan: ForecastPlan): number {
+  if (models.some(usesAllRows)) return Number.POSITIVE_INFINITY;
+  const rows = warmUp(plan) + plan.season;
+  return models.some(isFitted) ? Math.max(rows, fitWindow(plan.period) + plan.season) : rows;
 }
 
 /** Returns the fitted parameters of each network and series. */

@@ -110,6 +110,20 @@ export const scoresEvent = (leaderboard: readonly Score[]): ScoresEvent => ({
   ...scoreTable(leaderboard),
 });
 
+/** Returns a note if a baseline won: which, and by how much the best network lost. Undefined if a network made the forecast. */
+export function baselineNote(
+  leaderboard: readonly Score[],
+  networkNames: readonly string[],
+): string | undefined {
+  const [best] = leaderboard;
+  if (networkNames.includes(best.model)) return undefined;
+  const network = leaderboard.find(({ model }) => networkNames.includes(model));
+  const forecast = `Forecast by the baseline ${best.model}`;
+  if (network === undefined || Number.isNaN(network.mase) || Number.isNaN(best.mase)) return `${forecast}.`;
+  const lost = best.mase === 0 ? '' : ` (+${((network.mase / best.mase - 1) * 100).toFixed(1)} %)`;
+  return `${forecast}: MASE ${best.mase.toFixed(3)}, ${network.model} ${network.mase.toFixed(3)}${lost}.`;
+}
+
 /** Returns the last event of a run. */
 export function resultEvent(
   { plan, frequency }: PreparedForecast,
