@@ -10,7 +10,8 @@ from a fixed seed: levels, trends, seasons (4, 7, 12 or none) and noise of sever
     level, trend, season (initial states; `season` has one for each of the first rows), forecast: [8] }
   - intermittent: 50 cases { values, crostonSba: the forecast of every step }
 Tolerance, relative to the largest value of a forecast: 1e-6 for ETS and CrostonSBA, which have nothing to fit. 1e-3 for theta, whose
-parameters both sides search for; if the difference is larger, Unroll's parameters have the lower squared error.
+parameters both sides search for; if the difference is larger, Unroll's parameters have the lower squared error (five
+series), or Unroll adjusts for a season that is significant only in the differences, which statsforecast does not test (two).
 ETS is forecast step by step: the multi-step forecast of statsforecast 2.1.1 with a damped trend adds phi b twice at step 2 (as R
 forecast does), where Hyndman et al. 2008 have (phi + phi^2) b.
 """

@@ -73,7 +73,8 @@ describe('against statsforecast', () => {
       others++;
       assert.ok(error < thetaError, `series ${i}: another forecast, but error ${error} >= ${thetaError}`);
     }
-    assert.ok(others <= 5, `${others} forecasts differ by more than 1e-3`);
+    // In five of them the search of statsforecast stopped early; two have a season that only our test on differences finds.
+    assert.ok(others <= 7, `${others} forecasts differ by more than 1e-3`);
   });
   test('ETS with the same parameters', () => {
     const kinds = { A: 'additive', M: 'multiplicative', N: 'none' } as const;

@@ -48,10 +48,19 @@ const MIN_INDEX = 0.01;
 const NORMAL_95 = 1.6448536269514722;
 
 /**
+ * Returns whether the season of a series or of its differences is significant. A trend hides the season from the test of the
+ * values: the autocorrelations at all lags are high.
+ */
+export function isSeasonal(values: ArrayLike<number>, season: number): boolean {
+  const differences = Float64Array.from({ length: values.length - 1 }, (_, t) => values[t + 1] - values[t]);
+  return isSignificant(values, season) || isSignificant(differences, season);
+}
+
+/**
  * Returns whether the autocorrelation at the lag of one season is significant, given the shorter lags (Bartlett's formula; the
  * test of Fiorucci et al. 2016, section 2.1).
  */
-export function isSeasonal(values: ArrayLike<number>, season: number): boolean {
+function isSignificant(values: ArrayLike<number>, season: number): boolean {
   const n = values.length;
   if (season < 4 || n < 2 * season) return false;
   let mean = 0;
