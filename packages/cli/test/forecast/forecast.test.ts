@@ -18,10 +18,10 @@ describe('a good run', () => {
     assert.match(stdout, /144 rows of "passengers" by "month", 1949-01 to 1960-12/);
     assert.match(stdout, /monthly, season length 12, log-transformed/);
     assert.match(stdout, /4 forecasts of 12 rows from 1957-01 to 1960-12/);
-    assert.match(stdout, /^\[10\/12\] .*loss [\d.]+, \d+ sequences\/s$/m);
+    assert.match(stdout, /^\[12\/12\] .*loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(
       stdout,
-      /^model +MASE +sMAPE +RMSE +MAE +WQL +coverage 80% +coverage 95%\n(?:(?:theta|lstm|ets) .*\n){3}seasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
+      /^model +MASE +sMAPE +RMSE +MAE +WQL +coverage 80% +coverage 95%\nensemble .*\n(?:(?:theta|lstm|ets) .*\n){3}seasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
     );
     assert.equal(stdout.match(/●/g)!.length, 13, 'twelve points and the caption');
     assert.ok(!stdout.includes('\x1b'), 'no colour and no bar where nobody watches');
@@ -64,7 +64,7 @@ describe('a good run', () => {
       'lo-95',
       'hi-95',
     ]);
-    assert.equal(tests.length, 4 * 4 * 12, 'four origins, four models, twelve months');
+    assert.equal(tests.length, 4 * 7 * 12, 'four origins, seven models, twelve months');
     const naive = tests.filter((row) => row[2] === 'seasonal-naive' && row[1]!.endsWith('-07'));
     assert.deepEqual(
       naive.map((row) => row.slice(0, 5)),

@@ -10,14 +10,9 @@ import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainings, type RunStore } from '../shared/resume.js';
 import { leaderboard, type ModelForecasts, type Score } from './backtest.js';
-import {
-  baselineFits,
-  baselineForecasts,
-  FITTED_BASELINES,
-  type FittedBaselineName,
-  leaderboardBaselines,
-} from './baselines.js';
-import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
+import { FITTED_BASELINES, type FittedBaselineName } from './baselines.js';
+import { type CalibratedForecasts, calibratedForecasts } from './calibrated.js';
+import { networkOf } from './combination.js';
 import { checkCounts } from './counts.js';
 import type { Origin } from './encoder.js';
 import { NetworkForecaster, type RunContext, Schedule, stagesOf } from './forecaster.js';
@@ -25,10 +20,10 @@ import { checkFutureCovariates } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
 import { ABSOLUTE_INPUTS, CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
-import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
+import { backtestOrigins, calibrationOrigins } from './origins.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
-import { baselineNote, type PreparedForecast, planEvent, resultEvent, scoresEvent } from './run-events.js';
+import { type PreparedForecast, planEvent, resultEvent, scoresEvent, winnerNotes } from './run-events.js';
 import { validationFolds } from './search.js';
 
 export interface ForecastOptions extends PanelOptions, PlanOptions {
@@ -74,7 +69,7 @@ export interface ForecastBacktest extends PreparedForecast {
 export interface ForecastResult extends ForecastBacktest {
   /** The winner's forecast of each series. */
   forecasts: SeriesForecast[];
-  /** The networks that were trained on all rows; their mean is the forecast. Null if a baseline won. */
+  /** The networks that were trained on all rows; their mean is the forecast or part of it. Null if it is by baselines. */
   networks: FittedNetwork[] | null;
   /** The model that made the forecast. It can be saved, and can forecast from newer rows. */
   model: ForecastModel;
@@ -98,12 +93,9 @@ export function prepareForecast(table: Table, options: ForecastOptions): Prepare
 }
 
 /** A finished backtest, and what the final model needs. */
-interface BacktestRun {
+interface BacktestRun extends Omit<CalibratedForecasts, 'backtest'> {
   result: ForecastBacktest;
   networks: NetworkForecaster[];
-  /** By model. */
-  calibrations: Map<string, Calibration>;
-  scale: ScoreScale;
 }
 
 /** Runs the backtest of all models. */
@@ -142,18 +134,17 @@ export async function* forecastEvents(
   table: Table,
   options: ForecastOptions,
 ): AsyncGenerator<RunEvent, ForecastResult, void> {
-  const { result, networks, calibrations, scale } = yield* backtestModels(table, options);
+  const { result, networks, calibrations, combinations, scale } = yield* backtestModels(table, options);
   const { panel, plan, levels, leaderboard: scores, winner } = result;
-  const network = networks.find(({ name }) => name === winner);
+  const combination = combinations.get(winner);
+  const networkName = combination === undefined ? winner : networkOf(combination);
+  const network = networks.find(({ name }) => name === networkName);
   const fitted = network === undefined ? null : yield* network.refit();
-  const fit = { calibrations, scale, networks: fitted, head: options.head ?? 'point' };
+  const fit = { calibrations, combination, scale, networks: fitted, head: options.head ?? 'point' };
   const model = ForecastModel.assemble({ panel, plan, levels, scores, ...fit });
   const { forecasts, notes: forecastNotes } = await model.forecastPanel(panel);
-  const lost = baselineNote(
-    scores,
-    networks.map(({ name }) => name),
-  );
-  const notes = [...(lost === undefined ? [] : [lost]), ...forecastNotes];
+  const names = networks.map(({ name }) => name);
+  const notes = [...winnerNotes(winner, scores, names, combination), ...forecastNotes];
   for (const text of notes) yield { event: 'note', text };
   yield resultEvent(result, winner, scores);
   return { ...result, forecasts, networks: fitted, model, notes: [...panel.notes, ...notes] };
@@ -278,55 +269,4 @@ function setUp(
     );
   });
   return { context, networks };
-}
-
-/** The backtest forecasts of all models, and the calibration of their intervals. */
-interface CalibratedForecasts {
-  backtest: ModelForecasts[];
-  /** By model. */
-  calibrations: Map<string, Calibration>;
-  scale: ScoreScale;
-}
-
-/**
- * Makes the backtest forecasts of all models. Each model forecasts from the earlier origins, which calibrates its intervals,
- * and then from the backtest origins. Baselines come first: if two models have the same score, the simpler one wins.
- */
-async function calibratedForecasts(
-  context: RunContext,
-  networks: readonly NetworkForecaster[],
-  origins: readonly Origin[],
-  earlierOrigins: readonly Origin[],
-): Promise<CalibratedForecasts> {
-  const { panel, plan, levels } = context;
-  const scale = scoreScale(panel, plan);
-  const backtest: ModelForecasts[] = [];
-  const calibrations = new Map<string, Calibration>();
-  const add = async (
-    model: string,
-    forecastFrom: (origins: readonly Origin[]) => Promise<Intervals[]> | Intervals[],
-    calibrationOrigins: readonly Origin[],
-  ) => {
-    const calibration = new Calibration(levels, plan.horizon, scale);
-    for (const [n, forecast] of (await forecastFrom(calibrationOrigins)).entries())
-      calibration.learn(panel, calibrationOrigins[n], forecast);
-    const forecasts = (await forecastFrom(origins)).map((forecast, n) =>
-      calibration.widen(origins[n], forecast),
-    );
-    backtest.push({ model, forecasts });
-    calibrations.set(model, calibration);
-  };
-  const fits = baselineFits(panel, plan, earlierOrigins);
-  const options = { season: plan.season, levels, fits };
-  for (const [model, baseline] of leaderboardBaselines(panel, plan, context.baselines)) {
-    await add(model, (from) => baselineForecasts(panel, baseline, from, options), earlierOrigins);
-  }
-  for (const network of networks) {
-    await add(
-      network.name,
-      (from) => network.forecasts(from),
-      earlierOrigins.filter((origin) => network.canForecast(origin)),
-    );
-  }
-  return { backtest, calibrations, scale };
 }

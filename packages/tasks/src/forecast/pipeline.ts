@@ -6,6 +6,7 @@ import type { Decimal, Frequency, Thousands, TimeFormat } from '@unroll/data';
 import type { Score } from './backtest.js';
 import { baselines, fitWindow, isFitted, usesAllRows } from './baselines.js';
 import type { Calibration, ScoreScale } from './calibration.js';
+import type { Combination } from './combination.js';
 import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
 import type { FittedNetwork } from './network.js';
@@ -21,8 +22,10 @@ export interface Pipeline {
   sql?: string | undefined;
   /** How the training file was read, if set by the user; other files are read the same way. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string } | undefined;
-  /** The name of a baseline, or the cell of the networks. */
+  /** The name of a baseline, the cell of the networks, or the name of a combined model. */
   model: string;
+  /** The members of a combined model (combination.ts). */
+  combination?: { network: string; weights: Record<string, number> } | undefined;
   /** The best baseline, which forecasts series that are too short for a network. */
   fallback: string;
   target: string;
@@ -110,8 +113,10 @@ export interface ModelParts {
   head: HeadName;
   /** The leaderboard, best first. */
   scores: readonly Score[];
-  /** Null if a baseline won. */
+  /** Null if the forecast is by baselines. */
   networks: readonly FittedNetwork[] | null;
+  /** The members of the best model, if it is a combined one. */
+  combination: Combination | undefined;
   /** Calibration of each model, by name. */
   calibrations: ReadonlyMap<string, Calibration>;
   scale: ScoreScale;
@@ -119,18 +124,20 @@ export interface ModelParts {
 
 /** Returns the content of pipeline.json for a new model. */
 export function pipelineOf(parts: ModelParts): Pipeline {
-  const { panel, plan, levels, head, scores, calibrations } = parts;
+  const { panel, plan, levels, head, scores, calibrations, combination } = parts;
   const baselineNames = baselines(plan);
   const [{ model }] = scores;
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
   const marginsOf = (name: string) =>
     calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
-  const rows = storedRows([model, fallback], plan);
+  const weights = combination && Object.fromEntries(combination.weights);
+  const rows = storedRows([model, fallback, ...Object.keys(weights ?? {})], plan);
   const { target, time, idColumn, frequency, start } = panel;
   const { horizon, chunk, season, period, lag, window, log, scaler, calendar = [] } = plan;
   return {
     format: PIPELINE_FORMAT,
     ...{ model, fallback, target, time, idColumn, frequency, start },
+    ...(combination && weights && { combination: { network: combination.network, weights } }),
     covariates: panel.covariates.map(({ name, role, categories }) => ({
       ...{ name, role },
       categories: categories === null ? null : [...categories],

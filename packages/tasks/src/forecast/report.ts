@@ -211,15 +211,15 @@ function numberFormat(values: readonly number[]): (value: number) => string {
 
 /** Returns the settings of the run for the report. */
 function settingsOf(
-  { panel, plan, networks, notes, winner }: ForecastResult,
+  { panel, plan, networks, notes, winner, model }: ForecastResult,
   facts: ReportFacts,
 ): [name: string, text: string][] {
   const { options } = facts;
   const network =
     networks === null
-      ? `none (${winner} is a baseline without training)`
-      : `${winner}: the mean of ${networks.length} networks with ` +
-        `${networks.map(({ model }) => model.countParams()).join(' and ')} parameters, trained for ` +
+      ? `none (${winner} is a baseline)`
+      : `${model.pipeline.combination?.network ?? winner}: the mean of ${networks.length} networks with ` +
+        `${networks.map((network) => network.model.countParams()).join(' and ')} parameters, trained for ` +
         `${networks.map(({ epochs }) => epochs).join(' and ')} epochs`;
   return [
     ['Season length', plan.season === 1 ? 'no season' : `${plan.season} rows`],

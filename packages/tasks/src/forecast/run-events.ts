@@ -3,6 +3,7 @@ import type { Json } from '@unroll/core/internal';
 import { finiteOrNull, type PlanEvent, type ResultEvent, type ScoresEvent } from '../shared/events.js';
 import type { ScoreColumn, ScoreTable } from '../shared/scores.js';
 import type { Score } from './backtest.js';
+import { type Combination, weightsText } from './combination.js';
 import { type Panel, panelEnd, timeAt } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 
@@ -110,18 +111,26 @@ export const scoresEvent = (leaderboard: readonly Score[]): ScoresEvent => ({
   ...scoreTable(leaderboard),
 });
 
-/** Returns a note if a baseline won: which, and by how much the best network lost. Undefined if a network made the forecast. */
-export function baselineNote(
+/** Returns notes if another model than a network won: its members, and by how much the best network lost. */
+export function winnerNotes(
+  winner: string,
   leaderboard: readonly Score[],
   networkNames: readonly string[],
-): string | undefined {
-  const [best] = leaderboard;
-  if (networkNames.includes(best.model)) return undefined;
-  const network = leaderboard.find(({ model }) => networkNames.includes(model));
-  const forecast = `Forecast by the baseline ${best.model}`;
-  if (network === undefined || Number.isNaN(network.mase) || Number.isNaN(best.mase)) return `${forecast}.`;
-  const lost = best.mase === 0 ? '' : ` (+${((network.mase / best.mase - 1) * 100).toFixed(1)} %)`;
-  return `${forecast}: MASE ${best.mase.toFixed(3)}, ${network.model} ${network.mase.toFixed(3)}${lost}.`;
+  combination: Combination | undefined,
+): string[] {
+  if (networkNames.includes(winner)) return [];
+  const [best, network] = [[winner], networkNames].map((names) =>
+    leaderboard.find(({ model }) => names.includes(model)),
+  );
+  const forecast = `Forecast by the ${combination === undefined ? `baseline ${winner}` : winner}`;
+  const members =
+    combination === undefined ? [] : [`Weights of the ${winner}: ${weightsText(combination.weights)}.`];
+  if (best === undefined || network === undefined || Number.isNaN(network.mase) || Number.isNaN(best.mase))
+    return [`${forecast}.`, ...members];
+  const percent = (network.mase / best.mase - 1) * 100;
+  const lost = best.mase === 0 ? '' : ` (${percent < 0 ? '' : '+'}${percent.toFixed(1)} %)`;
+  const scores = `MASE ${best.mase.toFixed(3)}, ${network.model} ${network.mase.toFixed(3)}${lost}`;
+  return [`${forecast}: ${scores}.`, ...members];
 }
 
 /** Returns the last event of a run. */

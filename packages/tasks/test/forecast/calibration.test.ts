@@ -181,6 +181,7 @@ test('90 % intervals have a coverage of 87 to 93 % at every horizon step, for ev
   const came = result.origins.map((origin) => actualAt(result.panel, origin, horizon));
   assert.deepEqual(result.backtest.map(({ model }) => model).sort(), [
     'drift',
+    'ensemble',
     'ets',
     'lstm',
     'naive',

@@ -1,0 +1,143 @@
+/**
+ * Combines the forecasts of several models. `ensemble` is the weighted mean of a network and the two best baselines; weights
+ * are inverse to the squared mean errors on held-out rows (after Bates & Granger 1969). An error counts at an origin only if
+ * its row lies before the origin, so weights never use later rows.
+ */
+import type { Intervals } from './calibration.js';
+import type { Origin } from './encoder.js';
+import type { Panel } from './panel.js';
+
+export const ENSEMBLE = 'ensemble';
+
+/** Baselines in the ensemble, in addition to the network. */
+const BASELINES_IN_ENSEMBLE = 2;
+
+/** The weight of each model, by name. The weights sum to 1. */
+export type Weights = ReadonlyMap<string, number>;
+
+/** A combined model with its weights for forecasts from the end of the data. */
+export interface Combination {
+  /** The network among the members. */
+  network: string;
+  weights: Weights;
+}
+
+/** Returns the network that the combined forecast needs; undefined if it consists of baselines. */
+export const networkOf = ({ network, weights }: Combination): string | undefined =>
+  weights.has(network) ? network : undefined;
+
+/** The scaled absolute errors of one model on held-out rows. */
+export class HeldOutErrors {
+  readonly #first: number;
+  readonly #all: CumulativeErrors;
+
+  /**
+   * @param units scale of the errors of each series
+   * @param forecasts one for each origin
+   */
+  constructor(
+    panel: Panel,
+    units: readonly number[],
+    origins: readonly Origin[],
+    forecasts: readonly Intervals[],
+  ) {
+    const horizon = forecasts[0]?.median.length ?? 0;
+    this.#first = origins.reduce((first, { origin }) => Math.min(first, origin), Number.POSITIVE_INFINITY);
+    const last = origins.reduce((end, { origin }) => Math.max(end, origin), 0);
+    const rows = origins.length === 0 ? 0 : last - this.#first + horizon;
+    this.#all = new CumulativeErrors(rows);
+    for (const [n, { series, origin }] of origins.entries()) {
+      const { offset, values } = panel.series[series];
+      for (const [k, value] of forecasts[n].median.entries()) {
+        const actual = values[origin - offset + k];
+        if (actual === undefined || Number.isNaN(actual)) continue;
+        this.#all.add(origin - this.#first + k, Math.abs(actual - value) / units[series]);
+      }
+    }
+    this.#all.accumulate();
+  }
+
+  /** Returns the mean error on the rows before an origin; NaN if there is none. */
+  mean(origin: number): number {
+    return this.#all.mean(origin - this.#first);
+  }
+}
+
+class CumulativeErrors {
+  readonly #sums: Float64Array;
+  readonly #counts: Float64Array;
+
+  constructor(rows: number) {
+    this.#sums = new Float64Array(rows + 1);
+    this.#counts = new Float64Array(rows + 1);
+  }
+
+  add(row: number, error: number): void {
+    this.#sums[row + 1] += error;
+    this.#counts[row + 1]++;
+  }
+
+  /** Turns the entries of each row into sums over all rows up to it. */
+  accumulate(): void {
+    for (let row = 1; row < this.#sums.length; row++) {
+      this.#sums[row] += this.#sums[row - 1];
+      this.#counts[row] += this.#counts[row - 1];
+    }
+  }
+
+  mean(before: number): number {
+    return this.#sums[this.#at(before)] / this.count(before);
+  }
+
+  count(before: number): number {
+    return this.#counts[this.#at(before)];
+  }
+
+  #at(before: number): number {
+    return Math.max(0, Math.min(this.#sums.length - 1, before));
+  }
+}
+
+/**
+ * Returns the weights of the ensemble at an origin: of the network and the two baselines with the lowest errors known there.
+ * Equal weights if no errors are known.
+ * @param errors of all models, by name. The order of the baselines decides between equal errors
+ */
+export function ensembleWeights(
+  errors: ReadonlyMap<string, HeldOutErrors>,
+  network: string,
+  origin: number,
+): Weights {
+  const means = new Map(Array.from(errors, ([name, each]) => [name, each.mean(origin)]));
+  const errorOf = (name: string) => means.get(name) ?? Number.NaN;
+  const ranked = [...errors.keys()]
+    .filter((name) => name !== network)
+    .sort((a, b) => errorOf(a) - errorOf(b) || 0);
+  const members = [network, ...ranked.slice(0, BASELINES_IN_ENSEMBLE)];
+  const isKnown = members.every((name) => errorOf(name) > 0);
+  const shares = members.map((name) => (isKnown ? errorOf(name) ** -2 : 1));
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  return new Map(members.map((name, i) => [name, shares[i] / total]));
+}
+
+/** Returns the weighted mean of forecasts and of their interval bounds. */
+export function combine(weights: Weights, forecastOf: (model: string) => Intervals): Intervals {
+  const parts = Array.from(weights, ([model, weight]) => ({ weight, forecast: forecastOf(model) }));
+  const [first] = parts;
+  const mean = (select: (forecast: Intervals) => Float64Array): Float64Array =>
+    first.forecast.median.map((_, k) =>
+      parts.reduce((sum, { weight, forecast }) => sum + weight * select(forecast)[k], 0),
+    );
+  return {
+    median: mean(({ median }) => median),
+    lower: first.forecast.lower.map((_, l) => mean(({ lower }) => lower[l])),
+    upper: first.forecast.upper.map((_, l) => mean(({ upper }) => upper[l])),
+    ...(parts.some(({ forecast }) => forecast.mean !== undefined) && {
+      mean: mean((forecast) => forecast.mean ?? forecast.median),
+    }),
+  };
+}
+
+/** Returns weights as text: `lstm 41 %, theta 33 %, ets 26 %`. */
+export const weightsText = (weights: Weights): string =>
+  Array.from(weights, ([name, weight]) => `${name} ${(100 * weight).toFixed(0)} %`).join(', ');
