@@ -41,6 +41,7 @@ const OPTIONS = {
   season: { type: 'string' },
   cells: { type: 'string' },
   baselines: { type: 'string' },
+  select: { type: 'string' },
   units: { type: 'string' },
   layers: { type: 'string' },
   window: { type: 'string' },
@@ -105,6 +106,8 @@ Network
 Backtest
   --baselines <names>   baselines with fitted parameters: any of theta,ets,croston-sba, or none (default: theta,ets;
                         also croston-sba if most series are intermittent)
+  --select <name>       all: the best model forecasts all series; series: each series is forecast by the model that is
+                        best on its held-out rows (default: all)
   --windows <n>         number of backtest forecasts; not to be confused with --window, the number of input rows
                         (default: up to 4, up to 20 for long series)
   --step <n>            rows between the starts of two backtest forecasts (default: the horizon)
@@ -203,6 +206,8 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   if (cells !== undefined) options.cells = cells;
   const baselines = textOption(args, 'baselines') === 'none' ? [] : listOption(args, 'baselines');
   if (baselines !== undefined) options.baselines = baselines as FittedBaselineName[];
+  const select = textOption(args, 'select') as ForecastOptions['select'];
+  if (select !== undefined) options.select = select;
   const head = textOption(args, 'head') as HeadName | undefined;
   if (head !== undefined) options.head = head;
   const scaler = textOption(args, 'scaler') as ScalerName | undefined;

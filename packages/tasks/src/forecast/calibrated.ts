@@ -6,11 +6,13 @@ import type { ModelForecasts } from './backtest.js';
 import { baselineFits, baselineForecasts, isFitted, leaderboardBaselines } from './baselines.js';
 import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
 import {
+  bestModel,
   type Combination,
   combine,
   ENSEMBLE,
   ensembleWeights,
   HeldOutErrors,
+  PER_SERIES,
   type Weights,
 } from './combination.js';
 import type { Origin } from './encoder.js';
@@ -97,7 +99,7 @@ function calibrate(
   return { backtest: calibrated, calibrations };
 }
 
-/** Makes the forecasts of the combined models: none without a fitted baseline. */
+/** Makes the forecasts of the combined models: `ensemble` if there is a fitted baseline, `per-series` if the options ask for it. */
 function combinedRuns(
   context: RunContext,
   baselineRuns: readonly ModelRun[],
@@ -105,34 +107,53 @@ function combinedRuns(
   origins: readonly Origin[],
   earlierOrigins: readonly Origin[],
 ): { runs: ModelRun[]; combinations: Map<string, Combination> } {
-  const combinations = new Map<string, Combination>();
-  if (!baselineRuns.some(({ model }) => isFitted(model))) return { runs: [], combinations };
   const { panel, plan } = context;
+  const isPerSeries = context.select === 'series';
   const { units } = scoreScale(panel, { ...plan, log: false });
-  const errorsOf = ({ indices, earlier }: ModelRun) =>
-    new HeldOutErrors(
-      panel,
-      units,
-      indices.map((n) => earlierOrigins[n]),
-      earlier,
-    );
+  const errorsOf = ({ indices, earlier }: ModelRun) => {
+    const from = indices.map((n) => earlierOrigins[n]);
+    return new HeldOutErrors(panel, units, from, earlier, isPerSeries);
+  };
   const network = bestNetwork(networkRuns, errorsOf, plan.cut);
   const members = [...baselineRuns, network].map((run) => alignedWith(run, network.indices));
   const errors = new Map(members.map((run) => [run.model, errorsOf(run)]));
-  const weightsAt = memoised((origin) => ensembleWeights(errors, network.model, origin));
-  const weigh = (weights: Weights, select: (run: ModelRun) => Intervals): Intervals =>
-    combine(weights, (name) => select(members.find(({ model }) => model === name) ?? network));
-  const run: ModelRun = {
-    model: ENSEMBLE,
-    indices: network.indices,
-    earlier: network.indices.map((n, i) =>
-      weigh(weightsAt(earlierOrigins[n].origin), ({ earlier }) => earlier[i]),
-    ),
-    backtest: origins.map(({ origin }, n) => weigh(weightsAt(origin), ({ backtest }) => backtest[n])),
+  const combinedRun = (model: string, weightsAt: (origin: Origin) => Weights): ModelRun => {
+    const weigh = (weights: Weights, select: (run: ModelRun) => Intervals): Intervals =>
+      combine(weights, (name) => select(members.find((run) => run.model === name) ?? network));
+    return {
+      model,
+      indices: network.indices,
+      earlier: network.indices.map((n, i) =>
+        weigh(weightsAt(earlierOrigins[n]), ({ earlier }) => earlier[i]),
+      ),
+      backtest: origins.map((origin, n) => weigh(weightsAt(origin), ({ backtest }) => backtest[n])),
+    };
   };
-  combinations.set(ENSEMBLE, { network: network.model, weights: weightsAt(Number.POSITIVE_INFINITY) });
-  return { runs: [run], combinations };
+  const runs: ModelRun[] = [];
+  const combinations = new Map<string, Combination>();
+  const ensembleAt = memoised((origin) => ensembleWeights(errors, network.model, origin));
+  const end = Number.POSITIVE_INFINITY;
+  if (baselineRuns.some(({ model }) => isFitted(model))) {
+    runs.push(combinedRun(ENSEMBLE, ({ origin }) => ensembleAt(origin)));
+    combinations.set(ENSEMBLE, { network: network.model, weights: ensembleAt(end) });
+  }
+  if (isPerSeries) {
+    const candidates = new Map([...errors, ...runs.map((run) => [run.model, errorsOf(run)] as const)]);
+    const minErrors = plan.horizon * Math.max(MIN_ROWS_PER_SERIES, 2 * plan.horizon);
+    const weightsAt = (origin: Origin, least = minErrors): Weights => {
+      const best = bestModel(candidates, origin, least) ?? network.model;
+      return best === ENSEMBLE ? ensembleAt(origin.origin) : new Map([[best, 1]]);
+    };
+    runs.push(combinedRun(PER_SERIES, (origin) => weightsAt(origin)));
+    const bySeries = panel.series.map((_, series) => weightsAt({ series, origin: end }));
+    const weights = weightsAt({ series: 0, origin: end }, end); // of all series
+    combinations.set(PER_SERIES, { network: network.model, weights, bySeries });
+  }
+  return { runs, combinations };
 }
+
+/** A model is chosen for a series if it was tested on at least this many of its rows, and on two horizons. */
+const MIN_ROWS_PER_SERIES = 12;
 
 /** Returns the network with the lowest errors before the backtest; the first one if no errors are known. */
 function bestNetwork(

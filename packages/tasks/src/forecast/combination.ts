@@ -1,13 +1,15 @@
 /**
  * Combines the forecasts of several models. `ensemble` is the weighted mean of a network and the two best baselines; weights
  * are inverse to the squared mean errors on held-out rows (after Bates & Granger 1969). An error counts at an origin only if
- * its row lies before the origin, so weights never use later rows.
+ * its row lies before the origin, so weights never use later rows. `per-series` forecasts each series with the model that
+ * has the lowest mean error on its held-out rows.
  */
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
 
 export const ENSEMBLE = 'ensemble';
+export const PER_SERIES = 'per-series';
 
 /** Baselines in the ensemble, in addition to the network. */
 const BASELINES_IN_ENSEMBLE = 2;
@@ -20,46 +22,57 @@ export interface Combination {
   /** The network among the members. */
   network: string;
   weights: Weights;
+  /** The weights of each series, if they differ. */
+  bySeries?: readonly Weights[];
 }
-
-/** Returns the network that the combined forecast needs; undefined if it consists of baselines. */
-export const networkOf = ({ network, weights }: Combination): string | undefined =>
-  weights.has(network) ? network : undefined;
 
 /** The scaled absolute errors of one model on held-out rows. */
 export class HeldOutErrors {
   readonly #first: number;
   readonly #all: CumulativeErrors;
+  /** For each series; empty unless `bySeries`. */
+  readonly #bySeries: readonly CumulativeErrors[];
 
   /**
    * @param units scale of the errors of each series
    * @param forecasts one for each origin
+   * @param bySeries whether to keep the errors of each series too
    */
   constructor(
     panel: Panel,
     units: readonly number[],
     origins: readonly Origin[],
     forecasts: readonly Intervals[],
+    bySeries = false,
   ) {
     const horizon = forecasts[0]?.median.length ?? 0;
     this.#first = origins.reduce((first, { origin }) => Math.min(first, origin), Number.POSITIVE_INFINITY);
     const last = origins.reduce((end, { origin }) => Math.max(end, origin), 0);
     const rows = origins.length === 0 ? 0 : last - this.#first + horizon;
     this.#all = new CumulativeErrors(rows);
+    this.#bySeries = bySeries ? panel.series.map(() => new CumulativeErrors(rows)) : [];
     for (const [n, { series, origin }] of origins.entries()) {
       const { offset, values } = panel.series[series];
       for (const [k, value] of forecasts[n].median.entries()) {
         const actual = values[origin - offset + k];
         if (actual === undefined || Number.isNaN(actual)) continue;
-        this.#all.add(origin - this.#first + k, Math.abs(actual - value) / units[series]);
+        const error = Math.abs(actual - value) / units[series];
+        for (const errors of [this.#all, this.#bySeries[series]])
+          errors?.add(origin - this.#first + k, error);
       }
     }
-    this.#all.accumulate();
+    for (const errors of [this.#all, ...this.#bySeries]) errors.accumulate();
   }
 
   /** Returns the mean error on the rows before an origin; NaN if there is none. */
   mean(origin: number): number {
     return this.#all.mean(origin - this.#first);
+  }
+
+  /** Returns the number of errors of one series on the rows before an origin, and their mean. Needs `bySeries`. */
+  ofSeries({ series, origin }: Origin): { count: number; mean: number } {
+    const [errors, before] = [this.#bySeries[series], origin - this.#first];
+    return { count: errors.count(before), mean: errors.mean(before) };
   }
 }
 
@@ -118,6 +131,24 @@ export function ensembleWeights(
   const shares = members.map((name) => (isKnown ? errorOf(name) ** -2 : 1));
   const total = shares.reduce((sum, share) => sum + share, 0);
   return new Map(members.map((name, i) => [name, shares[i] / total]));
+}
+
+/**
+ * Returns the model with the lowest error known at an origin: on the rows of its series, if there are at least `minErrors` errors of
+ * every model, otherwise on those of all series. Undefined if no errors are known.
+ */
+export function bestModel(
+  errors: ReadonlyMap<string, HeldOutErrors>,
+  origin: Origin,
+  minErrors: number,
+): string | undefined {
+  const ofSeries = Array.from(errors.values(), (each) => each.ofSeries(origin));
+  const isEnough = ofSeries.every(({ count }) => count >= minErrors);
+  const means = isEnough
+    ? ofSeries.map(({ mean }) => mean)
+    : Array.from(errors.values(), (each) => each.mean(origin.origin));
+  const best = means.reduce((at, mean, i) => (mean < (means[at] ?? Number.POSITIVE_INFINITY) ? i : at), -1);
+  return [...errors.keys()][best];
 }
 
 /** Returns the weighted mean of forecasts and of their interval bounds. */

@@ -12,7 +12,7 @@ import { CheckpointedTrainings, type RunStore } from '../shared/resume.js';
 import { leaderboard, type ModelForecasts, type Score } from './backtest.js';
 import { FITTED_BASELINES, type FittedBaselineName } from './baselines.js';
 import { type CalibratedForecasts, calibratedForecasts } from './calibrated.js';
-import { networkOf } from './combination.js';
+import { PER_SERIES } from './combination.js';
 import { checkCounts } from './counts.js';
 import type { Origin } from './encoder.js';
 import { NetworkForecaster, type RunContext, Schedule, stagesOf } from './forecaster.js';
@@ -34,6 +34,11 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
    * `ets`, and `croston-sba` if most series are intermittent.
    */
   baselines?: readonly FittedBaselineName[];
+  /**
+   * `all`: the best model forecasts all series. `series`: each series is forecast by the model with the lowest error on its
+   * held-out rows; with too few of these, by the best one on all series. Default `all`.
+   */
+  select?: 'all' | 'series';
   /** Hidden units of each recurrent layer. Default 32. */
   units?: number;
   /** Recurrent layers. Default 1. */
@@ -58,7 +63,7 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
 export interface ForecastBacktest extends PreparedForecast {
   levels: readonly number[];
   leaderboard: Score[];
-  /** The first model of the leaderboard. */
+  /** The first model of the leaderboard; with `select: 'series'`, `per-series`. */
   winner: string;
   /** The origins of the backtest. */
   origins: Origin[];
@@ -116,7 +121,7 @@ async function* backtestModels(
   const { backtest, ...calibration } = await calibratedForecasts(context, networks, origins, earlierOrigins);
   const scores = leaderboard(panel, plan, origins, backtest, levels);
   yield scoresEvent(scores);
-  const winner = scores[0].model;
+  const winner = context.select === 'series' ? PER_SERIES : scores[0].model;
   const result = { ...prepared, levels, leaderboard: scores, winner, origins, backtest };
   return { result, networks, ...calibration };
 }
@@ -137,11 +142,11 @@ export async function* forecastEvents(
   const { result, networks, calibrations, combinations, scale } = yield* backtestModels(table, options);
   const { panel, plan, levels, leaderboard: scores, winner } = result;
   const combination = combinations.get(winner);
-  const networkName = combination === undefined ? winner : networkOf(combination);
+  const networkName = combination === undefined ? winner : combination.network;
   const network = networks.find(({ name }) => name === networkName);
   const fitted = network === undefined ? null : yield* network.refit();
   const fit = { calibrations, combination, scale, networks: fitted, head: options.head ?? 'point' };
-  const model = ForecastModel.assemble({ panel, plan, levels, scores, ...fit });
+  const model = ForecastModel.assemble({ panel, plan, levels, scores, winner, ...fit });
   const { forecasts, notes: forecastNotes } = await model.forecastPanel(panel);
   const names = networks.map(({ name }) => name);
   const notes = [...winnerNotes(winner, scores, names, combination), ...forecastNotes];
@@ -191,6 +196,7 @@ const OPTIONS: OptionTypes<ForecastOptions & { onEvent?: unknown }> = {
   step: true,
   cells: 'array',
   baselines: 'array',
+  select: true,
   units: true,
   layers: true,
   head: true,
@@ -210,6 +216,9 @@ function checkOptions(options: ForecastOptions): void {
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
     throw valueError(`${name} must be a positive integer, got ${value}.`, { option: name, value });
   }
+  const { select } = options;
+  if (select !== undefined && select !== 'all' && select !== 'series')
+    throw valueError(`select must be all or series, got "${select}".`, { option: 'select', select });
   for (const cell of options.cells ?? []) {
     if (CELL_NAMES.includes(cell)) continue;
     throw valueError(`cells must contain only ${CELL_NAMES.join(', ')}, got "${cell}".`, {
@@ -249,6 +258,7 @@ function setUp(
   const context: RunContext = {
     ...{ panel, plan, levels, calibrationCuts, epochs, refit, signal, schedule },
     baselines: options.baselines,
+    select: options.select ?? 'all',
   };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
   const trainings = new CheckpointedTrainings(options.store ?? null);

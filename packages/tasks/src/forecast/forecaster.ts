@@ -54,6 +54,8 @@ export interface RunContext {
   calibrationCuts: readonly number[];
   /** The fitted baselines of the options. */
   baselines: readonly FittedBaselineName[] | undefined;
+  /** Whether to select one model for all series or one for each. */
+  select: 'all' | 'series';
   /** Maximum number of epochs. */
   epochs: number;
   /** Whether to retrain before every backtest origin. */

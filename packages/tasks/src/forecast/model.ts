@@ -197,14 +197,19 @@ export class ForecastModel implements TaskModel {
   ): readonly Intervals[] {
     const { combination } = this.pipeline;
     if (combination === undefined) return byNetwork;
-    const weights = new Map(Object.entries(combination.weights));
+    const shared = new Map(Object.entries(combination.weights));
+    const bySeries = panel.series.map(({ id }) => {
+      const own = combination.series?.[id];
+      return own === undefined ? shared : new Map(Object.entries(own));
+    });
+    const names = new Set(origins.flatMap(({ series }) => [...bySeries[series].keys()]));
+    names.delete(combination.network);
     const members = new Map(
-      Array.from(weights.keys(), (name) => [
-        name,
-        name === combination.network ? byNetwork : this.#baselineForecasts(name, panel, origins, horizon),
-      ]),
+      Array.from(names, (name) => [name, this.#baselineForecasts(name, panel, origins, horizon)]),
     );
-    return origins.map((_, n) => combine(weights, (name) => (members.get(name) ?? byNetwork)[n]));
+    return origins.map(({ series }, n) =>
+      combine(bySeries[series], (name) => (members.get(name) ?? byNetwork)[n]),
+    );
   }
 
   /** Returns uncalibrated forecasts of a baseline. */

@@ -25,7 +25,9 @@ export interface Pipeline {
   /** The name of a baseline, the cell of the networks, or the name of a combined model. */
   model: string;
   /** The members of a combined model (combination.ts). */
-  combination?: { network: string; weights: Record<string, number> } | undefined;
+  combination?:
+    | { network: string; weights: Record<string, number>; series?: Record<string, Record<string, number>> }
+    | undefined;
   /** The best baseline, which forecasts series that are too short for a network. */
   fallback: string;
   target: string;
@@ -113,6 +115,8 @@ export interface ModelParts {
   head: HeadName;
   /** The leaderboard, best first. */
   scores: readonly Score[];
+  /** The model that makes the forecast. */
+  winner: string;
   /** Null if the forecast is by baselines. */
   networks: readonly FittedNetwork[] | null;
   /** The members of the best model, if it is a combined one. */
@@ -126,18 +130,19 @@ export interface ModelParts {
 export function pipelineOf(parts: ModelParts): Pipeline {
   const { panel, plan, levels, head, scores, calibrations, combination } = parts;
   const baselineNames = baselines(plan);
-  const [{ model }] = scores;
+  const { winner: model } = parts;
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
   const marginsOf = (name: string) =>
     calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
-  const weights = combination && Object.fromEntries(combination.weights);
-  const rows = storedRows([model, fallback, ...Object.keys(weights ?? {})], plan);
+  const members = combination === undefined ? {} : { combination: storedCombination(combination, panel) };
+  const memberNames = combination === undefined ? [] : membersOf(combination);
+  const rows = storedRows([model, fallback, ...memberNames], plan);
   const { target, time, idColumn, frequency, start } = panel;
   const { horizon, chunk, season, period, lag, window, log, scaler, calendar = [] } = plan;
   return {
     format: PIPELINE_FORMAT,
     ...{ model, fallback, target, time, idColumn, frequency, start },
-    ...(combination && weights && { combination: { network: combination.network, weights } }),
+    ...members,
     covariates: panel.covariates.map(({ name, role, categories }) => ({
       ...{ name, role },
       categories: categories === null ? null : [...categories],
@@ -151,6 +156,23 @@ export function pipelineOf(parts: ModelParts): Pipeline {
     history: historyOf(panel, rows),
   };
 }
+
+/** Returns a combination as JSON. */
+function storedCombination(
+  { network, weights, bySeries }: Combination,
+  panel: Panel,
+): Pipeline['combination'] {
+  const series = bySeries?.map((each, s) => [panel.series[s].id, Object.fromEntries(each)] as const);
+  return {
+    network,
+    weights: Object.fromEntries(weights),
+    ...(series && { series: Object.fromEntries(series) }),
+  };
+}
+
+/** Returns the names of all members. */
+const membersOf = ({ weights, bySeries = [] }: Combination): string[] =>
+  [weights, ...bySeries].flatMap((each) => [...each.keys()]);
 
 /** Returns the number of last rows to store so that the models forecast the same without the data. */
 function storedRows(models: readonly string[], plan: ForecastPlan): number {

@@ -97,3 +97,57 @@ test('the saved model makes the same forecast, also for a longer horizon', async
     result.notes.join(),
   );
 });
+
+describe('select series', () => {
+  // A random walk and a seasonal series.
+  const random = new RandomStream(5, 'walk').normal(90);
+  let level = 100;
+  const walk = random.map((noise) => (level += 3 * noise));
+  const seasonal = Float64Array.from({ length: 90 }, (_, t) => 50 + 20 * [0, 1, -1, 0][t % 4]!);
+  const panelOf = (changeFrom = 90): Table => {
+    const rows = [...Array.from(walk).entries()]
+      .map(([t, y]): [string, number, number] => ['walk', t, t < changeFrom ? y : -1000 * y])
+      .concat(Array.from(seasonal).map((y, t) => ['season', t, t < changeFrom ? y : 3 * y + t]));
+    return makeTable({
+      source: 'made',
+      names: ['s', 't', 'y'],
+      cells: [rows.map(([s]) => s), rows.map(([, t]) => t), rows.map(([, , y]) => y)],
+    });
+  };
+  const perSeries: ForecastOptions = { ...options, series: 's', time: 't', select: 'series' };
+  const made = forecast(panelOf(), perSeries);
+
+  test('each series is forecast by its best model; the saved model does the same', async () => {
+    const { winner, model, forecasts, notes, leaderboard } = await made;
+    assert.equal(winner, 'per-series');
+    assert.ok(leaderboard.some((row) => row.model === 'per-series'));
+    const { series } = model.pipeline.combination!;
+    assert.deepEqual(Object.keys(series!).sort(), ['season', 'walk']);
+    assert.deepEqual(series!.season, { 'seasonal-naive': 1 });
+    assert.deepEqual([...forecasts[1]!.median], [...seasonal.slice(-4)]);
+    assert.ok(
+      notes.some((note) => /^Series forecast by each model: /.test(note)),
+      notes.join(),
+    );
+    const loaded = ForecastModel.fromFiles(await model.toFiles());
+    assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
+  });
+  test('values after an origin do not change the choice', async () => {
+    const one = await made;
+    const second = one.plan.origins[1]!;
+    const other = await forecast(panelOf(second), perSeries);
+    const known = one.origins.flatMap(({ origin }, n) => (origin <= second ? [n] : []));
+    const [a, b] = [one, other].map(
+      ({ backtest }) => backtest.find(({ model }) => model === 'per-series')!.forecasts,
+    );
+    assert.deepEqual(
+      known.map((n) => a![n]),
+      known.map((n) => b![n]),
+    );
+  });
+  test('rejects another value', () =>
+    assert.rejects(
+      forecast(panelOf(), { ...perSeries, select: 'best' as never }),
+      /select must be all or series, got "best"/,
+    ));
+});
