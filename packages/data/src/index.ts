@@ -1,6 +1,9 @@
 /** @unroll/data: tables, times, windows, scalers, baselines, and metrics of forecasts, texts and labels. Runs in browsers: uses no Node modules. */
-/** @unroll/data: tables, times, windows, scalers, metrics, baselines and text. Runs in browsers: uses no Node modules. */
-export { drift, naive, seasonalNaive } from './baselines.js';
+export { crostonSba, fittedCroston, isIntermittent } from './baselines/croston.js';
+export { type EtsForm, type EtsParameters, ets, fitEts, fittedEts } from './baselines/ets.js';
+export type { FitBaseline, FittedBaseline } from './baselines/fitted.js';
+export { drift, naive, seasonalNaive } from './baselines/simple.js';
+export { fitTheta, theta } from './baselines/theta.js';
 export { type CsvOptions, parseCsv } from './csv.js';
 export { type DecodedText, decodeText } from './decode.js';
 export {
@@ -53,7 +56,7 @@ export {
   StandardScaler,
   scalerFromConfig,
 } from './scalers.js';
-export { autocorrelation, inferSeason } from './season.js';
+export { autocorrelation, inferSeason, seasonCandidates } from './season.js';
 export {
   type Cell,
   type Column,

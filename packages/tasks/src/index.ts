@@ -16,6 +16,7 @@ export { classifyReport } from './classify/report.js';
 export { planEvent as classifyPlanEvent } from './classify/run-events.js';
 export { type ClassifyScores, type ClassScore, classifyScores } from './classify/scores.js';
 export { actualAt, levelName, type ModelForecasts, type Score } from './forecast/backtest.js';
+export type { FittedBaselineName } from './forecast/baselines.js';
 export type { CalendarName, CalendarOption } from './forecast/calendar.js';
 export type { Intervals } from './forecast/calibration.js';
 export type { CovariateNames, Role } from './forecast/covariates.js';

@@ -1,5 +1,6 @@
 /** Internals of @unroll/tasks for its own tests. */
 export { Calibration, widenLongHorizon } from './forecast/calibration.js';
+export { combine, ensembleWeights, HeldOutErrors } from './forecast/combination.js';
 export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './forecast/distributions.js';
 export { PanelEncoder } from './forecast/encoder.js';
 export { Ensemble, joinNetworks } from './forecast/ensemble.js';

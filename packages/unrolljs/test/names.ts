@@ -83,16 +83,16 @@ export const names = [
     entry: 'unrolljs/forecast',
     file: 'forecast',
     values: `
-    ForecastModel addFutureRows backtestEvents column coverage crpsOfNormal crpsOfQuantiles drift forecast
-    forecastEvents inferFrequency inferSeason mae makeTable mape mase naive numbers panelFromTable parseCsv
-    parseFrequency parseJsonLines parseParquet pinball prepareForecast r2 rmse rmsse seasonalNaive smape texts times
-    weightedQuantileLoss winkler wmape
+    ForecastModel addFutureRows backtestEvents column coverage crostonSba crpsOfNormal crpsOfQuantiles drift ets
+    forecast forecastEvents inferFrequency inferSeason mae makeTable mape mase naive numbers panelFromTable parseCsv
+    parseFrequency parseJsonLines parseParquet pinball prepareForecast r2 rmse rmsse seasonalNaive smape texts theta
+    times weightedQuantileLoss winkler wmape
     `,
     types: `
-    CalendarName CalendarOption Cell CellName Column CovariateNames CsvOptions Decoding FittedNetwork ForecastBacktest
-    ForecastOptions ForecastPlan ForecastResult Frequency HeadName Intervals ModelForecasts Origin Panel PanelOptions
-    PanelSeries Pipeline PreparedForecast QuantileForecast Role RunEvent RunStore ScalerName Score SeriesForecast
-    Table TimeColumn TimeFormat
+    CalendarName CalendarOption Cell CellName Column CovariateNames CsvOptions Decoding FittedBaselineName
+    FittedNetwork ForecastBacktest ForecastOptions ForecastPlan ForecastResult Frequency HeadName Intervals
+    ModelForecasts Origin Panel PanelOptions PanelSeries Pipeline PreparedForecast QuantileForecast Role RunEvent
+    RunStore ScalerName Score SeriesForecast Table TimeColumn TimeFormat
     `,
   },
   {

@@ -1,5 +1,13 @@
 /** The options of `unroll forecast`, their help, and their conversion to the options of `forecast`. */
-import type { CalendarName, CellName, Decoding, ForecastOptions, HeadName, ScalerName } from '@unroll/tasks';
+import type {
+  CalendarName,
+  CellName,
+  Decoding,
+  FittedBaselineName,
+  ForecastOptions,
+  HeadName,
+  ScalerName,
+} from '@unroll/tasks';
 import {
   integerOption,
   type OptionSpecs,
@@ -32,6 +40,8 @@ const OPTIONS = {
   frequency: { type: 'string' },
   season: { type: 'string' },
   cells: { type: 'string' },
+  baselines: { type: 'string' },
+  select: { type: 'string' },
   units: { type: 'string' },
   layers: { type: 'string' },
   window: { type: 'string' },
@@ -58,7 +68,9 @@ const OPTIONS = {
 export const FORECAST_HELP = `Usage: unroll forecast <file> --target <column> --horizon <n> [options]
 
 Reads a table (CSV, JSON lines or Parquet) and detects its time column, frequency and season length. Backtests a
-recurrent network and baselines on the last rows, and forecasts the next <n> rows with the best model.
+recurrent network and baselines on the last rows, and forecasts the next <n> rows with the best model. Baselines: the
+last value (naive), the value one season earlier (seasonal-naive), the mean change (drift), theta, exponential smoothing
+(ets), and Croston's method for intermittent series (croston-sba).
 
 Data
   --target <column>     column to forecast
@@ -92,6 +104,10 @@ Network
   --seed <n>            random seed (default: 0)
 
 Backtest
+  --baselines <names>   baselines with fitted parameters: any of theta,ets,croston-sba, or none (default: theta,ets;
+                        also croston-sba if most series are intermittent)
+  --select <name>       all: the best model forecasts all series; series: each series is forecast by the model that is
+                        best on its held-out rows (default: all)
   --windows <n>         number of backtest forecasts; not to be confused with --window, the number of input rows
                         (default: up to 4, up to 20 for long series)
   --step <n>            rows between the starts of two backtest forecasts (default: the horizon)
@@ -188,6 +204,10 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   // These values are validated where they are used.
   const cells = listOption(args, 'cells') as CellName[] | undefined;
   if (cells !== undefined) options.cells = cells;
+  const baselines = textOption(args, 'baselines') === 'none' ? [] : listOption(args, 'baselines');
+  if (baselines !== undefined) options.baselines = baselines as FittedBaselineName[];
+  const select = textOption(args, 'select') as ForecastOptions['select'];
+  if (select !== undefined) options.select = select;
   const head = textOption(args, 'head') as HeadName | undefined;
   if (head !== undefined) options.head = head;
   const scaler = textOption(args, 'scaler') as ScalerName | undefined;

@@ -21,7 +21,7 @@ describe('a good run', () => {
     assert.match(stdout, /^\[12\/12\] .*loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(
       stdout,
-      /^model +MASE +sMAPE +RMSE +MAE +WQL +coverage 80% +coverage 95%\nlstm .*\nseasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
+      /^model +MASE +sMAPE +RMSE +MAE +WQL +coverage 80% +coverage 95%\nensemble .*\n(?:(?:theta|lstm|ets) .*\n){3}seasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
     );
     assert.equal(stdout.match(/●/g)!.length, 13, 'twelve points and the caption');
     assert.ok(!stdout.includes('\x1b'), 'no colour and no bar where nobody watches');
@@ -64,7 +64,7 @@ describe('a good run', () => {
       'lo-95',
       'hi-95',
     ]);
-    assert.equal(tests.length, 4 * 4 * 12, 'four origins, four models, twelve months');
+    assert.equal(tests.length, 4 * 7 * 12, 'four origins, seven models, twelve months');
     const naive = tests.filter((row) => row[2] === 'seasonal-naive' && row[1]!.endsWith('-07'));
     assert.deepEqual(
       naive.map((row) => row.slice(0, 5)),

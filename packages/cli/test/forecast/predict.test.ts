@@ -143,6 +143,21 @@ test('saves the baseline if it won', async () => {
   );
 });
 
+test('saves an ensemble with fitted baselines: the same forecast, also from the newer rows alone', async () => {
+  const options = ['--epochs', '1', '--units', '1', '--baselines', 'ets', '--quiet', '--out', 'mixed'];
+  await unroll(['forecast', ...AIR, ...options]);
+  assert.equal(JSON.parse(file('mixed/model/pipeline.json')).model, 'ensemble');
+  assert.equal((await unroll(['predict', 'mixed/model'])).stdout, file('mixed/forecast.csv'));
+  writeFileSync(join(place.folder, 'longer.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
+  writeFileSync(join(place.folder, 'last.csv'), 'month,passengers\n1961-01,450\n');
+  const [all, one] = [
+    await unroll(['predict', 'mixed/model', '--data', 'longer.csv']),
+    await unroll(['predict', 'mixed/model', '--data', 'last.csv']),
+  ];
+  assert.equal(one.stdout, all.stdout);
+  assert.match(one.stdout, /\n1961-02,/);
+});
+
 describe('mistakes: exit 2', () => {
   before(() => {
     writeFileSync(join(place.folder, 'other.csv'), 'month,sold\n1961-01,5\n1961-02,5\n');

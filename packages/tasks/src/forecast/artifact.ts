@@ -71,8 +71,8 @@ function checkPipeline(json: JsonObject): Pipeline {
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }
 
-/** Converts plans of earlier versions, which store the horizon chunk as `reach`. */
+/** Converts plans of earlier versions, which store the horizon chunk as `reach` and have no `period`. */
 function withChunk(pipeline: Pipeline): Pipeline {
   const { reach, ...plan }: Pipeline['plan'] & { reach?: number } = pipeline.plan;
-  return { ...pipeline, plan: { ...plan, chunk: plan.chunk ?? reach } };
+  return { ...pipeline, plan: { ...plan, chunk: plan.chunk ?? reach, period: plan.period ?? plan.season } };
 }

@@ -2,13 +2,10 @@
 import {
   coverage,
   crpsOfQuantiles,
-  drift,
   mae,
   mase,
-  naive,
   type QuantileForecast,
   rmse,
-  seasonalNaive,
   smape,
   weightedQuantileLoss,
 } from '@unroll/data';
@@ -16,7 +13,6 @@ import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import { fillGaps } from './rows.js';
 
 /** A model's forecasts, one for each origin of the backtest. */
 export interface ModelForecasts {
@@ -43,50 +39,10 @@ export interface Score {
   coverage: Record<string, number | null>;
 }
 
-/** Returns the values before an origin. Gaps are filled from earlier values. */
-function historyAt(panel: Panel, { series, origin }: Origin, season: number): Float64Array {
-  const { offset, values } = panel.series[series];
-  return fillGaps(values.slice(0, Math.max(0, origin - offset)), season);
-}
-
 /** Returns the actual values from an origin on, [horizon]; NaN where they are missing or not yet known. */
 export function actualAt(panel: Panel, { series, origin }: Origin, horizon: number): Float64Array {
   const { offset, values } = panel.series[series];
   return Float64Array.from({ length: horizon }, (_, k) => values[origin - offset + k] ?? Number.NaN);
-}
-
-/** A forecast that needs no training: computes the horizon from the history. */
-export type Baseline = (history: Float64Array) => Float64Array;
-
-/** Returns the baselines of a leaderboard by name; `seasonal-naive` only if there is a season. */
-export function baselines({
-  season,
-  horizon,
-}: Pick<ForecastPlan, 'season' | 'horizon'>): Map<string, Baseline> {
-  const result = new Map<string, Baseline>();
-  if (season > 1) {
-    result.set('seasonal-naive', (history) =>
-      history.length < season ? naive(history, horizon) : seasonalNaive(history, horizon, season),
-    );
-  }
-  result.set('naive', (history) => naive(history, horizon));
-  result.set('drift', (history) => (history.length < 2 ? naive(history, horizon) : drift(history, horizon)));
-  return result;
-}
-
-/** Converts a point forecast to intervals of zero width. */
-function asIntervals(median: Float64Array, levels: readonly number[]): Intervals {
-  return { median, lower: levels.map(() => median), upper: levels.map(() => median) };
-}
-
-/** Computes the forecasts of a baseline, each from the rows before its origin. */
-export function baselineForecasts(
-  panel: Panel,
-  baseline: Baseline,
-  origins: readonly Origin[],
-  { season, levels }: { season: number; levels: readonly number[] },
-): Intervals[] {
-  return origins.map((origin) => asIntervals(baseline(historyAt(panel, origin, season)), levels));
 }
 
 /** The part of the plan that the scores depend on. The rows before `cut` are the training rows. */

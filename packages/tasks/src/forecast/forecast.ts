@@ -9,8 +9,10 @@ import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/inter
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
-import { baselineForecasts, baselines, leaderboard, type ModelForecasts, type Score } from './backtest.js';
-import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
+import { leaderboard, type ModelForecasts, type Score } from './backtest.js';
+import { FITTED_BASELINES, type FittedBaselineName } from './baselines.js';
+import { type CalibratedForecasts, calibratedForecasts } from './calibrated.js';
+import { PER_SERIES } from './combination.js';
 import { checkCounts } from './counts.js';
 import type { Origin } from './encoder.js';
 import { NetworkForecaster, type RunContext, RunProgress, stagesOf } from './forecaster.js';
@@ -18,15 +20,25 @@ import { checkFutureCovariates } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
 import { ABSOLUTE_INPUTS, CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
-import { backtestOrigins, calibrationOrigins, scoreScale } from './origins.js';
+import { backtestOrigins, calibrationOrigins } from './origins.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
-import { type PreparedForecast, planEvent, resultEvent, scoresEvent } from './run-events.js';
+import { type PreparedForecast, planEvent, resultEvent, scoresEvent, winnerNotes } from './run-events.js';
 import { validationFolds } from './search.js';
 
 export interface ForecastOptions extends PanelOptions, PlanOptions {
   /** Recurrent cells to compare; each is a row of the leaderboard. Default `['lstm']`. */
   cells?: readonly CellName[];
+  /**
+   * Baselines with fitted parameters to compare, in addition to `naive`, `seasonal-naive` and `drift`. Default: `theta` and
+   * `ets`, and `croston-sba` if most series are intermittent.
+   */
+  baselines?: readonly FittedBaselineName[];
+  /**
+   * `all`: the best model forecasts all series. `series`: each series is forecast by the model with the lowest error on its
+   * held-out rows; with too few of these, by the best one on all series. Default `all`.
+   */
+  select?: 'all' | 'series';
   /** Hidden units of each recurrent layer. Default 32. */
   units?: number;
   /** Recurrent layers. Default 1. */
@@ -51,7 +63,7 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
 export interface ForecastBacktest extends PreparedForecast {
   levels: readonly number[];
   leaderboard: Score[];
-  /** The first model of the leaderboard. */
+  /** The first model of the leaderboard; with `select: 'series'`, `per-series`. */
   winner: string;
   /** The origins of the backtest. */
   origins: Origin[];
@@ -62,7 +74,7 @@ export interface ForecastBacktest extends PreparedForecast {
 export interface ForecastResult extends ForecastBacktest {
   /** The winner's forecast of each series. */
   forecasts: SeriesForecast[];
-  /** The networks that were trained on all rows; their mean is the forecast. Null if a baseline won. */
+  /** The networks that were trained on all rows; their mean is the forecast or part of it. Null if it is by baselines. */
   networks: FittedNetwork[] | null;
   /** The model that made the forecast. It can be saved, and can forecast from newer rows. */
   model: ForecastModel;
@@ -86,12 +98,9 @@ export function prepareForecast(table: Table, options: ForecastOptions): Prepare
 }
 
 /** A finished backtest, and what the final model needs. */
-interface BacktestRun {
+interface BacktestRun extends Omit<CalibratedForecasts, 'backtest'> {
   result: ForecastBacktest;
   networks: NetworkForecaster[];
-  /** By model. */
-  calibrations: Map<string, Calibration>;
-  scale: ScoreScale;
 }
 
 /** Runs the backtest of all models. */
@@ -112,7 +121,7 @@ async function* backtestModels(
   const { backtest, ...calibration } = await calibratedForecasts(context, networks, origins, earlierOrigins);
   const scores = leaderboard(panel, plan, origins, backtest, levels);
   yield scoresEvent(scores);
-  const winner = scores[0].model;
+  const winner = context.select === 'series' ? PER_SERIES : scores[0].model;
   const result = { ...prepared, levels, leaderboard: scores, winner, origins, backtest };
   return { result, networks, ...calibration };
 }
@@ -130,13 +139,17 @@ export async function* forecastEvents(
   table: Table,
   options: ForecastOptions,
 ): AsyncGenerator<RunEvent, ForecastResult, void> {
-  const { result, networks, calibrations, scale } = yield* backtestModels(table, options);
+  const { result, networks, calibrations, combinations, scale } = yield* backtestModels(table, options);
   const { panel, plan, levels, leaderboard: scores, winner } = result;
-  const network = networks.find(({ name }) => name === winner);
+  const combination = combinations.get(winner);
+  const networkName = combination === undefined ? winner : combination.network;
+  const network = networks.find(({ name }) => name === networkName);
   const fitted = network === undefined ? null : yield* network.trainFinal();
-  const fit = { calibrations, scale, networks: fitted, head: options.head ?? 'point' };
-  const model = ForecastModel.assemble({ panel, plan, levels, scores, ...fit });
-  const { forecasts, notes } = await model.forecastPanel(panel);
+  const fit = { calibrations, combination, scale, networks: fitted, head: options.head ?? 'point' };
+  const model = ForecastModel.assemble({ panel, plan, levels, scores, winner, ...fit });
+  const { forecasts, notes: forecastNotes } = await model.forecastPanel(panel);
+  const names = networks.map(({ name }) => name);
+  const notes = [...winnerNotes(winner, scores, names, combination), ...forecastNotes];
   for (const text of notes) yield { event: 'note', text };
   yield resultEvent(result, winner, scores);
   return { ...result, forecasts, networks: fitted, model, notes: [...panel.notes, ...notes] };
@@ -182,6 +195,8 @@ const OPTIONS: OptionTypes<ForecastOptions & { onEvent?: unknown }> = {
   windows: true,
   step: true,
   cells: 'array',
+  baselines: 'array',
+  select: true,
   units: true,
   layers: true,
   head: true,
@@ -201,11 +216,21 @@ function checkOptions(options: ForecastOptions): void {
     if (value === undefined || (Number.isInteger(value) && value >= 1)) continue;
     throw valueError(`${name} must be a positive integer, got ${value}.`, { option: name, value });
   }
+  const { select } = options;
+  if (select !== undefined && select !== 'all' && select !== 'series')
+    throw valueError(`select must be all or series, got "${select}".`, { option: 'select', select });
   for (const cell of options.cells ?? []) {
     if (CELL_NAMES.includes(cell)) continue;
     throw valueError(`cells must contain only ${CELL_NAMES.join(', ')}, got "${cell}".`, {
       option: 'cells',
       cell,
+    });
+  }
+  for (const baseline of options.baselines ?? []) {
+    if (FITTED_BASELINES.includes(baseline)) continue;
+    throw valueError(`baselines must contain only ${FITTED_BASELINES.join(', ')}, got "${baseline}".`, {
+      option: 'baselines',
+      baseline,
     });
   }
   for (const level of options.levels ?? []) {
@@ -230,7 +255,11 @@ function setUp(
   const stages = stagesOf(calibrationCuts.length, refit ? plan.origins.length : 1);
   const finalStages = ABSOLUTE_INPUTS.map(() => 'final' as const);
   const progress = new RunProgress([...cells.flatMap(() => stages), ...finalStages]);
-  const context: RunContext = { panel, plan, levels, calibrationCuts, epochs, refit, signal, progress };
+  const context: RunContext = {
+    ...{ panel, plan, levels, calibrationCuts, epochs, refit, signal, progress },
+    baselines: options.baselines,
+    select: options.select ?? 'all',
+  };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
   const trainer = new CheckpointedTrainer(options.store ?? null);
   const networks = cells.map((cell) => {
@@ -250,54 +279,4 @@ function setUp(
     );
   });
   return { context, networks };
-}
-
-/** The backtest forecasts of all models, and the calibration of their intervals. */
-interface CalibratedForecasts {
-  backtest: ModelForecasts[];
-  /** By model. */
-  calibrations: Map<string, Calibration>;
-  scale: ScoreScale;
-}
-
-/**
- * Makes the backtest forecasts of all models. Each model forecasts from the earlier origins, which calibrates its intervals,
- * and then from the backtest origins. Baselines come first: if two models have the same score, the simpler one wins.
- */
-async function calibratedForecasts(
-  context: RunContext,
-  networks: readonly NetworkForecaster[],
-  origins: readonly Origin[],
-  earlierOrigins: readonly Origin[],
-): Promise<CalibratedForecasts> {
-  const { panel, plan, levels } = context;
-  const scale = scoreScale(panel, plan);
-  const backtest: ModelForecasts[] = [];
-  const calibrations = new Map<string, Calibration>();
-  const add = async (
-    model: string,
-    forecastFrom: (origins: readonly Origin[]) => Promise<Intervals[]> | Intervals[],
-    calibrationOrigins: readonly Origin[],
-  ) => {
-    const calibration = new Calibration(levels, plan.horizon, scale);
-    for (const [n, forecast] of (await forecastFrom(calibrationOrigins)).entries())
-      calibration.learn(panel, calibrationOrigins[n], forecast);
-    const forecasts = (await forecastFrom(origins)).map((forecast, n) =>
-      calibration.widen(origins[n], forecast),
-    );
-    backtest.push({ model, forecasts });
-    calibrations.set(model, calibration);
-  };
-  for (const [model, baseline] of baselines(plan)) {
-    const options = { season: plan.season, levels };
-    await add(model, (from) => baselineForecasts(panel, baseline, from, options), earlierOrigins);
-  }
-  for (const network of networks) {
-    await add(
-      network.name,
-      (from) => network.forecasts(from),
-      earlierOrigins.filter((origin) => network.canForecast(origin)),
-    );
-  }
-  return { backtest, calibrations, scale };
 }

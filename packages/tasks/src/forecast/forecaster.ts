@@ -11,6 +11,7 @@ import {
   type StageInfo,
   type StepEvent,
 } from '../shared/events.js';
+import type { FittedBaselineName } from './baselines.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { Ensemble, joinNetworks } from './ensemble.js';
@@ -51,6 +52,10 @@ export interface RunContext {
    * the rows before it. Empty if there are too few rows.
    */
   calibrationCuts: readonly number[];
+  /** The fitted baselines of the options. */
+  baselines: readonly FittedBaselineName[] | undefined;
+  /** Whether to select one model for all series or one for each. */
+  select: 'all' | 'series';
   /** Maximum number of epochs. */
   epochs: number;
   /** Whether to retrain before every backtest origin. */

@@ -8,8 +8,9 @@ import type { Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
 import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
-import { baselineForecasts, baselines } from './backtest.js';
+import { baselineForecasts, baselines } from './baselines.js';
 import { type Intervals, type SeriesScale, widenLongHorizon } from './calibration.js';
+import { combine, weightsText } from './combination.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
 import { Ensemble, joinNetworks } from './ensemble.js';
@@ -175,27 +176,58 @@ export class ForecastModel implements TaskModel {
     const short = origins.filter((origin) => !ensemble.canForecast(origin));
     const scales = this.#scales(panel);
     const marginsByLevel = margins.map(fromJsonNumbers);
-    const uncalibrated = await ensemble.forecast(extended, long, horizon);
-    const byNetwork = uncalibrated.map((each, n) =>
+    const byNetwork = await ensemble.forecast(extended, long, horizon);
+    const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
+    const byModel = uncalibrated.map((each, n) =>
       widenLongHorizon(each, marginsByLevel, scales[long[n].series]),
     );
     const byBaseline = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
     let [n, m] = [0, 0];
-    const intervals = origins.map((origin) => (origin === short[m] ? byBaseline[m++] : byNetwork[n++]));
+    const intervals = origins.map((origin) => (origin === short[m] ? byBaseline[m++] : byModel[n++]));
     return { intervals, short };
+  }
+
+  /** Combines the network's forecasts with those of baselines if the model is a combined one. */
+  #combined(
+    panel: Panel,
+    origins: readonly Origin[],
+    byNetwork: readonly Intervals[],
+    horizon: number,
+  ): readonly Intervals[] {
+    const { combination } = this.pipeline;
+    if (combination === undefined) return byNetwork;
+    const shared = new Map(Object.entries(combination.weights));
+    const bySeries = panel.series.map(({ id }) => {
+      const own = combination.series?.[id];
+      return own === undefined ? shared : new Map(Object.entries(own));
+    });
+    const names = new Set(origins.flatMap(({ series }) => [...bySeries[series].keys()]));
+    names.delete(combination.network);
+    const members = new Map(
+      Array.from(names, (name) => [name, this.#baselineForecasts(name, panel, origins, horizon)]),
+    );
+    return origins.map(({ series }, n) =>
+      combine(bySeries[series], (name) => (members.get(name) ?? byNetwork)[n]),
+    );
+  }
+
+  /** Returns uncalibrated forecasts of a baseline. */
+  #baselineForecasts(name: string, panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
+    const { plan, levels } = this.pipeline;
+    const baseline = baselines({ ...plan, horizon }).get(name);
+    if (baseline === undefined) {
+      throw new UnrollError('format', `pipeline.json: unknown baseline "${name}".`, { baseline: name });
+    }
+    return baselineForecasts(panel, baseline, origins, { season: plan.season, levels });
   }
 
   /** Forecasts from each origin with the best baseline. */
   baselineAt(panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
-    const { fallback, plan, fallbackMargins, levels } = this.pipeline;
-    const baseline = baselines({ ...plan, horizon }).get(fallback);
-    if (baseline === undefined) {
-      throw new UnrollError('format', `pipeline.json: unknown baseline "${fallback}".`, { fallback });
-    }
+    const { fallback, fallbackMargins } = this.pipeline;
     const scales = this.#scales(panel);
     const margins = fallbackMargins.map(fromJsonNumbers);
-    const uncalibrated = baselineForecasts(panel, baseline, origins, { season: plan.season, levels });
+    const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
     return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales[origins[n].series]));
   }
 
@@ -236,7 +268,8 @@ export class ForecastModel implements TaskModel {
 
   describe(): TaskFact[] {
     const { pipeline } = this;
-    const { target, time, idColumn, frequency, plan, model, fallback, head, covariates } = pipeline;
+    const { target, time, idColumn, frequency, plan, model, combination, fallback, head, covariates } =
+      pipeline;
     const stored = storedPanel(pipeline);
     const last = Math.max(...stored.series.map(endOf)) - 1;
     return [
@@ -246,6 +279,10 @@ export class ForecastModel implements TaskModel {
       { name: 'horizon', value: plan.horizon },
       { name: 'season', value: plan.season },
       { name: 'forecast by', value: model },
+      {
+        name: 'weights',
+        value: combination ? weightsText(new Map(Object.entries(combination.weights))) : null,
+      },
       { name: 'fallback', value: fallback },
       { name: 'head', value: head },
       { name: 'window', value: plan.window },

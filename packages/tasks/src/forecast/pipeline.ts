@@ -3,8 +3,10 @@
  * stored as null.
  */
 import type { Decimal, Frequency, Thousands, TimeFormat } from '@unroll/data';
-import { baselines, type Score } from './backtest.js';
+import type { Score } from './backtest.js';
+import { baselines, fitWindow, isFitted, usesAllRows } from './baselines.js';
 import type { Calibration, ScoreScale } from './calibration.js';
+import type { Combination } from './combination.js';
 import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
 import type { FittedNetwork } from './network.js';
@@ -20,8 +22,12 @@ export interface Pipeline {
   sql?: string | undefined;
   /** How the training file was read, if set by the user; other files are read the same way. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string } | undefined;
-  /** The name of a baseline, or the cell of the networks. */
+  /** The name of a baseline, the cell of the networks, or the name of a combined model. */
   model: string;
+  /** The members of a combined model (combination.ts). */
+  combination?:
+    | { network: string; weights: Record<string, number>; series?: Record<string, Record<string, number>> }
+    | undefined;
   /** The best baseline, which forecasts series that are too short for a network. */
   fallback: string;
   target: string;
@@ -32,7 +38,10 @@ export interface Pipeline {
   /** Time of grid index 0. */
   start: number;
   covariates: { name: string; role: Role; categories: string[] | null }[];
-  plan: Pick<ForecastPlan, 'horizon' | 'chunk' | 'season' | 'lag' | 'window' | 'log' | 'scaler' | 'calendar'>;
+  plan: Pick<
+    ForecastPlan,
+    'horizon' | 'chunk' | 'season' | 'period' | 'lag' | 'window' | 'log' | 'scaler' | 'calendar'
+  >;
   head: HeadName;
   /** Probabilities of the intervals. */
   levels: number[];
@@ -64,7 +73,8 @@ export const fromJsonNumbers = (values: readonly (number | null)[]): Float64Arra
 /** Returns the last `rows` rows of each series. */
 function historyOf(panel: Panel, rows: number): Pipeline['history'] {
   return panel.series.map(({ id, offset, values, covariates }) => {
-    const skipped = Math.max(0, values.length - rows);
+    let skipped = Math.max(0, values.length - rows);
+    while (skipped > 0 && Number.isNaN(values[skipped])) skipped--; // Gaps are filled from earlier values.
     return {
       id,
       offset: offset + skipped,
@@ -105,8 +115,12 @@ export interface ModelParts {
   head: HeadName;
   /** The leaderboard, best first. */
   scores: readonly Score[];
-  /** Null if a baseline won. */
+  /** The model that makes the forecast. */
+  winner: string;
+  /** Null if the forecast is by baselines. */
   networks: readonly FittedNetwork[] | null;
+  /** The members of the best model, if it is a combined one. */
+  combination: Combination | undefined;
   /** Calibration of each model, by name. */
   calibrations: ReadonlyMap<string, Calibration>;
   scale: ScoreScale;
@@ -114,24 +128,26 @@ export interface ModelParts {
 
 /** Returns the content of pipeline.json for a new model. */
 export function pipelineOf(parts: ModelParts): Pipeline {
-  const { panel, plan, levels, head, scores, calibrations } = parts;
+  const { panel, plan, levels, head, scores, calibrations, combination } = parts;
   const baselineNames = baselines(plan);
-  const [{ model }] = scores;
+  const { winner: model } = parts;
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
   const marginsOf = (name: string) =>
     calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
-  // The baseline drift also needs the first row.
-  const rows = [model, fallback].includes('drift') ? Number.POSITIVE_INFINITY : warmUp(plan) + plan.season;
+  const members = combination === undefined ? {} : { combination: storedCombination(combination, panel) };
+  const memberNames = combination === undefined ? [] : membersOf(combination);
+  const rows = storedRows([model, fallback, ...memberNames], plan);
   const { target, time, idColumn, frequency, start } = panel;
-  const { horizon, chunk, season, lag, window, log, scaler, calendar = [] } = plan;
+  const { horizon, chunk, season, period, lag, window, log, scaler, calendar = [] } = plan;
   return {
     format: PIPELINE_FORMAT,
     ...{ model, fallback, target, time, idColumn, frequency, start },
+    ...members,
     covariates: panel.covariates.map(({ name, role, categories }) => ({
       ...{ name, role },
       categories: categories === null ? null : [...categories],
     })),
-    plan: { horizon, chunk, season, lag, window, log, scaler, calendar },
+    plan: { horizon, chunk, season, period, lag, window, log, scaler, calendar },
     head,
     levels: [...levels],
     ...fittedParts(parts),
@@ -139,6 +155,30 @@ export function pipelineOf(parts: ModelParts): Pipeline {
     fallbackMargins: marginsOf(fallback),
     history: historyOf(panel, rows),
   };
+}
+
+/** Returns a combination as JSON. */
+function storedCombination(
+  { network, weights, bySeries }: Combination,
+  panel: Panel,
+): Pipeline['combination'] {
+  const series = bySeries?.map((each, s) => [panel.series[s].id, Object.fromEntries(each)] as const);
+  return {
+    network,
+    weights: Object.fromEntries(weights),
+    ...(series && { series: Object.fromEntries(series) }),
+  };
+}
+
+/** Returns the names of all members. */
+const membersOf = ({ weights, bySeries = [] }: Combination): string[] =>
+  [weights, ...bySeries].flatMap((each) => [...each.keys()]);
+
+/** Returns the number of last rows to store so that the models forecast the same without the data. */
+function storedRows(models: readonly string[], plan: ForecastPlan): number {
+  if (models.some(usesAllRows)) return Number.POSITIVE_INFINITY;
+  const rows = warmUp(plan) + plan.season;
+  return models.some(isFitted) ? Math.max(rows, fitWindow(plan.period) + plan.season) : rows;
 }
 
 /** Returns the fitted parameters of each network and series. */

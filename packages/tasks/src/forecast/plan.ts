@@ -3,7 +3,7 @@
  * origin do not influence these choices, so nothing leaks from the backtest.
  */
 import { UnrollError, valueError } from '@unroll/core';
-import { inferSeason } from '@unroll/data';
+import { inferSeason, seasonCandidates } from '@unroll/data';
 import { type CalendarOption, chooseCalendar } from './calendar.js';
 import type { NetworkPlan } from './encoder.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
@@ -45,6 +45,11 @@ export type ScalerName = (typeof SCALERS)[number];
 export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
   /** Horizon chunk: the steps of one network output. Longer horizons are forecast recursively. */
   chunk: number;
+  /**
+   * Season length for the baselines `theta` and `ets`, which test the season of each series: the season of the plan or, if it
+   * has none, the usual one of the frequency. 1 for none.
+   */
+  period: number;
   /** Grid index of the first row after the training rows of the backtest. */
   cut: number;
   /** Grid indices of the backtest origins. Only the rows before an origin are used to forecast from it. */
@@ -130,7 +135,8 @@ function tryPlan(panel: Panel, options: PlanOptions & { counts?: boolean }): For
     if (training.every((values) => values.length < 4)) continue;
     const transform = chooseTransform(panel, training, options);
     if (transform === null) continue;
-    return { ...transform, cut, origins: Array.from({ length: windows }, (_, i) => cut + i * step) };
+    const period = options.season ?? (transform.season > 1 ? transform.season : usualSeason(panel, span));
+    return { ...transform, period, cut, origins: Array.from({ length: windows }, (_, i) => cut + i * step) };
   }
   return null;
 }
@@ -146,7 +152,7 @@ function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array
 }
 
 /** A plan without the backtest. */
-type TransformChoice = Omit<ForecastPlan, 'cut' | 'origins'>;
+type TransformChoice = Omit<ForecastPlan, 'cut' | 'origins' | 'period'>;
 
 /** Chooses season, scaler, lag and window from the training rows. Returns null if there are too few rows. */
 function chooseTransform(
@@ -259,6 +265,10 @@ function commonSeason(panel: Panel, training: readonly Float64Array[]): number {
   }
   return [...votes].sort((a, b) => b[1] - a[1])[0][0];
 }
+
+/** Returns the shortest usual season of the frequency; 1 if it has none or the times are plain numbers. */
+const usualSeason = ({ frequency }: Panel, rows: number): number =>
+  frequency.unit === 'step' ? 1 : (seasonCandidates(frequency, rows)[0] ?? 1);
 
 /** Maximum default window, in rows. Longer windows train slowly. */
 const MAX_WINDOW = 96;

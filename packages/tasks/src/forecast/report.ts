@@ -4,6 +4,7 @@ import { type ChartBand, chart, escapeHtml, legendSample } from '../shared/repor
 import { baseName, factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
 import { actualAt, levelName } from './backtest.js';
+import { PER_SERIES } from './combination.js';
 import type { ForecastOptions, ForecastResult } from './forecast.js';
 import { panelEnd, timeAt } from './panel.js';
 import { additionalInputs, scoreTable } from './run-events.js';
@@ -31,7 +32,11 @@ export function forecastReport(result: ForecastResult, info: ReportInfo): string
     section('Forecast values', forecastTable(result)),
     section('Settings', factList(settingsOf(result, info))),
   ];
-  const best = `Forecast by <b>${escapeHtml(winner)}</b>, the model with the lowest MASE of the ${result.leaderboard.length} models in the backtest.`;
+  const reason =
+    winner === PER_SERIES
+      ? 'the model with the lowest error on the held-out rows of each series'
+      : `the model with the lowest MASE of the ${result.leaderboard.length} models in the backtest`;
+  const best = `Forecast by <b>${escapeHtml(winner)}</b>, ${reason}.`;
   const lead = `<p>${escapeHtml(summary(result))}</p>\n<p class="quiet">${best}</p>`;
   return page({ title, lead, sections });
 }
@@ -211,15 +216,15 @@ function numberFormat(values: readonly number[]): (value: number) => string {
 
 /** Returns the settings of the run for the report. */
 function settingsOf(
-  { panel, plan, networks, notes, winner }: ForecastResult,
+  { panel, plan, networks, notes, winner, model }: ForecastResult,
   info: ReportInfo,
 ): [name: string, text: string][] {
   const { options } = info;
   const network =
     networks === null
-      ? `none (${winner} is a baseline without training)`
-      : `${winner}: the mean of ${networks.length} networks with ` +
-        `${networks.map(({ model }) => model.countParams()).join(' and ')} parameters, trained for ` +
+      ? `none (${winner} is a baseline)`
+      : `${model.pipeline.combination?.network ?? winner}: the mean of ${networks.length} networks with ` +
+        `${networks.map((network) => network.model.countParams()).join(' and ')} parameters, trained for ` +
         `${networks.map(({ epochs }) => epochs).join(' and ')} epochs`;
   return [
     ['Season length', plan.season === 1 ? 'no season' : `${plan.season} rows`],

@@ -3,6 +3,7 @@ import type { Json } from '@unroll/core/internal';
 import { finiteOrNull, type PlanEvent, type ResultEvent, type ScoresEvent } from '../shared/events.js';
 import type { ScoreColumn, ScoreTable } from '../shared/scores.js';
 import type { Score } from './backtest.js';
+import { type Combination, ENSEMBLE, PER_SERIES, weightsText } from './combination.js';
 import { type Panel, panelEnd, timeAt } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 
@@ -109,6 +110,40 @@ export const scoresEvent = (leaderboard: readonly Score[]): ScoresEvent => ({
   event: 'scores',
   ...scoreTable(leaderboard),
 });
+
+/** Returns notes if another model than a network won: its members, and by how much the best network lost. */
+export function winnerNotes(
+  winner: string,
+  leaderboard: readonly Score[],
+  networkNames: readonly string[],
+  combination: Combination | undefined,
+): string[] {
+  if (networkNames.includes(winner)) return [];
+  const [best, network] = [[winner], networkNames].map((names) =>
+    leaderboard.find(({ model }) => names.includes(model)),
+  );
+  const by = winner === PER_SERIES ? 'best model of each series' : winner;
+  const forecast = `Forecast by the ${combination === undefined ? `baseline ${winner}` : by}`;
+  const members = combination === undefined ? [] : [membersNote(winner, combination)];
+  if (best === undefined || network === undefined || Number.isNaN(network.mase) || Number.isNaN(best.mase))
+    return [`${forecast}.`, ...members];
+  const percent = (network.mase / best.mase - 1) * 100;
+  const lost = best.mase === 0 ? '' : ` (${percent < 0 ? '' : '+'}${percent.toFixed(1)} %)`;
+  const scores = `MASE ${best.mase.toFixed(3)}, ${network.model} ${network.mase.toFixed(3)}${lost}`;
+  return [`${forecast}: ${scores}.`, ...members];
+}
+
+/** Names the members of a combined model: their weights or, if they differ between series, their numbers of series. */
+function membersNote(winner: string, { weights, bySeries }: Combination): string {
+  if (bySeries === undefined) return `Weights of the ${winner}: ${weightsText(weights)}.`;
+  const counts = new Map<string, number>();
+  for (const each of bySeries) {
+    const name = each.size === 1 ? [...each.keys()][0] : ENSEMBLE;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort((a, b) => b[1] - a[1]).map(([name, count]) => `${name} ${count}`);
+  return `Series forecast by each model: ${sorted.join(', ')}.`;
+}
 
 /** Returns the last event of a run. */
 export function resultEvent(

@@ -12,14 +12,20 @@ const passengers = parseCsv(readFileSync(file, 'utf8'));
 const steps = (values: ArrayLike<number>): Table =>
   makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] });
 const quick: ForecastOptions = { target: 'y', horizon: 4, season: 4, window: 4, units: 4, epochs: 3 };
-const air: ForecastOptions = { target: 'passengers', horizon: 4, units: 4, epochs: 3 };
+// These runs are about the network: without the fitted baselines, it wins although it has few units and epochs.
+const air: ForecastOptions = { target: 'passengers', horizon: 4, units: 4, epochs: 3, baselines: [] };
 const rmseOf = (result: ForecastResult, model: string) =>
   result.leaderboard.find((row) => row.model === model)!.rmse;
+
+const ALL_MODELS = ['drift', 'ensemble', 'ets', 'lstm', 'naive', 'seasonal-naive', 'theta'];
 
 describe('air passengers, trained on the first 96 months, tested on the last 48', () => {
   test('twelve months ahead, four times', async () => {
     const result = await forecast(passengers, { target: 'passengers', horizon: 12 });
-    assert.equal(result.winner, 'lstm');
+    assert.deepEqual(result.leaderboard.map(({ model }) => model).sort(), ALL_MODELS);
+    assert.ok(rmseOf(result, 'theta') < 35 && rmseOf(result, 'ets') < 35, 'theta and ETS');
+    assert.equal(result.winner, 'ensemble');
+    assert.ok(rmseOf(result, 'ensemble') < 28, `RMSE ${rmseOf(result, 'ensemble')}`);
     assert.ok(Math.abs(rmseOf(result, 'seasonal-naive') - 41.85) < 0.01, 'same month last year');
     assert.ok(rmseOf(result, 'lstm') < 35, `RMSE ${rmseOf(result, 'lstm')}`);
     assert.equal(result.forecasts[0]!.time[0], '1961-01');
@@ -108,7 +114,44 @@ test('a baseline with the same score wins and makes the forecast', async () => {
 
 test('without a season the leaderboard has no seasonal baseline', async () => {
   const result = await forecast(steps(new RandomStream(5, 'series').normal(60)), { ...quick, season: 1 });
-  assert.deepEqual(result.leaderboard.map((row) => row.model).sort(), ['drift', 'lstm', 'naive']);
+  assert.deepEqual(result.leaderboard.map((row) => row.model).sort(), [
+    'drift',
+    'ensemble',
+    'ets',
+    'lstm',
+    'naive',
+    'theta',
+  ]);
+});
+
+test('fitted baselines: croston-sba only for intermittent series, and those of the option', async () => {
+  const sparse = steps(Array.from({ length: 60 }, (_, t) => (t % 3 === 0 ? (t % 5) + 1 : 0)));
+  const modelsOf = async (baselines?: ForecastOptions['baselines']) => {
+    const { leaderboard } = await forecast(sparse, { ...quick, season: 1, ...(baselines && { baselines }) });
+    return leaderboard.map(({ model }) => model).sort();
+  };
+  assert.deepEqual(await modelsOf(), ['croston-sba', 'drift', 'ensemble', 'ets', 'lstm', 'naive', 'theta']);
+  assert.deepEqual(await modelsOf(['theta']), ['drift', 'ensemble', 'lstm', 'naive', 'theta']);
+  assert.deepEqual(await modelsOf([]), ['drift', 'lstm', 'naive']);
+  await assert.rejects(
+    modelsOf(['arima' as never]),
+    /baselines must contain only theta, ets, croston-sba, got "arima"/,
+  );
+});
+
+test('if a baseline wins, a note says so, and by how much the network lost', async () => {
+  const { winner, notes, leaderboard } = await forecast(passengers, {
+    ...air,
+    epochs: 1,
+    scaler: 'minmax',
+  });
+  assert.equal(winner, 'seasonal-naive');
+  const [best, network] = [winner, 'lstm'].map(
+    (name) => leaderboard.find(({ model }) => model === name)!.mase,
+  );
+  const percent = (100 * (network! / best! - 1)).toFixed(1);
+  const note = `Forecast by the baseline seasonal-naive: MASE ${best!.toFixed(3)}, lstm ${network!.toFixed(3)} (+${percent} %).`;
+  assert.ok(notes.includes(note), notes.join('\n'));
 });
 
 test('missing values are not scored', async () => {
@@ -312,6 +355,7 @@ test('forecasts a series that is too short for the network with a baseline, with
   const table = makeTable({ source: 'made', names: ['s', 't', 'y'], cells });
   const { winner, forecasts, notes } = await forecast(table, {
     ...quick,
+    baselines: [],
     series: 's',
     time: 't',
     epochs: 40,

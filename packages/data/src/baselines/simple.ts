@@ -1,9 +1,11 @@
-/** Baseline forecasts, which need no training. A useful model has a smaller error than a baseline. */
+/** Baseline forecasts that repeat or extend past values. A useful model has a smaller error than a baseline. */
 import { UnrollError, valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 
-/** @throws UnrollError `value` for an invalid horizon, `data` if there are fewer than `needed` past values */
-function checkInputs(history: ArrayLike<number>, horizon: number, needed: number): void {
+/** @throws UnrollError `value` for an invalid horizon or season, `data` if there are fewer than `needed` past values */
+export function checkInputs(history: ArrayLike<number>, horizon: number, needed: number, season = 1): void {
+  if (!Number.isInteger(season) || season < 1)
+    throw valueError(`season must be a positive integer, got ${formatValue(season)}.`);
   if (!Number.isInteger(horizon) || horizon < 1)
     throw valueError(`horizon must be a positive integer, got ${formatValue(horizon)}.`);
   if (history.length < needed) {

@@ -1,0 +1,216 @@
+/**
+ * Exponential smoothing (ETS) with additive trend, damped or not, and additive or multiplicative season and errors (Hyndman et al. 2002,
+ * A state space framework for automatic forecasting using exponential smoothing methods; Hyndman et al. 2008, Forecasting with
+ * exponential smoothing, tables 2.2 and 2.3).
+ *
+ * With m rows per season, each row y[t] updates level l, trend b and season s:
+ *
+ *   q    = l[t - 1] + phi b[t - 1]                              the level one step ahead
+ *   mu   = q,   q + s[t - m]   or   q s[t - m]                  forecast of y[t]
+ *   l[t] = q + alpha (y', - q),      y' = y,   y - s[t - m]   or   y / s[t - m]
+ *   b[t] = phi b[t - 1] + (beta / alpha) (l[t] - q)
+ *   s[t] = s[t - m] + gamma (y'' - s[t - m]),   y'' = y - q   or   y / q
+ *
+ * Initial states come from a classical decomposition and a regression line through the first rows. The other parameters minimise
+ * -2 log likelihood, which is n log(sum e^2) with e = y - mu (additive errors), or n log(sum e^2) + 2 sum log |mu| with
+ * e = (y - mu) / mu (multiplicative errors). The model with the lowest AICc is used.
+ */
+import { isSeasonal, type SeasonKind, seasonalIndices } from './decompose.js';
+import { type FittedBaseline, finiteOrNaive, fitAndForecast, fittedNaive, isConstant } from './fitted.js';
+import { minimiseInBox } from './optimise.js';
+
+/** The form of a model. */
+export interface EtsForm {
+  error: SeasonKind;
+  trend: 'none' | 'additive' | 'damped';
+  season: SeasonKind | 'none';
+}
+
+/** Smoothing parameters and initial states. */
+export interface EtsParameters {
+  alpha: number;
+  beta: number;
+  gamma: number;
+  phi: number;
+  level: number;
+  trend: number;
+  /** The states of the season before row 0: entry i belongs to rows i, i + m, ... Empty without a season. */
+  season: Float64Array;
+}
+
+/**
+ * Returns the forecast of the ETS model with the lowest AICc. Histories of up to 3 values or equal values get the
+ * naive forecast.
+ * @param history past values; gaps (NaN) are filled with the value before
+ * @param season season length in rows; 1 for none. Models with a season need two seasons of history
+ */
+export const ets = (history: ArrayLike<number>, horizon: number, season: number): Float64Array =>
+  fitAndForecast(fitEts, history, horizon, season);
+
+/** Fits the model to the rows of `history`, which must have no gaps. */
+export function fitEts(history: ArrayLike<number>, season: number): FittedBaseline {
+  const y = Float64Array.from(history);
+  if (y.length <= 3 || isConstant(y)) return fittedNaive;
+  let best: { aicc: number; form: EtsForm; parameters: EtsParameters } | null = null;
+  for (const form of candidateForms(y, season)) {
+    const fitted = fitForm(y, form, season);
+    if (fitted.aicc < (best?.aicc ?? Number.POSITIVE_INFINITY)) best = { form, ...fitted };
+  }
+  return best === null ? fittedNaive : fittedEts(best.form, best.parameters);
+}
+
+/** Returns a model with the given parameters. */
+export function fittedEts(form: EtsForm, parameters: EtsParameters): FittedBaseline {
+  return {
+    forecasts(values, origins, horizon) {
+      const states = new EtsStates(form, parameters);
+      let row = 0;
+      return origins.map((origin) => {
+        for (; row < origin; row++) states.update(values[row], row);
+        return finiteOrNaive(states.forecast(origin, horizon), values[origin - 1]);
+      });
+    },
+  };
+}
+
+/** The states of a model, updated row by row. */
+class EtsStates {
+  readonly #form: EtsForm;
+  readonly #parameters: EtsParameters;
+  readonly #season: Float64Array;
+  #level: number;
+  #trend: number;
+
+  constructor(form: EtsForm, parameters: EtsParameters) {
+    this.#form = form;
+    this.#parameters = parameters;
+    this.#season = parameters.season.slice();
+    this.#level = parameters.level;
+    this.#trend = parameters.trend;
+  }
+
+  /** Updates the states with the value y of row t, and returns the forecast that was made of it. */
+  update(y: number, t: number): number {
+    const { alpha, beta, gamma, phi } = this.#parameters;
+    const { season: kind } = this.#form;
+    const q = this.#level + phi * this.#trend;
+    const position = kind === 'none' ? 0 : t % this.#season.length;
+    const s = this.#season[position];
+    const mu = kind === 'none' ? q : kind === 'additive' ? q + s : q * s;
+    if (kind === 'multiplicative' && !(s > 0 && q > 0)) return mu; // Such states cannot be divided by: they stay.
+    const adjusted = kind === 'none' ? y : kind === 'additive' ? y - s : y / s;
+    this.#level = q + alpha * (adjusted - q);
+    this.#trend = phi * this.#trend + (beta / alpha) * (this.#level - q);
+    if (kind !== 'none') this.#season[position] = s + gamma * ((kind === 'additive' ? y - q : y / q) - s);
+    return mu;
+  }
+
+  /** Forecasts `horizon` steps from row t. */
+  forecast(t: number, horizon: number): Float64Array {
+    const { phi } = this.#parameters;
+    const { season: kind } = this.#form;
+    let [level, trend] = [this.#level, this.#trend];
+    return Float64Array.from({ length: horizon }, (_, k) => {
+      trend *= phi;
+      level += trend;
+      if (kind === 'none') return level;
+      const s = this.#season[(t + k) % this.#season.length];
+      return kind === 'additive' ? level + s : level * s;
+    });
+  }
+}
+
+/** Returns the forms to compare: multiplicative ones need positive values, seasonal ones two seasons. */
+function candidateForms(y: Float64Array, season: number): EtsForm[] {
+  const isPositive = y.every((value) => value > 0);
+  const seasons: EtsForm['season'][] = ['none'];
+  if (season > 1 && y.length >= 2 * season + 1) {
+    seasons.push('additive');
+    if (isPositive) seasons.push('multiplicative');
+    if (isSeasonal(y, season)) seasons.shift();
+  }
+  const errors: SeasonKind[] = isPositive ? ['additive', 'multiplicative'] : ['additive'];
+  return seasons.flatMap((kind) =>
+    errors
+      .filter((error) => kind !== 'multiplicative' || error === 'multiplicative')
+      .flatMap((error) =>
+        (['none', 'additive', 'damped'] as const).map((trend) => ({ error, trend, season: kind })),
+      ),
+  );
+}
+
+/** Bounds of the parameters, those of Hyndman et al. 2002: all smoothing is between almost none and almost complete. */
+const MIN_SMOOTHING = 1e-4;
+const [MIN_PHI, MAX_PHI] = [0.8, 0.98];
+const MAX_EVALUATIONS = 200;
+
+/** Fits the parameters of one form. */
+function fitForm(y: Float64Array, form: EtsForm, m: number): { aicc: number; parameters: EtsParameters } {
+  const initial = initialStates(y, form, m);
+  const hasTrend = form.trend !== 'none';
+  const isDamped = form.trend === 'damped';
+  const toParameters = (x: ArrayLike<number>): EtsParameters => {
+    const between = (low: number, high: number, share: number) => low + share * (high - low);
+    let i = 0;
+    const alpha = between(MIN_SMOOTHING, 1 - MIN_SMOOTHING, x[i++]);
+    const beta = hasTrend ? between(Math.min(MIN_SMOOTHING, alpha), alpha, x[i++]) : 0;
+    const gamma = form.season === 'none' ? 0 : between(0, 1 - alpha, x[i++]);
+    const phi = isDamped ? between(MIN_PHI, MAX_PHI, x[i]) : hasTrend ? 1 : 0;
+    return { alpha, beta, gamma, phi, ...initial };
+  };
+  const start = [
+    0.3,
+    ...(hasTrend ? [0.1] : []),
+    ...(form.season === 'none' ? [] : [0.1]),
+    ...(isDamped ? [0.9] : []),
+  ];
+  const { x, value } = minimiseInBox(
+    (point) => minusTwoLogLikelihood(y, form, toParameters(point)),
+    start,
+    MAX_EVALUATIONS,
+  );
+  // Smoothing parameters, initial states (the indices of the season have a fixed mean) and the variance.
+  const count = start.length + 1 + (hasTrend ? 1 : 0) + (form.season === 'none' ? 0 : m - 1) + 1;
+  const free = y.length - count - 1;
+  const aicc = free <= 0 ? Number.POSITIVE_INFINITY : value + 2 * count + (2 * count * (count + 1)) / free;
+  return { aicc, parameters: toParameters(x) };
+}
+
+function minusTwoLogLikelihood(y: Float64Array, form: EtsForm, parameters: EtsParameters): number {
+  const states = new EtsStates(form, parameters);
+  const isRelative = form.error === 'multiplicative';
+  let [squares, logs] = [0, 0];
+  for (let t = 0; t < y.length; t++) {
+    const mu = states.update(y[t], t);
+    if (isRelative && !(mu > 0)) return Number.MAX_VALUE;
+    const error = isRelative ? (y[t] - mu) / mu : y[t] - mu;
+    squares += error * error;
+    if (isRelative) logs += Math.log(mu);
+  }
+  const value = y.length * Math.log(Math.max(squares, 1e-300)) + 2 * logs;
+  return Number.isFinite(value) ? value : Number.MAX_VALUE;
+}
+
+/** Returns initial states: the seasonal indices, and the regression line through the first rows, seasonally adjusted. */
+function initialStates(
+  y: Float64Array,
+  form: EtsForm,
+  m: number,
+): Pick<EtsParameters, 'level' | 'trend' | 'season'> {
+  const season = form.season === 'none' ? new Float64Array() : seasonalIndices(y, m, form.season);
+  const rows = Math.min(y.length, form.season === 'none' ? 10 : Math.max(10, 2 * m));
+  const adjusted = Float64Array.from({ length: rows }, (_, t) => {
+    if (form.season === 'none') return y[t];
+    return form.season === 'additive' ? y[t] - season[t % m] : y[t] / Math.max(season[t % m], 1e-2);
+  });
+  const mean = adjusted.reduce((sum, value) => sum + value, 0) / rows;
+  if (form.trend === 'none') return { level: mean, trend: 0, season };
+  const centre = (rows - 1) / 2;
+  let [covariance, variance] = [0, 0];
+  for (const [t, value] of adjusted.entries()) {
+    covariance += (t - centre) * (value - mean);
+    variance += (t - centre) ** 2;
+  }
+  const trend = covariance / variance;
+  return { level: mean - trend * (centre + 1), trend, season };
+}

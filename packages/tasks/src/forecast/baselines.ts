@@ -1,0 +1,176 @@
+/**
+ * The baselines of the leaderboard: forecasts that need no network. `naive`, `seasonal-naive` and `drift` repeat or extend past
+ * values. `theta`, `ets` and `croston-sba` have parameters, which are fitted to the rows before an origin; at later origins up
+ * to the next fit, the same parameters are used and only the states are updated. A forecast uses only rows before its
+ * origin in either case.
+ */
+import {
+  drift,
+  type FitBaseline,
+  fitEts,
+  fitTheta,
+  fittedCroston,
+  isIntermittent,
+  naive,
+  seasonalNaive,
+} from '@unroll/data';
+import type { Intervals } from './calibration.js';
+import type { Origin } from './encoder.js';
+import { type Panel, panelEnd } from './panel.js';
+import type { ForecastPlan } from './plan.js';
+import { fillGaps } from './rows.js';
+
+/** A forecast method without a network. */
+export interface Baseline {
+  /**
+   * Forecasts one series from several rows.
+   * @param values the whole series, without gaps; a forecast uses only the values before its row
+   * @param rows the rows to forecast from, ascending
+   * @param fits rows at which to fit parameters, ascending. A forecast uses the latest fit at or before its row; before all of
+   *   these, a fit at the first of `rows`
+   */
+  forecasts(values: Float64Array, rows: readonly number[], fits: readonly number[]): Float64Array[];
+}
+
+type BaselinePlan = Pick<ForecastPlan, 'season' | 'period' | 'horizon'>;
+
+/** The baselines that fit parameters. */
+export const FITTED_BASELINES = ['theta', 'ets', 'croston-sba'] as const;
+export type FittedBaselineName = (typeof FITTED_BASELINES)[number];
+
+/** Fits use at most this many rows, or six seasons if that is more: older rows hardly change a fit, and long fits take time. */
+const MAX_FIT_ROWS = 2000;
+
+/** Returns the maximum number of rows that a fit uses. */
+export const fitWindow = (period: number): number => Math.max(MAX_FIT_ROWS, 6 * period);
+
+/** Returns all baselines by name; `seasonal-naive` only if there is a season. */
+export function baselines({ season, period, horizon }: BaselinePlan): Map<string, Baseline> {
+  const result = new Map<string, Baseline>();
+  if (season > 1) {
+    result.set(
+      'seasonal-naive',
+      ofHistory((history) =>
+        history.length < season ? naive(history, horizon) : seasonalNaive(history, horizon, season),
+      ),
+    );
+  }
+  result.set(
+    'naive',
+    ofHistory((history) => naive(history, horizon)),
+  );
+  result.set(
+    'drift',
+    ofHistory((history) => (history.length < 2 ? naive(history, horizon) : drift(history, horizon))),
+  );
+  result.set('theta', fitted(fitTheta, { period, horizon }));
+  result.set('ets', fitted(fitEts, { period, horizon }));
+  result.set(
+    'croston-sba',
+    fitted(() => fittedCroston, { period, horizon }),
+  );
+  return result;
+}
+
+/**
+ * Returns the baselines of a leaderboard.
+ * @param names the fitted ones to include. Default: `theta` and `ets`, and `croston-sba` if most series are intermittent in
+ *   their training rows
+ */
+export function leaderboardBaselines(
+  panel: Panel,
+  plan: BaselinePlan & Pick<ForecastPlan, 'cut'>,
+  names: readonly FittedBaselineName[] | undefined,
+): Map<string, Baseline> {
+  const intermittent = panel.series.filter(({ offset, values }) =>
+    isIntermittent(values.subarray(0, Math.max(0, plan.cut - offset))),
+  );
+  const isMostly = intermittent.length * 2 > panel.series.length;
+  const included = names ?? FITTED_BASELINES.filter((name) => name !== 'croston-sba' || isMostly);
+  const result = baselines(plan);
+  for (const name of FITTED_BASELINES) if (!included.includes(name)) result.delete(name);
+  return result;
+}
+
+/** Fits for calibration use about this many rows in all. More frequent fits hardly improve intervals. */
+const MAX_CALIBRATION_ROWS = 150_000;
+
+/**
+ * Returns the grid indices at which the fitted baselines of a run are fitted: every backtest origin, and every horizon from the
+ * first calibration origin on, or less often if there are many rows.
+ */
+export function baselineFits(
+  panel: Panel,
+  plan: Pick<ForecastPlan, 'period' | 'horizon' | 'origins'>,
+  calibrationOrigins: readonly Origin[],
+): number[] {
+  const first = calibrationOrigins[0]?.origin ?? Number.POSITIVE_INFINITY;
+  const end = panelEnd(panel);
+  const window = fitWindow(plan.period);
+  const rows = panel.series.reduce((sum, { values }) => sum + Math.min(window, values.length), 0);
+  const maxFits = Math.max(1, Math.floor(MAX_CALIBRATION_ROWS / rows));
+  const step = Math.max(plan.horizon, Math.ceil((end - first) / maxFits));
+  const fits = new Set(plan.origins);
+  for (let index = first; index < end; index += step) fits.add(index);
+  return [...fits].sort((a, b) => a - b);
+}
+
+/** Returns whether a baseline uses all rows of a series. */
+export const usesAllRows = (name: string): boolean => name === 'drift';
+/** Returns whether a baseline fits parameters to the last rows of a series (`fitWindow`). */
+export const isFitted = (name: string): boolean => FITTED_BASELINES.some((fitted) => fitted === name);
+
+const ofHistory = (forecast: (history: Float64Array) => Float64Array): Baseline => ({
+  forecasts: (values, rows) => rows.map((row) => forecast(values.subarray(0, row))),
+});
+
+function fitted(fit: FitBaseline, { period, horizon }: Omit<BaselinePlan, 'season'>): Baseline {
+  return {
+    forecasts(values, rows, fits) {
+      const rowsByFit = new Map<number, number[]>();
+      for (const row of rows) {
+        const at = fits.findLast((each) => each > 0 && each <= row) ?? rows[0];
+        rowsByFit.set(at, [...(rowsByFit.get(at) ?? []), row]);
+      }
+      return Array.from(rowsByFit, ([at, group]) => {
+        const start = Math.max(0, at - fitWindow(period));
+        const model = fit(values.subarray(start, at), period);
+        const origins = group.map((row) => row - start);
+        return model.forecasts(values.subarray(start), origins, horizon);
+      }).flat();
+    },
+  };
+}
+
+/** Converts a point forecast to intervals of zero width. */
+function asIntervals(median: Float64Array, levels: readonly number[]): Intervals {
+  return { median, lower: levels.map(() => median), upper: levels.map(() => median) };
+}
+
+/**
+ * Computes the forecasts of a baseline, each from the rows before its origin. Gaps are filled from earlier values.
+ * @param origins ascending within each series
+ * @param options `fits`: grid indices at which to fit parameters, ascending. Default: the first origin of each series
+ */
+export function baselineForecasts(
+  panel: Panel,
+  baseline: Baseline,
+  origins: readonly Origin[],
+  { season, levels, fits = [] }: { season: number; levels: readonly number[]; fits?: readonly number[] },
+): Intervals[] {
+  const indices = new Map<number, number[]>();
+  for (const [n, { series }] of origins.entries()) {
+    const ofSeries = indices.get(series);
+    if (ofSeries === undefined) indices.set(series, [n]);
+    else ofSeries.push(n);
+  }
+  const result: Intervals[] = [];
+  for (const [series, ofSeries] of indices) {
+    const { offset, values } = panel.series[series];
+    const rows = ofSeries.map((n) => Math.min(values.length, origins[n].origin - offset));
+    const fitRows = fits.map((index) => index - offset);
+    const forecasts = baseline.forecasts(fillGaps(values, season), rows, fitRows);
+    for (const [i, n] of ofSeries.entries()) result[n] = asIntervals(forecasts[i], levels);
+  }
+  return result;
+}

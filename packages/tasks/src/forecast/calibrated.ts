@@ -1,0 +1,183 @@
+/**
+ * Makes the backtest forecasts of all models and calibrates their intervals. Each model forecasts from earlier origins, and these
+ * errors calibrate its intervals and weight the combined models (combination.ts).
+ */
+import type { ModelForecasts } from './backtest.js';
+import { baselineFits, baselineForecasts, isFitted, leaderboardBaselines } from './baselines.js';
+import { Calibration, type Intervals, type ScoreScale } from './calibration.js';
+import {
+  bestModel,
+  type Combination,
+  combine,
+  ENSEMBLE,
+  ensembleWeights,
+  HeldOutErrors,
+  PER_SERIES,
+  type Weights,
+} from './combination.js';
+import type { Origin } from './encoder.js';
+import type { NetworkForecaster, RunContext } from './forecaster.js';
+import { scoreScale } from './origins.js';
+
+/** The backtest forecasts of all models, and the calibration of their intervals. */
+export interface CalibratedForecasts {
+  backtest: ModelForecasts[];
+  /** By model. */
+  calibrations: Map<string, Calibration>;
+  /** The combined models, by name. */
+  combinations: Map<string, Combination>;
+  scale: ScoreScale;
+}
+
+/** The forecasts of one model before calibration. */
+interface ModelRun {
+  model: string;
+  /** Indices of the calibration origins from which the model can forecast. */
+  indices: readonly number[];
+  /** Forecasts from these. */
+  earlier: readonly Intervals[];
+  /** Forecasts from the backtest origins. */
+  backtest: readonly Intervals[];
+}
+
+/**
+ * Makes the backtest forecasts of all models. Baselines come first: if two models have the same score, the simpler one wins.
+ * @param origins of the backtest
+ * @param earlierOrigins of calibration
+ */
+export async function calibratedForecasts(
+  context: RunContext,
+  networks: readonly NetworkForecaster[],
+  origins: readonly Origin[],
+  earlierOrigins: readonly Origin[],
+): Promise<CalibratedForecasts> {
+  const { panel, plan } = context;
+  const all = earlierOrigins.map((_, n) => n);
+  const options = {
+    season: plan.season,
+    levels: context.levels,
+    fits: baselineFits(panel, plan, earlierOrigins),
+  };
+  const runs: ModelRun[] = [];
+  for (const [model, baseline] of leaderboardBaselines(panel, plan, context.baselines)) {
+    const [earlier, backtest] = [earlierOrigins, origins].map((from) =>
+      baselineForecasts(panel, baseline, from, options),
+    );
+    runs.push({ model, indices: all, earlier, backtest });
+  }
+  const networkRuns: ModelRun[] = [];
+  for (const network of networks) {
+    const indices = all.filter((n) => network.canForecast(earlierOrigins[n]));
+    const earlier = await network.forecasts(indices.map((n) => earlierOrigins[n]));
+    networkRuns.push({ model: network.name, indices, earlier, backtest: await network.forecasts(origins) });
+  }
+  const combined = combinedRuns(context, runs, networkRuns, origins, earlierOrigins);
+  const scale = scoreScale(panel, plan);
+  return {
+    ...calibrate(context, scale, [...runs, ...networkRuns, ...combined.runs], origins, earlierOrigins),
+    combinations: combined.combinations,
+    scale,
+  };
+}
+
+/** Calibrates the intervals of all models. A backtest forecast uses the errors that are known at its origin. */
+function calibrate(
+  { panel, plan, levels }: RunContext,
+  scale: ScoreScale,
+  runs: readonly ModelRun[],
+  origins: readonly Origin[],
+  earlierOrigins: readonly Origin[],
+): Pick<CalibratedForecasts, 'backtest' | 'calibrations'> {
+  const calibrations = new Map<string, Calibration>();
+  const calibrated = runs.map(({ model, indices, earlier, backtest }): ModelForecasts => {
+    const calibration = new Calibration(levels, plan.horizon, scale);
+    for (const [i, n] of indices.entries()) calibration.learn(panel, earlierOrigins[n], earlier[i]);
+    calibrations.set(model, calibration);
+    const forecasts = backtest.map((forecast, n) => calibration.widen(origins[n], forecast));
+    return { model, forecasts };
+  });
+  return { backtest: calibrated, calibrations };
+}
+
+/** Makes the forecasts of the combined models: `ensemble` if there is a fitted baseline, `per-series` if the options ask for it. */
+function combinedRuns(
+  context: RunContext,
+  baselineRuns: readonly ModelRun[],
+  networkRuns: readonly ModelRun[],
+  origins: readonly Origin[],
+  earlierOrigins: readonly Origin[],
+): { runs: ModelRun[]; combinations: Map<string, Combination> } {
+  const { panel, plan } = context;
+  const isPerSeries = context.select === 'series';
+  const { units } = scoreScale(panel, { ...plan, log: false });
+  const errorsOf = ({ indices, earlier }: ModelRun) => {
+    const from = indices.map((n) => earlierOrigins[n]);
+    return new HeldOutErrors(panel, units, from, earlier, isPerSeries);
+  };
+  const network = bestNetwork(networkRuns, errorsOf, plan.cut);
+  const members = [...baselineRuns, network].map((run) => alignedWith(run, network.indices));
+  const errors = new Map(members.map((run) => [run.model, errorsOf(run)]));
+  const combinedRun = (model: string, weightsAt: (origin: Origin) => Weights): ModelRun => {
+    const weigh = (weights: Weights, select: (run: ModelRun) => Intervals): Intervals =>
+      combine(weights, (name) => select(members.find((run) => run.model === name) ?? network));
+    return {
+      model,
+      indices: network.indices,
+      earlier: network.indices.map((n, i) =>
+        weigh(weightsAt(earlierOrigins[n]), ({ earlier }) => earlier[i]),
+      ),
+      backtest: origins.map((origin, n) => weigh(weightsAt(origin), ({ backtest }) => backtest[n])),
+    };
+  };
+  const runs: ModelRun[] = [];
+  const combinations = new Map<string, Combination>();
+  const ensembleAt = memoised((origin) => ensembleWeights(errors, network.model, origin));
+  const end = Number.POSITIVE_INFINITY;
+  if (baselineRuns.some(({ model }) => isFitted(model))) {
+    runs.push(combinedRun(ENSEMBLE, ({ origin }) => ensembleAt(origin)));
+    combinations.set(ENSEMBLE, { network: network.model, weights: ensembleAt(end) });
+  }
+  if (isPerSeries) {
+    const candidates = new Map([...errors, ...runs.map((run) => [run.model, errorsOf(run)] as const)]);
+    const minErrors = plan.horizon * Math.max(MIN_ROWS_PER_SERIES, 2 * plan.horizon);
+    const weightsAt = (origin: Origin, least = minErrors): Weights => {
+      const best = bestModel(candidates, origin, least) ?? network.model;
+      return best === ENSEMBLE ? ensembleAt(origin.origin) : new Map([[best, 1]]);
+    };
+    runs.push(combinedRun(PER_SERIES, (origin) => weightsAt(origin)));
+    const bySeries = panel.series.map((_, series) => weightsAt({ series, origin: end }));
+    const weights = weightsAt({ series: 0, origin: end }, end); // of all series
+    combinations.set(PER_SERIES, { network: network.model, weights, bySeries });
+  }
+  return { runs, combinations };
+}
+
+/** A model is chosen for a series if it was tested on at least this many of its rows, and on two horizons. */
+const MIN_ROWS_PER_SERIES = 12;
+
+/** Returns the network with the lowest errors before the backtest; the first one if no errors are known. */
+function bestNetwork(
+  runs: readonly ModelRun[],
+  errorsOf: (run: ModelRun) => HeldOutErrors,
+  cut: number,
+): ModelRun {
+  if (runs.length === 1) return runs[0];
+  const errors = runs.map((run) => errorsOf(run).mean(cut));
+  return runs[errors.reduce((best, error, i) => (error < errors[best] ? i : best), 0)];
+}
+
+/** Returns a run with only the calibration origins of `indices`, which must be a subset of its own. */
+function alignedWith(run: ModelRun, indices: readonly number[]): ModelRun {
+  if (run.indices === indices) return run;
+  const positions = new Map(run.indices.map((n, i) => [n, i]));
+  return { ...run, indices, earlier: indices.map((n) => run.earlier[positions.get(n) ?? 0]) };
+}
+
+function memoised<T>(compute: (origin: number) => T): (origin: number) => T {
+  const cache = new Map<number, T>();
+  return (origin) => {
+    const known = cache.get(origin) ?? compute(origin);
+    cache.set(origin, known);
+    return known;
+  };
+}

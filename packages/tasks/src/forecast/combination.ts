@@ -1,0 +1,174 @@
+/**
+ * Combines the forecasts of several models. `ensemble` is the weighted mean of a network and the two best baselines; weights
+ * are inverse to the squared mean errors on held-out rows (after Bates & Granger 1969). An error counts at an origin only if
+ * its row lies before the origin, so weights never use later rows. `per-series` forecasts each series with the model that
+ * has the lowest mean error on its held-out rows.
+ */
+import type { Intervals } from './calibration.js';
+import type { Origin } from './encoder.js';
+import type { Panel } from './panel.js';
+
+export const ENSEMBLE = 'ensemble';
+export const PER_SERIES = 'per-series';
+
+/** Baselines in the ensemble, in addition to the network. */
+const BASELINES_IN_ENSEMBLE = 2;
+
+/** The weight of each model, by name. The weights sum to 1. */
+export type Weights = ReadonlyMap<string, number>;
+
+/** A combined model with its weights for forecasts from the end of the data. */
+export interface Combination {
+  /** The network among the members. */
+  network: string;
+  weights: Weights;
+  /** The weights of each series, if they differ. */
+  bySeries?: readonly Weights[];
+}
+
+/** The scaled absolute errors of one model on held-out rows. */
+export class HeldOutErrors {
+  readonly #first: number;
+  readonly #all: CumulativeErrors;
+  /** For each series; empty unless `bySeries`. */
+  readonly #bySeries: readonly CumulativeErrors[];
+
+  /**
+   * @param units scale of the errors of each series
+   * @param forecasts one for each origin
+   * @param bySeries whether to keep the errors of each series too
+   */
+  constructor(
+    panel: Panel,
+    units: readonly number[],
+    origins: readonly Origin[],
+    forecasts: readonly Intervals[],
+    bySeries = false,
+  ) {
+    const horizon = forecasts[0]?.median.length ?? 0;
+    this.#first = origins.reduce((first, { origin }) => Math.min(first, origin), Number.POSITIVE_INFINITY);
+    const last = origins.reduce((end, { origin }) => Math.max(end, origin), 0);
+    const rows = origins.length === 0 ? 0 : last - this.#first + horizon;
+    this.#all = new CumulativeErrors(rows);
+    this.#bySeries = bySeries ? panel.series.map(() => new CumulativeErrors(rows)) : [];
+    for (const [n, { series, origin }] of origins.entries()) {
+      const { offset, values } = panel.series[series];
+      for (const [k, value] of forecasts[n].median.entries()) {
+        const actual = values[origin - offset + k];
+        if (actual === undefined || Number.isNaN(actual)) continue;
+        const error = Math.abs(actual - value) / units[series];
+        for (const errors of [this.#all, this.#bySeries[series]])
+          errors?.add(origin - this.#first + k, error);
+      }
+    }
+    for (const errors of [this.#all, ...this.#bySeries]) errors.accumulate();
+  }
+
+  /** Returns the mean error on the rows before an origin; NaN if there is none. */
+  mean(origin: number): number {
+    return this.#all.mean(origin - this.#first);
+  }
+
+  /** Returns the number of errors of one series on the rows before an origin, and their mean. Needs `bySeries`. */
+  ofSeries({ series, origin }: Origin): { count: number; mean: number } {
+    const [errors, before] = [this.#bySeries[series], origin - this.#first];
+    return { count: errors.count(before), mean: errors.mean(before) };
+  }
+}
+
+class CumulativeErrors {
+  readonly #sums: Float64Array;
+  readonly #counts: Float64Array;
+
+  constructor(rows: number) {
+    this.#sums = new Float64Array(rows + 1);
+    this.#counts = new Float64Array(rows + 1);
+  }
+
+  add(row: number, error: number): void {
+    this.#sums[row + 1] += error;
+    this.#counts[row + 1]++;
+  }
+
+  /** Turns the entries of each row into sums over all rows up to it. */
+  accumulate(): void {
+    for (let row = 1; row < this.#sums.length; row++) {
+      this.#sums[row] += this.#sums[row - 1];
+      this.#counts[row] += this.#counts[row - 1];
+    }
+  }
+
+  mean(before: number): number {
+    return this.#sums[this.#at(before)] / this.count(before);
+  }
+
+  count(before: number): number {
+    return this.#counts[this.#at(before)];
+  }
+
+  #at(before: number): number {
+    return Math.max(0, Math.min(this.#sums.length - 1, before));
+  }
+}
+
+/**
+ * Returns the weights of the ensemble at an origin: of the network and the two baselines with the lowest errors known there.
+ * Equal weights if no errors are known.
+ * @param errors of all models, by name. The order of the baselines decides between equal errors
+ */
+export function ensembleWeights(
+  errors: ReadonlyMap<string, HeldOutErrors>,
+  network: string,
+  origin: number,
+): Weights {
+  const means = new Map(Array.from(errors, ([name, each]) => [name, each.mean(origin)]));
+  const errorOf = (name: string) => means.get(name) ?? Number.NaN;
+  const ranked = [...errors.keys()]
+    .filter((name) => name !== network)
+    .sort((a, b) => errorOf(a) - errorOf(b) || 0);
+  const members = [network, ...ranked.slice(0, BASELINES_IN_ENSEMBLE)];
+  const isKnown = members.every((name) => errorOf(name) > 0);
+  const shares = members.map((name) => (isKnown ? errorOf(name) ** -2 : 1));
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  return new Map(members.map((name, i) => [name, shares[i] / total]));
+}
+
+/**
+ * Returns the model with the lowest error known at an origin: on the rows of its series, if there are at least `minErrors` errors of
+ * every model, otherwise on those of all series. Undefined if no errors are known.
+ */
+export function bestModel(
+  errors: ReadonlyMap<string, HeldOutErrors>,
+  origin: Origin,
+  minErrors: number,
+): string | undefined {
+  const ofSeries = Array.from(errors.values(), (each) => each.ofSeries(origin));
+  const isEnough = ofSeries.every(({ count }) => count >= minErrors);
+  const means = isEnough
+    ? ofSeries.map(({ mean }) => mean)
+    : Array.from(errors.values(), (each) => each.mean(origin.origin));
+  const best = means.reduce((at, mean, i) => (mean < (means[at] ?? Number.POSITIVE_INFINITY) ? i : at), -1);
+  return [...errors.keys()][best];
+}
+
+/** Returns the weighted mean of forecasts and of their interval bounds. */
+export function combine(weights: Weights, forecastOf: (model: string) => Intervals): Intervals {
+  const parts = Array.from(weights, ([model, weight]) => ({ weight, forecast: forecastOf(model) }));
+  const [first] = parts;
+  const mean = (select: (forecast: Intervals) => Float64Array): Float64Array =>
+    first.forecast.median.map((_, k) =>
+      parts.reduce((sum, { weight, forecast }) => sum + weight * select(forecast)[k], 0),
+    );
+  return {
+    median: mean(({ median }) => median),
+    lower: first.forecast.lower.map((_, l) => mean(({ lower }) => lower[l])),
+    upper: first.forecast.upper.map((_, l) => mean(({ upper }) => upper[l])),
+    ...(parts.some(({ forecast }) => forecast.mean !== undefined) && {
+      mean: mean((forecast) => forecast.mean ?? forecast.median),
+    }),
+  };
+}
+
+/** Returns weights as text: `lstm 41 %, theta 33 %, ets 26 %`. */
+export const weightsText = (weights: Weights): string =>
+  Array.from(weights, ([name, weight]) => `${name} ${(100 * weight).toFixed(0)} %`).join(', ');
