@@ -69,6 +69,7 @@ function buildTranslator({ sizes }: SequenceRow, weights: readonly NamedTensor[]
   const encoded = encoder.apply(tables[0].apply(source));
   const decoded = decoder.apply(tables[1].apply(previous), { constants: [encoded] });
   const network = model({ inputs: [source, previous], outputs: out.apply(decoded) });
+  network.build();
   assignWeights([tables[0], encoder, tables[1], decoder, out], weights);
   return network;
 }
