@@ -249,5 +249,7 @@ describe('the reporter', () => {
       `[3/9] m █████${'░'.repeat(15)} ETA 0 s  loss 0.500  100 sequences/s`,
     );
     assert.equal(progress.update({ ...step, done: 0.5 }), null, 'not redrawn at once');
+    const epoch = { ...step, event: 'epoch' as const, validationMetrics: { accuracy: 0.5 } };
+    assert.match(new Progress().update(epoch) ?? '', /loss 0\.500 {2}accuracy 50\.0 % {2}0 sequences\/s$/);
   });
 });
