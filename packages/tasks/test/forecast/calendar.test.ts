@@ -185,6 +185,7 @@ const options: ForecastOptions = {
   units: 12,
   epochs: 30,
   levels: [0.8],
+  baselines: [],
 };
 const table = made(days(240), weekly);
 const withDays = forecast(table, { ...options, calendar: 'auto' });
