@@ -151,18 +151,20 @@ class Beam {
   /** Returns the `count` most likely continuations, best first; those of equal probability in the order of hypotheses and tokens. */
   #candidates({ values, V }: NextTokens, count: number): Candidate[] {
     const best: Candidate[] = [];
+    let threshold = -Infinity;
+    const scores = new Float64Array(V);
     for (const parent of this.hypotheses) {
-      const scores = Float64Array.from(values.subarray(parent.row * V, (parent.row + 1) * V));
+      scores.set(values.subarray(parent.row * V, (parent.row + 1) * V));
       restrictTokens(scores, this.#plan, this.#sequence, parent.tokens);
       for (let token = 0; token < V; token++) {
         const logProbability = parent.logProbability + scores[token];
+        if (!(logProbability > threshold)) continue;
         const full = best.length === count;
-        if (logProbability === -Infinity || (full && logProbability <= best[count - 1].logProbability))
-          continue;
         let index = full ? count - 1 : best.length;
         while (index > 0 && best[index - 1].logProbability < logProbability) index--;
         best.splice(index, 0, { parent, token, logProbability });
         best.length = Math.min(best.length, count);
+        if (best.length === count) threshold = best[count - 1].logProbability;
       }
     }
     return best;

@@ -93,7 +93,7 @@ export async function* generateTokens(
     const continuing: { row: number; sequence: number; token: number }[] = [];
     active.forEach((sequence, row) => {
       const result = results[sequence];
-      const scores = Float64Array.from(values.subarray(row * V, (row + 1) * V));
+      const scores = new Float64Array(values.subarray(row * V, (row + 1) * V));
       restrictTokens(scores, plan, sequence, result.tokens);
       const chosen = sampleToken(scores, sampling, streams[sequence]);
       if (chosen === null) {

@@ -86,7 +86,7 @@ export function scheduledSampling(
       for (const b of rows) {
         const at = b * T + t + 1;
         if (draws[at] >= p || mixed[at] === padding) continue;
-        const scores = Float64Array.from(values.subarray(b * V, (b + 1) * V));
+        const scores = new Float64Array(values.subarray(b * V, (b + 1) * V));
         mixed[at] = sampleToken(scores, { temperature, topK: Infinity, topP: 1 }, samples[b]) ?? mixed[at];
       }
     }

@@ -104,8 +104,7 @@ export class TokenScorer {
       kind === 'logits' ? logSoftmax(output) : kind === 'probabilities' ? log(output) : output,
     );
     const values = lastSteps(await scores.data(), shape, lengths);
-    const bad = values.findIndex((value) => Number.isNaN(value) || value > 1e-3);
-    if (bad >= 0) throw this.#badScore(values[bad]);
+    for (let i = 0; i < values.length; i++) if (!(values[i] <= 1e-3)) throw this.#badScore(values[i]);
     if (!this.#aligned) return { values, V, alignments: null };
     const alignment = this.#stream.outputs[1];
     if (!alignment) {
