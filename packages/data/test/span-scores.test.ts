@@ -188,6 +188,6 @@ describe('wrong tags and spans are errors that name the place', () => {
       /spans\[0\].label must be a string of at least one character/,
     );
     assert.throws(() => tagsOf(anything('B'), 1, 'BIO'), /tagsOf: spans must be an array, got "B"/);
-    assert.throws(() => tagsOf([], -1, 'BIO'), /length must be an integer of 0 or more, got -1/);
+    assert.throws(() => tagsOf([], -1, 'BIO'), /length must be a non-negative integer, got -1/);
   });
 });

@@ -181,7 +181,7 @@ describe('metrics from likelihoods', () => {
   test('wrong totals are errors', () => {
     assert.throws(
       () => perplexityFromTotals(-1, 5),
-      /negativeLogLikelihood must be a number of 0 or more, got -1/,
+      /negativeLogLikelihood must be a non-negative number, got -1/,
     );
     assert.throws(() => bitsPerCharacter(Number.NaN, 5), /negativeLogLikelihood must be .*, got NaN/);
     assert.throws(

@@ -336,14 +336,14 @@ describe('misuse', () => {
   test('beam search', async () => {
     await rejects({ width: 0 }, /beamSearch: width must be a positive integer, got 0/);
     await rejects({ nBest: 6 }, /nBest must be at most width 5, got 6/);
-    await rejects({ lengthPenalty: -1 }, /lengthPenalty must be a finite number of 0 or more, got -1/);
+    await rejects({ lengthPenalty: -1 }, /lengthPenalty must be a finite, non-negative number, got -1/);
     await rejects({ stop: 4 }, /a vocabulary of 4 tokens \(0 to 3\), got the token 4 in stop/);
     await rejects(
       { prompt: [[1]] },
       /prompt must have one list for each of the 2 sequences of the stream, got 1/,
     );
     await rejects({ prompt: [] }, /the prompt of sequence 0 must have at least one token/);
-    await rejects({ prompt: [1.5] }, /tokens in prompt must be integers of 0 or more, got 1.5/);
+    await rejects({ prompt: [1.5] }, /tokens in prompt must be non-negative integers, got 1.5/);
     await rejects({ prefix: [1, 1, 1, 1] }, /the prefix of sequence 0 has 4 tokens, more than maxLength 3/);
     await rejects({ minLength: 4 }, /minLength must be at most maxLength 3, got 4/);
     await rejects({ output: 'logProbabilities', restrict: 3 as never }, /restrict must be a function/);
@@ -353,7 +353,7 @@ describe('misuse', () => {
   test('sampling', async () => {
     const fails = (options: Partial<Parameters<typeof generate>[1]>, message: RegExp) =>
       assert.rejects(generate(table(), { prompt: [1], maxLength: 3, ...options }), message);
-    await fails({ temperature: -1 }, /temperature must be a finite number of 0 or more, got -1/);
+    await fails({ temperature: -1 }, /temperature must be a finite, non-negative number, got -1/);
     await fails({ temperature: 1, topP: 0 }, /topP must be in \(0, 1\], got 0/);
     await fails({ topP: 0.9 }, /topP applies to sampling, but temperature is 0/);
     await fails({ maxLength: undefined as never }, /maxLength is missing/);

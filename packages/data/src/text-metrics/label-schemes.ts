@@ -159,7 +159,7 @@ export function tagsOf(spans: readonly Span[], length: number, scheme: LabelSche
   const { roles, marksEnd } = schemeOf('tagsOf', scheme);
   if (!Array.isArray(spans)) throw valueError(`tagsOf: spans must be an array, got ${formatValue(spans)}.`);
   if (!Number.isInteger(length) || length < 0)
-    throw valueError(`tagsOf: length must be an integer of 0 or more, got ${formatValue(length)}.`, {
+    throw valueError(`tagsOf: length must be a non-negative integer, got ${formatValue(length)}.`, {
       length,
     });
   const prefixOf = (role: Role) => Object.keys(roles).find((prefix) => roles[prefix] === role);

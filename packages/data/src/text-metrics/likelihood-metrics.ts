@@ -8,7 +8,7 @@ import { formatValue } from '@unroll/core/internal';
 /**
  * Perplexity: exp(negativeLogLikelihood / tokens). A perplexity of n is the uncertainty of a choice among n equally likely
  * tokens. Only comparable between models with the same tokens.
- * @throws UnrollError `value` if `tokens` is not a positive integer, or the likelihood not a number of 0 or more
+ * @throws UnrollError `value` if `tokens` is not a positive integer, or the likelihood not a non-negative number
  */
 export function perplexityFromTotals(negativeLogLikelihood: number, tokens: number): number {
   return Math.exp(perUnit('perplexityFromTotals', negativeLogLikelihood, 'tokens', tokens));
@@ -17,7 +17,7 @@ export function perplexityFromTotals(negativeLogLikelihood: number, tokens: numb
 /**
  * Bits per character: negativeLogLikelihood / (characters · ln 2). Comparable between models with different tokens if
  * `characters` is the number of characters of the text.
- * @throws UnrollError `value` if `characters` is not a positive integer, or the likelihood not a number of 0 or more
+ * @throws UnrollError `value` if `characters` is not a positive integer, or the likelihood not a non-negative number
  */
 export function bitsPerCharacter(negativeLogLikelihood: number, characters: number): number {
   return perUnit('bitsPerCharacter', negativeLogLikelihood, 'characters', characters) / Math.LN2;
@@ -26,7 +26,7 @@ export function bitsPerCharacter(negativeLogLikelihood: number, characters: numb
 function perUnit(owner: string, negativeLogLikelihood: number, unit: string, count: number): number {
   if (!(negativeLogLikelihood >= 0)) {
     throw valueError(
-      `${owner}: negativeLogLikelihood must be a number of 0 or more, got ${formatValue(negativeLogLikelihood)}. ` +
+      `${owner}: negativeLogLikelihood must be a non-negative number, got ${formatValue(negativeLogLikelihood)}. ` +
         'It is the sum of -log p, not of log p.',
       { negativeLogLikelihood },
     );

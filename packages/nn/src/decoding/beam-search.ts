@@ -182,7 +182,9 @@ export async function beamSearch(stream: TokenStream, options: BeamSearchOptions
   const { width = 5, nBest = 1, lengthPenalty = 0 } = options;
   if (nBest > width) throw valueError(`beamSearch: nBest must be at most width ${width}, got ${nBest}.`);
   if (!(lengthPenalty >= 0 && lengthPenalty < Infinity))
-    throw valueError(`beamSearch: lengthPenalty must be a finite number of 0 or more, got ${lengthPenalty}.`);
+    throw valueError(
+      `beamSearch: lengthPenalty must be a finite, non-negative number, got ${lengthPenalty}.`,
+    );
   const scorer = new TokenScorer('beamSearch', stream, options);
   const plan = planOf('beamSearch', options, stream.batch);
   const beams = plan.prompts.map((_, sequence) => new Beam(plan, sequence, options));

@@ -130,7 +130,7 @@ export function rowOf(values: ArrayLike<number>, row: number, rows: number): Flo
 
 function samplingOf({ temperature = 0, topK = Infinity, topP = 1 }: GenerateOptions): Sampling {
   if (!(temperature >= 0 && temperature < Infinity))
-    throw valueError(`generate: temperature must be a finite number of 0 or more, got ${temperature}.`);
+    throw valueError(`generate: temperature must be a finite, non-negative number, got ${temperature}.`);
   if (!(topP > 0 && topP <= 1)) throw valueError(`generate: topP must be in (0, 1], got ${topP}.`);
   const unused = temperature === 0 && (topK !== Infinity ? 'topK' : topP !== 1 ? 'topP' : null);
   if (unused) {

@@ -151,7 +151,7 @@ const invalid = (name: string, option: string, value: unknown): UnrollError =>
 function checkTokens(name: string, option: string, tokens: readonly number[]): void {
   const bad = tokens.find((token) => !Number.isInteger(token) || token < 0);
   if (bad !== undefined)
-    throw valueError(`${name}: tokens in ${option} must be integers of 0 or more, got ${formatValue(bad)}.`);
+    throw valueError(`${name}: tokens in ${option} must be non-negative integers, got ${formatValue(bad)}.`);
 }
 
 /** @throws UnrollError `value` for a token outside the vocabulary */

@@ -56,7 +56,7 @@ export function scheduledSampling(
   });
   const { probability, temperature = 0, padding = null } = options;
   if (!(temperature >= 0 && temperature < Infinity))
-    throw valueError(`${name}: temperature must be a finite number of 0 or more, got ${temperature}.`);
+    throw valueError(`${name}: temperature must be a finite, non-negative number, got ${temperature}.`);
   const names = network.inputNames ?? [''];
   const index = options.input === undefined && names.length === 1 ? 0 : names.indexOf(options.input ?? '');
   if (index < 0) {
