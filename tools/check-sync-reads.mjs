@@ -76,8 +76,8 @@ export const ALLOWED = {
   },
   'train/src/metrics/label-error-rate.ts': { editsOf: `metric inputs: ${HOST}` },
   'train/src/metrics/crf.ts': { bestTags: `metric inputs: ${HOST}` },
-  'train/src/truncate.ts': {
-    takeSteps: HOST_COPY,
+  'train/src/time-steps.ts': {
+    stepsOf: HOST_COPY,
     joinMasks: `masks: ${HOST}`,
     isMasked: `masks: ${HOST}`,
   },

@@ -1,3 +1,5 @@
+// Both passes and their repetition with logarithms share tables and working memory, so they are one file.
+//
 // Linear-chain conditional random fields: the forward-backward algorithm (Rabiner 1989) on probabilities in double precision,
 // which are scaled in every step. With c_t and d_t as scales and E = exp(transitions), the recursions are
 //

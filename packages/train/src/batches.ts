@@ -335,3 +335,22 @@ function endedEarly(epoch: number, step: number, steps: number | null): Error {
 export function inputShapes(inputs: readonly Tensor[]): Shape[] {
   return inputs.map((input) => [-1, ...input.shape.slice(1)]);
 }
+
+/**
+ * Applies `prepareInputs` to a batch.
+ * @throws UnrollError `shape` if the shapes of the inputs change
+ */
+export async function withPreparedInputs(
+  batch: PreparedBatch,
+  prepareInputs: PrepareInputs,
+  step: InputStep,
+): Promise<PreparedBatch> {
+  const inputs = await prepareInputs(batch.inputs, step);
+  const shapes = (tensors: readonly Tensor[]): string =>
+    tensors.map(({ shape }) => formatShape(shape)).join(', ');
+  if (shapes(inputs) === shapes(batch.inputs)) return { ...batch, inputs };
+  throw shapeError(
+    `prepareInputs must return inputs of the same shapes, ${shapes(batch.inputs)}, got ${shapes(inputs)}.`,
+    { epoch: step.epoch, step: step.step },
+  );
+}

@@ -1,14 +1,8 @@
-/** The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. */
-import {
-  formatShape,
-  type Model,
-  type Parameter,
-  type RandomStream,
-  ready,
-  type Shape,
-  shapeError,
-  type Tensor,
-} from '@unroll/core';
+/**
+ * The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. The class is the state
+ * machine of a run, and its steps share this state, so it is one file.
+ */
+import { type Model, type Parameter, type RandomStream, ready, type Shape } from '@unroll/core';
 import { inferenceContext, yieldIfDue } from '@unroll/core/internal';
 import {
   type BatchSource,
@@ -16,6 +10,7 @@ import {
   inputShapes,
   type PreparedBatch,
   type PrepareInputs,
+  withPreparedInputs,
 } from './batches.js';
 import type { JsonValue, RunControl, SavedTensor } from './callbacks/callback.js';
 import { captureStates, restoreStates, saveStates } from './carried.js';
@@ -213,16 +208,9 @@ export class Loop implements RunControl {
     const { epoch } = this.#cursor;
     const step = this.#cursor.step + 1;
     const { updates } = this.#start(inputShapes(batch.inputs));
-    const inputs = await prepareInputs(batch.inputs, {
+    return withPreparedInputs(batch, prepareInputs, {
       ...{ epoch, step, updates, random: random.child('inputs', epoch, step) },
     });
-    const shapes = (tensors: readonly Tensor[]): string =>
-      tensors.map(({ shape }) => formatShape(shape)).join(', ');
-    if (shapes(inputs) === shapes(batch.inputs)) return { ...batch, inputs };
-    throw shapeError(
-      `prepareInputs must return inputs of the same shapes, ${shapes(batch.inputs)}, got ${shapes(inputs)}.`,
-      { epoch, step },
-    );
   }
 
   /** Returns the steps in which a batch is processed. */

@@ -15,7 +15,6 @@
  */
 import {
   concat,
-  type FloatArray,
   formatShape,
   keep,
   type MaskedSequence,
@@ -24,17 +23,17 @@ import {
   RandomStream,
   type Shape,
   shapeError,
-  type Tensor,
   UnrollError,
   valueError,
 } from '@unroll/core';
-import { checkOptions, formatValue, hostTensor, hostValues, ignoreLoss, sizeOf } from '@unroll/core/internal';
+import { checkOptions, formatValue, ignoreLoss } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 import type { SavedTensor } from './callbacks/callback.js';
 import { readTree, statefulLayer, treeFrom } from './carried.js';
 import type { Objective } from './objective.js';
 import { type Pass, type PassHooks, type PassResult, sequencesOf, trainingContext } from './pass.js';
 import type { PendingTensors } from './snapshot.js';
+import { isMasked, joinMasks, takeSteps } from './time-steps.js';
 
 /** Options of truncated backpropagation through time, in time steps. */
 export interface TruncateOptions {
@@ -147,7 +146,7 @@ export class Truncation {
       const start = chunk * this.every;
       const next: { state: ModelState | null; draws: RandomStream['state'][] } = { state: null, draws: [] };
       yield {
-        batch: { ...cut(batch, start, Math.min(start + this.every, T), T), last: batch.last && isLast },
+        batch: { ...takeSteps(batch, start, Math.min(start + this.every, T), T), last: batch.last && isLast },
         forward: (hooks) => this.#forward(batch, { chunk, isLast, epoch, number }, hooks, next),
         whole: batch,
         parts,
@@ -185,7 +184,7 @@ export class Truncation {
       const own = (): RandomStream => (isFirst ? stream() : stream().child('chunk', chunk, from));
       context = trainingContext(own, inChunk ? hooks : { addLoss: ignoreLoss, afterStep: () => {} });
       context.sharedDraw = isFirst ? recordDraws(draws) : repeatDraws(draws);
-      const inputs = cut({ ...batch, targets: [], weights: [] }, from, to, T);
+      const inputs = takeSteps({ ...batch, targets: [], weights: [] }, from, to, T);
       const result = this.#forwardFrom(sequencesOf(inputs), context, state);
       state = result.state;
       if (to === nextStart) next.state = asConstants(state);
@@ -345,56 +344,6 @@ function repeatDraws(draws: readonly RandomStream['state'][]): (stream: RandomSt
     stream.state = draws[next++];
     return stream;
   };
-}
-
-/** Returns the steps from..to-1 of a batch of T steps. */
-function cut(batch: PreparedBatch, from: number, to: number, T: number): PreparedBatch {
-  if (from === 0 && to === T) return batch;
-  const steps = (tensor: Tensor | null): Tensor | null => tensor && takeSteps(tensor, from, to);
-  return {
-    ...batch,
-    inputs: batch.inputs.map((input) => takeSteps(input, from, to)),
-    masks: batch.masks.map(steps),
-    targets: batch.targets.map((target) => takeSteps(target, from, to)),
-    weights: batch.weights.map((weights) => (weights?.shape[1] === T ? steps(weights) : weights)),
-  };
-}
-
-/** Returns the steps from..to-1 of a host tensor [B, T, ...]. */
-function takeSteps(tensor: Tensor, from: number, to: number): Tensor {
-  const [B, T, ...rest] = tensor.shape;
-  const width = sizeOf(rest);
-  const values = hostValues(tensor, 'A batch');
-  const out = new (values.constructor as new (length: number) => FloatArray)(B * (to - from) * width);
-  for (let b = 0; b < B; b++) {
-    const row = values.subarray((b * T + from) * width, (b * T + to) * width);
-    out.set(row, b * (to - from) * width);
-  }
-  return hostTensor(out, [B, to - from, ...rest]);
-}
-
-/** Joins the masks of pieces on the time axis; a piece without a mask has only valid steps. */
-function joinMasks(pieces: readonly MaskedSequence[]): Tensor | null {
-  if (pieces.every(({ mask }) => mask === null)) return null;
-  const B = pieces[0].value.shape[0];
-  const lengths = pieces.map(({ value }) => value.shape[1]);
-  const T = lengths.reduce((sum, length) => sum + length, 0);
-  const out = new Float32Array(B * T).fill(1);
-  let offset = 0;
-  pieces.forEach(({ mask }, n) => {
-    if (mask) {
-      const values = hostValues(mask, 'A mask');
-      for (let b = 0; b < B; b++)
-        out.set(values.subarray(b * lengths[n], (b + 1) * lengths[n]), b * T + offset);
-    }
-    offset += lengths[n];
-  });
-  return hostTensor(out, [B, T]);
-}
-
-/** Returns true if no step is valid. */
-function isMasked(mask: Tensor | null): boolean {
-  return mask !== null && hostValues(mask, 'A mask').every((valid) => valid === 0);
 }
 
 /** Returns the states as constants that outlive the training step. */
