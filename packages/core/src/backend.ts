@@ -1,7 +1,8 @@
 /**
  * The interface of backends, in one file because a backend implements all of it. A backend owns memory (`Block`) and
- * implements the kernels below. There are two backend families: `reference` (plain TypeScript in float32 or float64, the specification) and `cpu` (the backends `native`
- * and `wasm`, with the same kernels). The contract suite in packages/testkit tests all of them.
+ * implements the kernels below. There are two backend families: `reference` (plain TypeScript in float32 or float64, the
+ * specification) and `cpu` (the backends `native` and `wasm`, with the same kernels). The contract suite in packages/testkit
+ * tests all of them.
  *
  * Kernels compute on row-major blocks and write results to blocks of the caller. Sizes, offsets and strides count
  * elements. Letters: B batch, T time steps, I input features, H hidden units, G gates.
