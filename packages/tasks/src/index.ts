@@ -1,9 +1,7 @@
 /** @unroll/tasks: trains and backtests models on tables. It uses no Node built-ins, so it also runs in browsers. */
 export {
-  type ClassifyEpoch,
   type ClassifyOptions,
   type ClassifyResult,
-  type ClassifyTraining,
   classifyEvents,
   prepareClassifier,
   trainClassifier,
@@ -57,3 +55,4 @@ export { checkRequest } from './shared/request.js';
 export type { RunStore } from './shared/resume.js';
 export { type ScoreColumn, type ScoreFormat, type ScoreTable, scoreTexts } from './shared/scores.js';
 export type * from './shared/task.js';
+export type { EpochRecord, NetworkTraining } from './shared/training.js';

@@ -11,14 +11,14 @@
 // Training, prediction and evaluation
 export {
   type ClassifyCell,
-  type ClassifyEpoch,
   ClassifyModel,
   type ClassifyOptions,
   type ClassifyPipeline,
   type ClassifyResult,
   type ClassifyScores,
-  type ClassifyTraining,
   type ClassScore,
+  type EpochRecord,
+  type NetworkTraining,
   classifyEvents,
   classifyReport,
   classifyScores,

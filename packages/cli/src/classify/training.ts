@@ -8,13 +8,23 @@ import {
   prepareClassifier,
   type RunEvent,
 } from '@unroll/tasks';
-import { type OptionSpecs, type ParsedArgs, requiredText, textOption } from '../shared/args.js';
+import {
+  integerOption,
+  type OptionSpecs,
+  type ParsedArgs,
+  requiredText,
+  textOption,
+} from '../shared/args.js';
 import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
 import { readTable } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
 import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
 
-const OPTIONS = { text: { type: 'string' }, label: { type: 'string' } } as const satisfies OptionSpecs;
+const OPTIONS = {
+  text: { type: 'string' },
+  label: { type: 'string' },
+  networks: { type: 'string' },
+} as const satisfies OptionSpecs;
 
 const HELP = `Usage: unroll train classify --data <file> --text <column> --label <column> --out <folder> [options]
 
@@ -26,6 +36,7 @@ Data
   --text <column>       column with the texts
   --label <column>      column with the labels
   --valid <file>        rows for validation (default: a tenth of the texts of each label)
+  --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for much data)
 `;
 
 export const classifyTraining: Trainable = {
@@ -39,7 +50,8 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const path = requiredText(args, 'data', 'file', 'the rows to train on');
   const text = requiredText(args, 'text', 'column', 'the column with the texts');
   const label = requiredText(args, 'label', 'column', 'the column with the labels');
-  const network = networkArguments(args);
+  const networks = integerOption(args, 'networks');
+  const network = { ...networkArguments(args), ...(networks !== undefined && { networks }) };
   const reading = readingOptions(args);
   const validPath = textOption(args, 'valid');
   const data = await readTable(path, reading);
@@ -47,7 +59,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const options: ClassifyOptions = { text, label, ...network, ...(valid && { validation: valid.table }) };
   const { batchSize: batch, learningRate, ...others } = network;
   return {
-    data: { ...data, path },
+    data: { ...data, path, rows: data.table.rowCount },
     files: valid === undefined ? [data] : [data, valid],
     options: { text, label, ...others, batch, 'learning-rate': learningRate, ...reading },
     plan: () => classifyPlanEvent(prepareClassifier(data.table, options)),

@@ -2,7 +2,7 @@
 import { taskName } from '@unroll/tasks';
 import { type OptionSpecs, parseOptions, textOption, UsageError } from './args.js';
 import type { Command } from './command.js';
-import { openModel, readDataRows } from './predict-command.js';
+import { openModel, readData } from './predict-command.js';
 import { READING_HELP, READING_OPTIONS } from './reading-options.js';
 import { Reporter } from './reporter.js';
 
@@ -43,8 +43,8 @@ export const evaluate: Command = {
       throw new UsageError(`Models of the task "${taskName(model.format)}" do not support evaluation.`);
     }
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
-    const { rows } = await readDataRows(parsed, model, reporter);
-    const { notes, tables = [], metrics, ...scores } = await model.evaluate({ rows });
+    const { rows, file } = await readData(parsed, model, reporter);
+    const { notes, tables = [], metrics, ...scores } = await model.evaluate({ rows, file });
     for (const note of notes) reporter.report({ event: 'note', text: note });
     reporter.report({ event: 'scores', ...scores });
     for (const table of tables) reporter.report({ event: 'table', ...table });

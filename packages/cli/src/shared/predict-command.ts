@@ -1,15 +1,15 @@
 /** `unroll predict`: predicts from rows or a text with a saved model of any task. Each model declares its own options. */
 import { ready } from '@unroll/core';
-import type { Table } from '@unroll/data';
-import { type Task, type TaskModel, taskModelFromFiles, taskName } from '@unroll/tasks';
+import { type Task, type TaskModel, type TaskRequest, taskModelFromFiles, taskName } from '@unroll/tasks';
 import { type OptionSpecs, type ParsedArgs, parseOptions, textOption, UsageError } from './args.js';
 import type { Command } from './command.js';
 import { checkWritable, writeAtomically } from './files.js';
 import { modelPath, readModelFiles } from './model-files.js';
 import { optionsHelp, optionValues, specsOf, wrapLines } from './model-options.js';
+import { predictLines } from './predict-lines.js';
 import { READING_HELP, READING_OPTIONS, type ReadOptions, readingOptions } from './reading-options.js';
 import { Reporter } from './reporter.js';
-import { readRows } from './table-file.js';
+import { readRows, readText } from './table-file.js';
 import { csvOf, jsonLinesOf } from './tables.js';
 import { withTemplate } from './template.js';
 
@@ -24,6 +24,7 @@ const OPTIONS = {
 } as const satisfies OptionSpecs;
 
 const HELP = `Usage: unroll predict <model> [options]
+       unroll predict <model> - [options]
 
 Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the model
 folder written by a run (<out>/model) or a zip of it. Some tasks have further options; unroll predict <model> --help lists
@@ -32,6 +33,7 @@ them.
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)
   --text <text>         text to predict from, for models that read text
+  -                     read texts from stdin, one per line, and print one line for each
   --out <folder>        write the predictions to <folder>/<task>.csv, such as forecast.csv, instead of stdout
   --json                print the predictions to stdout, one JSON object per row
 
@@ -52,16 +54,18 @@ export const predict: Command = {
     if (path === undefined) throw new UsageError(MODEL_REQUIRED);
     const model = await openModel(path, tasks);
     const parsed = parseOptions(args, { ...specsOf(model.options), ...OPTIONS });
-    if (parsed.positionals.length !== 1) throw new UsageError(MODEL_REQUIRED);
+    const [, stdin, ...others] = parsed.positionals;
+    if ((stdin !== undefined && stdin !== '-') || others.length > 0) throw new UsageError(MODEL_REQUIRED);
+    if (stdin === '-') return predictLines(model, parsed);
     const out = textOption(parsed, 'out');
     const file = `${taskName(model.format)}.csv`;
     if (out !== undefined) checkWritable(out, [file]);
     const reporter = new Reporter({ json: true, quiet: false });
-    const { rows, reading } = await readDataRows(parsed, model, reporter);
-    const texts = textOption(parsed, 'text');
+    const { reading, ...data } = await readData(parsed, model, reporter);
+    const text = textOption(parsed, 'text');
     const readTable = async (table: string) => (await readRows(table, reading)).table;
     const options = await optionValues(parsed, model.options, readTable);
-    const request = { rows, options, texts: texts === undefined ? undefined : [texts] };
+    const request = { ...data, options, texts: text === undefined ? undefined : [text] };
     const files = Object.fromEntries(model.options.map(({ name }) => [name, textOf(parsed.values[name])]));
     const result = await withTemplate(out, files, () => model.predict(request));
     for (const note of result.notes) reporter.print(note);
@@ -86,24 +90,30 @@ export async function openModel(path: string, tasks: readonly Task[]): Promise<T
 }
 
 /**
- * Reads the rows of `--data`, in the file format of the model's training rows unless options override it. Prints notes
- * about the file.
+ * Reads the file of `--data`, in the format of the model's training file unless options override it. Prints notes about the
+ * file.
  */
-export async function readDataRows(
+export async function readData(
   args: ParsedArgs,
   model: TaskModel,
   reporter: Reporter,
-): Promise<{ rows: Table | undefined; reading: ReadOptions }> {
+): Promise<Pick<TaskRequest, 'rows' | 'file'> & { reading: ReadOptions }> {
   const options = readingOptions(args);
   const { encoding, header, ...separators } = { ...model.reading };
   // If an option sets one separator, both stored separators are ignored: they may contradict it.
   const hasSeparator = options.decimal !== undefined || options.thousands !== undefined;
   const stored = { ...(encoding && { encoding }), ...(header !== undefined && { header }) };
   const reading = { ...stored, ...(hasSeparator ? {} : separators), ...options };
-  const data = textOption(args, 'data');
-  if (data === undefined) return { rows: undefined, reading };
+  const path = textOption(args, 'data');
+  if (path === undefined) return { reading };
   const sql = textOption(args, 'sql') ?? model.sql;
-  const { table, notes } = await readRows(data, reading, sql === undefined ? undefined : { sql });
+  if (model.reads === 'file') {
+    if (sql !== undefined) throw new UsageError('--sql needs a table, but this model reads a text file.');
+    const { file, notes } = readText(path, reading);
+    for (const note of notes) reporter.print(note);
+    return { file, reading };
+  }
+  const { table, notes } = await readRows(path, reading, sql === undefined ? undefined : { sql });
   for (const note of notes) reporter.print(note);
   return { rows: table, reading };
 }

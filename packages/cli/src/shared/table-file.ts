@@ -1,4 +1,4 @@
-/** Reads tables from files. The format is detected from the content, not from the name of the file. */
+/** Reads tables and texts from files. The format is detected from the content, not from the name of the file. */
 import { constants } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
@@ -6,18 +6,28 @@ import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
 import { decodeText, looksLikeJson, parseCsv, parseJsonLines, type Table } from '@unroll/data';
 import { looksLikeParquet, parseParquet } from '@unroll/data/parquet';
+import type { TextFile } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
 import { queryFile } from './query.js';
 import type { ReadOptions } from './reading-options.js';
 
-/** A table that was read from a file. */
-export interface FileTable {
-  table: Table;
+/** A file that was read. */
+export interface FileFacts {
   /** Sentences for the user, such as the detected encoding. */
   notes: string[];
   /** SHA-256 of the file. */
   fingerprint: string;
+}
+
+/** A table that was read from a file. */
+export interface FileTable extends FileFacts {
+  table: Table;
+}
+
+/** A text that was read from a file. */
+export interface FileText extends FileFacts {
+  file: TextFile;
 }
 
 /** A query over a file, in which the file is the table `data`. */
@@ -50,24 +60,37 @@ export async function readRows(path: string, reading: ReadOptions, query?: Query
  * @throws UsageError if the file cannot be read, UnrollError if the content is not a table
  */
 export async function readTable(path: string, reading: ReadOptions = {}): Promise<FileTable> {
-  const fileBytes = readBytes(path);
-  const fingerprint = createHash('sha256').update(fileBytes).digest('hex');
-  const bytes = unzip(fileBytes, path);
+  const { bytes, fingerprint } = readBytes(path);
   if (looksLikeParquet(bytes)) {
     return { table: await parseParquet(bytes, { source: path }), notes: [], fingerprint };
   }
-  if (bytes.length > constants.MAX_STRING_LENGTH) throw tooLarge(path);
-  const { encoding: requested, header, ...separators } = reading;
-  const { text, encoding } = decodeText(bytes, path, requested);
-  const isCertain = requested !== undefined || encoding === 'UTF-8' || encoding === 'UTF-16';
-  const statement = `The file is read as ${encoding}`;
-  const note = isCertain ? `${statement}.` : `${statement}. If that is not its encoding, set --encoding.`;
-  const notes = encoding === 'UTF-8' || requested !== undefined ? [] : [note];
+  const { encoding, header, ...separators } = reading;
+  const { text, notes } = decode(bytes, path, encoding);
   const options = { source: path, ...separators };
   const table = looksLikeJson(text)
     ? parseJsonLines(text, options)
     : parseCsv(text, { ...options, ...(header !== undefined && { header }), ...tabOf(path, text) });
   return { table, notes, fingerprint };
+}
+
+/**
+ * Reads a text file, optionally compressed with gzip, in UTF-8, UTF-16 or an older encoding.
+ * @throws UsageError if the file cannot be read, UnrollError if it is not text
+ */
+export function readText(path: string, reading: Pick<ReadOptions, 'encoding'> = {}): FileText {
+  const { bytes, fingerprint } = readBytes(path);
+  const { text, notes } = decode(bytes, path, reading.encoding);
+  return { file: { source: path, text }, notes, fingerprint };
+}
+
+/** Decodes a text. The notes name an encoding that was detected and is not UTF-8. */
+function decode(bytes: Uint8Array, path: string, requested?: string): { text: string; notes: string[] } {
+  if (bytes.length > constants.MAX_STRING_LENGTH) throw tooLarge(path);
+  const { text, encoding } = decodeText(bytes, path, requested);
+  if (encoding === 'UTF-8' || requested !== undefined) return { text, notes: [] };
+  const statement = `The file is read as ${encoding}`;
+  const hint = encoding === 'UTF-16' ? '.' : '. If that is not its encoding, set --encoding.';
+  return { text, notes: [statement + hint] };
 }
 
 /** Returns the tab as the delimiter of a .tsv file, whose texts may contain more commas than there are columns. */
@@ -76,10 +99,13 @@ const tabOf = (path: string, text: string): { delimiter?: string } =>
     ? { delimiter: '\t' }
     : {};
 
-function readBytes(path: string): Uint8Array {
+/** Reads and decompresses a file. The fingerprint is that of the file before it is decompressed. */
+function readBytes(path: string): { bytes: Uint8Array; fingerprint: string } {
   try {
-    return readFileSync(path);
+    const bytes = readFileSync(path);
+    return { bytes: unzip(bytes, path), fingerprint: createHash('sha256').update(bytes).digest('hex') };
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     if ((error as NodeJS.ErrnoException).code === 'ERR_FS_FILE_TOO_LARGE') throw tooLarge(path);
     throw new UsageError(`${path}: ${reasonOf(error, 'cannot be read')}.`);
   }

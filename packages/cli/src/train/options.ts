@@ -17,7 +17,6 @@ export const TRAINING_OPTIONS = {
   units: { type: 'string' },
   layers: { type: 'string' },
   embedding: { type: 'string' },
-  networks: { type: 'string' },
   dropout: { type: 'string' },
   lowercase: { type: 'boolean' },
   epochs: { type: 'string' },
@@ -40,7 +39,6 @@ Network (default: chosen from the data; the plan shows the choice)
   --units <n>           hidden units per layer and direction
   --layers <n>          number of recurrent layers
   --embedding <n>       width of the embedding
-  --networks <n>        number of networks, whose predictions are averaged
   --dropout <rate>      dropout rate, from 0 to below 1
   --lowercase           convert texts to lower case
 
@@ -93,7 +91,6 @@ export interface NetworkArguments {
   units?: number;
   layers?: number;
   embedding?: number;
-  networks?: number;
   dropout?: number;
   lowercase?: boolean;
   epochs?: number;
@@ -109,7 +106,6 @@ export function networkArguments(args: ParsedArgs): NetworkArguments {
     units: integerOption(args, 'units'),
     layers: integerOption(args, 'layers'),
     embedding: integerOption(args, 'embedding'),
-    networks: integerOption(args, 'networks'),
     dropout: numberOption(args, 'dropout', 'from 0 to below 1', (rate) => rate >= 0 && rate < 1),
     lowercase: args.values.lowercase === true ? true : undefined,
     epochs: integerOption(args, 'epochs'),

@@ -73,7 +73,8 @@ async function outputFiles(
   seconds: number,
 ): Promise<Map<string, string | Uint8Array>> {
   const backend = currentBackend().description;
-  const file = { file: basename(data.path), rows: data.table.rowCount, sha256: data.fingerprint };
+  const { path, rows, fingerprint: sha256 } = data;
+  const file = { file: basename(path), ...(rows !== undefined && { rows }), sha256 };
   const training = { command: `train ${task}`, options, data: file, ...record, backend, seconds };
   return new Map<string, string | Uint8Array>([
     [REPORT, report({ backend, seconds })],

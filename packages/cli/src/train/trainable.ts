@@ -1,7 +1,7 @@
 /** The interface of the tasks that `unroll train` trains. To add a task, implement it in its folder and add a line to command.ts. */
 import type { PlanEvent, ResultEvent, RunEvent, RunStore, TaskModel } from '@unroll/tasks';
 import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
-import type { FileTable } from '../shared/table-file.js';
+import type { FileFacts } from '../shared/table-file.js';
 
 export interface Trainable {
   /** One line for `unroll train --help`. */
@@ -19,10 +19,10 @@ export interface Trainable {
 
 /** One run, ready to start. */
 export interface TrainingJob {
-  /** The training file. */
-  data: FileTable & { path: string };
+  /** The training file, and its number of rows if it is a table. */
+  data: FileFacts & { path: string; rows?: number };
   /** All files of the run. */
-  files: readonly FileTable[];
+  files: readonly FileFacts[];
   /** Everything that determines the results, except the files; by the name of the command-line option. */
   options: Readonly<Record<string, unknown>>;
   /** Describes the run without training. @throws UnrollError for invalid data */

@@ -6,10 +6,12 @@ import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import type { Table } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
-import { adamw, earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
-import { finiteOrNull, type RunEvent, type StageEvent, type StageInfo } from '../shared/events.js';
+import { adamw, type TrainOptions } from '@unroll/train';
+import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
-import { batchOf, textBatches } from './encoder.js';
+import { textBatches } from '../shared/text-batches.js';
+import { type NetworkTraining, trainNetwork } from '../shared/training.js';
+import { batchOf } from './encoder.js';
 import { argmax, ClassifyModel } from './model.js';
 import { type ClassifyCell, classifierNetworks } from './network.js';
 import { CLASSIFY_FORMAT } from './pipeline.js';
@@ -56,27 +58,11 @@ export interface ClassifyOptions {
   signal?: AbortSignal;
 }
 
-/** One epoch of the training. */
-export interface ClassifyEpoch {
-  epoch: number;
-  loss: number;
-  validationLoss: number;
-  validationAccuracy: number;
-}
-
-/** The training of one network. */
-export interface ClassifyTraining {
-  /** The epochs, in order. */
-  history: ClassifyEpoch[];
-  /** The epoch with the lowest validation loss, whose weights the network has. */
-  bestEpoch: number;
-}
-
 export interface ClassifyResult {
   /** What was decided before the training. */
   plan: PreparedClassifier;
-  /** The training of each network. */
-  trainings: ClassifyTraining[];
+  /** The training of each network. The metric of an epoch is `accuracy`. */
+  trainings: NetworkTraining[];
   /** Scores on the validation texts. */
   scores: ClassifyScores;
   /** Probabilities of the labels of each validation text. */
@@ -111,17 +97,11 @@ export async function* classifyEvents(
   const shape = { ...sizes, vocabulary: encoder.vocabulary.size, classes: labels.length, seeds };
   const { networks, joined } = classifierNetworks(shape);
   const trainer = new CheckpointedTrainer(options.store ?? null);
-  const trainings: ClassifyTraining[] = [];
+  const trainings: NetworkTraining[] = [];
   for (const [n, network] of networks.entries()) {
     const info = { ...STAGE, model: sizes.cell, training: n + 1, trainings: networks.length };
-    const history = yield* trainNetwork(network, plan, {
-      info,
-      trainer,
-      seed: seeds[n],
-      signal: options.signal,
-    });
-    const best = history.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
-    trainings.push({ history, bestEpoch: best.epoch });
+    const training = trainingOptions(plan, seeds[n], options.signal);
+    trainings.push(yield* trainNetwork(network, training, { info, trainer, patience: settings.patience }));
   }
   const model = modelOf(joined, plan);
   const probabilities = await model.probabilities(plan.validationTexts);
@@ -158,7 +138,7 @@ export async function trainClassifier(
 }
 
 /** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */
-function trainingOptions(plan: PreparedClassifier, { seed, signal }: TrainingRun): TrainOptions {
+function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal): TrainOptions {
   const { training, validation, classWeights, settings } = plan;
   const { batchSize, epochs, learningRate } = settings;
   const random = new RandomStream(seed, 'classify', 'batches');
@@ -179,76 +159,6 @@ function trainingOptions(plan: PreparedClassifier, { seed, signal }: TrainingRun
     ...{ seed, epochs, ...(signal && { signal }) },
   };
 }
-
-/** One network's training. */
-interface TrainingRun {
-  info: StageInfo;
-  trainer: CheckpointedTrainer;
-  /** Seed of batches and dropout. */
-  seed: number;
-  signal: AbortSignal | undefined;
-}
-
-/** Trains a network and restores the weights of the best epoch. */
-async function* trainNetwork(
-  network: Functional,
-  plan: PreparedClassifier,
-  training: TrainingRun,
-): AsyncGenerator<RunEvent, ClassifyEpoch[], void> {
-  const { info, trainer, signal } = training;
-  const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
-  const history: ClassifyEpoch[] = [];
-  const overall = (done: number): number => (info.training - 1 + done) / info.trainings;
-  const stopping = earlyStopping({ monitor: 'validationLoss', patience: plan.settings.patience });
-  const events = trainer.train(network, trainingOptions(plan, training), [stopping]);
-  try {
-    for await (const event of events) {
-      signal?.throwIfAborted();
-      if (event.type === 'warning') yield { event: 'warning', message: event.message };
-      if (event.type !== 'step' && event.type !== 'epoch') continue;
-      last.loss = finiteOrNull(event.loss);
-      const { epoch, epochs } = event;
-      if (event.type === 'step') {
-        last.sequencesPerSecond = event.sequencesPerSecond;
-        const done = overall((epoch - 1 + event.step / (event.steps ?? event.step)) / epochs);
-        yield {
-          event: 'step',
-          ...info,
-          epoch,
-          epochs,
-          done,
-          ...last,
-          sequencesPerSecond: event.sequencesPerSecond,
-        };
-      } else {
-        history.push(epochOf(event));
-        const { validationLoss, validationAccuracy } = history[history.length - 1];
-        const validation = { validationLoss, validationMetrics: { accuracy: validationAccuracy } };
-        yield {
-          event: 'epoch',
-          ...info,
-          epoch,
-          epochs,
-          done: overall(epoch / epochs),
-          loss: last.loss,
-          ...validation,
-        };
-      }
-    }
-    signal?.throwIfAborted();
-    yield { event: 'stage', ...info, ...last };
-    return history;
-  } finally {
-    await events.return(undefined); // Lets an interrupted training run write its checkpoint.
-  }
-}
-
-const epochOf = (event: TrainEvent & { type: 'epoch' }): ClassifyEpoch => ({
-  epoch: event.epoch,
-  loss: event.loss,
-  validationLoss: event.validationLoss ?? Number.NaN,
-  validationAccuracy: event.validationMetrics?.accuracy ?? Number.NaN,
-});
 
 function modelOf(
   network: Functional,

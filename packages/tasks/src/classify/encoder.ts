@@ -1,14 +1,13 @@
 /** Converts texts to sequences of token ids, and sequences to padded batches. */
-import { type RandomStream, type Tensor, tensor } from '@unroll/core';
+import { type Tensor, tensor } from '@unroll/core';
 import {
-  bucketByLength,
-  padSequences,
   type Tokenizer,
   type TokenizerConfig,
   tokenizer,
   Vocabulary,
   type VocabularyConfig,
 } from '@unroll/data';
+import { padded } from '../shared/text-batches.js';
 
 /** The special tokens of the vocabulary: padding with id 0, and unknown tokens. */
 export const SPECIALS = ['<pad>', '<unk>'];
@@ -76,23 +75,6 @@ export interface TextBatch {
   x: Tensor;
   y: Tensor;
 }
-
-/**
- * Groups the texts into batches of similar lengths.
- * @param random shuffles the texts and the batches. Default null: no shuffling
- */
-export function textBatches(
-  ids: readonly Int32Array[],
-  batchSize: number,
-  random: RandomStream | null = null,
-): Uint32Array[] {
-  const lengths = Uint32Array.from(ids, ({ length }) => length);
-  return bucketByLength(lengths, { batchSize, random });
-}
-
-/** Returns the padded ids [B, T] of some of the texts. */
-export const padded = (ids: readonly Int32Array[], rows: Uint32Array): Tensor =>
-  padSequences(Array.from(rows, (row) => ids[row])).values;
 
 /** Returns one batch. */
 export function batchOf({ ids, classes }: EncodedTexts, rows: Uint32Array): TextBatch {

@@ -3,6 +3,7 @@ import { predictAll, UnrollError, valueError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
+import { cellError } from '../shared/cells.js';
 import { checkRequest } from '../shared/request.js';
 import type {
   TaskCell,
@@ -13,8 +14,9 @@ import type {
   TaskResult,
   TaskScores,
 } from '../shared/task.js';
-import { padded, TokenEncoder, textBatches } from './encoder.js';
-import { cellError, classesOf, readExamples, readTexts } from './examples.js';
+import { padded, textBatches } from '../shared/text-batches.js';
+import { TokenEncoder } from './encoder.js';
+import { classesOf, readExamples, readTexts } from './examples.js';
 import { type ClassifyPipeline, readClassifier } from './pipeline.js';
 import { classifyScores, classTable, confusionTable, metricsOf, summaryTable } from './scores.js';
 

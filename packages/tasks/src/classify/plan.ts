@@ -14,9 +14,10 @@ import {
   tokenizer,
   type Vocabulary,
 } from '@unroll/data';
+import { cellError } from '../shared/cells.js';
 import type { ClassifyOptions } from './classify.js';
 import { contentTokens, type EncodedTexts, SPECIALS, TokenEncoder } from './encoder.js';
-import { cellError, classesOf, type Examples, readExamples } from './examples.js';
+import { classesOf, type Examples, readExamples } from './examples.js';
 import type { ClassifierSizes } from './network.js';
 
 /** Share of the rows that are cut off for validation. */

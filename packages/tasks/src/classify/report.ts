@@ -1,12 +1,14 @@
 /** Writes the HTML report of a classifier: curves, scores, confusion matrix, mistakes, lengths and settings. */
-import { chart, escapeHtml, legendSample } from '../shared/report/chart.js';
+import { escapeHtml } from '../shared/report/chart.js';
+import { trainingCurves } from '../shared/report/curves.js';
 import { baseName, factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
-import type { ClassifyEpoch, ClassifyResult } from './classify.js';
+import type { ClassifyResult } from './classify.js';
 import { argmax } from './model.js';
 import { planEvent } from './run-events.js';
 import { classTable, confusionTable } from './scores.js';
 
+const ACCURACY = { metric: 'accuracy', title: 'Validation accuracy', percent: true };
 /** Number of mistakes to show. */
 const MISTAKES = 20;
 /** The confusion matrix and the scores show at most this many labels. */
@@ -26,7 +28,7 @@ export function classifyReport(result: ClassifyResult, run: { backend: string; s
     title,
     lead,
     sections: [
-      section('Training', curves(result)),
+      section('Training', trainingCurves(result.trainings, ACCURACY)),
       section('Scores by label', scoreTables(result)),
       section('Most confident mistakes', mistakes(result)),
       section('Text lengths', lengths(result)),
@@ -36,28 +38,6 @@ export function classifyReport(result: ClassifyResult, run: { backend: string; s
 }
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
-/** Draws the losses and the validation accuracy of each network by epoch. */
-function curves({ trainings }: ClassifyResult): string {
-  const key = [
-    ['actual', 'training loss'],
-    ['forecast', 'validation loss'],
-  ].map(([kind, text]) => `<span>${legendSample(kind)}${text}</span>`);
-  const linesOf = (kind: string, value: (epoch: ClassifyEpoch) => number) =>
-    trainings.map(({ history }) => ({ kind, from: 0, values: history.map(value) }));
-  const common = { bands: [], dividers: [], label: (row: number) => `epoch ${Math.round(row) + 1}` };
-  const losses = [
-    ...linesOf('actual', ({ loss }) => loss),
-    ...linesOf('forecast', ({ validationLoss }) => validationLoss),
-  ];
-  const accuracies = linesOf('forecast', ({ validationAccuracy }) => 100 * validationAccuracy);
-  const best = trainings.map(({ bestEpoch, history }) => `${bestEpoch} of ${history.length}`).join(', ');
-  return (
-    `<p>A network has the weights of the epoch with its lowest validation loss. Epochs: ${best}.</p>` +
-    `<p class="legend">${key.join('')}</p>${chart({ title: 'Loss by epoch', lines: losses, ...common, fromZero: true })}` +
-    `<h3>Validation accuracy (percent)</h3>${chart({ title: 'Validation accuracy by epoch in percent', lines: accuracies, ...common })}`
-  );
-}
 
 function scoreTables({ scores }: ClassifyResult): string {
   const shown = { ...scores, classes: scores.classes.slice(0, MAX_LABELS) };

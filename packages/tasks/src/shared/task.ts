@@ -28,6 +28,8 @@ export interface TaskModel {
   readonly about: string;
   /** Options of `predict`. */
   readonly options: readonly TaskOption[];
+  /** What `--data` holds: a `table`, or a text `file`, such as a CoNLL file. Default `table`. */
+  readonly reads?: 'table' | 'file';
   /** The query that produced the training rows; it also runs on the files to predict from. */
   readonly sql?: string | undefined;
   /** How the training file was read, if set by the user; other files are read the same way. */
@@ -58,8 +60,17 @@ export interface TaskRequest {
   rows?: Table | undefined;
   /** Texts to predict from. Default: none. */
   texts?: readonly string[] | undefined;
+  /** The text file to predict from, for models that read one. Default: none. */
+  file?: TextFile | undefined;
   /** Values of the model's options, by name; omitted options have their defaults. */
   options?: Readonly<Record<string, TaskOptionValue>> | undefined;
+}
+
+/** A decoded text file. */
+export interface TextFile {
+  /** Name of the file, for messages. */
+  source: string;
+  text: string;
 }
 
 export type TaskOptionValue = number | string | boolean | Table;

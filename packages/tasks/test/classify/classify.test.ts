@@ -44,7 +44,7 @@ describe('a trained classifier', () => {
     const [{ history, bestEpoch }] = single.trainings;
     const losses = history.map(({ validationLoss }) => validationLoss);
     assert.equal(losses[bestEpoch - 1], Math.min(...losses));
-    assert.equal(single.scores.accuracy, history[bestEpoch - 1].validationAccuracy);
+    assert.equal(single.scores.accuracy, history[bestEpoch - 1].validationMetrics.accuracy);
   });
   test('averages the probabilities of its networks', async () => {
     assert.equal(result.trainings.length, 2);

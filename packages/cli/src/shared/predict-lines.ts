@@ -1,0 +1,109 @@
+/** `unroll predict <model> -`: predicts from the lines of stdin as they arrive, and prints one line for each. */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { UnrollError } from '@unroll/core';
+import type { TaskCell, TaskModel, TaskOptionValue, TaskResult } from '@unroll/tasks';
+import { type ParsedArgs, UsageError } from './args.js';
+import { optionValues } from './model-options.js';
+
+/** Number of lines that are predicted at once if more are waiting. */
+const BATCH = 256;
+/** Options of `predict` that do not apply to lines of stdin. */
+const EXCLUDED = ['data', 'text', 'sql', 'out'];
+
+/**
+ * Predicts from stdin until it ends. All lines that wait are predicted together. The output of a line is its prediction: with
+ * `--json` an object, otherwise the cells after the text, separated by tabs. A blank line, and one that the model refuses, has
+ * an empty output (with `--json`, an object without a prediction); refusals are reported on stderr.
+ * @throws UsageError at the end if the model refused lines
+ */
+export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<void> {
+  const given = EXCLUDED.find((name) => args.values[name] !== undefined);
+  if (given !== undefined)
+    throw new UsageError(`--${given} cannot be combined with "-", which reads from stdin.`);
+  const options = await optionValues(args, model.options, () => {
+    throw new UsageError('Options that take a file cannot be combined with "-".');
+  });
+  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
+  const waiting: string[] = [];
+  let ended = false;
+  let wake = (): void => {};
+  lines.on('line', (line) => {
+    waiting.push(line);
+    wake();
+  });
+  lines.on('close', () => {
+    ended = true;
+    wake();
+  });
+  const printer = new LinePrinter(model, options, args.values.json === true);
+  while (!ended || waiting.length > 0) {
+    if (waiting.length === 0) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      continue;
+    }
+    await printer.print(waiting.splice(0, BATCH));
+  }
+  const { refused, count } = printer;
+  if (refused > 0)
+    throw new UsageError(`${refused} of ${count} lines could not be predicted; their output is empty.`);
+}
+
+/** Predicts lines and prints the results. */
+class LinePrinter {
+  readonly #model: TaskModel;
+  readonly #options: Readonly<Record<string, TaskOptionValue>>;
+  readonly #json: boolean;
+  /** Number of lines so far. */
+  count = 0;
+  /** Number of lines that the model refused. */
+  refused = 0;
+
+  constructor(model: TaskModel, options: Readonly<Record<string, TaskOptionValue>>, json: boolean) {
+    this.#model = model;
+    this.#options = options;
+    this.#json = json;
+  }
+
+  async print(lines: readonly string[]): Promise<void> {
+    const outputs = lines.map((text) => this.#emptyOutput(text));
+    const filled = [...lines.keys()].filter((i) => lines[i].trim() !== '');
+    if (filled.length > 0) await this.#predict(lines, filled, outputs);
+    this.count += lines.length;
+    if (!process.stdout.write(`${outputs.join('\n')}\n`)) await once(process.stdout, 'drain');
+  }
+
+  /** Predicts the lines at `rows` and stores their outputs. If the model refuses them together, predicts one at a time. */
+  async #predict(lines: readonly string[], rows: readonly number[], outputs: string[]): Promise<void> {
+    try {
+      const texts = rows.map((row) => lines[row]);
+      const result = await this.#model.predict({ texts, options: this.#options });
+      for (const [i, row] of rows.entries()) outputs[row] = this.#lineOf(result, result.rows[i]);
+    } catch (error) {
+      if (!(error instanceof UnrollError) || error.code === 'value') throw error;
+      if (rows.length > 1) {
+        for (const row of rows) await this.#predict(lines, [row], outputs);
+        return;
+      }
+      this.refused++;
+      const [row] = rows;
+      outputs[row] = this.#emptyOutput(lines[row], error.message);
+      process.stderr.write(`unroll: line ${this.count + row + 1}: ${error.message}\n`);
+    }
+  }
+
+  /** Returns the output of a line without a prediction. */
+  #emptyOutput(text: string, error?: string): string {
+    return this.#json ? JSON.stringify({ text, error }) : '';
+  }
+
+  #lineOf({ columns }: TaskResult, cells: readonly TaskCell[]): string {
+    if (this.#json) return JSON.stringify(Object.fromEntries(columns.map((name, c) => [name, cells[c]])));
+    return cells
+      .slice(1)
+      .map((cell) => String(cell ?? '').replace(/[\t\r\n]+/g, ' '))
+      .join('\t');
+  }
+}

@@ -1,0 +1,28 @@
+/** Reads columns of texts. Every fault is reported with its file, line and column. */
+import { UnrollError } from '@unroll/core';
+import { type Cell, type Column, column, type Table } from '@unroll/data';
+
+const textOf = (cell: Cell): string =>
+  cell === null ? '' : cell instanceof Date ? cell.toISOString() : String(cell).trim();
+
+/** Returns an error that names the place of a cell. */
+export function cellError(
+  { source, lines }: Pick<Table, 'source' | 'lines'>,
+  row: number,
+  { name, position }: Pick<Column, 'name' | 'position'>,
+  problem: string,
+): UnrollError {
+  const line = lines[row];
+  return new UnrollError('data', `${source}, line ${line}, column ${position} ("${name}"): ${problem}`, {
+    ...{ source, line, column: name },
+  });
+}
+
+/** Returns the cells of a column as text. @throws UnrollError `data` for a missing column or an empty cell */
+export function filledTexts(table: Table, name: string, what: string, remedy: string): string[] {
+  const found = column(table, name);
+  const cells = found.cells.map(textOf);
+  const empty = cells.indexOf('');
+  if (empty < 0) return cells;
+  throw cellError(table, empty, found, `the ${what} is empty. ${remedy}`);
+}

@@ -1,0 +1,45 @@
+/** Draws the losses and a validation metric of the networks of a run by epoch. */
+import type { EpochRecord, NetworkTraining } from '../training.js';
+import { chart, legendSample } from './chart.js';
+
+/** The metric that is drawn beside the losses. */
+export interface CurveMetric {
+  /** Its name in `validationMetrics`. */
+  metric: string;
+  /** Heading, such as `Validation accuracy`. */
+  title: string;
+  /** Draw a fraction in percent. Default false. */
+  percent?: boolean;
+}
+
+/**
+ * Returns the curves of all networks as HTML.
+ * @param shown the metric to draw. Default: only the losses
+ */
+export function trainingCurves(trainings: readonly NetworkTraining[], shown?: CurveMetric): string {
+  const key = [
+    ['actual', 'training loss'],
+    ['forecast', 'validation loss'],
+  ].map(([kind, text]) => `<span>${legendSample(kind)}${text}</span>`);
+  const linesOf = (kind: string, value: (epoch: EpochRecord) => number) =>
+    trainings.map(({ history }) => ({ kind, from: 0, values: history.map(value) }));
+  const common = { bands: [], dividers: [], label: (row: number) => `epoch ${Math.round(row) + 1}` };
+  const losses = [
+    ...linesOf('actual', ({ loss }) => loss),
+    ...linesOf('forecast', ({ validationLoss }) => validationLoss),
+  ];
+  const best = trainings.map(({ bestEpoch, history }) => `${bestEpoch} of ${history.length}`).join(', ');
+  const lossCurves =
+    `<p>A network has the weights of the epoch with its lowest validation loss. Epochs: ${best}.</p>` +
+    `<p class="legend">${key.join('')}</p>${chart({ title: 'Loss by epoch', lines: losses, ...common, fromZero: true })}`;
+  if (shown === undefined) return lossCurves;
+  const { metric, title, percent = false } = shown;
+  const scale = percent ? 100 : 1;
+  const lines = linesOf(
+    'forecast',
+    ({ validationMetrics }) => scale * (validationMetrics[metric] ?? Number.NaN),
+  );
+  const heading = percent ? `${title} (percent)` : title;
+  const label = `${title} by epoch${percent ? ' in percent' : ''}`;
+  return `${lossCurves}<h3>${heading}</h3>${chart({ title: label, lines, ...common })}`;
+}

@@ -1,0 +1,84 @@
+/**
+ * Trains one network of a run: reports events, stores checkpoints, ends when the validation loss stops improving, and restores
+ * the weights of the best epoch.
+ */
+import type { Model } from '@unroll/core';
+import { earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
+import { finiteOrNull, type RunEvent, type StageEvent, type StageInfo } from './events.js';
+import type { CheckpointedTrainer } from './resume.js';
+
+/** One epoch of a training run. */
+export interface EpochRecord {
+  /** From 1. */
+  epoch: number;
+  loss: number;
+  validationLoss: number;
+  /** The metrics of `TrainOptions.metrics` on the validation data, by name. */
+  validationMetrics: Readonly<Record<string, number>>;
+}
+
+/** The training of one network. */
+export interface NetworkTraining {
+  /** The epochs, in order. */
+  history: EpochRecord[];
+  /** The epoch with the lowest validation loss, whose weights the network has. */
+  bestEpoch: number;
+}
+
+export interface NetworkRun {
+  /** Identifies the training run in its events. */
+  info: StageInfo;
+  trainer: CheckpointedTrainer;
+  /** Training ends after this many epochs without a lower validation loss. */
+  patience: number;
+}
+
+/**
+ * Trains a network, which ends with the weights of its best epoch.
+ * @param options of the training, with validation data, `epochs`, and a `signal` that stops the run
+ */
+export async function* trainNetwork(
+  network: Model,
+  options: TrainOptions,
+  { info, trainer, patience }: NetworkRun,
+): AsyncGenerator<RunEvent, NetworkTraining, void> {
+  const { signal } = options;
+  const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
+  const history: EpochRecord[] = [];
+  const overall = (done: number): number => (info.training - 1 + done) / info.trainings;
+  const events = trainer.train(network, options, [earlyStopping({ monitor: 'validationLoss', patience })]);
+  try {
+    for await (const event of events) {
+      signal?.throwIfAborted();
+      if (event.type === 'warning') yield { event: 'warning', message: event.message };
+      if (event.type !== 'step' && event.type !== 'epoch') continue;
+      last.loss = finiteOrNull(event.loss);
+      const { epoch, epochs } = event;
+      const common = { ...info, epoch, epochs, loss: last.loss };
+      if (event.type === 'step') {
+        const { step, steps, sequencesPerSecond } = event;
+        last.sequencesPerSecond = sequencesPerSecond;
+        const done = overall((epoch - 1 + step / (steps ?? step)) / epochs);
+        yield { event: 'step', ...common, done, sequencesPerSecond };
+      } else {
+        const record = recordOf(event);
+        history.push(record);
+        const { validationLoss, validationMetrics } = record;
+        yield { event: 'epoch', ...common, done: overall(epoch / epochs), validationLoss, validationMetrics };
+      }
+    }
+    signal?.throwIfAborted();
+    yield { event: 'stage', ...info, ...last };
+    const best = history.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
+    return { history, bestEpoch: best.epoch };
+  } finally {
+    await events.return(undefined); // Lets an interrupted training run write its checkpoint.
+  }
+}
+
+const recordOf = (event: TrainEvent & { type: 'epoch' }): EpochRecord => ({
+  epoch: event.epoch,
+  loss: event.loss,
+  validationLoss: event.validationLoss ?? Number.NaN,
+  validationMetrics: event.validationMetrics ?? {},
+});
