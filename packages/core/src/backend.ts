@@ -356,6 +356,11 @@ export interface Kernels {
   gemm(a: Block, b: Block, y: Block, shape: GemmShape): void;
   /** y = softmax of each row of x [rows, n], or its logarithm. */
   softmax(x: Block, y: Block, rows: number, n: number, log: boolean): void;
+  /**
+   * The k largest elements of each row of x [rows, n] in descending order, [rows, k], and their columns. NaN comes first; of
+   * equal elements, the one with the smaller column comes first. 1 <= k <= n.
+   */
+  topK(x: Block, values: Block, indices: Block, rows: number, n: number, k: number): void;
   /** y[i] = table[ids[i]]; rows have `width` elements. */
   gather(table: Block, ids: Block, y: Block, width: number): void;
   /** table[ids[i]] += g[i]; rows have `width` elements. */

@@ -27,6 +27,7 @@ export { type RnnInputs, rnnSequence } from './ops/rnn.js';
 export { gather, logSoftmax, softmax } from './ops/rows.js';
 export { type LinearScanAttributes, type LinearScanInputs, linearScan } from './ops/scan.js';
 export * from './ops/shape.js';
+export { topK } from './ops/top-k.js';
 export { Parameter } from './parameter.js';
 export { type PredictOptions, predict, predictAll } from './predict.js';
 export { RandomStream, type StreamState } from './random.js';

@@ -108,6 +108,17 @@ struct Softmax {
   int log;   // 1: log softmax
 };
 
+// The k largest elements of each row of x, in descending order, NaN first; of equal elements, the one with the smaller index
+// comes first.
+struct TopK {
+  const float* x;
+  float* values;   // [rows][k]
+  float* indices;  // [rows][k] the columns, integers stored as floats
+  int rows;
+  int n;
+  int k;           // from 1 to n
+};
+
 // y[i][:] = table[ids[i]][:]
 struct Gather {
   const float* table;
@@ -393,6 +404,7 @@ TRAINING(void, accumulate, (float* y, const float* x, int n, float scale))
 KERNEL(void, gemm, (const Gemm& call))
 KERNEL(void, softmax, (const Softmax& call))
 KERNEL(void, gather, (const Gather& call))
+TRAINING(void, top_k, (const TopK& call))
 TRAINING(void, scatter_add, (const ScatterAdd& call))
 
 // ------------------------------------------------------------------------------------------------------ sequence losses

@@ -564,6 +564,7 @@ export {
   sum,
   sumSquares,
   tanh,
+  topK,
   transpose,
   unstack,
   valueAndGrad,

@@ -21,6 +21,7 @@ import {
   callRnnBackward,
   callScatterAdd,
   callSgd,
+  callTopK,
   type KernelModule,
   type Moments,
   type RandomUniform,
@@ -41,7 +42,7 @@ import type { Heap } from './heap.js';
 import { FLOAT } from './memory.js';
 import { type Packer, start, steps } from './recurrent.js';
 
-type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'Uniform' | 'Mask'}`>;
+type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | 'topK' | `random${'Uniform' | 'Mask'}`>;
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
 type SequenceLosses = Pick<Kernels, 'ctc'>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
@@ -83,6 +84,16 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
         width,
       });
       markDirty(table);
+    },
+    topK(x, values, indices, rows, n, k) {
+      callTopK(module, {
+        x: address(x),
+        values: address(values),
+        indices: address(indices),
+        ...{ rows, n, k },
+      });
+      markDirty(values);
+      markDirty(indices);
     },
     randomUniform(key, counter, y) {
       callRandomUniform(module, random(key, counter, y));

@@ -16,6 +16,7 @@ import { rnnOps } from './rnn.js';
 import { rowOps } from './rows.js';
 import { scanOps } from './scan.js';
 import { shapeOps } from './shape.js';
+import { topKOps } from './top-k.js';
 
 const table = {
   ...elementwiseOps,
@@ -24,6 +25,7 @@ const table = {
   ...matmulOps,
   ...rowOps,
   ...pickOps,
+  ...topKOps,
   ...likelihoodOps,
   ...ctcOps,
   ...crfOps,
