@@ -17,6 +17,7 @@ export { type CrfScores, crfLogLoss } from './ops/crf.js';
 export { type CtcOptions, ctc } from './ops/ctc.js';
 export * from './ops/elementwise.js';
 export { type GruAttributes, type GruInputs, gruSequence } from './ops/gru.js';
+export { layerNorm } from './ops/layer-norm.js';
 export { negativeBinomialLogLoss, studentTLogLoss } from './ops/likelihood.js';
 export { type LstmInputs, lstmSequence } from './ops/lstm.js';
 export { linear, type MatmulOptions, matmul } from './ops/matmul.js';

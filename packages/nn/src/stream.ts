@@ -309,19 +309,14 @@ const selections = new WeakMap<Tensor, { source: Tensor; rows: readonly number[]
  */
 function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
   const previous = selections.get(tensor);
-  if (previous === undefined) return copyRows(tensor, rows);
-  const origins = rows.map((row) => previous.rows[row]);
-  const isSame =
-    origins.length === previous.rows.length && origins.every((row, i) => row === previous.rows[i]);
-  return isSame ? tensor : copyRows(previous.source, origins);
-}
-
-function copyRows(source: Tensor, rows: readonly number[]): Tensor {
+  const source = previous ? previous.source : tensor;
+  const origins = previous ? rows.map((row) => previous.rows[row]) : rows;
+  if (`${origins}` === `${previous?.rows}`) return tensor;
   const [batch, ...rest] = source.shape;
   const selected = scope(() => {
     const table = reshape(source, [batch, rest.reduce((size, extent) => size * extent, 1)]);
-    return reshape(gather(table, [...rows]), [rows.length, ...rest]);
+    return reshape(gather(table, [...origins]), [origins.length, ...rest]);
   });
-  selections.set(selected, { source, rows });
+  selections.set(selected, { source, rows: origins });
   return selected;
 }

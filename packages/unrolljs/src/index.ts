@@ -528,6 +528,7 @@ export {
   keep,
   type LinearScanAttributes,
   type LinearScanInputs,
+  layerNorm,
   linear,
   linearScan,
   log,

@@ -9,7 +9,9 @@ import { crfBackward, crfForward } from './crf.js';
 import { ctc } from './ctc.js';
 import { binaryFunctions, unaryFunctions } from './functions.js';
 import { gruBackward, gruForward } from './gru.js';
+import { layerNorm, layerNormBackward } from './layer-norm.js';
 import { lstmBackward, lstmForward } from './lstm.js';
+import { lstmGates, lstmGatesBackward } from './lstm-gates.js';
 import { optimizerKernels } from './optimizers.js';
 import { rnnBackward, rnnForward } from './rnn.js';
 import { linearScan, linearScanBackward } from './scan.js';
@@ -195,6 +197,10 @@ const kernels: Kernels = {
   lstmBackward,
   gruForward,
   gruBackward,
+  layerNorm,
+  layerNormBackward,
+  lstmGates,
+  lstmGatesBackward,
   linearScan,
   linearScanBackward,
   crfForward,

@@ -5,6 +5,7 @@
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
 import { largest } from '../compare.js';
 import type { ContractCase } from './case.js';
+import { cellCases } from './cells.js';
 import { crfKernelCases } from './crf.js';
 import { ctcCases } from './ctc.js';
 import { type Allowed, differentialCase, draw, MANY, SIZES, type Trial } from './differential.js';
@@ -383,6 +384,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   ...optimizerCases,
   ...recurrentKernelCases,
   ...scanCases,
+  ...cellCases,
   ...crfKernelCases,
 };
 
