@@ -1,7 +1,7 @@
 // The kernels as a Node-API addon with the same interface as the WebAssembly instance: one linear memory, and exported
 // functions of the same names, which take offsets into that memory as numbers.
 //
-//   instantiate({ isa?, cores?, reserveBytes?, panelBytes? }) -> { memory: { buffer }, exports, isa, panelBytes,
+//   instantiate({ isa?, cores?, reserveBytes?, panelBytes? }) -> { memory: { buffer }, exports, isa, panelBytes(),
 //     activeThreads(), checkPool(rounds) }
 //   cpu: { isas: [...] }        the instruction sets of this build that this machine supports, best first
 //
@@ -33,7 +33,7 @@ namespace baseline { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 namespace neon { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 #endif
 int parallel_threads();
-extern int panel_bytes;
+int panel_bytes();
 }  // namespace unroll
 
 namespace {
@@ -262,6 +262,15 @@ napi_value active_threads(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value panel_bytes(napi_env env, napi_callback_info info) {
+  void* instance;
+  TRY(napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &instance));
+  Entered entered(*static_cast<Instance*>(instance));
+  napi_value result;
+  TRY(napi_create_int32(env, unroll::panel_bytes(), &result));
+  return result;
+}
+
 napi_value check_pool(napi_env env, napi_callback_info info) {
   size_t given = 1;
   napi_value value, result;
@@ -288,7 +297,7 @@ const Isa* choose_isa(const char* wanted) {
   return nullptr;
 }
 
-// Returns the default of panel_bytes (see parallel.h). Parts are faster if the core multiplies vectors faster than the L2
+// Returns the default of panel_bytes() (see parallel.h). Parts are faster if the core multiplies vectors faster than the L2
 // cache delivers the weights of a tile, that is, with AVX-512 at full rate. AMD's family 19h (Zen 3 and 4) executes AVX-512 at
 // half rate, so whole panels are as fast there. Half of the L1 cache is for the panel, half for the sums and the rows.
 int default_panel_bytes([[maybe_unused]] const Isa& isa) {
@@ -334,10 +343,9 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
 
   double panel = default_panel_bytes(*isa);
   if (read_option(env, options, "panelBytes", napi_number, &value)) TRY(napi_get_value_double(env, value, &panel));
-  unroll::panel_bytes = static_cast<int>(panel);
 
   Instance* instance = new Instance;
-  instance->pool = unroll::pool_create(static_cast<int>(cores));
+  instance->pool = unroll::pool_create(static_cast<int>(cores), static_cast<int>(panel));
   instance->references = 1;  // held by this function until it returns
   napi_value buffer = make_memory(env, instance, static_cast<uint64_t>(reserve) & ~uint64_t(65535));
   napi_value result = nullptr, memory, exports;
@@ -354,8 +362,7 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
     TRY(napi_set_named_property(env, result, "memory", memory));
     TRY(napi_set_named_property(env, result, "exports", exports));
     TRY(napi_set_named_property(env, result, "isa", string_of(env, isa->name)));
-    TRY(napi_create_double(env, panel, &value));
-    TRY(napi_set_named_property(env, result, "panelBytes", value));
+    if (!add_function(env, result, "panelBytes", 0, panel_bytes, instance)) return nullptr;
     if (!add_function(env, result, "activeThreads", 0, active_threads, instance)) return nullptr;
     if (!add_function(env, result, "checkPool", 1, check_pool, instance)) return nullptr;
     return result;

@@ -413,10 +413,10 @@ TRAINING(void, nadam, (const Nadam& call))
 // build does not support it.
 KERNEL(int, float16_from, (int rows))
 // Returns the number of floats that pack writes.
-KERNEL(int, packed_size, (int cell, int I, int H, int format))
+KERNEL(double, packed_size, (int cell, int I, int H, int format))
 KERNEL(void, pack, (const Pack& call))
 // Returns the number of floats that pack_backward writes.
-TRAINING(int, packed_backward_size, (int cell, int H))
+TRAINING(double, packed_backward_size, (int cell, int H))
 // Packs the transpose of U [H][G*H] for the backward kernel of the cell.
 TRAINING(void, pack_backward, (int cell, int H, const float* U, float* packed))
 
