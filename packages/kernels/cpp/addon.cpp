@@ -12,6 +12,7 @@
 #include <cpuid.h>
 #endif
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -41,14 +42,14 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------- arguments
 
 // Converts a JavaScript number to the type of a kernel's argument. Returns false if the value is not a number, or not an
-// address inside the memory.
+// address inside the memory. Addresses must not be null: only fields of structs may be.
 template <class T>
 bool read(napi_env env, napi_value value, const Instance& instance, T& out) {
   if constexpr (std::is_pointer_v<T>) {
     int64_t offset;  // exact up to 2^53; NaN and infinities read as 0 and -1
     if (napi_get_value_int64(env, value, &offset) != napi_ok || uint64_t(offset) >= instance.size) return false;
-    out = offset ? reinterpret_cast<T>(instance.base + offset) : nullptr;
-    return true;
+    out = reinterpret_cast<T>(instance.base + offset);
+    return offset != 0;
   } else if constexpr (std::is_same_v<T, uint32_t>) {
     return napi_get_value_uint32(env, value, &out) == napi_ok;
   } else if constexpr (std::is_integral_v<T>) {
@@ -67,43 +68,47 @@ napi_value bad_argument(napi_env env, const char* kernel, size_t given, size_t a
     text += "expected " + std::to_string(arity) + " arguments, got " + std::to_string(given);
   } else {
     text += "argument " + std::to_string(index + 1) +
-            (pointer ? " must be an address inside the linear memory (0 for null)" : " must be a number");
+            (pointer ? " must be an address inside the linear memory" : " must be a number");
   }
   napi_throw_type_error(env, "ERR_UNROLL_ARGUMENT", text.c_str());
   return nullptr;
 }
 
-// Reads the slots of the call area one by one as the fields of a struct. Records the name of a field whose value is invalid.
+// Reads the slots of the call area one by one as the fields of a struct. Records the name of a field whose value is invalid, and
+// the condition that it must meet.
 struct Slots {
   const Instance& instance;
   const double* at;
-  const char* bad = nullptr;
-  bool pointer = false;
+  const char *bad = nullptr, *condition = nullptr;
 
   template <class T>
-  bool operator()(T& to, const char* name) {
+  bool operator()(T& to, const char* name, bool nullable) {
     const double slot = *at++;
     if constexpr (std::is_pointer_v<T>) {
-      if (slot >= 0 && slot < double(instance.size)) {
+      if (slot >= (nullable ? 0 : 1) && slot < double(instance.size)) {
         const uint64_t offset = uint64_t(slot);
         to = offset ? reinterpret_cast<T>(instance.base + offset) : nullptr;
         return true;
       }
+      condition = nullable ? "an address inside the linear memory, or 0 for null" : "an address inside the linear memory";
     } else if constexpr (std::is_floating_point_v<T>) {
       to = static_cast<T>(slot);
       return true;
     } else if (slot >= double(std::numeric_limits<T>::min()) && slot <= double(std::numeric_limits<T>::max())) {
       to = static_cast<T>(slot);
       return true;
+    } else {
+      condition = std::is_signed_v<T> ? "a 32-bit integer" : "an unsigned 32-bit integer";
     }
-    bad = name, pointer = std::is_pointer_v<T>;
+    bad = name;
     return false;
   }
 };
 
-napi_value bad_field(napi_env env, const char* kernel, const char* field, bool pointer) {
-  const std::string text = std::string(kernel) + ": " + field +
-                           (pointer ? " must be an address inside the linear memory (0 for null)" : " must be a number");
+napi_value bad_field(napi_env env, const char* kernel, const Slots& slots) {
+  char given[32];
+  snprintf(given, sizeof given, "%.16g", slots.at[-1]);
+  const std::string text = std::string(kernel) + ": " + slots.bad + " must be " + slots.condition + ", got " + given;
   napi_throw_type_error(env, "ERR_UNROLL_ARGUMENT", text.c_str());
   return nullptr;
 }
@@ -129,7 +134,7 @@ napi_value call_with(void (*)(const Struct&), std::index_sequence<index...>, nap
   }
   Slots from{instance, slots};
   Struct call;
-  if (!unroll::read_fields(from, call)) return bad_field(env, *name, from.bad, from.pointer);
+  if (!unroll::read_fields(from, call)) return bad_field(env, *name, from);
   Entered entered(instance);
   function(call);
   return nullptr;

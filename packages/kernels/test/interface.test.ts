@@ -110,11 +110,16 @@ for (const isa of listVariants()
       () => callSoftmax(module, { ...call, y: -4 }),
       /softmax: y must be an address inside the linear memory/,
     );
-    assert.throws(() => callSoftmax(module, { ...call, n: Number.NaN }), /softmax: n must be a number/);
-    assert.throws(() => callSoftmax(module, { ...call, n: 2 ** 31 }), /softmax: n must be a number/);
+    assert.throws(
+      () => callSoftmax(module, { ...call, x: 0 }),
+      /softmax: x must be an address inside the linear memory, got 0/,
+    );
+    for (const n of [Number.NaN, 2 ** 31])
+      assert.throws(() => callSoftmax(module, { ...call, n }), /softmax: n must be a 32-bit integer, got /);
     assert.throws(
       () => module.kernels.softmax(module.memory.limit - 8),
       /softmax: argument 1 must be an address inside/,
     );
+    assert.throws(() => module.kernels.fill(0, 1, 0), /fill: argument 1 must be an address inside/);
   });
 }
