@@ -1,6 +1,9 @@
-// All builds export the same names with the same numbers of arguments, and the parser of kernels.h rejects what it cannot read.
+// All builds export the same names with the same numbers of arguments, the parser of kernels.h rejects what it cannot read, and
+// kernels.h explains every address.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import {
   BinaryOp,
   callSoftmax,
@@ -14,7 +17,10 @@ import {
 const { parseKernels, versionOf } = (await import(
   new URL('../scripts/generate.mjs', import.meta.url).href
 )) as {
-  parseKernels(text: string): { kernels: { name: string; args: unknown[] }[] };
+  parseKernels(text: string): {
+    kernels: { name: string; args: unknown[] }[];
+    structs: { name: string; fields: { type: string; id: string; comment: string[] }[] }[];
+  };
   versionOf(parsed: object): number;
 };
 
@@ -65,6 +71,18 @@ describe('reading kernels.h', () => {
       /declares 2 kernels but only 1/,
     );
   });
+});
+
+test('every address in a struct has a comment, for example with its shape', () => {
+  const { structs } = parseKernels(
+    readFileSync(fileURLToPath(new URL('../cpp/kernels.h', import.meta.url)), 'utf8'),
+  );
+  const addresses = structs.flatMap(({ name, fields }) =>
+    fields.filter(({ type }) => type.includes('*')).map((field) => ({ struct: name, ...field })),
+  );
+  assert.ok(addresses.length > 60);
+  for (const { struct, id, comment } of addresses)
+    assert.ok(comment.length > 0, `${struct}: ${id} has no comment`);
 });
 
 describe('structs', () => {
