@@ -180,18 +180,21 @@ function sequenceLossKernels(module: KernelModule, heap: Heap): SequenceLosses {
     ctc({ B, T, C, L, blank, zeroInfinity, ...c }) {
       const slots = Math.max(1, Math.min(B, module.threads));
       heap.openArena();
-      callCtc(module, {
-        ...{ B, T, C, L, blank, zero_infinity: zeroInfinity ? 1 : 0 },
-        x: address(c.x),
-        targets: address(c.targets),
-        lengths: address(c.lengths),
-        target_lengths: address(c.targetLengths),
-        losses: address(c.losses),
-        dx: address(c.dx),
-        slots,
-        work: heap.temporary(slots * module.kernels.ctc_work_size(T, C, L) * FLOAT),
-      });
-      heap.closeArena();
+      try {
+        callCtc(module, {
+          ...{ B, T, C, L, blank, zero_infinity: zeroInfinity ? 1 : 0 },
+          x: address(c.x),
+          targets: address(c.targets),
+          lengths: address(c.lengths),
+          target_lengths: address(c.targetLengths),
+          losses: address(c.losses),
+          dx: address(c.dx),
+          slots,
+          work: heap.temporary(slots * module.kernels.ctc_work_size(T, C, L) * FLOAT),
+        });
+      } finally {
+        heap.closeArena();
+      }
     },
   };
 }
