@@ -1,0 +1,99 @@
+/**
+ * Decisions of a tagger. The most probable tags give the highest share of correct tags, but not the highest F1: if entities are
+ * hard to find, F1 is higher if less probable ones are predicted as well (Lipton et al. 2014: the best threshold is half of the
+ * best F1). An offset, which is added to the scores of all entity tags, is therefore chosen on the validation sentences.
+ */
+import { predictAll, type TagScores, viterbi } from '@unroll/core';
+import type { Crf, Functional, Network, TagConstraints } from '@unroll/nn';
+import { textBatches } from '../shared/text-batches.js';
+import { type EncodedSentence, inputsOf } from './encoder.js';
+import { addSentence, type GoalSums, goalValue, type TagGoal } from './goal.js';
+
+/** Sentences per batch in inference. */
+export const BATCH = 64;
+/** The offsets that are compared. */
+const OFFSETS = Array.from({ length: 29 }, (_, i) => -2 + i / 4);
+
+/** Returns the scores of the tags of each sentence. The last layer of the network must be a `crf`. */
+export async function tagScores(
+  network: Network,
+  sentences: readonly EncodedSentence[],
+  constraints: TagConstraints | null,
+): Promise<TagScores[]> {
+  const layer = (network as Functional).layers.at(-1) as Crf;
+  const [transitions, start, end] = layer.getWeights().slice(-3);
+  const restricted = (values: ArrayLike<number>, allowed: readonly boolean[] | undefined) =>
+    Float64Array.from(values, (value, i) => (allowed?.[i] === false ? Number.NEGATIVE_INFINITY : value));
+  const shared = {
+    transitions: restricted(transitions.values, constraints?.transitions.flat()),
+    start: restricted(start.values, constraints?.start),
+    end: restricted(end.values, constraints?.end),
+  };
+  const result: TagScores[] = [];
+  const K = start.values.length;
+  for (const rows of textBatches(
+    sentences.map(({ ids }) => ids),
+    BATCH,
+  )) {
+    const [output] = await predictAll(network, inputsOf(sentences, rows));
+    const values = await output.data();
+    const T = output.shape[1];
+    for (const [b, row] of rows.entries()) {
+      const first = b * T * K;
+      const emissions = Float64Array.from(values.subarray(first, first + sentences[row].ids.length * K));
+      result[row] = { emissions, ...shared };
+    }
+  }
+  return result;
+}
+
+/** Returns the best tags for scores to which `offsets` are added at each token. */
+export function bestTags(scores: TagScores, tags: readonly string[], offsets?: readonly number[]): string[] {
+  const K = tags.length;
+  const emissions = offsets
+    ? Float64Array.from(scores.emissions, (value, i) => value + offsets[i % K])
+    : scores.emissions;
+  return viterbi({ ...scores, emissions }).tags.map((id) => tags[id]);
+}
+
+/** An offset and what it changes on the validation sentences. */
+export interface TagOffset {
+  /** Added to the scores of the entity tags, or of the positive tag. */
+  value: number;
+  /** Value of the goal without the offset, and with it. */
+  before: number;
+  after: number;
+}
+
+/** Returns the offset of each tag: 0 for `O`, or for all tags but the positive one. */
+export function offsetsOf({ tags, scheme, positive }: TagGoal, value: number): number[] {
+  return tags.map((tag) => (scheme === 'none' ? (tag === positive ? value : 0) : tag === 'O' ? 0 : value));
+}
+
+/**
+ * Chooses the offset with the highest value of the goal, after smoothing over neighbouring offsets; of equal ones, that nearest to 0.
+ * @returns null if the goal is the share of correct tags, or if there is no tag `O`
+ */
+export function chooseOffset(
+  goal: TagGoal,
+  scores: readonly TagScores[],
+  actual: readonly (readonly string[])[],
+): TagOffset | null {
+  if (goal.scheme === 'none' ? goal.positive === null : !goal.tags.includes('O')) return null;
+  const values = OFFSETS.map((offset) => {
+    const sums: GoalSums = [0, 0, 0];
+    const offsets = offsetsOf(goal, offset);
+    for (const [i, each] of scores.entries())
+      addSentence(goal, sums, actual[i], bestTags(each, goal.tags, offsets));
+    return goalValue(goal, sums);
+  });
+  const at = (i: number): number => values[Math.max(0, Math.min(values.length - 1, i))];
+  const smooth = values.map((_, i) => (at(i - 1) + 2 * at(i) + at(i + 1)) / 4);
+  const zero = OFFSETS.indexOf(0);
+  const isBetter = (i: number, best: number): boolean =>
+    smooth[i] > smooth[best] + 1e-9 ||
+    (smooth[i] > smooth[best] - 1e-9 && Math.abs(OFFSETS[i]) < Math.abs(OFFSETS[best]));
+  let best = zero;
+  for (let i = 0; i < OFFSETS.length; i++) if (isBetter(i, best)) best = i;
+  return { value: OFFSETS[best], before: values[zero], after: values[best] };
+}
