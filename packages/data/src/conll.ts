@@ -101,9 +101,11 @@ class Reader {
   }
 
   read(text: string, line: number): void {
-    if (text.trim() === '') return this.#endSentence();
-    if (/^-DOCSTART-/.test(text)) return this.#endSentence();
-    if (this.#isComment(text)) return;
+    if (text.trim() === '' || text.startsWith('-DOCSTART-')) this.#endSentence();
+    else if (!this.#isComment(text)) this.#readToken(text, line);
+  }
+
+  #readToken(text: string, line: number): void {
     this.layout ??= this.#layoutOf(text, line);
     const { separator, width, isConllu, token, tag } = this.layout;
     const columns = text.replace(/[ \t]+$/, '').split(separator);
