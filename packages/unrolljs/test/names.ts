@@ -75,8 +75,8 @@ export const names = [
     trainClassifier
     `,
     types: `
-    ClassScore ClassifyCell ClassifyEpoch ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores
-    ClassifyTraining CsvOptions PreparedClassifier RunEvent RunStore Table
+    ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
+    NetworkTraining PreparedClassifier RunEvent RunStore Table
     `,
   },
   {
@@ -123,6 +123,18 @@ export const names = [
     `,
     types: `
     CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
+    `,
+  },
+  {
+    entry: 'unrolljs/tag',
+    file: 'tag',
+    values: `
+    TagModel parseConll prepareTagger scoreTags tagEvents tagReport trainTagger
+    `,
+    types: `
+    ConllOptions ConlluColumn EpochRecord NetworkTraining PredictedTags PreparedTagger RunEvent RunStore TagCell
+    TagEntity TagOffset TagOptions TagPipeline TagRunResult TagScheme TagScoresReport TagTypeScore
+    TaggedSentence TaggedSentences
     `,
   },
 ] as const;
