@@ -11,8 +11,8 @@ import { addSentence, type GoalSums, goalValue, type TagGoal } from './goal.js';
 
 /** Sentences per batch in inference. */
 export const BATCH = 64;
-/** The offsets that are compared. */
-const OFFSETS = Array.from({ length: 29 }, (_, i) => -2 + i / 4);
+/** The smallest and the largest offset that are compared. */
+const RANGE = [-2, 5] as const;
 
 /** Returns the scores of the tags of each sentence. The last layer of the network must be a `crf`. */
 export async function tagScores(
@@ -70,17 +70,25 @@ export function offsetsOf({ tags, scheme, positive }: TagGoal, value: number): n
   return tags.map((tag) => (scheme === 'none' ? (tag === positive ? value : 0) : tag === 'O' ? 0 : value));
 }
 
+/** Returns the offsets to compare: only 0 if the goal is the share of correct tags, or if there is no tag `O`. */
+export function offsetRange({ tags, scheme, positive }: TagGoal, step: number): number[] {
+  if (scheme === 'none' ? positive === null : !tags.includes('O')) return [0];
+  const [first, last] = RANGE;
+  return Array.from({ length: (last - first) / step + 1 }, (_, i) => first + i * step);
+}
+
 /**
  * Chooses the offset with the highest value of the goal, after smoothing over neighbouring offsets; of equal ones, that nearest to 0.
- * @returns null if the goal is the share of correct tags, or if there is no tag `O`
+ * @returns null if there is only the offset 0 (see {@link offsetRange})
  */
 export function chooseOffset(
   goal: TagGoal,
   scores: readonly TagScores[],
   actual: readonly (readonly string[])[],
 ): TagOffset | null {
-  if (goal.scheme === 'none' ? goal.positive === null : !goal.tags.includes('O')) return null;
-  const values = OFFSETS.map((offset) => {
+  const choices = offsetRange(goal, 0.25);
+  if (choices.length === 1) return null;
+  const values = choices.map((offset) => {
     const sums: GoalSums = [0, 0, 0];
     const offsets = offsetsOf(goal, offset);
     for (const [i, each] of scores.entries())
@@ -89,11 +97,11 @@ export function chooseOffset(
   });
   const at = (i: number): number => values[Math.max(0, Math.min(values.length - 1, i))];
   const smooth = values.map((_, i) => (at(i - 1) + 2 * at(i) + at(i + 1)) / 4);
-  const zero = OFFSETS.indexOf(0);
+  const zero = choices.indexOf(0);
   const isBetter = (i: number, best: number): boolean =>
     smooth[i] > smooth[best] + 1e-9 ||
-    (smooth[i] > smooth[best] - 1e-9 && Math.abs(OFFSETS[i]) < Math.abs(OFFSETS[best]));
+    (smooth[i] > smooth[best] - 1e-9 && Math.abs(choices[i]) < Math.abs(choices[best]));
   let best = zero;
-  for (let i = 0; i < OFFSETS.length; i++) if (isBetter(i, best)) best = i;
-  return { value: OFFSETS[best], before: values[zero], after: values[best] };
+  for (let i = 0; i < choices.length; i++) if (isBetter(i, best)) best = i;
+  return { value: choices[best], before: values[zero], after: values[best] };
 }

@@ -1,32 +1,39 @@
-/** The validation metric of a tagger: the goal, computed from the best tags of each sentence. */
-import { concat, reshape, type Tensor, viterbi } from '@unroll/core';
+/**
+ * The validation metric of a tagger: the value of the goal with the best of a few offsets (see decisions.ts). Without offsets, the
+ * metric would prefer epochs in which the network is too confident over those in which it ranks entities best.
+ */
+import { concat, reshape, type TagScores, type Tensor } from '@unroll/core';
 import { crfOutputOf, hostValues } from '@unroll/core/internal';
 import type { Metric } from '@unroll/train';
+import { bestTags, offsetRange, offsetsOf } from './decisions.js';
 import { addSentence, type GoalSums, goalName, goalValue, type TagGoal } from './goal.js';
 
 /** Returns the metric. It is named `f1` or `accuracy`; targets are tag ids [B, T]. */
 export function goalMetric(goal: TagGoal): Metric {
-  let sums: GoalSums = [0, 0, 0];
+  const offsets = offsetRange(goal, 1).map((offset) => offsetsOf(goal, offset));
+  const zero = (): GoalSums[] => offsets.map(() => [0, 0, 0]);
+  let sums = zero();
   return {
     name: goalName(goal),
     config: {},
     better: 'higher',
     prepare: withScores,
     update(packed, target, mask = null) {
-      for (const { actual, predicted } of decoded(packed, target, mask)) {
-        const names = [actual, predicted].map((ids) => ids.map((id) => goal.tags[id]));
-        addSentence(goal, sums, names[0], names[1]);
+      for (const { actual, scores } of decoded(packed, target, mask)) {
+        const names = actual.map((id) => goal.tags[id]);
+        for (const [i, each] of offsets.entries())
+          addSentence(goal, sums[i], names, bestTags(scores, goal.tags, each));
       }
     },
-    result: () => goalValue(goal, sums),
+    result: () => Math.max(...sums.map((each) => goalValue(goal, each))),
     reset() {
-      sums = [0, 0, 0];
+      sums = zero();
     },
     get state() {
-      return { width: 3, sums: [...sums] };
+      return { width: 3, sums: sums.flat() };
     },
     set state(state) {
-      sums = [state.sums[0] ?? 0, state.sums[1] ?? 0, state.sums[2] ?? 0];
+      sums = zero().map((_, i) => [0, 1, 2].map((n) => state.sums[3 * i + n] ?? 0) as GoalSums);
     },
   };
 }
@@ -43,12 +50,12 @@ function withScores(emissions: Tensor): Tensor {
   );
 }
 
-/** Yields the actual and the best tags of each sentence of a batch. */
+/** Yields the actual tags and the scores of each sentence of a batch. */
 function* decoded(
   packed: Tensor,
   target: Tensor,
   mask: Tensor | null,
-): Generator<{ actual: number[]; predicted: number[] }> {
+): Generator<{ actual: number[]; scores: TagScores }> {
   const [B, T] = target.shape;
   const K = packed.shape[1];
   const values = hostValues(packed, 'The prediction');
@@ -60,7 +67,7 @@ function* decoded(
     // Sentences are padded on the right.
     let length = 0;
     while (length < T && valid?.[b * T + length] !== 0) length++;
-    const predicted = viterbi({ emissions: part(b * T, length), ...scores }).tags;
-    yield { actual: Array.from(targets.subarray(b * T, b * T + length)), predicted };
+    const actual = Array.from(targets.subarray(b * T, b * T + length));
+    yield { actual, scores: { emissions: part(b * T, length), ...scores } };
   }
 }

@@ -65,7 +65,7 @@ describe('a trained tagger', () => {
     const [{ history, bestEpoch }] = trainings;
     const values = history.map(({ validationMetrics }) => validationMetrics.f1);
     assert.equal(values[bestEpoch - 1], Math.max(...values));
-    assert.equal(offset!.before, values[bestEpoch - 1]);
+    assert.ok(offset!.before <= values[bestEpoch - 1]);
     assert.equal(offset!.after, scores.f1);
   });
   test('predicts the entities of texts, with positions and probabilities', async () => {
