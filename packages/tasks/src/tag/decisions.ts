@@ -3,7 +3,7 @@
  * hard to find, F1 is higher if less probable ones are predicted as well (Lipton et al. 2014: the best threshold is half of the
  * best F1). An offset, which is added to the scores of all entity tags, is therefore chosen on the validation sentences.
  */
-import { predictAll, type TagScores, viterbi } from '@unroll/core';
+import { predictAll, type TagScores, tagProbabilities, viterbi } from '@unroll/core';
 import type { Crf, Functional, Network, TagConstraints } from '@unroll/nn';
 import { textBatches } from '../shared/text-batches.js';
 import { type EncodedSentence, inputsOf } from './encoder.js';
@@ -47,13 +47,50 @@ export async function tagScores(
   return result;
 }
 
-/** Returns the best tags for scores to which `offsets` are added at each token. */
-export function bestTags(scores: TagScores, tags: readonly string[], offsets?: readonly number[]): string[] {
-  const K = tags.length;
+/**
+ * Returns the ids of the tags that are best for the goal: the most probable sequence, or with a positive tag, the tokens with
+ * the highest expected F1.
+ * @param offsets added to the scores of each token. Default: none
+ */
+export function decide(goal: TagGoal, scores: TagScores, offsets?: readonly number[]): number[] {
+  const K = goal.tags.length;
   const emissions = offsets
     ? Float64Array.from(scores.emissions, (value, i) => value + offsets[i % K])
     : scores.emissions;
-  return viterbi({ ...scores, emissions }).tags.map((id) => tags[id]);
+  const changed = { ...scores, emissions };
+  if (goal.positive === null) return viterbi(changed).tags;
+  return bestF1(tagProbabilities(changed), K, goal.tags.indexOf(goal.positive));
+}
+
+/**
+ * Returns the tags with the highest expected F1 of the positive tag in a sentence. The best set of k tokens are the k most
+ * probable ones; their expected F1 is close to 2 Σ p / (k + Σ p), with the second sum over all tokens.
+ * @param probabilities [T, K]
+ */
+function bestF1(probabilities: Float64Array, K: number, positive: number): number[] {
+  const count = probabilities.length / K;
+  const at = (t: number): number => probabilities[t * K + positive];
+  const order = Array.from({ length: count }, (_, t) => t).sort((a, b) => at(b) - at(a) || a - b);
+  const total = order.reduce((sum, t) => sum + at(t), 0);
+  let [best, size, sum] = [0, 0, 0];
+  for (const [i, t] of order.entries()) {
+    sum += at(t);
+    const f1 = (2 * sum) / (i + 1 + total);
+    if (f1 > best) [best, size] = [f1, i + 1];
+  }
+  const chosen = new Set(order.slice(0, size));
+  return Array.from({ length: count }, (_, t) =>
+    chosen.has(t) ? positive : bestOther(probabilities, t * K, K, positive),
+  );
+}
+
+/** Returns the most probable tag but the positive one. */
+function bestOther(probabilities: Float64Array, first: number, K: number, positive: number): number {
+  let best = positive === 0 ? 1 : 0;
+  for (let k = 0; k < K; k++) {
+    if (k !== positive && probabilities[first + k] > probabilities[first + best]) best = k;
+  }
+  return best;
 }
 
 /** An offset and what it changes on the validation sentences. */
@@ -92,7 +129,12 @@ export function chooseOffset(
     const sums: GoalSums = [0, 0, 0];
     const offsets = offsetsOf(goal, offset);
     for (const [i, each] of scores.entries())
-      addSentence(goal, sums, actual[i], bestTags(each, goal.tags, offsets));
+      addSentence(
+        goal,
+        sums,
+        actual[i],
+        decide(goal, each, offsets).map((id) => goal.tags[id]),
+      );
     return goalValue(goal, sums);
   });
   const at = (i: number): number => values[Math.max(0, Math.min(values.length - 1, i))];

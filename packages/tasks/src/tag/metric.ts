@@ -5,7 +5,7 @@
 import { concat, reshape, type TagScores, type Tensor } from '@unroll/core';
 import { crfOutputOf, hostValues } from '@unroll/core/internal';
 import type { Metric } from '@unroll/train';
-import { bestTags, offsetRange, offsetsOf } from './decisions.js';
+import { decide, offsetRange, offsetsOf } from './decisions.js';
 import { addSentence, type GoalSums, goalName, goalValue, type TagGoal } from './goal.js';
 
 /** Returns the metric. It is named `f1` or `accuracy`; targets are tag ids [B, T]. */
@@ -21,8 +21,10 @@ export function goalMetric(goal: TagGoal): Metric {
     update(packed, target, mask = null) {
       for (const { actual, scores } of decoded(packed, target, mask)) {
         const names = actual.map((id) => goal.tags[id]);
-        for (const [i, each] of offsets.entries())
-          addSentence(goal, sums[i], names, bestTags(scores, goal.tags, each));
+        for (const [i, each] of offsets.entries()) {
+          const predicted = decide(goal, scores, each).map((id) => goal.tags[id]);
+          addSentence(goal, sums[i], names, predicted);
+        }
       }
     },
     result: () => Math.max(...sums.map((each) => goalValue(goal, each))),

@@ -1,5 +1,5 @@
 /** The trained tagger. `trainTagger` returns it, and the commands save, load and run it. */
-import { tagProbabilities, UnrollError, valueError, viterbi } from '@unroll/core';
+import { tagProbabilities, UnrollError, valueError } from '@unroll/core';
 import type { Json } from '@unroll/core/internal';
 import {
   allowedTransitions,
@@ -12,7 +12,7 @@ import { toArtifact } from '@unroll/formats';
 import type { Network, TagConstraints } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
 import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
-import { tagScores } from './decisions.js';
+import { decide, tagScores } from './decisions.js';
 import { piecesOf, TagEncoder, type TextToken, UNKNOWN_ID } from './encoder.js';
 import type { TagGoal } from './goal.js';
 import { readTagger, type TagPipeline } from './pipeline.js';
@@ -101,7 +101,7 @@ export class TagModel implements TaskModel {
     const scores = await tagScores(this.network, encoded, this.#constraints);
     const { tags } = this.pipeline;
     const results = scores.map((each): Required<PredictedTags> => {
-      const best = viterbi(each).tags;
+      const best = decide(this.#goal, each);
       const all = probabilities ? tagProbabilities(each) : [];
       return {
         tags: best.map((id) => tags[id]),
