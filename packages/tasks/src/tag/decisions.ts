@@ -54,12 +54,18 @@ export async function tagScores(
  */
 export function decide(goal: TagGoal, scores: TagScores, offsets?: readonly number[]): number[] {
   const K = goal.tags.length;
-  const emissions = offsets
-    ? Float64Array.from(scores.emissions, (value, i) => value + offsets[i % K])
-    : scores.emissions;
-  const changed = { ...scores, emissions };
+  const changed =
+    offsets === undefined ? scores : { ...scores, emissions: withOffsets(scores.emissions, offsets) };
   if (goal.positive === null) return viterbi(changed).tags;
   return bestF1(tagProbabilities(changed), K, goal.tags.indexOf(goal.positive));
+}
+
+/** Adds the offset of each tag to its emissions [T, K]. */
+function withOffsets(emissions: ArrayLike<number>, offsets: readonly number[]): Float64Array {
+  const K = offsets.length;
+  const result = new Float64Array(emissions); // Float64Array.from with a function takes ten times as long.
+  for (let i = 0; i < result.length; i++) result[i] += offsets[i % K];
+  return result;
 }
 
 /**
