@@ -2,7 +2,7 @@
  * The validation metric of a tagger: the value of the goal with the best of a few offsets (see decisions.ts). Without offsets, the
  * metric would prefer epochs in which the network is too confident over those in which it ranks entities best.
  */
-import { concat, reshape, type TagScores, type Tensor } from '@unroll/core';
+import { concat, reshape, type TagScores, type Tensor, UnrollError } from '@unroll/core';
 import { crfOutputOf, hostValues } from '@unroll/core/internal';
 import type { Metric } from '@unroll/train';
 import { decide, offsetRange, offsetsOf } from './decisions.js';
@@ -19,7 +19,7 @@ export function goalMetric(goal: TagGoal): Metric {
     better: 'higher',
     prepare: withScores,
     update(packed, target, mask = null) {
-      for (const { actual, scores } of decoded(packed, target, mask)) {
+      for (const { actual, scores } of sentencesOf(packed, target, mask)) {
         const names = actual.map((id) => goal.tags[id]);
         for (const [i, each] of offsets.entries()) {
           const predicted = decide(goal, scores, each).map((id) => goal.tags[id]);
@@ -43,7 +43,7 @@ export function goalMetric(goal: TagGoal): Metric {
 /** Returns the scores of the output layer as one tensor: emissions [B T, K], transitions [K, K], start and end [1, K]. */
 function withScores(emissions: Tensor): Tensor {
   const scores = crfOutputOf(emissions)?.scores();
-  if (!scores) throw new Error('The last layer of a tagger is a crf.');
+  if (!scores) throw new UnrollError('state', 'The last layer of a tagger must be a crf.');
   const [B, T, K] = emissions.shape;
   const { transitions, start, end } = scores;
   return concat(
@@ -52,12 +52,12 @@ function withScores(emissions: Tensor): Tensor {
   );
 }
 
-/** Yields the actual tags and the scores of each sentence of a batch. */
-function* decoded(
+/** Returns the actual tags and the scores of each sentence of a batch. */
+function sentencesOf(
   packed: Tensor,
   target: Tensor,
   mask: Tensor | null,
-): Generator<{ actual: number[]; scores: TagScores }> {
+): { actual: number[]; scores: TagScores }[] {
   const [B, T] = target.shape;
   const K = packed.shape[1];
   const values = hostValues(packed, 'The prediction');
@@ -65,11 +65,11 @@ function* decoded(
   const steps = B * T;
   const scores = { transitions: part(steps, K), start: part(steps + K, 1), end: part(steps + K + 1, 1) };
   const [targets, valid] = [hostValues(target, 'The target'), mask && hostValues(mask, 'A mask')];
-  for (let b = 0; b < B; b++) {
+  return Array.from({ length: B }, (_, b) => {
     // Sentences are padded on the right.
     let length = 0;
     while (length < T && valid?.[b * T + length] !== 0) length++;
     const actual = Array.from(targets.subarray(b * T, b * T + length));
-    yield { actual, scores: { emissions: part(b * T, length), ...scores } };
-  }
+    return { actual, scores: { emissions: part(b * T, length), ...scores } };
+  });
 }

@@ -1,7 +1,7 @@
 /**
  * `trainTagger`: trains a tagger on sentences of tokens with tags. The run is planned by plan.ts; the network is built by
- * network.ts. Training ends when F1 (or the share of correct tags) on the validation sentences stops improving, and the weights of the
- * best epoch are kept: the validation loss rises long before, as the network becomes too confident where it is wrong.
+ * network.ts. Training ends when F1 (or the share of correct tags) on the validation sentences stops improving, and the network
+ * has the weights of the best epoch. The validation loss rises long before, as the network becomes too confident where it is wrong.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
