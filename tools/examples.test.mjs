@@ -52,6 +52,11 @@ const CHECKS = {
     const [correct, total] = results(text, /(\d+) of (\d+) unseen sentences tagged without an error/);
     assert.ok(total === 1000 && correct >= 0.99 * total, text);
   },
+  entities: (text) => {
+    const [f1] = results(text, /300 unseen sentences: F1 (\S+) %/);
+    assert.ok(f1 > 95, text);
+    assert.match(text, /"text":"Dinorton","type":"LOC"/);
+  },
   'skip-gram': (text) => {
     const [right, total] = results(text, /in the same group: (\d+) of (\d+) words/);
     assert.ok(right >= 0.9 * total, text);

@@ -4,6 +4,13 @@ export { type EtsForm, type EtsParameters, ets, fitEts, fittedEts } from './base
 export type { FitBaseline, FittedBaseline } from './baselines/fitted.js';
 export { drift, naive, seasonalNaive } from './baselines/simple.js';
 export { fitTheta, theta } from './baselines/theta.js';
+export {
+  type ConllOptions,
+  type ConlluColumn,
+  parseConll,
+  type TaggedSentence,
+  type TaggedSentences,
+} from './conll.js';
 export { type CsvOptions, parseCsv } from './csv.js';
 export { type DecodedText, decodeText } from './decode.js';
 export {

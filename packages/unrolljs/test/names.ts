@@ -125,4 +125,16 @@ export const names = [
     CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
     `,
   },
+  {
+    entry: 'unrolljs/tag',
+    file: 'tag',
+    values: `
+    TagModel parseConll prepareTagger scoreTags tagEvents tagReport trainTagger
+    `,
+    types: `
+    ConllOptions ConlluColumn EpochRecord NetworkTraining PredictedTags PreparedTagger RunEvent RunStore TagCell
+    TagEntity TagOffset TagOptions TagPipeline TagRunResult TagScheme TagScoresReport TagTypeScore
+    TaggedSentence TaggedSentences
+    `,
+  },
 ] as const;

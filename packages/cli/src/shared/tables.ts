@@ -1,9 +1,11 @@
 /** Formats columns and rows as CSV or JSON lines. */
-import type { TaskCell } from '@unroll/tasks';
+import type { TaskCell, TaskResult } from '@unroll/tasks';
 
 export interface CellTable {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly TaskCell[])[];
+  /** The rows as objects for JSON. Default: the cells by column name. */
+  readonly objects?: TaskResult['objects'];
 }
 
 /** Formats one line of CSV. Fields with commas, quotes or line breaks are quoted. */
@@ -18,7 +20,9 @@ export const csvOf = ({ columns, rows }: CellTable): string =>
     .join('');
 
 /** Formats the rows as JSON objects, one per line. */
-export const jsonLinesOf = ({ columns, rows }: CellTable): string =>
-  rows
-    .map((row) => `${JSON.stringify(Object.fromEntries(columns.map((name, i) => [name, row[i]])))}\n`)
-    .join('');
+export const jsonLinesOf = (table: CellTable): string =>
+  table.rows.map((_, i) => `${JSON.stringify(objectOf(table, i))}\n`).join('');
+
+/** Returns a row as an object. */
+export const objectOf = ({ columns, rows, objects }: CellTable, row: number): object =>
+  objects?.[row] ?? Object.fromEntries(columns.map((name, i) => [name, rows[row][i]]));

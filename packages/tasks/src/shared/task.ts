@@ -99,6 +99,8 @@ export interface TaskResult {
   readonly rows: readonly (readonly TaskCell[])[];
   /** Notes for the user, one sentence each. */
   readonly notes: readonly string[];
+  /** Each row as an object for JSON, if it has lists or objects as values. Default: the cells by column name. */
+  readonly objects?: readonly { readonly [name: string]: Json }[];
 }
 
 export interface TaskScores extends ScoreTable {
