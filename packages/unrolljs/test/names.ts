@@ -75,8 +75,8 @@ export const names = [
     trainClassifier
     `,
     types: `
-    ClassScore ClassifyCell ClassifyEpoch ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores
-    ClassifyTraining CsvOptions PreparedClassifier RunEvent RunStore Table
+    ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
+    NetworkTraining PreparedClassifier RunEvent RunStore Table
     `,
   },
   {
@@ -93,6 +93,17 @@ export const names = [
     FittedNetwork ForecastBacktest ForecastOptions ForecastPlan ForecastResult Frequency HeadName Intervals
     ModelForecasts Origin Panel PanelOptions PanelSeries Pipeline PreparedForecast QuantileForecast Role RunEvent
     RunStore ScalerName Score SeriesForecast Table TimeColumn TimeFormat
+    `,
+  },
+  {
+    entry: 'unrolljs/generate',
+    file: 'generate',
+    values: `
+    LanguageModel languageModelEvents languageModelReport prepareLanguageModel trainLanguageModel
+    `,
+    types: `
+    EpochRecord LanguageCell LanguageModelOptions LanguageModelResult LanguagePipeline LanguageScores NetworkTraining
+    PreparedLanguageModel RunEvent RunStore TextFile TextLevel
     `,
   },
   {

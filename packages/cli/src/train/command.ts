@@ -1,6 +1,7 @@
 /** `unroll train <task>`: trains a model of a task and writes it to a folder. */
 import { nearest } from '@unroll/core/internal';
 import { classifyTraining } from '../classify/training.js';
+import { generateTraining } from '../generate/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
 import { TRAINING_HELP, TRAINING_OPTIONS } from './options.js';
@@ -10,6 +11,7 @@ import type { Trainable } from './trainable.js';
 /** The tasks that can be trained, by name. */
 const TRAINABLE: Readonly<Record<string, Trainable>> = {
   classify: classifyTraining,
+  generate: generateTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 

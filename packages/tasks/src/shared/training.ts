@@ -3,7 +3,7 @@
  * the weights of the best epoch.
  */
 import type { Model } from '@unroll/core';
-import { earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
+import { type Callback, earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
 import { finiteOrNull, type RunEvent, type StageEvent, type StageInfo } from './events.js';
 import type { CheckpointedTrainer } from './resume.js';
 
@@ -31,6 +31,8 @@ export interface NetworkRun {
   trainer: CheckpointedTrainer;
   /** Training ends after this many epochs without a lower validation loss. */
   patience: number;
+  /** Further callbacks, such as `reduceOnPlateau`. Default: none. */
+  callbacks?: readonly Callback[];
 }
 
 /**
@@ -40,13 +42,16 @@ export interface NetworkRun {
 export async function* trainNetwork(
   network: Model,
   options: TrainOptions,
-  { info, trainer, patience }: NetworkRun,
+  { info, trainer, patience, callbacks = [] }: NetworkRun,
 ): AsyncGenerator<RunEvent, NetworkTraining, void> {
   const { signal } = options;
   const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
   const history: EpochRecord[] = [];
   const overall = (done: number): number => (info.training - 1 + done) / info.trainings;
-  const events = trainer.train(network, options, [earlyStopping({ monitor: 'validationLoss', patience })]);
+  const events = trainer.train(network, options, [
+    ...callbacks,
+    earlyStopping({ monitor: 'validationLoss', patience }),
+  ]);
   try {
     for await (const event of events) {
       signal?.throwIfAborted();
