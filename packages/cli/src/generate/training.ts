@@ -41,7 +41,7 @@ Data
   --level <name>        tokens of the model: char, word or subword (default: char)
   --subwords <n>        size of the vocabulary of subwords (default: 1000 to 8000, by the length of the text)
   --weight-drop <rate>  dropout rate of the recurrent weights, from 0 to below 1
-  --steps <n>           steps per batch, which is the reach of the gradients (default: 64 characters, or 50 words or subwords)
+  --steps <n>           steps per batch, over which gradients are computed (default: 64 characters, or 50 words or subwords)
 
 --batch is the number of parallel streams: parts of the text that are trained together. A run always uses the same number.
 `;
