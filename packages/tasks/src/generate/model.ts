@@ -1,5 +1,6 @@
 /** The trained language model. `trainLanguageModel` returns it, and the commands save, load and run it. */
-import { valueError } from '@unroll/core';
+import { tensor, valueError } from '@unroll/core';
+import { yieldIfDue } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import { generateTokens, type Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
@@ -42,8 +43,8 @@ const OPTIONS: readonly TaskOption[] = [
   },
   { name: 'seed', type: 'integer', default: DEFAULTS.seed, help: 'random seed' },
 ];
-/** The most likely tokens of a prompt: earlier ones have no influence on a continuation that is worth their time. */
-const MAX_PROMPT = 10_000;
+/** Tokens of a prompt per forward pass. */
+const CHUNK = 256;
 
 export class LanguageModel implements TaskModel {
   readonly pipeline: LanguagePipeline;
@@ -99,11 +100,18 @@ export class LanguageModel implements TaskModel {
     checkRequest({ options }, this);
     const settings = samplingOf(options);
     const codec = this.#codec;
-    const all = codec.encode(prompt).ids;
-    const given = all.subarray(Math.max(0, all.length - MAX_PROMPT));
+    const given = codec.encode(prompt).ids;
     const decoder = codec.decoder(given);
     const ids = [codec.start, ...given];
-    const steps = generateTokens(this.network.stream(), { prompt: ids, banned: [UNKNOWN_ID], ...settings });
+    const stream = this.network.stream();
+    // In chunks, because a forward pass computes the scores of all tokens at each of its steps.
+    const last = ids.length - 1;
+    for (let from = 0; from < last; from += CHUNK) {
+      const chunk = ids.slice(from, Math.min(from + CHUNK, last));
+      stream.push(tensor(chunk, [1, chunk.length]));
+      await yieldIfDue();
+    }
+    const steps = generateTokens(stream, { prompt: ids.slice(-1), banned: [UNKNOWN_ID], ...settings });
     for await (const { tokens } of steps) {
       signal?.throwIfAborted();
       const [token] = tokens;

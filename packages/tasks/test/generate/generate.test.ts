@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { logSoftmax, predictAll, scope, tensor } from '@unroll/core';
+import { generate } from '@unroll/nn';
 import {
   LanguageModel,
   type LanguageModelResult,
@@ -82,6 +83,15 @@ describe('a language model of characters', () => {
     assert.deepEqual(columns, ['text', 'continuation']);
     assert.deepEqual(rows[0], ['the cat', text]);
     assert.equal(rows.length, 2);
+  });
+  test('reads long prompts, in chunks', async () => {
+    const options = { length: 20, temperature: 0 };
+    const prompt = `${sentences(30, 5)}the bird`; // More than two chunks.
+    const stream = model.network.stream();
+    const { ids } = TextCodec.fromConfig(model.pipeline).encode(prompt);
+    const { start, vocabulary } = TextCodec.fromConfig(model.pipeline);
+    const [{ tokens }] = await generate(stream, { prompt: [start, ...ids], maxLength: 20, banned: [0] });
+    assert.equal((await generated(model, { prompt, options })).join(''), vocabulary.decode(tokens).join(''));
   });
   test('takes the most likely token at temperature 0, or with top-k 1', async () => {
     const likely = await generated(model, { prompt: 'the cat s', options: { length: 10, temperature: 0 } });
