@@ -46,6 +46,21 @@ export type { Decoding, ForecastPlan, ScalerName } from './forecast/plan.js';
 export { forecastReport, type ReportInfo } from './forecast/report.js';
 export { type PreparedForecast, planEvent } from './forecast/run-events.js';
 export { backtestTable, forecastTable } from './forecast/tables.js';
+export type { TextLevel } from './generate/codec.js';
+export {
+  type LanguageModelOptions,
+  type LanguageModelResult,
+  languageModelEvents,
+  prepareLanguageModel,
+  trainLanguageModel,
+} from './generate/generate.js';
+export { LanguageModel } from './generate/model.js';
+export type { LanguageCell } from './generate/network.js';
+export type { LanguagePipeline } from './generate/pipeline.js';
+export type { PreparedLanguageModel } from './generate/plan.js';
+export { languageModelReport } from './generate/report.js';
+export { planEvent as languageModelPlanEvent } from './generate/run-events.js';
+export type { LanguageScores } from './generate/scores.js';
 export { TASKS, taskModelFromFiles } from './registry.js';
 export type * from './shared/events.js';
 export { taskFormat, taskName } from './shared/pipeline-file.js';

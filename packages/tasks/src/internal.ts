@@ -9,6 +9,8 @@ export { ABSOLUTE_INPUTS, fitNetwork, networkPlanOf } from './forecast/network.j
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { fillGaps, subsample } from './forecast/rows.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
+export { codecFor, TextCodec } from './generate/codec.js';
+export { parallelStreams, shiftedStreams, trainingBatches } from './generate/streams.js';
 export { niceTicks, widenRange } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';
 export { CheckpointedTrainer } from './shared/resume.js';

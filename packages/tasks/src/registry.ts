@@ -2,6 +2,7 @@
 import { UnrollError } from '@unroll/core';
 import { ClassifyModel } from './classify/model.js';
 import { ForecastModel } from './forecast/model.js';
+import { LanguageModel } from './generate/model.js';
 import { formatOf, PIPELINE_FILE, readPipeline } from './shared/pipeline-file.js';
 import type { Task, TaskModel } from './shared/task.js';
 import { TagModel } from './tag/model.js';
@@ -10,6 +11,7 @@ export const TASKS: readonly Task[] = [
   { name: 'forecast', version: 1, fromFiles: (files) => ForecastModel.fromFiles(files) },
   { name: 'classify', version: 1, fromFiles: (files) => ClassifyModel.fromFiles(files) },
   { name: 'tag', version: 1, fromFiles: (files) => TagModel.fromFiles(files) },
+  { name: 'generate', version: 1, fromFiles: (files) => LanguageModel.fromFiles(files) },
 ];
 
 /**

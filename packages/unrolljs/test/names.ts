@@ -96,6 +96,17 @@ export const names = [
     `,
   },
   {
+    entry: 'unrolljs/generate',
+    file: 'generate',
+    values: `
+    LanguageModel languageModelEvents languageModelReport prepareLanguageModel trainLanguageModel
+    `,
+    types: `
+    EpochRecord LanguageCell LanguageModelOptions LanguageModelResult LanguagePipeline LanguageScores NetworkTraining
+    PreparedLanguageModel RunEvent RunStore TextFile TextLevel
+    `,
+  },
+  {
     entry: 'unrolljs/infer',
     file: 'infer',
     values: `

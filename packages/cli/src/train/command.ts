@@ -1,6 +1,7 @@
 /** `unroll train <task>`: trains a model of a task and writes it to a folder. */
 import { nearest } from '@unroll/core/internal';
 import { classifyTraining } from '../classify/training.js';
+import { generateTraining } from '../generate/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
 import { tagTraining } from '../tag/training.js';
@@ -12,6 +13,7 @@ import type { Trainable } from './trainable.js';
 const TRAINABLE: Readonly<Record<string, Trainable>> = {
   classify: classifyTraining,
   tag: tagTraining,
+  generate: generateTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 

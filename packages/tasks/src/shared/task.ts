@@ -46,6 +46,13 @@ export interface TaskModel {
    * @throws UnrollError `data` if there are no targets to compare with
    */
   evaluate?(request: TaskRequest): Promise<TaskScores>;
+  /**
+   * Generates the continuation of a text and yields it in pieces, for `unroll generate`. The options are those of `predict`.
+   * @throws UnrollError `value` for invalid options
+   */
+  generate?(request: GenerateRequest): AsyncIterable<string>;
+  /** Returns notes on a prompt for `generate`, such as characters that the model does not know. Default: none. */
+  notesOn?(prompt: string): string[];
   /** Returns facts about the model for `unroll inspect`, in display order. */
   describe(): TaskFact[];
   /**
@@ -64,6 +71,15 @@ export interface TaskRequest {
   file?: TextFile | undefined;
   /** Values of the model's options, by name; omitted options have their defaults. */
   options?: Readonly<Record<string, TaskOptionValue>> | undefined;
+}
+
+export interface GenerateRequest {
+  /** The text to continue. Default: the start of a text. */
+  prompt?: string | undefined;
+  /** Values of the model's options, by name; omitted options have their defaults. */
+  options?: Readonly<Record<string, TaskOptionValue>> | undefined;
+  /** Stops the generation: the iteration throws the reason of the signal. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A decoded text file. */
