@@ -56,3 +56,18 @@ export type { RunStore } from './shared/resume.js';
 export { type ScoreColumn, type ScoreFormat, type ScoreTable, scoreTexts } from './shared/scores.js';
 export type * from './shared/task.js';
 export type { EpochRecord, NetworkTraining } from './shared/training.js';
+export { TranslateModel, type Translation } from './translate/model.js';
+export type { TranslateCell } from './translate/network.js';
+export type { PairColumns, PairData, Pairs, ParallelFiles } from './translate/pairs.js';
+export type { TranslatePipeline } from './translate/pipeline.js';
+export type { PreparedTranslator, TokenLevel } from './translate/plan.js';
+export { translateReport } from './translate/report.js';
+export { planEvent as translatePlanEvent } from './translate/run-events.js';
+export { type TranslateScores, translateScores } from './translate/scores.js';
+export {
+  prepareTranslator,
+  type TranslateOptions,
+  type TranslateResult,
+  trainTranslator,
+  translateEvents,
+} from './translate/translate.js';

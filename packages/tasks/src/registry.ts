@@ -4,10 +4,12 @@ import { ClassifyModel } from './classify/model.js';
 import { ForecastModel } from './forecast/model.js';
 import { formatOf, PIPELINE_FILE, readPipeline } from './shared/pipeline-file.js';
 import type { Task, TaskModel } from './shared/task.js';
+import { TranslateModel } from './translate/model.js';
 
 export const TASKS: readonly Task[] = [
   { name: 'forecast', version: 1, fromFiles: (files) => ForecastModel.fromFiles(files) },
   { name: 'classify', version: 1, fromFiles: (files) => ClassifyModel.fromFiles(files) },
+  { name: 'translate', version: 1, fromFiles: (files) => TranslateModel.fromFiles(files) },
 ];
 
 /**

@@ -3,6 +3,7 @@ import { nearest } from '@unroll/core/internal';
 import { classifyTraining } from '../classify/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
+import { translateTraining } from '../translate/training.js';
 import { TRAINING_HELP, TRAINING_OPTIONS } from './options.js';
 import { runTraining } from './run.js';
 import type { Trainable } from './trainable.js';
@@ -10,6 +11,7 @@ import type { Trainable } from './trainable.js';
 /** The tasks that can be trained, by name. */
 const TRAINABLE: Readonly<Record<string, Trainable>> = {
   classify: classifyTraining,
+  translate: translateTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 
