@@ -125,4 +125,17 @@ export const names = [
     CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
     `,
   },
+  {
+    entry: 'unrolljs/translate',
+    file: 'translate',
+    values: `
+    TranslateModel makeTable parseCsv parseJsonLines prepareTranslator trainTranslator translateEvents translateReport
+    translateScores
+    `,
+    types: `
+    CsvOptions EpochRecord NetworkTraining PairColumns PairData Pairs ParallelFiles PreparedTranslator RunEvent RunStore
+    Table TextFile TokenLevel TranslateCell TranslateOptions TranslatePipeline TranslateResult TranslateScores
+    Translation
+    `,
+  },
 ] as const;
