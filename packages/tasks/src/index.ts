@@ -81,3 +81,18 @@ export { planEvent as tagPlanEvent } from './tag/run-events.js';
 export { scoreTags, type TagScoresReport, type TagTypeScore } from './tag/scores.js';
 export { prepareTagger, type TagOptions, type TagRunResult, tagEvents, trainTagger } from './tag/tag.js';
 export type { TagScheme } from './tag/tags.js';
+export { TranslateModel, type Translation } from './translate/model.js';
+export type { TranslateCell } from './translate/network.js';
+export type { PairColumns, PairData, Pairs, ParallelFiles } from './translate/pairs.js';
+export type { TranslatePipeline } from './translate/pipeline.js';
+export type { PreparedTranslator, TokenLevel } from './translate/plan.js';
+export { translateReport } from './translate/report.js';
+export { planEvent as translatePlanEvent } from './translate/run-events.js';
+export { type TranslateScores, translateScores } from './translate/scores.js';
+export {
+  prepareTranslator,
+  type TranslateOptions,
+  type TranslateResult,
+  trainTranslator,
+  translateEvents,
+} from './translate/translate.js';

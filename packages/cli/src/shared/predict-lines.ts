@@ -5,7 +5,7 @@ import { UnrollError } from '@unroll/core';
 import type { TaskModel, TaskOptionValue, TaskResult } from '@unroll/tasks';
 import { type ParsedArgs, UsageError } from './args.js';
 import { optionValues } from './model-options.js';
-import { objectOf } from './tables.js';
+import { jsonOf } from './tables.js';
 
 /** Number of lines that are predicted at once if more are waiting. */
 const BATCH = 256;
@@ -101,7 +101,7 @@ class LinePrinter {
   }
 
   #lineOf(result: TaskResult, row: number): string {
-    if (this.#json) return JSON.stringify(objectOf(result, row));
+    if (this.#json) return jsonOf(result, row);
     return result.rows[row]
       .slice(1)
       .map((cell) => String(cell ?? '').replace(/[\t\r\n]+/g, ' '))

@@ -5,6 +5,7 @@ import { generateTraining } from '../generate/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
 import { tagTraining } from '../tag/training.js';
+import { translateTraining } from '../translate/training.js';
 import { TRAINING_HELP, TRAINING_OPTIONS } from './options.js';
 import { runTraining } from './run.js';
 import type { Trainable } from './trainable.js';
@@ -14,6 +15,7 @@ const TRAINABLE: Readonly<Record<string, Trainable>> = {
   classify: classifyTraining,
   tag: tagTraining,
   generate: generateTraining,
+  translate: translateTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 

@@ -30,6 +30,8 @@ export interface TaskModel {
   readonly options: readonly TaskOption[];
   /** What `--data` holds: a `table`, or a text `file`, such as a CoNLL file. Default `table`. */
   readonly reads?: 'table' | 'file';
+  /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
+  readonly pairs?: boolean;
   /** The query that produced the training rows; it also runs on the files to predict from. */
   readonly sql?: string | undefined;
   /** How the training file was read, if set by the user; other files are read the same way. */
@@ -69,6 +71,8 @@ export interface TaskRequest {
   texts?: readonly string[] | undefined;
   /** The text file to predict from, for models that read one. Default: none. */
   file?: TextFile | undefined;
+  /** The text file with the targets of `file`, line by line, for models with `pairs`. Default: none. */
+  target?: TextFile | undefined;
   /** Values of the model's options, by name; omitted options have their defaults. */
   options?: Readonly<Record<string, TaskOptionValue>> | undefined;
 }
@@ -113,10 +117,10 @@ export interface TaskResult {
   readonly columns: readonly string[];
   /** One cell for each column; null if there is no value. */
   readonly rows: readonly (readonly TaskCell[])[];
+  /** Fields of each row for JSON: further ones, or lists in place of the text of a cell. Default: none. */
+  readonly json?: readonly Readonly<Record<string, Json>>[];
   /** Notes for the user, one sentence each. */
   readonly notes: readonly string[];
-  /** Each row as an object for JSON, if it has lists or objects as values. Default: the cells by column name. */
-  readonly objects?: readonly { readonly [name: string]: Json }[];
 }
 
 export interface TaskScores extends ScoreTable {
