@@ -75,8 +75,8 @@ export const names = [
     trainClassifier
     `,
     types: `
-    ClassScore ClassifyCell ClassifyEpoch ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores
-    ClassifyTraining CsvOptions PreparedClassifier RunEvent RunStore Table
+    ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
+    NetworkTraining PreparedClassifier RunEvent RunStore Table
     `,
   },
   {
@@ -123,6 +123,16 @@ export const names = [
     `,
     types: `
     CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
+    `,
+  },
+  {
+    entry: 'unrolljs/pipeline',
+    file: 'pipeline',
+    values: `
+    pipeline ready setBackend setThreads
+    `,
+    types: `
+    ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes TaskModel
     `,
   },
 ] as const;

@@ -17,6 +17,7 @@ import type {
 import { padded, textBatches } from '../shared/text-batches.js';
 import { TokenEncoder } from './encoder.js';
 import { classesOf, readExamples, readTexts } from './examples.js';
+import { type ClassifyPipeOptions, checkTexts, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, readClassifier } from './pipeline.js';
 import { classifyScores, classTable, confusionTable, metricsOf, summaryTable } from './scores.js';
 
@@ -121,6 +122,17 @@ export class ClassifyModel implements TaskModel {
       metrics: metricsOf(scores),
       notes,
     };
+  }
+
+  async pipe(input: unknown, options: ClassifyPipeOptions = {}): Promise<LabelScore[] | LabelScore[][]> {
+    return classifyPipe(input as string, options, {
+      labels: this.pipeline.labels,
+      isSingle: (value) => !Array.isArray(value),
+      scoresOf: (texts) => {
+        checkTexts(texts);
+        return this.probabilities(texts);
+      },
+    });
   }
 
   describe(): TaskFact[] {
