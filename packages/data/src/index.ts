@@ -23,6 +23,7 @@ export {
   periodsBetween,
 } from './frequency.js';
 export { looksLikeJson, parseJsonLines } from './json-lines.js';
+export { looksLikeParquet } from './looks-like-parquet.js';
 export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';
 export {
   cellNumber,

@@ -8,6 +8,7 @@ export {
 } from './classify/classify.js';
 export { ClassifyModel } from './classify/model.js';
 export type { ClassifyCell } from './classify/network.js';
+export type { ClassifyPipe, ClassifyPipeOptions, LabelScore } from './classify/pipe.js';
 export type { ClassifyPipeline } from './classify/pipeline.js';
 export type { PreparedClassifier } from './classify/plan.js';
 export { classifyReport } from './classify/report.js';

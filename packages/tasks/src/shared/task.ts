@@ -55,6 +55,16 @@ export interface TaskModel {
   generate?(request: GenerateRequest): AsyncIterable<string>;
   /** Returns notes on a prompt for `generate`, such as characters that the model does not know. Default: none. */
   notesOn?(prompt: string): string[];
+  /**
+   * The function that `pipeline()` of `unrolljs/pipeline` returns: predicts from one input, or from a list of inputs, and
+   * returns the form that the pipeline of the same task in transformers.js returns, such as `[{ label, score }]`. A list has one
+   * result for each input. Each task declares the type of the function in a file `pipe.ts`, and adds a line to `Pipes` of
+   * unrolljs/src/pipeline.ts.
+   * @throws UnrollError `value` for other inputs and options
+   */
+  pipe?(input: unknown, options?: object): Promise<unknown>;
+  /** Like `pipe` for one input, but yields parts of the result as they are made, such as pieces of a text. */
+  pipeStream?(input: unknown, options?: object): AsyncIterable<unknown>;
   /** Returns facts about the model for `unroll inspect`, in display order. */
   describe(): TaskFact[];
   /**
