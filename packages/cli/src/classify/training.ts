@@ -1,4 +1,5 @@
 /** `unroll train classify`: its options, and its runs. */
+import { texts } from '@unroll/data';
 import {
   ClassifyModel,
   type ClassifyOptions,
@@ -62,6 +63,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     data: { ...data, path, rows: data.table.rowCount },
     files: valid === undefined ? [data] : [data, valid],
     options: { text, label, ...others, batch, 'learning-rate': learningRate, ...reading },
+    example: { texts: texts(data.table, text).slice(0, 1) },
     plan: () => classifyPlanEvent(prepareClassifier(data.table, options)),
     run: (control) => train(data.table, { ...options, ...control }, reading),
   };

@@ -80,6 +80,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     data: { ...data.facts, path, rows: data.sentences.sentences.length },
     files: valid === undefined ? [data.facts] : [data.facts, valid.facts],
     options: { column, ...others, batch, 'learning-rate': learningRate, ...reading },
+    example: { texts: [data.sentences.sentences[0].tokens.join(' ')] },
     plan: () => tagPlanEvent(prepareTagger(data.sentences, options)),
     run: (control) => train(data.sentences, { ...options, ...control }, reading),
   };

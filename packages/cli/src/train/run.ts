@@ -43,7 +43,8 @@ export async function runTraining(
   writeAtomically(out, await outputFiles(name, job, trained, seconds), MODEL_FILES);
   store.done();
   reporter.print(`written  ${out}: model, ${REPORT}`);
-  reporter.report({ ...event, seconds: Number(seconds.toFixed(3)), out });
+  const peakMemory = process.resourceUsage().maxRSS * 1024;
+  reporter.report({ ...event, seconds: Number(seconds.toFixed(3)), peakMemory, out });
 }
 
 /** Reports the events of a run except the result event, which the caller reports after writing the files. */

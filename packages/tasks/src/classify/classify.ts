@@ -52,6 +52,8 @@ export interface ClassifyOptions {
   lowercase?: boolean;
   /** Seed of the split, the initial weights, shuffling and dropout. Default 0. */
   seed?: number;
+  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
+  budget?: number;
   /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
   /** Stops the run: the promise or generator throws the reason of the signal. */
@@ -96,7 +98,7 @@ export async function* classifyEvents(
   const seeds = [...random.words(settings.networks)];
   const shape = { ...sizes, vocabulary: encoder.vocabulary.size, classes: labels.length, seeds };
   const { networks, joined } = classifierNetworks(shape);
-  const trainer = new CheckpointedTrainer(options.store ?? null);
+  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const trainings: NetworkTraining[] = [];
   for (const [n, network] of networks.entries()) {
     const info = { ...STAGE, model: sizes.cell, training: n + 1, trainings: networks.length };
@@ -192,6 +194,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   learningRate: 'number',
   lowercase: 'boolean',
   seed: 'nonNegativeInteger',
+  budget: 'number',
   store: true,
   signal: true,
   onEvent: true,

@@ -56,6 +56,8 @@ export interface TagOptions {
   lowercase?: boolean;
   /** Seed of the split, the initial weights, shuffling and dropout. Default 0. */
   seed?: number;
+  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
+  budget?: number;
   /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
   /** Stops the run: the promise or generator throws the reason of the signal. */
@@ -103,7 +105,7 @@ export async function* tagEvents(
     ...{ ...sizes, constraints, seeds, tags: goal.tags.length },
     ...{ vocabulary: encoder.words.size, alphabet: encoder.characters?.size ?? 0 },
   });
-  const trainer = new CheckpointedTrainer(options.store ?? null);
+  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const trainings: NetworkTraining[] = [];
   for (const [n, network] of tagger.networks.entries()) {
     const info = { ...STAGE, model: sizes.cell, training: n + 1, trainings: settings.networks };
@@ -222,6 +224,7 @@ const OPTIONS: OptionTypes<TagOptions & { onEvent?: unknown }> = {
   learningRate: 'number',
   lowercase: 'boolean',
   seed: 'nonNegativeInteger',
+  budget: 'number',
   store: true,
   signal: true,
   onEvent: true,
