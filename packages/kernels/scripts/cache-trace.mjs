@@ -12,12 +12,31 @@ import { join } from 'node:path';
 import { ISAS } from './build-native.mjs';
 import { cpp } from './common.mjs';
 
-/** With 1024 rows of weights, a panel of the AVX2 build (64 kB) is larger than the L1 cache, as large panels of AVX-512 are. */
-const [I, H] = [896, 128];
+const H = 32;
+/**
+ * Rows of the batch and rows of weights. With about a thousand rows, a panel of the AVX2 build is larger than the L1 cache. With
+ * 1024, the rows of the inputs are 4096 bytes apart and compete for a few sets of the cache.
+ */
+const SIZES = [
+  [60, 1008],
+  [60, 1024],
+  [120, 1008],
+];
 const COMPILER = process.env.CXX ?? 'c++';
-const UNITS = ['tile', 'cells', 'lstm', 'rnn', 'gru', 'gru_before', 'pack', 'memory', 'elementwise', 'parallel'];
+const UNITS = [
+  'tile',
+  'cells',
+  'lstm',
+  'rnn',
+  'gru',
+  'gru_before',
+  'pack',
+  'memory',
+  'elementwise',
+  'parallel',
+];
 
-/** Runs one step of an LSTM three times. The trace counts from the line BEGIN on, when the caches are in use. */
+/** Runs one step of an LSTM twice. The trace counts from the line BEGIN on, when the caches are in use. */
 const PROGRAM = `
 #include <stdlib.h>
 #include <stdio.h>
@@ -32,15 +51,14 @@ static float* floats(const char* name, long n) {
   return p;
 }
 int main(int, char** arguments) {
-  const int B = atoi(arguments[1]), I = ${I}, H = ${H}, T = 1;
-  pool_enter(pool_create(1, atoi(arguments[2])));
+  const int B = atoi(arguments[1]), H = ${H}, I = atoi(arguments[2]) - H, T = 1;
+  pool_enter(pool_create(1, atoi(arguments[3])));
   float* packed = floats("weights", (long)packed_size(c_lstm, I, H, w_float32));
   packed[0] = w_float32;
   LstmForward f = {};
   f.T = T, f.B = B, f.I = I, f.H = H, f.act = a_tanh, f.ract = a_sigmoid, f.packed = packed;
   f.xh = floats("inputs", (T + 1l) * B * (I + H)), f.c = floats("states", B * H);
   f.y = floats("states", T * B * H), f.yT = B * H, f.yB = H;
-  lstm_forward(f);
   lstm_forward(f);
   fprintf(stderr, "BEGIN\\n");
   lstm_forward(f);
@@ -85,8 +103,8 @@ int main() {
       (i < count ? regions[i].misses : other)++;
     }
   }
-  for (int i = 0; i < count; i++) printf("%s %ld %ld\\n", regions[i].name, regions[i].misses, (regions[i].last - regions[i].first) / 64);
-  printf("other %ld 1\\n", other);
+  for (int i = 0; i < count; i++) printf("%s %ld\\n", regions[i].name, regions[i].misses);
+  printf("other %ld\\n", other);
 }`;
 
 const run = (command, args) => {
@@ -109,23 +127,28 @@ try {
   const flags = [...ISAS.x64.avx2, '-pthread', '-ffp-contract=off', '-DUNROLL_ISA=avx2', `-I${cpp}`];
   const program = compile(folder, 'step', PROGRAM, ...flags, ...units);
   const cache = compile(folder, 'cache', CACHE);
-  console.log('| rows | panel_bytes | weights read from L2, times | inputs read from L2, times | other lines |');
+  console.log(
+    '| rows of the batch | rows of weights | panel_bytes | weights read from L2, times | inputs read from L2, times |',
+  );
   console.log('| ---: | ---: | ---: | ---: | ---: |');
-  for (const rows of [60, 120])
+  for (const [rows, depth] of SIZES)
     for (const panelBytes of [0, 16384, 24576]) {
       const valgrind = 'valgrind --tool=lackey --trace-mem=yes --log-fd=2';
-      const command = `${valgrind} ${program} ${rows} ${panelBytes} 2>&1 >/dev/null | ${cache}`;
-      const found = { weights: [0, 1], inputs: [0, 1], other: [0, 1] };
-      for (const line of run('sh', ['-c', command]).trim().split('\n')) {
-        const [name, misses, size] = line.split(' ');
-        const entry = (found[name === 'states' ? 'other' : name] ??= [0, 1]);
-        entry[0] += Number(misses);
-        entry[1] = Number(size);
-      }
-      const times = ([misses, size]) => (misses / size).toFixed(2);
-      // The inputs of a step are one of the two rows of xh.
-      const inputs = times([found.inputs[0], found.inputs[1] / 2]);
-      console.log(`| ${rows} | ${panelBytes} | ${times(found.weights)} | ${inputs} | ${found.other[0]} |`);
+      const command = `${valgrind} ${program} ${rows} ${depth} ${panelBytes} 2>&1 >/dev/null | ${cache}`;
+      const found = run('sh', ['-c', command])
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' '));
+      const times = (region, lines) => {
+        const [, misses] = found.find(([name]) => name === region);
+        return (Number(misses) / lines).toFixed(2);
+      };
+      // A step reads one of the two rows of `xh`. Lines have 16 numbers.
+      const [weights, inputs] = [
+        times('weights', (depth * 4 * H) / 16),
+        times('inputs', (rows * depth) / 16),
+      ];
+      console.log(`| ${rows} | ${depth} | ${panelBytes} | ${weights} | ${inputs} |`);
     }
 } catch (error) {
   console.error(error.message);

@@ -62,9 +62,10 @@ const loopsOf = (assembly) => {
       const start = labels.get(target);
       if (start === undefined) continue;
       const body = lines.slice(start + 1, i + 1).filter((one) => /^\s+[a-z]/.test(one));
+      if (body.slice(0, -1).some((one) => /^\s+(j|ret)/.test(one))) continue; // not an inner loop
       const products = body.filter((one) => /vfmadd/.test(one)).length;
-      // The loop over k has two rows of products, and in front of it is a copy without a branch for an odd k.
-      if (products === 2 * m * nv * panels)
+      // AVX2 repeats the body of the loop over k. The copy in front of the loop, for an odd k, contains no branch.
+      if (products === m * nv * panels || products === 2 * m * nv * panels)
         loops.push({ m: +m, nv: +nv, panels: +panels, fetch: fetch === '1', weight, products, body });
     }
   }
