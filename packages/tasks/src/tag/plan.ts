@@ -86,7 +86,7 @@ export interface PreparedTagger {
   repaired: number;
   /** Lengths of the training sentences in tokens. */
   lengths: LengthSummary;
-  /** Number of training entities; null with the scheme `none`. */
+  /** Share of the tokens of the validation sentences whose word is in the vocabulary. */
   coverage: number;
   sizes: TaggerSizes;
   settings: TaggerSettings;
@@ -259,8 +259,7 @@ function sizesOf(options: TagOptions, hasCharacters: boolean, tokens: number): T
     embedding: options.embedding ?? 100,
     characters: hasCharacters ? 25 : 0,
     dropout: rate,
-    wordDropout:
-      options.wordDropout ?? Number(((hasCharacters ? WORD_DROPOUT : WORD_DROPOUT_ALONE) * rate).toFixed(4)),
+    wordDropout: Number(((hasCharacters ? WORD_DROPOUT : WORD_DROPOUT_ALONE) * rate).toFixed(4)),
   };
 }
 
@@ -271,7 +270,7 @@ function settingsOf(options: TagOptions, sentences: number, tokens: number): Tag
     epochs: options.epochs ?? 50,
     batchSize: options.batchSize ?? batchSize,
     learningRate: options.learningRate ?? 2e-3,
-    patience: options.patience ?? 5,
+    patience: 5,
     networks: options.networks ?? (tokens < FEW_TOKENS ? 5 : tokens < MANY_TOKENS ? 3 : 1),
     seed: options.seed ?? 0,
   };
