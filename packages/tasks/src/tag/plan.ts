@@ -38,8 +38,7 @@ const SMALL_VOCABULARY = 2000;
 const MIN_CHARACTER_COUNT = 3;
 /** Share of the tokens with one character from which tokens are taken for characters, as in Chinese. */
 const CHARACTER_SHARE = 0.9;
-/** Below this number of training tokens, five networks are trained; below `MANY_TOKENS`, three; otherwise one. */
-const FEW_TOKENS = 100_000;
+/** Below this number of training tokens, three networks are trained, otherwise one. */
 const MANY_TOKENS = 500_000;
 /** From this number of training tokens on, a network has two recurrent layers. */
 const DEEP_TOKENS = 150_000;
@@ -271,7 +270,7 @@ function settingsOf(options: TagOptions, sentences: number, tokens: number): Tag
     batchSize: options.batchSize ?? batchSize,
     learningRate: options.learningRate ?? 2e-3,
     patience: 5,
-    networks: options.networks ?? (tokens < FEW_TOKENS ? 5 : tokens < MANY_TOKENS ? 3 : 1),
+    networks: options.networks ?? (tokens < MANY_TOKENS ? 3 : 1),
     seed: options.seed ?? 0,
   };
 }

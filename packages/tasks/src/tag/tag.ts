@@ -42,7 +42,7 @@ export interface TagOptions {
   embedding?: number;
   /** Dropout rate, from 0 to below 1. Words are replaced by the unknown word at three fifths of it (see plan.ts). Default 0.5. */
   dropout?: number;
-  /** Number of networks, whose scores are averaged. Default: 5, or fewer for 100,000 tokens or more. */
+  /** Number of networks, whose scores are averaged. Default: 3, or 1 for 500,000 tokens or more. */
   networks?: number;
   /** Maximum number of epochs. Default 50. */
   epochs?: number;
