@@ -1,5 +1,7 @@
 /** @unroll/data: tables, times, windows, scalers, baselines, and metrics of forecasts, texts and labels. Runs in browsers: uses no Node modules. */
+export { seasonallyAdjustedNaive } from './baselines/adjusted-naive.js';
 export { crostonSba, fittedCroston, isIntermittent } from './baselines/croston.js';
+export { isSeasonal } from './baselines/decompose.js';
 export { type EtsForm, type EtsParameters, ets, fitEts, fittedEts } from './baselines/ets.js';
 export type { FitBaseline, FittedBaseline } from './baselines/fitted.js';
 export { drift, naive, seasonalNaive } from './baselines/simple.js';
@@ -23,6 +25,7 @@ export {
   periodsBetween,
 } from './frequency.js';
 export { looksLikeJson, parseJsonLines } from './json-lines.js';
+export { looksLikeParquet } from './looks-like-parquet.js';
 export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';
 export {
   cellNumber,
@@ -63,7 +66,7 @@ export {
   StandardScaler,
   scalerFromConfig,
 } from './scalers.js';
-export { autocorrelation, inferSeason, seasonCandidates } from './season.js';
+export { autocorrelation, inferSeason, inferSeasons, seasonCandidates } from './season.js';
 export {
   type Cell,
   type Column,

@@ -8,6 +8,7 @@ export {
 } from './classify/classify.js';
 export { ClassifyModel } from './classify/model.js';
 export type { ClassifyCell } from './classify/network.js';
+export type { ClassifyPipe, ClassifyPipeOptions, LabelScore } from './classify/pipe.js';
 export type { ClassifyPipeline } from './classify/pipeline.js';
 export type { PreparedClassifier } from './classify/plan.js';
 export { classifyReport } from './classify/report.js';
@@ -46,6 +47,21 @@ export type { Decoding, ForecastPlan, ScalerName } from './forecast/plan.js';
 export { forecastReport, type ReportInfo } from './forecast/report.js';
 export { type PreparedForecast, planEvent } from './forecast/run-events.js';
 export { backtestTable, forecastTable } from './forecast/tables.js';
+export type { TextLevel } from './generate/codec.js';
+export {
+  type LanguageModelOptions,
+  type LanguageModelResult,
+  languageModelEvents,
+  prepareLanguageModel,
+  trainLanguageModel,
+} from './generate/generate.js';
+export { LanguageModel } from './generate/model.js';
+export type { LanguageCell } from './generate/network.js';
+export type { LanguagePipeline } from './generate/pipeline.js';
+export type { PreparedLanguageModel } from './generate/plan.js';
+export { languageModelReport } from './generate/report.js';
+export { planEvent as languageModelPlanEvent } from './generate/run-events.js';
+export type { LanguageScores } from './generate/scores.js';
 export { TASKS, taskModelFromFiles } from './registry.js';
 export type * from './shared/events.js';
 export { taskFormat, taskName } from './shared/pipeline-file.js';
@@ -66,3 +82,18 @@ export { planEvent as tagPlanEvent } from './tag/run-events.js';
 export { scoreTags, type TagScoresReport, type TagTypeScore } from './tag/scores.js';
 export { prepareTagger, type TagOptions, type TagRunResult, tagEvents, trainTagger } from './tag/tag.js';
 export type { TagScheme } from './tag/tags.js';
+export { TranslateModel, type Translation } from './translate/model.js';
+export type { TranslateCell } from './translate/network.js';
+export type { PairColumns, PairData, Pairs, ParallelFiles } from './translate/pairs.js';
+export type { TranslatePipeline } from './translate/pipeline.js';
+export type { PreparedTranslator, TokenLevel } from './translate/plan.js';
+export { translateReport } from './translate/report.js';
+export { planEvent as translatePlanEvent } from './translate/run-events.js';
+export { type TranslateScores, translateScores } from './translate/scores.js';
+export {
+  prepareTranslator,
+  type TranslateOptions,
+  type TranslateResult,
+  trainTranslator,
+  translateEvents,
+} from './translate/translate.js';

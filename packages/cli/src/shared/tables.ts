@@ -1,11 +1,11 @@
 /** Formats columns and rows as CSV or JSON lines. */
-import type { TaskCell, TaskResult } from '@unroll/tasks';
+import type { TaskCell } from '@unroll/tasks';
 
 export interface CellTable {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly TaskCell[])[];
-  /** The rows as objects for JSON. Default: the cells by column name. */
-  readonly objects?: TaskResult['objects'];
+  /** Further fields of each row, for JSON only. */
+  readonly json?: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** Formats one line of CSV. Fields with commas, quotes or line breaks are quoted. */
@@ -19,10 +19,12 @@ export const csvOf = ({ columns, rows }: CellTable): string =>
     .map(csvLine)
     .join('');
 
+/** Formats a row as a JSON object. */
+export function jsonOf({ columns, rows, json }: CellTable, row: number): string {
+  const cells = Object.fromEntries(columns.map((name, i) => [name, rows[row][i]]));
+  return JSON.stringify({ ...cells, ...json?.[row] });
+}
+
 /** Formats the rows as JSON objects, one per line. */
 export const jsonLinesOf = (table: CellTable): string =>
-  table.rows.map((_, i) => `${JSON.stringify(objectOf(table, i))}\n`).join('');
-
-/** Returns a row as an object. */
-export const objectOf = ({ columns, rows, objects }: CellTable, row: number): object =>
-  objects?.[row] ?? Object.fromEntries(columns.map((name, i) => [name, rows[row][i]]));
+  table.rows.map((_, row) => `${jsonOf(table, row)}\n`).join('');

@@ -3,7 +3,13 @@
  * improving, and restores the weights of the best epoch.
  */
 import type { Model } from '@unroll/core';
-import { type EarlyStoppingOptions, earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
+import {
+  type Callback,
+  type EarlyStoppingOptions,
+  earlyStopping,
+  type TrainEvent,
+  type TrainOptions,
+} from '@unroll/train';
 import { finiteOrNull, type RunEvent, type StageEvent, type StageInfo } from './events.js';
 import type { CheckpointedTrainer } from './resume.js';
 
@@ -33,6 +39,8 @@ export interface NetworkRun {
   patience: number;
   /** The validation metric to improve; higher is better. Default: the validation loss, of which lower is better. */
   metric?: string;
+  /** Further callbacks, such as `reduceOnPlateau`. Default: none. */
+  callbacks?: readonly Callback[];
 }
 
 /**
@@ -42,13 +50,16 @@ export interface NetworkRun {
 export async function* trainNetwork(
   network: Model,
   options: TrainOptions,
-  { info, trainer, patience, metric }: NetworkRun,
+  { info, trainer, patience, metric, callbacks = [] }: NetworkRun,
 ): AsyncGenerator<RunEvent, NetworkTraining, void> {
   const { signal } = options;
   const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
   const history: EpochRecord[] = [];
   const overall = (done: number): number => (info.training - 1 + done) / info.trainings;
-  const events = trainer.train(network, options, [earlyStopping({ ...monitorOf(metric), patience })]);
+  const events = trainer.train(network, options, [
+    ...callbacks,
+    earlyStopping({ ...monitorOf(metric), patience }),
+  ]);
   try {
     for await (const event of events) {
       signal?.throwIfAborted();

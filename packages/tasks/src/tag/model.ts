@@ -143,8 +143,8 @@ export class TagModel implements TaskModel {
         ...[text, tokens[i].join(' '), predictions[i].tags.join(' ')],
         ...(hasEntities ? [found[i].map((entity) => `${entity.text} (${entity.type})`).join('; ')] : []),
       ]),
-      objects: all.map(({ text }, i): { [name: string]: Json } => ({
-        ...{ text, tokens: tokens[i], tags: predictions[i].tags },
+      json: all.map((_, i): { [name: string]: Json } => ({
+        ...{ tokens: tokens[i], tags: predictions[i].tags },
         ...(withScores && !hasEntities && { scores: (predictions[i].probabilities ?? []).map(round) }),
         ...(hasEntities && { entities: found[i].map((entity): Json => ({ ...entity })) }),
       })),

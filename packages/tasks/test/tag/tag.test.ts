@@ -70,7 +70,7 @@ describe('a trained tagger', () => {
   });
   test('predicts the entities of texts, with positions and probabilities', async () => {
     const texts = ['They met Ana Costa  in Paris, then.', 'the red house'];
-    const { columns, rows, objects, notes } = await result.model.predict({
+    const { columns, rows, json, notes } = await result.model.predict({
       texts,
       options: { probabilities: true },
     });
@@ -81,14 +81,14 @@ describe('a trained tagger', () => {
       'O O B-PER I-PER O B-LOC O O O',
       'Ana Costa (PER); Paris (LOC)',
     ]);
-    const { entities } = objects![0] as { entities: { start: number; end: number; score: number }[] };
+    const { entities } = json![0] as { entities: { start: number; end: number; score: number }[] };
     assert.deepEqual(
       entities.map(({ start, end }) => texts[0].slice(start, end)),
       ['Ana Costa', 'Paris'],
     );
     for (const { score } of entities) assert.ok(score > 0.5 && score <= 1);
-    assert.deepEqual(objects![1], {
-      ...{ text: texts[1], tokens: ['the', 'red', 'house'], tags: ['O', 'O', 'O'], entities: [] },
+    assert.deepEqual(json![1], {
+      ...{ tokens: ['the', 'red', 'house'], tags: ['O', 'O', 'O'], entities: [] },
     });
     assert.deepEqual(notes, []);
   });
@@ -224,9 +224,9 @@ test('parts of speech: the share of correct tags decides, without an offset', as
   assert.equal(offset, null);
   assert.ok(scores.accuracy > 0.95, `accuracy ${scores.accuracy}`);
   assert.ok(trainings[0].history[0].validationMetrics.accuracy > 0);
-  const { columns, objects } = await model.predict({ texts: ['saw Rio'], options: { probabilities: true } });
+  const { columns, json } = await model.predict({ texts: ['saw Rio'], options: { probabilities: true } });
   assert.deepEqual(columns, ['text', 'tokens', 'tags']);
-  const { tags, scores: each } = objects![0] as { tags: string[]; scores: number[] };
+  const { tags, scores: each } = json![0] as { tags: string[]; scores: number[] };
   assert.deepEqual(tags, ['VERB', 'PROPN']);
   assert.ok(each.every((score) => score > 0.5));
 });
