@@ -16,3 +16,6 @@ export { parallelStreams, shiftedStreams, trainingBatches } from './generate/str
 export { niceTicks, widenRange } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';
 export { CheckpointedTrainer } from './shared/resume.js';
+export { chooseOffset, decide, offsetsOf } from './tag/decisions.js';
+export { sentenceF1 } from './tag/goal.js';
+export { joinScores, taggerNetworks } from './tag/network.js';
