@@ -64,7 +64,9 @@ export {
   cellOf,
   cleanName,
   column,
+  findColumn,
   makeTable,
+  nestedValues,
   numbers,
   type Table,
   texts,
@@ -151,4 +153,5 @@ export {
   type TimeOptions,
 } from './time-column.js';
 export { findTimeParts, withTimeParts } from './time-parts.js';
+export { looksLikeTsFile, parseTsFile } from './ts-file.js';
 export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

@@ -71,8 +71,8 @@ export const names = [
     entry: 'unrolljs/classify',
     file: 'classify',
     values: `
-    ClassifyModel classifyEvents classifyReport classifyScores makeTable parseCsv parseJsonLines prepareClassifier
-    trainClassifier
+    ClassifyModel classifyEvents classifyReport classifyScores makeTable multiLabelScores parseCsv parseJsonLines
+    parseTsFile prepareClassifier trainClassifier
     `,
     types: `
     ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
@@ -132,7 +132,8 @@ export const names = [
     pipeline ready setBackend setThreads
     `,
     types: `
-    ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes TaskModel
+    ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes
+    SequenceValue TaskModel
     `,
   },
 ] as const;

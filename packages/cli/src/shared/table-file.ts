@@ -8,8 +8,10 @@ import {
   decodeText,
   looksLikeJson,
   looksLikeParquet,
+  looksLikeTsFile,
   parseCsv,
   parseJsonLines,
+  parseTsFile,
   type Table,
 } from '@unroll/data';
 import type { TextFile } from '@unroll/tasks';
@@ -61,7 +63,7 @@ export async function readRows(path: string, reading: ReadOptions, query?: Query
 }
 
 /**
- * Reads CSV, JSON lines, a JSON array or Parquet, optionally compressed with gzip. Text may be in UTF-8, UTF-16 or an older
+ * Reads CSV, JSON lines, a JSON array, Parquet or a `.ts` file of sktime, optionally compressed with gzip. Text may be in UTF-8, UTF-16 or an older
  * encoding.
  * @throws UsageError if the file cannot be read, UnrollError if the content is not a table
  */
@@ -74,9 +76,11 @@ export async function readTable(path: string, reading: ReadOptions = {}): Promis
   const { encoding, header, ...separators } = reading;
   const { text, notes } = decode(bytes, path, encoding);
   const options = { source: path, ...separators };
-  const table = looksLikeJson(text)
-    ? parseJsonLines(text, options)
-    : parseCsv(text, { ...options, ...(header !== undefined && { header }), ...tabOf(path, text) });
+  const table = looksLikeTsFile(text)
+    ? parseTsFile(text, { source: path })
+    : looksLikeJson(text)
+      ? parseJsonLines(text, options)
+      : parseCsv(text, { ...options, ...(header !== undefined && { header }), ...tabOf(path, text) });
   return { table, notes, fingerprint };
 }
 

@@ -6,6 +6,7 @@ import {
   type ClassifyOptions,
   type ClassifyResult,
   classifyReport,
+  type PreparedClassifier,
   prepareClassifier,
   type RunEvent,
   type RunStore,
@@ -25,6 +26,10 @@ const SMALL = {
   learningRate: 0.01,
 };
 const table = textTable([60, 60, 60]);
+const encoderOf = ({ encoder }: PreparedClassifier) => {
+  assert.ok(encoder.kind === 'text');
+  return encoder;
+};
 
 describe('a trained classifier', () => {
   const events: RunEvent[] = [];
@@ -109,7 +114,8 @@ describe('a trained classifier', () => {
   });
   test('writes a report without markup from the texts', () => {
     const { plan, probabilities, scores } = result;
-    const wrong = { ...plan.validation, classes: plan.validation.classes.map((id) => (id + 1) % 3) };
+    const classes = plan.validation.classes.map((ids) => ids.map((id) => (id + 1) % 3));
+    const wrong = { ...plan.validation, classes };
     const marked = plan.validationTexts.map((text) => `<b>${text}`);
     const html = classifyReport(
       { ...result, plan: { ...plan, validation: wrong, validationTexts: marked }, probabilities, scores },
@@ -126,16 +132,16 @@ describe('chosen from the data', () => {
   test('a validation split with the same share of each label, the same for the same seed', () => {
     const plan = prepareClassifier(textTable([100, 50, 30]), COLUMNS);
     const counts = [0, 0, 0];
-    for (const id of plan.validation.classes) counts[id]++;
+    for (const [id] of plan.validation.classes) counts[id]++;
     assert.deepEqual(counts, [10, 5, 3]);
-    assert.equal(plan.training.ids.length, 162);
+    assert.equal(plan.training.inputs.length, 162);
     const again = prepareClassifier(textTable([100, 50, 30]), COLUMNS);
     assert.deepEqual(again.validationTexts, plan.validationTexts);
   });
   test('a vocabulary of the training texts only', () => {
     const validation = tableOf(['newword good', 'another bad'], ['c1', 'c0']);
     const plan = prepareClassifier(table, { ...COLUMNS, validation });
-    assert.equal(plan.encoder.vocabulary.id('newword'), undefined);
+    assert.equal(encoderOf(plan).vocabulary.id('newword'), undefined);
     assert.equal(plan.coverage, 0.5);
     assert.equal(plan.validationSource, 'texts.csv');
   });
@@ -147,9 +153,9 @@ describe('chosen from the data', () => {
   });
   test('characters for Chinese texts, words for others, lower case on request', () => {
     const chinese = tableOf(['房间很好', '服务很差', '很好', '很差'], ['1', '0', '1', '0']);
-    assert.equal(prepareClassifier(chinese, COLUMNS).encoder.tokenizer.kind, 'characters');
+    assert.equal(encoderOf(prepareClassifier(chinese, COLUMNS)).tokenizer.kind, 'characters');
     const mixed = tableOf(['Good, good', 'Bad', 'GOOD', 'bad'], ['1', '0', '1', '0']);
-    const { encoder } = prepareClassifier(mixed, { ...COLUMNS, lowercase: true });
+    const encoder = encoderOf(prepareClassifier(mixed, { ...COLUMNS, lowercase: true }));
     assert.equal(encoder.tokenizer.kind, 'words');
     assert.equal(encoder.isUnknown(encoder.encode('GOOD')), false);
   });
@@ -157,11 +163,8 @@ describe('chosen from the data', () => {
     const texts = Array.from({ length: 200 }, (_, i) => (i === 7 ? 'long '.repeat(300) : 'short text'));
     const labels = texts.map((_, i) => `c${i % 2}`);
     const validation = tableOf(['a', 'b'], ['c0', 'c1']);
-    const { encoder, cutTexts, training } = prepareClassifier(tableOf(texts, labels), {
-      ...COLUMNS,
-      validation,
-    });
-    assert.deepEqual([encoder.length, cutTexts, training.ids[7].length], [2, 1, 2]);
+    const plan = prepareClassifier(tableOf(texts, labels), { ...COLUMNS, validation });
+    assert.deepEqual([encoderOf(plan).length, plan.cut, plan.training.inputs[7].length], [2, 1, 2]);
   });
 });
 
