@@ -4,6 +4,7 @@ export {
   type ClassifyResult,
   classifyEvents,
   prepareClassifier,
+  prepareWithVectors,
   trainClassifier,
 } from './classify/classify.js';
 export { ClassifyModel } from './classify/model.js';

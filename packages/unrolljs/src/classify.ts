@@ -25,10 +25,20 @@ export {
   multiLabelScores,
   type PreparedClassifier,
   prepareClassifier,
+  prepareWithVectors,
   type RunEvent,
   type RunStore,
   trainClassifier,
 } from '@unroll/tasks';
 
 // Tables
-export { type CsvOptions, makeTable, parseCsv, parseJsonLines, parseTsFile, type Table } from '@unroll/data';
+export {
+  type CsvOptions,
+  makeTable,
+  parseCsv,
+  parseJsonLines,
+  parseTsFile,
+  readVectors,
+  type Table,
+  type Vectors,
+} from '@unroll/data';

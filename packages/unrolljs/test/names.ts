@@ -72,11 +72,11 @@ export const names = [
     file: 'classify',
     values: `
     ClassifyModel classifyEvents classifyReport classifyScores makeTable multiLabelScores parseCsv parseJsonLines
-    parseTsFile prepareClassifier trainClassifier
+    parseTsFile prepareClassifier prepareWithVectors readVectors trainClassifier
     `,
     types: `
     ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
-    NetworkTraining PreparedClassifier RunEvent RunStore Table
+    NetworkTraining PreparedClassifier RunEvent RunStore Table Vectors
     `,
   },
   {

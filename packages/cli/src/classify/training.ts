@@ -1,12 +1,12 @@
 /** `unroll train classify`: its options, and its runs. */
-import type { Table } from '@unroll/data';
+import { readVectors, type Table } from '@unroll/data';
 import {
   ClassifyModel,
   type ClassifyOptions,
   classifyEvents,
   classifyPlanEvent,
   classifyReport,
-  prepareClassifier,
+  prepareWithVectors,
   type RunEvent,
 } from '@unroll/tasks';
 import {
@@ -18,7 +18,7 @@ import {
   UsageError,
 } from '../shared/args.js';
 import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
-import { readTable } from '../shared/table-file.js';
+import { fingerprintOf, openStream, readTable } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
 import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
 
@@ -27,6 +27,7 @@ const OPTIONS = {
   sequence: { type: 'string' },
   label: { type: 'string' },
   'multi-label': { type: 'string' },
+  vectors: { type: 'string' },
   networks: { type: 'string' },
 } as const satisfies OptionSpecs;
 
@@ -44,6 +45,7 @@ Data
   --label <column>      column with the labels (not needed for .ts files)
   --multi-label <mark>  rows have any number of labels, separated by this mark (or lists of JSON)
   --valid <file>        rows for validation (default: a tenth of the rows of each label; a fifth of fewer than 1,000 sequences)
+  --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
   --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for much data)
 `;
 
@@ -64,19 +66,40 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const data = await readTable(path, reading);
   const columns = columnsOf(given, data.table);
   const valid = validPath === undefined ? undefined : await readTable(validPath, reading);
-  const options: ClassifyOptions = { ...columns, ...network, ...(valid && { validation: valid.table }) };
+  const vectors = vectorsFile(args, columns, network.embedding);
+  const options: ClassifyOptions = {
+    ...columns,
+    ...network,
+    ...(valid && { validation: valid.table }),
+    ...(vectors && { vectors: vectors.read }),
+  };
   const { batchSize: batch, learningRate, ...others } = network;
   const { multiLabel, ...names } = columns;
   return {
     data: { ...data, path, rows: data.table.rowCount },
-    files: valid === undefined ? [data] : [data, valid],
+    files: [data, ...(valid ? [valid] : []), ...(vectors ? [vectors] : [])],
     options: {
       ...{ ...names, 'multi-label': multiLabel, ...others, batch },
       ...{ 'learning-rate': learningRate, ...reading },
     },
-    plan: () => classifyPlanEvent(prepareClassifier(data.table, options)),
+    plan: async () => classifyPlanEvent(await prepareWithVectors(data.table, options)),
     run: (control) => train(data.table, { ...options, ...control }, reading),
   };
+}
+
+/**
+ * Returns the file of --vectors; undefined if there is none.
+ * @throws UsageError if it cannot be read, for sequences, and together with --embedding of another width
+ */
+function vectorsFile(args: ParsedArgs, { sequence }: Columns, embedding: number | undefined) {
+  const path = textOption(args, 'vectors');
+  if (path === undefined) return undefined;
+  if (sequence !== undefined)
+    throw new UsageError('--vectors is an option for texts, but the inputs are sequences.');
+  const width = embedding === undefined ? {} : { width: embedding };
+  const read: ClassifyOptions['vectors'] = (vocabulary) =>
+    readVectors(openStream(path), { vocabulary, source: path, ...width });
+  return { read, notes: [], fingerprint: fingerprintOf(path) };
 }
 
 type Columns = Pick<ClassifyOptions, 'text' | 'sequence' | 'label' | 'multiLabel'>;

@@ -26,7 +26,7 @@ export interface TrainingJob {
   /** Everything that determines the results, except the files; by the name of the command-line option. */
   options: Readonly<Record<string, unknown>>;
   /** Describes the run without training. @throws UnrollError for invalid data */
-  plan(): PlanEvent;
+  plan(): PlanEvent | Promise<PlanEvent>;
   /** Trains. */
   run(control: { store: RunStore; signal: AbortSignal }): AsyncGenerator<RunEvent, TrainedModel, void>;
 }

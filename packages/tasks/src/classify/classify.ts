@@ -4,7 +4,7 @@
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
-import type { Table } from '@unroll/data';
+import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
@@ -43,8 +43,13 @@ export interface ClassifyOptions {
   units?: number;
   /** Recurrent layers. Default 1. */
   layers?: number;
-  /** Width of the embedding of texts. Default 100. */
+  /** Width of the embedding of texts. Default: the width of `vectors`, or 100. */
   embedding?: number;
+  /**
+   * Returns pretrained vectors for the vocabulary, from which the embedding of texts starts:
+   * `(vocabulary) => readVectors(stream, { vocabulary })`. Default: random vectors.
+   */
+  vectors?: (vocabulary: Vocabulary) => Promise<Vectors>;
   /** Dropout rate, from 0 to below 1. Default 0.5. */
   dropout?: number;
   /** Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words or steps. */
@@ -88,20 +93,41 @@ export function prepareClassifier(table: Table, options: ClassifyOptions): Prepa
   return prepare(table, options);
 }
 
+/**
+ * Like {@link prepareClassifier}, and reads the vectors.
+ * @throws UnrollError `value` for vectors of another width than the option `embedding`
+ */
+export async function prepareWithVectors(
+  table: Table,
+  options: ClassifyOptions,
+): Promise<PreparedClassifier> {
+  const plan = prepareClassifier(table, options);
+  const { encoder, sizes } = plan;
+  if (options.vectors === undefined || encoder.kind !== 'text') return plan;
+  const vectors = await options.vectors(encoder.vocabulary);
+  const { width } = vectors;
+  if (options.embedding !== undefined && options.embedding !== width) {
+    throw valueError(`embedding must be ${width}, the width of the vectors, got ${options.embedding}.`, {
+      ...{ width, embedding: options.embedding },
+    });
+  }
+  return { ...plan, vectors, sizes: { ...sizes, embedding: width } };
+}
+
 /** Trains a classifier and yields the events of the run; the return value is the result. */
 export async function* classifyEvents(
   table: Table,
   options: ClassifyOptions,
 ): AsyncGenerator<RunEvent, ClassifyResult, void> {
   const start = performance.now();
-  const plan = prepareClassifier(table, options);
+  const plan = await prepareWithVectors(table, options);
   await ready();
   yield { event: 'backend', backend: currentBackend().description };
   yield planEvent(plan);
   const { sizes, settings, encoder, labels } = plan;
   const random = new RandomStream(settings.seed, 'classify', 'networks');
   const seeds = [...random.words(settings.networks)];
-  const shape = { ...sizes, inputs: encoder.inputSize, classes: labels.length, seeds };
+  const shape = { ...sizes, inputs: encoder.inputSize, classes: labels.length, seeds, vectors: plan.vectors };
   const { networks, joined } = classifierNetworks(shape);
   const trainer = new CheckpointedTrainer(options.store ?? null);
   const trainings: NetworkTraining[] = [];
@@ -200,6 +226,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   units: 'count',
   layers: 'count',
   embedding: 'count',
+  vectors: 'function',
   dropout: 'fraction',
   networks: 'count',
   epochs: 'count',
@@ -213,7 +240,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
 };
 
 /** Options that only classifiers of texts have. */
-const TEXT_OPTIONS = ['embedding', 'lowercase'] as const;
+const TEXT_OPTIONS = ['embedding', 'vectors', 'lowercase'] as const;
 
 function checkOptions(options: ClassifyOptions): void {
   checkNames('trainClassifier', options, OPTIONS);

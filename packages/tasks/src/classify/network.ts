@@ -4,7 +4,8 @@
  * texts), bidirectional recurrent layers, the largest and the mean output over all steps, and a dense layer with one logit per
  * class. Dropout applies to whole words, to features of the embedding or the sequence, and to the pooled outputs.
  */
-import { valueError } from '@unroll/core';
+import { RandomStream, type Tensor, tensor, valueError } from '@unroll/core';
+import type { Vectors } from '@unroll/data';
 import {
   bidirectional,
   concatenate,
@@ -56,6 +57,8 @@ export interface ClassifierShape extends ClassifierSizes {
   classes: number;
   /** Seed of the initial weights of each network. */
   seeds: readonly number[];
+  /** Pretrained vectors of the tokens. Default: random ones. */
+  vectors?: Vectors | null;
 }
 
 /** Untrained networks from the same input, ids [N, T] with 0 as padding or sequences [N, T, F], to logits [N, classes]. */
@@ -76,21 +79,26 @@ export function classifierNetworks(shape: ClassifierShape): ClassifierNetworks {
   const inputs = isText
     ? input({ shape: [null], name: 'ids' })
     : input({ shape: [null, shape.inputs], name: 'sequence' });
-  const outputs = shape.seeds.map((_, n) => logitsOf(inputs, shape, `network${n + 1}_`));
+  const outputs = shape.seeds.map((seed, n) => logitsOf(inputs, shape, seed, `network${n + 1}_`));
   const networks = shape.seeds.map((seed, n) => model({ inputs, outputs: outputs[n], seed }));
   const joined = model({ inputs, outputs });
   for (const network of [...networks, joined]) network.build([isText ? [-1, -1] : [-1, -1, shape.inputs]]);
   return { networks, joined };
 }
 
-/** Applies the layers of one network. @param prefix of the names of its layers */
-function logitsOf(inputs: SymbolicTensor, shape: ClassifierShape, prefix: string): SymbolicTensor {
+/** Applies the layers of one network. @param seed of random vectors @param prefix of the names of its layers */
+function logitsOf(
+  inputs: SymbolicTensor,
+  shape: ClassifierShape,
+  seed: number,
+  prefix: string,
+): SymbolicTensor {
   const { cell, units, layers, classes, dropout: rate } = shape;
   const named = (name: string) => ({ name: prefix + name });
   let sequence =
     shape.embedding === null
       ? spatialDropout1d({ rate: 0.2 * rate, ...named('feature_dropout') }).apply(inputs)
-      : embedded(inputs, shape, shape.embedding, named);
+      : embedded(inputs, shape, { width: shape.embedding, seed, named });
   for (let layer = 1; layer <= layers; layer++) {
     const recurrent = CELLS[cell]({ units, returnSequences: true, name: `${cell}${layer}` });
     sequence = bidirectional(recurrent, named(`bidirectional${layer}`)).apply(sequence);
@@ -107,13 +115,29 @@ function logitsOf(inputs: SymbolicTensor, shape: ClassifierShape, prefix: string
 /** Applies the embedding, with dropout of words and of its features. */
 function embedded(
   ids: SymbolicTensor,
-  { inputs, dropout: rate }: ClassifierShape,
-  width: number,
-  named: (name: string) => { name: string },
+  { inputs, dropout: rate, vectors = null }: ClassifierShape,
+  { width, seed, named }: { width: number; seed: number; named: (name: string) => { name: string } },
 ): SymbolicTensor {
   const words = wordDropout({ rate: 0.6 * rate, id: UNKNOWN_ID, ...named('word_dropout') }).apply(ids);
-  const vectors = embedding({
+  const table = embedding({
     ...{ inputDim: inputs, outputDim: width, maskZero: true, ...named('embedding') },
-  }).apply(words);
-  return spatialDropout1d({ rate, ...named('embedding_dropout') }).apply(vectors);
+    ...(vectors !== null && { weights: initialVectors(vectors, seed) }),
+  });
+  return spatialDropout1d({ rate, ...named('embedding_dropout') }).apply(table.apply(words));
+}
+
+/** Returns the pretrained vectors [V, width]; tokens without one get random vectors of the same standard deviation. */
+function initialVectors({ values, found, width }: Vectors, seed: number): Tensor {
+  let [sum, count] = [0, 0];
+  for (let i = 0; i < values.length; i++) {
+    if (found[Math.floor(i / width)] === 0) continue;
+    sum += values[i] ** 2;
+    count++;
+  }
+  const deviation = count === 0 ? 0.05 : Math.sqrt(sum / count);
+  const random = new RandomStream(seed, 'classify', 'vectors').normal(values.length, 0, deviation);
+  const all = Float32Array.from(values, (value, i) =>
+    found[Math.floor(i / width)] === 0 ? random[i] : value,
+  );
+  return tensor(all, [found.length, width]);
 }

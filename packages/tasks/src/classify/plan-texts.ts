@@ -30,12 +30,19 @@ export interface TextPlan {
   coverage: number;
 }
 
+export interface TextPlanOptions {
+  /** Convert texts to lower case. */
+  lowercase: boolean;
+  /** Keep tokens that occur once also in a large vocabulary, because they may have a pretrained vector. */
+  keepRare: boolean;
+}
+
 /** Plans the reading of texts of the column `name`, and encodes them. */
 export function planTexts(
   name: string,
   trainingTexts: readonly string[],
   validationTexts: readonly string[],
-  lowercase: boolean,
+  { lowercase, keepRare }: TextPlanOptions,
 ): TextPlan {
   const splitter = tokenizerFor(trainingTexts, lowercase);
   const tokens = trainingTexts.map((each) => contentTokens(splitter, each));
@@ -43,7 +50,7 @@ export function planTexts(
   const counts = Uint32Array.from(tokens, ({ length }) => length);
   const lengths = summarizeLengths(counts);
   const length = Math.max(1, Math.min(MAX_LENGTH, lengths.percentiles[99]));
-  const vocabulary = vocabularyOf(tokens);
+  const vocabulary = vocabularyOf(tokens, keepRare);
   const encoder = new TokenEncoder(name, splitter, vocabulary, length);
   const encode = (lists: readonly string[][]) => lists.map((each) => encoder.encodeTokens(each));
   return {
@@ -66,8 +73,8 @@ function tokenizerFor(texts: readonly string[], lowercase: boolean): Tokenizer {
  * Builds the vocabulary. In a large one, tokens that occur once are left out: they teach the network little about themselves,
  * but as `<unk>` they teach it what an unknown word is like.
  */
-function vocabularyOf(tokens: readonly string[][]): Vocabulary {
+function vocabularyOf(tokens: readonly string[][], keepRare: boolean): Vocabulary {
   const all = buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS });
-  if (all.size <= SMALL_VOCABULARY) return all;
+  if (keepRare || all.size <= SMALL_VOCABULARY) return all;
   return buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS, minCount: 2 });
 }

@@ -2,7 +2,7 @@
  * Plans the training of a classifier: reads the examples, cuts a validation split, and chooses how inputs are read, class weights
  * and the training options that are not set.
  */
-import { type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
+import { type LengthSummary, summarizeLengths, type Table, type Vectors } from '@unroll/data';
 import type { ClassifyOptions } from './classify.js';
 import { type TokenEncoder, textsOf } from './encoder.js';
 import { batchesOf, batchSizeFor, type Encoded, type EncodedExamples } from './inputs.js';
@@ -67,6 +67,8 @@ export interface PreparedClassifier {
   missing: number;
   sizes: ClassifierSizes;
   settings: TrainingSettings;
+  /** Pretrained vectors of the vocabulary; null: none. */
+  vectors: Vectors | null;
 }
 
 /** How the inputs are read, and the encoded inputs. */
@@ -109,6 +111,7 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
     classWeights: separator === null ? classWeightsOf(trainingClasses, labels.length) : null,
     sizes: sizesOf(options),
     settings: settingsOf(options, plan),
+    vectors: null,
   };
 }
 
@@ -123,14 +126,17 @@ function splitRows(classes: readonly Int32Array[], count: number, options: Class
 type InputReader = (table: Table, validation: Table | undefined) => (split: RowSplit) => InputPlan;
 
 const textsReader =
-  (name: string, { lowercase = false }: ClassifyOptions): InputReader =>
+  (name: string, { lowercase = false, vectors }: ClassifyOptions): InputReader =>
   (table, validation) => {
     const texts = textsOf(table, name);
     const given = validation && textsOf(validation, name);
     return (split) => {
       const at = (rows: readonly number[]) => rows.map((row) => texts[row]);
       const validationTexts = given ?? at(split.validation);
-      const plan = planTexts(name, at(split.training), validationTexts, lowercase);
+      const plan = planTexts(name, at(split.training), validationTexts, {
+        lowercase,
+        keepRare: vectors !== undefined,
+      });
       return { ...plan, validationTexts, missing: 0 };
     };
   };

@@ -1,5 +1,6 @@
 /** The plan and result events of the training of a classifier. */
 import type { Json } from '@unroll/core/internal';
+import type { Vectors } from '@unroll/data';
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
 import type { PreparedClassifier } from './plan.js';
 import { type ClassifyScores, metricsOf } from './scores.js';
@@ -29,6 +30,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
     ...inputFacts(plan),
     lengths: { ...lengths, percentiles: { ...lengths.percentiles } },
     classWeights: plan.classWeights,
+    vectors: plan.vectors && { width: plan.vectors.width, coverage: { ...plan.vectors.coverage } },
     ...{ ...sizes, batchSize, learningRate, epochs },
     notes,
     lines: [
@@ -38,6 +40,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
       ),
       ...notes.map((text) => line('', text)),
       line(encoder.kind === 'text' ? 'text' : 'sequence', inputText(plan)),
+      ...(plan.vectors === null ? [] : [line('vectors', vectorsText(plan.vectors))]),
       line('network', networkText(plan)),
       line('training', `batches of ${batchSize}, learning rate ${learningRate}, up to ${epochs} epochs`),
     ],
@@ -59,6 +62,10 @@ function inputText(plan: PreparedClassifier): string {
   }
   const unit = unitOf(plan);
   return `${encoder.vocabulary.size} ${unit}, known: ${percent(coverage ?? 1)} of the validation ${unit}`;
+}
+
+function vectorsText({ width, coverage: { types, tokens } }: Vectors): string {
+  return `width ${width}, for ${percent(types)} of the vocabulary and ${percent(tokens)} of the training tokens`;
 }
 
 function networkText({ sizes, settings }: PreparedClassifier): string {

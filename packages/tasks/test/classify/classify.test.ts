@@ -1,13 +1,17 @@
 // Text classification: what is chosen from the data, what is learned, and what is refused.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { readVectors } from '@unroll/data';
+import type { Functional } from '@unroll/nn';
 import {
   ClassifyModel,
   type ClassifyOptions,
   type ClassifyResult,
+  classifyPlanEvent,
   classifyReport,
   type PreparedClassifier,
   prepareClassifier,
+  prepareWithVectors,
   type RunEvent,
   type RunStore,
   taskModelFromFiles,
@@ -165,6 +169,58 @@ describe('chosen from the data', () => {
     const validation = tableOf(['a', 'b'], ['c0', 'c1']);
     const plan = prepareClassifier(tableOf(texts, labels), { ...COLUMNS, validation });
     assert.deepEqual([encoderOf(plan).length, plan.cut, plan.training.inputs[7].length], [2, 1, 2]);
+  });
+});
+
+describe('pretrained vectors', () => {
+  const TEXTS = ['good film', 'bad film', 'good tale', 'bad tale'];
+  const films = tableOf([...TEXTS, ...TEXTS], ['1', '0', '1', '0', '1', '0', '1', '0']);
+  const file = 'good 1 0 0\nbad -1 0 0\nother 9 9 9\n';
+  const vectors: ClassifyOptions['vectors'] = (vocabulary) =>
+    readVectors([new TextEncoder().encode(file)], { vocabulary });
+
+  test('set the width and the initial embedding; other tokens get vectors of the same size', async () => {
+    const options = { ...COLUMNS, vectors, units: 2, networks: 1, epochs: 1, learningRate: 1e-9 };
+    const { model, plan } = await trainClassifier(films, options);
+    assert.deepEqual(plan.vectors?.coverage.types, 0.5);
+    assert.equal(plan.sizes.embedding, 3);
+    const { lines } = classifyPlanEvent(plan);
+    const line = lines.find(({ label }) => label === 'vectors');
+    assert.equal(line?.text, 'width 3, for 50.0 % of the vocabulary and 50.0 % of the training tokens');
+    const { parameters } = model.network as Functional;
+    const table = await parameters.find(({ name }) => name.endsWith('/embeddings'))!.data();
+    const rowOf = (token: string) => {
+      const id = encoderOf(plan).vocabulary.id(token)!;
+      return Array.from(table.subarray(3 * id, 3 * id + 3), (value) => Math.round(1e3 * value) / 1e3 + 0);
+    };
+    assert.deepEqual(
+      [rowOf('good'), rowOf('bad')],
+      [
+        [1, 0, 0],
+        [-1, 0, 0],
+      ],
+    );
+    const size = Math.hypot(...rowOf('film'), ...rowOf('tale'));
+    assert.ok(size > 0.1 && size < 4, `${size}`);
+  });
+  test('keep words that occur once in a large vocabulary', () => {
+    const words = Array.from({ length: 2400 }, (_, i) => `word${String.fromCharCode(97 + (i % 26))}${i}`);
+    const table = tableOf(
+      words.map((word) => `${word} film`),
+      words.map((_, i) => `c${i % 2}`),
+    );
+    const sizes = [{}, { vectors }].map(
+      (options) => encoderOf(prepareClassifier(table, { ...COLUMNS, ...options })).vocabulary.size,
+    );
+    assert.ok(sizes[0] < 100 && sizes[1] > 1800, `${sizes}`);
+  });
+  test('of another width than the embedding, and for sequences, are refused', async () => {
+    await assert.rejects(prepareWithVectors(films, { ...COLUMNS, vectors, embedding: 4 }), {
+      code: 'value',
+      message: 'embedding must be 3, the width of the vectors, got 4.',
+    });
+    const options = { sequence: 'text', label: 'label', vectors };
+    assert.throws(() => prepareClassifier(films, options), { message: /^vectors is an option for texts/ });
   });
 });
 
