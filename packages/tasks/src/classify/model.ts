@@ -132,19 +132,26 @@ export class ClassifyModel implements TaskModel {
       ...this.#labelCells(p),
       ...(withAll ? Array.from(p, round) : []),
     ]);
-    return { columns, rows, notes };
+    const json = this.#several ? { json: probabilities.map((p) => this.#labelLists(p)) } : {};
+    return { columns, rows, notes, ...json };
+  }
+
+  /** Returns the predicted labels and their probabilities as lists, best first. */
+  #labelLists(probabilities: Float64Array): { labels: string[]; scores: number[] } {
+    const ids = this.#decide(probabilities);
+    return {
+      labels: ids.map((id) => this.pipeline.labels[id]),
+      scores: ids.map((id) => round(probabilities[id])),
+    };
   }
 
   /** Returns the predicted label and its probability; of several labels, all with their probabilities, best first. */
   #labelCells(probabilities: Float64Array): TaskCell[] {
-    const { labels, multiLabel } = this.pipeline;
-    const ids = this.#decide(probabilities);
-    if (multiLabel === undefined) return [labels[ids[0]], round(probabilities[ids[0]])];
-    const separator = multiLabel;
-    return [
-      ids.map((id) => labels[id]).join(separator),
-      ids.map((id) => round(probabilities[id])).join(separator),
-    ];
+    const { labels, scores } = this.#labelLists(probabilities);
+    const { multiLabel } = this.pipeline;
+    return multiLabel === undefined
+      ? [labels[0], scores[0]]
+      : [labels.join(multiLabel), scores.join(multiLabel)];
   }
 
   /** Returns the predicted classes, best first. */

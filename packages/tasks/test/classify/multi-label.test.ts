@@ -66,12 +66,14 @@ describe('a classifier with several labels per text', () => {
   });
   test('predicts all labels above the threshold with their scores, best first', async () => {
     const texts = ['a funny long film', 'the film take3'];
-    const { columns, rows } = await result.model.predict({ texts });
+    const { columns, rows, json } = await result.model.predict({ texts });
     assert.deepEqual(columns, ['text', 'labels', 'scores']);
     assert.deepEqual(String(rows[0][1]).split(';').sort(), ['comedy', 'epic']);
     const scores = String(rows[0][2]).split(';').map(Number);
     assert.ok(scores.length === 2 && scores[0] >= scores[1] && scores[1] >= 0.5);
     assert.deepEqual(rows[1].slice(1), ['', '']);
+    assert.deepEqual(json?.[0], { labels: String(rows[0][1]).split(';'), scores });
+    assert.deepEqual(json?.[1], { labels: [], scores: [] });
   });
   test('is a pipeline of all labels above the threshold', async () => {
     const found = (await result.model.pipe('a funny long film')) as { label: string }[];
