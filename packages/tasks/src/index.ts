@@ -4,16 +4,17 @@ export {
   type ClassifyResult,
   classifyEvents,
   prepareClassifier,
+  prepareWithVectors,
   trainClassifier,
 } from './classify/classify.js';
 export { ClassifyModel } from './classify/model.js';
 export type { ClassifyCell } from './classify/network.js';
-export type { ClassifyPipe, ClassifyPipeOptions, LabelScore } from './classify/pipe.js';
+export type { ClassifyPipe, ClassifyPipeOptions, LabelScore, SequenceValue } from './classify/pipe.js';
 export type { ClassifyPipeline } from './classify/pipeline.js';
 export type { PreparedClassifier } from './classify/plan.js';
 export { classifyReport } from './classify/report.js';
 export { planEvent as classifyPlanEvent } from './classify/run-events.js';
-export { type ClassifyScores, type ClassScore, classifyScores } from './classify/scores.js';
+export { type ClassifyScores, type ClassScore, classifyScores, multiLabelScores } from './classify/scores.js';
 export {
   ADVICE,
   type ComparedRun,

@@ -26,7 +26,7 @@ export async function runTraining(
   if (out !== undefined) checkWritable(out, [REPORT, ...MODEL_FILES]);
   const job = await task.open(args);
   for (const { notes } of job.files) for (const text of notes) reporter.report({ event: 'note', text });
-  if (dryRun || out === undefined) return reporter.report(job.plan());
+  if (dryRun || out === undefined) return reporter.report(await job.plan());
   await ready();
   if (threads !== undefined) setThreads(threads);
   const data = job.files.map(({ fingerprint }) => fingerprint).join(' ');

@@ -28,7 +28,7 @@ export interface TrainingJob {
   /** A request with one example of the training data, for `unroll compare`. Default: none. */
   example?: TaskRequest;
   /** Describes the run without training. @throws UnrollError for invalid data */
-  plan(): PlanEvent;
+  plan(): PlanEvent | Promise<PlanEvent>;
   /** Trains. */
   run(control: { store: RunStore; signal: AbortSignal }): AsyncGenerator<RunEvent, TrainedModel, void>;
 }
