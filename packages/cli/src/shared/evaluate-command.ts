@@ -1,6 +1,7 @@
 /** `unroll evaluate`: scores a saved model on rows with known targets. */
+import { setThreads } from '@unroll/core';
 import { taskName } from '@unroll/tasks';
-import { type OptionSpecs, parseOptions, textOption, UsageError } from './args.js';
+import { integerOption, type OptionSpecs, parseOptions, textOption, UsageError } from './args.js';
 import type { Command } from './command.js';
 import { openModel, readData } from './predict-command.js';
 import { READING_HELP, READING_OPTIONS } from './reading-options.js';
@@ -10,6 +11,7 @@ const OPTIONS = {
   data: { type: 'string' },
   sql: { type: 'string' },
   ...READING_OPTIONS,
+  threads: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const satisfies OptionSpecs;
@@ -25,6 +27,7 @@ confusion matrix. A language model is scored by its perplexity, and by nats and 
 
   --data <file>         rows with the columns of the training data, including the target; for a language model, a text file
   --sql <query>         query over the --data file (default: the query of the training run)
+  --threads <n>         number of threads (default: the number of cores)
   --json                print events to stdout, one JSON object per line, and text to stderr
 
 ${READING_HELP}`;
@@ -38,7 +41,9 @@ export const evaluate: Command = {
     if (parsed.positionals.length !== 1 || data === undefined) {
       throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
     }
+    const threads = integerOption(parsed, 'threads');
     const model = await openModel(parsed.positionals[0], tasks);
+    if (threads !== undefined) setThreads(threads);
     if (model.evaluate === undefined) {
       throw new UsageError(`Models of the task "${taskName(model.format)}" do not support evaluation.`);
     }
