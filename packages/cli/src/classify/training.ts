@@ -1,5 +1,5 @@
 /** `unroll train classify`: its options, and its runs. */
-import { column, makeTable, readVectors, type Table, texts } from '@unroll/data';
+import { type Cell, makeTable, nestedValues, readVectors, type Table, texts } from '@unroll/data';
 import {
   ClassifyModel,
   type ClassifyOptions,
@@ -107,12 +107,13 @@ function vectorsFile(args: ParsedArgs, { sequence }: Columns, embedding: number 
 /** Returns a request with the input of the first row. */
 function exampleOf(table: Table, { text, sequence = '' }: Columns): TaskRequest {
   if (text !== undefined) return { texts: texts(table, text).slice(0, 1) };
-  const { nested = [], cells } = column(table, sequence);
+  const first = nestedValues(table, sequence).slice(0, 1);
+  const isNested = first.some((value) => typeof value === 'object');
   const rows = makeTable({
     source: table.source,
     names: [sequence],
-    cells: [nested.length > 0 ? [undefined] : cells.slice(0, 1)],
-    ...(nested.length > 0 && { nested: new Map([[sequence, nested.slice(0, 1)]]) }),
+    cells: [isNested ? [undefined] : (first as Cell[])],
+    ...(isNested && { nested: new Map([[sequence, first]]) }),
   });
   return { rows };
 }
