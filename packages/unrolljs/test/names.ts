@@ -134,8 +134,8 @@ export const names = [
     `,
     types: `
     CsvOptions EpochRecord NetworkTraining PairColumns PairData Pairs ParallelFiles PreparedTranslator RunEvent RunStore
-    Table TextFile TokenLevel TranslateCell TranslateOptions TranslatePipeline TranslateResult TranslateScores
-    Translation
+    Table TextFile TokenLevel TranslateCell TranslateModelScores TranslateOptions TranslatePipeline TranslateResult
+    TranslateScores Translation
     `,
   },
 ] as const;

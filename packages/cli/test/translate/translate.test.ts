@@ -63,7 +63,7 @@ describe('train translate', () => {
       /^ {9}Length in subwords: source 4 \(median\), 4 \(99th percentile\), 4 \(longest\); target 4 /m,
     );
     assert.match(stdout, /^\[1\/1\] lstm: training, loss [\d.]+, \d+ sequences\/s$/m);
-    assert.match(stdout, /^model +BLEU +chrF +ROUGE-1 +ROUGE-2 +ROUGE-L +pairs$/m);
+    assert.match(stdout, /^model +BLEU +chrF +ROUGE-1 +ROUGE-2 +ROUGE-L +perplexity +pairs$/m);
     assert.match(stdout, /^Signatures: BLEU nrefs:1/m);
     assert.match(stdout, /^written {2}printed: model, report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];

@@ -3,6 +3,7 @@ import { UnrollError, valueError } from '@unroll/core';
 import type { Json } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
+import { evaluate } from '@unroll/train';
 import { checkRequest } from '../shared/request.js';
 import type {
   TaskCell,
@@ -20,7 +21,7 @@ import {
   decodeTargets,
   type SearchOptions,
 } from './decode.js';
-import { SideEncoder } from './encoder.js';
+import { batchOf, pairBatches, SideEncoder, targetIds } from './encoder.js';
 import { type Pairs, readLines, readPairs, readSources } from './pairs.js';
 import { readTranslator, type TranslatePipeline } from './pipeline.js';
 import { metricsOf, scoreTable, signatureNote, translateScores } from './scores.js';
@@ -46,6 +47,10 @@ const OPTIONS: readonly TaskOption[] = [
     help: 'also write, for each target token, the source token with the largest attention weight; with --json, all weights',
   },
 ];
+
+/** Pairs per batch when targets are known. */
+const BATCH = 64;
+const LOSS_OPTIONS = { fromLogits: true, reduction: 'meanWithSampleWeight' } as const;
 
 /** A translation with its tokens. */
 export interface Translation {
@@ -117,6 +122,21 @@ export class TranslateModel implements TaskModel {
     return this.#translate(texts.map((text) => this.#source.encode(text)), options); // biome-ignore format: one line
   }
 
+  /**
+   * Returns the perplexity of target tokens, given those before them: exp of the mean of -log p. Models are comparable only if
+   * they have the same tokens.
+   */
+  async perplexity({ source, target }: Pick<Pairs, 'source' | 'target'>): Promise<number> {
+    const encoder = this.#target;
+    const pairs = {
+      source: source.map((text) => this.#source.encode(text)),
+      target: target.map((text) => targetIds(encoder, encoder.tokenizer.tokens(text))),
+    };
+    const batches = pairBatches(pairs, BATCH).map((rows) => batchOf(pairs, rows));
+    const loss = { name: 'sparseCategoricalCrossentropy', ...LOSS_OPTIONS } as const;
+    return Math.exp((await evaluate(this.network, batches, { loss: [loss, null] })).loss);
+  }
+
   async predict(request: TaskRequest): Promise<TaskResult> {
     checkRequest(request, this, { takesTexts: true });
     const { rows, texts = [], file, options = {} } = request;
@@ -150,7 +170,8 @@ export class TranslateModel implements TaskModel {
     const ids = pairs.source.map((text) => this.#source.encode(text));
     const notes = this.#notesOf(pairs.source, ids, pairs.origin);
     const translations = (await this.#translate(ids, {})).map(({ text }) => text);
-    const scores = translateScores(translations, pairs.target, this.pipeline.bleu);
+    const perplexity = await this.perplexity(pairs);
+    const scores = { ...translateScores(translations, pairs.target, this.pipeline.bleu), perplexity };
     return {
       ...scoreTable(scores, pairs.source.length, this.pipeline.cell),
       metrics: metricsOf(scores),

@@ -49,7 +49,7 @@ describe('a trained translator', () => {
     const { history, bestEpoch } = result.training;
     const losses = history.map(({ validationLoss }) => validationLoss);
     assert.equal(losses[bestEpoch - 1], Math.min(...losses));
-    assert.ok(history[bestEpoch - 1].validationMetrics.perplexity < 2);
+    assert.ok(result.scores.perplexity < 2 && result.scores.perplexity > 1);
   });
   test('reports events as plain JSON, the result last', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(events)), events);
@@ -59,7 +59,14 @@ describe('a trained translator', () => {
     assert.deepEqual(names, ['backend', 'plan', 'stage', 'scores', 'note', 'result']);
     const { event, task, metrics, model } = events.at(-1) as Record<string, unknown>;
     assert.deepEqual([event, task], ['result', 'translate']);
-    assert.deepEqual(Object.keys(metrics as object), ['bleu', 'chrf', 'rouge1', 'rouge2', 'rougeL']);
+    assert.deepEqual(Object.keys(metrics as object), [
+      'bleu',
+      'chrf',
+      'rouge1',
+      'rouge2',
+      'rougeL',
+      'perplexity',
+    ]);
     const parameters = result.model.network.countParams();
     assert.deepEqual(model, { cell: 'lstm', layers: 1, units: 32, parameters });
   });
