@@ -7,6 +7,7 @@ import { nearest } from '@unroll/core/internal';
 import { TASKS, type Task } from '@unroll/tasks';
 import { interruptSignal } from '@unroll/train/node';
 import { forecastCommand } from './forecast/command.js';
+import { generateCommand } from './generate/command.js';
 import { UsageError } from './shared/args.js';
 import type { Command } from './shared/command.js';
 import { evaluate } from './shared/evaluate-command.js';
@@ -19,6 +20,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   forecast: forecastCommand,
   train: trainCommand,
   predict,
+  generate: generateCommand,
   evaluate,
   inspect,
 };

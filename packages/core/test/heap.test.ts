@@ -1,13 +1,13 @@
 /**
  * The heap over linear memory. Detects blocks that overlap or are not aligned, freed memory that is not merged or not
- * reused, arenas that grow from step to step, addresses truncated to 31 or 32 bits, and memory exhaustion without a typed
- * error.
+ * reused, arenas that grow from step to step, addresses truncated to 31 or 32 bits, memory exhaustion without a typed error,
+ * and arenas that stay open after it.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream, UnrollError } from '@unroll/core';
-import { Heap } from '@unroll/core/internal';
-import type { LinearMemory } from '@unroll/kernels';
+import { cpuBackend, Heap } from '@unroll/core/internal';
+import { type LinearMemory, loadKernelsSync } from '@unroll/kernels';
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;
@@ -271,6 +271,31 @@ describe('running out of memory', () => {
       heap.closeArena();
     }
     assert.ok(heap.extent < 16 * MiB);
+  });
+
+  test('does not happen while the requested temporary memory fits, even if a chunk of the usual size does not', () => {
+    const heap = new Heap(new FakeMemory(64 * MiB));
+    heap.openArena();
+    heap.temporary(40 * MiB); // the next chunk would have 20 MiB
+    heap.allocate(10 * MiB);
+    heap.temporary(8 * MiB);
+    assert.throws(
+      () => heap.temporary(9 * MiB),
+      (error) => error instanceof UnrollError && error.data?.bytes === 9 * MiB,
+    );
+    heap.closeArena();
+  });
+
+  test('leaves no arena open: ctc with more working memory than there is', () => {
+    const { heap, kernels, ...backend } = cpuBackend(loadKernelsSync({ kind: 'wasm', threads: false }));
+    const block = backend.allocate(16); // the kernel does not run, so it reads none of its operands
+    const [B, T, C, L] = [1, 2 ** 24, 2, 16];
+    const operands = { x: block, targets: block, lengths: block, targetLengths: block, losses: block };
+    assert.throws(
+      () => kernels.ctc({ ...operands, dx: null, B, T, C, L, blank: 0, zeroInfinity: false }),
+      isOutOfMemory,
+    );
+    assert.throws(() => heap.temporary(1), /outside a scope/);
   });
 
   test('closing an arena never fails, even where its chunks cannot be joined', () => {

@@ -7,10 +7,7 @@ import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { cellOf, makeTable, type Table } from './table.js';
 
-/** True if the bytes begin like a Parquet file. */
-export function looksLikeParquet(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && String.fromCharCode(...bytes.subarray(0, 4)) === 'PAR1';
-}
+export { looksLikeParquet } from './looks-like-parquet.js';
 
 /**
  * Reads the bytes of a Parquet file as a table. Error messages number its rows from 1 and name `source`.

@@ -1,7 +1,7 @@
 // The kernels as a Node-API addon with the same interface as the WebAssembly instance: one linear memory, and exported
 // functions of the same names, which take offsets into that memory as numbers.
 //
-//   instantiate({ isa?, cores?, reserveBytes?, panelBytes? }) -> { memory: { buffer }, exports, isa, panelBytes,
+//   instantiate({ isa?, cores?, reserveBytes?, panelBytes? }) -> { memory: { buffer }, exports, isa, panelBytes(),
 //     activeThreads(), checkPool(rounds) }
 //   cpu: { isas: [...] }        the instruction sets of this build that this machine supports, best first
 //
@@ -12,6 +12,7 @@
 #include <cpuid.h>
 #endif
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <string>
@@ -33,7 +34,7 @@ namespace baseline { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 namespace neon { UNROLL_DECLARATIONS(DECLARE, DECLARE_CALL) }
 #endif
 int parallel_threads();
-extern int panel_bytes;
+int panel_bytes();
 }  // namespace unroll
 
 namespace {
@@ -41,14 +42,14 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------- arguments
 
 // Converts a JavaScript number to the type of a kernel's argument. Returns false if the value is not a number, or not an
-// address inside the memory.
+// address inside the memory. Addresses must not be null: only fields of structs may be.
 template <class T>
 bool read(napi_env env, napi_value value, const Instance& instance, T& out) {
   if constexpr (std::is_pointer_v<T>) {
     int64_t offset;  // exact up to 2^53; NaN and infinities read as 0 and -1
     if (napi_get_value_int64(env, value, &offset) != napi_ok || uint64_t(offset) >= instance.size) return false;
-    out = offset ? reinterpret_cast<T>(instance.base + offset) : nullptr;
-    return true;
+    out = reinterpret_cast<T>(instance.base + offset);
+    return offset != 0;
   } else if constexpr (std::is_same_v<T, uint32_t>) {
     return napi_get_value_uint32(env, value, &out) == napi_ok;
   } else if constexpr (std::is_integral_v<T>) {
@@ -67,43 +68,47 @@ napi_value bad_argument(napi_env env, const char* kernel, size_t given, size_t a
     text += "expected " + std::to_string(arity) + " arguments, got " + std::to_string(given);
   } else {
     text += "argument " + std::to_string(index + 1) +
-            (pointer ? " must be an address inside the linear memory (0 for null)" : " must be a number");
+            (pointer ? " must be an address inside the linear memory" : " must be a number");
   }
   napi_throw_type_error(env, "ERR_UNROLL_ARGUMENT", text.c_str());
   return nullptr;
 }
 
-// Reads the slots of the call area one by one as the fields of a struct. Records the name of a field whose value is invalid.
+// Reads the slots of the call area one by one as the fields of a struct. Records the name of a field whose value is invalid, and
+// the condition that it must meet.
 struct Slots {
   const Instance& instance;
   const double* at;
-  const char* bad = nullptr;
-  bool pointer = false;
+  const char *bad = nullptr, *condition = nullptr;
 
   template <class T>
-  bool operator()(T& to, const char* name) {
+  bool operator()(T& to, const char* name, bool nullable) {
     const double slot = *at++;
     if constexpr (std::is_pointer_v<T>) {
-      if (slot >= 0 && slot < double(instance.size)) {
+      if (slot >= (nullable ? 0 : 1) && slot < double(instance.size)) {
         const uint64_t offset = uint64_t(slot);
         to = offset ? reinterpret_cast<T>(instance.base + offset) : nullptr;
         return true;
       }
+      condition = nullable ? "an address inside the linear memory, or 0 for null" : "an address inside the linear memory";
     } else if constexpr (std::is_floating_point_v<T>) {
       to = static_cast<T>(slot);
       return true;
     } else if (slot >= double(std::numeric_limits<T>::min()) && slot <= double(std::numeric_limits<T>::max())) {
       to = static_cast<T>(slot);
       return true;
+    } else {
+      condition = std::is_signed_v<T> ? "a 32-bit integer" : "an unsigned 32-bit integer";
     }
-    bad = name, pointer = std::is_pointer_v<T>;
+    bad = name;
     return false;
   }
 };
 
-napi_value bad_field(napi_env env, const char* kernel, const char* field, bool pointer) {
-  const std::string text = std::string(kernel) + ": " + field +
-                           (pointer ? " must be an address inside the linear memory (0 for null)" : " must be a number");
+napi_value bad_field(napi_env env, const char* kernel, const Slots& slots) {
+  char given[32];
+  snprintf(given, sizeof given, "%.16g", slots.at[-1]);
+  const std::string text = std::string(kernel) + ": " + slots.bad + " must be " + slots.condition + ", got " + given;
   napi_throw_type_error(env, "ERR_UNROLL_ARGUMENT", text.c_str());
   return nullptr;
 }
@@ -129,7 +134,7 @@ napi_value call_with(void (*)(const Struct&), std::index_sequence<index...>, nap
   }
   Slots from{instance, slots};
   Struct call;
-  if (!unroll::read_fields(from, call)) return bad_field(env, *name, from.bad, from.pointer);
+  if (!unroll::read_fields(from, call)) return bad_field(env, *name, from);
   Entered entered(instance);
   function(call);
   return nullptr;
@@ -262,6 +267,15 @@ napi_value active_threads(napi_env env, napi_callback_info info) {
   return result;
 }
 
+napi_value panel_bytes(napi_env env, napi_callback_info info) {
+  void* instance;
+  TRY(napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &instance));
+  Entered entered(*static_cast<Instance*>(instance));
+  napi_value result;
+  TRY(napi_create_int32(env, unroll::panel_bytes(), &result));
+  return result;
+}
+
 napi_value check_pool(napi_env env, napi_callback_info info) {
   size_t given = 1;
   napi_value value, result;
@@ -288,7 +302,7 @@ const Isa* choose_isa(const char* wanted) {
   return nullptr;
 }
 
-// Returns the default of panel_bytes (see parallel.h). Parts are faster if the core multiplies vectors faster than the L2
+// Returns the default of panel_bytes() (see parallel.h). Parts are faster if the core multiplies vectors faster than the L2
 // cache delivers the weights of a tile, that is, with AVX-512 at full rate. AMD's family 19h (Zen 3 and 4) executes AVX-512 at
 // half rate, so whole panels are as fast there. Half of the L1 cache is for the panel, half for the sums and the rows.
 int default_panel_bytes([[maybe_unused]] const Isa& isa) {
@@ -334,10 +348,9 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
 
   double panel = default_panel_bytes(*isa);
   if (read_option(env, options, "panelBytes", napi_number, &value)) TRY(napi_get_value_double(env, value, &panel));
-  unroll::panel_bytes = static_cast<int>(panel);
 
   Instance* instance = new Instance;
-  instance->pool = unroll::pool_create(static_cast<int>(cores));
+  instance->pool = unroll::pool_create(static_cast<int>(cores), static_cast<int>(panel));
   instance->references = 1;  // held by this function until it returns
   napi_value buffer = make_memory(env, instance, static_cast<uint64_t>(reserve) & ~uint64_t(65535));
   napi_value result = nullptr, memory, exports;
@@ -354,8 +367,7 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
     TRY(napi_set_named_property(env, result, "memory", memory));
     TRY(napi_set_named_property(env, result, "exports", exports));
     TRY(napi_set_named_property(env, result, "isa", string_of(env, isa->name)));
-    TRY(napi_create_double(env, panel, &value));
-    TRY(napi_set_named_property(env, result, "panelBytes", value));
+    if (!add_function(env, result, "panelBytes", 0, panel_bytes, instance)) return nullptr;
     if (!add_function(env, result, "activeThreads", 0, active_threads, instance)) return nullptr;
     if (!add_function(env, result, "checkPool", 1, check_pool, instance)) return nullptr;
     return result;

@@ -96,18 +96,18 @@ constexpr int header = 16;
 FORCE_INLINE int format_of(const float* packed) { return (int)packed[0]; }
 
 // The size and the packing of the weights of each cell, for forward (without the header) and for backward. pack.cpp calls
-// these functions.
-int rnn_size(int I, int H, int format);
-int lstm_size(int I, int H, int format);
-int gru_size(int I, int H, int format);
-int gru_before_size(int I, int H, int format);
+// these functions. A size may exceed 2^31; the caller then has no memory for it.
+int64_t rnn_size(int I, int H, int format);
+int64_t lstm_size(int I, int H, int format);
+int64_t gru_size(int I, int H, int format);
+int64_t gru_before_size(int I, int H, int format);
 void rnn_pack(const Pack& p, float* packed);
 void lstm_pack(const Pack& p, float* packed);
 void gru_pack(const Pack& p, float* packed);
 void gru_before_pack(const Pack& p, float* packed);
-int rnn_backward_size(int H);
-int lstm_backward_size(int H);
-int gru_backward_size(int H);
+int64_t rnn_backward_size(int H);
+int64_t lstm_backward_size(int H);
+int64_t gru_backward_size(int H);
 void rnn_pack_backward(int H, const float* U, float* packed);
 void lstm_pack_backward(int H, const float* U, float* packed);
 void gru_pack_backward(int H, const float* U, float* packed);
@@ -165,8 +165,8 @@ constexpr bool gates_first = VL == 4;
 // ------------------------------------------------------------------------------------------------- products by panels
 // Returns the size in floats of n columns and k rows packed in panels.
 template <class Weight = float>
-constexpr int panels_size(int k, int n) {
-  return (int)(whole_vectors(n) * (long)k * sizeof(Weight) / sizeof(float));
+constexpr int64_t panels_size(int64_t k, int n) {
+  return k * whole_vectors(n) * (int)sizeof(Weight) / (int)sizeof(float);
 }
 
 // Packs the sum of two biases b and plus [n], each of which may be null (0), as whole vectors.
@@ -218,15 +218,16 @@ struct Sum {
 // Tiles of rows that take a part of k in turn (see Parts in tile.h). Tile i has the rows [at[i], at[i + 1]).
 struct Turn {
 #if UNROLL_PARTS
-  int tiles;
+  int tiles, bytes;
 #else
   static constexpr int tiles = 1;
 #endif
   int at[most_in_turn + 1];
-  // The rows [from, to) are cut into `count` tiles; this turn begins with tile `first`.
-  Turn(int from, int to, int count, int first) {
+  // The rows [from, to) are cut into `count` tiles; this turn begins with tile `first`. bytes: the size of a part.
+  Turn(int from, int to, int count, int first, [[maybe_unused]] int bytes = panel_bytes()) {
 #if UNROLL_PARTS
-    tiles = min(count - first, panel_bytes ? most_in_turn : 1);
+    this->bytes = bytes;
+    tiles = min(count - first, bytes ? most_in_turn : 1);
 #endif
     for (int i = 0; i <= tiles; i++) at[i] = from + split(to - from, count, first + i);
   }
@@ -247,7 +248,7 @@ FORCE_INLINE TileOf<Weight> tile_of(const Factor<Weight>& f, const Start& start,
 template <class Weight>
 NOINLINE void tiles(int count, const Sum<Weight>* sums, const Turn& rows, int nv, int panel_count, int column, float* z) {
   const auto product = [&](const Factor<Weight>& f, const Start& start, float* z, bool resume) {
-    const Parts parts(f.k, nv * VL * sizeof(Weight));
+    const Parts parts(f.k, nv * VL * sizeof(Weight), rows.bytes);
     for (int p = 0; p < parts.count; p++)
       for (int i = 0; i < rows.tiles; i++) {
         const int b = rows.at[i], m = rows.at[i + 1] - b;
@@ -280,7 +281,7 @@ template <int N, class Weight, class Finish>
 FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight> (&sums)[N], const Finish& finish) {
   alignas(64) float z[most_in_turn * N * tile_size];
   const Panels panels(n);
-  const int rows = part.last - part.first;
+  const int rows = part.last - part.first, bytes = panel_bytes();
   if (rows == 0) return;
   const bool back = t % 2;
   for (int from = part.from, to = part.to; from < to;) {
@@ -289,7 +290,7 @@ FORCE_INLINE void over_panels(int n, const Part& part, long t, const Sum<Weight>
     const int column = panels.column(back ? to -= panel_count : from), width = panel_count * nv * VL;
     if (!back) from += panel_count;
     for (int i = 0; i < count;) {
-      const Turn turn(part.first, part.last, count, i);
+      const Turn turn(part.first, part.last, count, i, bytes);
       i += turn.tiles;
       tiles(N, sums, turn, nv, panel_count, column, z);
       for (int j = 0; j < turn.tiles; j++)

@@ -11,9 +11,9 @@
 namespace unroll::UNROLL_ISA {
 
 // The packed weights are the biases of z, r, n (b0n) and q (b1n), then panels with the rows of W and U for z, r and n.
-int gru_size(int I, int H, int format) {
+int64_t gru_size(int I, int H, int format) {
   const int biases = 4 * whole_vectors(H);
-  return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
+  return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * ((int64_t)I + H), H); });
 }
 
 void gru_pack(const Pack& p, float* biases) {
@@ -107,7 +107,7 @@ void gru_forward(const GruForward& f) {
 }
 
 // Packed for backward: the transpose of the columns of U for z and r, then the transpose of those for n.
-int gru_backward_size(int H) { return panels_size(2 * H, H) + panels_size(H, H); }
+int64_t gru_backward_size(int H) { return panels_size(2 * H, H) + panels_size(H, H); }
 void gru_pack_backward(int H, const float* U, float* packed) {
   pack_transposed(H, 2 * H, U, 3 * H, packed);
   pack_transposed(H, H, U + 2 * H, 3 * H, packed + panels_size(2 * H, H));

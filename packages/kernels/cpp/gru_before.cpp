@@ -12,9 +12,9 @@
 namespace unroll::UNROLL_ISA {
 
 // The packed weights are the biases of z, r and n, then panels with the rows of W and U for z, r and n.
-int gru_before_size(int I, int H, int format) {
+int64_t gru_before_size(int I, int H, int format) {
   const int biases = 3 * whole_vectors(H);
-  return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * (I + H), H); });
+  return with_weights(format, [&](auto weight) { return biases + panels_size<decltype(weight)>(3 * ((int64_t)I + H), H); });
 }
 
 void gru_before_pack(const Pack& p, float* packed) {

@@ -11,9 +11,13 @@
 //
 // Conventions. float is binary32. Sizes and strides count floats, never bytes. Every matrix is row-major. Letters as in
 // ARCHITECTURE.md: B batch, T time steps, I input features, H hidden units, G gates. Inside the kernels sequences are
-// TIME-MAJOR [T][B][...]. "null" means address 0. A pointer may be null, or overlap another array, only if its comment says
-// so. Results do not depend on the number of threads: the order in which the terms of a sum are added depends only on the
-// shapes.
+// TIME-MAJOR [T][B][...]. Results do not depend on the number of threads: the order in which the terms of a sum are added
+// depends only on the shapes.
+//
+// "null" means address 0. A pointer may be null only if its comment says "| null"; the addon checks that. A pointer to const
+// is an input, and inputs may overlap each other. Any other pointer is an output, or is updated in place, and may overlap
+// another array only if its comment says so. Arrays need no alignment beyond that of float, except where a comment says so.
+// Sizes may be 0: an empty sum is 0, and an empty output is not written.
 //
 // The files that implement this header use no libc, no STL and no exceptions, because they are also compiled for
 // WebAssembly.
@@ -61,20 +65,20 @@ namespace unroll {
 // y = op(a, b). y is contiguous and has shape[0..rank). a and b are read with strides, which are 0 on broadcast axes.
 struct Binary {
   int op;              // BinaryOp
-  const float* a;
-  const float* b;
-  float* y;            // may be a or b if that one is not broadcast
+  const float* a;      // read with its strides
+  const float* b;      // read with its strides
+  float* y;            // [shape] output; may be a or b if that one has the layout of y
   int rank;            // at most 8
   const int32_t* dims; // rank shapes, rank strides of a, rank strides of b
 };
 
 // y[outer][inner] = op over the middle axis of x[outer][n][inner]
 struct Reduce {
-  int op;  // ReduceOp
-  const float* x;
-  float* y;
+  int op;          // ReduceOp
+  const float* x;  // [outer][n][inner]
+  float* y;        // [outer][inner] output
   int outer;
-  int n;
+  int n;           // 0: the results are 0, or -inf for r_max and inf for r_min
   int inner;
 };
 
@@ -84,42 +88,78 @@ struct Gemm {
   int transB;         // 1: B is stored [n][k]
   int m;
   int n;
-  int k;
-  const float* A;
-  int lda;            // floats between stored rows
-  const float* B;
-  int ldb;
-  float* C;
-  int ldc;
+  int k;              // 0: the product is 0
+  const float* A;     // [m][k], or [k][m] if transA
+  int lda;            // floats between stored rows of A
+  const float* B;     // [k][n], or [n][k] if transB
+  int ldb;            // floats between stored rows of B
+  float* C;           // [m][n] output
+  int ldc;            // floats between rows of C
   int add;            // 1: C += product, 0: C = product + bias
   const float* bias;  // [n], added to every row | null
   int batch;
-  int strideA;        // floats between the matrices of a batch; 0: all use the same matrix
-  int strideB;
-  int strideC;
+  int strideA;        // floats between the matrices A of a batch; 0: all use the same matrix
+  int strideB;        // the same for B
+  int strideC;        // floats between the matrices C of a batch
 };
 
 // y[r][:] = softmax(x[r][:]) over n columns.
 struct Softmax {
-  const float* x;
-  float* y;  // may be x
+  const float* x;  // [rows][n]
+  float* y;        // [rows][n] output; may be x
   int rows;
   int n;
-  int log;   // 1: log softmax
+  int log;         // 1: log softmax
+};
+
+// Layer normalisation (Ba et al. 2016): y[r][:] = gamma * (x[r][:] - mean) * scale + beta, with the mean and
+// scale = 1 / sqrt(variance + epsilon) over the n columns of the row.
+struct LayerNorm {
+  const float* x;
+  const float* gamma;  // [n] | null: ones
+  const float* beta;   // [n] | null: zeros
+  float* y;            // may be x
+  float* statistics;   // [rows][2] output: mean and scale, needed for backward | null
+  int rows;
+  int n;
+  float epsilon;
+};
+
+struct LayerNormBackward {
+  const float* x;
+  const float* gamma;       // [n] | null: ones
+  const float* statistics;  // as written by forward
+  const float* dy;          // [rows][n]
+  float* dx;                // [rows][n] output | null
+  float* dgamma;            // [n] output | null
+  float* dbeta;             // [n] output | null
+  int rows;
+  int n;
+};
+
+// The k largest elements of each row of x, in descending order, NaN first; of equal elements, the one with the smaller index
+// comes first.
+struct TopK {
+  const float* x;
+  float* values;   // [rows][k]
+  float* indices;  // [rows][k] the columns, integers stored as floats
+  int rows;
+  int n;
+  int k;           // from 1 to n
 };
 
 // y[i][:] = table[ids[i]][:]
 struct Gather {
-  const float* table;
-  const float* ids;  // [count] integers stored as floats, already checked
-  float* y;          // [count][width]
+  const float* table;  // [.][width]
+  const float* ids;    // [count] integers stored as floats, already checked
+  float* y;            // [count][width] output
   int count;
   int width;
 };
 
 // table[ids[i]][:] += g[i][:], in order of i.
 struct ScatterAdd {
-  float* table;
+  float* table;      // [.][width] updated in place
   const float* ids;  // [count] integers stored as floats, already checked
   const float* g;    // [count][width]
   int count;
@@ -132,8 +172,8 @@ struct Ctc {
   int B;
   int T;
   int C;                        // classes, including the blank
-  int L;
-  int blank;
+  int L;                        // labels of the longest target
+  int blank;                    // the class of the blank
   int zero_infinity;            // 1: the loss of a sequence without an alignment is 0; 0: it is infinite. Its gradient is 0
   const float* x;               // [B][T][C] logits
   const float* targets;         // [B][L] integers stored as floats, already checked
@@ -142,40 +182,40 @@ struct Ctc {
   float* losses;                // [B] output
   float* dx;                    // [B][T][C] output: the gradient of each loss, 0 from its length on | null
   int slots;                    // the number of sequences for which `work` has room (>= 1); at most as many threads are used
-  float* work;                  // [slots][ctc_work_size], 64-byte aligned
+  float* work;                  // [slots][ctc_work_size] overwritten, 64-byte aligned
 };
 
 // Threefry-2x32 with 20 rounds (Salmon et al. 2011). Block i of the stream (key0, key1) is threefry(key, counter + i) and
 // has two words: words 2i and 2i+1 of the stream. y[i] = (word[i] >> 8) * 2^-24, uniform in [0, 1).
 struct RandomUniform {
-  uint32_t key0;
-  uint32_t key1;
+  uint32_t key0;      // the first word of the key
+  uint32_t key1;      // the second word
   uint32_t counter0;  // the low word of the counter
   uint32_t counter1;  // the high word
-  float* y;
+  float* y;           // [n] output
   int n;
 };
 
 // An inverted dropout mask: y[i] = (word[i] >> 8) < keep * 2^24 ? scale : 0.
 struct RandomMask : RandomUniform {
-  float keep;
-  float scale;
+  float keep;   // the probability of an element that is not 0
+  float scale;  // the value of such an element, usually 1 / keep
 };
 
 // Arguments of all optimizers. The state (m, v, mean) and the weights are updated in place.
 struct Update {
   float* w;        // [n] the weights
-  const float* g;  // [n] their gradients. The formulas below use d = g * gScale
+  const float* g;  // [n] their gradients
   int n;
   float decay;     // decoupled weight decay: w is multiplied by (1 - decay) before the change (pass lr * weightDecay)
-  float gScale;
+  float gScale;    // the formulas below use d = g * gScale
 };
 
 // Gradient descent: m = momentum*m + dScale*d, then w -= rateM*m + rateG*d.
 // Momentum as in Keras: dScale = lr, rateM = 1, rateG = 0; with Nesterov rateM = momentum, rateG = lr.
 // As in PyTorch: dScale = 1, rateM = lr, rateG = 0; with Nesterov rateM = lr*momentum, rateG = lr.
 struct Sgd : Update {
-  float* m;  // [n] | null: w -= rateG*d
+  float* m;  // [n] the momentum | null: w -= rateG*d
   float momentum;
   float dScale;
   float rateM;
@@ -185,9 +225,9 @@ struct Sgd : Update {
 // RMSprop and Adagrad: v = rho*v + dScale*d^2 (Adagrad: rho = dScale = 1), q = d / (sqrt(v + epsilonInside) + epsilonOutside),
 // m = momentum*m + rateQ*q, w -= rateM*m. Keras: rateQ = lr, rateM = 1; PyTorch: rateQ = 1, rateM = lr.
 struct Rmsprop : Update {
-  float* v;        // [n]
+  float* v;        // [n] the moving average of d^2
   float* mean;     // [n] | null: not centered. mean = rho*mean + dScale*d, and v - mean^2 replaces v in q
-  float* m;        // [n] | null: no momentum, m = rateQ*q
+  float* m;        // [n] the momentum | null: no momentum, m = rateQ*q
   float rho;
   float dScale;
   float epsilonInside;   // Keras's epsilon
@@ -199,8 +239,8 @@ struct Rmsprop : Update {
 
 // Arguments of Adam and Nadam: m = beta1*m + (1 - beta1)*d, v = beta2*v + (1 - beta2)*d^2.
 struct Moments : Update {
-  float* m;  // [n]
-  float* v;  // [n]
+  float* m;  // [n] the moving average of d
+  float* v;  // [n] the moving average of d^2
   float beta1;
   float beta2;
   float epsilon;
@@ -240,7 +280,7 @@ struct Steps {
   int I;
   int H;
   int act;                   // Activation of the candidate and of the output
-  const float* packed;       // the weights, packed for this kernel
+  const float* packed;       // the weights, packed for this kernel (by pack, or for backward by pack_backward)
   const float* rmask;        // [B][H] recurrent dropout mask, already scaled; the same for all steps and gates | null
   const float* mask;         // [T][B] 1: the step is valid; 0: every state keeps its previous value | null
   const float* output_mask;  // [T][B] y_t = output_mask ? h_t : 0 | null, if and only if mask is null
@@ -257,17 +297,45 @@ struct Forward : Steps {
   const float* x;
   int back;   // 1: x is read from the last step to the first (a reversed layer)
   float* hs;  // [T+1][B][H] h without dropout, row 0: the initial state | null, if and only if rmask is null
-  float* y;   // outputs, written at y[t*yT + b*yB + unit] | null. Strides may be negative (reversed time)
-  int yT;
-  int yB;
+  float* y;   // outputs, written at y[t*yT + b*yB + unit] | null
+  int yT;     // floats between steps of y; may be negative (reversed time)
+  int yB;     // floats between sequences of y
 };
 
 // LSTM: i, f, o = ract(x W + h' U + b), g = act(x W + h' U + b), c = f*c' + i*g, h = o*act(c).
 struct LstmForward : Forward {
   int ract;      // Activation of the gates
   float* c;      // [T+1][B][H] with cStep = B*H; or one [B][H] updated in place with cStep = 0. Row 0: the initial state
-  int cStep;
+  int cStep;     // floats between steps of c
   float* gates;  // [T][B][4H] output: i f g o after activation, needed for backward | null
+};
+
+// One step of an LSTM from its sums a on: i, f, o = ract(a), g = act(a), after = f*before + i*g. The cell computes its output
+// from `after` and o.
+struct LstmGates {
+  int B;
+  int H;
+  int act;
+  int ract;
+  const float* a;       // [B][4H] i f g o
+  const float* before;  // [B][H]
+  float* after;         // [B][H]
+  float* o;             // [B][H]
+  float* gates;         // [B][3H] output: i f g after activation, needed for backward | null
+};
+
+struct LstmGatesBackward {
+  int B;
+  int H;
+  int act;
+  int ract;
+  const float* before;
+  const float* gates;   // as written by forward
+  const float* o;
+  const float* dAfter;  // [B][H] | null: zeros
+  const float* dO;      // [B][H] | null: zeros
+  float* da;            // [B][4H] output
+  float* dBefore;       // [B][H] output
 };
 
 // GRU. The gates are in the order z r n, where n is the candidate: z, r = ract(x W + h' U + b), and
@@ -282,15 +350,15 @@ struct GruForward : Forward {
 
 // GRU with the reset gate before the product: n = act(x Wn + bn + (r*h') Un).
 struct GruBeforeForward : GruForward {
-  float* rh;  // [T][B][H] with rhStep = B*H; or one [B][H] with rhStep = 0. Output: r*h', with recurrent dropout
-  int rhStep;
+  float* rh;   // [T][B][H] with rhStep = B*H; or one [B][H] with rhStep = 0. Output: r*h', with recurrent dropout
+  int rhStep;  // floats between steps of rh
 };
 
 // Arguments of all backward kernels. The caller then computes dW and dU with one gemm: [dW; dU] = xh^T dG over T*B rows.
 struct Backward : Steps {
   const float* dy;  // the gradients of the outputs, read at dy[t*dyT + b*dyB + unit] | null
-  int dyT;
-  int dyB;
+  int dyT;          // floats between steps of dy; may be negative
+  int dyB;          // floats between sequences of dy
   float* dh;        // [B][H] input: the gradient of the last state; output: the gradient of the initial state, without dropout
   float* dhAll;     // [T][B][H] output: the full gradient of h_t | null
   float* dG;        // [T][B][G*H] output: the gradient of the gates before activation, 0 at masked steps
@@ -302,7 +370,7 @@ struct RnnBackward : Backward {
 };
 
 struct LstmBackward : Backward {
-  int ract;
+  int ract;            // Activation of the gates
   const float* gates;  // as written by forward
   const float* c;      // as written by forward, for all steps
   float* dc;           // [B][H] input: the gradient of the last c; output: the gradient of the initial c
@@ -313,11 +381,11 @@ struct LstmBackward : Backward {
 // dW = x^T [dz dr dn] and dU = h'^T [dz dr dq]; the gradients of the biases are the sums of the same columns of dG.
 // Reset gate before the product: dG holds dz dr dn [T][B][3H]; dW = x^T dG, and dU is h'^T [dz dr] next to (r*h')^T dn.
 struct GruBackward : Backward {
-  int ract;
-  int updateGateOnCandidate;
-  const float* gates;  // as written by forward
-  const float* xh;     // as written by forward
-  const float* hs;     // as written by forward | null
+  int ract;                   // Activation of the gates
+  int updateGateOnCandidate;  // as in GruForward
+  const float* gates;         // as written by forward
+  const float* xh;            // as written by forward
+  const float* hs;            // as written by forward | null
 };
 
 // Arguments of both linear scans: h_t = a_t*h' + b_t for every unit. Here sequences are batch-major, because a and b come
@@ -326,14 +394,14 @@ struct Scan {
   int B;
   int T;
   int H;
-  const float* a;     // [B][T][H]
+  const float* a;     // [B][T][H] the factors of h'
   const float* h0;    // [B][H] the state before the first step | null: zeros
   const float* mask;  // [B][T] 1: the step is valid; 0: the state keeps its value | null
   int back;           // 1: from the last step to the first
 };
 
 struct LinearScan : Scan {
-  const float* b;  // [B][T][H]
+  const float* b;  // [B][T][H] what is added
   float* h;        // [B][T][H] output: the states of all steps; may be b
 };
 
@@ -358,7 +426,7 @@ struct Crf {
   const float* end;          // [K]
   const float* tags;         // [B][T] integers stored as floats, already checked; masked steps are not read
   const float* mask;         // [B][T] 1: valid; 0: skipped | null
-  float* work;               // crf_work_size floats, aligned to 8 bytes
+  float* work;               // [crf_work_size] overwritten, aligned to 8 bytes
 };
 
 struct CrfForward : Crf {
@@ -393,6 +461,9 @@ TRAINING(void, accumulate, (float* y, const float* x, int n, float scale))
 KERNEL(void, gemm, (const Gemm& call))
 KERNEL(void, softmax, (const Softmax& call))
 KERNEL(void, gather, (const Gather& call))
+TRAINING(void, top_k, (const TopK& call))
+TRAINING(void, layer_norm, (const LayerNorm& call))
+TRAINING(void, layer_norm_backward, (const LayerNormBackward& call))
 TRAINING(void, scatter_add, (const ScatterAdd& call))
 
 // ------------------------------------------------------------------------------------------------------ sequence losses
@@ -413,10 +484,10 @@ TRAINING(void, nadam, (const Nadam& call))
 // build does not support it.
 KERNEL(int, float16_from, (int rows))
 // Returns the number of floats that pack writes.
-KERNEL(int, packed_size, (int cell, int I, int H, int format))
+KERNEL(double, packed_size, (int cell, int I, int H, int format))
 KERNEL(void, pack, (const Pack& call))
 // Returns the number of floats that pack_backward writes.
-TRAINING(int, packed_backward_size, (int cell, int H))
+TRAINING(double, packed_backward_size, (int cell, int H))
 // Packs the transpose of U [H][G*H] for the backward kernel of the cell.
 TRAINING(void, pack_backward, (int cell, int H, const float* U, float* packed))
 
@@ -424,6 +495,8 @@ KERNEL(void, rnn_forward, (const Forward& call))
 TRAINING(void, rnn_backward, (const RnnBackward& call))
 KERNEL(void, lstm_forward, (const LstmForward& call))
 TRAINING(void, lstm_backward, (const LstmBackward& call))
+TRAINING(void, lstm_gates, (const LstmGates& call))
+TRAINING(void, lstm_gates_backward, (const LstmGatesBackward& call))
 KERNEL(void, gru_forward, (const GruForward& call))
 TRAINING(void, gru_backward, (const GruBackward& call))
 KERNEL(void, gru_before_forward, (const GruBeforeForward& call))

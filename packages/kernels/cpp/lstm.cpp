@@ -20,8 +20,8 @@ constexpr int group = panel_vectors, passes = 4 / group, width = group * VL;
 // Returns the size in floats of the packed weights: [ceil(H/VL)][4][VL] biases, then for each vector of units its gates in
 // groups, each [k][group][VL] in the weight format.
 template <class Weight>
-constexpr int gates_size(int k, int H) {
-  return whole_vectors(H) * 4 + (int)(whole_vectors(H) * (long)k * 4 * sizeof(Weight) / sizeof(float));
+constexpr int64_t gates_size(int64_t k, int H) {
+  return whole_vectors(H) * (4 + k * 4 * (int)sizeof(Weight) / (int)sizeof(float));
 }
 
 template <class Weight>
@@ -108,8 +108,8 @@ FORCE_INLINE void over_units(const Tiles& tiles, const Part& part, long t, const
 
 }  // namespace
 
-int lstm_size(int I, int H, int format) {
-  return with_weights(format, [&](auto weight) { return gates_size<decltype(weight)>(I + H, H); });
+int64_t lstm_size(int I, int H, int format) {
+  return with_weights(format, [&](auto weight) { return gates_size<decltype(weight)>((int64_t)I + H, H); });
 }
 
 void lstm_pack(const Pack& p, float* packed) {
@@ -174,7 +174,7 @@ void forward(const LstmForward& f, const Part& part) {
   alignas(64) float z[most_in_turn * Tiles::buffer];
   const bool standard = standard_activations(f.act, f.ract);
   const Tiles tiles(part.last - part.first);
-  const int I = f.I, H = f.H, K = I + H;
+  const int I = f.I, H = f.H, K = I + H, bytes = panel_bytes();
   const float* packed = f.packed + header;
   const GateRows<Weight> both = {packed, H, K, 0, K}, ofX = {packed, H, K, 0, I}, ofH = {packed, H, K, I, H};
   const PrecomputedInputs inputs(f, 4 * whole_vectors(H));
@@ -188,9 +188,9 @@ void forward(const LstmForward& f, const Part& part) {
     float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.B * 4 * H : nullptr;
     over_units(tiles, part, t, [&](int unit, int vectors) __attribute__((always_inline)) {
       const long zRow = vectors * 4 * VL;
-      const Parts parts(input_sums ? H : K, width * sizeof(Weight));
+      const Parts parts(input_sums ? H : K, width * sizeof(Weight), bytes);
       for (int first = 0; first < tiles.count;) {
-        const Turn turn(part.first, part.last, tiles.count, first);
+        const Turn turn(part.first, part.last, tiles.count, first, bytes);
         first += turn.tiles;
         for (int p = 0; p < parts.count; p++)
           for (int i = 0; i < turn.tiles; i++) {
@@ -221,7 +221,7 @@ void lstm_forward(const LstmForward& f) {
   });
 }
 
-int lstm_backward_size(int H) { return panels_size(4 * H, H); }
+int64_t lstm_backward_size(int H) { return panels_size(4 * H, H); }
 void lstm_pack_backward(int H, const float* U, float* packed) { pack_transposed(H, 4 * H, U, 4 * H, packed); }
 
 namespace {

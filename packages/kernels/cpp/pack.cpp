@@ -3,7 +3,7 @@
 
 namespace unroll::UNROLL_ISA {
 
-int packed_size(int cell, int I, int H, int format) {
+double packed_size(int cell, int I, int H, int format) {
   switch (cell) {
     case c_rnn: return header + rnn_size(I, H, format);
     case c_lstm: return header + lstm_size(I, H, format);
@@ -24,7 +24,7 @@ void pack(const Pack& p) {
 }
 
 #ifndef UNROLL_INFERENCE_ONLY
-int packed_backward_size(int cell, int H) {
+double packed_backward_size(int cell, int H) {
   switch (cell) {
     case c_rnn: return rnn_backward_size(H);
     case c_lstm: return lstm_backward_size(H);

@@ -30,11 +30,13 @@ void team_barrier();
 static constexpr long scratch_floats() { return 1l << 18; }  // 1 MiB
 float* scratch();
 
-// The size in bytes of the parts of a weight panel: several tiles use one part before the next part begins, so that it stays
-// in the L1 cache. 0: each tile uses the whole panel at once. Results are bit-identical. See
-// docs/decisions/052-l1-parts.md.
-#ifndef __wasm__
-extern int panel_bytes;
+// Returns the size in bytes of the parts of a weight panel: several tiles use one part before the next part begins, so that it
+// stays in the L1 cache. 0: each tile uses the whole panel at once. Results are bit-identical. It is a property of the pool,
+// because an instance for AVX2 and one for AVX-512 can be used side by side. See docs/decisions/052-l1-parts.md.
+#ifdef __wasm__
+constexpr int panel_bytes() { return 0; }
+#else
+int panel_bytes();
 #endif
 
 // parallel_for and parallel_team with a lambda: parallel(count, [&](int i) { ... });

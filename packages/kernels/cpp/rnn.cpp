@@ -9,8 +9,8 @@
 namespace unroll::UNROLL_ISA {
 
 // The packed weights are the bias, then panels with the rows of W and U.
-int rnn_size(int I, int H, int format) {
-  return whole_vectors(H) + with_weights(format, [&](auto weight) { return panels_size<decltype(weight)>(I + H, H); });
+int64_t rnn_size(int I, int H, int format) {
+  return whole_vectors(H) + with_weights(format, [&](auto weight) { return panels_size<decltype(weight)>((int64_t)I + H, H); });
 }
 
 void rnn_pack(const Pack& p, float* packed) {
@@ -60,7 +60,7 @@ void rnn_forward(const Forward& s) {
   });
 }
 
-int rnn_backward_size(int H) { return panels_size(H, H); }
+int64_t rnn_backward_size(int H) { return panels_size(H, H); }
 void rnn_pack_backward(int H, const float* U, float* packed) { pack_transposed(H, H, U, H, packed); }
 
 void rnn_backward(const RnnBackward& s) {

@@ -46,7 +46,8 @@ typedef TileOf<float> Tile;
 constexpr int most_in_turn = 10;
 struct Parts {
   int k, count;
-  Parts(int k, long row) : k(k), count(panel_bytes ? max(1, (int)((k * row + panel_bytes - 1) / panel_bytes)) : 1) {}
+  Parts(int k, long row, int bytes = panel_bytes())
+      : k(k), count(bytes ? max(1, (int)((k * row + bytes - 1) / bytes)) : 1) {}
   int from(int i) const { return split(k, count, i); }
   // Restricts a tile of m rows to part i. fetch: the tile also prefetches the next part; set it for the first of the tiles
   // that use a part in turn. resume: the first part also adds to the values in `out`.
@@ -65,7 +66,7 @@ struct Parts {
 constexpr int most_in_turn = 1;
 struct Parts {
   static constexpr int count = 1;
-  Parts(int, long) {}
+  Parts(int, long, int = 0) {}
   template <class Weight>
   void cut(TileOf<Weight>&, int, int, bool, bool = false) const {}
 };

@@ -36,15 +36,14 @@ static float* floats(long n) {
 }
 int main(int count, char** arguments) {
   const int B = ${B}, H = ${H}, T = ${T}, runs = atoi(arguments[2]);
-  pool_enter(pool_create(1));
-  panel_bytes = atoi(arguments[1]);
+  pool_enter(pool_create(1, atoi(arguments[1])));
   float* packed = floats(packed_size(c_lstm, H, H, w_float32));
   packed[0] = 0;
   LstmForward f = {};
   f.T = T, f.B = B, f.I = H, f.H = H, f.act = a_tanh, f.ract = a_sigmoid, f.packed = packed;
   f.xh = floats((T + 1l) * B * 2 * H), f.c = floats(B * H), f.y = floats(T * B * H), f.yT = B * H, f.yB = H;
   for (int i = 0; i < runs; i++) lstm_forward(f);
-  printf("%d\\n", packed_size(c_lstm, H, H, w_float32));
+  printf("%.0f\\n", packed_size(c_lstm, H, H, w_float32));
 }`;
 
 const run = (command, args) => {

@@ -262,7 +262,7 @@ const header = (parsed) => {
       )
       .join(' \\\n');
   const readers = structs.map(({ name, base, fields }) => {
-    const reads = fields.map(({ id }) => `from(to.${id}, "${id}")`);
+    const reads = fields.map((field) => `from(to.${field.id}, "${field.id}", ${isOptional(field)})`);
     if (base) reads.unshift(`read_fields(from, static_cast<${base}&>(to))`);
     return (
       `constexpr int fields_of_${name} = ${allFields(structs, name).length};\n` +
@@ -274,7 +274,7 @@ const header = (parsed) => {
 // UNROLL_KERNELS(X) expands to X(name) for every kernel. UNROLL_INFERENCE(K, S) and UNROLL_TRAINING(K, S) expand, for kernels
 // declared with KERNEL or TRAINING, to K(result, name, (arguments), (names of the arguments)) or, if the kernel takes a struct,
 // to S(result, name, struct). UNROLL_DECLARATIONS(K, S) does so for all kernels. read_fields fills a struct from the slots of
-// the call area: from(field, name) reads the next slot and returns whether its value is valid.
+// the call area: from(field, name, nullable) reads the next slot and returns whether its value is valid.
 #pragma once
 #include "kernels_impl.h"
 #define UNROLL_INTERFACE_VERSION ${versionOf(parsed)}

@@ -14,7 +14,7 @@ interface Addon {
     memory: { buffer: ArrayBuffer };
     exports: KernelExports;
     isa: string;
-    panelBytes: number;
+    panelBytes(): number;
     activeThreads(): number;
     checkPool(rounds: number): number;
   };
@@ -127,7 +127,9 @@ export const loadNative = (isa?: string): KernelModule => {
     inferenceOnly: false,
     kernels,
     calls,
-    panelBytes: instance.panelBytes,
+    get panelBytes() {
+      return instance.panelBytes();
+    },
     memory: {
       buffer,
       heapBase: calls.at + CALL_BYTES,

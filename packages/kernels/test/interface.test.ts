@@ -1,6 +1,9 @@
-// All builds export the same names with the same numbers of arguments, and the parser of kernels.h rejects what it cannot read.
+// All builds export the same names with the same numbers of arguments, the parser of kernels.h rejects what it cannot read, and
+// kernels.h explains every address.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import {
   BinaryOp,
   callSoftmax,
@@ -14,7 +17,10 @@ import {
 const { parseKernels, versionOf } = (await import(
   new URL('../scripts/generate.mjs', import.meta.url).href
 )) as {
-  parseKernels(text: string): { kernels: { name: string; args: unknown[] }[] };
+  parseKernels(text: string): {
+    kernels: { name: string; args: unknown[] }[];
+    structs: { name: string; fields: { type: string; id: string; comment: string[] }[] }[];
+  };
   versionOf(parsed: object): number;
 };
 
@@ -67,6 +73,18 @@ describe('reading kernels.h', () => {
   });
 });
 
+test('every address in a struct has a comment, for example with its shape', () => {
+  const { structs } = parseKernels(
+    readFileSync(fileURLToPath(new URL('../cpp/kernels.h', import.meta.url)), 'utf8'),
+  );
+  const addresses = structs.flatMap(({ name, fields }) =>
+    fields.filter(({ type }) => type.includes('*')).map((field) => ({ struct: name, ...field })),
+  );
+  assert.ok(addresses.length > 60);
+  for (const { struct, id, comment } of addresses)
+    assert.ok(comment.length > 0, `${struct}: ${id} has no comment`);
+});
+
 describe('structs', () => {
   const head = '#endif\nCONSTANT(call_slots, 3)\n';
   const layout =
@@ -110,11 +128,16 @@ for (const isa of listVariants()
       () => callSoftmax(module, { ...call, y: -4 }),
       /softmax: y must be an address inside the linear memory/,
     );
-    assert.throws(() => callSoftmax(module, { ...call, n: Number.NaN }), /softmax: n must be a number/);
-    assert.throws(() => callSoftmax(module, { ...call, n: 2 ** 31 }), /softmax: n must be a number/);
+    assert.throws(
+      () => callSoftmax(module, { ...call, x: 0 }),
+      /softmax: x must be an address inside the linear memory, got 0/,
+    );
+    for (const n of [Number.NaN, 2 ** 31])
+      assert.throws(() => callSoftmax(module, { ...call, n }), /softmax: n must be a 32-bit integer, got /);
     assert.throws(
       () => module.kernels.softmax(module.memory.limit - 8),
       /softmax: argument 1 must be an address inside/,
     );
+    assert.throws(() => module.kernels.fill(0, 1, 0), /fill: argument 1 must be an address inside/);
   });
 }

@@ -19,7 +19,7 @@ const CHOICES = [0, 1000, 4096, 16384, 24576];
 /** 67 rows need two groups of tiles: one of 60 rows and a partial one of 7. */
 const [B, T, I] = [67, 3, 41];
 
-/** The setting applies to the process until the next module is loaded. */
+/** Loads kernels that divide panels into parts of this size. */
 function load(variant: string, panelBytes: number): KernelModule {
   process.env[VARIABLE] = String(panelBytes);
   return loadKernelsSync(choiceFor(variant));
@@ -47,7 +47,6 @@ const natives = testBackends()
 after(() => {
   if (given === undefined) delete process.env[VARIABLE];
   else process.env[VARIABLE] = given;
-  if (natives[0] !== undefined) loadKernelsSync(choiceFor(natives[0]));
 });
 
 for (const variant of natives) {

@@ -201,6 +201,9 @@ const SHAPES: LstmShape[] = [
   { T: 1, B: 1, I: 1, H: 1 },
   { T: 7, B: 3, I: 5, H: 16 },
   { T: 5, B: 13, I: 9, H: 37 },
+  { T: 2, B: 3, I: 0, H: 5 },
+  { T: 2, B: 0, I: 3, H: 5 },
+  { T: 0, B: 3, I: 2, H: 5 },
 ];
 
 export const lstmCases: KernelCase[] = SHAPES.map((shape) => ({

@@ -2,6 +2,7 @@
 // with plain JavaScript in double precision, and results of different numbers of threads with each other.
 import {
   BinaryOp,
+  Cell,
   callAdam,
   callBinary,
   callGather,
@@ -15,6 +16,7 @@ import {
   type KernelModule,
   ReduceOp,
   UnaryOp,
+  WeightFormat,
 } from '@unroll/kernels';
 import { Arena, expectClose, expectSame, someFloats } from './arena.js';
 import { lstmCases } from './kernel-cases-lstm.js';
@@ -334,11 +336,27 @@ const otherCases: KernelCase[] = [
   },
 ];
 
+/** Sizes beyond 2^31 floats must be exact: the caller compares them with the memory that is left. */
+const sizeCases: KernelCase[] = Object.entries(Cell).map(([name, cell]) => ({
+  name: `packed sizes of weights that no memory holds, ${name}`,
+  run: ({ kernels }) => {
+    const [I, H] = [2 ** 30, 1];
+    for (const format of Object.values(WeightFormat)) {
+      const size = kernels.packed_size(cell, I, H, format);
+      if (!(size > I / 2 + H)) throw new Error(`packed_size must be more than ${I / 2}, got ${size}`);
+    }
+    const units = 2 ** 16;
+    const size = kernels.packed_backward_size(cell, units);
+    if (!(size >= units * units)) throw new Error(`packed_backward_size must be ${units ** 2}, got ${size}`);
+  },
+}));
+
 export const kernelCases: KernelCase[] = [
   ...unaryCases,
   ...binaryCases,
   ...gemmCases,
   ...otherCases,
   ...lstmCases,
+  ...sizeCases,
   ...threadCases,
 ];

@@ -8,7 +8,7 @@ import { optionValues } from './model-options.js';
 import { jsonOf } from './tables.js';
 
 /** Number of lines that are predicted at once if more are waiting. */
-const BATCH = 256;
+const BATCH = 1024;
 /** Options of `predict` that do not apply to lines of stdin. */
 const EXCLUDED = ['data', 'text', 'sql', 'out'];
 
@@ -76,7 +76,7 @@ class LinePrinter {
     if (!process.stdout.write(`${outputs.join('\n')}\n`)) await once(process.stdout, 'drain');
   }
 
-  /** Predicts the lines at `rows` and stores their outputs. If the model refuses them together, predicts one at a time. */
+  /** Predicts the lines at `rows` and stores their outputs. If the model refuses them, predicts each half by itself. */
   async #predict(lines: readonly string[], rows: readonly number[], outputs: string[]): Promise<void> {
     try {
       const texts = rows.map((row) => lines[row]);
@@ -85,8 +85,9 @@ class LinePrinter {
     } catch (error) {
       if (!(error instanceof UnrollError) || error.code === 'value') throw error;
       if (rows.length > 1) {
-        for (const row of rows) await this.#predict(lines, [row], outputs);
-        return;
+        const middle = rows.length >> 1;
+        await this.#predict(lines, rows.slice(0, middle), outputs);
+        return this.#predict(lines, rows.slice(middle), outputs);
       }
       this.refused++;
       const [row] = rows;

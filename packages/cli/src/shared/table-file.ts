@@ -4,8 +4,14 @@ import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
-import { decodeText, looksLikeJson, parseCsv, parseJsonLines, type Table } from '@unroll/data';
-import { looksLikeParquet, parseParquet } from '@unroll/data/parquet';
+import {
+  decodeText,
+  looksLikeJson,
+  looksLikeParquet,
+  parseCsv,
+  parseJsonLines,
+  type Table,
+} from '@unroll/data';
 import type { TextFile } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';
@@ -62,6 +68,7 @@ export async function readRows(path: string, reading: ReadOptions, query?: Query
 export async function readTable(path: string, reading: ReadOptions = {}): Promise<FileTable> {
   const { bytes, fingerprint } = readBytes(path);
   if (looksLikeParquet(bytes)) {
+    const { parseParquet } = await import('@unroll/data/parquet'); // Only if needed, to start faster.
     return { table: await parseParquet(bytes, { source: path }), notes: [], fingerprint };
   }
   const { encoding, header, ...separators } = reading;

@@ -148,11 +148,15 @@ export class Heap {
     return chunk !== undefined && this.#mark.used + size <= chunk.size;
   }
 
-  /** Adds a chunk for `needed` bytes. Chunks grow with the total size, so that large steps need few of them. */
+  /**
+   * Adds a chunk for `needed` bytes. Chunks grow with the total size, so that large steps need few of them; near the limit of
+   * the memory, a chunk is only as large as needed.
+   */
   #addChunk(needed: number): void {
     const allocated = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
     const size = align(Math.max(needed, CHUNK, Math.floor(allocated / 2)));
-    this.#chunks.push({ start: this.allocate(size), size });
+    const start = this.#place(size);
+    this.#chunks.push(start === null ? { start: this.allocate(needed), size: needed } : { start, size });
   }
 }
 

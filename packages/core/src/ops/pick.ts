@@ -10,7 +10,7 @@ import { openScope } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 
 /** Kernels read indices as float32, in which integers up to this limit are exact. */
-const MAX_EXACT_INTEGER = 2 ** 24;
+export const MAX_EXACT_INTEGER = 2 ** 24;
 
 /**
  * Splits x [N, K] into chunks of rows whose elements the kernels can index, and calls `visit` for each one.

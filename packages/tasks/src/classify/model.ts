@@ -1,5 +1,5 @@
 /** The trained text classifier. `trainClassifier` returns it, and the commands save, load and run it. */
-import { predictAll, UnrollError, valueError } from '@unroll/core';
+import { predictAll, valueError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
@@ -17,6 +17,7 @@ import type {
 import { padded, textBatches } from '../shared/text-batches.js';
 import { TokenEncoder } from './encoder.js';
 import { classesOf, readExamples, readTexts } from './examples.js';
+import { type ClassifyPipeOptions, checkTexts, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, readClassifier } from './pipeline.js';
 import { classifyScores, classTable, confusionTable, metricsOf, summaryTable } from './scores.js';
 
@@ -85,7 +86,10 @@ export class ClassifyModel implements TaskModel {
     const empty = texts.findIndex((text) => text.trim() === '');
     if (empty >= 0) throw valueError('The text is empty. Pass a text with at least one word.');
     const ids = all.map((text) => this.#encoder.encode(text));
-    const notes = [...this.#encoder.tokenizer.notes, ...this.#unknownNotes(ids, rows, texts.length)];
+    const notes = [
+      ...this.#encoder.tokenizer.notes,
+      ...this.#unknownNotes(ids, texts.length === 0 ? rows : undefined),
+    ];
     const { labels } = this.pipeline;
     const withAll = request.options?.probabilities === true;
     const columns = ['text', 'label', 'score', ...(withAll ? labels.map((label) => `p(${label})`) : [])];
@@ -106,7 +110,7 @@ export class ClassifyModel implements TaskModel {
     const examples = readExamples(rows, text, label);
     const actual = classesOf(rows, label, examples.labels, labels);
     const ids = examples.texts.map((each) => this.#encoder.encode(each));
-    const notes = [...this.#encoder.tokenizer.notes, ...this.#unknownNotes(ids, rows, 0)];
+    const notes = [...this.#encoder.tokenizer.notes, ...this.#unknownNotes(ids, rows)];
     const predicted = (await this.#probabilitiesOf(ids)).map(argmax);
     const scores = classifyScores(actual, predicted, labels);
     return {
@@ -118,6 +122,17 @@ export class ClassifyModel implements TaskModel {
       metrics: metricsOf(scores),
       notes,
     };
+  }
+
+  async pipe(input: unknown, options: ClassifyPipeOptions = {}): Promise<LabelScore[] | LabelScore[][]> {
+    return classifyPipe(input as string, options, {
+      labels: this.pipeline.labels,
+      isSingle: (value) => !Array.isArray(value),
+      scoresOf: (texts) => {
+        checkTexts(texts);
+        return this.probabilities(texts);
+      },
+    });
   }
 
   describe(): TaskFact[] {
@@ -155,22 +170,19 @@ export class ClassifyModel implements TaskModel {
 
   /**
    * Returns a note on texts without any known token.
-   * @param offset number of texts before those of the rows
-   * @throws UnrollError `data` if no text has a known token
+   * @param rows the rows of the texts, if they are from a table
+   * @throws UnrollError `data` if no text of the rows has a known token
    */
-  #unknownNotes(ids: readonly Int32Array[], rows: Table | undefined, offset: number): string[] {
-    const unknown = ids.flatMap((each, i) => (this.#encoder.isUnknown(each) ? [i] : []));
-    if (unknown.length === 0) return [];
-    if (unknown.length < ids.length) {
-      return [
-        `Texts in which no word is known, which the model can only guess: ${unknown.length} of ${ids.length}.`,
-      ];
-    }
-    const problem =
-      'no word of the text occurs in the training data. Check the column and the language of the text.';
+  #unknownNotes(ids: readonly Int32Array[], rows?: Table): string[] {
+    const unknown = ids.reduce((count, each) => count + Number(this.#encoder.isUnknown(each)), 0);
+    if (unknown === 0) return [];
     const column = rows?.columns.find(({ name }) => name === this.pipeline.text);
-    if (rows !== undefined && column !== undefined && offset === 0) throw cellError(rows, 0, column, problem);
-    throw new UnrollError('data', `The text cannot be classified: ${problem}`);
+    if (rows !== undefined && column !== undefined && unknown === ids.length) {
+      const problem =
+        'no word of the text occurs in the training data. Check the column and the language of the text.';
+      throw cellError(rows, 0, column, problem);
+    }
+    return [`Texts in which no word is known, which the model can only guess: ${unknown} of ${ids.length}.`];
   }
 }
 
