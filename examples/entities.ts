@@ -45,5 +45,5 @@ const { metrics } = await model.score(file('test.conll', 300));
 console.log(`300 unseen sentences: F1 ${(100 * (metrics?.f1 ?? 0)).toFixed(1)} %`);
 
 const texts = ['Nobody in Dinorton had heard of Tasvomi Kalobel.'];
-const { objects = [] } = await model.predict({ texts, options: { probabilities: true } });
-console.log(JSON.stringify(objects[0].entities));
+const { json = [] } = await model.predict({ texts, options: { probabilities: true } });
+console.log(JSON.stringify(json[0].entities));

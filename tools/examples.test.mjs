@@ -65,6 +65,7 @@ const CHECKS = {
     const [f1] = results(text, /300 unseen sentences: F1 (\S+) %/);
     assert.ok(f1 > 95, text);
     assert.match(text, /"text":"Dinorton","type":"LOC"/);
+  },
   'long-memory': (text) => {
     const runs = [...text.matchAll(/^(\w+) over .*, (\w+), seed \d: (not )?solved .*, loss (\S+) /gm)];
     for (const [line, task, cell, not, loss] of runs) {

@@ -140,10 +140,9 @@ export class Stream {
     work: (outputs: readonly Tensor[]) => readonly Tensor[],
   ): readonly Tensor[] {
     const network = this.network;
-    const values = tensorsOf(x).map((value) => {
-      const [batch = -1, ...rest] = value.shape;
-      return isStep ? value.withShape([batch, 1, ...rest]) : value;
-    });
+    const values = tensorsOf(x).map((value) =>
+      isStep ? value.withShape([value.shape[0] ?? -1, 1, ...value.shape.slice(1)]) : value,
+    );
     const memory = copyMemory(this.#memory);
     const sequences = network.streamInputs(
       values.map((value) => this.#maskedSequence(value, mask)),
@@ -154,13 +153,15 @@ export class Stream {
     );
     network.build(shapes);
     network.outputShapes(shapes);
-    this.outputs = scope(() => {
-      const outputs = network.streamStep(sequences, memory, this.#context).map(({ value }, i) => {
-        if (!isStep || !this.#isStreamed[i]) return value;
-        return reshape(value, [this.batch, ...value.shape.slice(2)]);
-      });
-      return work(outputs);
-    });
+    this.outputs = scope(() =>
+      work(
+        network
+          .streamStep(sequences, memory, this.#context)
+          .map(({ value }, i) =>
+            isStep && this.#isStreamed[i] ? reshape(value, [this.batch, ...value.shape.slice(2)]) : value,
+          ),
+      ),
+    );
     this.#memory = memory;
     this.steps += values[0].shape[1];
     return this.outputs;
@@ -301,22 +302,20 @@ function tensorsOf(x: StreamInput): readonly Tensor[] {
 }
 
 /** The tensors that {@link selectRows} returned, with the tensor and the rows that they were selected from. */
-const selections = new WeakMap<Tensor, { source: Tensor; rows: readonly number[] }>();
+const selections = new WeakMap<Tensor, { source: Tensor; from: readonly number[] }>();
 
 /**
  * Selects rows of a tensor. If it was itself selected from another tensor, and the result would be equal to it, returns it:
  * in beam search, the hypotheses of a sequence change places, but the encoded source that they share stays the same.
  */
 function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
-  const previous = selections.get(tensor);
-  const source = previous ? previous.source : tensor;
-  const origins = previous ? rows.map((row) => previous.rows[row]) : rows;
-  if (`${origins}` === `${previous?.rows}`) return tensor;
+  const { source = tensor, from } = selections.get(tensor) ?? {};
+  const origins = rows.map((row) => (from ? from[row] : row));
+  if (`${origins}` === `${from}`) return tensor;
   const [batch, ...rest] = source.shape;
-  const selected = scope(() => {
-    const table = reshape(source, [batch, rest.reduce((size, extent) => size * extent, 1)]);
-    return reshape(gather(table, [...origins]), [origins.length, ...rest]);
-  });
-  selections.set(selected, { source, rows: origins });
+  const selected = scope(() =>
+    reshape(gather(reshape(source, [batch, source.size / batch]), origins), [origins.length, ...rest]),
+  );
+  selections.set(selected, { source, from: origins });
   return selected;
 }

@@ -144,8 +144,8 @@ export const names = [
     `,
     types: `
     ConllOptions ConlluColumn EpochRecord NetworkTraining PredictedTags PreparedTagger RunEvent RunStore TagCell
-    TagEntity TagOffset TagOptions TagPipeline TagRunResult TagScheme TagScoresReport TagTypeScore
-    TaggedSentence TaggedSentences
+    TagEntity TagOffset TagOptions TagPipeline TagRunResult TagScheme TagScoresReport TagTypeScore TaggedSentence
+    TaggedSentences
     `,
   },
   {

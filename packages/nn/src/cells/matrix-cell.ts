@@ -163,7 +163,7 @@ export abstract class MatrixCell<
 export function canFuse(kernel: FusedKernel): boolean {
   const backend = currentBackend();
   const gradient = `${kernel.replace('Forward', '')}Backward` as KernelName;
-  return backend.supports(kernel) && (recording.current === null || backend.supports(gradient));
+  return backend.supports(kernel) && (!recording.current || backend.supports(gradient));
 }
 type FusedKernel = `${'rnn' | 'lstm' | 'gru'}Forward` | 'linearScan' | 'lstmGates' | 'layerNorm';
 

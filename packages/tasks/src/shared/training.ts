@@ -3,7 +3,13 @@
  * improving, and restores the weights of the best epoch.
  */
 import type { Model } from '@unroll/core';
-import { type Callback, type EarlyStoppingOptions, earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
+import {
+  type Callback,
+  type EarlyStoppingOptions,
+  earlyStopping,
+  type TrainEvent,
+  type TrainOptions,
+} from '@unroll/train';
 import { finiteOrNull, type RunEvent, type StageEvent, type StageInfo } from './events.js';
 import type { CheckpointedTrainer } from './resume.js';
 
