@@ -130,6 +130,12 @@ describe('evaluate', () => {
       ['scores', 'accuracy', [['echo', 0.5]]],
     );
   });
+  test('refuses parallel files for a model that has no pairs of texts', async () => {
+    const files = ['--source-file', 'said.csv', '--target-file', 'said.csv'];
+    const { code, stderr } = await unroll(['evaluate', 'echo', ...files]);
+    const message = '--source-file is for translators, got a model of the task "echo". Use --data.';
+    assert.deepEqual([code, stderr], [2, `unroll: ${message}\n`]);
+  });
   test('needs a model and rows', async () => {
     const { code, stderr } = await unroll(['evaluate', 'echo']);
     assert.deepEqual(
