@@ -61,6 +61,10 @@ const CHECKS = {
     const [onDiagonal] = results(text, /(\S+) % of the alignments on the anti-diagonal/);
     assert.ok(onDiagonal > 99, text);
   },
+  summaries: (text) => {
+    const [score] = results(text, /ROUGE-L (\S+) on 200 unseen reports/);
+    assert.ok(score > 98, text);
+  },
   tagger: (text) => {
     const [correct, total] = results(text, /(\d+) of (\d+) unseen sentences tagged without an error/);
     assert.ok(total === 1000 && correct >= 0.99 * total, text);

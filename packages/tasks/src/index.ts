@@ -101,7 +101,11 @@ export type { TranslatePipeline } from './translate/pipeline.js';
 export type { PreparedTranslator, TokenLevel } from './translate/plan.js';
 export { translateReport } from './translate/report.js';
 export { planEvent as translatePlanEvent } from './translate/run-events.js';
-export { type TranslateScores, translateScores } from './translate/scores.js';
+export {
+  type ModelScores as TranslateModelScores,
+  type TranslateScores,
+  translateScores,
+} from './translate/scores.js';
 export {
   prepareTranslator,
   type TranslateOptions,

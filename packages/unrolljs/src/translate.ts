@@ -26,6 +26,7 @@ export {
   type TranslateCell,
   translateEvents,
   TranslateModel,
+  type TranslateModelScores,
   type TranslateOptions,
   type TranslatePipeline,
   translateReport,

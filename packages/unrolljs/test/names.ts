@@ -159,4 +159,17 @@ export const names = [
     TaggedSentences
     `,
   },
+  {
+    entry: 'unrolljs/translate',
+    file: 'translate',
+    values: `
+    TranslateModel makeTable parseCsv parseJsonLines prepareTranslator trainTranslator translateEvents translateReport
+    translateScores
+    `,
+    types: `
+    CsvOptions EpochRecord NetworkTraining PairColumns PairData Pairs ParallelFiles PreparedTranslator RunEvent RunStore
+    Table TextFile TokenLevel TranslateCell TranslateModelScores TranslateOptions TranslatePipeline TranslateResult
+    TranslateScores Translation
+    `,
+  },
 ] as const;

@@ -13,6 +13,14 @@ export interface SearchOptions {
   lengthPenalty?: number;
 }
 
+/** What a translation may contain. */
+export interface TargetLimits {
+  /** Largest number of tokens. */
+  maxLength: number;
+  /** Whether unknown tokens are allowed. */
+  unknown: boolean;
+}
+
 export const DEFAULT_BEAM = 5;
 export const DEFAULT_LENGTH_PENALTY = 1;
 
@@ -32,21 +40,21 @@ const MAX_ROWS = 320;
 /**
  * Translates texts, in their order. Texts of similar lengths share a batch.
  * @param sources ids of each text
- * @param maxLength largest number of tokens of a translation
  */
 export async function decodeTargets(
   network: Functional,
   sources: readonly Int32Array[],
-  maxLength: number,
+  { maxLength, unknown }: TargetLimits,
   { beam = DEFAULT_BEAM, lengthPenalty = DEFAULT_LENGTH_PENALTY }: SearchOptions = {},
 ): Promise<DecodedTarget[]> {
   const results: DecodedTarget[] = [];
+  const banned = [0, START_ID, ...(unknown ? [] : [UNKNOWN_ID])];
   for (const rows of textBatches(sources, Math.max(1, Math.floor(MAX_ROWS / beam)))) {
     const ids = Array.from(rows, (row) => sources[row]);
     const source: Tensor = padSequences(ids).values;
     const stream = network.stream({ inputs: { [SOURCE_INPUT]: source } });
     const found = await beamSearch(stream, {
-      ...{ prompt: START_ID, stop: END_ID, banned: [0, UNKNOWN_ID, START_ID], minLength: 1 },
+      ...{ prompt: START_ID, stop: END_ID, banned, minLength: 1 },
       ...{ maxLength, width: beam, lengthPenalty, alignments: true },
     });
     for (const [i, row] of rows.entries()) {

@@ -25,6 +25,14 @@ export interface SideConfig {
 }
 
 /** The tokens of the source or the target texts. */
+/** A source text as the network reads it. */
+export interface TokenizedText {
+  tokens: readonly string[];
+  ids: Int32Array;
+  /** True if the text has more tokens. */
+  isCut: boolean;
+}
+
 export class SideEncoder {
   readonly tokenizer: Tokenizer;
   readonly vocabulary: Vocabulary;
@@ -45,14 +53,11 @@ export class SideEncoder {
     return { tokenizer: splitter.config as TokenizerConfig, vocabulary: vocabulary.config(), length };
   }
 
-  /** Returns the ids of a text, at least one. */
-  encode(text: string): Int32Array {
-    return this.encodeTokens(this.tokenizer.tokens(text));
-  }
-
-  encodeTokens(tokens: readonly string[]): Int32Array {
-    const ids = this.vocabulary.encode(tokens.slice(0, this.length));
-    return ids.length > 0 ? ids : Int32Array.of(UNKNOWN_ID);
+  /** Splits a text into at least one and at most `length` tokens. */
+  read(text: string): TokenizedText {
+    const all = this.tokenizer.tokens(text);
+    const tokens = all.length > 0 ? all.slice(0, this.length) : [SPECIALS[UNKNOWN_ID]];
+    return { tokens, ids: this.vocabulary.encode(tokens), isCut: all.length > this.length };
   }
 
   /** Returns the tokens of ids. */
@@ -60,9 +65,9 @@ export class SideEncoder {
     return this.vocabulary.decode(ids, { keepSpecials: true });
   }
 
-  /** Returns the text of ids. */
-  decode(ids: ArrayLike<number>): string {
-    return this.tokenizer.detokenize(this.vocabulary.decode(ids)).trim();
+  /** Joins tokens to a text. */
+  join(tokens: readonly string[]): string {
+    return this.tokenizer.detokenize(tokens).trim();
   }
 
   /** True if no token of the encoded text occurs in the training texts. */

@@ -3,6 +3,7 @@ import { UnrollError, valueError } from '@unroll/core';
 import type { Json } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
+import { evaluate } from '@unroll/train';
 import { checkRequest } from '../shared/request.js';
 import type {
   TaskCell,
@@ -20,7 +21,7 @@ import {
   decodeTargets,
   type SearchOptions,
 } from './decode.js';
-import { SideEncoder } from './encoder.js';
+import { batchOf, pairBatches, SideEncoder, type TokenizedText, targetIds, UNKNOWN_ID } from './encoder.js';
 import { type Pairs, readLines, readPairs, readSources } from './pairs.js';
 import { readTranslator, type TranslatePipeline } from './pipeline.js';
 import { metricsOf, scoreTable, signatureNote, translateScores } from './scores.js';
@@ -46,6 +47,10 @@ const OPTIONS: readonly TaskOption[] = [
     help: 'also write, for each target token, the source token with the largest attention weight; with --json, all weights',
   },
 ];
+
+/** Pairs per batch when targets are known. */
+const BATCH = 64;
+const LOSS_OPTIONS = { fromLogits: true, reduction: 'meanWithSampleWeight' } as const;
 
 /** A translation with its tokens. */
 export interface Translation {
@@ -114,7 +119,22 @@ export class TranslateModel implements TaskModel {
 
   /** Translates texts. */
   async translate(texts: readonly string[], options: SearchOptions = {}): Promise<Translation[]> {
-    return this.#translate(texts.map((text) => this.#source.encode(text)), options); // biome-ignore format: one line
+    return this.#translate(this.#read(texts), options);
+  }
+
+  /**
+   * Returns the perplexity of target tokens, given those before them: exp of the mean of -log p. Models are comparable only if
+   * they have the same tokens.
+   */
+  async perplexity({ source, target }: Pick<Pairs, 'source' | 'target'>): Promise<number> {
+    const encoder = this.#target;
+    const pairs = {
+      source: this.#read(source).map(({ ids }) => ids),
+      target: target.map((text) => targetIds(encoder, encoder.tokenizer.tokens(text))),
+    };
+    const batches = pairBatches(pairs, BATCH).map((rows) => batchOf(pairs, rows));
+    const loss = { name: 'sparseCategoricalCrossentropy', ...LOSS_OPTIONS } as const;
+    return Math.exp((await evaluate(this.network, batches, { loss: [loss, null] })).loss);
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
@@ -125,9 +145,9 @@ export class TranslateModel implements TaskModel {
     const all = [...texts, ...(file ? readLines(file) : []), ...(rows ? this.#sourcesOf(rows) : [])];
     if (all.length === 0)
       throw valueError('Translation needs texts: pass rows, a file or texts (--data or --text).');
-    const ids = all.map((text) => this.#source.encode(text));
-    const notes = this.#notesOf(all, ids, rows?.source ?? file?.source ?? null);
-    const translations = await this.#translate(ids, searchOptions(options));
+    const read = this.#read(all);
+    const notes = this.#notesOf(read, rows?.source ?? file?.source ?? null);
+    const translations = await this.#translate(read, searchOptions(options));
     const columns = ['text', 'translation'];
     if (options.scores === true) columns.push('score');
     if (options.alignments === true) columns.push('alignment');
@@ -147,10 +167,11 @@ export class TranslateModel implements TaskModel {
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
     const pairs = this.#pairsOf(request);
-    const ids = pairs.source.map((text) => this.#source.encode(text));
-    const notes = this.#notesOf(pairs.source, ids, pairs.origin);
-    const translations = (await this.#translate(ids, {})).map(({ text }) => text);
-    const scores = translateScores(translations, pairs.target, this.pipeline.bleu);
+    const read = this.#read(pairs.source);
+    const notes = this.#notesOf(read, pairs.origin);
+    const translations = (await this.#translate(read, {})).map(({ text }) => text);
+    const perplexity = await this.perplexity(pairs);
+    const scores = { ...translateScores(translations, pairs.target, this.pipeline.bleu), perplexity };
     return {
       ...scoreTable(scores, pairs.source.length, this.pipeline.cell),
       metrics: metricsOf(scores),
@@ -194,48 +215,48 @@ export class TranslateModel implements TaskModel {
     );
   }
 
-  async #translate(sources: readonly Int32Array[], options: SearchOptions): Promise<Translation[]> {
-    const decoded = await decodeTargets(this.network, sources, this.#target.length, options);
-    return decoded.map((each, i) => this.#translationOf(each, sources[i]));
+  #read(texts: readonly string[]): TokenizedText[] {
+    return texts.map((text) => this.#source.read(text));
   }
 
-  #translationOf({ ids, score, alignment }: DecodedTarget, source: Int32Array): Translation {
-    return {
-      text: this.#target.decode(ids),
-      score,
-      sourceTokens: this.#source.tokensOf(source),
-      tokens: this.#target.tokensOf(ids),
-      alignment,
-    };
+  async #translate(sources: readonly TokenizedText[], options: SearchOptions): Promise<Translation[]> {
+    const ids = sources.map((each) => each.ids);
+    const limits = { maxLength: this.#target.length, unknown: this.pipeline.level === 'words' };
+    const decoded = await decodeTargets(this.network, ids, limits, options);
+    return decoded.map((each, i) => this.#translationOf(each, sources[i].tokens));
+  }
+
+  /** An unknown word, such as a name, is replaced by the source word with the largest weight (Luong et al. 2015). */
+  #translationOf({ ids, score, alignment }: DecodedTarget, sourceTokens: readonly string[]): Translation {
+    const tokens = this.#target
+      .tokensOf(ids)
+      .map((token, t) => (ids[t] === UNKNOWN_ID ? sourceTokens[peakOf(alignment[t])] : token));
+    return { text: this.#target.join(tokens), score, sourceTokens: [...sourceTokens], tokens, alignment };
   }
 
   /**
    * Returns notes on texts that are cut or consist of unknown tokens.
    * @throws UnrollError `data` if no text has a known token
    */
-  #notesOf(texts: readonly string[], ids: readonly Int32Array[], origin: string | null): string[] {
-    const source = this.#source;
-    const unknown = ids.filter((each) => source.isUnknown(each)).length;
-    const notes = [...source.tokenizer.notes];
-    if (unknown === ids.length) {
+  #notesOf(read: readonly TokenizedText[], origin: string | null): string[] {
+    const name = NAMES[this.pipeline.level];
+    const unknown = read.filter(({ ids }) => this.#source.isUnknown(ids)).length;
+    if (unknown === read.length) {
       throw new UnrollError(
         'data',
-        `${origin === null ? 'The text' : origin} cannot be translated: none of its ${NAMES[this.pipeline.level]} occurs in ` +
-          'the training data. Check the column and the language of the text.',
+        `${origin === null ? 'The text' : origin} cannot be translated: none of its ${name} occurs in the training data. ` +
+          'Check the column and the language of the text.',
       );
     }
+    const notes = [...this.#source.tokenizer.notes];
     if (unknown > 0) {
-      const name = NAMES[this.pipeline.level];
       notes.push(
-        `Texts in which none of the ${name} is known, which the model can only guess: ${unknown} of ${ids.length}.`,
+        `Texts in which none of the ${name} is known, which the model can only guess: ${unknown} of ${read.length}.`,
       );
     }
-    const full = ids.map((each, i) => [each, i] as const).filter(([each]) => each.length === source.length);
-    const cut = full.filter(([, i]) => source.tokenizer.tokens(texts[i]).length > source.length).length;
+    const cut = read.filter(({ isCut }) => isCut).length;
     if (cut > 0)
-      notes.push(
-        `Texts that are cut to ${source.length} ${NAMES[this.pipeline.level]}: ${cut} of ${ids.length}.`,
-      );
+      notes.push(`Texts that are cut to ${this.#source.length} ${name}: ${cut} of ${read.length}.`);
     return notes;
   }
 }

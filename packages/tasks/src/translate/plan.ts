@@ -91,11 +91,11 @@ export function prepare(data: PairData, options: TranslateOptions): PreparedTran
     origin: all.origin,
     ...{ columns, level, lowercase, source, target },
     training: {
-      source: sides.source.tokens.map((tokens) => source.encodeTokens(tokens)),
+      source: sides.source.tokens.map((tokens) => source.vocabulary.encode(tokens.slice(0, source.length))),
       target: sides.target.tokens.map((tokens) => targetIds(target, tokens)),
     },
     validation: {
-      source: validation.source.map((text) => source.encode(text)),
+      source: validation.source.map((text) => source.read(text).ids),
       target: validation.target.map((text) => targetIds(target, target.tokenizer.tokens(text))),
     },
     validationPairs: validation,

@@ -11,7 +11,6 @@ import { planEvent } from './run-events.js';
 import { scoreTable, signatureNote } from './scores.js';
 import type { TranslateResult } from './translate.js';
 
-const PERPLEXITY = { metric: 'perplexity', title: 'Validation perplexity' };
 /** Number of attention examples, and the largest numbers of tokens in one. */
 const EXAMPLES = 4;
 const MAX_SOURCE_TOKENS = 24;
@@ -34,7 +33,7 @@ export function translateReport(result: TranslateResult, run: { backend: string;
       `<p>${escapeHtml(numbers)}</p>` +
       `<p class="quiet">${escapeHtml(`Trained on ${plan.training.source.length} pairs of ${origin}.`)}</p>`,
     sections: [
-      section('Training', trainingCurves([result.training], PERPLEXITY)),
+      section('Training', trainingCurves([result.training])),
       section('Scores', scoreSection(result)),
       section('Attention', attentionExamples(result)),
       section('Worst translations', worst(result)),
@@ -46,26 +45,27 @@ export function translateReport(result: TranslateResult, run: { backend: string;
 
 function scoreSection({ scores, scored, plan }: TranslateResult): string {
   const [head, row] = scoreTexts(scoreTable(scores, scored.source.length, plan.sizes.cell));
-  const which = scored.source.length < plan.validation.source.length ? 'The first validation pairs, t' : 'T';
-  return (
-    `<p>${which}ranslated with beam search. ROUGE is F1; all scores are 0 to 100.</p>${table(head, [row])}` +
-    `<p class="quiet">${escapeHtml(signatureNote(scores))}</p>`
-  );
+  const count = scored.source.length;
+  const which = count < plan.validation.source.length ? `The first ${count} validation texts, t` : 'T';
+  const lead =
+    `${which}ranslated with beam search. ROUGE is F1; the scores are 0 to 100. The perplexity is that of the tokens of all ` +
+    'validation targets.';
+  return `<p>${lead}</p>${table(head, [row])}` + `<p class="quiet">${escapeHtml(signatureNote(scores))}</p>`;
 }
 
 /** Draws the attention weights of the first translations that are short enough. */
 function attentionExamples({ translations, scored }: TranslateResult): string {
   const fitting = [...translations.keys()].filter((i) => {
     const { tokens, sourceTokens } = translations[i];
-    return (
-      tokens.length > 1 && tokens.length <= MAX_TARGET_TOKENS && sourceTokens.length <= MAX_SOURCE_TOKENS
-    );
+    const isNew = scored.source.indexOf(scored.source[i]) === i;
+    return isNew && tokens.length <= MAX_TARGET_TOKENS && sourceTokens.length <= MAX_SOURCE_TOKENS;
   });
   if (fitting.length === 0) return '<p>All translations are too long to show.</p>';
   const examples = fitting.slice(0, EXAMPLES).map((i) => {
     const { tokens, sourceTokens, alignment, text } = translations[i];
     const title = `Attention weights of the translation "${text}"`;
-    const map = heatMap({ title, rows: tokens, columns: sourceTokens, values: alignment });
+    const [rows, columns] = [tokens, sourceTokens].map((list) => list.map(labelOf));
+    const map = heatMap({ title, rows, columns, values: alignment });
     return `<p>${escapeHtml(cut(scored.source[i]))}<br>${escapeHtml(cut(text))}</p>${map}`;
   });
   const lead =
@@ -73,6 +73,9 @@ function attentionExamples({ translations, scored }: TranslateResult): string {
     'looks at when it writes the token of the row.';
   return `<p>${lead}</p>${examples.join('')}`;
 }
+
+/** Returns a token without the mark of a space, unless it is only this mark. */
+const labelOf = (token: string): string => token.replaceAll('\u2581', ' ').trim() || token;
 
 /** Lists the translations with the lowest chrF. */
 function worst({ translations, scored, plan }: TranslateResult): string {

@@ -2,7 +2,7 @@
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
 import { NAMES } from './model.js';
 import type { PreparedTranslator, SideLengths } from './plan.js';
-import { metricsOf, type TranslateScores } from './scores.js';
+import { type ModelScores, metricsOf } from './scores.js';
 
 /** Returns the event that describes the data and the plan. */
 export function planEvent(plan: PreparedTranslator): PlanEvent {
@@ -59,7 +59,7 @@ function notesOf({ validation, validationOrigin, lengths, level, ...plan }: Prep
 /** Returns the last event of a run. */
 export function resultEvent(
   { sizes, settings }: PreparedTranslator,
-  scores: TranslateScores,
+  scores: ModelScores,
   trained: { parameters: number; epochs: number; seconds: number },
 ): ResultEvent {
   const { cell, layers, units } = sizes;

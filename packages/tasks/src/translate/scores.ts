@@ -44,8 +44,14 @@ export function translateScores(
   };
 }
 
+/** The scores of a model. */
+export interface ModelScores extends TranslateScores {
+  /** Perplexity of the target tokens. */
+  perplexity: number;
+}
+
 /** Returns the scores as a table of one row. */
-export function scoreTable(scores: TranslateScores, pairs: number, model: string): ScoreTable {
+export function scoreTable(scores: ModelScores, pairs: number, model: string): ScoreTable {
   const number = { format: 'number' as const, decimals: 1 };
   return {
     columns: [
@@ -55,15 +61,16 @@ export function scoreTable(scores: TranslateScores, pairs: number, model: string
       { name: 'rouge1', title: 'ROUGE-1', ...number },
       { name: 'rouge2', title: 'ROUGE-2', ...number },
       { name: 'rougeL', title: 'ROUGE-L', ...number },
+      { name: 'perplexity', title: 'perplexity', format: 'number', decimals: 2 },
       { name: 'pairs', title: 'pairs', format: 'number' },
     ],
-    rows: [[model, scores.bleu, scores.chrf, scores.rouge1, scores.rouge2, scores.rougeL, pairs]],
+    rows: [[model, ...Object.values(metricsOf(scores)), pairs]],
   };
 }
 
-/** The metrics for programs, 0 to 100. */
-export const metricsOf = ({ bleu, chrf, rouge1, rouge2, rougeL }: TranslateScores) => ({
-  ...{ bleu, chrf, rouge1, rouge2, rougeL },
+/** The metrics for programs: 0 to 100, except the perplexity. */
+export const metricsOf = ({ bleu, chrf, rouge1, rouge2, rougeL, perplexity }: ModelScores) => ({
+  ...{ bleu, chrf, rouge1, rouge2, rougeL, perplexity },
 });
 
 /** Returns the definitions of the scores as a sentence. */

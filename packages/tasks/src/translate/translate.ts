@@ -16,7 +16,7 @@ import type { PairData, Pairs } from './pairs.js';
 import { TRANSLATE_FORMAT } from './pipeline.js';
 import { type PreparedTranslator, prepare, type TokenLevel } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
-import { bleuOptions, scoreTable, signatureNote, type TranslateScores, translateScores } from './scores.js';
+import { bleuOptions, type ModelScores, scoreTable, signatureNote, translateScores } from './scores.js';
 
 const STAGE = { stage: 'train', title: 'training' };
 const LABEL_SMOOTHING = 0.1;
@@ -64,13 +64,14 @@ export interface TranslateOptions {
 export interface TranslateResult {
   /** What was decided before the training. */
   plan: PreparedTranslator;
-  /** The training of the network. The metric of an epoch is `perplexity`. */
+  /** The training of the network. */
   training: NetworkTraining;
   /** The validation pairs that are scored: the first 300. */
   scored: Pairs;
   /** Their translations. */
   translations: Translation[];
-  scores: TranslateScores;
+  /** Their scores. The perplexity is that of all validation pairs. */
+  scores: ModelScores;
   /** The trained model. It can be saved, and can predict and evaluate. */
   model: TranslateModel;
   seconds: number;
@@ -112,7 +113,8 @@ export async function* translateEvents(
   };
   const translations = await model.translate(scored.source);
   const texts = translations.map(({ text }) => text);
-  const scores = translateScores(texts, scored.target, model.pipeline.bleu);
+  const perplexity = await model.perplexity(validationPairs);
+  const scores = { ...translateScores(texts, scored.target, model.pipeline.bleu), perplexity };
   yield { event: 'scores', ...scoreTable(scores, texts.length, sizes.cell) };
   yield { event: 'note', text: signatureNote(scores) };
   const seconds = (performance.now() - start) / 1000;
@@ -160,7 +162,6 @@ function trainingOptions(plan: PreparedTranslator, seed: number, signal?: AbortS
       name: 'sparseCategoricalCrossentropy',
       ...{ fromLogits: true, labelSmoothing: LABEL_SMOOTHING, reduction: 'meanWithSampleWeight' },
     },
-    weightedMetrics: [{ name: 'perplexity', fromLogits: true }],
     optimizer: adam({ learningRate }),
     average: { momentum: 1 - 1 / Math.max(2, stepsPerEpoch) },
     clip: { globalNorm: 1 },

@@ -49,7 +49,7 @@ describe('a trained translator', () => {
     const { history, bestEpoch } = result.training;
     const losses = history.map(({ validationLoss }) => validationLoss);
     assert.equal(losses[bestEpoch - 1], Math.min(...losses));
-    assert.ok(history[bestEpoch - 1].validationMetrics.perplexity < 2);
+    assert.ok(result.scores.perplexity < 2 && result.scores.perplexity > 1);
   });
   test('reports events as plain JSON, the result last', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(events)), events);
@@ -59,7 +59,14 @@ describe('a trained translator', () => {
     assert.deepEqual(names, ['backend', 'plan', 'stage', 'scores', 'note', 'result']);
     const { event, task, metrics, model } = events.at(-1) as Record<string, unknown>;
     assert.deepEqual([event, task], ['result', 'translate']);
-    assert.deepEqual(Object.keys(metrics as object), ['bleu', 'chrf', 'rouge1', 'rouge2', 'rougeL']);
+    assert.deepEqual(Object.keys(metrics as object), [
+      'bleu',
+      'chrf',
+      'rouge1',
+      'rouge2',
+      'rougeL',
+      'perplexity',
+    ]);
     const parameters = result.model.network.countParams();
     assert.deepEqual(model, { cell: 'lstm', layers: 1, units: 32, parameters });
   });
@@ -143,6 +150,24 @@ describe('a trained translator', () => {
   });
 });
 
+test('a model of words copies unknown words', async () => {
+  const { german, english } = phrases(300);
+  const names = german.map((_, i) => `Name${i}`);
+  const named = (texts: readonly string[]) => texts.map((text, i) => text.replace(/[.?]$/, ` ${names[i]}`));
+  const table = tableOf(named(german), named(english));
+  const { model } = await trainTranslator(
+    { table },
+    { ...SMALL, level: 'words', vocabulary: 12, epochs: 12 },
+  );
+  const [{ text, tokens, sourceTokens, alignment }] = await model.translate([
+    'Schlafen zwei rote Hunde Tasvomi',
+  ]);
+  assert.deepEqual(sourceTokens, ['Schlafen', 'zwei', 'rote', 'Hunde', 'Tasvomi']);
+  const last = alignment[4];
+  assert.deepEqual(tokens, ['Two', 'red', 'dogs', 'sleep', sourceTokens[last.indexOf(Math.max(...last))]]);
+  assert.equal(text, tokens.join(' '));
+});
+
 describe('chosen from the data', () => {
   test('a validation split, the same for the same seed', () => {
     const plan = prepareTranslator(data, COLUMNS);
@@ -162,12 +187,12 @@ describe('chosen from the data', () => {
     );
     assert.ok(source.vocabulary.id('▁Hunde') !== undefined && source.vocabulary.id('<0xE4>') !== undefined);
     assert.equal(validationOrigin, 'phrases.csv');
-    assert.equal(source.decode(source.encode('Xylophon')), 'Xylophon');
+    assert.equal(source.join(source.read('Xylophon').tokens), 'Xylophon');
   });
   test('tokens: subwords, words or characters; lower case on request', () => {
     const tokensOf = (options: TranslateOptions) => {
       const { source } = prepareTranslator(data, { ...COLUMNS, ...options });
-      return source.tokensOf(source.encode('Rote Hunde'));
+      return source.tokensOf(source.read('Rote Hunde').ids);
     };
     assert.deepEqual(tokensOf({ level: 'words' }), ['<unk>', 'Hunde']);
     assert.deepEqual(tokensOf({ level: 'words', lowercase: true }), ['rote', 'hunde']);
