@@ -6,6 +6,8 @@ export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './fo
 export { PanelEncoder } from './forecast/encoder.js';
 export { Ensemble, joinNetworks } from './forecast/ensemble.js';
 export { makeHead } from './forecast/heads.js';
+export { ShiftSearch } from './forecast/level-shifts.js';
+export { levelledOrigins } from './forecast/levelled.js';
 export { ABSOLUTE_INPUTS, fitNetwork, networkPlanOf } from './forecast/network.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { fillGaps, subsample } from './forecast/rows.js';

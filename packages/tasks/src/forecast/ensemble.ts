@@ -8,6 +8,7 @@ import { model as joined, type Network } from '@unroll/nn';
 import type { Intervals } from './calibration.js';
 import type { Origin, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
+import { levelledOrigins } from './levelled.js';
 import { type FittedNetwork, inputTensors, networkPlanOf } from './network.js';
 import type { Panel } from './panel.js';
 import type { StoredPlan } from './plan.js';
@@ -71,8 +72,13 @@ export class Ensemble {
   ): Promise<Intervals[]> {
     if (origins.length === 0) return [];
     const { plan } = this.#parts;
+    const levelled = levelledOrigins(panel, origins, plan);
     const options = { ...plan, horizon, rows: warmUp(plan) };
-    return rollOut(panel, origins, options, (from) => this.#forecastChunk(from));
+    const forecastFrom = (from: ForecastOrigins) =>
+      rollOut(from, options, (each) => this.#forecastChunk(each));
+    const second: Intervals[] = [];
+    for (const from of levelled.second) second.push(...(await forecastFrom(from)));
+    return levelled.merge(await forecastFrom(levelled.first), second);
   }
 
   /** Forecasts one horizon chunk (`plan.chunk` steps) from each origin. */

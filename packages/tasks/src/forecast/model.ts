@@ -18,6 +18,7 @@ import { evaluateForecast } from './evaluate.js';
 import { checkFutureCovariates } from './future.js';
 import { addFutureRows } from './future-rows.js';
 import { makeHead } from './heads.js';
+import { shiftNotes } from './levelled.js';
 import { networkPlanOf } from './network.js';
 import { endOf, type Panel, timeAt } from './panel.js';
 import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
@@ -155,6 +156,7 @@ export class ForecastModel implements TaskModel {
       ...this.#newSeriesNotes(panel),
       ...shortSeriesNotes(panel, short, fallback),
       ...longHorizonNotes(plan, horizon),
+      ...shiftNotes(panel, plan),
     ];
     return { forecasts, notes };
   }
@@ -219,7 +221,7 @@ export class ForecastModel implements TaskModel {
     if (baseline === undefined) {
       throw new UnrollError('format', `pipeline.json: unknown baseline "${name}".`, { baseline: name });
     }
-    return baselineForecasts(panel, baseline, origins, { season: plan.season, levels });
+    return baselineForecasts(panel, baseline, origins, { ...plan, levels });
   }
 
   /** Forecasts from each origin with the best baseline. */

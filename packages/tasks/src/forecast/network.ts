@@ -25,6 +25,7 @@ import { adam, type TrainEvent } from '@unroll/train';
 import type { CheckpointedTrainer } from '../shared/resume.js';
 import { type EncodedRows, type NetworkPlan, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
+import { levelledPanel } from './levelled.js';
 import type { Panel } from './panel.js';
 import type { StoredPlan } from './plan.js';
 
@@ -163,13 +164,13 @@ export interface Split {
  * validation loss.
  */
 export async function* fitNetwork(
-  panel: Panel,
+  rawPanel: Panel,
   plan: NetworkPlan,
   { cut, validationEnd }: Split,
   options: NetworkOptions,
   epochs: number,
 ): AsyncGenerator<TrainEvent, FittedNetwork, void> {
-  const encoder = PanelEncoder.fit(panel, plan, cut);
+  const encoder = PanelEncoder.fit(levelledPanel(rawPanel, plan, cut), plan, cut);
   const network = makeModel(encoder, plan, options);
   const { float } = currentBackend();
   const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, maxPairs: MAX_PAIRS }, float);

@@ -9,6 +9,7 @@ import type { Calibration, ScoreScale } from './calibration.js';
 import type { Combination } from './combination.js';
 import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
+import { searchedRows } from './level-shifts.js';
 import type { FittedNetwork } from './network.js';
 import type { Panel, PanelSeries } from './panel.js';
 import type { ForecastPlan, StoredPlan } from './plan.js';
@@ -174,8 +175,8 @@ const membersOf = ({ weights, bySeries = [] }: Combination): string[] =>
 /** Returns the number of last rows to store so that the models forecast the same without the data. */
 function storedRows(models: readonly string[], plan: ForecastPlan): number {
   if (models.some(usesAllRows)) return Number.POSITIVE_INFINITY;
-  const rows = warmUp(plan) + plan.season;
-  return models.some(isFitted) ? Math.max(rows, fitWindow(plan.period) + plan.season) : rows;
+  const rows = warmUp(plan) + plan.season + searchedRows(plan.season);
+  return models.some(isFitted) ? Math.max(rows, fitWindow(plan.period) + rows) : rows;
 }
 
 /** Returns the fitted parameters of each network and series. */

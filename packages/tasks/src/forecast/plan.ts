@@ -6,6 +6,7 @@ import { UnrollError, valueError } from '@unroll/core';
 import { seasonCandidates } from '@unroll/data';
 import { type CalendarOption, chooseCalendar } from './calendar.js';
 import type { NetworkPlan } from './encoder.js';
+import { withoutShifts } from './levelled.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
 import { fillGaps, ofSeries, rowsWithKnownHorizon } from './rows.js';
 import { chooseSeason } from './seasons.js';
@@ -165,11 +166,15 @@ type TransformChoice = Omit<ForecastPlan, 'cut' | 'origins' | 'period'>;
 /** Chooses season, scaler, lag and window from the training rows. Returns null if there are too few rows. */
 function chooseTransform(
   panel: Panel,
-  training: readonly Float64Array[],
+  rawTraining: readonly Float64Array[],
   options: PlanOptions & { counts?: boolean },
 ): TransformChoice | null {
   const { horizon, decoding } = options;
   const chunk = decoding === 'recursive' ? 1 : horizon;
+  const usual = usualSeason(panel, Math.max(...rawTraining.map(({ length }) => length)));
+  const training = rawTraining.map((values) =>
+    withoutShifts(values, { season: options.season ?? usual, log: false }),
+  );
   const { season, seasons, reason: seasonReason } = chooseSeason(panel, training, horizon, options.season);
   const { scaler, log } = chooseScaler(panel, training, season, options);
   const withoutGaps = training.map((values) => fillGaps(values, season));
