@@ -300,12 +300,11 @@ export class ForecastModel implements TaskModel {
 
   #ensemble(panel: Panel, model: Network): Ensemble {
     const { plan, levels, head, views } = this.pipeline;
-    const encoders = views.map(({ absolute, channels }, network) => {
+    const encoders = views.map(({ channels, ...view }, network) => {
       const transforms = this.#transforms(panel, network);
-      return new PanelEncoder(panel, networkPlanOf(plan, absolute), { channels, transforms });
+      return new PanelEncoder(panel, networkPlanOf(plan, view), { channels, transforms });
     });
-    const absoluteInputs = views.map(({ absolute }) => absolute);
-    return new Ensemble({ model, head: makeHead(head, levels), encoders, absoluteInputs, plan, levels });
+    return new Ensemble({ model, head: makeHead(head, levels), encoders, views, plan, levels });
   }
 
   /**
@@ -315,7 +314,7 @@ export class ForecastModel implements TaskModel {
   #transforms(panel: Panel, network: number): (TransformConfig | null)[] {
     const { plan, series, views } = this.pipeline;
     const storedTransforms = new Map(series.map(({ id, transforms }) => [id, transforms[network]]));
-    const networkPlan = networkPlanOf(plan, views[network].absolute);
+    const networkPlan = networkPlanOf(plan, views[network]);
     return panel.series.map(({ id, values }) => {
       const stored = storedTransforms.get(id);
       if (stored !== undefined && stored !== null) return stored;
