@@ -6,9 +6,12 @@ export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './fo
 export { PanelEncoder } from './forecast/encoder.js';
 export { Ensemble, joinNetworks } from './forecast/ensemble.js';
 export { makeHead } from './forecast/heads.js';
-export { ABSOLUTE_INPUTS, fitNetwork, networkPlanOf } from './forecast/network.js';
+export { ShiftSearch } from './forecast/level-shifts.js';
+export { levelledOrigins } from './forecast/levelled.js';
+export { fitNetwork, networkPlanOf, sameViews } from './forecast/network.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { fillGaps, subsample } from './forecast/rows.js';
+export { chooseViews } from './forecast/representation.js';
 export { chooseSeason } from './forecast/seasons.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
 export { codecFor, TextCodec } from './generate/codec.js';
