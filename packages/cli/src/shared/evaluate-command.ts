@@ -1,7 +1,14 @@
 /** `unroll evaluate`: scores a saved model on rows with known targets. */
 import { setThreads } from '@unroll/core';
 import { type TaskModel, type TaskRequest, taskName } from '@unroll/tasks';
-import { integerOption, type OptionSpecs, type ParsedArgs, parseOptions, textOption, UsageError } from './args.js';
+import {
+  integerOption,
+  type OptionSpecs,
+  type ParsedArgs,
+  parseOptions,
+  textOption,
+  UsageError,
+} from './args.js';
 import type { Command } from './command.js';
 import { openModel, readData } from './predict-command.js';
 import { READING_HELP, READING_OPTIONS, readingOptions } from './reading-options.js';
