@@ -167,9 +167,9 @@ export const names = [
     translateScores
     `,
     types: `
-    CsvOptions EpochRecord NetworkTraining PairColumns PairData Pairs ParallelFiles PreparedTranslator RunEvent RunStore
-    Table TextFile TokenLevel TranslateCell TranslateModelScores TranslateOptions TranslatePipeline TranslateResult
-    TranslateScores Translation
+    CsvOptions EpochRecord NetworkTraining PairColumns PairData Pairs ParallelFiles PreparedTranslator RunEvent
+    RunStore Table TextFile TokenLevel TranslateCell TranslateModelScores TranslateOptions TranslatePipeline
+    TranslateResult TranslateScores Translation
     `,
   },
 ] as const;
