@@ -86,6 +86,7 @@ export const ALLOWED = {
     alignClasses: `metric inputs: ${HOST}`,
   },
   'train/src/dirty-rows.ts': { mark: `ids: ${HOST}` },
+  'tasks/src/tag/metric.ts': { sentencesOf: `metric inputs: ${HOST}` },
   'unrolljs/src/runnable.ts': { runnableOn: 'values that data() has copied to host memory' },
   'train/src/warnings.ts': {
     checkTargets: `targets: ${HOST}`,

@@ -26,6 +26,11 @@ const results = (text, pattern) => {
 };
 
 const CHECKS = {
+  chorales: (text) => {
+    const [nats] = results(text, /test: (\S+) nats per step/);
+    // Without memory, a step costs about 12 nats; the lowest possible value is 4.62.
+    assert.ok(nats > 4.5 && nats < 5.2, text);
+  },
   'quick-start': (text) => {
     const [forecast, actual] = results(text, /forecast (\S+), actual (\S+)/);
     assert.ok(Math.abs(forecast - actual) < 0.05, text);
@@ -33,6 +38,14 @@ const CHECKS = {
   'time-series': (text) => {
     const [learned, naive] = results(text, /RMSE on 234 unseen steps: (\S+) \(last value: ([\d.]+)/);
     assert.ok(learned < 0.6 * naive, text);
+  },
+  'sensor-classification': (text) => {
+    const [missing, accuracy] = results(
+      text,
+      /missing values: (\S+) %\naccuracy on 150 new recordings: (\S+) %/,
+    );
+    assert.ok(missing > 1.5 && missing < 2.5 && accuracy > 90, text);
+    assert.match(text, /a run is classified as running/);
   },
   'text-classification': (text) => {
     const [accuracy] = results(text, /accuracy on 600 unseen reviews: (\S+) %/);
@@ -51,6 +64,20 @@ const CHECKS = {
   tagger: (text) => {
     const [correct, total] = results(text, /(\d+) of (\d+) unseen sentences tagged without an error/);
     assert.ok(total === 1000 && correct >= 0.99 * total, text);
+  },
+  entities: (text) => {
+    const [f1] = results(text, /300 unseen sentences: F1 (\S+) %/);
+    assert.ok(f1 > 95, text);
+    assert.match(text, /"text":"Dinorton","type":"LOC"/);
+  },
+  'long-memory': (text) => {
+    const runs = [...text.matchAll(/^(\w+) over .*, (\w+), seed \d: (not )?solved .*, loss (\S+) /gm)];
+    for (const [line, task, cell, not, loss] of runs) {
+      if (cell !== 'rnn') assert.equal(not, undefined, line);
+      else assert.ok(Number(loss) > (task === 'adding' ? 0.12 : 1.7), line);
+    }
+    assert.equal(runs.length, 10);
+    assert.equal(runs.filter(([, , cell]) => cell === 'rnn').length, 6);
   },
   'skip-gram': (text) => {
     const [right, total] = results(text, /in the same group: (\d+) of (\d+) words/);

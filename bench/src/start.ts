@@ -1,6 +1,7 @@
 /**
  * `npm run bench:start`: measures the time from process start to the first prediction, and the peak memory of a
- * training run. Every run starts a new process, and the engines alternate. Prints the medians as Markdown tables.
+ * training run; then the start, latency and throughput of text classifiers. Every run starts a new process, and the engines
+ * alternate. Prints the medians as Markdown tables.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +14,7 @@ import { makeData } from './data.js';
 import { pythonPath } from './engines.js';
 import { onnxModel } from './onnx/model.js';
 import { parseRow } from './rows.js';
+import { printClassifiers } from './start/classifier.js';
 import { SMALL } from './start/task.js';
 
 const HELP = `npm run bench:start -- [options]
@@ -155,5 +157,6 @@ else {
     training,
     'megabytes',
   );
+  await printClassifiers(folder, rounds);
   rmSync(folder, { recursive: true });
 }

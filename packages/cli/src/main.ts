@@ -6,7 +6,9 @@ import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/core/internal';
 import { TASKS, type Task } from '@unroll/tasks';
 import { interruptSignal } from '@unroll/train/node';
+import { compare } from './compare/command.js';
 import { forecastCommand } from './forecast/command.js';
+import { generateCommand } from './generate/command.js';
 import { UsageError } from './shared/args.js';
 import type { Command } from './shared/command.js';
 import { evaluate } from './shared/evaluate-command.js';
@@ -18,7 +20,9 @@ import { version } from './version.js';
 const COMMANDS: Readonly<Record<string, Command>> = {
   forecast: forecastCommand,
   train: trainCommand,
+  compare,
   predict,
+  generate: generateCommand,
   evaluate,
   inspect,
 };

@@ -87,6 +87,8 @@ export class Tape implements Recorder {
       );
     }
     const grads = new Map<Tensor, Tensor>([[loss, full(loss.shape, seed)]]);
+    // Tensors whose gradient is a dense sum. Nothing else reads it, so further terms are added in place.
+    const summed = new Set<Tensor>();
     const { kernels } = openScope().backend;
     for (let n = this.#nodes.length - 1; n >= 0; n--) {
       const { op, inputs, attrs, outputs, saved } = this.#nodes[n];
@@ -107,7 +109,12 @@ export class Tape implements Recorder {
         const grad = inputGrads[i];
         if (!input || !needs[i] || !grad) return;
         const sum = grads.get(input);
-        grads.set(input, sum ? addGradients(sum, grad) : grad);
+        if (sum && summed.has(input)) addInPlace(sum, grad);
+        else {
+          const total = sum ? addGradients(sum, grad) : grad;
+          if (sum && !(total instanceof RowGradient)) summed.add(input);
+          grads.set(input, total);
+        }
       });
     }
     return grads;
@@ -120,6 +127,12 @@ runtime.rowGradient = (table, lookup) => new RowGradient(table, [lookup]);
 function addGradients(a: Tensor, b: Tensor): Tensor {
   const isSparse = a instanceof RowGradient && b instanceof RowGradient;
   return isSparse ? new RowGradient(a.shape, [...a.lookups, ...b.lookups]) : add(a, b);
+}
+
+/** Adds a gradient to a sum that nothing else reads. */
+function addInPlace(sum: Tensor, grad: Tensor): void {
+  if (grad instanceof RowGradient) grad.addTo(sum.block());
+  else openScope().backend.kernels.accumulate(sum.block(), grad.block(), 1);
 }
 
 /**

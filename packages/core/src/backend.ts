@@ -186,6 +186,64 @@ export interface CrfBackwardCall extends CrfCall {
   dEnd: Block; // out [K]
 }
 
+/** Layer normalisation of the rows of x [rows, n]: y = gamma (x - mean) / √(variance + epsilon) + beta. */
+export interface LayerNormCall {
+  rows: number;
+  n: number;
+  x: Block;
+  gamma: Block | null; // [n]; null: ones
+  beta: Block | null; // [n]; null: zeros
+  epsilon: number;
+  y: Block;
+  /** Out [rows, 2], needed for backward: the mean and 1 / √(variance + epsilon) of each row; null: not requested. */
+  statistics: Block | null;
+}
+
+export interface LayerNormBackwardCall {
+  rows: number;
+  n: number;
+  x: Block;
+  gamma: Block | null;
+  statistics: Block;
+  dy: Block; // [rows, n]
+  /** Out; null: not requested. */
+  dx: Block | null;
+  dgamma: Block | null; // [n]
+  dbeta: Block | null; // [n]
+}
+
+interface LstmGatesSizes {
+  B: number;
+  H: number;
+  activation: ActivationName;
+  recurrentActivation: ActivationName;
+}
+
+/** One step of an LSTM from its sums a on, for cells without a kernel of the whole sequence: c = f c' + i g. */
+export interface LstmGatesCall extends LstmGatesSizes {
+  a: Block; // [B, 4H], i f g o
+  /** c', [B, H] */
+  before: Block;
+  /** Out: c, [B, H]. */
+  after: Block;
+  /** Out: the output gate after activation, [B, H]. */
+  o: Block;
+  /** Out [B, 3H], needed for backward: i f g after activation; null: not requested. */
+  gates: Block | null;
+}
+
+export interface LstmGatesBackwardCall extends LstmGatesSizes {
+  before: Block;
+  gates: Block;
+  o: Block;
+  /** Gradients of c and o, [B, H]; null: zero. */
+  dAfter: Block | null;
+  dO: Block | null;
+  /** Out. */
+  da: Block; // [B, 4H]
+  dBefore: Block; // [B, H]
+}
+
 interface GruVariant {
   recurrentActivation: ActivationName;
   /** True: the reset gate multiplies h' U (bias [2, 3H]). False: it multiplies h' (bias [3H]). */
@@ -356,6 +414,11 @@ export interface Kernels {
   gemm(a: Block, b: Block, y: Block, shape: GemmShape): void;
   /** y = softmax of each row of x [rows, n], or its logarithm. */
   softmax(x: Block, y: Block, rows: number, n: number, log: boolean): void;
+  /**
+   * The k largest elements of each row of x [rows, n] in descending order, [rows, k], and their columns. NaN comes first; of
+   * equal elements, the one with the smaller column comes first. 1 <= k <= n.
+   */
+  topK(x: Block, values: Block, indices: Block, rows: number, n: number, k: number): void;
   /** y[i] = table[ids[i]]; rows have `width` elements. */
   gather(table: Block, ids: Block, y: Block, width: number): void;
   /** table[ids[i]] += g[i]; rows have `width` elements. */
@@ -375,6 +438,10 @@ export interface Kernels {
   lstmBackward(call: LstmBackwardCall): void;
   gruForward(call: GruForwardCall): void;
   gruBackward(call: GruBackwardCall): void;
+  layerNorm(call: LayerNormCall): void;
+  layerNormBackward(call: LayerNormBackwardCall): void;
+  lstmGates(call: LstmGatesCall): void;
+  lstmGatesBackward(call: LstmGatesBackwardCall): void;
   linearScan(call: LinearScanCall): void;
   linearScanBackward(call: LinearScanBackwardCall): void;
   crfForward(call: CrfForwardCall): void;

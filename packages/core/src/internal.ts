@@ -28,6 +28,7 @@ export {
   type Outputs,
   recording,
 } from './op.js';
+export { type LstmGatesAttributes, lstmGates } from './ops/lstm-gates.js';
 export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { checkOptions, nameHint, type OptionTypes, unknownOption } from './options.js';
 export { layOut } from './parameter.js';

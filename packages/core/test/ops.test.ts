@@ -11,6 +11,7 @@ import {
   broadcastTo,
   concat,
   gather,
+  layerNorm,
   linear,
   linearScan,
   logSoftmax,
@@ -37,6 +38,7 @@ import {
   sumSquares,
   type Tensor,
   tensor,
+  topK,
   transpose,
   UnrollError,
   unstack,
@@ -277,6 +279,28 @@ describe('rows', () => {
         new UnrollError('shape', `${name} needs a tensor of rank 1 or more, got a single number.`),
       );
     }
+  });
+
+  test('topK', () => {
+    const { values, indices } = topK([[3, 1, 3, Number.NaN], [5, 6, 7, 8]], 2); // biome-ignore format: a matrix
+    assert.deepEqual(values.toArray(), [[Number.NaN, 3], [8, 7]]); // biome-ignore format: a matrix
+    assert.deepEqual(indices.toArray(), [[3, 0], [3, 2]]); // biome-ignore format: a matrix
+    for (const k of [0, 5, 1.5]) {
+      const message = `topK: k must be an integer from 1 to 4, the length of the last axis, got ${k}.`;
+      assert.throws(() => topK([[1, 2, 3, 4]], k), new UnrollError('value', message, { k, n: 4 }));
+    }
+    assert.throws(() => topK(3, 1), /topK needs a tensor of rank 1 or more/);
+  });
+
+  test('layerNorm', () => {
+    close(layerNorm([0, 2], { epsilon: 3, gamma: tensor([2, 2]), beta: tensor([1, 0]) }), [0, 1]);
+    close(layerNorm([0, 2], { epsilon: 3 }), [-0.5, 0.5]);
+    const message = 'layerNorm: gamma must have the shape [2] for x [1, 2], got [3].';
+    assert.throws(
+      () => layerNorm([[1, 2]], { gamma: zeros([3]) }),
+      new UnrollError('shape', message, { expected: [2], got: [3] }),
+    );
+    assert.throws(() => layerNorm(3), /layerNorm needs a tensor of rank 1 or more/);
   });
 
   test('gather', () => {

@@ -1,9 +1,18 @@
 /** @unroll/data: tables, times, windows, scalers, baselines, and metrics of forecasts, texts and labels. Runs in browsers: uses no Node modules. */
+export { seasonallyAdjustedNaive } from './baselines/adjusted-naive.js';
 export { crostonSba, fittedCroston, isIntermittent } from './baselines/croston.js';
+export { isSeasonal } from './baselines/decompose.js';
 export { type EtsForm, type EtsParameters, ets, fitEts, fittedEts } from './baselines/ets.js';
 export type { FitBaseline, FittedBaseline } from './baselines/fitted.js';
 export { drift, naive, seasonalNaive } from './baselines/simple.js';
 export { fitTheta, theta } from './baselines/theta.js';
+export {
+  type ConllOptions,
+  type ConlluColumn,
+  parseConll,
+  type TaggedSentence,
+  type TaggedSentences,
+} from './conll.js';
 export { type CsvOptions, parseCsv } from './csv.js';
 export { type DecodedText, decodeText } from './decode.js';
 export {
@@ -16,6 +25,7 @@ export {
   periodsBetween,
 } from './frequency.js';
 export { looksLikeJson, parseJsonLines } from './json-lines.js';
+export { looksLikeParquet } from './looks-like-parquet.js';
 export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';
 export {
   cellNumber,
@@ -56,14 +66,16 @@ export {
   StandardScaler,
   scalerFromConfig,
 } from './scalers.js';
-export { autocorrelation, inferSeason, seasonCandidates } from './season.js';
+export { autocorrelation, inferSeason, inferSeasons, seasonCandidates } from './season.js';
 export {
   type Cell,
   type Column,
   cellOf,
   cleanName,
   column,
+  findColumn,
   makeTable,
+  nestedValues,
   numbers,
   type Table,
   texts,
@@ -150,4 +162,5 @@ export {
   type TimeOptions,
 } from './time-column.js';
 export { findTimeParts, withTimeParts } from './time-parts.js';
+export { looksLikeTsFile, parseTsFile } from './ts-file.js';
 export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

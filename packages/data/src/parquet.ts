@@ -7,10 +7,7 @@ import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { cellOf, makeTable, type Table } from './table.js';
 
-/** True if the bytes begin like a Parquet file. */
-export function looksLikeParquet(bytes: Uint8Array): boolean {
-  return bytes.length >= 4 && String.fromCharCode(...bytes.subarray(0, 4)) === 'PAR1';
-}
+export { looksLikeParquet } from './looks-like-parquet.js';
 
 /**
  * Reads the bytes of a Parquet file as a table. Error messages number its rows from 1 and name `source`.
@@ -30,5 +27,6 @@ export async function parseParquet(bytes: Uint8Array, options: { source?: string
   if (rows.length === 0) throw new UnrollError('data', `${source} has no rows.`, { source });
   const names = Object.keys(rows[0]);
   const cells = names.map((name) => rows.map((row) => cellOf(row[name])));
-  return makeTable({ source, names, cells });
+  const nested = new Map(names.map((name) => [name, rows.map((row) => row[name])]));
+  return makeTable({ source, names, cells, nested });
 }

@@ -14,18 +14,39 @@ const MIN_RATIO = 1.2;
  * that lag must be a peak, above 0.3 and above the level of chance (2 / √rows).
  */
 export function inferSeason(values: ArrayLike<number>, frequency: Frequency): number {
-  const filled = forwardFill(values);
-  const candidates = seasonCandidates(frequency, filled.length).filter((lag) => lag * 2 <= filled.length);
-  const scores = new Map(candidates.map((lag) => [lag, autocorrelation(detrend(filled, lag), lag)]));
   let best = 1;
-  let threshold = Math.max(0.3, 2 / Math.sqrt(filled.length));
-  for (const [lag, score] of scores) {
-    const isPeak = score >= (scores.get(lag - 1) ?? -1) && score >= (scores.get(lag + 1) ?? -1);
-    if (!isPeak || score <= threshold) continue;
+  let threshold = 0;
+  for (const { lag, score } of significantSeasons(values, frequency)) {
+    if (score <= threshold) continue;
     best = lag;
     threshold = score * MIN_RATIO;
   }
   return best;
+}
+
+/**
+ * Returns the lengths of all seasons of a series, shortest first: those candidates of {@link inferSeason} whose autocorrelation is
+ * high enough. If the times are plain numbers, multiples of a season have high autocorrelations too, so only the inferred season
+ * is returned.
+ */
+export function inferSeasons(values: ArrayLike<number>, frequency: Frequency): number[] {
+  if (frequency.unit !== 'step') return significantSeasons(values, frequency).map(({ lag }) => lag);
+  return [inferSeason(values, frequency)].filter((season) => season > 1);
+}
+
+/** Returns the candidates with a significant autocorrelation, shortest first. */
+function significantSeasons(
+  values: ArrayLike<number>,
+  frequency: Frequency,
+): { lag: number; score: number }[] {
+  const filled = forwardFill(values);
+  const candidates = seasonCandidates(frequency, filled.length).filter((lag) => lag * 2 <= filled.length);
+  const scores = new Map(candidates.map((lag) => [lag, autocorrelation(detrend(filled, lag), lag)]));
+  const threshold = Math.max(0.3, 2 / Math.sqrt(filled.length));
+  return Array.from(scores, ([lag, score]) => ({ lag, score })).filter(
+    ({ lag, score }) =>
+      score > threshold && score >= (scores.get(lag - 1) ?? -1) && score >= (scores.get(lag + 1) ?? -1),
+  );
 }
 
 /** Returns the candidate season lengths of a frequency, in rows, shortest first. `rows` is the length of the series. */

@@ -253,8 +253,9 @@ function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
     });
   }
   const values = floatsOf(stored, name);
-  const at = values.findIndex((value) => !Number.isFinite(value));
-  if (at >= 0)
+  let at = 0;
+  while (Number.isFinite(values[at])) at++; // undefined ends the loop
+  if (at < values.length)
     throw artifactError(`"${name}" has the value ${values[at]} at position ${at}`, { name, position: at });
   return values;
 }

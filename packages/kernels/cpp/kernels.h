@@ -112,6 +112,42 @@ struct Softmax {
   int log;         // 1: log softmax
 };
 
+// Layer normalisation (Ba et al. 2016): y[r][:] = gamma * (x[r][:] - mean) * scale + beta, with the mean and
+// scale = 1 / sqrt(variance + epsilon) over the n columns of the row.
+struct LayerNorm {
+  const float* x;      // [rows][n]
+  const float* gamma;  // [n] | null: ones
+  const float* beta;   // [n] | null: zeros
+  float* y;            // [rows][n] output; may be x
+  float* statistics;   // [rows][2] output: mean and scale, needed for backward | null
+  int rows;
+  int n;
+  float epsilon;
+};
+
+struct LayerNormBackward {
+  const float* x;           // [rows][n], as given to forward
+  const float* gamma;       // [n] | null: ones
+  const float* statistics;  // as written by forward
+  const float* dy;          // [rows][n]
+  float* dx;                // [rows][n] output | null
+  float* dgamma;            // [n] output | null
+  float* dbeta;             // [n] output | null
+  int rows;
+  int n;
+};
+
+// The k largest elements of each row of x, in descending order, NaN first; of equal elements, the one with the smaller index
+// comes first.
+struct TopK {
+  const float* x;  // [rows][n]
+  float* values;   // [rows][k] output
+  float* indices;  // [rows][k] output: the columns, integers stored as floats
+  int rows;
+  int n;
+  int k;           // from 1 to n
+};
+
 // y[i][:] = table[ids[i]][:]
 struct Gather {
   const float* table;  // [.][width]
@@ -274,6 +310,34 @@ struct LstmForward : Forward {
   float* gates;  // [T][B][4H] output: i f g o after activation, needed for backward | null
 };
 
+// One step of an LSTM from its sums a on: i, f, o = ract(a), g = act(a), after = f*before + i*g. The cell computes its output
+// from `after` and o.
+struct LstmGates {
+  int B;
+  int H;
+  int act;
+  int ract;
+  const float* a;       // [B][4H] i f g o
+  const float* before;  // [B][H]
+  float* after;         // [B][H] output; may be before
+  float* o;             // [B][H] output: the gate after activation
+  float* gates;         // [B][3H] output: i f g after activation, needed for backward | null
+};
+
+struct LstmGatesBackward {
+  int B;
+  int H;
+  int act;
+  int ract;
+  const float* before;  // [B][H]
+  const float* gates;   // [B][3H] as written by forward
+  const float* o;       // [B][H] as written by forward
+  const float* dAfter;  // [B][H] | null: zeros
+  const float* dO;      // [B][H] | null: zeros
+  float* da;            // [B][4H] output
+  float* dBefore;       // [B][H] output
+};
+
 // GRU. The gates are in the order z r n, where n is the candidate: z, r = ract(x W + h' U + b), and
 // h = z*h' + (1-z)*n as in Keras, PyTorch and ONNX, with h' without dropout.
 // Reset gate after the product: n = act(x Wn + b0n + r*(h' Un + b1n)); z and r add both of their biases.
@@ -397,6 +461,9 @@ TRAINING(void, accumulate, (float* y, const float* x, int n, float scale))
 KERNEL(void, gemm, (const Gemm& call))
 KERNEL(void, softmax, (const Softmax& call))
 KERNEL(void, gather, (const Gather& call))
+TRAINING(void, top_k, (const TopK& call))
+TRAINING(void, layer_norm, (const LayerNorm& call))
+TRAINING(void, layer_norm_backward, (const LayerNormBackward& call))
 TRAINING(void, scatter_add, (const ScatterAdd& call))
 
 // ------------------------------------------------------------------------------------------------------ sequence losses
@@ -428,6 +495,8 @@ KERNEL(void, rnn_forward, (const Forward& call))
 TRAINING(void, rnn_backward, (const RnnBackward& call))
 KERNEL(void, lstm_forward, (const LstmForward& call))
 TRAINING(void, lstm_backward, (const LstmBackward& call))
+TRAINING(void, lstm_gates, (const LstmGates& call))
+TRAINING(void, lstm_gates_backward, (const LstmGatesBackward& call))
 KERNEL(void, gru_forward, (const GruForward& call))
 TRAINING(void, gru_backward, (const GruBackward& call))
 KERNEL(void, gru_before_forward, (const GruBeforeForward& call))

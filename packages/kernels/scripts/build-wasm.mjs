@@ -65,7 +65,16 @@ const FIRST = [
   'memory.cpp',
 ];
 // Inference-only builds do not need these files.
-const ONLY_FULL = ['ctc.cpp', 'optimizers.cpp', 'random.cpp', 'scan.cpp', 'pool_check.cpp'];
+const ONLY_FULL = [
+  'ctc.cpp',
+  'optimizers.cpp',
+  'random.cpp',
+  'scan.cpp',
+  'top_k.cpp',
+  'layer_norm.cpp',
+  'lstm_gates.cpp',
+  'pool_check.cpp',
+];
 
 /** Runs up to `count` compilers in worker threads. Each starts when first needed, because it takes a hundred megabytes. */
 const startCompilers = (count) => {

@@ -115,11 +115,7 @@ export class Stream {
    * @returns the output of this step, without the time axis
    */
   step(x: StreamInput): Tensor {
-    const values = tensorsOf(x).map((value) => {
-      const [batch = -1, ...rest] = value.shape;
-      return value.withShape([batch, 1, ...rest]);
-    });
-    return this.#run(values, null, true);
+    return this.map(x, null, true, (outputs) => outputs)[0];
   }
 
   /**
@@ -130,12 +126,23 @@ export class Stream {
    * after the last step
    */
   push(x: StreamInput, mask: Tensor | null = null): Tensor {
-    return this.#run(tensorsOf(x), mask, false);
+    return this.map(x, mask, false, (outputs) => outputs)[0];
   }
 
-  /** Processes a chunk. @param isStep the chunk is a single step: return the outputs without a time axis */
-  #run(values: readonly Tensor[], mask: Tensor | null, isStep: boolean): Tensor {
+  /**
+   * @internal Like {@link step} and {@link push}, but returns only what `work` computes from the outputs, which saves copying
+   * large outputs that are not needed.
+   */
+  map(
+    x: StreamInput,
+    mask: Tensor | null,
+    isStep: boolean,
+    work: (outputs: readonly Tensor[]) => readonly Tensor[],
+  ): readonly Tensor[] {
     const network = this.network;
+    const values = tensorsOf(x).map((value) =>
+      isStep ? value.withShape([value.shape[0] ?? -1, 1, ...value.shape.slice(1)]) : value,
+    );
     const memory = copyMemory(this.#memory);
     const sequences = network.streamInputs(
       values.map((value) => this.#maskedSequence(value, mask)),
@@ -146,15 +153,18 @@ export class Stream {
     );
     network.build(shapes);
     network.outputShapes(shapes);
-    this.outputs = scope(() => {
-      return network.streamStep(sequences, memory, this.#context).map(({ value }, i) => {
-        if (!isStep || !this.#isStreamed[i]) return value;
-        return reshape(value, [this.batch, ...value.shape.slice(2)]);
-      });
-    });
+    this.outputs = scope(() =>
+      work(
+        network
+          .streamStep(sequences, memory, this.#context)
+          .map(({ value }, i) =>
+            isStep && this.#isStreamed[i] ? reshape(value, [this.batch, ...value.shape.slice(2)]) : value,
+          ),
+      ),
+    );
     this.#memory = memory;
     this.steps += values[0].shape[1];
-    return this.outputs[0];
+    return this.outputs;
   }
 
   /** Returns a copy of the stream that continues independently. */
@@ -291,10 +301,21 @@ function tensorsOf(x: StreamInput): readonly Tensor[] {
   return several ? (x as unknown as readonly Tensor[]) : [asTensor(x as TensorLike)];
 }
 
+/** The tensors that {@link selectRows} returned, with the tensor and the rows that they were selected from. */
+const selections = new WeakMap<Tensor, readonly [source: Tensor, rows?: readonly number[]]>();
+
+/**
+ * Selects rows of a tensor. If it was itself selected from another tensor, and the result would be equal to it, returns it:
+ * in beam search, the hypotheses of a sequence change places, but the encoded source that they share stays the same.
+ */
 function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
-  const [batch, ...rest] = tensor.shape;
-  return scope(() => {
-    const table = reshape(tensor, [batch, rest.reduce((size, extent) => size * extent, 1)]);
-    return reshape(gather(table, [...rows]), [rows.length, ...rest]);
-  });
+  const [source, from] = selections.get(tensor) ?? [tensor];
+  const origins = rows.map((row) => (from ? from[row] : row));
+  if (`${origins}` === `${from}`) return tensor;
+  const [batch, ...rest] = source.shape;
+  const selected = scope(() =>
+    reshape(gather(reshape(source, [batch, source.size / batch]), origins), [origins.length, ...rest]),
+  );
+  selections.set(selected, [source, origins]);
+  return selected;
 }

@@ -87,6 +87,55 @@ describe('gradients in float64', () => {
   }
 });
 
+describe('fused ops of a step', () => {
+  /** Returns a backend that counts the calls of `kernel`, and one without it. */
+  function variants(kernel: 'lstmGates' | 'layerNorm') {
+    const backend = backendSync('native') ?? backendSync('wasm');
+    let count = 0;
+    const kernels = Object.create(backend.kernels, {
+      [kernel]: {
+        value: (call: never) => {
+          count++;
+          backend.kernels[kernel](call);
+        },
+      },
+    });
+    const counting = Object.create(backend, { kernels: { value: kernels } });
+    const without = Object.create(backend, { supports: { value: (name: string) => name !== kernel } });
+    return { counting, without, calls: () => count };
+  }
+
+  /** Returns outputs and gradients of a layer. */
+  function results(make: () => Recurrent): number[] {
+    const layer = make();
+    layer.build([[B, T, I]]);
+    const { value, grads } = valueAndGrad(() => {
+      const [y] = run(layer, x, { mask });
+      return sum(mul(y!.value, drawn('weights', ...y!.value.shape)));
+    }, layer.parameters);
+    return [value, ...grads].flatMap((each) => [...each.dataSync()]);
+  }
+
+  for (const [name, kernel] of [
+    ['projected', 'lstmGates'],
+    ['layer-normalised', 'lstmGates'],
+    ['layer-normalised, normalised state', 'layerNorm'],
+  ] as const) {
+    test(`${name}: ${kernel} runs and equals the steps without it`, () => {
+      const { counting, without, calls } = variants(kernel);
+      const fused = onBackend(counting, () => results(layers[name]!));
+      assert.ok(calls() >= T, `${calls()} calls`);
+      const plain = onBackend(without, () => results(layers[name]!));
+      fused.forEach((value, i) => {
+        assert.ok(
+          Math.abs(value - plain[i]!) <= 2e-5 * Math.max(1, Math.abs(value)),
+          `${i}: ${value}, ${plain[i]}`,
+        );
+      });
+    });
+  }
+});
+
 describe('zoneout', () => {
   const zoned = (rates: { h?: number; c?: number }) =>
     recurrent(zoneoutCell(lstmCell({ units: 100 }), rates), { returnSequences, returnState: true });

@@ -297,6 +297,32 @@ describe('decoding a model', () => {
     });
   }
 
+  test('beam search with the most likely tokens only equals beam search with all scores', async () => {
+    const size = 90;
+    const network = sequential([
+      embedding({ inputDim: size, outputDim: 6 }),
+      lstm({ units: 12, returnSequences: true }),
+      dense({ units: size }),
+    ]);
+    network.build([[-1, -1]]);
+    for (const [i, parameter] of network.parameters.entries())
+      parameter.assign(new RandomStream(i, 'beam').normal(parameter.size, 0, 0.9));
+    const limits: Partial<BeamSearchOptions>[] = [
+      {},
+      { minLength: 4, stop: [3, 5, 7] },
+      { banned: [1, 4, 9, 16, 25, 36, 49, 64, 81] },
+      { noRepeatNgram: 1 },
+      { noRepeatNgram: 2, stop: 8, lengthPenalty: 1 },
+      { prefix: [[2, 3], [4]] },
+    ];
+    for (const limit of limits) {
+      const options = { prompt: [[3], [1, 2, 9]], maxLength: 8, width: 4, nBest: 4, ...limit };
+      const fast = await beamSearch(network.stream({ batch: 2 }), options);
+      const all = await beamSearch(network.stream({ batch: 2 }), { ...options, restrict: () => {} });
+      assert.deepEqual(fast, all, JSON.stringify(limit));
+    }
+  });
+
   test('an attention decoder: encoder outputs are fixed inputs; alignments add up to 1 over valid steps', async () => {
     const source = input({ shape: [null], name: 'source' });
     const previous = input({ shape: [null], name: 'previous' });

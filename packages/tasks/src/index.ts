@@ -4,15 +4,28 @@ export {
   type ClassifyResult,
   classifyEvents,
   prepareClassifier,
+  prepareWithVectors,
   trainClassifier,
 } from './classify/classify.js';
 export { ClassifyModel } from './classify/model.js';
 export type { ClassifyCell } from './classify/network.js';
+export type { ClassifyPipe, ClassifyPipeOptions, LabelScore, SequenceValue } from './classify/pipe.js';
 export type { ClassifyPipeline } from './classify/pipeline.js';
 export type { PreparedClassifier } from './classify/plan.js';
 export { classifyReport } from './classify/report.js';
 export { planEvent as classifyPlanEvent } from './classify/run-events.js';
-export { type ClassifyScores, type ClassScore, classifyScores } from './classify/scores.js';
+export { type ClassifyScores, type ClassScore, classifyScores, multiLabelScores } from './classify/scores.js';
+export {
+  ADVICE,
+  type ComparedRun,
+  type Comparison,
+  type ComparisonMetric,
+  comparisonTable,
+  summarizeCells,
+  verdict,
+  winnerOf,
+} from './compare/comparison.js';
+export { comparisonReport } from './compare/report.js';
 export { actualAt, levelName, type ModelForecasts, type Score } from './forecast/backtest.js';
 export type { FittedBaselineName } from './forecast/baselines.js';
 export type { CalendarName, CalendarOption } from './forecast/calendar.js';
@@ -46,6 +59,21 @@ export type { Decoding, ForecastPlan, ScalerName } from './forecast/plan.js';
 export { forecastReport, type ReportInfo } from './forecast/report.js';
 export { type PreparedForecast, planEvent } from './forecast/run-events.js';
 export { backtestTable, forecastTable } from './forecast/tables.js';
+export type { TextLevel } from './generate/codec.js';
+export {
+  type LanguageModelOptions,
+  type LanguageModelResult,
+  languageModelEvents,
+  prepareLanguageModel,
+  trainLanguageModel,
+} from './generate/generate.js';
+export { LanguageModel } from './generate/model.js';
+export type { LanguageCell } from './generate/network.js';
+export type { LanguagePipeline } from './generate/pipeline.js';
+export type { PreparedLanguageModel } from './generate/plan.js';
+export { languageModelReport } from './generate/report.js';
+export { planEvent as languageModelPlanEvent } from './generate/run-events.js';
+export type { LanguageScores } from './generate/scores.js';
 export { TASKS, taskModelFromFiles } from './registry.js';
 export type * from './shared/events.js';
 export { taskFormat, taskName } from './shared/pipeline-file.js';
@@ -56,3 +84,28 @@ export type { RunStore } from './shared/resume.js';
 export { type ScoreColumn, type ScoreFormat, type ScoreTable, scoreTexts } from './shared/scores.js';
 export type * from './shared/task.js';
 export type { EpochRecord, NetworkTraining } from './shared/training.js';
+export type { TagOffset } from './tag/decisions.js';
+export { type PredictedTags, type TagEntity, TagModel } from './tag/model.js';
+export type { TagCell } from './tag/network.js';
+export type { TagPipeline } from './tag/pipeline.js';
+export type { PreparedTagger } from './tag/plan.js';
+export { tagReport } from './tag/report.js';
+export { planEvent as tagPlanEvent } from './tag/run-events.js';
+export { scoreTags, type TagScoresReport, type TagTypeScore } from './tag/scores.js';
+export { prepareTagger, type TagOptions, type TagRunResult, tagEvents, trainTagger } from './tag/tag.js';
+export type { TagScheme } from './tag/tags.js';
+export { TranslateModel, type Translation } from './translate/model.js';
+export type { TranslateCell } from './translate/network.js';
+export type { PairColumns, PairData, Pairs, ParallelFiles } from './translate/pairs.js';
+export type { TranslatePipeline } from './translate/pipeline.js';
+export type { PreparedTranslator, TokenLevel } from './translate/plan.js';
+export { translateReport } from './translate/report.js';
+export { planEvent as translatePlanEvent } from './translate/run-events.js';
+export { type TranslateScores, translateScores } from './translate/scores.js';
+export {
+  prepareTranslator,
+  type TranslateOptions,
+  type TranslateResult,
+  trainTranslator,
+  translateEvents,
+} from './translate/translate.js';

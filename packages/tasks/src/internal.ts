@@ -1,4 +1,5 @@
 /** Internals of @unroll/tasks for its own tests. */
+export { baselines } from './forecast/baselines.js';
 export { Calibration, widenLongHorizon } from './forecast/calibration.js';
 export { combine, ensembleWeights, HeldOutErrors } from './forecast/combination.js';
 export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './forecast/distributions.js';
@@ -8,7 +9,13 @@ export { makeHead } from './forecast/heads.js';
 export { ABSOLUTE_INPUTS, fitNetwork, networkPlanOf } from './forecast/network.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { fillGaps, subsample } from './forecast/rows.js';
+export { chooseSeason } from './forecast/seasons.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
+export { codecFor, TextCodec } from './generate/codec.js';
+export { parallelStreams, shiftedStreams, trainingBatches } from './generate/streams.js';
 export { niceTicks, widenRange } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';
 export { CheckpointedTrainer } from './shared/resume.js';
+export { chooseOffset, decide, offsetsOf } from './tag/decisions.js';
+export { sentenceF1 } from './tag/goal.js';
+export { joinScores, taggerNetworks } from './tag/network.js';

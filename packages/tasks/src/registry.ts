@@ -2,12 +2,18 @@
 import { UnrollError } from '@unroll/core';
 import { ClassifyModel } from './classify/model.js';
 import { ForecastModel } from './forecast/model.js';
+import { LanguageModel } from './generate/model.js';
 import { formatOf, PIPELINE_FILE, readPipeline } from './shared/pipeline-file.js';
 import type { Task, TaskModel } from './shared/task.js';
+import { TagModel } from './tag/model.js';
+import { TranslateModel } from './translate/model.js';
 
 export const TASKS: readonly Task[] = [
   { name: 'forecast', version: 1, fromFiles: (files) => ForecastModel.fromFiles(files) },
   { name: 'classify', version: 1, fromFiles: (files) => ClassifyModel.fromFiles(files) },
+  { name: 'tag', version: 1, fromFiles: (files) => TagModel.fromFiles(files) },
+  { name: 'generate', version: 1, fromFiles: (files) => LanguageModel.fromFiles(files) },
+  { name: 'translate', version: 1, fromFiles: (files) => TranslateModel.fromFiles(files) },
 ];
 
 /**

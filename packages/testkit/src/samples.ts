@@ -5,6 +5,7 @@
 import { RandomStream } from '@unroll/core';
 import { type AnyOp, type OpName, opTable } from '@unroll/core/internal';
 import type { DrawnTensor } from './draw.js';
+import { cellSamples } from './samples/cells.js';
 import { crfSamples } from './samples/crf.js';
 import { elementwiseSamples } from './samples/elementwise.js';
 import { lossSamples } from './samples/losses.js';
@@ -18,6 +19,7 @@ export type { AnySample, Sample, SampleFor } from './samples/sample.js';
 export const samples: Samples = {
   ...elementwiseSamples,
   ...shapeSamples,
+  ...cellSamples,
   ...lossSamples,
   ...crfSamples,
   ...recurrentSamples,

@@ -44,6 +44,7 @@ export const CHECKED: LossSpec[] = [
     { name: 'binaryCrossentropy', fromLogits, labelSmoothing: 0.1 },
     { name: 'categoricalCrossentropy', fromLogits, labelSmoothing: 0.1 },
     { name: 'sparseCategoricalCrossentropy', fromLogits },
+    { name: 'sparseCategoricalCrossentropy', fromLogits, labelSmoothing: 0.1 },
     { name: 'binaryFocalCrossentropy', fromLogits, applyClassBalancing: true },
     { name: 'binaryFocalCrossentropy', fromLogits, gamma: 0.5 },
     { name: 'categoricalFocalCrossentropy', fromLogits, gamma: 1.5 },

@@ -64,6 +64,18 @@ const HAND: Hand[] = [
     target: [0, 1],
     rows: [log(4), 1000],
   },
+  {
+    spec: { name: 'sparseCategoricalCrossentropy', labelSmoothing: 0.3 },
+    prediction: [[0.25, 0.5, 0.25]],
+    target: [1],
+    rows: [-(0.8 * log(0.5) + 0.2 * log(0.25))],
+  },
+  {
+    spec: { name: 'sparseCategoricalCrossentropy', fromLogits: true, labelSmoothing: 0.3 },
+    prediction: [[0, log(2), 0]],
+    target: [1],
+    rows: [-(0.8 * log(0.5) + 0.2 * log(0.25))],
+  },
   { spec: 'binaryFocalCrossentropy', prediction: [[0.8]], target: [[1]], rows: [0.04 * -log(0.8)] },
   {
     spec: { name: 'binaryFocalCrossentropy', applyClassBalancing: true, gamma: 1 },

@@ -12,18 +12,18 @@ export const names = [
     crf ctcBeamSearch ctcDecoder ctcGreedy decodeCheckpoint decodeTags defaultTokenizer dense div dropout
     earlyStopping embedding equal erf exp exponentialDecay findLearningRate flatten floor fromArtifact fromZip full
     gather generate generateTokens globalAveragePooling1d globalMaxPooling1d greater greaterEqual gru gruCell
-    hardSigmoid identityMatrix input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNormLstm layerNormLstmCell
-    layerNormalization learnBytePairs lengthMask linear linearScan load log log1p logPartition logSoftmax losses lstm
-    lstmCell masking matmul max maxNorm maxPooling1d maximum mean metrics min minGru minGruCell minLstm minLstmCell
-    minMaxNorm minimum model mul multiply nBestPaths nBestTags nadam neg nonNeg oneCycle ones orthogonal
-    orthogonalPenalty outputEmbedding pad padSequences peepholeLstm peepholeLstmCell permute permuteLayer
+    hardSigmoid identityMatrix input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNorm layerNormLstm
+    layerNormLstmCell layerNormalization learnBytePairs lengthMask linear linearScan load log log1p logPartition
+    logSoftmax losses lstm lstmCell masking matmul max maxNorm maxPooling1d maximum mean metrics min minGru minGruCell
+    minLstm minLstmCell minMaxNorm minimum model mul multiply nBestPaths nBestTags nadam neg nonNeg oneCycle ones
+    orthogonal orthogonalPenalty outputEmbedding pad padSequences peepholeLstm peepholeLstmCell permute permuteLayer
     perplexityFromTotals pick piecewiseConstantDecay polynomialDecay pow progress projectedLstm projectedLstmCell
     randomNormal randomUniform readVectors ready reciprocal recurrent reduceOnPlateau registerActivation registerCell
     registerLayer registerLoss relu repeatVector reshape reshapeLayer residual reverse rmsprop rouge roundWeights
     scalerFromConfig scheduledSampling scope sentenceBleu sentenceChrf sentenceRouge sequential setBackend setThreads
     sgd sigmoid sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus spanScores spansOf spatialDropout1d
     sqrt square stack stackedCells stepDecay stopGradient sub sum sumSquares summarizeLengths tagMarginals
-    tagProbabilities tagsOf tanh tensor timeDistributed toArtifact toZip tokenizer train trainable transpose
+    tagProbabilities tagsOf tanh tensor timeDistributed toArtifact toZip tokenizer topK train trainable transpose
     truncatedNormal unitNorm unstack valueAndGrad varianceScaling viterbi wordDropout wordErrorRate writeVectors zeros
     zoneoutCell
     `,
@@ -71,12 +71,12 @@ export const names = [
     entry: 'unrolljs/classify',
     file: 'classify',
     values: `
-    ClassifyModel classifyEvents classifyReport classifyScores makeTable parseCsv parseJsonLines prepareClassifier
-    trainClassifier
+    ClassifyModel classifyEvents classifyReport classifyScores makeTable multiLabelScores parseCsv parseJsonLines
+    parseTsFile prepareClassifier prepareWithVectors readVectors trainClassifier
     `,
     types: `
-    ClassScore ClassifyCell ClassifyEpoch ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores
-    ClassifyTraining CsvOptions PreparedClassifier RunEvent RunStore Table
+    ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
+    NetworkTraining PreparedClassifier RunEvent RunStore Table Vectors
     `,
   },
   {
@@ -93,6 +93,17 @@ export const names = [
     FittedNetwork ForecastBacktest ForecastOptions ForecastPlan ForecastResult Frequency HeadName Intervals
     ModelForecasts Origin Panel PanelOptions PanelSeries Pipeline PreparedForecast QuantileForecast Role RunEvent
     RunStore ScalerName Score SeriesForecast Table TimeColumn TimeFormat
+    `,
+  },
+  {
+    entry: 'unrolljs/generate',
+    file: 'generate',
+    values: `
+    LanguageModel languageModelEvents languageModelReport prepareLanguageModel trainLanguageModel
+    `,
+    types: `
+    EpochRecord LanguageCell LanguageModelOptions LanguageModelResult LanguagePipeline LanguageScores NetworkTraining
+    PreparedLanguageModel RunEvent RunStore TextFile TextLevel
     `,
   },
   {
@@ -123,6 +134,29 @@ export const names = [
     `,
     types: `
     CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
+    `,
+  },
+  {
+    entry: 'unrolljs/pipeline',
+    file: 'pipeline',
+    values: `
+    pipeline ready setBackend setThreads
+    `,
+    types: `
+    ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes
+    SequenceValue TaskModel
+    `,
+  },
+  {
+    entry: 'unrolljs/tag',
+    file: 'tag',
+    values: `
+    TagModel parseConll prepareTagger scoreTags tagEvents tagReport trainTagger
+    `,
+    types: `
+    ConllOptions ConlluColumn EpochRecord NetworkTraining PredictedTags PreparedTagger RunEvent RunStore TagCell
+    TagEntity TagOffset TagOptions TagPipeline TagRunResult TagScheme TagScoresReport TagTypeScore TaggedSentence
+    TaggedSentences
     `,
   },
 ] as const;

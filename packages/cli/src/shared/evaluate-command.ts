@@ -1,30 +1,41 @@
 /** `unroll evaluate`: scores a saved model on rows with known targets. */
-import { taskName } from '@unroll/tasks';
-import { type OptionSpecs, parseOptions, textOption, UsageError } from './args.js';
+import { setThreads } from '@unroll/core';
+import { type TaskModel, type TaskRequest, taskName } from '@unroll/tasks';
+import { integerOption, type OptionSpecs, type ParsedArgs, parseOptions, textOption, UsageError } from './args.js';
 import type { Command } from './command.js';
 import { openModel, readData } from './predict-command.js';
-import { READING_HELP, READING_OPTIONS } from './reading-options.js';
+import { READING_HELP, READING_OPTIONS, readingOptions } from './reading-options.js';
 import { Reporter } from './reporter.js';
+import { readText } from './table-file.js';
 
 const OPTIONS = {
   data: { type: 'string' },
   sql: { type: 'string' },
+  'source-file': { type: 'string' },
+  'target-file': { type: 'string' },
   ...READING_OPTIONS,
+  threads: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const satisfies OptionSpecs;
 
 const HELP = `Usage: unroll evaluate <model> --data <file> [options]
+       unroll evaluate <model> --source-file <file> --target-file <file> [options]
 
 Scores a saved model on rows that it was not trained on, using the metrics of the training run. <model> is the model
 folder written by a run (<out>/model) or a zip of it.
 
 A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
 each of these rows and uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label and the
-confusion matrix.
+confusion matrix; a tagger by precision, recall and F1 of entities, over all and of each type, or by those of tags. A language
+model is scored by its perplexity, and by nats and bits per character; a translator by BLEU and chrF, as defined by sacrebleu,
+and ROUGE.
 
-  --data <file>         rows with the columns of the training data, including the target
+  --data <file>         rows with the columns of the training data, including the target; for a language model, a text file
   --sql <query>         query over the --data file (default: the query of the training run)
+  --source-file <file>, --target-file <file>
+                        two text files with one source and one target per line, for translators
+  --threads <n>         number of threads (default: the number of cores)
   --json                print events to stdout, one JSON object per line, and text to stderr
 
 ${READING_HELP}`;
@@ -34,20 +45,45 @@ export const evaluate: Command = {
   help: () => HELP,
   async run(args, { tasks }) {
     const parsed = parseOptions(args, OPTIONS);
-    const data = textOption(parsed, 'data');
-    if (parsed.positionals.length !== 1 || data === undefined) {
+    const given = ['data', 'source-file'].some((name) => parsed.values[name] !== undefined);
+    if (parsed.positionals.length !== 1 || !given) {
       throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
     }
+    const threads = integerOption(parsed, 'threads');
     const model = await openModel(parsed.positionals[0], tasks);
+    if (threads !== undefined) setThreads(threads);
     if (model.evaluate === undefined) {
       throw new UsageError(`Models of the task "${taskName(model.format)}" do not support evaluation.`);
     }
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
-    const { rows, file } = await readData(parsed, model, reporter);
-    const { notes, tables = [], metrics, ...scores } = await model.evaluate({ rows, file });
+    const {
+      notes,
+      tables = [],
+      metrics,
+      ...scores
+    } = await model.evaluate(await requestOf(parsed, model, reporter));
     for (const note of notes) reporter.report({ event: 'note', text: note });
     reporter.report({ event: 'scores', ...scores });
     for (const table of tables) reporter.report({ event: 'table', ...table });
     if (metrics !== undefined) reporter.report({ event: 'result', task: taskName(model.format), metrics });
   },
 };
+
+/** Reads the rows or the file of --data, or two parallel files. */
+async function requestOf(args: ParsedArgs, model: TaskModel, reporter: Reporter): Promise<TaskRequest> {
+  const [source, target] = ['source-file', 'target-file'].map((name) => textOption(args, name));
+  if (source === undefined && target === undefined) {
+    const { rows, file } = await readData(args, model, reporter);
+    return { rows, file };
+  }
+  if (model.pairs !== true) {
+    const task = taskName(model.format);
+    throw new UsageError(`--source-file is for translators, got a model of the task "${task}". Use --data.`);
+  }
+  if (source === undefined || target === undefined || args.values.data !== undefined)
+    throw new UsageError('--source-file and --target-file must be given together, without --data.');
+  const reading = { ...model.reading, ...readingOptions(args) };
+  const [file, targets] = [source, target].map((path) => readText(path, reading));
+  for (const note of [...file.notes, ...targets.notes]) reporter.print(note);
+  return { file: file.file, target: targets.file };
+}

@@ -2,12 +2,13 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { UnrollError } from '@unroll/core';
-import type { TaskCell, TaskModel, TaskOptionValue, TaskResult } from '@unroll/tasks';
+import type { TaskModel, TaskOptionValue, TaskResult } from '@unroll/tasks';
 import { type ParsedArgs, UsageError } from './args.js';
 import { optionValues } from './model-options.js';
+import { jsonOf } from './tables.js';
 
 /** Number of lines that are predicted at once if more are waiting. */
-const BATCH = 256;
+const BATCH = 1024;
 /** Options of `predict` that do not apply to lines of stdin. */
 const EXCLUDED = ['data', 'text', 'sql', 'out'];
 
@@ -75,17 +76,18 @@ class LinePrinter {
     if (!process.stdout.write(`${outputs.join('\n')}\n`)) await once(process.stdout, 'drain');
   }
 
-  /** Predicts the lines at `rows` and stores their outputs. If the model refuses them together, predicts one at a time. */
+  /** Predicts the lines at `rows` and stores their outputs. If the model refuses them, predicts each half by itself. */
   async #predict(lines: readonly string[], rows: readonly number[], outputs: string[]): Promise<void> {
     try {
       const texts = rows.map((row) => lines[row]);
       const result = await this.#model.predict({ texts, options: this.#options });
-      for (const [i, row] of rows.entries()) outputs[row] = this.#lineOf(result, result.rows[i]);
+      for (const [i, row] of rows.entries()) outputs[row] = this.#lineOf(result, i);
     } catch (error) {
       if (!(error instanceof UnrollError) || error.code === 'value') throw error;
       if (rows.length > 1) {
-        for (const row of rows) await this.#predict(lines, [row], outputs);
-        return;
+        const middle = rows.length >> 1;
+        await this.#predict(lines, rows.slice(0, middle), outputs);
+        return this.#predict(lines, rows.slice(middle), outputs);
       }
       this.refused++;
       const [row] = rows;
@@ -99,9 +101,9 @@ class LinePrinter {
     return this.#json ? JSON.stringify({ text, error }) : '';
   }
 
-  #lineOf({ columns }: TaskResult, cells: readonly TaskCell[]): string {
-    if (this.#json) return JSON.stringify(Object.fromEntries(columns.map((name, c) => [name, cells[c]])));
-    return cells
+  #lineOf(result: TaskResult, row: number): string {
+    if (this.#json) return jsonOf(result, row);
+    return result.rows[row]
       .slice(1)
       .map((cell) => String(cell ?? '').replace(/[\t\r\n]+/g, ' '))
       .join('\t');

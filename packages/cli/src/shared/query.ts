@@ -10,8 +10,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { constants, gunzipSync } from 'node:zlib';
 import { UnrollError } from '@unroll/core';
-import { type Cell, cellOf, decodeText, looksLikeJson, makeTable, parseCsv, type Table } from '@unroll/data';
-import { looksLikeParquet } from '@unroll/data/parquet';
+import {
+  type Cell,
+  cellOf,
+  decodeText,
+  looksLikeJson,
+  looksLikeParquet,
+  makeTable,
+  parseCsv,
+  type Table,
+} from '@unroll/data';
 import { manifest } from '../version.js';
 import { UsageError } from './args.js';
 import { reasonOf } from './files.js';

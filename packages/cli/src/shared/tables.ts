@@ -4,6 +4,8 @@ import type { TaskCell } from '@unroll/tasks';
 export interface CellTable {
   readonly columns: readonly string[];
   readonly rows: readonly (readonly TaskCell[])[];
+  /** Further fields of each row, for JSON only. */
+  readonly json?: readonly Readonly<Record<string, unknown>>[];
 }
 
 /** Formats one line of CSV. Fields with commas, quotes or line breaks are quoted. */
@@ -17,8 +19,12 @@ export const csvOf = ({ columns, rows }: CellTable): string =>
     .map(csvLine)
     .join('');
 
+/** Formats a row as a JSON object. */
+export function jsonOf({ columns, rows, json }: CellTable, row: number): string {
+  const cells = Object.fromEntries(columns.map((name, i) => [name, rows[row][i]]));
+  return JSON.stringify({ ...cells, ...json?.[row] });
+}
+
 /** Formats the rows as JSON objects, one per line. */
-export const jsonLinesOf = ({ columns, rows }: CellTable): string =>
-  rows
-    .map((row) => `${JSON.stringify(Object.fromEntries(columns.map((name, i) => [name, row[i]])))}\n`)
-    .join('');
+export const jsonLinesOf = (table: CellTable): string =>
+  table.rows.map((_, row) => `${jsonOf(table, row)}\n`).join('');

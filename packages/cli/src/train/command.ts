@@ -1,15 +1,21 @@
 /** `unroll train <task>`: trains a model of a task and writes it to a folder. */
 import { nearest } from '@unroll/core/internal';
 import { classifyTraining } from '../classify/training.js';
+import { generateTraining } from '../generate/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
+import { tagTraining } from '../tag/training.js';
+import { translateTraining } from '../translate/training.js';
 import { TRAINING_HELP, TRAINING_OPTIONS } from './options.js';
 import { runTraining } from './run.js';
 import type { Trainable } from './trainable.js';
 
 /** The tasks that can be trained, by name. */
-const TRAINABLE: Readonly<Record<string, Trainable>> = {
+export const TRAINABLE: Readonly<Record<string, Trainable>> = {
   classify: classifyTraining,
+  tag: tagTraining,
+  generate: generateTraining,
+  translate: translateTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 

@@ -6,6 +6,7 @@ import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Progress } from '@unroll/cli/internal';
 import { toZip } from '@unroll/formats';
+import { TASKS } from '@unroll/tasks';
 import { usePlace } from './helpers.js';
 
 const place = usePlace(fileURLToPath(new URL('echo-cli.js', import.meta.url)));
@@ -97,7 +98,7 @@ describe('predict', () => {
     ],
     'a task that is not known': [
       ['nobody'],
-      'Unknown task "ghost". This version of Unroll supports: forecast, classify, echo.',
+      `Unknown task "ghost". This version of Unroll supports: ${TASKS.map(({ name }) => name).join(', ')}, echo.`,
     ],
   };
   for (const [name, [args, message]] of Object.entries(mistakes)) {

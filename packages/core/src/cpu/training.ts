@@ -11,9 +11,13 @@ import {
   callCtc,
   callGruBackward,
   callGruBeforeBackward,
+  callLayerNorm,
+  callLayerNormBackward,
   callLinearScan,
   callLinearScanBackward,
   callLstmBackward,
+  callLstmGates,
+  callLstmGatesBackward,
   callNadam,
   callRandomMask,
   callRandomUniform,
@@ -21,6 +25,7 @@ import {
   callRnnBackward,
   callScatterAdd,
   callSgd,
+  callTopK,
   type KernelModule,
   type Moments,
   type RandomUniform,
@@ -41,13 +46,22 @@ import type { Heap } from './heap.js';
 import { FLOAT } from './memory.js';
 import { type Packer, start, steps } from './recurrent.js';
 
-type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | `random${'Uniform' | 'Mask'}`>;
+type GradientAndRandom = Pick<Kernels, 'accumulate' | 'scatterAdd' | 'topK' | `random${'Uniform' | 'Mask'}`>;
 type Cells = Pick<Kernels, `${'rnn' | 'lstm' | 'gru'}Backward`>;
 type SequenceLosses = Pick<Kernels, 'ctc'>;
 type Optimizers = Pick<Kernels, 'sgd' | 'rmsprop' | 'adam' | 'nadam'>;
 type RandomFields = Pick<Kernels, `crf${'Forward' | 'Backward'}`>;
+type LayerNorms = Pick<Kernels, `layerNorm${'' | 'Backward'}`>;
+type LstmGates = Pick<Kernels, `lstmGates${'' | 'Backward'}`>;
 type Scans = Pick<Kernels, `linearScan${'' | 'Backward'}`>;
-export type TrainingKernels = GradientAndRandom & Cells & SequenceLosses & RandomFields & Scans & Optimizers;
+export type TrainingKernels = GradientAndRandom &
+  Cells &
+  SequenceLosses &
+  RandomFields &
+  Scans &
+  LayerNorms &
+  LstmGates &
+  Optimizers;
 
 export function trainingKernels(module: KernelModule, heap: Heap, packed: Packer): TrainingKernels {
   return {
@@ -56,6 +70,8 @@ export function trainingKernels(module: KernelModule, heap: Heap, packed: Packer
     ...sequenceLossKernels(module, heap),
     ...randomFieldKernels(module, heap),
     ...scanKernels(module),
+    ...layerNormKernels(module),
+    ...lstmGatesKernels(module),
     ...optimizerKernels(module),
   };
 }
@@ -83,6 +99,16 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
         width,
       });
       markDirty(table);
+    },
+    topK(x, values, indices, rows, n, k) {
+      callTopK(module, {
+        x: address(x),
+        values: address(values),
+        indices: address(indices),
+        ...{ rows, n, k },
+      });
+      markDirty(values);
+      markDirty(indices);
     },
     randomUniform(key, counter, y) {
       callRandomUniform(module, random(key, counter, y));
@@ -198,6 +224,68 @@ function scanKernels(module: KernelModule): Scans {
 
 function scan({ B, T, H, a, h0, mask, reverse }: ScanCall): Scan {
   return { B, T, H, a: address(a), h0: address(h0), mask: address(mask), back: reverse ? 1 : 0 };
+}
+
+/** Layer normalisation. Inference-only builds do without it: their layers use several kernels. */
+function layerNormKernels(module: KernelModule): LayerNorms {
+  return {
+    layerNorm({ rows, n, epsilon, ...c }) {
+      callLayerNorm(module, {
+        x: address(c.x),
+        gamma: address(c.gamma),
+        beta: address(c.beta),
+        y: address(c.y),
+        statistics: address(c.statistics),
+        ...{ rows, n, epsilon },
+      });
+      markDirty(c.y);
+    },
+    layerNormBackward({ rows, n, ...c }) {
+      callLayerNormBackward(module, {
+        x: address(c.x),
+        gamma: address(c.gamma),
+        statistics: address(c.statistics),
+        dy: address(c.dy),
+        dx: address(c.dx),
+        dgamma: address(c.dgamma),
+        dbeta: address(c.dbeta),
+        ...{ rows, n },
+      });
+      for (const block of [c.dx, c.dgamma, c.dbeta]) if (block) markDirty(block);
+    },
+  };
+}
+
+/** The gates of an LSTM step. Inference-only builds do without them: their cells use several kernels. */
+function lstmGatesKernels(module: KernelModule): LstmGates {
+  return {
+    lstmGates({ B, H, ...c }) {
+      callLstmGates(module, {
+        ...{ B, H, act: Activation[c.activation], ract: Activation[c.recurrentActivation] },
+        a: address(c.a),
+        before: address(c.before),
+        after: address(c.after),
+        o: address(c.o),
+        gates: address(c.gates),
+      });
+      markDirty(c.after);
+      markDirty(c.o);
+    },
+    lstmGatesBackward({ B, H, ...c }) {
+      callLstmGatesBackward(module, {
+        ...{ B, H, act: Activation[c.activation], ract: Activation[c.recurrentActivation] },
+        before: address(c.before),
+        gates: address(c.gates),
+        o: address(c.o),
+        dAfter: address(c.dAfter),
+        dO: address(c.dO),
+        da: address(c.da),
+        dBefore: address(c.dBefore),
+      });
+      markDirty(c.da);
+      markDirty(c.dBefore);
+    },
+  };
 }
 
 function optimizerKernels(module: KernelModule): Optimizers {

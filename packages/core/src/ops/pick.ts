@@ -10,7 +10,7 @@ import { openScope } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
 
 /** Kernels read indices as float32, in which integers up to this limit are exact. */
-const MAX_EXACT_INTEGER = 2 ** 24;
+export const MAX_EXACT_INTEGER = 2 ** 24;
 
 /**
  * Splits x [N, K] into chunks of rows whose elements the kernels can index, and calls `visit` for each one.
@@ -66,29 +66,53 @@ const pickOp: Op<NoAttributes, ClassInputs> = {
   },
 };
 
-const sparseCrossentropyOp: Op<NoAttributes, ClassInputs> = {
+export interface CrossentropyAttributes {
+  /** s: the share of each target that is distributed evenly over the classes, 0 to 1. */
+  smoothing: number;
+}
+
+const sparseCrossentropyOp: Op<CrossentropyAttributes, ClassInputs> = {
   name: 'sparseCrossentropy',
   shapes: ([x]) => [[x[0]]],
-  forward({ inputs: [x, ids], outputs: [y], kernels }) {
+  // y = -(1 - s) log p_class - s mean(log p)
+  forward({ inputs: [x, ids], attrs: { smoothing }, outputs: [y], kernels }) {
     const [N, K] = x.shape as [number, number];
     const logP = temporaryTensor([N, K]);
     kernels.softmax(x.block(), logP.block(), N, K, true);
     pickInto(logP, ids, y, kernels);
-    kernels.unary('neg', y.block(), y.block());
+    if (smoothing === 0) kernels.unary('neg', y.block(), y.block());
+    else {
+      const total = temporaryTensor([N]);
+      kernels.reduce('sum', logP.block(), total.block(), N, K, 1);
+      scaleInPlace(y, smoothing - 1, kernels);
+      kernels.accumulate(y.block(), total.block(), -smoothing / K);
+    }
     return logP;
   },
-  // dx = g (softmax x - one-hot of the class)
-  backward({ inputs: [x, ids], saved, grads: [g], kernels }) {
+  // dx = g (softmax x - (1 - s) one-hot of the class - s / K)
+  backward({ inputs: [x, ids], attrs: { smoothing }, saved, grads: [g], kernels }) {
     const [N, K] = x.shape as [number, number];
+    const { backend } = openScope();
     const dx = temporaryTensor([N, K]);
-    const minusOne = openScope().backend.temporary(N);
+    const ofClass = backend.temporary(N);
     kernels.unary('exp', (saved as Tensor).block(), dx.block());
-    kernels.fill(minusOne, -1);
-    scatterInto(dx, ids, minusOne, kernels);
+    kernels.fill(ofClass, smoothing - 1);
+    scatterInto(dx, ids, ofClass, kernels);
+    if (smoothing !== 0) {
+      const ofAll = backend.temporary(1);
+      kernels.fill(ofAll, smoothing / K);
+      kernels.binary('sub', dx.block(), [1], ofAll, [0], dx.block(), [N * K]);
+    }
     kernels.binary('mul', dx.block(), [K, 1], g.block(), [1, 0], dx.block(), [N, K]);
     return [dx, null];
   },
 };
+
+function scaleInPlace(x: Tensor, factor: number, kernels: Kernels): void {
+  const scale = openScope().backend.temporary(1);
+  kernels.fill(scale, factor);
+  kernels.binary('mul', x.block(), [1], scale, [0], x.block(), [x.size]);
+}
 
 export const pickOps = { pick: pickOp, sparseCrossentropy: sparseCrossentropyOp };
 
@@ -125,8 +149,10 @@ export function pick(x: Tensor, ids: TensorLike): Tensor {
 /**
  * Returns the cross-entropy -log softmax(x)[r, ids[r]] of each row r of the logits x [N, K], as a tensor [N]. Large
  * logits do not overflow.
+ * @param smoothing label smoothing (Szegedy et al. 2016): the share of each target that is distributed evenly over the
+ *   classes, 0 to 1. Default 0
  * @throws UnrollError `value` for the first invalid class
  */
-export function sparseCrossentropy(x: Tensor, ids: TensorLike): Tensor {
-  return apply1(sparseCrossentropyOp, checkClasses('sparseCrossentropy', x, ids), NO_ATTRIBUTES);
+export function sparseCrossentropy(x: Tensor, ids: TensorLike, smoothing = 0): Tensor {
+  return apply1(sparseCrossentropyOp, checkClasses('sparseCrossentropy', x, ids), { smoothing });
 }

@@ -7,8 +7,10 @@ import { crfOps } from './crf.js';
 import { ctcOps } from './ctc.js';
 import { elementwiseOps } from './elementwise.js';
 import { gruOps } from './gru.js';
+import { layerNormOps } from './layer-norm.js';
 import { likelihoodOps } from './likelihood.js';
 import { lstmOps } from './lstm.js';
+import { lstmGatesOps } from './lstm-gates.js';
 import { matmulOps } from './matmul.js';
 import { pickOps } from './pick.js';
 import { reduceOps } from './reduce.js';
@@ -16,6 +18,7 @@ import { rnnOps } from './rnn.js';
 import { rowOps } from './rows.js';
 import { scanOps } from './scan.js';
 import { shapeOps } from './shape.js';
+import { topKOps } from './top-k.js';
 
 const table = {
   ...elementwiseOps,
@@ -24,11 +27,14 @@ const table = {
   ...matmulOps,
   ...rowOps,
   ...pickOps,
+  ...topKOps,
+  ...layerNormOps,
   ...likelihoodOps,
   ...ctcOps,
   ...crfOps,
   ...rnnOps,
   ...lstmOps,
+  ...lstmGatesOps,
   ...gruOps,
   ...scanOps,
 };

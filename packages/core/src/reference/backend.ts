@@ -9,7 +9,9 @@ import { crfBackward, crfForward } from './crf.js';
 import { ctc } from './ctc.js';
 import { binaryFunctions, unaryFunctions } from './functions.js';
 import { gruBackward, gruForward } from './gru.js';
+import { layerNorm, layerNormBackward } from './layer-norm.js';
 import { lstmBackward, lstmForward } from './lstm.js';
+import { lstmGates, lstmGatesBackward } from './lstm-gates.js';
 import { optimizerKernels } from './optimizers.js';
 import { rnnBackward, rnnForward } from './rnn.js';
 import { linearScan, linearScanBackward } from './scan.js';
@@ -143,6 +145,23 @@ const kernels: Kernels = {
     }
   },
 
+  topK(x, best, indices, rows, n, k) {
+    const [from, toValues, toIndices] = [values(x), values(best), values(indices)];
+    for (let r = 0; r < rows; r++) {
+      const row = from.subarray(r * n, (r + 1) * n);
+      const order = Array.from(row.keys()).sort((i, j) => {
+        if (Number.isNaN(row[i]) || Number.isNaN(row[j])) {
+          return Number(Number.isNaN(row[j])) - Number(Number.isNaN(row[i])) || i - j;
+        }
+        return row[i] === row[j] ? i - j : row[j] - row[i];
+      });
+      for (let rank = 0; rank < k; rank++) {
+        toValues[r * k + rank] = row[order[rank]];
+        toIndices[r * k + rank] = order[rank];
+      }
+    }
+  },
+
   gather(table, ids, y, width) {
     const [rows, indices, out] = [values(table), values(ids), values(y)];
     indices.forEach((id, i) => {
@@ -178,6 +197,10 @@ const kernels: Kernels = {
   lstmBackward,
   gruForward,
   gruBackward,
+  layerNorm,
+  layerNormBackward,
+  lstmGates,
+  lstmGatesBackward,
   linearScan,
   linearScanBackward,
   crfForward,

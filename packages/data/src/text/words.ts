@@ -12,7 +12,7 @@ export function icuVersion(): string | null {
 
 /** Creates a tokenizer of words and punctuation marks. `config` has been checked. */
 export function words(config: Required<WordsConfig>): Tokenizer {
-  const segmenter = segmenterOf(config.locale);
+  const segments = segmentsOf(segmenterOf(config.locale));
   const here = icuVersion();
   const name = (version: string | null): string =>
     version === null ? 'an unknown version of ICU' : `ICU ${version}`;
@@ -24,7 +24,7 @@ export function words(config: Required<WordsConfig>): Tokenizer {
     config,
     notes: config.icu === here ? [] : [note],
     normalize: (text) => normalizeText(text, config),
-    tokens: (text) => splitWords(normalizeText(text, config), segmenter),
+    tokens: (text) => splitWords(normalizeText(text, config), segments),
     detokenize: joinWords,
   };
 }
@@ -52,7 +52,7 @@ function segmenterOf(locale: string): Intl.Segmenter {
 }
 
 /** Splits a text into words, punctuation marks, unexpected white space and joiners (see spacing.ts). */
-function splitWords(text: string, segmenter: Intl.Segmenter): string[] {
+function splitWords(text: string, segments: Segments): string[] {
   const tokens: string[] = [];
   const spacing = new Spacing();
   let whitespace = '';
@@ -60,22 +60,20 @@ function splitWords(text: string, segmenter: Intl.Segmenter): string[] {
     tokens.push(whitespace);
     spacing.add(whitespace);
   };
-  for (const part of parts(text)) {
-    for (const { segment } of segmenter.segment(part)) {
-      if (ONLY_WHITESPACE.test(segment)) {
-        whitespace += segment;
-        continue;
-      }
-      const token = escapeJoiner(segment);
-      const expected = spacing.before(token) ? ' ' : '';
-      if (whitespace !== expected) {
-        if (whitespace === '') tokens.push(JOINER);
-        else addWhitespace();
-      }
-      whitespace = '';
-      tokens.push(token);
-      spacing.add(token);
+  for (const segment of segments(text)) {
+    if (ONLY_WHITESPACE.test(segment)) {
+      whitespace += segment;
+      continue;
     }
+    const token = escapeJoiner(segment);
+    const expected = spacing.before(token) ? ' ' : '';
+    if (whitespace !== expected) {
+      if (whitespace === '') tokens.push(JOINER);
+      else addWhitespace();
+    }
+    whitespace = '';
+    tokens.push(token);
+    spacing.add(token);
   }
   if (whitespace !== '') addWhitespace();
   return tokens;
@@ -97,6 +95,39 @@ function joinWords(tokens: readonly string[]): string {
     joined = false;
   }
   return text;
+}
+
+/** Returns words, punctuation marks and white space, which together are the text. */
+type Segments = (text: string) => Iterable<string>;
+
+const PRINTABLE_ASCII = /^[ -~]*$/;
+/** Number of cached pieces, and characters of the longest one. */
+const CACHE_SIZE = 20_000;
+const CACHED_LENGTH = 40;
+
+/**
+ * Returns a function that splits texts with the segmenter. Between ASCII characters, a boundary depends only on the
+ * characters between the spaces around it (UAX #29), so the segments of such pieces are cached: most words occur often.
+ */
+function segmentsOf(segmenter: Intl.Segmenter): Segments {
+  const cache = new Map<string, readonly string[]>();
+  const split = (text: string): string[] => {
+    const found: string[] = [];
+    for (const part of parts(text)) for (const { segment } of segmenter.segment(part)) found.push(segment);
+    return found;
+  };
+  const cached = (piece: string): readonly string[] => {
+    let found = cache.get(piece);
+    if (found === undefined) {
+      found = split(piece);
+      if (piece.length > CACHED_LENGTH) return found;
+      if (cache.size === CACHE_SIZE) cache.clear();
+      cache.set(piece, found);
+    }
+    return found;
+  };
+  return (text) =>
+    PRINTABLE_ASCII.test(text) ? (text.match(/ +|[^ ]+/g) ?? []).flatMap(cached) : split(text);
 }
 
 /**

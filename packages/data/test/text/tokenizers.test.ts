@@ -1,6 +1,7 @@
 // Tokenizers: what they split, that joining restores every text exactly, and their configs.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
 import {
   defaultTokenizer,
   learnBytePairs,
@@ -128,6 +129,17 @@ describe('tokens', () => {
     assert.deepEqual(tokenizers.words.tokens(sentence.repeat(300)), Array(300).fill(words).flat());
   });
 
+  test('words: cached pieces of ASCII texts are split as in other texts', () => {
+    const { tokens } = tokenizer({ kind: 'words' });
+    const random = new RandomStream(3, 'ascii');
+    const alphabet = 'ab Z19._-\'",:;@/$%()  ';
+    for (let n = 0; n < 300; n++) {
+      const draws = random.uniform(1 + (n % 40));
+      const text = `${Array.from(draws, (u) => alphabet[Math.floor(u * alphabet.length)]).join('')}x`;
+      const found = tokens(text);
+      assert.deepEqual(tokens(`${text} é`).slice(0, found.length), found, text);
+    }
+  });
   test('words: long runs without a boundary are restored', () => {
     for (const run of ['今天', 'a', '😀', 'ก', '\u0301', ' ', '\uFFED']) {
       const text = `x${run.repeat(5000)}`;

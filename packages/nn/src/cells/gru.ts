@@ -75,7 +75,7 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
 
   sequence(x: Tensor, state: GruState | null, context: SequenceContext): SequenceResult<GruState> | null {
     const { W, b, phiName, sigmaName } = this;
-    if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('gru')) return null;
+    if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('gruForward')) return null;
     const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
     const U = context.droppedWeights ?? this.U;
     const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };

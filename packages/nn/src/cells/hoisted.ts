@@ -4,18 +4,35 @@
  * in the time loop.
  */
 import { linear, type Tensor } from '@unroll/core';
+import { lstmGates } from '@unroll/core/internal';
+import { isFused } from '../activations.js';
 import { zeroMaskedSteps } from '../masks.js';
 import type { CellState, SequenceContext, SequenceResult, StepContext, StepResult } from './cell.js';
-import { type GatedCellOptions, MatrixCell } from './matrix-cell.js';
+import { canFuse, type GatedCellOptions, MatrixCell } from './matrix-cell.js';
 import { timeLoop } from './run.js';
 
 export abstract class HoistedCell<O extends GatedCellOptions, S extends CellState> extends MatrixCell<O, S> {
   /** Computes a step from its input sums x W + b, [B, G*H]. */
   protected abstract stepFrom(sums: Tensor, state: S, context: StepContext): StepResult<S>;
 
+  /** Like {@link stepFrom}, with fused ops and without `gates`; null: the backend or the activations do not support it. */
+  protected fusedStep(_sums: Tensor, _state: S, _context: StepContext): StepResult<S> | null {
+    return null;
+  }
+
   /** Computes x W + b for all gates, [..., G*H], from x [..., I]. */
   protected inputSums(x: Tensor): Tensor {
     return linear(x, this.W, this.b);
+  }
+
+  /**
+   * Computes the gates i f g o and the cell state of an LSTM from the sums a [B, 4H] as one op.
+   * @returns the cell state and the output gate; null: the backend or the activations do not support it
+   */
+  protected fusedGates(a: Tensor, c: Tensor): { c: Tensor; o: Tensor } | null {
+    const { phiName, sigmaName } = this;
+    if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('lstmGates')) return null;
+    return lstmGates(a, c, { activation: phiName, recurrentActivation: sigmaName });
   }
 
   step(x: Tensor, state: S, context: StepContext): StepResult<S> {
@@ -26,7 +43,8 @@ export abstract class HoistedCell<O extends GatedCellOptions, S extends CellStat
     const { units, stateSizes } = this;
     const { mask } = context;
     const sums = this.inputSums(mask === null ? x : zeroMaskedSteps(x, mask));
-    const step = (...call: [Tensor, S, StepContext]): StepResult<S> => this.stepFrom(...call);
+    const step = (...call: [Tensor, S, StepContext]): StepResult<S> =>
+      this.fusedStep(...call) ?? this.stepFrom(...call);
     return timeLoop({ units, stateSizes, step }, sums, state, context) as SequenceResult<S>;
   }
 }

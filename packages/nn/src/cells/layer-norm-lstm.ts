@@ -13,9 +13,22 @@
  * a dense layer with a bias before such inputs.
  *
  * `LayerNormLSTMCell` in PyTorch's fastrnns benchmark keeps the normalised c as the state, unlike the paper. The option
- * `normalizeState` does the same; b then corresponds to the sum of that cell's two biases. This cell has no fused kernel.
+ * `normalizeState` does the same; b then corresponds to the sum of that cell's two biases. Layer normalisation, and the gates and
+ * the cell state of a step, are one fused op each.
  */
-import { add, div, matmul, mean, mul, type Parameter, sqrt, square, sub, type Tensor } from '@unroll/core';
+import {
+  add,
+  div,
+  layerNorm,
+  matmul,
+  mean,
+  mul,
+  type Parameter,
+  sqrt,
+  square,
+  sub,
+  type Tensor,
+} from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import type { Initializer } from '../initializers.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
@@ -23,7 +36,7 @@ import { gatedCellOptions, recurrentOptions } from '../option-names.js';
 import type { ParameterMaker, StepContext, StepResult } from './cell.js';
 import { HoistedCell } from './hoisted.js';
 import { type LstmCellOptions, type LstmState, lstmBias } from './lstm.js';
-import { recurrentDropout } from './matrix-cell.js';
+import { canFuse, recurrentDropout } from './matrix-cell.js';
 
 export interface LayerNormLstmCellOptions extends LstmCellOptions {
   /** ε, added to the variance to avoid a division by 0. Default 1e-5, as in PyTorch (Keras's layers use 1e-3). */
@@ -59,25 +72,46 @@ export class LayerNormLstmCell extends HoistedCell<LayerNormLstmCellOptions, Lst
     return this.#normalize(matmul(x, this.W), this.#gammaX, this.b);
   }
 
+  /** Computes the sums of all gates, [B, 4H]. */
+  #sums(inputSums: Tensor, { h }: LstmState, context: StepContext): Tensor {
+    const products = matmul(recurrentDropout(h, context), context.droppedWeights ?? this.U);
+    return add(inputSums, this.#normalize(products, this.#gammaH, null));
+  }
+
+  /** Computes the output and the states. */
+  #outputs(o: Tensor, c: Tensor): Pick<StepResult<LstmState>, 'y' | 'state'> {
+    const normalized = this.#normalize(c, this.#gammaC, this.#betaC);
+    const h = mul(o, this.phi(normalized));
+    return { y: h, state: { h, c: this.options.normalizeState ? normalized : c } };
+  }
+
+  protected override fusedStep(
+    sums: Tensor,
+    state: LstmState,
+    context: StepContext,
+  ): StepResult<LstmState> | null {
+    const fused = this.fusedGates(this.#sums(sums, state, context), state.c);
+    return fused && this.#outputs(fused.o, fused.c);
+  }
+
   protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const products = matmul(recurrentDropout(state.h, context), context.droppedWeights ?? this.U);
-    const a = add(sums, this.#normalize(products, this.#gammaH, null));
+    const a = this.#sums(sums, state, context);
     const i = sigma(this.gate(a, 0));
     const f = sigma(this.gate(a, 1));
     const g = phi(this.gate(a, 2));
     const o = sigma(this.gate(a, 3));
     const c = add(mul(f, state.c), mul(i, g));
-    const normalized = this.#normalize(c, this.#gammaC, this.#betaC);
-    const h = mul(o, phi(normalized));
-    return { y: h, state: { h, c: this.options.normalizeState ? normalized : c }, gates: { i, f, g, o } };
+    return { ...this.#outputs(o, c), gates: { i, f, g, o } };
   }
 
   /** Returns γ LN(v) + β over the last axis of v. */
   #normalize(v: Tensor, gamma: Parameter, beta: Parameter | null): Tensor {
+    const { epsilon = 1e-5 } = this.options;
+    if (canFuse('layerNorm')) return layerNorm(v, { gamma, beta, epsilon });
     const centered = sub(v, mean(v, -1, true));
     const variance = mean(square(centered), -1, true);
-    const deviation = sqrt(add(variance, this.options.epsilon ?? 1e-5));
+    const deviation = sqrt(add(variance, epsilon));
     const scaled = mul(div(centered, deviation), gamma);
     return beta ? add(scaled, beta) : scaled;
   }

@@ -54,7 +54,7 @@ export class LstmCell extends MatrixCell<LstmCellOptions, LstmState> {
 
   sequence(x: Tensor, state: LstmState | null, context: SequenceContext): SequenceResult<LstmState> | null {
     const { W, b, phiName, sigmaName } = this;
-    if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('lstm')) return null;
+    if (!isFused(phiName) || !isFused(sigmaName) || !canFuse('lstmForward')) return null;
     const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
     const U = context.droppedWeights ?? this.U;
     const operands = { x, W, U, b, h0: state?.h ?? null, c0: state?.c ?? null, mask, recurrentMask };

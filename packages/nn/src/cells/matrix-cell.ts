@@ -13,7 +13,7 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { recording } from '@unroll/core/internal';
+import { type KernelName, recording } from '@unroll/core/internal';
 import { type Activation, activatedWidth, activation } from '../activations.js';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
@@ -159,18 +159,13 @@ export abstract class MatrixCell<
   }
 }
 
-/** Returns true if the backend has the fused kernel and, in training, the kernel of its gradient. */
-export function canFuse(kernel: keyof typeof KERNELS): boolean {
+/** Returns true if the backend has the kernel and, in training, the kernel of its gradient. */
+export function canFuse(kernel: FusedKernel): boolean {
   const backend = currentBackend();
-  const [forward, backward] = KERNELS[kernel];
-  return backend.supports(forward) && (recording.current === null || backend.supports(backward));
+  const gradient = `${kernel.replace('Forward', '')}Backward` as KernelName;
+  return backend.supports(kernel) && (!recording.current || backend.supports(gradient));
 }
-const KERNELS = {
-  rnn: ['rnnForward', 'rnnBackward'],
-  lstm: ['lstmForward', 'lstmBackward'],
-  gru: ['gruForward', 'gruBackward'],
-  scan: ['linearScan', 'linearScanBackward'],
-} as const;
+type FusedKernel = `${'rnn' | 'lstm' | 'gru'}Forward` | 'linearScan' | 'lstmGates' | 'layerNorm';
 
 /** Applies recurrent dropout to h. */
 export function recurrentDropout(h: Tensor, { recurrentMask }: StepContext): Tensor {

@@ -139,7 +139,7 @@ export abstract class MinCell implements Cell<MinState> {
     this.#rejectRecurrentDropout(context);
     const { mask, reverse } = context;
     const input = mask === null ? x : zeroMaskedSteps(x, mask);
-    if (!canFuse('scan')) return this.#scanStepwise(linear(input, this.#W, this.#b), state, context);
+    if (!canFuse('linearScan')) return this.#scanStepwise(linear(input, this.#W, this.#b), state, context);
     const { a, b } = this.coefficients((gate) =>
       linear(input, this.#columns(this.#W, gate), this.#b && this.#columns(this.#b, gate)),
     );

@@ -8,7 +8,7 @@
  *   h ← (o φ(c)) R
  *
  * W [I, 4H], U [P, 4H] and b [4H] have the gates in the order of the LSTM; R is [H, P]. The states are h [B, P] and
- * c [B, H]. This cell has no fused kernel.
+ * c [B, H]. The gates and the cell state of a step are one fused op.
  */
 import { add, matmul, mul, type Parameter, type Tensor } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
@@ -54,9 +54,25 @@ export class ProjectedLstmCell extends HoistedCell<ProjectedLstmCellOptions, Lst
     });
   }
 
+  /** Computes the sums of all gates, [B, 4H]. */
+  #sums(inputSums: Tensor, { h }: LstmState, context: StepContext): Tensor {
+    return add(inputSums, matmul(recurrentDropout(h, context), context.droppedWeights ?? this.U));
+  }
+
+  protected override fusedStep(
+    sums: Tensor,
+    state: LstmState,
+    context: StepContext,
+  ): StepResult<LstmState> | null {
+    const fused = this.fusedGates(this.#sums(sums, state, context), state.c);
+    if (fused === null) return null;
+    const h = matmul(mul(fused.o, this.phi(fused.c)), this.#R);
+    return { y: h, state: { h, c: fused.c } };
+  }
+
   protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const { phi, sigma } = this;
-    const a = add(sums, matmul(recurrentDropout(state.h, context), context.droppedWeights ?? this.U));
+    const a = this.#sums(sums, state, context);
     const i = sigma(this.gate(a, 0));
     const f = sigma(this.gate(a, 1));
     const g = phi(this.gate(a, 2));

@@ -38,7 +38,7 @@ export class SimpleRnnCell extends MatrixCell<SimpleRnnCellOptions, SimpleRnnSta
     context: SequenceContext,
   ): SequenceResult<SimpleRnnState> | null {
     const { W, b, phiName } = this;
-    if (!isFused(phiName) || !canFuse('rnn')) return null;
+    if (!isFused(phiName) || !canFuse('rnnForward')) return null;
     const { mask, recurrentMask, returnSequences, reverse, realign, zeroOutputForMask } = context;
     const U = context.droppedWeights ?? this.U;
     const operands = { x, W, U, b, h0: state?.h ?? null, mask, recurrentMask };

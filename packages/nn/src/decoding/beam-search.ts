@@ -18,7 +18,7 @@ import {
   type Plan,
   planOf,
 } from './options.js';
-import { restrictTokens } from './restrict.js';
+import { forbiddenTokens, restrictTokens } from './restrict.js';
 import { type NextTokens, TokenScorer, type TokenStream } from './scorer.js';
 
 export interface BeamSearchOptions extends DecodingOptions {
@@ -92,8 +92,23 @@ class Beam {
     return this.#finished.slice(0, this.#nBest);
   }
 
-  /** Extends all hypotheses by one token. @param rows number of rows in `next` */
-  extend(next: NextTokens, rows: number): void {
+  /**
+   * Returns how many of the most likely next tokens suffice for {@link extend}; null: it needs the scores of all tokens.
+   */
+  get sufficient(): number | null {
+    const { restrict, prefixes } = this.#plan;
+    const length = this.hypotheses[0]?.tokens.length ?? 0;
+    if (restrict !== null || length < prefixes[this.#sequence].length) return null;
+    const forbidden = this.hypotheses.map(({ tokens }) => this.#forbidden(tokens).length);
+    return 2 * this.#width + Math.max(0, ...forbidden);
+  }
+
+  #forbidden(tokens: readonly number[]): number[] {
+    return forbiddenTokens(this.#plan, this.#sequence, tokens);
+  }
+
+  /** Extends all hypotheses by one token. */
+  extend(next: NextTokens): void {
     const width = this.#width;
     const candidates = this.#candidates(next, 2 * width);
     const extended: Hypothesis[] = [];
@@ -106,7 +121,7 @@ class Beam {
       if (extended.length === width) continue;
       const { alignments } = next;
       const alignment = alignments
-        ? [...parent.alignment, rowOf(alignments, parent.row, rows)]
+        ? [...parent.alignment, rowOf(alignments, parent.row, next.rows)]
         : parent.alignment;
       extended.push({ tokens: [...parent.tokens, token], logProbability, alignment, row: parent.row });
     }
@@ -149,22 +164,30 @@ class Beam {
   }
 
   /** Returns the `count` most likely continuations, best first; those of equal probability in the order of hypotheses and tokens. */
-  #candidates({ values, V }: NextTokens, count: number): Candidate[] {
+  #candidates({ values, tokens, rows, V }: NextTokens, count: number): Candidate[] {
     const best: Candidate[] = [];
     let threshold = -Infinity;
-    const scores = new Float64Array(V);
+    const consider = (parent: Hypothesis, token: number, score: number): void => {
+      const logProbability = parent.logProbability + score;
+      if (!(logProbability > threshold)) return;
+      const full = best.length === count;
+      let index = full ? count - 1 : best.length;
+      while (index > 0 && best[index - 1].logProbability < logProbability) index--;
+      best.splice(index, 0, { parent, token, logProbability });
+      best.length = Math.min(best.length, count);
+      if (best.length === count) threshold = best[count - 1].logProbability;
+    };
+    const width = values.length / rows;
     for (const parent of this.hypotheses) {
-      scores.set(values.subarray(parent.row * V, (parent.row + 1) * V));
-      restrictTokens(scores, this.#plan, this.#sequence, parent.tokens);
-      for (let token = 0; token < V; token++) {
-        const logProbability = parent.logProbability + scores[token];
-        if (!(logProbability > threshold)) continue;
-        const full = best.length === count;
-        let index = full ? count - 1 : best.length;
-        while (index > 0 && best[index - 1].logProbability < logProbability) index--;
-        best.splice(index, 0, { parent, token, logProbability });
-        best.length = Math.min(best.length, count);
-        if (best.length === count) threshold = best[count - 1].logProbability;
+      const first = parent.row * width;
+      if (tokens === null) {
+        const scores = Float64Array.from(values.subarray(first, first + V));
+        restrictTokens(scores, this.#plan, this.#sequence, parent.tokens);
+        for (let token = 0; token < V; token++) consider(parent, token, scores[token]);
+      } else {
+        const forbidden = new Set(this.#forbidden(parent.tokens));
+        for (let i = first; i < first + width; i++)
+          if (!forbidden.has(tokens[i])) consider(parent, tokens[i], values[i]);
       }
     }
     return best;
@@ -188,19 +211,25 @@ export async function beamSearch(stream: TokenStream, options: BeamSearchOptions
   const scorer = new TokenScorer('beamSearch', stream, options);
   const plan = planOf('beamSearch', options, stream.batch);
   const beams = plan.prompts.map((_, sequence) => new Beam(plan, sequence, options));
-  let next = await scorer.prompt(plan.prompts);
+  let next = await scorer.prompt(plan.prompts, sufficientCount(beams));
   checkVocabulary('beamSearch', plan, next.V);
   for (;;) {
-    const rows = next.values.length / next.V;
-    for (const beam of beams) beam.extend(next, rows);
+    for (const beam of beams) beam.extend(next);
     const hypotheses = beams.flatMap((beam) => beam.hypotheses);
     if (hypotheses.length === 0) return beams.map(({ results }) => results);
     next = await scorer.next(
       hypotheses.map(({ row }) => row),
       hypotheses.map(({ tokens }) => tokens[tokens.length - 1]),
+      sufficientCount(beams),
     );
     hypotheses.forEach((hypothesis, row) => {
       hypothesis.row = row;
     });
   }
+}
+
+/** Returns how many of the most likely next tokens suffice for all beams; null: some need the scores of all tokens. */
+function sufficientCount(beams: readonly Beam[]): number | null {
+  const counts = beams.filter(({ hypotheses }) => hypotheses.length > 0).map((beam) => beam.sufficient);
+  return counts.some((count) => count === null) ? null : Math.max(...(counts as number[]));
 }

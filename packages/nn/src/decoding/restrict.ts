@@ -8,7 +8,6 @@ export function restrictTokens(
   sequence: number,
   tokens: readonly number[],
 ): void {
-  const { banned, stop, minLength, noRepeatNgram, restrict } = plan;
   const prefix = plan.prefixes[sequence];
   if (tokens.length < prefix.length) {
     const forced = prefix[tokens.length];
@@ -17,12 +16,18 @@ export function restrictTokens(
     logProbabilities[forced] = value;
     return;
   }
-  for (const token of banned) logProbabilities[token] = -Infinity;
-  if (tokens.length < minLength) for (const token of stop) logProbabilities[token] = -Infinity;
-  if (noRepeatNgram > 0)
-    for (const token of repeating([...plan.prompts[sequence], ...tokens], noRepeatNgram))
-      logProbabilities[token] = -Infinity;
-  restrict?.({ logProbabilities, tokens, sequence });
+  for (const token of forbiddenTokens(plan, sequence, tokens)) logProbabilities[token] = -Infinity;
+  plan.restrict?.({ logProbabilities, tokens, sequence });
+}
+
+/** Returns the tokens that are banned, end the output too early or repeat an n-gram. */
+export function forbiddenTokens(plan: Plan, sequence: number, tokens: readonly number[]): number[] {
+  const { banned, stop, minLength, noRepeatNgram } = plan;
+  return [
+    ...banned,
+    ...(tokens.length < minLength ? stop : []),
+    ...(noRepeatNgram > 0 ? repeating([...plan.prompts[sequence], ...tokens], noRepeatNgram) : []),
+  ];
 }
 
 /** Returns the tokens that would complete an n-gram that already occurs in the history. */

@@ -1,21 +1,26 @@
 /** Runs the stream of a model that predicts the next token, and reads its log-probabilities. */
 import {
+  currentBackend,
   type FloatArray,
   formatShape,
+  gather,
   log,
   logSoftmax,
+  reshape,
   scope,
   stack,
   type Tensor,
   tensor,
+  topK,
   UnrollError,
   valueError,
 } from '@unroll/core';
-import { formatValue } from '@unroll/core/internal';
+import { formatValue, valuesOf } from '@unroll/core/internal';
 import { Functional } from '../functional.js';
 import type { Layer } from '../layer.js';
 import { lengthMask } from '../masks.js';
 import type { Network } from '../network.js';
+import { Stream } from '../stream.js';
 import type { DecodingOptions, OutputKind } from './options.js';
 
 /**
@@ -39,8 +44,11 @@ export interface TokenStream {
 
 /** The log-probabilities of the next token for all rows of a stream. */
 export interface NextTokens {
-  /** [rows, V], row-major. */
+  /** [rows, count], row-major. */
   values: FloatArray;
+  /** [rows, count]: the tokens of `values`, most likely first. Null: all tokens in their order, count = V. */
+  tokens: FloatArray | null;
+  rows: number;
   /** Size of the vocabulary. */
   V: number;
   /** [rows, S]: the alignments of this step; null if they are not requested. */
@@ -67,31 +75,62 @@ export class TokenScorer {
     this.#aligned = options.alignments ?? false;
   }
 
-  /** Processes the prompts, one per row. */
-  prompt(prompts: readonly (readonly number[])[]): Promise<NextTokens> {
+  /**
+   * Processes the prompts, one per row.
+   * @param count number of most likely tokens to return. Default null: all tokens
+   */
+  prompt(prompts: readonly (readonly number[])[], count: number | null = null): Promise<NextTokens> {
     const lengths = prompts.map((tokens) => tokens.length);
     const steps = Math.max(...lengths);
-    if (steps === 1)
-      return this.#read(this.#stream.step(this.#encode(prompts.map(([token]) => token))), null);
+    if (steps === 1) return this.#run(this.#encode(prompts.map(([token]) => token)), null, count);
     const columns = Array.from({ length: steps }, (_, t) =>
       this.#encode(prompts.map((tokens) => tokens[t] ?? 0)),
     );
-    const mask = lengths.every((length) => length === steps) ? null : lengthMask(lengths, steps);
-    return this.#read(this.#stream.push(stack(columns, 1), mask), lengths);
+    return this.#run(stack(columns, 1), lengths, count);
   }
 
-  /** Selects rows, which may be omitted or repeated, and processes one token for each of them. */
-  next(rows: readonly number[], tokens: readonly number[]): Promise<NextTokens> {
+  /**
+   * Selects rows, which may be omitted or repeated, and processes one token for each of them.
+   * @param count number of most likely tokens to return. Default null: all tokens
+   */
+  next(rows: readonly number[], tokens: readonly number[], count: number | null = null): Promise<NextTokens> {
     const unchanged = rows.length === this.#stream.batch && rows.every((row, i) => row === i);
     if (!unchanged) this.#stream = this.#stream.select(rows);
-    return this.#read(this.#stream.step(this.#encode(tokens)), null);
+    return this.#run(this.#encode(tokens), null, count);
   }
 
-  /** Reads the outputs. @param lengths number of valid steps of each row, for outputs of several steps */
-  async #read(output: Tensor, lengths: readonly number[] | null): Promise<NextTokens> {
+  /**
+   * Processes tokens and reads the scores of the next one.
+   * @param lengths number of tokens of each row if `tokens` has a time axis; null: it has none
+   */
+  async #run(tokens: Tensor, lengths: readonly number[] | null, count: number | null): Promise<NextTokens> {
+    const steps = lengths === null ? 1 : tokens.shape[1];
+    const mask = lengths?.some((length) => length !== steps) ? lengthMask(lengths, steps) : null;
+    let V = 0;
+    const work = ([output, alignment]: readonly Tensor[]): Tensor[] => {
+      this.#checkOutputs(output, alignment, lengths !== null);
+      V = output.shape[output.rank - 1];
+      const scores = this.#logProbabilities(lastSteps(output, lengths));
+      const attended = this.#aligned ? [lastSteps(alignment, lengths)] : [];
+      if (count === null || count >= V || !currentBackend().supports('topK')) return [scores, ...attended];
+      const best = topK(scores, count);
+      return [best.values, ...attended, best.indices];
+    };
+    const stream = this.#stream;
+    const results =
+      stream instanceof Stream
+        ? stream.map(tokens, mask, lengths === null, work)
+        : workOn(stream, lengths === null ? stream.step(tokens) : stream.push(tokens, mask), work);
+    const [values, ...rest] = await valuesOf(results);
+    for (let i = 0; i < values.length; i++) if (!(values[i] <= 1e-3)) throw this.#badScore(values[i]);
+    const alignments = this.#aligned ? (rest.shift() as FloatArray) : null;
+    return { values, tokens: rest[0] ?? null, rows: stream.batch, V, alignments };
+  }
+
+  /** @throws UnrollError for outputs of other shapes */
+  #checkOutputs(output: Tensor, alignment: Tensor | undefined, hasTime: boolean): void {
     const { shape } = output;
-    const V = shape[shape.length - 1];
-    if (shape.length !== (lengths ? 3 : 2) && shape.length !== 2) {
+    if (shape.length !== (hasTime ? 3 : 2) && shape.length !== 2) {
       throw new UnrollError(
         'shape',
         `${this.#name}: the first output of the model must have one score per token of the vocabulary, ` +
@@ -99,20 +138,16 @@ export class TokenScorer {
         { got: shape },
       );
     }
-    const kind = this.#kind;
-    const scores = scope(() =>
-      kind === 'logits' ? logSoftmax(output) : kind === 'probabilities' ? log(output) : output,
-    );
-    const values = lastSteps(await scores.data(), shape, lengths);
-    for (let i = 0; i < values.length; i++) if (!(values[i] <= 1e-3)) throw this.#badScore(values[i]);
-    if (!this.#aligned) return { values, V, alignments: null };
-    const alignment = this.#stream.outputs[1];
-    if (!alignment) {
+    if (this.#aligned && !alignment) {
       throw valueError(
         `${this.#name}: alignments needs a model whose second output is the alignment of attentionDecoder, got a model with one output.`,
       );
     }
-    return { values, V, alignments: lastSteps(await alignment.data(), alignment.shape, lengths) };
+  }
+
+  #logProbabilities(output: Tensor): Tensor {
+    if (this.#kind === 'logits') return logSoftmax(output);
+    return this.#kind === 'probabilities' ? log(output) : output;
   }
 
   #badScore(value: number): UnrollError {
@@ -126,20 +161,24 @@ export class TokenScorer {
   }
 }
 
-/** Returns the values of the last valid step of each row; `values` itself if there is no time axis. */
-function lastSteps(
-  values: FloatArray,
-  shape: readonly number[],
-  lengths: readonly number[] | null,
-): FloatArray {
-  if (shape.length === 2 || !lengths) return values;
-  const [B, T, width] = shape;
-  const last = new (values.constructor as Float32ArrayConstructor)(B * width);
-  lengths.forEach((length, b) => {
-    const start = (b * T + length - 1) * width;
-    last.set(values.subarray(start, start + width) as Float32Array, b * width);
-  });
-  return last;
+/** Computes `work` on the outputs of the last call of a stream. @param first its first output */
+function workOn(
+  { outputs }: TokenStream,
+  first: Tensor,
+  work: (outputs: readonly Tensor[]) => Tensor[],
+): readonly Tensor[] {
+  return scope(() => work([first, ...outputs.slice(1)]));
+}
+
+/** Returns the last valid step of each row, [batch, ...]; a tensor without time axis itself. */
+function lastSteps(output: Tensor, lengths: readonly number[] | null): Tensor {
+  if (lengths === null || output.rank === 2) return output;
+  const [B, T, width] = output.shape;
+  const table = reshape(output, [B * T, width]);
+  return gather(
+    table,
+    lengths.map((length, b) => b * T + length - 1),
+  );
 }
 
 /** Returns what the first output of a model contains, from the activation of its last layer. */

@@ -9,6 +9,7 @@ import {
   type ForwardContext,
   formatShape,
   keep,
+  layerNorm,
   type MaskedSequence,
   mean as meanOf,
   mul,
@@ -23,6 +24,7 @@ import {
   type Tensor,
 } from '@unroll/core';
 import { checkOptions, formatValue, type OptionTypes, valuesOf } from '@unroll/core/internal';
+import { canFuse } from '../cells/matrix-cell.js';
 import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
 import { Layer, type LayerOptions } from '../layer.js';
@@ -129,6 +131,10 @@ export class LayerNormalization extends Normalization<LayerNormalizationOptions>
   call([x]: readonly MaskedSequence[]): MaskedSequence[] {
     const { value, mask } = x;
     const axes = this.axes(value.shape);
+    if (axes.length === 1 && axes[0] === value.rank - 1 && canFuse('layerNorm')) {
+      const { gamma, beta } = this;
+      return [{ value: layerNorm(value, { gamma, beta, epsilon: this.options.epsilon ?? 1e-3 }), mask }];
+    }
     const mean = meanOf(value, axes, true);
     const variance = meanOf(square(sub(value, mean)), axes, true);
     return [{ value: this.normalise(value, mean, variance), mask }];

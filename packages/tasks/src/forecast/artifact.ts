@@ -71,8 +71,9 @@ function checkPipeline(json: JsonObject): Pipeline {
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }
 
-/** Converts plans of earlier versions, which store the horizon chunk as `reach` and have no `period`. */
+/** Converts plans of earlier versions, which store the horizon chunk as `reach` and have no `period` and `seasons`. */
 function withChunk(pipeline: Pipeline): Pipeline {
   const { reach, ...plan }: Pipeline['plan'] & { reach?: number } = pipeline.plan;
-  return { ...pipeline, plan: { ...plan, chunk: plan.chunk ?? reach, period: plan.period ?? plan.season } };
+  const { season, period = season, seasons = season > 1 ? [season] : [] } = plan;
+  return { ...pipeline, plan: { ...plan, chunk: plan.chunk ?? reach, period, seasons } };
 }

@@ -32,7 +32,7 @@ export interface Baseline {
   forecasts(values: Float64Array, rows: readonly number[], fits: readonly number[]): Float64Array[];
 }
 
-type BaselinePlan = Pick<ForecastPlan, 'season' | 'period' | 'horizon'>;
+type BaselinePlan = Pick<ForecastPlan, 'season' | 'seasons' | 'period' | 'horizon'>;
 
 /** The baselines that fit parameters. */
 export const FITTED_BASELINES = ['theta', 'ets', 'croston-sba'] as const;
@@ -44,17 +44,19 @@ const MAX_FIT_ROWS = 2000;
 /** Returns the maximum number of rows that a fit uses. */
 export const fitWindow = (period: number): number => Math.max(MAX_FIT_ROWS, 6 * period);
 
-/** Returns all baselines by name; `seasonal-naive` only if there is a season. */
-export function baselines({ season, period, horizon }: BaselinePlan): Map<string, Baseline> {
+/**
+ * Returns all baselines by name; `seasonal-naive` only if there is a season. With several seasons, those of the others are named
+ * `seasonal-naive-24` and so on.
+ */
+export function baselines({ season, seasons, period, horizon }: BaselinePlan): Map<string, Baseline> {
   const result = new Map<string, Baseline>();
-  if (season > 1) {
-    result.set(
-      'seasonal-naive',
-      ofHistory((history) =>
-        history.length < season ? naive(history, horizon) : seasonalNaive(history, horizon, season),
-      ),
+  const ofSeason = (length: number): Baseline =>
+    ofHistory((history) =>
+      history.length < length ? naive(history, horizon) : seasonalNaive(history, horizon, length),
     );
-  }
+  if (season > 1) result.set('seasonal-naive', ofSeason(season));
+  for (const other of seasons.filter((each) => each !== season))
+    result.set(`seasonal-naive-${other}`, ofSeason(other));
   result.set(
     'naive',
     ofHistory((history) => naive(history, horizon)),
@@ -124,7 +126,7 @@ const ofHistory = (forecast: (history: Float64Array) => Float64Array): Baseline 
   forecasts: (values, rows) => rows.map((row) => forecast(values.subarray(0, row))),
 });
 
-function fitted(fit: FitBaseline, { period, horizon }: Omit<BaselinePlan, 'season'>): Baseline {
+function fitted(fit: FitBaseline, { period, horizon }: Pick<BaselinePlan, 'period' | 'horizon'>): Baseline {
   return {
     forecasts(values, rows, fits) {
       const rowsByFit = new Map<number, number[]>();

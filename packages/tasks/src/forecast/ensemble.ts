@@ -10,7 +10,7 @@ import type { Origin, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
 import { type FittedNetwork, inputTensors, networkPlanOf } from './network.js';
 import type { Panel } from './panel.js';
-import type { ForecastPlan } from './plan.js';
+import type { StoredPlan } from './plan.js';
 import { type ForecastOrigins, rollOut } from './rollout.js';
 import { warmUp } from './transform.js';
 
@@ -28,7 +28,7 @@ export interface EnsembleParts {
   encoders: readonly PanelEncoder[];
   /** For each network: whether it has the second input channel, standardised by training statistics (transform.ts). */
   absoluteInputs: readonly boolean[];
-  plan: Omit<ForecastPlan, 'cut' | 'origins'>;
+  plan: StoredPlan;
   /** Probabilities of the intervals. */
   levels: readonly number[];
 }

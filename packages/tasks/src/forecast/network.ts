@@ -26,7 +26,7 @@ import type { CheckpointedTrainer } from '../shared/resume.js';
 import { type EncodedRows, type NetworkPlan, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
 import type { Panel } from './panel.js';
-import type { ForecastPlan } from './plan.js';
+import type { StoredPlan } from './plan.js';
 
 export type CellName = 'rnn' | 'lstm' | 'gru';
 const CELLS: Readonly<Record<CellName, (options: RecurrentOptions & { units: number }) => Recurrent>> = {
@@ -66,10 +66,12 @@ export const ABSOLUTE_INPUTS: readonly boolean[] = [false, true];
  * Returns the plan of one network. Its horizon is one chunk.
  * @param absolute whether it has the second input channel
  */
-export const networkPlanOf = (
-  plan: Omit<ForecastPlan, 'cut' | 'origins'>,
+export function networkPlanOf(
+  { scaler, log, lag, window, chunk, season, calendar = [] }: StoredPlan,
   absolute: boolean,
-): NetworkPlan => ({ ...plan, horizon: plan.chunk, absolute });
+): NetworkPlan {
+  return { scaler, log, lag, window, horizon: chunk, season, calendar, absolute };
+}
 
 /** Maximum number of training pairs. More are subsampled, because they overlap almost completely. */
 const MAX_PAIRS = 40_000;

@@ -11,7 +11,7 @@ import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
 import type { FittedNetwork } from './network.js';
 import type { Panel, PanelSeries } from './panel.js';
-import type { ForecastPlan } from './plan.js';
+import type { ForecastPlan, StoredPlan } from './plan.js';
 import { type TransformConfig, warmUp } from './transform.js';
 
 export const PIPELINE_FORMAT = 'unroll-forecast-1';
@@ -38,10 +38,7 @@ export interface Pipeline {
   /** Time of grid index 0. */
   start: number;
   covariates: { name: string; role: Role; categories: string[] | null }[];
-  plan: Pick<
-    ForecastPlan,
-    'horizon' | 'chunk' | 'season' | 'period' | 'lag' | 'window' | 'log' | 'scaler' | 'calendar'
-  >;
+  plan: StoredPlan;
   head: HeadName;
   /** Probabilities of the intervals. */
   levels: number[];
@@ -138,7 +135,7 @@ export function pipelineOf(parts: ModelParts): Pipeline {
   const memberNames = combination === undefined ? [] : membersOf(combination);
   const rows = storedRows([model, fallback, ...memberNames], plan);
   const { target, time, idColumn, frequency, start } = panel;
-  const { horizon, chunk, season, period, lag, window, log, scaler, calendar = [] } = plan;
+  const { horizon, chunk, season, seasons, period, lag, window, log, scaler, calendar = [] } = plan;
   return {
     format: PIPELINE_FORMAT,
     ...{ model, fallback, target, time, idColumn, frequency, start },
@@ -147,7 +144,7 @@ export function pipelineOf(parts: ModelParts): Pipeline {
       ...{ name, role },
       categories: categories === null ? null : [...categories],
     })),
-    plan: { horizon, chunk, season, period, lag, window, log, scaler, calendar },
+    plan: { horizon, chunk, season, seasons: [...seasons], period, lag, window, log, scaler, calendar },
     head,
     levels: [...levels],
     ...fittedParts(parts),

@@ -3,11 +3,12 @@
  * origin do not influence these choices, so nothing leaks from the backtest.
  */
 import { UnrollError, valueError } from '@unroll/core';
-import { inferSeason, seasonCandidates } from '@unroll/data';
+import { seasonCandidates } from '@unroll/data';
 import { type CalendarOption, chooseCalendar } from './calendar.js';
 import type { NetworkPlan } from './encoder.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
 import { fillGaps, ofSeries, rowsWithKnownHorizon } from './rows.js';
+import { chooseSeason } from './seasons.js';
 import { changePerSeason, warmUp } from './transform.js';
 
 export interface PlanOptions {
@@ -50,11 +51,18 @@ export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
    * has none, the usual one of the frequency. 1 for none.
    */
   period: number;
+  /** All seasons found, the main one (`season`) first; empty for none. */
+  seasons: readonly number[];
+  /** Why the season was chosen; empty if it was given. */
+  seasonReason: string;
   /** Grid index of the first row after the training rows of the backtest. */
   cut: number;
   /** Grid indices of the backtest origins. Only the rows before an origin are used to forecast from it. */
   origins: number[];
 }
+
+/** The part of a plan that forecasts depend on; a saved model stores it. */
+export type StoredPlan = Omit<ForecastPlan, 'cut' | 'origins' | 'seasonReason'>;
 
 /** Minimum number of training pairs of a network. */
 const MIN_PAIRS = 8;
@@ -162,12 +170,13 @@ function chooseTransform(
 ): TransformChoice | null {
   const { horizon, decoding } = options;
   const chunk = decoding === 'recursive' ? 1 : horizon;
-  const season = options.season ?? commonSeason(panel, training);
+  const { season, seasons, reason: seasonReason } = chooseSeason(panel, training, horizon, options.season);
   const { scaler, log } = chooseScaler(panel, training, season, options);
   const withoutGaps = training.map((values) => fillGaps(values, season));
   const z = log ? withoutGaps.map((values) => values.map(Math.log)) : withoutGaps;
+  const common = { scaler, horizon, chunk, season, seasons, seasonReason, log };
   for (const lag of scaler === 'changes' ? rankLags(z, season, horizon) : [1]) {
-    const choice = withWindow(training, { scaler, horizon, chunk, season, lag, log }, options.window);
+    const choice = withWindow(training, { ...common, lag }, options.window);
     if (choice !== null) return choice;
   }
   return null;
@@ -203,7 +212,7 @@ function withWindow(
   wanted: number | undefined,
 ): TransformChoice | null {
   const trainingRows = Math.max(...training.map((values) => values.length));
-  const longest = wanted ?? defaultWindow(choice.season, trainingRows, choice.horizon);
+  const longest = wanted ?? defaultWindow(windowSeason(choice), trainingRows, choice.horizon);
   const shortest = wanted ?? (choice.lag > 1 ? Math.min(choice.lag, 4) : 1);
   for (let window = longest; window >= shortest; window--) {
     if (hasEnoughPairs(training, { ...choice, window })) return { ...choice, window };
@@ -255,17 +264,6 @@ function hasEnoughPairs(training: readonly Float64Array[], choice: TransformChoi
   );
 }
 
-/** Infers the season of up to 50 series and returns the most frequent one. */
-function commonSeason(panel: Panel, training: readonly Float64Array[]): number {
-  const stride = Math.ceil(training.length / 50);
-  const votes = new Map<number, number>();
-  for (const values of training.filter((_, i) => i % stride === 0)) {
-    const season = inferSeason(fillGaps(values, 1), panel.frequency);
-    votes.set(season, (votes.get(season) ?? 0) + 1);
-  }
-  return [...votes].sort((a, b) => b[1] - a[1])[0][0];
-}
-
 /** Returns the shortest usual season of the frequency; 1 if it has none or the times are plain numbers. */
 const usualSeason = ({ frequency }: Panel, rows: number): number =>
   frequency.unit === 'step' ? 1 : (seasonCandidates(frequency, rows)[0] ?? 1);
@@ -273,18 +271,21 @@ const usualSeason = ({ frequency }: Panel, rows: number): number =>
 /** Maximum default window, in rows. Longer windows train slowly. */
 const MAX_WINDOW = 96;
 
+/** Returns the longest season that fits into a window; 1 if there is none. */
+const windowSeason = ({ season, seasons }: Pick<ForecastPlan, 'season' | 'seasons'>): number =>
+  season <= MAX_WINDOW ? season : Math.max(1, ...seasons.filter((each) => each <= MAX_WINDOW));
+
 /** The default window grows with the number of training rows: one row for every 20. */
 const TRAINING_ROWS_PER_WINDOW_ROW = 20;
 
 /**
  * Returns the default window: at least 8 rows, and more if there are many training rows. With a season, the window covers
- * whole seasons and at most MAX_WINDOW rows. Without a season, or if the season is longer than MAX_WINDOW, it covers two
+ * whole seasons and at most MAX_WINDOW rows. Without a season of at most MAX_WINDOW rows, it covers two
  * horizons or more, but at most MAX_WINDOW / 2 rows.
  */
 function defaultWindow(season: number, trainingRows: number, horizon: number): number {
   const rows = Math.floor(trainingRows / TRAINING_ROWS_PER_WINDOW_ROW);
-  if (season === 1 || season > MAX_WINDOW)
-    return Math.max(8, Math.min(MAX_WINDOW / 2, Math.max(2 * horizon, rows)));
+  if (season === 1) return Math.max(8, Math.min(MAX_WINDOW / 2, Math.max(2 * horizon, rows)));
   const shortest = season * Math.ceil(8 / season);
   return shortest * Math.max(1, Math.floor(Math.min(MAX_WINDOW, rows) / shortest));
 }

@@ -26,6 +26,14 @@ const SCALER_TEXTS = {
   instance: 'standardised within each window',
 };
 
+/** Returns the season with the reason for it, such as `season length 12 (found in 56 % of the series, ...)`. */
+export function seasonText({ season, seasons, seasonReason }: ForecastPlan): string {
+  const others = seasons.filter((each) => each !== season);
+  const rest = others.length === 0 ? '' : ` and ${others.join(', ')}`;
+  const text = season === 1 ? 'no season' : `season length ${season}${rest}`;
+  return seasonReason === '' ? text : `${text} (${seasonReason})`;
+}
+
 const withCount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** Returns the inputs of the network other than the target, as text. */
@@ -66,7 +74,7 @@ function planLines(
   { rows, from, to }: { rows: number; from: string; to: string },
 ): PlanEvent['lines'] {
   const seriesText = panel.idColumn === null ? '' : ` of ${panel.series.length} series ("${panel.idColumn}")`;
-  const season = plan.season === 1 ? 'no season' : `season length ${plan.season}`;
+  const season = seasonText(plan);
   const backtestEnd = timeAt(panel, Math.max(...plan.origins) + plan.horizon - 1);
   const inputs = additionalInputs(panel, plan).join(', ');
   const forecasts = `${withCount(plan.origins.length, 'forecast')} of ${withCount(plan.horizon, 'row')}`;

@@ -30,6 +30,8 @@ export interface TaskModel {
   readonly options: readonly TaskOption[];
   /** What `--data` holds: a `table`, or a text `file`, such as a CoNLL file. Default `table`. */
   readonly reads?: 'table' | 'file';
+  /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
+  readonly pairs?: boolean;
   /** The query that produced the training rows; it also runs on the files to predict from. */
   readonly sql?: string | undefined;
   /** How the training file was read, if set by the user; other files are read the same way. */
@@ -46,6 +48,23 @@ export interface TaskModel {
    * @throws UnrollError `data` if there are no targets to compare with
    */
   evaluate?(request: TaskRequest): Promise<TaskScores>;
+  /**
+   * Generates the continuation of a text and yields it in pieces, for `unroll generate`. The options are those of `predict`.
+   * @throws UnrollError `value` for invalid options
+   */
+  generate?(request: GenerateRequest): AsyncIterable<string>;
+  /** Returns notes on a prompt for `generate`, such as characters that the model does not know. Default: none. */
+  notesOn?(prompt: string): string[];
+  /**
+   * The function that `pipeline()` of `unrolljs/pipeline` returns: predicts from one input, or from a list of inputs, and
+   * returns the form that the pipeline of the same task in transformers.js returns, such as `[{ label, score }]`. A list has one
+   * result for each input. Each task declares the type of the function in a file `pipe.ts`, and adds a line to `Pipes` of
+   * unrolljs/src/pipeline.ts.
+   * @throws UnrollError `value` for other inputs and options
+   */
+  pipe?(input: unknown, options?: object): Promise<unknown>;
+  /** Like `pipe` for one input, but yields parts of the result as they are made, such as pieces of a text. */
+  pipeStream?(input: unknown, options?: object): AsyncIterable<unknown>;
   /** Returns facts about the model for `unroll inspect`, in display order. */
   describe(): TaskFact[];
   /**
@@ -62,8 +81,19 @@ export interface TaskRequest {
   texts?: readonly string[] | undefined;
   /** The text file to predict from, for models that read one. Default: none. */
   file?: TextFile | undefined;
+  /** The text file with the targets of `file`, line by line, for models with `pairs`. Default: none. */
+  target?: TextFile | undefined;
   /** Values of the model's options, by name; omitted options have their defaults. */
   options?: Readonly<Record<string, TaskOptionValue>> | undefined;
+}
+
+export interface GenerateRequest {
+  /** The text to continue. Default: the start of a text. */
+  prompt?: string | undefined;
+  /** Values of the model's options, by name; omitted options have their defaults. */
+  options?: Readonly<Record<string, TaskOptionValue>> | undefined;
+  /** Stops the generation: the iteration throws the reason of the signal. */
+  signal?: AbortSignal | undefined;
 }
 
 /** A decoded text file. */
@@ -97,6 +127,8 @@ export interface TaskResult {
   readonly columns: readonly string[];
   /** One cell for each column; null if there is no value. */
   readonly rows: readonly (readonly TaskCell[])[];
+  /** Fields of each row for JSON: further ones, or lists in place of the text of a cell. Default: none. */
+  readonly json?: readonly Readonly<Record<string, Json>>[];
   /** Notes for the user, one sentence each. */
   readonly notes: readonly string[];
 }

@@ -1,9 +1,15 @@
 /**
- * Trains one network of a run: reports events, stores checkpoints, ends when the validation loss stops improving, and restores
- * the weights of the best epoch.
+ * Trains one network of a run: reports events, stores checkpoints, ends when the validation loss (or a validation metric) stops
+ * improving, and restores the weights of the best epoch.
  */
 import type { Model } from '@unroll/core';
-import { earlyStopping, type TrainEvent, type TrainOptions } from '@unroll/train';
+import {
+  type Callback,
+  type EarlyStoppingOptions,
+  earlyStopping,
+  type TrainEvent,
+  type TrainOptions,
+} from '@unroll/train';
 import { finiteOrNull, type RunEvent, type StageEvent, type StageInfo } from './events.js';
 import type { CheckpointedTrainer } from './resume.js';
 
@@ -21,7 +27,7 @@ export interface EpochRecord {
 export interface NetworkTraining {
   /** The epochs, in order. */
   history: EpochRecord[];
-  /** The epoch with the lowest validation loss, whose weights the network has. */
+  /** The epoch with the lowest validation loss, or with the highest metric of `NetworkRun`, whose weights the network has. */
   bestEpoch: number;
 }
 
@@ -29,8 +35,12 @@ export interface NetworkRun {
   /** Identifies the training run in its events. */
   info: StageInfo;
   trainer: CheckpointedTrainer;
-  /** Training ends after this many epochs without a lower validation loss. */
+  /** Training ends after this many epochs without an improvement. */
   patience: number;
+  /** The validation metric to improve; higher is better. Default: the validation loss, of which lower is better. */
+  metric?: string;
+  /** Further callbacks, such as `reduceOnPlateau`. Default: none. */
+  callbacks?: readonly Callback[];
 }
 
 /**
@@ -40,13 +50,18 @@ export interface NetworkRun {
 export async function* trainNetwork(
   network: Model,
   options: TrainOptions,
-  { info, trainer, patience }: NetworkRun,
+  { info, trainer, patience, metric, callbacks = [] }: NetworkRun,
 ): AsyncGenerator<RunEvent, NetworkTraining, void> {
   const { signal } = options;
   const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
   const history: EpochRecord[] = [];
   const overall = (done: number): number => (info.training - 1 + done) / info.trainings;
-  const events = trainer.train(network, options, [earlyStopping({ monitor: 'validationLoss', patience })]);
+  const deadline = trainer.deadline(info.trainings - info.training + 1);
+  const events = trainer.train(network, options, [
+    ...callbacks,
+    stopAt(deadline),
+    earlyStopping({ ...monitorOf(metric), patience }),
+  ]);
   try {
     for await (const event of events) {
       signal?.throwIfAborted();
@@ -69,12 +84,28 @@ export async function* trainNetwork(
     }
     signal?.throwIfAborted();
     yield { event: 'stage', ...info, ...last };
-    const best = history.reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
+    const badness = ({ validationLoss, validationMetrics }: EpochRecord): number =>
+      metric === undefined ? validationLoss : -validationMetrics[metric];
+    const best = history.reduce((a, b) => (badness(b) < badness(a) ? b : a));
     return { history, bestEpoch: best.epoch };
   } finally {
     await events.return(undefined); // Lets an interrupted training run write its checkpoint.
   }
 }
+
+/** Returns the options of early stopping for a validation metric; undefined: for the validation loss. */
+function monitorOf(metric: string | undefined): EarlyStoppingOptions {
+  if (metric === undefined) return { monitor: 'validationLoss' };
+  return { monitor: `validation${metric[0].toUpperCase()}${metric.slice(1)}`, mode: 'max' };
+}
+
+/** Returns a callback that ends the training with the first epoch that ends after the deadline. */
+const stopAt = (deadline: number): Callback => ({
+  name: 'deadline',
+  onEvent(event, run) {
+    if (event.type === 'epoch' && performance.now() >= deadline) run.stop();
+  },
+});
 
 const recordOf = (event: TrainEvent & { type: 'epoch' }): EpochRecord => ({
   epoch: event.epoch,

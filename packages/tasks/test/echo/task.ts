@@ -1,4 +1,5 @@
 // A second task, to prove that commands know none: it says back what it is given. One folder, and a line in a registry.
+import { UnrollError } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
 import {
   checkRequest,
@@ -32,6 +33,8 @@ export class EchoModel implements TaskModel {
     checkRequest(request, this, { takesTexts: true });
     const { times = 1, gain = 1, upper = false, mark = '', 'echo-rows': more } = request.options ?? {};
     const said = [...(request.texts ?? []), ...saidIn(request.rows), ...saidIn(more as Table | undefined)];
+    const silent = said.find((text) => text.includes('(silence)'));
+    if (silent !== undefined) throw new UnrollError('data', `"${silent}" has no echo.`);
     const rows = said.map((text) => {
       const once = `${upper ? text.toUpperCase() : text}${mark}`;
       return [once.repeat(Number(times)), once.length * Number(gain), text === '' ? null : this.place];

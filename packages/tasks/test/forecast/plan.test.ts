@@ -17,6 +17,8 @@ test('air passengers: season 12, logarithm, four origins in the last third', () 
     horizon: 12,
     chunk: 12,
     season: 12,
+    seasons: [12],
+    seasonReason: '',
     period: 12,
     lag: 12,
     window: 12,

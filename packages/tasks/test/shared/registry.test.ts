@@ -13,7 +13,7 @@ test('a task is known by its line in the registry alone', async () => {
   const saved = await new EchoModel('a valley').toFiles();
   assert.throws(() => taskModelFromFiles(saved), {
     code: 'format',
-    message: 'Unknown task "echo". This version of Unroll supports: forecast, classify.',
+    message: `Unknown task "echo". This version of Unroll supports: ${TASKS.map(({ name }) => name).join(', ')}.`,
   });
   const model = taskModelFromFiles(saved, withEcho);
   assert.ok(model instanceof EchoModel);

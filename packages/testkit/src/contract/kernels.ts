@@ -5,6 +5,7 @@
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
 import { largest } from '../compare.js';
 import type { ContractCase } from './case.js';
+import { cellCases } from './cells.js';
 import { crfKernelCases } from './crf.js';
 import { ctcCases } from './ctc.js';
 import { type Allowed, differentialCase, draw, MANY, SIZES, type Trial } from './differential.js';
@@ -287,6 +288,27 @@ function gatherTrials(): Trial[] {
   }));
 }
 
+/** Rows of the top-k cases: small integers, so that many elements are equal, and some NaN and infinities. */
+function topKTrials(): Trial[] {
+  // biome-ignore format: a list
+  const sizes = [[1, 1, 1], [3, 17, 5], [2, 64, 64], [4, 200, 3], [3, 1000, 12], [200, 9001, 7]] as const;
+  return sizes.flatMap(([rows, n, k]) =>
+    [false, true].map((special): Trial => {
+      const x = draw.integers(rows * n, 'top');
+      if (special) {
+        for (const [at, value] of [Number.NaN, Infinity, -Infinity, Number.NaN, Infinity].entries())
+          x[(at * 131) % x.length] = value;
+      }
+      return {
+        name: `${k} of [${rows}, ${n}]${special ? ' with NaN and infinities' : ''}`,
+        arrays: { x, values: draw.nan(rows * k), indices: draw.nan(rows * k) },
+        call: (kernels, blocks) => kernels.topK(blocks.x, blocks.values, blocks.indices, rows, n, k),
+        allowed: 'bits',
+      };
+    }),
+  );
+}
+
 function scatterTrials(): Trial[] {
   return LOOKUPS.map(([width, ids]) => ({
     name: `${ids.length} rows of ${width}`,
@@ -342,6 +364,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   gemm: gemmCases(),
   softmax: [differentialCase('softmax', 'rows', softmaxTrials)],
   gather: [differentialCase('gather', 'rows', gatherTrials)],
+  topK: [differentialCase('topK', 'rows, ties and NaN', topKTrials)],
   scatterAdd: [differentialCase('scatterAdd', 'rows, including repeated ones', scatterTrials)],
   randomUniform: [
     differentialCase(
@@ -361,6 +384,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   ...optimizerCases,
   ...recurrentKernelCases,
   ...scanCases,
+  ...cellCases,
   ...crfKernelCases,
 };
 

@@ -24,6 +24,7 @@ const CLASS_SAMPLES = [
   classScores(3, 130),
   classScores(0, 3),
 ];
+const SCORES = [...CLASS_SAMPLES, classScores(7, 11, 20)];
 const SHAPES: readonly Shape[] = [[], [0], [1], [17], [3, 5], [2, 3, 33]];
 
 /** Samples of a likelihood for every shape. Its inputs are the target and the parameters of the distribution. */
@@ -77,7 +78,15 @@ export const lossSamples = {
     ctcSample('no alignment, replaced by 0', [3, 3], [[1, 1, 2], [1]], [3, 2], { blank: 0, zeroInfinity: true }), // biome-ignore format: one line
   ],
   pick: CLASS_SAMPLES,
-  sparseCrossentropy: [...CLASS_SAMPLES, classScores(7, 11, 20)],
+  sparseCrossentropy: [
+    ...SCORES.map((sample) => ({ ...sample, attrs: { smoothing: 0 } })),
+    // Not with one class: its gradient is 0, as a difference of rounded numbers.
+    ...SCORES.slice(1).map((sample) => ({
+      ...sample,
+      name: `${sample.name}, smoothed`,
+      attrs: { smoothing: 0.1 },
+    })),
+  ],
   studentTLogLoss: likelihood(normal, uniformOf(1.5, 8), normal, uniformOf(0.3, 2)),
   negativeBinomialLogLoss: [
     ...likelihood((shape) => integers(12, shape), uniformOf(0.3, 6), uniformOf(0.05, 2)),

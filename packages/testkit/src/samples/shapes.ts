@@ -107,6 +107,10 @@ function rowSamples(generatorOf: (shape: Shape) => TensorGenerator): SampleFor<'
   return shapes.map((shape) => oneInput(formatShape(shape), generatorOf(shape), {}));
 }
 
+function largest(shape: Shape, k: number): SampleFor<'topK'> {
+  return oneInput(`${k} of ${formatShape(shape)}`, distinct(shape), { k });
+}
+
 function lookup(table: readonly [number, number], ids: Shape): SampleFor<'gather'> {
   return {
     name: `${formatShape(ids)} of ${formatShape(table)}`,
@@ -119,7 +123,7 @@ function lookup(table: readonly [number, number], ids: Shape): SampleFor<'gather
 type Name =
   | `reduce${'Sum' | 'Max' | 'Min' | 'SumSquares'}`
   | 'reshape' | 'permute' | 'broadcastTo' | 'slice' | 'pad' | 'concat' | 'unstack' | 'reverse'
-  | 'matmul' | 'softmax' | 'logSoftmax' | 'gather'; // biome-ignore format: a list
+  | 'matmul' | 'softmax' | 'logSoftmax' | 'topK' | 'gather'; // biome-ignore format: a list
 
 export const shapeSamples: Pick<Samples, Name> = {
   reduceSum: reductions(normal),
@@ -200,6 +204,13 @@ export const shapeSamples: Pick<Samples, Name> = {
   ],
   softmax: rowSamples((shape) => normal(shape, 2)),
   logSoftmax: rowSamples((shape) => uniform(-4, 4, shape)),
+  topK: [
+    largest([17], 17),
+    largest([3, 5], 1),
+    largest([2, 3, 70], 4),
+    largest([2, 300], 10),
+    largest([0, 3], 2),
+  ],
   gather: [
     lookup([5, 3], [4]),
     lookup([3, 17], [2, 5]),

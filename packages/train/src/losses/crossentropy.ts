@@ -153,25 +153,27 @@ export function categoricalCrossentropy(options: SmoothedCrossentropyOptions = {
   );
 }
 
-export interface SparseCrossentropyOptions extends CrossentropyOptions {
+export interface SparseCrossentropyOptions extends SmoothedCrossentropyOptions {
   /** Class index of rows to ignore as if they were masked, such as -1 for unlabelled rows. Default null: none. */
   ignoreClass?: number | null;
 }
 
 /**
- * Categorical cross-entropy for class indices as targets: -log p of the target class. Predicted probabilities are first
- * divided by their sum.
+ * Categorical cross-entropy for class indices as targets: -log p of the target class. With label smoothing s it is
+ * -(1 - s) log p - s mean(log p over the K classes), the loss of the one-hot target in `categoricalCrossentropy`. Predicted
+ * probabilities are first divided by their sum.
  * @remarks prediction [B, K] or [B, T, K], targets [B] or [B, T] of integers from 0 to K - 1. As
  * `SparseCategoricalCrossentropy` of Keras 3.
  */
 export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions = {}): Loss {
   const name = 'sparseCategoricalCrossentropy';
-  checkOptions(name, options, { fromLogits: 'boolean', ignoreClass: true, ...LOSS_OPTIONS });
-  const { fromLogits = false, ignoreClass = null } = options;
+  checkOptions(name, options, { ignoreClass: true, ...SMOOTHED_OPTIONS });
+  const { fromLogits = false, labelSmoothing = 0, ignoreClass = null } = options;
+  checkLabelSmoothing(name, labelSmoothing);
   return makeLoss(
     {
       name,
-      config: { fromLogits, ignoreClass },
+      config: { fromLogits, labelSmoothing, ignoreClass },
       align: (prediction, target) =>
         alignOnePerRow(
           name,
@@ -184,8 +186,11 @@ export function sparseCategoricalCrossentropy(options: SparseCrossentropyOptions
       check: (pair, positionOf) => checkClasses(name, pair, positionOf),
       rows(prediction, target) {
         const ids = reshape(target, [prediction.shape[0]]);
-        if (fromLogits) return sparseCrossentropy(prediction, ids);
-        return neg(log(clipProbability(div(pick(prediction, ids), sum(prediction, -1)))));
+        if (fromLogits) return sparseCrossentropy(prediction, ids, labelSmoothing);
+        if (labelSmoothing === 0)
+          return neg(log(clipProbability(div(pick(prediction, ids), sum(prediction, -1)))));
+        const logP = log(normaliseProbabilities(prediction));
+        return neg(add(mul(pick(logP, ids), 1 - labelSmoothing), mul(mean(logP, -1), labelSmoothing)));
       },
     },
     options,

@@ -10,6 +10,8 @@ export interface CurveMetric {
   title: string;
   /** Draw a fraction in percent. Default false. */
   percent?: boolean;
+  /** The epoch with the highest value is the best one. Default false: that with the lowest validation loss is. */
+  isGoal?: boolean;
 }
 
 /**
@@ -29,8 +31,11 @@ export function trainingCurves(trainings: readonly NetworkTraining[], shown?: Cu
     ...linesOf('forecast', ({ validationLoss }) => validationLoss),
   ];
   const best = trainings.map(({ bestEpoch, history }) => `${bestEpoch} of ${history.length}`).join(', ');
+  const goal = shown?.isGoal
+    ? `highest ${shown.title[0].toLowerCase()}${shown.title.slice(1)}`
+    : 'lowest validation loss';
   const lossCurves =
-    `<p>A network has the weights of the epoch with its lowest validation loss. Epochs: ${best}.</p>` +
+    `<p>A network has the weights of the epoch with its ${goal}. Epochs: ${best}.</p>` +
     `<p class="legend">${key.join('')}</p>${chart({ title: 'Loss by epoch', lines: losses, ...common, fromZero: true })}`;
   if (shown === undefined) return lossCurves;
   const { metric, title, percent = false } = shown;

@@ -34,6 +34,13 @@ th{color:var(--quiet);font-weight:600}
 .band1{fill-opacity:.14}.band2{fill-opacity:.2}.band3{fill-opacity:.26}.key .band2{fill-opacity:.32}.key .band3{fill-opacity:.5}
 .legend{display:flex;flex-wrap:wrap;gap:4px 18px;font-size:.9rem;color:var(--quiet);margin:6px 0}
 .key{margin-right:6px;vertical-align:-1px}
+.heat{display:block;margin:4px 0 20px}
+.heat text{font-size:12px;fill:var(--ink)}
+.heat .weight{fill:var(--forecast)}
+.heat .frame{fill:none;stroke:var(--rule)}
+.texts td{white-space:normal;text-align:left;vertical-align:top;min-width:9em}
+.texts th{text-align:left}
+.texts td:last-child{min-width:0;text-align:right}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:8px 0;font-size:.95rem}
 dt{color:var(--quiet)}
 dd{margin:0;overflow-wrap:anywhere}

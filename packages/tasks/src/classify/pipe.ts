@@ -1,0 +1,81 @@
+/** The function of `pipeline('classify', model)`. */
+import { valueError } from '@unroll/core';
+import { checkOptions, formatValue } from '@unroll/core/internal';
+
+/** A label with its probability. */
+export interface LabelScore {
+  label: string;
+  /** From 0 to 1. */
+  score: number;
+}
+
+export interface ClassifyPipeOptions {
+  /**
+   * Number of labels, best first; null: all. Default 1; if an input may have several labels, all with a probability of at least
+   * 0.5.
+   */
+  topK?: number | null;
+}
+
+/** Steps of a sequence: numbers, or lists of the features of each step. */
+export type SequenceValue = readonly (number | null)[] | readonly (readonly unknown[])[];
+
+/**
+ * Classifies texts or, for a model of sequences, sequences. The results have the form of the pipeline "text-classification" of
+ * transformers.js.
+ */
+export interface ClassifyPipe {
+  /** Returns the `topK` best labels of a text or sequence. */
+  (input: string | SequenceValue, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
+  /** Returns the best label of each input. */
+  (inputs: readonly string[] | readonly SequenceValue[], options?: { topK?: 1 }): Promise<LabelScore[]>;
+  /** Returns the `topK` best labels of each input; if `topK` is 1, a label for each input, without inner lists. */
+  (
+    inputs: readonly string[] | readonly SequenceValue[],
+    options: ClassifyPipeOptions,
+  ): Promise<LabelScore[] | LabelScore[][]>;
+}
+
+/**
+ * Predicts from one input or a list of inputs.
+ * @throws UnrollError `value` for invalid options
+ */
+export async function classifyPipe(
+  input: unknown,
+  options: ClassifyPipeOptions,
+  { labels, threshold, isSingle, scoresOf }: ClassifyPipeSource,
+): Promise<LabelScore[] | LabelScore[][]> {
+  const { topK = threshold === null ? 1 : null } = options;
+  checkOptions('pipeline', { topK: topK ?? undefined, ...without(options) }, { topK: 'count' });
+  const single = isSingle(input);
+  const inputs = (single ? [input] : input) as readonly unknown[];
+  if (inputs.length === 0) return [];
+  const results = (await scoresOf(inputs)).map((scores) =>
+    Array.from(scores, (score, k): LabelScore => ({ label: labels[k], score }))
+      .filter(({ score }) => threshold === null || score >= threshold)
+      .sort((a, b) => b.score - a.score)
+      .slice(0, topK ?? labels.length),
+  );
+  return single || topK === 1 ? results.flat() : results;
+}
+
+export interface ClassifyPipeSource {
+  labels: readonly string[];
+  /** The lowest probability of a label if an input may have several labels, otherwise null. */
+  threshold: number | null;
+  /** True if a value is one input, not a list of inputs. */
+  isSingle(input: unknown): boolean;
+  /** Returns the probabilities of all labels for each input: [input][label]. */
+  scoresOf(inputs: readonly unknown[]): Promise<readonly ArrayLike<number>[]>;
+}
+
+/** Returns the options except `topK`, which may be null. */
+const without = ({ topK: _, ...others }: ClassifyPipeOptions): object => others;
+
+/** @throws UnrollError `value` for other values than texts with at least one character that is not white space */
+export function checkTexts(texts: readonly unknown[]): void {
+  const wrong = texts.findIndex((text) => typeof text !== 'string' || text.trim() === '');
+  if (wrong < 0) return;
+  const position = texts.length === 1 ? '' : ` ${wrong + 1}`;
+  throw valueError(`Text${position} must be a string that is not empty, got ${formatValue(texts[wrong])}.`);
+}

@@ -1,0 +1,193 @@
+/** The trained language model. `trainLanguageModel` returns it, and the commands save, load and run it. */
+import { tensor, valueError } from '@unroll/core';
+import { yieldIfDue } from '@unroll/core/internal';
+import { toArtifact } from '@unroll/formats';
+import { generateTokens, type Network } from '@unroll/nn';
+import { checkRequest } from '../shared/request.js';
+import type {
+  GenerateRequest,
+  TaskCell,
+  TaskFact,
+  TaskModel,
+  TaskOption,
+  TaskOptionValue,
+  TaskRequest,
+  TaskResult,
+  TaskScores,
+} from '../shared/task.js';
+import { type EncodedText, TextCodec, UNITS, UNKNOWN_ID } from './codec.js';
+import { type LanguagePipeline, readLanguageModel } from './pipeline.js';
+import { type LanguageScores, languageScores, languageTable, metricsOf } from './scores.js';
+
+/** Defaults of the options of `predict` and `generate`. */
+const DEFAULTS = { length: 200, temperature: 0.8, 'top-p': 1, seed: 0 };
+/** The options of {@link LanguageModel.generate}, which are also those of `predict`. */
+const OPTIONS: readonly TaskOption[] = [
+  {
+    ...{ name: 'length', type: 'integer', least: 1, default: DEFAULTS.length },
+    help: 'number of characters, words or subwords to generate',
+  },
+  {
+    ...{ name: 'temperature', type: 'number', default: DEFAULTS.temperature },
+    help: '1 samples from the model, lower values prefer likely tokens, 0 takes the most likely one',
+  },
+  {
+    name: 'top-k',
+    type: 'integer',
+    least: 1,
+    help: 'sample from this many most likely tokens (default: all)',
+  },
+  {
+    ...{ name: 'top-p', type: 'number', default: DEFAULTS['top-p'] },
+    help: 'sample from the most likely tokens whose probabilities add up to at least this',
+  },
+  { name: 'seed', type: 'integer', default: DEFAULTS.seed, help: 'random seed' },
+];
+/** Tokens of a prompt per forward pass. */
+const CHUNK = 256;
+
+export class LanguageModel implements TaskModel {
+  readonly pipeline: LanguagePipeline;
+  /** Ids [N, T] to logits [N, T, vocabulary]. */
+  readonly network: Network;
+  readonly options = OPTIONS;
+  readonly reads = 'file';
+  readonly #codec: TextCodec;
+
+  constructor(pipeline: LanguagePipeline, network: Network) {
+    this.pipeline = pipeline;
+    this.network = network;
+    this.#codec = TextCodec.fromConfig(pipeline);
+  }
+
+  /**
+   * Loads a model from its files.
+   * @throws UnrollError `format` if files are missing or damaged, or do not belong to a language model
+   */
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>): LanguageModel {
+    const { pipeline, network } = readLanguageModel(files);
+    return new LanguageModel(pipeline, network);
+  }
+
+  toFiles(training?: unknown): Promise<Map<string, Uint8Array>> {
+    return toArtifact(this.network, { pipeline: this.pipeline, training });
+  }
+
+  get format(): string {
+    return this.pipeline.format;
+  }
+
+  get about(): string {
+    return (
+      `Continues the text of --text, or of the file of --data. unroll generate prints the same text while it is generated. ` +
+      `The model generates ${UNITS[this.pipeline.level]}.`
+    );
+  }
+
+  get reading(): LanguagePipeline['reading'] {
+    return this.pipeline.reading;
+  }
+
+  /**
+   * Generates the continuation of a text and yields it in pieces. The same request gives the same text.
+   * @throws UnrollError `value` for invalid options
+   */
+  async *generate({
+    prompt = '',
+    options = {},
+    signal,
+  }: GenerateRequest = {}): AsyncGenerator<string, void, void> {
+    checkRequest({ options }, this);
+    const settings = samplingOf(options);
+    const codec = this.#codec;
+    const given = codec.encode(prompt).ids;
+    const decoder = codec.decoder(given);
+    const ids = [codec.start, ...given];
+    const stream = this.network.stream();
+    // In chunks, because a forward pass computes the scores of all tokens at each of its steps.
+    const last = ids.length - 1;
+    for (let from = 0; from < last; from += CHUNK) {
+      const chunk = ids.slice(from, Math.min(from + CHUNK, last));
+      stream.push(tensor(chunk, [1, chunk.length]));
+      await yieldIfDue();
+    }
+    const steps = generateTokens(stream, { prompt: ids.slice(-1), banned: [UNKNOWN_ID], ...settings });
+    for await (const { tokens } of steps) {
+      signal?.throwIfAborted();
+      const [token] = tokens;
+      const text = token === null ? '' : decoder.next(token);
+      if (text !== '') yield text;
+    }
+    const rest = decoder.end();
+    if (rest !== '') yield rest;
+  }
+
+  /** Returns the notes on a prompt: the tokens that the model does not know. */
+  notesOn(text: string): string[] {
+    return [...this.#codec.tokenizer.notes, ...this.#unknownNotes(this.#codec.encode(text), 'the prompt')];
+  }
+
+  async predict(request: TaskRequest): Promise<TaskResult> {
+    checkRequest(request, this, { takesTexts: true });
+    const { texts = [], file, options = {} } = request;
+    const prompts = [...texts, ...(file === undefined ? [] : [file.text])];
+    if (prompts.length === 0) throw valueError('There is no text to continue. Pass one (--text or --data).');
+    const rows: TaskCell[][] = [];
+    for (const prompt of prompts) {
+      let continuation = '';
+      for await (const piece of this.generate({ prompt, options })) continuation += piece;
+      rows.push([prompt, continuation]);
+    }
+    return { columns: ['text', 'continuation'], rows, notes: this.notesOn(prompts.join('\n')) };
+  }
+
+  /** Returns the scores of an encoded text. */
+  scores(text: EncodedText): Promise<LanguageScores> {
+    return languageScores(this.network, this.#codec, text);
+  }
+
+  /** Returns perplexity, nats and bits per character of the text file, with one state for the whole text. */
+  async evaluate(request: TaskRequest): Promise<TaskScores> {
+    checkRequest(request, { format: this.format, options: [] });
+    const { file } = request;
+    if (file === undefined) throw valueError('evaluate needs a text file.');
+    const text = this.#codec.encode(file.text);
+    if (text.ids.length === 0) throw valueError(`${file.source}: the file is empty. evaluate needs a text.`);
+    const scores = await this.scores(text);
+    const notes = [...this.#codec.tokenizer.notes, ...this.#unknownNotes(text, file.source)];
+    return { ...languageTable(scores, this.pipeline.cell), metrics: metricsOf(scores), notes };
+  }
+
+  describe(): TaskFact[] {
+    const { level, vocabulary, cell, layers, units } = this.pipeline;
+    return [
+      { name: 'level', value: level },
+      { name: 'vocabulary', value: vocabulary.tokens.length },
+      { name: 'cell', value: cell },
+      { name: 'layers', value: layers },
+      { name: 'units', value: units },
+    ];
+  }
+
+  #unknownNotes({ ids, unknown }: EncodedText, source: string): string[] {
+    if (unknown === 0) return [];
+    const share = ((100 * unknown) / ids.length).toPrecision(2);
+    return [
+      `${unknown} of ${ids.length} ${UNITS[this.pipeline.level]} of ${source} (${share} %) do not occur in the training text. ` +
+        'They are read and scored as <unk>.',
+    ];
+  }
+}
+
+/** Returns the options of `generateTokens`. */
+function samplingOf(options: Readonly<Record<string, TaskOptionValue>>) {
+  const value = { ...DEFAULTS, ...options } as Record<string, number>;
+  const { length, temperature, seed, 'top-k': topK, 'top-p': topP } = value;
+  if (length < 1) throw valueError(`length must be at least 1, got ${length}.`);
+  if (temperature < 0) throw valueError(`temperature must not be negative, got ${temperature}.`);
+  if (!(topP > 0 && topP <= 1)) throw valueError(`top-p must be above 0 and at most 1, got ${topP}.`);
+  if (topK !== undefined && topK < 1) throw valueError(`top-k must be at least 1, got ${topK}.`);
+  const isGreedy = temperature === 0;
+  const restricted = { ...(topK !== undefined && { topK }), ...(topP < 1 && { topP }) };
+  return { maxLength: length, temperature, seed, ...(isGreedy ? {} : restricted) };
+}

@@ -1,0 +1,90 @@
+/**
+ * Builds the network of a language model: an embedding, recurrent layers, and one score for each token of the vocabulary. For
+ * words and subwords, the scores use the table of the embedding (Press & Wolf 2017, Inan et al. 2017). Dropout is that of the
+ * AWD-LSTM (Merity et al. 2018): whole features of a sequence, and recurrent weights.
+ */
+import { valueError } from '@unroll/core';
+import {
+  dense,
+  type Embedding,
+  embedding,
+  gru,
+  type Layer,
+  lstm,
+  outputEmbedding,
+  type Recurrent,
+  type Sequential,
+  sequential,
+  simpleRNN,
+  spatialDropout1d,
+} from '@unroll/nn';
+
+export type LanguageCell = 'rnn' | 'lstm' | 'gru';
+
+interface CellLayerOptions {
+  units: number;
+  returnSequences: true;
+  stateful: boolean;
+  weightDrop: number;
+  name: string;
+}
+const CELLS: Readonly<Record<LanguageCell, (options: CellLayerOptions) => Recurrent>> = {
+  rnn: simpleRNN,
+  lstm,
+  gru,
+};
+
+/** Sizes and dropout of a network. */
+export interface LanguageSizes {
+  cell: LanguageCell;
+  /** Hidden units of each recurrent layer. */
+  units: number;
+  /** Number of recurrent layers. */
+  layers: number;
+  /** Width of the embedding. */
+  embedding: number;
+  /** Dropout rate of the outputs of each recurrent layer. */
+  dropout: number;
+  /** Dropout rate of the recurrent weights. */
+  weightDrop: number;
+}
+
+export interface LanguageShape extends LanguageSizes {
+  /** Size of the vocabulary. */
+  vocabulary: number;
+  /** Use the table of the embedding for the scores. */
+  tied: boolean;
+  /** Carry the states from batch to batch, for training. */
+  stateful: boolean;
+  /** Seed of the initial weights. */
+  seed: number;
+}
+
+/** Builds a network from ids [B, T] to logits [B, T, vocabulary]. */
+export function languageNetwork(shape: LanguageShape): Sequential {
+  const { cell, units, layers, dropout: rate, weightDrop, vocabulary, tied, stateful, seed } = shape;
+  if (!Object.hasOwn(CELLS, cell)) {
+    throw valueError(`cell must be one of ${Object.keys(CELLS).join(', ')}, got "${cell}".`, { cell });
+  }
+  const tokens = embedding({ inputDim: vocabulary, outputDim: shape.embedding, name: 'embedding' });
+  const stack: Layer[] = [tokens];
+  if (tied) stack.push(spatialDropout1d({ rate: rate / 2, name: 'embedding_dropout' }));
+  for (let n = 1; n <= layers; n++) {
+    const name = `${cell}${n}`;
+    stack.push(CELLS[cell]({ units, returnSequences: true, stateful, weightDrop, name }));
+    stack.push(spatialDropout1d({ rate, name: `dropout${n}` }));
+  }
+  const network = sequential([...stack, ...scoreLayers(shape, tokens)], { seed });
+  network.build([[-1, -1]]);
+  return network;
+}
+
+/** Returns the layers from the outputs of the last recurrent layer to the logits. */
+function scoreLayers(
+  { tied, units, vocabulary, embedding: width }: LanguageShape,
+  tokens: Embedding,
+): Layer[] {
+  if (!tied) return [dense({ units: vocabulary, name: 'logits' })];
+  const scores = outputEmbedding({ tiedTo: tokens, name: 'logits' });
+  return width === units ? [scores] : [dense({ units: width, name: 'projection' }), scores];
+}

@@ -1,0 +1,151 @@
+/**
+ * Plans the training of a language model: cuts the validation text, chooses the vocabulary, and chooses the sizes and training
+ * options that are not set from the number of training tokens.
+ */
+import { UnrollError, valueError } from '@unroll/core';
+import type { TextFile } from '../shared/task.js';
+import { codecFor, type EncodedText, type TextCodec, type TextLevel, UNITS } from './codec.js';
+import type { LanguageModelOptions } from './generate.js';
+import type { LanguageSizes } from './network.js';
+import type { StreamSizes } from './streams.js';
+
+/** Validation: the last 50,000 characters, but between 5 and 10 % of the text. */
+const VALIDATION_LENGTH = 50_000;
+const VALIDATION_SHARE = { least: 0.05, most: 0.1 };
+/** Smallest numbers of tokens for training and for validation. */
+const LEAST_TOKENS = { training: 100, validation: 10 };
+/** Number of tokens of all epochs together: a larger text has fewer epochs. */
+const TOKEN_BUDGET = 11.5e6;
+
+export interface TrainingSettings extends StreamSizes {
+  epochs: number;
+  learningRate: number;
+  /** Training ends after this many epochs without an improvement. */
+  patience: number;
+  seed: number;
+}
+
+/** Everything that is decided before the training. */
+export interface PreparedLanguageModel {
+  source: string;
+  codec: TextCodec;
+  training: EncodedText;
+  validation: EncodedText;
+  /** Name of the validation file; null if the validation text is the end of the training text. */
+  validationSource: string | null;
+  sizes: LanguageSizes;
+  /** Whether the scores use the table of the embedding. */
+  tied: boolean;
+  settings: TrainingSettings;
+}
+
+/**
+ * Reads the texts and plans the training.
+ * @throws UnrollError `data` for a text that is too short, or in which all characters are equal
+ */
+export function prepare(file: TextFile, options: LanguageModelOptions): PreparedLanguageModel {
+  const { level = 'char', lowercase = false, subwords, validation: given } = options;
+  if (subwords !== undefined && level !== 'subword')
+    throw valueError(`subwords needs the level subword, got the level ${level}.`);
+  checkNotEmpty(file);
+  if (given) checkNotEmpty(given);
+  const end = given ? file.text.length : validationStart(file.text);
+  const text = file.text.slice(0, end);
+  const codec = codecFor(text, level, { lowercase, subwords });
+  const training = codec.encode(text);
+  const validation = codec.encode(given?.text ?? file.text.slice(end));
+  checkLength(file.source, level, training, validation, given?.source ?? null);
+  const { length } = training.ids;
+  if (training.ids.every((id) => id === training.ids[0])) {
+    throw new UnrollError(
+      'data',
+      `${file.source}: the text repeats a single one of its ${UNITS[level]}, so there is nothing to learn.`,
+      { source: file.source },
+    );
+  }
+  return {
+    source: file.source,
+    codec,
+    training,
+    validation,
+    validationSource: given?.source ?? null,
+    sizes: sizesOf(options, level, length),
+    tied: level !== 'char',
+    settings: settingsOf(options, level, length),
+  };
+}
+
+function checkNotEmpty({ source, text }: TextFile): void {
+  if (text.trim() !== '') return;
+  const problem = text === '' ? 'the file is empty' : 'the file contains only white space';
+  throw new UnrollError('data', `${source}: ${problem}. A language model needs a text.`, { source });
+}
+
+function checkLength(
+  source: string,
+  level: TextLevel,
+  training: EncodedText,
+  validation: EncodedText,
+  validationSource: string | null,
+): void {
+  const tooShort = (name: string, what: string, length: number, least: number): void => {
+    if (length >= least) return;
+    throw new UnrollError(
+      'data',
+      `${name}: ${what} must have at least ${least} ${UNITS[level]}, got ${length}. Add more text.`,
+      { source: name },
+    );
+  };
+  tooShort(source, 'the text for training', training.ids.length, LEAST_TOKENS.training);
+  const what = validationSource === null ? 'the end of the text, which is for validation,' : 'the text';
+  tooShort(validationSource ?? source, what, validation.ids.length, LEAST_TOKENS.validation);
+}
+
+/** Returns the index at which the validation text starts: after a line break or white space if one is near. */
+function validationStart(text: string): number {
+  const { least, most } = VALIDATION_SHARE;
+  const share = Math.min(most, Math.max(least, VALIDATION_LENGTH / text.length));
+  const cut = Math.round(text.length * (1 - share));
+  const before = text.slice(Math.floor(cut - 0.02 * text.length), cut);
+  const line = before.lastIndexOf('\n');
+  const boundary = line >= 0 ? line : before.search(/\s\S*$/);
+  if (boundary >= 0) return cut - before.length + boundary + 1;
+  const splitsPair = /[\uD800-\uDBFF]/.test(text[cut - 1] ?? '');
+  return splitsPair ? cut - 1 : cut;
+}
+
+/** @param tokens number of training tokens */
+function sizesOf(options: LanguageModelOptions, level: TextLevel, tokens: number): LanguageSizes {
+  const units = options.units ?? (tokens < 50_000 ? 128 : tokens < 300_000 ? 256 : 512);
+  const rates = dropoutFor(level, tokens);
+  return {
+    cell: options.cell ?? 'lstm',
+    units,
+    layers: options.layers ?? 1,
+    embedding: options.embedding ?? (level === 'char' ? 64 : Math.min(units, 256)),
+    dropout: options.dropout ?? rates.dropout,
+    weightDrop: options.weightDrop ?? rates.weightDrop,
+  };
+}
+
+/** Returns the dropout rates: the more tokens, the less a network of these sizes memorises them. */
+function dropoutFor(level: TextLevel, tokens: number): { dropout: number; weightDrop: number } {
+  const [few, many] = level === 'char' ? [2e6, 10e6] : [5e5, 5e6];
+  if (tokens < few) return { dropout: 0.4, weightDrop: 0.3 };
+  return tokens < many ? { dropout: 0.1, weightDrop: 0.1 } : { dropout: 0, weightDrop: 0 };
+}
+
+/** @param tokens number of training tokens */
+function settingsOf(options: LanguageModelOptions, level: TextLevel, tokens: number): TrainingSettings {
+  const streams = options.streams ?? Math.max(4, Math.min(32, 2 ** Math.round(Math.log2(tokens / 6000))));
+  const steps = options.steps ?? (level === 'char' ? 64 : 50);
+  const epochs = Math.max(4, Math.min(40, Math.round(TOKEN_BUDGET / tokens)));
+  return {
+    streams: Math.min(streams, Math.floor(tokens / 10)),
+    steps,
+    epochs: options.epochs ?? epochs,
+    learningRate: options.learningRate ?? 0.003,
+    patience: 4,
+    seed: options.seed ?? 0,
+  };
+}

@@ -1,0 +1,82 @@
+/** The plan and result events of the training of a language model. */
+import type { PlanEvent, ResultEvent } from '../shared/events.js';
+import { UNITS } from './codec.js';
+import type { PreparedLanguageModel } from './plan.js';
+import { type LanguageScores, metricsOf } from './scores.js';
+
+/** Returns the event that describes the data and the plan. */
+export function planEvent(plan: PreparedLanguageModel): PlanEvent {
+  const { codec, training, validation, sizes, tied, settings } = plan;
+  const { level, vocabulary } = codec;
+  const notes = notesOf(plan);
+  const { units, layers, cell } = sizes;
+  const stack = `${layers === 1 ? '' : `${layers} × `}${cell} of ${units} units`;
+  const tokens = training.ids.length;
+  const line = (label: string, text: string) => ({ label, text });
+  return {
+    event: 'plan',
+    level,
+    characters: training.characters,
+    training: tokens,
+    validation: validation.ids.length,
+    vocabulary: vocabulary.size,
+    tied,
+    ...sizes,
+    streams: settings.streams,
+    steps: settings.steps,
+    learningRate: settings.learningRate,
+    epochs: settings.epochs,
+    notes,
+    lines: [
+      line(
+        'data',
+        `${training.characters + (plan.validationSource === null ? validation.characters : 0)} characters`,
+      ),
+      ...notes.map((text) => line('', text)),
+      line(
+        'text',
+        `${level === 'char' ? '' : `${tokens} ${UNITS[level]} for training, `}vocabulary of ${vocabulary.size} ${UNITS[level]}`,
+      ),
+      line(
+        'network',
+        `embedding of ${sizes.embedding}${tied ? ' (also for the scores)' : ''}, ${stack}, dropout ${sizes.dropout}, weight drop ${sizes.weightDrop}`,
+      ),
+      line(
+        'training',
+        `${settings.streams} streams, batches of ${settings.steps} steps, learning rate ${settings.learningRate}, up to ${settings.epochs} epochs`,
+      ),
+    ],
+  };
+}
+
+/** Returns the decisions about the data, one sentence each. */
+function notesOf({ codec, training, validation, validationSource }: PreparedLanguageModel): string[] {
+  const split =
+    validationSource === null
+      ? `Validation: the last ${validation.characters} characters.`
+      : `Validation: ${validation.characters} characters of ${validationSource}.`;
+  const share = ({ ids, unknown }: { ids: Int32Array; unknown: number }): string =>
+    `${((100 * unknown) / ids.length).toFixed(1)} %`;
+  if (codec.level !== 'word') return [split, ...codec.tokenizer.notes];
+  const unknown = `Words replaced by <unk>: ${share(training)} in training, ${share(validation)} in validation.`;
+  return [split, unknown, ...codec.tokenizer.notes];
+}
+
+/** Returns the last event of a run. */
+export function resultEvent(
+  { codec, sizes, settings }: PreparedLanguageModel,
+  scores: LanguageScores,
+  trained: { parameters: number; epochs: number[]; seconds: number },
+): ResultEvent {
+  const { cell, layers, units } = sizes;
+  return {
+    event: 'result',
+    task: 'generate',
+    level: codec.level,
+    metrics: metricsOf(scores),
+    model: { cell, layers, units, parameters: trained.parameters },
+    epochs: trained.epochs,
+    seed: settings.seed,
+    seconds: Number(trained.seconds.toFixed(3)),
+  };
+}

@@ -1,0 +1,147 @@
+/** Converts sentences to word ids and character ids, and to padded batches. */
+import { type Tensor, tensor } from '@unroll/core';
+import {
+  type Tokenizer,
+  type TokenizerConfig,
+  tokenizer,
+  Vocabulary,
+  type VocabularyConfig,
+} from '@unroll/data';
+import { padded } from '../shared/text-batches.js';
+
+/** The special tokens of the vocabularies: padding with id 0, and unknown words or characters. */
+export const SPECIALS = ['<pad>', '<unk>'];
+export const UNKNOWN_ID = 1;
+/** Of longer words, only this number of characters is read: the first and the last ones. */
+const MAX_CHARACTERS = 24;
+/** Longer sentences are processed in pieces of this number of tokens. */
+export const MAX_TOKENS = 400;
+/** The mark of the tokenizer for a missing space (see `tokenizer`). */
+const JOINER = '\uFFED';
+
+/** What a saved model stores to read sentences. */
+export interface TagEncoderConfig {
+  /** Splits texts. Files are already split. */
+  tokenizer: TokenizerConfig;
+  words: VocabularyConfig;
+  /** The characters that the network reads; null if it reads no characters. */
+  characters: VocabularyConfig | null;
+  /** Convert tokens to lower case. */
+  lowercase: boolean;
+}
+
+/** A token of a text, with the position of its first character and after its last one (UTF-16 code units). */
+export interface TextToken {
+  token: string;
+  start: number;
+  end: number;
+}
+
+/** Returns the form of a word that is looked up: with characters, in lower case; digits become 0. */
+export function wordForm(
+  token: string,
+  { lowercase, hasCharacters }: { lowercase: boolean; hasCharacters: boolean },
+): string {
+  const cased = lowercase || hasCharacters ? token.toLowerCase() : token;
+  return cased.replace(/\p{Nd}/gu, '0');
+}
+
+/** Returns the characters of a word that are read. */
+export function charactersOf(token: string): string[] {
+  const all = Array.from(token);
+  if (all.length <= MAX_CHARACTERS) return all;
+  return [...all.slice(0, MAX_CHARACTERS / 2), ...all.slice(-MAX_CHARACTERS / 2)];
+}
+
+/** An encoded sentence, or a piece of a long one. */
+export interface EncodedSentence {
+  /** Word ids. */
+  ids: Int32Array;
+  /** Character ids of each word; null if characters are not read. */
+  characters: Int32Array[] | null;
+}
+
+export class TagEncoder {
+  readonly tokenizer: Tokenizer;
+  readonly words: Vocabulary;
+  readonly characters: Vocabulary | null;
+  readonly lowercase: boolean;
+
+  constructor(config: TagEncoderConfig) {
+    this.tokenizer = tokenizer(config.tokenizer);
+    this.words = new Vocabulary(config.words);
+    this.characters = config.characters && new Vocabulary(config.characters);
+    this.lowercase = config.lowercase;
+  }
+
+  get config(): TagEncoderConfig {
+    return {
+      tokenizer: this.tokenizer.config as TokenizerConfig,
+      words: this.words.config(),
+      characters: this.characters?.config() ?? null,
+      lowercase: this.lowercase,
+    };
+  }
+
+  /** Splits a text into tokens without white space. */
+  split(text: string): TextToken[] {
+    const result: TextToken[] = [];
+    let position = 0;
+    for (const token of this.tokenizer.tokens(text)) {
+      if (token === JOINER || token.trim() === '') continue;
+      const start = text.indexOf(token, position);
+      if (start < 0) continue; // An escaped joiner.
+      position = start + token.length;
+      result.push({ token, start, end: position });
+    }
+    return result;
+  }
+
+  encode(tokens: readonly string[]): EncodedSentence {
+    const { lowercase, characters } = this;
+    const options = { lowercase, hasCharacters: characters !== null };
+    const ids = this.words.encode(tokens.map((token) => wordForm(token, options)));
+    const cased = (token: string): string => (lowercase ? token.toLowerCase() : token);
+    return {
+      ids,
+      characters: characters && tokens.map((token) => characters.encode(charactersOf(cased(token)))),
+    };
+  }
+
+  /** Share of the tokens whose word is known. */
+  coverage(sentences: readonly (readonly string[])[]): number {
+    const options = { lowercase: this.lowercase, hasCharacters: this.characters !== null };
+    return this.words.coverage(sentences.map((tokens) => tokens.map((token) => wordForm(token, options))))
+      .tokens;
+  }
+}
+
+/** Cuts a list into pieces of at most `MAX_TOKENS` elements of nearly equal lengths. */
+export function piecesOf<T>(list: readonly T[]): (readonly T[])[] {
+  const count = Math.ceil(list.length / MAX_TOKENS);
+  if (count <= 1) return [list];
+  const size = Math.ceil(list.length / count);
+  return Array.from({ length: count }, (_, i) => list.slice(i * size, (i + 1) * size));
+}
+
+/** Returns the inputs of the network for some of the sentences: ids [B, T] and, if it reads them, characters [B, T, C]. */
+export function inputsOf(sentences: readonly EncodedSentence[], rows: ArrayLike<number>): Tensor[] {
+  const chosen = Array.from(rows, (row) => sentences[row]);
+  const all = Uint32Array.from(chosen.keys());
+  const ids = padded(
+    chosen.map((sentence) => sentence.ids),
+    all,
+  );
+  if (chosen[0].characters === null) return [ids];
+  const [B, T] = ids.shape;
+  const width = chosen.reduce(
+    (longest, { characters }) =>
+      (characters ?? []).reduce((most, each) => Math.max(most, each.length), longest),
+    1,
+  );
+  const values = new Float32Array(B * T * width);
+  for (const [b, { characters }] of chosen.entries()) {
+    for (const [t, word] of (characters ?? []).entries()) values.set(word, (b * T + t) * width);
+  }
+  return [ids, tensor(values, [B, T, width])];
+}

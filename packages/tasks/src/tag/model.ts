@@ -1,0 +1,255 @@
+/** The trained tagger. `trainTagger` returns it, and the commands save, load and run it. */
+import { tagProbabilities, UnrollError, valueError } from '@unroll/core';
+import type { Json } from '@unroll/core/internal';
+import {
+  allowedTransitions,
+  parseConll,
+  spansOf,
+  type TaggedSentence,
+  type TaggedSentences,
+} from '@unroll/data';
+import { toArtifact } from '@unroll/formats';
+import type { Network, TagConstraints } from '@unroll/nn';
+import { checkRequest } from '../shared/request.js';
+import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
+import { decide, tagScores } from './decisions.js';
+import { piecesOf, TagEncoder, type TextToken, UNKNOWN_ID } from './encoder.js';
+import type { TagGoal } from './goal.js';
+import { readTagger, type TagPipeline } from './pipeline.js';
+import { metricsOf, scoreTags, summaryTable, typeTable } from './scores.js';
+import { checkTags, labelScheme } from './tags.js';
+
+const OPTIONS: readonly TaskOption[] = [
+  {
+    name: 'probabilities',
+    type: 'flag',
+    help: 'also give the probability of each entity, or of each tag (with --json)',
+  },
+];
+
+/** Predicted tags of a sentence. */
+export interface PredictedTags {
+  tags: string[];
+  /** Probability of each tag, given the whole sentence. Absent unless asked for. */
+  probabilities?: number[];
+}
+
+/** An entity of a text. */
+export interface TagEntity {
+  /** Position of its first character, and after its last one (UTF-16 code units). */
+  start: number;
+  end: number;
+  text: string;
+  type: string;
+  /** The smallest of the probabilities of its tags. Absent unless asked for. */
+  score?: number;
+}
+
+export class TagModel implements TaskModel {
+  readonly pipeline: TagPipeline;
+  /** Word ids [N, T], with 0 as padding, and characters [N, T, C] if they are read, to scores [N, T, tags] of a layer `crf`. */
+  readonly network: Network;
+  readonly options = OPTIONS;
+  readonly reads = 'file';
+  readonly #encoder: TagEncoder;
+  readonly #constraints: TagConstraints | null;
+
+  constructor(pipeline: TagPipeline, network: Network) {
+    this.pipeline = pipeline;
+    this.network = network;
+    this.#encoder = new TagEncoder(pipeline);
+    const scheme = labelScheme(pipeline.scheme);
+    this.#constraints = scheme && allowedTransitions(pipeline.tags, scheme);
+  }
+
+  /**
+   * Loads a model from its files.
+   * @throws UnrollError `format` if files are missing or damaged, or do not belong to a tagger
+   */
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>): TagModel {
+    const { pipeline, network } = readTagger(files);
+    return new TagModel(pipeline, network);
+  }
+
+  toFiles(training?: unknown): Promise<Map<string, Uint8Array>> {
+    return toArtifact(this.network, { pipeline: this.pipeline, training });
+  }
+
+  get format(): string {
+    return this.pipeline.format;
+  }
+
+  get about(): string {
+    const { tags } = this.pipeline;
+    return (
+      'Tags the tokens of --text, or of a file with one token per line (--data). ' +
+      `Tags: ${tags.slice(0, 20).join(', ')}${tags.length > 20 ? ', ...' : ''}.`
+    );
+  }
+
+  get reading(): TagPipeline['reading'] {
+    return this.pipeline.reading;
+  }
+
+  /**
+   * Tags sentences that are split into tokens.
+   * @param probabilities whether to compute the probability of each tag. Default true
+   */
+  async tag(sentences: readonly (readonly string[])[], probabilities = true): Promise<PredictedTags[]> {
+    const pieces = sentences.map(piecesOf);
+    const encoded = pieces.flat().map((tokens) => this.#encoder.encode(tokens));
+    const scores = await tagScores(this.network, encoded, this.#constraints);
+    const { tags } = this.pipeline;
+    const results = scores.map((each): Required<PredictedTags> => {
+      const best = decide(this.#goal, each);
+      const all = probabilities ? tagProbabilities(each) : [];
+      return {
+        tags: best.map((id) => tags[id]),
+        probabilities: probabilities ? best.map((id, t) => all[t * tags.length + id]) : [],
+      };
+    });
+    let next = 0;
+    return pieces.map((parts) => {
+      const own = results.slice(next, (next += parts.length));
+      return {
+        tags: own.flatMap((each) => each.tags),
+        ...(probabilities && { probabilities: own.flatMap((each) => each.probabilities) }),
+      };
+    });
+  }
+
+  /** Tags texts, or the sentences of a file, whose tags, if there are any, are not read. */
+  async predict(request: TaskRequest): Promise<TaskResult> {
+    checkRequest(request, this, { takesTexts: true });
+    const { file, texts = [], options = {} } = request;
+    if (file === undefined && texts.length === 0)
+      throw valueError('Tagging needs texts: pass a file or texts (--data or --text).');
+    const empty = texts.findIndex((text) => text.trim() === '');
+    if (empty >= 0) throw valueError('The text is empty. Pass a text with at least one word.');
+    const read = file && parseConll(file.text, { source: file.source, tags: false }).sentences;
+    const all = [
+      ...texts.map((text) => ({ text, tokens: this.#encoder.split(text) })),
+      ...(read ?? []).map(({ tokens }) => this.#joined(tokens)),
+    ];
+    const tokens = all.map((each) => each.tokens.map(({ token }) => token));
+    const notes = [...this.#encoder.tokenizer.notes, ...this.#unknownNotes(tokens, file?.source)];
+    const withScores = options.probabilities === true;
+    const predictions = await this.tag(tokens, withScores);
+    const hasEntities = this.pipeline.scheme !== 'none';
+    const found = all.map(({ text, tokens: own }, i) => this.#entities(text, own, predictions[i]));
+    return {
+      columns: ['text', 'tokens', 'tags', ...(hasEntities ? ['entities'] : [])],
+      rows: all.map(({ text }, i) => [
+        ...[text, tokens[i].join(' '), predictions[i].tags.join(' ')],
+        ...(hasEntities ? [found[i].map((entity) => `${entity.text} (${entity.type})`).join('; ')] : []),
+      ]),
+      json: all.map((_, i): { [name: string]: Json } => ({
+        ...{ tokens: tokens[i], tags: predictions[i].tags },
+        ...(withScores && !hasEntities && { scores: (predictions[i].probabilities ?? []).map(round) }),
+        ...(hasEntities && { entities: found[i].map((entity): Json => ({ ...entity })) }),
+      })),
+      notes,
+    };
+  }
+
+  /** Returns precision, recall and F1, over all and of each type. */
+  async evaluate(request: TaskRequest): Promise<TaskScores> {
+    checkRequest(request, { format: this.format, options: [] });
+    const { file } = request;
+    const { column, cell } = this.pipeline;
+    if (file === undefined) throw valueError('evaluate needs a file with tokens and tags.');
+    const data = parseConll(file.text, { source: file.source, ...(column !== null && { column }) });
+    return this.score(data, cell);
+  }
+
+  /** Scores the model on sentences with tags. @throws UnrollError `data` for a tag that is not one of the model */
+  async score(data: TaggedSentences, name: string = this.pipeline.cell): Promise<TaskScores> {
+    checkTags(data, this.pipeline.tags);
+    const tokens = data.sentences.map((sentence) => sentence.tokens);
+    const notes = this.#unknownNotes(tokens, data.source);
+    const predictions = await this.tag(tokens, false);
+    const scores = scoreTags(
+      this.#goal,
+      data.sentences.map(({ tags }: TaggedSentence) => tags),
+      predictions.map(({ tags }) => tags),
+    );
+    const title = this.pipeline.scheme === 'none' ? 'Scores by tag' : 'Scores by type';
+    return {
+      ...summaryTable(scores, this.#goal, name),
+      tables: [{ name: 'types', title, ...typeTable(scores, this.#goal) }],
+      metrics: metricsOf(scores),
+      notes,
+    };
+  }
+
+  describe(): TaskFact[] {
+    const { column, scheme, positive, offset, cell, layers, units, networks, tags, words, characters } =
+      this.pipeline;
+    return [
+      { name: 'column', value: column },
+      { name: 'scheme', value: scheme },
+      { name: 'tags', value: [...tags] },
+      ...(positive === null ? [] : [{ name: 'positive', value: positive }]),
+      { name: 'offset', value: offset },
+      { name: 'cell', value: cell },
+      { name: 'layers', value: layers },
+      { name: 'units', value: units },
+      { name: 'networks', value: networks },
+      { name: 'tokenizer', value: this.#encoder.tokenizer.kind },
+      { name: 'vocabulary', value: words.tokens.length },
+      { name: 'characters', value: characters?.tokens.length ?? 0 },
+    ];
+  }
+
+  get #goal(): TagGoal {
+    const { tags, scheme, positive } = this.pipeline;
+    return { tags, scheme, positive };
+  }
+
+  /** Joins the tokens of a file to a text: characters without spaces, words with spaces. */
+  #joined(tokens: readonly string[]): { text: string; tokens: TextToken[] } {
+    const space = this.#encoder.tokenizer.kind === 'characters' ? '' : ' ';
+    let position = 0;
+    const placed = tokens.map((token) => {
+      const start = position;
+      position = start + token.length + space.length;
+      return { token, start, end: start + token.length };
+    });
+    return { text: tokens.join(space), tokens: placed };
+  }
+
+  #entities(text: string, tokens: readonly TextToken[], { tags, probabilities }: PredictedTags): TagEntity[] {
+    const scheme = labelScheme(this.pipeline.scheme);
+    if (scheme === null) return [];
+    return spansOf(tags, scheme).map(({ label: type, start: first, end: after }) => {
+      const [start, end] = [tokens[first].start, tokens[after - 1].end];
+      const score = probabilities && round(Math.min(...probabilities.slice(first, after)));
+      return { start, end, text: text.slice(start, end), type, ...(score !== undefined && { score }) };
+    });
+  }
+
+  /**
+   * Returns a note on sentences without any known word, if the network does not read characters.
+   * @throws UnrollError `data` if no sentence has a known word or character
+   */
+  #unknownNotes(sentences: readonly (readonly string[])[], source?: string): string[] {
+    const encoded = sentences.map((tokens) => this.#encoder.encode(tokens));
+    const isUnknown = (ids: Int32Array): boolean => ids.every((id) => id === UNKNOWN_ID);
+    const unknown = encoded.filter(
+      ({ ids, characters }) => isUnknown(ids) && (characters?.every(isUnknown) ?? true),
+    );
+    if (unknown.length === 0) return [];
+    if (unknown.length < encoded.length) {
+      return [
+        `Sentences in which nothing is known, which the model can only guess: ${unknown.length} of ${encoded.length}.`,
+      ];
+    }
+    throw new UnrollError(
+      'data',
+      `${source ?? 'The text'}: no word occurs in the training data. Check the language of the text.`,
+      { source: source ?? null },
+    );
+  }
+}
+
+const round = (value: number): number => Number(value.toPrecision(6));

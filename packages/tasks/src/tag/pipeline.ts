@@ -1,0 +1,61 @@
+/** The content of `pipeline.json`, and the files of a tagger. */
+import { UnrollError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
+import type { ConlluColumn } from '@unroll/data';
+import { fromArtifact } from '@unroll/formats';
+import type { Network } from '@unroll/nn';
+import { readPipeline } from '../shared/pipeline-file.js';
+import type { TagEncoderConfig } from './encoder.js';
+import type { TagCell } from './network.js';
+import type { TagScheme } from './tags.js';
+
+export const TAG_FORMAT = 'unroll-tag-1';
+
+export interface TagPipeline extends TagEncoderConfig {
+  format: typeof TAG_FORMAT;
+  /** How the training file was read, if set by the user. */
+  reading?: { encoding?: string } | undefined;
+  /** The column with the tags; null if the training sentences were not from a file. */
+  column: number | ConlluColumn | null;
+  /** The tags, in the order of the outputs of the network. */
+  tags: readonly string[];
+  scheme: TagScheme;
+  /** The tag that is scored by F1 with the scheme `none`; null: all tags are scored. */
+  positive: string | null;
+  /** The offset that the bias of the output layer contains for entity tags, or for the positive tag. */
+  offset: number;
+  cell: TagCell;
+  layers: number;
+  units: number;
+  networks: number;
+}
+
+const REQUIRED_KEYS = [
+  ...['column', 'tags', 'scheme', 'positive', 'offset', 'cell', 'layers', 'units', 'networks'],
+  ...['tokenizer', 'words', 'characters', 'lowercase'],
+];
+
+/**
+ * Reads the pipeline and the network of a saved tagger.
+ * @throws UnrollError `format` if files are missing or damaged, or do not belong to a tagger
+ */
+export function readTagger(files: ReadonlyMap<string, Uint8Array>): {
+  pipeline: TagPipeline;
+  network: Network;
+} {
+  const pipeline = checkedPipeline(readPipeline(files));
+  return { pipeline, network: fromArtifact(files).model };
+}
+
+function checkedPipeline(json: JsonObject): TagPipeline {
+  if (json.format !== TAG_FORMAT) {
+    throw new UnrollError(
+      'format',
+      `pipeline.json does not belong to a tagger: format must be "${TAG_FORMAT}", got ${JSON.stringify(json.format)}.`,
+      { format: json.format },
+    );
+  }
+  const missing = REQUIRED_KEYS.filter((name) => !(name in json));
+  if (missing.length === 0) return json as unknown as TagPipeline;
+  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
+}

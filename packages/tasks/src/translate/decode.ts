@@ -1,0 +1,59 @@
+/** Translates encoded texts with beam search. */
+import type { Tensor } from '@unroll/core';
+import { padSequences } from '@unroll/data';
+import { beamSearch, type Functional } from '@unroll/nn';
+import { textBatches } from '../shared/text-batches.js';
+import { END_ID, START_ID, UNKNOWN_ID } from './encoder.js';
+import { SOURCE_INPUT } from './network.js';
+
+export interface SearchOptions {
+  /** Number of partial translations that are kept. Default 5. */
+  beam?: number;
+  /** The exponent of the length penalty; larger values prefer longer translations. Default 1. */
+  lengthPenalty?: number;
+}
+
+export const DEFAULT_BEAM = 5;
+export const DEFAULT_LENGTH_PENALTY = 1;
+
+/** One translation. */
+export interface DecodedTarget {
+  /** Ids of the tokens, without start and end. */
+  ids: number[];
+  /** The log-probability, divided by the length penalty. */
+  score: number;
+  /** For each token, the weight of each source token. */
+  alignment: Float32Array[];
+}
+
+/** Hypotheses in one step of the search at most. */
+const MAX_ROWS = 320;
+
+/**
+ * Translates texts, in their order. Texts of similar lengths share a batch.
+ * @param sources ids of each text
+ * @param maxLength largest number of tokens of a translation
+ */
+export async function decodeTargets(
+  network: Functional,
+  sources: readonly Int32Array[],
+  maxLength: number,
+  { beam = DEFAULT_BEAM, lengthPenalty = DEFAULT_LENGTH_PENALTY }: SearchOptions = {},
+): Promise<DecodedTarget[]> {
+  const results: DecodedTarget[] = [];
+  for (const rows of textBatches(sources, Math.max(1, Math.floor(MAX_ROWS / beam)))) {
+    const ids = Array.from(rows, (row) => sources[row]);
+    const source: Tensor = padSequences(ids).values;
+    const stream = network.stream({ inputs: { [SOURCE_INPUT]: source } });
+    const found = await beamSearch(stream, {
+      ...{ prompt: START_ID, stop: END_ID, banned: [0, UNKNOWN_ID, START_ID], minLength: 1 },
+      ...{ maxLength, width: beam, lengthPenalty, alignments: true },
+    });
+    for (const [i, row] of rows.entries()) {
+      const [{ tokens, score, alignment = [] }] = found[i];
+      const weights = alignment.map((each) => each.slice(0, ids[i].length));
+      results[row] = { ids: tokens, score, alignment: weights };
+    }
+  }
+  return results;
+}

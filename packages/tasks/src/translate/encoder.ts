@@ -1,0 +1,117 @@
+/** Converts texts to token ids and back, and pairs of them to padded batches. */
+import type { RandomStream, Tensor } from '@unroll/core';
+import {
+  bucketByLength,
+  padSequences,
+  type Tokenizer,
+  type TokenizerConfig,
+  tokenizer,
+  Vocabulary,
+  type VocabularyConfig,
+} from '@unroll/data';
+
+/** The special tokens of a vocabulary: padding with id 0, unknown tokens, start and end of a target. */
+export const SPECIALS = ['<pad>', '<unk>', '<s>', '</s>'];
+export const UNKNOWN_ID = 1;
+export const START_ID = 2;
+export const END_ID = 3;
+
+/** What a saved model stores about the texts of one side. */
+export interface SideConfig {
+  tokenizer: TokenizerConfig;
+  vocabulary: VocabularyConfig;
+  /** Texts are cut to this number of tokens. */
+  length: number;
+}
+
+/** The tokens of the source or the target texts. */
+export class SideEncoder {
+  readonly tokenizer: Tokenizer;
+  readonly vocabulary: Vocabulary;
+  readonly length: number;
+
+  constructor(splitter: Tokenizer, vocabulary: Vocabulary, length: number) {
+    this.tokenizer = splitter;
+    this.vocabulary = vocabulary;
+    this.length = length;
+  }
+
+  static fromConfig({ tokenizer: splitter, vocabulary, length }: SideConfig): SideEncoder {
+    return new SideEncoder(tokenizer(splitter), new Vocabulary(vocabulary), length);
+  }
+
+  get config(): SideConfig {
+    const { tokenizer: splitter, vocabulary, length } = this;
+    return { tokenizer: splitter.config as TokenizerConfig, vocabulary: vocabulary.config(), length };
+  }
+
+  /** Returns the ids of a text, at least one. */
+  encode(text: string): Int32Array {
+    return this.encodeTokens(this.tokenizer.tokens(text));
+  }
+
+  encodeTokens(tokens: readonly string[]): Int32Array {
+    const ids = this.vocabulary.encode(tokens.slice(0, this.length));
+    return ids.length > 0 ? ids : Int32Array.of(UNKNOWN_ID);
+  }
+
+  /** Returns the tokens of ids. */
+  tokensOf(ids: ArrayLike<number>): string[] {
+    return this.vocabulary.decode(ids, { keepSpecials: true });
+  }
+
+  /** Returns the text of ids. */
+  decode(ids: ArrayLike<number>): string {
+    return this.tokenizer.detokenize(this.vocabulary.decode(ids)).trim();
+  }
+
+  /** True if no token of the encoded text occurs in the training texts. */
+  isUnknown(ids: Int32Array): boolean {
+    return ids.every((id) => id === UNKNOWN_ID || this.vocabulary.counts[id] === 0);
+  }
+}
+
+/** Encoded pairs. A target ends with `</s>`, unless it was cut. */
+export interface EncodedPairs {
+  source: readonly Int32Array[];
+  target: readonly Int32Array[];
+}
+
+/** Returns the ids of a target: those of its tokens and the end. A target that is longer than `length` is cut. */
+export function targetIds(encoder: SideEncoder, tokens: readonly string[]): Int32Array {
+  const ids = encoder.vocabulary.encode(tokens.slice(0, encoder.length));
+  return tokens.length > encoder.length ? ids : Int32Array.of(...ids, END_ID);
+}
+
+/**
+ * A batch for teacher forcing: x contains the source [B, S] and the previous target tokens [B, T], which begin with `<s>`; y
+ * [B, T] contains the target tokens. The weights are 1 for tokens and 0 for padding.
+ */
+export interface PairBatch {
+  x: [Tensor, Tensor];
+  y: Tensor;
+  sampleWeights: Tensor;
+}
+
+/** Returns one batch. */
+export function batchOf({ source, target }: EncodedPairs, rows: Uint32Array): PairBatch {
+  const targets = Array.from(rows, (row) => target[row]);
+  const previous = targets.map((ids) => Int32Array.of(START_ID, ...ids.subarray(0, -1)));
+  const { values, mask } = padSequences(targets);
+  const sources = padSequences(Array.from(rows, (row) => source[row])).values;
+  return { x: [sources, padSequences(previous).values], y: values, sampleWeights: mask };
+}
+
+/**
+ * Groups the pairs into batches of similar lengths: of the targets first, whose steps cost most, then of the sources.
+ * @param random shuffles the pairs and the batches. Default null: no shuffling
+ */
+export function pairBatches(
+  { source, target }: EncodedPairs,
+  batchSize: number,
+  random: RandomStream | null = null,
+): Uint32Array[] {
+  const longest = source.reduce((length, ids) => Math.max(length, ids.length), 0);
+  const keys = Float64Array.from(target, (ids, row) => ids.length * (longest + 1) + source[row].length);
+  return bucketByLength(keys, { batchSize, random });
+}

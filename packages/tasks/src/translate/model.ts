@@ -1,0 +1,268 @@
+/** The trained translator. `trainTranslator` returns it, and the commands save, load and run it. */
+import { UnrollError, valueError } from '@unroll/core';
+import type { Json } from '@unroll/core/internal';
+import { toArtifact } from '@unroll/formats';
+import type { Functional } from '@unroll/nn';
+import { checkRequest } from '../shared/request.js';
+import type {
+  TaskCell,
+  TaskFact,
+  TaskModel,
+  TaskOption,
+  TaskRequest,
+  TaskResult,
+  TaskScores,
+} from '../shared/task.js';
+import {
+  DEFAULT_BEAM,
+  DEFAULT_LENGTH_PENALTY,
+  type DecodedTarget,
+  decodeTargets,
+  type SearchOptions,
+} from './decode.js';
+import { SideEncoder } from './encoder.js';
+import { type Pairs, readLines, readPairs, readSources } from './pairs.js';
+import { readTranslator, type TranslatePipeline } from './pipeline.js';
+import { metricsOf, scoreTable, signatureNote, translateScores } from './scores.js';
+
+const OPTIONS: readonly TaskOption[] = [
+  {
+    name: 'beam',
+    type: 'integer',
+    least: 1,
+    help: 'number of partial translations that the search keeps; 1 is greedy search',
+    default: DEFAULT_BEAM,
+  },
+  {
+    name: 'length-penalty',
+    type: 'number',
+    help: 'exponent of the length penalty; larger values prefer longer translations',
+    default: DEFAULT_LENGTH_PENALTY,
+  },
+  { name: 'scores', type: 'flag', help: 'also write the score of each translation' },
+  {
+    name: 'alignments',
+    type: 'flag',
+    help: 'also write, for each target token, the source token with the largest attention weight; with --json, all weights',
+  },
+];
+
+/** A translation with its tokens. */
+export interface Translation {
+  text: string;
+  /** The log-probability, divided by the length penalty. */
+  score: number;
+  sourceTokens: string[];
+  tokens: string[];
+  /** Attention weights: for each token, one weight per source token. */
+  alignment: Float32Array[];
+}
+
+export class TranslateModel implements TaskModel {
+  readonly pipeline: TranslatePipeline;
+  /** Source ids [N, S] and previous target ids [N, T], with 0 as padding, to logits [N, T, V] and alignments [N, T, S]. */
+  readonly network: Functional;
+  readonly options = OPTIONS;
+  readonly pairs = true;
+  readonly #source: SideEncoder;
+  readonly #target: SideEncoder;
+
+  constructor(pipeline: TranslatePipeline, network: Functional) {
+    this.pipeline = pipeline;
+    this.network = network;
+    this.#source = SideEncoder.fromConfig(pipeline.source);
+    this.#target = SideEncoder.fromConfig(pipeline.target);
+  }
+
+  /**
+   * Loads a model from its files.
+   * @throws UnrollError `format` if files are missing or damaged, or do not belong to a translator
+   */
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>): TranslateModel {
+    const { pipeline, network } = readTranslator(files);
+    return new TranslateModel(pipeline, network);
+  }
+
+  toFiles(training?: unknown): Promise<Map<string, Uint8Array>> {
+    return toArtifact(this.network, { pipeline: this.pipeline, training });
+  }
+
+  get format(): string {
+    return this.pipeline.format;
+  }
+
+  get about(): string {
+    const { columns } = this.pipeline;
+    const data =
+      columns === null
+        ? 'each line of the text file --data'
+        : `each text in the column "${columns.source}" of --data`;
+    return `Translates ${data}, or --text, with beam search.`;
+  }
+
+  get reads(): 'table' | 'file' {
+    return this.pipeline.columns === null ? 'file' : 'table';
+  }
+
+  get sql(): string | undefined {
+    return this.pipeline.sql;
+  }
+
+  get reading(): TranslatePipeline['reading'] {
+    return this.pipeline.reading;
+  }
+
+  /** Translates texts. */
+  async translate(texts: readonly string[], options: SearchOptions = {}): Promise<Translation[]> {
+    return this.#translate(texts.map((text) => this.#source.encode(text)), options); // biome-ignore format: one line
+  }
+
+  async predict(request: TaskRequest): Promise<TaskResult> {
+    checkRequest(request, this, { takesTexts: true });
+    const { rows, texts = [], file, options = {} } = request;
+    const empty = texts.findIndex((text) => text.trim() === '');
+    if (empty >= 0) throw valueError('The text is empty. Pass a text with at least one word.');
+    const all = [...texts, ...(file ? readLines(file) : []), ...(rows ? this.#sourcesOf(rows) : [])];
+    if (all.length === 0)
+      throw valueError('Translation needs texts: pass rows, a file or texts (--data or --text).');
+    const ids = all.map((text) => this.#source.encode(text));
+    const notes = this.#notesOf(all, ids, rows?.source ?? file?.source ?? null);
+    const translations = await this.#translate(ids, searchOptions(options));
+    const columns = ['text', 'translation'];
+    if (options.scores === true) columns.push('score');
+    if (options.alignments === true) columns.push('alignment');
+    return {
+      columns,
+      rows: translations.map((each, i): TaskCell[] => [
+        ...[all[i], each.text],
+        ...(options.scores === true ? [Number(each.score.toPrecision(6))] : []),
+        ...(options.alignments === true ? [alignmentText(each)] : []),
+      ]),
+      notes,
+      ...(options.alignments === true && { json: translations.map(alignmentJson) }),
+    };
+  }
+
+  /** Returns BLEU, chrF and ROUGE. */
+  async evaluate(request: TaskRequest): Promise<TaskScores> {
+    checkRequest(request, { format: this.format, options: [] });
+    const pairs = this.#pairsOf(request);
+    const ids = pairs.source.map((text) => this.#source.encode(text));
+    const notes = this.#notesOf(pairs.source, ids, pairs.origin);
+    const translations = (await this.#translate(ids, {})).map(({ text }) => text);
+    const scores = translateScores(translations, pairs.target, this.pipeline.bleu);
+    return {
+      ...scoreTable(scores, pairs.source.length, this.pipeline.cell),
+      metrics: metricsOf(scores),
+      notes: [...notes, signatureNote(scores)],
+    };
+  }
+
+  describe(): TaskFact[] {
+    const { columns, cell, layers, units, level, source, target } = this.pipeline;
+    return [
+      { name: 'source', value: columns?.source ?? 'text file' },
+      { name: 'target', value: columns?.target ?? 'text file' },
+      { name: 'cell', value: cell },
+      { name: 'layers', value: layers },
+      { name: 'units', value: units },
+      { name: 'tokens', value: level },
+      { name: 'source vocabulary', value: source.vocabulary.tokens.length },
+      { name: 'target vocabulary', value: target.vocabulary.tokens.length },
+      { name: 'source length', value: source.length },
+      { name: 'target length', value: target.length },
+    ];
+  }
+
+  #sourcesOf(rows: NonNullable<TaskRequest['rows']>): string[] {
+    const { columns } = this.pipeline;
+    if (columns !== null) return readSources(rows, columns.source);
+    throw valueError(
+      'This model was trained on text files, got a table. Pass a text file with one text per line.',
+    );
+  }
+
+  #pairsOf({ rows, file, target }: TaskRequest): Pairs {
+    if (file !== undefined && target !== undefined) {
+      return readPairs({ sourceFile: file, targetFile: target }, null);
+    }
+    const { columns } = this.pipeline;
+    if (rows !== undefined && columns !== null) return readPairs({ table: rows }, columns);
+    throw valueError(
+      `evaluate needs sources and targets: ${columns === null ? '' : 'rows with both columns, or '}two parallel text files ` +
+        '(--source-file and --target-file).',
+    );
+  }
+
+  async #translate(sources: readonly Int32Array[], options: SearchOptions): Promise<Translation[]> {
+    const decoded = await decodeTargets(this.network, sources, this.#target.length, options);
+    return decoded.map((each, i) => this.#translationOf(each, sources[i]));
+  }
+
+  #translationOf({ ids, score, alignment }: DecodedTarget, source: Int32Array): Translation {
+    return {
+      text: this.#target.decode(ids),
+      score,
+      sourceTokens: this.#source.tokensOf(source),
+      tokens: this.#target.tokensOf(ids),
+      alignment,
+    };
+  }
+
+  /**
+   * Returns notes on texts that are cut or consist of unknown tokens.
+   * @throws UnrollError `data` if no text has a known token
+   */
+  #notesOf(texts: readonly string[], ids: readonly Int32Array[], origin: string | null): string[] {
+    const source = this.#source;
+    const unknown = ids.filter((each) => source.isUnknown(each)).length;
+    const notes = [...source.tokenizer.notes];
+    if (unknown === ids.length) {
+      throw new UnrollError(
+        'data',
+        `${origin === null ? 'The text' : origin} cannot be translated: none of its ${NAMES[this.pipeline.level]} occurs in ` +
+          'the training data. Check the column and the language of the text.',
+      );
+    }
+    if (unknown > 0) {
+      const name = NAMES[this.pipeline.level];
+      notes.push(
+        `Texts in which none of the ${name} is known, which the model can only guess: ${unknown} of ${ids.length}.`,
+      );
+    }
+    const full = ids.map((each, i) => [each, i] as const).filter(([each]) => each.length === source.length);
+    const cut = full.filter(([, i]) => source.tokenizer.tokens(texts[i]).length > source.length).length;
+    if (cut > 0)
+      notes.push(
+        `Texts that are cut to ${source.length} ${NAMES[this.pipeline.level]}: ${cut} of ${ids.length}.`,
+      );
+    return notes;
+  }
+}
+
+/** The tokens of each level, in the plural. */
+export const NAMES = { subwords: 'subwords', words: 'words', characters: 'characters' } as const;
+
+function searchOptions(options: NonNullable<TaskRequest['options']>): SearchOptions {
+  const { beam, 'length-penalty': lengthPenalty } = options as Record<string, number | undefined>;
+  if (lengthPenalty !== undefined && lengthPenalty < 0)
+    throw valueError(`Option length-penalty must be at least 0, got ${lengthPenalty}.`, { lengthPenalty });
+  return { ...(beam !== undefined && { beam }), ...(lengthPenalty !== undefined && { lengthPenalty }) };
+}
+
+/** Returns each target token with its source token: `a=ein man=mann`. */
+const alignmentText = ({ tokens, sourceTokens, alignment }: Translation): string =>
+  tokens.map((token, t) => `${token}=${sourceTokens[peakOf(alignment[t])]}`).join(' ');
+
+/** Returns the index of the largest weight. */
+export const peakOf = (weights: ArrayLike<number>): number => {
+  let best = 0;
+  for (let i = 1; i < weights.length; i++) if (weights[i] > weights[best]) best = i;
+  return best;
+};
+
+const alignmentJson = ({ tokens, sourceTokens, alignment }: Translation): Record<string, Json> => ({
+  sourceTokens,
+  tokens,
+  weights: alignment.map((weights) => Array.from(weights, (weight) => Number(weight.toPrecision(4)))),
+});

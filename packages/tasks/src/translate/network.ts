@@ -1,0 +1,131 @@
+/**
+ * Builds the network of a translator: an embedding and bidirectional recurrent layers read the source; a decoder with attention
+ * (Luong et al. 2015) and input feeding writes the target. The scores of the next token are the products of the decoder's output
+ * and the embedding of the target tokens, which are therefore trained together (Press & Wolf 2017).
+ */
+import { valueError } from '@unroll/core';
+import {
+  attention,
+  attentionDecoder,
+  bidirectional,
+  type Cell,
+  dropout,
+  embedding,
+  type Functional,
+  gru,
+  gruCell,
+  type Initializer,
+  input,
+  lstm,
+  lstmCell,
+  model,
+  outputEmbedding,
+  type Recurrent,
+  type RecurrentOptions,
+  randomNormal,
+  type SymbolicTensor,
+  simpleRNN,
+  simpleRNNCell,
+  spatialDropout1d,
+  stackedCells,
+} from '@unroll/nn';
+
+export type TranslateCell = 'rnn' | 'lstm' | 'gru';
+interface CellMakers {
+  layer: (options: RecurrentOptions & { units: number }) => Recurrent;
+  cell: (options: { units: number }) => Cell;
+}
+const CELLS: Readonly<Record<TranslateCell, CellMakers>> = {
+  rnn: { layer: simpleRNN, cell: simpleRNNCell },
+  lstm: { layer: lstm, cell: lstmCell },
+  gru: { layer: gru, cell: gruCell },
+};
+
+/** Sizes and dropout of a network. */
+export interface TranslatorSizes {
+  cell: TranslateCell;
+  /** Hidden units of each direction of each encoder layer, and of each decoder layer. */
+  units: number;
+  /** Number of layers of the encoder and of the decoder. */
+  layers: number;
+  /** Width of both embeddings and of the decoder's output. */
+  embedding: number;
+  /** Dropout rate of both embeddings, of the outputs of each encoder layer and of the decoder's output. */
+  dropout: number;
+}
+
+export interface TranslatorShape extends TranslatorSizes {
+  /** Sizes of the vocabularies, with padding as id 0. */
+  sourceVocabulary: number;
+  targetVocabulary: number;
+  /** Seed of the initial weights. */
+  seed: number;
+}
+
+/** Untrained models of one network. They share their weights. */
+export interface TranslatorNetworks {
+  /** Source [B, S] and previous target tokens [B, T] to logits [B, T, V]. */
+  training: Functional;
+  /** The same inputs to logits and alignments [B, T, S]. */
+  inference: Functional;
+}
+
+/**
+ * Initial weights of both embeddings: vectors of norm 2. With the smaller default, the decoder hardly differs between tokens at
+ * first, and attention takes several times as many steps to learn.
+ */
+const vectorsOf = (width: number): Initializer => randomNormal({ stddev: 2 / Math.sqrt(width) });
+
+/** Names of the inputs. */
+export const SOURCE_INPUT = 'source';
+export const TARGET_INPUT = 'previous';
+
+/** Builds the network. @throws UnrollError `value` for an unknown cell */
+export function translatorNetworks(shape: TranslatorShape): TranslatorNetworks {
+  const { cell, units, layers, dropout: rate, embedding: width, seed } = shape;
+  if (!Object.hasOwn(CELLS, cell))
+    throw valueError(`cell must be one of ${Object.keys(CELLS).join(', ')}, got "${cell}".`, { cell });
+  const source = input({ shape: [null], name: SOURCE_INPUT });
+  const previous = input({ shape: [null], name: TARGET_INPUT });
+  const memory = encoded(source, shape);
+  const table = embedding({
+    ...{ inputDim: shape.targetVocabulary, outputDim: width, name: 'target_embedding' },
+    embeddingsInitializer: vectorsOf(width),
+  });
+  const vectors = spatialDropout1d({ rate, name: 'target_dropout' }).apply(table.apply(previous));
+  const cells = Array.from({ length: layers }, () => CELLS[cell].cell({ units }));
+  const decoder = attentionDecoder(
+    layers === 1 ? cells[0] : stackedCells(cells),
+    attention({ scoreMode: 'general' }),
+    { units: width, returnSequences: true, returnAlignments: true, name: 'decoder' },
+  );
+  const [states, alignment] = decoder.apply(vectors, { constants: [memory] });
+  const features = dropout({ rate, name: 'decoder_dropout' }).apply(states);
+  const logits = outputEmbedding({ tiedTo: table, name: 'logits' }).apply(features);
+  const inputs = [source, previous];
+  const inference = model({ inputs, outputs: [logits, alignment], seed });
+  inference.build([[-1, -1], [-1, -1]]); // biome-ignore format: one line
+  const training = model({ inputs, outputs: logits });
+  training.build([[-1, -1], [-1, -1]]); // biome-ignore format: one line
+  return { training, inference };
+}
+
+/** Applies the encoder: ids [B, S] to the memory [B, S, 2 units] of the decoder. */
+function encoded(source: SymbolicTensor, { cell, units, layers, ...shape }: TranslatorShape): SymbolicTensor {
+  const rate = shape.dropout;
+  const vectors = embedding({
+    ...{
+      inputDim: shape.sourceVocabulary,
+      outputDim: shape.embedding,
+      maskZero: true,
+      name: 'source_embedding',
+    },
+  }).apply(source);
+  let sequence = spatialDropout1d({ rate, name: 'source_dropout' }).apply(vectors);
+  for (let layer = 1; layer <= layers; layer++) {
+    const recurrent = CELLS[cell].layer({ units, returnSequences: true, name: `${cell}${layer}` });
+    sequence = bidirectional(recurrent, { name: `encoder${layer}` }).apply(sequence);
+    sequence = dropout({ rate, name: `encoder${layer}_dropout` }).apply(sequence);
+  }
+  return sequence;
+}

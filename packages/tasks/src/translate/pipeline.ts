@@ -1,0 +1,58 @@
+/** The content of `pipeline.json`, and the files of a translator. */
+import { UnrollError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
+import type { BleuOptions, Decimal, Thousands } from '@unroll/data';
+import { fromArtifact } from '@unroll/formats';
+import type { Functional } from '@unroll/nn';
+import { readPipeline } from '../shared/pipeline-file.js';
+import type { SideConfig } from './encoder.js';
+import type { TranslateCell } from './network.js';
+import type { PairColumns } from './pairs.js';
+import type { TokenLevel } from './plan.js';
+
+export const TRANSLATE_FORMAT = 'unroll-translate-1';
+
+export interface TranslatePipeline {
+  format: typeof TRANSLATE_FORMAT;
+  /** The query that produced the training rows; it also runs on other files. */
+  sql?: string | undefined;
+  /** How the training file was read, if set by the user. */
+  reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;
+  /** Names of the columns; null if the model was trained on parallel text files. */
+  columns: PairColumns | null;
+  level: TokenLevel;
+  source: SideConfig;
+  target: SideConfig;
+  cell: TranslateCell;
+  layers: number;
+  units: number;
+  /** Options of BLEU that depend on the target language. */
+  bleu: Pick<BleuOptions, 'tokenizer' | 'lowercase'>;
+}
+
+const REQUIRED_KEYS = ['columns', 'level', 'source', 'target', 'cell', 'layers', 'units', 'bleu'];
+
+/**
+ * Reads the pipeline and the network of a saved translator.
+ * @throws UnrollError `format` if files are missing or damaged, or do not belong to a translator
+ */
+export function readTranslator(files: ReadonlyMap<string, Uint8Array>): {
+  pipeline: TranslatePipeline;
+  network: Functional;
+} {
+  const pipeline = checkedPipeline(readPipeline(files));
+  return { pipeline, network: fromArtifact(files).model as Functional };
+}
+
+function checkedPipeline(json: JsonObject): TranslatePipeline {
+  if (json.format !== TRANSLATE_FORMAT) {
+    throw new UnrollError(
+      'format',
+      `pipeline.json does not belong to a translator: format must be "${TRANSLATE_FORMAT}", got ${JSON.stringify(json.format)}.`,
+      { format: json.format },
+    );
+  }
+  const missing = REQUIRED_KEYS.filter((name) => !(name in json));
+  if (missing.length === 0) return json as unknown as TranslatePipeline;
+  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
+}

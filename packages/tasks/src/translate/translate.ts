@@ -1,0 +1,219 @@
+/**
+ * `trainTranslator`: reads pairs of texts and trains a model that writes the target of a source: a translation, or a summary.
+ * The run is planned by plan.ts; the network is built by network.ts and trained with teacher forcing and label smoothing.
+ * Training ends when the validation loss stops improving, and the weights of the best epoch are kept.
+ */
+import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
+import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
+import { adam, type TrainOptions } from '@unroll/train';
+import type { RunEvent } from '../shared/events.js';
+import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { type NetworkTraining, trainNetwork } from '../shared/training.js';
+import { batchOf, pairBatches } from './encoder.js';
+import { TranslateModel, type Translation } from './model.js';
+import { type TranslateCell, translatorNetworks } from './network.js';
+import type { PairData, Pairs } from './pairs.js';
+import { TRANSLATE_FORMAT } from './pipeline.js';
+import { type PreparedTranslator, prepare, type TokenLevel } from './plan.js';
+import { planEvent, resultEvent } from './run-events.js';
+import { bleuOptions, scoreTable, signatureNote, type TranslateScores, translateScores } from './scores.js';
+
+const STAGE = { stage: 'train', title: 'training' };
+const LABEL_SMOOTHING = 0.1;
+/** Number of validation pairs whose translations are scored. */
+const SCORED_PAIRS = 300;
+
+export interface TranslateOptions {
+  /** Names of the columns of a table. Not needed for parallel files. */
+  source?: string;
+  target?: string;
+  /** Pairs for validation, in the form of the training data. Default: a tenth of the pairs, at most 2,000. */
+  validation?: PairData;
+  /** What texts are split into. Default `subwords`, byte pairs that are learned from the training texts. */
+  level?: TokenLevel;
+  /** Number of tokens of each vocabulary. Default for subwords: from 1,000 to 8,000, by the number of words. */
+  vocabulary?: number;
+  /** The recurrent cell. Default `lstm`. */
+  cell?: TranslateCell;
+  /** Hidden units of each direction of the encoder, and of the decoder. Default 256. */
+  units?: number;
+  /** Layers of the encoder and of the decoder. Default 1. */
+  layers?: number;
+  /** Width of the embeddings. Default 256. */
+  embedding?: number;
+  /** Dropout rate, from 0 to below 1. Default 0.3. */
+  dropout?: number;
+  /** Maximum number of epochs. Default 30. */
+  epochs?: number;
+  /** Pairs per training step. Default: from 16 to 64, by the number of pairs; fewer for long targets. */
+  batchSize?: number;
+  /** Learning rate of Adam. Default 0.001. */
+  learningRate?: number;
+  /** Convert texts to lower case. Default false. */
+  lowercase?: boolean;
+  /** Seed of the split, the initial weights, shuffling and dropout. Default 0. */
+  seed?: number;
+  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
+  budget?: number;
+  /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
+  store?: RunStore;
+  /** Stops the run: the promise or generator throws the reason of the signal. */
+  signal?: AbortSignal;
+}
+
+export interface TranslateResult {
+  /** What was decided before the training. */
+  plan: PreparedTranslator;
+  /** The training of the network. The metric of an epoch is `perplexity`. */
+  training: NetworkTraining;
+  /** The validation pairs that are scored: the first 300. */
+  scored: Pairs;
+  /** Their translations. */
+  translations: Translation[];
+  scores: TranslateScores;
+  /** The trained model. It can be saved, and can predict and evaluate. */
+  model: TranslateModel;
+  seconds: number;
+}
+
+/**
+ * Reads the data and plans the training, without training.
+ * @throws UnrollError `data` or `value` for invalid data or options
+ */
+export function prepareTranslator(data: PairData, options: TranslateOptions = {}): PreparedTranslator {
+  checkOptions(data, options);
+  return prepare(data, options);
+}
+
+/** Trains a translator and yields the events of the run; the return value is the result. */
+export async function* translateEvents(
+  data: PairData,
+  options: TranslateOptions = {},
+): AsyncGenerator<RunEvent, TranslateResult, void> {
+  const start = performance.now();
+  const plan = prepareTranslator(data, options);
+  await ready();
+  yield { event: 'backend', backend: currentBackend().description };
+  yield planEvent(plan);
+  const { sizes, settings, source, target, validationPairs } = plan;
+  const [seed] = new RandomStream(settings.seed, 'translate', 'network').words(1);
+  const vocabularies = { sourceVocabulary: source.vocabulary.size, targetVocabulary: target.vocabulary.size };
+  const networks = translatorNetworks({ ...sizes, ...vocabularies, seed });
+  const info = { ...STAGE, model: sizes.cell, training: 1, trainings: 1 };
+  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
+  const training = yield* trainNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
+    ...{ info, trainer, patience: settings.patience },
+  });
+  const model = modelOf(plan, networks.inference);
+  const scored = {
+    ...validationPairs,
+    source: validationPairs.source.slice(0, SCORED_PAIRS),
+    target: validationPairs.target.slice(0, SCORED_PAIRS),
+  };
+  const translations = await model.translate(scored.source);
+  const texts = translations.map(({ text }) => text);
+  const scores = translateScores(texts, scored.target, model.pipeline.bleu);
+  yield { event: 'scores', ...scoreTable(scores, texts.length, sizes.cell) };
+  yield { event: 'note', text: signatureNote(scores) };
+  const seconds = (performance.now() - start) / 1000;
+  const facts = { parameters: model.network.countParams(), epochs: training.bestEpoch, seconds };
+  yield resultEvent(plan, scores, facts);
+  return { plan, training, scored, translations, scores, model, seconds };
+}
+
+/**
+ * Trains a translator.
+ * @param data a table with two columns of texts, or two parallel text files
+ * @param options those of the run; `onEvent` is called for every event
+ * @throws UnrollError `data` or `value` for invalid data or options
+ */
+export async function trainTranslator(
+  data: PairData,
+  { onEvent, ...options }: TranslateOptions & { onEvent?: (event: RunEvent) => void } = {},
+): Promise<TranslateResult> {
+  const run = translateEvents(data, options);
+  try {
+    for (;;) {
+      const next = await run.next();
+      if (next.done) return next.value;
+      onEvent?.(next.value);
+    }
+  } finally {
+    await run.return(undefined as never); // If onEvent throws, the training still saves its checkpoint.
+  }
+}
+
+/** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */
+function trainingOptions(plan: PreparedTranslator, seed: number, signal?: AbortSignal): TrainOptions {
+  const { training, validation, settings } = plan;
+  const { batchSize, epochs, learningRate } = settings;
+  const random = new RandomStream(seed, 'translate', 'batches');
+  const batchesOf = (epoch: number) => pairBatches(training, batchSize, random.child(epoch));
+  const stepsPerEpoch = batchesOf(1).length;
+  return {
+    *batches(epoch: number) {
+      for (const rows of batchesOf(epoch)) yield batchOf(training, rows);
+    },
+    stepsPerEpoch,
+    validationData: pairBatches(validation, batchSize).map((rows) => batchOf(validation, rows)),
+    loss: {
+      name: 'sparseCategoricalCrossentropy',
+      ...{ fromLogits: true, labelSmoothing: LABEL_SMOOTHING, reduction: 'meanWithSampleWeight' },
+    },
+    weightedMetrics: [{ name: 'perplexity', fromLogits: true }],
+    optimizer: adam({ learningRate }),
+    average: { momentum: 1 - 1 / Math.max(2, stepsPerEpoch) },
+    clip: { globalNorm: 1 },
+    ...{ seed, epochs, ...(signal && { signal }) },
+  };
+}
+
+function modelOf(plan: PreparedTranslator, network: TranslateModel['network']): TranslateModel {
+  const { columns, level, lowercase, source, target, sizes, validationPairs } = plan;
+  const { cell, layers, units } = sizes;
+  const pipeline = {
+    format: TRANSLATE_FORMAT,
+    ...{ columns, level, source: source.config, target: target.config, cell, layers, units },
+    bleu: bleuOptions(validationPairs.target, lowercase),
+  } as const;
+  return new TranslateModel(pipeline, network);
+}
+
+const OPTIONS: OptionTypes<TranslateOptions & { onEvent?: unknown }> = {
+  source: 'string',
+  target: 'string',
+  validation: true,
+  level: ['subwords', 'words', 'characters'],
+  vocabulary: 'count',
+  cell: ['lstm', 'gru', 'rnn'],
+  units: 'count',
+  layers: 'count',
+  embedding: 'count',
+  dropout: 'fraction',
+  epochs: 'count',
+  batchSize: 'count',
+  learningRate: 'number',
+  lowercase: 'boolean',
+  seed: 'nonNegativeInteger',
+  budget: 'number',
+  store: true,
+  signal: true,
+  onEvent: true,
+};
+
+function checkOptions(data: PairData, options: TranslateOptions): void {
+  checkNames('trainTranslator', options, OPTIONS);
+  const { source, target, validation, learningRate = 1 } = options;
+  if (learningRate <= 0)
+    throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
+  const isTable = 'table' in data;
+  if (validation && 'table' in validation !== isTable)
+    throw valueError(
+      'validation must have the form of the training data: both tables, or both parallel files.',
+    );
+  if (!isTable) return;
+  if (source === undefined || target === undefined)
+    throw valueError('A table needs the options source and target, the names of its columns.');
+  if (source === target)
+    throw valueError(`source and target must be different columns, got "${source}" for both.`);
+}

@@ -1,0 +1,344 @@
+// Language models: what is chosen from the text, what is learned, how texts are generated and scored, and what is refused.
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { logSoftmax, predictAll, scope, tensor } from '@unroll/core';
+import { generate } from '@unroll/nn';
+import {
+  LanguageModel,
+  type LanguageModelResult,
+  languageModelReport,
+  prepareLanguageModel,
+  type RunEvent,
+  type RunStore,
+  type TextLevel,
+  taskModelFromFiles,
+  trainLanguageModel,
+} from '@unroll/tasks';
+import { codecFor, TextCodec } from '@unroll/tasks/internal';
+import { SENTENCE_NATS, sentences } from './sentences.js';
+
+const SMALL = {
+  units: 24,
+  embedding: 12,
+  dropout: 0,
+  weightDrop: 0,
+  epochs: 10,
+  learningRate: 0.02,
+  streams: 8,
+  steps: 32,
+};
+const TEXT = sentences(1000);
+const TEST = sentences(60, 1);
+const textFile = (text: string) => ({ source: 'text.txt', text });
+/** The lowest nats per character that a model can reach on sentences. */
+const bound = (text: string): number => (SENTENCE_NATS * (text.split('\n').length - 1)) / text.length;
+const generated = async (model: LanguageModel, ...[request]: Parameters<LanguageModel['generate']>) => {
+  const pieces: string[] = [];
+  for await (const piece of model.generate(request)) pieces.push(piece);
+  return pieces;
+};
+
+describe('a language model of characters', () => {
+  const events: RunEvent[] = [];
+  let result: LanguageModelResult;
+  let model: LanguageModel;
+  before(async () => {
+    result = await trainLanguageModel(TEXT, { ...SMALL, onEvent: (event) => void events.push(event) });
+    ({ model } = result);
+  });
+
+  test('comes close to the entropy of the text', async () => {
+    const { metrics, notes } = await model.evaluate({ file: textFile(TEST) });
+    assert.ok(metrics!.nats_per_char < 1.15 * bound(TEST), `${metrics!.nats_per_char}, bound ${bound(TEST)}`);
+    assert.ok(metrics!.nats_per_char > bound(TEST));
+    assert.equal(metrics!.bits_per_char, metrics!.nats_per_char / Math.LN2);
+    assert.equal(metrics!.perplexity, Math.exp(metrics!.nats_per_token));
+    assert.equal(metrics!.nats_per_token, metrics!.nats_per_char);
+    assert.deepEqual(notes, []);
+  });
+  test('is scored with one state for the whole text', async () => {
+    const { ids } = TextCodec.fromConfig(model.pipeline).encode(TEST);
+    assert.ok(ids.length > 1000);
+    const { start } = TextCodec.fromConfig(model.pipeline);
+    const inputs = tensor([start, ...ids.subarray(0, -1)], [1, ids.length]);
+    const [logits] = await predictAll(model.network, inputs);
+    const values = await scope(() => logSoftmax(logits)).data();
+    const V = values.length / ids.length;
+    const nats = -ids.reduce((sum, id, t) => sum + values[t * V + id], 0);
+    const { metrics } = await model.evaluate({ file: textFile(TEST) });
+    assert.ok(Math.abs(metrics!.nats_per_char - nats / TEST.length) < 1e-6);
+  });
+  test('generates the same text for the same seed, and continues a prompt', async () => {
+    const options = { length: 200, temperature: 0.5, seed: 3 };
+    const pieces = await generated(model, { prompt: 'the cat', options });
+    assert.equal(pieces.length, 200);
+    const text = pieces.join('');
+    assert.match(text, /^ (sees|hears) the (tree|lake)\.\nthe (cat|dog|bird|fish) /);
+    assert.deepEqual(await generated(model, { prompt: 'the cat', options }), pieces);
+    assert.notDeepEqual(
+      await generated(model, { prompt: 'the cat', options: { ...options, seed: 4 } }),
+      pieces,
+    );
+    const { columns, rows } = await model.predict({ texts: ['the cat', 'the dog'], options });
+    assert.deepEqual(columns, ['text', 'continuation']);
+    assert.deepEqual(rows[0], ['the cat', text]);
+    assert.equal(rows.length, 2);
+  });
+  test('reads long prompts, in chunks', async () => {
+    const options = { length: 20, temperature: 0 };
+    const prompt = `${sentences(30, 5)}the bird`; // More than two chunks.
+    const stream = model.network.stream();
+    const { ids } = TextCodec.fromConfig(model.pipeline).encode(prompt);
+    const { start, vocabulary } = TextCodec.fromConfig(model.pipeline);
+    const [{ tokens }] = await generate(stream, { prompt: [start, ...ids], maxLength: 20, banned: [0] });
+    assert.equal((await generated(model, { prompt, options })).join(''), vocabulary.decode(tokens).join(''));
+  });
+  test('takes the most likely token at temperature 0, or with top-k 1', async () => {
+    const likely = await generated(model, { prompt: 'the cat s', options: { length: 10, temperature: 0 } });
+    assert.match(likely.join(''), /^ees the (t|l)/);
+    const first = await generated(model, {
+      prompt: 'the cat s',
+      options: { length: 10, 'top-k': 1, temperature: 1 },
+    });
+    assert.deepEqual(first, likely);
+  });
+  test('starts a text without a prompt', async () => {
+    assert.match(
+      (await generated(model, { options: { length: 80 } })).join(''),
+      /\nthe (cat|dog|bird|fish) /,
+    );
+  });
+  test('gives the same scores and texts after saving and loading', async () => {
+    const loaded = taskModelFromFiles(await model.toFiles({ seed: 0 }));
+    assert.ok(loaded instanceof LanguageModel);
+    const file = textFile(TEST);
+    assert.deepEqual(await loaded.evaluate({ file }), await model.evaluate({ file }));
+    assert.deepEqual(await generated(loaded), await generated(model));
+    assert.deepEqual(loaded.describe()[0], { name: 'level', value: 'char' });
+  });
+  test('has the weights of the best epoch', () => {
+    const { history, bestEpoch } = result.training;
+    const losses = history.map(({ validationLoss }) => validationLoss);
+    assert.equal(losses[bestEpoch - 1], Math.min(...losses));
+    assert.ok(Math.abs(result.scores.natsPerToken - losses[bestEpoch - 1]) < 0.02);
+  });
+  test('notes unknown characters and counts their cost', async () => {
+    const text = TEST.replace('cat', 'cät');
+    const { metrics, notes } = await model.evaluate({ file: textFile(text) });
+    assert.deepEqual(notes, [
+      `1 of ${TEST.length} characters of text.txt (0.070 %) do not occur in the training text. They are read and scored as <unk>.`,
+    ]);
+    const known = await model.evaluate({ file: textFile(TEST) });
+    assert.ok(metrics!.nats_per_char * text.length > known.metrics!.nats_per_char * TEST.length + 2);
+    assert.equal(model.notesOn('the cät').length, 1);
+    assert.deepEqual(model.notesOn('the cat'), []);
+  });
+  test('refuses invalid requests', async () => {
+    const cases: [Record<string, number>, RegExp][] = [
+      [{ length: 0 }, /^length must be at least 1, got 0\.$/],
+      [{ temperature: -1 }, /^temperature must not be negative, got -1\.$/],
+      [{ 'top-p': 0 }, /^top-p must be above 0 and at most 1, got 0\.$/],
+      [{ 'top-k': 0 }, /^top-k must be at least 1, got 0\.$/],
+      [
+        { beam: 2 },
+        /^Unknown option "beam"\. Options of the model: length, temperature, top-k, top-p, seed\.$/,
+      ],
+    ];
+    for (const [options, message] of cases)
+      await assert.rejects(generated(model, { options }), { code: 'value', message });
+    await assert.rejects(model.evaluate({}), { message: 'evaluate needs a text file.' });
+    await assert.rejects(model.evaluate({ file: textFile('') }), {
+      message: 'text.txt: the file is empty. evaluate needs a text.',
+    });
+    await assert.rejects(model.predict({}), { message: /^There is no text to continue\./ });
+  });
+  test('stops when it is aborted', async () => {
+    const control = new AbortController();
+    const run = model.generate({ signal: control.signal });
+    await run.next();
+    control.abort(new Error('enough'));
+    await assert.rejects(run.next(), { message: 'enough' });
+  });
+  test('reports events as plain JSON, the result last', () => {
+    assert.deepEqual(JSON.parse(JSON.stringify(events)), events);
+    const names = events
+      .filter(({ event }) => event !== 'step' && event !== 'epoch')
+      .map(({ event }) => event);
+    assert.deepEqual(names, ['backend', 'plan', 'stage', 'scores', 'result']);
+    const { task, level, metrics, model: facts } = events.at(-1) as Record<string, unknown>;
+    const { perplexity, natsPerCharacter, bitsPerCharacter, natsPerToken } = result.scores;
+    assert.deepEqual([task, level], ['generate', 'char']);
+    assert.deepEqual(metrics, {
+      ...{
+        perplexity,
+        nats_per_char: natsPerCharacter,
+        bits_per_char: bitsPerCharacter,
+        nats_per_token: natsPerToken,
+      },
+    });
+    assert.deepEqual(facts, { cell: 'lstm', layers: 1, units: 24, parameters: model.network.countParams() });
+  });
+  test('writes a report without markup from the texts', () => {
+    const html = languageModelReport(result, '<b>the cat', { backend: 'native', seconds: 1 });
+    assert.match(html, /<pre>&lt;b&gt;the cat<\/pre>/);
+    assert.match(html, /nats \(\d\.\d+ bits\) per character/);
+  });
+});
+
+describe('words and subwords', () => {
+  const trained = (level: TextLevel) =>
+    trainLanguageModel(TEXT, { ...SMALL, level, ...(level === 'subword' && { subwords: 300 }), steps: 20 });
+
+  for (const level of ['word', 'subword'] as const) {
+    test(`${level}: nats per character are close to the entropy, with tied embeddings`, async () => {
+      const { model, plan } = await trained(level);
+      const { metrics } = await model.evaluate({ file: textFile(TEST) });
+      assert.ok(
+        metrics!.nats_per_char < 1.2 * bound(TEST),
+        `${metrics!.nats_per_char}, bound ${bound(TEST)}`,
+      );
+      assert.ok(metrics!.nats_per_token > metrics!.nats_per_char);
+      assert.equal(plan.tied, true);
+      const text = (
+        await generated(model, { prompt: 'the cat', options: { length: 30, temperature: 0.3 } })
+      ).join('');
+      assert.match(text, /^ (sees|hears) the (tree|lake)\.\nthe (cat|dog|bird|fish) (sees|hears) the/);
+    });
+  }
+  test('other cells, several layers and lower case', async () => {
+    for (const cell of ['gru', 'rnn'] as const) {
+      const options = {
+        ...SMALL,
+        cell,
+        layers: 2,
+        lowercase: true,
+        epochs: 1,
+        dropout: 0.1,
+        weightDrop: 0.1,
+      };
+      const { model, plan } = await trainLanguageModel(TEXT.toUpperCase(), options);
+      assert.equal(plan.codec.vocabulary.id('T'), undefined);
+      const { metrics } = await model.evaluate({ file: textFile(TEST) });
+      assert.ok(metrics!.nats_per_char < 3);
+    }
+  });
+});
+
+describe('tokens of a text', () => {
+  const text = '“Who’s there?” — said 東京 (she), “I”.\n\n  Nay,  answer me: 3.5 %\tça\n';
+  const split = { lowercase: false, subwords: 300 };
+  for (const level of ['char', 'word', 'subword'] as const) {
+    test(`${level}: joined one by one, they are the text`, () => {
+      const codec = codecFor(text.repeat(3), level, {
+        ...split,
+        subwords: level === 'subword' ? 300 : undefined,
+      });
+      const { ids, characters, unknown } = codec.encode(text);
+      assert.deepEqual([characters, unknown], [Array.from(text).length, 0]);
+      for (const cut of [0, 1, 7]) {
+        const decoder = codec.decoder(ids.subarray(0, cut));
+        const rest = Array.from(ids.subarray(cut), (id) => decoder.next(id)).join('') + decoder.end();
+        const whole = codec.tokenizer.detokenize(codec.vocabulary.decode(ids));
+        assert.equal(whole, text);
+        assert.ok(whole.endsWith(rest) && rest.length > 0.8 * (whole.length - 12), JSON.stringify(rest));
+        if (cut === 0) assert.equal(rest, text);
+      }
+    });
+  }
+  test('bytes of an unknown character are subwords, and no text is printed before it is complete', () => {
+    const codec = codecFor(TEXT, 'subword', split);
+    const { ids, unknown } = codec.encode('the 東 cat');
+    assert.equal(unknown, 0);
+    const decoder = codec.decoder([]);
+    const pieces = Array.from(ids, (id) => decoder.next(id));
+    assert.equal(pieces.join(''), 'the 東 cat');
+    assert.ok(pieces.every((piece) => !piece.includes('\uFFFD')));
+  });
+});
+
+describe('the plan', () => {
+  test('validates with the last characters, cut at a line break', () => {
+    const { training, validation, settings, sizes, codec } = prepareLanguageModel(TEXT);
+    assert.equal(codec.vocabulary.tokens[training.ids.at(-1) ?? 0], '\n');
+    assert.equal(training.characters + validation.characters, TEXT.length);
+    const share = validation.characters / TEXT.length;
+    assert.ok(share >= 0.1 && share < 0.13, String(share));
+    assert.deepEqual([settings.streams, settings.steps, sizes.units], [4, 64, 128]);
+  });
+  test('cuts a text without line breaks at white space, and one without white space between characters', () => {
+    const words = prepareLanguageModel(TEXT.replaceAll('\n', ' '));
+    assert.equal(words.codec.vocabulary.tokens[words.training.ids.at(-1) ?? 0], ' ');
+    const { training, validation } = prepareLanguageModel('\u{1F600}\u{1F601}a'.repeat(200));
+    assert.equal(training.characters + validation.characters, 600);
+  });
+  test('builds the vocabulary from the training text only', () => {
+    const { codec, validation } = prepareLanguageModel(`${TEXT}${'the ünkw lake.\n'.repeat(3)}`);
+    assert.equal(codec.vocabulary.id('ü'), undefined);
+    assert.equal(validation.unknown, 3 * 3); // The letters k, w and ü occur in no other line.
+  });
+  test('reads the validation text from a file', () => {
+    const plan = prepareLanguageModel(textFile(TEXT), { validation: { source: 'valid.txt', text: TEST } });
+    assert.deepEqual([plan.training.characters, plan.validation.characters], [TEXT.length, TEST.length]);
+    assert.equal(plan.validationSource, 'valid.txt');
+  });
+  test('has more epochs, fewer units and more dropout for small texts', () => {
+    const small = prepareLanguageModel(TEXT);
+    const large = prepareLanguageModel(TEXT.repeat(200));
+    assert.ok(small.settings.epochs > large.settings.epochs);
+    assert.ok(small.sizes.units < large.sizes.units && small.sizes.dropout > large.sizes.dropout);
+  });
+  test('refuses texts without anything to learn', () => {
+    const cases: [string, RegExp][] = [
+      ['', /^text\.txt: the file is empty\. A language model needs a text\.$/],
+      [' \n\t', /^text\.txt: the file contains only white space\./],
+      [
+        'short',
+        /^text\.txt: the text for training must have at least 100 characters, got \d+\. Add more text\.$/,
+      ],
+      [
+        'a'.repeat(1000),
+        /^text\.txt: the text repeats a single one of its characters, so there is nothing to learn\.$/,
+      ],
+    ];
+    for (const [text, message] of cases)
+      assert.throws(() => prepareLanguageModel(textFile(text)), { code: 'data', message });
+    const validation = { source: 'valid.txt', text: 'the' };
+    assert.throws(() => prepareLanguageModel(TEXT, { validation }), {
+      message: /^valid\.txt: the text must have at least 10 characters, got 3\./,
+    });
+  });
+  test('refuses invalid options', () => {
+    const invalid = (options: object) => () => prepareLanguageModel(TEXT, options);
+    assert.throws(invalid({ level: 'letter' }), {
+      message: /level must be "char", "word" or "subword", got "letter"/,
+    });
+    assert.throws(invalid({ unit: 3 }), { message: /Did you mean "?units/ });
+    assert.throws(invalid({ learningRate: 0 }), { message: /learningRate must be above 0, got 0\./ });
+    assert.throws(invalid({ subwords: 500 }), {
+      message: /subwords needs the level subword, got the level char\./,
+    });
+  });
+});
+
+test('an interrupted run resumes with the same result', async () => {
+  const files = new Map<string, Uint8Array>();
+  const store: RunStore = {
+    read: async (name) => files.get(name) ?? null,
+    write: async (name, bytes) => void files.set(name, bytes),
+  };
+  const options = { ...SMALL, epochs: 3, dropout: 0.2, weightDrop: 0.2 };
+  const whole = await trainLanguageModel(TEXT, options);
+  for (const stopAt of [5, 60]) {
+    const control = new AbortController();
+    let steps = 0;
+    const onEvent = ({ event }: RunEvent): void => {
+      if (event === 'step' && ++steps === stopAt) control.abort(new Error('stopped'));
+    };
+    await assert.rejects(trainLanguageModel(TEXT, { ...options, store, signal: control.signal, onEvent }), {
+      message: 'stopped',
+    });
+  }
+  const resumed = await trainLanguageModel(TEXT, { ...options, store });
+  assert.deepEqual(resumed.scores, whole.scores);
+  assert.deepEqual(resumed.training, whole.training);
+});
