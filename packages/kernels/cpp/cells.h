@@ -159,7 +159,7 @@ FORCE_INLINE auto with_weights(int format, const Call& call) {
 FORCE_INLINE bool standard_activations(int act, int ract) { return act == a_tanh && ract == a_sigmoid; }
 
 // Whether the gates of a whole tile are computed before its cells, if the activations are standard. An activation is a long
-// chain of dependent operations, and this way more chains overlap. With wide vectors the extra stores cancel the gain.
+// chain of dependent operations, and this way more chains overlap. In AVX-512 the extra stores cancel the gain.
 constexpr bool gates_first = VL <= 8;
 
 // ------------------------------------------------------------------------------------------------- products by panels

@@ -47,8 +47,8 @@ FORCE_INLINE void row_of_products(const float* const (&a)[M], long k, const Weig
   }
 }
 
-// Whether a tile prefetches the panel even if it is not divided into parts. The panels of AVX2 are narrow: each row of a panel
-// is one cache line, and a panel of 1024 rows is larger than the L1 cache.
+// Whether a tile prefetches the panel even if it is not divided into parts. In AVX2 a row of a panel is one cache line, so it
+// takes only one prefetch, and a panel of 1024 rows is larger than the L1 cache.
 template <int M, int NV, int P>
 constexpr bool prefetches_panel = VL == 8 && M >= 4 && NV == 2 && P == 1;
 

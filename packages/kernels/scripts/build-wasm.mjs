@@ -33,8 +33,9 @@ const COMPILE = [
   ...['-nostdlib', '-ffreestanding', '-fno-exceptions', '-fno-rtti', '-ffp-contract=off', '-fno-math-errno'],
   ...['-fvisibility=hidden', '-Wall', '-DUNROLL_ISA=wasm'],
 ];
+const { kernels, constants } = generate();
 // The loader (src/wasm.ts) creates the shared memory with this number of pages.
-const { value: initialPages } = generate().constants.find(({ name }) => name === 'initial_pages');
+const { value: initialPages } = constants.find(({ name }) => name === 'initial_pages');
 const LINK = [
   `--initial-memory=${65536 * initialPages}`,
   ...['--no-entry', '--stack-first', '-z', 'stack-size=262144', '--strip-all', '--gc-sections'],
@@ -64,17 +65,11 @@ const FIRST = [
   'gemm.cpp',
   'memory.cpp',
 ];
-// Inference-only builds do not need these files.
-const ONLY_FULL = [
-  'ctc.cpp',
-  'optimizers.cpp',
-  'random.cpp',
-  'scan.cpp',
-  'top_k.cpp',
-  'layer_norm.cpp',
-  'lstm_gates.cpp',
-  'pool_check.cpp',
-];
+/** Returns whether inference-only builds leave out a file: it defines training kernels and no others, or checks the pool. */
+const onlyTrains = (unit, text) => {
+  const defined = kernels.filter(({ result, name }) => new RegExp(`^${result} ${name}\\(`, 'm').test(text));
+  return unit === 'pool_check.cpp' || (defined.length > 0 && defined.every(({ training }) => training));
+};
 
 /** Runs up to `count` compilers in worker threads. Each starts when first needed, because it takes a hundred megabytes. */
 const startCompilers = (count) => {
@@ -168,7 +163,7 @@ export const buildWasm = async () => {
     const { file, threads, infer } = variant;
     const exports = [...EXPORTS, ...(infer ? [] : ['pool_check']), ...(threads ? THREAD_EXPORTS : [])];
     const needed = [...new Set([...FIRST, ...Object.keys(units)])].filter(
-      (unit) => !infer || !ONLY_FULL.includes(unit),
+      (unit) => !infer || !onlyTrains(unit, units[unit]),
     );
     const parts = needed.map((unit) => objectOf(unit, variant));
     const args = [

@@ -137,8 +137,11 @@ export class Heap {
     this.#mark = this.#arenaStarts.pop()!;
     if (this.#arenaStarts.length > 0 || this.#chunks.length < 2) return;
     // Several chunks are merged into one of the same total size, so that the next scope of this size needs only one.
-    const size = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
-    for (const chunk of this.#chunks) this.free(chunk.start);
+    let size = 0;
+    for (const chunk of this.#chunks) {
+      size += chunk.size;
+      this.free(chunk.start);
+    }
     const start = this.#place(size);
     this.#chunks = start === null ? [] : [{ start, size }];
   }
@@ -154,9 +157,9 @@ export class Heap {
    */
   #addChunk(needed: number): void {
     const allocated = this.#chunks.reduce((total, chunk) => total + chunk.size, 0);
-    const size = align(Math.max(needed, CHUNK, Math.floor(allocated / 2)));
-    const start = this.#place(size);
-    this.#chunks.push(start === null ? { start: this.allocate(needed), size: needed } : { start, size });
+    const size = align(Math.max(needed, CHUNK, allocated / 2));
+    const start = this.#place(size) ?? this.allocate(needed);
+    this.#chunks.push({ start, size: this.#sizes.get(start) as number });
   }
 }
 
