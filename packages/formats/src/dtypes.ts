@@ -42,7 +42,7 @@ export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32A
   }
   const size = bitsPerElement[dtype] / 8;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const isDouble = ['F64', 'U32', 'I32', 'U64', 'I64'].includes(dtype);
+  const isDouble = /64|[UI]32/.test(dtype);
   const out = isDouble ? new Float64Array(bytes.length / size) : new Float32Array(bytes.length / size);
   for (let i = 0; i < out.length; i++) out[i] = read(view, i * size);
   return out;

@@ -9,6 +9,8 @@ import {
   classifyReport,
   type PreparedClassifier,
   prepareClassifier,
+  type RunEvent,
+  type RunStore,
   taskModelFromFiles,
   trainClassifier,
 } from '@unroll/tasks';
@@ -194,4 +196,24 @@ describe('refused', () => {
     });
     assert.throws(prepare({ sequence: 'kind' }), { message: /^sequence and label must be different/ });
   });
+});
+
+test('a run that is stopped and resumed ends with the same files', async () => {
+  const table = tableOf(motions(60));
+  const options = { ...SMALL, epochs: 4 };
+  const whole = await trainClassifier(table, options);
+  const stored = new Map<string, Uint8Array>();
+  const store: RunStore = {
+    read: async (name) => stored.get(name) ?? null,
+    write: async (name, bytes) => void stored.set(name, bytes),
+  };
+  const controller = new AbortController();
+  const onEvent = (event: RunEvent) => {
+    const due = event.event === 'step' && event.training === 2 && event.epoch === 3;
+    if (due) controller.abort(new Error('stopped'));
+  };
+  const run = trainClassifier(table, { ...options, store, signal: controller.signal, onEvent });
+  await assert.rejects(run, { message: 'stopped' });
+  const resumed = await trainClassifier(table, { ...options, store });
+  assert.deepEqual(await resumed.model.toFiles(), await whole.model.toFiles());
 });
