@@ -48,7 +48,7 @@ const BATCH = 32;
 
 /** Returns the recurrent layer, whose gates remember for up to `steps` steps. */
 function recurrent(cell: string, units: number, steps: number, options: RecurrentOptions) {
-  // With orthogonal weights (the default), a plain RNN keeps ten symbols for 20 steps; these are those of most other libraries.
+  // With orthogonal recurrent weights, the default, a plain RNN keeps ten symbols for 20 steps.
   if (cell === 'rnn') return simpleRNN({ units, recurrentInitializer: 'glorotUniform', ...options });
   const kind = cell === 'gru' ? 'gru' : 'lstm';
   const biasInitializer = chronoInitializer({ maxSteps: steps, cell: kind });
