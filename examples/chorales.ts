@@ -5,7 +5,7 @@
  *
  * In training, the pieces of a file are transposed by a random number of semitones: the harmony of a piece is the same in every key.
  *
- *     node chorales.js [jsb-chorales-quarter.json] [--units 256] [--epochs 80] [--dropout 0.5] [--seed 0]
+ *     node chorales.js [jsb-chorales-quarter.json] [--units 256] [--epochs 60] [--dropout 0.3] [--seed 0]
  *
  * The file has the pieces `train`, `valid` and `test`, each a list of steps, each a list of MIDI notes. Without a file, the program
  * makes small ones: random walks of major triads, in which each chord has two equally likely successors. A key that only one of the
@@ -29,8 +29,8 @@ const { positionals, values } = parseArgs({
 });
 const [file] = positionals;
 const units = Number(values.units ?? (file ? 256 : 64));
-const epochs = Number(values.epochs ?? (file ? 80 : 50));
-const rate = Number(values.dropout ?? (file ? 0.5 : 0.1));
+const epochs = Number(values.epochs ?? (file ? 60 : 25));
+const rate = Number(values.dropout ?? (file ? 0.3 : 0.1));
 const seed = Number(values.seed);
 
 /** Returns pieces of triads: from each root, the bass goes up a fourth or down a third. */
@@ -49,6 +49,7 @@ const pieces: Record<Part, Piece[]> = file
   ? JSON.parse(readFileSync(file, 'utf8'))
   : { train: makePieces(300, 'train'), valid: makePieces(20, 'valid'), test: makePieces(20, 'test') };
 
+const BATCH = 8;
 const KEYS = 88;
 const LOWEST = 21;
 
@@ -70,7 +71,7 @@ function drawTransposition(piece: Piece, random: RandomStream): number {
 /** Yields batches of pieces: x is a step, and y the step after it. @param random transposes and shuffles; null: neither */
 function* batchesOf(part: Part, random: RandomStream | null) {
   const lengths = pieces[part].map(({ length }) => length);
-  for (const rows of bucketByLength(lengths, { batchSize: 16, random, pool: 4 })) {
+  for (const rows of bucketByLength(lengths, { batchSize: BATCH, random, pool: 4 })) {
     const sequences = Array.from(rows, (row) => {
       const piece = pieces[part][row];
       const shift = random === null || !file ? 0 : drawTransposition(piece, random);
@@ -86,7 +87,7 @@ const network = sequential(
   [lstm({ units, returnSequences: true }), dropout({ rate }), dense({ units: KEYS })],
   { seed },
 );
-const decaySteps = epochs * Math.ceil(pieces.train.length / 16);
+const decaySteps = epochs * Math.ceil(pieces.train.length / BATCH);
 network.compile({
   optimizer: { name: 'adam', learningRate: { name: 'cosineDecay', initialLearningRate: 0.01, decaySteps } },
   loss: { name: 'binaryCrossentropy', fromLogits: true }, // the mean over the keys

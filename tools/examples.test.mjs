@@ -39,6 +39,14 @@ const CHECKS = {
     const [learned, naive] = results(text, /RMSE on 234 unseen steps: (\S+) \(last value: ([\d.]+)/);
     assert.ok(learned < 0.6 * naive, text);
   },
+  'sensor-classification': (text) => {
+    const [missing, accuracy] = results(
+      text,
+      /missing values: (\S+) %\naccuracy on 150 new recordings: (\S+) %/,
+    );
+    assert.ok(missing > 1.5 && missing < 2.5 && accuracy > 90, text);
+    assert.match(text, /a run is classified as running/);
+  },
   'text-classification': (text) => {
     const [accuracy] = results(text, /accuracy on 600 unseen reviews: (\S+) %/);
     assert.ok(accuracy > 97, text);

@@ -1,6 +1,6 @@
-// Measures forecast accuracy: runs the code of `unroll forecast` on real series with fixed splits, and prints the tables
+// Measures accuracy. Forecasts: runs the code of `unroll forecast` on real series with fixed splits, and prints the tables
 // of docs/quality.md. Training and the choice of season, window and number of epochs use only the rows before the test
-// part.
+// part. Classifiers: see quality-classify.mjs.
 //
 //   node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2] [--weights float16]
 //
@@ -16,6 +16,7 @@ import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
 import { makeTable, parseCsv } from '@unroll/data';
 import { actualAt, backtestEvents } from '@unroll/tasks';
 import { decodeCheckpoint, encodeCheckpoint } from '@unroll/train';
+import { CLASSIFICATIONS, printClassification } from './quality-classify.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const CELLS = ['rnn', 'lstm', 'gru'];
@@ -221,7 +222,7 @@ const { values } = parseArgs({
     weights: { type: 'string', default: 'float32' },
   },
 });
-const sets = [...new Set(EVALUATIONS.map(({ set }) => set))];
+const sets = [...new Set([...EVALUATIONS, ...CLASSIFICATIONS].map(({ set }) => set))];
 const selected = values.only?.split(',') ?? sets;
 const unknown = selected.find((set) => !sets.includes(set));
 if (unknown !== undefined) {
@@ -256,3 +257,5 @@ for (const evaluation of EVALUATIONS.filter(({ set }) => selected.includes(set))
   }
   console.log(`\nChosen: ${plan}. ${seconds} s per seed.`);
 }
+for (const evaluation of CLASSIFICATIONS.filter(({ set }) => selected.includes(set)))
+  await printClassification(evaluation, values.data, seeds);

@@ -6,6 +6,7 @@ import { UnrollError } from '@unroll/core';
 import { nearest } from '@unroll/core/internal';
 import { TASKS, type Task } from '@unroll/tasks';
 import { interruptSignal } from '@unroll/train/node';
+import { compare } from './compare/command.js';
 import { forecastCommand } from './forecast/command.js';
 import { generateCommand } from './generate/command.js';
 import { UsageError } from './shared/args.js';
@@ -19,6 +20,7 @@ import { version } from './version.js';
 const COMMANDS: Readonly<Record<string, Command>> = {
   forecast: forecastCommand,
   train: trainCommand,
+  compare,
   predict,
   generate: generateCommand,
   evaluate,

@@ -73,7 +73,9 @@ export {
   cellOf,
   cleanName,
   column,
+  findColumn,
   makeTable,
+  nestedValues,
   numbers,
   type Table,
   texts,
@@ -160,4 +162,5 @@ export {
   type TimeOptions,
 } from './time-column.js';
 export { findTimeParts, withTimeParts } from './time-parts.js';
+export { looksLikeTsFile, parseTsFile } from './ts-file.js';
 export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

@@ -13,8 +13,8 @@ export function looksLikeJson(text: string): boolean {
 
 /**
  * Reads JSON Lines, or an array of objects, as a table. The keys become the columns, in order of appearance; a missing
- * key is a missing cell. Cells are numbers, strings, booleans or null. Reading a column that contains arrays or objects
- * throws an error.
+ * key is a missing cell. Cells are numbers, strings, booleans or null. Only `nestedValues` reads a column that contains arrays
+ * or objects.
  * @throws UnrollError `data` for invalid JSON and for rows that are not objects; the message gives the file and line
  * (or record)
  */
@@ -26,7 +26,8 @@ export function parseJsonLines(text: string, options: NumberOptions & { source?:
   if (rows.length === 0) throw new UnrollError('data', `${source} has no rows.`, { source });
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = names.map((name) => rows.map((row) => (Object.hasOwn(row, name) ? cellOf(row[name]) : null)));
-  return makeTable({ source, names, cells, lines, ...separators });
+  const nested = new Map(names.map((name) => [name, rows.map((row) => row[name] ?? null)]));
+  return makeTable({ source, names, cells, nested, lines, ...separators });
 }
 
 /** Reads JSON Lines. `lines` are the line numbers of the rows. */

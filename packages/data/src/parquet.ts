@@ -27,5 +27,6 @@ export async function parseParquet(bytes: Uint8Array, options: { source?: string
   if (rows.length === 0) throw new UnrollError('data', `${source} has no rows.`, { source });
   const names = Object.keys(rows[0]);
   const cells = names.map((name) => rows.map((row) => cellOf(row[name])));
-  return makeTable({ source, names, cells });
+  const nested = new Map(names.map((name) => [name, rows.map((row) => row[name])]));
+  return makeTable({ source, names, cells, nested });
 }

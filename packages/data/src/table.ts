@@ -27,8 +27,10 @@ export interface Column {
   readonly format?: NumberFormat;
   /** Notes about uncertain decisions in reading the cells, one sentence each. Default: none. */
   readonly notes?: readonly string[];
-  /** Index of the first row whose cell is a list or an object. Such a column cannot be read. */
+  /** Index of the first row whose cell is a list or an object. Only `nestedValues` reads such a column. */
   readonly nested?: number;
+  /** The values of a column with lists or objects, as they were parsed. */
+  readonly values?: readonly unknown[];
 }
 
 export interface Table {
@@ -55,6 +57,8 @@ export interface TableParts extends NumberOptions {
   names: readonly string[];
   /** One array of cells for each name, all of the same length; undefined for a list or an object. */
   cells: readonly (readonly (Cell | undefined)[])[];
+  /** The values as they were parsed, by name, of columns that contain lists or objects. Default: none. */
+  nested?: ReadonlyMap<string, readonly unknown[]>;
   /** Line of the source at which each row begins. Default: 1, 2, 3, ... */
   lines?: ArrayLike<number>;
   /** The field delimiter of a text file, which helps to detect its decimal separator. */
@@ -90,7 +94,7 @@ export function makeTable(parts: TableParts): Table {
     source,
     columns: columns.map((each, i) => ({
       ...{ name: names[i], position: i + 1, ...each, cells: cells[i] },
-      ...(nested[i] >= 0 && { nested: nested[i] }),
+      ...(nested[i] >= 0 && { nested: nested[i], values: parts.nested?.get(parts.names[i]) }),
     })),
     rowCount,
     lines,
@@ -110,6 +114,27 @@ function checkSeparators({ decimal, thousands }: NumberOptions): void {
  * several different columns of that name, and for a column that contains lists or objects
  */
 export function column(table: Table, name: string): Column {
+  const first = findColumn(table, name);
+  if (first.nested === undefined) return first;
+  throw new UnrollError(
+    'data',
+    `${table.source}, line ${table.lines[first.nested]}, column ${first.position} ("${name}"): a cell must hold a ` +
+      'number, text or time, got a list or an object.',
+    { source: table.source, line: table.lines[first.nested], column: name },
+  );
+}
+
+/**
+ * Returns the values of a column as they were parsed, including lists and objects of JSON and Parquet.
+ * @throws UnrollError `data` for an unknown name, and for several different columns of that name
+ */
+export function nestedValues(table: Table, name: string): readonly unknown[] {
+  const { cells, values } = findColumn(table, name);
+  return values ?? cells;
+}
+
+/** Returns a column by its name. @throws UnrollError `data` for an unknown or ambiguous name */
+export function findColumn(table: Table, name: string): Column {
   const cleaned = cleanName(name);
   const matches = table.columns.filter((candidate) => candidate.name === name || candidate.name === cleaned);
   if (matches.length === 0) throw unknownColumn(table, name);
@@ -120,14 +145,6 @@ export function column(table: Table, name: string): Column {
       'data',
       `${table.source}: columns ${first.position} and ${other.position} are both called "${name}" and differ. Rename one of them.`,
       { name },
-    );
-  }
-  if (first.nested !== undefined) {
-    throw new UnrollError(
-      'data',
-      `${table.source}, line ${table.lines[first.nested]}, column ${first.position} ("${name}"): a cell must hold a ` +
-        'number, text or time, got a list or an object.',
-      { source: table.source, line: table.lines[first.nested], column: name },
     );
   }
   return first;

@@ -304,7 +304,8 @@ const Isa* choose_isa(const char* wanted) {
 
 // Returns the default of panel_bytes() (see parallel.h). Parts are faster if the core multiplies vectors faster than the L2
 // cache delivers the weights of a tile, that is, with AVX-512 at full rate. AMD's family 19h (Zen 3 and 4) executes AVX-512 at
-// half rate, so whole panels are as fast there. Half of the L1 cache is for the panel, half for the sums and the rows.
+// half rate, so whole panels are as fast there. A third of the L1 cache is for the panel, the rest for the sums and the rows: with
+// half of it, some sets of the cache would hold more lines than they have ways, and a part would be read again for some tiles.
 int default_panel_bytes([[maybe_unused]] const Isa& isa) {
 #if defined(__x86_64__)
   unsigned a, b, c, d, size = 0;
@@ -316,7 +317,7 @@ int default_panel_bytes([[maybe_unused]] const Isa& isa) {
   const unsigned leaf = amd ? 0x8000001d : 4;  // the leaf that describes the caches; subleaf 0 is the L1 data cache
   if (__get_cpuid_count(leaf, 0, &a, &b, &c, &d) && (a & 31) == 1)
     size = ((b >> 22) + 1) * (((b >> 12) & 1023) + 1) * ((b & 4095) + 1) * (c + 1);
-  return int(size ? size : 32768) / 2;
+  return int(size ? size : 32768) / 3;
 #else
   return 0;
 #endif

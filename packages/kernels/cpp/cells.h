@@ -160,7 +160,7 @@ FORCE_INLINE bool standard_activations(int act, int ract) { return act == a_tanh
 
 // Whether the gates of a whole tile are computed before its cells, if the activations are standard. An activation is a long
 // chain of dependent operations, and this way more chains overlap. With wide vectors the extra stores cancel the gain.
-constexpr bool gates_first = VL == 4;
+constexpr bool gates_first = VL <= 8;
 
 // ------------------------------------------------------------------------------------------------- products by panels
 // Returns the size in floats of n columns and k rows packed in panels.

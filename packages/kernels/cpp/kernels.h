@@ -115,10 +115,10 @@ struct Softmax {
 // Layer normalisation (Ba et al. 2016): y[r][:] = gamma * (x[r][:] - mean) * scale + beta, with the mean and
 // scale = 1 / sqrt(variance + epsilon) over the n columns of the row.
 struct LayerNorm {
-  const float* x;
+  const float* x;      // [rows][n]
   const float* gamma;  // [n] | null: ones
   const float* beta;   // [n] | null: zeros
-  float* y;            // may be x
+  float* y;            // [rows][n] output; may be x
   float* statistics;   // [rows][2] output: mean and scale, needed for backward | null
   int rows;
   int n;
@@ -126,7 +126,7 @@ struct LayerNorm {
 };
 
 struct LayerNormBackward {
-  const float* x;
+  const float* x;           // [rows][n], as given to forward
   const float* gamma;       // [n] | null: ones
   const float* statistics;  // as written by forward
   const float* dy;          // [rows][n]
@@ -140,9 +140,9 @@ struct LayerNormBackward {
 // The k largest elements of each row of x, in descending order, NaN first; of equal elements, the one with the smaller index
 // comes first.
 struct TopK {
-  const float* x;
-  float* values;   // [rows][k]
-  float* indices;  // [rows][k] the columns, integers stored as floats
+  const float* x;  // [rows][n]
+  float* values;   // [rows][k] output
+  float* indices;  // [rows][k] output: the columns, integers stored as floats
   int rows;
   int n;
   int k;           // from 1 to n
@@ -319,8 +319,8 @@ struct LstmGates {
   int ract;
   const float* a;       // [B][4H] i f g o
   const float* before;  // [B][H]
-  float* after;         // [B][H]
-  float* o;             // [B][H]
+  float* after;         // [B][H] output; may be before
+  float* o;             // [B][H] output: the gate after activation
   float* gates;         // [B][3H] output: i f g after activation, needed for backward | null
 };
 
@@ -329,9 +329,9 @@ struct LstmGatesBackward {
   int H;
   int act;
   int ract;
-  const float* before;
-  const float* gates;   // as written by forward
-  const float* o;
+  const float* before;  // [B][H]
+  const float* gates;   // [B][3H] as written by forward
+  const float* o;       // [B][H] as written by forward
   const float* dAfter;  // [B][H] | null: zeros
   const float* dO;      // [B][H] | null: zeros
   float* da;            // [B][4H] output

@@ -65,20 +65,21 @@ struct Tiles {
   }
   // z [m][count][4][VL] = start + the products of m rows of a and the weights of `count` vectors of units from `unit` on.
   // start: one row for all rows of a (startRow 0), or one row for each; it covers all units. Rows of z are zRow floats apart.
-  // part: which part of the sum over k to compute (see Parts in tile.h).
+  // panel: computes only the panels from this one on that a tile computes at once. part: computes only this part of the sum
+  // over k (see Parts in tile.h).
   template <class Weight>
   void sums(int m, int vectors, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
-            long startRow, float* z, long zRow, const Parts& parts, int part, bool fetch) const {
-    const int vector = unit / VL, panels = vectors * passes, together = min(at_once, panels);
+            long startRow, float* z, long zRow, int panel, const Parts& parts, int part, bool fetch) const {
+    const int vector = unit / VL;
     const long size = (long)w.depth * width;
-    const Weight* b = w.panels() + vector * passes * size;
-    start += vector * 4 * VL;
-    for (int p = 0; p < panels; p += together) {
-      TileOf<Weight> t = {w.k, a, aRow, b + p * size, width, size, start + p * width, startRow, z + p * width, zRow};
-      parts.cut(t, m, part, fetch);
-      tile(m, group, together, t);
-    }
+    const Weight* b = w.panels() + (vector * passes + panel) * size;
+    start += vector * 4 * VL + panel * width;
+    TileOf<Weight> t = {w.k, a, aRow, b, width, size, start, startRow, z + panel * width, zRow};
+    parts.cut(t, m, part, fetch);
+    tile(m, group, together(vectors), t);
   }
+  // Returns how many of the panels of `vectors` vectors of units a tile computes at once.
+  int together(int vectors) const { return min(at_once, vectors * passes); }
 };
 
 // Computes out [n][ceil(H/VL)][4][VL] = biases + products for n rows of a and the units [unit, end).
@@ -89,8 +90,9 @@ void gate_sums(int n, const float* a, long aRow, const GateRows<Weight>& w, int 
     vectors = tiles.vectors(ceil_div(end - unit, VL));
     for (int i = 0; i < tiles.count; i++) {
       const long row = tiles.row(i);
-      tiles.sums(tiles.row(i + 1) - tiles.row(i), vectors, a + row * aRow, aRow, w, unit, w.packed, 0,
-                 out + row * outRow + unit * 4, outRow, Parts(w.k, 0), 0, false);
+      for (int panel = 0; panel < vectors * passes; panel += tiles.together(vectors))
+        tiles.sums(tiles.row(i + 1) - tiles.row(i), vectors, a + row * aRow, aRow, w, unit, w.packed, 0,
+                   out + row * outRow + unit * 4, outRow, panel, Parts(w.k, 0), 0, false);
     }
   }
 }
@@ -192,16 +194,18 @@ void forward(const LstmForward& f, const Part& part) {
       for (int first = 0; first < tiles.count;) {
         const Turn turn(part.first, part.last, tiles.count, first, bytes);
         first += turn.tiles;
-        for (int p = 0; p < parts.count; p++)
-          for (int i = 0; i < turn.tiles; i++) {
-            const int b = turn.at[i], m = turn.at[i + 1] - b;
-            const float* x = step.x + (long)b * K;
-            float* sums = z + i * Tiles::buffer;
-            if (input_sums)
-              tiles.sums(m, vectors, x + I, K, ofH, unit, input_sums + b * inputs.row, inputs.row, sums, zRow, parts, p, i == 0);
-            else
-              tiles.sums(m, vectors, x, K, both, unit, packed, 0, sums, zRow, parts, p, i == 0);
-          }
+        for (int panel = 0; panel < vectors * passes; panel += tiles.together(vectors))
+          for (int p = 0; p < parts.count; p++)
+            for (int i = 0; i < turn.tiles; i++) {
+              const int b = turn.at[i], m = turn.at[i + 1] - b;
+              const float* x = step.x + (long)b * K;
+              float* sums = z + i * Tiles::buffer;
+              if (input_sums)
+                tiles.sums(m, vectors, x + I, K, ofH, unit, input_sums + b * inputs.row, inputs.row, sums, zRow, panel, parts, p,
+                           i == 0);
+              else
+                tiles.sums(m, vectors, x, K, both, unit, packed, 0, sums, zRow, panel, parts, p, i == 0);
+            }
         for (int i = 0; i < turn.tiles; i++)
           cells(f, step, before, after, gates, z + i * Tiles::buffer, zRow, turn.at[i], turn.at[i + 1] - turn.at[i], unit, vectors,
                 standard);

@@ -1,16 +1,29 @@
-// Counts the cache misses of the forward pass of an LSTM with and without parts of k (docs/decisions/052-l1-parts.md), with
-// cachegrind on the AVX2 build, because valgrind does not support AVX-512. It simulates the caches of an Intel server: 48 kB
-// L1, 2 MB L2.
+// Counts how often the forward pass of an LSTM reads each line of its weights from the L2 cache or beyond, with and without
+// parts of k (docs/decisions/052-l1-parts.md). Runs the AVX2 build under valgrind's lackey, because valgrind does not support
+// AVX-512, and passes its trace of memory accesses to a model of an L1 data cache (48 kB, 12 ways, least recently used).
 //
-//   node packages/kernels/scripts/cache-trace.mjs          needs valgrind and a C++ compiler; takes a minute
+//   node packages/kernels/scripts/cache-trace.mjs          prints a Markdown table (bench/INNER-LOOPS.md)
+//
+// Needs valgrind and a C++ compiler; takes a minute or two.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ISAS } from './build-native.mjs';
 import { cpp } from './common.mjs';
 
-const [B, H, T] = [60, 512, 1];
-const SOURCES = [
+const H = 32;
+/**
+ * Rows of the batch and rows of weights. With about a thousand rows, a panel of the AVX2 build is larger than the L1 cache. With
+ * 1024, the rows of the inputs are 4096 bytes apart and compete for a few sets of the cache.
+ */
+const SIZES = [
+  [60, 1008],
+  [60, 1024],
+  [120, 1008],
+];
+const COMPILER = process.env.CXX ?? 'c++';
+const UNITS = [
   'tile',
   'cells',
   'lstm',
@@ -22,6 +35,8 @@ const SOURCES = [
   'elementwise',
   'parallel',
 ];
+
+/** Runs one step of an LSTM twice. The trace counts from the line BEGIN on, when the caches are in use. */
 const PROGRAM = `
 #include <stdlib.h>
 #include <stdio.h>
@@ -29,71 +44,112 @@ const PROGRAM = `
 #include "pool.h"
 using namespace unroll;
 using namespace unroll::UNROLL_ISA;
-static float* floats(long n) {
+static float* floats(const char* name, long n) {
   float* p = (float*)aligned_alloc(64, (n * 4 + 127) / 64 * 64);
   for (long i = 0; i < n; i++) p[i] = (float)(i % 7) * 0.01f;
+  fprintf(stderr, "REGION %s %lx %lx\\n", name, (long)p, (long)(p + n));
   return p;
 }
-int main(int count, char** arguments) {
-  const int B = ${B}, H = ${H}, T = ${T}, runs = atoi(arguments[2]);
-  pool_enter(pool_create(1, atoi(arguments[1])));
-  float* packed = floats(packed_size(c_lstm, H, H, w_float32));
-  packed[0] = 0;
+int main(int, char** arguments) {
+  const int B = atoi(arguments[1]), H = ${H}, I = atoi(arguments[2]) - H, T = 1;
+  pool_enter(pool_create(1, atoi(arguments[3])));
+  float* packed = floats("weights", (long)packed_size(c_lstm, I, H, w_float32));
+  packed[0] = w_float32;
   LstmForward f = {};
-  f.T = T, f.B = B, f.I = H, f.H = H, f.act = a_tanh, f.ract = a_sigmoid, f.packed = packed;
-  f.xh = floats((T + 1l) * B * 2 * H), f.c = floats(B * H), f.y = floats(T * B * H), f.yT = B * H, f.yB = H;
-  for (int i = 0; i < runs; i++) lstm_forward(f);
-  printf("%.0f\\n", packed_size(c_lstm, H, H, w_float32));
+  f.T = T, f.B = B, f.I = I, f.H = H, f.act = a_tanh, f.ract = a_sigmoid, f.packed = packed;
+  f.xh = floats("inputs", (T + 1l) * B * (I + H)), f.c = floats("states", B * H);
+  f.y = floats("states", T * B * H), f.yT = B * H, f.yB = H;
+  lstm_forward(f);
+  fprintf(stderr, "BEGIN\\n");
+  lstm_forward(f);
+  fprintf(stderr, "END\\n");
+}`;
+
+/** Reads the trace: " L address,size" for loads, " S" for stores, " M" for both. */
+const CACHE = `
+#include <stdio.h>
+#include <string.h>
+#include <stdlib.h>
+static const int sets = 64, ways = 12;
+static long lines[sets][ways], age[sets][ways], now = 0;
+static bool miss(long line) {
+  long *l = lines[line % sets], *a = age[line % sets], oldest = 0;
+  for (int w = 0; w < ways; w++) {
+    if (l[w] == line) return a[w] = ++now, false;
+    if (a[w] < a[oldest]) oldest = w;
+  }
+  return l[oldest] = line, a[oldest] = ++now, true;
+}
+struct Region { char name[16]; long first, last, misses; };
+int main() {
+  static Region regions[8];
+  int count = 0;
+  long other = 0;
+  bool counting = false;
+  char text[256];
+  while (fgets(text, sizeof text, stdin)) {
+    if (text[0] == 'I') continue;
+    if (!strncmp(text, "BEGIN", 5)) counting = true;
+    if (!strncmp(text, "END", 3)) break;
+    Region& r = regions[count];
+    if (sscanf(text, "REGION %15s %lx %lx", r.name, &r.first, &r.last) == 3) count++;
+    if (text[0] != ' ') continue;
+    char* comma;
+    const long address = strtol(text + 3, &comma, 16), size = strtol(comma + 1, nullptr, 10);
+    for (long line = address / 64; line <= (address + size - 1) / 64; line++) {
+      if (!miss(line) || !counting) continue;
+      int i = 0;
+      while (i < count && !(line * 64 + 63 >= regions[i].first && line * 64 < regions[i].last)) i++;
+      (i < count ? regions[i].misses : other)++;
+    }
+  }
+  for (int i = 0; i < count; i++) printf("%s %ld\\n", regions[i].name, regions[i].misses);
+  printf("other %ld\\n", other);
 }`;
 
 const run = (command, args) => {
   const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' });
   if (error || status !== 0) throw new Error(`${command}: ${error?.message ?? stderr}`);
-  return { stdout, stderr };
+  return stdout;
+};
+
+/** Compiles a program and returns its path. */
+const compile = (folder, name, text, ...args) => {
+  const source = join(folder, `${name}.cpp`);
+  writeFileSync(source, text);
+  run(COMPILER, ['-std=c++20', '-O3', '-o', join(folder, name), source, ...args]);
+  return join(folder, name);
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'unroll-trace-'));
 try {
-  const main = join(folder, 'main.cpp');
-  const program = join(folder, 'main');
-  writeFileSync(main, PROGRAM);
-  const flags = [
-    '-std=c++20',
-    '-O3',
-    '-pthread',
-    '-mavx2',
-    '-mfma',
-    '-mf16c',
-    '-DUNROLL_ISA=avx2',
-    `-I${cpp}`,
-  ];
-  run(process.env.CXX ?? 'c++', [
-    ...flags,
-    '-o',
-    program,
-    main,
-    ...SOURCES.map((name) => join(cpp, `${name}.cpp`)),
-  ]);
-  /** Returns the L1 read misses of one forward pass: the misses of two passes minus those of one. */
-  const misses = (panelBytes) => {
-    const missesOf = (runs) => {
-      const caches = ['--I1=32768,8,64', '--D1=49152,12,64', '--LL=2097152,16,64'];
-      const args = ['--tool=cachegrind', '--cache-sim=yes', ...caches, '--cachegrind-out-file=/dev/null'];
-      const { stderr } = run('valgrind', [...args, program, String(panelBytes), String(runs)]);
-      return Number(/D1\s+misses:\s+[\d,]+\s+\(\s*([\d,]+) rd/.exec(stderr)[1].replaceAll(',', ''));
-    };
-    return missesOf(2) - missesOf(1);
-  };
-  const lines = (2 * H * 4 * H * 4) / 64;
+  const units = UNITS.map((name) => join(cpp, `${name}.cpp`));
+  const flags = [...ISAS.x64.avx2, '-pthread', '-ffp-contract=off', '-DUNROLL_ISA=avx2', `-I${cpp}`];
+  const program = compile(folder, 'step', PROGRAM, ...flags, ...units);
+  const cache = compile(folder, 'cache', CACHE);
   console.log(
-    `One step of an LSTM, ${H} inputs and units, ${B} rows, AVX2: the weights are ${lines} cache lines.`,
+    '| rows of the batch | rows of weights | panel_bytes | weights read from L2, times | inputs read from L2, times |',
   );
-  for (const panelBytes of [0, 24576]) {
-    const missCount = misses(panelBytes);
-    console.log(
-      `panel_bytes ${panelBytes}: ${missCount} lines read from L2 or beyond, ${(missCount / lines).toFixed(2)} times the weights`,
-    );
-  }
+  console.log('| ---: | ---: | ---: | ---: | ---: |');
+  for (const [rows, depth] of SIZES)
+    for (const panelBytes of [0, 16384, 24576]) {
+      const valgrind = 'valgrind --tool=lackey --trace-mem=yes --log-fd=2';
+      const command = `${valgrind} ${program} ${rows} ${depth} ${panelBytes} 2>&1 >/dev/null | ${cache}`;
+      const found = run('sh', ['-c', command])
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' '));
+      const times = (region, lines) => {
+        const [, misses] = found.find(([name]) => name === region);
+        return (Number(misses) / lines).toFixed(2);
+      };
+      // A step reads one of the two rows of `xh`. Lines have 16 numbers.
+      const [weights, inputs] = [
+        times('weights', (depth * 4 * H) / 16),
+        times('inputs', (rows * depth) / 16),
+      ];
+      console.log(`| ${rows} | ${depth} | ${panelBytes} | ${weights} | ${inputs} |`);
+    }
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -3,7 +3,8 @@
 // caches, so a loop at 100 % runs at that speed only while its operands are in the L1 cache
 // (docs/decisions/052-l1-parts.md).
 //
-//   node packages/kernels/scripts/inner-loops.mjs          prints Markdown tables (bench/INNER-LOOPS.md)
+//   node packages/kernels/scripts/inner-loops.mjs              prints Markdown tables (bench/INNER-LOOPS.md)
+//   node packages/kernels/scripts/inner-loops.mjs --measure    times the same loops on this machine, with operands in L1
 //
 // Needs llvm-mca 19 or newer (Debian: llvm-19). The default command is llvm-mca-19; LLVM_MCA sets another. Older versions do
 // not know znver4 and use the model of another processor with a warning, so the script fails on any warning.
@@ -16,8 +17,19 @@ import { cpp } from './common.mjs';
 
 const MCA = process.env.LLVM_MCA ?? 'llvm-mca-19';
 const COMPILER = process.env.CXX ?? 'c++';
+/**
+ * `two units`: LLVM's models of Intel servers start one 512-bit multiply-add per cycle, but these servers start two. They also
+ * start two 256-bit ones, so the same loop with 256-bit registers shows whether the other instructions keep up.
+ */
+const TWO_UNITS = ', two units';
 const PROCESSORS = {
-  avx512: ['sapphirerapids', 'icelake-server', 'znver4'],
+  avx512: [
+    `sapphirerapids${TWO_UNITS}`,
+    `icelake-server${TWO_UNITS}`,
+    'sapphirerapids',
+    'icelake-server',
+    'znver4',
+  ],
   avx2: ['sapphirerapids', 'icelake-server', 'znver4', 'haswell'],
 };
 const ITERATIONS = 200;
@@ -50,16 +62,20 @@ const loopsOf = (assembly) => {
       const start = labels.get(target);
       if (start === undefined) continue;
       const body = lines.slice(start + 1, i + 1).filter((one) => /^\s+[a-z]/.test(one));
+      if (body.slice(0, -1).some((one) => /^\s+(j|ret)/.test(one))) continue; // not an inner loop
       const products = body.filter((one) => /vfmadd/.test(one)).length;
-      if (products === m * nv * panels)
+      // AVX2 repeats the body of the loop over k. The copy in front of the loop, for an odd k, contains no branch.
+      if (products === m * nv * panels || products === 2 * m * nv * panels)
         loops.push({ m: +m, nv: +nv, panels: +panels, fetch: fetch === '1', weight, products, body });
     }
   }
   return loops;
 };
 
-const cyclesOf = (processor, body, folder) => {
+const cyclesOf = (name, lines, folder) => {
   const file = join(folder, 'loop.s');
+  const processor = name.replace(TWO_UNITS, '');
+  const body = name === processor ? lines : lines.map((line) => line.replaceAll('%zmm', '%ymm'));
   writeFileSync(
     file,
     `${body.map((line) => line.replace(/(\sj\w+\s+)\.L\w+/, '$1.Lstart')).join('\n')}\n`.replace(
@@ -84,8 +100,56 @@ const bareCyclesOf = (processor, build, folder) => {
   return cyclesOf(processor, [...body, '\tsubq\t$1, %rax', '\tjne\t.L0'], folder) / count;
 };
 
-const folder = mkdtempSync(join(tmpdir(), 'unroll-loops-'));
-try {
+/** Compiles tile.cpp with a program that times its tiles, and runs it: prints the share of the peak for each shape. */
+const measure = (build, folder) => {
+  const main = join(folder, 'main.cpp');
+  const program = join(folder, `main-${build}`);
+  writeFileSync(main, PROGRAM);
+  const flags = [
+    ...COMMON.filter((flag) => flag !== '-c'),
+    ...ISAS.x64[build],
+    `-DUNROLL_ISA=${build}`,
+    `-I${cpp}`,
+  ];
+  const units = ['tile', 'parallel', 'machine'].map((name) => join(cpp, `${name}.cpp`));
+  run(COMPILER, [...flags, '-o', program, main, ...units]);
+  console.log(`| ${build}: rows x vectors | measured |\n| --- | ---: |\n${run(program, []).stdout}`);
+};
+
+const PROGRAM = `
+#include <stdio.h>
+#include <time.h>
+#include "tile.h"
+#include "kernels_impl.h"
+using namespace unroll::UNROLL_ISA;
+static double now() { timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + 1e-9 * t.tv_nsec; }
+alignas(64) static float a[8 * 128], b[128 * 4 * VL], out[8 * 8 * VL];
+// The best of many short runs of body, in operations per second.
+template <class Body> static double best(const Body& body) {
+  double most = 0;
+  for (int i = 0; i < 300; i++) {
+    const double start = now(), operations = body(), speed = operations / (now() - start);
+    if (speed > most) most = speed;
+  }
+  return most;
+}
+int main() {
+  const int nv = panel_vectors, K = 96;
+  float x = 0;
+  const double peak = best([&] { return multiply_add_peak(20000, &x); });
+  for (int m = most_rows(nv); m > 1; m--)
+    for (int packed = 0; packed < 2; packed++) {
+      const Tile t = {K, a, packed ? 0 : K, b, nv * VL, 0, nullptr, 0, out, nv * VL};
+      const double speed = best([&] {
+        for (int i = 0; i < 2000; i++) tile(m, nv, 1, t);
+        return 2.0 * 2000 * m * nv * VL * K;
+      });
+      printf("| %d x %d, a %s | %.0f %% |\\n", m, nv, packed ? "packed" : "in rows", 100 * speed / peak);
+    }
+}`;
+
+/** Prints the shares that llvm-mca computes. */
+const estimate = (folder) => {
   const version = Number(/version (\d+)/.exec(run(MCA, ['--version']).stdout)?.[1]);
   if (!(version >= 19))
     throw new Error(`${MCA} must be version 19 or newer, got ${version}; install llvm-19 or set LLVM_MCA`);
@@ -128,6 +192,12 @@ try {
     }
     console.log();
   }
+};
+
+const folder = mkdtempSync(join(tmpdir(), 'unroll-loops-'));
+try {
+  if (process.argv.includes('--measure')) for (const build of Object.keys(PROCESSORS)) measure(build, folder);
+  else estimate(folder);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -302,20 +302,20 @@ function tensorsOf(x: StreamInput): readonly Tensor[] {
 }
 
 /** The tensors that {@link selectRows} returned, with the tensor and the rows that they were selected from. */
-const selections = new WeakMap<Tensor, { source: Tensor; from: readonly number[] }>();
+const selections = new WeakMap<Tensor, readonly [source: Tensor, rows?: readonly number[]]>();
 
 /**
  * Selects rows of a tensor. If it was itself selected from another tensor, and the result would be equal to it, returns it:
  * in beam search, the hypotheses of a sequence change places, but the encoded source that they share stays the same.
  */
 function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
-  const { source = tensor, from } = selections.get(tensor) ?? {};
+  const [source, from] = selections.get(tensor) ?? [tensor];
   const origins = rows.map((row) => (from ? from[row] : row));
   if (`${origins}` === `${from}`) return tensor;
   const [batch, ...rest] = source.shape;
   const selected = scope(() =>
     reshape(gather(reshape(source, [batch, source.size / batch]), origins), [origins.length, ...rest]),
   );
-  selections.set(selected, { source, from: origins });
+  selections.set(selected, [source, origins]);
   return selected;
 }

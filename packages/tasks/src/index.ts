@@ -4,16 +4,28 @@ export {
   type ClassifyResult,
   classifyEvents,
   prepareClassifier,
+  prepareWithVectors,
   trainClassifier,
 } from './classify/classify.js';
 export { ClassifyModel } from './classify/model.js';
 export type { ClassifyCell } from './classify/network.js';
-export type { ClassifyPipe, ClassifyPipeOptions, LabelScore } from './classify/pipe.js';
+export type { ClassifyPipe, ClassifyPipeOptions, LabelScore, SequenceValue } from './classify/pipe.js';
 export type { ClassifyPipeline } from './classify/pipeline.js';
 export type { PreparedClassifier } from './classify/plan.js';
 export { classifyReport } from './classify/report.js';
 export { planEvent as classifyPlanEvent } from './classify/run-events.js';
-export { type ClassifyScores, type ClassScore, classifyScores } from './classify/scores.js';
+export { type ClassifyScores, type ClassScore, classifyScores, multiLabelScores } from './classify/scores.js';
+export {
+  ADVICE,
+  type ComparedRun,
+  type Comparison,
+  type ComparisonMetric,
+  comparisonTable,
+  summarizeCells,
+  verdict,
+  winnerOf,
+} from './compare/comparison.js';
+export { comparisonReport } from './compare/report.js';
 export { actualAt, levelName, type ModelForecasts, type Score } from './forecast/backtest.js';
 export type { FittedBaselineName } from './forecast/baselines.js';
 export type { CalendarName, CalendarOption } from './forecast/calendar.js';

@@ -6,8 +6,11 @@ export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './fo
 export { PanelEncoder } from './forecast/encoder.js';
 export { Ensemble, joinNetworks } from './forecast/ensemble.js';
 export { makeHead } from './forecast/heads.js';
-export { ABSOLUTE_INPUTS, fitNetwork, networkPlanOf } from './forecast/network.js';
+export { ShiftSearch } from './forecast/level-shifts.js';
+export { levelledOrigins } from './forecast/levelled.js';
+export { fitNetwork, networkPlanOf, sameViews } from './forecast/network.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
+export { chooseViews } from './forecast/representation.js';
 export { fillGaps, subsample } from './forecast/rows.js';
 export { chooseSeason } from './forecast/seasons.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
@@ -16,3 +19,6 @@ export { parallelStreams, shiftedStreams, trainingBatches } from './generate/str
 export { niceTicks, widenRange } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';
 export { CheckpointedTrainer } from './shared/resume.js';
+export { chooseOffset, decide, offsetsOf } from './tag/decisions.js';
+export { sentenceF1 } from './tag/goal.js';
+export { joinScores, taggerNetworks } from './tag/network.js';

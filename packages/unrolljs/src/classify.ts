@@ -1,5 +1,5 @@
 /**
- * unrolljs/classify: trains text classifiers, like the command `unroll train classify`.
+ * unrolljs/classify: trains classifiers of texts and of numeric sequences, like the command `unroll train classify`.
  *
  *     import { parseCsv, trainClassifier } from 'unrolljs/classify';
  *
@@ -22,12 +22,23 @@ export {
   classifyEvents,
   classifyReport,
   classifyScores,
+  multiLabelScores,
   type PreparedClassifier,
   prepareClassifier,
+  prepareWithVectors,
   type RunEvent,
   type RunStore,
   trainClassifier,
 } from '@unroll/tasks';
 
 // Tables
-export { type CsvOptions, makeTable, parseCsv, parseJsonLines, type Table } from '@unroll/data';
+export {
+  type CsvOptions,
+  makeTable,
+  parseCsv,
+  parseJsonLines,
+  parseTsFile,
+  readVectors,
+  type Table,
+  type Vectors,
+} from '@unroll/data';

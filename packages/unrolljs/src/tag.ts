@@ -4,7 +4,7 @@
  *     import { parseConll, trainTagger } from 'unrolljs/tag';
  *
  *     const { model, scores } = await trainTagger(parseConll(text, { source: 'train.conll' }));
- *     const { objects } = await model.predict({ texts: ['Ada Lovelace was born in London'] });
+ *     const { json } = await model.predict({ texts: ['Ada Lovelace was born in London'] });
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 

@@ -71,12 +71,12 @@ export const names = [
     entry: 'unrolljs/classify',
     file: 'classify',
     values: `
-    ClassifyModel classifyEvents classifyReport classifyScores makeTable parseCsv parseJsonLines prepareClassifier
-    trainClassifier
+    ClassifyModel classifyEvents classifyReport classifyScores makeTable multiLabelScores parseCsv parseJsonLines
+    parseTsFile prepareClassifier prepareWithVectors readVectors trainClassifier
     `,
     types: `
     ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
-    NetworkTraining PreparedClassifier RunEvent RunStore Table
+    NetworkTraining PreparedClassifier RunEvent RunStore Table Vectors
     `,
   },
   {
@@ -134,6 +134,17 @@ export const names = [
     `,
     types: `
     CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
+    `,
+  },
+  {
+    entry: 'unrolljs/pipeline',
+    file: 'pipeline',
+    values: `
+    pipeline ready setBackend setThreads
+    `,
+    types: `
+    ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes
+    SequenceValue TaskModel
     `,
   },
   {

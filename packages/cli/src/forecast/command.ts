@@ -81,7 +81,8 @@ async function run(args: ForecastArguments, signal: AbortSignal): Promise<void> 
   store?.done();
   showForecast(result, reporter);
   if (out !== undefined) reporter.print(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
-  reporter.report({ ...event, out: out ?? null });
+  const peakMemory = process.resourceUsage().maxRSS * 1024;
+  reporter.report({ ...event, peakMemory, out: out ?? null });
 }
 
 /** Returns everything that determines the results of the run. @param data fingerprints of the files */

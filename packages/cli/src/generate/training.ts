@@ -80,6 +80,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     data: { ...data, path },
     files: valid === undefined ? [data] : [data, valid],
     options: { ...others, ...tokens, ...training, ...reading },
+    example: { texts: [data.file.text.slice(0, 100)], options: { length: 1 } },
     plan: () => languageModelPlanEvent(prepareLanguageModel(data.file, options)),
     run: (control) => train(data.file, { ...options, ...control }, reading),
   };

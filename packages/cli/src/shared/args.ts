@@ -101,6 +101,22 @@ export function numberOption(
   throw new UsageError(`--${name} must be a number ${range}, got "${text}".`);
 }
 
+const SECONDS = { '': 1, s: 1, m: 60, h: 3600 };
+
+/**
+ * Parses an option whose value is a duration, such as 90, 90s, 5m or 1.5h.
+ * @returns seconds; undefined if the option is not given
+ * @throws UsageError for any other value
+ */
+export function durationOption(args: ParsedArgs, name: string): number | undefined {
+  const text = textOption(args, name);
+  if (text === undefined) return undefined;
+  const [, number, unit] = /^(\d+(?:\.\d+)?)\s*([smh]?)$/i.exec(text) ?? [];
+  const seconds = Number(number) * SECONDS[(unit ?? '').toLowerCase() as keyof typeof SECONDS];
+  if (seconds > 0) return seconds;
+  throw new UsageError(`--${name} must be a time such as 90s, 5m or 1h, got "${text}".`);
+}
+
 /** Returns the value of an option that must be one of a list. @throws UsageError for any other value */
 export function choiceOption<T extends string>(
   args: ParsedArgs,

@@ -1,6 +1,14 @@
 /** `unroll evaluate`: scores a saved model on rows with known targets. */
+import { setThreads } from '@unroll/core';
 import { type TaskModel, type TaskRequest, taskName } from '@unroll/tasks';
-import { type OptionSpecs, type ParsedArgs, parseOptions, textOption, UsageError } from './args.js';
+import {
+  integerOption,
+  type OptionSpecs,
+  type ParsedArgs,
+  parseOptions,
+  textOption,
+  UsageError,
+} from './args.js';
 import type { Command } from './command.js';
 import { openModel, readData } from './predict-command.js';
 import { READING_HELP, READING_OPTIONS, readingOptions } from './reading-options.js';
@@ -13,6 +21,7 @@ const OPTIONS = {
   'source-file': { type: 'string' },
   'target-file': { type: 'string' },
   ...READING_OPTIONS,
+  threads: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const satisfies OptionSpecs;
@@ -33,6 +42,7 @@ and ROUGE.
   --sql <query>         query over the --data file (default: the query of the training run)
   --source-file <file>, --target-file <file>
                         two text files with one source and one target per line, for translators
+  --threads <n>         number of threads (default: the number of cores)
   --json                print events to stdout, one JSON object per line, and text to stderr
 
 ${READING_HELP}`;
@@ -46,7 +56,9 @@ export const evaluate: Command = {
     if (parsed.positionals.length !== 1 || !given) {
       throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
     }
+    const threads = integerOption(parsed, 'threads');
     const model = await openModel(parsed.positionals[0], tasks);
+    if (threads !== undefined) setThreads(threads);
     if (model.evaluate === undefined) {
       throw new UsageError(`Models of the task "${taskName(model.format)}" do not support evaluation.`);
     }

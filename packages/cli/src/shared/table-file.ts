@@ -1,15 +1,17 @@
 /** Reads tables and texts from files. The format is detected from the content, not from the name of the file. */
 import { constants } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readFileSync, readSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { gunzipSync } from 'node:zlib';
+import { createGunzip, gunzipSync } from 'node:zlib';
 import {
   decodeText,
   looksLikeJson,
   looksLikeParquet,
+  looksLikeTsFile,
   parseCsv,
   parseJsonLines,
+  parseTsFile,
   type Table,
 } from '@unroll/data';
 import type { TextFile } from '@unroll/tasks';
@@ -61,7 +63,7 @@ export async function readRows(path: string, reading: ReadOptions, query?: Query
 }
 
 /**
- * Reads CSV, JSON lines, a JSON array or Parquet, optionally compressed with gzip. Text may be in UTF-8, UTF-16 or an older
+ * Reads CSV, JSON lines, a JSON array, Parquet or a `.ts` file of sktime, optionally compressed with gzip. Text may be in UTF-8, UTF-16 or an older
  * encoding.
  * @throws UsageError if the file cannot be read, UnrollError if the content is not a table
  */
@@ -74,9 +76,11 @@ export async function readTable(path: string, reading: ReadOptions = {}): Promis
   const { encoding, header, ...separators } = reading;
   const { text, notes } = decode(bytes, path, encoding);
   const options = { source: path, ...separators };
-  const table = looksLikeJson(text)
-    ? parseJsonLines(text, options)
-    : parseCsv(text, { ...options, ...(header !== undefined && { header }), ...tabOf(path, text) });
+  const table = looksLikeTsFile(text)
+    ? parseTsFile(text, { source: path })
+    : looksLikeJson(text)
+      ? parseJsonLines(text, options)
+      : parseCsv(text, { ...options, ...(header !== undefined && { header }), ...tabOf(path, text) });
   return { table, notes, fingerprint };
 }
 
@@ -88,6 +92,30 @@ export function readText(path: string, reading: Pick<ReadOptions, 'encoding'> = 
   const { bytes, fingerprint } = readBytes(path);
   const { text, notes } = decode(bytes, path, reading.encoding);
   return { file: { source: path, text }, notes, fingerprint };
+}
+
+/** Opens a file as a stream of bytes, decompressed if its name ends in .gz. */
+export function openStream(path: string): AsyncIterable<Uint8Array> {
+  const file = createReadStream(path);
+  return path.endsWith('.gz') ? file.pipe(createGunzip()) : file;
+}
+
+/** Returns the SHA-256 of a file. The file is read in parts. @throws UsageError if it cannot be read */
+export function fingerprintOf(path: string): string {
+  const hash = createHash('sha256');
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const part = new Uint8Array(2 ** 20);
+      for (let count = readSync(file, part); count > 0; count = readSync(file, part))
+        hash.update(part.subarray(0, count));
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw new UsageError(`${path}: ${reasonOf(error, 'cannot be read')}.`);
+  }
+  return hash.digest('hex');
 }
 
 /** Decodes a text. The notes name an encoding that was detected and is not UTF-8. */

@@ -44,7 +44,7 @@ Data
   --scheme <name>       how tags mark entities: bio, bioes, bmes, or none if each tag stands for itself, as parts of speech do
                         (default: found from the tags)
   --positive <tag>      with the scheme none: the tag that is scored by F1 (default: the rarer one if there are two tags)
-  --networks <n>        number of networks, whose scores are averaged (default: 5; fewer for much data)
+  --networks <n>        number of networks, whose scores are averaged (default: 3; 1 for much data)
 `;
 
 const COLUMNS: readonly ConlluColumn[] = ['lemma', 'upos', 'xpos', 'feats', 'head', 'deprel', 'deps', 'misc'];
@@ -80,6 +80,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     data: { ...data.facts, path, rows: data.sentences.sentences.length },
     files: valid === undefined ? [data.facts] : [data.facts, valid.facts],
     options: { column, ...others, batch, 'learning-rate': learningRate, ...reading },
+    example: { texts: [data.sentences.sentences[0].tokens.join(' ')] },
     plan: () => tagPlanEvent(prepareTagger(data.sentences, options)),
     run: (control) => train(data.sentences, { ...options, ...control }, reading),
   };

@@ -11,7 +11,7 @@ import { runTraining } from './run.js';
 import type { Trainable } from './trainable.js';
 
 /** The tasks that can be trained, by name. */
-const TRAINABLE: Readonly<Record<string, Trainable>> = {
+export const TRAINABLE: Readonly<Record<string, Trainable>> = {
   classify: classifyTraining,
   tag: tagTraining,
   generate: generateTraining,

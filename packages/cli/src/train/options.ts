@@ -1,6 +1,7 @@
 /** The options that all tasks of `unroll train` share. */
 import {
   choiceOption,
+  durationOption,
   integerOption,
   numberOption,
   type OptionSpecs,
@@ -22,6 +23,7 @@ export const TRAINING_OPTIONS = {
   epochs: { type: 'string' },
   batch: { type: 'string' },
   'learning-rate': { type: 'string' },
+  budget: { type: 'string' },
   seed: { type: 'string' },
   ...READING_OPTIONS,
   out: { type: 'string' },
@@ -46,6 +48,7 @@ Training
   --epochs <n>          maximum number of epochs; training ends earlier if the validation loss stops improving
   --batch <n>           texts per training step
   --learning-rate <x>   learning rate
+  --budget <time>       end the training after this time, such as 90s, 5m or 1h, at the end of an epoch (default: no limit)
   --seed <n>            random seed (default: 0)
 
 ${READING_HELP}
@@ -96,6 +99,8 @@ export interface NetworkArguments {
   epochs?: number;
   batchSize?: number;
   learningRate?: number;
+  /** Seconds. */
+  budget?: number;
   seed?: number;
 }
 
@@ -111,6 +116,7 @@ export function networkArguments(args: ParsedArgs): NetworkArguments {
     epochs: integerOption(args, 'epochs'),
     batchSize: integerOption(args, 'batch'),
     learningRate: numberOption(args, 'learning-rate', 'above 0', (rate) => rate > 0),
+    budget: durationOption(args, 'budget'),
     seed: integerOption(args, 'seed', 0),
   };
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));

@@ -26,7 +26,7 @@ export async function runTraining(
   if (out !== undefined) checkWritable(out, [REPORT, ...MODEL_FILES]);
   const job = await task.open(args);
   for (const { notes } of job.files) for (const text of notes) reporter.report({ event: 'note', text });
-  if (dryRun || out === undefined) return reporter.report(job.plan());
+  if (dryRun || out === undefined) return reporter.report(await job.plan());
   await ready();
   if (threads !== undefined) setThreads(threads);
   const data = job.files.map(({ fingerprint }) => fingerprint).join(' ');
@@ -43,7 +43,8 @@ export async function runTraining(
   writeAtomically(out, await outputFiles(name, job, trained, seconds), MODEL_FILES);
   store.done();
   reporter.print(`written  ${out}: model, ${REPORT}`);
-  reporter.report({ ...event, seconds: Number(seconds.toFixed(3)), out });
+  const peakMemory = process.resourceUsage().maxRSS * 1024;
+  reporter.report({ ...event, seconds: Number(seconds.toFixed(3)), peakMemory, out });
 }
 
 /** Reports the events of a run except the result event, which the caller reports after writing the files. */

@@ -1,5 +1,5 @@
 /** The interface of the tasks that `unroll train` trains. To add a task, implement it in its folder and add a line to command.ts. */
-import type { PlanEvent, ResultEvent, RunEvent, RunStore, TaskModel } from '@unroll/tasks';
+import type { PlanEvent, ResultEvent, RunEvent, RunStore, TaskModel, TaskRequest } from '@unroll/tasks';
 import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
 import type { FileFacts } from '../shared/table-file.js';
 
@@ -25,8 +25,10 @@ export interface TrainingJob {
   files: readonly FileFacts[];
   /** Everything that determines the results, except the files; by the name of the command-line option. */
   options: Readonly<Record<string, unknown>>;
+  /** A request with one example of the training data, for `unroll compare`. Default: none. */
+  example?: TaskRequest;
   /** Describes the run without training. @throws UnrollError for invalid data */
-  plan(): PlanEvent;
+  plan(): PlanEvent | Promise<PlanEvent>;
   /** Trains. */
   run(control: { store: RunStore; signal: AbortSignal }): AsyncGenerator<RunEvent, TrainedModel, void>;
 }

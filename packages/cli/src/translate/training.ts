@@ -1,4 +1,5 @@
 /** `unroll train translate`: its options, and its runs. */
+import { texts } from '@unroll/data';
 import {
   type PairData,
   prepareTranslator,
@@ -85,9 +86,15 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     data: main,
     files,
     options: { ...columns, ...tokens, ...others, batch, 'learning-rate': learningRate, ...reading },
+    example: { texts: [firstSource(data, columns)] },
     plan: () => translatePlanEvent(prepareTranslator(data, options)),
     run: (control) => train(data, { ...options, ...control }, reading),
   };
+}
+
+function firstSource(data: PairData, columns: { source?: string }): string {
+  if ('table' in data) return texts(data.table, columns.source ?? '')[0];
+  return data.sourceFile.text.split('\n', 1)[0];
 }
 
 const TABLE_OPTIONS = ['data', 'source', 'target', 'valid'];

@@ -110,11 +110,38 @@ describe('train classify', () => {
   });
   test('help', async () => {
     const { stdout } = await unroll(['train', '--help']);
-    assert.match(stdout, /^ {2}classify {3}predict the label of a text$/m);
+    assert.match(stdout, /^ {2}classify {3}predict the label of a text or of a numeric sequence$/m);
     const help = (await unroll(['train', 'classify', '--help'])).stdout;
-    assert.match(help, /^ {2}--label <column> {6}column with the labels$/m);
+    assert.match(help, /^ {2}--label <column> {6}column with the labels \(not needed for \.ts files\)$/m);
     assert.match(help, /^ {2}--batch <n> {11}texts per training step$/m);
   });
+});
+
+describe('--vectors', () => {
+  const PLAN = [...TRAIN.filter((arg) => arg !== '--embedding' && arg !== '8'), '--vectors', 'vectors.txt'];
+  before(() => write('vectors.txt', 'good 1 0\nbad -1 0\ngreat 1 1\ndull -1 1\n'));
+
+  test('sets the width of the embedding, and the plan has the coverage', async () => {
+    const { code, stdout, stderr } = await unroll([...PLAN, '--dry-run']);
+    assert.equal(code, 0, stderr);
+    assert.match(
+      stdout,
+      /^vectors {2}width 2, for [\d.]+ % of the vocabulary and [\d.]+ % of the training tokens$/m,
+    );
+    assert.match(stdout, /embedding of 2, /);
+  });
+  for (const [name, args, message] of [
+    ['another --embedding', ['--embedding', '5'], /vectors\.txt.*(must|have|has) .*width|width.*5/],
+    ['a missing file', ['--vectors', 'none.txt'], /none\.txt: file not found/],
+    ['another file', ['--vectors', 'train.tsv'], /train\.tsv/],
+  ] as const) {
+    test(`refused: ${name}`, async () => {
+      const { code, stdout, stderr } = await unroll([...PLAN, ...args, '--out', 'bad']);
+      assert.deepEqual([code, stdout], [2, ''], stderr);
+      assert.match(stderr, message);
+      assert.equal(existsSync(inPlace('bad')), false);
+    });
+  }
 });
 
 describe('a trained model', () => {

@@ -165,7 +165,7 @@ describe('generate', () => {
 
 describe('a trained language model', () => {
   test('is evaluated', async () => {
-    const { stdout } = await unroll(['evaluate', 'model', '--data', 'test.txt', '--json']);
+    const { stdout } = await unroll(['evaluate', 'model', '--data', 'test.txt', '--threads', '1', '--json']);
     const [scores, result] = events(stdout);
     assert.equal(scores.event, 'scores');
     const { perplexity, nats_per_char, bits_per_char, nats_per_token } = result.metrics;

@@ -4,31 +4,38 @@
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
-import type { Table } from '@unroll/data';
+import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
-import { textBatches } from '../shared/text-batches.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
-import { batchOf } from './encoder.js';
-import { argmax, ClassifyModel } from './model.js';
+import { batchesOf, batchOf } from './inputs.js';
+import { ClassifyModel } from './model.js';
 import { type ClassifyCell, classifierNetworks } from './network.js';
-import { CLASSIFY_FORMAT } from './pipeline.js';
+import { CLASSIFY_FORMAT, type ClassifyPipeline } from './pipeline.js';
 import { type PreparedClassifier, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
-import { type ClassifyScores, classifyScores, classTable, confusionTable, summaryTable } from './scores.js';
+import { type ClassifyScores, detailTables, summaryTable } from './scores.js';
 
 const STAGE = { stage: 'train', title: 'training' };
-/** Decoupled weight decay (Loshchilov & Hutter 2019). It delays the memorisation of rare words. */
-const WEIGHT_DECAY = 0.3;
 
 export interface ClassifyOptions {
-  /** Name of the column with the texts. */
-  text: string;
+  /** Name of the column with the texts. Either `text` or `sequence` is required. */
+  text?: string;
+  /**
+   * Name of the column with numeric sequences, such as sensor data: lists of steps, each a number or nested lists of numbers.
+   * null and NaN are missing values.
+   */
+  sequence?: string;
   /** Name of the column with the labels. */
   label: string;
-  /** Rows for validation, with the same columns. Default: a tenth of the texts of each label. */
+  /** The mark between the labels of a row, which may have several or none. Default: each row has one label. */
+  multiLabel?: string;
+  /**
+   * Rows for validation, with the same columns. Default: a tenth of the rows of each label; a fifth of fewer than 1,000
+   * sequences.
+   */
   validation?: Table;
   /** The recurrent cell. Default `lstm`. */
   cell?: ClassifyCell;
@@ -36,22 +43,29 @@ export interface ClassifyOptions {
   units?: number;
   /** Recurrent layers. Default 1. */
   layers?: number;
-  /** Width of the embedding. Default 100. */
+  /** Width of the embedding of texts. Default: the width of `vectors`, or 100. */
   embedding?: number;
+  /**
+   * Returns pretrained vectors for the vocabulary, from which the embedding of texts starts:
+   * `(vocabulary) => readVectors(stream, { vocabulary })`. Default: random vectors.
+   */
+  vectors?: (vocabulary: Vocabulary) => Promise<Vectors>;
   /** Dropout rate, from 0 to below 1. Default 0.5. */
   dropout?: number;
-  /** Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words. */
+  /** Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words or steps. */
   networks?: number;
-  /** Maximum number of epochs. Default 30. */
+  /** Maximum number of epochs. Default: 30 for texts, 40 to 200 for sequences, by their number. */
   epochs?: number;
-  /** Texts per training step. Default: from 8 to 64, by the number of texts. */
+  /** Inputs per training step. Default: from 8 to 64, by the number of inputs; fewer for very long sequences. */
   batchSize?: number;
-  /** Learning rate of AdamW. Default 0.001. */
+  /** Learning rate of AdamW. Default 0.001 for texts, 0.003 for sequences. */
   learningRate?: number;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;
   /** Seed of the split, the initial weights, shuffling and dropout. Default 0. */
   seed?: number;
+  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
+  budget?: number;
   /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
   /** Stops the run: the promise or generator throws the reason of the signal. */
@@ -61,11 +75,11 @@ export interface ClassifyOptions {
 export interface ClassifyResult {
   /** What was decided before the training. */
   plan: PreparedClassifier;
-  /** The training of each network. The metric of an epoch is `accuracy`. */
+  /** The training of each network. The metric of an epoch is `accuracy`; there is none for several labels per input. */
   trainings: NetworkTraining[];
-  /** Scores on the validation texts. */
+  /** Scores on the validation inputs. */
   scores: ClassifyScores;
-  /** Probabilities of the labels of each validation text. */
+  /** Probabilities of the labels of each validation input. */
   probabilities: Float64Array[];
   /** The trained model. It can be saved, and can predict and evaluate. */
   model: ClassifyModel;
@@ -81,22 +95,43 @@ export function prepareClassifier(table: Table, options: ClassifyOptions): Prepa
   return prepare(table, options);
 }
 
+/**
+ * Like {@link prepareClassifier}, and reads the vectors.
+ * @throws UnrollError `value` for vectors of another width than the option `embedding`
+ */
+export async function prepareWithVectors(
+  table: Table,
+  options: ClassifyOptions,
+): Promise<PreparedClassifier> {
+  const plan = prepareClassifier(table, options);
+  const { encoder, sizes } = plan;
+  if (options.vectors === undefined || encoder.kind !== 'text') return plan;
+  const vectors = await options.vectors(encoder.vocabulary);
+  const { width } = vectors;
+  if (options.embedding !== undefined && options.embedding !== width) {
+    throw valueError(`embedding must be ${width}, the width of the vectors, got ${options.embedding}.`, {
+      ...{ width, embedding: options.embedding },
+    });
+  }
+  return { ...plan, vectors, sizes: { ...sizes, embedding: width } };
+}
+
 /** Trains a classifier and yields the events of the run; the return value is the result. */
 export async function* classifyEvents(
   table: Table,
   options: ClassifyOptions,
 ): AsyncGenerator<RunEvent, ClassifyResult, void> {
   const start = performance.now();
-  const plan = prepareClassifier(table, options);
+  const plan = await prepareWithVectors(table, options);
   await ready();
   yield { event: 'backend', backend: currentBackend().description };
   yield planEvent(plan);
   const { sizes, settings, encoder, labels } = plan;
   const random = new RandomStream(settings.seed, 'classify', 'networks');
   const seeds = [...random.words(settings.networks)];
-  const shape = { ...sizes, vocabulary: encoder.vocabulary.size, classes: labels.length, seeds };
+  const shape = { ...sizes, inputs: encoder.inputSize, classes: labels.length, seeds, vectors: plan.vectors };
   const { networks, joined } = classifierNetworks(shape);
-  const trainer = new CheckpointedTrainer(options.store ?? null);
+  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const trainings: NetworkTraining[] = [];
   for (const [n, network] of networks.entries()) {
     const info = { ...STAGE, model: sizes.cell, training: n + 1, trainings: networks.length };
@@ -104,11 +139,12 @@ export async function* classifyEvents(
     trainings.push(yield* trainNetwork(network, training, { info, trainer, patience: settings.patience }));
   }
   const model = modelOf(joined, plan);
-  const probabilities = await model.probabilities(plan.validationTexts);
-  const scores = classifyScores(plan.validation.classes, probabilities.map(argmax), labels);
-  yield { event: 'scores', ...summaryTable(scores, plan.validationTexts.length, sizes.cell) };
-  yield { event: 'table', name: 'classes', title: 'Scores by label', ...classTable(scores) };
-  yield { event: 'table', name: 'confusion', title: 'Confusion matrix', ...confusionTable(scores) };
+  const { inputs, classes } = plan.validation;
+  const probabilities = await model.probabilitiesOf(inputs);
+  const scores = model.scores(classes, probabilities);
+  const counted = `${encoder.kind}s`;
+  yield { event: 'scores', ...summaryTable(scores, inputs.length, sizes.cell, counted) };
+  for (const table of detailTables(scores, counted)) yield { event: 'table', ...table };
   const seconds = (performance.now() - start) / 1000;
   const epochs = trainings.map(({ bestEpoch }) => bestEpoch);
   yield resultEvent(plan, scores, { parameters: joined.countParams(), epochs, seconds });
@@ -116,8 +152,8 @@ export async function* classifyEvents(
 }
 
 /**
- * Trains a text classifier.
- * @param table rows with a text and a label each
+ * Trains a classifier of texts or numeric sequences.
+ * @param table rows with an input and a label each
  * @param options those of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
@@ -139,52 +175,60 @@ export async function trainClassifier(
 
 /** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */
 function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal): TrainOptions {
-  const { training, validation, classWeights, settings } = plan;
-  const { batchSize, epochs, learningRate } = settings;
+  const { encoder, training, validation, classWeights, settings, separator, labels } = plan;
+  const { batchSize, epochs, learningRate, weightDecay } = settings;
   const random = new RandomStream(seed, 'classify', 'batches');
-  const batchesOf = (epoch: number) => textBatches(training.ids, batchSize, random.child(epoch));
-  const stepsPerEpoch = batchesOf(1).length;
+  const rowsOf = (epoch: number) => batchesOf(training.inputs, batchSize, random.child(epoch));
+  const stepsPerEpoch = rowsOf(1).length;
+  const several = separator === null ? null : labels.length;
   return {
     *batches(epoch: number) {
-      for (const rows of batchesOf(epoch)) yield batchOf(training, rows);
+      for (const rows of rowsOf(epoch)) yield batchOf(encoder, training, rows, several);
     },
     stepsPerEpoch,
-    validationData: textBatches(validation.ids, 128).map((rows) => batchOf(validation, rows)),
-    loss: { name: 'sparseCategoricalCrossentropy', fromLogits: true },
-    metrics: ['accuracy'],
+    validationData: batchesOf(validation.inputs, 128).map((rows) =>
+      batchOf(encoder, validation, rows, several),
+    ),
+    loss: {
+      name: several === null ? 'sparseCategoricalCrossentropy' : 'binaryCrossentropy',
+      fromLogits: true,
+    },
+    ...(several === null && { metrics: ['accuracy'] }),
     ...(classWeights !== null && { classWeights }),
-    optimizer: adamw({ learningRate, weightDecay: WEIGHT_DECAY }),
+    optimizer: adamw({ learningRate, weightDecay }),
     average: { momentum: 1 - 1 / Math.max(2, stepsPerEpoch) },
     clip: { globalNorm: 1 },
     ...{ seed, epochs, ...(signal && { signal }) },
   };
 }
 
-function modelOf(
-  network: Functional,
-  { columns, labels, encoder, sizes }: PreparedClassifier,
-): ClassifyModel {
+function modelOf(network: Functional, plan: PreparedClassifier): ClassifyModel {
+  const { columns, labels, encoder, sizes, separator } = plan;
   const { cell, layers, units } = sizes;
-  const pipeline = {
+  const common = {
     format: CLASSIFY_FORMAT,
-    ...columns,
-    labels,
-    cell,
-    layers,
-    units,
-    ...encoder.config,
+    ...{ label: columns.label, labels, cell, layers, units },
+    ...(separator !== null && { multiLabel: separator }),
   } as const;
+  const { input } = columns;
+  const pipeline: ClassifyPipeline =
+    encoder.kind === 'text'
+      ? { ...common, text: input, ...encoder.config }
+      : { ...common, sequence: input, ...encoder.config };
   return new ClassifyModel(pipeline, network);
 }
 
 const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   text: 'string',
+  sequence: 'string',
   label: 'string',
+  multiLabel: 'string',
   validation: true,
   cell: ['lstm', 'gru', 'rnn'],
   units: 'count',
   layers: 'count',
   embedding: 'count',
+  vectors: 'function',
   dropout: 'fraction',
   networks: 'count',
   epochs: 'count',
@@ -192,15 +236,29 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   learningRate: 'number',
   lowercase: 'boolean',
   seed: 'nonNegativeInteger',
+  budget: 'number',
   store: true,
   signal: true,
   onEvent: true,
 };
 
+/** Options that only classifiers of texts have. */
+const TEXT_OPTIONS = ['embedding', 'vectors', 'lowercase'] as const;
+
 function checkOptions(options: ClassifyOptions): void {
   checkNames('trainClassifier', options, OPTIONS);
-  const { text, label, learningRate = 1 } = options;
+  const { text, sequence, label, multiLabel, learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
-  if (text === label) throw valueError(`text and label must be different columns, got "${text}" for both.`);
+  if ((text === undefined) === (sequence === undefined)) {
+    const got = text === undefined ? 'none' : 'both';
+    throw valueError(`Pass the column of the inputs as text or as sequence, got ${got} of them.`);
+  }
+  const kind = text === undefined ? 'sequence' : 'text';
+  if (options[kind] === label)
+    throw valueError(`${kind} and label must be different columns, got "${label}" for both.`);
+  if (multiLabel === '') throw valueError('multiLabel must be the mark between labels, got an empty string.');
+  const textOnly = TEXT_OPTIONS.find((name) => options[name] !== undefined);
+  if (sequence !== undefined && textOnly !== undefined)
+    throw valueError(`${textOnly} is an option for texts, but the inputs are sequences.`, { name: textOnly });
 }

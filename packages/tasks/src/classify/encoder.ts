@@ -1,13 +1,18 @@
 /** Converts texts to sequences of token ids, and sequences to padded batches. */
-import { type Tensor, tensor } from '@unroll/core';
+import type { Tensor } from '@unroll/core';
+import { valueError } from '@unroll/core';
 import {
+  type Table,
   type Tokenizer,
   type TokenizerConfig,
   tokenizer,
   Vocabulary,
   type VocabularyConfig,
 } from '@unroll/data';
+import { cellError, filledTexts } from '../shared/cells.js';
+import type { TaskFact } from '../shared/task.js';
 import { padded } from '../shared/text-batches.js';
+import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
 
 /** The special tokens of the vocabulary: padding with id 0, and unknown tokens. */
 export const SPECIALS = ['<pad>', '<unk>'];
@@ -28,19 +33,29 @@ const JOINER = '\uFFED';
 export const contentTokens = (splitter: Tokenizer, text: string): string[] =>
   splitter.tokens(text).filter((token) => token !== JOINER && token.trim() !== '');
 
-export class TokenEncoder {
+/** Returns the texts of a table. @throws UnrollError `data` for a missing column or an empty text */
+export const textsOf = (table: Table, name: string): string[] =>
+  filledTexts(table, name, 'text', 'Remove the row or write a text.');
+
+export class TokenEncoder implements ClassifyEncoder {
+  readonly kind = 'text';
+  readonly column: string;
   readonly tokenizer: Tokenizer;
   readonly vocabulary: Vocabulary;
   readonly length: number;
 
-  constructor(splitter: Tokenizer, vocabulary: Vocabulary, length: number) {
+  constructor(column: string, splitter: Tokenizer, vocabulary: Vocabulary, length: number) {
+    this.column = column;
     this.tokenizer = splitter;
     this.vocabulary = vocabulary;
     this.length = length;
   }
 
-  static fromConfig({ tokenizer: splitter, vocabulary, length }: EncoderConfig): TokenEncoder {
-    return new TokenEncoder(tokenizer(splitter), new Vocabulary(vocabulary), length);
+  static fromConfig(
+    column: string,
+    { tokenizer: splitter, vocabulary, length }: EncoderConfig,
+  ): TokenEncoder {
+    return new TokenEncoder(column, tokenizer(splitter), new Vocabulary(vocabulary), length);
   }
 
   get config(): EncoderConfig {
@@ -62,21 +77,45 @@ export class TokenEncoder {
   isUnknown(ids: Int32Array): boolean {
     return ids.every((id) => id === UNKNOWN_ID);
   }
-}
 
-/** Encoded texts with their classes. */
-export interface EncodedTexts {
-  ids: readonly Int32Array[];
-  classes: Int32Array;
-}
+  readTable(table: Table): EncodedInputs {
+    const shown = textsOf(table, this.column);
+    return { shown, encoded: shown.map((text) => this.encode(text)) };
+  }
 
-/** A batch: ids x [B, T], padded with 0, and classes y [B]. */
-export interface TextBatch {
-  x: Tensor;
-  y: Tensor;
-}
+  readTexts(texts: readonly string[]): EncodedInputs {
+    if (texts.some((text) => text.trim() === ''))
+      throw valueError('The text is empty. Pass a text with at least one word.');
+    return { shown: texts, encoded: texts.map((text) => this.encode(text)) };
+  }
 
-/** Returns one batch. */
-export function batchOf({ ids, classes }: EncodedTexts, rows: Uint32Array): TextBatch {
-  return { x: padded(ids, rows), y: tensor(Array.from(rows, (row) => classes[row])) };
+  batch(encoded: readonly Encoded[], rows: Uint32Array): { x: Tensor } {
+    return { x: padded(encoded as readonly Int32Array[], rows) };
+  }
+
+  notes(encoded: readonly Encoded[], table?: Table): string[] {
+    const { tokenizer: splitter, column: name } = this;
+    const unknown = encoded.reduce((count, ids) => count + Number(this.isUnknown(ids as Int32Array)), 0);
+    if (unknown === 0) return [...splitter.notes];
+    const column = table?.columns.find((each) => each.name === name);
+    if (table !== undefined && column !== undefined && unknown === encoded.length) {
+      const problem =
+        'no word of the text occurs in the training data. Check the column and the language of the text.';
+      throw cellError(table, 0, column, problem);
+    }
+    const count = `${unknown} of ${encoded.length}`;
+    return [...splitter.notes, `Texts in which no word is known, which the model can only guess: ${count}.`];
+  }
+
+  get inputSize(): number {
+    return this.vocabulary.size;
+  }
+
+  facts(): TaskFact[] {
+    return [
+      { name: 'tokenizer', value: this.tokenizer.kind },
+      { name: 'vocabulary', value: this.vocabulary.size },
+      { name: 'length', value: this.length },
+    ];
+  }
 }

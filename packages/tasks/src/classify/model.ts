@@ -1,9 +1,7 @@
-/** The trained text classifier. `trainClassifier` returns it, and the commands save, load and run it. */
+/** The trained classifier. `trainClassifier` returns it, and the commands save, load and run it. */
 import { predictAll, valueError } from '@unroll/core';
-import type { Table } from '@unroll/data';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
-import { cellError } from '../shared/cells.js';
 import { checkRequest } from '../shared/request.js';
 import type {
   TaskCell,
@@ -14,30 +12,42 @@ import type {
   TaskResult,
   TaskScores,
 } from '../shared/task.js';
-import { padded, textBatches } from '../shared/text-batches.js';
-import { TokenEncoder } from './encoder.js';
-import { classesOf, readExamples, readTexts } from './examples.js';
+import { batchesOf, type ClassifyEncoder, type Encoded, type EncodedInputs } from './inputs.js';
+import { classesOf, readLabels } from './labels.js';
 import { type ClassifyPipeOptions, checkTexts, classifyPipe, type LabelScore } from './pipe.js';
-import { type ClassifyPipeline, readClassifier } from './pipeline.js';
-import { classifyScores, classTable, confusionTable, metricsOf, summaryTable } from './scores.js';
+import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';
+import {
+  type ClassifyScores,
+  classifyScores,
+  detailTables,
+  metricsOf,
+  multiLabelScores,
+  summaryTable,
+} from './scores.js';
+import { SequenceEncoder } from './sequences.js';
 
 const OPTIONS: readonly TaskOption[] = [
   { name: 'probabilities', type: 'flag', help: 'also write the probability of each label' },
 ];
-/** Texts per batch in inference. */
+/** Inputs per batch in inference. */
 const BATCH = 128;
+/** If an input may have several labels, it has those with at least this probability. */
+const THRESHOLD = 0.5;
 
 export class ClassifyModel implements TaskModel {
   readonly pipeline: ClassifyPipeline;
-  /** Ids [N, T], with 0 as padding, to logits [N, labels]: one output for each of the networks that are averaged. */
+  /**
+   * Ids [N, T], with 0 as padding, or sequences [N, T, F] to logits [N, labels]: one output for each of the networks that are
+   * averaged.
+   */
   readonly network: Network;
   readonly options = OPTIONS;
-  readonly #encoder: TokenEncoder;
+  readonly #encoder: ClassifyEncoder;
 
   constructor(pipeline: ClassifyPipeline, network: Network) {
     this.pipeline = pipeline;
     this.network = network;
-    this.#encoder = TokenEncoder.fromConfig(pipeline);
+    this.#encoder = encoderOf(pipeline);
   }
 
   /**
@@ -58,9 +68,13 @@ export class ClassifyModel implements TaskModel {
   }
 
   get about(): string {
+    const { kind, column } = this.#encoder;
+    const { labels } = this.pipeline;
+    const what = this.#several ? `the labels of each ${kind}` : `the label of each ${kind}`;
+    const source = kind === 'text' ? '--data, or of --text' : '--data, or of --text as JSON';
     return (
-      `Predicts the label of each text in the column "${this.pipeline.text}" of --data, or of --text, with its probability. ` +
-      `Labels: ${this.pipeline.labels.slice(0, 20).join(', ')}${this.pipeline.labels.length > 20 ? ', ...' : ''}.`
+      `Predicts ${what} in the column "${column}" of ${source}, with its probability. ` +
+      `Labels: ${labels.slice(0, 20).join(', ')}${labels.length > 20 ? ', ...' : ''}.`
     );
   }
 
@@ -72,93 +86,27 @@ export class ClassifyModel implements TaskModel {
     return this.pipeline.reading;
   }
 
-  /** Returns the probabilities of the labels for each text: [text][label]. */
+  /** True if an input may have several labels. */
+  get #several(): boolean {
+    return this.pipeline.multiLabel !== undefined;
+  }
+
+  /** Returns the probabilities of the labels for each text (for sequences: as JSON): [text][label]. */
   async probabilities(texts: readonly string[]): Promise<Float64Array[]> {
-    return this.#probabilitiesOf(texts.map((text) => this.#encoder.encode(text)));
+    return this.probabilitiesOf(this.#encoder.readTexts(texts).encoded);
   }
 
-  async predict(request: TaskRequest): Promise<TaskResult> {
-    checkRequest(request, this, { takesTexts: true });
-    const { rows, texts = [] } = request;
-    const all = [...texts, ...(rows === undefined ? [] : readTexts(rows, this.pipeline.text))];
-    if (all.length === 0)
-      throw valueError('Classification needs texts: pass rows or texts (--data or --text).');
-    const empty = texts.findIndex((text) => text.trim() === '');
-    if (empty >= 0) throw valueError('The text is empty. Pass a text with at least one word.');
-    const ids = all.map((text) => this.#encoder.encode(text));
-    const notes = [
-      ...this.#encoder.tokenizer.notes,
-      ...this.#unknownNotes(ids, texts.length === 0 ? rows : undefined),
-    ];
-    const { labels } = this.pipeline;
-    const withAll = request.options?.probabilities === true;
-    const columns = ['text', 'label', 'score', ...(withAll ? labels.map((label) => `p(${label})`) : [])];
-    const probabilities = await this.#probabilitiesOf(ids);
-    const results = probabilities.map((p, i): TaskCell[] => {
-      const best = argmax(p);
-      return [all[i], labels[best], round(p[best]), ...(withAll ? Array.from(p, round) : [])];
-    });
-    return { columns, rows: results, notes };
-  }
-
-  /** Returns accuracy, macro F1, the scores of each label and the confusion matrix. */
-  async evaluate(request: TaskRequest): Promise<TaskScores> {
-    checkRequest(request, { format: this.format, options: [] });
-    const { rows } = request;
-    if (rows === undefined) throw valueError('evaluate needs rows with texts and labels.');
-    const { text, label, labels, cell } = this.pipeline;
-    const examples = readExamples(rows, text, label);
-    const actual = classesOf(rows, label, examples.labels, labels);
-    const ids = examples.texts.map((each) => this.#encoder.encode(each));
-    const notes = [...this.#encoder.tokenizer.notes, ...this.#unknownNotes(ids, rows)];
-    const predicted = (await this.#probabilitiesOf(ids)).map(argmax);
-    const scores = classifyScores(actual, predicted, labels);
-    return {
-      ...summaryTable(scores, actual.length, cell),
-      tables: [
-        { name: 'classes', title: 'Scores by label', ...classTable(scores) },
-        { name: 'confusion', title: 'Confusion matrix', ...confusionTable(scores) },
-      ],
-      metrics: metricsOf(scores),
-      notes,
-    };
-  }
-
-  async pipe(input: unknown, options: ClassifyPipeOptions = {}): Promise<LabelScore[] | LabelScore[][]> {
-    return classifyPipe(input as string, options, {
-      labels: this.pipeline.labels,
-      isSingle: (value) => !Array.isArray(value),
-      scoresOf: (texts) => {
-        checkTexts(texts);
-        return this.probabilities(texts);
-      },
-    });
-  }
-
-  describe(): TaskFact[] {
-    const { text, label, labels, cell, layers, units, tokenizer, vocabulary, length } = this.pipeline;
-    return [
-      { name: 'text', value: text },
-      { name: 'label', value: label },
-      { name: 'labels', value: [...labels] },
-      { name: 'cell', value: cell },
-      { name: 'layers', value: layers },
-      { name: 'units', value: units },
-      { name: 'tokenizer', value: tokenizer.kind },
-      { name: 'vocabulary', value: vocabulary.tokens.length },
-      { name: 'length', value: length },
-    ];
-  }
-
-  /** Returns the probabilities of encoded texts, in their order. Texts of similar lengths share a batch. */
-  async #probabilitiesOf(ids: readonly Int32Array[]): Promise<Float64Array[]> {
+  /** @internal Returns the probabilities of encoded inputs, in their order. Inputs of similar lengths share a batch. */
+  async probabilitiesOf(inputs: readonly Encoded[]): Promise<Float64Array[]> {
     const result: Float64Array[] = [];
     const { length } = this.pipeline.labels;
-    for (const rows of textBatches(ids, BATCH)) {
-      const outputs = await predictAll(this.network, padded(ids, rows));
+    const activation = this.#several ? sigmoid : softmax;
+    for (const rows of batchesOf(inputs, BATCH)) {
+      const { x, mask } = this.#encoder.batch(inputs, rows);
+      const outputs = await predictAll(this.network, x, mask && { mask });
       const logits = await Promise.all(outputs.map((output) => output.data()));
       for (const [i, row] of rows.entries()) {
-        const each = logits.map((values) => softmax(values.subarray(i * length, (i + 1) * length)));
+        const each = logits.map((values) => activation(values.subarray(i * length, (i + 1) * length)));
         result[row] = Float64Array.from(
           { length },
           (_, k) => each.reduce((sum, p) => sum + p[k], 0) / each.length,
@@ -168,21 +116,126 @@ export class ClassifyModel implements TaskModel {
     return result;
   }
 
-  /**
-   * Returns a note on texts without any known token.
-   * @param rows the rows of the texts, if they are from a table
-   * @throws UnrollError `data` if no text of the rows has a known token
-   */
-  #unknownNotes(ids: readonly Int32Array[], rows?: Table): string[] {
-    const unknown = ids.reduce((count, each) => count + Number(this.#encoder.isUnknown(each)), 0);
-    if (unknown === 0) return [];
-    const column = rows?.columns.find(({ name }) => name === this.pipeline.text);
-    if (rows !== undefined && column !== undefined && unknown === ids.length) {
-      const problem =
-        'no word of the text occurs in the training data. Check the column and the language of the text.';
-      throw cellError(rows, 0, column, problem);
+  async predict(request: TaskRequest): Promise<TaskResult> {
+    checkRequest(request, this, { takesTexts: true });
+    const { shown, encoded, notes } = this.#read(request);
+    const { labels } = this.pipeline;
+    const withAll = request.options?.probabilities === true;
+    const result = this.#several ? ['labels', 'scores'] : ['label', 'score'];
+    const columns = [
+      ...[this.#encoder.kind, ...result],
+      ...(withAll ? labels.map((label) => `p(${label})`) : []),
+    ];
+    const probabilities = await this.probabilitiesOf(encoded);
+    const rows = probabilities.map((p, i): TaskCell[] => [
+      shown[i],
+      ...this.#labelCells(p),
+      ...(withAll ? Array.from(p, round) : []),
+    ]);
+    const json = this.#several ? { json: probabilities.map((p) => this.#labelLists(p)) } : {};
+    return { columns, rows, notes, ...json };
+  }
+
+  /** Returns the predicted labels and their probabilities as lists, best first. */
+  #labelLists(probabilities: Float64Array): { labels: string[]; scores: number[] } {
+    const ids = this.#decide(probabilities);
+    return {
+      labels: ids.map((id) => this.pipeline.labels[id]),
+      scores: ids.map((id) => round(probabilities[id])),
+    };
+  }
+
+  /** Returns the predicted label and its probability; of several labels, all with their probabilities, best first. */
+  #labelCells(probabilities: Float64Array): TaskCell[] {
+    const { labels, scores } = this.#labelLists(probabilities);
+    const { multiLabel } = this.pipeline;
+    return multiLabel === undefined
+      ? [labels[0], scores[0]]
+      : [labels.join(multiLabel), scores.join(multiLabel)];
+  }
+
+  /** Returns the predicted classes, best first. */
+  #decide(probabilities: Float64Array): number[] {
+    if (!this.#several) return [argmax(probabilities)];
+    const ids = Array.from(probabilities.keys()).filter((id) => probabilities[id] >= THRESHOLD);
+    return ids.sort((a, b) => probabilities[b] - probabilities[a]);
+  }
+
+  /** Encodes the texts and rows of a request. */
+  #read({ rows, texts = [] }: TaskRequest): EncodedInputs & { notes: string[] } {
+    const { kind } = this.#encoder;
+    if (texts.length === 0 && rows === undefined) {
+      const message = `Classification needs ${kind}s: pass rows or texts (--data or --text).`;
+      throw valueError(message);
     }
-    return [`Texts in which no word is known, which the model can only guess: ${unknown} of ${ids.length}.`];
+    const fromTexts = this.#encoder.readTexts(texts);
+    const fromRows = rows === undefined ? { shown: [], encoded: [] } : this.#encoder.readTable(rows);
+    const encoded = [...fromTexts.encoded, ...fromRows.encoded];
+    const notes = this.#encoder.notes(encoded, texts.length === 0 ? rows : undefined);
+    return { shown: [...fromTexts.shown, ...fromRows.shown], encoded, notes };
+  }
+
+  /**
+   * Returns accuracy, macro F1, the scores of each label and the confusion matrix; for several labels per input, micro and
+   * macro F1, the share of exact matches and the scores of each label.
+   */
+  async evaluate(request: TaskRequest): Promise<TaskScores> {
+    checkRequest(request, { format: this.format, options: [] });
+    const { rows } = request;
+    const { kind } = this.#encoder;
+    if (rows === undefined) throw valueError(`evaluate needs rows with ${kind}s and labels.`);
+    const { label, labels, cell, multiLabel = null } = this.pipeline;
+    const { encoded } = this.#encoder.readTable(rows);
+    const actual = classesOf(rows, label, readLabels(rows, label, multiLabel), labels);
+    const notes = this.#encoder.notes(encoded, rows);
+    const scores = this.scores(actual, await this.probabilitiesOf(encoded));
+    return {
+      ...summaryTable(scores, actual.length, cell, `${kind}s`),
+      tables: detailTables(scores, `${kind}s`),
+      metrics: metricsOf(scores),
+      notes,
+    };
+  }
+
+  /** @internal Compares probabilities with the classes of each input. */
+  scores(actual: readonly Int32Array[], probabilities: readonly Float64Array[]): ClassifyScores {
+    const { labels } = this.pipeline;
+    const predicted = probabilities.map((p) => this.#decide(p));
+    if (this.#several) return multiLabelScores(actual, predicted, labels);
+    return classifyScores(
+      actual.map(([id]) => id),
+      predicted.map(([id]) => id),
+      labels,
+    );
+  }
+
+  async pipe(input: unknown, options: ClassifyPipeOptions = {}): Promise<LabelScore[] | LabelScore[][]> {
+    const encoder = this.#encoder;
+    return classifyPipe(input, options, {
+      labels: this.pipeline.labels,
+      threshold: this.#several ? THRESHOLD : null,
+      isSingle: (value) =>
+        encoder instanceof SequenceEncoder ? encoder.isSingle(value) : !Array.isArray(value),
+      scoresOf: (inputs) => {
+        if (encoder instanceof SequenceEncoder) return this.probabilitiesOf(encoder.encodeValues(inputs));
+        checkTexts(inputs);
+        return this.probabilities(inputs as readonly string[]);
+      },
+    });
+  }
+
+  describe(): TaskFact[] {
+    const { label, labels, cell, layers, units, multiLabel } = this.pipeline;
+    return [
+      { name: this.#encoder.kind, value: this.#encoder.column },
+      { name: 'label', value: label },
+      { name: 'labels', value: [...labels] },
+      ...(multiLabel === undefined ? [] : [{ name: 'separator', value: multiLabel }]),
+      { name: 'cell', value: cell },
+      { name: 'layers', value: layers },
+      { name: 'units', value: units },
+      ...this.#encoder.facts(),
+    ];
   }
 }
 
@@ -203,3 +256,6 @@ function softmax(logits: ArrayLike<number>): Float64Array {
   const total = powers.reduce((sum, power) => sum + power, 0);
   return powers.map((power) => power / total);
 }
+
+const sigmoid = (logits: ArrayLike<number>): Float64Array =>
+  Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));

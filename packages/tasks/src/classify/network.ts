@@ -1,10 +1,11 @@
 /**
- * Builds the networks of a text classifier. The probabilities of a text are the mean over the networks, which differ only in
- * their random initial weights, batches and dropout: the mean is more accurate than a single network. Each network is an embedding, bidirectional recurrent layers, the largest and the mean output
- * over all steps, and a dense layer with one logit per class. Dropout applies to whole words, to features of the embedding and to
- * the pooled outputs.
+ * Builds the networks of a classifier. The probabilities of an input are the mean over the networks, which differ only in their
+ * random initial weights, batches and dropout: the mean is more accurate than a single network. Each network is an embedding (for
+ * texts), bidirectional recurrent layers, the largest and the mean output over all steps, and a dense layer with one logit per
+ * class. Dropout applies to whole words, to features of the embedding or the sequence, and to the pooled outputs.
  */
-import { valueError } from '@unroll/core';
+import { RandomStream, type Tensor, tensor, valueError } from '@unroll/core';
+import type { Vectors } from '@unroll/data';
 import {
   bidirectional,
   concatenate,
@@ -41,21 +42,26 @@ export interface ClassifierSizes {
   units: number;
   /** Number of recurrent layers. */
   layers: number;
-  /** Width of the embedding. */
-  embedding: number;
-  /** Dropout rate of the embedding and of the pooled outputs. Words are dropped at three fifths of this rate. */
+  /** Width of the embedding of texts; null for sequences. */
+  embedding: number | null;
+  /**
+   * Dropout rate of the pooled outputs and of the embedding. Words are dropped at three fifths of this rate, features of
+   * sequences at a fifth.
+   */
   dropout: number;
 }
 
 export interface ClassifierShape extends ClassifierSizes {
-  /** Size of the vocabulary, with padding as id 0. */
-  vocabulary: number;
+  /** Number of ids of tokens, with padding as id 0, or number of features of a sequence. */
+  inputs: number;
   classes: number;
   /** Seed of the initial weights of each network. */
   seeds: readonly number[];
+  /** Pretrained vectors of the tokens. Default: random ones. */
+  vectors?: Vectors | null;
 }
 
-/** Untrained networks from the same input: ids [N, T], with 0 as padding, to logits [N, classes]. */
+/** Untrained networks from the same input, ids [N, T] with 0 as padding or sequences [N, T, F], to logits [N, classes]. */
 export interface ClassifierNetworks {
   /** One model for each network, to train it. */
   networks: Functional[];
@@ -69,24 +75,30 @@ export function classifierNetworks(shape: ClassifierShape): ClassifierNetworks {
     const message = `cell must be one of ${Object.keys(CELLS).join(', ')}, got "${shape.cell}".`;
     throw valueError(message, { cell: shape.cell });
   }
-  const ids = input({ shape: [null], name: 'ids' });
-  const outputs = shape.seeds.map((_, n) => logitsOf(ids, shape, `network${n + 1}_`));
-  const networks = shape.seeds.map((seed, n) => model({ inputs: ids, outputs: outputs[n], seed }));
-  for (const network of networks) network.build([[-1, -1]]);
-  const joined = model({ inputs: ids, outputs });
-  joined.build([[-1, -1]]);
+  const isText = shape.embedding !== null;
+  const inputs = isText
+    ? input({ shape: [null], name: 'ids' })
+    : input({ shape: [null, shape.inputs], name: 'sequence' });
+  const outputs = shape.seeds.map((seed, n) => logitsOf(inputs, shape, seed, `network${n + 1}_`));
+  const networks = shape.seeds.map((seed, n) => model({ inputs, outputs: outputs[n], seed }));
+  const joined = model({ inputs, outputs });
+  for (const network of [...networks, joined]) network.build([isText ? [-1, -1] : [-1, -1, shape.inputs]]);
   return { networks, joined };
 }
 
-/** Applies the layers of one network. @param prefix of the names of its layers */
-function logitsOf(ids: SymbolicTensor, shape: ClassifierShape, prefix: string): SymbolicTensor {
+/** Applies the layers of one network. @param seed of random vectors @param prefix of the names of its layers */
+function logitsOf(
+  inputs: SymbolicTensor,
+  shape: ClassifierShape,
+  seed: number,
+  prefix: string,
+): SymbolicTensor {
   const { cell, units, layers, classes, dropout: rate } = shape;
   const named = (name: string) => ({ name: prefix + name });
-  const words = wordDropout({ rate: 0.6 * rate, id: UNKNOWN_ID, ...named('word_dropout') }).apply(ids);
-  const vectors = embedding({
-    ...{ inputDim: shape.vocabulary, outputDim: shape.embedding, maskZero: true, ...named('embedding') },
-  }).apply(words);
-  let sequence = spatialDropout1d({ rate, ...named('embedding_dropout') }).apply(vectors);
+  let sequence =
+    shape.embedding === null
+      ? spatialDropout1d({ rate: 0.2 * rate, ...named('feature_dropout') }).apply(inputs)
+      : embedded(inputs, shape, { width: shape.embedding, seed, named });
   for (let layer = 1; layer <= layers; layer++) {
     const recurrent = CELLS[cell]({ units, returnSequences: true, name: `${cell}${layer}` });
     sequence = bidirectional(recurrent, named(`bidirectional${layer}`)).apply(sequence);
@@ -98,4 +110,34 @@ function logitsOf(ids: SymbolicTensor, shape: ClassifierShape, prefix: string): 
   ]);
   const features = dropout({ rate, ...named('pooled_dropout') }).apply(pooled);
   return dense({ units: classes, ...named('logits') }).apply(features);
+}
+
+/** Applies the embedding, with dropout of words and of its features. */
+function embedded(
+  ids: SymbolicTensor,
+  { inputs, dropout: rate, vectors = null }: ClassifierShape,
+  { width, seed, named }: { width: number; seed: number; named: (name: string) => { name: string } },
+): SymbolicTensor {
+  const words = wordDropout({ rate: 0.6 * rate, id: UNKNOWN_ID, ...named('word_dropout') }).apply(ids);
+  const table = embedding({
+    ...{ inputDim: inputs, outputDim: width, maskZero: true, ...named('embedding') },
+    ...(vectors !== null && { weights: initialVectors(vectors, seed) }),
+  });
+  return spatialDropout1d({ rate, ...named('embedding_dropout') }).apply(table.apply(words));
+}
+
+/** Returns the pretrained vectors [V, width]; tokens without one get random vectors of the same standard deviation. */
+function initialVectors({ values, found, width }: Vectors, seed: number): Tensor {
+  let [sum, count] = [0, 0];
+  for (let i = 0; i < values.length; i++) {
+    if (found[Math.floor(i / width)] === 0) continue;
+    sum += values[i] ** 2;
+    count++;
+  }
+  const deviation = count === 0 ? 0.05 : Math.sqrt(sum / count);
+  const random = new RandomStream(seed, 'classify', 'vectors').normal(values.length, 0, deviation);
+  const all = Float32Array.from(values, (value, i) =>
+    found[Math.floor(i / width)] === 0 ? random[i] : value,
+  );
+  return tensor(all, [found.length, width]);
 }

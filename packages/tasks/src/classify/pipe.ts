@@ -10,48 +10,63 @@ export interface LabelScore {
 }
 
 export interface ClassifyPipeOptions {
-  /** Number of labels, best first; null: all. Default 1. */
+  /**
+   * Number of labels, best first; null: all. Default 1; if an input may have several labels, all with a probability of at least
+   * 0.5.
+   */
   topK?: number | null;
 }
 
-/** Classifies texts. The results have the form of the pipeline "text-classification" of transformers.js. */
+/** Steps of a sequence: numbers, or lists of the features of each step. */
+export type SequenceValue = readonly (number | null)[] | readonly (readonly unknown[])[];
+
+/**
+ * Classifies texts or, for a model of sequences, sequences. The results have the form of the pipeline "text-classification" of
+ * transformers.js.
+ */
 export interface ClassifyPipe {
-  /** Returns the `topK` best labels of a text. */
-  (text: string, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
-  /** Returns the best label of each text. */
-  (texts: readonly string[], options?: { topK?: 1 }): Promise<LabelScore[]>;
-  /** Returns the `topK` best labels of each text; if `topK` is 1, a label for each text, without inner lists. */
-  (texts: readonly string[], options: ClassifyPipeOptions): Promise<LabelScore[] | LabelScore[][]>;
+  /** Returns the `topK` best labels of a text or sequence. */
+  (input: string | SequenceValue, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
+  /** Returns the best label of each input. */
+  (inputs: readonly string[] | readonly SequenceValue[], options?: { topK?: 1 }): Promise<LabelScore[]>;
+  /** Returns the `topK` best labels of each input; if `topK` is 1, a label for each input, without inner lists. */
+  (
+    inputs: readonly string[] | readonly SequenceValue[],
+    options: ClassifyPipeOptions,
+  ): Promise<LabelScore[] | LabelScore[][]>;
 }
 
 /**
  * Predicts from one input or a list of inputs.
- * @param isSingle whether the value is one input
- * @param scoresOf returns the scores of all labels for each input: [input][label]
  * @throws UnrollError `value` for invalid options
  */
-export async function classifyPipe<I>(
-  input: I | readonly I[],
+export async function classifyPipe(
+  input: unknown,
   options: ClassifyPipeOptions,
-  { labels, isSingle, scoresOf }: ClassifyPipeSource<I>,
+  { labels, threshold, isSingle, scoresOf }: ClassifyPipeSource,
 ): Promise<LabelScore[] | LabelScore[][]> {
-  const { topK = 1 } = options;
+  const { topK = threshold === null ? 1 : null } = options;
   checkOptions('pipeline', { topK: topK ?? undefined, ...without(options) }, { topK: 'count' });
   const single = isSingle(input);
-  const inputs = (single ? [input] : input) as readonly I[];
+  const inputs = (single ? [input] : input) as readonly unknown[];
   if (inputs.length === 0) return [];
   const results = (await scoresOf(inputs)).map((scores) =>
     Array.from(scores, (score, k): LabelScore => ({ label: labels[k], score }))
+      .filter(({ score }) => threshold === null || score >= threshold)
       .sort((a, b) => b.score - a.score)
       .slice(0, topK ?? labels.length),
   );
   return single || topK === 1 ? results.flat() : results;
 }
 
-export interface ClassifyPipeSource<I> {
+export interface ClassifyPipeSource {
   labels: readonly string[];
+  /** The lowest probability of a label if an input may have several labels, otherwise null. */
+  threshold: number | null;
+  /** True if a value is one input, not a list of inputs. */
   isSingle(input: unknown): boolean;
-  scoresOf(inputs: readonly I[]): Promise<readonly ArrayLike<number>[]>;
+  /** Returns the probabilities of all labels for each input: [input][label]. */
+  scoresOf(inputs: readonly unknown[]): Promise<readonly ArrayLike<number>[]>;
 }
 
 /** Returns the options except `topK`, which may be null. */

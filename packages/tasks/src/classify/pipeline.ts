@@ -5,20 +5,36 @@ import type { Decimal, Thousands } from '@unroll/data';
 import { fromArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
 import { readPipeline } from '../shared/pipeline-file.js';
-import type { EncoderConfig } from './encoder.js';
+import { type EncoderConfig, TokenEncoder } from './encoder.js';
+import type { ClassifyEncoder } from './inputs.js';
 import type { ClassifyCell } from './network.js';
+import { type SequenceConfig, SequenceEncoder } from './sequences.js';
 
 export const CLASSIFY_FORMAT = 'unroll-classify-1';
 
-export interface ClassifyPipeline extends EncoderConfig {
+/** The pipeline of a classifier of texts or of sequences. */
+export type ClassifyPipeline = CommonPipeline & (TextPipeline | SequencePipeline);
+
+export interface TextPipeline extends EncoderConfig {
+  /** Name of the column with the texts. */
+  text: string;
+}
+
+export interface SequencePipeline extends SequenceConfig {
+  /** Name of the column with the sequences. */
+  sequence: string;
+}
+
+interface CommonPipeline {
   format: typeof CLASSIFY_FORMAT;
   /** The query that produced the training rows; it also runs on other files. */
   sql?: string | undefined;
   /** How the training file was read, if set by the user. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;
-  /** Names of the columns. */
-  text: string;
+  /** Name of the column with the labels. */
   label: string;
+  /** The mark between the labels of an input that may have several. Default: each input has one label. */
+  multiLabel?: string | undefined;
   /** The labels, in the order of the outputs of the network. */
   labels: readonly string[];
   cell: ClassifyCell;
@@ -26,17 +42,16 @@ export interface ClassifyPipeline extends EncoderConfig {
   units: number;
 }
 
-const REQUIRED_KEYS = [
-  'text',
-  'label',
-  'labels',
-  'cell',
-  'layers',
-  'units',
-  'tokenizer',
-  'vocabulary',
-  'length',
-];
+const COMMON_KEYS = ['label', 'labels', 'cell', 'layers', 'units'];
+const TEXT_KEYS = ['text', 'tokenizer', 'vocabulary', 'length'];
+const SEQUENCE_KEYS = ['sequence', 'means', 'deviations'];
+
+/** Returns the encoder of a pipeline. */
+export function encoderOf(pipeline: ClassifyPipeline): ClassifyEncoder {
+  return 'text' in pipeline
+    ? TokenEncoder.fromConfig(pipeline.text, pipeline)
+    : new SequenceEncoder(pipeline.sequence, pipeline);
+}
 
 /**
  * Reads the pipeline and the network of a saved classifier.
@@ -58,7 +73,8 @@ function checkedPipeline(json: JsonObject): ClassifyPipeline {
       { format: json.format },
     );
   }
-  const missing = REQUIRED_KEYS.filter((name) => !(name in json));
+  const keys = [...COMMON_KEYS, ...('sequence' in json ? SEQUENCE_KEYS : TEXT_KEYS)];
+  const missing = keys.filter((name) => !(name in json));
   if (missing.length === 0) return json as unknown as ClassifyPipeline;
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }

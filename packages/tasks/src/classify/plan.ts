@@ -1,44 +1,38 @@
 /**
- * Plans the training of a classifier: reads the examples, cuts a validation split, and chooses the tokenizer, the vocabulary, the
- * length of sequences, class weights and the training options that are not set.
+ * Plans the training of a classifier: reads the examples, cuts a validation split, and chooses how inputs are read, class weights
+ * and the training options that are not set.
  */
-import { RandomStream, UnrollError } from '@unroll/core';
-import {
-  buildVocabulary,
-  column,
-  defaultTokenizer,
-  type LengthSummary,
-  summarizeLengths,
-  type Table,
-  type Tokenizer,
-  tokenizer,
-  type Vocabulary,
-} from '@unroll/data';
-import { cellError } from '../shared/cells.js';
+import { type LengthSummary, summarizeLengths, type Table, type Vectors } from '@unroll/data';
 import type { ClassifyOptions } from './classify.js';
-import { contentTokens, type EncodedTexts, SPECIALS, TokenEncoder } from './encoder.js';
-import { classesOf, type Examples, readExamples } from './examples.js';
+import { type TokenEncoder, textsOf } from './encoder.js';
+import { batchesOf, batchSizeFor, type Encoded, type EncodedExamples } from './inputs.js';
+import {
+  classesOf,
+  classWeightsOf,
+  distinctLabels,
+  type RowSplit,
+  randomSplit,
+  readLabels,
+  stratifiedSplit,
+} from './labels.js';
 import type { ClassifierSizes } from './network.js';
+import { planTexts } from './plan-texts.js';
+import { missingShare, SequenceEncoder, sequencesOf } from './sequences.js';
 
-/** Share of the rows that are cut off for validation. */
+/** Share of the rows that are cut off for validation; of few sequences, a larger one, because a tenth would decide by chance. */
 const VALIDATION_SHARE = 0.1;
-/** Maximum number of tokens per text. */
-const MAX_LENGTH = 400;
-/** Maximum size of the vocabulary. */
-const MAX_VOCABULARY = 50_000;
-/** Below this number of training tokens, five networks are trained; below `MANY_TOKENS`, three; otherwise one. */
-const FEW_TOKENS = 500_000;
-const MANY_TOKENS = 2_000_000;
-/** In a vocabulary above this size, tokens that occur once are left out. */
-const SMALL_VOCABULARY = 2000;
-/** Classes are weighted if the largest has more than this many times the examples of the smallest. */
-const UNBALANCED = 2;
-const MAX_WEIGHT = 10;
+const FEW_SEQUENCES = 1000;
+const FEW_SHARE = 0.2;
+/** Below this number of training tokens or steps, five networks are trained; below `MANY_STEPS`, three; otherwise one. */
+const FEW_STEPS = 500_000;
+const MANY_STEPS = 2_000_000;
 
 export interface TrainingSettings {
   epochs: number;
   batchSize: number;
   learningRate: number;
+  /** Decoupled weight decay (Loshchilov & Hutter 2019). */
+  weightDecay: number;
   /** Training ends after this many epochs without an improvement. */
   patience: number;
   /** Number of networks, whose probabilities are averaged. */
@@ -50,156 +44,167 @@ export interface TrainingSettings {
 export interface PreparedClassifier {
   source: string;
   /** Names of the columns. */
-  columns: { text: string; label: string };
+  columns: { input: string; label: string };
   labels: readonly string[];
-  encoder: TokenEncoder;
-  training: EncodedTexts;
-  validation: EncodedTexts;
+  /** The mark between several labels of an input; null: each input has one label. */
+  separator: string | null;
+  encoder: TokenEncoder | SequenceEncoder;
+  training: EncodedExamples;
+  validation: EncodedExamples;
+  /** A text for each validation input that shows it: the text itself, or the line of a sequence. */
   validationTexts: readonly string[];
   /** Name of the validation file; null if the validation rows were cut from the training rows. */
   validationSource: string | null;
-  /** Lengths of the training texts in tokens, before they are cut. */
+  /** Lengths of the training inputs in tokens or steps, before they are cut. */
   lengths: LengthSummary;
-  /** Lengths by text, for the report. */
-  tokenCounts: Uint32Array;
   /** Number of training texts that are cut. */
-  cutTexts: number;
+  cut: number;
   /** Weight of each class; null if they are balanced. */
   classWeights: number[] | null;
-  /** Share of the tokens of the validation texts that are in the vocabulary. */
-  coverage: number;
+  /** Share of the tokens of the validation texts that are in the vocabulary; null for sequences. */
+  coverage: number | null;
+  /** Share of the values of sequences that are missing; 0 for texts. */
+  missing: number;
   sizes: ClassifierSizes;
   settings: TrainingSettings;
+  /** Pretrained vectors of the vocabulary; null: none. */
+  vectors: Vectors | null;
+}
+
+/** How the inputs are read, and the encoded inputs. */
+interface InputPlan
+  extends Pick<
+    PreparedClassifier,
+    'encoder' | 'lengths' | 'cut' | 'coverage' | 'missing' | 'validationTexts'
+  > {
+  training: readonly Encoded[];
+  validation: readonly Encoded[];
 }
 
 /**
  * Reads the tables and plans the training.
- * @throws UnrollError `data` for empty texts or labels, fewer than two labels, and a label with a single text
+ * @throws UnrollError `data` for invalid inputs, empty labels, fewer than two labels, and a label with a single row
  */
 export function prepare(table: Table, options: ClassifyOptions): PreparedClassifier {
-  const { text, label, seed = 0, validation } = options;
-  const examples = readExamples(table, text, label);
-  const labels = labelsOf(table, examples, label);
-  const classes = classesOf(table, label, examples.labels, labels);
-  const given = validation && readExamples(validation, text, label);
-  const givenClasses = validation && given && classesOf(validation, label, given.labels, labels);
-  const all = Array.from(classes.keys());
-  const split = given ? { training: all, validation: [] } : stratifiedSplit(classes, labels.length, seed);
-  const textsAt = (rows: readonly number[]) => rows.map((row) => examples.texts[row]);
-  const trainingTexts = textsAt(split.training);
-  const validationTexts = given?.texts ?? textsAt(split.validation);
-  const splitter = tokenizerFor(trainingTexts, options.lowercase ?? false);
-  const tokens = trainingTexts.map((each) => contentTokens(splitter, each));
-  const validationTokens = validationTexts.map((each) => contentTokens(splitter, each));
-  const tokenCounts = Uint32Array.from(tokens, ({ length }) => length);
-  const lengths = summarizeLengths(tokenCounts);
-  const length = Math.max(1, Math.min(MAX_LENGTH, lengths.percentiles[99]));
-  const vocabulary = vocabularyOf(tokens);
-  const encoder = new TokenEncoder(splitter, vocabulary, length);
-  const encode = (lists: readonly string[][]) => lists.map((each) => encoder.encodeTokens(each));
-  const trainingClasses = Int32Array.from(split.training, (row) => classes[row]);
+  const { text, sequence = '', label, multiLabel: separator = null, validation } = options;
+  const read = text === undefined ? sequencesReader(sequence) : textsReader(text, options);
+  const inputs = read(table, validation);
+  const cells = readLabels(table, label, separator);
+  const labels = distinctLabels(table, label, cells, separator !== null);
+  const classes = classesOf(table, label, cells, labels);
+  const givenClasses =
+    validation && classesOf(validation, label, readLabels(validation, label, separator), labels);
+  const split = givenClasses
+    ? { training: Array.from(classes.keys()), validation: [] }
+    : splitRows(classes, labels.length, options);
+  const at = (rows: readonly number[]) => rows.map((row) => classes[row]);
+  const plan = inputs(split);
+  const trainingClasses = at(split.training);
   return {
     source: table.source,
-    columns: { text, label },
-    labels,
-    encoder,
-    training: { ids: encode(tokens), classes: trainingClasses },
-    validation: {
-      ids: encode(validationTokens),
-      classes: givenClasses ?? Int32Array.from(split.validation, (row) => classes[row]),
-    },
-    validationTexts,
+    columns: { input: text ?? sequence, label },
+    ...{ labels, separator },
+    ...plan,
+    training: { inputs: plan.training, classes: trainingClasses },
+    validation: { inputs: plan.validation, classes: givenClasses ?? at(split.validation) },
     validationSource: validation?.source ?? null,
-    lengths,
-    tokenCounts,
-    cutTexts: tokenCounts.reduce((count, each) => count + Number(each > length), 0),
-    classWeights: weightsFor(trainingClasses, labels.length),
-    coverage: vocabulary.coverage(validationTokens).tokens,
+    classWeights: separator === null ? classWeightsOf(trainingClasses, labels.length) : null,
     sizes: sizesOf(options),
-    settings: settingsOf(options, trainingTexts.length, lengths.mean * lengths.count),
+    settings: settingsOf(options, plan),
+    vectors: null,
   };
 }
 
-/** Returns the distinct labels, sorted; numbers by value. @throws UnrollError `data` */
-function labelsOf(table: Table, { source, labels }: Examples, name: string): string[] {
-  const counts = new Map<string, number>();
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  if (counts.size < 2) {
-    throw new UnrollError(
-      'data',
-      `${source}: column "${name}" must have at least two labels, got only "${labels[0]}" in all ${labels.length} rows. ` +
-        'Add rows with other labels.',
-      { source, column: name },
-    );
-  }
-  const single = [...counts].find(([, count]) => count === 1)?.[0];
-  if (single !== undefined) {
-    const position = column(table, name);
-    const problem = `label "${single}" has only this row, but at least 2 are needed: one for training, one for validation. Add rows with this label, or remove the row.`;
-    throw cellError(table, labels.indexOf(single), position, problem);
-  }
-  const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
-  const numeric = [...counts.keys()].every((label) => label !== '' && Number.isFinite(Number(label)));
-  return [...counts.keys()].sort((a, b) => (numeric && Number(a) - Number(b)) || compare(a, b));
+function splitRows(classes: readonly Int32Array[], count: number, options: ClassifyOptions): RowSplit {
+  const { seed = 0, sequence, multiLabel } = options;
+  const few = sequence !== undefined && classes.length < FEW_SEQUENCES;
+  const split = multiLabel === undefined ? stratifiedSplit : randomSplit;
+  return split(classes, count, few ? FEW_SHARE : VALIDATION_SHARE, seed);
 }
 
-/** Splits the rows so that each class has the same share of validation rows, and at least one. Keeps the order of rows. */
-function stratifiedSplit(classes: Int32Array, count: number, seed: number) {
-  const random = new RandomStream(seed, 'classify', 'split');
-  const validation = new Set<number>();
-  for (let k = 0; k < count; k++) {
-    const rows = Array.from(classes.keys()).filter((row) => classes[row] === k);
-    const size = Math.max(1, Math.round(rows.length * VALIDATION_SHARE));
-    for (const i of random.permutation(rows.length).slice(0, size)) validation.add(rows[i]);
-  }
-  const all = Array.from(classes.keys());
-  return {
-    training: all.filter((row) => !validation.has(row)),
-    validation: [...validation].sort((a, b) => a - b),
+/** Reads the inputs of the tables; then, for a split of the rows, encodes them. */
+type InputReader = (table: Table, validation: Table | undefined) => (split: RowSplit) => InputPlan;
+
+const textsReader =
+  (name: string, { lowercase = false, vectors }: ClassifyOptions): InputReader =>
+  (table, validation) => {
+    const texts = textsOf(table, name);
+    const given = validation && textsOf(validation, name);
+    return (split) => {
+      const at = (rows: readonly number[]) => rows.map((row) => texts[row]);
+      const validationTexts = given ?? at(split.validation);
+      const plan = planTexts(name, at(split.training), validationTexts, {
+        lowercase,
+        keepRare: vectors !== undefined,
+      });
+      return { ...plan, validationTexts, missing: 0 };
+    };
   };
-}
 
-function tokenizerFor(texts: readonly string[], lowercase: boolean): Tokenizer {
-  const hasLetters = texts.some((text) => /\p{L}/u.test(text));
-  const { config } = hasLetters ? defaultTokenizer(texts) : tokenizer({ kind: 'whitespace' });
-  return lowercase ? tokenizer({ ...config, lowercase }) : tokenizer(config);
-}
-
-/**
- * Builds the vocabulary. In a large one, tokens that occur once are left out: they teach the network little about themselves,
- * but as `<unk>` they teach it what an unknown word is like.
- */
-function vocabularyOf(tokens: readonly string[][]): Vocabulary {
-  const all = buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS });
-  if (all.size <= SMALL_VOCABULARY) return all;
-  return buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS, minCount: 2 });
-}
-
-/** Returns the weights N / (K N_k), as `balanced` of scikit-learn, at most 10; null if the classes are balanced. */
-function weightsFor(classes: Int32Array, count: number): number[] | null {
-  const counts = Array<number>(count).fill(0);
-  for (const id of classes) counts[id]++;
-  if (Math.max(...counts) <= UNBALANCED * Math.min(...counts)) return null;
-  return counts.map((each) => Number(Math.min(MAX_WEIGHT, classes.length / (count * each)).toFixed(4)));
-}
+const sequencesReader =
+  (name: string): InputReader =>
+  (table, validation) => {
+    const sequences = sequencesOf(table, name);
+    const given = validation && sequencesOf(validation, name, sequences[0].features);
+    return (split) => {
+      const at = (rows: readonly number[]) => rows.map((row) => sequences[row]);
+      const training = at(split.training);
+      const encoder = SequenceEncoder.fit(name, training, table.source);
+      const lineOf = (row: number, { lines }: Table = table) => `line ${lines[row]}`;
+      const encoded = training.map((each) => encoder.encode(each));
+      return {
+        encoder,
+        training: encoded,
+        validation: (given ?? at(split.validation)).map((each) => encoder.encode(each)),
+        validationTexts:
+          given?.map((_, row) => lineOf(row, validation)) ?? split.validation.map((row) => lineOf(row)),
+        lengths: summarizeLengths(encoded.map(({ length }) => length)),
+        ...{ cut: 0, coverage: null, missing: missingShare(training) },
+      };
+    };
+  };
 
 const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   cell: options.cell ?? 'lstm',
   units: options.units ?? 64,
   layers: options.layers ?? 1,
-  embedding: options.embedding ?? 100,
+  embedding: options.text === undefined ? null : (options.embedding ?? 100),
   dropout: options.dropout ?? 0.5,
 });
 
-/** @param texts number of training texts @param tokens their number of tokens */
-function settingsOf(options: ClassifyOptions, texts: number, tokens: number): TrainingSettings {
-  const batchSize = texts < 400 ? 8 : texts < 4000 ? 16 : texts < 40_000 ? 32 : 64;
-  return {
-    epochs: options.epochs ?? 30,
-    batchSize: options.batchSize ?? batchSize,
-    learningRate: options.learningRate ?? 1e-3,
-    patience: 3,
-    networks: options.networks ?? (tokens < FEW_TOKENS ? 5 : tokens < MANY_TOKENS ? 3 : 1),
+/** Sequences are trained for at most this number of steps, in 40 to 200 epochs. */
+const SEQUENCE_STEPS = 15_000;
+/** The training of sequences ends after this number of steps without an improvement, in 6 to 30 epochs. */
+const SEQUENCE_PATIENCE = 600;
+
+function settingsOf(options: ClassifyOptions, { lengths, training }: InputPlan): TrainingSettings {
+  const { count, mean, longest } = lengths;
+  const size = count < 400 ? 8 : count < 4000 ? 16 : count < 40_000 ? 32 : 64;
+  const batchSize = options.batchSize ?? batchSizeFor(size, longest);
+  const total = mean * count;
+  const common = {
+    batchSize,
+    networks: options.networks ?? (total < FEW_STEPS ? 5 : total < MANY_STEPS ? 3 : 1),
     seed: options.seed ?? 0,
+  };
+  const { epochs, learningRate } = options;
+  if (options.text !== undefined) {
+    // The strong weight decay delays the memorisation of rare words.
+    return {
+      ...common,
+      epochs: epochs ?? 30,
+      learningRate: learningRate ?? 1e-3,
+      weightDecay: 0.3,
+      patience: 3,
+    };
+  }
+  const epochsOf = (steps: number, least: number, most: number): number =>
+    Math.max(least, Math.min(most, Math.ceil(steps / batchesOf(training, batchSize).length)));
+  return {
+    ...common,
+    epochs: epochs ?? epochsOf(SEQUENCE_STEPS, 40, 200),
+    learningRate: learningRate ?? 3e-3,
+    weightDecay: 0.01,
+    patience: epochsOf(SEQUENCE_PATIENCE, 6, 30),
   };
 }

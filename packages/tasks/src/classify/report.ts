@@ -5,7 +5,7 @@ import { baseName, factList, page, section, table } from '../shared/report/page.
 import { scoreTexts } from '../shared/scores.js';
 import type { ClassifyResult } from './classify.js';
 import { argmax } from './model.js';
-import { planEvent } from './run-events.js';
+import { planEvent, unitOf } from './run-events.js';
 import { classTable, confusionTable } from './scores.js';
 
 const ACCURACY = { metric: 'accuracy', title: 'Validation accuracy', percent: true };
@@ -19,19 +19,22 @@ const MAX_TEXT = 160;
 /** Returns the report as an HTML document. */
 export function classifyReport(result: ClassifyResult, run: { backend: string; seconds: number }): string {
   const { plan, scores } = result;
-  const title = `${plan.columns.label}: classification of ${plan.columns.text}`;
-  const count = plan.validationTexts.length;
-  const lead =
-    `<p>${escapeHtml(`Accuracy ${percent(scores.accuracy)}, macro F1 ${percent(scores.macroF1)} on ${count} validation texts.`)}</p>` +
-    `<p class="quiet">${escapeHtml(`Trained on ${plan.training.ids.length} texts of ${baseName(plan.source)}.`)}</p>`;
+  const title = `${plan.columns.label}: classification of ${plan.columns.input}`;
+  const inputs = `${plan.encoder.kind}s`;
+  const { accuracy, macroF1, microF1 } = scores;
+  const several = microF1 !== undefined;
+  const first = several ? `Micro F1 ${percent(microF1)}` : `Accuracy ${percent(accuracy)}`;
+  const summary = `${first}, macro F1 ${percent(macroF1)} on ${plan.validationTexts.length} validation ${inputs}.`;
+  const source = `Trained on ${plan.training.inputs.length} ${inputs} of ${baseName(plan.source)}.`;
+  const lead = `<p>${escapeHtml(summary)}</p><p class="quiet">${escapeHtml(source)}</p>`;
   return page({
     title,
     lead,
     sections: [
-      section('Training', trainingCurves(result.trainings, ACCURACY)),
+      section('Training', trainingCurves(result.trainings, several ? undefined : ACCURACY)),
       section('Scores by label', scoreTables(result)),
-      section('Most confident mistakes', mistakes(result)),
-      section('Text lengths', lengths(result)),
+      ...(several ? [] : [section('Most confident mistakes', mistakes(result))]),
+      section(`${plan.encoder.kind === 'text' ? 'Text' : 'Sequence'} lengths`, lengths(result)),
       section('Settings', factList(settingsOf(result, run))),
     ],
   });
@@ -39,51 +42,56 @@ export function classifyReport(result: ClassifyResult, run: { backend: string; s
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-function scoreTables({ scores }: ClassifyResult): string {
+function scoreTables({ plan, scores }: ClassifyResult): string {
   const shown = { ...scores, classes: scores.classes.slice(0, MAX_LABELS) };
   const confusion = {
     ...shown,
     confusion: scores.confusion.slice(0, MAX_LABELS).map((row) => row.slice(0, MAX_LABELS)),
   };
   const [[head, ...rows], [confusionHead, ...confusionRows]] = [
-    classTable(shown),
+    classTable(shown, `${plan.encoder.kind}s`),
     confusionTable(confusion),
   ].map(scoreTexts);
   const rest = scores.classes.length - shown.classes.length;
   const note = rest > 0 ? `<p class="quiet">${rest} more labels are not shown.</p>` : '';
+  if (scores.confusion.length === 0) return table(head, rows) + note;
   return `${table(head, rows)}<h3>Confusion matrix</h3>${table(confusionHead, confusionRows)}${note}`;
 }
 
 /** Lists the wrong predictions with the highest probabilities. */
 function mistakes({ plan, probabilities }: ClassifyResult): string {
-  const { labels, validation, validationTexts } = plan;
+  const { labels, validation, validationTexts, encoder } = plan;
   const wrong = probabilities
     .map((p, i) => ({ i, predicted: argmax(p), score: Math.max(...p) }))
-    .filter(({ i, predicted }) => predicted !== validation.classes[i])
+    .filter(({ i, predicted }) => predicted !== validation.classes[i][0])
     .sort((a, b) => b.score - a.score);
-  if (wrong.length === 0) return '<p>All validation texts are classified correctly.</p>';
+  if (wrong.length === 0) return `<p>All validation ${encoder.kind}s are classified correctly.</p>`;
   const rows = wrong.slice(0, MISTAKES).map(({ i, predicted, score }) => {
     const text = validationTexts[i];
     const shown = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
-    return [shown, labels[validation.classes[i]], labels[predicted], percent(score)];
+    return [shown, labels[validation.classes[i][0]], labels[predicted], percent(score)];
   });
-  const count = `<p>${wrong.length} of ${validationTexts.length} validation texts are classified wrongly.</p>`;
-  return `${count}${table(['text', 'label', 'predicted', 'probability'], rows)}`;
+  const count = `<p>${wrong.length} of ${validationTexts.length} validation ${encoder.kind}s are classified wrongly.</p>`;
+  return `${count}${table([encoder.kind, 'label', 'predicted', 'probability'], rows)}`;
 }
 
 function lengths({ plan }: ClassifyResult): string {
-  const { lengths: summary, encoder, cutTexts, tokenCounts } = plan;
+  const { lengths: summary, encoder, cut, coverage, training } = plan;
   const { percentiles } = summary;
+  const unit = encoder.kind === 'text' ? 'tokens' : unitOf(plan);
   const facts: [string, string][] = [
-    ['Shortest, longest', `${summary.shortest}, ${summary.longest} tokens`],
-    ['Mean', `${summary.mean.toFixed(1)} tokens`],
+    ['Shortest, longest', `${summary.shortest}, ${summary.longest} ${unit}`],
+    ['Mean', `${summary.mean.toFixed(1)} ${unit}`],
     [
       'Percentiles 50, 90, 95, 99',
       `${percentiles[50]}, ${percentiles[90]}, ${percentiles[95]}, ${percentiles[99]}`,
     ],
-    ['Cut to', `${encoder.length} tokens (${cutTexts} of ${tokenCounts.length} training texts are longer)`],
-    ['Known tokens of validation texts', percent(plan.coverage)],
   ];
+  if (encoder.kind === 'text') {
+    const count = `${cut} of ${training.inputs.length}`;
+    facts.push(['Cut to', `${encoder.length} tokens (${count} training texts are longer)`]);
+    facts.push(['Known tokens of validation texts', percent(coverage ?? 1)]);
+  } else facts.push(['Missing values', percent(plan.missing)]);
   return factList(facts);
 }
 

@@ -1,4 +1,6 @@
 /** The plan and result events of the training of a classifier. */
+import type { Json } from '@unroll/core/internal';
+import type { Vectors } from '@unroll/data';
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
 import type { PreparedClassifier } from './plan.js';
 import { type ClassifyScores, metricsOf } from './scores.js';
@@ -6,72 +8,104 @@ import { type ClassifyScores, metricsOf } from './scores.js';
 const UNITS = { characters: 'characters', words: 'words', whitespace: 'words', bytePairs: 'subwords' };
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
+/** Returns the unit of lengths: the kind of tokens, or steps. */
+export const unitOf = ({ encoder }: PreparedClassifier): string =>
+  encoder.kind === 'text' ? UNITS[encoder.tokenizer.kind] : 'steps';
+
 /** Returns the event that describes the data and the plan. */
 export function planEvent(plan: PreparedClassifier): PlanEvent {
-  const { columns, labels, training, validation, encoder, lengths, sizes, settings, classWeights } = plan;
+  const { columns, labels, separator, training, validation, encoder, lengths, sizes, settings } = plan;
   const notes = notesOf(plan);
-  const unit = UNITS[encoder.tokenizer.kind];
-  const rows = training.ids.length + (plan.validationSource === null ? validation.ids.length : 0);
+  const rows = training.inputs.length + (plan.validationSource === null ? validation.inputs.length : 0);
   const shown = labels.slice(0, 10).join(', ') + (labels.length > 10 ? ', ...' : '');
-  const { units, layers, cell } = sizes;
-  const stack = `${layers === 1 ? '' : `${layers} × `}bidirectional ${cell} of ${units} units`;
+  const several = separator === null ? '' : ` (several per ${encoder.kind}, separated by "${separator}")`;
   const line = (label: string, text: string) => ({ label, text });
+  const { batchSize, learningRate, epochs } = settings;
   return {
     event: 'plan',
     rows,
-    training: training.ids.length,
-    validation: validation.ids.length,
+    training: training.inputs.length,
+    validation: validation.inputs.length,
     labels: [...labels],
-    tokenizer: encoder.tokenizer.kind,
-    vocabulary: encoder.vocabulary.size,
-    length: encoder.length,
+    ...inputFacts(plan),
     lengths: { ...lengths, percentiles: { ...lengths.percentiles } },
-    classWeights,
-    ...{
-      ...sizes,
-      batchSize: settings.batchSize,
-      learningRate: settings.learningRate,
-      epochs: settings.epochs,
-    },
+    classWeights: plan.classWeights,
+    vectors: plan.vectors && { width: plan.vectors.width, coverage: { ...plan.vectors.coverage } },
+    ...{ ...sizes, batchSize, learningRate, epochs },
     notes,
     lines: [
       line(
         'data',
-        `${rows} texts in "${columns.text}", ${labels.length} labels in "${columns.label}": ${shown}`,
+        `${rows} ${encoder.kind}s in "${columns.input}", ${labels.length} labels in "${columns.label}"${several}: ${shown}`,
       ),
       ...notes.map((text) => line('', text)),
-      line(
-        'text',
-        `${encoder.vocabulary.size} ${unit}, known: ${percent(plan.coverage)} of the validation ${unit}`,
-      ),
-      line(
-        'network',
-        `${settings.networks === 1 ? '' : `mean of ${settings.networks} networks: `}embedding of ${sizes.embedding}, ${stack}, dropout ${sizes.dropout}`,
-      ),
-      line(
-        'training',
-        `batches of ${settings.batchSize}, learning rate ${settings.learningRate}, up to ${settings.epochs} epochs`,
-      ),
+      line(encoder.kind === 'text' ? 'text' : 'sequence', inputText(plan)),
+      ...(plan.vectors === null ? [] : [line('vectors', vectorsText(plan.vectors))]),
+      line('network', networkText(plan)),
+      line('training', `batches of ${batchSize}, learning rate ${learningRate}, up to ${epochs} epochs`),
     ],
   };
 }
 
+/** Returns what the plan event tells about the reading of inputs. */
+function inputFacts({ encoder, missing }: PreparedClassifier): Record<string, Json> {
+  if (encoder.kind === 'sequence') return { features: encoder.features, missing };
+  const { tokenizer, vocabulary, length } = encoder;
+  return { tokenizer: tokenizer.kind, vocabulary: vocabulary.size, length };
+}
+
+function inputText(plan: PreparedClassifier): string {
+  const { encoder, coverage } = plan;
+  if (encoder.kind === 'sequence') {
+    const { features } = encoder;
+    return `${features} ${features === 1 ? 'feature' : 'features'}, standardised, and their changes from step to step`;
+  }
+  const unit = unitOf(plan);
+  return `${encoder.vocabulary.size} ${unit}, known: ${percent(coverage ?? 1)} of the validation ${unit}`;
+}
+
+function vectorsText({ width, coverage: { types, tokens } }: Vectors): string {
+  return `width ${width}, for ${percent(types)} of the vocabulary and ${percent(tokens)} of the training tokens`;
+}
+
+function networkText({ sizes, settings }: PreparedClassifier): string {
+  const { units, layers, cell, embedding, dropout } = sizes;
+  const mean = settings.networks === 1 ? '' : `mean of ${settings.networks} networks: `;
+  const first = embedding === null ? '' : `embedding of ${embedding}, `;
+  const stack = `${layers === 1 ? '' : `${layers} × `}bidirectional ${cell} of ${units} units`;
+  return `${mean}${first}${stack}, dropout ${dropout}`;
+}
+
 /** Returns the decisions about the data, one sentence each. */
-function notesOf({ validation, validationSource, training, encoder, ...plan }: PreparedClassifier): string[] {
-  const { lengths, cutTexts, classWeights, labels } = plan;
-  const unit = UNITS[encoder.tokenizer.kind];
+function notesOf(plan: PreparedClassifier): string[] {
+  const { validation, validationSource, training, encoder, lengths, cut, labels, separator } = plan;
+  const unit = unitOf(plan);
+  const inputs = `${encoder.kind}s`;
+  const share = separator === null ? ', the same share of each label' : ', drawn at random';
   const split =
     validationSource === null
-      ? `Validation: ${validation.ids.length} of the texts, the same share of each label.`
-      : `Validation: ${validation.ids.length} texts of ${validationSource}.`;
+      ? `Validation: ${validation.inputs.length} of the ${inputs}${share}.`
+      : `Validation: ${validation.inputs.length} ${inputs} of ${validationSource}.`;
   const { 50: median, 99: longest } = lengths.percentiles;
-  const cut =
-    cutTexts === 0 ? '' : ` Texts are cut to ${encoder.length}: ${percent(cutTexts / training.ids.length)}.`;
-  const length = `Length: ${median} ${unit} (median), ${longest} (99th percentile), ${lengths.longest} (longest).${cut}`;
-  if (classWeights === null) return [split, length];
+  const end =
+    encoder.kind === 'sequence' || cut === 0
+      ? ''
+      : ` Texts are cut to ${encoder.length}: ${percent(cut / training.inputs.length)}.`;
+  const length = `Length: ${median} ${unit} (median), ${longest} (99th percentile), ${lengths.longest} (longest).${end}`;
+  const missing =
+    plan.missing === 0
+      ? []
+      : [
+          `Missing values: ${percent(plan.missing)}. Each is replaced by the last value of its feature, or by the mean.`,
+        ];
+  return [split, length, ...missing, ...weightNotes(plan.classWeights, labels)];
+}
+
+function weightNotes(classWeights: readonly number[] | null, labels: readonly string[]): string[] {
+  if (classWeights === null) return [];
   const weights = classWeights.slice(0, 8).map((weight, k) => `${labels[k]} ${weight.toFixed(2)}`);
   const rest = classWeights.length > 8 ? ', ...' : '';
-  return [split, length, `The labels are unbalanced. Weights in the loss: ${weights.join(', ')}${rest}.`];
+  return [`The labels are unbalanced. Weights in the loss: ${weights.join(', ')}${rest}.`];
 }
 
 /** Returns the last event of a run. */

@@ -11,11 +11,14 @@ export interface ClassScore {
 }
 
 export interface ClassifyScores {
+  /** Share of the examples whose label or, for several labels, set of labels is correct. */
   accuracy: number;
+  /** F1 over all pairs of an example and a label. Only for several labels per example. */
+  microF1?: number;
   /** Mean F1 over the classes that occur among labels or predictions. */
   macroF1: number;
   classes: ClassScore[];
-  /** Number of examples by [label][prediction]. */
+  /** Number of examples by [label][prediction]; empty for several labels per example. */
   confusion: number[][];
 }
 
@@ -48,8 +51,53 @@ export function classifyScores(
   };
 }
 
-/** Returns precision, recall and F1 of each class as a table. */
-export function classTable({ classes }: ClassifyScores): ScoreTable {
+/**
+ * Compares sets of predicted labels with sets of labels. An undefined ratio, 0 / 0, counts as 0, as in scikit-learn.
+ * @param actual the classes of each example @param predicted its predicted classes
+ */
+export function multiLabelScores(
+  actual: readonly Iterable<number>[],
+  predicted: readonly Iterable<number>[],
+  labels: readonly string[],
+): ClassifyScores {
+  const counts = labels.map(() => ({ hits: 0, support: 0, named: 0 }));
+  let exact = 0;
+  for (const [i, each] of actual.entries()) {
+    const [expected, found] = [new Set(each), new Set(predicted[i])];
+    const common = [...expected].filter((id) => found.has(id));
+    exact += Number(common.length === expected.size && common.length === found.size);
+    for (const id of expected) counts[id].support++;
+    for (const id of found) counts[id].named++;
+    for (const id of common) counts[id].hits++;
+  }
+  const f1Of = (hits: number, support: number, named: number): number =>
+    support + named === 0 ? 0 : (2 * hits) / (support + named);
+  const classes = counts.map(
+    ({ hits, support, named }, k): ClassScore => ({
+      label: labels[k],
+      precision: named === 0 ? 0 : hits / named,
+      recall: support === 0 ? 0 : hits / support,
+      f1: f1Of(hits, support, named),
+      support,
+    }),
+  );
+  const occurring = classes.filter((_, k) => counts[k].support + counts[k].named > 0);
+  const total = (key: 'hits' | 'support' | 'named'): number =>
+    counts.reduce((sum, each) => sum + each[key], 0);
+  return {
+    accuracy: exact / actual.length,
+    microF1: f1Of(total('hits'), total('support'), total('named')),
+    macroF1: occurring.reduce((sum, { f1 }) => sum + f1, 0) / Math.max(1, occurring.length),
+    classes,
+    confusion: [],
+  };
+}
+
+/**
+ * Returns precision, recall and F1 of each class as a table.
+ * @param counted what is counted, such as `texts`
+ */
+export function classTable({ classes }: ClassifyScores, counted = 'texts'): ScoreTable {
   const share = { format: 'share' as const, decimals: 1 };
   return {
     columns: [
@@ -57,7 +105,7 @@ export function classTable({ classes }: ClassifyScores): ScoreTable {
       { name: 'precision', title: 'precision', ...share },
       { name: 'recall', title: 'recall', ...share },
       { name: 'f1', title: 'F1', ...share },
-      { name: 'support', title: 'texts', format: 'number' },
+      { name: 'support', title: counted, format: 'number' },
     ],
     rows: classes.map(({ label, precision, recall, f1, support }) => [label, precision, recall, f1, support]),
   };
@@ -74,23 +122,40 @@ export function confusionTable({ classes, confusion }: ClassifyScores): ScoreTab
   };
 }
 
-/** Returns accuracy and macro F1 as a table of one row. */
+/**
+ * Returns the scores of a model as a table of one row.
+ * @param counted what is counted, such as `texts`
+ */
 export function summaryTable(
-  { accuracy, macroF1 }: ClassifyScores,
-  texts: number,
+  { accuracy, macroF1, microF1 }: ClassifyScores,
+  count: number,
   model: string,
+  counted = 'texts',
 ): ScoreTable {
   const share = { format: 'share' as const, decimals: 1 };
+  const several = microF1 !== undefined;
   return {
     columns: [
       { name: 'model', title: 'model', format: 'text' },
-      { name: 'accuracy', title: 'accuracy', ...share },
+      ...(several ? [{ name: 'micro_f1', title: 'micro F1', ...share }] : []),
+      ...(several ? [] : [{ name: 'accuracy', title: 'accuracy', ...share }]),
       { name: 'macro_f1', title: 'macro F1', ...share },
-      { name: 'texts', title: 'texts', format: 'number' },
+      ...(several ? [{ name: 'exact_match', title: 'exact match', ...share }] : []),
+      { name: counted, title: counted, format: 'number' },
     ],
-    rows: [[model, accuracy, macroF1, texts]],
+    rows: [several ? [model, microF1, macroF1, accuracy, count] : [model, accuracy, macroF1, count]],
   };
 }
 
 /** The metrics for programs: fractions from 0 to 1. */
-export const metricsOf = ({ accuracy, macroF1 }: ClassifyScores) => ({ accuracy, macro_f1: macroF1 });
+export const metricsOf = ({ accuracy, macroF1, microF1 }: ClassifyScores): Record<string, number> =>
+  microF1 === undefined
+    ? { accuracy, macro_f1: macroF1 }
+    : { micro_f1: microF1, macro_f1: macroF1, exact_match: accuracy };
+
+/** Returns the tables after the summary: the scores of each label and, for one label per example, the confusion matrix. */
+export function detailTables(scores: ClassifyScores, counted: string) {
+  const classes = { name: 'classes', title: 'Scores by label', ...classTable(scores, counted) };
+  if (scores.confusion.length === 0) return [classes];
+  return [classes, { name: 'confusion', title: 'Confusion matrix', ...confusionTable(scores) }];
+}

@@ -71,9 +71,10 @@ function checkPipeline(json: JsonObject): Pipeline {
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }
 
-/** Converts plans of earlier versions, which store the horizon chunk as `reach` and have no `period` and `seasons`. */
+/** Converts plans of earlier versions, which store the horizon chunk as `reach` and have no `period`, `seasons` and lags of views. */
 function withChunk(pipeline: Pipeline): Pipeline {
   const { reach, ...plan }: Pipeline['plan'] & { reach?: number } = pipeline.plan;
   const { season, period = season, seasons = season > 1 ? [season] : [] } = plan;
-  return { ...pipeline, plan: { ...plan, chunk: plan.chunk ?? reach, period, seasons } };
+  const views = pipeline.views.map((view) => ({ ...view, lag: view.lag ?? plan.lag }));
+  return { ...pipeline, views, plan: { ...plan, chunk: plan.chunk ?? reach, period, seasons } };
 }

@@ -16,8 +16,10 @@ import {
 } from '@unroll/data';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
+import { levelledOrigins } from './levelled.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
+import type { ForecastOrigins } from './rollout.js';
 import { fillGaps } from './rows.js';
 
 /** A forecast method without a network. */
@@ -150,7 +152,8 @@ function asIntervals(median: Float64Array, levels: readonly number[]): Intervals
 }
 
 /**
- * Computes the forecasts of a baseline, each from the rows before its origin. Gaps are filled from earlier values.
+ * Computes the forecasts of a baseline, each from the rows before its origin. Gaps are filled from earlier values, and level
+ * shifts are removed (levelled.ts).
  * @param origins ascending within each series
  * @param options `fits`: grid indices at which to fit parameters, ascending. Default: the first origin of each series
  */
@@ -158,7 +161,26 @@ export function baselineForecasts(
   panel: Panel,
   baseline: Baseline,
   origins: readonly Origin[],
-  { season, levels, fits = [] }: { season: number; levels: readonly number[]; fits?: readonly number[] },
+  options: BaselineOptions,
+): Intervals[] {
+  const { first, second, merge } = levelledOrigins(panel, origins, options);
+  return merge(
+    ofOrigins(first, baseline, options),
+    second.flatMap((each) => ofOrigins(each, baseline, options)),
+  );
+}
+
+interface BaselineOptions {
+  season: number;
+  log: boolean;
+  levels: readonly number[];
+  fits?: readonly number[];
+}
+
+function ofOrigins(
+  { panel, origins }: ForecastOrigins,
+  baseline: Baseline,
+  { season, levels, fits = [] }: BaselineOptions,
 ): Intervals[] {
   const indices = new Map<number, number[]>();
   for (const [n, { series }] of origins.entries()) {

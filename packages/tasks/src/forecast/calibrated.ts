@@ -55,6 +55,7 @@ export async function calibratedForecasts(
   const all = earlierOrigins.map((_, n) => n);
   const options = {
     season: plan.season,
+    log: plan.log,
     levels: context.levels,
     fits: baselineFits(panel, plan, earlierOrigins),
   };

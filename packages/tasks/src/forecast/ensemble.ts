@@ -8,7 +8,8 @@ import { model as joined, type Network } from '@unroll/nn';
 import type { Intervals } from './calibration.js';
 import type { Origin, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
-import { type FittedNetwork, inputTensors, networkPlanOf } from './network.js';
+import { levelledOrigins } from './levelled.js';
+import { type FittedNetwork, inputTensors, type NetworkView, networkPlanOf } from './network.js';
 import type { Panel } from './panel.js';
 import type { StoredPlan } from './plan.js';
 import { type ForecastOrigins, rollOut } from './rollout.js';
@@ -26,9 +27,9 @@ export interface EnsembleParts {
   head: Head;
   /** The encoder of each network, for the panel to forecast. */
   encoders: readonly PanelEncoder[];
-  /** For each network: whether it has the second input channel, standardised by training statistics (transform.ts). */
-  absoluteInputs: readonly boolean[];
-  plan: StoredPlan;
+  /** The view of each network. */
+  views: readonly NetworkView[];
+  plan: Omit<StoredPlan, 'views'>;
   /** Probabilities of the intervals. */
   levels: readonly number[];
 }
@@ -71,18 +72,23 @@ export class Ensemble {
   ): Promise<Intervals[]> {
     if (origins.length === 0) return [];
     const { plan } = this.#parts;
+    const levelled = levelledOrigins(panel, origins, plan);
     const options = { ...plan, horizon, rows: warmUp(plan) };
-    return rollOut(panel, origins, options, (from) => this.#forecastChunk(from));
+    const forecastFrom = (from: ForecastOrigins) =>
+      rollOut(from, options, (each) => this.#forecastChunk(each));
+    const second: Intervals[] = [];
+    for (const from of levelled.second) second.push(...(await forecastFrom(from)));
+    return levelled.merge(await forecastFrom(levelled.first), second);
   }
 
   /** Forecasts one horizon chunk (`plan.chunk` steps) from each origin. */
   async #forecastChunk(from: ForecastOrigins): Promise<Intervals[]> {
-    const { model, plan, absoluteInputs } = this.#parts;
+    const { model, plan, views } = this.#parts;
     const { float } = currentBackend();
     const encoders = this.#parts.encoders.map((encoder) => encoder.for(from));
     const inputs = encoders.flatMap((encoder, i) => {
       const rows = encoder.encode(from.origins, { floats: float });
-      return inputTensors(rows, encoder, networkPlanOf(plan, absoluteInputs[i]));
+      return inputTensors(rows, encoder, networkPlanOf(plan, views[i]));
     });
     const outputs = await predictAll(model, inputs);
     const statistics: Float64Array[][][] = [];

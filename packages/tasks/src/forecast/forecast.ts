@@ -19,7 +19,7 @@ import { NetworkForecaster, type RunContext, RunProgress, stagesOf } from './for
 import { checkFutureCovariates } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
-import { ABSOLUTE_INPUTS, CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
+import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
 import { backtestOrigins, calibrationOrigins } from './origins.js';
 import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
@@ -252,8 +252,8 @@ function setUp(
   // Calibration uses the validation folds of the epoch search, so its networks are scored on rows that they did not train on.
   const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);
   const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
-  const stages = stagesOf(calibrationCuts.length, refit ? plan.origins.length : 1);
-  const finalStages = ABSOLUTE_INPUTS.map(() => 'final' as const);
+  const stages = stagesOf(calibrationCuts.length, refit ? plan.origins.length : 1, plan.views.length);
+  const finalStages = plan.views.map(() => 'final' as const);
   const progress = new RunProgress([...cells.flatMap(() => stages), ...finalStages]);
   const context: RunContext = {
     ...{ panel, plan, levels, calibrationCuts, epochs, refit, signal, progress },

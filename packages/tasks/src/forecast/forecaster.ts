@@ -15,13 +15,7 @@ import type { FittedBaselineName } from './baselines.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
 import { Ensemble, joinNetworks } from './ensemble.js';
-import {
-  ABSOLUTE_INPUTS,
-  type FittedNetwork,
-  fitNetwork,
-  type NetworkOptions,
-  networkPlanOf,
-} from './network.js';
+import { type FittedNetwork, fitNetwork, type NetworkOptions, networkPlanOf } from './network.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import { searchEpochs } from './search.js';
@@ -94,11 +88,11 @@ export class RunProgress {
 /**
  * Returns the stage of each training run of one forecaster before its final training, in order.
  * @param calibrations number of calibration networks
- * @param backtests number of networks for the backtest
+ * @param backtests number of ensembles for the backtest
+ * @param networks number of networks of each ensemble
  */
-export function stagesOf(calibrations: number, backtests: number): StageName[] {
-  const repeated = (name: StageName, times: number) =>
-    Array<StageName>(times * ABSOLUTE_INPUTS.length).fill(name);
+export function stagesOf(calibrations: number, backtests: number, networks: number): StageName[] {
+  const repeated = (name: StageName, times: number) => Array<StageName>(times * networks).fill(name);
   return [
     ...repeated('search', 1),
     ...repeated('calibrate', calibrations),
@@ -107,8 +101,7 @@ export function stagesOf(calibrations: number, backtests: number): StageName[] {
 }
 
 /**
- * Trains the two networks of one cell type in every stage of a run: one per entry of `ABSOLUTE_INPUTS`, without and with the
- * input channel of absolute values.
+ * Trains the networks of one cell type in every stage of a run, one for each view of the plan.
  */
 export class NetworkForecaster {
   readonly name: string;
@@ -128,8 +121,8 @@ export class NetworkForecaster {
   /** Chooses the number of epochs, then trains the networks for calibration and backtest. */
   async *prepare(): AsyncGenerator<RunEvent, void, void> {
     const { panel, plan, epochs, refit, calibrationCuts } = this.#context;
-    for (const absolute of ABSOLUTE_INPUTS) {
-      const search = searchEpochs(panel, networkPlanOf(plan, absolute), plan.cut, this.#options, epochs);
+    for (const view of plan.views) {
+      const search = searchEpochs(panel, networkPlanOf(plan, view), plan.cut, this.#options, epochs);
       this.#epochs.push(yield* this.#runStage('search', search));
     }
     for (const cut of calibrationCuts) yield* this.#fit('calibrate', cut);
@@ -176,7 +169,7 @@ export class NetworkForecaster {
     const networks = yield* this.#train(stage, cut);
     const { plan, levels } = this.#context;
     const encoders = networks.map(({ encoder }) => encoder);
-    const parts = { model: joinNetworks(networks), encoders, absoluteInputs: ABSOLUTE_INPUTS, plan, levels };
+    const parts = { model: joinNetworks(networks), encoders, views: plan.views, plan, levels };
     this.#fitted.push({ from: cut, ensemble: new Ensemble({ ...parts, head: this.#options.head }) });
   }
 
@@ -184,14 +177,8 @@ export class NetworkForecaster {
   async *#train(stage: StageName, cut: number): AsyncGenerator<RunEvent, FittedNetwork[], void> {
     const { panel, plan } = this.#context;
     const networks: FittedNetwork[] = [];
-    for (const [i, absolute] of ABSOLUTE_INPUTS.entries()) {
-      const events = fitNetwork(
-        panel,
-        networkPlanOf(plan, absolute),
-        { cut },
-        this.#options,
-        this.#epochs[i],
-      );
+    for (const [i, view] of plan.views.entries()) {
+      const events = fitNetwork(panel, networkPlanOf(plan, view), { cut }, this.#options, this.#epochs[i]);
       networks.push(yield* this.#runStage(stage, events));
     }
     return networks;

@@ -18,6 +18,7 @@ import { evaluateForecast } from './evaluate.js';
 import { checkFutureCovariates } from './future.js';
 import { addFutureRows } from './future-rows.js';
 import { makeHead } from './heads.js';
+import { shiftNotes } from './levelled.js';
 import { networkPlanOf } from './network.js';
 import { endOf, type Panel, timeAt } from './panel.js';
 import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
@@ -155,6 +156,7 @@ export class ForecastModel implements TaskModel {
       ...this.#newSeriesNotes(panel),
       ...shortSeriesNotes(panel, short, fallback),
       ...longHorizonNotes(plan, horizon),
+      ...shiftNotes(panel, plan),
     ];
     return { forecasts, notes };
   }
@@ -219,7 +221,7 @@ export class ForecastModel implements TaskModel {
     if (baseline === undefined) {
       throw new UnrollError('format', `pipeline.json: unknown baseline "${name}".`, { baseline: name });
     }
-    return baselineForecasts(panel, baseline, origins, { season: plan.season, levels });
+    return baselineForecasts(panel, baseline, origins, { ...plan, levels });
   }
 
   /** Forecasts from each origin with the best baseline. */
@@ -298,12 +300,11 @@ export class ForecastModel implements TaskModel {
 
   #ensemble(panel: Panel, model: Network): Ensemble {
     const { plan, levels, head, views } = this.pipeline;
-    const encoders = views.map(({ absolute, channels }, network) => {
+    const encoders = views.map(({ channels, ...view }, network) => {
       const transforms = this.#transforms(panel, network);
-      return new PanelEncoder(panel, networkPlanOf(plan, absolute), { channels, transforms });
+      return new PanelEncoder(panel, networkPlanOf(plan, view), { channels, transforms });
     });
-    const absoluteInputs = views.map(({ absolute }) => absolute);
-    return new Ensemble({ model, head: makeHead(head, levels), encoders, absoluteInputs, plan, levels });
+    return new Ensemble({ model, head: makeHead(head, levels), encoders, views, plan, levels });
   }
 
   /**
@@ -313,7 +314,7 @@ export class ForecastModel implements TaskModel {
   #transforms(panel: Panel, network: number): (TransformConfig | null)[] {
     const { plan, series, views } = this.pipeline;
     const storedTransforms = new Map(series.map(({ id, transforms }) => [id, transforms[network]]));
-    const networkPlan = networkPlanOf(plan, views[network].absolute);
+    const networkPlan = networkPlanOf(plan, views[network]);
     return panel.series.map(({ id, values }) => {
       const stored = storedTransforms.get(id);
       if (stored !== undefined && stored !== null) return stored;

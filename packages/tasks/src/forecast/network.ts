@@ -25,6 +25,7 @@ import { adam, type TrainEvent } from '@unroll/train';
 import type { CheckpointedTrainer } from '../shared/resume.js';
 import { type EncodedRows, type NetworkPlan, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
+import { levelledPanel } from './levelled.js';
 import type { Panel } from './panel.js';
 import type { StoredPlan } from './plan.js';
 
@@ -60,17 +61,24 @@ export interface FittedNetwork {
   epochs: number;
 }
 
-/** For each network of a forecaster: whether it has the second input channel, standardised by training statistics. */
-export const ABSOLUTE_INPUTS: readonly boolean[] = [false, true];
-/**
- * Returns the plan of one network. Its horizon is one chunk.
- * @param absolute whether it has the second input channel
- */
+/** What distinguishes the networks of a forecaster. */
+export interface NetworkView extends Pick<NetworkPlan, 'lag' | 'anchor'> {
+  /** Whether there is the second input channel, standardised by training statistics. */
+  absolute: boolean;
+}
+
+/** Returns the views of a forecaster whose networks differ only in their second input channel. */
+export const sameViews = (view: Pick<NetworkView, 'lag' | 'anchor'>): NetworkView[] => [
+  { ...view, absolute: false },
+  { ...view, absolute: true },
+];
+
+/** Returns the plan of one network. Its horizon is one chunk. */
 export function networkPlanOf(
-  { scaler, log, lag, window, chunk, season, calendar = [] }: StoredPlan,
-  absolute: boolean,
+  { scaler, log, window, chunk, season, calendar = [] }: Omit<StoredPlan, 'views'>,
+  view: NetworkView,
 ): NetworkPlan {
-  return { scaler, log, lag, window, horizon: chunk, season, calendar, absolute };
+  return { scaler, log, window, horizon: chunk, season, calendar, ...view };
 }
 
 /** Maximum number of training pairs. More are subsampled, because they overlap almost completely. */
@@ -163,13 +171,13 @@ export interface Split {
  * validation loss.
  */
 export async function* fitNetwork(
-  panel: Panel,
+  rawPanel: Panel,
   plan: NetworkPlan,
   { cut, validationEnd }: Split,
   options: NetworkOptions,
   epochs: number,
 ): AsyncGenerator<TrainEvent, FittedNetwork, void> {
-  const encoder = PanelEncoder.fit(panel, plan, cut);
+  const encoder = PanelEncoder.fit(levelledPanel(rawPanel, plan, cut), plan, cut);
   const network = makeModel(encoder, plan, options);
   const { float } = currentBackend();
   const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, maxPairs: MAX_PAIRS }, float);

@@ -2,6 +2,7 @@
 import { quantile } from '@unroll/data';
 import type { ScoreScale } from './calibration.js';
 import type { Origin } from './encoder.js';
+import { levelledPanel } from './levelled.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import { fillGaps, subsample } from './rows.js';
@@ -44,7 +45,8 @@ export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: numbe
  * rows before the backtest; if it is 0 or undefined, the median of the other units.
  */
 export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
-  const training = panel.series.map(({ offset, values }) =>
+  const { series } = levelledPanel(panel, plan, plan.cut);
+  const training = series.map(({ offset, values }) =>
     fillGaps(values.slice(0, Math.max(0, plan.cut - offset)), plan.season),
   );
   const floors = training.map((values) => {

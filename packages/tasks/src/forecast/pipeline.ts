@@ -9,7 +9,8 @@ import type { Calibration, ScoreScale } from './calibration.js';
 import type { Combination } from './combination.js';
 import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
-import type { FittedNetwork } from './network.js';
+import { searchedRows } from './level-shifts.js';
+import type { FittedNetwork, NetworkView } from './network.js';
 import type { Panel, PanelSeries } from './panel.js';
 import type { ForecastPlan, StoredPlan } from './plan.js';
 import { type TransformConfig, warmUp } from './transform.js';
@@ -38,12 +39,12 @@ export interface Pipeline {
   /** Time of grid index 0. */
   start: number;
   covariates: { name: string; role: Role; categories: string[] | null }[];
-  plan: StoredPlan;
+  plan: Omit<StoredPlan, 'views'>;
   head: HeadName;
   /** Probabilities of the intervals. */
   levels: number[];
-  /** For each network: whether it has the second input channel (transform.ts), and the channels of its covariates. */
-  views: { absolute: boolean; channels: ChannelConfig[] }[];
+  /** For each network: its view, and the channels of its covariates. */
+  views: (NetworkView & { channels: ChannelConfig[] })[];
   series: {
     id: string;
     /** The transform for each network; null if the series was too short. */
@@ -174,8 +175,8 @@ const membersOf = ({ weights, bySeries = [] }: Combination): string[] =>
 /** Returns the number of last rows to store so that the models forecast the same without the data. */
 function storedRows(models: readonly string[], plan: ForecastPlan): number {
   if (models.some(usesAllRows)) return Number.POSITIVE_INFINITY;
-  const rows = warmUp(plan) + plan.season;
-  return models.some(isFitted) ? Math.max(rows, fitWindow(plan.period) + plan.season) : rows;
+  const rows = warmUp(plan) + plan.season + searchedRows(plan.season);
+  return models.some(isFitted) ? Math.max(rows, fitWindow(plan.period) + rows) : rows;
 }
 
 /** Returns the fitted parameters of each network and series. */
@@ -183,7 +184,7 @@ function fittedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'vi
   const trainedNetworks = networks ?? [];
   return {
     views: trainedNetworks.map(({ plan, encoder }) => ({
-      absolute: plan.absolute,
+      ...{ absolute: plan.absolute, lag: plan.lag, anchor: plan.anchor ?? 'last' },
       channels: encoder.config.channels,
     })),
     series: panel.series.map(({ id }, s) => ({

@@ -6,7 +6,10 @@ import { UnrollError, valueError } from '@unroll/core';
 import { seasonCandidates } from '@unroll/data';
 import { type CalendarOption, chooseCalendar } from './calendar.js';
 import type { NetworkPlan } from './encoder.js';
+import { withoutShifts } from './levelled.js';
+import { type NetworkView, sameViews } from './network.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
+import { chooseViews } from './representation.js';
 import { fillGaps, ofSeries, rowsWithKnownHorizon } from './rows.js';
 import { chooseSeason } from './seasons.js';
 import { changePerSeason, warmUp } from './transform.js';
@@ -43,7 +46,7 @@ export type Decoding = (typeof DECODINGS)[number];
 export const SCALERS = ['changes', 'log', 'standard', 'robust', 'minmax', 'instance'] as const;
 export type ScalerName = (typeof SCALERS)[number];
 
-export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
+export interface ForecastPlan extends Omit<NetworkPlan, 'absolute' | 'anchor'> {
   /** Horizon chunk: the steps of one network output. Longer horizons are forecast recursively. */
   chunk: number;
   /**
@@ -55,6 +58,10 @@ export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
   seasons: readonly number[];
   /** Why the season was chosen; empty if it was given. */
   seasonReason: string;
+  /** The representation of the target for each network (network.ts). `lag` is the largest of their lags. */
+  views: readonly NetworkView[];
+  /** Why the views were chosen; empty if there was no choice. */
+  viewReason: string;
   /** Grid index of the first row after the training rows of the backtest. */
   cut: number;
   /** Grid indices of the backtest origins. Only the rows before an origin are used to forecast from it. */
@@ -62,7 +69,7 @@ export interface ForecastPlan extends Omit<NetworkPlan, 'absolute'> {
 }
 
 /** The part of a plan that forecasts depend on; a saved model stores it. */
-export type StoredPlan = Omit<ForecastPlan, 'cut' | 'origins' | 'seasonReason'>;
+export type StoredPlan = Omit<ForecastPlan, 'cut' | 'origins' | 'seasonReason' | 'viewReason'>;
 
 /** Minimum number of training pairs of a network. */
 const MIN_PAIRS = 8;
@@ -160,16 +167,20 @@ function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array
 }
 
 /** A plan without the backtest. */
-type TransformChoice = Omit<ForecastPlan, 'cut' | 'origins' | 'period'>;
+type TransformChoice = Omit<ForecastPlan, 'cut' | 'origins' | 'period' | 'views' | 'viewReason'>;
 
 /** Chooses season, scaler, lag and window from the training rows. Returns null if there are too few rows. */
 function chooseTransform(
   panel: Panel,
-  training: readonly Float64Array[],
+  rawTraining: readonly Float64Array[],
   options: PlanOptions & { counts?: boolean },
-): TransformChoice | null {
+): (TransformChoice & Pick<ForecastPlan, 'views' | 'viewReason'>) | null {
   const { horizon, decoding } = options;
   const chunk = decoding === 'recursive' ? 1 : horizon;
+  const usual = usualSeason(panel, Math.max(...rawTraining.map(({ length }) => length)));
+  const training = rawTraining.map((values) =>
+    withoutShifts(values, { season: options.season ?? usual, log: false }),
+  );
   const { season, seasons, reason: seasonReason } = chooseSeason(panel, training, horizon, options.season);
   const { scaler, log } = chooseScaler(panel, training, season, options);
   const withoutGaps = training.map((values) => fillGaps(values, season));
@@ -177,9 +188,40 @@ function chooseTransform(
   const common = { scaler, horizon, chunk, season, seasons, seasonReason, log };
   for (const lag of scaler === 'changes' ? rankLags(z, season, horizon) : [1]) {
     const choice = withWindow(training, { ...common, lag }, options.window);
-    if (choice !== null) return choice;
+    if (choice !== null) return { ...choice, ...viewsOf(training, choice, options) };
   }
   return null;
+}
+
+/** The logarithm is taken or not, against the criterion of {@link needsLog}, if that lowers the error by at least this share. */
+const MIN_LOG_GAIN = 0.05;
+
+/** Chooses the views of the networks and whether they use logarithms. The lag of the result is the largest of theirs. */
+function viewsOf(
+  training: readonly Float64Array[],
+  choice: TransformChoice,
+  { scaler }: PlanOptions,
+): Pick<ForecastPlan, 'views' | 'viewReason' | 'lag' | 'log'> {
+  const { lag, log } = choice;
+  if (choice.scaler !== 'changes' || scaler === 'changes')
+    return { views: sameViews({ lag, anchor: 'last' }), viewReason: '', lag, log };
+  const lags = [...new Set([lag, 1, ...choice.seasons])].filter(
+    (each) => each <= lag || isLongEnough(training, { ...choice, lag: each }),
+  );
+  const plan = { ...choice, horizon: choice.chunk };
+  const found = chooseViews(training, plan, lags);
+  const mayLog = scaler === undefined && training.every((values) => values.every((value) => !(value <= 0)));
+  const other = mayLog ? chooseViews(training, { ...plan, log: !log }, lags) : found;
+  const isOtherBetter = other.error < (1 - MIN_LOG_GAIN) * found.error;
+  const { views, reason } = isOtherBetter ? other : found;
+  const gain = `${(100 * (1 - other.error / found.error)).toFixed(0)} %`;
+  const logReason = `${log ? 'without' : 'with'} logarithms the held-out error of a linear model is ${gain} lower`;
+  return {
+    views,
+    viewReason: isOtherBetter ? [logReason, reason].filter((text) => text !== '').join('; ') : reason,
+    lag: Math.max(...views.map((view) => view.lag)),
+    log: isOtherBetter ? !log : log,
+  };
 }
 
 /** Returns the scaler of the options or else the default one, and whether to take logarithms. */
@@ -261,6 +303,16 @@ function hasEnoughPairs(training: readonly Float64Array[], choice: TransformChoi
   const used = pairs.filter((count) => count > 0).length;
   return (
     pairs.reduce((sum, count) => sum + count, 0) >= MIN_PAIRS && used >= training.length * MIN_SERIES_SHARE
+  );
+}
+
+/** Returns whether there are enough training pairs, and most series are long enough to be forecast. */
+function isLongEnough(training: readonly Float64Array[], choice: TransformChoice): boolean {
+  const pairs = training.map((values) => rowsWithKnownHorizon(values, warmUp(choice), choice.horizon).length);
+  const long = training.filter((values) => values.length >= warmUp(choice));
+  return (
+    pairs.reduce((sum, count) => sum + count, 0) >= MIN_PAIRS &&
+    long.length >= training.length * MIN_SERIES_SHARE
   );
 }
 

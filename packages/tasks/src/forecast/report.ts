@@ -7,7 +7,7 @@ import { actualAt, levelName } from './backtest.js';
 import { PER_SERIES } from './combination.js';
 import type { ForecastOptions, ForecastResult } from './forecast.js';
 import { panelEnd, timeAt } from './panel.js';
-import { additionalInputs, scoreTable } from './run-events.js';
+import { additionalInputs, scoreTable, seasonText, viewsText } from './run-events.js';
 
 /** What the report shows in addition to the result of the run. */
 export interface ReportInfo {
@@ -227,9 +227,9 @@ function settingsOf(
         `${networks.map((network) => network.model.countParams()).join(' and ')} parameters, trained for ` +
         `${networks.map(({ epochs }) => epochs).join(' and ')} epochs`;
   return [
-    ['Season length', plan.season === 1 ? 'no season' : `${plan.season} rows`],
+    ['Season length', seasonText(plan)],
     ['Scale', scaleText(plan, options)],
-    ['Window', windowText(plan)],
+    ['Window', viewsText(plan)],
     ['Network', network],
     ['Seed', String(options.seed ?? 0)],
     ['Intervals', 'calibrated with past errors at each horizon step (conformal prediction)'],
@@ -242,11 +242,7 @@ function settingsOf(
 
 function scaleText({ log, scaler }: ForecastResult['plan'], options: ForecastOptions): string {
   if (log && options.scaler === 'log') return 'log-transformed';
-  if (log) return 'log-transformed, because the variation grows with the level';
+  if (log)
+    return 'log-transformed, because the variation grows with the level or the held-out error is lower';
   return scaler === 'changes' ? 'unchanged' : `scaler ${scaler}`;
-}
-
-function windowText({ window, lag, scaler }: ForecastResult['plan']): string {
-  if (scaler !== 'changes') return `${window} rows`;
-  return `${window} rows, ${lag === 1 ? 'relative to the last value' : 'as differences over one season'}`;
 }

@@ -30,19 +30,18 @@ export interface RollOutOptions {
  * @param forecastChunk forecasts `chunk` steps from each of the given origins
  */
 export async function rollOut(
-  panel: Panel,
-  origins: readonly Origin[],
+  from: ForecastOrigins,
   options: RollOutOptions,
   forecastChunk: (from: ForecastOrigins) => Promise<Intervals[]>,
 ): Promise<Intervals[]> {
   const { horizon, chunk } = options;
-  let current: ForecastOrigins = { panel, origins, sources: panel.series.map((_, series) => series) };
+  let current = from;
   const chunks = [await forecastChunk(current)];
   while (chunks.length * chunk < horizon) {
     current = advanceOrigins(current, chunks[chunks.length - 1], options);
     chunks.push(await forecastChunk(current));
   }
-  return origins.map((_, n) =>
+  return from.origins.map((_, n) =>
     joinChunks(
       chunks.map((each) => each[n]),
       horizon,

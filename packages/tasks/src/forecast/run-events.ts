@@ -6,6 +6,7 @@ import type { Score } from './backtest.js';
 import { type Combination, ENSEMBLE, PER_SERIES, weightsText } from './combination.js';
 import { type Panel, panelEnd, timeAt } from './panel.js';
 import type { ForecastPlan } from './plan.js';
+import { describeView } from './representation.js';
 
 /** The panel read from a table, and the plan of the run. */
 export interface PreparedForecast {
@@ -34,6 +35,14 @@ export function seasonText({ season, seasons, seasonReason }: ForecastPlan): str
   return seasonReason === '' ? text : `${text} (${seasonReason})`;
 }
 
+/** Describes the window and what each network sees of it, with the reason for that choice. */
+export function viewsText({ window, scaler, views, viewReason }: ForecastPlan): string {
+  const rows = `window ${withCount(window, 'row')}`;
+  if (scaler !== 'changes') return rows;
+  const inputs = [...new Set(views.map(describeView))].join(' and ');
+  return `${rows}: ${inputs}${viewReason === '' ? '' : ` (${viewReason})`}`;
+}
+
 const withCount = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 /** Returns the inputs of the network other than the target, as text. */
@@ -60,6 +69,7 @@ export function planEvent({ panel, plan, frequency }: PreparedForecast): PlanEve
     log: plan.log,
     scaler: plan.scaler,
     window: plan.window,
+    views: plan.views.map(({ lag, anchor = 'last', absolute }) => ({ lag, anchor, absolute })),
     horizon: plan.horizon,
     origins: plan.origins.map((origin) => timeAt(panel, origin)),
     covariates: panel.covariates.map(({ name, role }) => ({ name, role })),
@@ -85,6 +95,7 @@ function planLines(
       text: `${rows} rows${seriesText} of "${panel.target}" by "${panel.time.name}", ${from} to ${to}`,
     },
     unlabelled(`${frequency}, ${season}${scalingText(plan)}`),
+    unlabelled(viewsText(plan)),
     ...(inputs === '' ? [] : [unlabelled(`additional inputs: ${inputs}`)]),
     ...panel.notes.map(unlabelled),
     { label: 'backtest', text: `${forecasts} from ${timeAt(panel, plan.cut)} to ${backtestEnd}` },

@@ -12,6 +12,9 @@
  * last season's values plus the latest change or, with lag 1, the last value. The second channel shows the network whether
  * the latest change is unusual. `scale`, `mean` and `deviation` are fitted on training rows only.
  *
+ * With the anchor `mean`, the centre is the mean of the window, and with `zero` it is 0: the noise of the latest change is not carried
+ * into all steps of the forecast, but the forecast follows a change of level more slowly.
+ *
  * Other scalers have lag 1. `standard`, `robust` and `minmax` use statistics of the training rows of a series, `instance`
  * the mean and deviation of each window (reversible instance normalisation). `counts` divides a window by 1 + its mean and
  * leaves the targets unscaled, for the head `negbin`.
@@ -22,12 +25,17 @@ import { MinMaxScaler, RobustScaler, StandardScaler } from '@unroll/data';
 /** How the values of a window are scaled. */
 export type WindowScaler = 'changes' | 'standard' | 'robust' | 'minmax' | 'instance' | 'counts';
 
+/** What the scaler `changes` subtracts from a window: its last change, its mean, or nothing. */
+export type Anchor = 'last' | 'mean' | 'zero';
+
 export interface TransformPlan {
   scaler: WindowScaler;
   /** Whether z is the logarithm of the series. */
   log: boolean;
   /** Rows over which changes are computed, s above. If 1, the values themselves are used. */
   lag: number;
+  /** The centre with the scaler `changes`. Default `last`. */
+  anchor?: Anchor;
   /** Input rows, L above. */
   window: number;
   horizon: number;
@@ -38,7 +46,7 @@ export interface TransformPlan {
 export interface TransformConfig extends TransformPlan {
   /** Centre of the training rows for `standard`, `robust` and `minmax`; else 0. */
   centre: number;
-  /** Scale of the training rows for these scalers; else the root mean square of d_{t-i} - d_t over the training windows. */
+  /** Scale of the training rows for these scalers; else the root mean square of d_{t-i} - centre over the training windows. */
   scale: number;
   /** Mean and standard deviation of d over the training rows. */
   mean: number;
@@ -143,7 +151,7 @@ export class WindowTransform {
   /** Returns the centre and scale of the inputs of a window, given its changes. */
   #scaling(changes: Float64Array): Scaling {
     const { scaler, centre, scale } = this.config;
-    if (scaler === 'changes') return { centre: changes[changes.length - 1], scale };
+    if (scaler === 'changes') return { centre: anchorOf(changes, this.config.anchor), scale };
     if (scaler === 'counts') return { centre: 0, scale: 1 + meanOf(changes) };
     if (scaler !== 'instance') return { centre, scale };
     const mean = meanOf(changes);
@@ -165,8 +173,14 @@ interface Scaling {
 
 const SCALERS = { standard: StandardScaler, robust: RobustScaler, minmax: MinMaxScaler };
 
+/** Returns the centre of a window with the scaler `changes`. */
+function anchorOf(changes: Float64Array, anchor: Anchor = 'last'): number {
+  if (anchor === 'mean') return meanOf(changes);
+  return anchor === 'zero' ? 0 : changes[changes.length - 1];
+}
+
 /** Fits the `centre` and `scale` of the config on the changes of the training rows. */
-function fitScaling(changes: Float64Array, { scaler, window, lag }: TransformPlan): Scaling {
+function fitScaling(changes: Float64Array, { scaler, window, lag, anchor }: TransformPlan): Scaling {
   if (scaler in SCALERS) {
     const [centre, one] = new SCALERS[scaler as keyof typeof SCALERS]().fit(changes).inverse([0, 1]);
     return { centre, scale: one - centre };
@@ -174,7 +188,8 @@ function fitScaling(changes: Float64Array, { scaler, window, lag }: TransformPla
   let total = 0;
   let count = 0;
   for (let t = warmUp({ lag, window }) - 1; t < changes.length; t++) {
-    for (let i = 0; i < window; i++, count++) total += (changes[t - i] - changes[t]) ** 2;
+    const centre = anchorOf(changes.subarray(t - window + 1, t + 1), anchor);
+    for (let i = 0; i < window; i++, count++) total += (changes[t - i] - centre) ** 2;
   }
   return { centre: 0, scale: Math.sqrt(total / count) || 1 };
 }

@@ -57,6 +57,8 @@ export interface LanguageModelOptions {
   learningRate?: number;
   /** Seed of the initial weights, the batches and dropout. Default 0. */
   seed?: number;
+  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
+  budget?: number;
   /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
   /** Stops the run: the promise or generator throws the reason of the signal. */
@@ -104,7 +106,7 @@ export async function* languageModelEvents(
   const { sizes, settings, codec, tied } = plan;
   const shape = { ...sizes, vocabulary: codec.vocabulary.size, tied, seed: settings.seed };
   const network = languageNetwork({ ...shape, stateful: true });
-  const trainer = new CheckpointedTrainer(options.store ?? null);
+  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const info = { ...STAGE, model: sizes.cell };
   const training = yield* trainNetwork(network, trainingOptions(plan, options.signal), {
     ...{ info, trainer, patience: settings.patience },
@@ -194,6 +196,7 @@ const OPTIONS: OptionTypes<LanguageModelOptions & { onEvent?: unknown }> = {
   steps: 'count',
   learningRate: 'number',
   seed: 'nonNegativeInteger',
+  budget: 'number',
   store: true,
   signal: true,
   onEvent: true,

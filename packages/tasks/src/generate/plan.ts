@@ -107,7 +107,8 @@ function validationStart(text: string): number {
   const share = Math.min(most, Math.max(least, VALIDATION_LENGTH / text.length));
   const cut = Math.round(text.length * (1 - share));
   const before = text.slice(Math.floor(cut - 0.02 * text.length), cut);
-  const boundary = Math.max(before.lastIndexOf('\n'), before.search(/\s\S*$/));
+  const line = before.lastIndexOf('\n');
+  const boundary = line >= 0 ? line : before.search(/\s\S*$/);
   if (boundary >= 0) return cut - before.length + boundary + 1;
   const splitsPair = /[\uD800-\uDBFF]/.test(text[cut - 1] ?? '');
   return splitsPair ? cut - 1 : cut;

@@ -33,11 +33,22 @@ const EPOCH_PATIENCE_MS = 10_000;
 /** Trains the models of one run, one after another, and stores a checkpoint of each training run. */
 export class CheckpointedTrainer {
   readonly #store: RunStore | null;
+  readonly #budget: number;
   #count = 0;
+  /** When all training runs must end. */
+  #end: number | null = null;
 
-  /** @param store null: no checkpoints */
-  constructor(store: RunStore | null) {
+  /** @param store null: no checkpoints @param budget seconds for all training runs. Default: no limit */
+  constructor(store: RunStore | null, budget = Infinity) {
     this.#store = store;
+    this.#budget = budget;
+  }
+
+  /** Returns the time (of `performance.now`) by which the next training run must end. @param left number of training runs left */
+  deadline(left: number): number {
+    const now = performance.now();
+    this.#end ??= now + 1000 * this.#budget;
+    return now + (this.#end - now) / left;
   }
 
   /**

@@ -56,8 +56,10 @@ export async function* trainNetwork(
   const last: Pick<StageEvent, 'loss' | 'sequencesPerSecond'> = { loss: null, sequencesPerSecond: null };
   const history: EpochRecord[] = [];
   const overall = (done: number): number => (info.training - 1 + done) / info.trainings;
+  const deadline = trainer.deadline(info.trainings - info.training + 1);
   const events = trainer.train(network, options, [
     ...callbacks,
+    stopAt(deadline),
     earlyStopping({ ...monitorOf(metric), patience }),
   ]);
   try {
@@ -96,6 +98,14 @@ function monitorOf(metric: string | undefined): EarlyStoppingOptions {
   if (metric === undefined) return { monitor: 'validationLoss' };
   return { monitor: `validation${metric[0].toUpperCase()}${metric.slice(1)}`, mode: 'max' };
 }
+
+/** Returns a callback that ends the training with the first epoch that ends after the deadline. */
+const stopAt = (deadline: number): Callback => ({
+  name: 'deadline',
+  onEvent(event, run) {
+    if (event.type === 'epoch' && performance.now() >= deadline) run.stop();
+  },
+});
 
 const recordOf = (event: TrainEvent & { type: 'epoch' }): EpochRecord => ({
   epoch: event.epoch,

@@ -38,9 +38,14 @@ const SMALL_VOCABULARY = 2000;
 const MIN_CHARACTER_COUNT = 3;
 /** Share of the tokens with one character from which tokens are taken for characters, as in Chinese. */
 const CHARACTER_SHARE = 0.9;
-/** Below this number of training tokens, five networks are trained; below `MANY_TOKENS`, three; otherwise one. */
-const FEW_TOKENS = 150_000;
+/** Below this number of training tokens, three networks are trained, otherwise one. */
 const MANY_TOKENS = 500_000;
+/** From this number of training tokens on, a network has two recurrent layers. */
+const DEEP_TOKENS = 150_000;
+/** Share of the words that are replaced by the unknown word, relative to the dropout rate; characters still describe these words. */
+const WORD_DROPOUT = 0.6;
+/** The same if characters are not read: the word is all that the network knows of the token. */
+const WORD_DROPOUT_ALONE = 0.2;
 
 export interface TaggerSettings {
   epochs: number;
@@ -80,7 +85,7 @@ export interface PreparedTagger {
   repaired: number;
   /** Lengths of the training sentences in tokens. */
   lengths: LengthSummary;
-  /** Number of training entities; null with the scheme `none`. */
+  /** Share of the tokens of the validation sentences whose word is in the vocabulary. */
   coverage: number;
   sizes: TaggerSizes;
   settings: TaggerSettings;
@@ -109,6 +114,7 @@ export function prepare(data: TaggedSentences, options: TagOptions): PreparedTag
   const encode = (sentences: readonly TaggedSentence[]) => encodeAll(sentences, encoder, scheme, ids);
   const [training, validation] = [encode(split.training), encode(split.validation)];
   const lengths = summarizeLengths(trainingTokens.map(({ length }) => length));
+  const tokenCount = Math.round(lengths.mean * lengths.count);
   const name = labelScheme(scheme);
   return {
     source: data.source,
@@ -127,8 +133,8 @@ export function prepare(data: TaggedSentences, options: TagOptions): PreparedTag
     repaired: training.repaired,
     lengths,
     coverage: encoder.coverage(split.validation.map(({ tokens }) => tokens)),
-    sizes: sizesOf(options, encoder.characters !== null),
-    settings: settingsOf(options, split.training.length, lengths.mean * lengths.count),
+    sizes: sizesOf(options, encoder.characters !== null, tokenCount),
+    settings: settingsOf(options, split.training.length, tokenCount),
   };
 }
 
@@ -242,15 +248,19 @@ function encodeAll(
   return { sentences: encoded, tags: tagIds, repaired };
 }
 
-const sizesOf = (options: TagOptions, hasCharacters: boolean): TaggerSizes => ({
-  cell: options.cell ?? 'lstm',
-  units: options.units ?? 100,
-  layers: options.layers ?? 1,
-  embedding: options.embedding ?? 100,
-  characters: hasCharacters ? 25 : 0,
-  dropout: options.dropout ?? 0.5,
-  wordDropout: options.wordDropout ?? 0.1,
-});
+/** @param tokens number of training tokens */
+function sizesOf(options: TagOptions, hasCharacters: boolean, tokens: number): TaggerSizes {
+  const rate = options.dropout ?? 0.5;
+  return {
+    cell: options.cell ?? 'lstm',
+    units: options.units ?? 100,
+    layers: options.layers ?? (tokens < DEEP_TOKENS ? 1 : 2),
+    embedding: options.embedding ?? 100,
+    characters: hasCharacters ? 25 : 0,
+    dropout: rate,
+    wordDropout: Number(((hasCharacters ? WORD_DROPOUT : WORD_DROPOUT_ALONE) * rate).toFixed(4)),
+  };
+}
 
 /** @param sentences number of training sentences @param tokens their number of tokens */
 function settingsOf(options: TagOptions, sentences: number, tokens: number): TaggerSettings {
@@ -259,8 +269,8 @@ function settingsOf(options: TagOptions, sentences: number, tokens: number): Tag
     epochs: options.epochs ?? 50,
     batchSize: options.batchSize ?? batchSize,
     learningRate: options.learningRate ?? 2e-3,
-    patience: options.patience ?? 5,
-    networks: options.networks ?? (tokens < FEW_TOKENS ? 5 : tokens < MANY_TOKENS ? 3 : 1),
+    patience: 5,
+    networks: options.networks ?? (tokens < MANY_TOKENS ? 3 : 1),
     seed: options.seed ?? 0,
   };
 }

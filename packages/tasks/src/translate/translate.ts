@@ -53,6 +53,8 @@ export interface TranslateOptions {
   lowercase?: boolean;
   /** Seed of the split, the initial weights, shuffling and dropout. Default 0. */
   seed?: number;
+  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
+  budget?: number;
   /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
   /** Stops the run: the promise or generator throws the reason of the signal. */
@@ -99,7 +101,7 @@ export async function* translateEvents(
   const vocabularies = { sourceVocabulary: source.vocabulary.size, targetVocabulary: target.vocabulary.size };
   const networks = translatorNetworks({ ...sizes, ...vocabularies, seed });
   const info = { ...STAGE, model: sizes.cell, training: 1, trainings: 1 };
-  const trainer = new CheckpointedTrainer(options.store ?? null);
+  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const training = yield* trainNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
     ...{ info, trainer, patience: settings.patience },
   });
@@ -194,6 +196,7 @@ const OPTIONS: OptionTypes<TranslateOptions & { onEvent?: unknown }> = {
   learningRate: 'number',
   lowercase: 'boolean',
   seed: 'nonNegativeInteger',
+  budget: 'number',
   store: true,
   signal: true,
   onEvent: true,

@@ -1,12 +1,17 @@
 // Text classification: what is chosen from the data, what is learned, and what is refused.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { readVectors } from '@unroll/data';
+import type { Functional } from '@unroll/nn';
 import {
   ClassifyModel,
   type ClassifyOptions,
   type ClassifyResult,
+  classifyPlanEvent,
   classifyReport,
+  type PreparedClassifier,
   prepareClassifier,
+  prepareWithVectors,
   type RunEvent,
   type RunStore,
   taskModelFromFiles,
@@ -25,6 +30,10 @@ const SMALL = {
   learningRate: 0.01,
 };
 const table = textTable([60, 60, 60]);
+const encoderOf = ({ encoder }: PreparedClassifier) => {
+  assert.ok(encoder.kind === 'text');
+  return encoder;
+};
 
 describe('a trained classifier', () => {
   const events: RunEvent[] = [];
@@ -109,7 +118,8 @@ describe('a trained classifier', () => {
   });
   test('writes a report without markup from the texts', () => {
     const { plan, probabilities, scores } = result;
-    const wrong = { ...plan.validation, classes: plan.validation.classes.map((id) => (id + 1) % 3) };
+    const classes = plan.validation.classes.map((ids) => ids.map((id) => (id + 1) % 3));
+    const wrong = { ...plan.validation, classes };
     const marked = plan.validationTexts.map((text) => `<b>${text}`);
     const html = classifyReport(
       { ...result, plan: { ...plan, validation: wrong, validationTexts: marked }, probabilities, scores },
@@ -126,16 +136,16 @@ describe('chosen from the data', () => {
   test('a validation split with the same share of each label, the same for the same seed', () => {
     const plan = prepareClassifier(textTable([100, 50, 30]), COLUMNS);
     const counts = [0, 0, 0];
-    for (const id of plan.validation.classes) counts[id]++;
+    for (const [id] of plan.validation.classes) counts[id]++;
     assert.deepEqual(counts, [10, 5, 3]);
-    assert.equal(plan.training.ids.length, 162);
+    assert.equal(plan.training.inputs.length, 162);
     const again = prepareClassifier(textTable([100, 50, 30]), COLUMNS);
     assert.deepEqual(again.validationTexts, plan.validationTexts);
   });
   test('a vocabulary of the training texts only', () => {
     const validation = tableOf(['newword good', 'another bad'], ['c1', 'c0']);
     const plan = prepareClassifier(table, { ...COLUMNS, validation });
-    assert.equal(plan.encoder.vocabulary.id('newword'), undefined);
+    assert.equal(encoderOf(plan).vocabulary.id('newword'), undefined);
     assert.equal(plan.coverage, 0.5);
     assert.equal(plan.validationSource, 'texts.csv');
   });
@@ -147,9 +157,9 @@ describe('chosen from the data', () => {
   });
   test('characters for Chinese texts, words for others, lower case on request', () => {
     const chinese = tableOf(['房间很好', '服务很差', '很好', '很差'], ['1', '0', '1', '0']);
-    assert.equal(prepareClassifier(chinese, COLUMNS).encoder.tokenizer.kind, 'characters');
+    assert.equal(encoderOf(prepareClassifier(chinese, COLUMNS)).tokenizer.kind, 'characters');
     const mixed = tableOf(['Good, good', 'Bad', 'GOOD', 'bad'], ['1', '0', '1', '0']);
-    const { encoder } = prepareClassifier(mixed, { ...COLUMNS, lowercase: true });
+    const encoder = encoderOf(prepareClassifier(mixed, { ...COLUMNS, lowercase: true }));
     assert.equal(encoder.tokenizer.kind, 'words');
     assert.equal(encoder.isUnknown(encoder.encode('GOOD')), false);
   });
@@ -157,11 +167,60 @@ describe('chosen from the data', () => {
     const texts = Array.from({ length: 200 }, (_, i) => (i === 7 ? 'long '.repeat(300) : 'short text'));
     const labels = texts.map((_, i) => `c${i % 2}`);
     const validation = tableOf(['a', 'b'], ['c0', 'c1']);
-    const { encoder, cutTexts, training } = prepareClassifier(tableOf(texts, labels), {
-      ...COLUMNS,
-      validation,
+    const plan = prepareClassifier(tableOf(texts, labels), { ...COLUMNS, validation });
+    assert.deepEqual([encoderOf(plan).length, plan.cut, plan.training.inputs[7].length], [2, 1, 2]);
+  });
+});
+
+describe('pretrained vectors', () => {
+  const TEXTS = ['good film', 'bad film', 'good tale', 'bad tale'];
+  const films = tableOf([...TEXTS, ...TEXTS], ['1', '0', '1', '0', '1', '0', '1', '0']);
+  const file = 'good 1 0 0\nbad -1 0 0\nother 9 9 9\n';
+  const vectors: ClassifyOptions['vectors'] = (vocabulary) =>
+    readVectors([new TextEncoder().encode(file)], { vocabulary });
+
+  test('set the width and the initial embedding; other tokens get vectors of the same size', async () => {
+    const options = { ...COLUMNS, vectors, units: 2, networks: 1, epochs: 1, learningRate: 1e-9 };
+    const { model, plan } = await trainClassifier(films, options);
+    assert.deepEqual(plan.vectors?.coverage.types, 0.5);
+    assert.equal(plan.sizes.embedding, 3);
+    const { lines } = classifyPlanEvent(plan);
+    const line = lines.find(({ label }) => label === 'vectors');
+    assert.equal(line?.text, 'width 3, for 50.0 % of the vocabulary and 50.0 % of the training tokens');
+    const { parameters } = model.network as Functional;
+    const table = await parameters.find(({ name }) => name.endsWith('/embeddings'))!.data();
+    const rowOf = (token: string) => {
+      const id = encoderOf(plan).vocabulary.id(token)!;
+      return Array.from(table.subarray(3 * id, 3 * id + 3), (value) => Math.round(1e3 * value) / 1e3 + 0);
+    };
+    assert.deepEqual(
+      [rowOf('good'), rowOf('bad')],
+      [
+        [1, 0, 0],
+        [-1, 0, 0],
+      ],
+    );
+    const size = Math.hypot(...rowOf('film'), ...rowOf('tale'));
+    assert.ok(size > 0.1 && size < 4, `${size}`);
+  });
+  test('keep words that occur once in a large vocabulary', () => {
+    const words = Array.from({ length: 2400 }, (_, i) => `word${String.fromCharCode(97 + (i % 26))}${i}`);
+    const table = tableOf(
+      words.map((word) => `${word} film`),
+      words.map((_, i) => `c${i % 2}`),
+    );
+    const sizes = [{}, { vectors }].map(
+      (options) => encoderOf(prepareClassifier(table, { ...COLUMNS, ...options })).vocabulary.size,
+    );
+    assert.ok(sizes[0] < 100 && sizes[1] > 1800, `${sizes}`);
+  });
+  test('of another width than the embedding, and for sequences, are refused', async () => {
+    await assert.rejects(prepareWithVectors(films, { ...COLUMNS, vectors, embedding: 4 }), {
+      code: 'value',
+      message: 'embedding must be 3, the width of the vectors, got 4.',
     });
-    assert.deepEqual([encoder.length, cutTexts, training.ids[7].length], [2, 1, 2]);
+    const options = { sequence: 'text', label: 'label', vectors };
+    assert.throws(() => prepareClassifier(films, options), { message: /^vectors is an option for texts/ });
   });
 });
 

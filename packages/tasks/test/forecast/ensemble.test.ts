@@ -6,7 +6,6 @@ import { predict, tensor } from '@unroll/core';
 import { parseCsv } from '@unroll/data';
 import { type FittedNetwork, type HeadName, panelFromTable } from '@unroll/tasks';
 import {
-  ABSOLUTE_INPUTS,
   CheckpointedTrainer,
   Ensemble,
   fitNetwork,
@@ -56,8 +55,8 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
       trainer,
     };
     const networks: FittedNetwork[] = [];
-    for (const absolute of ABSOLUTE_INPUTS) {
-      const run = fitNetwork(panel, networkPlanOf(plan, absolute), { cut: plan.cut }, options, 2);
+    for (const view of plan.views) {
+      const run = fitNetwork(panel, networkPlanOf(plan, view), { cut: plan.cut }, options, 2);
       let next = await run.next();
       while (!next.done) next = await run.next();
       networks.push(next.value);
@@ -67,7 +66,7 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
       model: joinNetworks(networks),
       head,
       encoders,
-      absoluteInputs: ABSOLUTE_INPUTS,
+      views: plan.views,
       plan,
       levels: [0.8, 0.95],
     };

@@ -98,7 +98,8 @@ describe('newer rows', () => {
     assert.deepEqual(forecasts[0]!.time, ['43', '44', '45']);
     assert.notDeepEqual(forecasts[0]!.median, before[0]!.median);
     for (const [from, note] of [
-      [20, ''],
+      [0, ''],
+      [20, 'Rows up to 19 were taken from the model.'],
       [38, 'Rows up to 37 were taken from the model.'],
       [40, 'Rows up to 39 were taken from the model.'],
     ] as const) {

@@ -258,11 +258,18 @@ describe('tokens of a text', () => {
 
 describe('the plan', () => {
   test('validates with the last characters, cut at a line break', () => {
-    const { training, validation, settings, sizes } = prepareLanguageModel(TEXT);
+    const { training, validation, settings, sizes, codec } = prepareLanguageModel(TEXT);
+    assert.equal(codec.vocabulary.tokens[training.ids.at(-1) ?? 0], '\n');
     assert.equal(training.characters + validation.characters, TEXT.length);
     const share = validation.characters / TEXT.length;
     assert.ok(share >= 0.1 && share < 0.13, String(share));
     assert.deepEqual([settings.streams, settings.steps, sizes.units], [4, 64, 128]);
+  });
+  test('cuts a text without line breaks at white space, and one without white space between characters', () => {
+    const words = prepareLanguageModel(TEXT.replaceAll('\n', ' '));
+    assert.equal(words.codec.vocabulary.tokens[words.training.ids.at(-1) ?? 0], ' ');
+    const { training, validation } = prepareLanguageModel('\u{1F600}\u{1F601}a'.repeat(200));
+    assert.equal(training.characters + validation.characters, 600);
   });
   test('builds the vocabulary from the training text only', () => {
     const { codec, validation } = prepareLanguageModel(`${TEXT}${'the ünkw lake.\n'.repeat(3)}`);

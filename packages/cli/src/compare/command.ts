@@ -1,0 +1,171 @@
+/** `unroll compare`: trains a task with several cells and seeds, each run in a process of its own, and compares the results. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nearest } from '@unroll/core/internal';
+import {
+  ADVICE,
+  type ComparedRun,
+  type Comparison,
+  type ComparisonMetric,
+  comparisonReport,
+  comparisonTable,
+  verdict,
+  winnerOf,
+} from '@unroll/tasks';
+import { integerOption, type ParsedArgs, textOption, UsageError } from '../shared/args.js';
+import type { Command } from '../shared/command.js';
+import { checkWritable, writeAtomically } from '../shared/files.js';
+import { Reporter } from '../shared/reporter.js';
+import { latencyOf } from './latency.js';
+import { ownOptions } from './own-options.js';
+import { trainingRun } from './training-run.js';
+
+const CELLS = ['rnn', 'lstm', 'gru'] as const;
+const REPORT = 'report.html';
+const RESULTS = 'comparison.json';
+
+const share = { format: 'share', decimals: 1, higherIsBetter: true } as const;
+/** How the runs of each task are compared; of several metrics, by the first one that the result has. */
+const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
+  classify: [
+    { name: 'accuracy', title: 'accuracy', ...share },
+    { name: 'micro_f1', title: 'micro F1', ...share },
+  ],
+  tag: [
+    { name: 'f1', title: 'F1', ...share },
+    { name: 'accuracy', title: 'accuracy', ...share },
+  ],
+  translate: [{ name: 'bleu', title: 'BLEU', format: 'number', decimals: 1, higherIsBetter: true }],
+  generate: [
+    { name: 'nats_per_char', title: 'nats/character', format: 'number', decimals: 3, higherIsBetter: false },
+  ],
+  forecast: [{ name: 'mase', title: 'MASE', format: 'number', decimals: 3, higherIsBetter: false }],
+};
+const NAMES = Object.keys(METRICS);
+
+const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
+
+Trains the same task with several recurrent cells and seeds, and prints parameters, seconds per epoch, seconds to the best
+epoch, the quality on the validation data with its spread over the seeds, memory, and the time for one example. It names a
+winner only if the differences are larger than the spread explains. Every run has a process of its own. Tasks: ${NAMES.join(', ')}.
+
+  unroll compare classify --data train.tsv --text review --label stars --cells lstm,gru --seeds 3
+
+Options
+  --cells <names>       cells to compare, any of ${CELLS.join(',')} (default: ${CELLS.join(',')})
+  --seeds <n>           number of seeds, from 0 on (default: 3)
+  --budget <time>       end the training of each run after this time, such as 90s or 5m, at the end of an epoch
+  --out <folder>        write ${REPORT} with the curves and ${RESULTS} to this folder
+  --json                print the result to stdout as JSON, and text to stderr
+  --quiet               print no text
+
+Run unroll train <task> --help, or unroll forecast --help, for the arguments of a task.
+`;
+
+interface CompareArguments {
+  task: string;
+  /** The arguments of the task. */
+  rest: readonly string[];
+  cells: readonly string[];
+  seeds: number;
+  out: string | undefined;
+  json: boolean;
+  quiet: boolean;
+}
+
+export const compare: Command = {
+  about: 'compare recurrent cells on a task',
+  help: () => HELP,
+  async run(args, { signal }) {
+    const options = compareArguments(args);
+    const { task, rest, cells, seeds, out } = options;
+    const reporter = new Reporter(options);
+    if (out !== undefined) checkWritable(out, [REPORT, RESULTS]);
+    const folder = mkdtempSync(join(tmpdir(), 'unroll-compare-'));
+    try {
+      const runs: ComparedRun[] = [];
+      const total = cells.length * seeds;
+      let metric: ComparisonMetric | undefined;
+      for (let seed = 0; seed < seeds; seed++) {
+        // All cells of a seed follow each other, so that a change of the machine's load affects all cells.
+        for (const cell of cells) {
+          const model = join(folder, `${cell}-${seed}`);
+          const { metrics, ...run } = await trainingRun({ task, rest, cell, seed, out: model, signal });
+          metric ??= METRICS[task].find(({ name }) => name in metrics) ?? METRICS[task][0];
+          const quality = metrics[metric.name];
+          const latency = await latencyOf(task, rest, model);
+          runs.push({ ...{ cell, seed, quality, latency }, ...run });
+          const text = `[${runs.length}/${total}] ${cell}, seed ${seed}: ${metric.title} ${qualityText(quality, metric)}, ${run.epochs} epochs`;
+          reporter.report({ event: 'note', text });
+        }
+      }
+      if (metric === undefined) return;
+      finish({ task, metric, runs }, options, reporter);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+function finish(
+  comparison: Comparison,
+  { task, rest, cells, seeds, out }: CompareArguments,
+  reporter: Reporter,
+): void {
+  reporter.report({ event: 'scores', ...comparisonTable(comparison) });
+  reporter.print(verdict(comparison));
+  for (const text of ADVICE)
+    if (cells.some((cell) => text.startsWith(`${cell}:`))) reporter.print(`  ${text}`);
+  const result = {
+    ...{ task: 'compare', compared: task, metric: comparison.metric.name, winner: winnerOf(comparison) },
+    runs: comparison.runs.map((run) => ({ ...run, losses: [...run.losses] })),
+  };
+  if (out !== undefined) {
+    const facts = [
+      ['command', `unroll compare ${task} ${rest.join(' ')}`],
+      ['cells', cells.join(', ')],
+      ['seeds', String(seeds)],
+    ] as const;
+    const files = new Map([
+      [REPORT, comparisonReport(comparison, facts)],
+      [RESULTS, `${JSON.stringify(result, null, 2)}\n`],
+    ]);
+    writeAtomically(out, files);
+    reporter.print(`written  ${out}: ${REPORT}, ${RESULTS}`);
+  }
+  reporter.report({ event: 'result', ...result });
+}
+
+const qualityText = (value: number, { format, decimals }: ComparisonMetric): string =>
+  format === 'share' ? `${(100 * value).toFixed(decimals)} %` : value.toFixed(decimals);
+
+function compareArguments([task, ...args]: readonly string[]): CompareArguments {
+  if (task === undefined || task.startsWith('-'))
+    throw new UsageError(`A task is required: unroll compare ${NAMES.join('|')} <arguments of the task>`);
+  if (!Object.hasOwn(METRICS, task)) {
+    const near = nearest(task, NAMES);
+    throw new UsageError(
+      `Unknown task "${task}". ${near === undefined ? `The tasks are ${NAMES.join(', ')}.` : `Did you mean "${near}"?`}`,
+    );
+  }
+  const { own, rest } = ownOptions(args);
+  return {
+    ...{ task, rest },
+    cells: cellsOf(own),
+    seeds: integerOption(own, 'seeds') ?? 3,
+    out: textOption(own, 'out'),
+    json: own.values.json === true,
+    quiet: own.values.quiet === true,
+  };
+}
+
+function cellsOf(own: ParsedArgs): string[] {
+  const cells = (textOption(own, 'cells') ?? CELLS.join(',')).split(',').map((cell) => cell.trim());
+  const unknown = cells.find((cell) => !CELLS.some((each) => each === cell));
+  if (unknown !== undefined)
+    throw new UsageError(
+      `--cells must be any of ${CELLS.join(', ')}, separated by commas, got "${unknown}".`,
+    );
+  return [...new Set(cells)];
+}

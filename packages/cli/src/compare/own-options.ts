@@ -1,0 +1,37 @@
+/** Separates the options of `unroll compare` from those of the task. */
+import { type ParsedArgs, parseOptions, UsageError } from '../shared/args.js';
+
+const OPTIONS = {
+  cells: { type: 'string' },
+  seeds: { type: 'string' },
+  out: { type: 'string' },
+  json: { type: 'boolean' },
+  quiet: { type: 'boolean' },
+} as const;
+/** Options of a task that the comparison sets itself. */
+const SET = { cell: '--cells', seed: '--seeds', resume: undefined, 'dry-run': undefined } as const;
+
+/**
+ * Returns the own options, and the other arguments in their order.
+ * @throws UsageError for options that the comparison sets, and for invalid values
+ */
+export function ownOptions(args: readonly string[]): { own: ParsedArgs; rest: string[] } {
+  const own: string[] = [];
+  const rest: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const [name] = args[i].replace(/^--/, '').split('=', 1);
+    const isOption = args[i].startsWith('--');
+    if (isOption && Object.hasOwn(SET, name)) {
+      const other = SET[name as keyof typeof SET];
+      throw new UsageError(`--${name} cannot be used in a comparison${other ? `. Set ${other}.` : '.'}`);
+    }
+    if (!isOption || !Object.hasOwn(OPTIONS, name)) {
+      rest.push(args[i]);
+      continue;
+    }
+    own.push(args[i]);
+    const takesValue = OPTIONS[name as keyof typeof OPTIONS].type === 'string' && !args[i].includes('=');
+    if (takesValue && i + 1 < args.length) own.push(args[++i]);
+  }
+  return { own: parseOptions(own, OPTIONS), rest };
+}

@@ -1,0 +1,120 @@
+/** Trains one model in a process of its own and collects what a comparison needs from its events. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { ComparedRun } from '@unroll/tasks';
+import { UsageError } from '../shared/args.js';
+
+/** One training run of a comparison. */
+export interface TrainingRunRequest {
+  task: string;
+  /** The arguments of the task. */
+  rest: readonly string[];
+  cell: string;
+  seed: number;
+  /** Folder for the model. */
+  out: string;
+  signal: AbortSignal;
+}
+
+export type TrainingRunResult = Omit<ComparedRun, 'cell' | 'seed' | 'quality' | 'latency'> & {
+  /** The metrics of the result by name. */
+  metrics: Readonly<Record<string, number>>;
+};
+
+/** An event of the process, as far as it is used here. */
+interface ReportedEvent {
+  event: string;
+  stage?: string;
+  epoch?: number;
+  training?: number;
+  validationLoss?: number | null;
+  metrics?: Record<string, number>;
+  model?: { parameters?: number };
+  parameters?: number;
+  peakMemory?: number;
+  columns?: { name: string }[];
+  rows?: (string | number | null)[][];
+}
+
+/** @throws UsageError with the message of the process if the training fails */
+export async function trainingRun(request: TrainingRunRequest): Promise<TrainingRunResult> {
+  const { task, rest, cell, seed, out, signal } = request;
+  const command =
+    task === 'forecast' ? ['forecast', ...rest, '--cells', cell] : ['train', task, ...rest, '--cell', cell];
+  const own = ['--seed', String(seed), '--out', out, '--json', '--quiet'];
+  // The bin of this process: it may be that of a package manager.
+  const child = spawn(process.execPath, [process.argv[1], ...command, ...own], { signal });
+  const summary = new RunSummary(cell);
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
+  const lines = createInterface({ input: child.stdout });
+  lines.on('line', (line) => summary.add(JSON.parse(line) as ReportedEvent));
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  if (code !== 0) {
+    const message = errors
+      .trim()
+      .split('\n')
+      .pop()
+      ?.replace(/^unroll: /, '');
+    throw new UsageError(message ?? `The training ended with the exit code ${code}.`);
+  }
+  return summary.result();
+}
+
+/** Collects the events of a run. */
+class RunSummary {
+  readonly #cell: string;
+  #start = performance.now();
+  readonly #epochs: { training: number; loss: number; time: number }[] = [];
+  #result: ReportedEvent = { event: 'result' };
+  #scores: ReportedEvent | null = null;
+
+  constructor(cell: string) {
+    this.#cell = cell;
+  }
+
+  add(event: ReportedEvent): void {
+    if (event.event === 'plan') this.#start = performance.now(); // Reading the data is not part of the training.
+    if (event.event === 'epoch') {
+      const { training = 1, validationLoss } = event;
+      this.#epochs.push({
+        training,
+        loss: validationLoss ?? Number.NaN,
+        time: performance.now() - this.#start,
+      });
+    }
+    if (event.event === 'scores') this.#scores = event;
+    if (event.event === 'result') this.#result = event;
+  }
+
+  result(): TrainingRunResult {
+    const epochs = this.#epochs;
+    const last = epochs.at(-1);
+    const ofLast = epochs.filter(({ training }) => training === last?.training);
+    const best = ofLast.reduce((a, b) => (b.loss < a.loss ? b : a), ofLast[0]);
+    const { metrics, model, parameters, peakMemory = 0 } = this.#result;
+    return {
+      parameters: model?.parameters ?? parameters ?? null,
+      epochs: epochs.length,
+      secondsPerEpoch: (last?.time ?? 0) / 1000 / Math.max(1, epochs.length),
+      secondsToBest: (best?.time ?? 0) / 1000,
+      memory: peakMemory,
+      losses: epochs.filter(({ training }) => training === epochs[0].training).map(({ loss }) => loss),
+      metrics: metrics ?? this.#forecastMetrics(),
+    };
+  }
+
+  /** Returns the scores of the network in the leaderboard of a forecast, by column. */
+  #forecastMetrics(): Record<string, number> {
+    const { columns = [], rows = [] } = this.#scores ?? {};
+    const own = rows.find(([model]) => model === this.#cell) ?? [];
+    return Object.fromEntries(
+      columns.flatMap(({ name }, i) => (typeof own[i] === 'number' ? [[name, own[i]]] : [])),
+    );
+  }
+}

@@ -1,0 +1,118 @@
+// unroll compare as a user runs it: the table, the files, and the messages for invalid input.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { usePlace } from '../shared/helpers.js';
+
+const place = usePlace();
+const { unroll } = place;
+const TASK = [
+  ...[
+    'compare',
+    'classify',
+    '--data',
+    'train.tsv',
+    '--text',
+    'review',
+    '--label',
+    'liked',
+    '--networks',
+    '1',
+  ],
+  ...['--units', '4', '--embedding', '4', '--epochs', '2'],
+];
+
+before(() => {
+  const rows = Array.from(
+    { length: 60 },
+    (_, i) => `take ${i % 7} was ${['bad', 'good'][i % 2]}\t${['no', 'yes'][i % 2]}`,
+  );
+  writeFileSync(join(place.folder, 'train.tsv'), `review\tliked\n${rows.join('\n')}\n`);
+});
+
+describe('unroll compare', () => {
+  test('prints a table of the cells and writes a report', async () => {
+    const { code, stdout, stderr } = await unroll([
+      ...TASK,
+      '--cells',
+      'gru,rnn',
+      '--seeds',
+      '2',
+      '--out',
+      'compared',
+    ]);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(stdout, /^\[1\/4\] gru, seed 0: accuracy [\d.]+ %, 2 epochs$/m);
+    assert.match(stdout, /^cell +parameters +s\/epoch +s to best +accuracy +± +MB +ms\/example$/m);
+    assert.match(stdout, /^(gru|rnn) +\d+ +[\d.]+ +[\d.]+ +[\d.]+ % +[\d.]+ % +\d+ +[\d.]+$/m);
+    assert.match(stdout, /^(Best cell|No winner)/m);
+    assert.deepEqual(readdirSync(join(place.folder, 'compared')).sort(), ['comparison.json', 'report.html']);
+    const { compared, runs } = JSON.parse(
+      readFileSync(join(place.folder, 'compared/comparison.json'), 'utf8'),
+    );
+    assert.deepEqual([compared, runs.length], ['classify', 4]);
+    // The same cell and seed gives the model of unroll train.
+    const alone = await unroll([
+      'train',
+      ...TASK.slice(1),
+      '--cell',
+      'rnn',
+      '--seed',
+      '1',
+      '--json',
+      '--out',
+      'alone',
+    ]);
+    const { metrics, model } = JSON.parse(alone.stdout.trimEnd().split('\n').pop() ?? '');
+    const run = runs.find(({ cell, seed }: { cell: string; seed: number }) => cell === 'rnn' && seed === 1);
+    assert.deepEqual([run.quality, run.parameters], [metrics.accuracy, model.parameters]);
+  });
+  test('ends each run after --budget', async () => {
+    const args = [
+      ...TASK,
+      '--epochs',
+      '1000',
+      '--cells',
+      'rnn',
+      '--seeds',
+      '1',
+      '--budget',
+      '0.5s',
+      '--json',
+    ];
+    const { code, stdout } = await unroll(args);
+    assert.equal(code, 0);
+    const { runs } = JSON.parse(stdout.trimEnd().split('\n').pop() ?? '');
+    assert.ok(runs[0].epochs < 1000);
+  });
+
+  const refused: [string, string[], RegExp][] = [
+    ['no task', ['compare'], /A task is required: unroll compare classify\|/],
+    ['an unknown task', ['compare', 'clasify'], /Unknown task "clasify"\. Did you mean "classify"\?/],
+    [
+      'an unknown cell',
+      [...TASK, '--cells', 'lstm,elman'],
+      /--cells must be any of rnn, lstm, gru.*got "elman"/,
+    ],
+    ['--cell', [...TASK, '--cell', 'gru'], /--cell cannot be used in a comparison\. Set --cells\./],
+    ['an option that the task does not have', [...TASK, '--windows', '3'], /Unknown option --windows/],
+    [
+      'a wrong budget',
+      [...TASK, '--budget', 'soon'],
+      /--budget must be a time such as 90s, 5m or 1h, got "soon"/,
+    ],
+    [
+      'a missing file',
+      ['compare', 'classify', '--data', 'none.tsv', '--text', 'a', '--label', 'b'],
+      /none\.tsv/,
+    ],
+  ];
+  for (const [name, args, message] of refused) {
+    test(`refuses ${name}`, async () => {
+      const { code, stdout, stderr } = await unroll(args);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, message);
+    });
+  }
+});

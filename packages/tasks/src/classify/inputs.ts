@@ -1,0 +1,90 @@
+/**
+ * What a classifier reads: texts (encoder.ts) or numeric sequences (sequences.ts). Both are encoded as sequences of variable
+ * length, so splits, batches, training and prediction are the same.
+ */
+import { type RandomStream, type Tensor, tensor } from '@unroll/core';
+import { bucketByLength, type Table } from '@unroll/data';
+import type { TaskFact } from '../shared/task.js';
+
+/** An encoded input: token ids, or the steps of a sequence. */
+export interface Encoded {
+  /** Number of tokens or steps. */
+  readonly length: number;
+}
+
+/** Encoded inputs, with a text for each that shows it to the user. */
+export interface EncodedInputs {
+  shown: readonly string[];
+  encoded: readonly Encoded[];
+}
+
+/** Reads and encodes the inputs of a classifier. */
+export interface ClassifyEncoder {
+  readonly kind: 'text' | 'sequence';
+  /** Name of the column with the inputs. */
+  readonly column: string;
+  /** Number of ids of tokens, or number of features that the network reads. */
+  readonly inputSize: number;
+  /** @throws UnrollError `data` for a missing column or an invalid cell; the message gives the file and line */
+  readTable(table: Table): EncodedInputs;
+  /** Encodes the texts of a request: texts, or sequences as JSON. @throws UnrollError for an invalid one */
+  readTexts(texts: readonly string[]): EncodedInputs;
+  /** Returns the padded inputs of some of the encoded inputs, with their mask if padding has no id of its own. */
+  batch(encoded: readonly Encoded[], rows: Uint32Array): { x: Tensor; mask?: Tensor };
+  /**
+   * Returns notes about inputs, one sentence each.
+   * @param table the table of the inputs, if they are from one
+   * @throws UnrollError `data` if the model can predict nothing from the table
+   */
+  notes(encoded: readonly Encoded[], table?: Table): string[];
+  /** Returns facts for `describe`. */
+  facts(): TaskFact[];
+}
+
+/** Encoded inputs with their classes: one for each input or, for several labels per input, any number. */
+export interface EncodedExamples {
+  inputs: readonly Encoded[];
+  classes: readonly Int32Array[];
+}
+
+/** A batch: inputs x, padded, and targets y: classes [B] or, for several labels per input, 0 or 1 for each label [B, K]. */
+export interface ClassifyBatch {
+  x: Tensor;
+  y: Tensor;
+  mask?: Tensor;
+}
+
+/** Steps of a batch, padded. More would need much memory. */
+const MAX_STEPS = 65_536;
+
+/** Returns the batch size for inputs of at most this length. */
+export const batchSizeFor = (size: number, longest: number): number =>
+  Math.max(1, Math.min(size, Math.floor(MAX_STEPS / longest)));
+
+/**
+ * Groups inputs into batches of similar lengths.
+ * @param random shuffles the inputs and the batches. Default null: no shuffling
+ */
+export function batchesOf(
+  inputs: readonly Encoded[],
+  batchSize: number,
+  random: RandomStream | null = null,
+): Uint32Array[] {
+  const lengths = Uint32Array.from(inputs, ({ length }) => length);
+  const longest = lengths.reduce((a, b) => Math.max(a, b), 1);
+  return bucketByLength(lengths, { batchSize: batchSizeFor(batchSize, longest), random });
+}
+
+/** Returns one batch. @param labelCount number of labels if an input may have several of them, otherwise null */
+export function batchOf(
+  encoder: ClassifyEncoder,
+  { inputs, classes }: EncodedExamples,
+  rows: Uint32Array,
+  labelCount: number | null,
+): ClassifyBatch {
+  const batch = encoder.batch(inputs, rows);
+  if (labelCount === null) return { ...batch, y: tensor(Array.from(rows, (row) => classes[row][0])) };
+  const y = new Float32Array(rows.length * labelCount);
+  for (const [i, row] of rows.entries()) for (const id of classes[row]) y[i * labelCount + id] = 1;
+  return { ...batch, y: tensor(y, [rows.length, labelCount]) };
+}

@@ -1,0 +1,136 @@
+/** The labels of the examples: one per input, or several, separated by a mark or as lists of JSON. */
+import { RandomStream, UnrollError } from '@unroll/core';
+import { column, findColumn, nestedValues, type Table } from '@unroll/data';
+import { cellError, filledTexts } from '../shared/cells.js';
+
+/** Classes are weighted if the largest has more than this many times the examples of the smallest. */
+const UNBALANCED = 2;
+const MAX_WEIGHT = 10;
+
+/**
+ * Returns the labels of each row.
+ * @param separator between several labels of a row; null: each row has one label
+ * @throws UnrollError `data` for a missing column and, if each row has one label, an empty cell
+ */
+export function readLabels(table: Table, name: string, separator: string | null): string[][] {
+  if (separator === null)
+    return filledTexts(table, name, 'label', 'Remove the row or write a label.').map((label) => [label]);
+  const place = findColumn(table, name);
+  return nestedValues(table, name).map((value, row) => {
+    const items = Array.isArray(value) ? value : String(value ?? '').split(separator);
+    if (items.some((item) => typeof item === 'object' && item !== null))
+      throw cellError(table, row, place, 'a list of labels must consist of texts, got a list or an object.');
+    return [...new Set(items.map((item) => String(item).trim()))].filter((label) => label !== '');
+  });
+}
+
+/**
+ * Returns the classes of each row.
+ * @param labels of each row @param known the labels of the model, in order
+ * @throws UnrollError `data` for a label that is not one of them
+ */
+export function classesOf(
+  table: Table,
+  name: string,
+  labels: readonly (readonly string[])[],
+  known: readonly string[],
+): Int32Array[] {
+  const ids = new Map(known.map((label, id) => [label, id]));
+  return labels.map((row, index) =>
+    Int32Array.from(row, (label) => {
+      const id = ids.get(label);
+      if (id !== undefined) return id;
+      const list = known.slice(0, 12).join(', ') + (known.length > 12 ? ', ...' : '');
+      const problem = `label "${label}" does not occur in the training data. Its labels: ${list}.`;
+      throw cellError(table, index, findColumn(table, name), problem);
+    }),
+  );
+}
+
+/**
+ * Returns the distinct labels, sorted; numbers by value.
+ * @throws UnrollError `data` for fewer than two labels and, if each row has one label, a label with a single row
+ */
+export function distinctLabels(
+  table: Table,
+  name: string,
+  labels: readonly (readonly string[])[],
+  several: boolean,
+): string[] {
+  const { source } = table;
+  const counts = new Map<string, number>();
+  for (const label of labels.flat()) counts.set(label, (counts.get(label) ?? 0) + 1);
+  if (counts.size < 2) {
+    const [only] = counts.keys();
+    const got = only === undefined ? 'none' : `only "${only}"`;
+    const problem = `column "${name}" must have at least two labels, got ${got} in all ${labels.length} rows.`;
+    const message = `${source}: ${problem} Add rows with other labels.`;
+    throw new UnrollError('data', message, { source, column: name });
+  }
+  const single = [...counts].find(([, count]) => count === 1)?.[0];
+  if (single !== undefined && !several) {
+    const problem = `label "${single}" has only this row, but at least 2 are needed: one for training, one for validation. Add rows with this label, or remove the row.`;
+    const row = labels.findIndex(([label]) => label === single);
+    throw cellError(table, row, column(table, name), problem);
+  }
+  const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+  const numeric = [...counts.keys()].every((label) => label !== '' && Number.isFinite(Number(label)));
+  return [...counts.keys()].sort((a, b) => (numeric && Number(a) - Number(b)) || compare(a, b));
+}
+
+/** Rows of the training and validation parts, in their order. */
+export interface RowSplit {
+  training: number[];
+  validation: number[];
+}
+
+/** Splits the rows so that each class has the same share of validation rows, and at least one. */
+export function stratifiedSplit(
+  classes: readonly Int32Array[],
+  count: number,
+  share: number,
+  seed: number,
+): RowSplit {
+  const random = new RandomStream(seed, 'classify', 'split');
+  const validation = new Set<number>();
+  for (let k = 0; k < count; k++) {
+    const rows = Array.from(classes.keys()).filter((row) => classes[row][0] === k);
+    const size = Math.max(1, Math.round(rows.length * share));
+    for (const i of random.permutation(rows.length).slice(0, size)) validation.add(rows[i]);
+  }
+  return splitOf(classes.length, validation);
+}
+
+/** Splits rows with several labels at random. No label loses its last training row. */
+export function randomSplit(
+  classes: readonly Int32Array[],
+  count: number,
+  share: number,
+  seed: number,
+): RowSplit {
+  const random = new RandomStream(seed, 'classify', 'split');
+  const left = Array<number>(count).fill(0);
+  for (const ids of classes) for (const id of ids) left[id]++;
+  const size = Math.max(1, Math.round(classes.length * share));
+  const validation = new Set<number>();
+  for (const row of random.permutation(classes.length)) {
+    if (validation.size === size) break;
+    if (classes[row].some((id) => left[id] < 2)) continue;
+    for (const id of classes[row]) left[id]--;
+    validation.add(row);
+  }
+  return splitOf(classes.length, validation);
+}
+
+const splitOf = (count: number, validation: ReadonlySet<number>): RowSplit => ({
+  training: Array.from({ length: count }, (_, row) => row).filter((row) => !validation.has(row)),
+  validation: [...validation].sort((a, b) => a - b),
+});
+
+/** Returns the weights N / (K N_k), as `balanced` of scikit-learn, at most 10; null if the classes are balanced. */
+export function classWeightsOf(classes: readonly Int32Array[], count: number): number[] | null {
+  const counts = Array<number>(count).fill(0);
+  for (const [id] of classes) counts[id]++;
+  if (Math.max(...counts) <= UNBALANCED * Math.min(...counts)) return null;
+  return counts.map((each) => Number(Math.min(MAX_WEIGHT, classes.length / (count * each)).toFixed(4)));
+}

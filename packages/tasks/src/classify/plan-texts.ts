@@ -1,0 +1,80 @@
+/** Plans how a classifier reads texts: chooses the tokenizer, the vocabulary and the length. */
+import {
+  buildVocabulary,
+  defaultTokenizer,
+  type LengthSummary,
+  summarizeLengths,
+  type Tokenizer,
+  tokenizer,
+  type Vocabulary,
+} from '@unroll/data';
+import { contentTokens, SPECIALS, TokenEncoder } from './encoder.js';
+
+/** Maximum number of tokens per text. */
+const MAX_LENGTH = 400;
+/** Maximum size of the vocabulary. */
+const MAX_VOCABULARY = 50_000;
+/** In a vocabulary above this size, tokens that occur once are left out. */
+const SMALL_VOCABULARY = 2000;
+
+/** How texts are read. */
+export interface TextPlan {
+  encoder: TokenEncoder;
+  training: Int32Array[];
+  validation: Int32Array[];
+  /** Lengths of the training texts in tokens, before they are cut. */
+  lengths: LengthSummary;
+  /** Number of training texts that are cut. */
+  cut: number;
+  /** Share of the tokens of the validation texts that are in the vocabulary. */
+  coverage: number;
+}
+
+export interface TextPlanOptions {
+  /** Convert texts to lower case. */
+  lowercase: boolean;
+  /** Keep tokens that occur once also in a large vocabulary, because they may have a pretrained vector. */
+  keepRare: boolean;
+}
+
+/** Plans the reading of texts of the column `name`, and encodes them. */
+export function planTexts(
+  name: string,
+  trainingTexts: readonly string[],
+  validationTexts: readonly string[],
+  { lowercase, keepRare }: TextPlanOptions,
+): TextPlan {
+  const splitter = tokenizerFor(trainingTexts, lowercase);
+  const tokens = trainingTexts.map((each) => contentTokens(splitter, each));
+  const validationTokens = validationTexts.map((each) => contentTokens(splitter, each));
+  const counts = Uint32Array.from(tokens, ({ length }) => length);
+  const lengths = summarizeLengths(counts);
+  const length = Math.max(1, Math.min(MAX_LENGTH, lengths.percentiles[99]));
+  const vocabulary = vocabularyOf(tokens, keepRare);
+  const encoder = new TokenEncoder(name, splitter, vocabulary, length);
+  const encode = (lists: readonly string[][]) => lists.map((each) => encoder.encodeTokens(each));
+  return {
+    encoder,
+    training: encode(tokens),
+    validation: encode(validationTokens),
+    lengths,
+    cut: counts.reduce((count, each) => count + Number(each > length), 0),
+    coverage: vocabulary.coverage(validationTokens).tokens,
+  };
+}
+
+function tokenizerFor(texts: readonly string[], lowercase: boolean): Tokenizer {
+  const hasLetters = texts.some((text) => /\p{L}/u.test(text));
+  const { config } = hasLetters ? defaultTokenizer(texts) : tokenizer({ kind: 'whitespace' });
+  return lowercase ? tokenizer({ ...config, lowercase }) : tokenizer(config);
+}
+
+/**
+ * Builds the vocabulary. In a large one, tokens that occur once are left out: they teach the network little about themselves,
+ * but as `<unk>` they teach it what an unknown word is like.
+ */
+function vocabularyOf(tokens: readonly string[][], keepRare: boolean): Vocabulary {
+  const all = buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS });
+  if (keepRare || all.size <= SMALL_VOCABULARY) return all;
+  return buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS, minCount: 2 });
+}

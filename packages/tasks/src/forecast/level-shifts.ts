@@ -1,0 +1,189 @@
+/**
+ * Finds level shifts in a series: rows from which on all values are higher or lower by about the same amount. The statistic of row t
+ * is J = median(d[t], ..., d[t + m - 1]) - median of the w values of d before t, where d is the change over one season (without
+ * a season, the value). A shift is found if |J| is many times the median of |J| in the rows before, the change is abrupt, and all m
+ * rows lie beyond it. The search is causal: whether a shift is known at a row depends only on the rows before it.
+ */
+import { quantile } from '@unroll/data';
+
+/** A level shift. */
+export interface LevelShift {
+  /** First row of the new level. */
+  row: number;
+  /** The shift is known at forecast origins from this row on. */
+  knownAt: number;
+  /** Size of the shift, as a difference or, on logarithms, the logarithm of a ratio. */
+  size: number;
+}
+
+/** An unusual last row or two, which may be outliers or the beginning of a new level. */
+export type OpenShift = Pick<LevelShift, 'row' | 'size'>;
+
+/** Rows after a shift by which it is found, m above. Small shifts are found only by the longer windows. */
+const ROWS_AFTER = [3, 6, 12];
+/** Rows since an open shift. */
+const OPEN_ROWS = [1, 2];
+/** By m: the threshold is multiplied by this. Few unusual rows are often a temporary change. */
+const FACTORS = new Map([
+  [1, 2.5],
+  [2, 2.5],
+  [3, 2.5],
+  [6, 1.5],
+  [12, 1.5],
+]);
+/** Rows before a shift, w above. */
+const ROWS_BEFORE = 8;
+/** |J| is compared with those at this many rows before; with fewer than MIN_COMPARED, nothing is found. */
+const COMPARED = 100;
+const MIN_COMPARED = 10;
+/**
+ * A shift must be this many times the median of |J|, its 95 % quantile (rows of the peak season may vary more than others), and
+ * the mean change from row to row.
+ */
+const MIN_RATIO = 6;
+const MIN_RATIO_TO_LARGE = 2.5;
+const MIN_RATIO_TO_STEP = 0.5;
+
+/** Returns the number of rows before the rows of interest that a search needs. */
+export const searchedRows = (season: number): number =>
+  2 * season + COMPARED + ROWS_BEFORE + ROWS_AFTER[ROWS_AFTER.length - 1];
+
+/** Searches one series for level shifts. */
+export class ShiftSearch {
+  /** The shifts in the order in which they become known. A later one at the same row corrects the size of an earlier one. */
+  readonly shifts: readonly LevelShift[];
+  /** Open shifts by the origin at which they are known. */
+  readonly #open = new Map<number, OpenShift>();
+  readonly #season: number;
+  /** The series, with the rows before each shift moved to the level after it. */
+  readonly #z: Float64Array;
+  /** J by m; NaN where it is undefined. */
+  readonly #statistics: ReadonlyMap<number, Float64Array>;
+
+  /** @param z values or logarithms, without gaps */
+  constructor(z: Float64Array, season: number) {
+    this.#z = z.slice();
+    this.#season = season;
+    const all = [...OPEN_ROWS, ...ROWS_AFTER];
+    this.#statistics = new Map(all.map((after) => [after, new Float64Array(z.length).fill(Number.NaN)]));
+    const shifts: LevelShift[] = [];
+    for (let end = 1; end <= z.length; end++) {
+      this.#updateStatistics(end);
+      shifts.push(...this.#foundAt(end, shifts));
+      const open = this.#openAt(end);
+      if (open !== undefined) this.#open.set(end, open);
+    }
+    this.shifts = shifts;
+  }
+
+  /** Returns the open shift at a forecast origin; undefined if there is none. */
+  open(origin: number): OpenShift | undefined {
+    return this.#open.get(origin);
+  }
+
+  #openAt(end: number): OpenShift | undefined {
+    const after = OPEN_ROWS.findLast((rows) => this.#isShift(end - rows, rows));
+    return after === undefined ? undefined : { row: end - after, size: this.#statistic(end - after, after) };
+  }
+
+  /** Finds shifts that become known at row `end`, or corrects the size of one, and moves the rows before it. */
+  #foundAt(end: number, known: readonly LevelShift[]): LevelShift[] {
+    for (const after of ROWS_AFTER) {
+      const row = end - after;
+      const isKnown = known.some((shift) => Math.abs(shift.row - row) < ROWS_BEFORE);
+      const isCorrection = known.at(-1)?.row === row && after > ROWS_AFTER[0];
+      if (!isCorrection && (isKnown || !this.#isShift(row, after))) continue;
+      const size = this.#statistic(row, after);
+      this.#move(row, size, end);
+      return [{ row, knownAt: end, size }];
+    }
+    return [];
+  }
+
+  /** Moves the rows before a shift to the level after it. */
+  #move(row: number, size: number, end: number): void {
+    for (let t = 0; t < row; t++) this.#z[t] += size;
+    for (const [after, values] of this.#statistics)
+      for (let t = Math.max(0, row - after); t + after <= end; t++) values[t] = this.#statistic(t, after);
+  }
+
+  /** Computes the statistics that become known at row `end`. */
+  #updateStatistics(end: number): void {
+    for (const [after, values] of this.#statistics) {
+      const row = end - after;
+      if (row >= 0) values[row] = this.#statistic(row, after);
+    }
+  }
+
+  #isShift(row: number, after: number): boolean {
+    const statistic = this.#statistics.get(after)?.[row] ?? Number.NaN;
+    if (Number.isNaN(statistic) || statistic === 0) return false;
+    const sign = Math.sign(statistic);
+    const least = Math.abs(statistic) / 2;
+    const before = this.#medianChange(row - ROWS_BEFORE, row);
+    if (sign * (this.#change(row) - this.#change(row - 1)) < least) return false;
+    for (let t = row; t < row + after; t++) if (sign * (this.#change(t) - before) < least) return false;
+    return (
+      !this.#isEcho(row, after, sign) &&
+      Math.abs(statistic) > FACTORS.get(after)! * this.#threshold(row, after)
+    );
+  }
+
+  /** Returns the least |J| of a shift at a row; infinite if too few rows are known before it, or if these rarely change. */
+  #threshold(row: number, after: number): number {
+    const first = Math.max(0, row - after - COMPARED);
+    const values = this.#statistics.get(after)!.subarray(first, row - after);
+    const known = values.filter((value) => !Number.isNaN(value)).map(Math.abs);
+    if (known.length < MIN_COMPARED) return Number.POSITIVE_INFINITY;
+    const steps = this.#z
+      .subarray(first, row)
+      .map((value, t, all) => (t === 0 ? 0 : Math.abs(value - all[t - 1])));
+    if (steps.filter((step) => step > 0).length * 2 < steps.length) return Number.POSITIVE_INFINITY;
+    const meanStep = steps.reduce((sum, step) => sum + step, 0) / steps.length;
+    known.sort();
+    return Math.max(
+      MIN_RATIO * quantile(known, 0.5),
+      MIN_RATIO_TO_LARGE * quantile(known, 0.95),
+      MIN_RATIO_TO_STEP * meanStep,
+    );
+  }
+
+  /**
+   * Returns whether a change over one season comes from the season before: if an outlier or the end of a shift lies there, the
+   * values themselves change as usual.
+   */
+  #isEcho(row: number, after: number, sign: number): boolean {
+    if (this.#season === 1) return false;
+    const change = (at: number) => this.#medianValue(at, at + after) - this.#medianValue(at - after, at);
+    const [now, last] = [change(row), change(row - this.#season)];
+    const earlier = row - 2 * this.#season;
+    if (earlier - after < 0) return sign * now < 0 || Math.abs(now) < Math.abs(last);
+    const usual = change(earlier);
+    return Math.abs(now - usual) < Math.abs(last - usual);
+  }
+
+  /** Returns J. */
+  #statistic(row: number, after: number): number {
+    const first = row - ROWS_BEFORE;
+    if (first < (this.#season > 1 ? this.#season : 0)) return Number.NaN;
+    return this.#medianChange(row, row + after) - this.#medianChange(first, row);
+  }
+
+  #change(t: number): number {
+    return this.#season === 1 ? this.#z[t] : this.#z[t] - this.#z[t - this.#season];
+  }
+
+  #medianChange(from: number, to: number): number {
+    return median(Float64Array.from({ length: to - from }, (_, i) => this.#change(from + i)));
+  }
+
+  #medianValue(from: number, to: number): number {
+    return median(this.#z.slice(from, to));
+  }
+}
+
+function median(values: Float64Array): number {
+  values.sort();
+  const middle = values.length >> 1;
+  return values.length % 2 === 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}

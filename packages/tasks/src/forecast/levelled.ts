@@ -1,0 +1,177 @@
+/**
+ * Moves the rows before a level shift to the level after it, so that a step is not taken for growth or a season. A forecast uses
+ * only shifts that are known at its origin (level-shifts.ts). If the last one or two rows may be outliers or the beginning of a new
+ * level, there are two forecasts, one for each reading, and the intervals cover both.
+ */
+import type { Intervals } from './calibration.js';
+import type { Origin } from './encoder.js';
+import { type LevelShift, type OpenShift, ShiftSearch } from './level-shifts.js';
+import { type Panel, type PanelSeries, timeAt } from './panel.js';
+import type { ForecastPlan } from './plan.js';
+import type { ForecastOrigins } from './rollout.js';
+import { fillGaps, listSeries, ofSeries } from './rows.js';
+
+type LevelPlan = Pick<ForecastPlan, 'season' | 'log'>;
+
+/** Searches by the values of a series, then by season and scale. */
+const searches = new WeakMap<Float64Array, Map<string, ShiftSearch>>();
+
+/** Returns the search for the shifts of a series. */
+export function searchOf(values: Float64Array, { season, log }: LevelPlan): ShiftSearch {
+  const known = searches.get(values) ?? new Map<string, ShiftSearch>();
+  searches.set(values, known);
+  const key = `${season} ${log}`;
+  let search = known.get(key);
+  if (search === undefined) {
+    const filled = fillGaps(values, season);
+    search = new ShiftSearch(
+      log ? filled.map((value) => Math.log(Math.max(value, Number.MIN_VALUE))) : filled,
+      season,
+    );
+    known.set(key, search);
+  }
+  return search;
+}
+
+/** Returns values with the rows before each shift moved to the level after it. */
+function moved(
+  values: Float64Array,
+  shifts: readonly Pick<LevelShift, 'row' | 'size'>[],
+  { log }: Pick<LevelPlan, 'log'>,
+): Float64Array {
+  const result = values.slice();
+  for (const { row, size } of shifts) {
+    const end = Math.min(row, values.length);
+    for (let t = 0; t < end; t++) result[t] = log ? result[t] * Math.exp(size) : result[t] + size;
+  }
+  return result;
+}
+
+/** Returns training values, which end before the first forecast origin, without level shifts. */
+export function withoutShifts(values: Float64Array, plan: LevelPlan): Float64Array {
+  const { shifts } = searchOf(values, plan);
+  return shifts.length === 0 ? values : moved(values, shifts, plan);
+}
+
+/** Returns the panel without the level shifts that are known at grid index `cut`; the same panel if there are none. */
+export function levelledPanel(panel: Panel, plan: LevelPlan, cut: number): Panel {
+  let isChanged = false;
+  const series = panel.series.map((each) => {
+    const shifts = searchOf(each.values, plan).shifts.filter(({ knownAt }) => knownAt <= cut - each.offset);
+    if (shifts.length === 0) return each;
+    isChanged = true;
+    return { ...each, values: moved(each.values, shifts, plan) };
+  });
+  return isChanged ? { ...panel, series } : panel;
+}
+
+/** Origins in a panel without level shifts. */
+export interface LevelledOrigins {
+  /** One for each original origin. Where there are two readings, the first. */
+  first: ForecastOrigins;
+  /**
+   * The second readings, each in a panel of its own: a network's results depend on its batch in the last digits, and later rows
+   * must not change the batch of an earlier origin.
+   */
+  second: ForecastOrigins[];
+  /** Joins the forecasts of both readings. */
+  merge(first: readonly Intervals[], second: readonly Intervals[]): Intervals[];
+}
+
+/** Returns origins in a panel whose series have no level shifts known at them. Series that differ between origins are repeated. */
+export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: LevelPlan): LevelledOrigins {
+  const series: PanelSeries[] = [...panel.series];
+  const sources = panel.series.map((_, s) => s);
+  const copies = new Map<string, number>();
+  const second: ForecastOrigins[] = [];
+  const secondOf = new Map<number, number>();
+  const copyOf = (source: number, key: string, values: () => Float64Array): number => {
+    const name = `${source} ${key}`;
+    const copy = copies.get(name) ?? series.length;
+    if (copy === series.length) {
+      series.push({ ...panel.series[source], values: values() });
+      sources.push(source);
+      copies.set(name, copy);
+    }
+    return copy;
+  };
+  const first = origins.map(({ series: source, origin }, n): Origin => {
+    const { offset, values } = panel.series[source];
+    const row = origin - offset;
+    const search = searchOf(values, plan);
+    const known = search.shifts.filter(({ knownAt }) => knownAt <= row);
+    const open = search.open(row);
+    if (open === undefined) {
+      if (known.length === 0) return { series: source, origin };
+      return { series: copyOf(source, String(known.length), () => moved(values, known, plan)), origin };
+    }
+    const levelled = moved(values, known, plan);
+    const outlier = { ...panel.series[source], values: withoutOutliers(levelled, open, row, plan) };
+    secondOf.set(n, second.length);
+    second.push({
+      panel: { ...panel, series: [outlier] },
+      origins: [{ series: 0, origin }],
+      sources: [source],
+    });
+    return { series: copyOf(source, `open ${row}`, () => moved(levelled, [open], plan)), origin };
+  });
+  const isLevelled = series.length > panel.series.length;
+  return {
+    first: { panel: isLevelled ? { ...panel, series } : panel, origins: first, sources },
+    second,
+    merge: (a, b) =>
+      a.map((each, n) => {
+        const other = secondOf.get(n);
+        return other === undefined ? each : unionOf(each, b[other]);
+      }),
+  };
+}
+
+/** Returns the values with the rows of an open shift moved back to the level before it. */
+function withoutOutliers(
+  values: Float64Array,
+  { row, size }: OpenShift,
+  end: number,
+  { log }: LevelPlan,
+): Float64Array {
+  const result = values.slice();
+  for (let t = row; t < Math.min(end, values.length); t++)
+    result[t] = log ? result[t] * Math.exp(-size) : result[t] - size;
+  return result;
+}
+
+/** Returns the mean of two forecasts, with intervals that cover both. */
+function unionOf(a: Intervals, b: Intervals): Intervals {
+  const mean = (x: Float64Array, y: Float64Array) => x.map((value, k) => (value + y[k]) / 2);
+  return {
+    median: mean(a.median, b.median),
+    lower: a.lower.map((bounds, l) => bounds.map((value, k) => Math.min(value, b.lower[l][k]))),
+    upper: a.upper.map((bounds, l) => bounds.map((value, k) => Math.max(value, b.upper[l][k]))),
+    ...(a.mean && b.mean && { mean: mean(a.mean, b.mean) }),
+  };
+}
+
+/**
+ * Returns notes on level shifts within the last season (at least 12 rows) of a series, and on series whose last rows may be outliers
+ * or a new level.
+ */
+export function shiftNotes(panel: Panel, plan: LevelPlan): string[] {
+  const recent: string[] = [];
+  const open: { id: string }[] = [];
+  for (const { id, offset, values } of panel.series) {
+    const search = searchOf(values, plan);
+    if (search.open(values.length) !== undefined) open.push({ id });
+    const last = search.shifts.filter(({ knownAt }) => knownAt <= values.length).at(-1);
+    if (last === undefined || last.row < values.length - Math.max(12, plan.season)) continue;
+    recent.push(`${timeAt(panel, offset + last.row)}${ofSeries(id)}`);
+  }
+  const more = recent.length > 3 ? `, and ${recent.length - 3} more` : '';
+  return [
+    ...(recent.length === 0
+      ? []
+      : [`Level shift at ${recent.slice(0, 3).join(', ')}${more}; earlier rows are moved to the new level.`]),
+    ...(open.length === 0
+      ? []
+      : [`The last rows may be outliers or a new level; the intervals cover both: ${listSeries(open)}.`]),
+  ];
+}

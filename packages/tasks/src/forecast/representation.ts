@@ -1,0 +1,262 @@
+/**
+ * Chooses how the target is represented for the two networks: the lag of the changes, and what is subtracted from a window. The
+ * candidates are compared with linear models in place of networks: a ridge regression from the scaled window to the scaled horizon,
+ * fitted on the first training rows and scored on the last. Linear models are fitted in milliseconds, and the best
+ * representation of one suits the other, because it is the one in which a series changes least. The forecast is the mean of two
+ * networks, so pairs of candidates are scored by the mean of their forecasts.
+ */
+import type { NetworkView } from './network.js';
+import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
+import {
+  type Anchor,
+  type PreparedSeries,
+  type TransformPlan,
+  WindowTransform,
+  warmUp,
+} from './transform.js';
+
+type Candidate = Pick<NetworkView, 'lag'> & { anchor: Anchor };
+type ChoicePlan = Omit<TransformPlan, 'absolute' | 'lag' | 'anchor'> & {
+  season: number;
+  chunk: number;
+  lag: number;
+};
+
+/** At most this many series, training windows and scored forecasts are used. */
+const MAX_SERIES = 200;
+const MAX_PAIRS = 3000;
+const MAX_SCORED = 1000;
+/** At least this many forecasts must be scored for a choice. */
+const MIN_SCORED = 12;
+/** Penalties of the ridge regression, relative to the number of windows. The best one on the scored rows is used. */
+const PENALTIES = [0.01, 0.1, 1];
+/** A choice other than the default must lower the error by at least this share. */
+const MIN_GAIN = 0.02;
+
+/** One series, split into rows to fit and rows to score. */
+interface SplitSeries {
+  values: Float64Array;
+  /** First scored row. */
+  split: number;
+  /** Scale of the errors. */
+  unit: number;
+}
+
+/** A row of a series at which a forecast starts. */
+interface Start {
+  series: number;
+  row: number;
+}
+
+export interface ViewChoice {
+  views: NetworkView[];
+  /** Why these were chosen; empty if there are too few rows for a comparison. */
+  reason: string;
+  /** Error of the linear models on the held-out rows; NaN if there are too few. */
+  error: number;
+}
+
+/**
+ * Chooses the views of the two networks.
+ * @param training the training rows of each series
+ * @param plan with the default lag
+ * @param lags possible lags
+ */
+export function chooseViews(
+  training: readonly Float64Array[],
+  plan: ChoicePlan,
+  lags: readonly number[],
+): ViewChoice {
+  const usual: Candidate = { lag: plan.lag, anchor: 'last' };
+  const candidates = lags.flatMap((lag) =>
+    (lag === 1 ? ANCHORS_OF_VALUES : ANCHORS_OF_CHANGES).map((anchor) => ({ lag, anchor })),
+  );
+  const series = splitSeries(training, plan);
+  const longest = warmUp({ ...plan, lag: Math.max(...lags) });
+  const scored = startsOf(series, plan, longest, MAX_SCORED, 'score');
+  const errors = new Map<string, Float64Array[]>();
+  for (const candidate of scored.length < MIN_SCORED ? [] : candidates) {
+    const forecasts = linearForecasts(series, plan, candidate, scored);
+    if (forecasts !== null) errors.set(nameOf(candidate), forecasts);
+  }
+  const views = (first: Candidate, second: Candidate): NetworkView[] => [
+    { ...first, absolute: false },
+    { ...second, absolute: true },
+  ];
+  const base = errors.get(nameOf(usual));
+  if (base === undefined) return { views: views(usual, usual), reason: '', error: Number.NaN };
+  const compared = candidates.filter((candidate) => errors.has(nameOf(candidate)));
+  const pairs = compared.flatMap((a, i) => compared.slice(i).map((b) => [a, b] as const));
+  const scoreOf = (a: Candidate, b: Candidate): number =>
+    meanError(series, scored, errors.get(nameOf(a))!, errors.get(nameOf(b))!);
+  const usualError = scoreOf(usual, usual);
+  let best = { pair: [usual, usual] as readonly [Candidate, Candidate], error: usualError };
+  for (const pair of pairs) {
+    const error = scoreOf(...pair);
+    if (error < best.error) best = { pair, error };
+  }
+  const gain = 1 - best.error / usualError;
+  if (!(gain >= MIN_GAIN)) {
+    const reason = 'no other representation lowers the held-out error of a linear model';
+    return { views: views(usual, usual), reason, error: usualError };
+  }
+  return {
+    views: views(...best.pair),
+    error: best.error,
+    reason: `the held-out error of a linear model is ${(100 * gain).toFixed(0)} % lower than with ${describeView(usual)}`,
+  };
+}
+
+/** Values are followed by their last one or the mean of the window; changes also by no centre, as they are around 0. */
+const ANCHORS_OF_VALUES: readonly Anchor[] = ['last', 'mean'];
+const ANCHORS_OF_CHANGES: readonly Anchor[] = ['last', 'mean', 'zero'];
+
+const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
+
+/** Describes a view for the plan and the report. */
+export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
+  const centre = { last: 'minus the last one', mean: 'minus their mean', zero: '' }[anchor];
+  const what = lag === 1 ? 'values' : `changes over ${lag} rows`;
+  return centre === '' ? what : `${what} ${centre}`;
+}
+
+function splitSeries(training: readonly Float64Array[], { season, horizon }: ChoicePlan): SplitSeries[] {
+  const stride = Math.ceil(training.length / MAX_SERIES);
+  return training
+    .filter((_, i) => i % stride === 0)
+    .map((values) => {
+      const filled = fillGaps(values, season);
+      const lag = Math.min(season, Math.max(1, values.length - 1));
+      const changes = Array.from(filled.subarray(lag), (value, t) => Math.abs(value - filled[t]));
+      const unit = changes.reduce((sum, change) => sum + change, 0) / changes.length;
+      const split = values.length - Math.max(horizon, Math.round(values.length / 5));
+      return { values, split, unit: unit > 0 ? unit : Number.NaN };
+    })
+    .filter(({ unit }) => !Number.isNaN(unit));
+}
+
+/** Returns the rows to fit or to score, or a sample of them. */
+function startsOf(
+  series: readonly SplitSeries[],
+  { horizon }: ChoicePlan,
+  warm: number,
+  most: number,
+  part: 'fit' | 'score',
+): readonly Start[] {
+  const all = series.flatMap(({ values, split }, s) => {
+    const rows =
+      part === 'fit'
+        ? rowsWithKnownHorizon(values.subarray(0, Math.max(0, split)), warm, horizon)
+        : rowsWithKnownHorizon(values, Math.max(warm, split), horizon);
+    return rows.map((row) => ({ series: s, row }));
+  });
+  return subsample(all, most);
+}
+
+/** Returns the forecasts [horizon] of a linear model from each of the scored rows; null if it cannot be fitted. */
+function linearForecasts(
+  series: readonly SplitSeries[],
+  plan: ChoicePlan,
+  candidate: Candidate,
+  scored: readonly Start[],
+): Float64Array[] | null {
+  const own = { ...plan, ...candidate, absolute: false };
+  const fitted = series.map(({ values, split }) => {
+    const filled = fillGaps(values, plan.season);
+    const training = filled.subarray(0, Math.max(0, split));
+    if (training.length < warmUp(own)) return null;
+    const transform = WindowTransform.fit(training, own);
+    return { transform, prepared: transform.prepare(filled) };
+  });
+  const canForecast = ({ series: s }: Start) => fitted[s] !== null;
+  const pairs = startsOf(series, plan, warmUp(own), MAX_PAIRS, 'fit').filter(canForecast);
+  if (pairs.length < MIN_SCORED || !scored.every(canForecast)) return null;
+  const at = ({ series: s }: Start) => fitted[s] as { transform: WindowTransform; prepared: PreparedSeries };
+  const inputs = (start: Start) => withBias(at(start).transform.input(at(start).prepared, start.row));
+  const targets = (start: Start) => at(start).transform.targets(at(start).prepared, start.row);
+  const models = ridge(pairs.map(inputs), pairs.map(targets), PENALTIES);
+  let best: { error: number; forecasts: Float64Array[] } | null = null;
+  for (const weights of models) {
+    const forecasts = scored.map((start) => {
+      const { transform, prepared } = at(start);
+      return transform.output(prepared, start.row, product(inputs(start), weights));
+    });
+    const error = meanError(series, scored, forecasts, forecasts);
+    if (best === null || error < best.error) best = { error, forecasts };
+  }
+  return best?.forecasts ?? null;
+}
+
+const withBias = (input: Float64Array): Float64Array => Float64Array.of(...input, 1);
+
+/** Returns the mean absolute error of the mean of two forecasts, in the units of the series. */
+function meanError(
+  series: readonly SplitSeries[],
+  scored: readonly Start[],
+  a: readonly Float64Array[],
+  b: readonly Float64Array[],
+): number {
+  let total = 0;
+  for (const [n, { series: s, row }] of scored.entries()) {
+    const { values, unit } = series[s];
+    for (const [k, value] of a[n].entries())
+      total += Math.abs((value + b[n][k]) / 2 - values[row + k]) / unit / a[n].length;
+  }
+  return total / scored.length;
+}
+
+/** Returns weights [penalty][output][input] of a ridge regression. The last input is the constant 1 and has no penalty. */
+function ridge(
+  inputs: readonly Float64Array[],
+  targets: readonly Float64Array[],
+  penalties: readonly number[],
+): Float64Array[][] {
+  const width = inputs[0].length;
+  const outputs = targets[0].length;
+  const gram = new Float64Array(width * width);
+  const moments = Array.from({ length: outputs }, () => new Float64Array(width));
+  for (const [n, x] of inputs.entries()) {
+    for (let i = 0; i < width; i++) {
+      for (let j = 0; j <= i; j++) gram[i * width + j] += x[i] * x[j];
+      for (let k = 0; k < outputs; k++) moments[k][i] += x[i] * targets[n][k];
+    }
+  }
+  return penalties.map((penalty) => {
+    const penalised = gram.slice();
+    for (let i = 0; i < width; i++)
+      penalised[i * width + i] += i < width - 1 ? penalty * inputs.length : 1e-9;
+    const factor = cholesky(penalised, width);
+    return moments.map((moment) => solve(factor, moment, width));
+  });
+}
+
+/** Returns the lower triangle L of a positive definite matrix L Lᵀ [width, width]. */
+function cholesky(matrix: Float64Array, width: number): Float64Array {
+  const factor = new Float64Array(width * width);
+  for (let i = 0; i < width; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = matrix[i * width + j];
+      for (let k = 0; k < j; k++) sum -= factor[i * width + k] * factor[j * width + k];
+      factor[i * width + j] = i === j ? Math.sqrt(Math.max(sum, 1e-12)) : sum / factor[j * width + j];
+    }
+  }
+  return factor;
+}
+
+/** Solves L Lᵀ x = b. */
+function solve(factor: Float64Array, b: Float64Array, width: number): Float64Array {
+  const x = b.slice();
+  for (let i = 0; i < width; i++) {
+    for (let k = 0; k < i; k++) x[i] -= factor[i * width + k] * x[k];
+    x[i] /= factor[i * width + i];
+  }
+  for (let i = width - 1; i >= 0; i--) {
+    for (let k = i + 1; k < width; k++) x[i] -= factor[k * width + i] * x[k];
+    x[i] /= factor[i * width + i];
+  }
+  return x;
+}
+
+/** Returns weights [output][input] times the input. */
+const product = (input: Float64Array, weights: readonly Float64Array[]): Float64Array =>
+  Float64Array.from(weights, (row) => row.reduce((sum, weight, i) => sum + weight * input[i], 0));

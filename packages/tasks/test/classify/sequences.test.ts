@@ -1,0 +1,197 @@
+// Classification of numeric sequences: how they are read, what is learned, and what is refused.
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { parseJsonLines, type Table } from '@unroll/data';
+import {
+  ClassifyModel,
+  type ClassifyResult,
+  classifyReport,
+  type PreparedClassifier,
+  prepareClassifier,
+  taskModelFromFiles,
+  trainClassifier,
+} from '@unroll/tasks';
+
+const COLUMNS = { sequence: 'motion', label: 'kind' };
+const SMALL = { ...COLUMNS, units: 8, networks: 2, epochs: 20, dropout: 0.1, learningRate: 0.01 };
+
+const tableOf = (rows: readonly object[]): Table =>
+  parseJsonLines(rows.map((row) => JSON.stringify(row)).join('\n'), { source: 'motions.jsonl' });
+
+/** Returns noisy sequences of two features and 5 to 15 steps; the first feature rises or falls. */
+function motions(count: number, seed = 1): { motion: number[][]; kind: string }[] {
+  const random = new RandomStream(seed, 'motions');
+  return Array.from({ length: count }, (_, i) => {
+    const [length, start] = random.uniform(2);
+    const slope = i % 2 === 0 ? 1 : -1;
+    const steps = 5 + Math.floor(11 * length);
+    const noise = random.normal(2 * steps, 0, 0.3);
+    const motion = Array.from({ length: steps }, (_, t) => [
+      20 * start + slope * t + noise[2 * t],
+      1000 + noise[2 * t + 1],
+    ]);
+    return { motion, kind: i % 2 === 0 ? 'up' : 'down' };
+  });
+}
+
+const encoderOf = ({ encoder }: PreparedClassifier) => {
+  assert.ok(encoder.kind === 'sequence');
+  return encoder;
+};
+
+describe('a classifier of sequences', () => {
+  let result: ClassifyResult;
+  before(async () => {
+    result = await trainClassifier(tableOf(motions(120)), SMALL);
+  });
+
+  test('learns a direction', async () => {
+    const { metrics } = await result.model.evaluate({ rows: tableOf(motions(60, 2)) });
+    assert.ok(metrics!.accuracy > 0.95, `accuracy ${metrics!.accuracy}`);
+  });
+  test('gives the same probabilities alone and padded in a batch, and after saving and loading', async () => {
+    const { model } = result;
+    const texts = motions(6, 3).map(({ motion }) => JSON.stringify(motion));
+    const together = await model.probabilities(texts);
+    const loaded = taskModelFromFiles(await model.toFiles());
+    assert.ok(loaded instanceof ClassifyModel);
+    assert.deepEqual(await loaded.probabilities(texts), together);
+    for (const [i, text] of texts.entries()) {
+      const [alone] = await model.probabilities([text]);
+      for (const [k, p] of alone.entries()) assert.ok(Math.abs(p - together[i][k]) < 1e-5);
+    }
+  });
+  test('predicts rows, and sequences as JSON', async () => {
+    const [first, second] = motions(2, 4);
+    const { columns, rows } = await result.model.predict({ rows: tableOf([first, second]) });
+    assert.deepEqual(columns, ['sequence', 'label', 'score']);
+    assert.deepEqual(
+      rows.map(([shown, label]) => [shown, label]),
+      [
+        ['line 1', 'up'],
+        ['line 2', 'down'],
+      ],
+    );
+    const text = JSON.stringify(first.motion);
+    const fromText = await result.model.predict({ texts: [text] });
+    assert.deepEqual(fromText.rows[0].slice(0, 2), [text, 'up']);
+  });
+  test('is a pipeline of one sequence or a list of them', async () => {
+    const [first, second] = motions(2, 4).map(({ motion }) => motion);
+    const [{ label, score }] = (await result.model.pipe(first)) as { label: string; score: number }[];
+    assert.ok(label === 'up' && score > 0.5);
+    const list = (await result.model.pipe([first, second], { topK: 2 })) as { label: string }[][];
+    assert.deepEqual(
+      list.map(([best, ...others]) => [best.label, others.length]),
+      [
+        ['up', 1],
+        ['down', 1],
+      ],
+    );
+    await assert.rejects(result.model.pipe([[1, 2, 3]]), {
+      code: 'value',
+      message: 'Sequence: step 1 must have 2 values, got 1.',
+    });
+  });
+  test('has a report', () => {
+    const html = classifyReport(result, { backend: 'native', seconds: 1 });
+    assert.match(html, /kind: classification of motion/);
+    assert.match(html, /<h2>Sequence lengths<\/h2>/);
+  });
+  test('describes itself', () => {
+    const facts = Object.fromEntries(result.model.describe().map(({ name, value }) => [name, value]));
+    assert.deepEqual([facts.sequence, facts.label, facts.features], ['motion', 'kind', 2]);
+  });
+});
+
+describe('sequences are encoded', () => {
+  const rows = [
+    ...[0, 0].map((kind) => ({ motion: [1, 3], kind })),
+    ...[1, 1].map((kind) => ({ motion: [5, null, 7], kind })),
+  ];
+  // The validation rows have other values, which must not count.
+  const validation = tableOf([
+    { motion: [1000], kind: 0 },
+    { motion: [-1000], kind: 1 },
+  ]);
+  const plan = prepareClassifier(tableOf(rows), { ...COLUMNS, validation });
+  const encoder = encoderOf(plan);
+
+  test('standardised with the training rows', () => {
+    // The values 1 3 1 3 5 7 5 7: mean 4, variance (9 + 1 + 1 + 9) / 4 = 5.
+    const { means, deviations } = encoder.config;
+    assert.ok(Math.abs(means[0] - 4) < 1e-12 && Math.abs(deviations[0] - Math.sqrt(5)) < 1e-12);
+    assert.equal(plan.missing, 0.2);
+    assert.equal(plan.validationTexts[1], 'line 2');
+  });
+  test('with the changes from step to step, missing values filled, and extremes limited', () => {
+    const root = Math.sqrt(5);
+    const close = (sequence: unknown, expected: number[]) => {
+      const [{ values }] = encoder.encodeValues([sequence]);
+      assert.equal(values.length, expected.length);
+      for (const [i, value] of expected.entries())
+        assert.ok(Math.abs(values[i] - value) < 1e-6, `${values}, ${expected}`);
+    };
+    close([4, 4 + root, 4], [0, 0, 1, 1, 0, -1]);
+    close([null, 4 + root, null, Number.NaN, 4], [0, 0, 1, 1, 1, 0, 1, 0, 0, -1]);
+    close([1e6, -1e6], [10, 0, -10, -20]);
+    close('[[4], [4]]', [0, 0, 0, 0]);
+  });
+  test('nested lists of a step are flattened, and constant features become 0', () => {
+    const frames = [1, 2, 3, 4].map((i) => ({ motion: [[[i, 5], [0]]], kind: i % 2 }));
+    const nested = encoderOf(prepareClassifier(tableOf(frames), COLUMNS));
+    assert.equal(nested.features, 3);
+    const [{ values }] = nested.encodeValues([[[[2, [5]], 0]]]);
+    assert.deepEqual([...values.subarray(1)], [0, 0, 0, 0, 0]);
+  });
+});
+
+describe('refused', () => {
+  const good = [0, 1, 0, 1].map((kind) => ({ motion: [[1, kind]], kind }));
+  const cases: Record<string, [unknown, RegExp]> = {
+    'another number of features': [
+      [
+        [1, 2],
+        [1, 2, 3],
+      ],
+      /^motions\.jsonl, line 5, column 1 \("motion"\): step 2 must have 2 values, got 3\.$/,
+    ],
+    'a word': [[[1, 'x']], /line 5, column 1 \("motion"\): step 1 must consist of numbers, got "x"\.$/],
+    'an object': [[[1, {}]], /line 5, .*: step 1 must consist of numbers, got an object\.$/],
+    'no steps': [[], /line 5, .*: a sequence must have at least one step\.$/],
+    'an empty step': [[[]], /line 5, .*: step 1 must have 2 values, got 0\.$/],
+    'no sequence': [null, /line 5, .*: a sequence must be a list of steps, got nothing\.$/],
+    'a number': [7, /line 5, .*: a sequence must be a list of steps, got 7\.$/],
+    'a text': [
+      'rising',
+      /line 5, .*: a sequence must be a list such as \[\[0\.1, 2\], \[0\.3, 1\]\], got "rising"\.$/,
+    ],
+  };
+  for (const [name, [motion, message]] of Object.entries(cases)) {
+    test(name, () =>
+      assert.throws(() => prepareClassifier(tableOf([...good, { motion, kind: 1 }]), COLUMNS), {
+        code: 'data',
+        message,
+      }),
+    );
+  }
+  test('a feature without values', () => {
+    const rows = good.map(({ kind }) => ({ motion: [[1, null]], kind }));
+    assert.throws(() => prepareClassifier(tableOf(rows), COLUMNS), {
+      message: 'motions.jsonl: feature 2 of column "motion" has no values in the training rows. Remove it.',
+    });
+  });
+  test('both kinds of inputs, none, and options for texts', () => {
+    const table = tableOf(good);
+    const prepare = (options: object) => () => prepareClassifier(table, { label: 'kind', ...options });
+    assert.throws(prepare({}), {
+      message: /^Pass the column of the inputs as text or as sequence, got none/,
+    });
+    assert.throws(prepare({ text: 'a', sequence: 'b' }), { message: /got both of them\.$/ });
+    assert.throws(prepare({ sequence: 'motion', lowercase: true }), {
+      message: 'lowercase is an option for texts, but the inputs are sequences.',
+    });
+    assert.throws(prepare({ sequence: 'kind' }), { message: /^sequence and label must be different/ });
+  });
+});

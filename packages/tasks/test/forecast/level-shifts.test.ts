@@ -1,0 +1,168 @@
+// Level shifts: found where they are, not in ordinary series, by earlier rows only; and forecasts after one.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { makeTable } from '@unroll/data';
+import { type ForecastOptions, forecast, panelFromTable } from '@unroll/tasks';
+import { levelledOrigins, ShiftSearch } from '@unroll/tasks/internal';
+
+interface Made {
+  rows: number;
+  season: number;
+  /** Size of the step, and its row. */
+  step?: number;
+  at?: number;
+  noise?: number;
+  seed?: number;
+}
+
+/** Returns a series around 240 with a season of ±20 and a step. */
+function made({ rows, season, step = 0, at = rows, noise = 3, seed = 1 }: Made): Float64Array {
+  const random = new RandomStream(seed, 'shift').normal(rows);
+  return Float64Array.from(
+    random,
+    (each, t) =>
+      240 + 0.4 * t + 20 * Math.sin((2 * Math.PI * t) / season) + noise * each + (t >= at ? step : 0),
+  );
+}
+
+const found = (values: Float64Array, season: number): number[] => [
+  ...new Set(new ShiftSearch(values, season).shifts.map(({ row }) => row)),
+];
+
+describe('the search', () => {
+  for (const step of [300, -120]) {
+    for (const since of [3, 4, 7, 30]) {
+      test(`finds a step of ${step}, ${since} rows before the end`, () => {
+        const at = 96 - since;
+        const { shifts } = new ShiftSearch(made({ rows: 96, season: 12, step, at }), 12);
+        assert.deepEqual(shifts[0].row, at);
+        assert.equal(shifts[0].knownAt, at + 3);
+        const total = shifts.reduce((sum, { size }) => sum + size, 0);
+        assert.ok(Math.abs(total - step) < 12, `${total}`);
+      });
+    }
+    for (const since of [1, 2]) {
+      test(`leaves a step of ${step} open ${since} rows after it`, () => {
+        const search = new ShiftSearch(made({ rows: 96, season: 12, step, at: 96 - since }), 12);
+        assert.deepEqual(search.shifts, []);
+        assert.equal(search.open(96)?.row, 96 - since);
+        assert.equal(search.open(95 - since), undefined);
+      });
+    }
+  }
+  test('finds nothing without a step: with a season, a trend, a random walk, an outlier, counts', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      assert.deepEqual(found(made({ rows: 200, season: 12, seed }), 12), [], `season ${seed}`);
+      const noise = new RandomStream(seed, 'walk').normal(200);
+      let level = 0;
+      const walk = Float64Array.from(noise, (each) => (level += each));
+      assert.deepEqual(found(walk, 1), [], `walk ${seed}`);
+      assert.deepEqual(found(walk, 12), [], `walk with season ${seed}`);
+      const outlier = made({ rows: 200, season: 12, seed });
+      outlier[150] += 400;
+      assert.deepEqual(found(outlier, 12), [], `outlier ${seed}`);
+      const counts = noise.map((each) => Math.max(0, Math.round(each - 0.8)));
+      assert.deepEqual(found(Float64Array.from(counts), 1), [], `counts ${seed}`);
+    }
+  });
+  test('does not take the row one season after a step for another one', () => {
+    assert.deepEqual(found(made({ rows: 96, season: 12, step: 300, at: 50 }), 12), [50]);
+  });
+  test('uses only earlier rows', () => {
+    const values = made({ rows: 120, season: 12, step: 300, at: 60 });
+    const whole = new ShiftSearch(values, 12);
+    for (const end of [61, 62, 63, 70, 100]) {
+      const changed = values.map((value, t) => (t < end ? value : (t * 7919) % 1000));
+      for (const search of [new ShiftSearch(values.slice(0, end), 12), new ShiftSearch(changed, 12)]) {
+        const known = search.shifts.filter(({ knownAt }) => knownAt <= end);
+        assert.deepEqual(
+          known,
+          whole.shifts.filter(({ knownAt }) => knownAt <= end),
+        );
+        assert.deepEqual(search.open(end), whole.open(end));
+      }
+    }
+  });
+});
+
+const panelOf = (values: Float64Array) =>
+  panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
+
+test('a forecast from before a step is known gets the rows as they are, one after it the moved rows', () => {
+  const values = made({ rows: 96, season: 12, step: 300, at: 60, noise: 0 });
+  const panel = panelOf(values);
+  const origins = [59, 62, 63].map((origin) => ({ series: 0, origin }));
+  const { first, second } = levelledOrigins(panel, origins, { season: 12, log: false });
+  const [before, open, after] = first.origins.map(({ series }) => first.panel.series[series].values);
+  assert.deepEqual(before, panel.series[0].values);
+  assert.equal(second.length, 1);
+  const [outlier] = second[0].panel.series;
+  for (const t of [0, 30, 59]) {
+    for (const moved of [open, after]) assert.ok(Math.abs(moved[t] - values[t] - 300) < 5, `row ${t}`);
+    assert.equal(outlier.values[t], values[t]);
+  }
+  assert.ok(Math.abs(outlier.values[60] - (values[60] - 300)) < 5);
+});
+
+const options: ForecastOptions = { target: 'y', horizon: 6, season: 12, window: 12, units: 4, epochs: 3 };
+const tableOf = (series: Record<string, Float64Array>) => {
+  const cells: (string | number)[][] = [[], [], []];
+  for (const [id, values] of Object.entries(series)) {
+    for (const [t, value] of values.entries()) {
+      cells[0].push(id);
+      cells[1].push(`${2010 + Math.floor(t / 12)}-${String(1 + (t % 12)).padStart(2, '0')}`);
+      cells[2].push(value);
+    }
+  }
+  return makeTable({ source: 's', names: ['id', 'month', 'y'], cells });
+};
+
+describe('forecasts of a panel in which one series has a step', () => {
+  for (const [step, since] of [
+    [300, 3],
+    [-120, 10],
+    [300, 30],
+  ]) {
+    test(`of ${step}, ${since} rows before the end: within 10 % of the new level`, async () => {
+      const at = 96 - since;
+      const truth = made({ rows: 102, season: 12, step, at, noise: 0 }).slice(96);
+      const series = {
+        a: made({ rows: 96, season: 12, step, at }),
+        b: made({ rows: 96, season: 12, seed: 2 }),
+      };
+      const { forecasts, notes } = await forecast(tableOf(series), { ...options, series: 'id' });
+      assert.equal(
+        notes.some((note) => /^Level shift at \d{4}-\d{2} of series "a"; earlier/.test(note)),
+        since <= 12,
+      );
+      for (const [k, value] of forecasts[0].median.entries())
+        assert.ok(Math.abs(value - truth[k]) < 0.1 * truth[k], `step ${k + 1}: ${value}, not ${truth[k]}`);
+    });
+  }
+  for (const since of [1, 2]) {
+    test(`${since} rows before the end: the interval covers both readings`, async () => {
+      const at = 96 - since;
+      const [level, outlier] = [300, 0].map((step) => made({ rows: 102, season: 12, step, at, noise: 0 }));
+      const values = made({ rows: 96, season: 12, step: 300, at });
+      const { forecasts, notes } = await forecast(tableOf({ a: values }), { ...options, series: 'id' });
+      assert.ok(notes.includes('The last rows may be outliers or a new level; the intervals cover both: a.'));
+      const [{ lower, upper }] = forecasts;
+      for (const truth of [level.slice(96), outlier.slice(96)]) {
+        for (const [k, value] of truth.entries())
+          assert.ok(lower[1][k] <= value && value <= upper[1][k], `step ${k + 1}: ${value}`);
+      }
+    });
+  }
+});
+
+test('the backtest does not change if the rows after its last origin do', async () => {
+  const values = made({ rows: 96, season: 12, step: 300, at: 70 });
+  const changed = values.map((value, t) => (t < 90 ? value : value + 500));
+  const [a, b] = await Promise.all(
+    [values, changed].map((each) => forecast(tableOf({ a: each }), { ...options, series: 'id' })),
+  );
+  assert.deepEqual(a.plan, b.plan);
+  for (const [m, { model, forecasts }] of a.backtest.entries())
+    assert.deepEqual(b.backtest[m].forecasts, forecasts, model);
+});

@@ -1,0 +1,150 @@
+// The representation of the target: chosen by held-out error, from training rows, and kept by a saved model.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { makeTable, type Table } from '@unroll/data';
+import { ForecastModel, forecast, panelFromTable, planEvent } from '@unroll/tasks';
+import { chooseViews, planForecast, WindowTransform } from '@unroll/tasks/internal';
+
+type Series = (noise: Float64Array, s: number) => Float64Array;
+
+/** Stationary around a seasonal level: the change over a season is only noise. */
+const seasonal: Series = (noise, s) =>
+  noise.map((each, t) => 100 + 10 * s + 20 * Math.sin((2 * Math.PI * t) / 12) + 4 * each);
+/** A random walk with a season: the latest change over a season stays. */
+const walk: Series = (noise) => {
+  let level = 100;
+  return noise.map((each, t) => (level += 2 * each) + 20 * Math.sin((2 * Math.PI * t) / 12));
+};
+const seriesOf = (make: Series, count: number, rows = 120): Float64Array[] =>
+  Array.from({ length: count }, (_, s) =>
+    make(Float64Array.from(new RandomStream(s, 'views').normal(rows)), s),
+  );
+
+function tableOf(series: readonly Float64Array[]): Table {
+  const cells: (string | number)[][] = [[], [], []];
+  for (const [s, values] of series.entries()) {
+    for (const [t, value] of values.entries()) {
+      cells[0].push(`s${s}`);
+      cells[1].push(`${2010 + Math.floor(t / 12)}-${String(1 + (t % 12)).padStart(2, '0')}`);
+      cells[2].push(value);
+    }
+  }
+  return makeTable({ source: 'p', names: ['id', 'month', 'y'], cells });
+}
+const panelOf = (series: readonly Float64Array[]) =>
+  panelFromTable(tableOf(series), { target: 'y', series: 'id' });
+
+const plan = {
+  ...{ scaler: 'changes' as const, log: false, lag: 12, window: 12 },
+  ...{ horizon: 12, chunk: 12, season: 12 },
+};
+
+describe('the views', () => {
+  test('a stationary season: changes over a season, not relative to the last one', () => {
+    const { views, reason } = chooseViews(seriesOf(seasonal, 10), plan, [12, 1]);
+    assert.ok(
+      views.some(({ lag, anchor }) => lag === 12 && anchor !== 'last'),
+      JSON.stringify(views),
+    );
+    assert.match(
+      reason,
+      /held-out error of a linear model is \d+ % lower than with changes over 12 rows minus/,
+    );
+  });
+  test('a random walk: relative to the last change or value', () => {
+    const { views } = chooseViews(seriesOf(walk, 10), plan, [12, 1]);
+    assert.ok(
+      views.some(({ anchor }) => anchor === 'last'),
+      JSON.stringify(views),
+    );
+  });
+  test('too few rows: the default', () => {
+    const { views, reason } = chooseViews(seriesOf(seasonal, 1, 40), plan, [12, 1]);
+    assert.deepEqual(
+      views.map(({ lag, anchor }) => [lag, anchor]),
+      [
+        [12, 'last'],
+        [12, 'last'],
+      ],
+    );
+    assert.equal(reason, '');
+  });
+  test('do not depend on rows after the first origin', () => {
+    const series = seriesOf(seasonal, 6);
+    const chosen = planForecast(panelOf(series), { horizon: 12 });
+    const changed = series.map((values) =>
+      values.map((value, t) => (t < chosen.cut ? value : (t * 7919) % 1000)),
+    );
+    assert.deepEqual(planForecast(panelOf(changed), { horizon: 12 }), chosen);
+    assert.ok(chosen.views.some(({ anchor }) => anchor !== 'last'));
+  });
+  test('are the default with --scaler changes', () => {
+    const { views } = planForecast(panelOf(seriesOf(seasonal, 6)), { horizon: 12, scaler: 'changes' });
+    assert.ok(views.every(({ anchor }) => anchor === 'last'));
+  });
+  test('are printed with the plan', () => {
+    const panel = panelOf(seriesOf(seasonal, 6));
+    const { lines } = planEvent({ panel, plan: planForecast(panel, { horizon: 12 }), frequency: 'monthly' });
+    assert.ok(lines.some(({ text }) => /^window 12 rows: changes over 12 rows.*held-out error/.test(text)));
+  });
+});
+
+test('logarithms are used if they lower the held-out error', () => {
+  const series = seriesOf((noise, s) => {
+    let level = 3 + s / 5;
+    return noise.map((each, t) => Math.exp((level += 0.02 * each + 0.03) + Math.sin((2 * Math.PI * t) / 12)));
+  }, 8);
+  assert.equal(planForecast(panelOf(series), { horizon: 12 }).log, true);
+});
+
+describe('centres by hand', () => {
+  const values = Float64Array.of(1, 2, 4, 6, 9, 11); // changes over two rows: 3 4 5 5
+  for (const [anchor, centre] of [
+    ['last', 5],
+    ['mean', 14 / 3],
+    ['zero', 0],
+  ] as const) {
+    test(anchor, () => {
+      const own = {
+        ...{ scaler: 'changes' as const, log: false, lag: 2, window: 3, horizon: 2 },
+        absolute: false,
+        anchor,
+      } as const;
+      const transform = WindowTransform.fit(values, own);
+      const scale =
+        Math.hypot(
+          ...[
+            [3, 4, 5],
+            [4, 5, 5],
+          ].flatMap((window) => {
+            const middle = { last: window[2], mean: (window[0] + window[1] + window[2]) / 3, zero: 0 }[
+              anchor
+            ];
+            return window.map((change) => change - middle);
+          }),
+        ) / Math.sqrt(6);
+      assert.ok(Math.abs(transform.config.scale - scale) < 1e-12);
+      const prepared = transform.prepare(values);
+      const input = transform.input(prepared, 6);
+      for (const [i, change] of [4, 5, 5].entries())
+        assert.ok(Math.abs(input[i] - (change - centre) / scale) < 1e-12);
+      // An output of 0 forecasts the value two rows before plus the centre.
+      const [a, b] = transform.output(prepared, 6, [0, 0]);
+      assert.ok(Math.abs(a - (9 + centre)) < 1e-12 && Math.abs(b - (11 + centre)) < 1e-12);
+    });
+  }
+});
+
+test('a saved model forecasts with the same views', async () => {
+  const table = tableOf(seriesOf(seasonal, 6));
+  const options = { target: 'y', series: 'id', horizon: 12, units: 4, epochs: 2, baselines: [] };
+  const { model, plan: made, forecasts } = await forecast(table, options);
+  assert.ok(
+    made.views.some(({ anchor }) => anchor !== 'last'),
+    JSON.stringify(made.views),
+  );
+  const loaded = ForecastModel.fromFiles(await model.toFiles());
+  assert.deepEqual((await loaded.forecast(table)).forecasts, forecasts);
+  assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
+});
