@@ -192,7 +192,7 @@ function settingsOf(
   return {
     epochs: options.epochs ?? 30,
     batchSize: options.batchSize ?? Math.min(batchSize, fitting),
-    learningRate: options.learningRate ?? 1e-3,
+    learningRate: options.learningRate ?? 2e-3,
     patience: 3,
     seed: options.seed ?? 0,
   };

@@ -47,7 +47,7 @@ export interface TranslateOptions {
   epochs?: number;
   /** Pairs per training step. Default: from 16 to 64, by the number of pairs; fewer for long targets. */
   batchSize?: number;
-  /** Learning rate of Adam. Default 0.001. */
+  /** Learning rate of Adam. Default 0.002. */
   learningRate?: number;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;
@@ -163,7 +163,7 @@ function trainingOptions(plan: PreparedTranslator, seed: number, signal?: AbortS
       ...{ fromLogits: true, labelSmoothing: LABEL_SMOOTHING, reduction: 'meanWithSampleWeight' },
     },
     optimizer: adam({ learningRate }),
-    average: { momentum: 1 - 1 / Math.max(2, stepsPerEpoch) },
+    average: { momentum: 1 - 1 / Math.max(2, stepsPerEpoch / 2) }, // over about half an epoch
     clip: { globalNorm: 1 },
     ...{ seed, epochs, ...(signal && { signal }) },
   };
