@@ -42,6 +42,7 @@ const OPTIONS = {
   cells: { type: 'string' },
   baselines: { type: 'string' },
   select: { type: 'string' },
+  discontinued: { type: 'string' },
   units: { type: 'string' },
   layers: { type: 'string' },
   window: { type: 'string' },
@@ -81,6 +82,8 @@ Data
   --future <columns>    future covariates: also known for the rows to forecast
   --future-rows <file>  file with the future covariates of the rows to forecast, if the table does not contain them
   --static <columns>    static covariates: constant within each series
+  --discontinued <how>  series that ended a horizon or more before the others: keep (forecast them from their own last
+                        rows) or drop (default: drop, but keep if half of the series or more ended earlier)
   --calendar <names>    calendar features: auto, none, or any of hour,weekday,month (default: none)
   --sql <query>         forecast the result of this query; in the query, the table "data" is the file, which may be
                         larger than memory (needs DuckDB: npm install @duckdb/node-api)
@@ -208,6 +211,8 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   if (baselines !== undefined) options.baselines = baselines as FittedBaselineName[];
   const select = textOption(args, 'select') as ForecastOptions['select'];
   if (select !== undefined) options.select = select;
+  const discontinued = textOption(args, 'discontinued') as ForecastOptions['discontinued'];
+  if (discontinued !== undefined) options.discontinued = discontinued;
   const head = textOption(args, 'head') as HeadName | undefined;
   if (head !== undefined) options.head = head;
   const scaler = textOption(args, 'scaler') as ScalerName | undefined;
