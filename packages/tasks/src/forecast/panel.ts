@@ -177,7 +177,8 @@ export function panelFromTable(
     series,
     notes,
   };
-  const known = withoutUnseenCategories(panel);
+  // A saved model compares categories with those of its training rows instead.
+  const known = minValues === undefined ? withoutUnseenCategories(panel) : panel;
   return {
     ...known,
     notes: [...known.notes, ...droppedRowNotes(table, panel, time, groups), ...gapNotes(panel)],
@@ -206,8 +207,8 @@ function withValues(
  */
 function withoutUnseenCategories(panel: Panel): Panel {
   const notes: string[] = [];
-  const indices = panel.covariates.map(({ name, categories }, c) => {
-    if (categories === null) return null;
+  const indices = panel.covariates.map(({ name, role, categories }, c) => {
+    if (categories === null || role === 'past') return null;
     const seen = new Set(
       panel.series.flatMap(({ values, covariates }) => [...covariates[c].subarray(0, values.length)]),
     );
