@@ -13,7 +13,7 @@ import { leaderboard, type ModelForecasts, type Score } from './backtest.js';
 import { FITTED_BASELINES, type FittedBaselineName } from './baselines.js';
 import { type CalibratedForecasts, calibratedForecasts } from './calibrated.js';
 import { PER_SERIES } from './combination.js';
-import { checkCounts } from './counts.js';
+import { checkCounts, countNotes } from './counts.js';
 import type { Origin } from './encoder.js';
 import { NetworkForecaster, type RunContext, RunProgress, stagesOf } from './forecaster.js';
 import { checkFutureCovariates } from './future.js';
@@ -103,7 +103,8 @@ const DEFAULTS = { units: 32, layers: 1, epochs: 60, seed: 0, learningRate: 3e-3
 export function prepareForecast(table: Table, options: ForecastOptions): PreparedForecast {
   checkOptions(options);
   const all = panelFromTable(table, options);
-  const panel = withoutDiscontinued(all, options.horizon, options.discontinued);
+  const kept = withoutDiscontinued(all, options.horizon, options.discontinued);
+  const panel = options.head === undefined ? { ...kept, notes: [...kept.notes, ...countNotes(kept)] } : kept;
   if (options.head === 'negbin') checkCounts(panel);
   const plan = planForecast(panel, { ...options, counts: options.head === 'negbin' });
   checkFutureCovariates(panel, plan.horizon);
