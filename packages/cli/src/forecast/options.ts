@@ -59,6 +59,7 @@ const OPTIONS = {
   ...TIME_OPTIONS,
   threads: { type: 'string' },
   out: { type: 'string' },
+  plot: { type: 'string' },
   resume: { type: 'boolean' },
   json: { type: 'boolean' },
   quiet: { type: 'boolean' },
@@ -119,6 +120,7 @@ Backtest
 
 Run
   --out <folder>        write forecast.csv, backtest.csv, report.html and model to this folder
+  --plot <file.svg>     write charts of the forecast to this SVG file
   --resume              resume the interrupted run in the --out folder
   --threads <n>         number of threads (default: the number of cores)
   --dry-run             print the plan without training
@@ -134,6 +136,7 @@ export interface ForecastArguments {
   sql: string | undefined;
   futureRows: string | undefined;
   out: string | undefined;
+  plot: string | undefined;
   resume: boolean;
   threads: number | undefined;
   json: boolean;
@@ -164,12 +167,19 @@ export function readArguments(args: readonly string[]): ForecastArguments {
     sql: textOption(parsed, 'sql'),
     futureRows: futureRowsOf(parsed),
     out,
+    plot: plotOf(parsed),
     resume,
     threads: integerOption(parsed, 'threads'),
     json: parsed.values.json === true,
     quiet: parsed.values.quiet === true,
     dryRun: parsed.values['dry-run'] === true,
   };
+}
+
+function plotOf(args: ParsedArgs): string | undefined {
+  const file = textOption(args, 'plot');
+  if (file === undefined || file.toLowerCase().endsWith('.svg')) return file;
+  throw new UsageError(`--plot writes SVG: the file name must end in .svg, got "${file}".`);
 }
 
 function futureRowsOf(args: ParsedArgs): string | undefined {
