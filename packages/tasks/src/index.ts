@@ -56,6 +56,7 @@ export {
 } from './forecast/panel.js';
 export type { Pipeline } from './forecast/pipeline.js';
 export type { Decoding, ForecastPlan, ScalerName } from './forecast/plan.js';
+export { forecastPlot } from './forecast/plot-file.js';
 export { forecastReport, type ReportInfo } from './forecast/report.js';
 export { type PreparedForecast, planEvent } from './forecast/run-events.js';
 export { backtestTable, forecastTable } from './forecast/tables.js';

@@ -1,5 +1,5 @@
 /** `unroll forecast`: trains, backtests and forecasts in one command. */
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { currentBackend, ready, setThreads } from '@unroll/core';
 import { column, type Table } from '@unroll/data';
 import {
@@ -9,6 +9,7 @@ import {
   type ForecastOptions,
   type ForecastResult,
   forecast,
+  forecastPlot,
   forecastReport,
   forecastTable,
   levelName,
@@ -45,9 +46,10 @@ export const forecastCommand: Command = {
 };
 
 async function run(args: ForecastArguments, signal: AbortSignal): Promise<void> {
-  const { file, options, reading, sql, futureRows, out, resume, threads } = args;
+  const { file, options, reading, sql, futureRows, out, plot, resume, threads } = args;
   const reporter = new Reporter(args);
   if (out !== undefined) checkWritable(out, OUTPUT_FILES);
+  if (plot !== undefined) checkWritable(dirname(plot), [basename(plot)]);
   const fileTable = await readRows(file, reading, sql === undefined ? undefined : { sql, threads });
   const futureTable = futureRows === undefined ? undefined : await readRows(futureRows, reading);
   if (futureTable !== undefined) fileTable.table = addFutureRows(fileTable.table, futureTable.table, options);
@@ -78,9 +80,11 @@ async function run(args: ForecastArguments, signal: AbortSignal): Promise<void> 
       await outputFiles(result, args, { fileTable, seconds }),
       staleFiles(out, futureRows),
     );
+  if (plot !== undefined) writeAtomically(dirname(plot), new Map([[basename(plot), forecastPlot(result)]]));
   store?.done();
   showForecast(result, reporter);
   if (out !== undefined) reporter.print(`\nwritten  ${out}: forecast.csv, backtest.csv, report.html, model`);
+  if (plot !== undefined) reporter.print(`written  ${plot}`);
   const peakMemory = process.resourceUsage().maxRSS * 1024;
   reporter.report({ ...event, peakMemory, out: out ?? null });
 }

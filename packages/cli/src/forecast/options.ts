@@ -42,6 +42,7 @@ const OPTIONS = {
   cells: { type: 'string' },
   baselines: { type: 'string' },
   select: { type: 'string' },
+  discontinued: { type: 'string' },
   units: { type: 'string' },
   layers: { type: 'string' },
   window: { type: 'string' },
@@ -58,6 +59,7 @@ const OPTIONS = {
   ...TIME_OPTIONS,
   threads: { type: 'string' },
   out: { type: 'string' },
+  plot: { type: 'string' },
   resume: { type: 'boolean' },
   json: { type: 'boolean' },
   quiet: { type: 'boolean' },
@@ -81,6 +83,8 @@ Data
   --future <columns>    future covariates: also known for the rows to forecast
   --future-rows <file>  file with the future covariates of the rows to forecast, if the table does not contain them
   --static <columns>    static covariates: constant within each series
+  --discontinued <how>  series that ended a horizon or more before the others: keep (forecast them from their own last
+                        rows) or drop (default: drop, but keep if half of the series or more ended earlier)
   --calendar <names>    calendar features: auto, none, or any of hour,weekday,month (default: none)
   --sql <query>         forecast the result of this query; in the query, the table "data" is the file, which may be
                         larger than memory (needs DuckDB: npm install @duckdb/node-api)
@@ -116,6 +120,7 @@ Backtest
 
 Run
   --out <folder>        write forecast.csv, backtest.csv, report.html and model to this folder
+  --plot <file.svg>     write charts of the forecast to this SVG file
   --resume              resume the interrupted run in the --out folder
   --threads <n>         number of threads (default: the number of cores)
   --dry-run             print the plan without training
@@ -131,6 +136,7 @@ export interface ForecastArguments {
   sql: string | undefined;
   futureRows: string | undefined;
   out: string | undefined;
+  plot: string | undefined;
   resume: boolean;
   threads: number | undefined;
   json: boolean;
@@ -161,12 +167,19 @@ export function readArguments(args: readonly string[]): ForecastArguments {
     sql: textOption(parsed, 'sql'),
     futureRows: futureRowsOf(parsed),
     out,
+    plot: plotOf(parsed),
     resume,
     threads: integerOption(parsed, 'threads'),
     json: parsed.values.json === true,
     quiet: parsed.values.quiet === true,
     dryRun: parsed.values['dry-run'] === true,
   };
+}
+
+function plotOf(args: ParsedArgs): string | undefined {
+  const file = textOption(args, 'plot');
+  if (file === undefined || file.toLowerCase().endsWith('.svg')) return file;
+  throw new UsageError(`--plot writes SVG: the file name must end in .svg, got "${file}".`);
 }
 
 function futureRowsOf(args: ParsedArgs): string | undefined {
@@ -208,6 +221,8 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   if (baselines !== undefined) options.baselines = baselines as FittedBaselineName[];
   const select = textOption(args, 'select') as ForecastOptions['select'];
   if (select !== undefined) options.select = select;
+  const discontinued = textOption(args, 'discontinued') as ForecastOptions['discontinued'];
+  if (discontinued !== undefined) options.discontinued = discontinued;
   const head = textOption(args, 'head') as HeadName | undefined;
   if (head !== undefined) options.head = head;
   const scaler = textOption(args, 'scaler') as ScalerName | undefined;

@@ -31,6 +31,8 @@ export interface ScoreScale {
   units: readonly number[];
   /** For each series, the lower limit that values are clipped to before the logarithm. */
   floors: readonly number[];
+  /** For each series, its largest value, which limits upper bounds on the logarithmic scale. */
+  ceilings: readonly number[];
 }
 
 interface Score {
@@ -71,12 +73,13 @@ export class Calibration {
 
   /** Widens the intervals of a forecast by the scores known at its origin. Bounds are NaN if no scores are known. */
   widen({ series, origin }: Origin, intervals: Intervals): Intervals {
-    const { log, counts, units, floors } = this.#scale;
+    const { log, counts, units, floors, ceilings } = this.#scale;
     return widenIntervals(intervals, this.margins(origin), {
       log,
       counts,
       unit: units[series],
       floor: floors[series],
+      ceiling: ceilings[series],
     });
   }
 
@@ -103,7 +106,16 @@ export interface SeriesScale {
   counts: boolean;
   unit: number;
   floor: number;
+  ceiling: number;
 }
+
+/**
+ * On the logarithmic scale, an upper bound is at most this many times the median or the largest value of the series. One forecast
+ * near 0 has a huge error there, which would carry over to all bounds.
+ */
+const MAX_UPPER = 10;
+const cappedUpper = (bound: number, median: number, { log, ceiling }: SeriesScale): number =>
+  log ? Math.min(bound, MAX_UPPER * Math.max(median, ceiling)) : bound;
 
 /** Converts a value to the scale of the scores. */
 const toScoreScale = (value: number, { log, floor }: Pick<SeriesScale, 'log' | 'floor'>): number =>
@@ -128,7 +140,8 @@ export function widenIntervals(
     return bounds.map((bound, l) => {
       const outer = bound.map((value, k) => {
         const margin = margins[l][k] * scale.unit;
-        const widened = fromScoreScale(toScoreScale(value, scale) + sign * margin, scale);
+        const moved = fromScoreScale(toScoreScale(value, scale) + sign * margin, scale);
+        const widened = sign > 0 ? cappedUpper(moved, median[k], scale) : moved;
         return sign * (widened - inner[k]) < 0 ? inner[k] : widened;
       });
       inner = outer;
@@ -159,7 +172,9 @@ export function widenLongHorizon(
         distances[k] = Math.hypot(distances[k], distances[chunk * Math.floor(k / chunk) - 1]);
       }
       return bound.map((value, k) =>
-        k < chunk ? value : fromScoreScale(center[k] + sign * distances[k], scale),
+        k < chunk
+          ? value
+          : cappedUpper(fromScoreScale(center[k] + sign * distances[k], scale), median[k], scale),
       );
     });
   return { ...widened, lower: addErrors(widened.lower, -1), upper: addErrors(widened.upper, 1) };

@@ -1,4 +1,4 @@
-/** Checks that the target of the head `negbin` consists of counts. */
+/** Recognises counts, and checks that the target of the head `negbin` consists of them. */
 import { UnrollError } from '@unroll/core';
 import { type Panel, timeAt } from './panel.js';
 import { ofSeries } from './rows.js';
@@ -19,4 +19,25 @@ export function checkCounts(panel: Panel): void {
       { column: panel.target, series: id, value },
     );
   }
+}
+
+/** Counts of which at least this share is 0 are worth a distribution of counts. */
+const MIN_ZEROS = 0.3;
+
+/** Returns a note that proposes the head `negbin` if the target consists of counts and many of them are 0. */
+export function countNotes({ target, series }: Panel): string[] {
+  let [known, zeros] = [0, 0];
+  for (const { values } of series) {
+    for (const value of values) {
+      if (Number.isNaN(value)) continue;
+      if (value < 0 || !Number.isInteger(value)) return [];
+      known++;
+      if (value === 0) zeros++;
+    }
+  }
+  if (zeros < MIN_ZEROS * known) return [];
+  const share = ((100 * zeros) / known).toFixed(0);
+  return [
+    `"${target}" holds counts, of which ${share} % are 0. Compare with the head negbin (--head negbin), made for such counts.`,
+  ];
 }

@@ -94,10 +94,11 @@ export function fitChannels({ name, role, categories }: Covariate, training: Flo
 
 /**
  * Encodes a covariate of one series as channels, one value per row. Missing values repeat the last known value. Before the
- * first known value, all channels are 0 (the mean, or no category).
+ * first known value, all channels are 0 (the mean, or no category); a static covariate has its one value in all rows.
  */
 export function channelsOf(config: ChannelConfig, values: Float64Array): Float64Array[] {
   const filled = values.slice();
+  if (config.role === 'static') filled.fill(values.find((value) => !Number.isNaN(value)) ?? Number.NaN);
   for (let i = 1; i < filled.length; i++) if (Number.isNaN(filled[i])) filled[i] = filled[i - 1];
   if ('categories' in config) {
     return config.categories.map((_, category) => filled.map((value) => Number(value === category)));

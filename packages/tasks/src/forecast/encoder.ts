@@ -7,7 +7,7 @@
  *      its seasonal difference minus that of the last row of the window, as for the target) and static covariates
  *   F: the two channels of each future covariate, and the horizon step divided by h
  */
-import { type FloatArray, UnrollError } from '@unroll/core';
+import { type FloatArray, RandomStream, UnrollError } from '@unroll/core';
 import { type CalendarName, calendarChannels } from './calendar.js';
 import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
@@ -49,6 +49,17 @@ export interface EncodeOptions {
   ) => FloatArray;
   /** Whether to encode the targets as well. Default false. */
   targets?: boolean;
+  /**
+   * Whether to encode the categories of future and static covariates as unknown in a random part of the rows, so that a network
+   * learns what to forecast for a category that it does not know. Default false.
+   */
+  dropCategories?: boolean;
+}
+
+interface PairOptions extends Pick<EncodeOptions, 'dropCategories'> {
+  from: number;
+  to: number;
+  maxPairs: number;
 }
 
 /** The fitted state of an encoder. Stored in pipeline.json. */
@@ -70,9 +81,9 @@ interface SeriesChannels {
   /** Past covariates and calendar features. */
   past: Float64Array[];
   /** Values of the future covariates, and their changes over `lag` rows. */
-  future: { values: Float64Array; changes: Float64Array }[];
+  future: { values: Float64Array; changes: Float64Array; isCategory: boolean }[];
   /** Static covariates. */
-  static: number[];
+  static: { value: number; isCategory: boolean }[];
 }
 
 /** A forecast origin with the data of its series. `row` is the row of the series at the origin. */
@@ -81,7 +92,12 @@ interface EncodingPoint {
   prepared: PreparedSeries;
   channels: SeriesChannels;
   row: number;
+  /** Whether categories of future and static covariates are encoded as unknown. */
+  isUnknown: boolean;
 }
+
+/** Share of the training pairs whose categories are encoded as unknown. */
+const UNKNOWN_SHARE = 0.1;
 
 export class PanelEncoder {
   readonly config: EncoderConfig;
@@ -146,18 +162,19 @@ export class PanelEncoder {
    * about `maxPairs` of them. Pairs with a missing target are excluded.
    */
   pairs(
-    { from, to, maxPairs }: { from: number; to: number; maxPairs: number },
+    { from, to, maxPairs, dropCategories = false }: PairOptions,
     floats?: EncodeOptions['floats'],
   ): EncodedRows {
     return this.encode(subsample(this.#origins(from, to), maxPairs), {
       targets: true,
+      dropCategories,
       ...(floats && { floats }),
     });
   }
 
-  /** Returns the number of training pairs whose targets lie before grid index `to`. */
-  countPairs(to: number): number {
-    return this.#origins(Number.NEGATIVE_INFINITY, to).length;
+  /** Returns the number of training pairs whose targets lie between grid indices `from` and `to` (exclusive). */
+  countPairs(to: number, from = Number.NEGATIVE_INFINITY): number {
+    return this.#origins(from, to).length;
   }
 
   /** Returns the origins of all training pairs whose targets lie between grid indices `from` and `to` (exclusive). */
@@ -174,7 +191,7 @@ export class PanelEncoder {
   /** Returns the network's inputs at each origin and, with `targets`, the targets. */
   encode(
     origins: readonly Origin[],
-    { floats: Floats = Float64Array, targets = false }: EncodeOptions = {},
+    { floats: Floats = Float64Array, targets = false, dropCategories = false }: EncodeOptions = {},
   ): EncodedRows {
     const { window, horizon } = this.#plan;
     const [width, futureSize, targetSize] = [
@@ -188,8 +205,9 @@ export class PanelEncoder {
       future: new Floats(origins.length * futureSize),
       targets: new Floats(origins.length * targetSize),
     };
+    const random = dropCategories ? new RandomStream(0, 'categories').uniform(origins.length) : null;
     for (const [n, origin] of origins.entries()) {
-      const point = this.#pointOf(origin);
+      const point = { ...this.#pointOf(origin), isUnknown: random !== null && random[n] < UNKNOWN_SHARE };
       this.#encodeWindow(point, rows.inputs.subarray(n * width, (n + 1) * width));
       if (futureSize > 0)
         this.#encodeFuture(point, rows.future.subarray(n * futureSize, (n + 1) * futureSize));
@@ -211,7 +229,7 @@ export class PanelEncoder {
   }
 
   /** @throws UnrollError `state` if the series has no fitted transform (see `canForecast`) */
-  #pointOf({ series, origin }: Origin): EncodingPoint {
+  #pointOf({ series, origin }: Origin): Omit<EncodingPoint, 'isUnknown'> {
     const target = this.#targets[series];
     if (target === null) {
       throw new UnrollError('state', `Series ${series} has too few rows for a network forecast.`, {
@@ -222,7 +240,8 @@ export class PanelEncoder {
     return { ...target, channels: this.#channels[series], row };
   }
 
-  #encodeWindow({ transform, prepared, channels, row }: EncodingPoint, out: FloatArray): void {
+  #encodeWindow(point: EncodingPoint, out: FloatArray): void {
+    const { transform, prepared, channels, row, isUnknown } = point;
     const { window } = this.#plan;
     const targetChannels = transform.input(prepared, row);
     const { past, future, static: fixed } = channels;
@@ -231,11 +250,11 @@ export class PanelEncoder {
       const r = row - window + i;
       for (let c = 0; c < transform.channels; c++) out[index++] = targetChannels[i * transform.channels + c];
       for (const channel of past) out[index++] = channel[r];
-      for (const { values, changes } of future) {
-        out[index++] = values[r];
-        out[index++] = changes[r] - changes[row - 1];
+      for (const { values, changes, isCategory } of future) {
+        out[index++] = isCategory && isUnknown ? 0 : values[r];
+        out[index++] = isCategory && isUnknown ? 0 : changes[r] - changes[row - 1];
       }
-      for (const value of fixed) out[index++] = value;
+      for (const { value, isCategory } of fixed) out[index++] = isCategory && isUnknown ? 0 : value;
     }
   }
 
@@ -247,13 +266,14 @@ export class PanelEncoder {
     }
   }
 
-  #encodeFuture({ channels, row }: EncodingPoint, out: FloatArray): void {
+  #encodeFuture({ channels, row, isUnknown }: EncodingPoint, out: FloatArray): void {
     const { horizon, lag } = this.#plan;
     let index = 0;
     for (let k = 1; k <= horizon; k++) {
-      for (const { values, changes } of channels.future) {
-        out[index++] = values[row - 1 + k];
-        out[index++] = changePerSeason({ z: values, lag }, row - 1, k) - changes[row - 1];
+      for (const { values, changes, isCategory } of channels.future) {
+        const isDropped = isCategory && isUnknown;
+        out[index++] = isDropped ? 0 : values[row - 1 + k];
+        out[index++] = isDropped ? 0 : changePerSeason({ z: values, lag }, row - 1, k) - changes[row - 1];
       }
       out[index++] = k / horizon;
     }
@@ -263,10 +283,12 @@ export class PanelEncoder {
     const channels: SeriesChannels = { past: [], future: [], static: [] };
     for (const [c, config] of this.config.channels.entries()) {
       const values = this.#panel.series[series].covariates[c];
+      const isCategory = 'categories' in config;
       for (const channel of channelsOf(config, values)) {
         if (config.role === 'past') channels.past.push(channel);
-        else if (config.role === 'static') channels.static.push(channel[0] ?? 0);
-        else channels.future.push({ values: channel, changes: changesOf(channel, this.#plan.lag) });
+        else if (config.role === 'static') channels.static.push({ value: channel[0] ?? 0, isCategory });
+        else
+          channels.future.push({ values: channel, changes: changesOf(channel, this.#plan.lag), isCategory });
       }
     }
     const { calendar = [] } = this.#plan;

@@ -13,7 +13,7 @@ import { leaderboard, type ModelForecasts, type Score } from './backtest.js';
 import { FITTED_BASELINES, type FittedBaselineName } from './baselines.js';
 import { type CalibratedForecasts, calibratedForecasts } from './calibrated.js';
 import { PER_SERIES } from './combination.js';
-import { checkCounts } from './counts.js';
+import { checkCounts, countNotes } from './counts.js';
 import type { Origin } from './encoder.js';
 import { NetworkForecaster, type RunContext, RunProgress, stagesOf } from './forecaster.js';
 import { checkFutureCovariates } from './future.js';
@@ -21,7 +21,14 @@ import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
 import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
 import { backtestOrigins, calibrationOrigins } from './origins.js';
-import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
+import {
+  DISCONTINUED,
+  type Discontinued,
+  type Panel,
+  type PanelOptions,
+  panelFromTable,
+  withoutDiscontinued,
+} from './panel.js';
 import { type ForecastPlan, type PlanOptions, planForecast } from './plan.js';
 import { type PreparedForecast, planEvent, resultEvent, scoresEvent, winnerNotes } from './run-events.js';
 import { validationFolds } from './search.js';
@@ -39,6 +46,11 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
    * held-out rows; with too few of these, by the best one on all series. Default `all`.
    */
   select?: 'all' | 'series';
+  /**
+   * Whether series that ended one horizon or more before the others are left out or forecast from their own last rows. Default:
+   * `drop`, but `keep` if half of the series or more ended earlier.
+   */
+  discontinued?: Discontinued;
   /** Hidden units of each recurrent layer. Default 32. */
   units?: number;
   /** Recurrent layers. Default 1. */
@@ -90,7 +102,9 @@ const DEFAULTS = { units: 32, layers: 1, epochs: 60, seed: 0, learningRate: 3e-3
  */
 export function prepareForecast(table: Table, options: ForecastOptions): PreparedForecast {
   checkOptions(options);
-  const panel = panelFromTable(table, options);
+  const all = panelFromTable(table, options);
+  const kept = withoutDiscontinued(all, options.horizon, options.discontinued);
+  const panel = options.head === undefined ? { ...kept, notes: [...kept.notes, ...countNotes(kept)] } : kept;
   if (options.head === 'negbin') checkCounts(panel);
   const plan = planForecast(panel, { ...options, counts: options.head === 'negbin' });
   checkFutureCovariates(panel, plan.horizon);
@@ -197,6 +211,7 @@ const OPTIONS: OptionTypes<ForecastOptions & { onEvent?: unknown }> = {
   cells: 'array',
   baselines: 'array',
   select: true,
+  discontinued: true,
   units: true,
   layers: true,
   head: true,
@@ -219,6 +234,13 @@ function checkOptions(options: ForecastOptions): void {
   const { select } = options;
   if (select !== undefined && select !== 'all' && select !== 'series')
     throw valueError(`select must be all or series, got "${select}".`, { option: 'select', select });
+  const { discontinued } = options;
+  if (discontinued !== undefined && !DISCONTINUED.includes(discontinued)) {
+    throw valueError(`discontinued must be keep or drop, got "${discontinued}".`, {
+      option: 'discontinued',
+      discontinued,
+    });
+  }
   for (const cell of options.cells ?? []) {
     if (CELL_NAMES.includes(cell)) continue;
     throw valueError(`cells must contain only ${CELL_NAMES.join(', ')}, got "${cell}".`, {

@@ -330,13 +330,18 @@ export class ForecastModel implements TaskModel {
    */
   #scales(panel: Panel): SeriesScale[] {
     const { plan, series } = this.pipeline;
-    const stored = new Map(series.map(({ id, unit, floor }) => [id, { unit, floor }]));
+    const stored = new Map(
+      series.map(({ id, unit, floor, ceiling = Number.POSITIVE_INFINITY }) => [id, { unit, floor, ceiling }]),
+    );
     const medianUnit = quantile(Float64Array.from(series, ({ unit }) => unit).sort(), 0.5);
     const lowestFloor = Math.min(...series.map(({ floor }) => floor));
-    return panel.series.map(({ id }) => ({
+    return panel.series.map(({ id, values }) => ({
       log: plan.log,
       counts: plan.scaler === 'counts',
-      ...(stored.get(id) ?? { unit: medianUnit, floor: lowestFloor }),
+      ...(stored.get(id) ?? {
+        ...{ unit: medianUnit, floor: lowestFloor },
+        ceiling: values.reduce((a, b) => Math.max(a, Number.isNaN(b) ? 0 : b), 0),
+      }),
     }));
   }
 

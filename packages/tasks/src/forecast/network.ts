@@ -180,7 +180,8 @@ export async function* fitNetwork(
   const encoder = PanelEncoder.fit(levelledPanel(rawPanel, plan, cut), plan, cut);
   const network = makeModel(encoder, plan, options);
   const { float } = currentBackend();
-  const pairs = encoder.pairs({ from: Number.NEGATIVE_INFINITY, to: cut, maxPairs: MAX_PAIRS }, float);
+  const range = { from: Number.NEGATIVE_INFINITY, to: cut };
+  const pairs = encoder.pairs({ ...range, maxPairs: MAX_PAIRS, dropCategories: true }, float);
   const validation =
     validationEnd === undefined
       ? null

@@ -64,6 +64,7 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
     log: plan.log,
     counts: plan.scaler === 'counts',
     floors,
+    ceilings: training.map((values) => values.reduce((a, b) => Math.max(a, b), 0)),
     units: meanChanges.map((unit) => (unit > 0 ? unit : medianUnit)),
   };
 }

@@ -29,7 +29,7 @@ import {
   withTimeParts,
 } from '@unroll/data';
 import { type Covariate, type CovariateNames, readCovariates } from './covariates.js';
-import { checkDuplicates, gridIndices, groupRows, ofSeries, type SeriesRows } from './rows.js';
+import { checkDuplicates, gridIndices, groupRows, listSeries, ofSeries, type SeriesRows } from './rows.js';
 
 /** One series. Row i has grid index `offset` + i. */
 export interface PanelSeries {
@@ -114,14 +114,15 @@ export function timeAt(panel: Panel, index: number): string {
 
 /**
  * Reads a panel from a table.
- * @param minValues returns the minimum number of values of a series, given its id. Default: 2 for all
+ * @param minValues returns the minimum number of values of a series, given its id. Default: 2 for a table of one series; 1 for
+ *   each of several, of which those without values are left out
  * @throws UnrollError `data` if a column is missing or has the wrong type, a time is duplicated, or the times have no
  *   regular frequency
  */
 export function panelFromTable(
   rawTable: Table,
   rawOptions: PanelOptions,
-  minValues: (id: string) => number = () => 2,
+  minValues?: (id: string) => number,
 ): Panel {
   const options = withCleanNames(rawOptions);
   const { target, series: idColumn = null } = options;
@@ -147,10 +148,11 @@ export function panelFromTable(
   const covariates = readCovariates(table, options, usedColumns);
   for (const { name, categories, cells } of covariates)
     if (categories === null) checkSize(table, name, cells);
-  const groups = groupRows(time, ids, table.rowCount);
+  const { groups, notes: emptyNotes } = withValues(groupRows(time, ids, table.rowCount), targets, minValues);
   for (const group of groups) checkDuplicates(table, time, group, ids !== null);
   const { frequency, start } = gridOf(table, time, groups, options.frequency);
   const notes = [
+    ...emptyNotes,
     ...numberNotes(table, [target, ...covariateNames(options)]),
     ...time.notes,
     ...timePartNotes(rawTable, time),
@@ -160,7 +162,7 @@ export function panelFromTable(
   const series = groups.map((group) =>
     toPanelSeries(table, time, group, {
       ...{ target, targets, covariates, frequency, start },
-      minValues: minValues(group.id),
+      minValues: minValues?.(group.id) ?? (groups.length > 1 ? 1 : 2),
     }),
   );
   checkStatics(table, covariates, groups);
@@ -175,7 +177,96 @@ export function panelFromTable(
     series,
     notes,
   };
-  return { ...panel, notes: [...notes, ...droppedRowNotes(table, panel, time, groups), ...gapNotes(panel)] };
+  // A saved model compares categories with those of its training rows instead.
+  const known = minValues === undefined ? withoutUnseenCategories(panel) : panel;
+  return {
+    ...known,
+    notes: [...known.notes, ...droppedRowNotes(table, panel, time, groups), ...gapNotes(panel)],
+  };
+}
+
+/** Leaves out series without values, unless all are empty or `minValues` is given, and names them in a note. */
+function withValues(
+  groups: SeriesRows[],
+  targets: Float64Array,
+  minValues: unknown,
+): { groups: SeriesRows[]; notes: string[] } {
+  const isEmpty = ({ rows }: SeriesRows) => rows.every((row) => Number.isNaN(targets[row]));
+  const empty = groups.filter(isEmpty);
+  if (minValues !== undefined || empty.length === 0 || empty.length === groups.length)
+    return { groups, notes: [] };
+  return {
+    groups: groups.filter((group) => !isEmpty(group)),
+    notes: [`Series without values, left out: ${listSeries(empty)}.`],
+  };
+}
+
+/**
+ * Encodes categories that occur only in the rows to forecast as "unknown" (-1), like categories that a saved model does not know,
+ * and names them in a note.
+ */
+function withoutUnseenCategories(panel: Panel): Panel {
+  const notes: string[] = [];
+  const indices = panel.covariates.map(({ name, role, categories }, c) => {
+    if (categories === null || role === 'past') return null;
+    const seen = new Set(
+      panel.series.flatMap(({ values, covariates }) => [...covariates[c].subarray(0, values.length)]),
+    );
+    const known = categories.filter((_, i) => seen.has(i));
+    const unseen = categories.filter((_, i) => !seen.has(i));
+    if (unseen.length === 0 || known.length === 0) return null;
+    notes.push(unknownNote(name, unseen, known));
+    return { known, index: categories.map((category) => known.indexOf(category)) };
+  });
+  if (notes.length === 0) return panel;
+  return {
+    ...panel,
+    notes: [...panel.notes, ...notes],
+    covariates: panel.covariates.map((each, c) => ({
+      ...each,
+      categories: indices[c]?.known ?? each.categories,
+    })),
+    series: panel.series.map((series) => ({
+      ...series,
+      covariates: series.covariates.map((cells, c) => {
+        const index = indices[c]?.index;
+        return index === undefined ? cells : cells.map((value) => index[value] ?? Number.NaN);
+      }),
+    })),
+  };
+}
+
+/** Returns the note on categories that are encoded as "unknown". */
+export function unknownNote(name: string, unknown: readonly string[], known: readonly string[]): string {
+  const examples = unknown.slice(0, 3).map((category) => `"${category}"`);
+  const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : '';
+  return `Column "${name}": ${examples.join(', ')}${more} not seen in training (known: ${known.join(', ')}); encoded as "unknown".`;
+}
+
+/** What happens to series that ended earlier than the others. */
+export const DISCONTINUED = ['keep', 'drop'] as const;
+export type Discontinued = (typeof DISCONTINUED)[number];
+
+/** A series is discontinued if it ended at least one horizon before the others, and at least this many rows. */
+const MIN_ROWS_SINCE_END = 3;
+
+/**
+ * Leaves out the series that ended one horizon or more before the last row of the panel, and names them in a note.
+ * @param wanted `keep`: they are forecast from their own ends. Default: `drop`, but if half of the series or more end
+ *   earlier, `keep`
+ */
+export function withoutDiscontinued(panel: Panel, horizon: number, wanted?: Discontinued): Panel {
+  const last = panelEnd(panel) - Math.max(MIN_ROWS_SINCE_END, horizon);
+  const ended = panel.series.filter((series) => endOf(series) <= last);
+  if (ended.length === 0) return panel;
+  const names = listSeries(ended.map((each) => ({ id: `${each.id} (${timeAt(panel, endOf(each) - 1)})` })));
+  const isKept = wanted === 'keep' || (wanted === undefined && ended.length * 2 >= panel.series.length);
+  const count = `${ended.length} of ${panel.series.length} series ended earlier`;
+  const what = isKept
+    ? 'and are forecast from their own last rows (--discontinued drop leaves them out)'
+    : 'and are left out (--discontinued keep forecasts them from their own last rows)';
+  const series = isKept ? panel.series : panel.series.filter((each) => !ended.includes(each));
+  return { ...panel, series, notes: [...panel.notes, `${count} ${what}: ${names}.`] };
 }
 
 /** Returns the name of the time column: the one in the options, or else the one that was detected. Null if there is none. */
@@ -357,11 +448,12 @@ function toPanelSeries(
 function checkStatics(table: Table, covariates: readonly Covariate[], groups: readonly SeriesRows[]): void {
   for (const { name, cells } of covariates.filter(({ role }) => role === 'static')) {
     for (const { id, rows } of groups) {
-      const other = rows.find((row) => !Object.is(cells[row], cells[rows[0]]));
-      if (other === undefined) continue;
+      const first = rows.find((row) => !Number.isNaN(cells[row]));
+      const other = rows.find((row) => !Number.isNaN(cells[row]) && cells[row] !== cells[first ?? row]);
+      if (first === undefined || other === undefined) continue;
       throw new UnrollError(
         'data',
-        `${table.source}, lines ${table.lines[rows[0]]} and ${table.lines[other]}: the static covariate "${name}"${ofSeries(id)} must be ` +
+        `${table.source}, lines ${table.lines[first]} and ${table.lines[other]}: the static covariate "${name}"${ofSeries(id)} must be ` +
           `constant, but its value changes. Declare it as a past or future covariate.`,
         { source: table.source, column: name, series: id },
       );

@@ -53,6 +53,8 @@ export interface Pipeline {
     unit: number;
     /** Values below this are raised to it before the logarithm. */
     floor: number;
+    /** The largest value, which limits upper bounds after a logarithm; missing in earlier versions. */
+    ceiling?: number;
   }[];
   /** Interval margins of the model, by [level][step]. */
   margins: (number | null)[][];
@@ -192,6 +194,7 @@ function fittedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'vi
       transforms: trainedNetworks.map(({ encoder }) => encoder.config.transforms[s]),
       unit: scale.units[s],
       floor: scale.floors[s],
+      ceiling: scale.ceilings[s],
     })),
   };
 }

@@ -3,7 +3,7 @@ import { UnrollError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { checkCounts } from './counts.js';
 import { prependStoredRows } from './history.js';
-import { type Panel, type PanelOptions, panelFromTable } from './panel.js';
+import { type Panel, type PanelOptions, panelFromTable, unknownNote } from './panel.js';
 import { type Pipeline, storedPanel } from './pipeline.js';
 
 /** How to read the times of a table. Default: as in training. */
@@ -73,10 +73,4 @@ function withTrainingCategories({ covariates }: Pipeline, panel: Panel): Panel {
       covariates: series.covariates.map((cells, c) => renumber(cells, newIndices[c])),
     })),
   };
-}
-
-function unknownNote(name: string, unknown: readonly string[], known: readonly string[]): string {
-  const examples = unknown.slice(0, 3).map((category) => `"${category}"`);
-  const more = unknown.length > 3 ? ` and ${unknown.length - 3} more` : '';
-  return `Column "${name}": ${examples.join(', ')}${more} not seen in training (known: ${known.join(', ')}); encoded as "unknown".`;
 }

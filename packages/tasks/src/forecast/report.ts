@@ -1,6 +1,6 @@
 /** Writes the HTML report of a forecast: charts, leaderboard, backtest, forecast values and settings. */
 
-import { type ChartBand, chart, escapeHtml, legendSample } from '../shared/report/chart.js';
+import { type ChartBand, type ChartData, chart, escapeHtml, legendSample } from '../shared/report/chart.js';
 import { baseName, factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
 import { actualAt, levelName } from './backtest.js';
@@ -85,12 +85,19 @@ function forecastCharts(result: ForecastResult): string {
   return key + charts.join('') + note;
 }
 
-function seriesChart({ panel, plan, forecasts }: ForecastResult, s: number): string {
+function seriesChart(result: ForecastResult, s: number): string {
+  const svg = chart(seriesChartData(result, s));
+  const { id } = result.panel.series[s];
+  return id === '' ? svg : `<h3>${escapeHtml(id)}</h3>${svg}`;
+}
+
+/** Returns the chart of one series: its last rows and the forecast. */
+export function seriesChartData({ panel, plan, forecasts }: ForecastResult, s: number): ChartData {
   const [series, forecast] = [panel.series[s], forecasts[s]];
   const rows = Math.min(series.values.length, Math.max(6 * plan.season, 5 * plan.horizon, 36), 600);
   const start = series.offset + series.values.length - rows;
   const fromLastValue = Float64Array.of(series.values[series.values.length - 1], ...forecast.median);
-  const svg = chart({
+  return {
     title: `${panel.target}${series.id === '' ? '' : ` of ${series.id}`}: the last ${rows} rows and the forecast`,
     lines: [
       { kind: 'actual', from: 0, values: series.values.slice(-rows) },
@@ -99,8 +106,7 @@ function seriesChart({ panel, plan, forecasts }: ForecastResult, s: number): str
     bands: bandsOf(forecast, rows),
     label: (row) => timeAt(panel, start + row),
     dividers: [rows - 0.5],
-  });
-  return series.id === '' ? svg : `<h3>${escapeHtml(series.id)}</h3>${svg}`;
+  };
 }
 
 function leaderboardTable({ leaderboard }: ForecastResult): string {

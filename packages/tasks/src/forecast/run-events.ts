@@ -4,6 +4,7 @@ import { finiteOrNull, type PlanEvent, type ResultEvent, type ScoresEvent } from
 import type { ScoreColumn, ScoreTable } from '../shared/scores.js';
 import type { Score } from './backtest.js';
 import { type Combination, ENSEMBLE, PER_SERIES, weightsText } from './combination.js';
+import { backtestOrigins } from './origins.js';
 import { type Panel, panelEnd, timeAt } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import { describeView } from './representation.js';
@@ -98,9 +99,19 @@ function planLines(
     unlabelled(viewsText(plan)),
     ...(inputs === '' ? [] : [unlabelled(`additional inputs: ${inputs}`)]),
     ...panel.notes.map(unlabelled),
-    { label: 'backtest', text: `${forecasts} from ${timeAt(panel, plan.cut)} to ${backtestEnd}` },
+    {
+      label: 'backtest',
+      text: `${forecasts} from ${timeAt(panel, plan.cut)} to ${backtestEnd}${testedText(panel, plan)}`,
+    },
     unlabelled(`training rows: ${from} to ${timeAt(panel, plan.cut - 1)}`),
   ];
+}
+
+/** Returns how many series of a panel the backtest tests. */
+function testedText(panel: Panel, plan: ForecastPlan): string {
+  if (panel.idColumn === null) return '';
+  const tested = new Set(backtestOrigins(panel, plan, false).map(({ series }) => series)).size;
+  return `; ${tested} of ${panel.series.length} series tested`;
 }
 
 /** Converts a leaderboard to a table. */

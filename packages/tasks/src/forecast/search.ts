@@ -1,4 +1,5 @@
 /** Chooses the number of epochs by the validation loss. The validation rows are the last training rows before the backtest. */
+import { quantile } from '@unroll/data';
 import type { TrainEvent } from '@unroll/train';
 import { type NetworkPlan, PanelEncoder } from './encoder.js';
 import { fitNetwork, type NetworkOptions, type Split } from './network.js';
@@ -12,15 +13,15 @@ const ONE_FOLD_PAIRS = 2000;
 /** Minimum number of training pairs of a fold. */
 const MIN_PAIRS = 4;
 
-/** Returns the number of validation rows of a fold: a fifth of the rows, and at least one horizon. */
-function validationRows(plan: NetworkPlan, start: number, cut: number): number {
-  return Math.max(plan.horizon, Math.round((cut - start) / 5));
+/** Returns the number of validation rows of a fold: a fifth of the rows of a typical series, and at least one horizon. */
+function validationRows(panel: Panel, plan: NetworkPlan, cut: number): number {
+  const lengths = panel.series.map(({ offset }) => cut - offset).filter((length) => length > 0);
+  return Math.max(plan.horizon, Math.round(quantile(Float64Array.from(lengths).sort(), 0.5) / 5));
 }
 
 /** Returns up to three rolling splits of the rows before grid index `cut`, the latest first; none if there are too few rows. */
 export function validationFolds(panel: Panel, plan: NetworkPlan, cut: number): Required<Split>[] {
-  const start = Math.min(...panel.series.map(({ offset }) => offset));
-  const rows = validationRows(plan, start, cut);
+  const rows = validationRows(panel, plan, cut);
   const encoder = PanelEncoder.fit(panel, plan, cut);
   const maxFolds = encoder.countPairs(cut) > ONE_FOLD_PAIRS ? 1 : 3;
   const shift = Math.max(6, plan.horizon);
@@ -30,6 +31,7 @@ export function validationFolds(panel: Panel, plan: NetworkPlan, cut: number): R
   })).filter(
     (fold) =>
       encoder.countPairs(fold.cut) >= MIN_PAIRS &&
+      encoder.countPairs(fold.validationEnd, fold.cut) > 0 &&
       panel.series.some(({ offset }) => fold.cut - offset - plan.horizon >= warmUp(plan)),
   );
 }

@@ -20,10 +20,10 @@ export interface SeasonChoice {
 const MAX_SERIES = 50;
 /** A candidate must be found in at least this share of the series that cover two seasons. */
 const MIN_SHARE = 0.1;
-/** A season must lower the error of the naive forecast by at least this share. */
+/** A season must lower the error of the naive forecast by at least this share, and a longer season that of a shorter one. */
 const MIN_GAIN = 0.02;
 /** Held-out forecasts of each series, one horizon apart. */
-const MAX_ORIGINS = 3;
+const MAX_ORIGINS = 8;
 
 /**
  * Chooses the season of the training rows of each series.
@@ -57,16 +57,19 @@ function ofPanel(series: readonly Float64Array[], { frequency }: Panel, horizon:
   if (candidates.length === 0) return { season: 1, seasons: [], reason: '' };
   const gains = candidates
     .map((season) => ({ season, gain: gainOf(series, season, horizon) }))
-    .sort((a, b) => b.gain - a.gain || a.season - b.season);
+    .sort((a, b) => a.season - b.season);
   const helpful = gains.filter(({ gain }) => gain >= MIN_GAIN);
   const share = (season: number) => `found in ${(100 * shareOf(season)).toFixed(0)} % of the series`;
-  const [best] = helpful;
+  const isBetter = (gain: number, other: number) => 1 - gain < (1 - MIN_GAIN) * (1 - other);
+  let best = helpful.at(0);
+  for (const each of helpful) if (best !== undefined && isBetter(each.gain, best.gain)) best = each;
   if (best !== undefined) {
+    const { season: length } = best;
     const gain = `lowers the held-out error of the naive forecast by ${(100 * best.gain).toFixed(0)} %`;
     return {
-      season: best.season,
-      seasons: helpful.map(({ season }) => season),
-      reason: `${share(best.season)}, ${gain}`,
+      season: length,
+      seasons: [length, ...helpful.map(({ season }) => season).filter((each) => each !== length)],
+      reason: `${share(length)}, ${gain}`,
     };
   }
   const [first] = gains;

@@ -13,7 +13,7 @@ const point = (value: number, levels: number) => ({
   lower: Array<Float64Array>(levels).fill(Float64Array.of(value)),
   upper: Array<Float64Array>(levels).fill(Float64Array.of(value)),
 });
-const plain = { log: false, counts: false, units: [2], floors: [0] };
+const plain = { log: false, counts: false, units: [2], floors: [0], ceilings: [1] };
 
 describe('by hand', () => {
   // Forecasts of 0 at every row; errors 1 -2 3 -4 ... 9, whose absolute sizes are the scores.
@@ -71,8 +71,25 @@ describe('by hand', () => {
     const nested = calibration.widen({ series: 0, origin: 9 }, crossed);
     assert.deepEqual(nested.upper.map(([value]) => value), [17, 17]); // biome-ignore format: one line
   });
+  test('with a log transform, an upper bound is at most ten times the median or the largest value', () => {
+    const log = { log: true, counts: false, units: [1], floors: [1e-3], ceilings: [25] };
+    const calibration = new Calibration([0.5], 1, log);
+    calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(-5, 1)); // a factor of 20,000
+    const bounds = [15, 40].map((value) => calibration.widen({ series: 0, origin: 1 }, point(value, 1)));
+    assert.deepEqual(
+      bounds.map(({ upper }) => upper[0]![0]),
+      [250, 400],
+    );
+    assert.ok(bounds.every(({ lower }) => lower[0]![0]! > 0));
+  });
   test('errors are factors with a log transform', () => {
-    const calibration = new Calibration([0.5], 1, { log: true, counts: false, units: [1], floors: [1e-9] });
+    const calibration = new Calibration([0.5], 1, {
+      log: true,
+      counts: false,
+      units: [1],
+      floors: [1e-9],
+      ceilings: [1],
+    });
     calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(10, 1));
     const { lower, upper } = calibration.widen({ series: 0, origin: 1 }, point(30, 1));
     assert.ok(Math.abs(lower[0]![0]! - 15) < 1e-9 && Math.abs(upper[0]![0]! - 60) < 1e-9);
@@ -82,7 +99,7 @@ describe('by hand', () => {
 test('beyond the calibrated steps, half-widths add up like independent errors', () => {
   const zeros = new Float64Array(5);
   const flat = { median: zeros, lower: [zeros], upper: [zeros] };
-  const scale = { log: false, counts: false, unit: 2, floor: 0 };
+  const scale = { log: false, counts: false, unit: 2, floor: 0, ceiling: 1 };
   const { lower, upper } = widenLongHorizon(flat, [[1, 2]], scale);
   const want = [2, 4, Math.hypot(2, 4), Math.hypot(4, 4), Math.hypot(2, 4, 4)];
   for (const [k, half] of want.entries()) {
@@ -107,6 +124,7 @@ test('sixty errors of one series give 90 % intervals a coverage of 87 to 93 % at
       counts: false,
       units: [1],
       floors: [0],
+      ceilings: [1],
     });
     const last = (origin: number) => {
       const median = new Float64Array(horizon).fill(walk[origin - 1]!);
@@ -130,7 +148,13 @@ test('five errors give 95 % intervals nearly their nominal coverage', () => {
   let held = 0;
   for (let s = 0; s < count; s++) {
     const values = new RandomStream(s, 'few').normal(6);
-    const calibration = new Calibration([0.95], 1, { log: false, counts: false, units: [1], floors: [0] });
+    const calibration = new Calibration([0.95], 1, {
+      log: false,
+      counts: false,
+      units: [1],
+      floors: [0],
+      ceilings: [1],
+    });
     const panel = panelOf(values);
     for (let origin = 0; origin < 5; origin++) calibration.learn(panel, { series: 0, origin }, point(0, 1));
     const { lower, upper } = calibration.widen({ series: 0, origin: 5 }, point(0, 1));

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
-import { ForecastModel, type ForecastOptions, forecast } from '@unroll/tasks';
+import { ForecastModel, type ForecastOptions, forecast, prepareForecast } from '@unroll/tasks';
 import { negativeBinomialQuantile } from '@unroll/tasks/internal';
 
 const [SERIES, ROWS] = [40, 84];
@@ -78,4 +78,29 @@ describe('head negbin', () => {
       message: 'The option scaler cannot be used with the head negbin, which has its own scaling.',
     });
   });
+});
+
+test('many zeros: the plan proposes the head, unless a head was chosen or the values are no counts', () => {
+  const proposal = /^"y" holds counts, of which \d+ % are 0\. Compare with the head negbin/;
+  const notesOf = (rows: Table, head?: ForecastOptions['head']) =>
+    prepareForecast(rows, { ...options, ...(head && { head }) }).panel.notes.filter((note) =>
+      proposal.test(note),
+    );
+  const rare = makeTable({
+    source: 'rare',
+    names: ['s', 't', 'y'],
+    cells: table.columns.map(({ name, cells }) =>
+      name === 'y' ? cells.map((cell) => Math.max(0, Number(cell) - 3)) : cells,
+    ),
+  });
+  assert.equal(notesOf(rare).length, 1);
+  assert.equal(notesOf(rare, 'point').length, 0);
+  const halves = makeTable({
+    source: 'halves',
+    names: ['s', 't', 'y'],
+    cells: rare.columns.map(({ name, cells }) =>
+      name === 'y' ? cells.map((cell) => Number(cell) / 2) : cells,
+    ),
+  });
+  assert.equal(notesOf(halves).length, 0);
 });

@@ -148,11 +148,6 @@ describe('several series in one table', () => {
       /line 8, column "shop": the series name is missing/,
     ],
     'no times': ['shop,y\nA,1\nA,2\nB,3\n', many, /no time column, which is needed for several series/],
-    'a series of one value': [
-      `${table}C,2024-01,1,s\n`,
-      many,
-      /column "y" of series "C": a forecast needs at least 2 values, got 1/,
-    ],
     'a static column that changes': [
       table.replace('A,2024-03,3,s', 'A,2024-03,3,m'),
       { ...many, static: ['size'] },

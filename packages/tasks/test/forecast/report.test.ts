@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { makeTable } from '@unroll/data';
-import { chart, type ForecastOptions, forecast, forecastReport } from '@unroll/tasks';
+import { chart, type ForecastOptions, forecast, forecastPlot, forecastReport } from '@unroll/tasks';
 import { niceTicks, widenRange } from '@unroll/tasks/internal';
 
 const rows = ['<b>&"one"', 'two'].flatMap((id, s) =>
@@ -90,4 +90,13 @@ test('draws constant series of any size', () => {
     assert.equal(new Set(ticks).size, ticks.length);
     assert.ok(ticks.length > 2);
   }
+});
+
+test('the plot is one SVG document with a chart and a heading for each series', async () => {
+  const svg = forecastPlot(await forecast(table, options));
+  assert.match(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" width="1520" height="324"/);
+  assert.equal(svg.match(/<svg /g)!.length, 3);
+  assert.equal(svg.match(/<svg /g)!.length, svg.match(/<\/svg>/g)!.length);
+  assert.match(svg, /y&lt;i&gt; of &lt;b&gt;&amp;&quot;one&quot;, forecast by/);
+  assert.doesNotMatch(svg, /NaN|Infinity|undefined|<b>/);
 });
