@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
-import { autocorrelation, inferSeason } from '@unroll/data';
+import { autocorrelation, inferSeason, inferSeasons, seasonallyAdjustedNaive } from '@unroll/data';
 
 const wave = (n: number, season: number, noise: number, seed: number): Float64Array => {
   const random = new RandomStream(seed, 'season').normal(n);
@@ -42,4 +42,24 @@ test('autocorrelation by hand: values -1 1 -1 1 give -3/4 at lag 1 and 2/4 at la
   assert.equal(autocorrelation([-1, 1, -1, 1], 1), -0.75);
   assert.equal(autocorrelation([-1, 1, -1, 1], 2), 0.5);
   assert.equal(autocorrelation([2, 2, 2], 1), 0);
+});
+
+test('the seasonally adjusted naive forecast continues the season from the last value', () => {
+  const season = [10, -10, 4, -4];
+  const level = (t: number) => 100 + 2 * t;
+  const values = Float64Array.from({ length: 40 }, (_, t) => level(t) + season[t % 4]! - 200);
+  const forecast = seasonallyAdjustedNaive(values, 4, 4);
+  for (const [k, value] of forecast.entries())
+    assert.ok(Math.abs(value - (level(39) + season[k]! - 200)) < 1e-9, `${forecast}`);
+  assert.deepEqual([...seasonallyAdjustedNaive([1, 2, 3], 2, 1)], [3, 3]);
+  assert.throws(() => seasonallyAdjustedNaive([1, 2, 3], 2, 2), /at least 4 past values, got 3/);
+});
+
+test('all seasons of hours with a day and a week, one of plain steps', () => {
+  const hours = Float64Array.from(
+    { length: 2000 },
+    (_, t) => Math.sin((2 * Math.PI * t) / 24) * (t % 168 < 120 ? 1 : -0.3),
+  );
+  assert.deepEqual(inferSeasons(hours, { unit: 'hour', every: 1 }), [24, 168]);
+  assert.deepEqual(inferSeasons(wave(120, 7, 0.3, 4), { unit: 'step', every: 1 }), [7]);
 });

@@ -103,8 +103,11 @@ const DEFAULTS = { units: 32, layers: 1, epochs: 60, seed: 0, learningRate: 3e-3
 export function prepareForecast(table: Table, options: ForecastOptions): PreparedForecast {
   checkOptions(options);
   const all = panelFromTable(table, options);
-  const kept = withoutDiscontinued(all, options.horizon, options.discontinued);
-  const panel = options.head === undefined ? { ...kept, notes: [...kept.notes, ...countNotes(kept)] } : kept;
+  const included = withoutDiscontinued(all, options.horizon, options.discontinued);
+  const panel =
+    options.head === undefined
+      ? { ...included, notes: [...included.notes, ...countNotes(included)] }
+      : included;
   if (options.head === 'negbin') checkCounts(panel);
   const plan = planForecast(panel, { ...options, counts: options.head === 'negbin' });
   checkFutureCovariates(panel, plan.horizon);

@@ -125,15 +125,16 @@ export class ShiftSearch {
     for (let t = row; t < row + after; t++) if (sign * (this.#change(t) - before) < least) return false;
     return (
       !this.#isEcho(row, after, sign) &&
-      Math.abs(statistic) > FACTORS.get(after)! * this.#threshold(row, after)
+      Math.abs(statistic) > (FACTORS.get(after) ?? 1) * this.#threshold(row, after)
     );
   }
 
   /** Returns the least |J| of a shift at a row; infinite if too few rows are known before it, or if these rarely change. */
   #threshold(row: number, after: number): number {
     const first = Math.max(0, row - after - COMPARED);
-    const values = this.#statistics.get(after)!.subarray(first, row - after);
-    const known = values.filter((value) => !Number.isNaN(value)).map(Math.abs);
+    const values = this.#statistics.get(after) ?? new Float64Array();
+    const earlier = values.subarray(first, row - after);
+    const known = earlier.filter((value) => !Number.isNaN(value)).map(Math.abs);
     if (known.length < MIN_COMPARED) return Number.POSITIVE_INFINITY;
     const steps = this.#z
       .subarray(first, row)

@@ -88,7 +88,7 @@ export function chooseViews(
   const compared = candidates.filter((candidate) => errors.has(nameOf(candidate)));
   const pairs = compared.flatMap((a, i) => compared.slice(i).map((b) => [a, b] as const));
   const scoreOf = (a: Candidate, b: Candidate): number =>
-    meanError(series, scored, errors.get(nameOf(a))!, errors.get(nameOf(b))!);
+    meanError(series, scored, errors.get(nameOf(a)) ?? base, errors.get(nameOf(b)) ?? base);
   const usualError = scoreOf(usual, usual);
   let best = { pair: [usual, usual] as readonly [Candidate, Candidate], error: usualError };
   for (const pair of pairs) {
