@@ -39,7 +39,7 @@ const spans = (text) => [...text.matchAll(/`([^`]+)`/g)].map(([, span]) => span)
 /** Returns the public values, the members of `losses`, and the names of all properties in the type declarations. */
 const publicNames = async () => {
   const entries = await Promise.all(
-    ['unrolljs', 'unrolljs/node', 'unrolljs/forecast'].map((entry) => import(entry)),
+    ['unrolljs', 'unrolljs/node', 'unrolljs/forecast', 'unrolljs/pipeline'].map((entry) => import(entry)),
   );
   const declarations = ['core', 'nn', 'train', 'data', 'unrolljs'].flatMap((name) => {
     const folder = join(root, 'packages', name, 'dist');
@@ -57,14 +57,16 @@ const publicNames = async () => {
 test('names in the feature tables are public, and the commands and their options exist', async () => {
   const names = await publicNames();
   const help = (...args) => printed(['packages/cli/bin/unroll.js', ...args, '--help'].join(' '));
+  // Only `unroll train` has a help for each task.
+  const helpOf = (command, task) => (command === 'train' ? help(command, task.trim()) : help(command));
   const commands = help();
   for (const readme of readmes) {
     for (const span of rows(readme).flatMap(({ available }) => spans(available))) {
-      const [, command, rest] = /^unroll (\w+)(.*)/.exec(span) ?? [];
+      const [, command, task, rest] = /^unroll (\w+)((?: \w+)?)(.*)/.exec(span) ?? [];
       if (command) {
         assert.match(commands, new RegExp(`^ +${command} `, 'm'), `${readme}: \`${span}\``);
         for (const [flag] of rest.matchAll(/--[\w-]+/g))
-          assert.ok(help(command).includes(flag), `${readme}: \`${span}\``);
+          assert.ok(helpOf(command, task).includes(flag), `${readme}: \`${span}\``);
       } else {
         // Checks each name in a call such as `model({ inputs, outputs })`.
         for (const [name] of span.matchAll(/[A-Za-z_][\w.]*/g))

