@@ -26,7 +26,6 @@ interface ReportedEvent {
   event: string;
   stage?: string;
   epoch?: number;
-  training?: number;
   validationLoss?: number | null;
   metrics?: Record<string, number>;
   model?: { parameters?: number };
@@ -70,7 +69,7 @@ export async function trainingRun(request: TrainingRunRequest): Promise<Training
 class RunSummary {
   readonly #cell: string;
   #start = performance.now();
-  readonly #epochs: { training: number; loss: number; time: number }[] = [];
+  readonly #epochs: { epoch: number; loss: number; time: number }[] = [];
   #result: ReportedEvent = { event: 'result' };
   #scores: ReportedEvent | null = null;
 
@@ -81,9 +80,9 @@ class RunSummary {
   add(event: ReportedEvent): void {
     if (event.event === 'plan') this.#start = performance.now(); // Reading the data is not part of the training.
     if (event.event === 'epoch') {
-      const { training = 1, validationLoss } = event;
+      const { epoch = 0, validationLoss } = event;
       this.#epochs.push({
-        training,
+        epoch,
         loss: validationLoss ?? Number.NaN,
         time: performance.now() - this.#start,
       });
@@ -95,7 +94,9 @@ class RunSummary {
   result(): TrainingRunResult {
     const epochs = this.#epochs;
     const last = epochs.at(-1);
-    const ofLast = epochs.filter(({ training }) => training === last?.training);
+    // Each network of a run, and each stage of a forecast, counts its epochs from 1.
+    const starts = epochs.flatMap(({ epoch }, i) => (i === 0 || epoch <= epochs[i - 1].epoch ? [i] : []));
+    const ofLast = epochs.slice(starts.at(-1));
     const best = ofLast.reduce((a, b) => (b.loss < a.loss ? b : a), ofLast[0]);
     const { metrics, model, parameters, peakMemory = 0 } = this.#result;
     return {
@@ -104,7 +105,7 @@ class RunSummary {
       secondsPerEpoch: (last?.time ?? 0) / 1000 / Math.max(1, epochs.length),
       secondsToBest: (best?.time ?? 0) / 1000,
       memory: peakMemory,
-      losses: epochs.filter(({ training }) => training === epochs[0].training).map(({ loss }) => loss),
+      losses: epochs.slice(0, starts[1]).map(({ loss }) => loss),
       metrics: metrics ?? this.#forecastMetrics(),
     };
   }

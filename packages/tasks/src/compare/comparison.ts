@@ -26,7 +26,7 @@ export interface ComparedRun {
   memory: number;
   /** Median time to predict from one example, in milliseconds; null if it was not measured. */
   latency: number | null;
-  /** Validation loss by epoch; of several networks, that of the first. */
+  /** Validation loss by epoch; of several networks or stages, that of the first. */
   losses: number[];
 }
 
