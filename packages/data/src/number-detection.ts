@@ -37,6 +37,8 @@ interface Evidence {
   /** More than 0 if there are numbers other than 0 without a percent sign. */
   noPercent: number;
   currencies: Set<string>;
+  /** The first number with a percent sign, or an empty string. */
+  percentExample: string;
   /** The first number in parentheses, or an empty string. */
   parentheses: string;
   /** The first ambiguous cell, or an empty string. */
@@ -67,7 +69,7 @@ function collectEvidence(cells: readonly Cell[]): Evidence {
       percent: 0,
       noPercent: 0,
     },
-    ...{ currencies: new Set<string>(), parentheses: '', example: '' },
+    ...{ currencies: new Set<string>(), parentheses: '', percentExample: '', example: '' },
   };
   for (let row = 0; row < cells.length; row++) {
     const cell = cells[row];
@@ -117,8 +119,10 @@ function addFormatted(cell: string, evidence: Evidence): void {
   const [point, comma] = [toNumber(parts, { decimal: '.' }), toNumber(parts, { decimal: ',' })];
   if (point === undefined && comma === undefined) return;
   evidence.numeric++;
-  if (parts.percent) evidence.percent++;
-  else if (point !== 0) evidence.noPercent++;
+  if (parts.percent) {
+    evidence.percent++;
+    evidence.percentExample ||= cell.trim();
+  } else if (point !== 0) evidence.noPercent++;
   if (parts.currency !== '') evidence.currencies.add(parts.currency);
   if (parts.parentheses) evidence.parentheses ||= cell.trim();
   if (point === undefined) evidence.comma++;
@@ -250,10 +254,16 @@ const mixedUnits = ({ percent, noPercent, currencies }: Evidence): NumberFormat[
   percent > 0 && noPercent > 0 ? 'percent' : currencies.size > 1 ? 'currency' : undefined;
 
 /** Returns notes about percent signs and parentheses. */
-function signNotes(name: string, { percent, parentheses }: Evidence, mixed: NumberFormat['mixed']): string[] {
+function signNotes(
+  name: string,
+  { percent, percentExample, parentheses }: Evidence,
+  mixed: NumberFormat['mixed'],
+): string[] {
   const notes: string[] = [];
   if (percent > 0 && mixed === undefined)
-    notes.push(`Percent signs in "${name}" are dropped: 51.5% is read as 51.5, not as 0.515.`);
+    notes.push(
+      `Percent signs in "${name}" are dropped: ${percentExample} is read as ${percentExample.replace(/\s*%/, '')}, not as a fraction.`,
+    );
   if (parentheses !== '')
     notes.push(`Numbers of "${name}" in parentheses, such as ${parentheses}, are read as negative.`);
   return notes;

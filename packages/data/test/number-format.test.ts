@@ -146,7 +146,7 @@ describe('ambiguous numbers', () => {
 test('percent signs are dropped with a note', () => {
   const { values, notes } = read(['51.5%', '44.0 %', '0']);
   assert.deepEqual(values, [51.5, 44, 0]);
-  assert.deepEqual(notes, ['Percent signs in "y" are dropped: 51.5% is read as 51.5, not as 0.515.']);
+  assert.deepEqual(notes, ['Percent signs in "y" are dropped: 51.5% is read as 51.5, not as a fraction.']);
   assert.deepEqual(read(['51,5%', '44,0%']).values, [51.5, 44]);
 });
 

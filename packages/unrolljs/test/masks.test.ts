@@ -376,3 +376,14 @@ test('batches may name inputs and outputs, from an array, a function and a gener
     /with batches, sampleWeights and mask belong in each batch: \{ x, y, sampleWeights, mask \}\./,
   );
 });
+
+test('masking() keeps a mask that is given as well', async () => {
+  const layers = () => [lstm({ units: 3, name: 'lstm' }), dense({ units: 1, name: 'dense' })];
+  const plain = sequential([input({ shape: [STEPS, 1] }), ...layers()], { seed: 1 });
+  const masked = sequential([input({ shape: [STEPS, 1] }), masking(), ...layers()], { seed: 1 });
+  const wanted = await plain.predict(tensor(padded), { mask: tensor(mask) });
+  const got = await masked.predict(tensor(padded), { mask: tensor(mask) });
+  near([...(await got.data())], [...(await wanted.data())]);
+  const ignored = await masked.predict(tensor(padded));
+  assert.ok(Math.abs((await ignored.data())[0] - (await got.data())[0]) > 1e-3);
+});

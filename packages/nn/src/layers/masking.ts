@@ -1,4 +1,4 @@
-/** `masking`: masks the steps whose features all equal a given value. */
+/** `masking`: masks the steps whose features all equal a given value, in addition to steps that are masked already. */
 import type { ForwardContext, MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions, hostValues } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
@@ -28,7 +28,12 @@ export class Masking extends Layer<MaskingOptions> {
       for (let i = start; i < start + I; i++) if (values[i] !== padding) return false;
       return true;
     };
-    const mask = maskWhere(B, T, (row, step) => !isPadding((row * T + step) * I));
+    const given = x.mask && hostValues(x.mask, 'A mask');
+    const mask = maskWhere(
+      B,
+      T,
+      (row, step) => given?.[row * T + step] !== 0 && !isPadding((row * T + step) * I),
+    );
     return [{ value: zeroMaskedSteps(x.value, mask), mask }];
   }
 
