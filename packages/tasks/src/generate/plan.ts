@@ -9,9 +9,15 @@ import type { LanguageModelOptions } from './generate.js';
 import type { LanguageSizes } from './network.js';
 import type { StreamSizes } from './streams.js';
 
-/** Validation: the last 50,000 characters, but between 5 and 10 % of the text. */
+/**
+ * Validation: 50,000 characters, but between 5 and 10 % of the text. They are the ends of several parts of a long text, so that
+ * what is only at its end, such as the characters of the last play, is trained on.
+ */
 const VALIDATION_LENGTH = 50_000;
 const VALIDATION_SHARE = { least: 0.05, most: 0.1 };
+/** A text of at least this many characters is cut into this many parts. */
+const LONG_TEXT = 200_000;
+const PIECES = 10;
 /** Smallest numbers of tokens for training and for validation. */
 const LEAST_TOKENS = { training: 100, validation: 10 };
 /** Number of tokens of all epochs together: a larger text has fewer epochs. */
@@ -31,8 +37,10 @@ export interface PreparedLanguageModel {
   codec: TextCodec;
   training: EncodedText;
   validation: EncodedText;
-  /** Name of the validation file; null if the validation text is the end of the training text. */
+  /** Name of the validation file; null if the validation text was cut from the training text. */
   validationSource: string | null;
+  /** Number of places from which the validation text was cut. */
+  validationPieces: number;
   sizes: LanguageSizes;
   /** Whether the scores use the table of the embedding. */
   tied: boolean;
@@ -49,11 +57,11 @@ export function prepare(file: TextFile, options: LanguageModelOptions): Prepared
     throw valueError(`subwords needs the level subword, got the level ${level}.`);
   checkNotEmpty(file);
   if (given) checkNotEmpty(given);
-  const end = given ? file.text.length : validationStart(file.text);
-  const text = file.text.slice(0, end);
+  const cut = given ? { text: file.text, validation: given.text, pieces: 0 } : cutValidation(file.text);
+  const { text } = cut;
   const codec = codecFor(text, level, { lowercase, subwords });
   const training = codec.encode(text);
-  const validation = codec.encode(given?.text ?? file.text.slice(end));
+  const validation = codec.encode(cut.validation);
   checkLength(file.source, level, training, validation, given?.source ?? null);
   const { length } = training.ids;
   if (training.ids.every((id) => id === training.ids[0])) {
@@ -69,6 +77,7 @@ export function prepare(file: TextFile, options: LanguageModelOptions): Prepared
     training,
     validation,
     validationSource: given?.source ?? null,
+    validationPieces: cut.pieces,
     sizes: sizesOf(options, level, length),
     tied: level !== 'char',
     settings: settingsOf(options, level, length),
@@ -97,14 +106,32 @@ function checkLength(
     );
   };
   tooShort(source, 'the text for training', training.ids.length, LEAST_TOKENS.training);
-  const what = validationSource === null ? 'the end of the text, which is for validation,' : 'the text';
+  const what = validationSource === null ? 'the part of the text that is for validation' : 'the text';
   tooShort(validationSource ?? source, what, validation.ids.length, LEAST_TOKENS.validation);
 }
 
-/** Returns the index at which the validation text starts: after a line break or white space if one is near. */
-function validationStart(text: string): number {
+/** Cuts the text into parts, whose ends become the validation text. */
+function cutValidation(text: string): { text: string; validation: string; pieces: number } {
   const { least, most } = VALIDATION_SHARE;
   const share = Math.min(most, Math.max(least, VALIDATION_LENGTH / text.length));
+  const pieces = text.length < LONG_TEXT ? 1 : PIECES;
+  const starts = Array.from({ length: pieces }, (_, i) =>
+    i === 0 ? 0 : text.indexOf('\n', Math.round((i * text.length) / pieces)) + 1,
+  );
+  // A text without line breaks has no places to cut.
+  const parts = starts.every((start, i) => i === 0 || start > starts[i - 1])
+    ? starts.map((start, i) => text.slice(start, starts[i + 1]))
+    : [text];
+  const cuts = parts.map((part) => validationStart(part, share));
+  return {
+    text: parts.map((part, i) => part.slice(0, cuts[i])).join(''),
+    validation: parts.map((part, i) => part.slice(cuts[i])).join(''),
+    pieces: parts.length,
+  };
+}
+
+/** Returns the index at which the validation text of a part starts: after a line break or white space if one is near. */
+function validationStart(text: string, share: number): number {
   const cut = Math.round(text.length * (1 - share));
   const before = text.slice(Math.floor(cut - 0.02 * text.length), cut);
   const line = before.lastIndexOf('\n');

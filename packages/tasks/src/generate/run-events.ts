@@ -50,11 +50,14 @@ export function planEvent(plan: PreparedLanguageModel): PlanEvent {
 }
 
 /** Returns the decisions about the data, one sentence each. */
-function notesOf({ codec, training, validation, validationSource }: PreparedLanguageModel): string[] {
-  const split =
-    validationSource === null
-      ? `Validation: the last ${validation.characters} characters.`
-      : `Validation: ${validation.characters} characters of ${validationSource}.`;
+function notesOf(plan: PreparedLanguageModel): string[] {
+  const { codec, training, validation, validationSource, validationPieces } = plan;
+  const { characters } = validation;
+  const cut =
+    validationPieces === 1
+      ? `the last ${characters} characters`
+      : `${characters} characters from ${validationPieces} places of the text`;
+  const split = `Validation: ${validationSource === null ? cut : `${characters} characters of ${validationSource}`}.`;
   const share = ({ ids, unknown }: { ids: Int32Array; unknown: number }): string =>
     `${((100 * unknown) / ids.length).toFixed(1)} %`;
   if (codec.level !== 'word') return [split, ...codec.tokenizer.notes];

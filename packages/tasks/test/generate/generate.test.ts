@@ -276,6 +276,21 @@ describe('the plan', () => {
     assert.equal(codec.vocabulary.id('ü'), undefined);
     assert.equal(validation.unknown, 3 * 3); // The letters k, w and ü occur in no other line.
   });
+  test('cuts the validation text of a long text from ten places, at line breaks', () => {
+    const lines = Array.from({ length: 8000 }, (_, i) => `line number ${i}, of many lines\n`);
+    const { training, validation, validationPieces, codec } = prepareLanguageModel(textFile(lines.join('')));
+    assert.equal(validationPieces, 10);
+    assert.equal(training.characters + validation.characters, lines.join('').length);
+    const numbers = Array.from(validation.ids, (id) => codec.vocabulary.tokens[id])
+      .join('')
+      .trimEnd()
+      .split('\n')
+      .map((line) => Number(/^line number (\d+), of many lines$/.exec(line)?.[1]));
+    const jumps = numbers.filter((value, i) => i > 0 && value !== numbers[i - 1] + 1);
+    assert.equal(jumps.length, 9);
+    assert.equal(numbers.at(-1), 7999);
+    assert.equal(prepareLanguageModel(textFile(lines.join('').replaceAll('\n', ' '))).validationPieces, 1);
+  });
   test('reads the validation text from a file', () => {
     const plan = prepareLanguageModel(textFile(TEXT), { validation: { source: 'valid.txt', text: TEST } });
     assert.deepEqual([plan.training.characters, plan.validation.characters], [TEXT.length, TEST.length]);
