@@ -49,7 +49,7 @@ describe('the views', () => {
     );
     assert.match(
       reason,
-      /held-out error of a linear model is \d+ % lower than with changes over 12 rows minus/,
+      /held-out error of a linear model is \d+ % lower than with changes over 12 rows relative to the last one/,
     );
   });
   test('a random walk: relative to the last change or value', () => {
