@@ -9,6 +9,7 @@ import type { Functional } from '@unroll/nn';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { runToEnd } from '../shared/run-to-end.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
 import { batchesOf, batchOf } from './inputs.js';
 import { ClassifyModel } from './model.js';
@@ -161,16 +162,7 @@ export async function trainClassifier(
   table: Table,
   { onEvent, ...options }: ClassifyOptions & { onEvent?: (event: RunEvent) => void },
 ): Promise<ClassifyResult> {
-  const run = classifyEvents(table, options);
-  try {
-    for (;;) {
-      const next = await run.next();
-      if (next.done) return next.value;
-      onEvent?.(next.value);
-    }
-  } finally {
-    await run.return(undefined as never); // If onEvent throws, the training still saves its checkpoint.
-  }
+  return runToEnd(classifyEvents(table, options), onEvent);
 }
 
 /** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */

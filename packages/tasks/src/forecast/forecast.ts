@@ -9,6 +9,7 @@ import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/inter
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { runToEnd } from '../shared/run-to-end.js';
 import { leaderboard, type ModelForecasts, type Score } from './backtest.js';
 import { FITTED_BASELINES, type FittedBaselineName } from './baselines.js';
 import { type CalibratedForecasts, calibratedForecasts } from './calibrated.js';
@@ -180,16 +181,7 @@ export async function forecast(
   table: Table,
   { onEvent, ...options }: ForecastOptions & { onEvent?: (event: RunEvent) => void },
 ): Promise<ForecastResult> {
-  const run = forecastEvents(table, options);
-  try {
-    for (;;) {
-      const next = await run.next();
-      if (next.done) return next.value;
-      onEvent?.(next.value);
-    }
-  } finally {
-    await run.return(undefined as never); // If onEvent throws, the current training still saves its checkpoint.
-  }
+  return runToEnd(forecastEvents(table, options), onEvent);
 }
 
 const OPTIONS: OptionTypes<ForecastOptions & { onEvent?: unknown }> = {

@@ -9,6 +9,7 @@ import type { Sequential } from '@unroll/nn';
 import { adam, cosineDecay, reduceOnPlateau, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { runToEnd } from '../shared/run-to-end.js';
 import type { TextFile } from '../shared/task.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
 import type { TextLevel } from './codec.js';
@@ -131,16 +132,7 @@ export async function trainLanguageModel(
   text: TextFile | string,
   { onEvent, ...options }: LanguageModelOptions & { onEvent?: (event: RunEvent) => void } = {},
 ): Promise<LanguageModelResult> {
-  const run = languageModelEvents(text, options);
-  try {
-    for (;;) {
-      const next = await run.next();
-      if (next.done) return next.value;
-      onEvent?.(next.value);
-    }
-  } finally {
-    await run.return(undefined as never); // If onEvent throws, the training still saves its checkpoint.
-  }
+  return runToEnd(languageModelEvents(text, options), onEvent);
 }
 
 /** Returns the options of the training run. Each epoch has its own shift of the text, the same in a resumed run. */

@@ -9,6 +9,7 @@ import type { TaggedSentences } from '@unroll/data';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { runToEnd } from '../shared/run-to-end.js';
 import { padded, textBatches } from '../shared/text-batches.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
 import { chooseOffset, offsetsOf, type TagOffset, tagScores } from './decisions.js';
@@ -144,16 +145,7 @@ export async function trainTagger(
   data: TaggedSentences,
   { onEvent, ...options }: TagOptions & { onEvent?: (event: RunEvent) => void } = {},
 ): Promise<TagRunResult> {
-  const run = tagEvents(data, options);
-  try {
-    for (;;) {
-      const next = await run.next();
-      if (next.done) return next.value;
-      onEvent?.(next.value);
-    }
-  } finally {
-    await run.return(undefined as never); // If onEvent throws, the training still saves its checkpoint.
-  }
+  return runToEnd(tagEvents(data, options), onEvent);
 }
 
 const titleOf = ({ goal }: PreparedTagger): string =>

@@ -8,6 +8,7 @@ import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/inter
 import { adam, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { runToEnd } from '../shared/run-to-end.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
 import { batchOf, pairBatches } from './encoder.js';
 import { TranslateModel, type Translation } from './model.js';
@@ -133,16 +134,7 @@ export async function trainTranslator(
   data: PairData,
   { onEvent, ...options }: TranslateOptions & { onEvent?: (event: RunEvent) => void } = {},
 ): Promise<TranslateResult> {
-  const run = translateEvents(data, options);
-  try {
-    for (;;) {
-      const next = await run.next();
-      if (next.done) return next.value;
-      onEvent?.(next.value);
-    }
-  } finally {
-    await run.return(undefined as never); // If onEvent throws, the training still saves its checkpoint.
-  }
+  return runToEnd(translateEvents(data, options), onEvent);
 }
 
 /** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */

@@ -1,0 +1,18 @@
+/** Carries out a run whose events are of interest only to a callback. */
+import type { RunEvent } from './events.js';
+
+/** Returns the result of a run. @param onEvent is called for every event. Default: not called */
+export async function runToEnd<R>(
+  run: AsyncGenerator<RunEvent, R, void>,
+  onEvent?: (event: RunEvent) => void,
+): Promise<R> {
+  try {
+    for (;;) {
+      const next = await run.next();
+      if (next.done) return next.value;
+      onEvent?.(next.value);
+    }
+  } finally {
+    await run.return(undefined as never); // If onEvent throws, the training still saves its checkpoint.
+  }
+}
