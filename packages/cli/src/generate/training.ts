@@ -37,7 +37,7 @@ unroll generate continues a text with it; unroll evaluate measures its perplexit
 
 Data
   --data <file>         text to train on
-  --valid <file>        text for validation (default: the last 5 to 10 % of the text)
+  --valid <file>        text for validation (default: 5 to 10 % of the text)
   --level <name>        tokens of the model: char, word or subword (default: char)
   --subwords <n>        size of the vocabulary of subwords (default: 1000 to 8000, by the length of the text)
   --weight-drop <rate>  dropout rate of the recurrent weights, from 0 to below 1

@@ -1,11 +1,11 @@
 // Language models as a user runs them: train, generate, evaluate, predict, and the messages for invalid input.
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { usePlace } from '../shared/helpers.js';
+import { testInterruptedRuns } from '../shared/interrupted.js';
 
 const place = usePlace();
 const { unroll } = place;
@@ -287,29 +287,8 @@ describe('invalid input', () => {
   });
 });
 
-describe('an interrupted run', () => {
-  const RESULTS = ['config.json', 'model.safetensors', 'pipeline.json'];
-  const results = (out: string) => RESULTS.map((name) => readFileSync(inPlace(join(out, name)), 'base64'));
-  const LONG = [...TRAIN, '--epochs', '12', '--dropout', '0.2', '--weight-drop', '0.2', '--json'];
-  const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: ChildProcess) => {
-    let epochs = 0;
-    child.stdout!.on('data', (data) => {
-      epochs += String(data).split('"epoch",').length - 1;
-      if (epochs >= count && !child.killed) child.kill(signal);
-    });
-  };
-  for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-    test(`${signal}: resumed, it ends with the same files`, async () => {
-      await unroll([...LONG, '--out', 'whole']);
-      const stopped = await unroll([...LONG, '--out', signal], afterEpochs(3, signal));
-      assert.notEqual(stopped.code, 0);
-      assert.deepEqual(readdirSync(inPlace(signal)), ['.resume']);
-      const other = await unroll([...LONG, '--resume', '--units', '5', '--out', signal]);
-      assert.match(other.stderr, /cannot be resumed: --units was 16 and is now 5/);
-      const { code, stderr } = await unroll([...LONG, '--resume', '--out', signal]);
-      assert.equal(code, 0, stderr);
-      assert.match(stderr, /^resume {3}resuming the interrupted run$/m);
-      assert.deepEqual(results(signal), results('whole'));
-    });
-  }
+testInterruptedRuns(place, {
+  train: [...TRAIN, '--epochs', '12', '--dropout', '0.2', '--weight-drop', '0.2', '--json'],
+  other: ['--units', '5'],
+  refusal: /cannot be resumed: --units was 16 and is now 5/,
 });

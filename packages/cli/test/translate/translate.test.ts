@@ -1,10 +1,10 @@
 // Translation as a user runs it: train on a table or on parallel files, evaluate, predict, and the messages for invalid input.
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { usePlace } from '../shared/helpers.js';
+import { testInterruptedRuns } from '../shared/interrupted.js';
 
 const place = usePlace();
 const { unroll } = place;
@@ -202,27 +202,8 @@ describe('invalid input', () => {
   });
 });
 
-describe('an interrupted run', () => {
-  const RESULTS = ['config.json', 'model.safetensors', 'pipeline.json'];
-  const results = (out: string) => RESULTS.map((name) => readFileSync(inPlace(join(out, name)), 'base64'));
-  const SHORT = [...TRAIN.slice(0, -1), '6', '--json'];
-  const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: ChildProcess) => {
-    let epochs = 0;
-    child.stdout!.on('data', (text) => {
-      epochs += String(text).split('"epoch",').length - 1;
-      if (epochs >= count && !child.killed) child.kill(signal);
-    });
-  };
-  test('resumed, it ends with the same files', async () => {
-    await unroll([...SHORT, '--out', 'whole']);
-    const stopped = await unroll([...SHORT, '--out', 'killed'], afterEpochs(2, 'SIGKILL'));
-    assert.notEqual(stopped.code, 0);
-    assert.deepEqual(readdirSync(inPlace('killed')), ['.resume']);
-    const other = await unroll([...SHORT, '--resume', '--level', 'words', '--out', 'killed']);
-    assert.match(other.stderr, /cannot be resumed: --level was not set and is now words/);
-    const { code, stderr } = await unroll([...SHORT, '--resume', '--out', 'killed']);
-    assert.equal(code, 0, stderr);
-    assert.match(stderr, /^resume {3}resuming the interrupted run$/m);
-    assert.deepEqual(results('killed'), results('whole'));
-  });
+testInterruptedRuns(place, {
+  train: [...TRAIN.slice(0, -1), '6', '--json'],
+  other: ['--level', 'words'],
+  refusal: /cannot be resumed: --level was not set and is now words/,
 });

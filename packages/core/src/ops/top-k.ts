@@ -52,7 +52,8 @@ export const topKOps = { topK: topKOp };
  * first. Of equal elements, the one with the smaller index comes first. Gradients pass to the elements that were selected.
  * @param k from 1 to the length of the last axis
  * @returns the elements and their indices, both [..., k]
- * @throws UnrollError `shape` for a single number, `value` for another k
+ * @throws UnrollError `shape` for a single number and for more than 2^24 elements, whose indices float32 cannot represent;
+ *   `value` for another k
  */
 export function topK(x: TensorLike, k: number): { values: Tensor; indices: Tensor } {
   const input = asTensor(x);
@@ -65,6 +66,9 @@ export function topK(x: TensorLike, k: number): { values: Tensor; indices: Tenso
       k,
       n,
     });
+  }
+  if (n > MAX_EXACT_INTEGER) {
+    throw shapeError(`topK: the last axis must have at most ${MAX_EXACT_INTEGER} elements, got ${n}.`, { n });
   }
   const [values, indices] = apply(topKOp, [input], { k });
   return { values, indices };

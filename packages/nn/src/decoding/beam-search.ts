@@ -181,7 +181,7 @@ class Beam {
     for (const parent of this.hypotheses) {
       const first = parent.row * width;
       if (tokens === null) {
-        const scores = Float64Array.from(values.subarray(first, first + V));
+        const scores = new Float64Array(values.subarray(first, first + V));
         restrictTokens(scores, this.#plan, this.#sequence, parent.tokens);
         for (let token = 0; token < V; token++) consider(parent, token, scores[token]);
       } else {

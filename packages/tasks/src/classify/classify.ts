@@ -8,7 +8,8 @@ import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
-import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { CheckpointedTrainer } from '../shared/resume.js';
+import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
 import { batchesOf, batchOf } from './inputs.js';
@@ -21,7 +22,7 @@ import { type ClassifyScores, detailTables, summaryTable } from './scores.js';
 
 const STAGE = { stage: 'train', title: 'training' };
 
-export interface ClassifyOptions {
+export interface ClassifyOptions extends RunControl {
   /** Name of the column with the texts. Either `text` or `sequence` is required. */
   text?: string;
   /**
@@ -65,12 +66,6 @@ export interface ClassifyOptions {
   lowercase?: boolean;
   /** Seed of the split, the initial weights, shuffling and dropout. Default 0. */
   seed?: number;
-  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
-  budget?: number;
-  /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
-  store?: RunStore;
-  /** Stops the run: the promise or generator throws the reason of the signal. */
-  signal?: AbortSignal;
 }
 
 export interface ClassifyResult {
@@ -228,10 +223,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   learningRate: 'number',
   lowercase: 'boolean',
   seed: 'nonNegativeInteger',
-  budget: 'number',
-  store: true,
-  signal: true,
-  onEvent: true,
+  ...RUN_CONTROL,
 };
 
 /** Options that only classifiers of texts have. */

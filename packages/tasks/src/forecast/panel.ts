@@ -1,25 +1,16 @@
 /**
- * Converts a table to a panel: one or more series on a common regular time grid, with their covariates. Detects the time
- * column and the frequency, and describes each decision about the rows in a note.
+ * Converts a table to a panel: one or more series on a common regular time grid, with their covariates. Describes each decision
+ * about the rows in a note.
  */
-import { UnrollError, valueError } from '@unroll/core';
+import { UnrollError } from '@unroll/core';
 import {
   addPeriods,
-  anchorFrequency,
-  type Column,
-  cellNumber,
   cleanName,
   column,
-  containsTimes,
   type Frequency,
-  findTimeParts,
   formatFor,
   formatTime,
-  inferFrequency,
-  looksLikeTimes,
   numbers,
-  parseFrequency,
-  periodsBetween,
   type Table,
   type TimeColumn,
   type TimeFormat,
@@ -30,6 +21,7 @@ import {
 } from '@unroll/data';
 import { type Covariate, type CovariateNames, readCovariates } from './covariates.js';
 import { checkDuplicates, gridIndices, groupRows, listSeries, ofSeries, type SeriesRows } from './rows.js';
+import { findTimeColumn, gridOf, monthNotes, rowNumbers, sortNotes, timePartNotes } from './time-grid.js';
 
 /** One series. Row i has grid index `offset` + i. */
 export interface PanelSeries {
@@ -309,97 +301,6 @@ function readIds(table: Table, name: string): string[] {
   );
 }
 
-/**
- * Detects the time column. Candidates in this order: the first column that holds times; columns named year, month and so on;
- * a column that numbers the rows of each series, ascending or descending; a column that looks like times but cannot be
- * parsed (reading it then reports the problem).
- */
-function findTimeColumn(
-  table: Table,
-  usedColumns: readonly string[],
-  series: string | undefined,
-): string | null {
-  const candidates = table.columns.filter((candidate) => !usedColumns.includes(candidate.name));
-  const timeColumn = candidates.find((candidate) => containsTimes(candidate.cells));
-  if (timeColumn !== undefined) return timeColumn.name;
-  const parts = findTimeParts(candidates.map((candidate) => candidate.name));
-  if (parts !== undefined) return parts;
-  const isUnique = ({ name }: Column) => table.columns.filter((each) => each.name === name).length === 1;
-  const counter = candidates.find(
-    (candidate) => isUnique(candidate) && candidate.kind === 'number' && isCounter(table, candidate, series),
-  );
-  return (counter ?? candidates.find(looksLikeTimes))?.name ?? null;
-}
-
-/** A counter column may skip at most 20 % of its numbers. */
-const MIN_COUNTED_SHARE = 0.8;
-
-/** Returns whether the numbers of each series ascend (or descend) by one common step, with few gaps. */
-function isCounter(
-  table: Table,
-  { cells, format = { decimal: table.decimal } }: Column,
-  series: string | undefined,
-): boolean {
-  const values = Float64Array.from(cells, (cell) => cellNumber(cell, format) ?? Number.NaN);
-  const ids = series === undefined ? null : texts(table, series);
-  const previous = new Map<string, number>();
-  const steps: number[] = [];
-  for (const [row, value] of values.entries()) {
-    const id = ids === null ? '' : ids[row];
-    const last = previous.get(id);
-    if (last !== undefined) steps.push(value - last);
-    previous.set(id, value);
-  }
-  const isAscending = steps[0] > 0;
-  const step = steps.reduce((smallest, each) => Math.min(smallest, Math.abs(each)), Number.POSITIVE_INFINITY);
-  const multiples = steps.map((each) => (isAscending ? each : -each) / step);
-  if (!multiples.every((each) => each > 0 && Math.abs(each - Math.round(each)) < 1e-9 * each)) return false;
-  const countedNumbers = multiples.reduce((sum, multiple) => sum + multiple, previous.size);
-  return steps.length > 0 && values.length >= MIN_COUNTED_SHARE * countedNumbers;
-}
-
-/**
- * Returns the row numbers, from 1, in place of times.
- * @param withNote whether to add a note that no time column was found
- */
-function rowNumbers(table: Table, withNote: boolean): TimeColumn {
-  const values = Float64Array.from({ length: table.rowCount }, (_, row) => row + 1);
-  const note =
-    'No time column was found: rows are numbered in file order. Name the time column with the option time, or write ' +
-    'times such as 1960-12-31.';
-  return { name: 'row', format: { template: 'number', zone: null }, values, notes: withNote ? [note] : [] };
-}
-
-/**
- * Returns the frequency and the first time of the grid.
- * @param wanted the frequency in the options; undefined infers it from the times
- */
-function gridOf(
-  table: Table,
-  time: TimeColumn,
-  groups: readonly SeriesRows[],
-  wanted: string | Frequency | undefined,
-): { frequency: Frequency; start: number } {
-  const start = time.values.reduce((a, b) => Math.min(a, b));
-  if (typeof wanted === 'object') return { frequency: wanted, start };
-  if (wanted !== undefined) {
-    if (time.format.template === 'number') {
-      throw valueError(
-        `frequency "${wanted}" needs calendar times, got plain numbers in column "${time.name}".`,
-      );
-    }
-    return { frequency: anchorFrequency(parseFrequency(wanted), time.values, time.format), start };
-  }
-  try {
-    const runs = groups.map(({ rows }) => rows.map((row) => time.values[row]));
-    return { frequency: inferFrequency(runs, time.format), start };
-  } catch (error) {
-    if (!(error instanceof UnrollError)) throw error;
-    const message = `${table.source}, column "${time.name}": ${error.message}`;
-    throw new UnrollError('data', message, { ...error.data, column: time.name });
-  }
-}
-
 interface SeriesOptions {
   target: string;
   /** Target values of all rows of the table. */
@@ -459,39 +360,6 @@ function checkStatics(table: Table, covariates: readonly Covariate[], groups: re
       );
     }
   }
-}
-
-/** Returns a note if the times were combined from several columns. */
-function timePartNotes(rawTable: Table, { name, values, format }: TimeColumn): string[] {
-  if (name === 'row' || rawTable.columns.some((each) => each.name === name)) return [];
-  const columns = name
-    .split(',')
-    .map((part) => part.trim())
-    .join(', ');
-  return [
-    `Times are combined from ${columns} and written as ${formatTime(values[values.length - 1], format)}.`,
-  ];
-}
-
-/** Returns a note if the rows were not sorted by time. */
-function sortNotes(time: TimeColumn, groups: readonly SeriesRows[]): string[] {
-  const isSorted = groups.every(({ rows }) => rows.every((row, i) => i === 0 || row > rows[i - 1]));
-  return isSorted ? [] : [`The rows were sorted by "${time.name}".`];
-}
-
-/** Returns a note if the times of monthly rows fall on different days, such as the last trading day of each month. */
-function monthNotes({ name, values, format }: TimeColumn, frequency: Frequency, start: number): string[] {
-  if (frequency.unit !== 'month') return [];
-  const asMonth = (value: number) =>
-    addPeriods(start, Math.round(periodsBetween(start, value, frequency)), frequency);
-  const moved = values.find((value) => asMonth(value) !== value);
-  if (moved === undefined) return [];
-  const { day = 1 } = frequency;
-  const dayText = day === 31 ? 'the last days' : day === 1 ? 'the first days' : `day ${day}`;
-  return [
-    `The times of "${name}" fall on different days of the month and are read as ${dayText} of their months, for example ` +
-      `${formatTime(moved, format)} as ${formatTime(asMonth(moved), format)}.`,
-  ];
 }
 
 /**

@@ -8,7 +8,8 @@ import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/inter
 import type { Sequential } from '@unroll/nn';
 import { adam, cosineDecay, reduceOnPlateau, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
-import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { CheckpointedTrainer } from '../shared/resume.js';
+import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import type { TextFile } from '../shared/task.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
@@ -27,10 +28,10 @@ const WARM_UP = 0.02;
 /** The last learning rate, as a share of the highest. */
 const LAST_RATE = 0.01;
 
-export interface LanguageModelOptions {
+export interface LanguageModelOptions extends RunControl {
   /** What a token is: a character, a word, or a subword of byte-pair encoding. Default `char`. */
   level?: TextLevel;
-  /** The text for validation. Default: the last 5 to 10 % of the text. */
+  /** The text for validation. Default: 5 to 10 % of the text, from ten places if it is long (see plan.ts). */
   validation?: TextFile;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;
@@ -58,12 +59,6 @@ export interface LanguageModelOptions {
   learningRate?: number;
   /** Seed of the initial weights, the batches and dropout. Default 0. */
   seed?: number;
-  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
-  budget?: number;
-  /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
-  store?: RunStore;
-  /** Stops the run: the promise or generator throws the reason of the signal. */
-  signal?: AbortSignal;
 }
 
 export interface LanguageModelResult {
@@ -188,10 +183,7 @@ const OPTIONS: OptionTypes<LanguageModelOptions & { onEvent?: unknown }> = {
   steps: 'count',
   learningRate: 'number',
   seed: 'nonNegativeInteger',
-  budget: 'number',
-  store: true,
-  signal: true,
-  onEvent: true,
+  ...RUN_CONTROL,
 };
 
 function checkOptions(options: LanguageModelOptions): void {

@@ -8,7 +8,8 @@ import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/inter
 import type { TaggedSentences } from '@unroll/data';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
-import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { CheckpointedTrainer } from '../shared/resume.js';
+import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import { padded, textBatches } from '../shared/text-batches.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
@@ -26,7 +27,7 @@ import { TAG_SCHEMES, type TagScheme } from './tags.js';
 
 const STAGE = { stage: 'train', title: 'training' };
 
-export interface TagOptions {
+export interface TagOptions extends RunControl {
   /** Sentences for validation. Default: a tenth of the sentences. */
   validation?: TaggedSentences;
   /** How tags mark entities. Default: found from the tags. */
@@ -55,12 +56,6 @@ export interface TagOptions {
   lowercase?: boolean;
   /** Seed of the split, the initial weights, shuffling and dropout. Default 0. */
   seed?: number;
-  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
-  budget?: number;
-  /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
-  store?: RunStore;
-  /** Stops the run: the promise or generator throws the reason of the signal. */
-  signal?: AbortSignal;
 }
 
 export interface TagRunResult {
@@ -212,10 +207,7 @@ const OPTIONS: OptionTypes<TagOptions & { onEvent?: unknown }> = {
   learningRate: 'number',
   lowercase: 'boolean',
   seed: 'nonNegativeInteger',
-  budget: 'number',
-  store: true,
-  signal: true,
-  onEvent: true,
+  ...RUN_CONTROL,
 };
 
 function checkOptions(options: TagOptions): void {

@@ -7,7 +7,8 @@ import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import { adam, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
-import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
+import { CheckpointedTrainer } from '../shared/resume.js';
+import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
 import { batchOf, pairBatches } from './encoder.js';
@@ -24,7 +25,7 @@ const LABEL_SMOOTHING = 0.1;
 /** Number of validation pairs whose translations are scored. */
 const SCORED_PAIRS = 300;
 
-export interface TranslateOptions {
+export interface TranslateOptions extends RunControl {
   /** Names of the columns of a table. Not needed for parallel files. */
   source?: string;
   target?: string;
@@ -54,12 +55,6 @@ export interface TranslateOptions {
   lowercase?: boolean;
   /** Seed of the split, the initial weights, shuffling and dropout. Default 0. */
   seed?: number;
-  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
-  budget?: number;
-  /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
-  store?: RunStore;
-  /** Stops the run: the promise or generator throws the reason of the signal. */
-  signal?: AbortSignal;
 }
 
 export interface TranslateResult {
@@ -188,10 +183,7 @@ const OPTIONS: OptionTypes<TranslateOptions & { onEvent?: unknown }> = {
   learningRate: 'number',
   lowercase: 'boolean',
   seed: 'nonNegativeInteger',
-  budget: 'number',
-  store: true,
-  signal: true,
-  onEvent: true,
+  ...RUN_CONTROL,
 };
 
 function checkOptions(data: PairData, options: TranslateOptions): void {

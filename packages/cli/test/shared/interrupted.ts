@@ -1,0 +1,50 @@
+/** The test of an interrupted training run, for every task: resumed, it ends with the files of an uninterrupted run. */
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import type { Place } from './helpers.js';
+
+const RESULTS = ['config.json', 'model.safetensors', 'pipeline.json'];
+
+/**
+ * Interrupts a run with SIGINT and with SIGKILL after three epochs, and resumes it.
+ * @param train the command without --out, with --json @param other an option with another value, which a resumed run refuses
+ * @param refusal what the refusal says
+ */
+export function testInterruptedRuns(
+  place: Place,
+  { train, other, refusal }: { train: readonly string[]; other: readonly string[]; refusal: RegExp },
+): void {
+  const folder = (out: string): string => join(place.folder, out);
+  const results = (out: string) => RESULTS.map((name) => readFileSync(join(folder(out), name), 'base64'));
+  describe('an interrupted run', () => {
+    for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+      test(`${signal}: resumed, it ends with the same files`, async () => {
+        await place.unroll([...train, '--out', 'whole']);
+        const stopped = await place.unroll([...train, '--out', signal], afterEpochs(3, signal));
+        assert.notEqual(stopped.code, 0);
+        if (signal === 'SIGINT')
+          assert.match(stopped.stderr, /Run the same command with --resume to continue\.\n$/);
+        assert.deepEqual(readdirSync(folder(signal)), ['.resume']);
+        const changed = await place.unroll([...train, '--resume', ...other, '--out', signal]);
+        assert.match(changed.stderr, refusal);
+        const { code, stderr } = await place.unroll([...train, '--resume', '--out', signal]);
+        assert.equal(code, 0, stderr);
+        assert.match(stderr, /^resume {3}resuming the interrupted run$/m);
+        assert.deepEqual(results(signal), results('whole'));
+        assert.deepEqual(readdirSync(folder(signal)).sort(), readdirSync(folder('whole')).sort());
+      });
+    }
+  });
+}
+
+/** Returns a function that sends a signal to a process after it has reported this many epochs. */
+const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: ChildProcess) => {
+  let epochs = 0;
+  child.stdout?.on('data', (data) => {
+    epochs += String(data).split('"epoch",').length - 1;
+    if (epochs >= count && !child.killed) child.kill(signal);
+  });
+};

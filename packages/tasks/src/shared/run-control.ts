@@ -1,0 +1,19 @@
+/** How the run of a training is carried out, for all tasks. */
+import type { OptionTypes } from '@unroll/core/internal';
+import type { RunStore } from './resume.js';
+
+export interface RunControl {
+  /** Time for the training in seconds: it ends with the epoch in which the time runs out. Default: no limit. */
+  budget?: number;
+  /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
+  store?: RunStore;
+  /** Stops the run: the promise or generator throws the reason of the signal. */
+  signal?: AbortSignal;
+}
+
+export const RUN_CONTROL: OptionTypes<RunControl & { onEvent?: unknown }> = {
+  budget: 'number',
+  store: true,
+  signal: true,
+  onEvent: true,
+};
