@@ -130,7 +130,7 @@ export function comparisonTable(comparison: Comparison): ScoreTable {
     columns: [
       { name: 'cell', title: 'cell', format: 'text' },
       number('parameters', 'parameters', 0),
-      number('seconds_per_epoch', 's/epoch', 2),
+      { name: 'seconds_per_epoch', title: 's/epoch', format: 'quantity' },
       number('seconds_to_best', 's to best', 1),
       { name, title, format, decimals },
       { name: 'spread', title: '±', format, decimals: decimals + 1 },
