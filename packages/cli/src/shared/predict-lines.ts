@@ -9,6 +9,8 @@ import { jsonOf } from './tables.js';
 
 /** Number of lines that are predicted at once if more are waiting. */
 const BATCH = 1024;
+/** If this many lines are waiting, stdin is not read until some are predicted, so that memory does not grow. */
+const MOST_WAITING = 16 * BATCH;
 /** Options of `predict` that do not apply to lines of stdin. */
 const EXCLUDED = ['data', 'text', 'sql', 'out'];
 
@@ -31,6 +33,7 @@ export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<
   let wake = (): void => {};
   lines.on('line', (line) => {
     waiting.push(line);
+    if (waiting.length === MOST_WAITING) lines.pause();
     wake();
   });
   lines.on('close', () => {
@@ -46,6 +49,7 @@ export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<
       continue;
     }
     await printer.print(waiting.splice(0, BATCH));
+    if (!ended && waiting.length < MOST_WAITING) lines.resume();
   }
   const { refused, count } = printer;
   if (refused > 0)
