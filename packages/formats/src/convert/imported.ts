@@ -1,0 +1,70 @@
+/** Builds the model of an imported file from a config and arrays. */
+import { type FloatArray, formatShape, type Shape, shapeError, UnrollError } from '@unroll/core';
+import { modelFromConfig, type Network } from '@unroll/nn';
+import type { ImportReport } from './format.js';
+
+/** The weights of one parameter. */
+export interface ImportedArray {
+  shape: Shape;
+  values: FloatArray;
+  /** Where the values are in the file, for error messages. */
+  from: string;
+}
+
+export const emptyReport = (): ImportReport => ({ mapped: [], defaulted: [], dropped: [] });
+
+/**
+ * Creates the model of a config (`{ className, config }`, as in config.json of an artifact), with the given weights.
+ * @param arrays by the name of the parameter. Every parameter must be there, and every array must be used.
+ * @param inputs shapes to build the model with, if the config has no input shape
+ * @throws UnrollError `format` for a missing or unused array, `shape` for one of another shape, `nan` for values that are
+ * not finite
+ */
+export function buildImported(
+  config: unknown,
+  arrays: ReadonlyMap<string, ImportedArray>,
+  inputs?: readonly Shape[],
+): Network {
+  const model = modelFromConfig(config);
+  const used = new Set<string>();
+  const source = {
+    values: (name: string, shape: Shape): FloatArray => {
+      const array = arrays.get(name);
+      if (!array) {
+        throw new UnrollError('format', `The file has no values for ${name} ${formatShape(shape)}.`, {
+          name,
+        });
+      }
+      if (formatShape(array.shape) !== formatShape(shape)) {
+        throw shapeError(
+          `${array.from} must have shape ${formatShape(shape)} for ${name}, got ${formatShape(array.shape)}.`,
+          { name, expected: shape, got: array.shape },
+        );
+      }
+      checkFinite(array);
+      used.add(name);
+      return array.values;
+    },
+  };
+  model.build(inputs ?? model.inputShapes ?? [], source);
+  const unused = [...arrays].filter(([name]) => !used.has(name)).map(([, { from }]) => from);
+  if (unused.length > 0) {
+    throw new UnrollError('format', `No layer of the model uses ${unused.slice(0, 5).join(', ')}.`, {
+      unused,
+    });
+  }
+  return model;
+}
+
+function checkFinite({ values, from }: ImportedArray): void {
+  const at = values.findIndex((value: number) => !Number.isFinite(value));
+  if (at === -1) return;
+  throw new UnrollError(
+    'nan',
+    `${from} has the value ${values[at]} at position ${at}. Such a model cannot be used.`,
+    {
+      from,
+      at,
+    },
+  );
+}

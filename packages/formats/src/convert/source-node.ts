@@ -1,0 +1,41 @@
+/** Reads files on disk in parts. */
+import { open, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
+import { UnrollError } from '@unroll/core';
+import { type ByteSource, checkRange } from './source.js';
+
+/** Opens a file. The file is read when its parts are needed; there is nothing to close. @throws UnrollError `format` */
+export async function fileSource(path: string): Promise<ByteSource> {
+  const stats = await stat(path).catch(() => null);
+  if (!stats?.isFile()) throw new UnrollError('format', `There is no file ${path}.`, { path });
+  const source: ByteSource = {
+    name: basename(path),
+    size: stats.size,
+    async read(begin, end) {
+      checkRange(source, begin, end);
+      const bytes = new Uint8Array(end - begin);
+      const file = await open(path);
+      try {
+        for (let at = 0; at < bytes.length; ) {
+          const { bytesRead } = await file.read(bytes, at, bytes.length - at, begin + at);
+          if (bytesRead === 0)
+            throw new UnrollError('format', `${path} became shorter while it was read.`, { path });
+          at += bytesRead;
+        }
+      } finally {
+        await file.close();
+      }
+      return bytes;
+    },
+    async sibling(relative) {
+      const inside = normalize(relative);
+      if (isAbsolute(inside) || inside.split(/[\\/]/)[0] === '..') {
+        throw new UnrollError('format', `${path} refers to ${relative}, which is outside its folder.`, {
+          relative,
+        });
+      }
+      return fileSource(join(dirname(path), inside));
+    },
+  };
+  return source;
+}
