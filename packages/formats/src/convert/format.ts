@@ -32,6 +32,20 @@ export interface ModelFormat {
    * @throws UnrollError `value` for a layer that the format does not have, by name
    */
   write?(model: Network, options?: ExportOptions): Promise<Map<string, Uint8Array>>;
+  /**
+   * Runs a file with the format's own runtime, for `--verify random`. Default: there is none.
+   * @param inputs in the order of the model's inputs
+   * @returns the outputs, in the order of the model's outputs
+   * @throws UnrollError `value` if the runtime is not installed, with the command that installs it
+   */
+  run?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
+}
+
+/** An input or output of a model. */
+export interface NamedArray {
+  name: string;
+  shape: Shape;
+  values: FloatArray;
 }
 
 export interface ImportOptions {

@@ -4,8 +4,12 @@ import type { FormatName, ModelFormat } from './format.js';
 import type { ByteSource } from './source.js';
 
 const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
-  // keras: async () => (await import('./keras/keras.js')).kerasFormat,
+  unroll: async () => (await import('./unroll/unroll.js')).unrollFormat,
+  safetensors: async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
 };
+
+/** Returns the names of all formats. */
+export const formatNames = (): FormatName[] => Object.keys(FORMATS) as FormatName[];
 
 /** Returns a format by name. @throws UnrollError `value` for an unknown name; the message lists the names */
 export async function formatNamed(name: string): Promise<ModelFormat> {

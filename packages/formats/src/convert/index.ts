@@ -7,7 +7,8 @@ export type {
   ImportOptions,
   ImportReport,
   ModelFormat,
+  NamedArray,
   OptimizerRecord,
 } from './format.js';
-export { formatNamed, formatOfExtension, formatOfFile } from './formats.js';
+export { formatNamed, formatNames, formatOfExtension, formatOfFile } from './formats.js';
 export { type ByteSource, blobSource, bytesSource, readAll } from './source.js';

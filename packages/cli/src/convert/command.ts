@@ -1,0 +1,162 @@
+/** `unroll convert`: converts a model from one format to another. */
+import { existsSync, readFileSync } from 'node:fs';
+import { basename, dirname, resolve } from 'node:path';
+import { ready, UnrollError } from '@unroll/core';
+import { decodeUtf8, parseStrictJson } from '@unroll/core/internal';
+import { ARTIFACT_FILES, toZip } from '@unroll/formats';
+import type { ByteSource, ExportOptions, ImportedModel, ModelFormat } from '@unroll/formats/convert';
+import {
+  integerOption,
+  type OptionSpecs,
+  type ParsedArgs,
+  parseOptions,
+  textOption,
+  UsageError,
+} from '../shared/args.js';
+import type { Command } from '../shared/command.js';
+import { reasonOf, writeAtomically } from '../shared/files.js';
+import { Reporter } from '../shared/reporter.js';
+import { openModel } from './open.js';
+import { reportLines } from './report.js';
+
+const OPTIONS = {
+  to: { type: 'string' },
+  from: { type: 'string' },
+  opset: { type: 'string' },
+  streaming: { type: 'boolean' },
+  map: { type: 'string' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const satisfies OptionSpecs;
+
+const HELP = `Usage: unroll convert <in> <out> [options]
+
+Converts a model: from and to Unroll, Keras, PyTorch and ONNX. The formats are those of the files' contents and extensions,
+unless options name them. Prints what became of each layer or tensor of <in>.
+
+  unroll convert model.keras model.onnx
+  unroll convert weights.pt model            to a folder of Unroll, which predict and the library load
+
+Options
+  --from <format>       format of <in>: FORMATS
+  --to <format>         format of <out>: WRITABLE
+  --opset <n>           ONNX: version of the operator set to write (default: 17)
+  --streaming           ONNX: write the states of recurrent layers as inputs and outputs
+  --map <file>          files without layers (PyTorch, safetensors): JSON that says which tensors belong to which layer
+  --json                print the result to stdout as JSON, and text to stderr
+`;
+
+export const convert: Command = {
+  about: 'convert a model from or to another tool (Keras, PyTorch, ONNX, ...)',
+  async help() {
+    const { formatNames, formatNamed } = await import('@unroll/formats/convert');
+    const formats = await Promise.all(formatNames().map(formatNamed));
+    const writable = formats.filter(({ write }) => write !== undefined).map(({ name }) => name);
+    return HELP.replace('FORMATS', formatNames().join(', ')).replace('WRITABLE', writable.join(', '));
+  },
+  async run(args) {
+    const parsed = parseOptions(args, OPTIONS);
+    const [input, output, ...extra] = parsed.positionals;
+    if (input === undefined || output === undefined || extra.length > 0)
+      throw new UsageError('An input and an output are required: unroll convert <in> <out>');
+    if (resolve(input) === resolve(output)) throw new UsageError(`<in> and <out> are the same: ${input}.`);
+    const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
+    const target = await targetFormat(parsed, output);
+    const options = exportOptions(parsed);
+    const map = mapOf(parsed);
+    const { source, format } = await openModel(input, textOption(parsed, 'from'));
+    await ready();
+    const imported = await format.read(source, { map });
+    for (const line of reportLines({ input, format, imported })) reporter.print(line);
+    const written = await writeModel(imported, target, output, options);
+    reporter.print(`written  ${output}: ${target.title}, ${written.bytes.toLocaleString('en-US')} bytes`);
+    reporter.report({
+      event: 'result',
+      ...resultOf({ input, output, source, format, target, imported }),
+      ...written,
+    });
+  },
+};
+
+/** Returns the format to write. @throws UsageError if the format is unknown or cannot be written */
+async function targetFormat(args: ParsedArgs, output: string): Promise<ModelFormat> {
+  const { formatNamed, formatOfExtension } = await import('@unroll/formats/convert');
+  const name = textOption(args, 'to') ?? (/\.\w+$/.test(basename(output)) ? undefined : 'unroll');
+  const format = name === undefined ? await formatOfExtension(output) : await formatNamed(name);
+  if (format === null)
+    throw new UsageError(
+      `The format of ${output} is unknown. Name it with --to <format>; unroll convert --help lists them.`,
+    );
+  if (format.write === undefined)
+    throw new UsageError(`Unroll reads the format ${format.name}, but does not write it.`);
+  return format;
+}
+
+function exportOptions(args: ParsedArgs): ExportOptions {
+  const opset = integerOption(args, 'opset');
+  return {
+    ...(opset !== undefined && { opset }),
+    ...(args.values.streaming === true && { streaming: true }),
+  };
+}
+
+/** Returns the content of the file of `--map`. */
+function mapOf(args: ParsedArgs): unknown {
+  const path = textOption(args, 'map');
+  if (path === undefined) return undefined;
+  try {
+    return parseStrictJson(decodeUtf8(readFileSync(path), path), path);
+  } catch (error) {
+    if (error instanceof UnrollError) throw error;
+    throw new UsageError(`--map ${path}: ${reasonOf(error, 'cannot be read')}.`);
+  }
+}
+
+interface Written {
+  files: string[];
+  bytes: number;
+}
+
+/** Writes a model to a file or a folder. No file is ever incomplete. */
+async function writeModel(
+  { model, optimizer }: ImportedModel,
+  target: ModelFormat,
+  output: string,
+  options: ExportOptions,
+): Promise<Written> {
+  const files = (await target.write?.(model, { ...options, ...(optimizer && { optimizer }) })) ?? new Map();
+  const isZip = target.name === 'unroll' && output.endsWith('.zip');
+  return writeFiles(isZip ? new Map([['', toZip(files)]]) : files, output);
+}
+
+function writeFiles(files: ReadonlyMap<string, Uint8Array>, output: string): Written {
+  const single = files.get('');
+  const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+  if (single === undefined) {
+    const stale = files.has('config.json') && existsSync(output) ? ARTIFACT_FILES : [];
+    writeAtomically(output, files, stale);
+    return { files: [...files.keys()], bytes };
+  }
+  // Further files are beside the first one.
+  const named = new Map(
+    [...files].map(([name, content]) => [name === '' ? basename(output) : name, content]),
+  );
+  writeAtomically(dirname(output), named);
+  return { files: [...named.keys()], bytes };
+}
+
+interface Conversion {
+  input: string;
+  output: string;
+  source: ByteSource;
+  format: ModelFormat;
+  target: ModelFormat;
+  imported: ImportedModel;
+}
+
+const resultOf = ({ input, output, format, target, imported: { model, report } }: Conversion) => ({
+  ...{ in: input, out: output, from: format.name, to: target.name },
+  parameters: model.countParams(),
+  layers: model.layers.length,
+  report: { mapped: report.mapped, defaulted: report.defaulted, dropped: report.dropped },
+});
