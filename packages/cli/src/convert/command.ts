@@ -42,7 +42,8 @@ Options
   --to <format>         format of <out>: WRITABLE
   --opset <n>           ONNX: version of the operator set to write (default: 17)
   --streaming           ONNX: write the states of recurrent layers as inputs and outputs
-  --map <file>          files without layers (PyTorch, safetensors): JSON that says which tensors belong to which layer
+  --map <file>          PyTorch and safetensors: JSON with what a state dict does not contain, such as activations
+  --map template        write such a map to <out>, a .json file, instead of a model
   --json                print the result to stdout as JSON, and text to stderr
 `;
 
@@ -61,6 +62,7 @@ export const convert: Command = {
       throw new UsageError('An input and an output are required: unroll convert <in> <out>');
     if (resolve(input) === resolve(output)) throw new UsageError(`<in> and <out> are the same: ${input}.`);
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
+    if (parsed.values.map === 'template') return writeTemplate(input, output, parsed, reporter);
     const target = await targetFormat(parsed, output);
     const options = exportOptions(parsed);
     const map = mapOf(parsed);
@@ -77,6 +79,22 @@ export const convert: Command = {
     });
   },
 };
+
+/** `--map template`: writes a map with everything that the file decides. */
+async function writeTemplate(
+  input: string,
+  output: string,
+  args: ParsedArgs,
+  reporter: Reporter,
+): Promise<void> {
+  const { source, format } = await openModel(input, textOption(args, 'from'));
+  if (!format.template) throw new UsageError(`${input} is ${format.title}, which needs no map.`);
+  if (!output.endsWith('.json')) throw new UsageError(`A map is a .json file, got ${output}.`);
+  const text = `${JSON.stringify(await format.template(source), null, 2)}\n`;
+  writeAtomically(dirname(output), new Map([[basename(output), text]]));
+  reporter.print(`written  ${output}: complete it, then pass --map ${output}`);
+  reporter.report({ event: 'result', in: input, map: output });
+}
 
 /** Returns the format to write. @throws UsageError if the format is unknown or cannot be written */
 async function targetFormat(args: ParsedArgs, output: string): Promise<ModelFormat> {

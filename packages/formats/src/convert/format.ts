@@ -4,6 +4,7 @@
  * and the weights of a model. No reader executes anything that a file contains.
  */
 import type { FloatArray, Shape } from '@unroll/core';
+import type { Json } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
 import type { ByteSource } from './source.js';
 
@@ -32,6 +33,8 @@ export interface ModelFormat {
    * @throws UnrollError `value` for a layer that the format does not have, by name
    */
   write?(model: Network, options?: ExportOptions): Promise<Map<string, Uint8Array>>;
+  /** For files without layers: a map for {@link ImportOptions.map}, with everything that the file decides. */
+  template?(source: ByteSource): Promise<Json>;
   /**
    * Runs a file with the format's own runtime, for `--verify random`. Default: there is none.
    * @param inputs in the order of the model's inputs

@@ -5,6 +5,7 @@ import type { ByteSource } from './source.js';
 
 const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
   unroll: async () => (await import('./unroll/unroll.js')).unrollFormat,
+  pytorch: async () => (await import('./pytorch/pytorch.js')).pytorchFormat,
   safetensors: async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
 };
 
