@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 torch.set_num_threads(1)
@@ -244,12 +244,44 @@ def write_all(folder, cases):
     print(f"{len(written)} cases, {sum(path.stat().st_size for path in folder.iterdir()) / 1000:.0f} kB")
 
 
+def check(folder):
+    """Loads the exported weights into the exported modules, and compares the outputs. Written by export-pytorch.mjs."""
+    worst, count = 0.0, 0
+    for path in sorted(folder.glob("*.npz")):
+        stem = path.with_suffix("")
+        scope = {}
+        exec(compile(stem.with_suffix(".py").read_text(), f"{stem}.py", "exec"), scope)  # our own text
+        model = scope["Model"]()
+        weights = stem.with_suffix(".pt")
+        if weights.exists():
+            state = torch.load(weights, weights_only=True)
+        else:
+            state = load_file(stem.with_suffix(".safetensors"))
+        model.load_state_dict(state, strict=True)
+        model.double().eval()
+        arrays = np.load(path)
+        names = sorted(name for name in arrays.files if name.startswith("x"))
+        inputs = [torch.tensor(arrays[name]) for name in names]
+        inputs = [x.long() if x.dim() == 2 and "Embedding" in stem.with_suffix(".py").read_text() else x for x in inputs]
+        with torch.no_grad():
+            y = model(*inputs)
+        expected = arrays["y"]
+        assert tuple(y.shape) == expected.shape, (path, y.shape, expected.shape)
+        error = float(np.max(np.abs(y.numpy() - expected) / np.maximum(1, np.abs(expected))))
+        if error > 1e-5:
+            print(path.name, error)
+        worst, count = max(worst, error), count + 1
+    print(f"{count} models, largest error {worst:.1e}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--matrix")
     parser.add_argument("--check")
     arguments = parser.parse_args()
-    if arguments.matrix:
+    if arguments.check:
+        check(Path(arguments.check))
+    elif arguments.matrix:
         write_all(Path(arguments.matrix), matrix(600))
     else:
         write_all(OUT, pairwise())

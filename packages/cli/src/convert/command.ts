@@ -1,5 +1,5 @@
 /** `unroll convert`: converts a model from one format to another. */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { ready, UnrollError } from '@unroll/core';
 import { decodeUtf8, parseStrictJson } from '@unroll/core/internal';
@@ -7,6 +7,7 @@ import { ARTIFACT_FILES, toZip } from '@unroll/formats';
 import type { ByteSource, ExportOptions, ImportedModel, ModelFormat } from '@unroll/formats/convert';
 import {
   integerOption,
+  numberOption,
   type OptionSpecs,
   type ParsedArgs,
   parseOptions,
@@ -18,6 +19,7 @@ import { reasonOf, writeAtomically } from '../shared/files.js';
 import { Reporter } from '../shared/reporter.js';
 import { openModel } from './open.js';
 import { reportLines } from './report.js';
+import { type Comparison, compareWithData, compareWithFile, comparisonLine } from './verify.js';
 
 const OPTIONS = {
   to: { type: 'string' },
@@ -25,6 +27,8 @@ const OPTIONS = {
   opset: { type: 'string' },
   streaming: { type: 'boolean' },
   map: { type: 'string' },
+  verify: { type: 'string' },
+  tolerance: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const satisfies OptionSpecs;
@@ -44,6 +48,11 @@ Options
   --streaming           ONNX: write the states of recurrent layers as inputs and outputs
   --map <file>          PyTorch and safetensors: JSON with what a state dict does not contain, such as activations
   --map template        write such a map to <out>, a .json file, instead of a model
+  --verify <data.npz>   compare the outputs for recorded inputs (arrays x, or by input name) with recorded outputs (y, or
+                        by output name)
+  --verify random       compare the outputs for random inputs with those of the converted file: by ONNX Runtime for ONNX,
+                        otherwise by Unroll, which reads the file back
+  --tolerance <x>       --verify fails, with exit code 1, if an error exceeds x max(1, |y|) (default: 1e-4)
   --json                print the result to stdout as JSON, and text to stderr
 `;
 
@@ -70,12 +79,19 @@ export const convert: Command = {
     await ready();
     const imported = await format.read(source, { map });
     for (const line of reportLines({ input, format, imported })) reporter.print(line);
-    const written = await writeModel(imported, target, output, options);
+    const files = await filesOf(imported, target, options);
+    const conversion = { input, output, source, format, target, imported, files };
+    const comparisons = await verify(conversion, parsed);
+    for (const comparison of comparisons) reporter.print(comparisonLine(comparison));
+    if (comparisons.some(({ passes }) => !passes))
+      throw new UnrollError('state', 'The outputs differ by more than the tolerance. No files were written.');
+    const written = writeFiles(files, output, target);
     reporter.print(`written  ${output}: ${target.title}, ${written.bytes.toLocaleString('en-US')} bytes`);
     reporter.report({
       event: 'result',
-      ...resultOf({ input, output, source, format, target, imported }),
+      ...resultOf(conversion),
       ...written,
+      verify: comparisons.map((each) => ({ ...each })),
     });
   },
 };
@@ -135,32 +151,48 @@ interface Written {
   bytes: number;
 }
 
-/** Writes a model to a file or a folder. No file is ever incomplete. */
-async function writeModel(
+/** Returns the files of a model by name; '' is the output itself. */
+async function filesOf(
   { model, optimizer }: ImportedModel,
   target: ModelFormat,
-  output: string,
   options: ExportOptions,
-): Promise<Written> {
-  const files = (await target.write?.(model, { ...options, ...(optimizer && { optimizer }) })) ?? new Map();
-  const isZip = target.name === 'unroll' && output.endsWith('.zip');
-  return writeFiles(isZip ? new Map([['', toZip(files)]]) : files, output);
+): Promise<Map<string, Uint8Array>> {
+  return (await target.write?.(model, { ...options, ...(optimizer && { optimizer }) })) ?? new Map();
 }
 
-function writeFiles(files: ReadonlyMap<string, Uint8Array>, output: string): Written {
-  const single = files.get('');
-  const bytes = [...files.values()].reduce((sum, { length }) => sum + length, 0);
-  if (single === undefined) {
-    const stale = files.has('config.json') && existsSync(output) ? ARTIFACT_FILES : [];
-    writeAtomically(output, files, stale);
-    return { files: [...files.keys()], bytes };
+/** Writes a model to a file or a folder. No file is ever incomplete. */
+function writeFiles(files: ReadonlyMap<string, Uint8Array>, output: string, target: ModelFormat): Written {
+  const isZip = target.name === 'unroll' && output.endsWith('.zip');
+  const content = isZip ? new Map([['', toZip(files)]]) : files;
+  const bytes = [...content.values()].reduce((sum, { length }) => sum + length, 0);
+  if (!content.has('')) {
+    writeAtomically(output, content, target.name === 'unroll' ? ARTIFACT_FILES : []);
+    return { files: [...content.keys()], bytes };
   }
-  // Further files are beside the first one.
-  const named = new Map(
-    [...files].map(([name, content]) => [name === '' ? basename(output) : name, content]),
-  );
+  const stem = basename(output).replace(/\.\w+$/, '');
+  const nameOf = (name: string): string =>
+    name === '' ? basename(output) : name.startsWith('.') ? `${stem}${name}` : name;
+  const named = new Map([...content].map(([name, each]) => [nameOf(name), each]));
   writeAtomically(dirname(output), named);
   return { files: [...named.keys()], bytes };
+}
+
+/** Compares outputs as `--verify` says. */
+async function verify(
+  { imported, output, target, files }: Conversion,
+  args: ParsedArgs,
+): Promise<Comparison[]> {
+  const what = textOption(args, 'verify');
+  const tolerance = numberOption(args, 'tolerance', 'above 0', (x) => x > 0) ?? 1e-4;
+  if (what === undefined) return [];
+  if (what !== 'random') return compareWithData(imported.model, what, tolerance);
+  const { bytesSource } = await import('@unroll/formats/convert');
+  const bytes = files.get('') ?? toZip(files);
+  return compareWithFile(
+    imported.model,
+    { source: bytesSource(bytes, basename(output)), format: target },
+    tolerance,
+  );
 }
 
 interface Conversion {
@@ -170,6 +202,7 @@ interface Conversion {
   format: ModelFormat;
   target: ModelFormat;
   imported: ImportedModel;
+  files: ReadonlyMap<string, Uint8Array>;
 }
 
 const resultOf = ({ input, output, format, target, imported: { model, report } }: Conversion) => ({

@@ -14,3 +14,10 @@ export async function openModel(
   const source = await modelSource(path);
   return { source, format: from === undefined ? await formatOfFile(source) : await formatNamed(from) };
 }
+
+/** Opens a file on disk. @throws UsageError if there is none */
+export async function openFile(path: string): Promise<ByteSource> {
+  const { fileSource } = await import('@unroll/formats/convert/node');
+  if (!existsSync(path)) throw new UsageError(`${path}: file not found.`);
+  return fileSource(path);
+}

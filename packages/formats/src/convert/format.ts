@@ -29,7 +29,8 @@ export interface ModelFormat {
    */
   read(source: ByteSource, options?: ImportOptions): Promise<ImportedModel>;
   /**
-   * Writes a model to files, by name. One file: the name is ''.
+   * Writes a model to files, by name. The name '' stands for the output itself, and a name such as `.py` for a file beside
+   * it with another extension. Without '', the output is a folder.
    * @throws UnrollError `value` for a layer that the format does not have, by name
    */
   write?(model: Network, options?: ExportOptions): Promise<Map<string, Uint8Array>>;

@@ -11,4 +11,6 @@ export type {
   OptimizerRecord,
 } from './format.js';
 export { formatNamed, formatNames, formatOfExtension, formatOfFile } from './formats.js';
+export type { NumpyArray } from './npz/npy.js';
+export { readNpz, writeNpz } from './npz/npz.js';
 export { type ByteSource, blobSource, bytesSource, readAll } from './source.js';

@@ -12,7 +12,7 @@ const [LOCAL, CENTRAL, END] = [0x04034b50, 0x02014b50, 0x06054b50];
 const [END64, LOCATOR64] = [0x06064b50, 0x07064b50];
 const [LOCAL_SIZE, CENTRAL_SIZE, END_SIZE, END64_SIZE, LOCATOR64_SIZE] = [30, 46, 22, 56, 20];
 const [STORED, DEFLATED] = [0, 8];
-/** A decompressed file may have at most MAX_RATIO times its compressed size, plus MAX_EXTRA bytes. */
+/** A decompressed file may have at most MAX_RATIO times its compressed size, plus by default MAX_EXTRA bytes. */
 const MAX_RATIO = 32;
 const MAX_EXTRA = 1 << 16;
 /** Longest directory in bytes: about a million files. */
@@ -43,8 +43,12 @@ const viewOf = (bytes: Uint8Array): DataView =>
 const uint64 = (view: DataView, at: number): number =>
   view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
 
-/** Reads the directory of a zip. @throws UnrollError `format` */
-export async function zipIndex(source: ByteSource): Promise<ZipIndex> {
+/**
+ * Reads the directory of a zip.
+ * @param maxExtra a decompressed file may have {@link MAX_RATIO} times its compressed size, plus this many bytes
+ * @throws UnrollError `format`
+ */
+export async function zipIndex(source: ByteSource, { maxExtra = MAX_EXTRA } = {}): Promise<ZipIndex> {
   const { count, size, offset, end } = await findDirectory(source);
   if (offset + size !== end || size > MAX_DIRECTORY || count * CENTRAL_SIZE > size)
     throw zipError(source, 'its directory is not at the recorded offset');
@@ -65,7 +69,7 @@ export async function zipIndex(source: ByteSource): Promise<ZipIndex> {
     at = next;
   }
   if (at !== size) throw zipError(source, 'its directory is damaged');
-  checkEntries(source, [...index.values()], offset);
+  checkEntries(source, [...index.values()], offset, maxExtra);
   return new Map([...index].filter(([name]) => !name.endsWith('/')));
 }
 
@@ -127,7 +131,7 @@ function readSizes64(source: ByteSource, entry: ZipEntry, field: Uint8Array): vo
 }
 
 /** Checks the ranges of all entries: sharing bytes, a small file could decompress to many times its size. */
-function checkEntries(source: ByteSource, entries: readonly ZipEntry[], end: number): void {
+function checkEntries(source: ByteSource, entries: readonly ZipEntry[], end: number, maxExtra: number): void {
   const sorted = [...entries].sort((a, b) => a.offset - b.offset);
   sorted.forEach(({ name, method, offset, compressedSize, size }, i) => {
     if (offset + LOCAL_SIZE + compressedSize > (sorted[i + 1]?.offset ?? end))
@@ -135,7 +139,7 @@ function checkEntries(source: ByteSource, entries: readonly ZipEntry[], end: num
     if (method !== STORED && method !== DEFLATED)
       throw zipError(source, `${name} uses the unsupported compression method ${method}`);
     if (method === STORED && size !== compressedSize) throw zipError(source, `the size of ${name} is wrong`);
-    if (size > MAX_RATIO * compressedSize + MAX_EXTRA)
+    if (size > MAX_RATIO * compressedSize + maxExtra)
       throw zipError(
         source,
         `${name} would need ${size} bytes when decompressed, too many for ${compressedSize}`,

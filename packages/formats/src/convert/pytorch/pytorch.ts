@@ -4,8 +4,10 @@ import { countOf } from '../safetensors/header.js';
 import type { ByteSource } from '../source.js';
 import { openTorchFile } from './file.js';
 import { modulesOf, type TorchModule } from './modules.js';
+import { writeStateDict } from './pickle-writer.js';
 import { modelOfStateDict, templateOfStateDict } from './read.js';
 import { findStateDict, type StateTensor } from './state-dict.js';
+import { pythonFiles, torchModelOf } from './write.js';
 
 export const pytorchFormat: ModelFormat = {
   name: 'pytorch',
@@ -30,6 +32,11 @@ export const pytorchFormat: ModelFormat = {
 
   async read(source: ByteSource, options?: ImportOptions): Promise<ImportedModel> {
     return modelOfStateDict(findStateDict(await openTorchFile(source), source.name), source.name, options);
+  },
+
+  async write(model) {
+    const exported = await torchModelOf(model);
+    return new Map([['', writeStateDict(exported.tensors)], ...pythonFiles(exported)]);
   },
 
   async template(source: ByteSource) {

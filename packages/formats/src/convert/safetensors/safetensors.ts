@@ -1,11 +1,12 @@
 /** Safetensors files of a PyTorch state dict: tensors by name, without layers. */
 import { UnrollError } from '@unroll/core';
-import type { StoredTensor } from '@unroll/core/internal';
+import { type StoredTensor, storeFloats, writeSafetensors } from '@unroll/core/internal';
 import { floatsOf } from '../../dtypes.js';
 import type { FileDescription, ImportedModel, ImportOptions, ModelFormat } from '../format.js';
 import { describeTensors } from '../pytorch/pytorch.js';
 import { modelOfStateDict, templateOfStateDict } from '../pytorch/read.js';
 import { prefixOf, type StateDict } from '../pytorch/state-dict.js';
+import { pythonFiles, torchModelOf } from '../pytorch/write.js';
 import type { ByteSource } from '../source.js';
 import { countOf, headerOf, typeName } from './header.js';
 
@@ -36,6 +37,24 @@ export const safetensorsFormat: ModelFormat = {
         `${source.name} contains the weights of a model saved by Unroll. Pass the folder that also contains config.json.`,
       );
     return modelOfStateDict(await stateDictOf(source), source.name, options);
+  },
+
+  async write(model) {
+    const exported = await torchModelOf(model);
+    const tensors = exported.tensors.map(
+      ({ name, shape, values }) => [name, storeFloats(Float32Array.from(values), shape)] as const,
+    );
+    const python = exported.python.replace(
+      'torch.load("weights.pt", weights_only=True)',
+      'load_file("weights.safetensors")',
+    );
+    return new Map([
+      ['', writeSafetensors(new Map(tensors), new Map([['format', 'pt']]))],
+      ...pythonFiles({
+        ...exported,
+        python: python.replace('import torch\n', 'import torch\nfrom safetensors.torch import load_file\n'),
+      }),
+    ]);
   },
 
   template: async (source) => templateOfStateDict(await stateDictOf(source), source.name),
