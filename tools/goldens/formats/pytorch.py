@@ -115,7 +115,9 @@ def randomise(net):
         if name.endswith("running_var"):
             tensor.uniform_(0.5, 2)
         elif tensor.is_floating_point():
-            tensor.normal_(0, 0.5)
+            # Larger weights make the states of wide networks chaotic, so that float32 has no correct digits.
+            width = tensor.shape[-1] if tensor.dim() > 1 else 1
+            tensor.normal_(0, 0.5 * min(1, 2 / width**0.5))
 
 
 def map_of(net, case):

@@ -14,3 +14,4 @@ export { formatNamed, formatNames, formatOfExtension, formatOfFile } from './for
 export type { NumpyArray } from './npz/npy.js';
 export { readNpz, writeNpz } from './npz/npz.js';
 export { type ByteSource, blobSource, bytesSource, readAll } from './source.js';
+export { urlSource } from './source-url.js';
