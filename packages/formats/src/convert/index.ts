@@ -15,3 +15,4 @@ export type { NumpyArray } from './npz/npy.js';
 export { readNpz, writeNpz } from './npz/npz.js';
 export { type ByteSource, blobSource, bytesSource, readAll } from './source.js';
 export { urlSource } from './source-url.js';
+export { readZipEntry, type ZipEntry, type ZipIndex, zipIndex } from './zip-source.js';

@@ -90,7 +90,7 @@ const CALLS: Readonly<Record<string, Call>> = {
     tensorOf(file, storage, type, offset, shape, strides),
   'torch._utils._rebuild_parameter': ([tensor], file) => tensorArgument(tensor, file),
   'torch._utils._rebuild_parameter_with_state': ([tensor], file) => tensorArgument(tensor, file),
-  'numpy.dtype': ([type]) => new PyGlobal(`numpy.dtype:${String(type)}`),
+  'numpy.dtype': ([type]) => new PyGlobal(`numpy.dtype:${typeof type === 'string' ? type : ''}`),
   'numpy.core.multiarray.scalar': ([type, bytes], file) => numpyScalar(type, bytes, file),
   'numpy._core.multiarray.scalar': ([type, bytes], file) => numpyScalar(type, bytes, file),
   // How protocol 2 writes bytes
@@ -186,6 +186,10 @@ function lengthOf(shape: readonly number[]): number {
 const isCount = (value: PyValue): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isCounts = (value: PyValue): value is number[] =>
   Array.isArray(value) && value.length <= 32 && value.every(isCount);
+
+/** Returns a key of a dictionary as text. Only texts and numbers: containers may contain each other exponentially often. */
+export const keyText = (key: PyValue): string =>
+  typeof key === 'string' || typeof key === 'number' ? String(key) : '?';
 
 /** Returns a numpy number, such as a loss that was stored as numpy.float64. */
 function numpyScalar(type: PyValue, bytes: PyValue, file: string): number {

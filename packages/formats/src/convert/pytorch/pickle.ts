@@ -7,7 +7,8 @@ import { UnrollError } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
 import { globalNamed, PyGlobal, type PyValue, reduce } from './pickle-names.js';
 
-const MAX_OBJECTS = 1_000_000;
+/** Of containers, and of entries of the memory. A state dict needs about ten for each tensor. */
+const MAX_OBJECTS = 250_000;
 /** Bytes of the longest integer: the magic number of the format before PyTorch 1.6 has 10. */
 const MAX_INTEGER = 32;
 
@@ -87,6 +88,7 @@ class Unpickler {
       const value = this.#pop();
       this.#stack.push(value);
       this.#memo.set(index ?? this.#memo.size, value);
+      if (this.#memo.size > MAX_OBJECTS) throw this.#error(`it remembers more than ${MAX_OBJECTS} objects`);
     },
     get: (index) => {
       const value = this.#memo.get(index);

@@ -128,9 +128,12 @@ function matrixChoices(module: SimpleModule, next: Known | undefined, isFirst: b
 
 /** The search for an order of modules ends after this number of attempts. */
 const MAX_ATTEMPTS = 20_000;
+/** Orders of more modules are not searched. */
+const MAX_MODULES = 32;
 
 /** Returns the orders that fit; at most two, and none if there are too many possibilities. */
 function permutations(modules: readonly Known[]): Known[][] {
+  if (modules.length > MAX_MODULES) return [];
   const found: Known[][] = [];
   let attempts = 0;
   const extend = (chosen: readonly Known[], rest: readonly Known[]): void => {

@@ -1,7 +1,7 @@
 /** Finds the state dict in a saved object, which may be a checkpoint that also contains an optimizer. */
 import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
 import type { TorchFile } from './file.js';
-import { PyTensor, type PyValue } from './pickle-names.js';
+import { keyText, PyTensor, type PyValue } from './pickle-names.js';
 
 /** A tensor of a state dict. */
 export interface StateTensor {
@@ -47,14 +47,14 @@ export function findStateDict(file: TorchFile, name: string): StateDict {
     return { tensors: tensorsOf(file, value), ordered: true, dropped: [], optimizer: null };
   if (!(value instanceof Map)) throw noStateDict(name, value);
   const found = [...value].filter(([, part]) => isStateDict(part));
-  const rank = (key: PyValue): number => (KEYS.indexOf(String(key)) + 100) % 100;
+  const rank = (key: PyValue): number => (KEYS.indexOf(keyText(key)) + 100) % 100;
   const [best] = found.sort(([a], [b]) => rank(a) - rank(b));
   if (!best || (rank(best[0]) === 99 && found.length > 1)) throw noStateDict(name, value);
   const optimizerKey = OPTIMIZER_KEYS.find((key) => value.has(key));
   const optimizer = optimizerKey === undefined ? null : optimizerOf(value.get(optimizerKey));
   const dropped = [...value.keys()]
     .filter((key) => key !== best[0] && (key !== optimizerKey || optimizer === null))
-    .map((key) => ({ name: String(key), reason: `only the weights in "${String(best[0])}" are read` }));
+    .map((key) => ({ name: keyText(key), reason: `only the weights in "${keyText(best[0])}" are read` }));
   return { tensors: tensorsOf(file, best[1] as Map<PyValue, PyValue>), ordered: true, dropped, optimizer };
 }
 
@@ -62,7 +62,7 @@ const isStateDict = (value: PyValue | undefined): value is Map<PyValue, PyValue>
   value instanceof Map &&
   [...value].some(([, each]) => each instanceof PyTensor) &&
   [...value.keys()].every((key) => typeof key === 'string') &&
-  [...value].every(([key, each]) => each instanceof PyTensor || String(key).endsWith('_extra_state'));
+  [...value].every(([key, each]) => each instanceof PyTensor || keyText(key).endsWith('_extra_state'));
 
 /** Lightning stores a list of optimizers. */
 function optimizerOf(value: PyValue | undefined): Map<PyValue, PyValue> | null {
@@ -72,7 +72,7 @@ function optimizerOf(value: PyValue | undefined): Map<PyValue, PyValue> | null {
 
 function noStateDict(name: string, value: PyValue): UnrollError {
   const keys =
-    value instanceof Map ? `It has the keys ${[...value.keys()].slice(0, 8).map(String).join(', ')}. ` : '';
+    value instanceof Map ? `It has the keys ${[...value.keys()].slice(0, 8).map(keyText).join(', ')}. ` : '';
   return new UnrollError(
     'value',
     `${name} has no state dict that can be identified. ${keys}Save one: torch.save(model.state_dict(), 'weights.pt').`,
