@@ -26,6 +26,8 @@ const OPTIONS = {
   from: { type: 'string' },
   opset: { type: 'string' },
   streaming: { type: 'boolean' },
+  float16: { type: 'boolean' },
+  'weights-beside': { type: 'boolean' },
   map: { type: 'string' },
   verify: { type: 'string' },
   tolerance: { type: 'string' },
@@ -40,12 +42,15 @@ unless options name them. Prints what became of each layer or tensor of <in>.
 
   unroll convert model.keras model.onnx
   unroll convert weights.pt model            to a folder of Unroll, which predict and the library load
+  unroll convert model app.js                to one ES module with the weights: import { predict } from './app.js'
 
 Options
   --from <format>       format of <in>: FORMATS
   --to <format>         format of <out>: WRITABLE
   --opset <n>           ONNX: version of the operator set to write (default: 17)
   --streaming           ONNX: write the states of recurrent layers as inputs and outputs
+  --float16             Unroll and app.js: store the weights in 16 bits
+  --weights-beside      app.js: store the weights in a file beside the module
   --map <file>          PyTorch and safetensors: JSON with what a state dict does not contain, such as activations
   --map template        write such a map to <out>, a .json file, instead of a model
   --verify <data.npz>   compare the outputs for recorded inputs (arrays x, or by input name) with recorded outputs (y, or
@@ -62,7 +67,8 @@ export const convert: Command = {
     const { formatNames, formatNamed } = await import('@unroll/formats/convert');
     const formats = await Promise.all(formatNames().map(formatNamed));
     const writable = formats.filter(({ write }) => write !== undefined).map(({ name }) => name);
-    return HELP.replace('FORMATS', formatNames().join(', ')).replace('WRITABLE', writable.join(', '));
+    const names = formatNames().filter((name) => name !== 'app');
+    return HELP.replace('FORMATS', names.join(', ')).replace('WRITABLE', writable.join(', '));
   },
   async run(args) {
     const parsed = parseOptions(args, OPTIONS);
@@ -73,7 +79,7 @@ export const convert: Command = {
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
     if (parsed.values.map === 'template') return writeTemplate(input, output, parsed, reporter);
     const target = await targetFormat(parsed, output);
-    const options = exportOptions(parsed);
+    const options = exportOptions(parsed, output);
     const map = mapOf(parsed);
     const { source, format } = await openModel(input, textOption(parsed, 'from'));
     await ready();
@@ -126,13 +132,20 @@ async function targetFormat(args: ParsedArgs, output: string): Promise<ModelForm
   return format;
 }
 
-function exportOptions(args: ParsedArgs): ExportOptions {
+function exportOptions(args: ParsedArgs, output: string): ExportOptions {
   const opset = integerOption(args, 'opset');
+  const { values } = args;
   return {
+    name: stemOf(output),
     ...(opset !== undefined && { opset }),
-    ...(args.values.streaming === true && { streaming: true }),
+    ...(values.streaming === true && { streaming: true }),
+    ...(values.float16 === true && { weights: 'float16' }),
+    ...(values['weights-beside'] === true && { weightsBeside: true }),
   };
 }
+
+/** Returns the name of a file without its extension. */
+const stemOf = (path: string): string => basename(path).replace(/\.\w+$/, '');
 
 /** Returns the content of the file of `--map`. */
 function mapOf(args: ParsedArgs): unknown {
@@ -169,9 +182,8 @@ function writeFiles(files: ReadonlyMap<string, Uint8Array>, output: string, targ
     writeAtomically(output, content, target.name === 'unroll' ? ARTIFACT_FILES : []);
     return { files: [...content.keys()], bytes };
   }
-  const stem = basename(output).replace(/\.\w+$/, '');
   const nameOf = (name: string): string =>
-    name === '' ? basename(output) : name.startsWith('.') ? `${stem}${name}` : name;
+    name === '' ? basename(output) : name.startsWith('.') ? `${stemOf(output)}${name}` : name;
   const named = new Map([...content].map(([name, each]) => [nameOf(name), each]));
   writeAtomically(dirname(output), named);
   return { files: [...named.keys()], bytes };

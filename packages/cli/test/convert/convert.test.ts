@@ -11,7 +11,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { ready } from '@unroll/core';
+import { predict, ready, tensor } from '@unroll/core';
+import { writeNpz } from '@unroll/formats/convert';
 import { saveArtifact } from '@unroll/formats/node';
 import { dense, input, lstm, sequential } from '@unroll/nn';
 import { usePlace } from '../shared/helpers.js';
@@ -80,6 +81,76 @@ describe('convert', () => {
   }
 });
 
+describe('PyTorch', () => {
+  before(async () => {
+    const model = sequential([
+      input({ shape: [null, 3] }),
+      lstm({ units: 4, returnSequences: true }),
+      dense({ units: 5, activation: 'relu' }),
+      dense({ units: 2 }),
+    ]);
+    model.build();
+    await saveArtifact(at('net'), model);
+    const x = { shape: [2, 3, 3], values: Float64Array.from({ length: 18 }, (_, i) => Math.sin(i)) };
+    const y = await predict(model, tensor(x.values, x.shape));
+    const outputs = { shape: y.shape, values: Float64Array.from(await y.data()) };
+    writeFileSync(at('data.npz'), writeNpz(new Map([['x', x], ['y', outputs]]))); // biome-ignore format: short
+    const wrong = { shape: y.shape, values: outputs.values.map((value) => value + 0.01) };
+    writeFileSync(at('wrong.npz'), writeNpz(new Map([['x', x], ['y', wrong]]))); // biome-ignore format: short
+  });
+
+  test('weights with a Python module, and back with a map', async () => {
+    const out = await unroll(['convert', 'net', 'net.pt']);
+    assert.equal(out.code, 0, out.stderr);
+    assert.match(readFileSync(at('net.py'), 'utf8'), /x = torch\.relu\(x\)/);
+    const undecided = await unroll(['convert', 'net.pt', 'back.zip']);
+    assert.equal(undecided.code, 2);
+    assert.match(
+      undecided.stderr,
+      /the activation between dense and dense_1\. Write a map with "unroll convert net\.pt map\.json/,
+    );
+    const template = await unroll(['convert', 'net.pt', 'map.json', '--map', 'template']);
+    assert.equal(template.code, 0, template.stderr);
+    const map = JSON.parse(readFileSync(at('map.json'), 'utf8'));
+    assert.deepEqual(
+      map.layers.map((layer: { module: string }) => layer.module),
+      ['lstm', 'dense', 'dense_1'],
+    );
+    const incomplete = await unroll(['convert', 'net.pt', 'back.zip', '--map', 'map.json']);
+    assert.equal(incomplete.code, 2);
+    assert.match(incomplete.stderr, /there is no activation "relu, tanh, sigmoid, linear, \.\.\.\?"/);
+    map.layers[1].activation = 'relu';
+    writeFileSync(at('map.json'), JSON.stringify(map));
+    const back = await unroll(['convert', 'net.pt', 'back.zip', '--map', 'map.json', '--verify', 'data.npz']);
+    assert.equal(back.code, 0, back.stderr);
+    assert.match(back.stdout, /^mapped {3}dense\.weight +-> {2}dense\/kernel$/m);
+    assert.match(back.stdout, /^verify {3}y: largest error \S+, relative \S+ \(model and data\.npz\)$/m);
+  });
+  test('outputs beyond the tolerance: nothing is written', async () => {
+    const run = await unroll(['convert', 'net', 'wrong.zip', '--verify', 'wrong.npz']);
+    assert.equal(run.code, 1);
+    assert.match(run.stdout, /^verify {3}y: largest error 1\.0e-2, .* - beyond the tolerance$/m);
+    assert.match(run.stderr, /The outputs differ by more than the tolerance\. No files were written\./);
+    assert.ok(!readdirSync(place.folder).includes('wrong.zip'));
+    const loose = await unroll([
+      'convert',
+      'net',
+      'wrong.zip',
+      '--verify',
+      'wrong.npz',
+      '--tolerance',
+      '0.1',
+    ]);
+    assert.equal(loose.code, 0);
+  });
+  test('the converted file is read back and compared', async () => {
+    const run = await unroll(['convert', 'net', 'copy.zip', '--verify', 'random', '--json']);
+    assert.equal(run.code, 0, run.stderr);
+    const { verify } = JSON.parse(run.stdout);
+    assert.deepEqual([verify.length, verify[0].passes, verify[0].absolute], [1, true, 0]);
+  });
+});
+
 describe('inspect', () => {
   test('a safetensors file of 2 GB, without its values', async () => {
     sparseSafetensors(at('large.safetensors'), 2);
@@ -87,7 +158,8 @@ describe('inspect', () => {
     assert.equal(code, 0);
     assert.deepEqual(JSON.parse(stdout), {
       ...{ model: 'large.safetensors', format: 'safetensors', title: 'safetensors, 1 tensor' },
-      ...{ parts: [], facts: [] },
+      ...{ facts: [] },
+      parts: [{ name: 'encoder', shape: [524288, 1024], type: 'Embedding or Linear', supported: true }],
       tensors: [{ name: 'encoder.weight', shape: [1024, 524288], dtype: 'float32' }],
     });
     const text = (await unroll(['inspect', 'large.safetensors'])).stdout;

@@ -8,7 +8,7 @@ import type { Json } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
 import type { ByteSource } from './source.js';
 
-export type FormatName = 'unroll' | 'keras' | 'h5' | 'tfjs' | 'pytorch' | 'safetensors' | 'onnx';
+export type FormatName = 'unroll' | 'keras' | 'h5' | 'tfjs' | 'pytorch' | 'safetensors' | 'onnx' | 'app';
 
 export interface ModelFormat {
   readonly name: FormatName;
@@ -62,6 +62,12 @@ export interface ExportOptions {
   opset?: number;
   /** ONNX: the states of recurrent layers are inputs and outputs, so that a model runs step by step. Default false. */
   streaming?: boolean;
+  /** Unroll and app: type of the stored weights. Default `float32`. */
+  weights?: 'float32' | 'float16';
+  /** App: store the weights in a file beside the module instead of in it. Default false. */
+  weightsBeside?: boolean;
+  /** App: name of the output without its extension, for files beside it. Default `model`. */
+  name?: string;
   /** Optimizer state to write, if the format stores it. Default: none. */
   optimizer?: OptimizerRecord;
 }

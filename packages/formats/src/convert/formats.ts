@@ -7,6 +7,7 @@ const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
   unroll: async () => (await import('./unroll/unroll.js')).unrollFormat,
   pytorch: async () => (await import('./pytorch/pytorch.js')).pytorchFormat,
   safetensors: async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
+  app: async () => (await import('./app/app.js')).appFormat,
 };
 
 /** Returns the names of all formats. */
@@ -41,7 +42,9 @@ export async function formatOfFile(source: ByteSource): Promise<ModelFormat> {
   if (format) return format;
   throw new UnrollError(
     'format',
-    `${source.name} is not a model file that Unroll can read (${Object.keys(FORMATS).join(', ')}).`,
+    `${source.name} is not a model file that Unroll can read (${formatNames()
+      .filter((each) => each !== 'app')
+      .join(', ')}).`,
     { name: source.name },
   );
 }

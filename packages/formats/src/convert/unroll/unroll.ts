@@ -48,7 +48,7 @@ export const unrollFormat: ModelFormat = {
     return { model, report, optimizer: null, compile: null };
   },
 
-  write: (model) => toArtifact(model),
+  write: (model, { weights } = {}) => toArtifact(model, weights === undefined ? {} : { weights }),
 };
 
 const isZip = (head: Uint8Array): boolean =>
