@@ -362,13 +362,13 @@ describe('rejects invalid artifacts', async () => {
     const folder = folderFor(t);
     const names: Record<string, RegExp> = {
       'net.keras':
-        /net\.keras is a Keras model, but load\(\) reads only models saved by Unroll\. To convert a model of another tool/,
+        /net\.keras is a Keras model, which must be converted first: unroll convert .*net\.keras model\./,
       'net.h5': /is a Keras model or weights file \(HDF5\)/,
       'net.onnx': /is an ONNX model/,
       'net.pt': /is a PyTorch file/,
       'net.PTH': /is a PyTorch file/,
       'model.safetensors':
-        /is a file of weights without layers.* pass the folder that contains config\.json\. To convert a model/,
+        /is a file of weights without layers.* pass the folder that contains config\.json\. In programs/,
     };
     for (const [name, message] of Object.entries(names)) {
       await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
@@ -376,7 +376,7 @@ describe('rejects invalid artifacts', async () => {
       await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
       await assert.rejects(
         loadArtifact(join(folder, name)),
-        /To convert a model of another tool, .* setWeights\(\)/,
+        /load\(\) of unrolljs and importModel\(\) of unrolljs\/convert read it directly/,
       );
     }
     // A folder may have any name.

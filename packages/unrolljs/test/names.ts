@@ -80,6 +80,17 @@ export const names = [
     `,
   },
   {
+    entry: 'unrolljs/convert',
+    file: 'convert',
+    values: `
+    describeModel exportPyTorch importModel importPyTorch readNpz readSafetensors writeNpz writeSafetensors
+    `,
+    types: `
+    ExportPyTorchOptions FileDescription FormatName ImportModelOptions ImportPyTorchOptions ImportReport Imported
+    ModelSource NumpyArray OptimizerRecord PyTorchFiles
+    `,
+  },
+  {
     entry: 'unrolljs/forecast',
     file: 'forecast',
     values: `
