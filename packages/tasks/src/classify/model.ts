@@ -2,6 +2,7 @@
 import { predictAll, valueError } from '@unroll/core';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
+import { checkTexts } from '../shared/pipe.js';
 import { checkRequest } from '../shared/request.js';
 import type {
   TaskCell,
@@ -14,7 +15,7 @@ import type {
 } from '../shared/task.js';
 import { batchesOf, type ClassifyEncoder, type Encoded, type EncodedInputs } from './inputs.js';
 import { classesOf, readLabels } from './labels.js';
-import { type ClassifyPipeOptions, checkTexts, classifyPipe, type LabelScore } from './pipe.js';
+import { type ClassifyPipeOptions, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';
 import {
   type ClassifyScores,
@@ -219,7 +220,7 @@ export class ClassifyModel implements TaskModel {
       scoresOf: (inputs) => {
         if (encoder instanceof SequenceEncoder) return this.probabilitiesOf(encoder.encodeValues(inputs));
         checkTexts(inputs);
-        return this.probabilities(inputs as readonly string[]);
+        return this.probabilities(inputs);
       },
     });
   }

@@ -21,6 +21,7 @@ import { makeHead } from './heads.js';
 import { shiftNotes } from './levelled.js';
 import { networkPlanOf } from './network.js';
 import { endOf, type Panel, timeAt } from './panel.js';
+import { type ForecastPipeOptions, type ForecastPoint, forecastPoints, forecastRequest } from './pipe.js';
 import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
 import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
@@ -234,6 +235,23 @@ export class ForecastModel implements TaskModel {
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
+    const { panel, forecasts, notes } = await this.#forecastRequest(request);
+    const hasIds = panel.idColumn !== null;
+    return {
+      ...forecastTable(forecasts, hasIds, this.pipeline.levels),
+      notes: [...panel.notes, ...notes],
+    };
+  }
+
+  async pipe(input: unknown, options: ForecastPipeOptions = {}): Promise<ForecastPoint[]> {
+    const { forecasts } = await this.#forecastRequest(forecastRequest(input, options, this.pipeline));
+    return forecastPoints(forecasts, this.pipeline);
+  }
+
+  /** Forecasts from the rows and options of a request. */
+  async #forecastRequest(
+    request: TaskRequest,
+  ): Promise<{ panel: Panel; forecasts: SeriesForecast[]; notes: string[] }> {
     checkRequest(request, this);
     const { horizon, 'future-rows': futureRows, dates, timezone } = request.options ?? {};
     const { rows } = request;
@@ -247,16 +265,7 @@ export class ForecastModel implements TaskModel {
     const panelOptions = { ...panelOptionsOf(this.pipeline), ...reading };
     const table =
       typeof futureRows === 'object' && rows ? addFutureRows(rows, futureRows, panelOptions) : rows;
-    const { panel, forecasts, notes } = await this.forecast(
-      table,
-      typeof horizon === 'number' ? horizon : undefined,
-      reading,
-    );
-    const hasIds = panel.idColumn !== null;
-    return {
-      ...forecastTable(forecasts, hasIds, this.pipeline.levels),
-      notes: [...panel.notes, ...notes],
-    };
+    return this.forecast(table, typeof horizon === 'number' ? horizon : undefined, reading);
   }
 
   /** Scores rolling-origin forecasts of the rows that are newer than the stored rows. */

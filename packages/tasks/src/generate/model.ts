@@ -16,6 +16,13 @@ import type {
   TaskScores,
 } from '../shared/task.js';
 import { type EncodedText, TextCodec, UNITS, UNKNOWN_ID } from './codec.js';
+import {
+  type GeneratedText,
+  type GeneratePipeOptions,
+  type GenerateStreamOptions,
+  generatePipe,
+  generateStream,
+} from './pipe.js';
 import { type LanguagePipeline, readLanguageModel } from './pipeline.js';
 import { type LanguageScores, languageScores, languageTable, metricsOf } from './scores.js';
 
@@ -156,6 +163,14 @@ export class LanguageModel implements TaskModel {
     const scores = await this.scores(text);
     const notes = [...this.#codec.tokenizer.notes, ...this.#unknownNotes(text, file.source)];
     return { ...languageTable(scores, this.pipeline.cell), metrics: metricsOf(scores), notes };
+  }
+
+  async pipe(input: unknown, options: GeneratePipeOptions = {}): Promise<GeneratedText[]> {
+    return generatePipe(input, options, (request) => this.generate(request));
+  }
+
+  pipeStream(prompt: unknown, options: GenerateStreamOptions = {}): AsyncIterable<string> {
+    return generateStream(prompt, options, (request) => this.generate(request));
   }
 
   describe(): TaskFact[] {

@@ -23,6 +23,7 @@ import {
 } from './decode.js';
 import { batchOf, pairBatches, SideEncoder, type TokenizedText, targetIds, UNKNOWN_ID } from './encoder.js';
 import { type Pairs, readLines, readPairs, readSources } from './pairs.js';
+import { type TranslatedText, type TranslatePipeOptions, translatePipe } from './pipe.js';
 import { readTranslator, type TranslatePipeline } from './pipeline.js';
 import { metricsOf, scoreTable, signatureNote, translateScores } from './scores.js';
 
@@ -177,6 +178,10 @@ export class TranslateModel implements TaskModel {
       metrics: metricsOf(scores),
       notes: [...notes, signatureNote(scores)],
     };
+  }
+
+  async pipe(input: unknown, options: TranslatePipeOptions = {}): Promise<TranslatedText[]> {
+    return translatePipe(input, options, (texts, search) => this.translate(texts, search));
   }
 
   describe(): TaskFact[] {
