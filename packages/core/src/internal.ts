@@ -1,11 +1,12 @@
 /**
  * Exports for other packages of Unroll, not for users. They may change in any version.
  */
+
+export { crc32c } from '#crc32c';
 export { inputGradients, Tape } from './autograd.js';
 export type * from './backend.js';
 export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
-export { crc32c } from './crc32c.js';
 export {
   type AllowedTags,
   type CrfOutput,

@@ -1,5 +1,6 @@
 /** The trained classifier. `trainClassifier` returns it, and the commands save, load and run it. */
 import { predictAll, valueError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
 import { checkTexts } from '../shared/pipe.js';
@@ -53,10 +54,11 @@ export class ClassifyModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a classifier
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): ClassifyModel {
-    const { pipeline, network } = readClassifier(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): ClassifyModel {
+    const { pipeline, network } = readClassifier(files, json);
     return new ClassifyModel(pipeline, network);
   }
 

@@ -3,6 +3,7 @@
  * written by artifact.ts, its tables are read by reader.ts, and its networks are run by ensemble.ts.
  */
 import { UnrollError, valueError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
 import { type DateOrder, describeFrequency, quantile, type Table } from '@unroll/data';
 import type { Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
@@ -91,10 +92,11 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a forecasting model
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): ForecastModel {
-    const { pipeline, network } = readForecast(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): ForecastModel {
+    const { pipeline, network } = readForecast(files, json);
     return new ForecastModel(pipeline, network);
   }
 

@@ -1,6 +1,6 @@
 /** The trained language model. `trainLanguageModel` returns it, and the commands save, load and run it. */
 import { tensor, valueError } from '@unroll/core';
-import { yieldIfDue } from '@unroll/core/internal';
+import { type JsonObject, yieldIfDue } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import { generateTokens, type Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
@@ -69,10 +69,11 @@ export class LanguageModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a language model
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): LanguageModel {
-    const { pipeline, network } = readLanguageModel(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): LanguageModel {
+    const { pipeline, network } = readLanguageModel(files, json);
     return new LanguageModel(pipeline, network);
   }
 

@@ -1,6 +1,6 @@
 /** The trained tagger. `trainTagger` returns it, and the commands save, load and run it. */
 import { tagProbabilities, UnrollError, valueError } from '@unroll/core';
-import type { Json } from '@unroll/core/internal';
+import type { Json, JsonObject } from '@unroll/core/internal';
 import {
   allowedTransitions,
   parseConll,
@@ -65,10 +65,11 @@ export class TagModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a tagger
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): TagModel {
-    const { pipeline, network } = readTagger(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): TagModel {
+    const { pipeline, network } = readTagger(files, json);
     return new TagModel(pipeline, network);
   }
 
