@@ -55,8 +55,8 @@ const language =
   async ({ folder, seed, onEvent }) => {
     const text = prepare(textOf(join(folder, name)).replace(/\r\n/g, '\n'));
     const part = (from, to) => ({ source: name, text: partOf(text, from, to) });
-    const held = validation && { validation: part(train, validation) };
-    const run = await trainLanguageModel(part(0, train), { ...options, ...held, seed, onEvent });
+    const given = validation && { validation: part(train, validation) };
+    const run = await trainLanguageModel(part(0, train), { ...options, ...given, seed, onEvent });
     const { metrics } = await run.model.evaluate({ file: part(validation ?? train, 1) });
     return {
       ...{ value: metrics.nats_per_char, validation: run.scores.natsPerCharacter },

@@ -16,7 +16,7 @@ export {
 export { bestPath } from './ctc-path.js';
 export { fromFloat16Bits, toFloat16Bits } from './float16.js';
 export { formatValue } from './format-value.js';
-export { nearest } from './nearest.js';
+export { nearest, normalizeName } from './nearest.js';
 export {
   type AnyOp,
   apply,

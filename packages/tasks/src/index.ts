@@ -92,6 +92,7 @@ export type { LanguageScores } from './generate/scores.js';
 export { TASKS, taskModelFromFiles } from './registry.js';
 export type * from './shared/events.js';
 export { taskFormat, taskName } from './shared/pipeline-file.js';
+export { CELL_NAMES, cellNamed, type RecurrentCellName } from './shared/recurrent-cells.js';
 export { type ChartBand, type ChartData, type ChartLine, chart } from './shared/report/chart.js';
 export { historyCapacity, type PlotData, type PlotOptions, plot } from './shared/report/plot.js';
 export { checkRequest } from './shared/request.js';
