@@ -1,18 +1,26 @@
 // Every cell trains in every task, and its model predicts the same after saving and loading.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { RandomStream } from '@unroll/core';
+import { predict, RandomStream, tensor } from '@unroll/core';
 import { makeTable } from '@unroll/data';
 import {
   CELL_NAMES,
   cellNamed,
   forecast,
+  panelFromTable,
   taskModelFromFiles,
   trainClassifier,
   trainLanguageModel,
   trainTagger,
   trainTranslator,
 } from '@unroll/tasks';
+import {
+  CheckpointedTrainer,
+  fitNetwork,
+  makeHead,
+  networkPlanOf,
+  planForecast,
+} from '@unroll/tasks/internal';
 import { sentences as textOf } from '../generate/sentences.js';
 import { sentences } from '../tag/sentences.js';
 import { phraseTable } from '../translate/phrases.js';
@@ -75,4 +83,29 @@ test('weights that a cell does not have are not dropped', async () => {
     code: 'value',
     message: 'weightDrop must be 0, because minGRU has no recurrent weights, got 0.2.',
   });
+});
+test('a forecaster with layer normalisation reads the size of a single feature, not only its sign', async () => {
+  const sold = steps.map((t) => 20 + 5 * (t % 4) + (t % 7));
+  const table = makeTable({ source: 'shop', names: ['sold'], cells: [sold] });
+  const panel = panelFromTable(table, { target: 'sold' });
+  const plan = planForecast(panel, { horizon: 2 });
+  const view = plan.views.find(({ absolute }) => !absolute)!;
+  const run = fitNetwork(
+    ...([panel, networkPlanOf(plan, view), { cut: plan.cut }] as const),
+    {
+      ...{ cell: 'layerNormLSTM', units: 4, layers: 1, seed: 0, learningRate: 0.01 },
+      ...{ head: makeHead('point', []), trainer: new CheckpointedTrainer(null) },
+    },
+    1,
+  );
+  let next = await run.next();
+  while (!next.done) next = await run.next();
+  const { model, encoder } = next.value;
+  assert.equal(encoder.inputWidth, 1);
+  const outputs = [1, 3].map(async (size) => {
+    const values = Array.from({ length: plan.window }, (_, t) => (t % 2 ? size : -size));
+    return (await predict(model, tensor(values, [1, plan.window, 1]))).data();
+  });
+  const [[first], [second]] = await Promise.all(outputs);
+  assert.ok(Math.abs(first - second) > 1e-4, `${first}, ${second}`);
 });
