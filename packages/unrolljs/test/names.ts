@@ -154,8 +154,10 @@ export const names = [
     pipeline ready setBackend setThreads
     `,
     types: `
-    ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes
-    SequenceValue TaskModel
+    ArtifactFiles ArtifactSource Cell ClassifyPipe ClassifyPipeOptions DateOrder ForecastInput ForecastInterval
+    ForecastPipe ForecastPipeOptions ForecastPoint ForecastRow GeneratePipe GeneratePipeOptions GenerateStreamOptions
+    GeneratedText LabelScore PipeProperties PipelineTask Pipes SequenceValue Table TagPipe TagPipeOptions TagSpan
+    TaskModel TranslatePipe TranslatePipeOptions TranslatedText TranslatedTokens
     `,
   },
   {

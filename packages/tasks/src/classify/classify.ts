@@ -8,6 +8,7 @@ import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
+import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
@@ -39,7 +40,7 @@ export interface ClassifyOptions extends RunControl {
    * sequences.
    */
   validation?: Table;
-  /** The recurrent cell. Default `lstm`. */
+  /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: ClassifyCell;
   /** Hidden units of each direction of each recurrent layer. Default 64. */
   units?: number;
@@ -211,7 +212,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   label: 'string',
   multiLabel: 'string',
   validation: true,
-  cell: ['lstm', 'gru', 'rnn'],
+  cell: CELL_NAMES,
   units: 'count',
   layers: 'count',
   embedding: 'count',

@@ -1,6 +1,5 @@
 /** The function of `pipeline('classify', model)`. */
-import { valueError } from '@unroll/core';
-import { checkOptions, formatValue } from '@unroll/core/internal';
+import { checkOptions } from '@unroll/core/internal';
 
 /** A label with its probability. */
 export interface LabelScore {
@@ -71,11 +70,3 @@ export interface ClassifyPipeSource {
 
 /** Returns the options except `topK`, which may be null. */
 const without = ({ topK: _, ...others }: ClassifyPipeOptions): object => others;
-
-/** @throws UnrollError `value` for other values than texts with at least one character that is not white space */
-export function checkTexts(texts: readonly unknown[]): void {
-  const wrong = texts.findIndex((text) => typeof text !== 'string' || text.trim() === '');
-  if (wrong < 0) return;
-  const position = texts.length === 1 ? '' : ` ${wrong + 1}`;
-  throw valueError(`Text${position} must be a string that is not empty, got ${formatValue(texts[wrong])}.`);
-}
