@@ -4,6 +4,7 @@ import type { FormatName, ModelFormat } from './format.js';
 import type { ByteSource } from './source.js';
 
 const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
+  onnx: async () => (await import('./onnx/onnx.js')).onnxFormat,
   // keras: async () => (await import('./keras/keras.js')).kerasFormat,
 };
 
