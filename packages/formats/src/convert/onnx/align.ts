@@ -182,8 +182,9 @@ export function arrangeConstant(
   const [batch] = stored[0];
   const batchStride = strideOf.get(batch);
   if (batchStride !== undefined) {
-    if (!repeatsAlong(values, batchStride, known(batch.size) ?? 1))
-      throw context.error('a constant has other values for each sequence of a batch');
+    if (!repeatsAlong(values, batchStride, known(batch.size) ?? 1)) {
+      context.rejectBatch([batch], 'it has other constants for each sequence of');
+    }
     strideOf.delete(batch);
   }
   const shape = stored.map((axis) =>

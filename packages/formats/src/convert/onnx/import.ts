@@ -61,27 +61,36 @@ function checkOperators({ nodes }: Graph, file: string): void {
   );
 }
 
-/** Tries assumptions about the batch axes until the nodes agree with them. */
+/**
+ * Tries assumptions about the batch axes until the nodes agree with them. The last one is that the inputs have no batch: then
+ * they are one example.
+ */
 function convert(graph: Graph, file: string): OnnxModel {
   const axes = new Map(graph.inputs.map((input) => [input.name, likelyBatch(input)]));
+  const none = new Map(graph.inputs.map(({ name }) => [name, -1]));
   const decided = new Set<string>();
   const tried = new Set<string>();
+  let failed = '';
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     tried.add(JSON.stringify([...axes]));
     try {
       return new Conversion(graph, axes).run(file);
     } catch (error) {
       if (!(error instanceof OtherBatchAxis)) throw error;
-      const { input, axis } = error;
-      const rank = graph.inputs.find(({ name }) => name === input)?.shape.length ?? 0;
-      const next = axis ?? ((axes.get(input) ?? 0) + 1) % Math.max(rank, 1);
-      if (axis === null && decided.has(input)) throw noBatch(file, input);
-      if (axis !== null) decided.add(input);
-      axes.set(input, next);
-      if (tried.has(JSON.stringify([...axes]))) throw noBatch(file, input);
+      failed = error.input;
+      const { shape } = graph.inputs.find(({ name }) => name === failed) as GraphInput;
+      const next = error.axis ?? (axes.get(failed) ?? 0) + 1;
+      const isContradiction = next >= shape.length || (error.axis === null && decided.has(failed));
+      if (error.axis !== null) decided.add(failed);
+      axes.set(failed, next);
+      if (isContradiction || tried.has(JSON.stringify([...axes]))) break;
     }
   }
-  throw noBatch(file, graph.inputs[0].name);
+  try {
+    return new Conversion(graph, none).run(file);
+  } catch (error) {
+    throw error instanceof OtherBatchAxis ? noBatch(file, failed) : error;
+  }
 }
 
 function noBatch(file: string, input: string): UnrollError {
@@ -148,6 +157,8 @@ class Conversion {
     if (shape.length === 0)
       throw new UnrollError('value', `The input "${name}" is a number. Inputs of a model must have a batch axis.`);
     const batchAxis = this.#axes.get(name) ?? 0;
+    if (batchAxis < 0)
+      this.#report.defaulted.push({ name, value: 'one example', reason: 'none of its axes can be the batch' });
     const atoms = shape.map((extent, axis) => {
       const isBatch = axis === batchAxis;
       if (known(extent) === 1 && !isBatch) return null;

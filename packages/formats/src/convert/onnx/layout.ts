@@ -2,7 +2,7 @@
 import { splitFirst } from './align.js';
 import type { NodeContext } from './context.js';
 import { type Dimension, dividedBy, equalDimensions, formatDimension, known, product } from './dimensions.js';
-import { type Atom, type Axis, axisSize, current, formatShapeOf, type ModelTensor } from './values.js';
+import { Atom, type Axis, axisSize, current, formatShapeOf, type ModelTensor } from './values.js';
 import { sameAxis } from './writer.js';
 
 /** Returns the tensor with the atoms of a seen axis as one stored axis, and the index of that axis. */
@@ -60,6 +60,8 @@ export function reshapeSeen(
       `${formatShapeOf(tensor)} cannot be reshaped to [${shape.map(formatDimension).join(', ')}]`,
     );
   if (target === null) throw fail();
+  const mixed = regrouped(context, tensor, target);
+  if (mixed) return mixed;
   const seen = target.map((extent): Axis => {
     if (known(extent) === 1) return isUnitBatch(atoms[0]) ? [atoms.shift() as Atom] : [];
     const axis: Atom[] = [];
@@ -81,6 +83,40 @@ export function reshapeSeen(
   });
   if (atoms.some((atom) => !isUnitBatch(atom))) throw fail();
   return { ...tensor, seen };
+}
+
+/**
+ * Changes sizes that have no common factors, [2, 3] to [3, 2], with a Reshape layer. Returns null if the sizes are not known,
+ * or if factors suffice.
+ */
+function regrouped(context: NodeContext, tensor: ModelTensor, target: readonly Dimension[]): ModelTensor | null {
+  const batch = current(tensor.stored[0]);
+  const isFirst = batch.length === 1 && sameAxis(current(tensor.seen[0] ?? []), batch);
+  const own = (isFirst ? tensor.seen.slice(1) : tensor.seen).map((axis) => [...current(axis)]);
+  const wanted = isFirst ? target.slice(1) : target;
+  const sizes = wanted.map(known);
+  const from = own.flat().map((atom) => known(atom.size));
+  const startsWithBatch = !isFirst || (target.length > 0 && equalDimensions(target[0], axisSize(batch)));
+  if (own.flat().some(({ isBatch }) => isBatch) || sizes.includes(null) || from.includes(null) || !startsWithBatch)
+    return null;
+  const count = (list: (number | null)[]): number => list.reduce<number>((total, extent) => total * (extent ?? 1), 1);
+  if (count(sizes) !== count(from) || haveCommonFactors(from as number[], sizes as number[])) return null;
+  const flat = context.writer.arrange(tensor, [batch, ...own.flat().map((atom) => [atom])]);
+  const axes = wanted.map((extent): Axis => (known(extent) === 1 ? [] : [new Atom(extent)]));
+  const ref = context.writer.add({
+    className: 'Reshape',
+    config: { targetShape: sizes },
+    inputs: [flat.ref],
+  });
+  return { ...tensor, ref, stored: [batch, ...axes], seen: isFirst ? [batch, ...axes] : axes };
+}
+
+/** True if each size is a product of factors of the sizes, in order: [6] and [2, 3]. */
+function haveCommonFactors(from: readonly number[], to: readonly number[]): boolean {
+  const borders = (sizes: readonly number[]): number[] =>
+    sizes.reduce<number[]>((list, extent) => [...list, (list.at(-1) ?? 1) * extent], []);
+  const all = [...new Set([...borders(from), ...borders(to)])].sort((a, b) => a - b);
+  return all.every((border, i) => i === 0 || border % all[i - 1] === 0);
 }
 
 /** True for a batch that the file fixes to one sequence: it may vanish from the axes that ONNX sees. */

@@ -79,7 +79,7 @@ interface Binary {
 }
 
 const flag = (x: boolean): number => (x ? 1 : 0);
-const BINARY: Readonly<Record<string, Binary>> = {
+export const BINARY: Readonly<Record<string, Binary>> = {
   Add: { operation: 'add', scalar: (x, y) => x + y, sizes: '+', layer: 'Add' },
   And: { operation: 'and', scalar: (x, y) => flag(x !== 0 && y !== 0), type: 'bool' },
   Div: { operation: 'divide', scalar: (x, y) => x / y, sizes: '/' },
@@ -154,7 +154,7 @@ function checkBroadcast(context: NodeContext): void {
   if (context.number('fmod', 0) !== 0) throw context.error('fmod is not supported');
 }
 
-function combine(context: NodeContext, entry: Binary, a: Value, b: Value): Value {
+export function combine(context: NodeContext, entry: Binary, a: Value, b: Value): Value {
   if (a.kind !== 'tensor' && b.kind !== 'tensor') return combineConstants(context, entry, a, b);
   const fused = fuseBias(context, entry, a, b);
   if (fused) return fused;

@@ -6,6 +6,7 @@ import type { NodeContext } from '../context.js';
 import { known, size } from '../dimensions.js';
 import { withLast } from '../layout.js';
 import { Atom, type Axis, axisSize, current, type ModelTensor, type Value } from '../values.js';
+import { BINARY, combine } from './elementwise.js';
 import type { Operator } from './operator.js';
 
 interface Weights {
@@ -75,8 +76,20 @@ function matrix(context: NodeContext, index: number): { extents: readonly number
   throw context.error('a constant must be one matrix, not several');
 }
 
-/** Multiplies two tensors of the model over their last two axes. */
+/** Multiplies two tensors of the model. Tensors with one axis are a row and a column. */
 function product(context: NodeContext, a: ModelTensor, b: ModelTensor): Value {
+  const row: ModelTensor = a.seen.length === 1 ? { ...a, seen: [[], ...a.seen] } : a;
+  const column: ModelTensor = b.seen.length === 1 ? { ...b, seen: [...b.seen, []] } : b;
+  const y = matrixProduct(context, row, column);
+  const last = y.seen.length - 1;
+  const seen = y.seen.filter(
+    (_, d) => !(row !== a && d === last - 1) && !(column !== b && d === last),
+  );
+  return { ...y, seen };
+}
+
+/** Multiplies two tensors of the model over their last two axes. */
+function matrixProduct(context: NodeContext, a: ModelTensor, b: ModelTensor): ModelTensor {
   const rank = a.seen.length;
   if (rank !== b.seen.length || rank < 2) throw context.error('its inputs must have the same rank, at least 2');
   const lead = (tensor: ModelTensor): Axis[] => tensor.seen.slice(0, -2).map(current);
@@ -91,6 +104,7 @@ function product(context: NodeContext, a: ModelTensor, b: ModelTensor): Value {
     .filter((axis) => axis.length > 0);
   const [m, k] = p.seen.slice(-2).map(current);
   const n = current(q.seen[rank - 1]);
+  for (const axis of [m, k, n]) context.rejectBatch(axis, 'it multiplies matrices over');
   const left = context.writer.arrange(p, [batch, ...leading, m, k]);
   const right = context.writer.arrange(q, [batch, ...leading, k, n]);
   const ref = context.writer.operation({ operation: 'matmul' }, [left.ref, right.ref]);
@@ -117,7 +131,10 @@ function gemm(context: NodeContext): Value[] {
   if (c === null) return [dense(context, own, 1, { kernel, units, from: b.name })];
   const bias = context.constant(2, 'the matrix C');
   const row = biasRow(bias.extents, bias.values, units);
-  if (!row) throw context.error('the matrix C must be one row, the bias');
+  if (!row) {
+    const product = dense(context, own, 1, { kernel, units, from: b.name });
+    return [combine(context, BINARY.Add, product, { ...bias, values: scaled(bias.values, beta) })];
+  }
   return [dense(context, own, 1, { kernel, units, bias: scaled(row, beta), from: b.name })];
 }
 
@@ -128,6 +145,6 @@ function biasRow(extents: readonly number[], values: FloatArray, units: number):
 }
 
 export const linear: Record<string, Operator> = {
-  Gemm: { becomes: 'Dense', attributes: ['alpha', 'beta', 'transA', 'transB'], convert: gemm, note: 'B and C constant' },
+  Gemm: { becomes: 'Dense', attributes: ['alpha', 'beta', 'transA', 'transB'], convert: gemm, note: 'with a constant B and C' },
   MatMul: { becomes: 'Dense, or TensorOperation matmul', attributes: [], convert: matmul },
 };

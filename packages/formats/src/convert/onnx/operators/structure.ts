@@ -181,6 +181,10 @@ export function sliced(
   context.rejectBatch(value.seen[axis], 'it slices');
   if (step !== 1) return strideSlice(context, value, axis, { indices, length, start, step });
   if (current(value.seen[axis]).length === 0) throw context.error('it returns no elements');
+  if (indices?.length === 1 || (length === null && start === -1 && end > 2 ** 31)) {
+    const one = takeFrom(context, value, axis, indices ? indices[0] : -1) as ModelTensor;
+    return { ...one, seen: one.seen.toSpliced(axis, 0, []) };
+  }
   const { tensor, at } = isolate(context, value, axis);
   const isOpen = length === null ? end > 2 ** 31 : end >= length;
   const bounds = { start, ...(isOpen ? {} : { end }) };
@@ -320,17 +324,20 @@ function gather(context: NodeContext): Value[] {
   const axis = context.axis(context.number('axis', 0), shapeOf(value).length);
   if (indices.kind === 'tensor') return [embedding(context, indices, axis)];
   const numbers = fullValues(indices);
-  if (!numbers || shapeOf(indices).length > 1) throw context.error('the indices must be a number or a list');
-  const isScalar = shapeOf(indices).length === 0;
+  if (!numbers) throw context.error('the indices must be constant');
+  const shape = shapeOf(indices);
+  const isScalar = shape.length === 0;
   const extent = known(shapeOf(value)[axis]);
   const list = Array.from(numbers, (index) => (index < 0 && extent !== null ? index + extent : index));
   if (extent !== null && list.some((index) => !(index >= 0 && index < extent)))
     throw context.error(`the indices must be from 0 to ${extent - 1}`);
-  if (value.kind === 'tensor') return [takeFrom(context, value, axis, isScalar ? list[0] : list)];
-  const selected = select(context, value, axis, list);
-  if (!isScalar) return [selected];
+  const isTensor = value.kind === 'tensor';
+  const selected = isTensor
+    ? takeFrom(context, value, axis, isScalar ? numbers[0] : list)
+    : select(context, value, axis, list);
+  if (shape.length === 1 || (isTensor && isScalar)) return [selected];
   if (selected.kind === 'sizes') return [{ ...selected, isScalar: true }];
-  return [reshaped(context, selected, shapeOf(selected).toSpliced(axis, 1))];
+  return [reshaped(context, selected, shapeOf(selected).toSpliced(axis, 1, ...shape))];
 }
 
 function takeFrom(
@@ -347,9 +354,30 @@ function takeFrom(
   }
   context.rejectBatch(value.seen[axis], 'it selects from');
   const { tensor, at } = isolate(context, value, axis);
+  if (isScalar && isLastOutput(context, tensor, axis, at, indices))
+    return { ...tensor, stored: tensor.stored.toSpliced(at, 1), seen: tensor.seen.toSpliced(axis, 1) };
   const ref = context.writer.operation({ operation: 'take', axis: at, indices }, [tensor.ref]);
   if (!isScalar) return replaceAxis(tensor, axis, at, ref, size(indices.length));
   return { ...tensor, ref, stored: tensor.stored.toSpliced(at, 1), seen: tensor.seen.toSpliced(axis, 1) };
+}
+
+/** If a recurrent layer is read only at its last step, makes it return that step. Returns false if it cannot. */
+function isLastOutput(
+  context: NodeContext,
+  tensor: ModelTensor,
+  axis: number,
+  at: number,
+  index: number,
+): boolean {
+  const { writer } = context;
+  const { config } = writer.layerOf(tensor.ref);
+  const steps = known(axisSize(tensor.seen[axis]));
+  const isLast = index === -1 || (steps !== null && index === steps - 1);
+  const isForward = config.returnSequences === true && !config.goBackwards && !config.layer;
+  const isFree = tensor.ref[1] === 0 && !writer.isShared(tensor.ref) && context.isOnlyReader(0);
+  if (at !== 1 || !isLast || !isForward || !isFree) return false;
+  config.returnSequences = false;
+  return true;
 }
 
 function embedding(context: NodeContext, indices: ModelTensor, axis: number): Value {
