@@ -25,7 +25,7 @@ export interface Aligned {
 export function align(context: NodeContext, values: readonly Value[]): Aligned {
   const tensors = values.filter((value) => value.kind === 'tensor') as ModelTensor[];
   const rank = Math.max(...values.map(rankOf));
-  const renamed = new Map<Atom, Atom>();
+  const renamed = batchNames(tensors);
   const seen: Axis[] = Array.from({ length: rank }, () => []);
   for (const tensor of tensors) mergeAxes(context, seen, tensor, renamed);
   for (const value of values) if (value.kind !== 'tensor') mergeConstant(context, seen, constantOperand(context, value));
@@ -40,6 +40,12 @@ export function align(context: NodeContext, values: readonly Value[]): Aligned {
     return context.writer.arrange(tensor, wanted).ref;
   });
   return { operands, stored, seen: common };
+}
+
+/** Renames the batches of all tensors to that of the first one: the inputs of a model have the same number of examples. */
+export function batchNames([first, ...others]: readonly ModelTensor[]): Map<Atom, Atom> {
+  const [batch] = current(first.stored[0]);
+  return new Map(others.map(({ stored }): [Atom, Atom] => [current(stored[0])[0], batch]).filter(([atom]) => atom !== batch));
 }
 
 const rankOf = (value: Value): number =>

@@ -4,7 +4,7 @@
  * convolutions know it. The conversion begins with an assumption, and is repeated if a node shows that it is wrong.
  */
 import { UnrollError } from '@unroll/core';
-import type { ImportedModel, ImportReport } from '../format.js';
+import type { AxisOrder, ImportedModel, ImportReport } from '../format.js';
 import { buildImported, emptyReport } from '../imported.js';
 import type { ByteSource } from '../source.js';
 import { NodeContext, OtherBatchAxis } from './context.js';
@@ -15,18 +15,6 @@ import { readModel } from './protobuf.js';
 import { Atom, type Axis, constantOf, current, formatShapeOf, type ModelTensor, type Value } from './values.js';
 import { ModelWriter } from './writer.js';
 
-/** Where the axes of an input or output of the model are in the file. */
-export interface AxisOrder {
-  name: string;
-  /** For each axis of the model, after the batch too: the axis of the file; -1: none. */
-  axes: readonly number[];
-}
-
-export interface OnnxModel extends ImportedModel {
-  inputs: readonly AxisOrder[];
-  outputs: readonly AxisOrder[];
-}
-
 /** Most assumptions about the batch axes of inputs that are tried. */
 const MAX_ATTEMPTS = 32;
 
@@ -35,7 +23,7 @@ const MAX_ATTEMPTS = 32;
  * @throws UnrollError `format` for a damaged file, `value` for operators, attributes and uses of them that Unroll does not
  * have; the message names the node
  */
-export async function importOnnx(source: ByteSource): Promise<OnnxModel> {
+export async function importOnnx(source: ByteSource): Promise<ImportedModel> {
   const proto = await readModel(source);
   if (proto.functions.length > 0)
     throw new UnrollError(
@@ -65,7 +53,7 @@ function checkOperators({ nodes }: Graph, file: string): void {
  * Tries assumptions about the batch axes until the nodes agree with them. The last one is that the inputs have no batch: then
  * they are one example.
  */
-function convert(graph: Graph, file: string): OnnxModel {
+function convert(graph: Graph, file: string): ImportedModel {
   const axes = new Map(graph.inputs.map((input) => [input.name, likelyBatch(input)]));
   const none = new Map(graph.inputs.map(({ name }) => [name, -1]));
   const decided = new Set<string>();
@@ -120,7 +108,7 @@ class Conversion {
     this.#axes = axes;
   }
 
-  run(file: string): OnnxModel {
+  run(file: string): ImportedModel {
     const graph = this.#graph;
     for (const [name, { shape, values, type }] of graph.constants)
       this.#values.set(name, constantOf(shape, values, type, name));
@@ -148,8 +136,10 @@ class Conversion {
       report: this.#report,
       optimizer: null,
       compile: null,
-      inputs: orders(inputs, graph.inputs.map(({ name }) => name)),
-      outputs: orders(outputs, graph.outputs),
+      axes: {
+        inputs: orders(inputs, graph.inputs.map(({ name }) => name)),
+        outputs: orders(outputs, graph.outputs),
+      },
     };
   }
 

@@ -1,6 +1,7 @@
 /** The ONNX format, for the registry of formats. */
 import type { ModelFormat } from '../format.js';
 import { describeOnnx } from './describe.js';
+import { exportOnnx } from './export.js';
 import { importOnnx } from './import.js';
 
 export const onnxFormat: ModelFormat = {
@@ -12,4 +13,5 @@ export const onnxFormat: ModelFormat = {
     tag === 0x08 && version > 0 && version < 128 && (next === undefined || [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(next)),
   describe: describeOnnx,
   read: importOnnx,
+  write: async (model, options) => new Map([['', await exportOnnx(model, options)]]),
 };

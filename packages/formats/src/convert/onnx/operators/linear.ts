@@ -1,6 +1,6 @@
 /** Matrix products: with constants they become Dense. */
 import type { FloatArray } from '@unroll/core';
-import { mergeAxes, rename } from '../align.js';
+import { batchNames, mergeAxes, rename } from '../align.js';
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { known, size } from '../dimensions.js';
@@ -90,11 +90,17 @@ function product(context: NodeContext, a: ModelTensor, b: ModelTensor): Value {
 
 /** Multiplies two tensors of the model over their last two axes. */
 function matrixProduct(context: NodeContext, a: ModelTensor, b: ModelTensor): ModelTensor {
-  const rank = a.seen.length;
-  if (rank !== b.seen.length || rank < 2) throw context.error('its inputs must have the same rank, at least 2');
+  const rank = Math.max(a.seen.length, b.seen.length);
+  if (a.seen.length !== rank || b.seen.length !== rank) {
+    const padded = (tensor: ModelTensor): ModelTensor => ({
+      ...tensor,
+      seen: [...new Array<Axis>(rank - tensor.seen.length).fill([]), ...tensor.seen],
+    });
+    return matrixProduct(context, padded(a), padded(b));
+  }
   const lead = (tensor: ModelTensor): Axis[] => tensor.seen.slice(0, -2).map(current);
   const pairs: Axis[] = Array.from({ length: rank - 1 }, () => []);
-  const renamed = new Map<Atom, Atom>();
+  const renamed = batchNames([a, b]);
   mergeAxes(context, pairs, { ...a, seen: [...lead(a), a.seen[rank - 1]] }, renamed);
   mergeAxes(context, pairs, { ...b, seen: [...lead(b), b.seen[rank - 2]] }, renamed);
   const [p, q] = [rename(a, renamed), rename(b, renamed)];

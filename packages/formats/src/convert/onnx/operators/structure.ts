@@ -1,6 +1,6 @@
 /** Nodes that move, select and join elements. */
 import type { FloatArray } from '@unroll/core';
-import { mergeAxes, rename } from '../align.js';
+import { batchNames, mergeAxes, rename } from '../align.js';
 import { joined, taken, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { computed, type Dimension, known, size } from '../dimensions.js';
@@ -300,7 +300,7 @@ function concatTensors(context: NodeContext, values: readonly Value[], axis: num
     context.rejectBatch(value.seen[axis], 'it joins sequences along');
     return value;
   });
-  const renamed = new Map<Atom, Atom>();
+  const renamed = batchNames(tensors);
   const without = (tensor: ModelTensor): ModelTensor => ({ ...tensor, seen: tensor.seen.toSpliced(axis, 1, []) });
   const seen: Axis[] = tensors[0].seen.map(() => []);
   for (const tensor of tensors) mergeAxes(context, seen, without(tensor), renamed);
