@@ -111,6 +111,8 @@ export const elementwise = {
   /** alpha tanh(beta x) */
   scaledTanh: ([x], { alpha = 1, beta = 1 }) => mul(tanh(mul(x, beta)), alpha),
   selu: ([x], { alpha = SELU_ALPHA, beta = SELU_SCALE }) => mul(elu(x, alpha), beta),
+  /** x moved towards 0 by beta; 0 if |x| <= alpha */
+  shrink: ([x], { alpha = 0.5, beta = 0 }) => mul(greater(abs(x), alpha), sub(x, mul(sign(x), beta))),
   sigmoid: ([x]) => sigmoid(x),
   sign: ([x]) => sign(x),
   softplus: ([x]) => softplus(x),

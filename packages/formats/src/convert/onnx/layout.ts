@@ -2,7 +2,7 @@
 import { splitFirst } from './align.js';
 import type { NodeContext } from './context.js';
 import { type Dimension, dividedBy, equalDimensions, formatDimension, known, product } from './dimensions.js';
-import { Atom, type Axis, axisSize, current, formatShapeOf, type ModelTensor } from './values.js';
+import { type Atom, type Axis, axisSize, current, formatShapeOf, type ModelTensor, newAxis } from './values.js';
 import { sameAxis } from './writer.js';
 
 /** Returns the tensor with the atoms of a seen axis as one stored axis, and the index of that axis. */
@@ -102,7 +102,7 @@ function regrouped(context: NodeContext, tensor: ModelTensor, target: readonly D
   const count = (list: (number | null)[]): number => list.reduce<number>((total, extent) => total * (extent ?? 1), 1);
   if (count(sizes) !== count(from) || haveCommonFactors(from as number[], sizes as number[])) return null;
   const flat = context.writer.arrange(tensor, [batch, ...own.flat().map((atom) => [atom])]);
-  const axes = wanted.map((extent): Axis => (known(extent) === 1 ? [] : [new Atom(extent)]));
+  const axes = wanted.map(newAxis);
   const ref = context.writer.add({
     className: 'Reshape',
     config: { targetShape: sizes },

@@ -30,6 +30,9 @@ export class Atom {
 
 export type Axis = readonly Atom[];
 
+/** Returns a new axis of this size. */
+export const newAxis = (extent: Dimension): Axis => (known(extent) === 1 ? [] : [new Atom(extent)]);
+
 /** Replaces atoms that have been split by their parts. */
 export function current(axis: Axis): Axis {
   return axis.every(({ parts }) => parts === null)

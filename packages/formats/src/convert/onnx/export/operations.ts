@@ -128,6 +128,8 @@ const others: Readonly<Record<string, Build>> = {
     graph.node('Mul', [graph.node('Tanh', [graph.node('Mul', [x, graph.number(beta)])]), graph.number(alpha)]),
   selu: (graph, [x], { alpha = 1.6732632423543772, beta = 1.0507009873554805 }) =>
     graph.node('Selu', [x], { alpha: { float: alpha }, gamma: { float: beta } }),
+  shrink: (graph, [x], { alpha = 0.5, beta = 0 }) =>
+    graph.node('Shrink', [x], { lambd: { float: alpha }, bias: { float: beta } }),
   square: (graph, [x]) => graph.node('Mul', [x, x]),
   truncate: (graph, [x]) => graph.node('Mul', [graph.node('Sign', [x]), graph.node('Floor', [graph.node('Abs', [x])])]),
   where: (graph, [condition, x, y]) =>

@@ -3,7 +3,7 @@ import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { computed, type Dimension, known, size } from '../dimensions.js';
 import { withStored } from '../layout.js';
-import { Atom, type Axis, axisSize, current, type ModelTensor, type Value } from '../values.js';
+import { type Axis, axisSize, current, type ModelTensor, newAxis, type Value } from '../values.js';
 import type { Operator } from './operator.js';
 import { padded } from './structure.js';
 
@@ -12,9 +12,10 @@ interface Windows {
   size: number;
   strides: number;
   dilation: number;
-  /** Padding before and after the steps. */
+  /** Padding before and after the steps; `same`: as much as Unroll's padding of this name. */
   before: number;
   after: number;
+  same?: boolean;
   /** The axis of X with the steps. Other axes after the channels have size 1. */
   axis: number;
 }
@@ -44,20 +45,22 @@ function padding(
   { size: extent, strides, dilation }: Pick<Windows, 'size' | 'strides' | 'dilation'>,
   steps: number | null,
   [before, after]: readonly [number, number],
-): Pick<Windows, 'before' | 'after'> {
+): Pick<Windows, 'before' | 'after' | 'same'> {
   const mode = context.text('auto_pad', 'NOTSET');
   if (mode === 'NOTSET' || mode === '') return { before, after };
   if (mode === 'VALID') return { before: 0, after: 0 };
   const span = (extent - 1) * dilation + 1;
+  if (mode === 'SAME_UPPER') return { before: 0, after: 0, same: true };
   if (steps === null && strides !== 1) throw context.error(`auto_pad ${mode} with strides needs a known number of steps`);
   const total =
     strides === 1 ? span - 1 : Math.max(0, (Math.ceil((steps as number) / strides) - 1) * strides + span - (steps as number));
   const half = Math.floor(total / 2);
-  return mode === 'SAME_LOWER' ? { before: total - half, after: half } : { before: half, after: total - half };
+  return { before: total - half, after: half };
 }
 
 /** Returns the padding of Unroll that equals this one; null: the sequence must be padded first. */
-function paddingName({ size: extent, strides, dilation, before, after }: Windows): 'valid' | 'same' | 'causal' | null {
+function paddingName({ size: extent, strides, dilation, before, after, same }: Windows): 'valid' | 'same' | 'causal' | null {
+  if (same) return 'same';
   const total = (extent - 1) * dilation;
   if (before === 0 && after === 0) return 'valid';
   if (strides !== 1 || before + after !== total) return null;
@@ -86,9 +89,9 @@ function overSteps(
   const count =
     padding === 'valid'
       ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)
-      : steps;
-  const atoms: Axis = padding === 'valid' && (span > 1 || strides > 1) ? (known(count) === 1 ? [] : [new Atom(count)]) : current(own.seen[axis]);
-  const channels: Axis = known(width) === 1 ? [] : [new Atom(width)];
+      : computed('s', steps, size(strides), (length, stride) => Math.ceil(length / stride));
+  const atoms: Axis = (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(own.seen[axis]);
+  const channels = newAxis(width);
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
     stored: [current(input.stored[0]), atoms, channels],
@@ -141,7 +144,9 @@ function pooling(className: string): Operator['convert'] {
     if (windows.dilation !== 1) throw context.error('dilations are not supported');
     const isAverage = className === 'AveragePooling1D';
     // Unroll's average counts only steps of the sequence.
-    const countsPadding = context.number('count_include_pad', 0) !== 0 && windows.before + windows.after > 0;
+    const isPadded = windows.before + windows.after > 0 || windows.same === true;
+    const countsPadding = context.number('count_include_pad', 0) !== 0 && isPadded;
+    if (countsPadding && windows.same) throw context.error('count_include_pad with auto_pad is not supported');
     const name = paddingName(windows);
     if (name === null && !(isAverage && countsPadding)) throw context.error('this padding is not supported');
     const config = { poolSize: windows.size };

@@ -58,6 +58,7 @@ const UNARY: Readonly<Record<string, Unary>> = {
     operation: 'selu',
     numbers: { alpha: ['alpha', 1.6732632423543772], beta: ['gamma', 1.0507009873554805] },
   },
+  Shrink: { operation: 'shrink', numbers: { alpha: ['lambd', 0.5], beta: ['bias', 0] } },
   Sigmoid: { activation: 'sigmoid', scalar: (x) => 1 / (1 + Math.exp(-x)) },
   Sign: { operation: 'sign', scalar: Math.sign },
   Softplus: { activation: 'softplus' },

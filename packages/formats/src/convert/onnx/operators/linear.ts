@@ -5,7 +5,7 @@ import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { known, size } from '../dimensions.js';
 import { withLast } from '../layout.js';
-import { Atom, type Axis, axisSize, current, type ModelTensor, type Value } from '../values.js';
+import { type Axis, axisSize, current, type ModelTensor, newAxis, type Value } from '../values.js';
 import { BINARY, combine } from './elementwise.js';
 import type { Operator } from './operator.js';
 
@@ -39,7 +39,7 @@ function dense(
     },
     from,
   });
-  const feature: Axis = units === 1 ? [] : [new Atom(size(units))];
+  const feature = newAxis(size(units));
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
     stored: own.stored.toSpliced(-1, 1, feature),

@@ -7,7 +7,7 @@ import { strided, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { known, size } from '../dimensions.js';
 import { isolate, withStored } from '../layout.js';
-import { Atom, type Axis, axisSize, current, fullValues, type ModelTensor, type Reference, type Value } from '../values.js';
+import { type Axis, axisSize, current, fullValues, type ModelTensor, newAxis, type Reference, type Value } from '../values.js';
 import { type CellFunction, cellFunctions, namedFunction } from './cell-functions.js';
 import type { Operator } from './operator.js';
 
@@ -367,8 +367,8 @@ function outputs(context: NodeContext, setting: Setting, layer: LayerOutputs): (
   const { node, returnSequences, returnState, input, seen } = layer;
   const { writer } = context;
   const batch = current(input.stored[0]);
-  const feature: Axis = units === 1 ? [] : [new Atom(size(units))];
-  const direction: Axis = directions === 1 ? [] : [new Atom(size(directions))];
+  const feature = newAxis(size(units));
+  const direction = newAxis(size(directions));
   const batchSeen = current(seen[batchFirst ? 0 : 1]);
   const float = { kind: 'tensor', type: 'float' } as const;
   const order = <T>(list: readonly [T, T, T, T]): T[] => [0, 1, 2, 3].map((i) => list[i]);

@@ -6,7 +6,6 @@ import type { NodeContext } from '../context.js';
 import { computed, type Dimension, known, size } from '../dimensions.js';
 import { isolate, reshapeSeen } from '../layout.js';
 import {
-  Atom,
   type Axis,
   axisSize,
   type Constant,
@@ -14,6 +13,7 @@ import {
   current,
   fullValues,
   type ModelTensor,
+  newAxis,
   type Reference,
   shapeOf,
   sizesOf,
@@ -234,7 +234,7 @@ export function replaceAxis(
   ref: Reference,
   extent: Dimension,
 ): ModelTensor {
-  const atoms = known(extent) === 1 ? [] : [new Atom(extent)];
+  const atoms = newAxis(extent);
   return {
     ...tensor,
     ref,
@@ -392,7 +392,7 @@ function embedding(context: NodeContext, indices: ModelTensor, axis: number): Va
     weights: { embeddings: { shape: [inputDim, outputDim], values: table.values } },
     from: table.name,
   });
-  const feature = [new Atom(size(outputDim))];
+  const feature = newAxis(size(outputDim));
   return {
     ...indices,
     ref,
@@ -432,7 +432,7 @@ function broadcast(context: NodeContext, tensor: ModelTensor, shape: readonly Di
     ...stored.slice(1).map((_, i) => ({ axis: 1 + added.length + i })),
   ];
   const ref = context.writer.operation({ operation: 'broadcast', shape: extents }, [wider.ref]);
-  const atoms = added.map((d): Axis => [new Atom(shape[d])]);
+  const atoms = added.map((d) => newAxis(shape[d]));
   return {
     ...tensor,
     ref,
