@@ -8,6 +8,7 @@ const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
   pytorch: async () => (await import('./pytorch/pytorch.js')).pytorchFormat,
   safetensors: async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
   app: async () => (await import('./app/app.js')).appFormat,
+  onnx: async () => (await import('./onnx/onnx.js')).onnxFormat,
 };
 
 /** Returns the names of all formats. */
