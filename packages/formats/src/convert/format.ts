@@ -53,7 +53,7 @@ export interface OptimizerRecord {
   /** Name in Unroll: `adam`, `sgd`, `rmsprop`, ... */
   name: string;
   /** Options in Unroll's spelling: `{ learningRate: 0.001, beta1: 0.9 }`. */
-  options: Readonly<Record<string, number | boolean>>;
+  options: Readonly<Record<string, unknown>>;
   /** Number of updates so far. */
   iterations: number;
   /** Per slot of the optimizer (`m`, `v`, ...): the values per parameter, by the name of the parameter. */

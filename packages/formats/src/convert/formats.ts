@@ -4,7 +4,8 @@ import type { FormatName, ModelFormat } from './format.js';
 import type { ByteSource } from './source.js';
 
 const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
-  // keras: async () => (await import('./keras/keras.js')).kerasFormat,
+  keras: async () => (await import('./keras/keras.js')).kerasFormat,
+  h5: async () => (await import('./keras/keras.js')).h5Format,
 };
 
 /** Returns a format by name. @throws UnrollError `value` for an unknown name; the message lists the names */
