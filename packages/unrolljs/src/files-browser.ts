@@ -1,6 +1,7 @@
 /** File access in browsers: artifacts by URL. Also selects the function that prepares a backend for `unrolljs/infer`. */
 import { UnrollError } from '@unroll/core';
 import { ARTIFACT_FILES, type ArtifactFiles, fromZip } from '@unroll/formats';
+import type { ByteSource } from '@unroll/formats/convert';
 
 export { readyToInfer as readyToRun } from '@unroll/core/internal';
 
@@ -11,6 +12,18 @@ export function saveTo(_path: string): Promise<void> {
     'save(path) needs a file system, which a page does not have. Offer the result of `await toZip(await toArtifact(model))` ' +
       'as a download, or store it in IndexedDB.',
   );
+}
+
+/** Fetches the file at a URL. @throws UnrollError `format` if there is no file */
+export async function sourceAt(address: string): Promise<ByteSource> {
+  const bytes = await bytesAt(address);
+  if (!bytes) throw new UnrollError('format', `There is no file at ${address}.`, { address });
+  return {
+    name: address,
+    size: bytes.length,
+    read: async (begin, end) => bytes.subarray(begin, end),
+    sibling: (path) => sourceAt(new URL(path, new URL(address, location.href)).href),
+  };
 }
 
 /** Fetches the files of the artifact at a URL: a zip or a folder. */

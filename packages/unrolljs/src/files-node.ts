@@ -2,6 +2,7 @@
 import { artifactFiles, saveArtifact } from '@unroll/formats/node';
 
 export { ready as readyToRun } from '@unroll/core';
+export { fileSource as sourceAt } from '@unroll/formats/convert/node';
 export const saveTo = saveArtifact;
 export const filesAt = artifactFiles;
 export const filesIn = artifactFiles;

@@ -80,6 +80,16 @@ export const names = [
     `,
   },
   {
+    entry: 'unrolljs/convert',
+    file: 'convert',
+    values: `
+    exportKeras importKeras
+    `,
+    types: `
+    ImportReport
+    `,
+  },
+  {
     entry: 'unrolljs/forecast',
     file: 'forecast',
     values: `

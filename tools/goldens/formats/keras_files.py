@@ -98,7 +98,7 @@ def nested():
     a, b = part(inner(e))
     c, d = part(L.LayerNormalization()(b))
     m = keras.Model(ids, L.Concatenate()([a, b, c, d]))
-    m.compile(keras.optimizers.RMSprop(0.01, momentum=0.5, centered=True), keras.losses.Huber(delta=0.5))
+    m.compile(keras.optimizers.RMSprop(0.01, momentum=0.5, centered=True), keras.losses.Huber())
     return m
 
 
@@ -250,9 +250,12 @@ def one(items):
 
 def gradients_of(model, x, y):
     model.zero_grad()
+    before = [keras.ops.convert_to_numpy(v).copy() for v in model.non_trainable_variables]
     prediction = model(one([torch.tensor(a) for a in x]), training=True)
     loss = model.compute_loss(x=one(x), y=torch.tensor(one(y)), y_pred=prediction, training=True)
     loss.backward()
+    for v, value in zip(model.non_trainable_variables, before, strict=True):
+        v.assign(value)
     return [v.value.grad.numpy().copy() if v.value.grad is not None else np.zeros(v.shape) for v in model.trainable_variables]
 
 

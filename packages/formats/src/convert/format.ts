@@ -37,6 +37,8 @@ export interface ModelFormat {
 export interface ImportOptions {
   /** For a file without layers (PyTorch, safetensors): which tensors belong to which layer. Default: found by names. */
   map?: unknown;
+  /** For a file that contains only weights (`.weights.h5`): the built model to load them into. */
+  model?: Network;
 }
 
 export interface ExportOptions {
@@ -46,6 +48,8 @@ export interface ExportOptions {
   streaming?: boolean;
   /** Optimizer state to write, if the format stores it. Default: none. */
   optimizer?: OptimizerRecord;
+  /** Loss and metrics to write, in Unroll's names, if the format stores them. Default: none. */
+  compile?: { loss?: unknown; metrics?: unknown; lossWeights?: unknown };
 }
 
 /** The state of an optimizer in a file, so that training can continue. */

@@ -191,7 +191,7 @@ class Reader implements Hdf5Reader {
       if (count > 0 && module.get_dataset_data(file, path, null, null, null, BigInt(pointer)) < 0)
         throw hdf5Error(this.#name, `${path} is damaged`, { path });
       const bytes = module.HEAPU8.slice(pointer, pointer + count * size);
-      return numbersOf(metadata.littleEndian ? bytes : reversed(bytes, size), dtype);
+      return numbersOf(isBigEndian(metadata) ? reversed(bytes, size) : bytes, dtype);
     });
     if (values === null)
       throw hdf5Error(this.#name, `${path} has the data type ${dtype}, which is not numeric`, { path, dtype });
@@ -231,6 +231,10 @@ const textOf = (bytes: Uint8Array): string => {
   const end = bytes.indexOf(0);
   return new TextDecoder().decode(end < 0 ? bytes.slice() : bytes.slice(0, end));
 };
+
+/** Opaque values, as which h5py stores bfloat16, have no byte order. */
+const isBigEndian = ({ type, littleEndian }: Hdf5Metadata): boolean =>
+  !littleEndian && (type === TYPES.float || type === TYPES.integer);
 
 /** Returns a copy in which the bytes of each element have the opposite order. */
 function reversed(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {

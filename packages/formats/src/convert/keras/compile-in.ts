@@ -55,7 +55,7 @@ export interface CompileConfig {
 /** Returns loss and metrics in Unroll's names; null without a loss that Unroll has. */
 export function compileFrom(training: Json, report: ImportReport): CompileConfig | null {
   if (!isObject(training) || training.loss === undefined || training.loss === null) return null;
-  const loss = perOutput(training.loss, lossFrom);
+  const loss = perOutput(training.loss, (entry) => lossFrom(entry, report));
   if (loss === undefined) {
     const reason = 'Unroll has no such loss; predictions do not depend on it. Call compile with another loss to train';
     report.dropped.push({ name: `loss ${JSON.stringify(training.loss).slice(0, 80)}`, reason });
@@ -100,13 +100,15 @@ const snake = (name: string): string =>
     .replace(/([a-z])([A-Z])/g, '$1_$2')
     .toLowerCase();
 
-function lossFrom(value: Json): unknown {
+function lossFrom(value: Json, report: ImportReport): unknown {
   const found = identity(value);
   if (!found || !Object.hasOwn(LOSSES, found.name)) return undefined;
   const name = LOSSES[found.name];
   const { config } = found;
   if (config.axis !== undefined && config.axis !== -1) return undefined;
   if (config.apply_class_balancing === true) return undefined;
+  if (name === 'huber' && classNameOf(value) && config.delta === undefined)
+    report.defaulted.push({ name: 'delta of the loss huber', value: '1', reason: 'Keras 3 does not store it' });
   const options: JsonObject = {};
   for (const [key, fallback] of Object.entries(LOSS_OPTIONS)) {
     const option = config[key];

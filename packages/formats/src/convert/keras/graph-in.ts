@@ -96,9 +96,7 @@ class GraphImport {
     const name = textIn(object.name ?? config.name, `The name of a layer of class ${className}`);
     if (this.#entries.has(name)) throw configError(`The name of ${whereOf(name, className)}`, 'unique', name);
     const calls = callsOf(object.inbound_nodes, whereOf(name, className));
-    const isOperation =
-      (typeof object.module === 'string' && /\bops\b/.test(object.module)) ||
-      (object.module === undefined && /^(NotEqual|Any|LogicalOr|ExpandDims|ZerosLike|OnesLike|GetItem)$/.test(className));
+    const isOperation = isOperationEntry(object, className, this.#model.context.version);
     this.#entries.set(name, {
       ...{ name, className, object, isOperation, calls },
       firstCall: 0,
@@ -234,7 +232,7 @@ class GraphImport {
       const parts = inputs.filter(([layer]) => this.#entry(layer).className !== 'ZerosLike');
       return unionOf(parts.map((part) => this.#maskOf(part, depth + 1))) ?? id.join(':');
     }
-    const passes = ['Any', 'ExpandDims', 'Cast', 'Squeeze'].includes(entry.className) && inputs.length === 1;
+    const passes = ['Any', 'ExpandDims', 'Cast', 'ConvertToTensor', 'Squeeze'].includes(entry.className) && inputs.length === 1;
     return passes ? this.#maskOf(inputs[0], depth + 1) : id.join(':');
   }
 
@@ -270,6 +268,17 @@ class GraphImport {
         weights: translated?.weights ?? [],
       }));
   }
+}
+
+/**
+ * True for an operation such as `x + y`. Files of Keras 3 name its module, except `.h5` files; there, layers (and models) have
+ * the option `trainable`.
+ */
+function isOperationEntry(object: JsonObject, className: string, version: 2 | 3): boolean {
+  if (typeof object.module === 'string') return /\bops\b/.test(object.module);
+  if (version === 2 || isModel(className)) return false;
+  const isLayer = 'trainable' in (object.config as JsonObject);
+  return !isLayer && !['InputLayer', 'SpatialDropout1D'].includes(className);
 }
 
 /** Attention layers get two options in the call, which are options of the layer in Unroll. */

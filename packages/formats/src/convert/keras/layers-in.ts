@@ -151,7 +151,7 @@ function axisOf(o: KerasOptions): Json {
 
 const batchNormalization: Translator = (o, name) => {
   const [center, scale] = [o.flag('center', true), o.flag('scale', true)];
-  o.take('fused');
+  if (o.config.renorm !== true) for (const key of ['fused', 'renorm_clipping', 'renorm_momentum']) o.take(key);
   const own = [...(scale ? ['gamma'] : []), ...(center ? ['beta'] : [])];
   return {
     className: 'BatchNormalization',

@@ -1,0 +1,100 @@
+/**
+ * unrolljs/convert: models of other tools, in and out.
+ *
+ *     import { importKeras } from 'unrolljs/convert';
+ *
+ *     const { model, report } = await importKeras('demand.keras');
+ *     await model.predict(x);
+ */
+import type { OptimizerRecord } from '@unroll/formats/convert';
+import {
+  type ByteSource,
+  blobSource,
+  bytesSource,
+  formatNamed,
+  formatOfFile,
+  type ImportOptions,
+  type ImportReport,
+} from '@unroll/formats/convert';
+import { Network } from '@unroll/nn';
+import { resolveOptimizer } from '@unroll/train';
+import { ready, UnrollError, valueError } from '@unroll/core';
+import { compiledToJson } from './compiled.js';
+import { sourceAt } from '#files';
+import { type CompileOptions, continueTraining, type Trainable, trainable, trainingOf } from './trainable.js';
+
+export type { ImportReport } from '@unroll/formats/convert';
+
+/** A path (in Node), a URL (in a page), the bytes of a file, or a File that was dropped on a page. */
+export type ModelSource = string | Uint8Array | (Blob & { readonly name?: string });
+
+export interface Imported {
+  /** The model. If the file has a loss and an optimizer that Unroll has, it is compiled, and continues training with the optimizer's state. */
+  model: Network & Trainable;
+  report: ImportReport;
+}
+
+async function sourceOf(source: ModelSource): Promise<ByteSource> {
+  if (typeof source === 'string') return sourceAt(source);
+  return source instanceof Uint8Array ? bytesSource(source) : blobSource(source);
+}
+
+/**
+ * Reads a model of Keras: `.keras`, `.h5`, or the `model.json` of TensorFlow.js. Nothing in the file is executed.
+ * @param options `model`: for files that contain weights without a model (`.weights.h5`), the model to load them into
+ * @throws UnrollError `format` for a damaged file, `value` for a layer that Unroll does not have, by name
+ */
+export async function importKeras(source: ModelSource, options?: ImportOptions): Promise<Imported> {
+  await ready();
+  const file = await sourceOf(source);
+  const format = await formatOfFile(file);
+  if (!['keras', 'h5', 'tfjs'].includes(format.name))
+    throw new UnrollError('format', `${file.name} is ${format.title}, not a file of Keras.`);
+  const { model, report, optimizer, compile } = await format.read(file, options);
+  const result = trainable(model);
+  if (compile && optimizer) {
+    const settings = { ...compile, optimizer: { name: optimizer.name, ...optimizer.options } };
+    result.compile(settings as CompileOptions);
+    if (optimizer.iterations > 0)
+      continueTraining(result, { updates: optimizer.iterations, slots: optimizer.slots });
+  }
+  return { model: result, report };
+}
+
+/**
+ * Writes a model as a file of Keras 3, with its compile options and the state of its optimizer.
+ * @param options `format`: `keras` (default) or `h5`
+ * @throws UnrollError `value` for a layer that Keras does not have, `state` for a model that is not built
+ */
+export async function exportKeras(
+  model: Network,
+  { format = 'keras' }: { format?: 'keras' | 'h5' } = {},
+): Promise<Uint8Array> {
+  if (!(model instanceof Network)) throw valueError('exportKeras takes a model of sequential() or model().');
+  if (format !== 'keras' && format !== 'h5')
+    throw valueError(`exportKeras: format must be "keras" or "h5", got "${String(format)}".`);
+  await ready();
+  const { write } = await formatNamed(format);
+  const files = await write?.(model, await trainingRecord(model));
+  return files?.get('') as Uint8Array;
+}
+
+/** Returns the compile options and the optimizer's state in the form that the formats write. */
+async function trainingRecord(
+  model: Network,
+): Promise<{ optimizer?: OptimizerRecord; compile?: { loss?: unknown; metrics?: unknown } }> {
+  const training = trainingOf(model);
+  if (!training) return {};
+  const { memory, ...options } = training;
+  const { loss, metrics, lossWeights } = compiledToJson(options);
+  const { name, config } = resolveOptimizer(training.optimizer ?? 'adam');
+  const state = await memory.state();
+  return {
+    compile: { loss, metrics, ...(lossWeights !== undefined && { lossWeights }) },
+    optimizer: {
+      ...{ name, options: config },
+      iterations: state?.updates ?? 0,
+      slots: (state?.slots ?? {}) as OptimizerRecord['slots'],
+    },
+  };
+}
