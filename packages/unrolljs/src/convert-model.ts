@@ -5,6 +5,7 @@ import {
   type ByteSource,
   blobSource,
   bytesSource,
+  type ExportOptions,
   type FileDescription,
   type FormatName,
   formatNamed,
@@ -16,7 +17,7 @@ import {
 } from '@unroll/formats/convert';
 import { Network } from '@unroll/nn';
 import { sourceAt } from '#sources';
-import { type Trainable, trainable } from './trainable.js';
+import { type CompileOptions, continueTraining, type Trainable, trainable } from './trainable.js';
 
 /** A path (in Node), a URL, the bytes of a file, or a File such as one that was dropped on a page. */
 export type ModelSource = string | Uint8Array | Blob;
@@ -27,7 +28,10 @@ export interface ImportModelOptions extends ImportOptions {
 }
 
 export interface Imported {
-  /** A model as any other: it can be trained, streamed and saved. */
+  /**
+   * A model as any other: it can be trained, streamed and saved. If the file has a loss and an optimizer that Unroll has, it is
+   * compiled, and training continues with the optimizer's state.
+   */
   model: Network & Trainable;
   /** What was mapped, set to a default, or dropped. */
   report: ImportReport;
@@ -40,7 +44,7 @@ export interface Imported {
  * @throws UnrollError `format` for a damaged file, `value` for a layer or an op that Unroll does not have, by name
  */
 export async function importModel(source: ModelSource, options: ImportModelOptions = {}): Promise<Imported> {
-  checkOptions('importModel', options, { format: 'string', map: true });
+  checkOptions('importModel', options, { format: 'string', map: true, model: true });
   const { format: name, ...importOptions } = options;
   const file = await openSource(source);
   return importFrom(
@@ -70,17 +74,28 @@ export async function importOneOf(
 }
 
 /** Writes a model to one file of a format; a file beside it, by its extension, such as `.py`. */
-export async function exportTo(model: Network, name: FormatName): Promise<ReadonlyMap<string, Uint8Array>> {
+export async function exportTo(
+  model: Network,
+  name: FormatName,
+  options?: ExportOptions,
+): Promise<ReadonlyMap<string, Uint8Array>> {
   if (!(model instanceof Network)) throw valueError('Only sequential and functional models can be exported.');
   await ready();
   const { write } = await formatNamed(name);
-  return (await write?.(model)) ?? new Map();
+  return (await write?.(model, options)) ?? new Map();
 }
 
 async function importFrom(file: ByteSource, format: ModelFormat, options: ImportOptions): Promise<Imported> {
   await ready();
-  const { model, report, optimizer } = await format.read(file, options);
-  return { model: trainable(model), report, optimizer };
+  const { model, report, optimizer, compile } = await format.read(file, options);
+  const result = trainable(model);
+  if (compile && optimizer) {
+    const settings = { ...compile, optimizer: { name: optimizer.name, ...optimizer.options } };
+    result.compile(settings as CompileOptions);
+    if (optimizer.iterations > 0)
+      continueTraining(result, { updates: optimizer.iterations, slots: optimizer.slots });
+  }
+  return { model: result, report, optimizer };
 }
 
 async function openSource(source: ModelSource): Promise<ByteSource> {

@@ -17,6 +17,14 @@ export {
 } from './convert-model.js';
 export type { FileDescription, FormatName, ImportReport, OptimizerRecord } from '@unroll/formats/convert';
 
+// Keras and TensorFlow.js
+export {
+  type ExportKerasOptions,
+  exportKeras,
+  type ImportKerasOptions,
+  importKeras,
+} from './convert-keras.js';
+
 // PyTorch
 export {
   type ExportPyTorchOptions,

@@ -83,11 +83,12 @@ export const names = [
     entry: 'unrolljs/convert',
     file: 'convert',
     values: `
-    describeModel exportPyTorch importModel importPyTorch readNpz readSafetensors writeNpz writeSafetensors
+    describeModel exportKeras exportPyTorch importKeras importModel importPyTorch readNpz readSafetensors writeNpz
+    writeSafetensors
     `,
     types: `
-    ExportPyTorchOptions FileDescription FormatName ImportModelOptions ImportPyTorchOptions ImportReport Imported
-    ModelSource NumpyArray OptimizerRecord PyTorchFiles
+    ExportKerasOptions ExportPyTorchOptions FileDescription FormatName ImportKerasOptions ImportModelOptions
+    ImportPyTorchOptions ImportReport Imported ModelSource NumpyArray OptimizerRecord PyTorchFiles
     `,
   },
   {

@@ -9,6 +9,8 @@ const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
   safetensors: async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
   app: async () => (await import('./app/app.js')).appFormat,
   onnx: async () => (await import('./onnx/onnx.js')).onnxFormat,
+  keras: async () => (await import('./keras/keras.js')).kerasFormat,
+  h5: async () => (await import('./keras/keras.js')).h5Format,
 };
 
 /** Returns the names of all formats. */
