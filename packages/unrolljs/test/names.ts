@@ -68,6 +68,18 @@ export const names = [
     `,
   },
   {
+    entry: 'unrolljs/audio',
+    file: 'audio',
+    values: `
+    AudioFeatures FeatureStream RealFft Resampler addNoise analysisWindow applyGain audioFeatures changeSpeed hzToMel
+    melToHz mono readWav resample specAugment trimSilence writeWav
+    `,
+    types: `
+    AudioFeatureConfig AudioFeatureOptions AudioFrames MelScale ResampleOptions SpecAugmentOptions TrimOptions
+    WavEncoding WavOptions WavSound Waveform WindowName WriteWavOptions
+    `,
+  },
+  {
     entry: 'unrolljs/classify',
     file: 'classify',
     values: `
