@@ -33,6 +33,7 @@ export {
   AudioFeatures,
   type AudioFrames,
   analysisWindow,
+  appendDeltas,
   audioFeatures,
   FeatureStream,
   hzToMel,
@@ -43,4 +44,11 @@ export {
 } from '@unroll/data';
 
 // Augmentation
-export { addNoise, applyGain, changeSpeed, type SpecAugmentOptions, specAugment } from '@unroll/data';
+export {
+  addNoise,
+  applyGain,
+  changeSpeed,
+  type SpecAugmentOptions,
+  specAugment,
+  warpFrames,
+} from '@unroll/data';

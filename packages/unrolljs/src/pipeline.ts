@@ -16,7 +16,14 @@ import { type ArtifactSource, filesOf } from './load.js';
 
 export { ready, setBackend, setThreads } from '@unroll/core';
 export type { ArtifactFiles } from '@unroll/formats';
-export type { ClassifyPipe, ClassifyPipeOptions, LabelScore, SequenceValue, TaskModel } from '@unroll/tasks';
+export type {
+  ClassifyPipe,
+  ClassifyPipeOptions,
+  LabelScore,
+  SequenceValue,
+  Sound,
+  TaskModel,
+} from '@unroll/tasks';
 export type { ArtifactSource } from './load.js';
 export type { PipelineTask, PipeProperties, Pipes };
 

@@ -71,8 +71,8 @@ export const names = [
     entry: 'unrolljs/audio',
     file: 'audio',
     values: `
-    AudioFeatures FeatureStream RealFft Resampler addNoise analysisWindow applyGain audioFeatures changeSpeed hzToMel
-    melToHz mono readWav resample specAugment trimSilence writeWav
+    AudioFeatures FeatureStream RealFft Resampler addNoise analysisWindow appendDeltas applyGain audioFeatures
+    changeSpeed hzToMel melToHz mono readWav resample specAugment trimSilence warpFrames writeWav
     `,
     types: `
     AudioFeatureConfig AudioFeatureOptions AudioFrames MelScale ResampleOptions SpecAugmentOptions TrimOptions
@@ -88,7 +88,7 @@ export const names = [
     `,
     types: `
     ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
-    NetworkTraining PreparedClassifier RunEvent RunStore Table Vectors
+    FileNormalization NetworkTraining PreparedClassifier RunEvent RunStore Sound Table Vectors
     `,
   },
   {
@@ -156,7 +156,7 @@ export const names = [
     `,
     types: `
     ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes
-    SequenceValue TaskModel
+    SequenceValue Sound TaskModel
     `,
   },
   {

@@ -1,3 +1,6 @@
+/** Derivatives of features over time. */
+import { joined } from './joined.js';
+
 /**
  * Derivatives over time ("deltas", Furui 1986) by the regression of HTK and torchaudio: the slope of a line through the frames
  * t - radius to t + radius. Frames before the first and after the last count as copies of these.
@@ -62,4 +65,14 @@ export class DeltaStream {
     this.#frames = frames.slice(count);
     return out;
   }
+}
+
+/**
+ * Returns frames with their derivatives.
+ * @param frames [frames, width], row by row @param radius frames on each side from which a derivative is estimated. Default 2
+ * @returns [frames, 2 width]
+ */
+export function appendDeltas(frames: Float32Array, width: number, radius = 2): Float32Array {
+  const stream = new DeltaStream({ width, last: width, radius });
+  return joined([stream.push(frames), stream.end()]);
 }

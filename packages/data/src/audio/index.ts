@@ -6,8 +6,10 @@ export {
   changeSpeed,
   type SpecAugmentOptions,
   specAugment,
+  warpFrames,
 } from './augment.js';
 export type { AudioFeatureConfig, AudioFeatureOptions } from './config.js';
+export { appendDeltas } from './deltas.js';
 export { AudioFeatures, type AudioFrames, audioFeatures, FeatureStream } from './features.js';
 export { RealFft } from './fft.js';
 export { hzToMel, type MelScale, melToHz } from './mel.js';
