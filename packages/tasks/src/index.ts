@@ -91,6 +91,7 @@ export { planEvent as languageModelPlanEvent } from './generate/run-events.js';
 export type { LanguageScores } from './generate/scores.js';
 export { TASKS, taskModelFromFiles } from './registry.js';
 export type * from './shared/events.js';
+export type { FileNormalization, FrontEndConfig } from './shared/front-end.js';
 export { taskFormat, taskName } from './shared/pipeline-file.js';
 export { CELL_NAMES, cellNamed, type RecurrentCellName } from './shared/recurrent-cells.js';
 export { type ChartBand, type ChartData, type ChartLine, chart } from './shared/report/chart.js';
@@ -98,6 +99,7 @@ export { historyCapacity, type PlotData, type PlotOptions, plot } from './shared
 export { checkRequest } from './shared/request.js';
 export type { RunStore } from './shared/resume.js';
 export { type ScoreColumn, type ScoreFormat, type ScoreTable, scoreTexts } from './shared/scores.js';
+export type { Samples, Sound, SoundFile } from './shared/sounds.js';
 export type * from './shared/task.js';
 export type { EpochRecord, NetworkTraining } from './shared/training.js';
 export type { TagOffset } from './tag/decisions.js';

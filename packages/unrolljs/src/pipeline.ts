@@ -43,6 +43,7 @@ export type {
   GenerateStreamOptions,
   LabelScore,
   SequenceValue,
+  Sound,
   TagPipe,
   TagPipeOptions,
   TagSpan,

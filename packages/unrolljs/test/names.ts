@@ -76,7 +76,7 @@ export const names = [
     `,
     types: `
     ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
-    NetworkTraining PreparedClassifier RunEvent RunStore Table Vectors
+    FileNormalization NetworkTraining PreparedClassifier RunEvent RunStore Sound Table Vectors
     `,
   },
   {
@@ -157,8 +157,8 @@ export const names = [
     types: `
     ArtifactFiles ArtifactSource Cell ClassifyPipe ClassifyPipeOptions DateOrder ForecastInput ForecastInterval
     ForecastPipe ForecastPipeOptions ForecastPoint ForecastRow GeneratePipe GeneratePipeOptions GenerateStreamOptions
-    GeneratedText LabelScore PipeProperties PipelineTask Pipes SequenceValue Table TagPipe TagPipeOptions TagSpan
-    TaskModel TranslatePipe TranslatePipeOptions TranslatedText TranslatedTokens
+    GeneratedText LabelScore PipeProperties PipelineTask Pipes SequenceValue Sound Table TagPipe TagPipeOptions
+    TagSpan TaskModel TranslatePipe TranslatePipeOptions TranslatedText TranslatedTokens
     `,
   },
   {

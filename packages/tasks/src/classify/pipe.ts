@@ -1,5 +1,7 @@
 /** The function of `pipeline('classify', model)`. */
-import { checkOptions } from '@unroll/core/internal';
+import { valueError } from '@unroll/core';
+import { checkOptions, formatValue } from '@unroll/core/internal';
+import type { Sound } from '../shared/sounds.js';
 
 /** A label with its probability. */
 export interface LabelScore {
@@ -20,17 +22,20 @@ export interface ClassifyPipeOptions {
 export type SequenceValue = readonly (number | null)[] | readonly (readonly unknown[])[];
 
 /**
- * Classifies texts or, for a model of sequences, sequences. The results have the form of the pipeline "text-classification" of
+ * Classifies texts or, for such models, sequences or sounds: bytes of WAV files, or { samples, sampleRate }. The results have the form of the pipeline "text-classification" of
  * transformers.js.
  */
 export interface ClassifyPipe {
   /** Returns the `topK` best labels of a text or sequence. */
-  (input: string | SequenceValue, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
+  (input: string | SequenceValue | Sound, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
   /** Returns the best label of each input. */
-  (inputs: readonly string[] | readonly SequenceValue[], options?: { topK?: 1 }): Promise<LabelScore[]>;
+  (
+    inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[],
+    options?: { topK?: 1 },
+  ): Promise<LabelScore[]>;
   /** Returns the `topK` best labels of each input; if `topK` is 1, a label for each input, without inner lists. */
   (
-    inputs: readonly string[] | readonly SequenceValue[],
+    inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[],
     options: ClassifyPipeOptions,
   ): Promise<LabelScore[] | LabelScore[][]>;
 }

@@ -6,6 +6,7 @@
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
 import type { ScoreTable } from './scores.js';
+import type { Sound } from './sounds.js';
 
 /** A type of model that is saved with a `pipeline.json`. */
 export interface Task {
@@ -31,6 +32,10 @@ export interface TaskModel {
   readonly options: readonly TaskOption[];
   /** What `--data` holds: a `table`, or a text `file`, such as a CoNLL file. Default `table`. */
   readonly reads?: 'table' | 'file';
+  /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
+  readonly audio?: string | undefined;
+  /** The pattern of the names of the files of a folder, if the model was trained on one. Default: none. */
+  readonly pattern?: string | undefined;
   /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
   readonly pairs?: boolean;
   /** The query that produced the training rows; it also runs on the files to predict from. */
@@ -80,6 +85,8 @@ export interface TaskRequest {
   rows?: Table | undefined;
   /** Texts to predict from. Default: none. */
   texts?: readonly string[] | undefined;
+  /** Sounds to predict from, for models with `audio`. Default: none. */
+  sounds?: readonly Sound[] | undefined;
   /** The text file to predict from, for models that read one. Default: none. */
   file?: TextFile | undefined;
   /** The text file with the targets of `file`, line by line, for models with `pairs`. Default: none. */
