@@ -1,0 +1,3 @@
+import { Waiting } from '../ui/panel.js';
+
+export const PredictionsView = () => <Waiting />;
