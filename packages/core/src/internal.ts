@@ -29,7 +29,10 @@ export {
   type Outputs,
   recording,
 } from './op.js';
+export type { GruSaved } from './ops/gru.js';
+export type { LstmSaved } from './ops/lstm.js';
 export { type LstmGatesAttributes, lstmGates } from './ops/lstm-gates.js';
+export type { SequenceBuffers } from './ops/recurrent.js';
 export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { checkOptions, nameHint, type OptionTypes, unknownOption } from './options.js';
 export { layOut } from './parameter.js';
