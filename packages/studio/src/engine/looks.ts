@@ -72,8 +72,8 @@ async function flowOf(lane: Lane, problem: Problem): Promise<FlowValues> {
     Object.entries(states).map(
       ([state, { mean, relative }]): FlowCurve => ({
         ...{ layer, state, raw: Float64Array.from(mean), relative: Float64Array.from(relative.mean) },
-        low: Float64Array.from(relative.quantiles[0]),
-        high: Float64Array.from(relative.quantiles[1]),
+        low: Float64Array.from(relative.quantiles.values.subarray(0, mean.length)),
+        high: Float64Array.from(relative.quantiles.values.subarray(mean.length)),
       }),
     ),
   );

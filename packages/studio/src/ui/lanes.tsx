@@ -14,7 +14,6 @@ export const Swatch = ({ cell }: { cell: CellKind }) => (
 );
 
 export function Lanes() {
-  store.ticks.value;
   return (
     <div class="lanes" role="radiogroup" aria-label={t('selectedCell')}>
       {store.settings.value.cells.map((cell) => (
@@ -25,6 +24,7 @@ export function Lanes() {
 }
 
 function LaneCard({ cell }: { cell: CellKind }) {
+  store.ticks.value;
   const { loss, perSecond } = store.histories[cell];
   const info = store.lanes.value.find((lane) => lane.cell === cell);
   const { baseline = null, solved = null } = store.problem.value ?? {};

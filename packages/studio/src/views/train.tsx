@@ -18,7 +18,6 @@ const logLoss = signal(true);
 const smoothing = signal(0.9);
 
 export function TrainView() {
-  store.ticks.value;
   return (
     <>
       <Panel title={t('lossTitle')} id="loss" wide actions={<LossOptions />}>
@@ -65,6 +64,7 @@ function Metric({ name }: { name: MetricName }) {
 
 /** One line per cell. */
 function linesOf(name: keyof History, factor: number): Line[] {
+  store.ticks.value;
   return store.settings.value.cells.map((cell) => {
     const { x, y } = store.histories[cell][name];
     return { name: cellName(cell), color: cellColors.value[cell], x, y: factor > 0 ? smooth(y, factor) : y };
