@@ -20,7 +20,11 @@ const filesIn = (folder, accepts) =>
 /** A hash of the sources of the page, and of the built packages that it contains. */
 const fingerprint = () => {
   const { devDependencies } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
-  const packages = ['kernels', 'data', ...Object.keys(devDependencies).map((name) => name.replace('@unroll/', ''))];
+  const packages = [
+    'kernels',
+    'data',
+    ...Object.keys(devDependencies).map((name) => name.replace('@unroll/', '')),
+  ];
   const files = [
     ...['index.html', 'package.json', 'vite.config.mjs'].map((name) => join(home, name)),
     ...filesIn(join(home, 'src'), /./),

@@ -37,9 +37,11 @@ export const studio: Command = {
   async run(args, { signal }) {
     const parsed = parseOptions(args, OPTIONS);
     const [path, ...extra] = parsed.positionals;
-    if (extra.length > 0) throw new UsageError(`At most one run, model or file can be opened, got ${extra.length + 1}.`);
+    if (extra.length > 0)
+      throw new UsageError(`At most one run, model or file can be opened, got ${extra.length + 1}.`);
     const port = integerOption(parsed, 'port', 0);
-    if (port !== undefined && port > 65535) throw new UsageError(`--port must be at most 65535, got ${port}.`);
+    if (port !== undefined && port > 65535)
+      throw new UsageError(`--port must be at most 65535, got ${port}.`);
     const folder = fileURLToPath(pageFolder);
     if (!existsSync(join(folder, 'index.html'))) {
       throw new Error(`the page of @unroll/studio is not built (${folder}); run npm run build`);
@@ -61,7 +63,10 @@ export const studio: Command = {
 };
 
 /** Listens on the loopback interface. Without a port, the default one or any free one. */
-async function listen(server: ReturnType<typeof createStudioServer>, port: number | undefined): Promise<void> {
+async function listen(
+  server: ReturnType<typeof createStudioServer>,
+  port: number | undefined,
+): Promise<void> {
   const attempt = (candidate: number): Promise<void> =>
     new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -74,7 +79,8 @@ async function listen(server: ReturnType<typeof createStudioServer>, port: numbe
     await attempt(port ?? DEFAULT_PORT);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    if (port !== undefined) throw new UsageError(`Port ${port} is in use. Choose another --port, or leave it out.`);
+    if (port !== undefined)
+      throw new UsageError(`Port ${port} is in use. Choose another --port, or leave it out.`);
     await attempt(0);
   }
 }
@@ -96,7 +102,9 @@ function filesAt(path: string): Map<string, Uint8Array> {
     );
   }
   const nameOf = (file: string): string =>
-    stats.isFile() ? basename(file) : [basename(path), ...relative(path, file).split(sep)].filter((part) => part !== '.').join('/');
+    stats.isFile()
+      ? basename(file)
+      : [basename(path), ...relative(path, file).split(sep)].filter((part) => part !== '.').join('/');
   try {
     return new Map(names.map((file) => [nameOf(file), readFileSync(file)]));
   } catch (error) {
@@ -112,5 +120,7 @@ function openBrowser(url: string): void {
       : process.platform === 'win32'
         ? ['rundll32', 'url.dll,FileProtocolHandler', url]
         : ['xdg-open', url];
-  spawn(program, args, { stdio: 'ignore', detached: true }).on('error', () => {}).unref();
+  spawn(program, args, { stdio: 'ignore', detached: true })
+    .on('error', () => {})
+    .unref();
 }

@@ -37,27 +37,47 @@ export interface StudioServerOptions {
 
 /** Sends the files of the page, and the opened ones. Answers only GET and HEAD for names of this machine. */
 export function createStudioServer({ folder, opened }: StudioServerOptions): Server {
-  const answer = (response: ServerResponse, status: number, body: string | Uint8Array, type = 'text/plain'): void =>
-    void response.writeHead(status, { ...HEADERS, 'Content-Type': type }).end(body);
+  const answer = (
+    response: ServerResponse,
+    status: number,
+    body: string | Uint8Array,
+    type = 'text/plain',
+  ): void => void response.writeHead(status, { ...HEADERS, 'Content-Type': type }).end(body);
 
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return answer(response, 405, 'Method not allowed');
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return answer(response, 405, 'Method not allowed');
     // Another site must not read the opened files through a name that it points to this machine.
     if (!isLocalName(request.headers.host)) return answer(response, 403, 'Unknown host');
     const path = pathOf(request.url);
     if (path === null) return answer(response, 400, 'Bad request');
-    if (path === '/opened/index.json') return answer(response, 200, JSON.stringify([...opened.keys()]), TYPES['.json']);
+    if (path === '/opened/index.json')
+      return answer(response, 200, JSON.stringify([...opened.keys()]), TYPES['.json']);
     const file = opened.get(path.slice('/opened/'.length));
     if (path.startsWith('/opened/')) {
-      return file ? answer(response, 200, file, 'application/octet-stream') : answer(response, 404, 'Not found');
+      return file
+        ? answer(response, 200, file, 'application/octet-stream')
+        : answer(response, 404, 'Not found');
     }
     const full = join(folder, path === '/' ? 'index.html' : path);
     const isInside = full.startsWith(folder.endsWith(sep) ? folder : folder + sep);
-    const isFile = isInside && (await stat(full).then((stats) => stats.isFile(), () => false));
-    if (!isFile || path.split('/').some((part) => part.startsWith('.'))) return answer(response, 404, 'Not found');
-    response.writeHead(200, { ...HEADERS, 'Content-Type': TYPES[extname(full)] ?? 'application/octet-stream' });
+    const isFile =
+      isInside &&
+      (await stat(full).then(
+        (stats) => stats.isFile(),
+        () => false,
+      ));
+    if (!isFile || path.split('/').some((part) => part.startsWith('.')))
+      return answer(response, 404, 'Not found');
+    response.writeHead(200, {
+      ...HEADERS,
+      'Content-Type': TYPES[extname(full)] ?? 'application/octet-stream',
+    });
     if (request.method === 'HEAD') response.end();
-    else createReadStream(full).on('error', () => response.destroy()).pipe(response);
+    else
+      createReadStream(full)
+        .on('error', () => response.destroy())
+        .pipe(response);
   };
   return createServer((request, response) => {
     respond(request, response).catch(() => response.destroy());

@@ -1,8 +1,8 @@
 /** A heat map of units by steps on a canvas, with a selected cell that the pointer and the arrow keys move. */
 import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n/index.js';
-import { colorTable, ink, isDark, type Scale } from './palette.js';
 import { type HeatValues, paintHeat } from './paint.js';
+import { colorTable, ink, isDark, type Scale } from './palette.js';
 
 export interface HeatMapProps extends HeatValues {
   label: string;
@@ -44,7 +44,8 @@ export function HeatMap(props: HeatMapProps) {
       }}
       onPointerMove={(event) => {
         const { step, unit } = at(event);
-        if (dragFrom.current !== null && props.onRange && step !== dragFrom.current) props.onRange(dragFrom.current, step);
+        if (dragFrom.current !== null && props.onRange && step !== dragFrom.current)
+          props.onRange(dragFrom.current, step);
         else if (dragFrom.current === null && event.pointerType === 'mouse') props.onPick(step, unit);
       }}
       onPointerUp={() => {
@@ -57,7 +58,8 @@ export function HeatMap(props: HeatMapProps) {
 
 function positionOf(event: PointerEvent, { steps, order }: HeatMapProps): { step: number; unit: number } {
   const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
-  const clamp = (share: number, count: number): number => Math.max(0, Math.min(count - 1, Math.floor(share * count)));
+  const clamp = (share: number, count: number): number =>
+    Math.max(0, Math.min(count - 1, Math.floor(share * count)));
   return {
     step: clamp((event.clientX - box.left) / box.width, steps),
     unit: order[clamp((event.clientY - box.top) / box.height, order.length)],
@@ -98,7 +100,12 @@ function draw(canvas: HTMLCanvasElement, props: HeatMapProps, dark: boolean): vo
   drawMarks(context, props, width, height);
 }
 
-function drawMarks(context: CanvasRenderingContext2D, props: HeatMapProps, width: number, height: number): void {
+function drawMarks(
+  context: CanvasRenderingContext2D,
+  props: HeatMapProps,
+  width: number,
+  height: number,
+): void {
   const { steps, order, step, unit, range } = props;
   context.strokeStyle = ink.value.mark;
   context.lineWidth = devicePixelRatio || 1;

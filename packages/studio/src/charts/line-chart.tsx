@@ -39,7 +39,12 @@ export function LineChart(props: LineChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   // uPlot has fixed series; another set of lines needs another plot.
-  const key = JSON.stringify([props.lines.map(({ name, color }) => [name, color]), props.log, props.yLabel, isDark.value]);
+  const key = JSON.stringify([
+    props.lines.map(({ name, color }) => [name, color]),
+    props.log,
+    props.yLabel,
+    isDark.value,
+  ]);
   useEffect(() => {
     if (!host.current) return;
     const made = new uPlot(optionsOf(props, host.current.clientWidth), dataOf(props), host.current);
@@ -65,21 +70,30 @@ const summaryOf = ({ lines }: LineChartProps): string =>
 function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
   if (lines.length === 0) return [[], []];
   // A logarithmic axis has no place for 0.
-  const positive = (y: ArrayLike<number>) => (log ? Array.from(y, (value) => (value > 0 ? value : null)) : Array.from(y));
+  const positive = (y: ArrayLike<number>) =>
+    log ? Array.from(y, (value) => (value > 0 ? value : null)) : Array.from(y);
   return uPlot.join(lines.map(({ x, y }) => [Array.from(x), positive(y)] as uPlot.AlignedData));
 }
 
 function optionsOf(props: LineChartProps, width: number): uPlot.Options {
   const { text, grid } = ink.value;
   const format = props.format ?? short;
-  const axis = { stroke: text, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, font: '12px system-ui' };
+  const axis = {
+    stroke: text,
+    grid: { stroke: grid, width: 1 },
+    ticks: { stroke: grid },
+    font: '12px system-ui',
+  };
   const labelled = { labelFont: '12px system-ui', labelSize: 18 };
   return {
     width: Math.max(160, width),
     height: props.height,
     scales: {
       x: { time: false },
-      y: { ...(props.log && { distr: 3 }), ...(props.range && { range: [...props.range] as [number, number] }) },
+      y: {
+        ...(props.log && { distr: 3 }),
+        ...(props.range && { range: [...props.range] as [number, number] }),
+      },
     },
     axes: [
       { ...axis, ...labelled, label: props.xLabel, size: 34 },

@@ -1,6 +1,6 @@
 /**
  * The colours. Cells have the colours of Okabe and Ito (2008), which remain distinct with any colour vision. Heat maps run from
- * blue over the background to orange (diverging) or from dark to light (sequential): both differ in lightness, too.
+ * blue over the background to orange (diverging) or from dark violet to yellow (sequential): both differ in lightness, too.
  */
 import { computed, signal } from '@preact/signals';
 import type { CellKind } from '../state/settings.js';
@@ -31,7 +31,12 @@ function readStored(): string | null {
   }
 }
 
-const LIGHT: Record<CellKind, string> = { rnn: '#c25200', lstm: '#0067a8', gru: '#007f5c', minGru: '#a8497f' };
+const LIGHT: Record<CellKind, string> = {
+  rnn: '#c25200',
+  lstm: '#0067a8',
+  gru: '#007f5c',
+  minGru: '#a8497f',
+};
 const DARK: Record<CellKind, string> = { rnn: '#f0913d', lstm: '#5ab4ec', gru: '#2dc79a', minGru: '#e08ebc' };
 
 export const cellColors = computed(() => (isDark.value ? DARK : LIGHT));
@@ -45,11 +50,29 @@ export const ink = computed(() =>
 type Rgb = readonly [number, number, number];
 
 const DIVERGING = {
-  light: [[5, 48, 97], [67, 147, 195], [247, 247, 247], [227, 134, 52], [127, 59, 8]] as readonly Rgb[],
-  dark: [[125, 197, 255], [38, 110, 168], [22, 27, 34], [181, 96, 20], [255, 184, 108]] as readonly Rgb[],
+  light: [
+    [5, 48, 97],
+    [67, 147, 195],
+    [247, 247, 247],
+    [227, 134, 52],
+    [127, 59, 8],
+  ] as readonly Rgb[],
+  dark: [
+    [125, 197, 255],
+    [38, 110, 168],
+    [22, 27, 34],
+    [181, 96, 20],
+    [255, 184, 108],
+  ] as readonly Rgb[],
 };
-/** From dark blue to yellow, like cividis (Nuñez et al. 2018). */
-const SEQUENTIAL: readonly Rgb[] = [[0, 34, 78], [62, 77, 108], [124, 123, 120], [188, 174, 108], [254, 232, 56]];
+/** Viridis (Smith & van der Walt 2015): lightness grows with the value. */
+const SEQUENTIAL: readonly Rgb[] = [
+  [68, 1, 84],
+  [59, 82, 139],
+  [33, 145, 140],
+  [94, 201, 98],
+  [253, 231, 37],
+];
 
 export type Scale = 'diverging' | 'sequential';
 
@@ -59,7 +82,11 @@ const tables = new Map<string, Uint32Array>();
 export function colorTable(scale: Scale, dark: boolean): Uint32Array {
   const key = `${scale} ${dark}`;
   let table = tables.get(key);
-  if (!table) tables.set(key, (table = makeTable(scale === 'sequential' ? SEQUENTIAL : DIVERGING[dark ? 'dark' : 'light'])));
+  if (!table)
+    tables.set(
+      key,
+      (table = makeTable(scale === 'sequential' ? SEQUENTIAL : DIVERGING[dark ? 'dark' : 'light'])),
+    );
   return table;
 }
 
@@ -67,7 +94,9 @@ function makeTable(stops: readonly Rgb[]): Uint32Array {
   return Uint32Array.from({ length: 256 }, (_, i) => {
     const position = (i / 255) * (stops.length - 1);
     const n = Math.min(stops.length - 2, Math.floor(position));
-    const [r, g, b] = [0, 1, 2].map((c) => Math.round(stops[n][c] + (position - n) * (stops[n + 1][c] - stops[n][c])));
+    const [r, g, b] = [0, 1, 2].map((c) =>
+      Math.round(stops[n][c] + (position - n) * (stops[n + 1][c] - stops[n][c])),
+    );
     return (255 << 24) | (b << 16) | (g << 8) | r;
   });
 }

@@ -92,7 +92,9 @@ export class Lane {
       layers: this.network.summaryRows().map(({ layer, shapes }) => ({
         name: layer.name,
         className: layer.className,
-        shape: (shapes ?? []).map((shape) => `[${shape.map((size) => (size < 0 ? 'B' : size)).join(', ')}]`).join(' '),
+        shape: (shapes ?? [])
+          .map((shape) => `[${shape.map((size) => (size < 0 ? 'B' : size)).join(', ')}]`)
+          .join(' '),
         parameters: layer.countParams(),
       })),
     };

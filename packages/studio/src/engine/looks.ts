@@ -1,5 +1,5 @@
 /** Computes what the views show of one lane, with the instruments of @unroll/insight. */
-import { predict, tensor } from '@unroll/core';
+import { predict, type tensor } from '@unroll/core';
 import { gradientFlow, type LayerTrace, saturation, trace } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import { examplesOf, type Lane, selectExamples } from './lane.js';
@@ -31,7 +31,10 @@ export async function lookAt(lane: Lane, problem: Problem, watch: Watch): Promis
 /** Returns inputs and mask of some examples. */
 export function inputsFor(problem: Problem, indices: readonly number[]) {
   const { x, mask } = examplesOf(problem, selectExamples(problem, indices));
-  return { x: x as ReturnType<typeof tensor>, options: mask === undefined ? {} : { mask: mask as ReturnType<typeof tensor> } };
+  return {
+    x: x as ReturnType<typeof tensor>,
+    options: mask === undefined ? {} : { mask: mask as ReturnType<typeof tensor> },
+  };
 }
 
 export const firstExamples = (problem: Problem, most = SOME): number[] =>
@@ -45,13 +48,15 @@ export async function traceOf(lane: Lane, problem: Problem, example: number): Pr
 
 async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> {
   const { layer: name, className, units, gates, states, keep, x } = layer;
-  const parameters = lane.network.getLayer(name).parameters.map(
-    async (parameter) =>
-      [
-        parameter.name.split('/').at(-1) ?? parameter.name,
-        { shape: parameter.shape, values: Float32Array.from(await parameter.data()) },
-      ] as const,
-  );
+  const parameters = lane.network
+    .getLayer(name)
+    .parameters.map(
+      async (parameter) =>
+        [
+          parameter.name.split('/').at(-1) ?? parameter.name,
+          { shape: parameter.shape, values: Float32Array.from(await parameter.data()) },
+        ] as const,
+    );
   return {
     ...{ layer: name, className, units, keep: keep?.name ?? null },
     gates: floatsOf(gates),
@@ -108,7 +113,11 @@ async function predictionsOf(lane: Lane, problem: Problem, example: number): Pro
 }
 
 /** Loss and accuracy on the first examples. */
-function scoresOf(problem: Problem, outputs: Float32Array, count: number): { loss: number; accuracy: number | null } {
+function scoresOf(
+  problem: Problem,
+  outputs: Float32Array,
+  count: number,
+): { loss: number; accuracy: number | null } {
   const { classes, examples, perStep, steps, outputs: width } = problem;
   const rows = count * (perStep ? steps : 1);
   let [loss, correct, weight] = [0, 0, 0];
@@ -117,7 +126,8 @@ function scoresOf(problem: Problem, outputs: Float32Array, count: number): { los
     if (w === 0) continue;
     weight += w;
     const row = outputs.subarray(r * width, (r + 1) * width);
-    if (classes === null) loss += w * row.reduce((sum, value, k) => sum + (value - examples.y[r * width + k]) ** 2, 0);
+    if (classes === null)
+      loss += w * row.reduce((sum, value, k) => sum + (value - examples.y[r * width + k]) ** 2, 0);
     else {
       const target = examples.y[r];
       const top = Math.max(...row);

@@ -1,6 +1,7 @@
 /** The messages between the page and the worker that trains. */
-import type { ProblemKind, Series } from '../problems/problem.js';
+
 import type { UserData } from '../problems/index.js';
+import type { ProblemKind, Series } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 
 /** What the worker computes after training steps, because a view shows it. */
@@ -39,6 +40,8 @@ export interface Ablation {
   gate: string | null;
   value: number;
 }
+
+export type { ProblemKind };
 
 /** The problem without its functions. */
 export interface ProblemInfo {

@@ -70,7 +70,12 @@ function configure(message: ToWorker & { type: 'configure' }): void {
     const made = problemOf(message.settings, message.data);
     lanes = message.settings.cells.map((cell) => new Lane(made, cell, message.settings));
     problem = made;
-    port.postMessage({ type: 'built', generation, problem: infoOf(made), lanes: lanes.map((lane) => lane.info()) });
+    port.postMessage({
+      type: 'built',
+      generation,
+      problem: infoOf(made),
+      lanes: lanes.map((lane) => lane.info()),
+    });
   } catch (error) {
     lanes = [];
     port.postMessage({ type: 'failed', generation, message: (error as Error).message });
@@ -90,7 +95,9 @@ async function reply({ id, question }: ToWorker & { type: 'ask' }): Promise<From
 function infoOf({ examples, batch: _, loss: __, ...rest }: Problem): ProblemInfo {
   const { count, x, y, mask, weights = null } = examples;
   const lengths = new Int32Array(count).fill(rest.steps);
-  if (mask) for (let n = 0; n < count; n++) lengths[n] = mask.subarray(n * rest.steps, (n + 1) * rest.steps).lastIndexOf(1) + 1;
+  if (mask)
+    for (let n = 0; n < count; n++)
+      lengths[n] = mask.subarray(n * rest.steps, (n + 1) * rest.steps).lastIndexOf(1) + 1;
   return { ...rest, count, x, y, lengths, weights };
 }
 
@@ -99,7 +106,8 @@ async function round(): Promise<void> {
   for (const lane of lanes) {
     if (lane.stopped !== null) continue;
     await lane.step();
-    if (lane.stopped !== null) port.postMessage({ type: 'stopped', generation, cell: lane.cell, message: lane.stopped });
+    if (lane.stopped !== null)
+      port.postMessage({ type: 'stopped', generation, cell: lane.cell, message: lane.stopped });
   }
   changed = true;
 }
@@ -130,8 +138,12 @@ async function sendLooks(): Promise<void> {
 
 async function serve(): Promise<never> {
   await ready();
-  const { name, threads = 1 } = currentBackend() as { name: string; threads?: number };
-  port.postMessage({ type: 'ready', threads, backend: name });
+  const { description } = currentBackend();
+  port.postMessage({
+    type: 'ready',
+    threads: Number(/(\d+) thread/.exec(description)?.[1] ?? 1),
+    backend: description,
+  });
   for (;;) {
     for (let message = queue.shift(); message; message = queue.shift()) await handle(message);
     const active = (running || singleStep) && lanes.some(({ stopped }) => stopped === null);
@@ -149,4 +161,6 @@ async function serve(): Promise<never> {
   }
 }
 
-await serve().catch((error: Error) => port.postMessage({ type: 'failed', generation, message: error.message }));
+await serve().catch((error: Error) =>
+  port.postMessage({ type: 'failed', generation, message: error.message }),
+);

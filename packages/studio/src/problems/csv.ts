@@ -13,7 +13,10 @@ const MAX_ROWS = 100_000;
  * @throws InputError if there is no such column
  */
 export function numericColumns(text: string): Column[] {
-  const lines = text.split(/\r?\n/).filter((line) => line.trim() !== '').slice(0, MAX_ROWS + 1);
+  const lines = text
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '')
+    .slice(0, MAX_ROWS + 1);
   const separator = [',', ';', '\t'].reduce((best, each) =>
     (lines[0] ?? '').split(each).length > (lines[0] ?? '').split(best).length ? each : best,
   );
@@ -28,7 +31,9 @@ export function numericColumns(text: string): Column[] {
     return [{ name: (hasHeader && name) || `column ${c + 1}`, values: filled(cells) }];
   });
   if (columns.length === 0) {
-    throw new InputError(`The file needs a column with at least 20 numbers, got ${body.length} rows without one.`);
+    throw new InputError(
+      `The file needs a column with at least 20 numbers, got ${body.length} rows without one.`,
+    );
   }
   return columns;
 }

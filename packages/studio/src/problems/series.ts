@@ -4,13 +4,13 @@ import { type Batch, InputError, type Problem, type Series } from './problem.js'
 
 /** Monthly international airline passengers in thousands, 1949 to 1960 (Box & Jenkins 1976). */
 const AIR_PASSENGERS = [
-  112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126, 141, 135, 125, 149, 170, 170, 158, 133,
-  114, 140, 145, 150, 178, 163, 172, 178, 199, 199, 184, 162, 146, 166, 171, 180, 193, 181, 183, 218, 230, 242,
-  209, 191, 172, 194, 196, 196, 236, 235, 229, 243, 264, 272, 237, 211, 180, 201, 204, 188, 235, 227, 234, 264,
-  302, 293, 259, 229, 203, 229, 242, 233, 267, 269, 270, 315, 364, 347, 312, 274, 237, 278, 284, 277, 317, 313,
-  318, 374, 413, 405, 355, 306, 271, 306, 315, 301, 356, 348, 355, 422, 465, 467, 404, 347, 305, 336, 340, 318,
-  362, 348, 363, 435, 491, 505, 404, 359, 310, 337, 360, 342, 406, 396, 420, 472, 548, 559, 463, 407, 362, 405,
-  417, 391, 419, 461, 472, 535, 622, 606, 508, 461, 390, 432,
+  112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126, 141, 135, 125, 149, 170, 170, 158,
+  133, 114, 140, 145, 150, 178, 163, 172, 178, 199, 199, 184, 162, 146, 166, 171, 180, 193, 181, 183, 218,
+  230, 242, 209, 191, 172, 194, 196, 196, 236, 235, 229, 243, 264, 272, 237, 211, 180, 201, 204, 188, 235,
+  227, 234, 264, 302, 293, 259, 229, 203, 229, 242, 233, 267, 269, 270, 315, 364, 347, 312, 274, 237, 278,
+  284, 277, 317, 313, 318, 374, 413, 405, 355, 306, 271, 306, 315, 301, 356, 348, 355, 422, 465, 467, 404,
+  347, 305, 336, 340, 318, 362, 348, 363, 435, 491, 505, 404, 359, 310, 337, 360, 342, 406, 396, 420, 472,
+  548, 559, 463, 407, 362, 405, 417, 391, 419, 461, 472, 535, 622, 606, 508, 461, 390, 432,
 ];
 
 /** Share of the values that is held out. */
@@ -21,7 +21,9 @@ export function seriesProblem(name: string, values: Float64Array, steps: number)
   const testStart = Math.floor(values.length * (1 - TEST_SHARE));
   if (testStart - steps < 8) {
     const least = Math.ceil((steps + 9) / (1 - TEST_SHARE));
-    throw new InputError(`${name} has ${values.length} values; a length of ${steps} steps needs at least ${least}.`);
+    throw new InputError(
+      `${name} has ${values.length} values; a length of ${steps} steps needs at least ${least}.`,
+    );
   }
   const series = { name, values, testStart, ...momentsOf(values.subarray(0, testStart)) };
   return {
@@ -40,7 +42,8 @@ export function seriesProblem(name: string, values: Float64Array, steps: number)
 export function sineMixture(steps: number, seed: number): Problem {
   const count = Math.max(1200, steps * 4);
   const noise = new RandomStream(seed, 'sine').normal(count);
-  const wave = (t: number): number => Math.sin(t / 5) + 0.6 * Math.sin(t / 11.3 + 1) + 0.4 * Math.sin(t / 2.7 + 2);
+  const wave = (t: number): number =>
+    Math.sin(t / 5) + 0.6 * Math.sin(t / 11.3 + 1) + 0.4 * Math.sin(t / 2.7 + 2);
   const values = Float64Array.from({ length: count }, (_, t) => wave(t) + 0.05 * noise[t]);
   return seriesProblem('sine mixture', values, steps);
 }

@@ -28,7 +28,13 @@ export function charactersProblem(text: string, steps: number, seed: number): Pr
   };
   return {
     ...{ kind: 'tokens', steps, features: [], vocabulary, classes: vocabulary, outputs: vocabulary.length },
-    ...{ perStep: true, loss: CROSS_ENTROPY, series: null, baseline: entropyOf(ids, vocabulary.length), solved: null },
+    ...{
+      perStep: true,
+      loss: CROSS_ENTROPY,
+      series: null,
+      baseline: entropyOf(ids, vocabulary.length),
+      solved: null,
+    },
     batch,
     examples: batch(new RandomStream(seed, 'examples'), EXAMPLES),
   };
@@ -46,13 +52,17 @@ function mostFrequent(tokens: readonly string[], limit: number): string[] {
 function entropyOf(ids: Float32Array, size: number): number {
   const counts = new Float64Array(size);
   for (const id of ids) counts[id]++;
-  return counts.reduce((sum, count) => (count ? sum - (count / ids.length) * Math.log(count / ids.length) : sum), 0);
+  return counts.reduce(
+    (sum, count) => (count ? sum - (count / ids.length) * Math.log(count / ids.length) : sum),
+    0,
+  );
 }
 
 const MAX_WORDS = 2000;
 
 /** Splits a text into words; Chinese characters are words of their own. */
-const wordsOf = (text: string): string[] => text.toLowerCase().match(/\p{Script=Han}|[\p{L}\p{N}']+|[!?]/gu) ?? [];
+const wordsOf = (text: string): string[] =>
+  text.toLowerCase().match(/\p{Script=Han}|[\p{L}\p{N}']+|[!?]/gu) ?? [];
 
 /** Classifies lines of the form `label<tab>text` or `label: text`. Every fifth line is an example that training does not use. */
 export function linesProblem(text: string, steps: number): Problem {
@@ -67,7 +77,13 @@ export function linesProblem(text: string, steps: number): Problem {
         `with ${classes.length} labels.`,
     );
   }
-  const vocabulary = ['', ...mostFrequent(lines.flatMap(({ words }) => words), MAX_WORDS)];
+  const vocabulary = [
+    '',
+    ...mostFrequent(
+      lines.flatMap(({ words }) => words),
+      MAX_WORDS,
+    ),
+  ];
   const idOf = new Map(vocabulary.map((word, id) => [word, id]));
   const rows = lines.map(({ label, words }) => ({
     target: classes.indexOf(label),
@@ -77,7 +93,13 @@ export function linesProblem(text: string, steps: number): Problem {
   const [held, training] = [rows.filter((_, i) => i % 5 === 4), rows.filter((_, i) => i % 5 !== 4)];
   return {
     ...{ kind: 'classes', steps, features: [], vocabulary, classes, outputs: classes.length },
-    ...{ perStep: false, loss: CROSS_ENTROPY, series: null, baseline: Math.log(classes.length), solved: null },
+    ...{
+      perStep: false,
+      loss: CROSS_ENTROPY,
+      series: null,
+      baseline: Math.log(classes.length),
+      solved: null,
+    },
     batch: (random, count) =>
       encode(Array.from(random.uniform(count, 0, training.length), (n) => training[Math.floor(n)])),
     examples: encode(held.slice(0, 200)),

@@ -3,7 +3,16 @@ import { batch, effect } from '@preact/signals';
 import type { FromWorker, LanePoints, Look, Question, ToWorker } from '../engine/protocol.js';
 import { lang } from '../i18n/index.js';
 import { emptyHistory } from './history.js';
-import { CELLS, type CellKind, DEFAULTS, LIVE, type PresetName, type Settings, toFragment, type ViewName } from './settings.js';
+import {
+  CELLS,
+  type CellKind,
+  DEFAULTS,
+  LIVE,
+  type PresetName,
+  type Settings,
+  toFragment,
+  type ViewName,
+} from './settings.js';
 import * as store from './store.js';
 
 let worker: Worker | null = null;

@@ -40,7 +40,15 @@ export const RANGES = {
 } as const;
 export type NumericSetting = keyof typeof RANGES;
 
-const SHARED = { cells: CELLS.slice(0, 3), layers: 1, clip: 1, init: 'default', dropout: 0, batch: 32, seed: 0 } as const;
+const SHARED = {
+  cells: CELLS.slice(0, 3),
+  layers: 1,
+  clip: 1,
+  init: 'default',
+  dropout: 0,
+  batch: 32,
+  seed: 0,
+} as const;
 
 /** The settings with which each preset starts. */
 export const DEFAULTS: Readonly<Record<PresetName, Settings>> = {

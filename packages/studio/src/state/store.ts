@@ -4,11 +4,13 @@ import type { LaneInfo, LookValues, ProblemInfo } from '../engine/protocol.js';
 import type { UserData } from '../problems/index.js';
 import { SAMPLE_LINES, SAMPLE_TEXT } from '../problems/samples.js';
 import { emptyHistory, type History } from './history.js';
-import { type CellKind, CELLS, fromFragment, oneOf, VIEWS, type ViewName } from './settings.js';
+import { CELLS, type CellKind, fromFragment, oneOf, VIEWS, type ViewName } from './settings.js';
 
 const initial = fromFragment(location.hash);
 
 export const settings = signal(initial.settings);
+/** Whether the page was opened by `unroll studio <path>`, whose server has files for it. */
+export const opensFiles = initial.params.get('open') === '1';
 export const view = signal<ViewName>(oneOf(VIEWS, initial.params.get('view')) ?? 'train');
 export const userData = signal<UserData>({ text: SAMPLE_TEXT, lines: SAMPLE_LINES, column: null });
 
@@ -36,7 +38,9 @@ export const histories: Record<CellKind, History> = Object.fromEntries(
 export const ticks = signal(0);
 
 /** What is selected in several views at once. */
-export const cell = signal<CellKind>(settings.value.cells.find((each) => each === 'lstm') ?? settings.value.cells[0]);
+export const cell = signal<CellKind>(
+  settings.value.cells.find((each) => each === 'lstm') ?? settings.value.cells[0],
+);
 export const example = signal(0);
 export const layer = signal(0);
 /** The selected step of the example. */

@@ -5,6 +5,7 @@ import { lang, t } from '../i18n/index.js';
 import { reset, setRunning, singleStep } from '../state/actions.js';
 import { VIEWS, type ViewName } from '../state/settings.js';
 import * as store from '../state/store.js';
+import { TourPanel, tourOpen } from '../tour/panel.js';
 import { FilesView } from '../views/files.js';
 import { GatesView } from '../views/gates.js';
 import { GradientsView } from '../views/gradients.js';
@@ -15,7 +16,6 @@ import { StatesView } from '../views/states.js';
 import { TrainView } from '../views/train.js';
 import { Knobs } from './knobs.js';
 import { Lanes } from './lanes.js';
-import { TourPanel, tourOpen } from '../tour/panel.js';
 
 const COMPONENTS: Readonly<Record<ViewName, () => ComponentChildren>> = {
   train: TrainView,
@@ -52,7 +52,13 @@ export function App() {
 /** Space starts and pauses, S makes one step, R resets; not while something is typed. */
 function shortcuts(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
-  if (/^(INPUT|SELECT|TEXTAREA|BUTTON)$/.test(target.tagName) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (
+    /^(INPUT|SELECT|TEXTAREA|BUTTON)$/.test(target.tagName) ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey
+  )
+    return;
   const actions: Readonly<Record<string, () => void>> = {
     ' ': () => setRunning(!store.running.value),
     s: singleStep,
@@ -73,7 +79,13 @@ function Header() {
         Unroll <span>Studio</span>
       </h1>
       <div class="controls" role="toolbar" aria-label={t('training')}>
-        <button type="button" class="primary" id="run" onClick={() => setRunning(!running)} disabled={!engine}>
+        <button
+          type="button"
+          class="primary"
+          id="run"
+          onClick={() => setRunning(!running)}
+          disabled={!engine}
+        >
           {running ? t('pause') : t('train')}
         </button>
         <button type="button" id="step" onClick={singleStep} disabled={!engine} title="S">
@@ -84,13 +96,25 @@ function Header() {
         </button>
       </div>
       <p class="engine" id="engine">
-        {engine ? t(engine.threads > 1 ? 'engineThreads' : 'engineOne', { n: engine.threads }) : t('starting')}
+        {engine
+          ? t(engine.threads > 1 ? 'engineThreads' : 'engineOne', { n: engine.threads })
+          : t('starting')}
       </p>
       <div class="controls end">
-        <button type="button" id="tour" aria-expanded={tourOpen.value} onClick={() => (tourOpen.value = !tourOpen.value)}>
+        <button
+          type="button"
+          id="tour"
+          aria-expanded={tourOpen.value}
+          onClick={() => (tourOpen.value = !tourOpen.value)}
+        >
           {t('tour')}
         </button>
-        <button type="button" id="lang" onClick={() => (lang.value = lang.value === 'zh' ? 'en' : 'zh')} lang={lang.value === 'zh' ? 'en' : 'zh'}>
+        <button
+          type="button"
+          id="lang"
+          onClick={() => (lang.value = lang.value === 'zh' ? 'en' : 'zh')}
+          lang={lang.value === 'zh' ? 'en' : 'zh'}
+        >
           {lang.value === 'zh' ? 'English' : '中文'}
         </button>
         <select

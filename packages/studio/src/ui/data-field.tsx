@@ -63,12 +63,21 @@ function CsvField() {
     >
       <label class="field">
         <span>{t('csvFile')}</span>
-        <input type="file" id="csv" accept=".csv,.tsv,.txt,text/csv" onChange={(event) => void read(event.currentTarget.files?.[0])} />
+        <input
+          type="file"
+          id="csv"
+          accept=".csv,.tsv,.txt,text/csv"
+          onChange={(event) => void read(event.currentTarget.files?.[0])}
+        />
       </label>
       {columns.value.length > 0 && (
         <label class="field">
           <span>{t('column')}</span>
-          <select id="column" value={store.userData.value.column?.name} onChange={(event) => chooseColumn(event.currentTarget.value)}>
+          <select
+            id="column"
+            value={store.userData.value.column?.name}
+            onChange={(event) => chooseColumn(event.currentTarget.value)}
+          >
             {columns.value.map(({ name, values }) => (
               <option key={name} value={name}>{`${name} (${values.length})`}</option>
             ))}

@@ -1,7 +1,15 @@
 /** The settings: problem, cells, and the numbers of the networks and of training. */
 import { t } from '../i18n/index.js';
 import { change, choosePreset, toggleCell } from '../state/actions.js';
-import { CELLS, INITS, inRange, type NumericSetting, PRESETS, type PresetName, RANGES } from '../state/settings.js';
+import {
+  CELLS,
+  INITS,
+  inRange,
+  type NumericSetting,
+  PRESETS,
+  type PresetName,
+  RANGES,
+} from '../state/settings.js';
 import * as store from '../state/store.js';
 import { DataField } from './data-field.js';
 import { cellName, Swatch } from './lanes.js';
@@ -14,7 +22,11 @@ export function Knobs() {
     <form class="knobs" onSubmit={(event) => event.preventDefault()}>
       <label class="field">
         <span>{t('problem')}</span>
-        <select id="preset" value={settings.preset} onChange={(event) => choosePreset(event.currentTarget.value as PresetName)}>
+        <select
+          id="preset"
+          value={settings.preset}
+          onChange={(event) => choosePreset(event.currentTarget.value as PresetName)}
+        >
           {PRESETS.map((preset) => (
             <option key={preset} value={preset}>
               {t(`preset_${preset}`)}
@@ -44,7 +56,11 @@ export function Knobs() {
       ))}
       <label class="field">
         <span>{t('init')}</span>
-        <select id="init" value={settings.init} onChange={(event) => change({ init: event.currentTarget.value as 'default' })}>
+        <select
+          id="init"
+          value={settings.init}
+          onChange={(event) => change({ init: event.currentTarget.value as 'default' })}
+        >
           {INITS.map((name) => (
             <option key={name} value={name}>
               {t(`init_${name}`)}

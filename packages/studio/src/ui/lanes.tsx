@@ -1,6 +1,7 @@
 /** One card per cell with its current results. Clicking a card selects the cell for the other views. */
-import { cellColors } from '../charts/palette.js';
+
 import { short } from '../charts/line-chart.js';
+import { cellColors } from '../charts/palette.js';
 import { t } from '../i18n/index.js';
 import { smooth } from '../state/history.js';
 import type { CellKind } from '../state/settings.js';
@@ -31,7 +32,10 @@ function LaneCard({ cell }: { cell: CellKind }) {
   const current = loss.y.length > 0 ? smooth(loss.y.slice(-40), 0.9).at(-1)! : null;
   const isSolved = current !== null && solved !== null && current < solved;
   const stopped = store.stopped.value[cell];
-  const speed = perSecond.y.length > 0 ? perSecond.y.slice(-20).reduce((a, b) => a + b, 0) / Math.min(20, perSecond.y.length) : null;
+  const speed =
+    perSecond.y.length > 0
+      ? perSecond.y.slice(-20).reduce((a, b) => a + b, 0) / Math.min(20, perSecond.y.length)
+      : null;
   const share = current === null || baseline === null ? 0 : Math.max(0, Math.min(1, 1 - current / baseline));
   return (
     <button

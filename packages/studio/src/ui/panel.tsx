@@ -49,7 +49,11 @@ export function Pickers({ layer = false, step = false }: { layer?: boolean; step
       {layer && layers.length > 1 && (
         <label>
           {t('layer')}
-          <select id="layer" value={store.layer.value} onChange={(event) => (store.layer.value = Number(event.currentTarget.value))}>
+          <select
+            id="layer"
+            value={store.layer.value}
+            onChange={(event) => (store.layer.value = Number(event.currentTarget.value))}
+          >
             {layers.map(({ layer: name }, n) => (
               <option key={name} value={n}>
                 {name}

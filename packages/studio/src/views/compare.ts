@@ -11,7 +11,19 @@ export interface DroppedRun {
 
 export const droppedRuns = signal<readonly DroppedRun[]>([]);
 
-const DASHES = [[8, 3], [8, 3, 2, 3], [3, 3], [12, 3]];
+const DASHES = [
+  [8, 3],
+  [8, 3, 2, 3],
+  [3, 3],
+  [12, 3],
+];
 
 export const runLines = (): Line[] =>
-  droppedRuns.value.map(({ name, x, y }, n) => ({ name, x, y, color: ink.value.text, dash: DASHES[n % DASHES.length], width: 1 }));
+  droppedRuns.value.map(({ name, x, y }, n) => ({
+    name,
+    x,
+    y,
+    color: ink.value.text,
+    dash: DASHES[n % DASHES.length],
+    width: 1,
+  }));

@@ -26,7 +26,13 @@ export function GatesView() {
   const layer = currentLayer.value;
   return (
     <>
-      <Panel title={t('gatesTitle', { cell: cellName(store.cell.value) })} hint={t('gatesHint')} id="gates" wide actions={<Options />}>
+      <Panel
+        title={t('gatesTitle', { cell: cellName(store.cell.value) })}
+        hint={t('gatesHint')}
+        id="gates"
+        wide
+        actions={<Options />}
+      >
         <Pickers layer step />
         <InputStrip />
         <GateMaps height={132} />
@@ -57,7 +63,8 @@ export function GateMaps({ height, most = 99 }: { height: number; most?: number 
   const arrays = arraysOf(layer);
   const by = arrays.find(([name]) => name === orderBy.value)?.[1];
   // A dashboard with few maps shows gates and the memory, and leaves the candidate out.
-  const shown = arrays.length > most ? arrays.filter(([name]) => name !== 'g' && name !== 'n').slice(-most) : arrays;
+  const shown =
+    arrays.length > most ? arrays.filter(([name]) => name !== 'g' && name !== 'n').slice(-most) : arrays;
   return (
     <div class="maps">
       {shown.map(([name, values]) => (
@@ -78,7 +85,12 @@ interface GateMapProps {
 function GateMap({ name, values, by, layer: { units }, height }: GateMapProps) {
   const steps = values.length / units;
   const share = isShare(name);
-  const limit = share ? 1 : Math.max(0.05, values.reduce((most, value) => Math.max(most, Math.abs(value)), 0));
+  const limit = share
+    ? 1
+    : Math.max(
+        0.05,
+        values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+      );
   return (
     <figure class="map" data-gate={name}>
       <figcaption>
@@ -103,7 +115,17 @@ function GateMap({ name, values, by, layer: { units }, height }: GateMapProps) {
   );
 }
 
-const TEXTS = { i: 'gate_i', f: 'gate_f', g: 'gate_g', o: 'gate_o', z: 'gate_z', r: 'gate_r', n: 'gate_n', h: 'gate_h', c: 'gate_c' } as const;
+const TEXTS = {
+  i: 'gate_i',
+  f: 'gate_f',
+  g: 'gate_g',
+  o: 'gate_o',
+  z: 'gate_z',
+  r: 'gate_r',
+  n: 'gate_n',
+  h: 'gate_h',
+  c: 'gate_c',
+} as const;
 
 export const gateText = (name: string): (typeof TEXTS)[keyof typeof TEXTS] | 'gate_other' =>
   TEXTS[name as keyof typeof TEXTS] ?? 'gate_other';
@@ -114,7 +136,11 @@ function Options() {
     <div class="options">
       <label>
         {t('sort')}
-        <select id="order" value={order.value} onChange={(event) => (order.value = event.currentTarget.value as OrderName)}>
+        <select
+          id="order"
+          value={order.value}
+          onChange={(event) => (order.value = event.currentTarget.value as OrderName)}
+        >
           {ORDERS.map((name) => (
             <option key={name} value={name}>
               {t(`order_${name}`)}
@@ -124,7 +150,11 @@ function Options() {
       </label>
       <label>
         {t('sortBy')}
-        <select id="order-by" value={orderBy.value} onChange={(event) => (orderBy.value = event.currentTarget.value)}>
+        <select
+          id="order-by"
+          value={orderBy.value}
+          onChange={(event) => (orderBy.value = event.currentTarget.value)}
+        >
           <option value="">{t('eachMap')}</option>
           {layer && arraysOf(layer).map(([name]) => <option key={name}>{name}</option>)}
         </select>
@@ -151,7 +181,9 @@ function Readout() {
   const { value: unit } = store.unit;
   const { value: step } = store.step;
   if (!layer || unit === null) return <p class="readout">{t('pickUnit')}</p>;
-  const numbers = arraysOf(layer).map(([name, values]) => `${name} = ${short(values[step * layer.units + unit])}`);
+  const numbers = arraysOf(layer).map(
+    ([name, values]) => `${name} = ${short(values[step * layer.units + unit])}`,
+  );
   return (
     <p class="readout" id="readout" aria-live="polite">
       {t('unitAtStep', { unit: unit + 1, step: step + 1 })} <code>{numbers.join('  ')}</code>

@@ -56,12 +56,22 @@ function linesFor(cell: CellKind): Line[] {
   const flow = flowOf(cell);
   if (!flow) return [];
   const color = cellColors.value[cell];
-  const line = (name: string, y: Float64Array, rest: Partial<Line>): Line => ({ name, color, x: lagsOf(y), y, ...rest });
+  const line = (name: string, y: Float64Array, rest: Partial<Line>): Line => ({
+    name,
+    color,
+    x: lagsOf(y),
+    y,
+    ...rest,
+  });
   const valuesOf = (curve: FlowCurve): Float64Array => (relative.value ? curve.relative : curve.raw);
   const states = flow.curves
     .filter(({ state }) => state === 'h' || withCellState.value)
     .map((curve) =>
-      line(`${cellName(cell)} ∂/∂${curve.state}`, valuesOf(curve), curve.state === 'h' ? { width: 2 } : { dash: [6, 3] }),
+      line(
+        `${cellName(cell)} ∂/∂${curve.state}`,
+        valuesOf(curve),
+        curve.state === 'h' ? { width: 2 } : { dash: [6, 3] },
+      ),
     );
   const [h] = flow.curves;
   const range = withRange.value && relative.value && h ? [h.low, h.high] : [];
@@ -81,14 +91,24 @@ function clipLine(lines: readonly Line[]): Line[] {
   return [{ name: t('clip'), color: ink.value.faint, x: [0, end], y: [clip, clip], dash: [2, 4] }];
 }
 
-const OPTIONS = { flowRelative: relative, cellState: withCellState, quantiles: withRange, forgetProduct: withForget };
+const OPTIONS = {
+  flowRelative: relative,
+  cellState: withCellState,
+  quantiles: withRange,
+  forgetProduct: withForget,
+};
 
 function FlowOptions() {
   return (
     <div class="options">
       {Object.entries(OPTIONS).map(([name, option]) => (
         <label key={name}>
-          <input type="checkbox" id={`flow-${name}`} checked={option.value} onChange={() => (option.value = !option.value)} />
+          <input
+            type="checkbox"
+            id={`flow-${name}`}
+            checked={option.value}
+            onChange={() => (option.value = !option.value)}
+          />
           {t(name as keyof typeof OPTIONS)}
         </label>
       ))}
@@ -126,7 +146,13 @@ function FlowTable() {
                   <td key={lag}>{Number.isFinite(values[lag]) ? short(values[lag]) : '–'}</td>
                 ))}
                 <td>{reachOf(values)}</td>
-                <td>{spectralRadius ? Object.entries(spectralRadius).map(([gate, radius]) => `${gate} ${short(radius)}`).join(', ') : '–'}</td>
+                <td>
+                  {spectralRadius
+                    ? Object.entries(spectralRadius)
+                        .map(([gate, radius]) => `${gate} ${short(radius)}`)
+                        .join(', ')
+                    : '–'}
+                </td>
               </tr>
             );
           })}

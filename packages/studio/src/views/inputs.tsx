@@ -1,7 +1,7 @@
 /** The input of the example, above the heat maps: a token or numbers for each step. */
 import { short } from '../charts/line-chart.js';
-import { t } from '../i18n/index.js';
 import type { ProblemInfo } from '../engine/protocol.js';
+import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 
 /** Returns a text for each step of an example. */
@@ -43,7 +43,13 @@ export function InputStrip() {
     );
   }
   return (
-    <svg class="signal" viewBox={`0 0 ${steps} 40`} preserveAspectRatio="none" role="img" aria-label={t('input')}>
+    <svg
+      class="signal"
+      viewBox={`0 0 ${steps} 40`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={t('input')}
+    >
       <SignalPaths problem={problem} example={example} />
       <rect class="now" x={store.step.value} y={0} width={1} height={40} />
       {features.length === 0 && null}

@@ -24,7 +24,8 @@ function meanOf(values: Float32Array, steps: number, units: number, unit: number
 
 function peakOf(values: Float32Array, steps: number, units: number, unit: number): number {
   let peak = 0;
-  for (let t = 1; t < steps; t++) if (Math.abs(values[t * units + unit]) > Math.abs(values[peak * units + unit])) peak = t;
+  for (let t = 1; t < steps; t++)
+    if (Math.abs(values[t * units + unit]) > Math.abs(values[peak * units + unit])) peak = t;
   return peak;
 }
 

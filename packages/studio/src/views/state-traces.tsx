@@ -32,7 +32,12 @@ export function StateTraces({ layer }: { layer: LayerValues }) {
       </p>
       <div class="chips">
         {found.slice(0, 40).map((unit) => (
-          <button key={unit} type="button" aria-pressed={store.unit.value === unit} onClick={() => (store.unit.value = unit)}>
+          <button
+            key={unit}
+            type="button"
+            aria-pressed={store.unit.value === unit}
+            onClick={() => (store.unit.value = unit)}
+          >
             {unit + 1}
           </button>
         ))}
@@ -65,7 +70,12 @@ function TraceOptions({ names, name }: { names: readonly string[]; name: string 
         />
       </label>
       <label>
-        <input type="checkbox" id="on-exact" checked={!loose.value} onChange={() => (loose.value = !loose.value)} />
+        <input
+          type="checkbox"
+          id="on-exact"
+          checked={!loose.value}
+          onChange={() => (loose.value = !loose.value)}
+        />
         {t('onlyInRange')}
       </label>
     </div>
@@ -128,7 +138,10 @@ function Traces(props: TracesProps) {
   );
 }
 
-function drawTraces(canvas: HTMLCanvasElement, { values, steps, units, found, level: on }: TracesProps): void {
+function drawTraces(
+  canvas: HTMLCanvasElement,
+  { values, steps, units, found, level: on }: TracesProps,
+): void {
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(HEIGHT * ratio)];
   Object.assign(canvas, { width, height });
@@ -151,7 +164,8 @@ function drawTraces(canvas: HTMLCanvasElement, { values, steps, units, found, le
     context.globalAlpha = 1;
   };
   const selected = new Set(found);
-  for (let unit = 0; unit < units; unit++) if (!selected.has(unit)) trace(unit, faint, 0.75, found.length > 0 ? 0.2 : 0.5);
+  for (let unit = 0; unit < units; unit++)
+    if (!selected.has(unit)) trace(unit, faint, 0.75, found.length > 0 ? 0.2 : 0.5);
   for (const unit of found) trace(unit, cellColors.value[store.cell.value], 1.5, 0.9);
   if (store.unit.value !== null && store.unit.value < units) trace(store.unit.value, text, 2.5, 1);
   Object.assign(context, { strokeStyle: text, lineWidth: ratio });

@@ -8,8 +8,8 @@ import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel } from '../ui/panel.js';
 import { runLines } from './compare.js';
-import { FlowChart } from './gradients.js';
 import { GateMaps } from './gates.js';
+import { FlowChart } from './gradients.js';
 
 const METRICS = ['loss', 'validation', 'accuracy', 'norm', 'clipped', 'rate', 'perSecond'] as const;
 type MetricName = (typeof METRICS)[number];
@@ -23,7 +23,12 @@ export function TrainView() {
       <Panel title={t('lossTitle')} id="loss" wide actions={<LossOptions />}>
         <LineChart
           label={t('lossTitle')}
-          lines={[...linesOf('loss', smoothing.value), ...validationLines(), ...runLines(), ...baselineLine()]}
+          lines={[
+            ...linesOf('loss', smoothing.value),
+            ...validationLines(),
+            ...runLines(),
+            ...baselineLine(),
+          ]}
           xLabel={t('update')}
           yLabel={t('loss')}
           log={logLoss.value}
@@ -33,7 +38,11 @@ export function TrainView() {
       <Panel title={t('flowTitle')} hint={t('flowHint')} id="flow-now">
         <FlowChart height={200} />
       </Panel>
-      <Panel title={t('gatesTitle', { cell: cellName(store.cell.value) })} hint={t('gatesHintShort')} id="gates-now">
+      <Panel
+        title={t('gatesTitle', { cell: cellName(store.cell.value) })}
+        hint={t('gatesHintShort')}
+        id="gates-now"
+      >
         <GateMaps height={64} most={4} />
       </Panel>
       {METRICS.slice(2).map((name) => (
@@ -72,7 +81,12 @@ function linesOf(name: keyof History, factor: number): Line[] {
 }
 
 const validationLines = (): Line[] =>
-  linesOf('validation', 0).map((line) => ({ ...line, name: `${line.name} ${t('heldOut')}`, dash: [4, 3], width: 1 }));
+  linesOf('validation', 0).map((line) => ({
+    ...line,
+    name: `${line.name} ${t('heldOut')}`,
+    dash: [4, 3],
+    width: 1,
+  }));
 
 function extent(): [number, number] {
   const ends = store.settings.value.cells.flatMap((cell) => store.histories[cell].loss.x.at(-1) ?? []);
@@ -82,19 +96,28 @@ function extent(): [number, number] {
 function baselineLine(): Line[] {
   const { baseline = null } = store.problem.value ?? {};
   if (baseline === null) return [];
-  return [{ name: t('withoutMemory'), color: ink.value.faint, x: extent(), y: [baseline, baseline], dash: [2, 4] }];
+  return [
+    { name: t('withoutMemory'), color: ink.value.faint, x: extent(), y: [baseline, baseline], dash: [2, 4] },
+  ];
 }
 
 function clipLine(): Line[] {
   const { clip } = store.settings.value;
-  return clip > 0 ? [{ name: t('clip'), color: ink.value.faint, x: extent(), y: [clip, clip], dash: [2, 4] }] : [];
+  return clip > 0
+    ? [{ name: t('clip'), color: ink.value.faint, x: extent(), y: [clip, clip], dash: [2, 4] }]
+    : [];
 }
 
 function LossOptions() {
   return (
     <div class="options">
       <label>
-        <input type="checkbox" id="log-loss" checked={logLoss.value} onChange={() => (logLoss.value = !logLoss.value)} />
+        <input
+          type="checkbox"
+          id="log-loss"
+          checked={logLoss.value}
+          onChange={() => (logLoss.value = !logLoss.value)}
+        />
         {t('logScale')}
       </label>
       <label>
