@@ -4,7 +4,7 @@ import { render } from 'preact';
 import { isDark } from './charts/palette.js';
 import { lang } from './i18n/index.js';
 import { start } from './state/actions.js';
-import { App } from './ui/app.js';
+import { App, shortcuts } from './ui/app.js';
 
 effect(() => {
   document.documentElement.dataset.theme = isDark.value ? 'dark' : 'light';
@@ -13,4 +13,5 @@ effect(() => {
   document.documentElement.lang = lang.value;
 });
 start();
+addEventListener('keydown', shortcuts);
 render(<App />, document.getElementById('app')!);

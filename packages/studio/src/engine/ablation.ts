@@ -1,8 +1,24 @@
-/** The outputs of a network with units set to 0 or a gate held. */
+/** The outputs of a network with units set to a value or a gate held, beside those of the network. */
+import { ablate } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
-import type { Question } from './protocol.js';
+import { predictionsOf } from './looks.js';
+import type { Ablation, PredictionValues } from './protocol.js';
 
-export async function ablated(_lane: Lane, _problem: Problem, question: Question): Promise<never> {
-  throw new Error(`not available: ${question.about}`);
+export interface AblationResult {
+  before: PredictionValues;
+  after: PredictionValues;
+}
+
+export async function ablated(
+  { network }: Lane,
+  problem: Problem,
+  { ablation, example }: { ablation: Ablation; example: number },
+): Promise<AblationResult> {
+  const { layer, units, gate, value } = ablation;
+  const view = ablate(network, gate === null ? { layer, units, value } : { layer, gate, value });
+  return {
+    before: await predictionsOf(network, problem, example),
+    after: await predictionsOf(view, problem, example),
+  };
 }

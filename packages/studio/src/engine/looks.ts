@@ -1,15 +1,25 @@
 /** Computes what the views show of one lane, with the instruments of @unroll/insight. */
 import { predict, type tensor } from '@unroll/core';
-import { gradientFlow, type LayerTrace, saturation, trace } from '@unroll/insight';
+import {
+  attribution,
+  connectivity,
+  gradientFlow,
+  type LayerTrace,
+  projection,
+  saturation,
+  trace,
+} from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import { examplesOf, type Lane, selectExamples } from './lane.js';
 import type {
   FlowCurve,
   FlowValues,
+  InfluenceValues,
   LayerValues,
   LookValues,
   PredictionValues,
   SaturationValues,
+  SpaceValues,
   Watch,
 } from './protocol.js';
 
@@ -22,8 +32,10 @@ export async function lookAt(lane: Lane, problem: Problem, watch: Watch): Promis
   for (const look of watch.looks) {
     if (look === 'trace') values.trace = await traceOf(lane, problem, example);
     if (look === 'flow') values.flow = await flowOf(lane, problem);
-    if (look === 'predictions') values.predictions = await predictionsOf(lane, problem, example);
+    if (look === 'predictions') values.predictions = await predictionsOf(lane.network, problem, example);
     if (look === 'saturation') values.saturation = await saturationOf(lane, problem);
+    if (look === 'influence') values.influence = await influenceOf(lane, problem, example, watch.step);
+    if (look === 'space') values.space = await spaceOf(lane, problem, example);
   }
   return values;
 }
@@ -100,10 +112,48 @@ async function saturationOf(lane: Lane, problem: Problem): Promise<SaturationVal
   }));
 }
 
-async function predictionsOf(lane: Lane, problem: Problem, example: number): Promise<PredictionValues> {
+async function influenceOf(
+  lane: Lane,
+  problem: Problem,
+  example: number,
+  step: number,
+): Promise<InfluenceValues> {
+  const { x, options } = inputsFor(problem, [example]);
+  const at = problem.perStep ? Math.max(0, step) : 'last';
+  const { steps, inputs } = await connectivity(lane.network, x, at, options);
+  const { bySteps } = await attribution(lane.network, x, { ...options, step: at, points: 16 });
+  return {
+    step: steps[0],
+    norms: Float32Array.from(inputs[0].norms.values),
+    attribution: Float32Array.from(bySteps.values),
+  };
+}
+
+/** Number of examples whose states are projected. */
+const PROJECTED = 12;
+
+async function spaceOf(lane: Lane, problem: Problem, example: number): Promise<SpaceValues> {
+  const others = firstExamples(problem, PROJECTED).filter((index) => index !== example);
+  const indices = [example, ...others].slice(0, PROJECTED);
+  const { x, options } = inputsFor(problem, indices);
+  const { layers } = await trace(lane.network, x, options);
+  const { states, mask } = layers[layers.length - 1];
+  const { points, explained } = projection(states.h, { mask });
+  return {
+    ...{ points: Float32Array.from(points.values), indices, steps: problem.steps },
+    explained: [...explained],
+  };
+}
+
+/** Outputs, loss and accuracy on the examples, for the network or a view of it. */
+export async function predictionsOf(
+  network: Parameters<typeof predict>[0],
+  problem: Problem,
+  example: number,
+): Promise<PredictionValues> {
   const indices = firstExamples(problem, 256);
   const { x, options } = inputsFor(problem, indices);
-  const [output] = [await predict(lane.network, x, options)].flat();
+  const [output] = [await predict(network, x, options)].flat();
   const all = Float32Array.from(await output.data());
   const width = problem.outputs * (problem.perStep ? problem.steps : 1);
   return {

@@ -134,14 +134,15 @@ export interface InfluenceValues {
   step: number;
   /** Norm of the derivative of the output at `step` with respect to each input. */
   norms: Float32Array;
-  /** Integrated gradients by step; null: not computed. */
-  attribution: Float32Array | null;
+  /** Integrated gradients of the largest output by step. */
+  attribution: Float32Array;
 }
 
 export interface SpaceValues {
   /** Points of all steps of some examples, in two dimensions, [N, T, 2]. */
   points: Float32Array;
-  count: number;
+  /** The examples; the first is the selected one. */
+  indices: readonly number[];
   steps: number;
   explained: readonly number[];
 }

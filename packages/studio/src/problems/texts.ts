@@ -16,10 +16,12 @@ export function charactersProblem(text: string, steps: number, seed: number): Pr
   const vocabulary = mostFrequent(characters, MAX_CHARACTERS);
   const idOf = new Map(vocabulary.map((character, id) => [character, id]));
   const ids = Float32Array.from(characters, (character) => idOf.get(character) ?? 0);
-  const batch = (random: RandomStream, count: number): Batch => {
+  // The end of the text is for the examples, as far as it is long enough.
+  const cut = Math.max(steps + 1, Math.min(ids.length - steps - 1, Math.floor(ids.length * 0.85)));
+  const windows = (random: RandomStream, count: number, from: number, to: number): Batch => {
     const x = new Float32Array(count * steps);
     const y = new Float32Array(count * steps);
-    random.uniform(count, 0, ids.length - steps).forEach((position, n) => {
+    random.uniform(count, from, to - steps).forEach((position, n) => {
       const start = Math.floor(position);
       x.set(ids.subarray(start, start + steps), n * steps);
       y.set(ids.subarray(start + 1, start + steps + 1), n * steps);
@@ -35,8 +37,13 @@ export function charactersProblem(text: string, steps: number, seed: number): Pr
       baseline: entropyOf(ids, vocabulary.length),
       solved: null,
     },
-    batch,
-    examples: batch(new RandomStream(seed, 'examples'), EXAMPLES),
+    batch: (random, count) => windows(random, count, 0, cut),
+    examples: windows(
+      new RandomStream(seed, 'examples'),
+      EXAMPLES,
+      Math.min(cut, ids.length - steps - 1),
+      ids.length,
+    ),
   };
 }
 

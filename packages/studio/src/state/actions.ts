@@ -54,7 +54,8 @@ function receive(message: FromWorker): void {
       store.ticks.value++;
       return;
     case 'look':
-      return receiveLook(message);
+      receiveLook(message);
+      return;
     case 'stopped':
       store.stopped.value = { ...store.stopped.value, [message.cell]: message.message };
       return;
@@ -63,7 +64,8 @@ function receive(message: FromWorker): void {
       store.running.value = false;
       return;
     case 'reply':
-      return receiveReply(message);
+      receiveReply(message);
+      return;
   }
 }
 
@@ -168,7 +170,10 @@ export function change(changes: Partial<Settings>): void {
   if (names.length === 0) return;
   store.settings.value = { ...store.settings.value, ...changes };
   const { learningRate, clip } = store.settings.value;
-  if (names.every((name) => LIVE.has(name))) return send({ type: 'rates', learningRate, clip });
+  if (names.every((name) => LIVE.has(name))) {
+    send({ type: 'rates', learningRate, clip });
+    return;
+  }
   clearTimeout(timer);
   timer = setTimeout(reset, 120);
 }

@@ -31,7 +31,7 @@ const COMPONENTS: Readonly<Record<ViewName, () => ComponentChildren>> = {
 export function App() {
   const View = COMPONENTS[store.view.value];
   return (
-    <div class="page" onKeyDown={shortcuts}>
+    <div class="page">
       <Header />
       <aside class="side" aria-label={t('settings')}>
         <Knobs />
@@ -50,7 +50,7 @@ export function App() {
 }
 
 /** Space starts and pauses, S makes one step, R resets; not while something is typed. */
-function shortcuts(event: KeyboardEvent): void {
+export function shortcuts(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
   if (
     /^(INPUT|SELECT|TEXTAREA|BUTTON)$/.test(target.tagName) ||

@@ -53,8 +53,9 @@ function CsvField() {
     if (file) useCsv(await file.text());
   };
   return (
-    <div
+    <section
       class="drop"
+      aria-label={t('csvFile')}
       onDragOver={(event) => event.preventDefault()}
       onDrop={(event) => {
         event.preventDefault();
@@ -84,6 +85,6 @@ function CsvField() {
           </select>
         </label>
       )}
-    </div>
+    </section>
   );
 }

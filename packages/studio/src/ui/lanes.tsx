@@ -16,11 +16,11 @@ export const Swatch = ({ cell }: { cell: CellKind }) => (
 
 export function Lanes() {
   return (
-    <div class="lanes" role="radiogroup" aria-label={t('selectedCell')}>
+    <section class="lanes" aria-label={t('selectedCell')}>
       {store.settings.value.cells.map((cell) => (
         <LaneCard key={cell} cell={cell} />
       ))}
-    </div>
+    </section>
   );
 }
 
@@ -40,10 +40,9 @@ function LaneCard({ cell }: { cell: CellKind }) {
   return (
     <button
       type="button"
-      role="radio"
       id={`lane-${cell}`}
       class="lane"
-      aria-checked={store.cell.value === cell}
+      aria-pressed={store.cell.value === cell}
       style={{ '--cell': cellColors.value[cell] }}
       onClick={() => {
         store.cell.value = cell;

@@ -59,9 +59,10 @@ export function FilesView() {
 
 function Drop() {
   return (
-    <div
+    <section
       class="drop"
       id="drop"
+      aria-label={t('filesTitle')}
       onDragOver={(event) => event.preventDefault()}
       onDrop={(event) => {
         event.preventDefault();
@@ -89,7 +90,7 @@ function Drop() {
           />
         </label>
       </div>
-    </div>
+    </section>
   );
 }
 

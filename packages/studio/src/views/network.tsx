@@ -68,7 +68,7 @@ function Unrolled({ layers, problem }: { layers: readonly LayerValues[]; problem
   const columns = windowOf(problem.steps, step);
   const texts = inputTexts(problem, store.example.value);
   return (
-    <div class="unrolled" style={{ '--columns': columns.length }} role="group" aria-label={t('networkHint')}>
+    <div class="unrolled" style={{ '--columns': columns.length }}>
       {columns.map((n) => (
         <div key={`y${n}`} class={n === step ? 'node output now' : 'node output'}>
           <Output problem={problem} step={n} />
