@@ -27,7 +27,7 @@ import type { Inputs, Subject } from './inputs.js';
 import { type LayerRun, withInstruments } from './instrument.js';
 import type { Site } from './network.js';
 import { Probe } from './probe.js';
-import { lastValid, stepsOf } from './steps.js';
+import { chooseSteps, outputOf, selectSteps } from './steps.js';
 
 /** Which numbers are differentiated. */
 export interface OutputOptions {
@@ -218,19 +218,11 @@ function scalarsOf(
   target: LossTarget | null,
 ): { scalars: Tensor[]; factor: number; steps: Int32Array; outputSteps: number | null } {
   const { output = 0, component, seed = 0 } = options;
-  const chosen = outputs[output];
-  if (!chosen)
-    throw valueError(
-      `output must be an index below ${outputs.length}, the number of outputs, got ${output}.`,
-    );
+  const chosen = outputOf(outputs, output);
   const { value, mask } = chosen;
   const random = new RandomStream(seed, 'insight');
-  const T = inputs.sequences.find((sequence) => sequence.value.rank >= 2)?.value.shape[1] ?? 1;
   const hasTime = value.rank >= 3;
-  const inputMask = inputs.sequences.find((sequence) => sequence.mask)?.mask ?? null;
-  const steps = hasTime
-    ? stepsOf(options.step ?? 'last', value.shape[0], value.shape[1], mask, random)
-    : lastValid(value.shape[0], T, mask ?? inputMask);
+  const steps = chooseSteps(chosen, inputs, options.step ?? 'last', random);
   const outputSteps = hasTime ? value.shape[1] : null;
   if (target) return { ...lossScalar(value, mask, steps, target), steps, outputSteps };
   const selected = hasTime ? selectSteps(value, steps) : value;
@@ -254,17 +246,6 @@ function scalarsOf(
 function signs(random: RandomStream, shape: Shape): Tensor {
   const size = shape.reduce((total, extent) => total * extent, 1);
   return hostTensor(random.uniform(size).map((u) => (u < 0.5 ? -1 : 1)) as FloatArray, shape);
-}
-
-/** Returns step steps[b] of each row of value [B, T, ...], as [B, ...]. */
-export function selectSteps(value: Tensor, steps: Int32Array): Tensor {
-  const [B, T, ...rest] = value.shape;
-  const chosen = new Float64Array(B * T);
-  steps.forEach((t, b) => {
-    chosen[b * T + t] = 1;
-  });
-  const mask = hostTensor(chosen, [B, T, ...rest.map(() => 1)]);
-  return sum(mul(value, mask), 1);
 }
 
 /** Returns the loss of the chosen steps. Its gradients are multiplied so that they belong to the loss of each sequence. */

@@ -1,15 +1,26 @@
 /** @unroll/insight: instruments that show the gates, states and gradients of recurrent networks. */
+export { AblatedModel, type AblateOptions, ablate } from './ablate.js';
 export type { DataArray } from './arrays.js';
+export { type Attribution, type AttributionOptions, attribution } from './attribution.js';
+export {
+  type Connectivity,
+  type ConnectivityOptions,
+  connectivity,
+  type InputInfluence,
+} from './connectivity.js';
+export type { OutputOptions } from './derivatives.js';
+export type { KeepGate } from './gates.js';
 export {
   type GradientFlow,
   type GradientFlowOptions,
   gradientFlow,
   type LayerFlow,
   type StateFlow,
-} from './flow.js';
-export type { KeepGate } from './gates.js';
+} from './gradients.js';
 export type { MaskOption, ModelInput } from './inputs.js';
 export type { Inspectable } from './instrument.js';
+export { type MemoryLength, type MemoryLengthOptions, memoryLength } from './memory.js';
+export { type Projection, type ProjectionOptions, projection } from './projection.js';
 export {
   type LayerSaturation,
   type SaturationOptions,

@@ -9,7 +9,7 @@ import {
   type Tensor,
   valueError,
 } from '@unroll/core';
-import { formatValue, hostTensor, masksFor, sliceRows, toHost } from '@unroll/core/internal';
+import { formatValue, masksFor, sliceRows, toHost } from '@unroll/core/internal';
 import { Network } from '@unroll/nn';
 import type { Change, Inspectable } from './instrument.js';
 
@@ -54,8 +54,8 @@ export async function inputsOf(x: ModelInput, { mask }: MaskOption, owner: strin
   await ready();
   const tensors = isTensorList(x) ? [...x] : [asTensor(x as Tensor)];
   const masks = masksFor(tensors, mask as Tensor | null | undefined);
-  const host = await toHost([...tensors, ...masks]);
-  const sequences = tensors.map((_, i) => ({ value: host[i]!, mask: host[tensors.length + i] }));
+  const [values, hostMasks] = await Promise.all([toHost(tensors), toHost(masks)]);
+  const sequences = values.map((value, i) => ({ value, mask: hostMasks[i] }));
   const [count] = sequences[0].value.shape;
   if (!count) throw valueError(`${owner}: x must have at least one example, got none.`);
   const other = sequences.find(({ value }) => value.shape[0] !== count);
@@ -73,12 +73,4 @@ export function rowsOf({ sequences }: Inputs, start: number, end: number): Input
     mask: mask && sliceRows(mask, start, end),
   }));
   return { sequences: rows, count: end - start };
-}
-
-/** Returns inputs with other values of input `index`. */
-export function withValues({ sequences, count }: Inputs, index: number, values: FloatArray): Inputs {
-  const changed = sequences.map((sequence, i) =>
-    i === index ? { ...sequence, value: hostTensor(values, sequence.value.shape) } : sequence,
-  );
-  return { sequences: changed, count };
 }

@@ -4,6 +4,7 @@
  * can see the replacement, and the layers are as before when it ends.
  */
 import { type MaskedSequence, type Model, scope, type Tensor } from '@unroll/core';
+import { recording } from '@unroll/core/internal';
 import {
   type Cell,
   type CellState,
@@ -99,7 +100,11 @@ function replaceEmbeddings(
   return layersOf(network, Embedding).map((layer) => {
     const { call } = layer;
     layer.call = (inputs: readonly MaskedSequence[], context) => {
+      // Tapes must not record the lookup: the vectors are the start of a gradient, like the inputs of other models.
+      const tape = recording.current;
+      recording.current = null;
       const [{ value, mask }] = call.call(layer, inputs, context);
+      recording.current = tape;
       return [{ value: onEmbedding(layer, inputs[0].value, value), mask }];
     };
     return () => void delete (layer as Partial<Embedding>).call;

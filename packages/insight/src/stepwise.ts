@@ -69,7 +69,7 @@ function recordingStepper(
   return {
     units,
     stateSizes,
-    ...(cell.zeroState && { zeroState: (batch, constants) => cell.zeroState!(batch, constants) }),
+    ...(cell.zeroState && { zeroState: cell.zeroState.bind(cell) }),
     step(x, state, context) {
       before.push(state);
       const computed = cell.step(x, state, context);

@@ -38,7 +38,7 @@ export interface LayerTrace {
   gates: Record<string, DataArray>;
   /** The states after every step, [B, T, size]. A masked step leaves them unchanged. */
   states: Record<string, DataArray>;
-  /** The gate that decides how much of the state is kept: `f` of an LSTM, `z` of a GRU; null: unknown or none. */
+  /** The gate that decides which share of the state survives a step: `f` of an LSTM, `z` of a GRU; null: unknown or none. */
   keep: KeepGate | null;
   /** The initial states [B, size]. */
   initial: Record<string, DataArray>;
@@ -118,7 +118,7 @@ interface Found {
   withInputs: boolean;
   outputs: readonly Tensor[];
   /** The tensors again, because scopes move only tensors in plain objects. */
-  kept: unknown;
+  owned: unknown;
 }
 
 function tensorsOf(
@@ -126,14 +126,14 @@ function tensorsOf(
   outputs: readonly Tensor[],
   { inputs = false }: TraceOptions,
 ): Found {
-  const kept = runs.map(({ gates, states, initial, mask, x }) => [
+  const tensors = runs.map(({ gates, states, initial, mask, x }) => [
     gates,
     states,
     initial,
     mask,
     inputs ? x : null,
   ]);
-  return { runs: [...runs], withInputs: inputs, outputs, kept: [kept, outputs] };
+  return { runs: [...runs], withInputs: inputs, outputs, owned: [tensors, outputs] };
 }
 
 async function readTrace({ runs, withInputs, outputs }: Found): Promise<Trace> {
@@ -178,11 +178,11 @@ function joinTraces(parts: readonly Trace[]): Trace {
     const same = parts.map(({ layers: all }) => all[i]);
     return {
       ...first,
-      mask: first.mask && joinArrays(same.map(({ mask }) => mask!)),
+      mask: first.mask && joinArrays(same.flatMap(({ mask }) => mask ?? [])),
       gates: joinNamed(same.map(({ gates }) => gates)),
       states: joinNamed(same.map(({ states }) => states)),
       initial: joinNamed(same.map(({ initial }) => initial)),
-      ...(first.x && { x: joinArrays(same.map(({ x }) => x!)) }),
+      ...(first.x && { x: joinArrays(same.flatMap(({ x }) => x ?? [])) }),
     };
   });
   return {
