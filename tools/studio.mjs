@@ -46,11 +46,17 @@ export const firstLoad = () => {
   const html = readFileSync(join(dist, 'index.html'), 'utf8');
   const named = [...html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map(([, file]) => file);
   const assets = readdirSync(join(dist, 'assets'));
-  const worker = assets.filter((file) => /^worker-[\w-]+\.js$/.test(file) && !/^worker-browser/.test(file));
+  const worker = assets.filter((file) => /^worker-[\w-]{8}\.js$/.test(file));
   const kernels = assets.filter((file) => /^kernels-[\w-]{8}\.wasm$/.test(file));
-  const files = ['index.html', ...named, ...[...worker, ...kernels].map((file) => `assets/${file}`)];
+  const files = new Set(['index.html', ...named, ...[...worker, ...kernels].map((file) => `assets/${file}`)]);
+  // A set also visits what is added meanwhile: the static imports of scripts.
+  for (const file of files) {
+    if (!file.endsWith('.js')) continue;
+    const text = readFileSync(join(dist, file), 'utf8');
+    for (const [, name] of text.matchAll(/(?:from|import)\s*"\.\/([^"]+\.js)"/g)) files.add(`assets/${name}`);
+  }
   const size = (file) => gzipSync(readFileSync(join(dist, file)), { level: 9 }).length;
-  const parts = [...new Set(files)].map((file) => [file, size(file)]);
+  const parts = [...files].map((file) => [file, size(file)]);
   return { parts, total: parts.reduce((sum, [, bytes]) => sum + bytes, 0) };
 };
 

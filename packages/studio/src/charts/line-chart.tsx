@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { ink, isDark } from './palette.js';
+import { short } from './short.js';
 
 export interface Line {
   name: string;
@@ -26,14 +27,6 @@ export interface LineChartProps {
   /** Format of the values on the axis and in the legend. */
   format?: (value: number) => string;
 }
-
-/** Formats a number with three significant digits. */
-export const short = (value: number): string => {
-  if (value === 0 || !Number.isFinite(value)) return String(value);
-  const size = Math.abs(value);
-  if (size >= 1e6 || size < 1e-3) return value.toExponential(size < 1e-3 ? 0 : 1).replace('e+', 'e');
-  return String(Number(value.toPrecision(3)));
-};
 
 export function LineChart(props: LineChartProps) {
   const host = useRef<HTMLDivElement>(null);

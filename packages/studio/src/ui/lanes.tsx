@@ -1,7 +1,7 @@
 /** One card per cell with its current results. Clicking a card selects the cell for the other views. */
 
-import { short } from '../charts/line-chart.js';
 import { cellColors } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import { t } from '../i18n/index.js';
 import { smooth } from '../state/history.js';
 import type { CellKind } from '../state/settings.js';

@@ -1,7 +1,8 @@
 /** Ablation: the outputs with units set to 0 or a gate held open or shut, beside the outputs of the network. */
 import { signal } from '@preact/signals';
-import { type Line, LineChart, short } from '../charts/line-chart.js';
+import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import type { AblationResult } from '../engine/ablation.js';
 import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
@@ -9,8 +10,8 @@ import { ask } from '../state/actions.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel } from '../ui/panel.js';
-import { visible } from './inputs.js';
 import { outputRow } from './outputs.js';
+import { visible } from './visible.js';
 
 /** `units`, or the name of a gate. */
 const target = signal('units');

@@ -1,5 +1,5 @@
 /** The arithmetic of one unit at one step: the equations of its cell with the values substituted. */
-import { short } from '../charts/line-chart.js';
+import { short } from '../charts/short.js';
 import type { LayerValues } from '../engine/protocol.js';
 
 export interface Equation {

@@ -1,7 +1,7 @@
 /** Dropped models and runs: the graph and the tensors of models, and curves to compare. Nothing leaves the page. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { short } from '../charts/line-chart.js';
+import { short } from '../charts/short.js';
 import type { FilesInfo, ModelInfo } from '../engine/artifacts.js';
 import { t } from '../i18n/index.js';
 import { ask, change } from '../state/actions.js';

@@ -1,7 +1,7 @@
 /** Heat maps of gates and states, and state traces with a brush that selects units. */
 import { computed, signal } from '@preact/signals';
 import { HeatMap } from '../charts/heat-map.js';
-import { short } from '../charts/line-chart.js';
+import { short } from '../charts/short.js';
 import type { LayerValues } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';

@@ -1,7 +1,8 @@
 /** Gradient flow: how much of the derivative of the last output reaches the states of earlier steps. */
 import { signal } from '@preact/signals';
-import { type Line, LineChart, short } from '../charts/line-chart.js';
+import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import type { FlowCurve } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';

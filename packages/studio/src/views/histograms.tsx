@@ -1,5 +1,5 @@
 /** The weights of a network: statistics and a histogram for each tensor. */
-import { short } from '../charts/line-chart.js';
+import { short } from '../charts/short.js';
 import type { TensorInfo } from '../engine/tensors.js';
 import { t } from '../i18n/index.js';
 

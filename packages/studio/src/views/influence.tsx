@@ -1,6 +1,7 @@
 /** Influence: how strongly the output at a step depends on the input of each step (connectivity), and attribution. */
-import { type Line, LineChart, short } from '../charts/line-chart.js';
+import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';
 import * as store from '../state/store.js';

@@ -1,8 +1,9 @@
 /** The input of the example, above the heat maps: a token or numbers for each step. */
-import { short } from '../charts/line-chart.js';
+import { short } from '../charts/short.js';
 import type { ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
+import { visible } from './visible.js';
 
 /** Returns a text for each step of an example. */
 export function inputTexts(problem: ProblemInfo, example: number): string[] {
@@ -13,9 +14,6 @@ export function inputTexts(problem: ProblemInfo, example: number): string[] {
     return Array.from(x.subarray(at * features.length, (at + 1) * features.length), short).join(', ');
   });
 }
-
-/** Characters that would not be seen get a sign. */
-export const visible = (token: string): string => ({ ' ': '␣', '\n': '↵', '\t': '⇥' })[token] ?? token;
 
 export function InputStrip() {
   const problem = store.problem.value;

@@ -1,8 +1,8 @@
 /** The network unrolled in time, with real numbers; the arithmetic of a step; play and scrub. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { short } from '../charts/line-chart.js';
 import { colorTable, cssColor, isDark } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import type { LayerValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';

@@ -1,7 +1,7 @@
 /** The output of the network as text. */
-import { short } from '../charts/line-chart.js';
+import { short } from '../charts/short.js';
 import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
-import { visible } from './inputs.js';
+import { visible } from './visible.js';
 
 /** Probabilities from logits. */
 export function softmaxOf(logits: ArrayLike<number>, temperature = 1): number[] {

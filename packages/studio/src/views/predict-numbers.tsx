@@ -1,6 +1,7 @@
 /** Predicted against actual numbers, one point per example. */
-import { type Line, LineChart, short } from '../charts/line-chart.js';
+import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';

@@ -1,6 +1,7 @@
 /** One-step forecasts of the held-out end of a series, with 90 % intervals and residuals. */
-import { type Line, LineChart, short } from '../charts/line-chart.js';
+import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';
 import * as store from '../state/store.js';

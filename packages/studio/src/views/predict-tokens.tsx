@@ -1,15 +1,16 @@
 /** Predicted tokens: the example with hits and misses, the most probable tokens of a step, and generated text. */
 import { signal } from '@preact/signals';
-import { short } from '../charts/line-chart.js';
 import { cellColors } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
 import type { CellKind } from '../state/settings.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel, Pickers, Waiting } from '../ui/panel.js';
-import { InputStrip, visible } from './inputs.js';
+import { InputStrip } from './inputs.js';
 import { outputRow, softmaxOf } from './outputs.js';
+import { visible } from './visible.js';
 
 const temperature = signal(1);
 const topK = signal(8);

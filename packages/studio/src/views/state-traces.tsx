@@ -1,8 +1,8 @@
 /** Traces of a state over time with the brush of LSTMVis: a range of steps selects the units that stay on in it. */
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { short } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import type { LayerValues } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';

@@ -2,8 +2,8 @@
 
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { short } from '../charts/line-chart.js';
 import { cellColors, colorTable, cssColor, ink, isDark } from '../charts/palette.js';
+import { short } from '../charts/short.js';
 import type { SaturationValues, SpaceValues } from '../engine/protocol.js';
 import type { TensorInfo } from '../engine/tensors.js';
 import { t } from '../i18n/index.js';
