@@ -1,6 +1,5 @@
 /** The function of `pipeline('classify', model)`. */
-import { valueError } from '@unroll/core';
-import { checkOptions, formatValue } from '@unroll/core/internal';
+import { checkOptions } from '@unroll/core/internal';
 import type { Sound } from '../shared/sounds.js';
 
 /** A label with its probability. */
@@ -22,8 +21,8 @@ export interface ClassifyPipeOptions {
 export type SequenceValue = readonly (number | null)[] | readonly (readonly unknown[])[];
 
 /**
- * Classifies texts or, for such models, sequences or sounds: bytes of WAV files, or { samples, sampleRate }. The results have the form of the pipeline "text-classification" of
- * transformers.js.
+ * Classifies texts or, for such models, sequences or sounds: bytes of WAV files, or { samples, sampleRate }. The results have the
+ * form of the pipeline "text-classification" of transformers.js.
  */
 export interface ClassifyPipe {
   /** Returns the `topK` best labels of a text or sequence. */
