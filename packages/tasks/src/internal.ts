@@ -1,5 +1,5 @@
 /** Internals of @unroll/tasks for its own tests. */
-export { baselines } from './forecast/baselines.js';
+export { baselineFits, baselines } from './forecast/baselines.js';
 export { Calibration, widenLongHorizon } from './forecast/calibration.js';
 export { combine, ensembleWeights, HeldOutErrors } from './forecast/combination.js';
 export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './forecast/distributions.js';
