@@ -15,6 +15,7 @@ export {
 export { bestPath } from './ctc-path.js';
 export { fromFloat16Bits, toFloat16Bits } from './float16.js';
 export { formatValue } from './format-value.js';
+export { LazyGradient } from './lazy-gradient.js';
 export { nearest } from './nearest.js';
 export {
   type AnyOp,
@@ -33,6 +34,7 @@ export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { checkOptions, nameHint, type OptionTypes, unknownOption } from './options.js';
 export { layOut } from './parameter.js';
 export { checkPositiveInteger, ignoreLoss, inferenceContext, masksFor, predictLoaded } from './predict.js';
+export { ProductGradient } from './product-gradient.js';
 export { exactLog } from './random.js';
 export { readyToInfer } from './ready-to-infer.js';
 export { FlatBuffer } from './resident.js';

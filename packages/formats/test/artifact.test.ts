@@ -38,6 +38,7 @@ import {
   registerLayer,
   roundWeights,
   sequential,
+  timeDistributed,
 } from '@unroll/nn';
 import { models, outputOf } from './models.js';
 
@@ -121,6 +122,21 @@ describe('restores a model unchanged', () => {
     const { model } = fromArtifact(files);
     assert.deepEqual((await predict(model, zeros([3, 5, 2]))).shape, [3, 2]);
     assert.deepEqual(model.inputShapes, [[-1, 6, 2]]);
+  });
+
+  test('models that were built before they became parts of another model', async () => {
+    const recurrent = sequential([lstm({ units: 3, returnSequences: true })], { seed: 1, name: 'recurrent' });
+    recurrent.build([[-1, 6, 2]]);
+    const output = sequential([dense({ units: 2 })], { seed: 2, name: 'output' });
+    output.build([[-1, 3]]);
+    const model = sequential([input({ shape: [6, 2] }), recurrent, timeDistributed(output)]);
+    model.build();
+    const { model: loaded } = fromArtifact(await toArtifact(model));
+    assert.deepEqual(
+      loaded.getWeights().map(({ values }) => [...values]),
+      model.getWeights().map(({ values }) => [...values]),
+    );
+    assert.equal(loaded.parameters[0]!.name, 'recurrent/lstm/kernel');
   });
 
   test('saving again replaces existing files and deletes obsolete ones', async (t) => {

@@ -9,6 +9,7 @@ import type {
   ScalerName,
 } from '@unroll/tasks';
 import {
+  durationOption,
   integerOption,
   type OptionSpecs,
   type ParsedArgs,
@@ -54,6 +55,7 @@ const OPTIONS = {
   step: { type: 'string' },
   refit: { type: 'boolean' },
   epochs: { type: 'string' },
+  budget: { type: 'string' },
   seed: { type: 'string' },
   ...READING_OPTIONS,
   ...TIME_OPTIONS,
@@ -105,6 +107,8 @@ Network
                         those of the window (default: changes or log, depending on the data)
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default: direct)
   --epochs <n>          maximum number of epochs (default: 60)
+  --budget <time>       time for the training, such as 90s, 5m or 1h; every network trains for at least one epoch (default:
+                        no limit)
   --seed <n>            random seed (default: 0)
 
 Backtest
@@ -212,6 +216,8 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
     const value = integerOption(args, name);
     if (value !== undefined) options[name] = value;
   }
+  const budget = durationOption(args, 'budget');
+  if (budget !== undefined) options.budget = budget;
   const seed = integerOption(args, 'seed', 0);
   if (seed !== undefined) options.seed = seed;
   // These values are validated where they are used.

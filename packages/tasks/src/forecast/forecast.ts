@@ -62,6 +62,11 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   levels?: readonly number[];
   /** Maximum number of epochs; validation chooses the actual number. Default 60. */
   epochs?: number;
+  /**
+   * Time for the training in seconds. Each choice of the number of epochs gets an equal share of it, and later trainings take
+   * no more epochs than were tried; every network trains for at least one epoch. Default: no limit.
+   */
+  budget?: number;
   /** Seed of the initial weights and of shuffling. Default 0. */
   seed?: number;
   /** Retrain before every backtest origin instead of once. Default false. */
@@ -212,6 +217,7 @@ const OPTIONS: OptionTypes<ForecastOptions & { onEvent?: unknown }> = {
   head: true,
   levels: 'array',
   epochs: true,
+  budget: 'number',
   seed: 'integer',
   refit: 'boolean',
   store: true,
@@ -278,7 +284,7 @@ function setUp(
     select: options.select ?? 'all',
   };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
-  const trainer = new CheckpointedTrainer(options.store ?? null);
+  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const networks = cells.map((cell) => {
     const networkOptions = {
       cell,
