@@ -15,8 +15,9 @@ import {
   type OptimizerRecord,
 } from '@unroll/formats/convert';
 import { Network } from '@unroll/nn';
+import type { OptimizerName } from '@unroll/train';
 import { sourceAt } from '#sources';
-import { type Trainable, trainable } from './trainable.js';
+import { type CompileOptions, continueTraining, type Trainable, trainable } from './trainable.js';
 
 /** A path (in Node), a URL, the bytes of a file, or a File such as one that was dropped on a page. */
 export type ModelSource = string | Uint8Array | Blob;
@@ -27,11 +28,14 @@ export interface ImportModelOptions extends ImportOptions {
 }
 
 export interface Imported {
-  /** A model as any other: it can be trained, streamed and saved. */
+  /**
+   * A model as any other: it can be trained, streamed and saved. Compiled, if the file has a loss and an optimizer that
+   * Unroll has.
+   */
   model: Network & Trainable;
   /** What was mapped, set to a default, or dropped. */
   report: ImportReport;
-  /** The state of the optimizer; null if the file has none. */
+  /** The optimizer and its state, for {@link resumeTraining}; null if the file has none. */
   optimizer: OptimizerRecord | null;
 }
 
@@ -40,7 +44,7 @@ export interface Imported {
  * @throws UnrollError `format` for a damaged file, `value` for a layer or an op that Unroll does not have, by name
  */
 export async function importModel(source: ModelSource, options: ImportModelOptions = {}): Promise<Imported> {
-  checkOptions('importModel', options, { format: 'string', map: true });
+  checkOptions('importModel', options, { format: 'string', map: true, model: true });
   const { format: name, ...importOptions } = options;
   const file = await openSource(source);
   return importFrom(
@@ -79,8 +83,28 @@ export async function exportTo(model: Network, name: FormatName): Promise<Readon
 
 async function importFrom(file: ByteSource, format: ModelFormat, options: ImportOptions): Promise<Imported> {
   await ready();
-  const { model, report, optimizer } = await format.read(file, options);
-  return { model: trainable(model), report, optimizer };
+  const { model: network, report, optimizer, compile } = await format.read(file, options);
+  const model = trainable(network);
+  if (compile?.loss !== undefined && optimizer) resumeTraining(model, optimizer, compile as ResumeOptions);
+  return { model, report, optimizer };
+}
+
+export type ResumeOptions = Omit<CompileOptions, 'optimizer'>;
+
+/**
+ * Compiles a model with the optimizer of the file that it was imported from, and continues with the optimizer's state. A
+ * file that also contains a loss, as those of Keras do, is imported as a compiled model.
+ * @param options loss, metrics and others of `compile`
+ */
+export function resumeTraining<M extends Network & Trainable>(
+  model: M,
+  optimizer: OptimizerRecord,
+  options: ResumeOptions,
+): M {
+  const { name, options: settings, iterations, slots } = optimizer;
+  model.compile({ ...options, optimizer: { name: name as OptimizerName, ...settings } });
+  if (iterations > 0) continueTraining(model, { updates: iterations, slots });
+  return model;
 }
 
 async function openSource(source: ModelSource): Promise<ByteSource> {

@@ -14,8 +14,13 @@ export {
   type ImportModelOptions,
   importModel,
   type ModelSource,
+  type ResumeOptions,
+  resumeTraining,
 } from './convert-model.js';
 export type { FileDescription, FormatName, ImportReport, OptimizerRecord } from '@unroll/formats/convert';
+
+// Keras
+export { exportKeras, importKeras } from './convert-keras.js';
 
 // PyTorch
 export {

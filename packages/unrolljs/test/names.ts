@@ -83,11 +83,12 @@ export const names = [
     entry: 'unrolljs/convert',
     file: 'convert',
     values: `
-    describeModel exportPyTorch importModel importPyTorch readNpz readSafetensors writeNpz writeSafetensors
+    describeModel exportKeras exportPyTorch importKeras importModel importPyTorch readNpz readSafetensors resumeTraining
+    writeNpz writeSafetensors
     `,
     types: `
     ExportPyTorchOptions FileDescription FormatName ImportModelOptions ImportPyTorchOptions ImportReport Imported
-    ModelSource NumpyArray OptimizerRecord PyTorchFiles
+    ModelSource NumpyArray OptimizerRecord PyTorchFiles ResumeOptions
     `,
   },
   {

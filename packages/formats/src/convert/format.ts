@@ -55,6 +55,8 @@ export interface NamedArray {
 export interface ImportOptions {
   /** For a file without layers (PyTorch, safetensors): which tensors belong to which layer. Default: found by names. */
   map?: unknown;
+  /** For a file that contains only weights (`.weights.h5`): the built model to load them into. */
+  model?: Network;
 }
 
 export interface ExportOptions {
@@ -70,6 +72,8 @@ export interface ExportOptions {
   name?: string;
   /** Optimizer state to write, if the format stores it. Default: none. */
   optimizer?: OptimizerRecord;
+  /** Loss and metrics to write, in Unroll's names, if the format stores them. Default: none. */
+  compile?: { loss?: unknown; metrics?: unknown; lossWeights?: unknown };
 }
 
 /** The state of an optimizer in a file, so that training can continue. */
@@ -77,7 +81,7 @@ export interface OptimizerRecord {
   /** Name in Unroll: `adam`, `sgd`, `rmsprop`, ... */
   name: string;
   /** Options in Unroll's spelling: `{ learningRate: 0.001, beta1: 0.9 }`. */
-  options: Readonly<Record<string, number | boolean>>;
+  options: Readonly<Record<string, unknown>>;
   /** Number of updates so far. */
   iterations: number;
   /** Per slot of the optimizer (`m`, `v`, ...): the values per parameter, by the name of the parameter. */

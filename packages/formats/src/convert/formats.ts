@@ -7,6 +7,8 @@ const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
   unroll: async () => (await import('./unroll/unroll.js')).unrollFormat,
   pytorch: async () => (await import('./pytorch/pytorch.js')).pytorchFormat,
   safetensors: async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
+  keras: async () => (await import('./keras/keras.js')).kerasFormat,
+  h5: async () => (await import('./keras/keras.js')).h5Format,
   app: async () => (await import('./app/app.js')).appFormat,
 };
 
