@@ -11,7 +11,7 @@ import type { ByteSource } from '../source.js';
 
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.safetensors';
-const ENTRY = 'unrolljs/infer';
+const ENTRY = "'unrolljs/infer'";
 
 export const appFormat: ModelFormat = {
   name: 'app',
@@ -131,7 +131,7 @@ function base64(bytes: Uint8Array): string {
 
 function moduleText({ about, inputs, classes, config, weights }: Parts): string {
   return `/** ${comment(about)} Inputs: ${comment(inputs)}. Written by unroll convert. */
-import { ${[...classes, 'loadWith'].join(', ')} } from '${ENTRY}';
+import { ${[...classes, 'loadWith'].join(', ')} } from ${ENTRY};
 
 const config = ${literal(JSON.stringify(JSON.parse(config)))};
 ${weights}
@@ -154,7 +154,7 @@ export const predict = async (x, options) => (await load()).predict(x, options);
 
 function declarations({ about, inputs }: Parts): string {
   return `/** ${comment(about)} Inputs: ${comment(inputs)}. Written by unroll convert. */
-import type { ModelValues, Network, PredictOptions, Runnable, Tensor } from '${ENTRY}';
+import type { ModelValues, Network, PredictOptions, Runnable, Tensor } from ${ENTRY};
 
 /** Loads the model at the first call. */
 export declare const load: () => Promise<Network & Runnable>;
