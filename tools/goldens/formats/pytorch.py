@@ -235,14 +235,65 @@ def matrix(count):
             yield case
 
 
-def write_all(folder, cases):
+OPTIMIZERS = {
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+    "adam-decay": lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.05),
+    "sgd-momentum": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9),
+    "sgd-nesterov": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
+    "rmsprop-all": lambda p: torch.optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.05),
+}
+
+
+def training(folder):
+    """Checkpoints after three updates, and the losses before each of five more and after the last one.
+
+    Two biases that are only used as their sum would each be updated, and weight decay applies to each: bias_hh of the
+    LSTM is frozen, and a GRU is trained with weight decay.
+    """
+    cases = {}
+    for seed, (name, optimizer_of) in enumerate(OPTIMIZERS.items()):
+        torch.manual_seed(seed)
+        optimizer = optimizer_of([nn.Parameter(torch.zeros(1))])
+        lstm = seed % 2 and not optimizer.param_groups[0]["weight_decay"]
+        cell = (nn.LSTM if lstm else nn.GRU)(3, 4, batch_first=True)
+        net = Net({"cell": cell, "norm": nn.LayerNorm(4), "head": nn.Linear(4, 2)}, False)
+        randomise(net)
+        if lstm:
+            cell.bias_hh_l0.requires_grad_(False)
+        optimizer = optimizer_of(net.parameters())
+        x, y = torch.randn(4, 5, 3), torch.randn(4, 5, 2)
+        losses = []
+
+        def update():
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(net(x), y)
+            losses.append(loss.item())
+            loss.backward()
+            optimizer.step()
+
+        for _ in range(3):
+            update()
+        torch.save({"model": net.state_dict(), "optimizer": optimizer.state_dict()}, folder / f"train-{name}.pt")
+        losses.clear()
+        for _ in range(6):
+            update()
+        cases[name] = {"file": f"train-{name}.pt", "x": encode(x.numpy()), "y": encode(y.numpy()), "losses": losses}
+    return cases
+
+
+def write_all(folder, cases, train=False):
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for seed, case in enumerate(cases):
         name = f"case{seed:03d}"
         written[name] = write(folder, name, case, seed)
+    trained = training(folder) if train else {}
     head = {"torch": torch.__version__, "numpy": np.__version__}
-    (folder / "cases.json").write_text(json.dumps({"versions": head, "cases": written}, separators=(",", ":")) + "\n")
+    (folder / "cases.json").write_text(json.dumps({"versions": head, "cases": written, "training": trained}, separators=(",", ":")) + "\n")
     print(f"{len(written)} cases, {sum(path.stat().st_size for path in folder.iterdir()) / 1000:.0f} kB")
 
 
@@ -286,7 +337,7 @@ def main():
     elif arguments.matrix:
         write_all(Path(arguments.matrix), matrix(600))
     else:
-        write_all(OUT, pairwise())
+        write_all(OUT, pairwise(), train=True)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,8 @@ export const pytorchFormat: ModelFormat = {
   },
 
   async read(source: ByteSource, options?: ImportOptions): Promise<ImportedModel> {
-    return modelOfStateDict(findStateDict(await openTorchFile(source), source.name), source.name, options);
+    const file = await openTorchFile(source);
+    return modelOfStateDict(findStateDict(file, source.name), source.name, options, file);
   },
 
   async write(model) {
