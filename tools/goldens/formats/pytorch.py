@@ -142,9 +142,10 @@ def map_of(net, case):
 
 
 def encode(array):
+    shape = list(array.shape)  # ascontiguousarray gives scalars an axis
     array = np.ascontiguousarray(array, dtype=np.float64 if array.dtype != np.int64 else np.int64)
     return {
-        "shape": list(array.shape),
+        "shape": shape,
         "values": base64.b64encode(array.astype("<f8").tobytes()).decode(),
     }
 
@@ -285,6 +286,42 @@ def training(folder):
     return cases
 
 
+def other_files(folder):
+    """Files that are refused, tied weights, a checkpoint with numpy numbers, and arrays of numpy."""
+    torch.manual_seed(1)
+    torch.save(nn.GRU(2, 2), folder / "refused-module.pt")
+    torch.jit.script(nn.Linear(2, 2)).save(str(folder / "refused-script.pt"))
+    torch.save({"model": nn.Linear(2, 2).state_dict(), "args": argparse.Namespace(lr=0.1)}, folder / "refused-args.pt")
+    tied = Net({"embedding": nn.Embedding(5, 3), "rnn": nn.RNN(3, 3, batch_first=True), "head": nn.Linear(3, 5)}, False)
+    tied.head.weight = tied.embedding.weight
+    state = {"epoch": np.int64(3), "loss": np.float64(0.5), "state_dict": tied.state_dict()}
+    torch.save(state, folder / "tied.pt")
+    # A view with an offset, a transposed matrix, and memory shared by two tensors
+    base = torch.randn(40)
+    views = {
+        "lstm.weight_ih_l0": base[3:27].view(3, 8).t(),
+        "lstm.weight_hh_l0": base[8:24].view(8, 2),
+        "lstm.bias_ih_l0": base[::5][:8],
+        "lstm.bias_hh_l0": base[1::2][:8],
+    }
+    torch.save(views, folder / "views.pt")
+    numbers = {key: encode(value.contiguous().numpy()) for key, value in views.items()}
+    generator = np.random.default_rng(5)
+    values = generator.integers(0, 100, (2, 3, 4))
+    arrays = {}
+    for kind in ["b1", "i1", "u1", "<i2", ">i2", "<u2", "<i4", "<u4", "<i8", ">i8", "<u8", "<f2", "<f4", ">f4", "<f8", ">f8"]:
+        arrays[kind.replace("<", "").replace(">", "big_")] = values.astype(kind)
+    arrays["fortran"] = np.asfortranarray(values.astype("<f4"))
+    arrays["scalar"] = np.float64(7)
+    arrays["vector"] = np.arange(5, dtype="<f4")
+    arrays["empty"] = np.zeros((0, 3), dtype="<f4")
+    np.savez(folder / "arrays.npz", **arrays)
+    np.savez_compressed(folder / "compressed.npz", zeros=np.zeros((100, 100), dtype="<f4"), x=np.arange(10.0))
+    np.savez(folder / "objects.npz", objects=np.array([{}, []], dtype=object))
+    np.save(folder / "single.npy", np.arange(6, dtype="<f8").reshape(2, 3))
+    return {"views": numbers, "arrays": {key: encode(np.asarray(value)) for key, value in arrays.items()}}
+
+
 def write_all(folder, cases, train=False):
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
@@ -292,8 +329,9 @@ def write_all(folder, cases, train=False):
         name = f"case{seed:03d}"
         written[name] = write(folder, name, case, seed)
     trained = training(folder) if train else {}
+    others = other_files(folder) if train else {}
     head = {"torch": torch.__version__, "numpy": np.__version__}
-    (folder / "cases.json").write_text(json.dumps({"versions": head, "cases": written, "training": trained}, separators=(",", ":")) + "\n")
+    (folder / "cases.json").write_text(json.dumps({"versions": head, "cases": written, "training": trained, "others": others}, separators=(",", ":")) + "\n")
     print(f"{len(written)} cases, {sum(path.stat().st_size for path in folder.iterdir()) / 1000:.0f} kB")
 
 
