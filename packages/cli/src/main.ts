@@ -15,6 +15,7 @@ import type { Command } from './shared/command.js';
 import { evaluate } from './shared/evaluate-command.js';
 import { inspect } from './shared/inspect-command.js';
 import { predict } from './shared/predict-command.js';
+import { studio } from './studio/command.js';
 import { trainCommand } from './train/command.js';
 import { version } from './version.js';
 
@@ -27,6 +28,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   evaluate,
   inspect,
   convert,
+  studio,
 };
 
 const HELP = `Usage: unroll <command> [options]

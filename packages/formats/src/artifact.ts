@@ -266,7 +266,7 @@ function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   }
   const values = floatsOf(stored, name);
   let at = 0;
-  while (Number.isFinite(values[at])) at++; // undefined ends the loop
+  while (at < values.length && Number.isFinite(values[at])) at++;
   if (at < values.length)
     throw artifactError(`"${name}" has the value ${values[at]} at position ${at}`, { name, position: at });
   return values;

@@ -1,44 +1,43 @@
-/** Keras, in and out. */
-import { ready, valueError } from '@unroll/core';
-import { formatNamed, type ImportOptions, type OptimizerRecord } from '@unroll/formats/convert';
-import { Network } from '@unroll/nn';
+/** Keras and TensorFlow.js: in, and out to Keras. */
+import { checkOptions } from '@unroll/core/internal';
+import type { ExportOptions, OptimizerRecord } from '@unroll/formats/convert';
+import type { Network } from '@unroll/nn';
 import { resolveOptimizer } from '@unroll/train';
 import { compiledToJson } from './compiled.js';
-import { type Imported, importOneOf, type ModelSource } from './convert-model.js';
+import { exportTo, type Imported, importOneOf, type ModelSource } from './convert-model.js';
 import { trainingOf } from './trainable.js';
 
+export interface ImportKerasOptions {
+  /** For files that contain weights without layers (`.weights.h5`): the model to load them into. */
+  model?: Network;
+}
+
 /**
- * Reads a model of Keras: `.keras`, `.h5`, or the `model.json` of TensorFlow.js. Nothing in the file is executed. If the file
- * has a loss and an optimizer that Unroll has, the model is compiled, and continues training with the optimizer's state.
- * @param options `model`: for files that contain weights without a model (`.weights.h5`), the model to load them into
+ * Reads a model of Keras (`.keras`, `.h5`) or the `model.json` of TensorFlow.js. Nothing in the file is executed.
  * @throws UnrollError `format` for a damaged file, `value` for a layer that Unroll does not have, by name
  */
-export async function importKeras(source: ModelSource, options?: ImportOptions): Promise<Imported> {
+export async function importKeras(source: ModelSource, options: ImportKerasOptions = {}): Promise<Imported> {
+  checkOptions('importKeras', options, { model: true });
   return importOneOf(source, ['keras', 'h5', 'tfjs'], options);
+}
+
+export interface ExportKerasOptions {
+  /** `keras`: the format of Keras 3. `h5`: HDF5. Default `keras`. */
+  format?: 'keras' | 'h5';
 }
 
 /**
  * Writes a model as a file of Keras 3, with its compile options and the state of its optimizer.
- * @param options `format`: `keras` (default) or `h5`
  * @throws UnrollError `value` for a layer that Keras does not have, `state` for a model that is not built
  */
-export async function exportKeras(
-  model: Network,
-  { format = 'keras' }: { format?: 'keras' | 'h5' } = {},
-): Promise<Uint8Array> {
-  if (!(model instanceof Network)) throw valueError('exportKeras takes a model of sequential() or model().');
-  if (format !== 'keras' && format !== 'h5')
-    throw valueError(`exportKeras: format must be "keras" or "h5", got "${String(format)}".`);
-  await ready();
-  const { write } = await formatNamed(format);
-  const files = await write?.(model, await trainingRecord(model));
-  return files?.get('') as Uint8Array;
+export async function exportKeras(model: Network, options: ExportKerasOptions = {}): Promise<Uint8Array> {
+  checkOptions('exportKeras', options, { format: ['keras', 'h5'] });
+  const files = await exportTo(model, options.format ?? 'keras', await trainingRecord(model));
+  return files.get('') ?? new Uint8Array();
 }
 
 /** Returns the compile options and the optimizer's state in the form that the formats write. */
-async function trainingRecord(
-  model: Network,
-): Promise<{ optimizer?: OptimizerRecord; compile?: { loss?: unknown; metrics?: unknown } }> {
+async function trainingRecord(model: Network): Promise<ExportOptions> {
   const training = trainingOf(model);
   if (!training) return {};
   const { memory, ...options } = training;

@@ -5,6 +5,7 @@ import {
   type ByteSource,
   blobSource,
   bytesSource,
+  type ExportOptions,
   type FileDescription,
   type FormatName,
   formatNamed,
@@ -29,8 +30,8 @@ export interface ImportModelOptions extends ImportOptions {
 
 export interface Imported {
   /**
-   * A model as any other: it can be trained, streamed and saved. Compiled, if the file has a loss and an optimizer that
-   * Unroll has.
+   * A model as any other: it can be trained, streamed and saved. If the file has a loss and an optimizer that Unroll has, it is
+   * compiled, and training continues with the optimizer's state.
    */
   model: Network & Trainable;
   /** What was mapped, set to a default, or dropped. */
@@ -74,11 +75,15 @@ export async function importOneOf(
 }
 
 /** Writes a model to one file of a format; a file beside it, by its extension, such as `.py`. */
-export async function exportTo(model: Network, name: FormatName): Promise<ReadonlyMap<string, Uint8Array>> {
+export async function exportTo(
+  model: Network,
+  name: FormatName,
+  options?: ExportOptions,
+): Promise<ReadonlyMap<string, Uint8Array>> {
   if (!(model instanceof Network)) throw valueError('Only sequential and functional models can be exported.');
   await ready();
   const { write } = await formatNamed(name);
-  return (await write?.(model)) ?? new Map();
+  return (await write?.(model, options)) ?? new Map();
 }
 
 async function importFrom(file: ByteSource, format: ModelFormat, options: ImportOptions): Promise<Imported> {

@@ -19,8 +19,13 @@ export {
 } from './convert-model.js';
 export type { FileDescription, FormatName, ImportReport, OptimizerRecord } from '@unroll/formats/convert';
 
-// Keras
-export { exportKeras, importKeras } from './convert-keras.js';
+// Keras and TensorFlow.js
+export {
+  type ExportKerasOptions,
+  exportKeras,
+  type ImportKerasOptions,
+  importKeras,
+} from './convert-keras.js';
 
 // PyTorch
 export {

@@ -1,12 +1,13 @@
 /** The options of `unroll forecast`, their help, and their conversion to the options of `forecast`. */
-import type {
-  CalendarName,
-  CellName,
-  Decoding,
-  FittedBaselineName,
-  ForecastOptions,
-  HeadName,
-  ScalerName,
+import {
+  type CalendarName,
+  type CellName,
+  cellNamed,
+  type Decoding,
+  type FittedBaselineName,
+  type ForecastOptions,
+  type HeadName,
+  type ScalerName,
 } from '@unroll/tasks';
 import {
   durationOption,
@@ -97,7 +98,7 @@ Separate columns by commas. Quote a name that contains a comma: --past '"a, b",c
 
 ${READING_HELP}${TIME_HELP}
 Network
-  --cells <names>       recurrent cells to compare: any of rnn,lstm,gru (default: lstm)
+  --cells <names>       recurrent cells to compare: any of rnn,lstm,gru,minGRU, ... (default: lstm)
   --units <n>           hidden units per layer (default: 32)
   --layers <n>          number of recurrent layers (default: 1)
   --window <n>          number of input rows of the network (default: depends on the season and the number of rows)
@@ -221,7 +222,7 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
   const seed = integerOption(args, 'seed', 0);
   if (seed !== undefined) options.seed = seed;
   // These values are validated where they are used.
-  const cells = listOption(args, 'cells') as CellName[] | undefined;
+  const cells = listOption(args, 'cells')?.map((name) => cellNamed(name) ?? (name as CellName));
   if (cells !== undefined) options.cells = cells;
   const baselines = textOption(args, 'baselines') === 'none' ? [] : listOption(args, 'baselines');
   if (baselines !== undefined) options.baselines = baselines as FittedBaselineName[];

@@ -97,6 +97,16 @@ export interface ImportedModel {
   optimizer: OptimizerRecord | null;
   /** Loss and metrics of the file's training configuration, in Unroll's names; null if the file has none. */
   compile: { loss?: unknown; metrics?: unknown } | null;
+  /** ONNX: where the axes of the model's inputs and outputs are in the file. */
+  axes?: { inputs: readonly AxisOrder[]; outputs: readonly AxisOrder[] };
+}
+
+/** Where the axes of an input or output of a model are in a file, which may have the batch on another axis. */
+export interface AxisOrder {
+  /** Name in the file. */
+  name: string;
+  /** For each axis of the model, the first is the batch: the axis of the file; -1: none. */
+  axes: readonly number[];
 }
 
 /** What became of each part of the file. */

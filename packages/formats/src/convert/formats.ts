@@ -9,6 +9,7 @@ const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
   safetensors: async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
   keras: async () => (await import('./keras/keras.js')).kerasFormat,
   h5: async () => (await import('./keras/keras.js')).h5Format,
+  onnx: async () => (await import('./onnx/onnx.js')).onnxFormat,
   app: async () => (await import('./app/app.js')).appFormat,
 };
 

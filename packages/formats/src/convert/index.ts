@@ -1,5 +1,6 @@
 /** @unroll/formats/convert: reads and writes the model files of other tools. */
 export type {
+  AxisOrder,
   ExportOptions,
   FileDescription,
   FormatName,

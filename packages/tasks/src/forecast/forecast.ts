@@ -8,6 +8,7 @@ import { currentBackend, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
+import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import { leaderboard, type ModelForecasts, type Score } from './backtest.js';
@@ -20,7 +21,7 @@ import { NetworkForecaster, type RunContext, RunProgress, stagesOf } from './for
 import { checkFutureCovariates } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
-import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
+import type { CellName, FittedNetwork } from './network.js';
 import { backtestOrigins, calibrationOrigins } from './origins.js';
 import {
   DISCONTINUED,

@@ -277,7 +277,7 @@ describe('heads, cells and layers', () => {
   test('unknown ones are rejected', async () => {
     await assert.rejects(
       forecast(passengers, { ...air, cells: ['lsmt' as never] }),
-      /cells must contain only rnn, lstm, gru, got "lsmt"/,
+      /cells must contain only rnn, lstm, gru, minGRU, .*, got "lsmt"/,
     );
     await assert.rejects(
       forecast(passengers, { ...air, head: 'sharp' as never }),

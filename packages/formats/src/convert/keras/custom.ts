@@ -23,7 +23,8 @@ export function customLayer(className: string, name: string, config: JsonObject)
   try {
     layerFromConfig({ className, config: own });
   } catch (error) {
-    if (error instanceof UnrollError && error.data.className === className && 'known' in error.data) return null;
+    if (error instanceof UnrollError && error.data.className === className && 'known' in error.data)
+      return null;
     throw error;
   }
   return {

@@ -32,7 +32,8 @@ export function describeModel(
 function partOf(entry: Json): FileDescription['parts'][number] {
   const className = plainClassName(classNameOf(entry) ?? '');
   const config = isObject(entry) && isObject(entry.config) ? entry.config : {};
-  const name = isObject(entry) && typeof entry.name === 'string' ? entry.name : String(config.name ?? className);
+  const name =
+    isObject(entry) && typeof entry.name === 'string' ? entry.name : String(config.name ?? className);
   const module = isObject(entry) && typeof entry.module === 'string' ? entry.module : '';
   const isOperation = /\bops\b/.test(module);
   const supported = Object.hasOwn(LAYERS, className) || className === 'InputLayer' || isModel(className);

@@ -5,9 +5,9 @@
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { ImportedArray } from '../imported.js';
 import { classNameOf, isObject, objectIn } from './json.js';
-import { type ImportContext, KerasOptions } from './options.js';
 import { additiveAttention, attention } from './layers-in-attention.js';
 import { bidirectional, cellFrom, recurrent, rnn, timeDistributed } from './layers-in-recurrent.js';
+import { type ImportContext, KerasOptions } from './options.js';
 import { scaledBy } from './rescale.js';
 
 /** The variables of one part of a layer, in the order of Keras. */
@@ -32,7 +32,17 @@ export interface WeightGroup {
  * - none: has no mask after it
  * - refuse: Keras uses the mask, and Unroll does not
  */
-export type MaskRule = 'pass' | 'use' | 'drop' | 'none' | 'refuse' | 'merge' | 'concat' | 'embedding' | 'masking' | 'attention';
+export type MaskRule =
+  | 'pass'
+  | 'use'
+  | 'drop'
+  | 'none'
+  | 'refuse'
+  | 'merge'
+  | 'concat'
+  | 'embedding'
+  | 'masking'
+  | 'attention';
 
 /** A layer in Unroll's form. */
 export interface TranslatedLayer {
@@ -151,7 +161,8 @@ function axisOf(o: KerasOptions): Json {
 
 const batchNormalization: Translator = (o, name) => {
   const [center, scale] = [o.flag('center', true), o.flag('scale', true)];
-  if (o.config.renorm !== true) for (const key of ['fused', 'renorm_clipping', 'renorm_momentum']) o.take(key);
+  if (o.config.renorm !== true)
+    for (const key of ['fused', 'renorm_clipping', 'renorm_momentum']) o.take(key);
   const own = [...(scale ? ['gamma'] : []), ...(center ? ['beta'] : [])];
   return {
     className: 'BatchNormalization',
@@ -164,7 +175,12 @@ const batchNormalization: Translator = (o, name) => {
       ...o.weights('beta', 'gamma', 'moving_mean', 'moving_variance'),
     },
     weights: [
-      { path: '', parameters: [...own, 'moving_mean', 'moving_variance'], fixed: 2, trainable: isTrainable(o) },
+      {
+        path: '',
+        parameters: [...own, 'moving_mean', 'moving_variance'],
+        fixed: 2,
+        trainable: isTrainable(o),
+      },
     ],
     masks: 'use',
   };
@@ -197,7 +213,9 @@ function activationLayer(name: (o: KerasOptions) => string | null, masks: MaskRu
   return plain('Activation', masks, (o) => {
     const activation = name(o);
     if (activation) return { activation };
-    throw o.refuse('Unroll has no activation with these options. Register one with registerActivation and use an Activation layer');
+    throw o.refuse(
+      'Unroll has no activation with these options. Register one with registerActivation and use an Activation layer',
+    );
   });
 }
 
@@ -216,7 +234,9 @@ function reluOf(o: KerasOptions): string | null {
 export const LAYERS: Readonly<Record<string, Translator>> = {
   Activation: activationLayer((o) => {
     if (!o.hasOldHardSigmoid('activation')) return o.activation('activation');
-    throw o.refuse('its activation is the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1), which Unroll does not have');
+    throw o.refuse(
+      'its activation is the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1), which Unroll does not have',
+    );
   }),
   ActivityRegularization: plain('Activation', 'pass', (o) => ({
     activation: 'linear',

@@ -36,7 +36,8 @@ const MODELS = ['Sequential', 'Functional', 'Model'];
 /** Models inside models inside models ... */
 const MAX_DEPTH = 16;
 
-export const isModel = (className: string | null): boolean => className !== null && MODELS.includes(className);
+export const isModel = (className: string | null): boolean =>
+  className !== null && MODELS.includes(className);
 
 /**
  * Translates a serialised layer or model.
@@ -53,7 +54,8 @@ export function translate(
   const className = plainClassName(classNameOf(object) ?? '');
   const config = objectIn(object.config, `The config of a layer of class ${className}`);
   const name = nameIn(object, config, className);
-  if (depth > MAX_DEPTH) throw configError(`Layer "${name}"`, `at most ${MAX_DEPTH} models inside each other`, depth);
+  if (depth > MAX_DEPTH)
+    throw configError(`Layer "${name}"`, `at most ${MAX_DEPTH} models inside each other`, depth);
   if (isModel(className)) {
     const isSequential = className === 'Sequential' || !('input_layers' in config);
     return (isSequential ? sequentialFrom : functionalFrom)(config, { name, context, masks, depth });
@@ -113,11 +115,10 @@ export function inputShapeOf(config: JsonObject, where: string): number[] {
   return [-1, ...shapeIn(config.shape, `The shape of ${where}`)];
 }
 
-function sequentialFrom(
-  config: JsonObject,
-  { name, context, masks, depth }: ModelContext,
-): TranslatedModel {
-  const entries = listIn(config.layers, `The layers of model "${name}"`).map((entry) => objectIn(entry, 'A layer'));
+function sequentialFrom(config: JsonObject, { name, context, masks, depth }: ModelContext): TranslatedModel {
+  const entries = listIn(config.layers, `The layers of model "${name}"`).map((entry) =>
+    objectIn(entry, 'A layer'),
+  );
   const input = sequentialInput(config, entries, name);
   const stored = uniqueNames();
   const layers: JsonObject[] = [];
@@ -126,7 +127,12 @@ function sequentialFrom(
   for (const [position, entry] of entries.entries()) {
     const className = plainClassName(classNameOf(entry) ?? '');
     if (className === 'InputLayer') {
-      if (position > 0) throw configError(`Layer ${position} of model "${name}"`, 'a layer other than an InputLayer', className);
+      if (position > 0)
+        throw configError(
+          `Layer ${position} of model "${name}"`,
+          'a layer other than an InputLayer',
+          className,
+        );
       continue;
     }
     const layer = translate(entry, context, [current], depth + 1);
@@ -140,8 +146,10 @@ function sequentialFrom(
       outputs: 1,
       hasStates: false,
     };
-    const { drop, outputs } = 'outputMasks' in layer ? { drop: [], outputs: layer.outputMasks } : applyMasks(call, context);
-    if (drop.length > 0) layers.push(unmask(`${String(layer.config.name)}_without_mask`, input?.shape.length ?? 3));
+    const { drop, outputs } =
+      'outputMasks' in layer ? { drop: [], outputs: layer.outputMasks } : applyMasks(call, context);
+    if (drop.length > 0)
+      layers.push(unmask(`${String(layer.config.name)}_without_mask`, input?.shape.length ?? 3));
     current = outputs[0];
     layers.push({ className: layer.className, config: layer.config });
     weights.push({
@@ -154,7 +162,12 @@ function sequentialFrom(
   if (layers.length === 0) throw configError(`Model "${name}"`, 'a model with layers', config.layers);
   return {
     className: 'Sequential',
-    config: { name, ...frozen(config), ...(input && { inputShape: input.shape, inputName: input.name }), layers },
+    config: {
+      name,
+      ...frozen(config),
+      ...(input && { inputShape: input.shape, inputName: input.name }),
+      layers,
+    },
     weights: weightsBelow(weights, config),
     layers: weights,
     masks: 'pass',
@@ -176,7 +189,8 @@ function sequentialInput(
   return Array.isArray(shape) ? { shape: shapeIn(shape, `The shape of ${where}`), name: 'input' } : null;
 }
 
-export const frozen = (config: JsonObject): JsonObject => (config.trainable === false ? { trainable: false } : {});
+export const frozen = (config: JsonObject): JsonObject =>
+  config.trainable === false ? { trainable: false } : {};
 
 /** A layer that drops the mask: Permute, in the order that the axes already have. */
 export function unmask(name: string, rank: number): JsonObject {

@@ -46,7 +46,10 @@ export function rootOf(file: Hdf5Reader): { layout: 2 | 3; path: string } {
   if (file.kind('/model_weights') === 'group') return { layout: 2, path: '/model_weights' };
   if (file.kind('/layers') === 'group') return { layout: 3, path: '' };
   if (file.kind('/_layer_checkpoint_dependencies') === 'group') return { layout: 3, path: '' };
-  throw new UnrollError('format', 'The file has no weights of a Keras model: it has neither layers nor layer_names.');
+  throw new UnrollError(
+    'format',
+    'The file has no weights of a Keras model: it has neither layers nor layer_names.',
+  );
 }
 
 /** Reads the variables of one part of a layer, in the layout of Keras 3. */
@@ -67,7 +70,9 @@ function readGroup(file: Hdf5Reader, root: string, { path, parameters }: WeightG
 
 /** Keras 2.12 names the list of layers `_layer_checkpoint_dependencies`. */
 function layersPath(file: Hdf5Reader, path: string): string {
-  return file.kind('/layers') === 'group' ? path : path.replace(/(^|\/)layers\//g, '$1_layer_checkpoint_dependencies/');
+  return file.kind('/layers') === 'group'
+    ? path
+    : path.replace(/(^|\/)layers\//g, '$1_layer_checkpoint_dependencies/');
 }
 
 const arrayAt = (file: Hdf5Reader, path: string): ImportedArray => {
@@ -118,7 +123,10 @@ function addLayer(arrays: ImportedArrays, layer: LayerWeights, values: ImportedA
       trainable: group.trainable && i < group.parameters.length - (group.fixed ?? 0),
     })),
   );
-  const order = [...slots.filter(({ trainable }) => trainable), ...slots.filter(({ trainable }) => !trainable)];
+  const order = [
+    ...slots.filter(({ trainable }) => trainable),
+    ...slots.filter(({ trainable }) => !trainable),
+  ];
   if (values.length !== order.length) {
     throw new UnrollError(
       'format',
@@ -140,6 +148,8 @@ function checkAllUsed(file: Hdf5Reader, root: string, model: TranslatedModel): v
   const known = new Set(model.layers.map(({ name }) => name));
   for (const name of longAttribute(file, root || '/', 'layer_names')) {
     if (known.has(name) || longAttribute(file, `${root}/${name}`, 'weight_names').length === 0) continue;
-    throw new UnrollError('format', `The model has no layer "${name}", whose weights are in the file.`, { name });
+    throw new UnrollError('format', `The model has no layer "${name}", whose weights are in the file.`, {
+      name,
+    });
   }
 }
