@@ -16,7 +16,6 @@ const ENTRY = "'unrolljs/infer'";
 export const appFormat: ModelFormat = {
   name: 'app',
   title: 'a JavaScript module with a model',
-  extensions: ['js'],
   recognises: () => false,
   describe: (source) => Promise.reject(notRead(source)),
   read: (source) => Promise.reject(notRead(source)),

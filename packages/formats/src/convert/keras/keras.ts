@@ -27,7 +27,6 @@ interface KerasFile {
 export const kerasFormat: ModelFormat = {
   name: 'keras',
   title: 'a Keras model',
-  extensions: ['keras'],
   recognises: (head) => head[0] === 0x50 && head[1] === 0x4b && includesText(head, 'metadata.json'),
   async describe(source) {
     const { file, weights } = await openKeras(source);
@@ -42,7 +41,6 @@ export const kerasFormat: ModelFormat = {
 export const h5Format: ModelFormat = {
   name: 'h5',
   title: 'an HDF5 file of Keras',
-  extensions: ['h5', 'hdf5'],
   recognises: isHdf5,
   async describe(source): Promise<FileDescription> {
     return readHdf5(await readAll(source), source.name, (h5) => {

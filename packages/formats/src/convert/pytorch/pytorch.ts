@@ -4,15 +4,12 @@ import { countOf } from '../safetensors/header.js';
 import type { ByteSource } from '../source.js';
 import { openTorchFile } from './file.js';
 import { modulesOf, type TorchModule } from './modules.js';
-import { writeStateDict } from './pickle-writer.js';
 import { modelOfStateDict, templateOfStateDict } from './read.js';
 import { findStateDict, type StateTensor } from './state-dict.js';
-import { pythonFiles, torchModelOf } from './write.js';
 
 export const pytorchFormat: ModelFormat = {
   name: 'pytorch',
   title: 'a PyTorch state dict',
-  extensions: ['pt', 'pth', 'bin', 'ckpt'],
   recognises: (head) => isTorchZip(head) || isLegacy(head),
 
   async describe(source: ByteSource): Promise<FileDescription> {
@@ -36,6 +33,8 @@ export const pytorchFormat: ModelFormat = {
   },
 
   async write(model) {
+    const { pythonFiles, torchModelOf } = await import('./write.js');
+    const { writeStateDict } = await import('./pickle-writer.js');
     const exported = await torchModelOf(model);
     return new Map([['', writeStateDict(exported.tensors)], ...pythonFiles(exported)]);
   },

@@ -6,14 +6,12 @@ import type { FileDescription, ImportedModel, ImportOptions, ModelFormat } from 
 import { describeTensors } from '../pytorch/pytorch.js';
 import { modelOfStateDict, templateOfStateDict } from '../pytorch/read.js';
 import { prefixOf, type StateDict } from '../pytorch/state-dict.js';
-import { pythonFiles, torchModelOf } from '../pytorch/write.js';
 import type { ByteSource } from '../source.js';
 import { countOf, headerOf, typeName } from './header.js';
 
 export const safetensorsFormat: ModelFormat = {
   name: 'safetensors',
   title: 'a safetensors file',
-  extensions: ['safetensors'],
   // A header length below 2^24 times 256, then the header, which is a JSON object.
   recognises: (head) =>
     head.length > 8 && head[8] === 0x7b && head[5] === 0 && head[6] === 0 && head[7] === 0,
@@ -40,6 +38,7 @@ export const safetensorsFormat: ModelFormat = {
   },
 
   async write(model) {
+    const { pythonFiles, torchModelOf } = await import('../pytorch/write.js');
     const exported = await torchModelOf(model);
     const tensors = exported.tensors.map(
       ({ name, shape, values }) => [name, storeFloats(Float32Array.from(values), shape)] as const,
