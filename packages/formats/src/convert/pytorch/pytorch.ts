@@ -32,10 +32,10 @@ export const pytorchFormat: ModelFormat = {
     return modelOfStateDict(findStateDict(file, source.name), source.name, options, file);
   },
 
-  async write(model) {
+  async write(model, { name = 'weights' } = {}) {
     const { pythonFiles, torchModelOf } = await import('./write.js');
     const { writeStateDict } = await import('./pickle-writer.js');
-    const exported = await torchModelOf(model);
+    const exported = await torchModelOf(model, `${name}.pt`);
     return new Map([['', writeStateDict(exported.tensors)], ...pythonFiles(exported)]);
   },
 

@@ -29,8 +29,8 @@ export async function modelOfStateDict(
   const arrays = new Map<string, ImportedArray>();
   for (const recipe of planned.recipes) arrays.set(recipe.parameter, await arrayOf(recipe, byName));
   const report = emptyReport();
-  for (const { from, parameter } of planned.recipes)
-    report.mapped.push({ from: from.join(' + '), to: parameter });
+  for (const { from, parameter, isSum } of planned.recipes)
+    report.mapped.push({ from: from.join(isSum ? ' + ' : ', '), to: parameter });
   report.defaulted.push(...plan.defaulted, ...untied(planned.recipes, byName));
   report.dropped.push(...dropped, ...planned.dropped);
   for (const { path } of plan.omitted) report.dropped.push({ name: path, reason: 'the map omits it' });

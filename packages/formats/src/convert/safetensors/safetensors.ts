@@ -37,22 +37,15 @@ export const safetensorsFormat: ModelFormat = {
     return modelOfStateDict(await stateDictOf(source), source.name, options);
   },
 
-  async write(model) {
+  async write(model, { name = 'weights' } = {}) {
     const { pythonFiles, torchModelOf } = await import('../pytorch/write.js');
-    const exported = await torchModelOf(model);
+    const exported = await torchModelOf(model, `${name}.safetensors`);
     const tensors = exported.tensors.map(
       ({ name, shape, values }) => [name, storeFloats(Float32Array.from(values), shape)] as const,
     );
-    const python = exported.python.replace(
-      'torch.load("weights.pt", weights_only=True)',
-      'load_file("weights.safetensors")',
-    );
     return new Map([
       ['', writeSafetensors(new Map(tensors), new Map([['format', 'pt']]))],
-      ...pythonFiles({
-        ...exported,
-        python: python.replace('import torch\n', 'import torch\nfrom safetensors.torch import load_file\n'),
-      }),
+      ...pythonFiles(exported),
     ]);
   },
 
