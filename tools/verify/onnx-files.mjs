@@ -35,7 +35,9 @@ const toModel = ({ shape, values }, axes) => {
 
 const compare = async (name) => {
   const { inputs, outputs, tolerance } = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
-  const { model, axes } = await importOnnx(bytesSource(readFileSync(join(folder, `${name}.onnx`)), `${name}.onnx`));
+  const { model, axes } = await importOnnx(
+    bytesSource(readFileSync(join(folder, `${name}.onnx`)), `${name}.onnx`),
+  );
   const values = inputs.map((input, i) => toModel(arrayOf(input), axes.inputs[i].axes));
   const results = await core.predictAll(model, values);
   let worst = 0;
@@ -65,7 +67,10 @@ for (const name of names) {
       if (!/float16|bfloat16/.test(name)) largest = Math.max(largest, worst);
     } else reasons.set(`differs by ${worst}`, [name]);
   } catch (error) {
-    const reason = error.message.replace(/^\w+ "[^"]*": /, '').replaceAll(name, '').slice(0, 160);
+    const reason = error.message
+      .replace(/^\w+ "[^"]*": /, '')
+      .replaceAll(name, '')
+      .slice(0, 160);
     reasons.set(reason, [...(reasons.get(reason) ?? []), name]);
   }
 }

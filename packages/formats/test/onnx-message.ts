@@ -26,7 +26,10 @@ function withPayloads(value: Message, bytes: Uint8Array): Message {
   return Object.fromEntries(
     Object.entries(value).map(([name, field]) => {
       if (!PAYLOADS.includes(name)) return [name, withPayloads(field, bytes)];
-      return [name, (field as { begin: number; end: number }[]).map(({ begin, end }) => bytes.slice(begin, end))];
+      return [
+        name,
+        (field as { begin: number; end: number }[]).map(({ begin, end }) => bytes.slice(begin, end)),
+      ];
     }),
   );
 }

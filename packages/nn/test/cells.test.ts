@@ -50,7 +50,11 @@ const layers: Record<string, () => Recurrent> = {
   'general LSTM': () =>
     generalLstm({
       ...{ units, returnSequences, peephole: true, clip: 0.8 },
-      functions: [{ name: 'hardSigmoid', alpha: 0.3 }, { name: 'scaledTanh', beta: 0.7 }, { name: 'softplus' }],
+      functions: [
+        { name: 'hardSigmoid', alpha: 0.3 },
+        { name: 'scaledTanh', beta: 0.7 },
+        { name: 'softplus' },
+      ],
     }),
   'general LSTM, coupled': () => generalLstm({ units, returnSequences, coupled: true }),
   'general GRU': () => generalGru({ units, returnSequences, clip: 0.8 }),

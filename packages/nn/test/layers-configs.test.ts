@@ -220,10 +220,7 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
     [sequence],
   ],
   GeneralGRU: [() => generalGru({ units: 2, resetAfter: false, ...walked }), [sequence]],
-  TensorOperation: [
-    () => tensorOperation({ operation: 'where', operands: [null, [1, I], 2] }),
-    [sequence],
-  ],
+  TensorOperation: [() => tensorOperation({ operation: 'where', operands: [null, [1, I], 2] }), [sequence]],
   Masking: [() => masking({ maskValue: 2 }), [sequence]],
   Dropout: [() => dropout({ rate: 0.5, noiseShape: [null, 1, null], seed: 1 }), [sequence]],
   SpatialDropout1D: [() => spatialDropout1d({ rate: 0.5, seed: 1 }), [sequence]],

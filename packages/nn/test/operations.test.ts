@@ -98,28 +98,50 @@ const apply = (options: TensorOperationOptions, inputs: readonly Tensor[]): Tens
 
 const close = (got: ArrayLike<number>, wanted: readonly number[], tolerance: number, what: string): void =>
   wanted.forEach((value, i) => {
-    assert.ok(Math.abs(got[i]! - value) <= tolerance * Math.max(1, Math.abs(value)), `${what} ${i}: ${got[i]}, not ${value}`);
+    assert.ok(
+      Math.abs(got[i]! - value) <= tolerance * Math.max(1, Math.abs(value)),
+      `${what} ${i}: ${got[i]}, not ${value}`,
+    );
   });
 
-for (const { name, backend, reason } of [...testBackends(), { name: 'float64', backend: float64, reason: '' }]) {
+for (const { name, backend, reason } of [
+  ...testBackends(),
+  { name: 'float64', backend: float64, reason: '' },
+]) {
   test(`values on ${name}`, { skip: backend ? false : reason }, () =>
     onBackend(backend!, () => {
       const tolerance = name === 'float64' ? 1e-12 : 3e-6;
-      for (const [operation, [compute, options]] of Object.entries(unary) as [Operation, [(x: number) => number, object?]][]) {
+      for (const [operation, [compute, options]] of Object.entries(unary) as [
+        Operation,
+        [(x: number) => number, object?],
+      ][]) {
         const input = values.map(Math.fround);
-        close(apply({ operation, ...options }, [x(input)]).dataSync(), input.map(compute), tolerance, operation);
+        close(
+          apply({ operation, ...options }, [x(input)]).dataSync(),
+          input.map(compute),
+          tolerance,
+          operation,
+        );
       }
       for (const [operation, compute] of Object.entries(positive) as [Operation, (x: number) => number][]) {
         const input = values.map((value) => Math.fround(Math.abs(value) + 0.3));
         close(apply({ operation }, [x(input)]).dataSync(), input.map(compute), tolerance, operation);
       }
-      for (const [operation, compute] of Object.entries(binary) as [Operation, (x: number, y: number) => number][]) {
+      for (const [operation, compute] of Object.entries(binary) as [
+        Operation,
+        (x: number, y: number) => number,
+      ][]) {
         const [a, b] = [values.map(Math.fround), others.map(Math.fround)];
         const wanted = a.map((value, i) => compute(value, b[i]!));
         close(apply({ operation }, [x(a), x(b)]).dataSync(), wanted, tolerance, operation);
       }
       const power = apply({ operation: 'power', operands: [null, 2.5] }, [x(values.map(Math.abs))]);
-      close(power.dataSync(), values.map((value) => Math.abs(value) ** 2.5), tolerance, 'power');
+      close(
+        power.dataSync(),
+        values.map((value) => Math.abs(value) ** 2.5),
+        tolerance,
+        'power',
+      );
     }),
   );
 }
@@ -138,10 +160,26 @@ const structural: [TensorOperationOptions, Shape[], Shape, number[]][] = [
   [{ operation: 'reverse', axis: 1 }, [[1, 3]], [1, 3], [2, 1, 0]],
   [{ operation: 'pad', axis: 1, before: 1, after: 2, alpha: 7 }, [[1, 2]], [1, 5], [7, 0, 1, 7, 7]],
   [{ operation: 'pad', axis: 1, before: 1 }, [[1, 2]], [1, 3], [0, 0, 1]],
-  [{ operation: 'matmul' }, [[1, 2, 2], [1, 2, 1]], [1, 2, 1], [1, 3]],
+  [
+    { operation: 'matmul' },
+    [
+      [1, 2, 2],
+      [1, 2, 1],
+    ],
+    [1, 2, 1],
+    [1, 3],
+  ],
   [{ operation: 'constant', operands: [3], shape: [2] }, [[2, 1]], [2, 2], [3, 3, 3, 3]],
   [{ operation: 'lengthMask' }, [[3, 2, 1], [3]], [3, 2], [0, 0, 1, 0, 1, 1]],
-  [{ operation: 'where', operands: [null, 5, null] }, [[1, 3], [1, 3]], [1, 3], [0, 5, 5]],
+  [
+    { operation: 'where', operands: [null, 5, null] },
+    [
+      [1, 3],
+      [1, 3],
+    ],
+    [1, 3],
+    [0, 5, 5],
+  ],
   [{ operation: 'sum', axes: [1] }, [[1, 2, 2]], [1, 2], [2, 4]],
   [{ operation: 'mean', axes: [1, 2], keepDims: true }, [[1, 2, 2]], [1, 1, 1], [1.5]],
   [{ operation: 'max', axes: [2] }, [[1, 2, 2]], [1, 2], [1, 3]],
@@ -157,7 +195,10 @@ test('structural operations move elements, and know their shapes', () => {
     for (const [options, shapes, shape, wanted] of structural) {
       const inputs = shapes.map((own) => {
         const count = own.reduce((total, extent) => total * extent, 1);
-        return tensor(Array.from({ length: count }, (_, i) => i), own);
+        return tensor(
+          Array.from({ length: count }, (_, i) => i),
+          own,
+        );
       });
       const what = JSON.stringify(options);
       const y = apply(options, inputs);
@@ -178,7 +219,8 @@ describe('gradients in float64', () => {
       onBackend(float64, () => {
         const isPositive = operation in positive;
         const count = operation in binary ? 2 : 1;
-        const shift = (list: readonly number[]): number[] => list.map((v) => (isPositive ? Math.abs(v) + 0.4 : v + 0.03));
+        const shift = (list: readonly number[]): number[] =>
+          list.map((v) => (isPositive ? Math.abs(v) + 0.4 : v + 0.03));
         const second = shift(others).map((value) => value + 0.05);
         const inputs = [x(shift(values)), x(second)].slice(0, count);
         checkGradients({ operation, ...unary[operation]?.[1] }, inputs);
@@ -188,11 +230,18 @@ describe('gradients in float64', () => {
   for (const [options, shapes] of structural) {
     if (options.operation === 'lengthMask') continue;
     test(JSON.stringify(options), () =>
-      onBackend(float64, () => checkGradients(options, shapes.map((shape, i) => drawn(`input ${i}`, ...shape)))),
+      onBackend(float64, () =>
+        checkGradients(
+          options,
+          shapes.map((shape, i) => drawn(`input ${i}`, ...shape)),
+        ),
+      ),
     );
   }
   test('of a weight', () =>
-    onBackend(float64, () => checkGradients({ operation: 'multiply', operands: [[1, 2], null] }, [x(values)])));
+    onBackend(float64, () =>
+      checkGradients({ operation: 'multiply', operands: [[1, 2], null] }, [x(values)]),
+    ));
 });
 
 /** Compares the gradients of a weighted sum of the output with central differences along a direction. */
@@ -214,7 +263,10 @@ function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor
       loss(inputs.map((value, i) => (i === k ? add(value, mul(direction, h)) : value))).item();
     const h = 1e-5;
     const got = (at(h) - at(-h)) / (2 * h);
-    assert.ok(Math.abs(got - wanted) < 1e-6 * Math.max(1, Math.abs(wanted)), `input ${k}: ${got}, not ${wanted}`);
+    assert.ok(
+      Math.abs(got - wanted) < 1e-6 * Math.max(1, Math.abs(wanted)),
+      `input ${k}: ${got}, not ${wanted}`,
+    );
   });
   for (const [p, parameter] of layer.parameters.entries()) {
     const start = [...parameter.dataSync()];
@@ -257,8 +309,15 @@ describe('errors', () => {
     });
     const layer = tensorOperation({ operation: 'add', name: 'sum' });
     assert.throws(() => layer.outputShapes([[1, 2]]), { message: 'Layer sum: add takes 2 inputs, got 1.' });
-    assert.throws(() => layer.outputShapes([[1, 2], [1, 3]]), {
-      message: 'Layer sum: expected a shape that broadcasts with [1, 2], got [1, 3].',
-    });
+    assert.throws(
+      () =>
+        layer.outputShapes([
+          [1, 2],
+          [1, 3],
+        ]),
+      {
+        message: 'Layer sum: expected a shape that broadcasts with [1, 2], got [1, 3].',
+      },
+    );
   });
 });

@@ -5,7 +5,15 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { predictAll, RandomStream, type Shape, type Tensor, tensor, UnrollError, valueError } from '@unroll/core';
+import {
+  predictAll,
+  RandomStream,
+  type Shape,
+  type Tensor,
+  tensor,
+  UnrollError,
+  valueError,
+} from '@unroll/core';
 import type { AxisOrder, ImportedModel } from '@unroll/formats/convert';
 
 type Network = ImportedModel['model'];
@@ -120,11 +128,16 @@ class Inputs {
       const order = axes?.inputs[i];
       const name = order?.name ?? model.inputNames?.[i] ?? session.inputNames[i];
       const input = byName.get(name);
-      if (!input) throw valueError(`The ONNX file has no input "${name}". Its inputs are ${session.inputNames.join(', ')}.`);
+      if (!input)
+        throw valueError(
+          `The ONNX file has no input "${name}". Its inputs are ${session.inputNames.join(', ')}.`,
+        );
       byName.delete(name);
       const own = sizes(shape, input.shape, order?.axes, { batch, steps });
       const count = own.reduce((total, extent) => total * extent, 1);
-      const values = /^int/.test(input.type) ? integers(model, own, steps, random, count) : floats(own, random);
+      const values = /^int/.test(input.type)
+        ? integers(model, own, steps, random, count)
+        : floats(own, random);
       this.tensors.push(tensorOf(values, own));
       this.#files.push({ name, type: input.type, ...toFile(own, values, order?.axes) });
     });
@@ -137,7 +150,10 @@ class Inputs {
 
   feeds({ Tensor: RuntimeClass }: Runtime): Record<string, RuntimeTensor> {
     return Object.fromEntries(
-      this.#files.map(({ name, type, shape, values }) => [name, new RuntimeClass(type, dataOf(type, values), shape)]),
+      this.#files.map(({ name, type, shape, values }) => [
+        name,
+        new RuntimeClass(type, dataOf(type, values), shape),
+      ]),
     );
   }
 }
@@ -169,7 +185,13 @@ function floats(shape: Shape, random: RandomStream): Float64Array {
 }
 
 /** Draws ids for embeddings, or lengths of sequences. */
-function integers(model: Network, shape: Shape, steps: number, random: RandomStream, count: number): Float64Array {
+function integers(
+  model: Network,
+  shape: Shape,
+  steps: number,
+  random: RandomStream,
+  count: number,
+): Float64Array {
   const vocabularies = vocabulariesOf(model.layers);
   const isLengths = shape.length === 1 && !vocabularies.length;
   const below = isLengths ? steps : Math.min(...vocabularies, 1000);
@@ -179,7 +201,9 @@ function integers(model: Network, shape: Shape, steps: number, random: RandomStr
 /** Returns the numbers of ids of all embeddings. */
 function vocabulariesOf(layers: readonly Layer[]): number[] {
   return layers.flatMap((layer) =>
-    layer.className === 'Embedding' ? [Number(layer.config.config.inputDim)] : vocabulariesOf(layer.sublayers),
+    layer.className === 'Embedding'
+      ? [Number(layer.config.config.inputDim)]
+      : vocabulariesOf(layer.sublayers),
   );
 }
 

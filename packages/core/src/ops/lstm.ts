@@ -3,6 +3,7 @@
  * of @unroll/nn documents the equations and computes them with small ops; a test compares outputs and gradients.
  */
 import { apply, type Op } from '../op.js';
+import { runtime } from '../runtime.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   biasGradient,
@@ -19,7 +20,6 @@ import {
   type RecurrentAttributes,
   type SequenceBuffers,
   type SequenceInputs,
-  weightGradients,
 } from './recurrent.js';
 
 /** The inputs of {@link lstmSequence}. Gates are stacked in Keras's order i f g o. */
@@ -42,7 +42,8 @@ export interface LstmInputs {
   recurrentMask?: Tensor | null;
 }
 
-interface Saved {
+/** What the forward pass saves for the backward pass. */
+export interface LstmSaved {
   prepared: SequenceBuffers;
   c: Tensor;
   gates: Tensor;
@@ -94,12 +95,12 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
     });
     copyFinalState(kernels, prepared, y, hLast, attrs);
     kernels.copy(c.block(), saving ? T * B * H : 0, [1], cLast.block(), 0, [1], [B * H]);
-    return gates && ({ prepared, c, gates } satisfies Saved);
+    return gates && ({ prepared, c, gates } satisfies LstmSaved);
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast, dcLast], needs, kernels }) {
     const [, W, U, b, , , , rmask] = inputs;
-    const { prepared, c, gates } = saved as Saved;
+    const { prepared, c, gates } = saved as LstmSaved;
     const { T, B, H, masks } = prepared;
     const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
     const dc = copyOrZeros(kernels, [B, H], dcLast);
@@ -123,7 +124,7 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
       dc: dc.block(),
       dcAll: null,
     });
-    const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, prepared, dG) : [null, null];
+    const [dW, dU] = needs[1] || needs[2] ? runtime.gradients!.ofSteps(prepared, dG) : [null, null];
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, dc, null, null];
   },

@@ -20,10 +20,22 @@
  *
  * W, U and b have the gates of the LSTM in the order i f g o, and those of the GRU in the order z r n, as in Keras.
  */
-import { add, matmul, maximum, minimum, mul, type Parameter, reshape, slice, sub, type Tensor } from '@unroll/core';
+import {
+  add,
+  matmul,
+  maximum,
+  minimum,
+  mul,
+  type Parameter,
+  reshape,
+  slice,
+  sub,
+  type Tensor,
+  valueError,
+} from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
-import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { type ElementwiseName, elementwise, type OperationNumbers } from '../layers/operations.js';
+import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { CELL, recurrentOptions } from '../option-names.js';
 import type { CellState, ParameterMaker, StepContext, StepResult } from './cell.js';
 import type { GruState } from './gru.js';
@@ -31,7 +43,6 @@ import { HoistedCell } from './hoisted.js';
 import type { LstmState } from './lstm.js';
 import { type CellOptions, cellOwner, recurrentDropout } from './matrix-cell.js';
 import type { SimpleRnnState } from './simple-rnn.js';
-import { valueError } from '@unroll/core';
 
 /** An activation of a general cell: an operation of `tensorOperation` with one operand. */
 export interface CellFunction extends OperationNumbers {
@@ -65,7 +76,9 @@ abstract class GeneralCell<O extends GeneralCellOptions, S extends CellState> ex
     super(options);
     for (const { name } of options.functions ?? []) {
       if (Object.hasOwn(elementwise, name)) continue;
-      throw valueError(`${cellOwner(options, this.className)}: there is no function "${String(name)}".`, { name });
+      throw valueError(`${cellOwner(options, this.className)}: there is no function "${String(name)}".`, {
+        name,
+      });
     }
   }
 
@@ -154,7 +167,13 @@ export class GeneralGruCell extends GeneralCell<GeneralGruCellOptions, GruState>
     const z = this.activate(0, this.gate(a, 0));
     const r = this.activate(0, this.gate(a, 1));
     const candidate = this.gate(U, 2);
-    const n = this.activate(1, add(this.gate(sums, 2), this.#resetAfter ? mul(r, this.#plusBias(matmul(h, candidate))) : matmul(mul(r, h), candidate)));
+    const n = this.activate(
+      1,
+      add(
+        this.gate(sums, 2),
+        this.#resetAfter ? mul(r, this.#plusBias(matmul(h, candidate))) : matmul(mul(r, h), candidate),
+      ),
+    );
     const next = add(mul(z, state.h), mul(sub(1, z), n));
     return { y: next, state: { h: next }, gates: { z, r, n } };
   }

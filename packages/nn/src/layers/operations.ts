@@ -72,8 +72,7 @@ export const elementwise = {
   add: ([x, y]) => add(x, y),
   and: ([x, y]) => mul(truth(x), truth(y)),
   ceil: ([x]) => neg(floor(neg(x))),
-  celu: ([x], { alpha = 1 }) =>
-    add(relu(x), mul(sub(exp(div(minimum(x, 0), alpha)), 1), alpha)),
+  celu: ([x], { alpha = 1 }) => add(relu(x), mul(sub(exp(div(minimum(x, 0), alpha)), 1), alpha)),
   clip: ([x], numbers) => clip(x, numbers),
   divide: ([x, y]) => div(x, y),
   elu: ([x], { alpha = 1 }) => elu(x, alpha),
@@ -82,8 +81,7 @@ export const elementwise = {
   exp: ([x]) => exp(x),
   floor: ([x]) => floor(x),
   /** x Φ(x), with Φ approximated by tanh */
-  geluTanh: ([x]) =>
-    mul(mul(x, 0.5), add(tanh(mul(add(x, mul(mul(mul(x, x), x), 0.044715)), GELU)), 1)),
+  geluTanh: ([x]) => mul(mul(x, 0.5), add(tanh(mul(add(x, mul(mul(mul(x, x), x), 0.044715)), GELU)), 1)),
   greater: ([x, y]) => greater(x, y),
   greaterEqual: ([x, y]) => greaterEqual(x, y),
   hardSigmoid: ([x], { alpha = 0.2, beta = 0.5 }) => clip(add(mul(x, alpha), beta), { low: 0, high: 1 }),

@@ -9,6 +9,7 @@ import {
   full,
   type MaskedSequence,
   matmul,
+  type Parameter,
   pad,
   permute,
   reshape,
@@ -16,7 +17,6 @@ import {
   type Shape,
   slice,
   type Tensor,
-  type Parameter,
 } from '@unroll/core';
 import { broadcastShapes, checkOptions, hostValues } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';

@@ -28,12 +28,14 @@ export function align(context: NodeContext, values: readonly Value[]): Aligned {
   const renamed = batchNames(tensors);
   const seen: Axis[] = Array.from({ length: rank }, () => []);
   for (const tensor of tensors) mergeAxes(context, seen, tensor, renamed);
-  for (const value of values) if (value.kind !== 'tensor') mergeConstant(context, seen, constantOperand(context, value));
+  for (const value of values)
+    if (value.kind !== 'tensor') mergeConstant(context, seen, constantOperand(context, value));
   const common = seen.map((axis) => current(axis));
   const own = tensors.map((tensor) => rename(tensor, renamed));
   const stored = commonAxes(own, common);
   const operands = values.map((value) => {
-    if (value.kind !== 'tensor') return arrangeConstant(context, constantOperand(context, value), common, stored);
+    if (value.kind !== 'tensor')
+      return arrangeConstant(context, constantOperand(context, value), common, stored);
     const tensor = own[tensors.indexOf(value)];
     const atoms = tensor.stored.flatMap((axis) => [...current(axis)]);
     const wanted = stored.map((axis) => axis.filter((atom) => atoms.includes(atom)));
@@ -45,11 +47,21 @@ export function align(context: NodeContext, values: readonly Value[]): Aligned {
 /** Renames the batches of all tensors to that of the first one: the inputs of a model have the same number of examples. */
 export function batchNames([first, ...others]: readonly ModelTensor[]): Map<Atom, Atom> {
   const [batch] = current(first.stored[0]);
-  return new Map(others.map(({ stored }): [Atom, Atom] => [current(stored[0])[0], batch]).filter(([atom]) => atom !== batch));
+  return new Map(
+    others
+      .map(({ stored }): [Atom, Atom] => [current(stored[0])[0], batch])
+      .filter(([atom]) => atom !== batch),
+  );
 }
 
 const rankOf = (value: Value): number =>
-  value.kind === 'tensor' ? value.seen.length : value.kind === 'constant' ? value.shape.length : value.isScalar ? 0 : 1;
+  value.kind === 'tensor'
+    ? value.seen.length
+    : value.kind === 'constant'
+      ? value.shape.length
+      : value.isScalar
+        ? 0
+        : 1;
 
 /** Returns a value that no layer computes as a constant. */
 export function constantOperand(context: NodeContext, value: Value): Constant {
@@ -61,11 +73,19 @@ export function constantOperand(context: NodeContext, value: Value): Constant {
     return number;
   });
   const extents = value.isScalar ? [] : [numbers.length];
-  return { ...{ kind: 'constant', extents, shape: extents.map(size), type: value.type, name: '' }, values: Float64Array.from(numbers) };
+  return {
+    ...{ kind: 'constant', extents, shape: extents.map(size), type: value.type, name: '' },
+    values: Float64Array.from(numbers),
+  };
 }
 
 /** Adds the axes of a tensor to those of the result. Its atoms are renamed to those that are there already. */
-export function mergeAxes(context: NodeContext, seen: Axis[], tensor: ModelTensor, renamed: Map<Atom, Atom>): void {
+export function mergeAxes(
+  context: NodeContext,
+  seen: Axis[],
+  tensor: ModelTensor,
+  renamed: Map<Atom, Atom>,
+): void {
   const offset = seen.length - tensor.seen.length;
   tensor.seen.forEach((axis, i) => {
     const own = current(axis);
@@ -114,7 +134,8 @@ const mayBeEqual = (x: Atom, y: Atom): boolean =>
 export function splitFirst(list: Atom[], first: Dimension): boolean {
   const [atom] = list;
   const rest = dividedBy(atom.size, first);
-  if (rest === null || atom.isBatch || known(rest) === 1 || known(first) === 1 || known(first) === 0) return false;
+  if (rest === null || atom.isBatch || known(rest) === 1 || known(first) === 1 || known(first) === 0)
+    return false;
   atom.parts = [new Atom(first), new Atom(rest)];
   list.splice(0, 1, ...atom.parts);
   return true;
@@ -180,7 +201,8 @@ export function arrangeConstant(
     let stride = strides[i];
     for (const atom of [...current(seen[seen.length - extents.length + i])].reverse()) {
       const factor = known(atom.size);
-      if (factor === null) throw context.error('a constant has elements for each step of a sequence of any length');
+      if (factor === null)
+        throw context.error('a constant has elements for each step of a sequence of any length');
       strideOf.set(atom, stride);
       stride *= factor;
     }
@@ -198,7 +220,11 @@ export function arrangeConstant(
   );
   const atoms = stored.filter((axis) => axis.some((atom) => strideOf.has(atom))).flat();
   const sizes = atoms.map((atom) => known(atom.size) as number);
-  const arranged = strided(values, sizes, atoms.map((atom) => strideOf.get(atom) ?? 0));
+  const arranged = strided(
+    values,
+    sizes,
+    atoms.map((atom) => strideOf.get(atom) ?? 0),
+  );
   while (shape[0] === 1) shape.shift();
   return { shape, values: arranged };
 }

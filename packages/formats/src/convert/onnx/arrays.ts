@@ -47,11 +47,22 @@ export function transposed({ extents, values }: NumberArray, order: readonly num
   const strides = stridesOf(extents);
   const sizes = order.map((axis) => extents[axis]);
   if (order.every((axis, i) => axis === i)) return { extents, values };
-  return { extents: sizes, values: strided(values, sizes, order.map((axis) => strides[axis])) };
+  return {
+    extents: sizes,
+    values: strided(
+      values,
+      sizes,
+      order.map((axis) => strides[axis]),
+    ),
+  };
 }
 
 /** Returns the elements at these indices along an axis. */
-export function taken({ extents, values }: NumberArray, axis: number, indices: readonly number[]): NumberArray {
+export function taken(
+  { extents, values }: NumberArray,
+  axis: number,
+  indices: readonly number[],
+): NumberArray {
   const inner = countOf(extents.slice(axis + 1));
   const outer = countOf(extents.slice(0, axis));
   const sizes = extents.toSpliced(axis, 1, indices.length);

@@ -1,8 +1,8 @@
 /** What the conversion of one node needs: its inputs, its attributes, and the model that is being written. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { ImportReport } from '../format.js';
-import type { Graph, Node } from './graph.js';
 import { known } from './dimensions.js';
+import type { Graph, Node } from './graph.js';
 import type { ArrayValue } from './tensors.js';
 import {
   type Axis,
@@ -40,7 +40,12 @@ export class NodeContext {
 
   constructor(
     node: Node,
-    { graph, writer, report, values }: Pick<NodeContext, 'graph' | 'writer' | 'report'> & {
+    {
+      graph,
+      writer,
+      report,
+      values,
+    }: Pick<NodeContext, 'graph' | 'writer' | 'report'> & {
       values: ReadonlyMap<string, Value>;
     },
   ) {
@@ -74,7 +79,8 @@ export class NodeContext {
   /** Returns an input that the model computes. */
   tensor(index: number): ModelTensor {
     const value = this.input(index);
-    if (value.kind === 'tensor') return { ...value, stored: value.stored.map(current), seen: value.seen.map(current) };
+    if (value.kind === 'tensor')
+      return { ...value, stored: value.stored.map(current), seen: value.seen.map(current) };
     throw this.error(`the input ${index} must depend on the inputs of the model`);
   }
 
@@ -127,7 +133,8 @@ export class NodeContext {
   }
 
   array(name: string): ArrayValue {
-    const isArray = (value: unknown): boolean => typeof value === 'object' && value !== null && 'values' in value;
+    const isArray = (value: unknown): boolean =>
+      typeof value === 'object' && value !== null && 'values' in value;
     return this.#attribute(name, isArray, undefined, 'a tensor') as ArrayValue;
   }
 

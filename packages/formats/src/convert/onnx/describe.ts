@@ -31,8 +31,12 @@ export async function describeOnnx(source: ByteSource): Promise<FileDescription>
   };
 }
 
-function partOf(node: NodeProto, shapes: ReadonlyMap<string, Shape | null>): FileDescription['parts'][number] {
-  const type = node.domain === '' || node.domain === 'ai.onnx' ? node.opType : `${node.domain}.${node.opType}`;
+function partOf(
+  node: NodeProto,
+  shapes: ReadonlyMap<string, Shape | null>,
+): FileDescription['parts'][number] {
+  const type =
+    node.domain === '' || node.domain === 'ai.onnx' ? node.opType : `${node.domain}.${node.opType}`;
   const operator = operators.get(type);
   const unknown = operator
     ? node.attribute.map(({ name }) => name).filter((name) => !operator.attributes.includes(name))
@@ -54,10 +58,14 @@ function partOf(node: NodeProto, shapes: ReadonlyMap<string, Shape | null>): Fil
 function factsOf(model: ModelProto, graph: GraphProto): FileDescription['facts'] {
   const names = new Set(graph.initializer.map(({ name }) => name));
   const external = graph.initializer.filter(({ dataLocation }) => dataLocation === 1);
-  const files = new Set(external.map(({ externalData }) => externalData.find(({ key }) => key === 'location')?.value ?? ''));
+  const files = new Set(
+    external.map(({ externalData }) => externalData.find(({ key }) => key === 'location')?.value ?? ''),
+  );
   return [
     { name: 'ir version', value: `${model.irVersion}` },
-    ...graph.input.filter(({ name }) => !names.has(name)).map((info) => ({ name: 'input', value: textOf(info) })),
+    ...graph.input
+      .filter(({ name }) => !names.has(name))
+      .map((info) => ({ name: 'input', value: textOf(info) })),
     ...graph.output.map((info) => ({ name: 'output', value: textOf(info) })),
     ...[...files].map((file) => ({ name: 'weights in', value: file })),
     ...model.metadataProps.map(({ key, value }) => ({ name: key, value })),
@@ -70,6 +78,8 @@ function shapeOf({ type }: ValueInfoProto): Shape | null {
 
 function textOf({ name, type }: ValueInfoProto): string {
   const tensor = type?.tensorType;
-  const shape = tensor?.shape?.dim.map(({ value, param }) => (value >= 0 ? `${value}` : param || '?')).join(', ');
+  const shape = tensor?.shape?.dim
+    .map(({ value, param }) => (value >= 0 ? `${value}` : param || '?'))
+    .join(', ');
   return `${name} [${shape ?? '?'}] ${dataTypeName(tensor?.elemType ?? 0)}`;
 }

@@ -29,7 +29,10 @@ export async function exportOnnx(
     throw valueError(`opset must be from ${oldest} to ${newest}, got ${opset}.`, { opset });
   const { inputShapes } = model;
   if (!model.built || !inputShapes)
-    throw new UnrollError('state', `${model.label} has no weights to export yet. Train it, or call build([[-1, ...]]) first.`);
+    throw new UnrollError(
+      'state',
+      `${model.label} has no weights to export yet. Train it, or call build([[-1, ...]]) first.`,
+    );
   const isStreamed = streaming ? model.streaming(inputShapes.map(() => true)) : [];
   const values = await Promise.all(model.parameters.map((parameter) => parameter.data()));
   const weights = new Map<object, FloatArray>(model.parameters.map((parameter, i) => [parameter, values[i]]));
@@ -59,7 +62,9 @@ export async function exportOnnx(
 /** Names the axes of unknown size: `batch`, `steps`. */
 function dimensions(shape: Shape, prefix = ''): (number | string)[] {
   const names = ['batch', `${prefix}steps`];
-  return shape.map((extent, d) => (d === 0 ? 'batch' : extent >= 0 ? extent : (names[d] ?? `${prefix}axis_${d}`)));
+  return shape.map((extent, d) =>
+    d === 0 ? 'batch' : extent >= 0 ? extent : (names[d] ?? `${prefix}axis_${d}`),
+  );
 }
 
 /** True if only embeddings read an input: then it contains ids. */

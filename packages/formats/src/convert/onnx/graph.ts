@@ -2,12 +2,18 @@
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
 import type { ByteSource } from '../source.js';
+import { type Dimension, size, symbol } from './dimensions.js';
 import { damaged } from './protobuf.js';
 import type { AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto } from './schema.js';
 import { type ArrayValue, type ElementType, elementType, readTensor } from './tensors.js';
-import { type Dimension, size, symbol } from './dimensions.js';
 
-export type AttributeValue = number | string | readonly number[] | readonly string[] | ArrayValue | GraphProto;
+export type AttributeValue =
+  | number
+  | string
+  | readonly number[]
+  | readonly string[]
+  | ArrayValue
+  | GraphProto;
 
 export interface Node {
   op: string;
@@ -120,7 +126,9 @@ function sortNodes(graph: GraphProto, file: string): { order: NodeProto[]; neede
     needed.add(name);
     const node = sources.get(name);
     if (node === undefined)
-      throw damaged(file, `${reader} reads "${name}", which no node, input or initializer provides`, { name });
+      throw damaged(file, `${reader} reads "${name}", which no node, input or initializer provides`, {
+        name,
+      });
     return node;
   };
   // A stack instead of recursion: graphs may be deeper than the stack of the engine.
@@ -145,7 +153,8 @@ function sortNodes(graph: GraphProto, file: string): { order: NodeProto[]; neede
         continue;
       }
       const open = pending.find((found) => state.get(found) === 'open' || found === node);
-      if (open && state.get(node) === 'open') throw damaged(file, `${labelOf(open)} depends on its own output`);
+      if (open && state.get(node) === 'open')
+        throw damaged(file, `${labelOf(open)} depends on its own output`);
       state.set(node, 'open');
       stack.push(...pending);
     }
@@ -167,9 +176,13 @@ function inputOf({ name, type }: ValueInfoProto, file: string): GraphInput {
   const tensor = type?.tensorType;
   const kind = tensor && elementType(tensor.elemType);
   if (!tensor?.shape || !kind)
-    throw new UnrollError('value', `${file}: the input "${name}" must be a tensor of numbers of a known rank.`, {
-      name,
-    });
+    throw new UnrollError(
+      'value',
+      `${file}: the input "${name}" must be a tensor of numbers of a known rank.`,
+      {
+        name,
+      },
+    );
   const shape = tensor.shape.dim.map(({ value, param }, axis) => {
     if (value > 2 ** 31) throw damaged(file, `the input "${name}" has ${value} elements on axis ${axis}`);
     return value > 0 ? size(value) : symbol(param || `${name}.${axis}`);
@@ -210,4 +223,3 @@ async function readAttribute(
   if (type === TYPES.strings) return attribute.strings.map(text);
   throw damaged(source.name, `the attribute ${name} of ${node} has the type ${type}`);
 }
-

@@ -12,7 +12,15 @@ import { known } from './dimensions.js';
 import { type Graph, type GraphInput, readGraph } from './graph.js';
 import { operators } from './operators/index.js';
 import { readModel } from './protobuf.js';
-import { Atom, type Axis, constantOf, current, formatShapeOf, type ModelTensor, type Value } from './values.js';
+import {
+  Atom,
+  type Axis,
+  constantOf,
+  current,
+  formatShapeOf,
+  type ModelTensor,
+  type Value,
+} from './values.js';
 import { ModelWriter } from './writer.js';
 
 /** Most assumptions about the batch axes of inputs that are tried. */
@@ -91,7 +99,9 @@ function noBatch(file: string, input: string): UnrollError {
 
 /** Returns the axis with the name of a batch, otherwise the first. */
 function likelyBatch({ shape }: GraphInput): number {
-  const named = shape.findIndex(({ symbols }) => symbols.length === 1 && /^(batch.*|n|b|bs)$/i.test(symbols[0]));
+  const named = shape.findIndex(
+    ({ symbols }) => symbols.length === 1 && /^(batch.*|n|b|bs)$/i.test(symbols[0]),
+  );
   return Math.max(named, 0);
 }
 
@@ -115,8 +125,7 @@ class Conversion {
     const inputs = graph.inputs.map((input) => this.#input(input));
     for (const node of graph.nodes) this.#convert(node);
     const outputs = graph.outputs.map((name) => this.#output(name));
-    for (const name of graph.unused)
-      this.#report.dropped.push({ name, reason: 'no output depends on it' });
+    for (const name of graph.unused) this.#report.dropped.push({ name, reason: 'no output depends on it' });
     const { layers, nodes, arrays } = this.#writer;
     const config = {
       className: 'Functional',
@@ -137,7 +146,10 @@ class Conversion {
       optimizer: null,
       compile: null,
       axes: {
-        inputs: orders(inputs, graph.inputs.map(({ name }) => name)),
+        inputs: orders(
+          inputs,
+          graph.inputs.map(({ name }) => name),
+        ),
         outputs: orders(outputs, graph.outputs),
       },
     };
@@ -145,10 +157,17 @@ class Conversion {
 
   #input({ name, shape, type }: GraphInput): ModelTensor {
     if (shape.length === 0)
-      throw new UnrollError('value', `The input "${name}" is a number. Inputs of a model must have a batch axis.`);
+      throw new UnrollError(
+        'value',
+        `The input "${name}" is a number. Inputs of a model must have a batch axis.`,
+      );
     const batchAxis = this.#axes.get(name) ?? 0;
     if (batchAxis < 0)
-      this.#report.defaulted.push({ name, value: 'one example', reason: 'none of its axes can be the batch' });
+      this.#report.defaulted.push({
+        name,
+        value: 'one example',
+        reason: 'none of its axes can be the batch',
+      });
     const atoms = shape.map((extent, axis) => {
       const isBatch = axis === batchAxis;
       if (known(extent) === 1 && !isBatch) return null;
@@ -197,13 +216,18 @@ class Conversion {
   #output(name: string): ModelTensor {
     const value = this.#values.get(name);
     if (value?.kind !== 'tensor')
-      throw new UnrollError('value', `The output "${name}" does not depend on the inputs of the model.`, { name });
+      throw new UnrollError('value', `The output "${name}" does not depend on the inputs of the model.`, {
+        name,
+      });
     const batch = current(value.stored[0]);
     const seen = value.seen.map((axis) => current(axis).filter((atom) => !batch.includes(atom)));
     // The axis of the batch has no other atoms, unless a node has merged it with the next one.
     const rest = seen.filter((axis, d) => axis.length > 0 || current(value.seen[d]).length === 0);
     const arranged = this.#writer.arrange({ ...value, seen: value.seen.map(current) }, [batch, ...rest]);
-    this.#report.mapped.push({ from: `output "${name}" ${formatShapeOf(value)}`, to: `${this.#writer.layerOf(arranged.ref).config.name}` });
+    this.#report.mapped.push({
+      from: `output "${name}" ${formatShapeOf(value)}`,
+      to: `${this.#writer.layerOf(arranged.ref).config.name}`,
+    });
     return arranged;
   }
 }

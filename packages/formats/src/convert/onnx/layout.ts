@@ -1,12 +1,32 @@
 /** Moves and replaces axes of tensors of the model. */
 import { splitFirst } from './align.js';
 import type { NodeContext } from './context.js';
-import { type Dimension, dividedBy, equalDimensions, formatDimension, known, product, size } from './dimensions.js';
-import { type Atom, type Axis, axisSize, current, formatShapeOf, type ModelTensor, newAxis } from './values.js';
+import {
+  type Dimension,
+  dividedBy,
+  equalDimensions,
+  formatDimension,
+  known,
+  product,
+  size,
+} from './dimensions.js';
+import {
+  type Atom,
+  type Axis,
+  axisSize,
+  current,
+  formatShapeOf,
+  type ModelTensor,
+  newAxis,
+} from './values.js';
 import { sameAxis } from './writer.js';
 
 /** Returns the tensor with the atoms of a seen axis as one stored axis, and the index of that axis. */
-export function isolate(context: NodeContext, tensor: ModelTensor, axis: number): { tensor: ModelTensor; at: number } {
+export function isolate(
+  context: NodeContext,
+  tensor: ModelTensor,
+  axis: number,
+): { tensor: ModelTensor; at: number } {
   const atoms = current(tensor.seen[axis]);
   const stored = tensor.stored.map(current);
   const found = stored.findIndex((own, d) => d > 0 && own.length > 0 && sameAxis(own, atoms));
@@ -16,7 +36,10 @@ export function isolate(context: NodeContext, tensor: ModelTensor, axis: number)
       ? own.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
       : [own],
   );
-  const following = tensor.seen.slice(axis + 1).flat().find(({ isBatch }) => !isBatch);
+  const following = tensor.seen
+    .slice(axis + 1)
+    .flat()
+    .find(({ isBatch }) => !isBatch);
   const next = following ? rest.findIndex((own) => own.includes(following)) : -1;
   const before = stored.findIndex((own) => own.some((atom) => atoms.includes(atom)));
   const at = Math.max(1, atoms.length > 0 ? Math.min(before, rest.length) : next < 0 ? rest.length : next);
@@ -24,11 +47,7 @@ export function isolate(context: NodeContext, tensor: ModelTensor, axis: number)
 }
 
 /** Returns the tensor with these stored axes after the batch, each all atoms of a seen axis. Throws for other atoms. */
-export function withStored(
-  context: NodeContext,
-  tensor: ModelTensor,
-  axes: readonly number[],
-): ModelTensor {
+export function withStored(context: NodeContext, tensor: ModelTensor, axes: readonly number[]): ModelTensor {
   const wanted = axes.map((axis) => current(tensor.seen[axis]));
   const batch = current(tensor.stored[0]);
   return context.writer.arrange(tensor, [batch, ...wanted]);
@@ -102,7 +121,11 @@ function assumed({ seen }: ModelTensor, shape: readonly Dimension[]): Dimension[
  * Changes sizes that have no common factors, [2, 3] to [3, 2], with a Reshape layer. Returns null if the sizes are not known,
  * or if factors suffice.
  */
-function regrouped(context: NodeContext, tensor: ModelTensor, target: readonly Dimension[]): ModelTensor | null {
+function regrouped(
+  context: NodeContext,
+  tensor: ModelTensor,
+  target: readonly Dimension[],
+): ModelTensor | null {
   const batch = current(tensor.stored[0]);
   const isFirst = batch.length === 1 && sameAxis(current(tensor.seen[0] ?? []), batch);
   const own = (isFirst ? tensor.seen.slice(1) : tensor.seen).map((axis) => [...current(axis)]);
@@ -110,9 +133,15 @@ function regrouped(context: NodeContext, tensor: ModelTensor, target: readonly D
   const sizes = wanted.map(known);
   const from = own.flat().map((atom) => known(atom.size));
   const startsWithBatch = !isFirst || (target.length > 0 && equalDimensions(target[0], axisSize(batch)));
-  if (own.flat().some(({ isBatch }) => isBatch) || sizes.includes(null) || from.includes(null) || !startsWithBatch)
+  if (
+    own.flat().some(({ isBatch }) => isBatch) ||
+    sizes.includes(null) ||
+    from.includes(null) ||
+    !startsWithBatch
+  )
     return null;
-  const count = (list: (number | null)[]): number => list.reduce<number>((total, extent) => total * (extent ?? 1), 1);
+  const count = (list: (number | null)[]): number =>
+    list.reduce<number>((total, extent) => total * (extent ?? 1), 1);
   if (count(sizes) !== count(from) || haveCommonFactors(from as number[], sizes as number[])) return null;
   const flat = context.writer.arrange(tensor, [batch, ...own.flat().map((atom) => [atom])]);
   const axes = wanted.map(newAxis);

@@ -10,7 +10,10 @@ export const onnxFormat: ModelFormat = {
   extensions: ['onnx'],
   /** A model begins with the field ir_version (1), a number below 128, and usually another field of a ModelProto. */
   recognises: ([tag, version, next]) =>
-    tag === 0x08 && version > 0 && version < 128 && (next === undefined || [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(next)),
+    tag === 0x08 &&
+    version > 0 &&
+    version < 128 &&
+    (next === undefined || [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(next)),
   describe: describeOnnx,
   read: importOnnx,
   write: async (model, options) => new Map([['', await exportOnnx(model, options)]]),

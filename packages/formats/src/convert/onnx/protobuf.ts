@@ -11,8 +11,8 @@ import {
   type ByteRange,
   type Field,
   type FieldType,
-  MODEL,
   type MessageType,
+  MODEL,
   type ModelProto,
 } from './schema.js';
 
@@ -60,12 +60,7 @@ class FileReader {
   }
 
   /** Reads the first field of a range into the message, and returns the offset of the next one. */
-  async #field(
-    { begin, end }: ByteRange,
-    type: MessageType,
-    into: Message,
-    depth: number,
-  ): Promise<number> {
+  async #field({ begin, end }: ByteRange, type: MessageType, into: Message, depth: number): Promise<number> {
     const { name } = this.#source;
     // A tag has at most 5 bytes, a length or a number at most 10.
     const head = new MessageReader(await this.#read(begin, Math.min(end - begin, 16)), begin, name);
@@ -182,7 +177,8 @@ class MessageReader {
     if (inner) store(into, field, this.#message(inner, end, depth + 1), this.#name);
     else if (field.type === 'data')
       store(into, field, { begin: this.#base + reader.pos, end: this.#base + end });
-    else if (field.type === 'string') store(into, field, decodeUtf8(bytes, `The ${field.name} in ${this.#name}`));
+    else if (field.type === 'string')
+      store(into, field, decodeUtf8(bytes, `The ${field.name} in ${this.#name}`));
     else if (field.type === 'bytes') store(into, field, bytes);
     else {
       if (!field.repeated) throw new Error(`the field ${field.name} has the wire type 2`);

@@ -83,7 +83,11 @@ export async function readTensor(proto: TensorProto, source: ByteSource): Promis
   const ranges = proto[found.field];
   if (proto.dataLocation !== 1 && proto.rawData.length === 0 && ranges.length > 0) {
     const values = packedValues(found, await join(ranges, source), count);
-    if (values === null) throw wrongSize(ranges.reduce((sum, { begin, end }) => sum + end - begin, 0), 'bytes');
+    if (values === null)
+      throw wrongSize(
+        ranges.reduce((sum, { begin, end }) => sum + end - begin, 0),
+        'bytes',
+      );
     return { shape: dims, values, type: found.type };
   }
   const bytes =
@@ -167,7 +171,10 @@ async function externalBytes({ name, externalData }: TensorProto, source: ByteSo
   const offset = Number(entries.get('offset') ?? 0);
   const length = Number(entries.get('length') ?? file.size - offset);
   if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(length) || offset < 0 || length < 0)
-    throw damaged(source.name, `the external data of "${name}" has the offset ${offset} and the length ${length}`);
+    throw damaged(
+      source.name,
+      `the external data of "${name}" has the offset ${offset} and the length ${length}`,
+    );
   return file.read(offset, offset + length);
 }
 

@@ -21,7 +21,10 @@ export class Atom {
   /** The two factors that the atom has been split into. */
   parts: readonly [Atom, Atom] | null = null;
 
-  constructor(extent: Dimension, { isBatch = false, origin = null }: Partial<Pick<Atom, 'isBatch' | 'origin'>> = {}) {
+  constructor(
+    extent: Dimension,
+    { isBatch = false, origin = null }: Partial<Pick<Atom, 'isBatch' | 'origin'>> = {},
+  ) {
     this.size = extent;
     this.isBatch = isBatch;
     this.origin = origin;

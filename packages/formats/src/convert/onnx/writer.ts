@@ -123,7 +123,9 @@ export class ModelWriter {
     const count = this.#names.get(base) ?? 0;
     this.#names.set(base, count + 1);
     const name = count === 0 ? base : `${base}_${count}`;
-    return count > 0 && this.#names.has(name) ? this.#uniqueName(wanted) : (this.#names.set(name, this.#names.get(name) ?? 1), name);
+    return count > 0 && this.#names.has(name)
+      ? this.#uniqueName(wanted)
+      : (this.#names.set(name, this.#names.get(name) ?? 1), name);
   }
 }
 

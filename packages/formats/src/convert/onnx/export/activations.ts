@@ -91,7 +91,9 @@ const general: Readonly<Record<string, RecurrentFunction>> = {
 
 /** Returns the function of a recurrent node for an activation; null if ONNX has none. */
 export function recurrentFunction(activation: unknown): RecurrentFunction | null {
-  return typeof activation === 'string' && Object.hasOwn(functions, activation) ? functions[activation] : null;
+  return typeof activation === 'string' && Object.hasOwn(functions, activation)
+    ? functions[activation]
+    : null;
 }
 
 /** Returns the function of a recurrent node for a function of a general cell; null if ONNX has none. */

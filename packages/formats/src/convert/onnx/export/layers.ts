@@ -78,17 +78,24 @@ const layerNormalization: LayerExporter = (call) => {
   const { graph, config } = call;
   const [x] = call.inputs;
   const rank = x.shape.length;
-  const axes = [(config.axis as number | number[] | undefined) ?? -1].flat().map((axis) => (axis < 0 ? axis + rank : axis));
+  const axes = [(config.axis as number | number[] | undefined) ?? -1]
+    .flat()
+    .map((axis) => (axis < 0 ? axis + rank : axis));
   const first = Math.min(...axes);
   if (axes.length !== rank - first) throw call.error('it must normalise over the last axes');
   const shape = x.shape.slice(first);
   const count = shape.reduce((total, extent) => total * extent, 1);
   const gamma =
-    config.scale === false ? graph.floats(`${call.path}.gamma`, new Float32Array(count).fill(1), shape) : call.initializer('gamma');
+    config.scale === false
+      ? graph.floats(`${call.path}.gamma`, new Float32Array(count).fill(1), shape)
+      : call.initializer('gamma');
   const beta = config.center === false ? [] : [call.initializer('beta')];
   const epsilon = Number(config.epsilon ?? 1e-3);
   if (graph.opset >= 17) {
-    const y = graph.node('LayerNormalization', [x.name, gamma, ...beta], { axis: first, epsilon: { float: epsilon } });
+    const y = graph.node('LayerNormalization', [x.name, gamma, ...beta], {
+      axis: first,
+      epsilon: { float: epsilon },
+    });
     return output(call, y, x.mask);
   }
   const mean = graph.node('ReduceMean', ...reduced(graph, x.name, axes, true));
@@ -108,7 +115,9 @@ const batchNormalization: LayerExporter = (call) => {
   const axis = given < 0 ? given + rank : given;
   const size = x.shape[axis];
   const constant = (name: string, value: number): string =>
-    call.weight(name) ? call.initializer(name) : graph.floats(`${call.path}.${name}`, new Float32Array(size).fill(value), [size]);
+    call.weight(name)
+      ? call.initializer(name)
+      : graph.floats(`${call.path}.${name}`, new Float32Array(size).fill(value), [size]);
   const order = x.shape.map((_, d) => d);
   const forward = [0, axis, ...order.filter((d) => d !== 0 && d !== axis)];
   const backward = order.map((d) => forward.indexOf(d));
@@ -116,7 +125,12 @@ const batchNormalization: LayerExporter = (call) => {
     'BatchNormalization',
     [
       graph.transpose(x.name, forward),
-      ...[constant('gamma', 1), constant('beta', 0), constant('moving_mean', 0), constant('moving_variance', 1)],
+      ...[
+        constant('gamma', 1),
+        constant('beta', 0),
+        constant('moving_mean', 0),
+        constant('moving_variance', 1),
+      ],
     ],
     { epsilon: { float: Number(config.epsilon ?? 1e-3) } },
   );
@@ -172,7 +186,9 @@ const conv1d: LayerExporter = (call) => {
   const history = (size - 1) * dilationRate;
   const isStreamed = call.settings.streaming && history > 0;
   const input = isStreamed ? withHistory(call, history) : zeroMasked(graph, x);
-  const attributes = isStreamed ? windowAttributes(size, { ...window, padding: 'valid' }) : windowAttributes(size, window);
+  const attributes = isStreamed
+    ? windowAttributes(size, { ...window, padding: 'valid' })
+    : windowAttributes(size, window);
   const y = graph.node('Conv', [graph.transpose(input, [0, 2, 1]), W, ...bias], {
     ...attributes,
     dilations: [dilationRate],
@@ -190,7 +206,10 @@ function withHistory(call: LayerCall, history: number): string {
   const shape = [history, x.shape[2]];
   const state = call.stateInput('x', shape);
   const joined = graph.node('Concat', [state, x.name], { axis: 1 });
-  const next = graph.node('Slice', [joined, ...[[-history], [2 ** 31 - 1], [1]].map((values) => graph.integers(values))]);
+  const next = graph.node('Slice', [
+    joined,
+    ...[[-history], [2 ** 31 - 1], [1]].map((values) => graph.integers(values)),
+  ]);
   call.stateOutput(state, next, shape);
   return joined;
 }
@@ -216,7 +235,10 @@ const globalAverage: LayerExporter = (call) => {
   const total = graph.node('ReduceSum', ...reduced(graph, zeroMasked(graph, x), [1], keep, true));
   const count = graph.node('ReduceSum', ...reduced(graph, x.mask, [1], true, true));
   const divisor = graph.node('Max', [count, graph.number(1)]);
-  return output(call, graph.node('Div', [total, keep ? graph.node('Unsqueeze', [divisor, graph.integers([2])]) : divisor]));
+  return output(
+    call,
+    graph.node('Div', [total, keep ? graph.node('Unsqueeze', [divisor, graph.integers([2])]) : divisor]),
+  );
 };
 
 const globalMax: LayerExporter = (call) => {
@@ -226,7 +248,10 @@ const globalMax: LayerExporter = (call) => {
   if (!x.mask) return output(call, graph.node('ReduceMax', ...reduced(graph, x.name, [1], keep)));
   const valid = graph.node('Cast', [graph.node('Unsqueeze', [x.mask, graph.integers([2])])], { to: BOOL });
   const lowest = graph.number(-3.4028234663852886e38);
-  const largest = graph.node('ReduceMax', ...reduced(graph, graph.node('Where', [valid, x.name, lowest]), [1], keep));
+  const largest = graph.node(
+    'ReduceMax',
+    ...reduced(graph, graph.node('Where', [valid, x.name, lowest]), [1], keep),
+  );
   const isEmpty = graph.node('Equal', [largest, lowest]);
   return output(call, graph.node('Where', [isEmpty, graph.number(0), largest]));
 };
@@ -236,7 +261,10 @@ const flatten: LayerExporter = (call) =>
 
 const reshape: LayerExporter = (call) => {
   const { graph, config } = call;
-  return output(call, graph.node('Reshape', [call.inputs[0].name, graph.integers([0, ...(config.targetShape as number[])])]));
+  return output(
+    call,
+    graph.node('Reshape', [call.inputs[0].name, graph.integers([0, ...(config.targetShape as number[])])]),
+  );
 };
 
 const permute: LayerExporter = (call) =>
@@ -266,7 +294,11 @@ function merging(op: 'Add' | 'Mul'): LayerExporter {
       const missing = Array.from({ length: rank - shape.length }, (_, d) => d + 1);
       return missing.length > 0 ? graph.node('Unsqueeze', [name, graph.integers(missing)]) : name;
     });
-    return output(call, values.reduce((a, b) => graph.node(op, [a, b])), mask);
+    return output(
+      call,
+      values.reduce((a, b) => graph.node(op, [a, b])),
+      mask,
+    );
   };
 }
 
@@ -277,7 +309,11 @@ const concatenate: LayerExporter = (call) => {
   const axis = given < 0 ? given + rank : given;
   const isMasked = call.inputs.some(({ mask }) => mask);
   if (axis === 1 && isMasked) throw call.error('sequences with masks cannot be joined along time');
-  const y = graph.node('Concat', call.inputs.map(({ name }) => name), { axis });
+  const y = graph.node(
+    'Concat',
+    call.inputs.map(({ name }) => name),
+    { axis },
+  );
   return output(call, y, anyMask(call));
 };
 
@@ -289,7 +325,10 @@ const timeDistributed: LayerExporter = (call) => {
   if (rest.includes(-1)) throw call.error('the sizes of a step must be known');
   const flat = graph.node('Reshape', [x.name, graph.integers([-1, ...rest])]);
   const [y] = exportLayer(call.inner(inner, [{ name: flat, shape: [-1, ...rest], mask: null }]));
-  const steps = graph.node('Slice', [graph.node('Shape', [x.name]), ...[[0], [2]].map((values) => graph.integers(values))]);
+  const steps = graph.node('Slice', [
+    graph.node('Shape', [x.name]),
+    ...[[0], [2]].map((values) => graph.integers(values)),
+  ]);
   const shape = graph.node('Concat', [steps, graph.integers(y.shape.slice(1))], { axis: 0 });
   return output(call, graph.node('Reshape', [y.name, shape]), x.mask);
 };
@@ -351,8 +390,11 @@ export function exportLayer(call: LayerCall): GraphTensor[] {
   const { layer } = call;
   if (layer instanceof Network) return exportNetwork(layer, call, exportLayer);
   if (layer instanceof Recurrent) return exportRecurrent(call);
-  const exporter = Object.hasOwn(layerExporters, layer.className) ? layerExporters[layer.className] : undefined;
+  const exporter = Object.hasOwn(layerExporters, layer.className)
+    ? layerExporters[layer.className]
+    : undefined;
   if (exporter) return exporter(call);
-  throw call.error(`there are no nodes for it. Supported layers: ${[...Object.keys(layerExporters), 'recurrent layers'].join(', ')}`);
+  throw call.error(
+    `there are no nodes for it. Supported layers: ${[...Object.keys(layerExporters), 'recurrent layers'].join(', ')}`,
+  );
 }
-

@@ -107,11 +107,16 @@ function resultOf(call: LayerCall, options: Options, operands: readonly string[]
   if (Object.hasOwn(NODES, operation)) return graph.node(NODES[operation], operands, numbers);
   if (Object.hasOwn(TRUTH, operation)) {
     const [op, type] = TRUTH[operation];
-    const inputs = operands.map((operand) => (type === BOOL ? graph.node('Cast', [operand], { to: BOOL }) : operand));
+    const inputs = operands.map((operand) =>
+      type === BOOL ? graph.node('Cast', [operand], { to: BOOL }) : operand,
+    );
     return graph.node('Cast', [graph.node(op, inputs)], { to: FLOAT });
   }
   if (Object.hasOwn(REDUCTIONS, operation))
-    return graph.node(REDUCTIONS[operation], ...reduced(graph, operands[0], axes, keepDims, operation === 'sum'));
+    return graph.node(
+      REDUCTIONS[operation],
+      ...reduced(graph, operands[0], axes, keepDims, operation === 'sum'),
+    );
   if (Object.hasOwn(others, operation)) return others[operation](graph, operands, options, call);
   throw call.error(`there are no nodes for the operation ${operation}`);
 }
@@ -121,17 +126,25 @@ type Build = (graph: OnnxGraph, operands: readonly string[], options: Options, c
 const others: Readonly<Record<string, Build>> = {
   identity: (_graph, [x]) => x,
   clip: (graph, [x], { low, high }) =>
-    graph.node('Clip', [x, low === undefined ? '' : graph.number(low), high === undefined ? '' : graph.number(high)]),
+    graph.node('Clip', [
+      x,
+      low === undefined ? '' : graph.number(low),
+      high === undefined ? '' : graph.number(high),
+    ]),
   linear: (graph, [x], { alpha = 1, beta = 0 }) =>
     graph.node('Add', [graph.node('Mul', [x, graph.number(alpha)]), graph.number(beta)]),
   scaledTanh: (graph, [x], { alpha = 1, beta = 1 }) =>
-    graph.node('Mul', [graph.node('Tanh', [graph.node('Mul', [x, graph.number(beta)])]), graph.number(alpha)]),
+    graph.node('Mul', [
+      graph.node('Tanh', [graph.node('Mul', [x, graph.number(beta)])]),
+      graph.number(alpha),
+    ]),
   selu: (graph, [x], { alpha = 1.6732632423543772, beta = 1.0507009873554805 }) =>
     graph.node('Selu', [x], { alpha: { float: alpha }, gamma: { float: beta } }),
   shrink: (graph, [x], { alpha = 0.5, beta = 0 }) =>
     graph.node('Shrink', [x], { lambd: { float: alpha }, bias: { float: beta } }),
   square: (graph, [x]) => graph.node('Mul', [x, x]),
-  truncate: (graph, [x]) => graph.node('Mul', [graph.node('Sign', [x]), graph.node('Floor', [graph.node('Abs', [x])])]),
+  truncate: (graph, [x]) =>
+    graph.node('Mul', [graph.node('Sign', [x]), graph.node('Floor', [graph.node('Abs', [x])])]),
   where: (graph, [condition, x, y]) =>
     graph.node('Where', [graph.node('Cast', [condition], { to: BOOL }), x, y]),
   permute: (graph, [x], { order = [] }) => graph.transpose(x, order),
@@ -141,7 +154,9 @@ const others: Readonly<Record<string, Build>> = {
     graph.node('Slice', [x, ...[[start], [end], [axis]].map((values) => graph.integers(values))]),
   take: (graph, [x], { axis = 1, indices = 0 }) => {
     const list = graph.integers([indices].flat());
-    return graph.node('Gather', [x, typeof indices === 'number' ? graph.node('Squeeze', [list]) : list], { axis });
+    return graph.node('Gather', [x, typeof indices === 'number' ? graph.node('Squeeze', [list]) : list], {
+      axis,
+    });
   },
   pad: (graph, [x], { axis = 1, before = 0, after = 0, alpha = 0 }, call) => {
     const ones = (at: number): number[] => call.inputs[0].shape.map((_, d) => (d === axis ? at : 0));
@@ -154,7 +169,10 @@ const others: Readonly<Record<string, Build>> = {
     const scalar = (index: number): string => graph.node('Squeeze', [graph.integers([index])]);
     const steps = graph.node('Gather', [graph.node('Shape', [x]), scalar(1)]);
     const range = graph.node('Cast', [graph.node('Range', [scalar(0), steps, scalar(1)])], { to: FLOAT });
-    const limits = graph.node('Unsqueeze', [graph.node('Cast', [lengths], { to: FLOAT }), graph.integers([1])]);
+    const limits = graph.node('Unsqueeze', [
+      graph.node('Cast', [lengths], { to: FLOAT }),
+      graph.integers([1]),
+    ]);
     return graph.node('Cast', [graph.node('Less', [range, limits])], { to: FLOAT });
   },
 };
@@ -163,7 +181,9 @@ const others: Readonly<Record<string, Build>> = {
 function shapeOf(graph: OnnxGraph, x: string, { shape = [] }: Options): string {
   const own = graph.node('Shape', [x]);
   const parts = [{ axis: 0 }, ...shape].map((extent) =>
-    typeof extent === 'number' ? graph.integers([extent]) : graph.node('Gather', [own, graph.integers([extent.axis])], { axis: 0 }),
+    typeof extent === 'number'
+      ? graph.integers([extent])
+      : graph.node('Gather', [own, graph.integers([extent.axis])], { axis: 0 }),
   );
   return graph.node('Concat', parts, { axis: 0 });
 }

@@ -36,7 +36,10 @@ interface CellSource {
   prefix: string;
 }
 
-function weightOf({ call, layer, prefix }: CellSource, name: string): { shape: Shape; values: FloatArray } | null {
+function weightOf(
+  { call, layer, prefix }: CellSource,
+  name: string,
+): { shape: Shape; values: FloatArray } | null {
   return call.weight(prefix + name, layer);
 }
 
@@ -51,7 +54,10 @@ function gateMatrix(
   const out = new Float32Array(gates.length * units * rows);
   gates.forEach((from, to) => {
     const block = turned.subarray(from * units * rows, (from + 1) * units * rows);
-    out.set(block.map((value) => value * (signs[to] ?? 1)), to * units * rows);
+    out.set(
+      block.map((value) => value * (signs[to] ?? 1)),
+      to * units * rows,
+    );
   });
   return out;
 }
@@ -60,13 +66,20 @@ function functionsOf({ call, cell }: CellSource, op: Direction['op']): readonly 
   const { activation = 'tanh', recurrentActivation = 'sigmoid', functions } = cell.config;
   const given = functions as readonly RecurrentFunction[] | undefined;
   const isGeneral = cell.className.startsWith('General');
-  const names = op === 'RNN' ? [activation] : op === 'LSTM' ? [recurrentActivation, activation, activation] : [recurrentActivation, activation];
+  const names =
+    op === 'RNN'
+      ? [activation]
+      : op === 'LSTM'
+        ? [recurrentActivation, activation, activation]
+        : [recurrentActivation, activation];
   const found: readonly (RecurrentFunction | null)[] = isGeneral
     ? (given?.map(generalFunction) ?? DEFAULTS[op].map((name) => ({ name })))
     : names.map(recurrentFunction);
   const missing = found.indexOf(null);
   if (missing < 0) return found as RecurrentFunction[];
-  throw call.error(`recurrent nodes do not have the activation ${String(isGeneral ? given?.[missing].name : names[missing])}`);
+  throw call.error(
+    `recurrent nodes do not have the activation ${String(isGeneral ? given?.[missing].name : names[missing])}`,
+  );
 }
 
 /** Returns one direction of a node for a cell. @throws UnrollError `value` for cells that ONNX does not have */
@@ -74,7 +87,16 @@ function directionOf(source: CellSource): Direction {
   const { call, cell } = source;
   const kind = cell.className.replace(/Cell$/, '');
   const op = /LSTM$/.test(kind) ? 'LSTM' : /GRU$/.test(kind) ? 'GRU' : 'RNN';
-  const known = ['SimpleRNN', 'LSTM', 'GRU', 'PeepholeLSTM', 'CoupledLSTM', 'GeneralRNN', 'GeneralLSTM', 'GeneralGRU'];
+  const known = [
+    'SimpleRNN',
+    'LSTM',
+    'GRU',
+    'PeepholeLSTM',
+    'CoupledLSTM',
+    'GeneralRNN',
+    'GeneralLSTM',
+    'GeneralGRU',
+  ];
   if (!known.includes(kind)) throw call.error(`it has no node for the cell ${cell.className}`);
   const units = Number(cell.config.units);
   const kernel = weightOf(source, 'kernel');
@@ -122,8 +144,13 @@ function gateRules(
   const gates = GATES[op];
   if (op === 'GRU') {
     const isFlipped = updateGate === 'candidate';
-    if (isFlipped && !isSymmetric) throw call.error('it has no update gate of the candidate with this activation');
-    return { gates, signs: isFlipped ? [-1, 1, 1] : [], attributes: { linear_before_reset: resetAfter ? 1 : 0 } };
+    if (isFlipped && !isSymmetric)
+      throw call.error('it has no update gate of the candidate with this activation');
+    return {
+      gates,
+      signs: isFlipped ? [-1, 1, 1] : [],
+      attributes: { linear_before_reset: resetAfter ? 1 : 0 },
+    };
   }
   if (kind === 'CoupledLSTM') {
     if (!isSymmetric) throw call.error('it has no coupled gate with this activation');
@@ -148,8 +175,10 @@ function biasOf(source: CellSource, { gates, signs, units, resetAfter, full }: B
   if (!given) return out;
   const bias = full(given);
   const rows = bias.values.length / width;
-  const sorted = (values: FloatArray): FloatArray => gateMatrix({ shape: [1, width], values }, gates, units, signs);
-  for (let row = 0; row < rows; row++) out.set(sorted(bias.values.subarray(row * width, (row + 1) * width)), row * width);
+  const sorted = (values: FloatArray): FloatArray =>
+    gateMatrix({ shape: [1, width], values }, gates, units, signs);
+  for (let row = 0; row < rows; row++)
+    out.set(sorted(bias.values.subarray(row * width, (row + 1) * width)), row * width);
   const candidate = weightOf(source, 'candidate_bias');
   if (candidate && resetAfter) out.set(candidate.values, width + 2 * units);
   return out;
@@ -178,7 +207,10 @@ interface Packing {
 function packingOf(graph: OnnxGraph, mask: string): Packing {
   const count = graph.node('CumSum', [mask, graph.node('Squeeze', [graph.integers([1])])]);
   const index = graph.node('Sub', [count, graph.number(1)]);
-  const steps = graph.node('Gather', [graph.node('Shape', [mask]), graph.node('Squeeze', [graph.integers([1])])]);
+  const steps = graph.node('Gather', [
+    graph.node('Shape', [mask]),
+    graph.node('Squeeze', [graph.integers([1])]),
+  ]);
   const [zero, one] = [0, 1].map((value) => graph.node('Squeeze', [graph.integers([value])]));
   const range = graph.node('Cast', [graph.node('Range', [zero, steps, one])], { to: 1 });
   const rows = graph.node('Unsqueeze', [range, graph.integers([0, 2])]);
@@ -215,12 +247,35 @@ function addNode(
   const D = directions.length;
   const joined = (pick: (direction: Direction) => FloatArray): FloatArray =>
     Float32Array.from(directions.flatMap((own) => [...pick(own)]));
-  const W = graph.floats(`${key}.W`, joined((own) => own.W), [D, gates * units, inputs]);
-  const R = graph.floats(`${key}.R`, joined((own) => own.R), [D, gates * units, units]);
-  const B = graph.floats(`${key}.B`, joined((own) => own.B), [D, 2 * gates * units]);
+  const W = graph.floats(
+    `${key}.W`,
+    joined((own) => own.W),
+    [D, gates * units, inputs],
+  );
+  const R = graph.floats(
+    `${key}.R`,
+    joined((own) => own.R),
+    [D, gates * units, units],
+  );
+  const B = graph.floats(
+    `${key}.B`,
+    joined((own) => own.B),
+    [D, 2 * gates * units],
+  );
   const names = op === 'LSTM' ? ['h', 'c'] : ['h'];
-  const given = names.map((_, i) => stackStates(graph, initial.filter((__, n) => n % names.length === i)));
-  const peepholes = P ? graph.floats(`${key}.P`, joined((own) => own.P ?? new Float32Array(3 * units)), [D, 3 * units]) : '';
+  const given = names.map((_, i) =>
+    stackStates(
+      graph,
+      initial.filter((__, n) => n % names.length === i),
+    ),
+  );
+  const peepholes = P
+    ? graph.floats(
+        `${key}.P`,
+        joined((own) => own.P ?? new Float32Array(3 * units)),
+        [D, 3 * units],
+      )
+    : '';
   const own = directions.flatMap((item) => item.functions);
   const isDefault = own.every(({ name }, i) => name === DEFAULTS[op][i % functions.length]);
   const parameters = (which: 'alpha' | 'beta'): number[] =>
@@ -256,13 +311,21 @@ function stackStates(graph: OnnxGraph, states: readonly string[]): string {
 function statesOf(graph: OnnxGraph, finals: readonly string[], directions: number): string[] {
   if (directions === 1) return finals.map((state) => graph.node('Squeeze', [state, graph.integers([0])]));
   return Array.from({ length: directions }, (_, d) =>
-    finals.map((state) => graph.node('Gather', [state, graph.node('Squeeze', [graph.integers([d])])], { axis: 0 })),
+    finals.map((state) =>
+      graph.node('Gather', [state, graph.node('Squeeze', [graph.integers([d])])], { axis: 0 }),
+    ),
   ).flat();
 }
 
 /** Reverses axis 1. */
 export const reversed = (graph: OnnxGraph, x: string): string =>
-  graph.node('Slice', [x, graph.integers([-1]), graph.integers([-(2 ** 31)]), graph.integers([1]), graph.integers([-1])]);
+  graph.node('Slice', [
+    x,
+    graph.integers([-1]),
+    graph.integers([-(2 ** 31)]),
+    graph.integers([1]),
+    graph.integers([-1]),
+  ]);
 
 /** The settings of one recurrent layer. */
 interface Run {
@@ -347,7 +410,8 @@ export function exportRecurrent(call: LayerCall): GraphTensor[] {
   streamed.forEach((input, i) => {
     call.stateOutput(input, states[i], [sizes[i]]);
   });
-  const mask = layer.returnSequences && x.mask ? (layer.goBackwards ? reversed(call.graph, x.mask) : x.mask) : null;
+  const mask =
+    layer.returnSequences && x.mask ? (layer.goBackwards ? reversed(call.graph, x.mask) : x.mask) : null;
   const names = [layer.returnSequences ? y : last, ...(layer.returnState ? states : [])];
   return call.shapes.map((shape, i) => ({ name: names[i], shape, mask: i === 0 ? mask : null }));
 }
@@ -373,7 +437,8 @@ function bothDirections(call: LayerCall, layers: readonly Recurrent[]): Result[]
   if (layers.some(({ cell }) => cell.cells)) return null;
   const directions = layers.map((layer) => directionOf({ call, layer, cell: layer.cell, prefix: '' }));
   const [a, b] = directions;
-  if (a.op !== b.op || a.units !== b.units || JSON.stringify(a.attributes) !== JSON.stringify(b.attributes)) return null;
+  if (a.op !== b.op || a.units !== b.units || JSON.stringify(a.attributes) !== JSON.stringify(b.attributes))
+    return null;
   const packing = x.mask ? packingOf(graph, x.mask) : null;
   const { y, states } = addNode(graph, {
     ...{ directions, direction: 'bidirectional', key: call.path },

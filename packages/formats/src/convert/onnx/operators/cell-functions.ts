@@ -63,7 +63,6 @@ export function namedFunction({ name, alpha, beta }: CellFunction): string | nul
   if (alpha === undefined) return name;
   if (name === 'linear') return alpha === 1 && beta === 0 ? 'linear' : null;
   if (name === 'elu') return alpha === 1 ? 'elu' : null;
-  if (name === 'hardSigmoid')
-    return beta === 0.5 && Math.abs(alpha - 1 / 6) < 1e-7 ? 'hardSigmoid' : null;
+  if (name === 'hardSigmoid') return beta === 0.5 && Math.abs(alpha - 1 / 6) < 1e-7 ? 'hardSigmoid' : null;
   return null;
 }

@@ -27,17 +27,25 @@ interface Windows {
 function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number[]): Windows {
   const rank = kernel.length;
   if (x.seen.length !== rank + 2) throw context.error(`X must have ${rank + 2} axes, got ${x.seen.length}`);
-  const wide = kernel.flatMap((extent, d) => (extent !== 1 || known(axisSize(x.seen[d + 2])) !== 1 ? [d] : []));
+  const wide = kernel.flatMap((extent, d) =>
+    extent !== 1 || known(axisSize(x.seen[d + 2])) !== 1 ? [d] : [],
+  );
   if (wide.length > 1) throw context.error('only windows over one axis, the steps, are supported');
   const d = wide[0] ?? rank - 1;
   const ones = kernel.map(() => 1);
   const [strides, dilations] = [context.numbers('strides', ones), context.numbers('dilations', ones)];
-  const pads = context.numbers('pads', [...ones, ...ones].map(() => 0));
+  const pads = context.numbers(
+    'pads',
+    [...ones, ...ones].map(() => 0),
+  );
   const others = [...strides, ...dilations].some((value, i) => i % rank !== d && value !== 1);
   if (others || pads.some((value, i) => i % rank !== d && value !== 0))
     throw context.error('only windows over one axis, the steps, are supported');
   const window = { size: kernel[d], strides: strides[d] ?? 1, dilation: dilations[d] ?? 1, axis: d + 2 };
-  return { ...window, ...padding(context, window, known(axisSize(x.seen[d + 2])), [pads[d] ?? 0, pads[d + rank] ?? 0]) };
+  return {
+    ...window,
+    ...padding(context, window, known(axisSize(x.seen[d + 2])), [pads[d] ?? 0, pads[d + rank] ?? 0]),
+  };
 }
 
 function padding(
@@ -51,15 +59,25 @@ function padding(
   if (mode === 'VALID') return { before: 0, after: 0 };
   const span = (extent - 1) * dilation + 1;
   if (mode === 'SAME_UPPER') return { before: 0, after: 0, same: true };
-  if (steps === null && strides !== 1) throw context.error(`auto_pad ${mode} with strides needs a known number of steps`);
+  if (steps === null && strides !== 1)
+    throw context.error(`auto_pad ${mode} with strides needs a known number of steps`);
   const total =
-    strides === 1 ? span - 1 : Math.max(0, (Math.ceil((steps as number) / strides) - 1) * strides + span - (steps as number));
+    strides === 1
+      ? span - 1
+      : Math.max(0, (Math.ceil((steps as number) / strides) - 1) * strides + span - (steps as number));
   const half = Math.floor(total / 2);
   return { before: total - half, after: half };
 }
 
 /** Returns the padding of Unroll that equals this one; null: the sequence must be padded first. */
-function paddingName({ size: extent, strides, dilation, before, after, same }: Windows): 'valid' | 'same' | 'causal' | null {
+function paddingName({
+  size: extent,
+  strides,
+  dilation,
+  before,
+  after,
+  same,
+}: Windows): 'valid' | 'same' | 'causal' | null {
   if (same) return 'same';
   const total = (extent - 1) * dilation;
   if (before === 0 && after === 0) return 'valid';
@@ -73,7 +91,11 @@ function overSteps(
   context: NodeContext,
   x: ModelTensor,
   windows: Windows,
-  layer: { className: string; config: Record<string, unknown>; weights?: Record<string, { shape: number[]; values: Float32Array | Float64Array }> },
+  layer: {
+    className: string;
+    config: Record<string, unknown>;
+    weights?: Record<string, { shape: number[]; values: Float32Array | Float64Array }>;
+  },
   width: Dimension,
 ): ModelTensor {
   const { size: extent, strides, dilation, axis } = windows;
@@ -90,7 +112,8 @@ function overSteps(
     padding === 'valid'
       ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)
       : computed('s', steps, size(strides), (length, stride) => Math.ceil(length / stride));
-  const atoms: Axis = (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(own.seen[axis]);
+  const atoms: Axis =
+    (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(own.seen[axis]);
   const channels = newAxis(width);
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
@@ -146,7 +169,8 @@ function pooling(className: string): Operator['convert'] {
     // Unroll's average counts only steps of the sequence.
     const isPadded = windows.before + windows.after > 0 || windows.same === true;
     const countsPadding = context.number('count_include_pad', 0) !== 0 && isPadded;
-    if (countsPadding && windows.same) throw context.error('count_include_pad with auto_pad is not supported');
+    if (countsPadding && windows.same)
+      throw context.error('count_include_pad with auto_pad is not supported');
     const name = paddingName(windows);
     if (name === null && !(isAverage && countsPadding)) throw context.error('this padding is not supported');
     const config = { poolSize: windows.size };

@@ -3,6 +3,7 @@ import { align, arrangeConstant, constantOperand } from '../align.js';
 import { broadcastExtents } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { computed, type Dimension, known, size } from '../dimensions.js';
+import type { ElementType } from '../tensors.js';
 import {
   type Constant,
   constantOf,
@@ -14,7 +15,6 @@ import {
   sizesOf,
   type Value,
 } from '../values.js';
-import type { ElementType } from '../tensors.js';
 import type { Operator } from './operator.js';
 import { simplified } from './structure.js';
 
@@ -133,7 +133,10 @@ function unary(op: string): Operator['convert'] {
     }
     if (activation) return [activate(context, value, activation)];
     const options = Object.fromEntries(
-      Object.entries(numbers).map(([name, [attribute, initial]]) => [name, context.number(attribute, initial)]),
+      Object.entries(numbers).map(([name, [attribute, initial]]) => [
+        name,
+        context.number(attribute, initial),
+      ]),
     );
     const ref = context.writer.operation({ operation: operation as string, ...options }, [value.ref]);
     return [{ ...value, ref, type: type ?? value.type }];
@@ -202,18 +205,27 @@ function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b
   const layer = writer.layerOf(tensor.ref);
   const isFree = !writer.isShared(tensor.ref) && context.isOnlyReader(index);
   const { useBias, activation } = layer.config;
-  if (!isFree || !['Dense', 'Conv1D'].includes(layer.className) || useBias !== false || activation) return null;
+  if (!isFree || !['Dense', 'Conv1D'].includes(layer.className) || useBias !== false || activation)
+    return null;
   if (bias.shape.length > tensor.seen.length || bias.extents.length !== bias.shape.length) return null;
   const own = bias.extents.map((extent, i) => known(bias.shape[i]) === extent);
   if (own.includes(false)) return null;
   const units = Number(layer.config.units ?? layer.config.filters);
-  if (shapeOf(tensor).some((extent, d) => !fits(extent, bias.extents[d - tensor.seen.length + bias.extents.length])))
+  if (
+    shapeOf(tensor).some(
+      (extent, d) => !fits(extent, bias.extents[d - tensor.seen.length + bias.extents.length]),
+    )
+  )
     return null;
   const arranged = arrangeConstant(context, bias, tensor.seen, tensor.stored);
   if (typeof arranged === 'number' || arranged.shape.length !== 1 || arranged.shape[0] !== units) return null;
   layer.config.useBias = true;
   const { values } = arranged;
-  writer.arrays.set(`${layer.config.name}/bias`, { shape: [units], values, from: bias.name || context.node.label });
+  writer.arrays.set(`${layer.config.name}/bias`, {
+    shape: [units],
+    values,
+    from: bias.name || context.node.label,
+  });
   return tensor;
 }
 
@@ -227,7 +239,8 @@ function combineConstants(context: NodeContext, { scalar, sizes, type }: Binary,
     return isWhole ? Math.trunc(result) : result;
   };
   const resultType = type ?? a.type;
-  if (a.kind === 'sizes' || b.kind === 'sizes') return combineSizes(context, { compute, sizes, type: resultType }, a, b);
+  if (a.kind === 'sizes' || b.kind === 'sizes')
+    return combineSizes(context, { compute, sizes, type: resultType }, a, b);
   const x = constantOperand(context, a);
   const y = constantOperand(context, b);
   const extents = broadcastExtents(x.extents, y.extents);
@@ -240,7 +253,14 @@ function combineConstants(context: NodeContext, { scalar, sizes, type }: Binary,
   const shape = Array.from({ length: rank }, (_, d) =>
     known(at(x.shape, d)) === 1 ? at(y.shape, d) : at(x.shape, d),
   );
-  return { kind: 'constant', extents: [...new Array<number>(rank - extents.length).fill(1), ...extents], values, shape, type: resultType, name: '' };
+  return {
+    kind: 'constant',
+    extents: [...new Array<number>(rank - extents.length).fill(1), ...extents],
+    values,
+    shape,
+    type: resultType,
+    name: '',
+  };
 }
 
 function combineSizes(
@@ -256,9 +276,14 @@ function combineSizes(
   const sizes = Array.from({ length: count }, (_, i) => {
     const [p, q] = [at(x, i), at(y, i)];
     // A size is positive, so it equals no number below 1.
-    if (context.node.op === 'Equal' && [p, q].some((extent) => (known(extent) ?? 1) < 1) && known(p) !== known(q))
+    if (
+      context.node.op === 'Equal' &&
+      [p, q].some((extent) => (known(extent) ?? 1) < 1) &&
+      known(p) !== known(q)
+    )
       return size(0);
-    const result = name || (known(p) !== null && known(q) !== null) ? computed(name ?? '', p, q, compute) : null;
+    const result =
+      name || (known(p) !== null && known(q) !== null) ? computed(name ?? '', p, q, compute) : null;
     if (result) return result;
     throw context.error('it depends on an unknown size');
   });
@@ -285,7 +310,9 @@ function where(context: NodeContext): Value[] {
     if (chosen.every((value) => value === 0)) return [y];
   }
   const { operands, stored, seen } = align(context, values);
-  return [{ kind: 'tensor', ref: operation(context, 'where', operands.map(finite)), stored, seen, type: x.type }];
+  return [
+    { kind: 'tensor', ref: operation(context, 'where', operands.map(finite)), stored, seen, type: x.type },
+  ];
 }
 
 /** 0 times infinity is NaN, and a chosen value is multiplied by 0 or 1. */
@@ -297,7 +324,8 @@ function finite<T>(operand: T): T | number {
 
 function clip(context: NodeContext): Value[] {
   const bound = (index: number, name: string): number | undefined =>
-    context.optionalConstant(index, name)?.values[0] ?? (context.has(name) ? context.number(name) : undefined);
+    context.optionalConstant(index, name)?.values[0] ??
+    (context.has(name) ? context.number(name) : undefined);
   const [low, high] = [bound(1, 'min'), bound(2, 'max')];
   const value = context.input(0);
   if (value.kind !== 'tensor') {
@@ -326,7 +354,8 @@ function cast(context: NodeContext): Value[] {
     return [{ ...value, ref, type }];
   }
   if (value.kind === 'sizes') return [{ ...value, type }];
-  const convert = (x: number): number => (type === 'bool' ? flag(x !== 0) : type === 'int' ? Math.trunc(x) : x);
+  const convert = (x: number): number =>
+    type === 'bool' ? flag(x !== 0) : type === 'int' ? Math.trunc(x) : x;
   const constant: Constant = { ...value, values: value.values.map(convert), type };
   return [value.type === type ? value : constant];
 }
@@ -340,14 +369,17 @@ function gelu(context: NodeContext): Value[] {
 function dropout(context: NodeContext): (Value | undefined)[] {
   const value = context.input(0);
   const rate = context.optionalConstant(1, 'the ratio')?.values[0] ?? context.number('ratio', 0.5);
-  if (context.optionalConstant(2, 'training_mode')?.values[0]) throw context.error('its training mode is not supported');
+  if (context.optionalConstant(2, 'training_mode')?.values[0])
+    throw context.error('its training mode is not supported');
   const mask = context.reads(1) ? constantOf([], Float64Array.of(1), 'bool') : undefined;
   if (value.kind !== 'tensor' || !(rate > 0 && rate < 1)) return [value, mask];
   return [applyTo(context, value, { className: 'Dropout', config: { rate } }), mask];
 }
 
 const operatorsOf = (
-  table: Readonly<Record<string, { activation?: string; operation?: string; layer?: string; numbers?: Unary['numbers'] }>>,
+  table: Readonly<
+    Record<string, { activation?: string; operation?: string; layer?: string; numbers?: Unary['numbers'] }>
+  >,
   convert: (op: string) => Operator['convert'],
 ): Record<string, Operator> =>
   Object.fromEntries(

@@ -5,7 +5,16 @@ import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { known, size } from '../dimensions.js';
 import { withLast } from '../layout.js';
-import { type Axis, axisSize, type Constant, current, type ModelTensor, newAxis, repeated, type Value } from '../values.js';
+import {
+  type Axis,
+  axisSize,
+  type Constant,
+  current,
+  type ModelTensor,
+  newAxis,
+  repeated,
+  type Value,
+} from '../values.js';
 import { BINARY, combine } from './elementwise.js';
 import type { Operator } from './operator.js';
 
@@ -26,7 +35,9 @@ function dense(
 ): ModelTensor {
   const inputs = known(axisSize(tensor.seen[axis]));
   if (inputs === null || inputs * units !== kernel.length)
-    throw context.error(`the matrix has ${kernel.length / units} rows, and its input has another number of features`);
+    throw context.error(
+      `the matrix has ${kernel.length / units} rows, and its input has another number of features`,
+    );
   context.rejectBatch(tensor.seen[axis], 'it multiplies');
   const own = withLast(context, tensor, axis);
   const ref = context.writer.add({
@@ -49,7 +60,8 @@ function dense(
 
 function matmul(context: NodeContext): Value[] {
   const [a, b] = [context.input(0), context.input(1)];
-  if (a.kind === 'tensor' && b.kind === 'tensor') return [product(context, context.tensor(0), context.tensor(1))];
+  if (a.kind === 'tensor' && b.kind === 'tensor')
+    return [product(context, context.tensor(0), context.tensor(1))];
   if (a.kind === 'tensor') {
     const { extents, values, name } = matrix(context, 1);
     const isVector = extents.length === 1;
@@ -86,7 +98,10 @@ function constantProduct(context: NodeContext, a: Constant): Value {
 }
 
 /** Returns a constant of rank 1 or 2. Leading axes of size 1 are removed. */
-function matrix(context: NodeContext, index: number): { extents: readonly number[]; values: FloatArray; name: string } {
+function matrix(
+  context: NodeContext,
+  index: number,
+): { extents: readonly number[]; values: FloatArray; name: string } {
   const { extents, values, name } = context.constant(index, 'a matrix');
   const own = [...extents];
   while (own.length > 2 && own[0] === 1) own.shift();
@@ -100,9 +115,7 @@ function product(context: NodeContext, a: ModelTensor, b: ModelTensor): Value {
   const column: ModelTensor = b.seen.length === 1 ? { ...b, seen: [...b.seen, []] } : b;
   const y = matrixProduct(context, row, column);
   const last = y.seen.length - 1;
-  const seen = y.seen.filter(
-    (_, d) => !(row !== a && d === last - 1) && !(column !== b && d === last),
-  );
+  const seen = y.seen.filter((_, d) => !(row !== a && d === last - 1) && !(column !== b && d === last));
   return { ...y, seen };
 }
 
@@ -165,10 +178,15 @@ function gemm(context: NodeContext): Value[] {
 /** Returns the bias of each unit; null if rows differ. */
 function biasRow(extents: readonly number[], values: FloatArray, units: number): FloatArray | null {
   if (values.length === 1) return new Float32Array(units).fill(values[0]);
-  return values.length === units && (extents[extents.length - 1] === units) ? values : null;
+  return values.length === units && extents[extents.length - 1] === units ? values : null;
 }
 
 export const linear: Record<string, Operator> = {
-  Gemm: { becomes: 'Dense', attributes: ['alpha', 'beta', 'transA', 'transB'], convert: gemm, note: 'with a constant B and C' },
+  Gemm: {
+    becomes: 'Dense',
+    attributes: ['alpha', 'beta', 'transA', 'transB'],
+    convert: gemm,
+    note: 'with a constant B and C',
+  },
   MatMul: { becomes: 'Dense, or TensorOperation matmul', attributes: [], convert: matmul },
 };

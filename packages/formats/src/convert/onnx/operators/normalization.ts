@@ -3,7 +3,16 @@ import { strided, stridesOf } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { known } from '../dimensions.js';
 import { isolate, withLast } from '../layout.js';
-import { type Axis, axisSize, constantOf, current, fullValues, type ModelTensor, shapeOf, type Value } from '../values.js';
+import {
+  type Axis,
+  axisSize,
+  constantOf,
+  current,
+  fullValues,
+  type ModelTensor,
+  shapeOf,
+  type Value,
+} from '../values.js';
 import { activate } from './elementwise.js';
 import type { Operator } from './operator.js';
 import { numbersFrom } from './structure.js';
@@ -26,7 +35,8 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
   const value = context.tensor(0);
   const rank = value.seen.length;
   const axis = context.axis(context.number('axis', -1), rank);
-  if (context.reads(1) || context.reads(2)) throw context.error('its outputs Mean and InvStdDev are not supported');
+  if (context.reads(1) || context.reads(2))
+    throw context.error('its outputs Mean and InvStdDev are not supported');
   const scale = context.constant(1, 'the scale');
   const bias = context.optionalConstant(2, 'the bias');
   let own = value;
@@ -38,12 +48,18 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
   if (shape.includes(-1)) throw context.error('it normalises over an axis of unknown size');
   const epsilon = context.number('epsilon', 1e-5);
   const axes = shape.length === 1 ? -1 : shape.map((_, d) => d - shape.length);
-  const weights = (extents: readonly number[], values: Float32Array | Float64Array) => ({ shape, values: spread(context, extents, values, shape) });
+  const weights = (extents: readonly number[], values: Float32Array | Float64Array) => ({
+    shape,
+    values: spread(context, extents, values, shape),
+  });
   const ref = context.writer.add({
     className: 'LayerNormalization',
     config: { axis: axes, epsilon, ...(!bias && { center: false }) },
     inputs: [own.ref],
-    weights: { gamma: weights(scale.extents, scale.values), ...(bias && { beta: weights(bias.extents, bias.values) }) },
+    weights: {
+      gamma: weights(scale.extents, scale.values),
+      ...(bias && { beta: weights(bias.extents, bias.values) }),
+    },
     from: scale.name,
   });
   return [{ ...own, ref }];
@@ -75,7 +91,8 @@ function batchNormalization(context: NodeContext): (Value | undefined)[] {
   const weights = Object.fromEntries(
     names.map((name, i) => {
       const { values } = context.constant(i + 1, name);
-      if (values.length !== channels) throw context.error(`${name} has ${values.length} elements, expected ${channels}`);
+      if (values.length !== channels)
+        throw context.error(`${name} has ${values.length} elements, expected ${channels}`);
       return [name, { shape: [channels], values }];
     }),
   );
@@ -100,7 +117,9 @@ function reduce(operation: string): Operator['convert'] {
     const rank = shapeOf(value).length;
     const given = numbersFrom(context, 1, 'axes');
     if (!given?.length && context.number('noop_with_empty_axes', 0) !== 0) return [value];
-    const axes = given?.length ? given.map((axis) => context.axis(axis, rank)) : Array.from({ length: rank }, (_, d) => d);
+    const axes = given?.length
+      ? given.map((axis) => context.axis(axis, rank))
+      : Array.from({ length: rank }, (_, d) => d);
     const keepDims = context.number('keepdims', 1) !== 0;
     if (value.kind !== 'tensor') return [reduceConstant(context, value, operation)];
     return [reduceTensor(context, context.tensor(0), { operation, axes, keepDims })];

@@ -7,7 +7,16 @@ import { strided, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { known, size } from '../dimensions.js';
 import { isolate, withStored } from '../layout.js';
-import { type Axis, axisSize, current, fullValues, type ModelTensor, newAxis, type Reference, type Value } from '../values.js';
+import {
+  type Axis,
+  axisSize,
+  current,
+  fullValues,
+  type ModelTensor,
+  newAxis,
+  type Reference,
+  type Value,
+} from '../values.js';
 import { type CellFunction, cellFunctions, namedFunction } from './cell-functions.js';
 import type { Operator } from './operator.js';
 
@@ -52,7 +61,9 @@ function convert(kind: Kind): Operator['convert'] {
     context.requireBatch(x.seen[batchFirst ? 0 : 1], x, 'the batch axis');
     const input = withStored(context, x, batchFirst ? [1, 2] : [0, 2]);
     const functions = cellFunctions(context, kind, directions);
-    const layers = Array.from({ length: directions }, (_, d) => directionOf(context, setting, d, functions[d]));
+    const layers = Array.from({ length: directions }, (_, d) =>
+      directionOf(context, setting, d, functions[d]),
+    );
     const reverse = context.text('direction', 'forward') === 'reverse';
     return addLayer(context, setting, { input, layers, reverse, seen: x.seen });
   };
@@ -70,7 +81,9 @@ function settingOf(context: NodeContext, kind: Kind, x: ModelTensor): Setting {
   const gates = GATES[kind].length;
   const expected = [directions, gates * units, units];
   if (hidden !== units || units < 1 || extents.join() !== expected.join())
-    throw context.error(`R must have the shape [${directions}, ${gates} * hidden_size, hidden_size], got [${extents.join(', ')}]`);
+    throw context.error(
+      `R must have the shape [${directions}, ${gates} * hidden_size, hidden_size], got [${extents.join(', ')}]`,
+    );
   const clip = context.has('clip') ? context.number('clip') : undefined;
   const states = kind === 'LSTM' ? ['h', 'c'] : ['h'];
   return { kind, units, features, clip, states, directions, batchFirst: context.number('layout', 0) === 1 };
@@ -89,14 +102,18 @@ function weightsOf(
   const gates = GATES[kind];
   const block = units * columns;
   if (values.length !== directions * gates.length * block)
-    throw context.error(`${what} has ${values.length} elements, expected ${directions * gates.length * block}`);
+    throw context.error(
+      `${what} has ${values.length} elements, expected ${directions * gates.length * block}`,
+    );
   const out = new (values.constructor as Float32ArrayConstructor)(gates.length * block);
   gates.forEach((from, to) => {
     const begin = (direction * gates.length + from) * block;
     out.set(values.subarray(begin, begin + block), to * block);
   });
   // ONNX stores [gates * units, columns], Unroll [columns, gates * units].
-  return columns === 1 ? out : transposed({ extents: [gates.length * units, columns], values: out }, [1, 0]).values;
+  return columns === 1
+    ? out
+    : transposed({ extents: [gates.length * units, columns], values: out }, [1, 0]).values;
 }
 
 function directionOf(
@@ -158,7 +175,8 @@ function rnnCell(
 ): Direction {
   if (biases) weights.bias = summed(biases);
   const name = namedFunction(f);
-  if (name && clip === undefined) return { className: 'SimpleRNN', config: { ...base, ...option('activation', name, 'tanh') }, weights };
+  if (name && clip === undefined)
+    return { className: 'SimpleRNN', config: { ...base, ...option('activation', name, 'tanh') }, weights };
   return { className: 'GeneralRNN', config: { ...base, functions: [f], ...(clip && { clip }) }, weights };
 }
 
@@ -184,7 +202,11 @@ function gruCell(
     weights.candidate_bias = { shape: [units], values: biases[1].subarray(2 * units) };
   } else if (biases) weights.bias = summed(biases);
   if (!isPlain)
-    return { className: 'GeneralGRU', config: { ...base, resetAfter, functions, ...(clip && { clip }) }, weights };
+    return {
+      className: 'GeneralGRU',
+      config: { ...base, resetAfter, functions, ...(clip && { clip }) },
+      weights,
+    };
   const activations = { ...option('activation', g, 'tanh'), ...option('recurrentActivation', f, 'sigmoid') };
   return { className: 'GRU', config: { ...base, resetAfter, ...activations }, weights };
 }
@@ -201,19 +223,34 @@ function lstmCell(
   if (peepholes) {
     const { values } = peepholes;
     if (values.length !== directions * 3 * units)
-      throw context.error(`the peephole weights P have ${values.length} elements, expected ${directions * 3 * units}`);
+      throw context.error(
+        `the peephole weights P have ${values.length} elements, expected ${directions * 3 * units}`,
+      );
     const offset = direction * 3 * units;
     const rows = PEEPHOLES.map((row) => values.subarray(offset + row * units, offset + (row + 1) * units));
     weights.peephole = { shape: [3, units], values: Float32Array.from(rows.flatMap((row) => [...row])) };
   }
   const [f, g, h] = functions.map(namedFunction);
-  const activations = { ...option('activation', g ?? '', 'tanh'), ...option('recurrentActivation', f ?? '', 'sigmoid') };
+  const activations = {
+    ...option('activation', g ?? '', 'tanh'),
+    ...option('recurrentActivation', f ?? '', 'sigmoid'),
+  };
   const isPlain = f && g && g === h && clip === undefined;
   if (isPlain && !coupled)
     return { className: peepholes ? 'PeepholeLSTM' : 'LSTM', config: { ...base, ...activations }, weights };
   if (isPlain && coupled && !peepholes && f === 'sigmoid')
-    return { className: 'CoupledLSTM', config: { ...base, ...activations }, weights: coupledWeights(weights, units) };
-  const config = { ...base, functions, ...(clip && { clip }), ...(peepholes && { peephole: true }), ...(coupled && { coupled }) };
+    return {
+      className: 'CoupledLSTM',
+      config: { ...base, ...activations },
+      weights: coupledWeights(weights, units),
+    };
+  const config = {
+    ...base,
+    functions,
+    ...(clip && { clip }),
+    ...(peepholes && { peephole: true }),
+    ...(coupled && { coupled }),
+  };
   return { className: 'GeneralLSTM', config, weights };
 }
 
@@ -268,18 +305,37 @@ function addLayer(
       className,
       config: { ...config, ...options, name: `${name}_${kind.toLowerCase()}`, ...more },
     });
-    const config = { layer: inner(first, 'forward'), backwardLayer: inner(second, 'backward', { goBackwards: true }) };
+    const config = {
+      layer: inner(first, 'forward'),
+      backwardLayer: inner(second, 'backward', { goBackwards: true }),
+    };
     const weights = Object.fromEntries(
       layers.flatMap(({ weights: own }, d) =>
-        Object.entries(own).map(([name, matrix]) => [`${d === 0 ? 'forward' : 'backward'}_${kind.toLowerCase()}/${name}`, matrix]),
+        Object.entries(own).map(([name, matrix]) => [
+          `${d === 0 ? 'forward' : 'backward'}_${kind.toLowerCase()}/${name}`,
+          matrix,
+        ]),
       ),
     );
     node = writer.add({ className: 'Bidirectional', config, weights, ...common });
   } else {
     const { className, config, weights } = first;
-    node = writer.add({ className, config: { ...config, ...options, ...zeroes, ...(reverse && { goBackwards: true }) }, weights, ...common });
+    node = writer.add({
+      className,
+      config: { ...config, ...options, ...zeroes, ...(reverse && { goBackwards: true }) },
+      weights,
+      ...common,
+    });
   }
-  return outputs(context, setting, { node, mask: mask !== null, returnSequences, returnState, reverse, input, seen });
+  return outputs(context, setting, {
+    node,
+    mask: mask !== null,
+    returnSequences,
+    returnState,
+    reverse,
+    input,
+    seen,
+  });
 }
 
 /** Returns the mask of sequences whose lengths are given; null: all steps count. */
@@ -291,7 +347,9 @@ function lengthMask(context: NodeContext, input: ModelTensor): Reference | null 
     const values = fullValues(lengths);
     if (values?.every((length) => length === steps) || lengths.kind === 'sizes') return null;
     // A constant that repeats the unknown number of steps has that size as its value.
-    throw context.error('sequence_lens must be an input of the model, or the number of steps for all sequences');
+    throw context.error(
+      'sequence_lens must be an input of the model, or the number of steps for all sequences',
+    );
   }
   context.requireBatch(lengths.seen[0] ?? [], lengths, 'the axis of sequence_lens');
   return context.writer.operation({ operation: 'lengthMask' }, [input.ref, lengths.ref]);
@@ -309,7 +367,12 @@ function initialStates(context: NodeContext, setting: Setting, input: ModelTenso
 }
 
 /** Returns the state [batch, units] of each direction. */
-function stateParts(context: NodeContext, setting: Setting, input: ModelTensor, value: Value | null): Reference[] {
+function stateParts(
+  context: NodeContext,
+  setting: Setting,
+  input: ModelTensor,
+  value: Value | null,
+): Reference[] {
   const { units, directions, batchFirst } = setting;
   const { writer } = context;
   if (value === null || value.kind !== 'tensor') return constantState(context, setting, input, value);
@@ -332,7 +395,8 @@ function constantState(
   input: ModelTensor,
   value: Value | null,
 ): Reference[] {
-  const values = value && fullValues({ ...value, ...(value.kind === 'constant' && { shape: value.extents.map(size) }) });
+  const values =
+    value && fullValues({ ...value, ...(value.kind === 'constant' && { shape: value.extents.map(size) }) });
   const batch = values ? values.length / (directions * units) : 0;
   if (value && (!values || !(batch >= 1) || !Number.isInteger(batch)))
     throw context.error('an initial state has an unknown size');
@@ -386,7 +450,9 @@ function outputs(context: NodeContext, setting: Setting, layer: LayerOutputs): (
       return [node[0], 1 + d * states.length + index];
     });
     const isMerged = directions > 1 && returnState;
-    const ref = isMerged ? writer.add({ className: 'Concatenate', config: { axis: 1 }, inputs: refs }) : refs[0];
+    const ref = isMerged
+      ? writer.add({ className: 'Concatenate', config: { axis: 1 }, inputs: refs })
+      : refs[0];
     const axes = batchFirst ? [batchSeen, direction, feature] : [direction, batchSeen, feature];
     return { ...float, ref, stored: [batch, [...direction, ...feature]], seen: axes };
   };
@@ -403,7 +469,15 @@ function alignedSequence(context: NodeContext, { node, reverse, mask }: LayerOut
   return mask ? writer.operation({ operation: 'identity' }, [node]) : node;
 }
 
-const COMMON = ['activations', 'activation_alpha', 'activation_beta', 'clip', 'direction', 'hidden_size', 'layout'];
+const COMMON = [
+  'activations',
+  'activation_alpha',
+  'activation_beta',
+  'clip',
+  'direction',
+  'hidden_size',
+  'layout',
+];
 
 export const recurrent: Record<string, Operator> = {
   RNN: {

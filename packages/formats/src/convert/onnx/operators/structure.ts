@@ -58,7 +58,11 @@ export function simplified(value: Value): Value {
 function full(context: NodeContext, value: Value): Constant {
   const values = fullValues(value);
   if (!values) throw context.error('it has a constant of unknown size');
-  return constantOf(shapeOf(value).map((extent) => known(extent) as number), values, value.type);
+  return constantOf(
+    shapeOf(value).map((extent) => known(extent) as number),
+    values,
+    value.type,
+  );
 }
 
 const identity: Operator['convert'] = (context) => [context.input(0)];
@@ -66,7 +70,10 @@ const identity: Operator['convert'] = (context) => [context.input(0)];
 function transpose(context: NodeContext): Value[] {
   const value = context.input(0);
   const rank = shapeOf(value).length;
-  const order = context.numbers('perm', Array.from({ length: rank }, (_, d) => rank - 1 - d));
+  const order = context.numbers(
+    'perm',
+    Array.from({ length: rank }, (_, d) => rank - 1 - d),
+  );
   if (order.length !== rank || new Set(order).size !== rank || order.some((d) => !(d >= 0 && d < rank)))
     throw context.error(`perm must be a permutation of ${rank} axes, got [${order.join(', ')}]`);
   if (value.kind === 'tensor') return [{ ...value, seen: order.map((axis) => value.seen[axis]) }];
@@ -128,7 +135,8 @@ function squeeze(context: NodeContext): Value[] {
     numbersFrom(context, 1, 'axes')?.map((axis) => context.axis(axis, shape.length)) ??
     shape.flatMap((extent, d) => (known(extent) === 1 ? [d] : []));
   if (value.kind === 'sizes') return [{ ...value, isScalar: true }];
-  if (axes.some((axis) => known(shape[axis]) !== 1)) throw context.error('it removes an axis whose size is not 1');
+  if (axes.some((axis) => known(shape[axis]) !== 1))
+    throw context.error('it removes an axis whose size is not 1');
   const kept = <T>(list: readonly T[]): T[] => list.filter((_, d) => !axes.includes(d));
   if (value.kind === 'tensor') return [{ ...value, seen: kept(value.seen) }];
   return [reshaped(context, value, kept(shape))];
@@ -199,7 +207,12 @@ function strideSlice(
   context: NodeContext,
   value: ModelTensor,
   axis: number,
-  { indices, length, start, step }: { indices: number[] | null; length: number | null; start: number; step: number },
+  {
+    indices,
+    length,
+    start,
+    step,
+  }: { indices: number[] | null; length: number | null; start: number; step: number },
 ): Value {
   const { tensor, at } = isolate(context, value, axis);
   const isReverse = step === -1 && (indices ? indices.length === length : start === -1);
@@ -253,7 +266,8 @@ function slice(context: NodeContext): Value[] {
   const axes = numbersFrom(context, 3, 'axes') ?? starts.map((_, i) => i);
   const steps = numbersFrom(context, 4, 'steps') ?? starts.map(() => 1);
   starts.forEach((start, i) => {
-    if (steps[i] === 0 || ends[i] === undefined) throw context.error('its starts, ends and steps do not match');
+    if (steps[i] === 0 || ends[i] === undefined)
+      throw context.error('its starts, ends and steps do not match');
     value = sliced(context, value, context.axis(axes[i], rank), { start, end: ends[i], step: steps[i] });
   });
   return [value];
@@ -303,7 +317,10 @@ function concatTensors(context: NodeContext, values: readonly Value[], axis: num
     return value;
   });
   const renamed = batchNames(tensors);
-  const without = (tensor: ModelTensor): ModelTensor => ({ ...tensor, seen: tensor.seen.toSpliced(axis, 1, []) });
+  const without = (tensor: ModelTensor): ModelTensor => ({
+    ...tensor,
+    seen: tensor.seen.toSpliced(axis, 1, []),
+  });
   const seen: Axis[] = tensors[0].seen.map(() => []);
   for (const tensor of tensors) mergeAxes(context, seen, without(tensor), renamed);
   const own = tensors.map((tensor) => rename(tensor, renamed));
@@ -385,7 +402,9 @@ function isLastOutput(
 function embedding(context: NodeContext, indices: ModelTensor, axis: number): Value {
   const table = context.constant(0, 'the table');
   if (axis !== 0 || table.extents.length !== 2)
-    throw context.error('its indices depend on the inputs, so its data must be a table [ids, features], on axis 0');
+    throw context.error(
+      'its indices depend on the inputs, so its data must be a table [ids, features], on axis 0',
+    );
   const [inputDim, outputDim] = table.extents;
   const ref = context.writer.add({
     className: 'Embedding',
@@ -411,7 +430,10 @@ function expand(context: NodeContext): Value[] {
   const from = shapeOf(value);
   const rank = Math.max(from.length, target.length);
   const shape = Array.from({ length: rank }, (_, d): Dimension => {
-    const [own, wanted] = [from[d - rank + from.length] ?? size(1), target[d - rank + target.length] ?? size(1)];
+    const [own, wanted] = [
+      from[d - rank + from.length] ?? size(1),
+      target[d - rank + target.length] ?? size(1),
+    ];
     return known(own) === 1 ? wanted : own;
   });
   if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');
@@ -429,10 +451,7 @@ function broadcast(context: NodeContext, tensor: ModelTensor, shape: readonly Di
   if (sizes.includes(null)) throw context.error('it repeats a tensor an unknown number of times');
   const stored = tensor.stored.map(current);
   const wider = context.writer.arrange(tensor, [stored[0], ...added.map(() => []), ...stored.slice(1)]);
-  const extents = [
-    ...sizes,
-    ...stored.slice(1).map((_, i) => ({ axis: 1 + added.length + i })),
-  ];
+  const extents = [...sizes, ...stored.slice(1).map((_, i) => ({ axis: 1 + added.length + i }))];
   const ref = context.writer.operation({ operation: 'broadcast', shape: extents }, [wider.ref]);
   const atoms = added.map((d) => newAxis(shape[d]));
   return {
@@ -491,12 +510,18 @@ function constantNode(context: NodeContext): Value[] {
   const scalar = (name: string): Value =>
     constantOf([], Float64Array.of(context.number(name)), name.endsWith('int') ? 'int' : 'float');
   const list = (name: string): Value =>
-    constantOf([context.numbers(name).length], Float64Array.from(context.numbers(name)), name.endsWith('ints') ? 'int' : 'float');
+    constantOf(
+      [context.numbers(name).length],
+      Float64Array.from(context.numbers(name)),
+      name.endsWith('ints') ? 'int' : 'float',
+    );
   if (context.has('value_float')) return [scalar('value_float')];
   if (context.has('value_int')) return [scalar('value_int')];
   if (context.has('value_floats')) return [list('value_floats')];
   if (context.has('value_ints')) return [list('value_ints')];
-  throw context.error('it must have one of the attributes value, value_float, value_int, value_floats, value_ints');
+  throw context.error(
+    'it must have one of the attributes value, value_float, value_int, value_floats, value_ints',
+  );
 }
 
 function constantOfShape(context: NodeContext): Value[] {
