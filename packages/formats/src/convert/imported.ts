@@ -59,7 +59,7 @@ export function buildImported(
 function checkFinite({ values, from }: ImportedArray): void {
   let at = 0;
   while (Number.isFinite(values[at])) at++; // undefined ends the loop
-  if (at >= values.length) return;
+  if (at === values.length) return;
   throw new UnrollError(
     'nan',
     `${from} has the value ${values[at]} at position ${at}. Such a model cannot be used.`,

@@ -3,6 +3,7 @@ import type { ModelFormat } from '../format.js';
 import { describeOnnx } from './describe.js';
 import { exportOnnx } from './export.js';
 import { importOnnx } from './import.js';
+import { runOnnx } from './run.js';
 
 export const onnxFormat: ModelFormat = {
   name: 'onnx',
@@ -15,5 +16,6 @@ export const onnxFormat: ModelFormat = {
     (next === undefined || [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(next)),
   describe: describeOnnx,
   read: importOnnx,
+  run: runOnnx,
   write: async (model, options) => new Map([['', await exportOnnx(model, options)]]),
 };
