@@ -19,6 +19,7 @@ import {
 import { Network } from '@unroll/nn';
 import { resolveOptimizer } from '@unroll/train';
 import { ready, UnrollError, valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import { compiledToJson } from './compiled.js';
 import { sourceAt } from '#files';
 import { type CompileOptions, continueTraining, type Trainable, trainable, trainingOf } from './trainable.js';
@@ -63,19 +64,19 @@ export async function importKeras(source: ModelSource, options?: ImportOptions):
 
 /**
  * Writes a model as a file of Keras 3, with its compile options and the state of its optimizer.
- * @param options `format`: `keras` (default) or `h5`
+ * @param options `format`: `keras` (default) or `h5`; `training`: false leaves out the compile options. Default true
  * @throws UnrollError `value` for a layer that Keras does not have, `state` for a model that is not built
  */
 export async function exportKeras(
   model: Network,
-  { format = 'keras' }: { format?: 'keras' | 'h5' } = {},
+  options: { format?: 'keras' | 'h5'; training?: boolean } = {},
 ): Promise<Uint8Array> {
+  checkOptions('exportKeras', options, { format: ['keras', 'h5'], training: 'boolean' });
+  const { format = 'keras', training = true } = options;
   if (!(model instanceof Network)) throw valueError('exportKeras takes a model of sequential() or model().');
-  if (format !== 'keras' && format !== 'h5')
-    throw valueError(`exportKeras: format must be "keras" or "h5", got "${String(format)}".`);
   await ready();
   const { write } = await formatNamed(format);
-  const files = await write?.(model, await trainingRecord(model));
+  const files = await write?.(model, training ? await trainingRecord(model) : {});
   return files?.get('') as Uint8Array;
 }
 

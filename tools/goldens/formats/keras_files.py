@@ -102,6 +102,18 @@ def nested():
     return m
 
 
+@case(formats=("keras", "h5"))
+def nested_last():
+    """Functional models as the last layer, called twice, and a model in TimeDistributed."""
+    a = keras.Input((3,))
+    head = keras.Model(a, L.Dense(2, activation="tanh")(L.Dense(3)(a)), name="head")
+    x, y = keras.Input((4, 3), name="first"), keras.Input((3,), name="second")
+    steps = L.TimeDistributed(keras.Sequential([keras.Input((3,)), L.Dense(3, activation="relu")], name="step"))(x)
+    m = keras.Model([x, y], [head(L.LSTM(3)(steps)), head(y)])
+    m.compile(keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)), ["mse", "mae"], loss_weights=[1.0, 0.5])
+    return m
+
+
 @case(integers=9, steps=6, formats=("keras", "h5"))
 def embedding_mask():
     ids = keras.Input((6,), name="ids")
@@ -252,7 +264,7 @@ def gradients_of(model, x, y):
     model.zero_grad()
     before = [keras.ops.convert_to_numpy(v).copy() for v in model.non_trainable_variables]
     prediction = model(one([torch.tensor(a) for a in x]), training=True)
-    loss = model.compute_loss(x=one(x), y=torch.tensor(one(y)), y_pred=prediction, training=True)
+    loss = model.compute_loss(x=one(x), y=one([torch.tensor(a) for a in y]), y_pred=prediction, training=True)
     loss.backward()
     for v, value in zip(model.non_trainable_variables, before, strict=True):
         v.assign(value)

@@ -65,7 +65,7 @@ class GraphImport {
   translate(): TranslatedModel {
     const { name, masks } = this.#model;
     const inputs = tensorIdsIn(this.#config.input_layers, `input_layers of model "${name}"`);
-    const outputs = tensorIdsIn(this.#config.output_layers, `output_layers of model "${name}"`);
+    const outputs = this.#modelOutputs();
     inputs.forEach(([layer], i) => {
       this.#inputMasks.set(layer, masks[i] ?? NO_MASK);
     });
@@ -104,19 +104,34 @@ class GraphImport {
     });
   }
 
-  /** The file counts the calls of a model from 1 if the model's own graph is its call 0. */
+  /**
+   * Keras 2 counts the calls of a model from 1 if the model's own graph is its call 0. (Keras 3 does so for functional models
+   * in output_layers, but not in inbound_nodes.)
+   */
   #countFirstCalls(): void {
+    if (this.#model.context.version === 3) return;
     const highest = new Map<string, number>();
     const count = ([layer, call]: TensorId): void => {
       highest.set(layer, Math.max(highest.get(layer) ?? 0, call));
     };
     for (const { calls } of this.#entries.values())
-      for (const { inputs, states, masks } of calls) [...inputs, ...states, ...(masks ?? [])].forEach((id) => id && count(id));
-    for (const key of ['input_layers', 'output_layers'])
-      tensorIdsIn(this.#config[key], `${key} of model "${this.#model.name}"`).forEach(count);
+      for (const { inputs, states, masks } of calls)
+        for (const id of [...inputs, ...states, ...(masks ?? [])]) if (id) count(id);
+    for (const id of this.#modelOutputs()) count(id);
     for (const entry of this.#entries.values()) {
       if (isModel(entry.className) && (highest.get(entry.name) ?? 0) >= entry.calls.length) entry.firstCall = 1;
     }
+  }
+
+  #modelOutputs(): TensorId[] {
+    const { name, context } = this.#model;
+    const outputs = tensorIdsIn(this.#config.output_layers, `output_layers of model "${name}"`);
+    if (context.version === 2) return outputs;
+    return outputs.map(([layer, call, output]) => {
+      const { className, object } = this.#entry(layer);
+      const isFunctional = isModel(className) && 'input_layers' in (object.config as JsonObject);
+      return [layer, isFunctional ? Math.max(0, call - 1) : call, output];
+    });
   }
 
   #entry(name: string): Entry {

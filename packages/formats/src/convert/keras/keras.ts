@@ -12,6 +12,7 @@ import { isModel, type TranslatedModel, translate } from './model-in.js';
 import type { ImportContext } from './options.js';
 import { plainClassName } from './layers-in.js';
 import { type ImportedArrays, readWeights } from './weights-in.js';
+import { writeH5, writeKeras } from './write.js';
 import { compileFrom } from './compile-in.js';
 import { optimizerFrom, type TrainableParameter } from './optimizer-in.js';
 
@@ -37,6 +38,7 @@ export const kerasFormat: ModelFormat = {
     const { file, weights } = await openKeras(source);
     return readHdf5(weights, source.name, (h5) => importModel(file, h5, source.name));
   },
+  write: (model, options = {}) => writeKeras(model, options),
 };
 
 export const h5Format: ModelFormat = {
@@ -57,6 +59,7 @@ export const h5Format: ModelFormat = {
       throw new UnrollError('format', `${source.name} has weights, but no model. Pass the model: { model }.`);
     });
   },
+  write: (model, options = {}) => writeH5(model, options),
 };
 
 const includesText = (bytes: Uint8Array, text: string): boolean =>
