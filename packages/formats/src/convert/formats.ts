@@ -5,6 +5,7 @@ import type { ByteSource } from './source.js';
 
 const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
   keras: async () => (await import('./keras/keras.js')).kerasFormat,
+  tfjs: async () => (await import('./tfjs/tfjs.js')).tfjsFormat,
   h5: async () => (await import('./keras/keras.js')).h5Format,
 };
 

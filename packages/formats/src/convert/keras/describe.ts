@@ -15,8 +15,7 @@ export function describeModel(
   h5: Hdf5Reader,
 ): FileDescription {
   const config = isObject(model) && isObject(model.config) ? model.config : {};
-  const entries = Array.isArray(config.layers) ? config.layers : [];
-  const parts = entries.map((entry) => partOf(entry));
+  const parts = partsOf(model);
   const kind = plainClassName(classNameOf(model) ?? '');
   const name = typeof config.name === 'string' ? ` "${config.name}"` : '';
   const what = model === null ? 'weights without a model' : `${kind}${name}, ${parts.length} layers`;
@@ -27,6 +26,12 @@ export function describeModel(
     tensors: tensorsBelow(h5),
     facts: [{ name: 'Keras', value: version || 'unknown' }],
   };
+}
+
+/** Returns the layers of a serialised model. */
+export function partsOf(model: Json): FileDescription['parts'] {
+  const config = isObject(model) && isObject(model.config) ? model.config : {};
+  return (Array.isArray(config.layers) ? config.layers : []).map(partOf);
 }
 
 function partOf(entry: Json): FileDescription['parts'][number] {

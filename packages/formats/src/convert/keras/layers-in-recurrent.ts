@@ -124,6 +124,7 @@ function stackedCells(stack: KerasOptions, o: KerasOptions, path: string, prefix
 }
 
 export const rnn: Translator = (o, name) => {
+  o.take('cells'); // TensorFlow.js also writes the cells of a stack here
   const { cell, weights } = cellFrom(o.take('cell'), o, 'cell');
   return {
     className: 'RNN',
