@@ -16,8 +16,10 @@ import {
   masking,
   maxPooling1d,
   minGru,
+  registerLayer,
   sequential,
 } from '@unroll/nn';
+import { Scale } from './custom-layer.js';
 
 interface Golden {
   shape: number[];
@@ -62,7 +64,25 @@ async function goldens(number: '' | '2'): Promise<[string, KerasCase, Uint8Array
     ]),
   );
 }
+const isCustom = (name: string): boolean => name.startsWith('custom_layer');
 const all = [...(await goldens('')), ...(await goldens('2'))];
+
+describe('custom layers', () => {
+  test('a custom layer is refused by name, and used after registerLayer', async () => {
+    const files = all.filter(([name]) => isCustom(name));
+    for (const [name, , file] of files) {
+      const format = await formatOfFile(bytesSource(file, name));
+      await assert.rejects(
+        format.read(bytesSource(file, name)),
+        /Layer "scale" \(Scale\) cannot be imported: Unroll has no layer of this class\. .*call registerLayer before/,
+      );
+    }
+    registerLayer(Scale);
+    const [, , file] = files[0];
+    const { model } = await (await formatNamed('keras')).read(bytesSource(file));
+    assert.equal(model.layers[1].className, 'Scale');
+  });
+});
 
 describe('import of Keras files', () => {
   for (const [name, { inputs, outputs }, file] of all) {
@@ -114,7 +134,7 @@ describe('weights without a model', () => {
 
 describe('export to Keras', () => {
   for (const [name, { inputs, outputs }, file] of all) {
-    if (!/\.keras$|_cudnn|legacy|old/.test(name)) continue;
+    if (!/\.keras$|_cudnn|legacy|old/.test(name) || isCustom(name)) continue;
     test(`${name} has the same outputs after a round trip`, async () => {
       const { model } = await (await formatOfFile(bytesSource(file, name))).read(bytesSource(file, name));
       for (const to of ['keras', 'h5'] as const) {

@@ -114,6 +114,30 @@ def nested_last():
     return m
 
 
+@keras.saving.register_keras_serializable("demo")
+class Scale(L.Layer):
+    """A custom layer: x * gain + shift * offset_factor."""
+
+    def __init__(self, offset_factor=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.offset_factor = offset_factor
+
+    def build(self, shape):
+        self.gain = self.add_weight(name="gain", shape=(shape[-1],))
+        self.shift = self.add_weight(name="shift", shape=(shape[-1],))
+
+    def call(self, x):
+        return x * self.gain + self.shift * self.offset_factor
+
+    def get_config(self):
+        return {**super().get_config(), "offset_factor": self.offset_factor}
+
+
+@case(formats=("keras", "h5"))
+def custom_layer():
+    return keras.Sequential([keras.Input((4, 3)), L.SimpleRNN(3), Scale(0.5, name="scale"), L.Dense(2)])
+
+
 @case(integers=9, steps=6, formats=("keras", "h5"))
 def embedding_mask():
     ids = keras.Input((6,), name="ids")

@@ -37,7 +37,8 @@ export function partsOf(model: Json): FileDescription['parts'] {
 function partOf(entry: Json): FileDescription['parts'][number] {
   const className = plainClassName(classNameOf(entry) ?? '');
   const config = isObject(entry) && isObject(entry.config) ? entry.config : {};
-  const name = isObject(entry) && typeof entry.name === 'string' ? entry.name : String(config.name ?? className);
+  const names = [isObject(entry) ? entry.name : null, config.name, className];
+  const name = names.find((value) => typeof value === 'string') as string;
   const module = isObject(entry) && typeof entry.module === 'string' ? entry.module : '';
   const isOperation = /\bops\b/.test(module);
   const supported = Object.hasOwn(LAYERS, className) || className === 'InputLayer' || isModel(className);
