@@ -70,7 +70,10 @@ describe('zip files of Keras', () => {
   test('a file twice, a file missing, and a path outside are refused or ignored', async () => {
     const twice = toZip(new Map([...parts, ['config.jsoN', parts.get('config.json')!]])).slice();
     const text = Buffer.from(twice).toString('latin1').replaceAll('config.jsoN', 'config.json');
-    await assert.rejects(read(Uint8Array.from(Buffer.from(text, 'latin1'))), /it contains config\.json twice/);
+    await assert.rejects(
+      read(Uint8Array.from(Buffer.from(text, 'latin1'))),
+      /it contains config\.json twice/,
+    );
     await assert.rejects(
       read(toZip(new Map([...parts].filter(([name]) => name !== 'model.weights.h5')))),
       /is not a Keras model: it has no model\.weights\.h5/,
@@ -83,19 +86,33 @@ describe('zip files of Keras', () => {
 describe('configs', () => {
   test('Lambda layers and custom layers are refused by name', async () => {
     const lambda = withConfig((text) => text.replace('"class_name": "Dense"', '"class_name": "Lambda"'));
-    await assert.rejects(read(lambda), /Layer "out" \(Lambda\) cannot be imported: it contains Python code, which is never/);
+    await assert.rejects(
+      read(lambda),
+      /Layer "out" \(Lambda\) cannot be imported: it contains Python code, which is never/,
+    );
     const custom = withConfig((text) => text.replace('"class_name": "Dense"', '"class_name": "MyDense"'));
-    await assert.rejects(read(custom), /Layer "out" \(MyDense\) cannot be imported: .*call registerLayer before the import/);
+    await assert.rejects(
+      read(custom),
+      /Layer "out" \(MyDense\) cannot be imported: .*call registerLayer before the import/,
+    );
   });
 
   test('options that Unroll does not have are refused by layer, option and value', async () => {
     const cases: [from: string, to: string, message: RegExp][] = [
-      ['"use_bias": true', '"use_bias": true, "magic": 3', /Layer "lstm" \(LSTM\) .* has the option magic \(3\)/],
+      [
+        '"use_bias": true',
+        '"use_bias": true, "magic": 3',
+        /Layer "lstm" \(LSTM\) .* has the option magic \(3\)/,
+      ],
       ['"activation": "tanh"', '"activation": "wave"', /Layer "lstm" \(LSTM\) has the activation "wave"/],
       ['"units": 4', '"units": 1e9', /\[3, 4000000000\].*got \[3, 16\]/],
       ['"units": 4', '"units": -4', /units must be a positive integer, got -4/],
       ['"units": 4', '"units": "4"', /units of Layer "lstm" \(LSTM\) must be a number, got "4"/],
-      ['"class_name": "Sequential"', '"class_name": "MyModel"', /the model is of the class MyModel, whose call is Python/],
+      [
+        '"class_name": "Sequential"',
+        '"class_name": "MyModel"',
+        /the model is of the class MyModel, whose call is Python/,
+      ],
       ['"name": "out"', '"name": "__proto__"', /./],
     ];
     for (const [from, to, message] of cases.slice(0, -1))

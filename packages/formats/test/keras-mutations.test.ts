@@ -67,7 +67,8 @@ function mutateTfjs(draw: Draw): Mutant {
   const mutated = draw.chance(0.8)
     ? encodeUtf8(forgeJson(json, draw))
     : draw.from([flip, cut])(encodeUtf8(json), draw);
-  if (draw.chance(0.1)) contents.set('group1-shard1of2.bin', cut(contents.get('group1-shard1of2.bin')!, draw));
+  if (draw.chance(0.1))
+    contents.set('group1-shard1of2.bin', cut(contents.get('group1-shard1of2.bin')!, draw));
   return { format: 'tfjs', bytes: mutated, options: { files: contents }, size };
 }
 

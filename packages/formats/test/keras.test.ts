@@ -54,7 +54,9 @@ async function goldens(number: '' | '2'): Promise<[string, KerasCase, Uint8Array
   const { cases } = JSON.parse(readFileSync(new URL(`cases${number}.json`, folder), 'utf8')) as {
     cases: Record<string, KerasCase>;
   };
-  const names = Object.entries(cases).flatMap(([name, { formats }]) => formats.map((end) => `${name}.${end}`));
+  const names = Object.entries(cases).flatMap(([name, { formats }]) =>
+    formats.map((end) => `${name}.${end}`),
+  );
   const files = await fromZip(readFileSync(new URL(`files${number}.zip`, folder)), names);
   return Object.entries(cases).flatMap(([name, golden]) =>
     golden.formats.map((end): [string, KerasCase, Uint8Array] => [
@@ -158,9 +160,15 @@ describe('export to Keras', () => {
       for (const to of ['keras', 'h5'])
         await assert.rejects(async () => (await formatNamed(to)).write!(model), message);
     };
-    await refused(minGru({ units: 3 }), /Layer "min_gru" \(MinGRU\) cannot be exported: Keras has no such layer/);
+    await refused(
+      minGru({ units: 3 }),
+      /Layer "min_gru" \(MinGRU\) cannot be exported: Keras has no such layer/,
+    );
     await refused(crf({ tags: 3 }), /cannot be exported: Keras has no such layer/);
-    await refused(gru({ units: 3, updateGate: 'candidate' }), /has the option updateGate: "candidate", which Keras/);
+    await refused(
+      gru({ units: 3, updateGate: 'candidate' }),
+      /has the option updateGate: "candidate", which Keras/,
+    );
     await refused(maxPooling1d({ padding: 'causal' }), /has the option padding: "causal"/);
     await refused(
       sequential([masking(), conv1d({ filters: 2, kernelSize: 2 })]),

@@ -51,12 +51,21 @@ describe('import of TensorFlow.js models', () => {
 
   test('files outside the folder, missing files and wrong sizes are refused', async () => {
     const { json, files } = cases.sequential_float32!;
-    for (const outside of ['../weights.bin', '/etc/passwd', 'http://example.com/w.bin', 'a/../../w.bin', '..\\\\w.bin'])
+    for (const outside of [
+      '../weights.bin',
+      '/etc/passwd',
+      'http://example.com/w.bin',
+      'a/../../w.bin',
+      '..\\\\w.bin',
+    ])
       await assert.rejects(
         read(json.replace('group1-shard1of2.bin', outside), files),
         /refers to .*, which is outside the folder of the model/,
       );
-    await assert.rejects(read(json, {}), /refers to group1-shard1of2\.bin\. Pass the path or the URL of model\.json/);
+    await assert.rejects(
+      read(json, {}),
+      /refers to group1-shard1of2\.bin\. Pass the path or the URL of model\.json/,
+    );
     await assert.rejects(
       read(json, { ...files, 'group1-shard2of2.bin': 'AAAA' }),
       /must have \d+ bytes for the weights of the manifest, got \d+/,

@@ -6,6 +6,9 @@
  *     const { model, report } = await importKeras('demand.keras');
  *     await model.predict(x);
  */
+
+import { ready, UnrollError, valueError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
 import type { OptimizerRecord } from '@unroll/formats/convert';
 import {
   type ByteSource,
@@ -18,10 +21,8 @@ import {
 } from '@unroll/formats/convert';
 import { Network } from '@unroll/nn';
 import { resolveOptimizer } from '@unroll/train';
-import { ready, UnrollError, valueError } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
-import { compiledToJson } from './compiled.js';
 import { sourceAt } from '#files';
+import { compiledToJson } from './compiled.js';
 import { type CompileOptions, continueTraining, type Trainable, trainable, trainingOf } from './trainable.js';
 
 export type { ImportReport } from '@unroll/formats/convert';

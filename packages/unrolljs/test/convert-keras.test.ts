@@ -27,7 +27,9 @@ async function goldens(number: '' | '2'): Promise<[string, Case, Uint8Array][]> 
   const { cases } = JSON.parse(readFileSync(new URL(`cases${number}.json`, folder), 'utf8')) as {
     cases: Record<string, Case>;
   };
-  const names = Object.entries(cases).flatMap(([name, { formats }]) => formats.map((end) => `${name}.${end}`));
+  const names = Object.entries(cases).flatMap(([name, { formats }]) =>
+    formats.map((end) => `${name}.${end}`),
+  );
   const files = await fromZip(readFileSync(new URL(`files${number}.zip`, folder)), names);
   return Object.entries(cases).flatMap(([name, golden]) =>
     golden.formats.map((end): [string, Case, Uint8Array] => [

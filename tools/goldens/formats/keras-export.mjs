@@ -11,12 +11,15 @@ const goldens = new URL('../../../packages/testkit/goldens/formats/keras/', impo
 const records = {};
 for (const number of ['', '2']) {
   const { cases } = JSON.parse(readFileSync(new URL(`cases${number}.json`, goldens), 'utf8'));
-  const names = Object.entries(cases).flatMap(([name, { formats }]) => formats.map((end) => `${name}.${end}`));
+  const names = Object.entries(cases).flatMap(([name, { formats }]) =>
+    formats.map((end) => `${name}.${end}`),
+  );
   const files = await fromZip(readFileSync(new URL(`files${number}.zip`, goldens)), names);
   for (const [name, golden] of Object.entries(cases)) {
     if (name === 'custom_layer') continue;
     const { model } = await importKeras(files.get(`${name}.${golden.formats[0]}`));
-    for (const format of ['keras', 'h5']) writeFileSync(join(folder, `${name}.${format}`), await exportKeras(model, { format }));
+    for (const format of ['keras', 'h5'])
+      writeFileSync(join(folder, `${name}.${format}`), await exportKeras(model, { format }));
     records[name] = golden;
   }
 }

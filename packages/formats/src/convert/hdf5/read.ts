@@ -84,7 +84,8 @@ function withLimitedMemory<T>(limit: number, work: () => T): T {
   const prototype = WebAssembly.Memory.prototype;
   const { grow } = prototype;
   prototype.grow = function (this: WebAssembly.Memory, pages: number) {
-    if (this.buffer.byteLength + pages * 65536 > limit) throw new RangeError(`memory limit of ${limit} bytes`);
+    if (this.buffer.byteLength + pages * 65536 > limit)
+      throw new RangeError(`memory limit of ${limit} bytes`);
     return grow.call(this, pages);
   };
   try {
@@ -194,7 +195,10 @@ class Reader implements Hdf5Reader {
       return numbersOf(isBigEndian(metadata) ? reversed(bytes, size) : bytes, dtype);
     });
     if (values === null)
-      throw hdf5Error(this.#name, `${path} has the data type ${dtype}, which is not numeric`, { path, dtype });
+      throw hdf5Error(this.#name, `${path} has the data type ${dtype}, which is not numeric`, {
+        path,
+        dtype,
+      });
     return { shape, dtype, values };
   }
 

@@ -9,7 +9,12 @@ export interface Hdf5Writer {
   /** Creates a group, and the groups above it, unless they exist. */
   group(path: string): void;
   /** Writes a dataset of float32 or int32 values, and creates the groups above it. */
-  dataset(path: string, shape: Shape, values: ArrayLike<number>, dtype?: 'float32' | 'int32' | 'uint32'): void;
+  dataset(
+    path: string,
+    shape: Shape,
+    values: ArrayLike<number>,
+    dtype?: 'float32' | 'int32' | 'uint32',
+  ): void;
   /** Writes one string, or a list of strings, as an attribute of a group. */
   strings(path: string, attribute: string, value: string | readonly string[]): void;
 }
@@ -47,7 +52,12 @@ class Writer implements Hdf5Writer {
     this.#paths.set(path, GROUP);
   }
 
-  dataset(path: string, shape: Shape, values: ArrayLike<number>, dtype: 'float32' | 'int32' | 'uint32' = 'float32'): void {
+  dataset(
+    path: string,
+    shape: Shape,
+    values: ArrayLike<number>,
+    dtype: 'float32' | 'int32' | 'uint32' = 'float32',
+  ): void {
     this.group(path.slice(0, path.lastIndexOf('/')));
     const bytes = bytesOf(values, dtype);
     const module = this.#module;
@@ -74,7 +84,11 @@ class Writer implements Hdf5Writer {
 
 function bytesOf(values: ArrayLike<number>, dtype: 'float32' | 'int32' | 'uint32'): Uint8Array {
   const array: FloatArray | Int32Array | Uint32Array =
-    dtype === 'float32' ? Float32Array.from(values) : dtype === 'int32' ? Int32Array.from(values) : Uint32Array.from(values);
+    dtype === 'float32'
+      ? Float32Array.from(values)
+      : dtype === 'int32'
+        ? Int32Array.from(values)
+        : Uint32Array.from(values);
   return new Uint8Array(array.buffer);
 }
 

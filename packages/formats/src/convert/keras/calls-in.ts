@@ -43,15 +43,18 @@ function callOf3(node: JsonObject, where: string): KerasCall {
   // Operations take several tensors; layers take a list of them and then the initial states.
   others.forEach((argument) => {
     const tensors = tensorsIn(argument, where);
-    if (tensors.length > 0) (Array.isArray(first) || isRecurrentState(where) ? call.states : call.inputs).push(...tensors);
+    if (tensors.length > 0)
+      (Array.isArray(first) || isRecurrentState(where) ? call.states : call.inputs).push(...tensors);
     else call.constants.push(argument);
   });
   const kwargs = isObject(node.kwargs) ? node.kwargs : {};
-  for (const [key, value] of Object.entries(kwargs)) readArgument(call, key, value, where, tensorsIn, maskIn3);
+  for (const [key, value] of Object.entries(kwargs))
+    readArgument(call, key, value, where, tensorsIn, maskIn3);
   return call;
 }
 
-const isRecurrentState = (where: string): boolean => /\((SimpleRNN|GRU|LSTM|RNN|Bidirectional)\)$/.test(where);
+const isRecurrentState = (where: string): boolean =>
+  /\((SimpleRNN|GRU|LSTM|RNN|Bidirectional)\)$/.test(where);
 
 /** A list of tensors `[layer, call, output, kwargs]` */
 function callOf2(node: Json[], where: string): KerasCall {
@@ -62,7 +65,8 @@ function callOf2(node: Json[], where: string): KerasCall {
     else call.inputs.push(referenceIn(list, where));
     const kwargs = list[3];
     if (!isObject(kwargs)) continue;
-    for (const [key, value] of Object.entries(kwargs)) readArgument(call, key, value, where, referencesIn, referenceOrNull);
+    for (const [key, value] of Object.entries(kwargs))
+      readArgument(call, key, value, where, referencesIn, referenceOrNull);
   }
   if (isRecurrentState(where)) call.states.push(...call.inputs.splice(1));
   return call;
@@ -84,7 +88,9 @@ function readArgument(
   else if (key === 'initial_state') call.states.push(...tensors(value, where));
   else if (key === 'mask') {
     const single = mask(value, where);
-    call.masks = single ? [single] : listIn(value, `mask of ${where}`).map((entry) => (entry === null ? null : mask(entry, where)));
+    call.masks = single
+      ? [single]
+      : listIn(value, `mask of ${where}`).map((entry) => (entry === null ? null : mask(entry, where)));
   } else if (tensors(value, where).length > 0)
     throw configError(`The argument ${key} of ${where}`, 'an argument that Unroll knows', key);
   else if (value === true) call.options.push(key);
@@ -112,7 +118,9 @@ const referenceOrNull = (value: Json, where: string): TensorId | null =>
 
 function referencesIn(value: Json | undefined, where: string): TensorId[] {
   if (!Array.isArray(value)) return [];
-  return isReference(value) ? [referenceIn(value, where)] : value.flatMap((entry) => referencesIn(entry, where));
+  return isReference(value)
+    ? [referenceIn(value, where)]
+    : value.flatMap((entry) => referencesIn(entry, where));
 }
 
 /** True for `[layer, call, output]`. */
@@ -122,7 +130,8 @@ export function isReference(value: readonly Json[]): boolean {
 
 function referenceIn(list: readonly Json[], where: string): TensorId {
   const [layer, call, output] = list;
-  const isIndex = (index: Json | undefined): index is number => Number.isSafeInteger(index) && (index as number) >= 0;
+  const isIndex = (index: Json | undefined): index is number =>
+    Number.isSafeInteger(index) && (index as number) >= 0;
   if (typeof layer === 'string' && isIndex(call) && isIndex(output)) return [layer, call, output];
   throw configError(`A tensor of ${where}`, '[layer, call, output]', [...list]);
 }

@@ -57,7 +57,8 @@ export function compileFrom(training: Json, report: ImportReport): CompileConfig
   if (!isObject(training) || training.loss === undefined || training.loss === null) return null;
   const loss = perOutput(training.loss, (entry) => lossFrom(entry, report));
   if (loss === undefined) {
-    const reason = 'Unroll has no such loss; predictions do not depend on it. Call compile with another loss to train';
+    const reason =
+      'Unroll has no such loss; predictions do not depend on it. Call compile with another loss to train';
     report.dropped.push({ name: `loss ${JSON.stringify(training.loss).slice(0, 80)}`, reason });
     return null;
   }
@@ -108,7 +109,11 @@ function lossFrom(value: Json, report: ImportReport): unknown {
   if (config.axis !== undefined && config.axis !== -1) return undefined;
   if (config.apply_class_balancing === true) return undefined;
   if (name === 'huber' && classNameOf(value) && config.delta === undefined)
-    report.defaulted.push({ name: 'delta of the loss huber', value: '1', reason: 'Keras 3 does not store it' });
+    report.defaulted.push({
+      name: 'delta of the loss huber',
+      value: '1',
+      reason: 'Keras 3 does not store it',
+    });
   const options: JsonObject = {};
   for (const [key, fallback] of Object.entries(LOSS_OPTIONS)) {
     const option = config[key];

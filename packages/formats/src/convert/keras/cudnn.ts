@@ -31,21 +31,25 @@ function checked(arrays: ImportedArray[], gates: number): ImportedArray[] {
     bias.shape.length === 1 &&
     bias.shape[0] === 2 * gates * units;
   if (fits) return arrays;
-  throw configError(`${kernel.from} and the arrays after it`, `weights of a CuDNN layer with ${gates} gates`, [
-    kernel.shape,
-    recurrent.shape,
-    bias.shape,
-  ]);
+  throw configError(
+    `${kernel.from} and the arrays after it`,
+    `weights of a CuDNN layer with ${gates} gates`,
+    [kernel.shape, recurrent.shape, bias.shape],
+  );
 }
 
 /** For each gate, the rows [I, H] of the file contain a matrix [H, I]. */
 function inputKernel(array: ImportedArray, gates: number): ImportedArray {
   const [I, width] = array.shape;
   const H = width / gates;
-  return rearranged(array, (row, gate, column) => {
-    const at = column * I + row; // position in the matrix [H, I]
-    return Math.floor(at / H) * width + gate * H + (at % H);
-  }, gates);
+  return rearranged(
+    array,
+    (row, gate, column) => {
+      const at = column * I + row; // position in the matrix [H, I]
+      return Math.floor(at / H) * width + gate * H + (at % H);
+    },
+    gates,
+  );
 }
 
 /** For each gate, the matrix [H, H] is transposed. */

@@ -2,7 +2,7 @@
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import { layerFromConfig } from '@unroll/nn';
-import type { TranslatedLayer } from './layers-in.js';
+import type { TranslatedLayer } from './layer-types.js';
 import { toCamel } from './names.js';
 
 /** The name that stands for all parameters of a custom layer, in the order in which the layer creates them. */
@@ -23,7 +23,8 @@ export function customLayer(className: string, name: string, config: JsonObject)
   try {
     layerFromConfig({ className, config: own });
   } catch (error) {
-    if (error instanceof UnrollError && error.data.className === className && 'known' in error.data) return null;
+    if (error instanceof UnrollError && error.data.className === className && 'known' in error.data)
+      return null;
     throw error;
   }
   return {

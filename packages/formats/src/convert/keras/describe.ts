@@ -3,8 +3,9 @@ import type { Json } from '@unroll/core/internal';
 import type { FileDescription, FormatName } from '../format.js';
 import type { Hdf5Reader } from '../hdf5/read.js';
 import { classNameOf, isObject } from './json.js';
-import { LAYERS, plainClassName } from './layers-in.js';
-import { isModel } from './model-in.js';
+import { plainClassName } from './layer-types.js';
+import { LAYERS } from './layers-in.js';
+import { isModel } from './model-parts.js';
 
 const MAX_TENSORS = 10_000;
 

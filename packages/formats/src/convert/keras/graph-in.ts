@@ -1,9 +1,9 @@
 /** Translates functional Keras models: the graph of layer calls, in the syntax of Keras 3 and of Keras 2. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
-import { callsOf, isReference, type KerasCall, type TensorId, tensorIdsIn } from './calls-in.js';
+import { callsOf, type KerasCall, type TensorId, tensorIdsIn } from './calls-in.js';
 import { classNameOf, configError, listIn, objectIn, textIn } from './json.js';
-import { plainClassName, type TranslatedLayer, whereOf } from './layers-in.js';
+import { plainClassName, type TranslatedLayer, whereOf } from './layer-types.js';
 import { uniqueNames } from './layers-in-recurrent.js';
 import { applyMasks, NO_MASK, sourceMask, type TensorMasks, unionOf } from './masks-in.js';
 import {
@@ -13,10 +13,9 @@ import {
   type LayerWeights,
   type ModelContext,
   type TranslatedModel,
-  translate,
   unmask,
   weightsBelow,
-} from './model-in.js';
+} from './model-parts.js';
 
 /** Calls that depend on calls that depend on calls ... */
 const MAX_CALL_DEPTH = 2000;
@@ -119,7 +118,8 @@ class GraphImport {
         for (const id of [...inputs, ...states, ...(masks ?? [])]) if (id) count(id);
     for (const id of this.#modelOutputs()) count(id);
     for (const entry of this.#entries.values()) {
-      if (isModel(entry.className) && (highest.get(entry.name) ?? 0) >= entry.calls.length) entry.firstCall = 1;
+      if (isModel(entry.className) && (highest.get(entry.name) ?? 0) >= entry.calls.length)
+        entry.firstCall = 1;
     }
   }
 
@@ -143,10 +143,17 @@ class GraphImport {
   /** Returns the value of a tensor. Translates the call that computes it first. */
   #valueOf([name, call, output]: TensorId, depth: number): Value {
     if (depth > MAX_CALL_DEPTH)
-      throw new UnrollError('format', `The graph of model "${this.#model.name}" is more than ${MAX_CALL_DEPTH} layers deep.`);
+      throw new UnrollError(
+        'format',
+        `The graph of model "${this.#model.name}" is more than ${MAX_CALL_DEPTH} layers deep.`,
+      );
     const key = `${name}:${call}`;
     let outputs = this.#outputs.get(key);
-    if (outputs === null) throw new UnrollError('format', `The graph of model "${this.#model.name}" has a cycle at layer "${name}".`);
+    if (outputs === null)
+      throw new UnrollError(
+        'format',
+        `The graph of model "${this.#model.name}" has a cycle at layer "${name}".`,
+      );
     if (!outputs) {
       this.#outputs.set(key, null);
       outputs = this.#translateCall(this.#entry(name), call, depth);
@@ -155,7 +162,8 @@ class GraphImport {
     const value = outputs[output];
     if (value) return value;
     // The number of outputs of a layer is known when the model is built; all but the first have no mask.
-    if (!(output >= 0 && output < 1000)) throw configError(`An output of layer "${name}"`, 'an index', output);
+    if (!(output >= 0 && output < 1000))
+      throw configError(`An output of layer "${name}"`, 'an index', output);
     return { ref: [outputs[0].ref[0], output], rank: 2, masks: NO_MASK };
   }
 
@@ -163,7 +171,8 @@ class GraphImport {
     const { name, className, object } = entry;
     if (className === 'InputLayer') return this.#addInput(entry);
     const call = entry.calls[number - entry.firstCall];
-    if (!call) throw configError(`A tensor of model "${this.#model.name}"`, `a call of layer "${name}"`, number);
+    if (!call)
+      throw configError(`A tensor of model "${this.#model.name}"`, `a call of layer "${name}"`, number);
     const where = whereOf(name, className);
     if (call.training === true)
       throw valueError(
@@ -173,7 +182,12 @@ class GraphImport {
     const inputs = [...call.inputs, ...call.states].map((id) => this.#valueOf(id, depth + 1));
     const isFirst = entry.translated === null;
     const before = entry.translated;
-    const translated = before ?? translate(withCallOptions(object, call, where), this.#model.context, inputs.map(({ masks }) => masks), this.#model.depth + 1);
+    const translated =
+      before ??
+      this.#model.translate(
+        withCallOptions(object, call, where),
+        inputs.map(({ masks }) => masks),
+      );
     entry.translated = translated;
     const { drop, outputs } = this.#masksOf(translated, call, inputs, where);
     if (isFirst) this.#layers.push({ className: translated.className, config: translated.config });
@@ -211,7 +225,11 @@ class GraphImport {
     const [batch, ...rest] = shape;
     this.#layers.push({
       className: 'InputLayer',
-      config: { name, shape: rest.map((extent) => (extent < 0 ? null : extent)), ...(batch > 0 && { batchSize: batch }) },
+      config: {
+        name,
+        shape: rest.map((extent) => (extent < 0 ? null : extent)),
+        ...(batch > 0 && { batchSize: batch }),
+      },
     });
     this.#nodes.push({ layer: name, inputs: [] });
     const masks = this.#inputMasks.get(name) ?? NO_MASK;
@@ -228,7 +246,9 @@ class GraphImport {
     }
     const inputs = call.inputs.map((id) => this.#valueOf(id, depth + 1));
     // The result of an operation has no mask in Keras.
-    const refs = inputs.map((input) => (input.masks.unroll === null ? input : this.#dropMask(input, name)).ref);
+    const refs = inputs.map(
+      (input) => (input.masks.unroll === null ? input : this.#dropMask(input, name)).ref,
+    );
     this.#layers.push({ className, config: { name } });
     this.#nodes.push({ layer: name, inputs: refs });
     return [{ ref: [this.#nodes.length - 1, 0], rank: inputs[0].rank, masks: NO_MASK }];
@@ -247,7 +267,9 @@ class GraphImport {
       const parts = inputs.filter(([layer]) => this.#entry(layer).className !== 'ZerosLike');
       return unionOf(parts.map((part) => this.#maskOf(part, depth + 1))) ?? id.join(':');
     }
-    const passes = ['Any', 'ExpandDims', 'Cast', 'ConvertToTensor', 'Squeeze'].includes(entry.className) && inputs.length === 1;
+    const passes =
+      ['Any', 'ExpandDims', 'Cast', 'ConvertToTensor', 'Squeeze'].includes(entry.className) &&
+      inputs.length === 1;
     return passes ? this.#maskOf(inputs[0], depth + 1) : id.join(':');
   }
 
@@ -301,8 +323,8 @@ function withCallOptions(object: JsonObject, call: KerasCall, where: string): Js
   if (call.options.length === 0) return object;
   const className = classNameOf(object) ?? '';
   if (!className.endsWith('Attention'))
-    throw valueError(`${where} cannot be imported: it is called with ${call.options.join(', ')}, which Unroll does not have.`);
+    throw valueError(
+      `${where} cannot be imported: it is called with ${call.options.join(', ')}, which Unroll does not have.`,
+    );
   return { ...object, config: { ...(object.config as JsonObject), call_options: call.options } };
 }
-
-export { isReference };

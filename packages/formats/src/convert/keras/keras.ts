@@ -7,16 +7,17 @@ import type { FileDescription, ImportedModel, ModelFormat } from '../format.js';
 import { type Hdf5Reader, isHdf5, readHdf5 } from '../hdf5/read.js';
 import { buildImported, emptyReport } from '../imported.js';
 import { type ByteSource, readAll } from '../source.js';
+import { compileFrom } from './compile-in.js';
 import { describeModel } from './describe.js';
 import { classNameOf, isObject } from './json.js';
-import { isModel, type TranslatedModel, translate } from './model-in.js';
-import type { ImportContext } from './options.js';
-import { plainClassName } from './layers-in.js';
-import { type ImportedArrays, readWeights } from './weights-in.js';
+import { plainClassName } from './layer-types.js';
+import { translate } from './model-in.js';
 import { exportModel } from './model-out.js';
-import { writeH5, writeKeras } from './write.js';
-import { compileFrom } from './compile-in.js';
+import { isModel, type TranslatedModel } from './model-parts.js';
 import { optimizerFrom, type TrainableParameter } from './optimizer-in.js';
+import type { ImportContext } from './options.js';
+import { type ImportedArrays, readWeights } from './weights-in.js';
+import { writeH5, writeKeras } from './write.js';
 
 const FILES = ['config.json', 'metadata.json', 'model.weights.h5'];
 
@@ -59,7 +60,10 @@ export const h5Format: ModelFormat = {
       const file = openH5(h5);
       if (model) return loadWeights(model, h5);
       if (file.model !== null) return importModel(file, h5, source.name);
-      throw new UnrollError('format', `${source.name} has weights, but no model. Build the model in Unroll and pass it: { model }.`);
+      throw new UnrollError(
+        'format',
+        `${source.name} has weights, but no model. Build the model in Unroll and pass it: { model }.`,
+      );
     });
   },
   write: (model, options = {}) => writeH5(model, options),
@@ -100,7 +104,11 @@ export function dialectOf(version: string): 2 | 3 {
   return version.startsWith('3') ? 3 : 2;
 }
 
-function importModel({ version, model: config, training }: KerasFile, h5: Hdf5Reader, name: string): ImportedModel {
+function importModel(
+  { version, model: config, training }: KerasFile,
+  h5: Hdf5Reader,
+  name: string,
+): ImportedModel {
   const report = emptyReport();
   const context: ImportContext = { version: dialectOf(version), report, rescaled: false };
   const translated = translateModel(config, context, name);
@@ -161,5 +169,8 @@ function inputShapesOf(config: JsonObject, { config: own }: TranslatedModel): nu
   if (own.inputShape !== undefined || own.inputs !== undefined) return undefined;
   const build = isObject(config.build_config) ? config.build_config.input_shape : null;
   if (Array.isArray(build)) return [build.map((extent) => (typeof extent === 'number' ? extent : -1))];
-  throw new UnrollError('format', 'The file has no input shape. Build the model before it is saved: model.build(...).');
+  throw new UnrollError(
+    'format',
+    'The file has no input shape. Build the model before it is saved: model.build(...).',
+  );
 }

@@ -1,8 +1,8 @@
 /** Translates the attention layers of Keras. */
 import type { JsonObject } from '@unroll/core/internal';
-import type { KerasOptions } from './options.js';
-import type { Translator } from './layers-in.js';
+import type { Translator } from './layer-types.js';
 import { toCamel } from './names.js';
+import type { KerasOptions } from './options.js';
 
 /**
  * The options that Keras 3 takes in the call (graph-in.ts puts their names into `call_options`), and `causal` of Keras 2.
@@ -13,7 +13,8 @@ function callOptions(o: KerasOptions): JsonObject {
   const unknown = (Array.isArray(names) ? names : []).find(
     (name) => name !== 'use_causal_mask' && name !== 'return_attention_scores',
   );
-  if (unknown !== undefined) throw o.refuse(`it is called with ${String(unknown)}, which Unroll does not have`);
+  if (unknown !== undefined)
+    throw o.refuse(`it is called with ${String(unknown)}, which Unroll does not have`);
   return {
     useCausalMask: o.flag('causal', false) || isTrue('use_causal_mask'),
     returnAttentionScores: isTrue('return_attention_scores'),
@@ -24,7 +25,10 @@ export const attention: Translator = (o, name) => {
   const useScale = o.flag('use_scale', false);
   const scoreMode = o.text('score_mode', 'dot');
   o.take('seed');
-  const parameters = [...(useScale ? ['scale'] : []), ...(scoreMode === 'concat' ? ['concat_score_weight'] : [])];
+  const parameters = [
+    ...(useScale ? ['scale'] : []),
+    ...(scoreMode === 'concat' ? ['concat_score_weight'] : []),
+  ];
   return {
     className: 'Attention',
     config: {

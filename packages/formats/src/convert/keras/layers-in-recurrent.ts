@@ -1,8 +1,15 @@
 /** Translates the recurrent layers, their cells, and the layers around them. */
 import type { Json, JsonObject } from '@unroll/core/internal';
-import { classNameOf, listIn } from './json.js';
 import { cudnnGruWeights, cudnnLstmWeights } from './cudnn.js';
-import { optionsOf, plainClassName, seedOf, type TranslatedLayer, type Translator, type WeightGroup } from './layers-in.js';
+import { classNameOf, listIn } from './json.js';
+import {
+  optionsOf,
+  plainClassName,
+  seedOf,
+  type TranslatedLayer,
+  type Translator,
+  type WeightGroup,
+} from './layer-types.js';
 import type { KerasOptions } from './options.js';
 import { scaledBy } from './rescale.js';
 
@@ -26,8 +33,11 @@ function cellPart(o: KerasOptions, kind: Kind, path: string, prefix: string): Ce
   const type = kind.replace('CuDNN', '') as keyof typeof SIGMOID_GATES;
   const useBias = isCudnn || o.flag('use_bias', true);
   if (o.hasOldHardSigmoid('activation'))
-    throw o.refuse('its activation is the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1), which Unroll does not have');
-  const scaling = type === 'SimpleRNN' || isCudnn ? {} : scaledBy(o, 'recurrent_activation', SIGMOID_GATES[type]);
+    throw o.refuse(
+      'its activation is the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1), which Unroll does not have',
+    );
+  const scaling =
+    type === 'SimpleRNN' || isCudnn ? {} : scaledBy(o, 'recurrent_activation', SIGMOID_GATES[type]);
   if (isCudnn) o.context.rescaled = true;
   const convert = kind === 'CuDNNLSTM' ? cudnnLstmWeights : kind === 'CuDNNGRU' ? cudnnGruWeights : null;
   const names = useBias ? ['kernel', 'recurrent_kernel', 'bias'] : ['kernel', 'recurrent_kernel'];
@@ -36,7 +46,8 @@ function cellPart(o: KerasOptions, kind: Kind, path: string, prefix: string): Ce
       units: o.number('units'),
       ...(!isCudnn && { activation: o.activation('activation', 'tanh'), dropout: o.number('dropout', 0) }),
       ...(!isCudnn && { recurrentDropout: o.number('recurrent_dropout', 0) }),
-      ...(type !== 'SimpleRNN' && !isCudnn && { recurrentActivation: o.activation('recurrent_activation', 'sigmoid') }),
+      ...(type !== 'SimpleRNN' &&
+        !isCudnn && { recurrentActivation: o.activation('recurrent_activation', 'sigmoid') }),
       ...(type === 'GRU' && { resetAfter: isCudnn || o.flag('reset_after', false) }),
       ...(type === 'LSTM' && { unitForgetBias: o.flag('unit_forget_bias', true) }),
       useBias,
@@ -84,7 +95,11 @@ export function recurrent(kind: Kind): Translator {
   };
 }
 
-const CELLS: Readonly<Record<string, Kind>> = { SimpleRNNCell: 'SimpleRNN', GRUCell: 'GRU', LSTMCell: 'LSTM' };
+const CELLS: Readonly<Record<string, Kind>> = {
+  SimpleRNNCell: 'SimpleRNN',
+  GRUCell: 'GRU',
+  LSTMCell: 'LSTM',
+};
 
 /** Translates a cell. @param path in files of Keras 3 @param prefix of the names of its parameters */
 export function cellFrom(
@@ -109,7 +124,12 @@ export function cellFrom(
   return { cell: { className, config: part.options }, weights: [{ ...part.group, trainable }] };
 }
 
-function stackedCells(stack: KerasOptions, o: KerasOptions, path: string, prefix: string): ReturnType<typeof cellFrom> {
+function stackedCells(
+  stack: KerasOptions,
+  o: KerasOptions,
+  path: string,
+  prefix: string,
+): ReturnType<typeof cellFrom> {
   stack.only('reverse_state_order', false, 'the states must be in the order of the cells');
   const names = uniqueNames();
   const cells = listIn(stack.take('cells'), `cells of ${o.where}`).map((cell, n) => {

@@ -4,9 +4,9 @@
  */
 import { valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
-import { activationTo, constraintTo, initializerTo, regularizerTo, serialised, toSnake } from './names.js';
-import type { WeightGroup } from './layers-in.js';
+import type { WeightGroup } from './layer-types.js';
 import { uniqueNames } from './layers-in-recurrent.js';
+import { activationTo, constraintTo, initializerTo, regularizerTo, serialised, toSnake } from './names.js';
 
 /** A config of Unroll: `{ className, config }`. */
 export interface OwnConfig {
@@ -38,8 +38,10 @@ type Exporter = (o: Options, where: string, nested: NestedExporter) => Parts;
 /** Translates a layer or a model inside a layer. */
 export type NestedExporter = (own: OwnConfig) => ExportedLayer;
 
-const flag = (o: Options, key: string, fallback: boolean): boolean => (o[key] as boolean | undefined) ?? fallback;
-const number = (o: Options, key: string, fallback: number): number => (o[key] as number | undefined) ?? fallback;
+const flag = (o: Options, key: string, fallback: boolean): boolean =>
+  (o[key] as boolean | undefined) ?? fallback;
+const number = (o: Options, key: string, fallback: number): number =>
+  (o[key] as number | undefined) ?? fallback;
 
 /** Initialiser, regulariser and constraint of weights. @param names with Keras's default initialisers */
 function weightOptions(o: Options, names: Readonly<Record<string, string>>): JsonObject {
@@ -197,7 +199,12 @@ const sequenceOptions = (o: Options): JsonObject => ({
 });
 
 const cellWeights = (o: Options, path: string, prefix = ''): WeightGroup =>
-  group([...['kernel', 'recurrent_kernel'], ...(flag(o, 'useBias', true) ? ['bias'] : [])].map((name) => prefix + name), path);
+  group(
+    [...['kernel', 'recurrent_kernel'], ...(flag(o, 'useBias', true) ? ['bias'] : [])].map(
+      (name) => prefix + name,
+    ),
+    path,
+  );
 
 const recurrent =
   (kind: string): Exporter =>
@@ -206,7 +213,11 @@ const recurrent =
     weights: [cellWeights(o, 'cell')],
   });
 
-const CELLS: Readonly<Record<string, string>> = { SimpleRNNCell: 'SimpleRNN', GRUCell: 'GRU', LSTMCell: 'LSTM' };
+const CELLS: Readonly<Record<string, string>> = {
+  SimpleRNNCell: 'SimpleRNN',
+  GRUCell: 'GRU',
+  LSTMCell: 'LSTM',
+};
 
 interface ExportedCell {
   keras: JsonObject;
@@ -257,7 +268,10 @@ const bidirectional: Exporter = (o, _where, nested) => {
       ...within(forward, o.layer as OwnConfig, 'forward'),
       ...within(backward, o.backwardLayer as OwnConfig, 'backward'),
     ],
-    seeds: [...forward.seeds.map((path) => `forward_layer/${path}`), ...backward.seeds.map((path) => `backward_layer/${path}`)],
+    seeds: [
+      ...forward.seeds.map((path) => `forward_layer/${path}`),
+      ...backward.seeds.map((path) => `backward_layer/${path}`),
+    ],
   };
 };
 

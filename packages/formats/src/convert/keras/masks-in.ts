@@ -7,8 +7,8 @@
  */
 import { valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
+import type { MaskRule } from './layer-types.js';
 import type { KerasDialect } from './options.js';
-import type { MaskRule } from './layers-in.js';
 
 /** The masks of a tensor. */
 export interface TensorMasks {
@@ -115,7 +115,10 @@ function outputMasks({ rule, config, tensor }: MaskedCall, inputs: readonly Tens
   }
 }
 
-const both = (inputs: readonly TensorMasks[], join: (masks: (string | null)[]) => string | null): TensorMasks => ({
+const both = (
+  inputs: readonly TensorMasks[],
+  join: (masks: (string | null)[]) => string | null,
+): TensorMasks => ({
   keras: join(inputs.map(({ keras }) => keras)),
   unroll: join(inputs.map(({ unroll }) => unroll)),
 });

@@ -4,9 +4,7 @@ import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
 import { uniqueNames } from './layers-in-recurrent.js';
 import { type ExportedLayer, layerTo, type OwnConfig } from './layers-out.js';
-import type { WeightGroup } from './layers-in.js';
-import type { LayerWeights } from './model-in.js';
-import { weightsBelow } from './model-in.js';
+import { type LayerWeights, weightsBelow } from './model-parts.js';
 import { serialised } from './names.js';
 
 export interface ExportedModel extends ExportedLayer {
@@ -23,7 +21,10 @@ interface OwnNode {
 /** @throws UnrollError `state` for a model that is not built, `value` for a layer that Keras does not have */
 export function exportModel(model: Network): ExportedModel {
   if (!model.built)
-    throw new UnrollError('state', `${model.label} has no weights yet. Train it, or call build([[batch, ...]]) first.`);
+    throw new UnrollError(
+      'state',
+      `${model.label} has no weights yet. Train it, or call build([[batch, ...]]) first.`,
+    );
   return modelTo(model.config as OwnConfig, null);
 }
 
@@ -32,7 +33,8 @@ function modelTo(own: OwnConfig, masks: readonly Mask[] | null): ExportedModel {
   return own.className === 'Sequential' ? sequentialTo(own.config, masks) : functionalTo(own.config, masks);
 }
 
-const isModel = ({ className }: OwnConfig): boolean => className === 'Sequential' || className === 'Functional';
+const isModel = ({ className }: OwnConfig): boolean =>
+  className === 'Sequential' || className === 'Functional';
 
 const nestedTo = (own: OwnConfig): ExportedLayer =>
   isModel(own) ? modelTo(own, null) : layerTo(own, nestedTo);
@@ -44,7 +46,11 @@ type Mask = { tensor: TensorHistory; layer: string; value: number; anyFeature: b
 type TensorHistory = [string, number, number];
 
 /** Translates a layer or a model, and returns the mask of its output. @param masks of its inputs @param x its first input */
-function partTo(own: OwnConfig, masks: readonly Mask[], x: TensorHistory): { part: ExportedLayer; mask: Mask } {
+function partTo(
+  own: OwnConfig,
+  masks: readonly Mask[],
+  x: TensorHistory,
+): { part: ExportedLayer; mask: Mask } {
   checkName(String(own.config.name));
   if (isModel(own)) {
     if (masks.some((mask) => mask !== null)) throw maskError(own, 'a model inside a model');
@@ -75,7 +81,8 @@ function maskAfter(own: OwnConfig, masks: readonly Mask[], tensor: TensorHistory
     case 'Multiply':
       return masks.every((mask) => mask !== null) ? unionOf(masks) : null;
     case 'Concatenate':
-      if (config.axis === 1 && masks.some((mask) => mask !== null)) throw maskError(own, 'a concatenation of steps');
+      if (config.axis === 1 && masks.some((mask) => mask !== null))
+        throw maskError(own, 'a concatenation of steps');
       return masks.every((mask) => mask !== null) ? unionOf(masks) : null;
     case 'Flatten':
     case 'Reshape':
@@ -88,9 +95,11 @@ function maskAfter(own: OwnConfig, masks: readonly Mask[], tensor: TensorHistory
   }
 }
 
-const unionOf = ([first, ...others]: readonly Mask[]): Mask => (others.every((mask) => mask === first) ? first : 'union');
+const unionOf = ([first, ...others]: readonly Mask[]): Mask =>
+  others.every((mask) => mask === first) ? first : 'union';
 
-const isRecurrent = (className: string): boolean => /^(SimpleRNN|GRU|LSTM|RNN|Bidirectional)$/.test(className);
+const isRecurrent = (className: string): boolean =>
+  /^(SimpleRNN|GRU|LSTM|RNN|Bidirectional)$/.test(className);
 
 function maskAfterRecurrent(own: OwnConfig, x: Mask): Mask {
   const { className, config } = own;
@@ -118,7 +127,12 @@ function sequentialTo(config: OwnConfig['config'], masks: readonly Mask[] | null
     const result = partTo(own, [mask], [String(own.config.name), 0, 0]);
     ({ mask } = result);
     const name = stored(own.className);
-    layers.push({ name: String(own.config.name), className: own.className, stored: name, weights: result.part.weights });
+    layers.push({
+      name: String(own.config.name),
+      className: own.className,
+      stored: name,
+      weights: result.part.weights,
+    });
     seeds.push(...result.part.seeds.map((path) => `layers/${name}/${path}`));
     return result.part.keras;
   });
@@ -142,7 +156,13 @@ function sequentialTo(config: OwnConfig['config'], masks: readonly Mask[] | null
 const shapeTo = (shape: readonly number[]): Json[] => shape.map((extent) => (extent < 0 ? null : extent));
 
 function inputTo(name: string, shape: readonly number[]): JsonObject {
-  return serialised('keras.layers', 'InputLayer', { batch_shape: shapeTo(shape), dtype: 'float32', sparse: false, ragged: false, name });
+  return serialised('keras.layers', 'InputLayer', {
+    batch_shape: shapeTo(shape),
+    dtype: 'float32',
+    sparse: false,
+    ragged: false,
+    name,
+  });
 }
 
 function functionalTo(config: OwnConfig['config'], masks: readonly Mask[] | null): ExportedModel {
@@ -182,7 +202,10 @@ function functionalTo(config: OwnConfig['config'], masks: readonly Mask[] | null
 }
 
 function inputShape({ shape, batchSize }: OwnConfig['config']): number[] {
-  return [(batchSize as number | undefined) ?? -1, ...(shape as (number | null)[]).map((extent) => extent ?? -1)];
+  return [
+    (batchSize as number | undefined) ?? -1,
+    ...(shape as (number | null)[]).map((extent) => extent ?? -1),
+  ];
 }
 
 interface KerasGraph {
@@ -219,12 +242,18 @@ function callsOf(
       return;
     }
     if (mask)
-      throw valueError(`Layer "${layer}" cannot be exported: it gets a mask in apply(), and Keras has none for it.`, { layer });
+      throw valueError(
+        `Layer "${layer}" cannot be exported: it gets a mask in apply(), and Keras has none for it.`,
+        { layer },
+      );
     const incoming = refs.map(([node, output]) => (output === 0 ? masks[node] : null));
     const result = partTo(config, incoming, tensor(refs[0]));
     parts.set(layer, result.part);
     masks[n] = result.mask;
-    const call = callTo(config, refs.map((ref) => tensorTo(tensor(ref))));
+    const call = callTo(
+      config,
+      refs.map((ref) => tensorTo(tensor(ref))),
+    );
     if (isRecurrent(config.className) && refs.length > 1 && incoming[0] !== null)
       (call.kwargs as JsonObject).mask = maskTensor(config, incoming[0], operations);
     calls.set(layer, [...(calls.get(layer) ?? []), call]);
@@ -238,8 +267,8 @@ const tensorTo = (history: readonly [string, number, number]): JsonObject => ({
 });
 
 /**
- * Keras 3 passes no mask to a recurrent layer that gets initial states, unless the call names it. Returns the mask, and adds
- * the operations that compute it from the input of its Masking or Embedding layer.
+ * A recurrent layer of Keras 3 that gets initial states does not use the mask of its input unless the call names it. Returns
+ * the mask, and adds the operations that compute it from the input of its Masking or Embedding layer.
  */
 function maskTensor(own: OwnConfig, mask: Mask, operations: Map<string, JsonObject[]>): JsonObject {
   if (mask === null || mask === 'union') throw maskError(own, 'recurrent layers with initial states');
@@ -270,13 +299,14 @@ function callTo({ className, config }: OwnConfig, tensors: JsonObject[]): JsonOb
     if (config.returnAttentionScores === true) kwargs.return_attention_scores = true;
   }
   const [x, ...states] = tensors;
-  if (isRecurrent(className)) return { args: [x], kwargs: states.length > 0 ? { initial_state: states } : {} };
+  if (isRecurrent(className))
+    return { args: [x], kwargs: states.length > 0 ? { initial_state: states } : {} };
   return { args: [tensors.length === 1 ? x : tensors], kwargs };
 }
 
 function checkName(name: string): void {
   if (name.includes('/'))
-    throw valueError(`Layer "${name}" cannot be exported: names in Keras cannot contain "/". Rename it.`, { name });
+    throw valueError(`Layer "${name}" cannot be exported: names in Keras cannot contain "/". Rename it.`, {
+      name,
+    });
 }
-
-export type { WeightGroup };

@@ -6,7 +6,8 @@ import { valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import { classNameOf, configError, isObject } from './json.js';
 
-export const toCamel = (name: string): string => name.replace(/_+([a-z0-9])/g, (_, c: string) => c.toUpperCase());
+export const toCamel = (name: string): string =>
+  name.replace(/_+([a-z0-9])/g, (_, c: string) => c.toUpperCase());
 export const toSnake = (name: string): string => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`);
 const lowerFirst = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
 const upperFirst = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
@@ -14,7 +15,17 @@ const upperFirst = (name: string): string => name.charAt(0).toUpperCase() + name
 /** The activations of Keras that Unroll has, by Keras's name. */
 export const ACTIVATIONS: Readonly<Record<string, string>> = Object.fromEntries(
   [
-    ...['celu', 'elu', 'exponential', 'gelu', 'glu', 'hard_shrink', 'hard_sigmoid', 'hard_silu', 'hard_swish'],
+    ...[
+      'celu',
+      'elu',
+      'exponential',
+      'gelu',
+      'glu',
+      'hard_shrink',
+      'hard_sigmoid',
+      'hard_silu',
+      'hard_swish',
+    ],
     ...['hard_tanh', 'leaky_relu', 'linear', 'log_sigmoid', 'log_softmax', 'mish', 'relu', 'relu6', 'selu'],
     ...['sigmoid', 'silu', 'soft_shrink', 'softmax', 'softplus', 'softsign', 'sparse_plus', 'sparse_sigmoid'],
     ...['sparsemax', 'squareplus', 'swish', 'tanh', 'tanh_shrink'],
@@ -70,7 +81,10 @@ function namedIn(value: Json | undefined, what: string): Named | null {
 }
 
 /** Renames options from snake_case to camelCase, without those that are null. */
-function camelOptions(config: JsonObject, convert: Readonly<Record<string, (value: Json) => Json>> = {}): JsonObject {
+function camelOptions(
+  config: JsonObject,
+  convert: Readonly<Record<string, (value: Json) => Json>> = {},
+): JsonObject {
   return Object.fromEntries(
     Object.entries(config)
       .filter(([, value]) => value !== null)
@@ -122,7 +136,12 @@ const REGULARIZERS: Readonly<Record<string, string>> = {
   L1L2: 'l1l2',
   OrthogonalRegularizer: 'orthogonalRegularizer',
 };
-const REGULARIZER_ALIASES: Readonly<Record<string, string>> = { l1: 'L1', l2: 'L2', l1_l2: 'L1L2', l1l2: 'L1L2' };
+const REGULARIZER_ALIASES: Readonly<Record<string, string>> = {
+  l1: 'L1',
+  l2: 'L2',
+  l1_l2: 'L1L2',
+  l1l2: 'L1L2',
+};
 
 /** @throws UnrollError `value` for a regulariser that Unroll does not have */
 export function regularizerFrom(value: Json | undefined, what: string): Named | null {
@@ -171,7 +190,12 @@ export function serialised(module: string, className: string, config: JsonObject
 /** An initialiser, regulariser or constraint of a layer's options: a name, or a name with options. */
 type Spec = string | { className: string; config: Readonly<Record<string, unknown>> } | null | undefined;
 
-function specTo(module: string, className: string, spec: Spec, convert: (key: string, value: unknown) => Json) {
+function specTo(
+  module: string,
+  className: string,
+  spec: Spec,
+  convert: (key: string, value: unknown) => Json,
+) {
   const options = typeof spec === 'object' && spec !== null ? spec.config : {};
   const config = Object.entries(options).map(([key, value]) => [toSnake(key), convert(key, value)]);
   return serialised(`keras.${module}`, className, Object.fromEntries(config));
@@ -183,7 +207,8 @@ const nameOf = (spec: Spec): string | null =>
 /** @param fallback Keras's name of the default */
 export function initializerTo(spec: Spec, fallback: string): JsonObject {
   const name = nameOf(spec);
-  if (name === null || !Object.hasOwn(INITIALIZERS, name)) return serialised('keras.initializers', fallback, {});
+  if (name === null || !Object.hasOwn(INITIALIZERS, name))
+    return serialised('keras.initializers', fallback, {});
   return specTo('initializers', upperFirst(name), spec, (key, value) =>
     key === 'mode' || key === 'distribution' ? toSnake(String(value)) : (value as Json),
   );
@@ -197,7 +222,11 @@ export function constraintTo(spec: Spec): JsonObject | null {
   return specToOrNull('constraints', CONSTRAINTS, spec);
 }
 
-function specToOrNull(module: string, table: Readonly<Record<string, string>>, spec: Spec): JsonObject | null {
+function specToOrNull(
+  module: string,
+  table: Readonly<Record<string, string>>,
+  spec: Spec,
+): JsonObject | null {
   const name = nameOf(spec);
   const found = Object.entries(table).find(([, own]) => own === name);
   return found ? specTo(module, found[0], spec, (_, value) => value as Json) : null;

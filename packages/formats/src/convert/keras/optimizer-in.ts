@@ -1,8 +1,8 @@
 /** Reads the optimizer of a Keras file: its options, and its state in the layouts of Keras 3 and of `.h5` files. */
 import { type FloatArray, formatShape, type Shape } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
-import type { Hdf5Reader } from '../hdf5/read.js';
 import type { ImportReport, OptimizerRecord } from '../format.js';
+import type { Hdf5Reader } from '../hdf5/read.js';
 import { identity } from './compile-in.js';
 import { isObject } from './json.js';
 import { toCamel } from './names.js';
@@ -30,7 +30,11 @@ export const OPTIMIZERS: Readonly<Record<string, OptimizerKind>> = {
   rmsprop: {
     name: 'rmsprop',
     options: { rho: 'rho', momentum: 'momentum', epsilon: 'epsilon', centered: 'centered' },
-    slots: ({ momentum, centered }) => ['v', ...(momentum ? ['momentum'] : []), ...(centered ? ['mean'] : [])],
+    slots: ({ momentum, centered }) => [
+      'v',
+      ...(momentum ? ['momentum'] : []),
+      ...(centered ? ['mean'] : []),
+    ],
   },
   adagrad: {
     name: 'adagrad',
@@ -38,7 +42,11 @@ export const OPTIMIZERS: Readonly<Record<string, OptimizerKind>> = {
     slots: () => ['v'],
   },
 };
-const ALIASES: Readonly<Record<string, string>> = { adamw: 'adam_w', rms_prop: 'rmsprop', rm_sprop: 'rmsprop' };
+const ALIASES: Readonly<Record<string, string>> = {
+  adamw: 'adam_w',
+  rms_prop: 'rmsprop',
+  rm_sprop: 'rmsprop',
+};
 
 const CLIPS = { clipnorm: 'clipNorm', global_clipnorm: 'globalClipNorm', clipvalue: 'clipValue' };
 
@@ -81,9 +89,16 @@ export function optimizerFrom(file: OptimizerFile): OptimizerRecord | null {
   if (unusual) return drop(`optimizer ${found.name}`, `${unusual}; predictions do not depend on it`);
   const kind = OPTIMIZERS[key];
   const options = optionsFrom(kind, found.config);
-  if (!options) return drop(`optimizer ${found.name}`, 'its learning rate schedule does not exist in Unroll; predictions do not depend on it');
+  if (!options)
+    return drop(
+      `optimizer ${found.name}`,
+      'its learning rate schedule does not exist in Unroll; predictions do not depend on it',
+    );
   if (found.config.use_ema === true)
-    drop('moving average of the weights', 'it starts anew when training continues; predictions use the weights in the file');
+    drop(
+      'moving average of the weights',
+      'it starts anew when training continues; predictions use the weights in the file',
+    );
   const record = { name: kind.name, options, iterations: 0, slots: {} };
   if (file.changed !== null) {
     drop('state of the optimizer', `${file.changed}; training continues with a new state`);
@@ -105,7 +120,8 @@ function unsupportedOption(key: string, config: JsonObject): string | null {
   if (config.amsgrad === true) return 'Unroll has no AMSGrad';
   if (typeof config.gradient_accumulation_steps === 'number' && config.gradient_accumulation_steps > 1)
     return 'gradients are accumulated by the option accumulate of fit()';
-  if (typeof config.decay === 'number' && config.decay > 0) return 'Unroll has no option decay; use a schedule';
+  if (typeof config.decay === 'number' && config.decay > 0)
+    return 'Unroll has no option decay; use a schedule';
   return null;
 }
 
@@ -130,7 +146,10 @@ function rateFrom(value: Json | undefined): unknown {
   const found = value === undefined || value === null ? null : identity(value);
   if (!found || !Object.hasOwn(SCHEDULES, found.name)) return null;
   const entries = Object.entries(found.config).filter(([key, option]) => key !== 'name' && option !== null);
-  return { name: SCHEDULES[found.name], ...Object.fromEntries(entries.map(([key, option]) => [toCamel(key), option])) };
+  return {
+    name: SCHEDULES[found.name],
+    ...Object.fromEntries(entries.map(([key, option]) => [toCamel(key), option])),
+  };
 }
 
 interface OptimizerState {
@@ -147,7 +166,11 @@ interface StateLayout {
 }
 
 /** Returns the state; null if the file has none, or why it cannot be used. */
-function stateIn(file: OptimizerFile, kind: OptimizerKind, config: JsonObject): OptimizerState | string | null {
+function stateIn(
+  file: OptimizerFile,
+  kind: OptimizerKind,
+  config: JsonObject,
+): OptimizerState | string | null {
   const { h5, parameters } = file;
   const slots = kind.slots(config);
   const count = parameters.length;
@@ -195,7 +218,8 @@ function numberedLayout(
   // Keras 2 has a momentum for SGD even if it is 0.
   const hasRate = others > 0 && isScalarFloat(h5, path(1));
   const rest = others - (hasRate ? 1 : 0);
-  const allowed = kind.name === 'nadam' ? [0, 1] : kind.name === 'sgd' && slots.length === 0 ? [0, count] : [0];
+  const allowed =
+    kind.name === 'nadam' ? [0, 1] : kind.name === 'sgd' && slots.length === 0 ? [0, count] : [0];
   if (!allowed.includes(rest)) return `it has ${total} arrays for ${count} parameters`;
   const start = 1 + (hasRate ? 1 : 0) + (hasAverage ? count : 0);
   const alternates = slots.length === 2 && slots[0] === 'm';

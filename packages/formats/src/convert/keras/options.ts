@@ -121,7 +121,9 @@ export class KerasOptions {
   only(key: string, expected: Json, why: string): void {
     const value = this.take(key);
     if (value === undefined || JSON.stringify(value) === JSON.stringify(expected)) return;
-    throw this.refuse(`${key} must be ${JSON.stringify(expected)}, got ${JSON.stringify(value)?.slice(0, 60)}: ${why}`);
+    throw this.refuse(
+      `${key} must be ${JSON.stringify(expected)}, got ${JSON.stringify(value)?.slice(0, 60)}: ${why}`,
+    );
   }
 
   /** @throws UnrollError `value` for an option that was not read and may have an effect */
@@ -129,7 +131,9 @@ export class KerasOptions {
     for (const [key, value] of Object.entries(this.config)) {
       if (this.#read.has(key) || IGNORED.has(key) || value === null || value === false) continue;
       if (Array.isArray(value) && value.length === 0) continue;
-      throw this.refuse(`it has the option ${key} (${JSON.stringify(value).slice(0, 60)}), which Unroll does not have`);
+      throw this.refuse(
+        `it has the option ${key} (${JSON.stringify(value).slice(0, 60)}), which Unroll does not have`,
+      );
     }
   }
 
@@ -145,11 +149,16 @@ export class KerasOptions {
   #checkDtype(): void {
     const { dtype } = this.config;
     const config = isObject(dtype) && isObject(dtype.config) ? dtype.config : null;
-    const policy = typeof dtype === 'string' ? dtype : typeof config?.name === 'string' ? config.name : 'float32';
+    const policy =
+      typeof dtype === 'string' ? dtype : typeof config?.name === 'string' ? config.name : 'float32';
     if (/^u?int|^bool|^string/.test(policy) || policy === 'float32') return;
     if (!/^(mixed_)?(b?float16|float64)$/.test(policy))
       throw this.refuse(`its dtype policy is ${policy}; Unroll has no quantised layers`);
     const reason = `the file says ${policy}; Unroll computes in float32`;
-    this.context.report.defaulted.push({ name: `${this.config.name as string} dtype`, value: 'float32', reason });
+    this.context.report.defaulted.push({
+      name: `${this.config.name as string} dtype`,
+      value: 'float32',
+      reason,
+    });
   }
 }

@@ -20,7 +20,7 @@ export interface TrainingConfig {
   arrays: OptimizerArray[];
 }
 
-type Values = ReadonlyMap<string, { parameter: Parameter; values: FloatArray }>;
+export type Values = ReadonlyMap<string, { parameter: Parameter; values: FloatArray }>;
 
 const CLASSES: Readonly<Record<string, string>> = {
   ...{ adam: 'Adam', adamw: 'AdamW', nadam: 'Nadam', sgd: 'SGD', rmsprop: 'RMSprop', adagrad: 'Adagrad' },
@@ -58,7 +58,8 @@ export function trainingTo(
   };
 }
 
-const isPlain = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+const isPlain = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null;
 
 function perOutput(value: unknown, convert: (name: string, options: Record<string, unknown>) => Json): Json {
   if (Array.isArray(value)) return value.map((entry) => perOutput(entry, convert));
@@ -104,12 +105,18 @@ function optimizerTo({ name, options }: OptimizerRecord): JsonObject {
   const kind = kindOf(name);
   if (options.convention === 'pytorch') throw notInKeras('optimizer', `${name} with convention 'pytorch'`);
   const excluded = options.excludeFromWeightDecay;
-  if (Array.isArray(excluded) && excluded.length > 0 && options.weightDecay) throw notInKeras('optimizer option', 'excludeFromWeightDecay');
-  const config: JsonObject = { name: toSnake(CLASSES[name]).replace(/^_/, ''), learning_rate: rateTo(options.learningRate) };
-  for (const [key, own] of Object.entries(kind.options)) config[key] = (options[own] as Json | undefined) ?? null;
+  if (Array.isArray(excluded) && excluded.length > 0 && options.weightDecay)
+    throw notInKeras('optimizer option', 'excludeFromWeightDecay');
+  const config: JsonObject = {
+    name: toSnake(CLASSES[name]).replace(/^_/, ''),
+    learning_rate: rateTo(options.learningRate),
+  };
+  for (const [key, own] of Object.entries(kind.options))
+    config[key] = (options[own] as Json | undefined) ?? null;
   if (options.weightDecay) config.weight_decay = options.weightDecay as number;
   const clips = { clipnorm: 'clipNorm', global_clipnorm: 'globalClipNorm', clipvalue: 'clipValue' };
-  for (const [key, own] of Object.entries(clips)) if (options[own] !== undefined) config[key] = options[own] as number;
+  for (const [key, own] of Object.entries(clips))
+    if (options[own] !== undefined) config[key] = options[own] as number;
   return serialised('keras.optimizers', CLASSES[name], config);
 }
 
@@ -135,21 +142,44 @@ function stateTo(record: OptimizerRecord, parameters: readonly string[], values:
   const kind = kindOf(name);
   const own = kind.slots({ momentum: options.momentum, centered: options.centered });
   const array = (slot: string, parameter: string): OptimizerArray => {
-    const { shape, size } = values.get(parameter)!.parameter;
+    const { shape, size } = valuesOfParameter(values, parameter).parameter;
     const initial = name === 'adagrad' ? Number(options.initialAccumulatorValue ?? 0.1) : 0;
     const found = slots[slot]?.get(parameter) ?? new Float32Array(size).fill(initial);
-    return { name: `${name}/${parameter.replaceAll('/', '_')}_${SLOT_NAMES[slot]}`, shape, values: found, dtype: 'float32' };
+    return {
+      name: `${name}/${parameter.replaceAll('/', '_')}_${SLOT_NAMES[slot]}`,
+      shape,
+      values: found,
+      dtype: 'float32',
+    };
   };
   const alternates = own.length === 2 && own[0] === 'm';
   const moments = alternates
     ? parameters.flatMap((parameter) => own.map((slot) => array(slot, parameter)))
-    : own.flatMap((slot) => parameters.map((parameter) => array(slot === 'v' && name === 'adagrad' ? 'v' : slot, parameter)));
+    : own.flatMap((slot) =>
+        parameters.map((parameter) => array(slot === 'v' && name === 'adagrad' ? 'v' : slot, parameter)),
+      );
   const scalar = (label: string, value: number, dtype: 'float32' | 'int32'): OptimizerArray => ({
     ...{ name: `${name}/${label}`, shape: [], values: [value], dtype },
   });
-  const rate = typeof options.learningRate === 'number' ? [scalar('learning_rate', options.learningRate, 'float32')] : [];
-  const product = name === 'nadam' ? [scalar('u_product', momentumProduct(Number(options.beta1 ?? 0.9), iterations), 'float32')] : [];
+  const rate =
+    typeof options.learningRate === 'number'
+      ? [scalar('learning_rate', options.learningRate, 'float32')]
+      : [];
+  const product =
+    name === 'nadam'
+      ? [scalar('u_product', momentumProduct(Number(options.beta1 ?? 0.9), iterations), 'float32')]
+      : [];
   return [scalar('iteration', iterations, 'int32'), ...rate, ...moments, ...product];
+}
+
+/** Returns the values of a parameter of the model. */
+export function valuesOfParameter(
+  values: Values,
+  name: string,
+): { parameter: Parameter; values: FloatArray } {
+  const found = values.get(name);
+  if (found) return found;
+  throw valueError(`The model has no parameter ${name}.`, { name });
 }
 
 const SLOT_NAMES: Readonly<Record<string, string>> = {

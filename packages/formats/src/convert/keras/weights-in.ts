@@ -6,8 +6,8 @@ import { UnrollError } from '@unroll/core';
 import type { Hdf5Reader } from '../hdf5/read.js';
 import type { ImportedArray } from '../imported.js';
 import { ALL_PARAMETERS } from './custom.js';
-import type { WeightGroup } from './layers-in.js';
-import type { LayerWeights, TranslatedModel } from './model-in.js';
+import type { WeightGroup } from './layer-types.js';
+import type { LayerWeights, TranslatedModel } from './model-parts.js';
 
 /** Arrays by parameter name. For custom layers, whose parameters have unknown names, in the order of the parameters. */
 export class ImportedArrays extends Map<string, ImportedArray> {
@@ -55,7 +55,10 @@ export function rootOf(file: Hdf5Reader): { layout: 2 | 3; path: string } {
   if (file.kind('/model_weights') === 'group') return { layout: 2, path: '/model_weights' };
   if (file.kind('/layers') === 'group') return { layout: 3, path: '' };
   if (file.kind('/_layer_checkpoint_dependencies') === 'group') return { layout: 3, path: '' };
-  throw new UnrollError('format', 'The file has no weights of a Keras model: it has neither layers nor layer_names.');
+  throw new UnrollError(
+    'format',
+    'The file has no weights of a Keras model: it has neither layers nor layer_names.',
+  );
 }
 
 /** Reads the variables of one part of a layer, in the layout of Keras 3. */
@@ -76,7 +79,9 @@ function readGroup(file: Hdf5Reader, root: string, { path, parameters }: WeightG
 
 /** Keras 2.12 names the list of layers `_layer_checkpoint_dependencies`. */
 function layersPath(file: Hdf5Reader, path: string): string {
-  return file.kind('/layers') === 'group' ? path : path.replace(/(^|\/)layers\//g, '$1_layer_checkpoint_dependencies/');
+  return file.kind('/layers') === 'group'
+    ? path
+    : path.replace(/(^|\/)layers\//g, '$1_layer_checkpoint_dependencies/');
 }
 
 const arrayAt = (file: Hdf5Reader, path: string): ImportedArray => {
@@ -214,6 +219,8 @@ function checkAllUsed(file: Hdf5Reader, root: string, model: WeightLayout): void
   const known = new Set(model.layers.map(({ name }) => name));
   for (const name of longAttribute(file, root || '/', 'layer_names')) {
     if (known.has(name) || longAttribute(file, `${root}/${name}`, 'weight_names').length === 0) continue;
-    throw new UnrollError('format', `The model has no layer "${name}", whose weights are in the file.`, { name });
+    throw new UnrollError('format', `The model has no layer "${name}", whose weights are in the file.`, {
+      name,
+    });
   }
 }

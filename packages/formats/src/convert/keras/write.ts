@@ -1,20 +1,16 @@
 /** Writes `.keras` and `.h5` files of Keras 3. */
-import type { FloatArray, Parameter } from '@unroll/core';
 import { encodeUtf8, type JsonObject } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
 import { toZip } from '../../zip.js';
 import type { ExportOptions } from '../format.js';
 import { type Hdf5Writer, writeHdf5 } from '../hdf5/write.js';
 import { type ExportedModel, exportModel } from './model-out.js';
-import { type TrainingConfig, trainingTo } from './training-out.js';
+import { type TrainingConfig, trainingTo, type Values, valuesOfParameter } from './training-out.js';
 
 /** The version of Keras whose files these are. */
 const KERAS_VERSION = '3.15.1';
 
 const json = (value: unknown): Uint8Array => encodeUtf8(JSON.stringify(value));
-
-/** The values of all parameters by name. */
-type Values = ReadonlyMap<string, { parameter: Parameter; values: FloatArray }>;
 
 async function valuesOf(model: Network): Promise<Values> {
   const { parameters } = model;
@@ -45,7 +41,7 @@ function writeLayers(file: Hdf5Writer, { weights, seeds }: ExportedModel, values
   file.group('/layers');
   for (const { path, parameters } of weights) {
     parameters.forEach((name, i) => {
-      const { parameter, values: array } = values.get(name)!;
+      const { parameter, values: array } = valuesOfParameter(values, name);
       file.dataset(`/${path}/vars/${i}`, parameter.shape, array);
     });
   }
@@ -87,14 +83,20 @@ export async function writeH5(model: Network, options: ExportOptions): Promise<M
 function writeNamedLayers(file: Hdf5Writer, { layers }: ExportedModel, values: Values): void {
   for (const { name, weights } of layers) {
     const slots = weights.flatMap(({ parameters, trainable, fixed = 0 }) =>
-      parameters.map((parameter, i) => ({ parameter, trainable: trainable && i < parameters.length - fixed })),
+      parameters.map((parameter, i) => ({
+        parameter,
+        trainable: trainable && i < parameters.length - fixed,
+      })),
     );
-    const ordered = [...slots.filter(({ trainable }) => trainable), ...slots.filter(({ trainable }) => !trainable)];
+    const ordered = [
+      ...slots.filter(({ trainable }) => trainable),
+      ...slots.filter(({ trainable }) => !trainable),
+    ];
     const names = ordered.map(({ parameter }) => `${name}/${parameter}`);
     file.group(`/model_weights/${name}`);
     file.strings(`/model_weights/${name}`, 'weight_names', names);
     for (const parameter of names) {
-      const { parameter: own, values: array } = values.get(parameter)!;
+      const { parameter: own, values: array } = valuesOfParameter(values, parameter);
       file.dataset(`/model_weights/${name}/${parameter}`, own.shape, array);
     }
   }
@@ -110,5 +112,6 @@ function writeTraining(file: Hdf5Writer, { compile, arrays }: TrainingConfig): v
     'weight_names',
     arrays.map(({ name }) => name),
   );
-  for (const { name, shape, values, dtype } of arrays) file.dataset(`/optimizer_weights/${name}`, shape, values, dtype);
+  for (const { name, shape, values, dtype } of arrays)
+    file.dataset(`/optimizer_weights/${name}`, shape, values, dtype);
 }

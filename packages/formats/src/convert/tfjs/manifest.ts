@@ -23,7 +23,14 @@ export interface WeightGroupFiles {
   weights: TfjsWeight[];
 }
 
-const BYTES: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 };
+const BYTES: Readonly<Record<string, number>> = {
+  float32: 4,
+  int32: 4,
+  bool: 1,
+  uint8: 1,
+  uint16: 2,
+  float16: 2,
+};
 
 /** @throws UnrollError `format` for a damaged manifest or a path outside the folder */
 export function manifestOf(value: Json | undefined): WeightGroupFiles[] {
@@ -40,7 +47,11 @@ function pathIn(value: Json): string {
   const path = textIn(value, 'A path of weightsManifest');
   const isInside = !/^[/\\]|^[a-z][a-z0-9+.-]*:/i.test(path) && !path.split(/[\\/]/).includes('..');
   if (isInside) return path;
-  throw new UnrollError('format', `weightsManifest refers to ${path}, which is outside the folder of the model.`, { path });
+  throw new UnrollError(
+    'format',
+    `weightsManifest refers to ${path}, which is outside the folder of the model.`,
+    { path },
+  );
 }
 
 function weightIn(value: Json): TfjsWeight {
@@ -53,7 +64,8 @@ function weightIn(value: Json): TfjsWeight {
   });
   const quantization: JsonObject = isObject(weight.quantization) ? weight.quantization : {};
   const stored = textIn(quantization.dtype ?? weight.dtype, `dtype of ${name}`);
-  if (!Object.hasOwn(BYTES, stored)) throw configError(`dtype of ${name}`, `one of ${Object.keys(BYTES).join(', ')}`, stored);
+  if (!Object.hasOwn(BYTES, stored))
+    throw configError(`dtype of ${name}`, `one of ${Object.keys(BYTES).join(', ')}`, stored);
   return {
     ...{ name, shape, stored },
     scale: quantization.scale === undefined ? 1 : numberIn(quantization.scale, `scale of ${name}`),

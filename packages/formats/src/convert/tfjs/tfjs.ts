@@ -75,7 +75,9 @@ async function openTfjs(source: ByteSource): Promise<TfjsFile> {
   return {
     version: typeof version === 'string' ? version : '',
     // Old files have the list of layers as config.
-    model: Array.isArray(model.config) ? { ...model, config: { name: 'model', layers: model.config } } : model,
+    model: Array.isArray(model.config)
+      ? { ...model, config: { name: 'model', layers: model.config } }
+      : model,
     training: topology.training_config ?? file.trainingConfig ?? null,
     manifest: manifestOf(file.weightsManifest ?? []),
   };
