@@ -45,7 +45,7 @@ export interface Imported {
  * @throws UnrollError `format` for a damaged file, `value` for a layer or an op that Unroll does not have, by name
  */
 export async function importModel(source: ModelSource, options: ImportModelOptions = {}): Promise<Imported> {
-  checkOptions('importModel', options, { format: 'string', map: true, model: true });
+  checkOptions('importModel', options, { format: 'string', map: true, model: true, files: true });
   const { format: name, ...importOptions } = options;
   const file = await openSource(source);
   return importFrom(

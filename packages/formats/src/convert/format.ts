@@ -55,6 +55,8 @@ export interface ImportOptions {
   map?: unknown;
   /** For a file that contains only weights (`.weights.h5`): the built model to load them into. */
   model?: Network;
+  /** For a file that refers to others, if they are not beside it: their contents by name. */
+  files?: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface ExportOptions {

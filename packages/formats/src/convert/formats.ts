@@ -22,6 +22,7 @@ const FORMATS: Partial<Record<FormatName, Registered>> = {
     async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
   ),
   keras: format('keras', async () => (await import('./keras/keras.js')).kerasFormat),
+  tfjs: format('json', async () => (await import('./tfjs/tfjs.js')).tfjsFormat),
   h5: format('h5 hdf5', async () => (await import('./keras/keras.js')).h5Format),
   onnx: format('onnx', async () => (await import('./onnx/onnx.js')).onnxFormat),
   app: format('js', async () => (await import('./app/app.js')).appFormat),
