@@ -53,6 +53,15 @@ const rows: Record<string, Row> = {
   outputEmbedding: units(nn.outputEmbedding, ['tied_to', 'tiedTo']),
   coupledLstm: units(nn.coupledLstm, ['unit_forget_bias', 'unitForgetBias']),
   coupledLstmCell: units(nn.coupledLstmCell, ['use_bias', 'useBias']),
+  generalRnn: units(nn.generalRnn, ['function', 'functions']),
+  generalLstm: units(nn.generalLstm, ['peepholes', 'peephole']),
+  generalGru: units(nn.generalGru, ['reset_after', 'resetAfter']),
+  tensorOperation: [
+    nn.tensorOperation,
+    { operation: 'add' },
+    ['operand', 'operands'],
+    [{ axis: 0.5 }, 'axis must be an integer, got 0.5'],
+  ],
   projectedLstm: [
     nn.projectedLstm,
     { units: 4, projection: 2 },

@@ -47,6 +47,7 @@ export function transposed({ extents, values }: NumberArray, order: readonly num
   const strides = stridesOf(extents);
   const sizes = order.map((axis) => extents[axis]);
   if (order.every((axis, i) => axis === i)) return { extents, values };
+  if (order.length === 2) return { extents: sizes, values: transposedMatrix(values, extents[0], extents[1]) };
   return {
     extents: sizes,
     values: strided(
@@ -55,6 +56,22 @@ export function transposed({ extents, values }: NumberArray, order: readonly num
       order.map((axis) => strides[axis]),
     ),
   };
+}
+
+/** Transposes a matrix in blocks that fit the cache. */
+function transposedMatrix(values: FloatArray, rows: number, columns: number): FloatArray {
+  const BLOCK = 32;
+  const out = new (values.constructor as Float32ArrayConstructor)(values.length);
+  for (let top = 0; top < rows; top += BLOCK) {
+    const bottom = Math.min(top + BLOCK, rows);
+    for (let left = 0; left < columns; left += BLOCK) {
+      const right = Math.min(left + BLOCK, columns);
+      for (let column = left; column < right; column++)
+        for (let row = top; row < bottom; row++)
+          out[column * rows + row] = values[row * columns + column];
+    }
+  }
+  return out;
 }
 
 /** Returns the elements at these indices along an axis. */

@@ -40,7 +40,7 @@ export interface Graph {
   constants: ReadonlyMap<string, ArrayValue>;
   /** Names of nodes, inputs and tensors that no output depends on. */
   unused: readonly string[];
-  /** How many nodes and outputs read each value. */
+  /** How many nodes and outputs read the elements of each value. */
   readers: ReadonlyMap<string, number>;
 }
 
@@ -102,7 +102,9 @@ function countReaders(nodes: readonly NodeProto[], graph: GraphProto): Map<strin
   const read = (name: string): void => {
     readers.set(name, (readers.get(name) ?? 0) + 1);
   };
-  for (const { input } of nodes) input.filter((name) => name !== '').forEach(read);
+  // Shape reads no elements, so a layer before it may still be changed.
+  for (const { input, opType } of nodes)
+    if (opType !== 'Shape') input.filter((name) => name !== '').forEach(read);
   for (const { name } of graph.output) read(name);
   return readers;
 }

@@ -1,7 +1,15 @@
 /** Moves and replaces axes of tensors of the model. */
 import { splitFirst } from './align.js';
 import type { NodeContext } from './context.js';
-import { type Dimension, dividedBy, equalDimensions, formatDimension, known, product } from './dimensions.js';
+import {
+  type Dimension,
+  dividedBy,
+  equalDimensions,
+  formatDimension,
+  known,
+  product,
+  size,
+} from './dimensions.js';
 import {
   type Atom,
   type Axis,
@@ -64,7 +72,7 @@ export function reshapeSeen(
   tensor: ModelTensor,
   shape: readonly Dimension[],
 ): ModelTensor {
-  const target = inferred(tensor, shape);
+  const target = inferred(tensor, shape) ?? inferred(tensor, assumed(tensor, shape));
   const atoms = tensor.seen.flatMap((axis) => [...current(axis)]);
   const fail = () =>
     context.error(
@@ -94,6 +102,19 @@ export function reshapeSeen(
   });
   if (atoms.some((atom) => !isUnitBatch(atom))) throw fail();
   return { ...tensor, seen };
+}
+
+/**
+ * Replaces numbers of a shape by the unknown sizes of the same leading axes. Exporters write the number of steps that they
+ * saw, and the file is then only valid for it.
+ */
+function assumed({ seen }: ModelTensor, shape: readonly Dimension[]): Dimension[] {
+  const end = seen.findIndex((axis, d) => {
+    const extent = axisSize(current(axis));
+    const isOpen = known(extent) === null && (known(shape[d] ?? size(-1)) ?? 0) > 1;
+    return !isOpen && !equalDimensions(extent, shape[d] ?? size(-1));
+  });
+  return shape.map((extent, d) => (d < end ? axisSize(current(seen[d])) : extent));
 }
 
 /**

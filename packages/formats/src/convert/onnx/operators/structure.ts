@@ -161,9 +161,11 @@ function unsqueeze(context: NodeContext): Value[] {
 /** Returns the elements of a value at indices along an axis. */
 function select(context: NodeContext, value: Value, axis: number, indices: readonly number[]): Value {
   if (value.kind === 'sizes') return simplified(asSizes(indices.map((index) => value.sizes[index])));
-  if (value.kind === 'constant' && value.extents[axis - value.shape.length + value.extents.length] === 1) {
+  if (value.kind === 'constant') {
     const shape = value.shape.toSpliced(axis, 1, size(indices.length));
-    return { ...value, shape, name: '' };
+    const at = axis - value.shape.length + value.extents.length;
+    const { extents, values } = (value.extents[at] ?? 1) === 1 ? value : taken(value, at, indices);
+    return { ...value, extents, values, shape, name: '' };
   }
   const whole = full(context, value);
   const { extents, values } = taken(whole, axis, indices);
@@ -531,6 +533,16 @@ function constantOfShape(context: NodeContext): Value[] {
   return [{ kind: 'constant', extents: shape.map(() => 1), values, shape, type, name: '' }];
 }
 
+/** An operator that PyTorch wrote before version 9. */
+function constantFill(context: NodeContext): Value[] {
+  if (context.number('input_as_shape', 0) !== 1 || context.numbers('extra_shape', []).length > 0)
+    throw context.error('input_as_shape must be 1, without extra_shape');
+  const shape = sizesFrom(context, 0, '');
+  if (!shape) throw context.error('the shape is missing');
+  const values = Float32Array.of(context.number('value', 0));
+  return [{ kind: 'constant', extents: shape.map(() => 1), values, shape, type: 'float', name: '' }];
+}
+
 function range(context: NodeContext): Value[] {
   const [start, limit, delta] = [0, 1, 2].map((i) => context.constant(i, 'the range').values[0]);
   const count = Math.max(0, Math.ceil((limit - start) / delta));
@@ -545,6 +557,12 @@ export const structure: Record<string, Operator> = {
     becomes: 'a constant',
     attributes: ['value', 'value_float', 'value_int', 'value_floats', 'value_ints'],
     convert: constantNode,
+  },
+  ConstantFill: {
+    becomes: 'a constant',
+    attributes: ['dtype', 'extra_shape', 'input_as_shape', 'shape', 'value'],
+    convert: constantFill,
+    note: 'of PyTorch with opset 7 and 8',
   },
   ConstantOfShape: { becomes: 'a constant', attributes: ['value'], convert: constantOfShape },
   Expand: { becomes: 'TensorOperation broadcast', attributes: [], convert: expand },
