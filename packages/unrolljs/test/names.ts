@@ -84,13 +84,12 @@ export const names = [
     entry: 'unrolljs/convert',
     file: 'convert',
     values: `
-    describeModel exportKeras exportPyTorch importKeras importModel importPyTorch readNpz readSafetensors resumeTraining
-    writeNpz writeSafetensors
+    describeModel exportKeras exportPyTorch importKeras importModel importPyTorch readNpz readSafetensors
+    resumeTraining writeNpz writeSafetensors
     `,
     types: `
     ExportKerasOptions ExportPyTorchOptions FileDescription FormatName ImportKerasOptions ImportModelOptions
-    ImportPyTorchOptions ImportReport Imported ModelSource NumpyArray OptimizerRecord PyTorchFiles
-    ResumeOptions
+    ImportPyTorchOptions ImportReport Imported ModelSource NumpyArray OptimizerRecord PyTorchFiles ResumeOptions
     `,
   },
   {

@@ -67,8 +67,7 @@ function transposedMatrix(values: FloatArray, rows: number, columns: number): Fl
     for (let left = 0; left < columns; left += BLOCK) {
       const right = Math.min(left + BLOCK, columns);
       for (let column = left; column < right; column++)
-        for (let row = top; row < bottom; row++)
-          out[column * rows + row] = values[row * columns + column];
+        for (let row = top; row < bottom; row++) out[column * rows + row] = values[row * columns + column];
     }
   }
   return out;
