@@ -1,6 +1,6 @@
 """Random Keras models with random options, to compare the import with Keras once, outside of the tests.
 
-    python tools/goldens/formats/keras_matrix.py FOLDER COUNT && node tools/goldens/formats/keras-matrix.mjs FOLDER
+    python tools/goldens/formats/keras_matrix.py FOLDER COUNT [SEED] && node tools/goldens/formats/keras-matrix.mjs FOLDER
 """
 
 import os
@@ -22,11 +22,13 @@ from keras import layers as L
 torch.set_num_threads(1)
 warnings.filterwarnings("ignore")
 folder, count = Path(sys.argv[1]), int(sys.argv[2])
+start = int(sys.argv[3]) if len(sys.argv) > 3 else 0
 folder.mkdir(parents=True, exist_ok=True)
 
+# Without sparsemax: that of Keras 3.15.1 on torch does not sum to 1.
 ACTIVATIONS = (
     "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid log_softmax mish "
-    "relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid sparsemax squareplus tanh "
+    "relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid squareplus tanh "
     "tanh_shrink"
 ).split()
 DTYPES = ["float32", "float32", "float64", "mixed_float16"]
@@ -139,7 +141,7 @@ def encoded(array):
 
 
 records = {}
-for number in range(count):
+for number in range(start, start + count):
     rng = np.random.Generator(np.random.PCG64(number))
     keras.utils.clear_session()
     try:
