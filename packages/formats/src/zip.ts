@@ -219,29 +219,39 @@ export async function inflate(data: Uint8Array, size: number, name: string): Pro
   }
 }
 
-/** Table n: the effect of a byte that n more bytes follow (slicing-by-4, Kounavis & Berry 2005). */
-const CRC_TABLES = [0, 1, 2, 3].map(() => new Uint32Array(256));
-CRC_TABLES[0].forEach((_, n) => {
-  let c = n;
-  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
-  CRC_TABLES[0][n] = c;
-});
-for (let t = 1; t < 4; t++) {
-  CRC_TABLES[t - 1].forEach((c, n) => {
-    CRC_TABLES[t][n] = (c >>> 8) ^ CRC_TABLES[0][c & 0xff];
+const CRC_TABLES = /* @__PURE__ */ crcTables();
+
+/** Entry n of table k is the CRC of the byte n, followed by k zeros: eight bytes are then combined at a time. */
+function crcTables(): Uint32Array[] {
+  const first = Uint32Array.from({ length: 256 }, (_, n) => {
+    let c = n;
+    for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+    return c;
   });
+  const tables = [first];
+  for (let k = 1; k < 8; k++) tables[k] = tables[k - 1].map((c) => first[c & 0xff] ^ (c >>> 8));
+  return tables;
 }
 
 /** Returns the CRC-32 that zip files use (IEEE 802.3). */
 export function crc32(data: Uint8Array): number {
-  const [t0, t1, t2, t3] = CRC_TABLES;
-  const end = data.length - (data.length % 4);
-  let c = 0xffffffff;
+  const [t0, t1, t2, t3, t4, t5, t6, t7] = CRC_TABLES;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let c = -1;
   let i = 0;
-  for (; i < end; i += 4) {
-    c ^= data[i] | (data[i + 1] << 8) | (data[i + 2] << 16) | (data[i + 3] << 24);
-    c = t3[c & 0xff] ^ t2[(c >>> 8) & 0xff] ^ t1[(c >>> 16) & 0xff] ^ t0[c >>> 24];
+  for (; i + 8 <= data.length; i += 8) {
+    const low = c ^ view.getInt32(i, true);
+    const high = view.getInt32(i + 4, true);
+    c =
+      t7[low & 0xff] ^
+      t6[(low >>> 8) & 0xff] ^
+      t5[(low >>> 16) & 0xff] ^
+      t4[low >>> 24] ^
+      t3[high & 0xff] ^
+      t2[(high >>> 8) & 0xff] ^
+      t1[(high >>> 16) & 0xff] ^
+      t0[high >>> 24];
   }
   for (; i < data.length; i++) c = (c >>> 8) ^ t0[(c ^ data[i]) & 0xff];
-  return (c ^ 0xffffffff) >>> 0;
+  return ~c >>> 0;
 }

@@ -209,6 +209,18 @@ def model_of_type(name, dtype):
     return m
 
 
+@case(integers=7, formats=("keras", "h5"))
+def embedding_conv():
+    return keras.Sequential([keras.Input((6,)), L.Embedding(7, 3, mask_zero=True), L.Conv1D(2, 2), L.LSTM(2)])
+
+
+@case(integers=7)
+def embedding_pooling():
+    ids = keras.Input((6,))
+    e = L.Dropout(0.1)(L.Embedding(7, 3, mask_zero=True)(ids))
+    return keras.Model(ids, L.Dense(2)(L.Concatenate()([L.GlobalMaxPooling1D()(e), L.GlobalAveragePooling1D()(e)])))
+
+
 def policy(name):
     def make():
         return model_of_type(f"policy_{name}", name)

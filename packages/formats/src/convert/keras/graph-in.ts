@@ -194,7 +194,8 @@ class GraphImport {
     const refs = inputs.map((input, i) => (drop.includes(i) ? this.#dropMask(input, name) : input).ref);
     this.#nodes.push({ layer: String(translated.config.name), inputs: refs });
     const node = this.#nodes.length - 1;
-    return outputs.map((masks, i) => ({ ref: [node, i], rank: inputs[0].rank, masks }));
+    const rank = inputs[0].rank + (translated.className === 'Embedding' ? 1 : 0);
+    return outputs.map((masks, i) => ({ ref: [node, i], rank, masks }));
   }
 
   #masksOf(
@@ -275,7 +276,7 @@ class GraphImport {
 
   #dropMask(value: Value, name: string): Value {
     const layer = `${name}_without_mask_${this.#nodes.length}`;
-    this.#layers.push(unmask(layer, value.rank));
+    this.#layers.push(unmask(layer, value.rank, this.#model.context.report));
     this.#nodes.push({ layer, inputs: [value.ref] });
     return { ...value, ref: [this.#nodes.length - 1, 0], masks: { ...value.masks, unroll: null } };
   }

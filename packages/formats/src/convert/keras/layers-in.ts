@@ -105,7 +105,7 @@ function globalPooling(className: string, masks: MaskRule): Translator {
 
 /** Axes as a number or a list. */
 function axisOf(o: KerasOptions): Json {
-  const axes = o.config.axis === undefined ? [-1] : o.numbers('axis');
+  const axes = o.take('axis') === undefined ? [-1] : o.numbers('axis');
   return axes.length === 1 ? axes[0] : axes;
 }
 

@@ -89,6 +89,7 @@ function sequentialFrom(config: JsonObject, model: ModelContext): TranslatedMode
   const stored = uniqueNames();
   const layers: JsonObject[] = [];
   const weights: LayerWeights[] = [];
+  let rank = input?.shape.length ?? 3;
   let current: TensorMasks = masks[0] ?? { keras: null, unroll: null };
   for (const [position, entry] of entries.entries()) {
     const className = plainClassName(classNameOf(entry) ?? '');
@@ -114,8 +115,8 @@ function sequentialFrom(config: JsonObject, model: ModelContext): TranslatedMode
     };
     const { drop, outputs } =
       'outputMasks' in layer ? { drop: [], outputs: layer.outputMasks } : applyMasks(call, context);
-    if (drop.length > 0)
-      layers.push(unmask(`${String(layer.config.name)}_without_mask`, input?.shape.length ?? 3));
+    if (drop.length > 0) layers.push(unmask(`${String(layer.config.name)}_without_mask`, rank, context.report));
+    if (layer.className === 'Embedding') rank++;
     current = outputs[0];
     layers.push({ className: layer.className, config: layer.config });
     weights.push({

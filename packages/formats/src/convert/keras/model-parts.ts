@@ -1,5 +1,6 @@
 /** What the translations of sequential and functional models share. */
 import type { Json, JsonObject } from '@unroll/core/internal';
+import type { ImportReport } from '../format.js';
 import { configError, listIn } from './json.js';
 import type { TranslatedLayer, WeightGroup } from './layer-types.js';
 import type { TensorMasks } from './masks-in.js';
@@ -53,8 +54,13 @@ export function inputShapeOf(config: JsonObject, where: string): number[] {
 export const frozen = (config: JsonObject): JsonObject =>
   config.trainable === false ? { trainable: false } : {};
 
-/** A layer that drops the mask: Permute, in the order that the axes already have. */
-export function unmask(name: string, rank: number): JsonObject {
+/** Returns a layer that drops the mask: Permute, in the order that the axes already have. It is in the report. */
+export function unmask(name: string, rank: number, report: ImportReport): JsonObject {
+  report.defaulted.push({
+    name: `layer "${name}"`,
+    value: 'Permute, in the order of the axes',
+    reason: 'Keras ignores the mask at this place; the layer drops it',
+  });
   return { className: 'Permute', config: { name, dims: Array.from({ length: rank - 1 }, (_, d) => d + 1) } };
 }
 
