@@ -166,11 +166,15 @@ const drawInputs = (model, seed, batch, steps) => {
 
 /** Returns the largest difference between the outputs of a model and those of a file. */
 const differenceOf = async (model, bytes, inputs) => {
-  const outputs = await core.predictAll(model, inputs.map(({ values, shape }) => core.tensor(values, shape)));
+  const outputs = await core.predictAll(
+    model,
+    inputs.map(({ values, shape }) => core.tensor(values, shape)),
+  );
   const expected = await runOnnx(bytesSource(bytes), inputs);
   let worst = 0;
   for (const [i, output] of outputs.entries()) {
-    if (output.shape.join() !== expected[i].shape.join()) throw new Error(`shape ${output.shape}, not ${expected[i].shape}`);
+    if (output.shape.join() !== expected[i].shape.join())
+      throw new Error(`shape ${output.shape}, not ${expected[i].shape}`);
     (await output.data()).forEach((value, k) => {
       const error = Math.abs(value - expected[i].values[k]) / Math.max(1, Math.abs(expected[i].values[k]));
       if (!(error <= worst)) worst = error;
@@ -224,7 +228,9 @@ for (let seed = firstSeed; seed < firstSeed + count; seed++) {
     randomise(model, seed);
     const bytes = await exportOnnx(model, { streaming, opset: draw.from([13, 15, 17, 18, 20, 21]) });
     const inputs = drawInputs(model, seed, 3, 3 + draw.below(6));
-    const largest = streaming ? await verifyStream(model, bytes, draw, seed) : await differenceOf(model, bytes, inputs);
+    const largest = streaming
+      ? await verifyStream(model, bytes, draw, seed)
+      : await differenceOf(model, bytes, inputs);
     if (!(largest <= TOLERANCE))
       failures.push(
         `${seed}: ${largest} ${model.layers.map((l) => l.className)} ${JSON.stringify({ streaming, isMasked })}`,
@@ -234,7 +240,9 @@ for (let seed = firstSeed; seed < firstSeed + count; seed++) {
     if (isMasked) counts.masked++;
     if (!isMasked) {
       const { model: again } = await importOnnx(bytesSource(bytes));
-      const more = drawInputs(again, seed, 3, 6).map((input, n) => (n === 0 ? drawInputs(model, seed, 3, 6)[0] : input));
+      const more = drawInputs(again, seed, 3, 6).map((input, n) =>
+        n === 0 ? drawInputs(model, seed, 3, 6)[0] : input,
+      );
       const difference = await differenceOf(again, bytes, more);
       if (!(difference <= TOLERANCE))
         failures.push(`${seed} read again: ${difference} ${model.layers.map((l) => l.className)}`);

@@ -31,6 +31,8 @@ export class OtherBatchAxis extends Error {
   }
 }
 
+const MAX_RANK = 32;
+
 export class NodeContext {
   readonly node: Node;
   readonly graph: Graph;
@@ -136,6 +138,11 @@ export class NodeContext {
     const isArray = (value: unknown): boolean =>
       typeof value === 'object' && value !== null && 'values' in value;
     return this.#attribute(name, isArray, undefined, 'a tensor') as ArrayValue;
+  }
+
+  /** @throws UnrollError `value` for a tensor with more axes than any model has */
+  checkRank(rank: number): void {
+    if (rank > MAX_RANK) throw this.error(`a tensor has ${rank} axes, more than ${MAX_RANK}`);
   }
 
   /** Returns an axis of a value of this rank as a number from 0. */

@@ -72,7 +72,8 @@ declare const process: {
 async function loadRuntime(): Promise<Runtime> {
   const places = [
     () => RUNTIME,
-    () => process.getBuiltinModule?.('module').createRequire(`${process.cwd()}/package.json`).resolve(RUNTIME),
+    () =>
+      process.getBuiltinModule?.('module').createRequire(`${process.cwd()}/package.json`).resolve(RUNTIME),
   ];
   for (const place of places) {
     try {
@@ -100,7 +101,9 @@ async function runBatches(
     const own = axes?.inputs[i]?.name ?? (byName.has(name) ? name : session.inputNames[i]);
     const info = byName.get(own);
     if (!info)
-      throw valueError(`The ONNX file has no input "${own}". Its inputs are ${session.inputNames.join(', ')}.`);
+      throw valueError(
+        `The ONNX file has no input "${own}". Its inputs are ${session.inputNames.join(', ')}.`,
+      );
     return info;
   });
   const orders = inputs.map(({ shape }, i) => axes?.inputs[i]?.axes ?? shape.map((_, d) => d));
@@ -123,13 +126,23 @@ async function runBatches(
     const results = await session.run(feeds);
     parts.push(outputsOf(session, results, axes?.outputs ?? null));
   }
-  return parts[0].map((output, i) => joinRows(output, parts.map((part) => part[i]), total));
+  return parts[0].map((output, i) =>
+    joinRows(
+      output,
+      parts.map((part) => part[i]),
+      total,
+    ),
+  );
 }
 
 const product = (shape: Shape): number => shape.reduce((total, extent) => total * extent, 1);
 
 /** Returns rows of a batch. After the last one, it begins again. */
-function rowsOf({ shape, values }: NamedArray, from: number, count: number): { shape: number[]; values: FloatArray } {
+function rowsOf(
+  { shape, values }: NamedArray,
+  from: number,
+  count: number,
+): { shape: number[]; values: FloatArray } {
   const [total, ...rest] = shape;
   const size = product(rest);
   const own = new Float64Array(count * size);
@@ -162,7 +175,14 @@ function toFile(
   const source = Array.from({ length: rank }, (_, axis) => order.indexOf(axis));
   const strides = stridesOf(shape);
   const own = source.map((d) => shape[d]);
-  return { shape: own, values: strided(values, own, source.map((d) => strides[d])) };
+  return {
+    shape: own,
+    values: strided(
+      values,
+      own,
+      source.map((d) => strides[d]),
+    ),
+  };
 }
 
 /** Returns the outputs with the axes of the model. */
@@ -178,7 +198,15 @@ function outputsOf(
     const order = orders?.[i].axes ?? dims.map((_, d) => d);
     const strides = stridesOf(dims);
     const shape = order.map((axis) => (axis < 0 ? 1 : dims[axis]));
-    return { name, shape, values: strided(values, shape, order.map((axis) => (axis < 0 ? 0 : strides[axis]))) };
+    return {
+      name,
+      shape,
+      values: strided(
+        values,
+        shape,
+        order.map((axis) => (axis < 0 ? 0 : strides[axis])),
+      ),
+    };
   });
 }
 
