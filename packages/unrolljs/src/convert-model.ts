@@ -2,6 +2,7 @@
 import { ready, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import {
+  type AxisOrder,
   type ByteSource,
   blobSource,
   bytesSource,
@@ -37,6 +38,8 @@ export interface Imported {
   report: ImportReport;
   /** The state of the optimizer; null if the file has none. */
   optimizer: OptimizerRecord | null;
+  /** ONNX: where the axes of the model's inputs and outputs are in the file, which may have the batch on another axis. */
+  axes?: { inputs: readonly AxisOrder[]; outputs: readonly AxisOrder[] };
 }
 
 /**
@@ -87,7 +90,7 @@ export async function exportTo(
 
 async function importFrom(file: ByteSource, format: ModelFormat, options: ImportOptions): Promise<Imported> {
   await ready();
-  const { model, report, optimizer, compile } = await format.read(file, options);
+  const { model, report, optimizer, compile, axes } = await format.read(file, options);
   const result = trainable(model);
   if (compile && optimizer) {
     const settings = { ...compile, optimizer: { name: optimizer.name, ...optimizer.options } };
@@ -95,7 +98,7 @@ async function importFrom(file: ByteSource, format: ModelFormat, options: Import
     if (optimizer.iterations > 0)
       continueTraining(result, { updates: optimizer.iterations, slots: optimizer.slots });
   }
-  return { model: result, report, optimizer };
+  return { model: result, report, optimizer, ...(axes && { axes }) };
 }
 
 async function openSource(source: ModelSource): Promise<ByteSource> {

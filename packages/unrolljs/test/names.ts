@@ -84,12 +84,12 @@ export const names = [
     entry: 'unrolljs/convert',
     file: 'convert',
     values: `
-    describeModel exportKeras exportPyTorch importKeras importModel importPyTorch readNpz readSafetensors writeNpz
-    writeSafetensors
+    describeModel exportKeras exportOnnx exportPyTorch importKeras importModel importOnnx importPyTorch readNpz
+    readSafetensors writeNpz writeSafetensors
     `,
     types: `
-    ExportKerasOptions ExportPyTorchOptions FileDescription FormatName ImportKerasOptions ImportModelOptions
-    ImportPyTorchOptions ImportReport Imported ModelSource NumpyArray OptimizerRecord PyTorchFiles
+    AxisOrder ExportKerasOptions ExportOnnxOptions ExportPyTorchOptions FileDescription FormatName ImportKerasOptions
+    ImportModelOptions ImportPyTorchOptions ImportReport Imported ModelSource NumpyArray OptimizerRecord PyTorchFiles
     `,
   },
   {

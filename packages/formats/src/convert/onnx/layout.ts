@@ -72,7 +72,14 @@ export function reshapeSeen(
   tensor: ModelTensor,
   shape: readonly Dimension[],
 ): ModelTensor {
-  const target = inferred(tensor, shape) ?? inferred(tensor, assumed(tensor, shape));
+  const exact = inferred(tensor, shape);
+  const target = exact ?? inferred(tensor, assumed(tensor, shape));
+  if (exact === null && target !== null)
+    context.report.defaulted.push({
+      name: context.node.label,
+      value: 'any size',
+      reason: `its shape [${shape.map(formatDimension).join(', ')}] has a size that its exporter saw`,
+    });
   const atoms = tensor.seen.flatMap((axis) => [...current(axis)]);
   const fail = () =>
     context.error(
