@@ -242,7 +242,7 @@ describe('attacks', () => {
   });
 
   test('graphs deeper than the stack', async () => {
-    const count = 30_000;
+    const count = 15_000;
     const nodes = Array.from({ length: count }, (_, i) =>
       node('Exp', [i === 0 ? 'x' : `v${i}`], [`v${i + 1}`]),
     );

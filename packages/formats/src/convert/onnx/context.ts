@@ -136,7 +136,7 @@ export class NodeContext {
 
   array(name: string): ArrayValue {
     const isArray = (value: unknown): boolean =>
-      typeof value === 'object' && value !== null && 'values' in value;
+      typeof value === 'object' && value !== null && Object.hasOwn(value, 'values');
     return this.#attribute(name, isArray, undefined, 'a tensor') as ArrayValue;
   }
 
