@@ -1,6 +1,6 @@
 /** Nodes that move, select and join elements. */
 import type { FloatArray } from '@unroll/core';
-import { batchNames, mergeAxes, rename } from '../align.js';
+import { batchNames, constantOperand, mergeAxes, rename } from '../align.js';
 import { checkCount, joined, taken, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { computed, type Dimension, known, size } from '../dimensions.js';
@@ -15,6 +15,7 @@ import {
   type ModelTensor,
   newAxis,
   type Reference,
+  repeated,
   shapeOf,
   sizesOf,
   type Value,
@@ -171,6 +172,9 @@ function select(context: NodeContext, value: Value, axis: number, indices: reado
   return constantOf(extents, values, whole.type);
 }
 
+/** True for the numbers that stand for the end of an axis: the largest int32 or int64. */
+const isOpenEnd = (end: number): boolean => end >= 2 ** 31 - 1;
+
 /** Returns the elements from start to end of an axis with this step. */
 export function sliced(
   context: NodeContext,
@@ -187,17 +191,17 @@ export function sliced(
     return select(context, value, axis, indicesOf(range));
   }
   const isWhole = range?.count === length && step === 1;
-  if (isWhole || (length === null && start === 0 && end > 2 ** 31 && step === 1)) return value;
+  if (isWhole || (length === null && start === 0 && isOpenEnd(end) && step === 1)) return value;
   context.rejectBatch(value.seen[axis], 'it slices');
   if (step !== 1) return strideSlice(context, value, axis, { range, length, start, step });
   if (current(value.seen[axis]).length === 0) throw context.error('it returns no elements');
   if (range?.count === 0) throw context.error('it returns no elements');
-  if (range?.count === 1 || (length === null && start === -1 && end > 2 ** 31)) {
+  if (range?.count === 1 || (length === null && start === -1 && isOpenEnd(end))) {
     const one = takeFrom(context, value, axis, range ? range.from : -1) as ModelTensor;
     return { ...one, seen: one.seen.toSpliced(axis, 0, []) };
   }
   const { tensor, at } = isolate(context, value, axis);
-  const isOpen = length === null ? end > 2 ** 31 : end >= length;
+  const isOpen = length === null ? isOpenEnd(end) : end >= length;
   const bounds = { start, ...(isOpen ? {} : { end }) };
   const ref = context.writer.operation({ operation: 'slice', axis: at, ...bounds }, [tensor.ref]);
   const count = range ? size(range.count) : slicedSize(extent, start, end);
@@ -229,8 +233,8 @@ function strideSlice(
 
 /** Returns the size of an unknown axis after a slice. */
 function slicedSize(extent: Dimension, start: number, end: number): Dimension {
-  if (start >= 0 && end >= 0 && end < 2 ** 31) return size(Math.max(0, end - start));
-  if (start < 0 && (end > 2 ** 31 || end < 0)) return size(Math.max(0, Math.min(end, 0) - start));
+  if (start >= 0 && end >= 0 && !isOpenEnd(end)) return size(Math.max(0, end - start));
+  if (start < 0 && (isOpenEnd(end) || end < 0)) return size(Math.max(0, Math.min(end, 0) - start));
   return computed('-', extent, size(start + (end < 0 ? -end : 0)), (a, b) => a - b);
 }
 
@@ -317,11 +321,34 @@ function concat(context: NodeContext): Value[] {
   if (values.some(({ kind }) => kind === 'sizes') && rank === 1 && values.every((value) => sizesOf(value)))
     return [simplified(asSizes(values.flatMap((value) => sizesOf(value) ?? [])))];
   if (values.every(({ kind }) => kind !== 'tensor')) {
-    const arrays = values.map((value) => full(context, value));
-    const { extents, values: numbers } = joined(arrays, axis);
-    return [constantOf(extents, numbers, values[0].type)];
+    return [
+      concatConstants(
+        context,
+        values.map((value) => constantOperand(context, value)),
+        axis,
+      ),
+    ];
   }
   return [concatTensors(context, values, axis)];
+}
+
+/** Joins constants, which may repeat along other axes of unknown size. */
+function concatConstants(context: NodeContext, constants: readonly Constant[], axis: number): Constant {
+  const [{ shape, type }] = constants;
+  const padded = constants.map(({ extents, shape: own }) => [
+    ...new Array<number>(own.length - extents.length).fill(1),
+    ...extents,
+  ]);
+  const common = shape.map((_, d) => Math.max(...padded.map((extents) => extents[d] ?? 1)));
+  const arrays = constants.map(({ values, extents, shape: own }) => {
+    const count = known(own[axis]);
+    if (count === null || own.length !== shape.length)
+      throw context.error('it joins constants of unknown size');
+    const target = common.with(axis, count);
+    return { extents: target, values: repeated(values, extents, target) };
+  });
+  const { extents, values } = joined(arrays, axis);
+  return { kind: 'constant', extents, values, shape: shape.with(axis, size(extents[axis])), type, name: '' };
 }
 
 function concatTensors(context: NodeContext, values: readonly Value[], axis: number): Value {
