@@ -26,7 +26,7 @@ export const countOf = (extents: readonly number[]): number =>
  * @throws UnrollError `value`
  */
 export function checkCount(count: number, from: number): void {
-  if (count <= 4 * from + 2 ** 20) return;
+  if (count >= 0 && count <= 4 * from + 2 ** 20) return;
   throw valueError(`A constant of the graph would have ${count} elements, computed from ${from}.`, { count });
 }
 

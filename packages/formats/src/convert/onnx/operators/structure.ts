@@ -340,11 +340,13 @@ function concatConstants(context: NodeContext, constants: readonly Constant[], a
     ...extents,
   ]);
   const common = shape.map((_, d) => Math.max(...padded.map((extents) => extents[d] ?? 1)));
-  const arrays = constants.map(({ values, extents, shape: own }) => {
+  const arrays = constants.map(({ values, extents, shape: own }, i) => {
     const count = known(own[axis]);
     if (count === null || own.length !== shape.length)
       throw context.error('it joins constants of unknown size');
     const target = common.with(axis, count);
+    if (padded[i].some((extent, d) => extent !== 1 && extent !== target[d]))
+      throw context.error('the shapes of its constants do not match');
     return { extents: target, values: repeated(values, extents, target) };
   });
   const { extents, values } = joined(arrays, axis);
@@ -477,6 +479,7 @@ function expand(context: NodeContext): Value[] {
     ];
     return known(own) === 1 ? wanted : own;
   });
+  checkSizes(context, shape);
   if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');
   if (value.kind === 'constant') return [{ ...value, shape }];
   return [broadcast(context, value, shape)];
@@ -565,9 +568,16 @@ function constantNode(context: NodeContext): Value[] {
   );
 }
 
+/** @throws UnrollError `value` for a shape with negative sizes */
+function checkSizes(context: NodeContext, shape: readonly Dimension[]): void {
+  context.checkRank(shape.length);
+  if (shape.some(({ factor }) => !(factor >= 0))) throw context.error('its shape has a negative size');
+}
+
 function constantOfShape(context: NodeContext): Value[] {
   const shape = sizesFrom(context, 0, '');
   if (!shape) throw context.error('the shape is missing');
+  checkSizes(context, shape);
   const { values, type } = context.has('value')
     ? context.array('value')
     : { values: new Float32Array(1), type: 'float' as const };
@@ -580,6 +590,7 @@ function constantFill(context: NodeContext): Value[] {
     throw context.error('input_as_shape must be 1, without extra_shape');
   const shape = sizesFrom(context, 0, '');
   if (!shape) throw context.error('the shape is missing');
+  checkSizes(context, shape);
   const values = Float32Array.of(context.number('value', 0));
   return [{ kind: 'constant', extents: shape.map(() => 1), values, shape, type: 'float', name: '' }];
 }
