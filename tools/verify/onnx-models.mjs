@@ -2,7 +2,9 @@
 // and streams. Not part of the test suite: install onnxruntime-node in a folder outside the repository and run this script
 // there.
 //
-//   node <repository>/tools/verify/onnx-models.mjs [count] [seed]
+//   node <repository>/tools/verify/onnx-models.mjs [count] [seed] [folder]     folder: also writes the files, for
+//   python -c 'import glob, onnx; [onnx.checker.check_model(f, full_check=True) for f in glob.glob("FOLDER/*.onnx")]'
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -18,7 +20,8 @@ const { runOnnx } = await load('formats/dist/convert/onnx/run.js');
 const ort = createRequire(join(process.cwd(), 'package.json'))('onnxruntime-node');
 core.setBackend(core.referenceBackend('float32'));
 
-const [count = 300, firstSeed = 1] = process.argv.slice(2).map(Number);
+const [count = 300, firstSeed = 1] = process.argv.slice(2, 4).map(Number);
+const folder = process.argv[4];
 /** Largest difference, relative to max(1, |y|). */
 const TOLERANCE = 1e-5;
 
@@ -227,6 +230,7 @@ for (let seed = firstSeed; seed < firstSeed + count; seed++) {
     const { model, streaming, isMasked } = randomModel(draw);
     randomise(model, seed);
     const bytes = await exportOnnx(model, { streaming, opset: draw.from([13, 15, 17, 18, 20, 21]) });
+    if (folder) writeFileSync(join(folder, `${seed}.onnx`), bytes);
     const inputs = drawInputs(model, seed, 3, 3 + draw.below(6));
     const largest = streaming
       ? await verifyStream(model, bytes, draw, seed)

@@ -2,6 +2,7 @@
 import { ready, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import {
+  type AxisOrder,
   type ByteSource,
   blobSource,
   bytesSource,
@@ -38,6 +39,8 @@ export interface Imported {
   report: ImportReport;
   /** The optimizer and its state, for {@link resumeTraining}; null if the file has none. */
   optimizer: OptimizerRecord | null;
+  /** ONNX: where the axes of the model's inputs and outputs are in the file, which may have the batch on another axis. */
+  axes?: { inputs: readonly AxisOrder[]; outputs: readonly AxisOrder[] };
 }
 
 /**
@@ -88,10 +91,10 @@ export async function exportTo(
 
 async function importFrom(file: ByteSource, format: ModelFormat, options: ImportOptions): Promise<Imported> {
   await ready();
-  const { model: network, report, optimizer, compile } = await format.read(file, options);
+  const { model: network, report, optimizer, compile, axes } = await format.read(file, options);
   const model = trainable(network);
   if (compile?.loss !== undefined && optimizer) resumeTraining(model, optimizer, compile as ResumeOptions);
-  return { model, report, optimizer };
+  return { model, report, optimizer, ...(axes && { axes }) };
 }
 
 export type ResumeOptions = Omit<CompileOptions, 'optimizer'>;

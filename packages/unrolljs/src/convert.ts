@@ -36,6 +36,10 @@ export {
   type PyTorchFiles,
 } from './convert-pytorch.js';
 
+// ONNX
+export { type ExportOnnxOptions, exportOnnx, importOnnx } from './convert-onnx.js';
+export type { AxisOrder } from '@unroll/formats/convert';
+
 // Arrays
 export { readSafetensors, writeSafetensors } from '@unroll/formats';
 export { type NumpyArray, readNpz, writeNpz } from './convert-arrays.js';

@@ -70,6 +70,7 @@ export async function readGraph(model: ModelProto, source: ByteSource): Promise<
   if (graph.sparseInitializer.length > 0)
     throw new UnrollError('value', `${source.name} has sparse tensors, which Unroll does not read.`);
   const { order, needed } = sortNodes(graph, source.name);
+  const used = new Set(order);
   const constants = new Map<string, ArrayValue>();
   for (const tensor of graph.initializer)
     if (needed.has(tensor.name)) constants.set(tensor.name, await readTensor(tensor, source));
@@ -85,7 +86,7 @@ export async function readGraph(model: ModelProto, source: ByteSource): Promise<
     nodes,
     constants,
     unused: [
-      ...graph.node.filter((node) => !order.includes(node)).map(labelOf),
+      ...graph.node.filter((node) => !used.has(node)).map(labelOf),
       ...[...graph.initializer, ...inputs].map(({ name }) => name).filter((name) => !needed.has(name)),
     ],
     readers: countReaders(order, graph),

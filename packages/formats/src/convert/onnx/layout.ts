@@ -72,7 +72,14 @@ export function reshapeSeen(
   tensor: ModelTensor,
   shape: readonly Dimension[],
 ): ModelTensor {
-  const target = inferred(tensor, shape) ?? inferred(tensor, assumed(tensor, shape));
+  const exact = inferred(tensor, shape);
+  const target = exact ?? inferred(tensor, assumed(tensor, shape));
+  if (exact === null && target !== null)
+    context.report.defaulted.push({
+      name: context.node.label,
+      value: 'any size',
+      reason: `its shape [${shape.map(formatDimension).join(', ')}] has a size that its exporter saw`,
+    });
   const atoms = tensor.seen.flatMap((axis) => [...current(axis)]);
   const fail = () =>
     context.error(
@@ -155,8 +162,13 @@ function regrouped(
 
 /** True if each size is a product of factors of the sizes, in order: [6] and [2, 3]. */
 function haveCommonFactors(from: readonly number[], to: readonly number[]): boolean {
-  const borders = (sizes: readonly number[]): number[] =>
-    sizes.reduce<number[]>((list, extent) => [...list, (list.at(-1) ?? 1) * extent], []);
+  const borders = (sizes: readonly number[]): number[] => {
+    let border = 1;
+    return sizes.map((extent) => {
+      border *= extent;
+      return border;
+    });
+  };
   const all = [...new Set([...borders(from), ...borders(to)])].sort((a, b) => a - b);
   return all.every((border, i) => i === 0 || border % all[i - 1] === 0);
 }
