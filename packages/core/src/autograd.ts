@@ -3,6 +3,7 @@
  * reverse order and accumulates gradients. Only first-order gradients: gradient computations are not recorded.
  */
 import { formatShape, UnrollError } from './errors.js';
+import { LazyGradient } from './lazy-gradient.js';
 import {
   type AnyOp,
   apply1,
@@ -19,6 +20,7 @@ import {
 import { add } from './ops/elementwise.js';
 import { sumTo } from './ops/reduce.js';
 import { Parameter } from './parameter.js';
+import { ProductGradient, stepGradients } from './product-gradient.js';
 import { RowGradient } from './row-gradient.js';
 import { openScope, runtime } from './runtime.js';
 import { scope } from './scope.js';
@@ -92,7 +94,7 @@ export class Tape implements Recorder {
     const { kernels } = openScope().backend;
     for (let n = this.#nodes.length - 1; n >= 0; n--) {
       const { op, inputs, attrs, outputs, saved } = this.#nodes[n];
-      const outputGrads = outputs.map((output) => grads.get(output) ?? null);
+      const outputGrads = outputs.map((output) => denseOrNull(grads.get(output)));
       if (outputGrads.every((grad) => grad === null)) continue;
       const needs = inputs.map((input) => input !== null && this.tracks(input));
       const inputGrads = inputGradients(op, {
@@ -112,7 +114,7 @@ export class Tape implements Recorder {
         if (sum && summed.has(input)) addInPlace(sum, grad);
         else {
           const total = sum ? addGradients(sum, grad) : grad;
-          if (sum && !(total instanceof RowGradient)) summed.add(input);
+          if (sum && !(total instanceof LazyGradient)) summed.add(input);
           grads.set(input, total);
         }
       });
@@ -121,17 +123,23 @@ export class Tape implements Recorder {
   }
 }
 
-runtime.rowGradient = (table, lookup) => new RowGradient(table, [lookup]);
+runtime.gradients = {
+  ofRows: (table, lookup) => new RowGradient(table, [lookup]),
+  ofProducts: (weights, products) => new ProductGradient(weights, products),
+  ofSteps: stepGradients,
+};
 
-/** Adds two gradients of one tensor. The sum of two sparse row gradients stays sparse. */
+const denseOrNull = (grad: Tensor | undefined): Tensor | null =>
+  grad instanceof LazyGradient ? grad.dense() : (grad ?? null);
+
+/** Adds two gradients of one tensor. */
 function addGradients(a: Tensor, b: Tensor): Tensor {
-  const isSparse = a instanceof RowGradient && b instanceof RowGradient;
-  return isSparse ? new RowGradient(a.shape, [...a.lookups, ...b.lookups]) : add(a, b);
+  return (a instanceof LazyGradient ? a.plus(b) : null) ?? add(a, b);
 }
 
 /** Adds a gradient to a sum that nothing else reads. */
 function addInPlace(sum: Tensor, grad: Tensor): void {
-  if (grad instanceof RowGradient) grad.addTo(sum.block());
+  if (grad instanceof LazyGradient) grad.addTo(sum.block());
   else openScope().backend.kernels.accumulate(sum.block(), grad.block(), 1);
 }
 

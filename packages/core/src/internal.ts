@@ -1,11 +1,12 @@
 /**
  * Exports for other packages of Unroll, not for users. They may change in any version.
  */
+
+export { crc32c } from '#crc32c';
 export { inputGradients, Tape } from './autograd.js';
 export type * from './backend.js';
 export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
-export { crc32c } from './crc32c.js';
 export {
   type AllowedTags,
   type CrfOutput,
@@ -15,7 +16,8 @@ export {
 export { bestPath } from './ctc-path.js';
 export { fromFloat16Bits, toFloat16Bits } from './float16.js';
 export { formatValue } from './format-value.js';
-export { nearest } from './nearest.js';
+export { LazyGradient } from './lazy-gradient.js';
+export { nearest, normalizeName } from './nearest.js';
 export {
   type AnyOp,
   apply,
@@ -36,6 +38,7 @@ export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { checkOptions, nameHint, type OptionTypes, unknownOption } from './options.js';
 export { layOut } from './parameter.js';
 export { checkPositiveInteger, ignoreLoss, inferenceContext, masksFor, predictLoaded } from './predict.js';
+export { ProductGradient } from './product-gradient.js';
 export { exactLog } from './random.js';
 export { readyToInfer } from './ready-to-infer.js';
 export { FlatBuffer } from './resident.js';

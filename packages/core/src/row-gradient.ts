@@ -1,12 +1,12 @@
 /**
  * The sparse gradient of an embedding table, which is zero except in the rows that were looked up. Training adds these
- * rows to its accumulated gradients and never allocates a whole table. Code that reads the gradient as a tensor gets
- * the dense gradient.
+ * rows to its accumulated gradients and never allocates a whole table.
  */
-import type { Block, FloatArray } from './backend.js';
-import { openScope, runtime, type ScopeState } from './runtime.js';
+import type { Block } from './backend.js';
+import { LazyGradient } from './lazy-gradient.js';
+import { openScope } from './runtime.js';
 import type { Shape } from './shape.js';
-import { type BlockLocation, storage, Tensor, temporaryTensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
 
 /** The gradient of one lookup. */
 export interface Lookup {
@@ -16,15 +16,13 @@ export interface Lookup {
   grad: Tensor;
 }
 
-export class RowGradient extends Tensor {
+export class RowGradient extends LazyGradient {
   /** One entry per lookup; the gradients are added in this order. */
   readonly lookups: readonly Lookup[];
-  /** The dense gradient, after `moveOut`. */
-  #dense: Tensor | null = null;
 
   /** @param shape the shape of the table: [rows, width] */
   constructor(shape: Shape, lookups: readonly Lookup[]) {
-    super(shape, storage(null, null, runtime.scope));
+    super(shape);
     this.lookups = lookups;
   }
 
@@ -36,34 +34,14 @@ export class RowGradient extends Tensor {
     }
   }
 
-  override get hostArray(): FloatArray | null {
-    return this.#dense?.hostArray ?? null;
+  writeTo(table: Block): void {
+    openScope().backend.kernels.fill(table, 0);
+    this.addTo(table);
   }
 
-  override location(): BlockLocation {
-    return this.#makeDense().location();
-  }
-
-  override block(): Block {
-    return this.#makeDense().block();
-  }
-
-  override withShape(shape: Shape): Tensor {
-    return this.#makeDense().withShape(shape);
-  }
-
-  override moveOut(scope: ScopeState | null): void {
-    const dense = this.#makeDense();
-    dense.moveOut(scope);
-    this.#dense = dense;
-  }
-
-  /** Returns the dense gradient. Cached only by `moveOut`, because an inner scope may close between two reads. */
-  #makeDense(): Tensor {
-    if (this.#dense) return this.#dense;
-    const dense = temporaryTensor(this.shape);
-    openScope().backend.kernels.fill(dense.block(), 0);
-    this.addTo(dense.block());
-    return dense;
+  plus(other: Tensor): RowGradient | null {
+    return other instanceof RowGradient
+      ? new RowGradient(this.shape, [...this.lookups, ...other.lookups])
+      : null;
   }
 }

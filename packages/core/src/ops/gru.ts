@@ -2,6 +2,7 @@
 
 import type { Kernels } from '../backend.js';
 import { apply, type Op } from '../op.js';
+import { runtime } from '../runtime.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   biasGradient,
@@ -125,8 +126,8 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
       hs: blockOf(hs),
       gates: gates.block(),
     });
-    const dW = needs[1] ? inputKernelGradient(kernels, prepared, dG) : null;
-    const dU = needs[2] ? recurrentKernelGradient(kernels, prepared, dG, rh) : null;
+    const dW = needs[1] ? inputKernelGradient(prepared, dG) : null;
+    const dU = needs[2] ? recurrentKernelGradient(prepared, dG, rh) : null;
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     const db = b && needs[3] ? gruBiasGradient(kernels, dG, H, resetAfter) : null;
     return [dx, dW, dU, db, dh, null, null];
@@ -134,32 +135,27 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
 };
 
 /** Computes dW = xᵀ [dz dr dn]. x and [dz dr dn] are columns of xh and dG. */
-function inputKernelGradient(kernels: Kernels, { T, B, I, H, xh }: SequenceBuffers, dG: Tensor): Tensor {
-  const dW = temporaryTensor([I, 3 * H]);
-  const rows = { m: I, n: 3 * H, k: T * B, lda: I + H, ldb: dG.shape[2], transA: true };
-  kernels.gemm(xh.block(), dG.block(), dW.block(), rows);
-  return dW;
+function inputKernelGradient({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor): Tensor {
+  const product = { a: xh.block(), b: dG.block(), n: 3 * H, k: T * B, lda: I + H, ldb: dG.shape[2] };
+  return runtime.gradients!.ofProducts([I, 3 * H], [product]);
 }
 
 /**
  * Computes dU. Its first 2H columns are h'ᵀ [dz dr]. The last H columns are h'ᵀ dq with `resetAfter`, where
  * q = h' Un + b1n, and (r h')ᵀ dn otherwise.
  */
-function recurrentKernelGradient(
-  kernels: Kernels,
-  { T, B, I, H, xh }: SequenceBuffers,
-  dG: Tensor,
-  rh: Tensor | null,
-): Tensor {
-  const dU = temporaryTensor([H, 3 * H]);
+function recurrentKernelGradient({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor, rh: Tensor | null): Tensor {
   const width = dG.shape[2];
-  const states = viewPart(xh, I, [T * B * (I + H) - I]).block();
-  const rows = { m: H, k: T * B, ldb: width, ldc: 3 * H, transA: true };
-  kernels.gemm(states, dG.block(), dU.block(), { ...rows, n: 2 * H, lda: I + H });
-  const candidate = viewPart(dG, width - H, [T * B * width - (width - H)]).block();
-  const target = viewPart(dU, 2 * H, [H * 3 * H - 2 * H]).block();
-  kernels.gemm(rh ? rh.block() : states, candidate, target, { ...rows, n: H, lda: rh ? H : I + H });
-  return dU;
+  const rows = T * B;
+  const states = { a: viewPart(xh, I, [rows * (I + H) - I]).block(), lda: I + H, k: rows, ldb: width };
+  const candidate = viewPart(dG, width - H, [rows * width - (width - H)]).block();
+  return runtime.gradients!.ofProducts(
+    [H, 3 * H],
+    [
+      { ...states, b: dG.block(), n: 2 * H },
+      { ...states, ...(rh && { a: rh.block(), lda: H }), b: candidate, n: H, column: 2 * H },
+    ],
+  );
 }
 
 function gruBiasGradient(kernels: Kernels, dG: Tensor, H: number, resetAfter: boolean): Tensor {

@@ -3,6 +3,7 @@
  * of @unroll/nn documents the equations and computes them with small ops; a test compares outputs and gradients.
  */
 import { apply, type Op } from '../op.js';
+import { runtime } from '../runtime.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   biasGradient,
@@ -19,7 +20,6 @@ import {
   type RecurrentAttributes,
   type SequenceBuffers,
   type SequenceInputs,
-  weightGradients,
 } from './recurrent.js';
 
 /** The inputs of {@link lstmSequence}. Gates are stacked in Keras's order i f g o. */
@@ -124,7 +124,7 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
       dc: dc.block(),
       dcAll: null,
     });
-    const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, prepared, dG) : [null, null];
+    const [dW, dU] = needs[1] || needs[2] ? runtime.gradients!.ofSteps(prepared, dG) : [null, null];
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, dc, null, null];
   },

@@ -1,9 +1,10 @@
 /** The ops `matmul` and `linear`: matrix products with optional transposes, batch axes and a bias. */
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, type Op } from '../op.js';
+import { runtime } from '../runtime.js';
 import { broadcastShapes, type Shape, sameShape, sizeOf } from '../shape.js';
 import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
-import { broadcastTo, reshape } from './shape.js';
+import { broadcastTo } from './shape.js';
 
 export interface MatmulOptions {
   /** Use the transpose of a's last two axes. */
@@ -81,18 +82,23 @@ const matmulOp: Op<MatmulOptions, readonly [a: Tensor, b: Tensor, bias: Tensor |
       else gradA = apply1(matmulOp, [broadcastB(b, g), g, null], { transA: transB, transB: true });
     }
     if (needs[1]) {
-      const [x, dy] = sharedB && !transA ? [mergeLeadingAxes(a), mergeLeadingAxes(g)] : [a, g];
-      gradB = transB
-        ? apply1(matmulOp, [dy, x, null], { transA: true, transB: transA })
-        : apply1(matmulOp, [x, dy, null], { transA: !transA });
+      const [left, right] = transB ? [g, a] : [a, g];
+      if (sharedB && !transA) {
+        const n = right.shape[right.rank - 1];
+        gradB = runtime.gradients!.ofProducts(b.shape, [
+          { a: left.block(), b: right.block(), k: sizeOf(g.shape.slice(0, -1)), n },
+        ]);
+      } else {
+        gradB = apply1(matmulOp, [left, right, null], {
+          transA: transB || !transA,
+          transB: transB && transA,
+        });
+      }
     }
     return [gradA, gradB, needs[2] ? g : null];
   },
 };
 
-/** [..., k] to [rows, k]. */
-const mergeLeadingAxes = (x: Tensor): Tensor =>
-  reshape(x, [sizeOf(x.shape.slice(0, -1)), x.shape[x.rank - 1]]);
 /** Repeats a shared b for every matrix of g. */
 const broadcastB = (b: Tensor, g: Tensor): Tensor =>
   b.rank === g.rank ? b : broadcastTo(b, [...g.shape.slice(0, -2), ...b.shape]);

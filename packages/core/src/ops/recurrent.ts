@@ -294,18 +294,6 @@ export function copyOrZeros(kernels: Kernels, shape: Shape, from: Tensor | null)
   return out;
 }
 
-/** Returns dW [I,width] and dU [H,width], views of the single product xhᵀ dG over all T*B rows. */
-export function weightGradients(
-  kernels: Kernels,
-  { T, B, I, H, xh }: SequenceBuffers,
-  dG: Tensor,
-): [Tensor, Tensor] {
-  const width = dG.shape[2];
-  const both = temporaryTensor([I + H, width]);
-  kernels.gemm(xh.block(), dG.block(), both.block(), { m: I + H, n: width, k: T * B, transA: true });
-  return [viewPart(both, 0, [I, width]), viewPart(both, I * width, [H, width])];
-}
-
 /** Returns dx = dG Wᵀ, in the order of x [B,T,I]. If dG has more columns than W, only its first ones are used. */
 export function inputGradient(kernels: Kernels, dG: Tensor, W: Tensor, reverse: boolean): Tensor {
   const [T, B, width] = dG.shape as [number, number, number];

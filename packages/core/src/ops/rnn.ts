@@ -1,5 +1,6 @@
 /** The simple RNN over a whole sequence as one op; lstm.ts explains the structure. */
 import { apply, type Op } from '../op.js';
+import { runtime } from '../runtime.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   biasGradient,
@@ -14,7 +15,6 @@ import {
   type SequenceAttributes,
   type SequenceBuffers,
   type SequenceInputs,
-  weightGradients,
 } from './recurrent.js';
 
 /** The inputs of {@link rnnSequence}. */
@@ -94,7 +94,7 @@ const rnnOp: Op<SequenceAttributes, RnnOpInputs, readonly [y: Tensor, h: Tensor]
       xh: xh.block(),
       hs: blockOf(hs),
     });
-    const [dW, dU] = needs[1] || needs[2] ? weightGradients(kernels, buffers, dG) : [null, null];
+    const [dW, dU] = needs[1] || needs[2] ? runtime.gradients!.ofSteps(buffers, dG) : [null, null];
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, null, null];
   },

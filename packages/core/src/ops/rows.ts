@@ -35,7 +35,7 @@ const gatherOp: Op<NoAttributes, readonly [table: Tensor, ids: Tensor]> = {
     kernels.gather(table.block(), ids.block(), y.block(), table.shape[1]);
   },
   backward: ({ inputs: [table, ids], grads: [g], needs }) => [
-    (needs[0] && runtime.rowGradient?.(table.shape, { ids, grad: g })) || null,
+    (needs[0] && runtime.gradients?.ofRows(table.shape, { ids, grad: g })) || null,
     null,
   ],
 };

@@ -1,0 +1,122 @@
+/**
+ * The gradient of a matrix of weights as the products aᵀ b from which it is computed. A decoder that uses its weights once
+ * per step has one product with few rows per step; their sum is computed as a single product of the stacked rows, which is
+ * faster than the products of the steps and their additions.
+ */
+import type { Block } from './backend.js';
+import { LazyGradient } from './lazy-gradient.js';
+import { type SequenceBuffers, viewPart } from './ops/recurrent.js';
+import { openScope } from './runtime.js';
+import type { Shape } from './shape.js';
+import { type Tensor, temporaryTensor } from './tensor.js';
+
+/** The product aᵀ b of a [k, m] and b [k, n]: some columns of a gradient of m rows. */
+export interface ProductFactors {
+  a: Block;
+  b: Block;
+  /** Number of rows of a and b, and number of columns of b. The columns of a are the rows of the gradient. */
+  k: number;
+  n: number;
+  /** Distances between the starts of the rows of a and b. Default: the rows are adjacent. */
+  lda?: number;
+  ldb?: number;
+  /** The first column of the gradient that the product gives. Default 0. */
+  column?: number;
+}
+
+export class ProductGradient extends LazyGradient {
+  readonly products: readonly ProductFactors[];
+
+  /**
+   * @param shape the shape of the weights: [m, columns]
+   * @param products together give every column
+   */
+  constructor(shape: Shape, products: readonly ProductFactors[]) {
+    super(shape);
+    this.products = products;
+  }
+
+  addTo(target: Block): void {
+    for (const group of this.#groups()) this.#multiply(group, target, true);
+  }
+
+  writeTo(target: Block): void {
+    const groups = this.#groups();
+    if (groups.length === 1) this.#multiply(groups[0], target, false);
+    else {
+      openScope().backend.kernels.fill(target, 0);
+      this.addTo(target);
+    }
+  }
+
+  plus(other: Tensor): ProductGradient | null {
+    return other instanceof ProductGradient
+      ? new ProductGradient(this.shape, [...this.products, ...other.products])
+      : null;
+  }
+
+  /** Returns the products in groups that give the same columns. */
+  #groups(): ProductFactors[][] {
+    const groups = new Map<string, ProductFactors[]>();
+    for (const product of this.products) {
+      const columns = `${product.column ?? 0} ${product.n}`;
+      const group = groups.get(columns);
+      if (group) group.push(product);
+      else groups.set(columns, [product]);
+    }
+    return [...groups.values()];
+  }
+
+  /** Writes the sum of products that give the same columns to these columns of `target`, or adds it. */
+  #multiply(products: readonly ProductFactors[], target: Block, add: boolean): void {
+    const { backend } = openScope();
+    const [m, columns] = this.shape as [number, number];
+    const {
+      a,
+      b,
+      k,
+      n,
+      lda = m,
+      ldb = n,
+      column = 0,
+    } = products.length === 1 ? products[0] : stacked(products, m);
+    const view = backend.view(target, column, m * columns - column);
+    backend.kernels.gemm(a, b, view, { m, n, k, lda, ldb, ldc: columns, transA: true, add });
+  }
+}
+
+/** Returns one product that is the sum of the given ones: their rows are copied below each other. */
+function stacked(products: readonly ProductFactors[], m: number): ProductFactors {
+  const { backend } = openScope();
+  const [{ n, column }] = products;
+  const rows = products.reduce((sum, { k }) => sum + k, 0);
+  const a = temporaryTensor([rows, m]).block();
+  const b = temporaryTensor([rows, n]).block();
+  let at = 0;
+  for (const { a: from, b: gradient, k, lda = m, ldb = n } of products) {
+    backend.kernels.copy(from, 0, [lda, 1], a, at * m, [m, 1], [k, m]);
+    backend.kernels.copy(gradient, 0, [ldb, 1], b, at * n, [n, 1], [k, n]);
+    at += k;
+  }
+  return { a, b, k: rows, n, column };
+}
+
+/**
+ * Returns dW [I,width] and dU [H,width] of a recurrent op, from the gradients dG [T,B,width] of its gate sums. Several steps:
+ * views of the single product xhᵀ dG over all T*B rows. One step: products, because it is often one of many steps with the
+ * same weights.
+ */
+export function stepGradients({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor): [dW: Tensor, dU: Tensor] {
+  const width = dG.shape[2];
+  if (T > 1) {
+    const both = temporaryTensor([I + H, width]);
+    const { kernels } = openScope().backend;
+    kernels.gemm(xh.block(), dG.block(), both.block(), { m: I + H, n: width, k: T * B, transA: true });
+    return [viewPart(both, 0, [I, width]), viewPart(both, I * width, [H, width])];
+  }
+  const gradient = (at: number, m: number): Tensor => {
+    const a = viewPart(xh, at, [B * (I + H) - at]).block();
+    return new ProductGradient([m, width], [{ a, b: dG.block(), k: B, n: width, lda: I + H }]);
+  };
+  return [gradient(0, I), gradient(I, H)];
+}
