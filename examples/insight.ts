@@ -1,6 +1,6 @@
 /**
  * Looks inside an LSTM while it learns to repeat its input five steps later: how far it looks back, what its gates do, and how much
- * of the gradient reaches earlier steps. The figures are written to the folder given as argument.
+ * of the gradient reaches earlier steps. The images are written to the folder given as argument.
  *
  *     node insight.js [folder]
  */
@@ -82,10 +82,10 @@ const folder = process.argv[2];
 if (folder) {
   mkdirSync(folder, { recursive: true });
   const traced = await trace(model, sample, { inputs: true });
-  const figures = {
+  const images = {
     gates: gateFigure(traced.layers[0]),
     unrolled: unrolledFigure(traced),
     gradient: lagFigure(lagCurves(await gradientFlow(model, sample))),
   };
-  for (const [name, svg] of Object.entries(figures)) writeFileSync(join(folder, `${name}.svg`), svg);
+  for (const [name, svg] of Object.entries(images)) writeFileSync(join(folder, `${name}.svg`), svg);
 }
