@@ -86,6 +86,7 @@ function moveByKey(event: KeyboardEvent, { steps, order, step, unit, onPick, onR
 function draw(canvas: HTMLCanvasElement, props: HeatMapProps, dark: boolean): void {
   const { steps, order } = props;
   if (steps === 0 || order.length === 0) return;
+  const start = performance.now();
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(props.height * ratio)];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
@@ -98,6 +99,7 @@ function draw(canvas: HTMLCanvasElement, props: HeatMapProps, dark: boolean): vo
   context.imageSmoothingEnabled = false;
   context.drawImage(scratch, 0, 0, width, height);
   drawMarks(context, props, width, height);
+  canvas.dataset.ms = (performance.now() - start).toFixed(1);
 }
 
 function drawMarks(

@@ -246,4 +246,10 @@ export const en = {
   before: 'before',
   after: 'after',
   ablationLoss: 'Held-out loss: {before} before, {after} after.',
+
+  tourStep: 'Why LSTM remembers, {n} of {of}',
+  tourBack: 'Back',
+  tourNext: 'Next',
+  tourEnd: 'Start experimenting',
+  closeTour: 'Close the tour',
 };

@@ -239,4 +239,10 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   before: '之前',
   after: '之后',
   ablationLoss: '留出样本的损失：之前 {before}，之后 {after}。',
+
+  tourStep: 'LSTM 为什么能记住，第 {n} 步，共 {of} 步',
+  tourBack: '上一步',
+  tourNext: '下一步',
+  tourEnd: '开始实验',
+  closeTour: '关闭导览',
 };

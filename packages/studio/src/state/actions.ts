@@ -178,6 +178,13 @@ export function change(changes: Partial<Settings>): void {
   timer = setTimeout(reset, 120);
 }
 
+/** Sets all settings, and builds the networks anew at once. */
+export function configure(settings: Settings): void {
+  clearTimeout(timer);
+  store.settings.value = settings;
+  reset();
+}
+
 export function choosePreset(preset: PresetName): void {
   const { cells } = store.settings.value;
   store.settings.value = { ...DEFAULTS[preset], cells };

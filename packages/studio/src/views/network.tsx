@@ -199,7 +199,7 @@ function Arithmetic({ layer }: { layer: LayerValues }) {
         {equations.map(({ name, formula, numbers, value }) => (
           <div key={name} data-name={name}>
             <dt>
-              <i>{name}</i> <small>{t(gateText(name))}</small>
+              <i class="name">{name}</i> <small class="about-name">{t(gateText(name))}</small>
             </dt>
             <dd>
               <span>{`= ${formula}`}</span>
