@@ -107,7 +107,7 @@ function Slider({ name }: { name: (typeof SLIDERS)[number] }) {
   return (
     <label class="field">
       <span>
-        {t(name)} <output>{text}</output>
+        {t(name)} <b class="value">{text}</b>
       </span>
       <input
         type="range"

@@ -108,7 +108,7 @@ function Choice({ gates }: { gates: readonly string[] }) {
         </button>
       )}
       <label>
-        {t('heldAt')} <output>{value.value.toFixed(2)}</output>
+        {t('heldAt')} <b class="value">{value.value.toFixed(2)}</b>
         <input
           type="range"
           id="ablate-value"

@@ -160,7 +160,7 @@ function Options() {
         </select>
       </label>
       <label>
-        {t('threshold')} <output>{threshold.value.toFixed(2)}</output>
+        {t('threshold')} <b class="value">{threshold.value.toFixed(2)}</b>
         <input
           type="range"
           id="threshold"

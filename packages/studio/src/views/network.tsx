@@ -56,10 +56,14 @@ function Play() {
   );
 }
 
-/** The steps around the selected one. */
+let firstShown = 0;
+
+/** The steps that are drawn. They change only when the selected step is not among them, so that nothing moves below the pointer. */
 function windowOf(steps: number, step: number): number[] {
   const count = Math.min(COLUMNS, steps);
-  const first = Math.max(0, Math.min(steps - count, step - Math.floor(count / 2)));
+  const isShown = step >= firstShown && step < firstShown + count && firstShown + count <= steps;
+  if (!isShown) firstShown = Math.max(0, Math.min(steps - count, step - Math.floor(count / 2)));
+  const first = firstShown;
   return Array.from({ length: count }, (_, k) => first + k);
 }
 

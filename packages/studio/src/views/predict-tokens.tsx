@@ -105,7 +105,7 @@ function TokenOptions() {
   return (
     <div class="options">
       <label>
-        {t('temperature')} <output>{short(temperature.value)}</output>
+        {t('temperature')} <b class="value">{short(temperature.value)}</b>
         <input
           type="range"
           id="temperature"

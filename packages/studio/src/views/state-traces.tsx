@@ -58,7 +58,7 @@ function TraceOptions({ names, name }: { names: readonly string[]; name: string 
         </select>
       </label>
       <label>
-        {t('onAbove')} <output>{short(level.value)}</output>
+        {t('onAbove')} <b class="value">{short(level.value)}</b>
         <input
           type="range"
           id="on-level"
