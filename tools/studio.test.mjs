@@ -34,6 +34,7 @@ const withPage = async (hash, work, { url = server.url, ...options } = {}) => {
   }
 };
 
+// biome-ignore lint/performance/useDomNodeTextContent: a method of playwright, with line breaks as they are shown
 const text = (page, selector) => page.locator(selector).first().innerText();
 const updatesOf = async (page, cell) =>
   Number(/(\d+) updates/.exec(await text(page, `#lane-${cell}`))?.[1] ?? Number.NaN);
@@ -89,7 +90,7 @@ describe('the studio', { skip }, () => {
       const counts = await Promise.all(['rnn', 'lstm', 'gru', 'minGru'].map((cell) => updatesOf(page, cell)));
       assert.equal(new Set(counts).size, 1, `updates ${counts}`);
       await page.waitForTimeout(300);
-      assert.equal(await updatesOf(page, 'lstm'), counts[0], 'a paused run goes on');
+      assert.equal(await updatesOf(page, 'lstm'), counts[0], 'a paused run continues');
       await page.click('#step');
       await until(
         page,
@@ -186,7 +187,7 @@ describe('the studio', { skip }, () => {
       await trainFor(page, 'gru', 150);
       await page.click('#tab-predictions');
       await page.waitForSelector('#forecast .scroll table');
-      const mae = Number((await page.locator('#forecast td').first().innerText()).trim());
+      const mae = Number((await text(page, '#forecast td')).trim());
       assert.ok(mae < 0.3, `mean absolute error ${mae}`);
     }));
 
@@ -254,7 +255,7 @@ describe('the studio', { skip }, () => {
       await until(page, () => document.querySelectorAll('.map').length === 1);
     }));
 
-  test('gradient flow: a curve for each cell, live while training', () =>
+  test('gradients by lag: a curve for each cell, live while training', () =>
     withPage(
       '#preset=adding&cells=rnn,lstm,gru&length=40&units=16&init=glorot&view=gradients',
       async (page) => {
@@ -362,9 +363,9 @@ describe('the studio', { skip }, () => {
       assert.notEqual(before, after);
       await page.selectOption('#ablate-what', 'units');
       await page.fill('#ablate-units', '1-8');
-      const held = await text(page, '#ablation-result');
+      const earlier = await text(page, '#ablation-result');
       await page.click('#ablate');
-      await until(page, (old) => document.querySelector('#ablation-result').textContent !== old, held);
+      await until(page, (old) => document.querySelector('#ablation-result').textContent !== old, earlier);
       await page.fill('#ablate-units', '99');
       await page.click('#ablate');
       await page.waitForSelector('#ablation .failure');

@@ -47,3 +47,13 @@ export const layer = signal(0);
 export const step = signal(0);
 /** The selected unit of the layer; null: none. */
 export const unit = signal<number | null>(null);
+
+/** The cells of which an instrument has measured something, with the values. */
+export function measured<K extends keyof LookValues>(
+  name: K,
+): { cell: CellKind; value: NonNullable<LookValues[K]> }[] {
+  return settings.value.cells.flatMap((each) => {
+    const value = seen.value[each]?.values[name];
+    return value === undefined ? [] : [{ cell: each, value: value as NonNullable<LookValues[K]> }];
+  });
+}

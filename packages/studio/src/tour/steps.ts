@@ -25,7 +25,7 @@ const GATED = { ...LONG, init: 'chrono' } as const;
 export function recentLoss(cell: CellKind): number | null {
   store.ticks.value;
   const { y } = store.histories[cell].loss;
-  return y.length < 20 ? null : smooth(y.slice(-40), 0.9).at(-1)!;
+  return y.length < 20 ? null : (smooth(y.slice(-40), 0.9).at(-1) ?? null);
 }
 
 const updates = (cell: CellKind): number => {

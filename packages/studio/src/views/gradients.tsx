@@ -119,10 +119,13 @@ function FlowOptions() {
 
 /** Lags of the table: some powers of two and the last one. */
 function FlowTable() {
-  const cells = store.settings.value.cells.filter((cell) => flowOf(cell));
+  const rows = store.settings.value.cells.flatMap((cell) => {
+    const flow = flowOf(cell);
+    return flow ? [{ cell, ...flow }] : [];
+  });
   const length = store.problem.value?.steps ?? 0;
   const lags = [1, 2, 5, 10, 20, 50, 100, 200].filter((lag) => lag < length);
-  if (cells.length === 0) return <Waiting />;
+  if (rows.length === 0) return <Waiting />;
   return (
     <div class="scroll">
       <table>
@@ -137,8 +140,7 @@ function FlowTable() {
           </tr>
         </thead>
         <tbody>
-          {cells.map((cell) => {
-            const { curves, spectralRadius } = flowOf(cell)!;
+          {rows.map(({ cell, curves, spectralRadius }) => {
             const values = curves[0].relative;
             return (
               <tr key={cell}>
