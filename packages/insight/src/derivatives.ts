@@ -22,7 +22,7 @@ import {
 } from '@unroll/core';
 import { hostTensor, inferenceContext, recording } from '@unroll/core/internal';
 import { type LossSpec, resolveLoss } from '@unroll/train';
-import { type DataArray, readArray, readArrays } from './arrays.js';
+import { type DataArray, readArray, takeArrays } from './arrays.js';
 import type { Inputs, Subject } from './inputs.js';
 import { type LayerRun, withInstruments } from './instrument.js';
 import type { Site } from './network.js';
@@ -196,8 +196,8 @@ async function readDerivatives(
     return {
       run: { site, cell, reverse },
       mask: mask && (await readArray(mask)),
-      gates: await readArrays(gates),
-      squares: await readArrays(found.states[i]),
+      gates: await takeArrays(gates),
+      squares: await takeArrays(found.states[i]),
     };
   });
   const inputs = used.flatMap(({ name, input, tensor }) => {

@@ -1,1 +1,2 @@
-export {};
+/** @unroll/insight/node: files of records. */
+export { toCsv, toTensorBoard } from './sinks-node.js';

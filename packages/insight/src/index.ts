@@ -17,10 +17,22 @@ export {
   type LayerFlow,
   type StateFlow,
 } from './gradients.js';
+export { type Histogram, histogramOf } from './histogram.js';
 export type { MaskOption, ModelInput } from './inputs.js';
 export type { Inspectable } from './instrument.js';
 export { type MemoryLength, type MemoryLengthOptions, memoryLength } from './memory.js';
 export { type Projection, type ProjectionOptions, projection } from './projection.js';
+export {
+  type GateRecord,
+  type LagRecord,
+  type LayerRecord,
+  type Recorder,
+  type RecorderOptions,
+  type RecordSink,
+  recorder,
+  scalarsOf,
+  type TrainingRecord,
+} from './recorder.js';
 export {
   type LayerSaturation,
   type SaturationOptions,

@@ -2,7 +2,7 @@
 import { asTensor, keep, type Tensor } from '@unroll/core';
 import { checkOptions, inferenceContext } from '@unroll/core/internal';
 import { Stream, type StreamInput } from '@unroll/nn';
-import { type DataArray, joinArrays, readArray, readArrays } from './arrays.js';
+import { type DataArray, joinArrays, readArray, takeArrays } from './arrays.js';
 import { type KeepGate, keepGateNameOf } from './gates.js';
 import { inputsOf, type MaskOption, type ModelInput, rowsOf, subjectOf } from './inputs.js';
 import { type Inspectable, type LayerRun, withInstruments } from './instrument.js';
@@ -148,16 +148,24 @@ async function readTrace({ runs, withInputs, outputs }: Found): Promise<Trace> {
       units: cell.units,
       reverse,
       mask: mask && (await readArray(mask)),
-      gates: await readArrays(gates),
-      states: await readArrays(states),
+      gates: await takeArrays(gates),
+      states: await takeArrays(states),
       keep: keepGateNameOf(cell),
-      initial: await readArrays(initial),
+      initial: await copies(initial),
     };
     if (withInputs) found.x = await readArray(x);
     if (found.mask) for (const gate of Object.values(found.gates)) clearMasked(gate, found.mask);
     return found;
   });
   return { layers: await Promise.all(layers), outputs: await Promise.all(outputs.map(readArray)) };
+}
+
+/** Reads tensors that may belong to the user. */
+async function copies(tensors: Readonly<Record<string, Tensor>>): Promise<Record<string, DataArray>> {
+  const arrays = Object.entries(tensors).map(
+    async ([name, tensor]) => [name, await readArray(tensor)] as const,
+  );
+  return Object.fromEntries(await Promise.all(arrays));
 }
 
 /** Sets masked steps of an array [B, T, size] to 0: a kernel may compute any value there. */

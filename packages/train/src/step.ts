@@ -23,6 +23,7 @@ import {
   Tape,
   valuesOf,
 } from '@unroll/core/internal';
+import type { SavedTensor } from './callbacks/callback.js';
 import { type Clip, clipGradients, normsFromSquares, sumsOfSquares } from './clip.js';
 import { DirtyRows, type DirtyState } from './dirty-rows.js';
 import {
@@ -257,6 +258,17 @@ export class Stepper {
   async #norm(squares: FloatArray): Promise<number> {
     const norms = await normsFromSquares(squares, () => this.#gradientBlocks());
     return norms.length === 1 ? norms[0] : Math.hypot(...norms);
+  }
+
+  /** Returns a copy of the gradients in the buffer, by parameter. */
+  async readGradients(): Promise<Record<string, SavedTensor>> {
+    const values = await this.#grads.read();
+    return Object.fromEntries(
+      this.#trainable.map(({ name, shape, size, storage: { offset } }) => [
+        name,
+        { shape, values: values.slice(offset, offset + size) },
+      ]),
+    );
   }
 
   /** Calls `hook` with the gradients. Returns their norm after the call. */
