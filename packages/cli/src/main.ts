@@ -7,6 +7,7 @@ import { nearest } from '@unroll/core/internal';
 import { TASKS, type Task } from '@unroll/tasks';
 import { interruptSignal } from '@unroll/train/node';
 import { compare } from './compare/command.js';
+import { convert } from './convert/command.js';
 import { forecastCommand } from './forecast/command.js';
 import { generateCommand } from './generate/command.js';
 import { UsageError } from './shared/args.js';
@@ -26,6 +27,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   generate: generateCommand,
   evaluate,
   inspect,
+  convert,
   studio,
 };
 

@@ -1,11 +1,12 @@
 /**
  * Exports for other packages of Unroll, not for users. They may change in any version.
  */
+
+export { crc32c } from '#crc32c';
 export { inputGradients, Tape } from './autograd.js';
 export type * from './backend.js';
 export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
-export { crc32c } from './crc32c.js';
 export {
   type AllowedTags,
   type CrfOutput,
@@ -16,7 +17,7 @@ export { bestPath } from './ctc-path.js';
 export { fromFloat16Bits, toFloat16Bits } from './float16.js';
 export { formatValue } from './format-value.js';
 export { LazyGradient } from './lazy-gradient.js';
-export { nearest } from './nearest.js';
+export { nearest, normalizeName } from './nearest.js';
 export {
   type AnyOp,
   apply,

@@ -1,4 +1,5 @@
 /** @unroll/data: tables, times, windows, scalers, baselines, and metrics of forecasts, texts and labels. Runs in browsers: uses no Node modules. */
+export * from './audio/index.js';
 export { seasonallyAdjustedNaive } from './baselines/adjusted-naive.js';
 export { crostonSba, fittedCroston, isIntermittent } from './baselines/croston.js';
 export { isSeasonal } from './baselines/decompose.js';

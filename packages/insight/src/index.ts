@@ -9,6 +9,9 @@ export {
   type InputInfluence,
 } from './connectivity.js';
 export type { OutputOptions } from './derivatives.js';
+export { type GateFigureOptions, gateFigure } from './figures/gates.js';
+export { type LagCurve, type LagFigureOptions, lagCurves, lagFigure } from './figures/lags.js';
+export { type UnrolledFigureOptions, unrolledFigure } from './figures/unrolled.js';
 export type { KeepGate } from './gates.js';
 export {
   type GradientFlow,

@@ -1,5 +1,5 @@
 /**
- * unrolljs/classify: trains classifiers of texts and of numeric sequences, like the command `unroll train classify`.
+ * unrolljs/classify: trains classifiers of texts, numeric sequences and sounds, like the command `unroll train classify`.
  *
  *     import { parseCsv, trainClassifier } from 'unrolljs/classify';
  *
@@ -18,6 +18,7 @@ export {
   type ClassifyScores,
   type ClassScore,
   type EpochRecord,
+  type FileNormalization,
   type NetworkTraining,
   classifyEvents,
   classifyReport,
@@ -28,6 +29,7 @@ export {
   prepareWithVectors,
   type RunEvent,
   type RunStore,
+  type Sound,
   trainClassifier,
 } from '@unroll/tasks';
 

@@ -76,7 +76,19 @@ export const names = [
     `,
     types: `
     ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
-    NetworkTraining PreparedClassifier RunEvent RunStore Table Vectors
+    FileNormalization NetworkTraining PreparedClassifier RunEvent RunStore Sound Table Vectors
+    `,
+  },
+  {
+    entry: 'unrolljs/convert',
+    file: 'convert',
+    values: `
+    describeModel exportKeras exportPyTorch importKeras importModel importPyTorch readNpz readSafetensors writeNpz
+    writeSafetensors
+    `,
+    types: `
+    ExportKerasOptions ExportPyTorchOptions FileDescription FormatName ImportKerasOptions ImportModelOptions
+    ImportPyTorchOptions ImportReport Imported ModelSource NumpyArray OptimizerRecord PyTorchFiles
     `,
   },
   {
@@ -143,8 +155,10 @@ export const names = [
     pipeline ready setBackend setThreads
     `,
     types: `
-    ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes
-    SequenceValue TaskModel
+    ArtifactFiles ArtifactSource Cell ClassifyPipe ClassifyPipeOptions DateOrder ForecastInput ForecastInterval
+    ForecastPipe ForecastPipeOptions ForecastPoint ForecastRow GeneratePipe GeneratePipeOptions GenerateStreamOptions
+    GeneratedText LabelScore PipeProperties PipelineTask Pipes SequenceValue Sound Table TagPipe TagPipeOptions
+    TagSpan TaskModel TranslatePipe TranslatePipeOptions TranslatedText TranslatedTokens
     `,
   },
   {

@@ -8,9 +8,11 @@ import {
   classifyReport,
   prepareWithVectors,
   type RunEvent,
+  type SoundFile,
   type TaskRequest,
 } from '@unroll/tasks';
 import {
+  choiceOption,
   integerOption,
   type OptionSpecs,
   type ParsedArgs,
@@ -19,6 +21,7 @@ import {
   UsageError,
 } from '../shared/args.js';
 import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
+import { FOLDER_COLUMN, isFolder, readSoundTable } from '../shared/sound-files.js';
 import { fingerprintOf, openStream, readTable } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
 import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
@@ -26,6 +29,12 @@ import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js
 const OPTIONS = {
   text: { type: 'string' },
   sequence: { type: 'string' },
+  audio: { type: 'string' },
+  pattern: { type: 'string' },
+  normalize: { type: 'string' },
+  mels: { type: 'string' },
+  rate: { type: 'string' },
+  'no-augment': { type: 'boolean' },
   label: { type: 'string' },
   'multi-label': { type: 'string' },
   vectors: { type: 'string' },
@@ -34,8 +43,10 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll train classify --data <file> --text <column> --label <column> --out <folder> [options]
        unroll train classify --data <file> --sequence <column> --label <column> --out <folder> [options]
+       unroll train classify --data <file> --audio <column> --label <column> --out <folder> [options]
+       unroll train classify --data <folder> --pattern "{label}_{speaker}_{take}.wav" --label <field> --out <folder> [options]
 
-Trains a recurrent network that predicts the label of a text, or of a numeric sequence such as sensor data. Reads CSV, TSV, JSON
+Trains a recurrent network that predicts the label of a text, of a numeric sequence such as sensor data, or of sound. Reads CSV, TSV, JSON
 lines or Parquet (also with gzip), one input and its label per row, and .ts files of sktime. Texts are split into words, or into
 characters if they are mostly Chinese or Japanese.
 
@@ -43,15 +54,23 @@ Data
   --data <file>         rows to train on
   --text <column>       column with the texts
   --sequence <column>   column with numeric sequences: lists of steps, each a number or a list of numbers (not needed for .ts files)
+  --audio <column>      column with the paths of WAV files, relative to the file of --data
+  --pattern <pattern>   for a folder of WAV files as --data: how their names hold the columns
   --label <column>      column with the labels (not needed for .ts files)
   --multi-label <mark>  rows have any number of labels, separated by this mark (or lists of JSON)
-  --valid <file>        rows for validation (default: a tenth of the rows of each label; a fifth of fewer than 1,000 sequences)
+  --valid <file>        rows for validation (default: a tenth of the rows of each label; a fifth of fewer than 1,000 sequences or sounds)
   --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
   --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for much data)
+
+Sound
+  --normalize <what>    what is subtracted from the frames of each file: level, features (the mean spectrum) or none (default: level)
+  --mels <n>            number of mel filters (default: 40)
+  --rate <hz>           sample rate of the analysis (default: the most frequent one, at most 16,000)
+  --no-augment          do not change speed, frequencies and parts of sounds at random in training
 `;
 
 export const classifyTraining: Trainable = {
-  about: 'predict the label of a text or of a numeric sequence',
+  about: 'predict the label of a text, a numeric sequence or a sound',
   options: OPTIONS,
   help: HELP,
   open,
@@ -60,13 +79,22 @@ export const classifyTraining: Trainable = {
 async function open(args: ParsedArgs): Promise<TrainingJob> {
   const path = requiredText(args, 'data', 'file', 'the rows to train on');
   const networks = integerOption(args, 'networks');
-  const network = { ...networkArguments(args), ...(networks !== undefined && { networks }) };
+  const network = {
+    ...{ ...networkArguments(args), ...soundArguments(args) },
+    ...(networks !== undefined && { networks }),
+  };
   const reading = readingOptions(args);
   const validPath = textOption(args, 'valid');
   const given = columnArguments(args);
-  const data = await readTable(path, reading);
-  const columns = columnsOf(given, data.table);
-  const valid = validPath === undefined ? undefined : await readTable(validPath, reading);
+  const pattern = textOption(args, 'pattern');
+  const folder = isFolder(path);
+  const { audio = folder ? FOLDER_COLUMN : undefined } = given;
+  const read = (file: string) =>
+    audio === undefined ? readTable(file, reading) : readSoundTable(file, { audio, pattern, reading });
+  checkFolder(given, { folder, pattern });
+  const data = await read(path);
+  const columns = columnsOf({ ...given, ...(audio !== undefined && { audio }) }, data.table);
+  const valid = validPath === undefined ? undefined : await read(validPath);
   const vectors = vectorsFile(args, columns, network.embedding);
   const options: ClassifyOptions = {
     ...columns,
@@ -80,12 +108,12 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     data: { ...data, path, rows: data.table.rowCount },
     files: [data, ...(valid ? [valid] : []), ...(vectors ? [vectors] : [])],
     options: {
-      ...{ ...names, 'multi-label': multiLabel, ...others, batch },
+      ...{ ...names, pattern, 'multi-label': multiLabel, ...others, batch },
       ...{ 'learning-rate': learningRate, ...reading },
     },
     example: exampleOf(data.table, columns),
     plan: async () => classifyPlanEvent(await prepareWithVectors(data.table, options)),
-    run: (control) => train(data.table, { ...options, ...control }, reading),
+    run: (control) => train(data.table, { ...options, ...control }, { reading, pattern }),
   };
 }
 
@@ -93,11 +121,11 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
  * Returns the file of --vectors; undefined if there is none.
  * @throws UsageError if it cannot be read, for sequences, and together with --embedding of another width
  */
-function vectorsFile(args: ParsedArgs, { sequence }: Columns, embedding: number | undefined) {
+function vectorsFile(args: ParsedArgs, { text }: Columns, embedding: number | undefined) {
   const path = textOption(args, 'vectors');
   if (path === undefined) return undefined;
-  if (sequence !== undefined)
-    throw new UsageError('--vectors is an option for texts, but the inputs are sequences.');
+  if (text === undefined)
+    throw new UsageError('--vectors is an option for texts, but the inputs are sequences or sounds.');
   const width = embedding === undefined ? {} : { width: embedding };
   const read: ClassifyOptions['vectors'] = (vocabulary) =>
     readVectors(openStream(path), { vocabulary, source: path, ...width });
@@ -105,7 +133,8 @@ function vectorsFile(args: ParsedArgs, { sequence }: Columns, embedding: number 
 }
 
 /** Returns a request with the input of the first row. */
-function exampleOf(table: Table, { text, sequence = '' }: Columns): TaskRequest {
+function exampleOf(table: Table, { text, audio, sequence = '' }: Columns): TaskRequest {
+  if (audio !== undefined) return { sounds: nestedValues(table, audio).slice(0, 1) as SoundFile[] };
   if (text !== undefined) return { texts: texts(table, text).slice(0, 1) };
   const first = nestedValues(table, sequence).slice(0, 1);
   const isNested = first.some((value) => typeof value === 'object');
@@ -118,47 +147,95 @@ function exampleOf(table: Table, { text, sequence = '' }: Columns): TaskRequest 
   return { rows };
 }
 
-type Columns = Pick<ClassifyOptions, 'text' | 'sequence' | 'label' | 'multiLabel'>;
+type Columns = Pick<ClassifyOptions, 'text' | 'sequence' | 'audio' | 'label' | 'multiLabel'>;
 
-/** @throws UsageError for --text together with --sequence */
+/** @throws UsageError for two of --text, --sequence and --audio */
 function columnArguments(args: ParsedArgs): Partial<Columns> {
-  const [text, sequence, label, multiLabel] = ['text', 'sequence', 'label', 'multi-label'].map((name) =>
-    textOption(args, name),
-  );
-  if (text !== undefined && sequence !== undefined)
-    throw new UsageError(
-      '--text and --sequence cannot be combined. The inputs are either texts or sequences.',
-    );
+  const names = ['text', 'sequence', 'audio', 'label', 'multi-label'];
+  const [text, sequence, audio, label, multiLabel] = names.map((name) => textOption(args, name));
+  const [first, second] = names.slice(0, 3).filter((name) => args.values[name] !== undefined);
+  if (second !== undefined) {
+    const kinds = 'The inputs are either texts, sequences or sounds.';
+    throw new UsageError(`--${first} and --${second} cannot be combined. ${kinds}`);
+  }
   return {
     ...(text !== undefined && { text }),
     ...(sequence !== undefined && { sequence }),
+    ...(audio !== undefined && { audio }),
     ...(label !== undefined && { label }),
     ...(multiLabel !== undefined && { multiLabel }),
   };
 }
 
 /** Adds the columns of a .ts file, which have fixed names. @throws UsageError if a column is not given */
-function columnsOf({ text, sequence, label, ...others }: Partial<Columns>, table: Table): Columns {
+function columnsOf({ text, sequence, audio, label, ...others }: Partial<Columns>, table: Table): Columns {
+  if (audio !== undefined) {
+    if (label === undefined)
+      throw new UsageError('--label <column> is required: the column with the labels.');
+    return { audio, label, ...others };
+  }
   const isTsFile = table.columns[0].name === 'sequence' && table.columns[0].nested !== undefined;
   const input = text ?? sequence ?? (isTsFile ? 'sequence' : undefined);
   if (input === undefined)
-    throw new UsageError('--text <column> or --sequence <column> is required: the column with the inputs.');
+    throw new UsageError(
+      '--text <column>, --sequence <column> or --audio <column> is required: the column with the inputs.',
+    );
   const labels = label ?? (isTsFile ? 'label' : undefined);
   if (labels === undefined) throw new UsageError('--label <column> is required: the column with the labels.');
   return { ...(text === undefined ? { sequence: input } : { text }), label: labels, ...others };
 }
 
+/** Returns the options for sounds that are given. */
+function soundArguments(
+  args: ParsedArgs,
+): Pick<ClassifyOptions, 'normalize' | 'mels' | 'sampleRate' | 'augment'> {
+  const normalize = choiceOption(args, 'normalize', ['level', 'features', 'none']);
+  const [mels, sampleRate] = ['mels', 'rate'].map((name) => integerOption(args, name));
+  return {
+    ...(normalize && { normalize }),
+    ...(mels && { mels }),
+    ...(sampleRate && { sampleRate }),
+    ...(args.values['no-augment'] === true && { augment: false }),
+  };
+}
+
+/** @throws UsageError for a folder without --pattern, or with inputs that are not its files */
+function checkFolder(
+  { text, sequence, audio }: Partial<Columns>,
+  { folder, pattern }: { folder: boolean; pattern: string | undefined },
+): void {
+  if (!folder) {
+    if (pattern !== undefined && audio === undefined)
+      throw new UsageError('--pattern needs a folder of WAV files as --data.');
+    return;
+  }
+  if (text !== undefined || sequence !== undefined || (audio ?? FOLDER_COLUMN) !== FOLDER_COLUMN)
+    throw new UsageError(
+      `--data is a folder: its WAV files are the inputs. Omit --text, --sequence and --audio.`,
+    );
+  if (pattern === undefined)
+    throw new UsageError(
+      '--pattern is required for a folder: how the names of the files hold the label, such as "{label}_{take}.wav".',
+    );
+}
+
 async function* train(
   table: Parameters<typeof classifyEvents>[0],
   options: ClassifyOptions,
-  reading: ReadOptions,
+  { reading, pattern }: { reading: ReadOptions; pattern: string | undefined },
 ): AsyncGenerator<RunEvent, TrainedModel, void> {
   const result = yield* classifyEvents(table, options);
   const { pipeline, network } = result.model;
   const hasReading = Object.keys(reading).length > 0;
   const { accuracy, macroF1, microF1 } = result.scores;
   return {
-    model: hasReading ? new ClassifyModel({ ...pipeline, reading }, network) : result.model,
+    model:
+      hasReading || pattern !== undefined
+        ? new ClassifyModel(
+            { ...pipeline, ...(hasReading && { reading }), ...(pattern !== undefined && { pattern }) },
+            network,
+          )
+        : result.model,
     record: {
       seed: options.seed ?? 0,
       epochs: result.trainings.map(({ bestEpoch }) => bestEpoch),

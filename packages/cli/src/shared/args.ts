@@ -46,8 +46,9 @@ function checkNames(args: readonly string[], specs: OptionSpecs): void {
     if (token.kind !== 'option') continue;
     const spec = Object.hasOwn(specs, token.name) ? specs[token.name] : undefined;
     if (spec === undefined) throw unknownOption(token.rawName, token.name, specs);
-    // An argument that looks like an option is not a value.
-    const missing = token.value === undefined || (!token.inlineValue && token.value.startsWith('-'));
+    // An argument that looks like an option is not a value; a single dash is.
+    const isOption = token.value?.startsWith('-') === true && token.value !== '-';
+    const missing = token.value === undefined || (!token.inlineValue && isOption);
     if (spec.type === 'string' && missing) throw new UsageError(`${token.rawName} needs a value.`);
     if (spec.type === 'boolean' && token.value !== undefined)
       throw new UsageError(`${token.rawName} takes no value.`);

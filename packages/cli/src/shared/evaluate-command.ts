@@ -18,6 +18,7 @@ import { readText } from './table-file.js';
 const OPTIONS = {
   data: { type: 'string' },
   sql: { type: 'string' },
+  pattern: { type: 'string' },
   'source-file': { type: 'string' },
   'target-file': { type: 'string' },
   ...READING_OPTIONS,
@@ -40,6 +41,7 @@ and ROUGE.
 
   --data <file>         rows with the columns of the training data, including the target; for a language model, a text file
   --sql <query>         query over the --data file (default: the query of the training run)
+  --pattern <pattern>   for a folder of WAV files as --data: how their names hold the columns (default: that of the training run)
   --source-file <file>, --target-file <file>
                         two text files with one source and one target per line, for translators
   --threads <n>         number of threads (default: the number of cores)

@@ -9,6 +9,7 @@ import { optionsHelp, optionValues, specsOf, wrapLines } from './model-options.j
 import { predictLines } from './predict-lines.js';
 import { READING_HELP, READING_OPTIONS, type ReadOptions, readingOptions } from './reading-options.js';
 import { Reporter } from './reporter.js';
+import { isFolder, readSoundFile, readSoundTable } from './sound-files.js';
 import { readRows, readText } from './table-file.js';
 import { csvOf, jsonLinesOf } from './tables.js';
 import { withTemplate } from './template.js';
@@ -17,6 +18,8 @@ const OPTIONS = {
   data: { type: 'string' },
   sql: { type: 'string' },
   text: { type: 'string' },
+  audio: { type: 'string' },
+  pattern: { type: 'string' },
   ...READING_OPTIONS,
   out: { type: 'string' },
   json: { type: 'boolean' },
@@ -33,6 +36,8 @@ them.
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)
   --text <text>         text to predict from, for models that read text
+  --audio <file>        WAV file to predict from, for models that read sound; - reads it from stdin
+  --pattern <pattern>   for a folder of WAV files as --data: how their names hold the columns (default: that of the training run)
   -                     read texts from stdin, one per line, and print one line for each
   --out <folder>        write the predictions to <folder>/<task>.csv, such as forecast.csv, instead of stdout
   --json                print the predictions to stdout, one JSON object per row
@@ -65,7 +70,12 @@ export const predict: Command = {
     const text = textOption(parsed, 'text');
     const readTable = async (table: string) => (await readRows(table, reading)).table;
     const options = await optionValues(parsed, model.options, readTable);
-    const request = { ...data, options, texts: text === undefined ? undefined : [text] };
+    const audio = textOption(parsed, 'audio');
+    const request = {
+      ...{ ...data, options },
+      texts: text === undefined ? undefined : [text],
+      sounds: audio === undefined ? undefined : [readSoundFile(audio)],
+    };
     const files = Object.fromEntries(model.options.map(({ name }) => [name, textOf(parsed.values[name])]));
     const result = await withTemplate(out, files, () => model.predict(request));
     for (const note of result.notes) reporter.print(note);
@@ -107,13 +117,20 @@ export async function readData(
   const path = textOption(args, 'data');
   if (path === undefined) return { reading };
   const sql = textOption(args, 'sql') ?? model.sql;
+  const query = sql === undefined ? undefined : { sql };
+  if (model.audio !== undefined) {
+    const pattern = textOption(args, 'pattern') ?? (isFolder(path) ? model.pattern : undefined);
+    const { table, notes } = await readSoundTable(path, { audio: model.audio, pattern, reading, query });
+    for (const note of notes) reporter.print(note);
+    return { rows: table, reading };
+  }
   if (model.reads === 'file') {
     if (sql !== undefined) throw new UsageError('--sql needs a table, but this model reads a text file.');
     const { file, notes } = readText(path, reading);
     for (const note of notes) reporter.print(note);
     return { file, reading };
   }
-  const { table, notes } = await readRows(path, reading, sql === undefined ? undefined : { sql });
+  const { table, notes } = await readRows(path, reading, query);
   for (const note of notes) reporter.print(note);
   return { rows: table, reading };
 }

@@ -110,7 +110,7 @@ describe('train classify', () => {
   });
   test('help', async () => {
     const { stdout } = await unroll(['train', '--help']);
-    assert.match(stdout, /^ {2}classify {3}predict the label of a text or of a numeric sequence$/m);
+    assert.match(stdout, /^ {2}classify {3}predict the label of a text, a numeric sequence or a sound$/m);
     const help = (await unroll(['train', 'classify', '--help'])).stdout;
     assert.match(help, /^ {2}--label <column> {6}column with the labels \(not needed for \.ts files\)$/m);
     assert.match(help, /^ {2}--batch <n> {11}texts per training step$/m);
@@ -215,7 +215,7 @@ describe('invalid input', () => {
     'no data': [train(), /--data <file> is required: the rows to train on\./],
     'an unknown cell': [
       train('--data', 'train.tsv', '--cell', 'ltsm'),
-      /--cell must be one of lstm, gru, rnn, got "ltsm"/,
+      /--cell must be one of rnn, lstm, gru, minGRU, .*, got "ltsm"/,
     ],
     'an invalid rate': [
       train('--data', 'train.tsv', '--dropout', '1'),

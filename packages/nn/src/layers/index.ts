@@ -81,5 +81,6 @@ export {
   reshapeLayer,
 } from './reshaping.js';
 export { Residual, residual } from './residual.js';
+export { TensorOperation, type TensorOperationOptions, tensorOperation } from './tensor-operation.js';
 export { TimeDistributed, timeDistributed } from './time-distributed.js';
 export type { WindowPadding } from './windows.js';

@@ -8,6 +8,8 @@ import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
+import type { FileNormalization } from '../shared/front-end.js';
+import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
@@ -15,7 +17,7 @@ import { type NetworkTraining, trainNetwork } from '../shared/training.js';
 import { batchesOf, batchOf } from './inputs.js';
 import { ClassifyModel } from './model.js';
 import { type ClassifyCell, classifierNetworks } from './network.js';
-import { CLASSIFY_FORMAT, type ClassifyPipeline } from './pipeline.js';
+import { CLASSIFY_FORMAT, type SequencePipeline, type SoundPipeline, type TextPipeline } from './pipeline.js';
 import { type PreparedClassifier, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { type ClassifyScores, detailTables, summaryTable } from './scores.js';
@@ -23,23 +25,36 @@ import { type ClassifyScores, detailTables, summaryTable } from './scores.js';
 const STAGE = { stage: 'train', title: 'training' };
 
 export interface ClassifyOptions extends RunControl {
-  /** Name of the column with the texts. Either `text` or `sequence` is required. */
+  /** Name of the column with the texts. One of `text`, `sequence` and `audio` is required. */
   text?: string;
   /**
    * Name of the column with numeric sequences, such as sensor data: lists of steps, each a number or nested lists of numbers.
    * null and NaN are missing values.
    */
   sequence?: string;
+  /** Name of the column with sounds: the bytes of WAV files, or objects { samples, sampleRate }. */
+  audio?: string;
+  /**
+   * What is subtracted from the log-mel frames of each sound. `level`: their mean, which removes the volume. `features`: the mean of
+   * each frequency, which also removes the colour of a microphone and a voice. `none`: nothing. Default `level`.
+   */
+  normalize?: FileNormalization;
+  /** Number of mel filters of sounds. Default 40. */
+  mels?: number;
+  /** Sample rate to which sounds are converted, in Hz. Default: the most frequent one, at most 16,000. */
+  sampleRate?: number;
+  /** Whether speed, frequencies and parts of the sounds are changed at random in training. Default true. */
+  augment?: boolean;
   /** Name of the column with the labels. */
   label: string;
   /** The mark between the labels of a row, which may have several or none. Default: each row has one label. */
   multiLabel?: string;
   /**
    * Rows for validation, with the same columns. Default: a tenth of the rows of each label; a fifth of fewer than 1,000
-   * sequences.
+   * sequences or sounds.
    */
   validation?: Table;
-  /** The recurrent cell. Default `lstm`. */
+  /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: ClassifyCell;
   /** Hidden units of each direction of each recurrent layer. Default 64. */
   units?: number;
@@ -163,14 +178,15 @@ export async function trainClassifier(
 /** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */
 function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal): TrainOptions {
   const { encoder, training, validation, classWeights, settings, separator, labels } = plan;
-  const { batchSize, epochs, learningRate, weightDecay } = settings;
+  const { batchSize, epochs, learningRate, weightDecay, augment } = settings;
   const random = new RandomStream(seed, 'classify', 'batches');
   const rowsOf = (epoch: number) => batchesOf(training.inputs, batchSize, random.child(epoch));
   const stepsPerEpoch = rowsOf(1).length;
   const several = separator === null ? null : labels.length;
   return {
     *batches(epoch: number) {
-      for (const rows of rowsOf(epoch)) yield batchOf(encoder, training, rows, several);
+      const changes = augment ? random.child(epoch, 'changes') : null;
+      for (const rows of rowsOf(epoch)) yield batchOf(encoder, training, rows, several, changes);
     },
     stepsPerEpoch,
     validationData: batchesOf(validation.inputs, 128).map((rows) =>
@@ -197,21 +213,31 @@ function modelOf(network: Functional, plan: PreparedClassifier): ClassifyModel {
     ...{ label: columns.label, labels, cell, layers, units },
     ...(separator !== null && { multiLabel: separator }),
   } as const;
-  const { input } = columns;
-  const pipeline: ClassifyPipeline =
-    encoder.kind === 'text'
-      ? { ...common, text: input, ...encoder.config }
-      : { ...common, sequence: input, ...encoder.config };
-  return new ClassifyModel(pipeline, network);
+  return new ClassifyModel({ ...common, ...inputConfig(columns.input, encoder) }, network);
+}
+
+/** Returns what the pipeline stores about the inputs. */
+function inputConfig(
+  input: string,
+  encoder: PreparedClassifier['encoder'],
+): TextPipeline | SequencePipeline | SoundPipeline {
+  if (encoder.kind === 'text') return { text: input, ...encoder.config };
+  if (encoder.kind === 'sequence') return { sequence: input, ...encoder.config };
+  return { audio: input, ...encoder.config };
 }
 
 const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   text: 'string',
   sequence: 'string',
+  audio: 'string',
+  normalize: ['features', 'level', 'none'],
+  mels: 'count',
+  sampleRate: 'count',
+  augment: 'boolean',
   label: 'string',
   multiLabel: 'string',
   validation: true,
-  cell: ['lstm', 'gru', 'rnn'],
+  cell: CELL_NAMES,
   units: 'count',
   layers: 'count',
   embedding: 'count',
@@ -228,21 +254,32 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
 
 /** Options that only classifiers of texts have. */
 const TEXT_OPTIONS = ['embedding', 'vectors', 'lowercase'] as const;
+/** Options that only classifiers of sounds have. */
+const SOUND_OPTIONS = ['normalize', 'mels', 'sampleRate', 'augment'] as const;
+const INPUTS = ['text', 'sequence', 'audio'] as const;
 
 function checkOptions(options: ClassifyOptions): void {
   checkNames('trainClassifier', options, OPTIONS);
-  const { text, sequence, label, multiLabel, learningRate = 1 } = options;
+  const { label, multiLabel, learningRate = 1 } = options;
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
-  if ((text === undefined) === (sequence === undefined)) {
-    const got = text === undefined ? 'none' : 'both';
-    throw valueError(`Pass the column of the inputs as text or as sequence, got ${got} of them.`);
+  const [kind, ...others] = INPUTS.filter((name) => options[name] !== undefined);
+  if (kind === undefined || others.length > 0) {
+    const got = kind === undefined ? 'none' : others.length === 1 ? 'two' : 'all';
+    throw valueError(`Pass the column of the inputs as text, sequence or audio, got ${got} of them.`);
   }
-  const kind = text === undefined ? 'sequence' : 'text';
   if (options[kind] === label)
     throw valueError(`${kind} and label must be different columns, got "${label}" for both.`);
   if (multiLabel === '') throw valueError('multiLabel must be the mark between labels, got an empty string.');
-  const textOnly = TEXT_OPTIONS.find((name) => options[name] !== undefined);
-  if (sequence !== undefined && textOnly !== undefined)
-    throw valueError(`${textOnly} is an option for texts, but the inputs are sequences.`, { name: textOnly });
+  const given = (names: readonly (keyof ClassifyOptions)[]) =>
+    names.find((name) => options[name] !== undefined);
+  const textOnly = kind === 'text' ? undefined : given(TEXT_OPTIONS);
+  const inputs = kind === 'audio' ? 'sounds' : `${kind}s`;
+  if (textOnly !== undefined)
+    throw valueError(`${textOnly} is an option for texts, but the inputs are ${inputs}.`, { name: textOnly });
+  const soundOnly = kind === 'audio' ? undefined : given(SOUND_OPTIONS);
+  if (soundOnly !== undefined)
+    throw valueError(`${soundOnly} is an option for sounds, but the inputs are ${inputs}.`, {
+      name: soundOnly,
+    });
 }

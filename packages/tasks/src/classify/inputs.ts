@@ -1,9 +1,10 @@
 /**
- * What a classifier reads: texts (encoder.ts) or numeric sequences (sequences.ts). Both are encoded as sequences of variable
- * length, so splits, batches, training and prediction are the same.
+ * What a classifier reads: texts (encoder.ts), numeric sequences (sequences.ts) or sounds (sounds.ts). All are encoded as sequences
+ * of variable length, so splits, batches, training and prediction are the same.
  */
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 import { bucketByLength, type Table } from '@unroll/data';
+import type { Sound } from '../shared/sounds.js';
 import type { TaskFact } from '../shared/task.js';
 
 /** An encoded input: token ids, or the steps of a sequence. */
@@ -20,7 +21,7 @@ export interface EncodedInputs {
 
 /** Reads and encodes the inputs of a classifier. */
 export interface ClassifyEncoder {
-  readonly kind: 'text' | 'sequence';
+  readonly kind: 'text' | 'sequence' | 'sound';
   /** Name of the column with the inputs. */
   readonly column: string;
   /** Number of ids of tokens, or number of features that the network reads. */
@@ -29,8 +30,17 @@ export interface ClassifyEncoder {
   readTable(table: Table): EncodedInputs;
   /** Encodes the texts of a request: texts, or sequences as JSON. @throws UnrollError for an invalid one */
   readTexts(texts: readonly string[]): EncodedInputs;
-  /** Returns the padded inputs of some of the encoded inputs, with their mask if padding has no id of its own. */
-  batch(encoded: readonly Encoded[], rows: Uint32Array): { x: Tensor; mask?: Tensor };
+  /** Encodes the sounds of a request. Only for sounds. @throws UnrollError for an invalid one */
+  readSounds?(sounds: readonly Sound[]): EncodedInputs;
+  /**
+   * Returns the padded inputs of some of the encoded inputs, with their mask if padding has no id of its own.
+   * @param random draws changes of sounds for training. Default null: none
+   */
+  batch(
+    encoded: readonly Encoded[],
+    rows: Uint32Array,
+    random?: RandomStream | null,
+  ): { x: Tensor; mask?: Tensor };
   /**
    * Returns notes about inputs, one sentence each.
    * @param table the table of the inputs, if they are from one
@@ -75,14 +85,19 @@ export function batchesOf(
   return bucketByLength(lengths, { batchSize: batchSizeFor(batchSize, longest), random });
 }
 
-/** Returns one batch. @param labelCount number of labels if an input may have several of them, otherwise null */
+/**
+ * Returns one batch.
+ * @param labelCount number of labels if an input may have several of them, otherwise null
+ * @param random draws changes of sounds for training. Default null: none
+ */
 export function batchOf(
   encoder: ClassifyEncoder,
   { inputs, classes }: EncodedExamples,
   rows: Uint32Array,
   labelCount: number | null,
+  random: RandomStream | null = null,
 ): ClassifyBatch {
-  const batch = encoder.batch(inputs, rows);
+  const batch = encoder.batch(inputs, rows, random);
   if (labelCount === null) return { ...batch, y: tensor(Array.from(rows, (row) => classes[row][0])) };
   const y = new Float32Array(rows.length * labelCount);
   for (const [i, row] of rows.entries()) for (const id of classes[row]) y[i * labelCount + id] = 1;

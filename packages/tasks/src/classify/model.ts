@@ -1,8 +1,11 @@
 /** The trained classifier. `trainClassifier` returns it, and the commands save, load and run it. */
 import { predictAll, valueError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
+import { checkTexts } from '../shared/pipe.js';
 import { checkRequest } from '../shared/request.js';
+import type { Sound } from '../shared/sounds.js';
 import type {
   TaskCell,
   TaskFact,
@@ -14,7 +17,7 @@ import type {
 } from '../shared/task.js';
 import { batchesOf, type ClassifyEncoder, type Encoded, type EncodedInputs } from './inputs.js';
 import { classesOf, readLabels } from './labels.js';
-import { type ClassifyPipeOptions, checkTexts, classifyPipe, type LabelScore } from './pipe.js';
+import { type ClassifyPipeOptions, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';
 import {
   type ClassifyScores,
@@ -37,7 +40,7 @@ const THRESHOLD = 0.5;
 export class ClassifyModel implements TaskModel {
   readonly pipeline: ClassifyPipeline;
   /**
-   * Ids [N, T], with 0 as padding, or sequences [N, T, F] to logits [N, labels]: one output for each of the networks that are
+   * Ids [N, T], with 0 as padding, or sequences or frames of sounds [N, T, F] to logits [N, labels]: one output for each of the networks that are
    * averaged.
    */
   readonly network: Network;
@@ -52,10 +55,11 @@ export class ClassifyModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a classifier
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): ClassifyModel {
-    const { pipeline, network } = readClassifier(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): ClassifyModel {
+    const { pipeline, network } = readClassifier(files, json);
     return new ClassifyModel(pipeline, network);
   }
 
@@ -70,12 +74,23 @@ export class ClassifyModel implements TaskModel {
   get about(): string {
     const { kind, column } = this.#encoder;
     const { labels } = this.pipeline;
+    if (kind === 'sound') {
+      return `Predicts the label of each WAV file of --audio, or named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
+    }
     const what = this.#several ? `the labels of each ${kind}` : `the label of each ${kind}`;
     const source = kind === 'text' ? '--data, or of --text' : '--data, or of --text as JSON';
     return (
       `Predicts ${what} in the column "${column}" of ${source}, with its probability. ` +
-      `Labels: ${labels.slice(0, 20).join(', ')}${labels.length > 20 ? ', ...' : ''}.`
+      `Labels: ${listed(labels)}.`
     );
+  }
+
+  get audio(): string | undefined {
+    return this.#encoder.kind === 'sound' ? this.#encoder.column : undefined;
+  }
+
+  get pattern(): string | undefined {
+    return 'audio' in this.pipeline ? this.pipeline.pattern : undefined;
   }
 
   get sql(): string | undefined {
@@ -162,17 +177,19 @@ export class ClassifyModel implements TaskModel {
   }
 
   /** Encodes the texts and rows of a request. */
-  #read({ rows, texts = [] }: TaskRequest): EncodedInputs & { notes: string[] } {
+  #read({ rows, texts = [], sounds = [] }: TaskRequest): EncodedInputs & { notes: string[] } {
     const { kind } = this.#encoder;
-    if (texts.length === 0 && rows === undefined) {
-      const message = `Classification needs ${kind}s: pass rows or texts (--data or --text).`;
+    if (texts.length === 0 && sounds.length === 0 && rows === undefined) {
+      const other = kind === 'sound' ? 'sounds (--data or --audio)' : 'texts (--data or --text)';
+      const message = `Classification needs ${kind}s: pass rows or ${other}.`;
       throw valueError(message);
     }
     const fromTexts = this.#encoder.readTexts(texts);
+    const fromSounds = this.#encoder.readSounds?.(sounds) ?? { shown: [], encoded: [] };
     const fromRows = rows === undefined ? { shown: [], encoded: [] } : this.#encoder.readTable(rows);
-    const encoded = [...fromTexts.encoded, ...fromRows.encoded];
+    const encoded = [...fromTexts.encoded, ...fromSounds.encoded, ...fromRows.encoded];
     const notes = this.#encoder.notes(encoded, texts.length === 0 ? rows : undefined);
-    return { shown: [...fromTexts.shown, ...fromRows.shown], encoded, notes };
+    return { shown: [...fromTexts.shown, ...fromSounds.shown, ...fromRows.shown], encoded, notes };
   }
 
   /**
@@ -218,8 +235,10 @@ export class ClassifyModel implements TaskModel {
         encoder instanceof SequenceEncoder ? encoder.isSingle(value) : !Array.isArray(value),
       scoresOf: (inputs) => {
         if (encoder instanceof SequenceEncoder) return this.probabilitiesOf(encoder.encodeValues(inputs));
+        if (encoder.readSounds !== undefined)
+          return this.probabilitiesOf(encoder.readSounds(inputs as readonly Sound[]).encoded);
         checkTexts(inputs);
-        return this.probabilities(inputs as readonly string[]);
+        return this.probabilities(inputs);
       },
     });
   }
@@ -238,6 +257,9 @@ export class ClassifyModel implements TaskModel {
     ];
   }
 }
+
+const listed = (labels: readonly string[]): string =>
+  labels.slice(0, 20).join(', ') + (labels.length > 20 ? ', ...' : '');
 
 const round = (value: number): number => Number(value.toPrecision(6));
 

@@ -1,6 +1,6 @@
 /** The function of `pipeline('classify', model)`. */
-import { valueError } from '@unroll/core';
-import { checkOptions, formatValue } from '@unroll/core/internal';
+import { checkOptions } from '@unroll/core/internal';
+import type { Sound } from '../shared/sounds.js';
 
 /** A label with its probability. */
 export interface LabelScore {
@@ -21,17 +21,20 @@ export interface ClassifyPipeOptions {
 export type SequenceValue = readonly (number | null)[] | readonly (readonly unknown[])[];
 
 /**
- * Classifies texts or, for a model of sequences, sequences. The results have the form of the pipeline "text-classification" of
- * transformers.js.
+ * Classifies texts or, for such models, sequences or sounds: bytes of WAV files, or { samples, sampleRate }. The results have the
+ * form of the pipeline "text-classification" of transformers.js.
  */
 export interface ClassifyPipe {
   /** Returns the `topK` best labels of a text or sequence. */
-  (input: string | SequenceValue, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
+  (input: string | SequenceValue | Sound, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
   /** Returns the best label of each input. */
-  (inputs: readonly string[] | readonly SequenceValue[], options?: { topK?: 1 }): Promise<LabelScore[]>;
+  (
+    inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[],
+    options?: { topK?: 1 },
+  ): Promise<LabelScore[]>;
   /** Returns the `topK` best labels of each input; if `topK` is 1, a label for each input, without inner lists. */
   (
-    inputs: readonly string[] | readonly SequenceValue[],
+    inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[],
     options: ClassifyPipeOptions,
   ): Promise<LabelScore[] | LabelScore[][]>;
 }
@@ -71,11 +74,3 @@ export interface ClassifyPipeSource {
 
 /** Returns the options except `topK`, which may be null. */
 const without = ({ topK: _, ...others }: ClassifyPipeOptions): object => others;
-
-/** @throws UnrollError `value` for other values than texts with at least one character that is not white space */
-export function checkTexts(texts: readonly unknown[]): void {
-  const wrong = texts.findIndex((text) => typeof text !== 'string' || text.trim() === '');
-  if (wrong < 0) return;
-  const position = texts.length === 1 ? '' : ` ${wrong + 1}`;
-  throw valueError(`Text${position} must be a string that is not empty, got ${formatValue(texts[wrong])}.`);
-}

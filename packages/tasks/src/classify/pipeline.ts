@@ -2,18 +2,19 @@
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
-import { fromArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
-import { readPipeline } from '../shared/pipeline-file.js';
+import { FrontEnd } from '../shared/front-end.js';
+import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import { type EncoderConfig, TokenEncoder } from './encoder.js';
 import type { ClassifyEncoder } from './inputs.js';
 import type { ClassifyCell } from './network.js';
 import { type SequenceConfig, SequenceEncoder } from './sequences.js';
+import { type SoundConfig, SoundEncoder } from './sounds.js';
 
 export const CLASSIFY_FORMAT = 'unroll-classify-1';
 
-/** The pipeline of a classifier of texts or of sequences. */
-export type ClassifyPipeline = CommonPipeline & (TextPipeline | SequencePipeline);
+/** The pipeline of a classifier of texts, of sequences or of sounds. */
+export type ClassifyPipeline = CommonPipeline & (TextPipeline | SequencePipeline | SoundPipeline);
 
 export interface TextPipeline extends EncoderConfig {
   /** Name of the column with the texts. */
@@ -23,6 +24,13 @@ export interface TextPipeline extends EncoderConfig {
 export interface SequencePipeline extends SequenceConfig {
   /** Name of the column with the sequences. */
   sequence: string;
+}
+
+export interface SoundPipeline extends SoundConfig {
+  /** Name of the column with the sounds. */
+  audio: string;
+  /** If the training data was a folder: the pattern of the names of its files. */
+  pattern?: string | undefined;
 }
 
 interface CommonPipeline {
@@ -45,24 +53,30 @@ interface CommonPipeline {
 const COMMON_KEYS = ['label', 'labels', 'cell', 'layers', 'units'];
 const TEXT_KEYS = ['text', 'tokenizer', 'vocabulary', 'length'];
 const SEQUENCE_KEYS = ['sequence', 'means', 'deviations'];
+const SOUND_KEYS = ['audio', 'features', 'normalize', 'means', 'deviations'];
 
 /** Returns the encoder of a pipeline. */
 export function encoderOf(pipeline: ClassifyPipeline): ClassifyEncoder {
-  return 'text' in pipeline
-    ? TokenEncoder.fromConfig(pipeline.text, pipeline)
-    : new SequenceEncoder(pipeline.sequence, pipeline);
+  if ('text' in pipeline) return TokenEncoder.fromConfig(pipeline.text, pipeline);
+  if ('sequence' in pipeline) return new SequenceEncoder(pipeline.sequence, pipeline);
+  const { audio, features, normalize, means, deviations } = pipeline;
+  return new SoundEncoder(audio, new FrontEnd({ features, normalize, means, deviations }));
 }
 
 /**
  * Reads the pipeline and the network of a saved classifier.
+ * @param json the content of pipeline.json, if it has been read before
  * @throws UnrollError `format` if files are missing or damaged, or do not belong to a classifier
  */
-export function readClassifier(files: ReadonlyMap<string, Uint8Array>): {
+export function readClassifier(
+  files: ReadonlyMap<string, Uint8Array>,
+  json: JsonObject = readPipeline(files),
+): {
   pipeline: ClassifyPipeline;
   network: Network;
 } {
-  const pipeline = checkedPipeline(readPipeline(files));
-  return { pipeline, network: fromArtifact(files).model };
+  const pipeline = checkedPipeline(json);
+  return { pipeline, network: readNetwork(files) };
 }
 
 function checkedPipeline(json: JsonObject): ClassifyPipeline {
@@ -73,7 +87,8 @@ function checkedPipeline(json: JsonObject): ClassifyPipeline {
       { format: json.format },
     );
   }
-  const keys = [...COMMON_KEYS, ...('sequence' in json ? SEQUENCE_KEYS : TEXT_KEYS)];
+  const own = 'sequence' in json ? SEQUENCE_KEYS : 'audio' in json ? SOUND_KEYS : TEXT_KEYS;
+  const keys = [...COMMON_KEYS, ...own];
   const missing = keys.filter((name) => !(name in json));
   if (missing.length === 0) return json as unknown as ClassifyPipeline;
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });

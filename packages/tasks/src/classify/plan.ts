@@ -3,6 +3,8 @@
  * and the training options that are not set.
  */
 import { type LengthSummary, summarizeLengths, type Table, type Vectors } from '@unroll/data';
+import { FrontEnd } from '../shared/front-end.js';
+import { soundsOf } from '../shared/sounds.js';
 import type { ClassifyOptions } from './classify.js';
 import { type TokenEncoder, textsOf } from './encoder.js';
 import { batchesOf, batchSizeFor, type Encoded, type EncodedExamples } from './inputs.js';
@@ -18,6 +20,7 @@ import {
 import type { ClassifierSizes } from './network.js';
 import { planTexts } from './plan-texts.js';
 import { missingShare, SequenceEncoder, sequencesOf } from './sequences.js';
+import { SoundEncoder } from './sounds.js';
 
 /** Share of the rows that are cut off for validation; of few sequences, a larger one, because a tenth would decide by chance. */
 const VALIDATION_SHARE = 0.1;
@@ -38,6 +41,8 @@ export interface TrainingSettings {
   /** Number of networks, whose probabilities are averaged. */
   networks: number;
   seed: number;
+  /** Whether sounds are changed at random in training. */
+  augment: boolean;
 }
 
 /** Everything that is decided before the training. */
@@ -48,10 +53,10 @@ export interface PreparedClassifier {
   labels: readonly string[];
   /** The mark between several labels of an input; null: each input has one label. */
   separator: string | null;
-  encoder: TokenEncoder | SequenceEncoder;
+  encoder: TokenEncoder | SequenceEncoder | SoundEncoder;
   training: EncodedExamples;
   validation: EncodedExamples;
-  /** A text for each validation input that shows it: the text itself, or the line of a sequence. */
+  /** A text for each validation input that shows it: the text itself, the line of a sequence, or the file of a sound. */
   validationTexts: readonly string[];
   /** Name of the validation file; null if the validation rows were cut from the training rows. */
   validationSource: string | null;
@@ -86,8 +91,13 @@ interface InputPlan
  * @throws UnrollError `data` for invalid inputs, empty labels, fewer than two labels, and a label with a single row
  */
 export function prepare(table: Table, options: ClassifyOptions): PreparedClassifier {
-  const { text, sequence = '', label, multiLabel: separator = null, validation } = options;
-  const read = text === undefined ? sequencesReader(sequence) : textsReader(text, options);
+  const { text, sequence, audio = '', label, multiLabel: separator = null, validation } = options;
+  const read =
+    text !== undefined
+      ? textsReader(text, options)
+      : sequence !== undefined
+        ? sequencesReader(sequence)
+        : soundsReader(audio, options);
   const inputs = read(table, validation);
   const cells = readLabels(table, label, separator);
   const labels = distinctLabels(table, label, cells, separator !== null);
@@ -102,7 +112,7 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
   const trainingClasses = at(split.training);
   return {
     source: table.source,
-    columns: { input: text ?? sequence, label },
+    columns: { input: text ?? sequence ?? audio, label },
     ...{ labels, separator },
     ...plan,
     training: { inputs: plan.training, classes: trainingClasses },
@@ -116,8 +126,8 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
 }
 
 function splitRows(classes: readonly Int32Array[], count: number, options: ClassifyOptions): RowSplit {
-  const { seed = 0, sequence, multiLabel } = options;
-  const few = sequence !== undefined && classes.length < FEW_SEQUENCES;
+  const { seed = 0, text, multiLabel } = options;
+  const few = text === undefined && classes.length < FEW_SEQUENCES;
   const split = multiLabel === undefined ? stratifiedSplit : randomSplit;
   return split(classes, count, few ? FEW_SHARE : VALIDATION_SHARE, seed);
 }
@@ -164,6 +174,34 @@ const sequencesReader =
     };
   };
 
+/** Keeps the frames, not the samples, of the sounds. */
+const soundsReader =
+  (name: string, { sampleRate, mels, normalize }: ClassifyOptions): InputReader =>
+  (table, validation) => {
+    const sounds = soundsOf(table, name);
+    const given = validation && soundsOf(validation, name);
+    return (split) => {
+      const at = (rows: readonly number[]) => rows.map((row) => sounds[row]);
+      const training = at(split.training);
+      const frontEnd = FrontEnd.fit(training, {
+        ...(sampleRate && { sampleRate }),
+        ...(mels && { mels }),
+        ...(normalize && { normalize }),
+      });
+      const encoder = new SoundEncoder(name, frontEnd);
+      const validated = given ?? at(split.validation);
+      const encoded = training.map((each) => encoder.encode(each));
+      return {
+        encoder,
+        training: encoded,
+        validation: validated.map((each) => encoder.encode(each)),
+        validationTexts: validated.map(({ shown }) => shown),
+        lengths: summarizeLengths(encoded.map(({ length }) => length)),
+        ...{ cut: 0, coverage: null, missing: 0 },
+      };
+    };
+  };
+
 const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   cell: options.cell ?? 'lstm',
   units: options.units ?? 64,
@@ -186,6 +224,7 @@ function settingsOf(options: ClassifyOptions, { lengths, training }: InputPlan):
     batchSize,
     networks: options.networks ?? (total < FEW_STEPS ? 5 : total < MANY_STEPS ? 3 : 1),
     seed: options.seed ?? 0,
+    augment: options.text === undefined && options.sequence === undefined && (options.augment ?? true),
   };
   const { epochs, learningRate } = options;
   if (options.text !== undefined) {

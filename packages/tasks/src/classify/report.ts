@@ -1,12 +1,16 @@
 /** Writes the HTML report of a classifier: curves, scores, confusion matrix, mistakes, lengths and settings. */
+
+import type { EncodedSound } from '../shared/front-end.js';
 import { escapeHtml } from '../shared/report/chart.js';
 import { trainingCurves } from '../shared/report/curves.js';
 import { baseName, factList, page, section, table } from '../shared/report/page.js';
+import { spectrogram } from '../shared/report/spectrogram.js';
 import { scoreTexts } from '../shared/scores.js';
 import type { ClassifyResult } from './classify.js';
 import { argmax } from './model.js';
 import { planEvent, unitOf } from './run-events.js';
 import { classTable, confusionTable } from './scores.js';
+import type { SoundEncoder } from './sounds.js';
 
 const ACCURACY = { metric: 'accuracy', title: 'Validation accuracy', percent: true };
 /** Number of mistakes to show. */
@@ -34,11 +38,14 @@ export function classifyReport(result: ClassifyResult, run: { backend: string; s
       section('Training', trainingCurves(result.trainings, several ? undefined : ACCURACY)),
       section('Scores by label', scoreTables(result)),
       ...(several ? [] : [section('Most confident mistakes', mistakes(result))]),
-      section(`${plan.encoder.kind === 'text' ? 'Text' : 'Sequence'} lengths`, lengths(result)),
+      ...(plan.encoder.kind === 'sound' ? [section('Spectrograms', spectrograms(result, plan.encoder))] : []),
+      section(`${TITLES[plan.encoder.kind]} lengths`, lengths(result)),
       section('Settings', factList(settingsOf(result, run))),
     ],
   });
 }
+
+const TITLES = { text: 'Text', sequence: 'Sequence', sound: 'Sound' };
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
@@ -75,6 +82,24 @@ function mistakes({ plan, probabilities }: ClassifyResult): string {
   return `${count}${table([encoder.kind, 'label', 'predicted', 'probability'], rows)}`;
 }
 
+/** Number of labels of which a sound is shown. */
+const MAX_SPECTROGRAMS = 12;
+
+/** Shows a validation sound of each label as the network reads it, with the prediction. */
+function spectrograms({ plan, probabilities }: ClassifyResult, { frontEnd }: SoundEncoder): string {
+  const { labels, validation, validationTexts } = plan;
+  const width = frontEnd.config.means.length;
+  const parts = labels.slice(0, MAX_SPECTROGRAMS).flatMap((label, k) => {
+    const i = validation.classes.findIndex((classes) => classes.includes(k));
+    if (i < 0) return [];
+    const { values, length } = validation.inputs[i] as EncodedSound;
+    const best = argmax(probabilities[i]);
+    const caption = `${label}: ${validationTexts[i]}, predicted ${labels[best]} (${percent(probabilities[i][best])})`;
+    return [spectrogram({ values, width, length, frameRate: frontEnd.frameRate, caption })];
+  });
+  return `<p class="quiet">Low frequencies are at the bottom; a darker cell is louder.</p>${parts.join('')}`;
+}
+
 function lengths({ plan }: ClassifyResult): string {
   const { lengths: summary, encoder, cut, coverage, training } = plan;
   const { percentiles } = summary;
@@ -91,7 +116,7 @@ function lengths({ plan }: ClassifyResult): string {
     const count = `${cut} of ${training.inputs.length}`;
     facts.push(['Cut to', `${encoder.length} tokens (${count} training texts are longer)`]);
     facts.push(['Known tokens of validation texts', percent(coverage ?? 1)]);
-  } else facts.push(['Missing values', percent(plan.missing)]);
+  } else if (encoder.kind === 'sequence') facts.push(['Missing values', percent(plan.missing)]);
   return factList(facts);
 }
 

@@ -4,13 +4,14 @@ import type { Vectors } from '@unroll/data';
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
 import type { PreparedClassifier } from './plan.js';
 import { type ClassifyScores, metricsOf } from './scores.js';
+import type { SoundConfig } from './sounds.js';
 
 const UNITS = { characters: 'characters', words: 'words', whitespace: 'words', bytePairs: 'subwords' };
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
-/** Returns the unit of lengths: the kind of tokens, or steps. */
+/** Returns the unit of lengths: the kind of tokens, steps or frames. */
 export const unitOf = ({ encoder }: PreparedClassifier): string =>
-  encoder.kind === 'text' ? UNITS[encoder.tokenizer.kind] : 'steps';
+  encoder.kind === 'text' ? UNITS[encoder.tokenizer.kind] : encoder.kind === 'sound' ? 'frames' : 'steps';
 
 /** Returns the event that describes the data and the plan. */
 export function planEvent(plan: PreparedClassifier): PlanEvent {
@@ -39,7 +40,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
         `${rows} ${encoder.kind}s in "${columns.input}", ${labels.length} labels in "${columns.label}"${several}: ${shown}`,
       ),
       ...notes.map((text) => line('', text)),
-      line(encoder.kind === 'text' ? 'text' : 'sequence', inputText(plan)),
+      line(encoder.kind, inputText(plan)),
       ...(plan.vectors === null ? [] : [line('vectors', vectorsText(plan.vectors))]),
       line('network', networkText(plan)),
       line('training', `batches of ${batchSize}, learning rate ${learningRate}, up to ${epochs} epochs`),
@@ -50,6 +51,10 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
 /** Returns what the plan event tells about the reading of inputs. */
 function inputFacts({ encoder, missing }: PreparedClassifier): Record<string, Json> {
   if (encoder.kind === 'sequence') return { features: encoder.features, missing };
+  if (encoder.kind === 'sound') {
+    const { features, normalize } = encoder.config;
+    return { sampleRate: features.sampleRate, mels: features.mels, normalize };
+  }
   const { tokenizer, vocabulary, length } = encoder;
   return { tokenizer: tokenizer.kind, vocabulary: vocabulary.size, length };
 }
@@ -60,8 +65,25 @@ function inputText(plan: PreparedClassifier): string {
     const { features } = encoder;
     return `${features} ${features === 1 ? 'feature' : 'features'}, standardised, and their changes from step to step`;
   }
+  if (encoder.kind === 'sound') return soundText(encoder.config, plan.settings.augment);
   const unit = unitOf(plan);
   return `${encoder.vocabulary.size} ${unit}, known: ${percent(coverage ?? 1)} of the validation ${unit}`;
+}
+
+const NORMALIZED = {
+  level: 'without the volume of the file',
+  features: 'without the mean spectrum of the file',
+  none: 'as they are',
+};
+
+function soundText({ features, normalize }: SoundConfig, augment: boolean): string {
+  const { sampleRate, mels, windowLength, hopLength } = features;
+  const ms = (samples: number): string => `${Number(((1000 * samples) / sampleRate).toFixed(1))} ms`;
+  const changes = augment ? '; random changes in training' : '';
+  return (
+    `${mels} log-mel features at ${sampleRate} Hz, frames of ${ms(windowLength)} every ${ms(hopLength)}, ` +
+    `${NORMALIZED[normalize]}, and their derivatives${changes}`
+  );
 }
 
 function vectorsText({ width, coverage: { types, tokens } }: Vectors): string {
@@ -88,7 +110,7 @@ function notesOf(plan: PreparedClassifier): string[] {
       : `Validation: ${validation.inputs.length} ${inputs} of ${validationSource}.`;
   const { 50: median, 99: longest } = lengths.percentiles;
   const end =
-    encoder.kind === 'sequence' || cut === 0
+    encoder.kind !== 'text' || cut === 0
       ? ''
       : ` Texts are cut to ${encoder.length}: ${percent(cut / training.inputs.length)}.`;
   const length = `Length: ${median} ${unit} (median), ${longest} (99th percentile), ${lengths.longest} (longest).${end}`;

@@ -3,6 +3,7 @@
  * written by artifact.ts, its tables are read by reader.ts, and its networks are run by ensemble.ts.
  */
 import { UnrollError, valueError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
 import { type DateOrder, describeFrequency, quantile, type Table } from '@unroll/data';
 import type { Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
@@ -21,6 +22,7 @@ import { makeHead } from './heads.js';
 import { shiftNotes } from './levelled.js';
 import { networkPlanOf } from './network.js';
 import { endOf, type Panel, timeAt } from './panel.js';
+import { type ForecastPipeOptions, type ForecastPoint, forecastPoints, forecastRequest } from './pipe.js';
 import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
 import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
@@ -90,10 +92,11 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a forecasting model
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): ForecastModel {
-    const { pipeline, network } = readForecast(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): ForecastModel {
+    const { pipeline, network } = readForecast(files, json);
     return new ForecastModel(pipeline, network);
   }
 
@@ -234,6 +237,23 @@ export class ForecastModel implements TaskModel {
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
+    const { panel, forecasts, notes } = await this.#forecastRequest(request);
+    const hasIds = panel.idColumn !== null;
+    return {
+      ...forecastTable(forecasts, hasIds, this.pipeline.levels),
+      notes: [...panel.notes, ...notes],
+    };
+  }
+
+  async pipe(input: unknown, options: ForecastPipeOptions = {}): Promise<ForecastPoint[]> {
+    const { forecasts } = await this.#forecastRequest(forecastRequest(input, options, this.pipeline));
+    return forecastPoints(forecasts, this.pipeline);
+  }
+
+  /** Forecasts from the rows and options of a request. */
+  async #forecastRequest(
+    request: TaskRequest,
+  ): Promise<{ panel: Panel; forecasts: SeriesForecast[]; notes: string[] }> {
     checkRequest(request, this);
     const { horizon, 'future-rows': futureRows, dates, timezone } = request.options ?? {};
     const { rows } = request;
@@ -247,16 +267,7 @@ export class ForecastModel implements TaskModel {
     const panelOptions = { ...panelOptionsOf(this.pipeline), ...reading };
     const table =
       typeof futureRows === 'object' && rows ? addFutureRows(rows, futureRows, panelOptions) : rows;
-    const { panel, forecasts, notes } = await this.forecast(
-      table,
-      typeof horizon === 'number' ? horizon : undefined,
-      reading,
-    );
-    const hasIds = panel.idColumn !== null;
-    return {
-      ...forecastTable(forecasts, hasIds, this.pipeline.levels),
-      notes: [...panel.notes, ...notes],
-    };
+    return this.forecast(table, typeof horizon === 'number' ? horizon : undefined, reading);
   }
 
   /** Scores rolling-origin forecasts of the rows that are newer than the stored rows. */

@@ -8,8 +8,11 @@ import type { ForecastPlan } from './plan.js';
 import { fillGaps, subsample } from './rows.js';
 import { warmUp } from './transform.js';
 
-/** Maximum number of calibration forecasts, over all series. */
-const MAX_CALIBRATION = 10_000;
+/**
+ * Maximum number of calibration origins. Forecasts from adjacent rows overlap almost completely, so that more of them cost
+ * time and memory but tell little more about the errors.
+ */
+const maxCalibration = (series: number): number => Math.min(10_000, Math.max(2000, 40 * series));
 
 /**
  * Returns the origins of the backtest: every planned grid index of every series, if the series has enough training rows for
@@ -37,7 +40,7 @@ export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: numbe
       return row >= warmUp(plan) && row < values.length ? [{ series, origin }] : [];
     }),
   );
-  return subsample(origins, MAX_CALIBRATION);
+  return subsample(origins, maxCalibration(panel.series.length));
 }
 
 /**

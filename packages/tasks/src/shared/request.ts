@@ -29,8 +29,8 @@ const valueText = (value: TaskOptionValue): string =>
  * @throws UnrollError `value` for an undeclared option, an option of the wrong type, and texts that the model does not take
  */
 export function checkRequest(
-  { options = {}, texts }: TaskRequest,
-  model: Pick<TaskModel, 'options' | 'format'>,
+  { options = {}, texts, sounds }: TaskRequest,
+  model: Pick<TaskModel, 'options' | 'format' | 'audio'>,
   { takesTexts = false } = {},
 ): void {
   for (const [name, value] of Object.entries(options)) {
@@ -44,6 +44,8 @@ export function checkRequest(
       throw valueError(message, { name });
     }
   }
+  if (sounds !== undefined && sounds.length > 0 && model.audio === undefined)
+    throw valueError(`This model (${model.format}) does not read sound.`, { format: model.format });
   if (texts !== undefined && !takesTexts) {
     throw valueError(
       `This model (${model.format}) predicts from rows, got texts. Pass rows instead (command line: --data).`,

@@ -3,9 +3,10 @@
  * saves itself, so commands work with models of any task. To add a task, implement its model in a new folder and add the
  * task to registry.ts.
  */
-import type { Json } from '@unroll/core/internal';
+import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
 import type { ScoreTable } from './scores.js';
+import type { Sound } from './sounds.js';
 
 /** A type of model that is saved with a `pipeline.json`. */
 export interface Task {
@@ -15,9 +16,10 @@ export interface Task {
   readonly version: number;
   /**
    * Loads a model from its files, by name.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or belong to another task
    */
-  fromFiles(files: ReadonlyMap<string, Uint8Array>): TaskModel;
+  fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): TaskModel;
 }
 
 /** A trained model with everything needed to predict from a user's rows or texts. */
@@ -30,6 +32,10 @@ export interface TaskModel {
   readonly options: readonly TaskOption[];
   /** What `--data` holds: a `table`, or a text `file`, such as a CoNLL file. Default `table`. */
   readonly reads?: 'table' | 'file';
+  /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
+  readonly audio?: string | undefined;
+  /** The pattern of the names of the files of a folder, if the model was trained on one. Default: none. */
+  readonly pattern?: string | undefined;
   /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
   readonly pairs?: boolean;
   /** The query that produced the training rows; it also runs on the files to predict from. */
@@ -79,6 +85,8 @@ export interface TaskRequest {
   rows?: Table | undefined;
   /** Texts to predict from. Default: none. */
   texts?: readonly string[] | undefined;
+  /** Sounds to predict from, for models with `audio`. Default: none. */
+  sounds?: readonly Sound[] | undefined;
   /** The text file to predict from, for models that read one. Default: none. */
   file?: TextFile | undefined;
   /** The text file with the targets of `file`, line by line, for models with `pairs`. Default: none. */

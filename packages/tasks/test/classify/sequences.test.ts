@@ -188,9 +188,9 @@ describe('refused', () => {
     const table = tableOf(good);
     const prepare = (options: object) => () => prepareClassifier(table, { label: 'kind', ...options });
     assert.throws(prepare({}), {
-      message: /^Pass the column of the inputs as text or as sequence, got none/,
+      message: /^Pass the column of the inputs as text, sequence or audio, got none/,
     });
-    assert.throws(prepare({ text: 'a', sequence: 'b' }), { message: /got both of them\.$/ });
+    assert.throws(prepare({ text: 'a', sequence: 'b' }), { message: /got two of them\.$/ });
     assert.throws(prepare({ sequence: 'motion', lowercase: true }), {
       message: 'lowercase is an option for texts, but the inputs are sequences.',
     });

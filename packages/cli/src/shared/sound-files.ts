@@ -1,0 +1,124 @@
+/** Reads WAV files: those that a column of a table names, and those of a folder. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, dirname, isAbsolute, join, sep } from 'node:path';
+import { type Cell, column, makeTable, type Table } from '@unroll/data';
+import type { SoundFile } from '@unroll/tasks';
+import { UsageError } from './args.js';
+import { reasonOf } from './files.js';
+import type { ReadOptions } from './reading-options.js';
+import { type FileTable, type Query, readRows } from './table-file.js';
+
+/** The default name of the column with the paths of the files of a folder. */
+export const FOLDER_COLUMN = 'audio';
+
+export interface SoundTableOptions {
+  /** Name of the column with the paths. */
+  audio: string;
+  /** The pattern of the names of the files of a folder. Default: any name. */
+  pattern?: string | undefined;
+  reading?: ReadOptions;
+  /** Query over the table. */
+  query?: Query | undefined;
+}
+
+/** True if a path is a folder. */
+export const isFolder = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+
+/**
+ * Reads a table and the WAV files that a column names, relative to the folder of the table; or all WAV files in a folder.
+ * @throws UsageError if a file cannot be read, UnrollError if the table is invalid
+ */
+export async function readSoundTable(path: string, options: SoundTableOptions): Promise<FileTable> {
+  const { audio, pattern, reading = {}, query } = options;
+  if (isFolder(path)) return withSounds(folderTable(path, audio, pattern), audio, path, []);
+  if (pattern !== undefined)
+    throw new UsageError(`--pattern needs a folder, but ${path} is a file. Its columns hold the labels.`);
+  const { table, notes, fingerprint } = await readRows(path, reading, query);
+  return withSounds(table, audio, dirname(path), notes, fingerprint);
+}
+
+/** Replaces the paths in a column by the files. The fingerprint is that of the table and of all files. */
+function withSounds(table: Table, name: string, folder: string, notes: string[], start = ''): FileTable {
+  const { name: exact, cells, position } = column(table, name);
+  const hash = createHash('sha256').update(start);
+  const sounds = cells.map((cell, row): SoundFile => {
+    const place = `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
+    const source = cell === null ? '' : String(cell).trim();
+    if (source === '') throw new UsageError(`${place}: the path of a WAV file is missing.`);
+    const path = isAbsolute(source) ? source : join(folder, source);
+    try {
+      const bytes = readFileSync(path);
+      hash.update(source).update(bytes);
+      return { source, bytes };
+    } catch (error) {
+      throw new UsageError(`${place}: ${path}: ${reasonOf(error, 'cannot be read')}.`);
+    }
+  });
+  const columns = table.columns.map((each) =>
+    each.name === exact ? { ...each, cells: cells.map(() => null), nested: 0, values: sounds } : each,
+  );
+  return { table: { ...table, columns }, notes, fingerprint: hash.digest('hex') };
+}
+
+/** Reads one WAV file; `-` is stdin. @throws UsageError if it cannot be read */
+export function readSoundFile(path: string): SoundFile {
+  const source = path === '-' ? 'stdin' : path;
+  try {
+    return { source, bytes: readFileSync(path === '-' ? 0 : path) };
+  } catch (error) {
+    throw new UsageError(`${source}: ${reasonOf(error, 'cannot be read')}.`);
+  }
+}
+
+/**
+ * Returns a table of the WAV files in a folder and its subfolders, sorted by name: a column with their paths, and one for each
+ * field of the pattern.
+ * @throws UsageError if there are no WAV files, or if one does not match the pattern
+ */
+function folderTable(folder: string, audio: string, pattern = '{*}'): Table {
+  const { fields, matches } = parsePattern(pattern, audio);
+  const files = readdirSync(folder, { recursive: true })
+    .map((name) => String(name).split(sep).join('/'))
+    .filter((name) => /\.wav$/i.test(name) && !isFolder(join(folder, name)))
+    .sort();
+  if (files.length === 0) throw new UsageError(`${folder}: the folder has no WAV files.`);
+  const values = files.map((name) => {
+    const found = matches(name);
+    if (found !== null) return found;
+    throw new UsageError(`${join(folder, name)}: the name does not match --pattern "${pattern}".`);
+  });
+  const cells: Cell[][] = [files, ...fields.map((_, f) => values.map((each) => each[f]))];
+  return makeTable({ source: basename(folder), names: [audio, ...fields], cells });
+}
+
+/** Parses a pattern such as `{label}_{speaker}_{take}.wav`. A pattern without / is compared with names without their folders. */
+function parsePattern(
+  pattern: string,
+  audio: string,
+): {
+  fields: string[];
+  matches: (name: string) => string[] | null;
+} {
+  if (pattern === '{*}') return { fields: [], matches: () => [] };
+  const parts = pattern.split(/\{([^{}]*)\}/);
+  const fields = parts.filter((_, i) => i % 2 === 1);
+  const wrong = fields.find((field, i) => field === '' || field === audio || fields.indexOf(field) < i);
+  if (fields.length === 0 || wrong !== undefined) {
+    const problem =
+      wrong === undefined
+        ? 'must have fields such as {label}'
+        : `must have different names in braces, other than "${audio}", got "{${wrong}}"`;
+    throw new UsageError(`--pattern ${problem}: "{label}_{speaker}_{take}.wav".`);
+  }
+  const source = parts.map((part, i) =>
+    i % 2 === 1 ? '([^/]+?)' : part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
+  );
+  const regex = new RegExp(`^${source.join('')}$`);
+  const whole = pattern.includes('/');
+  return {
+    fields,
+    matches: (name) => regex.exec(whole ? name : name.slice(name.lastIndexOf('/') + 1))?.slice(1) ?? null,
+  };
+}

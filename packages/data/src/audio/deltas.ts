@@ -1,0 +1,78 @@
+/** Derivatives of features over time. */
+import { joined } from './joined.js';
+
+/**
+ * Derivatives over time ("deltas", Furui 1986) by the regression of HTK and torchaudio: the slope of a line through the frames
+ * t - radius to t + radius. Frames before the first and after the last count as copies of these.
+ */
+export interface DeltaOptions {
+  /** Number of values of a frame. */
+  width: number;
+  /** Number of values at the end of a frame whose derivatives are appended. */
+  last: number;
+  /** Frames on each side. */
+  radius: number;
+}
+
+/** Takes frames in chunks and returns them with derivatives; the derivatives need `radius` frames more. */
+export class DeltaStream {
+  readonly #width: number;
+  readonly #last: number;
+  readonly #radius: number;
+  readonly #scale: number;
+  /** Frames from t - radius on, for the next frame t that is returned. */
+  #frames: Float32Array[] = [];
+
+  constructor({ width, last, radius }: DeltaOptions) {
+    [this.#width, this.#last, this.#radius] = [width, last, radius];
+    this.#scale = 3 / (radius * (radius + 1) * (2 * radius + 1)); // 1 / (2 sum over n of n²)
+  }
+
+  /** @param frames [frames, width] @returns [frames, width + last] */
+  push(frames: Float32Array): Float32Array<ArrayBuffer> {
+    const width = this.#width;
+    for (let at = 0; at < frames.length; at += width) {
+      const frame = frames.slice(at, at + width);
+      if (this.#frames.length === 0) for (let n = 0; n < this.#radius; n++) this.#frames.push(frame);
+      this.#frames.push(frame);
+    }
+    return this.#take();
+  }
+
+  end(): Float32Array<ArrayBuffer> {
+    const last = this.#frames.at(-1);
+    if (last === undefined) return new Float32Array(0);
+    for (let n = 0; n < this.#radius; n++) this.#frames.push(last);
+    return this.#take();
+  }
+
+  /** Returns the frames whose neighbours are known. */
+  #take(): Float32Array<ArrayBuffer> {
+    const [width, last, radius, frames] = [this.#width, this.#last, this.#radius, this.#frames];
+    const count = Math.max(0, frames.length - 2 * radius);
+    const out = new Float32Array(count * (width + last));
+    for (let t = 0; t < count; t++) {
+      const start = t * (width + last);
+      out.set(frames[t + radius], start);
+      for (let i = 0; i < last; i++) {
+        const from = width - last + i;
+        let sum = 0;
+        for (let n = 1; n <= radius; n++)
+          sum += n * (frames[t + radius + n][from] - frames[t + radius - n][from]);
+        out[start + width + i] = this.#scale * sum;
+      }
+    }
+    this.#frames = frames.slice(count);
+    return out;
+  }
+}
+
+/**
+ * Returns frames with their derivatives.
+ * @param frames [frames, width], row by row @param radius frames on each side from which a derivative is estimated. Default 2
+ * @returns [frames, 2 width]
+ */
+export function appendDeltas(frames: Float32Array, width: number, radius = 2): Float32Array {
+  const stream = new DeltaStream({ width, last: width, radius });
+  return joined([stream.push(frames), stream.end()]);
+}

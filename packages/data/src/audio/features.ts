@@ -1,0 +1,136 @@
+/**
+ * Features of sound: spectrograms, log-mel spectrograms and MFCC, with the numerical results of librosa and torchaudio. A stream
+ * takes samples in chunks of any size; `frames` passes a whole sound through a stream, so both give the same bits.
+ */
+import { UnrollError, valueError } from '@unroll/core';
+import { type AudioFeatureConfig, type AudioFeatureOptions, audioFeatureConfig } from './config.js';
+import { DeltaStream } from './deltas.js';
+import { FrameTransform } from './frame-transform.js';
+import { Framer } from './framer.js';
+import { joined } from './joined.js';
+import { Resampler } from './resample.js';
+import { checkRate } from './waveform.js';
+
+/** Features of a sound. */
+export interface AudioFrames {
+  /** [frames, width], row by row. */
+  values: Float32Array;
+  /** Number of features of a frame. */
+  width: number;
+  /** Number of frames. */
+  length: number;
+}
+
+/** Computes features with fixed parameters. */
+export class AudioFeatures {
+  readonly config: AudioFeatureConfig;
+  /** Number of features of a frame. */
+  readonly width: number;
+  /** Frames per second. */
+  readonly frameRate: number;
+
+  /** @throws UnrollError `value` for invalid options, and for mel filters that contain no frequency */
+  constructor(options: AudioFeatureOptions) {
+    this.config = audioFeatureConfig(options);
+    const { deltas, sampleRate, hopLength } = this.config;
+    this.width = new FrameTransform(this.config).width * (1 + deltas);
+    this.frameRate = sampleRate / hopLength;
+  }
+
+  /**
+   * Returns the features of a whole sound.
+   * @param samples of one channel, see `mono` @param sampleRate of the samples in Hz; default: that of the features
+   * @throws UnrollError `data` if there are no samples, if reflection needs more, or without `center` for less than one window
+   */
+  frames(samples: Float32Array, sampleRate: number = this.config.sampleRate): AudioFrames {
+    if (samples.length === 0) throw new UnrollError('data', 'The sound has no samples.');
+    const stream = new FeatureStream(this.config, sampleRate);
+    const values = joined([stream.push(samples), stream.end()]);
+    return { values, width: this.width, length: values.length / this.width };
+  }
+
+  /**
+   * Starts a stream, which returns frames as soon as their samples are known.
+   * @param sampleRate of the samples in Hz; default: that of the features
+   * @throws UnrollError `value` if the option `range` is set: it needs the maximum of the whole sound
+   */
+  stream(sampleRate: number = this.config.sampleRate): FeatureStream {
+    if (this.config.range !== null)
+      throw valueError('The option range needs the whole sound. Set it to null for streams.');
+    return new FeatureStream(this.config, sampleRate);
+  }
+}
+
+/** Returns the features with these parameters. */
+export const audioFeatures = (options: AudioFeatureOptions): AudioFeatures => new AudioFeatures(options);
+
+/** Takes samples in chunks and returns frames. */
+export class FeatureStream {
+  /** Number of features of a frame. */
+  readonly width: number;
+  readonly #framer: Framer;
+  readonly #resampler: Resampler | null;
+  readonly #transform: FrameTransform;
+  readonly #deltas: readonly DeltaStream[];
+  readonly #range: number | null;
+  /** With a range: the frames until the end, when the maximum is known. */
+  readonly #pending: Float32Array[] = [];
+  #ended = false;
+
+  /** @internal Use `AudioFeatures.stream`. */
+  constructor(config: AudioFeatureConfig, sampleRate: number) {
+    checkRate('stream', sampleRate);
+    const { deltas, deltaWidth, range } = config;
+    this.#range = range;
+    this.#transform = new FrameTransform(config);
+    this.#framer = new Framer(config, this.#transform);
+    this.#resampler =
+      sampleRate === config.sampleRate ? null : new Resampler({ from: sampleRate, to: config.sampleRate });
+    const base = this.#transform.width;
+    this.width = base * (1 + deltas);
+    this.#deltas = Array.from(
+      { length: deltas },
+      (_, i) => new DeltaStream({ width: base * (i + 1), last: base, radius: deltaWidth }),
+    );
+  }
+
+  /**
+   * Appends samples of one channel and returns the frames that are now known: [frames, width], row by row; possibly none.
+   * @throws UnrollError `state` after `end`
+   */
+  push(samples: Float32Array): Float32Array {
+    if (this.#ended) throw new UnrollError('state', 'The stream has ended. Start another one.');
+    return this.#append(this.#framer.push(this.#resampler?.push(samples) ?? samples));
+  }
+
+  /** Ends the stream and returns the last frames. @throws UnrollError `data` if there are too few samples */
+  end(): Float32Array {
+    if (this.#ended) throw new UnrollError('state', 'The stream has ended. Start another one.');
+    this.#ended = true;
+    const samples = this.#resampler?.end() ?? new Float32Array(0);
+    const frames = this.#append(joined([this.#framer.push(samples), this.#framer.end()]));
+    const limited = this.#range === null ? frames : this.#complete(this.#limited(this.#range));
+    // The end of a derivative continues with what the end of the one before returns.
+    let last = new Float32Array(0);
+    for (const delta of this.#deltas) last = joined([delta.push(last), delta.end()]);
+    return joined([limited, last]);
+  }
+
+  #append(frames: Float32Array): Float32Array {
+    if (this.#range === null) return this.#complete(frames);
+    this.#pending.push(frames);
+    return new Float32Array(0);
+  }
+
+  /** Returns all frames, with values far below the maximum raised. */
+  #limited(range: number): Float32Array {
+    const values = joined(this.#pending);
+    const lowest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY) - range;
+    return values.map((value) => Math.max(value, lowest));
+  }
+
+  /** Computes what follows the logarithm. */
+  #complete(frames: Float32Array): Float32Array {
+    return this.#deltas.reduce((values, delta) => delta.push(values), this.#transform.complete(frames));
+  }
+}

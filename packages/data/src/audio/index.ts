@@ -1,0 +1,21 @@
+/** Sound: WAV files, sample rates, features for recognition, and random changes of training sounds. */
+export { analysisWindow, type WindowName } from './analysis-windows.js';
+export {
+  addNoise,
+  applyGain,
+  changeSpeed,
+  type SpecAugmentOptions,
+  specAugment,
+  warpFrames,
+} from './augment.js';
+export type { AudioFeatureConfig, AudioFeatureOptions } from './config.js';
+export { appendDeltas } from './deltas.js';
+export { AudioFeatures, type AudioFrames, audioFeatures, FeatureStream } from './features.js';
+export { RealFft } from './fft.js';
+export { hzToMel, type MelScale, melToHz } from './mel.js';
+export { type ResampleOptions, Resampler, resample } from './resample.js';
+export { type TrimOptions, trimSilence } from './trim.js';
+export { readWav, type WavOptions, type WavSound } from './wav.js';
+export type { WavEncoding } from './wav-codes.js';
+export { type WriteWavOptions, writeWav } from './wav-write.js';
+export { mono, type Waveform } from './waveform.js';

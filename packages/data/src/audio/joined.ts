@@ -1,0 +1,11 @@
+/** Joins arrays of numbers. */
+export function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  const filled = parts.filter(({ length }) => length > 0);
+  const result = new Float32Array(filled.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of filled) {
+    result.set(part, at);
+    at += part.length;
+  }
+  return result;
+}

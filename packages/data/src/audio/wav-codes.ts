@@ -1,0 +1,104 @@
+/** The sample encodings of WAV files: how many bytes a sample takes, and its conversion to and from full scale -1 to 1. */
+
+/** `pcm16`: signed integers of 16 bits; `pcm8` is unsigned. `float32`: IEEE 754. `mulaw` and `alaw`: ITU-T G.711. */
+export type WavEncoding = 'pcm8' | 'pcm16' | 'pcm24' | 'pcm32' | 'float32' | 'float64' | 'mulaw' | 'alaw';
+
+export interface SampleCode {
+  /** Format tag of the `fmt ` chunk: 1 PCM, 3 float, 6 A-law, 7 mu-law. */
+  tag: number;
+  bytes: number;
+  read(view: DataView, at: number): number;
+  /** @param value from -1 to 1; integers are rounded and limited */
+  write(view: DataView, at: number, value: number): void;
+}
+
+/** Rounds to the nearest integer in the range of a signed integer. @param scale 2^(bits - 1) */
+const quantize = (value: number, scale: number): number =>
+  Math.max(-scale, Math.min(scale - 1, Math.round(value * scale)));
+
+/** Sign-extended little-endian integer of 24 bits. */
+const int24 = (view: DataView, at: number): number => view.getUint16(at, true) | (view.getInt8(at + 2) << 16);
+
+function writeInt24(view: DataView, at: number, value: number): void {
+  view.setUint16(at, value & 0xffff, true);
+  view.setInt8(at + 2, value >> 16);
+}
+
+export const CODES: Readonly<Record<WavEncoding, SampleCode>> = {
+  pcm8: {
+    ...{ tag: 1, bytes: 1 },
+    read: (view, at) => (view.getUint8(at) - 128) / 128,
+    write: (view, at, value) => view.setUint8(at, quantize(value, 128) + 128),
+  },
+  pcm16: {
+    ...{ tag: 1, bytes: 2 },
+    read: (view, at) => view.getInt16(at, true) / 2 ** 15,
+    write: (view, at, value) => view.setInt16(at, quantize(value, 2 ** 15), true),
+  },
+  pcm24: {
+    ...{ tag: 1, bytes: 3 },
+    read: (view, at) => int24(view, at) / 2 ** 23,
+    write: (view, at, value) => writeInt24(view, at, quantize(value, 2 ** 23)),
+  },
+  pcm32: {
+    ...{ tag: 1, bytes: 4 },
+    read: (view, at) => view.getInt32(at, true) / 2 ** 31,
+    write: (view, at, value) => view.setInt32(at, quantize(value, 2 ** 31), true),
+  },
+  float32: {
+    ...{ tag: 3, bytes: 4 },
+    read: (view, at) => view.getFloat32(at, true),
+    write: (view, at, value) => view.setFloat32(at, value, true),
+  },
+  float64: {
+    ...{ tag: 3, bytes: 8 },
+    read: (view, at) => view.getFloat64(at, true),
+    write: (view, at, value) => view.setFloat64(at, value, true),
+  },
+  mulaw: {
+    ...{ tag: 7, bytes: 1 },
+    read: (view, at) => fromMulaw(view.getUint8(at)) / 2 ** 15,
+    write: (view, at, value) => view.setUint8(at, toMulaw(quantize(value, 2 ** 15))),
+  },
+  alaw: {
+    ...{ tag: 6, bytes: 1 },
+    read: (view, at) => fromAlaw(view.getUint8(at)) / 2 ** 15,
+    write: (view, at, value) => view.setUint8(at, toAlaw(quantize(value, 2 ** 15))),
+  },
+};
+
+/** Offset that makes the segments of mu-law powers of two (G.711), and the largest magnitude, both of 14 bits. */
+const BIAS = 33;
+const CLIP = 8158;
+
+/** @returns a signed integer of 16 bits */
+function fromMulaw(code: number): number {
+  const bits = ~code & 0xff;
+  const magnitude = ((((bits & 0x0f) << 1) + BIAS) << ((bits & 0x70) >> 4)) - BIAS;
+  return 4 * (bits & 0x80 ? 0 - magnitude : magnitude); // Not -0.
+}
+
+function toMulaw(sample: number): number {
+  const value = sample >> 2;
+  const magnitude = Math.min(Math.abs(value), CLIP) + BIAS;
+  const segment = 26 - Math.clz32(magnitude); // 0 to 7: the magnitude has 6 to 13 bits
+  const code = (segment << 4) | ((magnitude >> (segment + 1)) & 0x0f);
+  return ~(value < 0 ? code | 0x80 : code) & 0xff;
+}
+
+/** @returns a signed integer of 16 bits */
+function fromAlaw(code: number): number {
+  const bits = code ^ 0x55;
+  const segment = (bits & 0x70) >> 4;
+  const step = ((bits & 0x0f) << 4) + 8;
+  const magnitude = segment === 0 ? step : (step + 0x100) << (segment - 1);
+  return bits & 0x80 ? magnitude : -magnitude;
+}
+
+function toAlaw(sample: number): number {
+  const magnitude = sample < 0 ? -sample - 1 : sample;
+  const segment = Math.max(0, 24 - Math.clz32(magnitude));
+  const step = segment === 0 ? magnitude >> 4 : magnitude >> (segment + 3);
+  const code = (segment << 4) | (step & 0x0f);
+  return (sample < 0 ? code : code | 0x80) ^ 0x55;
+}

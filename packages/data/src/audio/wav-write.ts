@@ -1,0 +1,96 @@
+/** Writes WAV files. */
+import { UnrollError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
+import { CODES, type WavEncoding } from './wav-codes.js';
+import { checkRate, type Waveform } from './waveform.js';
+
+export interface WriteWavOptions {
+  /** How samples are stored. Default `pcm16`. Samples outside -1 to 1 are limited, except those of floats. */
+  encoding?: WavEncoding;
+}
+
+/** Bytes before the samples for PCM, and for the other encodings, which need a fact chunk and a longer fmt chunk. */
+const PCM_HEADER = 44;
+const OTHER_HEADER = 58;
+const MOST_CHANNELS = 0xffff;
+
+/**
+ * Returns a sound as a WAV file.
+ * @throws UnrollError `value` for an unknown encoding or an invalid sample rate; `data` if there are no samples, if the channels
+ * differ in length, or if the file would be larger than 4 GiB
+ */
+export function writeWav(sound: Waveform, options: WriteWavOptions = {}): Uint8Array {
+  checkOptions('writeWav', options, { encoding: Object.keys(CODES) });
+  const { channels, sampleRate } = sound;
+  checkRate('writeWav', sampleRate);
+  const code = CODES[options.encoding ?? 'pcm16'];
+  const length = channels[0]?.length ?? 0;
+  if (length === 0 || channels.some((each) => each.length !== length) || channels.length > MOST_CHANNELS) {
+    const lengths = channels.slice(0, 4).map((each) => each.length);
+    const message = `writeWav: all channels must have the same number of samples, at least one, got ${lengths.join(', ') || 'none'}.`;
+    throw new UnrollError('data', message);
+  }
+  const frameBytes = code.bytes * channels.length;
+  const header = code.tag === 1 ? PCM_HEADER : OTHER_HEADER;
+  const dataBytes = frameBytes * length;
+  const size = header + dataBytes + (dataBytes % 2);
+  if (size >= 2 ** 32)
+    throw new UnrollError('data', `writeWav: a WAV file must be below 4 GiB, got ${size} bytes.`);
+  const bytes = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  writeHeader(view, {
+    tag: code.tag,
+    channels: channels.length,
+    sampleRate,
+    sampleBytes: code.bytes,
+    length,
+  });
+  for (const [channel, samples] of channels.entries()) {
+    const start = header + channel * code.bytes;
+    for (let i = 0; i < length; i++) code.write(view, start + i * frameBytes, samples[i]);
+  }
+  return bytes;
+}
+
+interface Header {
+  tag: number;
+  channels: number;
+  sampleRate: number;
+  sampleBytes: number;
+  length: number;
+}
+
+function writeHeader(view: DataView, { tag, channels, sampleRate, sampleBytes, length }: Header): void {
+  let at = 0;
+  const text = (name: string): void => {
+    for (const letter of name) view.setUint8(at++, letter.charCodeAt(0));
+  };
+  const int16 = (value: number): void => {
+    view.setUint16(at, value, true);
+    at += 2;
+  };
+  const int32 = (value: number): void => {
+    view.setUint32(at, value, true);
+    at += 4;
+  };
+  const frameBytes = channels * sampleBytes;
+  const rate = Math.round(sampleRate);
+  text('RIFF');
+  int32(view.byteLength - 8);
+  text('WAVEfmt ');
+  int32(tag === 1 ? 16 : 18);
+  int16(tag);
+  int16(channels);
+  int32(rate);
+  int32(rate * frameBytes);
+  int16(frameBytes);
+  int16(8 * sampleBytes);
+  if (tag !== 1) {
+    int16(0);
+    text('fact');
+    int32(4);
+    int32(length);
+  }
+  text('data');
+  int32(frameBytes * length);
+}

@@ -1,0 +1,225 @@
+/**
+ * Reads WAV files (RIFF, and RF64 of EBU Tech 3306): PCM of 8 to 32 bits, floats of 32 and 64 bits, mu-law and A-law, with any
+ * number of channels, also as WAVE_FORMAT_EXTENSIBLE. No size in the file is trusted: every chunk must lie within the bytes.
+ */
+import { UnrollError } from '@unroll/core';
+import { checkOptions } from '@unroll/core/internal';
+import { CODES, type SampleCode, type WavEncoding } from './wav-codes.js';
+import type { Waveform } from './waveform.js';
+
+export interface WavOptions {
+  /** Name of the file, for messages. Default "WAV file". */
+  source?: string;
+}
+
+/** A sound as read from a WAV file. */
+export interface WavSound extends Waveform {
+  encoding: WavEncoding;
+}
+
+/**
+ * Reads a WAV file.
+ * @throws UnrollError `format` if the bytes are not a WAV file, are truncated or damaged, or have an encoding that is not
+ * supported; `data` if there are no samples, or samples that are NaN or infinite
+ */
+export function readWav(bytes: Uint8Array, options: WavOptions = {}): WavSound {
+  checkOptions('readWav', options, { source: 'string' });
+  const { source = 'WAV file' } = options;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const { format, data } = chunksOf(view, source);
+  const { encoding, code, channels: count, frameBytes, sampleRate } = format;
+  if (data.length === 0) throw new UnrollError('data', `${source}: the file has no samples.`, { source });
+  if (data.length % frameBytes !== 0) {
+    throw damaged(
+      source,
+      `the data chunk must have a multiple of ${frameBytes} bytes, got ${data.length}. The file is truncated or damaged`,
+    );
+  }
+  const length = data.length / frameBytes;
+  const stride = frameBytes / count;
+  // A sample in a larger container is left-justified: its bytes are the last ones.
+  const padding = stride - code.bytes;
+  const channels = Array.from({ length: count }, (_, channel) => {
+    const samples = new Float32Array(length);
+    const start = data.start + channel * stride + padding;
+    for (let i = 0; i < length; i++) samples[i] = code.read(view, start + i * frameBytes);
+    return samples;
+  });
+  if (code.tag === 3) checkFinite(channels, source);
+  return { channels, sampleRate, encoding };
+}
+
+function checkFinite(channels: readonly Float32Array[], source: string): void {
+  for (const samples of channels) {
+    const at = samples.findIndex((sample) => !Number.isFinite(sample));
+    if (at < 0) continue;
+    const message = `${source}: sample ${at + 1} must be a finite number, got ${samples[at]}.`;
+    throw new UnrollError('data', message, { source });
+  }
+}
+
+const damaged = (source: string, problem: string): UnrollError =>
+  new UnrollError('format', `${source}: ${problem}.`, { source });
+
+/** A range of bytes. */
+interface Range {
+  start: number;
+  length: number;
+}
+
+interface Format {
+  encoding: WavEncoding;
+  code: SampleCode;
+  channels: number;
+  /** Bytes of one sample of all channels. */
+  frameBytes: number;
+  sampleRate: number;
+}
+
+const RIFF_HEADER = 12;
+const CHUNK_HEADER = 8;
+/** The size that programs write if they cannot go back to fill it in: the chunk lasts to the end of the file. */
+const UNKNOWN_SIZE = 0xffffffff;
+
+const nameAt = (view: DataView, at: number): string =>
+  String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
+
+/** Finds the format and the samples. */
+function chunksOf(view: DataView, source: string): { format: Format; data: Range } {
+  const size = view.byteLength;
+  const isLarge = checkHeader(view, source);
+  let format: Format | undefined;
+  let large: number | undefined;
+  for (let at = RIFF_HEADER; at + CHUNK_HEADER <= size; ) {
+    const name = nameAt(view, at);
+    const start = at + CHUNK_HEADER;
+    const stated = view.getUint32(at + 4, true);
+    if (name === 'data') {
+      if (format === undefined) throw damaged(source, 'the data chunk must follow a fmt chunk');
+      return { format, data: { start, length: dataLength(size - start, stated, large, source) } };
+    }
+    if (stated > size - start) {
+      const text = `${JSON.stringify(name)} must have ${stated} bytes, got ${size - start}`;
+      throw damaged(source, `the file is truncated or damaged: its chunk ${text}`);
+    }
+    if (name === 'fmt ') {
+      if (format !== undefined) throw damaged(source, 'the file has two fmt chunks');
+      format = formatOf(view, { start, length: stated }, source);
+    }
+    if (name === 'ds64' && isLarge && stated >= 16) large = largeSize(view, start);
+    at = nextChunk(view, start + stated);
+  }
+  const missing = format === undefined ? 'a fmt chunk and a data chunk' : 'a data chunk';
+  throw damaged(source, `the file is truncated or damaged: it must have ${missing}`);
+}
+
+/** @returns true for RF64, whose size of the data is in the chunk ds64 */
+function checkHeader(view: DataView, source: string): boolean {
+  if (view.byteLength === 0) throw damaged(source, 'the file is empty');
+  const isLongEnough = view.byteLength >= RIFF_HEADER;
+  const kind = isLongEnough ? nameAt(view, 0) : '';
+  if (kind === 'RIFX') throw damaged(source, 'big-endian WAV files (RIFX) are not supported');
+  const isLarge = kind === 'RF64' || kind === 'BW64';
+  if ((kind !== 'RIFF' && !isLarge) || nameAt(view, 8) !== 'WAVE') {
+    const known = isLongEnough ? containerOf(view) : undefined;
+    const found = known === undefined ? '' : `, got ${known}. Convert it to WAV`;
+    throw damaged(source, `a WAV file must start with "RIFF" and "WAVE"${found}`);
+  }
+  return isLarge;
+}
+
+/** Returns the name of another audio format by its first bytes. */
+function containerOf(view: DataView): string | undefined {
+  const names: Readonly<Record<string, string>> = {
+    fLaC: 'a FLAC file',
+    OggS: 'an Ogg file',
+    FORM: 'an AIFF file',
+    ftyp: 'an MP4 file',
+  };
+  const name = nameAt(view, 0);
+  if (name.startsWith('ID3') || (view.getUint16(0) & 0xffe0) === 0xffe0) return 'an MP3 file';
+  return names[name] ?? names[nameAt(view, 4)];
+}
+
+const largeSize = (view: DataView, start: number): number =>
+  view.getUint32(start + 8, true) + view.getUint32(start + 12, true) * 2 ** 32;
+
+/**
+ * Returns the number of bytes of samples.
+ * @param available bytes to the end of the file @param stated size of the chunk @param large size of ds64
+ */
+function dataLength(available: number, stated: number, large: number | undefined, source: string): number {
+  if (stated === UNKNOWN_SIZE && large === undefined) return available;
+  const length = stated === UNKNOWN_SIZE && large !== undefined ? large : stated;
+  if (length <= available) return length;
+  throw damaged(
+    source,
+    `the file is truncated or damaged: its data chunk must have ${length} bytes, got ${available}`,
+  );
+}
+
+/**
+ * Returns the offset of the next chunk. A chunk of an odd size is followed by a padding byte, which some programs omit: then the
+ * name of the next chunk starts at once.
+ */
+function nextChunk(view: DataView, end: number): number {
+  const padded = end + (end % 2);
+  if (padded === end || end + CHUNK_HEADER > view.byteLength) return padded;
+  const isName = (at: number): boolean =>
+    at + CHUNK_HEADER <= view.byteLength && /^[A-Za-z][\x20-\x7e]{3}$/.test(nameAt(view, at));
+  return isName(end) && !isName(padded) ? end : padded;
+}
+
+const EXTENSIBLE = 0xfffe;
+/** Bytes 2 to 15 of the GUID of a WAVE_FORMAT_EXTENSIBLE; the first two are the format tag. */
+const GUID_TAIL = '000000001000800000aa00389b71';
+
+/** Parses the fmt chunk. */
+function formatOf(view: DataView, { start, length }: Range, source: string): Format {
+  if (length < 16) throw damaged(source, `the fmt chunk must have at least 16 bytes, got ${length}`);
+  let tag = view.getUint16(start, true);
+  const channels = view.getUint16(start + 2, true);
+  const sampleRate = view.getUint32(start + 4, true);
+  const frameBytes = view.getUint16(start + 12, true);
+  const bits = view.getUint16(start + 14, true);
+  if (tag === EXTENSIBLE) {
+    if (length < 40) throw damaged(source, `the extensible fmt chunk must have 40 bytes, got ${length}`);
+    const tail = Array.from({ length: 14 }, (_, i) => view.getUint8(start + 26 + i));
+    const hex = tail.map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    if (hex !== GUID_TAIL) throw damaged(source, 'the encoding of the extensible format is not supported');
+    tag = view.getUint16(start + 24, true);
+  }
+  if (channels === 0) throw damaged(source, 'the number of channels must be at least 1, got 0');
+  if (sampleRate === 0) throw damaged(source, 'the sample rate must be at least 1 Hz, got 0');
+  return { ...codeOf({ tag, bits, channels, frameBytes }, source), channels, frameBytes, sampleRate };
+}
+
+interface FormatFields {
+  tag: number;
+  bits: number;
+  channels: number;
+  frameBytes: number;
+}
+
+/** Returns the encoding of the samples. The bits of PCM are rounded up to whole bytes, and may be in larger containers. */
+function codeOf({ tag, bits, channels, frameBytes }: FormatFields, source: string) {
+  const stride = frameBytes / channels;
+  const found = (Object.keys(CODES) as WavEncoding[]).find((encoding) => {
+    const code = CODES[encoding];
+    if (code.tag !== tag) return false;
+    return tag === 1 ? code.bytes === Math.ceil(bits / 8) : code.bytes * 8 === bits;
+  });
+  if (found === undefined) {
+    throw damaged(
+      source,
+      `the encoding must be PCM of up to 32 bits, float of 32 or 64 bits, mu-law or A-law, got format ${tag} with ${bits} bits`,
+    );
+  }
+  const code = CODES[found];
+  const isWider = tag === 1 && code.bytes > 1 && stride === 4;
+  if (stride !== code.bytes && !isWider) {
+    const text = `${channels} channel${channels === 1 ? '' : 's'} of ${bits} bits`;
+    throw damaged(source, `a frame of ${text} must have ${code.bytes * channels} bytes, got ${frameBytes}`);
+  }
+  return { encoding: found, code };
+}

@@ -1,0 +1,181 @@
+/**
+ * The audio front end against librosa, torchaudio and numpy (packages/testkit/goldens/audio, written by
+ * tools/goldens/audio.py). Detects a wrong window, padding, filter, scale, logarithm, transform or filter of a resampler. Then:
+ * chunks of any size give the bits of the whole; and the errors for wrong inputs.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  type AudioFeatureOptions,
+  analysisWindow,
+  audioFeatures,
+  hzToMel,
+  melToHz,
+  RealFft,
+  type ResampleOptions,
+  Resampler,
+  resample,
+  type TrimOptions,
+  trimSilence,
+  type WindowName,
+} from '@unroll/data';
+import { readGoldens } from '@unroll/testkit/node';
+import { arrayOf, differenceOf, type GoldenTensor, noise, type SoundName, sound } from './sounds.js';
+
+const TOLERANCE = 1e-4;
+
+interface FeatureGoldens {
+  cases: {
+    name: string;
+    library: string;
+    sound: SoundName;
+    options: AudioFeatureOptions;
+    values: GoldenTensor;
+  }[];
+}
+
+interface SignalGoldens {
+  windows: [WindowName, number, number[]][];
+  mels: [hz: number, slaney: number, htk: number][];
+  resampling: { from: number; to: number; options: Partial<ResampleOptions>; values: GoldenTensor }[];
+  trimming: { sound: SoundName; options: TrimOptions; start: number; end: number }[];
+  spectra: { size: number; re: number[]; im: number[] }[];
+}
+
+const { cases } = readGoldens('audio/features.json') as FeatureGoldens;
+const signals = readGoldens('audio/signals.json') as SignalGoldens;
+
+describe('audioFeatures', () => {
+  for (const { name, library, options, sound: soundName, values } of cases) {
+    test(`${library}: ${name}`, () => {
+      const { values: actual, width, length } = audioFeatures(options).frames(sound(soundName));
+      assert.deepEqual([length, width], values.shape);
+      const difference = differenceOf(actual, arrayOf(values));
+      assert.ok(difference <= TOLERANCE, `differs by ${difference}`);
+    });
+  }
+
+  test('chunks of any size give the bits of the whole', () => {
+    const streamable = cases.filter(({ options }) => (options.range ?? null) === null);
+    assert.ok(streamable.length > 10);
+    for (const [n, { name, options, sound: soundName }] of streamable.entries()) {
+      const features = audioFeatures({ ...options, deltas: (n % 3) as 0 | 1 | 2 });
+      const samples = sound(soundName);
+      for (const rate of [8000, 16_000, 11_025]) {
+        const whole = features.frames(samples, rate).values;
+        for (const size of [1, 7, 333, 100_000]) {
+          const stream = features.stream(rate);
+          const found: number[] = [];
+          for (let at = 0; at < samples.length; at += size)
+            found.push(...stream.push(samples.subarray(at, at + size)));
+          found.push(...stream.end());
+          assert.deepEqual(Float32Array.from(found), whole, `${name}, chunks of ${size} at ${rate} Hz`);
+        }
+      }
+    }
+  });
+
+  test('a stream returns frames as soon as their samples are known', () => {
+    const stream = audioFeatures({ sampleRate: 8000, fftSize: 256, hopLength: 80, mels: 20 }).stream();
+    assert.equal(stream.push(new Float32Array(127)).length, 0);
+    assert.equal(stream.push(new Float32Array(1)).length, 20);
+    assert.equal(stream.push(new Float32Array(80)).length, 20);
+    assert.equal(stream.push(new Float32Array(160)).length, 40);
+  });
+
+  test('rejects wrong inputs', () => {
+    const base = { sampleRate: 8000 };
+    const features = audioFeatures(base);
+    const fails = (options: object, message: RegExp): void => {
+      assert.throws(() => audioFeatures({ ...base, ...options }), { code: 'value', message });
+    };
+    assert.throws(() => features.frames(new Float32Array(0)), { code: 'data', message: /no samples/ });
+    assert.throws(() => features.stream().end(), { code: 'data', message: /no samples/ });
+    const reflecting = audioFeatures({ ...base, padding: 'reflect' });
+    assert.throws(() => reflecting.frames(new Float32Array(128)), { code: 'data', message: /more than 128/ });
+    const plain = audioFeatures({ ...base, center: false });
+    assert.throws(() => plain.frames(new Float32Array(255)), {
+      code: 'data',
+      message: /at least fftSize = 256/,
+    });
+    const limited = audioFeatures({ ...base, range: 80 });
+    assert.throws(() => limited.stream(), { code: 'value', message: /range needs the whole sound/ });
+    const stream = features.stream();
+    stream.push(new Float32Array(300));
+    stream.end();
+    assert.throws(() => stream.push(new Float32Array(1)), { code: 'state', message: /has ended/ });
+    fails({ sampleRate: 0 }, /sample rate must be above 0/);
+    fails({ mels: 200 }, /Mel filter \d+ of 200 .* contains no frequency/);
+    fails({ windowLength: 300, fftSize: 256 }, /fftSize must be at least windowLength, 300, got 256/);
+    fails({ maxFrequency: 5000 }, /maxFrequency must be at most half the sample rate, 4000, got 5000/);
+    fails({ minFrequency: 4000 }, /maxFrequency must be above minFrequency/);
+    fails({ kind: 'mfcc', coefficients: 41 }, /coefficients must be at most the number of mels, 40/);
+    fails({ deltas: 3 }, /deltas must be 0, 1 or 2, got 3/);
+    fails({ floor: 0 }, /floor must be above 0/);
+    fails({ kind: 'mel', range: 80 }, /range must be null for mel/);
+    fails({ nMels: 40 }, /there is no option "nMels"/);
+  });
+});
+
+describe('parts', () => {
+  test('windows of scipy', () => {
+    for (const [name, length, expected] of signals.windows)
+      assert.ok(differenceOf(analysisWindow(name, length), expected) < 1e-12, `${name} ${length}`);
+  });
+
+  test('mel scales of librosa', () => {
+    for (const [hz, slaney, htk] of signals.mels) {
+      assert.ok(Math.abs(hzToMel(hz) - slaney) < 1e-9);
+      assert.ok(Math.abs(hzToMel(hz, 'htk') - htk) < 1e-9);
+      assert.ok(Math.abs(melToHz(slaney) - hz) < 1e-6);
+      assert.ok(Math.abs(melToHz(htk, 'htk') - hz) < 1e-6);
+    }
+  });
+
+  test('spectra of numpy, and back', () => {
+    for (const { size, re, im } of signals.spectra) {
+      const fft = new RealFft(size);
+      const x = noise(size);
+      const [a, b] = [new Float64Array(fft.bins), new Float64Array(fft.bins)];
+      fft.forward(x, a, b);
+      assert.ok(differenceOf(a, re) < 1e-12 && differenceOf(b, im) < 1e-12, `size ${size}`);
+      const back = new Float64Array(size);
+      fft.inverse(a, b, back);
+      assert.ok(differenceOf(back, x) < 1e-12, `inverse of size ${size}`);
+    }
+    assert.throws(() => new RealFft(0), { code: 'value', message: /size of an FFT must be an integer/ });
+  });
+
+  test('resampling of torchaudio, also in chunks', () => {
+    const samples = sound('short');
+    for (const { from, to, options, values } of signals.resampling) {
+      const whole = resample(samples, { from, to, ...options });
+      assert.ok(differenceOf(whole, arrayOf(values)) < 1e-5, `${from} to ${to}`);
+      const resampler = new Resampler({ from, to, ...options });
+      const chunks = Array.from({ length: 100 }, (_, i) =>
+        resampler.push(samples.subarray(7 * i, 7 * i + 7)),
+      );
+      const all = [...chunks, resampler.end()].flatMap((chunk) => [...chunk]);
+      assert.deepEqual(Float32Array.from(all), whole);
+    }
+    assert.deepEqual(resample(samples, { from: 8000, to: 8000 }), samples);
+    const fails = (options: ResampleOptions, message: RegExp): void => {
+      assert.throws(() => resample(samples, options), { code: 'value', message });
+    };
+    fails({ from: 8000, to: 0 }, /sample rate must be above 0/);
+    fails({ from: 8000.5, to: 8000 }, /rates must be integers/);
+    fails({ from: 999_983, to: 999_979 }, /needs too large a filter/);
+    fails({ from: 8000, to: 16_000, rolloff: 2 }, /rolloff must be above 0 and at most 1/);
+  });
+
+  test('trimming of librosa', () => {
+    for (const { sound: name, options, start, end } of signals.trimming)
+      assert.deepEqual(trimSilence(sound(name), options), { start, end });
+    assert.deepEqual(trimSilence(new Float32Array(100)), { start: 0, end: 100 });
+    assert.throws(() => trimSilence(new Float32Array(0)), { code: 'data', message: /no samples/ });
+    assert.throws(() => trimSilence(sound('short'), { threshold: 0 }), {
+      code: 'value',
+      message: /threshold/,
+    });
+  });
+});

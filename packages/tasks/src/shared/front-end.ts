@@ -1,0 +1,174 @@
+/**
+ * The front end of tasks on sound: log-mel frames, their level in each file, standardisation, random changes in training, and
+ * derivatives over time.
+ */
+import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
+import { type AudioFeatureConfig, AudioFeatures, appendDeltas, specAugment, warpFrames } from '@unroll/data';
+import { commonRate, type Samples } from './sounds.js';
+
+/**
+ * What is subtracted from the frames of each file: `features`: the mean of each feature, which removes the colour of a
+ * microphone and much of that of a voice; `level`: the mean over all features, which removes the volume; `none`: nothing.
+ */
+export type FileNormalization = 'features' | 'level' | 'none';
+
+/** What a saved model stores to read sounds. */
+export interface FrontEndConfig {
+  features: AudioFeatureConfig;
+  normalize: FileNormalization;
+  /** Mean of each feature in the training sounds. */
+  means: readonly number[];
+  /** Standard deviation of each feature in the training sounds; 1 for a constant feature. */
+  deviations: readonly number[];
+}
+
+/** Sound as frames of standardised features. */
+export interface EncodedSound {
+  /** Number of frames. */
+  readonly length: number;
+  /** [length, features], row by row. */
+  readonly values: Float32Array;
+}
+
+/** Highest sample rate of the analysis: speech has little above 8 kHz. */
+const MAX_RATE = 16_000;
+/** Standardised values are limited to this number of standard deviations. */
+const LIMIT = 10;
+/** Frames on each side of a derivative. */
+const DELTA_WIDTH = 2;
+/** Derivatives are about a third as large as the features. */
+const DELTA_SCALE = 3;
+
+/** Ranges of the random changes in training. */
+const STRETCH = 0.15;
+const WARP = 0.12;
+
+export interface FrontEndOptions {
+  /** Default: the most frequent rate of the training sounds, at most 16,000 Hz. */
+  sampleRate?: number;
+  /** Default 40. */
+  mels?: number;
+  /** Default `level`. */
+  normalize?: FileNormalization;
+}
+
+export class FrontEnd {
+  readonly config: FrontEndConfig;
+  readonly #features: AudioFeatures;
+
+  constructor(config: FrontEndConfig) {
+    this.config = config;
+    this.#features = new AudioFeatures(config.features);
+    const { means, deviations } = config;
+    if (means.length === this.#features.width && deviations.length === this.#features.width) return;
+    throw new UnrollError(
+      'format',
+      `pipeline.json is damaged: means and deviations must have ${this.#features.width} values.`,
+    );
+  }
+
+  /** Chooses the sample rate and fits the standardisation. @param sounds those of the training, at least one */
+  static fit(sounds: readonly Samples[], options: FrontEndOptions = {}): FrontEnd {
+    const { sampleRate = Math.min(MAX_RATE, commonRate(sounds)), mels = 40, normalize = 'level' } = options;
+    const features = new AudioFeatures({ sampleRate, mels, range: 80 });
+    const { width } = features;
+    const plain = new FrontEnd({
+      features: features.config,
+      normalize,
+      means: new Array<number>(width).fill(0),
+      deviations: new Array<number>(width).fill(1),
+    });
+    const [means, squares] = [new Float64Array(width), new Float64Array(width)];
+    let count = 0;
+    // Running means and sums of squared deviations (Welford 1962).
+    for (const sound of sounds) {
+      const values = plain.#normalized(sound);
+      for (let at = 0; at < values.length; at += width) {
+        count++;
+        for (let f = 0; f < width; f++) {
+          const change = values[at + f] - means[f];
+          means[f] += change / count;
+          squares[f] += change * (values[at + f] - means[f]);
+        }
+      }
+    }
+    const deviations = Array.from(squares, (sum) => Math.sqrt(sum / count) || 1);
+    return new FrontEnd({ ...plain.config, means: [...means], deviations });
+  }
+
+  /** Number of values of a frame that the network reads: features and derivatives. */
+  get width(): number {
+    return 2 * this.#features.width;
+  }
+
+  /** Frames per second. */
+  get frameRate(): number {
+    return this.#features.frameRate;
+  }
+
+  /** Returns the frames of a sound, with its level removed. */
+  #normalized({ samples, sampleRate }: Samples): Float32Array {
+    const { values, width, length } = this.#features.frames(samples, sampleRate);
+    const { normalize } = this.config;
+    if (normalize === 'none') return values;
+    const sums = new Float64Array(width);
+    for (let i = 0; i < values.length; i++) sums[i % width] += values[i];
+    const total = sums.reduce((sum, each) => sum + each, 0) / (values.length || 1);
+    const means = normalize === 'level' ? sums.fill(total) : sums.map((sum) => sum / length);
+    return values.map((value, i) => value - means[i % width]);
+  }
+
+  /** Returns the frames of a sound, standardised. */
+  encode(sound: Samples): EncodedSound {
+    const { means, deviations } = this.config;
+    const { length: width } = means;
+    const values = this.#normalized(sound).map((value, i) => {
+      const f = i % width;
+      return Math.max(-LIMIT, Math.min(LIMIT, (value - means[f]) / deviations[f]));
+    });
+    return { length: values.length / width, values };
+  }
+
+  /**
+   * Returns padded inputs [B, T, width], with a mask if the lengths differ.
+   * @param random draws changes for training: speed, frequencies and masks. Default null: none
+   */
+  batch(
+    encoded: readonly EncodedSound[],
+    rows: Uint32Array,
+    random: RandomStream | null = null,
+  ): { x: Tensor; mask?: Tensor; lengths: number[] } {
+    const base = this.config.means.length;
+    const frames = Array.from(rows, (row) => {
+      const { values } = encoded[row];
+      return withDeltas(random === null ? values : changed(values, base, random.child(row)), base);
+    });
+    const lengths = frames.map((values) => values.length / this.width);
+    const steps = lengths.reduce((a, b) => Math.max(a, b), 0);
+    const values = new Float32Array(rows.length * steps * this.width);
+    const mask = new Float32Array(rows.length * steps);
+    for (const [i, each] of frames.entries()) {
+      values.set(each, i * steps * this.width);
+      mask.fill(1, i * steps, i * steps + lengths[i]);
+    }
+    const x = tensor(values, [rows.length, steps, this.width]);
+    return lengths.every((length) => length === steps)
+      ? { x, lengths }
+      : { x, mask: tensor(mask, [rows.length, steps]), lengths };
+  }
+}
+
+/** Returns frames with random changes. */
+function changed(values: Float32Array, width: number, random: RandomStream): Float32Array {
+  const [time, frequency] = random.uniform(2, -1, 1);
+  const warped = warpFrames(values, width, { time: 1 + STRETCH * time, frequency: 1 + WARP * frequency });
+  specAugment(warped, width, random);
+  return warped;
+}
+
+function withDeltas(values: Float32Array, width: number): Float32Array {
+  const frames = appendDeltas(values, width, DELTA_WIDTH);
+  for (let at = width; at < frames.length; at += 2 * width)
+    for (let f = 0; f < width; f++) frames[at + f] *= DELTA_SCALE;
+  return frames;
+}
