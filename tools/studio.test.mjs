@@ -2,12 +2,13 @@
 // shows. In every test, the console must stay empty, no request may leave the server, and the content security policy must
 // hold (studio-page.mjs records all three).
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { findChromium, NO_CHROMIUM } from '@unroll/testkit/chromium';
+import { makeTable, trainTranslator } from 'unrolljs/translate';
 import { firstLoad } from './studio.mjs';
 import { openStudio, servePlain, startBrowser, startStudio } from './studio-page.mjs';
 
@@ -419,6 +420,66 @@ describe('the studio', { skip }, () => {
     } finally {
       other.close();
     }
+  });
+
+  test('figures are saved as SVG', () =>
+    withPage('#preset=adding&cells=rnn,lstm&length=10&units=8&view=gradients', async (page) => {
+      await page.waitForSelector('#flow .u-legend');
+      const saved = async (selector) => {
+        const [download] = await Promise.all([page.waitForEvent('download'), page.click(selector)]);
+        const file = join(folder, 'figure.svg');
+        await download.saveAs(file);
+        // Parsed in a blank page, because the policy of this page also applies to the styles of a parsed figure.
+        const blank = await page.context().newPage();
+        const problem = await blank.evaluate(
+          (source) =>
+            new DOMParser().parseFromString(source, 'image/svg+xml').querySelector('parsererror')
+              ?.textContent,
+          readFileSync(file, 'utf8'),
+        );
+        await blank.close();
+        assert.equal(problem, undefined);
+        return readFileSync(file, 'utf8');
+      };
+      const curves = await saved('#flow .save-figure');
+      assert.equal(curves.match(/fill="none" stroke="#/g).length, 3, 'h of the RNN, h and c of the LSTM');
+      assert.match(curves, /LSTM ∂\/∂c/);
+      await page.click('#tab-gates');
+      await page.waitForSelector('[data-gate="f"]');
+      assert.match(await saved('#save-gates'), /<svg/);
+      await page.click('#tab-network');
+      await page.waitForSelector('.node.cell');
+      assert.match(await saved('#save-unrolled'), /<svg/);
+    }));
+
+  test('attention: a model of the task translate shows its alignments', { timeout: 120_000 }, async () => {
+    const words = ['eins', 'zwei', 'drei', 'vier', 'rot', 'blau'];
+    const pairs = Array.from({ length: 60 }, (_, n) => [
+      words[n % 6],
+      words[(n * 5 + 1) % 6],
+      words[(n * 7 + 2) % 6],
+    ]);
+    const source = pairs.map((row) => row.join(' '));
+    const target = pairs.map((row) => row.map((word) => word.toUpperCase()).join(' '));
+    const table = makeTable({ source: 'pairs', names: ['source', 'target'], cells: [source, target] });
+    const options = { source: 'source', target: 'target', level: 'words', epochs: 1, units: 8, embedding: 8 };
+    const { model } = await trainTranslator({ table }, options);
+    const files = [...(await model.toFiles())].map(([name, bytes]) => ({ name, bytes }));
+    mkdirSync(join(folder, 'translator'), { recursive: true });
+    for (const { name, bytes } of files) writeFileSync(join(folder, 'translator', name), bytes);
+    await withPage('#preset=adding&cells=lstm&length=10&units=8&view=files', async (page) => {
+      await page.setInputFiles('#open-folder', join(folder, 'translator'));
+      await page.waitForSelector('#source');
+      await page.fill('#source', 'eins zwei drei');
+      await page.press('#source', 'Enter');
+      await page.waitForSelector('.alignment table td');
+      const header = await page.locator('.alignment thead th').allTextContents();
+      assert.deepEqual(header.slice(1, 4), ['eins', 'zwei', 'drei']);
+      const row = (await page.locator('.alignment tbody tr').first().locator('td').allTextContents()).map(
+        Number,
+      );
+      assert.ok(Math.abs(row.reduce((a, b) => a + b) - 1) < 0.05, `weights ${row}`);
+    });
   });
 
   test('the tour drives the page in ten steps', { timeout: 180_000 }, () =>

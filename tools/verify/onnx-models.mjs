@@ -41,7 +41,13 @@ const recurrentLayer = (draw, options, isCausal) => {
   const back = !isCausal && draw.chance(0.2) ? { goBackwards: true } : {};
   const kind = draw.below(8);
   if (kind < 2) return nn.lstm({ ...gated, ...back });
-  if (kind < 4) return nn.gru({ ...gated, resetAfter: draw.chance(0.5), updateGate: draw.from(['keep', 'candidate']), ...back });
+  if (kind < 4)
+    return nn.gru({
+      ...gated,
+      resetAfter: draw.chance(0.5),
+      updateGate: draw.from(['keep', 'candidate']),
+      ...back,
+    });
   if (kind === 4) return nn.simpleRNN({ units, useBias, activation, ...options, ...back });
   if (kind === 5) return nn.peepholeLstm({ ...gated, peepholeInitializer: 'glorotUniform', ...back });
   if (kind === 6) return nn.coupledLstm({ ...gated, ...back });
@@ -57,16 +63,40 @@ const maybeBidirectional = (draw, layer, isCausal) => {
 /** Layers between recurrent layers that keep sequences. */
 const between = (draw, isCausal, isMasked) => {
   const choices = [
-    () => nn.dense({ units: 1 + draw.below(5), activation: draw.from(['relu', 'gelu', 'mish', 'selu', 'silu', 'softmax']) }),
+    () =>
+      nn.dense({
+        units: 1 + draw.below(5),
+        activation: draw.from(['relu', 'gelu', 'mish', 'selu', 'silu', 'softmax']),
+      }),
     () => nn.layerNormalization({ epsilon: 1e-3 }),
     () => nn.batchNormalization(),
     () => nn.dropout({ rate: 0.2 }),
-    () => nn.activation(draw.from(['leakyRelu', 'hardTanh', 'softShrink', 'hardShrink', 'logSigmoid', 'squareplus', 'sparsePlus'])),
-    () => nn.conv1d({ filters: 1 + draw.below(4), kernelSize: 1 + draw.below(3), padding: isCausal ? 'causal' : draw.from(['same', 'causal', 'valid']), activation: 'tanh' }),
+    () =>
+      nn.activation(
+        draw.from([
+          'leakyRelu',
+          'hardTanh',
+          'softShrink',
+          'hardShrink',
+          'logSigmoid',
+          'squareplus',
+          'sparsePlus',
+        ]),
+      ),
+    () =>
+      nn.conv1d({
+        filters: 1 + draw.below(4),
+        kernelSize: 1 + draw.below(3),
+        padding: isCausal ? 'causal' : draw.from(['same', 'causal', 'valid']),
+        activation: 'tanh',
+      }),
     () => nn.timeDistributed(nn.dense({ units: 3 })),
     ...(isCausal || isMasked
       ? []
-      : [() => nn.maxPooling1d({ poolSize: 2, padding: draw.from(['valid', 'same']) }), () => nn.averagePooling1d({ poolSize: 3, strides: 1, padding: draw.from(['valid', 'same']) })]),
+      : [
+          () => nn.maxPooling1d({ poolSize: 2, padding: draw.from(['valid', 'same']) }),
+          () => nn.averagePooling1d({ poolSize: 3, strides: 1, padding: draw.from(['valid', 'same']) }),
+        ]),
   ];
   return draw.from(choices)();
 };
@@ -78,15 +108,22 @@ const randomModel = (draw) => {
   const isMasked = !streaming && draw.chance(0.5);
   const features = 1 + draw.below(4);
   const source = isIds ? nn.input({ shape: [null] }) : nn.input({ shape: [null, features] });
-  let x = isIds ? nn.embedding({ inputDim: 5, outputDim: features, maskZero: isMasked }).apply(source) : source;
+  let x = isIds
+    ? nn.embedding({ inputDim: 5, outputDim: features, maskZero: isMasked }).apply(source)
+    : source;
   if (!isIds && isMasked) x = nn.masking({ maskValue: 0 }).apply(x);
   const outputs = [];
   const depth = 1 + draw.below(3);
   for (let n = 0; n < depth; n++) {
     if (draw.chance(0.5)) x = between(draw, streaming, isMasked).apply(x);
     const returnState = !streaming && draw.chance(0.25);
-    const layer = maybeBidirectional(draw, recurrentLayer(draw, { returnSequences: true, returnState }, streaming), streaming);
-    if (draw.chance(0.15) && !returnState && !(layer.goBackwards ?? false)) x = nn.dense({ units: layer.cell ? layer.cell.units : 4 }).apply(x);
+    const layer = maybeBidirectional(
+      draw,
+      recurrentLayer(draw, { returnSequences: true, returnState }, streaming),
+      streaming,
+    );
+    if (draw.chance(0.15) && !returnState && !(layer.goBackwards ?? false))
+      x = nn.dense({ units: layer.cell ? layer.cell.units : 4 }).apply(x);
     const [y, ...states] = layer.apply(x);
     outputs.push(...states);
     x = y;
@@ -95,7 +132,9 @@ const randomModel = (draw) => {
     const last = maybeBidirectional(draw, recurrentLayer(draw, {}, streaming), streaming);
     x = last.apply(x);
   } else if (!streaming && draw.chance(0.4))
-    x = draw.from([() => nn.globalAveragePooling1d(), () => nn.globalMaxPooling1d()])().apply(x);
+    x = draw
+      .from([() => nn.globalAveragePooling1d(), () => nn.globalMaxPooling1d()])()
+      .apply(x);
   x = nn.dense({ units: 2, activation: draw.from(['linear', 'softmax', 'sigmoid']) }).apply(x);
   return { model: nn.model({ inputs: source, outputs: [x, ...outputs] }), streaming, isIds, isMasked };
 };
@@ -128,7 +167,8 @@ const verifyStream = async (model, bytes, draw, seed) => {
     const shape = first.shape.map((extent, d) => (typeof extent === 'number' ? extent : d === 0 ? 2 : steps));
     const size = shape.reduce((a, b) => a * b, 1);
     const values = first.type === 'int64' ? random.uniform(size, 0, 5).map(Math.floor) : random.normal(size);
-    const data = first.type === 'int64' ? BigInt64Array.from(Array.from(values, BigInt)) : Float32Array.from(values);
+    const data =
+      first.type === 'int64' ? BigInt64Array.from(Array.from(values, BigInt)) : Float32Array.from(values);
     const result = await session.run({ ...states, [first.name]: new ort.Tensor(first.type, data, shape) });
     stream.push(core.scope(() => core.reshape(core.tensor(Array.from(values)), shape)));
     for (const [i, output] of stream.outputs.entries()) {
@@ -157,7 +197,10 @@ for (let seed = firstSeed; seed < firstSeed + count; seed++) {
       ? [{ maxRelative: await verifyStream(model, bytes, draw, seed) }]
       : await verifyOnnx(model, bytes, { seed, batch: 3, steps: 3 + draw.below(6) });
     const largest = Math.max(...differences.map(({ maxRelative }) => maxRelative));
-    if (!(largest <= TOLERANCE)) failures.push(`${seed}: ${largest} ${model.layers.map((l) => l.className)} ${JSON.stringify({ streaming, isMasked })}`);
+    if (!(largest <= TOLERANCE))
+      failures.push(
+        `${seed}: ${largest} ${model.layers.map((l) => l.className)} ${JSON.stringify({ streaming, isMasked })}`,
+      );
     else worst = Math.max(worst, largest);
     if (streaming) counts.streaming++;
     if (isMasked) counts.masked++;
@@ -165,13 +208,16 @@ for (let seed = firstSeed; seed < firstSeed + count; seed++) {
       const { model: again, axes } = await importOnnx(bytesSource(bytes));
       const back = await verifyOnnx(again, bytes, { seed, batch: 3, steps: 6, axes });
       const difference = Math.max(...back.map(({ maxRelative }) => maxRelative));
-      if (!(difference <= TOLERANCE)) failures.push(`${seed} read again: ${difference} ${model.layers.map((l) => l.className)}`);
+      if (!(difference <= TOLERANCE))
+        failures.push(`${seed} read again: ${difference} ${model.layers.map((l) => l.className)}`);
       counts.roundTrips++;
     }
   } catch (error) {
     failures.push(`${seed}: ${error.stack.split('\n').slice(0, 3).join(' | ')}`);
   }
 }
-console.log(`${count} models (${counts.streaming} streamed, ${counts.masked} with masks, ${counts.roundTrips} read again): ${failures.length} failures, largest difference ${worst}`);
+console.log(
+  `${count} models (${counts.streaming} streamed, ${counts.masked} with masks, ${counts.roundTrips} read again): ${failures.length} failures, largest difference ${worst}`,
+);
 for (const failure of failures) console.log(failure);
 process.exitCode = failures.length > 0 ? 1 : 0;

@@ -20,9 +20,13 @@ export interface FilesInfo {
   errors: { path: string; message: string }[];
 }
 
+/** The files of the models that were described last, by path, for translations. */
+export const opened = new Map<string, ReadonlyMap<string, Uint8Array>>();
+
 /** Describes every model among the files: zips, and folders with a config.json. */
 export async function describeFiles(files: ReadonlyMap<string, Uint8Array>): Promise<FilesInfo> {
   const found: FilesInfo = { models: [], errors: [] };
+  opened.clear();
   for (const [path, read] of modelsIn(files)) {
     try {
       found.models.push(await describe(path, await read()));
@@ -50,6 +54,7 @@ function modelsIn(
 
 async function describe(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<ModelInfo> {
   const { model, pipeline } = fromArtifact(files);
+  opened.set(path, files);
   const format =
     pipeline && typeof pipeline === 'object' && 'format' in pipeline ? String(pipeline.format) : null;
   return {

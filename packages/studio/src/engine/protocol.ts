@@ -3,6 +3,7 @@
 import type { UserData } from '../problems/index.js';
 import type { ProblemKind, Series } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
+import type { FigureRequest } from './figures.js';
 
 /** What the worker computes after training steps, because a view shows it. */
 export type Look = 'trace' | 'flow' | 'predictions' | 'saturation' | 'influence' | 'space';
@@ -31,6 +32,8 @@ export type Question =
   | { about: 'generate'; cell: CellKind; prompt: string; count: number; temperature: number; seed: number }
   | { about: 'histograms'; cell: CellKind }
   | { about: 'artifact'; cell: CellKind }
+  | { about: 'translate'; path: string; text: string }
+  | ({ about: 'figure'; cell: CellKind } & FigureRequest)
   | { about: 'files'; files: ReadonlyMap<string, Uint8Array> };
 
 export interface Ablation {

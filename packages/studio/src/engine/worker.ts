@@ -7,7 +7,7 @@ import { problemOf } from '../problems/index.js';
 import type { Problem } from '../problems/problem.js';
 import { answer } from './answers.js';
 import { Lane } from './lane.js';
-import { lookAt } from './looks.js';
+import { lookAt } from './look-at.js';
 import type { FromWorker, ProblemInfo, ToWorker, Watch } from './protocol.js';
 
 interface Port {

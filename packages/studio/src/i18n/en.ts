@@ -252,4 +252,9 @@ export const en = {
   tourNext: 'Next',
   tourEnd: 'Start experimenting',
   closeTour: 'Close the tour',
+
+  saveFigure: 'Save the figure {name} as SVG',
+  sourceText: 'Text',
+  translate: 'Translate',
+  alignmentTitle: 'Attention',
 };

@@ -245,4 +245,9 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   tourNext: '下一步',
   tourEnd: '开始实验',
   closeTour: '关闭导览',
+
+  saveFigure: '将图“{name}”保存为 SVG',
+  sourceText: '原文',
+  translate: '翻译',
+  alignmentTitle: '注意力',
 };

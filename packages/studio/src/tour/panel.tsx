@@ -6,10 +6,10 @@ import { lang, t } from '../i18n/index.js';
 import { configure, setRunning } from '../state/actions.js';
 import { DEFAULTS } from '../state/settings.js';
 import * as store from '../state/store.js';
+import { tourOpen } from './open.js';
 import { gradientLeft, recentLoss, TOUR } from './steps.js';
 import { TOUR_TEXTS } from './texts.js';
 
-export const tourOpen = signal(false);
 const index = signal(0);
 
 /** Sets up the page for a step. */

@@ -8,8 +8,10 @@ import { ask, change } from '../state/actions.js';
 import { DEFAULTS } from '../state/settings.js';
 import * as store from '../state/store.js';
 import { useCsv } from '../ui/data-field.js';
+import { download } from '../ui/download.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel } from '../ui/panel.js';
+import { AlignmentForm } from './alignment.js';
 import { droppedRuns } from './compare.js';
 import { TensorTable } from './histograms.js';
 import { curvesOf } from './runs.js';
@@ -187,6 +189,7 @@ function Model({ model: { path, task, layers, tensors, bytes } }: { model: Model
           </li>
         ))}
       </ol>
+      {task === 'translate' && <AlignmentForm path={path} />}
       <TensorTable tensors={tensors} />
     </Panel>
   );
@@ -227,10 +230,7 @@ function Compare() {
 async function save(cell: (typeof store.cell)['value']): Promise<void> {
   try {
     const zip = await ask<Uint8Array<ArrayBuffer>>({ about: 'artifact', cell });
-    const url = URL.createObjectURL(new Blob([zip], { type: 'application/zip' }));
-    const link = Object.assign(document.createElement('a'), { href: url, download: `${cell}.zip` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    download(`${cell}.zip`, zip, 'application/zip');
   } catch (error) {
     message.value = (error as Error).message;
   }
