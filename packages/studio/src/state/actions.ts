@@ -46,7 +46,8 @@ function receive(message: FromWorker): void {
     case 'built':
       store.problem.value = message.problem;
       store.lanes.value = message.lanes;
-      store.step.value = Math.min(store.step.value || Infinity, message.problem.steps - 1);
+      if (store.step.value < 0 || store.step.value >= message.problem.steps)
+        store.step.value = message.problem.steps - 1;
       store.example.value = Math.min(store.example.value, message.problem.count - 1);
       return;
     case 'progress':
@@ -188,7 +189,7 @@ export function configure(settings: Settings): void {
 export function choosePreset(preset: PresetName): void {
   const { cells } = store.settings.value;
   store.settings.value = { ...DEFAULTS[preset], cells };
-  store.step.value = 0;
+  store.step.value = -1;
   store.example.value = 0;
   reset();
 }

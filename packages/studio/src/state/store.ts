@@ -43,8 +43,8 @@ export const cell = signal<CellKind>(
 );
 export const example = signal(0);
 export const layer = signal(0);
-/** The selected step of the example. */
-export const step = signal(0);
+/** The selected step of the example; -1 until the problem is known: the last. */
+export const step = signal(-1);
 /** The selected unit of the layer; null: none. */
 export const unit = signal<number | null>(null);
 
