@@ -2,9 +2,9 @@
 // shows. In every test, the console must stay empty, no request may leave the server, and the content security policy must
 // hold (studio-page.mjs records all three).
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { findChromium, NO_CHROMIUM } from '@unroll/testkit/chromium';
@@ -430,11 +430,44 @@ describe('the studio', { skip }, () => {
       }
     }));
 
+  test('files of other tools are described, and files can be dropped', () =>
+    withPage('#preset=adding&cells=lstm&length=10&units=8&view=files', async (page) => {
+      const goldens = join(root, 'packages/testkit/goldens/formats');
+      const files = readdirSync(goldens, { recursive: true });
+      for (const [end, title] of [
+        ['.pt', /PyTorch/],
+        ['.keras', /Keras/],
+        ['.h5', /Keras/],
+        ['.onnx', /ONNX/],
+      ]) {
+        const name = files.find((file) => file.endsWith(end) && !/weights/.test(file));
+        if (!name) continue;
+        await page.setInputFiles('#open-files', join(goldens, name));
+        await until(
+          page,
+          (file) => document.querySelector('#model h2')?.textContent === file,
+          basename(name),
+        );
+        assert.match(await text(page, '#model .hint'), title);
+        assert.ok((await page.locator('#model .tensors tbody tr').count()) > 0, name);
+      }
+      const rows = Array.from({ length: 90 }, (_, t) => `${t},${t % 7}`).join('\n');
+      const dropped = await page.evaluateHandle((content) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([content], 'weeks.csv'));
+        return transfer;
+      }, `day,visits\n${rows}`);
+      await page.dispatchEvent('#drop', 'drop', { dataTransfer: dropped });
+      await until(page, () => document.querySelector('#preset').value === 'csv');
+      await page.selectOption('#column', 'visits');
+      await trainFor(page, 'lstm', 5);
+      assert.equal(await page.locator('#failure').count(), 0);
+    }));
+
   test('unroll studio <model> opens the model', async () => {
-    const model = join(root, 'packages/testkit/goldens');
     const other = await startStudio(join(folder, 'lstm.zip'));
     try {
-      assert.ok(model && /#open=1/.test(other.url));
+      assert.match(other.url, /#open=1/);
       const { page, problems, context } = await openStudio(browser, other.url);
       await page.waitForSelector('#model .graph li');
       assert.deepEqual(problems, []);

@@ -166,18 +166,17 @@ async function open(files: Files): Promise<void> {
   message.value = nothing ? t('nothingFound') : t('filesFound', { models: models.length, runs: runs.length });
 }
 
-function Model({ model: { path, task, layers, tensors, bytes } }: { model: ModelInfo }) {
+function Model({ model: { path, task, origin, layers, tensors, bytes } }: { model: ModelInfo }) {
   const total = tensors.reduce((sum, { count }) => sum + count, 0);
   return (
     <Panel
       title={path}
       id="model"
       wide
-      hint={t('modelFacts', {
-        task: task ?? t('none'),
+      hint={`${origin ?? t('modelTask', { task: task ?? t('noTask') })}. ${t('modelFacts', {
         n: total.toLocaleString(),
         kB: (bytes / 1000).toFixed(1),
-      })}
+      })}`}
     >
       <ol class="graph" aria-label={t('graph')}>
         {layers.map(({ name, className, shape, parameters, from }) => (
