@@ -27,7 +27,7 @@ let server;
 const withPage = async (hash, work, { url = server.url, ...options } = {}) => {
   const { page, problems, context } = await openStudio(browser, new URL(hash, url).href, options);
   try {
-    await page.waitForSelector('#run:not([disabled])');
+    await page.waitForSelector('#engine[data-ready="true"]');
     await work(page);
     assert.deepEqual(problems, []);
   } finally {
@@ -340,6 +340,18 @@ describe('the studio', { skip }, () => {
       writeFileSync(join(folder, 'log.csv'), 'epoch,loss,validationLoss\n1,0.5,0.6\n2,0.25,0.4\n');
       await page.setInputFiles('#open-files', join(folder, 'log.csv'));
       await until(page, () => document.querySelectorAll('#runs li').length === 3);
+      // Folders of two runs: their scores stand side by side.
+      for (const [name, mase] of [
+        ['one', 0.8],
+        ['two', 0.7],
+      ]) {
+        mkdirSync(join(folder, name, 'model'), { recursive: true });
+        const record = JSON.stringify({ seconds: 2, leaderboard: [{ model: 'lstm', mase }] });
+        writeFileSync(join(folder, name, 'model/training.json'), record);
+        await page.setInputFiles('#open-folder', join(folder, name));
+        await page.waitForSelector(`#scores th:has-text("${name}/model")`);
+      }
+      assert.match(await text(page, '#scores'), /leaderboard\.lstm\.mase\s+0\.8\s+0\.7/);
       await page.click('#tab-train');
       await until(page, () =>
         /log\.csv validationLoss/.test(document.querySelector('#loss .u-legend').textContent),
@@ -465,7 +477,7 @@ describe('the studio', { skip }, () => {
     }));
 
   test('unroll studio <model> opens the model', async () => {
-    const other = await startStudio(join(folder, 'lstm.zip'));
+    const other = await startStudio(join(root, 'packages/testkit/goldens/formats/pytorch/case001.pt'));
     try {
       assert.match(other.url, /#open=1/);
       const { page, problems, context } = await openStudio(browser, other.url);

@@ -20,4 +20,4 @@ export { arithmeticOf } from './views/arithmetic.js';
 export { forecastErrors } from './views/intervals.js';
 export { unitOrder, unitsOn } from './views/order.js';
 export { softmaxOf } from './views/outputs.js';
-export { curvesOf } from './views/runs.js';
+export { curvesOf, scoresOf } from './views/runs.js';

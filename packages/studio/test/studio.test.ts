@@ -21,6 +21,7 @@ import {
   problemOf,
   SAMPLE_LINES,
   SAMPLE_TEXT,
+  scoresOf,
   short,
   smooth,
   softmaxOf,
@@ -69,6 +70,15 @@ describe('problems', () => {
     };
     assert.deepEqual(await lossesOf(1), await lossesOf(1));
     assert.notDeepEqual(await lossesOf(1), await lossesOf(2));
+  });
+
+  test('a network of one unit has every look', async () => {
+    const settings = { ...DEFAULTS.adding, ...SMALL, units: 1, layers: 1 };
+    const problem = problemOf(settings, DATA);
+    const looks = ['trace', 'flow', 'predictions', 'saturation', 'influence', 'space'] as const;
+    const lane = new Lane(problem, 'lstm', settings);
+    const { space } = await lookAt(lane, problem, { looks, cells: ['lstm'], example: 0, step: -1 });
+    assert.equal(space?.points.length, 2 * space!.indices.length * problem.steps);
   });
 
   test('a new learning rate keeps updates, batches and moments', async () => {
@@ -294,6 +304,16 @@ describe('views', () => {
       curvesOf('t.json', '{"networks":[{"history":[{"epoch":1,"loss":2},{"epoch":2,"loss":1}]}]}').length,
       1,
     );
+  });
+  test('scores of training records', () => {
+    const record =
+      '{"seconds": 3, "leaderboard": [{"model": "lstm", "mase": 0.8}, {"model": "ets", "mase": 0.9}], "text": "x"}';
+    assert.deepEqual(scoresOf('a/model/training.json', record), {
+      run: 'a/model',
+      values: { seconds: 3, 'leaderboard.lstm.mase': 0.8, 'leaderboard.ets.mase': 0.9 },
+    });
+    assert.equal(scoresOf('a/other.json', record), null);
+    assert.equal(scoresOf('training.json', 'not json'), null);
   });
   test('numbers and probabilities', () => {
     assert.deepEqual([0, 0.12345, 1234567, 0.00001, -2].map(short), ['0', '0.123', '1.2e6', '1e-5', '-2']);

@@ -1,5 +1,5 @@
 /** What the output depends on, and where the hidden states lie. Loaded when a view needs it. */
-import { attribution, connectivity, projection, trace } from '@unroll/insight';
+import { attribution, connectivity, type DataArray, projection, trace } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
 import { firstExamples, inputsFor } from './looks.js';
@@ -31,9 +31,15 @@ export async function spaceOf(lane: Lane, problem: Problem, example: number): Pr
   const { x, options } = inputsFor(problem, indices);
   const { layers } = await trace(lane.network, x, options);
   const { states, mask } = layers[layers.length - 1];
-  const { points, explained } = projection(states.h, { mask });
+  const { points, explained } = projection(states.h, { mask, components: Math.min(2, states.h.shape[2]) });
   return {
-    ...{ points: Float32Array.from(points.values), indices, steps: problem.steps },
+    ...{ points: inPlane(points), indices, steps: problem.steps },
     explained: [...explained],
   };
+}
+
+/** One unit has only one component: the other coordinate is 0. */
+function inPlane({ shape, values }: DataArray): Float32Array {
+  if (shape.at(-1) === 2) return Float32Array.from(values);
+  return Float32Array.from({ length: 2 * values.length }, (_, n) => (n % 2 === 0 ? values[n / 2] : 0));
 }

@@ -165,6 +165,6 @@ export type FromWorker =
   | { type: 'progress'; generation: number; lanes: readonly LanePoints[] }
   | { type: 'look'; generation: number; cell: CellKind; update: number; example: number; values: LookValues }
   | { type: 'stopped'; generation: number; cell: CellKind; message: string }
-  | { type: 'paused' }
+  | { type: 'lookFailed'; generation: number; message: string }
   | { type: 'failed'; generation: number; message: string }
   | { type: 'reply'; id: number; value?: unknown; error?: string };

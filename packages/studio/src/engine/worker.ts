@@ -128,8 +128,11 @@ async function sendLooks(): Promise<void> {
       const { cell, updates: update } = lane;
       port.postMessage({ type: 'look', generation, cell, update, example: watch.example, values });
     } catch (error) {
-      lane.stopped ??= (error as Error).message;
-      port.postMessage({ type: 'stopped', generation, cell: lane.cell, message: lane.stopped });
+      port.postMessage({
+        type: 'lookFailed',
+        generation,
+        message: `${lane.cell}: ${(error as Error).message}`,
+      });
     }
   }
   const now = performance.now();

@@ -204,9 +204,10 @@ export const en = {
   minimum: 'Minimum',
   maximum: 'Maximum',
   histogram: 'Histogram',
+  score: 'Score',
   compareTitle: 'Compare runs',
   compareHint:
-    'Curves of dropped runs, and curves that you keep from this page, are drawn with the loss in the view Training.',
+    'Scores of opened runs are listed here. Curves of dropped logs, and curves that you keep from this page, are drawn with the loss in the view Training.',
   keepRuns: 'Keep the present curves',
   clearRuns: 'Clear',
   saveTitle: 'Save a model',

@@ -201,8 +201,10 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   minimum: '最小值',
   maximum: '最大值',
   histogram: '直方图',
+  score: '指标',
   compareTitle: '比较运行记录',
-  compareHint: '拖入的运行记录，以及在本页保留的曲线，会与损失一起画在“训练”视图中。',
+  compareHint:
+    '下面列出已打开的运行记录的指标。拖入的日志，以及在本页保留的曲线，会与损失一起画在“训练”视图中。',
   keepRuns: '保留当前曲线',
   clearRuns: '清除',
   saveTitle: '保存模型',

@@ -32,7 +32,14 @@ export function start(): void {
   reset();
   effect(() => send({ type: 'watch', watch: currentWatch() }));
   effect(() => {
-    const extra = { view: store.view.value === 'train' ? '' : store.view.value, lang: lang.value };
+    const { cells } = store.settings.value;
+    const usual = cells.includes('lstm') ? 'lstm' : cells[0];
+    const extra = {
+      view: store.view.value === 'train' ? '' : store.view.value,
+      cell: store.cell.value === usual ? '' : store.cell.value,
+      open: store.opensFiles ? '1' : '',
+      lang: lang.value,
+    };
     history.replaceState(null, '', toFragment(store.settings.value, extra));
   });
 }
@@ -59,6 +66,9 @@ function receive(message: FromWorker): void {
       return;
     case 'stopped':
       store.stopped.value = { ...store.stopped.value, [message.cell]: message.message };
+      return;
+    case 'lookFailed':
+      store.failure.value = message.message;
       return;
     case 'failed':
       store.failure.value = message.message;

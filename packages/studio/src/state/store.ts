@@ -39,7 +39,8 @@ export const ticks = signal(0);
 
 /** What is selected in several views at once. */
 export const cell = signal<CellKind>(
-  settings.value.cells.find((each) => each === 'lstm') ?? settings.value.cells[0],
+  settings.value.cells.find((each) => each === (initial.params.get('cell') ?? 'lstm')) ??
+    settings.value.cells[0],
 );
 export const example = signal(0);
 export const layer = signal(0);

@@ -77,23 +77,17 @@ function Header() {
         Unroll <span>Studio</span>
       </h1>
       <div class="controls" role="toolbar" aria-label={t('training')}>
-        <button
-          type="button"
-          class="primary"
-          id="run"
-          onClick={() => setRunning(!running)}
-          disabled={!engine}
-        >
+        <button type="button" class="primary" id="run" onClick={() => setRunning(!running)}>
           {running ? t('pause') : t('train')}
         </button>
-        <button type="button" id="step" onClick={singleStep} disabled={!engine} title="S">
+        <button type="button" id="step" onClick={singleStep} title="S">
           {t('step')}
         </button>
-        <button type="button" id="reset" onClick={reset} disabled={!engine} title="R">
+        <button type="button" id="reset" onClick={reset} title="R">
           {t('reset')}
         </button>
       </div>
-      <p class="engine" id="engine">
+      <p class="engine" id="engine" data-ready={engine !== null}>
         {engine
           ? t(engine.threads > 1 ? 'engineThreads' : 'engineOne', { n: engine.threads })
           : t('starting')}

@@ -14,12 +14,14 @@ import { Panel } from '../ui/panel.js';
 import { AlignmentForm } from './alignment.js';
 import { droppedRuns } from './compare.js';
 import { TensorTable } from './histograms.js';
-import { curvesOf } from './runs.js';
+import { curvesOf, type RunScores, scoresOf } from './runs.js';
 
 const MAX_BYTES = 512 * 1024 * 1024;
 
 const found = signal<FilesInfo | null>(null);
 const message = signal('');
+/** The training records that were opened, for the table of scores. */
+const records = signal<readonly RunScores[]>([]);
 let openedFromServer = false;
 
 export function FilesView() {
@@ -152,6 +154,11 @@ async function open(files: Files): Promise<void> {
     /\.(csv|tsv|json|ndjson|jsonl|log)$/.test(path) ? curvesOf(path, text(bytes)) : [],
   );
   droppedRuns.value = [...droppedRuns.value, ...runs];
+  const scores = [...files].flatMap(
+    ([path, bytes]) => scoresOf(path, path.endsWith('.json') ? text(bytes) : '') ?? [],
+  );
+  const opened = new Set(scores.map(({ run }) => run));
+  records.value = [...records.value.filter(({ run }) => !opened.has(run)), ...scores];
   const table = [...files].find(([path]) => /\.(csv|tsv)$/.test(path));
   if (files.size === 1 && table && runs.length === 0) {
     change(DEFAULTS.csv);
@@ -213,7 +220,14 @@ function Compare() {
         <button type="button" id="keep-runs" onClick={keep}>
           {t('keepRuns')}
         </button>
-        <button type="button" id="clear-runs" onClick={() => (droppedRuns.value = [])}>
+        <button
+          type="button"
+          id="clear-runs"
+          onClick={() => {
+            droppedRuns.value = [];
+            records.value = [];
+          }}
+        >
           {t('clearRuns')}
         </button>
       </div>
@@ -222,7 +236,40 @@ function Compare() {
           <li key={`${name} ${n}`}>{`${name}: ${t('loss')} ${short(y[y.length - 1])}, ${x.length}`}</li>
         ))}
       </ul>
+      {records.value.length > 0 && <Scores />}
     </>
+  );
+}
+
+/** One column per run, one row per number of its training record. */
+function Scores() {
+  const runs = records.value;
+  const names = [...new Set(runs.flatMap(({ values }) => Object.keys(values)))];
+  return (
+    <div class="scroll">
+      <table id="scores">
+        <thead>
+          <tr>
+            <th scope="col">{t('score')}</th>
+            {runs.map(({ run }) => (
+              <th key={run} scope="col">
+                {run}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {names.map((name) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              {runs.map(({ run, values }) => (
+                <td key={run}>{name in values ? short(values[name]) : '–'}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
