@@ -11,6 +11,7 @@ export {
 export type { OutputOptions } from './derivatives.js';
 export { type GateFigureOptions, gateFigure } from './figures/gates.js';
 export { type LagCurve, type LagFigureOptions, lagCurves, lagFigure } from './figures/lags.js';
+export { escapeText } from './figures/svg.js';
 export { type UnrolledFigureOptions, unrolledFigure } from './figures/unrolled.js';
 export type { KeepGate } from './gates.js';
 export {
@@ -46,3 +47,4 @@ export {
 export { spectralRadius } from './spectral.js';
 export type { LagSummary } from './statistics.js';
 export { type LayerTrace, type Trace, type TraceOptions, trace } from './trace.js';
+export { type WeightStatistics, weightStatistics } from './weights.js';

@@ -142,10 +142,10 @@ export const names = [
     entry: 'unrolljs/node',
     file: 'index-node',
     values: `
-    checkpoints csvLog interruptSignal loadArtifact readCheckpoint saveArtifact tensorBoard
+    checkpoints csvLog interruptSignal loadArtifact readCheckpoint saveArtifact tensorBoard toCsv toTensorBoard
     `,
     types: `
-    CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
+    CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoard TensorBoardOptions
     `,
   },
   {
@@ -159,6 +159,22 @@ export const names = [
     ForecastPipe ForecastPipeOptions ForecastPoint ForecastRow GeneratePipe GeneratePipeOptions GenerateStreamOptions
     GeneratedText LabelScore PipeProperties PipelineTask Pipes SequenceValue Sound Table TagPipe TagPipeOptions
     TagSpan TaskModel TranslatePipe TranslatePipeOptions TranslatedText TranslatedTokens
+    `,
+  },
+  {
+    entry: 'unrolljs/insight',
+    file: 'insight',
+    values: `
+    AblatedModel ablate attribution connectivity escapeText gateFigure gradientFlow histogramOf lagCurves lagFigure
+    memoryLength projection recorder saturation saturationOf scalarsOf spectralRadius trace unrolledFigure
+    weightStatistics
+    `,
+    types: `
+    AblateOptions Attribution AttributionOptions Connectivity ConnectivityOptions DataArray GateFigureOptions
+    GateRecord GradientFlow GradientFlowOptions Histogram InputInfluence Inspectable KeepGate LagCurve
+    LagFigureOptions LagRecord LagSummary LayerFlow LayerRecord LayerSaturation LayerTrace MaskOption MemoryLength
+    MemoryLengthOptions ModelInput OutputOptions Projection ProjectionOptions RecordSink Recorder RecorderOptions
+    SaturationOptions Shares StateFlow Trace TraceOptions TrainingRecord UnrolledFigureOptions WeightStatistics
     `,
   },
   {

@@ -51,7 +51,7 @@ export function unrolledFigure(trace: Trace, options: UnrolledFigureOptions = {}
     parts.push(...layerNames(layer, yOf(l)));
     for (let n = 0; n < count; n++) {
       const area = { x: x(n), y: yOf(l), width: columnWidth - GAP };
-      parts.push(box(layer, row, from + n, area), arrows(layer, area, n < count - 1 || layer.reverse, l));
+      parts.push(box(layer, row, from + n, area), arrows(layer, area, n < count - 1, l));
     }
   });
   const bottom = TOP + 26 + layers.length * LAYER;
@@ -80,7 +80,7 @@ const clip = (text: string, width: number): string => {
 
 function layerNames({ layer, className, units }: LayerTrace, y: number): string[] {
   return [
-    label(8, y + 18, clip(layer, LEFT)),
+    label(8, y + 18, clip(layer.slice(layer.lastIndexOf('/') + 1), LEFT)),
     label(8, y + 34, className, 'soft num'),
     label(8, y + 48, `${units} units`, 'soft num'),
   ];

@@ -73,6 +73,11 @@ export class TokenEncoder implements ClassifyEncoder {
     return ids.length > 0 ? ids : Int32Array.of(UNKNOWN_ID);
   }
 
+  /** Returns the tokens of an encoded text. */
+  tokensOf(ids: Encoded): string[] {
+    return this.vocabulary.decode(ids as Int32Array, { keepSpecials: true });
+  }
+
   /** True if no token of the encoded text is known. */
   isUnknown(ids: Int32Array): boolean {
     return ids.every((id) => id === UNKNOWN_ID);

@@ -6,8 +6,16 @@ import { UnrollError, valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import { type DateOrder, describeFrequency, quantile, type Table } from '@unroll/data';
 import type { Network } from '@unroll/nn';
-import { checkRequest } from '../shared/request.js';
-import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
+import { checkRequest, checkRow } from '../shared/request.js';
+import type {
+  NetworkExample,
+  TaskFact,
+  TaskModel,
+  TaskOption,
+  TaskRequest,
+  TaskResult,
+  TaskScores,
+} from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
 import { baselineForecasts, baselines } from './baselines.js';
 import { type Intervals, type SeriesScale, widenLongHorizon } from './calibration.js';
@@ -268,6 +276,31 @@ export class ForecastModel implements TaskModel {
     const table =
       typeof futureRows === 'object' && rows ? addFutureRows(rows, futureRows, panelOptions) : rows;
     return this.forecast(table, typeof horizon === 'number' ? horizon : undefined, reading);
+  }
+
+  /** The rows are those of all series, one after the other. The networks of an ensemble are inputs of one network. */
+  async example(request: TaskRequest, given?: number): Promise<NetworkExample> {
+    const { network, pipeline } = this;
+    if (network === null)
+      throw valueError(
+        `The model is the baseline ${pipeline.model}, not a network: there is nothing to inspect.`,
+      );
+    const panel = request.rows === undefined ? storedPanel(pipeline) : readPanel(pipeline, request.rows, {});
+    const counts = panel.series.map(({ values }) => values.length);
+    const count = counts.reduce((sum, each) => sum + each, 0);
+    const row = given ?? count - 1;
+    checkRow(row, count, 'rows');
+    let series = 0;
+    let own = row;
+    while (own >= counts[series]) own -= counts[series++];
+    const origin = { series, origin: panel.series[series].offset + own + 1 };
+    const ensemble = this.#ensemble(withFutureCells(panel, pipeline.plan.chunk), network);
+    const title = `${panel.idColumn === null ? '' : `${panel.series[series].id}, `}up to ${timeAt(panel, origin.origin - 1)}`;
+    if (ensemble.canForecast(origin)) return { network, inputs: ensemble.inputsOf(origin), title };
+    throw valueError(
+      `Row ${row} (${title}) has too few rows before it for the network. Choose a later row.`,
+      { row },
+    );
   }
 
   /** Scores rolling-origin forecasts of the rows that are newer than the stored rows. */

@@ -3,8 +3,11 @@
  * saves itself, so commands work with models of any task. To add a task, implement its model in a new folder and add the
  * task to registry.ts.
  */
+
+import type { Tensor } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
+import type { Network } from '@unroll/nn';
 import type { ScoreTable } from './scores.js';
 import type { Sound } from './sounds.js';
 
@@ -71,6 +74,13 @@ export interface TaskModel {
   pipe?(input: unknown, options?: object): Promise<unknown>;
   /** Like `pipe` for one input, but yields parts of the result as they are made, such as pieces of a text. */
   pipeStream?(input: unknown, options?: object): AsyncIterable<unknown>;
+  /**
+   * Returns one example of a file (or of the texts of a request) as the network reads it, for `unroll inspect --data`.
+   * @param row index of the row, line or sentence; for a forecast: the last row before the forecast. Default: the first one; for
+   * a forecast, the last row
+   * @throws UnrollError `data` or `value` as for `predict`, `value` for a row outside of the file
+   */
+  example?(request: TaskRequest, row?: number): Promise<NetworkExample>;
   /** Returns facts about the model for `unroll inspect`, in display order. */
   describe(): TaskFact[];
   /**
@@ -78,6 +88,19 @@ export interface TaskModel {
    * @param training JSON about the training run, for `training.json`. Default: no such file
    */
   toFiles(training?: unknown): Promise<Map<string, Uint8Array>>;
+}
+
+/** The inputs of a network for one example. */
+export interface NetworkExample {
+  network: Network;
+  /** One tensor [1, ...] for each input of the network. */
+  inputs: readonly Tensor[];
+  /** Mask [1, T]. Default: the one that the layers compute. */
+  mask?: Tensor | undefined;
+  /** What the example is, such as its text. */
+  title: string;
+  /** A text for each step, such as its word. Default: none. */
+  steps?: readonly string[];
 }
 
 export interface TaskRequest {

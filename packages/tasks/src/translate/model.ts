@@ -4,8 +4,9 @@ import type { Json, JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
 import { evaluate } from '@unroll/train';
-import { checkRequest } from '../shared/request.js';
+import { checkRequest, checkRow } from '../shared/request.js';
 import type {
+  NetworkExample,
   TaskCell,
   TaskFact,
   TaskModel,
@@ -162,6 +163,22 @@ export class TranslateModel implements TaskModel {
       ]),
       notes,
       ...(options.alignments === true && { json: translations.map(alignmentJson) }),
+    };
+  }
+
+  /** The inputs are a source and the translation of the model. The texts of the steps are those of the source. */
+  async example({ rows, texts = [], file }: TaskRequest, row = 0): Promise<NetworkExample> {
+    const all = [...texts, ...(file ? readLines(file) : []), ...(rows ? this.#sourcesOf(rows) : [])];
+    checkRow(row, all.length, 'texts');
+    const [source] = this.#read([all[row]]);
+    const [translation] = await this.#translate([source], {});
+    const target = targetIds(this.#target, translation.tokens);
+    const { x } = batchOf({ source: [source.ids], target: [target] }, Uint32Array.of(0));
+    return {
+      network: this.network,
+      inputs: x,
+      title: `${all[row]} → ${translation.text}`,
+      steps: source.tokens,
     };
   }
 
