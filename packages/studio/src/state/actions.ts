@@ -49,6 +49,7 @@ function receive(message: FromWorker): void {
   switch (message.type) {
     case 'ready':
       store.engine.value = message;
+      performance.mark('engine ready');
       return;
     case 'built':
       store.problem.value = message.problem;
