@@ -55,7 +55,11 @@ const trainFor = async (page, cell, count) => {
     [cell, count],
   );
   await page.click('#run');
-  await page.waitForTimeout(300);
+  // The last updates may still be on their way.
+  for (let before = ''; before !== (await text(page, '.lanes')); ) {
+    before = await text(page, '.lanes');
+    await page.waitForTimeout(400);
+  }
 };
 
 /** Returns the number of different colours of a canvas. */
@@ -378,7 +382,7 @@ describe('the studio', { skip }, () => {
       assert.equal(
         counts.reduce((a, b) => a + b),
         16,
-        'every fifth of 80 lines is held out',
+        'a fifth of 80 lines is held out',
       );
     }));
 
@@ -476,16 +480,27 @@ describe('the studio', { skip }, () => {
       assert.equal(await page.locator('#failure').count(), 0);
     }));
 
-  test('unroll studio <model> opens the model', async () => {
-    const other = await startStudio(join(root, 'packages/testkit/goldens/formats/pytorch/case001.pt'));
-    try {
-      assert.match(other.url, /#open=1/);
-      const { page, problems, context } = await openStudio(browser, other.url);
-      await page.waitForSelector('#model .graph li');
-      assert.deepEqual(problems, []);
-      await context.close();
-    } finally {
-      other.close();
+  test('unroll studio <path> opens a model, the folder of a run, and a CSV file', async () => {
+    mkdirSync(join(folder, 'run/model'), { recursive: true });
+    writeFileSync(
+      join(folder, 'run/model/training.json'),
+      '{"leaderboard": [{"model": "lstm", "mase": 0.5}]}',
+    );
+    for (const [path, selector] of [
+      [join(root, 'packages/testkit/goldens/formats/pytorch/case001.pt'), '#model .graph li'],
+      [join(folder, 'run'), '#scores'],
+      [join(root, 'packages/cli/data/air-passengers.csv'), '#column'],
+    ]) {
+      const other = await startStudio(path);
+      try {
+        assert.match(other.url, /#open=1/);
+        const { page, problems, context } = await openStudio(browser, other.url);
+        await page.waitForSelector(selector);
+        assert.deepEqual(problems, []);
+        await context.close();
+      } finally {
+        other.close();
+      }
     }
   });
 

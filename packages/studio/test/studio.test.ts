@@ -52,7 +52,15 @@ describe('problems', () => {
         const { update, loss } = lane.takePoints();
         assert.deepEqual(update, [1, 2, 3]);
         losses.push(loss[0]);
-        const looks = ['trace', 'flow', 'predictions', 'saturation', 'influence', 'space'] as const;
+        const looks = [
+          'trace',
+          'flow',
+          'lossFlow',
+          'predictions',
+          'saturation',
+          'influence',
+          'space',
+        ] as const;
         const values = await lookAt(lane, problem, { looks, cells: [cell], example: 1, step: 3 });
         for (const look of looks) assert.ok(values[look], `${cell}: ${look}`);
         assert.ok(Number.isFinite(values.predictions?.loss), `${cell}: loss`);
@@ -75,7 +83,7 @@ describe('problems', () => {
   test('a network of one unit has every look', async () => {
     const settings = { ...DEFAULTS.adding, ...SMALL, units: 1, layers: 1 };
     const problem = problemOf(settings, DATA);
-    const looks = ['trace', 'flow', 'predictions', 'saturation', 'influence', 'space'] as const;
+    const looks = ['trace', 'flow', 'lossFlow', 'predictions', 'saturation', 'influence', 'space'] as const;
     const lane = new Lane(problem, 'lstm', settings);
     const { space } = await lookAt(lane, problem, { looks, cells: ['lstm'], example: 0, step: -1 });
     assert.equal(space?.points.length, 2 * space!.indices.length * problem.steps);
@@ -118,6 +126,20 @@ describe('problems', () => {
       assert.ok(marked[0].t < 6 && marked[1].t >= 6);
       assert.ok(Math.abs(examples.y[n] - marked[0].value - marked[1].value) < 1e-6);
     }
+  });
+
+  test('the classifier of lines generalises to lines that it has not seen', async () => {
+    const settings = { ...DEFAULTS.sentiment, batch: 16 };
+    const problem = problemOf(settings, DATA);
+    const lane = new Lane(problem, 'gru', settings);
+    for (let n = 0; n < 150; n++) await lane.step();
+    const { predictions } = await lookAt(lane, problem, {
+      looks: ['predictions'],
+      cells: ['gru'],
+      example: 0,
+      step: -1,
+    });
+    assert.ok((predictions?.accuracy ?? 0) > 0.7, `accuracy ${predictions?.accuracy}`);
   });
 
   test('mistakes in the data are explained', () => {

@@ -9,7 +9,8 @@ export async function lookAt(lane: Lane, problem: Problem, watch: Watch): Promis
   const example = Math.min(watch.example, problem.examples.count - 1);
   for (const look of watch.looks) {
     if (look === 'trace') values.trace = await traceOf(lane, problem, example);
-    if (look === 'flow') values.flow = await flowOf(lane, problem);
+    if (look === 'flow') values.flow = await flowOf(lane, problem, false);
+    if (look === 'lossFlow') values.lossFlow = await flowOf(lane, problem, true);
     if (look === 'predictions') values.predictions = await predictionsOf(lane.network, problem, example);
     if (look === 'saturation') values.saturation = await saturationOf(lane, problem);
     if (look === 'influence')

@@ -10,9 +10,10 @@ const SOME = 8;
 
 /** Returns inputs and mask of some examples. */
 export function inputsFor(problem: Problem, indices: readonly number[]) {
-  const { x, mask } = examplesOf(problem, selectExamples(problem, indices));
+  const { x, y, mask } = examplesOf(problem, selectExamples(problem, indices));
   return {
     x: x as ReturnType<typeof tensor>,
+    y: y as ReturnType<typeof tensor>,
     options: mask === undefined ? {} : { mask: mask as ReturnType<typeof tensor> },
   };
 }
@@ -50,9 +51,15 @@ async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> 
 const floatsOf = (arrays: LayerTrace['gates']): Record<string, Float32Array> =>
   Object.fromEntries(Object.entries(arrays).map(([name, { values }]) => [name, Float32Array.from(values)]));
 
-export async function flowOf(lane: Lane, problem: Problem): Promise<FlowValues> {
-  const { x, options } = inputsFor(problem, firstExamples(problem));
-  const { layers } = await gradientFlow(lane.network, x, null, { ...options, quantiles: [0.1, 0.9] });
+/** @param ofLoss differentiate the loss of the last step instead of its output */
+export async function flowOf(lane: Lane, problem: Problem, ofLoss: boolean): Promise<FlowValues> {
+  const { x, y, options } = inputsFor(problem, firstExamples(problem));
+  const loss = ofLoss ? { loss: problem.loss } : {};
+  const { layers } = await gradientFlow(lane.network, x, ofLoss ? y : null, {
+    ...options,
+    ...loss,
+    quantiles: [0.1, 0.9],
+  });
   const curves = layers.flatMap(({ layer, states }) =>
     Object.entries(states).map(
       ([state, { mean, relative }]): FlowCurve => ({

@@ -6,7 +6,7 @@ import type { CellKind, Settings } from '../state/settings.js';
 import type { FigureRequest } from './figures.js';
 
 /** What the worker computes after training steps, because a view shows it. */
-export type Look = 'trace' | 'flow' | 'predictions' | 'saturation' | 'influence' | 'space';
+export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'space';
 
 export interface Watch {
   looks: readonly Look[];
@@ -153,6 +153,8 @@ export interface SpaceValues {
 export interface LookValues {
   trace?: readonly LayerValues[];
   flow?: FlowValues;
+  /** Of the loss instead of the output. */
+  lossFlow?: FlowValues;
   predictions?: PredictionValues;
   saturation?: readonly SaturationValues[];
   influence?: InfluenceValues;

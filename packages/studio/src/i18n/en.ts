@@ -135,7 +135,7 @@ export const en = {
   flowHint:
     'Norm of the derivative of the last output with respect to the state k steps earlier. A straight fall on this axis is a vanishing gradient.',
   flowRelative: 'relative to lag 0',
-  flowRaw: 'norm',
+  flowRaw: 'norm, of the loss',
   lag: 'lag k (steps back)',
   cellState: 'cell state c',
   quantiles: 'quantiles',

@@ -134,7 +134,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   flowTitle: '梯度流',
   flowHint: '最后的输出对 k 步之前的状态的导数的范数。在对数坐标上呈直线下降，就是梯度消失。',
   flowRelative: '相对于 k = 0',
-  flowRaw: '范数',
+  flowRaw: '损失的导数的范数',
   lag: '间隔 k（向前的步数）',
   cellState: '细胞状态 c',
   quantiles: '分位数',

@@ -54,9 +54,9 @@ function receive(message: FromWorker): void {
     case 'built':
       store.problem.value = message.problem;
       store.lanes.value = message.lanes;
-      if (store.step.value < 0 || store.step.value >= message.problem.steps)
-        store.step.value = message.problem.steps - 1;
       store.example.value = Math.min(store.example.value, message.problem.count - 1);
+      if (store.step.value < 0 || store.step.value >= message.problem.steps)
+        store.step.value = message.problem.lengths[store.example.value] - 1;
       return;
     case 'progress':
       for (const points of message.lanes) addPoints(points);
@@ -126,11 +126,12 @@ export function ask<T>(question: Question): Promise<T> {
 /** What the worker computes for the visible view. */
 function currentWatch() {
   const [view, cell, cells] = [store.view.value, store.cell.value, store.settings.value.cells];
+  const flow: readonly Look[] = store.flowIsRelative.value ? ['flow'] : ['flow', 'lossFlow'];
   const looks: Record<ViewName, readonly Look[]> = {
-    train: ['predictions', 'flow', 'trace'],
+    train: ['predictions', ...flow, 'trace'],
     network: ['trace', 'predictions'],
     gates: ['trace', 'predictions'],
-    gradients: ['flow', 'predictions'],
+    gradients: [...flow, 'predictions'],
     influence: ['influence', 'predictions', 'trace'],
     predictions: ['predictions'],
     states: ['space', 'saturation', 'predictions'],

@@ -46,6 +46,8 @@ export const example = signal(0);
 export const layer = signal(0);
 /** The selected step of the example; -1 until the problem is known: the last. */
 export const step = signal(-1);
+/** Whether gradient flow is drawn relative to lag 0; otherwise, it is that of the loss. */
+export const flowIsRelative = signal(true);
 /** The selected unit of the layer; null: none. */
 export const unit = signal<number | null>(null);
 
