@@ -16,6 +16,7 @@ import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
 import { makeTable, parseCsv } from '@unroll/data';
 import { actualAt, backtestEvents } from '@unroll/tasks';
 import { decodeCheckpoint, encodeCheckpoint } from '@unroll/train';
+import { printSound, SOUND_EVALUATIONS } from './quality-audio.mjs';
 import { CLASSIFICATIONS, printClassification } from './quality-classify.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -222,7 +223,7 @@ const { values } = parseArgs({
     weights: { type: 'string', default: 'float32' },
   },
 });
-const sets = [...new Set([...EVALUATIONS, ...CLASSIFICATIONS].map(({ set }) => set))];
+const sets = [...new Set([...EVALUATIONS, ...CLASSIFICATIONS, ...SOUND_EVALUATIONS].map(({ set }) => set))];
 const selected = values.only?.split(',') ?? sets;
 const unknown = selected.find((set) => !sets.includes(set));
 if (unknown !== undefined) {
@@ -259,3 +260,5 @@ for (const evaluation of EVALUATIONS.filter(({ set }) => selected.includes(set))
 }
 for (const evaluation of CLASSIFICATIONS.filter(({ set }) => selected.includes(set)))
   await printClassification(evaluation, values.data, seeds);
+for (const evaluation of SOUND_EVALUATIONS.filter(({ set }) => selected.includes(set)))
+  await printSound(evaluation, values.data, seeds);

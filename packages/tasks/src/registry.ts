@@ -6,6 +6,7 @@ import { LanguageModel } from './generate/model.js';
 import { formatOf, PIPELINE_FILE, readPipeline } from './shared/pipeline-file.js';
 import type { Task, TaskModel } from './shared/task.js';
 import { TagModel } from './tag/model.js';
+import { TranscribeModel } from './transcribe/model.js';
 import { TranslateModel } from './translate/model.js';
 
 export const TASKS: readonly Task[] = [
@@ -14,6 +15,7 @@ export const TASKS: readonly Task[] = [
   { name: 'tag', version: 1, fromFiles: (files) => TagModel.fromFiles(files) },
   { name: 'generate', version: 1, fromFiles: (files) => LanguageModel.fromFiles(files) },
   { name: 'translate', version: 1, fromFiles: (files) => TranslateModel.fromFiles(files) },
+  { name: 'transcribe', version: 1, fromFiles: (files) => TranscribeModel.fromFiles(files) },
 ];
 
 /**

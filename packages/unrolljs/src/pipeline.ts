@@ -11,7 +11,13 @@
 import { nearest } from '@unroll/core/internal';
 import { ready, UnrollError, valueError } from '@unroll/core';
 import { rejectForeignFile } from '@unroll/formats';
-import { type ClassifyPipe, type TaskModel, taskModelFromFiles, taskName } from '@unroll/tasks';
+import {
+  type ClassifyPipe,
+  type TaskModel,
+  type TranscribePipe,
+  taskModelFromFiles,
+  taskName,
+} from '@unroll/tasks';
 import { type ArtifactSource, filesOf } from './load.js';
 
 export { ready, setBackend, setThreads } from '@unroll/core';
@@ -23,6 +29,9 @@ export type {
   SequenceValue,
   Sound,
   TaskModel,
+  TranscribePipe,
+  TranscribePipeOptions,
+  Transcription,
 } from '@unroll/tasks';
 export type { ArtifactSource } from './load.js';
 export type { PipelineTask, PipeProperties, Pipes };
@@ -30,11 +39,12 @@ export type { PipelineTask, PipeProperties, Pipes };
 /** The function of each task. To add a task, add its line here and in `NAMES`, and implement `TaskModel.pipe`. */
 interface Pipes {
   classify: ClassifyPipe;
+  transcribe: TranscribePipe;
 }
 
 type PipelineTask = keyof Pipes;
 
-const NAMES: Readonly<Record<PipelineTask, true>> = { classify: true };
+const NAMES: Readonly<Record<PipelineTask, true>> = { classify: true, transcribe: true };
 
 /** The properties of the function that `pipeline` returns. */
 interface PipeProperties {

@@ -156,7 +156,7 @@ export const names = [
     `,
     types: `
     ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes
-    SequenceValue Sound TaskModel
+    SequenceValue Sound TaskModel TranscribePipe TranscribePipeOptions Transcription
     `,
   },
   {
@@ -169,6 +169,18 @@ export const names = [
     ConllOptions ConlluColumn EpochRecord NetworkTraining PredictedTags PreparedTagger RunEvent RunStore TagCell
     TagEntity TagOffset TagOptions TagPipeline TagRunResult TagScheme TagScoresReport TagTypeScore TaggedSentence
     TaggedSentences
+    `,
+  },
+  {
+    entry: 'unrolljs/transcribe',
+    file: 'transcribe',
+    values: `
+    TranscribeModel TranscribeStream makeTable parseCsv prepareTranscriber trainTranscriber transcribeEvents
+    transcribeReport transcribeScores
+    `,
+    types: `
+    FileNormalization NetworkTraining PreparedTranscriber RunEvent RunStore Sound SpokenWord Table TranscribeCell
+    TranscribeOptions TranscribePipeline TranscribeResult TranscribeScores Transcript TranscriptLevel
     `,
   },
   {

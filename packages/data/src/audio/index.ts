@@ -9,7 +9,7 @@ export {
   warpFrames,
 } from './augment.js';
 export type { AudioFeatureConfig, AudioFeatureOptions } from './config.js';
-export { appendDeltas } from './deltas.js';
+export { appendDeltas, type DeltaOptions, DeltaStream } from './deltas.js';
 export { AudioFeatures, type AudioFrames, audioFeatures, FeatureStream } from './features.js';
 export { RealFft } from './fft.js';
 export { hzToMel, type MelScale, melToHz } from './mel.js';

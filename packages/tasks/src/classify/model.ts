@@ -2,6 +2,7 @@
 import { predictAll, valueError } from '@unroll/core';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
+import { batchesOf } from '../shared/length-batches.js';
 import { checkRequest } from '../shared/request.js';
 import type { Sound } from '../shared/sounds.js';
 import type {
@@ -13,7 +14,7 @@ import type {
   TaskResult,
   TaskScores,
 } from '../shared/task.js';
-import { batchesOf, type ClassifyEncoder, type Encoded, type EncodedInputs } from './inputs.js';
+import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
 import { classesOf, readLabels } from './labels.js';
 import { type ClassifyPipeOptions, checkTexts, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';
