@@ -21,6 +21,7 @@ export {
   type WavEncoding,
   type WavOptions,
   type WavSound,
+  WavStream,
   type Waveform,
   type WriteWavOptions,
   writeWav,

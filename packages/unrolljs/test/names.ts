@@ -71,7 +71,7 @@ export const names = [
     entry: 'unrolljs/audio',
     file: 'audio',
     values: `
-    AudioFeatures FeatureStream RealFft Resampler addNoise analysisWindow appendDeltas applyGain audioFeatures
+    AudioFeatures FeatureStream RealFft Resampler WavStream addNoise analysisWindow appendDeltas applyGain audioFeatures
     changeSpeed hzToMel melToHz mono readWav resample specAugment trimSilence warpFrames writeWav
     `,
     types: `

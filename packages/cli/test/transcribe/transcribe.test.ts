@@ -56,6 +56,36 @@ describe('transcribe', () => {
     assert.ok(JSON.parse(stdout.trimEnd().split('\n').at(-1)!).metrics.wer < 0.2);
   });
 
+  test('transcribes sound while it arrives', async () => {
+    const trained = await unroll([...TRAIN, '--streaming', '--out', 'streaming']);
+    assert.equal(trained.code, 0, trained.stderr);
+    const { text, bytes } = melody(5);
+    writeFileSync(inPlace('five.wav'), bytes);
+    const whole = await unroll(['predict', 'streaming', '--audio', 'five.wav', '--json']);
+    const { stdout } = await unroll(
+      ['predict', 'streaming', '--audio', '-', '--stream', '--json'],
+      (child) => {
+        for (let at = 0; at < bytes.length; at += 700) child.stdin!.write(bytes.subarray(at, at + 700));
+        child.stdin!.end();
+      },
+    );
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(lines.at(-1), { seconds: 0.68, text: JSON.parse(whole.stdout).text, final: true });
+    assert.equal(lines.at(-1).text, text);
+    assert.ok(lines.length > 2 && lines[0].seconds < 0.6 && text.startsWith(lines[0].text), stdout);
+    const refused = await unroll(['predict', 'model', '--audio', 'five.wav', '--stream']);
+    assert.deepEqual([refused.code, refused.stdout], [2, '']);
+    assert.match(refused.stderr, /needs the whole sound\. Train it with streaming/);
+    const cut = await unroll(['predict', 'streaming', '--audio', '-', '--stream'], (child) =>
+      child.stdin!.end(bytes.subarray(0, 900)),
+    );
+    assert.equal(cut.code, 2);
+    assert.match(cut.stderr, /stdin: the file is truncated/);
+  });
+
   test('trains on a folder', async () => {
     const folder = ['train', 'transcribe', '--data', 'sounds', '--pattern', '{words}_{take}.wav', ...QUICK];
     const { stdout } = await unroll([...folder, '--text', 'words', '--dry-run']);

@@ -17,5 +17,6 @@ export { type ResampleOptions, Resampler, resample } from './resample.js';
 export { type TrimOptions, trimSilence } from './trim.js';
 export { readWav, type WavOptions, type WavSound } from './wav.js';
 export type { WavEncoding } from './wav-codes.js';
+export { WavStream } from './wav-stream.js';
 export { type WriteWavOptions, writeWav } from './wav-write.js';
 export { mono, type Waveform } from './waveform.js';

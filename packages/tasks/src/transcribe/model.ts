@@ -131,6 +131,11 @@ export class TranscribeModel implements TaskModel {
     );
   }
 
+  soundStream(sampleRate: number, options: TaskRequest['options'] = {}): TranscribeStream {
+    checkRequest({ options }, this);
+    return this.stream(sampleRate, settingsOf(options));
+  }
+
   /** @internal Transcribes encoded sounds, in their order. Sounds of similar lengths share a batch. */
   async transcribeEncoded(
     sounds: readonly EncodedSound[],
