@@ -37,6 +37,8 @@ export {
   appendDeltas,
   audioFeatures,
   FeatureStream,
+  type GriffinLimOptions,
+  griffinLim,
   hzToMel,
   type MelScale,
   melToHz,

@@ -72,10 +72,10 @@ export const names = [
     file: 'audio',
     values: `
     AudioFeatures FeatureStream RealFft Resampler WavStream addNoise analysisWindow appendDeltas applyGain audioFeatures
-    changeSpeed hzToMel melToHz mono readWav resample specAugment trimSilence warpFrames writeWav
+    changeSpeed griffinLim hzToMel melToHz mono readWav resample specAugment trimSilence warpFrames writeWav
     `,
     types: `
-    AudioFeatureConfig AudioFeatureOptions AudioFrames MelScale ResampleOptions SpecAugmentOptions TrimOptions
+    AudioFeatureConfig AudioFeatureOptions AudioFrames GriffinLimOptions MelScale ResampleOptions SpecAugmentOptions TrimOptions
     WavEncoding WavOptions WavSound Waveform WindowName WriteWavOptions
     `,
   },

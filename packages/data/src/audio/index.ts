@@ -12,6 +12,7 @@ export type { AudioFeatureConfig, AudioFeatureOptions } from './config.js';
 export { appendDeltas, type DeltaOptions, DeltaStream } from './deltas.js';
 export { AudioFeatures, type AudioFrames, audioFeatures, FeatureStream } from './features.js';
 export { RealFft } from './fft.js';
+export { type GriffinLimOptions, griffinLim } from './griffin-lim.js';
 export { hzToMel, type MelScale, melToHz } from './mel.js';
 export { type ResampleOptions, Resampler, resample } from './resample.js';
 export { type TrimOptions, trimSilence } from './trim.js';
