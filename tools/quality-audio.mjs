@@ -104,8 +104,9 @@ const GAP_LEVEL = 0.0005;
 export function joinedDigits(all, count, seed) {
   const random = new RandomStream(seed, 'joined digits');
   const speakers = [...new Set(all.map(({ speaker }) => speaker))].sort();
+  const bySpeaker = speakers.map((name) => all.filter(({ speaker }) => speaker === name));
   return Array.from({ length: count }, (_, n) => {
-    const own = all.filter(({ speaker }) => speaker === speakers[n % speakers.length]);
+    const own = bySpeaker[n % speakers.length];
     const length = 3 + Math.floor(5 * random.uniform(1)[0]);
     const takes = Array.from(random.uniform(length), (value) => own[Math.floor(value * own.length)]);
     const { sampleRate } = takes[0];
@@ -114,7 +115,12 @@ export function joinedDigits(all, count, seed) {
         ? [samples]
         : [random.normal(Math.round(random.uniform(1)[0] * GAP * sampleRate), 0, GAP_LEVEL), samples],
     );
-    const samples = Float32Array.from(parts.flatMap((part) => [...part]));
+    const samples = new Float32Array(parts.reduce((sum, { length: size }) => sum + size, 0));
+    let at = 0;
+    for (const part of parts) {
+      samples.set(part, at);
+      at += part.length;
+    }
     return { samples, sampleRate, text: takes.map(({ digit }) => DIGITS[digit]).join(' ') };
   });
 }

@@ -1,6 +1,7 @@
 // Transcription: what is learned, times of words, streams, what is chosen from the data, and what is refused.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
+import { predictAll, slice } from '@unroll/core';
 import { writeWav } from '@unroll/data';
 import {
   prepareTranscriber,
@@ -119,6 +120,31 @@ describe('a streaming transcriber', () => {
         for (let at = 0; at < samples.length; at += size) await stream.push(samples.subarray(at, at + size));
         assert.equal(await stream.end(), whole[i].text, `sound ${i}, chunks of ${size}`);
       }
+    }
+  });
+
+  test('frames and outputs of chunks have the bits of the whole', async () => {
+    const [{ samples }] = melodies(1, 7);
+    const table = melodyTable(melodies(4));
+    const { frontEnd } = prepareTranscriber(table, { ...COLUMNS, mels: 12, streaming: true });
+    const { x } = frontEnd.batch([frontEnd.encode({ samples, sampleRate: RATE })], Uint32Array.of(0));
+    const frames = x.dataSync();
+    const whole = (await predictAll(model.network, x))[0].dataSync();
+    const { reduction } = model.pipeline;
+    for (const size of [1, 29, 160]) {
+      const stream = frontEnd.stream(RATE);
+      const found: number[] = [];
+      for (let at = 0; at < samples.length; at += size)
+        found.push(...stream.push(samples.subarray(at, at + size)));
+      found.push(...stream.end());
+      assert.deepEqual(Float32Array.from(found), Float32Array.from(frames));
+    }
+    for (const steps of [reduction, 3 * reduction]) {
+      const stream = model.network.stream();
+      const found: number[] = [];
+      for (let t = 0; t < x.shape[1]; t += steps)
+        found.push(...stream.push(slice(x, 1, t, Math.min(t + steps, x.shape[1]))).dataSync());
+      assert.deepEqual(Float32Array.from(found), Float32Array.from(whole));
     }
   });
 
