@@ -5,6 +5,7 @@ import { buildNative } from '../packages/kernels/scripts/build-native.mjs';
 import { buildWasm } from '../packages/kernels/scripts/build-wasm.mjs';
 import { generate } from '../packages/kernels/scripts/generate.mjs';
 import { bundle } from './bundle.mjs';
+import { buildStudio } from './studio.mjs';
 import { compileTypeScript } from './tsc.mjs';
 
 const stage = async (name, work) => {
@@ -38,6 +39,7 @@ export const build = async () => {
     await stage('native', native),
     await stage('typescript', async () => compileTypeScript()),
     await stage('bundle', bundle),
+    await stage('studio', buildStudio),
   ];
   return !results.includes(false);
 };

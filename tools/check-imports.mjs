@@ -12,8 +12,8 @@ const LIBRARY = ['kernels', 'core', 'nn', 'train', 'data', 'formats', 'insight']
 
 /**
  * The table, with one row per package. `allow`: packages that may be imported. `types`: packages from which only types
- * may be imported. `node`: runs only in Node. `noNode`: may not import Node built-ins. `anything`: may import everything,
- * because the package is not published.
+ * may be imported. `node`: runs only in Node. `noNode`: may not import Node built-ins. `bundled`: is published as a bundle, so
+ * its imports are devDependencies. `anything`: may import everything, because the package is not published.
  */
 export const RULES = {
   kernels: { allow: [] },
@@ -25,8 +25,8 @@ export const RULES = {
   insight: { allow: ['core', 'nn', 'train'] },
   tasks: { allow: LIBRARY },
   server: { allow: [...LIBRARY, 'tasks'], node: true },
-  studio: { allow: [...LIBRARY, 'tasks'], types: ['server'], noNode: true },
-  cli: { allow: [...LIBRARY, 'tasks', 'server'], node: true },
+  studio: { allow: [...LIBRARY, 'tasks'], types: ['server'], noNode: true, bundled: true },
+  cli: { allow: [...LIBRARY, 'tasks', 'server', 'studio'], node: true },
   unrolljs: { allow: [...LIBRARY, 'tasks'] },
   testkit: { anything: true },
 };
@@ -122,6 +122,7 @@ const judge = ({ specifier, typeOnly }, { rule, folder, file, manifest, packageR
     ...manifest.dependencies,
     ...manifest.peerDependencies,
     ...manifest.optionalDependencies,
+    ...(rule.bundled && manifest.devDependencies),
   };
   return name in declared ? undefined : `${name} is not in the dependencies of package.json`;
 };

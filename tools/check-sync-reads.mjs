@@ -29,6 +29,10 @@ export const ALLOWED = {
     toArray: 'the public synchronous read',
     moveOut: 'only if the backend has synchronous reads; otherwise, values remain in its memory',
   },
+  'insight/src/ablate.ts': {
+    fixedCell: 'weights of a cell whose gate is forced, copied within a forward pass',
+  },
+  'insight/src/steps.ts': { lastValid: `masks: ${HOST}`, stepsOf: `masks: ${HOST}` },
   'nn/src/decoding/scheduled-sampling.ts': { scheduledSampling: `batches: ${HOST}` },
   'nn/src/decoding/ctc.ts': { sequencesOf: `results of predict: ${HOST}` },
   'nn/src/crf-decoding.ts': { scoresOf: HOST_COPY },

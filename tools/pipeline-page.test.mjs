@@ -1,14 +1,18 @@
-// Tests `unrolljs/pipeline` in a page: a classifier that was trained in Node is loaded from a URL, and gives the same results.
+// Tests `unrolljs/pipeline` in a page: models of all tasks that were trained in Node are loaded from URLs, and give the same results.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { findChromium, NO_CHROMIUM } from '@unroll/testkit/chromium';
 import { build } from 'esbuild';
 import { makeTable, trainClassifier } from 'unrolljs/classify';
+import { forecast } from 'unrolljs/forecast';
+import { trainLanguageModel } from 'unrolljs/generate';
 import { pipeline } from 'unrolljs/pipeline';
+import { parseConll, trainTagger } from 'unrolljs/tag';
+import { trainTranslator } from 'unrolljs/translate';
 import { openPage } from './page.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -16,28 +20,110 @@ const chromium = findChromium();
 const folder = mkdtempSync(join(tmpdir(), 'unroll-pipeline-page-'));
 after(() => rmSync(folder, { recursive: true }));
 
-const TEXTS = ['a good film', 'the story is bad', 'an odd one: 房间 and “quotes”', 'xyzzy'];
+const SMALL = { units: 8, embedding: 8, epochs: 8, learningRate: 0.02 };
+const numbers = Array.from({ length: 60 }, (_, i) => i);
+const FILMS = ['bad', 'good', 'odd'];
+const NAMES = ['Ana Lima', 'Luis', 'Rosa Costa', 'Jean'];
+const NOUNS = [
+  ['Haus', 'house'],
+  ['Baum', 'tree'],
+  ['Hund', 'dog'],
+];
+const VERBS = [
+  ['steht', 'stands'],
+  ['wartet', 'waits'],
+];
+const table = (names, ...cells) => makeTable({ source: 'made', names, cells });
+const bioOf = (name) => name.split(' ').map((word, i) => `${word}\t${i === 0 ? 'B' : 'I'}-PER\n`);
+const pairOf = (i, side) => `${['ein', 'a'][side]} ${NOUNS[i % 3][side]} ${VERBS[(i >> 2) % 2][side]}`;
 
-/** Trains a classifier and writes it to the folder `model`. */
-const writeModel = async () => {
-  const texts = Array.from({ length: 60 }, (_, i) => `take ${i % 7} ${['bad', 'good', 'odd'][i % 3]} film`);
-  const labels = texts.map((_, i) => ['no', 'yes', 'maybe'][i % 3]);
-  const table = makeTable({ source: 'films', names: ['text', 'label'], cells: [texts, labels] });
-  const sizes = { units: 8, embedding: 8, networks: 2, epochs: 8, learningRate: 0.02 };
-  const { model } = await trainClassifier(table, { text: 'text', label: 'label', ...sizes });
-  mkdirSync(join(folder, 'model'));
-  for (const [name, bytes] of await model.toFiles()) writeFileSync(join(folder, 'model', name), bytes);
+/** For each task, a function that trains a small model, and the calls whose results are compared. */
+const TASKS = {
+  classify: {
+    train: () => {
+      const texts = numbers.map((i) => `take ${i % 7} ${FILMS[i % 3]} film`);
+      const labels = numbers.map((i) => ['no', 'yes', 'maybe'][i % 3]);
+      const options = { text: 'text', label: 'label', networks: 2, ...SMALL };
+      return trainClassifier(table(['text', 'label'], texts, labels), options);
+    },
+    calls: [
+      [['a good film', 'the story is bad', 'an odd one: 房间 and “quotes”', 'xyzzy'], { topK: 3 }],
+      ['a good film'],
+    ],
+  },
+  tag: {
+    train: () => {
+      const sentences = numbers.map(
+        (i) => `the\tO\n${bioOf(NAMES[i % 4]).join('')}${i % 2 ? 'sees\tO\n' : ''}.\tO\n`,
+      );
+      return trainTagger(parseConll(sentences.join('\n'), { source: 'made' }), { networks: 2, ...SMALL });
+    },
+    calls: [[['the  Ana Lima sees.', '房间 Zoë “Rosa” Costa']], ['the Luis', { aggregation: 'none' }]],
+  },
+  translate: {
+    train: () => {
+      const [source, target] = [0, 1].map((side) => numbers.map((i) => pairOf(i, side)));
+      const options = { source: 'de', target: 'en', ...SMALL, units: 16, embedding: 16 };
+      return trainTranslator({ table: table(['de', 'en'], source, target) }, options);
+    },
+    calls: [
+      [['ein Haus steht', 'ein Hund wartet'], { beam: 1, maxLength: 12 }],
+      ['ein Baum wartet', { beam: 4, alignments: true }],
+    ],
+  },
+  generate: {
+    train: () => {
+      const text = numbers.map((i) => `${pairOf(i, 1)}.\n`).join('');
+      return trainLanguageModel(text, { ...SMALL, streams: 4, steps: 16 });
+    },
+    calls: [
+      [['a house', ''], { length: 40, temperature: 0 }],
+      ['a tree ', { length: 40, temperature: 0.7, topK: 8, topP: 0.9, seed: 4 }],
+    ],
+    streams: [['a dog', { length: 30, temperature: 0 }]],
+  },
+  forecast: {
+    train: () => {
+      const days = numbers.map((i) => new Date(Date.UTC(2024, 0, 1 + i)).toISOString().slice(0, 10));
+      const sold = numbers.map((i) => 20 + 5 * (i % 4) + Math.sin(7 * i));
+      const options = { target: 'sold', horizon: 4, season: 4, units: 4, epochs: 4, baselines: [] };
+      return forecast(table(['day', 'sold'], days, sold), options);
+    },
+    calls: [[null], [[21, 26.5, 31], { horizon: 6 }]],
+  },
 };
 
-/** Writes a page that classifies the texts and reports the results, with its script and the kernels. */
+/** Runs the calls of all tasks. The text of this function is also run in the page. */
+const runAll = async (pipeline, address, tasks) => {
+  const results = {};
+  for (const [task, { calls, streams = [] }] of Object.entries(tasks)) {
+    const pipe = await pipeline(task, `${address}/${task}`);
+    results[task] = [];
+    for (const call of calls) results[task].push(await pipe(...call));
+    for (const call of streams) {
+      const pieces = [];
+      for await (const piece of pipe.stream(...call)) pieces.push(piece);
+      results[task].push(pieces);
+    }
+  }
+  return results;
+};
+
+const writeModels = async () => {
+  for (const [task, { train }] of Object.entries(TASKS)) {
+    const { model } = await train();
+    mkdirSync(join(folder, task));
+    for (const [name, bytes] of await model.toFiles()) writeFileSync(join(folder, task, name), bytes);
+  }
+};
+
+/** Writes a page that runs all calls and reports the results, with its script and the kernels. */
 const writePage = async () => {
   const script = `import { pipeline } from 'unrolljs/pipeline';
-    const main = async () => {
-      const classify = await pipeline('classify', location.origin + '/model');
-      return JSON.stringify(await classify(${JSON.stringify(TEXTS)}, { topK: 3 }));
-    };
+    const runAll = ${runAll};
     const send = (body) => fetch('/report', { method: 'POST', body });
-    main().then(send, (error) => send(String(error?.stack ?? error)));`;
+    runAll(pipeline, location.origin, ${JSON.stringify(TASKS)})
+      .then((results) => send(JSON.stringify(results)), (error) => send(String(error?.stack ?? error)));`;
   await build({
     ...{ bundle: true, format: 'esm', platform: 'browser', target: 'es2022', logLevel: 'error' },
     stdin: { contents: script, resolveDir: join(root, 'packages/unrolljs') },
@@ -51,20 +137,35 @@ const writePage = async () => {
   writeFileSync(join(folder, 'index.html'), page);
 };
 
-test('a classifier in a page gives the results of Node', {
-  skip: chromium ? false : NO_CHROMIUM,
-}, async () => {
-  await writeModel();
-  const expected = await (await pipeline('classify', join(folder, 'model')))(TEXTS, { topK: 3 });
-  await writePage();
-  const { report } = await openPage(chromium, { folder, path: '/index.html' });
-  assert.match(report, /^\[/, report);
-  const found = JSON.parse(report);
-  assert.equal(found.length, TEXTS.length);
-  for (const [n, scores] of found.entries()) {
-    for (const [k, { label, score }] of scores.entries()) {
-      assert.equal(label, expected[n][k].label);
-      assert.ok(Math.abs(score - expected[n][k].score) < 1e-4, `${score}, ${expected[n][k].score}`);
-    }
+/** Checks that two results are equal, and their numbers to 1e-4 (of values above 1: relatively). */
+const assertClose = (found, expected, path) => {
+  if (typeof expected === 'number') {
+    const difference = Math.abs(found - expected) / Math.max(1, Math.abs(expected));
+    assert.ok(difference < 1e-4, `${path}: ${found}, ${expected}`);
+  } else if (typeof expected === 'object' && expected !== null) {
+    assert.deepEqual(Object.keys(found), Object.keys(expected), path);
+    for (const [key, value] of Object.entries(expected)) assertClose(found[key], value, `${path}.${key}`);
+  } else assert.equal(found, expected, path);
+};
+
+describe('models in a page give the results of Node', { skip: chromium ? false : NO_CHROMIUM }, () => {
+  let expected;
+  let found;
+  before(async () => {
+    await writeModels();
+    expected = await runAll(pipeline, folder, TASKS);
+    await writePage();
+    const { report } = await openPage(chromium, { folder, path: '/index.html' });
+    assert.match(report, /^\{/, report);
+    found = JSON.parse(report);
+  });
+  for (const task of Object.keys(TASKS)) {
+    test(task, () => assertClose(found[task], JSON.parse(JSON.stringify(expected[task])), task));
   }
+  test('which are not empty', () => {
+    const { tag, translate, generate } = expected;
+    assert.ok(tag[0][0].some(({ label }) => label === 'PER'));
+    assert.match(translate[1][0].translationText, /\w/);
+    assert.equal(generate[2].join('').length, 30);
+  });
 });

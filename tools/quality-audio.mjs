@@ -1,7 +1,7 @@
 // The evaluations of tasks on sound for tools/quality.mjs: trains with the defaults of `unroll train classify` and `unroll train
 // transcribe` on the Free Spoken Digit Dataset (3,000 recordings of ten digits by six speakers). Takes 0 to 4 of each digit and
 // speaker are for testing, as in its official split, and are scored once per run.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { RandomStream } from '@unroll/core';
@@ -48,49 +48,40 @@ const soundsTable = (source, rows, name, labels) =>
   });
 
 /** Trains a classifier and returns its accuracy on the test rows. */
-async function classify(label, train, test, seed, onEvent) {
+async function classify(label, train, test, { seed, onEvent }) {
   const labelsOf = (rows) => rows.map((row) => `${label} ${row[label]}`);
-  const start = performance.now();
   const options = { audio: 'sound', label, seed, onEvent };
-  const { model, scores } = await trainClassifier(
-    soundsTable('train', train, label, labelsOf(train)),
-    options,
-  );
-  const seconds = (performance.now() - start) / 1000;
-  const { metrics } = await model.evaluate({ rows: soundsTable('test', test, label, labelsOf(test)) });
-  return { accuracy: metrics.accuracy, validation: scores.accuracy, seconds };
+  const run = await trainClassifier(soundsTable('train', train, label, labelsOf(train)), options);
+  const { metrics } = await run.model.evaluate({ rows: soundsTable('test', test, label, labelsOf(test)) });
+  const epochs = run.trainings.map(({ bestEpoch }) => bestEpoch);
+  return { value: metrics.accuracy, validation: run.scores.accuracy, epochs };
 }
 
 /** The official split. */
-const official = (label) => (all, seed, onEvent) =>
-  classify(
-    label,
-    all.filter((each) => !isTest(each)),
-    all.filter(isTest),
-    seed,
-    onEvent,
-  );
+const official =
+  (label) =>
+  ({ folder, ...run }) => {
+    const all = recordings(folder);
+    const train = all.filter((each) => !isTest(each));
+    return classify(label, train, all.filter(isTest), run);
+  };
 
 /** Each speaker is left out in turn. */
-async function leftOut(all, seed, onEvent) {
-  const results = {};
-  let [sum, seconds] = [0, 0];
-  const speakers = [...new Set(all.map(({ speaker }) => speaker))].sort();
-  for (const speaker of speakers) {
-    const train = all.filter((each) => each.speaker !== speaker);
-    const result = await classify(
-      'digit',
-      train,
-      all.filter((each) => each.speaker === speaker),
-      seed,
-      onEvent,
-    );
-    results[speaker] = result.accuracy;
-    sum += result.accuracy;
-    seconds = Math.max(seconds, result.seconds);
-    console.error(`without ${speaker}: ${percent(result.accuracy)}`);
+async function leftOut({ folder, ...run }) {
+  const all = recordings(folder);
+  const results = [];
+  for (const left of new Set(all.map(({ speaker }) => speaker))) {
+    const train = all.filter(({ speaker }) => speaker !== left);
+    const test = all.filter(({ speaker }) => speaker === left);
+    results.push(await classify('digit', train, test, run));
+    console.error(`without ${left}: ${(100 * results.at(-1).value).toFixed(1)} %`);
   }
-  return { ...results, accuracy: sum / speakers.length, seconds };
+  const mean = (key) => results.reduce((sum, result) => sum + result[key], 0) / results.length;
+  return {
+    value: mean('value'),
+    validation: mean('validation'),
+    epochs: results.flatMap(({ epochs }) => epochs),
+  };
 }
 
 /** Longest silence between two digits in seconds, and its level. */
@@ -129,89 +120,57 @@ const TRAINING_STRINGS = 3000;
 const OTHER_STRINGS = 300;
 
 /** Connected digits; training, validation and test strings share no recording. */
-const joined = (streaming) => async (all, seed, onEvent) => {
-  const tableOf = (source, rows, count, stream) => {
-    const strings = joinedDigits(rows, count, stream);
-    return soundsTable(
-      source,
-      strings,
-      'text',
-      strings.map(({ text }) => text),
-    );
-  };
-  const training = all.filter((each) => !isTest(each) && !isValidation(each));
-  const start = performance.now();
-  const { model, scores } = await trainTranscriber(tableOf('train', training, TRAINING_STRINGS, 1), {
-    ...{ audio: 'sound', text: 'text', streaming, seed, onEvent },
-    validation: tableOf('valid', all.filter(isValidation), OTHER_STRINGS, 2),
-  });
-  const seconds = (performance.now() - start) / 1000;
-  const { metrics } = await model.evaluate({ rows: tableOf('test', all.filter(isTest), OTHER_STRINGS, 3) });
-  const { wer, cer, exact_match: exact } = metrics;
-  return { wer, cer, exact, validation: scores.wordErrorRate, seconds };
-};
-
-/** `columns`: titles of the results, by name. */
-export const SOUND_EVALUATIONS = [
-  {
-    ...{ set: 'fsdd', title: 'spoken digits, official split', run: official('digit') },
-    columns: { accuracy: 'test accuracy', validation: 'validation accuracy' },
-  },
-  {
-    ...{ set: 'fsdd-speakers', title: 'six speakers, official split', run: official('speaker') },
-    columns: { accuracy: 'test accuracy', validation: 'validation accuracy' },
-  },
-  {
-    ...{
-      set: 'fsdd-left-out',
-      title: 'spoken digits of a speaker who is not in the training data',
-      run: leftOut,
-    },
-    columns: {
-      ...{ george: 'george', jackson: 'jackson', lucas: 'lucas', nicolas: 'nicolas', theo: 'theo' },
-      ...{ yweweler: 'yweweler', accuracy: 'mean accuracy' },
-    },
-  },
-  {
-    ...{ set: 'fsdd-joined', title: 'strings of 3 to 7 digits', run: joined(false) },
-    columns: { wer: 'test WER', cer: 'test CER', exact: 'exact', validation: 'validation WER' },
-  },
-  {
-    ...{ set: 'fsdd-joined-streaming', title: 'strings of 3 to 7 digits, streaming', run: joined(true) },
-    columns: { wer: 'test WER', cer: 'test CER', exact: 'exact', validation: 'validation WER' },
-  },
-];
-
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
-
-/** Runs an evaluation with each seed and prints a table like those of docs/quality.md. */
-export async function printSound({ set, title, run, columns }, data, seeds) {
-  console.log(`\n## ${set}: ${title}\n`);
-  const folder = join(data ?? '', 'fsdd');
-  if (data === undefined || !existsSync(folder)) {
-    console.log('Skipped: pass --data DIR with a subfolder fsdd (see docs/quality.md).');
-    return;
-  }
-  const all = recordings(folder);
-  const names = Object.keys(columns);
-  console.log(
-    `| seed | ${Object.values(columns).join(' | ')} | seconds |\n|---|${'---:|'.repeat(names.length + 1)}`,
-  );
-  const results = [];
-  for (const seed of seeds) {
-    const onEvent = (event) => {
-      if (event.event !== 'epoch') return;
-      const loss = event.validationLoss?.toPrecision(4);
-      console.error(
-        `${set}, seed ${seed}, training ${event.training}, epoch ${event.epoch}, validation loss ${loss}`,
+const joined =
+  (streaming) =>
+  async ({ folder, seed, onEvent }) => {
+    const all = recordings(folder);
+    const tableOf = (source, rows, count, stream) => {
+      const strings = joinedDigits(rows, count, stream);
+      return soundsTable(
+        source,
+        strings,
+        'text',
+        strings.map(({ text }) => text),
       );
     };
-    const result = await run(all, seed, onEvent);
-    results.push(result);
-    console.log(
-      `| ${seed} | ${names.map((name) => percent(result[name])).join(' | ')} | ${result.seconds.toFixed(0)} |`,
-    );
-  }
-  const mean = (name) => percent(results.reduce((sum, result) => sum + result[name], 0) / results.length);
-  if (results.length > 1) console.log(`| **mean** | ${names.map(mean).join(' | ')} | |`);
-}
+    const training = all.filter((each) => !isTest(each) && !isValidation(each));
+    const run = await trainTranscriber(tableOf('train', training, TRAINING_STRINGS, 1), {
+      ...{ audio: 'sound', text: 'text', streaming, seed, onEvent },
+      validation: tableOf('valid', all.filter(isValidation), OTHER_STRINGS, 2),
+    });
+    const { metrics } = await run.model.evaluate({
+      rows: tableOf('test', all.filter(isTest), OTHER_STRINGS, 3),
+    });
+    return { value: metrics.wer, validation: run.scores.wordErrorRate, epochs: [run.training.bestEpoch] };
+  };
+
+const FSDD = { folder: 'fsdd', seeds: [0, 1, 2], format: 'percent' };
+const ACCURACY = { ...FSDD, measure: 'accuracy' };
+const WER = { ...FSDD, measure: 'word error rate', lower: true };
+const OFFICIAL = 'takes 0 to 4 of each digit and speaker are for testing';
+const STRINGS =
+  'takes 0 to 4 are joined to 300 test strings, takes 5 to 9 to 300 validation strings, the others to 3,000 training strings';
+
+export const SOUNDS = [
+  {
+    ...{ set: 'fsdd', title: 'Free Spoken Digits, 10 digits', ...ACCURACY, must: 0.96, want: 0.985 },
+    ...{ flags: '--audio sound --label digit', split: OFFICIAL, evaluate: official('digit') },
+  },
+  {
+    ...{ set: 'fsdd-speakers', title: 'Free Spoken Digits, 6 speakers', ...ACCURACY, must: 0.97, want: 0.99 },
+    ...{ flags: '--audio sound --label speaker', split: OFFICIAL, evaluate: official('speaker') },
+  },
+  {
+    ...{ set: 'fsdd-left-out', title: 'Free Spoken Digits, unknown speakers', ...ACCURACY, seeds: [0] },
+    ...{ must: 0.7, want: 0.85, flags: '--audio sound --label digit', evaluate: leftOut },
+    split: 'each of six speakers is left out in turn',
+  },
+  {
+    ...{ set: 'fsdd-joined', title: 'Free Spoken Digits, strings of 3 to 7', ...WER, must: 0.06, want: 0.03 },
+    ...{ flags: '--audio sound --text text', split: STRINGS, evaluate: joined(false) },
+  },
+  {
+    ...{ set: 'fsdd-joined-streaming', title: 'the same, streaming', ...WER, must: 0.09, want: 0.05 },
+    ...{ flags: '--audio sound --text text --streaming', split: STRINGS, evaluate: joined(true) },
+  },
+];

@@ -1,11 +1,12 @@
 // Measures accuracy. Forecasts: runs the code of `unroll forecast` on real series with fixed splits, and prints the tables
 // of docs/quality.md. Training and the choice of season, window and number of epochs use only the rows before the test
-// part. Classifiers: see quality-classify.mjs.
+// part. Classifiers, taggers, translators and language models: see quality-results.mjs, which stores the results.
 //
-//   node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2] [--weights float16]
+//   node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2] [--weights float16] [--results FILE]
 //
 //   --data DIR         folder with one subfolder per data set; the airline series is in the repository
 //   --weights float16  repeats each forecast with weights rounded to float16 (docs/float16.md)
+//   --results FILE     where the results of tasks are stored; default docs/quality.json, with the table in docs/quality.md
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,8 +17,7 @@ import { fromFloat16Bits, toFloat16Bits } from '@unroll/core/internal';
 import { makeTable, parseCsv } from '@unroll/data';
 import { actualAt, backtestEvents } from '@unroll/tasks';
 import { decodeCheckpoint, encodeCheckpoint } from '@unroll/train';
-import { printSound, SOUND_EVALUATIONS } from './quality-audio.mjs';
-import { CLASSIFICATIONS, printClassification } from './quality-classify.mjs';
+import { runEvaluation, TASK_EVALUATIONS } from './quality-results.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const CELLS = ['rnn', 'lstm', 'gru'];
@@ -219,11 +219,12 @@ const { values } = parseArgs({
   options: {
     data: { type: 'string' },
     only: { type: 'string' },
-    seeds: { type: 'string', default: '0,1,2' },
+    seeds: { type: 'string' },
     weights: { type: 'string', default: 'float32' },
+    results: { type: 'string' },
   },
 });
-const sets = [...new Set([...EVALUATIONS, ...CLASSIFICATIONS, ...SOUND_EVALUATIONS].map(({ set }) => set))];
+const sets = [...new Set([...EVALUATIONS, ...TASK_EVALUATIONS].map(({ set }) => set))];
 const selected = values.only?.split(',') ?? sets;
 const unknown = selected.find((set) => !sets.includes(set));
 if (unknown !== undefined) {
@@ -234,7 +235,7 @@ if (!['float32', 'float16'].includes(values.weights)) {
   console.error(`--weights must be float32 or float16, got "${values.weights}".`);
   process.exit(2);
 }
-const seeds = values.seeds.split(',').map(Number);
+const seeds = (values.seeds ?? '0,1,2').split(',').map(Number);
 await ready();
 console.log(`${currentBackend().description}, Node ${process.version}`);
 for (const evaluation of EVALUATIONS.filter(({ set }) => selected.includes(set))) {
@@ -258,7 +259,9 @@ for (const evaluation of EVALUATIONS.filter(({ set }) => selected.includes(set))
   }
   console.log(`\nChosen: ${plan}. ${seconds} s per seed.`);
 }
-for (const evaluation of CLASSIFICATIONS.filter(({ set }) => selected.includes(set)))
-  await printClassification(evaluation, values.data, seeds);
-for (const evaluation of SOUND_EVALUATIONS.filter(({ set }) => selected.includes(set)))
-  await printSound(evaluation, values.data, seeds);
+const storage =
+  values.results === undefined
+    ? { results: join(root, 'docs/quality.json'), page: join(root, 'docs/quality.md') }
+    : { results: values.results };
+for (const evaluation of TASK_EVALUATIONS.filter(({ set }) => selected.includes(set)))
+  await runEvaluation(evaluation, { data: values.data, ...(values.seeds && { seeds }), ...storage });

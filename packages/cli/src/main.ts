@@ -7,6 +7,7 @@ import { nearest } from '@unroll/core/internal';
 import { TASKS, type Task } from '@unroll/tasks';
 import { interruptSignal } from '@unroll/train/node';
 import { compare } from './compare/command.js';
+import { convert } from './convert/command.js';
 import { forecastCommand } from './forecast/command.js';
 import { generateCommand } from './generate/command.js';
 import { UsageError } from './shared/args.js';
@@ -14,6 +15,7 @@ import type { Command } from './shared/command.js';
 import { evaluate } from './shared/evaluate-command.js';
 import { inspect } from './shared/inspect-command.js';
 import { predict } from './shared/predict-command.js';
+import { studio } from './studio/command.js';
 import { trainCommand } from './train/command.js';
 import { version } from './version.js';
 
@@ -25,6 +27,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   generate: generateCommand,
   evaluate,
   inspect,
+  convert,
+  studio,
 };
 
 const HELP = `Usage: unroll <command> [options]

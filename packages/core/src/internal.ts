@@ -1,11 +1,12 @@
 /**
  * Exports for other packages of Unroll, not for users. They may change in any version.
  */
+
+export { crc32c } from '#crc32c';
 export { inputGradients, Tape } from './autograd.js';
 export type * from './backend.js';
 export { cpuBackend } from './cpu/backend.js';
 export { Heap } from './cpu/heap.js';
-export { crc32c } from './crc32c.js';
 export {
   type AllowedTags,
   type CrfOutput,
@@ -16,7 +17,7 @@ export { bestPath } from './ctc-path.js';
 export { fromFloat16Bits, toFloat16Bits } from './float16.js';
 export { formatValue } from './format-value.js';
 export { LazyGradient } from './lazy-gradient.js';
-export { nearest } from './nearest.js';
+export { nearest, normalizeName } from './nearest.js';
 export {
   type AnyOp,
   apply,
@@ -29,7 +30,10 @@ export {
   type Outputs,
   recording,
 } from './op.js';
+export type { GruSaved } from './ops/gru.js';
+export type { LstmSaved } from './ops/lstm.js';
 export { type LstmGatesAttributes, lstmGates } from './ops/lstm-gates.js';
+export type { SequenceBuffers } from './ops/recurrent.js';
 export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { checkOptions, nameHint, type OptionTypes, unknownOption } from './options.js';
 export { layOut } from './parameter.js';

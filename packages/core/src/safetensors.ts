@@ -40,13 +40,49 @@ function invalidFile(message: string, data: Record<string, unknown> = {}): Unrol
   return new UnrollError('format', `This is not a valid safetensors file: ${message}`, data);
 }
 
+/** Where the values of a tensor are in a file. */
+export interface SafetensorsEntry {
+  name: string;
+  dtype: SafetensorsType;
+  shape: number[];
+  /** Byte offsets, counted from the end of the header. */
+  begin: number;
+  end: number;
+}
+
+/** What the header of a file says. */
+export interface SafetensorsHeader {
+  /** In the order of their values. */
+  entries: SafetensorsEntry[];
+  metadata: ReadonlyMap<string, string>;
+  /** Number of bytes before the values. */
+  start: number;
+}
+
 /** Parses a safetensors file. @throws UnrollError `format` for anything that the specification forbids */
 export function readSafetensors(file: Uint8Array): SafetensorsFile {
-  const { header, start } = readHeader(file);
+  const { entries, metadata, start } = readSafetensorsHeader(file, file.length);
+  const tensors = new Map<string, StoredTensor>();
+  for (const { name, dtype, shape, begin, end } of entries) {
+    tensors.set(name, { dtype, shape, bytes: file.subarray(start + begin, start + end) });
+  }
+  return { tensors, metadata };
+}
+
+/**
+ * Parses the header of a safetensors file.
+ * @param file the first bytes of the file, at least up to {@link safetensorsStart} @param length the size of the file
+ * @throws UnrollError `format` for anything that the specification forbids
+ */
+export function readSafetensorsHeader(file: Uint8Array, length: number): SafetensorsHeader {
+  const start = safetensorsStart(file, length);
+  if (file[8] !== 0x7b) throw invalidFile('the header does not begin with "{".');
+  const what = 'The header of the safetensors file';
+  const header = parseStrictJson(decodeUtf8(file.subarray(8, start), what), what) as JsonObject;
   const metadata = readMetadata(header[METADATA]);
   const entries = Object.entries(header)
     .filter(([name]) => name !== METADATA)
-    .map(([name, entry]) => readEntry(name, entry, file.length - start));
+    .map(([name, entry]) => readEntry(name, entry, length - start));
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let expected = 0;
   for (const { name, begin, end } of entries) {
@@ -63,36 +99,34 @@ export function readSafetensors(file: Uint8Array): SafetensorsFile {
     }
     expected = end;
   }
-  if (expected !== file.length - start) {
-    throw invalidFile(`${file.length - start - expected} bytes follow the last tensor.`, {
-      length: file.length,
+  if (expected !== length - start) {
+    throw invalidFile(`${length - start - expected} bytes follow the last tensor.`, {
+      length,
       expected: start + expected,
     });
   }
-  const tensors = new Map<string, StoredTensor>();
-  for (const { name, dtype, shape, begin, end } of entries) {
-    tensors.set(name, { dtype, shape, bytes: file.subarray(start + begin, start + end) });
-  }
-  return { tensors, metadata };
+  return { entries, metadata, start };
 }
 
-function readHeader(file: Uint8Array): { header: JsonObject; start: number } {
-  if (file.length < 8) throw invalidFile(`it must have at least 8 bytes, got ${file.length}.`);
-  const view = new DataView(file.buffer, file.byteOffset, 8);
+/**
+ * Returns the number of bytes before the values.
+ * @param head the first 8 bytes of the file, or more @param length the size of the file
+ * @throws UnrollError `format` for a file that is too short
+ */
+export function safetensorsStart(head: Uint8Array, length: number): number {
+  if (length < 8) throw invalidFile(`it must have at least 8 bytes, got ${length}.`);
+  const view = new DataView(head.buffer, head.byteOffset, 8);
   const size = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-  if (size > MAX_HEADER_LENGTH || size > file.length - 8) {
+  if (size > MAX_HEADER_LENGTH || size > length - 8) {
     throw invalidFile(
-      `the header length must be at most ${Math.min(file.length - 8, MAX_HEADER_LENGTH)} bytes, got ${size}.`,
+      `the header length must be at most ${Math.min(length - 8, MAX_HEADER_LENGTH)} bytes, got ${size}.`,
       {
         size,
-        length: file.length,
+        length,
       },
     );
   }
-  if (file[8] !== 0x7b) throw invalidFile('the header does not begin with "{".');
-  const what = 'The header of the safetensors file';
-  const header = parseStrictJson(decodeUtf8(file.subarray(8, 8 + size), what), what);
-  return { header: header as JsonObject, start: 8 + size };
+  return 8 + size;
 }
 
 function readMetadata(value: Json | undefined): Map<string, string> {
@@ -103,15 +137,7 @@ function readMetadata(value: Json | undefined): Map<string, string> {
   return new Map(Object.entries(value) as [string, string][]);
 }
 
-interface Entry {
-  name: string;
-  dtype: SafetensorsType;
-  shape: number[];
-  begin: number;
-  end: number;
-}
-
-function readEntry(name: string, entry: Json, available: number): Entry {
+function readEntry(name: string, entry: Json, available: number): SafetensorsEntry {
   if (!isObject(entry)) throw invalidFile(`the entry of tensor "${name}" is not an object.`, { name });
   const extra = Object.keys(entry).find((key) => !['dtype', 'shape', 'data_offsets'].includes(key));
   if (extra !== undefined)

@@ -30,7 +30,7 @@ import {
   toFloat16Bits,
   writeSafetensors,
 } from '@unroll/core/internal';
-import { modelFromConfig, type Network, type WeightSource } from '@unroll/nn';
+import { type Layer, modelFromConfig, Network, type WeightSource } from '@unroll/nn';
 import { floatsOf } from './dtypes.js';
 
 /** File contents by file name. */
@@ -110,19 +110,16 @@ async function storedWeights(
   }
   const stored = new Map<string, StoredTensor>();
   const parameters = [...model.parameters, ...lossParameters];
+  const names = [...namesInFile(model), ...lossParameters.map(({ name }) => name)];
   // All reads begin before the first await, so all weights are from the same training step.
   const values = await Promise.all(parameters.map((parameter) => parameter.data()));
-  for (const [i, parameter] of parameters.entries()) {
-    if (stored.has(parameter.name)) {
-      throw new UnrollError(
-        'value',
-        `Two parameters are named "${parameter.name}". Give their layers other names.`,
-        {
-          name: parameter.name,
-        },
-      );
+  for (const [i, { shape }] of parameters.entries()) {
+    const name = names[i];
+    if (stored.has(name)) {
+      throw new UnrollError('value', `Two parameters are named "${name}". Give their layers other names.`, {
+        name,
+      });
     }
-    const { name, shape } = parameter;
     checkFinite(name, values[i]);
     stored.set(
       name,
@@ -131,6 +128,21 @@ async function storedWeights(
   }
   return stored;
 }
+
+/**
+ * Returns the names under which a loaded model looks up its parameters. They differ from the names of the parameters if a
+ * model inside this one was built before it became part of it, because names contain the path from the outermost model.
+ */
+function namesInFile(model: Network): string[] {
+  const names = model.parameters.map(({ name }) => name);
+  if (!model.inputShapes || !containsModel(model)) return names;
+  const copy = modelFromConfig(model.config);
+  copy.build(model.inputShapes, null);
+  return copy.parameters.map(({ name }) => name);
+}
+
+const containsModel = (layer: Layer): boolean =>
+  layer.sublayers.some((inner) => inner instanceof Network || containsModel(inner));
 
 function storeHalves(values: ArrayLike<number>, shape: Shape, name: string): StoredTensor {
   return { dtype: 'F16', shape: [...shape], bytes: new Uint8Array(toFloat16Bits(values, name).buffer) };
@@ -254,7 +266,7 @@ function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   }
   const values = floatsOf(stored, name);
   let at = 0;
-  while (Number.isFinite(values[at])) at++; // undefined ends the loop
+  while (at < values.length && Number.isFinite(values[at])) at++;
   if (at < values.length)
     throw artifactError(`"${name}" has the value ${values[at]} at position ${at}`, { name, position: at });
   return values;

@@ -22,9 +22,8 @@ export function rejectForeignFile(path: string): void {
       : '';
   throw new UnrollError(
     'format',
-    `${path} is ${FILE_KINDS[extension]}, but load() reads only models saved by Unroll.${hint} ` +
-      'To convert a model of another tool, create the same layers in Unroll, set their weights with setWeights() ' +
-      'in the order and shapes of Keras, and save the model.',
+    `${path} is ${FILE_KINDS[extension]}, which must be converted first: unroll convert ${path} model.${hint} ` +
+      'In programs, load() of unrolljs and importModel() of unrolljs/convert read it directly.',
     { path, format: extension },
   );
 }

@@ -196,7 +196,7 @@ async function contentOf(
 }
 
 /** Decompresses an entry. @throws UnrollError `format` if the result is larger than `size` bytes */
-async function inflate(data: Uint8Array, size: number, name: string): Promise<Uint8Array> {
+export async function inflate(data: Uint8Array, size: number, name: string): Promise<Uint8Array> {
   const out = new Uint8Array(size);
   let at = 0;
   const stream = new Blob([data as Uint8Array<ArrayBuffer>])

@@ -38,6 +38,7 @@ import {
   registerLayer,
   roundWeights,
   sequential,
+  timeDistributed,
 } from '@unroll/nn';
 import { models, outputOf } from './models.js';
 
@@ -121,6 +122,21 @@ describe('restores a model unchanged', () => {
     const { model } = fromArtifact(files);
     assert.deepEqual((await predict(model, zeros([3, 5, 2]))).shape, [3, 2]);
     assert.deepEqual(model.inputShapes, [[-1, 6, 2]]);
+  });
+
+  test('models that were built before they became parts of another model', async () => {
+    const recurrent = sequential([lstm({ units: 3, returnSequences: true })], { seed: 1, name: 'recurrent' });
+    recurrent.build([[-1, 6, 2]]);
+    const output = sequential([dense({ units: 2 })], { seed: 2, name: 'output' });
+    output.build([[-1, 3]]);
+    const model = sequential([input({ shape: [6, 2] }), recurrent, timeDistributed(output)]);
+    model.build();
+    const { model: loaded } = fromArtifact(await toArtifact(model));
+    assert.deepEqual(
+      loaded.getWeights().map(({ values }) => [...values]),
+      model.getWeights().map(({ values }) => [...values]),
+    );
+    assert.equal(loaded.parameters[0]!.name, 'recurrent/lstm/kernel');
   });
 
   test('saving again replaces existing files and deletes obsolete ones', async (t) => {
@@ -346,13 +362,13 @@ describe('rejects invalid artifacts', async () => {
     const folder = folderFor(t);
     const names: Record<string, RegExp> = {
       'net.keras':
-        /net\.keras is a Keras model, but load\(\) reads only models saved by Unroll\. To convert a model of another tool/,
+        /net\.keras is a Keras model, which must be converted first: unroll convert .*net\.keras model\./,
       'net.h5': /is a Keras model or weights file \(HDF5\)/,
       'net.onnx': /is an ONNX model/,
       'net.pt': /is a PyTorch file/,
       'net.PTH': /is a PyTorch file/,
       'model.safetensors':
-        /is a file of weights without layers.* pass the folder that contains config\.json\. To convert a model/,
+        /is a file of weights without layers.* pass the folder that contains config\.json\. In programs/,
     };
     for (const [name, message] of Object.entries(names)) {
       await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
@@ -360,7 +376,7 @@ describe('rejects invalid artifacts', async () => {
       await assert.rejects(loadArtifact(join(folder, name)), fails('format', message));
       await assert.rejects(
         loadArtifact(join(folder, name)),
-        /To convert a model of another tool, .* setWeights\(\)/,
+        /load\(\) of unrolljs and importModel\(\) of unrolljs\/convert read it directly/,
       );
     }
     // A folder may have any name.

@@ -17,6 +17,9 @@ export type {
 } from './cells/cell.js';
 export * from './cells/index.js';
 export { type CellOptions, type GatedCellOptions, MatrixCell } from './cells/matrix-cell.js';
+export { MinCell } from './cells/min-cell.js';
+/** @internal For @unroll/insight. */
+export { runSteps, type Stepper } from './cells/run.js';
 export {
   type Constraint,
   type ConstraintConfig,

@@ -54,6 +54,14 @@ export {
   panelFromTable,
   timeAt,
 } from './forecast/panel.js';
+export type {
+  ForecastInput,
+  ForecastInterval,
+  ForecastPipe,
+  ForecastPipeOptions,
+  ForecastPoint,
+  ForecastRow,
+} from './forecast/pipe.js';
 export type { Pipeline } from './forecast/pipeline.js';
 export type { Decoding, ForecastPlan, ScalerName } from './forecast/plan.js';
 export { forecastPlot } from './forecast/plot-file.js';
@@ -70,6 +78,12 @@ export {
 } from './generate/generate.js';
 export { LanguageModel } from './generate/model.js';
 export type { LanguageCell } from './generate/network.js';
+export type {
+  GeneratedText,
+  GeneratePipe,
+  GeneratePipeOptions,
+  GenerateStreamOptions,
+} from './generate/pipe.js';
 export type { LanguagePipeline } from './generate/pipeline.js';
 export type { PreparedLanguageModel } from './generate/plan.js';
 export { languageModelReport } from './generate/report.js';
@@ -79,6 +93,7 @@ export { TASKS, taskModelFromFiles } from './registry.js';
 export type * from './shared/events.js';
 export type { FileNormalization, FrontEndConfig } from './shared/front-end.js';
 export { taskFormat, taskName } from './shared/pipeline-file.js';
+export { CELL_NAMES, cellNamed, type RecurrentCellName } from './shared/recurrent-cells.js';
 export { type ChartBand, type ChartData, type ChartLine, chart } from './shared/report/chart.js';
 export { historyCapacity, type PlotData, type PlotOptions, plot } from './shared/report/plot.js';
 export { checkRequest } from './shared/request.js';
@@ -90,6 +105,7 @@ export type { EpochRecord, NetworkTraining } from './shared/training.js';
 export type { TagOffset } from './tag/decisions.js';
 export { type PredictedTags, type TagEntity, TagModel } from './tag/model.js';
 export type { TagCell } from './tag/network.js';
+export type { TagPipe, TagPipeOptions, TagSpan } from './tag/pipe.js';
 export type { TagPipeline } from './tag/pipeline.js';
 export type { PreparedTagger } from './tag/plan.js';
 export { tagReport } from './tag/report.js';
@@ -117,6 +133,12 @@ export {
 export { TranslateModel, type Translation } from './translate/model.js';
 export type { TranslateCell } from './translate/network.js';
 export type { PairColumns, PairData, Pairs, ParallelFiles } from './translate/pairs.js';
+export type {
+  TranslatedText,
+  TranslatedTokens,
+  TranslatePipe,
+  TranslatePipeOptions,
+} from './translate/pipe.js';
 export type { TranslatePipeline } from './translate/pipeline.js';
 export type { PreparedTranslator, TokenLevel } from './translate/plan.js';
 export { translateReport } from './translate/report.js';

@@ -10,12 +10,12 @@ import { TranscribeModel } from './transcribe/model.js';
 import { TranslateModel } from './translate/model.js';
 
 export const TASKS: readonly Task[] = [
-  { name: 'forecast', version: 1, fromFiles: (files) => ForecastModel.fromFiles(files) },
-  { name: 'classify', version: 1, fromFiles: (files) => ClassifyModel.fromFiles(files) },
-  { name: 'tag', version: 1, fromFiles: (files) => TagModel.fromFiles(files) },
-  { name: 'generate', version: 1, fromFiles: (files) => LanguageModel.fromFiles(files) },
-  { name: 'translate', version: 1, fromFiles: (files) => TranslateModel.fromFiles(files) },
-  { name: 'transcribe', version: 1, fromFiles: (files) => TranscribeModel.fromFiles(files) },
+  { name: 'forecast', version: 1, fromFiles: (...parts) => ForecastModel.fromFiles(...parts) },
+  { name: 'classify', version: 1, fromFiles: (...parts) => ClassifyModel.fromFiles(...parts) },
+  { name: 'tag', version: 1, fromFiles: (...parts) => TagModel.fromFiles(...parts) },
+  { name: 'generate', version: 1, fromFiles: (...parts) => LanguageModel.fromFiles(...parts) },
+  { name: 'translate', version: 1, fromFiles: (...parts) => TranslateModel.fromFiles(...parts) },
+  { name: 'transcribe', version: 1, fromFiles: (...parts) => TranscribeModel.fromFiles(...parts) },
 ];
 
 /**
@@ -62,7 +62,7 @@ export function taskModelFromFiles(
       format,
     );
   }
-  return known.fromFiles(files);
+  return known.fromFiles(files, pipeline);
 }
 
 const MODEL_HINT =

@@ -47,6 +47,6 @@ export * from './optimizers.js';
 export { Plateau, type PlateauOptions, type PlateauState } from './plateau.js';
 export * from './schedules.js';
 export type { RunSnapshot } from './snapshot.js';
-export { type GradientHook, type Gradients, OptimizerMemory } from './step.js';
+export { type GradientHook, type Gradients, OptimizerMemory, type OptimizerState } from './step.js';
 export { type Run, type RunOptions, type TrainingData, type TrainOptions, train } from './train.js';
 export type { TruncateOptions } from './truncate.js';

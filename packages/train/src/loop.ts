@@ -143,6 +143,10 @@ export class Loop implements RunControl {
     return awaitTensors(this.#stepper ? this.#stepper.readAverage(read) : read());
   }
 
+  async gradients(): Promise<Record<string, SavedTensor>> {
+    return this.#stepper ? this.#stepper.readGradients() : {};
+  }
+
   /** Runs the training and yields its events. */
   async *events(): AsyncGenerator<TrainEvent, void, void> {
     await ready();

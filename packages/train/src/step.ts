@@ -23,6 +23,7 @@ import {
   Tape,
   valuesOf,
 } from '@unroll/core/internal';
+import type { SavedTensor } from './callbacks/callback.js';
 import { type Clip, clipGradients, normsFromSquares, sumsOfSquares } from './clip.js';
 import { DirtyRows, type DirtyState } from './dirty-rows.js';
 import {
@@ -59,6 +60,14 @@ export interface Gradients {
 
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
+/** The state of an optimizer by names, for files of other tools. */
+export interface OptimizerState {
+  /** Number of updates. */
+  updates: number;
+  /** For each slot of the optimizer, the values of each trainable parameter, by its name. */
+  slots: Readonly<Record<string, ReadonlyMap<string, ArrayLike<number>>>>;
+}
+
 /**
  * The state of an optimizer between updates, independent of a run. Pass the same object to several calls of `train` to
  * continue with the optimizer state of the previous call.
@@ -67,21 +76,71 @@ export class OptimizerMemory {
   /** Number of updates. */
   updates = 0;
   #slots: FlatBuffer[] = [];
+  #slotNames: readonly string[] = [];
+  #parameters: readonly Parameter[] = [];
   /** The optimizer and the parameters that the slots belong to. */
   #key = '';
+  /** The state with which the first slots are filled. */
+  #initial: OptimizerState | null;
+
+  /** @param initial the state to continue with. Default: none, the first update is number 1 */
+  constructor(initial: OptimizerState | null = null) {
+    this.#initial = initial;
+    this.updates = initial?.updates ?? 0;
+  }
 
   /**
    * Returns the slots of the optimizer. If the optimizer or the parameters differ from those of the previous call,
-   * creates new slots, filled with zeros.
+   * creates new slots, filled with zeros, or at the first call with the initial state.
+   * @throws UnrollError `state` if the initial state lacks a slot of a parameter
    */
   slotsFor(optimizer: Optimizer, parameters: readonly Parameter[], length: number): readonly FlatBuffer[] {
     const key = JSON.stringify([optimizer.name, optimizer.slots, parameters.map((p) => [p.name, p.shape])]);
     if (key !== this.#key) {
       this.#key = key;
       this.#slots = optimizer.slots.map(() => new FlatBuffer(length));
-      this.updates = 0;
+      this.#slotNames = optimizer.slots;
+      this.#parameters = parameters;
+      this.updates = this.#initial?.updates ?? 0;
+      if (this.#initial && this.updates > 0) this.#fill(this.#initial);
+      this.#initial = null;
     }
     return this.#slots;
+  }
+
+  #fill({ slots }: OptimizerState): void {
+    this.#slotNames.forEach((slot, s) => {
+      for (const { name, size, storage } of this.#parameters) {
+        const values = slots[slot]?.get(name);
+        if (values?.length !== size) {
+          throw new UnrollError(
+            'state',
+            `The optimizer's state must have ${size} values of ${slot} for ${name}, got ${values?.length ?? 'none'}. ` +
+              'Compile the model with another optimizer to start with a new state.',
+            { slot, name },
+          );
+        }
+        this.#slots[s].write(values, storage.offset);
+      }
+    });
+  }
+
+  /** Returns the state by names. Before the first update it is the initial state; null if there is none. */
+  async state(): Promise<OptimizerState | null> {
+    if (this.#initial) return this.#initial;
+    if (this.updates === 0) return null;
+    const values = await Promise.all(this.#slots.map((slot) => slot.read()));
+    const byName = (slot: FloatArray) =>
+      new Map(
+        this.#parameters.map(({ name, size, storage }) => [
+          name,
+          slot.slice(storage.offset, storage.offset + size),
+        ]),
+      );
+    return {
+      updates: this.updates,
+      slots: Object.fromEntries(this.#slotNames.map((slot, s) => [slot, byName(values[s])])),
+    };
   }
 }
 
@@ -257,6 +316,17 @@ export class Stepper {
   async #norm(squares: FloatArray): Promise<number> {
     const norms = await normsFromSquares(squares, () => this.#gradientBlocks());
     return norms.length === 1 ? norms[0] : Math.hypot(...norms);
+  }
+
+  /** Returns a copy of the gradients in the buffer, by parameter. */
+  async readGradients(): Promise<Record<string, SavedTensor>> {
+    const values = await this.#grads.read();
+    return Object.fromEntries(
+      this.#trainable.map(({ name, shape, size, storage: { offset } }) => [
+        name,
+        { shape, values: values.slice(offset, offset + size) },
+      ]),
+    );
   }
 
   /** Calls `hook` with the gradients. Returns their norm after the call. */

@@ -228,6 +228,7 @@ function asRun(loop: Loop): Run {
       return loop.parameters;
     },
     weights: () => loop.weights(),
+    gradients: () => loop.gradients(),
     snapshot: () => loop.snapshot(),
     get metricNames() {
       return loop.metricNames;

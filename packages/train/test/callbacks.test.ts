@@ -51,6 +51,7 @@ async function stoppedAfter(callback: Callback, losses: readonly number[]): Prom
     model: forecaster(),
     stop: () => void (stopped = true),
     weights: async () => ({}),
+    gradients: async () => ({}),
     learningRateScale: 1,
     parameters: [],
   };

@@ -1,4 +1,6 @@
 /** Creates trainable models. */
+
+import type { ArtifactFiles } from '@unroll/formats';
 import {
   type Functional,
   type FunctionalOptions,
@@ -11,6 +13,7 @@ import {
   sequential as sequence,
 } from '@unroll/nn';
 import { compiledFromJson } from './compiled.js';
+import { isArtifact } from './is-artifact.js';
 import { type ArtifactSource, readArtifact } from './load.js';
 import { type Trainable, trainable, trainableFrom } from './trainable.js';
 
@@ -32,13 +35,19 @@ export function model(options: FunctionalOptions): Functional & Trainable {
 
 /**
  * Loads a saved model for prediction and, if it was compiled, for training. The optimizer starts from its initial
- * state.
- * @param source a path (in Node: a folder or a zip file), a URL (in a page), the bytes of a zip file, or the files
+ * state. Models of other tools (Keras, PyTorch, safetensors, ONNX) are recognised by their content and converted;
+ * `importModel` of `unrolljs/convert` does the same, and also returns a report.
+ * @param source a path (in Node: a folder or a file), a URL (in a page), the bytes of a file, a File, or the files of an
+ * artifact
  * @throws UnrollError `format` if there is no artifact, if it is damaged, or if it contains a class that is not
  * registered; `value` if it contains parameters of a loss that is not registered
  */
-export async function load(source: ArtifactSource): Promise<Network & Trainable> {
-  const { model: network, training, lossParameters } = await readArtifact(source);
+export async function load(source: ArtifactSource | Blob): Promise<Network & Trainable> {
+  if (!(await isArtifact(source))) {
+    const { importModel } = await import('./convert-model.js');
+    return (await importModel(source as Exclude<typeof source, ArtifactFiles>)).model;
+  }
+  const { model: network, training, lossParameters } = await readArtifact(source as ArtifactSource);
   const loaded = trainableFrom(network, lossParameters);
   const compiled = compiledFromJson(training);
   return compiled ? loaded.compile(compiled) : loaded;

@@ -6,6 +6,8 @@
  *     const classify = await pipeline('classify', 'sst2-model');
  *     await classify('a wonderful film'); // [{ label: '1', score: 0.98 }]
  *     await classify(['a wonderful film', 'too long']); // a label for each text
+ *
+ * The tasks are `classify`, `tag`, `translate`, `generate` (also as a stream) and `forecast`.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 import { nearest } from '@unroll/core/internal';
@@ -13,8 +15,12 @@ import { ready, UnrollError, valueError } from '@unroll/core';
 import { rejectForeignFile } from '@unroll/formats';
 import {
   type ClassifyPipe,
+  type ForecastPipe,
+  type GeneratePipe,
+  type TagPipe,
   type TaskModel,
   type TranscribePipe,
+  type TranslatePipe,
   taskModelFromFiles,
   taskName,
 } from '@unroll/tasks';
@@ -22,16 +28,34 @@ import { type ArtifactSource, filesOf } from './load.js';
 
 export { ready, setBackend, setThreads } from '@unroll/core';
 export type { ArtifactFiles } from '@unroll/formats';
+export type { Cell, DateOrder, Table } from '@unroll/data';
 export type {
   ClassifyPipe,
   ClassifyPipeOptions,
+  ForecastInput,
+  ForecastInterval,
+  ForecastPipe,
+  ForecastPipeOptions,
+  ForecastPoint,
+  ForecastRow,
+  GeneratedText,
+  GeneratePipe,
+  GeneratePipeOptions,
+  GenerateStreamOptions,
   LabelScore,
   SequenceValue,
   Sound,
+  TagPipe,
+  TagPipeOptions,
+  TagSpan,
   TaskModel,
   TranscribePipe,
   TranscribePipeOptions,
   Transcription,
+  TranslatedText,
+  TranslatedTokens,
+  TranslatePipe,
+  TranslatePipeOptions,
 } from '@unroll/tasks';
 export type { ArtifactSource } from './load.js';
 export type { PipelineTask, PipeProperties, Pipes };
@@ -39,12 +63,23 @@ export type { PipelineTask, PipeProperties, Pipes };
 /** The function of each task. To add a task, add its line here and in `NAMES`, and implement `TaskModel.pipe`. */
 interface Pipes {
   classify: ClassifyPipe;
+  tag: TagPipe;
+  translate: TranslatePipe;
+  generate: GeneratePipe;
+  forecast: ForecastPipe;
   transcribe: TranscribePipe;
 }
 
 type PipelineTask = keyof Pipes;
 
-const NAMES: Readonly<Record<PipelineTask, true>> = { classify: true, transcribe: true };
+const NAMES: Readonly<Record<PipelineTask, true>> = {
+  classify: true,
+  tag: true,
+  translate: true,
+  generate: true,
+  forecast: true,
+  transcribe: true,
+};
 
 /** The properties of the function that `pipeline` returns. */
 interface PipeProperties {

@@ -19,6 +19,7 @@ import {
   type History,
   OptimizerMemory,
   type OptimizerSpec,
+  type OptimizerState,
   progress,
   type RunOptions,
   resolveLoss,
@@ -149,6 +150,11 @@ class Session {
     this.#savedLossParameters = {};
   }
 
+  /** The settings; null before `compile`. */
+  get compiled(): Settings | null {
+    return this.#settings;
+  }
+
   /** Returns the settings, once a backend is loaded. @param method the calling method, for the error */
   async settings(method: string): Promise<Settings> {
     if (!this.#settings)
@@ -220,6 +226,19 @@ class Session {
   }
 }
 
+const sessions = new WeakMap<Network, Session>();
+
+/** Returns the compile options of a model and the state of its optimizer; null before `compile`. */
+export function trainingOf(network: Network): (CompileOptions & { memory: OptimizerMemory }) | null {
+  return sessions.get(network)?.compiled ?? null;
+}
+
+/** Sets the state with which a compiled model continues training. */
+export function continueTraining(network: Network, state: OptimizerState): void {
+  const compiled = sessions.get(network)?.compiled;
+  if (compiled) compiled.memory = new OptimizerMemory(state);
+}
+
 /** Adds the methods of {@link Trainable} to a network, and returns it. */
 export function trainable<N extends Network>(network: N): N & Trainable {
   return trainableFrom(network, {});
@@ -231,6 +250,7 @@ export function trainableFrom<N extends Network>(
   savedLossParameters: Artifact['lossParameters'],
 ): N & Trainable {
   const session = new Session(network, savedLossParameters);
+  sessions.set(network, session);
   const methods = {
     ...withChecks(runnable(network)),
     compile(options: CompileOptions) {

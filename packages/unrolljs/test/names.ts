@@ -92,6 +92,18 @@ export const names = [
     `,
   },
   {
+    entry: 'unrolljs/convert',
+    file: 'convert',
+    values: `
+    describeModel exportKeras exportPyTorch importKeras importModel importPyTorch readNpz readSafetensors writeNpz
+    writeSafetensors
+    `,
+    types: `
+    ExportKerasOptions ExportPyTorchOptions FileDescription FormatName ImportKerasOptions ImportModelOptions
+    ImportPyTorchOptions ImportReport Imported ModelSource NumpyArray OptimizerRecord PyTorchFiles
+    `,
+  },
+  {
     entry: 'unrolljs/forecast',
     file: 'forecast',
     values: `
@@ -155,8 +167,11 @@ export const names = [
     pipeline ready setBackend setThreads
     `,
     types: `
-    ArtifactFiles ArtifactSource ClassifyPipe ClassifyPipeOptions LabelScore PipeProperties PipelineTask Pipes
-    SequenceValue Sound TaskModel TranscribePipe TranscribePipeOptions Transcription
+    ArtifactFiles ArtifactSource Cell ClassifyPipe ClassifyPipeOptions DateOrder ForecastInput ForecastInterval
+    ForecastPipe ForecastPipeOptions ForecastPoint ForecastRow GeneratePipe GeneratePipeOptions GenerateStreamOptions
+    GeneratedText LabelScore PipeProperties PipelineTask Pipes SequenceValue Sound Table TagPipe TagPipeOptions TagSpan
+    TaskModel TranscribePipe TranscribePipeOptions Transcription TranslatePipe TranslatePipeOptions TranslatedText
+    TranslatedTokens
     `,
   },
   {

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { nearest } from '@unroll/core/internal';
 import {
   ADVICE,
+  CELL_NAMES,
   type ComparedRun,
   type Comparison,
   type ComparisonMetric,
+  cellNamed,
   comparisonReport,
   comparisonTable,
   verdict,
@@ -21,6 +23,7 @@ import { latencyOf } from './latency.js';
 import { ownOptions } from './own-options.js';
 import { trainingRun } from './training-run.js';
 
+/** The cells that are compared by default. */
 const CELLS = ['rnn', 'lstm', 'gru'] as const;
 const REPORT = 'report.html';
 const RESULTS = 'comparison.json';
@@ -56,7 +59,8 @@ winner only if the differences are larger than the spread explains. Every run ha
   unroll compare classify --data train.tsv --text review --label stars --cells lstm,gru --seeds 3
 
 Options
-  --cells <names>       cells to compare, any of ${CELLS.join(',')} (default: ${CELLS.join(',')})
+  --cells <names>       cells to compare (default: ${CELLS.join(',')}), any of ${CELL_NAMES.slice(0, 4).join(', ')},
+                        ${CELL_NAMES.slice(4).join(', ')}
   --seeds <n>           number of seeds, from 0 on (default: 3)
   --budget <time>       end the training of each run after this time, such as 90s or 5m, at the end of an epoch
   --out <folder>        write ${REPORT} with the curves and ${RESULTS} to this folder
@@ -164,11 +168,13 @@ function compareArguments([task, ...args]: readonly string[]): CompareArguments 
 }
 
 function cellsOf(own: ParsedArgs): string[] {
-  const cells = (textOption(own, 'cells') ?? CELLS.join(',')).split(',').map((cell) => cell.trim());
-  const unknown = cells.find((cell) => !CELLS.some((each) => each === cell));
-  if (unknown !== undefined)
+  const names = (textOption(own, 'cells') ?? CELLS.join(',')).split(',').map((name) => name.trim());
+  const cells = names.map((name) => {
+    const cell = cellNamed(name);
+    if (cell !== undefined) return cell;
     throw new UsageError(
-      `--cells must be any of ${CELLS.join(', ')}, separated by commas, got "${unknown}".`,
+      `--cells must be any of ${CELL_NAMES.join(', ')}, separated by commas, got "${name}".`,
     );
+  });
   return [...new Set(cells)];
 }

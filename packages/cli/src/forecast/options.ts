@@ -1,14 +1,16 @@
 /** The options of `unroll forecast`, their help, and their conversion to the options of `forecast`. */
-import type {
-  CalendarName,
-  CellName,
-  Decoding,
-  FittedBaselineName,
-  ForecastOptions,
-  HeadName,
-  ScalerName,
+import {
+  type CalendarName,
+  type CellName,
+  cellNamed,
+  type Decoding,
+  type FittedBaselineName,
+  type ForecastOptions,
+  type HeadName,
+  type ScalerName,
 } from '@unroll/tasks';
 import {
+  durationOption,
   integerOption,
   type OptionSpecs,
   type ParsedArgs,
@@ -54,6 +56,7 @@ const OPTIONS = {
   step: { type: 'string' },
   refit: { type: 'boolean' },
   epochs: { type: 'string' },
+  budget: { type: 'string' },
   seed: { type: 'string' },
   ...READING_OPTIONS,
   ...TIME_OPTIONS,
@@ -95,7 +98,7 @@ Separate columns by commas. Quote a name that contains a comma: --past '"a, b",c
 
 ${READING_HELP}${TIME_HELP}
 Network
-  --cells <names>       recurrent cells to compare: any of rnn,lstm,gru (default: lstm)
+  --cells <names>       recurrent cells to compare: any of rnn,lstm,gru,minGRU, ... (default: lstm)
   --units <n>           hidden units per layer (default: 32)
   --layers <n>          number of recurrent layers (default: 1)
   --window <n>          number of input rows of the network (default: depends on the season and the number of rows)
@@ -105,6 +108,8 @@ Network
                         those of the window (default: changes or log, depending on the data)
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default: direct)
   --epochs <n>          maximum number of epochs (default: 60)
+  --budget <time>       time for the training, such as 90s, 5m or 1h; every network trains for at least one epoch (default:
+                        no limit)
   --seed <n>            random seed (default: 0)
 
 Backtest
@@ -212,10 +217,12 @@ function forecastOptions(args: ParsedArgs): ForecastOptions {
     const value = integerOption(args, name);
     if (value !== undefined) options[name] = value;
   }
+  const budget = durationOption(args, 'budget');
+  if (budget !== undefined) options.budget = budget;
   const seed = integerOption(args, 'seed', 0);
   if (seed !== undefined) options.seed = seed;
   // These values are validated where they are used.
-  const cells = listOption(args, 'cells') as CellName[] | undefined;
+  const cells = listOption(args, 'cells')?.map((name) => cellNamed(name) ?? (name as CellName));
   if (cells !== undefined) options.cells = cells;
   const baselines = textOption(args, 'baselines') === 'none' ? [] : listOption(args, 'baselines');
   if (baselines !== undefined) options.baselines = baselines as FittedBaselineName[];

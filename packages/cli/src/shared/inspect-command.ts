@@ -1,8 +1,12 @@
 /** `unroll inspect`: describes a saved model (task, layers, weights, training record) without running it. */
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { ready } from '@unroll/core';
 import { decodeUtf8, type Json, parseStrictJson } from '@unroll/core/internal';
 import { fromArtifact, readSafetensors } from '@unroll/formats';
 import { type Task, type TaskFact, taskFormat, taskModelFromFiles } from '@unroll/tasks';
+import { openModel } from '../convert/open.js';
+import { descriptionText } from '../convert/report.js';
 import { type OptionSpecs, parseOptions, UsageError } from './args.js';
 import type { Command } from './command.js';
 import { readModelFiles } from './model-files.js';
@@ -14,7 +18,8 @@ const [CONFIG, WEIGHTS, TRAINING] = ['config.json', 'model.safetensors', 'traini
 const HELP = `Usage: unroll inspect <model> [--json]
 
 Describes a saved model (a folder or a zip): task, layers with output shapes and numbers of parameters, weights, and the
-training run. <model> may also be a model saved with model.save().
+training run. <model> may also be a model saved with model.save(), or a file of another tool (Keras, PyTorch, ONNX,
+safetensors): its layers or nodes, and its tensors with shapes and types. Weights of other tools are not loaded.
 
   --json                print one JSON object to stdout
 `;
@@ -46,7 +51,13 @@ export const inspect: Command = {
     const [path, ...extra] = parsed.positionals;
     if (path === undefined || extra.length > 0)
       throw new UsageError('Exactly one model is required: unroll inspect <model folder>');
+    if (isOtherFile(path)) return inspectOther(path, parsed.values.json === true);
     const files = await readModelFiles(path);
+    if (!files.has(CONFIG) && !files.has('pipeline.json')) {
+      if (existsSync(join(path, 'model.json')) || path.endsWith('.zip'))
+        return inspectOther(path, parsed.values.json === true);
+      throw new UsageError('No model found: config.json and pipeline.json are missing.');
+    }
     await ready();
     const inspection = inspectFiles(files, tasks);
     if (parsed.values.json !== true) return void process.stdout.write(inspectionText(path, inspection));
@@ -56,10 +67,20 @@ export const inspect: Command = {
   },
 };
 
+/** True for a file that is not a zip of Unroll by its name. */
+const isOtherFile = (path: string): boolean =>
+  !path.endsWith('.zip') && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+
+/** Describes a file of another tool. */
+async function inspectOther(path: string, json: boolean): Promise<void> {
+  const { source, format } = await openModel(path);
+  const description = await format.describe(source);
+  process.stdout.write(
+    json ? `${JSON.stringify({ model: path, ...description })}\n` : descriptionText(path, description),
+  );
+}
+
 function inspectFiles(files: ReadonlyMap<string, Uint8Array>, tasks: readonly Task[]): Inspection {
-  if (!files.has(CONFIG) && !files.has('pipeline.json')) {
-    throw new UsageError('No model found: config.json and pipeline.json are missing.');
-  }
   const format = taskFormat(files);
   const task = tasks.find(({ name }) => name === format?.task);
   const known = format !== null && task !== undefined && format.version <= task.version;

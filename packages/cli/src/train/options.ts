@@ -1,6 +1,6 @@
 /** The options that all tasks of `unroll train` share. */
+import { CELL_NAMES, cellNamed, type RecurrentCellName } from '@unroll/tasks';
 import {
-  choiceOption,
   durationOption,
   integerOption,
   numberOption,
@@ -37,7 +37,8 @@ export const TRAINING_OPTIONS = {
 
 export const TRAINING_HELP = `
 Network (default: chosen from the data; the plan shows the choice)
-  --cell <name>         recurrent cell: lstm, gru or rnn (default: lstm)
+  --cell <name>         recurrent cell, one of ${CELL_NAMES.slice(0, 4).join(', ')},
+                        ${CELL_NAMES.slice(4).join(', ')} (default: lstm)
   --units <n>           hidden units per layer and direction
   --layers <n>          number of recurrent layers
   --embedding <n>       width of the embedding
@@ -90,7 +91,7 @@ export function runArguments(args: ParsedArgs): RunArguments {
 
 /** The options of networks and training that are given. */
 export interface NetworkArguments {
-  cell?: 'lstm' | 'gru' | 'rnn';
+  cell?: RecurrentCellName;
   units?: number;
   layers?: number;
   embedding?: number;
@@ -104,10 +105,19 @@ export interface NetworkArguments {
   seed?: number;
 }
 
+/** @throws UsageError for an unknown cell */
+function cellOption(args: ParsedArgs): RecurrentCellName | undefined {
+  const name = textOption(args, 'cell');
+  if (name === undefined) return undefined;
+  const cell = cellNamed(name);
+  if (cell !== undefined) return cell;
+  throw new UsageError(`--cell must be one of ${CELL_NAMES.join(', ')}, got "${name}".`);
+}
+
 /** @throws UsageError for invalid values */
 export function networkArguments(args: ParsedArgs): NetworkArguments {
   const values = {
-    cell: choiceOption(args, 'cell', ['lstm', 'gru', 'rnn']),
+    cell: cellOption(args),
     units: integerOption(args, 'units'),
     layers: integerOption(args, 'layers'),
     embedding: integerOption(args, 'embedding'),

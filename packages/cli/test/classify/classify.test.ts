@@ -215,7 +215,7 @@ describe('invalid input', () => {
     'no data': [train(), /--data <file> is required: the rows to train on\./],
     'an unknown cell': [
       train('--data', 'train.tsv', '--cell', 'ltsm'),
-      /--cell must be one of lstm, gru, rnn, got "ltsm"/,
+      /--cell must be one of rnn, lstm, gru, minGRU, .*, got "ltsm"/,
     ],
     'an invalid rate': [
       train('--data', 'train.tsv', '--dropout', '1'),

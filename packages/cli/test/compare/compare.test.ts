@@ -36,17 +36,18 @@ describe('unroll compare', () => {
     const { code, stdout, stderr } = await unroll([
       ...TASK,
       '--cells',
-      'gru,rnn',
+      'min-gru,rnn',
       '--seeds',
       '2',
       '--out',
       'compared',
     ]);
     assert.deepEqual([code, stderr], [0, '']);
-    assert.match(stdout, /^\[1\/4\] gru, seed 0: accuracy [\d.]+ %, 2 epochs$/m);
+    assert.match(stdout, /^\[1\/4\] minGRU, seed 0: accuracy [\d.]+ %, 2 epochs$/m);
     assert.match(stdout, /^cell +parameters +s\/epoch +s to best +accuracy +± +MB +ms\/example$/m);
-    assert.match(stdout, /^(gru|rnn) +\d+ +[\d.]+ +[\d.]+ +[\d.]+ % +[\d.]+ % +\d+ +[\d.]+$/m);
+    assert.match(stdout, /^(minGRU|rnn) +\d+ +[\d.]+ +[\d.]+ +[\d.]+ % +[\d.]+ % +\d+ +[\d.]+$/m);
     assert.match(stdout, /^(Best cell|No winner)/m);
+    assert.match(stdout, /^ {2}minGRU: its gates read the inputs only/m);
     assert.deepEqual(readdirSync(join(place.folder, 'compared')).sort(), ['comparison.json', 'report.html']);
     const { compared, runs } = JSON.parse(
       readFileSync(join(place.folder, 'compared/comparison.json'), 'utf8'),

@@ -119,7 +119,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     ],
     'a cell that is none': [
       [...good, '--cells', 'lstm,lsmt'],
-      /cells must contain only rnn, lstm, gru, got "lsmt"/,
+      /cells must contain only rnn, lstm, gru, minGRU, .*, got "lsmt"/,
     ],
     'a head that is none': [
       [...good, '--head', 'sharp'],

@@ -45,7 +45,8 @@ export interface GruAttributes extends RecurrentAttributes {
   updateGateOnCandidate: boolean;
 }
 
-interface Saved {
+/** What the forward pass saves for the backward pass. */
+export interface GruSaved {
   prepared: SequenceBuffers;
   gates: Tensor;
   rh: Tensor | null;
@@ -94,13 +95,13 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
       rh: blockOf(rh),
     });
     copyFinalState(kernels, prepared, y, hLast, attrs);
-    return gates && ({ prepared, gates, rh } satisfies Saved);
+    return gates && ({ prepared, gates, rh } satisfies GruSaved);
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
     const [, W, U, b, , , rmask] = inputs;
     const { recurrentActivation, resetAfter, updateGateOnCandidate } = attrs;
-    const { prepared, gates, rh } = saved as Saved;
+    const { prepared, gates, rh } = saved as GruSaved;
     const { T, B, I, H, xh, hs, masks } = prepared;
     const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
     const dG = temporaryTensor([T, B, (resetAfter ? 4 : 3) * H]);

@@ -42,7 +42,8 @@ export interface LstmInputs {
   recurrentMask?: Tensor | null;
 }
 
-interface Saved {
+/** What the forward pass saves for the backward pass. */
+export interface LstmSaved {
   prepared: SequenceBuffers;
   c: Tensor;
   gates: Tensor;
@@ -94,12 +95,12 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
     });
     copyFinalState(kernels, prepared, y, hLast, attrs);
     kernels.copy(c.block(), saving ? T * B * H : 0, [1], cLast.block(), 0, [1], [B * H]);
-    return gates && ({ prepared, c, gates } satisfies Saved);
+    return gates && ({ prepared, c, gates } satisfies LstmSaved);
   },
 
   backward({ inputs, attrs, saved, grads: [dy, dhLast, dcLast], needs, kernels }) {
     const [, W, U, b, , , , rmask] = inputs;
-    const { prepared, c, gates } = saved as Saved;
+    const { prepared, c, gates } = saved as LstmSaved;
     const { T, B, H, masks } = prepared;
     const dh = finalGradient(kernels, prepared, dy, dhLast, attrs);
     const dc = copyOrZeros(kernels, [B, H], dcLast);

@@ -4,10 +4,11 @@
  * and the weights of a model. No reader executes anything that a file contains.
  */
 import type { FloatArray, Shape } from '@unroll/core';
+import type { Json } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
 import type { ByteSource } from './source.js';
 
-export type FormatName = 'unroll' | 'keras' | 'h5' | 'tfjs' | 'pytorch' | 'safetensors' | 'onnx';
+export type FormatName = 'unroll' | 'keras' | 'h5' | 'tfjs' | 'pytorch' | 'safetensors' | 'onnx' | 'app';
 
 export interface ModelFormat {
   readonly name: FormatName;
@@ -28,15 +29,34 @@ export interface ModelFormat {
    */
   read(source: ByteSource, options?: ImportOptions): Promise<ImportedModel>;
   /**
-   * Writes a model to files, by name. One file: the name is ''.
+   * Writes a model to files, by name. The name '' stands for the output itself, and a name such as `.py` for a file beside
+   * it with another extension. Without '', the output is a folder.
    * @throws UnrollError `value` for a layer that the format does not have, by name
    */
   write?(model: Network, options?: ExportOptions): Promise<Map<string, Uint8Array>>;
+  /** For files without layers: a map for {@link ImportOptions.map}, with everything that the file decides. */
+  template?(source: ByteSource): Promise<Json>;
+  /**
+   * Runs a file with the format's own runtime, for `--verify random`. Default: there is none.
+   * @param inputs in the order of the model's inputs
+   * @returns the outputs, in the order of the model's outputs
+   * @throws UnrollError `value` if the runtime is not installed, with the command that installs it
+   */
+  run?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
+}
+
+/** An input or output of a model. */
+export interface NamedArray {
+  name: string;
+  shape: Shape;
+  values: FloatArray;
 }
 
 export interface ImportOptions {
   /** For a file without layers (PyTorch, safetensors): which tensors belong to which layer. Default: found by names. */
   map?: unknown;
+  /** For a file that contains only weights (`.weights.h5`): the built model to load them into. */
+  model?: Network;
 }
 
 export interface ExportOptions {
@@ -44,8 +64,16 @@ export interface ExportOptions {
   opset?: number;
   /** ONNX: the states of recurrent layers are inputs and outputs, so that a model runs step by step. Default false. */
   streaming?: boolean;
+  /** Unroll and app: type of the stored weights. Default `float32`. */
+  weights?: 'float32' | 'float16';
+  /** App: store the weights in a file beside the module instead of in it. Default false. */
+  weightsBeside?: boolean;
+  /** App: name of the output without its extension, for files beside it. Default `model`. */
+  name?: string;
   /** Optimizer state to write, if the format stores it. Default: none. */
   optimizer?: OptimizerRecord;
+  /** Loss and metrics to write, in Unroll's names, if the format stores them. Default: none. */
+  compile?: { loss?: unknown; metrics?: unknown; lossWeights?: unknown };
 }
 
 /** The state of an optimizer in a file, so that training can continue. */
@@ -53,7 +81,7 @@ export interface OptimizerRecord {
   /** Name in Unroll: `adam`, `sgd`, `rmsprop`, ... */
   name: string;
   /** Options in Unroll's spelling: `{ learningRate: 0.001, beta1: 0.9 }`. */
-  options: Readonly<Record<string, number | boolean>>;
+  options: Readonly<Record<string, unknown>>;
   /** Number of updates so far. */
   iterations: number;
   /** Per slot of the optimizer (`m`, `v`, ...): the values per parameter, by the name of the parameter. */
@@ -69,6 +97,16 @@ export interface ImportedModel {
   optimizer: OptimizerRecord | null;
   /** Loss and metrics of the file's training configuration, in Unroll's names; null if the file has none. */
   compile: { loss?: unknown; metrics?: unknown } | null;
+  /** ONNX: where the axes of the model's inputs and outputs are in the file. */
+  axes?: { inputs: readonly AxisOrder[]; outputs: readonly AxisOrder[] };
+}
+
+/** Where the axes of an input or output of a model are in a file, which may have the batch on another axis. */
+export interface AxisOrder {
+  /** Name in the file. */
+  name: string;
+  /** For each axis of the model, the first is the batch: the axis of the file; -1: none. */
+  axes: readonly number[];
 }
 
 /** What became of each part of the file. */

@@ -4,8 +4,17 @@ import type { FormatName, ModelFormat } from './format.js';
 import type { ByteSource } from './source.js';
 
 const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
-  // keras: async () => (await import('./keras/keras.js')).kerasFormat,
+  unroll: async () => (await import('./unroll/unroll.js')).unrollFormat,
+  pytorch: async () => (await import('./pytorch/pytorch.js')).pytorchFormat,
+  safetensors: async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
+  app: async () => (await import('./app/app.js')).appFormat,
+  onnx: async () => (await import('./onnx/onnx.js')).onnxFormat,
+  keras: async () => (await import('./keras/keras.js')).kerasFormat,
+  h5: async () => (await import('./keras/keras.js')).h5Format,
 };
+
+/** Returns the names of all formats. */
+export const formatNames = (): FormatName[] => Object.keys(FORMATS) as FormatName[];
 
 /** Returns a format by name. @throws UnrollError `value` for an unknown name; the message lists the names */
 export async function formatNamed(name: string): Promise<ModelFormat> {
@@ -36,7 +45,9 @@ export async function formatOfFile(source: ByteSource): Promise<ModelFormat> {
   if (format) return format;
   throw new UnrollError(
     'format',
-    `${source.name} is not a model file that Unroll can read (${Object.keys(FORMATS).join(', ')}).`,
+    `${source.name} is not a model file that Unroll can read (${formatNames()
+      .filter((each) => each !== 'app')
+      .join(', ')}).`,
     { name: source.name },
   );
 }

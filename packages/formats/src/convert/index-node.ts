@@ -1,2 +1,2 @@
 /** @unroll/formats/convert/node: files on disk. */
-export { fileSource } from './source-node.js';
+export { fileSource, modelSource } from './source-node.js';

@@ -4,6 +4,24 @@ import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
 import { UnrollError } from '@unroll/core';
 import { type ByteSource, checkRange } from './source.js';
 
+/**
+ * Opens a model: a file, or the file in a folder that describes the model (config.json of Unroll, model.json of
+ * TensorFlow.js). @throws UnrollError `format` if there is none
+ */
+export async function modelSource(path: string): Promise<ByteSource> {
+  const stats = await stat(path).catch(() => null);
+  if (!stats?.isDirectory()) return fileSource(path);
+  for (const name of ['config.json', 'model.json']) {
+    const source = await fileSource(join(path, name)).catch(() => null);
+    if (source) return source;
+  }
+  throw new UnrollError(
+    'format',
+    `${path} is a folder without a model: neither config.json nor model.json is in it.`,
+    { path },
+  );
+}
+
 /** Opens a file. The file is read when its parts are needed; there is nothing to close. @throws UnrollError `format` */
 export async function fileSource(path: string): Promise<ByteSource> {
   const stats = await stat(path).catch(() => null);

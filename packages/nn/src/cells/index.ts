@@ -11,6 +11,18 @@ export {
   coupledLstm,
   coupledLstmCell,
 } from './coupled.js';
+export {
+  type CellFunction,
+  type GeneralCellOptions,
+  GeneralGruCell,
+  type GeneralGruCellOptions,
+  GeneralLstmCell,
+  type GeneralLstmCellOptions,
+  GeneralRnnCell,
+  generalGru,
+  generalLstm,
+  generalRnn,
+} from './general.js';
 export { GruCell, type GruCellOptions, type GruOptions, type GruState, gru, gruCell } from './gru.js';
 export {
   LayerNormLstmCell,

@@ -120,8 +120,8 @@ export abstract class MinCell implements Cell<MinState> {
     });
   }
 
-  /** Computes a and b. @param sum returns x W + b for one gate, [..., H] */
-  protected abstract coefficients(sum: (gate: number) => Tensor): MinGates;
+  /** @internal Computes a and b. @param sum returns x W + b for one gate, [..., H] */
+  abstract coefficients(sum: (gate: number) => Tensor): MinGates;
 
   step(x: Tensor, { h }: MinState, context: StepContext): StepResult<MinState> {
     this.#rejectRecurrentDropout(context);

@@ -24,7 +24,7 @@ export class MinGruCell extends MinCell {
   static readonly className = 'MinGRUCell';
   protected readonly gateCount = 2;
 
-  protected coefficients(sum: (gate: number) => Tensor): MinGates {
+  coefficients(sum: (gate: number) => Tensor): MinGates {
     const z = sigmoid(sum(0));
     const n = this.phi(sum(1));
     return { a: sub(1, z), b: mul(z, n), gates: { z, n } };

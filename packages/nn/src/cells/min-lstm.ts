@@ -27,7 +27,7 @@ export class MinLstmCell extends MinCell {
   static readonly className = 'MinLSTMCell';
   protected readonly gateCount = 3;
 
-  protected coefficients(sum: (gate: number) => Tensor): MinGates {
+  coefficients(sum: (gate: number) => Tensor): MinGates {
     // i' = σ(log i - log f) is defined even if both gates underflow to 0; log σ(s) = -softplus(-s).
     const [logF, logI] = [0, 1].map((gate) => neg(softplus(neg(sum(gate)))));
     const i = sigmoid(sub(logI, logF));

@@ -89,6 +89,7 @@ export {
   reshapeLayer,
 } from './reshaping.js';
 export { Residual, residual } from './residual.js';
+export { TensorOperation, type TensorOperationOptions, tensorOperation } from './tensor-operation.js';
 export { TimeDistributed, timeDistributed } from './time-distributed.js';
 export type { WindowPadding } from './windows.js';
 export type { Padding2D, Pair } from './windows-2d.js';

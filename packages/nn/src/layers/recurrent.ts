@@ -188,7 +188,10 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return inputMask ? mul(x, reshape(inputMask, [B, 1, ...step])) : x;
   }
 
-  /** Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. */
+  /**
+   * Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. Instruments replace this
+   * method on one layer during a pass (see @unroll/insight).
+   */
   run(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult {
     const run = this.stepwise ? runSteps : runCell;
     const { mask } = context;

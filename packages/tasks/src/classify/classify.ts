@@ -10,6 +10,7 @@ import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import type { FileNormalization } from '../shared/front-end.js';
 import { batchesOf } from '../shared/length-batches.js';
+import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
@@ -54,7 +55,7 @@ export interface ClassifyOptions extends RunControl {
    * sequences or sounds.
    */
   validation?: Table;
-  /** The recurrent cell. Default `lstm`. */
+  /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: ClassifyCell;
   /** Hidden units of each direction of each recurrent layer. Default 64. */
   units?: number;
@@ -237,7 +238,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   label: 'string',
   multiLabel: 'string',
   validation: true,
-  cell: ['lstm', 'gru', 'rnn'],
+  cell: CELL_NAMES,
   units: 'count',
   layers: 'count',
   embedding: 'count',

@@ -1,8 +1,10 @@
 /** The trained classifier. `trainClassifier` returns it, and the commands save, load and run it. */
 import { predictAll, valueError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
 import { batchesOf } from '../shared/length-batches.js';
+import { checkTexts } from '../shared/pipe.js';
 import { checkRequest } from '../shared/request.js';
 import type { Sound } from '../shared/sounds.js';
 import type {
@@ -16,7 +18,7 @@ import type {
 } from '../shared/task.js';
 import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
 import { classesOf, readLabels } from './labels.js';
-import { type ClassifyPipeOptions, checkTexts, classifyPipe, type LabelScore } from './pipe.js';
+import { type ClassifyPipeOptions, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';
 import {
   type ClassifyScores,
@@ -54,10 +56,11 @@ export class ClassifyModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a classifier
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): ClassifyModel {
-    const { pipeline, network } = readClassifier(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): ClassifyModel {
+    const { pipeline, network } = readClassifier(files, json);
     return new ClassifyModel(pipeline, network);
   }
 
@@ -236,7 +239,7 @@ export class ClassifyModel implements TaskModel {
         if (encoder.readSounds !== undefined)
           return this.probabilitiesOf(encoder.readSounds(inputs as readonly Sound[]).encoded);
         checkTexts(inputs);
-        return this.probabilities(inputs as readonly string[]);
+        return this.probabilities(inputs);
       },
     });
   }

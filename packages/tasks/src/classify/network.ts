@@ -4,7 +4,7 @@
  * texts), bidirectional recurrent layers, the largest and the mean output over all steps, and a dense layer with one logit per
  * class. Dropout applies to whole words, to features of the embedding or the sequence, and to the pooled outputs.
  */
-import { RandomStream, type Tensor, tensor, valueError } from '@unroll/core';
+import { RandomStream, type Tensor, tensor } from '@unroll/core';
 import type { Vectors } from '@unroll/data';
 import {
   bidirectional,
@@ -15,25 +15,16 @@ import {
   type Functional,
   globalAveragePooling1d,
   globalMaxPooling1d,
-  gru,
   input,
-  lstm,
   model,
-  type Recurrent,
-  type RecurrentOptions,
   type SymbolicTensor,
-  simpleRNN,
   spatialDropout1d,
   wordDropout,
 } from '@unroll/nn';
+import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
 import { UNKNOWN_ID } from './encoder.js';
 
-export type ClassifyCell = 'rnn' | 'lstm' | 'gru';
-const CELLS: Readonly<Record<ClassifyCell, (options: RecurrentOptions & { units: number }) => Recurrent>> = {
-  rnn: simpleRNN,
-  lstm,
-  gru,
-};
+export type ClassifyCell = RecurrentCellName;
 
 /** Sizes and dropout of a network. */
 export interface ClassifierSizes {
@@ -71,10 +62,6 @@ export interface ClassifierNetworks {
 
 /** Builds the networks. */
 export function classifierNetworks(shape: ClassifierShape): ClassifierNetworks {
-  if (!Object.hasOwn(CELLS, shape.cell)) {
-    const message = `cell must be one of ${Object.keys(CELLS).join(', ')}, got "${shape.cell}".`;
-    throw valueError(message, { cell: shape.cell });
-  }
   const isText = shape.embedding !== null;
   const inputs = isText
     ? input({ shape: [null], name: 'ids' })
@@ -100,7 +87,7 @@ function logitsOf(
       ? spatialDropout1d({ rate: 0.2 * rate, ...named('feature_dropout') }).apply(inputs)
       : embedded(inputs, shape, { width: shape.embedding, seed, named });
   for (let layer = 1; layer <= layers; layer++) {
-    const recurrent = CELLS[cell]({ units, returnSequences: true, name: `${cell}${layer}` });
+    const recurrent = cellMakers(cell).layer({ units, returnSequences: true, name: `${cell}${layer}` });
     sequence = bidirectional(recurrent, named(`bidirectional${layer}`)).apply(sequence);
     if (layer < layers) sequence = spatialDropout1d({ rate, ...named(`dropout${layer}`) }).apply(sequence);
   }

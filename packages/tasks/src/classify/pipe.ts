@@ -1,6 +1,5 @@
 /** The function of `pipeline('classify', model)`. */
-import { valueError } from '@unroll/core';
-import { checkOptions, formatValue } from '@unroll/core/internal';
+import { checkOptions } from '@unroll/core/internal';
 import type { Sound } from '../shared/sounds.js';
 
 /** A label with its probability. */
@@ -22,8 +21,8 @@ export interface ClassifyPipeOptions {
 export type SequenceValue = readonly (number | null)[] | readonly (readonly unknown[])[];
 
 /**
- * Classifies texts or, for such models, sequences or sounds: bytes of WAV files, or { samples, sampleRate }. The results have the form of the pipeline "text-classification" of
- * transformers.js.
+ * Classifies texts or, for such models, sequences or sounds: bytes of WAV files, or { samples, sampleRate }. The results have the
+ * form of the pipeline "text-classification" of transformers.js.
  */
 export interface ClassifyPipe {
   /** Returns the `topK` best labels of a text or sequence. */
@@ -75,11 +74,3 @@ export interface ClassifyPipeSource {
 
 /** Returns the options except `topK`, which may be null. */
 const without = ({ topK: _, ...others }: ClassifyPipeOptions): object => others;
-
-/** @throws UnrollError `value` for other values than texts with at least one character that is not white space */
-export function checkTexts(texts: readonly unknown[]): void {
-  const wrong = texts.findIndex((text) => typeof text !== 'string' || text.trim() === '');
-  if (wrong < 0) return;
-  const position = texts.length === 1 ? '' : ` ${wrong + 1}`;
-  throw valueError(`Text${position} must be a string that is not empty, got ${formatValue(texts[wrong])}.`);
-}

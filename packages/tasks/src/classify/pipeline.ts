@@ -2,10 +2,9 @@
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
-import { fromArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
 import { FrontEnd } from '../shared/front-end.js';
-import { readPipeline } from '../shared/pipeline-file.js';
+import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import { type EncoderConfig, TokenEncoder } from './encoder.js';
 import type { ClassifyEncoder } from './inputs.js';
 import type { ClassifyCell } from './network.js';
@@ -66,14 +65,18 @@ export function encoderOf(pipeline: ClassifyPipeline): ClassifyEncoder {
 
 /**
  * Reads the pipeline and the network of a saved classifier.
+ * @param json the content of pipeline.json, if it has been read before
  * @throws UnrollError `format` if files are missing or damaged, or do not belong to a classifier
  */
-export function readClassifier(files: ReadonlyMap<string, Uint8Array>): {
+export function readClassifier(
+  files: ReadonlyMap<string, Uint8Array>,
+  json: JsonObject = readPipeline(files),
+): {
   pipeline: ClassifyPipeline;
   network: Network;
 } {
-  const pipeline = checkedPipeline(readPipeline(files));
-  return { pipeline, network: fromArtifact(files).model };
+  const pipeline = checkedPipeline(json);
+  return { pipeline, network: readNetwork(files) };
 }
 
 function checkedPipeline(json: JsonObject): ClassifyPipeline {

@@ -1,9 +1,9 @@
 /** Reads and writes the files of a forecasting model: its pipeline and, unless it is a baseline, its network. */
 import { UnrollError } from '@unroll/core';
 import { encodeUtf8, type JsonObject } from '@unroll/core/internal';
-import { fromArtifact, toArtifact } from '@unroll/formats';
+import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
-import { PIPELINE_FILE, readPipeline } from '../shared/pipeline-file.js';
+import { PIPELINE_FILE, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import { PIPELINE_FORMAT, type Pipeline } from './pipeline.js';
 
 export interface ForecastArtifact {
@@ -30,9 +30,12 @@ export async function writeForecast(
  * Restores a model from its files.
  * @throws UnrollError `format` if files are missing or damaged, or do not belong to a forecasting model
  */
-export function readForecast(files: ReadonlyMap<string, Uint8Array>): ForecastArtifact {
-  const pipeline = checkPipeline(readPipeline(files));
-  if (files.has('config.json')) return { pipeline, network: fromArtifact(files).model };
+export function readForecast(
+  files: ReadonlyMap<string, Uint8Array>,
+  json: JsonObject = readPipeline(files),
+): ForecastArtifact {
+  const pipeline = checkPipeline(json);
+  if (files.has('config.json')) return { pipeline, network: readNetwork(files) };
   if (pipeline.views.length === 0) return { pipeline, network: null };
   throw new UnrollError('format', 'config.json is missing, so the network cannot be restored.');
 }

@@ -8,6 +8,7 @@ import { currentBackend, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import { describeFrequency, type Table } from '@unroll/data';
 import type { RunEvent } from '../shared/events.js';
+import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer, type RunStore } from '../shared/resume.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import { leaderboard, type ModelForecasts, type Score } from './backtest.js';
@@ -20,7 +21,7 @@ import { NetworkForecaster, type RunContext, RunProgress, stagesOf } from './for
 import { checkFutureCovariates } from './future.js';
 import { type HeadName, makeHead } from './heads.js';
 import { ForecastModel, type SeriesForecast } from './model.js';
-import { CELL_NAMES, type CellName, type FittedNetwork } from './network.js';
+import type { CellName, FittedNetwork } from './network.js';
 import { backtestOrigins, calibrationOrigins } from './origins.js';
 import {
   DISCONTINUED,
@@ -62,6 +63,11 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   levels?: readonly number[];
   /** Maximum number of epochs; validation chooses the actual number. Default 60. */
   epochs?: number;
+  /**
+   * Time for the training in seconds. Each choice of the number of epochs gets an equal share of it, and later trainings take
+   * no more epochs than were tried; every network trains for at least one epoch. Default: no limit.
+   */
+  budget?: number;
   /** Seed of the initial weights and of shuffling. Default 0. */
   seed?: number;
   /** Retrain before every backtest origin instead of once. Default false. */
@@ -212,6 +218,7 @@ const OPTIONS: OptionTypes<ForecastOptions & { onEvent?: unknown }> = {
   head: true,
   levels: 'array',
   epochs: true,
+  budget: 'number',
   seed: 'integer',
   refit: 'boolean',
   store: true,
@@ -278,7 +285,7 @@ function setUp(
     select: options.select ?? 'all',
   };
   const { units = DEFAULTS.units, layers = DEFAULTS.layers, seed = DEFAULTS.seed } = options;
-  const trainer = new CheckpointedTrainer(options.store ?? null);
+  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const networks = cells.map((cell) => {
     const networkOptions = {
       cell,

@@ -73,6 +73,11 @@ export class RunProgress {
     this.#total = stages.reduce((sum, name) => sum + this.#weights[name], 0);
   }
 
+  /** Number of training runs that have not started. */
+  get left(): number {
+    return this.#count - this.#started;
+  }
+
   /** Starts the next training run. */
   next(stage: StageName, model: string): Stage {
     const [doneBefore, weight] = [this.#done, this.#weights[stage]];
@@ -120,9 +125,10 @@ export class NetworkForecaster {
 
   /** Chooses the number of epochs, then trains the networks for calibration and backtest. */
   async *prepare(): AsyncGenerator<RunEvent, void, void> {
-    const { panel, plan, epochs, refit, calibrationCuts } = this.#context;
+    const { panel, plan, epochs, refit, calibrationCuts, progress } = this.#context;
     for (const view of plan.views) {
-      const search = searchEpochs(panel, networkPlanOf(plan, view), plan.cut, this.#options, epochs);
+      const limits = { maxEpochs: epochs, deadline: this.#options.trainer.deadline(progress.left) };
+      const search = searchEpochs(panel, networkPlanOf(plan, view), plan.cut, this.#options, limits);
       this.#epochs.push(yield* this.#runStage('search', search));
     }
     for (const cut of calibrationCuts) yield* this.#fit('calibrate', cut);

@@ -3,6 +3,7 @@
  * written by artifact.ts, its tables are read by reader.ts, and its networks are run by ensemble.ts.
  */
 import { UnrollError, valueError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
 import { type DateOrder, describeFrequency, quantile, type Table } from '@unroll/data';
 import type { Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
@@ -21,11 +22,13 @@ import { makeHead } from './heads.js';
 import { shiftNotes } from './levelled.js';
 import { networkPlanOf } from './network.js';
 import { endOf, type Panel, timeAt } from './panel.js';
+import { type ForecastPipeOptions, type ForecastPoint, forecastPoints, forecastRequest } from './pipe.js';
 import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPanel } from './pipeline.js';
 import type { ForecastPlan } from './plan.js';
 import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
 import { withFutureCells } from './rollout.js';
 import { fillGaps, listSeries } from './rows.js';
+import { type SeasonalSpread, spreadAt } from './seasonal-spread.js';
 import { forecastTable } from './tables.js';
 import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
 
@@ -90,10 +93,11 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a forecasting model
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): ForecastModel {
-    const { pipeline, network } = readForecast(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): ForecastModel {
+    const { pipeline, network } = readForecast(files, json);
     return new ForecastModel(pipeline, network);
   }
 
@@ -170,18 +174,18 @@ export class ForecastModel implements TaskModel {
     origins: readonly Origin[],
     horizon: number,
   ): Promise<{ intervals: Intervals[]; short: Origin[] }> {
-    const { margins } = this.pipeline;
+    const { margins, spread } = this.pipeline;
     if (this.network === null) return { intervals: this.baselineAt(panel, origins, horizon), short: [] };
     const extended = withFutureCells(panel, horizon + this.pipeline.plan.chunk);
     const ensemble = this.#ensemble(extended, this.network);
     const long = origins.filter((origin) => ensemble.canForecast(origin));
     const short = origins.filter((origin) => !ensemble.canForecast(origin));
-    const scales = this.#scales(panel);
+    const scales = this.#scales(panel, spread);
     const marginsByLevel = margins.map(fromJsonNumbers);
     const byNetwork = await ensemble.forecast(extended, long, horizon);
     const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
     const byModel = uncalibrated.map((each, n) =>
-      widenLongHorizon(each, marginsByLevel, scales[long[n].series]),
+      widenLongHorizon(each, marginsByLevel, scales(long[n], horizon)),
     );
     const byBaseline = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
@@ -226,14 +230,31 @@ export class ForecastModel implements TaskModel {
 
   /** Forecasts from each origin with the best baseline. */
   baselineAt(panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
-    const { fallback, fallbackMargins } = this.pipeline;
-    const scales = this.#scales(panel);
+    const { fallback, fallbackMargins, fallbackSpread } = this.pipeline;
+    const scales = this.#scales(panel, fallbackSpread);
     const margins = fallbackMargins.map(fromJsonNumbers);
     const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
-    return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales[origins[n].series]));
+    return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales(origins[n], horizon)));
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
+    const { panel, forecasts, notes } = await this.#forecastRequest(request);
+    const hasIds = panel.idColumn !== null;
+    return {
+      ...forecastTable(forecasts, hasIds, this.pipeline.levels),
+      notes: [...panel.notes, ...notes],
+    };
+  }
+
+  async pipe(input: unknown, options: ForecastPipeOptions = {}): Promise<ForecastPoint[]> {
+    const { forecasts } = await this.#forecastRequest(forecastRequest(input, options, this.pipeline));
+    return forecastPoints(forecasts, this.pipeline);
+  }
+
+  /** Forecasts from the rows and options of a request. */
+  async #forecastRequest(
+    request: TaskRequest,
+  ): Promise<{ panel: Panel; forecasts: SeriesForecast[]; notes: string[] }> {
     checkRequest(request, this);
     const { horizon, 'future-rows': futureRows, dates, timezone } = request.options ?? {};
     const { rows } = request;
@@ -247,16 +268,7 @@ export class ForecastModel implements TaskModel {
     const panelOptions = { ...panelOptionsOf(this.pipeline), ...reading };
     const table =
       typeof futureRows === 'object' && rows ? addFutureRows(rows, futureRows, panelOptions) : rows;
-    const { panel, forecasts, notes } = await this.forecast(
-      table,
-      typeof horizon === 'number' ? horizon : undefined,
-      reading,
-    );
-    const hasIds = panel.idColumn !== null;
-    return {
-      ...forecastTable(forecasts, hasIds, this.pipeline.levels),
-      notes: [...panel.notes, ...notes],
-    };
+    return this.forecast(table, typeof horizon === 'number' ? horizon : undefined, reading);
   }
 
   /** Scores rolling-origin forecasts of the rows that are newer than the stored rows. */
@@ -325,17 +337,21 @@ export class ForecastModel implements TaskModel {
   }
 
   /**
-   * Returns the scale of the interval margins of each series. A series that was not seen in training gets the median unit
+   * Returns a function of the origin: the scale of the interval margins. A series that was not seen in training gets the median unit
    * and the lowest floor of the others.
    */
-  #scales(panel: Panel): SeriesScale[] {
+  #scales(
+    panel: Panel,
+    spread: SeasonalSpread | undefined,
+  ): (origin: Origin, horizon: number) => SeriesScale {
     const { plan, series } = this.pipeline;
+    const at = spreadAt(spread ?? null, panel);
     const stored = new Map(
       series.map(({ id, unit, floor, ceiling = Number.POSITIVE_INFINITY }) => [id, { unit, floor, ceiling }]),
     );
     const medianUnit = quantile(Float64Array.from(series, ({ unit }) => unit).sort(), 0.5);
     const lowestFloor = Math.min(...series.map(({ floor }) => floor));
-    return panel.series.map(({ id, values }) => ({
+    const bySeries = panel.series.map(({ id, values }) => ({
       log: plan.log,
       counts: plan.scaler === 'counts',
       ...(stored.get(id) ?? {
@@ -343,6 +359,10 @@ export class ForecastModel implements TaskModel {
         ceiling: values.reduce((a, b) => Math.max(a, Number.isNaN(b) ? 0 : b), 0),
       }),
     }));
+    return ({ series, origin }, horizon) => ({
+      ...bySeries[series],
+      spread: Array.from({ length: horizon }, (_, k) => at(origin + k)),
+    });
   }
 
   /** Returns a note on series that were not seen in training. */

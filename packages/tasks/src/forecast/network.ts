@@ -6,22 +6,11 @@
  * Without future covariates, a network has recurrent layers and one dense layer for all horizon steps. With them, it has an
  * encoder that reads the window, and a decoder that starts from the encoder's states and reads the future covariates.
  */
-import { currentBackend, type Tensor, valueError } from '@unroll/core';
+import { currentBackend, type Tensor } from '@unroll/core';
 import { hostTensor } from '@unroll/core/internal';
-import {
-  dense,
-  type Functional,
-  gru,
-  input,
-  lstm,
-  model,
-  type Recurrent,
-  type RecurrentOptions,
-  reshapeLayer,
-  type SymbolicTensor,
-  simpleRNN,
-} from '@unroll/nn';
+import { dense, type Functional, input, model, reshapeLayer, type SymbolicTensor } from '@unroll/nn';
 import { adam, type TrainEvent } from '@unroll/train';
+import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
 import type { CheckpointedTrainer } from '../shared/resume.js';
 import { type EncodedRows, type NetworkPlan, PanelEncoder } from './encoder.js';
 import type { Head } from './heads.js';
@@ -29,13 +18,7 @@ import { levelledPanel } from './levelled.js';
 import type { Panel } from './panel.js';
 import type { StoredPlan } from './plan.js';
 
-export type CellName = 'rnn' | 'lstm' | 'gru';
-const CELLS: Readonly<Record<CellName, (options: RecurrentOptions & { units: number }) => Recurrent>> = {
-  rnn: simpleRNN,
-  lstm,
-  gru,
-};
-export const CELL_NAMES = Object.keys(CELLS) as CellName[];
+export type CellName = RecurrentCellName;
 
 export interface NetworkOptions {
   cell: CellName;
@@ -100,13 +83,11 @@ const averageMomentum = (stepsPerEpoch: number): number => 1 - 1 / Math.max(2, s
 /** Builds an untrained network. */
 function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOptions): Functional {
   const { cell, units, layers, head, seed } = options;
-  if (!Object.hasOwn(CELLS, cell)) {
-    throw valueError(`cell must be one of ${CELL_NAMES.join(', ')}, got "${cell}".`, { cell });
-  }
   // Layer names differ between the two networks, because both are stored in one artifact.
   const named = (name: string) => ({ name: `${plan.absolute ? 'absolute' : 'relative'}_${name}` });
   const window = input({ shape: [plan.window, encoder.inputWidth], ...named('window') });
-  const layerOutputs = stackLayers(window, options, encoder.futureWidth > 0, named);
+  const first = spread(window, encoder.inputWidth, cell, named('window_features'));
+  const layerOutputs = stackLayers(first, options, encoder.futureWidth > 0, named);
   if (encoder.futureWidth === 0) {
     const [lastOutput] = layerOutputs[layerOutputs.length - 1];
     const flat = dense({ units: plan.horizon * head.outputs, ...named('head') }).apply(lastOutput);
@@ -115,13 +96,26 @@ function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOpt
   }
   const future = input({ shape: [plan.horizon, encoder.futureWidth], ...named('ahead') });
   const states = layerOutputs.map((outputs) => outputs.slice(1));
-  let decoded = future;
+  let decoded = spread(future, encoder.futureWidth, cell, named('ahead_features'));
   for (let layer = 0; layer < layers; layer++) {
-    const decoder = CELLS[cell]({ units, returnSequences: true, ...named(`decoder${layer + 1}`) });
+    const decoder = cellMakers(cell).layer({ units, returnSequences: true, ...named(`decoder${layer + 1}`) });
     decoded = decoder.apply(decoded, { initialState: states[layer] });
   }
   const outputs = dense({ units: head.outputs, ...named('head') }).apply(decoded);
   return model({ inputs: [window, future], outputs, seed });
+}
+
+/**
+ * Makes several features of a single one for cells that normalise the products of the inputs. They would see only its sign: all
+ * numbers of the product are proportional to it.
+ */
+function spread(
+  sequence: SymbolicTensor,
+  width: number,
+  cell: CellName,
+  named: { name: string },
+): SymbolicTensor {
+  return cell === 'layerNormLSTM' && width === 1 ? dense({ units: 8, ...named }).apply(sequence) : sequence;
 }
 
 /** Applies stacked recurrent layers, all but the last with `returnSequences`. Returns [output, ...states] of each layer. */
@@ -136,7 +130,7 @@ function stackLayers(
   for (let layer = 0; layer < layers; layer++) {
     const returnSequences = layer < layers - 1;
     const layerOptions = { units, returnSequences, returnState, ...named(`${cell}${layer + 1}`) };
-    const layerOutput = CELLS[cell](layerOptions).apply(layerInput);
+    const layerOutput = cellMakers(cell).layer(layerOptions).apply(layerInput);
     outputs.push([...layerOutput]);
     layerInput = layerOutput;
   }

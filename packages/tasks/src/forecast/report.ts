@@ -1,6 +1,14 @@
 /** Writes the HTML report of a forecast: charts, leaderboard, backtest, forecast values and settings. */
 
-import { type ChartBand, type ChartData, chart, escapeHtml, legendSample } from '../shared/report/chart.js';
+import {
+  type ChartBand,
+  type ChartData,
+  chart,
+  escapeHtml,
+  legendSample,
+  smallChart,
+} from '../shared/report/chart.js';
+import { multiples } from '../shared/report/multiples.js';
 import { baseName, factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
 import { actualAt, levelName } from './backtest.js';
@@ -18,8 +26,11 @@ export interface ReportInfo {
   options: ForecastOptions;
 }
 
-/** The report shows at most this many series. forecast.csv holds all of them. */
-const MAX_SERIES = 12;
+/** With more series, their charts are small, in columns, with a search. */
+const MAX_LARGE = 4;
+/** The report shows the charts of at most this many series, and the forecast values of MAX_TABLES. forecast.csv holds all of them. */
+const MAX_CHARTS = 500;
+const MAX_TABLES = 12;
 
 /** Returns the report as an HTML document. */
 export function forecastReport(result: ForecastResult, info: ReportInfo): string {
@@ -79,10 +90,12 @@ function forecastCharts(result: ForecastResult): string {
       `${levelName(level)}% interval`,
     ]),
   ]);
-  const charts = forecasts.slice(0, MAX_SERIES).map((_, s) => seriesChart(result, s));
-  const rest = forecasts.length - charts.length;
+  const shown = forecasts.slice(0, MAX_CHARTS);
+  const rest = forecasts.length - shown.length;
   const note = rest > 0 ? `<p class="quiet">forecast.csv contains ${rest} more series.</p>` : '';
-  return key + charts.join('') + note;
+  if (shown.length <= MAX_LARGE) return key + shown.map((_, s) => seriesChart(result, s)).join('') + note;
+  const charts = shown.map(({ id }, s) => ({ name: id, chart: smallChart(seriesChartData(result, s, 0.5)) }));
+  return key + multiples(charts, 'series') + note;
 }
 
 function seriesChart(result: ForecastResult, s: number): string {
@@ -91,17 +104,18 @@ function seriesChart(result: ForecastResult, s: number): string {
   return id === '' ? svg : `<h3>${escapeHtml(id)}</h3>${svg}`;
 }
 
-/** Returns the chart of one series: its last rows and the forecast. */
-export function seriesChartData({ panel, plan, forecasts }: ForecastResult, s: number): ChartData {
+/** Returns the chart of one series: its last rows and the forecast. @param share of the usual number of rows. Default 1 */
+export function seriesChartData({ panel, plan, forecasts }: ForecastResult, s: number, share = 1): ChartData {
   const [series, forecast] = [panel.series[s], forecasts[s]];
-  const rows = Math.min(series.values.length, Math.max(6 * plan.season, 5 * plan.horizon, 36), 600);
+  const usual = Math.min(Math.max(6 * plan.season, 5 * plan.horizon, 36), 600);
+  const rows = Math.min(series.values.length, Math.round(share * usual));
   const start = series.offset + series.values.length - rows;
   const fromLastValue = Float64Array.of(series.values[series.values.length - 1], ...forecast.median);
   return {
     title: `${panel.target}${series.id === '' ? '' : ` of ${series.id}`}: the last ${rows} rows and the forecast`,
     lines: [
       { kind: 'actual', from: 0, values: series.values.slice(-rows) },
-      { kind: 'forecast', from: rows - 1, values: fromLastValue, dots: plan.horizon <= 48 },
+      { kind: 'forecast', from: rows - 1, values: fromLastValue, dots: plan.horizon <= 48 && share === 1 },
     ],
     bands: bandsOf(forecast, rows),
     label: (row) => timeAt(panel, start + row),
@@ -199,7 +213,7 @@ function forecastTable({ panel, forecasts, levels }: ForecastResult): string {
   const hasIds = panel.idColumn !== null;
   const bounds = levels.map((level) => `${levelName(level)}% interval`);
   const head = [...(panel.idColumn === null ? [] : [panel.idColumn]), panel.time.name, 'median', ...bounds];
-  const shown = forecasts.slice(0, MAX_SERIES);
+  const shown = forecasts.slice(0, MAX_TABLES);
   const format = numberFormat(shown.flatMap(({ median }) => Array.from(median)));
   const rows = shown.flatMap((forecast) =>
     forecast.time.map((time, k) => [

@@ -39,21 +39,25 @@ export function validationFolds(panel: Panel, plan: NetworkPlan, cut: number): R
 /**
  * Trains a network on each fold and measures the validation loss after every epoch. Returns the number of epochs with the
  * lowest sum of validation losses over the folds. If there are too few rows for a fold, returns a third of `maxEpochs`.
- * @param maxEpochs maximum number of epochs
+ * @param limits maximum number of epochs of a fold, and the time (of `performance.now`) by which the search must end; each
+ * fold trains for at least one epoch
  */
 export async function* searchEpochs(
   panel: Panel,
   plan: NetworkPlan,
   cut: number,
   options: NetworkOptions,
-  maxEpochs: number,
+  { maxEpochs, deadline }: { maxEpochs: number; deadline: number },
 ): AsyncGenerator<TrainEvent, number, void> {
   const folds = validationFolds(panel, plan, cut);
   if (folds.length === 0) return Math.max(1, Math.round(maxEpochs / 3));
   const losses: number[] = [];
+  let compared = maxEpochs; // number of epochs that every fold has trained for
   for (const [f, fold] of folds.entries()) {
     let epoch = 0;
     let steps = 1;
+    const now = performance.now();
+    const end = now + (deadline - now) / (folds.length - f);
     for await (const event of fitNetwork(panel, plan, fold, options, maxEpochs)) {
       // The folds are reported as one training whose epochs are numbered consecutively.
       if (event.type === 'step' || event.type === 'epoch') {
@@ -65,7 +69,10 @@ export async function* searchEpochs(
       epoch++;
       const patience = Math.max(3, Math.min(10, Math.ceil(PATIENCE_STEPS / steps)));
       if (folds.length === 1 && epoch - losses.indexOf(Math.min(...losses)) > patience) break;
+      if (performance.now() >= end) break;
     }
+    compared = Math.min(compared, epoch);
   }
-  return losses.indexOf(Math.min(...losses)) + 1;
+  const comparable = losses.slice(0, compared);
+  return comparable.indexOf(Math.min(...comparable)) + 1;
 }

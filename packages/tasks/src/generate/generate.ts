@@ -8,6 +8,7 @@ import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/inter
 import type { Sequential } from '@unroll/nn';
 import { adam, cosineDecay, reduceOnPlateau, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
+import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
@@ -37,7 +38,7 @@ export interface LanguageModelOptions extends RunControl {
   lowercase?: boolean;
   /** Size of the vocabulary of subwords, above 256. Default: from 1,000 to 8,000, by the length of the text. */
   subwords?: number;
-  /** The recurrent cell. Default `lstm`. */
+  /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: LanguageCell;
   /** Hidden units of each recurrent layer. Default: from 128 to 512, by the number of training tokens. */
   units?: number;
@@ -172,7 +173,7 @@ const OPTIONS: OptionTypes<LanguageModelOptions & { onEvent?: unknown }> = {
   validation: true,
   lowercase: 'boolean',
   subwords: 'count',
-  cell: ['lstm', 'gru', 'rnn'],
+  cell: CELL_NAMES,
   units: 'count',
   layers: 'count',
   embedding: 'count',

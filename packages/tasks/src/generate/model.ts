@@ -1,6 +1,6 @@
 /** The trained language model. `trainLanguageModel` returns it, and the commands save, load and run it. */
 import { tensor, valueError } from '@unroll/core';
-import { yieldIfDue } from '@unroll/core/internal';
+import { type JsonObject, yieldIfDue } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import { generateTokens, type Network } from '@unroll/nn';
 import { checkRequest } from '../shared/request.js';
@@ -16,6 +16,13 @@ import type {
   TaskScores,
 } from '../shared/task.js';
 import { type EncodedText, TextCodec, UNITS, UNKNOWN_ID } from './codec.js';
+import {
+  type GeneratedText,
+  type GeneratePipeOptions,
+  type GenerateStreamOptions,
+  generatePipe,
+  generateStream,
+} from './pipe.js';
 import { type LanguagePipeline, readLanguageModel } from './pipeline.js';
 import { type LanguageScores, languageScores, languageTable, metricsOf } from './scores.js';
 
@@ -62,10 +69,11 @@ export class LanguageModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a language model
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): LanguageModel {
-    const { pipeline, network } = readLanguageModel(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): LanguageModel {
+    const { pipeline, network } = readLanguageModel(files, json);
     return new LanguageModel(pipeline, network);
   }
 
@@ -156,6 +164,14 @@ export class LanguageModel implements TaskModel {
     const scores = await this.scores(text);
     const notes = [...this.#codec.tokenizer.notes, ...this.#unknownNotes(text, file.source)];
     return { ...languageTable(scores, this.pipeline.cell), metrics: metricsOf(scores), notes };
+  }
+
+  async pipe(input: unknown, options: GeneratePipeOptions = {}): Promise<GeneratedText[]> {
+    return generatePipe(input, options, (request) => this.generate(request));
+  }
+
+  pipeStream(prompt: unknown, options: GenerateStreamOptions = {}): AsyncIterable<string> {
+    return generateStream(prompt, options, (request) => this.generate(request));
   }
 
   describe(): TaskFact[] {

@@ -3,36 +3,19 @@
  * words and subwords, the scores use the table of the embedding (Press & Wolf 2017, Inan et al. 2017). Dropout is that of the
  * AWD-LSTM (Merity et al. 2018): whole features of a sequence, and recurrent weights.
  */
-import { valueError } from '@unroll/core';
 import {
   dense,
   type Embedding,
   embedding,
-  gru,
   type Layer,
-  lstm,
   outputEmbedding,
-  type Recurrent,
   type Sequential,
   sequential,
-  simpleRNN,
   spatialDropout1d,
 } from '@unroll/nn';
+import { cellMakers, hasRecurrentWeights, type RecurrentCellName } from '../shared/recurrent-cells.js';
 
-export type LanguageCell = 'rnn' | 'lstm' | 'gru';
-
-interface CellLayerOptions {
-  units: number;
-  returnSequences: true;
-  stateful: boolean;
-  weightDrop: number;
-  name: string;
-}
-const CELLS: Readonly<Record<LanguageCell, (options: CellLayerOptions) => Recurrent>> = {
-  rnn: simpleRNN,
-  lstm,
-  gru,
-};
+export type LanguageCell = RecurrentCellName;
 
 /** Sizes and dropout of a network. */
 export interface LanguageSizes {
@@ -63,15 +46,13 @@ export interface LanguageShape extends LanguageSizes {
 /** Builds a network from ids [B, T] to logits [B, T, vocabulary]. */
 export function languageNetwork(shape: LanguageShape): Sequential {
   const { cell, units, layers, dropout: rate, weightDrop, vocabulary, tied, stateful, seed } = shape;
-  if (!Object.hasOwn(CELLS, cell)) {
-    throw valueError(`cell must be one of ${Object.keys(CELLS).join(', ')}, got "${cell}".`, { cell });
-  }
   const tokens = embedding({ inputDim: vocabulary, outputDim: shape.embedding, name: 'embedding' });
   const stack: Layer[] = [tokens];
   if (tied) stack.push(spatialDropout1d({ rate: rate / 2, name: 'embedding_dropout' }));
   for (let n = 1; n <= layers; n++) {
     const name = `${cell}${n}`;
-    stack.push(CELLS[cell]({ units, returnSequences: true, stateful, weightDrop, name }));
+    const dropped = hasRecurrentWeights(cell) ? { weightDrop } : {};
+    stack.push(cellMakers(cell).layer({ units, returnSequences: true, stateful, name, ...dropped }));
     stack.push(spatialDropout1d({ rate, name: `dropout${n}` }));
   }
   const network = sequential([...stack, ...scoreLayers(shape, tokens)], { seed });

@@ -1,9 +1,8 @@
 /** The content of `pipeline.json`, and the files of a language model. */
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
-import { fromArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
-import { readPipeline } from '../shared/pipeline-file.js';
+import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { CodecConfig } from './codec.js';
 import type { LanguageCell } from './network.js';
 
@@ -22,14 +21,18 @@ const REQUIRED_KEYS = ['level', 'tokenizer', 'vocabulary', 'cell', 'layers', 'un
 
 /**
  * Reads the pipeline and the network of a saved language model.
+ * @param json the content of pipeline.json, if it has been read before
  * @throws UnrollError `format` if files are missing or damaged, or do not belong to a language model
  */
-export function readLanguageModel(files: ReadonlyMap<string, Uint8Array>): {
+export function readLanguageModel(
+  files: ReadonlyMap<string, Uint8Array>,
+  json: JsonObject = readPipeline(files),
+): {
   pipeline: LanguagePipeline;
   network: Network;
 } {
-  const pipeline = checkedPipeline(readPipeline(files));
-  return { pipeline, network: fromArtifact(files).model };
+  const pipeline = checkedPipeline(json);
+  return { pipeline, network: readNetwork(files) };
 }
 
 function checkedPipeline(json: JsonObject): LanguagePipeline {

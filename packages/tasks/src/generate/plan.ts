@@ -3,6 +3,7 @@
  * options that are not set from the number of training tokens.
  */
 import { UnrollError, valueError } from '@unroll/core';
+import { hasRecurrentWeights } from '../shared/recurrent-cells.js';
 import type { TextFile } from '../shared/task.js';
 import { codecFor, type EncodedText, type TextCodec, type TextLevel, UNITS } from './codec.js';
 import type { LanguageModelOptions } from './generate.js';
@@ -145,13 +146,16 @@ function validationStart(text: string, share: number): number {
 function sizesOf(options: LanguageModelOptions, level: TextLevel, tokens: number): LanguageSizes {
   const units = options.units ?? (tokens < 50_000 ? 128 : tokens < 300_000 ? 256 : 512);
   const rates = dropoutFor(level, tokens);
+  const { cell = 'lstm', weightDrop = hasRecurrentWeights(cell) ? rates.weightDrop : 0 } = options;
+  if (weightDrop > 0 && !hasRecurrentWeights(cell))
+    throw valueError(`weightDrop must be 0, because ${cell} has no recurrent weights, got ${weightDrop}.`);
   return {
-    cell: options.cell ?? 'lstm',
+    cell,
     units,
     layers: options.layers ?? 1,
     embedding: options.embedding ?? (level === 'char' ? 64 : Math.min(units, 256)),
     dropout: options.dropout ?? rates.dropout,
-    weightDrop: options.weightDrop ?? rates.weightDrop,
+    weightDrop,
   };
 }
 

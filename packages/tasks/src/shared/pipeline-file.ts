@@ -1,6 +1,8 @@
 /** Reads pipeline.json of a saved model, and the task that its `format` names. */
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8, type JsonObject, parseStrictJson } from '@unroll/core/internal';
+import { fromArtifact } from '@unroll/formats';
+import type { Network } from '@unroll/nn';
 
 export const PIPELINE_FILE = 'pipeline.json';
 
@@ -19,6 +21,15 @@ export function readPipeline(files: ReadonlyMap<string, Uint8Array>): JsonObject
   const json = parseStrictJson(decodeUtf8(bytes, PIPELINE_FILE), PIPELINE_FILE);
   if (json !== null && typeof json === 'object' && !Array.isArray(json)) return json;
   throw new UnrollError('format', 'pipeline.json is damaged: it must contain a JSON object.');
+}
+
+/**
+ * Returns the network of a saved model.
+ * @throws UnrollError `format` if files other than pipeline.json are missing or damaged
+ */
+export function readNetwork(files: ReadonlyMap<string, Uint8Array>): Network {
+  // Without pipeline.json, which has been read before: a vocabulary takes as long to parse as a small network to load.
+  return fromArtifact(new Map([...files].filter(([name]) => name !== PIPELINE_FILE))).model;
 }
 
 /** Parses the `format` of a pipeline, such as `unroll-forecast-1`. Returns null if it does not name a task. */

@@ -3,7 +3,7 @@
  * saves itself, so commands work with models of any task. To add a task, implement its model in a new folder and add the
  * task to registry.ts.
  */
-import type { Json } from '@unroll/core/internal';
+import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
 import type { ScoreTable } from './scores.js';
 import type { Sound } from './sounds.js';
@@ -16,9 +16,10 @@ export interface Task {
   readonly version: number;
   /**
    * Loads a model from its files, by name.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or belong to another task
    */
-  fromFiles(files: ReadonlyMap<string, Uint8Array>): TaskModel;
+  fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): TaskModel;
 }
 
 /** A trained model with everything needed to predict from a user's rows or texts. */

@@ -1,6 +1,6 @@
 /** The trained tagger. `trainTagger` returns it, and the commands save, load and run it. */
 import { tagProbabilities, UnrollError, valueError } from '@unroll/core';
-import type { Json } from '@unroll/core/internal';
+import type { Json, JsonObject } from '@unroll/core/internal';
 import {
   allowedTransitions,
   parseConll,
@@ -15,6 +15,7 @@ import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScor
 import { decide, tagScores } from './decisions.js';
 import { piecesOf, TagEncoder, type TextToken, UNKNOWN_ID } from './encoder.js';
 import type { TagGoal } from './goal.js';
+import { type TagPipeOptions, type TagSpan, tagPipe } from './pipe.js';
 import { readTagger, type TagPipeline } from './pipeline.js';
 import { metricsOf, scoreTags, summaryTable, typeTable } from './scores.js';
 import { checkTags, labelScheme } from './tags.js';
@@ -64,10 +65,11 @@ export class TagModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a tagger
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): TagModel {
-    const { pipeline, network } = readTagger(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): TagModel {
+    const { pipeline, network } = readTagger(files, json);
     return new TagModel(pipeline, network);
   }
 
@@ -146,7 +148,7 @@ export class TagModel implements TaskModel {
       json: all.map((_, i): { [name: string]: Json } => ({
         ...{ tokens: tokens[i], tags: predictions[i].tags },
         ...(withScores && !hasEntities && { scores: (predictions[i].probabilities ?? []).map(round) }),
-        ...(hasEntities && { entities: found[i].map((entity): Json => ({ ...entity })) }),
+        ...(hasEntities && { entities: found[i].map(entityJson) }),
       })),
       notes,
     };
@@ -180,6 +182,15 @@ export class TagModel implements TaskModel {
       metrics: metricsOf(scores),
       notes,
     };
+  }
+
+  async pipe(input: unknown, options: TagPipeOptions = {}): Promise<TagSpan[] | TagSpan[][]> {
+    return tagPipe(input, options, {
+      hasEntities: this.pipeline.scheme !== 'none',
+      split: (text) => this.#encoder.split(text),
+      tag: (sentences) => this.tag(sentences),
+      entities: (text, tokens, predicted) => this.#entities(text, tokens, predicted),
+    });
   }
 
   describe(): TaskFact[] {
@@ -223,7 +234,7 @@ export class TagModel implements TaskModel {
     if (scheme === null) return [];
     return spansOf(tags, scheme).map(({ label: type, start: first, end: after }) => {
       const [start, end] = [tokens[first].start, tokens[after - 1].end];
-      const score = probabilities && round(Math.min(...probabilities.slice(first, after)));
+      const score = probabilities && Math.min(...probabilities.slice(first, after));
       return { start, end, text: text.slice(start, end), type, ...(score !== undefined && { score }) };
     });
   }
@@ -251,5 +262,10 @@ export class TagModel implements TaskModel {
     );
   }
 }
+
+const entityJson = ({ score, ...entity }: TagEntity): Json => ({
+  ...entity,
+  ...(score !== undefined && { score: round(score) }),
+});
 
 const round = (value: number): number => Number(value.toPrecision(6));

@@ -6,7 +6,6 @@
  * Several networks, which differ only in their random initial weights, batches and dropout, are joined to one model with the
  * mean of their scores (the geometric mean of their probabilities, up to a factor).
  */
-import { valueError } from '@unroll/core';
 import {
   bidirectional,
   type Crf,
@@ -15,29 +14,20 @@ import {
   dropout,
   embedding,
   type Functional,
-  gru,
   input,
-  lstm,
   masking,
   model,
-  type Recurrent,
-  type RecurrentOptions,
   type SymbolicTensor,
   sequential,
-  simpleRNN,
   spatialDropout1d,
   type TagConstraints,
   timeDistributed,
   wordDropout,
 } from '@unroll/nn';
+import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
 import { UNKNOWN_ID } from './encoder.js';
 
-export type TagCell = 'rnn' | 'lstm' | 'gru';
-const CELLS: Readonly<Record<TagCell, (options: RecurrentOptions & { units: number }) => Recurrent>> = {
-  rnn: simpleRNN,
-  lstm,
-  gru,
-};
+export type TagCell = RecurrentCellName;
 
 /** Sizes and dropout of a network. */
 export interface TaggerSizes {
@@ -77,10 +67,6 @@ export interface TaggerNetworks {
 
 /** Builds the networks. */
 export function taggerNetworks(shape: TaggerShape): TaggerNetworks {
-  if (!Object.hasOwn(CELLS, shape.cell)) {
-    const message = `cell must be one of ${Object.keys(CELLS).join(', ')}, got "${shape.cell}".`;
-    throw valueError(message, { cell: shape.cell });
-  }
   const ids = input({ shape: [null], name: 'ids' });
   const characters = shape.characters > 0 ? input({ shape: [null, null], name: 'characters' }) : null;
   const inputs = characters === null ? [ids] : [ids, characters];
@@ -136,7 +122,7 @@ function featuresOf(
   const joined = parts.length === 1 ? vectors : concatenate(named('word')).apply(parts);
   let sequence = spatialDropout1d({ rate, ...named('word_features_dropout') }).apply(joined);
   for (let layer = 1; layer <= layers; layer++) {
-    const recurrent = CELLS[cell]({ units, returnSequences: true, name: `${cell}${layer}` });
+    const recurrent = cellMakers(cell).layer({ units, returnSequences: true, name: `${cell}${layer}` });
     sequence = bidirectional(recurrent, named(`bidirectional${layer}`)).apply(sequence);
     sequence = dropout({ rate, ...named(`dropout${layer}`) }).apply(sequence);
   }
@@ -151,7 +137,7 @@ function spelling(
 ): SymbolicTensor {
   const perWord = sequential([
     embedding({ inputDim: alphabet, outputDim: units, maskZero: true }),
-    bidirectional(CELLS[cell]({ units })),
+    bidirectional(cellMakers(cell).layer({ units })),
   ]);
   const vectors = timeDistributed(perWord, named('spelling')).apply(characters);
   return masking(named('spelling_mask')).apply(vectors); // Padding has no characters, so its vector is 0.

@@ -2,9 +2,8 @@
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { ConlluColumn } from '@unroll/data';
-import { fromArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
-import { readPipeline } from '../shared/pipeline-file.js';
+import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { TagEncoderConfig } from './encoder.js';
 import type { TagCell } from './network.js';
 import type { TagScheme } from './tags.js';
@@ -37,14 +36,18 @@ const REQUIRED_KEYS = [
 
 /**
  * Reads the pipeline and the network of a saved tagger.
+ * @param json the content of pipeline.json, if it has been read before
  * @throws UnrollError `format` if files are missing or damaged, or do not belong to a tagger
  */
-export function readTagger(files: ReadonlyMap<string, Uint8Array>): {
+export function readTagger(
+  files: ReadonlyMap<string, Uint8Array>,
+  json: JsonObject = readPipeline(files),
+): {
   pipeline: TagPipeline;
   network: Network;
 } {
-  const pipeline = checkedPipeline(readPipeline(files));
-  return { pipeline, network: fromArtifact(files).model };
+  const pipeline = checkedPipeline(json);
+  return { pipeline, network: readNetwork(files) };
 }
 
 function checkedPipeline(json: JsonObject): TagPipeline {

@@ -8,6 +8,7 @@ import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/inter
 import type { TaggedSentences } from '@unroll/data';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
+import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
@@ -34,7 +35,7 @@ export interface TagOptions extends RunControl {
   scheme?: TagScheme;
   /** With the scheme `none`: the tag that is scored by F1. Default: the rarer one if there are two tags. */
   positive?: string;
-  /** The recurrent cell. Default `lstm`. */
+  /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: TagCell;
   /** Hidden units of each direction of each recurrent layer. Default 100. */
   units?: number;
@@ -196,7 +197,7 @@ const OPTIONS: OptionTypes<TagOptions & { onEvent?: unknown }> = {
   validation: true,
   scheme: TAG_SCHEMES,
   positive: 'string',
-  cell: ['lstm', 'gru', 'rnn'],
+  cell: CELL_NAMES,
   units: 'count',
   layers: 'count',
   embedding: 'count',

@@ -1,5 +1,6 @@
 /** The trained transcriber. `trainTranscriber` returns it, and the commands save, load and run it. */
 import { predictAll, tensor, valueError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
 import type { Table } from '@unroll/data';
 import { toArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
@@ -70,10 +71,11 @@ export class TranscribeModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a transcriber
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): TranscribeModel {
-    const { pipeline, network } = readTranscriber(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): TranscribeModel {
+    const { pipeline, network } = readTranscriber(files, json);
     return new TranscribeModel(pipeline, network);
   }
 

@@ -8,23 +8,13 @@ import {
   dense,
   dropout,
   type Functional,
-  gru,
   input,
-  lstm,
   model,
-  type Recurrent,
-  type RecurrentOptions,
-  simpleRNN,
   spatialDropout1d,
 } from '@unroll/nn';
+import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
 
-export type TranscribeCell = 'rnn' | 'lstm' | 'gru';
-const CELLS: Readonly<Record<TranscribeCell, (options: RecurrentOptions & { units: number }) => Recurrent>> =
-  {
-    rnn: simpleRNN,
-    lstm,
-    gru,
-  };
+export type TranscribeCell = RecurrentCellName;
 
 /** Frames that a filter of the convolution reads. */
 const KERNEL = 5;
@@ -61,7 +51,7 @@ export function transcriberNetwork(
     convolution.apply(frames),
   );
   for (let layer = 1; layer <= layers; layer++) {
-    const recurrent = CELLS[cell]({ units, returnSequences: true, name: `${cell}${layer}` });
+    const recurrent = cellMakers(cell).layer({ units, returnSequences: true, name: `${cell}${layer}` });
     const applied = streaming ? recurrent : bidirectional(recurrent, { name: `bidirectional${layer}` });
     sequence = dropout({ rate, name: `dropout${layer}` }).apply(applied.apply(sequence));
   }

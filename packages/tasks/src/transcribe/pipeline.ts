@@ -2,10 +2,9 @@
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
-import { fromArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
 import type { FrontEndConfig } from '../shared/front-end.js';
-import { readPipeline } from '../shared/pipeline-file.js';
+import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { TranscribeCell } from './network.js';
 import type { TokensConfig } from './tokens.js';
 
@@ -34,14 +33,18 @@ const REQUIRED_KEYS = ['columns', 'frontEnd', 'tokens', 'reduction', 'streaming'
 
 /**
  * Reads the pipeline and the network of a saved transcriber.
+ * @param json the content of pipeline.json, if it has been read before
  * @throws UnrollError `format` if files are missing or damaged, or do not belong to a transcriber
  */
-export function readTranscriber(files: ReadonlyMap<string, Uint8Array>): {
+export function readTranscriber(
+  files: ReadonlyMap<string, Uint8Array>,
+  json: JsonObject = readPipeline(files),
+): {
   pipeline: TranscribePipeline;
   network: Functional;
 } {
-  const pipeline = checkedPipeline(readPipeline(files));
-  return { pipeline, network: fromArtifact(files).model as Functional };
+  const pipeline = checkedPipeline(json);
+  return { pipeline, network: readNetwork(files) as Functional };
 }
 
 function checkedPipeline(json: JsonObject): TranscribePipeline {

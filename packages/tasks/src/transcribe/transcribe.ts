@@ -11,6 +11,7 @@ import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import type { FileNormalization } from '../shared/front-end.js';
 import { batchesOf } from '../shared/length-batches.js';
+import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
@@ -203,7 +204,7 @@ const OPTIONS: OptionTypes<TranscribeOptions & { onEvent?: unknown }> = {
   mels: 'count',
   sampleRate: 'count',
   augment: 'boolean',
-  cell: ['lstm', 'gru', 'rnn'],
+  cell: CELL_NAMES,
   units: 'count',
   layers: 'count',
   dropout: 'fraction',

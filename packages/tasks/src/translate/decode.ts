@@ -11,11 +11,13 @@ export interface SearchOptions {
   beam?: number;
   /** The exponent of the length penalty; larger values prefer longer translations. Default 1. */
   lengthPenalty?: number;
+  /** Largest number of tokens of a translation. Default: half more than the longest target in training. */
+  maxLength?: number;
 }
 
 /** What a translation may contain. */
 export interface TargetLimits {
-  /** Largest number of tokens. */
+  /** Largest number of tokens, unless the options set one. */
   maxLength: number;
   /** Whether unknown tokens are allowed. */
   unknown: boolean;
@@ -44,8 +46,12 @@ const MAX_ROWS = 320;
 export async function decodeTargets(
   network: Functional,
   sources: readonly Int32Array[],
-  { maxLength, unknown }: TargetLimits,
-  { beam = DEFAULT_BEAM, lengthPenalty = DEFAULT_LENGTH_PENALTY }: SearchOptions = {},
+  { unknown, ...limits }: TargetLimits,
+  {
+    beam = DEFAULT_BEAM,
+    lengthPenalty = DEFAULT_LENGTH_PENALTY,
+    maxLength = limits.maxLength,
+  }: SearchOptions = {},
 ): Promise<DecodedTarget[]> {
   const results: DecodedTarget[] = [];
   const banned = [0, START_ID, ...(unknown ? [] : [UNKNOWN_ID])];

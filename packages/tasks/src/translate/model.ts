@@ -1,6 +1,6 @@
 /** The trained translator. `trainTranslator` returns it, and the commands save, load and run it. */
 import { UnrollError, valueError } from '@unroll/core';
-import type { Json } from '@unroll/core/internal';
+import type { Json, JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
 import { evaluate } from '@unroll/train';
@@ -23,6 +23,7 @@ import {
 } from './decode.js';
 import { batchOf, pairBatches, SideEncoder, type TokenizedText, targetIds, UNKNOWN_ID } from './encoder.js';
 import { type Pairs, readLines, readPairs, readSources } from './pairs.js';
+import { type TranslatedText, type TranslatePipeOptions, translatePipe } from './pipe.js';
 import { readTranslator, type TranslatePipeline } from './pipeline.js';
 import { metricsOf, scoreTable, signatureNote, translateScores } from './scores.js';
 
@@ -81,10 +82,11 @@ export class TranslateModel implements TaskModel {
 
   /**
    * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
    * @throws UnrollError `format` if files are missing or damaged, or do not belong to a translator
    */
-  static fromFiles(files: ReadonlyMap<string, Uint8Array>): TranslateModel {
-    const { pipeline, network } = readTranslator(files);
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): TranslateModel {
+    const { pipeline, network } = readTranslator(files, json);
     return new TranslateModel(pipeline, network);
   }
 
@@ -177,6 +179,10 @@ export class TranslateModel implements TaskModel {
       metrics: metricsOf(scores),
       notes: [...notes, signatureNote(scores)],
     };
+  }
+
+  async pipe(input: unknown, options: TranslatePipeOptions = {}): Promise<TranslatedText[]> {
+    return translatePipe(input, options, (texts, search) => this.translate(texts, search));
   }
 
   describe(): TaskFact[] {

@@ -3,43 +3,25 @@
  * (Luong et al. 2015) and input feeding writes the target. The scores of the next token are the products of the decoder's output
  * and the embedding of the target tokens, which are therefore trained together (Press & Wolf 2017).
  */
-import { valueError } from '@unroll/core';
 import {
   attention,
   attentionDecoder,
   bidirectional,
-  type Cell,
   dropout,
   embedding,
   type Functional,
-  gru,
-  gruCell,
   type Initializer,
   input,
-  lstm,
-  lstmCell,
   model,
   outputEmbedding,
-  type Recurrent,
-  type RecurrentOptions,
   randomNormal,
   type SymbolicTensor,
-  simpleRNN,
-  simpleRNNCell,
   spatialDropout1d,
   stackedCells,
 } from '@unroll/nn';
+import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
 
-export type TranslateCell = 'rnn' | 'lstm' | 'gru';
-interface CellMakers {
-  layer: (options: RecurrentOptions & { units: number }) => Recurrent;
-  cell: (options: { units: number }) => Cell;
-}
-const CELLS: Readonly<Record<TranslateCell, CellMakers>> = {
-  rnn: { layer: simpleRNN, cell: simpleRNNCell },
-  lstm: { layer: lstm, cell: lstmCell },
-  gru: { layer: gru, cell: gruCell },
-};
+export type TranslateCell = RecurrentCellName;
 
 /** Sizes and dropout of a network. */
 export interface TranslatorSizes {
@@ -83,8 +65,6 @@ export const TARGET_INPUT = 'previous';
 /** Builds the network. @throws UnrollError `value` for an unknown cell */
 export function translatorNetworks(shape: TranslatorShape): TranslatorNetworks {
   const { cell, units, layers, dropout: rate, embedding: width, seed } = shape;
-  if (!Object.hasOwn(CELLS, cell))
-    throw valueError(`cell must be one of ${Object.keys(CELLS).join(', ')}, got "${cell}".`, { cell });
   const source = input({ shape: [null], name: SOURCE_INPUT });
   const previous = input({ shape: [null], name: TARGET_INPUT });
   const memory = encoded(source, shape);
@@ -93,7 +73,7 @@ export function translatorNetworks(shape: TranslatorShape): TranslatorNetworks {
     embeddingsInitializer: vectorsOf(width),
   });
   const vectors = spatialDropout1d({ rate, name: 'target_dropout' }).apply(table.apply(previous));
-  const cells = Array.from({ length: layers }, () => CELLS[cell].cell({ units }));
+  const cells = Array.from({ length: layers }, () => cellMakers(cell).cell({ units }));
   const decoder = attentionDecoder(
     layers === 1 ? cells[0] : stackedCells(cells),
     attention({ scoreMode: 'general' }),
@@ -123,7 +103,7 @@ function encoded(source: SymbolicTensor, { cell, units, layers, ...shape }: Tran
   }).apply(source);
   let sequence = spatialDropout1d({ rate, name: 'source_dropout' }).apply(vectors);
   for (let layer = 1; layer <= layers; layer++) {
-    const recurrent = CELLS[cell].layer({ units, returnSequences: true, name: `${cell}${layer}` });
+    const recurrent = cellMakers(cell).layer({ units, returnSequences: true, name: `${cell}${layer}` });
     sequence = bidirectional(recurrent, { name: `encoder${layer}` }).apply(sequence);
     sequence = dropout({ rate, name: `encoder${layer}_dropout` }).apply(sequence);
   }

@@ -2,9 +2,8 @@
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { BleuOptions, Decimal, Thousands } from '@unroll/data';
-import { fromArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
-import { readPipeline } from '../shared/pipeline-file.js';
+import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { SideConfig } from './encoder.js';
 import type { TranslateCell } from './network.js';
 import type { PairColumns } from './pairs.js';
@@ -34,14 +33,18 @@ const REQUIRED_KEYS = ['columns', 'level', 'source', 'target', 'cell', 'layers',
 
 /**
  * Reads the pipeline and the network of a saved translator.
+ * @param json the content of pipeline.json, if it has been read before
  * @throws UnrollError `format` if files are missing or damaged, or do not belong to a translator
  */
-export function readTranslator(files: ReadonlyMap<string, Uint8Array>): {
+export function readTranslator(
+  files: ReadonlyMap<string, Uint8Array>,
+  json: JsonObject = readPipeline(files),
+): {
   pipeline: TranslatePipeline;
   network: Functional;
 } {
-  const pipeline = checkedPipeline(readPipeline(files));
-  return { pipeline, network: fromArtifact(files).model as Functional };
+  const pipeline = checkedPipeline(json);
+  return { pipeline, network: readNetwork(files) as Functional };
 }
 
 function checkedPipeline(json: JsonObject): TranslatePipeline {

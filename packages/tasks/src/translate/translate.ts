@@ -7,6 +7,7 @@ import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import { adam, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
+import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
@@ -35,7 +36,7 @@ export interface TranslateOptions extends RunControl {
   level?: TokenLevel;
   /** Number of tokens of each vocabulary. Default for subwords: from 1,000 to 8,000, by the number of words. */
   vocabulary?: number;
-  /** The recurrent cell. Default `lstm`. */
+  /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: TranslateCell;
   /** Hidden units of each direction of the encoder, and of the decoder. Default 256. */
   units?: number;
@@ -173,7 +174,7 @@ const OPTIONS: OptionTypes<TranslateOptions & { onEvent?: unknown }> = {
   validation: true,
   level: ['subwords', 'words', 'characters'],
   vocabulary: 'count',
-  cell: ['lstm', 'gru', 'rnn'],
+  cell: CELL_NAMES,
   units: 'count',
   layers: 'count',
   embedding: 'count',

@@ -213,6 +213,27 @@ test('events survive a JSON round trip; progress increases up to 1', async () =>
   assert.ok(done[0]! > 0 && done[0]! < 0.2 && done.at(-1) === 1, `${done[0]} to ${done.at(-1)}`);
 });
 
+test('a budget ends the choice of the epochs; every network trains for at least one', async () => {
+  const epochs: string[] = [];
+  const onEvent = (event: RunEvent): void => {
+    if (event.event === 'epoch') epochs.push(`${event.stage} ${event.epoch}`);
+  };
+  const series = steps(Float64Array.from({ length: 60 }, (_, t) => 50 + t + 10 * Math.sin(t)));
+  const result = await forecast(series, { ...quick, epochs: 50, windows: 1, budget: 1e-6, onEvent });
+  assert.equal(result.forecasts[0]!.median.length, 4);
+  const trainings = ['calibrate 1', 'backtest 1', 'final 1'];
+  assert.deepEqual(
+    epochs.filter((epoch) => !epoch.startsWith('search')).filter((e) => !trainings.includes(e)),
+    [],
+  );
+  assert.ok(epochs.includes('backtest 1'));
+  const searched = epochs.filter((epoch) => epoch.startsWith('search'));
+  assert.ok(
+    searched.length > 0 && searched.length <= 6,
+    `one epoch of each fold of two networks, got ${searched}`,
+  );
+});
+
 test('a signal stops the run with its reason', async () => {
   const controller = new AbortController();
   const run = forecast(steps(new RandomStream(7, 'series').normal(60)), {
@@ -256,7 +277,7 @@ describe('heads, cells and layers', () => {
   test('unknown ones are rejected', async () => {
     await assert.rejects(
       forecast(passengers, { ...air, cells: ['lsmt' as never] }),
-      /cells must contain only rnn, lstm, gru, got "lsmt"/,
+      /cells must contain only rnn, lstm, gru, minGRU, .*, got "lsmt"/,
     );
     await assert.rejects(
       forecast(passengers, { ...air, head: 'sharp' as never }),

@@ -46,6 +46,21 @@ test('draws both series, the errors by horizon step and the backtest, for wide a
   assert.doesNotMatch(html, /NaN|Infinity|undefined/);
 });
 
+test('draws many series in columns, with a search by name and no external resources', async () => {
+  const ids = ['<b>&"one"', ...Array.from({ length: 6 }, (_, s) => `Shop ${s}`)];
+  const many = ids.flatMap((id, s) =>
+    Array.from({ length: 24 }, (_, t) => [id, t, s + t + (t % 4)] as const),
+  );
+  const cells = [many.map(([id]) => id), many.map(([, t]) => t), many.map(([, , y]) => y)];
+  const panel = makeTable({ source: 'shops.csv', names: ['shop', 't', 'y<i>'], cells });
+  const html = forecastReport(await forecast(panel, { ...options, epochs: 1, baselines: [] }), info);
+  assert.equal(html.match(/<figure data-name=/g)!.length, 7);
+  assert.match(html, /<figure data-name="&lt;b&gt;&amp;&quot;one&quot;">/);
+  assert.match(html, /<figure data-name="shop 5"><figcaption>Shop 5<\/figcaption><svg class="chart small"/);
+  assert.match(html, /<input type="search">/);
+  assert.doesNotMatch(html, /<script src|https?:|url\(|@import|<link|<img|NaN/);
+});
+
 test('describes the training of the backtest and the scaling as chosen', async () => {
   const chosen = { ...options, scaler: 'log', refit: true, horizon: 2, windows: 2 } as const;
   const positive = makeTable({

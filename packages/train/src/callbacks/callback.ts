@@ -36,6 +36,11 @@ export interface RunControl {
   stop(): void;
   /** Returns a copy of the weights that validation uses: the moving average if the run has the option `average`. */
   weights(): Promise<Record<string, SavedTensor>>;
+  /**
+   * Returns a copy of the gradients of the latest update, by parameter; empty before the first one. They are those before
+   * clipping, except for the clipping by `value` and by `norm`, which changes them in place.
+   */
+  gradients(): Promise<Record<string, SavedTensor>>;
   /** Factor on the learning rate of the optimizer's schedule. Initially 1; stored in checkpoints. */
   learningRateScale: number;
 }

@@ -5,7 +5,8 @@
  *   record  u64 length of the data, u32 masked CRC-32C of the length, the data, u32 masked CRC-32C of the data
  *           (little-endian)
  *   Event   1: double wall_time   2: int64 step   3: string file_version   5: Summary
- *   Summary 1: Value, repeated;  Value  1: string tag   2: float simple_value
+ *   Summary 1: Value, repeated;  Value  1: string tag   2: float simple_value   5: HistogramProto
+ *   HistogramProto  1: double min   2: max   3: num   4: sum   5: sum_squares   6: packed double bucket_limit   7: bucket
  *
  * (tensorflow/core/lib/io/record_writer.cc, tensorflow/core/util/event.proto and framework/summary.proto.)
  */
@@ -26,6 +27,44 @@ export function scalarRecord(
     bytes(1, join([bytes(1, encodeUtf8(tag)), float(2, value)])),
   );
   return tfRecord(join([double(1, wallTime), int(2, step), bytes(5, join(values))]));
+}
+
+/** A histogram: `counts[i]` numbers are between `edges[i]` and `edges[i + 1]`. */
+export interface Histogram {
+  min: number;
+  max: number;
+  /** How many numbers there are. */
+  count: number;
+  sum: number;
+  sumSquares: number;
+  edges: ArrayLike<number>;
+  counts: ArrayLike<number>;
+}
+
+/** Returns a record of histograms at one step. @param wallTime in seconds since 1970 */
+export function histogramRecord(
+  wallTime: number,
+  step: number,
+  histograms: Readonly<Record<string, Histogram>>,
+): Uint8Array {
+  const values = Object.entries(histograms).map(([tag, histogram]) =>
+    bytes(1, join([bytes(1, encodeUtf8(tag)), bytes(5, histogramMessage(histogram))])),
+  );
+  return tfRecord(join([double(1, wallTime), int(2, step), bytes(5, join(values))]));
+}
+
+/** Encodes a HistogramProto, whose buckets have only upper limits. */
+function histogramMessage({ min, max, count, sum, sumSquares, edges, counts }: Histogram): Uint8Array {
+  const fields = [min, max, count, sum, sumSquares].map((value, i) => double(i + 1, value));
+  const limits = Array.from(counts, (_, i) => edges[i + 1]);
+  return join([...fields, bytes(6, doubles(limits)), bytes(7, doubles(counts))]);
+}
+
+function doubles(values: ArrayLike<number>): Uint8Array {
+  const out = new Uint8Array(8 * values.length);
+  const view = new DataView(out.buffer);
+  for (let i = 0; i < values.length; i++) view.setFloat64(8 * i, values[i], true);
+  return out;
 }
 
 /** Wraps data as a TFRecord record. */

@@ -5,7 +5,7 @@ import { valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { EpochEvent, MetricValues, StepEvent } from '../events.js';
 import type { Callback } from './callback.js';
-import { fileHeader, scalarRecord } from './event-file.js';
+import { fileHeader, type Histogram, histogramRecord, scalarRecord } from './event-file.js';
 import { LogFile } from './log-file-node.js';
 
 export interface TensorBoardOptions {
@@ -16,6 +16,15 @@ export interface TensorBoardOptions {
   everyUpdates?: number;
 }
 
+/** The callback, with a method that writes further values. */
+export interface TensorBoard extends Callback {
+  /** Writes scalars and histograms at one step to the files of training, such as those of a recorder (@unroll/insight). */
+  write(
+    step: number,
+    values: { scalars?: MetricValues; histograms?: Readonly<Record<string, Histogram>> },
+  ): void;
+}
+
 /** The name is constant, so that a new run replaces the files of the previous run, and a resumed run finds its files. */
 const FILE_NAME = 'events.out.tfevents.unroll';
 
@@ -24,7 +33,7 @@ const FILE_NAME = 'events.out.tfevents.unroll';
  * `<folder>/train` and `<folder>/validation`. To view them, run `tensorboard --logdir <folder>`. A new run replaces the
  * files; a resumed run appends to them.
  */
-export function tensorBoard(folder: string, options: TensorBoardOptions = {}): Callback {
+export function tensorBoard(folder: string, options: TensorBoardOptions = {}): TensorBoard {
   if (typeof folder !== 'string')
     throw valueError(
       `tensorBoard: the first argument must be the path of a folder, got ${formatValue(folder)}.`,
@@ -62,6 +71,13 @@ export function tensorBoard(folder: string, options: TensorBoardOptions = {}): C
 
   return {
     name: `tensorBoard ${folder}`,
+    write(step, { scalars = {}, histograms = {} }) {
+      if (Object.keys(scalars).length > 0) write(files.train, step, scalars);
+      if (Object.keys(histograms).length === 0) return;
+      const now = Date.now() / 1000;
+      if (files.train.length === 0) files.train.append(fileHeader(now));
+      files.train.append(histogramRecord(now, step, histograms));
+    },
     onEvent(event) {
       if (event.type === 'epoch') onEpoch(event);
       else if (event.type === 'step' && everyUpdates && event.updated && event.updates % everyUpdates === 0) {

@@ -66,6 +66,9 @@ export function chart(data: ChartData): string {
   return chartSvg(data, 760, 300, 'wide') + chartSvg(data, 360, 260, 'narrow');
 }
 
+/** Draws the chart in one small width, for charts in columns. */
+export const smallChart = (data: ChartData): string => chartSvg(data, 320, 180, 'small');
+
 /** The size of the SVG in pixels, and the conversion of rows and values to pixels. */
 interface Frame {
   width: number;
@@ -76,7 +79,7 @@ interface Frame {
 
 function chartSvg(data: ChartData, width: number, height: number, kind: string): string {
   const rows = Math.max(2, ...data.lines.map(({ from, values }) => from + values.length));
-  const ticks = niceTicks(valueRange(data), height > 280 ? 6 : 5);
+  const ticks = niceTicks(valueRange(data), height > 280 ? 6 : height > 200 ? 5 : 4);
   const [low, high] = [ticks[0], ticks[ticks.length - 1]];
   const frame: Frame = {
     width,

@@ -41,6 +41,11 @@ th{color:var(--quiet);font-weight:600}
 .texts td{white-space:normal;text-align:left;vertical-align:top;min-width:9em}
 .texts th{text-align:left}
 .texts td:last-child{min-width:0;text-align:right}
+.multiples{display:grid;grid-template-columns:repeat(auto-fill,minmax(240px,1fr));gap:10px 18px}
+.multiples figure{margin:0}
+.multiples [hidden]{display:none}
+.multiples figcaption{font-size:.9rem;font-weight:600;overflow-wrap:anywhere}
+.search input{font:inherit;padding:3px 8px;margin:0 8px;color:inherit;background:var(--ground);border:1px solid var(--quiet);border-radius:4px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:4px 18px;margin:8px 0;font-size:.95rem}
 dt{color:var(--quiet)}
 dd{margin:0;overflow-wrap:anywhere}

@@ -1,0 +1,160 @@
+/** `--verify`: compares the outputs of a model with recorded ones, or with those of the converted file. */
+import {
+  type Model,
+  predictAll,
+  RandomStream,
+  type Shape,
+  type Tensor,
+  tensor,
+  UnrollError,
+  valueError,
+} from '@unroll/core';
+import type { ByteSource, ImportedModel, ModelFormat, NamedArray } from '@unroll/formats/convert';
+import { UsageError } from '../shared/args.js';
+import { openFile } from './open.js';
+
+type Network = ImportedModel['model'];
+
+/** The largest errors of one output. */
+export interface Comparison {
+  /** What is compared: `model and data.npz`. */
+  what: string;
+  output: string;
+  /** Largest |a - b|. */
+  absolute: number;
+  /** Largest |a - b| / |b|, over values of at least 1e-3 in magnitude. */
+  relative: number;
+  /** Whether |a - b| is at most tolerance * max(1, |b|) everywhere. */
+  passes: boolean;
+}
+
+const BATCH = 3;
+const STEPS = 7;
+
+/** Compares the outputs for recorded inputs with recorded outputs. @param path of an .npz file */
+export async function compareWithData(
+  model: Network,
+  path: string,
+  tolerance: number,
+): Promise<Comparison[]> {
+  const { readNpz } = await import('@unroll/formats/convert');
+  const arrays = await readNpz(await openFile(path));
+  const inputs = inputNames(model).map((name, i) =>
+    arrayNamed(arrays, [name, `x${i}`, ...(i === 0 ? ['x'] : [])], path),
+  );
+  const outputs = await outputsOf(model, inputs);
+  return outputs.map((output, i) => {
+    const expected = arrayNamed(arrays, [output.name, `y${i}`, ...(i === 0 ? ['y'] : [])], path);
+    return compare(`model and ${path}`, output, expected, tolerance);
+  });
+}
+
+function arrayNamed(
+  arrays: ReadonlyMap<string, { shape: Shape; values: NamedArray['values'] }>,
+  names: readonly string[],
+  path: string,
+): NamedArray {
+  const name = names.find((each) => arrays.has(each));
+  const array = name === undefined ? undefined : arrays.get(name);
+  if (name !== undefined && array) return { name, shape: array.shape, values: array.values };
+  throw new UsageError(
+    `${path} must have an array named ${names.join(' or ')}, got ${[...arrays.keys()].join(', ') || 'none'}.`,
+  );
+}
+
+/** Compares the outputs for random inputs with those of a file: by the runtime of its format, or as Unroll reads it. */
+export async function compareWithFile(
+  model: Network,
+  { source, format }: { source: ByteSource; format: ModelFormat },
+  tolerance: number,
+): Promise<Comparison[]> {
+  const inputs = randomInputs(model);
+  const ours = await outputsOf(model, inputs);
+  const theirs = format.run
+    ? await format.run(source, inputs)
+    : await outputsOf((await format.read(source)).model, inputs);
+  const what = format.run
+    ? `model and runtime of ${format.name}`
+    : `model and ${source.name} as Unroll reads it`;
+  if (theirs.length < ours.length)
+    throw new UnrollError(
+      'state',
+      `${source.name} has ${theirs.length} outputs, the model has ${ours.length}.`,
+    );
+  return ours.map((output, i) => compare(what, output, theirs[i], tolerance));
+}
+
+const inputNames = (model: Network): readonly string[] => model.inputNames ?? ['x'];
+
+async function outputsOf(model: Network, inputs: readonly NamedArray[]): Promise<NamedArray[]> {
+  const tensors = inputs.map(({ values, shape }) => tensor(values, shape));
+  const outputs = await predictAll(model as Model, tensors);
+  const names = (model as { outputNames?: readonly string[] }).outputNames;
+  return Promise.all(
+    outputs.map(async (output: Tensor, i) => ({
+      name: names?.[i] ?? (outputs.length === 1 ? 'y' : `y${i}`),
+      shape: output.shape,
+      values: await output.data(),
+    })),
+  );
+}
+
+/** Returns normally distributed inputs; ids for an input that an embedding reads. */
+export function randomInputs(model: Network): NamedArray[] {
+  const stream = new RandomStream(0);
+  return inputNames(model).map((name, i) => {
+    const shape = (model.inputShapes?.[i] ?? []).map((extent, axis) =>
+      extent > 0 ? extent : axis === 0 ? BATCH : STEPS,
+    );
+    const count = idsOf(model, i);
+    const size = shape.reduce((product, extent) => product * extent, 1);
+    // Id 0 may be padding.
+    const values =
+      count === null
+        ? stream.normal(size)
+        : stream.uniform(size).map((u) => (count < 2 ? 0 : 1 + Math.floor(u * (count - 1))));
+    return { name, shape, values };
+  });
+}
+
+interface GraphConfig {
+  layers: { className: string; config: { name: string; inputDim?: number } }[];
+  nodes?: { layer: string; inputs: [number, number][] }[];
+  inputs?: [number, number][];
+}
+
+/** Returns the number of ids of an input that an embedding reads; null for other inputs. */
+function idsOf(model: Network, index: number): number | null {
+  const { layers, nodes, inputs } = model.config.config as unknown as GraphConfig;
+  if (!nodes || !inputs) return layers[0]?.config.inputDim ?? null;
+  const [node] = inputs[index];
+  const readers = nodes
+    .filter((each) => each.inputs.some(([from]) => from === node))
+    .map(({ layer }) => layer);
+  return (
+    layers.find(({ config }) => readers.includes(config.name) && config.inputDim !== undefined)?.config
+      .inputDim ?? null
+  );
+}
+
+function compare(what: string, ours: NamedArray, theirs: NamedArray, tolerance: number): Comparison {
+  if (ours.shape.join() !== theirs.shape.join())
+    throw valueError(
+      `Output ${ours.name} has shape [${ours.shape.join(', ')}], but ${what.replace('model and ', '')} has [${theirs.shape.join(', ')}].`,
+    );
+  let [absolute, relative] = [0, 0];
+  let passes = true;
+  ours.values.forEach((value: number, i: number) => {
+    const expected = theirs.values[i];
+    const error = Math.abs(value - expected);
+    if (!(error <= tolerance * Math.max(1, Math.abs(expected)))) passes = false;
+    absolute = Math.max(absolute, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
+    if (Math.abs(expected) >= 1e-3) relative = Math.max(relative, error / Math.abs(expected));
+  });
+  return { what, output: ours.name, absolute, relative, passes };
+}
+
+/** One line per output. */
+export const comparisonLine = ({ what, output, absolute, relative, passes }: Comparison): string =>
+  `verify   ${output}: largest error ${absolute.toExponential(1)}, relative ${relative.toExponential(1)} ` +
+  `(${what})${passes ? '' : ' - beyond the tolerance'}`;

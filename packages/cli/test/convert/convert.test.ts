@@ -1,0 +1,173 @@
+// The command `unroll convert`, and `unroll inspect` of files of other tools.
+import assert from 'node:assert/strict';
+import {
+  closeSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { predict, ready, tensor } from '@unroll/core';
+import { writeNpz } from '@unroll/formats/convert';
+import { saveArtifact } from '@unroll/formats/node';
+import { dense, input, lstm, sequential } from '@unroll/nn';
+import { usePlace } from '../shared/helpers.js';
+
+const place = usePlace();
+const { unroll } = place;
+const at = (name: string): string => join(place.folder, name);
+
+before(async () => {
+  await ready();
+  const model = sequential([input({ shape: [null, 3] }), lstm({ units: 4 }), dense({ units: 2 })]);
+  model.build();
+  await saveArtifact(at('model'), model);
+  writeFileSync(at('notes.txt'), 'no model');
+});
+
+/** A safetensors file of one tensor of zeros, without blocks on the disk. */
+function sparseSafetensors(path: string, gigabytes: number): void {
+  const count = gigabytes * 2 ** 28;
+  const tensor = { dtype: 'F32', shape: [1024, count / 1024], data_offsets: [0, 4 * count] };
+  const header = Buffer.from(JSON.stringify({ 'encoder.weight': tensor }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  const file = openSync(path, 'w');
+  writeSync(file, Buffer.concat([length, header]));
+  ftruncateSync(file, 8 + header.length + 4 * count);
+  closeSync(file);
+}
+
+describe('convert', () => {
+  test('a folder to a zip and back', async () => {
+    const { code, stdout, stderr } = await unroll(['convert', 'model', 'model.zip']);
+    assert.deepEqual([code, stderr], [0, '']);
+    assert.match(
+      stdout,
+      /^read {5}model: a model saved by Unroll, 2 layers, 138 parameters\nwritten {2}model\.zip/,
+    );
+    const back = await unroll(['convert', 'model.zip', 'back', '--json']);
+    assert.equal(back.code, 0, back.stderr);
+    const { event, from, to, files, parameters } = JSON.parse(back.stdout);
+    assert.deepEqual([event, from, to, parameters], ['result', 'unroll', 'unroll', 138]);
+    assert.deepEqual(files, ['model.safetensors', 'config.json']);
+    for (const name of readdirSync(at('model')))
+      assert.deepEqual(readFileSync(at(`back/${name}`)), readFileSync(at(`model/${name}`)), name);
+  });
+  const mistakes: Record<string, [string[], RegExp]> = {
+    'one path': [['model'], /An input and an output are required/],
+    'a file that does not exist': [['nowhere.pt', 'out'], /^unroll: nowhere\.pt: file not found\.$/m],
+    'a file of no format': [['notes.txt', 'out'], /notes\.txt is not a model file that Unroll can read/],
+    'an unknown extension': [
+      ['model', 'model.xyz'],
+      /The format of model\.xyz is unknown\. Name it with --to/,
+    ],
+    'an unknown format': [['model', 'out', '--to', 'keeras'], /The format must be one of .*, got "keeras"\./],
+    'the same path twice': [['model', './model'], /<in> and <out> are the same: model\./],
+    'an operator set that is no number': [['model', 'a.zip', '--opset', 'x'], /--opset must be an integer/],
+  };
+  for (const [name, [args, message]] of Object.entries(mistakes)) {
+    test(name, async () => {
+      const before = readdirSync(place.folder);
+      const { code, stdout, stderr } = await unroll(['convert', ...args]);
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, message);
+      assert.deepEqual(readdirSync(place.folder), before);
+    });
+  }
+});
+
+describe('PyTorch', () => {
+  before(async () => {
+    const model = sequential([
+      input({ shape: [null, 3] }),
+      lstm({ units: 4, returnSequences: true }),
+      dense({ units: 5, activation: 'relu' }),
+      dense({ units: 2 }),
+    ]);
+    model.build();
+    await saveArtifact(at('net'), model);
+    const x = { shape: [2, 3, 3], values: Float64Array.from({ length: 18 }, (_, i) => Math.sin(i)) };
+    const y = await predict(model, tensor(x.values, x.shape));
+    const outputs = { shape: y.shape, values: Float64Array.from(await y.data()) };
+    writeFileSync(at('data.npz'), writeNpz(new Map([['x', x], ['y', outputs]]))); // biome-ignore format: short
+    const wrong = { shape: y.shape, values: outputs.values.map((value) => value + 0.01) };
+    writeFileSync(at('wrong.npz'), writeNpz(new Map([['x', x], ['y', wrong]]))); // biome-ignore format: short
+  });
+
+  test('weights with a Python module, and back with a map', async () => {
+    const out = await unroll(['convert', 'net', 'net.pt']);
+    assert.equal(out.code, 0, out.stderr);
+    assert.match(readFileSync(at('net.py'), 'utf8'), /x = torch\.relu\(x\)/);
+    const undecided = await unroll(['convert', 'net.pt', 'back.zip']);
+    assert.equal(undecided.code, 2);
+    assert.match(
+      undecided.stderr,
+      /the activation between dense and dense_1\. Write a map with "unroll convert net\.pt map\.json/,
+    );
+    const template = await unroll(['convert', 'net.pt', 'map.json', '--map', 'template']);
+    assert.equal(template.code, 0, template.stderr);
+    const map = JSON.parse(readFileSync(at('map.json'), 'utf8'));
+    assert.deepEqual(
+      map.layers.map((layer: { module: string }) => layer.module),
+      ['lstm', 'dense', 'dense_1'],
+    );
+    const incomplete = await unroll(['convert', 'net.pt', 'back.zip', '--map', 'map.json']);
+    assert.equal(incomplete.code, 2);
+    assert.match(incomplete.stderr, /there is no activation "relu, tanh, sigmoid, linear, \.\.\.\?"/);
+    map.layers[1].activation = 'relu';
+    writeFileSync(at('map.json'), JSON.stringify(map));
+    const back = await unroll(['convert', 'net.pt', 'back.zip', '--map', 'map.json', '--verify', 'data.npz']);
+    assert.equal(back.code, 0, back.stderr);
+    assert.match(back.stdout, /^mapped {3}dense\.weight +-> {2}dense\/kernel$/m);
+    assert.match(back.stdout, /^verify {3}y: largest error \S+, relative \S+ \(model and data\.npz\)$/m);
+  });
+  test('outputs beyond the tolerance: nothing is written', async () => {
+    const run = await unroll(['convert', 'net', 'wrong.zip', '--verify', 'wrong.npz']);
+    assert.equal(run.code, 1);
+    assert.match(run.stdout, /^verify {3}y: largest error 1\.0e-2, .* - beyond the tolerance$/m);
+    assert.match(run.stderr, /The outputs differ by more than the tolerance\. No files were written\./);
+    assert.ok(!readdirSync(place.folder).includes('wrong.zip'));
+    const loose = await unroll([
+      'convert',
+      'net',
+      'wrong.zip',
+      '--verify',
+      'wrong.npz',
+      '--tolerance',
+      '0.1',
+    ]);
+    assert.equal(loose.code, 0);
+  });
+  test('the converted file is read back and compared', async () => {
+    const run = await unroll(['convert', 'net', 'copy.zip', '--verify', 'random', '--json']);
+    assert.equal(run.code, 0, run.stderr);
+    const { verify } = JSON.parse(run.stdout);
+    assert.deepEqual([verify.length, verify[0].passes, verify[0].absolute], [1, true, 0]);
+  });
+});
+
+describe('inspect', () => {
+  test('a safetensors file of 2 GB, without its values', async () => {
+    sparseSafetensors(at('large.safetensors'), 2);
+    const { code, stdout } = await unroll(['inspect', 'large.safetensors', '--json']);
+    assert.equal(code, 0);
+    assert.deepEqual(JSON.parse(stdout), {
+      ...{ model: 'large.safetensors', format: 'safetensors', title: 'safetensors, 1 tensor' },
+      ...{ facts: [] },
+      parts: [{ name: 'encoder', shape: [524288, 1024], type: 'Embedding or Linear', supported: true }],
+      tensors: [{ name: 'encoder.weight', shape: [1024, 524288], dtype: 'float32' }],
+    });
+    const text = (await unroll(['inspect', 'large.safetensors'])).stdout;
+    assert.match(text, /^encoder\.weight {2}float32 {2}\[1024, 524288\] {2}536,870,912$/m);
+  });
+  test('a file of no format', async () => {
+    const { code, stderr } = await unroll(['inspect', 'notes.txt']);
+    assert.equal(code, 2);
+    assert.match(stderr, /notes\.txt is not a model file that Unroll can read/);
+  });
+});

@@ -1,0 +1,139 @@
+/**
+ * Loads the HDF5 library (h5wasm: the HDF5 C library, compiled to WebAssembly) when the first file is opened. The build
+ * with a file system in memory is used everywhere, also in Node, so no file can refer to another one on the disk.
+ *
+ * A damaged file can stop the library in the middle of an operation (abort, memory access out of bounds). The instance is
+ * then thrown away with its memory, and the next file gets a new one.
+ */
+import { UnrollError } from '@unroll/core';
+
+/** A data type and a data space, as the library describes them. */
+export interface Hdf5Metadata {
+  /** Class of the data type; see {@link TYPES}. */
+  type: number;
+  /** Bytes per element. */
+  size: number;
+  signed: boolean;
+  littleEndian: boolean;
+  /** Strings of variable length. */
+  vlen: boolean;
+  cset?: number;
+  /** Null: an empty data space. */
+  shape: number[] | null;
+  /** Number of elements. */
+  total_size: number;
+  virtual_sources?: unknown[];
+  chunks?: number[] | null;
+}
+
+export const TYPES = { integer: 0, float: 1, string: 3, opaque: 5, enumeration: 8 } as const;
+
+/** The functions of the library that this package uses. Paths are absolute. */
+export interface Hdf5Module {
+  HEAPU8: Uint8Array;
+  FS: {
+    writeFile(path: string, bytes: Uint8Array, options?: { canOwn?: boolean }): void;
+    readFile(path: string): Uint8Array;
+    unlink(path: string): void;
+  };
+  H5F_ACC_RDONLY: number;
+  H5F_ACC_TRUNC: number;
+  _malloc(bytes: number): number;
+  _free(pointer: number): void;
+  UTF8ToString(pointer: number): string;
+  open(path: string, mode: number, trackOrder: boolean, low: number, high: number): bigint;
+  close_file(file: bigint): number;
+  get_type(file: bigint, path: string): number;
+  get_names(file: bigint, path: string, recursive: boolean): string[];
+  get_symbolic_link(file: bigint, path: string): string | null;
+  get_external_link(file: bigint, path: string): { filename?: string };
+  get_attribute_names(file: bigint, path: string): string[];
+  get_attribute_metadata(file: bigint, path: string, name: string): Hdf5Metadata;
+  get_attribute_data(file: bigint, path: string, name: string, pointer: bigint): number;
+  get_dataset_metadata(file: bigint, path: string): Hdf5Metadata;
+  get_dataset_data(
+    file: bigint,
+    path: string,
+    count: bigint[] | null,
+    offset: bigint[] | null,
+    strides: bigint[] | null,
+    pointer: bigint,
+  ): number;
+  reclaim_vlen_memory(file: bigint, path: string, attribute: string, pointer: bigint): number;
+  create_group(file: bigint, path: string, trackOrder: boolean): number;
+  create_attribute(
+    file: bigint,
+    path: string,
+    name: string,
+    pointer: bigint,
+    metadata: Hdf5WriteMetadata,
+  ): number;
+  create_vlen_str_attribute(
+    file: bigint,
+    path: string,
+    name: string,
+    values: readonly string[],
+    metadata: Hdf5WriteMetadata,
+  ): number;
+  create_dataset(file: bigint, path: string, pointer: bigint, metadata: Hdf5WriteMetadata): number;
+}
+
+export interface Hdf5WriteMetadata {
+  type: number;
+  size: number;
+  signed: boolean;
+  littleEndian: boolean;
+  vlen: boolean;
+  cset?: number;
+  shape: bigint[];
+  maxshape: bigint[];
+  chunks: null;
+  compression: number;
+  compression_opts: number[];
+  track_order: boolean;
+}
+
+type Factory = (options: object) => Promise<Hdf5Module>;
+
+let current: Promise<Hdf5Module> | null = null;
+/** Set in a page after the only instance was stopped. */
+let stopped = false;
+
+/** Returns the instance in use, or a new one. @throws UnrollError `state` in a page whose instance was thrown away */
+export function hdf5Module(): Promise<Hdf5Module> {
+  current ??= instantiate();
+  current.catch(() => {
+    current = null;
+  });
+  return current;
+}
+
+/** Throws the instance away after it was stopped. */
+export function discardModule(): void {
+  current = null;
+  stopped = true;
+}
+
+async function instantiate(): Promise<Hdf5Module> {
+  const quiet = { noInitialRun: true, print() {}, printErr() {} };
+  const address = moduleAddress();
+  if (address) return ((await import(address)) as { default: Factory }).default(quiet);
+  if (stopped) {
+    throw new UnrollError(
+      'state',
+      'A damaged HDF5 file has stopped the reader of HDF5 files. Reload the page to read further files.',
+    );
+  }
+  const { ready } = (await import('h5wasm')) as unknown as { ready: Promise<Hdf5Module> };
+  return ready;
+}
+
+/**
+ * Returns the address of the file that creates instances of the library, in Node. h5wasm does not export it; in a page,
+ * where bundlers must know all files, its single instance is used.
+ */
+function moduleAddress(): string | null {
+  const { versions } = (globalThis as { process?: { versions?: { node?: string } } }).process ?? {};
+  if (!versions?.node) return null;
+  return new URL('./hdf5_util.js', import.meta.resolve('h5wasm')).href;
+}

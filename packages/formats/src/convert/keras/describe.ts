@@ -1,0 +1,62 @@
+/** Describes a Keras model without reading its weights. */
+import type { Json } from '@unroll/core/internal';
+import type { FileDescription, FormatName } from '../format.js';
+import type { Hdf5Reader } from '../hdf5/read.js';
+import { classNameOf, isObject } from './json.js';
+import { LAYERS, plainClassName } from './layers-in.js';
+import { isModel } from './model-in.js';
+
+const MAX_TENSORS = 10_000;
+
+export function describeModel(
+  format: FormatName,
+  version: string,
+  model: Json,
+  h5: Hdf5Reader,
+): FileDescription {
+  const config = isObject(model) && isObject(model.config) ? model.config : {};
+  const entries = Array.isArray(config.layers) ? config.layers : [];
+  const parts = entries.map((entry) => partOf(entry));
+  const kind = plainClassName(classNameOf(model) ?? '');
+  const name = typeof config.name === 'string' ? ` "${config.name}"` : '';
+  const what = model === null ? 'weights without a model' : `${kind}${name}, ${parts.length} layers`;
+  return {
+    format,
+    title: `Keras ${version || '(version unknown)'}, ${what}`,
+    parts,
+    tensors: tensorsBelow(h5),
+    facts: [{ name: 'Keras', value: version || 'unknown' }],
+  };
+}
+
+function partOf(entry: Json): FileDescription['parts'][number] {
+  const className = plainClassName(classNameOf(entry) ?? '');
+  const config = isObject(entry) && isObject(entry.config) ? entry.config : {};
+  const name =
+    isObject(entry) && typeof entry.name === 'string' ? entry.name : String(config.name ?? className);
+  const module = isObject(entry) && typeof entry.module === 'string' ? entry.module : '';
+  const isOperation = /\bops\b/.test(module);
+  const supported = Object.hasOwn(LAYERS, className) || className === 'InputLayer' || isModel(className);
+  return {
+    name,
+    type: className,
+    shape: null,
+    supported: supported || isOperation,
+    ...(isOperation && { note: 'operation' }),
+  };
+}
+
+function tensorsBelow(h5: Hdf5Reader): FileDescription['tensors'] {
+  const tensors: FileDescription['tensors'] = [];
+  const visit = (path: string, depth: number): void => {
+    for (const key of h5.keys(path || '/')) {
+      const child = `${path}/${key}`;
+      const kind = h5.kind(child);
+      if (kind === 'dataset') tensors.push({ name: child.slice(1), ...h5.describe(child) });
+      else if (kind === 'group' && depth < 32) visit(child, depth + 1);
+      if (tensors.length > MAX_TENSORS) return;
+    }
+  };
+  visit('', 0);
+  return tensors;
+}

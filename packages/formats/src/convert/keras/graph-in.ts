@@ -1,0 +1,321 @@
+/** Translates functional Keras models: the graph of layer calls, in the syntax of Keras 3 and of Keras 2. */
+import { UnrollError, valueError } from '@unroll/core';
+import type { Json, JsonObject } from '@unroll/core/internal';
+import { callsOf, isReference, type KerasCall, type TensorId, tensorIdsIn } from './calls-in.js';
+import { classNameOf, configError, listIn, objectIn, textIn } from './json.js';
+import { plainClassName, type TranslatedLayer, whereOf } from './layers-in.js';
+import { uniqueNames } from './layers-in-recurrent.js';
+import { applyMasks, NO_MASK, sourceMask, type TensorMasks, unionOf } from './masks-in.js';
+import {
+  frozen,
+  inputShapeOf,
+  isModel,
+  type LayerWeights,
+  type ModelContext,
+  type TranslatedModel,
+  translate,
+  unmask,
+  weightsBelow,
+} from './model-in.js';
+
+/** Calls that depend on calls that depend on calls ... */
+const MAX_CALL_DEPTH = 2000;
+
+/** A layer of the graph. */
+interface Entry {
+  name: string;
+  className: string;
+  object: JsonObject;
+  /** An operation like `x + y`, which is not a layer. */
+  isOperation: boolean;
+  calls: KerasCall[];
+  /** Number of the first call: 1 for models of which the file counts the call that created them. */
+  firstCall: number;
+  translated: TranslatedLayer | TranslatedModel | null;
+}
+
+/** A tensor of the translated graph. */
+interface Value {
+  ref: [node: number, output: number];
+  rank: number;
+  masks: TensorMasks;
+}
+
+export function functionalFrom(config: JsonObject, model: ModelContext): TranslatedModel {
+  return new GraphImport(config, model).translate();
+}
+
+class GraphImport {
+  readonly #config: JsonObject;
+  readonly #model: ModelContext;
+  readonly #entries = new Map<string, Entry>();
+  readonly #nodes: JsonObject[] = [];
+  readonly #layers: JsonObject[] = [];
+  /** The outputs of each call, by `name:call`. Null while the call is being translated. */
+  readonly #outputs = new Map<string, Value[] | null>();
+  readonly #inputMasks = new Map<string, TensorMasks>();
+
+  constructor(config: JsonObject, model: ModelContext) {
+    this.#config = config;
+    this.#model = model;
+    for (const value of listIn(config.layers, `The layers of model "${model.name}"`)) this.#addEntry(value);
+    this.#countFirstCalls();
+  }
+
+  translate(): TranslatedModel {
+    const { name, masks } = this.#model;
+    const inputs = tensorIdsIn(this.#config.input_layers, `input_layers of model "${name}"`);
+    const outputs = tensorIdsIn(this.#config.output_layers, `output_layers of model "${name}"`);
+    inputs.forEach(([layer], i) => {
+      this.#inputMasks.set(layer, masks[i] ?? NO_MASK);
+    });
+    const inputRefs = inputs.map((id) => this.#valueOf(id, 0).ref);
+    const results = outputs.map((id) => this.#withoutUnwantedMask(this.#valueOf(id, 0), id));
+    const layers = this.#layerWeights();
+    return {
+      className: 'Functional',
+      config: {
+        name,
+        ...frozen(this.#config),
+        layers: this.#layers,
+        nodes: this.#nodes,
+        inputs: inputRefs,
+        outputs: results.map(({ ref }) => ref),
+      },
+      weights: weightsBelow(layers, this.#config),
+      layers,
+      masks: 'pass',
+      outputMasks: results.map((value) => value.masks),
+    };
+  }
+
+  #addEntry(value: Json): void {
+    const object = objectIn(value, 'A layer');
+    const className = plainClassName(classNameOf(object) ?? '');
+    const config = objectIn(object.config, `The config of a layer of class ${className}`);
+    const name = textIn(object.name ?? config.name, `The name of a layer of class ${className}`);
+    if (this.#entries.has(name)) throw configError(`The name of ${whereOf(name, className)}`, 'unique', name);
+    const calls = callsOf(object.inbound_nodes, whereOf(name, className));
+    const isOperation = isOperationEntry(object, className, this.#model.context.version);
+    this.#entries.set(name, {
+      ...{ name, className, object, isOperation, calls },
+      firstCall: 0,
+      translated: null,
+    });
+  }
+
+  /** The file counts the calls of a model from 1 if the model's own graph is its call 0. */
+  #countFirstCalls(): void {
+    const highest = new Map<string, number>();
+    const count = ([layer, call]: TensorId): void => {
+      highest.set(layer, Math.max(highest.get(layer) ?? 0, call));
+    };
+    for (const { calls } of this.#entries.values())
+      for (const { inputs, states, masks } of calls)
+        [...inputs, ...states, ...(masks ?? [])].forEach((id) => id && count(id));
+    for (const key of ['input_layers', 'output_layers'])
+      tensorIdsIn(this.#config[key], `${key} of model "${this.#model.name}"`).forEach(count);
+    for (const entry of this.#entries.values()) {
+      if (isModel(entry.className) && (highest.get(entry.name) ?? 0) >= entry.calls.length)
+        entry.firstCall = 1;
+    }
+  }
+
+  #entry(name: string): Entry {
+    const entry = this.#entries.get(name);
+    if (entry) return entry;
+    throw configError(`A tensor of model "${this.#model.name}"`, 'the output of one of its layers', name);
+  }
+
+  /** Returns the value of a tensor. Translates the call that computes it first. */
+  #valueOf([name, call, output]: TensorId, depth: number): Value {
+    if (depth > MAX_CALL_DEPTH)
+      throw new UnrollError(
+        'format',
+        `The graph of model "${this.#model.name}" is more than ${MAX_CALL_DEPTH} layers deep.`,
+      );
+    const key = `${name}:${call}`;
+    let outputs = this.#outputs.get(key);
+    if (outputs === null)
+      throw new UnrollError(
+        'format',
+        `The graph of model "${this.#model.name}" has a cycle at layer "${name}".`,
+      );
+    if (!outputs) {
+      this.#outputs.set(key, null);
+      outputs = this.#translateCall(this.#entry(name), call, depth);
+      this.#outputs.set(key, outputs);
+    }
+    const value = outputs[output];
+    if (value) return value;
+    // The number of outputs of a layer is known when the model is built; all but the first have no mask.
+    if (!(output >= 0 && output < 1000))
+      throw configError(`An output of layer "${name}"`, 'an index', output);
+    return { ref: [outputs[0].ref[0], output], rank: 2, masks: NO_MASK };
+  }
+
+  #translateCall(entry: Entry, number: number, depth: number): Value[] {
+    const { name, className, object } = entry;
+    if (className === 'InputLayer') return this.#addInput(entry);
+    const call = entry.calls[number - entry.firstCall];
+    if (!call)
+      throw configError(`A tensor of model "${this.#model.name}"`, `a call of layer "${name}"`, number);
+    const where = whereOf(name, className);
+    if (call.training === true)
+      throw valueError(
+        `${where} cannot be imported: it is called with training=True. Unroll decides by the call of the model; call the layer without training, and export again.`,
+      );
+    if (entry.isOperation) return this.#addOperation(entry, call, depth);
+    const inputs = [...call.inputs, ...call.states].map((id) => this.#valueOf(id, depth + 1));
+    const isFirst = entry.translated === null;
+    const before = entry.translated;
+    const translated =
+      before ??
+      translate(
+        withCallOptions(object, call, where),
+        this.#model.context,
+        inputs.map(({ masks }) => masks),
+        this.#model.depth + 1,
+      );
+    entry.translated = translated;
+    const { drop, outputs } = this.#masksOf(translated, call, inputs, where);
+    if (isFirst) this.#layers.push({ className: translated.className, config: translated.config });
+    const refs = inputs.map((input, i) => (drop.includes(i) ? this.#dropMask(input, name) : input).ref);
+    this.#nodes.push({ layer: String(translated.config.name), inputs: refs });
+    const node = this.#nodes.length - 1;
+    return outputs.map((masks, i) => ({ ref: [node, i], rank: inputs[0].rank, masks }));
+  }
+
+  #masksOf(
+    translated: TranslatedLayer | TranslatedModel,
+    call: KerasCall,
+    inputs: readonly Value[],
+    where: string,
+  ): { drop: number[]; outputs: TensorMasks[] } {
+    if ('outputMasks' in translated) return { drop: [], outputs: translated.outputMasks };
+    const explicit = call.masks?.map((id) => (id ? this.#maskOf(id, 0) : null));
+    return applyMasks(
+      {
+        where,
+        rule: translated.masks,
+        config: translated.config,
+        tensor: (call.inputs[0] ?? []).join(':'),
+        inputs: inputs.map(({ masks }) => masks),
+        explicit,
+        outputs: 1,
+        hasStates: call.states.length > 0,
+      },
+      this.#model.context,
+    );
+  }
+
+  #addInput({ name, object }: Entry): Value[] {
+    const shape = inputShapeOf(objectIn(object.config, `The config of input "${name}"`), `input "${name}"`);
+    const [batch, ...rest] = shape;
+    this.#layers.push({
+      className: 'InputLayer',
+      config: {
+        name,
+        shape: rest.map((extent) => (extent < 0 ? null : extent)),
+        ...(batch > 0 && { batchSize: batch }),
+      },
+    });
+    this.#nodes.push({ layer: name, inputs: [] });
+    const masks = this.#inputMasks.get(name) ?? NO_MASK;
+    return [{ ref: [this.#nodes.length - 1, 0], rank: shape.length, masks }];
+  }
+
+  /** `x + y` and `x * y` are layers in Unroll. */
+  #addOperation({ name, className }: Entry, call: KerasCall, depth: number): Value[] {
+    if (!['Add', 'Multiply'].includes(className) || call.inputs.length !== 2) {
+      throw valueError(
+        `Operation "${name}" (${className}) cannot be imported: Unroll has no layer for it. Use layers instead of operations on tensors, and export the model again.`,
+        { name, className },
+      );
+    }
+    const inputs = call.inputs.map((id) => this.#valueOf(id, depth + 1));
+    // The result of an operation has no mask in Keras.
+    const refs = inputs.map(
+      (input) => (input.masks.unroll === null ? input : this.#dropMask(input, name)).ref,
+    );
+    this.#layers.push({ className, config: { name } });
+    this.#nodes.push({ layer: name, inputs: refs });
+    return [{ ref: [this.#nodes.length - 1, 0], rank: inputs[0].rank, masks: NO_MASK }];
+  }
+
+  /** Returns what an explicit mask is computed from: see masks-in.ts. */
+  #maskOf(id: TensorId, depth: number): string {
+    const [name, number] = id;
+    const entry = this.#entry(name);
+    const call = entry.calls[number - entry.firstCall];
+    if (!call || !entry.isOperation || depth > MAX_CALL_DEPTH) return id.join(':');
+    const { inputs, constants } = call;
+    if (entry.className === 'NotEqual' && inputs.length === 1)
+      return sourceMask(inputs[0].join(':'), Number(constants[0] ?? Number.NaN));
+    if (entry.className === 'LogicalOr') {
+      const parts = inputs.filter(([layer]) => this.#entry(layer).className !== 'ZerosLike');
+      return unionOf(parts.map((part) => this.#maskOf(part, depth + 1))) ?? id.join(':');
+    }
+    const passes =
+      ['Any', 'ExpandDims', 'Cast', 'ConvertToTensor', 'Squeeze'].includes(entry.className) &&
+      inputs.length === 1;
+    return passes ? this.#maskOf(inputs[0], depth + 1) : id.join(':');
+  }
+
+  #dropMask(value: Value, name: string): Value {
+    const layer = `${name}_without_mask_${this.#nodes.length}`;
+    this.#layers.push(unmask(layer, value.rank));
+    this.#nodes.push({ layer, inputs: [value.ref] });
+    return { ...value, ref: [this.#nodes.length - 1, 0], masks: { ...value.masks, unroll: null } };
+  }
+
+  /** The mask of an output is that of the loss. */
+  #withoutUnwantedMask(value: Value, [layer]: TensorId): Value {
+    const { keras, unroll } = value.masks;
+    if (keras === unroll || this.#model.depth > 0) return value;
+    if (keras === null) return this.#dropMask(value, layer);
+    this.#model.context.report.defaulted.push({
+      name: `mask of the output of layer "${layer}"`,
+      value: unroll === null ? 'none' : 'that of Unroll',
+      reason: 'Keras computes another mask for the loss; predictions do not depend on it',
+    });
+    return value;
+  }
+
+  /** The layers in the order of the file. Operations are not stored with weights. */
+  #layerWeights(): LayerWeights[] {
+    const stored = uniqueNames();
+    return [...this.#entries.values()]
+      .filter(({ isOperation }) => !isOperation)
+      .map(({ name, className, translated }) => ({
+        name: translated ? String(translated.config.name) : name,
+        className,
+        stored: stored(className),
+        weights: translated?.weights ?? [],
+      }));
+  }
+}
+
+/**
+ * True for an operation such as `x + y`. Files of Keras 3 name its module, except `.h5` files; there, layers (and models) have
+ * the option `trainable`.
+ */
+function isOperationEntry(object: JsonObject, className: string, version: 2 | 3): boolean {
+  if (typeof object.module === 'string') return /\bops\b/.test(object.module);
+  if (version === 2 || isModel(className)) return false;
+  const isLayer = 'trainable' in (object.config as JsonObject);
+  return !isLayer && !['InputLayer', 'SpatialDropout1D'].includes(className);
+}
+
+/** Attention layers get two options in the call, which are options of the layer in Unroll. */
+function withCallOptions(object: JsonObject, call: KerasCall, where: string): JsonObject {
+  if (call.options.length === 0) return object;
+  const className = classNameOf(object) ?? '';
+  if (!className.endsWith('Attention'))
+    throw valueError(
+      `${where} cannot be imported: it is called with ${call.options.join(', ')}, which Unroll does not have.`,
+    );
+  return { ...object, config: { ...(object.config as JsonObject), call_options: call.options } };
+}
+
+export { isReference };

@@ -1,0 +1,148 @@
+/** The formats `.keras` (Keras 3, and Keras 2 from 2.12) and `.h5`. */
+import { UnrollError } from '@unroll/core';
+import { decodeUtf8, type Json, type JsonObject, parseStrictJson } from '@unroll/core/internal';
+import { fromZip } from '../../zip.js';
+import type { FileDescription, ImportedModel, ModelFormat } from '../format.js';
+import { type Hdf5Reader, isHdf5, readHdf5 } from '../hdf5/read.js';
+import { buildImported, emptyReport } from '../imported.js';
+import { type ByteSource, readAll } from '../source.js';
+import { compileFrom } from './compile-in.js';
+import { describeModel } from './describe.js';
+import { classNameOf, isObject } from './json.js';
+import { plainClassName } from './layers-in.js';
+import { isModel, type TranslatedModel, translate } from './model-in.js';
+import { optimizerFrom, type TrainableParameter } from './optimizer-in.js';
+import type { ImportContext } from './options.js';
+import { type ImportedArrays, readWeights } from './weights-in.js';
+
+const FILES = ['config.json', 'metadata.json', 'model.weights.h5'];
+
+/** What both formats have in common: a model's config, and an HDF5 file with its weights. */
+interface KerasFile {
+  version: string;
+  model: Json;
+  training: Json;
+}
+
+export const kerasFormat: ModelFormat = {
+  name: 'keras',
+  title: 'a Keras model',
+  extensions: ['keras'],
+  recognises: (head) => head[0] === 0x50 && head[1] === 0x4b && includesText(head, 'metadata.json'),
+  async describe(source) {
+    const { file, weights } = await openKeras(source);
+    return readHdf5(weights, source.name, (h5) => describeModel('keras', file.version, file.model, h5));
+  },
+  async read(source) {
+    const { file, weights } = await openKeras(source);
+    return readHdf5(weights, source.name, (h5) => importModel(file, h5, source.name));
+  },
+};
+
+export const h5Format: ModelFormat = {
+  name: 'h5',
+  title: 'an HDF5 file of Keras',
+  extensions: ['h5', 'hdf5'],
+  recognises: isHdf5,
+  async describe(source): Promise<FileDescription> {
+    return readHdf5(await readAll(source), source.name, (h5) => {
+      const file = openH5(h5);
+      return describeModel('h5', file.version, file.model, h5);
+    });
+  },
+  async read(source): Promise<ImportedModel> {
+    return readHdf5(await readAll(source), source.name, (h5) => {
+      const file = openH5(h5);
+      if (file.model !== null) return importModel(file, h5, source.name);
+      throw new UnrollError('format', `${source.name} has weights, but no model. Pass the model: { model }.`);
+    });
+  },
+};
+
+const includesText = (bytes: Uint8Array, text: string): boolean =>
+  new TextDecoder('latin1').decode(bytes).includes(text);
+
+async function openKeras(source: ByteSource): Promise<{ file: KerasFile; weights: Uint8Array }> {
+  const files = await fromZip(await readAll(source), FILES);
+  const part = (name: string): Uint8Array => {
+    const bytes = files.get(name);
+    if (bytes) return bytes;
+    throw new UnrollError('format', `${source.name} is not a Keras model: it has no ${name}.`, { name });
+  };
+  const json = (name: string): Json => parseStrictJson(decodeUtf8(part(name), name), name);
+  const config = json('config.json');
+  const metadata = json('metadata.json');
+  const version = isObject(metadata) ? metadata.keras_version : null;
+  const training = isObject(config) ? (config.compile_config ?? null) : null;
+  return {
+    file: { version: typeof version === 'string' ? version : '', model: config, training },
+    weights: part('model.weights.h5'),
+  };
+}
+
+function openH5(h5: Hdf5Reader): KerasFile {
+  const json = (name: string): Json => {
+    const text = h5.strings('/', name)?.[0];
+    return text === undefined ? null : parseStrictJson(text, name);
+  };
+  const version = h5.strings('/', 'keras_version') ?? h5.strings('/model_weights', 'keras_version');
+  return { version: version?.[0] ?? '', model: json('model_config'), training: json('training_config') };
+}
+
+/** Keras 2 includes tf.keras. Its configs have lists of inputs in `inbound_nodes` and no build_config. */
+export function dialectOf(version: string): 2 | 3 {
+  return version.startsWith('3') ? 3 : 2;
+}
+
+function importModel(
+  { version, model: config, training }: KerasFile,
+  h5: Hdf5Reader,
+  name: string,
+): ImportedModel {
+  const report = emptyReport();
+  const context: ImportContext = { version: dialectOf(version), report, rescaled: false };
+  const translated = translateModel(config, context, name);
+  const arrays = readWeights(h5, translated);
+  for (const { name: layer } of translated.layers) report.mapped.push({ from: layer, to: layer });
+  const inputs = inputShapesOf(config as JsonObject, translated);
+  const model = buildImported({ className: translated.className, config: translated.config }, arrays, inputs);
+  const compile = compileFrom(training, report);
+  const optimizer = optimizerFrom({
+    ...{ training, h5, report },
+    parameters: trainableParameters(translated, arrays),
+    changed: context.rescaled ? 'the weights were converted' : null,
+  });
+  return { model, report, optimizer, compile };
+}
+
+/** The trainable parameters in the order of Keras's optimizers. */
+function trainableParameters({ weights }: TranslatedModel, arrays: ImportedArrays): TrainableParameter[] {
+  return weights
+    .filter(({ trainable }) => trainable)
+    .flatMap(({ parameters, fixed = 0 }) => parameters.slice(0, parameters.length - fixed))
+    .map((name) => ({ name, shape: arrays.get(name)?.shape ?? [] }));
+}
+
+/** @throws UnrollError `value` for something other than a Sequential or functional model */
+export function translateModel(config: Json, context: ImportContext, name: string): TranslatedModel {
+  const className = plainClassName(classNameOf(config) ?? '');
+  if (!isModel(className)) {
+    throw new UnrollError(
+      'value',
+      `${name} cannot be imported: the model is of the class ${className || '(none)'}, whose call is Python code. Build it as a Sequential or a functional model, and export it again.`,
+      { className },
+    );
+  }
+  return translate(config, context) as TranslatedModel;
+}
+
+/** The shape with which a sequential model without InputLayer was built. */
+function inputShapesOf(config: JsonObject, { config: own }: TranslatedModel): number[][] | undefined {
+  if (own.inputShape !== undefined || own.inputs !== undefined) return undefined;
+  const build = isObject(config.build_config) ? config.build_config.input_shape : null;
+  if (Array.isArray(build)) return [build.map((extent) => (typeof extent === 'number' ? extent : -1))];
+  throw new UnrollError(
+    'format',
+    'The file has no input shape. Build the model before it is saved: model.build(...).',
+  );
+}

@@ -1,0 +1,336 @@
+/**
+ * Translates the config of one Keras layer into Unroll's, and says which weights of the file are which parameters. The
+ * table {@link LAYERS} has one entry per class of Keras.
+ */
+import type { Json, JsonObject } from '@unroll/core/internal';
+import type { ImportedArray } from '../imported.js';
+import { classNameOf, isObject, objectIn } from './json.js';
+import { additiveAttention, attention } from './layers-in-attention.js';
+import { bidirectional, cellFrom, recurrent, rnn, timeDistributed } from './layers-in-recurrent.js';
+import { type ImportContext, KerasOptions } from './options.js';
+import { scaledBy } from './rescale.js';
+
+/** The variables of one part of a layer, in the order of Keras. */
+export interface WeightGroup {
+  /** Path of the part below the layer in a file of Keras 3: '' or `forward_layer/cell`. */
+  path: string;
+  /** Names of the parameters, relative to the layer: `kernel` or `forward_lstm/kernel`. */
+  parameters: readonly string[];
+  /** The last parameters that training does not change (moving statistics). */
+  fixed?: number;
+  /** False if the layer is frozen. */
+  trainable: boolean;
+  /** Converts the arrays of the file to those of the parameters. */
+  convert?: (arrays: ImportedArray[]) => ImportedArray[];
+}
+
+/**
+ * What a layer does with masks:
+ * - pass: ignores the mask, and passes it on
+ * - use: reads the mask in the same way in Keras and Unroll, and passes it on if the output has a time axis
+ * - drop: Unroll would use the mask, but Keras ignores and drops it
+ * - none: has no mask after it
+ * - refuse: Keras uses the mask, and Unroll does not
+ */
+export type MaskRule =
+  | 'pass'
+  | 'use'
+  | 'drop'
+  | 'none'
+  | 'refuse'
+  | 'merge'
+  | 'concat'
+  | 'embedding'
+  | 'masking'
+  | 'attention';
+
+/** A layer in Unroll's form. */
+export interface TranslatedLayer {
+  className: string;
+  config: JsonObject;
+  weights: WeightGroup[];
+  masks: MaskRule;
+}
+
+/** Translates the config of a layer inside another one. */
+export interface Nested {
+  layer(value: Json | undefined, path: string): TranslatedLayer;
+}
+
+export type Translator = (options: KerasOptions, name: string, nested: Nested) => TranslatedLayer;
+
+const isTrainable = (o: KerasOptions): boolean => o.config.trainable !== false;
+
+/** A layer without weights. */
+function plain(
+  className: string,
+  masks: MaskRule,
+  read: (o: KerasOptions) => JsonObject = () => ({}),
+): Translator {
+  return (o, name) => ({ className, config: { ...o.common(name), ...read(o) }, weights: [], masks });
+}
+
+const dense: Translator = (o, name) => {
+  const useBias = o.flag('use_bias', true);
+  return {
+    className: 'Dense',
+    config: {
+      ...o.common(name),
+      units: o.number('units'),
+      activation: o.activation('activation'),
+      useBias,
+      ...o.weights('kernel', 'bias'),
+    },
+    weights: [
+      {
+        path: '',
+        parameters: useBias ? ['kernel', 'bias'] : ['kernel'],
+        trainable: isTrainable(o),
+        ...scaledBy(o, 'activation'),
+      },
+    ],
+    masks: 'pass',
+  };
+};
+
+const conv1d: Translator = (o, name) => {
+  const useBias = o.flag('use_bias', true);
+  channelsLast(o);
+  return {
+    className: 'Conv1D',
+    config: {
+      ...o.common(name),
+      filters: o.number('filters'),
+      kernelSize: o.single('kernel_size'),
+      strides: o.single('strides', 1),
+      padding: o.text('padding', 'valid'),
+      dilationRate: o.single('dilation_rate', 1),
+      groups: o.number('groups', 1),
+      activation: o.activation('activation'),
+      useBias,
+      ...o.weights('kernel', 'bias'),
+    },
+    weights: [
+      {
+        path: '',
+        parameters: useBias ? ['kernel', 'bias'] : ['kernel'],
+        trainable: isTrainable(o),
+        ...scaledBy(o, 'activation'),
+      },
+    ],
+    masks: 'drop',
+  };
+};
+
+const channelsLast = (o: KerasOptions): void =>
+  o.only('data_format', 'channels_last', 'insert a Permute layer and export again');
+
+const embedding: Translator = (o, name) => ({
+  className: 'Embedding',
+  config: {
+    ...o.common(name),
+    inputDim: o.number('input_dim'),
+    outputDim: o.number('output_dim'),
+    maskZero: o.flag('mask_zero', false),
+    ...o.weights('embeddings'),
+  },
+  weights: [{ path: '', parameters: ['embeddings'], trainable: isTrainable(o) }],
+  masks: 'embedding',
+});
+
+function pooling(className: string): Translator {
+  return plain(className, 'drop', (o) => {
+    channelsLast(o);
+    const poolSize = o.single('pool_size', 2);
+    return { poolSize, strides: o.single('strides', poolSize), padding: o.text('padding', 'valid') };
+  });
+}
+
+function globalPooling(className: string, masks: MaskRule): Translator {
+  return plain(className, masks, (o) => {
+    channelsLast(o);
+    return { keepDims: o.flag('keepdims', false) };
+  });
+}
+
+/** Axes as a number or a list. */
+function axisOf(o: KerasOptions): Json {
+  const axes = o.config.axis === undefined ? [-1] : o.numbers('axis');
+  return axes.length === 1 ? axes[0] : axes;
+}
+
+const batchNormalization: Translator = (o, name) => {
+  const [center, scale] = [o.flag('center', true), o.flag('scale', true)];
+  if (o.config.renorm !== true)
+    for (const key of ['fused', 'renorm_clipping', 'renorm_momentum']) o.take(key);
+  const own = [...(scale ? ['gamma'] : []), ...(center ? ['beta'] : [])];
+  return {
+    className: 'BatchNormalization',
+    config: {
+      ...o.common(name),
+      axis: axisOf(o),
+      momentum: o.number('momentum', 0.99),
+      epsilon: o.number('epsilon', 1e-3),
+      ...{ center, scale },
+      ...o.weights('beta', 'gamma', 'moving_mean', 'moving_variance'),
+    },
+    weights: [
+      {
+        path: '',
+        parameters: [...own, 'moving_mean', 'moving_variance'],
+        fixed: 2,
+        trainable: isTrainable(o),
+      },
+    ],
+    masks: 'use',
+  };
+};
+
+const layerNormalization: Translator = (o, name) => {
+  const [center, scale] = [o.flag('center', true), o.flag('scale', true)];
+  return {
+    className: 'LayerNormalization',
+    config: {
+      ...o.common(name),
+      axis: axisOf(o),
+      epsilon: o.number('epsilon', 1e-3),
+      ...{ center, scale },
+      ...o.weights('beta', 'gamma'),
+    },
+    weights: [
+      {
+        path: '',
+        parameters: [...(scale ? ['gamma'] : []), ...(center ? ['beta'] : [])],
+        trainable: isTrainable(o),
+      },
+    ],
+    masks: 'pass',
+  };
+};
+
+/** An activation as a layer. @param name returns the activation; null: Unroll has none with these options */
+function activationLayer(name: (o: KerasOptions) => string | null, masks: MaskRule = 'pass'): Translator {
+  return plain('Activation', masks, (o) => {
+    const activation = name(o);
+    if (activation) return { activation };
+    throw o.refuse(
+      'Unroll has no activation with these options. Register one with registerActivation and use an Activation layer',
+    );
+  });
+}
+
+const isNear = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6;
+
+/** relu6, leakyRelu with slope 0.2 or relu; null for other options. */
+function reluOf(o: KerasOptions): string | null {
+  const [slope, threshold] = [o.number('negative_slope', 0), o.number('threshold', 0)];
+  const max = o.take('max_value');
+  if (threshold !== 0) return null;
+  if (max === undefined) return slope === 0 ? 'relu' : isNear(slope, 0.2) ? 'leakyRelu' : null;
+  return max === 6 && slope === 0 ? 'relu6' : null;
+}
+
+/** Keras's layers by class name. */
+export const LAYERS: Readonly<Record<string, Translator>> = {
+  Activation: activationLayer((o) => {
+    if (!o.hasOldHardSigmoid('activation')) return o.activation('activation');
+    throw o.refuse(
+      'its activation is the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1), which Unroll does not have',
+    );
+  }),
+  ActivityRegularization: plain('Activation', 'pass', (o) => ({
+    activation: 'linear',
+    activityRegularizer: { className: 'l1l2', config: { l1: o.number('l1', 0), l2: o.number('l2', 0) } },
+  })),
+  Add: plain('Add', 'merge'),
+  AdditiveAttention: additiveAttention,
+  Attention: attention,
+  AveragePooling1D: pooling('AveragePooling1D'),
+  BatchNormalization: batchNormalization,
+  Bidirectional: bidirectional,
+  Concatenate: plain('Concatenate', 'concat', (o) => ({ axis: o.number('axis', -1) })),
+  Conv1D: conv1d,
+  CuDNNGRU: recurrent('CuDNNGRU'),
+  CuDNNLSTM: recurrent('CuDNNLSTM'),
+  Dense: dense,
+  Dropout: plain('Dropout', 'pass', (o) => {
+    const noiseShape = o.take('noise_shape');
+    return { rate: o.number('rate'), ...(noiseShape !== undefined && { noiseShape }), ...seedOf(o) };
+  }),
+  ELU: activationLayer((o) => (o.number('alpha', 1) === 1 ? 'elu' : null)),
+  Embedding: embedding,
+  Flatten: plain('Flatten', 'none', (o) => {
+    channelsLast(o);
+    return {};
+  }),
+  GRU: recurrent('GRU'),
+  GlobalAveragePooling1D: globalPooling('GlobalAveragePooling1D', 'use'),
+  GlobalMaxPooling1D: globalPooling('GlobalMaxPooling1D', 'drop'),
+  Identity: activationLayer(() => 'linear'),
+  LSTM: recurrent('LSTM'),
+  LayerNormalization: layerNormalization,
+  LeakyReLU: activationLayer((o) =>
+    isNear(o.number('negative_slope', o.number('alpha', 0.3)), 0.2) ? 'leakyRelu' : null,
+  ),
+  Masking: plain('Masking', 'masking', (o) => ({ maskValue: o.number('mask_value', 0) })),
+  MaxPooling1D: pooling('MaxPooling1D'),
+  Multiply: plain('Multiply', 'merge'),
+  Permute: plain('Permute', 'none', (o) => ({ dims: o.numbers('dims') })),
+  RNN: rnn,
+  ReLU: activationLayer(reluOf),
+  RepeatVector: plain('RepeatVector', 'none', (o) => ({ n: o.number('n') })),
+  Reshape: plain('Reshape', 'none', (o) => ({ targetShape: o.numbers('target_shape') })),
+  SimpleRNN: recurrent('SimpleRNN'),
+  Softmax: activationLayer((o) => (o.number('axis', -1) === -1 ? 'softmax' : null), 'refuse'),
+  SpatialDropout1D: plain('SpatialDropout1D', 'pass', (o) => {
+    o.take('noise_shape');
+    return { rate: o.number('rate'), ...seedOf(o) };
+  }),
+  TimeDistributed: timeDistributed,
+};
+
+/** Names of older versions. */
+const ALIASES: Readonly<Record<string, string>> = {
+  BatchNormalizationV1: 'BatchNormalization',
+  BatchNormalizationV2: 'BatchNormalization',
+  Convolution1D: 'Conv1D',
+  GRUV1: 'GRU',
+  GRUV2: 'GRU',
+  GlobalAvgPool1D: 'GlobalAveragePooling1D',
+  GlobalMaxPool1D: 'GlobalMaxPooling1D',
+  LSTMV1: 'LSTM',
+  LSTMV2: 'LSTM',
+  MaxPool1D: 'MaxPooling1D',
+  AvgPool1D: 'AveragePooling1D',
+};
+
+/** Returns the name of a class without the package of a registered one, and without the suffix of old versions. */
+export function plainClassName(className: string): string {
+  const name = className.slice(className.lastIndexOf('>') + 1);
+  return Object.hasOwn(ALIASES, name) ? ALIASES[name] : name;
+}
+
+export function translatorOf(className: string): Translator | null {
+  return Object.hasOwn(LAYERS, className) ? LAYERS[className] : null;
+}
+
+export function seedOf(o: KerasOptions): JsonObject {
+  const seed = o.take('seed');
+  return typeof seed === 'number' ? { seed } : {};
+}
+
+/** How messages refer to a serialised layer. */
+export function whereOf(name: string, className: string): string {
+  return `Layer "${name}" (${className})`;
+}
+
+/** Returns the options of a serialised object. @param what for messages */
+export function optionsOf(value: Json | undefined, what: string, context: ImportContext): KerasOptions {
+  const object = objectIn(value, what);
+  const className = plainClassName(classNameOf(object) ?? '');
+  const config = isObject(object.config) ? object.config : {};
+  const name = typeof config.name === 'string' ? config.name : className.toLowerCase();
+  return new KerasOptions(whereOf(name, className), config, context);
+}
+
+export { cellFrom };

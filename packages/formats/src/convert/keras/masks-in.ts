@@ -1,0 +1,139 @@
+/**
+ * Follows masks through a model, by the rules of Keras and by those of Unroll. Where Unroll would use a mask that Keras
+ * does not use, the importer inserts a layer that drops it; where both would use different masks, the model is refused.
+ *
+ * A mask is represented by what it is computed from: `x:0:0!=0` for a Masking or an Embedding layer on the tensor x:0:0, or
+ * several of these, joined by `|`, for a union. Null: no mask.
+ */
+import { valueError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
+import type { MaskRule } from './layers-in.js';
+import type { KerasDialect } from './options.js';
+
+/** The masks of a tensor. */
+export interface TensorMasks {
+  keras: string | null;
+  unroll: string | null;
+}
+
+export const NO_MASK: TensorMasks = { keras: null, unroll: null };
+
+export const sourceMask = (tensor: string, value: number): string => `${tensor}!=${value}`;
+
+export function unionOf(masks: readonly (string | null)[]): string | null {
+  if (masks.includes(null)) return null;
+  return [...new Set(masks.flatMap((mask) => (mask as string).split('|')))].sort().join('|');
+}
+
+/** The mask of sequences that follow each other. */
+function sequenceOf(masks: readonly (string | null)[]): string | null {
+  return masks.every((mask) => mask === null) ? null : `[${masks.join(', ')}]`;
+}
+
+/** One call of a layer. */
+export interface MaskedCall {
+  where: string;
+  rule: MaskRule;
+  config: JsonObject;
+  /** Identifies the first input. */
+  tensor: string;
+  /** The masks of all inputs. */
+  inputs: readonly TensorMasks[];
+  /** The masks that the file passes to the call, one per input; undefined: those of the inputs. */
+  explicit: readonly (string | null)[] | undefined;
+  /** Number of outputs. */
+  outputs: number;
+  /** True for inputs after the first that are initial states. */
+  hasStates: boolean;
+}
+
+export interface MaskedResult {
+  /** The indices of the inputs whose mask must be dropped. */
+  drop: number[];
+  /** The masks of the outputs. */
+  outputs: TensorMasks[];
+}
+
+/** Returns what happens to the masks in a call. @throws UnrollError `value` if Unroll cannot do the same as Keras */
+export function applyMasks(call: MaskedCall, dialect: KerasDialect): MaskedResult {
+  const { rule, inputs } = call;
+  const drop: number[] = [];
+  if (rule === 'drop' || rule === 'masking') {
+    inputs.forEach(({ unroll }, i) => {
+      if (unroll !== null) drop.push(i);
+    });
+  }
+  if (rule === 'refuse' && inputs.some(({ keras }) => keras !== null))
+    throw refusal(call, 'Keras applies the mask of its input, and Unroll does not');
+  if (rule === 'use' || rule === 'attention' || rule === 'merge' || rule === 'concat')
+    drop.push(...unwantedMasks(call, dialect));
+  const after = inputs.map((masks, i) => (drop.includes(i) ? { ...masks, unroll: null } : masks));
+  const first = outputMasks(call, after);
+  return { drop, outputs: Array.from({ length: call.outputs }, (_, i) => (i === 0 ? first : NO_MASK)) };
+}
+
+/** Returns the inputs whose mask Unroll would use but Keras does not. */
+function unwantedMasks(call: MaskedCall, { version }: KerasDialect): number[] {
+  const { inputs, rule, explicit, hasStates } = call;
+  const drop: number[] = [];
+  inputs.forEach(({ keras, unroll }, i) => {
+    if (i > 0 && rule === 'use') return;
+    // Keras 3 does not pass the mask on if the layer also gets initial states.
+    const implicit = hasStates && version === 3 && rule === 'use' ? null : keras;
+    const wanted = explicit ? (explicit[i] ?? null) : implicit;
+    if (wanted === unroll) return;
+    if (wanted === null) drop.push(i);
+    else throw refusal(call, `its mask is computed by operations that Unroll does not have (${wanted})`);
+  });
+  return drop;
+}
+
+function outputMasks({ rule, config, tensor }: MaskedCall, inputs: readonly TensorMasks[]): TensorMasks {
+  const [x] = inputs;
+  switch (rule) {
+    case 'pass':
+    case 'refuse':
+    case 'attention':
+      return x;
+    case 'use':
+      return sequenceMasks(config, x);
+    case 'merge':
+      return both(inputs, unionOf);
+    case 'concat':
+      return both(inputs, config.axis === 1 ? sequenceOf : unionOf);
+    case 'embedding': {
+      const own = config.maskZero === true ? sourceMask(tensor, 0) : null;
+      const unroll = own === null || x.unroll === null ? (own ?? x.unroll) : `${own}&${x.unroll}`;
+      return { keras: own, unroll };
+    }
+    case 'masking': {
+      const own = sourceMask(tensor, config.maskValue as number);
+      return { keras: own, unroll: own };
+    }
+    default:
+      return NO_MASK;
+  }
+}
+
+const both = (
+  inputs: readonly TensorMasks[],
+  join: (masks: (string | null)[]) => string | null,
+): TensorMasks => ({
+  keras: join(inputs.map(({ keras }) => keras)),
+  unroll: join(inputs.map(({ unroll }) => unroll)),
+});
+
+/** A recurrent layer passes its mask on if it returns sequences. A backward one also reverses it, but not in Keras. */
+function sequenceMasks(config: JsonObject, x: TensorMasks): TensorMasks {
+  const layer = (config.layer as JsonObject | undefined)?.config as JsonObject | undefined;
+  const options = layer ?? config;
+  const isRecurrent = 'returnSequences' in options;
+  if (isRecurrent && options.returnSequences !== true) return NO_MASK;
+  if ('keepDims' in options) return NO_MASK;
+  const isReversed = isRecurrent && !layer && options.goBackwards === true;
+  return isReversed && x.unroll !== null ? { ...x, unroll: `reversed(${x.unroll})` } : x;
+}
+
+function refusal({ where }: MaskedCall, problem: string): Error {
+  return valueError(`${where} cannot be imported: ${problem}.`, { layer: where });
+}

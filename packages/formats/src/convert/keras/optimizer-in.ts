@@ -1,0 +1,265 @@
+/** Reads the optimizer of a Keras file: its options, and its state in the layouts of Keras 3 and of `.h5` files. */
+import { type FloatArray, formatShape, type Shape } from '@unroll/core';
+import type { Json, JsonObject } from '@unroll/core/internal';
+import type { ImportReport, OptimizerRecord } from '../format.js';
+import type { Hdf5Reader } from '../hdf5/read.js';
+import { identity } from './compile-in.js';
+import { isObject } from './json.js';
+import { toCamel } from './names.js';
+import { longAttribute } from './weights-in.js';
+
+/** One optimizer: its name and options in Unroll, and its slots in the order of Keras. */
+interface OptimizerKind {
+  name: string;
+  options: Readonly<Record<string, string>>;
+  slots(options: Readonly<Record<string, unknown>>): readonly string[];
+}
+
+const MOMENTS = { beta_1: 'beta1', beta_2: 'beta2', epsilon: 'epsilon' };
+
+/** Optimizers by Keras's name, in snake_case. */
+export const OPTIMIZERS: Readonly<Record<string, OptimizerKind>> = {
+  adam: { name: 'adam', options: MOMENTS, slots: () => ['m', 'v'] },
+  adam_w: { name: 'adamw', options: MOMENTS, slots: () => ['m', 'v'] },
+  nadam: { name: 'nadam', options: MOMENTS, slots: () => ['m', 'v'] },
+  sgd: {
+    name: 'sgd',
+    options: { momentum: 'momentum', nesterov: 'nesterov' },
+    slots: ({ momentum }) => (momentum ? ['momentum'] : []),
+  },
+  rmsprop: {
+    name: 'rmsprop',
+    options: { rho: 'rho', momentum: 'momentum', epsilon: 'epsilon', centered: 'centered' },
+    slots: ({ momentum, centered }) => [
+      'v',
+      ...(momentum ? ['momentum'] : []),
+      ...(centered ? ['mean'] : []),
+    ],
+  },
+  adagrad: {
+    name: 'adagrad',
+    options: { initial_accumulator_value: 'initialAccumulatorValue', epsilon: 'epsilon' },
+    slots: () => ['v'],
+  },
+};
+const ALIASES: Readonly<Record<string, string>> = {
+  adamw: 'adam_w',
+  rms_prop: 'rmsprop',
+  rm_sprop: 'rmsprop',
+};
+
+const CLIPS = { clipnorm: 'clipNorm', global_clipnorm: 'globalClipNorm', clipvalue: 'clipValue' };
+
+/** Schedules of the learning rate by class, with the options that Unroll has. */
+const SCHEDULES: Readonly<Record<string, string>> = {
+  exponential_decay: 'exponentialDecay',
+  inverse_time_decay: 'inverseTimeDecay',
+  piecewise_constant_decay: 'piecewiseConstantDecay',
+  polynomial_decay: 'polynomialDecay',
+  cosine_decay: 'cosineDecay',
+};
+
+/** A trainable parameter, in the order in which Keras lists them. */
+export interface TrainableParameter {
+  name: string;
+  shape: Shape;
+}
+
+export interface OptimizerFile {
+  training: Json;
+  h5: Hdf5Reader;
+  parameters: readonly TrainableParameter[];
+  report: ImportReport;
+  /** Why the state does not fit the parameters; null if it does. */
+  changed: string | null;
+}
+
+/** Returns the optimizer; null if there is none that Unroll has. What is lost is in the report. */
+export function optimizerFrom(file: OptimizerFile): OptimizerRecord | null {
+  const { training, report } = file;
+  const serialised = isObject(training) ? (training.optimizer ?? training.optimizer_config ?? null) : null;
+  const found = serialised === null ? null : identity(serialised);
+  if (!found) return null;
+  const drop = (what: string, reason: string): null => {
+    report.dropped.push({ name: what, reason });
+    return null;
+  };
+  const key = ALIASES[found.name] ?? found.name;
+  const unusual = unsupportedOption(key, found.config);
+  if (unusual) return drop(`optimizer ${found.name}`, `${unusual}; predictions do not depend on it`);
+  const kind = OPTIMIZERS[key];
+  const options = optionsFrom(kind, found.config);
+  if (!options)
+    return drop(
+      `optimizer ${found.name}`,
+      'its learning rate schedule does not exist in Unroll; predictions do not depend on it',
+    );
+  if (found.config.use_ema === true)
+    drop(
+      'moving average of the weights',
+      'it starts anew when training continues; predictions use the weights in the file',
+    );
+  const record = { name: kind.name, options, iterations: 0, slots: {} };
+  if (file.changed !== null) {
+    drop('state of the optimizer', `${file.changed}; training continues with a new state`);
+    return record;
+  }
+  const state = stateIn(file, kind, found.config);
+  if (state === null) return record;
+  if (typeof state === 'string') {
+    drop('state of the optimizer', `${state}; training continues with a new state`);
+    return record;
+  }
+  if (state.rate !== null && typeof options.learningRate === 'number') options.learningRate = state.rate;
+  return { ...record, iterations: state.iterations, slots: state.slots };
+}
+
+/** Returns what Unroll cannot do, as a clause; null if the optimizer can be imported. */
+function unsupportedOption(key: string, config: JsonObject): string | null {
+  if (!Object.hasOwn(OPTIMIZERS, key)) return 'Unroll has no such optimizer';
+  if (config.amsgrad === true) return 'Unroll has no AMSGrad';
+  if (typeof config.gradient_accumulation_steps === 'number' && config.gradient_accumulation_steps > 1)
+    return 'gradients are accumulated by the option accumulate of fit()';
+  if (typeof config.decay === 'number' && config.decay > 0)
+    return 'Unroll has no option decay; use a schedule';
+  return null;
+}
+
+type Options = Record<string, unknown>;
+
+function optionsFrom(kind: OptimizerKind, config: JsonObject): Options | null {
+  const options: Record<string, unknown> = {};
+  const rate = rateFrom(config.learning_rate ?? config.lr);
+  if (rate === null) return null;
+  options.learningRate = rate;
+  for (const [key, own] of Object.entries({ ...kind.options, ...CLIPS, weight_decay: 'weightDecay' })) {
+    const value = config[key];
+    if (typeof value === 'number' || typeof value === 'boolean') options[own] = value;
+  }
+  if (kind.name === 'adamw') options.weightDecay ??= 0;
+  return options as Options;
+}
+
+/** A number or a schedule, `{ name, ... }`; null for a schedule that Unroll does not have. */
+function rateFrom(value: Json | undefined): unknown {
+  if (typeof value === 'number') return value;
+  const found = value === undefined || value === null ? null : identity(value);
+  if (!found || !Object.hasOwn(SCHEDULES, found.name)) return null;
+  const entries = Object.entries(found.config).filter(([key, option]) => key !== 'name' && option !== null);
+  return {
+    name: SCHEDULES[found.name],
+    ...Object.fromEntries(entries.map(([key, option]) => [toCamel(key), option])),
+  };
+}
+
+interface OptimizerState {
+  iterations: number;
+  rate: number | null;
+  slots: Record<string, Map<string, FloatArray>>;
+}
+
+/** Where the arrays of the state are: the paths of each slot, in the order of the parameters. */
+interface StateLayout {
+  iterations: string;
+  rate: string | null;
+  slots: Record<string, string[]>;
+}
+
+/** Returns the state; null if the file has none, or why it cannot be used. */
+function stateIn(
+  file: OptimizerFile,
+  kind: OptimizerKind,
+  config: JsonObject,
+): OptimizerState | string | null {
+  const { h5, parameters } = file;
+  const slots = kind.slots(config);
+  const count = parameters.length;
+  const layout =
+    h5.kind('/optimizer/vars') === 'group'
+      ? numberedLayout(h5, kind, slots, count, config.use_ema === true)
+      : namedLayout(h5, slots);
+  if (layout === null || typeof layout === 'string') return layout;
+  const state: OptimizerState = {
+    iterations: h5.read(layout.iterations).values[0] ?? 0,
+    rate: layout.rate === null ? null : (h5.read(layout.rate).values[0] ?? null),
+    slots: {},
+  };
+  for (const slot of slots) {
+    const paths = layout.slots[slot] ?? [];
+    if (paths.length !== count) return `it has ${paths.length} arrays of ${slot} for ${count} parameters`;
+    state.slots[slot] = new Map();
+    for (const [i, path] of paths.entries()) {
+      const { shape, values } = h5.read(path);
+      const { name, shape: expected } = parameters[i];
+      if (formatShape(shape) !== formatShape(expected))
+        return `${path} has shape ${formatShape(shape)}, and ${name} ${formatShape(expected)}`;
+      state.slots[slot].set(name, values);
+    }
+  }
+  return state;
+}
+
+/**
+ * The layout of Keras 3, `optimizer/vars/0`, ...: the number of updates, the learning rate (unless it is a schedule, and
+ * not in Keras 2), the moving averages of the weights if there are any, the slots, and for Nadam a product. The two moments
+ * of Adam alternate; other slots follow each other.
+ */
+function numberedLayout(
+  h5: Hdf5Reader,
+  kind: OptimizerKind,
+  slots: readonly string[],
+  count: number,
+  hasAverage: boolean,
+): StateLayout | string | null {
+  const total = h5.keys('/optimizer/vars').length;
+  if (total <= 2 && count > 0 && slots.length > 0) return null;
+  const path = (i: number): string => `/optimizer/vars/${i}`;
+  const others = total - 1 - count * (slots.length + (hasAverage ? 1 : 0));
+  // Keras 2 has a momentum for SGD even if it is 0.
+  const hasRate = others > 0 && isScalarFloat(h5, path(1));
+  const rest = others - (hasRate ? 1 : 0);
+  const allowed =
+    kind.name === 'nadam' ? [0, 1] : kind.name === 'sgd' && slots.length === 0 ? [0, count] : [0];
+  if (!allowed.includes(rest)) return `it has ${total} arrays for ${count} parameters`;
+  const start = 1 + (hasRate ? 1 : 0) + (hasAverage ? count : 0);
+  const alternates = slots.length === 2 && slots[0] === 'm';
+  return {
+    iterations: path(0),
+    rate: hasRate ? path(1) : null,
+    slots: Object.fromEntries(
+      slots.map((slot, s) => [
+        slot,
+        Array.from({ length: count }, (_, i) => path(start + (alternates ? 2 * i + s : s * count + i))),
+      ]),
+    ),
+  };
+}
+
+const isScalarFloat = (h5: Hdf5Reader, path: string): boolean => {
+  const { shape, dtype } = h5.describe(path);
+  return shape.length === 0 && dtype.startsWith('float');
+};
+
+/** Names of the slots in `.h5` files: `Adam/m/dense/kernel:0`, `Adam/dense/kernel/m:0` or `adam/dense_kernel_momentum`. */
+const SLOT_NAMES: Readonly<Record<string, RegExp>> = {
+  m: /(^|\/)m(\/|:|$)|_momentum$/,
+  v: /(^|\/)(v|rms|velocity|accumulator|accum)(\/|:|$)|_(velocity|accumulator)$/,
+  momentum: /(^|\/)(m|momentum)(\/|:|$)|_momentum$/,
+  mean: /(^|\/)(mg|average_gradient)(\/|:|$)|_average_gradient$/,
+};
+
+function namedLayout(h5: Hdf5Reader, slots: readonly string[]): StateLayout | null {
+  if (h5.kind('/optimizer_weights') !== 'group') return null;
+  const names = longAttribute(h5, '/optimizer_weights', 'weight_names');
+  const path = (name: string): string => `/optimizer_weights/${name}`;
+  const iterations = names.find((name) => /(^|\/)iter(ation)?s?(:|$)/.test(name));
+  if (iterations === undefined) return null;
+  const rate = names.find((name) => /(^|\/)learning_rate(:|$)/.test(name));
+  return {
+    iterations: path(iterations),
+    rate: rate === undefined ? null : path(rate),
+    slots: Object.fromEntries(
+      slots.map((slot) => [slot, names.filter((name) => SLOT_NAMES[slot].test(name)).map(path)]),
+    ),
+  };
+}

@@ -1,0 +1,238 @@
+/** Brings the operands of an elementwise node to common axes. */
+import type { FloatArray, Shape } from '@unroll/core';
+import { strided, stridesOf } from './arrays.js';
+import { type NodeContext, OtherBatchAxis } from './context.js';
+import { type Dimension, dividedBy, equalDimensions, formatDimension, known, size } from './dimensions.js';
+import {
+  Atom,
+  type Axis,
+  axisSize,
+  type Constant,
+  current,
+  type ModelTensor,
+  type Reference,
+  type Value,
+} from './values.js';
+
+/** Operands with common axes: tensors of the model, numbers, and arrays of the rank of the tensors or less. */
+export interface Aligned {
+  operands: (Reference | number | { shape: Shape; values: FloatArray })[];
+  stored: Axis[];
+  seen: Axis[];
+}
+
+/** Aligns values of which at least one is a tensor of the model. Adds layers where tensors have another order. */
+export function align(context: NodeContext, values: readonly Value[]): Aligned {
+  const tensors = values.filter((value) => value.kind === 'tensor') as ModelTensor[];
+  const rank = Math.max(...values.map(rankOf));
+  const renamed = batchNames(tensors);
+  const seen: Axis[] = Array.from({ length: rank }, () => []);
+  for (const tensor of tensors) mergeAxes(context, seen, tensor, renamed);
+  for (const value of values)
+    if (value.kind !== 'tensor') mergeConstant(context, seen, constantOperand(context, value));
+  const common = seen.map((axis) => current(axis));
+  const own = tensors.map((tensor) => rename(tensor, renamed));
+  const stored = commonAxes(own, common);
+  const operands = values.map((value) => {
+    if (value.kind !== 'tensor')
+      return arrangeConstant(context, constantOperand(context, value), common, stored);
+    const tensor = own[tensors.indexOf(value)];
+    const atoms = tensor.stored.flatMap((axis) => [...current(axis)]);
+    const wanted = stored.map((axis) => axis.filter((atom) => atoms.includes(atom)));
+    return context.writer.arrange(tensor, wanted).ref;
+  });
+  return { operands, stored, seen: common };
+}
+
+/** Renames the batches of all tensors to that of the first one: the inputs of a model have the same number of examples. */
+export function batchNames([first, ...others]: readonly ModelTensor[]): Map<Atom, Atom> {
+  const [batch] = current(first.stored[0]);
+  return new Map(
+    others
+      .map(({ stored }): [Atom, Atom] => [current(stored[0])[0], batch])
+      .filter(([atom]) => atom !== batch),
+  );
+}
+
+const rankOf = (value: Value): number =>
+  value.kind === 'tensor'
+    ? value.seen.length
+    : value.kind === 'constant'
+      ? value.shape.length
+      : value.isScalar
+        ? 0
+        : 1;
+
+/** Returns a value that no layer computes as a constant. */
+export function constantOperand(context: NodeContext, value: Value): Constant {
+  if (value.kind === 'constant') return value;
+  if (value.kind === 'tensor') throw context.error('expected a constant');
+  const numbers = value.sizes.map((extent) => {
+    const number = known(extent);
+    if (number === null) throw context.error(`it computes with the unknown size ${formatDimension(extent)}`);
+    return number;
+  });
+  const extents = value.isScalar ? [] : [numbers.length];
+  return {
+    ...{ kind: 'constant', extents, shape: extents.map(size), type: value.type, name: '' },
+    values: Float64Array.from(numbers),
+  };
+}
+
+/** Adds the axes of a tensor to those of the result. Its atoms are renamed to those that are there already. */
+export function mergeAxes(
+  context: NodeContext,
+  seen: Axis[],
+  tensor: ModelTensor,
+  renamed: Map<Atom, Atom>,
+): void {
+  const offset = seen.length - tensor.seen.length;
+  tensor.seen.forEach((axis, i) => {
+    const own = current(axis);
+    const there = current(seen[offset + i]);
+    if (there.length === 0) seen[offset + i] = own;
+    else if (own.length > 0) unify(context, there, own, renamed);
+  });
+}
+
+/** Maps each atom of an axis to the atom of another axis of the same size, and splits atoms where they differ. */
+function unify(context: NodeContext, there: Axis, own: Axis, renamed: Map<Atom, Atom>): void {
+  const a = [...there];
+  const b = [...own];
+  const fail = (): never => {
+    throw context.error(
+      `the sizes ${formatDimension(axisSize(there))} and ${formatDimension(axisSize(own))} do not match`,
+    );
+  };
+  while (a.length > 0 && b.length > 0) {
+    const [x, y] = [a[0], b[0]];
+    if (x === y || renamed.get(y) === x) {
+      a.shift();
+      b.shift();
+    } else if (mayBeEqual(x, y) && (equalDimensions(x.size, y.size) || a.length + b.length === 2)) {
+      if (x.isBatch !== y.isBatch) {
+        const { origin } = x.isBatch ? y : x;
+        if (origin) throw new OtherBatchAxis(origin.input, origin.axis);
+        fail();
+      }
+      renamed.set(y, x);
+      a.shift();
+      b.shift();
+    } else if (!splitFirst(a, y.size) && !splitFirst(b, x.size)) fail();
+  }
+  if (a.length + b.length > 0) fail();
+}
+
+/** True if the sizes are equal, or one of them is unknown. Two batches always have the same size. */
+const mayBeEqual = (x: Atom, y: Atom): boolean =>
+  (x.isBatch && y.isBatch) ||
+  equalDimensions(x.size, y.size) ||
+  known(x.size) === null ||
+  known(y.size) === null;
+
+/** Splits the first atom of a list into one of this size and the rest. Returns false if that is impossible. */
+export function splitFirst(list: Atom[], first: Dimension): boolean {
+  const [atom] = list;
+  const rest = dividedBy(atom.size, first);
+  if (rest === null || atom.isBatch || known(rest) === 1 || known(first) === 1 || known(first) === 0)
+    return false;
+  atom.parts = [new Atom(first), new Atom(rest)];
+  list.splice(0, 1, ...atom.parts);
+  return true;
+}
+
+function mergeConstant(context: NodeContext, seen: Axis[], constant: Constant): void {
+  const offset = seen.length - constant.shape.length;
+  constant.shape.forEach((extent, i) => {
+    if (known(extent) === 1) return;
+    const there = current(seen[offset + i]);
+    if (there.length === 0) seen[offset + i] = [new Atom(extent)];
+    else if (!equalDimensions(axisSize(there), extent))
+      throw context.error(
+        `a constant has ${formatDimension(extent)} elements on an axis of size ${formatDimension(axisSize(there))}`,
+      );
+  });
+}
+
+export function rename(tensor: ModelTensor, renamed: Map<Atom, Atom>): ModelTensor {
+  const map = (axis: Axis): Axis => current(axis).map((atom) => renamed.get(atom) ?? atom);
+  return { ...tensor, stored: tensor.stored.map(map), seen: tensor.seen.map(map) };
+}
+
+/**
+ * Returns axes that contain all atoms: those of the tensor with most atoms, with the others before the atom that follows
+ * them in the result. An axis of which another tensor has only a part is split.
+ */
+function commonAxes(tensors: readonly ModelTensor[], seen: readonly Axis[]): Axis[] {
+  const atomsOf = ({ stored }: ModelTensor): Atom[] => stored.flatMap((axis) => [...current(axis)]);
+  const base = tensors.reduce((a, b) => (atomsOf(b).length > atomsOf(a).length ? b : a));
+  const axes: Axis[] = base.stored.map(current).filter((axis, d) => axis.length > 0 || d === 0);
+  const all = [...seen.flat(), ...tensors.flatMap(atomsOf)];
+  const isThere = (atom: Atom): boolean => axes.some((axis) => axis.includes(atom));
+  all.forEach((atom, i) => {
+    if (isThere(atom)) return;
+    const next = all.slice(i + 1).find(isThere);
+    const at = next ? axes.findIndex((axis) => axis.includes(next)) : axes.length;
+    axes.splice(Math.max(at, 1), 0, [atom]);
+  });
+  return axes.flatMap((axis) => {
+    const partial = tensors.some((tensor) => {
+      const own = atomsOf(tensor);
+      const count = axis.filter((atom) => own.includes(atom)).length;
+      return count > 0 && count < axis.length;
+    });
+    return partial ? axis.map((atom) => [atom]) : [axis];
+  });
+}
+
+/** Returns the values of a constant in the order of stored axes: a number, or an array with sizes of 1 where it repeats. */
+export function arrangeConstant(
+  context: NodeContext,
+  constant: Constant,
+  seen: readonly Axis[],
+  stored: readonly Axis[],
+): number | { shape: Shape; values: FloatArray } {
+  const { extents, values } = constant;
+  if (values.length === 1) return values[0];
+  const strideOf = new Map<Atom, number>();
+  const strides = stridesOf(extents);
+  extents.forEach((extent, i) => {
+    if (extent === 1) return;
+    let stride = strides[i];
+    for (const atom of [...current(seen[seen.length - extents.length + i])].reverse()) {
+      const factor = known(atom.size);
+      if (factor === null)
+        throw context.error('a constant has elements for each step of a sequence of any length');
+      strideOf.set(atom, stride);
+      stride *= factor;
+    }
+  });
+  const [batch] = stored[0];
+  const batchStride = strideOf.get(batch);
+  if (batchStride !== undefined) {
+    if (!repeatsAlong(values, batchStride, known(batch.size) ?? 1)) {
+      context.rejectBatch([batch], 'it has other constants for each sequence of');
+    }
+    strideOf.delete(batch);
+  }
+  const shape = stored.map((axis) =>
+    axis.some((atom) => strideOf.has(atom)) ? (known(axisSize(axis)) as number) : 1,
+  );
+  const atoms = stored.filter((axis) => axis.some((atom) => strideOf.has(atom))).flat();
+  const sizes = atoms.map((atom) => known(atom.size) as number);
+  const arranged = strided(
+    values,
+    sizes,
+    atoms.map((atom) => strideOf.get(atom) ?? 0),
+  );
+  while (shape[0] === 1) shape.shift();
+  return { shape, values: arranged };
+}
+
+/** True if the elements do not depend on the index of this stride. */
+function repeatsAlong(values: FloatArray, stride: number, count: number): boolean {
+  return values.every((value, i) => {
+    const index = Math.floor(i / stride) % count;
+    return value === values[i - index * stride];
+  });
+}

@@ -1,0 +1,193 @@
+/** What the conversion of one node needs: its inputs, its attributes, and the model that is being written. */
+import { UnrollError, valueError } from '@unroll/core';
+import type { ImportReport } from '../format.js';
+import { known } from './dimensions.js';
+import type { Graph, Node } from './graph.js';
+import type { ArrayValue } from './tensors.js';
+import {
+  type Axis,
+  type Constant,
+  current,
+  formatShapeOf,
+  fullValues,
+  type ModelTensor,
+  shapeOf,
+  type Value,
+} from './values.js';
+import type { ModelWriter } from './writer.js';
+
+/**
+ * Thrown if an input of the graph has its batch on another axis than assumed. `axis`: the right one, -1: the input has
+ * none, null: another than the assumed one.
+ */
+export class OtherBatchAxis extends Error {
+  readonly input: string;
+  readonly axis: number | null;
+
+  constructor(input: string, axis: number | null) {
+    super(`The batch of ${input} is on another axis.`);
+    this.input = input;
+    this.axis = axis;
+  }
+}
+
+export class NodeContext {
+  readonly node: Node;
+  readonly graph: Graph;
+  readonly writer: ModelWriter;
+  readonly report: ImportReport;
+  readonly #values: ReadonlyMap<string, Value>;
+
+  constructor(
+    node: Node,
+    {
+      graph,
+      writer,
+      report,
+      values,
+    }: Pick<NodeContext, 'graph' | 'writer' | 'report'> & {
+      values: ReadonlyMap<string, Value>;
+    },
+  ) {
+    this.node = node;
+    this.graph = graph;
+    this.writer = writer;
+    this.report = report;
+    this.#values = values;
+  }
+
+  get opset(): number {
+    return this.graph.opset;
+  }
+
+  /** Returns an input; null if it is absent. */
+  optional(index: number): Value | null {
+    const name = this.node.inputs[index] ?? '';
+    return name === '' ? null : (this.#values.get(name) as Value);
+  }
+
+  input(index: number): Value {
+    const value = this.optional(index);
+    if (value) return value;
+    throw this.error(`the input ${index} is missing`);
+  }
+
+  get inputs(): Value[] {
+    return this.node.inputs.map((_, index) => this.input(index));
+  }
+
+  /** Returns an input that the model computes. */
+  tensor(index: number): ModelTensor {
+    const value = this.input(index);
+    if (value.kind === 'tensor')
+      return { ...value, stored: value.stored.map(current), seen: value.seen.map(current) };
+    throw this.error(`the input ${index} must depend on the inputs of the model`);
+  }
+
+  /** Returns an input with known values, repeated to its shape. @param what its name in ONNX's definition */
+  constant(index: number, what: string): Constant {
+    const value = this.input(index);
+    const values = fullValues(value);
+    if (!values) throw this.error(`${what} must be constant`);
+    const extents = shapeOf(value).map((extent) => known(extent) as number);
+    const name = value.kind === 'constant' ? value.name : '';
+    return { kind: 'constant', extents, values, shape: shapeOf(value), type: value.type, name };
+  }
+
+  optionalConstant(index: number, what: string): Constant | null {
+    return this.optional(index) ? this.constant(index, what) : null;
+  }
+
+  /** Returns true if output `index` is read. */
+  reads(index: number): boolean {
+    return (this.graph.readers.get(this.node.outputs[index] ?? '') ?? 0) > 0;
+  }
+
+  /** Returns true if no other node reads this input. */
+  isOnlyReader(index: number): boolean {
+    return this.graph.readers.get(this.node.inputs[index]) === 1;
+  }
+
+  has(name: string): boolean {
+    return this.node.attributes.has(name);
+  }
+
+  number(name: string, otherwise?: number): number {
+    return this.#attribute(name, (value) => typeof value === 'number', otherwise, 'a number') as number;
+  }
+
+  text(name: string, otherwise?: string): string {
+    return this.#attribute(name, (value) => typeof value === 'string', otherwise, 'a text') as string;
+  }
+
+  numbers(name: string, otherwise?: readonly number[]): readonly number[] {
+    const isList = (value: unknown): boolean =>
+      Array.isArray(value) && value.every((item) => typeof item === 'number');
+    return this.#attribute(name, isList, otherwise, 'a list of numbers') as number[];
+  }
+
+  texts(name: string, otherwise?: readonly string[]): readonly string[] {
+    const isList = (value: unknown): boolean =>
+      Array.isArray(value) && value.every((item) => typeof item === 'string');
+    return this.#attribute(name, isList, otherwise, 'a list of texts') as string[];
+  }
+
+  array(name: string): ArrayValue {
+    const isArray = (value: unknown): boolean =>
+      typeof value === 'object' && value !== null && 'values' in value;
+    return this.#attribute(name, isArray, undefined, 'a tensor') as ArrayValue;
+  }
+
+  /** Returns an axis of a value of this rank as a number from 0. */
+  axis(axis: number, rank: number): number {
+    const positive = axis < 0 ? axis + rank : axis;
+    if (Number.isInteger(positive) && positive >= 0 && positive < rank) return positive;
+    throw this.error(`the axis ${axis} does not exist in a tensor of rank ${rank}`);
+  }
+
+  /** Returns the only axis of the batch. @throws OtherBatchAxis if the atoms come from another axis of an input */
+  requireBatch(axis: Axis, of: ModelTensor, what: string): void {
+    const atoms = current(axis);
+    if (atoms.length === 1 && atoms[0].isBatch) return;
+    const [atom] = atoms;
+    if (atom?.origin) throw new OtherBatchAxis(atom.origin.input, atom.origin.axis);
+    const other = of.seen.flat().find(({ origin }) => origin !== null)?.origin;
+    if (atoms.length === 0 && of.seen.flat().every(({ isBatch }) => !isBatch)) return;
+    if (atoms.length === 0 && other) throw new OtherBatchAxis(other.input, -1);
+    throw this.error(`${what} of ${formatShapeOf(of)} must be the batch`);
+  }
+
+  /** @throws OtherBatchAxis or an error, if an axis contains the batch, because the node cannot change it */
+  rejectBatch(axis: Axis, what: string): void {
+    const batch = current(axis).find(({ isBatch }) => isBatch);
+    if (!batch) return;
+    if (batch.origin) throw new OtherBatchAxis(batch.origin.input, null);
+    throw this.error(`${what} the batch`);
+  }
+
+  /** @throws UnrollError `value`, unless these are all attributes of the node */
+  checkAttributes(names: readonly string[]): void {
+    for (const name of this.node.attributes.keys())
+      if (!names.includes(name)) throw this.error(`the attribute ${name} is not supported`);
+  }
+
+  /** Returns an error that names the node. @param problem a clause without a full stop */
+  error(problem: string, data: Record<string, unknown> = {}): UnrollError {
+    return valueError(`${this.node.label}: ${problem}.`, { node: this.node.label, ...data });
+  }
+
+  #attribute(
+    name: string,
+    accepts: (value: unknown) => boolean,
+    otherwise: unknown,
+    expected: string,
+  ): unknown {
+    const value = this.node.attributes.get(name) ?? otherwise;
+    if (accepts(value)) return value;
+    throw new UnrollError(
+      'format',
+      `${this.node.label}: the attribute ${name} must be ${expected}, got ${value === undefined ? 'none' : typeof value}.`,
+      { node: this.node.label, name },
+    );
+  }
+}

@@ -1,0 +1,188 @@
+/** Collects the nodes and initializers of an ONNX graph that is being written. */
+import { type FloatArray, type Shape, valueError } from '@unroll/core';
+import type { Outgoing } from '../protobuf.js';
+
+/** The value of an attribute: integers, texts, or numbers marked as floats. */
+export type Attribute =
+  | number
+  | string
+  | readonly number[]
+  | readonly string[]
+  | { float: number }
+  | { floats: readonly number[] };
+
+/** A tensor of the graph. */
+export interface GraphTensor {
+  name: string;
+  /** -1: any size. */
+  shape: Shape;
+  /** The mask of the steps, [batch, steps], 1 and 0 as floats; null: all steps count. */
+  mask: string | null;
+}
+
+/** Data types in onnx.proto. */
+export const FLOAT = 1;
+export const INT32 = 6;
+export const INT64 = 7;
+export const BOOL = 9;
+
+export class OnnxGraph {
+  readonly opset: number;
+  readonly #nodes: Outgoing[] = [];
+  readonly #initializers: Outgoing[] = [];
+  readonly #inputs: Outgoing[] = [];
+  readonly #outputs: Outgoing[] = [];
+  readonly #names = new Map<string, number>();
+  /** Names of constants by their content, and of weights by their key. */
+  readonly #constants = new Map<string, string>();
+  /** Outputs of Transpose, with their order and input. */
+  readonly #transposed = new Map<string, { from: string; perm: readonly number[] }>();
+
+  constructor(opset: number) {
+    this.opset = opset;
+  }
+
+  input(name: string, shape: readonly (number | string)[], type = FLOAT): string {
+    const unique = this.unique(name);
+    this.#inputs.push(valueInfo(unique, shape, type));
+    return unique;
+  }
+
+  /** Declares an output. If the value is an input or has been declared already, an Identity node gives it another name. */
+  output(name: string, value: string, shape: readonly (number | string)[], type = FLOAT): void {
+    const unique = this.unique(name);
+    this.#nodes.push(nodeOf('Identity', [value], [unique], unique, {}));
+    this.#outputs.push(valueInfo(unique, shape, type));
+  }
+
+  /** Adds a node with one output. @param inputs '' for an absent one */
+  node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
+    return this.nodes(op, inputs, 1, attributes)[0];
+  }
+
+  /** Adds a node with several outputs. */
+  nodes(
+    op: string,
+    inputs: readonly string[],
+    count: number,
+    attributes: Readonly<Record<string, Attribute>> = {},
+  ): string[] {
+    const name = this.unique(op.toLowerCase());
+    const outputs = Array.from({ length: count }, (_, i) => (i === 0 ? name : `${name}_output_${i}`));
+    this.#nodes.push(nodeOf(op, inputs, outputs, name, attributes));
+    return outputs;
+  }
+
+  /** Adds a Transpose node, unless it would cancel another one. */
+  transpose(value: string, perm: readonly number[]): string {
+    const before = this.#transposed.get(value);
+    const order = before ? perm.map((axis) => before.perm[axis]) : perm;
+    const from = before?.from ?? value;
+    if (order.every((axis, i) => axis === i)) return from;
+    const name = this.node('Transpose', [from], { perm: order });
+    this.#transposed.set(name, { from, perm: order });
+    return name;
+  }
+
+  /** Adds a float32 tensor. @param key the same key always gives the same tensor */
+  floats(key: string, values: FloatArray | readonly number[], shape: Shape): string {
+    const found = this.#constants.get(`float ${key}`);
+    if (found) return found;
+    const name = this.unique(key);
+    const data = Float32Array.from(values);
+    if (!data.every((value) => Number.isFinite(value) || key.startsWith('constant')))
+      throw valueError(`${key} has values that float32 cannot represent.`);
+    this.#constants.set(`float ${key}`, name);
+    this.#initializers.push(tensorOf(name, FLOAT, shape, new Uint8Array(data.buffer)));
+    return name;
+  }
+
+  /** Adds a float32 scalar. */
+  number(value: number): string {
+    return this.floats(`constant_${value}`, [value], []);
+  }
+
+  /** Adds a vector of int64. */
+  integers(values: readonly number[]): string {
+    const key = `integers ${values.join()}`;
+    const found = this.#constants.get(key);
+    if (found) return found;
+    const name = this.unique(`integers_${values.join('_').replaceAll('-', 'm')}`);
+    this.#constants.set(key, name);
+    const data = BigInt64Array.from(values.map((value) => BigInt(value)));
+    this.#initializers.push(tensorOf(name, INT64, [values.length], new Uint8Array(data.buffer)));
+    return name;
+  }
+
+  /** Returns the graph as a message. */
+  message(name: string): Outgoing {
+    return {
+      node: this.#nodes,
+      name,
+      initializer: this.#initializers,
+      input: this.#inputs,
+      output: this.#outputs,
+    };
+  }
+
+  unique(wanted: string): string {
+    const count = this.#names.get(wanted) ?? 0;
+    this.#names.set(wanted, count + 1);
+    if (count === 0) return wanted;
+    const name = `${wanted}_${count}`;
+    return this.#names.has(name) ? this.unique(wanted) : this.unique(name);
+  }
+}
+
+/** Returns the inputs and attributes of a reduction. Before version 18, only ReduceSum had its axes as an input. */
+export function reduced(
+  graph: OnnxGraph,
+  x: string,
+  axes: readonly number[],
+  keepDims: boolean,
+  isSum = false,
+): [string[], Record<string, number | readonly number[]>] {
+  const keepdims = keepDims ? 1 : 0;
+  if (graph.opset >= 18 || isSum) return [[x, graph.integers(axes)], { keepdims }];
+  return [[x], { keepdims, axes }];
+}
+
+function nodeOf(
+  opType: string,
+  input: readonly string[],
+  output: readonly string[],
+  name: string,
+  attributes: Readonly<Record<string, Attribute>>,
+): Outgoing {
+  const last = input.findLastIndex((value) => value !== '');
+  return {
+    input: input.slice(0, last + 1),
+    output,
+    name,
+    opType,
+    attribute: Object.entries(attributes).map(([key, value]) => ({ name: key, ...attributeOf(value) })),
+  };
+}
+
+/** The types of attributes in onnx.proto. */
+function attributeOf(value: Attribute): Outgoing {
+  const text = (item: string): Uint8Array => new TextEncoder().encode(item);
+  if (typeof value === 'number') return { i: value, type: 2 };
+  if (typeof value === 'string') return { s: text(value), type: 3 };
+  if ('float' in value) return { f: value.float, type: 1 };
+  if ('floats' in value) return { floats: value.floats, type: 6 };
+  if (value.every((item) => typeof item === 'number')) return { ints: value, type: 7 };
+  return { strings: (value as readonly string[]).map(text), type: 8 };
+}
+
+function tensorOf(name: string, dataType: number, dims: Shape, rawData: Uint8Array): Outgoing {
+  return { dims, dataType, name, rawData };
+}
+
+function valueInfo(name: string, shape: readonly (number | string)[], elemType: number): Outgoing {
+  const dim = shape.map((extent) => (typeof extent === 'number' ? { value: extent } : { param: extent }));
+  return { name, type: { tensorType: { elemType, shape: { dim } } } };
+}
+
+/** Provided by browsers and Node, but not declared in the type libraries of this package. */
+declare const TextEncoder: new () => { encode(text: string): Uint8Array };

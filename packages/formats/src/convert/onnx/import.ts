@@ -1,0 +1,253 @@
+/**
+ * Converts an ONNX graph to a model: each node is replaced by a layer of Unroll, and constants are folded. The batch must be
+ * the first axis of the tensors of a model. Which axis of the inputs it is follows from the nodes: recurrent nodes and
+ * convolutions know it. The conversion begins with an assumption, and is repeated if a node shows that it is wrong.
+ */
+import { UnrollError } from '@unroll/core';
+import type { AxisOrder, ImportedModel, ImportReport } from '../format.js';
+import { buildImported, emptyReport } from '../imported.js';
+import type { ByteSource } from '../source.js';
+import { NodeContext, OtherBatchAxis } from './context.js';
+import { known } from './dimensions.js';
+import { type Graph, type GraphInput, readGraph } from './graph.js';
+import { operators } from './operators/index.js';
+import { readModel } from './protobuf.js';
+import {
+  Atom,
+  type Axis,
+  constantOf,
+  current,
+  formatShapeOf,
+  type ModelTensor,
+  type Value,
+} from './values.js';
+import { ModelWriter } from './writer.js';
+
+/** Most assumptions about the batch axes of inputs that are tried. */
+const MAX_ATTEMPTS = 32;
+
+/**
+ * Reads an ONNX model.
+ * @throws UnrollError `format` for a damaged file, `value` for operators, attributes and uses of them that Unroll does not
+ * have; the message names the node
+ */
+export async function importOnnx(source: ByteSource): Promise<ImportedModel> {
+  const proto = await readModel(source);
+  if (proto.functions.length > 0)
+    throw new UnrollError(
+      'value',
+      `${source.name} defines operators of its own (${proto.functions[0].name}). Export the model with inlined functions.`,
+    );
+  const graph = await readGraph(proto, source);
+  checkOperators(graph, source.name);
+  return convert(graph, source.name);
+}
+
+/** @throws UnrollError `value` that lists all operators of the graph that Unroll does not have */
+function checkOperators({ nodes }: Graph, file: string): void {
+  const unknown = nodes.filter(({ op }) => !operators.has(op));
+  if (unknown.length === 0) return;
+  const labels = unknown.slice(0, 5).map(({ label }) => label);
+  const more = unknown.length > labels.length ? ` and ${unknown.length - labels.length} more` : '';
+  throw new UnrollError(
+    'value',
+    `${file} has nodes that Unroll cannot convert: ${labels.join(', ')}${more}. ` +
+      `Supported operators: ${[...operators.keys()].join(', ')}.`,
+    { operators: [...new Set(unknown.map(({ op }) => op))] },
+  );
+}
+
+/**
+ * Tries assumptions about the batch axes until the nodes agree with them. The last one is that the inputs have no batch: then
+ * they are one example.
+ */
+function convert(graph: Graph, file: string): ImportedModel {
+  const axes = new Map(graph.inputs.map((input) => [input.name, likelyBatch(input)]));
+  const none = new Map(graph.inputs.map(({ name }) => [name, -1]));
+  const decided = new Set<string>();
+  const tried = new Set<string>();
+  let failed = '';
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    tried.add(JSON.stringify([...axes]));
+    try {
+      return new Conversion(graph, axes).run(file);
+    } catch (error) {
+      if (!(error instanceof OtherBatchAxis)) throw error;
+      failed = error.input;
+      const { shape } = graph.inputs.find(({ name }) => name === failed) as GraphInput;
+      const next = error.axis ?? (axes.get(failed) ?? 0) + 1;
+      const isContradiction = next >= shape.length || (error.axis === null && decided.has(failed));
+      if (error.axis !== null) decided.add(failed);
+      axes.set(failed, next);
+      if (isContradiction || tried.has(JSON.stringify([...axes]))) break;
+    }
+  }
+  try {
+    return new Conversion(graph, none).run(file);
+  } catch (error) {
+    throw error instanceof OtherBatchAxis ? noBatch(file, failed) : error;
+  }
+}
+
+function noBatch(file: string, input: string): UnrollError {
+  return new UnrollError(
+    'value',
+    `${file}: no axis of the input "${input}" can be the batch, because nodes of the graph change each of them.`,
+    { input },
+  );
+}
+
+/** Returns the axis with the name of a batch, otherwise the first. */
+function likelyBatch({ shape }: GraphInput): number {
+  const named = shape.findIndex(
+    ({ symbols }) => symbols.length === 1 && /^(batch.*|n|b|bs)$/i.test(symbols[0]),
+  );
+  return Math.max(named, 0);
+}
+
+/** One conversion of a graph, with the batch on these axes of the inputs. */
+class Conversion {
+  readonly #graph: Graph;
+  readonly #axes: ReadonlyMap<string, number>;
+  readonly #writer = new ModelWriter();
+  readonly #report: ImportReport = emptyReport();
+  readonly #values = new Map<string, Value>();
+
+  constructor(graph: Graph, axes: ReadonlyMap<string, number>) {
+    this.#graph = graph;
+    this.#axes = axes;
+  }
+
+  run(file: string): ImportedModel {
+    const graph = this.#graph;
+    for (const [name, { shape, values, type }] of graph.constants)
+      this.#values.set(name, constantOf(shape, values, type, name));
+    const inputs = graph.inputs.map((input) => this.#input(input));
+    for (const node of graph.nodes) this.#convert(node);
+    const outputs = graph.outputs.map((name) => this.#output(name));
+    for (const name of graph.unused) this.#report.dropped.push({ name, reason: 'no output depends on it' });
+    const { layers, nodes, arrays } = this.#writer;
+    const config = {
+      className: 'Functional',
+      config: {
+        name: nameOf(graph.name, file),
+        layers,
+        nodes,
+        inputs: inputs.map(({ ref }) => ref),
+        outputs: outputs.map(({ ref }) => ref),
+      },
+    };
+    const model = buildImported(config, arrays);
+    const orders = (tensors: readonly ModelTensor[], names: readonly string[]): AxisOrder[] =>
+      tensors.map((tensor, i) => ({ name: names[i], axes: axisOrder(tensor) }));
+    return {
+      model,
+      report: this.#report,
+      optimizer: null,
+      compile: null,
+      axes: {
+        inputs: orders(
+          inputs,
+          graph.inputs.map(({ name }) => name),
+        ),
+        outputs: orders(outputs, graph.outputs),
+      },
+    };
+  }
+
+  #input({ name, shape, type }: GraphInput): ModelTensor {
+    if (shape.length === 0)
+      throw new UnrollError(
+        'value',
+        `The input "${name}" is a number. Inputs of a model must have a batch axis.`,
+      );
+    const batchAxis = this.#axes.get(name) ?? 0;
+    if (batchAxis < 0)
+      this.#report.defaulted.push({
+        name,
+        value: 'one example',
+        reason: 'none of its axes can be the batch',
+      });
+    const atoms = shape.map((extent, axis) => {
+      const isBatch = axis === batchAxis;
+      if (known(extent) === 1 && !isBatch) return null;
+      return new Atom(extent, { isBatch, origin: { input: name, axis } });
+    });
+    const batch = atoms[batchAxis] ?? new Atom({ factor: 1, symbols: [] }, { isBatch: true });
+    const seen = atoms.map((atom): Axis => (atom ? [atom] : []));
+    const others = seen.filter((_, axis) => axis !== batchAxis);
+    const ref = this.#writer.input(
+      name,
+      shape.filter((_, axis) => axis !== batchAxis).map((extent) => known(extent)),
+    );
+    const tensor: ModelTensor = { kind: 'tensor', ref, stored: [[batch], ...others], seen, type };
+    this.#values.set(name, tensor);
+    if ((this.#graph.readers.get(name) ?? 0) > 1) this.#writer.share(ref);
+    this.#report.mapped.push({
+      from: `input "${name}" ${formatShapeOf(tensor)}`,
+      to: `${this.#writer.layerOf(ref).config.name}${batchAxis > 0 ? `, with axis ${batchAxis} first` : ''}`,
+    });
+    return tensor;
+  }
+
+  #convert(node: Graph['nodes'][number]): void {
+    const operator = operators.get(node.op);
+    if (!operator) throw new UnrollError('value', `${node.label}: Unroll does not have this operator.`);
+    const { length: before } = this.#writer.nodes;
+    const context = new NodeContext(node, {
+      graph: this.#graph,
+      writer: this.#writer,
+      report: this.#report,
+      values: this.#values,
+    });
+    context.checkAttributes(operator.attributes);
+    const outputs = operator.convert(context);
+    node.outputs.forEach((name, i) => {
+      const value = outputs[i];
+      if (name === '' || value === undefined) return;
+      this.#values.set(name, value);
+      if (value.kind === 'tensor' && (this.#graph.readers.get(name) ?? 0) > 1) this.#writer.share(value.ref);
+    });
+    const added = this.#writer.nodes.slice(before).map(({ layer }) => layer);
+    if (added.length > 0) this.#report.mapped.push({ from: node.label, to: added.join(', ') });
+  }
+
+  /** Returns an output of the graph with its axes in the order of the graph, after the batch. */
+  #output(name: string): ModelTensor {
+    const value = this.#values.get(name);
+    if (value?.kind !== 'tensor')
+      throw new UnrollError('value', `The output "${name}" does not depend on the inputs of the model.`, {
+        name,
+      });
+    const batch = current(value.stored[0]);
+    const seen = value.seen.map((axis) => current(axis).filter((atom) => !batch.includes(atom)));
+    // The axis of the batch has no other atoms, unless a node has merged it with the next one.
+    const rest = seen.filter((axis, d) => axis.length > 0 || current(value.seen[d]).length === 0);
+    const arranged = this.#writer.arrange({ ...value, seen: value.seen.map(current) }, [batch, ...rest]);
+    this.#report.mapped.push({
+      from: `output "${name}" ${formatShapeOf(value)}`,
+      to: `${this.#writer.layerOf(arranged.ref).config.name}`,
+    });
+    return arranged;
+  }
+}
+
+/** Returns for each stored axis the seen axis that has its atoms; -1: none. */
+function axisOrder({ stored, seen }: ModelTensor): number[] {
+  const used = new Set<number>();
+  return stored.map((axis) => {
+    const own = current(axis);
+    const found = seen.findIndex((other, d) => {
+      const atoms = current(other);
+      return !used.has(d) && (own.length === 0 ? atoms.length === 0 : atoms.includes(own[0]));
+    });
+    used.add(found);
+    return found;
+  });
+}
+
+/** Returns a name for the model: that of the graph, or of the file. */
+function nameOf(graph: string, file: string): string {
+  const name = (graph || file.replace(/^.*[\\/]/, '').replace(/\.onnx$/i, '')).replace(/[^\w.-]+/g, '_');
+  return name || 'model';
+}

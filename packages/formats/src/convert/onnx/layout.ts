@@ -1,0 +1,155 @@
+/** Moves and replaces axes of tensors of the model. */
+import { splitFirst } from './align.js';
+import type { NodeContext } from './context.js';
+import { type Dimension, dividedBy, equalDimensions, formatDimension, known, product } from './dimensions.js';
+import {
+  type Atom,
+  type Axis,
+  axisSize,
+  current,
+  formatShapeOf,
+  type ModelTensor,
+  newAxis,
+} from './values.js';
+import { sameAxis } from './writer.js';
+
+/** Returns the tensor with the atoms of a seen axis as one stored axis, and the index of that axis. */
+export function isolate(
+  context: NodeContext,
+  tensor: ModelTensor,
+  axis: number,
+): { tensor: ModelTensor; at: number } {
+  const atoms = current(tensor.seen[axis]);
+  const stored = tensor.stored.map(current);
+  const found = stored.findIndex((own, d) => d > 0 && own.length > 0 && sameAxis(own, atoms));
+  if (found > 0) return { tensor, at: found };
+  const rest = stored.flatMap((own) =>
+    own.some((atom) => atoms.includes(atom))
+      ? own.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
+      : [own],
+  );
+  const following = tensor.seen
+    .slice(axis + 1)
+    .flat()
+    .find(({ isBatch }) => !isBatch);
+  const next = following ? rest.findIndex((own) => own.includes(following)) : -1;
+  const before = stored.findIndex((own) => own.some((atom) => atoms.includes(atom)));
+  const at = Math.max(1, atoms.length > 0 ? Math.min(before, rest.length) : next < 0 ? rest.length : next);
+  return { tensor: context.writer.arrange(tensor, rest.toSpliced(at, 0, atoms)), at };
+}
+
+/** Returns the tensor with these stored axes after the batch, each all atoms of a seen axis. Throws for other atoms. */
+export function withStored(context: NodeContext, tensor: ModelTensor, axes: readonly number[]): ModelTensor {
+  const wanted = axes.map((axis) => current(tensor.seen[axis]));
+  const batch = current(tensor.stored[0]);
+  return context.writer.arrange(tensor, [batch, ...wanted]);
+}
+
+/** Returns the tensor with the atoms of a seen axis as its last stored axis; the other axes keep their order. */
+export function withLast(context: NodeContext, tensor: ModelTensor, axis: number): ModelTensor {
+  const atoms = current(tensor.seen[axis]);
+  const stored = tensor.stored.map(current);
+  const others = stored.flatMap((own) =>
+    own.some((atom) => atoms.includes(atom))
+      ? own.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
+      : [own],
+  );
+  if (sameAxis(stored[stored.length - 1], atoms) && stored.length > 1) return tensor;
+  return context.writer.arrange(tensor, [...others, atoms]);
+}
+
+/** Returns the tensor as ONNX sees it after Reshape. No layer is added. @param shape -1 at most once: inferred */
+export function reshapeSeen(
+  context: NodeContext,
+  tensor: ModelTensor,
+  shape: readonly Dimension[],
+): ModelTensor {
+  const target = inferred(tensor, shape);
+  const atoms = tensor.seen.flatMap((axis) => [...current(axis)]);
+  const fail = () =>
+    context.error(
+      `${formatShapeOf(tensor)} cannot be reshaped to [${shape.map(formatDimension).join(', ')}]`,
+    );
+  if (target === null) throw fail();
+  const mixed = regrouped(context, tensor, target);
+  if (mixed) return mixed;
+  const seen = target.map((extent): Axis => {
+    if (known(extent) === 1) return isUnitBatch(atoms[0]) ? [atoms.shift() as Atom] : [];
+    const axis: Atom[] = [];
+    for (let rest = extent; known(rest) !== 1; ) {
+      const [atom] = atoms;
+      if (atom === undefined) throw fail();
+      const quotient = dividedBy(rest, atom.size);
+      if (isUnitBatch(atom)) atoms.shift();
+      else if (quotient !== null) {
+        axis.push(atom);
+        atoms.shift();
+        rest = quotient;
+      } else if (!splitFirst(atoms, rest)) {
+        if (atom.isBatch && atom.origin) context.rejectBatch([atom], 'it splits');
+        throw fail();
+      }
+    }
+    return axis;
+  });
+  if (atoms.some((atom) => !isUnitBatch(atom))) throw fail();
+  return { ...tensor, seen };
+}
+
+/**
+ * Changes sizes that have no common factors, [2, 3] to [3, 2], with a Reshape layer. Returns null if the sizes are not known,
+ * or if factors suffice.
+ */
+function regrouped(
+  context: NodeContext,
+  tensor: ModelTensor,
+  target: readonly Dimension[],
+): ModelTensor | null {
+  const batch = current(tensor.stored[0]);
+  const isFirst = batch.length === 1 && sameAxis(current(tensor.seen[0] ?? []), batch);
+  const own = (isFirst ? tensor.seen.slice(1) : tensor.seen).map((axis) => [...current(axis)]);
+  const wanted = isFirst ? target.slice(1) : target;
+  const sizes = wanted.map(known);
+  const from = own.flat().map((atom) => known(atom.size));
+  const startsWithBatch = !isFirst || (target.length > 0 && equalDimensions(target[0], axisSize(batch)));
+  if (
+    own.flat().some(({ isBatch }) => isBatch) ||
+    sizes.includes(null) ||
+    from.includes(null) ||
+    !startsWithBatch
+  )
+    return null;
+  const count = (list: (number | null)[]): number =>
+    list.reduce<number>((total, extent) => total * (extent ?? 1), 1);
+  if (count(sizes) !== count(from) || haveCommonFactors(from as number[], sizes as number[])) return null;
+  const flat = context.writer.arrange(tensor, [batch, ...own.flat().map((atom) => [atom])]);
+  const axes = wanted.map(newAxis);
+  const ref = context.writer.add({
+    className: 'Reshape',
+    config: { targetShape: sizes },
+    inputs: [flat.ref],
+  });
+  return { ...tensor, ref, stored: [batch, ...axes], seen: isFirst ? [batch, ...axes] : axes };
+}
+
+/** True if each size is a product of factors of the sizes, in order: [6] and [2, 3]. */
+function haveCommonFactors(from: readonly number[], to: readonly number[]): boolean {
+  const borders = (sizes: readonly number[]): number[] =>
+    sizes.reduce<number[]>((list, extent) => [...list, (list.at(-1) ?? 1) * extent], []);
+  const all = [...new Set([...borders(from), ...borders(to)])].sort((a, b) => a - b);
+  return all.every((border, i) => i === 0 || border % all[i - 1] === 0);
+}
+
+/** True for a batch that the file fixes to one sequence: it may vanish from the axes that ONNX sees. */
+const isUnitBatch = (atom: Atom | undefined): boolean => atom?.isBatch === true && known(atom.size) === 1;
+
+/** Replaces the size -1 by what remains. Returns null if that is not a product of sizes. */
+function inferred(tensor: ModelTensor, shape: readonly Dimension[]): Dimension[] | null {
+  const at = shape.findIndex((extent) => known(extent) === -1);
+  if (at < 0) return [...shape];
+  const total = product(tensor.seen.map(axisSize));
+  const rest = dividedBy(total, product(shape.filter((_, i) => i !== at)));
+  return rest && shape.map((extent, i) => (i === at ? rest : extent));
+}
+
+export const sameSize = (a: Axis, b: Axis): boolean => equalDimensions(axisSize(a), axisSize(b));

@@ -1,0 +1,200 @@
+/** Convolution and pooling over time. ONNX has the channels before the steps: [batch, channels, steps]. */
+import { transposed } from '../arrays.js';
+import type { NodeContext } from '../context.js';
+import { computed, type Dimension, known, size } from '../dimensions.js';
+import { withStored } from '../layout.js';
+import { type Axis, axisSize, current, type ModelTensor, newAxis, type Value } from '../values.js';
+import type { Operator } from './operator.js';
+import { padded } from './structure.js';
+
+/** Windows over one axis. */
+interface Windows {
+  size: number;
+  strides: number;
+  dilation: number;
+  /** Padding before and after the steps; `same`: as much as Unroll's padding of this name. */
+  before: number;
+  after: number;
+  same?: boolean;
+  /** The axis of X with the steps. Other axes after the channels have size 1. */
+  axis: number;
+}
+
+/**
+ * Reads the windows of a node. Convolutions of images are accepted if all windows and sizes but those of one axis are 1, as
+ * exporters write convolutions over time.
+ */
+function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number[]): Windows {
+  const rank = kernel.length;
+  if (x.seen.length !== rank + 2) throw context.error(`X must have ${rank + 2} axes, got ${x.seen.length}`);
+  const wide = kernel.flatMap((extent, d) =>
+    extent !== 1 || known(axisSize(x.seen[d + 2])) !== 1 ? [d] : [],
+  );
+  if (wide.length > 1) throw context.error('only windows over one axis, the steps, are supported');
+  const d = wide[0] ?? rank - 1;
+  const ones = kernel.map(() => 1);
+  const [strides, dilations] = [context.numbers('strides', ones), context.numbers('dilations', ones)];
+  const pads = context.numbers(
+    'pads',
+    [...ones, ...ones].map(() => 0),
+  );
+  const others = [...strides, ...dilations].some((value, i) => i % rank !== d && value !== 1);
+  if (others || pads.some((value, i) => i % rank !== d && value !== 0))
+    throw context.error('only windows over one axis, the steps, are supported');
+  const window = { size: kernel[d], strides: strides[d] ?? 1, dilation: dilations[d] ?? 1, axis: d + 2 };
+  return {
+    ...window,
+    ...padding(context, window, known(axisSize(x.seen[d + 2])), [pads[d] ?? 0, pads[d + rank] ?? 0]),
+  };
+}
+
+function padding(
+  context: NodeContext,
+  { size: extent, strides, dilation }: Pick<Windows, 'size' | 'strides' | 'dilation'>,
+  steps: number | null,
+  [before, after]: readonly [number, number],
+): Pick<Windows, 'before' | 'after' | 'same'> {
+  const mode = context.text('auto_pad', 'NOTSET');
+  if (mode === 'NOTSET' || mode === '') return { before, after };
+  if (mode === 'VALID') return { before: 0, after: 0 };
+  const span = (extent - 1) * dilation + 1;
+  if (mode === 'SAME_UPPER') return { before: 0, after: 0, same: true };
+  if (steps === null && strides !== 1)
+    throw context.error(`auto_pad ${mode} with strides needs a known number of steps`);
+  const total =
+    strides === 1
+      ? span - 1
+      : Math.max(0, (Math.ceil((steps as number) / strides) - 1) * strides + span - (steps as number));
+  const half = Math.floor(total / 2);
+  return { before: total - half, after: half };
+}
+
+/** Returns the padding of Unroll that equals this one; null: the sequence must be padded first. */
+function paddingName({
+  size: extent,
+  strides,
+  dilation,
+  before,
+  after,
+  same,
+}: Windows): 'valid' | 'same' | 'causal' | null {
+  if (same) return 'same';
+  const total = (extent - 1) * dilation;
+  if (before === 0 && after === 0) return 'valid';
+  if (strides !== 1 || before + after !== total) return null;
+  if (after === 0) return 'causal';
+  return before === Math.floor(total / 2) ? 'same' : null;
+}
+
+/** Adds a layer with windows over the steps, and returns its output as ONNX sees it. */
+function overSteps(
+  context: NodeContext,
+  x: ModelTensor,
+  windows: Windows,
+  layer: {
+    className: string;
+    config: Record<string, unknown>;
+    weights?: Record<string, { shape: number[]; values: Float32Array | Float64Array }>;
+  },
+  width: Dimension,
+): ModelTensor {
+  const { size: extent, strides, dilation, axis } = windows;
+  context.requireBatch(x.seen[0], x, 'the first axis');
+  const name = paddingName(windows);
+  const own = name ? x : padded(context, x, axis, windows.before, windows.after);
+  const input = withStored(context, own, [axis, 1]);
+  const padding = name ?? 'valid';
+  const config = { ...layer.config, strides, ...(padding !== 'valid' && { padding }) };
+  const ref = context.writer.add({ ...layer, config, inputs: [input.ref], from: context.node.label });
+  const span = (extent - 1) * dilation + 1;
+  const steps = axisSize(own.seen[axis]);
+  const count =
+    padding === 'valid'
+      ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)
+      : computed('s', steps, size(strides), (length, stride) => Math.ceil(length / stride));
+  const atoms: Axis =
+    (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(own.seen[axis]);
+  const channels = newAxis(width);
+  return {
+    ...{ kind: 'tensor', ref, type: 'float' },
+    stored: [current(input.stored[0]), atoms, channels],
+    seen: x.seen.map((seen, d) => (d === axis ? atoms : d === 1 ? channels : current(seen))),
+  };
+}
+
+function convolution(context: NodeContext): Value[] {
+  const x = context.tensor(0);
+  const { extents, values, name } = context.constant(1, 'the weight W');
+  const [filters, inputs, ...kernel] = extents;
+  if (kernel.length === 0) throw context.error('W must have at least 3 axes');
+  const windows = windowsOf(context, x, kernel);
+  const groups = context.number('group', 1);
+  const bias = context.optionalConstant(2, 'the bias B');
+  // [filters, inputs, steps] to [steps, inputs, filters]
+  const W = transposed({ extents: [filters, inputs, windows.size], values }, [2, 1, 0]).values;
+  const { dilation } = windows;
+  return [
+    overSteps(
+      context,
+      x,
+      windows,
+      {
+        className: 'Conv1D',
+        config: {
+          filters,
+          kernelSize: windows.size,
+          ...(dilation !== 1 && { dilationRate: dilation }),
+          ...(groups !== 1 && { groups }),
+          useBias: bias !== null,
+        },
+        weights: {
+          kernel: { shape: [windows.size, inputs, filters], values: W },
+          ...(bias && { bias: { shape: [filters], values: bias.values } }),
+        },
+        ...(name && { from: name }),
+      },
+      size(filters),
+    ),
+  ];
+}
+
+function pooling(className: string): Operator['convert'] {
+  return (context) => {
+    const x = context.tensor(0);
+    if (context.reads(1)) throw context.error('its output Indices is not supported');
+    const windows = windowsOf(context, x, context.numbers('kernel_shape'));
+    if (context.number('ceil_mode', 0) !== 0) throw context.error('ceil_mode is not supported');
+    if (windows.dilation !== 1) throw context.error('dilations are not supported');
+    const isAverage = className === 'AveragePooling1D';
+    // Unroll's average counts only steps of the sequence.
+    const isPadded = windows.before + windows.after > 0 || windows.same === true;
+    const countsPadding = context.number('count_include_pad', 0) !== 0 && isPadded;
+    if (countsPadding && windows.same)
+      throw context.error('count_include_pad with auto_pad is not supported');
+    const name = paddingName(windows);
+    if (name === null && !(isAverage && countsPadding)) throw context.error('this padding is not supported');
+    const config = { poolSize: windows.size };
+    const width = axisSize(x.seen[1]);
+    if (!isAverage || !countsPadding) return [overSteps(context, x, windows, { className, config }, width)];
+    const own = padded(context, x, windows.axis, windows.before, windows.after);
+    return [overSteps(context, own, { ...windows, before: 0, after: 0 }, { className, config }, width)];
+  };
+}
+
+const WINDOW = ['auto_pad', 'dilations', 'kernel_shape', 'pads', 'strides'];
+
+export const convolutions: Record<string, Operator> = {
+  AveragePool: {
+    becomes: 'AveragePooling1D',
+    attributes: [...WINDOW, 'ceil_mode', 'count_include_pad'],
+    convert: pooling('AveragePooling1D'),
+    note: 'over one axis',
+  },
+  Conv: { becomes: 'Conv1D', attributes: [...WINDOW, 'group'], convert: convolution, note: 'over one axis' },
+  MaxPool: {
+    becomes: 'MaxPooling1D',
+    attributes: [...WINDOW, 'ceil_mode', 'storage_order'],
+    convert: pooling('MaxPooling1D'),
+    note: 'over one axis',
+  },
+};

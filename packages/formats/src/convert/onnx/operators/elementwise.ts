@@ -1,0 +1,405 @@
+/** Nodes that compute each element from the elements at the same index. */
+import { align, arrangeConstant, constantOperand } from '../align.js';
+import { broadcastExtents } from '../arrays.js';
+import type { NodeContext } from '../context.js';
+import { computed, type Dimension, known, size } from '../dimensions.js';
+import type { ElementType } from '../tensors.js';
+import {
+  type Constant,
+  constantOf,
+  fullValues,
+  type ModelTensor,
+  type Reference,
+  repeated,
+  shapeOf,
+  sizesOf,
+  type Value,
+} from '../values.js';
+import type { Operator } from './operator.js';
+import { simplified } from './structure.js';
+
+/** An operator with one input: the operation or activation of Unroll, and the function for constants. */
+interface Unary {
+  /** Name of an activation of Unroll. */
+  activation?: string;
+  /** Name of an operation of `tensorOperation`. */
+  operation?: string;
+  /** Attributes by their name in the options of `tensorOperation`, with ONNX's default. */
+  numbers?: Readonly<Record<string, readonly [attribute: string, initial: number]>>;
+  scalar?: (x: number) => number;
+  type?: ElementType;
+}
+
+const alpha = (initial: number): Unary['numbers'] => ({ alpha: ['alpha', initial] });
+const toEven = (x: number): number => {
+  const up = Math.floor(x + 0.5);
+  return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
+};
+
+const UNARY: Readonly<Record<string, Unary>> = {
+  Abs: { operation: 'abs', scalar: Math.abs },
+  Ceil: { operation: 'ceil', scalar: Math.ceil },
+  Celu: { operation: 'celu', numbers: alpha(1) },
+  Elu: { operation: 'elu', numbers: alpha(1) },
+  Erf: { operation: 'erf' },
+  Exp: { operation: 'exp', scalar: Math.exp },
+  Floor: { operation: 'floor', scalar: Math.floor },
+  HardSigmoid: { operation: 'hardSigmoid', numbers: { alpha: ['alpha', 0.2], beta: ['beta', 0.5] } },
+  HardSwish: { activation: 'hardSwish' },
+  LeakyRelu: { operation: 'leakyRelu', numbers: alpha(0.01) },
+  Log: { operation: 'log', scalar: Math.log },
+  Mish: { activation: 'mish' },
+  Neg: { operation: 'negative', scalar: (x) => -x },
+  Not: { operation: 'not', scalar: (x) => (x === 0 ? 1 : 0), type: 'bool' },
+  Reciprocal: { operation: 'reciprocal', scalar: (x) => 1 / x },
+  Relu: { activation: 'relu', scalar: (x) => Math.max(x, 0) },
+  Round: { operation: 'round', scalar: toEven },
+  Selu: {
+    operation: 'selu',
+    numbers: { alpha: ['alpha', 1.6732632423543772], beta: ['gamma', 1.0507009873554805] },
+  },
+  Shrink: { operation: 'shrink', numbers: { alpha: ['lambd', 0.5], beta: ['bias', 0] } },
+  Sigmoid: { activation: 'sigmoid', scalar: (x) => 1 / (1 + Math.exp(-x)) },
+  Sign: { operation: 'sign', scalar: Math.sign },
+  Softplus: { activation: 'softplus' },
+  Softsign: { activation: 'softsign' },
+  Sqrt: { operation: 'sqrt', scalar: Math.sqrt },
+  Tanh: { activation: 'tanh', scalar: Math.tanh },
+  ThresholdedRelu: { operation: 'thresholdedRelu', numbers: alpha(1) },
+};
+
+/** An operator with two inputs. */
+interface Binary {
+  operation: string;
+  scalar: (x: number, y: number) => number;
+  /** The operation on sizes that may be unknown. */
+  sizes?: string;
+  type?: ElementType;
+  /** The layer for two tensors of the model. Default: TensorOperation. */
+  layer?: string;
+}
+
+const flag = (x: boolean): number => (x ? 1 : 0);
+export const BINARY: Readonly<Record<string, Binary>> = {
+  Add: { operation: 'add', scalar: (x, y) => x + y, sizes: '+', layer: 'Add' },
+  And: { operation: 'and', scalar: (x, y) => flag(x !== 0 && y !== 0), type: 'bool' },
+  Div: { operation: 'divide', scalar: (x, y) => x / y, sizes: '/' },
+  Equal: { operation: 'equal', scalar: (x, y) => flag(x === y), type: 'bool' },
+  Greater: { operation: 'greater', scalar: (x, y) => flag(x > y), type: 'bool' },
+  GreaterOrEqual: { operation: 'greaterEqual', scalar: (x, y) => flag(x >= y), type: 'bool' },
+  Less: { operation: 'less', scalar: (x, y) => flag(x < y), type: 'bool' },
+  LessOrEqual: { operation: 'lessEqual', scalar: (x, y) => flag(x <= y), type: 'bool' },
+  Max: { operation: 'maximum', scalar: Math.max, sizes: 'max' },
+  Min: { operation: 'minimum', scalar: Math.min, sizes: 'min' },
+  Mod: { operation: 'modulo', scalar: (x, y) => x - y * Math.floor(x / y) },
+  Mul: { operation: 'multiply', scalar: (x, y) => x * y, sizes: '*', layer: 'Multiply' },
+  Or: { operation: 'or', scalar: (x, y) => flag(x !== 0 || y !== 0), type: 'bool' },
+  Pow: { operation: 'power', scalar: (x, y) => x ** y },
+  PRelu: { operation: 'prelu', scalar: (x, slope) => (x < 0 ? x * slope : x) },
+  Sub: { operation: 'subtract', scalar: (x, y) => x - y, sizes: '-' },
+  Xor: { operation: 'xor', scalar: (x, y) => flag((x !== 0) !== (y !== 0)), type: 'bool' },
+};
+
+/** Applies a layer to each element of a tensor. */
+export function applyTo(
+  context: NodeContext,
+  tensor: ModelTensor,
+  layer: { className: string; config: Record<string, unknown> },
+  type: ElementType = tensor.type,
+): ModelTensor {
+  return { ...tensor, ref: context.writer.add({ ...layer, inputs: [tensor.ref] }), type };
+}
+
+/** Applies an activation, in the layer that computes the tensor if no other node reads it. */
+export function activate(context: NodeContext, tensor: ModelTensor, activation: string): ModelTensor {
+  const { writer } = context;
+  const layer = writer.layerOf(tensor.ref);
+  const isFree = !writer.isShared(tensor.ref) && context.isOnlyReader(0);
+  if (isFree && ['Dense', 'Conv1D'].includes(layer.className) && layer.config.activation === undefined) {
+    layer.config.activation = activation;
+    return tensor;
+  }
+  return applyTo(context, tensor, { className: 'Activation', config: { activation } });
+}
+
+function unary(op: string): Operator['convert'] {
+  const { activation, operation, numbers = {}, scalar, type } = UNARY[op];
+  return (context) => {
+    const value = context.input(0);
+    if (value.kind !== 'tensor') {
+      const constant = constantOperand(context, value);
+      if (!scalar) throw context.error('it is applied to a constant, which Unroll does not compute');
+      return [{ ...constant, values: constant.values.map(scalar), name: '', type: type ?? value.type }];
+    }
+    if (activation) return [activate(context, value, activation)];
+    const options = Object.fromEntries(
+      Object.entries(numbers).map(([name, [attribute, initial]]) => [
+        name,
+        context.number(attribute, initial),
+      ]),
+    );
+    const ref = context.writer.operation({ operation: operation as string, ...options }, [value.ref]);
+    return [{ ...value, ref, type: type ?? value.type }];
+  };
+}
+
+function binary(op: string): Operator['convert'] {
+  const entry = BINARY[op];
+  return (context) => {
+    checkBroadcast(context);
+    const values = context.inputs;
+    if (values.length === 1) return values;
+    return [values.reduce((a, b) => combine(context, entry, a, b))];
+  };
+}
+
+/** @throws UnrollError `value` for the broadcasting of opset 6, which begins at an axis */
+function checkBroadcast(context: NodeContext): void {
+  if (context.number('fmod', 0) !== 0) throw context.error('fmod is not supported');
+}
+
+export function combine(context: NodeContext, entry: Binary, a: Value, b: Value): Value {
+  if (a.kind !== 'tensor' && b.kind !== 'tensor') return combineConstants(context, entry, a, b);
+  const fused = fuseBias(context, entry, a, b);
+  if (fused) return fused;
+  const isWhole = a.type !== 'float' && entry.operation === 'divide';
+  const { operands, stored, seen } = align(context, [a, b]);
+  const type = entry.type ?? (a.kind === 'tensor' ? a : b).type;
+  const result = operation(context, entry.operation, operands, entry.layer);
+  const ref = isWhole ? context.writer.operation({ operation: 'truncate' }, [result]) : result;
+  return { kind: 'tensor', ref, stored, seen, type };
+}
+
+/** Adds a layer that computes an operation from aligned operands. */
+function operation(
+  context: NodeContext,
+  name: string,
+  operands: ReturnType<typeof align>['operands'],
+  layer?: string,
+): Reference {
+  const isTensor = (operand: (typeof operands)[number]): operand is Reference => Array.isArray(operand);
+  const inputs = operands.filter(isTensor);
+  const { writer } = context;
+  if (layer && inputs.length === operands.length) return writer.add({ className: layer, config: {}, inputs });
+  const weights: Record<number, Exclude<(typeof operands)[number], Reference | number>> = {};
+  const described = operands.map((operand, i) => {
+    if (isTensor(operand)) return null;
+    if (typeof operand === 'number') return Number.isFinite(operand) ? operand : infinity(context, operand);
+    weights[i] = operand;
+    return operand.shape;
+  });
+  const options = inputs.length === operands.length ? {} : { operands: described };
+  return writer.operation({ operation: name, ...options }, inputs, weights, context.node.label);
+}
+
+function infinity(context: NodeContext, value: number): string {
+  if (Number.isNaN(value)) throw context.error('a constant is NaN');
+  return `${value}`;
+}
+
+/** Makes the constant of an addition the bias of the layer that computes the other operand. Returns null if it cannot. */
+function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b: Value): Value | null {
+  const [tensor, bias, index] = a.kind === 'tensor' ? ([a, b, 0] as const) : ([b, a, 1] as const);
+  if (name !== 'add' || tensor.kind !== 'tensor' || bias.kind !== 'constant') return null;
+  const { writer } = context;
+  const layer = writer.layerOf(tensor.ref);
+  const isFree = !writer.isShared(tensor.ref) && context.isOnlyReader(index);
+  const { useBias, activation } = layer.config;
+  if (!isFree || !['Dense', 'Conv1D'].includes(layer.className) || useBias !== false || activation)
+    return null;
+  if (bias.shape.length > tensor.seen.length || bias.extents.length !== bias.shape.length) return null;
+  const own = bias.extents.map((extent, i) => known(bias.shape[i]) === extent);
+  if (own.includes(false)) return null;
+  const units = Number(layer.config.units ?? layer.config.filters);
+  if (
+    shapeOf(tensor).some(
+      (extent, d) => !fits(extent, bias.extents[d - tensor.seen.length + bias.extents.length]),
+    )
+  )
+    return null;
+  const arranged = arrangeConstant(context, bias, tensor.seen, tensor.stored);
+  if (typeof arranged === 'number' || arranged.shape.length !== 1 || arranged.shape[0] !== units) return null;
+  layer.config.useBias = true;
+  const { values } = arranged;
+  writer.arrays.set(`${layer.config.name}/bias`, {
+    shape: [units],
+    values,
+    from: bias.name || context.node.label,
+  });
+  return tensor;
+}
+
+const fits = (extent: Dimension, other: number | undefined): boolean =>
+  other === undefined || other === 1 || known(extent) === other;
+
+function combineConstants(context: NodeContext, { scalar, sizes, type }: Binary, a: Value, b: Value): Value {
+  const isWhole = a.type === 'int' && b.type === 'int';
+  const compute = (x: number, y: number): number => {
+    const result = scalar(x, y);
+    return isWhole ? Math.trunc(result) : result;
+  };
+  const resultType = type ?? a.type;
+  if (a.kind === 'sizes' || b.kind === 'sizes')
+    return combineSizes(context, { compute, sizes, type: resultType }, a, b);
+  const x = constantOperand(context, a);
+  const y = constantOperand(context, b);
+  const extents = broadcastExtents(x.extents, y.extents);
+  const p = extents && repeated(x.values, x.extents, extents);
+  const q = extents && repeated(y.values, y.extents, extents);
+  if (!extents || !p || !q) throw context.error('the shapes of its constants do not match');
+  const values = p.map((value, i) => compute(value, q[i]));
+  const rank = Math.max(x.shape.length, y.shape.length);
+  const at = (shape: readonly Dimension[], d: number): Dimension => shape[d - rank + shape.length] ?? size(1);
+  const shape = Array.from({ length: rank }, (_, d) =>
+    known(at(x.shape, d)) === 1 ? at(y.shape, d) : at(x.shape, d),
+  );
+  return {
+    kind: 'constant',
+    extents: [...new Array<number>(rank - extents.length).fill(1), ...extents],
+    values,
+    shape,
+    type: resultType,
+    name: '',
+  };
+}
+
+function combineSizes(
+  context: NodeContext,
+  { compute, sizes: name, type }: { compute: Binary['scalar']; sizes: string | undefined; type: ElementType },
+  a: Value,
+  b: Value,
+): Value {
+  const [x, y] = [sizesOf(a), sizesOf(b)];
+  if (!x || !y) throw context.error('it combines unknown sizes with a tensor');
+  const count = Math.max(x.length, y.length);
+  const at = (list: readonly Dimension[], i: number): Dimension => list[list.length === 1 ? 0 : i];
+  const sizes = Array.from({ length: count }, (_, i) => {
+    const [p, q] = [at(x, i), at(y, i)];
+    // A size is positive, so it equals no number below 1.
+    if (
+      context.node.op === 'Equal' &&
+      [p, q].some((extent) => (known(extent) ?? 1) < 1) &&
+      known(p) !== known(q)
+    )
+      return size(0);
+    const result =
+      name || (known(p) !== null && known(q) !== null) ? computed(name ?? '', p, q, compute) : null;
+    if (result) return result;
+    throw context.error('it depends on an unknown size');
+  });
+  const isScalar = shapeOf(a).length === 0 && shapeOf(b).length === 0;
+  return simplified({ kind: 'sizes', isScalar, sizes, type });
+}
+
+function where(context: NodeContext): Value[] {
+  const values = [0, 1, 2].map((i) => context.input(i));
+  const [condition, x, y] = values;
+  if (values.every(({ kind }) => kind !== 'tensor')) {
+    const chosen = fullValues(condition);
+    const [p, q] = [sizesOf(x), sizesOf(y)];
+    if (!chosen || !p || !q) throw context.error('it chooses between constants of unknown size');
+    const count = Math.max(chosen.length, p.length, q.length);
+    const at = <T>(list: ArrayLike<T>, i: number): T => list[list.length === 1 ? 0 : i];
+    const sizes = Array.from({ length: count }, (_, i) => at(at(chosen, i) === 0 ? q : p, i));
+    const isScalar = values.every((value) => shapeOf(value).length === 0);
+    return [simplified({ kind: 'sizes', isScalar, sizes, type: x.type })];
+  }
+  if (condition.kind !== 'tensor') {
+    const chosen = constantOperand(context, condition).values;
+    if (chosen.every((value) => value !== 0)) return [x];
+    if (chosen.every((value) => value === 0)) return [y];
+  }
+  const { operands, stored, seen } = align(context, values);
+  return [
+    { kind: 'tensor', ref: operation(context, 'where', operands.map(finite)), stored, seen, type: x.type },
+  ];
+}
+
+/** 0 times infinity is NaN, and a chosen value is multiplied by 0 or 1. */
+function finite<T>(operand: T): T | number {
+  return typeof operand === 'number' && !Number.isFinite(operand)
+    ? Math.sign(operand) * 3.4028234663852886e38
+    : operand;
+}
+
+function clip(context: NodeContext): Value[] {
+  const bound = (index: number, name: string): number | undefined =>
+    context.optionalConstant(index, name)?.values[0] ??
+    (context.has(name) ? context.number(name) : undefined);
+  const [low, high] = [bound(1, 'min'), bound(2, 'max')];
+  const value = context.input(0);
+  if (value.kind !== 'tensor') {
+    const constant = constantOperand(context, value);
+    const limit = (x: number): number => Math.min(Math.max(x, low ?? x), high ?? x);
+    return [{ ...constant, values: constant.values.map(limit), name: '' }];
+  }
+  const isBound = (x: number | undefined): boolean => x !== undefined && Math.abs(x) < 3.4e38;
+  const options = { ...(isBound(low) && { low }), ...(isBound(high) && { high }) };
+  return [{ ...value, ref: context.writer.operation({ operation: 'clip', ...options }, [value.ref]) }];
+}
+
+/** Data types of the attribute `to`: 1 float32, 10 float16, 11 float64, 16 bfloat16, 9 bool; the others are integers. */
+function cast(context: NodeContext): Value[] {
+  const to = context.node.op === 'CastLike' ? null : context.number('to');
+  const type =
+    to === null ? context.input(1).type : [1, 10, 11, 16].includes(to) ? 'float' : to === 9 ? 'bool' : 'int';
+  const value = context.input(0);
+  if (value.kind === 'tensor') {
+    if (value.type !== 'float' || type === 'float') {
+      if (type !== 'bool' || value.type === 'bool') return [{ ...value, type }];
+      const ref = context.writer.operation({ operation: 'not' }, [value.ref]);
+      return [{ ...value, ref: context.writer.operation({ operation: 'not' }, [ref]), type }];
+    }
+    const ref = context.writer.operation({ operation: 'truncate' }, [value.ref]);
+    return [{ ...value, ref, type }];
+  }
+  if (value.kind === 'sizes') return [{ ...value, type }];
+  const convert = (x: number): number =>
+    type === 'bool' ? flag(x !== 0) : type === 'int' ? Math.trunc(x) : x;
+  const constant: Constant = { ...value, values: value.values.map(convert), type };
+  return [value.type === type ? value : constant];
+}
+
+function gelu(context: NodeContext): Value[] {
+  const value = context.tensor(0);
+  if (context.text('approximate', 'none') === 'none') return [activate(context, value, 'gelu')];
+  return [{ ...value, ref: context.writer.operation({ operation: 'geluTanh' }, [value.ref]) }];
+}
+
+function dropout(context: NodeContext): (Value | undefined)[] {
+  const value = context.input(0);
+  const rate = context.optionalConstant(1, 'the ratio')?.values[0] ?? context.number('ratio', 0.5);
+  const mask = context.reads(1) ? constantOf([], Float64Array.of(1), 'bool') : undefined;
+  if (value.kind !== 'tensor' || !(rate > 0 && rate < 1)) return [value, mask];
+  return [applyTo(context, value, { className: 'Dropout', config: { rate } }), mask];
+}
+
+const operatorsOf = (
+  table: Readonly<
+    Record<string, { activation?: string; operation?: string; layer?: string; numbers?: Unary['numbers'] }>
+  >,
+  convert: (op: string) => Operator['convert'],
+): Record<string, Operator> =>
+  Object.fromEntries(
+    Object.entries(table).map(([op, { activation, operation: name, layer, numbers = {} }]) => [
+      op,
+      {
+        becomes: activation
+          ? `Activation ${activation}`
+          : `${layer ? `${layer}, or ` : ''}TensorOperation ${name}`,
+        attributes: op === 'Mod' ? ['fmod'] : Object.values(numbers).map(([attribute]) => attribute),
+        convert: convert(op),
+      },
+    ]),
+  );
+
+export const elementwise: Record<string, Operator> = {
+  ...operatorsOf(UNARY, unary),
+  ...operatorsOf(BINARY, binary),
+  Cast: { becomes: 'nothing, or TensorOperation truncate', attributes: ['to', 'saturate'], convert: cast },
+  CastLike: { becomes: 'nothing, or TensorOperation truncate', attributes: ['saturate'], convert: cast },
+  Clip: { becomes: 'TensorOperation clip', attributes: ['min', 'max'], convert: clip },
+  Dropout: { becomes: 'Dropout', attributes: ['ratio', 'seed'], convert: dropout },
+  Gelu: { becomes: 'Activation gelu', attributes: ['approximate'], convert: gelu },
+  Where: { becomes: 'TensorOperation where', attributes: [], convert: where },
+};

@@ -1,0 +1,165 @@
+/** Matrix products: with constants they become Dense. */
+import type { FloatArray } from '@unroll/core';
+import { batchNames, mergeAxes, rename } from '../align.js';
+import { transposed } from '../arrays.js';
+import type { NodeContext } from '../context.js';
+import { known, size } from '../dimensions.js';
+import { withLast } from '../layout.js';
+import { type Axis, axisSize, current, type ModelTensor, newAxis, type Value } from '../values.js';
+import { BINARY, combine } from './elementwise.js';
+import type { Operator } from './operator.js';
+
+interface Weights {
+  /** [inputs, units] */
+  kernel: FloatArray;
+  units: number;
+  bias?: FloatArray | undefined;
+  from: string;
+}
+
+/** Multiplies an axis of a tensor by a matrix: a Dense layer. The axis then has `units` elements. */
+function dense(
+  context: NodeContext,
+  tensor: ModelTensor,
+  axis: number,
+  { kernel, units, bias, from }: Weights,
+): ModelTensor {
+  const inputs = known(axisSize(tensor.seen[axis]));
+  if (inputs === null || inputs * units !== kernel.length)
+    throw context.error(
+      `the matrix has ${kernel.length / units} rows, and its input has another number of features`,
+    );
+  context.rejectBatch(tensor.seen[axis], 'it multiplies');
+  const own = withLast(context, tensor, axis);
+  const ref = context.writer.add({
+    className: 'Dense',
+    config: { units, useBias: bias !== undefined },
+    inputs: [own.ref],
+    weights: {
+      kernel: { shape: [inputs, units], values: kernel },
+      ...(bias && { bias: { shape: [units], values: bias } }),
+    },
+    from,
+  });
+  const feature = newAxis(size(units));
+  return {
+    ...{ kind: 'tensor', ref, type: 'float' },
+    stored: own.stored.toSpliced(-1, 1, feature),
+    seen: own.seen.toSpliced(axis, 1, feature),
+  };
+}
+
+function matmul(context: NodeContext): Value[] {
+  const [a, b] = [context.input(0), context.input(1)];
+  if (a.kind === 'tensor' && b.kind === 'tensor')
+    return [product(context, context.tensor(0), context.tensor(1))];
+  if (a.kind === 'tensor') {
+    const { extents, values, name } = matrix(context, 1);
+    const isVector = extents.length === 1;
+    const units = isVector ? 1 : extents[1];
+    const last = a.seen.length - 1;
+    const y = dense(context, context.tensor(0), last, { kernel: values, units, from: name });
+    return [isVector ? { ...y, seen: y.seen.slice(0, -1) } : y];
+  }
+  if (b.kind !== 'tensor') throw context.error('it multiplies two constants, which Unroll does not compute');
+  const left = matrix(context, 0);
+  if (left.extents.length !== 2 || b.seen.length < 2)
+    throw context.error('a constant on the left must be a matrix, and the other input at least one');
+  const kernel = transposed(left, [1, 0]).values;
+  const axis = b.seen.length - 2;
+  return [dense(context, context.tensor(1), axis, { kernel, units: left.extents[0], from: left.name })];
+}
+
+/** Returns a constant of rank 1 or 2. Leading axes of size 1 are removed. */
+function matrix(
+  context: NodeContext,
+  index: number,
+): { extents: readonly number[]; values: FloatArray; name: string } {
+  const { extents, values, name } = context.constant(index, 'a matrix');
+  const own = [...extents];
+  while (own.length > 2 && own[0] === 1) own.shift();
+  if (own.length === 1 || own.length === 2) return { extents: own, values, name };
+  throw context.error('a constant must be one matrix, not several');
+}
+
+/** Multiplies two tensors of the model. Tensors with one axis are a row and a column. */
+function product(context: NodeContext, a: ModelTensor, b: ModelTensor): Value {
+  const row: ModelTensor = a.seen.length === 1 ? { ...a, seen: [[], ...a.seen] } : a;
+  const column: ModelTensor = b.seen.length === 1 ? { ...b, seen: [...b.seen, []] } : b;
+  const y = matrixProduct(context, row, column);
+  const last = y.seen.length - 1;
+  const seen = y.seen.filter((_, d) => !(row !== a && d === last - 1) && !(column !== b && d === last));
+  return { ...y, seen };
+}
+
+/** Multiplies two tensors of the model over their last two axes. */
+function matrixProduct(context: NodeContext, a: ModelTensor, b: ModelTensor): ModelTensor {
+  const rank = Math.max(a.seen.length, b.seen.length);
+  if (a.seen.length !== rank || b.seen.length !== rank) {
+    const padded = (tensor: ModelTensor): ModelTensor => ({
+      ...tensor,
+      seen: [...new Array<Axis>(rank - tensor.seen.length).fill([]), ...tensor.seen],
+    });
+    return matrixProduct(context, padded(a), padded(b));
+  }
+  const lead = (tensor: ModelTensor): Axis[] => tensor.seen.slice(0, -2).map(current);
+  const pairs: Axis[] = Array.from({ length: rank - 1 }, () => []);
+  const renamed = batchNames([a, b]);
+  mergeAxes(context, pairs, { ...a, seen: [...lead(a), a.seen[rank - 1]] }, renamed);
+  mergeAxes(context, pairs, { ...b, seen: [...lead(b), b.seen[rank - 2]] }, renamed);
+  const [p, q] = [rename(a, renamed), rename(b, renamed)];
+  const batch = current(p.stored[0]);
+  const leading = lead(p)
+    .map((axis) => axis.filter((atom) => !batch.includes(atom)))
+    .filter((axis) => axis.length > 0);
+  const [m, k] = p.seen.slice(-2).map(current);
+  const n = current(q.seen[rank - 1]);
+  for (const axis of [m, k, n]) context.rejectBatch(axis, 'it multiplies matrices over');
+  const left = context.writer.arrange(p, [batch, ...leading, m, k]);
+  const right = context.writer.arrange(q, [batch, ...leading, k, n]);
+  const ref = context.writer.operation({ operation: 'matmul' }, [left.ref, right.ref]);
+  return {
+    ...{ kind: 'tensor', ref, type: 'float' },
+    stored: [batch, ...leading, m, n],
+    seen: [...lead(p), m, n],
+  };
+}
+
+function gemm(context: NodeContext): Value[] {
+  const [alpha, beta] = [context.number('alpha', 1), context.number('beta', 1)];
+  const a = context.tensor(0);
+  const b = context.constant(1, 'the matrix B');
+  if (a.seen.length !== 2 || b.extents.length !== 2) throw context.error('its inputs must be matrices');
+  const scaled = (values: FloatArray, factor: number): FloatArray =>
+    factor === 1 ? values : values.map((value) => value * factor);
+  const isTransposed = context.number('transB', 0) !== 0;
+  const units = b.extents[isTransposed ? 0 : 1];
+  const kernel = scaled(isTransposed ? transposed(b, [1, 0]).values : b.values, alpha);
+  const axis = context.number('transA', 0) === 0 ? 1 : 0;
+  const own = axis === 1 ? a : { ...a, seen: [a.seen[1], a.seen[0]] };
+  const c = context.optional(2);
+  if (c === null) return [dense(context, own, 1, { kernel, units, from: b.name })];
+  const bias = context.constant(2, 'the matrix C');
+  const row = biasRow(bias.extents, bias.values, units);
+  if (!row) {
+    const product = dense(context, own, 1, { kernel, units, from: b.name });
+    return [combine(context, BINARY.Add, product, { ...bias, values: scaled(bias.values, beta) })];
+  }
+  return [dense(context, own, 1, { kernel, units, bias: scaled(row, beta), from: b.name })];
+}
+
+/** Returns the bias of each unit; null if rows differ. */
+function biasRow(extents: readonly number[], values: FloatArray, units: number): FloatArray | null {
+  if (values.length === 1) return new Float32Array(units).fill(values[0]);
+  return values.length === units && extents[extents.length - 1] === units ? values : null;
+}
+
+export const linear: Record<string, Operator> = {
+  Gemm: {
+    becomes: 'Dense',
+    attributes: ['alpha', 'beta', 'transA', 'transB'],
+    convert: gemm,
+    note: 'with a constant B and C',
+  },
+  MatMul: { becomes: 'Dense, or TensorOperation matmul', attributes: [], convert: matmul },
+};

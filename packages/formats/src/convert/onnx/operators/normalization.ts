@@ -1,0 +1,223 @@
+/** Normalisation, softmax and reductions. */
+import { strided, stridesOf } from '../arrays.js';
+import type { NodeContext } from '../context.js';
+import { known } from '../dimensions.js';
+import { isolate, withLast } from '../layout.js';
+import {
+  type Axis,
+  axisSize,
+  constantOf,
+  current,
+  fullValues,
+  type ModelTensor,
+  shapeOf,
+  type Value,
+} from '../values.js';
+import { activate } from './elementwise.js';
+import type { Operator } from './operator.js';
+import { numbersFrom } from './structure.js';
+
+function softmax(activation: string): Operator['convert'] {
+  return (context) => {
+    const value = context.tensor(0);
+    const rank = value.seen.length;
+    const axis = context.axis(context.number('axis', context.opset < 13 ? 1 : -1), rank);
+    // Before version 13, all axes from this one on are normalised together.
+    const merged = context.opset < 13 ? value.seen.slice(axis).flat() : current(value.seen[axis]);
+    context.rejectBatch(merged, 'it normalises over');
+    const joined = context.opset < 13 ? [...value.seen.slice(0, axis), merged] : value.seen;
+    const own = withLast(context, { ...value, seen: joined }, Math.min(axis, joined.length - 1));
+    return [{ ...activate(context, own, activation), seen: value.seen }];
+  };
+}
+
+function layerNormalization(context: NodeContext): (Value | undefined)[] {
+  const value = context.tensor(0);
+  const rank = value.seen.length;
+  const axis = context.axis(context.number('axis', -1), rank);
+  if (context.reads(1) || context.reads(2))
+    throw context.error('its outputs Mean and InvStdDev are not supported');
+  const scale = context.constant(1, 'the scale');
+  const bias = context.optionalConstant(2, 'the bias');
+  let own = value;
+  for (let d = axis; d < rank; d++) {
+    context.rejectBatch(value.seen[d], 'it normalises over');
+    own = withLast(context, own, d);
+  }
+  const shape = value.seen.slice(axis).map((extent) => known(axisSize(extent)) ?? -1);
+  if (shape.includes(-1)) throw context.error('it normalises over an axis of unknown size');
+  const epsilon = context.number('epsilon', 1e-5);
+  const axes = shape.length === 1 ? -1 : shape.map((_, d) => d - shape.length);
+  const weights = (extents: readonly number[], values: Float32Array | Float64Array) => ({
+    shape,
+    values: spread(context, extents, values, shape),
+  });
+  const ref = context.writer.add({
+    className: 'LayerNormalization',
+    config: { axis: axes, epsilon, ...(!bias && { center: false }) },
+    inputs: [own.ref],
+    weights: {
+      gamma: weights(scale.extents, scale.values),
+      ...(bias && { beta: weights(bias.extents, bias.values) }),
+    },
+    from: scale.name,
+  });
+  return [{ ...own, ref }];
+}
+
+/** Repeats an array to a shape. */
+function spread(
+  context: NodeContext,
+  extents: readonly number[],
+  values: Float32Array | Float64Array,
+  shape: readonly number[],
+): Float32Array | Float64Array {
+  const own = [...new Array<number>(Math.max(0, shape.length - extents.length)).fill(1), ...extents];
+  if (own.length !== shape.length || own.some((extent, d) => extent !== 1 && extent !== shape[d]))
+    throw context.error(`a weight has the shape [${extents.join(', ')}], expected [${shape.join(', ')}]`);
+  const strides = stridesOf(own).map((stride, d) => (own[d] === 1 ? 0 : stride));
+  return strided(values, shape, strides);
+}
+
+function batchNormalization(context: NodeContext): (Value | undefined)[] {
+  const value = context.tensor(0);
+  if (context.number('training_mode', 0) !== 0) throw context.error('its training mode is not supported');
+  if (context.number('spatial', 1) !== 1) throw context.error('spatial must be 1');
+  if (value.seen.length < 2) throw context.error('X must have a channel axis');
+  context.rejectBatch(value.seen[1], 'it normalises');
+  const { tensor, at } = isolate(context, value, 1);
+  const channels = known(axisSize(value.seen[1])) ?? -1;
+  const names = ['gamma', 'beta', 'moving_mean', 'moving_variance'];
+  const weights = Object.fromEntries(
+    names.map((name, i) => {
+      const { values } = context.constant(i + 1, name);
+      if (values.length !== channels)
+        throw context.error(`${name} has ${values.length} elements, expected ${channels}`);
+      return [name, { shape: [channels], values }];
+    }),
+  );
+  const isLast = at === tensor.stored.length - 1;
+  const ref = context.writer.add({
+    className: 'BatchNormalization',
+    config: {
+      axis: isLast ? -1 : at,
+      epsilon: context.number('epsilon', 1e-5),
+      momentum: context.number('momentum', 0.9),
+    },
+    inputs: [tensor.ref],
+    weights,
+    from: context.node.label,
+  });
+  return [{ ...tensor, ref }];
+}
+
+function reduce(operation: string): Operator['convert'] {
+  return (context) => {
+    const value = context.input(0);
+    const rank = shapeOf(value).length;
+    const given = numbersFrom(context, 1, 'axes');
+    if (!given?.length && context.number('noop_with_empty_axes', 0) !== 0) return [value];
+    const axes = given?.length
+      ? given.map((axis) => context.axis(axis, rank))
+      : Array.from({ length: rank }, (_, d) => d);
+    const keepDims = context.number('keepdims', 1) !== 0;
+    if (value.kind !== 'tensor') return [reduceConstant(context, value, operation)];
+    return [reduceTensor(context, context.tensor(0), { operation, axes, keepDims })];
+  };
+}
+
+/** Reduces all elements of a short list, as in computations of sizes. */
+function reduceConstant(context: NodeContext, value: Value, operation: string): Value {
+  const values = fullValues(value);
+  const compute: Readonly<Record<string, (list: number[]) => number>> = {
+    sum: (list) => list.reduce((a, b) => a + b, 0),
+    prod: (list) => list.reduce((a, b) => a * b, 1),
+    max: (list) => Math.max(...list),
+    min: (list) => Math.min(...list),
+  };
+  if (!values || values.length > 64 || shapeOf(value).length > 1 || !Object.hasOwn(compute, operation))
+    throw context.error('it reduces a constant, which Unroll does not compute');
+  const isKept = context.number('keepdims', 1) !== 0 && shapeOf(value).length === 1;
+  return constantOf(isKept ? [1] : [], Float64Array.of(compute[operation]([...values])), value.type);
+}
+
+/** The layers of Keras that reduce the steps of sequences. */
+const POOLING: Readonly<Record<string, string>> = {
+  mean: 'GlobalAveragePooling1D',
+  max: 'GlobalMaxPooling1D',
+};
+
+export function reduceTensor(
+  context: NodeContext,
+  value: ModelTensor,
+  { operation, axes, keepDims }: { operation: string; axes: readonly number[]; keepDims: boolean },
+): ModelTensor {
+  if (operation === 'prod') throw context.error('products of elements are not supported');
+  const reduced = axes.flatMap((axis) => [...current(value.seen[axis])]);
+  context.rejectBatch(reduced, 'it reduces');
+  const seen = value.seen.map((axis, d) => (axes.includes(d) ? [] : current(axis)));
+  const left = keepDims ? seen : seen.filter((_, d) => !axes.includes(d));
+  if (reduced.length === 0 && operation !== 'norm2' && operation !== 'sumSquare' && operation !== 'norm1')
+    return { ...value, seen: left };
+  const split = value.stored.flatMap((axis): Axis[] => {
+    const own = current(axis);
+    const count = own.filter((atom) => reduced.includes(atom)).length;
+    return count === 0 || count === own.length ? [own] : own.map((atom) => [atom]);
+  });
+  const own = context.writer.arrange(value, split);
+  const at = own.stored.flatMap((axis, d) => (axis.some((atom) => reduced.includes(atom)) ? [d] : []));
+  const stored = own.stored.filter((_, d) => !at.includes(d));
+  const isPooling = own.stored.length === 3 && at.join() === '1' && Object.hasOwn(POOLING, operation);
+  const ref = isPooling
+    ? context.writer.add({ className: POOLING[operation], config: {}, inputs: [own.ref] })
+    : context.writer.operation({ operation, axes: at }, [own.ref]);
+  return { ...own, ref, stored, seen: left };
+}
+
+/** Pooling over all steps: X is [batch, channels, steps, ...]. */
+function globalPooling(operation: string): Operator['convert'] {
+  return (context) => {
+    const value = context.tensor(0);
+    const axes = value.seen.flatMap((_, d) => (d < 2 ? [] : [d]));
+    return [reduceTensor(context, value, { operation, axes, keepDims: true })];
+  };
+}
+
+const reductions = Object.entries({
+  ReduceL1: 'norm1',
+  ReduceL2: 'norm2',
+  ReduceLogSumExp: 'logSumExp',
+  ReduceMax: 'max',
+  ReduceMean: 'mean',
+  ReduceMin: 'min',
+  ReduceProd: 'prod',
+  ReduceSum: 'sum',
+  ReduceSumSquare: 'sumSquare',
+}).map(([op, operation]): [string, Operator] => [
+  op,
+  {
+    becomes: `${Object.hasOwn(POOLING, operation) ? `${POOLING[operation]}, or ` : ''}TensorOperation ${operation}`,
+    attributes: ['axes', 'keepdims', 'noop_with_empty_axes'],
+    convert: reduce(operation),
+    ...(operation === 'prod' && { becomes: 'a constant', note: 'sizes only' }),
+  },
+]);
+
+export const normalization: Record<string, Operator> = {
+  BatchNormalization: {
+    becomes: 'BatchNormalization',
+    attributes: ['epsilon', 'momentum', 'training_mode', 'spatial'],
+    convert: batchNormalization,
+    note: 'inference',
+  },
+  GlobalAveragePool: { becomes: 'GlobalAveragePooling1D', attributes: [], convert: globalPooling('mean') },
+  GlobalMaxPool: { becomes: 'GlobalMaxPooling1D', attributes: [], convert: globalPooling('max') },
+  LayerNormalization: {
+    becomes: 'LayerNormalization',
+    attributes: ['axis', 'epsilon', 'stash_type'],
+    convert: layerNormalization,
+  },
+  LogSoftmax: { becomes: 'Activation logSoftmax', attributes: ['axis'], convert: softmax('logSoftmax') },
+  Softmax: { becomes: 'Activation softmax', attributes: ['axis'], convert: softmax('softmax') },
+  ...Object.fromEntries(reductions),
+};

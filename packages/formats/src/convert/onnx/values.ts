@@ -1,0 +1,157 @@
+/**
+ * The values of an ONNX graph while it is converted.
+ *
+ * A tensor of the model is stored batch-major, but the nodes of the graph see it with other axes: a recurrent node takes
+ * [steps, batch, features], and its output has an axis of directions. Therefore a value describes both: `stored` lists the
+ * axes of the tensor in the model, `seen` those of the ONNX value, each as a list of atoms, which are the factors of the
+ * sizes. Transpose, Squeeze, Unsqueeze, Flatten and Reshape then change only `seen`, and the transposes around recurrent
+ * nodes cancel without a rule of their own. An axis of size 1 has no atoms. `arrange` (writer.ts) adds layers where a node
+ * needs another order.
+ */
+import type { FloatArray } from '@unroll/core';
+import { type Dimension, formatDimension, known, size } from './dimensions.js';
+import type { ElementType } from './tensors.js';
+
+/** A factor of the size of an axis. Each factor of a tensor is one object; equal objects mean the same index. */
+export class Atom {
+  readonly size: Dimension;
+  readonly isBatch: boolean;
+  /** The axis of an input of the graph that the atom is. */
+  readonly origin: { input: string; axis: number } | null;
+  /** The two factors that the atom has been split into. */
+  parts: readonly [Atom, Atom] | null = null;
+
+  constructor(
+    extent: Dimension,
+    { isBatch = false, origin = null }: Partial<Pick<Atom, 'isBatch' | 'origin'>> = {},
+  ) {
+    this.size = extent;
+    this.isBatch = isBatch;
+    this.origin = origin;
+  }
+}
+
+export type Axis = readonly Atom[];
+
+/** Returns a new axis of this size. */
+export const newAxis = (extent: Dimension): Axis => (known(extent) === 1 ? [] : [new Atom(extent)]);
+
+/** Replaces atoms that have been split by their parts. */
+export function current(axis: Axis): Axis {
+  return axis.every(({ parts }) => parts === null)
+    ? axis
+    : axis.flatMap((atom) => (atom.parts ? current(atom.parts) : [atom]));
+}
+
+export const axisSize = (axis: Axis): Dimension =>
+  axis.reduce<Dimension>(
+    (total, atom) => ({
+      factor: total.factor * atom.size.factor,
+      symbols: [...total.symbols, ...atom.size.symbols].sort(),
+    }),
+    size(1),
+  );
+
+/** The index of an output of a node of the model. */
+export type Reference = readonly [node: number, output: number];
+
+/** A tensor that the model computes. */
+export interface ModelTensor {
+  kind: 'tensor';
+  ref: Reference;
+  /** Axes of the tensor in the model; the first is the batch. */
+  stored: readonly Axis[];
+  /** Axes of the ONNX value. */
+  seen: readonly Axis[];
+  type: ElementType;
+}
+
+/** A tensor whose values are known. `shape` may be larger than the array, which is then broadcast. */
+export interface Constant {
+  kind: 'constant';
+  /** The sizes of the array. */
+  extents: readonly number[];
+  values: FloatArray;
+  /** The shape of the ONNX value, as broadcast. */
+  shape: readonly Dimension[];
+  type: ElementType;
+  /** Name in the file, for the report; '' if it was computed. */
+  name: string;
+}
+
+/** A scalar or a vector of sizes, some of which are unknown. */
+export interface Sizes {
+  kind: 'sizes';
+  isScalar: boolean;
+  sizes: readonly Dimension[];
+  type: ElementType;
+}
+
+export type Value = ModelTensor | Constant | Sizes;
+
+export function constantOf(
+  extents: readonly number[],
+  values: FloatArray,
+  type: ElementType,
+  name = '',
+): Constant {
+  return { kind: 'constant', extents, values, shape: extents.map(size), type, name };
+}
+
+/** Returns the shape of a value as the graph sees it. */
+export function shapeOf(value: Value): readonly Dimension[] {
+  if (value.kind === 'tensor') return value.seen.map(axisSize);
+  if (value.kind === 'constant') return value.shape;
+  return value.isScalar ? [] : [size(value.sizes.length)];
+}
+
+export const formatShapeOf = (value: Value): string => `[${shapeOf(value).map(formatDimension).join(', ')}]`;
+
+/** Returns the elements of a constant or of sizes, if they are a scalar or a vector; null for other values. */
+export function sizesOf(value: Value): readonly Dimension[] | null {
+  if (value.kind === 'sizes') return value.sizes;
+  if (value.kind !== 'constant' || value.shape.length > 1) return null;
+  const values = fullValues(value);
+  return values && Array.from(values, size);
+}
+
+/** Returns the numbers of a constant, repeated to its shape; null if the value or its shape is unknown, or too large. */
+export function fullValues(value: Value): FloatArray | null {
+  if (value.kind === 'sizes') {
+    const numbers = value.sizes.map(known);
+    return numbers.includes(null) ? null : Float64Array.from(numbers as number[]);
+  }
+  if (value.kind !== 'constant') return null;
+  const extents = value.shape.map(known);
+  if (extents.includes(null)) return null;
+  return repeated(value.values, value.extents, extents as number[]);
+}
+
+/** Repeats an array to a shape, as in NumPy. Returns null if the result would have more than 2^24 elements. */
+export function repeated(
+  values: FloatArray,
+  from: readonly number[],
+  to: readonly number[],
+): FloatArray | null {
+  const count = to.reduce((total, extent) => total * extent, 1);
+  const lead = to.length - from.length;
+  if (to.every((extent, d) => extent === (from[d - lead] ?? 1))) return values;
+  if (count > 2 ** 24) return null;
+  const out = new (values.constructor as Float32ArrayConstructor)(count);
+  const strides = new Array<number>(to.length).fill(0);
+  for (let d = to.length - 1, stride = 1; d >= lead; d--) {
+    strides[d] = from[d - lead] === 1 ? 0 : stride;
+    stride *= from[d - lead];
+  }
+  const index = new Array<number>(to.length).fill(0);
+  for (let i = 0, at = 0; i < count; i++) {
+    out[i] = values[at];
+    for (let d = to.length - 1; d >= 0; d--) {
+      at += strides[d];
+      if (++index[d] < to[d]) break;
+      at -= strides[d] * to[d];
+      index[d] = 0;
+    }
+  }
+  return out;
+}

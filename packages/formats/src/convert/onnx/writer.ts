@@ -1,0 +1,142 @@
+/** Collects the layers, nodes and weights of the model that an ONNX graph becomes. */
+import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
+import type { ImportedArray } from '../imported.js';
+import { type Dimension, known } from './dimensions.js';
+import { type Atom, type Axis, axisSize, current, type ModelTensor, type Reference } from './values.js';
+
+/** A layer to add to the model. */
+export interface NewLayer {
+  className: string;
+  config: Record<string, unknown>;
+  inputs: readonly Reference[];
+  /** Weights by the name of the parameter within the layer: `kernel`, `forward_lstm/bias`. */
+  weights?: Readonly<Record<string, { shape: Shape; values: FloatArray }>>;
+  /** Where the weights are in the file, for errors. */
+  from?: string;
+  mask?: Reference;
+}
+
+interface LayerEntry {
+  className: string;
+  config: Record<string, unknown>;
+}
+interface NodeEntry {
+  layer: string;
+  inputs: readonly Reference[];
+  mask?: Reference;
+}
+
+export class ModelWriter {
+  readonly layers: LayerEntry[] = [];
+  readonly nodes: NodeEntry[] = [];
+  readonly arrays = new Map<string, ImportedArray>();
+  readonly #names = new Map<string, number>();
+  readonly #shared = new Set<number>();
+
+  /** Adds an input of the model. @param shape without the batch axis; null: any size */
+  input(name: string, shape: readonly (number | null)[]): Reference {
+    return this.add({ className: 'InputLayer', config: { name, shape }, inputs: [] });
+  }
+
+  /** Adds a layer and its node. Returns the first output of the node. */
+  add({ className, config, inputs, weights = {}, from = '', mask }: NewLayer): Reference {
+    const name = this.#uniqueName((config.name as string | undefined) ?? snakeCase(className));
+    this.layers.push({ className, config: { ...config, name } });
+    this.nodes.push({ layer: name, inputs, ...(mask && { mask }) });
+    for (const [parameter, { shape, values }] of Object.entries(weights))
+      this.arrays.set(`${name}/${parameter}`, { shape, values, from: from || name });
+    return [this.nodes.length - 1, 0];
+  }
+
+  /** Marks that several nodes of the graph read an output. */
+  share([node]: Reference): void {
+    this.#shared.add(node);
+  }
+
+  isShared([node]: Reference): boolean {
+    return this.#shared.has(node);
+  }
+
+  /** Returns the layer of a node. */
+  layerOf([node]: Reference): LayerEntry {
+    return this.layers.find(({ config }) => config.name === this.nodes[node].layer) as LayerEntry;
+  }
+
+  /** Adds an operation on tensors. @param weights the values of operands that are shapes, by their position */
+  operation(
+    options: Record<string, unknown> & { operation: string },
+    inputs: readonly Reference[],
+    weights: Readonly<Record<number, { shape: Shape; values: FloatArray }>> = {},
+    from = '',
+  ): Reference {
+    return this.add({
+      className: 'TensorOperation',
+      config: { ...options, name: snakeCase(options.operation) },
+      inputs,
+      weights: Object.fromEntries(Object.entries(weights).map(([i, weight]) => [`operand_${i}`, weight])),
+      from,
+    });
+  }
+
+  /** Returns the tensor with other stored axes, with layers that reorder it if necessary. @param wanted all of its atoms */
+  arrange(tensor: ModelTensor, wanted: readonly Axis[]): ModelTensor {
+    const stored = tensor.stored.map(current);
+    const target = wanted.map(current);
+    if (sameAxes(stored, target)) return { ...tensor, stored };
+    const order = target.flat();
+    const atoms = stored.flat();
+    if (order.length !== atoms.length || order.some((atom) => !atoms.includes(atom)) || order[0] !== atoms[0])
+      throw new UnrollError('value', 'The axes of a tensor cannot be rearranged in this way.');
+    if (order.every((atom, i) => atom === atoms[i])) return this.#reshape(tensor, target);
+    // Moves whole axes where they stay together, otherwise single factors.
+    const together = stored.every((axis) => {
+      const at = order.indexOf(axis[0]);
+      return axis.every((atom, i) => order[at + i] === atom);
+    });
+    const units = together ? stored.filter((axis) => axis.length > 0) : atoms.map((atom) => [atom]);
+    const split = this.#reshape(tensor, units);
+    const sorted = [...units].sort((a, b) => order.indexOf(a[0]) - order.indexOf(b[0]));
+    const dims = sorted.map((axis) => units.indexOf(axis));
+    const ref = this.add({ className: 'Permute', config: { dims: dims.slice(1) }, inputs: [split.ref] });
+    return this.#reshape({ ...split, ref, stored: sorted }, target);
+  }
+
+  /** Returns the tensor with its atoms, in the same order, grouped into other stored axes. */
+  #reshape(tensor: ModelTensor, target: readonly Axis[]): ModelTensor {
+    const stored = tensor.stored.map(current);
+    if (sameAxes(stored, target)) return { ...tensor, stored };
+    const shape = target.slice(1).map((axis) => {
+      const same = axis.length > 0 ? stored.findIndex((old) => sameAxis(old, axis)) : -1;
+      return same > 0 ? { axis: same } : (known(axisSize(axis)) ?? -1);
+    });
+    if (shape.filter((extent) => extent === -1).length > 1)
+      throw new UnrollError('value', 'A tensor with several axes of unknown size cannot be reshaped.');
+    const plain = shape.every((extent) => typeof extent === 'number');
+    const ref = plain
+      ? this.add({ className: 'Reshape', config: { targetShape: shape }, inputs: [tensor.ref] })
+      : this.operation({ operation: 'reshape', shape }, [tensor.ref]);
+    return { ...tensor, ref, stored: target };
+  }
+
+  #uniqueName(wanted: string): string {
+    const base = wanted.replaceAll('/', '_');
+    const count = this.#names.get(base) ?? 0;
+    this.#names.set(base, count + 1);
+    const name = count === 0 ? base : `${base}_${count}`;
+    return count > 0 && this.#names.has(name)
+      ? this.#uniqueName(wanted)
+      : (this.#names.set(name, this.#names.get(name) ?? 1), name);
+  }
+}
+
+export const sameAxis = (a: Axis, b: Axis): boolean =>
+  a.length === b.length && a.every((atom: Atom, i) => atom === b[i]);
+
+const sameAxes = (a: readonly Axis[], b: readonly Axis[]): boolean =>
+  a.length === b.length && a.every((axis, i) => sameAxis(axis, b[i]));
+
+/** Returns the default name of a layer, as Keras: `batch_normalization`. */
+const snakeCase = (className: string): string => className.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
+
+/** Returns a size for the shape of an input layer; null: any. */
+export const extentOf = (dimension: Dimension): number | null => known(dimension);

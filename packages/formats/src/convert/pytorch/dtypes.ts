@@ -1,0 +1,41 @@
+/** The data types of PyTorch. */
+import { fromFloat16Bits } from '@unroll/core/internal';
+
+export interface TorchType {
+  /** `float32` */
+  name: string;
+  /** Class of its storage: `FloatStorage`. */
+  storage: string;
+  /** Bytes per element. */
+  size: number;
+  read(view: DataView, at: number, little: boolean): number;
+}
+
+const bfloat16 = new DataView(new ArrayBuffer(4));
+
+const type = (
+  name: string,
+  storage: string,
+  size: number,
+  read: TorchType['read'],
+): readonly [string, TorchType] => [name, { name, storage, size, read }];
+
+/** By name. Types without a storage class of their own are in untyped storages. */
+export const TORCH_TYPES: Readonly<Record<string, TorchType>> = Object.fromEntries([
+  type('float32', 'FloatStorage', 4, (view, at, little) => view.getFloat32(at, little)),
+  type('float64', 'DoubleStorage', 8, (view, at, little) => view.getFloat64(at, little)),
+  type('float16', 'HalfStorage', 2, (view, at, little) => fromFloat16Bits(view.getUint16(at, little))),
+  type('bfloat16', 'BFloat16Storage', 2, (view, at, little) => {
+    bfloat16.setUint32(0, view.getUint16(at, little) << 16);
+    return bfloat16.getFloat32(0);
+  }),
+  type('int64', 'LongStorage', 8, (view, at, little) => Number(view.getBigInt64(at, little))),
+  type('int32', 'IntStorage', 4, (view, at, little) => view.getInt32(at, little)),
+  type('int16', 'ShortStorage', 2, (view, at, little) => view.getInt16(at, little)),
+  type('int8', 'CharStorage', 1, (view, at) => view.getInt8(at)),
+  type('uint8', 'ByteStorage', 1, (view, at) => view.getUint8(at)),
+  type('bool', 'BoolStorage', 1, (view, at) => (view.getUint8(at) === 0 ? 0 : 1)),
+  type('uint16', 'UntypedStorage', 2, (view, at, little) => view.getUint16(at, little)),
+  type('uint32', 'UntypedStorage', 4, (view, at, little) => view.getUint32(at, little)),
+  type('uint64', 'UntypedStorage', 8, (view, at, little) => Number(view.getBigUint64(at, little))),
+]);

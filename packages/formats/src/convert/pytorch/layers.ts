@@ -1,0 +1,189 @@
+/** Turns a plan into the config of a model, and says which tensors become which parameters. */
+import type { Shape } from '@unroll/core';
+import type { RecurrentModule, SimpleModule } from './modules.js';
+import type { ModuleOptions, Plan, Step } from './plan.js';
+import { convolved, copied, type Recipe, recurrentRecipes, transposed } from './weights.js';
+
+interface LayerConfig {
+  className: string;
+  config: Record<string, unknown>;
+}
+
+export interface PlannedModel {
+  /** `{ className, config }`, as in config.json of an artifact. */
+  config: LayerConfig;
+  inputShape: Shape;
+  recipes: Recipe[];
+  /** Tensors that no parameter needs. */
+  dropped: { name: string; reason: string }[];
+}
+
+type Layers = { layers: LayerConfig[]; recipes: Recipe[]; dropped?: PlannedModel['dropped'] };
+
+export function plannedModel({ steps }: Plan): PlannedModel {
+  const parts = steps.map((step, i) => layersOf(step, widthBefore(steps, i)));
+  const inputShape = inputShapeOf(steps);
+  return {
+    config: {
+      className: 'Sequential',
+      config: {
+        name: 'sequential',
+        inputShape,
+        inputName: 'input',
+        layers: parts.flatMap(({ layers }) => layers),
+      },
+    },
+    inputShape,
+    recipes: parts.flatMap(({ recipes }) => recipes),
+    dropped: parts.flatMap(({ dropped = [] }) => dropped),
+  };
+}
+
+/** Ids [B, T], sequences [B, T, I], or vectors [B, I] if no layer reads a sequence. */
+function inputShapeOf(steps: readonly Step[]): Shape {
+  const modules = steps.flatMap((step) => ('module' in step ? [step.module] : []));
+  const [first] = modules;
+  if (first.kind === 'embedding') return [-1, -1];
+  const width = first.kind === 'conv1d' ? groupedWidth(first, null) : (first.input ?? -1);
+  const isSequence = modules.some(({ kind }) => kind === 'recurrent' || kind === 'conv1d');
+  return isSequence ? [-1, -1, width] : [-1, width];
+}
+
+/** Width of the input of a step by the modules before it; null if it is unknown. */
+function widthBefore(steps: readonly Step[], index: number): number | null {
+  const before = steps[index - 1];
+  return before && 'module' in before ? before.module.output : null;
+}
+
+const groupedWidth = ({ tensors }: SimpleModule, width: number | null): number =>
+  width ?? tensors.get('weight')?.shape[1] ?? 0;
+
+function layersOf(step: Step, width: number | null): Layers {
+  if ('layer' in step) return { layers: [step.layer], recipes: [] };
+  const { module, options } = step;
+  const kind = module.kind === 'recurrent' ? module.cell : KINDS[module.kind];
+  const name = module.path.replace(/[^\w-]+/g, '_') || kind.toLowerCase();
+  return module.kind === 'recurrent'
+    ? recurrent(name, module, options)
+    : simple(name, module, options, width);
+}
+
+const KINDS = {
+  linear: 'linear',
+  embedding: 'embedding',
+  matrix: 'linear',
+  layerNorm: 'layer_norm',
+  batchNorm: 'batch_norm',
+  conv1d: 'conv1d',
+} as const;
+
+const fullName = (path: string, leaf: string): string => (path === '' ? leaf : `${path}.${leaf}`);
+
+/** Leaves out undefined values. */
+const defined = (config: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
+
+function recurrent(name: string, module: RecurrentModule, options: ModuleOptions): Layers {
+  const { cell, units, projection, depth, bidirectional, bias, path, output } = module;
+  const { output: which = 'sequence', nonlinearity, dropout = 0 } = options;
+  const layers: LayerConfig[] = [];
+  const recipes: Recipe[] = [];
+  // The cells of torch.nn have names without a number.
+  const isCell = module.tensors.get('weight_ih_l0')?.name.endsWith('weight_ih') ?? false;
+  for (let n = 0; n < depth; n++) {
+    const layer = depth === 1 ? name : `${name}_l${n}`;
+    const config = defined({
+      units,
+      projection: projection || undefined,
+      activation: cell === 'RNN' ? nonlinearity : undefined,
+      useBias: bias ? undefined : false,
+      returnSequences: n < depth - 1 || which === 'sequence',
+    });
+    const className = projection > 0 ? 'ProjectedLSTM' : cell === 'RNN' ? 'SimpleRNN' : cell;
+    const shape = { cell, units, projection, bias, input: n === 0 ? (module.input ?? 0) : output };
+    const tensor = (suffix: string) => (part: string) =>
+      fullName(path, isCell ? part : `${part}_l${n}${suffix}`);
+    if (!bidirectional) {
+      layers.push({ className, config: { ...config, name: layer } });
+      recipes.push(...recurrentRecipes(layer, shape, tensor('')));
+    } else {
+      const [forward, backward] = [
+        `forward_${className.toLowerCase()}`,
+        `backward_${className.toLowerCase()}`,
+      ];
+      const inner = {
+        layer: { className, config: { ...config, name: forward } },
+        backwardLayer: { className, config: { ...config, name: backward, goBackwards: true } },
+      };
+      layers.push({ className: 'Bidirectional', config: { name: layer, mergeMode: 'concat', ...inner } });
+      recipes.push(...recurrentRecipes(`${layer}/${forward}`, shape, tensor('')));
+      recipes.push(...recurrentRecipes(`${layer}/${backward}`, shape, tensor('_reverse')));
+    }
+    if (dropout > 0 && n < depth - 1)
+      layers.push({ className: 'Dropout', config: { rate: dropout, name: `${layer}_dropout` } });
+  }
+  return { layers, recipes };
+}
+
+function simple(name: string, module: SimpleModule, options: ModuleOptions, before: number | null): Layers {
+  const { path, tensors } = module;
+  const tensor = (leaf: string): string => fullName(path, leaf);
+  const weight = tensors.get('weight')?.shape ?? [];
+  const useBias = tensors.has('bias') ? undefined : false;
+  const bias = useBias === undefined ? [copied(`${name}/bias`, tensor('bias'), [weight[0]])] : [];
+  switch (module.kind) {
+    case 'embedding':
+      return {
+        layers: [
+          {
+            className: 'Embedding',
+            config: { inputDim: weight[0], outputDim: weight[1], name, ...options },
+          },
+        ],
+        recipes: [copied(`${name}/embeddings`, tensor('weight'), weight)],
+      };
+    case 'conv1d': {
+      const width = groupedWidth(module, before);
+      const groups = width / weight[1];
+      const config = { filters: weight[0], kernelSize: weight[2], groups: groups > 1 ? groups : undefined };
+      return {
+        layers: [{ className: 'Conv1D', config: defined({ ...config, useBias, name, ...options }) }],
+        recipes: [convolved(`${name}/kernel`, tensor('weight'), weight), ...bias],
+      };
+    }
+    case 'layerNorm':
+    case 'batchNorm':
+      return normalization(name, module, options);
+    default:
+      return {
+        layers: [{ className: 'Dense', config: defined({ units: weight[0], useBias, name, ...options }) }],
+        recipes: [transposed(`${name}/kernel`, tensor('weight'), weight), ...bias],
+      };
+  }
+}
+
+function normalization(name: string, module: SimpleModule, { epsilon = 1e-5 }: ModuleOptions): Layers {
+  const { path, tensors, kind, output } = module;
+  const className = kind === 'batchNorm' ? 'BatchNormalization' : 'LayerNormalization';
+  const config = defined({
+    epsilon,
+    // Of nn.BatchNorm1d: the weight of the new statistics.
+    momentum: kind === 'batchNorm' ? 0.9 : undefined,
+    scale: tensors.has('weight') ? undefined : false,
+    center: tensors.has('bias') ? undefined : false,
+    name,
+  });
+  const parameters = {
+    weight: 'gamma',
+    bias: 'beta',
+    running_mean: 'moving_mean',
+    running_var: 'moving_variance',
+  };
+  const recipes = Object.entries(parameters)
+    .filter(([leaf]) => tensors.has(leaf))
+    .map(([leaf, parameter]) => copied(`${name}/${parameter}`, fullName(path, leaf), [output]));
+  const dropped = tensors.has('num_batches_tracked')
+    ? [{ name: fullName(path, 'num_batches_tracked'), reason: 'a counter that only training uses' }]
+    : [];
+  return { layers: [{ className, config }], recipes, dropped };
+}

@@ -1,0 +1,326 @@
+/**
+ * A restricted reader of pickles. A pickle is a program for a small stack machine; this one builds numbers, texts,
+ * containers and references to tensors, and knows only the names in {@link CALLS} and {@link NAMES}. It never imports or
+ * calls anything else: every other name is an error that says it.
+ */
+import { UnrollError } from '@unroll/core';
+import { decodeUtf8 } from '@unroll/core/internal';
+import { globalNamed, PyGlobal, type PyValue, reduce } from './pickle-names.js';
+
+/** Of containers, and of entries of the memory. A state dict needs about ten for each tensor. */
+const MAX_OBJECTS = 250_000;
+/** Bytes of the longest integer: the magic number of the format before PyTorch 1.6 has 10. */
+const MAX_INTEGER = 32;
+
+export interface Pickle {
+  value: PyValue;
+  /** Offset behind the pickle. */
+  end: number;
+}
+
+/** Marks the start of the elements of a container on the stack. */
+const MARK = Symbol('mark');
+type StackItem = PyValue | typeof MARK;
+
+/**
+ * Reads one pickle.
+ * @param load returns the object of a persistent id, which is a storage of tensors
+ * @param name of the file, for errors
+ * @throws UnrollError `format` for a damaged pickle, `value` for one that contains other objects
+ */
+export function readPickle(
+  bytes: Uint8Array,
+  start: number,
+  load: (id: PyValue) => PyValue,
+  name: string,
+): Pickle {
+  return new Unpickler(bytes, start, load, name).run();
+}
+
+class Unpickler {
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  readonly #load: (id: PyValue) => PyValue;
+  readonly #name: string;
+  readonly #stack: StackItem[] = [];
+  readonly #memo = new Map<number, PyValue>();
+  #at: number;
+  #objects = 0;
+
+  constructor(bytes: Uint8Array, start: number, load: (id: PyValue) => PyValue, name: string) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = start;
+    this.#load = load;
+    this.#name = name;
+  }
+
+  run(): Pickle {
+    for (;;) {
+      const code = this.#uint(1);
+      if (code === 0x2e) return { value: this.#pop(), end: this.#at }; // STOP
+      const op = OPS[code];
+      if (op === undefined)
+        throw this.#error(`opcode 0x${code.toString(16)} at byte ${this.#at - 1} is not supported`);
+      op(this.#machine);
+    }
+  }
+
+  /** What the ops may do. */
+  readonly #machine: Machine = {
+    push: (value) => this.#push(value),
+    pop: () => this.#pop(),
+    top: () => {
+      const value = this.#pop();
+      this.#stack.push(value);
+      return value;
+    },
+    mark: () => void this.#stack.push(MARK),
+    popMark: () => this.#popMark(),
+    uint: (size) => this.#uint(size),
+    int32: () => this.#take(4, (at) => this.#view.getInt32(at, true)),
+    float: () => this.#take(8, (at) => this.#view.getFloat64(at, false)),
+    integer: (size) => this.#integer(size),
+    data: (size) => this.#data(size),
+    text: (size) => decodeUtf8(this.#data(size), `A text in ${this.#name}`),
+    line: () => this.#line(),
+    put: (index) => {
+      const value = this.#pop();
+      this.#stack.push(value);
+      this.#memo.set(index ?? this.#memo.size, value);
+      if (this.#memo.size > MAX_OBJECTS) throw this.#error(`it remembers more than ${MAX_OBJECTS} objects`);
+    },
+    get: (index) => {
+      const value = this.#memo.get(index);
+      if (value === undefined) throw this.#error(`it refers to object ${index}, which does not exist`);
+      this.#push(value);
+    },
+    global: (module, name) => this.#push(globalNamed(`${module}.${name}`, this.#name)),
+    persistent: () => this.#push(this.#load(this.#pop())),
+    fail: (problem) => {
+      throw this.#error(problem);
+    },
+    fileName: this.#nameOf(),
+  };
+
+  #nameOf(): string {
+    return this.#name;
+  }
+
+  #push(value: PyValue): void {
+    if (typeof value === 'object' && ++this.#objects > MAX_OBJECTS)
+      throw this.#error(`it contains more than ${MAX_OBJECTS} objects`);
+    this.#stack.push(value);
+  }
+
+  #pop(): PyValue {
+    const value = this.#stack.pop();
+    if (value === undefined || value === MARK) throw this.#error('an operand is missing');
+    return value as PyValue;
+  }
+
+  #popMark(): PyValue[] {
+    const at = this.#stack.lastIndexOf(MARK);
+    if (at < 0) throw this.#error('the start of a list is missing');
+    const items = this.#stack.splice(at + 1) as PyValue[];
+    this.#stack.pop();
+    return items;
+  }
+
+  #take<T>(size: number, read: (at: number) => T): T {
+    if (!(size >= 0) || this.#at + size > this.#bytes.length) throw this.#error('it is truncated');
+    const value = read(this.#at);
+    this.#at += size;
+    return value;
+  }
+
+  #uint(size: number): number {
+    return this.#take(size, (at) => {
+      let value = 0;
+      for (let i = size - 1; i >= 0; i--) value = value * 256 + this.#bytes[at + i];
+      return value;
+    });
+  }
+
+  #data(size: number): Uint8Array {
+    return this.#take(size, (at) => this.#bytes.subarray(at, at + size));
+  }
+
+  /** A signed integer; beyond 2^53 not exact. */
+  #integer(size: number): number {
+    if (size > MAX_INTEGER) throw this.#error(`it contains an integer of ${size} bytes`);
+    const bytes = this.#data(size);
+    let value = 0n;
+    for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i]);
+    return Number(BigInt.asIntN(8 * Math.max(1, size), value));
+  }
+
+  /** The bytes up to the next end of line, as in protocol 0. */
+  #line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.#at);
+    if (end < 0) throw this.#error('it is truncated');
+    const text = decodeUtf8(this.#data(end - this.#at), `A text in ${this.#name}`);
+    this.#at++;
+    return text;
+  }
+
+  #error(problem: string): UnrollError {
+    return new UnrollError('format', `${this.#name} is not a valid pickle: ${problem}.`);
+  }
+}
+
+interface Machine {
+  push(value: PyValue): void;
+  pop(): PyValue;
+  top(): PyValue;
+  mark(): void;
+  popMark(): PyValue[];
+  uint(size: number): number;
+  int32(): number;
+  float(): number;
+  integer(size: number): number;
+  data(size: number): Uint8Array;
+  text(size: number): string;
+  line(): string;
+  put(index?: number): void;
+  get(index: number): void;
+  global(module: string, name: string): void;
+  persistent(): void;
+  fail(problem: string): never;
+  readonly fileName: string;
+}
+
+const OPS: (((m: Machine) => void) | undefined)[] = [];
+const define = (character: string | number, op: (m: Machine) => void): void => {
+  OPS[typeof character === 'number' ? character : character.charCodeAt(0)] = op;
+};
+
+/** A number in decimal, as protocol 0 writes it. */
+function decimal(m: Machine, text: string): number {
+  const value = Number(text.replace(/L$/, ''));
+  return text === '' || Number.isNaN(value) ? m.fail(`"${text.slice(0, 20)}" is not a number`) : value;
+}
+
+define(0x80, (m) => {
+  const protocol = m.uint(1);
+  if (protocol > 5) m.fail(`its protocol is ${protocol}, the newest supported one is 5`);
+});
+define(0x95, (m) => void m.uint(8)); // FRAME
+define('(', (m) => m.mark());
+define('0', (m) => void m.pop());
+define('1', (m) => void m.popMark());
+define('2', (m) => m.push(m.top())); // DUP
+
+// Values
+define('N', (m) => m.push(null));
+define(0x88, (m) => m.push(true));
+define(0x89, (m) => m.push(false));
+define('I', (m) => {
+  const text = m.line();
+  m.push(text === '01' ? true : text === '00' ? false : decimal(m, text));
+});
+define('J', (m) => m.push(m.int32()));
+define('K', (m) => m.push(m.uint(1)));
+define('M', (m) => m.push(m.uint(2)));
+define('L', (m) => m.push(decimal(m, m.line())));
+define(0x8a, (m) => m.push(m.integer(m.uint(1))));
+define(0x8b, (m) => m.push(m.integer(m.uint(4))));
+define('F', (m) => m.push(decimal(m, m.line())));
+define('G', (m) => m.push(m.float()));
+define('X', (m) => m.push(m.text(m.uint(4))));
+define(0x8c, (m) => m.push(m.text(m.uint(1))));
+define(0x8d, (m) => m.push(m.text(m.uint(8))));
+define('V', (m) => m.push(m.line()));
+define('T', (m) => m.push(m.text(m.uint(4))));
+define('U', (m) => m.push(m.text(m.uint(1))));
+define('B', (m) => m.push(m.data(m.uint(4))));
+define('C', (m) => m.push(m.data(m.uint(1))));
+define(0x8e, (m) => m.push(m.data(m.uint(8))));
+
+// Containers: tuples, lists and sets are arrays, dictionaries are maps
+define(')', (m) => m.push([]));
+define(']', (m) => m.push([]));
+define(0x8f, (m) => m.push([]));
+define('}', (m) => m.push(new Map()));
+define('t', (m) => m.push(m.popMark()));
+define('l', (m) => m.push(m.popMark()));
+define(0x91, (m) => m.push(m.popMark())); // FROZENSET
+define('d', (m) => m.push(setItems(m, new Map(), m.popMark())));
+define(0x85, (m) => m.push([m.pop()]));
+define(0x86, (m) => {
+  const second = m.pop();
+  m.push([m.pop(), second]);
+});
+define(0x87, (m) => {
+  const [third, second] = [m.pop(), m.pop()];
+  m.push([m.pop(), second, third]);
+});
+define('a', (m) => {
+  const item = m.pop();
+  addItems(m, [item]);
+});
+define('e', (m) => addItems(m, m.popMark()));
+define(0x90, (m) => addItems(m, m.popMark())); // ADDITEMS
+define('s', (m) => {
+  const value = m.pop();
+  const key = m.pop();
+  setItems(m, m.top(), [key, value]);
+});
+define('u', (m) => {
+  const items = m.popMark();
+  setItems(m, m.top(), items);
+});
+
+function addItems(m: Machine, items: readonly PyValue[]): void {
+  const list = m.top();
+  if (!Array.isArray(list)) m.fail('an element is added to an object that is not a list');
+  for (const item of items) list.push(item);
+}
+
+function setItems(m: Machine, target: PyValue, items: readonly PyValue[]): PyValue {
+  if (!(target instanceof Map) || items.length % 2 !== 0)
+    return m.fail('an item is set in an object that is not a dict');
+  for (let i = 0; i < items.length; i += 2) target.set(items[i], items[i + 1]);
+  return target;
+}
+
+// Memory
+define('p', (m) => m.put(decimal(m, m.line())));
+define('q', (m) => m.put(m.uint(1)));
+define('r', (m) => m.put(m.uint(4)));
+define(0x94, (m) => m.put());
+define('g', (m) => m.get(decimal(m, m.line())));
+define('h', (m) => m.get(m.uint(1)));
+define('j', (m) => m.get(m.uint(4)));
+
+// Names and calls
+define('c', (m) => {
+  const module = m.line();
+  m.global(module, m.line());
+});
+define(0x93, (m) => {
+  const [name, module] = [m.pop(), m.pop()];
+  if (typeof name !== 'string' || typeof module !== 'string') return m.fail('a name is not a text');
+  m.global(module, name);
+});
+define('R', (m) => {
+  const [args, callee] = [m.pop(), m.pop()];
+  if (!(callee instanceof PyGlobal) || !Array.isArray(args)) return m.fail('a call is damaged');
+  m.push(reduce(callee, args, m.fileName));
+});
+define('b', (m) => {
+  // State of an object. Ordered dictionaries have attributes that no reader needs; dtypes have their byte order.
+  const state = m.pop();
+  const target = m.top();
+  if (target instanceof PyGlobal && target.name.startsWith('numpy.dtype:')) {
+    if (Array.isArray(state) && state[1] === '>') m.fail('a numpy number is big-endian');
+  } else if (!(target instanceof Map)) m.fail('it sets the state of an object that is not a dict');
+});
+define('Q', (m) => m.persistent());
+define('P', (m) => {
+  m.push(m.line());
+  m.persistent();
+});
+for (const code of ['i', 'o', 0x81, 0x92, 0x82, 0x83, 0x84]) {
+  define(code, (m) => m.fail('it creates an object of a class, which is never done'));
+}

@@ -1,0 +1,312 @@
+/**
+ * Decides how the modules of a state dict are connected. A state dict has no graph: shapes and names decide as far as they
+ * can, and a map (`unroll convert --map`) decides the rest.
+ */
+import { type UnrollError, valueError } from '@unroll/core';
+import { checkOptions, type Json } from '@unroll/core/internal';
+import type { RecurrentModule, SimpleModule, TorchModule } from './modules.js';
+
+/** A module, or a layer of Unroll without weights. */
+export type Step = { module: RecurrentModule | SimpleModule; options: ModuleOptions } | { layer: LayerEntry };
+
+/** Options of a module in a map. A state dict contains none of them. */
+export interface ModuleOptions {
+  /** Of a matrix without bias. */
+  type?: 'Embedding' | 'Linear';
+  /** Of a recurrent module: all steps, or the last step of each direction. Default `sequence`, as in PyTorch. */
+  output?: 'sequence' | 'final';
+  /** Of nn.RNN. Default `tanh`, as in PyTorch. */
+  nonlinearity?: 'tanh' | 'relu';
+  /** Of a recurrent module: rate between its layers. Of an embedding: not used. Default 0. */
+  dropout?: number;
+  /** Of Linear and Conv1d: the function after it. Default `linear`. */
+  activation?: string;
+  /** Of an embedding: later layers skip the steps of id 0. Default false. */
+  maskZero?: boolean;
+  /** Of Conv1d. Defaults `valid`, 1 and 1, as in PyTorch. */
+  padding?: 'valid' | 'same' | 'causal';
+  strides?: number;
+  dilationRate?: number;
+  /** Of normalisations. Default 1e-5, as in PyTorch. */
+  epsilon?: number;
+}
+
+interface LayerEntry {
+  className: string;
+  config: Record<string, unknown>;
+}
+
+export interface Plan {
+  steps: Step[];
+  defaulted: { name: string; value: string; reason: string }[];
+  /** Modules that the map leaves out. */
+  omitted: TorchModule[];
+}
+
+type Known = RecurrentModule | SimpleModule;
+const isKnown = (module: TorchModule): module is Known => module.kind !== 'unknown';
+
+const nameOf = ({ path }: TorchModule): string => path || 'the module';
+
+/**
+ * @param ordered whether the modules are in the order of the model's definition
+ * @throws UnrollError `value` if shapes and names do not decide the model
+ */
+export function proposePlan(modules: readonly TorchModule[], file: string, ordered = true): Plan {
+  const other = modules.find((module) => module.kind === 'unknown');
+  if (other?.kind === 'unknown')
+    throw valueError(
+      `${file}: ${nameOf(other)} is not a module that Unroll can import: ${other.problem}. Supported: RNN, LSTM, GRU, Linear, ` +
+        'Embedding, LayerNorm, BatchNorm1d, Conv1d. A map can leave it out (unroll convert --help).',
+      { module: other.path },
+    );
+  const order = chain(modules.filter(isKnown), file, ordered);
+  const undecided = activationUnknown(order);
+  if (undecided)
+    throw needsMap(
+      file,
+      `a state dict does not contain the activation between ${nameOf(undecided[0])} and ${nameOf(undecided[1])}`,
+    );
+  const steps = order.map((module): Step => ({ module, options: {} }));
+  return { steps, defaulted: defaultsOf(steps), omitted: [] };
+}
+
+const needsMap = (file: string, problem: string): UnrollError =>
+  valueError(
+    `${file}: ${problem}. Write a map with "unroll convert ${file} map.json --map template", complete it, and pass ` +
+      '--map map.json.',
+  );
+
+/** Orders the modules so that the output of each has the width of the input of the next. */
+function chain(modules: readonly Known[], file: string, ordered: boolean): Known[] {
+  const asListed = ordered ? resolve(modules) : null;
+  if (asListed) return asListed;
+  const found = permutations(modules);
+  if (found.length === 1) return found[0];
+  const list = modules.map((each) => `${nameOf(each)} [${each.input ?? '?'} -> ${each.output}]`).join(', ');
+  const problem =
+    found.length > 1 ? 'several orders of its modules are possible by' : 'its modules do not form a chain by';
+  throw needsMap(file, `${problem} their widths: ${list}`);
+}
+
+/** Decides what matrices are; null if the widths of the modules do not fit each other in this order. */
+function resolve(modules: readonly Known[]): Known[] | null {
+  let width: number | null = null;
+  const order: Known[] = [];
+  for (const [i, module] of modules.entries()) {
+    const choices = module.kind === 'matrix' ? matrixChoices(module, modules[i + 1], i === 0) : [module];
+    const next = choices.find((choice) => fits(choice, width, i === 0));
+    if (!next) return null;
+    order.push(next);
+    width = next.output;
+  }
+  return order;
+}
+
+/** A convolution in groups reads a part of the features. */
+function fits(module: Known, width: number | null, isFirst: boolean): boolean {
+  if (isFirst) return true;
+  if (module.kind === 'embedding' || width === null) return false;
+  if (module.kind !== 'conv1d') return module.input === width;
+  const [filters, perGroup] = module.tensors.get('weight')?.shape ?? [];
+  return width % perGroup === 0 && filters % (width / perGroup) === 0;
+}
+
+/** An embedding must be first; its rows are ids, so its width is that of the rows. */
+function matrixChoices(module: SimpleModule, next: Known | undefined, isFirst: boolean): SimpleModule[] {
+  const linear: SimpleModule = { ...module, kind: 'linear' };
+  if (!isFirst) return [linear];
+  const [rows, columns] = [module.output, module.input ?? 0];
+  const table: SimpleModule = { ...module, kind: 'embedding', input: null, output: columns };
+  const named = /emb|wte|lookup|token/i.test(module.path);
+  const [asTable, asLinear] = [columns, rows].map(
+    (width) => !next || next.input === null || next.input === width,
+  );
+  if (named || (asTable && !asLinear)) return [table];
+  return asLinear && !asTable ? [linear] : [];
+}
+
+/** The search for an order of modules ends after this number of attempts. */
+const MAX_ATTEMPTS = 20_000;
+/** Orders of more modules are not searched. */
+const MAX_MODULES = 32;
+
+/** Returns the orders that fit; at most two, and none if there are too many possibilities. */
+function permutations(modules: readonly Known[]): Known[][] {
+  if (modules.length > MAX_MODULES) return [];
+  const found: Known[][] = [];
+  let attempts = 0;
+  const extend = (chosen: readonly Known[], rest: readonly Known[]): void => {
+    if (found.length > 1 || ++attempts > MAX_ATTEMPTS) return;
+    if (rest.length === 0) {
+      const order = resolve(chosen);
+      if (order) found.push(order);
+    }
+    rest.forEach((module, i) => {
+      const last = chosen.at(-1);
+      const canFollow = !last || last.kind === 'matrix' || fits(module, last.output, false);
+      if (canFollow || module.kind === 'matrix') extend([...chosen, module], rest.toSpliced(i, 1));
+    });
+  };
+  extend([], modules);
+  return attempts > MAX_ATTEMPTS ? [] : found;
+}
+
+/** Returns two layers without anything between them that is not linear: nobody trains those. */
+function activationUnknown(order: readonly Known[]): [Known, Known] | null {
+  const isLinear = ({ kind }: Known): boolean => kind === 'linear' || kind === 'conv1d';
+  const layers = order.filter(({ kind }) => kind !== 'layerNorm' && kind !== 'batchNorm');
+  const at = layers.findIndex((layer, i) => i > 0 && isLinear(layer) && isLinear(layers[i - 1]));
+  return at < 0 ? null : [layers[at - 1], layers[at]];
+}
+
+function defaultsOf(steps: readonly Step[]): Plan['defaulted'] {
+  const reason = 'a state dict does not contain it';
+  return steps.flatMap((step) => {
+    if ('layer' in step) return [];
+    const { module, options } = step;
+    const name = nameOf(module);
+    const defaulted = (key: keyof ModuleOptions, value: string) =>
+      options[key] === undefined ? [{ name: `${name}: ${key}`, value, reason }] : [];
+    if (module.kind === 'recurrent')
+      return [
+        ...defaulted('output', 'sequence'),
+        ...(module.cell === 'RNN' ? defaulted('nonlinearity', 'tanh') : []),
+      ];
+    if (module.kind === 'linear') return defaulted('activation', 'linear');
+    if (module.kind === 'conv1d')
+      return [...defaulted('activation', 'linear'), ...defaulted('padding', 'valid')];
+    return module.kind === 'embedding' ? [] : defaulted('epsilon', '1e-5');
+  });
+}
+
+/** A map as JSON: what {@link proposePlan} would decide, with all options. */
+export function templateOf(modules: readonly TorchModule[], file: string, ordered = true): Json {
+  let order: readonly TorchModule[] = modules;
+  try {
+    order = chain(modules.filter(isKnown), file, ordered);
+  } catch {
+    // The user orders them.
+  }
+  const known = order.filter(isKnown);
+  const undecided = new Set(
+    known.filter((each, i) => i + 1 < known.length && activationUnknown([each, known[i + 1]])),
+  );
+  return {
+    comment:
+      'Modules in the order in which the model applies them. Between them, layers of Unroll without weights, such as ' +
+      '{ "layer": "Dropout", "config": { "rate": 0.5 } }, { "layer": "GlobalAveragePooling1D" } or { "layer": "Flatten" }.',
+    layers: known.map((module) => ({
+      module: module.path,
+      ...templateOptions(module, undecided.has(module)),
+    })),
+    omit: modules.filter((module) => !isKnown(module)).map(({ path }) => path),
+  };
+}
+
+function templateOptions(module: Known, undecided: boolean): { [key: string]: Json } {
+  const activation = undecided ? 'relu, tanh, sigmoid, linear, ...?' : 'linear';
+  switch (module.kind) {
+    case 'recurrent':
+      return {
+        output: 'sequence',
+        ...(module.cell === 'RNN' && { nonlinearity: 'tanh' }),
+        ...(module.depth > 1 && { dropout: 0 }),
+      };
+    case 'linear':
+      return { activation };
+    case 'conv1d':
+      return { activation, padding: 'valid', strides: 1, dilationRate: 1 };
+    case 'embedding':
+      return { maskZero: false };
+    case 'matrix':
+      return { type: 'Embedding or Linear?' };
+    default:
+      return { epsilon: 1e-5 };
+  }
+}
+
+const OPTIONS_OF = {
+  recurrent: { output: ['sequence', 'final'], nonlinearity: ['tanh', 'relu'], dropout: 'fraction' },
+  linear: { activation: 'string' },
+  conv1d: {
+    activation: 'string',
+    padding: ['valid', 'same', 'causal'],
+    strides: 'count',
+    dilationRate: 'count',
+  },
+  embedding: { maskZero: 'boolean' },
+  layerNorm: { epsilon: 'number' },
+  batchNorm: { epsilon: 'number' },
+} as const;
+
+/** Reads a map. @throws UnrollError `value` for one that does not fit the modules */
+export function planFromMap(map: unknown, modules: readonly TorchModule[]): Plan {
+  const { layers, omit = [] } = recordOf(map, 'The map', { comment: true, layers: 'array', omit: 'array' });
+  if (!Array.isArray(layers) || layers.length === 0) throw valueError('The map needs a list "layers".');
+  const byPath = new Map(modules.map((module) => [module.path, module]));
+  const used = new Set<string>();
+  const take = (path: unknown): TorchModule => {
+    const module = typeof path === 'string' ? byPath.get(path) : undefined;
+    if (!module)
+      throw valueError(
+        `The map refers to the module ${JSON.stringify(path)}. The modules are ${[...byPath.keys()].map((each) => `"${each}"`).join(', ')}.`,
+      );
+    if (used.has(module.path)) throw valueError(`The map uses the module "${module.path}" twice.`);
+    used.add(module.path);
+    return module;
+  };
+  const steps = layers.map((entry, i): Step => {
+    if (isRecord(entry) && 'layer' in entry) return { layer: layerEntry(entry, i) };
+    if (!isRecord(entry)) throw valueError(`Entry ${i} of "layers" in the map must be an object.`);
+    return moduleStep(take(entry.module), entry);
+  });
+  const omitted = (omit as unknown[]).map(take);
+  const missing = modules.find(({ path }) => !used.has(path));
+  if (missing)
+    throw valueError(`The map does not use the module "${missing.path}". Add it to "layers", or to "omit".`);
+  return { steps, defaulted: defaultsOf(steps), omitted };
+}
+
+function layerEntry(entry: Record<string, unknown>, i: number): LayerEntry {
+  const { layer, config = {} } = recordOf(entry, `Entry ${i} of the map`, { layer: 'string', config: true });
+  if (!isRecord(config)) throw valueError(`Entry ${i} of the map: config must be an object.`);
+  return { className: layer as string, config: { ...config } };
+}
+
+function moduleStep(module: TorchModule, entry: Record<string, unknown>): Step {
+  if (!isKnown(module))
+    throw valueError(`The map uses ${nameOf(module)}, but ${module.problem}. Add it to "omit".`);
+  const owner = `The map, module "${module.path}"`;
+  const typed = module.kind === 'matrix' ? typedMatrix(module, entry.type, owner) : module;
+  const allowed = typed.kind === 'matrix' ? {} : OPTIONS_OF[typed.kind];
+  const {
+    module: _,
+    type: __,
+    ...options
+  } = recordOf(entry, owner, {
+    module: 'string',
+    ...(module.kind === 'matrix' && { type: true }),
+    ...allowed,
+  });
+  return { module: typed, options: options as ModuleOptions };
+}
+
+function typedMatrix(module: SimpleModule, type: unknown, owner: string): SimpleModule {
+  if (type === 'Linear') return { ...module, kind: 'linear' };
+  if (type === 'Embedding') return { ...module, kind: 'embedding', input: null, output: module.input ?? 0 };
+  throw valueError(`${owner}: type must be "Embedding" or "Linear", got ${JSON.stringify(type)}.`);
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function recordOf(
+  value: unknown,
+  owner: string,
+  types: Parameters<typeof checkOptions>[2],
+): Record<string, unknown> {
+  if (!isRecord(value)) throw valueError(`${owner} must be an object.`);
+  checkOptions(owner, value, types);
+  return value;
+}

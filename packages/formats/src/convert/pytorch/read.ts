@@ -1,0 +1,65 @@
+/** Builds a model from a state dict. */
+import { ready, UnrollError } from '@unroll/core';
+import type { Json } from '@unroll/core/internal';
+import type { ImportedModel, ImportOptions } from '../format.js';
+import { buildImported, emptyReport, type ImportedArray } from '../imported.js';
+import { plannedModel } from './layers.js';
+import { modulesOf } from './modules.js';
+import { planFromMap, proposePlan, templateOf } from './plan.js';
+import type { StateDict, StateTensor } from './state-dict.js';
+import type { Recipe } from './weights.js';
+
+/** @param file its name, for errors @throws UnrollError `value` if the model is not decided, or has other modules */
+export async function modelOfStateDict(
+  { tensors, dropped, ordered }: StateDict,
+  file: string,
+  { map }: ImportOptions = {},
+): Promise<ImportedModel> {
+  await ready();
+  const modules = modulesOf(tensors);
+  const plan = map === undefined ? proposePlan(modules, file, ordered) : planFromMap(map, modules);
+  const planned = plannedModel(plan);
+  const byName = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const arrays = new Map<string, ImportedArray>();
+  for (const recipe of planned.recipes) arrays.set(recipe.parameter, await arrayOf(recipe, byName));
+  const report = emptyReport();
+  for (const { from, parameter } of planned.recipes)
+    report.mapped.push({ from: from.join(' + '), to: parameter });
+  report.defaulted.push(...plan.defaulted, ...untied(planned.recipes, byName));
+  report.dropped.push(...dropped, ...planned.dropped);
+  for (const { path } of plan.omitted) report.dropped.push({ name: path, reason: 'the map omits it' });
+  const model = buildImported(planned.config, arrays, [planned.inputShape]);
+  return { model, report, optimizer: null, compile: null };
+}
+
+/** A map for the modules of a state dict, as JSON. */
+export const templateOfStateDict = ({ tensors, ordered }: StateDict, file: string): Json =>
+  templateOf(modulesOf(tensors), file, ordered);
+
+async function arrayOf(
+  { from, convert, shape }: Recipe,
+  tensors: ReadonlyMap<string, StateTensor>,
+): Promise<ImportedArray> {
+  const values = await Promise.all(from.map((name) => tensorNamed(tensors, name).values()));
+  return { shape, values: convert(values), from: from.join(' + ') };
+}
+
+function tensorNamed(tensors: ReadonlyMap<string, StateTensor>, name: string): StateTensor {
+  const tensor = tensors.get(name);
+  if (tensor) return tensor;
+  throw new UnrollError('format', `The state dict has no tensor ${name}.`, { name });
+}
+
+/** Tensors of two modules that share their memory: the model has a copy for each. */
+function untied(recipes: readonly Recipe[], tensors: ReadonlyMap<string, StateTensor>) {
+  const first = new Map<string, string>();
+  return recipes
+    .flatMap(({ from }) => from)
+    .flatMap((name) => {
+      const { identity } = tensorNamed(tensors, name);
+      const other = first.get(identity);
+      if (other === undefined) first.set(identity, name);
+      const reason = `the file shares it with ${other}; in training, the two will differ`;
+      return other === undefined ? [] : [{ name, value: 'a copy', reason }];
+    });
+}

@@ -1,0 +1,100 @@
+/** Damages bytes, and judges what a reader does with damaged files. */
+import assert from 'node:assert/strict';
+import { setBackend, UnrollError } from '@unroll/core';
+import type { Draw } from '../draw.js';
+import { Draw as Random } from '../draw.js';
+import { Meter } from '../meter.js';
+
+/** Some bits or bytes changed. */
+export function flip(bytes: Uint8Array, draw: Draw): Uint8Array {
+  const out = bytes.slice();
+  for (let n = 1 + draw.below(6); n > 0 && out.length > 0; n--) {
+    const at = draw.below(out.length);
+    out[at] = (out[at] ?? 0) ^ (draw.chance(0.5) ? 1 << draw.below(8) : 1 + draw.below(255));
+  }
+  return out;
+}
+
+/** The end gone, or a part replaced by random bytes. */
+export function cut(bytes: Uint8Array, draw: Draw): Uint8Array {
+  const from = draw.below(bytes.length + 1);
+  if (draw.chance(0.4)) return bytes.slice(0, from);
+  const to = Math.min(bytes.length, from + 1 + draw.below(64));
+  return new Uint8Array(
+    Buffer.concat([bytes.subarray(0, from), draw.bytes(draw.below(64)), bytes.subarray(to)]),
+  );
+}
+
+/** A part repeated elsewhere, as often as up to 1000 times. */
+export function repeat(bytes: Uint8Array, draw: Draw): Uint8Array {
+  const from = draw.below(bytes.length);
+  const part = bytes.subarray(from, from + 1 + draw.below(12));
+  const copies = Array.from({ length: 1 + draw.below(draw.chance(0.2) ? 1000 : 4) }, () => part);
+  const at = draw.below(bytes.length);
+  return new Uint8Array(Buffer.concat([bytes.subarray(0, at), ...copies, bytes.subarray(at)]));
+}
+
+const NUMBERS = [0, 1, 2, 255, 65535, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
+
+/** An integer of four or eight bytes replaced. */
+export function forgeNumber(bytes: Uint8Array, draw: Draw): Uint8Array {
+  const out = bytes.slice();
+  if (out.length < 8) return out;
+  const view = new DataView(out.buffer);
+  view.setUint32(draw.below(out.length - 7), draw.from(NUMBERS), true);
+  if (draw.chance(0.3)) view.setUint32(draw.below(out.length - 7), draw.from(NUMBERS), true);
+  return out;
+}
+
+export const damage = (bytes: Uint8Array, draw: Draw): Uint8Array =>
+  draw.from([flip, flip, cut, repeat, forgeNumber])(bytes, draw);
+
+const LONGEST_MS = 2000;
+
+export interface Budget {
+  /** Bytes of typed arrays and of the backend that reading may ask for: so many times the file, and so many besides. */
+  times: number;
+  more: number;
+}
+
+/**
+ * Reads damaged files. @param count how many; UNROLL_MUTATIONS overrides it
+ * @returns a line for the report
+ */
+export async function judgeReader(
+  count: number,
+  { times, more }: Budget,
+  attempt: (draw: Draw) => { bytes: Uint8Array; read(): Promise<void> },
+): Promise<string> {
+  const total = Number(process.env.UNROLL_MUTATIONS ?? count);
+  const meter = new Meter();
+  await setBackend(meter.backend());
+  let [loaded, refused, slowest, most] = [0, 0, 0, 0];
+  for (let seed = 0; seed < total; seed++) {
+    const { bytes, read } = attempt(new Random(seed));
+    meter.start();
+    const began = performance.now();
+    try {
+      await read();
+      loaded++;
+    } catch (error) {
+      meter.stop();
+      assert.ok(
+        error instanceof UnrollError,
+        `seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`,
+      );
+      refused++;
+    } finally {
+      meter.stop();
+    }
+    slowest = Math.max(slowest, performance.now() - began);
+    const share = meter.bytes / (times * bytes.length + more);
+    assert.ok(share <= 1, `seed ${seed}: ${meter.bytes} bytes for a file of ${bytes.length}`);
+    most = Math.max(most, share);
+    // Memory of models goes back between turns of the event loop.
+    if (seed % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
+  }
+  assert.ok(slowest < LONGEST_MS, `${slowest} ms`);
+  assert.ok(loaded > 0 && refused > total / 4, `${loaded} loaded, ${refused} refused`);
+  return `${loaded} loaded, ${refused} refused, slowest ${slowest.toFixed(0)} ms, ${(100 * most).toFixed(0)} % of the memory budget`;
+}

@@ -1,0 +1,290 @@
+// Damaged and hostile files of PyTorch, safetensors and numpy: each loads or is refused by an error of Unroll.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { deflateRawSync } from 'node:zlib';
+import { ready, UnrollError } from '@unroll/core';
+import { encodeUtf8 } from '@unroll/core/internal';
+import { toZip } from '@unroll/formats';
+import { bytesSource, formatNamed, readNpz, readZipEntry, writeNpz, zipIndex } from '@unroll/formats/convert';
+import type { Draw } from '../draw.js';
+import { cut, damage, flip, judgeReader } from './damage.js';
+import { cases, FOLDER } from './torch-cases.js';
+
+const MUTATIONS = 500;
+/** The values, their transposes, and the model. */
+const BUDGET = { times: 4, more: 1 << 15 };
+
+const files = Object.values(cases).map(({ file, map }) => ({
+  file,
+  options: map === null ? {} : { map },
+  bytes: new Uint8Array(readFileSync(join(FOLDER, file))),
+}));
+
+type Parts = Map<string, Uint8Array>;
+async function partsOf(bytes: Uint8Array): Promise<Parts> {
+  const source = bytesSource(bytes);
+  const parts: Parts = new Map();
+  for (const [name, entry] of await zipIndex(source)) parts.set(name, await readZipEntry(source, entry));
+  return parts;
+}
+
+/** One part of a zip damaged, with a right checksum; or a part missing, or two swapped. */
+function damageParts(parts: Parts, draw: Draw): Uint8Array {
+  const out = new Map(parts);
+  const names = [...out.keys()];
+  const pickle = names.find((name) => name.endsWith('.pkl')) ?? draw.from(names);
+  const name = draw.chance(0.7) ? pickle : draw.from(names);
+  const what = draw.below(10);
+  if (what === 0) out.delete(name);
+  else if (what === 1) out.set(name, out.get(draw.from(names)) as Uint8Array);
+  else out.set(name, damage(out.get(name) as Uint8Array, draw));
+  return toZip(out);
+}
+
+describe('damaged files', { timeout: 1_200_000 }, () => {
+  test('of torch.save', async (t) => {
+    const zips = await Promise.all(
+      files
+        .filter(({ bytes, file }) => file.endsWith('.pt') && bytes[0] === 0x50)
+        .map(async (each) => ({ ...each, parts: await partsOf(each.bytes) })),
+    );
+    const format = await formatNamed('pytorch');
+    const line = await judgeReader(MUTATIONS, BUDGET, (draw) => {
+      const { bytes, parts, options } = draw.from(zips);
+      const broken = draw.chance(0.25) ? draw.from([flip, cut])(bytes, draw) : damageParts(parts, draw);
+      return { bytes: broken, read: async () => void (await format.read(bytesSource(broken), options)) };
+    });
+    t.diagnostic(line);
+  });
+
+  test('of torch.save before PyTorch 1.6', async (t) => {
+    const legacy = files.filter(({ bytes }) => bytes[0] === 0x80);
+    const format = await formatNamed('pytorch');
+    const line = await judgeReader(MUTATIONS, BUDGET, (draw) => {
+      const { bytes, options } = draw.from(legacy);
+      const broken = damage(bytes, draw);
+      return { bytes: broken, read: async () => void (await format.read(bytesSource(broken), options)) };
+    });
+    t.diagnostic(line);
+  });
+
+  test('of safetensors', async (t) => {
+    const found = files.filter(({ file }) => file.endsWith('.safetensors'));
+    const format = await formatNamed('safetensors');
+    const line = await judgeReader(MUTATIONS, BUDGET, (draw) => {
+      const { bytes, options } = draw.from(found);
+      // Most of the damage in the header
+      const header = 8 + Number(new DataView(bytes.buffer).getBigUint64(0, true));
+      const head = damage(bytes.slice(0, header), draw);
+      const broken = draw.chance(0.7)
+        ? new Uint8Array(Buffer.concat([head, bytes.subarray(header)]))
+        : damage(bytes, draw);
+      return { bytes: broken, read: async () => void (await format.read(bytesSource(broken), options)) };
+    });
+    t.diagnostic(line);
+  });
+
+  test('of numpy', async (t) => {
+    const npz = writeNpz(
+      new Map([
+        ['x', { shape: [2, 3], values: Float32Array.of(1, 2, 3, 4, 5, 6) }],
+        ['y', { shape: [4], values: Float64Array.of(1, 2, 3, 4) }],
+      ]),
+    );
+    const parts = await partsOf(npz);
+    const line = await judgeReader(MUTATIONS, BUDGET, (draw) => {
+      const broken = draw.chance(0.3) ? damage(npz, draw) : damageParts(parts, draw);
+      return { bytes: broken, read: async () => void (await readNpz(bytesSource(broken))) };
+    });
+    t.diagnostic(line);
+  });
+});
+
+const latin = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0));
+const archive = (pickle: string | Uint8Array, more: Record<string, Uint8Array> = {}): Uint8Array =>
+  toZip(
+    new Map(Object.entries({ 'a/data.pkl': typeof pickle === 'string' ? latin(pickle) : pickle, ...more })),
+  );
+
+async function refusal(bytes: Uint8Array, name: 'pytorch' | 'safetensors' = 'pytorch'): Promise<UnrollError> {
+  const format = await formatNamed(name);
+  const began = performance.now();
+  try {
+    await format.read(bytesSource(bytes, 'evil.pt'));
+  } catch (error) {
+    assert.ok(error instanceof UnrollError, String((error as Error).stack));
+    assert.ok(performance.now() - began < 2000);
+    return error;
+  }
+  throw new Error('it was read');
+}
+
+/** A storage of four floats, and a tensor of it. @param sizes the opcodes of its shape and strides */
+const tensor = (sizes: string, length = 'K\x04'): string =>
+  `ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpu${length}tQK\0${sizes}\x89Nt R`.replace(
+    ' ',
+    '',
+  );
+const dict = (key: string, value: string): string =>
+  `\x80\x02}(X${String.fromCharCode(key.length)}\0\0\0${key}${value}u.`;
+const storage = { 'a/data/0': new Uint8Array(16) };
+const VECTOR = 'K\x04\x85K\x01\x85';
+
+describe('hostile files of PyTorch', () => {
+  before(() => ready());
+  test('the tensor of these tests is well-formed', async () => {
+    const error = await refusal(archive(dict('weight', tensor('K\x02K\x02\x86K\x02K\x01\x86')), storage));
+    assert.match(error.message, /needs|order|Linear|map/);
+  });
+
+  const programs: Record<string, [pickle: string, name: RegExp]> = {
+    'os.system by REDUCE': ['\x80\x02cposix\nsystem\nU\x02id\x85R.', /contains posix\.system/],
+    'eval by STACK_GLOBAL': [
+      '\x80\x04\x8c\x08builtins\x8c\x04eval\x93\x8c\x011\x85R.',
+      /contains builtins\.eval/,
+    ],
+    'a class by INST': ['(S1\nicposix\nsystem\n.', /pickle|opcode/],
+    'subprocess by OBJ': ['\x80\x02(csubprocess\nPopen\nU\x02ido.', /contains subprocess\.Popen/],
+    'torch.load of another file': ['\x80\x02ctorch\nload\nU\x01x\x85R.', /contains torch\.load/],
+    'a getattr chain': ['\x80\x02cbuiltins\ngetattr\n.', /contains builtins\.getattr/],
+    'an object by NEWOBJ of a listed name': ['\x80\x02ccollections\nOrderedDict\n)\x81.', /never done/],
+    'a call of a value': ['\x80\x02ctorch\nFloatStorage\n)R.', /calls torch\.FloatStorage/],
+    'an extension code': ['\x80\x02\x82\x01.', /never done/],
+    'a whole module': [
+      '\x80\x02ctorch.nn.modules.rnn\nLSTM\n)\x81.',
+      /is a whole module .*torch\.save\(model\.state_dict\(\)/,
+    ],
+  };
+  for (const [name, [pickle, message]] of Object.entries(programs)) {
+    test(`${name} is refused`, async () => {
+      assert.match((await refusal(archive(pickle))).message, message);
+    });
+  }
+
+  test('TorchScript and torch.export are refused with a remedy', async () => {
+    const script = archive('\x80\x02}.', {
+      'a/code/__torch__.py': latin('x'),
+      'a/constants.pkl': latin('.'),
+    });
+    assert.match((await refusal(script)).message, /TorchScript archive.*torch\.save\(model\.state_dict\(\)/);
+  });
+
+  test('lists that contain each other exponentially often', async () => {
+    // [x, x] forty times: as a value, as a key, and as the type of a number
+    const bomb = `]${'q\0(h\0h\0t'.repeat(40)}`;
+    for (const pickle of [
+      `\x80\x02}(${bomb}K\x01u.`,
+      `\x80\x02}(K\x01${bomb}u.`,
+      `\x80\x02cnumpy\ndtype\n${bomb}\x85R.`,
+    ]) {
+      assert.match((await refusal(archive(pickle))).message, /no state dict|damaged|pickle/);
+    }
+  });
+  test('too many nested lists, and too many lists', async () => {
+    assert.match(
+      (await refusal(archive(`\x80\x02${'('.repeat(260_000)}${'l'.repeat(259_999)}.`))).message,
+      /objects/,
+    );
+    assert.match((await refusal(archive(`\x80\x02${'}'.repeat(260_000)}.`))).message, /objects/);
+  });
+
+  const forged: Record<string, [pickle: string, message: RegExp]> = {
+    'a shape beyond its storage': [dict('weight', tensor('J\0\0\0\x7f\x85K\x01\x85')), /exceeds its storage/],
+    'strides of 0': [dict('weight', tensor('J\0\0\0\x7f\x85K\0\x85')), /repeats the elements/],
+    'a shape that overflows': [
+      dict('weight', tensor(`(${'J\0\0\0\x7f'.repeat(8)}t(${'K\0'.repeat(8)}t`)),
+      /damaged/,
+    ],
+    'a negative stride': [dict('weight', tensor('K\x04\x85J\xff\xff\xff\xff\x85')), /not a list of sizes/],
+    'a storage of another length': [
+      dict('weight', tensor(VECTOR, 'J\0\0\0\x7f')),
+      /must have \d+ bytes, got 16/,
+    ],
+    'a storage of a negative length': [dict('weight', tensor(VECTOR, 'J\xff\xff\xff\xff')), /no length/],
+  };
+  for (const [name, [pickle, message]] of Object.entries(forged)) {
+    test(`${name} is refused`, async () => {
+      assert.match((await refusal(archive(pickle, storage))).message, message);
+    });
+  }
+
+  test('names such as __proto__ are ordinary', async () => {
+    for (const name of ['__proto__.weight', 'constructor.weight', '__proto__', 'toString.weight_ih_l0']) {
+      const format = await formatNamed('pytorch');
+      await format.read(bytesSource(archive(dict(name, tensor(VECTOR)), storage))).catch((error) => {
+        assert.ok(error instanceof UnrollError, String(error.stack));
+      });
+      assert.equal(({} as { weight?: unknown }).weight, undefined);
+    }
+  });
+});
+
+describe('hostile zips', () => {
+  before(() => ready());
+  test('a bomb of 1 kB is refused in 50 ms', async () => {
+    const bomb = zipOf([{ name: 'a/data.pkl', content: new Uint8Array(1_000_000) }]);
+    assert.ok(bomb.length < 1200);
+    const began = performance.now();
+    assert.match((await refusal(bomb)).message, /too many for/);
+    assert.ok(performance.now() - began < 50);
+  });
+  test('two entries with one name, and entries that overlap', async () => {
+    const content = latin('\x80\x02}.');
+    const twice = zipOf([
+      { name: 'a/data.pkl', content },
+      { name: 'a/data.pkl', content },
+    ]);
+    assert.match((await refusal(twice)).message, /contains a\/data\.pkl twice/);
+    const overlap = zipOf([
+      { name: 'a/data.pkl', content },
+      { name: 'a/version', content, offset: 0 },
+    ]);
+    assert.match((await refusal(overlap)).message, /overlaps the next entry/);
+  });
+  test('paths outside of the archive are only names', async () => {
+    assert.match(
+      (await refusal(zipOf([{ name: '../../data.pkl', content: latin('\x80\x02}.') }]))).message,
+      /no data\.pkl/,
+    );
+  });
+});
+
+interface Entry {
+  name: string;
+  content: Uint8Array;
+  /** Offset in the directory. Default: the right one. */
+  offset?: number;
+}
+
+/** A compressed zip. */
+function zipOf(entries: readonly Entry[]): Uint8Array {
+  const parts: Uint8Array[] = [];
+  const directory: Uint8Array[] = [];
+  let at = 0;
+  for (const { name, content, offset = at } of entries) {
+    const data = deflateRawSync(content);
+    const path = encodeUtf8(name);
+    const header = new DataView(new ArrayBuffer(46));
+    header.setUint32(0, 0x02014b50, true);
+    header.setUint16(10, 8, true);
+    header.setUint32(20, data.length, true);
+    header.setUint32(24, content.length, true);
+    header.setUint16(28, path.length, true);
+    header.setUint32(42, offset, true);
+    directory.push(new Uint8Array(header.buffer), path);
+    const local = new DataView(new ArrayBuffer(30));
+    local.setUint32(0, 0x04034b50, true);
+    local.setUint16(26, path.length, true);
+    parts.push(new Uint8Array(local.buffer), path, data);
+    at += 30 + path.length + data.length;
+  }
+  const size = directory.reduce((sum, { length }) => sum + length, 0);
+  const end = new DataView(new ArrayBuffer(22));
+  end.setUint32(0, 0x06054b50, true);
+  end.setUint16(10, entries.length, true);
+  end.setUint32(12, size, true);
+  end.setUint32(16, at, true);
+  return new Uint8Array(Buffer.concat([...parts, ...directory, new Uint8Array(end.buffer)]));
+}

@@ -1,0 +1,211 @@
+/** `ablate`: a view of a model in which units or a gate of a recurrent layer are fixed. */
+import {
+  add,
+  type ForwardContext,
+  type MaskedSequence,
+  mul,
+  Parameter,
+  type Shape,
+  valueError,
+} from '@unroll/core';
+import { checkOptions, formatValue, hostTensor } from '@unroll/core/internal';
+import { type Cell, cellFromConfig, type Network, type Recurrent, type StepResult } from '@unroll/nn';
+import { gateOrder } from './cell-weights.js';
+import { subjectOf } from './inputs.js';
+import { type AblatedView, type Change, type Inspectable, withInstruments } from './instrument.js';
+import { selectSites } from './network.js';
+import type { StepHook } from './stepwise.js';
+
+export interface AblateOptions {
+  /** Path or name of the recurrent layer. */
+  layer: string;
+  /** Indices of the units to fix. Exactly one of `units` and `gate`. */
+  units?: readonly number[];
+  /** The state whose units are fixed; the output of a unit changes with its state h. Default `h`. */
+  state?: string;
+  /** The gate to fix at every step and unit, as in the equations of the cell: `f`, `z`, ... */
+  gate?: string;
+  /** The value of the units, or of the gate: 0 is shut, 1 is open. Default 0. */
+  value?: number;
+}
+
+/** A model with the weights of another one, whose recurrent layers are partly fixed. Use it like the model. */
+export class AblatedModel implements AblatedView {
+  readonly network: Network;
+  readonly changes: readonly Change[];
+
+  constructor(network: Network, changes: readonly Change[]) {
+    this.network = network;
+    this.changes = changes;
+  }
+
+  get name(): string {
+    return this.network.name;
+  }
+  get built(): boolean {
+    return this.network.built;
+  }
+  get parameters(): readonly Parameter[] {
+    return this.network.parameters;
+  }
+  get config(): Readonly<Record<string, unknown>> {
+    return this.network.config;
+  }
+
+  build(inputShapes: readonly Shape[]): void {
+    this.network.build(inputShapes);
+  }
+
+  forward(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
+    this.build(inputs.map(({ value }) => [-1, ...value.shape.slice(1)]));
+    return withInstruments(this.network, { changes: this.changes }, () =>
+      this.network.forward(inputs, context),
+    );
+  }
+
+  outputShapes(inputs: readonly Shape[]): readonly Shape[] {
+    return this.network.outputShapes(inputs);
+  }
+}
+
+/**
+ * Returns a view of a model in which units of a recurrent layer have a fixed value at every step, or a gate is forced open or
+ * shut. The model itself does not change. Views can be ablated again. Instruments and `predict` take a view like the
+ * model.
+ *
+ *     const blind = ablate(network, { layer: 'lstm', gate: 'f', value: 0 });     // forgets at every step
+ *     const damaged = ablate(network, { layer: 'lstm', units: [3, 7] });
+ *
+ * A gate is forced through its weights: they are 0, and its bias is the inverse of its activation, so the fused kernels run as usual. This
+ * needs a built-in cell. Fixed units run step by step.
+ * @throws UnrollError `value` for an unknown layer, unit, state or gate, or a value that the gate cannot have
+ */
+export function ablate(model: Inspectable, options: AblateOptions): AblatedModel {
+  checkOptions('ablate', options, {
+    ...{ layer: 'string', units: 'array', state: 'string', gate: 'string', value: 'number' },
+  } as const);
+  const { network, changes } = subjectOf(model, 'ablate');
+  const { units, gate, value = 0 } = options;
+  if ((units === undefined) === (gate === undefined))
+    throw valueError(`ablate takes exactly one of units and gate, got ${units ? 'both' : 'neither'}.`);
+  const [{ layer }] = selectSites(network, [options.layer], 'ablate');
+  const change: Change = units
+    ? { layer, makeCell: null, hook: unitHook(layer, units, options.state ?? 'h', value) }
+    : { layer, makeCell: gateChange(layer, gate as string, value), hook: null };
+  return new AblatedModel(network, [...changes, change]);
+}
+
+/** Returns the function that fixes units of a state after every step. */
+function unitHook(layer: Recurrent, units: readonly number[], state: string, value: number): StepHook {
+  const { stateSizes } = layer.cell;
+  const size = stateSizes[state];
+  if (size === undefined) {
+    const names = Object.keys(stateSizes).join(', ');
+    throw valueError(`ablate: ${layer.label} has no state ${formatValue(state)}. Its states: ${names}.`);
+  }
+  const wrong = units.find((unit) => !(Number.isInteger(unit) && unit >= 0 && unit < size));
+  if (wrong !== undefined)
+    throw valueError(`ablate: units must be indices from 0 to ${size - 1}, got ${formatValue(wrong)}.`);
+  const factors = new Float64Array(size).fill(1);
+  const terms = new Float64Array(size);
+  for (const unit of units) {
+    factors[unit] = 0;
+    terms[unit] = value;
+  }
+  return (result: StepResult): StepResult => {
+    const before = result.state[state];
+    const after = add(mul(before, hostTensor(factors, [1, size])), hostTensor(terms, [1, size]));
+    return {
+      ...result,
+      y: result.y === before ? after : result.y,
+      state: { ...result.state, [state]: after },
+    };
+  };
+}
+
+/** The inputs of the activations for which they have the ends of their range; float32 sigmoids are 0 and 1 there. */
+const FAR = 100;
+
+/** Returns the sum at which an activation has a value. @throws UnrollError `value` if it has none */
+function inverse(activation: unknown, value: number, owner: string): number {
+  const inside = (low: number, high: number): boolean => value >= low && value <= high;
+  if (activation === 'linear') return value;
+  if (activation === 'sigmoid' && inside(0, 1)) return clamp(Math.log(value / (1 - value)));
+  if (activation === 'tanh' && inside(-1, 1)) return clamp(Math.atanh(value));
+  if (activation === 'hardSigmoid' && inside(0, 1))
+    return value === 0 ? -FAR : value === 1 ? FAR : 6 * value - 3;
+  throw valueError(`${owner} cannot have the value ${value} with the activation ${formatValue(activation)}.`);
+}
+
+const clamp = (sum: number): number => Math.max(-FAR, Math.min(FAR, sum));
+
+/** Returns the function that makes a cell whose gate has a fixed value, with the current weights of the layer. */
+function gateChange(layer: Recurrent, gate: string, value: number): () => Cell {
+  const { cell } = layer;
+  const order = gateOrder(cell);
+  const index = order?.indexOf(gate) ?? -1;
+  if (order === null || index < 0 || gate === 'U') {
+    const known = order && gate !== 'U' ? order.join(', ') : 'none';
+    throw valueError(
+      `ablate: the gate ${formatValue(gate)} of ${layer.label} (${cell.className}) cannot be forced. Its gates: ${known}.`,
+    );
+  }
+  const { activation, recurrentActivation } = cell.config;
+  const isCandidate = gate === 'g' || gate === 'n';
+  const phi = cell.className === 'MinGRUCell' ? (activation ?? 'logSpace') : (activation ?? 'tanh');
+  const sum = inverse(
+    isCandidate ? phi : (recurrentActivation ?? 'sigmoid'),
+    value,
+    `ablate: the gate ${gate}`,
+  );
+  return () => fixedCell(layer, order.length, index, sum);
+}
+
+/** Creates a copy of the cell of a layer in which all columns of one gate are 0 and its bias is `sum`. */
+function fixedCell(layer: Recurrent, gates: number, index: number, sum: number): Cell {
+  const { cell } = layer;
+  const withBias = { className: cell.className, config: { ...cell.config, useBias: true } };
+  const copy =
+    cell.config.useBias === false ? cellFromConfig(withBias) : (cell.clone?.() ?? cellFromConfig(withBias));
+  const byName = new Map(layer.parameters.map((parameter) => [parameter.name.split('/').at(-1), parameter]));
+  copy.build(
+    byName.get('kernel')?.shape[0] ?? 0,
+    (name, shape) => {
+      const values = Float64Array.from(byName.get(name)?.dataSync() ?? new Float64Array(sizeOf(shape)));
+      fixColumns(name, values, shape, gates, index, sum, byName.has('gamma_input'));
+      return new Parameter(name, shape, values, false);
+    },
+    {},
+  );
+  return copy;
+}
+
+const sizeOf = (shape: Shape): number => shape.reduce((size, extent) => size * extent, 1);
+
+/** Fixes the values of one gate in a parameter of a cell. */
+function fixColumns(
+  name: string,
+  values: Float64Array,
+  shape: Shape,
+  gates: number,
+  index: number,
+  sum: number,
+  isNormalized: boolean,
+): void {
+  const width = shape[shape.length - 1];
+  // Layer normalisation is over the sums of all gates, so its factors are set to 0 instead of the weights.
+  const isWeight = isNormalized
+    ? /^gamma_(input|recurrent)$/.test(name)
+    : /kernel$/.test(name) && !/projection/.test(name);
+  if (isWeight || name === 'bias') {
+    const H = width / gates;
+    for (let i = 0; i < values.length; i++) {
+      if (Math.floor((i % width) / H) !== index) continue;
+      // The second row of a GRU's bias belongs to the state; the reset gate multiplies its candidate.
+      values[i] = name === 'bias' && i < width ? sum : 0;
+    }
+  } else if (name === 'peephole') {
+    const row = ['i', 'f', 'o'].indexOf(['i', 'f', 'g', 'o'][index]);
+    if (row >= 0) values.fill(0, row * width, (row + 1) * width);
+  }
+}

@@ -1,0 +1,51 @@
+/** Arrays of numbers as plain data: results of instruments can be sent to a worker, cloned and written as JSON. */
+import type { FloatArray, Tensor } from '@unroll/core';
+
+/** Numbers with a shape, row-major. */
+export interface DataArray {
+  shape: number[];
+  values: FloatArray;
+}
+
+/** Reads a tensor. The array belongs to the caller. */
+export async function readArray(tensor: Tensor): Promise<DataArray> {
+  return { shape: [...tensor.shape], values: await tensor.data() };
+}
+
+/** Small tensors share an array with others (see tensor.ts), so they are copied. */
+const SHARED = 256;
+
+/** Takes the values of a tensor that nothing else uses, without a copy if they are in host memory. */
+async function takeArray(tensor: Tensor): Promise<DataArray> {
+  const { hostArray } = tensor;
+  if (!hostArray || hostArray.length <= SHARED) return readArray(tensor);
+  return { shape: [...tensor.shape], values: hostArray };
+}
+
+/** Reads named tensors, which nothing else uses. */
+export async function takeArrays(
+  tensors: Readonly<Record<string, Tensor>>,
+): Promise<Record<string, DataArray>> {
+  const names = Object.keys(tensors);
+  const arrays = await Promise.all(names.map((name) => takeArray(tensors[name])));
+  return Object.fromEntries(names.map((name, i) => [name, arrays[i]]));
+}
+
+/** Creates an array of zeros. */
+export function zerosOf(shape: readonly number[]): DataArray {
+  return { shape: [...shape], values: new Float64Array(shape.reduce((size, extent) => size * extent, 1)) };
+}
+
+/** Concatenates arrays along the first axis. */
+export function joinArrays(parts: readonly DataArray[]): DataArray {
+  if (parts.length === 1) return parts[0];
+  const size = parts.reduce((sum, { values }) => sum + values.length, 0);
+  const values = new (parts[0].values.constructor as new (length: number) => FloatArray)(size);
+  let offset = 0;
+  for (const part of parts) {
+    values.set(part.values, offset);
+    offset += part.values.length;
+  }
+  const rows = parts.reduce((sum, { shape }) => sum + shape[0], 0);
+  return { shape: [rows, ...parts[0].shape.slice(1)], values };
+}

@@ -1,0 +1,181 @@
+/** `gradientFlow`: how much of the gradient reaches the states of earlier steps. */
+import { asTensor, type Tensor, valueError } from '@unroll/core';
+import { checkOptions, formatValue } from '@unroll/core/internal';
+import type { LossSpec } from '@unroll/train';
+import type { DataArray } from './arrays.js';
+import { differentiate, OUTPUT_OPTIONS, type OutputOptions, type StateSquares } from './derivatives.js';
+import { keepGateNameOf, keptShare } from './gates.js';
+import { inputsOf, type MaskOption, type ModelInput, subjectOf } from './inputs.js';
+import type { Inspectable } from './instrument.js';
+import { selectSites } from './network.js';
+import { spectralRadii } from './spectral.js';
+import { type LagSummary, summarize } from './statistics.js';
+
+export interface GradientFlowOptions extends MaskOption, OutputOptions {
+  /** Differentiate this loss with the targets y instead of the output. Default: the output. */
+  loss?: LossSpec;
+  /** Paths or names of the recurrent layers. Default: all. */
+  layers?: readonly string[];
+  /** Levels of the quantiles over the batch. Default [0.1, 0.5, 0.9]. */
+  quantiles?: readonly number[];
+}
+
+/** The derivative with respect to one state. Lag k is the state k steps before the step, in the order of processing. */
+export interface StateFlow extends LagSummary {
+  /** Each sequence relative to its lag 0. */
+  relative: LagSummary;
+}
+
+export interface LayerFlow {
+  layer: string;
+  className: string;
+  cell: string;
+  reverse: boolean;
+  /** By state: `h`, and `c` for an LSTM. */
+  states: Record<string, StateFlow>;
+  /**
+   * The product of the forget gates of the steps after lag k: what is left of the cell state, as the mean over the units.
+   * For a GRU: of the share of the old state that it keeps. Null: the cell has no such gate.
+   */
+  forgetProduct: LagSummary | null;
+  /** Largest absolute eigenvalue of U, for each gate; null: the cell has no recurrent matrix. */
+  spectralRadius: Record<string, number> | null;
+}
+
+export interface GradientFlow {
+  of: 'output' | 'loss';
+  /** The step of each sequence. */
+  steps: Int32Array;
+  /** Levels of all quantiles. */
+  levels: number[];
+  layers: LayerFlow[];
+}
+
+/**
+ * Returns the norm of the derivative of the output at a step (or of the loss there) with respect to the states h and c of
+ * all earlier steps, for every recurrent layer. A curve that falls exponentially with the lag is a vanishing gradient, a
+ * curve that rises an exploding one (Bengio et al. 1994; Pascanu et al. 2013).
+ *
+ * The derivatives are total: they include every path from the state to the output. Masked steps have no value.
+ * @param x one batch [B, T, ...]
+ * @param y the targets, for a loss; null: differentiate the output
+ * @throws UnrollError `value` for unknown layers or options, and if only one of y and `loss` is given
+ */
+export async function gradientFlow(
+  model: Inspectable,
+  x: ModelInput,
+  y: ModelInput | null = null,
+  options: GradientFlowOptions = {},
+): Promise<GradientFlow> {
+  const types = { loss: true, layers: 'array', quantiles: 'array', mask: true, ...OUTPUT_OPTIONS } as const;
+  checkOptions('gradientFlow', options, types);
+  const { loss, layers, quantiles: levels = [0.1, 0.5, 0.9] } = options;
+  const wrong = levels.find((level) => !(level >= 0 && level <= 1));
+  if (wrong !== undefined)
+    throw valueError(`gradientFlow: quantiles must be in [0, 1], got ${formatValue(wrong)}.`);
+  if ((y === null) !== (loss === undefined)) {
+    const given = loss === undefined ? 'y without the option loss' : 'loss without y';
+    throw valueError(`gradientFlow takes both y and loss, or neither, got ${given}.`);
+  }
+  const subject = subjectOf(model, 'gradientFlow');
+  const inputs = await inputsOf(x, options, 'gradientFlow');
+  subject.network.build(inputs.sequences.map(({ value }) => [-1, ...value.shape.slice(1)]));
+  const sites = selectSites(subject.network, layers, 'gradientFlow');
+  const target = loss === undefined ? null : { loss, y: asTensor(y as Tensor) };
+  const found = await differentiate(subject, inputs, sites, options, target);
+  return {
+    of: target ? 'loss' : 'output',
+    steps: found.steps,
+    levels: [...levels],
+    layers: await Promise.all(
+      found.layers.map((squares) => layerFlow(squares, found.steps, found.outputSteps, levels)),
+    ),
+  };
+}
+
+async function layerFlow(
+  squares: StateSquares,
+  steps: Int32Array,
+  outputSteps: number | null,
+  levels: readonly number[],
+): Promise<LayerFlow> {
+  const { site, cell, reverse } = squares.run;
+  const states = Object.entries(squares.squares).map(([name, values]) => {
+    const byLag = lagsOf(values, squares, steps, outputSteps, Math.sqrt);
+    return [name, { ...summarize(byLag, levels), relative: summarize(relativeTo0(byLag), levels) }] as const;
+  });
+  const keep = keptShare(keepGateNameOf(cell), squares.gates);
+  return {
+    layer: site.path,
+    className: site.layer.className,
+    cell: cell.className,
+    reverse,
+    states: Object.fromEntries(states),
+    forgetProduct: keep && summarize(keptByLag(keep, squares, steps, outputSteps), levels),
+    spectralRadius: await spectralRadii(site.layer),
+  };
+}
+
+/** The step to which lag 0 of row b belongs, in the time of the layer. */
+function originOf(
+  b: number,
+  T: number,
+  { mask, run: { reverse } }: StateSquares,
+  steps: Int32Array,
+  outputSteps: number | null,
+): number {
+  if (outputSteps === T) return steps[b];
+  const valid = (t: number): boolean => mask === null || mask.values[b * T + t] !== 0;
+  let t = reverse ? 0 : T - 1;
+  while (reverse ? t < T - 1 && !valid(t) : t > 0 && !valid(t)) t += reverse ? 1 : -1;
+  return t;
+}
+
+/** Rearranges values [B, T] by step to values by lag, NaN where there is no valid step. */
+function lagsOf(
+  { shape, values }: DataArray,
+  squares: StateSquares,
+  steps: Int32Array,
+  outputSteps: number | null,
+  map: (value: number) => number,
+): DataArray {
+  const [B, T] = shape;
+  const byLag = new Float64Array(B * T).fill(Number.NaN);
+  for (let b = 0; b < B; b++) {
+    const origin = originOf(b, T, squares, steps, outputSteps);
+    for (let k = 0; k < T; k++) {
+      const t = squares.run.reverse ? origin + k : origin - k;
+      if (t < 0 || t >= T || squares.mask?.values[b * T + t] === 0) continue;
+      byLag[b * T + k] = map(values[b * T + t]);
+    }
+  }
+  return { shape: [B, T], values: byLag };
+}
+
+function relativeTo0({ shape, values }: DataArray): DataArray {
+  const K = shape[1];
+  return { shape, values: values.map((value, i) => value / values[i - (i % K)]) };
+}
+
+/** Returns for each lag the mean over the units of the product of the keep gates of the steps after it. */
+function keptByLag(
+  keep: DataArray,
+  squares: StateSquares,
+  steps: Int32Array,
+  outputSteps: number | null,
+): DataArray {
+  const [B, T, H] = keep.shape;
+  const byLag = new Float64Array(B * T).fill(Number.NaN);
+  for (let b = 0; b < B; b++) {
+    const origin = originOf(b, T, squares, steps, outputSteps);
+    const product = new Float64Array(H).fill(1);
+    for (let k = 0; k < T; k++) {
+      const t = squares.run.reverse ? origin + k : origin - k;
+      if (t < 0 || t >= T) break;
+      if (squares.mask?.values[b * T + t] === 0) continue;
+      byLag[b * T + k] = product.reduce((sum, value) => sum + value, 0) / H;
+      for (let u = 0; u < H; u++) product[u] *= keep.values[(b * T + t) * H + u];
+    }
+  }
+  return { shape: [B, T], values: byLag };
+}

@@ -1,0 +1,2 @@
+/** @unroll/insight/node: files of records. */
+export { toCsv, toTensorBoard } from './sinks-node.js';

@@ -1,0 +1,199 @@
+/**
+ * Runs a model while its recurrent layers are observed or changed. Each recurrent layer has one method that runs its cell
+ * over a sequence; during a pass, the method is replaced on the layers concerned. A pass is synchronous, so nothing else
+ * can see the replacement, and the layers are as before when it ends.
+ */
+import { type MaskedSequence, type Model, scope, type Tensor } from '@unroll/core';
+import { recording } from '@unroll/core/internal';
+import {
+  type Cell,
+  type CellState,
+  Embedding,
+  type Network,
+  type Recurrent,
+  type SequenceContext,
+  type SequenceResult,
+  StackedCells,
+} from '@unroll/nn';
+import {
+  type CellRecord,
+  fusedOpOf,
+  type GradientSink,
+  initialState,
+  type Named,
+  runFused,
+} from './fused.js';
+import { layersOf, recurrentSites, type Site } from './network.js';
+import type { Probe } from './probe.js';
+import { runStepwise, type StepHook } from './stepwise.js';
+
+/** A change of a recurrent layer: another cell, or a function that changes the result of every step. */
+export interface Change {
+  layer: Recurrent;
+  /** Creates the cell to run instead, for the weights as they are now. */
+  makeCell: (() => Cell) | null;
+  hook: StepHook | null;
+}
+
+/** One run of a recurrent layer, as tensors of the open scope. */
+export interface LayerRun extends CellRecord {
+  site: Site;
+  cell: Cell;
+  /** True: the layer processes the sequence from its end. */
+  reverse: boolean;
+  /** The inputs [B, T, I]. */
+  x: Tensor;
+  mask: Tensor | null;
+  initial: Named;
+  /** Returns the gradients of the states of the last backward pass, [B, T, size]. */
+  gradients: () => Named;
+}
+
+export interface Instruments {
+  /** The layers to observe. Default: none. */
+  sites?: readonly Site[];
+  /** The tape of the pass, if the gradients of states are requested. */
+  probe?: Probe | null;
+  /** Called with each run of an observed layer. */
+  onRun?: (run: LayerRun) => void;
+  /** Replaces the outputs of embeddings. */
+  onEmbedding?: (layer: Embedding, ids: Tensor, vectors: Tensor) => Tensor;
+  changes?: readonly Change[];
+}
+
+/** Runs `work` in a scope, with instruments on the layers of the network. */
+export function withInstruments<T>(network: Network, instruments: Instruments, work: () => T): T {
+  const { sites = [], changes = [], onEmbedding } = instruments;
+  const carried = network.carriedStates;
+  const replaced: (() => void)[] = [];
+  const all = new Map(recurrentSites(network).map((site) => [site.layer, site]));
+  const layers = new Set([...sites.map(({ layer }) => layer), ...changes.map(({ layer }) => layer)]);
+  for (const layer of layers) {
+    const observed = sites.some((site) => site.layer === layer);
+    const own = changes.filter((change) => change.layer === layer);
+    const cell = own.findLast(({ makeCell }) => makeCell)?.makeCell?.() ?? layer.cell;
+    const hook = composeHooks(own.flatMap((change) => change.hook ?? []));
+    const site = all.get(layer) ?? { path: layer.name, layer };
+    layer.run = (x, state, context) =>
+      observe({ site, cell, hook, observed }, { x, state, context }, instruments);
+    replaced.push(() => void delete (layer as Partial<Recurrent>).run);
+  }
+  if (onEmbedding) replaced.push(...replaceEmbeddings(network, onEmbedding));
+  try {
+    return scope(work);
+  } finally {
+    for (const restore of replaced) restore();
+    network.resetStates();
+    network.carriedStates = carried;
+  }
+}
+
+function composeHooks(hooks: readonly StepHook[]): StepHook | null {
+  if (hooks.length === 0) return null;
+  return (result) => hooks.reduce((changed, hook) => hook(changed), result);
+}
+
+function replaceEmbeddings(
+  network: Network,
+  onEmbedding: NonNullable<Instruments['onEmbedding']>,
+): (() => void)[] {
+  return layersOf(network, Embedding).map((layer) => {
+    const { call } = layer;
+    layer.call = (inputs: readonly MaskedSequence[], context) => {
+      // Tapes must not record the lookup: the vectors are the start of a gradient, like the inputs of other models.
+      const tape = recording.current;
+      recording.current = null;
+      const [{ value, mask }] = call.call(layer, inputs, context);
+      recording.current = tape;
+      return [{ value: onEmbedding(layer, inputs[0].value, value), mask }];
+    };
+    return () => void delete (layer as Partial<Embedding>).call;
+  });
+}
+
+interface Target {
+  site: Site;
+  cell: Cell;
+  hook: StepHook | null;
+  observed: boolean;
+}
+
+interface CellCall {
+  x: Tensor;
+  state: CellState | null;
+  context: SequenceContext;
+}
+
+/** Runs a cell over a sequence and reports the run. */
+function observe(target: Target, call: CellCall, { probe = null, onRun }: Instruments): SequenceResult {
+  const { site, cell, hook } = target;
+  const { x, context } = call;
+  const initial = initialState(cell, call.state, x.shape[0], context);
+  // A cell with its own initial state must start from it, as in the plain pass.
+  const state = call.state ?? (cell.zeroState ? initial : null);
+  let gradients: Named = {};
+  const sink: GradientSink | null = probe && ((found) => void Object.assign(gradients, found));
+  let report = (): void => {};
+  let run = hook ? null : runWithKernels(cell, { ...call, state }, sink);
+  if (run === null) {
+    const stepped = runStepwise(cell, x, state, context, { hook, probe, sink });
+    ({ report } = stepped);
+    run = stepped;
+  }
+  if (target.observed) {
+    const take = (): Named => {
+      report();
+      const taken = gradients;
+      gradients = {};
+      return taken;
+    };
+    const { gates, states } = run.record;
+    const { reverse, mask } = context;
+    onRun?.({ site, cell, reverse, x, mask, initial, gates, states, gradients: take });
+  }
+  return run.result;
+}
+
+type RecordedRun = { result: SequenceResult; record: CellRecord };
+
+/** Runs a cell, or the cells of a stack, with fused kernels; null if there are none. */
+function runWithKernels(
+  cell: Cell,
+  { x, state, context }: CellCall,
+  sink: GradientSink | null,
+): RecordedRun | null {
+  if (!(cell instanceof StackedCells)) return runFused(cell, x, state, context, sink);
+  if (!cell.cells.every(fusedOpOf)) return null;
+  const records: CellRecord[] = [];
+  cell.cells.forEach((inner, n) => {
+    const innerSink: GradientSink | null = sink && ((found) => sink(withPrefix(found, n)));
+    inner.sequence = (innerX, innerState, innerContext) => {
+      delete inner.sequence;
+      const run = runFused(inner, innerX, innerState, innerContext, innerSink);
+      if (run) records[n] = run.record;
+      return run?.result ?? null;
+    };
+  });
+  try {
+    const result = cell.sequence(x, state as Parameters<StackedCells['sequence']>[1], context);
+    if (records.filter(Boolean).length < cell.cells.length) return null;
+    const merge = (part: 'gates' | 'states'): Named =>
+      Object.assign({}, ...records.map((record, n) => withPrefix(record[part], n)));
+    return { result, record: { gates: merge('gates'), states: merge('states') } };
+  } finally {
+    for (const inner of cell.cells) delete inner.sequence;
+  }
+}
+
+function withPrefix(tensors: Named, n: number): Named {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${n}.${name}`, tensor]));
+}
+
+/** Any model of layers, or a view of one that `ablate` returned. */
+export type Inspectable = Network | AblatedView;
+
+/** The part of a view that instruments read. */
+export interface AblatedView extends Model {
+  readonly network: Network;
+  readonly changes: readonly Change[];
+}

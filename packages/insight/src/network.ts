@@ -1,0 +1,61 @@
+/** Finds the recurrent layers of a model. */
+import { type Model, valueError } from '@unroll/core';
+import { formatValue } from '@unroll/core/internal';
+import { type Layer, Network, Recurrent } from '@unroll/nn';
+
+/** A recurrent layer and its path in the model: `lstm`, or `bidirectional/forward_lstm` for an inner layer. */
+export interface Site {
+  path: string;
+  layer: Recurrent;
+}
+
+/** Returns the recurrent layers of a model, including those in other layers and in nested models. */
+export function recurrentSites(network: Network): Site[] {
+  const sites: Site[] = [];
+  const seen = new Set<Layer>();
+  const visit = (layer: Layer, path: string): void => {
+    if (seen.has(layer)) return;
+    seen.add(layer);
+    if (layer instanceof Recurrent) sites.push({ path, layer });
+    for (const inner of layer.sublayers) visit(inner, path ? `${path}/${inner.name}` : inner.name);
+  };
+  visit(network, '');
+  return sites;
+}
+
+/** Returns all layers of a type, including those in other layers. */
+export function layersOf<L extends Layer>(network: Network, type: abstract new (...args: never) => L): L[] {
+  const found = new Set<L>();
+  const visit = (layer: Layer): void => {
+    if (layer instanceof type) found.add(layer);
+    for (const inner of layer.sublayers) visit(inner);
+  };
+  visit(network);
+  return [...found];
+}
+
+/**
+ * Returns the sites whose path or name is in `names`; undefined: all.
+ * @throws UnrollError `value` for a name that is not a recurrent layer
+ */
+export function selectSites(network: Network, names: readonly string[] | undefined, owner: string): Site[] {
+  const sites = recurrentSites(network);
+  if (names === undefined) return sites;
+  return names.map((name) => {
+    const site = sites.find(({ path, layer }) => path === name || layer.name === name);
+    if (site) return site;
+    const all = sites.map(({ path }) => path).join(', ') || 'none';
+    throw valueError(
+      `${owner}: the model has no recurrent layer ${formatValue(name)}. Its recurrent layers: ${all}.`,
+      { name },
+    );
+  });
+}
+
+/** @throws UnrollError `value` unless `model` is made of layers */
+export function checkNetwork(model: Model, owner: string): asserts model is Network {
+  if (model instanceof Network) return;
+  throw valueError(
+    `${owner} takes a model made of layers, from sequential() or model(), got ${formatValue(model)}.`,
+  );
+}

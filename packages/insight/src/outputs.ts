@@ -1,0 +1,100 @@
+/** Forward passes of the chosen output, for instruments that change the inputs. */
+import { mul, reshape, type Tensor, valueError } from '@unroll/core';
+import { hostTensor, inferenceContext, takeRows } from '@unroll/core/internal';
+import { type DataArray, readArray } from './arrays.js';
+import type { Inputs, Subject } from './inputs.js';
+import { type Instruments, withInstruments } from './instrument.js';
+import { outputOf, selectSteps } from './steps.js';
+
+/** Runs the model and returns the output at one step of each sequence, [B, D]. */
+export async function outputAt(
+  { network, changes }: Subject,
+  { sequences }: Inputs,
+  steps: Int32Array,
+  output = 0,
+  instruments: Instruments = {},
+): Promise<DataArray> {
+  const found = withInstruments(network, { ...instruments, changes }, () => {
+    const all = network.forward(sequences, inferenceContext());
+    return flatOutput(outputOf(all, output).value, steps);
+  });
+  return readArray(found);
+}
+
+/** Returns the output at one step of each sequence as rows of numbers. */
+export function flatOutput(value: Tensor, steps: Int32Array): Tensor {
+  const selected = value.rank >= 3 ? selectSteps(value, steps) : value;
+  return reshape(selected, [selected.shape[0], selected.size / selected.shape[0]]);
+}
+
+/** A step of the output of one sequence, and the input of which parts are hidden. */
+export interface OcclusionCall {
+  subject: Subject;
+  inputs: Inputs;
+  /** Index of the input. */
+  input: number;
+  /** Row of the sequence. */
+  row: number;
+  /** Step of the output. */
+  step: number;
+  output: number;
+  /** What replaces hidden features. The vectors of ids are replaced by zeros. */
+  baseline: ArrayLike<number>;
+}
+
+/**
+ * Returns the outputs [n, D] of copies of one sequence, of which each hides other parts of an input.
+ * @param hidden for each copy, the hidden elements: step * width + feature, or the step if `steps` is true
+ */
+export async function occludedOutputs(
+  { subject, inputs, input, row, step, output, baseline }: OcclusionCall,
+  hidden: readonly (readonly number[])[],
+  what: 'steps' | 'features' = 'steps',
+): Promise<DataArray> {
+  const n = hidden.length;
+  const copies = copiesOf(inputs, row, n);
+  const { value } = copies.sequences[input];
+  const [, T] = value.shape;
+  const width = value.size / (n * T);
+  const values = (await value.data()).slice();
+  const factors = new Float64Array(n * T).fill(1);
+  hidden.forEach((parts, copy) => {
+    for (const part of parts) {
+      for (let t = 0; t < T; t++) {
+        if (what === 'steps' && t !== part) continue;
+        factors[copy * T + t] = 0;
+        for (let f = 0; f < width; f++)
+          if (what === 'steps' || f === part) values[(copy * T + t) * width + f] = baseline[f];
+      }
+    }
+  });
+  const steps = new Int32Array(n).fill(step);
+  const isIds = value.rank === 2;
+  const sequences = copies.sequences.map((sequence, i) =>
+    i === input && !isIds ? { ...sequence, value: hostTensor(values, value.shape) } : sequence,
+  );
+  const onEmbedding: Instruments['onEmbedding'] = (_layer, ids, vectors) =>
+    ids === value ? mul(vectors, hostTensor(factors, [n, T, 1])) : vectors;
+  return outputAt(subject, { sequences, count: n }, steps, output, isIds ? { onEmbedding } : {});
+}
+
+/** Returns `count` copies of one row of all inputs. */
+function copiesOf({ sequences }: Inputs, row: number, count: number): Inputs {
+  const rows = new Uint32Array(count).fill(row);
+  const copies = sequences.map(({ value, mask }) => ({
+    value: takeRows(value, rows),
+    mask: mask && takeRows(mask, rows),
+  }));
+  return { sequences: copies, count };
+}
+
+/** @throws UnrollError `value` unless the model has exactly one input with a time axis */
+export function theSequence({ sequences }: Inputs, owner: string): number {
+  const found = sequences.flatMap(({ value }, i) => (value.rank >= 2 ? [i] : []));
+  const long = found.filter((i) => sequences[i].value.rank >= 3);
+  const chosen = long.length > 0 ? long : found;
+  if (chosen.length === 1) return chosen[0];
+  throw valueError(
+    `${owner}: the model has ${chosen.length} inputs with a time axis. Choose one with the option input.`,
+  );
+}

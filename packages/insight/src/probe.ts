@@ -1,0 +1,42 @@
+/**
+ * A tape that can also report the gradients of intermediate tensors. It ignores parameters, because instruments
+ * differentiate with respect to inputs and states; weight gradients would take most of the time.
+ */
+import { Parameter, type Tensor } from '@unroll/core';
+import { type AnyOp, type Inputs, type Outputs, Tape } from '@unroll/core/internal';
+
+export class Probe extends Tape {
+  readonly #leaves = new Set<Tensor>();
+  readonly #sinks = new Map<Tensor, ((gradient: Tensor) => void)[]>();
+
+  /** Computes the gradient with respect to this tensor, and everything computed from it. */
+  track(tensor: Tensor): void {
+    this.#leaves.add(tensor);
+  }
+
+  /** Calls `sink` in every backward pass with the full gradient of the output of an op, if it is not zero everywhere. */
+  watch(tensor: Tensor, sink: (gradient: Tensor) => void): void {
+    const sinks = this.#sinks.get(tensor) ?? [];
+    sinks.push(sink);
+    this.#sinks.set(tensor, sinks);
+  }
+
+  override tracks(tensor: Tensor): boolean {
+    if (this.#leaves.has(tensor)) return true;
+    return !(tensor instanceof Parameter) && super.tracks(tensor);
+  }
+
+  override record(op: AnyOp, inputs: Inputs, attrs: unknown, outputs: Outputs, saved: unknown): void {
+    const reporting: AnyOp = {
+      ...op,
+      backward: (call) => {
+        outputs.forEach((output, i) => {
+          const gradient = (call.grads as readonly (Tensor | null)[])[i];
+          if (gradient) for (const sink of this.#sinks.get(output) ?? []) sink(gradient);
+        });
+        return op.backward(call);
+      },
+    };
+    super.record(reporting, inputs, attrs, outputs, saved);
+  }
+}

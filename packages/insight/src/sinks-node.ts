@@ -1,0 +1,60 @@
+/** Files of records: TensorBoard and CSV. */
+import { valueError } from '@unroll/core';
+import { formatValue } from '@unroll/core/internal';
+import { LogFile, type TensorBoard } from '@unroll/train/node';
+import { type RecordSink, scalarsOf, type TrainingRecord } from './recorder.js';
+
+/**
+ * Writes records to the event files of a `tensorBoard` callback: numbers, and histograms of weights and gradients.
+ *
+ *     const board = tensorBoard('logs');
+ *     await fit(model, { ..., callbacks: [board, recorder({ x, to: [toTensorBoard(board)] })] });
+ */
+export function toTensorBoard(board: TensorBoard): RecordSink {
+  if (typeof board?.write !== 'function')
+    throw valueError(`toTensorBoard takes the callback tensorBoard(folder), got ${formatValue(board)}.`);
+  return {
+    write(record) {
+      const prefixed = (prefix: string, from: TrainingRecord['weights']) =>
+        Object.fromEntries(Object.entries(from).map(([name, histogram]) => [`${prefix}/${name}`, histogram]));
+      const histograms = {
+        ...prefixed('weights', record.weights),
+        ...prefixed('gradients', record.gradients),
+      };
+      board.write(record.updates, { scalars: scalarsOf(record), histograms });
+    },
+  };
+}
+
+/**
+ * Writes the numbers of records to a CSV file, one line per record. The first record determines the columns. A new run replaces
+ * the file; a resumed run appends to it.
+ */
+export function toCsv(path: string): RecordSink {
+  if (typeof path !== 'string') throw valueError(`toCsv takes the path of a file, got ${formatValue(path)}.`);
+  const file = new LogFile(path);
+  let columns: string[] | null = null;
+  return {
+    write(record) {
+      const { epoch, step, updates, loss } = record;
+      const values: Record<string, number> = { epoch, step, updates, loss, ...scalarsOf(record) };
+      if (columns === null) {
+        columns = Object.keys(values);
+        file.append(`${columns.map(quote).join(',')}\n`);
+      }
+      file.append(`${columns.map((name) => values[name] ?? '').join(',')}\n`);
+    },
+    state() {
+      file.sync();
+      return { length: file.length, columns };
+    },
+    restore(state) {
+      const saved = state as { length?: number; columns?: string[] | null };
+      const warning = file.resume(saved.length ?? 0);
+      if (warning === null) columns = saved.columns ?? null;
+      return warning;
+    },
+  };
+}
+
+const quote = (name: string): string => (/[",\r\n]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name);

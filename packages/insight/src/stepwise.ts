@@ -1,0 +1,167 @@
+/** Runs a cell step by step and records its gates, states and gradients. Works for every cell, also a user's own. */
+import { stack, type Tensor, zeros } from '@unroll/core';
+import { recording } from '@unroll/core/internal';
+import {
+  type Cell,
+  type CellState,
+  runSteps,
+  type SequenceContext,
+  type SequenceResult,
+  type StepResult,
+} from '@unroll/nn';
+import type { CellRecord, GradientSink, Named } from './fused.js';
+import type { Probe } from './probe.js';
+
+/** Changes the result of a step, such as an ablation. */
+export type StepHook = (result: StepResult) => StepResult;
+
+/** The steps of a run, in processing order. */
+interface Steps {
+  /** The states after each step, as the cell returned them. */
+  raw: CellState[];
+  /** The states before each step: at masked steps, the next entry is the previous state. */
+  before: CellState[];
+  gates: Named[];
+}
+
+/**
+ * @param probe the tape, if the gradients of the states are requested
+ * @param sink receives these gradients after each backward pass, when the returned `report` is called
+ */
+export function runStepwise(
+  cell: Cell,
+  x: Tensor,
+  state: CellState | null,
+  context: SequenceContext,
+  options: { hook: StepHook | null; probe: Probe | null; sink: GradientSink | null },
+): { result: SequenceResult; record: CellRecord; report: () => void } {
+  const steps: Steps = { raw: [], before: [], gates: [] };
+  const inner = observeInner(cell);
+  let result: SequenceResult;
+  try {
+    result = runSteps(recordingStepper(cell, steps, inner.take, options.hook), x, state, context);
+  } finally {
+    inner.restore();
+  }
+  const after = [...steps.before.slice(1), result.state];
+  const report = options.probe && options.sink ? watchStates(steps, after, context, options) : () => {};
+  const outer = recording.current;
+  recording.current = null;
+  try {
+    const record = {
+      gates: joinSteps(steps.gates, context.reverse),
+      states: joinSteps(after, context.reverse),
+    };
+    return { result, record, report };
+  } finally {
+    recording.current = outer;
+  }
+}
+
+/** Returns a cell that records its steps. */
+function recordingStepper(
+  cell: Cell,
+  { raw, before, gates }: Steps,
+  innerGates: () => Named,
+  hook: StepHook | null,
+): Pick<Cell, 'units' | 'stateSizes' | 'zeroState' | 'step'> {
+  const { units, stateSizes } = cell;
+  return {
+    units,
+    stateSizes,
+    ...(cell.zeroState && { zeroState: cell.zeroState.bind(cell) }),
+    step(x, state, context) {
+      before.push(state);
+      const computed = cell.step(x, state, context);
+      gates.push({ ...innerGates(), ...computed.gates });
+      const result = hook ? hook(computed) : computed;
+      raw.push(result.state);
+      return result;
+    },
+  };
+}
+
+/**
+ * Makes the inner cells of a cell report their gates: they run step by step, and the prefix of a stacked cell is its
+ * number, as in the names of its states (`0.i`).
+ */
+function observeInner(cell: Cell): { take: () => Named; restore: () => void } {
+  let gates: Named = {};
+  const changed: Cell[] = [];
+  const observe = ({ cells = [] }: Cell, prefix: string): void => {
+    cells.forEach((inner, n) => {
+      const path = cells.length > 1 ? `${prefix}${n}.` : prefix;
+      observe(inner, path);
+      const step = inner.step;
+      changed.push(inner);
+      inner.sequence = () => null;
+      inner.step = (x, state, context) => {
+        const result = step.call(inner, x, state, context);
+        for (const name in result.gates) gates[path + name] = result.gates[name];
+        return result;
+      };
+    });
+  };
+  observe(cell, '');
+  return {
+    take() {
+      const taken = gates;
+      gates = {};
+      return taken;
+    },
+    restore() {
+      for (const inner of changed) {
+        delete (inner as Partial<Cell>).step;
+        delete inner.sequence;
+      }
+    },
+  };
+}
+
+/** Stacks named tensors [B, ...] of all steps to [B, T, ...] in time order. */
+function joinSteps(steps: readonly Named[], reverse: boolean): Named {
+  const order = reverse ? steps.toReversed() : steps;
+  const names = Object.keys(order[0] ?? {});
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      stack(
+        order.map((step) => step[name]),
+        1,
+      ),
+    ]),
+  );
+}
+
+/**
+ * Watches the states of all steps. The gradient of a valid step is that of the state that the cell returned, which includes its
+ * use in the output; at a masked step, the state is the previous one.
+ */
+function watchStates(
+  { raw }: Steps,
+  after: readonly CellState[],
+  { reverse }: SequenceContext,
+  { probe, sink }: { probe: Probe | null; sink: GradientSink | null },
+): () => void {
+  const names = Object.keys(after[0] ?? {});
+  let gradients: Record<string, (Tensor | undefined)[]> = {};
+  const clear = (): void => {
+    gradients = Object.fromEntries(names.map((name) => [name, []]));
+  };
+  clear();
+  raw.forEach((state, n) => {
+    for (const name of names) {
+      probe?.watch(state[name], (gradient) => {
+        gradients[name][n] = gradient;
+      });
+    }
+  });
+  return () => {
+    const joined = names.map((name) => {
+      const list = after.map((state, n) => gradients[name][n] ?? zeros(state[name].shape));
+      return [name, stack(reverse ? list.toReversed() : list, 1)] as const;
+    });
+    clear();
+    sink?.(Object.fromEntries(joined));
+  };
+}

@@ -1,0 +1,200 @@
+/** `trace`: the gates and states of every recurrent layer, for every step and unit. */
+import { asTensor, keep, type Tensor } from '@unroll/core';
+import { checkOptions, inferenceContext } from '@unroll/core/internal';
+import { Stream, type StreamInput } from '@unroll/nn';
+import { type DataArray, joinArrays, readArray, takeArrays } from './arrays.js';
+import { type KeepGate, keepGateNameOf } from './gates.js';
+import { inputsOf, type MaskOption, type ModelInput, rowsOf, subjectOf } from './inputs.js';
+import { type Inspectable, type LayerRun, withInstruments } from './instrument.js';
+import { type Site, selectSites } from './network.js';
+
+export interface TraceOptions extends MaskOption {
+  /** Paths or names of the recurrent layers. Default: all. */
+  layers?: readonly string[];
+  /** Also return the inputs of every layer. Default false. */
+  inputs?: boolean;
+  /** Number of examples per batch. Default 256. */
+  batchSize?: number;
+}
+
+/** One run of a recurrent layer over sequences, in time order. B sequences, T steps. */
+export interface LayerTrace {
+  /** Path in the model: `lstm`, `bidirectional/forward_lstm`; numbered (`lstm#1`) if a layer runs several times. */
+  layer: string;
+  /** `LSTM`, `GRU`, `RNN`, ... */
+  className: string;
+  /** `LSTMCell`, `GRUCell`, ... */
+  cell: string;
+  /** Width of the output. */
+  units: number;
+  /** True: the layer processes the sequence from its end, so the state of step t depends on the steps from t on. */
+  reverse: boolean;
+  /** [B, T], 1: valid; null: all steps are valid. */
+  mask: DataArray | null;
+  /**
+   * The gates [B, T, H], named as in the equations of the cell (`i f g o`, `z r n`), 0 at masked steps. The names of cells in a
+   * stack have a prefix: `0.i`. A simple RNN has none.
+   */
+  gates: Record<string, DataArray>;
+  /** The states after every step, [B, T, size]. A masked step leaves them unchanged. */
+  states: Record<string, DataArray>;
+  /** The gate that decides which share of the state survives a step: `f` of an LSTM, `z` of a GRU; null: unknown or none. */
+  keep: KeepGate | null;
+  /** The initial states [B, size]. */
+  initial: Record<string, DataArray>;
+  /** The inputs [B, T, I], with the option `inputs`. */
+  x?: DataArray;
+}
+
+export interface Trace {
+  layers: LayerTrace[];
+  /** The outputs of the model. */
+  outputs: DataArray[];
+}
+
+/**
+ * Returns the gates and states of the recurrent layers for x [N, ...]. For a stream, processes the next steps, x [batch,
+ * time, ...], and returns those of these steps.
+ *
+ * Gates come from the fused kernels where a cell has them, so a trace costs little more than a prediction. Other cells,
+ * including custom ones, run step by step and report the `gates` of their `step`.
+ * @param model a model of layers, a view from `ablate`, or a stream
+ * @throws UnrollError `value` for an unknown layer or option, `shape` if x does not fit the model
+ */
+export async function trace(
+  model: Inspectable | Stream,
+  x: ModelInput,
+  options: TraceOptions = {},
+): Promise<Trace> {
+  checkOptions('trace', options, { layers: 'array', mask: true, inputs: 'boolean', batchSize: 'count' });
+  if (model instanceof Stream) return traceStream(model, x as StreamInput, options);
+  const { network, changes } = subjectOf(model, 'trace');
+  const inputs = await inputsOf(x, options, 'trace');
+  network.build(inputs.sequences.map(({ value }) => [-1, ...value.shape.slice(1)]));
+  const sites = selectSites(network, options.layers, 'trace');
+  const { batchSize = 256 } = options;
+  const parts: Trace[] = [];
+  for (let start = 0; start < inputs.count; start += batchSize) {
+    const batch = rowsOf(inputs, start, Math.min(start + batchSize, inputs.count));
+    const runs: LayerRun[] = [];
+    const instruments = { sites, changes, onRun: (run: LayerRun) => void runs.push(run) };
+    const found = withInstruments(network, instruments, () => {
+      const outputs = network.forward(batch.sequences, inferenceContext());
+      return tensorsOf(
+        runs,
+        outputs.map(({ value }) => value),
+        options,
+      );
+    });
+    parts.push(await readTrace(found));
+  }
+  return joinTraces(parts);
+}
+
+async function traceStream(stream: Stream, x: StreamInput, options: TraceOptions): Promise<Trace> {
+  const sites = selectSites(stream.network, options.layers, 'trace');
+  const runs: LayerRun[] = [];
+  const mask = (options.mask ?? null) as Tensor | null;
+  const chunk =
+    Array.isArray(x) && x[0] && typeof x[0] === 'object' && 'shape' in x[0] ? x : asTensor(x as Tensor);
+  // push() runs in its own scope, so its tensors are moved out while it is open.
+  const onRun = (run: LayerRun): void => {
+    for (const tensors of [run.gates, run.states, run.initial]) Object.values(tensors).map(keep);
+    keep(run.x);
+    if (run.mask) keep(run.mask);
+    runs.push(run);
+  };
+  const instruments = { sites, onRun };
+  const found = withInstruments(stream.network, instruments, () => {
+    stream.push(chunk as StreamInput, mask);
+    return tensorsOf(runs, stream.outputs, options);
+  });
+  return readTrace(found);
+}
+
+/** The tensors of a trace. */
+interface Found {
+  runs: Omit<LayerRun, 'gradients'>[];
+  withInputs: boolean;
+  outputs: readonly Tensor[];
+  /** The tensors again, because scopes move only tensors in plain objects. */
+  owned: unknown;
+}
+
+function tensorsOf(
+  runs: readonly LayerRun[],
+  outputs: readonly Tensor[],
+  { inputs = false }: TraceOptions,
+): Found {
+  const tensors = runs.map(({ gates, states, initial, mask, x }) => [
+    gates,
+    states,
+    initial,
+    mask,
+    inputs ? x : null,
+  ]);
+  return { runs: [...runs], withInputs: inputs, outputs, owned: [tensors, outputs] };
+}
+
+async function readTrace({ runs, withInputs, outputs }: Found): Promise<Trace> {
+  const names = new Map<Site['layer'], number>();
+  const layers = runs.map(async ({ site, cell, reverse, mask, gates, states, initial, x }) => {
+    const count = names.get(site.layer) ?? 0;
+    names.set(site.layer, count + 1);
+    const found: LayerTrace = {
+      layer: count === 0 ? site.path : `${site.path}#${count}`,
+      className: site.layer.className,
+      cell: cell.className,
+      units: cell.units,
+      reverse,
+      mask: mask && (await readArray(mask)),
+      gates: await takeArrays(gates),
+      states: await takeArrays(states),
+      keep: keepGateNameOf(cell),
+      initial: await copies(initial),
+    };
+    if (withInputs) found.x = await readArray(x);
+    if (found.mask) for (const gate of Object.values(found.gates)) clearMasked(gate, found.mask);
+    return found;
+  });
+  return { layers: await Promise.all(layers), outputs: await Promise.all(outputs.map(readArray)) };
+}
+
+/** Reads tensors that may belong to the user. */
+async function copies(tensors: Readonly<Record<string, Tensor>>): Promise<Record<string, DataArray>> {
+  const arrays = Object.entries(tensors).map(
+    async ([name, tensor]) => [name, await readArray(tensor)] as const,
+  );
+  return Object.fromEntries(await Promise.all(arrays));
+}
+
+/** Sets masked steps of an array [B, T, size] to 0: a kernel may compute any value there. */
+function clearMasked({ shape, values }: DataArray, mask: DataArray): void {
+  const size = shape[2];
+  mask.values.forEach((valid, step) => {
+    if (valid === 0) values.fill(0, step * size, (step + 1) * size);
+  });
+}
+
+function joinTraces(parts: readonly Trace[]): Trace {
+  if (parts.length === 1) return parts[0];
+  const joinNamed = (records: readonly Record<string, DataArray>[]): Record<string, DataArray> =>
+    Object.fromEntries(
+      Object.keys(records[0]).map((name) => [name, joinArrays(records.map((record) => record[name]))]),
+    );
+  const layers = parts[0].layers.map((first, i): LayerTrace => {
+    const same = parts.map(({ layers: all }) => all[i]);
+    return {
+      ...first,
+      mask: first.mask && joinArrays(same.flatMap(({ mask }) => mask ?? [])),
+      gates: joinNamed(same.map(({ gates }) => gates)),
+      states: joinNamed(same.map(({ states }) => states)),
+      initial: joinNamed(same.map(({ initial }) => initial)),
+      ...(first.x && { x: joinArrays(same.flatMap(({ x }) => x ?? [])) }),
+    };
+  });
+  return {
+    layers,
+    outputs: parts[0].outputs.map((_, i) => joinArrays(parts.map(({ outputs }) => outputs[i]))),
+  };
+}

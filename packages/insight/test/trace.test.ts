@@ -1,0 +1,212 @@
+/**
+ * A trace equals a loop over single rows and valid steps, for every cell, mask and direction, in float64 and on every
+ * backend. Detects gates in another order or of another step, states of masked steps, and a changed output.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { predict, RandomStream, referenceBackend, tensor } from '@unroll/core';
+import { type DataArray, trace } from '@unroll/insight';
+import {
+  attention,
+  attentionDecoder,
+  bidirectional,
+  dense,
+  embedding,
+  gru,
+  input,
+  lstm,
+  lstmCell,
+  model,
+  residual,
+  sequential,
+} from '@unroll/nn';
+import { largest, mismatch, onBackend, report } from '@unroll/testkit';
+import { testBackends } from '@unroll/testkit/node';
+import { B, CELLS, I, MASKS, stepByStep, T } from './cases.js';
+
+const flat = (nested: unknown): number[] => (nested as number[]).flat(3) as number[];
+
+const random = new RandomStream(7, 'trace');
+const numbers = (count: number): number[] => Array.from(random.normal(count));
+const X = Array.from({ length: B }, () => Array.from({ length: T }, () => numbers(I)));
+
+const same = (what: string, found: DataArray | undefined, wanted: unknown, tolerance: number): string[] => {
+  if (!found) return [`${what} is missing`];
+  const expected = flat(wanted);
+  const problem = mismatch(what, found.values, expected, tolerance * Math.max(1, largest(expected)));
+  return problem ? [problem] : [];
+};
+
+async function compareCell(name: string, tolerance: number): Promise<string[]> {
+  const problems: string[] = [];
+  for (const [maskName, mask] of Object.entries(MASKS)) {
+    for (const goBackwards of [false, true]) {
+      for (const returnSequences of [false, true]) {
+        const layer = CELLS[name]!({ goBackwards, returnSequences });
+        const network = sequential([layer], { seed: 3 });
+        const options = { mask: mask && tensor(mask), inputs: true };
+        const { layers } = await trace(network, tensor(X), options);
+        const [found] = layers;
+        const wanted = stepByStep(layer, X, mask ?? null, goBackwards);
+        const title = `${name}, mask ${maskName}${goBackwards ? ', backwards' : ''}`;
+        assert.deepEqual(Object.keys(found!.gates).sort(), Object.keys(wanted.gates).sort(), title);
+        assert.deepEqual(Object.keys(found!.states).sort(), Object.keys(wanted.states).sort(), title);
+        for (const gate in wanted.gates)
+          problems.push(...same(`${title}: gate ${gate}`, found!.gates[gate], wanted.gates[gate], tolerance));
+        for (const state in wanted.states)
+          problems.push(
+            ...same(`${title}: state ${state}`, found!.states[state], wanted.states[state], tolerance),
+          );
+        problems.push(...same(`${title}: x`, found!.x, X, tolerance));
+        assert.equal(found!.reverse, goBackwards);
+        assert.equal(found!.mask === null, mask === null);
+      }
+    }
+  }
+  return problems;
+}
+
+describe('a trace equals the cells step by step', () => {
+  for (const name of Object.keys(CELLS)) {
+    test(`${name} in float64`, async () => {
+      report(await onBackend(referenceBackend('float64'), () => compareCell(name, 1e-12)));
+    });
+    for (const { name: backendName, backend, reason } of testBackends()) {
+      test(`${name} on ${backendName}`, { skip: reason || false }, async () => {
+        report(await onBackend(backend!, () => compareCell(name, 2e-6)));
+      });
+    }
+  }
+});
+
+describe('a trace of a model', () => {
+  const own = (network: Parameters<typeof trace>[0], options = {}) => trace(network, tensor(X), options);
+
+  test('has the outputs of predict, and one entry for each recurrent layer', async () => {
+    const inner = sequential([gru({ units: 2, returnSequences: true })], { name: 'encoder' });
+    const network = sequential([
+      bidirectional(lstm({ units: 3, returnSequences: true }), { name: 'both' }),
+      residual(lstm({ units: 6, returnSequences: true, name: 'inside' })),
+      inner,
+      dense({ units: 2 }),
+    ]);
+    const expected = await predict(network, tensor(X));
+    const { layers, outputs } = await own(network);
+    assert.deepEqual(
+      layers.map(({ layer, reverse, units }) => [layer, reverse, units]),
+      [
+        ['both/forward_lstm', false, 3],
+        ['both/backward_lstm', true, 3],
+        ['residual/inside', false, 6],
+        ['encoder/gru', false, 2],
+      ],
+    );
+    assert.deepEqual(outputs[0], { shape: [B, T, 2], values: await expected.data() });
+    const after = await predict(network, tensor(X));
+    assert.deepEqual(await after.data(), await expected.data(), 'the model is as before');
+    const two = await own(network, { layers: ['inside', 'both/backward_lstm'] });
+    assert.deepEqual(
+      two.layers.map(({ layer }) => layer),
+      ['both/backward_lstm', 'residual/inside'],
+    );
+    await assert.rejects(
+      own(network, { layers: ['dense'] }),
+      /no recurrent layer "dense".*both\/forward_lstm/,
+    );
+  });
+
+  test('in batches equals a trace of all examples', async () => {
+    const network = sequential([lstm({ units: 3, returnSequences: true }), gru({ units: 2 })]);
+    const mask = tensor(MASKS.holes!);
+    const whole = await own(network, { mask });
+    assert.deepEqual(await own(network, { mask, batchSize: 2 }), whole);
+    assert.deepEqual(structuredClone(whole), whole, 'plain data');
+  });
+
+  test('of a stream, chunk by chunk, equals a trace of the whole sequences', async () => {
+    for (const make of [CELLS.lstm!, CELLS.custom!, CELLS.minGru!, CELLS.zoneout!]) {
+      const network = sequential([make({ returnSequences: true }), dense({ units: 1 })], { seed: 5 });
+      const whole = await own(network);
+      const stream = network.stream({ batch: B });
+      let t = 0;
+      for (const length of [2, 1, 2]) {
+        const chunk = X.map((row) => row.slice(t, t + length));
+        const { layers, outputs } = await trace(stream, tensor(chunk));
+        const wanted = (array: DataArray): number[] =>
+          Array.from({ length: B }, (_, b) => {
+            const width = array.shape[2]!;
+            return Array.from(array.values.slice((b * T + t) * width, (b * T + t + length) * width));
+          }).flat();
+        for (const name in layers[0]!.gates)
+          report(same(`gate ${name}`, layers[0]!.gates[name], wanted(whole.layers[0]!.gates[name]!), 1e-6));
+        for (const name in layers[0]!.states)
+          report(
+            same(`state ${name}`, layers[0]!.states[name], wanted(whole.layers[0]!.states[name]!), 1e-6),
+          );
+        report(same('output', outputs[0], wanted(whole.outputs[0]!), 1e-6));
+        t += length;
+      }
+      assert.equal(stream.steps, T);
+    }
+  });
+
+  test('of a decoder has the gates of its cell and the alignments', async () => {
+    const source = input({ shape: [4, 2], name: 'source' });
+    const target = input({ shape: [null, I], name: 'target' });
+    const decoder = attentionDecoder(lstmCell({ units: 3 }), attention(), {
+      units: 3,
+      returnSequences: true,
+    });
+    const memory = dense({ units: 3 }).apply(source);
+    const network = model({
+      inputs: [source, target],
+      outputs: decoder.apply(target, { constants: [memory] }),
+    });
+    const memoryValues = tensor(numbers(B * 4 * 2), [B, 4, 2]);
+    const { layers } = await trace(network, [memoryValues, tensor(X)]);
+    const { gates, states } = layers[0]!;
+    assert.deepEqual(Object.keys(gates).sort(), ['alignment', 'f', 'g', 'i', 'o']);
+    assert.deepEqual(gates.alignment!.shape, [B, T, 4]);
+    assert.deepEqual(states.c!.shape, [B, T, 3]);
+    // c = f c' + i g
+    const { i, f, g } = gates;
+    states.c!.values.forEach((c, n) => {
+      const before = Math.floor(n / 3) % T === 0 ? 0 : states.c!.values[n - 3]!;
+      assert.ok(Math.abs(f!.values[n]! * before + i!.values[n]! * g!.values[n]! - c) < 1e-6);
+    });
+  });
+
+  test('of an embedding model takes ids, and of a layer that runs twice has two entries', async () => {
+    const ids = sequential([embedding({ inputDim: 9, outputDim: 3, maskZero: true }), gru({ units: 2 })]);
+    const { layers } = await trace(
+      ids,
+      tensor([
+        [3, 4, 0],
+        [1, 0, 0],
+      ]),
+    );
+    assert.deepEqual(Array.from(layers[0]!.mask!.values), [1, 1, 0, 1, 0, 0]);
+    const shared = lstm({ units: 2, name: 'shared' });
+    const [a, b] = [input({ shape: [null, I] }), input({ shape: [null, I] })];
+    const network = model({ inputs: [a, b], outputs: [shared.apply(a), shared.apply(b)] });
+    const twice = await trace(network, [tensor(X), tensor(X)]);
+    assert.deepEqual(
+      twice.layers.map(({ layer }) => layer),
+      ['shared', 'shared#1'],
+    );
+  });
+
+  test('of a stateful model leaves its states as they were', async () => {
+    const layer = lstm({ units: 2, stateful: true });
+    const network = sequential([layer]);
+    const first = await predict(network, tensor(X));
+    network.resetStates();
+    await own(network);
+    assert.deepEqual(await (await predict(network, tensor(X))).data(), await first.data());
+  });
+
+  test('rejects a model without layers, and unknown options', async () => {
+    await assert.rejects(trace({} as never, tensor(X)), /trace takes a model made of layers.*got/);
+    await assert.rejects(own(sequential([lstm({ units: 2 })]), { layer: ['lstm'] }), /no option "layer"/);
+  });
+});

@@ -1,0 +1,331 @@
+/**
+ * `tensorOperation`: applies one operation on tensors as a layer, for models that were imported from a format of
+ * operations instead of layers (ONNX). Use the other layers in models of your own: they handle masks. The outputs of
+ * this layer have no masks.
+ */
+import {
+  broadcastTo,
+  concat,
+  full,
+  type MaskedSequence,
+  matmul,
+  type Parameter,
+  pad,
+  permute,
+  reshape,
+  reverse,
+  type Shape,
+  slice,
+  type Tensor,
+} from '@unroll/core';
+import { broadcastShapes, checkOptions, hostValues } from '@unroll/core/internal';
+import { Layer, type LayerOptions } from '../layer.js';
+import { maskWhere } from '../masks.js';
+import { LAYER } from '../option-names.js';
+import {
+  type ElementwiseName,
+  elementwise,
+  OPERANDS,
+  type OperationNumbers,
+  type ReductionName,
+  reductions,
+} from './operations.js';
+
+/** An operand: null: the next input; a number: this constant; a shape: a weight of this shape, `operand_<i>`. */
+export type Operand = null | number | 'Infinity' | '-Infinity' | Shape;
+/** The extent of an axis: a number, -1 (inferred; at most one), or the extent of an axis of the (first) input. */
+export type Extent = number | { axis: number };
+
+export interface TensorOperationOptions extends LayerOptions, OperationNumbers {
+  /**
+   * The operation: a function of each element (`add`, `exp`, `where`, ...), a reduction (`sum`, `mean`, ...), or one of
+   * - `reshape`, `broadcast`: to [batch, ...shape]
+   * - `permute`: axis i of the output is axis order[i] of the input
+   * - `slice`: the elements from start to end (exclusive) along an axis; `reverse`: all elements in reverse order
+   * - `take`: the elements at indices along an axis; one number as indices removes the axis
+   * - `pad`: before and after elements along an axis, with the value alpha (default 0)
+   * - `matmul`: the matrix product of two inputs, over their last two axes
+   * - `constant`: the first operand, with the batch size of the input and the shape [batch, ...shape]
+   * - `lengthMask`: 1 for steps before the length of the sequence, else 0, [B, T]; inputs: x [B, T, ...], lengths [B]
+   * - `identity`: the input, without its mask
+   */
+  operation:
+    | ElementwiseName
+    | ReductionName
+    | 'reshape'
+    | 'broadcast'
+    | 'permute'
+    | 'slice'
+    | 'take'
+    | 'reverse'
+    | 'pad'
+    | 'matmul'
+    | 'constant'
+    | 'lengthMask'
+    | 'identity';
+  /** Operands of operations of elements and of `constant`. Default: the inputs. */
+  operands?: readonly Operand[];
+  /** Axes of a reduction, other than the batch. */
+  axes?: readonly number[];
+  /** Keep reduced axes, with size 1. Default false. */
+  keepDims?: boolean;
+  /** Shape without the batch axis. */
+  shape?: readonly Extent[];
+  order?: readonly number[];
+  axis?: number;
+  start?: number;
+  end?: number;
+  indices?: number | readonly number[];
+  before?: number;
+  after?: number;
+}
+
+/** An operation on the structure of tensors: its shape rule, its result, and whether a stream can apply it. */
+interface Structural {
+  shape(inputs: readonly Shape[], options: TensorOperationOptions): Shape;
+  compute(inputs: readonly Tensor[], options: TensorOperationOptions): Tensor;
+  /** Returns whether the output has a time axis; null: the operation needs the whole sequence. Default: reads one axis. */
+  streams?(options: TensorOperationOptions): boolean | null;
+}
+
+const withAxis = (shape: Shape, axis: number, extent: (old: number) => number): Shape =>
+  shape.map((old, d) => (d === axis ? (old === -1 ? -1 : extent(old)) : old));
+/** Returns the bounds of a slice, as in Python: negative ones count from the end, and all are limited to the axis. */
+const bounds = (extent: number, start = 0, end = extent): [number, number] => {
+  const limit = (at: number): number => Math.min(Math.max(at < 0 ? at + extent : at, 0), extent);
+  return [limit(start), Math.max(limit(start), limit(end))];
+};
+const targetShape = ([x]: readonly Shape[], { shape = [] }: TensorOperationOptions): number[] => [
+  x[0],
+  ...shape.map((extent) => (typeof extent === 'number' ? extent : x[extent.axis])),
+];
+const keepsTime = ({ shape = [] }: TensorOperationOptions): boolean => {
+  const [time, ...rest] = shape;
+  return (
+    typeof time === 'object' &&
+    time.axis === 1 &&
+    rest.every((extent) => extent !== -1 && (typeof extent === 'number' || extent.axis !== 1))
+  );
+};
+
+const structural: Record<string, Structural> = {
+  identity: { shape: ([x]) => x, compute: ([x]) => x, streams: () => true },
+  reshape: {
+    shape: ([x], options) => {
+      const target = targetShape([x], options);
+      const known = (shape: Shape): number => shape.slice(1).reduce((size, extent) => size * extent, 1);
+      const inferred = target.indexOf(-1, 1);
+      if (inferred < 0 || x.slice(1).includes(-1)) return target;
+      return withInferred(target, inferred, known(x) / -known(target));
+    },
+    compute: ([x], options) => reshape(x, targetShape([x.shape], options)),
+    streams: (options) => keepsTime(options) || null,
+  },
+  broadcast: {
+    shape: targetShapeOf,
+    compute: ([x], options) => broadcastTo(x, targetShape([x.shape], options)),
+    streams: (options) => keepsTime(options) || null,
+  },
+  permute: {
+    shape: ([x], { order = [] }) => order.map((d) => x[d]),
+    compute: ([x], { order = [] }) => permute(x, order),
+    streams: ({ order = [] }) => order[1] === 1 || null,
+  },
+  slice: {
+    shape: ([x], { axis = 1, start, end }) =>
+      withAxis(x, axis, (extent) => {
+        const [from, to] = bounds(extent, start, end);
+        return to - from;
+      }),
+    compute: ([x], { axis = 1, start, end }) => slice(x, axis, ...bounds(x.shape[axis], start, end)),
+  },
+  take: {
+    shape: ([x], { axis = 1, indices = 0 }) =>
+      typeof indices === 'number'
+        ? x.toSpliced(axis, 1)
+        : x.map((old, d) => (d === axis ? indices.length : old)),
+    compute: ([x], { axis = 1, indices = 0 }) => takeAlong(x, axis, indices),
+  },
+  reverse: { shape: ([x]) => x, compute: ([x], { axis = 1 }) => reverse(x, axis) },
+  pad: {
+    shape: ([x], { axis = 1, before = 0, after = 0 }) => withAxis(x, axis, (old) => old + before + after),
+    compute: ([x], options) => padWith(x, options),
+  },
+  matmul: {
+    shape: ([a, b]) => [...a.slice(0, -1), b[b.length - 1]],
+    compute: ([a, b]) => matmul(a, b),
+    streams: () => null,
+  },
+  constant: {
+    shape: targetShapeOf,
+    compute: ([x, value], options) => broadcastTo(value, targetShape([x.shape], options)),
+    streams: (options) => keepsTime(options),
+  },
+  lengthMask: {
+    shape: ([x]) => [x[0], x[1]],
+    compute: ([x, lengths]) => {
+      const limits = hostValues(lengths, 'The lengths of sequences');
+      return maskWhere(x.shape[0], x.shape[1], (row, step) => step < limits[row]);
+    },
+    streams: () => null,
+  },
+};
+
+function targetShapeOf(inputs: readonly Shape[], options: TensorOperationOptions): Shape {
+  return targetShape(inputs, options);
+}
+
+const withInferred = (shape: Shape, axis: number, extent: number): Shape =>
+  shape.map((old, d) => (d === axis ? extent : old));
+
+function takeAlong(x: Tensor, axis: number, indices: number | readonly number[]): Tensor {
+  const extent = x.shape[axis];
+  const at = (index: number): Tensor => {
+    const from = index < 0 ? index + extent : index;
+    return slice(x, axis, from, from + 1);
+  };
+  if (typeof indices === 'number') return reshape(at(indices), x.shape.toSpliced(axis, 1));
+  return concat(indices.map(at), axis);
+}
+
+function padWith(x: Tensor, { axis = 1, before = 0, after = 0, alpha = 0 }: TensorOperationOptions): Tensor {
+  if (alpha === 0) return pad(x, axis, before, after);
+  const part = (count: number): Tensor => full(x.shape.toSpliced(axis, 1, count), alpha);
+  return concat([part(before), x, part(after)], axis);
+}
+
+export class TensorOperation extends Layer<TensorOperationOptions> {
+  static override readonly className = 'TensorOperation';
+  readonly #weights: Parameter[] = [];
+
+  constructor(options: TensorOperationOptions) {
+    super(options);
+    const { operation } = options;
+    if (![elementwise, reductions, structural].some((table) => Object.hasOwn(table, operation)))
+      throw this.error('value', `there is no operation "${String(operation)}".`, { operation });
+  }
+
+  /** The operands; null: an input. */
+  get #operands(): readonly Operand[] {
+    const { operation, operands } = this.options;
+    if (operands) return operation === 'constant' ? [null, ...operands] : operands;
+    const count = operation === 'matmul' || operation === 'lengthMask' ? 2 : 1;
+    return new Array<null>(OPERANDS[operation as ElementwiseName] ?? count).fill(null);
+  }
+
+  outputShapes(inputs: readonly Shape[]): Shape[] {
+    const { operation, axes = [], keepDims = false } = this.options;
+    const expected = this.#operands.filter((operand) => operand === null).length;
+    if (inputs.length !== expected)
+      throw this.error('shape', `${operation} takes ${expected} inputs, got ${inputs.length}.`);
+    if (operation in elementwise) {
+      const shapes = this.#operandShapes(inputs);
+      return [shapes.reduce((a, b) => this.#broadcast(a, b))];
+    }
+    const [x] = inputs;
+    if (operation in reductions) {
+      const kept = x.map((extent, d) => (axes.includes(d) ? 1 : extent));
+      return [keepDims ? kept : kept.filter((_, d) => !axes.includes(d))];
+    }
+    return [structural[operation].shape(inputs, this.options)];
+  }
+
+  protected override makeParameters(): void {
+    this.#operands.forEach((operand, i) => {
+      if (Array.isArray(operand)) this.#weights.push(this.addParameter(`operand_${i}`, operand, 'zeros'));
+    });
+  }
+
+  call(inputs: readonly MaskedSequence[]): MaskedSequence[] {
+    const { operation, axes = [], keepDims = false } = this.options;
+    const operands = this.#tensors(inputs);
+    const value =
+      operation in elementwise
+        ? elementwise[operation as ElementwiseName](operands, this.options)
+        : operation in reductions
+          ? reductions[operation as ReductionName](operands[0], axes, keepDims)
+          : structural[operation].compute(operands, this.options);
+    return [{ value, mask: null }];
+  }
+
+  override streaming(inputs: readonly (boolean | null)[]): boolean[] {
+    const { operation, axes = [], axis = 1 } = this.options;
+    const isStreamed = inputs.some((input) => input === true);
+    if (!isStreamed) return [false];
+    if (operation in elementwise) {
+      if (this.#operandShapes([]).every((shape) => (shape[1] ?? 1) === 1)) return [true];
+      throw this.nonCausal('combines the steps of a sequence with constants of their own');
+    }
+    const { streams } = structural[operation] ?? {};
+    const result = streams ? streams(this.options) : [axis, ...axes].every((d) => d !== 1) || null;
+    if (operation in reductions && !axes.includes(1)) return [true];
+    if (result !== null && !(operation in reductions)) return [result];
+    throw this.nonCausal(`applies ${operation} to the time axis`);
+  }
+
+  /** Returns the shapes of all operands, with those of the inputs in their places. */
+  #operandShapes(inputs: readonly Shape[]): Shape[] {
+    let next = 0;
+    return this.#operands.map((operand) =>
+      operand === null ? (inputs[next++] ?? []) : Array.isArray(operand) ? operand : [],
+    );
+  }
+
+  /** Returns all operands: inputs, constants and weights. */
+  #tensors(inputs: readonly MaskedSequence[]): Tensor[] {
+    let input = 0;
+    let weight = 0;
+    return this.#operands.map((operand) => {
+      if (operand === null) return inputs[input++].value;
+      return Array.isArray(operand) ? this.#weights[weight++] : full([], Number(operand));
+    });
+  }
+
+  /** Returns the broadcast shape. Unknown sizes (-1) fit any size. */
+  #broadcast(a: Shape, b: Shape): Shape {
+    const rank = Math.max(a.length, b.length);
+    const extent = (shape: Shape, d: number): number => shape[d - rank + shape.length] ?? 1;
+    const axes = Array.from({ length: rank }, (_, d) => [extent(a, d), extent(b, d)]);
+    try {
+      const known = (pair: number[], i: number): number => (pair.includes(-1) ? 1 : pair[i]);
+      const shape = broadcastShapes(
+        this.label,
+        axes.map((pair) => known(pair, 0)),
+        axes.map((pair) => known(pair, 1)),
+      );
+      return shape.map((size, d) => {
+        const [p, q] = axes[d];
+        return p === -1 || q === -1 ? (Math.max(p, q) > 1 ? Math.max(p, q) : -1) : size;
+      });
+    } catch {
+      throw this.shapeError(b, `a shape that broadcasts with [${a.join(', ')}]`);
+    }
+  }
+}
+
+/**
+ * Creates a layer that applies one operation on tensors. Weights among its operands are zeros until they are set or loaded.
+ * @throws UnrollError `value` for an unknown operation
+ */
+export function tensorOperation(options: TensorOperationOptions): TensorOperation {
+  checkOptions('tensorOperation', options, {
+    operation: 'string',
+    operands: 'array',
+    axes: 'array',
+    keepDims: 'boolean',
+    shape: 'array',
+    order: 'array',
+    axis: 'integer',
+    start: 'integer',
+    end: 'integer',
+    indices: true,
+    before: 'nonNegativeInteger',
+    after: 'nonNegativeInteger',
+    alpha: 'number',
+    beta: 'number',
+    low: 'number',
+    high: 'number',
+    ...LAYER,
+  });
+  return new TensorOperation(options);
+}

@@ -1,0 +1,119 @@
+/** A heat map of units by steps on a canvas, with a selected cell that the pointer and the arrow keys move. */
+import { useEffect, useRef } from 'preact/hooks';
+import { t } from '../i18n/index.js';
+import { type HeatValues, paintHeat } from './paint.js';
+import { colorTable, ink, isDark, type Scale } from './palette.js';
+
+export interface HeatMapProps extends HeatValues {
+  label: string;
+  scale: Scale;
+  height: number;
+  /** The selected step and unit, marked by lines; null: none. */
+  step: number | null;
+  unit: number | null;
+  /** A range of steps to shade; null: none. */
+  range?: readonly [number, number] | null;
+  onPick(step: number, unit: number): void;
+  /** Called while the pointer drags over a range of steps. */
+  onRange?(from: number, to: number): void;
+}
+
+const scratch = document.createElement('canvas');
+
+export function HeatMap(props: HeatMapProps) {
+  const canvas = useRef<HTMLCanvasElement>(null);
+  const dark = isDark.value;
+  useEffect(() => {
+    if (canvas.current) draw(canvas.current, props, dark);
+  });
+  const dragFrom = useRef<number | null>(null);
+  const at = (event: PointerEvent) => positionOf(event, props);
+  return (
+    <canvas
+      ref={canvas}
+      class="heat"
+      style={{ height: `${props.height}px` }}
+      tabIndex={0}
+      role="img"
+      aria-label={`${props.label}. ${t('heatKeys')}`}
+      onPointerDown={(event) => {
+        const { step, unit } = at(event);
+        dragFrom.current = step;
+        (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
+        props.onPick(step, unit);
+      }}
+      onPointerMove={(event) => {
+        const { step, unit } = at(event);
+        if (dragFrom.current !== null && props.onRange && step !== dragFrom.current)
+          props.onRange(dragFrom.current, step);
+        else if (dragFrom.current === null && event.pointerType === 'mouse') props.onPick(step, unit);
+      }}
+      onPointerUp={() => {
+        dragFrom.current = null;
+      }}
+      onKeyDown={(event) => moveByKey(event, props)}
+    />
+  );
+}
+
+function positionOf(event: PointerEvent, { steps, order }: HeatMapProps): { step: number; unit: number } {
+  const box = (event.currentTarget as HTMLElement).getBoundingClientRect();
+  const clamp = (share: number, count: number): number =>
+    Math.max(0, Math.min(count - 1, Math.floor(share * count)));
+  return {
+    step: clamp((event.clientX - box.left) / box.width, steps),
+    unit: order[clamp((event.clientY - box.top) / box.height, order.length)],
+  };
+}
+
+const MOVES: Readonly<Record<string, readonly [number, number]>> = {
+  ...{ ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] },
+  ...{ PageUp: [-10, 0], PageDown: [10, 0] },
+};
+
+function moveByKey(event: KeyboardEvent, { steps, order, step, unit, onPick, onRange }: HeatMapProps): void {
+  const move = MOVES[event.key];
+  if (!move) return;
+  event.preventDefault();
+  const from = step ?? 0;
+  const next = Math.max(0, Math.min(steps - 1, from + move[0]));
+  if (event.shiftKey && onRange) onRange(from, next);
+  const row = Math.max(0, Math.min(order.length - 1, Math.max(0, order.indexOf(unit ?? order[0])) + move[1]));
+  onPick(next, order[row]);
+}
+
+/** Draws the values at one pixel each, and scales them to the canvas. */
+function draw(canvas: HTMLCanvasElement, props: HeatMapProps, dark: boolean): void {
+  const { steps, order } = props;
+  if (steps === 0 || order.length === 0) return;
+  const ratio = devicePixelRatio || 1;
+  const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(props.height * ratio)];
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const image = new ImageData(steps, order.length);
+  const blank = colorTable('diverging', dark)[127];
+  paintHeat(props, colorTable(props.scale, dark), blank, new Uint32Array(image.data.buffer));
+  Object.assign(scratch, { width: steps, height: order.length });
+  scratch.getContext('2d')!.putImageData(image, 0, 0);
+  const context = canvas.getContext('2d')!;
+  context.imageSmoothingEnabled = false;
+  context.drawImage(scratch, 0, 0, width, height);
+  drawMarks(context, props, width, height);
+}
+
+function drawMarks(
+  context: CanvasRenderingContext2D,
+  props: HeatMapProps,
+  width: number,
+  height: number,
+): void {
+  const { steps, order, step, unit, range } = props;
+  context.strokeStyle = ink.value.mark;
+  context.lineWidth = devicePixelRatio || 1;
+  if (range) {
+    const [from, to] = [Math.min(...range), Math.max(...range) + 1];
+    context.strokeRect((from / steps) * width, 0, ((to - from) / steps) * width, height);
+  }
+  if (step !== null) context.strokeRect((step / steps) * width, -2, width / steps, height + 4);
+  const row = unit === null ? -1 : order.indexOf(unit);
+  if (row >= 0) context.strokeRect(-2, (row / order.length) * height, width + 4, height / order.length);
+}

@@ -1,0 +1,110 @@
+/** Live curves with uPlot. */
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import { ink, isDark } from './palette.js';
+import { short } from './short.js';
+
+export interface Line {
+  name: string;
+  color: string;
+  x: ArrayLike<number>;
+  y: ArrayLike<number>;
+  dash?: readonly number[];
+  width?: number;
+  /** Points instead of a line. */
+  points?: boolean;
+}
+
+export interface LineChartProps {
+  label: string;
+  lines: readonly Line[];
+  xLabel: string;
+  yLabel: string;
+  height: number;
+  log?: boolean;
+  /** Fixed range of y. Default: that of the values. */
+  range?: readonly [number, number];
+  /** Format of the values on the axis and in the legend. */
+  format?: (value: number) => string;
+}
+
+export function LineChart(props: LineChartProps) {
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  // uPlot has fixed series; another set of lines needs another plot.
+  const key = JSON.stringify([
+    props.lines.map(({ name, color }) => [name, color]),
+    props.log,
+    props.yLabel,
+    isDark.value,
+  ]);
+  useEffect(() => {
+    if (!host.current) return;
+    const made = new uPlot(optionsOf(props, host.current.clientWidth), dataOf(props), host.current);
+    plot.current = made;
+    const observer = new ResizeObserver(([{ contentRect }]) => {
+      made.setSize({ width: Math.max(160, contentRect.width), height: props.height });
+    });
+    observer.observe(host.current);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [key, props.height]);
+  useEffect(() => plot.current?.setData(dataOf(props)));
+  return <div ref={host} class="chart" role="img" aria-label={`${props.label}. ${summaryOf(props)}`} />;
+}
+
+/** The latest values, for screen readers. */
+const summaryOf = ({ lines }: LineChartProps): string =>
+  lines.map(({ name, y }) => (y.length > 0 ? `${name} ${short(y[y.length - 1])}` : name)).join(', ');
+
+function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
+  if (lines.length === 0) return [[], []];
+  // A logarithmic axis has no place for 0.
+  const positive = (y: ArrayLike<number>) =>
+    log ? Array.from(y, (value) => (value > 0 ? value : null)) : Array.from(y);
+  return uPlot.join(lines.map(({ x, y }) => [Array.from(x), positive(y)] as uPlot.AlignedData));
+}
+
+function optionsOf(props: LineChartProps, width: number): uPlot.Options {
+  const { text, grid } = ink.value;
+  const format = props.format ?? short;
+  const axis = {
+    stroke: text,
+    grid: { stroke: grid, width: 1 },
+    ticks: { stroke: grid },
+    font: '12px system-ui',
+  };
+  const labelled = { labelFont: '12px system-ui', labelSize: 18 };
+  return {
+    width: Math.max(160, width),
+    height: props.height,
+    scales: {
+      x: { time: false },
+      y: {
+        ...(props.log && { distr: 3 }),
+        ...(props.range && { range: [...props.range] as [number, number] }),
+      },
+    },
+    axes: [
+      { ...axis, ...labelled, label: props.xLabel, size: 34 },
+      {
+        ...{ ...axis, ...labelled, label: props.yLabel, size: 54 },
+        values: (_, splits) => splits.map((value) => (value === null ? '' : format(value))),
+      },
+    ],
+    series: [
+      { label: props.xLabel, value: (_, value) => (value === null ? '' : short(value)) },
+      ...props.lines.map(({ name, color, dash, width: thickness = 1.75, points }) => ({
+        ...{ label: name, stroke: color, width: points ? 0 : thickness, spanGaps: true },
+        ...(dash && { dash: [...dash] }),
+        points: points ? { show: true, size: 5, fill: color, stroke: color } : { show: false },
+        value: (_: uPlot, value: number | null) => (value === null ? '' : format(value)),
+      })),
+    ],
+    cursor: { drag: { x: true, y: false } },
+    legend: { live: true },
+  };
+}

@@ -1,0 +1,24 @@
+/** The outputs of a network with units set to a value or a gate held, beside those of the network. */
+import { ablate } from '@unroll/insight';
+import type { Problem } from '../problems/problem.js';
+import type { Lane } from './lane.js';
+import { predictionsOf } from './looks.js';
+import type { Ablation, PredictionValues } from './protocol.js';
+
+export interface AblationResult {
+  before: PredictionValues;
+  after: PredictionValues;
+}
+
+export async function ablated(
+  { network }: Lane,
+  problem: Problem,
+  { ablation, example }: { ablation: Ablation; example: number },
+): Promise<AblationResult> {
+  const { layer, units, gate, value } = ablation;
+  const view = ablate(network, gate === null ? { layer, units, value } : { layer, gate, value });
+  return {
+    before: await predictionsOf(network, problem, example),
+    after: await predictionsOf(view, problem, example),
+  };
+}

@@ -1,0 +1,24 @@
+/** Answers questions of the page that are asked once. The parts that few visitors need are loaded on demand. */
+import type { Problem } from '../problems/problem.js';
+import type { Lane } from './lane.js';
+import type { Question } from './protocol.js';
+
+export async function answer(
+  question: Question,
+  problem: Problem | null,
+  lanes: readonly Lane[],
+): Promise<unknown> {
+  if (question.about === 'files') return (await import('./artifacts.js')).describeFiles(question.files);
+  const lane = lanes.find(({ cell }) => cell === question.cell);
+  if (!lane || !problem) throw new Error('The network is not built yet.');
+  switch (question.about) {
+    case 'generate':
+      return (await import('./generate.js')).generate(lane.network, problem, question);
+    case 'histograms':
+      return (await import('./tensors.js')).tensorsOf(lane.network);
+    case 'artifact':
+      return (await import('./artifacts.js')).artifactOf(lane, problem);
+    case 'ablation':
+      return (await import('./ablation.js')).ablated(lane, problem, question);
+  }
+}

@@ -1,0 +1,51 @@
+/** Samples tokens from a network that predicts the next one. */
+import { RandomStream, tensor } from '@unroll/core';
+import type { Sequential } from '@unroll/nn';
+import { InputError, type Problem } from '../problems/problem.js';
+import { softmaxOf } from '../views/outputs.js';
+
+export interface GenerateRequest {
+  prompt: string;
+  count: number;
+  temperature: number;
+  seed: number;
+}
+
+/** @throws InputError if the network's outputs are not its inputs */
+export async function generate(
+  network: Sequential,
+  problem: Problem,
+  request: GenerateRequest,
+): Promise<string> {
+  const { vocabulary, classes } = problem;
+  if (!vocabulary || vocabulary !== classes)
+    throw new InputError('This network does not predict its next input.');
+  const { prompt, count, temperature, seed } = request;
+  const random = new RandomStream(seed, 'generate').uniform(count);
+  const stream = network.stream({ batch: 1 });
+  let text = prompt || '\n';
+  let logits: ArrayLike<number> = [];
+  for (const character of text) logits = await next(character);
+  for (let n = 0; n < count; n++) {
+    const character = vocabulary[draw(softmaxOf(logits, temperature), random[n])];
+    text += character;
+    logits = await next(character);
+  }
+  return prompt ? text : text.slice(1);
+
+  async function next(character: string): Promise<ArrayLike<number>> {
+    const id = Math.max(0, vocabulary!.indexOf(character));
+    return stream.step(tensor(Float32Array.of(id), [1])).data();
+  }
+}
+
+/** Returns an index with its probability; index 0, which stands for rare characters, only if nothing else is left. */
+function draw(probabilities: readonly number[], uniform: number): number {
+  const total = 1 - probabilities[0];
+  let rest = uniform * total;
+  for (let id = 1; id < probabilities.length; id++) {
+    rest -= probabilities[id];
+    if (rest <= 0) return id;
+  }
+  return probabilities.length - 1;
+}

@@ -1,0 +1,134 @@
+/** One of the cells that train side by side: its network and its training run. All lanes get the same batches. */
+import { RandomStream, tensor } from '@unroll/core';
+import type { Sequential } from '@unroll/nn';
+import { type Examples, OptimizerMemory, type Run, type StepEvent, train } from '@unroll/train';
+import type { Batch, Problem } from '../problems/problem.js';
+import type { CellKind, Settings } from '../state/settings.js';
+import { networkOf } from './network.js';
+import type { LaneInfo, LanePoints } from './protocol.js';
+
+const emptyPoints = (cell: CellKind): LanePoints => ({
+  ...{ cell, update: [], loss: [], norm: [], clipped: [], rate: [], ms: [] },
+});
+
+export class Lane {
+  readonly cell: CellKind;
+  readonly network: Sequential;
+  updates = 0;
+  /** Why training stopped, such as a loss that is not a number; null: it can continue. */
+  stopped: string | null = null;
+  readonly #problem: Problem;
+  readonly #memory = new OptimizerMemory();
+  #settings: Settings;
+  #run: Run;
+  #points: LanePoints;
+
+  constructor(problem: Problem, cell: CellKind, settings: Settings) {
+    this.cell = cell;
+    this.#problem = problem;
+    this.#settings = settings;
+    this.network = networkOf(problem, cell, settings);
+    this.#points = emptyPoints(cell);
+    this.#run = this.#start();
+  }
+
+  /** Continues with another learning rate and clipping; the optimizer keeps its moments. */
+  setRates(learningRate: number, clip: number): void {
+    this.#settings = { ...this.#settings, learningRate, clip };
+    void this.#run.return();
+    this.#run = this.#start();
+  }
+
+  #start(): Run {
+    const { learningRate, clip, seed, batch } = this.#settings;
+    const random = new RandomStream(seed, 'batches');
+    const problem = this.#problem;
+    const first = this.updates;
+    const batches = function* (): Generator<Examples> {
+      for (let n = first; ; n++) yield examplesOf(problem, problem.batch(random.child(n), batch));
+    };
+    return train(this.network, {
+      ...{ batches, loss: this.#problem.loss, seed, memory: this.#memory },
+      optimizer: { name: 'adam', learningRate },
+      ...(clip > 0 && { clip: { globalNorm: clip } }),
+    });
+  }
+
+  /** One update. */
+  async step(): Promise<void> {
+    const start = performance.now();
+    try {
+      for (;;) {
+        const { value, done } = await this.#run.next();
+        if (done) throw new Error('the run has ended');
+        if (value.type === 'step') return this.#record(value, performance.now() - start);
+      }
+    } catch (error) {
+      this.stopped = (error as Error).message;
+    }
+  }
+
+  #record({ loss, gradientNorm, clipped, learningRate }: StepEvent, ms: number): void {
+    const points = this.#points;
+    points.update.push(++this.updates);
+    points.loss.push(loss);
+    points.norm.push(gradientNorm);
+    points.clipped.push(clipped ? 1 : 0);
+    points.rate.push(learningRate);
+    points.ms.push(ms);
+  }
+
+  /** Returns the results since the last call. */
+  takePoints(): LanePoints {
+    const points = this.#points;
+    this.#points = emptyPoints(this.cell);
+    return points;
+  }
+
+  info(): LaneInfo {
+    return {
+      cell: this.cell,
+      parameters: this.network.countParams(),
+      layers: this.network.summaryRows().map(({ layer, shapes }) => ({
+        name: layer.name,
+        className: layer.className,
+        shape: (shapes ?? [])
+          .map((shape) => `[${shape.map((size) => (size < 0 ? 'B' : size)).join(', ')}]`)
+          .join(' '),
+        parameters: layer.countParams(),
+      })),
+    };
+  }
+}
+
+/** Makes tensors of a batch. */
+export function examplesOf(problem: Problem, { count, x, y, weights, mask }: Batch): Examples {
+  const { steps, vocabulary, features, classes, outputs, perStep } = problem;
+  const time = perStep ? [steps] : [];
+  return {
+    x: tensor(x, vocabulary ? [count, steps] : [count, steps, features.length]),
+    y: tensor(y, classes ? [count, ...time] : [count, ...time, outputs]),
+    ...(weights && { sampleWeights: tensor(weights, [count, steps]) }),
+    ...(mask && { mask: tensor(mask, [count, steps]) }),
+  };
+}
+
+/** Returns some of the examples. */
+export function selectExamples(problem: Problem, indices: readonly number[]): Batch {
+  const { steps, features, vocabulary, outputs, perStep, classes, examples } = problem;
+  const pick = (array: Float32Array, size: number): Float32Array => {
+    const result = new Float32Array(indices.length * size);
+    indices.forEach((index, n) => {
+      result.set(array.subarray(index * size, (index + 1) * size), n * size);
+    });
+    return result;
+  };
+  const width = vocabulary ? 1 : features.length;
+  return {
+    count: indices.length,
+    x: pick(examples.x, steps * width),
+    y: pick(examples.y, (perStep ? steps : 1) * (classes ? 1 : outputs)),
+    ...(examples.weights && { weights: pick(examples.weights, steps) }),
+    ...(examples.mask && { mask: pick(examples.mask, steps) }),
+  };
+}

@@ -1,0 +1,189 @@
+/** Computes what the views show of one lane, with the instruments of @unroll/insight. */
+import { predict, type tensor } from '@unroll/core';
+import {
+  attribution,
+  connectivity,
+  gradientFlow,
+  type LayerTrace,
+  projection,
+  saturation,
+  trace,
+} from '@unroll/insight';
+import type { Problem } from '../problems/problem.js';
+import { examplesOf, type Lane, selectExamples } from './lane.js';
+import type {
+  FlowCurve,
+  FlowValues,
+  InfluenceValues,
+  LayerValues,
+  LookValues,
+  PredictionValues,
+  SaturationValues,
+  SpaceValues,
+  Watch,
+} from './protocol.js';
+
+/** Number of examples for gradients and statistics. */
+const SOME = 8;
+
+export async function lookAt(lane: Lane, problem: Problem, watch: Watch): Promise<LookValues> {
+  const values: LookValues = {};
+  const example = Math.min(watch.example, problem.examples.count - 1);
+  for (const look of watch.looks) {
+    if (look === 'trace') values.trace = await traceOf(lane, problem, example);
+    if (look === 'flow') values.flow = await flowOf(lane, problem);
+    if (look === 'predictions') values.predictions = await predictionsOf(lane.network, problem, example);
+    if (look === 'saturation') values.saturation = await saturationOf(lane, problem);
+    if (look === 'influence') values.influence = await influenceOf(lane, problem, example, watch.step);
+    if (look === 'space') values.space = await spaceOf(lane, problem, example);
+  }
+  return values;
+}
+
+/** Returns inputs and mask of some examples. */
+export function inputsFor(problem: Problem, indices: readonly number[]) {
+  const { x, mask } = examplesOf(problem, selectExamples(problem, indices));
+  return {
+    x: x as ReturnType<typeof tensor>,
+    options: mask === undefined ? {} : { mask: mask as ReturnType<typeof tensor> },
+  };
+}
+
+export const firstExamples = (problem: Problem, most = SOME): number[] =>
+  Array.from({ length: Math.min(most, problem.examples.count) }, (_, n) => n);
+
+export async function traceOf(lane: Lane, problem: Problem, example: number): Promise<LayerValues[]> {
+  const { x, options } = inputsFor(problem, [example]);
+  const { layers } = await trace(lane.network, x, { ...options, inputs: true });
+  return Promise.all(layers.map((layer) => layerValues(lane, layer)));
+}
+
+async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> {
+  const { layer: name, className, units, gates, states, keep, x } = layer;
+  const parameters = lane.network
+    .getLayer(name)
+    .parameters.map(
+      async (parameter) =>
+        [
+          parameter.name.split('/').at(-1) ?? parameter.name,
+          { shape: parameter.shape, values: Float32Array.from(await parameter.data()) },
+        ] as const,
+    );
+  return {
+    ...{ layer: name, className, units, keep: keep?.name ?? null },
+    gates: floatsOf(gates),
+    states: floatsOf(states),
+    x: Float32Array.from(x?.values ?? []),
+    inputs: x?.shape[2] ?? 0,
+    weights: Object.fromEntries(await Promise.all(parameters)),
+  };
+}
+
+const floatsOf = (arrays: LayerTrace['gates']): Record<string, Float32Array> =>
+  Object.fromEntries(Object.entries(arrays).map(([name, { values }]) => [name, Float32Array.from(values)]));
+
+async function flowOf(lane: Lane, problem: Problem): Promise<FlowValues> {
+  const { x, options } = inputsFor(problem, firstExamples(problem));
+  const { layers } = await gradientFlow(lane.network, x, null, { ...options, quantiles: [0.1, 0.9] });
+  const curves = layers.flatMap(({ layer, states }) =>
+    Object.entries(states).map(
+      ([state, { mean, relative }]): FlowCurve => ({
+        ...{ layer, state, raw: Float64Array.from(mean), relative: Float64Array.from(relative.mean) },
+        low: Float64Array.from(relative.quantiles.values.subarray(0, mean.length)),
+        high: Float64Array.from(relative.quantiles.values.subarray(mean.length)),
+      }),
+    ),
+  );
+  const { forgetProduct, spectralRadius } = layers[0];
+  return { curves, forgetProduct: forgetProduct && Float64Array.from(forgetProduct.mean), spectralRadius };
+}
+
+async function saturationOf(lane: Lane, problem: Problem): Promise<SaturationValues[]> {
+  const { x, options } = inputsFor(problem, firstExamples(problem, 32));
+  const layers = await saturation(lane.network, x, options);
+  return layers.map(({ layer, units, gates, dead, halfLife }) => ({
+    ...{ layer, units, dead, halfLife: halfLife && Float32Array.from(halfLife) },
+    gates: Object.fromEntries(
+      Object.entries(gates).map(([name, { low, high, meanByUnit }]) => [
+        name,
+        { low, high, mean: Float32Array.from(meanByUnit) },
+      ]),
+    ),
+  }));
+}
+
+async function influenceOf(
+  lane: Lane,
+  problem: Problem,
+  example: number,
+  step: number,
+): Promise<InfluenceValues> {
+  const { x, options } = inputsFor(problem, [example]);
+  const at = problem.perStep ? Math.max(0, step) : 'last';
+  const { steps, inputs } = await connectivity(lane.network, x, at, options);
+  const { bySteps } = await attribution(lane.network, x, { ...options, step: at, points: 16 });
+  return {
+    step: steps[0],
+    norms: Float32Array.from(inputs[0].norms.values),
+    attribution: Float32Array.from(bySteps.values),
+  };
+}
+
+/** Number of examples whose states are projected. */
+const PROJECTED = 12;
+
+async function spaceOf(lane: Lane, problem: Problem, example: number): Promise<SpaceValues> {
+  const others = firstExamples(problem, PROJECTED).filter((index) => index !== example);
+  const indices = [example, ...others].slice(0, PROJECTED);
+  const { x, options } = inputsFor(problem, indices);
+  const { layers } = await trace(lane.network, x, options);
+  const { states, mask } = layers[layers.length - 1];
+  const { points, explained } = projection(states.h, { mask });
+  return {
+    ...{ points: Float32Array.from(points.values), indices, steps: problem.steps },
+    explained: [...explained],
+  };
+}
+
+/** Outputs, loss and accuracy on the examples, for the network or a view of it. */
+export async function predictionsOf(
+  network: Parameters<typeof predict>[0],
+  problem: Problem,
+  example: number,
+): Promise<PredictionValues> {
+  const indices = firstExamples(problem, 256);
+  const { x, options } = inputsFor(problem, indices);
+  const [output] = [await predict(network, x, options)].flat();
+  const all = Float32Array.from(await output.data());
+  const width = problem.outputs * (problem.perStep ? problem.steps : 1);
+  return {
+    outputs: problem.perStep ? all.slice(example * width, (example + 1) * width) : all,
+    ...scoresOf(problem, all, indices.length),
+  };
+}
+
+/** Loss and accuracy on the first examples. */
+function scoresOf(
+  problem: Problem,
+  outputs: Float32Array,
+  count: number,
+): { loss: number; accuracy: number | null } {
+  const { classes, examples, perStep, steps, outputs: width } = problem;
+  const rows = count * (perStep ? steps : 1);
+  let [loss, correct, weight] = [0, 0, 0];
+  for (let r = 0; r < rows; r++) {
+    const w = examples.weights?.[r] ?? 1;
+    if (w === 0) continue;
+    weight += w;
+    const row = outputs.subarray(r * width, (r + 1) * width);
+    if (classes === null)
+      loss += w * row.reduce((sum, value, k) => sum + (value - examples.y[r * width + k]) ** 2, 0);
+    else {
+      const target = examples.y[r];
+      const top = Math.max(...row);
+      loss -= w * (row[target] - top - Math.log(row.reduce((sum, value) => sum + Math.exp(value - top), 0)));
+      if (row[target] === top) correct += w;
+    }
+  }
+  return { loss: loss / weight, accuracy: classes === null ? null : correct / weight };
+}

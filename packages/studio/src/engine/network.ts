@@ -1,0 +1,65 @@
+/** The network of a problem with one kind of cell: an embedding for tokens, recurrent layers, and a dense output layer. */
+import {
+  chronoInitializer,
+  dense,
+  embedding,
+  gru,
+  identityMatrix,
+  type Layer,
+  lstm,
+  minGru,
+  orthogonal,
+  type RecurrentOptions,
+  type Sequential,
+  sequential,
+  simpleRNN,
+} from '@unroll/nn';
+import type { Problem } from '../problems/problem.js';
+import type { CellKind, Settings } from '../state/settings.js';
+
+const MAX_EMBEDDING = 24;
+
+export function networkOf(problem: Problem, cell: CellKind, settings: Settings): Sequential {
+  const { vocabulary, outputs, perStep } = problem;
+  const layers: Layer[] = [];
+  if (vocabulary) {
+    const outputDim = Math.min(MAX_EMBEDDING, vocabulary.length);
+    layers.push(embedding({ inputDim: vocabulary.length, outputDim, name: 'embedding' }));
+  }
+  for (let n = 0; n < settings.layers; n++) {
+    const returnSequences = perStep || n < settings.layers - 1;
+    layers.push(recurrentLayer(cell, settings, { returnSequences, name: `${cell}${n + 1}` }, n));
+  }
+  layers.push(dense({ units: outputs, name: 'output' }));
+  const network = sequential(layers, { seed: settings.seed });
+  network.build([vocabulary ? [-1, problem.steps] : [-1, problem.steps, problem.features.length]]);
+  return network;
+}
+
+function recurrentLayer(
+  cell: CellKind,
+  { units, init, dropout, length }: Settings,
+  common: RecurrentOptions,
+  index: number,
+): Layer {
+  // Dropout of the raw inputs would remove the information that a problem consists of.
+  const drops = { dropout: index > 0 ? dropout : 0 };
+  if (cell === 'minGru') return minGru({ units, ...common, ...drops });
+  const options = { units, ...common, ...drops, recurrentDropout: dropout, ...recurrentWeights(cell, init) };
+  const chrono = init === 'chrono' && cell !== 'rnn' ? chronoBias(cell, length) : {};
+  if (cell === 'lstm') return lstm({ ...options, ...chrono });
+  if (cell === 'gru') return gru({ ...options, ...chrono });
+  return simpleRNN(options);
+}
+
+const chronoBias = (cell: 'lstm' | 'gru', length: number) => ({
+  biasInitializer: chronoInitializer({ maxSteps: Math.max(3, length), cell }),
+});
+
+function recurrentWeights(cell: CellKind, init: Settings['init']) {
+  if (init === 'glorot') return { recurrentInitializer: 'glorotUniform' as const };
+  if (init === 'large') return { recurrentInitializer: orthogonal({ gain: 1.5 }) };
+  // Le, Jaitly & Hinton (2015); only a plain RNN has a square recurrent matrix.
+  if (init === 'identity' && cell === 'rnn') return { recurrentInitializer: identityMatrix({}) };
+  return {};
+}

@@ -1,0 +1,167 @@
+/** The messages between the page and the worker that trains. */
+
+import type { UserData } from '../problems/index.js';
+import type { ProblemKind, Series } from '../problems/problem.js';
+import type { CellKind, Settings } from '../state/settings.js';
+
+/** What the worker computes after training steps, because a view shows it. */
+export type Look = 'trace' | 'flow' | 'predictions' | 'saturation' | 'influence' | 'space';
+
+export interface Watch {
+  looks: readonly Look[];
+  /** The cells to look at. */
+  cells: readonly CellKind[];
+  /** Index of the example. */
+  example: number;
+  /** Step of the example whose output is explained; -1: the last. */
+  step: number;
+}
+
+export type ToWorker =
+  | { type: 'configure'; generation: number; settings: Settings; data: UserData }
+  | { type: 'run'; running: boolean }
+  | { type: 'step' }
+  | { type: 'rates'; learningRate: number; clip: number }
+  | { type: 'watch'; watch: Watch }
+  | { type: 'ask'; id: number; question: Question };
+
+/** A question that is answered once. */
+export type Question =
+  | { about: 'ablation'; cell: CellKind; ablation: Ablation; example: number }
+  | { about: 'generate'; cell: CellKind; prompt: string; count: number; temperature: number; seed: number }
+  | { about: 'histograms'; cell: CellKind }
+  | { about: 'artifact'; cell: CellKind }
+  | { about: 'files'; files: ReadonlyMap<string, Uint8Array> };
+
+export interface Ablation {
+  layer: string;
+  units: readonly number[];
+  /** A gate to hold, with its value; null: the units are set to 0. */
+  gate: string | null;
+  value: number;
+}
+
+export type { ProblemKind };
+
+/** The problem without its functions. */
+export interface ProblemInfo {
+  kind: ProblemKind;
+  steps: number;
+  features: readonly string[];
+  vocabulary: readonly string[] | null;
+  classes: readonly string[] | null;
+  outputs: number;
+  perStep: boolean;
+  baseline: number;
+  solved: number | null;
+  series: Series | null;
+  /** The examples: inputs, targets and lengths. */
+  count: number;
+  x: Float32Array;
+  y: Float32Array;
+  lengths: Int32Array;
+  /** Steps at which the output counts, [N, T]; null: all, or the last one. */
+  weights: Float32Array | null;
+}
+
+export interface LaneInfo {
+  cell: CellKind;
+  parameters: number;
+  layers: readonly { name: string; className: string; shape: string; parameters: number }[];
+}
+
+/** Results of training steps, one value each. */
+export interface LanePoints {
+  cell: CellKind;
+  update: number[];
+  loss: number[];
+  norm: number[];
+  clipped: number[];
+  rate: number[];
+  /** Milliseconds of each step. */
+  ms: number[];
+}
+
+/** One layer's values for one example; arrays [T, H] in row-major order. */
+export interface LayerValues {
+  layer: string;
+  className: string;
+  units: number;
+  /** Gates in the order of the equations. */
+  gates: Readonly<Record<string, Float32Array>>;
+  states: Readonly<Record<string, Float32Array>>;
+  keep: string | null;
+  /** The inputs of the layer, [T, I]. */
+  x: Float32Array;
+  inputs: number;
+  weights: Readonly<Record<string, { shape: readonly number[]; values: Float32Array }>>;
+}
+
+export interface FlowCurve {
+  layer: string;
+  state: string;
+  /** Mean norm by lag, in units of the output per unit of the state. */
+  raw: Float64Array;
+  /** Relative to lag 0, with quantiles 0.1 and 0.9. */
+  relative: Float64Array;
+  low: Float64Array;
+  high: Float64Array;
+}
+
+export interface FlowValues {
+  curves: readonly FlowCurve[];
+  forgetProduct: Float64Array | null;
+  spectralRadius: Readonly<Record<string, number>> | null;
+}
+
+export interface PredictionValues {
+  /** Outputs of all examples [N, outputs], or of one example [T, outputs] with `perStep`. */
+  outputs: Float32Array;
+  /** Loss on the examples, and accuracy for classes. */
+  loss: number;
+  accuracy: number | null;
+}
+
+export interface SaturationValues {
+  layer: string;
+  units: number;
+  gates: Readonly<Record<string, { low: number; high: number; mean: Float32Array }>>;
+  dead: readonly number[];
+  halfLife: Float32Array | null;
+}
+
+export interface InfluenceValues {
+  step: number;
+  /** Norm of the derivative of the output at `step` with respect to each input. */
+  norms: Float32Array;
+  /** Integrated gradients of the largest output by step. */
+  attribution: Float32Array;
+}
+
+export interface SpaceValues {
+  /** Points of all steps of some examples, in two dimensions, [N, T, 2]. */
+  points: Float32Array;
+  /** The examples; the first is the selected one. */
+  indices: readonly number[];
+  steps: number;
+  explained: readonly number[];
+}
+
+export interface LookValues {
+  trace?: readonly LayerValues[];
+  flow?: FlowValues;
+  predictions?: PredictionValues;
+  saturation?: readonly SaturationValues[];
+  influence?: InfluenceValues;
+  space?: SpaceValues;
+}
+
+export type FromWorker =
+  | { type: 'ready'; threads: number; backend: string }
+  | { type: 'built'; generation: number; problem: ProblemInfo; lanes: readonly LaneInfo[] }
+  | { type: 'progress'; generation: number; lanes: readonly LanePoints[] }
+  | { type: 'look'; generation: number; cell: CellKind; update: number; example: number; values: LookValues }
+  | { type: 'stopped'; generation: number; cell: CellKind; message: string }
+  | { type: 'paused' }
+  | { type: 'failed'; generation: number; message: string }
+  | { type: 'reply'; id: number; value?: unknown; error?: string };

@@ -1,0 +1,166 @@
+/**
+ * The worker: trains the lanes in turn, one update each, and computes what the visible views show. Messages are processed
+ * between two rounds of updates.
+ */
+import { currentBackend, ready } from '@unroll/core';
+import { problemOf } from '../problems/index.js';
+import type { Problem } from '../problems/problem.js';
+import { answer } from './answers.js';
+import { Lane } from './lane.js';
+import { lookAt } from './looks.js';
+import type { FromWorker, ProblemInfo, ToWorker, Watch } from './protocol.js';
+
+interface Port {
+  onmessage: ((event: MessageEvent<ToWorker>) => void) | null;
+  postMessage(message: FromWorker): void;
+}
+const port = globalThis as unknown as Port;
+
+const PROGRESS_MS = 100;
+const LOOK_MS = 250;
+/** Looks may take at most this share of the time. */
+const LOOK_SHARE = 0.35;
+
+const queue: ToWorker[] = [];
+let wake: (() => void) | null = null;
+let generation = 0;
+let problem: Problem | null = null;
+let lanes: Lane[] = [];
+let running = false;
+let singleStep = false;
+let watch: Watch = { looks: [], cells: [], example: 0, step: -1 };
+/** Whether something changed since the last look. */
+let changed = false;
+let nextLook = 0;
+let nextProgress = 0;
+
+port.onmessage = ({ data }) => {
+  queue.push(data);
+  wake?.();
+};
+
+async function handle(message: ToWorker): Promise<void> {
+  switch (message.type) {
+    case 'configure':
+      return configure(message);
+    case 'run':
+      running = message.running;
+      return;
+    case 'step':
+      singleStep = true;
+      return;
+    case 'rates':
+      for (const lane of lanes) lane.setRates(message.learningRate, message.clip);
+      return;
+    case 'watch':
+      watch = message.watch;
+      changed = true;
+      nextLook = 0;
+      return;
+    case 'ask':
+      return port.postMessage(await reply(message));
+  }
+}
+
+function configure(message: ToWorker & { type: 'configure' }): void {
+  generation = message.generation;
+  lanes = [];
+  problem = null;
+  try {
+    const made = problemOf(message.settings, message.data);
+    lanes = message.settings.cells.map((cell) => new Lane(made, cell, message.settings));
+    problem = made;
+    port.postMessage({
+      type: 'built',
+      generation,
+      problem: infoOf(made),
+      lanes: lanes.map((lane) => lane.info()),
+    });
+  } catch (error) {
+    lanes = [];
+    port.postMessage({ type: 'failed', generation, message: (error as Error).message });
+  }
+  changed = true;
+  nextLook = 0;
+}
+
+async function reply({ id, question }: ToWorker & { type: 'ask' }): Promise<FromWorker> {
+  try {
+    return { type: 'reply', id, value: await answer(question, problem, lanes) };
+  } catch (error) {
+    return { type: 'reply', id, error: (error as Error).message };
+  }
+}
+
+function infoOf({ examples, batch: _, loss: __, ...rest }: Problem): ProblemInfo {
+  const { count, x, y, mask, weights = null } = examples;
+  const lengths = new Int32Array(count).fill(rest.steps);
+  if (mask)
+    for (let n = 0; n < count; n++)
+      lengths[n] = mask.subarray(n * rest.steps, (n + 1) * rest.steps).lastIndexOf(1) + 1;
+  return { ...rest, count, x, y, lengths, weights };
+}
+
+/** One update of every lane. */
+async function round(): Promise<void> {
+  for (const lane of lanes) {
+    if (lane.stopped !== null) continue;
+    await lane.step();
+    if (lane.stopped !== null)
+      port.postMessage({ type: 'stopped', generation, cell: lane.cell, message: lane.stopped });
+  }
+  changed = true;
+}
+
+function sendProgress(): void {
+  nextProgress = performance.now() + PROGRESS_MS;
+  const points = lanes.map((lane) => lane.takePoints()).filter(({ update }) => update.length > 0);
+  if (points.length > 0) port.postMessage({ type: 'progress', generation, lanes: points });
+}
+
+async function sendLooks(): Promise<void> {
+  changed = false;
+  const start = performance.now();
+  for (const lane of lanes) {
+    if (problem === null || !watch.cells.includes(lane.cell) || watch.looks.length === 0) continue;
+    try {
+      const values = await lookAt(lane, problem, watch);
+      const { cell, updates: update } = lane;
+      port.postMessage({ type: 'look', generation, cell, update, example: watch.example, values });
+    } catch (error) {
+      lane.stopped ??= (error as Error).message;
+      port.postMessage({ type: 'stopped', generation, cell: lane.cell, message: lane.stopped });
+    }
+  }
+  const now = performance.now();
+  nextLook = now + Math.max(LOOK_MS, (now - start) / LOOK_SHARE);
+}
+
+async function serve(): Promise<never> {
+  await ready();
+  const { description } = currentBackend();
+  port.postMessage({
+    type: 'ready',
+    threads: Number(/(\d+) thread/.exec(description)?.[1] ?? 1),
+    backend: description,
+  });
+  for (;;) {
+    for (let message = queue.shift(); message; message = queue.shift()) await handle(message);
+    const active = (running || singleStep) && lanes.some(({ stopped }) => stopped === null);
+    if (active) await round();
+    if (!active || singleStep || performance.now() >= nextProgress) sendProgress();
+    singleStep = false;
+    if (changed && performance.now() >= nextLook) await sendLooks();
+    else if (!active && changed && !running) await sendLooks();
+    else if (!active && queue.length === 0) {
+      await new Promise<void>((resolve) => (wake = resolve));
+      wake = null;
+    }
+    // Training yields by itself; a paused worker must, too, so that messages arrive.
+    if (!active) await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+await serve().catch((error: Error) =>
+  port.postMessage({ type: 'failed', generation, message: error.message }),
+);

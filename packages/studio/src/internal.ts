@@ -1,0 +1,21 @@
+/** Exports for tests. */
+export { paintHeat } from './charts/paint.js';
+export { short } from './charts/short.js';
+export { ablated } from './engine/ablation.js';
+export { answer } from './engine/answers.js';
+export { describeFiles } from './engine/artifacts.js';
+export { generate } from './engine/generate.js';
+export { Lane, selectExamples } from './engine/lane.js';
+export { lookAt, traceOf } from './engine/looks.js';
+export { en } from './i18n/en.js';
+export { zh } from './i18n/zh.js';
+export { numericColumns } from './problems/csv.js';
+export { problemOf } from './problems/index.js';
+export { SAMPLE_LINES, SAMPLE_TEXT } from './problems/samples.js';
+export { Curve, smooth } from './state/history.js';
+export { CELLS, DEFAULTS, fromFragment, PRESETS, toFragment } from './state/settings.js';
+export { arithmeticOf } from './views/arithmetic.js';
+export { forecastErrors } from './views/intervals.js';
+export { unitOrder, unitsOn } from './views/order.js';
+export { softmaxOf } from './views/outputs.js';
+export { curvesOf } from './views/runs.js';

@@ -1,0 +1,61 @@
+/** The numeric columns of a dropped CSV file. */
+import { InputError } from './problem.js';
+
+export interface Column {
+  name: string;
+  values: Float64Array;
+}
+
+const MAX_ROWS = 100_000;
+
+/**
+ * Returns the columns in which at least nine of ten rows are numbers; other rows take the value before.
+ * @throws InputError if there is no such column
+ */
+export function numericColumns(text: string): Column[] {
+  const lines = text
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '')
+    .slice(0, MAX_ROWS + 1);
+  const separator = [',', ';', '\t'].reduce((best, each) =>
+    (lines[0] ?? '').split(each).length > (lines[0] ?? '').split(best).length ? each : best,
+  );
+  const rows = lines.map((line) => splitRow(line, separator));
+  const header = rows[0] ?? [];
+  const hasHeader = header.some((cell) => cell !== '' && !isNumber(cell));
+  const body = hasHeader ? rows.slice(1) : rows;
+  const columns = header.flatMap((name, c) => {
+    const cells = body.map((row) => row[c] ?? '');
+    const numbers = cells.filter(isNumber).length;
+    if (numbers < 20 || numbers < 0.9 * cells.length) return [];
+    return [{ name: (hasHeader && name) || `column ${c + 1}`, values: filled(cells) }];
+  });
+  if (columns.length === 0) {
+    throw new InputError(
+      `The file needs a column with at least 20 numbers, got ${body.length} rows without one.`,
+    );
+  }
+  return columns;
+}
+
+const isNumber = (cell: string): boolean => cell !== '' && Number.isFinite(Number(cell));
+
+function filled(cells: readonly string[]): Float64Array {
+  let last = Number(cells.find(isNumber));
+  return Float64Array.from(cells, (cell) => (last = isNumber(cell) ? Number(cell) : last));
+}
+
+/** Splits a row; a separator in double quotes does not count. */
+function splitRow(line: string, separator: string): string[] {
+  const cells: string[] = [];
+  let cell = '';
+  let quoted = false;
+  for (const character of line) {
+    if (character === '"') quoted = !quoted;
+    else if (character === separator && !quoted) {
+      cells.push(cell.trim());
+      cell = '';
+    } else cell += character;
+  }
+  return [...cells, cell.trim()];
+}

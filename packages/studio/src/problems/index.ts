@@ -1,0 +1,34 @@
+/** Creates the problem of a preset. */
+import type { Settings } from '../state/settings.js';
+import { addingProblem, copyTask } from './long-memory.js';
+import { InputError, type Problem } from './problem.js';
+import { airPassengers, seriesProblem, sineMixture } from './series.js';
+import { charactersProblem, linesProblem } from './texts.js';
+
+/** What a visitor pasted or dropped. */
+export interface UserData {
+  text: string;
+  lines: string;
+  column: { name: string; values: Float64Array } | null;
+}
+
+/** @throws InputError for a text or a column that does not fit the settings */
+export function problemOf({ preset, length, seed }: Settings, data: UserData): Problem {
+  switch (preset) {
+    case 'adding':
+      return addingProblem(length, seed);
+    case 'copy':
+      return copyTask(length, seed);
+    case 'sine':
+      return sineMixture(length, seed);
+    case 'passengers':
+      return airPassengers(length);
+    case 'characters':
+      return charactersProblem(data.text, length, seed);
+    case 'sentiment':
+      return linesProblem(data.lines, length);
+    case 'csv':
+      if (data.column === null) throw new InputError('Choose or drop a CSV file with a column of numbers.');
+      return seriesProblem(data.column.name, data.column.values, length);
+  }
+}

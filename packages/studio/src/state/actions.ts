@@ -1,0 +1,193 @@
+/** What a visitor can do: changes the state and sends messages to the worker. */
+import { batch, effect } from '@preact/signals';
+import type { FromWorker, LanePoints, Look, Question, ToWorker } from '../engine/protocol.js';
+import { lang } from '../i18n/index.js';
+import { emptyHistory } from './history.js';
+import {
+  CELLS,
+  type CellKind,
+  DEFAULTS,
+  LIVE,
+  type PresetName,
+  type Settings,
+  toFragment,
+  type ViewName,
+} from './settings.js';
+import * as store from './store.js';
+
+let worker: Worker | null = null;
+let generation = 0;
+let questions = 0;
+const open = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
+
+const send = (message: ToWorker): void => worker?.postMessage(message);
+
+/** Starts the worker, and keeps worker and address in agreement with the state. */
+export function start(): void {
+  worker = new Worker(new URL('../engine/worker.ts', import.meta.url), { type: 'module' });
+  worker.onmessage = ({ data }: MessageEvent<FromWorker>) => batch(() => receive(data));
+  worker.onerror = (event) => {
+    store.failure.value = event.message || 'The worker did not start.';
+  };
+  reset();
+  effect(() => send({ type: 'watch', watch: currentWatch() }));
+  effect(() => {
+    const extra = { view: store.view.value === 'train' ? '' : store.view.value, lang: lang.value };
+    history.replaceState(null, '', toFragment(store.settings.value, extra));
+  });
+}
+
+function receive(message: FromWorker): void {
+  if ('generation' in message && message.generation !== generation) return;
+  switch (message.type) {
+    case 'ready':
+      store.engine.value = message;
+      return;
+    case 'built':
+      store.problem.value = message.problem;
+      store.lanes.value = message.lanes;
+      store.step.value = Math.min(store.step.value || Infinity, message.problem.steps - 1);
+      store.example.value = Math.min(store.example.value, message.problem.count - 1);
+      return;
+    case 'progress':
+      for (const points of message.lanes) addPoints(points);
+      store.ticks.value++;
+      return;
+    case 'look':
+      receiveLook(message);
+      return;
+    case 'stopped':
+      store.stopped.value = { ...store.stopped.value, [message.cell]: message.message };
+      return;
+    case 'failed':
+      store.failure.value = message.message;
+      store.running.value = false;
+      return;
+    case 'reply':
+      receiveReply(message);
+      return;
+  }
+}
+
+function receiveLook({ cell, update, example, values }: FromWorker & { type: 'look' }): void {
+  const before = store.seen.value[cell];
+  // A view that was left keeps its last values.
+  const merged = before?.example === example ? { ...before.values, ...values } : values;
+  store.seen.value = { ...store.seen.value, [cell]: { update, example, values: merged } };
+  const { predictions } = values;
+  if (predictions && update > 0) {
+    const { validation, accuracy } = store.histories[cell];
+    if (validation.x.at(-1) !== update) {
+      validation.push(update, predictions.loss);
+      if (predictions.accuracy !== null) accuracy.push(update, predictions.accuracy);
+    }
+  }
+}
+
+function receiveReply({ id, value, error }: FromWorker & { type: 'reply' }): void {
+  const question = open.get(id);
+  open.delete(id);
+  if (error === undefined) question?.resolve(value);
+  else question?.reject(new Error(error));
+}
+
+function addPoints({ cell, update, loss, norm, clipped, rate, ms }: LanePoints): void {
+  const history = store.histories[cell];
+  update.forEach((n, i) => {
+    history.loss.push(n, loss[i]);
+    history.norm.push(n, norm[i]);
+    history.clipped.push(n, clipped[i]);
+    history.rate.push(n, rate[i]);
+    history.perSecond.push(n, (1000 / ms[i]) * store.settings.peek().batch);
+  });
+}
+
+/** Asks the worker. Rejects with the worker's error. */
+export function ask<T>(question: Question): Promise<T> {
+  const id = ++questions;
+  return new Promise((resolve, reject) => {
+    open.set(id, { resolve: resolve as (value: unknown) => void, reject });
+    send({ type: 'ask', id, question });
+  });
+}
+
+/** What the worker computes for the visible view. */
+function currentWatch() {
+  const [view, cell, cells] = [store.view.value, store.cell.value, store.settings.value.cells];
+  const looks: Record<ViewName, readonly Look[]> = {
+    train: ['predictions', 'flow', 'trace'],
+    network: ['trace', 'predictions'],
+    gates: ['trace', 'predictions'],
+    gradients: ['flow', 'predictions'],
+    influence: ['influence', 'predictions', 'trace'],
+    predictions: ['predictions'],
+    states: ['space', 'saturation', 'predictions'],
+    files: ['predictions'],
+  };
+  // All cells are compared where their curves lie in one chart; elsewhere the selected one is enough.
+  const together = view === 'train' || view === 'gradients' || view === 'predictions' || view === 'influence';
+  return {
+    looks: looks[view],
+    cells: together ? cells : [cell],
+    example: store.example.value,
+    step: store.step.value,
+  };
+}
+
+/** Builds the networks anew, with the same seed. */
+export function reset(): void {
+  generation++;
+  batch(() => {
+    for (const cell of CELLS) store.histories[cell] = emptyHistory();
+    store.failure.value = null;
+    store.stopped.value = {};
+    store.seen.value = {};
+    store.unit.value = null;
+    store.ticks.value++;
+    const { cells } = store.settings.value;
+    if (!cells.includes(store.cell.value)) store.cell.value = cells[0];
+  });
+  send({ type: 'configure', generation, settings: store.settings.value, data: store.userData.value });
+}
+
+export function setRunning(running: boolean): void {
+  store.running.value = running;
+  send({ type: 'run', running });
+}
+
+export function singleStep(): void {
+  setRunning(false);
+  send({ type: 'step' });
+}
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** Changes settings. Training continues with a new learning rate or clipping, and starts again for everything else. */
+export function change(changes: Partial<Settings>): void {
+  const names = (Object.keys(changes) as (keyof Settings)[]).filter(
+    (name) => String(changes[name]) !== String(store.settings.value[name]),
+  );
+  if (names.length === 0) return;
+  store.settings.value = { ...store.settings.value, ...changes };
+  const { learningRate, clip } = store.settings.value;
+  if (names.every((name) => LIVE.has(name))) {
+    send({ type: 'rates', learningRate, clip });
+    return;
+  }
+  clearTimeout(timer);
+  timer = setTimeout(reset, 120);
+}
+
+export function choosePreset(preset: PresetName): void {
+  const { cells } = store.settings.value;
+  store.settings.value = { ...DEFAULTS[preset], cells };
+  store.step.value = 0;
+  store.example.value = 0;
+  reset();
+}
+
+export function toggleCell(cell: CellKind): void {
+  const { cells } = store.settings.value;
+  const next = CELLS.filter((each) => (each === cell ? !cells.includes(cell) : cells.includes(each)));
+  if (next.length > 0) change({ cells: next });
+}

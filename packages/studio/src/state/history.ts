@@ -1,0 +1,65 @@
+/** A curve of bounded size: when it is full, pairs of points become their mean, so that any number of updates fits. */
+const CAPACITY = 1024;
+
+export class Curve {
+  /** The update at the end of each point. */
+  x: number[] = [];
+  y: number[] = [];
+  /** Updates per point. */
+  #stride = 1;
+  #sum = 0;
+  #count = 0;
+
+  push(x: number, y: number): void {
+    this.#sum += y;
+    if (++this.#count < this.#stride) return;
+    this.x.push(x);
+    this.y.push(this.#sum / this.#count);
+    this.#sum = 0;
+    this.#count = 0;
+    if (this.x.length >= CAPACITY) this.#halve();
+  }
+
+  #halve(): void {
+    this.x = this.x.filter((_, i) => i % 2 === 1);
+    this.y = this.x.map((_, i) => (this.y[2 * i] + this.y[2 * i + 1]) / 2);
+    this.#stride *= 2;
+  }
+
+  get last(): number | null {
+    return this.y.at(-1) ?? null;
+  }
+}
+
+/** The curves of one cell. */
+export interface History {
+  loss: Curve;
+  /** Loss and accuracy on the examples that training does not use. */
+  validation: Curve;
+  accuracy: Curve;
+  norm: Curve;
+  clipped: Curve;
+  rate: Curve;
+  perSecond: Curve;
+}
+
+export const emptyHistory = (): History => ({
+  loss: new Curve(),
+  validation: new Curve(),
+  accuracy: new Curve(),
+  norm: new Curve(),
+  clipped: new Curve(),
+  rate: new Curve(),
+  perSecond: new Curve(),
+});
+
+/** Exponential moving average, for noisy curves. */
+export function smooth(values: readonly number[], factor: number): number[] {
+  let mean = 0;
+  let weight = 0;
+  return values.map((value) => {
+    mean = factor * mean + (1 - factor) * value;
+    weight = factor * weight + (1 - factor);
+    return mean / weight;
+  });
+}

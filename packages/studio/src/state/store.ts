@@ -1,0 +1,49 @@
+/** The state of the page, as signals. Views read them; actions.ts changes them. */
+import { signal } from '@preact/signals';
+import type { LaneInfo, LookValues, ProblemInfo } from '../engine/protocol.js';
+import type { UserData } from '../problems/index.js';
+import { SAMPLE_LINES, SAMPLE_TEXT } from '../problems/samples.js';
+import { emptyHistory, type History } from './history.js';
+import { CELLS, type CellKind, fromFragment, oneOf, VIEWS, type ViewName } from './settings.js';
+
+const initial = fromFragment(location.hash);
+
+export const settings = signal(initial.settings);
+/** Whether the page was opened by `unroll studio <path>`, whose server has files for it. */
+export const opensFiles = initial.params.get('open') === '1';
+export const view = signal<ViewName>(oneOf(VIEWS, initial.params.get('view')) ?? 'train');
+export const userData = signal<UserData>({ text: SAMPLE_TEXT, lines: SAMPLE_LINES, column: null });
+
+export const engine = signal<{ threads: number; backend: string } | null>(null);
+export const running = signal(false);
+/** A mistake in the settings or the data, which keeps the worker from training. */
+export const failure = signal<string | null>(null);
+export const problem = signal<ProblemInfo | null>(null);
+export const lanes = signal<readonly LaneInfo[]>([]);
+/** Lanes that stopped, with the reason. */
+export const stopped = signal<Readonly<Partial<Record<CellKind, string>>>>({});
+
+/** The latest values of the instruments of a cell, and the update at which they were measured. */
+export interface Seen {
+  update: number;
+  example: number;
+  values: LookValues;
+}
+export const seen = signal<Readonly<Partial<Record<CellKind, Seen>>>>({});
+
+/** The curves; they grow in place, and `ticks` counts the changes. */
+export const histories: Record<CellKind, History> = Object.fromEntries(
+  CELLS.map((cell) => [cell, emptyHistory()]),
+) as Record<CellKind, History>;
+export const ticks = signal(0);
+
+/** What is selected in several views at once. */
+export const cell = signal<CellKind>(
+  settings.value.cells.find((each) => each === 'lstm') ?? settings.value.cells[0],
+);
+export const example = signal(0);
+export const layer = signal(0);
+/** The selected step of the example. */
+export const step = signal(0);
+/** The selected unit of the layer; null: none. */
+export const unit = signal<number | null>(null);

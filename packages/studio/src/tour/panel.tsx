@@ -1,0 +1,4 @@
+import { signal } from '@preact/signals';
+
+export const tourOpen = signal(false);
+export const TourPanel = () => null;

@@ -1,0 +1,172 @@
+/** The frame of the page: header, settings, tabs and the chosen view. */
+import type { ComponentChildren } from 'preact';
+import { setTheme, theme } from '../charts/palette.js';
+import { lang, t } from '../i18n/index.js';
+import { reset, setRunning, singleStep } from '../state/actions.js';
+import { VIEWS, type ViewName } from '../state/settings.js';
+import * as store from '../state/store.js';
+import { TourPanel, tourOpen } from '../tour/panel.js';
+import { FilesView } from '../views/files.js';
+import { GatesView } from '../views/gates.js';
+import { GradientsView } from '../views/gradients.js';
+import { InfluenceView } from '../views/influence.js';
+import { NetworkView } from '../views/network.js';
+import { PredictionsView } from '../views/predictions.js';
+import { StatesView } from '../views/states.js';
+import { TrainView } from '../views/train.js';
+import { Knobs } from './knobs.js';
+import { Lanes } from './lanes.js';
+
+const COMPONENTS: Readonly<Record<ViewName, () => ComponentChildren>> = {
+  train: TrainView,
+  network: NetworkView,
+  gates: GatesView,
+  gradients: GradientsView,
+  influence: InfluenceView,
+  predictions: PredictionsView,
+  states: StatesView,
+  files: FilesView,
+};
+
+export function App() {
+  const View = COMPONENTS[store.view.value];
+  return (
+    <div class="page">
+      <Header />
+      <aside class="side" aria-label={t('settings')}>
+        <Knobs />
+      </aside>
+      <main class="main">
+        <Failure />
+        <Lanes />
+        <Tabs />
+        <div role="tabpanel" id="view" aria-labelledby={`tab-${store.view.value}`} class="view">
+          <View />
+        </div>
+      </main>
+      {tourOpen.value && <TourPanel />}
+    </div>
+  );
+}
+
+/** Space starts and pauses, S makes one step, R resets; not while something is typed. */
+export function shortcuts(event: KeyboardEvent): void {
+  const target = event.target as HTMLElement;
+  if (
+    /^(INPUT|SELECT|TEXTAREA|BUTTON)$/.test(target.tagName) ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey
+  )
+    return;
+  const actions: Readonly<Record<string, () => void>> = {
+    ' ': () => setRunning(!store.running.value),
+    s: singleStep,
+    r: reset,
+  };
+  const action = actions[event.key.toLowerCase()];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+function Header() {
+  const running = store.running.value;
+  const engine = store.engine.value;
+  return (
+    <header class="header">
+      <h1>
+        Unroll <span>Studio</span>
+      </h1>
+      <div class="controls" role="toolbar" aria-label={t('training')}>
+        <button
+          type="button"
+          class="primary"
+          id="run"
+          onClick={() => setRunning(!running)}
+          disabled={!engine}
+        >
+          {running ? t('pause') : t('train')}
+        </button>
+        <button type="button" id="step" onClick={singleStep} disabled={!engine} title="S">
+          {t('step')}
+        </button>
+        <button type="button" id="reset" onClick={reset} disabled={!engine} title="R">
+          {t('reset')}
+        </button>
+      </div>
+      <p class="engine" id="engine">
+        {engine
+          ? t(engine.threads > 1 ? 'engineThreads' : 'engineOne', { n: engine.threads })
+          : t('starting')}
+      </p>
+      <div class="controls end">
+        <button
+          type="button"
+          id="tour"
+          aria-expanded={tourOpen.value}
+          onClick={() => (tourOpen.value = !tourOpen.value)}
+        >
+          {t('tour')}
+        </button>
+        <button
+          type="button"
+          id="lang"
+          onClick={() => (lang.value = lang.value === 'zh' ? 'en' : 'zh')}
+          lang={lang.value === 'zh' ? 'en' : 'zh'}
+        >
+          {lang.value === 'zh' ? 'English' : '中文'}
+        </button>
+        <select
+          id="theme"
+          aria-label={t('theme')}
+          value={theme.value}
+          onChange={(event) => setTheme(event.currentTarget.value as 'auto')}
+        >
+          <option value="auto">{t('themeAuto')}</option>
+          <option value="light">{t('themeLight')}</option>
+          <option value="dark">{t('themeDark')}</option>
+        </select>
+      </div>
+    </header>
+  );
+}
+
+function Failure() {
+  const failure = store.failure.value;
+  if (failure === null) return null;
+  return (
+    <p class="failure" role="alert" id="failure">
+      {failure}
+    </p>
+  );
+}
+
+function Tabs() {
+  const current = store.view.value;
+  const move = (event: KeyboardEvent): void => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    const next = VIEWS[(VIEWS.indexOf(current) + step + VIEWS.length) % VIEWS.length];
+    store.view.value = next;
+    document.getElementById(`tab-${next}`)?.focus();
+  };
+  return (
+    <div class="tabs" role="tablist" aria-label={t('views')} onKeyDown={move}>
+      {VIEWS.map((name) => (
+        <button
+          key={name}
+          type="button"
+          role="tab"
+          id={`tab-${name}`}
+          aria-selected={name === current}
+          aria-controls="view"
+          tabIndex={name === current ? 0 : -1}
+          onClick={() => (store.view.value = name)}
+        >
+          {t(`view_${name}`)}
+        </button>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,29 @@
+/** The loss curves of dropped runs, for comparison with the lanes. */
+import { signal } from '@preact/signals';
+import type { Line } from '../charts/line-chart.js';
+import { ink } from '../charts/palette.js';
+
+export interface DroppedRun {
+  name: string;
+  x: number[];
+  y: number[];
+}
+
+export const droppedRuns = signal<readonly DroppedRun[]>([]);
+
+const DASHES = [
+  [8, 3],
+  [8, 3, 2, 3],
+  [3, 3],
+  [12, 3],
+];
+
+export const runLines = (): Line[] =>
+  droppedRuns.value.map(({ name, x, y }, n) => ({
+    name,
+    x,
+    y,
+    color: ink.value.text,
+    dash: DASHES[n % DASHES.length],
+    width: 1,
+  }));

@@ -1,0 +1,237 @@
+/** Dropped models and runs: the graph and the tensors of models, and curves to compare. Nothing leaves the page. */
+import { signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { short } from '../charts/short.js';
+import type { FilesInfo, ModelInfo } from '../engine/artifacts.js';
+import { t } from '../i18n/index.js';
+import { ask, change } from '../state/actions.js';
+import { DEFAULTS } from '../state/settings.js';
+import * as store from '../state/store.js';
+import { useCsv } from '../ui/data-field.js';
+import { cellName } from '../ui/lanes.js';
+import { Panel } from '../ui/panel.js';
+import { droppedRuns } from './compare.js';
+import { TensorTable } from './histograms.js';
+import { curvesOf } from './runs.js';
+
+const MAX_BYTES = 512 * 1024 * 1024;
+
+const found = signal<FilesInfo | null>(null);
+const message = signal('');
+let openedFromServer = false;
+
+export function FilesView() {
+  useEffect(() => {
+    if (store.opensFiles && !openedFromServer) {
+      openedFromServer = true;
+      void openServed();
+    }
+  }, []);
+  return (
+    <>
+      <Panel title={t('filesTitle')} hint={t('filesHint')} id="files" wide>
+        <Drop />
+        <p class="readout" role="status" id="files-status">
+          {message.value}
+        </p>
+      </Panel>
+      {found.value?.errors.map(({ path, message: text }) => (
+        <p key={path} class="failure" role="alert">{`${path}: ${text}`}</p>
+      ))}
+      {found.value?.models.map((model) => (
+        <Model key={model.path} model={model} />
+      ))}
+      <Panel title={t('compareTitle')} hint={t('compareHint')} id="compare" wide>
+        <Compare />
+      </Panel>
+      <Panel title={t('saveTitle')} hint={t('saveHint')} id="save" wide>
+        <div class="chips">
+          {store.settings.value.cells.map((cell) => (
+            <button key={cell} type="button" data-save={cell} onClick={() => void save(cell)}>
+              {t('saveModel', { cell: cellName(cell) })}
+            </button>
+          ))}
+        </div>
+      </Panel>
+    </>
+  );
+}
+
+function Drop() {
+  return (
+    <section
+      class="drop"
+      id="drop"
+      aria-label={t('filesTitle')}
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => {
+        event.preventDefault();
+        void readDropped(event.dataTransfer).then(open);
+      }}
+    >
+      <p>{t('dropHere')}</p>
+      <div class="options">
+        <label>
+          {t('chooseFiles')}
+          <input
+            type="file"
+            id="open-files"
+            multiple
+            onChange={(event) => void readList(event.currentTarget.files).then(open)}
+          />
+        </label>
+        <label>
+          {t('chooseFolder')}
+          <input
+            type="file"
+            id="open-folder"
+            {...{ webkitdirectory: true }}
+            onChange={(event) => void readList(event.currentTarget.files).then(open)}
+          />
+        </label>
+      </div>
+    </section>
+  );
+}
+
+type Files = Map<string, Uint8Array>;
+
+async function readList(list: FileList | null): Promise<Files> {
+  const files: Files = new Map();
+  for (const file of list ?? []) await addFile(files, file.webkitRelativePath || file.name, file);
+  return files;
+}
+
+async function addFile(files: Files, path: string, file: File): Promise<void> {
+  const total = [...files.values()].reduce((sum, { length }) => sum + length, file.size);
+  if (total <= MAX_BYTES) files.set(path, new Uint8Array(await file.arrayBuffer()));
+}
+
+/** Reads dropped files and the files of dropped folders. */
+async function readDropped(transfer: DataTransfer | null): Promise<Files> {
+  const files: Files = new Map();
+  const entries = [...(transfer?.items ?? [])].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  if (entries.length === 0) return readList(transfer?.files ?? null);
+  for (const entry of entries) await readEntry(files, entry);
+  return files;
+}
+
+async function readEntry(files: Files, entry: FileSystemEntry): Promise<void> {
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) =>
+      (entry as FileSystemFileEntry).file(resolve, reject),
+    );
+    return addFile(files, entry.fullPath.replace(/^\//, ''), file);
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  for (;;) {
+    const part = await new Promise<FileSystemEntry[]>((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    if (part.length === 0) return;
+    for (const each of part) await readEntry(files, each);
+  }
+}
+
+/** Opens the files that `unroll studio <path>` serves. */
+async function openServed(): Promise<void> {
+  const names = (await (await fetch('opened/index.json')).json()) as string[];
+  const files: Files = new Map();
+  for (const name of names) {
+    const response = await fetch(`opened/${name.split('/').map(encodeURIComponent).join('/')}`);
+    files.set(name, new Uint8Array(await response.arrayBuffer()));
+  }
+  await open(files);
+}
+
+async function open(files: Files): Promise<void> {
+  const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
+  const runs = [...files].flatMap(([path, bytes]) =>
+    /\.(csv|tsv|json|ndjson|jsonl|log)$/.test(path) ? curvesOf(path, text(bytes)) : [],
+  );
+  droppedRuns.value = [...droppedRuns.value, ...runs];
+  const table = [...files].find(([path]) => /\.(csv|tsv)$/.test(path));
+  if (files.size === 1 && table && runs.length === 0) {
+    change(DEFAULTS.csv);
+    useCsv(text(table[1]));
+    store.view.value = 'train';
+    return;
+  }
+  message.value = t('reading');
+  found.value = await ask<FilesInfo>({ about: 'files', files });
+  const { models, errors } = found.value;
+  const nothing = models.length + errors.length + runs.length === 0;
+  message.value = nothing ? t('nothingFound') : t('filesFound', { models: models.length, runs: runs.length });
+}
+
+function Model({ model: { path, task, layers, tensors, bytes } }: { model: ModelInfo }) {
+  const total = tensors.reduce((sum, { count }) => sum + count, 0);
+  return (
+    <Panel
+      title={path}
+      id="model"
+      wide
+      hint={t('modelFacts', {
+        task: task ?? t('none'),
+        n: total.toLocaleString(),
+        kB: (bytes / 1000).toFixed(1),
+      })}
+    >
+      <ol class="graph" aria-label={t('graph')}>
+        {layers.map(({ name, className, shape, parameters, from }) => (
+          <li key={name}>
+            <b>{className}</b> <code>{name}</code>
+            <span>{shape}</span>
+            <small>{t('parameters', { n: parameters.toLocaleString() })}</small>
+            {from.length > 0 && <small>{`← ${from.join(', ')}`}</small>}
+          </li>
+        ))}
+      </ol>
+      <TensorTable tensors={tensors} />
+    </Panel>
+  );
+}
+
+function Compare() {
+  const keep = (): void => {
+    const { preset, units, layers, learningRate, init } = store.settings.value;
+    const kept = store.settings.value.cells.map((cell) => {
+      const { x, y } = store.histories[cell].loss;
+      return {
+        name: `${cellName(cell)} ${preset} ${units}×${layers} ${learningRate} ${init}`,
+        x: [...x],
+        y: [...y],
+      };
+    });
+    droppedRuns.value = [...droppedRuns.value, ...kept.filter(({ x }) => x.length > 0)];
+  };
+  return (
+    <>
+      <div class="chips">
+        <button type="button" id="keep-runs" onClick={keep}>
+          {t('keepRuns')}
+        </button>
+        <button type="button" id="clear-runs" onClick={() => (droppedRuns.value = [])}>
+          {t('clearRuns')}
+        </button>
+      </div>
+      <ul id="runs">
+        {droppedRuns.value.map(({ name, x, y }, n) => (
+          <li key={`${name} ${n}`}>{`${name}: ${t('loss')} ${short(y[y.length - 1])}, ${x.length}`}</li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+async function save(cell: (typeof store.cell)['value']): Promise<void> {
+  try {
+    const zip = await ask<Uint8Array<ArrayBuffer>>({ about: 'artifact', cell });
+    const url = URL.createObjectURL(new Blob([zip], { type: 'application/zip' }));
+    const link = Object.assign(document.createElement('a'), { href: url, download: `${cell}.zip` });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  } catch (error) {
+    message.value = (error as Error).message;
+  }
+}

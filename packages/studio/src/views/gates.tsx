@@ -1,0 +1,192 @@
+/** Heat maps of gates and states, and state traces with a brush that selects units. */
+import { computed, signal } from '@preact/signals';
+import { HeatMap } from '../charts/heat-map.js';
+import { short } from '../charts/short.js';
+import type { LayerValues } from '../engine/protocol.js';
+import { t } from '../i18n/index.js';
+import * as store from '../state/store.js';
+import { cellName } from '../ui/lanes.js';
+import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
+import { InputStrip } from './inputs.js';
+import { ORDERS, type OrderName, unitOrder } from './order.js';
+import { StateTraces } from './state-traces.js';
+
+const order = signal<OrderName>('index');
+const threshold = signal(0);
+/** The array that decides the order; null: each map by itself. */
+const orderBy = signal<string>('');
+
+/** The layer that is shown. */
+export const currentLayer = computed<LayerValues | null>(() => {
+  const layers = store.seen.value[store.cell.value]?.values.trace ?? [];
+  return layers[Math.min(store.layer.value, layers.length - 1)] ?? null;
+});
+
+export function GatesView() {
+  const layer = currentLayer.value;
+  return (
+    <>
+      <Panel
+        title={t('gatesTitle', { cell: cellName(store.cell.value) })}
+        hint={t('gatesHint')}
+        id="gates"
+        wide
+        actions={<Options />}
+      >
+        <Pickers layer step />
+        <InputStrip />
+        <GateMaps height={132} />
+        <Readout />
+      </Panel>
+      {layer && (
+        <Panel title={t('tracesTitle')} hint={t('tracesHint')} id="traces" wide>
+          <StateTraces layer={layer} />
+        </Panel>
+      )}
+    </>
+  );
+}
+
+/** All gates, then the states. */
+export const arraysOf = ({ gates, states }: LayerValues): [name: string, values: Float32Array][] => [
+  ...Object.entries(gates),
+  ...Object.entries(states),
+];
+
+/** Gates are shares from 0 to 1; candidates and states have both signs. */
+export const isShare = (name: string): boolean => /(^|\.)(i|f|o|z|r)$/.test(name);
+
+/** One heat map per gate and state. @param most number of maps */
+export function GateMaps({ height, most = 99 }: { height: number; most?: number }) {
+  const layer = currentLayer.value;
+  if (!currentLook() || !layer) return <Waiting />;
+  const arrays = arraysOf(layer);
+  const by = arrays.find(([name]) => name === orderBy.value)?.[1];
+  // A dashboard with few maps shows gates and the memory, and leaves the candidate out.
+  const shown =
+    arrays.length > most ? arrays.filter(([name]) => name !== 'g' && name !== 'n').slice(-most) : arrays;
+  return (
+    <div class="maps">
+      {shown.map(([name, values]) => (
+        <GateMap key={name} name={name} values={values} by={by ?? values} layer={layer} height={height} />
+      ))}
+    </div>
+  );
+}
+
+interface GateMapProps {
+  name: string;
+  values: Float32Array;
+  by: Float32Array;
+  layer: LayerValues;
+  height: number;
+}
+
+function GateMap({ name, values, by, layer: { units }, height }: GateMapProps) {
+  const steps = values.length / units;
+  const share = isShare(name);
+  const limit = share
+    ? 1
+    : Math.max(
+        0.05,
+        values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+      );
+  return (
+    <figure class="map" data-gate={name}>
+      <figcaption>
+        <b>{name}</b> {t(gateText(name))}
+        <span class="scale">{share ? '0 … 1' : `±${short(limit)}`}</span>
+      </figcaption>
+      <HeatMap
+        {...{ values, steps, units, height, label: `${name}, ${t(gateText(name))}` }}
+        order={unitOrder(by, steps, units, order.value)}
+        low={share ? 0 : -limit}
+        high={limit}
+        scale={share ? 'sequential' : 'diverging'}
+        threshold={threshold.value * limit}
+        step={store.step.value}
+        unit={store.unit.value}
+        onPick={(step, unit) => {
+          store.step.value = step;
+          store.unit.value = unit;
+        }}
+      />
+    </figure>
+  );
+}
+
+const TEXTS = {
+  i: 'gate_i',
+  f: 'gate_f',
+  g: 'gate_g',
+  o: 'gate_o',
+  z: 'gate_z',
+  r: 'gate_r',
+  n: 'gate_n',
+  h: 'gate_h',
+  c: 'gate_c',
+} as const;
+
+export const gateText = (name: string): (typeof TEXTS)[keyof typeof TEXTS] | 'gate_other' =>
+  TEXTS[name as keyof typeof TEXTS] ?? 'gate_other';
+
+function Options() {
+  const layer = currentLayer.value;
+  return (
+    <div class="options">
+      <label>
+        {t('sort')}
+        <select
+          id="order"
+          value={order.value}
+          onChange={(event) => (order.value = event.currentTarget.value as OrderName)}
+        >
+          {ORDERS.map((name) => (
+            <option key={name} value={name}>
+              {t(`order_${name}`)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        {t('sortBy')}
+        <select
+          id="order-by"
+          value={orderBy.value}
+          onChange={(event) => (orderBy.value = event.currentTarget.value)}
+        >
+          <option value="">{t('eachMap')}</option>
+          {layer && arraysOf(layer).map(([name]) => <option key={name}>{name}</option>)}
+        </select>
+      </label>
+      <label>
+        {t('threshold')} <output>{threshold.value.toFixed(2)}</output>
+        <input
+          type="range"
+          id="threshold"
+          min={0}
+          max={1}
+          step={0.01}
+          value={threshold.value}
+          onInput={(event) => (threshold.value = Number(event.currentTarget.value))}
+        />
+      </label>
+    </div>
+  );
+}
+
+/** The numbers of the selected unit at the selected step. */
+function Readout() {
+  const layer = currentLayer.value;
+  const { value: unit } = store.unit;
+  const { value: step } = store.step;
+  if (!layer || unit === null) return <p class="readout">{t('pickUnit')}</p>;
+  const numbers = arraysOf(layer).map(
+    ([name, values]) => `${name} = ${short(values[step * layer.units + unit])}`,
+  );
+  return (
+    <p class="readout" id="readout" aria-live="polite">
+      {t('unitAtStep', { unit: unit + 1, step: step + 1 })} <code>{numbers.join('  ')}</code>
+    </p>
+  );
+}

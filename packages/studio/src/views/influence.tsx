@@ -1,0 +1,101 @@
+/** Influence: how strongly the output at a step depends on the input of each step (connectivity), and attribution. */
+import { type Line, LineChart } from '../charts/line-chart.js';
+import { cellColors, ink } from '../charts/palette.js';
+import { short } from '../charts/short.js';
+import { t } from '../i18n/index.js';
+import type { CellKind } from '../state/settings.js';
+import * as store from '../state/store.js';
+import { cellName } from '../ui/lanes.js';
+import { Panel, Pickers, Waiting } from '../ui/panel.js';
+import { InputStrip, inputTexts } from './inputs.js';
+
+export function InfluenceView() {
+  const problem = store.problem.value;
+  const cells = store.settings.value.cells.filter((cell) => store.seen.value[cell]?.values.influence);
+  if (!problem) return <Waiting />;
+  const step = problem.perStep
+    ? store.step.value
+    : (problem.lengths[store.example.value] ?? problem.steps) - 1;
+  return (
+    <>
+      <Panel
+        title={t('influenceTitle', { step: step + 1 })}
+        hint={t(problem.perStep ? 'influenceHint' : 'influenceHintLast')}
+        id="influence"
+        wide
+      >
+        <Pickers step={problem.perStep} />
+        <InputStrip />
+        {cells.length === 0 && <Waiting />}
+        {problem.vocabulary && cells.map((cell) => <Influence key={cell} cell={cell} />)}
+        {cells.length > 0 && (
+          <LineChart
+            label={t('influenceTitle', { step: step + 1 })}
+            lines={cells.map(normsOf)}
+            xLabel={t('inputStep')}
+            yLabel={t('derivativeNorm')}
+            height={240}
+            log
+          />
+        )}
+      </Panel>
+      {cells.length > 0 && (
+        <Panel title={t('attributionTitle')} hint={t('attributionHint')} id="attribution" wide>
+          <LineChart
+            label={t('attributionTitle')}
+            lines={[...cells.map(attributionOf), zero(problem.steps)]}
+            xLabel={t('inputStep')}
+            yLabel={t('contribution')}
+            height={200}
+          />
+        </Panel>
+      )}
+    </>
+  );
+}
+
+const stepsOf = (values: ArrayLike<number>): number[] => Array.from(values, (_, step) => step + 1);
+
+function lineOf(cell: CellKind, y: Float32Array): Line {
+  return { name: cellName(cell), color: cellColors.value[cell], x: stepsOf(y), y };
+}
+const normsOf = (cell: CellKind): Line => lineOf(cell, store.seen.value[cell]!.values.influence!.norms);
+const attributionOf = (cell: CellKind): Line =>
+  lineOf(cell, store.seen.value[cell]!.values.influence!.attribution);
+const zero = (steps: number): Line => ({
+  name: '0',
+  color: ink.value.faint,
+  x: [1, steps],
+  y: [0, 0],
+  dash: [2, 4],
+  width: 1,
+});
+
+/** The tokens of the example, darker where the output depends on them. */
+function Influence({ cell }: { cell: CellKind }) {
+  const problem = store.problem.value!;
+  const { norms, step } = store.seen.value[cell]!.values.influence!;
+  const most = norms.reduce((max, value) => Math.max(max, value), 1e-12);
+  const texts = inputTexts(problem, store.example.value);
+  return (
+    <div class="hits" data-cell={cell}>
+      <b style={{ color: cellColors.value[cell] }}>{cellName(cell)}</b>
+      <div class="tokens">
+        {texts.map((text, s) => (
+          <span
+            key={s}
+            class="token shade"
+            title={`${s + 1}: ${short(norms[s])}`}
+            style={{
+              '--shade': `${Math.round(85 * Math.sqrt(norms[s] / most))}%`,
+              '--cell': cellColors.value[cell],
+            }}
+            data-target={s === step}
+          >
+            {text || '∅'}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,224 @@
+/** The network unrolled in time, with real numbers; the arithmetic of a step; play and scrub. */
+import { signal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { colorTable, cssColor, isDark } from '../charts/palette.js';
+import { short } from '../charts/short.js';
+import type { LayerValues, ProblemInfo } from '../engine/protocol.js';
+import { t } from '../i18n/index.js';
+import * as store from '../state/store.js';
+import { cellName } from '../ui/lanes.js';
+import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
+import { arithmeticOf } from './arithmetic.js';
+import { arraysOf, gateText, isShare } from './gates.js';
+import { InputStrip, inputTexts } from './inputs.js';
+import { outputText } from './outputs.js';
+
+const playing = signal(false);
+const PLAY_MS = 350;
+/** Steps that are drawn at once. */
+const COLUMNS = 7;
+
+export function NetworkView() {
+  const layers = currentLook()?.values.trace;
+  const problem = store.problem.value;
+  const title = t('networkTitle', { cell: cellName(store.cell.value) });
+  return (
+    <>
+      <Panel title={title} hint={t('networkHint')} id="network" wide actions={<Play />}>
+        <Pickers step />
+        <InputStrip />
+        {layers && problem ? <Unrolled layers={layers} problem={problem} /> : <Waiting />}
+      </Panel>
+      {layers && (
+        <Panel title={t('arithmeticTitle')} hint={t('arithmeticHint')} id="arithmetic" wide>
+          <Arithmetic layer={layers[Math.min(store.layer.value, layers.length - 1)]} />
+        </Panel>
+      )}
+    </>
+  );
+}
+
+function Play() {
+  const on = playing.value;
+  useEffect(() => {
+    if (!on) return;
+    const timer = setInterval(() => {
+      const steps = store.problem.peek()?.steps ?? 1;
+      store.step.value = (store.step.peek() + 1) % steps;
+    }, PLAY_MS);
+    return () => clearInterval(timer);
+  }, [on]);
+  useEffect(() => () => (playing.value = false), []);
+  return (
+    <button type="button" id="play" aria-pressed={on} onClick={() => (playing.value = !on)}>
+      {on ? `❚❚ ${t('stopPlaying')}` : `▶ ${t('play')}`}
+    </button>
+  );
+}
+
+/** The steps around the selected one. */
+function windowOf(steps: number, step: number): number[] {
+  const count = Math.min(COLUMNS, steps);
+  const first = Math.max(0, Math.min(steps - count, step - Math.floor(count / 2)));
+  return Array.from({ length: count }, (_, k) => first + k);
+}
+
+function Unrolled({ layers, problem }: { layers: readonly LayerValues[]; problem: ProblemInfo }) {
+  const { value: step } = store.step;
+  const columns = windowOf(problem.steps, step);
+  const texts = inputTexts(problem, store.example.value);
+  return (
+    <div class="unrolled" style={{ '--columns': columns.length }}>
+      {columns.map((n) => (
+        <div key={`y${n}`} class={n === step ? 'node output now' : 'node output'}>
+          <Output problem={problem} step={n} />
+        </div>
+      ))}
+      {[...layers]
+        .reverse()
+        .map((layer, back) =>
+          columns.map((n) => (
+            <CellBox
+              key={`${layer.layer} ${n}`}
+              layer={layer}
+              index={layers.length - 1 - back}
+              step={n}
+              first={n === columns[0]}
+            />
+          )),
+        )}
+      {columns.map((n) => (
+        <div key={`x${n}`} class={n === step ? 'node input now' : 'node input'}>
+          <small>{`x${n + 1}`}</small> {texts[n]}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function Output({ problem, step }: { problem: ProblemInfo; step: number }) {
+  const predictions = currentLook()?.values.predictions;
+  if (!predictions || !(problem.perStep || step === problem.steps - 1)) return <span class="none">·</span>;
+  return (
+    <>
+      <small>{`y${step + 1}`}</small> {outputText(problem, predictions, store.example.value, step)}
+    </>
+  );
+}
+
+function CellBox({
+  layer,
+  index,
+  step,
+  first,
+}: {
+  layer: LayerValues;
+  index: number;
+  step: number;
+  first: boolean;
+}) {
+  const unit = Math.min(store.unit.value ?? 0, layer.units - 1);
+  const states = Object.entries(layer.states);
+  const select = (): void => {
+    store.step.value = step;
+    store.layer.value = index;
+  };
+  const selected = step === store.step.value && index === store.layer.value;
+  const numbers = states.map(([name, values]) => `${name} ${short(values[step * layer.units + unit])}`);
+  return (
+    <button
+      type="button"
+      class={selected ? 'node cell now' : 'node cell'}
+      data-first={first}
+      data-step={step}
+      data-layer={index}
+      aria-label={`${layer.layer}, ${t('timeStep')} ${step + 1}: ${numbers.join(', ')}`}
+      aria-pressed={selected}
+      onClick={select}
+      onMouseEnter={select}
+      onFocus={select}
+    >
+      {states.map(([name, values]) => (
+        <Strip key={name} values={values.subarray(step * layer.units, (step + 1) * layer.units)} />
+      ))}
+      <span class="numbers">
+        {numbers.map((text) => (
+          <span key={text}>{text}</span>
+        ))}
+      </span>
+    </button>
+  );
+}
+
+const MAX_BARS = 32;
+
+/** The values of the first units as colours. */
+function Strip({ values }: { values: Float32Array }) {
+  const table = colorTable('diverging', isDark.value);
+  const shown = Array.from(values.subarray(0, MAX_BARS));
+  return (
+    <svg class="strip" viewBox={`0 0 ${shown.length} 1`} preserveAspectRatio="none" aria-hidden="true">
+      {shown.map((value, n) => (
+        <rect
+          key={n}
+          x={n}
+          y={0}
+          width={1.02}
+          height={1}
+          fill={cssColor(table[Math.max(0, Math.min(255, Math.round(127.5 * (1 + value))))])}
+        />
+      ))}
+    </svg>
+  );
+}
+
+function Arithmetic({ layer }: { layer: LayerValues }) {
+  const unit = Math.min(store.unit.value ?? 0, layer.units - 1);
+  const { value: step } = store.step;
+  const equations = arithmeticOf(layer, unit, step);
+  return (
+    <>
+      <div class="options">
+        <label>
+          {t('unit')}
+          <input
+            type="number"
+            id="unit"
+            min={1}
+            max={layer.units}
+            value={unit + 1}
+            onChange={(event) => {
+              const value = Math.round(Number(event.currentTarget.value)) - 1;
+              if (value >= 0 && value < layer.units) store.unit.value = value;
+            }}
+          />
+        </label>
+        <span>{`${layer.layer}, ${t('timeStep')} ${step + 1}`}</span>
+      </div>
+      <dl class="equations" aria-live="polite">
+        {equations.map(({ name, formula, numbers, value }) => (
+          <div key={name} data-name={name}>
+            <dt>
+              <i>{name}</i> <small>{t(gateText(name))}</small>
+            </dt>
+            <dd>
+              <span>{`= ${formula}`}</span>
+              <span>{`= ${numbers}`}</span>
+              <b>{`= ${short(value)}`}</b>
+              {isShare(name) && (
+                <meter min={0} max={1} value={value} aria-label={`${name} ${short(value)}`} />
+              )}
+            </dd>
+          </div>
+        ))}
+      </dl>
+      {equations.length === 0 && (
+        <p>
+          {arraysOf(layer)
+            .map(([name, values]) => `${name} = ${short(values[step * layer.units + unit])}`)
+            .join(', ')}
+        </p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,104 @@
+/** One-step forecasts of the held-out end of a series, with 90 % intervals and residuals. */
+import { type Line, LineChart } from '../charts/line-chart.js';
+import { cellColors, ink } from '../charts/palette.js';
+import { short } from '../charts/short.js';
+import { t } from '../i18n/index.js';
+import type { CellKind } from '../state/settings.js';
+import * as store from '../state/store.js';
+import { cellName } from '../ui/lanes.js';
+import { Panel, Waiting } from '../ui/panel.js';
+import { type ForecastErrors, forecastErrors } from './intervals.js';
+
+interface CellForecast {
+  cell: CellKind;
+  values: number[];
+  errors: ForecastErrors;
+}
+
+export function SeriesPredictions() {
+  const { series } = store.problem.value!;
+  const cells = store.settings.value.cells.filter((cell) => store.seen.value[cell]?.values.predictions);
+  if (!series || cells.length === 0) return <Waiting />;
+  const forecasts = cells.map((cell): CellForecast => {
+    const { outputs } = store.seen.value[cell]!.values.predictions!;
+    const values = Array.from(outputs, (value) => value * series.scale + series.mean);
+    return {
+      cell,
+      values,
+      errors: forecastErrors(Array.from(series.values.subarray(series.testStart)), values),
+    };
+  });
+  const count = forecasts[0].values.length;
+  const x = Array.from({ length: count }, (_, n) => series.testStart + n);
+  const actual = Array.from(series.values.subarray(series.testStart, series.testStart + count));
+  return (
+    <>
+      <Panel title={t('forecastTitle', { name: series.name })} hint={t('forecastHint')} id="forecast" wide>
+        <LineChart
+          label={t('forecastTitle', { name: series.name })}
+          lines={[
+            { name: t('actual'), color: ink.value.text, x, y: actual, width: 2 },
+            ...forecasts.flatMap((each) => linesOf(each, x)),
+          ]}
+          xLabel={t('timeStep')}
+          yLabel={series.name}
+          height={300}
+        />
+        <ErrorTable forecasts={forecasts} />
+      </Panel>
+      <Panel title={t('residuals')} id="residuals" wide>
+        <LineChart
+          label={t('residuals')}
+          lines={forecasts.map(({ cell, values }) => ({
+            ...{ name: cellName(cell), color: cellColors.value[cell], x, points: true },
+            y: values.map((value, n) => actual[n] - value),
+          }))}
+          xLabel={t('timeStep')}
+          yLabel={t('residuals')}
+          height={160}
+        />
+      </Panel>
+    </>
+  );
+}
+
+/** The forecast and, for the selected cell, the ends of its interval. */
+function linesOf({ cell, values, errors }: CellForecast, x: number[]): Line[] {
+  const color = cellColors.value[cell];
+  const line = { name: cellName(cell), color, x, y: values };
+  if (cell !== store.cell.value) return [line];
+  const ends = [-errors.halfWidth, errors.halfWidth].map((shift) => ({
+    ...{ name: `${cellName(cell)} ${shift < 0 ? '5 %' : '95 %'}`, color, x, dash: [3, 3], width: 0.75 },
+    y: values.map((value) => value + shift),
+  }));
+  return [line, ...ends];
+}
+
+function ErrorTable({ forecasts }: { forecasts: readonly CellForecast[] }) {
+  return (
+    <div class="scroll">
+      <table>
+        <thead>
+          <tr>
+            {[t('cell'), 'MAE', 'RMSE', t('interval90'), t('coverage')].map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {forecasts.map(({ cell, errors }) => (
+            <tr key={cell}>
+              <th scope="row">{cellName(cell)}</th>
+              <td>{short(errors.mae)}</td>
+              <td>{short(errors.rmse)}</td>
+              <td>{`±${short(errors.halfWidth)}`}</td>
+              <td>{`${Math.round(100 * errors.coverage)} %`}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,174 @@
+/** Predicted tokens: the example with hits and misses, the most probable tokens of a step, and generated text. */
+import { signal } from '@preact/signals';
+import { cellColors } from '../charts/palette.js';
+import { short } from '../charts/short.js';
+import { t } from '../i18n/index.js';
+import { ask } from '../state/actions.js';
+import type { CellKind } from '../state/settings.js';
+import * as store from '../state/store.js';
+import { cellName } from '../ui/lanes.js';
+import { Panel, Pickers, Waiting } from '../ui/panel.js';
+import { InputStrip } from './inputs.js';
+import { outputRow, softmaxOf } from './outputs.js';
+import { visible } from './visible.js';
+
+const temperature = signal(1);
+const topK = signal(8);
+const prompt = signal('');
+const generated = signal('');
+
+export function TokenPredictions() {
+  const problem = store.problem.value!;
+  const cells = store.settings.value.cells.filter((cell) => store.seen.value[cell]?.values.predictions);
+  if (cells.length === 0) return <Waiting />;
+  return (
+    <>
+      <Panel title={t('tokensTitle')} hint={t('tokensHint')} id="tokens" wide>
+        <Pickers step />
+        <InputStrip />
+        {cells.map((cell) => (
+          <Hits key={cell} cell={cell} />
+        ))}
+      </Panel>
+      <Panel
+        title={t('topTokens', { step: store.step.value + 1 })}
+        id="top-tokens"
+        wide
+        actions={<TokenOptions />}
+      >
+        <div class="columns">
+          {cells.map((cell) => (
+            <TopTokens key={cell} cell={cell} />
+          ))}
+        </div>
+      </Panel>
+      {problem.vocabulary === problem.classes || problem.vocabulary?.length === problem.classes?.length ? (
+        <Generator />
+      ) : null}
+    </>
+  );
+}
+
+/** The most probable token of each step that counts; wrong ones are crossed out. */
+function Hits({ cell }: { cell: CellKind }) {
+  const { steps, y, weights, classes } = store.problem.value!;
+  const { predictions } = store.seen.value[cell]!.values;
+  const example = store.example.value;
+  const cellsOf = Array.from({ length: steps }, (_, step) => {
+    const row = outputRow(store.problem.value!, predictions!, example, step);
+    const target = y[example * steps + step];
+    const counts = weights === null || weights[example * steps + step] > 0;
+    const best = row.indexOf(Math.max(...row));
+    return { counts, text: visible(classes?.[best] ?? ''), hit: best === target };
+  });
+  const counted = cellsOf.filter(({ counts }) => counts);
+  const hits = counted.filter(({ hit }) => hit).length;
+  return (
+    <div class="hits">
+      <b style={{ color: cellColors.value[cell] }}>{cellName(cell)}</b>{' '}
+      <small>{t('hits', { hits, of: counted.length })}</small>
+      <div class="tokens">
+        {cellsOf.map(({ counts, text, hit }, step) => (
+          <span key={step} class={!counts ? 'token padding' : hit ? 'token hit' : 'token miss'}>
+            {counts ? text : '·'}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+function TopTokens({ cell }: { cell: CellKind }) {
+  const problem = store.problem.value!;
+  const { predictions } = store.seen.value[cell]!.values;
+  const row = outputRow(problem, predictions!, store.example.value, store.step.value);
+  const probabilities = softmaxOf(row, temperature.value);
+  const best = probabilities
+    .map((p, id) => ({ p, id }))
+    .sort((a, b) => b.p - a.p)
+    .slice(0, topK.value);
+  return (
+    <div class="bars" data-cell={cell}>
+      <b style={{ color: cellColors.value[cell] }}>{cellName(cell)}</b>
+      {best.map(({ p, id }) => (
+        <div key={id} class="bar">
+          <code>{visible(problem.classes![id])}</code>
+          <span class="fill" style={{ width: `${70 * p}%`, background: cellColors.value[cell] }} />
+          <small>{`${(100 * p).toFixed(1)} %`}</small>
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function TokenOptions() {
+  return (
+    <div class="options">
+      <label>
+        {t('temperature')} <output>{short(temperature.value)}</output>
+        <input
+          type="range"
+          id="temperature"
+          min={0.1}
+          max={3}
+          step={0.1}
+          value={temperature.value}
+          onInput={(event) => (temperature.value = Number(event.currentTarget.value))}
+        />
+      </label>
+      <label>
+        {t('topK')}
+        <input
+          type="number"
+          id="top-k"
+          min={1}
+          max={30}
+          value={topK.value}
+          onChange={(event) =>
+            (topK.value = Math.max(1, Math.min(30, Number(event.currentTarget.value) || 8)))
+          }
+        />
+      </label>
+    </div>
+  );
+}
+
+let seed = 0;
+
+function Generator() {
+  const run = async (): Promise<void> => {
+    const question = {
+      about: 'generate',
+      cell: store.cell.value,
+      prompt: prompt.value,
+      count: 240,
+      seed: seed++,
+    } as const;
+    try {
+      generated.value = await ask<string>({ ...question, temperature: temperature.value });
+    } catch (error) {
+      generated.value = (error as Error).message;
+    }
+  };
+  return (
+    <Panel title={t('generateTitle', { cell: cellName(store.cell.value) })} id="generate" wide>
+      <div class="options">
+        <label>
+          {t('prompt')}
+          <input
+            type="text"
+            id="prompt"
+            value={prompt.value}
+            onInput={(event) => (prompt.value = event.currentTarget.value)}
+          />
+        </label>
+        <button type="button" id="generate-run" onClick={() => void run()}>
+          {t('generate')}
+        </button>
+      </div>
+      <pre class="generated" aria-live="polite">
+        {generated.value}
+      </pre>
+    </Panel>
+  );
+}

@@ -1,0 +1,61 @@
+/** Loss curves from the files of a run: CSV logs, events as NDJSON, and training records. */
+import type { DroppedRun } from './compare.js';
+
+interface Point {
+  x: number;
+  y: number;
+}
+
+const LOSSES = ['validationLoss', 'val_loss', 'loss'];
+
+/** Returns the loss curves in a file; empty if it has none. */
+export function curvesOf(path: string, text: string): DroppedRun[] {
+  if (/\.(ndjson|jsonl|log)$/.test(path)) return curvesFrom(path, text.split('\n').flatMap(parsed));
+  if (path.endsWith('.json')) return parsed(text).flatMap((value) => recordsIn(value, path));
+  return /\.(csv|tsv)$/.test(path) ? curvesFrom(path, csvRecords(text)) : [];
+}
+
+function parsed(text: string): unknown[] {
+  try {
+    return text.trim() === '' ? [] : [JSON.parse(text)];
+  } catch {
+    return [];
+  }
+}
+
+/** Finds lists of epochs anywhere in a training record. */
+function recordsIn(value: unknown, path: string): DroppedRun[] {
+  if (Array.isArray(value)) {
+    const found = curvesFrom(path, value);
+    return found.length > 0 ? found : value.flatMap((each, n) => recordsIn(each, `${path} ${n + 1}`));
+  }
+  if (value === null || typeof value !== 'object') return [];
+  return Object.entries(value).flatMap(([name, member]) => recordsIn(member, `${path} ${name}`));
+}
+
+function curvesFrom(name: string, records: readonly unknown[]): DroppedRun[] {
+  return LOSSES.flatMap((key) => {
+    const points = records.flatMap((record, n) => pointOf(record, key, n));
+    return points.length < 2
+      ? []
+      : [{ name: `${name} ${key}`, x: points.map(({ x }) => x), y: points.map(({ y }) => y) }];
+  });
+}
+
+function pointOf(record: unknown, key: string, index: number): Point[] {
+  if (record === null || typeof record !== 'object') return [];
+  const { [key]: loss, updates, step, epoch } = record as Readonly<Record<string, unknown>>;
+  const y = loss === '' ? Number.NaN : Number(loss ?? Number.NaN);
+  const x = [updates, step, epoch].find((each) => each !== undefined && Number.isFinite(Number(each)));
+  return Number.isFinite(y) ? [{ x: x === undefined ? index + 1 : Number(x), y }] : [];
+}
+
+function csvRecords(text: string): Record<string, string>[] {
+  const [header = '', ...lines] = text.trim().split(/\r?\n/);
+  const names = header.split(/[,\t;]/);
+  if (!names.some((name) => LOSSES.includes(name))) return [];
+  return lines.map((line) => {
+    const cells = line.split(/[,\t;]/);
+    return Object.fromEntries(names.map((name, n) => [name, cells[n] ?? '']));
+  });
+}

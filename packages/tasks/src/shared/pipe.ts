@@ -1,0 +1,21 @@
+/** Inputs of the functions that `pipeline` returns. */
+import { valueError } from '@unroll/core';
+import { formatValue } from '@unroll/core/internal';
+
+/** @throws UnrollError `value` for other values than texts with at least one character that is not white space */
+export function checkTexts(texts: readonly unknown[]): asserts texts is readonly string[] {
+  const wrong = texts.findIndex((text) => typeof text !== 'string' || text.trim() === '');
+  if (wrong < 0) return;
+  const position = texts.length === 1 ? '' : ` ${wrong + 1}`;
+  throw valueError(`Text${position} must be a string that is not empty, got ${formatValue(texts[wrong])}.`);
+}
+
+/**
+ * Returns one text or a list of texts as a list.
+ * @throws UnrollError `value` for other values, see {@link checkTexts}
+ */
+export function textsOf(input: unknown): readonly string[] {
+  const texts: readonly unknown[] = Array.isArray(input) ? input : [input];
+  checkTexts(texts);
+  return texts;
+}

@@ -1,0 +1,106 @@
+/** Reads models of any format, and describes files. */
+import { ready, valueError } from '@unroll/core';
+import { checkOptions, formatValue } from '@unroll/core/internal';
+import {
+  type ByteSource,
+  blobSource,
+  bytesSource,
+  type ExportOptions,
+  type FileDescription,
+  type FormatName,
+  formatNamed,
+  formatOfFile,
+  type ImportOptions,
+  type ImportReport,
+  type ModelFormat,
+  type OptimizerRecord,
+} from '@unroll/formats/convert';
+import { Network } from '@unroll/nn';
+import { sourceAt } from '#sources';
+import { type CompileOptions, continueTraining, type Trainable, trainable } from './trainable.js';
+
+/** A path (in Node), a URL, the bytes of a file, or a File such as one that was dropped on a page. */
+export type ModelSource = string | Uint8Array | Blob;
+
+export interface ImportModelOptions extends ImportOptions {
+  /** The format of the file. Default: recognised by its content, and by its extension. */
+  format?: FormatName;
+}
+
+export interface Imported {
+  /**
+   * A model as any other: it can be trained, streamed and saved. If the file has a loss and an optimizer that Unroll has, it is
+   * compiled, and training continues with the optimizer's state.
+   */
+  model: Network & Trainable;
+  /** What was mapped, set to a default, or dropped. */
+  report: ImportReport;
+  /** The state of the optimizer; null if the file has none. */
+  optimizer: OptimizerRecord | null;
+}
+
+/**
+ * Reads a model of any format. Nothing in the file is executed.
+ * @throws UnrollError `format` for a damaged file, `value` for a layer or an op that Unroll does not have, by name
+ */
+export async function importModel(source: ModelSource, options: ImportModelOptions = {}): Promise<Imported> {
+  checkOptions('importModel', options, { format: 'string', map: true, model: true });
+  const { format: name, ...importOptions } = options;
+  const file = await openSource(source);
+  return importFrom(
+    file,
+    name === undefined ? await formatOfFile(file) : await formatNamed(name),
+    importOptions,
+  );
+}
+
+/** Describes a file without reading its weights. @throws UnrollError `format` for a damaged file */
+export async function describeModel(source: ModelSource): Promise<FileDescription> {
+  const file = await openSource(source);
+  return (await formatOfFile(file)).describe(file);
+}
+
+/** Reads a file of one of some formats. @throws UnrollError `format` for a file of another format */
+export async function importOneOf(
+  source: ModelSource,
+  names: readonly FormatName[],
+  options: ImportOptions = {},
+): Promise<Imported> {
+  const file = await openSource(source);
+  const format = await formatOfFile(file);
+  if (names.includes(format.name)) return importFrom(file, format, options);
+  const expected = (await Promise.all(names.map(formatNamed))).map(({ title }) => title).join(' or ');
+  throw valueError(`${file.name} is ${format.title}, expected ${expected}.`, { format: format.name });
+}
+
+/** Writes a model to one file of a format; a file beside it, by its extension, such as `.py`. */
+export async function exportTo(
+  model: Network,
+  name: FormatName,
+  options?: ExportOptions,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  if (!(model instanceof Network)) throw valueError('Only sequential and functional models can be exported.');
+  await ready();
+  const { write } = await formatNamed(name);
+  return (await write?.(model, options)) ?? new Map();
+}
+
+async function importFrom(file: ByteSource, format: ModelFormat, options: ImportOptions): Promise<Imported> {
+  await ready();
+  const { model, report, optimizer, compile } = await format.read(file, options);
+  const result = trainable(model);
+  if (compile && optimizer) {
+    const settings = { ...compile, optimizer: { name: optimizer.name, ...optimizer.options } };
+    result.compile(settings as CompileOptions);
+    if (optimizer.iterations > 0)
+      continueTraining(result, { updates: optimizer.iterations, slots: optimizer.slots });
+  }
+  return { model: result, report, optimizer };
+}
+
+async function openSource(source: ModelSource): Promise<ByteSource> {
+  if (typeof source === 'string') return sourceAt(source);
+  if (source instanceof Uint8Array) return bytesSource(source);
+  if (source instanceof Blob) return blobSource(source);
+  throw valueError(`A model is a path, a URL, bytes or a File, got ${formatValue(source)}.`);
+}

@@ -1,0 +1,54 @@
+/** PyTorch, in and out. */
+import { checkOptions } from '@unroll/core/internal';
+import type { Network } from '@unroll/nn';
+import { exportTo, type Imported, importOneOf, type ModelSource } from './convert-model.js';
+
+export interface ImportPyTorchOptions {
+  /**
+   * What a state dict does not contain, such as activations: see docs/convert-pytorch.md. Default: shapes and names decide,
+   * and an error says what they do not.
+   */
+  map?: unknown;
+}
+
+/**
+ * Reads a state dict of PyTorch: a file of torch.save (.pt, .pth; also a checkpoint with an optimizer) or .safetensors.
+ * @throws UnrollError `format` for a damaged file, `value` for anything but tensors, and for models that shapes and names
+ * do not decide
+ */
+export async function importPyTorch(
+  source: ModelSource,
+  options: ImportPyTorchOptions = {},
+): Promise<Imported> {
+  checkOptions('importPyTorch', options, { map: true });
+  return importOneOf(source, ['pytorch', 'safetensors'], options);
+}
+
+export interface ExportPyTorchOptions {
+  /** `pytorch`: a file for torch.load. `safetensors`. Default `pytorch`. */
+  format?: 'pytorch' | 'safetensors';
+}
+
+/** The files of a model for PyTorch. */
+export interface PyTorchFiles {
+  /** The state dict. */
+  weights: Uint8Array;
+  /** The text of a Python file with the class `Model`, which loads it. */
+  python: string;
+}
+
+/**
+ * Writes a model for PyTorch.
+ * @throws UnrollError `value` for a layer that PyTorch does not have, `state` for a model that is not built
+ */
+export async function exportPyTorch(
+  model: Network,
+  options: ExportPyTorchOptions = {},
+): Promise<PyTorchFiles> {
+  checkOptions('exportPyTorch', options, { format: ['pytorch', 'safetensors'] });
+  const files = await exportTo(model, options.format ?? 'pytorch');
+  return {
+    weights: files.get('') ?? new Uint8Array(),
+    python: new TextDecoder().decode(files.get('.py')),
+  };
+}

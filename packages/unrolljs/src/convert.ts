@@ -1,0 +1,39 @@
+/**
+ * unrolljs/convert: models of other tools, in and out.
+ *
+ *     import { importModel } from 'unrolljs/convert';
+ *
+ *     const { model, report } = await importModel('encoder.pt');
+ *     await model.predict(x);
+ */
+// biome-ignore-all assist/source/organizeImports: grouped by subject
+// Any format
+export {
+  describeModel,
+  type Imported,
+  type ImportModelOptions,
+  importModel,
+  type ModelSource,
+} from './convert-model.js';
+export type { FileDescription, FormatName, ImportReport, OptimizerRecord } from '@unroll/formats/convert';
+
+// Keras and TensorFlow.js
+export {
+  type ExportKerasOptions,
+  exportKeras,
+  type ImportKerasOptions,
+  importKeras,
+} from './convert-keras.js';
+
+// PyTorch
+export {
+  type ExportPyTorchOptions,
+  exportPyTorch,
+  type ImportPyTorchOptions,
+  importPyTorch,
+  type PyTorchFiles,
+} from './convert-pytorch.js';
+
+// Arrays
+export { readSafetensors, writeSafetensors } from '@unroll/formats';
+export { type NumpyArray, readNpz, writeNpz } from './convert-arrays.js';

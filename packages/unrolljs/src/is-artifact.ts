@@ -1,0 +1,24 @@
+/** Tells models of Unroll and of other tools apart. */
+import { ARTIFACT_FILES } from '@unroll/formats';
+import { headAt } from '#sources';
+import type { ArtifactSource } from './load.js';
+
+/** Enough of a file for the name of the first file in a zip. */
+const HEAD = 256;
+
+/** Returns true for the folder, the files or the zip of an artifact, and for whatever no other format can be. */
+export async function isArtifact(source: ArtifactSource | Blob): Promise<boolean> {
+  if (typeof source === 'string') {
+    const head = await headAt(source, HEAD);
+    return head === null || isArtifactZip(head);
+  }
+  if (source instanceof Blob) return false;
+  return !(source instanceof Uint8Array) || isArtifactZip(source);
+}
+
+/** True for a zip whose first file is one of an artifact. Zips of Keras begin with metadata.json, for example. */
+function isArtifactZip(head: Uint8Array): boolean {
+  if (head[0] !== 0x50 || head[1] !== 0x4b) return false;
+  const name = String.fromCharCode(...head.subarray(30, 30 + head[26] + 256 * head[27]));
+  return ARTIFACT_FILES.includes(name.slice(name.lastIndexOf('/') + 1)) || name.endsWith('/');
+}
