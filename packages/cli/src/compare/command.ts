@@ -40,6 +40,9 @@ const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
     { name: 'accuracy', title: 'accuracy', ...share },
   ],
   translate: [{ name: 'bleu', title: 'BLEU', format: 'number', decimals: 1, higherIsBetter: true }],
+  transcribe: [
+    { name: 'wer', title: 'word error rate', format: 'share', decimals: 1, higherIsBetter: false },
+  ],
   generate: [
     { name: 'nats_per_char', title: 'nats/character', format: 'number', decimals: 3, higherIsBetter: false },
   ],

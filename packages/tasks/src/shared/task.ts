@@ -62,6 +62,12 @@ export interface TaskModel {
    * @throws UnrollError `value` for invalid options
    */
   generate?(request: GenerateRequest): AsyncIterable<string>;
+  /**
+   * Starts a prediction from sound that arrives in chunks, for `unroll predict --stream`. The options are those of `predict`.
+   * @param sampleRate in Hz
+   * @throws UnrollError `value` for invalid options, and if the model needs the whole sound
+   */
+  soundStream?(sampleRate: number, options?: TaskRequest['options']): SoundStream;
   /** Returns notes on a prompt for `generate`, such as characters that the model does not know. Default: none. */
   notesOn?(prompt: string): string[];
   /**
@@ -125,6 +131,14 @@ export interface GenerateRequest {
   options?: Readonly<Record<string, TaskOptionValue>> | undefined;
   /** Stops the generation: the iteration throws the reason of the signal. */
   signal?: AbortSignal | undefined;
+}
+
+/** A prediction from sound that arrives in chunks. */
+export interface SoundStream {
+  /** Appends samples of one channel and returns the prediction for the sound so far. */
+  push(samples: Float32Array): Promise<string>;
+  /** Ends the sound and returns its prediction. */
+  end(): Promise<string>;
 }
 
 /** A decoded text file. */

@@ -88,7 +88,7 @@ describe('a classifier of sounds', () => {
   test('the report shows spectrograms', () => {
     const html = classifyReport(result, { backend: 'reference', seconds: 1 });
     assert.match(html, /<h2>Spectrograms<\/h2>/);
-    assert.equal(html.match(/<figure>/g)?.length, 2);
+    assert.equal(html.match(/aria-label="Spectrogram of /g)?.length, 2);
     assert.match(html, /up: line \d+, predicted up/);
     assert.match(html, /16 log-mel features at 4000 Hz, frames of 25 ms every 10 ms/);
   });
