@@ -136,9 +136,9 @@ export function pipelineOf(parts: ModelParts): Pipeline {
   const baselineNames = baselines(plan);
   const { winner: model } = parts;
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
-  const marginsOf = (name: string) =>
-    calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
-  const spreadOf = (name: string) => calibrations.get(name)!.spreadFor(Number.POSITIVE_INFINITY) ?? undefined;
+  const end = Number.POSITIVE_INFINITY;
+  const marginsOf = (name: string) => calibrations.get(name)!.margins(end).map(toJsonNumbers);
+  const spreadOf = (name: string) => calibrations.get(name)?.spreadFor(end) ?? undefined;
   const members = combination === undefined ? {} : { combination: storedCombination(combination, panel) };
   const memberNames = combination === undefined ? [] : membersOf(combination);
   const rows = storedRows([model, fallback, ...memberNames], plan);
