@@ -224,8 +224,8 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
     }
     const [x] = inputs;
     if (operation in reductions) {
-      const kept = x.map((extent, d) => (axes.includes(d) ? 1 : extent));
-      return [keepDims ? kept : kept.filter((_, d) => !axes.includes(d))];
+      const reduced = x.map((extent, d) => (axes.includes(d) ? 1 : extent));
+      return [keepDims ? reduced : reduced.filter((_, d) => !axes.includes(d))];
     }
     return [structural[operation].shape(inputs, this.options)];
   }

@@ -33,7 +33,7 @@ export function times(a: Dimension, b: Dimension): Dimension {
 
 export const product = (dimensions: readonly Dimension[]): Dimension => dimensions.reduce(times, size(1));
 
-/** Returns a / b; null if it is not a product of a whole number and symbols. */
+/** Returns a / b; null if it is not a product of an integer and symbols. */
 export function dividedBy(a: Dimension, b: Dimension): Dimension | null {
   const symbols = [...a.symbols];
   for (const name of b.symbols) {

@@ -137,9 +137,9 @@ function squeeze(context: NodeContext): Value[] {
   if (value.kind === 'sizes') return [{ ...value, isScalar: true }];
   if (axes.some((axis) => known(shape[axis]) !== 1))
     throw context.error('it removes an axis whose size is not 1');
-  const kept = <T>(list: readonly T[]): T[] => list.filter((_, d) => !axes.includes(d));
-  if (value.kind === 'tensor') return [{ ...value, seen: kept(value.seen) }];
-  return [reshaped(context, value, kept(shape))];
+  const withoutAxes = <T>(list: readonly T[]): T[] => list.filter((_, d) => !axes.includes(d));
+  if (value.kind === 'tensor') return [{ ...value, seen: withoutAxes(value.seen) }];
+  return [reshaped(context, value, withoutAxes(shape))];
 }
 
 function unsqueeze(context: NodeContext): Value[] {
