@@ -116,8 +116,8 @@ const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
 /** Describes a view for the plan and the report. */
 export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
   const [what, one] = lag === 1 ? ['values', 'value'] : [`seasonal differences (lag ${lag})`, 'difference'];
-  const centre = { last: `relative to the last ${one}`, mean: 'relative to their mean', zero: '' }[anchor];
-  return centre === '' ? what : `${what}, ${centre}`;
+  const centre = { last: ` minus the last ${one}`, mean: ' minus their mean', zero: '' }[anchor];
+  return `${what}${centre}`;
 }
 
 function splitSeries(training: readonly Float64Array[], { season, horizon }: ChoicePlan): SplitSeries[] {
