@@ -50,10 +50,11 @@ Data
   --text <column>       column with the texts
   --sequence <column>   column with numeric sequences: lists of steps, each a number or a list of numbers (not needed for .ts files)
   --audio <column>      column with the paths of WAV files, relative to the file of --data
-  --pattern <pattern>   for a folder of WAV files as --data: how their names hold the columns
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column
   --label <column>      column with the labels (not needed for .ts files)
-  --multi-label <mark>  rows have any number of labels, separated by this mark (or lists of JSON)
-  --valid <file>        rows for validation (default: a tenth of the rows of each label; a fifth of fewer than 1,000 sequences or sounds)
+  --multi-label <text>  rows have any number of labels, separated by this text (or as JSON lists)
+  --valid <file>        rows for validation (default: a tenth of the rows of each label, or a fifth if there are fewer than
+                        1,000 sequences or sounds)
   --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
   --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for much data)
 ${SOUND_HELP}`;

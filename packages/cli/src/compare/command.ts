@@ -53,8 +53,10 @@ const NAMES = Object.keys(METRICS);
 const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
 
 Trains the same task with several recurrent cells and seeds, and prints parameters, seconds per epoch, seconds to the best
-epoch, the quality on the validation data with its spread over the seeds, memory, and the time for one example. It names a
-winner only if the differences are larger than the spread explains. Every run has a process of its own. Tasks: ${NAMES.join(', ')}.
+epoch, the quality on the validation data with its spread over the seeds, memory, and the time for one example. A winner
+is named only if the difference is larger than the spread over the seeds can explain. Every run has its own process.
+
+Tasks: ${NAMES.join(', ')}
 
   unroll compare classify --data train.tsv --text review --label stars --cells lstm,gru --seeds 3
 

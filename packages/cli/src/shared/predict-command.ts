@@ -40,7 +40,8 @@ them.
   --text <text>         text to predict from, for models that read text
   --audio <file>        WAV file to predict from, for models that read sound; - reads it from stdin
   --stream              with --audio: predict while the sound arrives, and print a line when the prediction changes
-  --pattern <pattern>   for a folder of WAV files as --data: how their names hold the columns (default: that of the training run)
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column (default: the
+                        pattern of the training run)
   -                     read texts from stdin, one per line, and print one line for each
   --out <folder>        write the predictions to <folder>/<task>.csv, such as forecast.csv, instead of stdout
   --json                print the predictions to stdout, one JSON object per row

@@ -15,7 +15,7 @@ export const FOLDER_COLUMN = 'audio';
 export interface SoundTableOptions {
   /** Name of the column with the paths. */
   audio: string;
-  /** The pattern of the names of the files of a folder. Default: any name. */
+  /** The pattern of the file names in a folder. Default: any name. */
   pattern?: string | undefined;
   reading?: ReadOptions;
   /** Query over the table. */

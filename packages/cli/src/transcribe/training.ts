@@ -43,7 +43,7 @@ Data
   --data <file>         rows to train on
   --audio <column>      column with the paths of WAV files, relative to the file of --data
   --text <column>       column with the transcripts
-  --pattern <pattern>   for a folder of WAV files as --data: how their names hold the columns
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column
   --valid <file>        rows for validation (default: a tenth of the rows)
   --level <name>        tokens of the model: characters or words (default: words if there are at most 100, which occur 20 times
                         on average, otherwise characters)

@@ -4,12 +4,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { writeWav } from '@unroll/data';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 import { testInterruptedRuns } from '../shared/interrupted.js';
 
-const place = usePlace();
-const { unroll } = place;
-const inPlace = (name: string) => join(place.folder, name);
+const temp = useTempFolder();
+const { unroll } = temp;
+const inFolder = (name: string) => join(temp.folder, name);
 const RATE = 4000;
 
 /** Returns tones with pauses, and their words. */
@@ -31,13 +31,13 @@ const QUICK = [
 const TRAIN = ['train', 'transcribe', '--data', 'train.tsv', '--audio', 'file', '--text', 'words', ...QUICK];
 
 before(async () => {
-  mkdirSync(inPlace('sounds'));
+  mkdirSync(inFolder('sounds'));
   const rows = Array.from({ length: 60 }, (_, i) => {
     const { text, bytes } = melody(i);
-    writeFileSync(inPlace(`sounds/${text.replaceAll(' ', '-')}_${i}.wav`), bytes);
+    writeFileSync(inFolder(`sounds/${text.replaceAll(' ', '-')}_${i}.wav`), bytes);
     return `sounds/${text.replaceAll(' ', '-')}_${i}.wav\t${text}`;
   });
-  writeFileSync(inPlace('train.tsv'), `file\twords\n${rows.join('\n')}\n`);
+  writeFileSync(inFolder('train.tsv'), `file\twords\n${rows.join('\n')}\n`);
   const { code, stderr, stdout } = await unroll([...TRAIN, '--out', 'model']);
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /^data {5}60 sounds in "file", transcripts in "words"$/m);
@@ -60,7 +60,7 @@ describe('transcribe', () => {
     const trained = await unroll([...TRAIN, '--streaming', '--out', 'streaming']);
     assert.equal(trained.code, 0, trained.stderr);
     const { text, bytes } = melody(5);
-    writeFileSync(inPlace('five.wav'), bytes);
+    writeFileSync(inFolder('five.wav'), bytes);
     const whole = await unroll(['predict', 'streaming', '--audio', 'five.wav', '--json']);
     const { stdout } = await unroll(
       ['predict', 'streaming', '--audio', '-', '--stream', '--json'],
@@ -94,10 +94,10 @@ describe('transcribe', () => {
 
   test('bad input gives a line and exit code 2', async () => {
     writeFileSync(
-      inPlace('long.tsv'),
+      inFolder('long.tsv'),
       `file\twords\nsounds/low_0.wav\t${'low '.repeat(99)}\nsounds/high_3.wav\thigh\n`,
     );
-    writeFileSync(inPlace('empty.tsv'), 'file\twords\nsounds/low_0.wav\t\n');
+    writeFileSync(inFolder('empty.tsv'), 'file\twords\nsounds/low_0.wav\t\n');
     const train = (...args: string[]) => ['train', 'transcribe', ...args, '--out', 'bad'];
     const columns = ['--audio', 'file', '--text', 'words'];
     const cases: [string[], RegExp][] = [
@@ -127,4 +127,4 @@ describe('transcribe', () => {
   });
 });
 
-testInterruptedRuns(place, { train: [...TRAIN, '--json'], other: ['--units', '9'], refusal: /units/ });
+testInterruptedRuns(temp, { train: [...TRAIN, '--json'], other: ['--units', '9'], refusal: /units/ });

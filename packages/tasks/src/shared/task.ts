@@ -37,7 +37,7 @@ export interface TaskModel {
   readonly reads?: 'table' | 'file';
   /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
   readonly audio?: string | undefined;
-  /** The pattern of the names of the files of a folder, if the model was trained on one. Default: none. */
+  /** The pattern of the file names, if the model was trained on a folder of files. Default: none. */
   readonly pattern?: string | undefined;
   /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
   readonly pairs?: boolean;
@@ -172,7 +172,7 @@ export interface TaskResult {
   readonly columns: readonly string[];
   /** One cell for each column; null if there is no value. */
   readonly rows: readonly (readonly TaskCell[])[];
-  /** Fields of each row for JSON: further ones, or lists in place of the text of a cell. Default: none. */
+  /** Fields of the JSON object of each row, in addition to the cells or in place of the cell of that name. Default: none. */
   readonly json?: readonly Readonly<Record<string, Json>>[];
   /** Notes for the user, one sentence each. */
   readonly notes: readonly string[];
