@@ -31,6 +31,15 @@ const CHECKS = {
     // Without memory, a step costs about 12 nats; the lowest possible value is 4.62.
     assert.ok(nats > 4.5 && nats < 5.2, text);
   },
+  insight: (text) => {
+    const [before, after] = [...text.matchAll(/relative to lag 0: (\S+)/g)].map(([, value]) => Number(value));
+    assert.ok(before < 0.4 && after > 0.5, text); // the gradient reaches the step that the model repeats
+    const [loss] = results(text, /, (\S+) in the last one/);
+    const forced = [...text.matchAll(/ {2}[fio] = [01]: (\S+)/g)].map(([, value]) => Number(value));
+    assert.ok(loss < 0.01 && forced.length === 4 && forced.every((value) => value > 5 * loss), text);
+    const [steps] = results(text, /after training\n {2}looks back (\S+) steps/);
+    assert.ok(steps >= 5, text);
+  },
   'quick-start': (text) => {
     const [forecast, actual] = results(text, /forecast (\S+), actual (\S+)/);
     assert.ok(Math.abs(forecast - actual) < 0.05, text);

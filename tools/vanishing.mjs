@@ -2,7 +2,7 @@
 // the derivative of the output with respect to h_{T-k}, relative to k = 0, before and after training, for LSTM, GRU and tanh
 // RNN with two initialisations each, and three seeds. Then an RNN whose gradients explode, with and without clipping.
 //
-//   node tools/vanishing.mjs [--threads 1] [--seeds 0,1,2] [--updates 6000] [--rates 0.005,0.001] [--only LSTM] [--out docs/images]
+//   node tools/vanishing.mjs [--threads 1] [--seeds 0,1,2] [--updates 4000] [--rates 0.005,0.001] [--only LSTM] [--out docs/images]
 //
 // Writes the curves as vanishing-*.svg to the folder `out`, and prints the tables of docs/insight.md. About ten minutes on one
 // core.
@@ -19,7 +19,7 @@ const { values } = parseArgs({
   options: {
     threads: { type: 'string' },
     seeds: { type: 'string', default: '0,1,2' },
-    updates: { type: 'string', default: '6000' },
+    updates: { type: 'string', default: '4000' },
     rates: { type: 'string', default: '0.005,0.001' },
     steps: { type: 'string', default: '100' },
     only: { type: 'string' },

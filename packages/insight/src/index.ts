@@ -9,10 +9,6 @@ export {
   type InputInfluence,
 } from './connectivity.js';
 export type { OutputOptions } from './derivatives.js';
-export { type GateFigureOptions, gateFigure } from './figures/gates.js';
-export { type LagCurve, type LagFigureOptions, lagCurves, lagFigure } from './figures/lags.js';
-export { escapeText } from './figures/svg.js';
-export { type UnrolledFigureOptions, unrolledFigure } from './figures/unrolled.js';
 export type { KeepGate } from './gates.js';
 export {
   type GradientFlow,
@@ -46,5 +42,9 @@ export {
 } from './saturation.js';
 export { spectralRadius } from './spectral.js';
 export type { LagSummary } from './statistics.js';
+export { escapeText } from './svg/draw.js';
+export { type GateFigureOptions, gateFigure } from './svg/gates.js';
+export { type LagCurve, type LagFigureOptions, lagCurves, lagFigure } from './svg/lags.js';
+export { type UnrolledFigureOptions, unrolledFigure } from './svg/unrolled.js';
 export { type LayerTrace, type Trace, type TraceOptions, trace } from './trace.js';
 export { type WeightStatistics, weightStatistics } from './weights.js';

@@ -2,7 +2,7 @@
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { GradientFlow } from '../gradients.js';
-import { LINE_STYLES, label, px, svg } from './svg.js';
+import { LINE_STYLES, label, px, svg } from './draw.js';
 
 /** A curve: value k belongs to lag k. NaN and values that are not positive leave a gap. */
 export interface LagCurve {

@@ -3,7 +3,7 @@ import { shapeError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { DataArray } from '../arrays.js';
 import type { LayerTrace, Trace } from '../trace.js';
-import { colorOf, heatMap, label, px, shortNumber, svg } from './svg.js';
+import { colorOf, heatMap, label, px, shortNumber, svg } from './draw.js';
 
 export interface UnrolledFigureOptions {
   /** Index of the sequence. Default 0. */

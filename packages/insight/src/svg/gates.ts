@@ -4,7 +4,7 @@ import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { DataArray } from '../arrays.js';
 import { isShare } from '../gates.js';
 import type { LayerTrace } from '../trace.js';
-import { colorKey, colorOf, heatMap, label, svg } from './svg.js';
+import { colorKey, colorOf, heatMap, label, svg } from './draw.js';
 
 export interface GateFigureOptions {
   /** Index of the sequence. Default 0. */

@@ -1,5 +1,5 @@
 /**
- * What all figures share: an SVG that stands alone, with its styles. Colours are CSS variables with values for light and dark
+ * What all images share: an SVG that stands alone, with its styles. Colours are CSS variables with values for light and dark
  * pages; a page can override them. All palettes can be told apart with any kind of colour blindness: the diverging one is from
  * blue to orange, the lines have the colours of Okabe & Ito (2008) and different dashes.
  */
@@ -83,7 +83,7 @@ const STYLE = [
   ...DASHES.map((dash, i) => `.insight .l${i}{stroke:var(--l${i})${dash && `;stroke-dasharray:${dash}`}}`),
 ].join('');
 
-/** Returns an SVG that stands alone. @param title what the figure shows, for screen readers */
+/** Returns an SVG that stands alone. @param title what the image shows, for screen readers */
 export function svg(width: number, height: number, title: string, parts: readonly string[]): string {
   const text = escapeText(title);
   return (
