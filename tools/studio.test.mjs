@@ -600,6 +600,9 @@ describe('the studio', { skip }, () => {
           const width = await page.evaluate(() => document.documentElement.scrollWidth);
           assert.ok(width <= 390, `${name}: the page is ${width} pixels wide`);
         }
+        await page.selectOption('#preset', 'csv');
+        await page.waitForSelector('#failure');
+        assert.match(await text(page, '#failure'), /^请选择/);
         await page.selectOption('#theme', 'light');
         assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'light');
         await page.click('#lang');

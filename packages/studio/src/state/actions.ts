@@ -119,7 +119,7 @@ export function ask<T>(question: Question): Promise<T> {
   const id = ++questions;
   return new Promise((resolve, reject) => {
     open.set(id, { resolve: resolve as (value: unknown) => void, reject });
-    send({ type: 'ask', id, question });
+    send({ type: 'ask', id, question, lang: lang.peek() });
   });
 }
 
@@ -160,7 +160,13 @@ export function reset(): void {
     const { cells } = store.settings.value;
     if (!cells.includes(store.cell.value)) store.cell.value = cells[0];
   });
-  send({ type: 'configure', generation, settings: store.settings.value, data: store.userData.value });
+  send({
+    type: 'configure',
+    generation,
+    settings: store.settings.value,
+    data: store.userData.value,
+    lang: lang.peek(),
+  });
 }
 
 export function setRunning(running: boolean): void {
