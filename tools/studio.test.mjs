@@ -664,10 +664,9 @@ describe('the studio', { skip }, () => {
     withPage('#preset=adding&cells=gru&length=1000&units=512&view=gates&batch=1', async (page) => {
       await page.waitForSelector('[data-gate="z"] canvas', { timeout: 60_000 });
       const times = [];
-      for (let n = 0; n < 7; n++) {
-        await page.focus('[data-gate="z"] canvas');
-        await page.keyboard.press('ArrowLeft');
-        await page.waitForTimeout(120);
+      for (let n = 1; n <= 7; n++) {
+        await setRange(page, '#threshold', n / 100);
+        await page.waitForTimeout(150);
         times.push(Number(await page.getAttribute('[data-gate="z"] canvas', 'data-ms')));
       }
       times.sort((a, b) => a - b);
