@@ -139,6 +139,7 @@ describe('the studio', { skip }, () => {
       await page.press('#knob-seed', 'Enter');
       await page.click('#cell-gru');
       await page.click('#tab-gates');
+      await until(page, () => location.hash.includes('view=gates'));
       const { hash } = new URL(page.url());
       const params = new URLSearchParams(hash.slice(1));
       const expected = {

@@ -18,6 +18,7 @@ import * as store from './store.js';
 let worker: Worker | null = null;
 let generation = 0;
 let questions = 0;
+let addressTimer: ReturnType<typeof setTimeout> | undefined;
 const open = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
 
 const send = (message: ToWorker): void => worker?.postMessage(message);
@@ -40,7 +41,10 @@ export function start(): void {
       open: store.opensFiles ? '1' : '',
       lang: lang.value,
     };
-    history.replaceState(null, '', toFragment(store.settings.value, extra));
+    const fragment = toFragment(store.settings.value, extra);
+    // Safari refuses more than 100 changes of the address in 30 seconds.
+    clearTimeout(addressTimer);
+    addressTimer = setTimeout(() => history.replaceState(null, '', fragment), 300);
   });
 }
 
