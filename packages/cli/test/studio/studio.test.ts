@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 
 const bin = fileURLToPath(new URL('../../bin/unroll.js', import.meta.url));
 
@@ -131,7 +131,7 @@ describe('the server of unroll studio', () => {
 });
 
 describe('mistakes', () => {
-  const place = usePlace();
+  const temp = useTempFolder();
   const cases: [name: string, args: string[], message: RegExp][] = [
     ['a missing file', ['missing.csv'], /^unroll: missing\.csv: file or folder not found\./],
     ['two files', ['a', 'b'], /^unroll: At most one run, model or file can be opened, got 2\./],
@@ -140,14 +140,14 @@ describe('mistakes', () => {
   ];
   for (const [name, args, message] of cases) {
     test(name, async () => {
-      const { code, stderr } = await place.unroll(['studio', ...args]);
+      const { code, stderr } = await temp.unroll(['studio', ...args]);
       assert.match(stderr, message);
       assert.equal(code, 2);
     });
   }
   test('a port in use', async () => {
     const { url, child } = await start();
-    const { code, stderr } = await place.unroll(['studio', '--port', url.port]);
+    const { code, stderr } = await temp.unroll(['studio', '--port', url.port]);
     assert.match(stderr, new RegExp(`^unroll: Port ${url.port} is in use\\.`));
     assert.equal(code, 2);
     child.kill('SIGKILL');
