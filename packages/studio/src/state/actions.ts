@@ -130,12 +130,12 @@ export function ask<T>(question: Question): Promise<T> {
 /** What the worker computes for the visible view. */
 function currentWatch() {
   const [view, cell, cells] = [store.view.value, store.cell.value, store.settings.value.cells];
-  const flow: readonly Look[] = store.flowIsRelative.value ? ['flow'] : ['flow', 'lossFlow'];
+  const gradients: readonly Look[] = store.flowIsRelative.value ? ['flow'] : ['flow', 'lossFlow'];
   const looks: Record<ViewName, readonly Look[]> = {
-    train: ['predictions', ...flow, 'trace'],
+    train: ['predictions', ...gradients, 'trace'],
     network: ['trace', 'predictions'],
     gates: ['trace', 'predictions'],
-    gradients: [...flow, 'predictions'],
+    gradients: [...gradients, 'predictions'],
     influence: ['influence', 'predictions', 'trace'],
     predictions: ['predictions'],
     states: ['space', 'saturation', 'predictions'],
