@@ -139,6 +139,7 @@ describe('the studio', { skip }, () => {
       await page.press('#knob-seed', 'Enter');
       await page.click('#cell-gru');
       await page.click('#tab-gates');
+      await until(page, () => location.hash.includes('view=gates'));
       const { hash } = new URL(page.url());
       const params = new URLSearchParams(hash.slice(1));
       const expected = {
@@ -600,6 +601,9 @@ describe('the studio', { skip }, () => {
           const width = await page.evaluate(() => document.documentElement.scrollWidth);
           assert.ok(width <= 390, `${name}: the page is ${width} pixels wide`);
         }
+        await page.selectOption('#preset', 'csv');
+        await page.waitForSelector('#failure');
+        assert.match(await text(page, '#failure'), /^请选择/);
         await page.selectOption('#theme', 'light');
         assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'light');
         await page.click('#lang');
@@ -661,10 +665,9 @@ describe('the studio', { skip }, () => {
     withPage('#preset=adding&cells=gru&length=1000&units=512&view=gates&batch=1', async (page) => {
       await page.waitForSelector('[data-gate="z"] canvas', { timeout: 60_000 });
       const times = [];
-      for (let n = 0; n < 7; n++) {
-        await page.focus('[data-gate="z"] canvas');
-        await page.keyboard.press('ArrowLeft');
-        await page.waitForTimeout(120);
+      for (let n = 1; n <= 7; n++) {
+        await setRange(page, '#threshold', n / 100);
+        await page.waitForTimeout(150);
         times.push(Number(await page.getAttribute('[data-gate="z"] canvas', 'data-ms')));
       }
       times.sort((a, b) => a - b);

@@ -1,7 +1,8 @@
 /** Samples tokens from a network that predicts the next one. */
 import { RandomStream, tensor } from '@unroll/core';
 import type { Sequential } from '@unroll/nn';
-import { InputError, type Problem } from '../problems/problem.js';
+import { InputError } from '../problems/input-error.js';
+import type { Problem } from '../problems/problem.js';
 import { softmaxOf } from '../views/outputs.js';
 
 export interface GenerateRequest {
@@ -19,8 +20,7 @@ export async function generate(
 ): Promise<string> {
   const { classes } = problem;
   const vocabulary = problem.vocabulary ?? [];
-  if (problem.vocabulary === null || vocabulary !== classes)
-    throw new InputError('This network does not predict its next input.');
+  if (problem.vocabulary === null || vocabulary !== classes) throw new InputError('notNextInput');
   const { prompt, count, temperature, seed } = request;
   const random = new RandomStream(seed, 'generate').uniform(count);
   const stream = network.stream({ batch: 1 });

@@ -19,12 +19,12 @@ export interface Watch {
 }
 
 export type ToWorker =
-  | { type: 'configure'; generation: number; settings: Settings; data: UserData }
+  | { type: 'configure'; generation: number; settings: Settings; data: UserData; lang: 'en' | 'zh' }
   | { type: 'run'; running: boolean }
   | { type: 'step' }
   | { type: 'rates'; learningRate: number; clip: number }
   | { type: 'watch'; watch: Watch }
-  | { type: 'ask'; id: number; question: Question };
+  | { type: 'ask'; id: number; question: Question; lang: 'en' | 'zh' };
 
 /** A question that is answered once. */
 export type Question =

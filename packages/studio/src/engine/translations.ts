@@ -1,6 +1,6 @@
 /** Translations by an opened model, with the attention weights of every token. */
 import { TranslateModel } from '@unroll/tasks';
-import { InputError } from '../problems/problem.js';
+import { InputError } from '../problems/input-error.js';
 import { opened } from './artifacts.js';
 
 export interface AlignedTranslation {
@@ -14,11 +14,11 @@ export interface AlignedTranslation {
 /** @throws InputError if the model is not open or the text has no tokens */
 export async function translate(path: string, text: string): Promise<AlignedTranslation> {
   const files = opened.get(path);
-  if (!files) throw new InputError(`${path} is not open any more; open it again.`);
+  if (!files) throw new InputError('notOpen', { path });
   const [{ text: translated, sourceTokens, tokens, alignment }] = await TranslateModel.fromFiles(
     files,
   ).translate([text]);
-  if (sourceTokens.length === 0) throw new InputError('The text is empty.');
+  if (sourceTokens.length === 0) throw new InputError('emptyText');
   const weights = new Float32Array(tokens.length * sourceTokens.length);
   alignment.forEach((row, t) => {
     weights.set(row.subarray(0, sourceTokens.length), t * sourceTokens.length);

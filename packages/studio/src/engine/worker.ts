@@ -4,6 +4,7 @@
  */
 import { currentBackend, ready } from '@unroll/core';
 import { problemOf } from '../problems/index.js';
+import { messageOf } from '../problems/input-error.js';
 import type { Problem } from '../problems/problem.js';
 import { answer } from './answers.js';
 import { Lane } from './lane.js';
@@ -78,17 +79,17 @@ function configure(message: ToWorker & { type: 'configure' }): void {
     });
   } catch (error) {
     lanes = [];
-    port.postMessage({ type: 'failed', generation, message: (error as Error).message });
+    port.postMessage({ type: 'failed', generation, message: messageOf(error, message.lang) });
   }
   changed = true;
   nextLook = 0;
 }
 
-async function reply({ id, question }: ToWorker & { type: 'ask' }): Promise<FromWorker> {
+async function reply({ id, question, lang }: ToWorker & { type: 'ask' }): Promise<FromWorker> {
   try {
     return { type: 'reply', id, value: await answer(question, problem, lanes) };
   } catch (error) {
-    return { type: 'reply', id, error: (error as Error).message };
+    return { type: 'reply', id, error: messageOf(error, lang) };
   }
 }
 

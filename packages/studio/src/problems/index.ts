@@ -1,7 +1,8 @@
 /** Creates the problem of a preset. */
 import type { Settings } from '../state/settings.js';
+import { InputError } from './input-error.js';
 import { addingProblem, copyTask } from './long-memory.js';
-import { InputError, type Problem } from './problem.js';
+import type { Problem } from './problem.js';
 import { airPassengers, seriesProblem, sineMixture } from './series.js';
 import { charactersProblem, linesProblem } from './texts.js';
 
@@ -28,7 +29,7 @@ export function problemOf({ preset, length, seed }: Settings, data: UserData): P
     case 'sentiment':
       return linesProblem(data.lines, length, seed);
     case 'csv':
-      if (data.column === null) throw new InputError('Choose or drop a CSV file with a column of numbers.');
+      if (data.column === null) throw new InputError('noCsv');
       return seriesProblem(data.column.name, data.column.values, length);
   }
 }

@@ -1,6 +1,7 @@
 /** Predicting the next character of a text, and classifying lines of text. */
 import { RandomStream } from '@unroll/core';
-import { type Batch, CROSS_ENTROPY, InputError, type Problem } from './problem.js';
+import { InputError } from './input-error.js';
+import { type Batch, CROSS_ENTROPY, type Problem } from './problem.js';
 
 const EXAMPLES = 32;
 const MAX_CHARACTERS = 200;
@@ -9,9 +10,7 @@ const MAX_CHARACTERS = 200;
 export function charactersProblem(text: string, steps: number, seed: number): Problem {
   const characters = [...text];
   if (characters.length < steps + 20) {
-    throw new InputError(
-      `The text has ${characters.length} characters; a length of ${steps} steps needs at least ${steps + 20}.`,
-    );
+    throw new InputError('shortText', { count: characters.length, steps, least: steps + 20 });
   }
   const vocabulary = mostFrequent(characters, MAX_CHARACTERS);
   const idOf = new Map(vocabulary.map((character, id) => [character, id]));
@@ -79,10 +78,7 @@ export function linesProblem(text: string, steps: number, seed: number): Problem
   });
   const classes = [...new Set(lines.map(({ label }) => label))].sort();
   if (lines.length < 10 || classes.length < 2 || classes.length > 20) {
-    throw new InputError(
-      `Each line must be a label, a tab or a colon, and a text, with 2 to 20 labels, got ${lines.length} such lines ` +
-        `with ${classes.length} labels.`,
-    );
+    throw new InputError('labels', { lines: lines.length, classes: classes.length });
   }
   const vocabulary = [
     '',

@@ -18,6 +18,7 @@ import * as store from './store.js';
 let worker: Worker | null = null;
 let generation = 0;
 let questions = 0;
+let addressTimer: ReturnType<typeof setTimeout> | undefined;
 const open = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
 
 const send = (message: ToWorker): void => worker?.postMessage(message);
@@ -40,7 +41,10 @@ export function start(): void {
       open: store.opensFiles ? '1' : '',
       lang: lang.value,
     };
-    history.replaceState(null, '', toFragment(store.settings.value, extra));
+    const fragment = toFragment(store.settings.value, extra);
+    // Safari refuses more than 100 changes of the address in 30 seconds.
+    clearTimeout(addressTimer);
+    addressTimer = setTimeout(() => history.replaceState(null, '', fragment), 300);
   });
 }
 
@@ -119,7 +123,7 @@ export function ask<T>(question: Question): Promise<T> {
   const id = ++questions;
   return new Promise((resolve, reject) => {
     open.set(id, { resolve: resolve as (value: unknown) => void, reject });
-    send({ type: 'ask', id, question });
+    send({ type: 'ask', id, question, lang: lang.peek() });
   });
 }
 
@@ -160,7 +164,13 @@ export function reset(): void {
     const { cells } = store.settings.value;
     if (!cells.includes(store.cell.value)) store.cell.value = cells[0];
   });
-  send({ type: 'configure', generation, settings: store.settings.value, data: store.userData.value });
+  send({
+    type: 'configure',
+    generation,
+    settings: store.settings.value,
+    data: store.userData.value,
+    lang: lang.peek(),
+  });
 }
 
 export function setRunning(running: boolean): void {

@@ -1,5 +1,6 @@
 /** Heat maps of gates and states, and state traces with a brush that selects units. */
 import { computed, signal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
 import { HeatMap } from '../charts/heat-map.js';
 import { short } from '../charts/short.js';
 import type { LayerValues } from '../engine/protocol.js';
@@ -83,26 +84,26 @@ interface GateMapProps {
   height: number;
 }
 
-/** How an array is drawn. */
-function heatOf({ name, values, by, layer: { units } }: Omit<GateMapProps, 'height'>) {
-  const share = isShare(name);
-  const limit = share
-    ? 1
-    : Math.max(
-        0.05,
-        values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
-      );
+function GateMap({ height, name, values, by, layer: { units } }: GateMapProps) {
   const steps = values.length / units;
-  return {
-    ...{ values, steps, units, order: unitOrder(by, steps, units, order.value) },
+  const share = isShare(name);
+  // Both take time for many units, and only change with the values.
+  const limit = useMemo(
+    () =>
+      share
+        ? 1
+        : Math.max(
+            0.05,
+            values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+          ),
+    [values, share],
+  );
+  const sorted = useMemo(() => unitOrder(by, steps, units, order.value), [by, steps, units, order.value]);
+  const heat = {
+    ...{ values, steps, units, order: sorted },
     ...{ low: share ? 0 : -limit, high: limit, threshold: threshold.value * limit },
     scale: share ? ('sequential' as const) : ('diverging' as const),
   };
-}
-
-function GateMap({ height, ...props }: GateMapProps) {
-  const { name } = props;
-  const heat = heatOf(props);
   return (
     <figure class="map" data-gate={name}>
       <figcaption>
