@@ -40,6 +40,7 @@ export const ALLOWED = {
   'nn/src/layers/activation-regularization.ts': { pairMask: `masks: ${HOST}`, countValid: `masks: ${HOST}` },
   'nn/src/layers/dropout.ts': { call: `ids and masks: ${HOST}` },
   'nn/src/layers/masking.ts': { call: `inputs: ${HOST}` },
+  'nn/src/layers/tensor-operation.ts': { maskOfLengths: `lengths: ${HOST}` },
   'nn/src/layers/windows.ts': { locateWindows: `masks: ${HOST}` },
   'nn/src/layers/window-layer.ts': {
     streamStep: 'the phase of a stream, which streamStep stored as a host tensor',

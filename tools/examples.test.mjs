@@ -56,6 +56,13 @@ const CHECKS = {
     assert.ok(missing > 1.5 && missing < 2.5 && accuracy > 90, text);
     assert.match(text, /a run is classified as running/);
   },
+  'telephone-tones': (text) => {
+    const [accuracy] = results(text, /accuracy on 100 new recordings: (\S+) %/);
+    const [errors] = results(text, /word error rate on 60 new recordings: (\S+) %/);
+    assert.ok(accuracy > 95 && errors < 5, text);
+    assert.match(text, /the star is a symbol/);
+    assert.match(text, /^0\.25 s: 5\n[\s\S]*dialled: 5 5 5 0 1/m);
+  },
   'text-classification': (text) => {
     const [accuracy] = results(text, /accuracy on 600 unseen reviews: (\S+) %/);
     assert.ok(accuracy > 97, text);

@@ -192,9 +192,9 @@ function normsByStep(gradient: Tensor): Tensor {
 }
 
 /** Adds up the squares of arrays of norms. */
-async function sumOfSquares(passes: readonly Tensor[]): Promise<DataArray> {
-  const total = zerosOf(passes[0].shape);
-  for (const tensor of passes) {
+async function sumOfSquares(gradients: readonly Tensor[]): Promise<DataArray> {
+  const total = zerosOf(gradients[0].shape);
+  for (const tensor of gradients) {
     const { values } = await readArray(tensor);
     for (let i = 0; i < values.length; i++) total.values[i] += values[i] * values[i];
   }

@@ -11,6 +11,9 @@ import {
   bidirectional,
   chronoInitializer,
   coupledLstm,
+  generalGru,
+  generalLstm,
+  generalRnn,
   gruCell,
   layerNormLstm,
   lstm,
@@ -43,6 +46,19 @@ const layers: Record<string, () => Recurrent> = {
   minGru: () => minGru({ units, returnSequences }),
   'minGru, plain': () => minGru({ units, returnSequences, activation: 'linear', goBackwards: true }),
   minLstm: () => minLstm({ units, returnSequences }),
+  'general RNN': () => generalRnn({ units, returnSequences, functions: [{ name: 'softsign' }], clip: 0.9 }),
+  'general LSTM': () =>
+    generalLstm({
+      ...{ units, returnSequences, peephole: true, clip: 0.8 },
+      functions: [
+        { name: 'hardSigmoid', alpha: 0.3 },
+        { name: 'scaledTanh', beta: 0.7 },
+        { name: 'softplus' },
+      ],
+    }),
+  'general LSTM, coupled': () => generalLstm({ units, returnSequences, coupled: true }),
+  'general GRU': () => generalGru({ units, returnSequences, clip: 0.8 }),
+  'general GRU, reset before': () => generalGru({ units, returnSequences, resetAfter: false }),
   zoneout: () => recurrent(zoneoutCell(lstmCell({ units }), { h: 0.3, c: 0.5 }), { returnSequences }),
 };
 

@@ -53,6 +53,15 @@ const rows: Record<string, Row> = {
   outputEmbedding: units(nn.outputEmbedding, ['tied_to', 'tiedTo']),
   coupledLstm: units(nn.coupledLstm, ['unit_forget_bias', 'unitForgetBias']),
   coupledLstmCell: units(nn.coupledLstmCell, ['use_bias', 'useBias']),
+  generalRnn: units(nn.generalRnn, ['function', 'functions']),
+  generalLstm: units(nn.generalLstm, ['peepholes', 'peephole']),
+  generalGru: units(nn.generalGru, ['reset_after', 'resetAfter']),
+  tensorOperation: [
+    nn.tensorOperation,
+    { operation: 'add' },
+    ['operand', 'operands'],
+    [{ axis: 0.5 }, 'axis must be an integer, got 0.5'],
+  ],
   projectedLstm: [
     nn.projectedLstm,
     { units: 4, projection: 2 },
@@ -125,6 +134,24 @@ const rows: Record<string, Row> = {
     { filters: 2, kernelSize: 3 },
     ['out_channels', 'filters'],
     [{ kernelSize: [3] }, 'kernelSize must be a positive integer, got [3]'],
+  ],
+  conv2d: [
+    nn.conv2d,
+    { filters: 2, kernelSize: 3 },
+    ['kernel_size', 'kernelSize'],
+    [{ filters: 0 }, 'filters must be a positive integer, got 0'],
+  ],
+  maxPooling2d: [
+    nn.maxPooling2d,
+    {},
+    ['pool_size', 'poolSize'],
+    [{ padding: 'causal' }, 'padding must be "valid" or "same", got "causal"'],
+  ],
+  averagePooling2d: [
+    nn.averagePooling2d,
+    {},
+    ['stride', 'strides'],
+    [{ padding: 'full' }, 'padding must be "valid" or "same", got "full"'],
   ],
   maxPooling1d: [
     nn.maxPooling1d,

@@ -14,6 +14,8 @@ export {
   type ImportModelOptions,
   importModel,
   type ModelSource,
+  type ResumeOptions,
+  resumeTraining,
 } from './convert-model.js';
 export type { FileDescription, FormatName, ImportReport, OptimizerRecord } from '@unroll/formats/convert';
 
@@ -33,6 +35,10 @@ export {
   importPyTorch,
   type PyTorchFiles,
 } from './convert-pytorch.js';
+
+// ONNX
+export { type ExportOnnxOptions, exportOnnx, importOnnx } from './convert-onnx.js';
+export type { AxisOrder } from '@unroll/formats/convert';
 
 // Arrays
 export { readSafetensors, writeSafetensors } from '@unroll/formats';

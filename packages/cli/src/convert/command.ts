@@ -191,7 +191,7 @@ function writeFiles(files: ReadonlyMap<string, Uint8Array>, output: string, targ
 
 /** Compares outputs as `--verify` says. */
 async function verify(
-  { imported, output, target, files }: Conversion,
+  { imported, output, source, format, target, files }: Conversion,
   args: ParsedArgs,
 ): Promise<Comparison[]> {
   const what = textOption(args, 'verify');
@@ -200,11 +200,11 @@ async function verify(
   if (what !== 'random') return compareWithData(imported.model, what, tolerance);
   const { bytesSource } = await import('@unroll/formats/convert');
   const bytes = files.get('') ?? toZip(files);
-  return compareWithFile(
-    imported.model,
-    { source: bytesSource(bytes, basename(output)), format: target },
-    tolerance,
-  );
+  const sides = [{ source: bytesSource(bytes, basename(output)), format: target }];
+  // The file that was read, if its format has a runtime: both sides of an import are compared.
+  if (format.run) sides.push({ source, format });
+  const compared = await Promise.all(sides.map((file) => compareWithFile(imported.model, file, tolerance)));
+  return compared.flat();
 }
 
 interface Conversion {

@@ -6,9 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { AIR, passengers, QUICK, usePlace } from '../shared/helpers.js';
+import { AIR, passengers, QUICK, useTempFolder } from '../shared/helpers.js';
 
-const place = usePlace();
+const temp = useTempFolder();
 const ODD = ['one', 'three', 'five'];
 const NUMBERS = ['one', 'two', 'three', 'four', 'five', 'six'];
 const WORDS = Array.from({ length: 60 }, (_, i) => [NUMBERS[i % 6]!, NUMBERS[(i * 2 + 1) % 6]!, 'x<b>y']);
@@ -87,28 +87,20 @@ const CASES: Record<string, Case> = {
 
 describe('unroll inspect --data', () => {
   before(() => {
-    for (const name in FILES) writeFileSync(join(place.folder, name), FILES[name]!);
+    for (const name in FILES) writeFileSync(join(temp.folder, name), FILES[name]!);
   });
 
   for (const [task, { train, data, title }] of Object.entries(CASES)) {
     test(`a model of ${task}`, async () => {
-      const trained = await place.unroll(train);
+      const trained = await temp.unroll(train);
       assert.equal(trained.code, 0, trained.stderr);
       const model = task === 'forecast' ? 'forecast/model' : task;
       const row = task === 'forecast' ? [] : ['--row', '2'];
-      const found = await place.unroll([
-        'inspect',
-        model,
-        '--data',
-        data,
-        ...row,
-        '--report',
-        `${task}.html`,
-      ]);
+      const found = await temp.unroll(['inspect', model, '--data', data, ...row, '--report', `${task}.html`]);
       assert.equal(found.code, 0, found.stderr);
       assert.match(found.stdout, /The output depends on inputs up to \d+ steps? back/);
       assert.match(found.stdout, /layer +gate +low +high +dead units/);
-      const page = readFileSync(join(place.folder, `${task}.html`), 'utf8');
+      const page = readFileSync(join(temp.folder, `${task}.html`), 'utf8');
       assert.ok(page.includes(title), 'the title of the example');
       for (const name of [
         'Unrolled network',
@@ -125,13 +117,13 @@ describe('unroll inspect --data', () => {
   }
 
   test('without data, the page has the weights; errors name the option', async () => {
-    const weights = await place.unroll(['inspect', 'tag', '--report', 'out/weights.html']);
+    const weights = await temp.unroll(['inspect', 'tag', '--report', 'out/weights.html']);
     assert.equal(weights.code, 0, weights.stderr);
-    const page = readFileSync(join(place.folder, 'out/weights.html'), 'utf8');
+    const page = readFileSync(join(temp.folder, 'out/weights.html'), 'utf8');
     assert.match(page, /<h2>Weights<\/h2>.*recurrent_kernel/s);
     assert.doesNotMatch(page, /Unrolled/);
     const fails = async (args: string[], message: RegExp): Promise<void> => {
-      const { code, stderr } = await place.unroll(['inspect', 'tag', ...args]);
+      const { code, stderr } = await temp.unroll(['inspect', 'tag', ...args]);
       assert.notEqual(code, 0);
       assert.match(stderr, message);
     };

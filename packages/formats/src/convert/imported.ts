@@ -57,8 +57,9 @@ export function buildImported(
 }
 
 function checkFinite({ values, from }: ImportedArray): void {
-  const at = values.findIndex((value: number) => !Number.isFinite(value));
-  if (at === -1) return;
+  let at = 0;
+  while (Number.isFinite(values[at])) at++; // undefined ends the loop
+  if (at === values.length) return;
   throw new UnrollError(
     'nan',
     `${from} has the value ${values[at]} at position ${at}. Such a model cannot be used.`,

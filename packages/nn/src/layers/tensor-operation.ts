@@ -163,10 +163,7 @@ const structural: Record<string, Structural> = {
   },
   lengthMask: {
     shape: ([x]) => [x[0], x[1]],
-    compute: ([x, lengths]) => {
-      const limits = hostValues(lengths, 'The lengths of sequences');
-      return maskWhere(x.shape[0], x.shape[1], (row, step) => step < limits[row]);
-    },
+    compute: ([x, lengths]) => maskOfLengths(x, lengths),
     streams: () => null,
   },
 };
@@ -177,6 +174,11 @@ function targetShapeOf(inputs: readonly Shape[], options: TensorOperationOptions
 
 const withInferred = (shape: Shape, axis: number, extent: number): Shape =>
   shape.map((old, d) => (d === axis ? extent : old));
+
+function maskOfLengths({ shape: [B, T] }: Tensor, lengths: Tensor): Tensor {
+  const limits = hostValues(lengths, 'The lengths of sequences');
+  return maskWhere(B, T, (row, step) => step < limits[row]);
+}
 
 function takeAlong(x: Tensor, axis: number, indices: number | readonly number[]): Tensor {
   const extent = x.shape[axis];
@@ -224,8 +226,8 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
     }
     const [x] = inputs;
     if (operation in reductions) {
-      const kept = x.map((extent, d) => (axes.includes(d) ? 1 : extent));
-      return [keepDims ? kept : kept.filter((_, d) => !axes.includes(d))];
+      const reduced = x.map((extent, d) => (axes.includes(d) ? 1 : extent));
+      return [keepDims ? reduced : reduced.filter((_, d) => !axes.includes(d))];
     }
     return [structural[operation].shape(inputs, this.options)];
   }

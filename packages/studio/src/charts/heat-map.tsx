@@ -1,6 +1,7 @@
 /** A heat map of units by steps on a canvas, with a selected cell that the pointer and the arrow keys move. */
 import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n/index.js';
+import { contextOf } from './context.js';
 import { type HeatValues, paintHeat } from './paint.js';
 import { colorTable, ink, isDark, type Scale } from './palette.js';
 
@@ -86,6 +87,7 @@ function moveByKey(event: KeyboardEvent, { steps, order, step, unit, onPick, onR
 function draw(canvas: HTMLCanvasElement, props: HeatMapProps, dark: boolean): void {
   const { steps, order } = props;
   if (steps === 0 || order.length === 0) return;
+  const start = performance.now();
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(props.height * ratio)];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
@@ -93,11 +95,12 @@ function draw(canvas: HTMLCanvasElement, props: HeatMapProps, dark: boolean): vo
   const blank = colorTable('diverging', dark)[127];
   paintHeat(props, colorTable(props.scale, dark), blank, new Uint32Array(image.data.buffer));
   Object.assign(scratch, { width: steps, height: order.length });
-  scratch.getContext('2d')!.putImageData(image, 0, 0);
-  const context = canvas.getContext('2d')!;
+  contextOf(scratch).putImageData(image, 0, 0);
+  const context = contextOf(canvas);
   context.imageSmoothingEnabled = false;
   context.drawImage(scratch, 0, 0, width, height);
   drawMarks(context, props, width, height);
+  canvas.dataset.ms = (performance.now() - start).toFixed(1);
 }
 
 function drawMarks(

@@ -17,8 +17,9 @@ export async function generate(
   problem: Problem,
   request: GenerateRequest,
 ): Promise<string> {
-  const { vocabulary, classes } = problem;
-  if (!vocabulary || vocabulary !== classes)
+  const { classes } = problem;
+  const vocabulary = problem.vocabulary ?? [];
+  if (problem.vocabulary === null || vocabulary !== classes)
     throw new InputError('This network does not predict its next input.');
   const { prompt, count, temperature, seed } = request;
   const random = new RandomStream(seed, 'generate').uniform(count);
@@ -34,7 +35,7 @@ export async function generate(
   return prompt ? text : text.slice(1);
 
   async function next(character: string): Promise<ArrayLike<number>> {
-    const id = Math.max(0, vocabulary!.indexOf(character));
+    const id = Math.max(0, vocabulary.indexOf(character));
     return stream.step(tensor(Float32Array.of(id), [1])).data();
   }
 }

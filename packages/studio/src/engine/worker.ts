@@ -7,7 +7,7 @@ import { problemOf } from '../problems/index.js';
 import type { Problem } from '../problems/problem.js';
 import { answer } from './answers.js';
 import { Lane } from './lane.js';
-import { lookAt } from './looks.js';
+import { lookAt } from './look-at.js';
 import type { FromWorker, ProblemInfo, ToWorker, Watch } from './protocol.js';
 
 interface Port {
@@ -128,8 +128,11 @@ async function sendLooks(): Promise<void> {
       const { cell, updates: update } = lane;
       port.postMessage({ type: 'look', generation, cell, update, example: watch.example, values });
     } catch (error) {
-      lane.stopped ??= (error as Error).message;
-      port.postMessage({ type: 'stopped', generation, cell: lane.cell, message: lane.stopped });
+      port.postMessage({
+        type: 'lookFailed',
+        generation,
+        message: `${lane.cell}: ${(error as Error).message}`,
+      });
     }
   }
   const now = performance.now();

@@ -26,7 +26,7 @@ export function problemOf({ preset, length, seed }: Settings, data: UserData): P
     case 'characters':
       return charactersProblem(data.text, length, seed);
     case 'sentiment':
-      return linesProblem(data.lines, length);
+      return linesProblem(data.lines, length, seed);
     case 'csv':
       if (data.column === null) throw new InputError('Choose or drop a CSV file with a column of numbers.');
       return seriesProblem(data.column.name, data.column.values, length);

@@ -71,8 +71,8 @@ const MAX_WORDS = 2000;
 const wordsOf = (text: string): string[] =>
   text.toLowerCase().match(/\p{Script=Han}|[\p{L}\p{N}']+|[!?]/gu) ?? [];
 
-/** Classifies lines of the form `label<tab>text` or `label: text`. Every fifth line is an example that training does not use. */
-export function linesProblem(text: string, steps: number): Problem {
+/** Classifies lines of the form `label<tab>text` or `label: text`. A random fifth are examples that training does not use. */
+export function linesProblem(text: string, steps: number, seed: number): Problem {
   const lines = text.split(/\r?\n/).flatMap((line) => {
     const [, label, rest] = /^\s*([^\t:：,]{1,40})[\t:：,]\s*(.+)$/.exec(line) ?? [];
     return label === undefined ? [] : [{ label: label.trim(), words: wordsOf(rest).slice(0, steps) }];
@@ -97,7 +97,11 @@ export function linesProblem(text: string, steps: number): Problem {
     ids: words.map((word) => idOf.get(word) ?? 1),
   }));
   const encode = (chosen: typeof rows): Batch => encodeRows(chosen, steps);
-  const [held, training] = [rows.filter((_, i) => i % 5 === 4), rows.filter((_, i) => i % 5 !== 4)];
+  // At random, because lines often come in a regular order.
+  const order = [...new RandomStream(seed, 'split').permutation(rows.length)];
+  const count = Math.max(1, Math.floor(rows.length / 5));
+  const pick = (indices: readonly number[]): typeof rows => indices.map((index) => rows[index]);
+  const [examples, training] = [pick(order.slice(0, count)), pick(order.slice(count))];
   return {
     ...{ kind: 'classes', steps, features: [], vocabulary, classes, outputs: classes.length },
     ...{
@@ -109,7 +113,7 @@ export function linesProblem(text: string, steps: number): Problem {
     },
     batch: (random, count) =>
       encode(Array.from(random.uniform(count, 0, training.length), (n) => training[Math.floor(n)])),
-    examples: encode(held.slice(0, 200)),
+    examples: encode(examples.slice(0, 200)),
   };
 }
 

@@ -7,6 +7,7 @@ import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
 import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
+import { SaveFigure } from './figures.js';
 import { InputStrip } from './inputs.js';
 import { ORDERS, type OrderName, unitOrder } from './order.js';
 import { StateTraces } from './state-traces.js';
@@ -82,8 +83,8 @@ interface GateMapProps {
   height: number;
 }
 
-function GateMap({ name, values, by, layer: { units }, height }: GateMapProps) {
-  const steps = values.length / units;
+/** How an array is drawn. */
+function heatOf({ name, values, by, layer: { units } }: Omit<GateMapProps, 'height'>) {
   const share = isShare(name);
   const limit = share
     ? 1
@@ -91,19 +92,27 @@ function GateMap({ name, values, by, layer: { units }, height }: GateMapProps) {
         0.05,
         values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
       );
+  const steps = values.length / units;
+  return {
+    ...{ values, steps, units, order: unitOrder(by, steps, units, order.value) },
+    ...{ low: share ? 0 : -limit, high: limit, threshold: threshold.value * limit },
+    scale: share ? ('sequential' as const) : ('diverging' as const),
+  };
+}
+
+function GateMap({ height, ...props }: GateMapProps) {
+  const { name } = props;
+  const heat = heatOf(props);
   return (
     <figure class="map" data-gate={name}>
       <figcaption>
         <b>{name}</b> {t(gateText(name))}
-        <span class="scale">{share ? '0 … 1' : `±${short(limit)}`}</span>
+        <span class="scale">{heat.low === 0 ? '0 … 1' : `±${short(heat.high)}`}</span>
       </figcaption>
       <HeatMap
-        {...{ values, steps, units, height, label: `${name}, ${t(gateText(name))}` }}
-        order={unitOrder(by, steps, units, order.value)}
-        low={share ? 0 : -limit}
-        high={limit}
-        scale={share ? 'sequential' : 'diverging'}
-        threshold={threshold.value * limit}
+        {...heat}
+        height={height}
+        label={`${name}, ${t(gateText(name))}`}
         step={store.step.value}
         unit={store.unit.value}
         onPick={(step, unit) => {
@@ -159,8 +168,9 @@ function Options() {
           {layer && arraysOf(layer).map(([name]) => <option key={name}>{name}</option>)}
         </select>
       </label>
+      <SaveFigure figure="gates" />
       <label>
-        {t('threshold')} <output>{threshold.value.toFixed(2)}</output>
+        {t('threshold')} <b class="value">{threshold.value.toFixed(2)}</b>
         <input
           type="range"
           id="threshold"

@@ -108,8 +108,8 @@ export class TokenEncoder implements ClassifyEncoder {
         'no word of the text occurs in the training data. Check the column and the language of the text.';
       throw cellError(table, 0, column, problem);
     }
-    const count = `${unknown} of ${encoded.length}`;
-    return [...splitter.notes, `Texts in which no word is known, which the model can only guess: ${count}.`];
+    const count = `${unknown} of ${encoded.length} texts`;
+    return [...splitter.notes, `${count} contain no known word, so the model can only guess their labels.`];
   }
 
   get inputSize(): number {

@@ -3,6 +3,7 @@ import { predictAll, valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
+import { batchesOf } from '../shared/length-batches.js';
 import { checkTexts } from '../shared/pipe.js';
 import { checkRequest, checkRow } from '../shared/request.js';
 import type { Sound } from '../shared/sounds.js';
@@ -17,7 +18,7 @@ import type {
   TaskScores,
 } from '../shared/task.js';
 import { TokenEncoder } from './encoder.js';
-import { batchesOf, type ClassifyEncoder, type Encoded, type EncodedInputs } from './inputs.js';
+import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
 import { classesOf, readLabels } from './labels.js';
 import { type ClassifyPipeOptions, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';

@@ -37,7 +37,7 @@ export interface TaskModel {
   readonly reads?: 'table' | 'file';
   /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
   readonly audio?: string | undefined;
-  /** The pattern of the names of the files of a folder, if the model was trained on one. Default: none. */
+  /** The pattern of the file names, if the model was trained on a folder of files. Default: none. */
   readonly pattern?: string | undefined;
   /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
   readonly pairs?: boolean;
@@ -62,6 +62,12 @@ export interface TaskModel {
    * @throws UnrollError `value` for invalid options
    */
   generate?(request: GenerateRequest): AsyncIterable<string>;
+  /**
+   * Starts a prediction from sound that arrives in chunks, for `unroll predict --stream`. The options are those of `predict`.
+   * @param sampleRate in Hz
+   * @throws UnrollError `value` for invalid options, and if the model needs the whole sound
+   */
+  soundStream?(sampleRate: number, options?: TaskRequest['options']): SoundStream;
   /** Returns notes on a prompt for `generate`, such as characters that the model does not know. Default: none. */
   notesOn?(prompt: string): string[];
   /**
@@ -127,6 +133,14 @@ export interface GenerateRequest {
   signal?: AbortSignal | undefined;
 }
 
+/** A prediction from sound that arrives in chunks. */
+export interface SoundStream {
+  /** Appends samples of one channel and returns the prediction for the sound so far. */
+  push(samples: Float32Array): Promise<string>;
+  /** Ends the sound and returns its prediction. */
+  end(): Promise<string>;
+}
+
 /** A decoded text file. */
 export interface TextFile {
   /** Name of the file, for messages. */
@@ -158,7 +172,7 @@ export interface TaskResult {
   readonly columns: readonly string[];
   /** One cell for each column; null if there is no value. */
   readonly rows: readonly (readonly TaskCell[])[];
-  /** Fields of each row for JSON: further ones, or lists in place of the text of a cell. Default: none. */
+  /** Fields of the JSON object of each row, in addition to the cells or in place of the cell of that name. Default: none. */
   readonly json?: readonly Readonly<Record<string, Json>>[];
   /** Notes for the user, one sentence each. */
   readonly notes: readonly string[];

@@ -270,7 +270,7 @@ export class TagModel implements TaskModel {
     if (unknown.length === 0) return [];
     if (unknown.length < encoded.length) {
       return [
-        `Sentences in which nothing is known, which the model can only guess: ${unknown.length} of ${encoded.length}.`,
+        `${unknown.length} of ${encoded.length} sentences contain no known word or character, so the model can only guess their tags.`,
       ];
     }
     throw new UnrollError(

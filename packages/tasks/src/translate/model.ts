@@ -274,12 +274,11 @@ export class TranslateModel implements TaskModel {
     const notes = [...this.#source.tokenizer.notes];
     if (unknown > 0) {
       notes.push(
-        `Texts in which none of the ${name} is known, which the model can only guess: ${unknown} of ${read.length}.`,
+        `${unknown} of ${read.length} texts contain no known ${name}, so the model can only guess their targets.`,
       );
     }
     const cut = read.filter(({ isCut }) => isCut).length;
-    if (cut > 0)
-      notes.push(`Texts that are cut to ${this.#source.length} ${name}: ${cut} of ${read.length}.`);
+    if (cut > 0) notes.push(`${cut} of ${read.length} texts are cut to ${this.#source.length} ${name}.`);
     return notes;
   }
 }

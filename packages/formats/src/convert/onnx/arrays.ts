@@ -1,5 +1,5 @@
 /** Rearranges arrays of constants, as NumPy does. */
-import type { FloatArray } from '@unroll/core';
+import { type FloatArray, valueError } from '@unroll/core';
 
 /** An array with its sizes. */
 export interface NumberArray {
@@ -19,6 +19,17 @@ export function stridesOf(extents: readonly number[]): number[] {
 export const countOf = (extents: readonly number[]): number =>
   extents.reduce((total, extent) => total * extent, 1);
 
+/**
+ * Limits the memory of computed constants: a small file can describe a large one.
+ * @param count number of elements of the result
+ * @param from number of elements that it is computed from
+ * @throws UnrollError `value`
+ */
+export function checkCount(count: number, from: number): void {
+  if (count >= 0 && count <= 4 * from + 2 ** 20) return;
+  throw valueError(`A constant of the graph would have ${count} elements, computed from ${from}.`, { count });
+}
+
 /** Returns the elements at all indices below `extents`, with these strides. A stride may be 0 or negative. */
 export function strided(
   values: FloatArray,
@@ -27,6 +38,7 @@ export function strided(
   offset = 0,
 ): FloatArray {
   const count = countOf(extents);
+  checkCount(count, values.length);
   const out = new (values.constructor as Float32ArrayConstructor)(count);
   const index = new Array<number>(extents.length).fill(0);
   let at = offset;
@@ -47,6 +59,7 @@ export function transposed({ extents, values }: NumberArray, order: readonly num
   const strides = stridesOf(extents);
   const sizes = order.map((axis) => extents[axis]);
   if (order.every((axis, i) => axis === i)) return { extents, values };
+  if (order.length === 2) return { extents: sizes, values: transposedMatrix(values, extents[0], extents[1]) };
   return {
     extents: sizes,
     values: strided(
@@ -55,6 +68,21 @@ export function transposed({ extents, values }: NumberArray, order: readonly num
       order.map((axis) => strides[axis]),
     ),
   };
+}
+
+/** Transposes a matrix in blocks that fit the cache. */
+function transposedMatrix(values: FloatArray, rows: number, columns: number): FloatArray {
+  const BLOCK = 32;
+  const out = new (values.constructor as Float32ArrayConstructor)(values.length);
+  for (let top = 0; top < rows; top += BLOCK) {
+    const bottom = Math.min(top + BLOCK, rows);
+    for (let left = 0; left < columns; left += BLOCK) {
+      const right = Math.min(left + BLOCK, columns);
+      for (let column = left; column < right; column++)
+        for (let row = top; row < bottom; row++) out[column * rows + row] = values[row * columns + column];
+    }
+  }
+  return out;
 }
 
 /** Returns the elements at these indices along an axis. */
@@ -66,6 +94,7 @@ export function taken(
   const inner = countOf(extents.slice(axis + 1));
   const outer = countOf(extents.slice(0, axis));
   const sizes = extents.toSpliced(axis, 1, indices.length);
+  checkCount(countOf(sizes), values.length);
   const out = new (values.constructor as Float32ArrayConstructor)(countOf(sizes));
   for (let row = 0, at = 0; row < outer; row++) {
     for (const index of indices) {
@@ -82,6 +111,11 @@ export function joined(arrays: readonly NumberArray[], axis: number): NumberArra
   const [{ extents }] = arrays;
   const total = arrays.reduce((sum, array) => sum + array.extents[axis], 0);
   const sizes = extents.toSpliced(axis, 1, total);
+  const distinct = new Set(arrays.map(({ values }) => values));
+  checkCount(
+    countOf(sizes),
+    [...distinct].reduce((sum, values) => sum + values.length, 0),
+  );
   const isDouble = arrays.some(({ values }) => values instanceof Float64Array);
   const out = new (isDouble ? Float64Array : Float32Array)(countOf(sizes));
   const outer = countOf(extents.slice(0, axis));

@@ -31,6 +31,8 @@ export class OtherBatchAxis extends Error {
   }
 }
 
+const MAX_RANK = 32;
+
 export class NodeContext {
   readonly node: Node;
   readonly graph: Graph;
@@ -134,8 +136,13 @@ export class NodeContext {
 
   array(name: string): ArrayValue {
     const isArray = (value: unknown): boolean =>
-      typeof value === 'object' && value !== null && 'values' in value;
+      typeof value === 'object' && value !== null && Object.hasOwn(value, 'values');
     return this.#attribute(name, isArray, undefined, 'a tensor') as ArrayValue;
+  }
+
+  /** @throws UnrollError `value` for a tensor with more axes than any model has */
+  checkRank(rank: number): void {
+    if (rank > MAX_RANK) throw this.error(`a tensor has ${rank} axes, more than ${MAX_RANK}`);
   }
 
   /** Returns an axis of a value of this rank as a number from 0. */

@@ -2,6 +2,7 @@
  * Sizes that may be unknown until the model runs: products of a number and symbols (`2*batch`). Shape arithmetic of ONNX
  * graphs (Shape, Gather, Mul, Concat, Reshape, ...) is computed with them when the file is imported.
  */
+import { valueError } from '@unroll/core';
 
 export interface Dimension {
   readonly factor: number;
@@ -26,14 +27,20 @@ export function equalDimensions(a: Dimension, b: Dimension): boolean {
   return formatDimension(a) === formatDimension(b);
 }
 
+/** Most symbols in a product, and longest name of a symbol: expressions of a file may double with each node. */
+const MAX_SYMBOLS = 16;
+const MAX_NAME = 400;
+
 export function times(a: Dimension, b: Dimension): Dimension {
   if (a.factor === 0 || b.factor === 0) return size(0);
+  if (a.symbols.length + b.symbols.length > MAX_SYMBOLS)
+    throw valueError(`A size is a product of more than ${MAX_SYMBOLS} unknown sizes.`);
   return { factor: a.factor * b.factor, symbols: [...a.symbols, ...b.symbols].sort() };
 }
 
 export const product = (dimensions: readonly Dimension[]): Dimension => dimensions.reduce(times, size(1));
 
-/** Returns a / b; null if it is not a product of a whole number and symbols. */
+/** Returns a / b; null if it is not a product of an integer and symbols. */
 export function dividedBy(a: Dimension, b: Dimension): Dimension | null {
   const symbols = [...a.symbols];
   for (const name of b.symbols) {
@@ -65,5 +72,7 @@ export function computed(
     const quotient = dividedBy(a, b);
     if (quotient) return quotient;
   }
-  return symbol(`(${formatDimension(a)}${name}${formatDimension(b)})`);
+  const expression = `(${formatDimension(a)}${name}${formatDimension(b)})`;
+  if (expression.length <= MAX_NAME) return symbol(expression);
+  throw valueError(`The expression of a size has more than ${MAX_NAME} letters.`);
 }

@@ -40,7 +40,7 @@ export interface Graph {
   constants: ReadonlyMap<string, ArrayValue>;
   /** Names of nodes, inputs and tensors that no output depends on. */
   unused: readonly string[];
-  /** How many nodes and outputs read each value. */
+  /** How many nodes and outputs read the elements of each value. */
   readers: ReadonlyMap<string, number>;
 }
 
@@ -70,6 +70,7 @@ export async function readGraph(model: ModelProto, source: ByteSource): Promise<
   if (graph.sparseInitializer.length > 0)
     throw new UnrollError('value', `${source.name} has sparse tensors, which Unroll does not read.`);
   const { order, needed } = sortNodes(graph, source.name);
+  const used = new Set(order);
   const constants = new Map<string, ArrayValue>();
   for (const tensor of graph.initializer)
     if (needed.has(tensor.name)) constants.set(tensor.name, await readTensor(tensor, source));
@@ -85,7 +86,7 @@ export async function readGraph(model: ModelProto, source: ByteSource): Promise<
     nodes,
     constants,
     unused: [
-      ...graph.node.filter((node) => !order.includes(node)).map(labelOf),
+      ...graph.node.filter((node) => !used.has(node)).map(labelOf),
       ...[...graph.initializer, ...inputs].map(({ name }) => name).filter((name) => !needed.has(name)),
     ],
     readers: countReaders(order, graph),
@@ -102,7 +103,9 @@ function countReaders(nodes: readonly NodeProto[], graph: GraphProto): Map<strin
   const read = (name: string): void => {
     readers.set(name, (readers.get(name) ?? 0) + 1);
   };
-  for (const { input } of nodes) input.filter((name) => name !== '').forEach(read);
+  // Shape reads no elements, so a layer before it may still be changed.
+  for (const { input, opType } of nodes)
+    if (opType !== 'Shape') input.filter((name) => name !== '').forEach(read);
   for (const { name } of graph.output) read(name);
   return readers;
 }

@@ -3,7 +3,8 @@
  * the first axis of the tensors of a model. Which axis of the inputs it is follows from the nodes: recurrent nodes and
  * convolutions know it. The conversion begins with an assumption, and is repeated if a node shows that it is wrong.
  */
-import { UnrollError } from '@unroll/core';
+import { type FloatArray, UnrollError, valueError } from '@unroll/core';
+import type { Network } from '@unroll/nn';
 import type { AxisOrder, ImportedModel, ImportReport } from '../format.js';
 import { buildImported, emptyReport } from '../imported.js';
 import type { ByteSource } from '../source.js';
@@ -15,10 +16,12 @@ import { readModel } from './protobuf.js';
 import {
   Atom,
   type Axis,
+  type Constant,
   constantOf,
   current,
   formatShapeOf,
   type ModelTensor,
+  shapeOf,
   type Value,
 } from './values.js';
 import { ModelWriter } from './writer.js';
@@ -112,6 +115,10 @@ class Conversion {
   readonly #writer = new ModelWriter();
   readonly #report: ImportReport = emptyReport();
   readonly #values = new Map<string, Value>();
+  /** The arrays of all constants. */
+  readonly #arrays = new Set<FloatArray>();
+  /** Number of elements that computed constants may have. */
+  #left = 2 ** 21;
 
   constructor(graph: Graph, axes: ReadonlyMap<string, number>) {
     this.#graph = graph;
@@ -120,8 +127,10 @@ class Conversion {
 
   run(file: string): ImportedModel {
     const graph = this.#graph;
-    for (const [name, { shape, values, type }] of graph.constants)
+    for (const [name, { shape, values, type }] of graph.constants) {
       this.#values.set(name, constantOf(shape, values, type, name));
+      this.#addFromFile(values);
+    }
     const inputs = graph.inputs.map((input) => this.#input(input));
     for (const node of graph.nodes) this.#convert(node);
     const outputs = graph.outputs.map((name) => this.#output(name));
@@ -137,7 +146,7 @@ class Conversion {
         outputs: outputs.map(({ ref }) => ref),
       },
     };
-    const model = buildImported(config, arrays);
+    const model = buildGraph(config, arrays, file);
     const orders = (tensors: readonly ModelTensor[], names: readonly string[]): AxisOrder[] =>
       tensors.map((tensor, i) => ({ name: names[i], axes: axisOrder(tensor) }));
     return {
@@ -205,11 +214,29 @@ class Conversion {
     node.outputs.forEach((name, i) => {
       const value = outputs[i];
       if (name === '' || value === undefined) return;
+      context.checkRank(shapeOf(value).length);
+      if (node.op === 'Constant' && value.kind === 'constant') this.#addFromFile(value.values);
+      else if (value.kind === 'constant') this.#spend(value, node.label);
       this.#values.set(name, value);
       if (value.kind === 'tensor' && (this.#graph.readers.get(name) ?? 0) > 1) this.#writer.share(value.ref);
     });
     const added = this.#writer.nodes.slice(before).map(({ layer }) => layer);
     if (added.length > 0) this.#report.mapped.push({ from: node.label, to: added.join(', ') });
+  }
+
+  /** Adds a constant of the file. Those that are computed from it may be four times as large. */
+  #addFromFile(values: FloatArray): void {
+    this.#arrays.add(values);
+    this.#left += 4 * values.length;
+  }
+
+  /** Counts the elements of computed constants. @throws UnrollError `value` if they are many more than the file has */
+  #spend({ values }: Constant, label: string): void {
+    if (this.#arrays.has(values)) return;
+    this.#arrays.add(values);
+    this.#left -= values.length;
+    if (this.#left >= 0) return;
+    throw valueError(`${label}: the constants of the graph have too many elements to be computed.`);
   }
 
   /** Returns an output of the graph with its axes in the order of the graph, after the batch. */
@@ -229,6 +256,16 @@ class Conversion {
       to: `${this.#writer.layerOf(arranged.ref).config.name}`,
     });
     return arranged;
+  }
+}
+
+function buildGraph(config: unknown, arrays: ModelWriter['arrays'], file: string): Network {
+  try {
+    return buildImported(config, arrays);
+  } catch (error) {
+    // The graph of layers is walked recursively.
+    if (!(error instanceof RangeError)) throw error;
+    throw valueError(`${file}: the graph is too deep, or a size is too large: ${error.message}.`);
   }
 }
 

@@ -1,7 +1,15 @@
 /** Moves and replaces axes of tensors of the model. */
 import { splitFirst } from './align.js';
 import type { NodeContext } from './context.js';
-import { type Dimension, dividedBy, equalDimensions, formatDimension, known, product } from './dimensions.js';
+import {
+  type Dimension,
+  dividedBy,
+  equalDimensions,
+  formatDimension,
+  known,
+  product,
+  size,
+} from './dimensions.js';
 import {
   type Atom,
   type Axis,
@@ -64,7 +72,14 @@ export function reshapeSeen(
   tensor: ModelTensor,
   shape: readonly Dimension[],
 ): ModelTensor {
-  const target = inferred(tensor, shape);
+  const exact = inferred(tensor, shape);
+  const target = exact ?? inferred(tensor, assumed(tensor, shape));
+  if (exact === null && target !== null)
+    context.report.defaulted.push({
+      name: context.node.label,
+      value: 'any size',
+      reason: `its shape [${shape.map(formatDimension).join(', ')}] has a size that its exporter saw`,
+    });
   const atoms = tensor.seen.flatMap((axis) => [...current(axis)]);
   const fail = () =>
     context.error(
@@ -94,6 +109,19 @@ export function reshapeSeen(
   });
   if (atoms.some((atom) => !isUnitBatch(atom))) throw fail();
   return { ...tensor, seen };
+}
+
+/**
+ * Replaces numbers of a shape by the unknown sizes of the same leading axes. Exporters write the number of steps that they
+ * saw, and the file is then only valid for it.
+ */
+function assumed({ seen }: ModelTensor, shape: readonly Dimension[]): Dimension[] {
+  const end = seen.findIndex((axis, d) => {
+    const extent = axisSize(current(axis));
+    const isOpen = known(extent) === null && (known(shape[d] ?? size(-1)) ?? 0) > 1;
+    return !isOpen && !equalDimensions(extent, shape[d] ?? size(-1));
+  });
+  return shape.map((extent, d) => (d < end ? axisSize(current(seen[d])) : extent));
 }
 
 /**
@@ -134,8 +162,13 @@ function regrouped(
 
 /** True if each size is a product of factors of the sizes, in order: [6] and [2, 3]. */
 function haveCommonFactors(from: readonly number[], to: readonly number[]): boolean {
-  const borders = (sizes: readonly number[]): number[] =>
-    sizes.reduce<number[]>((list, extent) => [...list, (list.at(-1) ?? 1) * extent], []);
+  const borders = (sizes: readonly number[]): number[] => {
+    let border = 1;
+    return sizes.map((extent) => {
+      border *= extent;
+      return border;
+    });
+  };
   const all = [...new Set([...borders(from), ...borders(to)])].sort((a, b) => a - b);
   return all.every((border, i) => i === 0 || border % all[i - 1] === 0);
 }

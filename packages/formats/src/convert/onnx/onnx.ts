@@ -3,11 +3,11 @@ import type { ModelFormat } from '../format.js';
 import { describeOnnx } from './describe.js';
 import { exportOnnx } from './export.js';
 import { importOnnx } from './import.js';
+import { runOnnx } from './run.js';
 
 export const onnxFormat: ModelFormat = {
   name: 'onnx',
   title: 'an ONNX model',
-  extensions: ['onnx'],
   /** A model begins with the field ir_version (1), a number below 128, and usually another field of a ModelProto. */
   recognises: ([tag, version, next]) =>
     tag === 0x08 &&
@@ -16,5 +16,6 @@ export const onnxFormat: ModelFormat = {
     (next === undefined || [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42].includes(next)),
   describe: describeOnnx,
   read: importOnnx,
+  run: runOnnx,
   write: async (model, options) => new Map([['', await exportOnnx(model, options)]]),
 };

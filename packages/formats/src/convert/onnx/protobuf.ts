@@ -244,7 +244,7 @@ function writeMessage(writer: BinaryWriter, message: Outgoing, type: MessageType
     if (field.repeated && (field.type === 'int' || field.type === 'float')) {
       if (values.length === 0) continue;
       writer.tag(Number(number), WireType.LengthDelimited).fork();
-      for (const item of values) field.type === 'int' ? writer.int64(item) : writer.float(item);
+      for (const item of values) field.type === 'int' ? writer.int64(int64(item)) : writer.float(item);
       writer.join();
       continue;
     }
@@ -263,3 +263,6 @@ function writeField(writer: BinaryWriter, number: number, type: FieldType, value
   else if (type === 'string') writer.tag(number, WireType.LengthDelimited).string(value as string);
   else writer.tag(number, WireType.LengthDelimited).bytes(value as Uint8Array);
 }
+
+/** Returns a number as int64. The largest one, which stands for the end of an axis, is not exact in float64. */
+const int64 = (value: number): bigint => BigInt.asIntN(64, value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));

@@ -9,6 +9,7 @@
  * needs another order.
  */
 import type { FloatArray } from '@unroll/core';
+import { strided, stridesOf } from './arrays.js';
 import { type Dimension, formatDimension, known, size } from './dimensions.js';
 import type { ElementType } from './tensors.js';
 
@@ -115,7 +116,7 @@ export function sizesOf(value: Value): readonly Dimension[] | null {
   return values && Array.from(values, size);
 }
 
-/** Returns the numbers of a constant, repeated to its shape; null if the value or its shape is unknown, or too large. */
+/** Returns the numbers of a constant, repeated to its shape; null if the value or its shape is unknown. */
 export function fullValues(value: Value): FloatArray | null {
   if (value.kind === 'sizes') {
     const numbers = value.sizes.map(known);
@@ -127,31 +128,14 @@ export function fullValues(value: Value): FloatArray | null {
   return repeated(value.values, value.extents, extents as number[]);
 }
 
-/** Repeats an array to a shape, as in NumPy. Returns null if the result would have more than 2^24 elements. */
-export function repeated(
-  values: FloatArray,
-  from: readonly number[],
-  to: readonly number[],
-): FloatArray | null {
-  const count = to.reduce((total, extent) => total * extent, 1);
+/** Repeats an array to a shape, as in NumPy. @throws UnrollError `value` if the result would be too large */
+export function repeated(values: FloatArray, from: readonly number[], to: readonly number[]): FloatArray {
   const lead = to.length - from.length;
   if (to.every((extent, d) => extent === (from[d - lead] ?? 1))) return values;
-  if (count > 2 ** 24) return null;
-  const out = new (values.constructor as Float32ArrayConstructor)(count);
-  const strides = new Array<number>(to.length).fill(0);
-  for (let d = to.length - 1, stride = 1; d >= lead; d--) {
-    strides[d] = from[d - lead] === 1 ? 0 : stride;
-    stride *= from[d - lead];
-  }
-  const index = new Array<number>(to.length).fill(0);
-  for (let i = 0, at = 0; i < count; i++) {
-    out[i] = values[at];
-    for (let d = to.length - 1; d >= 0; d--) {
-      at += strides[d];
-      if (++index[d] < to[d]) break;
-      at -= strides[d] * to[d];
-      index[d] = 0;
-    }
-  }
-  return out;
+  const strides = stridesOf(from);
+  return strided(
+    values,
+    to,
+    to.map((_, d) => (d < lead || from[d - lead] === 1 ? 0 : strides[d - lead])),
+  );
 }

@@ -119,13 +119,17 @@ export class ModelWriter {
   }
 
   #uniqueName(wanted: string): string {
+    // Slashes separate layers in the names of parameters.
     const base = wanted.replaceAll('/', '_');
-    const count = this.#names.get(base) ?? 0;
-    this.#names.set(base, count + 1);
-    const name = count === 0 ? base : `${base}_${count}`;
-    return count > 0 && this.#names.has(name)
-      ? this.#uniqueName(wanted)
-      : (this.#names.set(name, this.#names.get(name) ?? 1), name);
+    for (;;) {
+      const count = this.#names.get(base) ?? 0;
+      this.#names.set(base, count + 1);
+      const name = count === 0 ? base : `${base}_${count}`;
+      if (count === 0 || !this.#names.has(name)) {
+        this.#names.set(name, this.#names.get(name) ?? 1);
+        return name;
+      }
+    }
   }
 }
 

@@ -56,8 +56,8 @@ export const activations: Readonly<Record<string, Build>> = {
   },
   sparseSigmoid: (graph, x) => times(graph, plus(graph, clip(graph, x, -1, 1), 1), 0.5),
   glu: (graph, x) => {
-    const halves = graph.nodes('Split', [x], 2, { axis: -1, ...(graph.opset >= 18 && { num_outputs: 2 }) });
-    return times(graph, halves[0], graph.node('Sigmoid', [halves[1]]));
+    const parts = graph.nodes('Split', [x], 2, { axis: -1, ...(graph.opset >= 18 && { num_outputs: 2 }) });
+    return times(graph, parts[0], graph.node('Sigmoid', [parts[1]]));
   },
 };
 

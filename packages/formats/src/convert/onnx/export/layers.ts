@@ -308,7 +308,7 @@ const concatenate: LayerExporter = (call) => {
   const given = Number(config.axis ?? -1);
   const axis = given < 0 ? given + rank : given;
   const isMasked = call.inputs.some(({ mask }) => mask);
-  if (axis === 1 && isMasked) throw call.error('sequences with masks cannot be joined along time');
+  if (axis === 1 && isMasked) throw call.error('sequences with masks cannot be joined along the time axis');
   const y = graph.node(
     'Concat',
     call.inputs.map(({ name }) => name),

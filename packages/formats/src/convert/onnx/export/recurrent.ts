@@ -11,6 +11,18 @@ import type { LayerCall } from './call.js';
 import type { Attribute, GraphTensor, OnnxGraph } from './graph.js';
 import { INT32 } from './graph.js';
 
+/** The cells that have a node, without `Cell`. */
+export const CELLS: readonly string[] = [
+  'SimpleRNN',
+  'LSTM',
+  'GRU',
+  'PeepholeLSTM',
+  'CoupledLSTM',
+  'GeneralRNN',
+  'GeneralLSTM',
+  'GeneralGRU',
+];
+
 /** One direction of a recurrent node. */
 interface Direction {
   op: 'RNN' | 'LSTM' | 'GRU';
@@ -87,17 +99,7 @@ function directionOf(source: CellSource): Direction {
   const { call, cell } = source;
   const kind = cell.className.replace(/Cell$/, '');
   const op = /LSTM$/.test(kind) ? 'LSTM' : /GRU$/.test(kind) ? 'GRU' : 'RNN';
-  const known = [
-    'SimpleRNN',
-    'LSTM',
-    'GRU',
-    'PeepholeLSTM',
-    'CoupledLSTM',
-    'GeneralRNN',
-    'GeneralLSTM',
-    'GeneralGRU',
-  ];
-  if (!known.includes(kind)) throw call.error(`it has no node for the cell ${cell.className}`);
+  if (!CELLS.includes(kind)) throw call.error(`it has no node for the cell ${cell.className}`);
   const units = Number(cell.config.units);
   const kernel = weightOf(source, 'kernel');
   const recurrent = weightOf(source, 'recurrent_kernel');

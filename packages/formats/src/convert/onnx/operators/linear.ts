@@ -1,11 +1,20 @@
 /** Matrix products: with constants they become Dense. */
 import type { FloatArray } from '@unroll/core';
-import { batchNames, mergeAxes, rename } from '../align.js';
+import { batchNames, constantOperand, mergeAxes, rename } from '../align.js';
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { known, size } from '../dimensions.js';
 import { withLast } from '../layout.js';
-import { type Axis, axisSize, current, type ModelTensor, newAxis, type Value } from '../values.js';
+import {
+  type Axis,
+  axisSize,
+  type Constant,
+  current,
+  type ModelTensor,
+  newAxis,
+  repeated,
+  type Value,
+} from '../values.js';
 import { BINARY, combine } from './elementwise.js';
 import type { Operator } from './operator.js';
 
@@ -61,13 +70,31 @@ function matmul(context: NodeContext): Value[] {
     const y = dense(context, context.tensor(0), last, { kernel: values, units, from: name });
     return [isVector ? { ...y, seen: y.seen.slice(0, -1) } : y];
   }
-  if (b.kind !== 'tensor') throw context.error('it multiplies two constants, which Unroll does not compute');
+  if (b.kind !== 'tensor') return [constantProduct(context, constantOperand(context, a))];
   const left = matrix(context, 0);
   if (left.extents.length !== 2 || b.seen.length < 2)
     throw context.error('a constant on the left must be a matrix, and the other input at least one');
   const kernel = transposed(left, [1, 0]).values;
   const axis = b.seen.length - 2;
   return [dense(context, context.tensor(1), axis, { kernel, units: left.extents[0], from: left.name })];
+}
+
+/** Multiplies constants: a, which may repeat along unknown axes, and a matrix. */
+function constantProduct(context: NodeContext, a: Constant): Value {
+  const b = matrix(context, 1);
+  const [rows, columns] = b.extents;
+  const leading = a.shape.slice(0, -1);
+  const lead = [...new Array<number>(a.shape.length - a.extents.length).fill(1), ...a.extents].slice(0, -1);
+  const left = repeated(a.values, a.extents, [...lead, rows]);
+  const last = a.shape.at(-1);
+  if (b.extents.length !== 2 || !left || last === undefined || known(last) !== rows)
+    throw context.error('it multiplies constants that do not fit');
+  const values = new Float64Array((left.length / rows) * columns);
+  for (let i = 0; i < values.length; i++) {
+    const row = Math.floor(i / columns) * rows;
+    for (let k = 0; k < rows; k++) values[i] += left[row + k] * b.values[k * columns + (i % columns)];
+  }
+  return { ...a, extents: [...lead, columns], values, shape: [...leading, size(columns)], name: '' };
 }
 
 /** Returns a constant of rank 1 or 2. Leading axes of size 1 are removed. */

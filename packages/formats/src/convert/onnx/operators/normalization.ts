@@ -1,7 +1,7 @@
 /** Normalisation, softmax and reductions. */
 import { strided, stridesOf } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { known } from '../dimensions.js';
+import { known, product } from '../dimensions.js';
 import { isolate, withLast } from '../layout.js';
 import {
   type Axis,
@@ -11,11 +11,12 @@ import {
   fullValues,
   type ModelTensor,
   shapeOf,
+  sizesOf,
   type Value,
 } from '../values.js';
 import { activate } from './elementwise.js';
 import type { Operator } from './operator.js';
-import { numbersFrom } from './structure.js';
+import { numbersFrom, simplified } from './structure.js';
 
 function softmax(activation: string): Operator['convert'] {
   return (context) => {
@@ -128,17 +129,19 @@ function reduce(operation: string): Operator['convert'] {
 
 /** Reduces all elements of a short list, as in computations of sizes. */
 function reduceConstant(context: NodeContext, value: Value, operation: string): Value {
+  const sizes = sizesOf(value);
+  const keeps = context.number('keepdims', 1) !== 0 && shapeOf(value).length === 1;
+  if (operation === 'prod' && sizes)
+    return simplified({ kind: 'sizes', isScalar: !keeps, sizes: [product(sizes)], type: value.type });
   const values = fullValues(value);
   const compute: Readonly<Record<string, (list: number[]) => number>> = {
     sum: (list) => list.reduce((a, b) => a + b, 0),
-    prod: (list) => list.reduce((a, b) => a * b, 1),
     max: (list) => Math.max(...list),
     min: (list) => Math.min(...list),
   };
   if (!values || values.length > 64 || shapeOf(value).length > 1 || !Object.hasOwn(compute, operation))
     throw context.error('it reduces a constant, which Unroll does not compute');
-  const isKept = context.number('keepdims', 1) !== 0 && shapeOf(value).length === 1;
-  return constantOf(isKept ? [1] : [], Float64Array.of(compute[operation]([...values])), value.type);
+  return constantOf(keeps ? [1] : [], Float64Array.of(compute[operation]([...values])), value.type);
 }
 
 /** The layers of Keras that reduce the steps of sequences. */

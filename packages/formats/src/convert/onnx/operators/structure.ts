@@ -1,7 +1,7 @@
 /** Nodes that move, select and join elements. */
 import type { FloatArray } from '@unroll/core';
-import { batchNames, mergeAxes, rename } from '../align.js';
-import { joined, taken, transposed } from '../arrays.js';
+import { batchNames, constantOperand, mergeAxes, rename } from '../align.js';
+import { checkCount, joined, taken, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { computed, type Dimension, known, size } from '../dimensions.js';
 import { isolate, reshapeSeen } from '../layout.js';
@@ -15,6 +15,7 @@ import {
   type ModelTensor,
   newAxis,
   type Reference,
+  repeated,
   shapeOf,
   sizesOf,
   type Value,
@@ -33,14 +34,12 @@ function sizesFrom(context: NodeContext, index: number, attribute: string): read
 /** Like {@link sizesFrom}, for numbers. */
 export function numbersFrom(context: NodeContext, index: number, attribute: string): number[] | null {
   const sizes = sizesFrom(context, index, attribute);
-  return (
-    sizes &&
-    sizes.map((extent) => {
-      const number = known(extent);
-      if (number === null) throw context.error('it depends on an unknown size');
-      return number;
-    })
-  );
+  if (!sizes) return null;
+  return sizes.map((extent) => {
+    const number = known(extent);
+    if (number === null) throw context.error('it depends on an unknown size');
+    return number;
+  });
 }
 
 const asSizes = (sizes: readonly Dimension[], isScalar = false): Value => ({
@@ -137,9 +136,9 @@ function squeeze(context: NodeContext): Value[] {
   if (value.kind === 'sizes') return [{ ...value, isScalar: true }];
   if (axes.some((axis) => known(shape[axis]) !== 1))
     throw context.error('it removes an axis whose size is not 1');
-  const kept = <T>(list: readonly T[]): T[] => list.filter((_, d) => !axes.includes(d));
-  if (value.kind === 'tensor') return [{ ...value, seen: kept(value.seen) }];
-  return [reshaped(context, value, kept(shape))];
+  const remaining = <T>(list: readonly T[]): T[] => list.filter((_, d) => !axes.includes(d));
+  if (value.kind === 'tensor') return [{ ...value, seen: remaining(value.seen) }];
+  return [reshaped(context, value, remaining(shape))];
 }
 
 function unsqueeze(context: NodeContext): Value[] {
@@ -147,6 +146,7 @@ function unsqueeze(context: NodeContext): Value[] {
   const given = numbersFrom(context, 1, 'axes');
   if (!given) throw context.error('the axes are missing');
   const rank = shapeOf(value).length + given.length;
+  context.checkRank(rank);
   const axes = given.map((axis) => context.axis(axis, rank)).sort((a, b) => a - b);
   if (value.kind === 'sizes') {
     if (value.isScalar && rank === 1) return [{ ...value, isScalar: false }];
@@ -161,14 +161,19 @@ function unsqueeze(context: NodeContext): Value[] {
 /** Returns the elements of a value at indices along an axis. */
 function select(context: NodeContext, value: Value, axis: number, indices: readonly number[]): Value {
   if (value.kind === 'sizes') return simplified(asSizes(indices.map((index) => value.sizes[index])));
-  if (value.kind === 'constant' && value.extents[axis - value.shape.length + value.extents.length] === 1) {
+  if (value.kind === 'constant') {
     const shape = value.shape.toSpliced(axis, 1, size(indices.length));
-    return { ...value, shape, name: '' };
+    const at = axis - value.shape.length + value.extents.length;
+    const { extents, values } = (value.extents[at] ?? 1) === 1 ? value : taken(value, at, indices);
+    return { ...value, extents, values, shape, name: '' };
   }
   const whole = full(context, value);
   const { extents, values } = taken(whole, axis, indices);
   return constantOf(extents, values, whole.type);
 }
+
+/** True for the numbers that stand for the end of an axis: the largest int32 or int64. */
+const isOpenEnd = (end: number): boolean => end >= 2 ** 31 - 1;
 
 /** Returns the elements from start to end of an axis with this step. */
 export function sliced(
@@ -179,25 +184,27 @@ export function sliced(
 ): Value {
   const extent = shapeOf(value)[axis];
   const length = known(extent);
-  const indices = length === null ? null : sliceIndices(length, start, end, step);
+  const range = length === null ? null : sliceRange(length, start, end, step);
   if (value.kind !== 'tensor') {
-    if (!indices) throw context.error('it slices a constant of unknown size');
-    return select(context, value, axis, indices);
+    if (!range) throw context.error('it slices a constant of unknown size');
+    if (range.count === length && step === 1) return value;
+    return select(context, value, axis, indicesOf(range));
   }
-  const isWhole = indices?.length === length && step === 1;
-  if (isWhole || (length === null && start === 0 && end > 2 ** 31 && step === 1)) return value;
+  const isWhole = range?.count === length && step === 1;
+  if (isWhole || (length === null && start === 0 && isOpenEnd(end) && step === 1)) return value;
   context.rejectBatch(value.seen[axis], 'it slices');
-  if (step !== 1) return strideSlice(context, value, axis, { indices, length, start, step });
+  if (step !== 1) return strideSlice(context, value, axis, { range, length, start, step });
   if (current(value.seen[axis]).length === 0) throw context.error('it returns no elements');
-  if (indices?.length === 1 || (length === null && start === -1 && end > 2 ** 31)) {
-    const one = takeFrom(context, value, axis, indices ? indices[0] : -1) as ModelTensor;
+  if (range?.count === 0) throw context.error('it returns no elements');
+  if (range?.count === 1 || (length === null && start === -1 && isOpenEnd(end))) {
+    const one = takeFrom(context, value, axis, range ? range.from : -1) as ModelTensor;
     return { ...one, seen: one.seen.toSpliced(axis, 0, []) };
   }
   const { tensor, at } = isolate(context, value, axis);
-  const isOpen = length === null ? end > 2 ** 31 : end >= length;
+  const isOpen = length === null ? isOpenEnd(end) : end >= length;
   const bounds = { start, ...(isOpen ? {} : { end }) };
   const ref = context.writer.operation({ operation: 'slice', axis: at, ...bounds }, [tensor.ref]);
-  const count = indices ? size(indices.length) : slicedSize(extent, start, end);
+  const count = range ? size(range.count) : slicedSize(extent, start, end);
   return replaceAxis(tensor, axis, at, ref, count);
 }
 
@@ -206,37 +213,50 @@ function strideSlice(
   value: ModelTensor,
   axis: number,
   {
-    indices,
+    range,
     length,
     start,
     step,
-  }: { indices: number[] | null; length: number | null; start: number; step: number },
+  }: { range: SliceRange | null; length: number | null; start: number; step: number },
 ): Value {
   const { tensor, at } = isolate(context, value, axis);
-  const isReverse = step === -1 && (indices ? indices.length === length : start === -1);
+  const isReverse = step === -1 && (range ? range.count === length : start === -1);
   if (isReverse) {
     const ref = context.writer.operation({ operation: 'reverse', axis: at }, [tensor.ref]);
     return replaceAxis(tensor, axis, at, ref, shapeOf(value)[axis]);
   }
-  if (!indices) throw context.error('it slices a sequence of any length with a step');
+  if (!range) throw context.error('it slices a sequence of any length with a step');
+  const indices = indicesOf(range);
   const ref = context.writer.operation({ operation: 'take', axis: at, indices }, [tensor.ref]);
   return replaceAxis(tensor, axis, at, ref, size(indices.length));
 }
 
 /** Returns the size of an unknown axis after a slice. */
 function slicedSize(extent: Dimension, start: number, end: number): Dimension {
-  if (start >= 0 && end >= 0 && end < 2 ** 31) return size(Math.max(0, end - start));
-  if (start < 0 && (end > 2 ** 31 || end < 0)) return size(Math.max(0, (end < 0 ? end : 0) - start));
+  if (start >= 0 && end >= 0 && !isOpenEnd(end)) return size(Math.max(0, end - start));
+  if (start < 0 && (isOpenEnd(end) || end < 0)) return size(Math.max(0, Math.min(end, 0) - start));
   return computed('-', extent, size(start + (end < 0 ? -end : 0)), (a, b) => a - b);
 }
 
-function sliceIndices(length: number, start: number, end: number, step: number): number[] {
+/** The indices from, from + step, ... */
+interface SliceRange {
+  from: number;
+  count: number;
+  step: number;
+}
+
+function sliceRange(length: number, start: number, end: number, step: number): SliceRange {
   const limit = (at: number, low: number, high: number): number =>
     Math.min(Math.max(at < 0 ? at + length : at, low), high);
-  const indices: number[] = [];
-  if (step > 0) for (let i = limit(start, 0, length); i < limit(end, 0, length); i += step) indices.push(i);
-  else for (let i = limit(start, -1, length - 1); i > limit(end, -1, length - 1); i += step) indices.push(i);
-  return indices;
+  const [low, high] = step > 0 ? [0, length] : [-1, length - 1];
+  const from = limit(start, low, high);
+  const count = Math.max(0, Math.ceil((limit(end, low, high) - from) / step));
+  return { from, count, step };
+}
+
+function indicesOf({ from, count, step }: SliceRange): number[] {
+  checkCount(count, 0);
+  return Array.from({ length: count }, (_, i) => from + i * step);
 }
 
 /** Returns a tensor in which an axis has another size. */
@@ -301,11 +321,36 @@ function concat(context: NodeContext): Value[] {
   if (values.some(({ kind }) => kind === 'sizes') && rank === 1 && values.every((value) => sizesOf(value)))
     return [simplified(asSizes(values.flatMap((value) => sizesOf(value) ?? [])))];
   if (values.every(({ kind }) => kind !== 'tensor')) {
-    const arrays = values.map((value) => full(context, value));
-    const { extents, values: numbers } = joined(arrays, axis);
-    return [constantOf(extents, numbers, values[0].type)];
+    return [
+      concatConstants(
+        context,
+        values.map((value) => constantOperand(context, value)),
+        axis,
+      ),
+    ];
   }
   return [concatTensors(context, values, axis)];
+}
+
+/** Joins constants, which may repeat along other axes of unknown size. */
+function concatConstants(context: NodeContext, constants: readonly Constant[], axis: number): Constant {
+  const [{ shape, type }] = constants;
+  const padded = constants.map(({ extents, shape: own }) => [
+    ...new Array<number>(own.length - extents.length).fill(1),
+    ...extents,
+  ]);
+  const common = shape.map((_, d) => Math.max(...padded.map((extents) => extents[d] ?? 1)));
+  const arrays = constants.map(({ values, extents, shape: own }, i) => {
+    const count = known(own[axis]);
+    if (count === null || own.length !== shape.length)
+      throw context.error('it joins constants of unknown size');
+    const target = common.with(axis, count);
+    if (padded[i].some((extent, d) => extent !== 1 && extent !== target[d]))
+      throw context.error('the shapes of its constants do not match');
+    return { extents: target, values: repeated(values, extents, target) };
+  });
+  const { extents, values } = joined(arrays, axis);
+  return { kind: 'constant', extents, values, shape: shape.with(axis, size(extents[axis])), type, name: '' };
 }
 
 function concatTensors(context: NodeContext, values: readonly Value[], axis: number): Value {
@@ -434,6 +479,7 @@ function expand(context: NodeContext): Value[] {
     ];
     return known(own) === 1 ? wanted : own;
   });
+  checkSizes(context, shape);
   if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');
   if (value.kind === 'constant') return [{ ...value, shape }];
   return [broadcast(context, value, shape)];
@@ -522,19 +568,37 @@ function constantNode(context: NodeContext): Value[] {
   );
 }
 
+/** @throws UnrollError `value` for a shape with negative sizes */
+function checkSizes(context: NodeContext, shape: readonly Dimension[]): void {
+  context.checkRank(shape.length);
+  if (shape.some(({ factor }) => !(factor >= 0))) throw context.error('its shape has a negative size');
+}
+
 function constantOfShape(context: NodeContext): Value[] {
   const shape = sizesFrom(context, 0, '');
   if (!shape) throw context.error('the shape is missing');
+  checkSizes(context, shape);
   const { values, type } = context.has('value')
     ? context.array('value')
     : { values: new Float32Array(1), type: 'float' as const };
   return [{ kind: 'constant', extents: shape.map(() => 1), values, shape, type, name: '' }];
 }
 
+/** An operator that PyTorch wrote before version 9. */
+function constantFill(context: NodeContext): Value[] {
+  if (context.number('input_as_shape', 0) !== 1 || context.numbers('extra_shape', []).length > 0)
+    throw context.error('input_as_shape must be 1, without extra_shape');
+  const shape = sizesFrom(context, 0, '');
+  if (!shape) throw context.error('the shape is missing');
+  checkSizes(context, shape);
+  const values = Float32Array.of(context.number('value', 0));
+  return [{ kind: 'constant', extents: shape.map(() => 1), values, shape, type: 'float', name: '' }];
+}
+
 function range(context: NodeContext): Value[] {
   const [start, limit, delta] = [0, 1, 2].map((i) => context.constant(i, 'the range').values[0]);
   const count = Math.max(0, Math.ceil((limit - start) / delta));
-  if (!(count < 2 ** 24)) throw context.error(`it has ${count} elements`);
+  checkCount(count, 0);
   const values: FloatArray = Float64Array.from({ length: count }, (_, i) => start + i * delta);
   return [constantOf([count], values, context.input(0).type)];
 }
@@ -545,6 +609,12 @@ export const structure: Record<string, Operator> = {
     becomes: 'a constant',
     attributes: ['value', 'value_float', 'value_int', 'value_floats', 'value_ints'],
     convert: constantNode,
+  },
+  ConstantFill: {
+    becomes: 'a constant',
+    attributes: ['dtype', 'extra_shape', 'input_as_shape', 'shape', 'value'],
+    convert: constantFill,
+    note: 'of PyTorch with opset 7 and 8',
   },
   ConstantOfShape: { becomes: 'a constant', attributes: ['value'], convert: constantOfShape },
   Expand: { becomes: 'TensorOperation broadcast', attributes: [], convert: expand },

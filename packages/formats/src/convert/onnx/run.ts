@@ -1,0 +1,219 @@
+/**
+ * Runs an ONNX file with onnxruntime-node, to compare it with a model. That package is not a dependency of Unroll, because it
+ * is large: users install it next to Unroll or in their project.
+ */
+import { type FloatArray, type Shape, UnrollError, valueError } from '@unroll/core';
+import type { AxisOrder, NamedArray } from '../format.js';
+import { type ByteSource, readAll } from '../source.js';
+import { strided, stridesOf } from './arrays.js';
+import { importOnnx } from './import.js';
+
+const RUNTIME = 'onnxruntime-node';
+
+/** The part of onnxruntime-node that is used. */
+interface Runtime {
+  InferenceSession: { create(bytes: Uint8Array, options: object): Promise<Session> };
+  Tensor: new (type: string, data: unknown, dims: readonly number[]) => RuntimeTensor;
+}
+interface RuntimeTensor {
+  data: ArrayLike<number | bigint | boolean>;
+  dims: readonly number[];
+}
+interface InputInfo {
+  name: string;
+  type: string;
+  /** A name stands for any size. */
+  shape: readonly (number | string)[];
+}
+interface Session {
+  inputNames: readonly string[];
+  outputNames: readonly string[];
+  inputMetadata: readonly InputInfo[];
+  run(feeds: Record<string, RuntimeTensor>): Promise<Record<string, RuntimeTensor>>;
+  release(): Promise<void>;
+}
+
+/**
+ * Runs a file. Inputs of the file that are not given, the states of a stream, are zeros. If the file fixes the number of
+ * sequences, it is run several times.
+ * @param inputs of the model that the file becomes, batch-major
+ * @returns the outputs of that model, batch-major
+ * @throws UnrollError `value` if onnxruntime-node is not installed, or if the file has fewer inputs
+ */
+export async function runOnnx(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]> {
+  const runtime = await loadRuntime();
+  const axes = await axesOf(source);
+  const session = await runtime.InferenceSession.create(await readAll(source), { logSeverityLevel: 3 });
+  try {
+    return await runBatches(runtime, session, inputs, axes);
+  } finally {
+    await session.release();
+  }
+}
+
+/** Returns the axes of the model that a file becomes; null if Unroll cannot read it: then they are in the same order. */
+async function axesOf(source: ByteSource): Promise<{ inputs: AxisOrders; outputs: AxisOrders } | null> {
+  try {
+    return (await importOnnx(source)).axes ?? null;
+  } catch (error) {
+    if (error instanceof UnrollError && error.code === 'value') return null;
+    throw error;
+  }
+}
+type AxisOrders = readonly AxisOrder[];
+
+/** Provided by Node. */
+declare const process: {
+  cwd(): string;
+  getBuiltinModule?(name: string): { createRequire(path: string): { resolve(name: string): string } };
+};
+
+/** Loads onnxruntime-node from the folder of Unroll, or from the current one. */
+async function loadRuntime(): Promise<Runtime> {
+  const places = [
+    () => RUNTIME,
+    () =>
+      process.getBuiltinModule?.('module').createRequire(`${process.cwd()}/package.json`).resolve(RUNTIME),
+  ];
+  for (const place of places) {
+    try {
+      // A name that bundlers cannot see: they must not include the package.
+      const loaded = (await import(/* @vite-ignore */ place() as string)) as Runtime & { default?: Runtime };
+      return loaded.InferenceSession ? loaded : (loaded.default as Runtime);
+    } catch (error) {
+      if (!/not_found/i.test(`${(error as { code?: string }).code}`)) throw error;
+    }
+  }
+  throw new UnrollError(
+    'value',
+    `Running an ONNX file needs the package ${RUNTIME}. Install it with: npm install ${RUNTIME}`,
+  );
+}
+
+async function runBatches(
+  runtime: Runtime,
+  session: Session,
+  inputs: readonly NamedArray[],
+  axes: { inputs: AxisOrders; outputs: AxisOrders } | null,
+): Promise<NamedArray[]> {
+  const byName = new Map(session.inputMetadata.map((info) => [info.name, info]));
+  const infos = inputs.map(({ name }, i) => {
+    const own = axes?.inputs[i]?.name ?? (byName.has(name) ? name : session.inputNames[i]);
+    const info = byName.get(own);
+    if (!info)
+      throw valueError(
+        `The ONNX file has no input "${own}". Its inputs are ${session.inputNames.join(', ')}.`,
+      );
+    return info;
+  });
+  const orders = inputs.map(({ shape }, i) => axes?.inputs[i]?.axes ?? shape.map((_, d) => d));
+  const total = inputs[0].shape[0];
+  const fixed = infos.map(({ shape }, i) => (orders[i][0] < 0 ? 1 : shape[orders[i][0]]));
+  const rows = fixed.find((extent) => typeof extent === 'number' && extent > 0) as number | undefined;
+  const parts: NamedArray[][] = [];
+  for (let from = 0; from < total; from += rows ?? total) {
+    const feeds: Record<string, RuntimeTensor> = {};
+    inputs.forEach((input, i) => {
+      const { shape, values } = toFile(rowsOf(input, from, rows ?? total), orders[i]);
+      const { name, type } = infos[i];
+      feeds[name] = new runtime.Tensor(type, dataOf(type, values), shape);
+    });
+    for (const { name, type, shape } of session.inputMetadata) {
+      if (name in feeds) continue;
+      const own = shape.map((extent) => (typeof extent === 'number' ? extent : (rows ?? total)));
+      feeds[name] = new runtime.Tensor(type, dataOf(type, new Float32Array(product(own))), own);
+    }
+    const results = await session.run(feeds);
+    parts.push(outputsOf(session, results, axes?.outputs ?? null));
+  }
+  return parts[0].map((output, i) =>
+    joinRows(
+      output,
+      parts.map((part) => part[i]),
+      total,
+    ),
+  );
+}
+
+const product = (shape: Shape): number => shape.reduce((total, extent) => total * extent, 1);
+
+/** Returns rows of a batch. After the last one, it begins again. */
+function rowsOf(
+  { shape, values }: NamedArray,
+  from: number,
+  count: number,
+): { shape: number[]; values: FloatArray } {
+  const [total, ...rest] = shape;
+  const size = product(rest);
+  const own = new Float64Array(count * size);
+  for (let row = 0; row < count; row++) {
+    const begin = ((from + row) % total) * size;
+    own.set(values.subarray(begin, begin + size), row * size);
+  }
+  return { shape: [count, ...rest], values: own };
+}
+
+/** Returns the first rows of batches. */
+function joinRows({ name, shape }: NamedArray, parts: readonly NamedArray[], total: number): NamedArray {
+  const own = [total, ...shape.slice(1)];
+  const values = new Float64Array(product(own));
+  let at = 0;
+  for (const part of parts) {
+    const rest = part.values.subarray(0, values.length - at);
+    values.set(rest, at);
+    at += rest.length;
+  }
+  return { name, shape: own, values };
+}
+
+/** Returns an array with its axes in the order of the file. */
+function toFile(
+  { shape, values }: { shape: readonly number[]; values: FloatArray },
+  order: readonly number[],
+): { shape: number[]; values: FloatArray } {
+  const rank = order.filter((axis) => axis >= 0).length;
+  const source = Array.from({ length: rank }, (_, axis) => order.indexOf(axis));
+  const strides = stridesOf(shape);
+  const own = source.map((d) => shape[d]);
+  return {
+    shape: own,
+    values: strided(
+      values,
+      own,
+      source.map((d) => strides[d]),
+    ),
+  };
+}
+
+/** Returns the outputs with the axes of the model. */
+function outputsOf(
+  { outputNames }: Session,
+  results: Record<string, RuntimeTensor>,
+  orders: AxisOrders | null,
+): NamedArray[] {
+  const names = orders?.map(({ name }) => name) ?? outputNames;
+  return names.map((name, i) => {
+    const { dims, data } = results[name];
+    const values = Float64Array.from(data as ArrayLike<number>, Number);
+    const order = orders?.[i].axes ?? dims.map((_, d) => d);
+    const strides = stridesOf(dims);
+    const shape = order.map((axis) => (axis < 0 ? 1 : dims[axis]));
+    return {
+      name,
+      shape,
+      values: strided(
+        values,
+        shape,
+        order.map((axis) => (axis < 0 ? 0 : strides[axis])),
+      ),
+    };
+  });
+}
+
+function dataOf(type: string, values: FloatArray): unknown {
+  if (type === 'int64') return BigInt64Array.from(Array.from(values, (value) => BigInt(Math.trunc(value))));
+  if (type === 'int32') return Int32Array.from(values);
+  if (type === 'float64') return Float64Array.from(values);
+  if (type === 'bool') return Uint8Array.from(values, (value) => (value === 0 ? 0 : 1));
+  return Float32Array.from(values);
+}

@@ -1,0 +1,431 @@
+/**
+ * The ONNX importer against PyTorch and the ONNX project (tools/goldens/formats/onnx_files.py): outputs, training, the layers
+ * that a model becomes, saving and loading. Detects gates in another order, states of the wrong direction, transposes that do
+ * not cancel, and weights that are not trained. Then exported models that are read again, and errors.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import {
+  mean,
+  permute,
+  predictAll,
+  RandomStream,
+  ready,
+  reshape,
+  type Shape,
+  scope,
+  setBackend,
+  square,
+  type Tensor,
+  tensor,
+  UnrollError,
+  valueAndGrad,
+} from '@unroll/core';
+import { inferenceContext } from '@unroll/core/internal';
+import { fromArtifact, toArtifact } from '@unroll/formats';
+import { type AxisOrder, bytesSource, formatNamed, type ImportedModel } from '@unroll/formats/convert';
+import {
+  activation,
+  batchNormalization,
+  bidirectional,
+  concatenate,
+  conv1d,
+  coupledLstm,
+  dense,
+  embedding,
+  flatten,
+  generalGru,
+  generalLstm,
+  generalRnn,
+  globalAveragePooling1d,
+  gru,
+  gruCell,
+  input,
+  type Layer,
+  layerNormalization,
+  lstm,
+  lstmCell,
+  masking,
+  maxPooling1d,
+  model,
+  type Network,
+  peepholeLstm,
+  projectedLstm,
+  recurrent,
+  repeatVector,
+  sequential,
+  simpleRNN,
+  stackedCells,
+  timeDistributed,
+} from '@unroll/nn';
+import { changeModel, type Message, readMessage } from './onnx-message.js';
+
+const FOLDER = new URL('../../testkit/goldens/formats/onnx/', import.meta.url);
+setBackend('reference');
+await ready();
+
+interface Packed {
+  shape: Shape;
+  data: string;
+}
+interface Case {
+  name: string;
+  inputs: Packed[];
+  outputs: Packed[];
+  files: string[];
+  training?: Packed;
+  /** base64 */
+  model: string;
+}
+
+const casesIn = (file: string): Case[] => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')).cases;
+const bytesOf = (file: string): Uint8Array => readFileSync(new URL(`${file}.onnx`, FOLDER));
+
+/** Returns an array of the file with the axes of the model. */
+function unpack({ shape, data }: Packed, axes: readonly number[]): Tensor {
+  const values = new Float32Array(new Uint8Array(Buffer.from(data, 'base64')).buffer);
+  const order = axes.filter((axis) => axis >= 0);
+  const rest = shape.map((_, axis) => axis).filter((axis) => !order.includes(axis));
+  const extents = axes.map((axis) => (axis < 0 ? 1 : shape[axis]!));
+  return scope(() => reshape(permute(tensor(values, shape), [...order, ...rest]), extents));
+}
+
+const axesOf = ({ axes }: ImportedModel): { inputs: readonly AxisOrder[]; outputs: readonly AxisOrder[] } => {
+  assert.ok(axes);
+  return axes;
+};
+
+async function read(bytes: Uint8Array, name = 'model.onnx'): Promise<ImportedModel> {
+  return (await formatNamed('onnx')).read(bytesSource(bytes, name));
+}
+
+function assertClose(got: Tensor, wanted: Tensor, tolerance: number, what: string): void {
+  assert.deepEqual(got.shape, wanted.shape, what);
+  const values = wanted.dataSync();
+  got.dataSync().forEach((value, i) => {
+    const expected = values[i]!;
+    const isClose = Math.abs(value - expected) <= tolerance * Math.max(1, Math.abs(expected));
+    assert.ok(isClose, `${what}, element ${i}: ${value}, not ${expected}`);
+  });
+}
+
+async function compare(imported: ImportedModel, { inputs, outputs }: Case): Promise<void> {
+  const { inputs: sources, outputs: targets } = axesOf(imported);
+  const x = inputs.map((value, i) => unpack(value, sources[i]!.axes));
+  const results = await predictAll(imported.model, x);
+  assert.equal(results.length, outputs.length);
+  for (const [i, result] of results.entries())
+    assertClose(result, unpack(outputs[i]!, targets[i]!.axes), 1e-5, `output ${i}`);
+}
+
+const cases = casesIn('cases.json');
+
+describe('models of PyTorch', () => {
+  for (const found of cases)
+    for (const file of found.files)
+      test(file, async () => compare(await read(bytesOf(file), `${file}.onnx`), found));
+});
+
+describe('nodes of the ONNX project', () => {
+  for (const found of casesIn('nodes.json'))
+    test(found.name, async () => compare(await read(Buffer.from(found.model, 'base64')), found));
+});
+
+const classes = ({ layers }: Network): string => layers.map(({ className }) => className).join(' ');
+
+test('models become layers with the names of Keras, and transposes cancel', async () => {
+  const expected = {
+    'classifier-script': 'InputLayer Embedding LSTM Dense',
+    'classifier-dynamo': 'InputLayer Embedding LSTM Dense',
+    'means-script': 'InputLayer SimpleRNN GlobalAveragePooling1D Dense GlobalMaxPooling1D',
+    'convolutions-opset8':
+      'InputLayer Conv1D BatchNormalization Activation TensorOperation MaxPooling1D Conv1D LSTM Activation',
+  };
+  for (const [file, layers] of Object.entries(expected)) {
+    const { model: found, report } = await read(bytesOf(file));
+    assert.equal(classes(found), layers, file);
+    assert.ok(report.mapped.length > 0);
+  }
+});
+
+test('a classifier can be streamed, and its states given and saved', async () => {
+  const { model: found } = await read(bytesOf('classifier-dynamo'));
+  const ids = tensor([[3, 1, 4, 1, 5]]);
+  const [whole] = await predictAll(found, [ids]);
+  const stream = found.stream();
+  for (const id of [3, 1, 4, 1, 5]) stream.step(tensor([id]));
+  assertClose(stream.outputs[0]!, whole!, 1e-6, 'the last output');
+});
+
+describe('five steps of training', () => {
+  for (const found of cases.filter(({ training }) => training)) {
+    test(found.name, async () => {
+      const imported = await read(bytesOf(found.files[0]!));
+      const { model: network } = imported;
+      const { inputs, outputs } = axesOf(imported);
+      const x = found.inputs.map((value, i) => ({ value: unpack(value, inputs[i]!.axes), mask: null }));
+      const context = inferenceContext();
+      for (let step = 0; step < 5; step++) {
+        const parameters = network.parameters.filter(({ trainable }) => trainable);
+        const loss = (): Tensor => mean(square(network.forward(x, context)[0]!.value));
+        const { grads } = valueAndGrad(loss, parameters);
+        grads.forEach((gradient, i) => {
+          const values = gradient.dataSync();
+          parameters[i]!.assign(
+            Array.from(parameters[i]!.dataSync(), (weight, k) => weight - 0.1 * values[k]!),
+          );
+        });
+      }
+      const [y] = scope(() => network.forward(x, context).map(({ value }) => value));
+      assertClose(y!, unpack(found.training!, outputs[0]!.axes), 1e-4, 'output');
+    });
+  }
+});
+
+test('an imported model is saved and loaded as an artifact', async () => {
+  for (const file of ['mixed-dynamo', 'heads-script', 'packed-script']) {
+    const { model: found } = await read(bytesOf(file));
+    const { model: loaded } = fromArtifact(await toArtifact(found));
+    assert.deepEqual(JSON.parse(JSON.stringify(loaded.config)), JSON.parse(JSON.stringify(found.config)));
+    assert.deepEqual(loaded.getWeights(), found.getWeights());
+  }
+});
+
+const units = 3;
+const returnSequences = true;
+const sequence = (): ReturnType<typeof input> => input({ shape: [null, 2] });
+const ids = (): ReturnType<typeof input> => input({ shape: [null] });
+const chain = (...layers: Layer[]): Network => sequential([sequence(), ...layers]);
+const functions = [
+  { name: 'hardSigmoid', alpha: 0.3, beta: 0.4 },
+  { name: 'scaledTanh', alpha: 0.9, beta: 1.1 },
+  { name: 'elu', alpha: 0.5 },
+] as const;
+
+/** Models whose exported files can be read again. */
+const roundTrips: Record<string, () => Network> = {
+  LSTM: () =>
+    chain(lstm({ units, returnSequences, activation: 'softsign', recurrentActivation: 'hardSigmoid' })),
+  'LSTM without a bias': () => chain(lstm({ units, useBias: false })),
+  GRU: () => chain(gru({ units, returnSequences }), gru({ units, resetAfter: false })),
+  'GRU with the other update gate': () => chain(gru({ units, updateGate: 'candidate' })),
+  'simple RNN backwards': () =>
+    chain(simpleRNN({ units, activation: 'relu', goBackwards: true, returnSequences })),
+  'peephole LSTM': () => chain(peepholeLstm({ units, peepholeInitializer: 'glorotUniform' })),
+  'coupled LSTM': () => chain(coupledLstm({ units, returnSequences })),
+  'general cells': () =>
+    chain(
+      generalLstm({ units, returnSequences, functions, clip: 0.7, peephole: true }),
+      generalGru({ units, returnSequences, functions: functions.slice(0, 2), clip: 0.5 }),
+      generalRnn({ units, functions: [{ name: 'thresholdedRelu', alpha: 0.2 }] }),
+    ),
+  'general LSTM, coupled': () => chain(generalLstm({ units, functions, coupled: true })),
+  'stacked cells': () =>
+    chain(recurrent(stackedCells([lstmCell({ units }), gruCell({ units: 2 })]), { returnSequences })),
+  bidirectional: () => chain(bidirectional(gru({ units, returnSequences })), bidirectional(lstm({ units }))),
+  'bidirectional, merged': () =>
+    chain(
+      bidirectional(lstm({ units, returnSequences }), { mergeMode: 'sum' }),
+      bidirectional(lstm({ units, returnSequences }), { mergeMode: 'ave' }),
+      bidirectional(simpleRNN({ units }), { mergeMode: 'mul' }),
+    ),
+  'states between layers': () => {
+    const [source, target] = [ids(), sequence()];
+    const [, h, c] = lstm({ units, returnState: true }).apply(
+      embedding({ inputDim: 5, outputDim: 2 }).apply(source),
+    );
+    const [y, last] = lstm({ units, returnSequences, returnState: true }).apply(target, {
+      initialState: [h!, c!],
+    });
+    return model({ inputs: [source, target], outputs: [y!, last!] });
+  },
+  convolution: () =>
+    chain(
+      conv1d({
+        filters: 4,
+        kernelSize: 3,
+        padding: 'causal',
+        dilationRate: 2,
+        groups: 2,
+        activation: 'relu',
+      }),
+      batchNormalization(),
+      maxPooling1d({ poolSize: 2, padding: 'same' }),
+      timeDistributed(dense({ units: 2, activation: 'gelu' })),
+      globalAveragePooling1d(),
+    ),
+  layers: () => {
+    const x = input({ shape: [4, 2] });
+    const y = layerNormalization().apply(
+      activation('softShrink').apply(lstm({ units: 2, returnSequences }).apply(x)),
+    );
+    const z = dense({ units: 4, activation: 'softmax' }).apply(flatten().apply(concatenate().apply([x, y])));
+    return model({ inputs: x, outputs: repeatVector(3).apply(z) });
+  },
+};
+
+/** Sets random weights, so that no bias is 0. */
+function randomise(network: Network): Network {
+  network.build();
+  const random = new RandomStream(1, 'weights');
+  for (const parameter of network.parameters) {
+    const values = random.normal(parameter.size, 0, 0.5);
+    parameter.assign(parameter.name.endsWith('variance') ? values.map((v) => Math.abs(v) + 0.2) : values);
+  }
+  return network;
+}
+
+const write = async (network: Network, options: object = {}): Promise<Uint8Array> => {
+  const files = await (await formatNamed('onnx')).write?.(network, options);
+  const bytes = files?.get('');
+  assert.ok(bytes);
+  return bytes;
+};
+
+describe('an exported model that is read again has the same outputs', () => {
+  for (const [name, make] of Object.entries(roundTrips)) {
+    for (const opset of [13, 17, 21]) {
+      test(`${name}, opset ${opset}`, async () => {
+        const network = randomise(make());
+        const { model: again, axes } = await read(await write(network, { opset }));
+        const random = new RandomStream(2, 'inputs');
+        const x = (network.inputShapes ?? []).map((shape) => {
+          const own = shape.map((extent, d) => (extent > 0 ? extent : d === 0 ? 2 : 5));
+          const count = own.reduce((total, extent) => total * extent, 1);
+          return tensor(
+            own.length === 2 ? random.uniform(count, 0, 5).map(Math.floor) : random.normal(count),
+            own,
+          );
+        });
+        const [wanted, got] = [await predictAll(network, x), await predictAll(again, x)];
+        for (const [i, y] of got.entries()) assertClose(y, wanted[i]!, 1e-5, `output ${i}`);
+        for (const { axes: order } of axes?.outputs ?? [])
+          assert.deepEqual(
+            order,
+            order.map((_, d) => d),
+          );
+      });
+    }
+  }
+});
+
+test('the states of streamed and stateful layers are inputs and outputs', async () => {
+  const network = randomise(chain(lstm({ units, returnSequences, name: 'memory' }), dense({ units: 1 })));
+  const { parts, facts } = await (await formatNamed('onnx')).describe(
+    bytesSource(await write(network, { streaming: true })),
+  );
+  assert.ok(parts.every(({ supported }) => supported));
+  assert.deepEqual(
+    facts.filter(({ name }) => name === 'input' || name === 'output').map(({ value }) => value),
+    [
+      'input [batch, steps, 2] float32',
+      'memory.h [batch, 3] float32',
+      'memory.c [batch, 3] float32',
+      'output [batch, output_steps, 1] float32',
+      'memory.h.next [batch, 3] float32',
+      'memory.c.next [batch, 3] float32',
+    ],
+  );
+});
+
+describe('layers that ONNX cannot express are refused by name', () => {
+  const refused: [string, () => Network, RegExp][] = [
+    [
+      'a projection',
+      () => chain(projectedLstm({ units: 4, projection: 2 })),
+      /ProjectedLSTM "projected_lstm": it has no node for the cell ProjectedLSTMCell/,
+    ],
+    [
+      'an activation',
+      () => chain(dense({ units: 2, activation: 'sparsemax' })),
+      /Dense "dense": the activation sparsemax is not supported/,
+    ],
+    [
+      'an activation of a cell',
+      () => chain(lstm({ units, activation: 'gelu' })),
+      /recurrent nodes do not have the activation gelu/,
+    ],
+    [
+      'a mask of a pooling layer',
+      () => chain(masking(), maxPooling1d()),
+      /MaxPooling1D "max_pooling1d": a mask is not supported/,
+    ],
+  ];
+  for (const [name, make, message] of refused)
+    test(name, async () => {
+      await assert.rejects(write(randomise(make())), { code: 'value', message });
+    });
+  test('an unknown version', async () => {
+    await assert.rejects(write(randomise(chain(dense({ units: 1 }))), { opset: 12 }), {
+      message: 'opset must be from 13 to 23, got 12.',
+    });
+  });
+});
+
+describe('errors of the importer name the node', async () => {
+  const original = await readMessage(bytesOf('classifier-script'));
+  const rejects = async (
+    change: (graph: Message) => void,
+    expected: { code: string; message: RegExp },
+  ): Promise<void> => {
+    const bytes = changeModel(original, change);
+    await assert.rejects(read(bytes), (error) => {
+      assert.ok(error instanceof UnrollError, String(error));
+      assert.equal(error.code, expected.code);
+      assert.match(error.message, expected.message);
+      return true;
+    });
+  };
+  const node = (graph: Message, op: string): Message =>
+    graph.node.find(({ opType }: Message) => opType === op);
+
+  test('unknown operators', () =>
+    rejects((graph) => Object.assign(node(graph, 'LSTM'), { opType: 'Mystery', domain: 'com.example' }), {
+      code: 'value',
+      message:
+        /has nodes that Unroll cannot convert: com\.example\.Mystery "\/lstm\/LSTM"\. Supported operators: Abs, /,
+    }));
+  test('unknown attributes', () =>
+    rejects((graph) => node(graph, 'LSTM').attribute.push({ name: 'cell', i: 1, type: 2 }), {
+      code: 'value',
+      message: /LSTM "\/lstm\/LSTM": the attribute cell is not supported\./,
+    }));
+  test('cycles', () =>
+    rejects((graph) => node(graph, 'LSTM').input.splice(0, 1, node(graph, 'LSTM').output[0]), {
+      code: 'format',
+      message: /LSTM "\/lstm\/LSTM" depends on its own output/,
+    }));
+  test('missing inputs', () =>
+    rejects((graph) => node(graph, 'LSTM').input.splice(1, 1, 'nothing'), {
+      code: 'format',
+      message: /LSTM "\/lstm\/LSTM" reads "nothing", which no node, input or initializer provides/,
+    }));
+  test('values with two sources', () =>
+    rejects((graph) => graph.node.push({ ...node(graph, 'LSTM'), name: 'again' }), {
+      code: 'format',
+      message: /has two sources/,
+    }));
+  test('weights of another shape', () =>
+    rejects((graph) => node(graph, 'LSTM').input.splice(2, 1, node(graph, 'LSTM').input[1]), {
+      code: 'value',
+      message:
+        /LSTM "\/lstm\/LSTM": R must have the shape \[1, 4 \* hidden_size, hidden_size\], got \[1, 20, 4\]\./,
+    }));
+  test('unknown activations', () =>
+    rejects(
+      (graph) => {
+        const strings = ['Sigmoid', 'Cosh', 'Tanh'].map((name) => new TextEncoder().encode(name));
+        node(graph, 'LSTM').attribute.push({ name: 'activations', strings, type: 8 });
+      },
+      { code: 'value', message: /there is no activation "Cosh"/ },
+    ));
+  test('versions of the operator set', async () => {
+    const bytes = changeModel(original, (_, whole) => {
+      whole.opsetImport[0].version = 6;
+    });
+    await assert.rejects(read(bytes), {
+      message: /uses version 6 of ONNX's operator set. Unroll reads versions 7 to 28/,
+    });
+  });
+});
