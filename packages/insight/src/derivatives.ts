@@ -186,7 +186,7 @@ function normsByStep(gradient: Tensor): Tensor {
   if (gradient.rank === 2) return abs(gradient);
   const [B, T] = gradient.shape;
   const flat = reshape(gradient, [B, T, gradient.size / (B * T)]);
-  const scale = minimum(maximum(max(abs(flat), -1, true), 1e-38), 1e38);
+  const scale = minimum(maximum(max(abs(flat), -1, true), 1e-37), 1e37);
   const norms = sqrt(sum(square(div(flat, scale)), -1));
   return mul(norms, reshape(scale, [B, T]));
 }

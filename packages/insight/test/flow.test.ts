@@ -304,7 +304,7 @@ describe('a linear RNN', () => {
     }));
 });
 
-test('gradients far below the squares of float32 numbers are not 0', async () => {
+test('gradients far below the squares of float32 numbers are not 0, and zeros are 0', async () => {
   for (const { backend, reason } of testBackends()) {
     if (reason) continue;
     await onBackend(backend!, async () => {
@@ -320,6 +320,12 @@ test('gradients far below the squares of float32 numbers are not 0', async () =>
       );
       const found = layers[0]!.states.h!.mean[30]!;
       assert.ok(Math.abs(found / (Math.SQRT2 * 1e-30) - 1) < 1e-4, String(found));
+      network.setWeights([
+        { shape: [1, 2], values: [1, 1] },
+        { shape: [2, 2], values: [0, 0, 0, 0] },
+      ]);
+      const { states } = (await gradientFlow(network, tensor([[[1], [1], [1]]]))).layers[0]!;
+      assert.deepEqual(Array.from(states.h!.relative.mean), [1, 0, 0]);
     });
   }
 });

@@ -129,10 +129,10 @@ function drawCurve(frame: Frame, { values, lower, upper }: LagCurve, index: numb
   const visible = (value: number): boolean => value >= floor && Number.isFinite(value);
   if (lower && upper) {
     const lags = Array.from({ length: values.length }, (_, k) => k).filter(
-      (k) => visible(lower[k]) && visible(upper[k]),
+      (k) => visible(upper[k]) && lower[k] >= 0,
     );
     const points = (list: readonly number[], of: ArrayLike<number>): string[] =>
-      list.map((k) => `${px(xOf(frame, k))} ${px(yOf(frame, of[k]))}`);
+      list.map((k) => `${px(xOf(frame, k))} ${px(yOf(frame, Math.max(of[k], floor, 10 ** frame.low)))}`);
     const outline = [...points(lags, upper), ...points(lags.toReversed(), lower)];
     if (lags.length > 1)
       parts.push(
