@@ -207,9 +207,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   override streaming([x, ...statesAndConstants]: readonly (boolean | null)[]): boolean[] {
     if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence to its start');
     if (statesAndConstants.some((isStreamed) => isStreamed !== null)) {
-      throw this.nonCausal(
-        'takes initial states or constants from a streamed layer; stream the two layers separately',
-      );
+      throw this.nonCausal('takes states or constants from another layer; stream each separately');
     }
     if (!x) throw this.nonCausal('computes a whole sequence from one vector');
     return [
