@@ -16,6 +16,7 @@ import {
   type Outputs,
   type Recorder,
   recording,
+  type WeightGradients,
 } from './op.js';
 import { add } from './ops/elementwise.js';
 import { sumTo } from './ops/reduce.js';
@@ -123,7 +124,7 @@ export class Tape implements Recorder {
   }
 }
 
-runtime.gradients = {
+const GRADIENTS: WeightGradients = {
   ofRows: (table, lookup) => new RowGradient(table, [lookup]),
   ofProducts: (weights, products) => new ProductGradient(weights, products),
   ofSteps: stepGradients,
@@ -147,8 +148,11 @@ function addInPlace(sum: Tensor, grad: Tensor): void {
  * Computes the gradients of an op's inputs, each in the shape of its input. If the op returns the gradient of a broadcast
  * input in the broadcast shape, the gradient is summed to the shape of the input.
  */
-export function inputGradients(op: AnyOp, call: BackwardCall<unknown, Inputs, Outputs>): Gradients<Inputs> {
-  return op.backward(call).map((grad, i) => {
+export function inputGradients(
+  op: AnyOp,
+  call: Omit<BackwardCall<unknown, Inputs, Outputs>, 'gradients'>,
+): Gradients<Inputs> {
+  return op.backward({ ...call, gradients: GRADIENTS }).map((grad, i) => {
     const input = call.inputs[i];
     if (grad === null || !input || !call.needs[i]) return null;
     const { shape } = input;

@@ -3,6 +3,9 @@
  * backend kernels, and a backward computation. An op without a backward computation does not compile.
  */
 import type { Kernels } from './backend.js';
+import type { SequenceBuffers } from './ops/recurrent.js';
+import type { ProductFactors } from './product-gradient.js';
+import type { Lookup } from './row-gradient.js';
 import { openScope, runtime } from './runtime.js';
 import { scope } from './scope.js';
 import type { Shape } from './shape.js';
@@ -30,6 +33,16 @@ export interface ForwardCall<A, I extends Inputs, O extends Outputs = readonly [
   saving: boolean;
 }
 
+/** Creates the gradients of weights. The backward pass provides it, so that bundles that only run models do not contain it. */
+export interface WeightGradients {
+  /** The gradient of a table [rows, width] whose rows were looked up. */
+  ofRows(table: Shape, lookup: Lookup): Tensor;
+  /** The gradient of weights that multiplied rows: see {@link ProductFactors}. */
+  ofProducts(weights: Shape, products: readonly ProductFactors[]): Tensor;
+  /** dW [I,width] and dU [H,width] of a recurrent op, from the gradients dG [T,B,width] of its gate sums. */
+  ofSteps(buffers: SequenceBuffers, dG: Tensor): [dW: Tensor, dU: Tensor];
+}
+
 export interface BackwardCall<A, I extends Inputs, O extends Outputs = readonly [Tensor]> {
   inputs: I;
   attrs: A;
@@ -41,6 +54,7 @@ export interface BackwardCall<A, I extends Inputs, O extends Outputs = readonly 
   /** For each input: true if its gradient is requested. */
   needs: { readonly [K in keyof I]: boolean };
   kernels: Kernels;
+  gradients: WeightGradients;
 }
 
 /** An op with attributes A, inputs I and outputs O (default: one output). */

@@ -4,13 +4,8 @@
  */
 import type { Backend } from './backend.js';
 import { UnrollError } from './errors.js';
-import type { SequenceBuffers } from './ops/recurrent.js';
-import type { ProductFactors } from './product-gradient.js';
 import type { RandomStream } from './random.js';
 import type { BufferStorage } from './resident.js';
-import type { Lookup } from './row-gradient.js';
-import type { Shape } from './shape.js';
-import type { Tensor } from './tensor.js';
 
 /** One run of `scope()`: it owns the temporary memory that is allocated during the run. See scope.ts. */
 export interface ScopeState {
@@ -21,16 +16,6 @@ export interface ScopeState {
   recording: boolean;
 }
 
-/** Creates gradients of weights, which are not in bundles that only run models. */
-export interface WeightGradients {
-  /** The gradient of a table [rows, width] whose rows were looked up. */
-  ofRows(table: Shape, lookup: Lookup): Tensor;
-  /** The gradient of weights that multiplied rows: see {@link ProductFactors}. */
-  ofProducts(weights: Shape, products: readonly ProductFactors[]): Tensor;
-  /** dW [I,width] and dU [H,width] of a recurrent op, from the gradients dG [T,B,width] of its gate sums. */
-  ofSteps(buffers: SequenceBuffers, dG: Tensor): [dW: Tensor, dU: Tensor];
-}
-
 interface Runtime {
   backend: Backend | null;
   /** Creates the default backend at its first use. Throws if the backend can only be loaded with `await ready()`. */
@@ -39,8 +24,6 @@ interface Runtime {
   moveStorage: ((storage: BufferStorage, backend: Backend) => void) | null;
   /** Creates a random stream. Set by random.ts; null in bundles without it. */
   makeStream: ((seed: number) => RandomStream) | null;
-  /** Creates the gradients of weights. Set by autograd.ts; null in bundles that only run models. */
-  gradients: WeightGradients | null;
   /** The open scope; null outside of scopes. */
   scope: ScopeState | null;
 }
@@ -50,7 +33,6 @@ export const runtime: Runtime = {
   makeDefault: null,
   moveStorage: null,
   makeStream: null,
-  gradients: null,
   scope: null,
 };
 

@@ -1,8 +1,7 @@
 /** The GRU over a sequence as one op. lstm.ts describes the structure of the op; reference/gru.ts has the equations. */
 
 import type { Kernels } from '../backend.js';
-import { apply, type Op } from '../op.js';
-import { runtime } from '../runtime.js';
+import { apply, type Op, type WeightGradients } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   biasGradient,
@@ -98,7 +97,7 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
     return gates && ({ prepared, gates, rh } satisfies GruSaved);
   },
 
-  backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
+  backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels, gradients }) {
     const [, W, U, b, , , rmask] = inputs;
     const { recurrentActivation, resetAfter, updateGateOnCandidate } = attrs;
     const { prepared, gates, rh } = saved as GruSaved;
@@ -126,8 +125,8 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
       hs: blockOf(hs),
       gates: gates.block(),
     });
-    const dW = needs[1] ? inputKernelGradient(prepared, dG) : null;
-    const dU = needs[2] ? recurrentKernelGradient(prepared, dG, rh) : null;
+    const dW = needs[1] ? inputKernelGradient(gradients, prepared, dG) : null;
+    const dU = needs[2] ? recurrentKernelGradient(gradients, prepared, dG, rh) : null;
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     const db = b && needs[3] ? gruBiasGradient(kernels, dG, H, resetAfter) : null;
     return [dx, dW, dU, db, dh, null, null];
@@ -135,21 +134,30 @@ const gruOp: Op<GruAttributes, GruOpInputs, readonly [y: Tensor, h: Tensor]> = {
 };
 
 /** Computes dW = xᵀ [dz dr dn]. x and [dz dr dn] are columns of xh and dG. */
-function inputKernelGradient({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor): Tensor {
+function inputKernelGradient(
+  gradients: WeightGradients,
+  { T, B, I, H, xh }: SequenceBuffers,
+  dG: Tensor,
+): Tensor {
   const product = { a: xh.block(), b: dG.block(), n: 3 * H, k: T * B, lda: I + H, ldb: dG.shape[2] };
-  return runtime.gradients!.ofProducts([I, 3 * H], [product]);
+  return gradients.ofProducts([I, 3 * H], [product]);
 }
 
 /**
  * Computes dU. Its first 2H columns are h'ᵀ [dz dr]. The last H columns are h'ᵀ dq with `resetAfter`, where
  * q = h' Un + b1n, and (r h')ᵀ dn otherwise.
  */
-function recurrentKernelGradient({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor, rh: Tensor | null): Tensor {
+function recurrentKernelGradient(
+  gradients: WeightGradients,
+  { T, B, I, H, xh }: SequenceBuffers,
+  dG: Tensor,
+  rh: Tensor | null,
+): Tensor {
   const width = dG.shape[2];
   const rows = T * B;
   const states = { a: viewPart(xh, I, [rows * (I + H) - I]).block(), lda: I + H, k: rows, ldb: width };
   const candidate = viewPart(dG, width - H, [rows * width - (width - H)]).block();
-  return runtime.gradients!.ofProducts(
+  return gradients.ofProducts(
     [H, 3 * H],
     [
       { ...states, b: dG.block(), n: 2 * H },

@@ -3,7 +3,6 @@
  * of @unroll/nn documents the equations and computes them with small ops; a test compares outputs and gradients.
  */
 import { apply, type Op } from '../op.js';
-import { runtime } from '../runtime.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   biasGradient,
@@ -98,7 +97,7 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
     return gates && ({ prepared, c, gates } satisfies LstmSaved);
   },
 
-  backward({ inputs, attrs, saved, grads: [dy, dhLast, dcLast], needs, kernels }) {
+  backward({ inputs, attrs, saved, grads: [dy, dhLast, dcLast], needs, kernels, gradients }) {
     const [, W, U, b, , , , rmask] = inputs;
     const { prepared, c, gates } = saved as LstmSaved;
     const { T, B, H, masks } = prepared;
@@ -124,7 +123,7 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
       dc: dc.block(),
       dcAll: null,
     });
-    const [dW, dU] = needs[1] || needs[2] ? runtime.gradients!.ofSteps(prepared, dG) : [null, null];
+    const [dW, dU] = needs[1] || needs[2] ? gradients.ofSteps(prepared, dG) : [null, null];
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, dc, null, null];
   },

@@ -1,7 +1,6 @@
 /** The ops `matmul` and `linear`: matrix products with optional transposes, batch axes and a bias. */
 import { formatShape, shapeError } from '../errors.js';
 import { apply1, type Op } from '../op.js';
-import { runtime } from '../runtime.js';
 import { broadcastShapes, type Shape, sameShape, sizeOf } from '../shape.js';
 import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 import { broadcastTo } from './shape.js';
@@ -72,7 +71,7 @@ const matmulOp: Op<MatmulOptions, readonly [a: Tensor, b: Tensor, bias: Tensor |
       bias: bias ? bias.block() : null,
     });
   },
-  backward({ inputs: [a, b], grads: [g], attrs: { transA = false, transB = false }, needs }) {
+  backward({ inputs: [a, b], grads: [g], attrs: { transA = false, transB = false }, needs, gradients }) {
     const { sharedB } = dimensions(a.shape, b.shape, { transA, transB });
     let gradA: Tensor | null = null;
     let gradB: Tensor | null = null;
@@ -85,7 +84,7 @@ const matmulOp: Op<MatmulOptions, readonly [a: Tensor, b: Tensor, bias: Tensor |
       const [left, right] = transB ? [g, a] : [a, g];
       if (sharedB && !transA) {
         const n = right.shape[right.rank - 1];
-        gradB = runtime.gradients!.ofProducts(b.shape, [
+        gradB = gradients.ofProducts(b.shape, [
           { a: left.block(), b: right.block(), k: sizeOf(g.shape.slice(0, -1)), n },
         ]);
       } else {

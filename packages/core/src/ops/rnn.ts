@@ -1,6 +1,5 @@
 /** The simple RNN over a whole sequence as one op; lstm.ts explains the structure. */
 import { apply, type Op } from '../op.js';
-import { runtime } from '../runtime.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
 import {
   biasGradient,
@@ -71,7 +70,7 @@ const rnnOp: Op<SequenceAttributes, RnnOpInputs, readonly [y: Tensor, h: Tensor]
     return saving ? buffers : null;
   },
 
-  backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels }) {
+  backward({ inputs, attrs, saved, grads: [dy, dhLast], needs, kernels, gradients }) {
     const [, W, U, b, , , rmask] = inputs;
     const buffers = saved as SequenceBuffers;
     const { T, B, I, H, xh, hs, masks } = buffers;
@@ -94,7 +93,7 @@ const rnnOp: Op<SequenceAttributes, RnnOpInputs, readonly [y: Tensor, h: Tensor]
       xh: xh.block(),
       hs: blockOf(hs),
     });
-    const [dW, dU] = needs[1] || needs[2] ? runtime.gradients!.ofSteps(buffers, dG) : [null, null];
+    const [dW, dU] = needs[1] || needs[2] ? gradients.ofSteps(buffers, dG) : [null, null];
     const dx = needs[0] ? inputGradient(kernels, dG, W, attrs.reverse) : null;
     return [dx, dW, dU, b && needs[3] ? biasGradient(kernels, dG) : null, dh, null, null];
   },

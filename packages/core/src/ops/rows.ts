@@ -1,7 +1,6 @@
 /** Row ops: softmax over the last axis, and `gather`, which looks up rows of a table (embeddings). */
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, NO_ATTRIBUTES, type NoAttributes, type Op } from '../op.js';
-import { runtime } from '../runtime.js';
 import { asTensor, hostValues, type Tensor, type TensorLike } from '../tensor.js';
 import { exp, mul, sub } from './elementwise.js';
 import { sum } from './reduce.js';
@@ -34,8 +33,8 @@ const gatherOp: Op<NoAttributes, readonly [table: Tensor, ids: Tensor]> = {
   forward({ inputs: [table, ids], outputs: [y], kernels }) {
     kernels.gather(table.block(), ids.block(), y.block(), table.shape[1]);
   },
-  backward: ({ inputs: [table, ids], grads: [g], needs }) => [
-    (needs[0] && runtime.gradients?.ofRows(table.shape, { ids, grad: g })) || null,
+  backward: ({ inputs: [table, ids], grads: [g], needs, gradients }) => [
+    needs[0] ? gradients.ofRows(table.shape, { ids, grad: g }) : null,
     null,
   ],
 };

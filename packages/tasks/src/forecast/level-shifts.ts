@@ -140,7 +140,7 @@ export class ShiftSearch {
     const values = this.#statistics.get(after) ?? new Float64Array();
     return values
       .subarray(Math.max(0, row - REMEMBERED), Math.max(0, row))
-      .reduce((largest, value) => (Math.abs(value) > largest ? Math.abs(value) : largest), 0);
+      .reduce((largest, value) => (Number.isNaN(value) ? largest : Math.max(largest, Math.abs(value))), 0);
   }
 
   /** Returns the least |J| of a shift at a row; infinite if too few rows are known before it, or if these rarely change. */
