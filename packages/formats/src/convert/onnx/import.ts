@@ -21,10 +21,11 @@ import {
   current,
   formatShapeOf,
   type ModelTensor,
+  type Reference,
   shapeOf,
   type Value,
 } from './values.js';
-import { ModelWriter } from './writer.js';
+import { ModelWriter, type WrittenModel } from './writer.js';
 
 /** Most assumptions about the batch axes of inputs that are tried. */
 const MAX_ATTEMPTS = 32;
@@ -135,17 +136,9 @@ class Conversion {
     for (const node of graph.nodes) this.#convert(node);
     const outputs = graph.outputs.map((name) => this.#output(name));
     for (const name of graph.unused) this.#report.dropped.push({ name, reason: 'no output depends on it' });
-    const { layers, nodes, arrays } = this.#writer;
-    const config = {
-      className: 'Functional',
-      config: {
-        name: nameOf(graph.name, file),
-        layers,
-        nodes,
-        inputs: inputs.map(({ ref }) => ref),
-        outputs: outputs.map(({ ref }) => ref),
-      },
-    };
+    const refs = (tensors: readonly ModelTensor[]): Reference[] => tensors.map(({ ref }) => ref);
+    const { arrays, ...graphConfig } = this.#writer.finish(refs(inputs), refs(outputs));
+    const config = { className: 'Functional', config: { name: nameOf(graph.name, file), ...graphConfig } };
     const model = buildGraph(config, arrays, file);
     const orders = (tensors: readonly ModelTensor[], names: readonly string[]): AxisOrder[] =>
       tensors.map((tensor, i) => ({ name: names[i], axes: axisOrder(tensor) }));
@@ -259,7 +252,7 @@ class Conversion {
   }
 }
 
-function buildGraph(config: unknown, arrays: ModelWriter['arrays'], file: string): Network {
+function buildGraph(config: unknown, arrays: WrittenModel['arrays'], file: string): Network {
   try {
     return buildImported(config, arrays);
   } catch (error) {

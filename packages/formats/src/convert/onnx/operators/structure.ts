@@ -3,7 +3,7 @@ import type { FloatArray } from '@unroll/core';
 import { batchNames, constantOperand, mergeAxes, rename } from '../align.js';
 import { checkCount, joined, taken, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { computed, type Dimension, known, size } from '../dimensions.js';
+import { computed, type Dimension, known, product, size } from '../dimensions.js';
 import { isolate, reshapeSeen } from '../layout.js';
 import {
   type Axis,
@@ -318,6 +318,8 @@ function concat(context: NodeContext): Value[] {
   if (values.length === 1) return values;
   const rank = shapeOf(values[0]).length;
   const axis = context.axis(context.number('axis', 1), rank);
+  if (values.some((value) => shapeOf(value).length !== rank))
+    throw context.error('its inputs have different numbers of axes');
   if (values.some(({ kind }) => kind === 'sizes') && rank === 1 && values.every((value) => sizesOf(value)))
     return [simplified(asSizes(values.flatMap((value) => sizesOf(value) ?? [])))];
   if (values.every(({ kind }) => kind !== 'tensor')) {
@@ -546,6 +548,24 @@ function shapeNode(context: NodeContext): Value[] {
   return [simplified(asSizes(shape.slice(start, end)))];
 }
 
+function sizeNode(context: NodeContext): Value[] {
+  return [simplified(asSizes([product(shapeOf(context.input(0)))], true))];
+}
+
+/** Repeats axes of size 1. */
+function tile(context: NodeContext): Value[] {
+  const value = context.input(0);
+  const repeats = sizesFrom(context, 1, '');
+  const shape = shapeOf(value);
+  if (!repeats || repeats.length !== shape.length) throw context.error('the repeats are missing');
+  checkSizes(context, repeats);
+  if (repeats.some((count, d) => known(count) !== 1 && known(shape[d]) !== 1))
+    throw context.error('it repeats an axis whose size is not 1');
+  const wider = shape.map((extent, d) => (known(extent) === 1 ? repeats[d] : extent));
+  if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');
+  return [value.kind === 'constant' ? { ...value, shape: wider } : broadcast(context, value, wider)];
+}
+
 function constantNode(context: NodeContext): Value[] {
   if (context.has('value')) {
     const { shape, values, type } = context.array('value');
@@ -625,9 +645,11 @@ export const structure: Record<string, Operator> = {
   Range: { becomes: 'a constant', attributes: [], convert: range },
   Reshape: { becomes: 'Reshape, if needed', attributes: ['shape', 'allowzero'], convert: reshape },
   Shape: { becomes: 'a constant', attributes: ['start', 'end'], convert: shapeNode },
+  Size: { becomes: 'a constant', attributes: [], convert: sizeNode },
   Slice: { becomes: 'TensorOperation slice', attributes: ['starts', 'ends', 'axes'], convert: slice },
   Split: { becomes: 'TensorOperation slice', attributes: ['axis', 'split', 'num_outputs'], convert: split },
   Squeeze: { becomes: 'Reshape, if needed', attributes: ['axes'], convert: squeeze },
+  Tile: { becomes: 'TensorOperation broadcast', attributes: [], convert: tile, note: 'axes of size 1' },
   Transpose: { becomes: 'Permute, if needed', attributes: ['perm'], convert: transpose },
   Unsqueeze: { becomes: 'Reshape, if needed', attributes: ['axes'], convert: unsqueeze },
 };
