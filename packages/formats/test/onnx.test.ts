@@ -1,5 +1,5 @@
 /**
- * The ONNX importer against PyTorch and the ONNX project (tools/goldens/formats/onnx_files.py): outputs, training, the layers
+ * The ONNX importer against PyTorch, TensorFlow and the ONNX project (tools/goldens/formats/onnx_files.py, onnx_tf2onnx.py): outputs, training, the layers
  * that a model becomes, saving and loading. Detects gates in another order, states of the wrong direction, transposes that do
  * not cancel, and weights that are not trained. Then exported models that are read again, and errors.
  */
@@ -119,9 +119,9 @@ async function compare(imported: ImportedModel, { inputs, outputs }: Case): Prom
     assertClose(result, unpack(outputs[i]!, targets[i]!.axes), 1e-5, `output ${i}`);
 }
 
-const cases = casesIn('cases.json');
+const cases = [...casesIn('cases.json'), ...casesIn('tf2onnx.json')];
 
-describe('models of PyTorch', () => {
+describe('models of PyTorch and TensorFlow', () => {
   for (const found of cases)
     for (const file of found.files)
       test(file, async () => compare(await read(bytesOf(file), `${file}.onnx`), found));
