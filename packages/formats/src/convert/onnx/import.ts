@@ -12,6 +12,7 @@ import { NodeContext, OtherBatchAxis } from './context.js';
 import { known } from './dimensions.js';
 import { type Graph, type GraphInput, readGraph } from './graph.js';
 import { operators } from './operators/index.js';
+import { recognisePatterns } from './patterns.js';
 import { readModel } from './protobuf.js';
 import {
   Atom,
@@ -44,7 +45,7 @@ export async function importOnnx(source: ByteSource): Promise<ImportedModel> {
     );
   const graph = await readGraph(proto, source);
   checkOperators(graph, source.name);
-  return convert(graph, source.name);
+  return convert(recognisePatterns(graph), source.name);
 }
 
 /** @throws UnrollError `value` that lists all operators of the graph that Unroll does not have */
