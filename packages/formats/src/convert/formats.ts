@@ -13,6 +13,13 @@ const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
   h5: async () => (await import('./keras/keras.js')).h5Format,
 };
 
+/** The formats of files with these extensions, so that only their code is loaded. A test compares them with the formats. */
+const BY_EXTENSION: Readonly<Record<string, readonly FormatName[]>> = {
+  onnx: ['onnx'],
+  keras: ['keras'],
+  safetensors: ['safetensors'],
+};
+
 /** Returns the names of all formats. */
 export const formatNames = (): FormatName[] => Object.keys(FORMATS) as FormatName[];
 
@@ -37,6 +44,11 @@ export async function formatOfExtension(path: string): Promise<ModelFormat | nul
  */
 export async function formatOfFile(source: ByteSource): Promise<ModelFormat> {
   const head = await source.read(0, Math.min(source.size, 4096));
+  const extension = source.name.toLowerCase().split('.').at(-1) ?? '';
+  for (const name of Object.hasOwn(BY_EXTENSION, extension) ? BY_EXTENSION[extension] : []) {
+    const format = await formatNamed(name);
+    if (format.recognises(head)) return format;
+  }
   const fitting = (await allFormats()).filter((format) => format.recognises(head));
   const named = fitting.find(({ extensions }) =>
     extensions.some((end) => source.name.toLowerCase().endsWith(`.${end}`)),
