@@ -37,7 +37,12 @@ export const RULES = [
     'reported, warns, raises',
   ),
   rule('how long to train', String.raw`\bhow long to train\b`, 'choosing the number of epochs'),
-  rule('figures', String.raw`\bfigures?\b`, 'metrics (of a run), results (of a benchmark)'),
+  // Figures are pictures; numbers are metrics or results.
+  rule(
+    'figures',
+    String.raw`\b(?:test|speed|published|measured|quality|these|all|our|its) figures?\b`,
+    'metrics (of a run), results (of a benchmark)',
+  ),
   rule('reach', String.raw`\b(?:const|let|the|a|of) reach\b|\breach(?=[,:;)\]}])|\.reach\b`, 'horizon chunk'),
   rule(
     'stand',

@@ -13,7 +13,7 @@ const SAMPLES = {
   'what came': ['compared with what came', 'whatever came first'],
   told: ['An id that is told of', 'Days and months cannot be told apart'],
   'how long to train': ['training 1/12 (lstm, how long to train)', 'how long training takes'],
-  figures: ['no figure of that name', 'a configured model'],
+  figures: ['the test figure of the run', 'a figure of the unrolled network'],
   reach: ['plan.reach', 'values that reach the limit'],
   stand: ['(stand) => block(stand)', 'the numbers stand in the table'],
   emit: ['masks?.emit', 'events that layers emit at the end'],

@@ -31,6 +31,15 @@ const CHECKS = {
     // Without memory, a step costs about 12 nats; the lowest possible value is 4.62.
     assert.ok(nats > 4.5 && nats < 5.2, text);
   },
+  insight: (text) => {
+    const [before, after] = [...text.matchAll(/relative to lag 0: (\S+)/g)].map(([, value]) => Number(value));
+    assert.ok(before < 0.4 && after > 0.5, text); // the gradient reaches the step that the model repeats
+    const [loss] = results(text, /, (\S+) in the last one/);
+    const forced = [...text.matchAll(/ {2}[fio] = [01]: (\S+)/g)].map(([, value]) => Number(value));
+    assert.ok(loss < 0.01 && forced.length === 4 && forced.every((value) => value > 5 * loss), text);
+    const [steps] = results(text, /after training\n {2}looks back (\S+) steps/);
+    assert.ok(steps >= 5, text);
+  },
   'quick-start': (text) => {
     const [forecast, actual] = results(text, /forecast (\S+), actual (\S+)/);
     assert.ok(Math.abs(forecast - actual) < 0.05, text);
@@ -46,6 +55,13 @@ const CHECKS = {
     );
     assert.ok(missing > 1.5 && missing < 2.5 && accuracy > 90, text);
     assert.match(text, /a run is classified as running/);
+  },
+  'telephone-tones': (text) => {
+    const [accuracy] = results(text, /accuracy on 100 new recordings: (\S+) %/);
+    const [errors] = results(text, /word error rate on 60 new recordings: (\S+) %/);
+    assert.ok(accuracy > 95 && errors < 5, text);
+    assert.match(text, /the star is a symbol/);
+    assert.match(text, /^0\.25 s: 5\n[\s\S]*dialled: 5 5 5 0 1/m);
   },
   'text-classification': (text) => {
     const [accuracy] = results(text, /accuracy on 600 unseen reviews: (\S+) %/);

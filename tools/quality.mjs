@@ -252,7 +252,7 @@ for (const evaluation of EVALUATIONS.filter(({ set }) => selected.includes(set))
   printTable(runs, seeds, both ? cells.flatMap((each) => [each, `${each}, float16`]) : cells);
   const { window, lag, season, log } = runs[0].plan;
   const seconds = Math.round(runs.reduce((sum, each) => sum + each.seconds, 0) / runs.length);
-  const plan = `season ${season}, window ${window}${lag > 1 ? `, changes over ${lag} rows` : ''}${log ? ', logarithms' : ''}`;
+  const plan = `season ${season}, window ${window}${lag > 1 ? `, seasonal differences (lag ${lag})` : ''}${log ? ', logarithms' : ''}`;
   if (both) {
     const changes = runs.flatMap((each) => each.changes).map((share) => `${(100 * share).toPrecision(2)} %`);
     console.log(`\nChange of the forecasts by float16, relative to their RMSE: ${changes.join(', ')}.`);

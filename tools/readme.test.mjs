@@ -39,9 +39,16 @@ const spans = (text) => [...text.matchAll(/`([^`]+)`/g)].map(([, span]) => span)
 /** Returns the public values, the members of `losses`, and the names of all properties in the type declarations. */
 const publicNames = async () => {
   const entries = await Promise.all(
-    ['unrolljs', 'unrolljs/node', 'unrolljs/forecast', 'unrolljs/pipeline'].map((entry) => import(entry)),
+    [
+      'unrolljs',
+      'unrolljs/audio',
+      'unrolljs/node',
+      'unrolljs/forecast',
+      'unrolljs/insight',
+      'unrolljs/pipeline',
+    ].map((entry) => import(entry)),
   );
-  const declarations = ['core', 'nn', 'train', 'data', 'unrolljs'].flatMap((name) => {
+  const declarations = ['core', 'nn', 'train', 'data', 'insight', 'unrolljs'].flatMap((name) => {
     const folder = join(root, 'packages', name, 'dist');
     return readdirSync(folder, { recursive: true })
       .filter((file) => file.endsWith('.d.ts'))

@@ -2,7 +2,9 @@
 // `unroll studio`, and records every console message, failed request, request to another host and violation of the content
 // security policy.
 import { spawn } from 'node:child_process';
-import { dirname, join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findChromium } from '@unroll/testkit/chromium';
 import { chromium } from 'playwright-core';
@@ -66,4 +68,30 @@ export const openStudio = async (browser, url, options = {}) => {
   });
   await page.goto(url);
   return { page, problems, context };
+};
+
+const TYPES = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+};
+
+/** Serves the built page like any static host: without headers, in a subfolder. Resolves to { url, requests, close }. */
+export const servePlain = async () => {
+  const dist = join(root, 'packages/studio/dist');
+  const requests = [];
+  const server = createServer((request, response) => {
+    const path = new URL(request.url, 'http://localhost').pathname.replace(/^\/any\/folder\//, '/');
+    const file = join(dist, path === '/' ? 'index.html' : path);
+    requests.push(path);
+    if (!file.startsWith(dist) || !existsSync(file)) return response.writeHead(404).end();
+    return response.writeHead(200, { 'Content-Type': TYPES[extname(file)] }).end(readFileSync(file));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { url: `http://127.0.0.1:${server.address().port}/any/folder/`, requests, close };
 };

@@ -2,15 +2,16 @@
 // the derivative of the output with respect to h_{T-k}, relative to k = 0, before and after training, for LSTM, GRU and tanh
 // RNN with two initialisations each, and three seeds. Then an RNN whose gradients explode, with and without clipping.
 //
-//   node tools/vanishing.mjs [--threads 1] [--seeds 0,1,2] [--updates 4000] [--steps 100] [--only lstm] [--out docs/images]
+//   node tools/vanishing.mjs [--threads 1] [--seeds 0,1,2] [--updates 4000] [--rates 0.005,0.001] [--only LSTM] [--out docs/images]
 //
-// Writes vanishing.json with all curves and vanishing.svg to the folder `out`, and prints a table.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+// Writes the curves as vanishing-*.svg to the folder `out`, and prints the tables of docs/insight.md. About ten minutes on one
+// core.
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { RandomStream, ready, setThreads, tensor } from '@unroll/core';
-import { gradientFlow } from '@unroll/insight';
+import { gradientFlow, lagFigure } from '@unroll/insight';
 import { chronoInitializer, dense, gru, identityMatrix, lstm, sequential, simpleRNN } from '@unroll/nn';
 import { train } from '@unroll/train';
 
@@ -19,14 +20,15 @@ const { values } = parseArgs({
     threads: { type: 'string' },
     seeds: { type: 'string', default: '0,1,2' },
     updates: { type: 'string', default: '4000' },
+    rates: { type: 'string', default: '0.005,0.001' },
     steps: { type: 'string', default: '100' },
     only: { type: 'string' },
     out: { type: 'string', default: fileURLToPath(new URL('../docs/images', import.meta.url)) },
-    render: { type: 'boolean' },
   },
 });
 const [T, UPDATES] = [Number(values.steps), Number(values.updates)];
 const SEEDS = values.seeds.split(',').map(Number);
+const RATES = values.rates.split(',').map(Number);
 const [UNITS, BATCH, EXAMPLES] = [32, 32, 64];
 const SOLVED = 0.01;
 
@@ -64,28 +66,19 @@ const batchesOf = function* (seed, updates) {
   for (let n = 0; n < updates; n++) yield draw(random.child(n), BATCH);
 };
 
-const roundAll = (array) => Array.from(array, (value) => Number(value.toPrecision(4)));
-
-/** Returns the relative norms by lag: the median over the examples, for each state. */
-const flowOf = async (network, examples) => {
+/** Returns the relative norms by lag, by state: the median over the examples. */
+const curvesOf = async (network, examples) => {
   const { layers } = await gradientFlow(network, examples, null, { quantiles: [0.5] });
-  const [{ states, forgetProduct, spectralRadius }] = layers;
-  const medians = Object.entries(states).map(([name, { relative, mean }]) => [
-    name,
-    { relative: roundAll(relative.quantiles.values), lag0: Number(mean[0].toPrecision(4)) },
-  ]);
-  return {
-    states: Object.fromEntries(medians),
-    forget: forgetProduct && roundAll(forgetProduct.quantiles.values),
-    spectralRadius,
-  };
+  const [{ states, spectralRadius }] = layers;
+  const medians = Object.entries(states).map(([name, { relative }]) => [name, relative.quantiles.values]);
+  return { ...Object.fromEntries(medians), spectralRadius };
 };
 
 /** Trains until the mean loss of the last 20 updates is below 0.01. */
-const trainUntilSolved = async (network, seed) => {
+const trainUntilSolved = async (network, seed, learningRate) => {
   const latest = [];
   const mean = () => latest.reduce((sum, each) => sum + each, 0) / latest.length;
-  const options = { loss: 'mse', optimizer: { name: 'adam', learningRate: 0.005 }, clip: { globalNorm: 1 } };
+  const options = { loss: 'mse', optimizer: { name: 'adam', learningRate }, clip: { globalNorm: 1 } };
   for await (const event of train(network, { batches: () => batchesOf(seed, UPDATES), ...options })) {
     if (event.type !== 'step') continue;
     latest.push(event.loss);
@@ -95,15 +88,16 @@ const trainUntilSolved = async (network, seed) => {
   return { loss: mean(), updates: null };
 };
 
-const runKind = async (kind, seed) => {
+const runKind = async (kind, seed, rate) => {
   const network = sequential([KINDS[kind](), dense({ units: 1 })], { seed });
   const { x } = draw(new RandomStream(seed, 'vanishing', 'test'), EXAMPLES);
-  const before = await flowOf(network, x);
-  const start = performance.now();
-  const result = await trainUntilSolved(network, seed);
-  const after = await flowOf(network, x);
-  const seconds = Math.round((performance.now() - start) / 1000);
-  return { kind, seed, ...result, seconds, before, after };
+  const before = await curvesOf(network, x);
+  const result = await trainUntilSolved(network, seed, rate);
+  const after = await curvesOf(network, x);
+  console.error(
+    `${kind}, seed ${seed}, rate ${rate}: ${result.updates ?? 'not solved'}, loss ${result.loss.toFixed(4)}`,
+  );
+  return { kind, seed, rate, ...result, before, after };
 };
 
 /** An RNN with ReLU and U = 1.05 I, so that the gradient of an active unit grows by 5 % with every step. */
@@ -115,74 +109,107 @@ const explode = async (clip, seed) => {
   });
   const network = sequential([layer, dense({ units: 1 })], { seed });
   const { x } = draw(new RandomStream(seed, 'vanishing', 'test'), EXAMPLES);
-  const before = await flowOf(network, x);
-  const steps = [];
+  const before = await curvesOf(network, x);
+  const norms = [];
+  const losses = [];
   let error = null;
   try {
     const options = { loss: 'mse', optimizer: { name: 'sgd', learningRate: 0.01 }, ...(clip && { clip }) };
     for await (const event of train(network, { batches: () => batchesOf(seed, 500), ...options })) {
-      if (event.type === 'step') steps.push([event.loss, event.gradientNorm]);
+      if (event.type !== 'step') continue;
+      norms.push(event.gradientNorm);
+      losses.push(event.loss);
     }
   } catch (cause) {
-    error = cause.message.split('. ')[0];
+    error = cause.message.split(' (')[0];
   }
-  const last = steps.slice(-20).map(([loss]) => loss);
-  return {
-    clip,
-    seed,
-    updates: steps.length,
-    gradientNorms: roundAll(steps.map(([, norm]) => norm)),
-    losses: roundAll(steps.map(([loss]) => loss)),
-    meanLoss: last.reduce((sum, loss) => sum + loss, 0) / last.length,
-    error,
-    before,
-  };
+  return { clip, seed, before, norms, losses, error };
 };
 
-const short = (value) => (value >= 0.01 && value < 100 ? value.toFixed(3) : value.toExponential(1));
-const at = (curves, lag) => curves.states.h.relative[lag];
-
-const print = ({ runs, explosions }) => {
-  console.log(`${'cell'.padEnd(17)}seed  solved in  lag 50 before  after     lag 90 before  after`);
-  for (const { kind, seed, updates, before, after } of runs) {
-    const cells = [50, 90].flatMap((lag) =>
-      [at(before, lag), at(after, lag)].map((v) => short(v ?? 0).padEnd(11)),
-    );
-    console.log(
-      `${kind.padEnd(17)}${String(seed).padEnd(6)}${String(updates ?? 'no').padEnd(11)}${cells.join(' ')}`,
-    );
-  }
-  for (const { clip, seed, updates, gradientNorms, meanLoss, error } of explosions) {
-    const result = error ?? `loss ${short(meanLoss)} after ${updates} updates`;
-    const largest = short(Math.max(...gradientNorms));
-    console.log(
-      `exploding RNN, ${clip ? 'clipped' : 'not clipped'}, seed ${seed}: largest gradient ${largest}; ${result}`,
-    );
-  }
+const short = (value) => {
+  if (value === 0) return '0';
+  return value >= 0.01 && value < 1000 ? String(Number(value.toPrecision(2))) : value.toExponential(1);
 };
+const range = (list) => {
+  const [least, most] = [short(Math.min(...list)), short(Math.max(...list))];
+  return least === most ? least : `${least} to ${most}`;
+};
+const row = (cells) => `| ${cells.join(' | ')} |`;
 
-const file = join(values.out, 'vanishing.json');
-
-const measure = async () => {
-  await ready();
-  if (values.threads) await setThreads(Number(values.threads));
-  const runs = [];
-  for (const kind of Object.keys(KINDS).filter((name) => !values.only || name.includes(values.only))) {
-    for (const seed of SEEDS) {
-      const run = await runKind(kind, seed);
-      console.error(
-        `${kind}, seed ${seed}: ${run.updates ?? 'not solved'}, loss ${run.loss.toFixed(4)}, ${run.seconds} s`,
-      );
-      runs.push(run);
+const printTables = (runs, explosions) => {
+  for (const state of ['h', 'c']) {
+    console.log(`\nd output / d ${state}, relative to lag 0: smallest and largest of the seeds\n`);
+    const head = [
+      '',
+      'learning rate',
+      'updates until solved',
+      'lag 50, before',
+      'lag 50, after',
+      'lag 90, before',
+      'lag 90, after',
+    ];
+    console.log(`${row(head)}\n${row(head.map((_, i) => (i < 1 ? '---' : '---:')))}`);
+    for (const rate of RATES) {
+      for (const kind of Object.keys(KINDS)) {
+        const own = runs.filter((run) => run.kind === kind && run.rate === rate && run.before[state]);
+        if (own.length === 0) continue;
+        const at = (time, lag) => range(own.map((run) => run[time][state][lag]));
+        const solved = own.map(({ updates, loss }) => updates ?? `no (${loss.toFixed(3)})`).join(', ');
+        console.log(
+          row([kind, rate, solved, at('before', 50), at('after', 50), at('before', 90), at('after', 90)]),
+        );
+      }
     }
   }
-  const explosions = [];
-  for (const seed of values.only ? [] : SEEDS)
-    for (const clip of [null, { globalNorm: 1 }]) explosions.push(await explode(clip, seed));
-  return { steps: T, units: UNITS, examples: EXAMPLES, runs, explosions };
+  const head = ['exploding RNN', 'lag 50', 'lag 90', 'largest gradient norm', 'result'];
+  console.log(`\n${row(head)}\n${row(head.map((_, i) => (i < 1 ? '---' : '---:')))}`);
+  for (const { clip, seed, before, norms, losses, error } of explosions) {
+    const last = losses.slice(-20).reduce((sum, loss) => sum + loss, 0) / 20;
+    const result = error ?? `loss ${short(last)} after ${losses.length} updates`;
+    const name = `seed ${seed}, ${clip ? `clipped to ${clip.globalNorm}` : 'not clipped'}`;
+    console.log(row([name, short(before.h[50]), short(before.h[90]), short(Math.max(...norms)), result]));
+  }
 };
 
-const results = values.render ? JSON.parse(readFileSync(file, 'utf8')) : await measure();
+/** Returns one curve for each kind: the median of the seeds, with their range. */
+const figureCurves = (runs, time) =>
+  Object.keys(KINDS).flatMap((kind) => {
+    const own = runs.filter((run) => run.kind === kind).map((run) => run[time].h);
+    if (own.length === 0) return [];
+    const sorted = Array.from({ length: T }, (_, lag) =>
+      own.map((curve) => curve[lag]).sort((a, b) => a - b),
+    );
+    const pick = (index) => sorted.map((list) => list[Math.floor(index * (list.length - 1))]);
+    return [{ label: kind, values: pick(0.5), lower: pick(0), upper: pick(1) }];
+  });
+
+const writeFigure = (name, title, runs, time) => {
+  const options = { title, floor: 1e-16, yLabel: 'd output / d h, relative to lag 0' };
+  writeFileSync(join(values.out, `vanishing-${name}.svg`), lagFigure(figureCurves(runs, time), options));
+};
+
+await ready();
+if (values.threads) await setThreads(Number(values.threads));
+const runs = [];
+for (const rate of RATES) {
+  for (const kind of Object.keys(KINDS).filter((name) => !values.only || name.includes(values.only)))
+    for (const seed of SEEDS) runs.push(await runKind(kind, seed, rate));
+}
+const explosions = [];
+for (const seed of values.only ? [] : SEEDS)
+  for (const clip of [null, { globalNorm: 1 }]) explosions.push(await explode(clip, seed));
 mkdirSync(values.out, { recursive: true });
-if (!values.render) writeFileSync(file, `${JSON.stringify(results)}\n`);
-print(results);
+writeFigure(
+  'before',
+  `Before training, T = ${T}`,
+  runs.filter(({ rate }) => rate === RATES[0]),
+  'before',
+);
+for (const rate of RATES)
+  writeFigure(
+    `after-${rate}`,
+    `After training, learning rate ${rate}`,
+    runs.filter((run) => run.rate === rate),
+    'after',
+  );
+printTables(runs, explosions);

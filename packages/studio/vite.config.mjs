@@ -8,7 +8,7 @@ export default defineConfig({
   base: './',
   logLevel: 'warn',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
-  worker: { format: 'es' },
+  worker: { format: 'es', rolldownOptions: { checks: { pluginTimings: false } } },
   build: {
     outDir: 'dist',
     emptyOutDir: true,
@@ -16,6 +16,8 @@ export default defineConfig({
     // The content security policy allows neither inline scripts nor data URLs of scripts and WebAssembly.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 1000,
+    // The reader of HDF5 files has 5 MB; it is loaded when such a file is opened.
+    chunkSizeWarningLimit: 6000,
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 });

@@ -9,7 +9,8 @@ librosa computes in float64 here. A tensor is { "shape", "data": base64 of littl
 
 features.json: { generator, versions, cases }, a case { name, library, sound, options (Unroll's names), values [frames, width] }.
 signals.json: windows [name, length, values]; mel scales [hz, slaney, htk]; resampling { from, to, options, values };
-trimming { sound, options, start, end }; spectra { size, re, im } of numpy's rfft.
+trimming { sound, options, start, end }; spectra { size, re, im } of numpy's rfft; griffinLim { options, samples } from the
+magnitudes of the sound "short", and the spectral convergence ||S - |STFT|| / ||S|| of 32 iterations from random phases.
 wav.json: files { name, bytes (base64), sampleRate, encoding, channels: [tensor] } that soundfile wrote and read, and the codes of
 mu-law and A-law of audioop for 16-bit samples.
 """
@@ -173,7 +174,24 @@ def signals():
     for n in (1, 2, 3, 4, 5, 12, 64, 97, 100, 225, 256):
         f = np.fft.rfft(noise(n))
         spectra.append({"size": n, "re": f.real.tolist(), "im": f.imag.tolist()})
-    return {"windows": windows, "mels": mels, "resampling": resampling, "trimming": trimming, "spectra": spectra}
+    griffin_lim = []
+    for fft, hop, win, iterations, momentum in [(256, 64, 256, 0, 0.99), (256, 80, 200, 3, 0.99), (200, 50, 200, 4, 0.0)]:
+        magnitudes = np.abs(librosa.stft(sound("short").astype(np.float64), n_fft=fft, hop_length=hop, win_length=win))
+        y = librosa.griffinlim(magnitudes, n_iter=iterations, hop_length=hop, win_length=win, n_fft=fft,
+                               momentum=momentum, init=None, pad_mode="constant")
+        griffin_lim.append({"options": {"fftSize": fft, "hopLength": hop, "windowLength": win, "iterations": iterations,
+                                        "momentum": momentum, "seed": None}, "samples": tensor(y)})
+    magnitudes = np.abs(librosa.stft(sound("chirp").astype(np.float64), n_fft=256, hop_length=64))
+    y = librosa.griffinlim(magnitudes, n_iter=32, hop_length=64, random_state=0)
+    rebuilt = np.abs(librosa.stft(y, n_fft=256, hop_length=64))
+    convergence = float(np.linalg.norm(rebuilt - magnitudes) / np.linalg.norm(magnitudes))
+    return {"griffinLim": griffin_lim, "convergence": convergence, "windows": windows, "mels": mels, "resampling": resampling, "trimming": trimming, "spectra": spectra}
+
+
+def without_time(content):
+    """The chunk PEAK of floats holds the time of writing, after a header of 8 and a version of 4 bytes."""
+    at = content.find(b"PEAK")
+    return content if at < 0 else content[: at + 12] + bytes(4) + content[at + 16 :]
 
 
 def wav():
@@ -185,9 +203,10 @@ def wav():
             for channels in (1, 2):
                 buffer = io.BytesIO()
                 soundfile.write(buffer, y[:, :channels], 11025, format=container, subtype=subtype)
-                data, rate = soundfile.read(io.BytesIO(buffer.getvalue()), dtype="float32", always_2d=True)
+                content = without_time(buffer.getvalue())
+                data, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
                 files.append({"name": f"{container} {subtype} {channels}", "sampleRate": rate, "encoding": encoding,
-                              "bytes": base64.b64encode(buffer.getvalue()).decode(),
+                              "bytes": base64.b64encode(content).decode(),
                               "channels": [tensor(data[:, c]) for c in range(channels)]})
     samples = np.array(sorted({int(s) for s in np.linspace(-32768, 32767, 700)} | set(range(-40, 40))), dtype="<i2")
     return {"files": files, "samples": samples.tolist(),

@@ -1,10 +1,11 @@
-"""Golden vectors of convolution and pooling over time, from Keras 3 on its torch backend.
+"""Golden vectors of convolution and pooling over time and over images, from Keras 3 on its torch backend.
 
     pip install -r tools/goldens/requirements.txt
     python tools/goldens/convolution.py
 
 writes packages/testkit/goldens/layers/convolution.json, in the form of layers.json (layers.md): all pairs of the options
-of Conv1D, MaxPooling1D and AveragePooling1D, and global pooling, the average also under masks. Every random number is
+of Conv1D, MaxPooling1D and AveragePooling1D, and global pooling, the average also under masks; and images-2d.json: all
+pairs of the options of Conv2D, MaxPooling2D and AveragePooling2D. Every random number is
 seeded by the name of its case. Tolerances as in README.md.
 """
 
@@ -145,14 +146,74 @@ def global_cases():
                             layer, (3, 5, 4), mask)  # fmt: skip
 
 
-def main():
-    cases = [case for maker in (convolution_cases, pooling_cases, global_cases) for case in maker()]
+CONVOLUTION_2D = {
+    "kernelSize": [3, 1, [2, 3], [4, 1]],
+    "strides": [1, 2, [1, 3]],
+    "padding": ["valid", "same"],
+    "dilationRate": [1, 2, [2, 1]],
+    "useBias": [True, False],
+    "activation": ["linear", "tanh"],
+    "size": [[7, 6], [8, 9]],
+}
+
+
+def tuples(row):
+    """JSON has lists, hashing needs tuples."""
+    return {key: [tuple(v) if isinstance(v, list) else v for v in values] for key, values in row.items()}
+
+
+def plain(options):
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in options.items() if k != "size" and v is not None}
+
+
+def convolution_2d_cases():
+    for row in all_pairs(tuples(CONVOLUTION_2D), lambda row: row["strides"] == 1 or row["dilationRate"] == 1):
+        layer = keras.layers.Conv2D(
+            3, row["kernelSize"], strides=row["strides"], padding=row["padding"], dilation_rate=row["dilationRate"],
+            use_bias=row["useBias"], activation=row["activation"],
+        )  # fmt: skip
+        yield gradient_case(name_of("conv2d", row), "conv2d", plain(row), layer, (2, *row["size"], 2))
+
+
+POOLING_2D = {
+    "poolSize": [2, 3, [1, 2], [3, 2]],
+    "strides": [1, 2, [2, 1], None],
+    "padding": ["valid", "same"],
+    "size": [[7, 6], [4, 5]],
+}
+
+
+def symmetric_2d(row):
+    pair = lambda v: v if isinstance(v, tuple) else (v, v)  # noqa: E731
+    sizes, strides = pair(row["poolSize"]), pair(row["strides"] or row["poolSize"])
+    rows = [{"poolSize": p, "strides": s, "padding": row["padding"], "steps": n}
+            for p, s, n in zip(sizes, strides, row["size"])]  # fmt: skip
+    return all(symmetric(each) for each in rows)
+
+
+def pooling_2d_cases():
+    for kind, cls, allowed in [
+        ("maxPooling2d", keras.layers.MaxPooling2D, lambda row: True),
+        ("averagePooling2d", keras.layers.AveragePooling2D, symmetric_2d),
+    ]:
+        for row in all_pairs(tuples(POOLING_2D), allowed):
+            layer = cls(row["poolSize"], strides=row["strides"], padding=row["padding"])
+            yield gradient_case(name_of(kind, row), kind, plain(row), layer, (2, *row["size"], 2))
+
+
+def write(path, makers):
+    cases = [case for maker in makers for case in maker()]
     versions = {"keras": keras.__version__, "kerasBackend": "torch", "torch": torch.__version__, "numpy": np.__version__,
                 "python": platform.python_version()}  # fmt: skip
     head = json.dumps({"generator": "tools/goldens/convolution.py", "versions": versions})[:-1]
     lines = ",\n".join(json.dumps(case) for case in cases)
-    OUT.write_text(f'{head}, "cases": [\n{lines}\n]}}\n')
-    print(f"{len(cases)} cases, {OUT.stat().st_size // 1024} KiB")
+    path.write_text(f'{head}, "cases": [\n{lines}\n]}}\n')
+    print(f"{len(cases)} cases, {path.stat().st_size // 1024} KiB")
+
+
+def main():
+    write(OUT, (convolution_cases, pooling_cases, global_cases))
+    write(OUT.with_name("images-2d.json"), (convolution_2d_cases, pooling_2d_cases))
 
 
 if __name__ == "__main__":

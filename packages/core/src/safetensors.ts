@@ -62,10 +62,12 @@ export interface SafetensorsHeader {
 /** Parses a safetensors file. @throws UnrollError `format` for anything that the specification forbids */
 export function readSafetensors(file: Uint8Array): SafetensorsFile {
   const { entries, metadata, start } = readSafetensorsHeader(file, file.length);
-  const tensors = new Map<string, StoredTensor>();
-  for (const { name, dtype, shape, begin, end } of entries) {
-    tensors.set(name, { dtype, shape, bytes: file.subarray(start + begin, start + end) });
-  }
+  const tensors = new Map(
+    entries.map(({ name, dtype, shape, begin, end }): [string, StoredTensor] => [
+      name,
+      { dtype, shape, bytes: file.subarray(start + begin, start + end) },
+    ]),
+  );
   return { tensors, metadata };
 }
 
@@ -80,9 +82,9 @@ export function readSafetensorsHeader(file: Uint8Array, length: number): Safeten
   const what = 'The header of the safetensors file';
   const header = parseStrictJson(decodeUtf8(file.subarray(8, start), what), what) as JsonObject;
   const metadata = readMetadata(header[METADATA]);
-  const entries = Object.entries(header)
-    .filter(([name]) => name !== METADATA)
-    .map(([name, entry]) => readEntry(name, entry, length - start));
+  const entries = Object.entries(header).flatMap(([name, entry]) =>
+    name === METADATA ? [] : [readEntry(name, entry, length - start)],
+  );
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let expected = 0;
   for (const { name, begin, end } of entries) {
@@ -99,12 +101,9 @@ export function readSafetensorsHeader(file: Uint8Array, length: number): Safeten
     }
     expected = end;
   }
-  if (expected !== length - start) {
-    throw invalidFile(`${length - start - expected} bytes follow the last tensor.`, {
-      length,
-      expected: start + expected,
-    });
-  }
+  const rest = length - start - expected;
+  if (rest !== 0)
+    throw invalidFile(`${rest} bytes follow the last tensor.`, { length, expected: length - rest });
   return { entries, metadata, start };
 }
 
@@ -117,15 +116,9 @@ export function safetensorsStart(head: Uint8Array, length: number): number {
   if (length < 8) throw invalidFile(`it must have at least 8 bytes, got ${length}.`);
   const view = new DataView(head.buffer, head.byteOffset, 8);
   const size = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-  if (size > MAX_HEADER_LENGTH || size > length - 8) {
-    throw invalidFile(
-      `the header length must be at most ${Math.min(length - 8, MAX_HEADER_LENGTH)} bytes, got ${size}.`,
-      {
-        size,
-        length,
-      },
-    );
-  }
+  const limit = Math.min(length - 8, MAX_HEADER_LENGTH);
+  if (size > limit)
+    throw invalidFile(`the header length must be at most ${limit} bytes, got ${size}.`, { size, length });
   return 8 + size;
 }
 

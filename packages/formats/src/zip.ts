@@ -219,15 +219,39 @@ export async function inflate(data: Uint8Array, size: number, name: string): Pro
   }
 }
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  let c = n;
-  for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
-  return c >>> 0;
-});
+const CRC_TABLES = /* @__PURE__ */ crcTables();
+
+/** Entry n of table k is the CRC of the byte n, followed by k zeros: eight bytes are then combined at a time. */
+function crcTables(): Uint32Array[] {
+  const first = Uint32Array.from({ length: 256 }, (_, n) => {
+    let c = n;
+    for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0xedb88320 : c >>> 1;
+    return c;
+  });
+  const tables = [first];
+  for (let k = 1; k < 8; k++) tables[k] = tables[k - 1].map((c) => first[c & 0xff] ^ (c >>> 8));
+  return tables;
+}
 
 /** Returns the CRC-32 that zip files use (IEEE 802.3). */
 export function crc32(data: Uint8Array): number {
-  let c = 0xffffffff;
-  for (let i = 0; i < data.length; i++) c = (c >>> 8) ^ CRC_TABLE[(c ^ data[i]) & 0xff];
-  return (c ^ 0xffffffff) >>> 0;
+  const [t0, t1, t2, t3, t4, t5, t6, t7] = CRC_TABLES;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let c = -1;
+  let i = 0;
+  for (; i + 8 <= data.length; i += 8) {
+    const low = c ^ view.getInt32(i, true);
+    const high = view.getInt32(i + 4, true);
+    c =
+      t7[low & 0xff] ^
+      t6[(low >>> 8) & 0xff] ^
+      t5[(low >>> 16) & 0xff] ^
+      t4[low >>> 24] ^
+      t3[high & 0xff] ^
+      t2[(high >>> 8) & 0xff] ^
+      t1[(high >>> 16) & 0xff] ^
+      t0[high >>> 24];
+  }
+  for (; i < data.length; i++) c = (c >>> 8) ^ t0[(c ^ data[i]) & 0xff];
+  return ~c >>> 0;
 }

@@ -4,7 +4,22 @@ import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { type FloatArray, predictAll, ready, type Shape, tensor } from '@unroll/core';
 import { fromZip } from '@unroll/formats';
-import { bytesSource, formatOfFile } from '@unroll/formats/convert';
+import { bytesSource, formatNamed, formatOfFile } from '@unroll/formats/convert';
+import {
+  conv1d,
+  crf,
+  dense,
+  gru,
+  input,
+  type Layer,
+  lstm,
+  masking,
+  maxPooling1d,
+  minGru,
+  registerLayer,
+  sequential,
+} from '@unroll/nn';
+import { Scale } from './custom-layer.js';
 
 interface Golden {
   shape: number[];
@@ -51,7 +66,25 @@ async function goldens(number: '' | '2'): Promise<[string, KerasCase, Uint8Array
     ]),
   );
 }
+const isCustom = (name: string): boolean => name.startsWith('custom_layer');
 const all = [...(await goldens('')), ...(await goldens('2'))];
+
+describe('custom layers', () => {
+  test('a custom layer is refused by name, and used after registerLayer', async () => {
+    const files = all.filter(([name]) => isCustom(name));
+    for (const [name, , file] of files) {
+      const format = await formatOfFile(bytesSource(file, name));
+      await assert.rejects(
+        format.read(bytesSource(file, name)),
+        /Layer "scale" \(Scale\) cannot be imported: Unroll has no layer of this class\. .*call registerLayer before/,
+      );
+    }
+    registerLayer(Scale);
+    const [, , file] = files[0];
+    const { model } = await (await formatNamed('keras')).read(bytesSource(file));
+    assert.equal(model.layers[1].className, 'Scale');
+  });
+});
 
 describe('import of Keras files', () => {
   for (const [name, { inputs, outputs }, file] of all) {
@@ -67,4 +100,81 @@ describe('import of Keras files', () => {
         assertNear(await y[i].data(), decoded(output).values, 1e-5, `output ${i} of ${name}`);
     });
   }
+});
+
+describe('weights without a model', () => {
+  for (const [name, { inputs, outputs }, file] of all) {
+    if (!name.endsWith('.weights.h5')) continue;
+    test(`${name} is loaded into a model`, async () => {
+      const model = sequential([input({ shape: [6, 3] }), lstm({ units: 4 }), dense({ units: 2 })]);
+      model.build();
+      const source = bytesSource(file, name);
+      const format = await formatOfFile(source);
+      await assert.rejects(() => format.read(source), /has weights, but no model\. Build the model/);
+      const imported = await format.read(source, { model });
+      assert.equal(imported.model, model);
+      const x = inputs.map((golden) => tensor(decoded(golden).values, decoded(golden).shape));
+      const [y] = await predictAll(model, x);
+      assertNear(await y.data(), decoded(outputs[0]).values, 1e-5, name);
+    });
+  }
+
+  test('a model with other layers is refused', async () => {
+    const model = sequential([input({ shape: [6, 3] }), lstm({ units: 5 }), dense({ units: 2 })]);
+    model.build();
+    for (const [name, , file] of all) {
+      if (!name.endsWith('.weights.h5')) continue;
+      const before = model.getWeights();
+      await assert.rejects(
+        async () => (await formatNamed('h5')).read(bytesSource(file, name), { model }),
+        /must have shape \[3, 20\] for lstm\/kernel, got \[3, 16\]/,
+      );
+      assert.deepEqual(model.getWeights(), before);
+    }
+  });
+});
+
+describe('export to Keras', () => {
+  for (const [name, { inputs, outputs }, file] of all) {
+    if (!/\.keras$|_cudnn|legacy|old/.test(name) || isCustom(name)) continue;
+    test(`${name} has the same outputs after a round trip`, async () => {
+      const { model } = await (await formatOfFile(bytesSource(file, name))).read(bytesSource(file, name));
+      for (const to of ['keras', 'h5'] as const) {
+        const format = await formatNamed(to);
+        const written = await format.write!(model);
+        const again = await format.read(bytesSource(written.get('')!, `again.${to}`));
+        assert.deepEqual(again.report.dropped, []);
+        const x = inputs.map((golden) => tensor(decoded(golden).values, decoded(golden).shape));
+        const y = await predictAll(again.model, x);
+        for (const [i, output] of outputs.entries())
+          assertNear(await y[i].data(), decoded(output).values, 1e-5, `output ${i} of ${name} in ${to}`);
+      }
+    });
+  }
+
+  test('layers and options that Keras does not have are refused by name', async () => {
+    const x = input({ shape: [4, 3] });
+    const refused = async (layer: Layer, message: RegExp): Promise<void> => {
+      const model = sequential([x, layer]);
+      model.build();
+      for (const to of ['keras', 'h5'])
+        await assert.rejects(async () => (await formatNamed(to)).write!(model), message);
+    };
+    await refused(
+      minGru({ units: 3 }),
+      /Layer "min_gru" \(MinGRU\) cannot be exported: Keras has no such layer/,
+    );
+    await refused(crf({ tags: 3 }), /cannot be exported: Keras has no such layer/);
+    await refused(
+      gru({ units: 3, updateGate: 'candidate' }),
+      /has the option updateGate: "candidate", which Keras/,
+    );
+    await refused(maxPooling1d({ padding: 'causal' }), /has the option padding: "causal"/);
+    await refused(
+      sequential([masking(), conv1d({ filters: 2, kernelSize: 2 })]),
+      /Keras ignores the mask of convolution and pooling layers/,
+    );
+    const model = sequential([lstm({ units: 3 })]);
+    await assert.rejects(async () => (await formatNamed('keras')).write!(model), /has no weights yet/);
+  });
 });

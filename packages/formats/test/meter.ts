@@ -1,4 +1,4 @@
-/** Measures how much memory a reader asks for. */
+/** Counts the memory that a reader asks for, for tests of damaged files. */
 import { type Backend, referenceBackend } from '@unroll/core';
 
 /** Bytes of typed arrays, buffers and a backend's memory asked for since `start`. */

@@ -4,13 +4,16 @@ import { inferenceContext } from '@unroll/core/internal';
 import {
   activationRegularization,
   averagePooling1d,
+  averagePooling2d,
   batchNormalization,
   bidirectional,
   conv1d,
+  conv2d,
   coupledLstm,
   dense,
   dropout,
   embedding,
+  flatten,
   globalAveragePooling1d,
   globalMaxPooling1d,
   gru,
@@ -19,6 +22,7 @@ import {
   lstm,
   lstmCell,
   maxPooling1d,
+  maxPooling2d,
   minGru,
   minGruCell,
   minLstm,
@@ -101,6 +105,16 @@ export const models: Record<string, () => { model: Network; x: Tensor[] }> = {
         [8, 7, 0, 0],
       ]),
     ],
+  }),
+  'frames of a video': () => ({
+    model: sequential([
+      timeDistributed(conv2d({ filters: 3, kernelSize: [2, 3], strides: [1, 2], padding: 'same' })),
+      timeDistributed(maxPooling2d({ poolSize: [2, 1] })),
+      timeDistributed(averagePooling2d({ padding: 'same' })),
+      timeDistributed(flatten()),
+      lstm({ units: 2 }),
+    ]),
+    x: [floats([2, 3, 4, 5, 2])],
   }),
   'a model in a model': () => {
     const inner = sequential([lstm({ units: 3, returnSequences: true }), dense({ units: 2 })], {

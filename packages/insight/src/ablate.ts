@@ -5,13 +5,15 @@ import {
   type MaskedSequence,
   mul,
   Parameter,
+  predict,
   type Shape,
+  type Tensor,
   valueError,
 } from '@unroll/core';
 import { checkOptions, formatValue, hostTensor } from '@unroll/core/internal';
 import { type Cell, cellFromConfig, type Network, type Recurrent, type StepResult } from '@unroll/nn';
 import { gateOrder } from './cell-weights.js';
-import { subjectOf } from './inputs.js';
+import { inputsOf, type MaskOption, type ModelInput, subjectOf } from './inputs.js';
 import { type AblatedView, type Change, type Inspectable, withInstruments } from './instrument.js';
 import { selectSites } from './network.js';
 import type { StepHook } from './stepwise.js';
@@ -50,6 +52,16 @@ export class AblatedModel implements AblatedView {
   }
   get config(): Readonly<Record<string, unknown>> {
     return this.network.config;
+  }
+
+  /** Returns the output for x [N, ...], or the first of several outputs. */
+  async predict(x: ModelInput, options: MaskOption = {}): Promise<Tensor> {
+    const { sequences } = await inputsOf(x, options, 'predict');
+    return predict(
+      this,
+      sequences.map(({ value }) => value),
+      { mask: sequences.map(({ mask }) => mask) },
+    );
   }
 
   build(inputShapes: readonly Shape[]): void {

@@ -7,14 +7,19 @@
  * the D passes (Hutchinson 1990): E |v'J|² = |J|² for vectors v of independent signs.
  */
 import {
+  abs,
+  div,
   type FloatArray,
   type MaskedSequence,
+  max,
+  maximum,
+  minimum,
   mul,
-  add as plus,
   RandomStream,
   reshape,
   type Shape,
   slice,
+  sqrt,
   square,
   sum,
   type Tensor,
@@ -22,7 +27,7 @@ import {
 } from '@unroll/core';
 import { hostTensor, inferenceContext, recording } from '@unroll/core/internal';
 import { type LossSpec, resolveLoss } from '@unroll/train';
-import { type DataArray, readArray, takeArrays } from './arrays.js';
+import { type DataArray, readArray, takeArrays, zerosOf } from './arrays.js';
 import type { Inputs, Subject } from './inputs.js';
 import { type LayerRun, withInstruments } from './instrument.js';
 import type { Site } from './network.js';
@@ -143,42 +148,57 @@ export async function differentiate(
 const isInput = (names: readonly string[] | null, name: string): boolean =>
   names ? names.includes(name) : name === 'input';
 
-interface Sums {
-  /** For each run: the sums of squares by state, [B, T]. */
-  states: Record<string, Tensor>[];
-  /** For each leaf: [B, T]; null: it has no time axis, or no influence. */
-  inputs: (Tensor | null)[];
+interface Norms {
+  /** For each run: the norms by state in every pass, [B, T] each. */
+  states: Record<string, Tensor[]>[];
+  /** For each leaf: its norms, [B, T]; empty if it has no time axis, or no influence. */
+  inputs: Tensor[][];
 }
 
-/** Runs one backward pass per scalar and adds up the squares of all gradients. */
+/** Runs one backward pass per scalar and returns the norms of all gradients. */
 function backwardPasses(
   probe: Probe,
   runs: readonly LayerRun[],
   leaves: readonly Leaf[],
   { scalars, factor }: { scalars: readonly Tensor[]; factor: number },
-): Sums {
-  const states: Record<string, Tensor>[] = runs.map(() => ({}));
-  const inputs: (Tensor | null)[] = leaves.map(() => null);
-  const add = (total: Tensor | null | undefined, term: Tensor): Tensor => (total ? plus(total, term) : term);
+): Norms {
+  const states: Record<string, Tensor[]>[] = runs.map(() => ({}));
+  const inputs: Tensor[][] = leaves.map(() => []);
   for (const scalar of scalars) {
     const gradients = probe.gradients(scalar, factor);
     runs.forEach((run, i) => {
       for (const [name, gradient] of Object.entries(run.gradients()))
-        states[i][name] = add(states[i][name], squaresByStep(gradient));
+        (states[i][name] ??= []).push(normsByStep(gradient));
     });
     leaves.forEach(({ tensor }, i) => {
       const gradient = gradients.get(tensor);
-      if (gradient && gradient.rank >= 2) inputs[i] = add(inputs[i], squaresByStep(gradient));
+      if (gradient && gradient.rank >= 2) inputs[i].push(normsByStep(gradient));
     });
   }
   return { states, inputs };
 }
 
-/** Returns the sums of squares of each step of [B, T, ...], as [B, T]. */
-function squaresByStep(gradient: Tensor): Tensor {
-  if (gradient.rank === 2) return square(gradient);
+/**
+ * Returns the norm of each step of [B, T, ...], as [B, T]. Dividing by the largest element first keeps the squares of very
+ * small and very large gradients in the range of float32.
+ */
+function normsByStep(gradient: Tensor): Tensor {
+  if (gradient.rank === 2) return abs(gradient);
   const [B, T] = gradient.shape;
-  return sum(square(reshape(gradient, [B, T, gradient.size / (B * T)])), -1);
+  const flat = reshape(gradient, [B, T, gradient.size / (B * T)]);
+  const scale = minimum(maximum(max(abs(flat), -1, true), 1e-37), 1e37);
+  const norms = sqrt(sum(square(div(flat, scale)), -1));
+  return mul(norms, reshape(scale, [B, T]));
+}
+
+/** Adds up the squares of arrays of norms. */
+async function sumOfSquares(gradients: readonly Tensor[]): Promise<DataArray> {
+  const total = zerosOf(gradients[0].shape);
+  for (const tensor of gradients) {
+    const { values } = await readArray(tensor);
+    for (let i = 0; i < values.length; i++) total.values[i] += values[i] * values[i];
+  }
+  return total;
 }
 
 async function readDerivatives(
@@ -186,25 +206,27 @@ async function readDerivatives(
     steps: Int32Array;
     outputSteps: number | null;
     records: { mask: Tensor | null; gates: Record<string, Tensor> }[];
-  } & Sums,
+  } & Norms,
   runs: readonly LayerRun[],
   leaves: readonly Leaf[],
   used: readonly Leaf[],
 ): Promise<Derivatives> {
   const layers = runs.map(async ({ site, cell, reverse }, i): Promise<StateSquares> => {
     const { mask, gates } = found.records[i];
+    const squares = Object.entries(found.states[i]).map(
+      async ([name, passes]) => [name, await sumOfSquares(passes)] as const,
+    );
     return {
       run: { site, cell, reverse },
       mask: mask && (await readArray(mask)),
       gates: await takeArrays(gates),
-      squares: await takeArrays(found.states[i]),
+      squares: Object.fromEntries(await Promise.all(squares)),
     };
   });
   const inputs = used.flatMap(({ name, input, tensor }) => {
-    const squares = found.inputs[leaves.findIndex((leaf) => leaf.tensor === tensor)];
-    return squares
-      ? [readArray(squares).then((array): InputSquares => ({ name, input, squares: array }))]
-      : [];
+    const passes = found.inputs[leaves.findIndex((leaf) => leaf.tensor === tensor)];
+    if (passes.length === 0) return [];
+    return [sumOfSquares(passes).then((squares): InputSquares => ({ name, input, squares }))];
   });
   const { steps, outputSteps } = found;
   return { steps, outputSteps, layers: await Promise.all(layers), inputs: await Promise.all(inputs) };

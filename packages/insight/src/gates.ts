@@ -20,7 +20,8 @@ const CANDIDATES = ['g', 'n'];
 export function isShare(name: string, { values }: DataArray): boolean {
   const own = name.slice(name.lastIndexOf('.') + 1);
   if (CANDIDATES.includes(own)) return false;
-  return values.every((value) => value >= 0 && value <= 1);
+  for (let i = 0; i < values.length; i++) if (!(values[i] >= 0 && values[i] <= 1)) return false;
+  return true;
 }
 
 /** The gate of a cell that decides how much of the state it keeps. */

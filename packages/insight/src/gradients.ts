@@ -16,6 +16,8 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
   loss?: LossSpec;
   /** Paths or names of the recurrent layers. Default: all. */
   layers?: readonly string[];
+  /** Also compute the spectral radius of U, which takes 20 products of matrices [H, H] per gate. Default true. */
+  spectralRadius?: boolean;
   /** Levels of the quantiles over the batch. Default [0.1, 0.5, 0.9]. */
   quantiles?: readonly number[];
 }
@@ -38,7 +40,7 @@ export interface LayerFlow {
    * For a GRU: of the share of the old state that it keeps. Null: the cell has no such gate.
    */
   forgetProduct: LagSummary | null;
-  /** Largest absolute eigenvalue of U, for each gate; null: the cell has no recurrent matrix. */
+  /** Largest absolute eigenvalue of U, for each gate; null: not requested, or the cell has no recurrent matrix. */
   spectralRadius: Record<string, number> | null;
 }
 
@@ -67,7 +69,10 @@ export async function gradientFlow(
   y: ModelInput | null = null,
   options: GradientFlowOptions = {},
 ): Promise<GradientFlow> {
-  const types = { loss: true, layers: 'array', quantiles: 'array', mask: true, ...OUTPUT_OPTIONS } as const;
+  const types = {
+    ...({ loss: true, layers: 'array', quantiles: 'array', spectralRadius: 'boolean', mask: true } as const),
+    ...OUTPUT_OPTIONS,
+  };
   checkOptions('gradientFlow', options, types);
   const { loss, layers, quantiles: levels = [0.1, 0.5, 0.9] } = options;
   const wrong = levels.find((level) => !(level >= 0 && level <= 1));
@@ -88,17 +93,20 @@ export async function gradientFlow(
     steps: found.steps,
     levels: [...levels],
     layers: await Promise.all(
-      found.layers.map((squares) => layerFlow(squares, found.steps, found.outputSteps, levels)),
+      found.layers.map(async (squares) => ({
+        ...layerFlow(squares, found.steps, found.outputSteps, levels),
+        spectralRadius: options.spectralRadius === false ? null : await spectralRadii(squares.run.site.layer),
+      })),
     ),
   };
 }
 
-async function layerFlow(
+function layerFlow(
   squares: StateSquares,
   steps: Int32Array,
   outputSteps: number | null,
   levels: readonly number[],
-): Promise<LayerFlow> {
+): Omit<LayerFlow, 'spectralRadius'> {
   const { site, cell, reverse } = squares.run;
   const states = Object.entries(squares.squares).map(([name, values]) => {
     const byLag = lagsOf(values, squares, steps, outputSteps, Math.sqrt);
@@ -112,7 +120,6 @@ async function layerFlow(
     reverse,
     states: Object.fromEntries(states),
     forgetProduct: keep && summarize(keptByLag(keep, squares, steps, outputSteps), levels),
-    spectralRadius: await spectralRadii(site.layer),
   };
 }
 

@@ -42,4 +42,9 @@ export {
 } from './saturation.js';
 export { spectralRadius } from './spectral.js';
 export type { LagSummary } from './statistics.js';
+export { escapeText } from './svg/draw.js';
+export { type GateFigureOptions, gateFigure } from './svg/gates.js';
+export { type LagCurve, type LagFigureOptions, lagCurves, lagFigure } from './svg/lags.js';
+export { type UnrolledFigureOptions, unrolledFigure } from './svg/unrolled.js';
 export { type LayerTrace, type Trace, type TraceOptions, trace } from './trace.js';
+export { type WeightStatistics, weightStatistics } from './weights.js';

@@ -15,6 +15,7 @@ import {
 import type { Inspectable } from './instrument.js';
 import { occludedOutputs, outputAt, theSequence } from './outputs.js';
 import { quantileOf } from './statistics.js';
+import { lastValid } from './steps.js';
 
 export interface MemoryLengthOptions extends MaskOption, OutputOptions {
   /**
@@ -67,7 +68,10 @@ export async function memoryLength(
       ? influenceOf(found).find((each) => each.input === input)?.norms
       : await ablationInfluence(subject, inputs, input, found.steps, options);
   const [B, T] = inputs.sequences[input].value.shape;
-  const influence = byLag(norms?.values ?? new Float64Array(B * T), B, T, found.steps);
+  // An encoder's input has other steps than the output: its last step is lag 0.
+  const { mask } = inputs.sequences[input];
+  const origins = found.outputSteps === null || found.outputSteps === T ? found.steps : lastValid(B, T, mask);
+  const influence = byLag(norms?.values ?? new Float64Array(B * T), B, T, origins);
   const lengths = Int32Array.from({ length: B }, (_, b) =>
     lengthOf(influence.subarray(b * T, (b + 1) * T), threshold),
   );

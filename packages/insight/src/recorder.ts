@@ -17,7 +17,7 @@ export interface RecorderOptions {
   /** The targets of x and the loss, for gradients of the loss by lag. Default: gradients of the output. */
   y?: ModelInput;
   loss?: LossSpec;
-  /** Number of updates between two records. Default 200. */
+  /** Number of updates between two records. Default 250. */
   every?: number;
   /** Number of bins of the histograms; 0: no histograms. Default 30. */
   bins?: number;
@@ -104,7 +104,7 @@ type Values = Record<string, FloatArray>;
  */
 export function recorder(options: RecorderOptions = {}): Recorder {
   checkOptions('recorder', options, OPTIONS);
-  const { every = 200, bins = 30, to = [], collect = true, onRecord } = options;
+  const { every = 250, bins = 30, to = [], collect = true, onRecord } = options;
   if ((options.y === undefined) !== (options.loss === undefined))
     throw valueError('recorder takes both y and loss, or neither.');
   const records: TrainingRecord[] = [];
@@ -221,7 +221,7 @@ async function sampleRecords(
     throw valueError(`recorder: the model ${model.name} must be made of layers to measure x.`);
   const found = await gradientFlow(model, x, y ?? null, {
     ...(loss !== undefined && { loss }),
-    quantiles: [],
+    ...{ quantiles: [], spectralRadius: false },
   });
   const saturations = await saturation(model, x);
   const lags = found.layers.flatMap(({ layer, states }) =>

@@ -3,6 +3,7 @@
  * n = 2^20, the constant by which |A^n| differs from ρ^n changes the result by less than 0.001 %, also for complex
  * eigenvalues, on which a power iteration does not converge.
  */
+import { div, matmul, maximum, scope, slice, sqrt, stack, sumSquares, type Tensor } from '@unroll/core';
 import type { Recurrent } from '@unroll/nn';
 import { gateNamesOf } from './cell-weights.js';
 
@@ -39,27 +40,44 @@ function squareOf(a: Float64Array, n: number): Float64Array<ArrayBuffer> {
   return out;
 }
 
-/** Largest number of units for which the spectral radius is computed: it takes 20 products of H x H matrices. */
-const MAX_UNITS = 256;
-
 /**
  * Returns the spectral radius of the recurrent matrix of each gate of a layer (`U` for a simple RNN); null if the cell has no
- * recurrent matrix, or more than 256 units.
+ * recurrent matrix [H, G*H]. The products run on the current backend.
  */
 export async function spectralRadii(layer: Recurrent): Promise<Record<string, number> | null> {
   const U = layer.parameters.find(({ name }) => name.endsWith('/recurrent_kernel'));
   if (!U) return null;
   const [H, width] = U.shape;
   const gates = width / H;
-  if (!Number.isInteger(gates) || H > MAX_UNITS) return null;
-  const values = await U.data();
+  if (!Number.isInteger(gates)) return null;
+  const norms = scope(() =>
+    stack(
+      Array.from({ length: gates }, (_, gate) => stack(normsOf(slice(U, 1, gate * H, (gate + 1) * H)))),
+      0,
+    ),
+  );
+  const values = await norms.data();
   const names = gateNamesOf(layer.cell, gates);
   return Object.fromEntries(
     names.map((name, gate) => {
-      const block = new Float64Array(H * H);
-      for (let r = 0; r < H; r++)
-        block.set(values.subarray(r * width + gate * H, r * width + (gate + 1) * H), r * H);
-      return [name, spectralRadius(block, H)];
+      const own = Array.from(values.subarray(gate * (SQUARINGS + 1), (gate + 1) * (SQUARINGS + 1)));
+      return [name, Math.exp(own.reduce((sum, norm, i) => sum + Math.log(norm) / 2 ** i, 0))];
     }),
   );
 }
+
+/** Divides a matrix by its norm and squares it, 20 times. Returns the norms. */
+function normsOf(matrix: Tensor): Tensor[] {
+  const norms: Tensor[] = [];
+  let a = matrix;
+  for (let i = 0; i <= SQUARINGS; i++) {
+    const norm = sqrt(sumSquares(a));
+    norms.push(norm);
+    const scaled = div(a, maximum(norm, SMALLEST));
+    if (i < SQUARINGS) a = matmul(scaled, scaled);
+  }
+  return norms;
+}
+
+/** Divisor of a matrix that is 0, as the power of a nilpotent matrix. */
+const SMALLEST = 1e-30;

@@ -7,6 +7,7 @@ import {
   runSteps,
   type SequenceContext,
   type SequenceResult,
+  type Stepper,
   type StepResult,
 } from '@unroll/nn';
 import type { CellRecord, GradientSink, Named } from './fused.js';
@@ -39,7 +40,7 @@ export function runStepwise(
   const inner = observeInner(cell);
   let result: SequenceResult;
   try {
-    result = runSteps(recordingStepper(cell, steps, inner.take, options.hook), x, state, context);
+    result = runRecorded(cell, recordingStepper(cell, steps, inner.take, options.hook), x, state, context);
   } finally {
     inner.restore();
   }
@@ -58,21 +59,41 @@ export function runStepwise(
   }
 }
 
+/**
+ * Runs all steps. A cell with further outputs, such as the alignments of a decoder, collects them in its own `sequence`, which calls
+ * its `step`.
+ */
+function runRecorded(
+  cell: Cell,
+  stepper: Stepper,
+  x: Tensor,
+  state: CellState | null,
+  context: SequenceContext,
+): SequenceResult {
+  if (!cell.extraOutputs?.length || !cell.sequence) return runSteps(stepper, x, state, context);
+  cell.step = stepper.step;
+  try {
+    return cell.sequence(x, state, context) ?? runSteps(stepper, x, state, context);
+  } finally {
+    delete (cell as Partial<Cell>).step;
+  }
+}
+
 /** Returns a cell that records its steps. */
 function recordingStepper(
   cell: Cell,
   { raw, before, gates }: Steps,
   innerGates: () => Named,
   hook: StepHook | null,
-): Pick<Cell, 'units' | 'stateSizes' | 'zeroState' | 'step'> {
-  const { units, stateSizes } = cell;
+): Stepper {
+  const { units, stateSizes, step } = cell;
   return {
     units,
     stateSizes,
     ...(cell.zeroState && { zeroState: cell.zeroState.bind(cell) }),
     step(x, state, context) {
       before.push(state);
-      const computed = cell.step(x, state, context);
+      const computed = step.call(cell, x, state, context);
       gates.push({ ...innerGates(), ...computed.gates });
       const result = hook ? hook(computed) : computed;
       raw.push(result.state);

@@ -46,7 +46,8 @@ describe('a forced gate', () => {
                 const found = (await trace(view, X)).layers[0]!;
                 for (const each of found.gates[gate]!.values)
                   assert.ok(Math.abs(each - value) < 1e-6, `${name} ${gate} ${value}: ${each}`);
-                const y = await (await predict(view, X)).data();
+                const y = await (await view.predict(X)).data();
+                assert.deepEqual(y, await (await predict(view, X)).data());
                 assert.notDeepEqual(y, before);
                 // The first step has h = 0, so every other gate is that of the model, unless the gate is part of it.
                 const plain = (await trace(network, X)).layers[0]!;

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { predict, RandomStream, referenceBackend, tensor } from '@unroll/core';
-import { gradientFlow } from '@unroll/insight';
+import { gradientFlow, trace } from '@unroll/insight';
 import {
   type Cell,
   dense,
@@ -18,7 +18,7 @@ import {
   sequential,
   simpleRNN,
 } from '@unroll/nn';
-import { onBackend } from '@unroll/testkit';
+import { asyncReference, onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 import { B, CELLS, I, MASKS, T } from './cases.js';
 
@@ -302,4 +302,44 @@ describe('a linear RNN', () => {
       }
       assert.ok(Math.abs(layers[0]!.spectralRadius!.U! - 0.5) < 1e-4);
     }));
+});
+
+test('gradients far below the squares of float32 numbers are not 0, and zeros are 0', async () => {
+  for (const { backend, reason } of testBackends()) {
+    if (reason) continue;
+    await onBackend(backend!, async () => {
+      const network = sequential([simpleRNN({ units: 2, activation: 'linear', useBias: false })]);
+      network.build([[-1, -1, 1]]);
+      network.setWeights([
+        { shape: [1, 2], values: [1, 1] },
+        { shape: [2, 2], values: [0.1, 0, 0, 0.1] },
+      ]);
+      const { layers } = await gradientFlow(
+        network,
+        tensor(Array.from({ length: 31 }, () => [1])).withShape([1, 31, 1]),
+      );
+      const found = layers[0]!.states.h!.mean[30]!;
+      assert.ok(Math.abs(found / (Math.SQRT2 * 1e-30) - 1) < 1e-4, String(found));
+      network.setWeights([
+        { shape: [1, 2], values: [1, 1] },
+        { shape: [2, 2], values: [0, 0, 0, 0] },
+      ]);
+      const { states } = (await gradientFlow(network, tensor([[[1], [1], [1]]]))).layers[0]!;
+      assert.deepEqual(Array.from(states.h!.relative.mean), [1, 0, 0]);
+    });
+  }
+});
+
+test('on a backend that is read asynchronously', async () => {
+  const network = sequential(
+    [lstm({ units: 3, returnSequences: true }), gru({ units: 2 }), dense({ units: 1 })],
+    { seed: 3 },
+  );
+  const run = async () => {
+    const { layers } = await gradientFlow(network, tensor(X));
+    const traced = await trace(network, tensor(X));
+    return [layers.map(({ states }) => states.h!.values.values), traced.layers.map(({ gates }) => gates)];
+  };
+  const wanted = await onBackend(referenceBackend(), run);
+  assert.deepEqual(await onBackend(asyncReference(), run), wanted);
 });

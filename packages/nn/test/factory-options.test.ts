@@ -135,6 +135,24 @@ const rows: Record<string, Row> = {
     ['out_channels', 'filters'],
     [{ kernelSize: [3] }, 'kernelSize must be a positive integer, got [3]'],
   ],
+  conv2d: [
+    nn.conv2d,
+    { filters: 2, kernelSize: 3 },
+    ['kernel_size', 'kernelSize'],
+    [{ filters: 0 }, 'filters must be a positive integer, got 0'],
+  ],
+  maxPooling2d: [
+    nn.maxPooling2d,
+    {},
+    ['pool_size', 'poolSize'],
+    [{ padding: 'causal' }, 'padding must be "valid" or "same", got "causal"'],
+  ],
+  averagePooling2d: [
+    nn.averagePooling2d,
+    {},
+    ['stride', 'strides'],
+    [{ padding: 'full' }, 'padding must be "valid" or "same", got "full"'],
+  ],
   maxPooling1d: [
     nn.maxPooling1d,
     {},

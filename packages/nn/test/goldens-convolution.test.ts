@@ -1,15 +1,18 @@
 /**
- * Convolution and pooling over time against Keras 3 (tools/goldens/convolution.py): all pairs of the options, outputs and
+ * Convolution and pooling over time and over images against Keras 3 (tools/goldens/convolution.py): all pairs of the options, outputs and
  * gradients, on every backend.
  */
 import { describe, test } from 'node:test';
 import {
   averagePooling1d,
+  averagePooling2d,
   conv1d,
+  conv2d,
   globalAveragePooling1d,
   globalMaxPooling1d,
   type Layer,
   maxPooling1d,
+  maxPooling2d,
 } from '@unroll/nn';
 import { readGoldens } from '@unroll/testkit/node';
 import {
@@ -36,13 +39,18 @@ interface Case {
 
 const factories = {
   conv1d: (options) => conv1d({ filters: 6, ...options } as never),
+  conv2d: (options) => conv2d({ filters: 3, ...options } as never),
   maxPooling1d,
+  maxPooling2d,
   averagePooling1d,
+  averagePooling2d,
   globalMaxPooling1d,
   globalAveragePooling1d,
 } satisfies Record<string, (options: object) => Layer>;
 
-const { cases } = readGoldens('layers/convolution.json') as { cases: Case[] };
+const cases = ['convolution', 'images-2d'].flatMap(
+  (name) => (readGoldens(`layers/${name}.json`) as { cases: Case[] }).cases,
+);
 
 for (const { name: backendName, backend, reason } of backends) {
   describe(`convolution and pooling on ${backendName}`, { skip: backend === null && reason }, () => {

@@ -11,6 +11,7 @@ import {
   activationRegularization,
   addLayer,
   averagePooling1d,
+  averagePooling2d,
   batchNormalization,
   bidirectional,
   cellFromConfig,
@@ -18,6 +19,7 @@ import {
   concatenate,
   constant,
   conv1d,
+  conv2d,
   coupledLstm,
   crf,
   dense,
@@ -43,6 +45,7 @@ import {
   masking,
   maxNorm,
   maxPooling1d,
+  maxPooling2d,
   minGru,
   minGruCell,
   minLstm,
@@ -263,6 +266,21 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
   'Conv1D, causal': [
     () => conv1d({ filters: 2, kernelSize: 3, padding: 'causal', dilationRate: 2, useBias: false }),
     [sequence],
+  ],
+  Conv2D: [
+    () =>
+      conv2d({
+        ...{ filters: 4, kernelSize: [2, 3], strides: [1, 2], padding: 'same', activation: 'glu' },
+        ...regularisedDense,
+        biasInitializer: 'ones',
+      }),
+    [drawn('image', B, 4, 5, 2)],
+  ],
+  MaxPooling2D: [() => maxPooling2d({ poolSize: [2, 1], padding: 'same' }), [drawn('image', B, 3, 4, 2)]],
+  AveragePooling2D: [() => averagePooling2d({ strides: 1 }), [drawn('image', B, 3, 4, 2)]],
+  'TimeDistributed, of frames': [
+    () => timeDistributed(conv2d({ filters: 2, kernelSize: 2 })),
+    [drawn('video', B, T, 3, 4, 2)],
   ],
   MaxPooling1D: [() => maxPooling1d({ poolSize: 3, strides: 1, padding: 'causal' }), [sequence]],
   AveragePooling1D: [() => averagePooling1d({ poolSize: 3, strides: 2, padding: 'same' }), [sequence]],

@@ -1,4 +1,5 @@
 /** Exports for tests. */
+export { lineSvg } from './charts/line-svg.js';
 export { paintHeat } from './charts/paint.js';
 export { short } from './charts/short.js';
 export { ablated } from './engine/ablation.js';
@@ -6,7 +7,8 @@ export { answer } from './engine/answers.js';
 export { describeFiles } from './engine/artifacts.js';
 export { generate } from './engine/generate.js';
 export { Lane, selectExamples } from './engine/lane.js';
-export { lookAt, traceOf } from './engine/looks.js';
+export { lookAt } from './engine/look-at.js';
+export { traceOf } from './engine/looks.js';
 export { en } from './i18n/en.js';
 export { zh } from './i18n/zh.js';
 export { numericColumns } from './problems/csv.js';
@@ -18,4 +20,4 @@ export { arithmeticOf } from './views/arithmetic.js';
 export { forecastErrors } from './views/intervals.js';
 export { unitOrder, unitsOn } from './views/order.js';
 export { softmaxOf } from './views/outputs.js';
-export { curvesOf } from './views/runs.js';
+export { curvesOf, scoresOf } from './views/runs.js';

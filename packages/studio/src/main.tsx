@@ -14,4 +14,4 @@ effect(() => {
 });
 start();
 addEventListener('keydown', shortcuts);
-render(<App />, document.getElementById('app')!);
+render(<App />, document.getElementById('app') ?? document.body);

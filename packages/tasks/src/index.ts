@@ -113,6 +113,23 @@ export { planEvent as tagPlanEvent } from './tag/run-events.js';
 export { scoreTags, type TagScoresReport, type TagTypeScore } from './tag/scores.js';
 export { prepareTagger, type TagOptions, type TagRunResult, tagEvents, trainTagger } from './tag/tag.js';
 export type { TagScheme } from './tag/tags.js';
+export { type SpokenWord, TranscribeModel, type Transcript } from './transcribe/model.js';
+export type { TranscribeCell } from './transcribe/network.js';
+export type { TranscribePipe, TranscribePipeOptions, Transcription } from './transcribe/pipe.js';
+export type { TranscribePipeline } from './transcribe/pipeline.js';
+export type { PreparedTranscriber } from './transcribe/plan.js';
+export { transcribeReport } from './transcribe/report.js';
+export { planEvent as transcribePlanEvent } from './transcribe/run-events.js';
+export { type TranscribeScores, transcribeScores } from './transcribe/scores.js';
+export { TranscribeStream } from './transcribe/stream.js';
+export type { TranscriptLevel } from './transcribe/tokens.js';
+export {
+  prepareTranscriber,
+  type TranscribeOptions,
+  type TranscribeResult,
+  trainTranscriber,
+  transcribeEvents,
+} from './transcribe/transcribe.js';
 export { TranslateModel, type Translation } from './translate/model.js';
 export type { TranslateCell } from './translate/network.js';
 export type { PairColumns, PairData, Pairs, ParallelFiles } from './translate/pairs.js';

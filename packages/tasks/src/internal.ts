@@ -1,5 +1,5 @@
 /** Internals of @unroll/tasks for its own tests. */
-export { baselines } from './forecast/baselines.js';
+export { baselineFits, baselines } from './forecast/baselines.js';
 export { Calibration, widenLongHorizon } from './forecast/calibration.js';
 export { combine, ensembleWeights, HeldOutErrors } from './forecast/combination.js';
 export { negativeBinomialQuantile, normalQuantile, studentTQuantile } from './forecast/distributions.js';
@@ -12,6 +12,7 @@ export { fitNetwork, networkPlanOf, sameViews } from './forecast/network.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { chooseViews } from './forecast/representation.js';
 export { fillGaps, subsample } from './forecast/rows.js';
+export { seasonalSpread, spreadAt } from './forecast/seasonal-spread.js';
 export { chooseSeason } from './forecast/seasons.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
 export { codecFor, TextCodec } from './generate/codec.js';

@@ -6,6 +6,7 @@ import { LanguageModel } from './generate/model.js';
 import { formatOf, PIPELINE_FILE, readPipeline } from './shared/pipeline-file.js';
 import type { Task, TaskModel } from './shared/task.js';
 import { TagModel } from './tag/model.js';
+import { TranscribeModel } from './transcribe/model.js';
 import { TranslateModel } from './translate/model.js';
 
 export const TASKS: readonly Task[] = [
@@ -14,6 +15,7 @@ export const TASKS: readonly Task[] = [
   { name: 'tag', version: 1, fromFiles: (...parts) => TagModel.fromFiles(...parts) },
   { name: 'generate', version: 1, fromFiles: (...parts) => LanguageModel.fromFiles(...parts) },
   { name: 'translate', version: 1, fromFiles: (...parts) => TranslateModel.fromFiles(...parts) },
+  { name: 'transcribe', version: 1, fromFiles: (...parts) => TranscribeModel.fromFiles(...parts) },
 ];
 
 /**

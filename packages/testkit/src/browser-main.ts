@@ -5,6 +5,7 @@ import { toArtifact } from '@unroll/formats';
 import { choiceFor, listVariants, loadKernels, loadKernelsSync } from '@unroll/kernels';
 import { dense, lstm, sequential } from '@unroll/nn';
 import { runBackends } from './browser-backends.js';
+import { conversions } from './browser-convert.js';
 import { kernelCases } from './kernel-cases.js';
 
 /** The app that tools/size.mjs bundles and measures, served by tools/test-browser.mjs. */
@@ -97,5 +98,6 @@ export const run = async (report: (result: BrowserResult) => void): Promise<void
     'a bundled app with unrolljs/infer predicts and loads only the kernels for inference',
     testApp,
   );
+  for (const [name, work] of Object.entries(conversions)) await attempt(name, work);
   await runBackends(attempt, (name, skipped) => report({ name, skipped }));
 };

@@ -16,7 +16,6 @@ import {
 import {
   type Block,
   FlatBuffer,
-  LazyGradient,
   layOut,
   openScope,
   RowGradient,
@@ -271,8 +270,7 @@ export class Stepper {
       const block = this.#grads.blockFor(parameter.storage.offset, parameter.size);
       const grad = gradients.get(parameter) ?? null;
       if (grad && !(grad instanceof RowGradient)) {
-        if (grad instanceof LazyGradient) grad.writeTo(block);
-        else kernels.copy(grad.block(), 0, [1], block, 0, [1], [parameter.size]);
+        kernels.copy(grad.block(), 0, [1], block, 0, [1], [parameter.size]);
       } else {
         if (this.#dirty) this.#dirty.clear(i, block);
         else kernels.fill(block, 0);

@@ -10,6 +10,8 @@ import { trainingOf } from './trainable.js';
 export interface ImportKerasOptions {
   /** For files that contain weights without layers (`.weights.h5`): the model to load them into. */
   model?: Network;
+  /** For a `model.json` that is not beside its weights, such as a dropped file: the contents of the weights files by name. */
+  files?: ReadonlyMap<string, Uint8Array>;
 }
 
 /**
@@ -17,13 +19,15 @@ export interface ImportKerasOptions {
  * @throws UnrollError `format` for a damaged file, `value` for a layer that Unroll does not have, by name
  */
 export async function importKeras(source: ModelSource, options: ImportKerasOptions = {}): Promise<Imported> {
-  checkOptions('importKeras', options, { model: true });
+  checkOptions('importKeras', options, { model: true, files: true });
   return importOneOf(source, ['keras', 'h5', 'tfjs'], options);
 }
 
 export interface ExportKerasOptions {
   /** `keras`: the format of Keras 3. `h5`: HDF5. Default `keras`. */
   format?: 'keras' | 'h5';
+  /** Write the compile options and the state of the optimizer. Default true. */
+  training?: boolean;
 }
 
 /**
@@ -31,8 +35,9 @@ export interface ExportKerasOptions {
  * @throws UnrollError `value` for a layer that Keras does not have, `state` for a model that is not built
  */
 export async function exportKeras(model: Network, options: ExportKerasOptions = {}): Promise<Uint8Array> {
-  checkOptions('exportKeras', options, { format: ['keras', 'h5'] });
-  const files = await exportTo(model, options.format ?? 'keras', await trainingRecord(model));
+  checkOptions('exportKeras', options, { format: ['keras', 'h5'], training: 'boolean' });
+  const { format = 'keras', training = true } = options;
+  const files = await exportTo(model, format, training ? await trainingRecord(model) : {});
   return files.get('') ?? new Uint8Array();
 }
 

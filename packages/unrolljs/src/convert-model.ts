@@ -17,6 +17,7 @@ import {
   type OptimizerRecord,
 } from '@unroll/formats/convert';
 import { Network } from '@unroll/nn';
+import type { OptimizerName } from '@unroll/train';
 import { sourceAt } from '#sources';
 import { type CompileOptions, continueTraining, type Trainable, trainable } from './trainable.js';
 
@@ -36,7 +37,7 @@ export interface Imported {
   model: Network & Trainable;
   /** What was mapped, set to a default, or dropped. */
   report: ImportReport;
-  /** The state of the optimizer; null if the file has none. */
+  /** The optimizer and its state, for {@link resumeTraining}; null if the file has none. */
   optimizer: OptimizerRecord | null;
   /** ONNX: where the axes of the model's inputs and outputs are in the file, which may have the batch on another axis. */
   axes?: { inputs: readonly AxisOrder[]; outputs: readonly AxisOrder[] };
@@ -47,7 +48,7 @@ export interface Imported {
  * @throws UnrollError `format` for a damaged file, `value` for a layer or an op that Unroll does not have, by name
  */
 export async function importModel(source: ModelSource, options: ImportModelOptions = {}): Promise<Imported> {
-  checkOptions('importModel', options, { format: 'string', map: true, model: true });
+  checkOptions('importModel', options, { format: 'string', map: true, model: true, files: true });
   const { format: name, ...importOptions } = options;
   const file = await openSource(source);
   return importFrom(
@@ -90,15 +91,28 @@ export async function exportTo(
 
 async function importFrom(file: ByteSource, format: ModelFormat, options: ImportOptions): Promise<Imported> {
   await ready();
-  const { model, report, optimizer, compile, axes } = await format.read(file, options);
-  const result = trainable(model);
-  if (compile && optimizer) {
-    const settings = { ...compile, optimizer: { name: optimizer.name, ...optimizer.options } };
-    result.compile(settings as CompileOptions);
-    if (optimizer.iterations > 0)
-      continueTraining(result, { updates: optimizer.iterations, slots: optimizer.slots });
-  }
-  return { model: result, report, optimizer, ...(axes && { axes }) };
+  const { model: network, report, optimizer, compile, axes } = await format.read(file, options);
+  const model = trainable(network);
+  if (compile?.loss !== undefined && optimizer) resumeTraining(model, optimizer, compile as ResumeOptions);
+  return { model, report, optimizer, ...(axes && { axes }) };
+}
+
+export type ResumeOptions = Omit<CompileOptions, 'optimizer'>;
+
+/**
+ * Compiles a model with the optimizer of the file that it was imported from, and continues with the optimizer's state. A
+ * file that also contains a loss, as those of Keras do, is imported as a compiled model.
+ * @param options loss, metrics and others of `compile`
+ */
+export function resumeTraining<M extends Network & Trainable>(
+  model: M,
+  optimizer: OptimizerRecord,
+  options: ResumeOptions,
+): M {
+  const { name, options: settings, iterations, slots } = optimizer;
+  model.compile({ ...options, optimizer: { name: name as OptimizerName, ...settings } });
+  if (iterations > 0) continueTraining(model, { updates: iterations, slots });
+  return model;
 }
 
 async function openSource(source: ModelSource): Promise<ByteSource> {

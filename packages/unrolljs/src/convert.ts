@@ -14,6 +14,8 @@ export {
   type ImportModelOptions,
   importModel,
   type ModelSource,
+  type ResumeOptions,
+  resumeTraining,
 } from './convert-model.js';
 export type { FileDescription, FormatName, ImportReport, OptimizerRecord } from '@unroll/formats/convert';
 

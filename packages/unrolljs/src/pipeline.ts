@@ -19,6 +19,7 @@ import {
   type GeneratePipe,
   type TagPipe,
   type TaskModel,
+  type TranscribePipe,
   type TranslatePipe,
   taskModelFromFiles,
   taskName,
@@ -48,6 +49,9 @@ export type {
   TagPipeOptions,
   TagSpan,
   TaskModel,
+  TranscribePipe,
+  TranscribePipeOptions,
+  Transcription,
   TranslatedText,
   TranslatedTokens,
   TranslatePipe,
@@ -63,6 +67,7 @@ interface Pipes {
   translate: TranslatePipe;
   generate: GeneratePipe;
   forecast: ForecastPipe;
+  transcribe: TranscribePipe;
 }
 
 type PipelineTask = keyof Pipes;
@@ -73,6 +78,7 @@ const NAMES: Readonly<Record<PipelineTask, true>> = {
   translate: true,
   generate: true,
   forecast: true,
+  transcribe: true,
 };
 
 /** The properties of the function that `pipeline` returns. */

@@ -6,26 +6,26 @@ export const names = [
     values: `
     Layer LogScaler MatrixCell MinMaxScaler OptimizerMemory Parameter RandomStream RobustScaler StandardScaler Tensor
     UnrollError Vocabulary abs activation activationRegularization adagrad adam adamw add addLayer additiveAttention
-    allowedTransitions attention attentionDecoder averagePooling1d batchNormalization beamSearch bidirectional
-    bitsPerCharacter bleu broadcastTo bucketByLength buildVocabulary characterErrorRate checkpointsTo chrf
-    chronoInitializer concat concatenate constant conv1d cosineDecay cosineDecayRestarts coupledLstm coupledLstmCell
-    crf ctcBeamSearch ctcDecoder ctcGreedy decodeCheckpoint decodeTags defaultTokenizer dense div dropout
-    earlyStopping embedding equal erf exp exponentialDecay findLearningRate flatten floor fromArtifact fromZip full
-    gather generalGru generalLstm generalRnn generate generateTokens globalAveragePooling1d globalMaxPooling1d greater
-    greaterEqual gru gruCell hardSigmoid identityMatrix input inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNorm
-    layerNormLstm layerNormLstmCell layerNormalization learnBytePairs lengthMask linear linearScan load log log1p
-    logPartition logSoftmax losses lstm lstmCell masking matmul max maxNorm maxPooling1d maximum mean metrics min
-    minGru minGruCell minLstm minLstmCell minMaxNorm minimum model mul multiply nBestPaths nBestTags nadam neg nonNeg
-    oneCycle ones orthogonal orthogonalPenalty outputEmbedding pad padSequences peepholeLstm peepholeLstmCell permute
-    permuteLayer perplexityFromTotals pick piecewiseConstantDecay polynomialDecay pow progress projectedLstm
-    projectedLstmCell randomNormal randomUniform readVectors ready reciprocal recurrent reduceOnPlateau
-    registerActivation registerCell registerLayer registerLoss relu repeatVector reshape reshapeLayer residual reverse
-    rmsprop rouge roundWeights scalerFromConfig scheduledSampling scope sentenceBleu sentenceChrf sentenceRouge
-    sequential setBackend setThreads sgd sigmoid sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus
-    spanScores spansOf spatialDropout1d sqrt square stack stackedCells stepDecay stopGradient sub sum sumSquares
-    summarizeLengths tagMarginals tagProbabilities tagsOf tanh tensor tensorOperation timeDistributed toArtifact toZip
-    tokenizer topK train trainable transpose truncatedNormal unitNorm unstack valueAndGrad varianceScaling viterbi
-    wordDropout wordErrorRate writeVectors zeros zoneoutCell
+    allowedTransitions attention attentionDecoder averagePooling1d averagePooling2d batchNormalization beamSearch
+    bidirectional bitsPerCharacter bleu broadcastTo bucketByLength buildVocabulary characterErrorRate checkpointsTo
+    chrf chronoInitializer concat concatenate constant conv1d conv2d cosineDecay cosineDecayRestarts coupledLstm
+    coupledLstmCell crf ctcBeamSearch ctcDecoder ctcGreedy decodeCheckpoint decodeTags defaultTokenizer dense div
+    dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate flatten floor fromArtifact fromZip
+    full gather generalGru generalLstm generalRnn generate generateTokens globalAveragePooling1d globalMaxPooling1d
+    greater greaterEqual gru gruCell hardSigmoid identityMatrix input inverseTimeDecay keep kernelsAt l1 l1l2 l2
+    layerNorm layerNormLstm layerNormLstmCell layerNormalization learnBytePairs lengthMask linear linearScan load log
+    log1p logPartition logSoftmax losses lstm lstmCell masking matmul max maxNorm maxPooling1d maxPooling2d maximum
+    mean metrics min minGru minGruCell minLstm minLstmCell minMaxNorm minimum model mul multiply nBestPaths nBestTags
+    nadam neg nonNeg oneCycle ones orthogonal orthogonalPenalty outputEmbedding pad padSequences peepholeLstm
+    peepholeLstmCell permute permuteLayer perplexityFromTotals pick piecewiseConstantDecay polynomialDecay pow
+    progress projectedLstm projectedLstmCell randomNormal randomUniform readVectors ready reciprocal recurrent
+    reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape reshapeLayer
+    residual reverse rmsprop rouge roundWeights scalerFromConfig scheduledSampling scope sentenceBleu sentenceChrf
+    sentenceRouge sequential setBackend setThreads sgd sigmoid sign simpleRNN simpleRNNCell slice slidingWindows
+    softmax softplus spanScores spansOf spatialDropout1d sqrt square stack stackedCells stepDecay stopGradient sub sum
+    sumSquares summarizeLengths tagMarginals tagProbabilities tagsOf tanh tensor tensorOperation timeDistributed
+    toArtifact toZip tokenizer topK train trainable transpose truncatedNormal unitNorm unstack valueAndGrad
+    varianceScaling viterbi wordDropout wordErrorRate writeVectors zeros zoneoutCell
     `,
     types: `
     Activation ActivationFunction ActivationOptions ActivationRegularizationOptions AdditiveAttention
@@ -35,7 +35,7 @@ export const names = [
     BleuSmoothing BleuTokenizer BucketOptions BuildTools ByteChunks BytePairOptions BytePairTokenizer BytePairsConfig
     ByteStream Callback CallbackState Cell CellClass CellConstants CellFunction CellMasks CellOptions CellState
     CharactersConfig Checkpoint CheckpointOptions CheckpointStore ChrfOptions ChrfScore ChronoOptions ClassWeights
-    Clip CompileOptions ConcatenateOptions Constraint ConstraintConfig Conv1DOptions CosineOptions
+    Clip CompileOptions ConcatenateOptions Constraint ConstraintConfig Conv1DOptions Conv2DOptions CosineOptions
     CoupledLstmCellOptions CrfOptions CtcBeamOptions CtcDecoder CtcDecoderOptions CtcGreedyOptions CtcHypothesis
     CtcPath CtcPrefixScore DecayOptions Decoded DecodingOptions DenseOptions DropoutOptions EarlyStoppingOptions
     EmbeddingOptions EndEvent EndReason EpochEvent ErrorCode ErrorRateOptions ErrorRates EvaluateOptions Evaluation
@@ -50,17 +50,17 @@ export const names = [
     MetricSpec MetricState MetricValues MinCellOptions MinMaxNormOptions MinOptions MinState Model ModelState
     ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers Network NetworkOptions NormalOptions
     NormalizeOptions NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions OptimizerSpec
-    OutputEmbedding OutputEmbeddingOptions OutputKind PadOptions Padded ParameterMaker ParameterOptions
+    OutputEmbedding OutputEmbeddingOptions OutputKind PadOptions Padded Padding2D Pair ParameterMaker ParameterOptions
     PeepholeLstmCellOptions PerOutput PermuteOptions PiecewiseOptions PolynomialOptions Pooling1DOptions
-    PrecisionRecall PredictOptions PrepareInputs ProgressOptions ProgressStream ProjectedLstmCellOptions
-    RangeTestOptions RankedTagPath RatePoint ReadVectorsOptions Recurrent RecurrentOptions ReduceOnPlateauOptions
-    Reduction References Regularizer RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions RestrictCall
-    RougeOptions RougeScores RougeTokenizer Run RunControl RunOptions RunSnapshot Runnable SampledSoftmaxOptions
-    SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName ScheduledSamplingOptions ScoreMode Sequence
-    SequenceBatch SequenceContext SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape
-    SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState Span SpanOptions SpanScore SpanScoreOptions SpanScores
-    SpatialDropout1DOptions StackedState StepContext StepDecayOptions StepEvent StepResult Stream StreamInput
-    StreamOptions StreamState SymbolicTensor TagConstraints TagPath TagScores TensorLike TensorList
+    Pooling2DOptions PrecisionRecall PredictOptions PrepareInputs ProgressOptions ProgressStream
+    ProjectedLstmCellOptions RangeTestOptions RankedTagPath RatePoint ReadVectorsOptions Recurrent RecurrentOptions
+    ReduceOnPlateauOptions Reduction References Regularizer RegularizerConfig RepeatVectorOptions ReshapeOptions
+    RestartOptions RestrictCall RougeOptions RougeScores RougeTokenizer Run RunControl RunOptions RunSnapshot Runnable
+    SampledSoftmaxOptions SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName
+    ScheduledSamplingOptions ScoreMode Sequence SequenceBatch SequenceContext SequenceLossDefinition SequenceResult
+    Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState Span SpanOptions SpanScore
+    SpanScoreOptions SpanScores SpatialDropout1DOptions StackedState StepContext StepDecayOptions StepEvent StepResult
+    Stream StreamInput StreamOptions StreamState SymbolicTensor TagConstraints TagPath TagScores TensorLike TensorList
     TensorOperationOptions TextOrTokens TokenStream Tokenizer TokenizerConfig TokenizerKind TrainEvent TrainOptions
     Trainable TrainingData TruncateOptions UniformOptions ValidationData Values VarianceScalingOptions VectorFormat
     Vectors VocabularyConfig VocabularyCoverage VocabularyLayer VocabularyOptions WarningCode WarningEvent WeightArray
@@ -85,11 +85,12 @@ export const names = [
     file: 'convert',
     values: `
     describeModel exportKeras exportOnnx exportPyTorch importKeras importModel importOnnx importPyTorch readNpz
-    readSafetensors writeNpz writeSafetensors
+    readSafetensors resumeTraining writeNpz writeSafetensors
     `,
     types: `
     AxisOrder ExportKerasOptions ExportOnnxOptions ExportPyTorchOptions FileDescription FormatName ImportKerasOptions
     ImportModelOptions ImportPyTorchOptions ImportReport Imported ModelSource NumpyArray OptimizerRecord PyTorchFiles
+    ResumeOptions
     `,
   },
   {
@@ -124,13 +125,13 @@ export const names = [
     file: 'infer',
     values: `
     ActivationLayer ActivationRegularization Add AdditiveAttention Attention AttentionDecoderCell AveragePooling1D
-    BatchNormalization Bidirectional Concatenate Conv1D CoupledLstmCell Crf Dense Dropout Embedding Flatten Functional
-    GlobalAveragePooling1D GlobalMaxPooling1D GruCell InputLayer Layer LayerNormLstmCell LayerNormalization LstmCell
-    Masking MatrixCell MaxPooling1D MinGruCell MinLstmCell Multiply OutputEmbedding PeepholeLstmCell Permute
-    ProjectedLstmCell Recurrent RepeatVector Reshape Residual Sequential SimpleRnnCell SpatialDropout1D StackedCells
-    Tensor TimeDistributed UnrollError WordDropout ZoneoutCell ctcBeamSearch ctcDecoder ctcGreedy decodeTags fromZip
-    kernelsAt lengthMask load loadWith model nBestTags ready registerActivation registerCell registerLayer runnable
-    sequential setBackend setThreads tagMarginals tensor
+    AveragePooling2D BatchNormalization Bidirectional Concatenate Conv1D Conv2D CoupledLstmCell Crf Dense Dropout
+    Embedding Flatten Functional GlobalAveragePooling1D GlobalMaxPooling1D GruCell InputLayer Layer LayerNormLstmCell
+    LayerNormalization LstmCell Masking MatrixCell MaxPooling1D MaxPooling2D MinGruCell MinLstmCell Multiply
+    OutputEmbedding PeepholeLstmCell Permute ProjectedLstmCell Recurrent RepeatVector Reshape Residual Sequential
+    SimpleRnnCell SpatialDropout1D StackedCells Tensor TimeDistributed UnrollError WordDropout ZoneoutCell
+    ctcBeamSearch ctcDecoder ctcGreedy decodeTags fromZip kernelsAt lengthMask load loadWith model nBestTags ready
+    registerActivation registerCell registerLayer runnable sequential setBackend setThreads tagMarginals tensor
     `,
     types: `
     ArtifactFiles ArtifactSource Backend BackendName Cell CellClass CtcBeamOptions CtcDecoder CtcDecoderOptions
@@ -143,10 +144,10 @@ export const names = [
     entry: 'unrolljs/node',
     file: 'index-node',
     values: `
-    checkpoints csvLog interruptSignal loadArtifact readCheckpoint saveArtifact tensorBoard
+    checkpoints csvLog interruptSignal loadArtifact readCheckpoint saveArtifact tensorBoard toCsv toTensorBoard
     `,
     types: `
-    CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoardOptions
+    CheckpointFiles CheckpointFolderOptions CsvLogOptions TensorBoard TensorBoardOptions
     `,
   },
   {
@@ -159,7 +160,24 @@ export const names = [
     ArtifactFiles ArtifactSource Cell ClassifyPipe ClassifyPipeOptions DateOrder ForecastInput ForecastInterval
     ForecastPipe ForecastPipeOptions ForecastPoint ForecastRow GeneratePipe GeneratePipeOptions GenerateStreamOptions
     GeneratedText LabelScore PipeProperties PipelineTask Pipes SequenceValue Sound Table TagPipe TagPipeOptions
-    TagSpan TaskModel TranslatePipe TranslatePipeOptions TranslatedText TranslatedTokens
+    TagSpan TaskModel TranscribePipe TranscribePipeOptions Transcription TranslatePipe TranslatePipeOptions
+    TranslatedText TranslatedTokens
+    `,
+  },
+  {
+    entry: 'unrolljs/insight',
+    file: 'insight',
+    values: `
+    AblatedModel ablate attribution connectivity escapeText gateFigure gradientFlow histogramOf lagCurves lagFigure
+    memoryLength projection recorder saturation saturationOf scalarsOf spectralRadius trace unrolledFigure
+    weightStatistics
+    `,
+    types: `
+    AblateOptions Attribution AttributionOptions Connectivity ConnectivityOptions DataArray GateFigureOptions
+    GateRecord GradientFlow GradientFlowOptions Histogram InputInfluence Inspectable KeepGate LagCurve
+    LagFigureOptions LagRecord LagSummary LayerFlow LayerRecord LayerSaturation LayerTrace MaskOption MemoryLength
+    MemoryLengthOptions ModelInput OutputOptions Projection ProjectionOptions RecordSink Recorder RecorderOptions
+    SaturationOptions Shares StateFlow Trace TraceOptions TrainingRecord UnrolledFigureOptions WeightStatistics
     `,
   },
   {

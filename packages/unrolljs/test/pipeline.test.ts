@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { toZip } from 'unrolljs';
 import { type ClassifyModel, makeTable, trainClassifier } from 'unrolljs/classify';
 import { forecast } from 'unrolljs/forecast';
+import { trainLanguageModel } from 'unrolljs/generate';
 import { type ArtifactFiles, type PipelineTask, pipeline } from 'unrolljs/pipeline';
 
 const folder = mkdtempSync(join(tmpdir(), 'unroll-pipeline-'));
@@ -86,6 +87,22 @@ describe('pipeline of a classifier', () => {
     await assert.rejects(classify('good', { topk: 2 } as object), {
       message: /Did you mean "topK"|topK/,
     });
+  });
+});
+
+describe('pipeline of other tasks', () => {
+  test('generates a text, also as a stream', async () => {
+    const sizes = { units: 4, embedding: 4, epochs: 1, streams: 4, steps: 8 };
+    const { model: language } = await trainLanguageModel('the cat sees the lake.\n'.repeat(20), sizes);
+    const generate = await pipeline('generate', await language.toFiles());
+    const [{ generatedText }] = await generate('the', { length: 9, seed: 2 });
+    let text = 'the';
+    for await (const piece of generate.stream('the', { length: 9, seed: 2 })) text += piece;
+    assert.equal(text, generatedText);
+    assert.equal(text.length, 12);
+  });
+  test('has a stream only for texts that are generated', async () => {
+    assert.ok(!('stream' in (await pipeline('classify', files))));
   });
 });
 

@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { predict, RandomStream, ready, tensor } from '@unroll/core';
-import { formatNamed, writeNpz } from '@unroll/formats/convert';
+import { extensionsOf, formatNamed, writeNpz } from '@unroll/formats/convert';
 import * as nn from '@unroll/nn';
 
 const [folder, count = '200'] = process.argv.slice(2);
@@ -119,7 +119,7 @@ for (let n = 0; n < Number(count); n++) {
   const format = await formatNamed(n % 2 ? 'safetensors' : 'pytorch');
   const stem = join(folder, `model${String(n).padStart(3, '0')}`);
   for (const [name, bytes] of await format.write(model))
-    writeFileSync(`${stem}${name === '' ? `.${format.extensions[0]}` : name}`, bytes);
+    writeFileSync(`${stem}${name === '' ? `.${extensionsOf(format.name)[0]}` : name}`, bytes);
   writeFileSync(`${stem}.npz`, writeNpz(arrays));
 }
 console.log(`${count} models`);

@@ -102,6 +102,42 @@ def nested():
     return m
 
 
+@case(formats=("keras", "h5"))
+def nested_last():
+    """Functional models as the last layer, called twice, and a model in TimeDistributed."""
+    a = keras.Input((3,))
+    head = keras.Model(a, L.Dense(2, activation="tanh")(L.Dense(3)(a)), name="head")
+    x, y = keras.Input((4, 3), name="first"), keras.Input((3,), name="second")
+    steps = L.TimeDistributed(keras.Sequential([keras.Input((3,)), L.Dense(3, activation="relu")], name="step"))(x)
+    m = keras.Model([x, y], [head(L.LSTM(3)(steps)), head(y)])
+    m.compile(keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.01, 2, 0.5)), ["mse", "mae"], loss_weights=[1.0, 0.5])
+    return m
+
+
+@keras.saving.register_keras_serializable("demo")
+class Scale(L.Layer):
+    """A custom layer: x * gain + shift * offset_factor."""
+
+    def __init__(self, offset_factor=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.offset_factor = offset_factor
+
+    def build(self, shape):
+        self.gain = self.add_weight(name="gain", shape=(shape[-1],))
+        self.shift = self.add_weight(name="shift", shape=(shape[-1],))
+
+    def call(self, x):
+        return x * self.gain + self.shift * self.offset_factor
+
+    def get_config(self):
+        return {**super().get_config(), "offset_factor": self.offset_factor}
+
+
+@case(formats=("keras", "h5"))
+def custom_layer():
+    return keras.Sequential([keras.Input((4, 3)), L.SimpleRNN(3), Scale(0.5, name="scale"), L.Dense(2)])
+
+
 @case(integers=9, steps=6, formats=("keras", "h5"))
 def embedding_mask():
     ids = keras.Input((6,), name="ids")
@@ -171,6 +207,18 @@ def model_of_type(name, dtype):
     m = keras.Sequential([keras.Input((4, 3)), *layers, L.Dense(2, dtype=dtype)], name=name)
     m.build((None, 4, 3))
     return m
+
+
+@case(integers=7, formats=("keras", "h5"))
+def embedding_conv():
+    return keras.Sequential([keras.Input((6,)), L.Embedding(7, 3, mask_zero=True), L.Conv1D(2, 2), L.LSTM(2)])
+
+
+@case(integers=7)
+def embedding_pooling():
+    ids = keras.Input((6,))
+    e = L.Dropout(0.1)(L.Embedding(7, 3, mask_zero=True)(ids))
+    return keras.Model(ids, L.Dense(2)(L.Concatenate()([L.GlobalMaxPooling1D()(e), L.GlobalAveragePooling1D()(e)])))
 
 
 def policy(name):
@@ -252,7 +300,7 @@ def gradients_of(model, x, y):
     model.zero_grad()
     before = [keras.ops.convert_to_numpy(v).copy() for v in model.non_trainable_variables]
     prediction = model(one([torch.tensor(a) for a in x]), training=True)
-    loss = model.compute_loss(x=one(x), y=torch.tensor(one(y)), y_pred=prediction, training=True)
+    loss = model.compute_loss(x=one(x), y=one([torch.tensor(a) for a in y]), y_pred=prediction, training=True)
     loss.backward()
     for v, value in zip(model.non_trainable_variables, before, strict=True):
         v.assign(value)

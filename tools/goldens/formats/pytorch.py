@@ -142,9 +142,10 @@ def map_of(net, case):
 
 
 def encode(array):
+    shape = list(array.shape)  # ascontiguousarray gives scalars an axis
     array = np.ascontiguousarray(array, dtype=np.float64 if array.dtype != np.int64 else np.int64)
     return {
-        "shape": list(array.shape),
+        "shape": shape,
         "values": base64.b64encode(array.astype("<f8").tobytes()).decode(),
     }
 
@@ -235,14 +236,102 @@ def matrix(count):
             yield case
 
 
-def write_all(folder, cases):
+OPTIMIZERS = {
+    "adam": lambda p: torch.optim.Adam(p, lr=0.01),
+    "adam-decay": lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.8, 0.95), eps=1e-6, weight_decay=0.1),
+    "adamw": lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1),
+    "sgd": lambda p: torch.optim.SGD(p, lr=0.05),
+    "sgd-momentum": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9),
+    "sgd-nesterov": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.01),
+    "rmsprop-all": lambda p: torch.optim.RMSprop(p, lr=0.01, momentum=0.5, centered=True),
+    "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.05),
+}
+
+
+def training(folder):
+    """Checkpoints after three updates, and the losses before each of five more and after the last one.
+
+    Two biases that are only used as their sum would each be updated, and weight decay applies to each: bias_hh of the
+    LSTM is frozen, and a GRU is trained with weight decay.
+    """
+    cases = {}
+    for seed, (name, optimizer_of) in enumerate(OPTIMIZERS.items()):
+        torch.manual_seed(seed)
+        optimizer = optimizer_of([nn.Parameter(torch.zeros(1))])
+        lstm = seed % 2 and not optimizer.param_groups[0]["weight_decay"]
+        cell = (nn.LSTM if lstm else nn.GRU)(3, 4, batch_first=True)
+        net = Net({"cell": cell, "norm": nn.LayerNorm(4), "head": nn.Linear(4, 2)}, False)
+        randomise(net)
+        if lstm:
+            cell.bias_hh_l0.requires_grad_(False)
+        optimizer = optimizer_of(net.parameters())
+        x, y = torch.randn(4, 5, 3), torch.randn(4, 5, 2)
+        losses = []
+
+        def update():
+            optimizer.zero_grad()
+            loss = nn.functional.mse_loss(net(x), y)
+            losses.append(loss.item())
+            loss.backward()
+            optimizer.step()
+
+        for _ in range(3):
+            update()
+        torch.save({"model": net.state_dict(), "optimizer": optimizer.state_dict()}, folder / f"train-{name}.pt")
+        losses.clear()
+        for _ in range(6):
+            update()
+        cases[name] = {"file": f"train-{name}.pt", "x": encode(x.numpy()), "y": encode(y.numpy()), "losses": losses}
+    return cases
+
+
+def other_files(folder):
+    """Files that are refused, tied weights, a checkpoint with numpy numbers, and arrays of numpy."""
+    torch.manual_seed(1)
+    torch.save(nn.GRU(2, 2), folder / "refused-module.pt")
+    torch.jit.script(nn.Linear(2, 2)).save(str(folder / "refused-script.pt"))
+    torch.save({"model": nn.Linear(2, 2).state_dict(), "args": argparse.Namespace(lr=0.1)}, folder / "refused-args.pt")
+    tied = Net({"embedding": nn.Embedding(5, 3), "rnn": nn.RNN(3, 3, batch_first=True), "head": nn.Linear(3, 5)}, False)
+    tied.head.weight = tied.embedding.weight
+    state = {"epoch": np.int64(3), "loss": np.float64(0.5), "state_dict": tied.state_dict()}
+    torch.save(state, folder / "tied.pt")
+    # A view with an offset, a transposed matrix, and memory shared by two tensors
+    base = torch.randn(40)
+    views = {
+        "lstm.weight_ih_l0": base[3:27].view(3, 8).t(),
+        "lstm.weight_hh_l0": base[8:24].view(8, 2),
+        "lstm.bias_ih_l0": base[::5][:8],
+        "lstm.bias_hh_l0": base[1::2][:8],
+    }
+    torch.save(views, folder / "views.pt")
+    numbers = {key: encode(value.contiguous().numpy()) for key, value in views.items()}
+    generator = np.random.default_rng(5)
+    values = generator.integers(0, 100, (2, 3, 4))
+    arrays = {}
+    for kind in ["b1", "i1", "u1", "<i2", ">i2", "<u2", "<i4", "<u4", "<i8", ">i8", "<u8", "<f2", "<f4", ">f4", "<f8", ">f8"]:
+        arrays[kind.replace("<", "").replace(">", "big_")] = values.astype(kind)
+    arrays["fortran"] = np.asfortranarray(values.astype("<f4"))
+    arrays["scalar"] = np.float64(7)
+    arrays["vector"] = np.arange(5, dtype="<f4")
+    arrays["empty"] = np.zeros((0, 3), dtype="<f4")
+    np.savez(folder / "arrays.npz", **arrays)
+    np.savez_compressed(folder / "compressed.npz", zeros=np.zeros((100, 100), dtype="<f4"), x=np.arange(10.0))
+    np.savez(folder / "objects.npz", objects=np.array([{}, []], dtype=object))
+    np.save(folder / "single.npy", np.arange(6, dtype="<f8").reshape(2, 3))
+    return {"views": numbers, "arrays": {key: encode(np.asarray(value)) for key, value in arrays.items()}}
+
+
+def write_all(folder, cases, train=False):
     folder.mkdir(parents=True, exist_ok=True)
     written = {}
     for seed, case in enumerate(cases):
         name = f"case{seed:03d}"
         written[name] = write(folder, name, case, seed)
+    trained = training(folder) if train else {}
+    others = other_files(folder) if train else {}
     head = {"torch": torch.__version__, "numpy": np.__version__}
-    (folder / "cases.json").write_text(json.dumps({"versions": head, "cases": written}, separators=(",", ":")) + "\n")
+    (folder / "cases.json").write_text(json.dumps({"versions": head, "cases": written, "training": trained, "others": others}, separators=(",", ":")) + "\n")
     print(f"{len(written)} cases, {sum(path.stat().st_size for path in folder.iterdir()) / 1000:.0f} kB")
 
 
@@ -286,7 +375,7 @@ def main():
     elif arguments.matrix:
         write_all(Path(arguments.matrix), matrix(600))
     else:
-        write_all(OUT, pairwise())
+        write_all(OUT, pairwise(), train=True)
 
 
 if __name__ == "__main__":

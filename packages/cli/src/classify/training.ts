@@ -12,7 +12,6 @@ import {
   type TaskRequest,
 } from '@unroll/tasks';
 import {
-  choiceOption,
   integerOption,
   type OptionSpecs,
   type ParsedArgs,
@@ -21,7 +20,8 @@ import {
   UsageError,
 } from '../shared/args.js';
 import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
-import { FOLDER_COLUMN, isFolder, readSoundTable } from '../shared/sound-files.js';
+import { checkSoundData, FOLDER_COLUMN, isFolder, readSoundTable } from '../shared/sound-files.js';
+import { SOUND_HELP, SOUND_OPTIONS, soundArguments } from '../shared/sound-options.js';
 import { fingerprintOf, openStream, readTable } from '../shared/table-file.js';
 import { networkArguments } from '../train/options.js';
 import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
@@ -29,12 +29,7 @@ import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js
 const OPTIONS = {
   text: { type: 'string' },
   sequence: { type: 'string' },
-  audio: { type: 'string' },
-  pattern: { type: 'string' },
-  normalize: { type: 'string' },
-  mels: { type: 'string' },
-  rate: { type: 'string' },
-  'no-augment': { type: 'boolean' },
+  ...SOUND_OPTIONS,
   label: { type: 'string' },
   'multi-label': { type: 'string' },
   vectors: { type: 'string' },
@@ -55,19 +50,14 @@ Data
   --text <column>       column with the texts
   --sequence <column>   column with numeric sequences: lists of steps, each a number or a list of numbers (not needed for .ts files)
   --audio <column>      column with the paths of WAV files, relative to the file of --data
-  --pattern <pattern>   for a folder of WAV files as --data: how their names hold the columns
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column
   --label <column>      column with the labels (not needed for .ts files)
-  --multi-label <mark>  rows have any number of labels, separated by this mark (or lists of JSON)
-  --valid <file>        rows for validation (default: a tenth of the rows of each label; a fifth of fewer than 1,000 sequences or sounds)
+  --multi-label <text>  rows have any number of labels, separated by this text (or as JSON lists)
+  --valid <file>        rows for validation (default: a tenth of the rows of each label, or a fifth if there are fewer than
+                        1,000 sequences or sounds)
   --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
   --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for much data)
-
-Sound
-  --normalize <what>    what is subtracted from the frames of each file: level, features (the mean spectrum) or none (default: level)
-  --mels <n>            number of mel filters (default: 40)
-  --rate <hz>           sample rate of the analysis (default: the most frequent one, at most 16,000)
-  --no-augment          do not change speed, frequencies and parts of sounds at random in training
-`;
+${SOUND_HELP}`;
 
 export const classifyTraining: Trainable = {
   about: 'predict the label of a text, a numeric sequence or a sound',
@@ -91,7 +81,8 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const { audio = folder ? FOLDER_COLUMN : undefined } = given;
   const read = (file: string) =>
     audio === undefined ? readTable(file, reading) : readSoundTable(file, { audio, pattern, reading });
-  checkFolder(given, { folder, pattern });
+  if (folder || pattern !== undefined)
+    checkSoundData({ path, pattern, audio: given.audio, other: given.text ?? given.sequence });
   const data = await read(path);
   const columns = columnsOf({ ...given, ...(audio !== undefined && { audio }) }, data.table);
   const valid = validPath === undefined ? undefined : await read(validPath);
@@ -183,40 +174,6 @@ function columnsOf({ text, sequence, audio, label, ...others }: Partial<Columns>
   const labels = label ?? (isTsFile ? 'label' : undefined);
   if (labels === undefined) throw new UsageError('--label <column> is required: the column with the labels.');
   return { ...(text === undefined ? { sequence: input } : { text }), label: labels, ...others };
-}
-
-/** Returns the options for sounds that are given. */
-function soundArguments(
-  args: ParsedArgs,
-): Pick<ClassifyOptions, 'normalize' | 'mels' | 'sampleRate' | 'augment'> {
-  const normalize = choiceOption(args, 'normalize', ['level', 'features', 'none']);
-  const [mels, sampleRate] = ['mels', 'rate'].map((name) => integerOption(args, name));
-  return {
-    ...(normalize && { normalize }),
-    ...(mels && { mels }),
-    ...(sampleRate && { sampleRate }),
-    ...(args.values['no-augment'] === true && { augment: false }),
-  };
-}
-
-/** @throws UsageError for a folder without --pattern, or with inputs that are not its files */
-function checkFolder(
-  { text, sequence, audio }: Partial<Columns>,
-  { folder, pattern }: { folder: boolean; pattern: string | undefined },
-): void {
-  if (!folder) {
-    if (pattern !== undefined && audio === undefined)
-      throw new UsageError('--pattern needs a folder of WAV files as --data.');
-    return;
-  }
-  if (text !== undefined || sequence !== undefined || (audio ?? FOLDER_COLUMN) !== FOLDER_COLUMN)
-    throw new UsageError(
-      `--data is a folder: its WAV files are the inputs. Omit --text, --sequence and --audio.`,
-    );
-  if (pattern === undefined)
-    throw new UsageError(
-      '--pattern is required for a folder: how the names of the files hold the label, such as "{label}_{take}.wav".',
-    );
 }
 
 async function* train(

@@ -40,6 +40,9 @@ const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
     { name: 'accuracy', title: 'accuracy', ...share },
   ],
   translate: [{ name: 'bleu', title: 'BLEU', format: 'number', decimals: 1, higherIsBetter: true }],
+  transcribe: [
+    { name: 'wer', title: 'word error rate', format: 'share', decimals: 1, higherIsBetter: false },
+  ],
   generate: [
     { name: 'nats_per_char', title: 'nats/character', format: 'number', decimals: 3, higherIsBetter: false },
   ],
@@ -50,8 +53,10 @@ const NAMES = Object.keys(METRICS);
 const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
 
 Trains the same task with several recurrent cells and seeds, and prints parameters, seconds per epoch, seconds to the best
-epoch, the quality on the validation data with its spread over the seeds, memory, and the time for one example. It names a
-winner only if the differences are larger than the spread explains. Every run has a process of its own. Tasks: ${NAMES.join(', ')}.
+epoch, the quality on the validation data with its spread over the seeds, memory, and the time for one example. A winner
+is named only if the difference is larger than the spread over the seeds can explain. Every run has its own process.
+
+Tasks: ${NAMES.join(', ')}
 
   unroll compare classify --data train.tsv --text review --label stars --cells lstm,gru --seeds 3
 

@@ -72,7 +72,7 @@ export async function compareWithFile(
   const ours = await outputsOf(model, inputs);
   const theirs = format.run
     ? await format.run(source, inputs)
-    : await outputsOf((await format.read(source)).model, inputs);
+    : await outputsOf(await readBack(source, format), inputs);
   const what = format.run
     ? `model and runtime of ${format.name}`
     : `model and ${source.name} as Unroll reads it`;
@@ -82,6 +82,17 @@ export async function compareWithFile(
       `${source.name} has ${theirs.length} outputs, the model has ${ours.length}.`,
     );
   return ours.map((output, i) => compare(what, output, theirs[i], tolerance));
+}
+
+async function readBack(source: ByteSource, format: ModelFormat): Promise<Network> {
+  try {
+    return (await format.read(source)).model;
+  } catch (error) {
+    if (!(error instanceof UnrollError)) throw error;
+    throw new UsageError(
+      `--verify random reads the output back, but this is not possible here. ${error.message}`,
+    );
+  }
 }
 
 const inputNames = (model: Network): readonly string[] => model.inputNames ?? ['x'];

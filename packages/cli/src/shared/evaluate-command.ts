@@ -35,13 +35,14 @@ folder written by a run (<out>/model) or a zip of it.
 
 A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
 each of these rows and uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label and the
-confusion matrix; a tagger by precision, recall and F1 of entities, over all and of each type, or by those of tags. A language
-model is scored by its perplexity, and by nats and bits per character; a translator by BLEU and chrF, as defined by sacrebleu,
-and ROUGE.
+confusion matrix; a tagger by precision, recall and F1 of entities, overall and for each type (without entities: of tags). A
+language model is scored by its perplexity, and by nats and bits per character; a translator by BLEU and chrF, as defined by
+sacrebleu, and ROUGE.
 
   --data <file>         rows with the columns of the training data, including the target; for a language model, a text file
   --sql <query>         query over the --data file (default: the query of the training run)
-  --pattern <pattern>   for a folder of WAV files as --data: how their names hold the columns (default: that of the training run)
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column (default: the
+                        pattern of the training run)
   --source-file <file>, --target-file <file>
                         two text files with one source and one target per line, for translators
   --threads <n>         number of threads (default: the number of cores)

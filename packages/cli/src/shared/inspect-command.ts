@@ -7,22 +7,27 @@ import { fromArtifact, readSafetensors } from '@unroll/formats';
 import { type Task, type TaskFact, taskFormat, taskModelFromFiles } from '@unroll/tasks';
 import { openModel } from '../convert/open.js';
 import { descriptionText } from '../convert/report.js';
+import { DATA_HELP, DATA_OPTIONS, looksInside } from '../inspect/options.js';
 import { type OptionSpecs, parseOptions, UsageError } from './args.js';
 import type { Command } from './command.js';
 import { readModelFiles } from './model-files.js';
 import { alignColumns } from './reporter.js';
 
-const OPTIONS = { json: { type: 'boolean' }, help: { type: 'boolean' } } as const satisfies OptionSpecs;
+const OPTIONS = {
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+  ...DATA_OPTIONS,
+} as const satisfies OptionSpecs;
 const [CONFIG, WEIGHTS, TRAINING] = ['config.json', 'model.safetensors', 'training.json'];
 
-const HELP = `Usage: unroll inspect <model> [--json]
+const HELP = `Usage: unroll inspect <model> [options]
 
 Describes a saved model (a folder or a zip): task, layers with output shapes and numbers of parameters, weights, and the
 training run. <model> may also be a model saved with model.save(), or a file of another tool (Keras, PyTorch, ONNX,
 safetensors): its layers or nodes, and its tensors with shapes and types. Weights of other tools are not loaded.
 
   --json                print one JSON object to stdout
-`;
+${DATA_HELP}`;
 
 interface NetworkInfo {
   /** The table of model.summary(). */
@@ -60,7 +65,17 @@ export const inspect: Command = {
     }
     await ready();
     const inspection = inspectFiles(files, tasks);
-    if (parsed.values.json !== true) return void process.stdout.write(inspectionText(path, inspection));
+    const text = inspectionText(path, inspection);
+    if (looksInside(parsed)) {
+      if (parsed.values.json === true)
+        throw new UsageError(
+          '--json describes the model only: leave out --data, --text, --row and --report.',
+        );
+      const { lookInside } = await import('../inspect/data.js');
+      const found = await lookInside(parsed, { path, files, tasks, text });
+      return void process.stdout.write(`${text}${found}\n`);
+    }
+    if (parsed.values.json !== true) return void process.stdout.write(text);
     const { network, ...rest } = inspection;
     const { summary: _, ...networkData } = network ?? {};
     process.stdout.write(`${JSON.stringify({ model: path, ...rest, network: network && networkData })}\n`);

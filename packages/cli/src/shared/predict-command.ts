@@ -7,6 +7,7 @@ import { checkWritable, writeAtomically } from './files.js';
 import { modelPath, readModelFiles } from './model-files.js';
 import { optionsHelp, optionValues, specsOf, wrapLines } from './model-options.js';
 import { predictLines } from './predict-lines.js';
+import { predictStream } from './predict-stream.js';
 import { READING_HELP, READING_OPTIONS, type ReadOptions, readingOptions } from './reading-options.js';
 import { Reporter } from './reporter.js';
 import { isFolder, readSoundFile, readSoundTable } from './sound-files.js';
@@ -20,6 +21,7 @@ const OPTIONS = {
   text: { type: 'string' },
   audio: { type: 'string' },
   pattern: { type: 'string' },
+  stream: { type: 'boolean' },
   ...READING_OPTIONS,
   out: { type: 'string' },
   json: { type: 'boolean' },
@@ -37,7 +39,9 @@ them.
   --sql <query>         query over the --data file (default: the query of the training run)
   --text <text>         text to predict from, for models that read text
   --audio <file>        WAV file to predict from, for models that read sound; - reads it from stdin
-  --pattern <pattern>   for a folder of WAV files as --data: how their names hold the columns (default: that of the training run)
+  --stream              with --audio: predict while the sound arrives, and print a line when the prediction changes
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column (default: the
+                        pattern of the training run)
   -                     read texts from stdin, one per line, and print one line for each
   --out <folder>        write the predictions to <folder>/<task>.csv, such as forecast.csv, instead of stdout
   --json                print the predictions to stdout, one JSON object per row
@@ -62,6 +66,7 @@ export const predict: Command = {
     const [, stdin, ...others] = parsed.positionals;
     if ((stdin !== undefined && stdin !== '-') || others.length > 0) throw new UsageError(MODEL_REQUIRED);
     if (stdin === '-') return predictLines(model, parsed);
+    if (parsed.values.stream === true) return predictStream(model, parsed);
     const out = textOption(parsed, 'out');
     const file = `${taskName(model.format)}.csv`;
     if (out !== undefined) checkWritable(out, [file]);

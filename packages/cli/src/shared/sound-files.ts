@@ -15,7 +15,7 @@ export const FOLDER_COLUMN = 'audio';
 export interface SoundTableOptions {
   /** Name of the column with the paths. */
   audio: string;
-  /** The pattern of the names of the files of a folder. Default: any name. */
+  /** The pattern of the file names in a folder. Default: any name. */
   pattern?: string | undefined;
   reading?: ReadOptions;
   /** Query over the table. */
@@ -37,6 +37,33 @@ export async function readSoundTable(path: string, options: SoundTableOptions): 
     throw new UsageError(`--pattern needs a folder, but ${path} is a file. Its columns hold the labels.`);
   const { table, notes, fingerprint } = await readRows(path, reading, query);
   return withSounds(table, audio, dirname(path), notes, fingerprint);
+}
+
+/**
+ * Checks the options for the data of a training.
+ * @param given.audio the column of --audio @param given.other a column of inputs that are not sounds
+ * @throws UsageError for a folder without --pattern or with a column, and for --pattern without a folder
+ */
+export function checkSoundData(given: {
+  path: string;
+  pattern: string | undefined;
+  audio: string | undefined;
+  other?: string | undefined;
+}): void {
+  const { path, pattern, audio, other } = given;
+  if (!isFolder(path)) {
+    if (pattern !== undefined)
+      throw new UsageError(`--pattern needs a folder of WAV files, but ${path} is not a folder.`);
+    return;
+  }
+  if (other !== undefined || (audio ?? FOLDER_COLUMN) !== FOLDER_COLUMN)
+    throw new UsageError(
+      '--data is a folder: its WAV files are the inputs. Omit the option for their column.',
+    );
+  if (pattern === undefined) {
+    const purpose = 'how the names of the files hold the columns, such as "{label}_{take}.wav"';
+    throw new UsageError(`--pattern is required for a folder: ${purpose}.`);
+  }
 }
 
 /** Replaces the paths in a column by the files. The fingerprint is that of the table and of all files. */

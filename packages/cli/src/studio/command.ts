@@ -24,8 +24,9 @@ const MAX_FILES = 200;
 const HELP = `Usage: unroll studio [<run, model or file>] [--port <n>] [--open]
 
 Serves a page on this machine that trains RNN, LSTM, GRU and minGRU side by side, and shows gates, states and
-gradients while they learn. Everything runs in the page; nothing leaves this machine. <run, model or file> is a folder
-of a run, a saved model (folder or zip), or a CSV file, which the page opens. Ctrl-C ends the server.
+gradients while they learn. Everything runs in the page; nothing leaves this machine. The page opens <run, model or
+file>: the folder of a run, a saved model (folder or zip), a model of Keras, PyTorch or ONNX, or a CSV file. Ctrl-C
+ends the server.
 
   --port <n>            port of the server; default ${DEFAULT_PORT}, or a free one if it is taken. 0: any free port
   --open                open the page in the default browser

@@ -72,6 +72,8 @@ export function createStudioServer({ folder, opened }: StudioServerOptions): Ser
     response.writeHead(200, {
       ...HEADERS,
       'Content-Type': TYPES[extname(full)] ?? 'application/octet-stream',
+      // The names of these files contain a hash of their content.
+      ...(path.startsWith('/assets/') && { 'Cache-Control': 'public, max-age=31536000, immutable' }),
     });
     if (request.method === 'HEAD') response.end();
     else

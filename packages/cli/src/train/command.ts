@@ -5,6 +5,7 @@ import { generateTraining } from '../generate/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
 import { tagTraining } from '../tag/training.js';
+import { transcribeTraining } from '../transcribe/training.js';
 import { translateTraining } from '../translate/training.js';
 import { TRAINING_HELP, TRAINING_OPTIONS } from './options.js';
 import { runTraining } from './run.js';
@@ -16,6 +17,7 @@ export const TRAINABLE: Readonly<Record<string, Trainable>> = {
   tag: tagTraining,
   generate: generateTraining,
   translate: translateTraining,
+  transcribe: transcribeTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 

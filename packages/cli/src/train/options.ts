@@ -47,7 +47,7 @@ Network (default: chosen from the data; the plan shows the choice)
 
 Training
   --epochs <n>          maximum number of epochs; training ends earlier if the validation loss stops improving
-  --batch <n>           texts per training step
+  --batch <n>           examples per training step
   --learning-rate <x>   learning rate
   --budget <time>       end the training after this time, such as 90s, 5m or 1h, at the end of an epoch (default: no limit)
   --seed <n>            random seed (default: 0)

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 import { testInterruptedRuns } from '../shared/interrupted.js';
 
-const place = usePlace();
-const { unroll } = place;
-const inPlace = (name: string) => join(place.folder, name);
-const write = (name: string, text: string | Uint8Array) => writeFileSync(inPlace(name), text);
+const temp = useTempFolder();
+const { unroll } = temp;
+const inFolder = (name: string) => join(temp.folder, name);
+const write = (name: string, text: string | Uint8Array) => writeFileSync(inFolder(name), text);
 const events = (stdout: string) =>
   stdout
     .trimEnd()
@@ -66,7 +66,7 @@ describe('train classify', () => {
     assert.match(stdout, /^label \\ predicted +no +yes$/m);
     assert.match(stdout, /^written {2}printed: model, report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
-    assert.deepEqual(readdirSync(inPlace('printed')).sort(), files);
+    assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
   test('ends with the result as JSON', async () => {
     const { code, stdout } = await unroll([...TRAIN, '--cell', 'gru', '--json', '--quiet', '--out', 'json']);
@@ -113,7 +113,7 @@ describe('train classify', () => {
     assert.match(stdout, /^ {2}classify {3}predict the label of a text, a numeric sequence or a sound$/m);
     const help = (await unroll(['train', 'classify', '--help'])).stdout;
     assert.match(help, /^ {2}--label <column> {6}column with the labels \(not needed for \.ts files\)$/m);
-    assert.match(help, /^ {2}--batch <n> {11}texts per training step$/m);
+    assert.match(help, /^ {2}--batch <n> {11}examples per training step$/m);
   });
 });
 
@@ -139,7 +139,7 @@ describe('--vectors', () => {
       const { code, stdout, stderr } = await unroll([...PLAN, ...args, '--out', 'bad']);
       assert.deepEqual([code, stdout], [2, ''], stderr);
       assert.match(stderr, message);
-      assert.equal(existsSync(inPlace('bad')), false);
+      assert.equal(existsSync(inFolder('bad')), false);
     });
   }
 });
@@ -247,12 +247,12 @@ describe('invalid input', () => {
       assert.deepEqual([code, stdout], [2, ''], stderr);
       assert.match(stderr, message);
       assert.ok(stderr.trimEnd().split('\n').length <= 3, stderr);
-      assert.equal(existsSync(inPlace('bad')), false);
+      assert.equal(existsSync(inFolder('bad')), false);
     });
   }
 });
 
-testInterruptedRuns(place, {
+testInterruptedRuns(temp, {
   train: [...TRAIN.slice(0, -1), '40', '--json'],
   other: ['--units', '5'],
   refusal: /cannot be resumed: --units was 4 and is now 5/,

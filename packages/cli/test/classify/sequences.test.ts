@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 
-const place = usePlace();
-const { unroll } = place;
-const inPlace = (name: string) => join(place.folder, name);
-const write = (name: string, text: string) => writeFileSync(inPlace(name), text);
+const temp = useTempFolder();
+const { unroll } = temp;
+const inFolder = (name: string) => join(temp.folder, name);
+const write = (name: string, text: string) => writeFileSync(inFolder(name), text);
 const lastEvent = (stdout: string) => JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
 
 /** Returns sequences of two features that rise or fall. */
@@ -147,7 +147,7 @@ describe('invalid input', () => {
       assert.deepEqual([code, stdout], [2, ''], stderr);
       assert.match(stderr, message);
       assert.ok(stderr.trimEnd().split('\n').length <= 3, stderr);
-      assert.equal(existsSync(inPlace('bad')), false);
+      assert.equal(existsSync(inFolder('bad')), false);
     });
   }
 });

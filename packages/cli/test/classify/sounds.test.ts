@@ -4,12 +4,12 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { writeWav } from '@unroll/data';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 import { testInterruptedRuns } from '../shared/interrupted.js';
 
-const place = usePlace();
-const { unroll } = place;
-const inPlace = (name: string) => join(place.folder, name);
+const temp = useTempFolder();
+const { unroll } = temp;
+const inFolder = (name: string) => join(temp.folder, name);
 const RATE = 4000;
 
 /** Returns a tone that rises or falls. */
@@ -33,10 +33,11 @@ const QUICK = [
 const TRAIN = ['train', 'classify', '--data', 'train.tsv', '--audio', 'file', '--label', 'way', ...QUICK];
 
 before(async () => {
-  mkdirSync(inPlace('sounds/more'), { recursive: true });
-  for (let i = 0; i < 60; i++) writeFileSync(inPlace(`sounds/${i < 40 ? '' : 'more/'}${nameOf(i)}`), tone(i));
+  mkdirSync(inFolder('sounds/more'), { recursive: true });
+  for (let i = 0; i < 60; i++)
+    writeFileSync(inFolder(`sounds/${i < 40 ? '' : 'more/'}${nameOf(i)}`), tone(i));
   const rows = Array.from({ length: 40 }, (_, i) => `sounds/${nameOf(i)}\t${i % 2 === 0 ? 'up' : 'down'}`);
-  writeFileSync(inPlace('train.tsv'), `file\tway\n${rows.join('\n')}\n`);
+  writeFileSync(inFolder('train.tsv'), `file\tway\n${rows.join('\n')}\n`);
   const { code, stderr, stdout } = await unroll([...TRAIN, '--out', 'model']);
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /^data {5}40 sounds in "file", 2 labels in "way": down, up$/m);
@@ -48,7 +49,7 @@ describe('sounds', () => {
     const one = await unroll(['predict', 'model', '--audio', 'sounds/more/up_anna_40.wav']);
     assert.match(one.stdout, /^sound,label,score\nsounds\/more\/up_anna_40\.wav,up,0\.\d+\n$/);
     const stdin = await unroll(['predict', 'model', '--audio', '-', '--json'], (child) =>
-      child.stdin!.end(readFileSync(inPlace('sounds/down_anna_1.wav'))),
+      child.stdin!.end(readFileSync(inFolder('sounds/down_anna_1.wav'))),
     );
     assert.match(stdin.stdout, /^\{"sound":"stdin","label":"down"/);
     const rows = await unroll(['predict', 'model', '--data', 'train.tsv']);
@@ -69,10 +70,10 @@ describe('sounds', () => {
   });
 
   test('bad input gives a line and exit code 2', async () => {
-    writeFileSync(inPlace('broken.wav'), tone(0).subarray(0, 90));
-    writeFileSync(inPlace('broken.tsv'), 'file\tway\nsounds/up_anna_0.wav\tup\nbroken.wav\tdown\n');
-    writeFileSync(inPlace('missing.tsv'), 'file\tway\nsounds/up_anna_0.wav\tup\nnone.wav\tdown\n');
-    mkdirSync(inPlace('empty'));
+    writeFileSync(inFolder('broken.wav'), tone(0).subarray(0, 90));
+    writeFileSync(inFolder('broken.tsv'), 'file\tway\nsounds/up_anna_0.wav\tup\nbroken.wav\tdown\n');
+    writeFileSync(inFolder('missing.tsv'), 'file\tway\nsounds/up_anna_0.wav\tup\nnone.wav\tdown\n');
+    mkdirSync(inFolder('empty'));
     const train = (...args: string[]) => ['train', 'classify', ...args, '--out', 'bad'];
     const columns = ['--audio', 'file', '--label', 'way'];
     const cases: [string[], RegExp][] = [
@@ -114,7 +115,7 @@ describe('sounds', () => {
   });
 });
 
-testInterruptedRuns(place, {
+testInterruptedRuns(temp, {
   train: [...TRAIN, '--json'],
   other: ['--units', '5'],
   refusal: /units/,

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 
-const place = usePlace();
-const { unroll } = place;
+const temp = useTempFolder();
+const { unroll } = temp;
 const TASK = [
   ...[
     'compare',
@@ -28,7 +28,7 @@ before(() => {
     { length: 60 },
     (_, i) => `take ${i % 7} was ${['bad', 'good'][i % 2]}\t${['no', 'yes'][i % 2]}`,
   );
-  writeFileSync(join(place.folder, 'train.tsv'), `review\tliked\n${rows.join('\n')}\n`);
+  writeFileSync(join(temp.folder, 'train.tsv'), `review\tliked\n${rows.join('\n')}\n`);
 });
 
 describe('unroll compare', () => {
@@ -48,9 +48,9 @@ describe('unroll compare', () => {
     assert.match(stdout, /^(minGRU|rnn) +\d+ +[\d.]+ +[\d.]+ +[\d.]+ % +[\d.]+ % +\d+ +[\d.]+$/m);
     assert.match(stdout, /^(Best cell|No winner)/m);
     assert.match(stdout, /^ {2}minGRU: its gates read the inputs only/m);
-    assert.deepEqual(readdirSync(join(place.folder, 'compared')).sort(), ['comparison.json', 'report.html']);
+    assert.deepEqual(readdirSync(join(temp.folder, 'compared')).sort(), ['comparison.json', 'report.html']);
     const { compared, runs } = JSON.parse(
-      readFileSync(join(place.folder, 'compared/comparison.json'), 'utf8'),
+      readFileSync(join(temp.folder, 'compared/comparison.json'), 'utf8'),
     );
     assert.deepEqual([compared, runs.length], ['classify', 4]);
     // The same cell and seed gives the model of unroll train.

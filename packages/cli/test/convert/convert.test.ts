@@ -15,11 +15,11 @@ import { predict, ready, tensor } from '@unroll/core';
 import { writeNpz } from '@unroll/formats/convert';
 import { saveArtifact } from '@unroll/formats/node';
 import { dense, input, lstm, sequential } from '@unroll/nn';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 
-const place = usePlace();
-const { unroll } = place;
-const at = (name: string): string => join(place.folder, name);
+const temp = useTempFolder();
+const { unroll } = temp;
+const at = (name: string): string => join(temp.folder, name);
 
 before(async () => {
   await ready();
@@ -72,11 +72,11 @@ describe('convert', () => {
   };
   for (const [name, [args, message]] of Object.entries(mistakes)) {
     test(name, async () => {
-      const before = readdirSync(place.folder);
+      const before = readdirSync(temp.folder);
       const { code, stdout, stderr } = await unroll(['convert', ...args]);
       assert.deepEqual([code, stdout], [2, '']);
       assert.match(stderr, message);
-      assert.deepEqual(readdirSync(place.folder), before);
+      assert.deepEqual(readdirSync(temp.folder), before);
     });
   }
 });
@@ -131,7 +131,7 @@ describe('PyTorch', () => {
     assert.equal(run.code, 1);
     assert.match(run.stdout, /^verify {3}y: largest error 1\.0e-2, .* - beyond the tolerance$/m);
     assert.match(run.stderr, /The outputs differ by more than the tolerance\. No files were written\./);
-    assert.ok(!readdirSync(place.folder).includes('wrong.zip'));
+    assert.ok(!readdirSync(temp.folder).includes('wrong.zip'));
     const loose = await unroll([
       'convert',
       'net',

@@ -5,15 +5,15 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { saveArtifact } from '@unroll/formats/node';
 import { dense, input, lstm, model } from '@unroll/nn';
-import { passengers, QUICK, usePlace } from '../shared/helpers.js';
+import { passengers, QUICK, useTempFolder } from '../shared/helpers.js';
 
-const place = usePlace();
-const { unroll } = place;
+const temp = useTempFolder();
+const { unroll } = temp;
 const lines = readFileSync(passengers, 'utf8').trim().split('\n');
 
 before(async () => {
-  writeFileSync(join(place.folder, 'old.csv'), `${lines.slice(0, 121).join('\n')}\n`);
-  writeFileSync(join(place.folder, 'new.csv'), `${[lines[0], ...lines.slice(121)].join('\n')}\n`);
+  writeFileSync(join(temp.folder, 'old.csv'), `${lines.slice(0, 121).join('\n')}\n`);
+  writeFileSync(join(temp.folder, 'new.csv'), `${[lines[0], ...lines.slice(121)].join('\n')}\n`);
   const options = [
     '--target',
     'passengers',
@@ -31,8 +31,8 @@ before(async () => {
   const state = lstm({ units: 5, name: 'memory' }).apply(rows);
   const network = model({ inputs: rows, outputs: dense({ units: 2, name: 'out' }).apply(state) });
   network.build();
-  await saveArtifact(join(place.folder, 'plain'), network, { weights: 'float16' });
-  await saveArtifact(join(place.folder, 'plain.zip'), network);
+  await saveArtifact(join(temp.folder, 'plain'), network, { weights: 'float16' });
+  await saveArtifact(join(temp.folder, 'plain.zip'), network);
 });
 
 test('evaluate: the model and the best baseline on the newer rows', async () => {

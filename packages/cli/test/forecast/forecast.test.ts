@@ -4,10 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { AIR, passengers, QUICK, usePlace } from '../shared/helpers.js';
+import { AIR, passengers, QUICK, useTempFolder } from '../shared/helpers.js';
 
-const place = usePlace();
-const { unroll, csv } = place;
+const temp = useTempFolder();
+const { unroll, csv } = temp;
 
 describe('a good run', () => {
   test('for people: backend, what was inferred, progress, leaderboard, plot and file', async () => {
@@ -30,7 +30,7 @@ describe('a good run', () => {
       'at most 80 columns',
     );
 
-    assert.deepEqual(readdirSync(join(place.folder, 'air')).sort(), [
+    assert.deepEqual(readdirSync(join(temp.folder, 'air')).sort(), [
       'backtest.csv',
       'forecast.csv',
       'model',
@@ -113,15 +113,15 @@ describe('a good run', () => {
   test('quiet: nothing but the file', async () => {
     const run = await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'quiet']);
     assert.deepEqual(run, { code: 0, stdout: '', stderr: '' });
-    assert.ok(existsSync(join(place.folder, 'quiet/forecast.csv')));
+    assert.ok(existsSync(join(temp.folder, 'quiet/forecast.csv')));
   });
 
   test('replaces an existing forecast', async () => {
-    mkdirSync(join(place.folder, 'again'));
-    writeFileSync(join(place.folder, 'again/forecast.csv'), 'old');
+    mkdirSync(join(temp.folder, 'again'));
+    writeFileSync(join(temp.folder, 'again/forecast.csv'), 'old');
     await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'again']);
     assert.match(
-      readFileSync(join(place.folder, 'again/forecast.csv'), 'utf8'),
+      readFileSync(join(temp.folder, 'again/forecast.csv'), 'utf8'),
       /^time,mean,median,.*\n1961-01,/,
     );
   });
@@ -129,7 +129,7 @@ describe('a good run', () => {
 
 test('counts: the head negbin, its files and its report', async () => {
   const sold = Array.from({ length: 80 }, (_, t) => `${t},${t % 5 === 0 ? 1 + (t % 3) : 0}`);
-  writeFileSync(join(place.folder, 'rare.csv'), ['t,sold', ...sold].join('\n'));
+  writeFileSync(join(temp.folder, 'rare.csv'), ['t,sold', ...sold].join('\n'));
   const options = ['--target', 'sold', '--horizon', '4', '--season', '1', ...QUICK];
   const args = ['forecast', 'rare.csv', ...options, '--head', 'negbin', '--out', 'rare'];
   const { code, stdout, stderr } = await unroll(args);
@@ -143,7 +143,7 @@ test('counts: the head negbin, its files and its report', async () => {
       String(row),
     );
   const again = await unroll(['predict', 'rare/model']);
-  assert.equal(again.stdout, readFileSync(join(place.folder, 'rare/forecast.csv'), 'utf8'));
+  assert.equal(again.stdout, readFileSync(join(temp.folder, 'rare/forecast.csv'), 'utf8'));
   const logs = await unroll(['forecast', 'rare.csv', ...options, '--scaler', 'log']);
   assert.equal(logs.code, 2);
   assert.match(logs.stderr, /The scaler log needs positive values, got zero or negative values/);
@@ -154,7 +154,7 @@ test('a dry run only prints the plan', async () => {
   assert.equal(code, 0);
   assert.match(stdout, /monthly, season length 12/);
   assert.doesNotMatch(stdout, /loss|sequences|MASE/);
-  assert.ok(!existsSync(join(place.folder, 'dry')));
+  assert.ok(!existsSync(join(temp.folder, 'dry')));
 });
 
 test('reports the calendar features and uses them', async () => {
@@ -174,7 +174,7 @@ test('reports the calendar features and uses them', async () => {
     'cal',
   ]);
   assert.equal(code, 0);
-  const read = (name: string) => readFileSync(join(place.folder, 'cal', name), 'utf8');
+  const read = (name: string) => readFileSync(join(temp.folder, 'cal', name), 'utf8');
   assert.match(read('report.html'), /<dt>Additional input<\/dt><dd>the calendar \(month\)<\/dd>/);
   assert.deepEqual(JSON.parse(read('model/pipeline.json')).plan.calendar, ['month']);
   assert.equal((await unroll(['predict', 'cal/model'])).stdout, read('forecast.csv'));
@@ -196,7 +196,7 @@ test('gives the same forecast for every file format', async () => {
   };
   const results: string[] = [];
   for (const [name, content] of Object.entries(kinds)) {
-    writeFileSync(join(place.folder, name), content);
+    writeFileSync(join(temp.folder, name), content);
     const args = [
       'forecast',
       name,
@@ -210,7 +210,7 @@ test('gives the same forecast for every file format', async () => {
     ];
     const { code, stderr } = await unroll([...args, '--quiet']);
     assert.deepEqual([code, stderr], [0, ''], name);
-    results.push(readFileSync(join(place.folder, `of-${name}`, 'forecast.csv'), 'utf8'));
+    results.push(readFileSync(join(temp.folder, `of-${name}`, 'forecast.csv'), 'utf8'));
   }
   assert.equal(new Set(results).size, 1);
 });
@@ -250,7 +250,7 @@ describe('several series with covariates', () => {
   ];
 
   test('gives a forecast for each series, with quoted names if needed', async () => {
-    writeFileSync(join(place.folder, 'shops.csv'), table('1'));
+    writeFileSync(join(temp.folder, 'shops.csv'), table('1'));
     const { code, stdout } = await unroll([
       'forecast',
       'shops.csv',
@@ -263,14 +263,14 @@ describe('several series with covariates', () => {
     assert.equal(code, 0);
     assert.match(stdout, /76 rows of 2 series \("shop"\) of "sold" by "month", 2020-01 to 2023-02/);
     assert.match(stdout, /additional inputs: price \(future\), town \(static\)/);
-    const lines = readFileSync(join(place.folder, 'shops/forecast.csv'), 'utf8').split('\n');
+    const lines = readFileSync(join(temp.folder, 'shops/forecast.csv'), 'utf8').split('\n');
     assert.equal(lines[0], 'series,time,mean,median,lo-90,hi-90');
     assert.match(lines[1]!, /^"A ""one"", big",2023-03,[\d.]+,[\d.]+,[\d.]+,[\d.]+$/);
     assert.match(lines[4]!, /^B,2023-04,/);
   });
 
   test('without future covariates: exit 2 and a template, which is accepted once completed', async () => {
-    writeFileSync(join(place.folder, 'gaps.csv'), table(''));
+    writeFileSync(join(temp.folder, 'gaps.csv'), table(''));
     const { code, stderr } = await unroll(['forecast', 'gaps.csv', ...options, '--out', 'gaps']);
     assert.equal(code, 2);
     assert.match(
@@ -278,13 +278,13 @@ describe('several series with covariates', () => {
       /"price" must be known for the 2 rows to forecast, but is missing for A "one", big 2023-03 to 2023-04, B /,
     );
     assert.match(stderr, /gaps\/future-template\.csv contains these rows\. Fill it in and add --future-rows/);
-    const template = readFileSync(join(place.folder, 'gaps/future-template.csv'), 'utf8');
+    const template = readFileSync(join(temp.folder, 'gaps/future-template.csv'), 'utf8');
     assert.equal(template.split('\n')[1], '"A ""one"", big",2023-03,,');
-    assert.deepEqual(readdirSync(join(place.folder, 'gaps')), ['future-template.csv']);
+    assert.deepEqual(readdirSync(join(temp.folder, 'gaps')), ['future-template.csv']);
 
-    writeFileSync(join(place.folder, 'gaps.csv'), table('2'));
+    writeFileSync(join(temp.folder, 'gaps.csv'), table('2'));
     assert.equal((await unroll(['forecast', 'gaps.csv', ...options, '--out', 'gaps', '--quiet'])).code, 0);
-    assert.ok(!existsSync(join(place.folder, 'gaps/future-template.csv')), 'what was filled in is gone');
+    assert.ok(!existsSync(join(temp.folder, 'gaps/future-template.csv')), 'what was filled in is gone');
   });
 });
 

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 
-const place = usePlace();
-const { unroll, csv } = place;
+const temp = useTempFolder();
+const { unroll, csv } = temp;
 const DAY = 86_400_000;
 const HORIZON = 7;
 const TEMPLATE = 'out/future-template.csv';
@@ -32,7 +32,7 @@ const shops = Array.from(
 );
 const day = (at: number): string => new Date(Date.UTC(2024, 0, 1) + at * DAY).toISOString().slice(0, 10);
 const price = (shop: Shop, t: number): string => (2 + ((shop.start + t) % 5) / 4).toFixed(2);
-const ahead = ({ start, rows }: Shop): string[] =>
+const horizonDays = ({ start, rows }: Shop): string[] =>
   Array.from({ length: HORIZON }, (_, k) => day(start + rows + k));
 const missing = shops.filter(({ known }) => known < HORIZON);
 const args = ['sales.csv', '--target', 'sold', '--horizon', String(HORIZON), '--series', 'shop'];
@@ -55,12 +55,12 @@ const filledIn = (fill: (row: number) => boolean) => {
   const byId = new Map(shops.map((shop) => [shop.id, shop]));
   return cells(TEMPLATE).map(([id, time, sold, old], row) => {
     const shop = byId.get(id!)!;
-    const t = shop.rows + ahead(shop).indexOf(time!);
+    const t = shop.rows + horizonDays(shop).indexOf(time!);
     return [id!, time!, sold!, old === '' && fill(row) ? price(shop, t) : old!];
   });
 };
 const write = (name: string, head: string[], rows: string[][], mark = ',') =>
-  writeFileSync(join(place.folder, name), [head, ...rows].map((row) => `${row.join(mark)}\n`).join(''));
+  writeFileSync(join(temp.folder, name), [head, ...rows].map((row) => `${row.join(mark)}\n`).join(''));
 const HEAD = ['shop', 'day', 'sold', 'price'];
 
 before(async () => {
@@ -79,8 +79,8 @@ test('reports missing rows and writes a template of all rows to forecast', async
   const [a, b, c] = missing as [Shop, Shop, Shop];
   assert.equal(
     stderr,
-    `unroll: "price" must be known for the 7 rows to forecast, but is missing for ${a.id} ${ahead(a)[0]} to ${ahead(a)[6]}, ` +
-      `${b.id} ${ahead(b)[5]} to ${ahead(b)[6]}, ${c.id} ${ahead(c)[0]} to ${ahead(c)[6]}, and 57 more series. ` +
+    `unroll: "price" must be known for the 7 rows to forecast, but is missing for ${a.id} ${horizonDays(a)[0]} to ${horizonDays(a)[6]}, ` +
+      `${b.id} ${horizonDays(b)[5]} to ${horizonDays(b)[6]}, ${c.id} ${horizonDays(c)[0]} to ${horizonDays(c)[6]}, and 57 more series. ` +
       `Add these rows to sales.csv and leave "sold" empty.\n` +
       `The template ${TEMPLATE} contains these rows. Fill it in and add --future-rows ${TEMPLATE}.\n`,
   );
@@ -88,17 +88,17 @@ test('reports missing rows and writes a template of all rows to forecast', async
   assert.deepEqual(csv(TEMPLATE)[0], HEAD);
   assert.deepEqual(
     cells(TEMPLATE).map(([id, time]) => [id, time]),
-    shops.flatMap((shop) => ahead(shop).map((time) => [shop.id, time])),
+    shops.flatMap((shop) => horizonDays(shop).map((time) => [shop.id, time])),
   );
 });
 
 test('partly filled in: reports the rest and keeps the entered values', async () => {
   const rows = filledIn((row) => row < 298 * HORIZON);
   write(TEMPLATE, HEAD, rows);
-  const before = readFileSync(join(place.folder, TEMPLATE), 'utf8');
+  const before = readFileSync(join(temp.folder, TEMPLATE), 'utf8');
   const careless = await unroll(command());
   assert.match(careless.stderr, /already exists and was not changed\. Fill it in and add --future-rows/);
-  assert.equal(readFileSync(join(place.folder, TEMPLATE), 'utf8'), before);
+  assert.equal(readFileSync(join(temp.folder, TEMPLATE), 'utf8'), before);
   const { code, stderr } = await unroll(command('--future-rows', TEMPLATE));
   assert.match(stderr, /is missing for shop-299 2024-\S+ to 2024-\S+\. Add/);
   assert.equal(code, 2);
@@ -119,14 +119,14 @@ test('filled in: forecasts all 300 series, also with the saved model', async () 
   const forecast = cells('out/forecast.csv');
   assert.deepEqual(
     forecast.map(([id, time]) => [id, time]),
-    shops.flatMap((shop) => ahead(shop).map((time) => [shop.id, time])),
+    shops.flatMap((shop) => horizonDays(shop).map((time) => [shop.id, time])),
   );
   assert.ok(
     forecast.every((row) => row.slice(2).every((cell) => cell !== '' && Number.isFinite(Number(cell)))),
   );
   assert.equal(cells(TEMPLATE).length, 2100, 'what the user filled in stays');
   const again = await unroll(['predict', 'out/model', '--data', 'sales.csv', '--future-rows', TEMPLATE]);
-  assert.equal(again.stdout, readFileSync(join(place.folder, 'out/forecast.csv'), 'utf8'));
+  assert.equal(again.stdout, readFileSync(join(temp.folder, 'out/forecast.csv'), 'utf8'));
 });
 
 describe('as a spreadsheet may leave it', () => {

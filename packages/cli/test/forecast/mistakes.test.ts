@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { QUICK, usePlace } from '../shared/helpers.js';
+import { QUICK, useTempFolder } from '../shared/helpers.js';
 
-const place = usePlace();
-const { unroll } = place;
+const temp = useTempFolder();
+const { unroll } = temp;
 
 describe('mistakes in the input: exit 2, a few clear lines, nothing written', () => {
   const rows = Array.from({ length: 40 }, (_, t) => `2020-${String((t % 12) + 1).padStart(2, '0')},${t}`);
@@ -27,14 +27,14 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     'header.csv': 'month,sold\n',
   };
   before(() => {
-    for (const [name, text] of Object.entries(files)) writeFileSync(join(place.folder, name), text, 'latin1');
-    mkdirSync(join(place.folder, 'blocked/forecast.csv'), { recursive: true });
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(temp.folder, name), text, 'latin1');
+    mkdirSync(join(temp.folder, 'blocked/forecast.csv'), { recursive: true });
     // A folder that nobody can write to, not even root.
-    mkdirSync(join(place.folder, 'closed'));
-    if (process.platform === 'linux') symlinkSync('/proc', join(place.folder, 'closed/model'));
+    mkdirSync(join(temp.folder, 'closed'));
+    if (process.platform === 'linux') symlinkSync('/proc', join(temp.folder, 'closed/model'));
     // A hole of 3 GB takes no room on the disk.
-    writeFileSync(join(place.folder, 'huge.csv'), '');
-    truncateSync(join(place.folder, 'huge.csv'), 3e9);
+    writeFileSync(join(temp.folder, 'huge.csv'), '');
+    truncateSync(join(temp.folder, 'huge.csv'), 3e9);
   });
   const good = ['good.csv', '--target', 'sold', '--horizon', '2'];
   const cases: Record<string, [string[], RegExp]> = {
@@ -129,7 +129,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       [...good, '--calendar', 'month,moon'],
       /calendar must be auto, none or a list of hour, weekday, month, got "moon"/,
     ],
-    'a place in the calendar that never changes': [
+    'a calendar feature that never changes': [
       [...good, '--calendar', 'hour'],
       /The calendar feature "hour" cannot be used for good\.csv: its rows are monthly/,
     ],
@@ -137,7 +137,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       [...good, '--level', '80,950'],
       /--level must be percentages between 0 and 100, such as 80,95, got "950"/,
     ],
-    'an empty place in a list': [
+    'an empty entry in a list': [
       [...good, '--past', 'a,,b'],
       /--past must not contain empty names, got "a,,b"/,
     ],
@@ -191,8 +191,8 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       assert.equal(code, 2);
       assert.ok(stderr.trimEnd().split('\n').length <= 4, stderr);
       assert.doesNotMatch(stderr, /\n\s+at |Error:/);
-      assert.ok(!existsSync(join(place.folder, 'bad')), 'nothing is written');
-      assert.deepEqual(readdirSync(join(place.folder, 'blocked')), ['forecast.csv']);
+      assert.ok(!existsSync(join(temp.folder, 'bad')), 'nothing is written');
+      assert.deepEqual(readdirSync(join(temp.folder, 'blocked')), ['forecast.csv']);
     });
   }
 });

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { AIR, passengers, QUICK, usePlace } from '../shared/helpers.js';
+import { AIR, passengers, QUICK, useTempFolder } from '../shared/helpers.js';
 
-const place = usePlace();
-const { unroll, csv } = place;
+const temp = useTempFolder();
+const { unroll, csv } = temp;
 const MODEL = 'air/model';
-const file = (name: string) => readFileSync(join(place.folder, name), 'utf8');
+const file = (name: string) => readFileSync(join(temp.folder, name), 'utf8');
 
 before(async () => {
   await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'air']);
@@ -23,10 +23,7 @@ test('repeats the forecast, with and without the data', async () => {
 });
 
 test('continues from newer rows, also with a shorter horizon', async () => {
-  writeFileSync(
-    join(place.folder, 'newer.csv'),
-    `${readFileSync(passengers, 'utf8')}1961-01,450\n1961-02,\n`,
-  );
+  writeFileSync(join(temp.folder, 'newer.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n1961-02,\n`);
   const { code, stdout } = await unroll([
     'predict',
     MODEL,
@@ -49,8 +46,8 @@ test('continues from newer rows, also with a shorter horizon', async () => {
 });
 
 test('continues from the newer rows alone, and beyond the backtested horizon', async () => {
-  writeFileSync(join(place.folder, 'all.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
-  writeFileSync(join(place.folder, 'one.csv'), 'month,passengers\n1961-01,450\n');
+  writeFileSync(join(temp.folder, 'all.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
+  writeFileSync(join(temp.folder, 'one.csv'), 'month,passengers\n1961-01,450\n');
   const all = await unroll(['predict', MODEL, '--data', 'all.csv']);
   const one = await unroll(['predict', MODEL, '--data', 'one.csv']);
   assert.equal(one.stdout, all.stdout);
@@ -71,8 +68,8 @@ test('a model of many series forecasts an unseen one', async () => {
   const rows = (shop: string, level: number) =>
     Array.from({ length: 40 }, (_, t) => `${shop},${t},${level + t + 5 * (t % 4)}`);
   const head = 'shop,t,sold';
-  writeFileSync(join(place.folder, 'shops.csv'), [head, ...rows('A', 10), ...rows('B', 50)].join('\n'));
-  writeFileSync(join(place.folder, 'new.csv'), [head, ...rows('C', 90)].join('\n'));
+  writeFileSync(join(temp.folder, 'shops.csv'), [head, ...rows('A', 10), ...rows('B', 50)].join('\n'));
+  writeFileSync(join(temp.folder, 'new.csv'), [head, ...rows('C', 90)].join('\n'));
   const options = [
     '--target',
     'sold',
@@ -113,8 +110,8 @@ test('detects times in several columns, writes them as one, and reads that again
     return [t + 1, 2024, time.getUTCMonth() + 1, time.getUTCDate(), time.getUTCHours(), 20 + (t % 6)].join();
   });
   const head = 'No,year,month,day,hour,load';
-  writeFileSync(join(place.folder, 'old.csv'), [head, ...rows.slice(0, 48)].join('\n'));
-  writeFileSync(join(place.folder, 'parts.csv'), [head, ...rows].join('\n'));
+  writeFileSync(join(temp.folder, 'old.csv'), [head, ...rows.slice(0, 48)].join('\n'));
+  writeFileSync(join(temp.folder, 'parts.csv'), [head, ...rows].join('\n'));
   const options = ['--target', 'load', '--horizon', '6', '--season', '6', ...QUICK];
   const { code, stdout } = await unroll(['forecast', 'old.csv', ...options, '--out', 'parts']);
   assert.equal(code, 0);
@@ -130,7 +127,7 @@ test('detects times in several columns, writes them as one, and reads that again
 test('saves the baseline if it won', async () => {
   const season = [10, 20, 15, 40];
   const rows = Array.from({ length: 48 }, (_, t) => `${t},${season[t % 4]}`);
-  writeFileSync(join(place.folder, 'wave.csv'), ['t,y', ...rows].join('\n'));
+  writeFileSync(join(temp.folder, 'wave.csv'), ['t,y', ...rows].join('\n'));
   const options = ['--target', 'y', '--horizon', '4', '--season', '4', ...QUICK];
   await unroll(['forecast', 'wave.csv', ...options, '--quiet', '--out', 'wave']);
   const { stdout } = await unroll(['predict', 'wave/model']);
@@ -148,8 +145,8 @@ test('saves an ensemble with fitted baselines: the same forecast, also from the 
   await unroll(['forecast', ...AIR, ...options]);
   assert.equal(JSON.parse(file('mixed/model/pipeline.json')).model, 'ensemble');
   assert.equal((await unroll(['predict', 'mixed/model'])).stdout, file('mixed/forecast.csv'));
-  writeFileSync(join(place.folder, 'longer.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
-  writeFileSync(join(place.folder, 'last.csv'), 'month,passengers\n1961-01,450\n');
+  writeFileSync(join(temp.folder, 'longer.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
+  writeFileSync(join(temp.folder, 'last.csv'), 'month,passengers\n1961-01,450\n');
   const [all, one] = [
     await unroll(['predict', 'mixed/model', '--data', 'longer.csv']),
     await unroll(['predict', 'mixed/model', '--data', 'last.csv']),
@@ -160,12 +157,12 @@ test('saves an ensemble with fitted baselines: the same forecast, also from the 
 
 describe('mistakes: exit 2', () => {
   before(() => {
-    writeFileSync(join(place.folder, 'other.csv'), 'month,sold\n1961-01,5\n1961-02,5\n');
-    for (const name of ['empty', 'damaged', 'foreign']) mkdirSync(join(place.folder, name));
+    writeFileSync(join(temp.folder, 'other.csv'), 'month,sold\n1961-01,5\n1961-02,5\n');
+    for (const name of ['empty', 'damaged', 'foreign']) mkdirSync(join(temp.folder, name));
     for (const name of ['config.json', 'pipeline.json'])
-      copyFileSync(join(place.folder, MODEL, name), join(place.folder, 'damaged', name));
-    writeFileSync(join(place.folder, 'damaged/model.safetensors'), 'nothing');
-    writeFileSync(join(place.folder, 'foreign/pipeline.json'), '{"format": "something else"}');
+      copyFileSync(join(temp.folder, MODEL, name), join(temp.folder, 'damaged', name));
+    writeFileSync(join(temp.folder, 'damaged/model.safetensors'), 'nothing');
+    writeFileSync(join(temp.folder, 'foreign/pipeline.json'), '{"format": "something else"}');
   });
   const cases: Record<string, [string[], RegExp]> = {
     'no folder': [[], /Exactly one model is required: unroll predict <model folder>/],

@@ -4,11 +4,11 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { AIR, passengers, QUICK, usePlace } from '../shared/helpers.js';
+import { AIR, passengers, QUICK, useTempFolder } from '../shared/helpers.js';
 
 const KILLS = 6;
-const place = usePlace();
-const { unroll } = place;
+const temp = useTempFolder();
+const { unroll } = temp;
 const ARGS = ['forecast', ...AIR, '--cells', 'gru', '--epochs', '30', '--baselines', 'none', '--json'];
 /** What a run leaves, but for the time it took. */
 const RESULTS = [
@@ -18,8 +18,8 @@ const RESULTS = [
   'model/model.safetensors',
   'model/pipeline.json',
 ];
-const results = (out: string) => RESULTS.map((name) => readFileSync(join(place.folder, out, name), 'base64'));
-const inPlace = (name: string) => join(place.folder, name);
+const results = (out: string) => RESULTS.map((name) => readFileSync(join(temp.folder, out, name), 'base64'));
+const inFolder = (name: string) => join(temp.folder, name);
 
 let undisturbed = Number.POSITIVE_INFINITY;
 before(async () => {
@@ -60,7 +60,7 @@ test(`killed ${KILLS} times at random moments and resumed, it ends with the same
   t.diagnostic(where);
   assert.ok(resumed > 0, where);
   assert.deepEqual(results('killed'), results('whole'), where);
-  assert.deepEqual(readdirSync(inPlace('killed')).sort(), readdirSync(inPlace('whole')).sort());
+  assert.deepEqual(readdirSync(inFolder('killed')).sort(), readdirSync(inFolder('whole')).sort());
 });
 
 test('does not repeat completed training runs', async () => {
@@ -77,7 +77,7 @@ describe('Ctrl-C', () => {
     const { code, stderr } = await unroll([...ARGS, '--out', 'stopped'], afterEpochs(20, 'SIGINT'));
     assert.equal(code, 130);
     assert.match(stderr, /unroll: Stopped\. Run the same command with --resume to continue\.\n$/);
-    assert.deepEqual(readdirSync(inPlace('stopped')), ['.resume']);
+    assert.deepEqual(readdirSync(inFolder('stopped')), ['.resume']);
   });
 
   test('rejects other options and other data by name', async () => {
@@ -99,12 +99,12 @@ describe('Ctrl-C', () => {
       stderr,
       /interrupted run in stopped cannot be resumed: --units was not set and is now 8; --calendar was not set and is now auto; --level was not set and is now 90\. Restore the/,
     );
-    writeFileSync(inPlace('more.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
+    writeFileSync(inFolder('more.csv'), `${readFileSync(passengers, 'utf8')}1961-01,450\n`);
     const more = ARGS.map((arg) => (arg === passengers ? 'more.csv' : arg));
     const changed = await unroll([...more, '--resume', '--out', 'stopped']);
     assert.equal(changed.code, 2);
     assert.match(changed.stderr, /cannot be resumed: the data have changed\./);
-    assert.ok(existsSync(inPlace('stopped/.resume')), 'it can still be resumed');
+    assert.ok(existsSync(inFolder('stopped/.resume')), 'it can still be resumed');
   });
 
   test('can be resumed', async () => {
@@ -120,7 +120,7 @@ test('without --resume the run starts anew', async () => {
   const { code, stderr } = await unroll([...ARGS, ...QUICK, '--out', 'again']);
   assert.equal(code, 0);
   assert.doesNotMatch(stderr, /resume|restored from checkpoint/);
-  assert.ok(!existsSync(inPlace('again/.resume')));
+  assert.ok(!existsSync(inFolder('again/.resume')));
 });
 
 test('--resume without an interrupted run says so and starts anew', async () => {

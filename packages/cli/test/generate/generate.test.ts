@@ -4,13 +4,13 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 import { testInterruptedRuns } from '../shared/interrupted.js';
 
-const place = usePlace();
-const { unroll } = place;
-const inPlace = (name: string) => join(place.folder, name);
-const write = (name: string, text: string | Uint8Array) => writeFileSync(inPlace(name), text);
+const temp = useTempFolder();
+const { unroll } = temp;
+const inFolder = (name: string) => join(temp.folder, name);
+const write = (name: string, text: string | Uint8Array) => writeFileSync(inFolder(name), text);
 const events = (stdout: string) =>
   stdout
     .trimEnd()
@@ -72,7 +72,7 @@ describe('train generate', () => {
     assert.match(stdout, /^training 8 streams, batches of 32 steps, learning rate 0\.02, up to 1 epochs?$/m);
     assert.match(stdout, /^model +perplexity +nats\/character +bits\/character +tokens +characters$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
-    assert.deepEqual(readdirSync(inPlace('printed')).sort(), files);
+    assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
   test('ends with the result as JSON, for words and a gzip file', async () => {
     write('train.txt.gz', gzipSync(linesOf(600)));
@@ -271,7 +271,7 @@ describe('invalid input', () => {
       assert.deepEqual([code, stdout], [2, ''], stderr);
       assert.match(stderr, message);
       assert.ok(stderr.trimEnd().split('\n').length <= 3, stderr);
-      assert.equal(existsSync(inPlace('bad')), false);
+      assert.equal(existsSync(inFolder('bad')), false);
     });
   }
   test('a text of one long line is no problem', async () => {
@@ -287,7 +287,7 @@ describe('invalid input', () => {
   });
 });
 
-testInterruptedRuns(place, {
+testInterruptedRuns(temp, {
   train: [...TRAIN, '--epochs', '12', '--dropout', '0.2', '--weight-drop', '0.2', '--json'],
   other: ['--units', '5'],
   refusal: /cannot be resumed: --units was 16 and is now 5/,

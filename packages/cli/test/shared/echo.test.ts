@@ -7,17 +7,17 @@ import { fileURLToPath } from 'node:url';
 import { Progress } from '@unroll/cli/internal';
 import { toZip } from '@unroll/formats';
 import { TASKS } from '@unroll/tasks';
-import { usePlace } from './helpers.js';
+import { useTempFolder } from './helpers.js';
 
-const place = usePlace(fileURLToPath(new URL('echo-cli.js', import.meta.url)));
-const { unroll } = place;
-const write = (name: string, text: string | Uint8Array) => writeFileSync(join(place.folder, name), text);
+const temp = useTempFolder(fileURLToPath(new URL('echo-cli.js', import.meta.url)));
+const { unroll } = temp;
+const write = (name: string, text: string | Uint8Array) => writeFileSync(join(temp.folder, name), text);
 const PIPELINE = '{"format":"unroll-echo-2","place":"a valley"}';
 const TRAINING =
   '{"seed":7,"data":{"file":"hills.csv","rows":3},"tries":[{"model":"a","score":0.5},{"model":"b"}]}';
 
 before(async () => {
-  for (const name of ['echo', 'desert', 'later', 'nobody']) mkdirSync(join(place.folder, name));
+  for (const name of ['echo', 'desert', 'later', 'nobody']) mkdirSync(join(temp.folder, name));
   write('echo/pipeline.json', PIPELINE);
   write('echo/training.json', TRAINING);
   write('later/pipeline.json', PIPELINE.replace('-2', '-3'));
@@ -49,7 +49,7 @@ describe('predict', () => {
     assert.deepEqual([run.code, run.stdout], [0, '']);
     assert.equal(run.stderr, 'It comes from a valley.\nwritten  out: echo.csv\n');
     assert.equal(
-      readFileSync(join(place.folder, 'out/echo.csv'), 'utf8'),
+      readFileSync(join(temp.folder, 'out/echo.csv'), 'utf8'),
       'echo,loudness,place\na,1,a valley\n',
     );
   });

@@ -19,7 +19,7 @@ export interface Run {
   stderr: string;
 }
 
-export interface Place {
+export interface TempFolder {
   /** The folder that commands run in; made before the tests of a file, removed after. */
   readonly folder: string;
   unroll(args: readonly string[], onStart?: (child: ChildProcess) => void): Promise<Run>;
@@ -28,7 +28,7 @@ export interface Place {
 }
 
 /** @param program what is run. Default: the command */
-export function usePlace(program = bin): Place {
+export function useTempFolder(program = bin): TempFolder {
   let folder = '';
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'unroll-cli-'));

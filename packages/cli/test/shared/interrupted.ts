@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import type { Place } from './helpers.js';
+import type { TempFolder } from './helpers.js';
 
 const RESULTS = ['config.json', 'model.safetensors', 'pipeline.json'];
 
@@ -14,23 +14,23 @@ const RESULTS = ['config.json', 'model.safetensors', 'pipeline.json'];
  * @param refusal what the refusal says
  */
 export function testInterruptedRuns(
-  place: Place,
+  temp: TempFolder,
   { train, other, refusal }: { train: readonly string[]; other: readonly string[]; refusal: RegExp },
 ): void {
-  const folder = (out: string): string => join(place.folder, out);
+  const folder = (out: string): string => join(temp.folder, out);
   const results = (out: string) => RESULTS.map((name) => readFileSync(join(folder(out), name), 'base64'));
   describe('an interrupted run', () => {
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
       test(`${signal}: resumed, it ends with the same files`, async () => {
-        await place.unroll([...train, '--out', 'whole']);
-        const stopped = await place.unroll([...train, '--out', signal], afterEpochs(3, signal));
+        await temp.unroll([...train, '--out', 'whole']);
+        const stopped = await temp.unroll([...train, '--out', signal], afterEpochs(3, signal));
         assert.notEqual(stopped.code, 0);
         if (signal === 'SIGINT')
           assert.match(stopped.stderr, /Run the same command with --resume to continue\.\n$/);
         assert.deepEqual(readdirSync(folder(signal)), ['.resume']);
-        const changed = await place.unroll([...train, '--resume', ...other, '--out', signal]);
+        const changed = await temp.unroll([...train, '--resume', ...other, '--out', signal]);
         assert.match(changed.stderr, refusal);
-        const { code, stderr } = await place.unroll([...train, '--resume', '--out', signal]);
+        const { code, stderr } = await temp.unroll([...train, '--resume', '--out', signal]);
         assert.equal(code, 0, stderr);
         assert.match(stderr, /^resume {3}resuming the interrupted run$/m);
         assert.deepEqual(results(signal), results('whole'));

@@ -7,18 +7,18 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { usePlace } from './helpers.js';
+import { useTempFolder } from './helpers.js';
 
-const place = usePlace(fileURLToPath(new URL('echo-cli.js', import.meta.url)));
+const temp = useTempFolder(fileURLToPath(new URL('echo-cli.js', import.meta.url)));
 
 before(() => {
-  mkdirSync(join(place.folder, 'echo'));
-  writeFileSync(join(place.folder, 'echo/pipeline.json'), '{"format":"unroll-echo-2","place":"a valley"}');
+  mkdirSync(join(temp.folder, 'echo'));
+  writeFileSync(join(temp.folder, 'echo/pipeline.json'), '{"format":"unroll-echo-2","place":"a valley"}');
 });
 
 /** Runs `predict echo -` on an input. */
 const predict = (input: string | Uint8Array, ...args: string[]) =>
-  place.unroll(['predict', 'echo', '-', ...args], (child) => void child.stdin!.end(input));
+  temp.unroll(['predict', 'echo', '-', ...args], (child) => void child.stdin!.end(input));
 
 describe('lines of stdin', () => {
   test('are predicted in their order, without the text', async () => {
@@ -71,7 +71,7 @@ describe('lines of stdin', () => {
       stdin!.end(); // Ctrl-D
     };
     let talking: Promise<void> = Promise.resolve();
-    const { code } = await place.unroll(['predict', 'echo', '-'], (child) => {
+    const { code } = await temp.unroll(['predict', 'echo', '-'], (child) => {
       talking = talk(child);
     });
     await talking;

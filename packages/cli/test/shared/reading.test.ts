@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { QUICK, usePlace } from './helpers.js';
+import { QUICK, useTempFolder } from './helpers.js';
 
-const place = usePlace();
-const { unroll, csv } = place;
+const temp = useTempFolder();
+const { unroll, csv } = temp;
 const month = (i: number) => `${2019 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}`;
 const NAMES = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 /** 40 rows below a header. */
@@ -47,7 +47,7 @@ const files: Record<string, string | Uint8Array> = {
   'newer.csv': 'when,units\nMay-22,1600\n',
 };
 before(() => {
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(place.folder, name), content);
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(temp.folder, name), content);
 });
 const plan = (file: string, target: string, ...more: string[]) =>
   unroll(['forecast', file, '--target', target, '--horizon', '3', '--dry-run', ...more]);
@@ -71,7 +71,7 @@ test('separators: a note, the options, and a model that keeps them', async () =>
       .slice(1)
       .every(([, mean]) => Number(mean) > 1000),
   );
-  const stored = JSON.parse(readFileSync(join(place.folder, 'made/model/pipeline.json'), 'utf8'));
+  const stored = JSON.parse(readFileSync(join(temp.folder, 'made/model/pipeline.json'), 'utf8'));
   assert.deepEqual(stored.reading, { decimal: ',', thousands: '.' });
   const next = await unroll(['predict', 'made/model', '--data', 'more-points.csv']);
   assert.equal(next.code, 0);

@@ -9,11 +9,11 @@ import { gzipSync } from 'node:zlib';
 import { queryFile } from '@unroll/cli/internal';
 import type { Cell } from '@unroll/data';
 import { parquetWriteBuffer } from 'hyparquet-writer';
-import { QUICK, usePlace } from './helpers.js';
+import { QUICK, useTempFolder } from './helpers.js';
 
-const place = usePlace();
-const { unroll } = place;
-const file = (name: string) => readFileSync(join(place.folder, name), 'utf8');
+const temp = useTempFolder();
+const { unroll } = temp;
+const file = (name: string) => readFileSync(join(temp.folder, name), 'utf8');
 
 const { resolve } = createRequire(import.meta.url);
 const manifest = new URL('../../package.json', import.meta.url);
@@ -68,7 +68,7 @@ before(() => {
       ...Array.from({ length: 40 }, (_, d) => `${sales[4 * d]!.day},${unitsOn(d)}`),
     ].join('\n'),
   };
-  for (const [name, content] of Object.entries(files)) writeFileSync(join(place.folder, name), content);
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(temp.folder, name), content);
 });
 
 test('without DuckDB, says what to install', {
@@ -81,7 +81,7 @@ test('without DuckDB, says what to install', {
 
 describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'install --no-save') }, () => {
   const rows = async (name: string, sql: string, threads?: number): Promise<Cell[][]> =>
-    (await queryFile(join(place.folder, name), {}, { sql, ...(threads && { threads }) })).columns.map(
+    (await queryFile(join(temp.folder, name), {}, { sql, ...(threads && { threads }) })).columns.map(
       ({ cells }) => [...cells],
     );
 

@@ -4,13 +4,13 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 import { testInterruptedRuns } from '../shared/interrupted.js';
 
-const place = usePlace();
-const { unroll } = place;
-const inPlace = (name: string) => join(place.folder, name);
-const write = (name: string, text: string | Uint8Array) => writeFileSync(inPlace(name), text);
+const temp = useTempFolder();
+const { unroll } = temp;
+const inFolder = (name: string) => join(temp.folder, name);
+const write = (name: string, text: string | Uint8Array) => writeFileSync(inFolder(name), text);
 const events = (stdout: string) =>
   stdout
     .trimEnd()
@@ -63,7 +63,7 @@ describe('train tag', () => {
     assert.match(stdout, /^type +precision +recall +F1 +entities$/m);
     assert.match(stdout, /^written {2}printed: model, report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
-    assert.deepEqual(readdirSync(inPlace('printed')).sort(), files);
+    assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
   test('ends with the result as JSON', async () => {
     const { code, stdout } = await unroll([...TRAIN, '--cell', 'gru', '--json', '--quiet', '--out', 'json']);
@@ -211,12 +211,12 @@ describe('invalid input', () => {
       assert.deepEqual([code, stdout], [2, ''], stderr);
       assert.match(stderr, message);
       assert.ok(stderr.length < 600 && stderr.trimEnd().split('\n').length <= 3, stderr);
-      assert.equal(existsSync(inPlace('bad')), false);
+      assert.equal(existsSync(inFolder('bad')), false);
     });
   }
 });
 
-testInterruptedRuns(place, {
+testInterruptedRuns(temp, {
   train: [...TRAIN.slice(0, -1), '12', '--json'],
   other: ['--scheme', 'bio'],
   refusal: /cannot be resumed: --scheme/,

@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
-import { usePlace } from '../shared/helpers.js';
+import { useTempFolder } from '../shared/helpers.js';
 import { testInterruptedRuns } from '../shared/interrupted.js';
 
-const place = usePlace();
-const { unroll } = place;
-const inPlace = (name: string) => join(place.folder, name);
-const write = (name: string, text: string | Uint8Array) => writeFileSync(inPlace(name), text);
+const temp = useTempFolder();
+const { unroll } = temp;
+const inFolder = (name: string) => join(temp.folder, name);
+const write = (name: string, text: string | Uint8Array) => writeFileSync(inFolder(name), text);
 const events = (stdout: string) =>
   stdout
     .trimEnd()
@@ -67,7 +67,7 @@ describe('train translate', () => {
     assert.match(stdout, /^Signatures: BLEU nrefs:1/m);
     assert.match(stdout, /^written {2}printed: model, report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
-    assert.deepEqual(readdirSync(inPlace('printed')).sort(), files);
+    assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
   test('reads parallel files, also for validation, and ends with the result as JSON', async () => {
     const valid = ['--valid-source', 'test.de', '--valid-target', 'test.en'];
@@ -190,19 +190,19 @@ describe('invalid input', () => {
       assert.deepEqual([code, stdout], [2, ''], stderr);
       assert.match(stderr, message);
       assert.ok(stderr.trimEnd().split('\n').length <= 3, stderr);
-      assert.equal(existsSync(inPlace('bad')), false);
+      assert.equal(existsSync(inFolder('bad')), false);
     });
   }
   test('a line of a megabyte is cut, with a note', async () => {
     write('long.tsv', `${HEADER}${'Hunde '.repeat(170_000)}\tdogs\n`);
     const { code, stdout, stderr } = await unroll(['predict', 'model', '--data', 'long.tsv', '--json']);
     assert.equal(code, 0, stderr);
-    assert.match(stderr, /Texts that are cut to 400 subwords: 1 of 1\./);
+    assert.match(stderr, /1 of 1 texts are cut to 400 subwords\./);
     assert.equal(typeof JSON.parse(stdout).translation, 'string');
   });
 });
 
-testInterruptedRuns(place, {
+testInterruptedRuns(temp, {
   train: [...TRAIN.slice(0, -1), '6', '--json'],
   other: ['--level', 'words'],
   refusal: /cannot be resumed: --level was not set and is now words/,

@@ -9,13 +9,15 @@ export {
   warpFrames,
 } from './augment.js';
 export type { AudioFeatureConfig, AudioFeatureOptions } from './config.js';
-export { appendDeltas } from './deltas.js';
+export { appendDeltas, type DeltaOptions, DeltaStream } from './deltas.js';
 export { AudioFeatures, type AudioFrames, audioFeatures, FeatureStream } from './features.js';
 export { RealFft } from './fft.js';
+export { type GriffinLimOptions, griffinLim } from './griffin-lim.js';
 export { hzToMel, type MelScale, melToHz } from './mel.js';
 export { type ResampleOptions, Resampler, resample } from './resample.js';
 export { type TrimOptions, trimSilence } from './trim.js';
 export { readWav, type WavOptions, type WavSound } from './wav.js';
 export type { WavEncoding } from './wav-codes.js';
+export { WavStream } from './wav-stream.js';
 export { type WriteWavOptions, writeWav } from './wav-write.js';
 export { mono, type Waveform } from './waveform.js';

@@ -58,16 +58,16 @@ function checkFinite(channels: readonly Float32Array[], source: string): void {
   }
 }
 
-const damaged = (source: string, problem: string): UnrollError =>
+export const damaged = (source: string, problem: string): UnrollError =>
   new UnrollError('format', `${source}: ${problem}.`, { source });
 
 /** A range of bytes. */
-interface Range {
+export interface Range {
   start: number;
   length: number;
 }
 
-interface Format {
+export interface WavFormat {
   encoding: WavEncoding;
   code: SampleCode;
   channels: number;
@@ -76,19 +76,19 @@ interface Format {
   sampleRate: number;
 }
 
-const RIFF_HEADER = 12;
-const CHUNK_HEADER = 8;
+export const RIFF_HEADER = 12;
+export const CHUNK_HEADER = 8;
 /** The size that programs write if they cannot go back to fill it in: the chunk lasts to the end of the file. */
-const UNKNOWN_SIZE = 0xffffffff;
+export const UNKNOWN_SIZE = 0xffffffff;
 
-const nameAt = (view: DataView, at: number): string =>
+export const nameAt = (view: DataView, at: number): string =>
   String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
 
 /** Finds the format and the samples. */
-function chunksOf(view: DataView, source: string): { format: Format; data: Range } {
+function chunksOf(view: DataView, source: string): { format: WavFormat; data: Range } {
   const size = view.byteLength;
   const isLarge = checkHeader(view, source);
-  let format: Format | undefined;
+  let format: WavFormat | undefined;
   let large: number | undefined;
   for (let at = RIFF_HEADER; at + CHUNK_HEADER <= size; ) {
     const name = nameAt(view, at);
@@ -114,7 +114,7 @@ function chunksOf(view: DataView, source: string): { format: Format; data: Range
 }
 
 /** @returns true for RF64, whose size of the data is in the chunk ds64 */
-function checkHeader(view: DataView, source: string): boolean {
+export function checkHeader(view: DataView, source: string): boolean {
   if (view.byteLength === 0) throw damaged(source, 'the file is empty');
   const isLongEnough = view.byteLength >= RIFF_HEADER;
   const kind = isLongEnough ? nameAt(view, 0) : '';
@@ -162,7 +162,7 @@ function dataLength(available: number, stated: number, large: number | undefined
  * Returns the offset of the next chunk. A chunk of an odd size is followed by a padding byte, which some programs omit: then the
  * name of the next chunk starts at once.
  */
-function nextChunk(view: DataView, end: number): number {
+export function nextChunk(view: DataView, end: number): number {
   const padded = end + (end % 2);
   if (padded === end || end + CHUNK_HEADER > view.byteLength) return padded;
   const isName = (at: number): boolean =>
@@ -175,7 +175,7 @@ const EXTENSIBLE = 0xfffe;
 const GUID_TAIL = '000000001000800000aa00389b71';
 
 /** Parses the fmt chunk. */
-function formatOf(view: DataView, { start, length }: Range, source: string): Format {
+export function formatOf(view: DataView, { start, length }: Range, source: string): WavFormat {
   if (length < 16) throw damaged(source, `the fmt chunk must have at least 16 bytes, got ${length}`);
   let tag = view.getUint16(start, true);
   const channels = view.getUint16(start + 2, true);

@@ -9,6 +9,8 @@ import {
   type AudioFeatureOptions,
   analysisWindow,
   audioFeatures,
+  type GriffinLimOptions,
+  griffinLim,
   hzToMel,
   melToHz,
   RealFft,
@@ -40,6 +42,8 @@ interface SignalGoldens {
   resampling: { from: number; to: number; options: Partial<ResampleOptions>; values: GoldenTensor }[];
   trimming: { sound: SoundName; options: TrimOptions; start: number; end: number }[];
   spectra: { size: number; re: number[]; im: number[] }[];
+  griffinLim: { options: GriffinLimOptions; samples: GoldenTensor }[];
+  convergence: number;
 }
 
 const { cases } = readGoldens('audio/features.json') as FeatureGoldens;
@@ -166,6 +170,39 @@ describe('parts', () => {
     fails({ from: 8000.5, to: 8000 }, /rates must be integers/);
     fails({ from: 999_983, to: 999_979 }, /needs too large a filter/);
     fails({ from: 8000, to: 16_000, rolloff: 2 }, /rolloff must be above 0 and at most 1/);
+  });
+
+  /** Returns the magnitudes of a sound. */
+  const magnitudesOf = (samples: Float32Array, options: GriffinLimOptions): Float32Array => {
+    const { fftSize, hopLength = fftSize / 4, windowLength = fftSize } = options;
+    const kind = 'spectrogram';
+    const features = audioFeatures({ sampleRate: 8000, kind, fftSize, hopLength, windowLength });
+    return features.frames(samples).values.map(Math.sqrt);
+  };
+
+  test('phases of librosa (Griffin-Lim)', () => {
+    for (const { options, samples } of signals.griffinLim) {
+      const found = griffinLim(magnitudesOf(sound('short'), options), options);
+      const difference = differenceOf(found, arrayOf(samples));
+      assert.ok(difference < TOLERANCE, `${JSON.stringify(options)}: ${difference}`);
+    }
+    const options = { fftSize: 256, hopLength: 64 };
+    const magnitudes = magnitudesOf(sound('chirp'), options);
+    const rebuilt = magnitudesOf(griffinLim(magnitudes, options), options);
+    const norm = (values: Float32Array): number => Math.hypot(...values);
+    const convergence = norm(rebuilt.map((value, i) => value - magnitudes[i])) / norm(magnitudes);
+    assert.ok(convergence < 1.3 * signals.convergence, `${convergence}, librosa ${signals.convergence}`);
+    assert.throws(() => griffinLim(new Float32Array(130), options), {
+      code: 'data',
+      message: /two frames of 129/,
+    });
+    assert.throws(() => griffinLim(new Float32Array(258).fill(-1), options), {
+      code: 'data',
+      message: /got -1/,
+    });
+    assert.throws(() => griffinLim(magnitudes, { ...options, windowLength: 300 }), {
+      message: /at most fftSize/,
+    });
   });
 
   test('trimming of librosa', () => {

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream, UnrollError } from '@unroll/core';
-import { mono, readWav, type WavEncoding, writeWav } from '@unroll/data';
+import { mono, readWav, type WavEncoding, WavStream, writeWav } from '@unroll/data';
 import { readGoldens } from '@unroll/testkit/node';
 import { arrayOf, differenceOf, type GoldenTensor, noise } from './sounds.js';
 
@@ -133,6 +133,48 @@ function fmt(tag: number, channels: number, bits: number, frameBytes: number, ra
   view.setUint32(4, rate, true);
   return new Uint8Array(view.buffer);
 }
+
+describe('WavStream', () => {
+  test('chunks of any size give the samples of the file', () => {
+    for (const { name, bytes } of goldens.files) {
+      const file = new Uint8Array(Buffer.from(bytes, 'base64'));
+      if (name.startsWith('RF64')) {
+        assert.throws(() => new WavStream().push(file), { code: 'format', message: /RF64/ });
+        continue;
+      }
+      const expected = mono(readWav(file));
+      for (const size of [1, 5, 50, 100_000]) {
+        const stream = new WavStream();
+        const found: number[] = [];
+        for (let at = 0; at < file.length; at += size)
+          found.push(...stream.push(file.subarray(at, at + size)));
+        stream.end();
+        assert.deepEqual(Float32Array.from(found), expected, `${name}, chunks of ${size}`);
+        assert.equal(stream.sampleRate, 11_025);
+      }
+    }
+  });
+
+  test('damage gives an error that names the source', () => {
+    const file = writeWav({ channels: [new Float32Array(9)], sampleRate: 8000 });
+    const fails = (bytes: Uint8Array, message: RegExp): void => {
+      const stream = new WavStream({ source: 'stdin' });
+      assert.throws(
+        () => {
+          stream.push(bytes);
+          stream.end();
+        },
+        { name: 'UnrollError', message },
+      );
+    };
+    fails(file.subarray(0, -2), /^stdin: .* samples are missing at its end/);
+    fails(file.subarray(0, 30), /^stdin: .* must have a data chunk/);
+    fails(file.subarray(0, 44), /^stdin: .* samples are missing/);
+    fails(new Uint8Array(2 ** 20 + 1).fill(65), /^stdin: a WAV file must start with/);
+    fails(riff(['LIST', new Uint8Array(2 ** 20)]), /^stdin: the first 1048576 bytes have no data chunk/);
+    fails(riff(['fmt ', fmt(1, 1, 16, 2)], ['data', new Uint8Array(0)]), /^stdin: the file has no samples/);
+  });
+});
 
 describe('unusual and damaged WAV files', () => {
   const DATA = Uint8Array.of(0, 64, 0, 224, 0, 16);

@@ -14,8 +14,6 @@ export interface ModelFormat {
   readonly name: FormatName;
   /** With its article, for messages: `a Keras model`. */
   readonly title: string;
-  /** Extensions of the files, without the dot. The first is the extension of written files. */
-  readonly extensions: readonly string[];
   /** Whether a file whose first bytes these are (at least 16, or the whole file) can be of this format. */
   recognises(head: Uint8Array): boolean;
   /**
@@ -57,6 +55,8 @@ export interface ImportOptions {
   map?: unknown;
   /** For a file that contains only weights (`.weights.h5`): the built model to load them into. */
   model?: Network;
+  /** For a file that refers to others, if they are not beside it: their contents by name. */
+  files?: ReadonlyMap<string, Uint8Array>;
 }
 
 export interface ExportOptions {

@@ -3,39 +3,51 @@ import { UnrollError, valueError } from '@unroll/core';
 import type { FormatName, ModelFormat } from './format.js';
 import type { ByteSource } from './source.js';
 
-const FORMATS: Partial<Record<FormatName, () => Promise<ModelFormat>>> = {
-  unroll: async () => (await import('./unroll/unroll.js')).unrollFormat,
-  pytorch: async () => (await import('./pytorch/pytorch.js')).pytorchFormat,
-  safetensors: async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
-  app: async () => (await import('./app/app.js')).appFormat,
-  onnx: async () => (await import('./onnx/onnx.js')).onnxFormat,
-  keras: async () => (await import('./keras/keras.js')).kerasFormat,
-  h5: async () => (await import('./keras/keras.js')).h5Format,
-};
+interface Registered {
+  /** Extensions of the files, without the dot. The first is the extension of written files. */
+  extensions: readonly string[];
+  load(): Promise<ModelFormat>;
+}
 
-/** The formats of files with these extensions, so that only their code is loaded. A test compares them with the formats. */
-const BY_EXTENSION: Readonly<Record<string, readonly FormatName[]>> = {
-  onnx: ['onnx'],
-  keras: ['keras'],
-  safetensors: ['safetensors'],
+const format = (extensions: string, load: () => Promise<ModelFormat>): Registered => ({
+  extensions: extensions.split(' '),
+  load,
+});
+
+const FORMATS: Partial<Record<FormatName, Registered>> = {
+  unroll: format('zip', async () => (await import('./unroll/unroll.js')).unrollFormat),
+  pytorch: format('pt pth bin ckpt', async () => (await import('./pytorch/pytorch.js')).pytorchFormat),
+  safetensors: format(
+    'safetensors',
+    async () => (await import('./safetensors/safetensors.js')).safetensorsFormat,
+  ),
+  keras: format('keras', async () => (await import('./keras/keras.js')).kerasFormat),
+  tfjs: format('json', async () => (await import('./tfjs/tfjs.js')).tfjsFormat),
+  h5: format('h5 hdf5', async () => (await import('./keras/keras.js')).h5Format),
+  onnx: format('onnx', async () => (await import('./onnx/onnx.js')).onnxFormat),
+  app: format('js', async () => (await import('./app/app.js')).appFormat),
 };
 
 /** Returns the names of all formats. */
 export const formatNames = (): FormatName[] => Object.keys(FORMATS) as FormatName[];
 
+/** Returns the extensions of the files of a format, without the dot. */
+export const extensionsOf = (name: FormatName): readonly string[] => FORMATS[name]?.extensions ?? [];
+
 /** Returns a format by name. @throws UnrollError `value` for an unknown name; the message lists the names */
 export async function formatNamed(name: string): Promise<ModelFormat> {
-  const format = Object.hasOwn(FORMATS, name) ? FORMATS[name as FormatName] : undefined;
-  if (format) return format();
-  throw valueError(`The format must be one of ${Object.keys(FORMATS).join(', ')}, got "${name}".`, { name });
+  const found = Object.hasOwn(FORMATS, name) ? FORMATS[name as FormatName] : undefined;
+  if (found) return found.load();
+  throw valueError(`The format must be one of ${formatNames().join(', ')}, got "${name}".`, { name });
 }
+
+const hasExtension = (path: string, { extensions }: Registered): boolean =>
+  extensions.some((end) => path.toLowerCase().endsWith(`.${end}`));
 
 /** Returns the format of an output file by its extension, or null. */
 export async function formatOfExtension(path: string): Promise<ModelFormat | null> {
-  const formats = await allFormats();
-  return (
-    formats.find(({ extensions }) => extensions.some((end) => path.toLowerCase().endsWith(`.${end}`))) ?? null
-  );
+  const found = Object.values(FORMATS).find((each) => hasExtension(path, each));
+  return found ? found.load() : null;
 }
 
 /**
@@ -44,24 +56,17 @@ export async function formatOfExtension(path: string): Promise<ModelFormat | nul
  */
 export async function formatOfFile(source: ByteSource): Promise<ModelFormat> {
   const head = await source.read(0, Math.min(source.size, 4096));
-  const extension = source.name.toLowerCase().split('.').at(-1) ?? '';
-  for (const name of Object.hasOwn(BY_EXTENSION, extension) ? BY_EXTENSION[extension] : []) {
-    const format = await formatNamed(name);
-    if (format.recognises(head)) return format;
+  // Formats with the extension of the file first: loading the code of all formats takes longer than describing a file.
+  const all = Object.values(FORMATS);
+  const named = all.filter((each) => hasExtension(source.name, each));
+  for (const each of [...named, ...all.filter((other) => !named.includes(other))]) {
+    const loaded = await each.load();
+    if (loaded.recognises(head)) return loaded;
   }
-  const fitting = (await allFormats()).filter((format) => format.recognises(head));
-  const named = fitting.find(({ extensions }) =>
-    extensions.some((end) => source.name.toLowerCase().endsWith(`.${end}`)),
-  );
-  const format = named ?? fitting[0];
-  if (format) return format;
+  const names = formatNames().filter((name) => name !== 'app');
   throw new UnrollError(
     'format',
-    `${source.name} is not a model file that Unroll can read (${formatNames()
-      .filter((each) => each !== 'app')
-      .join(', ')}).`,
+    `${source.name} is not a model file that Unroll can read (${names.join(', ')}).`,
     { name: source.name },
   );
 }
-
-const allFormats = (): Promise<ModelFormat[]> => Promise.all(Object.values(FORMATS).map((load) => load()));

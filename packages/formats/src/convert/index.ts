@@ -11,7 +11,7 @@ export type {
   NamedArray,
   OptimizerRecord,
 } from './format.js';
-export { formatNamed, formatNames, formatOfExtension, formatOfFile } from './formats.js';
+export { extensionsOf, formatNamed, formatNames, formatOfExtension, formatOfFile } from './formats.js';
 export type { NumpyArray } from './npz/npy.js';
 export { readNpz, writeNpz } from './npz/npz.js';
 export { type ByteSource, blobSource, bytesSource, readAll } from './source.js';

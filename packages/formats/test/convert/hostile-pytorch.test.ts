@@ -1,6 +1,6 @@
 // Damaged and hostile files of PyTorch, safetensors and numpy: each loads or is refused by an error of Unroll.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { deflateRawSync } from 'node:zlib';
@@ -16,11 +16,15 @@ const MUTATIONS = 500;
 /** The values, their transposes, and the model. */
 const BUDGET = { times: 4, more: 1 << 15 };
 
-const files = Object.values(cases).map(({ file, map }) => ({
-  file,
-  options: map === null ? {} : { map },
-  bytes: new Uint8Array(readFileSync(join(FOLDER, file))),
-}));
+const mapOf = new Map(Object.values(cases).map(({ file, map }) => [file, map]));
+/** All models, and checkpoints with the state of an optimizer. */
+const files = readdirSync(FOLDER)
+  .filter((file) => /\.(pt|safetensors)$/.test(file) && !file.startsWith('refused'))
+  .map((file) => ({
+    file,
+    options: mapOf.get(file) ? { map: mapOf.get(file) } : {},
+    bytes: new Uint8Array(readFileSync(join(FOLDER, file))),
+  }));
 
 type Parts = Map<string, Uint8Array>;
 async function partsOf(bytes: Uint8Array): Promise<Parts> {

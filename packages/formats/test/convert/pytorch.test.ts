@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { predict, ready, tensor } from '@unroll/core';
-import { formatOfFile } from '@unroll/formats/convert';
+import { formatOfFile, readNpz } from '@unroll/formats/convert';
 import { fileSource } from '@unroll/formats/convert/node';
-import { cases, decode, FOLDER, largestError } from './torch-cases.js';
+import { cases, decode, FOLDER, largestError, others } from './torch-cases.js';
 
 before(() => ready());
 
@@ -24,4 +24,81 @@ describe('models of PyTorch', () => {
       assert.ok(report.mapped.length > 0);
     });
   }
+});
+
+const fileOf = async (name: string) => {
+  const source = await fileSource(join(FOLDER, name));
+  return { source, format: await formatOfFile(source) };
+};
+const isMatrix = process.env.UNROLL_TORCH_CASES !== undefined;
+
+describe('other files of PyTorch', { skip: isMatrix && 'the folder has only models' }, () => {
+  const refused: Record<string, RegExp> = {
+    'refused-module.pt':
+      /is a whole module \(it contains torch\.nn\.modules\.rnn\.GRU\).*torch\.save\(model\.state_dict\(\)/,
+    'refused-script.pt':
+      /is a TorchScript archive, which contains a program.*torch\.save\(model\.state_dict\(\)/,
+    'refused-args.pt':
+      /contains argparse\.Namespace, but Unroll reads only tensors.*torch\.save\(model\.state_dict\(\)/,
+  };
+  for (const [name, message] of Object.entries(refused)) {
+    test(name, async () => {
+      const { source, format } = await fileOf(name);
+      assert.equal(format.name, 'pytorch');
+      await assert.rejects(format.read(source), message);
+      await assert.rejects(format.describe(source), message);
+    });
+  }
+  test('tied weights are copied, and reported', async () => {
+    const { source, format } = await fileOf('tied.pt');
+    const { model, report } = await format.read(source);
+    assert.equal(model.countParams(), 15 + 9 + 9 + 3 + 15 + 5);
+    assert.deepEqual(
+      report.defaulted.find(({ name }) => name === 'head.weight'),
+      {
+        name: 'head.weight',
+        value: 'a copy',
+        reason: 'the file shares it with embedding.weight; in training, the two will differ',
+      },
+    );
+    assert.deepEqual(
+      report.dropped.map(({ name }) => name),
+      ['epoch', 'loss'],
+    );
+  });
+  test('views with offsets and strides, of one storage', async () => {
+    const { source, format } = await fileOf('views.pt');
+    const { model } = await format.read(source);
+    const kernel = await model.parameters[0]?.data();
+    const { values, shape } = decode(others.views?.['lstm.weight_ih_l0'] ?? { shape: [], values: '' });
+    assert.deepEqual(shape, [8, 3]);
+    const [rows, columns] = shape as [number, number];
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < columns; c++) assert.equal(kernel?.[c * rows + r], values[r * columns + c]);
+  });
+});
+
+describe('arrays of numpy', { skip: isMatrix && 'the folder has only models' }, () => {
+  const arraysIn = async (name: string) => readNpz(await fileSource(join(FOLDER, name)));
+  test('every type of number, both byte orders and both orders of axes', async () => {
+    const arrays = await arraysIn('arrays.npz');
+    for (const [name, expected] of Object.entries(others.arrays ?? {})) {
+      const { shape, values } = decode(expected);
+      const found = arrays.get(name);
+      assert.deepEqual([found?.shape, Array.from(found?.values ?? [])], [shape, Array.from(values)], name);
+    }
+    assert.equal(arrays.size, Object.keys(others.arrays ?? {}).length);
+  });
+  test('compressed, and a single array', async () => {
+    const arrays = await arraysIn('compressed.npz');
+    assert.deepEqual(arrays.get('zeros')?.shape, [100, 100]);
+    assert.deepEqual(Array.from(arrays.get('x')?.values ?? []), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert.deepEqual((await arraysIn('single.npy')).get('')?.shape, [2, 3]);
+  });
+  test('arrays of objects are refused', async () => {
+    await assert.rejects(
+      arraysIn('objects.npz'),
+      /its data type "\|O" is not a number; arrays of Python objects are not read/,
+    );
+  });
 });

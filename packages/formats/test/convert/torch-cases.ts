@@ -21,8 +21,9 @@ export interface TorchCase {
   y: Encoded;
 }
 
-export const { cases } = JSON.parse(readFileSync(join(FOLDER, 'cases.json'), 'utf8')) as {
+export const { cases, others } = JSON.parse(readFileSync(join(FOLDER, 'cases.json'), 'utf8')) as {
   cases: Record<string, TorchCase>;
+  others: { views?: Record<string, Encoded>; arrays?: Record<string, Encoded> };
 };
 
 export function decode({ shape, values }: Encoded, name = ''): NamedArray {

@@ -157,7 +157,7 @@ export interface Cell<
   readonly constants?: readonly C[];
   /** Options as JSON, from which the cell can be recreated. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Dropout rates of the inputs and of h'. The options of the layer take precedence. Default 0. */
+  /** Dropout rates of the inputs and of the previous state h. The options of the layer take precedence. Default 0. */
   readonly dropout?: number;
   readonly recurrentDropout?: number;
   /** Rate of weight drop, and the recurrent weights that it applies to. Default 0. */

@@ -44,7 +44,7 @@ export interface CellOptions {
   biasConstraint?: Constraint | null;
   /** Dropout rate of the inputs, with the same mask at every step. Default 0. */
   dropout?: number;
-  /** Dropout rate of h' in the recurrent products, with the same mask at every step and gate. Default 0. */
+  /** Dropout rate of the previous state h in the recurrent products, with the same mask at every step and gate. Default 0. */
   recurrentDropout?: number;
   /**
    * Rate of weight drop: the fraction of the elements of U that training sets to 0, redrawn for each batch; the others

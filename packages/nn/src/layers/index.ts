@@ -20,6 +20,7 @@ export {
 } from './attention.js';
 export { Bidirectional, type BidirectionalOptions, bidirectional, type MergeMode } from './bidirectional.js';
 export { Conv1D, type Conv1DOptions, conv1d } from './convolution.js';
+export { Conv2D, type Conv2DOptions, conv2d } from './convolution-2d.js';
 export { Crf, type CrfOptions, crf, type TagConstraints } from './crf.js';
 export { Dense, type DenseOptions, dense } from './dense.js';
 export {
@@ -66,6 +67,13 @@ export {
   maxPooling1d,
   type Pooling1DOptions,
 } from './pooling.js';
+export {
+  AveragePooling2D,
+  averagePooling2d,
+  MaxPooling2D,
+  maxPooling2d,
+  type Pooling2DOptions,
+} from './pooling-2d.js';
 export { Recurrent, type RecurrentOptions, recurrent } from './recurrent.js';
 export {
   Flatten,
@@ -84,3 +92,4 @@ export { Residual, residual } from './residual.js';
 export { TensorOperation, type TensorOperationOptions, tensorOperation } from './tensor-operation.js';
 export { TimeDistributed, timeDistributed } from './time-distributed.js';
 export type { WindowPadding } from './windows.js';
+export type { Padding2D, Pair } from './windows-2d.js';

@@ -52,7 +52,7 @@ export interface RecurrentOptions extends LayerOptions {
   /** Dropout rate of the inputs, with the same mask at every step. Default: the rate of the cell, or 0. */
   dropout?: number;
   /**
-   * Dropout rate of h' in the recurrent products, with the same mask at every step and gate. Default: the rate of the
+   * Dropout rate of the previous state h in the recurrent products, with the same mask at every step and gate. Default: the rate of the
    * cell, or 0.
    */
   recurrentDropout?: number;
@@ -207,7 +207,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
   override streaming([x, ...statesAndConstants]: readonly (boolean | null)[]): boolean[] {
     if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence to its start');
     if (statesAndConstants.some((isStreamed) => isStreamed !== null)) {
-      throw this.nonCausal('takes its initial state from another layer; stream each separately');
+      throw this.nonCausal('takes states or constants from another layer; stream each separately');
     }
     if (!x) throw this.nonCausal('computes a whole sequence from one vector');
     return [

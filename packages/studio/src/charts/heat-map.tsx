@@ -1,6 +1,7 @@
 /** A heat map of units by steps on a canvas, with a selected cell that the pointer and the arrow keys move. */
 import { useEffect, useRef } from 'preact/hooks';
 import { t } from '../i18n/index.js';
+import { contextOf } from './context.js';
 import { type HeatValues, paintHeat } from './paint.js';
 import { colorTable, ink, isDark, type Scale } from './palette.js';
 
@@ -18,13 +19,12 @@ export interface HeatMapProps extends HeatValues {
   onRange?(from: number, to: number): void;
 }
 
-const scratch = document.createElement('canvas');
-
 export function HeatMap(props: HeatMapProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const painted = useRef<Painted | null>(null);
   const dark = isDark.value;
   useEffect(() => {
-    if (canvas.current) draw(canvas.current, props, dark);
+    if (canvas.current) draw(canvas.current, props, dark, painted);
   });
   const dragFrom = useRef<number | null>(null);
   const at = (event: PointerEvent) => positionOf(event, props);
@@ -82,22 +82,41 @@ function moveByKey(event: KeyboardEvent, { steps, order, step, unit, onPick, onR
   onPick(next, order[row]);
 }
 
-/** Draws the values at one pixel each, and scales them to the canvas. */
-function draw(canvas: HTMLCanvasElement, props: HeatMapProps, dark: boolean): void {
-  const { steps, order } = props;
+/** The values at one pixel each, as they were painted last. */
+interface Painted {
+  canvas: HTMLCanvasElement;
+  key: readonly unknown[];
+}
+
+/** Paints the values again if they or their colours have changed, and scales them to the canvas. */
+function draw(
+  canvas: HTMLCanvasElement,
+  props: HeatMapProps,
+  dark: boolean,
+  painted: { current: Painted | null },
+): void {
+  const { steps, order, values, low, high, threshold, scale } = props;
   if (steps === 0 || order.length === 0) return;
+  const start = performance.now();
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(props.height * ratio)];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const image = new ImageData(steps, order.length);
-  const blank = colorTable('diverging', dark)[127];
-  paintHeat(props, colorTable(props.scale, dark), blank, new Uint32Array(image.data.buffer));
-  Object.assign(scratch, { width: steps, height: order.length });
-  scratch.getContext('2d')!.putImageData(image, 0, 0);
-  const context = canvas.getContext('2d')!;
+  const key = [values, order, low, high, threshold, scale, dark];
+  const isPainted = painted.current?.key.every((each, n) => each === key[n]) ?? false;
+  if (!isPainted) {
+    const image = new ImageData(steps, order.length);
+    const blank = colorTable('diverging', dark)[127];
+    paintHeat(props, colorTable(scale, dark), blank, new Uint32Array(image.data.buffer));
+    const pixels = painted.current?.canvas ?? document.createElement('canvas');
+    Object.assign(pixels, { width: steps, height: order.length });
+    contextOf(pixels).putImageData(image, 0, 0);
+    painted.current = { canvas: pixels, key };
+  }
+  const context = contextOf(canvas);
   context.imageSmoothingEnabled = false;
-  context.drawImage(scratch, 0, 0, width, height);
+  if (painted.current) context.drawImage(painted.current.canvas, 0, 0, width, height);
   drawMarks(context, props, width, height);
+  if (!isPainted) canvas.dataset.ms = (performance.now() - start).toFixed(1);
 }
 
 function drawMarks(

@@ -1,6 +1,8 @@
 /** Live curves with uPlot. */
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
+import { t } from '../i18n/index.js';
+import { download } from '../ui/download.js';
 import { ink, isDark } from './palette.js';
 import { short } from './short.js';
 
@@ -53,7 +55,23 @@ export function LineChart(props: LineChartProps) {
     };
   }, [key, props.height]);
   useEffect(() => plot.current?.setData(dataOf(props)));
-  return <div ref={host} class="chart" role="img" aria-label={`${props.label}. ${summaryOf(props)}`} />;
+  const save = async (): Promise<void> => {
+    const { lineSvg } = await import('./line-svg.js');
+    download(`${props.label}.svg`, lineSvg(props), 'image/svg+xml');
+  };
+  return (
+    <div class="chart-frame">
+      <div ref={host} class="chart" role="img" aria-label={`${props.label}. ${summaryOf(props)}`} />
+      <button
+        type="button"
+        class="save-figure"
+        aria-label={t('saveFigure', { name: props.label })}
+        onClick={() => void save()}
+      >
+        SVG
+      </button>
+    </div>
+  );
 }
 
 /** The latest values, for screen readers. */

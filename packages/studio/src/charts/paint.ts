@@ -13,17 +13,24 @@ export interface HeatValues {
   threshold: number;
 }
 
+/** Rows that are painted together: their values are neighbours in memory, unless the units are sorted. */
+const BLOCK = 16;
+
 /** Paints rows of units and columns of steps. `pixels` has one pixel per value. */
 export function paintHeat(heat: HeatValues, colors: Uint32Array, blank: number, pixels: Uint32Array): void {
   const { values, steps, units, order, low, high, threshold } = heat;
   const factor = 255 / (high - low);
-  for (let row = 0; row < order.length; row++) {
-    const start = row * steps;
-    for (let t = 0, at = order[row]; t < steps; t++, at += units) {
-      const value = values[at];
-      const index = (value - low) * factor;
-      pixels[start + t] =
-        Math.abs(value) < threshold ? blank : colors[index <= 0 ? 0 : index >= 255 ? 255 : (index + 0.5) | 0];
+  for (let first = 0; first < order.length; first += BLOCK) {
+    const end = Math.min(order.length, first + BLOCK);
+    for (let t = 0; t < steps; t++) {
+      for (let row = first; row < end; row++) {
+        const value = values[t * units + order[row]];
+        const index = (value - low) * factor;
+        pixels[row * steps + t] =
+          Math.abs(value) < threshold
+            ? blank
+            : colors[index <= 0 ? 0 : index >= 255 ? 255 : (index + 0.5) | 0];
+      }
     }
   }
 }

@@ -9,6 +9,8 @@ export async function answer(
   lanes: readonly Lane[],
 ): Promise<unknown> {
   if (question.about === 'files') return (await import('./artifacts.js')).describeFiles(question.files);
+  if (question.about === 'translate')
+    return (await import('./translations.js')).translate(question.path, question.text);
   const lane = lanes.find(({ cell }) => cell === question.cell);
   if (!lane || !problem) throw new Error('The network is not built yet.');
   switch (question.about) {
@@ -16,6 +18,8 @@ export async function answer(
       return (await import('./generate.js')).generate(lane.network, problem, question);
     case 'histograms':
       return (await import('./tensors.js')).tensorsOf(lane.network);
+    case 'figure':
+      return (await import('./figures.js')).figureOf(lane, problem, question);
     case 'artifact':
       return (await import('./artifacts.js')).artifactOf(lane, problem);
     case 'ablation':

@@ -1,8 +1,9 @@
 /** Reads saved models, and writes the network of a lane as one. */
 import { ARTIFACT_FILES, fromArtifact, fromZip, toArtifact, toZip } from '@unroll/formats';
+import type { Network } from '@unroll/nn';
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
-import { type TensorInfo, tensorsOf } from './tensors.js';
+import { shapesText, type TensorInfo, tensorsOf } from './tensors.js';
 
 export interface ModelInfo {
   /** Path of the folder or zip. */
@@ -12,6 +13,8 @@ export interface ModelInfo {
   layers: { name: string; className: string; shape: string; parameters: number; from: readonly string[] }[];
   tensors: TensorInfo[];
   bytes: number;
+  /** What a file of another tool says about itself; null: an artifact of Unroll. */
+  origin: string | null;
 }
 
 export interface FilesInfo {
@@ -20,12 +23,16 @@ export interface FilesInfo {
   errors: { path: string; message: string }[];
 }
 
+/** The files of the models that were described last, by path, for translations. */
+export const opened = new Map<string, ReadonlyMap<string, Uint8Array>>();
+
 /** Describes every model among the files: zips, and folders with a config.json. */
 export async function describeFiles(files: ReadonlyMap<string, Uint8Array>): Promise<FilesInfo> {
   const found: FilesInfo = { models: [], errors: [] };
+  opened.clear();
   for (const [path, read] of modelsIn(files)) {
     try {
-      found.models.push(await describe(path, await read()));
+      found.models.push(await read());
     } catch (error) {
       found.errors.push({ path, message: (error as Error).message });
     }
@@ -33,36 +40,65 @@ export async function describeFiles(files: ReadonlyMap<string, Uint8Array>): Pro
   return found;
 }
 
-function modelsIn(
-  files: ReadonlyMap<string, Uint8Array>,
-): [string, () => Promise<ReadonlyMap<string, Uint8Array>>][] {
-  return [...files].flatMap(([path, bytes]): [string, () => Promise<ReadonlyMap<string, Uint8Array>>][] => {
-    if (path.endsWith('.zip')) return [[path, () => fromZip(bytes, ARTIFACT_FILES)]];
-    if (!/(^|\/)config\.json$/.test(path)) return [];
-    const folder = path.slice(0, -'config.json'.length);
-    const parts = ARTIFACT_FILES.flatMap((name) => {
-      const part = files.get(folder + name);
-      return part ? [[name, part] as const] : [];
-    });
-    return [[folder.replace(/\/$/, '') || path, async () => new Map(parts)]];
+type Files = ReadonlyMap<string, Uint8Array>;
+
+const FOREIGN = /\.(keras|h5|hdf5|onnx|pt|pth|safetensors)$/i;
+
+/** Returns a reader for each model among the files. */
+function modelsIn(files: Files): [string, () => Promise<ModelInfo>][] {
+  return [...files].flatMap(([path, bytes]): [string, () => Promise<ModelInfo>][] => {
+    if (path.endsWith('.zip'))
+      return [[path, async () => describe(path, await fromZip(bytes, ARTIFACT_FILES))]];
+    const folder = path.replace(/[^/]*$/, '');
+    if (path === `${folder}config.json`) {
+      const parts = ARTIFACT_FILES.flatMap((name) => {
+        const part = files.get(folder + name);
+        return part ? [[name, part] as const] : [];
+      });
+      const name = folder.replace(/\/$/, '') || path;
+      return [[name, () => describe(name, new Map(parts))]];
+    }
+    const isWeights = files.has(`${folder}config.json`);
+    return FOREIGN.test(path) && !isWeights ? [[path, () => describeForeign(path, bytes)]] : [];
   });
 }
 
-async function describe(path: string, files: ReadonlyMap<string, Uint8Array>): Promise<ModelInfo> {
+/** An artifact of Unroll. */
+async function describe(path: string, files: Files): Promise<ModelInfo> {
   const { model, pipeline } = fromArtifact(files);
+  opened.set(path, files);
   const format =
-    pipeline && typeof pipeline === 'object' && 'format' in pipeline ? String(pipeline.format) : null;
-  return {
+    pipeline && typeof pipeline === 'object' && 'format' in pipeline ? String(pipeline.format) : '';
+  const bytes = [...files.values()].reduce((sum, part) => sum + part.length, 0);
+  return modelInfo(model, {
     path,
-    task: /^unroll-(\w+)-\d+$/.exec(format ?? '')?.[1] ?? null,
+    bytes,
+    origin: null,
+    task: /^unroll-(\w+)-\d+$/.exec(format)?.[1] ?? null,
+  });
+}
+
+/** A file of Keras, PyTorch, ONNX or safetensors. The readers are loaded when such a file is opened. */
+async function describeForeign(path: string, bytes: Uint8Array): Promise<ModelInfo> {
+  const { bytesSource, formatOfFile } = await import('@unroll/formats/convert');
+  const source = bytesSource(bytes, path);
+  const format = await formatOfFile(source);
+  const { title } = await format.describe(source);
+  const { model } = await format.read(source);
+  return modelInfo(model, { path, bytes: bytes.length, origin: title, task: null });
+}
+
+async function modelInfo(
+  model: Network,
+  facts: Pick<ModelInfo, 'path' | 'bytes' | 'origin' | 'task'>,
+): Promise<ModelInfo> {
+  return {
+    ...facts,
     layers: model.summaryRows().map(({ layer, shapes, from }) => ({
       ...{ name: layer.name, className: layer.className, parameters: layer.countParams(), from: [...from] },
-      shape: (shapes ?? [])
-        .map((shape) => `[${shape.map((size) => (size < 0 ? 'B' : size)).join(', ')}]`)
-        .join(' '),
+      shape: shapesText(shapes ?? []),
     })),
     tensors: await tensorsOf(model),
-    bytes: [...files.values()].reduce((sum, part) => sum + part.length, 0),
   };
 }
 

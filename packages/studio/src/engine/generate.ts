@@ -1,7 +1,8 @@
 /** Samples tokens from a network that predicts the next one. */
 import { RandomStream, tensor } from '@unroll/core';
 import type { Sequential } from '@unroll/nn';
-import { InputError, type Problem } from '../problems/problem.js';
+import { InputError } from '../problems/input-error.js';
+import type { Problem } from '../problems/problem.js';
 import { softmaxOf } from '../views/outputs.js';
 
 export interface GenerateRequest {
@@ -17,9 +18,9 @@ export async function generate(
   problem: Problem,
   request: GenerateRequest,
 ): Promise<string> {
-  const { vocabulary, classes } = problem;
-  if (!vocabulary || vocabulary !== classes)
-    throw new InputError('This network does not predict its next input.');
+  const { classes } = problem;
+  const vocabulary = problem.vocabulary ?? [];
+  if (problem.vocabulary === null || vocabulary !== classes) throw new InputError('notNextInput');
   const { prompt, count, temperature, seed } = request;
   const random = new RandomStream(seed, 'generate').uniform(count);
   const stream = network.stream({ batch: 1 });
@@ -34,7 +35,7 @@ export async function generate(
   return prompt ? text : text.slice(1);
 
   async function next(character: string): Promise<ArrayLike<number>> {
-    const id = Math.max(0, vocabulary!.indexOf(character));
+    const id = Math.max(0, vocabulary.indexOf(character));
     return stream.step(tensor(Float32Array.of(id), [1])).data();
   }
 }

@@ -6,6 +6,7 @@ import type { Batch, Problem } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 import { networkOf } from './network.js';
 import type { LaneInfo, LanePoints } from './protocol.js';
+import { shapesText } from './tensors.js';
 
 const emptyPoints = (cell: CellKind): LanePoints => ({
   ...{ cell, update: [], loss: [], norm: [], clipped: [], rate: [], ms: [] },
@@ -92,9 +93,7 @@ export class Lane {
       layers: this.network.summaryRows().map(({ layer, shapes }) => ({
         name: layer.name,
         className: layer.className,
-        shape: (shapes ?? [])
-          .map((shape) => `[${shape.map((size) => (size < 0 ? 'B' : size)).join(', ')}]`)
-          .join(' '),
+        shape: shapesText(shapes ?? []),
         parameters: layer.countParams(),
       })),
     };

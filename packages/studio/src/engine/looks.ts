@@ -1,50 +1,19 @@
-/** Computes what the views show of one lane, with the instruments of @unroll/insight. */
+/** What the views show of one lane, with the instruments of @unroll/insight. */
 import { predict, type tensor } from '@unroll/core';
-import {
-  attribution,
-  connectivity,
-  gradientFlow,
-  type LayerTrace,
-  projection,
-  saturation,
-  trace,
-} from '@unroll/insight';
+import { gradientFlow, type LayerTrace, saturation, trace } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import { examplesOf, type Lane, selectExamples } from './lane.js';
-import type {
-  FlowCurve,
-  FlowValues,
-  InfluenceValues,
-  LayerValues,
-  LookValues,
-  PredictionValues,
-  SaturationValues,
-  SpaceValues,
-  Watch,
-} from './protocol.js';
+import type { FlowCurve, FlowValues, LayerValues, PredictionValues, SaturationValues } from './protocol.js';
 
 /** Number of examples for gradients and statistics. */
 const SOME = 8;
 
-export async function lookAt(lane: Lane, problem: Problem, watch: Watch): Promise<LookValues> {
-  const values: LookValues = {};
-  const example = Math.min(watch.example, problem.examples.count - 1);
-  for (const look of watch.looks) {
-    if (look === 'trace') values.trace = await traceOf(lane, problem, example);
-    if (look === 'flow') values.flow = await flowOf(lane, problem);
-    if (look === 'predictions') values.predictions = await predictionsOf(lane.network, problem, example);
-    if (look === 'saturation') values.saturation = await saturationOf(lane, problem);
-    if (look === 'influence') values.influence = await influenceOf(lane, problem, example, watch.step);
-    if (look === 'space') values.space = await spaceOf(lane, problem, example);
-  }
-  return values;
-}
-
 /** Returns inputs and mask of some examples. */
 export function inputsFor(problem: Problem, indices: readonly number[]) {
-  const { x, mask } = examplesOf(problem, selectExamples(problem, indices));
+  const { x, y, mask } = examplesOf(problem, selectExamples(problem, indices));
   return {
     x: x as ReturnType<typeof tensor>,
+    y: y as ReturnType<typeof tensor>,
     options: mask === undefined ? {} : { mask: mask as ReturnType<typeof tensor> },
   };
 }
@@ -82,9 +51,15 @@ async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> 
 const floatsOf = (arrays: LayerTrace['gates']): Record<string, Float32Array> =>
   Object.fromEntries(Object.entries(arrays).map(([name, { values }]) => [name, Float32Array.from(values)]));
 
-async function flowOf(lane: Lane, problem: Problem): Promise<FlowValues> {
-  const { x, options } = inputsFor(problem, firstExamples(problem));
-  const { layers } = await gradientFlow(lane.network, x, null, { ...options, quantiles: [0.1, 0.9] });
+/** @param ofLoss differentiate the loss of the last step instead of its output */
+export async function flowOf(lane: Lane, problem: Problem, ofLoss: boolean): Promise<FlowValues> {
+  const { x, y, options } = inputsFor(problem, firstExamples(problem));
+  const loss = ofLoss ? { loss: problem.loss } : {};
+  const { layers } = await gradientFlow(lane.network, x, ofLoss ? y : null, {
+    ...options,
+    ...loss,
+    quantiles: [0.1, 0.9],
+  });
   const curves = layers.flatMap(({ layer, states }) =>
     Object.entries(states).map(
       ([state, { mean, relative }]): FlowCurve => ({
@@ -98,7 +73,7 @@ async function flowOf(lane: Lane, problem: Problem): Promise<FlowValues> {
   return { curves, forgetProduct: forgetProduct && Float64Array.from(forgetProduct.mean), spectralRadius };
 }
 
-async function saturationOf(lane: Lane, problem: Problem): Promise<SaturationValues[]> {
+export async function saturationOf(lane: Lane, problem: Problem): Promise<SaturationValues[]> {
   const { x, options } = inputsFor(problem, firstExamples(problem, 32));
   const layers = await saturation(lane.network, x, options);
   return layers.map(({ layer, units, gates, dead, halfLife }) => ({
@@ -110,39 +85,6 @@ async function saturationOf(lane: Lane, problem: Problem): Promise<SaturationVal
       ]),
     ),
   }));
-}
-
-async function influenceOf(
-  lane: Lane,
-  problem: Problem,
-  example: number,
-  step: number,
-): Promise<InfluenceValues> {
-  const { x, options } = inputsFor(problem, [example]);
-  const at = problem.perStep ? Math.max(0, step) : 'last';
-  const { steps, inputs } = await connectivity(lane.network, x, at, options);
-  const { bySteps } = await attribution(lane.network, x, { ...options, step: at, points: 16 });
-  return {
-    step: steps[0],
-    norms: Float32Array.from(inputs[0].norms.values),
-    attribution: Float32Array.from(bySteps.values),
-  };
-}
-
-/** Number of examples whose states are projected. */
-const PROJECTED = 12;
-
-async function spaceOf(lane: Lane, problem: Problem, example: number): Promise<SpaceValues> {
-  const others = firstExamples(problem, PROJECTED).filter((index) => index !== example);
-  const indices = [example, ...others].slice(0, PROJECTED);
-  const { x, options } = inputsFor(problem, indices);
-  const { layers } = await trace(lane.network, x, options);
-  const { states, mask } = layers[layers.length - 1];
-  const { points, explained } = projection(states.h, { mask });
-  return {
-    ...{ points: Float32Array.from(points.values), indices, steps: problem.steps },
-    explained: [...explained],
-  };
 }
 
 /** Outputs, loss and accuracy on the examples, for the network or a view of it. */

@@ -3,9 +3,10 @@
 import type { UserData } from '../problems/index.js';
 import type { ProblemKind, Series } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
+import type { FigureRequest } from './figures.js';
 
 /** What the worker computes after training steps, because a view shows it. */
-export type Look = 'trace' | 'flow' | 'predictions' | 'saturation' | 'influence' | 'space';
+export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'space';
 
 export interface Watch {
   looks: readonly Look[];
@@ -18,12 +19,12 @@ export interface Watch {
 }
 
 export type ToWorker =
-  | { type: 'configure'; generation: number; settings: Settings; data: UserData }
+  | { type: 'configure'; generation: number; settings: Settings; data: UserData; lang: 'en' | 'zh' }
   | { type: 'run'; running: boolean }
   | { type: 'step' }
   | { type: 'rates'; learningRate: number; clip: number }
   | { type: 'watch'; watch: Watch }
-  | { type: 'ask'; id: number; question: Question };
+  | { type: 'ask'; id: number; question: Question; lang: 'en' | 'zh' };
 
 /** A question that is answered once. */
 export type Question =
@@ -31,6 +32,8 @@ export type Question =
   | { about: 'generate'; cell: CellKind; prompt: string; count: number; temperature: number; seed: number }
   | { about: 'histograms'; cell: CellKind }
   | { about: 'artifact'; cell: CellKind }
+  | { about: 'translate'; path: string; text: string }
+  | ({ about: 'figure'; cell: CellKind } & FigureRequest)
   | { about: 'files'; files: ReadonlyMap<string, Uint8Array> };
 
 export interface Ablation {
@@ -150,6 +153,8 @@ export interface SpaceValues {
 export interface LookValues {
   trace?: readonly LayerValues[];
   flow?: FlowValues;
+  /** Of the loss instead of the output. */
+  lossFlow?: FlowValues;
   predictions?: PredictionValues;
   saturation?: readonly SaturationValues[];
   influence?: InfluenceValues;
@@ -162,6 +167,6 @@ export type FromWorker =
   | { type: 'progress'; generation: number; lanes: readonly LanePoints[] }
   | { type: 'look'; generation: number; cell: CellKind; update: number; example: number; values: LookValues }
   | { type: 'stopped'; generation: number; cell: CellKind; message: string }
-  | { type: 'paused' }
+  | { type: 'lookFailed'; generation: number; message: string }
   | { type: 'failed'; generation: number; message: string }
   | { type: 'reply'; id: number; value?: unknown; error?: string };

@@ -46,3 +46,9 @@ export function statisticsOf(values: ArrayLike<number>): Omit<TensorInfo, 'name'
   const deviation = Math.sqrt(Math.max(0, squares / count - mean * mean));
   return { count, mean, deviation, min, max, zeros: zeros / count, histogram };
 }
+
+/** Shapes as text, with B for the batch and T for other axes of any size. */
+export const shapesText = (shapes: readonly (readonly number[])[]): string =>
+  shapes
+    .map((shape) => `[${shape.map((size, axis) => (size >= 0 ? size : axis === 0 ? 'B' : 'T')).join(', ')}]`)
+    .join(' ');

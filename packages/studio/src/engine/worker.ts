@@ -4,10 +4,11 @@
  */
 import { currentBackend, ready } from '@unroll/core';
 import { problemOf } from '../problems/index.js';
+import { messageOf } from '../problems/input-error.js';
 import type { Problem } from '../problems/problem.js';
 import { answer } from './answers.js';
 import { Lane } from './lane.js';
-import { lookAt } from './looks.js';
+import { lookAt } from './look-at.js';
 import type { FromWorker, ProblemInfo, ToWorker, Watch } from './protocol.js';
 
 interface Port {
@@ -78,17 +79,17 @@ function configure(message: ToWorker & { type: 'configure' }): void {
     });
   } catch (error) {
     lanes = [];
-    port.postMessage({ type: 'failed', generation, message: (error as Error).message });
+    port.postMessage({ type: 'failed', generation, message: messageOf(error, message.lang) });
   }
   changed = true;
   nextLook = 0;
 }
 
-async function reply({ id, question }: ToWorker & { type: 'ask' }): Promise<FromWorker> {
+async function reply({ id, question, lang }: ToWorker & { type: 'ask' }): Promise<FromWorker> {
   try {
     return { type: 'reply', id, value: await answer(question, problem, lanes) };
   } catch (error) {
-    return { type: 'reply', id, error: (error as Error).message };
+    return { type: 'reply', id, error: messageOf(error, lang) };
   }
 }
 
@@ -128,8 +129,11 @@ async function sendLooks(): Promise<void> {
       const { cell, updates: update } = lane;
       port.postMessage({ type: 'look', generation, cell, update, example: watch.example, values });
     } catch (error) {
-      lane.stopped ??= (error as Error).message;
-      port.postMessage({ type: 'stopped', generation, cell: lane.cell, message: lane.stopped });
+      port.postMessage({
+        type: 'lookFailed',
+        generation,
+        message: `${lane.cell}: ${(error as Error).message}`,
+      });
     }
   }
   const now = performance.now();

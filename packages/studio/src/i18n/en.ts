@@ -135,7 +135,7 @@ export const en = {
   flowHint:
     'Norm of the derivative of the last output with respect to the state k steps earlier. A straight fall on this axis is a vanishing gradient.',
   flowRelative: 'relative to lag 0',
-  flowRaw: 'norm',
+  flowRaw: 'norm, of the loss',
   lag: 'lag k (steps back)',
   cellState: 'cell state c',
   quantiles: 'quantiles',
@@ -186,14 +186,16 @@ export const en = {
 
   filesTitle: 'Open a model or a run',
   filesHint:
-    'Saved models (a folder or a zip), logs of runs (CSV, JSON, NDJSON) and CSV tables. The files stay on this machine.',
+    'Saved models (a folder or a zip), models of Keras, PyTorch and ONNX, logs of runs (CSV, JSON, NDJSON) and CSV tables. The files stay on this machine.',
   dropHere: 'Drop files or a folder here, or choose them:',
   chooseFiles: 'Files',
   chooseFolder: 'Folder',
   reading: 'Reading …',
   nothingFound: 'No model and no run was found in these files.',
-  filesFound: '{models} models and {runs} loss curves.',
-  modelFacts: 'Task: {task}. {n} weights, {kB} kB.',
+  filesFound: 'Models: {models}. Loss curves: {runs}.',
+  noTask: 'none',
+  modelTask: 'Task: {task}',
+  modelFacts: '{n} weights, {kB} kB.',
   graph: 'Layers',
   tensor: 'Tensor',
   shape: 'Shape',
@@ -202,9 +204,10 @@ export const en = {
   minimum: 'Minimum',
   maximum: 'Maximum',
   histogram: 'Histogram',
+  score: 'Score',
   compareTitle: 'Compare runs',
   compareHint:
-    'Curves of dropped runs, and curves that you keep from this page, are drawn with the loss in the view Training.',
+    'Scores of opened runs are listed here. Curves of dropped logs, and curves that you keep from this page, are drawn with the loss in the view Training.',
   keepRuns: 'Keep the present curves',
   clearRuns: 'Clear',
   saveTitle: 'Save a model',
@@ -246,4 +249,15 @@ export const en = {
   before: 'before',
   after: 'after',
   ablationLoss: 'Held-out loss: {before} before, {after} after.',
+
+  tourStep: 'Why LSTM remembers, {n} of {of}',
+  tourBack: 'Back',
+  tourNext: 'Next',
+  tourEnd: 'Start experimenting',
+  closeTour: 'Close the tour',
+
+  saveFigure: 'Save the figure {name} as SVG',
+  sourceText: 'Text',
+  translate: 'Translate',
+  alignmentTitle: 'Attention',
 };

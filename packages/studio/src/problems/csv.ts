@@ -1,5 +1,5 @@
 /** The numeric columns of a dropped CSV file. */
-import { InputError } from './problem.js';
+import { InputError } from './input-error.js';
 
 export interface Column {
   name: string;
@@ -31,9 +31,7 @@ export function numericColumns(text: string): Column[] {
     return [{ name: (hasHeader && name) || `column ${c + 1}`, values: filled(cells) }];
   });
   if (columns.length === 0) {
-    throw new InputError(
-      `The file needs a column with at least 20 numbers, got ${body.length} rows without one.`,
-    );
+    throw new InputError('columns', { rows: body.length });
   }
   return columns;
 }

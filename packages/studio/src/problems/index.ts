@@ -1,7 +1,8 @@
 /** Creates the problem of a preset. */
 import type { Settings } from '../state/settings.js';
+import { InputError } from './input-error.js';
 import { addingProblem, copyTask } from './long-memory.js';
-import { InputError, type Problem } from './problem.js';
+import type { Problem } from './problem.js';
 import { airPassengers, seriesProblem, sineMixture } from './series.js';
 import { charactersProblem, linesProblem } from './texts.js';
 
@@ -26,9 +27,9 @@ export function problemOf({ preset, length, seed }: Settings, data: UserData): P
     case 'characters':
       return charactersProblem(data.text, length, seed);
     case 'sentiment':
-      return linesProblem(data.lines, length);
+      return linesProblem(data.lines, length, seed);
     case 'csv':
-      if (data.column === null) throw new InputError('Choose or drop a CSV file with a column of numbers.');
+      if (data.column === null) throw new InputError('noCsv');
       return seriesProblem(data.column.name, data.column.values, length);
   }
 }

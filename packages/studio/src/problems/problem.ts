@@ -54,6 +54,3 @@ export interface Problem {
 }
 
 export const CROSS_ENTROPY = { name: 'sparseCategoricalCrossentropy', fromLogits: true } as const;
-
-/** A mistake in a pasted text or a dropped table. */
-export class InputError extends Error {}

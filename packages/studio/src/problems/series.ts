@@ -1,6 +1,7 @@
 /** Forecasting the next value of a time series: a sine mixture, the air passengers, or a column of a CSV file. */
 import { RandomStream } from '@unroll/core';
-import { type Batch, InputError, type Problem, type Series } from './problem.js';
+import { InputError } from './input-error.js';
+import type { Batch, Problem, Series } from './problem.js';
 
 /** Monthly international airline passengers in thousands, 1949 to 1960 (Box & Jenkins 1976). */
 const AIR_PASSENGERS = [
@@ -21,9 +22,7 @@ export function seriesProblem(name: string, values: Float64Array, steps: number)
   const testStart = Math.floor(values.length * (1 - TEST_SHARE));
   if (testStart - steps < 8) {
     const least = Math.ceil((steps + 9) / (1 - TEST_SHARE));
-    throw new InputError(
-      `${name} has ${values.length} values; a length of ${steps} steps needs at least ${least}.`,
-    );
+    throw new InputError('shortSeries', { name, count: values.length, steps, least });
   }
   const series = { name, values, testStart, ...momentsOf(values.subarray(0, testStart)) };
   return {

@@ -1,6 +1,7 @@
 /** Predicting the next character of a text, and classifying lines of text. */
 import { RandomStream } from '@unroll/core';
-import { type Batch, CROSS_ENTROPY, InputError, type Problem } from './problem.js';
+import { InputError } from './input-error.js';
+import { type Batch, CROSS_ENTROPY, type Problem } from './problem.js';
 
 const EXAMPLES = 32;
 const MAX_CHARACTERS = 200;
@@ -9,9 +10,7 @@ const MAX_CHARACTERS = 200;
 export function charactersProblem(text: string, steps: number, seed: number): Problem {
   const characters = [...text];
   if (characters.length < steps + 20) {
-    throw new InputError(
-      `The text has ${characters.length} characters; a length of ${steps} steps needs at least ${steps + 20}.`,
-    );
+    throw new InputError('shortText', { count: characters.length, steps, least: steps + 20 });
   }
   const vocabulary = mostFrequent(characters, MAX_CHARACTERS);
   const idOf = new Map(vocabulary.map((character, id) => [character, id]));
@@ -71,18 +70,15 @@ const MAX_WORDS = 2000;
 const wordsOf = (text: string): string[] =>
   text.toLowerCase().match(/\p{Script=Han}|[\p{L}\p{N}']+|[!?]/gu) ?? [];
 
-/** Classifies lines of the form `label<tab>text` or `label: text`. Every fifth line is an example that training does not use. */
-export function linesProblem(text: string, steps: number): Problem {
+/** Classifies lines of the form `label<tab>text` or `label: text`. A random fifth are examples that training does not use. */
+export function linesProblem(text: string, steps: number, seed: number): Problem {
   const lines = text.split(/\r?\n/).flatMap((line) => {
     const [, label, rest] = /^\s*([^\t:：,]{1,40})[\t:：,]\s*(.+)$/.exec(line) ?? [];
     return label === undefined ? [] : [{ label: label.trim(), words: wordsOf(rest).slice(0, steps) }];
   });
   const classes = [...new Set(lines.map(({ label }) => label))].sort();
   if (lines.length < 10 || classes.length < 2 || classes.length > 20) {
-    throw new InputError(
-      `Each line must be a label, a tab or a colon, and a text, with 2 to 20 labels, got ${lines.length} such lines ` +
-        `with ${classes.length} labels.`,
-    );
+    throw new InputError('labels', { lines: lines.length, classes: classes.length });
   }
   const vocabulary = [
     '',
@@ -97,7 +93,11 @@ export function linesProblem(text: string, steps: number): Problem {
     ids: words.map((word) => idOf.get(word) ?? 1),
   }));
   const encode = (chosen: typeof rows): Batch => encodeRows(chosen, steps);
-  const [held, training] = [rows.filter((_, i) => i % 5 === 4), rows.filter((_, i) => i % 5 !== 4)];
+  // At random, because lines often come in a regular order.
+  const order = [...new RandomStream(seed, 'split').permutation(rows.length)];
+  const count = Math.max(1, Math.floor(rows.length / 5));
+  const pick = (indices: readonly number[]): typeof rows => indices.map((index) => rows[index]);
+  const [examples, training] = [pick(order.slice(0, count)), pick(order.slice(count))];
   return {
     ...{ kind: 'classes', steps, features: [], vocabulary, classes, outputs: classes.length },
     ...{
@@ -109,7 +109,7 @@ export function linesProblem(text: string, steps: number): Problem {
     },
     batch: (random, count) =>
       encode(Array.from(random.uniform(count, 0, training.length), (n) => training[Math.floor(n)])),
-    examples: encode(held.slice(0, 200)),
+    examples: encode(examples.slice(0, 200)),
   };
 }
 

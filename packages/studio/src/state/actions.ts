@@ -18,6 +18,7 @@ import * as store from './store.js';
 let worker: Worker | null = null;
 let generation = 0;
 let questions = 0;
+let addressTimer: ReturnType<typeof setTimeout> | undefined;
 const open = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
 
 const send = (message: ToWorker): void => worker?.postMessage(message);
@@ -32,8 +33,18 @@ export function start(): void {
   reset();
   effect(() => send({ type: 'watch', watch: currentWatch() }));
   effect(() => {
-    const extra = { view: store.view.value === 'train' ? '' : store.view.value, lang: lang.value };
-    history.replaceState(null, '', toFragment(store.settings.value, extra));
+    const { cells } = store.settings.value;
+    const usual = cells.includes('lstm') ? 'lstm' : cells[0];
+    const extra = {
+      view: store.view.value === 'train' ? '' : store.view.value,
+      cell: store.cell.value === usual ? '' : store.cell.value,
+      open: store.opensFiles ? '1' : '',
+      lang: lang.value,
+    };
+    const fragment = toFragment(store.settings.value, extra);
+    // Safari refuses more than 100 changes of the address in 30 seconds.
+    clearTimeout(addressTimer);
+    addressTimer = setTimeout(() => history.replaceState(null, '', fragment), 300);
   });
 }
 
@@ -42,12 +53,14 @@ function receive(message: FromWorker): void {
   switch (message.type) {
     case 'ready':
       store.engine.value = message;
+      performance.mark('engine ready');
       return;
     case 'built':
       store.problem.value = message.problem;
       store.lanes.value = message.lanes;
-      store.step.value = Math.min(store.step.value || Infinity, message.problem.steps - 1);
       store.example.value = Math.min(store.example.value, message.problem.count - 1);
+      if (store.step.value < 0 || store.step.value >= message.problem.steps)
+        store.step.value = message.problem.lengths[store.example.value] - 1;
       return;
     case 'progress':
       for (const points of message.lanes) addPoints(points);
@@ -58,6 +71,9 @@ function receive(message: FromWorker): void {
       return;
     case 'stopped':
       store.stopped.value = { ...store.stopped.value, [message.cell]: message.message };
+      return;
+    case 'lookFailed':
+      store.failure.value = message.message;
       return;
     case 'failed':
       store.failure.value = message.message;
@@ -107,18 +123,19 @@ export function ask<T>(question: Question): Promise<T> {
   const id = ++questions;
   return new Promise((resolve, reject) => {
     open.set(id, { resolve: resolve as (value: unknown) => void, reject });
-    send({ type: 'ask', id, question });
+    send({ type: 'ask', id, question, lang: lang.peek() });
   });
 }
 
 /** What the worker computes for the visible view. */
 function currentWatch() {
   const [view, cell, cells] = [store.view.value, store.cell.value, store.settings.value.cells];
+  const gradients: readonly Look[] = store.flowIsRelative.value ? ['flow'] : ['flow', 'lossFlow'];
   const looks: Record<ViewName, readonly Look[]> = {
-    train: ['predictions', 'flow', 'trace'],
+    train: ['predictions', ...gradients, 'trace'],
     network: ['trace', 'predictions'],
     gates: ['trace', 'predictions'],
-    gradients: ['flow', 'predictions'],
+    gradients: [...gradients, 'predictions'],
     influence: ['influence', 'predictions', 'trace'],
     predictions: ['predictions'],
     states: ['space', 'saturation', 'predictions'],
@@ -147,7 +164,13 @@ export function reset(): void {
     const { cells } = store.settings.value;
     if (!cells.includes(store.cell.value)) store.cell.value = cells[0];
   });
-  send({ type: 'configure', generation, settings: store.settings.value, data: store.userData.value });
+  send({
+    type: 'configure',
+    generation,
+    settings: store.settings.value,
+    data: store.userData.value,
+    lang: lang.peek(),
+  });
 }
 
 export function setRunning(running: boolean): void {
@@ -178,10 +201,17 @@ export function change(changes: Partial<Settings>): void {
   timer = setTimeout(reset, 120);
 }
 
+/** Sets all settings, and builds the networks anew at once. */
+export function configure(settings: Settings): void {
+  clearTimeout(timer);
+  store.settings.value = settings;
+  reset();
+}
+
 export function choosePreset(preset: PresetName): void {
   const { cells } = store.settings.value;
   store.settings.value = { ...DEFAULTS[preset], cells };
-  store.step.value = 0;
+  store.step.value = -1;
   store.example.value = 0;
   reset();
 }

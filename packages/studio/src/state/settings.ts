@@ -29,9 +29,9 @@ export interface Settings {
 
 /** The range of each numeric setting. */
 export const RANGES = {
-  units: { min: 1, max: 128, step: 1 },
+  units: { min: 1, max: 512, step: 1 },
   layers: { min: 1, max: 3, step: 1 },
-  length: { min: 4, max: 400, step: 1 },
+  length: { min: 4, max: 1000, step: 1 },
   learningRate: { min: 0.00001, max: 1, step: 0 },
   clip: { min: 0, max: 100, step: 0 },
   dropout: { min: 0, max: 0.8, step: 0.05 },

@@ -39,11 +39,24 @@ export const ticks = signal(0);
 
 /** What is selected in several views at once. */
 export const cell = signal<CellKind>(
-  settings.value.cells.find((each) => each === 'lstm') ?? settings.value.cells[0],
+  settings.value.cells.find((each) => each === (initial.params.get('cell') ?? 'lstm')) ??
+    settings.value.cells[0],
 );
 export const example = signal(0);
 export const layer = signal(0);
-/** The selected step of the example. */
-export const step = signal(0);
+/** The selected step of the example; -1 until the problem is known: the last. */
+export const step = signal(-1);
+/** Whether gradient flow is drawn relative to lag 0; otherwise, it is that of the loss. */
+export const flowIsRelative = signal(true);
 /** The selected unit of the layer; null: none. */
 export const unit = signal<number | null>(null);
+
+/** The cells of which an instrument has measured something, with the values. */
+export function measured<K extends keyof LookValues>(
+  name: K,
+): { cell: CellKind; value: NonNullable<LookValues[K]> }[] {
+  return settings.value.cells.flatMap((each) => {
+    const value = seen.value[each]?.values[name];
+    return value === undefined ? [] : [{ cell: each, value: value as NonNullable<LookValues[K]> }];
+  });
+}

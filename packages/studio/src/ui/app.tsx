@@ -5,28 +5,26 @@ import { lang, t } from '../i18n/index.js';
 import { reset, setRunning, singleStep } from '../state/actions.js';
 import { VIEWS, type ViewName } from '../state/settings.js';
 import * as store from '../state/store.js';
-import { TourPanel, tourOpen } from '../tour/panel.js';
-import { FilesView } from '../views/files.js';
+import { tourOpen } from '../tour/open.js';
 import { GatesView } from '../views/gates.js';
 import { GradientsView } from '../views/gradients.js';
-import { InfluenceView } from '../views/influence.js';
-import { NetworkView } from '../views/network.js';
-import { PredictionsView } from '../views/predictions.js';
-import { StatesView } from '../views/states.js';
 import { TrainView } from '../views/train.js';
 import { Knobs } from './knobs.js';
 import { Lanes } from './lanes.js';
+import { lazy } from './lazy.js';
 
 const COMPONENTS: Readonly<Record<ViewName, () => ComponentChildren>> = {
   train: TrainView,
-  network: NetworkView,
+  network: lazy(async () => (await import('../views/network.js')).NetworkView),
   gates: GatesView,
   gradients: GradientsView,
-  influence: InfluenceView,
-  predictions: PredictionsView,
-  states: StatesView,
-  files: FilesView,
+  influence: lazy(async () => (await import('../views/influence.js')).InfluenceView),
+  predictions: lazy(async () => (await import('../views/predictions.js')).PredictionsView),
+  states: lazy(async () => (await import('../views/states.js')).StatesView),
+  files: lazy(async () => (await import('../views/files.js')).FilesView),
 };
+
+const Tour = lazy(async () => (await import('../tour/panel.js')).TourPanel);
 
 export function App() {
   const View = COMPONENTS[store.view.value];
@@ -44,7 +42,7 @@ export function App() {
           <View />
         </div>
       </main>
-      {tourOpen.value && <TourPanel />}
+      {tourOpen.value && <Tour />}
     </div>
   );
 }
@@ -79,23 +77,17 @@ function Header() {
         Unroll <span>Studio</span>
       </h1>
       <div class="controls" role="toolbar" aria-label={t('training')}>
-        <button
-          type="button"
-          class="primary"
-          id="run"
-          onClick={() => setRunning(!running)}
-          disabled={!engine}
-        >
+        <button type="button" class="primary" id="run" onClick={() => setRunning(!running)}>
           {running ? t('pause') : t('train')}
         </button>
-        <button type="button" id="step" onClick={singleStep} disabled={!engine} title="S">
+        <button type="button" id="step" onClick={singleStep} title="S">
           {t('step')}
         </button>
-        <button type="button" id="reset" onClick={reset} disabled={!engine} title="R">
+        <button type="button" id="reset" onClick={reset} title="R">
           {t('reset')}
         </button>
       </div>
-      <p class="engine" id="engine">
+      <p class="engine" id="engine" data-ready={engine !== null}>
         {engine
           ? t(engine.threads > 1 ? 'engineThreads' : 'engineOne', { n: engine.threads })
           : t('starting')}

@@ -1,7 +1,8 @@
 /** The data of presets that need some: a pasted text, pasted lines, or a CSV file. */
 import { signal } from '@preact/signals';
-import { t } from '../i18n/index.js';
+import { lang, t } from '../i18n/index.js';
 import { type Column, numericColumns } from '../problems/csv.js';
+import { messageOf } from '../problems/input-error.js';
 import { reset } from '../state/actions.js';
 import * as store from '../state/store.js';
 
@@ -38,7 +39,7 @@ export function useCsv(text: string, name?: string): void {
     columns.value = numericColumns(text);
     chooseColumn(name ?? columns.value[0].name);
   } catch (error) {
-    store.failure.value = (error as Error).message;
+    store.failure.value = messageOf(error, lang.value);
   }
 }
 

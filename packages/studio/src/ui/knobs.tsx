@@ -78,6 +78,8 @@ export function Knobs() {
 
 /** Logarithmic sliders have 100 positions between the ends; clipping has a position 0 for none. */
 const LOGARITHMIC: Partial<Record<NumericSetting, readonly [number, number]>> = {
+  units: [1, 512],
+  length: [4, 1000],
   learningRate: [1e-4, 0.3],
   clip: [0.01, 100],
 };
@@ -93,7 +95,8 @@ function fromSlider(name: NumericSetting, position: number): number {
   const ends = LOGARITHMIC[name];
   if (!ends) return position;
   if (position < 1) return name === 'clip' ? 0 : ends[0];
-  return Number((ends[0] * (ends[1] / ends[0]) ** ((position - 1) / 99)).toPrecision(2));
+  const value = ends[0] * (ends[1] / ends[0]) ** ((position - 1) / 99);
+  return RANGES[name].step === 1 ? Math.round(value) : Number(value.toPrecision(2));
 }
 
 function Slider({ name }: { name: (typeof SLIDERS)[number] }) {
@@ -104,7 +107,7 @@ function Slider({ name }: { name: (typeof SLIDERS)[number] }) {
   return (
     <label class="field">
       <span>
-        {t(name)} <output>{text}</output>
+        {t(name)} <b class="value">{text}</b>
       </span>
       <input
         type="range"

@@ -29,7 +29,7 @@ function LaneCard({ cell }: { cell: CellKind }) {
   const { loss, perSecond } = store.histories[cell];
   const info = store.lanes.value.find((lane) => lane.cell === cell);
   const { baseline = null, solved = null } = store.problem.value ?? {};
-  const current = loss.y.length > 0 ? smooth(loss.y.slice(-40), 0.9).at(-1)! : null;
+  const current = smooth(loss.y.slice(-40), 0.9).at(-1) ?? null;
   const isSolved = current !== null && solved !== null && current < solved;
   const stopped = store.stopped.value[cell];
   const speed =

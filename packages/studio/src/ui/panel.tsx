@@ -64,7 +64,7 @@ export function Pickers({ layer = false, step = false }: { layer?: boolean; step
       )}
       {step && (
         <label class="grow">
-          {t('timeStep')} <output>{store.step.value + 1}</output>
+          {t('timeStep')} <b class="value">{store.step.value + 1}</b>
           <input
             type="range"
             id="time"

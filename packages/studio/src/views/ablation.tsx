@@ -74,6 +74,7 @@ export function parseUnits(text: string): number[] {
 }
 
 function Choice({ gates }: { gates: readonly string[] }) {
+  const { value: selected } = store.unit;
   return (
     <div class="options">
       <label>
@@ -102,13 +103,13 @@ function Choice({ gates }: { gates: readonly string[] }) {
           />
         </label>
       )}
-      {target.value === 'units' && store.unit.value !== null && (
-        <button type="button" onClick={() => (units.value = String(store.unit.value! + 1))}>
-          {t('useSelected', { unit: store.unit.value + 1 })}
+      {target.value === 'units' && selected !== null && (
+        <button type="button" onClick={() => (units.value = String(selected + 1))}>
+          {t('useSelected', { unit: selected + 1 })}
         </button>
       )}
       <label>
-        {t('heldAt')} <output>{value.value.toFixed(2)}</output>
+        {t('heldAt')} <b class="value">{value.value.toFixed(2)}</b>
         <input
           type="range"
           id="ablate-value"

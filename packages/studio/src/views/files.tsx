@@ -8,16 +8,20 @@ import { ask, change } from '../state/actions.js';
 import { DEFAULTS } from '../state/settings.js';
 import * as store from '../state/store.js';
 import { useCsv } from '../ui/data-field.js';
+import { download } from '../ui/download.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel } from '../ui/panel.js';
+import { AlignmentForm } from './alignment.js';
 import { droppedRuns } from './compare.js';
 import { TensorTable } from './histograms.js';
-import { curvesOf } from './runs.js';
+import { curvesOf, type RunScores, scoresOf } from './runs.js';
 
 const MAX_BYTES = 512 * 1024 * 1024;
 
 const found = signal<FilesInfo | null>(null);
 const message = signal('');
+/** The training records that were opened, for the table of scores. */
+const records = signal<readonly RunScores[]>([]);
 let openedFromServer = false;
 
 export function FilesView() {
@@ -150,6 +154,11 @@ async function open(files: Files): Promise<void> {
     /\.(csv|tsv|json|ndjson|jsonl|log)$/.test(path) ? curvesOf(path, text(bytes)) : [],
   );
   droppedRuns.value = [...droppedRuns.value, ...runs];
+  const scores = [...files].flatMap(
+    ([path, bytes]) => scoresOf(path, path.endsWith('.json') ? text(bytes) : '') ?? [],
+  );
+  const opened = new Set(scores.map(({ run }) => run));
+  records.value = [...records.value.filter(({ run }) => !opened.has(run)), ...scores];
   const table = [...files].find(([path]) => /\.(csv|tsv)$/.test(path));
   if (files.size === 1 && table && runs.length === 0) {
     change(DEFAULTS.csv);
@@ -164,18 +173,17 @@ async function open(files: Files): Promise<void> {
   message.value = nothing ? t('nothingFound') : t('filesFound', { models: models.length, runs: runs.length });
 }
 
-function Model({ model: { path, task, layers, tensors, bytes } }: { model: ModelInfo }) {
+function Model({ model: { path, task, origin, layers, tensors, bytes } }: { model: ModelInfo }) {
   const total = tensors.reduce((sum, { count }) => sum + count, 0);
   return (
     <Panel
       title={path}
       id="model"
       wide
-      hint={t('modelFacts', {
-        task: task ?? t('none'),
+      hint={`${origin ?? t('modelTask', { task: task ?? t('noTask') })}. ${t('modelFacts', {
         n: total.toLocaleString(),
         kB: (bytes / 1000).toFixed(1),
-      })}
+      })}`}
     >
       <ol class="graph" aria-label={t('graph')}>
         {layers.map(({ name, className, shape, parameters, from }) => (
@@ -187,6 +195,7 @@ function Model({ model: { path, task, layers, tensors, bytes } }: { model: Model
           </li>
         ))}
       </ol>
+      {task === 'translate' && <AlignmentForm path={path} />}
       <TensorTable tensors={tensors} />
     </Panel>
   );
@@ -211,7 +220,14 @@ function Compare() {
         <button type="button" id="keep-runs" onClick={keep}>
           {t('keepRuns')}
         </button>
-        <button type="button" id="clear-runs" onClick={() => (droppedRuns.value = [])}>
+        <button
+          type="button"
+          id="clear-runs"
+          onClick={() => {
+            droppedRuns.value = [];
+            records.value = [];
+          }}
+        >
           {t('clearRuns')}
         </button>
       </div>
@@ -220,17 +236,47 @@ function Compare() {
           <li key={`${name} ${n}`}>{`${name}: ${t('loss')} ${short(y[y.length - 1])}, ${x.length}`}</li>
         ))}
       </ul>
+      {records.value.length > 0 && <Scores />}
     </>
+  );
+}
+
+/** One column per run, one row per number of its training record. */
+function Scores() {
+  const runs = records.value;
+  const names = [...new Set(runs.flatMap(({ values }) => Object.keys(values)))];
+  return (
+    <div class="scroll">
+      <table id="scores">
+        <thead>
+          <tr>
+            <th scope="col">{t('score')}</th>
+            {runs.map(({ run }) => (
+              <th key={run} scope="col">
+                {run}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {names.map((name) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              {runs.map(({ run, values }) => (
+                <td key={run}>{name in values ? short(values[name]) : '–'}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }
 
 async function save(cell: (typeof store.cell)['value']): Promise<void> {
   try {
     const zip = await ask<Uint8Array<ArrayBuffer>>({ about: 'artifact', cell });
-    const url = URL.createObjectURL(new Blob([zip], { type: 'application/zip' }));
-    const link = Object.assign(document.createElement('a'), { href: url, download: `${cell}.zip` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    download(`${cell}.zip`, zip, 'application/zip');
   } catch (error) {
     message.value = (error as Error).message;
   }

@@ -1,5 +1,6 @@
 /** Heat maps of gates and states, and state traces with a brush that selects units. */
 import { computed, signal } from '@preact/signals';
+import { useMemo } from 'preact/hooks';
 import { HeatMap } from '../charts/heat-map.js';
 import { short } from '../charts/short.js';
 import type { LayerValues } from '../engine/protocol.js';
@@ -7,6 +8,7 @@ import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
 import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
+import { SaveFigure } from './figures.js';
 import { InputStrip } from './inputs.js';
 import { ORDERS, type OrderName, unitOrder } from './order.js';
 import { StateTraces } from './state-traces.js';
@@ -82,28 +84,36 @@ interface GateMapProps {
   height: number;
 }
 
-function GateMap({ name, values, by, layer: { units }, height }: GateMapProps) {
+function GateMap({ height, name, values, by, layer: { units } }: GateMapProps) {
   const steps = values.length / units;
   const share = isShare(name);
-  const limit = share
-    ? 1
-    : Math.max(
-        0.05,
-        values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
-      );
+  // Both take time for many units, and only change with the values.
+  const limit = useMemo(
+    () =>
+      share
+        ? 1
+        : Math.max(
+            0.05,
+            values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+          ),
+    [values, share],
+  );
+  const sorted = useMemo(() => unitOrder(by, steps, units, order.value), [by, steps, units, order.value]);
+  const heat = {
+    ...{ values, steps, units, order: sorted },
+    ...{ low: share ? 0 : -limit, high: limit, threshold: threshold.value * limit },
+    scale: share ? ('sequential' as const) : ('diverging' as const),
+  };
   return (
     <figure class="map" data-gate={name}>
       <figcaption>
         <b>{name}</b> {t(gateText(name))}
-        <span class="scale">{share ? '0 … 1' : `±${short(limit)}`}</span>
+        <span class="scale">{heat.low === 0 ? '0 … 1' : `±${short(heat.high)}`}</span>
       </figcaption>
       <HeatMap
-        {...{ values, steps, units, height, label: `${name}, ${t(gateText(name))}` }}
-        order={unitOrder(by, steps, units, order.value)}
-        low={share ? 0 : -limit}
-        high={limit}
-        scale={share ? 'sequential' : 'diverging'}
-        threshold={threshold.value * limit}
+        {...heat}
+        height={height}
+        label={`${name}, ${t(gateText(name))}`}
         step={store.step.value}
         unit={store.unit.value}
         onPick={(step, unit) => {
@@ -159,8 +169,9 @@ function Options() {
           {layer && arraysOf(layer).map(([name]) => <option key={name}>{name}</option>)}
         </select>
       </label>
+      <SaveFigure figure="gates" />
       <label>
-        {t('threshold')} <output>{threshold.value.toFixed(2)}</output>
+        {t('threshold')} <b class="value">{threshold.value.toFixed(2)}</b>
         <input
           type="range"
           id="threshold"

@@ -10,7 +10,6 @@ import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel, Waiting } from '../ui/panel.js';
 
-const relative = signal(true);
 const withCellState = signal(true);
 const withRange = signal(false);
 const withForget = signal(false);
@@ -37,15 +36,16 @@ export function FlowChart({ height }: { height: number }) {
       label={t('flowTitle')}
       lines={[...lines, ...clipLine(lines)]}
       xLabel={t('lag')}
-      yLabel={t(relative.value ? 'flowRelative' : 'flowRaw')}
+      yLabel={t(store.flowIsRelative.value ? 'flowRelative' : 'flowRaw')}
       height={height}
       log
     />
   );
 }
 
-function flowOf(cell: CellKind) {
-  const flow = store.seen.value[cell]?.values.flow;
+function flowOf(cell: CellKind, isRelative = true) {
+  const values = store.seen.value[cell]?.values;
+  const flow = isRelative ? values?.flow : values?.lossFlow;
   const first = flow?.curves[0]?.layer;
   return flow && { ...flow, curves: flow.curves.filter(({ layer }) => layer === first) };
 }
@@ -54,7 +54,7 @@ const lagsOf = (values: ArrayLike<number>): number[] => Array.from(values, (_, l
 
 /** Values of 0 and NaN (no such lag) end a curve on a logarithmic axis. */
 function linesFor(cell: CellKind): Line[] {
-  const flow = flowOf(cell);
+  const flow = flowOf(cell, store.flowIsRelative.value);
   if (!flow) return [];
   const color = cellColors.value[cell];
   const line = (name: string, y: Float64Array, rest: Partial<Line>): Line => ({
@@ -64,7 +64,8 @@ function linesFor(cell: CellKind): Line[] {
     y,
     ...rest,
   });
-  const valuesOf = (curve: FlowCurve): Float64Array => (relative.value ? curve.relative : curve.raw);
+  const valuesOf = (curve: FlowCurve): Float64Array =>
+    store.flowIsRelative.value ? curve.relative : curve.raw;
   const states = flow.curves
     .filter(({ state }) => state === 'h' || withCellState.value)
     .map((curve) =>
@@ -75,7 +76,7 @@ function linesFor(cell: CellKind): Line[] {
       ),
     );
   const [h] = flow.curves;
-  const range = withRange.value && relative.value && h ? [h.low, h.high] : [];
+  const range = withRange.value && store.flowIsRelative.value && h ? [h.low, h.high] : [];
   return [
     ...states,
     ...range.map((y, n) => line(`${cellName(cell)} ${n === 0 ? '10 %' : '90 %'}`, y, { width: 0.75 })),
@@ -87,13 +88,13 @@ function linesFor(cell: CellKind): Line[] {
 
 function clipLine(lines: readonly Line[]): Line[] {
   const { clip } = store.settings.value;
-  if (relative.value || clip <= 0) return [];
+  if (store.flowIsRelative.value || clip <= 0) return [];
   const end = Math.max(1, ...lines.map(({ x }) => x.length - 1));
   return [{ name: t('clip'), color: ink.value.faint, x: [0, end], y: [clip, clip], dash: [2, 4] }];
 }
 
 const OPTIONS = {
-  flowRelative: relative,
+  flowRelative: store.flowIsRelative,
   cellState: withCellState,
   quantiles: withRange,
   forgetProduct: withForget,
@@ -119,10 +120,13 @@ function FlowOptions() {
 
 /** Lags of the table: some powers of two and the last one. */
 function FlowTable() {
-  const cells = store.settings.value.cells.filter((cell) => flowOf(cell));
+  const rows = store.settings.value.cells.flatMap((cell) => {
+    const flow = flowOf(cell);
+    return flow ? [{ cell, ...flow }] : [];
+  });
   const length = store.problem.value?.steps ?? 0;
   const lags = [1, 2, 5, 10, 20, 50, 100, 200].filter((lag) => lag < length);
-  if (cells.length === 0) return <Waiting />;
+  if (rows.length === 0) return <Waiting />;
   return (
     <div class="scroll">
       <table>
@@ -137,8 +141,7 @@ function FlowTable() {
           </tr>
         </thead>
         <tbody>
-          {cells.map((cell) => {
-            const { curves, spectralRadius } = flowOf(cell)!;
+          {rows.map(({ cell, curves, spectralRadius }) => {
             const values = curves[0].relative;
             return (
               <tr key={cell}>

@@ -2,6 +2,7 @@
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
 import { short } from '../charts/short.js';
+import type { InfluenceValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';
 import * as store from '../state/store.js';
@@ -11,7 +12,7 @@ import { InputStrip, inputTexts } from './inputs.js';
 
 export function InfluenceView() {
   const problem = store.problem.value;
-  const cells = store.settings.value.cells.filter((cell) => store.seen.value[cell]?.values.influence);
+  const found = store.measured('influence');
   if (!problem) return <Waiting />;
   const step = problem.perStep
     ? store.step.value
@@ -26,12 +27,12 @@ export function InfluenceView() {
       >
         <Pickers step={problem.perStep} />
         <InputStrip />
-        {cells.length === 0 && <Waiting />}
-        {problem.vocabulary && cells.map((cell) => <Influence key={cell} cell={cell} />)}
-        {cells.length > 0 && (
+        {found.length === 0 && <Waiting />}
+        {problem.vocabulary && found.map((each) => <Influence key={each.cell} {...each} problem={problem} />)}
+        {found.length > 0 && (
           <LineChart
             label={t('influenceTitle', { step: step + 1 })}
-            lines={cells.map(normsOf)}
+            lines={found.map(({ cell, value }) => lineOf(cell, value.norms))}
             xLabel={t('inputStep')}
             yLabel={t('derivativeNorm')}
             height={240}
@@ -39,11 +40,11 @@ export function InfluenceView() {
           />
         )}
       </Panel>
-      {cells.length > 0 && (
+      {found.length > 0 && (
         <Panel title={t('attributionTitle')} hint={t('attributionHint')} id="attribution" wide>
           <LineChart
             label={t('attributionTitle')}
-            lines={[...cells.map(attributionOf), zero(problem.steps)]}
+            lines={[...found.map(({ cell, value }) => lineOf(cell, value.attribution)), zero(problem.steps)]}
             xLabel={t('inputStep')}
             yLabel={t('contribution')}
             height={200}
@@ -59,9 +60,6 @@ const stepsOf = (values: ArrayLike<number>): number[] => Array.from(values, (_, 
 function lineOf(cell: CellKind, y: Float32Array): Line {
   return { name: cellName(cell), color: cellColors.value[cell], x: stepsOf(y), y };
 }
-const normsOf = (cell: CellKind): Line => lineOf(cell, store.seen.value[cell]!.values.influence!.norms);
-const attributionOf = (cell: CellKind): Line =>
-  lineOf(cell, store.seen.value[cell]!.values.influence!.attribution);
 const zero = (steps: number): Line => ({
   name: '0',
   color: ink.value.faint,
@@ -71,10 +69,15 @@ const zero = (steps: number): Line => ({
   width: 1,
 });
 
+interface InfluenceProps {
+  cell: CellKind;
+  value: InfluenceValues;
+  problem: ProblemInfo;
+}
+
 /** The tokens of the example, darker where the output depends on them. */
-function Influence({ cell }: { cell: CellKind }) {
-  const problem = store.problem.value!;
-  const { norms, step } = store.seen.value[cell]!.values.influence!;
+function Influence({ cell, value, problem }: InfluenceProps) {
+  const { norms, step } = value;
   const most = norms.reduce((max, value) => Math.max(max, value), 1e-12);
   const texts = inputTexts(problem, store.example.value);
   return (

@@ -9,6 +9,7 @@ import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
 import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
 import { arithmeticOf } from './arithmetic.js';
+import { SaveFigure } from './figures.js';
 import { arraysOf, gateText, isShare } from './gates.js';
 import { InputStrip, inputTexts } from './inputs.js';
 import { outputText } from './outputs.js';
@@ -16,7 +17,7 @@ import { outputText } from './outputs.js';
 const playing = signal(false);
 const PLAY_MS = 350;
 /** Steps that are drawn at once. */
-const COLUMNS = 7;
+const COLUMNS = innerWidth < 640 ? 3 : 7;
 
 export function NetworkView() {
   const layers = currentLook()?.values.trace;
@@ -24,7 +25,7 @@ export function NetworkView() {
   const title = t('networkTitle', { cell: cellName(store.cell.value) });
   return (
     <>
-      <Panel title={title} hint={t('networkHint')} id="network" wide actions={<Play />}>
+      <Panel title={title} hint={t('networkHint')} id="network" wide actions={<Actions />}>
         <Pickers step />
         <InputStrip />
         {layers && problem ? <Unrolled layers={layers} problem={problem} /> : <Waiting />}
@@ -35,6 +36,15 @@ export function NetworkView() {
         </Panel>
       )}
     </>
+  );
+}
+
+function Actions() {
+  return (
+    <div class="options">
+      <Play />
+      <SaveFigure figure="unrolled" from={Math.max(0, store.step.value - 3)} />
+    </div>
   );
 }
 
@@ -56,10 +66,14 @@ function Play() {
   );
 }
 
-/** The steps around the selected one. */
+let firstShown = 0;
+
+/** The steps that are drawn. They change only when the selected step is not among them, so that nothing moves below the pointer. */
 function windowOf(steps: number, step: number): number[] {
   const count = Math.min(COLUMNS, steps);
-  const first = Math.max(0, Math.min(steps - count, step - Math.floor(count / 2)));
+  const isShown = step >= firstShown && step < firstShown + count && firstShown + count <= steps;
+  if (!isShown) firstShown = Math.max(0, Math.min(steps - count, step - Math.floor(count / 2)));
+  const first = firstShown;
   return Array.from({ length: count }, (_, k) => first + k);
 }
 
@@ -199,7 +213,7 @@ function Arithmetic({ layer }: { layer: LayerValues }) {
         {equations.map(({ name, formula, numbers, value }) => (
           <div key={name} data-name={name}>
             <dt>
-              <i>{name}</i> <small>{t(gateText(name))}</small>
+              <i class="name">{name}</i> <small class="about-name">{t(gateText(name))}</small>
             </dt>
             <dd>
               <span>{`= ${formula}`}</span>

@@ -1,5 +1,6 @@
 /** Classes: the confusion matrix of the selected cell, and the probabilities of one example. */
 import { colorTable, cssColor, isDark } from '../charts/palette.js';
+import type { ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
@@ -7,11 +8,10 @@ import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
 import { InputStrip } from './inputs.js';
 import { outputRow, softmaxOf } from './outputs.js';
 
-export function ClassPredictions() {
-  const problem = store.problem.value!;
+export function ClassPredictions({ problem }: { problem: ProblemInfo }) {
   const predictions = currentLook()?.values.predictions;
-  if (!predictions) return <Waiting />;
-  const classes = problem.classes!;
+  const { classes } = problem;
+  if (!predictions || !classes) return <Waiting />;
   const counts = confusion(problem.y, predictions.outputs, classes.length);
   const probabilities = softmaxOf(outputRow(problem, predictions, store.example.value, 0));
   return (

@@ -2,31 +2,25 @@
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
 import { short } from '../charts/short.js';
+import type { ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel, Waiting } from '../ui/panel.js';
 
-export function NumberPredictions() {
-  const problem = store.problem.value!;
-  const cells = store.settings.value.cells.filter((cell) => store.seen.value[cell]?.values.predictions);
-  if (cells.length === 0) return <Waiting />;
+export function NumberPredictions({ problem }: { problem: ProblemInfo }) {
+  const found = store.measured('predictions');
+  if (found.length === 0) return <Waiting />;
   const actual = problem.y;
   const order = Array.from(actual, (_, n) => n).sort((a, b) => actual[a] - actual[b]);
   const x = order.map((n) => actual[n]);
   const ends = [x[0], x[x.length - 1]];
   const lines: Line[] = [
     { name: t('perfect'), color: ink.value.faint, x: ends, y: ends, dash: [2, 4] },
-    ...cells.map((cell) => {
-      const { outputs } = store.seen.value[cell]!.values.predictions!;
-      return {
-        name: cellName(cell),
-        color: cellColors.value[cell],
-        x,
-        y: order.map((n) => outputs[n]),
-        points: true,
-      };
-    }),
+    ...found.map(({ cell, value: { outputs } }) => ({
+      ...{ name: cellName(cell), color: cellColors.value[cell], points: true, x },
+      y: order.map((n) => outputs[n]),
+    })),
   ];
   return (
     <Panel title={t('predictedActual')} hint={t('predictedActualHint')} id="scatter" wide>
@@ -38,11 +32,8 @@ export function NumberPredictions() {
         height={320}
       />
       <p class="readout">
-        {cells
-          .map(
-            (cell) =>
-              `${cellName(cell)}: ${t('heldOutLoss')} ${short(store.seen.value[cell]!.values.predictions!.loss)}`,
-          )
+        {found
+          .map(({ cell, value: { loss } }) => `${cellName(cell)}: ${t('heldOutLoss')} ${short(loss)}`)
           .join(' · ')}
       </p>
     </Panel>

@@ -2,6 +2,7 @@
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
 import { short } from '../charts/short.js';
+import type { ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';
 import * as store from '../state/store.js';
@@ -15,18 +16,13 @@ interface CellForecast {
   errors: ForecastErrors;
 }
 
-export function SeriesPredictions() {
-  const { series } = store.problem.value!;
-  const cells = store.settings.value.cells.filter((cell) => store.seen.value[cell]?.values.predictions);
-  if (!series || cells.length === 0) return <Waiting />;
-  const forecasts = cells.map((cell): CellForecast => {
-    const { outputs } = store.seen.value[cell]!.values.predictions!;
+export function SeriesPredictions({ problem: { series } }: { problem: ProblemInfo }) {
+  const found = store.measured('predictions');
+  if (!series || found.length === 0) return <Waiting />;
+  const forecasts = found.map(({ cell, value: { outputs } }): CellForecast => {
     const values = Array.from(outputs, (value) => value * series.scale + series.mean);
-    return {
-      cell,
-      values,
-      errors: forecastErrors(Array.from(series.values.subarray(series.testStart)), values),
-    };
+    const actuals = Array.from(series.values.subarray(series.testStart, series.testStart + values.length));
+    return { cell, values, errors: forecastErrors(actuals, values) };
   });
   const count = forecasts[0].values.length;
   const x = Array.from({ length: count }, (_, n) => series.testStart + n);

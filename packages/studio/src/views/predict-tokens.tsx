@@ -2,6 +2,7 @@
 import { signal } from '@preact/signals';
 import { cellColors } from '../charts/palette.js';
 import { short } from '../charts/short.js';
+import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
 import type { CellKind } from '../state/settings.js';
@@ -17,17 +18,16 @@ const topK = signal(8);
 const prompt = signal('');
 const generated = signal('');
 
-export function TokenPredictions() {
-  const problem = store.problem.value!;
-  const cells = store.settings.value.cells.filter((cell) => store.seen.value[cell]?.values.predictions);
-  if (cells.length === 0) return <Waiting />;
+export function TokenPredictions({ problem }: { problem: ProblemInfo }) {
+  const found = store.measured('predictions');
+  if (found.length === 0) return <Waiting />;
   return (
     <>
       <Panel title={t('tokensTitle')} hint={t('tokensHint')} id="tokens" wide>
         <Pickers step />
         <InputStrip />
-        {cells.map((cell) => (
-          <Hits key={cell} cell={cell} />
+        {found.map(({ cell, value }) => (
+          <Hits key={cell} cell={cell} predictions={value} problem={problem} />
         ))}
       </Panel>
       <Panel
@@ -37,25 +37,28 @@ export function TokenPredictions() {
         actions={<TokenOptions />}
       >
         <div class="columns">
-          {cells.map((cell) => (
-            <TopTokens key={cell} cell={cell} />
+          {found.map(({ cell, value }) => (
+            <TopTokens key={cell} cell={cell} predictions={value} problem={problem} />
           ))}
         </div>
       </Panel>
-      {problem.vocabulary === problem.classes || problem.vocabulary?.length === problem.classes?.length ? (
-        <Generator />
-      ) : null}
+      {problem.vocabulary?.length === problem.classes?.length && <Generator />}
     </>
   );
 }
 
+interface TokensProps {
+  cell: CellKind;
+  predictions: PredictionValues;
+  problem: ProblemInfo;
+}
+
 /** The most probable token of each step that counts; wrong ones are crossed out. */
-function Hits({ cell }: { cell: CellKind }) {
-  const { steps, y, weights, classes } = store.problem.value!;
-  const { predictions } = store.seen.value[cell]!.values;
+function Hits({ cell, predictions, problem }: TokensProps) {
+  const { steps, y, weights, classes } = problem;
   const example = store.example.value;
   const cellsOf = Array.from({ length: steps }, (_, step) => {
-    const row = outputRow(store.problem.value!, predictions!, example, step);
+    const row = outputRow(problem, predictions, example, step);
     const target = y[example * steps + step];
     const counts = weights === null || weights[example * steps + step] > 0;
     const best = row.indexOf(Math.max(...row));
@@ -78,10 +81,8 @@ function Hits({ cell }: { cell: CellKind }) {
   );
 }
 
-function TopTokens({ cell }: { cell: CellKind }) {
-  const problem = store.problem.value!;
-  const { predictions } = store.seen.value[cell]!.values;
-  const row = outputRow(problem, predictions!, store.example.value, store.step.value);
+function TopTokens({ cell, predictions, problem }: TokensProps) {
+  const row = outputRow(problem, predictions, store.example.value, store.step.value);
   const probabilities = softmaxOf(row, temperature.value);
   const best = probabilities
     .map((p, id) => ({ p, id }))
@@ -92,7 +93,7 @@ function TopTokens({ cell }: { cell: CellKind }) {
       <b style={{ color: cellColors.value[cell] }}>{cellName(cell)}</b>
       {best.map(({ p, id }) => (
         <div key={id} class="bar">
-          <code>{visible(problem.classes![id])}</code>
+          <code>{visible(problem.classes?.[id] ?? '')}</code>
           <span class="fill" style={{ width: `${70 * p}%`, background: cellColors.value[cell] }} />
           <small>{`${(100 * p).toFixed(1)} %`}</small>
         </div>
@@ -105,7 +106,7 @@ function TokenOptions() {
   return (
     <div class="options">
       <label>
-        {t('temperature')} <output>{short(temperature.value)}</output>
+        {t('temperature')} <b class="value">{short(temperature.value)}</b>
         <input
           type="range"
           id="temperature"

@@ -1,6 +1,6 @@
 /** Predictions on the examples that training does not use, in the form that fits the problem. */
 import type { ComponentChildren } from 'preact';
-import type { ProblemKind } from '../engine/protocol.js';
+import type { ProblemInfo, ProblemKind } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { Waiting } from '../ui/panel.js';
@@ -9,7 +9,7 @@ import { NumberPredictions } from './predict-numbers.js';
 import { SeriesPredictions } from './predict-series.js';
 import { TokenPredictions } from './predict-tokens.js';
 
-const KINDS: Readonly<Record<ProblemKind, () => ComponentChildren>> = {
+const KINDS: Readonly<Record<ProblemKind, (props: { problem: ProblemInfo }) => ComponentChildren>> = {
   number: NumberPredictions,
   series: SeriesPredictions,
   tokens: TokenPredictions,
@@ -22,7 +22,7 @@ export function PredictionsView() {
   const Kind = KINDS[problem.kind];
   return (
     <section class="view wide" aria-label={t('view_predictions')}>
-      <Kind />
+      <Kind problem={problem} />
     </section>
   );
 }

@@ -59,3 +59,37 @@ function csvRecords(text: string): Record<string, string>[] {
     return Object.fromEntries(names.map((name, n) => [name, cells[n] ?? '']));
   });
 }
+
+/** The numbers of a training record. */
+export interface RunScores {
+  run: string;
+  values: Readonly<Record<string, number>>;
+}
+
+const MAX_SCORES = 60;
+
+/** Returns the numbers of a training.json by path, such as `leaderboard.lstm.mase`; null for another file. */
+export function scoresOf(path: string, text: string): RunScores | null {
+  if (!/(^|\/)training\.json$/.test(path)) return null;
+  const entries = parsed(text).flatMap((value) => numbersIn(value, ''));
+  if (entries.length === 0) return null;
+  return {
+    run: path.replace(/\/?training\.json$/, '') || path,
+    values: Object.fromEntries(entries.slice(0, MAX_SCORES)),
+  };
+}
+
+function numbersIn(value: unknown, name: string): [string, number][] {
+  if (typeof value === 'number') return [[name, value]];
+  if (value === null || typeof value !== 'object') return [];
+  return Object.entries(value).flatMap(([key, member]) => {
+    const title = Array.isArray(value) ? titleOf(member, key) : key;
+    return numbersIn(member, name === '' ? title : `${name}.${title}`);
+  });
+}
+
+/** Entries of a list are named by what they describe. */
+function titleOf(member: unknown, key: string): string {
+  const { model, name, label } = (member ?? {}) as Readonly<Record<string, unknown>>;
+  return [model, name, label].find((each): each is string => typeof each === 'string') ?? key;
+}

@@ -1,6 +1,7 @@
 /** Traces of a state over time with the brush of LSTMVis: a range of steps selects the units that stay on in it. */
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { contextOf } from '../charts/context.js';
 import { cellColors, ink } from '../charts/palette.js';
 import { short } from '../charts/short.js';
 import type { LayerValues } from '../engine/protocol.js';
@@ -58,7 +59,7 @@ function TraceOptions({ names, name }: { names: readonly string[]; name: string 
         </select>
       </label>
       <label>
-        {t('onAbove')} <output>{short(level.value)}</output>
+        {t('onAbove')} <b class="value">{short(level.value)}</b>
         <input
           type="range"
           id="on-level"
@@ -145,7 +146,7 @@ function drawTraces(
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(HEIGHT * ratio)];
   Object.assign(canvas, { width, height });
-  const context = canvas.getContext('2d')!;
+  const context = contextOf(canvas);
   const { text, faint, grid, panel } = ink.value;
   const limit = values.reduce((most, value) => Math.max(most, Math.abs(value)), Math.max(on, 0.05)) * 1.05;
   const y = (value: number): number => height / 2 - (value / limit) * (height / 2);

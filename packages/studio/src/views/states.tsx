@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { contextOf } from '../charts/context.js';
 import { cellColors, colorTable, cssColor, ink, isDark } from '../charts/palette.js';
 import { short } from '../charts/short.js';
 import type { SaturationValues, SpaceValues } from '../engine/protocol.js';
@@ -72,7 +73,7 @@ function drawSpace(
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(SPACE_HEIGHT * ratio)];
   Object.assign(canvas, { width, height });
-  const context = canvas.getContext('2d')!;
+  const context = contextOf(canvas);
   const { low, high } = boundsOf(points);
   const margin = 12 * ratio;
   const at = (n: number, axis: 0 | 1): number => {

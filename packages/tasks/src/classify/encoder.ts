@@ -73,6 +73,11 @@ export class TokenEncoder implements ClassifyEncoder {
     return ids.length > 0 ? ids : Int32Array.of(UNKNOWN_ID);
   }
 
+  /** Returns the tokens of an encoded text. */
+  tokensOf(ids: Encoded): string[] {
+    return this.vocabulary.decode(ids as Int32Array, { keepSpecials: true });
+  }
+
   /** True if no token of the encoded text is known. */
   isUnknown(ids: Int32Array): boolean {
     return ids.every((id) => id === UNKNOWN_ID);
@@ -103,8 +108,8 @@ export class TokenEncoder implements ClassifyEncoder {
         'no word of the text occurs in the training data. Check the column and the language of the text.';
       throw cellError(table, 0, column, problem);
     }
-    const count = `${unknown} of ${encoded.length}`;
-    return [...splitter.notes, `Texts in which no word is known, which the model can only guess: ${count}.`];
+    const count = `${unknown} of ${encoded.length} texts`;
+    return [...splitter.notes, `${count} contain no known word, so the model can only guess their labels.`];
   }
 
   get inputSize(): number {

@@ -3,7 +3,7 @@
  * of variable length, so splits, batches, training and prediction are the same.
  */
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
-import { bucketByLength, type Table } from '@unroll/data';
+import type { Table } from '@unroll/data';
 import type { Sound } from '../shared/sounds.js';
 import type { TaskFact } from '../shared/task.js';
 
@@ -62,27 +62,6 @@ export interface ClassifyBatch {
   x: Tensor;
   y: Tensor;
   mask?: Tensor;
-}
-
-/** Steps of a batch, padded. More would need much memory. */
-const MAX_STEPS = 65_536;
-
-/** Returns the batch size for inputs of at most this length. */
-export const batchSizeFor = (size: number, longest: number): number =>
-  Math.max(1, Math.min(size, Math.floor(MAX_STEPS / longest)));
-
-/**
- * Groups inputs into batches of similar lengths.
- * @param random shuffles the inputs and the batches. Default null: no shuffling
- */
-export function batchesOf(
-  inputs: readonly Encoded[],
-  batchSize: number,
-  random: RandomStream | null = null,
-): Uint32Array[] {
-  const lengths = Uint32Array.from(inputs, ({ length }) => length);
-  const longest = lengths.reduce((a, b) => Math.max(a, b), 1);
-  return bucketByLength(lengths, { batchSize: batchSizeFor(batchSize, longest), random });
 }
 
 /**

@@ -3,10 +3,12 @@ import { predictAll, valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
+import { batchesOf } from '../shared/length-batches.js';
 import { checkTexts } from '../shared/pipe.js';
-import { checkRequest } from '../shared/request.js';
+import { checkRequest, checkRow } from '../shared/request.js';
 import type { Sound } from '../shared/sounds.js';
 import type {
+  NetworkExample,
   TaskCell,
   TaskFact,
   TaskModel,
@@ -15,7 +17,8 @@ import type {
   TaskResult,
   TaskScores,
 } from '../shared/task.js';
-import { batchesOf, type ClassifyEncoder, type Encoded, type EncodedInputs } from './inputs.js';
+import { TokenEncoder } from './encoder.js';
+import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
 import { classesOf, readLabels } from './labels.js';
 import { type ClassifyPipeOptions, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';
@@ -174,6 +177,16 @@ export class ClassifyModel implements TaskModel {
     if (!this.#several) return [argmax(probabilities)];
     const ids = Array.from(probabilities.keys()).filter((id) => probabilities[id] >= THRESHOLD);
     return ids.sort((a, b) => probabilities[b] - probabilities[a]);
+  }
+
+  async example(request: TaskRequest, row = 0): Promise<NetworkExample> {
+    checkRequest(request, this, { takesTexts: true });
+    const { shown, encoded } = this.#read(request);
+    checkRow(row, encoded.length, `${this.#encoder.kind}s`);
+    const { x, mask } = this.#encoder.batch(encoded, Uint32Array.of(row));
+    const encoder = this.#encoder;
+    const steps = encoder instanceof TokenEncoder ? { steps: encoder.tokensOf(encoded[row]) } : {};
+    return { network: this.network, inputs: [x], mask, title: shown[row], ...steps };
   }
 
   /** Encodes the texts and rows of a request. */

@@ -4,10 +4,11 @@
  */
 import { type LengthSummary, summarizeLengths, type Table, type Vectors } from '@unroll/data';
 import { FrontEnd } from '../shared/front-end.js';
+import { batchesOf, batchSizeFor } from '../shared/length-batches.js';
 import { soundsOf } from '../shared/sounds.js';
 import type { ClassifyOptions } from './classify.js';
 import { type TokenEncoder, textsOf } from './encoder.js';
-import { batchesOf, batchSizeFor, type Encoded, type EncodedExamples } from './inputs.js';
+import type { Encoded, EncodedExamples } from './inputs.js';
 import {
   classesOf,
   classWeightsOf,

@@ -67,7 +67,7 @@ function inputText(plan: PreparedClassifier): string {
   }
   if (encoder.kind === 'sound') return soundText(encoder.config, plan.settings.augment);
   const unit = unitOf(plan);
-  return `${encoder.vocabulary.size} ${unit}, known: ${percent(coverage ?? 1)} of the validation ${unit}`;
+  return `${encoder.vocabulary.size} ${unit}; ${percent(coverage ?? 1)} of the validation ${unit} are in the vocabulary`;
 }
 
 const NORMALIZED = {
@@ -112,7 +112,7 @@ function notesOf(plan: PreparedClassifier): string[] {
   const end =
     encoder.kind !== 'text' || cut === 0
       ? ''
-      : ` Texts are cut to ${encoder.length}: ${percent(cut / training.inputs.length)}.`;
+      : ` ${percent(cut / training.inputs.length)} of the texts are cut to ${encoder.length} ${unit}.`;
   const length = `Length: ${median} ${unit} (median), ${longest} (99th percentile), ${lengths.longest} (longest).${end}`;
   const missing =
     plan.missing === 0

@@ -20,7 +20,7 @@ import { levelledOrigins } from './levelled.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import type { ForecastOrigins } from './rollout.js';
-import { fillGaps } from './rows.js';
+import { fillGaps, subsample } from './rows.js';
 
 /** A forecast method without a network. */
 export interface Baseline {
@@ -98,9 +98,12 @@ export function leaderboardBaselines(
 
 /** Fits for calibration use about this many rows in all. More frequent fits hardly improve intervals. */
 const MAX_CALIBRATION_ROWS = 150_000;
+/** Fits for the backtest use about this many rows in all, but there are at least MIN_BACKTEST_FITS of them. */
+const MAX_BACKTEST_ROWS = 300_000;
+const MIN_BACKTEST_FITS = 20;
 
 /**
- * Returns the grid indices at which the fitted baselines of a run are fitted: every backtest origin, and every horizon from the
+ * Returns the grid indices at which the fitted baselines of a run are fitted: the backtest origins, and every horizon from the
  * first calibration origin on, or less often if there are many rows.
  */
 export function baselineFits(
@@ -114,7 +117,8 @@ export function baselineFits(
   const rows = panel.series.reduce((sum, { values }) => sum + Math.min(window, values.length), 0);
   const maxFits = Math.max(1, Math.floor(MAX_CALIBRATION_ROWS / rows));
   const step = Math.max(plan.horizon, Math.ceil((end - first) / maxFits));
-  const fits = new Set(plan.origins);
+  const backtestFits = Math.max(MIN_BACKTEST_FITS, Math.floor(MAX_BACKTEST_ROWS / rows));
+  const fits = new Set(subsample(plan.origins, backtestFits));
   for (let index = first; index < end; index += step) fits.add(index);
   return [...fits].sort((a, b) => a - b);
 }

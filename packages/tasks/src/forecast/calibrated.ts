@@ -94,7 +94,7 @@ function calibrate(
     const calibration = new Calibration(levels, plan.horizon, scale);
     for (const [i, n] of indices.entries()) calibration.learn(panel, earlierOrigins[n], earlier[i]);
     calibrations.set(model, calibration);
-    const forecasts = backtest.map((forecast, n) => calibration.widen(origins[n], forecast));
+    const forecasts = backtest.map((forecast, n) => calibration.widen(panel, origins[n], forecast));
     return { model, forecasts };
   });
   return { backtest: calibrated, calibrations };

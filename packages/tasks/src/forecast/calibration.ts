@@ -5,11 +5,13 @@
  * `level` quantile of these scores. Only errors known at the forecast origin are used.
  *
  * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by the mean absolute
- * change of the series over one season, so that the scores of many series can be pooled.
+ * change of the series over one season, so that the scores of many series can be pooled. If the errors of a point forecast depend
+ * on the position in the season, its scores are also divided by the spread there (seasonal-spread.ts).
  */
 import { normalQuantile } from './distributions.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
+import { type SeasonalSpread, spreadAt } from './seasonal-spread.js';
 
 /** A forecast with its intervals. All arrays have the length of the horizon. */
 export interface Intervals {
@@ -27,6 +29,8 @@ export interface ScoreScale {
   log: boolean;
   /** Intervals of counts are clipped at 0. */
   counts: boolean;
+  /** The size of errors by the position in the season. Default null: the same everywhere. */
+  spread?: SeasonalSpread | null;
   /** For each series, the mean absolute change over one season. */
   units: readonly number[];
   /** For each series, the lower limit that values are clipped to before the logarithm. */
@@ -38,7 +42,10 @@ export interface ScoreScale {
 interface Score {
   /** Grid index of the actual value. */
   index: number;
+  /** Not divided by the spread. */
   score: number;
+  /** The spread at the actual value. */
+  spread: number;
 }
 
 export class Calibration {
@@ -47,7 +54,9 @@ export class Calibration {
   /** Scores by [level][step]. */
   readonly #scores: Score[][][];
   /** Margins [level][step] by origin; a cache that `learn` clears. */
-  readonly #margins = new Map<number, Float64Array[]>();
+  readonly #margins = new Map<number, { margins: Float64Array[]; spread: SeasonalSpread | null }>();
+  /** Whether the forecasts are points, without intervals of their own. */
+  #arePoints = true;
 
   constructor(levels: readonly number[], horizon: number, scale: ScoreScale) {
     this.levels = levels;
@@ -59,6 +68,7 @@ export class Calibration {
   learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
     this.#margins.clear();
     const { offset, values } = panel.series[series];
+    const spread = spreadAt(this.#scale.spread ?? null, panel);
     for (const [l, scores] of this.#scores.entries()) {
       for (const [k, list] of scores.entries()) {
         const actual = values[origin - offset + k];
@@ -66,18 +76,22 @@ export class Calibration {
         const scaled = this.#toScoreScale(series, actual);
         const below = this.#toScoreScale(series, lower[l][k]) - scaled;
         const above = scaled - this.#toScoreScale(series, upper[l][k]);
-        list.push({ index: origin + k, score: Math.max(below, above) / this.#scale.units[series] });
+        this.#arePoints &&= lower[l][k] === upper[l][k];
+        const score = Math.max(below, above) / this.#scale.units[series];
+        list.push({ index: origin + k, score, spread: spread(origin + k) });
       }
     }
   }
 
   /** Widens the intervals of a forecast by the scores known at its origin. Bounds are NaN if no scores are known. */
-  widen({ series, origin }: Origin, intervals: Intervals): Intervals {
+  widen(panel: Panel, { series, origin }: Origin, intervals: Intervals): Intervals {
     const { log, counts, units, floors, ceilings } = this.#scale;
+    const at = spreadAt(this.spreadFor(origin), panel);
     return widenIntervals(intervals, this.margins(origin), {
       log,
       counts,
       unit: units[series],
+      spread: intervals.median.map((_, k) => at(origin + k)),
       floor: floors[series],
       ceiling: ceilings[series],
     });
@@ -85,14 +99,35 @@ export class Calibration {
 
   /** Returns the margins [level][step] by which intervals at an origin are widened, in the units of the scores. */
   margins(origin: number): Float64Array[] {
-    let margins = this.#margins.get(origin);
-    if (margins === undefined) {
-      margins = this.#scores.map((scores, l) =>
-        Float64Array.from(scores, (list, k) => marginOf(list, origin, this.levels[l], k + 1)),
+    return this.#knownAt(origin).margins;
+  }
+
+  /** Returns the spread by which the margins at an origin are multiplied; null: the errors known there do not follow it. */
+  spreadFor(origin: number): SeasonalSpread | null {
+    return this.#knownAt(origin).spread;
+  }
+
+  #knownAt(origin: number): { margins: Float64Array[]; spread: SeasonalSpread | null } {
+    let known = this.#margins.get(origin);
+    if (known === undefined) {
+      const scores = this.#scores.map((lists) =>
+        lists.map((list) => list.filter(({ index }) => index < origin)),
       );
-      this.#margins.set(origin, margins);
+      const { spread = null } = this.#scale;
+      const isUsed = spread !== null && this.#arePoints && followsSpread(scores[0]?.flat() ?? []);
+      const margins = scores.map((lists, l) =>
+        Float64Array.from(lists, (list, k) =>
+          marginOf(
+            list.map(({ score, spread }) => (isUsed ? score / spread : score)),
+            this.levels[l],
+            k + 1,
+          ),
+        ),
+      );
+      known = { margins, spread: isUsed ? spread : null };
+      this.#margins.set(origin, known);
     }
-    return margins;
+    return known;
   }
 
   #toScoreScale(series: number, value: number): number {
@@ -100,11 +135,27 @@ export class Calibration {
   }
 }
 
+/**
+ * Returns whether errors follow the spread: whether they are more likely under a Laplace distribution whose scale is
+ * proportional to the spread than under one with the same scale everywhere.
+ */
+function followsSpread(scores: readonly Score[]): boolean {
+  if (scores.length === 0) return false;
+  const mean = (value: (score: Score) => number): number =>
+    scores.reduce((sum, score) => sum + value(score), 0) / scores.length;
+  const same = Math.log(mean(({ score }) => score));
+  const bySpread =
+    Math.log(mean(({ score, spread }) => score / spread)) + mean(({ spread }) => Math.log(spread));
+  return bySpread < same;
+}
+
 /** The scale of the scores of one series; see {@link ScoreScale}. */
 export interface SeriesScale {
   log: boolean;
   counts: boolean;
   unit: number;
+  /** The spread at each horizon step. Default: 1. */
+  spread?: ArrayLike<number>;
   floor: number;
   ceiling: number;
 }
@@ -139,7 +190,7 @@ export function widenIntervals(
     let inner = median; // Negative margins narrow an interval, at most to the median.
     return bounds.map((bound, l) => {
       const outer = bound.map((value, k) => {
-        const margin = margins[l][k] * scale.unit;
+        const margin = margins[l][k] * scale.unit * (scale.spread?.[k] ?? 1);
         const moved = fromScoreScale(toScoreScale(value, scale) + sign * margin, scale);
         const widened = sign > 0 ? cappedUpper(moved, median[k], scale) : moved;
         return sign * (widened - inner[k]) < 0 ? inner[k] : widened;
@@ -187,11 +238,8 @@ export function widenLongHorizon(
  * ceil((n + sqrt(step)) level). If it exceeds n, the largest score, which covers a fraction n / (n + sqrt(step)), is
  * extrapolated to the level with normal quantiles; if the largest score is negative, the result is 0.
  */
-function marginOf(list: readonly Score[], origin: number, level: number, step: number): number {
-  const known = Float64Array.from(
-    list.filter(({ index }) => index < origin),
-    ({ score }) => score,
-  ).sort();
+function marginOf(scores: readonly number[], level: number, step: number): number {
+  const known = Float64Array.from(scores).sort();
   const n = known.length;
   if (n === 0) return Number.NaN;
   const total = n + Math.sqrt(step);

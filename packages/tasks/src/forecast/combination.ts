@@ -1,6 +1,6 @@
 /**
  * Combines the forecasts of several models. `ensemble` is the weighted mean of a network and the two best baselines; weights
- * are inverse to the squared mean errors on held-out rows (after Bates & Granger 1969). An error counts at an origin only if
+ * are inversely proportional to the squared mean errors on held-out rows (after Bates & Granger 1969). An error counts at an origin only if
  * its row lies before the origin, so weights never use later rows. `per-series` forecasts each series with the model that
  * has the lowest mean error on its held-out rows.
  */
@@ -34,13 +34,13 @@ export class HeldOutErrors {
   readonly #bySeries: readonly CumulativeErrors[];
 
   /**
-   * @param units scale of the errors of each series
+   * @param errorScales the errors of each series are divided by its scale
    * @param forecasts one for each origin
    * @param bySeries whether to keep the errors of each series too
    */
   constructor(
     panel: Panel,
-    units: readonly number[],
+    errorScales: readonly number[],
     origins: readonly Origin[],
     forecasts: readonly Intervals[],
     bySeries = false,
@@ -56,7 +56,7 @@ export class HeldOutErrors {
       for (const [k, value] of forecasts[n].median.entries()) {
         const actual = values[origin - offset + k];
         if (actual === undefined || Number.isNaN(actual)) continue;
-        const error = Math.abs(actual - value) / units[series];
+        const error = Math.abs(actual - value) / errorScales[series];
         for (const errors of [this.#all, this.#bySeries[series]])
           errors?.add(origin - this.#first + k, error);
       }

@@ -3,7 +3,7 @@
  * different inputs and are joined into one model; the forecast is the mean of their forecasts. Horizons longer than one
  * chunk are forecast recursively (rollout.ts).
  */
-import { currentBackend, predictAll } from '@unroll/core';
+import { currentBackend, predictAll, type Tensor } from '@unroll/core';
 import { model as joined, type Network } from '@unroll/nn';
 import type { Intervals } from './calibration.js';
 import type { Origin, PanelEncoder } from './encoder.js';
@@ -79,6 +79,15 @@ export class Ensemble {
     const second: Intervals[] = [];
     for (const from of levelled.second) second.push(...(await forecastFrom(from)));
     return levelled.merge(await forecastFrom(levelled.first), second);
+  }
+
+  /** Returns the inputs of all networks for one origin. */
+  inputsOf(origin: Origin): Tensor[] {
+    const { plan, views, encoders } = this.#parts;
+    const { float } = currentBackend();
+    return encoders.flatMap((encoder, i) =>
+      inputTensors(encoder.encode([origin], { floats: float }), encoder, networkPlanOf(plan, views[i])),
+    );
   }
 
   /** Forecasts one horizon chunk (`plan.chunk` steps) from each origin. */

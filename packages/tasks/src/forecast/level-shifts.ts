@@ -43,6 +43,11 @@ const MIN_COMPARED = 10;
 const MIN_RATIO = 6;
 const MIN_RATIO_TO_LARGE = 2.5;
 const MIN_RATIO_TO_STEP = 0.5;
+/**
+ * In a long series, it must also be larger than every |J| at this many rows before those: a quiet week is often followed by a week
+ * as restless as many before it.
+ */
+const REMEMBERED = 2000;
 
 /** Returns the number of rows before the rows of interest that a search needs. */
 export const searchedRows = (season: number): number =>
@@ -125,8 +130,17 @@ export class ShiftSearch {
     for (let t = row; t < row + after; t++) if (sign * (this.#change(t) - before) < least) return false;
     return (
       !this.#isEcho(row, after, sign) &&
-      Math.abs(statistic) > (FACTORS.get(after) ?? 1) * this.#threshold(row, after)
+      Math.abs(statistic) > (FACTORS.get(after) ?? 1) * this.#threshold(row, after) &&
+      Math.abs(statistic) > this.#largestBefore(row - after - COMPARED, after)
     );
+  }
+
+  /** Returns the largest |J| at the remembered rows before a row; 0 if there are none. */
+  #largestBefore(row: number, after: number): number {
+    const values = this.#statistics.get(after) ?? new Float64Array();
+    return values
+      .subarray(Math.max(0, row - REMEMBERED), Math.max(0, row))
+      .reduce((largest, value) => (Math.abs(value) > largest ? Math.abs(value) : largest), 0);
   }
 
   /** Returns the least |J| of a shift at a row; infinite if too few rows are known before it, or if these rarely change. */

@@ -6,8 +6,16 @@ import { UnrollError, valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import { type DateOrder, describeFrequency, quantile, type Table } from '@unroll/data';
 import type { Network } from '@unroll/nn';
-import { checkRequest } from '../shared/request.js';
-import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
+import { checkRequest, checkRow } from '../shared/request.js';
+import type {
+  NetworkExample,
+  TaskFact,
+  TaskModel,
+  TaskOption,
+  TaskRequest,
+  TaskResult,
+  TaskScores,
+} from '../shared/task.js';
 import { readForecast, writeForecast } from './artifact.js';
 import { baselineForecasts, baselines } from './baselines.js';
 import { type Intervals, type SeriesScale, widenLongHorizon } from './calibration.js';
@@ -28,6 +36,7 @@ import type { ForecastPlan } from './plan.js';
 import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
 import { withFutureCells } from './rollout.js';
 import { fillGaps, listSeries } from './rows.js';
+import { type SeasonalSpread, spreadAt } from './seasonal-spread.js';
 import { forecastTable } from './tables.js';
 import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
 
@@ -173,18 +182,18 @@ export class ForecastModel implements TaskModel {
     origins: readonly Origin[],
     horizon: number,
   ): Promise<{ intervals: Intervals[]; short: Origin[] }> {
-    const { margins } = this.pipeline;
+    const { margins, spread } = this.pipeline;
     if (this.network === null) return { intervals: this.baselineAt(panel, origins, horizon), short: [] };
     const extended = withFutureCells(panel, horizon + this.pipeline.plan.chunk);
     const ensemble = this.#ensemble(extended, this.network);
     const long = origins.filter((origin) => ensemble.canForecast(origin));
     const short = origins.filter((origin) => !ensemble.canForecast(origin));
-    const scales = this.#scales(panel);
+    const scales = this.#scales(panel, spread);
     const marginsByLevel = margins.map(fromJsonNumbers);
     const byNetwork = await ensemble.forecast(extended, long, horizon);
     const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
     const byModel = uncalibrated.map((each, n) =>
-      widenLongHorizon(each, marginsByLevel, scales[long[n].series]),
+      widenLongHorizon(each, marginsByLevel, scales(long[n], horizon)),
     );
     const byBaseline = this.baselineAt(panel, short, horizon);
     // Restore the order of the origins.
@@ -229,11 +238,11 @@ export class ForecastModel implements TaskModel {
 
   /** Forecasts from each origin with the best baseline. */
   baselineAt(panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
-    const { fallback, fallbackMargins } = this.pipeline;
-    const scales = this.#scales(panel);
+    const { fallback, fallbackMargins, fallbackSpread } = this.pipeline;
+    const scales = this.#scales(panel, fallbackSpread);
     const margins = fallbackMargins.map(fromJsonNumbers);
     const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
-    return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales[origins[n].series]));
+    return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales(origins[n], horizon)));
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
@@ -268,6 +277,31 @@ export class ForecastModel implements TaskModel {
     const table =
       typeof futureRows === 'object' && rows ? addFutureRows(rows, futureRows, panelOptions) : rows;
     return this.forecast(table, typeof horizon === 'number' ? horizon : undefined, reading);
+  }
+
+  /** The rows are those of all series, one after the other. The networks of an ensemble are inputs of one network. */
+  async example(request: TaskRequest, given?: number): Promise<NetworkExample> {
+    const { network, pipeline } = this;
+    if (network === null)
+      throw valueError(
+        `The model is the baseline ${pipeline.model}, not a network: there is nothing to inspect.`,
+      );
+    const panel = request.rows === undefined ? storedPanel(pipeline) : readPanel(pipeline, request.rows, {});
+    const counts = panel.series.map(({ values }) => values.length);
+    const count = counts.reduce((sum, each) => sum + each, 0);
+    const row = given ?? count - 1;
+    checkRow(row, count, 'rows');
+    let series = 0;
+    let own = row;
+    while (own >= counts[series]) own -= counts[series++];
+    const origin = { series, origin: panel.series[series].offset + own + 1 };
+    const ensemble = this.#ensemble(withFutureCells(panel, pipeline.plan.chunk), network);
+    const title = `${panel.idColumn === null ? '' : `${panel.series[series].id}, `}up to ${timeAt(panel, origin.origin - 1)}`;
+    if (ensemble.canForecast(origin)) return { network, inputs: ensemble.inputsOf(origin), title };
+    throw valueError(
+      `Row ${row} (${title}) has too few rows before it for the network. Choose a later row.`,
+      { row },
+    );
   }
 
   /** Scores rolling-origin forecasts of the rows that are newer than the stored rows. */
@@ -336,17 +370,21 @@ export class ForecastModel implements TaskModel {
   }
 
   /**
-   * Returns the scale of the interval margins of each series. A series that was not seen in training gets the median unit
+   * Returns a function of the origin: the scale of the interval margins. A series that was not seen in training gets the median unit
    * and the lowest floor of the others.
    */
-  #scales(panel: Panel): SeriesScale[] {
+  #scales(
+    panel: Panel,
+    spread: SeasonalSpread | undefined,
+  ): (origin: Origin, horizon: number) => SeriesScale {
     const { plan, series } = this.pipeline;
+    const at = spreadAt(spread ?? null, panel);
     const stored = new Map(
       series.map(({ id, unit, floor, ceiling = Number.POSITIVE_INFINITY }) => [id, { unit, floor, ceiling }]),
     );
     const medianUnit = quantile(Float64Array.from(series, ({ unit }) => unit).sort(), 0.5);
     const lowestFloor = Math.min(...series.map(({ floor }) => floor));
-    return panel.series.map(({ id, values }) => ({
+    const bySeries = panel.series.map(({ id, values }) => ({
       log: plan.log,
       counts: plan.scaler === 'counts',
       ...(stored.get(id) ?? {
@@ -354,6 +392,10 @@ export class ForecastModel implements TaskModel {
         ceiling: values.reduce((a, b) => Math.max(a, Number.isNaN(b) ? 0 : b), 0),
       }),
     }));
+    return ({ series, origin }, horizon) => ({
+      ...bySeries[series],
+      spread: Array.from({ length: horizon }, (_, k) => at(origin + k)),
+    });
   }
 
   /** Returns a note on series that were not seen in training. */

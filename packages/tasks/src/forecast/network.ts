@@ -1,7 +1,7 @@
 /**
  * Builds and trains the networks of a recurrent forecaster. A forecast is the mean of two networks with different inputs.
- * Both receive the changes of the window minus the last change. The second also receives the changes standardised by
- * training statistics (transform.ts). Their errors differ, so the mean is more accurate.
+ * Both receive the scaled window, by default relative to its last row (representation.ts). The second also receives the rows of the
+ * window standardised by training statistics (transform.ts). Their errors differ, so the mean is more accurate.
  *
  * Without future covariates, a network has recurrent layers and one dense layer for all horizon steps. With them, it has an
  * encoder that reads the window, and a decoder that starts from the encoder's states and reads the future covariates.
@@ -106,8 +106,8 @@ function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOpt
 }
 
 /**
- * Makes several features of a single one for cells that normalise the products of the inputs. They would see only its sign: all
- * numbers of the product are proportional to it.
+ * Expands a single feature into several, for cells that normalise the products of the inputs. Of a single feature, such a cell would
+ * see only the sign, because all elements of the product are proportional to it.
  */
 function spread(
   sequence: SymbolicTensor,

@@ -6,6 +6,7 @@ import { levelledPanel } from './levelled.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
 import { fillGaps, subsample } from './rows.js';
+import { seasonalSpread } from './seasonal-spread.js';
 import { warmUp } from './transform.js';
 
 /**
@@ -56,16 +57,22 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
     const positive = values.filter((value) => value > 0);
     return positive.length === 0 ? Number.MIN_VALUE : positive.reduce((a, b) => Math.min(a, b)) / 100;
   });
-  const meanChanges = training.map((values, s) => {
+  const changes = training.map((values, s) => {
     const z = plan.log ? values.map((value) => Math.log(Math.max(value, floors[s]))) : values;
-    const changes = Array.from(z.slice(plan.season), (value, i) => Math.abs(value - z[i]));
-    return changes.reduce((sum, change) => sum + change, 0) / changes.length;
+    return z.slice(plan.season).map((value, i) => Math.abs(value - z[i]));
   });
+  const meanChanges = changes.map((each) => each.reduce((sum, change) => sum + change, 0) / each.length);
   const positiveUnits = Float64Array.from(meanChanges.filter((unit) => unit > 0)).sort();
   const medianUnit = positiveUnits.length === 0 ? 1 : quantile(positiveUnits, 0.5);
   return {
     log: plan.log,
     counts: plan.scaler === 'counts',
+    spread: seasonalSpread(
+      panel,
+      plan.season,
+      changes.map((each, s) => each.map((change) => change / meanChanges[s])),
+      series.map(({ offset }) => offset + plan.season),
+    ),
     floors,
     ceilings: training.map((values) => values.reduce((a, b) => Math.max(a, b), 0)),
     units: meanChanges.map((unit) => (unit > 0 ? unit : medianUnit)),

@@ -13,6 +13,7 @@ import { searchedRows } from './level-shifts.js';
 import type { FittedNetwork, NetworkView } from './network.js';
 import type { Panel, PanelSeries } from './panel.js';
 import type { ForecastPlan, StoredPlan } from './plan.js';
+import type { SeasonalSpread } from './seasonal-spread.js';
 import { type TransformConfig, warmUp } from './transform.js';
 
 export const PIPELINE_FORMAT = 'unroll-forecast-1';
@@ -56,6 +57,9 @@ export interface Pipeline {
     /** The largest value, which limits upper bounds after a logarithm; missing in earlier versions. */
     ceiling?: number;
   }[];
+  /** The size of errors by the position in the season, of the model and of the fallback; missing if it is the same everywhere. */
+  spread?: SeasonalSpread | undefined;
+  fallbackSpread?: SeasonalSpread | undefined;
   /** Interval margins of the model, by [level][step]. */
   margins: (number | null)[][];
   /** Interval margins of the fallback, by [level][step]. */
@@ -132,8 +136,9 @@ export function pipelineOf(parts: ModelParts): Pipeline {
   const baselineNames = baselines(plan);
   const { winner: model } = parts;
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
-  const marginsOf = (name: string) =>
-    calibrations.get(name)!.margins(Number.POSITIVE_INFINITY).map(toJsonNumbers);
+  const end = Number.POSITIVE_INFINITY;
+  const marginsOf = (name: string) => calibrations.get(name)!.margins(end).map(toJsonNumbers);
+  const spreadOf = (name: string) => calibrations.get(name)?.spreadFor(end) ?? undefined;
   const members = combination === undefined ? {} : { combination: storedCombination(combination, panel) };
   const memberNames = combination === undefined ? [] : membersOf(combination);
   const rows = storedRows([model, fallback, ...memberNames], plan);
@@ -151,6 +156,8 @@ export function pipelineOf(parts: ModelParts): Pipeline {
     head,
     levels: [...levels],
     ...fittedParts(parts),
+    ...(spreadOf(model) && { spread: spreadOf(model) }),
+    ...(spreadOf(fallback) && { fallbackSpread: spreadOf(fallback) }),
     margins: marginsOf(model),
     fallbackMargins: marginsOf(fallback),
     history: historyOf(panel, rows),

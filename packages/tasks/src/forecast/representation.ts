@@ -115,9 +115,9 @@ const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
 
 /** Describes a view for the plan and the report. */
 export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
-  const centre = { last: 'relative to the last one', mean: 'relative to their mean', zero: '' }[anchor];
-  const what = lag === 1 ? 'values' : `changes over ${lag} rows`;
-  return centre === '' ? what : `${what} ${centre}`;
+  const [what, one] = lag === 1 ? ['values', 'value'] : [`seasonal differences (lag ${lag})`, 'difference'];
+  const centre = { last: ` minus the last ${one}`, mean: ' minus their mean', zero: '' }[anchor];
+  return `${what}${centre}`;
 }
 
 function splitSeries(training: readonly Float64Array[], { season, horizon }: ChoicePlan): SplitSeries[] {

@@ -3,9 +3,10 @@ import { tensor, valueError } from '@unroll/core';
 import { type JsonObject, yieldIfDue } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import { generateTokens, type Network } from '@unroll/nn';
-import { checkRequest } from '../shared/request.js';
+import { checkRequest, checkRow } from '../shared/request.js';
 import type {
   GenerateRequest,
+  NetworkExample,
   TaskCell,
   TaskFact,
   TaskModel,
@@ -147,6 +148,16 @@ export class LanguageModel implements TaskModel {
       rows.push([prompt, continuation]);
     }
     return { columns: ['text', 'continuation'], rows, notes: this.notesOn(prompts.join('\n')) };
+  }
+
+  /** The rows are the lines of a text, up to 256 tokens of each, after the start of a text. */
+  async example({ file, texts = [] }: TaskRequest, row = 0): Promise<NetworkExample> {
+    const lines = [...texts, ...(file?.text.split(/\r?\n/) ?? [])].filter((line) => line.trim() !== '');
+    checkRow(row, lines.length, 'lines');
+    const codec = this.#codec;
+    const ids = [codec.start, ...codec.encode(lines[row]).ids.subarray(0, CHUNK - 1)];
+    const steps = codec.vocabulary.decode(ids, { keepSpecials: true });
+    return { network: this.network, inputs: [tensor(ids, [1, ids.length])], title: lines[row], steps };
   }
 
   /** Returns the scores of an encoded text. */

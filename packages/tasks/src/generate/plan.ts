@@ -40,10 +40,10 @@ export interface PreparedLanguageModel {
   validation: EncodedText;
   /** Name of the validation file; null if the validation text was cut from the training text. */
   validationSource: string | null;
-  /** Number of places from which the validation text was cut. */
+  /** Number of parts of the text from which the validation text was cut. */
   validationPieces: number;
   sizes: LanguageSizes;
-  /** Whether the scores use the table of the embedding. */
+  /** Whether the output layer shares the matrix of the embedding. */
   tied: boolean;
   settings: TrainingSettings;
 }
@@ -119,7 +119,7 @@ function cutValidation(text: string): { text: string; validation: string; pieces
   const starts = Array.from({ length: pieces }, (_, i) =>
     i === 0 ? 0 : text.indexOf('\n', Math.round((i * text.length) / pieces)) + 1,
   );
-  // A text without line breaks has no places to cut.
+  // A text without line breaks is not cut into parts.
   const parts = starts.every((start, i) => i === 0 || start > starts[i - 1])
     ? starts.map((start, i) => text.slice(start, starts[i + 1]))
     : [text];

@@ -56,7 +56,7 @@ function notesOf(plan: PreparedLanguageModel): string[] {
   const cut =
     validationPieces === 1
       ? `the last ${characters} characters`
-      : `${characters} characters from ${validationPieces} places of the text`;
+      : `${characters} characters from ${validationPieces} parts of the text`;
   const split = `Validation: ${validationSource === null ? cut : `${characters} characters of ${validationSource}`}.`;
   const share = ({ ids, unknown }: { ids: Int32Array; unknown: number }): string =>
     `${((100 * unknown) / ids.length).toFixed(1)} %`;

@@ -5,7 +5,7 @@ import { type Cell, type Column, column, type Table } from '@unroll/data';
 const textOf = (cell: Cell): string =>
   cell === null ? '' : cell instanceof Date ? cell.toISOString() : String(cell).trim();
 
-/** Returns an error that names the place of a cell. */
+/** Returns an error that names the position of a cell. */
 export function cellError(
   { source, lines }: Pick<Table, 'source' | 'lines'>,
   row: number,

@@ -3,7 +3,14 @@
  * derivatives over time.
  */
 import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
-import { type AudioFeatureConfig, AudioFeatures, appendDeltas, specAugment, warpFrames } from '@unroll/data';
+import {
+  type AudioFeatureConfig,
+  AudioFeatures,
+  appendDeltas,
+  DeltaStream,
+  specAugment,
+  warpFrames,
+} from '@unroll/data';
 import { commonRate, type Samples } from './sounds.js';
 
 /**
@@ -39,9 +46,10 @@ const DELTA_WIDTH = 2;
 /** Derivatives are about a third as large as the features. */
 const DELTA_SCALE = 3;
 
-/** Ranges of the random changes in training. */
+/** Ranges of the random changes in training; the volume, if it is not removed, in standard deviations. */
 const STRETCH = 0.15;
 const WARP = 0.12;
+const VOLUME = 0.5;
 
 export interface FrontEndOptions {
   /** Default: the most frequent rate of the training sounds, at most 16,000 Hz. */
@@ -50,6 +58,8 @@ export interface FrontEndOptions {
   mels?: number;
   /** Default `level`. */
   normalize?: FileNormalization;
+  /** Whether frames must be known before the end of the sound. Then nothing is subtracted. Default false. */
+  streaming?: boolean;
 }
 
 export class FrontEnd {
@@ -69,8 +79,9 @@ export class FrontEnd {
 
   /** Chooses the sample rate and fits the standardisation. @param sounds those of the training, at least one */
   static fit(sounds: readonly Samples[], options: FrontEndOptions = {}): FrontEnd {
-    const { sampleRate = Math.min(MAX_RATE, commonRate(sounds)), mels = 40, normalize = 'level' } = options;
-    const features = new AudioFeatures({ sampleRate, mels, range: 80 });
+    const { sampleRate = Math.min(MAX_RATE, commonRate(sounds)), mels = 40, streaming = false } = options;
+    const normalize = streaming ? 'none' : (options.normalize ?? 'level');
+    const features = new AudioFeatures({ sampleRate, mels, range: streaming ? null : 80 });
     const { width } = features;
     const plain = new FrontEnd({
       features: features.config,
@@ -120,13 +131,44 @@ export class FrontEnd {
 
   /** Returns the frames of a sound, standardised. */
   encode(sound: Samples): EncodedSound {
+    const values = this.#standardized(this.#normalized(sound));
+    return { length: values.length / this.config.means.length, values };
+  }
+
+  #standardized(frames: Float32Array): Float32Array {
     const { means, deviations } = this.config;
     const { length: width } = means;
-    const values = this.#normalized(sound).map((value, i) => {
+    return frames.map((value, i) => {
       const f = i % width;
       return Math.max(-LIMIT, Math.min(LIMIT, (value - means[f]) / deviations[f]));
     });
-    return { length: values.length / width, values };
+  }
+
+  /**
+   * Starts a stream of samples; its frames are those of the whole sound, bit for bit.
+   * @param sampleRate of the samples in Hz
+   * @throws UnrollError `value` if a frame depends on the whole sound
+   */
+  stream(sampleRate: number): FrontEndStream {
+    const features = this.#features.stream(sampleRate);
+    const width = this.config.means.length;
+    const deltas = new DeltaStream({ width, last: width, radius: DELTA_WIDTH });
+    const complete = (frames: Float32Array): Float32Array => scaled(frames, width);
+    return {
+      push: (samples) => complete(deltas.push(this.#standardized(features.push(samples)))),
+      end: () => complete(concat(deltas.push(this.#standardized(features.end())), deltas.end())),
+    };
+  }
+
+  /** Returns frames with random changes. */
+  #changed(values: Float32Array, random: RandomStream): Float32Array {
+    const { means, normalize } = this.config;
+    const [time, frequency, volume] = random.uniform(3, -1, 1);
+    const factors = { time: 1 + STRETCH * time, frequency: 1 + WARP * frequency };
+    const frames = warpFrames(values, means.length, factors);
+    if (normalize === 'none') for (let i = 0; i < frames.length; i++) frames[i] += VOLUME * volume;
+    specAugment(frames, means.length, random);
+    return frames;
   }
 
   /**
@@ -141,7 +183,7 @@ export class FrontEnd {
     const base = this.config.means.length;
     const frames = Array.from(rows, (row) => {
       const { values } = encoded[row];
-      return withDeltas(random === null ? values : changed(values, base, random.child(row)), base);
+      return withDeltas(random === null ? values : this.#changed(values, random.child(row)), base);
     });
     const lengths = frames.map((values) => values.length / this.width);
     const steps = lengths.reduce((a, b) => Math.max(a, b), 0);
@@ -158,16 +200,24 @@ export class FrontEnd {
   }
 }
 
-/** Returns frames with random changes. */
-function changed(values: Float32Array, width: number, random: RandomStream): Float32Array {
-  const [time, frequency] = random.uniform(2, -1, 1);
-  const warped = warpFrames(values, width, { time: 1 + STRETCH * time, frequency: 1 + WARP * frequency });
-  specAugment(warped, width, random);
-  return warped;
+/** Takes samples in chunks. Each call returns the frames that are now known: [frames, width], row by row. */
+export interface FrontEndStream {
+  push(samples: Float32Array): Float32Array;
+  end(): Float32Array;
 }
 
-function withDeltas(values: Float32Array, width: number): Float32Array {
-  const frames = appendDeltas(values, width, DELTA_WIDTH);
+function concat(a: Float32Array, b: Float32Array): Float32Array {
+  const result = new Float32Array(a.length + b.length);
+  result.set(a);
+  result.set(b, a.length);
+  return result;
+}
+
+const withDeltas = (values: Float32Array, width: number): Float32Array =>
+  scaled(appendDeltas(values, width, DELTA_WIDTH), width);
+
+/** Scales the derivatives of frames. */
+function scaled(frames: Float32Array, width: number): Float32Array {
   for (let at = width; at < frames.length; at += 2 * width)
     for (let f = 0; f < width; f++) frames[at + f] *= DELTA_SCALE;
   return frames;

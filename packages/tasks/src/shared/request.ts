@@ -2,6 +2,15 @@
 import { valueError } from '@unroll/core';
 import type { TaskModel, TaskOption, TaskOptionValue, TaskRequest } from './task.js';
 
+/** @throws UnrollError `value` unless `row` is an index below `count`; the message counts from 1. @param what the plural of what a file consists of */
+export function checkRow(row: number, count: number, what: string): void {
+  if (Number.isInteger(row) && row >= 0 && row < count) return;
+  throw valueError(`The row must be from 1 to ${count}, the number of ${what}, got ${row + 1}.`, {
+    row,
+    count,
+  });
+}
+
 /** Checks the type of an option's value. */
 const CHECKS: Record<TaskOption['type'], (value: TaskOptionValue) => boolean> = {
   integer: Number.isInteger,

@@ -3,8 +3,11 @@
  * saves itself, so commands work with models of any task. To add a task, implement its model in a new folder and add the
  * task to registry.ts.
  */
+
+import type { Tensor } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
+import type { Network } from '@unroll/nn';
 import type { ScoreTable } from './scores.js';
 import type { Sound } from './sounds.js';
 
@@ -34,7 +37,7 @@ export interface TaskModel {
   readonly reads?: 'table' | 'file';
   /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
   readonly audio?: string | undefined;
-  /** The pattern of the names of the files of a folder, if the model was trained on one. Default: none. */
+  /** The pattern of the file names, if the model was trained on a folder of files. Default: none. */
   readonly pattern?: string | undefined;
   /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
   readonly pairs?: boolean;
@@ -59,6 +62,12 @@ export interface TaskModel {
    * @throws UnrollError `value` for invalid options
    */
   generate?(request: GenerateRequest): AsyncIterable<string>;
+  /**
+   * Starts a prediction from sound that arrives in chunks, for `unroll predict --stream`. The options are those of `predict`.
+   * @param sampleRate in Hz
+   * @throws UnrollError `value` for invalid options, and if the model needs the whole sound
+   */
+  soundStream?(sampleRate: number, options?: TaskRequest['options']): SoundStream;
   /** Returns notes on a prompt for `generate`, such as characters that the model does not know. Default: none. */
   notesOn?(prompt: string): string[];
   /**
@@ -71,6 +80,13 @@ export interface TaskModel {
   pipe?(input: unknown, options?: object): Promise<unknown>;
   /** Like `pipe` for one input, but yields parts of the result as they are made, such as pieces of a text. */
   pipeStream?(input: unknown, options?: object): AsyncIterable<unknown>;
+  /**
+   * Returns one example of a file (or of the texts of a request) as the network reads it, for `unroll inspect --data`.
+   * @param row index of the row, line or sentence; for a forecast: the last row before the forecast. Default: the first one; for
+   * a forecast, the last row
+   * @throws UnrollError `data` or `value` as for `predict`, `value` for a row outside of the file
+   */
+  example?(request: TaskRequest, row?: number): Promise<NetworkExample>;
   /** Returns facts about the model for `unroll inspect`, in display order. */
   describe(): TaskFact[];
   /**
@@ -78,6 +94,19 @@ export interface TaskModel {
    * @param training JSON about the training run, for `training.json`. Default: no such file
    */
   toFiles(training?: unknown): Promise<Map<string, Uint8Array>>;
+}
+
+/** The inputs of a network for one example. */
+export interface NetworkExample {
+  network: Network;
+  /** One tensor [1, ...] for each input of the network. */
+  inputs: readonly Tensor[];
+  /** Mask [1, T]. Default: the one that the layers compute. */
+  mask?: Tensor | undefined;
+  /** What the example is, such as its text. */
+  title: string;
+  /** A text for each step, such as its word. Default: none. */
+  steps?: readonly string[];
 }
 
 export interface TaskRequest {
@@ -102,6 +131,14 @@ export interface GenerateRequest {
   options?: Readonly<Record<string, TaskOptionValue>> | undefined;
   /** Stops the generation: the iteration throws the reason of the signal. */
   signal?: AbortSignal | undefined;
+}
+
+/** A prediction from sound that arrives in chunks. */
+export interface SoundStream {
+  /** Appends samples of one channel and returns the prediction for the sound so far. */
+  push(samples: Float32Array): Promise<string>;
+  /** Ends the sound and returns its prediction. */
+  end(): Promise<string>;
 }
 
 /** A decoded text file. */
@@ -135,7 +172,7 @@ export interface TaskResult {
   readonly columns: readonly string[];
   /** One cell for each column; null if there is no value. */
   readonly rows: readonly (readonly TaskCell[])[];
-  /** Fields of each row for JSON: further ones, or lists in place of the text of a cell. Default: none. */
+  /** Fields of the JSON object of each row, in addition to the cells or in place of the cell of that name. Default: none. */
   readonly json?: readonly Readonly<Record<string, Json>>[];
   /** Notes for the user, one sentence each. */
   readonly notes: readonly string[];

@@ -90,7 +90,7 @@ function bestF1(probabilities: Float64Array, K: number, positive: number): numbe
   );
 }
 
-/** Returns the most probable tag but the positive one. */
+/** Returns the most probable tag other than the positive one. */
 function bestOther(probabilities: Float64Array, first: number, K: number, positive: number): number {
   let best = positive === 0 ? 1 : 0;
   for (let k = 0; k < K; k++) {

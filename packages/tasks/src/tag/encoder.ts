@@ -30,7 +30,7 @@ export interface TagEncoderConfig {
   lowercase: boolean;
 }
 
-/** A token of a text, with the position of its first character and after its last one (UTF-16 code units). */
+/** A token of a text, from offset `start` to offset `end` (exclusive) in UTF-16 code units. */
 export interface TextToken {
   token: string;
   start: number;

@@ -10,10 +10,18 @@ import {
 } from '@unroll/data';
 import { toArtifact } from '@unroll/formats';
 import type { Network, TagConstraints } from '@unroll/nn';
-import { checkRequest } from '../shared/request.js';
-import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
+import { checkRequest, checkRow } from '../shared/request.js';
+import type {
+  NetworkExample,
+  TaskFact,
+  TaskModel,
+  TaskOption,
+  TaskRequest,
+  TaskResult,
+  TaskScores,
+} from '../shared/task.js';
 import { decide, tagScores } from './decisions.js';
-import { piecesOf, TagEncoder, type TextToken, UNKNOWN_ID } from './encoder.js';
+import { inputsOf, piecesOf, TagEncoder, type TextToken, UNKNOWN_ID } from './encoder.js';
 import type { TagGoal } from './goal.js';
 import { type TagPipeOptions, type TagSpan, tagPipe } from './pipe.js';
 import { readTagger, type TagPipeline } from './pipeline.js';
@@ -154,6 +162,16 @@ export class TagModel implements TaskModel {
     };
   }
 
+  async example({ file, texts = [] }: TaskRequest, row = 0): Promise<NetworkExample> {
+    const fromTexts = texts.map((text) => this.#encoder.split(text).map(({ token }) => token));
+    const read = file && parseConll(file.text, { source: file.source, tags: false }).sentences;
+    const all = [...fromTexts, ...(read ?? []).map(({ tokens }) => [...tokens])];
+    checkRow(row, all.length, 'sentences');
+    const [tokens] = piecesOf(all[row]);
+    const inputs = inputsOf([this.#encoder.encode(tokens)], [0]);
+    return { network: this.network, inputs, title: tokens.join(' '), steps: tokens };
+  }
+
   /** Returns precision, recall and F1, over all and of each type. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
@@ -252,7 +270,7 @@ export class TagModel implements TaskModel {
     if (unknown.length === 0) return [];
     if (unknown.length < encoded.length) {
       return [
-        `Sentences in which nothing is known, which the model can only guess: ${unknown.length} of ${encoded.length}.`,
+        `${unknown.length} of ${encoded.length} sentences contain no known word or character, so the model can only guess their tags.`,
       ];
     }
     throw new UnrollError(

@@ -40,7 +40,7 @@ export function planEvent(plan: PreparedTagger): PlanEvent {
       ...notes.map((text) => line('', text)),
       line(
         'text',
-        `${encoder.words.size} ${unit}, known: ${percent(plan.coverage)} of the validation ${unit}`,
+        `${encoder.words.size} ${unit}; ${percent(plan.coverage)} of the validation ${unit} are in the vocabulary`,
       ),
       line(
         'network',

@@ -36,7 +36,7 @@ export function schemeOf({ sentences }: TaggedSentences): TagScheme {
   return hasAll('BIES') ? 'bioes' : 'none';
 }
 
-/** Returns an error that names the place of a tag. */
+/** Returns an error that names the position of a tag. */
 export function tagError(
   { source }: Pick<TaggedSentences, 'source'>,
   { tokens, lines }: TaggedSentence,

@@ -11,7 +11,7 @@ export interface SearchOptions {
   beam?: number;
   /** The exponent of the length penalty; larger values prefer longer translations. Default 1. */
   lengthPenalty?: number;
-  /** Largest number of tokens of a translation. Default: half more than the longest target in training. */
+  /** Largest number of tokens of a translation. Default: 1.5 times that of the longest training target, plus 10. */
   maxLength?: number;
 }
 
@@ -36,7 +36,7 @@ export interface DecodedTarget {
   alignment: Float32Array[];
 }
 
-/** Hypotheses in one step of the search at most. */
+/** Maximum number of hypotheses in one step of the search. */
 const MAX_ROWS = 320;
 
 /**

@@ -4,8 +4,9 @@ import type { Json, JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
 import { evaluate } from '@unroll/train';
-import { checkRequest } from '../shared/request.js';
+import { checkRequest, checkRow } from '../shared/request.js';
 import type {
+  NetworkExample,
   TaskCell,
   TaskFact,
   TaskModel,
@@ -165,6 +166,22 @@ export class TranslateModel implements TaskModel {
     };
   }
 
+  /** The inputs are a source and the translation of the model. The texts of the steps are those of the source. */
+  async example({ rows, texts = [], file }: TaskRequest, row = 0): Promise<NetworkExample> {
+    const all = [...texts, ...(file ? readLines(file) : []), ...(rows ? this.#sourcesOf(rows) : [])];
+    checkRow(row, all.length, 'texts');
+    const [source] = this.#read([all[row]]);
+    const [translation] = await this.#translate([source], {});
+    const target = targetIds(this.#target, translation.tokens);
+    const { x } = batchOf({ source: [source.ids], target: [target] }, Uint32Array.of(0));
+    return {
+      network: this.network,
+      inputs: x,
+      title: `${all[row]} → ${translation.text}`,
+      steps: source.tokens,
+    };
+  }
+
   /** Returns BLEU, chrF and ROUGE. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
@@ -257,12 +274,11 @@ export class TranslateModel implements TaskModel {
     const notes = [...this.#source.tokenizer.notes];
     if (unknown > 0) {
       notes.push(
-        `Texts in which none of the ${name} is known, which the model can only guess: ${unknown} of ${read.length}.`,
+        `${unknown} of ${read.length} texts contain no known ${name}, so the model can only guess their targets.`,
       );
     }
     const cut = read.filter(({ isCut }) => isCut).length;
-    if (cut > 0)
-      notes.push(`Texts that are cut to ${this.#source.length} ${name}: ${cut} of ${read.length}.`);
+    if (cut > 0) notes.push(`${cut} of ${read.length} texts are cut to ${this.#source.length} ${name}.`);
     return notes;
   }
 }

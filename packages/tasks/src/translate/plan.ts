@@ -134,7 +134,7 @@ interface SideOptions {
   vocabulary: number | null;
 }
 
-/** Returns the largest number of tokens that the model writes: half more than the longest target of the training texts. */
+/** Returns the largest number of tokens that the model writes, from that of the longest training target. */
 const longestTarget = (longest: number): number => Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
 
 /**

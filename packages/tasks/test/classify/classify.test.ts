@@ -98,8 +98,10 @@ describe('a trained classifier', () => {
   });
   test('notes texts without known words, and refuses rows that have no others', async () => {
     const { notes } = await result.model.predict({ texts: ['xyzzy plugh', 'good'] });
-    assert.deepEqual(notes, ['Texts in which no word is known, which the model can only guess: 1 of 2.']);
-    assert.match((await result.model.predict({ texts: ['xyzzy'] })).notes[0], /1 of 1\.$/);
+    assert.deepEqual(notes, [
+      '1 of 2 texts contain no known word, so the model can only guess their labels.',
+    ]);
+    assert.match((await result.model.predict({ texts: ['xyzzy'] })).notes[0], /^1 of 1 texts contain/);
     await assert.rejects(result.model.predict({ rows: tableOf(['xyzzy'], ['c0']) }), {
       message: /^texts\.csv, line 2, column 1 \("text"\): no word of the text occurs in the training data\./,
     });

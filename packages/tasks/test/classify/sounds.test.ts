@@ -88,12 +88,12 @@ describe('a classifier of sounds', () => {
   test('the report shows spectrograms', () => {
     const html = classifyReport(result, { backend: 'reference', seconds: 1 });
     assert.match(html, /<h2>Spectrograms<\/h2>/);
-    assert.equal(html.match(/<figure>/g)?.length, 2);
+    assert.equal(html.match(/aria-label="Spectrogram of /g)?.length, 2);
     assert.match(html, /up: line \d+, predicted up/);
     assert.match(html, /16 log-mel features at 4000 Hz, frames of 25 ms every 10 ms/);
   });
 
-  test('the same seed gives the same weights, and another augmentation others', async () => {
+  test('the same seed gives the same weights; without augmentation, they differ', async () => {
     const options = { ...SMALL, epochs: 1 };
     const weights = async (more: Partial<ClassifyOptions>) => {
       const run = await trainClassifier(toneTable(tones(30)), { ...options, ...more });
@@ -157,7 +157,7 @@ describe('prepareClassifier', () => {
     assert.equal(rateOf({ sampleRate: 11_025 }, 4000), 11_025);
   });
 
-  test('changes sounds at random only if asked to, and never in validation', () => {
+  test('augments training sounds by default, and never validation sounds', () => {
     const { encoder, training, settings } = prepareClassifier(toneTable(tones(20)), { ...COLUMNS, mels: 16 });
     assert.equal(settings.augment, true);
     const rows = Uint32Array.of(0, 1);

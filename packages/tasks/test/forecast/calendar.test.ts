@@ -1,4 +1,4 @@
-// The calendar as inputs: places worked out by hand, which of them are taken, and what they are good for.
+// The calendar as inputs: positions worked out by hand, which cycles are selected, and how much they help.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -30,7 +30,7 @@ const days = (count: number, from = '2024-01-01'): string[] =>
   Array.from({ length: count }, (_, i) => new Date(Date.parse(from) + i * DAY).toISOString().slice(0, 10));
 
 /** What is seen of the calendar at each time but the first, in turns from 0 to 1. */
-function places(times: readonly string[], name: CalendarName): number[] {
+function positions(times: readonly string[], name: CalendarName): number[] {
   const panel = panelFromTable(made(times), { target: 'y' });
   const encoder = PanelEncoder.fit(panel, { ...plan, calendar: [name] }, times.length);
   assert.equal(encoder.inputWidth, 3);
@@ -45,8 +45,8 @@ function places(times: readonly string[], name: CalendarName): number[] {
 }
 function near(got: readonly number[], want: readonly number[]): void {
   assert.equal(got.length, want.length);
-  for (const [i, place] of want.entries()) {
-    const apart = Math.abs(got[i]! - place);
+  for (const [i, position] of want.entries()) {
+    const apart = Math.abs(got[i]! - position);
     assert.ok(Math.min(apart, 1 - apart) < 1e-9, `${got} is not ${want}`);
   }
 }
@@ -54,37 +54,37 @@ function near(got: readonly number[], want: readonly number[]): void {
 describe('positions computed by hand', () => {
   test('days of a leap year and of another year', () => {
     // 1 February and 31 days of January before it; 29 February is day 60 of 366.
-    near(places(['2024-02-28', '2024-02-29', '2024-03-01'], 'month'), [59 / 366, 60 / 366]);
-    near(places(['2023-02-27', '2023-02-28', '2023-03-01'], 'month'), [58 / 365, 59 / 365]);
-    near(places(['2024-12-30', '2024-12-31', '2025-01-01'], 'month'), [365 / 366, 0]);
+    near(positions(['2024-02-28', '2024-02-29', '2024-03-01'], 'month'), [59 / 366, 60 / 366]);
+    near(positions(['2023-02-27', '2023-02-28', '2023-03-01'], 'month'), [58 / 365, 59 / 365]);
+    near(positions(['2024-12-30', '2024-12-31', '2025-01-01'], 'month'), [365 / 366, 0]);
   });
   test('days of the week from Monday', () => {
     // 29 February 2024 was a Thursday.
     const week = ['2024-02-28', '2024-02-29', '2024-03-01', '2024-03-02', '2024-03-03', '2024-03-04'];
-    near(places(week, 'weekday'), [3 / 7, 4 / 7, 5 / 7, 6 / 7, 0]);
+    near(positions(week, 'weekday'), [3 / 7, 4 / 7, 5 / 7, 6 / 7, 0]);
   });
   test('business days skip the weekend', () => {
     // Friday 23 February, Monday 26 February, ... Friday 1 March, Monday 4 March.
     const all = days(13, '2024-02-21').filter((day) => ![0, 6].includes(new Date(day).getUTCDay()));
     near(
-      places(all, 'weekday'),
+      positions(all, 'weekday'),
       [3, 4, 0, 1, 2, 3, 4, 0].map((day) => day / 7),
     );
   });
   test('hours of the day and of the week', () => {
     const hours = Array.from({ length: 8 }, (_, i) => `2024-02-29T${String(3 * i).padStart(2, '0')}:00`);
     near(
-      places(hours, 'hour'),
+      positions(hours, 'hour'),
       [1, 2, 3, 4, 5, 6, 7].map((i) => i / 8),
     );
     near(
-      places(hours, 'weekday'),
+      positions(hours, 'weekday'),
       [1, 2, 3, 4, 5, 6, 7].map((i) => (3 + i / 8) / 7),
     );
   });
   test('months and quarters', () => {
-    near(places(['2024-01', '2024-02', '2024-03', '2024-04'], 'month'), [31 / 366, 60 / 366, 91 / 366]);
-    near(places(['2022-10', '2023-01', '2023-04', '2023-07'], 'month'), [0, 90 / 365, 181 / 365]);
+    near(positions(['2024-01', '2024-02', '2024-03', '2024-04'], 'month'), [31 / 366, 60 / 366, 91 / 366]);
+    near(positions(['2022-10', '2023-01', '2023-04', '2023-07'], 'month'), [0, 90 / 365, 181 / 365]);
   });
 });
 

@@ -26,21 +26,23 @@ describe('by hand', () => {
   };
 
   test('of nine errors, the 80 % interval uses the eighth: rank ceil(10·0.8)', () => {
-    const { lower, upper } = learned([0.8]).widen({ series: 0, origin: 9 }, point(100, 1));
+    const { lower, upper } = learned([0.8]).widen(panelOf(values), { series: 0, origin: 9 }, point(100, 1));
     assert.deepEqual([lower[0]![0], upper[0]![0]], [92, 108]);
   });
   test('extrapolates the largest error with normal quantiles if the rank exceeds their number', () => {
-    const { upper } = learned([0.8, 0.99]).widen({ series: 0, origin: 9 }, point(0, 2));
+    const { upper } = learned([0.8, 0.99]).widen(panelOf(values), { series: 0, origin: 9 }, point(0, 2));
     assert.equal(upper[0]![0], 8);
     // Nine errors hold nine tenths of what comes: 1.6449 deviations, and 99 % are 2.5758.
     assert.ok(Math.abs(upper[1]![0]! - (9 * 2.5758) / 1.6449) < 1e-3, `${upper[1]}`);
   });
   test('ignores errors after the origin', () => {
-    const { upper } = learned([0.8]).widen({ series: 0, origin: 4 }, point(0, 1));
+    const { upper } = learned([0.8]).widen(panelOf(values), { series: 0, origin: 4 }, point(0, 1));
     assert.equal(upper[0]![0], 4);
   });
   test('returns no interval without errors', () => {
-    assert.ok(Number.isNaN(learned([0.8]).widen({ series: 0, origin: 0 }, point(0, 1)).upper[0]![0]));
+    assert.ok(
+      Number.isNaN(learned([0.8]).widen(panelOf(values), { series: 0, origin: 0 }, point(0, 1)).upper[0]![0]),
+    );
   });
   test('widens or narrows the interval of a head by its errors, but never past the median', () => {
     const calibration = new Calibration([0.5], 1, plain);
@@ -48,10 +50,10 @@ describe('by hand', () => {
     for (let origin = 0; origin < 9; origin++)
       calibration.learn(panelOf(values), { series: 0, origin }, wide);
     // The scores are 1-10, 2-10, ... 9-10, their median -5.
-    const { lower, upper } = calibration.widen({ series: 0, origin: 9 }, wide);
+    const { lower, upper } = calibration.widen(panelOf(values), { series: 0, origin: 9 }, wide);
     assert.deepEqual([lower[0]![0], upper[0]![0]], [-5, 5]);
     const narrow = { median: Float64Array.of(0), lower: [Float64Array.of(-1)], upper: [Float64Array.of(1)] };
-    const tight = calibration.widen({ series: 0, origin: 9 }, narrow);
+    const tight = calibration.widen(panelOf(values), { series: 0, origin: 9 }, narrow);
     assert.deepEqual([tight.lower[0]![0], tight.upper[0]![0]], [0, 0]);
   });
   test('too few errors for a level leave a head interval that held every value as it is, outside the narrower ones', () => {
@@ -64,18 +66,20 @@ describe('by hand', () => {
     for (let origin = 0; origin < 9; origin++)
       calibration.learn(panelOf(values), { series: 0, origin }, head);
     // The largest score at 99.9999 % is 9-20, which would narrow the interval to the median if it were extrapolated.
-    const { lower, upper } = calibration.widen({ series: 0, origin: 9 }, head);
+    const { lower, upper } = calibration.widen(panelOf(values), { series: 0, origin: 9 }, head);
     assert.deepEqual([lower, upper].map((bounds) => bounds.map(([value]) => value)), [[-5, -20], [5, 20]]); // biome-ignore format: by bound
     // Bounds that cross after widening.
     const crossed = { ...head, lower: [...head.lower].reverse(), upper: [...head.upper].reverse() };
-    const nested = calibration.widen({ series: 0, origin: 9 }, crossed);
+    const nested = calibration.widen(panelOf(values), { series: 0, origin: 9 }, crossed);
     assert.deepEqual(nested.upper.map(([value]) => value), [17, 17]); // biome-ignore format: one line
   });
   test('with a log transform, an upper bound is at most ten times the median or the largest value', () => {
     const log = { log: true, counts: false, units: [1], floors: [1e-3], ceilings: [25] };
     const calibration = new Calibration([0.5], 1, log);
     calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(-5, 1)); // a factor of 20,000
-    const bounds = [15, 40].map((value) => calibration.widen({ series: 0, origin: 1 }, point(value, 1)));
+    const bounds = [15, 40].map((value) =>
+      calibration.widen(panelOf([20, 20]), { series: 0, origin: 1 }, point(value, 1)),
+    );
     assert.deepEqual(
       bounds.map(({ upper }) => upper[0]![0]),
       [250, 400],
@@ -91,7 +95,7 @@ describe('by hand', () => {
       ceilings: [1],
     });
     calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(10, 1));
-    const { lower, upper } = calibration.widen({ series: 0, origin: 1 }, point(30, 1));
+    const { lower, upper } = calibration.widen(panelOf([20, 20]), { series: 0, origin: 1 }, point(30, 1));
     assert.ok(Math.abs(lower[0]![0]! - 15) < 1e-9 && Math.abs(upper[0]![0]! - 60) < 1e-9);
   });
 });
@@ -132,7 +136,7 @@ test('sixty errors of one series give 90 % intervals a coverage of 87 to 93 % at
     };
     for (let origin = 20; origin < 80; origin++)
       calibration.learn(panel, { series: 0, origin }, last(origin));
-    const { lower, upper } = calibration.widen({ series: 0, origin: 80 }, last(80));
+    const { lower, upper } = calibration.widen(panel, { series: 0, origin: 80 }, last(80));
     for (let k = 0; k < horizon; k++) {
       held[k]! += Number(walk[80 + k]! >= lower[0]![k]! && walk[80 + k]! <= upper[0]![k]!) / count;
     }
@@ -157,7 +161,7 @@ test('five errors give 95 % intervals nearly their nominal coverage', () => {
     });
     const panel = panelOf(values);
     for (let origin = 0; origin < 5; origin++) calibration.learn(panel, { series: 0, origin }, point(0, 1));
-    const { lower, upper } = calibration.widen({ series: 0, origin: 5 }, point(0, 1));
+    const { lower, upper } = calibration.widen(panel, { series: 0, origin: 5 }, point(0, 1));
     held += Number(values[5]! >= lower[0]![0]! && values[5]! <= upper[0]![0]!) / count;
   }
   // The largest of five alone would hold five sixths.

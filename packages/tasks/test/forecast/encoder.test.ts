@@ -36,7 +36,7 @@ test('all channels of one pair', () => {
   const level = (value: number) => (value - 40 / 3) / price;
   // Rows 1 and 2: y from the last; sun; price, and its change from the last; kind b, the only one.
   near(inputs, [-2 / scale, -2 / sun, level(10), level(10) - level(20), 1, 0, 0, level(20), 0, 1]);
-  // Rows 3 and 4: price, its change from row 2, how far ahead.
+  // Rows 3 and 4: price, its change from row 2, the horizon step.
   near(future, [level(10), level(10) - level(20), 0.5, level(40), level(40) - level(20), 1]);
   near(targets, [(6 - 5) / scale, (4 - 5) / scale]);
 });

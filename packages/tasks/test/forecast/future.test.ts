@@ -48,8 +48,11 @@ describe('missing future covariates', () => {
   });
 
   test('accepts the completed template', () => {
-    const ahead = ['A', 'B'].flatMap((shop) => [known(shop, '2026-07', '3'), known(shop, '2026-08', '3')]);
-    prepareForecast(read([...months('A', 30), ...months('B', 30), ...ahead]), options);
+    const futureRows = ['A', 'B'].flatMap((shop) => [
+      known(shop, '2026-07', '3'),
+      known(shop, '2026-08', '3'),
+    ]);
+    prepareForecast(read([...months('A', 30), ...months('B', 30), ...futureRows]), options);
   });
 });
 

@@ -123,10 +123,10 @@ describe('categories', () => {
     );
   });
   test('that occur only in future rows are encoded as unknown, with a note', () => {
-    const ahead = ['p', 'q'].flatMap((id) =>
+    const futureRows = ['p', 'q'].flatMap((id) =>
       rowsOf(id, 160, 163).map((row) => ({ ...row, y: null, kind: row.t === 161 ? 'new' : 'a' })),
     );
-    const rows = [...rowsOf('p', 100, 160), ...rowsOf('q', 100, 160, 'b'), ...ahead];
+    const rows = [...rowsOf('p', 100, 160), ...rowsOf('q', 100, 160, 'b'), ...futureRows];
     const panel = panelFromTable(tableOf(rows), { target: 'y', series: 'id', future: ['kind'] });
     assert.deepEqual(panel.covariates[0].categories, ['a', 'b']);
     assert.deepEqual([...panel.series[0].covariates[0].slice(60)], [0, -1, 0]);

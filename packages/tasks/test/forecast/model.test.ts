@@ -30,9 +30,11 @@ interface Row {
 const days = ['mon', 'tue', 'wed'];
 const rowsOf = (s: string, kind: string, length = 40): Row[] =>
   Array.from({ length: length + 3 }, (_, t) => {
-    const ahead = t >= length;
-    const y = ahead ? null : 20 + t + 6 * (t % 3 === 0 ? 1 : 0) + (kind === 'big' ? 30 : 0) + Math.sin(t * 7);
-    return { s, t, y, sun: ahead ? null : Math.cos(t), day: days[t % 3]!, kind };
+    const isFuture = t >= length;
+    const y = isFuture
+      ? null
+      : 20 + t + 6 * (t % 3 === 0 ? 1 : 0) + (kind === 'big' ? 30 : 0) + Math.sin(t * 7);
+    return { s, t, y, sun: isFuture ? null : Math.cos(t), day: days[t % 3]!, kind };
   });
 function tableOf(rows: readonly Row[]): Table {
   const names = ['s', 't', 'y', 'sun', 'day', 'kind'] as const;
@@ -110,8 +112,8 @@ describe('newer rows', () => {
   });
   test('only future covariates: forecasts the rows after the stored ones', async () => {
     const { model, forecasts } = await made;
-    const ahead = tableOf(rows.filter(({ t }) => t >= 40));
-    assert.deepEqual((await model.forecast(ahead)).forecasts, forecasts);
+    const futureTable = tableOf(rows.filter(({ t }) => t >= 40));
+    assert.deepEqual((await model.forecast(futureTable)).forecasts, forecasts);
   });
   test('after a gap, which is filled from the past and reported', async () => {
     const { model } = await made;
@@ -157,8 +159,8 @@ test('rejects a column of another type than in training', async () => {
 });
 
 describe('another horizon', () => {
-  const upTo = (ahead: number) =>
-    [...rowsOf('A', 'small'), ...rowsOf('B', 'big')].filter(({ t }) => t < 40 + ahead);
+  const upTo = (steps: number) =>
+    [...rowsOf('A', 'small'), ...rowsOf('B', 'big')].filter(({ t }) => t < 40 + steps);
 
   test('a shorter one is the beginning of the longer one, and needs no further covariates', async () => {
     const { model, forecasts } = await made;
@@ -186,14 +188,14 @@ describe('another horizon', () => {
     assert.deepEqual(all[1]!.median.slice(0, 3), forecasts[1]!.median);
     assert.deepEqual(all[1]!.lower[0]!.slice(0, 3), forecasts[1]!.lower[0]);
     // The same by hand: the forecast written into the table.
-    const came = [...long, ...more].map((row) => {
-      const ahead = row.t - 40;
+    const continued = [...long, ...more].map((row) => {
+      const step = row.t - 40;
       const sun = row.t === 39 ? row.sun : Math.cos(39);
-      if (ahead < 0) return row;
-      if (ahead > 2) return row;
-      return { ...row, y: forecasts[row.s === 'A' ? 0 : 1]!.median[ahead]!, sun };
+      if (step < 0) return row;
+      if (step > 2) return row;
+      return { ...row, y: forecasts[row.s === 'A' ? 0 : 1]!.median[step]!, sun };
     });
-    const { forecasts: next } = await model.forecast(tableOf(came));
+    const { forecasts: next } = await model.forecast(tableOf(continued));
     for (let k = 0; k < 3; k++)
       assert.ok(
         Math.abs(next[1]!.median[k]! - all[1]!.median[3 + k]!) < 1e-4,

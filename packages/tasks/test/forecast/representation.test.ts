@@ -41,7 +41,7 @@ const plan = {
 };
 
 describe('the views', () => {
-  test('a stationary season: changes over a season, not relative to the last one', () => {
+  test('a stationary season: seasonal differences, without subtracting the last one', () => {
     const { views, reason } = chooseViews(seriesOf(seasonal, 10), plan, [12, 1]);
     assert.ok(
       views.some(({ lag, anchor }) => lag === 12 && anchor !== 'last'),
@@ -49,7 +49,7 @@ describe('the views', () => {
     );
     assert.match(
       reason,
-      /held-out error of a linear model is \d+ % lower than with changes over 12 rows relative to the last one/,
+      /held-out error of a linear model is \d+ % lower than with seasonal differences \(lag 12\) minus the last difference/,
     );
   });
   test('a random walk: relative to the last change or value', () => {
@@ -86,7 +86,9 @@ describe('the views', () => {
   test('are printed with the plan', () => {
     const panel = panelOf(seriesOf(seasonal, 6));
     const { lines } = planEvent({ panel, plan: planForecast(panel, { horizon: 12 }), frequency: 'monthly' });
-    assert.ok(lines.some(({ text }) => /^window 12 rows: changes over 12 rows.*held-out error/.test(text)));
+    assert.ok(
+      lines.some(({ text }) => /^window 12 rows: seasonal differences \(lag 12\).*held-out error/.test(text)),
+    );
   });
 });
 

@@ -43,7 +43,7 @@ describe('the season of a panel', () => {
     assert.match(reason, /found in 33 % of the series, lowers the held-out error .* by \d+ %/);
   });
   test('is none for random walks', () => assert.equal(seasonOf(monthly(12, 0)).season, 1));
-  test('is found by its share if the series are too short for held-out rows', () => {
+  test('is found by the share of series that have it, if they are too short for held-out rows', () => {
     assert.equal(seasonOf(monthly(6, 6), 80).season, 12);
     assert.equal(seasonOf(monthly(6, 2), 80).season, 1);
   });
@@ -62,7 +62,7 @@ describe('the season of a panel', () => {
   });
 });
 
-test('hours with a day and a week: both seasons are found, and both are baselines', () => {
+test('hourly data with daily and weekly seasons: both are found, with one seasonal-naive baseline each', () => {
   const rows = 168 * 12;
   const noise = new RandomStream(1, 'hours').normal(rows);
   const values = Array.from({ length: rows }, (_, t) => {

@@ -30,7 +30,7 @@ test('one pair by hand', () => {
   assert.deepEqual([count, first], [1, 4]);
   // the window ends in row 3, whose change is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
   assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
-  // ahead: 9-4=5, 11-6=5, then two seasons (15-4)/2=5.5; less 4, over 2
+  // horizon: 9-4=5, 11-6=5, then two seasons (15-4)/2=5.5; less 4, over 2
   assert.deepEqual([...targets], [0.5, 0.5, 0.75]);
 });
 

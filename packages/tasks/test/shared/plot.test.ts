@@ -1,4 +1,4 @@
-// The plot: as wide as asked for, history and forecast told apart without colour, values in their places.
+// The plot: as wide as asked for, history and forecast told apart without colour, values at their positions.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { historyCapacity, plot } from '@unroll/tasks';

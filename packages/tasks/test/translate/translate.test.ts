@@ -107,7 +107,7 @@ describe('a trained translator', () => {
   test('notes texts without known tokens, and refuses if there are no others', async () => {
     const { notes } = await result.model.predict({ texts: ['你好', TEXT] });
     assert.deepEqual(notes, [
-      'Texts in which none of the subwords is known, which the model can only guess: 1 of 2.',
+      '1 of 2 texts contain no known subwords, so the model can only guess their targets.',
     ]);
     await assert.rejects(result.model.predict({ texts: ['你好'] }), {
       code: 'data',
@@ -116,7 +116,7 @@ describe('a trained translator', () => {
   });
   test('cuts long texts, with a note', async () => {
     const { rows, notes } = await result.model.predict({ texts: ['Hunde '.repeat(1000)] });
-    assert.deepEqual(notes, ['Texts that are cut to 400 subwords: 1 of 1.']);
+    assert.deepEqual(notes, ['1 of 1 texts are cut to 400 subwords.']);
     assert.ok(String(rows[0][1]).length > 0);
   });
   test('refuses empty texts, missing targets and invalid options', async () => {

@@ -25,7 +25,7 @@ interface Settings {
   /** Whether there is recurrent dropout. */
   dropped: boolean;
   bias: boolean;
-  /** Whether to save the values that backward needs. */
+  /** Whether to save the values that backward needs; in backward, whether to return the gradients of every h_t and c_t. */
   saving: boolean;
   /** Whether the kernel copies its inputs from `x` one time step at a time. */
   copiesInputsByStep: boolean;

@@ -11,11 +11,11 @@ import type { ByteSource } from '../source.js';
 
 const CONFIG = 'config.json';
 const WEIGHTS = 'model.safetensors';
+const ENTRY = "'unrolljs/infer'";
 
 export const appFormat: ModelFormat = {
   name: 'app',
   title: 'a JavaScript module with a model',
-  extensions: ['js'],
   recognises: () => false,
   describe: (source) => Promise.reject(notRead(source)),
   read: (source) => Promise.reject(notRead(source)),
@@ -130,7 +130,7 @@ function base64(bytes: Uint8Array): string {
 
 function moduleText({ about, inputs, classes, config, weights }: Parts): string {
   return `/** ${comment(about)} Inputs: ${comment(inputs)}. Written by unroll convert. */
-import { ${[...classes, 'loadWith'].join(', ')} } from 'unrolljs/infer';
+import { ${[...classes, 'loadWith'].join(', ')} } from ${ENTRY};
 
 const config = ${literal(JSON.stringify(JSON.parse(config)))};
 ${weights}
@@ -153,7 +153,7 @@ export const predict = async (x, options) => (await load()).predict(x, options);
 
 function declarations({ about, inputs }: Parts): string {
   return `/** ${comment(about)} Inputs: ${comment(inputs)}. Written by unroll convert. */
-import type { ModelValues, Network, PredictOptions, Runnable, Tensor } from 'unrolljs/infer';
+import type { ModelValues, Network, PredictOptions, Runnable, Tensor } from ${ENTRY};
 
 /** Loads the model at the first call. */
 export declare const load: () => Promise<Network & Runnable>;

@@ -2,7 +2,7 @@
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import { layerFromConfig } from '@unroll/nn';
-import type { TranslatedLayer } from './layers-in.js';
+import type { TranslatedLayer } from './layer-types.js';
 import { toCamel } from './names.js';
 
 /** The name that stands for all parameters of a custom layer, in the order in which the layer creates them. */

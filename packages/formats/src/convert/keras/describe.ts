@@ -3,8 +3,9 @@ import type { Json } from '@unroll/core/internal';
 import type { FileDescription, FormatName } from '../format.js';
 import type { Hdf5Reader } from '../hdf5/read.js';
 import { classNameOf, isObject } from './json.js';
-import { LAYERS, plainClassName } from './layers-in.js';
-import { isModel } from './model-in.js';
+import { plainClassName } from './layer-types.js';
+import { LAYERS } from './layers-in.js';
+import { isModel } from './model-parts.js';
 
 const MAX_TENSORS = 10_000;
 
@@ -15,8 +16,7 @@ export function describeModel(
   h5: Hdf5Reader,
 ): FileDescription {
   const config = isObject(model) && isObject(model.config) ? model.config : {};
-  const entries = Array.isArray(config.layers) ? config.layers : [];
-  const parts = entries.map((entry) => partOf(entry));
+  const parts = partsOf(model);
   const kind = plainClassName(classNameOf(model) ?? '');
   const name = typeof config.name === 'string' ? ` "${config.name}"` : '';
   const what = model === null ? 'weights without a model' : `${kind}${name}, ${parts.length} layers`;
@@ -29,11 +29,17 @@ export function describeModel(
   };
 }
 
+/** Returns the layers of a serialised model. */
+export function partsOf(model: Json): FileDescription['parts'] {
+  const config = isObject(model) && isObject(model.config) ? model.config : {};
+  return (Array.isArray(config.layers) ? config.layers : []).map(partOf);
+}
+
 function partOf(entry: Json): FileDescription['parts'][number] {
   const className = plainClassName(classNameOf(entry) ?? '');
   const config = isObject(entry) && isObject(entry.config) ? entry.config : {};
-  const name =
-    isObject(entry) && typeof entry.name === 'string' ? entry.name : String(config.name ?? className);
+  const names = [isObject(entry) ? entry.name : null, config.name, className];
+  const name = names.find((value) => typeof value === 'string') as string;
   const module = isObject(entry) && typeof entry.module === 'string' ? entry.module : '';
   const isOperation = /\bops\b/.test(module);
   const supported = Object.hasOwn(LAYERS, className) || className === 'InputLayer' || isModel(className);

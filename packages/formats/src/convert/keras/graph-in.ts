@@ -1,9 +1,9 @@
 /** Translates functional Keras models: the graph of layer calls, in the syntax of Keras 3 and of Keras 2. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
-import { callsOf, isReference, type KerasCall, type TensorId, tensorIdsIn } from './calls-in.js';
+import { callsOf, type KerasCall, type TensorId, tensorIdsIn } from './calls-in.js';
 import { classNameOf, configError, listIn, objectIn, textIn } from './json.js';
-import { plainClassName, type TranslatedLayer, whereOf } from './layers-in.js';
+import { plainClassName, type TranslatedLayer, whereOf } from './layer-types.js';
 import { uniqueNames } from './layers-in-recurrent.js';
 import { applyMasks, NO_MASK, sourceMask, type TensorMasks, unionOf } from './masks-in.js';
 import {
@@ -13,10 +13,9 @@ import {
   type LayerWeights,
   type ModelContext,
   type TranslatedModel,
-  translate,
   unmask,
   weightsBelow,
-} from './model-in.js';
+} from './model-parts.js';
 
 /** Calls that depend on calls that depend on calls ... */
 const MAX_CALL_DEPTH = 2000;
@@ -65,7 +64,7 @@ class GraphImport {
   translate(): TranslatedModel {
     const { name, masks } = this.#model;
     const inputs = tensorIdsIn(this.#config.input_layers, `input_layers of model "${name}"`);
-    const outputs = tensorIdsIn(this.#config.output_layers, `output_layers of model "${name}"`);
+    const outputs = this.#modelOutputs();
     inputs.forEach(([layer], i) => {
       this.#inputMasks.set(layer, masks[i] ?? NO_MASK);
     });
@@ -104,21 +103,35 @@ class GraphImport {
     });
   }
 
-  /** The file counts the calls of a model from 1 if the model's own graph is its call 0. */
+  /**
+   * Keras 2 counts the calls of a model from 1 if the model's own graph is its call 0. (Keras 3 does so for functional models
+   * in output_layers, but not in inbound_nodes.)
+   */
   #countFirstCalls(): void {
+    if (this.#model.context.version === 3) return;
     const highest = new Map<string, number>();
     const count = ([layer, call]: TensorId): void => {
       highest.set(layer, Math.max(highest.get(layer) ?? 0, call));
     };
     for (const { calls } of this.#entries.values())
       for (const { inputs, states, masks } of calls)
-        [...inputs, ...states, ...(masks ?? [])].forEach((id) => id && count(id));
-    for (const key of ['input_layers', 'output_layers'])
-      tensorIdsIn(this.#config[key], `${key} of model "${this.#model.name}"`).forEach(count);
+        for (const id of [...inputs, ...states, ...(masks ?? [])]) if (id) count(id);
+    for (const id of this.#modelOutputs()) count(id);
     for (const entry of this.#entries.values()) {
       if (isModel(entry.className) && (highest.get(entry.name) ?? 0) >= entry.calls.length)
         entry.firstCall = 1;
     }
+  }
+
+  #modelOutputs(): TensorId[] {
+    const { name, context } = this.#model;
+    const outputs = tensorIdsIn(this.#config.output_layers, `output_layers of model "${name}"`);
+    if (context.version === 2) return outputs;
+    return outputs.map(([layer, call, output]) => {
+      const { className, object } = this.#entry(layer);
+      const isFunctional = isModel(className) && 'input_layers' in (object.config as JsonObject);
+      return [layer, isFunctional ? Math.max(0, call - 1) : call, output];
+    });
   }
 
   #entry(name: string): Entry {
@@ -171,11 +184,9 @@ class GraphImport {
     const before = entry.translated;
     const translated =
       before ??
-      translate(
+      this.#model.translate(
         withCallOptions(object, call, where),
-        this.#model.context,
         inputs.map(({ masks }) => masks),
-        this.#model.depth + 1,
       );
     entry.translated = translated;
     const { drop, outputs } = this.#masksOf(translated, call, inputs, where);
@@ -183,7 +194,8 @@ class GraphImport {
     const refs = inputs.map((input, i) => (drop.includes(i) ? this.#dropMask(input, name) : input).ref);
     this.#nodes.push({ layer: String(translated.config.name), inputs: refs });
     const node = this.#nodes.length - 1;
-    return outputs.map((masks, i) => ({ ref: [node, i], rank: inputs[0].rank, masks }));
+    const rank = inputs[0].rank + (translated.className === 'Embedding' ? 1 : 0);
+    return outputs.map((masks, i) => ({ ref: [node, i], rank, masks }));
   }
 
   #masksOf(
@@ -264,7 +276,7 @@ class GraphImport {
 
   #dropMask(value: Value, name: string): Value {
     const layer = `${name}_without_mask_${this.#nodes.length}`;
-    this.#layers.push(unmask(layer, value.rank));
+    this.#layers.push(unmask(layer, value.rank, this.#model.context.report));
     this.#nodes.push({ layer, inputs: [value.ref] });
     return { ...value, ref: [this.#nodes.length - 1, 0], masks: { ...value.masks, unroll: null } };
   }
@@ -317,5 +329,3 @@ function withCallOptions(object: JsonObject, call: KerasCall, where: string): Js
     );
   return { ...object, config: { ...(object.config as JsonObject), call_options: call.options } };
 }
-
-export { isReference };

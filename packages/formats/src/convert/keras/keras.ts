@@ -1,6 +1,7 @@
 /** The formats `.keras` (Keras 3, and Keras 2 from 2.12) and `.h5`. */
-import { UnrollError } from '@unroll/core';
+import { formatShape, shapeError, UnrollError } from '@unroll/core';
 import { decodeUtf8, type Json, type JsonObject, parseStrictJson } from '@unroll/core/internal';
+import type { Network } from '@unroll/nn';
 import { fromZip } from '../../zip.js';
 import type { FileDescription, ImportedModel, ModelFormat } from '../format.js';
 import { type Hdf5Reader, isHdf5, readHdf5 } from '../hdf5/read.js';
@@ -9,11 +10,14 @@ import { type ByteSource, readAll } from '../source.js';
 import { compileFrom } from './compile-in.js';
 import { describeModel } from './describe.js';
 import { classNameOf, isObject } from './json.js';
-import { plainClassName } from './layers-in.js';
-import { isModel, type TranslatedModel, translate } from './model-in.js';
+import { plainClassName } from './layer-types.js';
+import { translate } from './model-in.js';
+import { exportModel } from './model-out.js';
+import { isModel, type TranslatedModel } from './model-parts.js';
 import { optimizerFrom, type TrainableParameter } from './optimizer-in.js';
 import type { ImportContext } from './options.js';
 import { type ImportedArrays, readWeights } from './weights-in.js';
+import { writeH5, writeKeras } from './write.js';
 
 const FILES = ['config.json', 'metadata.json', 'model.weights.h5'];
 
@@ -27,7 +31,6 @@ interface KerasFile {
 export const kerasFormat: ModelFormat = {
   name: 'keras',
   title: 'a Keras model',
-  extensions: ['keras'],
   recognises: (head) => head[0] === 0x50 && head[1] === 0x4b && includesText(head, 'metadata.json'),
   async describe(source) {
     const { file, weights } = await openKeras(source);
@@ -37,12 +40,12 @@ export const kerasFormat: ModelFormat = {
     const { file, weights } = await openKeras(source);
     return readHdf5(weights, source.name, (h5) => importModel(file, h5, source.name));
   },
+  write: (model, options = {}) => writeKeras(model, options),
 };
 
 export const h5Format: ModelFormat = {
   name: 'h5',
   title: 'an HDF5 file of Keras',
-  extensions: ['h5', 'hdf5'],
   recognises: isHdf5,
   async describe(source): Promise<FileDescription> {
     return readHdf5(await readAll(source), source.name, (h5) => {
@@ -50,13 +53,18 @@ export const h5Format: ModelFormat = {
       return describeModel('h5', file.version, file.model, h5);
     });
   },
-  async read(source): Promise<ImportedModel> {
+  async read(source, { model } = {}): Promise<ImportedModel> {
     return readHdf5(await readAll(source), source.name, (h5) => {
       const file = openH5(h5);
+      if (model) return loadWeights(model, h5);
       if (file.model !== null) return importModel(file, h5, source.name);
-      throw new UnrollError('format', `${source.name} has weights, but no model. Pass the model: { model }.`);
+      throw new UnrollError(
+        'format',
+        `${source.name} has weights, but no model. Build the model in Unroll and pass it: { model }.`,
+      );
     });
   },
+  write: (model, options = {}) => writeH5(model, options),
 };
 
 const includesText = (bytes: Uint8Array, text: string): boolean =>
@@ -113,6 +121,24 @@ function importModel(
     changed: context.rescaled ? 'the weights were converted' : null,
   });
   return { model, report, optimizer, compile };
+}
+
+/** Loads the weights of a file into a model that has the same layers. */
+function loadWeights(model: Network, h5: Hdf5Reader): ImportedModel {
+  const arrays = readWeights(h5, exportModel(model), true);
+  const report = emptyReport();
+  const weights = model.parameters.map(({ name, shape }) => {
+    const array = arrays.get(name);
+    if (!array) throw new UnrollError('format', `The file has no values for ${name}.`, { name });
+    report.mapped.push({ from: array.from, to: name });
+    if (formatShape(array.shape) === formatShape(shape)) return array;
+    throw shapeError(
+      `${array.from} must have shape ${formatShape(shape)} for ${name}, got ${formatShape(array.shape)}.`,
+      { name, expected: shape, got: array.shape },
+    );
+  });
+  model.setWeights(weights);
+  return { model, report, optimizer: null, compile: null };
 }
 
 /** The trainable parameters in the order of Keras's optimizers. */

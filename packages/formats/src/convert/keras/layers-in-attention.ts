@@ -1,6 +1,6 @@
 /** Translates the attention layers of Keras. */
 import type { JsonObject } from '@unroll/core/internal';
-import type { Translator } from './layers-in.js';
+import type { Translator } from './layer-types.js';
 import { toCamel } from './names.js';
 import type { KerasOptions } from './options.js';
 

@@ -9,7 +9,7 @@ import {
   type TranslatedLayer,
   type Translator,
   type WeightGroup,
-} from './layers-in.js';
+} from './layer-types.js';
 import type { KerasOptions } from './options.js';
 import { scaledBy } from './rescale.js';
 
@@ -144,6 +144,7 @@ function stackedCells(
 }
 
 export const rnn: Translator = (o, name) => {
+  o.take('cells'); // TensorFlow.js also writes the cells of a stack here
   const { cell, weights } = cellFrom(o.take('cell'), o, 'cell');
   return {
     className: 'RNN',

@@ -7,7 +7,7 @@
  */
 import { valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
-import type { MaskRule } from './layers-in.js';
+import type { MaskRule } from './layer-types.js';
 import type { KerasDialect } from './options.js';
 
 /** The masks of a tensor. */

@@ -4,40 +4,25 @@ import type { Json, JsonObject } from '@unroll/core/internal';
 import { customLayer } from './custom.js';
 import { functionalFrom } from './graph-in.js';
 import { classNameOf, configError, isObject, listIn, objectIn } from './json.js';
-import {
-  LAYERS,
-  plainClassName,
-  type TranslatedLayer,
-  translatorOf,
-  type WeightGroup,
-  whereOf,
-} from './layers-in.js';
+import { plainClassName, type TranslatedLayer, whereOf } from './layer-types.js';
+import { LAYERS, translatorOf } from './layers-in.js';
 import { uniqueNames } from './layers-in-recurrent.js';
 import { applyMasks, type TensorMasks } from './masks-in.js';
+import {
+  frozen,
+  inputShapeOf,
+  isModel,
+  type LayerWeights,
+  type ModelContext,
+  shapeIn,
+  type TranslatedModel,
+  unmask,
+  weightsBelow,
+} from './model-parts.js';
 import { type ImportContext, KerasOptions } from './options.js';
 
-/** A model, or a layer of a model, with the weights of all parts. */
-export interface TranslatedModel extends TranslatedLayer {
-  /** The layers with their weights, in the order of the file, for files that store weights per layer. */
-  layers: LayerWeights[];
-  /** Whether Keras keeps a mask of each output. */
-  outputMasks: TensorMasks[];
-}
-
-export interface LayerWeights {
-  name: string;
-  className: string;
-  /** Name in the list of layers in a file of Keras 3: `lstm_1`. */
-  stored: string;
-  weights: readonly WeightGroup[];
-}
-
-const MODELS = ['Sequential', 'Functional', 'Model'];
 /** Models inside models inside models ... */
 const MAX_DEPTH = 16;
-
-export const isModel = (className: string | null): boolean =>
-  className !== null && MODELS.includes(className);
 
 /**
  * Translates a serialised layer or model.
@@ -58,7 +43,10 @@ export function translate(
     throw configError(`Layer "${name}"`, `at most ${MAX_DEPTH} models inside each other`, depth);
   if (isModel(className)) {
     const isSequential = className === 'Sequential' || !('input_layers' in config);
-    return (isSequential ? sequentialFrom : functionalFrom)(config, { name, context, masks, depth });
+    const inner = (part: Json, partMasks: readonly TensorMasks[]) =>
+      translate(part, context, partMasks, depth + 1);
+    const model = { name, context, masks, depth, translate: inner };
+    return isSequential ? sequentialFrom(config, model) : functionalFrom(config, model);
   }
   const where = whereOf(name, className);
   const translator = translatorOf(className);
@@ -92,30 +80,8 @@ function unknownLayer(where: string, className: string): Error {
   );
 }
 
-export interface ModelContext {
-  name: string;
-  context: ImportContext;
-  masks: readonly TensorMasks[];
-  depth: number;
-}
-
-/** Shapes as lists in which null is any size, to shapes in which -1 is. */
-export function shapeIn(value: Json | undefined, what: string): number[] {
-  return listIn(value, what).map((extent) => {
-    if (extent === null) return -1;
-    if (typeof extent === 'number' && Number.isSafeInteger(extent) && extent >= -1) return extent;
-    throw configError(what, 'a list of sizes', value);
-  });
-}
-
-/** The shape of an InputLayer, with the batch axis. */
-export function inputShapeOf(config: JsonObject, where: string): number[] {
-  const shape = config.batch_shape ?? config.batch_input_shape;
-  if (shape !== undefined && shape !== null) return shapeIn(shape, `The shape of ${where}`);
-  return [-1, ...shapeIn(config.shape, `The shape of ${where}`)];
-}
-
-function sequentialFrom(config: JsonObject, { name, context, masks, depth }: ModelContext): TranslatedModel {
+function sequentialFrom(config: JsonObject, model: ModelContext): TranslatedModel {
+  const { name, context, masks } = model;
   const entries = listIn(config.layers, `The layers of model "${name}"`).map((entry) =>
     objectIn(entry, 'A layer'),
   );
@@ -123,6 +89,7 @@ function sequentialFrom(config: JsonObject, { name, context, masks, depth }: Mod
   const stored = uniqueNames();
   const layers: JsonObject[] = [];
   const weights: LayerWeights[] = [];
+  let rank = input?.shape.length ?? 3;
   let current: TensorMasks = masks[0] ?? { keras: null, unroll: null };
   for (const [position, entry] of entries.entries()) {
     const className = plainClassName(classNameOf(entry) ?? '');
@@ -135,7 +102,7 @@ function sequentialFrom(config: JsonObject, { name, context, masks, depth }: Mod
         );
       continue;
     }
-    const layer = translate(entry, context, [current], depth + 1);
+    const layer = model.translate(entry, [current]);
     const call = {
       where: whereOf(String(layer.config.name), className),
       rule: layer.masks,
@@ -149,7 +116,8 @@ function sequentialFrom(config: JsonObject, { name, context, masks, depth }: Mod
     const { drop, outputs } =
       'outputMasks' in layer ? { drop: [], outputs: layer.outputMasks } : applyMasks(call, context);
     if (drop.length > 0)
-      layers.push(unmask(`${String(layer.config.name)}_without_mask`, input?.shape.length ?? 3));
+      layers.push(unmask(`${String(layer.config.name)}_without_mask`, rank, context.report));
+    if (layer.className === 'Embedding') rank++;
     current = outputs[0];
     layers.push({ className: layer.className, config: layer.config });
     weights.push({
@@ -187,24 +155,4 @@ function sequentialInput(
     return { shape: inputShapeOf(firstConfig, where), name: String(firstConfig.name ?? 'input') };
   const shape = firstConfig.batch_input_shape ?? config.build_input_shape;
   return Array.isArray(shape) ? { shape: shapeIn(shape, `The shape of ${where}`), name: 'input' } : null;
-}
-
-export const frozen = (config: JsonObject): JsonObject =>
-  config.trainable === false ? { trainable: false } : {};
-
-/** A layer that drops the mask: Permute, in the order that the axes already have. */
-export function unmask(name: string, rank: number): JsonObject {
-  return { className: 'Permute', config: { name, dims: Array.from({ length: rank - 1 }, (_, d) => d + 1) } };
-}
-
-/** The weights of all layers of a model, with paths from the model. */
-export function weightsBelow(layers: readonly LayerWeights[], config: JsonObject): WeightGroup[] {
-  return layers.flatMap(({ name, stored, weights }) =>
-    weights.map((group) => ({
-      ...group,
-      path: group.path ? `layers/${stored}/${group.path}` : `layers/${stored}`,
-      parameters: group.parameters.map((parameter) => `${name}/${parameter}`),
-      trainable: group.trainable && config.trainable !== false,
-    })),
-  );
 }

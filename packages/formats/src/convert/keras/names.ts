@@ -88,7 +88,7 @@ function camelOptions(
   return Object.fromEntries(
     Object.entries(config)
       .filter(([, value]) => value !== null)
-      .map(([key, value]) => [toCamel(key), convert[key]?.(value) ?? value]),
+      .map(([key, value]) => [toCamel(key), Object.hasOwn(convert, key) ? convert[key](value) : value]),
   );
 }
 
@@ -121,8 +121,9 @@ export function initializerFrom(value: Json | undefined, what: string): Named | 
   const options = Object.hasOwn(INITIALIZERS, name) ? INITIALIZERS[name] : null;
   if (!options) return null;
   const config = camelOptions(named.config, {
-    mode: (mode) => toCamel(String(mode)),
-    distribution: (kind) => (kind === 'normal' ? 'truncatedNormal' : toCamel(String(kind))),
+    mode: (mode) => (typeof mode === 'string' ? toCamel(mode) : mode),
+    distribution: (kind) =>
+      kind === 'normal' ? 'truncatedNormal' : typeof kind === 'string' ? toCamel(kind) : kind,
   });
   if (typeof config.seed !== 'number') delete config.seed;
   const known = Object.fromEntries(Object.entries(config).filter(([key]) => options.includes(key)));

@@ -40,6 +40,11 @@ export class KerasOptions {
     this.context = context;
   }
 
+  /** The names of the options that were read, sorted. */
+  get names(): string[] {
+    return [...this.#read].sort();
+  }
+
   /** Returns an option as it is; undefined if it is missing or null. */
   take(key: string): Json | undefined {
     this.#read.add(key);

@@ -6,8 +6,8 @@ import { UnrollError } from '@unroll/core';
 import type { Hdf5Reader } from '../hdf5/read.js';
 import type { ImportedArray } from '../imported.js';
 import { ALL_PARAMETERS } from './custom.js';
-import type { WeightGroup } from './layers-in.js';
-import type { LayerWeights, TranslatedModel } from './model-in.js';
+import type { WeightGroup } from './layer-types.js';
+import type { LayerWeights, TranslatedModel } from './model-parts.js';
 
 /** Arrays by parameter name. For custom layers, whose parameters have unknown names, in the order of the parameters. */
 export class ImportedArrays extends Map<string, ImportedArray> {
@@ -27,16 +27,25 @@ export class ImportedArrays extends Map<string, ImportedArray> {
   }
 }
 
-/** @throws UnrollError `format` if the file lacks a layer or an array */
-export function readWeights(file: Hdf5Reader, model: TranslatedModel): ImportedArrays {
+/** A model whose weights are in a file. */
+export type WeightLayout = Pick<TranslatedModel, 'weights' | 'layers'>;
+
+/**
+ * Reads the weights of a model.
+ * @param byOrder match the layers of a file of Keras 2 by their order instead of by their names
+ * @throws UnrollError `format` if the file lacks a layer or an array
+ */
+export function readWeights(file: Hdf5Reader, model: WeightLayout, byOrder = false): ImportedArrays {
   const arrays = new ImportedArrays();
   const root = rootOf(file);
   if (root.layout === 3) {
     for (const group of model.weights) addGroup(arrays, group, readGroup(file, root.path, group));
     return arrays;
   }
-  for (const layer of model.layers) addLayer(arrays, layer, readLayer(file, root.path, layer));
-  checkAllUsed(file, root.path, model);
+  const names = byOrder ? namesByOrder(file, root.path, model) : null;
+  for (const layer of model.layers)
+    addLayer(arrays, layer, readLayer(file, root.path, names?.get(layer.name) ?? layer.name));
+  if (!byOrder) checkAllUsed(file, root.path, model);
   return arrays;
 }
 
@@ -93,7 +102,7 @@ function addGroup(arrays: ImportedArrays, group: WeightGroup, values: ImportedAr
 }
 
 /** Returns the arrays of a layer in the order of `weight_names`. */
-function readLayer(file: Hdf5Reader, root: string, { name }: LayerWeights): ImportedArray[] {
+function readLayer(file: Hdf5Reader, root: string, name: string): ImportedArray[] {
   const group = `${root}/${name}`;
   return longAttribute(file, group, 'weight_names').map((weight) => arrayAt(file, `${group}/${weight}`));
 }
@@ -110,41 +119,103 @@ export function longAttribute(file: Hdf5Reader, path: string, name: string): str
   }
 }
 
-/** The file has the trainable arrays of a layer (and of the layers in it) first, then the others. */
-function addLayer(arrays: ImportedArrays, layer: LayerWeights, values: ImportedArray[]): void {
-  const prefix = `${layer.name}/`;
-  if (layer.weights.some(({ parameters }) => parameters.includes(ALL_PARAMETERS))) {
-    arrays.ordered.set(prefix, values);
-    return;
-  }
-  const slots = layer.weights.flatMap((group, g) =>
-    group.parameters.map((name, i) => ({
-      ...{ g, i, name },
-      trainable: group.trainable && i < group.parameters.length - (group.fixed ?? 0),
+/** A parameter of a layer, and where it is among the layer's weights. */
+interface Slot {
+  layer: LayerWeights;
+  group: number;
+  index: number;
+  name: string;
+  trainable: boolean;
+}
+
+function slotsOf(layer: LayerWeights): Slot[] {
+  return layer.weights.flatMap(({ parameters, trainable, fixed = 0 }, group) =>
+    parameters.map((name, index) => ({
+      ...{ layer, group, index, name },
+      trainable: trainable && index < parameters.length - fixed,
     })),
   );
-  const order = [
-    ...slots.filter(({ trainable }) => trainable),
-    ...slots.filter(({ trainable }) => !trainable),
-  ];
-  if (values.length !== order.length) {
+}
+
+const trainableFirst = (slots: readonly Slot[]): Slot[] => [
+  ...slots.filter(({ trainable }) => trainable),
+  ...slots.filter(({ trainable }) => !trainable),
+];
+
+/** The file has the trainable arrays of a layer (and of the layers in it) first, then the others. */
+function addLayer(arrays: ImportedArrays, layer: LayerWeights, values: ImportedArray[]): void {
+  if (layer.weights.some(({ parameters }) => parameters.includes(ALL_PARAMETERS))) {
+    arrays.ordered.set(`${layer.name}/`, values);
+    return;
+  }
+  addSlots(arrays, trainableFirst(slotsOf(layer)), values, `Layer "${layer.name}"`);
+}
+
+function addSlots(
+  arrays: ImportedArrays,
+  slots: readonly Slot[],
+  values: readonly ImportedArray[],
+  owner: string,
+): void {
+  if (values.length !== slots.length) {
     throw new UnrollError(
       'format',
-      `Layer "${layer.name}" must have ${order.length} arrays (${order.map(({ name }) => name).join(', ')}), got ${values.length}.`,
-      { layer: layer.name, expected: order.length, got: values.length },
+      `${owner} must have ${slots.length} arrays (${slots.map(({ name }) => name).join(', ')}), got ${values.length}.`,
+      { owner, expected: slots.length, got: values.length },
     );
   }
-  const groups = layer.weights.map((): ImportedArray[] => []);
-  order.forEach(({ g, i }, n) => {
-    groups[g][i] = values[n];
+  const groups = new Map<WeightGroup, { layer: LayerWeights; values: ImportedArray[] }>();
+  slots.forEach(({ layer, group, index }, n) => {
+    const key = layer.weights[group];
+    const entry = groups.get(key) ?? { layer, values: [] };
+    entry.values[index] = values[n];
+    groups.set(key, entry);
   });
-  layer.weights.forEach((group, g) => {
-    addGroup(arrays, { ...group, parameters: group.parameters.map((name) => prefix + name) }, groups[g]);
-  });
+  for (const [group, { layer, values: own }] of groups) {
+    const parameters = group.parameters.map((name) => `${layer.name}/${name}`);
+    addGroup(arrays, { ...group, parameters }, own);
+  }
+}
+
+/**
+ * Assigns a list of all arrays of a model. Their order is that of TensorFlow.js (first all trainable arrays of the model) or
+ * that of `.h5` files (first the trainable arrays of each layer), whichever agrees with the names.
+ * @throws UnrollError `format` if neither does
+ */
+export function assignWeights(model: WeightLayout, values: readonly ImportedArray[]): ImportedArrays {
+  const slots = model.layers.flatMap(slotsOf);
+  const orders = [trainableFirst(slots), model.layers.flatMap((layer) => trainableFirst(slotsOf(layer)))];
+  const last = (name: string): string => name.slice(name.lastIndexOf('/') + 1).replace(/:\d+$/, '');
+  const fits = (order: readonly Slot[]): boolean =>
+    order.length === values.length && order.every(({ name }, i) => last(name) === last(values[i].from));
+  const order = orders.find(fits);
+  const arrays = new ImportedArrays();
+  if (!order && values.length === slots.length) {
+    throw new UnrollError(
+      'format',
+      `The weights of the file must be ${orders[0].map(({ layer, name }) => `${layer.name}/${name}`).join(', ')}; got ${values.map(({ from }) => from).join(', ')}.`,
+    );
+  }
+  addSlots(arrays, order ?? orders[0], values, 'The model');
+  return arrays;
+}
+
+/** Returns for each layer with weights of the model the name of the layer at the same position of the file. */
+function namesByOrder(file: Hdf5Reader, root: string, { layers }: WeightLayout): Map<string, string> {
+  const stored = longAttribute(file, root || '/', 'layer_names').filter(
+    (name) => longAttribute(file, `${root}/${name}`, 'weight_names').length > 0,
+  );
+  const own = layers.filter(({ weights }) => weights.some(({ parameters }) => parameters.length > 0));
+  if (stored.length === own.length) return new Map(own.map(({ name }, i) => [name, stored[i]]));
+  throw new UnrollError(
+    'format',
+    `The file has the weights of ${stored.length} layers (${stored.slice(0, 8).join(', ')}), and the model has ${own.length} layers with weights.`,
+    { file: stored.length, model: own.length },
+  );
 }
 
 /** @throws UnrollError `format` if the file has weights of a layer that the model does not have */
-function checkAllUsed(file: Hdf5Reader, root: string, model: TranslatedModel): void {
+function checkAllUsed(file: Hdf5Reader, root: string, model: WeightLayout): void {
   const known = new Set(model.layers.map(({ name }) => name));
   for (const name of longAttribute(file, root || '/', 'layer_names')) {
     if (known.has(name) || longAttribute(file, `${root}/${name}`, 'weight_names').length === 0) continue;

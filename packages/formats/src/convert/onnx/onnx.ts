@@ -8,7 +8,6 @@ import { runOnnx } from './run.js';
 export const onnxFormat: ModelFormat = {
   name: 'onnx',
   title: 'an ONNX model',
-  extensions: ['onnx'],
   /** A model begins with the field ir_version (1), a number below 128, and usually another field of a ModelProto. */
   recognises: ([tag, version, next]) =>
     tag === 0x08 &&

@@ -37,7 +37,9 @@ export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
     value,
     container,
     async values(tensor) {
-      const { key } = tensor.storage;
+      const { key: file, type, length } = tensor.storage;
+      // A damaged file may describe one storage in several ways; each is checked.
+      const key = `${file} ${type?.name} ${length}`;
       const bytes = cache.get(key) ?? storages.bytes(tensor.storage);
       cache.set(key, bytes);
       return valuesOf(tensor, await bytes, storages.little);
@@ -165,10 +167,10 @@ async function openLegacy(source: ByteSource): Promise<Opened> {
     container: 'legacy',
     storages: {
       little,
-      bytes: async ({ key }) => {
+      bytes: async ({ key, type, length }) => {
         const range = ranges.get(key);
-        if (!range) throw damaged(source, `storage ${key} is missing`);
-        return range;
+        if (range?.length === length * (type?.size ?? 1)) return range;
+        throw damaged(source, `storage ${key} is missing, or has another length`);
       },
     },
   };

@@ -81,6 +81,7 @@ const TENSOR_CALL: Call = ([storage, offset, shape, strides], file) =>
 /** The functions and classes that a pickle may call. */
 const CALLS: Readonly<Record<string, Call>> = {
   'collections.OrderedDict': ([items = []], file) => dictOf(items, file),
+  'collections.Counter': ([items = []], file) => dictOf(items, file),
   'collections.defaultdict': () => new Map(),
   'torch.Size': ([sizes = []]) => sizes,
   'torch.device': (parts) => [...parts],

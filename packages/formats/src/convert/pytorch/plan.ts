@@ -118,7 +118,7 @@ function matrixChoices(module: SimpleModule, next: Known | undefined, isFirst: b
   if (!isFirst) return [linear];
   const [rows, columns] = [module.output, module.input ?? 0];
   const table: SimpleModule = { ...module, kind: 'embedding', input: null, output: columns };
-  const named = /emb|wte|lookup|token/i.test(module.path);
+  const named = isTableName(module.path);
   const [asTable, asLinear] = [columns, rows].map(
     (width) => !next || next.input === null || next.input === width,
   );
@@ -198,10 +198,17 @@ export function templateOf(modules: readonly TorchModule[], file: string, ordere
       '{ "layer": "Dropout", "config": { "rate": 0.5 } }, { "layer": "GlobalAveragePooling1D" } or { "layer": "Flatten" }.',
     layers: known.map((module) => ({
       module: module.path,
+      ...typeOf(module, modules),
       ...templateOptions(module, undecided.has(module)),
     })),
     omit: modules.filter((module) => !isKnown(module)).map(({ path }) => path),
   };
+}
+
+/** The type of a matrix, of which a map may say something else. */
+function typeOf({ path, kind }: Known, modules: readonly TorchModule[]): { [key: string]: Json } {
+  const isMatrix = modules.some((module) => module.path === path && module.kind === 'matrix');
+  return isMatrix && kind !== 'matrix' ? { type: kind === 'embedding' ? 'Embedding' : 'Linear' } : {};
 }
 
 function templateOptions(module: Known, undecided: boolean): { [key: string]: Json } {
@@ -259,7 +266,7 @@ export function planFromMap(map: unknown, modules: readonly TorchModule[]): Plan
   const steps = layers.map((entry, i): Step => {
     if (isRecord(entry) && 'layer' in entry) return { layer: layerEntry(entry, i) };
     if (!isRecord(entry)) throw valueError(`Entry ${i} of "layers" in the map must be an object.`);
-    return moduleStep(take(entry.module), entry);
+    return moduleStep(take(entry.module), entry, i === 0);
   });
   const omitted = (omit as unknown[]).map(take);
   const missing = modules.find(({ path }) => !used.has(path));
@@ -274,11 +281,14 @@ function layerEntry(entry: Record<string, unknown>, i: number): LayerEntry {
   return { className: layer as string, config: { ...config } };
 }
 
-function moduleStep(module: TorchModule, entry: Record<string, unknown>): Step {
+function moduleStep(module: TorchModule, entry: Record<string, unknown>, isFirst: boolean): Step {
   if (!isKnown(module))
     throw valueError(`The map uses ${nameOf(module)}, but ${module.problem}. Add it to "omit".`);
   const owner = `The map, module "${module.path}"`;
-  const typed = module.kind === 'matrix' ? typedMatrix(module, entry.type, owner) : module;
+  const typed =
+    module.kind === 'matrix'
+      ? typedMatrix(module, entry.type ?? defaultType(module, isFirst), owner)
+      : module;
   const allowed = typed.kind === 'matrix' ? {} : OPTIONS_OF[typed.kind];
   const {
     module: _,
@@ -291,6 +301,12 @@ function moduleStep(module: TorchModule, entry: Record<string, unknown>): Step {
   });
   return { module: typed, options: options as ModuleOptions };
 }
+
+/** Without a next module, only the name and the position tell what a matrix is. */
+const defaultType = ({ path }: SimpleModule, isFirst: boolean): string | undefined =>
+  isFirst ? (isTableName(path) ? 'Embedding' : undefined) : 'Linear';
+
+const isTableName = (path: string): boolean => /emb|wte|lookup|token/i.test(path);
 
 function typedMatrix(module: SimpleModule, type: unknown, owner: string): SimpleModule {
   if (type === 'Linear') return { ...module, kind: 'linear' };

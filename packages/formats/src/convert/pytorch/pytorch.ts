@@ -4,15 +4,12 @@ import { countOf } from '../safetensors/header.js';
 import type { ByteSource } from '../source.js';
 import { openTorchFile } from './file.js';
 import { modulesOf, type TorchModule } from './modules.js';
-import { writeStateDict } from './pickle-writer.js';
 import { modelOfStateDict, templateOfStateDict } from './read.js';
 import { findStateDict, type StateTensor } from './state-dict.js';
-import { pythonFiles, torchModelOf } from './write.js';
 
 export const pytorchFormat: ModelFormat = {
   name: 'pytorch',
   title: 'a PyTorch state dict',
-  extensions: ['pt', 'pth', 'bin', 'ckpt'],
   recognises: (head) => isTorchZip(head) || isLegacy(head),
 
   async describe(source: ByteSource): Promise<FileDescription> {
@@ -31,11 +28,14 @@ export const pytorchFormat: ModelFormat = {
   },
 
   async read(source: ByteSource, options?: ImportOptions): Promise<ImportedModel> {
-    return modelOfStateDict(findStateDict(await openTorchFile(source), source.name), source.name, options);
+    const file = await openTorchFile(source);
+    return modelOfStateDict(findStateDict(file, source.name), source.name, options, file);
   },
 
-  async write(model) {
-    const exported = await torchModelOf(model);
+  async write(model, { name = 'weights' } = {}) {
+    const { pythonFiles, torchModelOf } = await import('./write.js');
+    const { writeStateDict } = await import('./pickle-writer.js');
+    const exported = await torchModelOf(model, `${name}.pt`);
     return new Map([['', writeStateDict(exported.tensors)], ...pythonFiles(exported)]);
   },
 

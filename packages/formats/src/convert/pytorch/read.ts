@@ -3,17 +3,23 @@ import { ready, UnrollError } from '@unroll/core';
 import type { Json } from '@unroll/core/internal';
 import type { ImportedModel, ImportOptions } from '../format.js';
 import { buildImported, emptyReport, type ImportedArray } from '../imported.js';
+import type { TorchFile } from './file.js';
 import { plannedModel } from './layers.js';
 import { modulesOf } from './modules.js';
+import { optimizerPart } from './optimizer.js';
 import { planFromMap, proposePlan, templateOf } from './plan.js';
 import type { StateDict, StateTensor } from './state-dict.js';
 import type { Recipe } from './weights.js';
 
-/** @param file its name, for errors @throws UnrollError `value` if the model is not decided, or has other modules */
+/**
+ * @param file its name, for errors @param torchFile the file that contains the optimizer's state
+ * @throws UnrollError `value` if the model is not decided, or has other modules
+ */
 export async function modelOfStateDict(
-  { tensors, dropped, ordered }: StateDict,
+  { tensors, dropped, ordered, optimizer }: StateDict,
   file: string,
   { map }: ImportOptions = {},
+  torchFile: TorchFile | null = null,
 ): Promise<ImportedModel> {
   await ready();
   const modules = modulesOf(tensors);
@@ -23,13 +29,17 @@ export async function modelOfStateDict(
   const arrays = new Map<string, ImportedArray>();
   for (const recipe of planned.recipes) arrays.set(recipe.parameter, await arrayOf(recipe, byName));
   const report = emptyReport();
-  for (const { from, parameter } of planned.recipes)
-    report.mapped.push({ from: from.join(' + '), to: parameter });
+  for (const { from, parameter, isSum } of planned.recipes)
+    report.mapped.push({ from: from.join(isSum ? ' + ' : ', '), to: parameter });
   report.defaulted.push(...plan.defaulted, ...untied(planned.recipes, byName));
   report.dropped.push(...dropped, ...planned.dropped);
   for (const { path } of plan.omitted) report.dropped.push({ name: path, reason: 'the map omits it' });
   const model = buildImported(planned.config, arrays, [planned.inputShape]);
-  return { model, report, optimizer: null, compile: null };
+  if (!optimizer || !torchFile) return { model, report, optimizer: null, compile: null };
+  const part = await optimizerPart(optimizer, torchFile, tensors, planned.recipes);
+  report.defaulted.push(...part.defaulted);
+  report.dropped.push(...part.dropped);
+  return { model, report, optimizer: part.record, compile: null };
 }
 
 /** A map for the modules of a state dict, as JSON. */

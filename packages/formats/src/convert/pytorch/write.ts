@@ -18,8 +18,11 @@ interface GraphJson {
   outputs?: [number, number][];
 }
 
-/** @throws UnrollError `value` for a layer that PyTorch does not have, `state` for a model without weights */
-export async function torchModelOf(model: Network): Promise<TorchModel> {
+/**
+ * @param weightsFile name of the file with the tensors, for the Python file
+ * @throws UnrollError `value` for a layer that PyTorch does not have, `state` for a model without weights
+ */
+export async function torchModelOf(model: Network, weightsFile = 'weights.pt'): Promise<TorchModel> {
   if (!model.built)
     throw new UnrollError('state', `${model.label} has no weights to convert yet. Train or build it.`);
   const weights = new Map<string, { shape: Shape; values: FloatArray }>();
@@ -48,7 +51,7 @@ export async function torchModelOf(model: Network): Promise<TorchModel> {
       ? sequentialBody(graph, exportedLayer, ranks)
       : graphBody(model, graph, exportedLayer, ranks);
   const layers = [...exported.values()];
-  return { tensors: layers.flatMap(({ tensors }) => tensors), python: pythonFile(layers, body) };
+  return { tensors: layers.flatMap(({ tensors }) => tensors), python: pythonFile(layers, body, weightsFile) };
 }
 
 type ExportOf = (json: LayerJson, rank: number) => ExportedLayer;
@@ -127,19 +130,21 @@ function pythonNames(layers: readonly string[]): Map<string, string> {
   );
 }
 
-function pythonFile(layers: readonly ExportedLayer[], { parameters, lines }: Body): string {
+function pythonFile(layers: readonly ExportedLayer[], { parameters, lines }: Body, file: string): string {
+  const name = file.replace(/[^\w. -]/g, '_');
+  const isSafe = file.endsWith('.safetensors');
   const modules = layers.flatMap((layer) => layer.modules);
   const notes = layers.flatMap((layer) => layer.notes);
   const needsF = lines.some((line) => line.includes('F.'));
   return `"""The model of the weights beside this file. Inputs are [batch, time, features], or ids [batch, time].
 
     model = Model()
-    model.load_state_dict(torch.load("weights.pt", weights_only=True))
+    model.load_state_dict(${isSafe ? `load_file("${name}")` : `torch.load("${name}", weights_only=True)`})
     model.eval()
 ${notes.map((note) => `\n${note}.`).join('')}${notes.length > 0 ? '\n' : ''}"""
 
 import torch
-${needsF ? 'import torch.nn.functional as F\n' : ''}from torch import nn
+${needsF ? 'import torch.nn.functional as F\n' : ''}${isSafe ? 'from safetensors.torch import load_file\n' : ''}from torch import nn
 
 
 class Model(nn.Module):

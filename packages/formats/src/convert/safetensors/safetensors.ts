@@ -6,14 +6,12 @@ import type { FileDescription, ImportedModel, ImportOptions, ModelFormat } from 
 import { describeTensors } from '../pytorch/pytorch.js';
 import { modelOfStateDict, templateOfStateDict } from '../pytorch/read.js';
 import { prefixOf, type StateDict } from '../pytorch/state-dict.js';
-import { pythonFiles, torchModelOf } from '../pytorch/write.js';
 import type { ByteSource } from '../source.js';
 import { countOf, headerOf, typeName } from './header.js';
 
 export const safetensorsFormat: ModelFormat = {
   name: 'safetensors',
   title: 'a safetensors file',
-  extensions: ['safetensors'],
   // A header length below 2^24 times 256, then the header, which is a JSON object.
   recognises: (head) =>
     head.length > 8 && head[8] === 0x7b && head[5] === 0 && head[6] === 0 && head[7] === 0,
@@ -39,21 +37,15 @@ export const safetensorsFormat: ModelFormat = {
     return modelOfStateDict(await stateDictOf(source), source.name, options);
   },
 
-  async write(model) {
-    const exported = await torchModelOf(model);
+  async write(model, { name = 'weights' } = {}) {
+    const { pythonFiles, torchModelOf } = await import('../pytorch/write.js');
+    const exported = await torchModelOf(model, `${name}.safetensors`);
     const tensors = exported.tensors.map(
       ({ name, shape, values }) => [name, storeFloats(Float32Array.from(values), shape)] as const,
     );
-    const python = exported.python.replace(
-      'torch.load("weights.pt", weights_only=True)',
-      'load_file("weights.safetensors")',
-    );
     return new Map([
       ['', writeSafetensors(new Map(tensors), new Map([['format', 'pt']]))],
-      ...pythonFiles({
-        ...exported,
-        python: python.replace('import torch\n', 'import torch\nfrom safetensors.torch import load_file\n'),
-      }),
+      ...pythonFiles(exported),
     ]);
   },
 

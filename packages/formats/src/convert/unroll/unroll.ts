@@ -14,7 +14,6 @@ const WEIGHTS = 'model.safetensors';
 export const unrollFormat: ModelFormat = {
   name: 'unroll',
   title: 'a model saved by Unroll',
-  extensions: ['zip'],
   recognises: (head) => (isZip(head) ? ARTIFACT_FILES.includes(firstName(head)) : isConfig(head)),
 
   async describe(source: ByteSource): Promise<FileDescription> {

@@ -46,9 +46,9 @@ export function spectrogram({ values, width, length, frameRate, caption }: Spect
   const seconds = `${(length / frameRate).toFixed(2)} s`;
   const label = escapeHtml(`Spectrogram of ${caption}, ${seconds}`);
   return (
-    `<figure><div class="scroll"><svg class="heat" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" role="img" aria-label="${label}">` +
+    `<div class="scroll"><svg class="heat" width="${w}" height="${h}" viewBox="0 0 ${w} ${h}" role="img" aria-label="${label}">` +
     `<rect class="frame" x="0" y="0" width="${w}" height="${h}"/>${shapes.join('')}</svg></div>` +
-    `<figcaption>${escapeHtml(caption)}, ${seconds}</figcaption></figure>`
+    `<p>${escapeHtml(caption)}, ${seconds}</p>`
   );
 }
 

@@ -1,0 +1,30 @@
+/** The options of `unroll inspect` that look inside a model. data.ts, which does that, is loaded only with one of them. */
+import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
+import { READING_HELP, READING_OPTIONS } from '../shared/reading-options.js';
+
+/** The options that look inside. */
+export const DATA_OPTIONS = {
+  data: { type: 'string' },
+  text: { type: 'string' },
+  sql: { type: 'string' },
+  row: { type: 'string' },
+  report: { type: 'string' },
+  ...READING_OPTIONS,
+} as const satisfies OptionSpecs;
+
+export const DATA_HELP = `
+Look inside the model:
+
+  --report <file.html>  write a page with statistics of the weights and, with --data or --text, the unrolled network, gates,
+                        memory length, gradients by lag and saturation
+  --data <file>         a file like that of the training data
+  --text <text>         a text instead of a file, for models that read text
+  --sql <query>         query over the --data file (default: the query of the training run)
+  --row <n>             row, line or sentence of the file, from 1; for a forecast the last row before it (default: the last
+                        row of a forecast, otherwise 1)
+
+${READING_HELP}`;
+
+/** True if an option looks inside the model. */
+export const looksInside = (args: ParsedArgs): boolean =>
+  ['data', 'text', 'row', 'report'].some((name) => args.values[name] !== undefined);

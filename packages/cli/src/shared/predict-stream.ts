@@ -1,0 +1,73 @@
+/** `unroll predict <model> --audio - --stream`: predicts from sound while it arrives, and prints a line when the prediction changes. */
+import { createReadStream } from 'node:fs';
+import { WavStream } from '@unroll/data';
+import type { SoundStream, TaskModel } from '@unroll/tasks';
+import { type ParsedArgs, textOption, UsageError } from './args.js';
+import { reasonOf } from './files.js';
+import { optionValues } from './model-options.js';
+
+/** Seconds of sound per step. */
+const STEP = 0.1;
+
+/**
+ * Prints a line for each change: the seconds of sound so far and the prediction, separated by a tab, or with `--json` an object. The
+ * last line has the prediction for the whole sound.
+ * @throws UsageError if the model cannot predict from a stream, and for a file that cannot be read
+ */
+export async function predictStream(model: TaskModel, args: ParsedArgs): Promise<void> {
+  const path = textOption(args, 'audio');
+  if (path === undefined) throw new UsageError('--stream needs --audio <file>, or --audio - for stdin.');
+  if (model.soundStream === undefined)
+    throw new UsageError('This model cannot predict from a stream of sound.');
+  const options = await optionValues(args, model.options, () => {
+    throw new UsageError('Options that take a file cannot be combined with --stream.');
+  });
+  const printer = new ChangePrinter(args.values.json === true);
+  const source = path === '-' ? 'stdin' : path;
+  const wav = new WavStream({ source });
+  let stream: SoundStream | null = null;
+  let count = 0;
+  for await (const bytes of chunksOf(path, source)) {
+    const samples = wav.push(bytes);
+    const rate = wav.sampleRate;
+    if (rate === null) continue;
+    stream ??= model.soundStream(rate, options);
+    const step = Math.max(1, Math.round(STEP * rate));
+    for (let at = 0; at < samples.length; at += step) {
+      const text = await stream.push(samples.subarray(at, at + step));
+      printer.print((count + Math.min(at + step, samples.length)) / rate, text);
+    }
+    count += samples.length;
+  }
+  wav.end();
+  if (stream !== null && wav.sampleRate !== null)
+    printer.print(count / wav.sampleRate, await stream.end(), true);
+}
+
+/** Yields the bytes of a file or of stdin as they arrive. @throws UsageError if it cannot be read */
+async function* chunksOf(path: string, source: string): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* path === '-' ? process.stdin : createReadStream(path);
+  } catch (error) {
+    throw new UsageError(`${source}: ${reasonOf(error, 'cannot be read')}.`);
+  }
+}
+
+class ChangePrinter {
+  readonly #json: boolean;
+  #last = '';
+
+  constructor(json: boolean) {
+    this.#json = json;
+  }
+
+  print(seconds: number, text: string, isFinal = false): void {
+    if (text === this.#last && !isFinal) return;
+    this.#last = text;
+    const time = Number(seconds.toFixed(2));
+    const line = this.#json
+      ? JSON.stringify({ seconds: time, text, ...(isFinal && { final: true }) })
+      : `${time.toFixed(2)}\t${text}`;
+    process.stdout.write(`${line}\n`);
+  }
+}

@@ -1,0 +1,40 @@
+/** The options that all tasks on sound share. */
+import { choiceOption, integerOption, type OptionSpecs, type ParsedArgs } from './args.js';
+
+export const SOUND_OPTIONS = {
+  audio: { type: 'string' },
+  pattern: { type: 'string' },
+  normalize: { type: 'string' },
+  mels: { type: 'string' },
+  rate: { type: 'string' },
+  'no-augment': { type: 'boolean' },
+} as const satisfies OptionSpecs;
+
+export const SOUND_HELP = `
+Sound
+  --normalize <what>    what is subtracted from the frames of each file: level, features (the mean spectrum) or none
+                        (default: level)
+  --mels <n>            number of mel filters (default: 40)
+  --rate <hz>           sample rate of the analysis (default: the most frequent one, at most 16,000)
+  --no-augment          do not change speed, frequencies and parts of sounds at random in training
+`;
+
+/** The parameters of the front end that are given. */
+export interface SoundArguments {
+  normalize?: 'level' | 'features' | 'none';
+  mels?: number;
+  sampleRate?: number;
+  augment?: boolean;
+}
+
+/** @throws UsageError for invalid values */
+export function soundArguments(args: ParsedArgs): SoundArguments {
+  const normalize = choiceOption(args, 'normalize', ['level', 'features', 'none']);
+  const [mels, sampleRate] = ['mels', 'rate'].map((name) => integerOption(args, name));
+  return {
+    ...(normalize && { normalize }),
+    ...(mels && { mels }),
+    ...(sampleRate && { sampleRate }),
+    ...(args.values['no-augment'] === true && { augment: false }),
+  };
+}

@@ -1,0 +1,120 @@
+/** `unroll train transcribe`: its options, and its runs. */
+import { nestedValues, type Table } from '@unroll/data';
+import {
+  prepareTranscriber,
+  type RunEvent,
+  type SoundFile,
+  TranscribeModel,
+  type TranscribeOptions,
+  transcribeEvents,
+  transcribePlanEvent,
+  transcribeReport,
+} from '@unroll/tasks';
+import {
+  choiceOption,
+  integerOption,
+  type OptionSpecs,
+  type ParsedArgs,
+  requiredText,
+  textOption,
+  UsageError,
+} from '../shared/args.js';
+import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
+import { checkSoundData, FOLDER_COLUMN, isFolder, readSoundTable } from '../shared/sound-files.js';
+import { SOUND_HELP, SOUND_OPTIONS, soundArguments } from '../shared/sound-options.js';
+import { networkArguments } from '../train/options.js';
+import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
+
+const OPTIONS = {
+  ...SOUND_OPTIONS,
+  text: { type: 'string' },
+  level: { type: 'string' },
+  streaming: { type: 'boolean' },
+  reduction: { type: 'string' },
+} as const satisfies OptionSpecs;
+
+const HELP = `Usage: unroll train transcribe --data <file> --audio <column> --text <column> --out <folder> [options]
+       unroll train transcribe --data <folder> --pattern "{text}_{speaker}_{take}.wav" --text <field> --out <folder> [options]
+
+Trains a recurrent network that transcribes speech, from WAV files and their transcripts, which need not be aligned
+(connectionist temporal classification).
+
+Data
+  --data <file>         rows to train on
+  --audio <column>      column with the paths of WAV files, relative to the file of --data
+  --text <column>       column with the transcripts
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column
+  --valid <file>        rows for validation (default: a tenth of the rows)
+  --level <name>        tokens of the model: characters or words (default: words if there are at most 100, which occur 20 times
+                        on average, otherwise characters)
+  --streaming           train a model that can transcribe sound while it arrives
+  --reduction <n>       frames (10 ms) per output step (default: 4, 2 or 1, by the transcripts)
+${SOUND_HELP}`;
+
+export const transcribeTraining: Trainable = {
+  about: 'transcribe speech',
+  options: OPTIONS,
+  help: HELP,
+  open,
+};
+
+async function open(args: ParsedArgs): Promise<TrainingJob> {
+  const path = requiredText(args, 'data', 'file', 'the rows to train on');
+  const text = requiredText(args, 'text', 'column', 'the column with the transcripts');
+  const pattern = textOption(args, 'pattern');
+  checkSoundData({ path, pattern, audio: textOption(args, 'audio') });
+  const audio = isFolder(path)
+    ? FOLDER_COLUMN
+    : requiredText(args, 'audio', 'column', 'the column with the paths of WAV files');
+  const { embedding, ...network } = networkArguments(args);
+  if (embedding !== undefined)
+    throw new UsageError('--embedding is an option for texts, but the inputs are sounds.');
+  const own = {
+    ...soundArguments(args),
+    level: choiceOption(args, 'level', ['characters', 'words']),
+    streaming: args.values.streaming === true ? true : undefined,
+    reduction: integerOption(args, 'reduction'),
+  };
+  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  const reading = readingOptions(args);
+  const validPath = textOption(args, 'valid');
+  const read = (file: string) => readSoundTable(file, { audio, pattern, reading });
+  const data = await read(path);
+  const valid = validPath === undefined ? undefined : await read(validPath);
+  const options: TranscribeOptions = {
+    ...{ audio, text, ...network, ...given },
+    ...(valid && { validation: valid.table }),
+  };
+  const { batchSize: batch, learningRate, ...others } = network;
+  return {
+    data: { ...data, path, rows: data.table.rowCount },
+    files: valid === undefined ? [data] : [data, valid],
+    options: { audio, text, pattern, ...given, ...others, batch, 'learning-rate': learningRate, ...reading },
+    example: { sounds: nestedValues(data.table, audio).slice(0, 1) as SoundFile[] },
+    plan: () => transcribePlanEvent(prepareTranscriber(data.table, options)),
+    run: (control) => train(data.table, { ...options, ...control }, { reading, pattern }),
+  };
+}
+
+async function* train(
+  table: Table,
+  options: TranscribeOptions,
+  { reading, pattern }: { reading: ReadOptions; pattern: string | undefined },
+): AsyncGenerator<RunEvent, TrainedModel, void> {
+  const result = yield* transcribeEvents(table, options);
+  const { pipeline, network } = result.model;
+  const { wordErrorRate, characterErrorRate } = result.scores;
+  const stored = {
+    ...(Object.keys(reading).length > 0 && { reading }),
+    ...(pattern !== undefined && { pattern }),
+  };
+  return {
+    model: new TranscribeModel({ ...pipeline, ...stored }, network),
+    record: {
+      seed: options.seed ?? 0,
+      epochs: [result.training.bestEpoch],
+      ...{ wordErrorRate, characterErrorRate },
+    },
+    report: (run) => transcribeReport(result, run),
+  };
+}

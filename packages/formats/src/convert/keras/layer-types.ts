@@ -1,0 +1,94 @@
+/** What the translations of layers share: their types, and the names of classes and layers. */
+import type { Json, JsonObject } from '@unroll/core/internal';
+import type { ImportedArray } from '../imported.js';
+import { classNameOf, isObject, objectIn } from './json.js';
+import { type ImportContext, KerasOptions } from './options.js';
+
+/** The variables of one part of a layer, in the order of Keras. */
+export interface WeightGroup {
+  /** Path of the part below the layer in a file of Keras 3: '' or `forward_layer/cell`. */
+  path: string;
+  /** Names of the parameters, relative to the layer: `kernel` or `forward_lstm/kernel`. */
+  parameters: readonly string[];
+  /** The last parameters that training does not change (moving statistics). */
+  fixed?: number;
+  /** False if the layer is frozen. */
+  trainable: boolean;
+  /** Converts the arrays of the file to those of the parameters. */
+  convert?: (arrays: ImportedArray[]) => ImportedArray[];
+}
+
+/**
+ * What a layer does with masks:
+ * - pass: ignores the mask, and passes it on
+ * - use: reads the mask in the same way in Keras and Unroll, and passes it on if the output has a time axis
+ * - drop: Unroll would use the mask, but Keras ignores and drops it
+ * - none: has no mask after it
+ * - refuse: Keras uses the mask, and Unroll does not
+ */
+export type MaskRule =
+  | 'pass'
+  | 'use'
+  | 'drop'
+  | 'none'
+  | 'refuse'
+  | 'merge'
+  | 'concat'
+  | 'embedding'
+  | 'masking'
+  | 'attention';
+
+/** A layer in Unroll's form. */
+export interface TranslatedLayer {
+  className: string;
+  config: JsonObject;
+  weights: WeightGroup[];
+  masks: MaskRule;
+}
+
+/** Translates the config of a layer inside another one. */
+export interface Nested {
+  layer(value: Json | undefined, path: string): TranslatedLayer;
+}
+
+export type Translator = (options: KerasOptions, name: string, nested: Nested) => TranslatedLayer;
+
+/** Names of older versions. */
+const ALIASES: Readonly<Record<string, string>> = {
+  BatchNormalizationV1: 'BatchNormalization',
+  BatchNormalizationV2: 'BatchNormalization',
+  Convolution1D: 'Conv1D',
+  GRUV1: 'GRU',
+  GRUV2: 'GRU',
+  GlobalAvgPool1D: 'GlobalAveragePooling1D',
+  GlobalMaxPool1D: 'GlobalMaxPooling1D',
+  LSTMV1: 'LSTM',
+  LSTMV2: 'LSTM',
+  MaxPool1D: 'MaxPooling1D',
+  AvgPool1D: 'AveragePooling1D',
+};
+
+/** Returns the name of a class without the package of a registered one, and without the suffix of old versions. */
+export function plainClassName(className: string): string {
+  const name = className.slice(className.lastIndexOf('>') + 1);
+  return Object.hasOwn(ALIASES, name) ? ALIASES[name] : name;
+}
+
+export function seedOf(o: KerasOptions): JsonObject {
+  const seed = o.take('seed');
+  return typeof seed === 'number' ? { seed } : {};
+}
+
+/** How messages refer to a serialised layer. */
+export function whereOf(name: string, className: string): string {
+  return `Layer "${name}" (${className})`;
+}
+
+/** Returns the options of a serialised object. @param what for messages */
+export function optionsOf(value: Json | undefined, what: string, context: ImportContext): KerasOptions {
+  const object = objectIn(value, what);
+  const className = plainClassName(classNameOf(object) ?? '');
+  const config = isObject(object.config) ? object.config : {};
+  const name = typeof config.name === 'string' ? config.name : className.toLowerCase();
+  return new KerasOptions(whereOf(name, className), config, context);
+}

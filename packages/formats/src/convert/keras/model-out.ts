@@ -1,0 +1,312 @@
+/** Translates an Unroll model into a Keras model: Sequential or Functional, with models inside. */
+import { UnrollError, valueError } from '@unroll/core';
+import type { Json, JsonObject } from '@unroll/core/internal';
+import type { Network } from '@unroll/nn';
+import { uniqueNames } from './layers-in-recurrent.js';
+import { type ExportedLayer, layerTo, type OwnConfig } from './layers-out.js';
+import { type LayerWeights, weightsBelow } from './model-parts.js';
+import { serialised } from './names.js';
+
+export interface ExportedModel extends ExportedLayer {
+  layers: LayerWeights[];
+}
+
+/** A node of a functional model in Unroll's config. */
+interface OwnNode {
+  layer: string;
+  inputs: [number, number][];
+  mask?: [number, number];
+}
+
+/** @throws UnrollError `state` for a model that is not built, `value` for a layer that Keras does not have */
+export function exportModel(model: Network): ExportedModel {
+  if (!model.built)
+    throw new UnrollError(
+      'state',
+      `${model.label} has no weights yet. Train it, or call build([[batch, ...]]) first.`,
+    );
+  return modelTo(model.config as OwnConfig, null);
+}
+
+function modelTo(own: OwnConfig, masks: readonly Mask[] | null): ExportedModel {
+  checkName(String(own.config.name));
+  return own.className === 'Sequential' ? sequentialTo(own.config, masks) : functionalTo(own.config, masks);
+}
+
+const isModel = ({ className }: OwnConfig): boolean =>
+  className === 'Sequential' || className === 'Functional';
+
+const nestedTo = (own: OwnConfig): ExportedLayer =>
+  isModel(own) ? modelTo(own, null) : layerTo(own, nestedTo);
+
+/** The mask of a tensor: computed from another tensor by a Masking or an Embedding layer, or a union of masks; null: none. */
+type Mask = { tensor: TensorHistory; layer: string; value: number; anyFeature: boolean } | 'union' | null;
+
+/** `[layer, call, output]` */
+type TensorHistory = [string, number, number];
+
+/** Translates a layer or a model, and returns the mask of its output. @param masks of its inputs @param x its first input */
+function partTo(
+  own: OwnConfig,
+  masks: readonly Mask[],
+  x: TensorHistory,
+): { part: ExportedLayer; mask: Mask } {
+  checkName(String(own.config.name));
+  if (isModel(own)) {
+    if (masks.some((mask) => mask !== null)) throw maskError(own, 'a model inside a model');
+    return { part: modelTo(own, masks), mask: null };
+  }
+  return { part: nestedTo(own), mask: maskAfter(own, masks, x) };
+}
+
+/** @throws UnrollError `value` if Keras would not use the mask as Unroll does */
+function maskAfter(own: OwnConfig, masks: readonly Mask[], tensor: TensorHistory): Mask {
+  const { className, config } = own;
+  const [x] = masks;
+  const layer = String(config.name);
+  switch (className) {
+    case 'Masking':
+      if (x) throw maskError(own, 'a second Masking layer');
+      return { tensor, layer, value: (config.maskValue as number | undefined) ?? 0, anyFeature: true };
+    case 'Embedding':
+      if (x) throw maskError(own, 'an Embedding layer');
+      return config.maskZero === true ? { tensor, layer, value: 0, anyFeature: false } : null;
+    case 'Conv1D':
+    case 'MaxPooling1D':
+    case 'AveragePooling1D':
+    case 'GlobalMaxPooling1D':
+      if (x) throw maskError(own, 'convolution and pooling layers');
+      return null;
+    case 'Add':
+    case 'Multiply':
+      return masks.every((mask) => mask !== null) ? unionOf(masks) : null;
+    case 'Concatenate':
+      if (config.axis === 1 && masks.some((mask) => mask !== null))
+        throw maskError(own, 'a concatenation of steps');
+      return masks.every((mask) => mask !== null) ? unionOf(masks) : null;
+    case 'Flatten':
+    case 'Reshape':
+    case 'Permute':
+    case 'RepeatVector':
+    case 'GlobalAveragePooling1D':
+      return null;
+    default:
+      return isRecurrent(className) ? maskAfterRecurrent(own, x) : x;
+  }
+}
+
+const unionOf = ([first, ...others]: readonly Mask[]): Mask =>
+  others.every((mask) => mask === first) ? first : 'union';
+
+const isRecurrent = (className: string): boolean =>
+  /^(SimpleRNN|GRU|LSTM|RNN|Bidirectional)$/.test(className);
+
+function maskAfterRecurrent(own: OwnConfig, x: Mask): Mask {
+  const { className, config } = own;
+  const inner = className === 'Bidirectional' ? (config.layer as OwnConfig).config : config;
+  if (inner.returnSequences !== true) return null;
+  if (x && className !== 'Bidirectional' && config.goBackwards === true)
+    throw maskError(own, 'backward layers that return sequences');
+  return x;
+}
+
+function maskError({ className, config }: OwnConfig, where: string): Error {
+  return valueError(
+    `Layer "${String(config.name)}" (${className}) cannot be exported: Keras ignores the mask of ${where}, and Unroll uses it. Remove the masking, or put permuteLayer({ dims: [1, 2] }) before the layer, which drops the mask.`,
+    { layer: config.name },
+  );
+}
+
+function sequentialTo(config: OwnConfig['config'], masks: readonly Mask[] | null): ExportedModel {
+  const shape = config.inputShape as number[];
+  const stored = uniqueNames();
+  const layers: LayerWeights[] = [];
+  const seeds: string[] = [];
+  let mask: Mask = masks?.[0] ?? null;
+  const entries = (config.layers as OwnConfig[]).map((own) => {
+    const result = partTo(own, [mask], [String(own.config.name), 0, 0]);
+    ({ mask } = result);
+    const name = stored(own.className);
+    layers.push({
+      name: String(own.config.name),
+      className: own.className,
+      stored: name,
+      weights: result.part.weights,
+    });
+    seeds.push(...result.part.seeds.map((path) => `layers/${name}/${path}`));
+    return result.part.keras;
+  });
+  const input = inputTo((config.inputName as string | undefined) ?? `${String(config.name)}_input`, shape);
+  const frozen = config.trainable === false;
+  return {
+    className: 'Sequential',
+    keras: serialised('keras', 'Sequential', {
+      name: String(config.name),
+      trainable: !frozen,
+      dtype: 'float32',
+      layers: [input, ...entries],
+      build_input_shape: shapeTo(shape),
+    }),
+    weights: weightsBelow(layers, { trainable: !frozen }),
+    layers,
+    seeds,
+  };
+}
+
+const shapeTo = (shape: readonly number[]): Json[] => shape.map((extent) => (extent < 0 ? null : extent));
+
+function inputTo(name: string, shape: readonly number[]): JsonObject {
+  return serialised('keras.layers', 'InputLayer', {
+    batch_shape: shapeTo(shape),
+    dtype: 'float32',
+    sparse: false,
+    ragged: false,
+    name,
+  });
+}
+
+function functionalTo(config: OwnConfig['config'], masks: readonly Mask[] | null): ExportedModel {
+  const own = new Map((config.layers as OwnConfig[]).map((layer) => [String(layer.config.name), layer]));
+  const nodes = config.nodes as OwnNode[];
+  const inputs = config.inputs as [number, number][];
+  const graph = callsOf(nodes, own, inputs, masks);
+  const stored = uniqueNames();
+  const layers: LayerWeights[] = [];
+  const seeds: string[] = [];
+  const entries = [...own].map(([name, layer]) => {
+    const part = graph.parts.get(name);
+    const storedName = stored(layer.className);
+    layers.push({ name, className: layer.className, stored: storedName, weights: part?.weights ?? [] });
+    seeds.push(...(part?.seeds ?? []).map((path) => `layers/${storedName}/${path}`));
+    const keras = part?.keras ?? inputTo(name, inputShape(layer.config));
+    return { ...keras, name, inbound_nodes: graph.calls.get(name) ?? [] };
+  });
+  const frozen = config.trainable === false;
+  return {
+    className: 'Functional',
+    keras: serialised('keras.src.models.functional', 'Functional', {
+      name: String(config.name),
+      trainable: !frozen,
+      layers: [...entries, ...graph.operations],
+      input_layers: inputs.map((ref) => graph.tensor(ref)),
+      output_layers: (config.outputs as [number, number][]).map((ref) => {
+        const [layer, call, output] = graph.tensor(ref);
+        // In this list, but not in inbound_nodes, Keras counts the call that created a functional model.
+        return [layer, own.get(layer)?.className === 'Functional' ? call + 1 : call, output];
+      }),
+    }),
+    weights: weightsBelow(layers, { trainable: !frozen }),
+    layers,
+    seeds,
+  };
+}
+
+function inputShape({ shape, batchSize }: OwnConfig['config']): number[] {
+  return [
+    (batchSize as number | undefined) ?? -1,
+    ...(shape as (number | null)[]).map((extent) => extent ?? -1),
+  ];
+}
+
+interface KerasGraph {
+  parts: Map<string, ExportedLayer>;
+  calls: Map<string, JsonObject[]>;
+  /** The operations that compute masks. */
+  operations: JsonObject[];
+  /** Returns a tensor as `[layer, call, output]`. */
+  tensor(ref: readonly [number, number]): TensorHistory;
+}
+
+/** Translates the nodes, in order, into the calls of each layer. */
+function callsOf(
+  nodes: readonly OwnNode[],
+  own: ReadonlyMap<string, OwnConfig>,
+  inputs: readonly [number, number][],
+  inputMasks: readonly Mask[] | null,
+): KerasGraph {
+  const parts = new Map<string, ExportedLayer>();
+  const calls = new Map<string, JsonObject[]>();
+  const operations = new Map<string, JsonObject[]>();
+  const numbers: number[] = [];
+  const masks: Mask[] = [];
+  const tensor = ([node, output]: readonly [number, number]): TensorHistory => [
+    nodes[node].layer,
+    numbers[node],
+    output,
+  ];
+  nodes.forEach(({ layer, inputs: refs, mask }, n) => {
+    const config = own.get(layer) as OwnConfig;
+    numbers[n] = calls.get(layer)?.length ?? 0;
+    if (config.className === 'InputLayer') {
+      masks[n] = inputMasks?.[inputs.findIndex(([node]) => node === n)] ?? null;
+      return;
+    }
+    if (mask)
+      throw valueError(
+        `Layer "${layer}" cannot be exported: it gets a mask in apply(), and Keras has none for it.`,
+        { layer },
+      );
+    const incoming = refs.map(([node, output]) => (output === 0 ? masks[node] : null));
+    const result = partTo(config, incoming, tensor(refs[0]));
+    parts.set(layer, result.part);
+    masks[n] = result.mask;
+    const call = callTo(
+      config,
+      refs.map((ref) => tensorTo(tensor(ref))),
+    );
+    if (isRecurrent(config.className) && refs.length > 1 && incoming[0] !== null)
+      (call.kwargs as JsonObject).mask = maskTensor(config, incoming[0], operations);
+    calls.set(layer, [...(calls.get(layer) ?? []), call]);
+  });
+  return { parts, calls, operations: [...operations.values()].flat(), tensor };
+}
+
+const tensorTo = (history: readonly [string, number, number]): JsonObject => ({
+  class_name: '__keras_tensor__',
+  config: { shape: [null], dtype: 'float32', keras_history: [...history] },
+});
+
+/**
+ * A recurrent layer of Keras 3 that gets initial states does not use the mask of its input unless the call names it. Returns
+ * the mask, and adds the operations that compute it from the input of its Masking or Embedding layer.
+ */
+function maskTensor(own: OwnConfig, mask: Mask, operations: Map<string, JsonObject[]>): JsonObject {
+  if (mask === null || mask === 'union') throw maskError(own, 'recurrent layers with initial states');
+  const { layer, tensor, value, anyFeature } = mask;
+  const names = [`${layer}_not_equal`, `${layer}_any`];
+  if (!operations.has(layer)) {
+    const first = operation('NotEqual', names[0], {}, [tensorTo(tensor), value]);
+    const second = operation('Any', names[1], { axis: -1, keepdims: false }, [tensorTo([names[0], 0, 0])]);
+    operations.set(layer, anyFeature ? [first, second] : [first]);
+  }
+  return tensorTo([anyFeature ? names[1] : names[0], 0, 0]);
+}
+
+function operation(className: string, name: string, config: JsonObject, args: Json[]): JsonObject {
+  return {
+    ...serialised('keras.src.ops.numpy', className, { name, ...config }),
+    registered_name: className,
+    name,
+    inbound_nodes: [{ args, kwargs: {} }],
+  };
+}
+
+/** Layers with several inputs take a list; recurrent layers take the initial states by name. */
+function callTo({ className, config }: OwnConfig, tensors: JsonObject[]): JsonObject {
+  const kwargs: JsonObject = {};
+  if (className.endsWith('Attention')) {
+    if (config.useCausalMask === true) kwargs.use_causal_mask = true;
+    if (config.returnAttentionScores === true) kwargs.return_attention_scores = true;
+  }
+  const [x, ...states] = tensors;
+  if (isRecurrent(className))
+    return { args: [x], kwargs: states.length > 0 ? { initial_state: states } : {} };
+  return { args: [tensors.length === 1 ? x : tensors], kwargs };
+}
+
+function checkName(name: string): void {
+  if (name.includes('/'))
+    throw valueError(`Layer "${name}" cannot be exported: names in Keras cannot contain "/". Rename it.`, {
+      name,
+    });
+}

@@ -1,0 +1,77 @@
+/** What the translations of sequential and functional models share. */
+import type { Json, JsonObject } from '@unroll/core/internal';
+import type { ImportReport } from '../format.js';
+import { configError, listIn } from './json.js';
+import type { TranslatedLayer, WeightGroup } from './layer-types.js';
+import type { TensorMasks } from './masks-in.js';
+import type { ImportContext } from './options.js';
+
+/** A model, or a layer of a model, with the weights of all parts. */
+export interface TranslatedModel extends TranslatedLayer {
+  /** The layers with their weights, in the order of the file, for files that store weights per layer. */
+  layers: LayerWeights[];
+  /** Whether Keras keeps a mask of each output. */
+  outputMasks: TensorMasks[];
+}
+
+export interface LayerWeights {
+  name: string;
+  className: string;
+  /** Name in the list of layers in a file of Keras 3: `lstm_1`. */
+  stored: string;
+  weights: readonly WeightGroup[];
+}
+
+const MODELS = ['Sequential', 'Functional', 'Model'];
+export const isModel = (className: string | null): boolean =>
+  className !== null && MODELS.includes(className);
+
+export interface ModelContext {
+  name: string;
+  context: ImportContext;
+  masks: readonly TensorMasks[];
+  depth: number;
+  /** Translates the layers of the model. */
+  translate(value: Json, masks: readonly TensorMasks[]): TranslatedLayer | TranslatedModel;
+}
+
+/** Shapes as lists in which null is any size, to shapes in which -1 is. */
+export function shapeIn(value: Json | undefined, what: string): number[] {
+  return listIn(value, what).map((extent) => {
+    if (extent === null) return -1;
+    if (typeof extent === 'number' && Number.isSafeInteger(extent) && extent >= -1) return extent;
+    throw configError(what, 'a list of sizes', value);
+  });
+}
+
+/** The shape of an InputLayer, with the batch axis. */
+export function inputShapeOf(config: JsonObject, where: string): number[] {
+  const shape = config.batch_shape ?? config.batch_input_shape;
+  if (shape !== undefined && shape !== null) return shapeIn(shape, `The shape of ${where}`);
+  return [-1, ...shapeIn(config.shape, `The shape of ${where}`)];
+}
+
+export const frozen = (config: JsonObject): JsonObject =>
+  config.trainable === false ? { trainable: false } : {};
+
+/** Returns a layer that drops the mask: Permute, in the order that the axes already have. It is in the report. */
+export function unmask(name: string, rank: number, report: ImportReport): JsonObject {
+  report.defaulted.push({
+    name: `layer "${name}"`,
+    value: 'Permute, in the order of the axes',
+    reason: 'Keras ignores the mask at this place; the layer drops it',
+  });
+  return { className: 'Permute', config: { name, dims: Array.from({ length: rank - 1 }, (_, d) => d + 1) } };
+}
+
+/** The weights of all layers of a model, with paths from the model. */
+export function weightsBelow(layers: readonly LayerWeights[], config: JsonObject): WeightGroup[] {
+  return layers.flatMap(({ name, stored, weights }) =>
+    weights.map((group) => ({
+      ...group,
+      path: group.path ? `layers/${stored}/${group.path}` : `layers/${stored}`,
+      parameters: group.parameters.map((parameter) => `${name}/${parameter}`),
+      trainable: group.trainable && config.trainable !== false,
+    })),
+  );
+}

@@ -1,0 +1,118 @@
+/**
+ * Damaged and forged files of Keras and TensorFlow.js: each must load, or be refused by an UnrollError; none may crash, hang,
+ * or make the reader ask for more memory than a set multiple of the file's size. MUTATIONS sets the number per format.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { setBackend, UnrollError } from '@unroll/core';
+import { encodeUtf8 } from '@unroll/core/internal';
+import { fromZip, toZip } from '@unroll/formats';
+import { bytesSource, type FormatName, formatNamed, type ImportOptions } from '@unroll/formats/convert';
+import { dense, input, lstm, sequential } from '@unroll/nn';
+import { Draw } from './draw.js';
+import { cut, flip, forgeJson } from './forge.js';
+import { Meter } from './meter.js';
+
+const COUNT = Number(process.env.MUTATIONS ?? 500);
+/** Bytes of typed arrays that an import may ask for: so many times the file, and so many besides. */
+const BUDGET = { times: 12, more: 1 << 20 };
+const LONGEST_MS = 2000;
+
+const folder = new URL('../../testkit/goldens/formats/keras/', import.meta.url);
+const NAMES = ['functional_masked.keras', 'nested.keras', 'stacked_cells.keras', 'embedding_mask.keras'];
+const H5 = ['functional_masked.h5', 'nested.h5', 'sequential_gru_options.h5', 'sequential_lstm.weights.h5'];
+const files = await fromZip(readFileSync(new URL('files.zip', folder)), [...NAMES, ...H5]);
+const H5_OF_2 = ['tf_functional.h5', 'tf_legacy_optimizer.h5', 'tf_sequential.weights.h5'];
+const files2 = await fromZip(readFileSync(new URL('files2.zip', folder)), H5_OF_2);
+const tfjs = JSON.parse(readFileSync(new URL('tfjs.json', folder), 'utf8')) as {
+  cases: Record<string, { json: string; files: Record<string, string> }>;
+};
+
+interface Mutant {
+  format: FormatName;
+  bytes: Uint8Array;
+  options?: ImportOptions;
+  size?: number;
+}
+
+/** A zip with damaged parts and right checksums, or a damaged zip. */
+async function mutateKeras(draw: Draw): Promise<Mutant> {
+  const bytes = files.get(draw.from(NAMES))!;
+  if (draw.chance(0.3)) return { format: 'keras', bytes: draw.from([flip, cut])(bytes, draw) };
+  const parts = await fromZip(bytes, ['config.json', 'metadata.json', 'model.weights.h5']);
+  if (draw.chance(0.5)) {
+    const config = Buffer.from(parts.get('config.json')!).toString();
+    parts.set('config.json', encodeUtf8(forgeJson(config, draw)));
+  } else parts.set('model.weights.h5', draw.from([flip, flip, cut])(parts.get('model.weights.h5')!, draw));
+  return { format: 'keras', bytes: toZip(parts) };
+}
+
+function mutateH5(draw: Draw): Mutant {
+  const name = draw.from([...H5, ...H5_OF_2]);
+  const bytes = draw.from([flip, flip, cut])((files.get(name) ?? files2.get(name))!, draw);
+  if (!name.endsWith('.weights.h5') && draw.chance(0.9)) return { format: 'h5', bytes };
+  const model = sequential([input({ shape: [6, 3] }), lstm({ units: 4 }), dense({ units: 2 })]);
+  model.build();
+  return { format: 'h5', bytes, options: { model } };
+}
+
+function mutateTfjs(draw: Draw): Mutant {
+  const { json, files: parts } = draw.from(Object.values(tfjs.cases));
+  const contents = new Map<string, Uint8Array>(
+    Object.entries(parts).map(([name, text]) => [name, Uint8Array.from(Buffer.from(text, 'base64'))]),
+  );
+  let size = json.length;
+  for (const part of contents.values()) size += part.length;
+  const mutated = draw.chance(0.8)
+    ? encodeUtf8(forgeJson(json, draw))
+    : draw.from([flip, cut])(encodeUtf8(json), draw);
+  if (draw.chance(0.1))
+    contents.set('group1-shard1of2.bin', cut(contents.get('group1-shard1of2.bin')!, draw));
+  return { format: 'tfjs', bytes: mutated, options: { files: contents }, size };
+}
+
+// The library of HDF5 files is loaded before memory is counted.
+await (await formatNamed('h5')).read(bytesSource(files.get('nested.h5')!));
+
+const meter = new Meter();
+
+async function attempt(seed: number, { format, bytes, options, size }: Mutant, tally: Tally): Promise<void> {
+  const reader = await formatNamed(format);
+  meter.start();
+  const began = performance.now();
+  try {
+    await reader.read(bytesSource(bytes, 'mutant'), options);
+    tally.loaded++;
+  } catch (error) {
+    if (error instanceof UnrollError) tally.refused++;
+    else tally.other.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+  } finally {
+    meter.stop();
+  }
+  const elapsed = performance.now() - began;
+  if (elapsed > LONGEST_MS) tally.other.push(`seed ${seed}: took ${elapsed} ms`);
+  const limit = BUDGET.times * (size ?? bytes.length) + BUDGET.more;
+  if (meter.bytes > limit) tally.other.push(`seed ${seed}: asked for ${meter.bytes} bytes, allowed ${limit}`);
+}
+
+interface Tally {
+  loaded: number;
+  refused: number;
+  other: string[];
+}
+
+describe('damaged files of Keras', () => {
+  const kinds = { keras: mutateKeras, h5: mutateH5, tfjs: mutateTfjs };
+  for (const [name, mutate] of Object.entries(kinds)) {
+    test(`${COUNT} damaged files of format ${name} load or are refused`, async () => {
+      setBackend(meter.backend());
+      const tally: Tally = { loaded: 0, refused: 0, other: [] };
+      for (let seed = 0; seed < COUNT; seed++) await attempt(seed, await mutate(new Draw(seed)), tally);
+      assert.deepEqual(tally.other.slice(0, 5), [], `${tally.other.length} failures`);
+      assert.equal(tally.loaded + tally.refused, COUNT);
+      assert.ok(tally.loaded > 0, 'no file loaded');
+      assert.ok(tally.refused > COUNT / 20, `${tally.refused} of ${COUNT} files refused`);
+    });
+  }
+});

@@ -1,0 +1,42 @@
+/** `weightStatistics`: what the weights of a model look like. */
+import type { Model } from '@unroll/core';
+import { type Histogram, histogramOf } from './histogram.js';
+
+export interface WeightStatistics {
+  name: string;
+  shape: number[];
+  trainable: boolean;
+  mean: number;
+  /** Standard deviation. */
+  deviation: number;
+  /** Share of weights that are exactly 0. */
+  zeros: number;
+  histogram: Histogram;
+}
+
+/** Returns statistics of every parameter of a built model. @param bins number of bins of the histograms. Default 30 */
+export async function weightStatistics(
+  model: Pick<Model, 'parameters'>,
+  bins = 30,
+): Promise<WeightStatistics[]> {
+  return Promise.all(
+    model.parameters.map(async (parameter) => {
+      const values = await parameter.data();
+      const histogram = histogramOf(values, bins);
+      const count = Math.max(1, histogram.count);
+      const mean = histogram.sum / count;
+      // From the differences, because the mean square minus the squared mean cancels.
+      let [squares, zeros] = [0, 0];
+      for (const value of values) {
+        squares += (value - mean) ** 2;
+        if (value === 0) zeros++;
+      }
+      return {
+        ...{ name: parameter.name, shape: [...parameter.shape], trainable: parameter.trainable, mean },
+        deviation: Math.sqrt(squares / count),
+        zeros: zeros / Math.max(1, values.length),
+        histogram,
+      };
+    }),
+  );
+}

@@ -1,0 +1,146 @@
+/**
+ * Figures are well-formed XML without scripts and outside references, show the numbers of the trace, and escape text. Detects a
+ * wrong step or unit, a colour of the wrong side, and markup from a name.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream, tensor } from '@unroll/core';
+import {
+  escapeText,
+  gateFigure,
+  gradientFlow,
+  type LayerTrace,
+  lagCurves,
+  lagFigure,
+  trace,
+  unrolledFigure,
+  weightStatistics,
+} from '@unroll/insight';
+import { dense, gru, lstm, sequential } from '@unroll/nn';
+
+const random = new RandomStream(2, 'figures');
+const x = tensor(Float32Array.from(random.normal(2 * 12 * 3)), [2, 12, 3]);
+const network = sequential(
+  [lstm({ units: 5, returnSequences: true }), gru({ units: 4, returnSequences: true }), dense({ units: 1 })],
+  { seed: 1 },
+);
+
+/** Throws unless every tag is closed, and returns the names of the tags. */
+function checkXml(text: string): string[] {
+  const names: string[] = [];
+  const open: string[] = [];
+  for (const [tag, slash, name, end] of text.matchAll(/<(\/?)([a-zA-Z]+)(?:"[^"]*"|[^">])*?(\/?)>/g)) {
+    names.push(name!);
+    if (slash) assert.equal(open.pop(), name, tag);
+    else if (!end) open.push(name!);
+  }
+  assert.deepEqual(open, []);
+  const rest = text.replace(/<(?:"[^"]*"|[^">])*>/g, '');
+  assert.doesNotMatch(rest, /[<>]|&(?!amp;|lt;|gt;|quot;|#39;)/);
+  assert.doesNotMatch(text, /<script|href=|url\(|on[a-z]+=|https?:(?!\/\/www\.w3\.org\/2000\/svg)/);
+  return names;
+}
+
+const HOSTILE = `</text><script>alert(1)</script>&"'\u0000`;
+
+describe('figures', () => {
+  test('are well-formed, for every kind and for hostile names', async () => {
+    const traced = await trace(network, x, { inputs: true });
+    const flow = await gradientFlow(network, x);
+    const [layer] = traced.layers as [LayerTrace];
+    const hostile = {
+      ...traced,
+      layers: traced.layers.map((each) => ({ ...each, layer: HOSTILE, cell: HOSTILE, className: HOSTILE })),
+    };
+    const figures = [
+      gateFigure(layer),
+      gateFigure({ ...layer, layer: HOSTILE, gates: { [HOSTILE]: layer.gates.i! } }, { title: HOSTILE }),
+      unrolledFigure(traced),
+      unrolledFigure(hostile, { inputs: Array.from({ length: 12 }, () => HOSTILE), title: HOSTILE }),
+      lagFigure(lagCurves(flow)),
+      lagFigure([{ label: HOSTILE, values: [1, 0.5, 0.1] }], {
+        title: HOSTILE,
+        yLabel: HOSTILE,
+        line: { value: 0.2, label: HOSTILE },
+      }),
+    ];
+    for (const figure of figures) {
+      assert.deepEqual(new Set(checkXml(figure)).has('script'), false);
+      assert.match(figure, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" class="insight"/);
+      assert.match(figure, /prefers-color-scheme:dark/);
+    }
+    assert.equal(escapeText('a\u0001<&>"\''), 'a&lt;&amp;&gt;&quot;&#39;');
+  });
+
+  test('a heat map has blue for shut and orange for open gates, and nothing at masked steps', () => {
+    const values = Float64Array.from([0, 1, 0.5, 0.5, 1, 1]); // 3 steps of 2 units
+    const layer: LayerTrace = {
+      ...{
+        layer: 'a',
+        className: 'LSTM',
+        cell: 'LSTMCell',
+        units: 2,
+        reverse: false,
+        keep: null,
+        initial: {},
+      },
+      mask: { shape: [1, 3], values: Float64Array.from([1, 1, 0]) },
+      gates: { f: { shape: [1, 3, 2], values } },
+      states: {},
+    };
+    const figure = gateFigure(layer, { order: 'index', width: 384 });
+    const cells = [...figure.matchAll(/<path class="d(\d+)" d="([^"]*)"/g)].map(([, color, d]) => [
+      Number(color),
+      d!.split('z').length - 1,
+    ]);
+    assert.deepEqual(
+      cells.filter(([, count]) => count! > 0).sort((a, b) => a[0]! - b[0]!),
+      [
+        [0, 1],
+        [10, 2],
+        [20, 1],
+      ],
+    );
+  });
+
+  test('the unrolled network has the numbers of the trace', async () => {
+    const traced = await trace(network, x, { inputs: true });
+    const figure = unrolledFigure(traced, { row: 1, from: 3, steps: 2 });
+    const [layer] = traced.layers as [LayerTrace];
+    const at = (1 * 12 + 4) * 5;
+    const h = layer.states.h!.values.slice(at, at + 5);
+    const norm = Number(Math.hypot(...h).toPrecision(3));
+    assert.ok(figure.includes(`|h| ${norm}<`), String(norm));
+    const f = layer.gates.f!.values.slice(at, at + 5);
+    const mean = (Array.from(f).reduce((sum, value) => sum + value, 0) / 5).toFixed(2).replace('0.', '.');
+    assert.ok(figure.includes(`f ${mean}`));
+    assert.ok(figure.includes(String(Number(traced.outputs[0]!.values[1 * 12 + 4]!.toPrecision(3)))));
+  });
+
+  test('reject what they cannot show', async () => {
+    const traced = await trace(network, x);
+    const [layer] = traced.layers as [LayerTrace];
+    assert.throws(() => gateFigure(layer, { series: ['z'] }), /no series "z"\. Choose from i, f, g, o, h, c/);
+    assert.throws(() => gateFigure(layer, { row: 2 }), /row must be below 2.* got 2/);
+    assert.throws(() => unrolledFigure({ layers: [], outputs: [] }), /no recurrent layer/);
+    assert.throws(() => unrolledFigure(traced, { from: 11, steps: 4 }), /from must be at most 8, got 11/);
+    assert.throws(() => lagFigure([]), /at least one curve/);
+  });
+});
+
+test('statistics of weights', async () => {
+  const layer = dense({ units: 2 });
+  const model = sequential([layer]);
+  model.build([[-1, 2]]);
+  layer.setWeights([
+    { shape: [2, 2], values: [1, 2, 3, 0] },
+    { shape: [2], values: [0, 0] },
+  ]);
+  const [kernel, bias] = await weightStatistics(model);
+  assert.deepEqual(
+    [kernel!.name, kernel!.shape, kernel!.mean, kernel!.zeros],
+    ['dense/kernel', [2, 2], 1.5, 0.25],
+  );
+  assert.ok(Math.abs(kernel!.deviation - Math.sqrt(1.25)) < 1e-12);
+  assert.deepEqual([bias!.deviation, bias!.zeros, bias!.histogram.count], [0, 1, 2]);
+});

@@ -1,0 +1,73 @@
+/** Pooling over windows of images: `maxPooling2d` and `averagePooling2d`. */
+import { div, max, mean, type Shape, sum, type Tensor } from '@unroll/core';
+import { checkOptions, hostTensor, type OptionTypes } from '@unroll/core/internal';
+import type { LayerOptions } from '../layer.js';
+import { LAYER } from '../option-names.js';
+import { WindowLayer2D } from './window-layer-2d.js';
+import type { BatchWindows } from './windows.js';
+import { PADDINGS_2D, type Padding2D, type Pair } from './windows-2d.js';
+
+export interface Pooling2DOptions extends LayerOptions {
+  /** Pixels of a window: a number, or [height, width]. Default 2. */
+  poolSize?: Pair;
+  /** Input pixels per output pixel: a number, or [height, width]. Default: `poolSize`. */
+  strides?: Pair;
+  /**
+   * `valid`: whole windows only. `same`: ceil(size / strides) windows, which may extend beyond the image; only its pixels count.
+   * Default `valid`.
+   */
+  padding?: Padding2D;
+}
+
+abstract class Pooling2D extends WindowLayer2D<Pooling2DOptions> {
+  constructor(options: Pooling2DOptions = {}) {
+    const { poolSize: size = 2, strides = size, padding = 'valid' } = options;
+    super(options, { size, strides, dilation: 1, padding, name: 'poolSize' });
+  }
+
+  protected outputWidth(x: Shape): number {
+    return x[3];
+  }
+}
+
+export class MaxPooling2D extends Pooling2D {
+  static override readonly className = 'MaxPooling2D';
+  protected override readonly fill = Number.NEGATIVE_INFINITY;
+
+  protected reduce(values: Tensor): Tensor {
+    return max(values, 2);
+  }
+}
+
+export class AveragePooling2D extends Pooling2D {
+  static override readonly className = 'AveragePooling2D';
+
+  protected reduce(values: Tensor, { validSteps, size }: BatchWindows): Tensor {
+    const [B, count] = values.shape;
+    if (validSteps.every((valid) => valid === size)) return mean(values, 2);
+    return div(sum(values, 2), hostTensor(validSteps, [B, count, 1]));
+  }
+}
+
+const poolingOptions = (): OptionTypes<Pooling2DOptions> => ({
+  poolSize: true,
+  strides: true,
+  padding: PADDINGS_2D,
+  ...LAYER,
+});
+
+/**
+ * Creates a layer with the largest value of each channel in each window: x [B, H, W, C] to [B, H', W', C], with the numerical
+ * results of Keras 3. H' is floor((H - poolSize) / strides) + 1 with `valid` padding, and ceil(H / strides) with `same`; W'
+ * likewise. `timeDistributed(maxPooling2d())` applies it to each frame of a video.
+ */
+export function maxPooling2d(options: Pooling2DOptions = {}): MaxPooling2D {
+  checkOptions('maxPooling2d', options, poolingOptions());
+  return new MaxPooling2D(options);
+}
+
+/** Creates a layer with the mean of each channel over the pixels of each window; see {@link maxPooling2d}. */
+export function averagePooling2d(options: Pooling2DOptions = {}): AveragePooling2D {
+  checkOptions('averagePooling2d', options, poolingOptions());
+  return new AveragePooling2D(options);
+}

@@ -1,0 +1,69 @@
+/** Windows over the rows and columns of images, which 2D convolution and pooling layers read (im2col, see windows.ts). */
+import { currentBackend, reshape, type Tensor } from '@unroll/core';
+import { type BatchWindows, readWindows, type WindowSettings, windowCount } from './windows.js';
+
+/** One number for height and width, or both. */
+export type Pair = number | readonly [height: number, width: number];
+
+/** `valid`: no padding. `same`: zeros around the image, for ceil(size / strides) outputs in each direction. */
+export type Padding2D = 'valid' | 'same';
+export const PADDINGS_2D: readonly Padding2D[] = ['valid', 'same'];
+
+/** The settings of both directions. */
+export type WindowSettings2D = readonly [height: WindowSettings, width: WindowSettings];
+
+/** Returns both numbers of a pair; null if they are not positive integers. */
+export function bothOf(pair: unknown): readonly [number, number] | null {
+  const both = Array.isArray(pair) ? pair : [pair, pair];
+  const valid = both.length === 2 && both.every((each) => Number.isInteger(each) && (each as number) >= 1);
+  return valid ? (both as unknown as readonly [number, number]) : null;
+}
+
+/** Returns the index at which the first window begins; with `same`, the end gets the additional step, as in TensorFlow. */
+function firstStart(length: number, settings: WindowSettings): number {
+  if (settings.padding !== 'same') return 0;
+  const span = (settings.size - 1) * settings.dilation + 1;
+  const padding = (windowCount(length, settings) - 1) * settings.strides + span - length;
+  return -Math.floor(Math.max(padding, 0) / 2);
+}
+
+/** Locates the windows of images [B, H, W]. The windows of an image are in rows; so are the positions in a window. */
+function locate([B, H, W]: readonly number[], [height, width]: WindowSettings2D): BatchWindows {
+  const [rowsOut, columnsOut] = [windowCount(H, height), windowCount(W, width)];
+  const [top, left] = [firstStart(H, height), firstStart(W, width)];
+  const [count, size] = [rowsOut * columnsOut, height.size * width.size];
+  const float = currentBackend().float;
+  const rows = new float(B * count * size).fill(B * H * W);
+  const validSteps = new float(B * count);
+  let [at, window] = [0, 0];
+  for (let b = 0; b < B; b++) {
+    for (let r = 0; r < rowsOut; r++) {
+      for (let c = 0; c < columnsOut; c++, window++) {
+        for (let i = 0; i < height.size; i++) {
+          const y = top + r * height.strides + i * height.dilation;
+          for (let j = 0; j < width.size; j++, at++) {
+            const x = left + c * width.strides + j * width.dilation;
+            if (y < 0 || y >= H || x < 0 || x >= W) continue;
+            rows[at] = (b * H + y) * W + x;
+            validSteps[window]++;
+          }
+        }
+      }
+    }
+  }
+  return { count, size, rows, validSteps, mask: null };
+}
+
+/**
+ * Returns the windows of images [B, H, W, channels] as [B, count, size, channels].
+ * @param fill the value outside the image
+ */
+export function imageWindows(
+  x: Tensor,
+  settings: WindowSettings2D,
+  fill: number,
+): { values: Tensor; windows: BatchWindows } {
+  const [B, H, W, channels] = x.shape;
+  const windows = locate([B, H, W], settings);
+  return { values: readWindows(reshape(x, [B, H * W, channels]), windows, fill), windows };
+}

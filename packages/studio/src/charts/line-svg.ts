@@ -1,0 +1,107 @@
+/** A chart of lines as SVG, for papers and slides. It uses no fonts or files of others. */
+import type { LineChartProps } from './line-chart.js';
+import { short } from './short.js';
+
+const [WIDTH, HEIGHT] = [720, 400];
+const MARGIN = { left: 70, right: 16, top: 34, bottom: 46 };
+
+export const escapeXml = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+
+/** A linear or logarithmic axis from the values to pixels, with its ticks. */
+interface Axis {
+  at(value: number): number;
+  ticks: number[];
+}
+
+export function lineSvg(props: LineChartProps): string {
+  const { lines, log = false, range } = props;
+  const usable = (value: number): boolean => Number.isFinite(value) && (!log || value > 0);
+  const xs = lines.flatMap(({ x }) => Array.from(x));
+  const ys = range ? [...range] : lines.flatMap(({ y }) => Array.from(y).filter(usable));
+  const x = axisOf(xs, MARGIN.left, WIDTH - MARGIN.right, false);
+  const y = axisOf(ys, HEIGHT - MARGIN.bottom, MARGIN.top, log);
+  const paths = lines.map((line) => pathOf(line, x, y, usable));
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">
+<title>${escapeXml(props.label)}</title>
+<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
+${gridOf(x, y)}
+<text x="${(MARGIN.left + WIDTH - MARGIN.right) / 2}" y="${HEIGHT - 8}" text-anchor="middle">${escapeXml(props.xLabel)}</text>
+<text transform="translate(14 ${HEIGHT / 2}) rotate(-90)" text-anchor="middle">${escapeXml(props.yLabel)}</text>
+${paths.join('\n')}
+${legendOf(lines)}
+</svg>`;
+}
+
+function axisOf(values: readonly number[], from: number, to: number, log: boolean): Axis {
+  const scale = (value: number): number => (log ? Math.log10(value) : value);
+  let low = Math.min(...bounds(values).map(scale));
+  let high = Math.max(...bounds(values).map(scale));
+  if (!(high > low)) [low, high] = [low - 1 || 0, low + 1 || 1];
+  const at = (value: number): number =>
+    Number((from + ((scale(value) - low) / (high - low)) * (to - from)).toFixed(1));
+  return { at, ticks: log ? powers(low, high) : steps(low, high) };
+}
+
+/** Least and greatest value, for any number of values. */
+function bounds(values: readonly number[]): [number, number] {
+  return values.reduce<[number, number]>(
+    ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  );
+}
+
+function powers(low: number, high: number): number[] {
+  const every = Math.max(1, Math.ceil((high - low) / 8));
+  const first = Math.ceil(low / every) * every;
+  return Array.from(
+    { length: Math.max(0, Math.floor((high - first) / every) + 1) },
+    (_, n) => 10 ** (first + n * every),
+  );
+}
+
+function steps(low: number, high: number): number[] {
+  const rough = (high - low) / 6;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((factor) => factor * power).find((candidate) => candidate >= rough) ?? rough;
+  const first = Math.ceil(low / step) * step;
+  return Array.from({ length: Math.floor((high - first) / step) + 1 }, (_, n) =>
+    Number((first + n * step).toPrecision(12)),
+  );
+}
+
+function gridOf(x: Axis, y: Axis): string {
+  const bottom = HEIGHT - MARGIN.bottom;
+  const vertical = x.ticks.map(
+    (tick) =>
+      `<path d="M${x.at(tick)} ${MARGIN.top}V${bottom}" stroke="#ddd"/><text x="${x.at(tick)}" y="${bottom + 16}" text-anchor="middle">${short(tick)}</text>`,
+  );
+  const horizontal = y.ticks.map(
+    (tick) =>
+      `<path d="M${MARGIN.left} ${y.at(tick)}H${WIDTH - MARGIN.right}" stroke="#ddd"/><text x="${MARGIN.left - 6}" y="${y.at(tick) + 4}" text-anchor="end">${short(tick)}</text>`,
+  );
+  return [...vertical, ...horizontal].join('\n');
+}
+
+function pathOf(
+  { x: xs, y: ys, color, dash, width = 1.75, points }: LineChartProps['lines'][number],
+  x: Axis,
+  y: Axis,
+  usable: (value: number) => boolean,
+): string {
+  const dots = Array.from(xs, (value, n) => ({ x: x.at(value), y: ys[n] })).filter((dot) => usable(dot.y));
+  if (points)
+    return dots.map((dot) => `<circle cx="${dot.x}" cy="${y.at(dot.y)}" r="2.5" fill="${color}"/>`).join('');
+  const path = dots.map((dot, n) => `${n === 0 ? 'M' : 'L'}${dot.x} ${y.at(dot.y)}`).join('');
+  return `<path d="${path}" fill="none" stroke="${color}" stroke-width="${width}"${dash ? ` stroke-dasharray="${dash.join(' ')}"` : ''}/>`;
+}
+
+function legendOf(lines: LineChartProps['lines']): string {
+  let at = MARGIN.left;
+  return lines
+    .map(({ name, color, dash }) => {
+      const entry = `<path d="M${at} 16h18" stroke="${color}" stroke-width="2"${dash ? ` stroke-dasharray="${dash.join(' ')}"` : ''}/><text x="${at + 23}" y="20">${escapeXml(name)}</text>`;
+      at += 40 + 6.6 * name.length;
+      return entry;
+    })
+    .join('\n');
+}

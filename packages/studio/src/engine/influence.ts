@@ -1,0 +1,45 @@
+/** What the output depends on, and where the hidden states lie. Loaded when a view needs it. */
+import { attribution, connectivity, type DataArray, projection, trace } from '@unroll/insight';
+import type { Problem } from '../problems/problem.js';
+import type { Lane } from './lane.js';
+import { firstExamples, inputsFor } from './looks.js';
+import type { InfluenceValues, SpaceValues } from './protocol.js';
+
+export async function influenceOf(
+  lane: Lane,
+  problem: Problem,
+  example: number,
+  step: number,
+): Promise<InfluenceValues> {
+  const { x, options } = inputsFor(problem, [example]);
+  const at = problem.perStep ? Math.max(0, step) : 'last';
+  const { steps, inputs } = await connectivity(lane.network, x, at, options);
+  const { bySteps } = await attribution(lane.network, x, { ...options, step: at, points: 16 });
+  return {
+    step: steps[0],
+    norms: Float32Array.from(inputs[0].norms.values),
+    attribution: Float32Array.from(bySteps.values),
+  };
+}
+
+/** Number of examples whose states are projected. */
+const PROJECTED = 12;
+
+export async function spaceOf(lane: Lane, problem: Problem, example: number): Promise<SpaceValues> {
+  const others = firstExamples(problem, PROJECTED).filter((index) => index !== example);
+  const indices = [example, ...others].slice(0, PROJECTED);
+  const { x, options } = inputsFor(problem, indices);
+  const { layers } = await trace(lane.network, x, options);
+  const { states, mask } = layers[layers.length - 1];
+  const { points, explained } = projection(states.h, { mask, components: Math.min(2, states.h.shape[2]) });
+  return {
+    ...{ points: inPlane(points), indices, steps: problem.steps },
+    explained: [...explained],
+  };
+}
+
+/** One unit has only one component: the other coordinate is 0. */
+function inPlane({ shape, values }: DataArray): Float32Array {
+  if (shape.at(-1) === 2) return Float32Array.from(values);
+  return Float32Array.from({ length: 2 * values.length }, (_, n) => (n % 2 === 0 ? values[n / 2] : 0));
+}

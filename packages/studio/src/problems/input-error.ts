@@ -1,0 +1,56 @@
+/** Mistakes in what a visitor pasted, dropped or asked for, in both languages. */
+
+const MESSAGES = {
+  shortText: {
+    en: 'The text has {count} characters; a length of {steps} steps needs at least {least}.',
+    zh: '文本有 {count} 个字符；序列长度为 {steps} 步时至少需要 {least} 个。',
+  },
+  shortSeries: {
+    en: '{name} has {count} values; a length of {steps} steps needs at least {least}.',
+    zh: '{name} 有 {count} 个值；序列长度为 {steps} 步时至少需要 {least} 个。',
+  },
+  labels: {
+    en: 'Each line must be a label, a tab or a colon, and a text, with 2 to 20 labels, got {lines} such lines with {classes} labels.',
+    zh: '每行应依次为标签、制表符或冒号、文本，标签应有 2 至 20 种；这样的行有 {lines} 行，标签有 {classes} 种。',
+  },
+  columns: {
+    en: 'The file needs a column with at least 20 numbers, got {rows} rows without one.',
+    zh: '文件中需要有一列至少包含 20 个数字；已读取 {rows} 行，没有这样的列。',
+  },
+  noCsv: {
+    en: 'Choose or drop a CSV file with a column of numbers.',
+    zh: '请选择或拖入一个含有数字列的 CSV 文件。',
+  },
+  notNextInput: {
+    en: 'This network does not predict its next input.',
+    zh: '这个网络预测的不是下一个输入。',
+  },
+  notOpen: {
+    en: '{path} is not open any more; open it again.',
+    zh: '{path} 已不在打开状态，请重新打开。',
+  },
+  emptyText: { en: 'The text is empty.', zh: '文本为空。' },
+} as const;
+
+type Values = Readonly<Record<string, string | number>>;
+
+const filled = (text: string, values: Values): string =>
+  text.replace(/\{(\w+)\}/g, (match, name) => String(values[name] ?? match));
+
+/** A mistake of a visitor. Its message is in English; `messageOf` returns it in another language. */
+export class InputError extends Error {
+  readonly key: keyof typeof MESSAGES;
+  readonly values: Values;
+
+  constructor(key: keyof typeof MESSAGES, values: Values = {}) {
+    super(filled(MESSAGES[key].en, values));
+    this.key = key;
+    this.values = values;
+  }
+}
+
+/** The message of an error in a language; other errors only have an English one. */
+export function messageOf(error: unknown, lang: 'en' | 'zh'): string {
+  if (error instanceof InputError) return filled(MESSAGES[error.key][lang], error.values);
+  return error instanceof Error ? error.message : String(error);
+}

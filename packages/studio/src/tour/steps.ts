@@ -1,0 +1,101 @@
+/**
+ * The tour "Why LSTM remembers": ten steps that set up the page, each with something to see. They follow the usual order: RNN,
+ * vanishing gradient, gates, LSTM, GRU, choosing.
+ */
+import { smooth } from '../state/history.js';
+import type { CellKind, Settings, ViewName } from '../state/settings.js';
+import * as store from '../state/store.js';
+
+export interface TourStep {
+  /** Changes of the preset's settings. */
+  settings: Partial<Settings>;
+  view: ViewName;
+  cell: CellKind;
+  run: boolean;
+  /** Whether the visitor sees what the step shows; null: there is nothing to wait for. */
+  met: (() => boolean) | null;
+}
+
+const ADDING = { preset: 'adding', seed: 0, batch: 32, layers: 1, units: 32, dropout: 0 } as const;
+const SHORT = { ...ADDING, length: 10, learningRate: 0.005, clip: 1, init: 'default' } as const;
+const LONG = { ...ADDING, length: 60, learningRate: 0.005, clip: 1, init: 'glorot' } as const;
+const GATED = { ...LONG, init: 'chrono' } as const;
+
+/** Mean loss of the latest updates; null before there are some. */
+export function recentLoss(cell: CellKind): number | null {
+  store.ticks.value;
+  const { y } = store.histories[cell].loss;
+  return y.length < 20 ? null : (smooth(y.slice(-40), 0.9).at(-1) ?? null);
+}
+
+const updates = (cell: CellKind): number => {
+  store.ticks.value;
+  return store.histories[cell].loss.x.at(-1) ?? 0;
+};
+
+/** The gradient of the hidden state that is left at the largest lag. */
+export function gradientLeft(cell: CellKind): number | null {
+  const curve = store.seen.value[cell]?.values.flow?.curves.find(({ state }) => state === 'h');
+  return curve ? curve.relative[curve.relative.length - 1] : null;
+}
+
+const below = (cell: CellKind, limit: number): boolean => (recentLoss(cell) ?? 1) < limit;
+
+export const TOUR: readonly TourStep[] = [
+  {
+    settings: { ...SHORT, cells: ['rnn'] },
+    view: 'network',
+    cell: 'rnn',
+    run: false,
+    met: () => store.step.value === 3,
+  },
+  {
+    settings: { ...SHORT, cells: ['rnn'] },
+    view: 'train',
+    cell: 'rnn',
+    run: true,
+    met: () => below('rnn', 0.03),
+  },
+  {
+    settings: { ...LONG, cells: ['rnn'] },
+    view: 'train',
+    cell: 'rnn',
+    run: true,
+    met: () => updates('rnn') >= 300 && !below('rnn', 0.1),
+  },
+  {
+    settings: { ...LONG, cells: ['rnn'] },
+    ...{ view: 'gradients', cell: 'rnn', run: false },
+    met: () => (gradientLeft('rnn') ?? 1) < 1e-3,
+  },
+  {
+    settings: { ...LONG, cells: ['rnn'], init: 'large', clip: 0, learningRate: 0.02 },
+    ...{ view: 'train', cell: 'rnn', run: true },
+    met: () => updates('rnn') >= 50 || store.stopped.value.rnn !== undefined,
+  },
+  {
+    settings: { ...GATED, cells: ['lstm'] },
+    view: 'gates',
+    cell: 'lstm',
+    run: true,
+    met: () => store.unit.value !== null,
+  },
+  {
+    settings: { ...GATED, cells: ['lstm'] },
+    ...{ view: 'network', cell: 'lstm', run: false },
+    met: () => store.seen.value.lstm?.values.trace !== undefined,
+  },
+  {
+    settings: { ...GATED, cells: ['rnn', 'lstm'] },
+    ...{ view: 'gradients', cell: 'lstm', run: true },
+    met: () => (gradientLeft('lstm') ?? 0) > 100 * (gradientLeft('rnn') ?? 1),
+  },
+  {
+    settings: { ...GATED, cells: ['rnn', 'lstm', 'gru'] },
+    view: 'train',
+    cell: 'gru',
+    run: true,
+    met: () => below('gru', 0.05) || below('lstm', 0.05),
+  },
+  { settings: {}, view: 'train', cell: 'gru', run: false, met: null },
+];

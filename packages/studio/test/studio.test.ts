@@ -1,0 +1,366 @@
+/** The parts of the studio that need no page. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  ablated,
+  answer,
+  arithmeticOf,
+  CELLS,
+  Curve,
+  curvesOf,
+  DEFAULTS,
+  en,
+  forecastErrors,
+  fromFragment,
+  generate,
+  Lane,
+  lookAt,
+  numericColumns,
+  PRESETS,
+  paintHeat,
+  problemOf,
+  SAMPLE_LINES,
+  SAMPLE_TEXT,
+  scoresOf,
+  short,
+  smooth,
+  softmaxOf,
+  toFragment,
+  traceOf,
+  unitOrder,
+  unitsOn,
+  zh,
+} from '@unroll/studio/internal';
+
+const DATA = {
+  text: SAMPLE_TEXT,
+  lines: SAMPLE_LINES,
+  column: { name: 'wave', values: Float64Array.from({ length: 200 }, (_, t) => Math.sin(t / 3)) },
+};
+const SMALL = { units: 5, length: 8, layers: 2, batch: 4 } as const;
+
+describe('problems', () => {
+  for (const preset of PRESETS) {
+    test(`${preset}: every cell trains on the same batches, and every look works`, async () => {
+      const settings = { ...DEFAULTS[preset], ...SMALL, cells: CELLS };
+      const problem = problemOf(settings, DATA);
+      const losses: number[] = [];
+      for (const cell of CELLS) {
+        const lane = new Lane(problem, cell, settings);
+        for (let n = 0; n < 3; n++) await lane.step();
+        assert.equal(lane.stopped, null, `${cell}: ${lane.stopped}`);
+        const { update, loss } = lane.takePoints();
+        assert.deepEqual(update, [1, 2, 3]);
+        losses.push(loss[0]);
+        const looks = [
+          'trace',
+          'flow',
+          'lossFlow',
+          'predictions',
+          'saturation',
+          'influence',
+          'space',
+        ] as const;
+        const values = await lookAt(lane, problem, { looks, cells: [cell], example: 1, step: 3 });
+        for (const look of looks) assert.ok(values[look], `${cell}: ${look}`);
+        assert.ok(Number.isFinite(values.predictions?.loss), `${cell}: loss`);
+      }
+      assert.equal(new Set(losses).size, CELLS.length);
+    });
+  }
+
+  test('the same seed gives the same batches and weights; another seed does not', async () => {
+    const lossesOf = async (seed: number): Promise<number[]> => {
+      const settings = { ...DEFAULTS.adding, ...SMALL, seed };
+      const lane = new Lane(problemOf(settings, DATA), 'gru', settings);
+      for (let n = 0; n < 4; n++) await lane.step();
+      return lane.takePoints().loss;
+    };
+    assert.deepEqual(await lossesOf(1), await lossesOf(1));
+    assert.notDeepEqual(await lossesOf(1), await lossesOf(2));
+  });
+
+  test('a network of one unit has every look', async () => {
+    const settings = { ...DEFAULTS.adding, ...SMALL, units: 1, layers: 1 };
+    const problem = problemOf(settings, DATA);
+    const looks = ['trace', 'flow', 'lossFlow', 'predictions', 'saturation', 'influence', 'space'] as const;
+    const lane = new Lane(problem, 'lstm', settings);
+    const { space } = await lookAt(lane, problem, { looks, cells: ['lstm'], example: 0, step: -1 });
+    assert.equal(space?.points.length, 2 * space!.indices.length * problem.steps);
+  });
+
+  test('a new learning rate keeps updates, batches and moments', async () => {
+    const settings = { ...DEFAULTS.adding, ...SMALL };
+    const problem = problemOf(settings, DATA);
+    const [changed, steady] = [new Lane(problem, 'gru', settings), new Lane(problem, 'gru', settings)];
+    for (let n = 0; n < 3; n++) await changed.step();
+    changed.setRates(settings.learningRate, settings.clip);
+    for (let n = 0; n < 3; n++) await changed.step();
+    for (let n = 0; n < 6; n++) await steady.step();
+    assert.deepEqual(changed.takePoints().loss, steady.takePoints().loss);
+  });
+
+  test('a diverging run stops its lane with a message', async () => {
+    const settings = { ...DEFAULTS.sine, ...SMALL, learningRate: 1, clip: 0, init: 'large' } as const;
+    const problem = problemOf(settings, DATA);
+    const lane = new Lane(
+      {
+        ...problem,
+        batch: (...args) => ({ ...problem.batch(...args), y: Float32Array.of(1e30, 1e30, 1e30, 1e30) }),
+      },
+      'rnn',
+      settings,
+    );
+    for (let n = 0; n < 10 && lane.stopped === null; n++) await lane.step();
+    assert.match(lane.stopped ?? '', /not finite|NaN|infinite/i);
+  });
+
+  test('the adding problem: the target is the sum of the two marked numbers, one in each half', () => {
+    const { examples, steps } = problemOf({ ...DEFAULTS.adding, length: 12 }, DATA);
+    for (let n = 0; n < examples.count; n++) {
+      const rows = Array.from({ length: steps }, (_, t) =>
+        examples.x.subarray(2 * (n * steps + t), 2 * (n * steps + t) + 2),
+      );
+      const marked = rows.flatMap(([value, mark], t) => (mark === 1 ? [{ value, t }] : []));
+      assert.equal(marked.length, 2);
+      assert.ok(marked[0].t < 6 && marked[1].t >= 6);
+      assert.ok(Math.abs(examples.y[n] - marked[0].value - marked[1].value) < 1e-6);
+    }
+  });
+
+  test('the classifier of lines generalises to lines that it has not seen', async () => {
+    const settings = { ...DEFAULTS.sentiment, batch: 16 };
+    const problem = problemOf(settings, DATA);
+    const lane = new Lane(problem, 'gru', settings);
+    for (let n = 0; n < 150; n++) await lane.step();
+    const { predictions } = await lookAt(lane, problem, {
+      looks: ['predictions'],
+      cells: ['gru'],
+      example: 0,
+      step: -1,
+    });
+    assert.ok((predictions?.accuracy ?? 0) > 0.7, `accuracy ${predictions?.accuracy}`);
+  });
+
+  test('mistakes in the data are explained', () => {
+    const problem = (preset: 'characters' | 'sentiment' | 'csv', data: Partial<typeof DATA>) => () =>
+      problemOf(DEFAULTS[preset], { ...DATA, ...data });
+    assert.throws(
+      problem('characters', { text: 'short' }),
+      /The text has 5 characters; a length of 40 steps needs at least 60/,
+    );
+    assert.throws(
+      problem('sentiment', { lines: 'a: b\n'.repeat(12) }),
+      /2 to 20 labels, got 12 such lines with 1 labels/,
+    );
+    assert.throws(
+      problem('csv', { column: { name: 'x', values: new Float64Array(20) } }),
+      /x has 20 values; a length of 24 steps needs at least 42/,
+    );
+  });
+
+  test('CSV: columns of numbers, with or without a header, in quotes, with other separators and gaps', () => {
+    const rows = Array.from({ length: 30 }, (_, t) => `"a, b";${t === 4 ? '' : t};x`).join('\n');
+    assert.deepEqual(
+      numericColumns(`name;"value; x";other\n${rows}`).map(({ name }) => name),
+      ['value; x'],
+    );
+    const [column] = numericColumns(`n;v;o\n${rows}`);
+    assert.deepEqual([...column.values.subarray(2, 6)], [2, 3, 3, 5]);
+    assert.equal(numericColumns(Array.from({ length: 25 }, (_, t) => `${t}`).join('\n'))[0].name, 'column 1');
+    assert.throws(() => numericColumns('a,b\nx,y\n'), /needs a column with at least 20 numbers, got 1 rows/);
+  });
+});
+
+describe('arithmetic', () => {
+  for (const cell of CELLS) {
+    test(`${cell}: the equations with the values substituted give the traced gates and states`, async () => {
+      const settings = { ...DEFAULTS.copy, ...SMALL, cells: [cell] };
+      const problem = problemOf(settings, DATA);
+      const lane = new Lane(problem, cell, settings);
+      for (let n = 0; n < 5; n++) await lane.step();
+      for (const layer of await traceOf(lane, problem, 2)) {
+        const arrays = { ...layer.gates, ...layer.states };
+        for (let step = 0; step < problem.steps; step++) {
+          for (let unit = 0; unit < layer.units; unit++) {
+            const equations = arithmeticOf(layer, unit, step);
+            assert.ok(equations.some(({ name }) => name === 'h'));
+            for (const { name, value } of equations) {
+              const traced = arrays[name][step * layer.units + unit];
+              assert.ok(Math.abs(value - traced) < 1e-5, `${name} ${value}, traced ${traced}`);
+            }
+          }
+        }
+      }
+    });
+  }
+});
+
+describe('questions', () => {
+  const settings = { ...DEFAULTS.characters, ...SMALL, layers: 1 };
+  const problem = problemOf(settings, DATA);
+  const lane = new Lane(problem, 'lstm', settings);
+
+  test('generate continues a prompt with characters of the text, the same for the same seed', async () => {
+    const request = { prompt: 'the ', count: 30, temperature: 1, seed: 1 };
+    const text = await generate(lane.network, problem, request);
+    assert.ok(text.startsWith('the ') && [...text].length === 34);
+    assert.ok([...text].every((character) => SAMPLE_TEXT.includes(character)));
+    assert.equal(await generate(lane.network, problem, request), text);
+    assert.notEqual(await generate(lane.network, problem, { ...request, seed: 2 }), text);
+  });
+  test('generate needs a network that predicts its next input', async () => {
+    const copy = problemOf({ ...DEFAULTS.copy, ...SMALL }, DATA);
+    const other = new Lane(copy, 'gru', { ...DEFAULTS.copy, ...SMALL });
+    const question = {
+      about: 'generate',
+      cell: 'gru',
+      prompt: '',
+      count: 1,
+      temperature: 1,
+      seed: 0,
+    } as const;
+    await assert.rejects(answer(question, copy, [other]), /does not predict its next input/);
+  });
+  test('an ablation changes the outputs, and leaves the network as it was', async () => {
+    const question = { ablation: { layer: 'lstm1', units: [0, 1], gate: null, value: 0 }, example: 0 };
+    const { before, after } = await ablated(lane, problem, question);
+    assert.notDeepEqual(after.outputs, before.outputs);
+    assert.deepEqual((await ablated(lane, problem, question)).before.outputs, before.outputs);
+  });
+  test('an artifact describes itself', async () => {
+    const zip = (await answer({ about: 'artifact', cell: 'lstm' }, problem, [lane])) as Uint8Array;
+    const found = (await answer(
+      {
+        about: 'files',
+        files: new Map([
+          ['a.zip', zip],
+          ['b.zip', zip.subarray(9)],
+        ]),
+      },
+      null,
+      [],
+    )) as {
+      models: { layers: { className: string }[] }[];
+      errors: { path: string; message: string }[];
+    };
+    assert.deepEqual(
+      found.models[0].layers.map(({ className }) => className),
+      ['Embedding', 'LSTM', 'Dense'],
+    );
+    assert.equal(found.errors[0].path, 'b.zip');
+  });
+});
+
+describe('views', () => {
+  test('orders of units', () => {
+    // Three units, four steps: [T, H].
+    const values = Float32Array.of(0, 9, 0.1, 0, 9, 5, 7, 9, 0, 0, 9, 0);
+    assert.deepEqual(unitOrder(values, 4, 3, 'index'), [0, 1, 2]);
+    assert.deepEqual(unitOrder(values, 4, 3, 'mean'), [1, 0, 2]);
+    assert.deepEqual(unitOrder(values, 4, 3, 'peak'), [1, 2, 0]);
+    assert.deepEqual(unitOrder(values, 4, 3, 'cluster').sort(), [0, 1, 2]);
+  });
+  test('similar units become neighbours', () => {
+    const rows = [
+      [0, 1, 0, 1],
+      [1, 0, 1, 0],
+      [0, 1, 0, 0.9],
+      [0.9, 0, 1, 0],
+    ];
+    const values = Float32Array.from([0, 1, 2, 3].flatMap((t) => rows.map((row) => row[t])));
+    const order = unitOrder(values, 4, 4, 'cluster');
+    assert.equal(Math.abs(order.indexOf(0) - order.indexOf(2)), 1);
+    assert.equal(Math.abs(order.indexOf(1) - order.indexOf(3)), 1);
+  });
+  test('the brush finds units that stay on in a range, and with `exact` only there', () => {
+    const values = Float32Array.from(
+      [
+        [0, 1, 1],
+        [1, 1, 0],
+        [-1, 1, 1],
+        [0, 1, 0],
+      ].flat(),
+    );
+    assert.deepEqual(unitsOn(values, 4, 3, [1, 2], 0.5), [0]);
+    assert.deepEqual(unitsOn(values, 4, 3, [1, 2], 0.5, true), [0, 1]);
+  });
+  test('a heat map: order, range and threshold', () => {
+    const colors = Uint32Array.from({ length: 256 }, (_, i) => i);
+    const pixels = new Uint32Array(4);
+    const heat = { values: Float32Array.of(0, 1, 0.5, -3), steps: 2, units: 2, low: 0, high: 1 };
+    paintHeat({ ...heat, order: [1, 0], threshold: 0 }, colors, 999, pixels);
+    assert.deepEqual([...pixels], [255, 0, 0, 128]);
+    paintHeat({ ...heat, order: [1, 0], threshold: 0.7 }, colors, 999, pixels);
+    assert.deepEqual([...pixels], [255, 0, 999, 999]);
+  });
+  test('intervals: the quantile of the first half covers the second', () => {
+    const actual = Array.from({ length: 40 }, (_, n) => n);
+    const forecast = actual.map((value, n) => value + (n % 20));
+    const { mae, rmse, halfWidth, coverage } = forecastErrors(actual, forecast);
+    assert.equal(mae, 9.5);
+    assert.ok(Math.abs(rmse - Math.sqrt(123.5)) < 1e-9);
+    assert.equal(halfWidth, 18);
+    assert.equal(coverage, 19 / 20);
+  });
+  test('curves of any length stay small, and keep the mean', () => {
+    const curve = new Curve();
+    for (let n = 1; n <= 100_000; n++) curve.push(n, n % 2);
+    assert.ok(curve.x.length <= 1024 && curve.x.length > 256);
+    assert.ok(curve.y.slice(1).every((value) => Math.abs(value - 0.5) < 0.01));
+    assert.deepEqual(
+      smooth([2, 2, 2], 0.9).map((value) => Number(value.toFixed(9))),
+      [2, 2, 2],
+    );
+  });
+  test('loss curves of logs', () => {
+    assert.deepEqual(curvesOf('a.csv', 'epoch,loss\n1,0.5\n2,0.25\n'), [
+      { name: 'a.csv loss', x: [1, 2], y: [0.5, 0.25] },
+    ]);
+    assert.deepEqual(curvesOf('a.csv', 'day,sales\n1,2\n2,3\n'), []);
+    assert.equal(
+      curvesOf('e.ndjson', '{"type":"step","step":1,"loss":3}\nnot json\n{"step":2,"loss":2}\n')[0].y[1],
+      2,
+    );
+    assert.equal(
+      curvesOf('t.json', '{"networks":[{"history":[{"epoch":1,"loss":2},{"epoch":2,"loss":1}]}]}').length,
+      1,
+    );
+  });
+  test('scores of training records', () => {
+    const record =
+      '{"seconds": 3, "leaderboard": [{"model": "lstm", "mase": 0.8}, {"model": "ets", "mase": 0.9}], "text": "x"}';
+    assert.deepEqual(scoresOf('a/model/training.json', record), {
+      run: 'a/model',
+      values: { seconds: 3, 'leaderboard.lstm.mase': 0.8, 'leaderboard.ets.mase': 0.9 },
+    });
+    assert.equal(scoresOf('a/other.json', record), null);
+    assert.equal(scoresOf('training.json', 'not json'), null);
+  });
+  test('numbers and probabilities', () => {
+    assert.deepEqual([0, 0.12345, 1234567, 0.00001, -2].map(short), ['0', '0.123', '1.2e6', '1e-5', '-2']);
+    assert.deepEqual(softmaxOf([1000, 1000]), [0.5, 0.5]);
+  });
+});
+
+describe('the address and the texts', () => {
+  test('settings survive the address; values out of range do not', () => {
+    const settings = {
+      ...DEFAULTS.sine,
+      cells: ['rnn', 'minGru'] as const,
+      units: 7,
+      clip: 0,
+      init: 'chrono' as const,
+    };
+    assert.deepEqual(fromFragment(toFragment(settings)).settings, settings);
+    assert.deepEqual(
+      fromFragment('#preset=evil&units=-1&length=1e9&cells=&init=__proto__&clip=NaN').settings,
+      DEFAULTS.adding,
+    );
+  });
+  test('every text exists in both languages, with the same placeholders', () => {
+    const placeholders = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
+    for (const key of Object.keys(en) as (keyof typeof en)[])
+      assert.deepEqual(placeholders(zh[key]), placeholders(en[key]), key);
+  });
+});

@@ -1,0 +1,62 @@
+/**
+ * Builds the network of a transcriber: a convolution that shortens the sequence, recurrent layers (bidirectional, or for
+ * streaming in one direction) and a dense layer with one logit per token and one for the blank of CTC.
+ */
+import {
+  bidirectional,
+  conv1d,
+  dense,
+  dropout,
+  type Functional,
+  input,
+  model,
+  spatialDropout1d,
+} from '@unroll/nn';
+import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
+
+export type TranscribeCell = RecurrentCellName;
+
+/** Frames that a filter of the convolution reads. */
+const KERNEL = 5;
+
+export interface TranscriberSizes {
+  cell: TranscribeCell;
+  /** Hidden units of each direction of each recurrent layer. */
+  units: number;
+  layers: number;
+  /** Filters of the convolution. */
+  filters: number;
+  /** Frames per output step. */
+  reduction: number;
+  dropout: number;
+  /** Whether no output depends on later frames. */
+  streaming: boolean;
+}
+
+/** Returns the number of output steps for a number of frames. */
+export const stepsOf = (frames: number, reduction: number): number => Math.ceil(frames / reduction);
+
+/** Builds the network: frames [N, T, inputs] to logits [N, ceil(T / reduction), classes]. */
+export function transcriberNetwork(
+  sizes: TranscriberSizes,
+  { inputs, classes, seed }: { inputs: number; classes: number; seed: number },
+): Functional {
+  const { cell, units, layers, filters, reduction, dropout: rate, streaming } = sizes;
+  const frames = input({ shape: [null, inputs], name: 'frames' });
+  const padding = streaming ? 'causal' : 'same';
+  const convolution = conv1d({
+    ...{ filters, kernelSize: KERNEL, strides: reduction, padding, activation: 'relu', name: 'convolution' },
+  });
+  let sequence = spatialDropout1d({ rate: rate / 2, name: 'convolution_dropout' }).apply(
+    convolution.apply(frames),
+  );
+  for (let layer = 1; layer <= layers; layer++) {
+    const recurrent = cellMakers(cell).layer({ units, returnSequences: true, name: `${cell}${layer}` });
+    const applied = streaming ? recurrent : bidirectional(recurrent, { name: `bidirectional${layer}` });
+    sequence = dropout({ rate, name: `dropout${layer}` }).apply(applied.apply(sequence));
+  }
+  const outputs = dense({ units: classes, name: 'logits' }).apply(sequence);
+  const network = model({ inputs: frames, outputs, seed });
+  network.build([[-1, -1, inputs]]);
+  return network;
+}

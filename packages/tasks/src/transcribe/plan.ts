@@ -1,0 +1,216 @@
+/**
+ * Plans the training of a transcriber: reads sounds and transcripts, cuts a validation split, and chooses the tokens, how much the
+ * network shortens sequences, and the training options that are not set.
+ */
+import { RandomStream, UnrollError } from '@unroll/core';
+import { column, type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
+import { cellError, filledTexts } from '../shared/cells.js';
+import { type EncodedSound, FrontEnd } from '../shared/front-end.js';
+import { batchSizeFor } from '../shared/length-batches.js';
+import { type ReadSound, soundsOf } from '../shared/sounds.js';
+import { stepsOf, type TranscriberSizes } from './network.js';
+import { levelOf, normalizeTranscript, stepsNeeded, TranscriptTokens } from './tokens.js';
+import type { TranscribeOptions } from './transcribe.js';
+
+/** Share of the rows that are cut off for validation, and their largest number. */
+const VALIDATION_SHARE = 0.1;
+const MAX_VALIDATION = 1000;
+/** Frames per output step, if all transcripts fit. */
+const REDUCTIONS = [4, 2, 1];
+/** Output steps per token at least, for most of the transcripts. */
+const ROOM = 2.5;
+
+export interface TrainingSettings {
+  epochs: number;
+  batchSize: number;
+  learningRate: number;
+  /** Training ends after this many epochs without an improvement. */
+  patience: number;
+  seed: number;
+  /** Whether sounds are changed at random in training. */
+  augment: boolean;
+}
+
+/** Encoded sounds with their transcripts as ids. */
+export interface EncodedTranscripts {
+  sounds: readonly EncodedSound[];
+  ids: readonly Int32Array[];
+}
+
+/** Everything that is decided before the training. */
+export interface PreparedTranscriber {
+  source: string;
+  /** Names of the columns. */
+  columns: { audio: string; text: string };
+  tokens: TranscriptTokens;
+  frontEnd: FrontEnd;
+  training: EncodedTranscripts;
+  validation: EncodedTranscripts;
+  /** All validation sounds; `validation` lacks those whose transcript is too long. */
+  validationSounds: readonly EncodedSound[];
+  /** Names and transcripts of the validation sounds. */
+  validationRows: { shown: string; text: string }[];
+  /** Name of the validation file; null if the validation rows were cut from the training rows. */
+  validationSource: string | null;
+  /** Lengths of the training sounds in frames. */
+  lengths: LengthSummary;
+  /** Seconds of sound for training. */
+  seconds: number;
+  /** Tokens of the validation transcripts that do not occur in the training transcripts. */
+  unknown: number;
+  sizes: TranscriberSizes;
+  settings: TrainingSettings;
+}
+
+/** A table of sounds and transcripts. */
+interface Rows {
+  table: Table;
+  sounds: ReadSound[];
+  texts: string[];
+}
+
+/**
+ * Reads the tables and plans the training.
+ * @throws UnrollError `data` for invalid sounds, empty transcripts, transcripts that are too long for their sound, and fewer than
+ * two rows
+ */
+export function prepare(table: Table, options: TranscribeOptions): PreparedTranscriber {
+  const { audio, text, lowercase = false, streaming = false, seed = 0 } = options;
+  const rows = readRows(table, options);
+  const given = options.validation && readRows(options.validation, options);
+  const split = given
+    ? { training: rows.texts.map((_, row) => row), validation: [] }
+    : splitRows(rows.texts.length, table, seed);
+  const trainingTexts = split.training.map((row) => rows.texts[row]);
+  const level = options.level ?? levelOf(trainingTexts);
+  const tokens = TranscriptTokens.fit(trainingTexts, level, lowercase);
+  const sounds = split.training.map((row) => rows.sounds[row]);
+  const { sampleRate, mels, normalize } = options;
+  const frontEnd = FrontEnd.fit(sounds, {
+    ...{
+      streaming,
+      ...(sampleRate && { sampleRate }),
+      ...(mels && { mels }),
+      ...(normalize && { normalize }),
+    },
+  });
+  const validation = given ?? pick(rows, split.validation);
+  const encoded = tokens.encode(validation.texts.join(' '));
+  const training = encodeRows(pick(rows, split.training), tokens, frontEnd);
+  const validated = encodeRows(validation, tokens, frontEnd);
+  const reduction = options.reduction ?? reductionFor(training);
+  checkRoom(rows.table, split.training, training, { reduction, frontEnd, text });
+  const lengths = summarizeLengths(training.sounds.map(({ length }) => length));
+  return {
+    source: table.source,
+    ...{ columns: { audio, text }, tokens, frontEnd, training },
+    validation: fitting(validated, reduction),
+    validationSounds: validated.sounds,
+    validationRows: validation.sounds.map(({ shown }, i) => ({ shown, text: validation.texts[i] })),
+    validationSource: given?.table.source ?? null,
+    lengths,
+    seconds: (lengths.mean * lengths.count) / frontEnd.frameRate,
+    unknown: encoded.unknown,
+    sizes: sizesOf(options, reduction),
+    settings: settingsOf(options, training, lengths.longest),
+  };
+}
+
+function readRows(table: Table, { audio, text, lowercase = false }: TranscribeOptions): Rows {
+  const texts = filledTexts(table, text, 'transcript', 'Remove the row or write the words that are spoken.');
+  const normalized = texts.map((each) => normalizeTranscript(each, lowercase));
+  return { table, sounds: soundsOf(table, audio), texts: normalized };
+}
+
+const pick = ({ table, sounds, texts }: Rows, rows: readonly number[]): Rows => ({
+  table,
+  sounds: rows.map((row) => sounds[row]),
+  texts: rows.map((row) => texts[row]),
+});
+
+const encodeRows = (
+  { sounds, texts }: Rows,
+  tokens: TranscriptTokens,
+  frontEnd: FrontEnd,
+): EncodedTranscripts => ({
+  sounds: sounds.map((sound) => frontEnd.encode(sound)),
+  ids: texts.map((text) => tokens.encode(text).ids),
+});
+
+/** Cuts a tenth of the rows for validation. @throws UnrollError `data` for fewer than two rows */
+function splitRows(count: number, { source }: Table, seed: number) {
+  if (count < 2) {
+    const problem = 'at least 2 rows are needed, one for training and one for validation';
+    throw new UnrollError('data', `${source}: ${problem}, got ${count}.`);
+  }
+  const size = Math.min(MAX_VALIDATION, Math.max(1, Math.round(count * VALIDATION_SHARE)));
+  const chosen = new Set(new RandomStream(seed, 'transcribe', 'split').permutation(count).slice(0, size));
+  const all = Array.from({ length: count }, (_, row) => row);
+  return {
+    training: all.filter((row) => !chosen.has(row)),
+    validation: all.filter((row) => chosen.has(row)),
+  };
+}
+
+/** Returns the largest reduction that leaves room: for all transcripts enough steps, for most of them more. */
+function reductionFor({ sounds, ids }: EncodedTranscripts): number {
+  const fits = (reduction: number): boolean => {
+    const steps = sounds.map(({ length }) => stepsOf(length, reduction));
+    const roomy = ids.filter((each, i) => steps[i] >= ROOM * each.length).length;
+    return ids.every((each, i) => steps[i] >= stepsNeeded(each)) && roomy >= 0.95 * ids.length;
+  };
+  return REDUCTIONS.find(fits) ?? 1;
+}
+
+/** @throws UnrollError `data` for a transcript that is too long for its sound */
+function checkRoom(
+  table: Table,
+  rows: readonly number[],
+  { sounds, ids }: EncodedTranscripts,
+  { reduction, frontEnd, text }: { reduction: number; frontEnd: FrontEnd; text: string },
+): void {
+  const wrong = ids.findIndex((each, i) => stepsNeeded(each) > stepsOf(sounds[i].length, reduction));
+  if (wrong < 0) return;
+  const { length } = sounds[wrong];
+  const problem =
+    `the transcript needs at least ${stepsNeeded(ids[wrong])} steps, but the sound has ` +
+    `${stepsOf(length, reduction)} (${(length / frontEnd.frameRate).toFixed(2)} s). Check the row.`;
+  throw cellError(table, rows[wrong], column(table, text), problem);
+}
+
+/** Returns the validation rows whose transcripts fit their sounds: others have no loss. */
+function fitting({ sounds, ids }: EncodedTranscripts, reduction: number): EncodedTranscripts {
+  const fits = ids.map((each, i) => stepsNeeded(each) <= stepsOf(sounds[i].length, reduction));
+  return { sounds: sounds.filter((_, i) => fits[i]), ids: ids.filter((_, i) => fits[i]) };
+}
+
+const sizesOf = (options: TranscribeOptions, reduction: number): TranscriberSizes => ({
+  cell: options.cell ?? 'lstm',
+  units: options.units ?? (options.streaming ? 160 : 96),
+  layers: options.layers ?? 2,
+  filters: 96,
+  reduction,
+  dropout: options.dropout ?? 0.3,
+  streaming: options.streaming ?? false,
+});
+
+/** Trains for at most this number of steps, in 15 to 100 epochs. */
+const STEPS = 12_000;
+
+function settingsOf(
+  options: TranscribeOptions,
+  { sounds }: EncodedTranscripts,
+  longest: number,
+): TrainingSettings {
+  const size = sounds.length < 500 ? 8 : sounds.length < 20_000 ? 16 : 32;
+  const batchSize = options.batchSize ?? batchSizeFor(size, longest);
+  const steps = Math.ceil(sounds.length / batchSize);
+  return {
+    batchSize,
+    epochs: options.epochs ?? Math.max(15, Math.min(100, Math.ceil(STEPS / steps))),
+    learningRate: options.learningRate ?? 2e-3,
+    patience: 8,
+    seed: options.seed ?? 0,
+    augment: options.augment ?? true,
+  };
+}

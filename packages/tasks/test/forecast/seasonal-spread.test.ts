@@ -1,0 +1,84 @@
+/** Intervals follow the size of errors by the position in the season, also for a table that starts at another row. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { makeTable, type Table } from '@unroll/data';
+import { ForecastModel, forecast, panelFromTable } from '@unroll/tasks';
+import { seasonalSpread, spreadAt } from '@unroll/tasks/internal';
+
+const SEASON = 6;
+const isLoud = (t: number): boolean => t % SEASON >= 3;
+const noise = new RandomStream(5, 'spread').normal(600);
+/** A season of 6 rows; the noise is ten times larger in its second half. */
+const values = Float64Array.from(
+  noise,
+  (each, t) => 100 + 10 * Math.sin((2 * Math.PI * t) / SEASON) + (isLoud(t) ? 10 : 1) * each,
+);
+const tableOf = (from: number, to: number): Table =>
+  makeTable({
+    source: 's',
+    names: ['t', 'y'],
+    cells: [Array.from({ length: to - from }, (_, i) => from + i), Array.from(values.subarray(from, to))],
+  });
+const options = {
+  target: 'y',
+  time: 't',
+  horizon: SEASON,
+  season: SEASON,
+  window: 12,
+  units: 4,
+  epochs: 2,
+  levels: [0.8],
+};
+
+test('by hand: the mean change at each position, shrunk to the mean of the season', () => {
+  const panel = panelFromTable(tableOf(0, 120), { target: 'y', time: 't' });
+  const changes = Float64Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? 3 : 1));
+  const spread = seasonalSpread(panel, 2, [changes], [2])!;
+  // 20 changes of 3 and of 1, whose mean is 2: (20·1.5 + 20)/40 and (20·0.5 + 20)/40.
+  assert.deepEqual(spread.byPosition, [1.25, 0.75]);
+  assert.deepEqual([4, 5, 7].map(spreadAt(spread, panel)), [1.25, 0.75, 0.75]);
+  const later = panelFromTable(tableOf(5, 100), { target: 'y', time: 't' });
+  assert.deepEqual([0, 1].map(spreadAt(spread, later)), [0.75, 1.25], 'row 5 is at position 1');
+  assert.equal(seasonalSpread(panel, 2, [changes.subarray(0, 39)], [2]), null, 'fewer than 20 seasons');
+  assert.equal(seasonalSpread(panel, 1, [changes], [1]), null, 'no season');
+  assert.equal(seasonalSpread(panel, 2, [new Float64Array(40)], [2]), null, 'no change');
+});
+
+test('intervals are wide where errors are large, and have their coverage in both halves', async () => {
+  const { backtest, winner, origins, forecasts, model } = await forecast(tableOf(0, 600), {
+    ...options,
+    windows: 20,
+  });
+  const { forecasts: tested } = backtest.find((each) => each.model === winner)!;
+  const held = { quiet: 0, loud: 0 };
+  const width = { quiet: 0, loud: 0 };
+  for (const [n, { origin }] of origins.entries()) {
+    for (let k = 0; k < SEASON; k++) {
+      const [low, high] = [tested[n]!.lower[0]![k]!, tested[n]!.upper[0]![k]!];
+      const half = isLoud(origin + k) ? 'loud' : 'quiet';
+      width[half] += (high - low) / 60;
+      held[half] += Number(values[origin + k]! >= low && values[origin + k]! <= high) / 60;
+    }
+  }
+  assert.ok(width.loud > 3 * width.quiet, `${width.loud} ${width.quiet}`);
+  assert.ok(held.quiet > 0.7 && held.loud > 0.65 && held.loud < 0.95, `${held.quiet} ${held.loud}`);
+
+  const loaded = ForecastModel.fromFiles(await model.toFiles());
+  const stored = forecasts[0]!;
+  for (const from of [0, 4]) {
+    const { forecasts: again } = await loaded.forecastPanel(
+      panelFromTable(tableOf(from, 600), { target: 'y', time: 't' }),
+    );
+    for (const [k, bound] of again[0]!.upper[0]!.entries()) {
+      const [width, want] = [bound - again[0]!.median[k]!, stored.upper[0]![k]! - stored.median[k]!];
+      assert.ok(Math.abs(width - want) < 1e-3, `from row ${from}, step ${k}: ${width}, ${want}`);
+    }
+  }
+});
+
+test('a model whose errors do not follow the changes over a season is calibrated without the spread', async () => {
+  const { leaderboard } = await forecast(tableOf(0, 600), { ...options, windows: 20, season: 6 });
+  const coverage = leaderboard.find(({ model }) => model === 'naive')!.coverage[80]!;
+  assert.ok(coverage > 0.7 && coverage < 0.9, `naive ${coverage}`);
+});

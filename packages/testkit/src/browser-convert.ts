@@ -1,0 +1,56 @@
+/** Imports of models of other tools in a page, from a dropped file and from a URL. */
+import { predict, ready, tensor } from '@unroll/core';
+import { type ByteSource, blobSource, formatOfFile, urlSource } from '@unroll/formats/convert';
+
+const FOLDER = '/packages/testkit/goldens/formats/pytorch';
+
+interface Encoded {
+  shape: number[];
+  values: string;
+}
+
+interface TorchCase {
+  file: string;
+  map: unknown;
+  x: Encoded;
+  y: Encoded;
+}
+
+const decode = ({ shape, values }: Encoded) => ({
+  shape,
+  values: new Float64Array(Uint8Array.from(atob(values), (character) => character.charCodeAt(0)).buffer),
+});
+
+/** Compares a model of PyTorch with recorded outputs. */
+async function check({ x, y, map }: TorchCase, source: ByteSource): Promise<void> {
+  await ready();
+  const format = await formatOfFile(source);
+  const { model } = await format.read(source, map === null ? {} : { map });
+  const input = decode(x);
+  const output = await (await predict(model, tensor(input.values, input.shape))).data();
+  const expected = decode(y).values;
+  const isEqual = expected.every(
+    (value, i) => Math.abs(output[i] - value) <= 1e-5 * Math.max(1, Math.abs(value)),
+  );
+  if (!isEqual) throw new Error(`expected ${expected}, got ${output}`);
+}
+
+/** @param use runs a check on a case and the URL of its file */
+async function forCases(use: (each: TorchCase, address: string) => Promise<void>): Promise<void> {
+  const { cases } = (await (await fetch(`${FOLDER}/cases.json`)).json()) as {
+    cases: Record<string, TorchCase>;
+  };
+  for (const each of Object.values(cases).slice(0, 8))
+    await use(each, new URL(`${FOLDER}/${each.file}`, location.href).href);
+}
+
+/** The tests by name. */
+export const conversions: Readonly<Record<string, () => Promise<void>>> = {
+  'models of PyTorch from dropped files': () =>
+    forCases(async (each, address) => {
+      const bytes = await (await fetch(address)).arrayBuffer();
+      await check(each, blobSource(new File([bytes], 'dropped')));
+    }),
+  'models of PyTorch from URLs': () =>
+    forCases(async (each, address) => check(each, await urlSource(address))),
+};

@@ -1,0 +1,734 @@
+// Tests the page of packages/studio in headless Chromium: drives each of its parts by clicks and keys, and checks what it
+// shows. In every test, the console must stay empty, no request may leave the server, and the content security policy must
+// hold (studio-page.mjs records all three).
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { findChromium, NO_CHROMIUM } from '@unroll/testkit/chromium';
+import { makeTable, trainTranslator } from 'unrolljs/translate';
+import { firstLoad } from './studio.mjs';
+import { openStudio, servePlain, startBrowser, startStudio } from './studio-page.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const skip = findChromium() ? false : NO_CHROMIUM;
+const folder = mkdtempSync(join(tmpdir(), 'unroll-studio-'));
+const closing = [() => rmSync(folder, { recursive: true })];
+after(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+let browser;
+let server;
+
+/** Opens the page, waits until the networks are built, runs `work`, and checks that nothing forbidden happened. */
+const withPage = async (hash, work, { url = server.url, ...options } = {}) => {
+  const { page, problems, context } = await openStudio(browser, new URL(hash, url).href, options);
+  try {
+    await page.waitForSelector('#engine[data-ready="true"]');
+    await work(page);
+    assert.deepEqual(problems, []);
+  } finally {
+    await context.close();
+  }
+};
+
+// biome-ignore lint/performance/useDomNodeTextContent: a method of playwright, with line breaks as they are shown
+const text = (page, selector) => page.locator(selector).first().innerText();
+const updatesOf = async (page, cell) =>
+  Number(/(\d+) updates/.exec(await text(page, `#lane-${cell}`))?.[1] ?? Number.NaN);
+
+/** Waits until a function of the page returns true. */
+const until = (page, work, argument, timeout = 30_000) => page.waitForFunction(work, argument, { timeout });
+
+/** Trains until a cell has at least `count` updates, and pauses. */
+const trainFor = async (page, cell, count) => {
+  await page.click('#run');
+  await until(
+    page,
+    ([id, n]) => {
+      const state = document.querySelector(`#lane-${id} .lane-state`).textContent;
+      return /solved/.test(state) || Number(/\d+/.exec(state)?.[0]) >= n;
+    },
+    [cell, count],
+  );
+  await page.click('#run');
+  // The last updates may still be on their way.
+  for (let before = ''; before !== (await text(page, '.lanes')); ) {
+    before = await text(page, '.lanes');
+    await page.waitForTimeout(400);
+  }
+};
+
+/** Returns the number of different colours of a canvas. */
+const colorsOf = (page, selector) =>
+  page.evaluate((query) => {
+    const canvas = document.querySelector(query);
+    const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext('2d', {
+      willReadFrequently: true,
+    });
+    copy.drawImage(canvas, 0, 0);
+    const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
+    return new Set(new Uint32Array(data.buffer)).size;
+  }, selector);
+
+const setRange = (page, selector, value) =>
+  page.locator(selector).evaluate((input, next) => {
+    input.value = next;
+    input.dispatchEvent(new Event('input', { bubbles: true }));
+  }, String(value));
+
+/** In the page: the median rate of frames during three seconds, and the longest task. */
+const measureFrames = () =>
+  new Promise((resolve) => {
+    const gaps = [];
+    let longest = 0;
+    const observer = new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
+    });
+    observer.observe({ type: 'longtask' });
+    const start = performance.now();
+    let last = start;
+    const frame = (now) => {
+      gaps.push(now - last);
+      last = now;
+      if (now - start < 3000) return requestAnimationFrame(frame);
+      observer.disconnect();
+      gaps.sort((a, b) => a - b);
+      return resolve({ median: 1000 / gaps[Math.floor(gaps.length / 2)], longest });
+    };
+    requestAnimationFrame(frame);
+  });
+
+describe('the studio', { skip }, () => {
+  before(async () => {
+    server = await startStudio();
+    closing.push(server.close);
+    browser = await startBrowser();
+    closing.push(() => browser.close());
+  });
+
+  test('trains cells side by side with the same updates; pause, step, reset', () =>
+    withPage('#preset=adding&cells=rnn,lstm,gru,minGru&length=10&units=8', async (page) => {
+      for (const cell of ['rnn', 'lstm', 'gru', 'minGru']) assert.equal(await updatesOf(page, cell), 0);
+      await trainFor(page, 'lstm', 30);
+      const counts = await Promise.all(['rnn', 'lstm', 'gru', 'minGru'].map((cell) => updatesOf(page, cell)));
+      assert.equal(new Set(counts).size, 1, `updates ${counts}`);
+      await page.waitForTimeout(300);
+      assert.equal(await updatesOf(page, 'lstm'), counts[0], 'a paused run continues');
+      await page.click('#step');
+      await until(
+        page,
+        (n) => document.querySelector('#lane-lstm').textContent.includes(`${n} updates`),
+        counts[0] + 1,
+      );
+      await page.click('#reset');
+      await until(page, () => document.querySelector('#lane-lstm').textContent.includes('0 updates'));
+      assert.match(await text(page, '#engine'), /WebAssembly/);
+    }));
+
+  test('every knob is in the address, and an address gives its state back', () =>
+    withPage('#preset=adding&cells=lstm&length=10&units=8', async (page) => {
+      await setRange(page, '#knob-layers', 2);
+      await setRange(page, '#knob-dropout', 0.25);
+      await setRange(page, '#knob-clip', 0);
+      await page.selectOption('#init', 'chrono');
+      await page.fill('#knob-seed', '7');
+      await page.press('#knob-seed', 'Enter');
+      await page.click('#cell-gru');
+      await page.click('#tab-gates');
+      await until(page, () => location.hash.includes('view=gates'));
+      const { hash } = new URL(page.url());
+      const params = new URLSearchParams(hash.slice(1));
+      const expected = {
+        layers: '2',
+        dropout: '0.25',
+        clip: '0',
+        init: 'chrono',
+        seed: '7',
+        cells: 'lstm,gru',
+        view: 'gates',
+      };
+      for (const [name, value] of Object.entries(expected)) assert.equal(params.get(name), value, name);
+      await withPage(hash, async (other) => {
+        assert.equal(await other.inputValue('#knob-layers'), '2');
+        assert.equal(await other.inputValue('#init'), 'chrono');
+        assert.equal(await other.getAttribute('#tab-gates', 'aria-selected'), 'true');
+        await other.waitForSelector('#layer');
+      });
+    }));
+
+  test('the learning rate and clipping change without a reset', () =>
+    withPage('#preset=adding&cells=lstm&length=10&units=8', async (page) => {
+      await trainFor(page, 'lstm', 20);
+      const count = await updatesOf(page, 'lstm');
+      await setRange(page, '#knob-learningRate', 1);
+      await setRange(page, '#knob-clip', 1);
+      await page.click('#step');
+      await until(
+        page,
+        (n) => document.querySelector('#lane-lstm').textContent.includes(`${n} updates`),
+        count + 1,
+      );
+      await until(page, () => /LSTM 1e-4/.test(document.querySelector('#metric-rate .chart').ariaLabel));
+    }));
+
+  for (const preset of ['adding', 'copy', 'sine', 'passengers', 'characters', 'sentiment']) {
+    test(`the preset ${preset} trains`, () =>
+      withPage('#preset=adding&cells=lstm', async (page) => {
+        await page.selectOption('#preset', preset);
+        await trainFor(page, 'lstm', 5);
+        assert.equal(await page.locator('#failure').count(), 0);
+        await page.click('#tab-predictions');
+        await page.waitForSelector('.view .view .panel');
+      }));
+  }
+
+  test('a pasted text and pasted lines are the data; a mistake is explained', () =>
+    withPage('#preset=characters&cells=gru&units=8&length=8', async (page) => {
+      await page.fill('#paste-text', 'ab'.repeat(60));
+      await page.locator('#paste-text').blur();
+      await trainFor(page, 'gru', 60);
+      await page.click('#tab-predictions');
+      await page.waitForSelector('#top-tokens .bar');
+      await page.fill('#prompt', 'ab');
+      await page.click('#generate-run');
+      await until(page, () => /^(ab){20}/.test(document.querySelector('.generated').textContent));
+      await page.selectOption('#preset', 'sentiment');
+      await page.fill('#paste-lines', 'no labels here');
+      await page.locator('#paste-lines').blur();
+      await page.waitForSelector('#failure');
+      assert.match(await text(page, '#failure'), /Each line must be a label/);
+    }));
+
+  test('a dropped CSV file is forecast', () =>
+    withPage('#preset=csv&cells=gru&units=8&length=12', async (page) => {
+      assert.match(await text(page, '#failure'), /CSV/);
+      const rows = Array.from({ length: 120 }, (_, t) => `2020-${t},${Math.sin(t / 3).toFixed(4)},${t}`);
+      const file = join(folder, 'waves.csv');
+      writeFileSync(file, ['day,wave,trend', ...rows].join('\n'));
+      await page.setInputFiles('#csv', file);
+      await page.waitForSelector('#column');
+      assert.deepEqual(await page.locator('#column option').allInnerTexts(), ['wave (120)', 'trend (120)']);
+      await trainFor(page, 'gru', 150);
+      await page.click('#tab-predictions');
+      await page.waitForSelector('#forecast .scroll table');
+      const mae = Number((await text(page, '#forecast td')).trim());
+      assert.ok(mae < 0.3, `mean absolute error ${mae}`);
+    }));
+
+  test('unrolled network: hovering a step shows its arithmetic, which gives the traced state; play and scrub', () =>
+    withPage('#preset=adding&cells=lstm&length=12&units=6&layers=2&view=network', async (page) => {
+      await page.waitForSelector('.node.cell');
+      assert.equal(await page.locator('.node.cell').count(), 14, '7 steps of 2 layers');
+      await page.hover('.node.cell[data-step="6"][data-layer="1"]');
+      await until(page, () => /lstm2, Time step 7/.test(document.querySelector('#arithmetic').textContent));
+      await page.waitForSelector('#arithmetic [data-name="c"]');
+      const line = await text(page, '#arithmetic [data-name="c"] dd');
+      const [, f, c0, i, g, c] = /= \(?(\S+?)\)?·\(?(\S+?)\)? \+ \(?(\S+?)\)?·\(?(\S+?)\)?\s+= (\S+)/
+        .exec(line.replace('= f·c′ + i·g', '').replaceAll('−', '-'))
+        .map(Number);
+      assert.ok(Math.abs(f * c0 + i * g - c) < 2e-3, line);
+      const shown = await text(page, '.node.cell[data-step="6"][data-layer="1"] .numbers');
+      assert.ok(Math.abs(Number(/c (\S+)/.exec(shown)[1]) - c) < 1e-3, `${shown} and ${line}`);
+      await setRange(page, '#time', 0);
+      await until(page, () =>
+        /Time step 1$/m.test(document.querySelector('#arithmetic .options').textContent),
+      );
+      await page.click('#play');
+      await until(page, () => Number(document.querySelector('#time').value) >= 2);
+      await page.click('#play');
+      await page.focus('.node.cell[data-step="0"]');
+      await until(page, () => document.querySelector('#time').value === '0');
+    }));
+
+  test('gates: a map for each gate and state; order, threshold and brush', () =>
+    withPage('#preset=adding&cells=rnn,lstm,gru&length=20&units=10&view=gates', async (page) => {
+      await page.waitForSelector('[data-gate="f"] canvas');
+      const gates = () => page.locator('.map').evaluateAll((maps) => maps.map((map) => map.dataset.gate));
+      assert.deepEqual(await gates(), ['i', 'f', 'g', 'o', 'h', 'c']);
+      assert.ok((await colorsOf(page, '[data-gate="f"] canvas')) > 20);
+      await page.locator('[data-gate="f"] canvas').hover({ position: { x: 100, y: 60 } });
+      await until(page, () => /f = 0\.\d+.*c = /.test(document.querySelector('#readout')?.textContent));
+      const first = await text(page, '#readout');
+      await page.focus('[data-gate="f"] canvas');
+      await page.keyboard.press('ArrowRight');
+      await until(page, (old) => document.querySelector('#readout').textContent !== old, first);
+      for (const order of ['mean', 'peak', 'cluster']) {
+        await page.selectOption('#order', order);
+        assert.equal(await page.inputValue('#order'), order);
+      }
+      await page.selectOption('#order-by', 'c');
+      const before = await colorsOf(page, '[data-gate="g"] canvas');
+      await setRange(page, '#threshold', 0.95);
+      await page.waitForTimeout(200);
+      assert.ok(
+        (await colorsOf(page, '[data-gate="g"] canvas')) < before,
+        'the threshold hides small values',
+      );
+      await setRange(page, '#on-level', 0);
+      await page.focus('#state-traces');
+      await page.keyboard.press('ArrowLeft');
+      await page.keyboard.press('Shift+ArrowLeft');
+      await page.keyboard.press('Shift+ArrowLeft');
+      await until(page, () => /10 of 10 units/.test(document.querySelector('#brushed').textContent));
+      await setRange(page, '#on-level', 1);
+      await until(page, () => /0 of 10 units/.test(document.querySelector('#brushed').textContent));
+      await page.click('#lane-gru');
+      await until(page, () => document.querySelectorAll('.map').length === 4);
+      assert.deepEqual(await gates(), ['z', 'r', 'n', 'h']);
+      await page.click('#lane-rnn');
+      await until(page, () => document.querySelectorAll('.map').length === 1);
+    }));
+
+  test('gradients by lag: a curve for each cell, live while training', () =>
+    withPage(
+      '#preset=adding&cells=rnn,lstm,gru&length=40&units=16&init=glorot&view=gradients',
+      async (page) => {
+        await page.waitForSelector('#flow-table tbody tr:nth-child(3)');
+        const row = async (cell) =>
+          (await page.locator('#flow-table tr', { hasText: cell }).locator('td').allInnerTexts()).map(Number);
+        const rnn = await row('RNN');
+        assert.ok(rnn[0] > rnn[3] && rnn[4] < 0.1, `the gradient of the RNN vanishes: ${rnn}`);
+        const legend = await text(page, '#flow .u-legend');
+        for (const name of ['RNN ∂/∂h', 'LSTM ∂/∂h', 'LSTM ∂/∂c', 'GRU ∂/∂h'])
+          assert.ok(legend.includes(name), legend);
+        await page.click('#run');
+        await until(
+          page,
+          (old) => document.querySelector('#flow-table tbody').textContent !== old,
+          await text(page, '#flow-table tbody'),
+        );
+        await page.click('#run');
+        await page.click('#flow-flowRelative');
+        await until(page, () => document.querySelector('#flow .u-legend').textContent.includes('Clipping'));
+        await page.click('#flow-cellState');
+        await until(page, () => !document.querySelector('#flow .u-legend').textContent.includes('∂/∂c'));
+      },
+    ));
+
+  test('influence: the output depends on the inputs, for series and tokens', () =>
+    withPage('#preset=copy&cells=lstm,gru&length=16&units=12&view=influence', async (page) => {
+      await page.waitForSelector('.hits[data-cell="gru"] .token');
+      assert.equal(await page.locator('.hits[data-cell="gru"] .token').count(), 16);
+      await page.locator('.tokens').first().locator('button').nth(9).click();
+      await until(
+        page,
+        () => document.querySelectorAll('.hits[data-cell="gru"] .token')[9].dataset.target === 'true',
+      );
+      // Nothing after the chosen step can influence its output.
+      const shades = await page
+        .locator('.hits[data-cell="gru"] .token')
+        .evaluateAll((tokens) => tokens.map(({ style }) => style.getPropertyValue('--shade')));
+      assert.ok(
+        shades.slice(10).every((shade) => shade === '0%') &&
+          shades.slice(0, 10).some((shade) => shade !== '0%'),
+        shades.join(),
+      );
+      await page.waitForSelector('#attribution .u-legend');
+    }));
+
+  test('curves: loss, gradient norm, clip rate, learning rate and throughput; kept runs are compared', () =>
+    withPage('#preset=adding&cells=lstm&length=10&units=8', async (page) => {
+      await trainFor(page, 'lstm', 40);
+      for (const name of ['norm', 'clipped', 'rate', 'perSecond']) {
+        assert.match(await page.getAttribute(`#metric-${name} .chart`, 'aria-label'), /LSTM \d/, name);
+      }
+      assert.match(
+        await page.getAttribute('#loss .chart', 'aria-label'),
+        /LSTM [\d.]+.*without memory 0\.167/,
+      );
+      await page.click('#tab-files');
+      await page.click('#keep-runs');
+      writeFileSync(join(folder, 'log.csv'), 'epoch,loss,validationLoss\n1,0.5,0.6\n2,0.25,0.4\n');
+      await page.setInputFiles('#open-files', join(folder, 'log.csv'));
+      await until(page, () => document.querySelectorAll('#runs li').length === 3);
+      // Folders of two runs: their scores stand side by side.
+      for (const [name, mase] of [
+        ['one', 0.8],
+        ['two', 0.7],
+      ]) {
+        mkdirSync(join(folder, name, 'model'), { recursive: true });
+        const record = JSON.stringify({ seconds: 2, leaderboard: [{ model: 'lstm', mase }] });
+        writeFileSync(join(folder, name, 'model/training.json'), record);
+        await page.setInputFiles('#open-folder', join(folder, name));
+        await page.waitForSelector(`#scores th:has-text("${name}/model")`);
+      }
+      assert.match(await text(page, '#scores'), /leaderboard\.lstm\.mase\s+0\.8\s+0\.7/);
+      await page.click('#tab-train');
+      await until(page, () =>
+        /log\.csv validationLoss/.test(document.querySelector('#loss .u-legend').textContent),
+      );
+    }));
+
+  test('predictions: intervals of a series, top tokens with temperature, a confusion matrix', () =>
+    withPage('#preset=sine&cells=gru&units=8&length=16&view=predictions', async (page) => {
+      await trainFor(page, 'gru', 100);
+      await page.waitForSelector('#forecast .scroll table');
+      assert.match(await text(page, '#forecast .scroll'), /GRU\s+[\d.]+\s+[\d.]+\s+±[\d.]+\s+\d+ %/);
+      await page.waitForSelector('#residuals .u-legend');
+      await page.selectOption('#preset', 'characters');
+      await page.waitForSelector('#top-tokens .bar');
+      const top = () => text(page, '#top-tokens .bar small');
+      const at1 = await top();
+      await setRange(page, '#temperature', 3);
+      await until(page, (old) => document.querySelector('#top-tokens .bar small').textContent !== old, at1);
+      assert.ok(Number.parseFloat(await top()) < Number.parseFloat(at1), 'a high temperature flattens');
+      await page.selectOption('#preset', 'sentiment');
+      await page.waitForSelector('#confusion td');
+      const counts = (await page.locator('#confusion td').allInnerTexts()).map(Number);
+      assert.equal(counts.length, 4);
+      assert.equal(
+        counts.reduce((a, b) => a + b),
+        16,
+        'a fifth of 80 lines is held out',
+      );
+    }));
+
+  test('hidden space: projection, saturation, weights, and ablation before and after', () =>
+    withPage('#preset=adding&cells=lstm&length=10&units=8&view=states', async (page) => {
+      await trainFor(page, 'lstm', 30);
+      await until(page, () =>
+        /Share of the variance: \d+ % and \d+ %/.test(document.querySelector('#space').textContent),
+      );
+      assert.ok((await colorsOf(page, '#space canvas')) > 50);
+      assert.equal(await page.locator('#saturation .meter').count(), 3, 'i, f and o');
+      await page.waitForSelector('#weights tbody tr:nth-child(5)');
+      await page.selectOption('#ablate-what', 'f');
+      await page.click('#ablate');
+      await page.waitForSelector('#ablation-result');
+      const [, before, after] = /loss: (\S+) before, (\S+) after/.exec(await text(page, '#ablation-result'));
+      assert.notEqual(before, after);
+      await page.selectOption('#ablate-what', 'units');
+      await page.fill('#ablate-units', '1-8');
+      const earlier = await text(page, '#ablation-result');
+      await page.click('#ablate');
+      await until(page, (old) => document.querySelector('#ablation-result').textContent !== old, earlier);
+      await page.fill('#ablate-units', '99');
+      await page.click('#ablate');
+      await page.waitForSelector('#ablation .failure');
+    }));
+
+  test('files: a saved model is described, and can be saved and opened again; damaged ones give clear errors', () =>
+    withPage('#preset=adding&cells=lstm&length=10&units=8&view=files', async (page) => {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.click('[data-save="lstm"]')]);
+      const zip = join(folder, 'lstm.zip');
+      await download.saveAs(zip);
+      await page.setInputFiles('#open-files', zip);
+      await page.waitForSelector('#model .graph li');
+      assert.match(await text(page, '#model'), /LSTM lstm1.*Dense output/s);
+      assert.match(await text(page, '#model .tensors'), /lstm1\/kernel\s+\[2, 32\]/);
+      const bytes = readFileSync(zip);
+      for (const [name, change] of [
+        ['flipped', () => bytes.map((byte, n) => (n === Math.floor(bytes.length / 2) ? byte ^ 255 : byte))],
+        ['cut', () => bytes.subarray(0, 200)],
+        ['text', () => Buffer.from('not a zip')],
+      ]) {
+        writeFileSync(join(folder, `${name}.zip`), change());
+        await page.setInputFiles('#open-files', join(folder, `${name}.zip`));
+        await until(
+          page,
+          (file) => document.querySelector('.failure')?.textContent.startsWith(file),
+          `${name}.zip`,
+        );
+        assert.ok((await text(page, '.failure')).length < 400);
+      }
+      // A config with a prototype pollution, and one whose layer does not exist.
+      for (const config of [
+        '{"__proto__": {"polluted": 1}}',
+        '{"format": "unroll-artifact-1", "model": {"className": "Evil"}}',
+      ]) {
+        writeFileSync(join(folder, 'config.json'), config);
+        await page.setInputFiles('#open-files', join(folder, 'config.json'));
+        await until(page, () => document.querySelector('.failure')?.textContent.startsWith('config.json'));
+        assert.equal(await page.evaluate(() => ({}).polluted), undefined);
+      }
+    }));
+
+  test('files of other tools are described, and files can be dropped', () =>
+    withPage('#preset=adding&cells=lstm&length=10&units=8&view=files', async (page) => {
+      const goldens = join(root, 'packages/testkit/goldens/formats');
+      const files = readdirSync(goldens, { recursive: true });
+      for (const [end, title] of [
+        ['.pt', /PyTorch/],
+        ['.keras', /Keras/],
+        ['.h5', /Keras/],
+        ['.onnx', /ONNX/],
+      ]) {
+        const name = files.find((file) => file.endsWith(end) && !/weights/.test(file));
+        if (!name) continue;
+        await page.setInputFiles('#open-files', join(goldens, name));
+        await until(
+          page,
+          (file) => document.querySelector('#model h2')?.textContent === file,
+          basename(name),
+        );
+        assert.match(await text(page, '#model .hint'), title);
+        assert.ok((await page.locator('#model .tensors tbody tr').count()) > 0, name);
+      }
+      const rows = Array.from({ length: 90 }, (_, t) => `${t},${t % 7}`).join('\n');
+      const dropped = await page.evaluateHandle((content) => {
+        const transfer = new DataTransfer();
+        transfer.items.add(new File([content], 'weeks.csv'));
+        return transfer;
+      }, `day,visits\n${rows}`);
+      await page.dispatchEvent('#drop', 'drop', { dataTransfer: dropped });
+      await until(page, () => document.querySelector('#preset').value === 'csv');
+      await page.selectOption('#column', 'visits');
+      await trainFor(page, 'lstm', 5);
+      assert.equal(await page.locator('#failure').count(), 0);
+    }));
+
+  test('unroll studio <path> opens a model, the folder of a run, and a CSV file', async () => {
+    mkdirSync(join(folder, 'run/model'), { recursive: true });
+    writeFileSync(
+      join(folder, 'run/model/training.json'),
+      '{"leaderboard": [{"model": "lstm", "mase": 0.5}]}',
+    );
+    for (const [path, selector] of [
+      [join(root, 'packages/testkit/goldens/formats/pytorch/case001.pt'), '#model .graph li'],
+      [join(folder, 'run'), '#scores'],
+      [join(root, 'packages/cli/data/air-passengers.csv'), '#column'],
+    ]) {
+      const other = await startStudio(path);
+      try {
+        assert.match(other.url, /#open=1/);
+        const { page, problems, context } = await openStudio(browser, other.url);
+        await page.waitForSelector(selector);
+        assert.deepEqual(problems, []);
+        await context.close();
+      } finally {
+        other.close();
+      }
+    }
+  });
+
+  test('figures are saved as SVG', () =>
+    withPage('#preset=adding&cells=rnn,lstm&length=10&units=8&view=gradients', async (page) => {
+      await page.waitForSelector('#flow .u-legend');
+      const saved = async (selector) => {
+        const [download] = await Promise.all([page.waitForEvent('download'), page.click(selector)]);
+        const file = join(folder, 'figure.svg');
+        await download.saveAs(file);
+        // Parsed in a blank page, because the policy of this page also applies to the styles of a parsed figure.
+        const blank = await page.context().newPage();
+        const problem = await blank.evaluate(
+          (source) =>
+            new DOMParser().parseFromString(source, 'image/svg+xml').querySelector('parsererror')
+              ?.textContent,
+          readFileSync(file, 'utf8'),
+        );
+        await blank.close();
+        assert.equal(problem, undefined);
+        return readFileSync(file, 'utf8');
+      };
+      const curves = await saved('#flow .save-figure');
+      assert.equal(curves.match(/fill="none" stroke="#/g).length, 3, 'h of the RNN, h and c of the LSTM');
+      assert.match(curves, /LSTM ∂\/∂c/);
+      await page.click('#tab-gates');
+      await page.waitForSelector('[data-gate="f"]');
+      assert.match(await saved('#save-gates'), /<svg/);
+      await page.click('#tab-network');
+      await page.waitForSelector('.node.cell');
+      assert.match(await saved('#save-unrolled'), /<svg/);
+    }));
+
+  test('attention: a model of the task translate shows its alignments', { timeout: 120_000 }, async () => {
+    const words = ['eins', 'zwei', 'drei', 'vier', 'rot', 'blau'];
+    const pairs = Array.from({ length: 60 }, (_, n) => [
+      words[n % 6],
+      words[(n * 5 + 1) % 6],
+      words[(n * 7 + 2) % 6],
+    ]);
+    const source = pairs.map((row) => row.join(' '));
+    const target = pairs.map((row) => row.map((word) => word.toUpperCase()).join(' '));
+    const table = makeTable({ source: 'pairs', names: ['source', 'target'], cells: [source, target] });
+    const options = { source: 'source', target: 'target', level: 'words', epochs: 1, units: 8, embedding: 8 };
+    const { model } = await trainTranslator({ table }, options);
+    const files = [...(await model.toFiles())].map(([name, bytes]) => ({ name, bytes }));
+    mkdirSync(join(folder, 'translator'), { recursive: true });
+    for (const { name, bytes } of files) writeFileSync(join(folder, 'translator', name), bytes);
+    await withPage('#preset=adding&cells=lstm&length=10&units=8&view=files', async (page) => {
+      await page.setInputFiles('#open-folder', join(folder, 'translator'));
+      await page.waitForSelector('#source');
+      await page.fill('#source', 'eins zwei drei');
+      await page.press('#source', 'Enter');
+      await page.waitForSelector('.alignment table td');
+      const header = await page.locator('.alignment thead th').allTextContents();
+      assert.deepEqual(header.slice(1, 4), ['eins', 'zwei', 'drei']);
+      const row = (await page.locator('.alignment tbody tr').first().locator('td').allTextContents()).map(
+        Number,
+      );
+      assert.ok(Math.abs(row.reduce((a, b) => a + b) - 1) < 0.05, `weights ${row}`);
+    });
+  });
+
+  test('the tour drives the page in ten steps', { timeout: 180_000 }, () =>
+    withPage('#preset=sine', async (page) => {
+      await page.click('#tour');
+      await page.waitForSelector('#tour-panel');
+      const met = () =>
+        until(page, () => document.querySelector('#tour-goal').dataset.met === 'true', undefined, 60_000);
+      await page.waitForSelector('.node.cell');
+      await setRange(page, '#time', 3);
+      for (let step = 1; step <= 9; step++) {
+        if (step === 6) {
+          await page.waitForSelector('[data-gate="i"] canvas');
+          await page.locator('[data-gate="i"] canvas').hover();
+        }
+        await met();
+        await page.click('#tour-next');
+      }
+      assert.match(await text(page, '#tour-panel'), /10 of 10/);
+      await page.click('#tour-end');
+      assert.equal(await page.locator('#tour-panel').count(), 0);
+    }),
+  );
+
+  test('Chinese and English, dark and light, and the width of a phone', () =>
+    withPage(
+      '#preset=adding&cells=lstm&length=10&units=8',
+      async (page) => {
+        assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark');
+        await page.click('#lang');
+        assert.equal(await text(page, '#tab-gates'), '门控');
+        assert.equal(await page.evaluate(() => document.documentElement.lang), 'zh');
+        for (const name of ['network', 'gates', 'gradients', 'influence', 'predictions', 'states', 'files']) {
+          await page.click(`#tab-${name}`);
+          await page.waitForTimeout(250);
+          const width = await page.evaluate(() => document.documentElement.scrollWidth);
+          assert.ok(width <= 390, `${name}: the page is ${width} pixels wide`);
+        }
+        await page.selectOption('#preset', 'csv');
+        await page.waitForSelector('#failure');
+        assert.match(await text(page, '#failure'), /^请选择/);
+        await page.selectOption('#theme', 'light');
+        assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'light');
+        await page.click('#lang');
+        assert.equal(await text(page, '#tab-gates'), 'Gates');
+      },
+      { viewport: { width: 390, height: 844 }, colorScheme: 'dark', isMobile: false },
+    ));
+
+  test('everything can be reached and named by keyboard and screen reader', () =>
+    withPage('#preset=adding&cells=lstm&length=10&units=8', async (page) => {
+      await page.focus('#tab-train');
+      await page.keyboard.press('ArrowRight');
+      assert.equal(await page.evaluate(() => document.activeElement.id), 'tab-network');
+      await page.locator('body').press('Space');
+      await page.locator('h1').click();
+      await page.keyboard.press('Space');
+      await until(page, () => document.querySelector('#run').textContent === 'Pause');
+      await page.keyboard.press('Space');
+      for (const name of [
+        'train',
+        'network',
+        'gates',
+        'gradients',
+        'influence',
+        'predictions',
+        'states',
+        'files',
+      ]) {
+        await page.click(`#tab-${name}`);
+        await page.waitForTimeout(300);
+        const unnamed = await page.evaluate(() =>
+          [...document.querySelectorAll('button, input, select, textarea, canvas, [role="img"]')]
+            .filter((element) => element.checkVisibility() && !element.closest('.chart > *'))
+            .filter(
+              (element) =>
+                !(element.ariaLabel || element.labels?.[0]?.textContent.trim() || element.textContent.trim()),
+            )
+            .map((element) => element.outerHTML.slice(0, 80)),
+        );
+        assert.deepEqual(unnamed, [], name);
+      }
+    }));
+
+  test('works on a plain static host, in a subfolder and without isolation, on one thread', async () => {
+    const plain = await servePlain();
+    closing.push(plain.close);
+    await withPage(
+      '#preset=adding&cells=lstm,gru&length=10&units=8',
+      async (page) => {
+        assert.equal(await text(page, '#engine'), 'WebAssembly, 1 thread');
+        await trainFor(page, 'gru', 20);
+      },
+      { url: plain.url },
+    );
+    assert.ok(!plain.requests.some((path) => /relaxed|threads/.test(path)), plain.requests.join());
+  });
+
+  test('a heat map of 512 units by 1000 steps draws in less than 16 ms', () =>
+    withPage('#preset=adding&cells=gru&length=1000&units=512&view=gates&batch=1', async (page) => {
+      await page.waitForSelector('[data-gate="z"] canvas', { timeout: 60_000 });
+      const times = [];
+      for (let n = 1; n <= 7; n++) {
+        await setRange(page, '#threshold', n / 100);
+        await page.waitForTimeout(150);
+        times.push(Number(await page.getAttribute('[data-gate="z"] canvas', 'data-ms')));
+      }
+      times.sort((a, b) => a - b);
+      // The least disturbed half: other tests may use the processor at the same time.
+      assert.ok(times[2] < 16, `${times} ms`);
+    }));
+
+  test('while an LSTM of 64 units trains, the page stays at 50 frames per second, without long tasks', async () => {
+    const plain = await servePlain();
+    closing.push(plain.close);
+    await withPage(
+      '#preset=adding&cells=lstm&length=50&units=64',
+      async (page) => {
+        await page.click('#run');
+        await page.waitForTimeout(1500);
+        // Other tests may use the processor at the same time: the best of a few attempts counts.
+        let best = { median: 0, longest: Number.POSITIVE_INFINITY };
+        for (let attempt = 0; attempt < 4 && !(best.median > 50 && best.longest < 100); attempt++) {
+          best = await page.evaluate(measureFrames);
+        }
+        await page.click('#run');
+        assert.ok(best.median > 50, `median ${best.median.toFixed(1)} frames per second`);
+        assert.ok(best.longest < 100, `a task of ${best.longest} ms`);
+      },
+      { url: plain.url },
+    );
+  });
+
+  test('the first load is below 250 kB gzipped, WebAssembly included', () => {
+    const { total, parts } = firstLoad();
+    assert.ok(total < 250_000, `${total} bytes: ${parts.map((part) => part.join(' ')).join(', ')}`);
+  });
+
+  test('the page is painted and can train within a second', async () => {
+    let best = Number.POSITIVE_INFINITY;
+    for (let attempt = 0; attempt < 6 && best > 1000; attempt++) {
+      await withPage('#preset=adding', async (page) => {
+        const marks = () =>
+          performance
+            .getEntriesByName('engine ready')
+            .concat(performance.getEntriesByName('first-contentful-paint'));
+        const times = await page.evaluate(`(${marks})().map(({ startTime }) => startTime)`);
+        best = Math.min(best, Math.max(...times));
+      });
+    }
+    assert.ok(best < 1000, `${best} ms`);
+  });
+
+  test('the first load requests no more than it counts', () =>
+    withPage('#preset=adding', async (page) => {
+      await page.waitForTimeout(500);
+      const names = await page.evaluate(() =>
+        performance.getEntriesByType('resource').map(({ name }) => name),
+      );
+      const counted = new Set(firstLoad().parts.map(([file]) => file));
+      const others = names
+        .filter((name) => /assets/.test(name))
+        .map((name) => `assets/${name.split('/').at(-1)}`);
+      assert.deepEqual(
+        others.filter((file) => !counted.has(file)),
+        [],
+      );
+    }));
+});
