@@ -288,8 +288,6 @@ describe('attacks', () => {
 });
 
 test('a file is of the format of its extension, if its content fits', async () => {
-  for (const name of ['onnx', 'keras', 'safetensors'])
-    assert.ok((await formatNamed(name)).extensions.includes(name));
   for (const name of ['model.onnx', 'model.keras', 'onnx', 'model']) {
     const source = bytesSource(files[0]!, name);
     assert.equal((await formatOfFile(source)).name, 'onnx', name);
