@@ -34,6 +34,23 @@ const drawer = (seed) => {
 
 const ACTIVATIONS = ['tanh', 'sigmoid', 'relu', 'hardSigmoid', 'linear', 'softsign', 'elu', 'softplus'];
 
+/** Functions of general cells. */
+const BOUNDED = [
+  ...[{ name: 'tanh' }, { name: 'sigmoid' }, { name: 'softsign' }],
+  ...[
+    { name: 'hardSigmoid', alpha: 0.3, beta: 0.4 },
+    { name: 'scaledTanh', alpha: 0.8, beta: 1.2 },
+  ],
+];
+const FUNCTIONS = [
+  ...BOUNDED,
+  ...[{ name: 'relu' }, { name: 'elu', alpha: 0.5 }, { name: 'leakyRelu', alpha: 0.1 }],
+  ...[
+    { name: 'linear', alpha: 0.5, beta: 0.1 },
+    { name: 'thresholdedRelu', alpha: 0.3 },
+  ],
+];
+
 /** A recurrent layer with random options. */
 const recurrentLayer = (draw, options, isCausal) => {
   const units = 1 + draw.below(6);
@@ -42,7 +59,7 @@ const recurrentLayer = (draw, options, isCausal) => {
   const recurrentActivation = draw.chance(0.7) ? 'sigmoid' : draw.from(['sigmoid', 'hardSigmoid']);
   const gated = { units, useBias, activation, recurrentActivation, ...options };
   const back = !isCausal && draw.chance(0.2) ? { goBackwards: true } : {};
-  const kind = draw.below(8);
+  const kind = draw.below(11);
   if (kind < 2) return nn.lstm({ ...gated, ...back });
   if (kind < 4)
     return nn.gru({
@@ -54,6 +71,20 @@ const recurrentLayer = (draw, options, isCausal) => {
   if (kind === 4) return nn.simpleRNN({ units, useBias, activation, ...options, ...back });
   if (kind === 5) return nn.peepholeLstm({ ...gated, peepholeInitializer: 'glorotUniform', ...back });
   if (kind === 6) return nn.coupledLstm({ ...gated, ...back });
+  // Unbounded gates let states grow until float32 overflows.
+  const functions = [draw.from(BOUNDED), draw.from(FUNCTIONS), draw.from(BOUNDED)];
+  const general = {
+    units,
+    useBias,
+    ...options,
+    ...back,
+    ...(draw.chance(0.5) && { clip: 0.3 + draw.below(5) / 5 }),
+  };
+  if (kind === 8) return nn.generalRnn({ ...general, functions: functions.slice(0, 1) });
+  if (kind === 9)
+    return nn.generalGru({ ...general, functions: functions.slice(0, 2), resetAfter: draw.chance(0.5) });
+  if (kind === 10)
+    return nn.generalLstm({ ...general, functions, peephole: draw.chance(0.5), coupled: draw.chance(0.5) });
   const cells = [nn.lstmCell({ units }), nn.gruCell({ units: 1 + draw.below(4) })];
   return nn.recurrent(nn.stackedCells(cells), { ...options, ...back });
 };

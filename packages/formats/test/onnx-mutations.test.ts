@@ -287,6 +287,13 @@ describe('attacks', () => {
   });
 });
 
+test('a file is of the format of its extension, if its content fits', async () => {
+  for (const name of ['model.onnx', 'model.keras', 'onnx', 'model']) {
+    const source = bytesSource(files[0]!, name);
+    assert.equal((await formatOfFile(source)).name, 'onnx', name);
+  }
+});
+
 test('files of other formats are not taken for ONNX', async () => {
   for (const bytes of [
     new Uint8Array(0),

@@ -1,5 +1,5 @@
 /**
- * The ONNX importer against PyTorch and the ONNX project (tools/goldens/formats/onnx_files.py): outputs, training, the layers
+ * The ONNX importer against PyTorch, TensorFlow and the ONNX project (tools/goldens/formats/onnx_files.py, onnx_tf2onnx.py): outputs, training, the layers
  * that a model becomes, saving and loading. Detects gates in another order, states of the wrong direction, transposes that do
  * not cancel, and weights that are not trained. Then exported models that are read again, and errors.
  */
@@ -119,9 +119,9 @@ async function compare(imported: ImportedModel, { inputs, outputs }: Case): Prom
     assertClose(result, unpack(outputs[i]!, targets[i]!.axes), 1e-5, `output ${i}`);
 }
 
-const cases = casesIn('cases.json');
+const cases = [...casesIn('cases.json'), ...casesIn('tf2onnx.json')];
 
-describe('models of PyTorch', () => {
+describe('models of PyTorch and TensorFlow', () => {
   for (const found of cases)
     for (const file of found.files)
       test(file, async () => compare(await read(bytesOf(file), `${file}.onnx`), found));
@@ -147,6 +147,38 @@ test('models become layers with the names of Keras, and transposes cancel', asyn
     assert.equal(classes(found), layers, file);
     assert.ok(report.mapped.length > 0);
   }
+});
+
+test('layer normalisation is recognised where it is written with several nodes', async () => {
+  for (const opset of [7, 10]) {
+    const { model: found } = await read(bytesOf(`stateful-opset${opset}`));
+    const norm = found.layers.find(({ className }) => className === 'LayerNormalization');
+    assert.deepEqual(
+      norm?.parameters.map(({ name, shape }) => [name, shape]),
+      [
+        ['layer_normalization/gamma', [4]],
+        ['layer_normalization/beta', [4]],
+      ],
+    );
+    assert.ok(Math.abs(Number(norm?.config.config.epsilon) - 1e-5) < 1e-9);
+  }
+});
+
+test('nodes that share a weight become one layer with several uses', async () => {
+  const matrix = { name: 'w', dims: [4, 4], dataType: 1, rawData: [new Uint8Array(64).fill(1)] };
+  const nodes = ['x', 'a', 'b'].map((from, i) => ({
+    ...{ opType: 'MatMul', input: [from, 'w'], output: ['abc'[i]], attribute: [] },
+  }));
+  const original = await readMessage(bytesOf('classifier-script'));
+  const bytes = changeModel(original, (graph) => {
+    const shape = { dim: [{ param: 'batch' }, { value: 4 }] };
+    const info = (name: string): Message => ({ name, type: { tensorType: { elemType: 1, shape } } });
+    const changes = { input: [info('x')], output: [info('c')], node: nodes, initializer: [matrix] };
+    Object.assign(graph, changes);
+  });
+  const { model: found } = await read(bytes);
+  assert.equal(classes(found), 'InputLayer Dense');
+  assert.equal(found.countParams(), 16);
 });
 
 test('a classifier can be streamed, and its states given and saved', async () => {

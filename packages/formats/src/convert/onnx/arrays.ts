@@ -70,8 +70,13 @@ export function transposed({ extents, values }: NumberArray, order: readonly num
   };
 }
 
+/** Transposed matrices: nodes that share a weight also share the transposed one. */
+const matrices = new WeakMap<FloatArray, { rows: number; transposed: FloatArray }>();
+
 /** Transposes a matrix in blocks that fit the cache. */
 function transposedMatrix(values: FloatArray, rows: number, columns: number): FloatArray {
+  const found = matrices.get(values);
+  if (found?.rows === rows) return found.transposed;
   const BLOCK = 32;
   const out = new (values.constructor as Float32ArrayConstructor)(values.length);
   for (let top = 0; top < rows; top += BLOCK) {
@@ -82,6 +87,7 @@ function transposedMatrix(values: FloatArray, rows: number, columns: number): Fl
         for (let row = top; row < bottom; row++) out[column * rows + row] = values[row * columns + column];
     }
   }
+  matrices.set(values, { rows, transposed: out });
   return out;
 }
 

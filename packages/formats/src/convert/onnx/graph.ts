@@ -204,6 +204,18 @@ async function readNode(node: NodeProto, source: ByteSource): Promise<Node> {
   };
 }
 
+/** Returns the numbers of a Constant node with few of them; null for others. */
+export function constantNumbers({ attributes }: Node): readonly number[] | null {
+  const array = attributes.get('value');
+  if (typeof array === 'object' && 'values' in array && ArrayBuffer.isView(array.values))
+    return array.values.length < 9 ? [...array.values] : null;
+  for (const name of ['value_float', 'value_int']) {
+    const number = attributes.get(name);
+    if (typeof number === 'number') return [number];
+  }
+  return null;
+}
+
 /** The types of attributes in onnx.proto. */
 const TYPES = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7, strings: 8 } as const;
 

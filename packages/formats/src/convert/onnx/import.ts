@@ -12,6 +12,7 @@ import { NodeContext, OtherBatchAxis } from './context.js';
 import { known } from './dimensions.js';
 import { type Graph, type GraphInput, readGraph } from './graph.js';
 import { operators } from './operators/index.js';
+import { recognisePatterns } from './patterns.js';
 import { readModel } from './protobuf.js';
 import {
   Atom,
@@ -21,10 +22,11 @@ import {
   current,
   formatShapeOf,
   type ModelTensor,
+  type Reference,
   shapeOf,
   type Value,
 } from './values.js';
-import { ModelWriter } from './writer.js';
+import { ModelWriter, type WrittenModel } from './writer.js';
 
 /** Most assumptions about the batch axes of inputs that are tried. */
 const MAX_ATTEMPTS = 32;
@@ -43,7 +45,7 @@ export async function importOnnx(source: ByteSource): Promise<ImportedModel> {
     );
   const graph = await readGraph(proto, source);
   checkOperators(graph, source.name);
-  return convert(graph, source.name);
+  return convert(recognisePatterns(graph), source.name);
 }
 
 /** @throws UnrollError `value` that lists all operators of the graph that Unroll does not have */
@@ -135,17 +137,9 @@ class Conversion {
     for (const node of graph.nodes) this.#convert(node);
     const outputs = graph.outputs.map((name) => this.#output(name));
     for (const name of graph.unused) this.#report.dropped.push({ name, reason: 'no output depends on it' });
-    const { layers, nodes, arrays } = this.#writer;
-    const config = {
-      className: 'Functional',
-      config: {
-        name: nameOf(graph.name, file),
-        layers,
-        nodes,
-        inputs: inputs.map(({ ref }) => ref),
-        outputs: outputs.map(({ ref }) => ref),
-      },
-    };
+    const refs = (tensors: readonly ModelTensor[]): Reference[] => tensors.map(({ ref }) => ref);
+    const { arrays, ...graphConfig } = this.#writer.finish(refs(inputs), refs(outputs));
+    const config = { className: 'Functional', config: { name: nameOf(graph.name, file), ...graphConfig } };
     const model = buildGraph(config, arrays, file);
     const orders = (tensors: readonly ModelTensor[], names: readonly string[]): AxisOrder[] =>
       tensors.map((tensor, i) => ({ name: names[i], axes: axisOrder(tensor) }));
@@ -259,7 +253,7 @@ class Conversion {
   }
 }
 
-function buildGraph(config: unknown, arrays: ModelWriter['arrays'], file: string): Network {
+function buildGraph(config: unknown, arrays: WrittenModel['arrays'], file: string): Network {
   try {
     return buildImported(config, arrays);
   } catch (error) {

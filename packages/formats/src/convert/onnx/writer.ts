@@ -26,6 +26,15 @@ interface NodeEntry {
   mask?: Reference;
 }
 
+/** The parts of a functional model. */
+export interface WrittenModel {
+  layers: readonly LayerEntry[];
+  nodes: readonly NodeEntry[];
+  arrays: ReadonlyMap<string, ImportedArray>;
+  inputs: readonly Reference[];
+  outputs: readonly Reference[];
+}
+
 export class ModelWriter {
   readonly layers: LayerEntry[] = [];
   readonly nodes: NodeEntry[] = [];
@@ -116,6 +125,66 @@ export class ModelWriter {
       ? this.add({ className: 'Reshape', config: { targetShape: shape }, inputs: [tensor.ref] })
       : this.operation({ operation: 'reshape', shape }, [tensor.ref]);
     return { ...tensor, ref, stored: target };
+  }
+
+  /**
+   * Returns the model: without nodes that no output depends on, and with one layer for all nodes of the same weights, which
+   * share them.
+   */
+  finish(inputs: readonly Reference[], outputs: readonly Reference[]): WrittenModel {
+    const needed = new Set(inputs.map(([node]) => node));
+    const stack = outputs.map(([node]) => node);
+    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+      if (needed.has(node)) continue;
+      needed.add(node);
+      const { inputs: sources, mask } = this.nodes[node];
+      stack.push(...[...sources, ...(mask ? [mask] : [])].map(([source]) => source));
+    }
+    const order = [...needed].sort((a, b) => a - b);
+    const indices = new Map(order.map((node, i) => [node, i]));
+    const moved = ([node, output]: Reference): Reference => [indices.get(node) as number, output];
+    const shared = this.#sharedLayers(order.map((node) => this.nodes[node].layer));
+    const names = new Set(shared.values());
+    return {
+      layers: this.layers.filter(({ config }) => names.has(config.name as string)),
+      nodes: order.map((n) => {
+        const { layer, inputs: sources, mask } = this.nodes[n];
+        return {
+          layer: shared.get(layer) as string,
+          inputs: sources.map(moved),
+          ...(mask && { mask: moved(mask) }),
+        };
+      }),
+      arrays: new Map([...this.arrays].filter(([name]) => names.has(name.slice(0, name.indexOf('/'))))),
+      inputs: inputs.map(moved),
+      outputs: outputs.map(moved),
+    };
+  }
+
+  /** Returns for each layer the first one with the same options and the same arrays as weights. */
+  #sharedLayers(names: readonly string[]): Map<string, string> {
+    const ids = new Map<FloatArray, number>();
+    const weights = new Map<string, string[]>();
+    for (const [name, { values }] of this.arrays) {
+      const id = ids.get(values) ?? ids.size;
+      ids.set(values, id);
+      const at = name.indexOf('/');
+      const layer = name.slice(0, at);
+      weights.set(layer, [...(weights.get(layer) ?? []), `${name.slice(at)}=${id}`]);
+    }
+    const byName = new Map(this.layers.map((layer) => [layer.config.name as string, layer]));
+    const first = new Map<string, string>();
+    return new Map(
+      names.map((name) => {
+        const { className, config } = byName.get(name) as LayerEntry;
+        const own = weights.get(name);
+        if (!own) return [name, name];
+        const key = JSON.stringify([className, { ...config, name: '' }, own]);
+        const same = first.get(key) ?? name;
+        first.set(key, same);
+        return [name, same];
+      }),
+    );
   }
 
   #uniqueName(wanted: string): string {

@@ -5,7 +5,7 @@ import { computed, type Dimension, known, size } from '../dimensions.js';
 import { withStored } from '../layout.js';
 import { type Axis, axisSize, current, type ModelTensor, newAxis, type Value } from '../values.js';
 import type { Operator } from './operator.js';
-import { padded } from './structure.js';
+import { padded } from './selection.js';
 
 /** Windows over one axis. */
 interface Windows {

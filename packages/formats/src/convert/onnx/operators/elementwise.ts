@@ -272,6 +272,8 @@ function combineSizes(
   const [x, y] = [sizesOf(a), sizesOf(b)];
   if (!x || !y) throw context.error('it combines unknown sizes with a tensor');
   const count = Math.max(x.length, y.length);
+  if ([x, y].some(({ length }) => length !== 1 && length !== count))
+    throw context.error('the shapes of its constants do not match');
   const at = (list: readonly Dimension[], i: number): Dimension => list[list.length === 1 ? 0 : i];
   const sizes = Array.from({ length: count }, (_, i) => {
     const [p, q] = [at(x, i), at(y, i)];
@@ -299,6 +301,8 @@ function where(context: NodeContext): Value[] {
     const [p, q] = [sizesOf(x), sizesOf(y)];
     if (!chosen || !p || !q) throw context.error('it chooses between constants of unknown size');
     const count = Math.max(chosen.length, p.length, q.length);
+    if ([chosen, p, q].some(({ length }) => length !== 1 && length !== count))
+      throw context.error('the shapes of its constants do not match');
     const at = <T>(list: ArrayLike<T>, i: number): T => list[list.length === 1 ? 0 : i];
     const sizes = Array.from({ length: count }, (_, i) => at(at(chosen, i) === 0 ? q : p, i));
     const isScalar = values.every((value) => shapeOf(value).length === 0);

@@ -1,4 +1,5 @@
 /** Normalisation, softmax and reductions. */
+import type { FloatArray } from '@unroll/core';
 import { strided, stridesOf } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { known, product } from '../dimensions.js';
@@ -6,6 +7,7 @@ import { isolate, withLast } from '../layout.js';
 import {
   type Axis,
   axisSize,
+  type Constant,
   constantOf,
   current,
   fullValues,
@@ -38,7 +40,7 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
   const axis = context.axis(context.number('axis', -1), rank);
   if (context.reads(1) || context.reads(2))
     throw context.error('its outputs Mean and InvStdDev are not supported');
-  const scale = context.constant(1, 'the scale');
+  const scale = context.optionalConstant(1, 'the scale');
   const bias = context.optionalConstant(2, 'the bias');
   let own = value;
   for (let d = axis; d < rank; d++) {
@@ -49,19 +51,16 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
   if (shape.includes(-1)) throw context.error('it normalises over an axis of unknown size');
   const epsilon = context.number('epsilon', 1e-5);
   const axes = shape.length === 1 ? -1 : shape.map((_, d) => d - shape.length);
-  const weights = (extents: readonly number[], values: Float32Array | Float64Array) => ({
+  const weightOf = (constant: Constant): { shape: number[]; values: FloatArray } => ({
     shape,
-    values: spread(context, extents, values, shape),
+    values: spread(context, constant.extents, constant.values, shape),
   });
   const ref = context.writer.add({
     className: 'LayerNormalization',
-    config: { axis: axes, epsilon, ...(!bias && { center: false }) },
+    config: { axis: axes, epsilon, ...(!scale && { scale: false }), ...(!bias && { center: false }) },
     inputs: [own.ref],
-    weights: {
-      gamma: weights(scale.extents, scale.values),
-      ...(bias && { beta: weights(bias.extents, bias.values) }),
-    },
-    from: scale.name,
+    weights: { ...(scale && { gamma: weightOf(scale) }), ...(bias && { beta: weightOf(bias) }) },
+    from: scale?.name ?? context.node.label,
   });
   return [{ ...own, ref }];
 }

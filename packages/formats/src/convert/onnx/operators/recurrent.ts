@@ -1,9 +1,5 @@
-/**
- * RNN, LSTM and GRU nodes. ONNX concatenates the gates of the LSTM in the order i o f c and those of the GRU in the order
- * z r h, and has two biases, of the inputs and of the state. Directions are the first axis of weights, states and outputs.
- */
-import type { FloatArray, Shape } from '@unroll/core';
-import { strided, transposed } from '../arrays.js';
+/** RNN, LSTM and GRU nodes: their states, directions and outputs. Directions are the first axis of weights, states and outputs. */
+import type { FloatArray } from '@unroll/core';
 import type { NodeContext } from '../context.js';
 import { known, size } from '../dimensions.js';
 import { isolate, withStored } from '../layout.js';
@@ -17,40 +13,16 @@ import {
   type Reference,
   type Value,
 } from '../values.js';
-import { type CellFunction, cellFunctions, namedFunction } from './cell-functions.js';
+import { cellFunctions } from './cell-functions.js';
 import type { Operator } from './operator.js';
-
-type Kind = 'RNN' | 'LSTM' | 'GRU';
-
-/** Positions of ONNX's gates in the order of Unroll. */
-const GATES: Readonly<Record<Kind, readonly number[]>> = { RNN: [0], LSTM: [0, 2, 3, 1], GRU: [0, 1, 2] };
-/** ONNX's peephole weights are in the order i o f. */
-const PEEPHOLES = [0, 2, 1];
-
-interface Matrix {
-  shape: Shape;
-  values: FloatArray;
-}
-
-/** One direction of a node as a layer of Unroll. */
-interface Direction {
-  className: string;
-  config: Record<string, unknown>;
-  weights: Record<string, Matrix>;
-}
-
-/** Everything that a node needs besides its input. */
-interface Setting {
-  kind: Kind;
-  units: number;
-  features: number;
-  clip: number | undefined;
-  /** Names of the initial and final states. */
-  states: readonly string[];
-  directions: number;
-  /** True if sequences are [batch, steps, features]. */
-  batchFirst: boolean;
-}
+import {
+  type Direction,
+  directionOf,
+  GATES,
+  type Kind,
+  type Matrix,
+  type Setting,
+} from './recurrent-cells.js';
 
 function convert(kind: Kind): Operator['convert'] {
   return (context) => {
@@ -87,189 +59,6 @@ function settingOf(context: NodeContext, kind: Kind, x: ModelTensor): Setting {
   const clip = context.has('clip') ? context.number('clip') : undefined;
   const states = kind === 'LSTM' ? ['h', 'c'] : ['h'];
   return { kind, units, features, clip, states, directions, batchFirst: context.number('layout', 0) === 1 };
-}
-
-/** Returns the part of a weight that belongs to a direction, with its gates in the order of Unroll. */
-function weightsOf(
-  context: NodeContext,
-  { kind, units, directions }: Setting,
-  index: number,
-  what: string,
-  direction: number,
-  columns: number,
-): FloatArray {
-  const { values } = context.constant(index, what);
-  const gates = GATES[kind];
-  const block = units * columns;
-  if (values.length !== directions * gates.length * block)
-    throw context.error(
-      `${what} has ${values.length} elements, expected ${directions * gates.length * block}`,
-    );
-  const out = new (values.constructor as Float32ArrayConstructor)(gates.length * block);
-  gates.forEach((from, to) => {
-    const begin = (direction * gates.length + from) * block;
-    out.set(values.subarray(begin, begin + block), to * block);
-  });
-  // ONNX stores [gates * units, columns], Unroll [columns, gates * units].
-  return columns === 1
-    ? out
-    : transposed({ extents: [gates.length * units, columns], values: out }, [1, 0]).values;
-}
-
-function directionOf(
-  context: NodeContext,
-  setting: Setting,
-  direction: number,
-  functions: readonly CellFunction[],
-): Direction {
-  const { kind, units, features } = setting;
-  const gates = GATES[kind].length;
-  const W = weightsOf(context, setting, 1, 'the weight matrix W', direction, features);
-  const U = weightsOf(context, setting, 2, 'the recurrence matrix R', direction, units);
-  const biases = biasesOf(context, setting, direction);
-  const weights: Record<string, Matrix> = {
-    kernel: { shape: [features, gates * units], values: W },
-    recurrent_kernel: { shape: [units, gates * units], values: U },
-  };
-  const base = { units, useBias: biases !== null };
-  if (kind === 'RNN') return rnnCell(setting, functions, { base, weights, biases });
-  if (kind === 'GRU') return gruCell(context, setting, functions, { base, weights, biases });
-  return lstmCell(context, setting, functions, { base, weights, biases, direction });
-}
-
-interface CellParts {
-  base: Record<string, unknown>;
-  weights: Record<string, Matrix>;
-  /** The biases of the inputs and of the state; null: none. */
-  biases: readonly [FloatArray, FloatArray] | null;
-}
-
-function biasesOf(context: NodeContext, setting: Setting, direction: number): CellParts['biases'] {
-  const { kind, units, directions } = setting;
-  const given = context.optionalConstant(3, 'the bias B');
-  if (!given) return null;
-  const gates = GATES[kind];
-  const width = gates.length * units;
-  if (given.values.length !== directions * 2 * width)
-    throw context.error(`the bias B has ${given.values.length} elements, expected ${directions * 2 * width}`);
-  const part = (half: number): FloatArray => {
-    const out = new (given.values.constructor as Float32ArrayConstructor)(width);
-    gates.forEach((from, to) => {
-      const begin = (direction * 2 + half) * width + from * units;
-      out.set(given.values.subarray(begin, begin + units), to * units);
-    });
-    return out;
-  };
-  return [part(0), part(1)];
-}
-
-const summed = ([a, b]: readonly [FloatArray, FloatArray]): Matrix => ({
-  shape: [a.length],
-  values: a.map((value, i) => value + b[i]),
-});
-
-function rnnCell(
-  { clip }: Setting,
-  [f]: readonly CellFunction[],
-  { base, weights, biases }: CellParts,
-): Direction {
-  if (biases) weights.bias = summed(biases);
-  const name = namedFunction(f);
-  if (name && clip === undefined)
-    return { className: 'SimpleRNN', config: { ...base, ...option('activation', name, 'tanh') }, weights };
-  return { className: 'GeneralRNN', config: { ...base, functions: [f], ...(clip && { clip }) }, weights };
-}
-
-/** Returns an option, unless it has its default. */
-const option = (name: string, value: string, initial: string): Record<string, string> =>
-  value === initial ? {} : { [name]: value };
-
-function gruCell(
-  context: NodeContext,
-  { clip, units }: Setting,
-  functions: readonly CellFunction[],
-  { base, weights, biases }: CellParts,
-): Direction {
-  const resetAfter = context.number('linear_before_reset', 0) !== 0;
-  const [f, g] = functions.map(namedFunction);
-  const isPlain = f && g && clip === undefined;
-  if (biases && isPlain && resetAfter)
-    weights.bias = { shape: [2, 3 * units], values: Float32Array.from([...biases[0], ...biases[1]]) };
-  else if (biases && resetAfter) {
-    // The bias of the state belongs to the product with the reset gate, but only in the candidate.
-    const values = biases[0].map((value, i) => (i < 2 * units ? value + biases[1][i] : value));
-    weights.bias = { shape: [3 * units], values };
-    weights.candidate_bias = { shape: [units], values: biases[1].subarray(2 * units) };
-  } else if (biases) weights.bias = summed(biases);
-  if (!isPlain)
-    return {
-      className: 'GeneralGRU',
-      config: { ...base, resetAfter, functions, ...(clip && { clip }) },
-      weights,
-    };
-  const activations = { ...option('activation', g, 'tanh'), ...option('recurrentActivation', f, 'sigmoid') };
-  return { className: 'GRU', config: { ...base, resetAfter, ...activations }, weights };
-}
-
-function lstmCell(
-  context: NodeContext,
-  { clip, units, directions }: Setting,
-  functions: readonly CellFunction[],
-  { base, weights, biases, direction }: CellParts & { direction: number },
-): Direction {
-  const peepholes = context.optionalConstant(7, 'the peephole weights P');
-  const coupled = context.number('input_forget', 0) !== 0;
-  if (biases) weights.bias = summed(biases);
-  if (peepholes) {
-    const { values } = peepholes;
-    if (values.length !== directions * 3 * units)
-      throw context.error(
-        `the peephole weights P have ${values.length} elements, expected ${directions * 3 * units}`,
-      );
-    const offset = direction * 3 * units;
-    const rows = PEEPHOLES.map((row) => values.subarray(offset + row * units, offset + (row + 1) * units));
-    weights.peephole = { shape: [3, units], values: Float32Array.from(rows.flatMap((row) => [...row])) };
-  }
-  const [f, g, h] = functions.map(namedFunction);
-  const activations = {
-    ...option('activation', g ?? '', 'tanh'),
-    ...option('recurrentActivation', f ?? '', 'sigmoid'),
-  };
-  const isPlain = f && g && g === h && clip === undefined;
-  if (isPlain && !coupled)
-    return { className: peepholes ? 'PeepholeLSTM' : 'LSTM', config: { ...base, ...activations }, weights };
-  if (isPlain && coupled && !peepholes && f === 'sigmoid')
-    return {
-      className: 'CoupledLSTM',
-      config: { ...base, ...activations },
-      weights: coupledWeights(weights, units),
-    };
-  const config = {
-    ...base,
-    functions,
-    ...(clip && { clip }),
-    ...(peepholes && { peephole: true }),
-    ...(coupled && { coupled }),
-  };
-  return { className: 'GeneralLSTM', config, weights };
-}
-
-/** The coupled cell has a forget gate f with i = 1 - f, ONNX an input gate with f = 1 - i. As 1 - σ(x) = σ(-x), f has -Wi. */
-function coupledWeights(weights: Record<string, Matrix>, units: number): Record<string, Matrix> {
-  return Object.fromEntries(
-    Object.entries(weights).map(([name, { shape, values }]) => {
-      const rows = values.length / (4 * units);
-      const part = (gate: number, factor: number) =>
-        strided(values, [rows, units], [4 * units, 1], gate * units).map((value) => value * factor);
-      const parts = [part(0, -1), part(2, 1), part(3, 1)];
-      const out = new Float32Array(rows * 3 * units);
-      parts.forEach((part, gate) => {
-        for (let row = 0; row < rows; row++)
-          out.set(part.subarray(row * units, (row + 1) * units), (row * 3 + gate) * units);
-      });
-      return [name, { shape: [...shape.slice(0, -1), 3 * units], values: out }];
-    }),
-  );
 }
 
 interface Layers {
