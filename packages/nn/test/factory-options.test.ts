@@ -325,7 +325,15 @@ for (const [owner, [make, good, [spelling, meant], [wrong, message]]] of Object.
 
 test('the table contains every factory function with options', () => {
   const others = new Set([
-    ...['builder', 'cellFromConfig', 'layerFromConfig', 'modelFromConfig', 'registerLayer', 'registerCell'],
+    ...[
+      'builder',
+      'cellFromConfig',
+      'runSteps',
+      'layerFromConfig',
+      'modelFromConfig',
+      'registerLayer',
+      'registerCell',
+    ],
     ...[
       'registerActivation',
       'generate',

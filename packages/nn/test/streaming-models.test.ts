@@ -368,7 +368,10 @@ describe('rejects non-causal layers with their name and the reason', () => {
       /Layer chain: .*concatenates sequences along the time axis/,
     );
     const decoded = lstm({ units, name: 'decoder' }).apply(x, { initialState: [h!, c!] });
-    assert.throws(() => model({ inputs: x, outputs: decoded }).stream(), /Layer decoder: .*initial state/);
+    assert.throws(
+      () => model({ inputs: x, outputs: decoded }).stream(),
+      /Layer decoder: .*states or constants from another layer/,
+    );
   });
 
   test('flatten after the last time-distributed layer is causal', () => {

@@ -1,6 +1,6 @@
 /** Reads files on disk in parts. */
-import { open, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, normalize } from 'node:path';
+import { open, realpath, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { UnrollError } from '@unroll/core';
 import { type ByteSource, checkRange } from './source.js';
 
@@ -46,13 +46,19 @@ export async function fileSource(path: string): Promise<ByteSource> {
       return bytes;
     },
     async sibling(relative) {
-      const inside = normalize(relative);
-      if (isAbsolute(inside) || inside.split(/[\\/]/)[0] === '..') {
-        throw new UnrollError('format', `${path} refers to ${relative}, which is outside its folder.`, {
+      const outside = new UnrollError(
+        'format',
+        `${path} refers to ${relative}, which is outside its folder.`,
+        {
           relative,
-        });
-      }
-      return fileSource(join(dirname(path), inside));
+        },
+      );
+      const inside = normalize(relative);
+      if (isAbsolute(inside) || inside.split(/[\\/]/)[0] === '..') throw outside;
+      const folder = await realpath(dirname(path));
+      const other = await realpath(join(folder, inside)).catch(() => join(folder, inside));
+      if (!other.startsWith(folder + sep)) throw outside; // a symbolic link
+      return fileSource(other);
     },
   };
   return source;
