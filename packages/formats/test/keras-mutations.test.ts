@@ -1,6 +1,7 @@
 /**
  * Damaged and forged files of Keras and TensorFlow.js: each must load, or be refused by an UnrollError; none may crash, hang,
- * or make the reader ask for more memory than a set multiple of the file's size. MUTATIONS sets the number per format.
+ * or make the reader ask for more memory than a set multiple of the file's size. MUTATIONS sets the number per format, and
+ * MUTATIONS_FROM the first seed.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -15,6 +16,7 @@ import { cut, flip, forgeJson } from './forge.js';
 import { Meter } from './meter.js';
 
 const COUNT = Number(process.env.MUTATIONS ?? 500);
+const FIRST = Number(process.env.MUTATIONS_FROM ?? 0);
 /** Bytes of typed arrays that an import may ask for: so many times the file, and so many besides. */
 const BUDGET = { times: 12, more: 1 << 20 };
 const LONGEST_MS = 2000;
@@ -108,7 +110,8 @@ describe('damaged files of Keras', () => {
     test(`${COUNT} damaged files of format ${name} load or are refused`, async () => {
       setBackend(meter.backend());
       const tally: Tally = { loaded: 0, refused: 0, other: [] };
-      for (let seed = 0; seed < COUNT; seed++) await attempt(seed, await mutate(new Draw(seed)), tally);
+      for (let seed = FIRST; seed < FIRST + COUNT; seed++)
+        await attempt(seed, await mutate(new Draw(seed)), tally);
       assert.deepEqual(tally.other.slice(0, 5), [], `${tally.other.length} failures`);
       assert.equal(tally.loaded + tally.refused, COUNT);
       assert.ok(tally.loaded > 0, 'no file loaded');

@@ -30,6 +30,8 @@ export type { ImportReport } from '@unroll/formats/convert';
 /** A path (in Node), a URL (in a page), the bytes of a file, or a File that was dropped on a page. */
 export type ModelSource = string | Uint8Array | (Blob & { readonly name?: string });
 
+export type KerasImportOptions = Pick<ImportOptions, 'model' | 'files'>;
+
 export interface Imported {
   /** The model. If the file has a loss and an optimizer that Unroll has, it is compiled, and continues training with the optimizer's state. */
   model: Network & Trainable;
@@ -43,17 +45,19 @@ async function sourceOf(source: ModelSource): Promise<ByteSource> {
 
 /**
  * Reads a model of Keras: `.keras`, `.h5`, or the `model.json` of TensorFlow.js. Nothing in the file is executed.
- * @param options `model`: for files that contain weights without a model (`.weights.h5`), the model to load them into
+ * @param options `model`: for files that contain weights without a model (`.weights.h5`), the model to load them into.
+ * `files`: the weight files of a `model.json` that is given as bytes, by name
  * @throws UnrollError `format` for a damaged file, `value` for a layer that Unroll does not have, by name
  */
-export async function importKeras(source: ModelSource, options?: ImportOptions): Promise<Imported> {
+export async function importKeras(source: ModelSource, options: KerasImportOptions = {}): Promise<Imported> {
+  checkOptions('importKeras', options, { model: true, files: true });
   await ready();
   const file = await sourceOf(source);
   const format = await formatOfFile(file);
   if (!['keras', 'h5', 'tfjs'].includes(format.name))
     throw new UnrollError('format', `${file.name} is ${format.title}, not a file of Keras.`);
   const { model, report, optimizer, compile } = await format.read(file, options);
-  const result = trainable(model);
+  const result = 'compile' in model ? (model as Network & Trainable) : trainable(model);
   if (compile && optimizer) {
     const settings = { ...compile, optimizer: { name: optimizer.name, ...optimizer.options } };
     result.compile(settings as CompileOptions);

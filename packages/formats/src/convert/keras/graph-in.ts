@@ -10,6 +10,7 @@ import {
   frozen,
   inputShapeOf,
   isModel,
+  isOperation,
   type LayerWeights,
   type ModelContext,
   type TranslatedModel,
@@ -95,9 +96,9 @@ class GraphImport {
     const name = textIn(object.name ?? config.name, `The name of a layer of class ${className}`);
     if (this.#entries.has(name)) throw configError(`The name of ${whereOf(name, className)}`, 'unique', name);
     const calls = callsOf(object.inbound_nodes, whereOf(name, className));
-    const isOperation = isOperationEntry(object, className, this.#model.context.version);
+    const operation = isOperation(object, className, this.#model.context.version);
     this.#entries.set(name, {
-      ...{ name, className, object, isOperation, calls },
+      ...{ name, className, object, isOperation: operation, calls },
       firstCall: 0,
       translated: null,
     });
@@ -306,17 +307,6 @@ class GraphImport {
         weights: translated?.weights ?? [],
       }));
   }
-}
-
-/**
- * True for an operation such as `x + y`. Files of Keras 3 name its module, except `.h5` files; there, layers (and models) have
- * the option `trainable`.
- */
-function isOperationEntry(object: JsonObject, className: string, version: 2 | 3): boolean {
-  if (typeof object.module === 'string') return /\bops\b/.test(object.module);
-  if (version === 2 || isModel(className)) return false;
-  const isLayer = 'trainable' in (object.config as JsonObject);
-  return !isLayer && !['InputLayer', 'SpatialDropout1D'].includes(className);
 }
 
 /** Attention layers get two options in the call, which are options of the layer in Unroll. */

@@ -115,7 +115,8 @@ function sequentialFrom(config: JsonObject, model: ModelContext): TranslatedMode
     };
     const { drop, outputs } =
       'outputMasks' in layer ? { drop: [], outputs: layer.outputMasks } : applyMasks(call, context);
-    if (drop.length > 0) layers.push(unmask(`${String(layer.config.name)}_without_mask`, rank, context.report));
+    if (drop.length > 0)
+      layers.push(unmask(`${String(layer.config.name)}_without_mask`, rank, context.report));
     if (layer.className === 'Embedding') rank++;
     current = outputs[0];
     layers.push({ className: layer.className, config: layer.config });

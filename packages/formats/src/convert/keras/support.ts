@@ -19,8 +19,23 @@ export interface LayerSupport {
 
 /** A config with which every layer can be translated. */
 const SAMPLE: JsonObject = {
-  ...{ units: 1, filters: 1, kernel_size: 1, rate: 0, input_dim: 1, output_dim: 1, n: 1, dims: [1], target_shape: [1] },
-  ...{ negative_slope: 0.2, activation: 'tanh', layer: {}, cell: { class_name: 'LSTMCell', config: { units: 1 } } },
+  ...{
+    units: 1,
+    filters: 1,
+    kernel_size: 1,
+    rate: 0,
+    input_dim: 1,
+    output_dim: 1,
+    n: 1,
+    dims: [1],
+    target_shape: [1],
+  },
+  ...{
+    negative_slope: 0.2,
+    activation: 'tanh',
+    layer: {},
+    cell: { class_name: 'LSTMCell', config: { units: 1 } },
+  },
 };
 
 /** Returns one row per layer of Keras, sorted by name. */
