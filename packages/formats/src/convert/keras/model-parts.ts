@@ -1,4 +1,5 @@
 /** What the translations of sequential and functional models share. */
+import { valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { ImportReport } from '../format.js';
 import { configError, isObject, listIn } from './json.js';
@@ -57,6 +58,9 @@ export function shapeIn(value: Json | undefined, what: string): number[] {
 
 /** The shape of an InputLayer, with the batch axis. */
 export function inputShapeOf(config: JsonObject, where: string): number[] {
+  for (const option of ['sparse', 'ragged', 'optional'])
+    if (config[option] === true)
+      throw valueError(`${where} cannot be imported: it is ${option}.`, { option });
   const shape = config.batch_shape ?? config.batch_input_shape;
   if (shape !== undefined && shape !== null) return shapeIn(shape, `The shape of ${where}`);
   return [-1, ...shapeIn(config.shape, `The shape of ${where}`)];
