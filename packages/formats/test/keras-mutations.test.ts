@@ -77,12 +77,18 @@ function mutateTfjs(draw: Draw): Mutant {
 // The library of HDF5 files is loaded before memory is counted.
 await (await formatNamed('h5')).read(bytesSource(files.get('nested.h5')!));
 
+/** CPU time of the process in milliseconds: the tests of all packages run at the same time. */
+function cpuTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 const meter = new Meter();
 
 async function attempt(seed: number, { format, bytes, options, size }: Mutant, tally: Tally): Promise<void> {
   const reader = await formatNamed(format);
   meter.start();
-  const began = performance.now();
+  const began = cpuTime();
   try {
     await reader.read(bytesSource(bytes, 'mutant'), options);
     tally.loaded++;
@@ -92,8 +98,8 @@ async function attempt(seed: number, { format, bytes, options, size }: Mutant, t
   } finally {
     meter.stop();
   }
-  const elapsed = performance.now() - began;
-  if (elapsed > LONGEST_MS) tally.other.push(`seed ${seed}: took ${elapsed} ms`);
+  const elapsed = cpuTime() - began;
+  if (elapsed > LONGEST_MS) tally.other.push(`seed ${seed}: took ${elapsed} ms of CPU time`);
   const limit = BUDGET.times * (size ?? bytes.length) + BUDGET.more;
   if (meter.bytes > limit) tally.other.push(`seed ${seed}: asked for ${meter.bytes} bytes, allowed ${limit}`);
 }

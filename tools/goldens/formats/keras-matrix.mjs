@@ -1,8 +1,8 @@
 // Imports the models of keras_matrix.py, compares their outputs with those of Keras, and after an export to both formats again.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { exportKeras, importKeras } from 'unrolljs/convert';
 import { tensor } from 'unrolljs';
+import { exportKeras, importKeras } from 'unrolljs/convert';
 
 const [folder] = process.argv.slice(2);
 const cases = JSON.parse(readFileSync(join(folder, 'cases.json'), 'utf8'));
@@ -16,7 +16,10 @@ for (const [number, { inputs, outputs, layers, dtype }] of Object.entries(cases)
       const { model } = await importKeras(join(folder, `${number}.${end}`));
       const error = async (network) => {
         const y = await (await network.predict(tensor(valuesOf(inputs[0]), inputs[0].shape))).data();
-        return valuesOf(outputs[0]).reduce((max, e, i) => Math.max(max, Math.abs(e - y[i]) / Math.max(1, Math.abs(e))), 0);
+        return valuesOf(outputs[0]).reduce(
+          (max, e, i) => Math.max(max, Math.abs(e - y[i]) / Math.max(1, Math.abs(e))),
+          0,
+        );
       };
       const own = await error(model);
       worst = Math.max(worst, own);

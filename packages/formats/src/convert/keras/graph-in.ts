@@ -264,7 +264,7 @@ class GraphImport {
     if (!call || !entry.isOperation || depth > MAX_CALL_DEPTH) return id.join(':');
     const { inputs, constants } = call;
     if (entry.className === 'NotEqual' && inputs.length === 1)
-      return sourceMask(inputs[0].join(':'), Number(constants[0] ?? Number.NaN));
+      return sourceMask(this.#withoutCast(inputs[0], depth).join(':'), Number(constants[0] ?? Number.NaN));
     if (entry.className === 'LogicalOr') {
       const parts = inputs.filter(([layer]) => this.#entry(layer).className !== 'ZerosLike');
       return unionOf(parts.map((part) => this.#maskOf(part, depth + 1))) ?? id.join(':');
@@ -273,6 +273,15 @@ class GraphImport {
       ['Any', 'ExpandDims', 'Cast', 'ConvertToTensor', 'Squeeze'].includes(entry.className) &&
       inputs.length === 1;
     return passes ? this.#maskOf(inputs[0], depth + 1) : id.join(':');
+  }
+
+  /** Returns the tensor that operations have converted to another type. */
+  #withoutCast(id: TensorId, depth: number): TensorId {
+    const { isOperation, className, calls } = this.#entry(id[0]);
+    const input = calls[id[1]]?.inputs[0];
+    return isOperation && className === 'Cast' && input && depth < MAX_CALL_DEPTH
+      ? this.#withoutCast(input, depth + 1)
+      : id;
   }
 
   #dropMask(value: Value, name: string): Value {
