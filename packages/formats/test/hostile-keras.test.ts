@@ -55,6 +55,25 @@ describe('HDF5 files that refer to something outside', () => {
   }
 });
 
+describe('HDF5 heaps through which the library would walk for ever', () => {
+  test('free space of size 0, and an object that is longer than the heap, are refused', async () => {
+    const name = 'sequential_lstm.h5';
+    const original = (await fromZip(readFileSync(new URL('files.zip', folder)), [name])).get(name)!;
+    const heap = Buffer.from(original).indexOf('GCOL');
+    assert.ok(heap > 0);
+    for (const [index, size] of [
+      [0, 0n],
+      [3, 1n << 34n],
+    ] as const) {
+      const bytes = original.slice();
+      const view = new DataView(bytes.buffer);
+      view.setUint16(heap + 16, index, true);
+      view.setBigUint64(heap + 24, size, true);
+      await assert.rejects(h5.read(bytesSource(bytes, name)), /the heap at byte \d+ is damaged/);
+    }
+  });
+});
+
 describe('zip files of Keras', () => {
   test('a bomb of 1 kB is refused within 50 ms', async () => {
     const bomb = toZip(new Map([['config.json', encodeUtf8(`{"a":"${'x'.repeat(500)}"}`)]])).slice();

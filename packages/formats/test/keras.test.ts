@@ -178,3 +178,26 @@ describe('export to Keras', () => {
     await assert.rejects(async () => (await formatNamed('keras')).write!(model), /has no weights yet/);
   });
 });
+
+describe('descriptions', () => {
+  test('a description has layers, tensors and what Unroll does not support', async () => {
+    for (const [name, , file] of all) {
+      const source = bytesSource(file, name);
+      const description = await (await formatOfFile(source)).describe(source);
+      assert.match(description.title, /^Keras (3\.15\.1|2\.21\.0|\(version unknown\)), /, name);
+      assert.ok(description.tensors.length > 0);
+      const unsupported = description.parts
+        .filter(({ supported }) => !supported)
+        .map(({ name: part }) => part);
+      assert.deepEqual(unsupported, isCustom(name) ? ['scale'] : []);
+    }
+    const [, , file] = all[0];
+    const { title, parts, tensors } = await (await formatNamed('keras')).describe(bytesSource(file));
+    assert.equal(title, 'Keras 3.15.1, Sequential "sequential", 3 layers');
+    assert.deepEqual(
+      parts.map(({ type }) => type),
+      ['InputLayer', 'LSTM', 'Dense'],
+    );
+    assert.deepEqual(tensors[0], { name: 'layers/dense/vars/0', shape: [4, 2], dtype: 'float32' });
+  });
+});

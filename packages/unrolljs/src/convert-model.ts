@@ -92,7 +92,7 @@ export async function exportTo(
 async function importFrom(file: ByteSource, format: ModelFormat, options: ImportOptions): Promise<Imported> {
   await ready();
   const { model: network, report, optimizer, compile, axes } = await format.read(file, options);
-  const model = trainable(network);
+  const model = 'compile' in network ? (network as Network & Trainable) : trainable(network);
   if (compile?.loss !== undefined && optimizer) resumeTraining(model, optimizer, compile as ResumeOptions);
   return { model, report, optimizer, ...(axes && { axes }) };
 }

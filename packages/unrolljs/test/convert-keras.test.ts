@@ -3,11 +3,13 @@
  * optimizer state in the file. See tools/goldens/formats/keras_files.py.
  */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { fromZip } from '@unroll/formats';
-import { type Tensor, tensor } from 'unrolljs';
-import { importKeras } from 'unrolljs/convert';
+import { fromZip, toZip } from '@unroll/formats';
+import { dense, input, lstm, sequential, type Tensor, tensor } from 'unrolljs';
+import { exportKeras, importKeras } from 'unrolljs/convert';
 
 interface Golden {
   shape: number[];
@@ -22,15 +24,15 @@ interface Case {
   weights?: Golden[];
 }
 
-const folder = new URL('../../testkit/goldens/formats/keras/', import.meta.url);
+const goldenFolder = new URL('../../testkit/goldens/formats/keras/', import.meta.url);
 async function goldens(number: '' | '2'): Promise<[string, Case, Uint8Array][]> {
-  const { cases } = JSON.parse(readFileSync(new URL(`cases${number}.json`, folder), 'utf8')) as {
+  const { cases } = JSON.parse(readFileSync(new URL(`cases${number}.json`, goldenFolder), 'utf8')) as {
     cases: Record<string, Case>;
   };
   const names = Object.entries(cases).flatMap(([name, { formats }]) =>
     formats.map((end) => `${name}.${end}`),
   );
-  const files = await fromZip(readFileSync(new URL(`files${number}.zip`, folder)), names);
+  const files = await fromZip(readFileSync(new URL(`files${number}.zip`, goldenFolder)), names);
   return Object.entries(cases).flatMap(([name, golden]) =>
     golden.formats.map((end): [string, Case, Uint8Array] => [
       `${name}.${end}`,
@@ -73,4 +75,125 @@ describe('training of imported Keras models', () => {
         assertNear(parameter.dataSync(), valuesOf(weights![i]), `${parameter.name} of ${name} after 5 steps`);
     });
   }
+});
+
+const fileOf = (name: string): Uint8Array => all.find(([own]) => own === name)![2];
+
+/** The file with a changed config. */
+async function withConfig(name: string, change: (text: string) => string): Promise<Uint8Array> {
+  const parts = await fromZip(fileOf(name), ['config.json', 'metadata.json', 'model.weights.h5']);
+  const config = Buffer.from(parts.get('config.json')!).toString();
+  const changed = change(config);
+  assert.notEqual(changed, config);
+  return toZip(new Map([...parts, ['config.json', new TextEncoder().encode(changed)]]));
+}
+
+describe('reports of imports', () => {
+  const dropped = async (from: string | RegExp, to: string): Promise<{ name: string; reason: string }[]> => {
+    const { report } = await importKeras(
+      await withConfig('sequential_lstm.keras', (text) => text.replace(from, to)),
+    );
+    return report.dropped;
+  };
+
+  test('metrics, losses and optimizers that Unroll does not have are in the report', async () => {
+    const [metric] = await dropped('"metrics": ["mae"]', '"metrics": ["mae", "hinge"]');
+    assert.deepEqual(metric, {
+      name: 'metric hinge',
+      reason: 'Unroll has no such metric; training does not depend on it',
+    });
+    const [loss] = await dropped('"loss": "mse"', '"loss": "hinge"');
+    assert.match(loss.reason, /^Unroll has no such loss; predictions do not depend on it/);
+    const [lion] = await dropped('"class_name": "Adam"', '"class_name": "Lion"');
+    assert.deepEqual(lion, {
+      name: 'optimizer lion',
+      reason: 'Unroll has no such optimizer; predictions do not depend on it',
+    });
+    const [amsgrad] = await dropped('"amsgrad": false', '"amsgrad": true');
+    assert.match(amsgrad.reason, /^Unroll has no AMSGrad/);
+    const [state] = await dropped('"use_ema": false', '"use_ema": true');
+    assert.equal(state.name, 'moving average of the weights');
+    const [slots] = await dropped('"class_name": "Adam"', '"class_name": "SGD"');
+    assert.match(slots.reason, /^it has \d+ arrays for 5 parameters; training continues with a new state$/);
+  });
+
+  test('a model that is called with training=True is refused', async () => {
+    const bytes = await withConfig('functional_masked.keras', (text) =>
+      text.replace('"training": false', '"training": true'),
+    );
+    await assert.rejects(
+      importKeras(bytes),
+      /Layer "gru" \(GRU\) cannot be imported: it is called with training=True/,
+    );
+  });
+});
+
+describe('importKeras and exportKeras', () => {
+  test('files on disk, and a model.json with its weights beside it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'unroll-keras-'));
+    try {
+      writeFileSync(join(folder, 'm.keras'), fileOf('sequential_lstm.keras'));
+      const { model } = await importKeras(join(folder, 'm.keras'));
+      assert.equal(model.layers.length, 2);
+      const goldens = JSON.parse(readFileSync(new URL('tfjs.json', goldenFolder), 'utf8'));
+      const { json, files } = goldens.cases.stacked_float16;
+      writeFileSync(join(folder, 'model.json'), json);
+      for (const [name, text] of Object.entries(files as Record<string, string>))
+        writeFileSync(join(folder, name), Buffer.from(text, 'base64'));
+      const imported = await importKeras(join(folder, 'model.json'));
+      assert.equal(imported.model.layers.length, 3);
+      await assert.rejects(importKeras(join(folder, 'missing.keras')), /There is no file .*missing\.keras/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('weights are loaded into a compiled model, which stays compiled', async () => {
+    const model = sequential([input({ shape: [6, 3] }), lstm({ units: 4 }), dense({ units: 2 })]);
+    model.build();
+    model.compile({ loss: 'mse', optimizer: 'sgd' });
+    const { model: same } = await importKeras(fileOf('sequential_lstm.weights.h5'), { model });
+    assert.equal(same, model);
+    await same.fit(tensor(new Float32Array(18), [1, 6, 3]), tensor([[0, 0]]), { verbose: 0 });
+    await assert.rejects(importKeras(fileOf('sequential_lstm.keras'), { modle: model } as never), /modle/);
+  });
+
+  test('a model that was trained in Unroll continues after an export', async () => {
+    const x = tensor(
+      Float32Array.from({ length: 36 }, (_, i) => Math.sin(i)),
+      [2, 6, 3],
+    );
+    const y = tensor([
+      [1, 0],
+      [0, 1],
+    ]);
+    const steps = { epochs: 3, verbose: 0, shuffle: false } as const;
+    for (const optimizer of ['adam', 'nadam', 'adagrad', 'rmsprop', 'sgd'] as const) {
+      const model = sequential([input({ shape: [6, 3] }), lstm({ units: 4 }), dense({ units: 2 })]);
+      model.compile({ loss: 'mse', optimizer, metrics: ['mae'] });
+      await model.fit(x, y, steps);
+      for (const format of ['keras', 'h5'] as const) {
+        const { model: again } = await importKeras(await exportKeras(model, { format }));
+        const copy = await importKeras(await exportKeras(model));
+        const [a, b] = [await again.fit(x, y, steps), await copy.model.fit(x, y, steps)];
+        assert.deepEqual(a.loss, b.loss, optimizer);
+      }
+      const { model: last } = await importKeras(await exportKeras(model));
+      const [own, other] = [await model.fit(x, y, steps), await last.fit(x, y, steps)];
+      assert.deepEqual(other.loss, own.loss, optimizer);
+    }
+  });
+
+  test('losses that Keras does not have are refused, and left out without training options', async () => {
+    const model = sequential([input({ shape: [6, 3] }), lstm({ units: 4 }), dense({ units: 2 })]);
+    model.build();
+    model.compile({ loss: 'pinball', optimizer: 'sgd' });
+    await assert.rejects(exportKeras(model), /The loss pinball cannot be exported: .*\{ training: false \}/);
+    const { model: again } = await importKeras(await exportKeras(model, { training: false }));
+    assert.equal(again.layers.length, 2);
+    await assert.rejects(
+      exportKeras({} as never),
+      /exportKeras takes a model of sequential\(\) or model\(\)/,
+    );
+  });
 });

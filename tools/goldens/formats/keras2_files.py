@@ -73,6 +73,20 @@ def tf_legacy_optimizer():
 
 
 @case(formats=("h5", "keras"))
+def tf_sgd():
+    m = keras.Sequential([keras.Input((4, 3)), L.GRU(2), L.Dense(1)])
+    m.compile(keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True), "mse")
+    return m
+
+
+@case()
+def tf_legacy_rmsprop():
+    m = keras.Sequential([keras.Input((4, 3)), L.GRU(2), L.Dense(1)])
+    m.compile(keras.optimizers.legacy.RMSprop(0.01), "mse")
+    return m
+
+
+@case(formats=("h5", "keras"))
 def tf_hard_sigmoid():
     return keras.Sequential(
         [

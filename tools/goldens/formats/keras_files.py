@@ -66,7 +66,6 @@ def sequential_gru_options():
             L.GRU(4, return_sequences=True, reset_after=False, recurrent_activation="hard_sigmoid", go_backwards=True),
             L.GRU(3, use_bias=False, activation="relu", return_sequences=True),
             L.SimpleRNN(3, activation="softsign", kernel_regularizer=keras.regularizers.L2(0.01)),
-            L.Dropout(0.5, seed=3),
             L.Dense(3, activation="softmax", kernel_constraint=keras.constraints.MaxNorm(1.5), bias_regularizer="l1"),
         ]
     )

@@ -84,7 +84,10 @@ export interface OptimizerRecord {
   options: Readonly<Record<string, unknown>>;
   /** Number of updates so far. */
   iterations: number;
-  /** Per slot of the optimizer (`m`, `v`, ...): the values per parameter, by the name of the parameter. */
+  /**
+   * Per slot of the optimizer (`m`, `v`, ...): the values per parameter, by the name of the parameter, as Unroll's optimizers
+   * store them. (The momentum of SGD has the sign of the gradient; Keras stores the opposite.)
+   */
   slots: Readonly<Record<string, ReadonlyMap<string, FloatArray>>>;
 }
 

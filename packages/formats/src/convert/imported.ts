@@ -25,7 +25,7 @@ export function buildImported(
   arrays: ReadonlyMap<string, ImportedArray>,
   inputs?: readonly Shape[],
 ): Network {
-  const model = modelFromConfig(config);
+  const model = validModel(config);
   const used = new Set<string>();
   const source = {
     values: (name: string, shape: Shape): FloatArray => {
@@ -54,6 +54,16 @@ export function buildImported(
     });
   }
   return model;
+}
+
+/** Creates the model. Options of a wrong type can cause a TypeError in a layer, which is reported as a `format` error. */
+function validModel(config: unknown): Network {
+  try {
+    return modelFromConfig(config);
+  } catch (error) {
+    if (error instanceof UnrollError) throw error;
+    throw new UnrollError('format', `The layers of the file are not valid: ${(error as Error).message}.`);
+  }
 }
 
 function checkFinite({ values, from }: ImportedArray): void {

@@ -5,7 +5,8 @@ import type { Hdf5Reader } from '../hdf5/read.js';
 import { classNameOf, isObject } from './json.js';
 import { plainClassName } from './layer-types.js';
 import { LAYERS } from './layers-in.js';
-import { isModel } from './model-parts.js';
+import { isModel, isOperation } from './model-parts.js';
+import { dialectOf } from './options.js';
 
 const MAX_TENSORS = 10_000;
 
@@ -16,7 +17,7 @@ export function describeModel(
   h5: Hdf5Reader,
 ): FileDescription {
   const config = isObject(model) && isObject(model.config) ? model.config : {};
-  const parts = partsOf(model);
+  const parts = partsOf(model, dialectOf(version));
   const kind = plainClassName(classNameOf(model) ?? '');
   const name = typeof config.name === 'string' ? ` "${config.name}"` : '';
   const what = model === null ? 'weights without a model' : `${kind}${name}, ${parts.length} layers`;
@@ -30,25 +31,24 @@ export function describeModel(
 }
 
 /** Returns the layers of a serialised model. */
-export function partsOf(model: Json): FileDescription['parts'] {
+export function partsOf(model: Json, version: 2 | 3): FileDescription['parts'] {
   const config = isObject(model) && isObject(model.config) ? model.config : {};
-  return (Array.isArray(config.layers) ? config.layers : []).map(partOf);
+  return (Array.isArray(config.layers) ? config.layers : []).map((entry) => partOf(entry, version));
 }
 
-function partOf(entry: Json): FileDescription['parts'][number] {
+function partOf(entry: Json, version: 2 | 3): FileDescription['parts'][number] {
   const className = plainClassName(classNameOf(entry) ?? '');
   const config = isObject(entry) && isObject(entry.config) ? entry.config : {};
   const names = [isObject(entry) ? entry.name : null, config.name, className];
   const name = names.find((value) => typeof value === 'string') as string;
-  const module = isObject(entry) && typeof entry.module === 'string' ? entry.module : '';
-  const isOperation = /\bops\b/.test(module);
+  const operation = isObject(entry) && isOperation(entry, className, version);
   const supported = Object.hasOwn(LAYERS, className) || className === 'InputLayer' || isModel(className);
   return {
     name,
     type: className,
     shape: null,
-    supported: supported || isOperation,
-    ...(isOperation && { note: 'operation' }),
+    supported: supported || operation,
+    ...(operation && { note: 'operation' }),
   };
 }
 

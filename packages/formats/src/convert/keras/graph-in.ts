@@ -10,6 +10,7 @@ import {
   frozen,
   inputShapeOf,
   isModel,
+  isOperation,
   type LayerWeights,
   type ModelContext,
   type TranslatedModel,
@@ -95,9 +96,9 @@ class GraphImport {
     const name = textIn(object.name ?? config.name, `The name of a layer of class ${className}`);
     if (this.#entries.has(name)) throw configError(`The name of ${whereOf(name, className)}`, 'unique', name);
     const calls = callsOf(object.inbound_nodes, whereOf(name, className));
-    const isOperation = isOperationEntry(object, className, this.#model.context.version);
+    const operation = isOperation(object, className, this.#model.context.version);
     this.#entries.set(name, {
-      ...{ name, className, object, isOperation, calls },
+      ...{ name, className, object, isOperation: operation, calls },
       firstCall: 0,
       translated: null,
     });
@@ -263,7 +264,7 @@ class GraphImport {
     if (!call || !entry.isOperation || depth > MAX_CALL_DEPTH) return id.join(':');
     const { inputs, constants } = call;
     if (entry.className === 'NotEqual' && inputs.length === 1)
-      return sourceMask(inputs[0].join(':'), Number(constants[0] ?? Number.NaN));
+      return sourceMask(this.#withoutCast(inputs[0], depth).join(':'), Number(constants[0] ?? Number.NaN));
     if (entry.className === 'LogicalOr') {
       const parts = inputs.filter(([layer]) => this.#entry(layer).className !== 'ZerosLike');
       return unionOf(parts.map((part) => this.#maskOf(part, depth + 1))) ?? id.join(':');
@@ -272,6 +273,15 @@ class GraphImport {
       ['Any', 'ExpandDims', 'Cast', 'ConvertToTensor', 'Squeeze'].includes(entry.className) &&
       inputs.length === 1;
     return passes ? this.#maskOf(inputs[0], depth + 1) : id.join(':');
+  }
+
+  /** Returns the tensor that operations have converted to another type. */
+  #withoutCast(id: TensorId, depth: number): TensorId {
+    const { isOperation, className, calls } = this.#entry(id[0]);
+    const input = calls[id[1]]?.inputs[0];
+    return isOperation && className === 'Cast' && input && depth < MAX_CALL_DEPTH
+      ? this.#withoutCast(input, depth + 1)
+      : id;
   }
 
   #dropMask(value: Value, name: string): Value {
@@ -306,17 +316,6 @@ class GraphImport {
         weights: translated?.weights ?? [],
       }));
   }
-}
-
-/**
- * True for an operation such as `x + y`. Files of Keras 3 name its module, except `.h5` files; there, layers (and models) have
- * the option `trainable`.
- */
-function isOperationEntry(object: JsonObject, className: string, version: 2 | 3): boolean {
-  if (typeof object.module === 'string') return /\bops\b/.test(object.module);
-  if (version === 2 || isModel(className)) return false;
-  const isLayer = 'trainable' in (object.config as JsonObject);
-  return !isLayer && !['InputLayer', 'SpatialDropout1D'].includes(className);
 }
 
 /** Attention layers get two options in the call, which are options of the layer in Unroll. */

@@ -15,7 +15,7 @@ import { translate } from './model-in.js';
 import { exportModel } from './model-out.js';
 import { isModel, type TranslatedModel } from './model-parts.js';
 import { optimizerFrom, type TrainableParameter } from './optimizer-in.js';
-import type { ImportContext } from './options.js';
+import { dialectOf, type ImportContext } from './options.js';
 import { type ImportedArrays, readWeights } from './weights-in.js';
 import { writeH5, writeKeras } from './write.js';
 
@@ -95,11 +95,6 @@ function openH5(h5: Hdf5Reader): KerasFile {
   };
   const version = h5.strings('/', 'keras_version') ?? h5.strings('/model_weights', 'keras_version');
   return { version: version?.[0] ?? '', model: json('model_config'), training: json('training_config') };
-}
-
-/** Keras 2 includes tf.keras. Its configs have lists of inputs in `inbound_nodes` and no build_config. */
-export function dialectOf(version: string): 2 | 3 {
-  return version.startsWith('3') ? 3 : 2;
 }
 
 function importModel(

@@ -3,6 +3,7 @@
  * table {@link LAYERS} has one entry per class of Keras.
  */
 import type { Json, JsonObject } from '@unroll/core/internal';
+import { listIn } from './json.js';
 import { type MaskRule, seedOf, type Translator } from './layer-types.js';
 import { additiveAttention, attention } from './layers-in-attention.js';
 import { bidirectional, recurrent, rnn, timeDistributed } from './layers-in-recurrent.js';
@@ -205,7 +206,8 @@ export const LAYERS: Readonly<Record<string, Translator>> = {
   Dense: dense,
   Dropout: plain('Dropout', 'pass', (o) => {
     const noiseShape = o.take('noise_shape');
-    return { rate: o.number('rate'), ...(noiseShape !== undefined && { noiseShape }), ...seedOf(o) };
+    const shape = noiseShape === undefined ? null : listIn(noiseShape, `noise_shape of ${o.where}`);
+    return { rate: o.number('rate'), ...(shape && { noiseShape: shape }), ...seedOf(o) };
   }),
   ELU: activationLayer((o) => (o.number('alpha', 1) === 1 ? 'elu' : null)),
   Embedding: embedding,

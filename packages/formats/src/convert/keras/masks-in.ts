@@ -8,7 +8,7 @@
 import { valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { MaskRule } from './layer-types.js';
-import type { KerasDialect } from './options.js';
+import type { ImportContext } from './options.js';
 
 /** The masks of a tensor. */
 export interface TensorMasks {
@@ -55,7 +55,7 @@ export interface MaskedResult {
 }
 
 /** Returns what happens to the masks in a call. @throws UnrollError `value` if Unroll cannot do the same as Keras */
-export function applyMasks(call: MaskedCall, dialect: KerasDialect): MaskedResult {
+export function applyMasks(call: MaskedCall, context: ImportContext): MaskedResult {
   const { rule, inputs } = call;
   const drop: number[] = [];
   if (rule === 'drop' || rule === 'masking') {
@@ -66,14 +66,29 @@ export function applyMasks(call: MaskedCall, dialect: KerasDialect): MaskedResul
   if (rule === 'refuse' && inputs.some(({ keras }) => keras !== null))
     throw refusal(call, 'Keras applies the mask of its input, and Unroll does not');
   if (rule === 'use' || rule === 'attention' || rule === 'merge' || rule === 'concat')
-    drop.push(...unwantedMasks(call, dialect));
+    drop.push(...unwantedMasks(call, context));
+  if (context.version === 2) checkKeras2(call, context);
   const after = inputs.map((masks, i) => (drop.includes(i) ? { ...masks, unroll: null } : masks));
-  const first = outputMasks(call, after);
+  const first = outputMasks(call, after, context.version);
   return { drop, outputs: Array.from({ length: call.outputs }, (_, i) => (i === 0 ? first : NO_MASK)) };
 }
 
+/** Reports and refuses what Keras 2 does in another way. */
+function checkKeras2(call: MaskedCall, { report }: ImportContext): void {
+  const { rule, config, inputs, where } = call;
+  if (inputs.every(({ unroll }) => unroll === null)) return;
+  if (rule === 'merge' && !where.endsWith('(Add)'))
+    throw refusal(call, 'Keras 2 multiplies masked steps, and Unroll does not');
+  if ('momentum' in config && 'epsilon' in config)
+    report.defaulted.push({
+      name: `statistics of ${where}`,
+      value: 'over the valid steps',
+      reason: 'in training, Keras 2 includes the masked steps; predictions do not depend on it',
+    });
+}
+
 /** Returns the inputs whose mask Unroll would use but Keras does not. */
-function unwantedMasks(call: MaskedCall, { version }: KerasDialect): number[] {
+function unwantedMasks(call: MaskedCall, { version }: ImportContext): number[] {
   const { inputs, rule, explicit, hasStates } = call;
   const drop: number[] = [];
   inputs.forEach(({ keras, unroll }, i) => {
@@ -88,7 +103,11 @@ function unwantedMasks(call: MaskedCall, { version }: KerasDialect): number[] {
   return drop;
 }
 
-function outputMasks({ rule, config, tensor }: MaskedCall, inputs: readonly TensorMasks[]): TensorMasks {
+function outputMasks(
+  { rule, config, tensor }: MaskedCall,
+  inputs: readonly TensorMasks[],
+  version: 2 | 3,
+): TensorMasks {
   const [x] = inputs;
   switch (rule) {
     case 'pass':
@@ -100,7 +119,8 @@ function outputMasks({ rule, config, tensor }: MaskedCall, inputs: readonly Tens
     case 'merge':
       return both(inputs, unionOf);
     case 'concat':
-      return both(inputs, config.axis === 1 ? sequenceOf : unionOf);
+      if (config.axis === 1) return both(inputs, sequenceOf);
+      return version === 3 ? both(inputs, unionOf) : { ...both(inputs, unionOf), keras: allOf(inputs) };
     case 'embedding': {
       const own = config.maskZero === true ? sourceMask(tensor, 0) : null;
       const unroll = own === null || x.unroll === null ? (own ?? x.unroll) : `${own}&${x.unroll}`;
@@ -113,6 +133,12 @@ function outputMasks({ rule, config, tensor }: MaskedCall, inputs: readonly Tens
     default:
       return NO_MASK;
   }
+}
+
+/** Keras 2 concatenates masked sequences to one that is valid where all of them are. */
+function allOf(inputs: readonly TensorMasks[]): string | null {
+  const masks = [...new Set(inputs.map(({ keras }) => keras).filter((mask) => mask !== null))];
+  return masks.length > 1 ? masks.join('&') : (masks[0] ?? null);
 }
 
 const both = (

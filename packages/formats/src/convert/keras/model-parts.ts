@@ -1,7 +1,8 @@
 /** What the translations of sequential and functional models share. */
+import { valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { ImportReport } from '../format.js';
-import { configError, listIn } from './json.js';
+import { configError, isObject, listIn } from './json.js';
 import type { TranslatedLayer, WeightGroup } from './layer-types.js';
 import type { TensorMasks } from './masks-in.js';
 import type { ImportContext } from './options.js';
@@ -26,6 +27,17 @@ const MODELS = ['Sequential', 'Functional', 'Model'];
 export const isModel = (className: string | null): boolean =>
   className !== null && MODELS.includes(className);
 
+/**
+ * True for an operation such as `x + y`. Files of Keras 3 name its module, except `.h5` files; there, layers (and models) have
+ * the option `trainable`.
+ */
+export function isOperation(object: JsonObject, className: string, version: 2 | 3): boolean {
+  if (typeof object.module === 'string') return /\bops\b/.test(object.module);
+  if (version === 2 || isModel(className)) return false;
+  const isLayer = isObject(object.config) && 'trainable' in object.config;
+  return !isLayer && !['InputLayer', 'SpatialDropout1D'].includes(className);
+}
+
 export interface ModelContext {
   name: string;
   context: ImportContext;
@@ -46,6 +58,9 @@ export function shapeIn(value: Json | undefined, what: string): number[] {
 
 /** The shape of an InputLayer, with the batch axis. */
 export function inputShapeOf(config: JsonObject, where: string): number[] {
+  for (const option of ['sparse', 'ragged', 'optional'])
+    if (config[option] === true)
+      throw valueError(`${where} cannot be imported: it is ${option}.`, { option });
   const shape = config.batch_shape ?? config.batch_input_shape;
   if (shape !== undefined && shape !== null) return shapeIn(shape, `The shape of ${where}`);
   return [-1, ...shapeIn(config.shape, `The shape of ${where}`)];

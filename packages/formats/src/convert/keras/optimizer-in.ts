@@ -13,6 +13,8 @@ interface OptimizerKind {
   name: string;
   options: Readonly<Record<string, string>>;
   slots(options: Readonly<Record<string, unknown>>): readonly string[];
+  /** True if the slots have the opposite sign in Keras, which adds the momentum of SGD to the weights. */
+  isNegated?: boolean;
 }
 
 const MOMENTS = { beta_1: 'beta1', beta_2: 'beta2', epsilon: 'epsilon' };
@@ -26,6 +28,7 @@ export const OPTIMIZERS: Readonly<Record<string, OptimizerKind>> = {
     name: 'sgd',
     options: { momentum: 'momentum', nesterov: 'nesterov' },
     slots: ({ momentum }) => (momentum ? ['momentum'] : []),
+    isNegated: true,
   },
   rmsprop: {
     name: 'rmsprop',
@@ -105,7 +108,14 @@ export function optimizerFrom(file: OptimizerFile): OptimizerRecord | null {
     return record;
   }
   const state = stateIn(file, kind, found.config);
-  if (state === null) return record;
+  if (state === null) {
+    report.defaulted.push({
+      name: 'state of the optimizer',
+      value: 'none',
+      reason: 'the file does not contain it',
+    });
+    return record;
+  }
   if (typeof state === 'string') {
     drop('state of the optimizer', `${state}; training continues with a new state`);
     return record;
@@ -137,6 +147,9 @@ function optionsFrom(kind: OptimizerKind, config: JsonObject): Options | null {
     if (typeof value === 'number' || typeof value === 'boolean') options[own] = value;
   }
   if (kind.name === 'adamw') options.weightDecay ??= 0;
+  // In the optimizers of tf.keras before 2.11, RMSprop without momentum adds epsilon to the root.
+  const isLegacy = 'decay' in config || config.is_legacy_optimizer === true;
+  if (isLegacy && kind.name === 'rmsprop' && !config.momentum) options.convention = 'pytorch';
   return options as Options;
 }
 
@@ -193,7 +206,7 @@ function stateIn(
       const { name, shape: expected } = parameters[i];
       if (formatShape(shape) !== formatShape(expected))
         return `${path} has shape ${formatShape(shape)}, and ${name} ${formatShape(expected)}`;
-      state.slots[slot].set(name, values);
+      state.slots[slot].set(name, kind.isNegated ? values.map((value: number) => -value) : values);
     }
   }
   return state;

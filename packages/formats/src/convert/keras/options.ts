@@ -14,6 +14,11 @@ export interface KerasDialect {
   version: 2 | 3;
 }
 
+/** Keras 2 includes tf.keras. Its configs have lists of inputs in `inbound_nodes` and no build_config. */
+export function dialectOf(version: string): 2 | 3 {
+  return version.startsWith('3') ? 3 : 2;
+}
+
 /** What the import of one file shares. */
 export interface ImportContext extends KerasDialect {
   report: ImportReport;

@@ -137,27 +137,25 @@ function rateTo(rate: unknown): Json {
 }
 
 /** The variables in Keras's order: see optimizer-in.ts. */
-function stateTo(record: OptimizerRecord, parameters: readonly string[], values: Values): OptimizerArray[] {
+function stateTo(record: OptimizerRecord, parameters: readonly string[], model: Values): OptimizerArray[] {
   const { name, options, iterations, slots } = record;
   const kind = kindOf(name);
   const own = kind.slots({ momentum: options.momentum, centered: options.centered });
   const array = (slot: string, parameter: string): OptimizerArray => {
-    const { shape, size } = valuesOfParameter(values, parameter).parameter;
+    const { shape, size } = valuesOfParameter(model, parameter).parameter;
     const initial = name === 'adagrad' ? Number(options.initialAccumulatorValue ?? 0.1) : 0;
-    const found = slots[slot]?.get(parameter) ?? new Float32Array(size).fill(initial);
+    const values = slots[slot]?.get(parameter) ?? new Float32Array(size).fill(initial);
     return {
       name: `${name}/${parameter.replaceAll('/', '_')}_${SLOT_NAMES[slot]}`,
       shape,
-      values: found,
+      values: kind.isNegated ? values.map((value: number) => -value) : values,
       dtype: 'float32',
     };
   };
   const alternates = own.length === 2 && own[0] === 'm';
   const moments = alternates
     ? parameters.flatMap((parameter) => own.map((slot) => array(slot, parameter)))
-    : own.flatMap((slot) =>
-        parameters.map((parameter) => array(slot === 'v' && name === 'adagrad' ? 'v' : slot, parameter)),
-      );
+    : own.flatMap((slot) => parameters.map((parameter) => array(slot, parameter)));
   const scalar = (label: string, value: number, dtype: 'float32' | 'int32'): OptimizerArray => ({
     ...{ name: `${name}/${label}`, shape: [], values: [value], dtype },
   });

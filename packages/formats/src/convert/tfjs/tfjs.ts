@@ -6,8 +6,8 @@ import { buildImported, emptyReport } from '../imported.js';
 import { compileFrom } from '../keras/compile-in.js';
 import { partsOf } from '../keras/describe.js';
 import { isObject, objectIn } from '../keras/json.js';
-import { dialectOf, translateModel } from '../keras/keras.js';
-import type { ImportContext } from '../keras/options.js';
+import { translateModel } from '../keras/keras.js';
+import { dialectOf, type ImportContext } from '../keras/options.js';
 import { assignWeights } from '../keras/weights-in.js';
 import { type ByteSource, readAll } from '../source.js';
 import { manifestOf, readManifest, type WeightGroupFiles } from './manifest.js';
@@ -30,8 +30,8 @@ export const tfjsFormat: ModelFormat = {
     const { model, manifest, version } = await openTfjs(source);
     return {
       format: 'tfjs',
-      title: `TensorFlow.js layers model, ${partsOf(model).length} layers`,
-      parts: partsOf(model),
+      title: `TensorFlow.js layers model, ${partsOf(model, dialectOf(version)).length} layers`,
+      parts: partsOf(model, dialectOf(version)),
       tensors: manifest.flatMap(({ weights }) =>
         weights.map(({ name, shape, stored }) => ({ name, shape, dtype: stored })),
       ),
