@@ -123,6 +123,8 @@ export async function readData(
   if (path === undefined) return { reading };
   const sql = textOption(args, 'sql') ?? model.sql;
   const query = sql === undefined ? undefined : { sql };
+  if (model.audio === undefined && args.values.pattern !== undefined)
+    throw new UsageError('--pattern is for folders of WAV files, but this model does not read sound.');
   if (model.audio !== undefined) {
     const pattern = textOption(args, 'pattern') ?? (isFolder(path) ? model.pattern : undefined);
     const { table, notes } = await readSoundTable(path, { audio: model.audio, pattern, reading, query });

@@ -239,6 +239,18 @@ describe('invalid input', () => {
       /unknown-words\.tsv, line 2, column 1 \("review"\): no word of the text occurs in the training data/,
     ],
     'an empty text to predict': [['predict', 'model', '--text', ' '], /The text is empty/],
+    'sound for a model of texts': [
+      ['predict', 'model', '--audio', 'train.tsv'],
+      /This model \(unroll-classify-1\) does not read sound/,
+    ],
+    'a stream of sound': [
+      ['predict', 'model', '--audio', 'train.tsv', '--stream'],
+      /This model cannot predict from a stream of sound/,
+    ],
+    'a pattern for a model of texts': [
+      ['predict', 'model', '--data', 'train.tsv', '--pattern', '{a}.wav'],
+      /--pattern is for folders of WAV files/,
+    ],
     'no text to predict': [['predict', 'model'], /Classification needs texts/],
   };
   for (const [name, [args, message]] of Object.entries(cases)) {

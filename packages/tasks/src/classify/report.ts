@@ -97,7 +97,7 @@ function spectrograms({ plan, probabilities }: ClassifyResult, { frontEnd }: Sou
     const caption = `${label}: ${validationTexts[i]}, predicted ${labels[best]} (${percent(probabilities[i][best])})`;
     return [spectrogram({ values, width, length, frameRate: frontEnd.frameRate, caption })];
   });
-  return `<p class="quiet">Low frequencies are at the bottom; a darker cell is louder.</p>${parts.join('')}`;
+  return `<p class="quiet">Low frequencies are at the bottom; a darker cell is louder, relative to the mean of its frequency.</p>${parts.join('')}`;
 }
 
 function lengths({ plan }: ClassifyResult): string {

@@ -48,7 +48,7 @@ function spectrograms({ plan, transcripts }: TranscribeResult): string {
     return spectrogram({ values, width, length, frameRate: frontEnd.frameRate, caption });
   });
   const lead =
-    'Low frequencies are at the bottom; a darker cell is louder. Recognised words are given with their start in seconds.';
+    'Low frequencies are at the bottom; a darker cell is louder, relative to the mean of its frequency. Recognised words are given with their start in seconds.';
   return `<p class="quiet">${lead}</p>${parts.join('')}`;
 }
 
