@@ -192,7 +192,7 @@ describe('a stream with inputs without a time axis', () => {
     const decoded = lstm({ units: D, name: 'decoder' }).apply(source, { initialState: [h, c] });
     assert.throws(
       () => model({ inputs: source, outputs: decoded }).stream(),
-      /Layer decoder: cannot be streamed: it takes initial states or constants from a streamed layer/,
+      /Layer decoder: cannot be streamed: it takes states or constants from another layer/,
     );
   });
 });

@@ -1,5 +1,5 @@
 /** Builds the model of an imported file from a config and arrays. */
-import { type FloatArray, formatShape, type Shape, shapeError, UnrollError } from '@unroll/core';
+import { type FloatArray, formatShape, type Shape, shapeError, UnrollError, valueError } from '@unroll/core';
 import { modelFromConfig, type Network } from '@unroll/nn';
 import type { ImportReport } from './format.js';
 
@@ -18,12 +18,26 @@ export const emptyReport = (): ImportReport => ({ mapped: [], defaulted: [], dro
  * @param arrays by the name of the parameter. Every parameter must be there, and every array must be used.
  * @param inputs shapes to build the model with, if the config has no input shape
  * @throws UnrollError `format` for a missing or unused array, `shape` for one of another shape, `nan` for values that are
- * not finite
+ * not finite, `value` for a graph that is deeper than the stack
  */
 export function buildImported(
   config: unknown,
   arrays: ReadonlyMap<string, ImportedArray>,
   inputs?: readonly Shape[],
+): Network {
+  try {
+    return buildModel(config, arrays, inputs);
+  } catch (error) {
+    // The graph of layers is walked recursively.
+    if (!(error instanceof RangeError)) throw error;
+    throw valueError(`The graph is too deep, or a size is too large: ${error.message}.`);
+  }
+}
+
+function buildModel(
+  config: unknown,
+  arrays: ReadonlyMap<string, ImportedArray>,
+  inputs: readonly Shape[] | undefined,
 ): Network {
   const model = validModel(config);
   const used = new Set<string>();
@@ -61,7 +75,7 @@ function validModel(config: unknown): Network {
   try {
     return modelFromConfig(config);
   } catch (error) {
-    if (error instanceof UnrollError) throw error;
+    if (error instanceof UnrollError || error instanceof RangeError) throw error;
     throw new UnrollError('format', `The layers of the file are not valid: ${(error as Error).message}.`);
   }
 }

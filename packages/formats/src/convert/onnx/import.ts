@@ -4,7 +4,6 @@
  * convolutions know it. The conversion begins with an assumption, and is repeated if a node shows that it is wrong.
  */
 import { type FloatArray, UnrollError, valueError } from '@unroll/core';
-import type { Network } from '@unroll/nn';
 import type { AxisOrder, ImportedModel, ImportReport } from '../format.js';
 import { buildImported, emptyReport } from '../imported.js';
 import type { ByteSource } from '../source.js';
@@ -26,7 +25,7 @@ import {
   shapeOf,
   type Value,
 } from './values.js';
-import { ModelWriter, type WrittenModel } from './writer.js';
+import { ModelWriter } from './writer.js';
 
 /** Most assumptions about the batch axes of inputs that are tried. */
 const MAX_ATTEMPTS = 32;
@@ -140,7 +139,7 @@ class Conversion {
     const refs = (tensors: readonly ModelTensor[]): Reference[] => tensors.map(({ ref }) => ref);
     const { arrays, ...graphConfig } = this.#writer.finish(refs(inputs), refs(outputs));
     const config = { className: 'Functional', config: { name: nameOf(graph.name, file), ...graphConfig } };
-    const model = buildGraph(config, arrays, file);
+    const model = buildImported(config, arrays);
     const orders = (tensors: readonly ModelTensor[], names: readonly string[]): AxisOrder[] =>
       tensors.map((tensor, i) => ({ name: names[i], axes: axisOrder(tensor) }));
     return {
@@ -250,16 +249,6 @@ class Conversion {
       to: `${this.#writer.layerOf(arranged.ref).config.name}`,
     });
     return arranged;
-  }
-}
-
-function buildGraph(config: unknown, arrays: WrittenModel['arrays'], file: string): Network {
-  try {
-    return buildImported(config, arrays);
-  } catch (error) {
-    // The graph of layers is walked recursively.
-    if (!(error instanceof RangeError)) throw error;
-    throw valueError(`${file}: the graph is too deep, or a size is too large: ${error.message}.`);
   }
 }
 
