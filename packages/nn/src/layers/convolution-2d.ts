@@ -3,17 +3,18 @@ import { linear, type Parameter, reshape, type Shape, type Tensor } from '@unrol
 import { checkOptions } from '@unroll/core/internal';
 import { type Activation, activatedWidth, activation } from '../activations.js';
 import { checkUnits } from '../cells/matrix-cell.js';
-import type { Constraint } from '../constraints.js';
 import type { Initializer } from '../initializers.js';
-import type { LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
-import type { Regularizer } from '../regularizers.js';
+import type { Conv1DOptions } from './convolution.js';
 import { WindowLayer2D } from './window-layer-2d.js';
 import { PADDINGS_2D, type Padding2D, type Pair } from './windows-2d.js';
 
-export interface Conv2DOptions extends LayerOptions {
-  /** Number of filters: the channels of the output. */
-  filters: number;
+/** The options of `conv1d`, but for images. */
+export interface Conv2DOptions
+  extends Omit<
+    Conv1DOptions,
+    'kernelSize' | 'strides' | 'padding' | 'dilationRate' | 'groups' | 'kernelInitializer'
+  > {
   /** Pixels that a filter reads: a number, or [height, width]. */
   kernelSize: Pair;
   /** Input pixels per output pixel: a number, or [height, width]. Default 1. */
@@ -22,20 +23,8 @@ export interface Conv2DOptions extends LayerOptions {
   padding?: Padding2D;
   /** Distance between the pixels that a filter reads: a number, or [height, width]. Default 1. */
   dilationRate?: Pair;
-  /** φ. Default `linear`. */
-  activation?: Activation;
-  /** Add a bias. Default true. */
-  useBias?: boolean;
   /** Initialiser of W [height, width, channels, filters]. Default `glorotUniform`. */
   kernelInitializer?: Initializer;
-  /** Initialiser of b [filters]. Default `zeros`. */
-  biasInitializer?: Initializer;
-  /** Regularisers of W and b. Default: none. */
-  kernelRegularizer?: Regularizer | null;
-  biasRegularizer?: Regularizer | null;
-  /** Constraints on W and b after each update. Default: none. */
-  kernelConstraint?: Constraint | null;
-  biasConstraint?: Constraint | null;
 }
 
 export class Conv2D extends WindowLayer2D<Conv2DOptions> {

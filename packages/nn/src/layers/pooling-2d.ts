@@ -1,8 +1,9 @@
 /** Pooling over windows of images: `maxPooling2d` and `averagePooling2d`. */
-import { div, max, mean, type Shape, sum, type Tensor } from '@unroll/core';
-import { checkOptions, hostTensor, type OptionTypes } from '@unroll/core/internal';
+import { max, type Shape, type Tensor } from '@unroll/core';
+import { checkOptions, type OptionTypes } from '@unroll/core/internal';
 import type { LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
+import { windowMeans } from './pooling.js';
 import { WindowLayer2D } from './window-layer-2d.js';
 import type { BatchWindows } from './windows.js';
 import { PADDINGS_2D, type Padding2D, type Pair } from './windows-2d.js';
@@ -42,10 +43,8 @@ export class MaxPooling2D extends Pooling2D {
 export class AveragePooling2D extends Pooling2D {
   static override readonly className = 'AveragePooling2D';
 
-  protected reduce(values: Tensor, { validSteps, size }: BatchWindows): Tensor {
-    const [B, count] = values.shape;
-    if (validSteps.every((valid) => valid === size)) return mean(values, 2);
-    return div(sum(values, 2), hostTensor(validSteps, [B, count, 1]));
+  protected reduce(values: Tensor, windows: BatchWindows): Tensor {
+    return windowMeans(values, windows);
   }
 }
 

@@ -65,12 +65,17 @@ export class MaxPooling1D extends Pooling1D {
 export class AveragePooling1D extends Pooling1D {
   static override readonly className = 'AveragePooling1D';
 
-  protected reduce(values: Tensor, { validSteps, size }: BatchWindows): Tensor {
-    const [B, count] = values.shape;
-    if (validSteps.every((valid) => valid === size)) return mean(values, 2);
-    const divisors = validSteps.map((valid) => Math.max(valid, 1));
-    return div(sum(values, 2), hostTensor(divisors, [B, count, 1]));
+  protected reduce(values: Tensor, windows: BatchWindows): Tensor {
+    return windowMeans(values, windows);
   }
+}
+
+/** Returns the mean of the valid steps of each window, [B, windows, features]; 0 without valid steps. */
+export function windowMeans(values: Tensor, { validSteps, size }: BatchWindows): Tensor {
+  const [B, count] = values.shape;
+  if (validSteps.every((valid) => valid === size)) return mean(values, 2);
+  const divisors = validSteps.map((valid) => Math.max(valid, 1));
+  return div(sum(values, 2), hostTensor(divisors, [B, count, 1]));
 }
 
 export interface GlobalPooling1DOptions extends LayerOptions {

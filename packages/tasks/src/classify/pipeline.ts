@@ -1,10 +1,9 @@
 /** The content of `pipeline.json`, and the files of a classifier. */
-import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
 import type { Network } from '@unroll/nn';
 import { FrontEnd } from '../shared/front-end.js';
-import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import { type EncoderConfig, TokenEncoder } from './encoder.js';
 import type { ClassifyEncoder } from './inputs.js';
 import type { ClassifyCell } from './network.js';
@@ -80,16 +79,6 @@ export function readClassifier(
 }
 
 function checkedPipeline(json: JsonObject): ClassifyPipeline {
-  if (json.format !== CLASSIFY_FORMAT) {
-    throw new UnrollError(
-      'format',
-      `pipeline.json does not belong to a classifier: format must be "${CLASSIFY_FORMAT}", got ${JSON.stringify(json.format)}.`,
-      { format: json.format },
-    );
-  }
   const own = 'sequence' in json ? SEQUENCE_KEYS : 'audio' in json ? SOUND_KEYS : TEXT_KEYS;
-  const keys = [...COMMON_KEYS, ...own];
-  const missing = keys.filter((name) => !(name in json));
-  if (missing.length === 0) return json as unknown as ClassifyPipeline;
-  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
+  return checkPipeline(json, CLASSIFY_FORMAT, 'a classifier', [...COMMON_KEYS, ...own]);
 }

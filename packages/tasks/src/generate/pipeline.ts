@@ -1,8 +1,7 @@
 /** The content of `pipeline.json`, and the files of a language model. */
-import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
-import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { CodecConfig } from './codec.js';
 import type { LanguageCell } from './network.js';
 
@@ -31,19 +30,6 @@ export function readLanguageModel(
   pipeline: LanguagePipeline;
   network: Network;
 } {
-  const pipeline = checkedPipeline(json);
+  const pipeline = checkPipeline<LanguagePipeline>(json, GENERATE_FORMAT, 'a language model', REQUIRED_KEYS);
   return { pipeline, network: readNetwork(files) };
-}
-
-function checkedPipeline(json: JsonObject): LanguagePipeline {
-  if (json.format !== GENERATE_FORMAT) {
-    throw new UnrollError(
-      'format',
-      `pipeline.json does not belong to a language model: format must be "${GENERATE_FORMAT}", got ${JSON.stringify(json.format)}.`,
-      { format: json.format },
-    );
-  }
-  const missing = REQUIRED_KEYS.filter((name) => !(name in json));
-  if (missing.length === 0) return json as unknown as LanguagePipeline;
-  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }

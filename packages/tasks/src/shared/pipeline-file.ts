@@ -24,6 +24,30 @@ export function readPipeline(files: ReadonlyMap<string, Uint8Array>): JsonObject
 }
 
 /**
+ * Returns the pipeline of a task, after checking that it is one.
+ * @param owner what the files must belong to, with its article: `a tagger`
+ * @param keys names that the pipeline must have
+ * @throws UnrollError `format` for another format or a missing key
+ */
+export function checkPipeline<T>(
+  json: JsonObject,
+  format: string,
+  owner: string,
+  keys: readonly string[],
+): T {
+  if (json.format !== format) {
+    throw new UnrollError(
+      'format',
+      `pipeline.json does not belong to ${owner}: format must be "${format}", got ${JSON.stringify(json.format)}.`,
+      { format: json.format },
+    );
+  }
+  const missing = keys.filter((name) => !(name in json));
+  if (missing.length === 0) return json as T;
+  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
+}
+
+/**
  * Returns the network of a saved model.
  * @throws UnrollError `format` if files other than pipeline.json are missing or damaged
  */

@@ -1,9 +1,8 @@
 /** The content of `pipeline.json`, and the files of a tagger. */
-import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { ConlluColumn } from '@unroll/data';
 import type { Network } from '@unroll/nn';
-import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { TagEncoderConfig } from './encoder.js';
 import type { TagCell } from './network.js';
 import type { TagScheme } from './tags.js';
@@ -46,19 +45,6 @@ export function readTagger(
   pipeline: TagPipeline;
   network: Network;
 } {
-  const pipeline = checkedPipeline(json);
+  const pipeline = checkPipeline<TagPipeline>(json, TAG_FORMAT, 'a tagger', REQUIRED_KEYS);
   return { pipeline, network: readNetwork(files) };
-}
-
-function checkedPipeline(json: JsonObject): TagPipeline {
-  if (json.format !== TAG_FORMAT) {
-    throw new UnrollError(
-      'format',
-      `pipeline.json does not belong to a tagger: format must be "${TAG_FORMAT}", got ${JSON.stringify(json.format)}.`,
-      { format: json.format },
-    );
-  }
-  const missing = REQUIRED_KEYS.filter((name) => !(name in json));
-  if (missing.length === 0) return json as unknown as TagPipeline;
-  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }

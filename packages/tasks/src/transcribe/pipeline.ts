@@ -1,10 +1,9 @@
 /** The content of `pipeline.json`, and the files of a transcriber. */
-import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import type { FrontEndConfig } from '../shared/front-end.js';
-import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { TranscribeCell } from './network.js';
 import type { TokensConfig } from './tokens.js';
 
@@ -43,19 +42,6 @@ export function readTranscriber(
   pipeline: TranscribePipeline;
   network: Functional;
 } {
-  const pipeline = checkedPipeline(json);
+  const pipeline = checkPipeline<TranscribePipeline>(json, TRANSCRIBE_FORMAT, 'a transcriber', REQUIRED_KEYS);
   return { pipeline, network: readNetwork(files) as Functional };
-}
-
-function checkedPipeline(json: JsonObject): TranscribePipeline {
-  if (json.format !== TRANSCRIBE_FORMAT) {
-    throw new UnrollError(
-      'format',
-      `pipeline.json does not belong to a transcriber: format must be "${TRANSCRIBE_FORMAT}", got ${JSON.stringify(json.format)}.`,
-      { format: json.format },
-    );
-  }
-  const missing = REQUIRED_KEYS.filter((name) => !(name in json));
-  if (missing.length === 0) return json as unknown as TranscribePipeline;
-  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }

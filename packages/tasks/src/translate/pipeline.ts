@@ -1,9 +1,8 @@
 /** The content of `pipeline.json`, and the files of a translator. */
-import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { BleuOptions, Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
-import { readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { SideConfig } from './encoder.js';
 import type { TranslateCell } from './network.js';
 import type { PairColumns } from './pairs.js';
@@ -43,19 +42,6 @@ export function readTranslator(
   pipeline: TranslatePipeline;
   network: Functional;
 } {
-  const pipeline = checkedPipeline(json);
+  const pipeline = checkPipeline<TranslatePipeline>(json, TRANSLATE_FORMAT, 'a translator', REQUIRED_KEYS);
   return { pipeline, network: readNetwork(files) as Functional };
-}
-
-function checkedPipeline(json: JsonObject): TranslatePipeline {
-  if (json.format !== TRANSLATE_FORMAT) {
-    throw new UnrollError(
-      'format',
-      `pipeline.json does not belong to a translator: format must be "${TRANSLATE_FORMAT}", got ${JSON.stringify(json.format)}.`,
-      { format: json.format },
-    );
-  }
-  const missing = REQUIRED_KEYS.filter((name) => !(name in json));
-  if (missing.length === 0) return json as unknown as TranslatePipeline;
-  throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }

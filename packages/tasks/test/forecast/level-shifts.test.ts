@@ -31,6 +31,17 @@ const found = (values: Float64Array, season: number): number[] => [
 ];
 
 describe('the search', () => {
+  test('takes a jump after a quiet time for no shift if the 2,000 rows before had larger swings', () => {
+    // Slow swings of 150, then 150 quiet rows and a jump of 60.
+    const swings = [300, 360, 430, 500, 580, 650];
+    const swing = (t: number): number => Math.max(0, ...swings.map((at) => 150 - 15 * Math.abs(t - at)));
+    const quiet = new RandomStream(3, 'quiet').normal(960, 0, 0.5);
+    const values = quiet.map((each, t) => each + swing(t) + (t >= 900 ? 60 : 0));
+    const jumpIsFound = (from: number): boolean => found(values.slice(from), 1).includes(900 - from);
+    assert.ok(jumpIsFound(740), 'without the swings, the jump is a shift');
+    assert.ok(!jumpIsFound(0));
+  });
+
   for (const step of [300, -120]) {
     for (const since of [3, 4, 7, 30]) {
       test(`finds a step of ${step}, ${since} rows before the end`, () => {
