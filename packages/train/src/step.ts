@@ -1,6 +1,7 @@
 /**
  * One training step: forward pass, backward pass, accumulation, clipping, update. All trainable weights are in one flat
- * buffer. Their gradients and each slot of the optimizer are in flat buffers with the same layout.
+ * buffer. Their gradients and each slot of the optimizer are in flat buffers with the same layout. The parts of a step share
+ * these buffers, so it is one file.
  */
 import {
   type FloatArray,

@@ -1,7 +1,7 @@
 /**
  * Recurrent layers as RNN, LSTM and GRU nodes, which take [steps, batch, features] (layout 0). ONNX knows only sequences that
  * are padded at their end. Masks may have valid steps anywhere, so a matrix moves the valid steps to the front, and back
- * after the node.
+ * after the node. Masks, directions and states of all cells go through the same steps, so this is one file.
  */
 import type { FloatArray, Shape } from '@unroll/core';
 import { type Bidirectional, type Cell, Recurrent, type StackedCells } from '@unroll/nn';
