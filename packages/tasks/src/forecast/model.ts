@@ -371,8 +371,8 @@ export class ForecastModel implements TaskModel {
   }
 
   /**
-   * Returns a function of the origin: the scale of the interval margins. A series that was not seen in training gets the median unit
-   * and the lowest floor of the others.
+   * Returns a function of the origin: the scale of the interval margins. A series that was not seen in training gets the
+   * median unit and the lowest floor of the others.
    */
   #scales(
     panel: Panel,
