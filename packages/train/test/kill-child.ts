@@ -1,6 +1,7 @@
 /**
- * The training run that kill.test.ts kills: `node kill-child.js <folder> [truncate]`. Resumes from the checkpoint in the folder
- * if there is one. With `truncate`, the sequences have one target per step, and most checkpoints fall into a batch.
+ * The training run that kill.test.ts kills: `node kill-child.js <folder> [plain|truncate] [step]`. Resumes from the checkpoint
+ * in the folder if there is one. With `truncate`, the sequences have one target per step, and most checkpoints fall into a
+ * batch. At the given step, the process sends SIGINT to itself.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +13,8 @@ import { waves, weightsOf } from './small-model.js';
 
 const folder = process.argv[2]!;
 const isTruncated = process.argv[3] === 'truncate';
+const interruptedAt = Number(process.argv[4]);
+let steps = 0;
 const network = sequential(
   [
     lstm({ units: 6, dropout: 0.1, recurrentDropout: 0.1, returnSequences: isTruncated }),
@@ -47,7 +50,11 @@ const history = await fit(network, {
     csvLog(join(folder, 'log.csv')),
     tensorBoard(join(folder, 'board'), { everyUpdates: 2 }),
   ],
-  onEvent: (event) => void (event.type === 'step' && process.stdout.write('.')),
+  onEvent: (event) => {
+    if (event.type !== 'step') return;
+    process.stdout.write('.');
+    if (++steps === interruptedAt) process.kill(process.pid, 'SIGINT');
+  },
 });
 if (history.reason !== 'aborted') {
   writeFileSync(join(folder, 'result.json'), JSON.stringify({ history, weights: weightsOf(network) }));

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { AIR, passengers, QUICK, useTempFolder } from '../shared/helpers.js';
+import { afterEpochs } from '../shared/interrupted.js';
 
 const temp = useTempFolder();
 const { unroll, csv } = temp;
@@ -307,10 +308,8 @@ describe('verbs', () => {
 
 test('Ctrl-C stops the run with exit 130 and writes nothing', async () => {
   const args = ['forecast', ...AIR, '--epochs', '100000', '--json'];
-  const { code, stdout, stderr } = await unroll(args, (child) => {
-    child.stdout!.on('data', (data) => /"epoch"/.test(String(data)) && child.kill('SIGINT'));
-  });
-  assert.equal(code, 130);
+  const { code, stdout, stderr } = await unroll(args, afterEpochs(1, 'SIGINT'));
+  assert.equal(code, 130, stderr);
   assert.match(stderr, /unroll: Stopped\. No files were written\.\n$/);
   assert.doesNotMatch(stdout, /"result"/);
 });

@@ -1,10 +1,10 @@
 // A run that was killed or stopped goes on with --resume, and ends as one that was left alone: the same files.
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { AIR, passengers, QUICK, useTempFolder } from '../shared/helpers.js';
+import { afterEpochs } from '../shared/interrupted.js';
 
 const KILLS = 6;
 const temp = useTempFolder();
@@ -30,16 +30,6 @@ before(async () => {
     undisturbed = Math.min(undisturbed, performance.now() - began);
   }
 });
-
-/** Sends the signal after the given number of epochs has been reported. */
-const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: ChildProcess) => {
-  let epochs = 0;
-  child.stdout!.on('data', (data) => {
-    epochs += String(data).split('"epoch",').length - 1;
-    // Once only: a second one could come while the process is already being taken down.
-    if (epochs >= count && !child.killed) child.kill(signal);
-  });
-};
 
 test(`killed ${KILLS} times at random moments and resumed, it ends with the same files`, async (t) => {
   const moments: string[] = [];

@@ -41,10 +41,11 @@ export function testInterruptedRuns(
 }
 
 /** Returns a function that sends a signal to a process after it has reported this many epochs. */
-const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: ChildProcess) => {
+export const afterEpochs = (count: number, signal: NodeJS.Signals) => (child: ChildProcess) => {
   let epochs = 0;
-  child.stdout?.on('data', (data) => {
+  child.stdout!.on('data', (data) => {
     epochs += String(data).split('"epoch",').length - 1;
+    // Once only: a second signal ends a process that takes longer than half a second to stop.
     if (epochs >= count && !child.killed) child.kill(signal);
   });
 };
