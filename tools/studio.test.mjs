@@ -153,7 +153,7 @@ describe('the studio', { skip }, () => {
       await until(page, () => /LSTM 1e-4/.test(document.querySelector('#metric-rate .chart')?.ariaLabel));
     }));
 
-  for (const preset of ['adding', 'copy', 'sine', 'passengers', 'characters', 'sentiment']) {
+  for (const preset of ['adding', 'copy', 'reverse', 'sine', 'passengers', 'characters', 'sentiment']) {
     test(`the preset ${preset} trains`, () =>
       withPage('#preset=adding&cells=lstm', async (page) => {
         await page.selectOption('#preset', preset);
@@ -313,6 +313,35 @@ describe('the studio', { skip }, () => {
         shades.join(),
       );
       await page.waitForSelector('#attribution .u-legend');
+    }));
+
+  test('attention: live while training; a cell of the map is read by pointer and keys', () =>
+    withPage('#preset=reverse&cells=lstm&length=5&units=16', async (page) => {
+      await page.waitForSelector('#alignments canvas');
+      const readout = () => text(page, '#alignments .readout');
+      const before = await readout();
+      assert.match(before, /^Output step 5 \([A-H]\) reads input step \d \([A-H]\) most, with weight 0\.\d+/);
+      await trainFor(page, 'lstm', 40);
+      await until(
+        page,
+        (old) => ![old, undefined].includes(document.querySelector('#alignments .readout')?.textContent),
+        before,
+      );
+      await page.click('#tab-influence');
+      await page.waitForSelector('#alignments canvas');
+      await page.focus('#alignments canvas');
+      await page.keyboard.press('ArrowUp');
+      await page.keyboard.press('ArrowRight');
+      await until(page, () =>
+        /^Output step 4 .* reads input step 2 .* with weight/.test(
+          document.querySelector('#alignments .readout')?.textContent,
+        ),
+      );
+      await page.waitForSelector('.token[data-target="true"]');
+      assert.match(await text(page, '#influence h2'), /step 4/);
+      await page.click('#tab-gates');
+      await page.selectOption('#layer', '1');
+      await until(page, () => document.querySelectorAll('.map').length === 7);
     }));
 
   test('curves: loss, gradient norm, clip rate, learning rate and throughput; kept runs are compared', () =>

@@ -9,6 +9,7 @@ import {
   Curve,
   curvesOf,
   DEFAULTS,
+  describeFiles,
   en,
   forecastErrors,
   fromFragment,
@@ -126,6 +127,61 @@ describe('problems', () => {
       assert.ok(marked[0].t < 6 && marked[1].t >= 6);
       assert.ok(Math.abs(examples.y[n] - marked[0].value - marked[1].value) < 1e-6);
     }
+  });
+
+  test('the reversed strings: a decoder reads the target before each step, never the one of the step', () => {
+    const { examples, steps } = problemOf({ ...DEFAULTS.reverse, length: 5 }, DATA);
+    const rowOf = (array: Float32Array, n: number): number[] => [
+      ...array.subarray(n * steps, (n + 1) * steps),
+    ];
+    for (let n = 0; n < examples.count; n++) {
+      const target = rowOf(examples.y, n);
+      assert.deepEqual(target, rowOf(examples.x, n).reverse());
+      assert.deepEqual(rowOf(examples.previous!, n), [8, ...target.slice(0, -1)]);
+    }
+    assert.throws(() => problemOf({ ...DEFAULTS.reverse, length: 49 }, DATA), /at most 48, got 49/);
+  });
+
+  test('attention moves from the last letter to the first; the network has figures, ablations and an artifact', async () => {
+    const settings = DEFAULTS.reverse;
+    const problem = problemOf(settings, DATA);
+    const lane = new Lane(problem, 'lstm', settings);
+    for (let n = 0; n < 500; n++) await lane.step();
+    const [encoder, decoder] = await traceOf(lane, problem, 0);
+    assert.equal(encoder.alignment, null);
+    assert.deepEqual(Object.keys(decoder.gates).sort(), ['f', 'g', 'i', 'o'], 'gates have a value per unit');
+    const { steps } = problem;
+    const rows = Array.from({ length: steps }, (_, t) =>
+      decoder.alignment!.subarray(steps * t, steps * (t + 1)),
+    );
+    for (const row of rows) assert.ok(Math.abs(row.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-5);
+    const most = rows.map((row) => row.indexOf(Math.max(...row)));
+    const right = most.filter((step, t) => Math.abs(step - (steps - 1 - t)) <= 1).length;
+    assert.ok(right >= 6, `it reads ${most}`);
+    for (const [layer, figure] of [
+      [0, 'gates'],
+      [1, 'gates'],
+      [1, 'unrolled'],
+    ] as const) {
+      const question = {
+        about: 'figure',
+        cell: 'lstm',
+        figure,
+        layer,
+        example: 0,
+        from: 0,
+        texts: [],
+      } as const;
+      assert.match(String(await answer(question, problem, [lane])), /^<svg/);
+    }
+    const ablation = { layer: 'decoder', units: [0, 1, 2], gate: null, value: 0 };
+    const { before, after } = await ablated(lane, problem, { ablation, example: 0 });
+    assert.notEqual(before.loss, after.loss);
+    const zip = await answer({ about: 'artifact', cell: 'lstm' }, problem, [lane]);
+    const files = new Map([['model.zip', zip as Uint8Array]]);
+    const { models, errors } = await describeFiles(files);
+    assert.deepEqual(errors, []);
+    assert.ok(models[0].tensors.some(({ name }) => name === 'decoder/attention/query_kernel'));
   });
 
   test('the classifier of lines generalises to lines that it has not seen', async () => {

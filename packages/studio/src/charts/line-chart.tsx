@@ -86,6 +86,8 @@ function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
   return uPlot.join(lines.map(({ x, y }) => [Array.from(x), positive(y)] as uPlot.AlignedData));
 }
 
+const WHOLE = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
+
 function optionsOf(props: LineChartProps, width: number): uPlot.Options {
   const { text, grid } = ink.value;
   const format = props.format ?? short;
@@ -107,7 +109,11 @@ function optionsOf(props: LineChartProps, width: number): uPlot.Options {
       },
     },
     axes: [
-      { ...axis, ...labelled, label: props.xLabel, size: 34 },
+      {
+        ...{ ...axis, ...labelled, label: props.xLabel, size: 34 },
+        // Updates, steps and lags are whole numbers.
+        ...(props.lines.every(({ points }) => !points) && { incrs: WHOLE }),
+      },
       {
         ...{ ...axis, ...labelled, label: props.yLabel, size: 54 },
         values: (_, splits) => splits.map((value) => (value === null ? '' : format(value))),

@@ -55,6 +55,7 @@ export interface ProblemInfo {
   classes: readonly string[] | null;
   outputs: number;
   perStep: boolean;
+  attention: boolean;
   baseline: number;
   solved: number | null;
   series: Series | null;
@@ -94,6 +95,8 @@ export interface LayerValues {
   gates: Readonly<Record<string, Float32Array>>;
   states: Readonly<Record<string, Float32Array>>;
   keep: string | null;
+  /** Of a decoder with attention: the weights of the source steps, [T, T]; null: the layer has no attention. */
+  alignment: Float32Array | null;
   /** The inputs of the layer, [T, I]. */
   x: Float32Array;
   inputs: number;

@@ -99,7 +99,7 @@ function infoOf({ examples, batch: _, loss: __, ...rest }: Problem): ProblemInfo
   if (mask)
     for (let n = 0; n < count; n++)
       lengths[n] = mask.subarray(n * rest.steps, (n + 1) * rest.steps).lastIndexOf(1) + 1;
-  return { ...rest, count, x, y, lengths, weights };
+  return { ...rest, attention: rest.attention ?? false, count, x, y, lengths, weights };
 }
 
 /** One update of every lane. */

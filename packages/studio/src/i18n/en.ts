@@ -29,6 +29,7 @@ export const en = {
   problem: 'Problem',
   preset_adding: 'Adding problem',
   preset_copy: 'Copy task',
+  preset_reverse: 'Reverse with attention',
   preset_sine: 'Sine mixture',
   preset_passengers: 'Air passengers',
   preset_characters: 'Characters of a text',
@@ -38,6 +39,8 @@ export const en = {
     'Add the two marked numbers of a random sequence. Without memory, the best guess is 1, with a mean squared error of 1/6.',
   about_copy:
     'Read symbols, wait, and repeat them after the signal >. Without memory, the loss is ln 8 = 2.08.',
+  about_reverse:
+    'Reverse a string of letters. An encoder reads it, and a decoder with attention writes it backwards, one letter at a time.',
   about_sine: 'Forecast the next value of a mixture of three sines with noise.',
   about_passengers: 'Forecast the next month of the monthly airline passengers, 1949 to 1960.',
   about_characters: 'Predict the next character of the text below.',
@@ -122,6 +125,7 @@ export const en = {
   gate_n: 'candidate h̃',
   gate_h: 'hidden state',
   gate_c: 'cell state',
+  gate_attention: 'output with context',
   gate_other: '',
   tracesTitle: 'State traces',
   tracesHint: 'One line per unit. Drag over a range of steps to find the units that stay on in it.',
@@ -260,4 +264,12 @@ export const en = {
   sourceText: 'Text',
   translate: 'Translate',
   alignmentTitle: 'Attention',
+  alignmentHint:
+    'Rows are output steps, columns are input steps: how much the decoder reads of each state of the encoder. A trained decoder moves from the last letter to the first.',
+  alignmentOf: 'Attention of the {cell}',
+  alignmentAt: 'Output step {step} ({output}) reads input step {input} ({token}) with weight {weight}.',
+  alignmentMost:
+    'Output step {step} ({output}) reads input step {input} ({token}) most, with weight {weight}.',
+  decoderHint:
+    'The lower rows are the encoder, the upper row is the decoder. At every step, the decoder reads all states of the encoder (see Influence).',
 };

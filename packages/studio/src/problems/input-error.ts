@@ -13,6 +13,10 @@ const MESSAGES = {
     en: 'Each line must be a label, a tab or a colon, and a text, with 2 to 20 labels, got {lines} such lines with {classes} labels.',
     zh: '每行应依次为标签、制表符或冒号、文本，标签应有 2 至 20 种；这样的行有 {lines} 行，标签有 {classes} 种。',
   },
+  longReverse: {
+    en: 'A decoder with attention is slow for long strings. Set the length to at most {most}, got {steps}.',
+    zh: '带注意力的解码器处理长字符串很慢。请把长度设为不超过 {most}；当前为 {steps}。',
+  },
   columns: {
     en: 'The file needs a column with at least 20 numbers, got {rows} rows without one.',
     zh: '文件中需要有一列至少包含 20 个数字；已读取 {rows} 行，没有这样的列。',

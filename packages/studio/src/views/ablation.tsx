@@ -22,7 +22,9 @@ const message = signal('');
 
 export function AblationPanel() {
   const layers = store.lanes.value.find(({ cell }) => cell === store.cell.value)?.layers ?? [];
-  const recurrent = layers.filter(({ className }) => /LSTM|GRU|RNN/.test(className)).map(({ name }) => name);
+  const recurrent = layers
+    .filter(({ className }) => /LSTM|GRU|RNN|Recurrent/.test(className))
+    .map(({ name }) => name);
   const layer = recurrent[Math.min(store.layer.value, recurrent.length - 1)];
   const saturation = store.seen.value[store.cell.value]?.values.saturation ?? [];
   const gates = Object.keys(saturation.find((each) => each.layer === layer)?.gates ?? {});

@@ -25,7 +25,13 @@ export function NetworkView() {
   const title = t('networkTitle', { cell: cellName(store.cell.value) });
   return (
     <>
-      <Panel title={title} hint={t('networkHint')} id="network" wide actions={<Actions />}>
+      <Panel
+        title={title}
+        hint={problem?.attention ? `${t('networkHint')} ${t('decoderHint')}` : t('networkHint')}
+        id="network"
+        wide
+        actions={<Actions />}
+      >
         <Pickers step />
         <InputStrip />
         {layers && problem ? <Unrolled layers={layers} problem={problem} /> : <Waiting />}

@@ -42,7 +42,7 @@ export function TokenPredictions({ problem }: { problem: ProblemInfo }) {
           ))}
         </div>
       </Panel>
-      {problem.vocabulary?.length === problem.classes?.length && <Generator />}
+      {problem.vocabulary?.length === problem.classes?.length && !problem.attention && <Generator />}
     </>
   );
 }
