@@ -1,11 +1,12 @@
 /** `trace`: the gates and states of every recurrent layer, for every step and unit. */
 import { asTensor, keep, type Tensor } from '@unroll/core';
 import { checkOptions, inferenceContext, openScope } from '@unroll/core/internal';
-import { type Cell, Stream, type StreamInput } from '@unroll/nn';
+import { type Cell, type Network, Stream, type StreamInput } from '@unroll/nn';
 import { type DataArray, joinArrays, readArray } from './arrays.js';
 import { type KeepGate, keepGateNameOf } from './gates.js';
 import { inputsOf, type MaskOption, type ModelInput, rowsOf, subjectOf } from './inputs.js';
 import { type Inspectable, type LayerRun, withInstruments } from './instrument.js';
+import { readLayers, runName, withLinks } from './links.js';
 import { type Site, selectSites } from './network.js';
 import { type Collected, collect, readCollected } from './step-values.js';
 
@@ -22,12 +23,19 @@ export interface TraceOptions extends MaskOption {
 export interface LayerTrace {
   /** Path in the model: `lstm`, `bidirectional/forward_lstm`; numbered (`lstm#1`) if a layer runs several times. */
   layer: string;
+  /**
+   * The recurrent layers that it reads, directly or through other layers, by `layer`; empty: it reads only inputs of the model.
+   * Layers that read the same ones are parallel branches.
+   */
+  from: string[];
   /** `LSTM`, `GRU`, `RNN`, ... */
   className: string;
   /** `LSTMCell`, `GRUCell`, ... */
   cell: string;
   /** Width of the output. */
   units: number;
+  /** True: the layer returns the output of every step; false: that of the last one. */
+  returnSequences: boolean;
   /** True: the layer processes the sequence from its end, so the state of step t depends on the steps from t on. */
   reverse: boolean;
   /** [B, T], 1: valid; null: all steps are valid. */
@@ -84,10 +92,11 @@ export async function trace(
       onRun: (run: LayerRun) => void runs.push(collectRun(run, options)),
     };
     const outputs = withInstruments(network, instruments, () => {
-      const results = network.forward(batch.sequences, inferenceContext()).map(({ value }) => value);
+      const pass = () => network.forward(batch.sequences, inferenceContext());
+      const results = withLinks(network, pass).map(({ value }) => value);
       return { results, kept: runs.map(({ tensors }) => tensors) };
     });
-    parts.push(await readTrace(runs, outputs.results));
+    parts.push(await readTrace(network, runs, outputs.results));
   }
   return joinTraces(parts);
 }
@@ -105,10 +114,10 @@ async function traceStream(stream: Stream, x: StreamInput, options: TraceOptions
     runs.push(collected);
   };
   const outputs = withInstruments(stream.network, { sites, onRun }, () => {
-    stream.push(chunk as StreamInput, mask);
+    withLinks(stream.network, () => stream.push(chunk as StreamInput, mask));
     return [...stream.outputs];
   });
-  return readTrace(runs, outputs);
+  return readTrace(stream.network, runs, outputs);
 }
 
 /** A run of a layer, with values that the scope of the pass does not own, and tensors that must leave it. */
@@ -142,17 +151,23 @@ function zeroStates({ stateSizes }: Cell, B: number): Collected {
   return found;
 }
 
-async function readTrace(runs: readonly CollectedRun[], outputs: readonly Tensor[]): Promise<Trace> {
+async function readTrace(
+  network: Network,
+  runs: readonly CollectedRun[],
+  outputs: readonly Tensor[],
+): Promise<Trace> {
   const names = new Map<Site['layer'], number>();
   const layers: LayerTrace[] = [];
   for (const { site, cell, reverse, mask, gates, states, initial, x } of runs) {
     const count = names.get(site.layer) ?? 0;
     names.set(site.layer, count + 1);
     const found: LayerTrace = {
-      layer: count === 0 ? site.path : `${site.path}#${count}`,
+      layer: runName(site.path, count),
+      from: readLayers(network, site.layer, count),
       className: site.layer.className,
       cell: cell.className,
       units: cell.units,
+      returnSequences: site.layer.returnSequences,
       reverse,
       mask: mask && (await readArray(mask)),
       gates: await readCollected(gates),

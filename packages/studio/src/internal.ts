@@ -17,6 +17,7 @@ export { SAMPLE_LINES, SAMPLE_TEXT } from './problems/samples.js';
 export { Curve, smooth } from './state/history.js';
 export { CELLS, DEFAULTS, fromFragment, PRESETS, toFragment } from './state/settings.js';
 export { arithmeticOf } from './views/arithmetic.js';
+export { rowsOf } from './views/graph.js';
 export { forecastErrors } from './views/intervals.js';
 export { unitOrder, unitsOn } from './views/order.js';
 export { softmaxOf } from './views/outputs.js';

@@ -20,6 +20,7 @@ import {
   PRESETS,
   paintHeat,
   problemOf,
+  rowsOf,
   SAMPLE_LINES,
   SAMPLE_TEXT,
   scoresOf,
@@ -39,6 +40,22 @@ const DATA = {
   column: { name: 'wave', values: Float64Array.from({ length: 200 }, (_, t) => Math.sin(t / 3)) },
 };
 const SMALL = { units: 5, length: 8, layers: 2, batch: 4 } as const;
+
+test('the graph of a model has a row per layer of a sequence, and parallel branches in one row', () => {
+  const layer = (name: string, ...from: string[]) => ({ name, from });
+  const names = (layers: { name: string; from: string[] }[]): string[][] =>
+    rowsOf(layers).map((row) => row.map(({ name }) => name));
+  assert.deepEqual(names([layer('a'), layer('b'), layer('c')]), [['a'], ['b'], ['c']]);
+  const branched = [
+    layer('x'),
+    layer('y'),
+    layer('a', 'x'),
+    layer('b', 'y'),
+    layer('c', 'a'),
+    layer('d', 'b', 'c'),
+  ];
+  assert.deepEqual(names(branched), [['x', 'y'], ['a', 'b'], ['c'], ['d']]);
+});
 
 describe('problems', () => {
   for (const preset of PRESETS) {

@@ -13,6 +13,7 @@ import { cellName } from '../ui/lanes.js';
 import { Panel } from '../ui/panel.js';
 import { AlignmentForm } from './alignment.js';
 import { droppedRuns } from './compare.js';
+import { rowsOf } from './graph.js';
 import { TensorTable } from './histograms.js';
 import { curvesOf, type RunScores, scoresOf } from './runs.js';
 
@@ -185,19 +186,30 @@ function Model({ model: { path, task, origin, layers, tensors, bytes } }: { mode
         kB: (bytes / 1000).toFixed(1),
       })}`}
     >
-      <ol class="graph" aria-label={t('graph')}>
-        {layers.map(({ name, className, shape, parameters, from }) => (
-          <li key={name}>
-            <b>{className}</b> <code>{name}</code>
-            <span>{shape}</span>
-            <small>{t('parameters', { n: parameters.toLocaleString() })}</small>
-            {from.length > 0 && <small>{`← ${from.join(', ')}`}</small>}
-          </li>
-        ))}
-      </ol>
+      <Graph layers={layers} />
       {task === 'translate' && <AlignmentForm path={path} />}
       <TensorTable tensors={tensors} />
     </Panel>
+  );
+}
+
+/** The layers from input to output; parallel branches stand side by side. */
+function Graph({ layers }: Pick<ModelInfo, 'layers'>) {
+  return (
+    <ol class="graph" aria-label={t('graph')}>
+      {rowsOf(layers).map((row) => (
+        <li key={row[0].name}>
+          {row.map(({ name, className, shape, parameters, from }) => (
+            <div key={name} class="layer">
+              <b>{className}</b> <code>{name}</code>
+              <span>{shape}</span>
+              <small>{t('parameters', { n: parameters.toLocaleString() })}</small>
+              {from.length > 0 && <small>{`← ${from.join(', ')}`}</small>}
+            </div>
+          ))}
+        </li>
+      ))}
+    </ol>
   );
 }
 
