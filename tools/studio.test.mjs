@@ -80,6 +80,28 @@ const setRange = (page, selector, value) =>
     input.dispatchEvent(new Event('input', { bubbles: true }));
   }, String(value));
 
+/** In the page: English words that are shown, or read by a screen reader. Code and data of the visitor do not count. */
+const englishIn = () => {
+  const names =
+    /^(RNN|LSTM|GRU|minGRU|CSV|JSON|NDJSON|SVG|WebAssembly|Unroll|Studio|Keras|PyTorch|ONNX|Dropout|Glorot|[Cc]hrono|Shift|Tab|tanh|ln|kB|zip|unroll|unrolljs|MAE|RMSE|English|[A-Z])$/;
+  const layers = /^(rnn|lstm|gru|minGru|encoder|decoder|output|x|y)\d*$/;
+  const skipped =
+    'code, [lang="en"], textarea, .token, .tokens, .generated, .axis, .bar, #confusion th, #class-example > p, .node.input, .node.output, .graph, .equations, option[data-name]';
+  const texts = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    const { parentElement: parent } = node;
+    if (parent.checkVisibility() && !parent.closest(skipped)) texts.push(node.nodeValue);
+  }
+  for (const element of document.querySelectorAll('[aria-label], [title], [placeholder], [alt]')) {
+    if (element.closest(skipped) || !element.checkVisibility()) continue;
+    for (const name of ['aria-label', 'title', 'placeholder', 'alt'])
+      texts.push(element.getAttribute(name) ?? '');
+  }
+  const words = texts.flatMap((text) => text.match(/[A-Za-z][A-Za-z\d]*/g) ?? []);
+  return [...new Set(words.filter((word) => word.length > 1 && !names.test(word) && !layers.test(word)))];
+};
+
 describe('the studio', { skip }, () => {
   before(async () => {
     server = await startStudio();
@@ -633,6 +655,48 @@ describe('the studio', { skip }, () => {
       },
       { viewport: { width: 390, height: 844 }, colorScheme: 'dark', isMobile: false },
     ));
+
+  test('the Chinese page has no English but names, code and the data of the visitor', () =>
+    withPage('#preset=adding&cells=rnn,lstm,gru,minGru&length=10&units=6&lang=zh', async (page) => {
+      const found = [];
+      const check = async (where) => {
+        const words = await page.evaluate(englishIn);
+        if (words.length > 0) found.push(`${where}: ${words.join(' ')}`);
+      };
+      await page.click('#step');
+      for (const preset of ['adding', 'copy', 'reverse', 'sine', 'passengers', 'characters', 'sentiment']) {
+        await page.selectOption('#preset', preset);
+        for (const view of ['train', 'network', 'gates', 'gradients', 'influence', 'predictions', 'states']) {
+          await page.click(`#tab-${view}`);
+          await page.waitForTimeout(200);
+          await until(page, () => document.querySelector('.waiting') === null);
+          await check(`${preset}, ${view}`);
+        }
+      }
+      await page.click('#ablate');
+      await page.fill('#ablate-units', '99');
+      await page.click('#tab-files');
+      await check('files');
+      await page.setInputFiles('#open-files', {
+        name: 'A.zip',
+        mimeType: '',
+        buffer: Buffer.from('PK'),
+      });
+      await page.waitForSelector('.failure');
+      assert.match(await text(page, '.failure'), /^A\.zip 无法打开。请/);
+      await check('a broken file');
+      await page.selectOption('#preset', 'csv');
+      await page.waitForSelector('#failure');
+      await check('no table');
+      await page.click('#tour');
+      for (let step = 0; step < 10; step++) {
+        await page.waitForSelector('#tour-panel');
+        await page.waitForTimeout(200);
+        await check(`tour, ${step + 1}`);
+        if (step < 9) await page.click('#tour-next');
+      }
+      assert.equal(found.join('\n'), '');
+    }));
 
   test('everything can be reached and named by keyboard and screen reader', () =>
     withPage('#preset=adding&cells=lstm&length=10&units=8', async (page) => {

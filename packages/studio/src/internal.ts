@@ -13,6 +13,7 @@ export { en } from './i18n/en.js';
 export { zh } from './i18n/zh.js';
 export { numericColumns } from './problems/csv.js';
 export { problemOf } from './problems/index.js';
+export { MESSAGES } from './problems/input-error.js';
 export { SAMPLE_LINES, SAMPLE_TEXT } from './problems/samples.js';
 export { Curve, smooth } from './state/history.js';
 export { CELLS, DEFAULTS, fromFragment, PRESETS, toFragment } from './state/settings.js';

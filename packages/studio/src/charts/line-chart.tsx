@@ -76,7 +76,13 @@ export function LineChart(props: LineChartProps) {
 
 /** The latest values, for screen readers. */
 const summaryOf = ({ lines }: LineChartProps): string =>
-  lines.map(({ name, y }) => (y.length > 0 ? `${name} ${short(y[y.length - 1])}` : name)).join(', ');
+  lines
+    .map(({ name, y }) => {
+      // A curve by lag ends with the longest sequence.
+      const last = Array.from(y).findLast(Number.isFinite);
+      return last === undefined ? name : `${name} ${short(last)}`;
+    })
+    .join(', ');
 
 function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
   if (lines.length === 0) return [[], []];

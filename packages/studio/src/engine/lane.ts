@@ -2,6 +2,7 @@
 import { RandomStream, tensor } from '@unroll/core';
 import type { Network } from '@unroll/nn';
 import { type Examples, OptimizerMemory, type Run, type StepEvent, train } from '@unroll/train';
+import { type ErrorData, errorData } from '../problems/input-error.js';
 import type { Batch, Problem } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 import { networkOf } from './network.js';
@@ -17,7 +18,7 @@ export class Lane {
   readonly network: Network;
   updates = 0;
   /** Why training stopped, such as a loss that is not a number; null: it can continue. */
-  stopped: string | null = null;
+  stopped: ErrorData | null = null;
   readonly #problem: Problem;
   readonly #memory = new OptimizerMemory();
   #settings: Settings;
@@ -65,7 +66,7 @@ export class Lane {
         if (value.type === 'step') return this.#record(value, performance.now() - start);
       }
     } catch (error) {
-      this.stopped = (error as Error).message;
+      this.stopped = errorData(error);
     }
   }
 

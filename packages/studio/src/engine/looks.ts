@@ -31,7 +31,10 @@ export async function traceOf(lane: Lane, problem: Problem, example: number): Pr
 }
 
 async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> {
-  const { layer: name, className, units, states, keep, x } = layer;
+  const { layer: name, className, units, keep, x } = layer;
+  // The name in the equations of a decoder.
+  const { attention: a, ...rest } = layer.states;
+  const states = a ? { ...rest, a } : rest;
   const { [ALIGNMENT]: alignment, ...gates } = layer.gates;
   const parameters = lane.network
     .getLayer(name)

@@ -49,6 +49,7 @@ export const en = {
   pasteText: 'Text',
   pasteLines: 'Lines',
   csvFile: 'CSV file',
+  chooseCsv: 'Choose a CSV file',
   column: 'Column',
 
   cells: 'Cells',
@@ -192,8 +193,8 @@ export const en = {
   filesHint:
     'Saved models (a folder or a zip), models of Keras, PyTorch and ONNX, logs of runs (CSV, JSON, NDJSON) and CSV tables. The files stay on this machine.',
   dropHere: 'Drop files or a folder here, or choose them:',
-  chooseFiles: 'Files',
-  chooseFolder: 'Folder',
+  chooseFiles: 'Choose files',
+  chooseFolder: 'Choose a folder',
   reading: 'Reading …',
   nothingFound: 'No model and no run was found in these files.',
   filesFound: 'Models: {models}. Loss curves: {runs}.',
@@ -272,4 +273,25 @@ export const en = {
     'Output step {step} ({output}) reads input step {input} ({token}) most, with weight {weight}.',
   decoderHint:
     'The lower rows are the encoder, the upper row is the decoder. At every step, the decoder reads all states of the encoder (see Influence).',
+
+  stopped: 'stopped',
+  advice_stopped:
+    'The {cell} has stopped training. Choose a lower learning rate or stronger clipping, and press Reset.',
+  advice_build:
+    'The networks cannot be built with these settings. Change the settings on the left, or press Reset.',
+  advice_look:
+    'The {cell} cannot be measured at present. Training continues. If this message stays, press Reset.',
+  advice_worker:
+    'The engine has stopped. Reload the page. It needs a browser with WebAssembly and module workers.',
+  advice_part:
+    'A part of the page cannot be loaded. Check that the server is still running, and reload the page.',
+  advice_file:
+    '{path} cannot be opened. Check that the file is complete and is a model of Unroll, Keras, PyTorch or ONNX, and choose it again.',
+  advice_files: 'The files cannot be read. Choose them again, or choose fewer files.',
+  advice_csv: 'The file cannot be read as a table. Choose a CSV file with a column of numbers.',
+  advice_ablation: 'The outputs cannot be compared. Check the numbers of the units, or choose another gate.',
+  advice_translate: 'The text cannot be translated. Try a shorter text, or open the model again.',
+  advice_figure: 'The figure cannot be saved. Choose another example or layer, and try again.',
+  advice_generate: 'No text can be generated. Train the network for some updates, and try again.',
+  advice_save: 'The {cell} cannot be saved. Press Step once, and try again.',
 };

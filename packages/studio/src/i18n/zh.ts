@@ -48,6 +48,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   pasteText: '文本',
   pasteLines: '带标签的文本行',
   csvFile: 'CSV 文件',
+  chooseCsv: '选择 CSV 文件',
   column: '列',
 
   cells: '循环单元',
@@ -58,7 +59,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   length: '序列长度（步）',
   learningRate: '学习率',
   clip: '梯度裁剪（范数）',
-  dropout: 'Dropout',
+  dropout: '丢弃率（Dropout）',
   batch: '批大小',
   seed: '随机种子',
   none: '不裁剪',
@@ -188,8 +189,8 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   filesHint:
     '可以打开保存的模型（文件夹或 zip）、Keras、PyTorch 和 ONNX 的模型、运行日志（CSV、JSON、NDJSON）和 CSV 表格。文件不会离开本机。',
   dropHere: '把文件或文件夹拖到这里，或者选择：',
-  chooseFiles: '文件',
-  chooseFolder: '文件夹',
+  chooseFiles: '选择文件',
+  chooseFolder: '选择文件夹',
   reading: '正在读取…',
   nothingFound: '这些文件中没有模型，也没有运行记录。',
   filesFound: '模型：{models} 个。损失曲线：{runs} 条。',
@@ -263,4 +264,20 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   alignmentMost: '输出步 {step}（{output}）读取最多的是输入步 {input}（{token}），权重 {weight}。',
   decoderHint: '下面几行是编码器，最上面一行是解码器。解码器在每一步都读取编码器的所有状态（见“影响”视图）。',
   alignmentTitle: '注意力',
+
+  stopped: '已停止',
+  advice_stopped: '{cell} 已停止训练。请降低学习率或加强梯度裁剪，然后按“重置”。',
+  advice_build: '无法用这些设置建立网络。请修改左侧的设置，或按“重置”。',
+  advice_look: '暂时无法测量 {cell}，训练仍在继续。如果此消息一直显示，请按“重置”。',
+  advice_worker: '计算引擎已停止。请重新加载页面；浏览器需要支持 WebAssembly 和模块化后台线程。',
+  advice_part: '页面的一部分无法加载。请确认服务器仍在运行，然后重新加载页面。',
+  advice_file:
+    '{path} 无法打开。请确认文件完整，并且是 Unroll、Keras、PyTorch 或 ONNX 的模型，然后重新选择。',
+  advice_files: '无法读取这些文件。请重新选择，或少选一些文件。',
+  advice_csv: '无法把该文件作为表格读取。请选择含有数字列的 CSV 文件。',
+  advice_ablation: '无法比较输出。请检查单元编号，或选择另一个门。',
+  advice_translate: '无法翻译这段文本。请换一段较短的文本，或重新打开模型。',
+  advice_figure: '无法保存此图。请选择另一个样本或层，然后重试。',
+  advice_generate: '无法生成文本。请先训练几次，然后重试。',
+  advice_save: '无法保存 {cell}。请先按一次“单步”，然后重试。',
 };

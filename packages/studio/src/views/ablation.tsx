@@ -7,7 +7,9 @@ import type { AblationResult } from '../engine/ablation.js';
 import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
+import { type Failure, failureOf } from '../state/failure.js';
 import * as store from '../state/store.js';
+import { FailureBox } from '../ui/failure.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel } from '../ui/panel.js';
 import { outputRow } from './outputs.js';
@@ -18,7 +20,7 @@ const target = signal('units');
 const units = signal('1');
 const value = signal(0);
 const result = signal<AblationResult | null>(null);
-const message = signal('');
+const failure = signal<Failure | null>(null);
 
 export function AblationPanel() {
   const layers = store.lanes.value.find(({ cell }) => cell === store.cell.value)?.layers ?? [];
@@ -38,9 +40,9 @@ export function AblationPanel() {
         ablation,
         example: store.example.value,
       });
-      message.value = '';
+      failure.value = null;
     } catch (error) {
-      message.value = (error as Error).message;
+      failure.value = failureOf('advice_ablation', error);
     }
   };
   return (
@@ -54,11 +56,7 @@ export function AblationPanel() {
       <button type="button" id="ablate" onClick={() => void run()} disabled={layer === undefined}>
         {t('ablate')}
       </button>
-      {message.value && (
-        <p class="failure" role="alert">
-          {message.value}
-        </p>
-      )}
+      <FailureBox failure={failure.value} />
       {result.value && store.problem.value && <Result result={result.value} problem={store.problem.value} />}
     </Panel>
   );

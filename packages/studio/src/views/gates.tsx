@@ -134,7 +134,7 @@ const TEXTS = {
   r: 'gate_r',
   n: 'gate_n',
   h: 'gate_h',
-  attention: 'gate_attention',
+  a: 'gate_attention',
   c: 'gate_c',
 } as const;
 
