@@ -2,13 +2,14 @@
 // shows. In every test, the console must stay empty, no request may leave the server, and the content security policy must
 // hold (studio-page.mjs records all three).
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { findChromium, NO_CHROMIUM } from '@unroll/testkit/chromium';
 import { makeTable, trainTranslator } from 'unrolljs/translate';
+import { hostileModels } from './hostile-models.mjs';
 import { firstLoad } from './studio.mjs';
 import { openStudio, servePlain, startBrowser, startStudio } from './studio-page.mjs';
 
@@ -491,24 +492,64 @@ describe('the studio', { skip }, () => {
       }
     }));
 
+  test(
+    'hostile files of every format give typed errors, and the page goes on working',
+    { timeout: 120_000 },
+    () =>
+      withPage('#preset=adding&cells=lstm&length=10&units=8&view=files', async (page) => {
+        const { intact, cases } = await hostileModels();
+        const choose = (name, content) =>
+          page.setInputFiles('#open-files', { name, mimeType: '', buffer: Buffer.from(content) });
+        for (const [name, content, refused] of cases) {
+          await choose(name, content);
+          await until(
+            page,
+            (file) =>
+              document.querySelector('#model h2')?.textContent === file ||
+              [...document.querySelectorAll('.failure')].some((box) =>
+                box.textContent.startsWith(`${file} `),
+              ),
+            name,
+          );
+          const failures = await page.locator('.failure').allInnerTexts();
+          if (refused) assert.equal(failures.length, 1, `${name} is refused`);
+          for (const failure of failures) {
+            assert.match(failure, /cannot be opened\. Check that/);
+            assert.match(
+              failure,
+              /\n(format|unsupported|shape|value|memory): \S/,
+              `${name} has a typed error`,
+            );
+            assert.ok(failure.length < 900, failure);
+          }
+          assert.equal(await page.evaluate(() => ({}).polluted), undefined, name);
+        }
+        for (const [end, content] of Object.entries(intact)) {
+          await choose(`good.${end}`, content);
+          await until(
+            page,
+            (file) => document.querySelector('#model h2')?.textContent === file,
+            `good.${end}`,
+          );
+          assert.equal(await page.locator('.failure').count(), 0);
+        }
+        await page.click('#step');
+        await until(page, () => document.querySelector('#lane-lstm')?.textContent.includes('1 updates'));
+      }),
+  );
+
   test('files of other tools are described, and files can be dropped', () =>
     withPage('#preset=adding&cells=lstm&length=10&units=8&view=files', async (page) => {
-      const goldens = join(root, 'packages/testkit/goldens/formats');
-      const files = readdirSync(goldens, { recursive: true });
+      const { intact } = await hostileModels();
       for (const [end, title] of [
-        ['.pt', /PyTorch/],
-        ['.keras', /Keras/],
-        ['.h5', /Keras/],
-        ['.onnx', /ONNX/],
+        ['pt', /PyTorch/],
+        ['keras', /Keras/],
+        ['h5', /Keras/],
+        ['onnx', /ONNX/],
       ]) {
-        const name = files.find((file) => file.endsWith(end) && !/weights/.test(file));
-        if (!name) continue;
-        await page.setInputFiles('#open-files', join(goldens, name));
-        await until(
-          page,
-          (file) => document.querySelector('#model h2')?.textContent === file,
-          basename(name),
-        );
+        const name = `model.${end}`;
+        await page.setInputFiles('#open-files', { name, mimeType: '', buffer: Buffer.from(intact[end]) });
+        await until(page, (file) => document.querySelector('#model h2')?.textContent === file, name);
         assert.match(await text(page, '#model .hint'), title);
         assert.ok((await page.locator('#model .tensors tbody tr').count()) > 0, name);
       }
