@@ -288,6 +288,34 @@ describe('the studio', { skip }, () => {
       await until(page, () => document.querySelectorAll('.map').length === 1);
     }));
 
+  test('padding is blank in the maps, and named where a step is shown', () =>
+    withPage('#preset=sentiment&cells=lstm&units=6&view=gates', async (page) => {
+      await page.waitForSelector('#masked');
+      const [, from, to] = /Steps (\d+) to (\d+) of this example are padding/.exec(
+        await text(page, '#masked'),
+      );
+      assert.equal(to, '16');
+      // The last column of a gate has one colour: that of blank.
+      const colors = await page.locator('[data-gate="i"] canvas').evaluate((canvas) => {
+        const { width, height } = canvas;
+        const { data } = canvas.getContext('2d').getImageData(width - 8, 0, 1, height);
+        return new Set(new Uint32Array(data.buffer)).size;
+      });
+      assert.equal(colors, 1);
+      await page.click('#tab-network');
+      await page.waitForSelector('.node.cell');
+      await setRange(page, '#time', Number(from) - 1);
+      await page.waitForSelector('#masked-step');
+      assert.equal(await page.locator('.node.cell.padding.now').count(), 1);
+      await setRange(page, '#time', Number(from) - 2);
+      await page.waitForSelector('#arithmetic [data-name="c"]');
+      assert.match(
+        await text(page, '.node.output.now'),
+        /good|bad/,
+        'the output follows the last valid step',
+      );
+    }));
+
   test('gradients by lag: a curve for each cell, live while training', () =>
     withPage(
       '#preset=adding&cells=rnn,lstm,gru&length=40&units=16&init=glorot&view=gradients',
@@ -686,6 +714,9 @@ describe('the studio', { skip }, () => {
           const width = await page.evaluate(() => document.documentElement.scrollWidth);
           assert.ok(width <= 390, `${name}: the page is ${width} pixels wide`);
         }
+        // On a phone, the settings are closed at first, above the results.
+        assert.equal(await page.isVisible('#preset'), false);
+        await page.click('.side summary');
         await page.selectOption('#preset', 'csv');
         await page.waitForSelector('#failure');
         assert.match(await text(page, '#failure'), /^请选择/);

@@ -389,6 +389,13 @@ describe('views', () => {
     const heat = { values: Float32Array.of(0, 1, 0.5, -3), steps: 2, units: 2, low: 0, high: 1 };
     paintHeat({ ...heat, order: [1, 0], threshold: 0 }, colors, 999, pixels);
     assert.deepEqual([...pixels], [255, 0, 0, 128]);
+    paintHeat({ ...heat, order: [1, 0], threshold: 0, valid: 1 }, colors, 999, pixels);
+    for (const row of [0, 1])
+      assert.deepEqual(
+        [...pixels.subarray(row * heat.steps + 1, (row + 1) * heat.steps)],
+        new Array(heat.steps - 1).fill(999),
+        'padding is blank',
+      );
     paintHeat({ ...heat, order: [1, 0], threshold: 0.7 }, colors, 999, pixels);
     assert.deepEqual([...pixels], [255, 0, 999, 999]);
   });

@@ -121,7 +121,8 @@ function optionsOf(props: LineChartProps, width: number): uPlot.Options {
         ...(props.lines.every(({ points }) => !points) && { incrs: WHOLE }),
       },
       {
-        ...{ ...axis, ...labelled, label: props.yLabel, size: 54 },
+        ...{ ...axis, ...labelled, label: props.yLabel },
+        size: (_, texts) => Math.max(54, 16 + 7 * Math.max(0, ...(texts ?? []).map(({ length }) => length))),
         values: (_, splits) => splits.map((value) => (value === null ? '' : format(value))),
       },
     ],

@@ -115,6 +115,9 @@ export const en = {
   order_peak: 'by step of the peak',
   order_cluster: 'similar units together',
   threshold: 'Threshold',
+  maskedSteps:
+    'Steps {from} to {to} of this example are padding. They are blank: the layer leaves its states unchanged.',
+  maskedStep: 'This step is padding: the layer leaves its states unchanged.',
   pickUnit: 'Select a unit in a map to read its numbers.',
   unitAtStep: 'Unit {unit}, step {step}:',
   gate_i: 'input gate',

@@ -114,6 +114,8 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   order_peak: '按峰值所在的时间步',
   order_cluster: '相似的隐藏单元相邻',
   threshold: '阈值',
+  maskedSteps: '本样本的第 {from} 至 {to} 步是填充，显示为空白：该层保持状态不变。',
+  maskedStep: '这一步是填充：该层保持状态不变。',
   pickUnit: '在图中选择一个隐藏单元，查看它的数值。',
   unitAtStep: '隐藏单元 {unit}，第 {step} 步：',
   gate_i: '输入门',

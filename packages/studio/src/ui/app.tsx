@@ -28,13 +28,19 @@ const COMPONENTS: Readonly<Record<ViewName, () => ComponentChildren>> = {
 
 const Tour = lazy(async () => (await import('../tour/panel.js')).TourPanel);
 
+/** Width up to which the settings are closed at first, as in styles.css. */
+const NARROW = 760;
+
 export function App() {
   const View = COMPONENTS[store.view.value];
   return (
     <div class="page">
       <Header />
       <aside class="side" aria-label={t('settings')}>
-        <Knobs />
+        <details open={innerWidth > NARROW}>
+          <summary>{t('settings')}</summary>
+          <Knobs />
+        </details>
       </aside>
       <main class="main">
         <Failures />
