@@ -140,7 +140,11 @@ describe('the studio', { skip }, () => {
       await page.press('#knob-seed', 'Enter');
       await page.click('#cell-gru');
       await page.click('#tab-gates');
-      await until(page, () => location.hash.includes('view=gates'));
+      await page.waitForSelector('#layer');
+      await page.selectOption('#layer', '1');
+      await page.fill('#example', '3');
+      await page.press('#example', 'Enter');
+      await until(page, () => /view=gates.*example=3.*layer=2/.test(location.hash));
       const { hash } = new URL(page.url());
       const params = new URLSearchParams(hash.slice(1));
       const expected = {
@@ -158,6 +162,8 @@ describe('the studio', { skip }, () => {
         assert.equal(await other.inputValue('#init'), 'chrono');
         assert.equal(await other.getAttribute('#tab-gates', 'aria-selected'), 'true');
         await other.waitForSelector('#layer');
+        assert.equal(await other.inputValue('#layer'), '1');
+        assert.equal(await other.inputValue('#example'), '3');
       });
     }));
 

@@ -170,7 +170,7 @@ export const en = {
   predictedActual: 'Predicted and actual sums',
   predictedActualHint: 'One point per held-out example. A network without memory predicts 1 for all of them.',
   heldOutLoss: 'held-out loss',
-  forecastTitle: 'Forecasts of {name}',
+  forecastTitle: 'Forecasts: {name}',
   forecastHint:
     'One step ahead, for the end of the series that training does not use. The dashed lines are the 90 % interval of the selected cell.',
   residuals: 'Residuals',

@@ -40,6 +40,8 @@ export function start(): void {
     const extra = {
       view: store.view.value === 'train' ? '' : store.view.value,
       cell: store.cell.value === usual ? '' : store.cell.value,
+      example: store.example.value > 0 ? String(store.example.value + 1) : '',
+      layer: store.layer.value > 0 ? String(store.layer.value + 1) : '',
       open: store.opensFiles ? '1' : '',
       lang: lang.value,
     };

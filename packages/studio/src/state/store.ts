@@ -39,13 +39,19 @@ export const histories: Record<CellKind, History> = Object.fromEntries(
 ) as Record<CellKind, History>;
 export const ticks = signal(0);
 
+/** An index in the address, where it counts from 1; 0 by default. */
+function indexIn(name: string): number {
+  const value = Number(initial.params.get(name)) - 1;
+  return Number.isInteger(value) && value >= 0 && value < 10_000 ? value : 0;
+}
+
 /** What is selected in several views at once. */
 export const cell = signal<CellKind>(
   settings.value.cells.find((each) => each === (initial.params.get('cell') ?? 'lstm')) ??
     settings.value.cells[0],
 );
-export const example = signal(0);
-export const layer = signal(0);
+export const example = signal(indexIn('example'));
+export const layer = signal(indexIn('layer'));
 /** The selected step of the example; -1 until the problem is known: the last. */
 export const step = signal(-1);
 /** Whether gradient flow is drawn relative to lag 0; otherwise, it is that of the loss. */
