@@ -527,7 +527,7 @@ describe('the studio', { skip }, () => {
     }));
 
   test(
-    'hostile files of every format give typed errors, and the page goes on working',
+    'hostile files of every format give typed errors, and the page continues to work',
     { timeout: 120_000 },
     () =>
       withPage('#preset=adding&cells=lstm&length=10&units=8&view=files', async (page) => {

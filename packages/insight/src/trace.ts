@@ -94,7 +94,7 @@ export async function trace(
     const outputs = withInstruments(network, instruments, () => {
       const pass = () => network.forward(batch.sequences, inferenceContext());
       const results = withLinks(network, pass).map(({ value }) => value);
-      return { results, kept: runs.map(({ tensors }) => tensors) };
+      return { results, owned: runs.map(({ tensors }) => tensors) };
     });
     parts.push(await readTrace(network, runs, outputs.results));
   }

@@ -68,7 +68,7 @@ export const en = {
   init_default: 'Default (orthogonal U)',
   init_glorot: 'Glorot U',
   init_identity: 'Identity U (RNN only)',
-  init_chrono: 'Chrono biases (LSTM, GRU)',
+  init_chrono: 'Chrono (LSTM, GRU)',
   init_large: 'Large U (gain 1.5)',
   solved: 'solved',
   updates: '{n} updates',
@@ -170,7 +170,7 @@ export const en = {
   predictedActual: 'Predicted and actual sums',
   predictedActualHint: 'One point per held-out example. A network without memory predicts 1 for all of them.',
   heldOutLoss: 'held-out loss',
-  forecastTitle: 'Forecasts: {name}',
+  forecastTitle: 'Forecasts of {name}',
   forecastHint:
     'One step ahead, for the end of the series that training does not use. The dashed lines are the 90 % interval of the selected cell.',
   residuals: 'Residuals',
