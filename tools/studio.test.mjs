@@ -1,6 +1,6 @@
 // Tests the page of packages/studio in headless Chromium: drives each of its parts by clicks and keys, and checks what it
 // shows. In every test, the console must stay empty, no request may leave the server, and the content security policy must
-// hold (studio-page.mjs records all three).
+// hold (studio-page.mjs records all three). One file, because all tests share one browser and one server.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -13,7 +13,10 @@ interface Link {
   from: readonly number[];
 }
 
-const known = new WeakMap<Network, readonly Link[]>();
+/** For each layer the names of what it reads, by run. */
+type Names = ReadonlyMap<Recurrent, readonly (readonly string[])[]>;
+
+const known = new WeakMap<Network, Names>();
 
 /** Runs a pass of a network, and finds the links of its recurrent layers unless they are known. */
 export function withLinks<T>(network: Network, pass: () => T): T {
@@ -30,7 +33,7 @@ export function withLinks<T>(network: Network, pass: () => T): T {
   const restore = [...layers].flatMap((layer) => finder.wrap(layer));
   try {
     const result = pass();
-    known.set(network, finder.links);
+    known.set(network, namesOf(network, finder.links));
     return result;
   } finally {
     for (const each of restore) each();
@@ -42,15 +45,21 @@ export function withLinks<T>(network: Network, pass: () => T): T {
  * @param count number of earlier runs of the layer in the pass
  */
 export function readLayers(network: Network, layer: Recurrent, count: number): string[] {
-  const links = known.get(network) ?? [];
-  const paths = new Map(recurrentSites(network).map((site) => [site.layer, site.path]));
-  const nameOf = (run: number): string => {
-    const path = paths.get(links[run].layer) ?? links[run].layer.name;
-    const before = links.slice(0, run).filter((link) => link.layer === links[run].layer).length;
-    return runName(path, before);
-  };
-  const link = links.filter((each) => each.layer === layer)[count];
-  return link?.from.map(nameOf) ?? [];
+  return [...(known.get(network)?.get(layer)?.[count] ?? [])];
+}
+
+function namesOf(network: Network, links: readonly Link[]): Names {
+  const paths = new Map(recurrentSites(network).map(({ layer, path }) => [layer, path]));
+  const counts = new Map<Recurrent, number>();
+  const runs = links.map(({ layer }) => {
+    const count = counts.get(layer) ?? 0;
+    counts.set(layer, count + 1);
+    return runName(paths.get(layer) ?? layer.name, count);
+  });
+  const names = new Map<Recurrent, string[][]>();
+  for (const { layer, from } of links)
+    names.set(layer, [...(names.get(layer) ?? []), from.map((run) => runs[run])]);
+  return names;
 }
 
 /** The name of a run of a layer: its path, numbered if the layer runs several times. */

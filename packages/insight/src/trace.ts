@@ -1,5 +1,5 @@
 /** `trace`: the gates and states of every recurrent layer, for every step and unit. */
-import { asTensor, keep, type Tensor } from '@unroll/core';
+import { asTensor, keep, Tensor } from '@unroll/core';
 import { checkOptions, inferenceContext, openScope } from '@unroll/core/internal';
 import { type Cell, type Network, Stream, type StreamInput } from '@unroll/nn';
 import { type DataArray, joinArrays, readArray } from './arrays.js';
@@ -128,7 +128,7 @@ interface CollectedRun extends Pick<LayerRun, 'site' | 'cell' | 'reverse'> {
   /** May belong to the user. */
   mask: Tensor | null;
   x: Tensor | null;
-  tensors: readonly unknown[];
+  tensors: readonly Tensor[];
 }
 
 function collectRun(
@@ -138,7 +138,11 @@ function collectRun(
   const [gates, states] = [collect(run.gates), collect(run.states)];
   const initial = run.initial ? collect(run.initial) : zeroStates(cell, run.x.shape[0]);
   const [mask, x] = [run.mask, inputs ? run.x : null];
-  return { site, cell, reverse, gates, states, initial, mask, x, tensors: [gates, states, initial, mask, x] };
+  const tensors: Tensor[] = [];
+  for (const values of [gates, states, initial])
+    for (const name in values) if (values[name] instanceof Tensor) tensors.push(values[name]);
+  for (const tensor of [mask, x]) if (tensor) tensors.push(tensor);
+  return { site, cell, reverse, gates, states, initial, mask, x, tensors };
 }
 
 function zeroStates({ stateSizes }: Cell, B: number): Collected {

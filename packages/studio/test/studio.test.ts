@@ -1,4 +1,6 @@
-/** The parts of the studio that need no page. */
+/**
+ * The parts of the studio that need no page. One file, because the parts are small and most tests train on the same data.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
