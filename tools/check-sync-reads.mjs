@@ -32,6 +32,10 @@ export const ALLOWED = {
   'insight/src/ablate.ts': {
     fixedCell: 'weights of a cell whose gate is forced, copied within a forward pass',
   },
+  'insight/src/step-values.ts': {
+    read: 'only if the backend has synchronous reads',
+    collect: 'only if the backend has synchronous reads; otherwise, values leave the scope as tensors',
+  },
   'insight/src/steps.ts': { lastValid: `masks: ${HOST}`, stepsOf: `masks: ${HOST}` },
   'nn/src/decoding/scheduled-sampling.ts': { scheduledSampling: `batches: ${HOST}` },
   'nn/src/decoding/ctc.ts': { sequencesOf: `results of predict: ${HOST}` },

@@ -10,7 +10,7 @@ import { fit } from '@unroll/train';
 
 const HELP = `npm run bench:insight -- [options]
 
-  --rounds N       default 30 for traces and 5 for training
+  --rounds N       default 120 for traces and 5 for training
   --threads N      default: all
 `;
 
@@ -31,14 +31,21 @@ const draw = (...shape: number[]): Tensor =>
 const networkOf = ([cell, , H]: Size): Network =>
   sequential([CELLS[cell]({ units: H }), dense({ units: 1 })]);
 
-/** Runs tasks in alternating order and returns the lower quartile of the times of each, in ms. */
-async function quartiles(rounds: number, tasks: readonly (() => unknown)[]): Promise<number[]> {
+/**
+ * Runs tasks in alternating order and returns the lower quartile of the times of each, in ms.
+ * @param warmUp rounds that do not count, after which V8 has compiled the code
+ */
+async function quartiles(
+  rounds: number,
+  warmUp: number,
+  tasks: readonly (() => unknown)[],
+): Promise<number[]> {
   const times = tasks.map((): number[] => []);
-  for (let round = 0; round < rounds + 2; round++) {
+  for (let round = 0; round < rounds + warmUp; round++) {
     for (const [i, task] of tasks.entries()) {
       const start = performance.now();
       await task();
-      if (round >= 2) times[i].push(performance.now() - start);
+      if (round >= warmUp) times[i].push(performance.now() - start);
     }
   }
   return times.map((each) => each.sort((a, b) => a - b)[Math.floor(each.length / 4)]);
@@ -57,8 +64,8 @@ async function printTraces(rounds: number): Promise<void> {
       () => trace(network, x),
       () => arrays.map(({ values }) => values.slice()),
     ];
-    const [plain, traced, copy] = await quartiles(rounds, tasks);
-    const cells = [plain, traced, copy, (traced - copy) / plain].map((value) => value.toFixed(2));
+    const [plain, traced, copy] = await quartiles(rounds, 100, tasks);
+    const cells = [plain, traced, copy, (traced - copy) / plain].map((value) => value.toPrecision(3));
     console.log(`| ${size.join('-')} | ${cells.join(' | ')} |`);
   }
 }
@@ -73,7 +80,7 @@ async function printRecorder(rounds: number): Promise<void> {
     const [, I, , B, T] = size;
     const [x, y, sample] = [draw(4 * B, T, I), draw(4 * B, 1), draw(16, T, I)];
     const options = { x, y, batchSize: B, loss: 'mse', optimizer: 'adam', epochs: UPDATES / 4 } as const;
-    const [plain, recorded] = await quartiles(rounds, [
+    const [plain, recorded] = await quartiles(rounds, 2, [
       () => fit(networkOf(size), options),
       () => fit(networkOf(size), { ...options, callbacks: [recorder({ x: sample })] }),
     ]);
@@ -91,6 +98,6 @@ if (values.help) process.stdout.write(HELP);
 else {
   await ready();
   if (values.threads) await setThreads(Number(values.threads));
-  await printTraces(Number(values.rounds ?? 30));
+  await printTraces(Number(values.rounds ?? 120));
   await printRecorder(Number(values.rounds ?? 5));
 }

@@ -12,25 +12,6 @@ export async function readArray(tensor: Tensor): Promise<DataArray> {
   return { shape: [...tensor.shape], values: await tensor.data() };
 }
 
-/** Small tensors share an array with others (see tensor.ts), so they are copied. */
-const SHARED = 256;
-
-/** Takes the values of a tensor that nothing else uses, without a copy if they are in host memory. */
-async function takeArray(tensor: Tensor): Promise<DataArray> {
-  const { hostArray } = tensor;
-  if (!hostArray || hostArray.length <= SHARED) return readArray(tensor);
-  return { shape: [...tensor.shape], values: hostArray };
-}
-
-/** Reads named tensors, which nothing else uses. */
-export async function takeArrays(
-  tensors: Readonly<Record<string, Tensor>>,
-): Promise<Record<string, DataArray>> {
-  const names = Object.keys(tensors);
-  const arrays = await Promise.all(names.map((name) => takeArray(tensors[name])));
-  return Object.fromEntries(names.map((name, i) => [name, arrays[i]]));
-}
-
 /** Creates an array of zeros. */
 export function zerosOf(shape: readonly number[]): DataArray {
   return { shape: [...shape], values: new Float64Array(shape.reduce((size, extent) => size * extent, 1)) };

@@ -27,11 +27,12 @@ import {
 } from '@unroll/core';
 import { hostTensor, inferenceContext, recording } from '@unroll/core/internal';
 import { type LossSpec, resolveLoss } from '@unroll/train';
-import { type DataArray, readArray, takeArrays, zerosOf } from './arrays.js';
+import { type DataArray, readArray, zerosOf } from './arrays.js';
 import type { Inputs, Subject } from './inputs.js';
 import { type LayerRun, withInstruments } from './instrument.js';
 import type { Site } from './network.js';
 import { Probe } from './probe.js';
+import { type Collected, collect, readCollected } from './step-values.js';
 import { chooseSteps, outputOf, selectSteps } from './steps.js';
 
 /** Which numbers are differentiated. */
@@ -136,7 +137,11 @@ export async function differentiate(
         chosen = scalarsOf(outputs, inputs, options, target);
       });
       const sums = backwardPasses(probe, runs, leaves, chosen);
-      return { ...chosen, ...sums, records: runs.map(({ mask, gates }) => ({ mask, gates })) };
+      return {
+        ...chosen,
+        ...sums,
+        records: runs.map(({ mask, gates }) => ({ mask, gates: collect(gates) })),
+      };
     },
   );
   const used = leaves.filter(
@@ -205,7 +210,7 @@ async function readDerivatives(
   found: {
     steps: Int32Array;
     outputSteps: number | null;
-    records: { mask: Tensor | null; gates: Record<string, Tensor> }[];
+    records: { mask: Tensor | null; gates: Collected }[];
   } & Norms,
   runs: readonly LayerRun[],
   leaves: readonly Leaf[],
@@ -219,7 +224,7 @@ async function readDerivatives(
     return {
       run: { site, cell, reverse },
       mask: mask && (await readArray(mask)),
-      gates: await takeArrays(gates),
+      gates: await readCollected(gates),
       squares: Object.fromEntries(await Promise.all(squares)),
     };
   });

@@ -3,13 +3,12 @@
  * is recorded, and their backward pass can return the gradient of the state of every step. A recorder around one call
  * of `cell.sequence` receives these buffers, so the kernels run once and as usual.
  */
-import { type Tensor, zeros } from '@unroll/core';
+import type { Tensor } from '@unroll/core';
 import {
   type AnyOp,
   type GruSaved,
   type Kernels,
   type LstmSaved,
-  openScope,
   recording,
   type SequenceBuffers,
   temporaryTensor,
@@ -24,6 +23,7 @@ import {
   type SequenceResult,
   SimpleRnnCell,
 } from '@unroll/nn';
+import { KernelSteps, type StepValues } from './step-values.js';
 
 /** Tensors by name. */
 export type Named = Record<string, Tensor>;
@@ -31,9 +31,15 @@ export type Named = Record<string, Tensor>;
 /** What one run of a cell computed, in time order. */
 export interface CellRecord {
   /** [B, T, size] */
-  gates: Named;
+  gates: Record<string, StepValues>;
   /** The states after each step, [B, T, size]. */
-  states: Named;
+  states: Record<string, StepValues>;
+}
+
+/** The result of a run with what it computed. */
+export interface FusedRun {
+  result: SequenceResult;
+  record: CellRecord;
 }
 
 /** Receives the gradient of every state in each backward pass, [B, T, size] in time order. */
@@ -78,7 +84,7 @@ export function runFused(
   state: CellState | null,
   context: SequenceContext,
   sink: GradientSink | null,
-): { result: SequenceResult; record: CellRecord } | null {
+): FusedRun | null {
   const name = fusedOpOf(cell);
   if (name === null) return null;
   let found: Observed | null = null;
@@ -123,7 +129,7 @@ const observers: Record<OpName, Observer> = {
   lstm({ op, saved, reverse }, sink) {
     const { prepared, gates, c } = saved as LstmSaved;
     const { T, B, H } = prepared;
-    const cells = timeOrder(c, { T, B, size: H, offset: B * H, stride: H, reverse });
+    const cells = new KernelSteps(c, { T, B, size: H, offset: B * H, stride: H, reverse });
     return {
       gates: splitGates(gates, prepared, 'ifgo', reverse),
       states: { h: hiddenStates(prepared, reverse), c: cells },
@@ -157,43 +163,21 @@ const observers: Record<OpName, Observer> = {
   },
 };
 
-/** A block [T, B, stride] in processing order, of which each row has `size` numbers from `offset` on. */
-interface TimeMajor {
-  T: number;
-  B: number;
-  size: number;
-  offset: number;
-  stride: number;
-  reverse: boolean;
-}
-
-/** Copies columns of a time-major tensor in processing order to a tensor [B, T, size] in time order. */
-function timeOrder(from: Tensor, { T, B, size, offset, stride, reverse }: TimeMajor): Tensor {
-  const out = temporaryTensor([B, T, size]);
-  const [start, step] = reverse ? [(T - 1) * size, -size] : [0, size];
-  const { kernels } = openScope().backend;
-  kernels.copy(
-    from.block(),
-    offset,
-    [B * stride, stride, 1],
-    out.block(),
-    start,
-    [step, T * size, 1],
-    [T, B, size],
-  );
-  return out;
-}
-
 /** Returns h after each step, before recurrent dropout. */
-function hiddenStates({ T, B, I, H, xh, hs }: SequenceBuffers, reverse: boolean): Tensor {
-  if (hs) return timeOrder(hs, { T, B, size: H, offset: B * H, stride: H, reverse });
-  return timeOrder(xh, { T, B, size: H, offset: B * (I + H) + I, stride: I + H, reverse });
+function hiddenStates({ T, B, I, H, xh, hs }: SequenceBuffers, reverse: boolean): KernelSteps {
+  if (hs) return new KernelSteps(hs, { T, B, size: H, offset: B * H, stride: H, reverse });
+  return new KernelSteps(xh, { T, B, size: H, offset: B * (I + H) + I, stride: I + H, reverse });
 }
 
-function splitGates(gates: Tensor, { T, B, H }: SequenceBuffers, names: string, reverse: boolean): Named {
+function splitGates(
+  gates: Tensor,
+  { T, B, H }: SequenceBuffers,
+  names: string,
+  reverse: boolean,
+): Record<string, KernelSteps> {
   const stride = gates.shape[2];
   const parts = [...names].map((name, gate) => {
-    return [name, timeOrder(gates, { T, B, size: H, offset: gate * H, stride, reverse })] as const;
+    return [name, new KernelSteps(gates, { T, B, size: H, offset: gate * H, stride, reverse })] as const;
   });
   return Object.fromEntries(parts);
 }
@@ -218,20 +202,12 @@ function reporting(
       kernels[kernel] = (args: never) => call.kernels[kernel]({ ...(args as object), ...extra } as never);
       const gradients = op.backward({ ...call, kernels });
       const order = { T, B, size: H, offset: 0, stride: H, reverse };
-      sink(Object.fromEntries(blocks.map(([name, block]) => [name[1], timeOrder(block, order)])));
+      sink(
+        Object.fromEntries(
+          blocks.map(([name, block]) => [name[1], new KernelSteps(block, order).toTensor()]),
+        ),
+      );
       return gradients;
     },
   };
-}
-
-/** Returns the initial state of a run: the given one, or zeros. */
-export function initialState(
-  cell: Cell,
-  state: CellState | null,
-  B: number,
-  context: SequenceContext,
-): Named {
-  if (state) return { ...state };
-  if (cell.zeroState) return { ...cell.zeroState(B, context.constants) };
-  return Object.fromEntries(Object.entries(cell.stateSizes).map(([name, size]) => [name, zeros([B, size])]));
 }

@@ -33,9 +33,9 @@ export interface KeepGate {
 
 /** Returns the keep gate of a cell, also inside a zoneout; null: it has none that is known. */
 export function keepGateNameOf(cell: Cell): KeepGate | null {
-  const { className, config, cells = [] } = cell;
+  const { className, cells = [] } = cell;
   if (cells.length === 1) return keepGateNameOf(cells[0]);
-  if (className === 'GRUCell') return { name: 'z', inverted: config.updateGate === 'candidate' };
+  if (className === 'GRUCell') return { name: 'z', inverted: cell.config.updateGate === 'candidate' };
   const rule = KEEP[className];
   return rule ? { name: rule.replace('1 - ', ''), inverted: rule.startsWith('1') } : null;
 }

@@ -67,7 +67,9 @@ export async function inputsOf(x: ModelInput, { mask }: MaskOption, owner: strin
 }
 
 /** Returns the rows from start to end-1. */
-export function rowsOf({ sequences }: Inputs, start: number, end: number): Inputs {
+export function rowsOf(inputs: Inputs, start: number, end: number): Inputs {
+  const { sequences, count } = inputs;
+  if (start === 0 && end === count) return inputs;
   const rows = sequences.map(({ value, mask }) => ({
     value: sliceRows(value, start, end),
     mask: mask && sliceRows(mask, start, end),

@@ -17,14 +17,16 @@ import {
 } from '@unroll/nn';
 import {
   type CellRecord,
+  type FusedRun,
   fusedOpOf,
   type GradientSink,
-  initialState,
   type Named,
   runFused,
 } from './fused.js';
 import { layersOf, recurrentSites, type Site } from './network.js';
+import { runTraced } from './parts.js';
 import type { Probe } from './probe.js';
+import type { StepValues } from './step-values.js';
 import { runStepwise, type StepHook } from './stepwise.js';
 
 /** A change of a recurrent layer: another cell, or a function that changes the result of every step. */
@@ -44,7 +46,8 @@ export interface LayerRun extends CellRecord {
   /** The inputs [B, T, I]. */
   x: Tensor;
   mask: Tensor | null;
-  initial: Named;
+  /** [B, size]; null: zeros. */
+  initial: Named | null;
   /** Returns the gradients of the states of the last backward pass, [B, T, size]. */
   gradients: () => Named;
 }
@@ -128,9 +131,8 @@ interface CellCall {
 function observe(target: Target, call: CellCall, { probe = null, onRun }: Instruments): SequenceResult {
   const { site, cell, hook } = target;
   const { x, context } = call;
-  const initial = initialState(cell, call.state, x.shape[0], context);
   // A cell with its own initial state must start from it, as in the plain pass.
-  const state = call.state ?? (cell.zeroState ? initial : null);
+  const state = call.state ?? cell.zeroState?.(x.shape[0], context.constants) ?? null;
   let gradients: Named = {};
   const sink: GradientSink | null = probe && ((found) => void Object.assign(gradients, found));
   let report = (): void => {};
@@ -149,27 +151,26 @@ function observe(target: Target, call: CellCall, { probe = null, onRun }: Instru
     };
     const { gates, states } = run.record;
     const { reverse, mask } = context;
-    onRun?.({ site, cell, reverse, x, mask, initial, gates, states, gradients: take });
+    onRun?.({ site, cell, reverse, x, mask, initial: state, gates, states, gradients: take });
   }
   return run.result;
 }
-
-type RecordedRun = { result: SequenceResult; record: CellRecord };
 
 /** Runs a cell, or the cells of a stack, with fused kernels; null if there are none. */
 function runWithKernels(
   cell: Cell,
   { x, state, context }: CellCall,
   sink: GradientSink | null,
-): RecordedRun | null {
-  if (!(cell instanceof StackedCells)) return runFused(cell, x, state, context, sink);
+): FusedRun | null {
+  if (!(cell instanceof StackedCells))
+    return sink ? runFused(cell, x, state, context, sink) : runTraced(cell, x, state, context);
   if (!cell.cells.every(fusedOpOf)) return null;
   const records: CellRecord[] = [];
   cell.cells.forEach((inner, n) => {
     const innerSink: GradientSink | null = sink && ((found) => sink(withPrefix(found, n)));
-    inner.sequence = (innerX, innerState, innerContext) => {
+    inner.sequence = (...call) => {
       delete inner.sequence;
-      const run = runFused(inner, innerX, innerState, innerContext, innerSink);
+      const run = innerSink ? runFused(inner, ...call, innerSink) : runTraced(inner, ...call);
       if (run) records[n] = run.record;
       return run?.result ?? null;
     };
@@ -177,7 +178,7 @@ function runWithKernels(
   try {
     const result = cell.sequence(x, state as Parameters<StackedCells['sequence']>[1], context);
     if (records.filter(Boolean).length < cell.cells.length) return null;
-    const merge = (part: 'gates' | 'states'): Named =>
+    const merge = (part: 'gates' | 'states'): Record<string, StepValues> =>
       Object.assign({}, ...records.map((record, n) => withPrefix(record[part], n)));
     return { result, record: { gates: merge('gates'), states: merge('states') } };
   } finally {
@@ -185,8 +186,8 @@ function runWithKernels(
   }
 }
 
-function withPrefix(tensors: Named, n: number): Named {
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [`${n}.${name}`, tensor]));
+function withPrefix<T>(values: Readonly<Record<string, T>>, n: number): Record<string, T> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${n}.${name}`, value]));
 }
 
 /** Any model of layers, or a view of one that `ablate` returned. */

@@ -1,12 +1,14 @@
 /** `trace`: the gates and states of every recurrent layer, for every step and unit. */
-import { asTensor, keep, type Tensor } from '@unroll/core';
-import { checkOptions, inferenceContext } from '@unroll/core/internal';
-import { Stream, type StreamInput } from '@unroll/nn';
-import { type DataArray, joinArrays, readArray, takeArrays } from './arrays.js';
+import { asTensor, keep, Tensor } from '@unroll/core';
+import { checkOptions, inferenceContext, openScope } from '@unroll/core/internal';
+import { type Cell, type Network, Stream, type StreamInput } from '@unroll/nn';
+import { type DataArray, joinArrays, readArray } from './arrays.js';
 import { type KeepGate, keepGateNameOf } from './gates.js';
 import { inputsOf, type MaskOption, type ModelInput, rowsOf, subjectOf } from './inputs.js';
 import { type Inspectable, type LayerRun, withInstruments } from './instrument.js';
+import { readLayers, runName, withLinks } from './links.js';
 import { type Site, selectSites } from './network.js';
+import { type Collected, collect, readCollected } from './step-values.js';
 
 export interface TraceOptions extends MaskOption {
   /** Paths or names of the recurrent layers. Default: all. */
@@ -21,12 +23,19 @@ export interface TraceOptions extends MaskOption {
 export interface LayerTrace {
   /** Path in the model: `lstm`, `bidirectional/forward_lstm`; numbered (`lstm#1`) if a layer runs several times. */
   layer: string;
+  /**
+   * The recurrent layers that it reads, directly or through other layers, by `layer`; empty: it reads only inputs of the model.
+   * Layers that read the same ones are parallel branches.
+   */
+  from: string[];
   /** `LSTM`, `GRU`, `RNN`, ... */
   className: string;
   /** `LSTMCell`, `GRUCell`, ... */
   cell: string;
   /** Width of the output. */
   units: number;
+  /** True: the layer returns the output of every step; false: that of the last one. */
+  returnSequences: boolean;
   /** True: the layer processes the sequence from its end, so the state of step t depends on the steps from t on. */
   reverse: boolean;
   /** [B, T], 1: valid; null: all steps are valid. */
@@ -76,96 +85,105 @@ export async function trace(
   const parts: Trace[] = [];
   for (let start = 0; start < inputs.count; start += batchSize) {
     const batch = rowsOf(inputs, start, Math.min(start + batchSize, inputs.count));
-    const runs: LayerRun[] = [];
-    const instruments = { sites, changes, onRun: (run: LayerRun) => void runs.push(run) };
-    const found = withInstruments(network, instruments, () => {
-      const outputs = network.forward(batch.sequences, inferenceContext());
-      return tensorsOf(
-        runs,
-        outputs.map(({ value }) => value),
-        options,
-      );
+    const runs: CollectedRun[] = [];
+    const instruments = {
+      sites,
+      changes,
+      onRun: (run: LayerRun) => void runs.push(collectRun(run, options)),
+    };
+    const outputs = withInstruments(network, instruments, () => {
+      const pass = () => network.forward(batch.sequences, inferenceContext());
+      const results = withLinks(network, pass).map(({ value }) => value);
+      return { results, owned: runs.map(({ tensors }) => tensors) };
     });
-    parts.push(await readTrace(found));
+    parts.push(await readTrace(network, runs, outputs.results));
   }
   return joinTraces(parts);
 }
 
 async function traceStream(stream: Stream, x: StreamInput, options: TraceOptions): Promise<Trace> {
   const sites = selectSites(stream.network, options.layers, 'trace');
-  const runs: LayerRun[] = [];
+  const runs: CollectedRun[] = [];
   const mask = (options.mask ?? null) as Tensor | null;
   const chunk =
     Array.isArray(x) && x[0] && typeof x[0] === 'object' && 'shape' in x[0] ? x : asTensor(x as Tensor);
-  // push() runs in its own scope, so its tensors are moved out while it is open.
+  // push() runs in its own scope, so the tensors of a run are moved out while it is open.
   const onRun = (run: LayerRun): void => {
-    for (const tensors of [run.gates, run.states, run.initial]) Object.values(tensors).map(keep);
-    keep(run.x);
-    if (run.mask) keep(run.mask);
-    runs.push(run);
+    const collected = collectRun(run, options);
+    keep(collected.tensors);
+    runs.push(collected);
   };
-  const instruments = { sites, onRun };
-  const found = withInstruments(stream.network, instruments, () => {
-    stream.push(chunk as StreamInput, mask);
-    return tensorsOf(runs, stream.outputs, options);
+  const outputs = withInstruments(stream.network, { sites, onRun }, () => {
+    withLinks(stream.network, () => stream.push(chunk as StreamInput, mask));
+    return [...stream.outputs];
   });
-  return readTrace(found);
+  return readTrace(stream.network, runs, outputs);
 }
 
-/** The tensors of a trace. */
-interface Found {
-  runs: Omit<LayerRun, 'gradients'>[];
-  withInputs: boolean;
-  outputs: readonly Tensor[];
-  /** The tensors again, because scopes move only tensors in plain objects. */
-  owned: unknown;
+/** A run of a layer, with values that the scope of the pass does not own, and tensors that must leave it. */
+interface CollectedRun extends Pick<LayerRun, 'site' | 'cell' | 'reverse'> {
+  gates: Collected;
+  states: Collected;
+  initial: Collected;
+  /** May belong to the user. */
+  mask: Tensor | null;
+  x: Tensor | null;
+  tensors: readonly Tensor[];
 }
 
-function tensorsOf(
-  runs: readonly LayerRun[],
-  outputs: readonly Tensor[],
+function collectRun(
+  { site, cell, reverse, ...run }: LayerRun,
   { inputs = false }: TraceOptions,
-): Found {
-  const tensors = runs.map(({ gates, states, initial, mask, x }) => [
-    gates,
-    states,
-    initial,
-    mask,
-    inputs ? x : null,
-  ]);
-  return { runs: [...runs], withInputs: inputs, outputs, owned: [tensors, outputs] };
+): CollectedRun {
+  const [gates, states] = [collect(run.gates), collect(run.states)];
+  const initial = run.initial ? collect(run.initial) : zeroStates(cell, run.x.shape[0]);
+  const [mask, x] = [run.mask, inputs ? run.x : null];
+  const tensors: Tensor[] = [];
+  for (const values of [gates, states, initial])
+    for (const name in values) if (values[name] instanceof Tensor) tensors.push(values[name]);
+  for (const tensor of [mask, x]) if (tensor) tensors.push(tensor);
+  return { site, cell, reverse, gates, states, initial, mask, x, tensors };
 }
 
-async function readTrace({ runs, withInputs, outputs }: Found): Promise<Trace> {
+function zeroStates({ stateSizes }: Cell, B: number): Collected {
+  const Float = openScope().backend.float;
+  const found: Collected = {};
+  for (const name in stateSizes) {
+    const size = stateSizes[name];
+    found[name] = { shape: [B, size], values: new Float(B * size) };
+  }
+  return found;
+}
+
+async function readTrace(
+  network: Network,
+  runs: readonly CollectedRun[],
+  outputs: readonly Tensor[],
+): Promise<Trace> {
   const names = new Map<Site['layer'], number>();
-  const layers = runs.map(async ({ site, cell, reverse, mask, gates, states, initial, x }) => {
+  const layers: LayerTrace[] = [];
+  for (const { site, cell, reverse, mask, gates, states, initial, x } of runs) {
     const count = names.get(site.layer) ?? 0;
     names.set(site.layer, count + 1);
     const found: LayerTrace = {
-      layer: count === 0 ? site.path : `${site.path}#${count}`,
+      layer: runName(site.path, count),
+      from: readLayers(network, site.layer, count),
       className: site.layer.className,
       cell: cell.className,
       units: cell.units,
+      returnSequences: site.layer.returnSequences,
       reverse,
       mask: mask && (await readArray(mask)),
-      gates: await takeArrays(gates),
-      states: await takeArrays(states),
+      gates: await readCollected(gates),
+      states: await readCollected(states),
       keep: keepGateNameOf(cell),
-      initial: await copies(initial),
+      initial: await readCollected(initial),
     };
-    if (withInputs) found.x = await readArray(x);
+    if (x) found.x = await readArray(x);
     if (found.mask) for (const gate of Object.values(found.gates)) clearMasked(gate, found.mask);
-    return found;
-  });
-  return { layers: await Promise.all(layers), outputs: await Promise.all(outputs.map(readArray)) };
-}
-
-/** Reads tensors that may belong to the user. */
-async function copies(tensors: Readonly<Record<string, Tensor>>): Promise<Record<string, DataArray>> {
-  const arrays = Object.entries(tensors).map(
-    async ([name, tensor]) => [name, await readArray(tensor)] as const,
-  );
-  return Object.fromEntries(await Promise.all(arrays));
+    layers.push(found);
+  }
+  return { layers, outputs: await Promise.all(outputs.map(readArray)) };
 }
 
 /** Sets masked steps of an array [B, T, size] to 0: a kernel may compute any value there. */

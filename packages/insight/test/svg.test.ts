@@ -16,7 +16,7 @@ import {
   unrolledFigure,
   weightStatistics,
 } from '@unroll/insight';
-import { dense, gru, lstm, sequential } from '@unroll/nn';
+import { bidirectional, concatenate, dense, dropout, gru, input, lstm, model, sequential } from '@unroll/nn';
 
 const random = new RandomStream(2, 'figures');
 const x = tensor(Float32Array.from(random.normal(2 * 12 * 3)), [2, 12, 3]);
@@ -77,6 +77,8 @@ describe('figures', () => {
     const layer: LayerTrace = {
       ...{
         layer: 'a',
+        from: [],
+        returnSequences: true,
         className: 'LSTM',
         cell: 'LSTMCell',
         units: 2,
@@ -115,6 +117,40 @@ describe('figures', () => {
     const mean = (Array.from(f).reduce((sum, value) => sum + value, 0) / 5).toFixed(2).replace('0.', '.');
     assert.ok(figure.includes(`f ${mean}`));
     assert.ok(figure.includes(String(Number(traced.outputs[0]!.values[1 * 12 + 4]!.toPrecision(3)))));
+  });
+
+  test('parallel branches of the unrolled network stand side by side, layers that read one another above each other', async () => {
+    const source = input({ shape: [null, 3], name: 'source' });
+    const [left, right] = ['left', 'right'].map((name) =>
+      lstm({ units: 3, returnSequences: true, name }).apply(source),
+    );
+    const deeper = gru({ units: 3, returnSequences: true, name: 'deeper' }).apply(left!);
+    const joined = concatenate().apply([deeper, dropout({ rate: 0.5 }).apply(right!)]);
+    const both = bidirectional(gru({ units: 2, returnSequences: true, name: 'last' }), { name: 'both' });
+    const branched = model({ inputs: source, outputs: both.apply(joined) });
+    const traced = await trace(branched, x, { inputs: true });
+    assert.deepEqual(
+      traced.layers.map(({ layer, from }) => [layer, from]),
+      [
+        ['left', []],
+        ['deeper', ['left']],
+        ['right', []],
+        ['both/forward_last', ['deeper', 'right']],
+        ['both/backward_last', ['deeper', 'right']],
+      ],
+    );
+    const again = await trace(branched, x, { layers: ['deeper'] });
+    assert.deepEqual(again.layers[0]!.from, ['left'], 'also if the layer that it reads is not traced');
+    const figure = unrolledFigure(traced);
+    const placeOf = (name: string): number[] => {
+      const [, left, top] = new RegExp(`x="([\\d.]+)" y="([\\d.]+)"[^>]*>${name}<`).exec(figure)!;
+      return [Number(left), Number(top)];
+    };
+    const places = ['left', 'right', 'deeper', 'forward_last', 'backward_last'].map(placeOf);
+    const [a, b, c, d, e] = places as [number[], number[], number[], number[], number[]];
+    assert.ok(a[1] === b[1] && b[0]! > a[0]! + 300, 'left and right');
+    assert.ok(c[0] === a[0] && c[1]! < a[1]!, 'deeper is above left');
+    assert.ok(d[1] === e[1] && d[1]! < c[1]! && e[0]! > d[0]!, 'both directions');
   });
 
   test('reject what they cannot show', async () => {

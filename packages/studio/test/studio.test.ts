@@ -1,4 +1,6 @@
-/** The parts of the studio that need no page. */
+/**
+ * The parts of the studio that need no page. One file, because the parts are small and most tests train on the same data.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -9,16 +11,19 @@ import {
   Curve,
   curvesOf,
   DEFAULTS,
+  describeFiles,
   en,
   forecastErrors,
   fromFragment,
   generate,
   Lane,
   lookAt,
+  MESSAGES,
   numericColumns,
   PRESETS,
   paintHeat,
   problemOf,
+  rowsOf,
   SAMPLE_LINES,
   SAMPLE_TEXT,
   scoresOf,
@@ -39,6 +44,46 @@ const DATA = {
 };
 const SMALL = { units: 5, length: 8, layers: 2, batch: 4 } as const;
 
+test('the graph of a model has a row per layer of a sequence, and parallel branches in one row', () => {
+  const layer = (name: string, ...from: string[]) => ({ name, from });
+  const names = (layers: { name: string; from: string[] }[]): string[][] =>
+    rowsOf(layers).map((row) => row.map(({ name }) => name));
+  assert.deepEqual(names([layer('a'), layer('b'), layer('c')]), [['a'], ['b'], ['c']]);
+  const branched = [
+    layer('x'),
+    layer('y'),
+    layer('a', 'x'),
+    layer('b', 'y'),
+    layer('c', 'a'),
+    layer('d', 'b', 'c'),
+  ];
+  assert.deepEqual(names(branched), [['x', 'y'], ['a', 'b'], ['c'], ['d']]);
+});
+
+test('the Chinese texts contain Chinese, all placeholders of the English ones, and no English but names', () => {
+  const names =
+    /^(RNN|LSTM|GRU|minGRU|CSV|JSON|NDJSON|SVG|WebAssembly|Unroll|Keras|PyTorch|ONNX|Dropout|Glorot|Chrono|Shift|Tab|ln|kB|zip|unroll|unrolljs)$/;
+  const placeholders = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
+  const pairs: [string, string, string][] = [
+    ...Object.entries(en).map(([key, text]): [string, string, string] => [
+      key,
+      text,
+      zh[key as keyof typeof en],
+    ]),
+    ...Object.entries(MESSAGES).map(([key, text]): [string, string, string] => [key, text.en, text.zh]),
+  ];
+  for (const [key, english, chinese] of pairs) {
+    assert.deepEqual(placeholders(chinese), placeholders(english), key);
+    const words = chinese.replace(/\{\w+\}/g, '').match(/[A-Za-z]{2,}/g) ?? [];
+    assert.deepEqual(
+      words.filter((word) => !names.test(word)),
+      [],
+      key,
+    );
+    if (/[A-Za-z]{3}/.test(english.replace(/\{\w+\}/g, ''))) assert.match(chinese, /\p{Script=Han}/u, key);
+  }
+});
+
 describe('problems', () => {
   for (const preset of PRESETS) {
     test(`${preset}: every cell trains on the same batches, and every look works`, async () => {
@@ -48,7 +93,7 @@ describe('problems', () => {
       for (const cell of CELLS) {
         const lane = new Lane(problem, cell, settings);
         for (let n = 0; n < 3; n++) await lane.step();
-        assert.equal(lane.stopped, null, `${cell}: ${lane.stopped}`);
+        assert.equal(lane.stopped, null, `${cell}: ${JSON.stringify(lane.stopped)}`);
         const { update, loss } = lane.takePoints();
         assert.deepEqual(update, [1, 2, 3]);
         losses.push(loss[0]);
@@ -112,7 +157,7 @@ describe('problems', () => {
       settings,
     );
     for (let n = 0; n < 10 && lane.stopped === null; n++) await lane.step();
-    assert.match(lane.stopped ?? '', /not finite|NaN|infinite/i);
+    assert.match(JSON.stringify(lane.stopped), /"code":"\w+".*not finite/);
   });
 
   test('the adding problem: the target is the sum of the two marked numbers, one in each half', () => {
@@ -126,6 +171,61 @@ describe('problems', () => {
       assert.ok(marked[0].t < 6 && marked[1].t >= 6);
       assert.ok(Math.abs(examples.y[n] - marked[0].value - marked[1].value) < 1e-6);
     }
+  });
+
+  test('the reversed strings: a decoder reads the target before each step, never the one of the step', () => {
+    const { examples, steps } = problemOf({ ...DEFAULTS.reverse, length: 5 }, DATA);
+    const rowOf = (array: Float32Array, n: number): number[] => [
+      ...array.subarray(n * steps, (n + 1) * steps),
+    ];
+    for (let n = 0; n < examples.count; n++) {
+      const target = rowOf(examples.y, n);
+      assert.deepEqual(target, rowOf(examples.x, n).reverse());
+      assert.deepEqual(rowOf(examples.previous!, n), [8, ...target.slice(0, -1)]);
+    }
+    assert.throws(() => problemOf({ ...DEFAULTS.reverse, length: 49 }, DATA), /at most 48, got 49/);
+  });
+
+  test('attention moves from the last letter to the first; the network has figures, ablations and an artifact', async () => {
+    const settings = DEFAULTS.reverse;
+    const problem = problemOf(settings, DATA);
+    const lane = new Lane(problem, 'lstm', settings);
+    for (let n = 0; n < 500; n++) await lane.step();
+    const [encoder, decoder] = await traceOf(lane, problem, 0);
+    assert.equal(encoder.alignment, null);
+    assert.deepEqual(Object.keys(decoder.gates).sort(), ['f', 'g', 'i', 'o'], 'gates have a value per unit');
+    const { steps } = problem;
+    const rows = Array.from({ length: steps }, (_, t) =>
+      decoder.alignment!.subarray(steps * t, steps * (t + 1)),
+    );
+    for (const row of rows) assert.ok(Math.abs(row.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-5);
+    const most = rows.map((row) => row.indexOf(Math.max(...row)));
+    const right = most.filter((step, t) => Math.abs(step - (steps - 1 - t)) <= 1).length;
+    assert.ok(right >= 6, `it reads ${most}`);
+    for (const [layer, figure] of [
+      [0, 'gates'],
+      [1, 'gates'],
+      [1, 'unrolled'],
+    ] as const) {
+      const question = {
+        about: 'figure',
+        cell: 'lstm',
+        figure,
+        layer,
+        example: 0,
+        from: 0,
+        texts: [],
+      } as const;
+      assert.match(String(await answer(question, problem, [lane])), /^<svg/);
+    }
+    const ablation = { layer: 'decoder', units: [0, 1, 2], gate: null, value: 0 };
+    const { before, after } = await ablated(lane, problem, { ablation, example: 0 });
+    assert.notEqual(before.loss, after.loss);
+    const zip = await answer({ about: 'artifact', cell: 'lstm' }, problem, [lane]);
+    const files = new Map([['model.zip', zip as Uint8Array]]);
+    const { models, errors } = await describeFiles(files);
+    assert.deepEqual(errors, []);
+    assert.ok(models[0].tensors.some(({ name }) => name === 'decoder/attention/query_kernel'));
   });
 
   test('the classifier of lines generalises to lines that it has not seen', async () => {
@@ -242,7 +342,7 @@ describe('questions', () => {
       [],
     )) as {
       models: { layers: { className: string }[] }[];
-      errors: { path: string; message: string }[];
+      errors: { path: string; error: object }[];
     };
     assert.deepEqual(
       found.models[0].layers.map(({ className }) => className),
@@ -291,6 +391,13 @@ describe('views', () => {
     const heat = { values: Float32Array.of(0, 1, 0.5, -3), steps: 2, units: 2, low: 0, high: 1 };
     paintHeat({ ...heat, order: [1, 0], threshold: 0 }, colors, 999, pixels);
     assert.deepEqual([...pixels], [255, 0, 0, 128]);
+    paintHeat({ ...heat, order: [1, 0], threshold: 0, valid: 1 }, colors, 999, pixels);
+    for (const row of [0, 1])
+      assert.deepEqual(
+        [...pixels.subarray(row * heat.steps + 1, (row + 1) * heat.steps)],
+        new Array(heat.steps - 1).fill(999),
+        'padding is blank',
+      );
     paintHeat({ ...heat, order: [1, 0], threshold: 0.7 }, colors, 999, pixels);
     assert.deepEqual([...pixels], [255, 0, 999, 999]);
   });
@@ -357,10 +464,5 @@ describe('the address and the texts', () => {
       fromFragment('#preset=evil&units=-1&length=1e9&cells=&init=__proto__&clip=NaN').settings,
       DEFAULTS.adding,
     );
-  });
-  test('every text exists in both languages, with the same placeholders', () => {
-    const placeholders = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
-    for (const key of Object.keys(en) as (keyof typeof en)[])
-      assert.deepEqual(placeholders(zh[key]), placeholders(en[key]), key);
   });
 });

@@ -20,7 +20,8 @@ export interface Measurements {
   /** A text for each step; undefined: none. */
   steps: readonly string[] | undefined;
   trace: Trace;
-  gradients: GradientFlow;
+  /** For each output: a part of an ensemble has an influence on one of them. */
+  gradients: GradientFlow[];
   saturation: LayerSaturation[];
   memory: MemoryLength;
 }
@@ -38,7 +39,9 @@ export async function measure({ network, inputs, mask, title, steps }: NetworkEx
   const traced = await trace(network, x, { ...masks, inputs: true });
   // Of several inputs, such as a source and its translation, the first one is the one whose influence is shown.
   const memory = await memoryLength(network, x, { ...masks, input: 0 });
-  const gradients = await gradientFlow(network, x, null, masks);
+  const gradients: GradientFlow[] = [];
+  for (const output of traced.outputs.keys())
+    gradients.push(await gradientFlow(network, x, null, { ...masks, output }));
   const saturation = traced.layers.map((layer) => saturationOf(layer));
   return {
     weights: await weightStatistics(network),

@@ -67,9 +67,11 @@ function exampleParts({ title, steps, trace, gradients, saturation, memory }: Me
   return parts;
 }
 
-/** Of an ensemble, only the layers of the first network have an influence on the first output. */
+/** The curves of the layers that have an influence on an output: of an ensemble, each network has its own output. */
 function gradientFigure(gradients: Measurements['gradients']): string {
-  const curves = lagCurves(gradients).filter(({ values }) => Array.from(values).some((value) => value > 0));
+  const curves = gradients
+    .flatMap((found) => lagCurves(found))
+    .filter(({ values }) => Array.from(values).some((value) => value > 0));
   return curves.length === 0 ? '' : lagFigure(curves);
 }
 

@@ -3,6 +3,7 @@ import { shapeError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { DataArray } from '../arrays.js';
 import type { LayerTrace, Trace } from '../trace.js';
+import { type Place, placesOf } from './branches.js';
 import { colorOf, heatMap, label, px, shortNumber, svg } from './draw.js';
 
 export interface UnrolledFigureOptions {
@@ -19,11 +20,12 @@ export interface UnrolledFigureOptions {
   width?: number;
 }
 
-const [LEFT, TOP, GAP, BOX, LAYER] = [88, 44, 16, 66, 104];
+const [NAMES, TOP, GAP, BOX, LAYER] = [80, 44, 16, 66, 104];
 
 /**
- * Draws a traced model unrolled over time as SVG: a column for each step, a row of boxes for each recurrent layer. A box has the
- * output h as coloured cells, its norm, and the mean of each gate; arrows carry the state to the next step.
+ * Draws a traced model unrolled over time as SVG: a column for each step, a row of boxes for each recurrent layer. Parallel
+ * branches stand side by side, with fewer steps. A box has the output h as coloured cells, its norm, and the mean of each
+ * gate; arrows carry the state to the next step.
  * @throws UnrollError `shape` for a row or steps outside of the trace, `value` if the trace has no recurrent layer
  */
 export function unrolledFigure(trace: Trace, options: UnrolledFigureOptions = {}): string {
@@ -37,35 +39,108 @@ export function unrolledFigure(trace: Trace, options: UnrolledFigureOptions = {}
   const [batch, T] = statesOf(first).shape;
   if (row >= batch)
     throw shapeError(`unrolledFigure: row must be below ${batch}, the number of sequences, got ${row}.`);
-  const count = Math.min(T, options.steps ?? 8);
-  const from = options.from ?? T - count;
-  if (from + count > T) throw shapeError(`unrolledFigure: from must be at most ${T - count}, got ${from}.`);
   const layers = trace.layers.filter((layer) => statesOf(layer).shape[1] === T);
-  const height = TOP + layers.length * LAYER + 78;
-  const columnWidth = (width - LEFT - 8) / count;
-  const title = options.title ?? `Steps ${from + 1} to ${from + count} of ${T}`;
-  const x = (n: number): number => LEFT + n * columnWidth;
-  const yOf = (l: number): number => TOP + 26 + (layers.length - 1 - l) * LAYER;
+  const places = placesOf(layers);
+  const most = Math.min(T, options.steps ?? 8);
+  // Parallel branches share the width, so there is room for fewer steps.
+  const share = Math.min(...places.map(({ left, right }) => right - left));
+  const count = Math.min(most, Math.max(2, Math.floor(most * share)));
+  if (options.from !== undefined && options.from + most > T)
+    throw shapeError(`unrolledFigure: from must be at most ${T - most}, got ${options.from}.`);
+  const steps = { row, from: options.from ?? T - count, count, T };
+  const levels = 1 + Math.max(...places.map(({ level }) => level));
+  const title = options.title ?? `Steps ${steps.from + 1} to ${steps.from + count} of ${T}`;
+  const y = (level: number): number => TOP + 26 + (levels - 1 - level) * LAYER;
   const parts: string[] = [label(8, 20, title, 'title'), label(8, TOP + 14, 'output', 'soft')];
-  layers.forEach((layer, l) => {
-    parts.push(...layerNames(layer, yOf(l)));
-    for (let n = 0; n < count; n++) {
-      const area = { x: x(n), y: yOf(l), width: columnWidth - GAP };
-      parts.push(box(layer, row, from + n, area), arrows(layer, area, n < count - 1, l));
-    }
+  const outputs = outputsOf(trace, layers);
+  layers.forEach((layer, n) => {
+    const { level } = places[n];
+    const columns = columnsOf(places[n], width, count);
+    parts.push(...layerRow(layer, steps, columns, y(level), level === 0));
+    const output = outputs.get(layer);
+    if (output) parts.push(...outputRow(output, layer, steps, columns));
+    if (level === 0) parts.push(...inputRow(layer, steps, columns, y(-1), options.inputs));
   });
-  const bottom = TOP + 26 + layers.length * LAYER;
-  parts.push(label(8, bottom + 6, 'input', 'soft'), label(8, bottom + 26, 'step', 'soft'));
-  for (let n = 0; n < count; n++) {
-    const center = x(n) + (columnWidth - GAP) / 2;
-    const texts = [options.inputs?.[from + n] ?? inputText(first, row, from + n), String(from + n + 1)];
-    parts.push(
-      label(center, bottom + 6, clip(texts[0], columnWidth), 'num middle'),
-      label(center, bottom + 26, texts[1], 'soft num middle'),
-    );
-    parts.push(label(center, TOP + 14, clip(outputText(trace, row, from + n, T), columnWidth), 'num middle'));
+  return svg(width, TOP + levels * LAYER + 78, title, parts);
+}
+
+/** The steps that are drawn. */
+interface Steps {
+  /** Index of the sequence. */
+  row: number;
+  /** First step. */
+  from: number;
+  count: number;
+  /** Steps of the trace. */
+  T: number;
+}
+
+/** The columns of a layer: one per step, on the right of its names. */
+interface Columns {
+  /** Left edge of the names. */
+  names: number;
+  /** Left edge of the first column. */
+  start: number;
+  /** From one column to the next. */
+  pitch: number;
+}
+
+function columnsOf({ left, right }: Pick<Place, 'left' | 'right'>, width: number, count: number): Columns {
+  const names = 8 + left * (width - 16);
+  const start = names + NAMES;
+  return { names, start, pitch: ((right - left) * (width - 16) - NAMES) / count };
+}
+
+function layerRow(layer: LayerTrace, steps: Steps, columns: Columns, y: number, isLowest: boolean): string[] {
+  const { names, start, pitch } = columns;
+  const parts = layerNames(layer, names, y);
+  for (let n = 0; n < steps.count; n++) {
+    const area = { x: start + n * pitch, y, width: pitch - GAP };
+    parts.push(box(layer, steps.row, steps.from + n, area));
+    parts.push(arrows(layer, area, n < steps.count - 1, isLowest));
   }
-  return svg(width, height, title, parts);
+  return parts;
+}
+
+function inputRow(
+  layer: LayerTrace,
+  { row, from, count }: Steps,
+  { names, start, pitch }: Columns,
+  y: number,
+  texts: readonly string[] | undefined,
+): string[] {
+  const parts = [label(names, y + 6, 'input', 'soft'), label(names, y + 26, 'step', 'soft')];
+  for (let n = 0; n < count; n++) {
+    const center = start + n * pitch + (pitch - GAP) / 2;
+    const text = texts?.[from + n] ?? inputText(layer, row, from + n);
+    parts.push(label(center, y + 6, clip(text, pitch), 'num middle'));
+    parts.push(label(center, y + 26, String(from + n + 1), 'soft num middle'));
+  }
+  return parts;
+}
+
+/** Returns the output above each of the last layers: the first one, or one per branch if there are as many. */
+function outputsOf({ outputs }: Trace, layers: readonly LayerTrace[]): Map<LayerTrace, DataArray> {
+  const read = new Set(layers.flatMap(({ from }) => from));
+  const last = layers.filter(({ layer }) => !read.has(layer));
+  const perBranch = outputs.length === last.length;
+  return new Map(last.flatMap((layer, n) => (perBranch || n === 0 ? [[layer, outputs[n]] as const] : [])));
+}
+
+function outputRow(
+  output: DataArray,
+  { returnSequences }: LayerTrace,
+  { row, from, count, T }: Steps,
+  { start, pitch }: Columns,
+): string[] {
+  const perStep = returnSequences && output.shape.length >= 3 && output.shape[1] === T;
+  return Array.from({ length: count }, (_, n) => {
+    const center = start + n * pitch + (pitch - GAP) / 2;
+    if (!perStep && from + n < T - 1) return '';
+    const [at, rows] = perStep ? [row * T + from + n, output.shape[0] * T] : [row, output.shape[0]];
+    const text = rowText(output, at, rows, pitch);
+    return label(center, TOP + 14, text, 'num middle');
+  });
 }
 
 /** Returns the first state of a layer: the output h of built-in cells. */
@@ -78,11 +153,11 @@ const clip = (text: string, width: number): string => {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text;
 };
 
-function layerNames({ layer, className, units }: LayerTrace, y: number): string[] {
+function layerNames({ layer, className, units }: LayerTrace, x: number, y: number): string[] {
   return [
-    label(8, y + 18, clip(layer.slice(layer.lastIndexOf('/') + 1), LEFT)),
-    label(8, y + 34, className, 'soft num'),
-    label(8, y + 48, `${units} units`, 'soft num'),
+    label(x, y + 18, clip(layer.slice(layer.lastIndexOf('/') + 1), NAMES)),
+    label(x, y + 34, className, 'soft num'),
+    label(x, y + 48, `${units} units`, 'soft num'),
   ];
 }
 
@@ -130,10 +205,10 @@ function meanAt({ shape, values }: DataArray, row: number, t: number): number {
 }
 
 /** Draws the arrow from the layer below and, if `carries`, the one that carries the state to the next step. */
-function arrows({ reverse }: LayerTrace, { x, y, width }: Area, carries: boolean, l: number): string {
+function arrows({ reverse }: LayerTrace, { x, y, width }: Area, carries: boolean, isLowest: boolean): string {
   const center = px(x + width / 2);
   const bottom = y + BOX;
-  const up = `<path class="arrow" d="M${center} ${px(y + LAYER - (l === 0 ? 8 : 0))}V${px(bottom + 2)}m-3 5l3 -5l3 5"/>`;
+  const up = `<path class="arrow" d="M${center} ${px(y + LAYER - (isLowest ? 8 : 0))}V${px(bottom + 2)}m-3 5l3 -5l3 5"/>`;
   const middle = px(y + BOX / 2);
   const right = x + width;
   const forward = `<path class="arrow" d="M${px(right)} ${middle}h${GAP - 2}m-5 -3l5 3l-5 3"/>`;
@@ -150,13 +225,12 @@ function inputText({ x }: LayerTrace, row: number, t: number): string {
   return values.join(' ') + (I > 3 ? ' …' : '');
 }
 
-function outputText({ outputs: [output] }: Trace, row: number, t: number, T: number): string {
-  if (!output) return '';
-  const { shape, values } = output;
-  const hasTime = shape.length >= 3 && shape[1] === T;
-  if (!hasTime && t < T - 1) return '';
-  const D = hasTime ? values.length / (shape[0] * T) : values.length / shape[0];
-  const start = hasTime ? (row * T + t) * D : row * D;
-  const list = Array.from(values.slice(start, start + Math.min(D, 3)), shortNumber);
-  return list.join(' ') + (D > 3 ? ' …' : '');
+/** The first numbers of a row, as many as the width has room for. */
+function rowText({ values }: DataArray, row: number, rows: number, width: number): string {
+  const D = values.length / rows;
+  const list = Array.from(values.slice(row * D, row * D + Math.min(D, 3)), shortNumber);
+  const text = (count: number): string => list.slice(0, count).join(' ') + (D > count ? ' …' : '');
+  let count = list.length;
+  while (count > 1 && text(count).length > width / 6) count--;
+  return text(count);
 }

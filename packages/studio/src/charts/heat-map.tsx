@@ -95,13 +95,13 @@ function draw(
   dark: boolean,
   painted: { current: Painted | null },
 ): void {
-  const { steps, order, values, low, high, threshold, scale } = props;
+  const { steps, order, values, low, high, threshold, scale, valid } = props;
   if (steps === 0 || order.length === 0) return;
   const start = performance.now();
   const ratio = devicePixelRatio || 1;
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(props.height * ratio)];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-  const key = [values, order, low, high, threshold, scale, dark];
+  const key = [values, order, low, high, threshold, scale, dark, valid];
   const isPainted = painted.current?.key.every((each, n) => each === key[n]) ?? false;
   if (!isPainted) {
     const image = new ImageData(steps, order.length);

@@ -76,7 +76,13 @@ export function LineChart(props: LineChartProps) {
 
 /** The latest values, for screen readers. */
 const summaryOf = ({ lines }: LineChartProps): string =>
-  lines.map(({ name, y }) => (y.length > 0 ? `${name} ${short(y[y.length - 1])}` : name)).join(', ');
+  lines
+    .map(({ name, y }) => {
+      // A curve by lag ends with the longest sequence.
+      const last = Array.from(y).findLast(Number.isFinite);
+      return last === undefined ? name : `${name} ${short(last)}`;
+    })
+    .join(', ');
 
 function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
   if (lines.length === 0) return [[], []];
@@ -85,6 +91,8 @@ function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
     log ? Array.from(y, (value) => (value > 0 ? value : null)) : Array.from(y);
   return uPlot.join(lines.map(({ x, y }) => [Array.from(x), positive(y)] as uPlot.AlignedData));
 }
+
+const WHOLE = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
 
 function optionsOf(props: LineChartProps, width: number): uPlot.Options {
   const { text, grid } = ink.value;
@@ -107,9 +115,14 @@ function optionsOf(props: LineChartProps, width: number): uPlot.Options {
       },
     },
     axes: [
-      { ...axis, ...labelled, label: props.xLabel, size: 34 },
       {
-        ...{ ...axis, ...labelled, label: props.yLabel, size: 54 },
+        ...{ ...axis, ...labelled, label: props.xLabel, size: 34 },
+        // Updates, steps and lags are whole numbers.
+        ...(props.lines.every(({ points }) => !points) && { incrs: WHOLE }),
+      },
+      {
+        ...{ ...axis, ...labelled, label: props.yLabel },
+        size: (_, texts) => Math.max(54, 16 + 7 * Math.max(0, ...(texts ?? []).map(({ length }) => length))),
         values: (_, splits) => splits.map((value) => (value === null ? '' : format(value))),
       },
     ],

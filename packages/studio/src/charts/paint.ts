@@ -9,6 +9,8 @@ export interface HeatValues {
   order: readonly number[];
   low: number;
   high: number;
+  /** Number of valid steps; later ones are padding and blank. Default: all. */
+  valid?: number;
   /** Values whose absolute value is below it are blank; 0: none. */
   threshold: number;
 }
@@ -18,11 +20,12 @@ const BLOCK = 16;
 
 /** Paints rows of units and columns of steps. `pixels` has one pixel per value. */
 export function paintHeat(heat: HeatValues, colors: Uint32Array, blank: number, pixels: Uint32Array): void {
-  const { values, steps, units, order, low, high, threshold } = heat;
+  const { values, steps, units, order, low, high, threshold, valid = steps } = heat;
   const factor = 255 / (high - low);
   for (let first = 0; first < order.length; first += BLOCK) {
     const end = Math.min(order.length, first + BLOCK);
-    for (let t = 0; t < steps; t++) {
+    for (let row = first; row < end; row++) pixels.fill(blank, row * steps + valid, (row + 1) * steps);
+    for (let t = 0; t < valid; t++) {
       for (let row = first; row < end; row++) {
         const value = values[t * units + order[row]];
         const index = (value - low) * factor;

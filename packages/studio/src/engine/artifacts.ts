@@ -1,6 +1,7 @@
 /** Reads saved models, and writes the network of a lane as one. */
 import { ARTIFACT_FILES, fromArtifact, fromZip, toArtifact, toZip } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
+import { type ErrorData, errorData } from '../problems/input-error.js';
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
 import { shapesText, type TensorInfo, tensorsOf } from './tensors.js';
@@ -20,7 +21,7 @@ export interface ModelInfo {
 export interface FilesInfo {
   models: ModelInfo[];
   /** Why a model could not be read. */
-  errors: { path: string; message: string }[];
+  errors: { path: string; error: ErrorData }[];
 }
 
 /** The files of the models that were described last, by path, for translations. */
@@ -34,7 +35,7 @@ export async function describeFiles(files: ReadonlyMap<string, Uint8Array>): Pro
     try {
       found.models.push(await read());
     } catch (error) {
-      found.errors.push({ path, message: (error as Error).message });
+      found.errors.push({ path, error: errorData(error) });
     }
   }
   return found;

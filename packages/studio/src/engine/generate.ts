@@ -1,6 +1,6 @@
 /** Samples tokens from a network that predicts the next one. */
 import { RandomStream, tensor } from '@unroll/core';
-import type { Sequential } from '@unroll/nn';
+import type { Network } from '@unroll/nn';
 import { InputError } from '../problems/input-error.js';
 import type { Problem } from '../problems/problem.js';
 import { softmaxOf } from '../views/outputs.js';
@@ -14,13 +14,14 @@ export interface GenerateRequest {
 
 /** @throws InputError if the network's outputs are not its inputs */
 export async function generate(
-  network: Sequential,
+  network: Network,
   problem: Problem,
   request: GenerateRequest,
 ): Promise<string> {
   const { classes } = problem;
   const vocabulary = problem.vocabulary ?? [];
-  if (problem.vocabulary === null || vocabulary !== classes) throw new InputError('notNextInput');
+  if (problem.attention || problem.vocabulary === null || vocabulary !== classes)
+    throw new InputError('notNextInput');
   const { prompt, count, temperature, seed } = request;
   const random = new RandomStream(seed, 'generate').uniform(count);
   const stream = network.stream({ batch: 1 });

@@ -14,10 +14,12 @@ export async function influenceOf(
   const { x, options } = inputsFor(problem, [example]);
   const at = problem.perStep ? Math.max(0, step) : 'last';
   const { steps, inputs } = await connectivity(lane.network, x, at, options);
-  const { bySteps } = await attribution(lane.network, x, { ...options, step: at, points: 16 });
+  // A decoder also reads the previous targets.
+  const source = inputs.find(({ input }) => input === 0) ?? inputs[0];
+  const { bySteps } = await attribution(lane.network, x, { ...options, input: 0, step: at, points: 16 });
   return {
     step: steps[0],
-    norms: Float32Array.from(inputs[0].norms.values),
+    norms: Float32Array.from(source.norms.values),
     attribution: Float32Array.from(bySteps.values),
   };
 }

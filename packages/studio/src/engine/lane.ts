@@ -1,7 +1,8 @@
 /** One of the cells that train side by side: its network and its training run. All lanes get the same batches. */
 import { RandomStream, tensor } from '@unroll/core';
-import type { Sequential } from '@unroll/nn';
+import type { Network } from '@unroll/nn';
 import { type Examples, OptimizerMemory, type Run, type StepEvent, train } from '@unroll/train';
+import { type ErrorData, errorData } from '../problems/input-error.js';
 import type { Batch, Problem } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 import { networkOf } from './network.js';
@@ -14,10 +15,10 @@ const emptyPoints = (cell: CellKind): LanePoints => ({
 
 export class Lane {
   readonly cell: CellKind;
-  readonly network: Sequential;
+  readonly network: Network;
   updates = 0;
   /** Why training stopped, such as a loss that is not a number; null: it can continue. */
-  stopped: string | null = null;
+  stopped: ErrorData | null = null;
   readonly #problem: Problem;
   readonly #memory = new OptimizerMemory();
   #settings: Settings;
@@ -65,7 +66,7 @@ export class Lane {
         if (value.type === 'step') return this.#record(value, performance.now() - start);
       }
     } catch (error) {
-      this.stopped = (error as Error).message;
+      this.stopped = errorData(error);
     }
   }
 
@@ -101,11 +102,13 @@ export class Lane {
 }
 
 /** Makes tensors of a batch. */
-export function examplesOf(problem: Problem, { count, x, y, weights, mask }: Batch): Examples {
+export function examplesOf(problem: Problem, batch: Batch): Examples {
+  const { count, y, weights, mask, previous } = batch;
   const { steps, vocabulary, features, classes, outputs, perStep } = problem;
   const time = perStep ? [steps] : [];
+  const x = tensor(batch.x, vocabulary ? [count, steps] : [count, steps, features.length]);
   return {
-    x: tensor(x, vocabulary ? [count, steps] : [count, steps, features.length]),
+    x: previous ? [x, tensor(previous, [count, steps])] : x,
     y: tensor(y, classes ? [count, ...time] : [count, ...time, outputs]),
     ...(weights && { sampleWeights: tensor(weights, [count, steps]) }),
     ...(mask && { mask: tensor(mask, [count, steps]) }),
@@ -129,5 +132,6 @@ export function selectExamples(problem: Problem, indices: readonly number[]): Ba
     y: pick(examples.y, (perStep ? steps : 1) * (classes ? 1 : outputs)),
     ...(examples.weights && { weights: pick(examples.weights, steps) }),
     ...(examples.mask && { mask: pick(examples.mask, steps) }),
+    ...(examples.previous && { previous: pick(examples.previous, steps) }),
   };
 }

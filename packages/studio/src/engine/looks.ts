@@ -1,5 +1,5 @@
 /** What the views show of one lane, with the instruments of @unroll/insight. */
-import { predict, type tensor } from '@unroll/core';
+import { predict, type Tensor } from '@unroll/core';
 import { gradientFlow, type LayerTrace, saturation, trace } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import { examplesOf, type Lane, selectExamples } from './lane.js';
@@ -8,13 +8,16 @@ import type { FlowCurve, FlowValues, LayerValues, PredictionValues, SaturationVa
 /** Number of examples for gradients and statistics. */
 const SOME = 8;
 
+/** The gate of a decoder with attention that has a column per source step instead of a unit. */
+export const ALIGNMENT = 'alignment';
+
 /** Returns inputs and mask of some examples. */
 export function inputsFor(problem: Problem, indices: readonly number[]) {
   const { x, y, mask } = examplesOf(problem, selectExamples(problem, indices));
   return {
-    x: x as ReturnType<typeof tensor>,
-    y: y as ReturnType<typeof tensor>,
-    options: mask === undefined ? {} : { mask: mask as ReturnType<typeof tensor> },
+    x: x as Tensor | Tensor[],
+    y: y as Tensor,
+    options: mask === undefined ? {} : { mask: mask as Tensor },
   };
 }
 
@@ -28,7 +31,11 @@ export async function traceOf(lane: Lane, problem: Problem, example: number): Pr
 }
 
 async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> {
-  const { layer: name, className, units, gates, states, keep, x } = layer;
+  const { layer: name, className, units, keep, x } = layer;
+  // The name in the equations of a decoder.
+  const { attention: a, ...rest } = layer.states;
+  const states = a ? { ...rest, a } : rest;
+  const { [ALIGNMENT]: alignment, ...gates } = layer.gates;
   const parameters = lane.network
     .getLayer(name)
     .parameters.map(
@@ -44,6 +51,7 @@ async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> 
     states: floatsOf(states),
     x: Float32Array.from(x?.values ?? []),
     inputs: x?.shape[2] ?? 0,
+    alignment: alignment ? Float32Array.from(alignment.values) : null,
     weights: Object.fromEntries(await Promise.all(parameters)),
   };
 }
@@ -79,10 +87,9 @@ export async function saturationOf(lane: Lane, problem: Problem): Promise<Satura
   return layers.map(({ layer, units, gates, dead, halfLife }) => ({
     ...{ layer, units, dead, halfLife: halfLife && Float32Array.from(halfLife) },
     gates: Object.fromEntries(
-      Object.entries(gates).map(([name, { low, high, meanByUnit }]) => [
-        name,
-        { low, high, mean: Float32Array.from(meanByUnit) },
-      ]),
+      Object.entries(gates).flatMap(([name, { low, high, meanByUnit }]) =>
+        name === ALIGNMENT ? [] : [[name, { low, high, mean: Float32Array.from(meanByUnit) }]],
+      ),
     ),
   }));
 }

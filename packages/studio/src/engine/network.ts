@@ -1,26 +1,39 @@
-/** The network of a problem with one kind of cell: an embedding for tokens, recurrent layers, and a dense output layer. */
+/**
+ * The network of a problem with one kind of cell: an embedding for tokens, recurrent layers, and a dense output layer. With
+ * attention, the recurrent layers are the encoder, and a decoder of the same cell attends to their outputs.
+ */
 import {
+  additiveAttention,
+  attentionDecoder,
+  type Cell,
   chronoInitializer,
   dense,
   embedding,
   gru,
+  gruCell,
   identityMatrix,
+  input,
   type Layer,
   lstm,
+  lstmCell,
   minGru,
+  minGruCell,
+  model,
+  type Network,
   orthogonal,
   type RecurrentOptions,
-  type Sequential,
   sequential,
   simpleRNN,
+  simpleRNNCell,
 } from '@unroll/nn';
 import type { Problem } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 
 const MAX_EMBEDDING = 24;
 
-export function networkOf(problem: Problem, cell: CellKind, settings: Settings): Sequential {
+export function networkOf(problem: Problem, cell: CellKind, settings: Settings): Network {
   const { vocabulary, outputs, perStep } = problem;
+  if (problem.attention) return attentionNetwork(problem, cell, settings);
   const layers: Layer[] = [];
   if (vocabulary) {
     const outputDim = Math.min(MAX_EMBEDDING, vocabulary.length);
@@ -34,6 +47,36 @@ export function networkOf(problem: Problem, cell: CellKind, settings: Settings):
   const network = sequential(layers, { seed: settings.seed });
   network.build([vocabulary ? [-1, problem.steps] : [-1, problem.steps, problem.features.length]]);
   return network;
+}
+
+/** The inputs are the source ids and, for every step, the previous target. */
+function attentionNetwork({ vocabulary, outputs }: Problem, cell: CellKind, settings: Settings): Network {
+  const { units, layers, seed, init } = settings;
+  const embed = (inputDim: number, name: string) =>
+    embedding({ inputDim, outputDim: Math.min(MAX_EMBEDDING, inputDim), name });
+  const source = input({ shape: [null], name: 'source' });
+  const previous = input({ shape: [null], name: 'previous' });
+  let encoded = embed(vocabulary?.length ?? 0, 'embedding').apply(source);
+  for (let n = 0; n < layers; n++) {
+    const common = { returnSequences: true, name: `encoder${n + 1}` };
+    encoded = recurrentLayer(cell, settings, common, n).apply(encoded);
+  }
+  const decoder = attentionDecoder(decoderCell(cell, units, init), additiveAttention({ units }), {
+    returnSequences: true,
+    name: 'decoder',
+  });
+  const decoded = decoder.apply(embed(outputs + 1, 'previous_embedding').apply(previous), {
+    constants: [encoded],
+  });
+  const output = dense({ units: outputs, name: 'output' }).apply(decoded);
+  return model({ inputs: [source, previous], outputs: output, seed });
+}
+
+function decoderCell(cell: CellKind, units: number, init: Settings['init']): Cell {
+  if (cell === 'minGru') return minGruCell({ units });
+  const options = { units, ...recurrentWeights(cell, init) };
+  if (cell === 'lstm') return lstmCell(options);
+  return cell === 'gru' ? gruCell(options) : simpleRNNCell(options);
 }
 
 function recurrentLayer(

@@ -1,6 +1,7 @@
 /** The messages between the page and the worker that trains. */
 
 import type { UserData } from '../problems/index.js';
+import type { ErrorData } from '../problems/input-error.js';
 import type { ProblemKind, Series } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 import type { FigureRequest } from './figures.js';
@@ -19,12 +20,12 @@ export interface Watch {
 }
 
 export type ToWorker =
-  | { type: 'configure'; generation: number; settings: Settings; data: UserData; lang: 'en' | 'zh' }
+  | { type: 'configure'; generation: number; settings: Settings; data: UserData }
   | { type: 'run'; running: boolean }
   | { type: 'step' }
   | { type: 'rates'; learningRate: number; clip: number }
   | { type: 'watch'; watch: Watch }
-  | { type: 'ask'; id: number; question: Question; lang: 'en' | 'zh' };
+  | { type: 'ask'; id: number; question: Question };
 
 /** A question that is answered once. */
 export type Question =
@@ -55,6 +56,7 @@ export interface ProblemInfo {
   classes: readonly string[] | null;
   outputs: number;
   perStep: boolean;
+  attention: boolean;
   baseline: number;
   solved: number | null;
   series: Series | null;
@@ -94,6 +96,8 @@ export interface LayerValues {
   gates: Readonly<Record<string, Float32Array>>;
   states: Readonly<Record<string, Float32Array>>;
   keep: string | null;
+  /** Of a decoder with attention: the weights of the source steps, [T, T]; null: the layer has no attention. */
+  alignment: Float32Array | null;
   /** The inputs of the layer, [T, I]. */
   x: Float32Array;
   inputs: number;
@@ -166,7 +170,7 @@ export type FromWorker =
   | { type: 'built'; generation: number; problem: ProblemInfo; lanes: readonly LaneInfo[] }
   | { type: 'progress'; generation: number; lanes: readonly LanePoints[] }
   | { type: 'look'; generation: number; cell: CellKind; update: number; example: number; values: LookValues }
-  | { type: 'stopped'; generation: number; cell: CellKind; message: string }
-  | { type: 'lookFailed'; generation: number; message: string }
-  | { type: 'failed'; generation: number; message: string }
-  | { type: 'reply'; id: number; value?: unknown; error?: string };
+  | { type: 'stopped'; generation: number; cell: CellKind; error: ErrorData }
+  | { type: 'lookFailed'; generation: number; cell: CellKind; error: ErrorData }
+  | { type: 'failed'; generation: number; error: ErrorData }
+  | { type: 'reply'; id: number; value?: unknown; error?: ErrorData };

@@ -4,7 +4,7 @@
  */
 import { currentBackend, ready } from '@unroll/core';
 import { problemOf } from '../problems/index.js';
-import { messageOf } from '../problems/input-error.js';
+import { errorData } from '../problems/input-error.js';
 import type { Problem } from '../problems/problem.js';
 import { answer } from './answers.js';
 import { Lane } from './lane.js';
@@ -79,17 +79,17 @@ function configure(message: ToWorker & { type: 'configure' }): void {
     });
   } catch (error) {
     lanes = [];
-    port.postMessage({ type: 'failed', generation, message: messageOf(error, message.lang) });
+    port.postMessage({ type: 'failed', generation, error: errorData(error) });
   }
   changed = true;
   nextLook = 0;
 }
 
-async function reply({ id, question, lang }: ToWorker & { type: 'ask' }): Promise<FromWorker> {
+async function reply({ id, question }: ToWorker & { type: 'ask' }): Promise<FromWorker> {
   try {
     return { type: 'reply', id, value: await answer(question, problem, lanes) };
   } catch (error) {
-    return { type: 'reply', id, error: messageOf(error, lang) };
+    return { type: 'reply', id, error: errorData(error) };
   }
 }
 
@@ -99,7 +99,7 @@ function infoOf({ examples, batch: _, loss: __, ...rest }: Problem): ProblemInfo
   if (mask)
     for (let n = 0; n < count; n++)
       lengths[n] = mask.subarray(n * rest.steps, (n + 1) * rest.steps).lastIndexOf(1) + 1;
-  return { ...rest, count, x, y, lengths, weights };
+  return { ...rest, attention: rest.attention ?? false, count, x, y, lengths, weights };
 }
 
 /** One update of every lane. */
@@ -108,7 +108,7 @@ async function round(): Promise<void> {
     if (lane.stopped !== null) continue;
     await lane.step();
     if (lane.stopped !== null)
-      port.postMessage({ type: 'stopped', generation, cell: lane.cell, message: lane.stopped });
+      port.postMessage({ type: 'stopped', generation, cell: lane.cell, error: lane.stopped });
   }
   changed = true;
 }
@@ -129,11 +129,7 @@ async function sendLooks(): Promise<void> {
       const { cell, updates: update } = lane;
       port.postMessage({ type: 'look', generation, cell, update, example: watch.example, values });
     } catch (error) {
-      port.postMessage({
-        type: 'lookFailed',
-        generation,
-        message: `${lane.cell}: ${(error as Error).message}`,
-      });
+      port.postMessage({ type: 'lookFailed', generation, cell: lane.cell, error: errorData(error) });
     }
   }
   const now = performance.now();
@@ -166,5 +162,5 @@ async function serve(): Promise<never> {
 }
 
 await serve().catch((error: Error) =>
-  port.postMessage({ type: 'failed', generation, message: error.message }),
+  port.postMessage({ type: 'failed', generation, error: errorData(error) }),
 );

@@ -29,6 +29,7 @@ export const en = {
   problem: 'Problem',
   preset_adding: 'Adding problem',
   preset_copy: 'Copy task',
+  preset_reverse: 'Reverse with attention',
   preset_sine: 'Sine mixture',
   preset_passengers: 'Air passengers',
   preset_characters: 'Characters of a text',
@@ -38,6 +39,8 @@ export const en = {
     'Add the two marked numbers of a random sequence. Without memory, the best guess is 1, with a mean squared error of 1/6.',
   about_copy:
     'Read symbols, wait, and repeat them after the signal >. Without memory, the loss is ln 8 = 2.08.',
+  about_reverse:
+    'Reverse a string of letters. An encoder reads it, and a decoder with attention writes it backwards, one letter at a time.',
   about_sine: 'Forecast the next value of a mixture of three sines with noise.',
   about_passengers: 'Forecast the next month of the monthly airline passengers, 1949 to 1960.',
   about_characters: 'Predict the next character of the text below.',
@@ -46,6 +49,7 @@ export const en = {
   pasteText: 'Text',
   pasteLines: 'Lines',
   csvFile: 'CSV file',
+  chooseCsv: 'Choose a CSV file',
   column: 'Column',
 
   cells: 'Cells',
@@ -64,7 +68,7 @@ export const en = {
   init_default: 'Default (orthogonal U)',
   init_glorot: 'Glorot U',
   init_identity: 'Identity U (RNN only)',
-  init_chrono: 'Chrono biases (LSTM, GRU)',
+  init_chrono: 'Chrono (LSTM, GRU)',
   init_large: 'Large U (gain 1.5)',
   solved: 'solved',
   updates: '{n} updates',
@@ -111,6 +115,9 @@ export const en = {
   order_peak: 'by step of the peak',
   order_cluster: 'similar units together',
   threshold: 'Threshold',
+  maskedSteps:
+    'Steps {from} to {to} of this example are padding. They are blank: the layer leaves its states unchanged.',
+  maskedStep: 'This step is padding: the layer leaves its states unchanged.',
   pickUnit: 'Select a unit in a map to read its numbers.',
   unitAtStep: 'Unit {unit}, step {step}:',
   gate_i: 'input gate',
@@ -122,6 +129,7 @@ export const en = {
   gate_n: 'candidate h̃',
   gate_h: 'hidden state',
   gate_c: 'cell state',
+  gate_attention: 'output with context',
   gate_other: '',
   tracesTitle: 'State traces',
   tracesHint: 'One line per unit. Drag over a range of steps to find the units that stay on in it.',
@@ -188,8 +196,8 @@ export const en = {
   filesHint:
     'Saved models (a folder or a zip), models of Keras, PyTorch and ONNX, logs of runs (CSV, JSON, NDJSON) and CSV tables. The files stay on this machine.',
   dropHere: 'Drop files or a folder here, or choose them:',
-  chooseFiles: 'Files',
-  chooseFolder: 'Folder',
+  chooseFiles: 'Choose files',
+  chooseFolder: 'Choose a folder',
   reading: 'Reading …',
   nothingFound: 'No model and no run was found in these files.',
   filesFound: 'Models: {models}. Loss curves: {runs}.',
@@ -260,4 +268,33 @@ export const en = {
   sourceText: 'Text',
   translate: 'Translate',
   alignmentTitle: 'Attention',
+  alignmentHint:
+    'Rows are output steps, columns are input steps: how much the decoder reads of each state of the encoder. A trained decoder moves from the last letter to the first.',
+  alignmentOf: 'Attention of the {cell}',
+  alignmentAt: 'Output step {step} ({output}) reads input step {input} ({token}) with weight {weight}.',
+  alignmentMost:
+    'Output step {step} ({output}) reads input step {input} ({token}) most, with weight {weight}.',
+  decoderHint:
+    'The lower rows are the encoder, the upper row is the decoder. At every step, the decoder reads all states of the encoder (see Influence).',
+
+  stopped: 'stopped',
+  advice_stopped:
+    'The {cell} has stopped training. Choose a lower learning rate or stronger clipping, and press Reset.',
+  advice_build:
+    'The networks cannot be built with these settings. Change the settings on the left, or press Reset.',
+  advice_look:
+    'The {cell} cannot be measured at present. Training continues. If this message stays, press Reset.',
+  advice_worker:
+    'The engine has stopped. Reload the page. It needs a browser with WebAssembly and module workers.',
+  advice_part:
+    'A part of the page cannot be loaded. Check that the server is still running, and reload the page.',
+  advice_file:
+    '{path} cannot be opened. Check that the file is complete and is a model of Unroll, Keras, PyTorch or ONNX, and choose it again.',
+  advice_files: 'The files cannot be read. Choose them again, or choose fewer files.',
+  advice_csv: 'The file cannot be read as a table. Choose a CSV file with a column of numbers.',
+  advice_ablation: 'The outputs cannot be compared. Check the numbers of the units, or choose another gate.',
+  advice_translate: 'The text cannot be translated. Try a shorter text, or open the model again.',
+  advice_figure: 'The figure cannot be saved. Choose another example or layer, and try again.',
+  advice_generate: 'No text can be generated. Train the network for some updates, and try again.',
+  advice_save: 'The {cell} cannot be saved. Press Step once, and try again.',
 };

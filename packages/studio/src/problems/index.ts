@@ -3,6 +3,7 @@ import type { Settings } from '../state/settings.js';
 import { InputError } from './input-error.js';
 import { addingProblem, copyTask } from './long-memory.js';
 import type { Problem } from './problem.js';
+import { reverseProblem } from './reverse.js';
 import { airPassengers, seriesProblem, sineMixture } from './series.js';
 import { charactersProblem, linesProblem } from './texts.js';
 
@@ -20,6 +21,8 @@ export function problemOf({ preset, length, seed }: Settings, data: UserData): P
       return addingProblem(length, seed);
     case 'copy':
       return copyTask(length, seed);
+    case 'reverse':
+      return reverseProblem(length, seed);
     case 'sine':
       return sineMixture(length, seed);
     case 'passengers':

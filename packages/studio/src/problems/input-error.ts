@@ -1,6 +1,9 @@
-/** Mistakes in what a visitor pasted, dropped or asked for, in both languages. */
+/**
+ * Errors as data, which the worker sends and the page shows in its language. What a visitor pasted, dropped or asked for has messages
+ * in both languages; errors of the engine have an English one, which the page explains in its own words.
+ */
 
-const MESSAGES = {
+export const MESSAGES = {
   shortText: {
     en: 'The text has {count} characters; a length of {steps} steps needs at least {least}.',
     zh: '文本有 {count} 个字符；序列长度为 {steps} 步时至少需要 {least} 个。',
@@ -12,6 +15,10 @@ const MESSAGES = {
   labels: {
     en: 'Each line must be a label, a tab or a colon, and a text, with 2 to 20 labels, got {lines} such lines with {classes} labels.',
     zh: '每行应依次为标签、制表符或冒号、文本，标签应有 2 至 20 种；这样的行有 {lines} 行，标签有 {classes} 种。',
+  },
+  longReverse: {
+    en: 'A decoder with attention is slow for long strings. Set the length to at most {most}, got {steps}.',
+    zh: '带注意力的解码器处理长字符串很慢。请把长度设为不超过 {most}；当前为 {steps}。',
   },
   columns: {
     en: 'The file needs a column with at least 20 numbers, got {rows} rows without one.',
@@ -37,7 +44,7 @@ type Values = Readonly<Record<string, string | number>>;
 const filled = (text: string, values: Values): string =>
   text.replace(/\{(\w+)\}/g, (match, name) => String(values[name] ?? match));
 
-/** A mistake of a visitor. Its message is in English; `messageOf` returns it in another language. */
+/** A mistake of a visitor. */
 export class InputError extends Error {
   readonly key: keyof typeof MESSAGES;
   readonly values: Values;
@@ -49,8 +56,36 @@ export class InputError extends Error {
   }
 }
 
-/** The message of an error in a language; other errors only have an English one. */
-export function messageOf(error: unknown, lang: 'en' | 'zh'): string {
-  if (error instanceof InputError) return filled(MESSAGES[error.key][lang], error.values);
-  return error instanceof Error ? error.message : String(error);
+export interface InputMistake {
+  key: keyof typeof MESSAGES;
+  values: Values;
 }
+
+export interface EngineError {
+  /** Kind of the error, such as `format`; null: not one of Unroll. */
+  code: string | null;
+  /** In English. */
+  message: string;
+}
+
+export type ErrorData = InputMistake | EngineError;
+
+export function errorData(error: unknown): ErrorData {
+  if (error instanceof InputError) return { key: error.key, values: error.values };
+  if (error instanceof FoundError) return error.data;
+  if (!(error instanceof Error)) return { code: null, message: String(error) };
+  return { code: 'code' in error ? String(error.code) : null, message: error.message };
+}
+
+/** An error that arrived as data. */
+export class FoundError extends Error {
+  readonly data: ErrorData;
+
+  constructor(data: ErrorData) {
+    super('key' in data ? mistakeText(data, 'en') : data.message);
+    this.data = data;
+  }
+}
+
+export const mistakeText = ({ key, values }: InputMistake, lang: 'en' | 'zh'): string =>
+  filled(MESSAGES[key][lang], values);

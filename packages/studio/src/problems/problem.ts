@@ -13,6 +13,8 @@ export interface Batch {
   weights?: Float32Array;
   /** 1 for valid steps and 0 for padding, [N, T]. */
   mask?: Float32Array;
+  /** With `attention`: the target before each step, [N, T]; the id after the last class at the first step. */
+  previous?: Float32Array;
 }
 
 /** A time series of which the end is held out. */
@@ -41,6 +43,8 @@ export interface Problem {
   outputs: number;
   /** One output for each step (N to N) instead of one for the sequence (N to 1). */
   perStep: boolean;
+  /** The network has an encoder and a decoder with attention. Inputs and targets are as long as each other. Default false. */
+  attention?: boolean;
   loss: LossSpec;
   /** Loss of a model without memory. */
   baseline: number;

@@ -2,6 +2,8 @@
 import { batch, effect } from '@preact/signals';
 import type { FromWorker, LanePoints, Look, Question, ToWorker } from '../engine/protocol.js';
 import { lang } from '../i18n/index.js';
+import { FoundError } from '../problems/input-error.js';
+import { failureOf } from './failure.js';
 import { emptyHistory } from './history.js';
 import {
   CELLS,
@@ -28,7 +30,7 @@ export function start(): void {
   worker = new Worker(new URL('../engine/worker.ts', import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => batch(() => receive(data));
   worker.onerror = (event) => {
-    store.failure.value = event.message || 'The worker did not start.';
+    store.failure.value = failureOf('advice_worker', event.message || 'The worker did not start.');
   };
   reset();
   effect(() => send({ type: 'watch', watch: currentWatch() }));
@@ -38,6 +40,8 @@ export function start(): void {
     const extra = {
       view: store.view.value === 'train' ? '' : store.view.value,
       cell: store.cell.value === usual ? '' : store.cell.value,
+      example: store.example.value > 0 ? String(store.example.value + 1) : '',
+      layer: store.layer.value > 0 ? String(store.layer.value + 1) : '',
       open: store.opensFiles ? '1' : '',
       lang: lang.value,
     };
@@ -70,13 +74,13 @@ function receive(message: FromWorker): void {
       receiveLook(message);
       return;
     case 'stopped':
-      store.stopped.value = { ...store.stopped.value, [message.cell]: message.message };
+      store.stopped.value = { ...store.stopped.value, [message.cell]: message.error };
       return;
     case 'lookFailed':
-      store.failure.value = message.message;
+      store.failure.value = { advice: 'advice_look', values: { cell: message.cell }, error: message.error };
       return;
     case 'failed':
-      store.failure.value = message.message;
+      store.failure.value = { advice: 'advice_build', values: {}, error: message.error };
       store.running.value = false;
       return;
     case 'reply':
@@ -86,6 +90,7 @@ function receive(message: FromWorker): void {
 }
 
 function receiveLook({ cell, update, example, values }: FromWorker & { type: 'look' }): void {
+  if (store.failure.value?.advice === 'advice_look') store.failure.value = null;
   const before = store.seen.value[cell];
   // A view that was left keeps its last values.
   const merged = before?.example === example ? { ...before.values, ...values } : values;
@@ -104,7 +109,7 @@ function receiveReply({ id, value, error }: FromWorker & { type: 'reply' }): voi
   const question = open.get(id);
   open.delete(id);
   if (error === undefined) question?.resolve(value);
-  else question?.reject(new Error(error));
+  else question?.reject(new FoundError(error));
 }
 
 function addPoints({ cell, update, loss, norm, clipped, rate, ms }: LanePoints): void {
@@ -123,7 +128,7 @@ export function ask<T>(question: Question): Promise<T> {
   const id = ++questions;
   return new Promise((resolve, reject) => {
     open.set(id, { resolve: resolve as (value: unknown) => void, reject });
-    send({ type: 'ask', id, question, lang: lang.peek() });
+    send({ type: 'ask', id, question });
   });
 }
 
@@ -169,7 +174,6 @@ export function reset(): void {
     generation,
     settings: store.settings.value,
     data: store.userData.value,
-    lang: lang.peek(),
   });
 }
 

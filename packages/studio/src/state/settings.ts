@@ -1,6 +1,15 @@
 /** What a visitor can set, with its address: every setting is in the fragment of the URL. */
 
-export const PRESETS = ['adding', 'copy', 'sine', 'passengers', 'characters', 'sentiment', 'csv'] as const;
+export const PRESETS = [
+  'adding',
+  'copy',
+  'reverse',
+  'sine',
+  'passengers',
+  'characters',
+  'sentiment',
+  'csv',
+] as const;
 export type PresetName = (typeof PRESETS)[number];
 export const CELLS = ['rnn', 'lstm', 'gru', 'minGru'] as const;
 export type CellKind = (typeof CELLS)[number];
@@ -54,6 +63,7 @@ const SHARED = {
 export const DEFAULTS: Readonly<Record<PresetName, Settings>> = {
   adding: { ...SHARED, preset: 'adding', units: 32, length: 50, learningRate: 0.005 },
   copy: { ...SHARED, preset: 'copy', units: 48, length: 40, learningRate: 0.01 },
+  reverse: { ...SHARED, preset: 'reverse', units: 24, length: 8, learningRate: 0.01 },
   sine: { ...SHARED, preset: 'sine', units: 16, length: 40, learningRate: 0.005 },
   passengers: { ...SHARED, preset: 'passengers', units: 16, length: 24, learningRate: 0.005 },
   characters: { ...SHARED, preset: 'characters', units: 64, length: 40, learningRate: 0.01 },

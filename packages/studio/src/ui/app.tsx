@@ -2,15 +2,17 @@
 import type { ComponentChildren } from 'preact';
 import { setTheme, theme } from '../charts/palette.js';
 import { lang, t } from '../i18n/index.js';
+import type { ErrorData } from '../problems/input-error.js';
 import { reset, setRunning, singleStep } from '../state/actions.js';
-import { VIEWS, type ViewName } from '../state/settings.js';
+import { type CellKind, VIEWS, type ViewName } from '../state/settings.js';
 import * as store from '../state/store.js';
 import { tourOpen } from '../tour/open.js';
 import { GatesView } from '../views/gates.js';
 import { GradientsView } from '../views/gradients.js';
 import { TrainView } from '../views/train.js';
+import { FailureBox } from './failure.js';
 import { Knobs } from './knobs.js';
-import { Lanes } from './lanes.js';
+import { cellName, Lanes } from './lanes.js';
 import { lazy } from './lazy.js';
 
 const COMPONENTS: Readonly<Record<ViewName, () => ComponentChildren>> = {
@@ -26,16 +28,22 @@ const COMPONENTS: Readonly<Record<ViewName, () => ComponentChildren>> = {
 
 const Tour = lazy(async () => (await import('../tour/panel.js')).TourPanel);
 
+/** Width up to which the settings are closed at first, as in styles.css. */
+const NARROW = 760;
+
 export function App() {
   const View = COMPONENTS[store.view.value];
   return (
     <div class="page">
       <Header />
       <aside class="side" aria-label={t('settings')}>
-        <Knobs />
+        <details open={innerWidth > NARROW}>
+          <summary>{t('settings')}</summary>
+          <Knobs />
+        </details>
       </aside>
       <main class="main">
-        <Failure />
+        <Failures />
         <Lanes />
         <Tabs />
         <div role="tabpanel" id="view" aria-labelledby={`tab-${store.view.value}`} class="view">
@@ -124,13 +132,20 @@ function Header() {
   );
 }
 
-function Failure() {
-  const failure = store.failure.value;
-  if (failure === null) return null;
+/** What keeps the page from working, and the cells that stopped. */
+function Failures() {
+  const stopped = Object.entries(store.stopped.value) as [CellKind, ErrorData][];
   return (
-    <p class="failure" role="alert" id="failure">
-      {failure}
-    </p>
+    <>
+      <FailureBox failure={store.failure.value} id="failure" />
+      {stopped.map(([cell, error]) => (
+        <FailureBox
+          key={cell}
+          id={`stopped-${cell}`}
+          failure={{ advice: 'advice_stopped', values: { cell: cellName(cell) }, error }}
+        />
+      ))}
+    </>
   );
 }
 

@@ -1,10 +1,11 @@
 /** The data of presets that need some: a pasted text, pasted lines, or a CSV file. */
 import { signal } from '@preact/signals';
-import { lang, t } from '../i18n/index.js';
+import { t } from '../i18n/index.js';
 import { type Column, numericColumns } from '../problems/csv.js';
-import { messageOf } from '../problems/input-error.js';
 import { reset } from '../state/actions.js';
+import { failureOf } from '../state/failure.js';
 import * as store from '../state/store.js';
+import { FilePicker } from './file-picker.js';
 
 const columns = signal<readonly Column[]>([]);
 
@@ -39,7 +40,7 @@ export function useCsv(text: string, name?: string): void {
     columns.value = numericColumns(text);
     chooseColumn(name ?? columns.value[0].name);
   } catch (error) {
-    store.failure.value = messageOf(error, lang.value);
+    store.failure.value = failureOf('advice_csv', error);
   }
 }
 
@@ -63,15 +64,12 @@ function CsvField() {
         void read(event.dataTransfer?.files[0]);
       }}
     >
-      <label class="field">
-        <span>{t('csvFile')}</span>
-        <input
-          type="file"
-          id="csv"
-          accept=".csv,.tsv,.txt,text/csv"
-          onChange={(event) => void read(event.currentTarget.files?.[0])}
-        />
-      </label>
+      <FilePicker
+        id="csv"
+        text={t('chooseCsv')}
+        accept=".csv,.tsv,.txt,text/csv"
+        onFiles={([file]) => void read(file)}
+      />
       {columns.value.length > 0 && (
         <label class="field">
           <span>{t('column')}</span>

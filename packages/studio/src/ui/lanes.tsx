@@ -51,7 +51,11 @@ function LaneCard({ cell }: { cell: CellKind }) {
       <strong>{cellName(cell)}</strong>
       <span class="lane-loss">{current === null ? '–' : short(current)}</span>
       <span class="lane-state">
-        {stopped ? `⚠ ${stopped}` : isSolved ? `✓ ${t('solved')}` : t('updates', { n: loss.x.at(-1) ?? 0 })}
+        {stopped
+          ? `⚠ ${t('stopped')}`
+          : isSolved
+            ? `✓ ${t('solved')}`
+            : t('updates', { n: loss.x.at(-1) ?? 0 })}
       </span>
       <span class="lane-facts">
         {info ? t('parameters', { n: info.parameters.toLocaleString() }) : ''}

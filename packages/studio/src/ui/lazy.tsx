@@ -1,6 +1,7 @@
 /** Views that are loaded when they are opened first, so that the page starts sooner. */
 import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { failureOf } from '../state/failure.js';
 import * as store from '../state/store.js';
 import { Waiting } from './panel.js';
 
@@ -21,7 +22,7 @@ export function lazy(load: () => Promise<View>): View {
         (view) => (loaded.value = { view }),
         (error: Error) => {
           started = false;
-          store.failure.value = error.message;
+          store.failure.value = failureOf('advice_part', error);
         },
       );
     }

@@ -7,7 +7,9 @@ import type { AblationResult } from '../engine/ablation.js';
 import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
+import { type Failure, failureOf } from '../state/failure.js';
 import * as store from '../state/store.js';
+import { FailureBox } from '../ui/failure.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel } from '../ui/panel.js';
 import { outputRow } from './outputs.js';
@@ -18,11 +20,13 @@ const target = signal('units');
 const units = signal('1');
 const value = signal(0);
 const result = signal<AblationResult | null>(null);
-const message = signal('');
+const failure = signal<Failure | null>(null);
 
 export function AblationPanel() {
   const layers = store.lanes.value.find(({ cell }) => cell === store.cell.value)?.layers ?? [];
-  const recurrent = layers.filter(({ className }) => /LSTM|GRU|RNN/.test(className)).map(({ name }) => name);
+  const recurrent = layers
+    .filter(({ className }) => /LSTM|GRU|RNN|Recurrent/.test(className))
+    .map(({ name }) => name);
   const layer = recurrent[Math.min(store.layer.value, recurrent.length - 1)];
   const saturation = store.seen.value[store.cell.value]?.values.saturation ?? [];
   const gates = Object.keys(saturation.find((each) => each.layer === layer)?.gates ?? {});
@@ -36,9 +40,9 @@ export function AblationPanel() {
         ablation,
         example: store.example.value,
       });
-      message.value = '';
+      failure.value = null;
     } catch (error) {
-      message.value = (error as Error).message;
+      failure.value = failureOf('advice_ablation', error);
     }
   };
   return (
@@ -52,11 +56,7 @@ export function AblationPanel() {
       <button type="button" id="ablate" onClick={() => void run()} disabled={layer === undefined}>
         {t('ablate')}
       </button>
-      {message.value && (
-        <p class="failure" role="alert">
-          {message.value}
-        </p>
-      )}
+      <FailureBox failure={failure.value} />
       {result.value && store.problem.value && <Result result={result.value} problem={store.problem.value} />}
     </Panel>
   );

@@ -5,17 +5,19 @@ import { short } from '../charts/short.js';
 import type { AlignedTranslation } from '../engine/translations.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
+import { type Failure, failureOf } from '../state/failure.js';
+import { FailureBox } from '../ui/failure.js';
 
 export function AlignmentForm({ path }: { path: string }) {
   const text = useSignal('');
   const found = useSignal<AlignedTranslation | null>(null);
-  const message = useSignal('');
+  const failure = useSignal<Failure | null>(null);
   const run = async (): Promise<void> => {
     try {
       found.value = await ask<AlignedTranslation>({ about: 'translate', path, text: text.value });
-      message.value = '';
+      failure.value = null;
     } catch (error) {
-      message.value = (error as Error).message;
+      failure.value = failureOf('advice_translate', error);
     }
   };
   return (
@@ -40,11 +42,7 @@ export function AlignmentForm({ path }: { path: string }) {
           {t('translate')}
         </button>
       </div>
-      {message.value && (
-        <p class="failure" role="alert">
-          {message.value}
-        </p>
-      )}
+      <FailureBox failure={failure.value} />
       {found.value && <Alignment found={found.value} />}
     </form>
   );

@@ -1,6 +1,7 @@
 /** The button that saves the gates or the unrolled network as SVG. */
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
+import { failureOf } from '../state/failure.js';
 import * as store from '../state/store.js';
 import { download } from '../ui/download.js';
 import { inputTexts } from './inputs.js';
@@ -14,14 +15,14 @@ export function SaveFigure({ figure, from = 0 }: { figure: 'gates' | 'unrolled';
       const source = await ask<string>({ about: 'figure', figure, cell, example, layer, from, texts });
       download(`${figure} ${cell}.svg`, source, 'image/svg+xml');
     } catch (error) {
-      store.failure.value = (error as Error).message;
+      store.failure.value = failureOf('advice_figure', error);
     }
   };
   return (
     <button
       type="button"
       id={`save-${figure}`}
-      aria-label={t('saveFigure', { name: figure })}
+      aria-label={t('saveFigure', { name: t(figure === 'gates' ? 'view_gates' : 'view_network') })}
       onClick={() => void save()}
     >
       SVG

@@ -5,14 +5,18 @@ import { short } from '../charts/short.js';
 import type { FilesInfo, ModelInfo } from '../engine/artifacts.js';
 import { t } from '../i18n/index.js';
 import { ask, change } from '../state/actions.js';
+import { type Failure, failureOf } from '../state/failure.js';
 import { DEFAULTS } from '../state/settings.js';
 import * as store from '../state/store.js';
 import { useCsv } from '../ui/data-field.js';
 import { download } from '../ui/download.js';
+import { FailureBox } from '../ui/failure.js';
+import { FilePicker } from '../ui/file-picker.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel } from '../ui/panel.js';
 import { AlignmentForm } from './alignment.js';
 import { droppedRuns } from './compare.js';
+import { rowsOf } from './graph.js';
 import { TensorTable } from './histograms.js';
 import { curvesOf, type RunScores, scoresOf } from './runs.js';
 
@@ -20,6 +24,7 @@ const MAX_BYTES = 512 * 1024 * 1024;
 
 const found = signal<FilesInfo | null>(null);
 const message = signal('');
+const failure = signal<Failure | null>(null);
 /** The training records that were opened, for the table of scores. */
 const records = signal<readonly RunScores[]>([]);
 let openedFromServer = false;
@@ -39,8 +44,9 @@ export function FilesView() {
           {message.value}
         </p>
       </Panel>
-      {found.value?.errors.map(({ path, message: text }) => (
-        <p key={path} class="failure" role="alert">{`${path}: ${text}`}</p>
+      <FailureBox failure={failure.value} id="files-failure" />
+      {found.value?.errors.map(({ path, error }) => (
+        <FailureBox key={path} failure={{ advice: 'advice_file', values: { path }, error }} />
       ))}
       {found.value?.models.map((model) => (
         <Model key={model.path} model={model} />
@@ -75,24 +81,18 @@ function Drop() {
     >
       <p>{t('dropHere')}</p>
       <div class="options">
-        <label>
-          {t('chooseFiles')}
-          <input
-            type="file"
-            id="open-files"
-            multiple
-            onChange={(event) => void readList(event.currentTarget.files).then(open)}
-          />
-        </label>
-        <label>
-          {t('chooseFolder')}
-          <input
-            type="file"
-            id="open-folder"
-            {...{ webkitdirectory: true }}
-            onChange={(event) => void readList(event.currentTarget.files).then(open)}
-          />
-        </label>
+        <FilePicker
+          id="open-files"
+          text={t('chooseFiles')}
+          multiple
+          onFiles={(list) => void readList(list).then(open)}
+        />
+        <FilePicker
+          id="open-folder"
+          text={t('chooseFolder')}
+          folder
+          onFiles={(list) => void readList(list).then(open)}
+        />
       </div>
     </section>
   );
@@ -100,9 +100,9 @@ function Drop() {
 
 type Files = Map<string, Uint8Array>;
 
-async function readList(list: FileList | null): Promise<Files> {
+async function readList(list: readonly File[]): Promise<Files> {
   const files: Files = new Map();
-  for (const file of list ?? []) await addFile(files, file.webkitRelativePath || file.name, file);
+  for (const file of list) await addFile(files, file.webkitRelativePath || file.name, file);
   return files;
 }
 
@@ -115,7 +115,7 @@ async function addFile(files: Files, path: string, file: File): Promise<void> {
 async function readDropped(transfer: DataTransfer | null): Promise<Files> {
   const files: Files = new Map();
   const entries = [...(transfer?.items ?? [])].flatMap((item) => item.webkitGetAsEntry() ?? []);
-  if (entries.length === 0) return readList(transfer?.files ?? null);
+  if (entries.length === 0) return readList([...(transfer?.files ?? [])]);
   for (const entry of entries) await readEntry(files, entry);
   return files;
 }
@@ -167,7 +167,14 @@ async function open(files: Files): Promise<void> {
     return;
   }
   message.value = t('reading');
-  found.value = await ask<FilesInfo>({ about: 'files', files });
+  failure.value = null;
+  try {
+    found.value = await ask<FilesInfo>({ about: 'files', files });
+  } catch (error) {
+    message.value = '';
+    failure.value = failureOf('advice_files', error);
+    return;
+  }
   const { models, errors } = found.value;
   const nothing = models.length + errors.length + runs.length === 0;
   message.value = nothing ? t('nothingFound') : t('filesFound', { models: models.length, runs: runs.length });
@@ -185,19 +192,30 @@ function Model({ model: { path, task, origin, layers, tensors, bytes } }: { mode
         kB: (bytes / 1000).toFixed(1),
       })}`}
     >
-      <ol class="graph" aria-label={t('graph')}>
-        {layers.map(({ name, className, shape, parameters, from }) => (
-          <li key={name}>
-            <b>{className}</b> <code>{name}</code>
-            <span>{shape}</span>
-            <small>{t('parameters', { n: parameters.toLocaleString() })}</small>
-            {from.length > 0 && <small>{`← ${from.join(', ')}`}</small>}
-          </li>
-        ))}
-      </ol>
+      <Graph layers={layers} />
       {task === 'translate' && <AlignmentForm path={path} />}
       <TensorTable tensors={tensors} />
     </Panel>
+  );
+}
+
+/** The layers from input to output; parallel branches stand side by side. */
+function Graph({ layers }: Pick<ModelInfo, 'layers'>) {
+  return (
+    <ol class="graph" aria-label={t('graph')}>
+      {rowsOf(layers).map((row) => (
+        <li key={row[0].name}>
+          {row.map(({ name, className, shape, parameters, from }) => (
+            <div key={name} class="layer">
+              <b>{className}</b> <code>{name}</code>
+              <span>{shape}</span>
+              <small>{t('parameters', { n: parameters.toLocaleString() })}</small>
+              {from.length > 0 && <small>{`← ${from.join(', ')}`}</small>}
+            </div>
+          ))}
+        </li>
+      ))}
+    </ol>
   );
 }
 
@@ -278,6 +296,6 @@ async function save(cell: (typeof store.cell)['value']): Promise<void> {
     const zip = await ask<Uint8Array<ArrayBuffer>>({ about: 'artifact', cell });
     download(`${cell}.zip`, zip, 'application/zip');
   } catch (error) {
-    message.value = (error as Error).message;
+    failure.value = failureOf('advice_save', error, { cell: cellName(cell) });
   }
 }

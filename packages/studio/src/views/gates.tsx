@@ -38,6 +38,7 @@ export function GatesView() {
         <Pickers layer step />
         <InputStrip />
         <GateMaps height={132} />
+        <MaskNote />
         <Readout />
       </Panel>
       {layer && (
@@ -101,6 +102,7 @@ function GateMap({ height, name, values, by, layer: { units } }: GateMapProps) {
   const sorted = useMemo(() => unitOrder(by, steps, units, order.value), [by, steps, units, order.value]);
   const heat = {
     ...{ values, steps, units, order: sorted },
+    valid: store.problem.value?.lengths[store.example.value] ?? steps,
     ...{ low: share ? 0 : -limit, high: limit, threshold: threshold.value * limit },
     scale: share ? ('sequential' as const) : ('diverging' as const),
   };
@@ -134,6 +136,7 @@ const TEXTS = {
   r: 'gate_r',
   n: 'gate_n',
   h: 'gate_h',
+  a: 'gate_attention',
   c: 'gate_c',
 } as const;
 
@@ -183,6 +186,18 @@ function Options() {
         />
       </label>
     </div>
+  );
+}
+
+/** Says which steps are blank because they are padding. */
+export function MaskNote() {
+  const problem = store.problem.value;
+  const length = problem?.lengths[store.example.value] ?? 0;
+  if (!problem || length >= problem.steps) return null;
+  return (
+    <p class="readout" id="masked">
+      {t('maskedSteps', { from: length + 1, to: problem.steps })}
+    </p>
   );
 }
 

@@ -9,6 +9,7 @@ import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel, Pickers, Waiting } from '../ui/panel.js';
 import { InputStrip, inputTexts } from './inputs.js';
+import { AlignmentPanel } from './live-alignment.js';
 
 export function InfluenceView() {
   const problem = store.problem.value;
@@ -40,6 +41,7 @@ export function InfluenceView() {
           />
         )}
       </Panel>
+      {problem.attention && <AlignmentPanel problem={problem} />}
       {found.length > 0 && (
         <Panel title={t('attributionTitle')} hint={t('attributionHint')} id="attribution" wide>
           <LineChart

@@ -25,7 +25,13 @@ export function NetworkView() {
   const title = t('networkTitle', { cell: cellName(store.cell.value) });
   return (
     <>
-      <Panel title={title} hint={t('networkHint')} id="network" wide actions={<Actions />}>
+      <Panel
+        title={title}
+        hint={problem?.attention ? `${t('networkHint')} ${t('decoderHint')}` : t('networkHint')}
+        id="network"
+        wide
+        actions={<Actions />}
+      >
         <Pickers step />
         <InputStrip />
         {layers && problem ? <Unrolled layers={layers} problem={problem} /> : <Waiting />}
@@ -112,7 +118,8 @@ function Unrolled({ layers, problem }: { layers: readonly LayerValues[]; problem
 
 function Output({ problem, step }: { problem: ProblemInfo; step: number }) {
   const predictions = currentLook()?.values.predictions;
-  if (!predictions || !(problem.perStep || step === problem.steps - 1)) return <span class="none">·</span>;
+  const last = (problem.lengths[store.example.value] ?? problem.steps) - 1;
+  if (!predictions || !(problem.perStep || step === last)) return <span class="none">·</span>;
   return (
     <>
       <small>{`y${step + 1}`}</small> {outputText(problem, predictions, store.example.value, step)}
@@ -138,11 +145,12 @@ function CellBox({
     store.layer.value = index;
   };
   const selected = step === store.step.value && index === store.layer.value;
+  const masked = isMasked(step);
   const numbers = states.map(([name, values]) => `${name} ${short(values[step * layer.units + unit])}`);
   return (
     <button
       type="button"
-      class={selected ? 'node cell now' : 'node cell'}
+      class={`node cell${selected ? ' now' : ''}${masked ? ' padding' : ''}`}
       data-first={first}
       data-step={step}
       data-layer={index}
@@ -162,6 +170,11 @@ function CellBox({
       </span>
     </button>
   );
+}
+
+/** Whether a step of the example is padding. */
+function isMasked(step: number): boolean {
+  return step >= (store.problem.value?.lengths[store.example.value] ?? Number.POSITIVE_INFINITY);
 }
 
 const MAX_BARS = 32;
@@ -189,7 +202,8 @@ function Strip({ values }: { values: Float32Array }) {
 function Arithmetic({ layer }: { layer: LayerValues }) {
   const unit = Math.min(store.unit.value ?? 0, layer.units - 1);
   const { value: step } = store.step;
-  const equations = arithmeticOf(layer, unit, step);
+  const masked = isMasked(step);
+  const equations = masked ? [] : arithmeticOf(layer, unit, step);
   return (
     <>
       <div class="options">
@@ -226,6 +240,7 @@ function Arithmetic({ layer }: { layer: LayerValues }) {
           </div>
         ))}
       </dl>
+      {masked && <p id="masked-step">{t('maskedStep')}</p>}
       {equations.length === 0 && (
         <p>
           {arraysOf(layer)

@@ -27,17 +27,20 @@ export function SeriesPredictions({ problem: { series } }: { problem: ProblemInf
   const count = forecasts[0].values.length;
   const x = Array.from({ length: count }, (_, n) => series.testStart + n);
   const actual = Array.from(series.values.subarray(series.testStart, series.testStart + count));
+  const { preset } = store.settings.value;
+  // A column keeps its name; the series of the page are named in its language.
+  const name = preset === 'csv' ? series.name : t(`preset_${preset}`);
   return (
     <>
-      <Panel title={t('forecastTitle', { name: series.name })} hint={t('forecastHint')} id="forecast" wide>
+      <Panel title={t('forecastTitle', { name })} hint={t('forecastHint')} id="forecast" wide>
         <LineChart
-          label={t('forecastTitle', { name: series.name })}
+          label={t('forecastTitle', { name })}
           lines={[
             { name: t('actual'), color: ink.value.text, x, y: actual, width: 2 },
             ...forecasts.flatMap((each) => linesOf(each, x)),
           ]}
           xLabel={t('timeStep')}
-          yLabel={series.name}
+          yLabel={name}
           height={300}
         />
         <ErrorTable forecasts={forecasts} />

@@ -5,6 +5,7 @@ import { short } from '../charts/short.js';
 import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
+import { failureOf } from '../state/failure.js';
 import type { CellKind } from '../state/settings.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
@@ -42,7 +43,7 @@ export function TokenPredictions({ problem }: { problem: ProblemInfo }) {
           ))}
         </div>
       </Panel>
-      {problem.vocabulary?.length === problem.classes?.length && <Generator />}
+      {problem.vocabulary?.length === problem.classes?.length && !problem.attention && <Generator />}
     </>
   );
 }
@@ -148,7 +149,7 @@ function Generator() {
     try {
       generated.value = await ask<string>({ ...question, temperature: temperature.value });
     } catch (error) {
-      generated.value = (error as Error).message;
+      store.failure.value = failureOf('advice_generate', error);
     }
   };
   return (

@@ -126,8 +126,8 @@ function Saturation({ layer: { layer, units, gates, dead, halfLife } }: { layer:
             role="img"
             aria-label={t('saturationOf', { gate: name, low: percent(low), high: percent(high) })}
           >
-            <span class="low" style={{ width: percent(low) }} />
-            <span class="high" style={{ width: percent(high) }} />
+            <span class="low" style={{ width: width(low) }} />
+            <span class="high" style={{ width: width(high) }} />
           </span>
           <small>{t('saturationOf', { gate: name, low: percent(low), high: percent(high) })}</small>
         </div>
@@ -139,7 +139,8 @@ function Saturation({ layer: { layer, units, gates, dead, halfLife } }: { layer:
   );
 }
 
-const percent = (share: number): string => `${Math.round(100 * share)}%`;
+const width = (share: number): string => `${Math.round(100 * share)}%`;
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
 const EDGES = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144];
 
 function HalfLives({ values }: { values: Float32Array }) {

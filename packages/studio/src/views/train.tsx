@@ -10,6 +10,7 @@ import { Panel } from '../ui/panel.js';
 import { runLines } from './compare.js';
 import { GateMaps } from './gates.js';
 import { FlowChart } from './gradients.js';
+import { AlignmentPanel } from './live-alignment.js';
 
 const METRICS = ['loss', 'validation', 'accuracy', 'norm', 'clipped', 'rate', 'perSecond'] as const;
 type MetricName = (typeof METRICS)[number];
@@ -18,6 +19,7 @@ const logLoss = signal(true);
 const smoothing = signal(0.9);
 
 export function TrainView() {
+  const problem = store.problem.value;
   return (
     <>
       <Panel title={t('lossTitle')} id="loss" wide actions={<LossOptions />}>
@@ -35,6 +37,7 @@ export function TrainView() {
           height={230}
         />
       </Panel>
+      {problem?.attention && <AlignmentPanel problem={problem} />}
       <Panel title={t('flowTitle')} hint={t('flowHint')} id="flow-now">
         <FlowChart height={200} />
       </Panel>

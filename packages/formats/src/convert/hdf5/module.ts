@@ -124,8 +124,31 @@ async function instantiate(): Promise<Hdf5Module> {
       'A damaged HDF5 file has stopped the reader of HDF5 files. Reload the page to read further files.',
     );
   }
-  const { ready } = (await import('h5wasm')) as unknown as { ready: Promise<Hdf5Module> };
-  return ready;
+  const loading = quietLibrary();
+  try {
+    const { ready } = (await import('h5wasm')) as unknown as { ready: Promise<Hdf5Module> };
+    return await ready;
+  } finally {
+    loading.end();
+  }
+}
+
+/**
+ * The library keeps the `console.error` that it finds when it is loaded, and prints its own traces of a damaged file there,
+ * which the thrown error already describes. It finds a function that is silent once loading has ended.
+ */
+function quietLibrary(): { end(): void } {
+  const { error } = console;
+  let isLoading = true;
+  console.error = (...values) => {
+    if (isLoading) error.apply(console, values);
+  };
+  return {
+    end() {
+      isLoading = false;
+      console.error = error;
+    },
+  };
 }
 
 /**

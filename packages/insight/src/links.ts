@@ -1,0 +1,113 @@
+/**
+ * Which recurrent layers a recurrent layer reads, directly or through other layers. The first traced pass of a network finds it out:
+ * while it runs, the layers are wrapped, and the runs that each tensor comes from are noted.
+ */
+import type { MaskedSequence, Tensor } from '@unroll/core';
+import { type Layer, type Network, Recurrent } from '@unroll/nn';
+import { recurrentSites } from './network.js';
+
+/** One run of a recurrent layer, in the order of the pass. */
+interface Link {
+  layer: Recurrent;
+  /** Indices of the runs that it reads. */
+  from: readonly number[];
+}
+
+/** For each layer the names of what it reads, by run. */
+type Names = ReadonlyMap<Recurrent, readonly (readonly string[])[]>;
+
+const known = new WeakMap<Network, Names>();
+
+/** Runs a pass of a network, and finds the links of its recurrent layers unless they are known. */
+export function withLinks<T>(network: Network, pass: () => T): T {
+  if (known.has(network)) return pass();
+  const finder = new LinkFinder();
+  const layers = new Set<Layer>();
+  const visit = (layer: Layer): void => {
+    for (const inner of layer.sublayers) {
+      if (!layers.has(inner)) visit(inner);
+      layers.add(inner);
+    }
+  };
+  visit(network);
+  const restore = [...layers].flatMap((layer) => finder.wrap(layer));
+  try {
+    const result = pass();
+    known.set(network, namesOf(network, finder.links));
+    return result;
+  } finally {
+    for (const each of restore) each();
+  }
+}
+
+/**
+ * Returns the names of the recurrent layers that a run of a layer reads; empty: only inputs of the model, or unknown.
+ * @param count number of earlier runs of the layer in the pass
+ */
+export function readLayers(network: Network, layer: Recurrent, count: number): string[] {
+  return [...(known.get(network)?.get(layer)?.[count] ?? [])];
+}
+
+function namesOf(network: Network, links: readonly Link[]): Names {
+  const paths = new Map(recurrentSites(network).map(({ layer, path }) => [layer, path]));
+  const counts = new Map<Recurrent, number>();
+  const runs = links.map(({ layer }) => {
+    const count = counts.get(layer) ?? 0;
+    counts.set(layer, count + 1);
+    return runName(paths.get(layer) ?? layer.name, count);
+  });
+  const names = new Map<Recurrent, string[][]>();
+  for (const { layer, from } of links)
+    names.set(layer, [...(names.get(layer) ?? []), from.map((run) => runs[run])]);
+  return names;
+}
+
+/** The name of a run of a layer: its path, numbered if the layer runs several times. */
+export const runName = (path: string, count: number): string => (count === 0 ? path : `${path}#${count}`);
+
+type Call = (inputs: readonly MaskedSequence[], ...rest: unknown[]) => MaskedSequence[];
+
+class LinkFinder {
+  readonly links: Link[] = [];
+  readonly #runsOf = new Map<Tensor, readonly number[]>();
+  /** The runs that the inputs of the innermost layer come from, for tensors that it makes itself. */
+  #outer: readonly number[] = [];
+
+  /** Observes the calls of a layer. Returns functions that end it. */
+  wrap(layer: Layer): (() => void)[] {
+    const methods = layer instanceof Recurrent ? ['invokeAligned', 'streamStep'] : ['call', 'streamStep'];
+    const target = layer as unknown as Record<string, Call>;
+    return methods.map((name) => {
+      const method = target[name];
+      target[name] = (inputs, ...rest) =>
+        this.#observe(layer, inputs, () => method.call(layer, inputs, ...rest));
+      return () => void delete target[name];
+    });
+  }
+
+  #observe(layer: Layer, inputs: readonly MaskedSequence[], run: () => MaskedSequence[]): MaskedSequence[] {
+    const before = this.#outer;
+    const from = union(inputs.map(({ value }) => this.#runsOf.get(value) ?? before));
+    const first = this.links.length;
+    if (layer instanceof Recurrent) this.links.push({ layer, from });
+    this.#outer = from;
+    try {
+      const outputs = run();
+      const inside = this.links.slice(first).flatMap((_, n) => first + n);
+      const used = new Set(inside.flatMap((n) => this.links[n].from));
+      const last = inside.filter((n) => !used.has(n));
+      for (const { value } of outputs) this.#note(value, last.length > 0 ? last : from);
+      return outputs;
+    } finally {
+      this.#outer = before;
+    }
+  }
+
+  /** The innermost layer that returns a tensor knows best where it comes from. */
+  #note(tensor: Tensor, runs: readonly number[]): void {
+    if (!this.#runsOf.has(tensor)) this.#runsOf.set(tensor, runs);
+  }
+}
+
+const union = (lists: readonly (readonly number[])[]): number[] =>
+  [...new Set(lists.flat())].sort((a, b) => a - b);

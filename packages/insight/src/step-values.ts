@@ -1,0 +1,99 @@
+/**
+ * The values of every step of a layer, and how they leave the scope of a pass. The fused kernels store values step by step, with
+ * all gates side by side; callers get an array [B, T, size] for each gate and state, in time order.
+ */
+import { type Backend, Tensor } from '@unroll/core';
+import { openScope, temporaryTensor } from '@unroll/core/internal';
+import { type DataArray, readArray } from './arrays.js';
+
+/** Columns of a time-major buffer of the kernels, [T, B, stride] in processing order. */
+interface TimeMajor {
+  T: number;
+  B: number;
+  /** Numbers per row, from `offset` on. */
+  size: number;
+  offset: number;
+  stride: number;
+  reverse: boolean;
+}
+
+/** Values of every step in a buffer of the kernels. */
+export class KernelSteps {
+  readonly #from: Tensor;
+  readonly #layout: TimeMajor;
+
+  constructor(from: Tensor, layout: TimeMajor) {
+    this.#from = from;
+    this.#layout = layout;
+  }
+
+  /** Returns a copy [B, T, size] in time order. */
+  toTensor(): Tensor {
+    const { T, B, size } = this.#layout;
+    const out = temporaryTensor([B, T, size]);
+    this.copyTo(out, 0);
+    return out;
+  }
+
+  /** Copies the steps, in time order, to those of `out` [B, more steps, size] from `first` on. */
+  copyTo(out: Tensor, first: number): void {
+    const { T, B, size, offset, stride, reverse } = this.#layout;
+    const start = (reverse ? first + T - 1 : first) * size;
+    openScope().backend.kernels.copy(
+      this.#from.block(),
+      offset,
+      [B * stride, stride, 1],
+      out.block(),
+      start,
+      [reverse ? -size : size, out.shape[1] * size, 1],
+      [T, B, size],
+    );
+  }
+
+  /**
+   * Returns the values [B, T, size] in time order. The copy in time order is released at once, so that all gates use the same
+   * memory, which stays in the caches.
+   */
+  read(backend: ReadableBackend): DataArray {
+    backend.openArena();
+    try {
+      const tensor = this.toTensor();
+      return { shape: [...tensor.shape], values: backend.readSync(tensor.block()) };
+    } finally {
+      backend.closeArena();
+    }
+  }
+}
+
+type ReadableBackend = Backend & Required<Pick<Backend, 'readSync'>>;
+
+/** Values of every step, [B, T, size] in time order. */
+export type StepValues = Tensor | KernelSteps;
+
+/** Values that have left a scope: read, or as tensors of a backend that has no synchronous reads. */
+export type Collected = Record<string, DataArray | Tensor>;
+
+/** Takes values out of the open scope. The tensors of the result must leave it, too. */
+export function collect(values: Readonly<Record<string, StepValues>>): Collected {
+  const { backend } = openScope();
+  const found: Collected = {};
+  for (const name in values) {
+    const steps = values[name];
+    if (!canRead(backend)) found[name] = steps instanceof Tensor ? steps : steps.toTensor();
+    else if (steps instanceof Tensor) found[name] = { shape: [...steps.shape], values: steps.dataSync() };
+    else found[name] = steps.read(backend);
+  }
+  return found;
+}
+
+const canRead = (backend: Backend): backend is ReadableBackend => backend.readSync !== undefined;
+
+/** Reads what is still a tensor. */
+export async function readCollected(values: Collected): Promise<Record<string, DataArray>> {
+  const found: Record<string, DataArray> = {};
+  for (const name in values) {
+    const value = values[name];
+    found[name] = value instanceof Tensor ? await readArray(value) : value;
+  }
+  return found;
+}

@@ -1,0 +1,63 @@
+/** Places the layers of a network for a picture: layers that read one another above each other, parallel branches side by side. */
+
+/** A layer and those that it reads, by name. */
+export interface Linked {
+  layer: string;
+  from: readonly string[];
+}
+
+export interface Place {
+  /** 0: the layer reads only the input, or layers that are not drawn. */
+  level: number;
+  /** Left and right edge, as shares of the width. */
+  left: number;
+  right: number;
+}
+
+/**
+ * Returns the place of each layer. A layer is as wide as the layers that it reads together; layers of one level that read the same
+ * ones share this width.
+ */
+export function placesOf(layers: readonly Linked[]): Place[] {
+  const levels = levelsOf(layers);
+  const places: Place[] = layers.map((_, n) => ({ level: levels[n], left: 0, right: 1 }));
+  const indexOf = new Map(layers.map(({ layer }, n) => [layer, n]));
+  for (let level = 0; level <= Math.max(...levels); level++) {
+    const row = places.flatMap((place, n) => (place.level === level ? [n] : []));
+    for (const n of row) {
+      const below = layers[n].from.flatMap((name) => places[indexOf.get(name) ?? -1] ?? []);
+      if (below.length === 0) continue;
+      places[n].left = Math.min(...below.map(({ left }) => left));
+      places[n].right = Math.max(...below.map(({ right }) => right));
+    }
+    shareWidth(row.map((n) => places[n]));
+  }
+  return places;
+}
+
+/** Layers in topological order, as in a trace. */
+function levelsOf(layers: readonly Linked[]): number[] {
+  const levels = new Map<string, number>();
+  return layers.map(({ layer, from }) => {
+    const level = from.reduce((most, name) => Math.max(most, (levels.get(name) ?? -1) + 1), 0);
+    levels.set(layer, level);
+    return level;
+  });
+}
+
+/** Divides the width among layers of one level that would cover each other. */
+function shareWidth(row: readonly Place[]): void {
+  const groups = new Map<string, Place[]>();
+  for (const place of row) {
+    const key = `${place.left} ${place.right}`;
+    groups.set(key, [...(groups.get(key) ?? []), place]);
+  }
+  const spans = [...groups.values()].map(([first]) => first).sort((a, b) => a.left - b.left);
+  const overlap = spans.some((span, n) => n > 0 && span.left < spans[n - 1].right - 1e-9);
+  for (const group of overlap ? [row] : groups.values()) {
+    const [left, right] = overlap ? [0, 1] : [group[0].left, group[0].right];
+    const width = (right - left) / group.length;
+    for (const [n, place] of group.entries())
+      Object.assign(place, { left: left + n * width, right: left + (n + 1) * width });
+  }
+}

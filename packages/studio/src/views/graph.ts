@@ -1,0 +1,20 @@
+/** The rows of the graph of a model. */
+
+interface Linked {
+  name: string;
+  /** Names of the layers that it reads; empty for inputs, and for all layers of a sequence. */
+  from: readonly string[];
+}
+
+/** Returns the layers by their distance from the input: a layer stands below all that it reads. */
+export function rowsOf<L extends Linked>(layers: readonly L[]): L[][] {
+  if (layers.every(({ from }) => from.length === 0)) return layers.map((layer) => [layer]);
+  const rows: L[][] = [];
+  const rowOf = new Map<string, number>();
+  for (const layer of layers) {
+    const row = layer.from.reduce((most, name) => Math.max(most, (rowOf.get(name) ?? -1) + 1), 0);
+    rowOf.set(layer.name, row);
+    (rows[row] ??= []).push(layer);
+  }
+  return rows;
+}

@@ -1,0 +1,98 @@
+// Damaged and forged model files of Unroll, Keras, PyTorch and ONNX, for the test of the studio: truncated files, forged sizes, names
+// of JavaScript's own objects, and files of another type.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ARTIFACT_FILES, fromZip, toArtifact, toZip } from '@unroll/formats';
+import { dense, lstm, sequential } from '@unroll/nn';
+
+const goldens = fileURLToPath(new URL('../packages/testkit/goldens/formats', import.meta.url));
+const golden = (...path) => readFileSync(join(goldens, ...path));
+
+const latin = (bytes) => Buffer.from(bytes).toString('latin1');
+const bytesOf = (text) => new Uint8Array(Buffer.from(text, 'latin1'));
+
+/** Replaces text in a file by text of the same length. */
+const replaced = (bytes, from, to) => {
+  const text = latin(bytes);
+  if (!text.includes(from)) throw new Error(`The file has no ${from}.`);
+  return bytesOf(text.replaceAll(from, to.padEnd(from.length, '_').slice(0, from.length)));
+};
+
+/** Replaces the sizes in the directory of a zip. */
+const forgedZip = (zip) => {
+  const out = Buffer.from(zip);
+  for (let at = out.indexOf('PK\x01\x02'); at >= 0; at = out.indexOf('PK\x01\x02', at + 4)) {
+    out.writeUInt32LE(0xfffffff0, at + 20);
+    out.writeUInt32LE(0xfffffff0, at + 24);
+  }
+  return new Uint8Array(out);
+};
+
+/** Replaces one file of a zip. */
+const withFile = async (zip, names, name, change) => {
+  const files = await fromZip(zip, names);
+  if (!files.has(name)) throw new Error(`The zip has no ${name}.`);
+  return toZip(new Map([...files, [name, change(files.get(name))]]));
+};
+
+/** Names in the JSON of a layer that would change every object if they were copied carelessly. */
+const polluted = (bytes) =>
+  bytesOf(
+    latin(bytes).replace(/"(?:config|layers)"\s*:/, (key) => `"__proto__": {"polluted": true}, ${key}`),
+  );
+
+/** A header whose tensors are far larger than the file. */
+const forgedTensors = (bytes) => bytesOf(latin(bytes).replace(/"shape":\[\d+/, '"shape":[9'));
+
+const ownZip = async () => {
+  const network = sequential([lstm({ units: 3, name: 'memory' }), dense({ units: 1 })]);
+  network.build([[-1, 4, 2]]);
+  return toZip(await toArtifact(network));
+};
+
+/** Returns cases [file name, content, whether it must be refused] and the intact files. */
+export const hostileModels = async () => {
+  const own = await ownZip();
+  const kerasFiles = await fromZip(golden('keras', 'files.zip'), [
+    'sequential_lstm.keras',
+    'sequential_lstm.h5',
+  ]);
+  const keras = kerasFiles.get('sequential_lstm.keras');
+  const kerasNames = ['config.json', 'metadata.json', 'model.weights.h5'];
+  const intact = {
+    zip: own,
+    keras,
+    h5: kerasFiles.get('sequential_lstm.h5'),
+    pt: golden('pytorch', 'case001.pt'),
+    onnx: golden('onnx', 'stacked-script.onnx'),
+  };
+  const cases = Object.entries(intact).flatMap(([end, bytes]) => [
+    [`truncated.${end}`, bytes.subarray(0, Math.floor(bytes.length * 0.6)), true],
+    [`empty.${end}`, new Uint8Array(), true],
+    [`text.${end}`, bytesOf('This is not a model.\n'.repeat(20)), true],
+    [`picture.${end}`, bytesOf('\x89PNG\r\n\x1a\n\0\0\0\rIHDR'), true],
+  ]);
+  cases.push(
+    ['sizes.zip', forgedZip(own), true],
+    ['tensors.zip', await withFile(own, ARTIFACT_FILES, 'model.safetensors', forgedTensors), true],
+    ['names.zip', await withFile(own, ARTIFACT_FILES, 'config.json', polluted), false],
+    ['sizes.keras', forgedZip(keras), true],
+    ['names.keras', await withFile(keras, kerasNames, 'config.json', polluted), false],
+    ['sizes.pt', forgedZip(intact.pt), true],
+    // The checksums no longer fit, too.
+    ['names.pt', replaced(intact.pt, 'encoder.weight_ih_l0', '__proto__.weight'), false],
+    ['names.onnx', replaced(intact.onnx, 'Unsqueeze_output_0', '__proto__'), false],
+    // The length of the graph, in the first field that has one.
+    ['sizes.onnx', forgedLength(intact.onnx), true],
+  );
+  return { intact, cases };
+};
+
+/** Replaces the length of the largest part of a protobuf message by 2 GiB. */
+const forgedLength = (bytes) => {
+  const out = Uint8Array.from(bytes);
+  const at = out.indexOf(0x3a); // field 7, the graph
+  out.set([0xff, 0xff, 0xff, 0xff, 0x07], at + 1);
+  return out;
+};
