@@ -36,17 +36,17 @@ function concatenated(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** The sum or product of the two halves of a Bidirectional layer that nothing else reads becomes its merge mode. */
+/** The sum or product of the two directions of a Bidirectional layer that nothing else reads becomes its merge mode. */
 function merged(graph: LayerGraph, at: number, mergeMode: string): boolean {
-  const halves = graph.node(at).inputs.map((ref) => partOf(graph, ref));
-  const layer = bidirectionalOf(graph, halves);
-  if (!layer || !isOnlyRead(graph, halves as Part[], at)) return false;
+  const pair = graph.node(at).inputs.map((ref) => partOf(graph, ref));
+  const layer = bidirectionalOf(graph, pair);
+  if (!layer || !isOnlyRead(graph, pair as Part[], at)) return false;
   layer.config.mergeMode = mergeMode;
-  graph.replace(at, (halves[0] as Part).source);
+  graph.replace(at, (pair[0] as Part).source);
   return true;
 }
 
-/** Half the sum of the directions: the merge mode `ave`. */
+/** Half of the sum of the directions: the merge mode `ave`. */
 function halved(graph: LayerGraph, at: number): boolean {
   const [input] = graph.node(at).inputs;
   if (!input) return false;
@@ -55,8 +55,8 @@ function halved(graph: LayerGraph, at: number): boolean {
   const layer = graph.layer(input[0]);
   if (layer.className !== 'Bidirectional' || layer.config.mergeMode !== 'sum' || !graph.isReadOnce(input[0]))
     return false;
-  const isHalf = operandsOf('divide')[1] === 2 || operandsOf('multiply').includes(0.5);
-  if (!isHalf) return false;
+  const isMean = operandsOf('divide')[1] === 2 || operandsOf('multiply').includes(0.5);
+  if (!isMean) return false;
   layer.config.mergeMode = 'ave';
   graph.replace(at, input);
   return true;
@@ -89,9 +89,9 @@ function finalSteps(graph: LayerGraph, at: number): boolean {
   const steps = inputs.map((ref) => stepOf(graph, ref));
   const [first, second] = steps;
   if (first?.step !== -1 || second?.step !== 0) return false;
-  const halves = [first.half, second.half];
-  const layer = bidirectionalOf(graph, halves);
-  if (!layer || first.half.start !== 0 || !isOnlyRead(graph, halves, at)) return false;
+  const pair = [first.half, second.half];
+  const layer = bidirectionalOf(graph, pair);
+  if (!layer || first.half.start !== 0 || !isOnlyRead(graph, pair, at)) return false;
   for (const inner of [layer.config.layer, layer.config.backwardLayer] as { config: object }[])
     Object.assign(inner.config, { returnSequences: false });
   graph.replace(at, first.half.source);
@@ -119,10 +119,10 @@ function stepOf(graph: LayerGraph, ref: Reference): { half: Part; step: number }
 /** Returns the Bidirectional layer of which these are the two directions, concatenated. */
 function bidirectionalOf(
   graph: LayerGraph,
-  halves: readonly (Part | null)[],
+  pair: readonly (Part | null)[],
 ): { config: Record<string, unknown> } | null {
-  const [a, b] = halves;
-  if (halves.length !== 2 || !a || !b || !isSame(a.source, b.source) || a.start === b.start) return null;
+  const [a, b] = pair;
+  if (pair.length !== 2 || !a || !b || !isSame(a.source, b.source) || a.start === b.start) return null;
   const layer = graph.layer(a.source[0]);
   const width = widthOf(graph, a.source);
   const isSplit = [a, b].every((half) => half.width * 2 === width);

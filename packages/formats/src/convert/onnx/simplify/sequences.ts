@@ -43,7 +43,7 @@ export function convolutionPadding(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Ids that are rounded towards 0 before a table: an Embedding takes whole numbers only, in any number type. */
+/** Ids that are rounded towards 0 before a table: an Embedding takes integers only, of any number type. */
 export function wholeIds(graph: LayerGraph, at: number): boolean {
   const { inputs } = graph.node(at);
   if (graph.layer(at).className !== 'Embedding' || !operationAt(graph, inputs[0], 'truncate')) return false;
