@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { RandomStream } from '@unroll/core';
 import { makeTable } from '@unroll/data';
-import { trainClassifier } from '@unroll/tasks';
+import { trainClassifier, trainDescriber } from '@unroll/tasks';
 import { bytesOf } from './quality-files.mjs';
 
 const IMAGE = 28;
@@ -99,8 +99,8 @@ export function movingDigits(folder, part, seed = 0) {
   });
 }
 
-const tableOf = (folder, part, column, count = Infinity) => {
-  const clips = movingDigits(folder, part).slice(0, count);
+const tableOf = (folder, part, column) => {
+  const clips = movingDigits(folder, part);
   return makeTable({
     ...{ source: part, names: ['clip', column] },
     cells: [clips.map(() => undefined), clips.map((clip) => clip[column])],
@@ -108,12 +108,45 @@ const tableOf = (folder, part, column, count = Infinity) => {
   });
 };
 
-async function classify({ folder, seed, onEvent, ...options }) {
+/** Frames of a clip that are read: every second one. */
+const FRAMES_PER_CLIP = 10;
+const EPOCHS = 20;
+const COMMON = { frames: 'clip', framesPerClip: FRAMES_PER_CLIP, epochs: EPOCHS };
+
+/** The motion and both digits as labels of a clip; a clip is right if all of its labels are, and no other. */
+async function classify({ folder, seed, onEvent }) {
   const run = await trainClassifier(tableOf(folder, 'train', 'labels'), {
-    ...{ frames: 'clip', label: 'labels', multiLabel: ';', seed, onEvent, ...options },
+    ...{ ...COMMON, label: 'labels', multiLabel: ';', seed, onEvent },
     validation: tableOf(folder, 'valid', 'labels'),
   });
   const { metrics } = await run.model.evaluate({ rows: tableOf(folder, 'test', 'labels') });
   const epochs = run.trainings.map(({ bestEpoch }) => bestEpoch);
-  return { value: metrics.exactMatch, validation: run.scores.accuracy, epochs };
+  return { value: metrics.exact_match, validation: run.scores.accuracy, epochs };
 }
+
+async function describe({ folder, seed, onEvent }) {
+  const run = await trainDescriber(tableOf(folder, 'train', 'text'), {
+    ...{ ...COMMON, text: 'text', seed, onEvent },
+    validation: tableOf(folder, 'valid', 'text'),
+  });
+  const { metrics } = await run.model.evaluate({ rows: tableOf(folder, 'test', 'text') });
+  return { value: metrics.exactMatch, validation: run.scores.exactMatch, epochs: [run.training.bestEpoch] };
+}
+
+const DIGITS = { folder: 'mnist-10k', seeds: [0], format: 'percent' };
+const FLAGS = `--frames-per-clip ${FRAMES_PER_CLIP} --epochs ${EPOCHS}`;
+const SPLIT =
+  'images 1 to 7,000 of t10k are in 4,000 training clips, 7,001 to 8,000 in 500 validation clips, 8,001 to 10,000 in 1,000 test clips';
+
+export const VIDEOS = [
+  {
+    ...{ set: 'moving-digits', title: 'moving digits, motion and both digits', ...DIGITS },
+    ...{ measure: 'all labels right', must: 0.97, want: 0.99, split: SPLIT, evaluate: classify },
+    flags: `--frames clip --label labels --multi-label ; ${FLAGS}`,
+  },
+  {
+    ...{ set: 'moving-digits-describe', title: 'moving digits, a sentence', ...DIGITS },
+    ...{ measure: 'sentence exactly right', must: 0.85, want: 0.95, split: SPLIT, evaluate: describe },
+    flags: `--frames clip --text text ${FLAGS}`,
+  },
+];

@@ -75,7 +75,7 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
    * `(vocabulary) => readVectors(stream, { vocabulary })`. Default: random vectors.
    */
   vectors?: (vocabulary: Vocabulary) => Promise<Vectors>;
-  /** Dropout rate, from 0 to below 1. Default 0.5. */
+  /** Dropout rate, from 0 to below 1. Default 0.5; 0.3 for clips. */
   dropout?: number;
   /**
    * Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words or steps; 1 for
@@ -86,7 +86,7 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   epochs?: number;
   /** Inputs per training step. Default: from 8 to 64, by the number of inputs; fewer for very long sequences. */
   batchSize?: number;
-  /** Learning rate of AdamW. Default 0.001 for texts and clips, 0.003 for sequences. */
+  /** Learning rate of AdamW. Default 0.001 for texts, 0.003 for sequences, 0.002 for clips. */
   learningRate?: number;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;

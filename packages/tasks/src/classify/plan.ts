@@ -249,7 +249,7 @@ const CLIP_PATIENCE = 1000;
 function clipSettings({ epochs, learningRate }: ClassifyOptions, steps: number) {
   return {
     epochs: epochs ?? Math.max(20, Math.min(100, Math.ceil(CLIP_STEPS / steps))),
-    learningRate: learningRate ?? 1e-3,
+    learningRate: learningRate ?? 2e-3,
     weightDecay: 0.01,
     patience: Math.max(4, Math.min(20, Math.ceil(CLIP_PATIENCE / steps))),
   };

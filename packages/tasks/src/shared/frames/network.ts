@@ -9,6 +9,7 @@ import {
   dropout,
   flatten,
   type Layer,
+  layerNormalization,
   maxPooling2d,
   type SymbolicTensor,
   timeDistributed,
@@ -71,6 +72,9 @@ export function frameFeatures(
   const largest = each(flatten(), 'what', all);
   const flat = each(flatten(), 'flat', images);
   const where = each(dense({ units: POSITIONS, activation: 'relu' }), 'where', flat);
-  const features = concatenate({ name: `${prefix}features` }).apply([where, largest]);
+  // Without the normalisation, the sums of many pixels saturate the recurrent layers and attention.
+  const features = layerNormalization({ name: `${prefix}normalization` }).apply(
+    concatenate({ name: `${prefix}features` }).apply([where, largest]),
+  );
   return dropout({ rate, name: `${prefix}frame_dropout` }).apply(features);
 }
