@@ -108,9 +108,9 @@ const tableOf = (folder, part, column) => {
   });
 };
 
-/** Frames of a clip that are read: every second one. */
-const FRAMES_PER_CLIP = 10;
-const EPOCHS = 20;
+/** Frames of a clip that are read: enough to see how the digits move. */
+const FRAMES_PER_CLIP = 6;
+const EPOCHS = 25;
 const COMMON = { frames: 'clip', framesPerClip: FRAMES_PER_CLIP, epochs: EPOCHS };
 
 /** The motion and both digits as labels of a clip; a clip is right if all of its labels are, and no other. */

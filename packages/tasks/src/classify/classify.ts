@@ -75,7 +75,7 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
    * `(vocabulary) => readVectors(stream, { vocabulary })`. Default: random vectors.
    */
   vectors?: (vocabulary: Vocabulary) => Promise<Vectors>;
-  /** Dropout rate, from 0 to below 1. Default 0.5; 0.3 for clips. */
+  /** Dropout rate, from 0 to below 1. Default 0.5; 0.2 for clips. */
   dropout?: number;
   /**
    * Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words or steps; 1 for

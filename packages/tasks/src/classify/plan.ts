@@ -233,7 +233,7 @@ const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   units: options.units ?? 64,
   layers: options.layers ?? 1,
   embedding: options.text === undefined ? null : (options.embedding ?? 100),
-  dropout: options.dropout ?? (options.frames === undefined ? 0.5 : 0.3),
+  dropout: options.dropout ?? (options.frames === undefined ? 0.5 : 0.2),
 });
 
 /** Sequences are trained for at most this number of steps, in 40 to 200 epochs. */

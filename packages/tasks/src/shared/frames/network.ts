@@ -40,7 +40,7 @@ function stepsOf(side: number): Step[] {
   const pools = halvings - Number(strided);
   return FILTERS.map((filters, n) => ({
     filters,
-    kernelSize: n === 0 ? 5 : 3,
+    kernelSize: 3,
     strides: n === 0 && strided ? 2 : 1,
     pools: n < pools,
   }));
