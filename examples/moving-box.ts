@@ -63,7 +63,7 @@ const { model } = await trainDescriber(table, {
   epochs: 10,
 });
 const scores = await model.evaluate({ rows: clips(100) });
-console.log(`sentences exactly right: ${(100 * (scores.metrics?.exactMatch ?? 0)).toFixed(1)} %`);
+console.log(`sentences exactly right: ${(100 * (scores.metrics?.exact_match ?? 0)).toFixed(1)} %`);
 const describe = await pipeline('describe', await model.toFiles());
 const [{ generatedText, alignment }] = await describe(clipOf('left', 'small'), { alignments: true });
 console.log(generatedText);

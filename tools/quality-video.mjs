@@ -130,7 +130,7 @@ async function describe({ folder, seed, onEvent }) {
     validation: tableOf(folder, 'valid', 'text'),
   });
   const { metrics } = await run.model.evaluate({ rows: tableOf(folder, 'test', 'text') });
-  return { value: metrics.exactMatch, validation: run.scores.exactMatch, epochs: [run.training.bestEpoch] };
+  return { value: metrics.exact_match, validation: run.scores.exactMatch, epochs: [run.training.bestEpoch] };
 }
 
 const DIGITS = { folder: 'mnist-10k', seeds: [0], format: 'percent' };

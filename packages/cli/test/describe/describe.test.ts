@@ -32,7 +32,7 @@ describe('describe', () => {
 
   test('evaluates, and writes a report and facts', async () => {
     const { stdout } = await unroll(['evaluate', 'model', '--data', 'train.tsv', '--json']);
-    assert.ok(JSON.parse(stdout.trimEnd().split('\n').at(-1)!).metrics.exactMatch > 0.9);
+    assert.ok(JSON.parse(stdout.trimEnd().split('\n').at(-1)!).metrics.exact_match > 0.9);
     assert.ok(
       readFileSync(inFolder('model/report.html'), 'utf8').includes('<h2>Key frames and attention</h2>'),
     );

@@ -1,8 +1,7 @@
 /** The function of `pipeline('describe', model)`. */
-import { valueError } from '@unroll/core';
-import { checkOptions } from '@unroll/core/internal';
 import type { Clip } from '../shared/frames/clips.js';
 import type { SearchOptions } from '../translate/decode.js';
+import { pipeOptions, type TranslatePipeOptions } from '../translate/pipe.js';
 import type { Description } from './model.js';
 
 /** The description of a clip. */
@@ -14,10 +13,7 @@ export interface DescribedClip {
   alignment?: { tokens: string[]; frames: number[]; weights: number[][] };
 }
 
-export interface DescribePipeOptions extends SearchOptions {
-  /** Also return the attention weights. Default false. */
-  alignments?: boolean;
-}
+export type DescribePipeOptions = TranslatePipeOptions;
 
 /**
  * Describes clips: lists of images such as ImageData, or arrays { shape, values }. The results have the form of the pipeline
@@ -43,14 +39,7 @@ export async function describePipe(
     describe(clips: readonly unknown[], options: SearchOptions): Promise<Description[]>;
   },
 ): Promise<DescribedClip[]> {
-  checkOptions('pipeline', options, {
-    ...{ beam: 'count', lengthPenalty: 'number', maxLength: 'count', alignments: 'boolean' },
-  });
-  const { alignments = false, ...search } = options;
-  if (search.lengthPenalty !== undefined && !(search.lengthPenalty >= 0 && search.lengthPenalty < Infinity))
-    throw valueError(
-      `pipeline: lengthPenalty must be a finite, non-negative number, got ${search.lengthPenalty}.`,
-    );
+  const { alignments, search } = pipeOptions(options);
   const clips = isSingle(input) || !Array.isArray(input) ? [input] : input;
   const descriptions = await describe(clips, search);
   return descriptions.map(({ text, score, tokens, frames, alignment }) => ({

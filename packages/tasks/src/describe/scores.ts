@@ -38,7 +38,7 @@ export function scoreTable(scores: DescribeScores, clips: number, model: string)
   return {
     columns: [
       { name: 'model', title: 'model', format: 'text' },
-      { name: 'exactMatch', title: 'exact match', format: 'share', decimals: 1 },
+      { name: 'exact_match', title: 'exact match', format: 'share', decimals: 1 },
       { name: 'bleu', title: 'BLEU', ...number },
       { name: 'chrf', title: 'chrF', ...number },
       { name: 'rougeL', title: 'ROUGE-L', ...number },
@@ -51,5 +51,5 @@ export function scoreTable(scores: DescribeScores, clips: number, model: string)
 
 /** The metrics for programs: the exact match from 0 to 1, the others 0 to 100, except the perplexity. */
 export const metricsOf = ({ exactMatch, bleu, chrf, rougeL, perplexity }: DescribeScores) => ({
-  ...{ exactMatch, bleu, chrf, rougeL, perplexity },
+  ...{ exact_match: exactMatch, bleu, chrf, rougeL, perplexity },
 });

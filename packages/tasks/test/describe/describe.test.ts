@@ -34,7 +34,7 @@ describe('a describer', () => {
 
   test('writes the right sentences', async () => {
     const { metrics } = await model.evaluate({ rows: boxTable(boxes(30, 2)) });
-    assert.ok(metrics!.exactMatch > 0.9, `exact match ${metrics!.exactMatch}`);
+    assert.ok(metrics!.exact_match > 0.9, `exact match ${metrics!.exact_match}`);
     assert.ok(metrics!.perplexity < 1.5);
   });
 

@@ -8,6 +8,8 @@ const ANGLE = 0.1;
 const CONTRAST = 0.2;
 const BRIGHTNESS = 0.2;
 
+const inside = (value: number, most: number): number => Math.max(0, Math.min(most, value));
+
 /** A change: each new pixel is the weighted mean of four old ones, and is then scaled and shifted. */
 export interface FrameChange {
   /** [pixels, 4] */
@@ -28,25 +30,30 @@ export function changeOf(
   const [middleX, middleY] = [(width - 1) / 2, (height - 1) / 2];
   const pixels = new Int32Array(4 * height * width);
   const weights = new Float32Array(4 * height * width);
-  const inside = (value: number, most: number): number => Math.max(0, Math.min(most, value));
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const [u, v] = [x - middleX - dx * SHIFT * width, y - middleY - dy * SHIFT * height];
+  let at = 0;
+  for (let y = 0; y < height; y++) {
+    const v = y - middleY - dy * SHIFT * height;
+    for (let x = 0; x < width; x++, at += 4) {
+      const u = x - middleX - dx * SHIFT * width;
       const fromX = inside(middleX + cos * u - sin * v, width - 1);
       const fromY = inside(middleY + sin * u + cos * v, height - 1);
-      const [left, top] = [Math.floor(fromX), Math.floor(fromY)];
-      const [shareX, shareY] = [fromX - left, fromY - top];
-      const [right, bottom] = [Math.min(width - 1, left + 1), Math.min(height - 1, top + 1)];
-      const at = 4 * (y * width + x);
-      pixels.set(
-        [top * width + left, top * width + right, bottom * width + left, bottom * width + right],
-        at,
-      );
+      const left = Math.floor(fromX);
+      const top = Math.floor(fromY);
+      const shareX = fromX - left;
+      const shareY = fromY - top;
+      const above = top * width;
+      const below = Math.min(height - 1, top + 1) * width;
+      const right = Math.min(width - 1, left + 1);
+      pixels[at] = above + left;
+      pixels[at + 1] = above + right;
+      pixels[at + 2] = below + left;
+      pixels[at + 3] = below + right;
       weights[at] = (1 - shareX) * (1 - shareY);
       weights[at + 1] = shareX * (1 - shareY);
       weights[at + 2] = (1 - shareX) * shareY;
       weights[at + 3] = shareX * shareY;
     }
+  }
   return { pixels, weights, scale: 1 + CONTRAST * contrast, offset: BRIGHTNESS * brightness };
 }
 
