@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { SOUNDS } from './quality-audio.mjs';
 import { CLASSIFICATIONS } from './quality-classify.mjs';
 import { TEXTS } from './quality-texts.mjs';
+import { VIDEOS } from './quality-video.mjs';
 
 /**
  * `set` is the name for --only and of the folder of the data, unless `folder` names another one. `must` and `want` are the goals for
  * the mean over `seeds`; `lower` means that lower values are better. `flags` are those of the command with the same result.
  */
-export const TASK_EVALUATIONS = [...CLASSIFICATIONS, ...SOUNDS, ...TEXTS];
+export const TASK_EVALUATIONS = [...CLASSIFICATIONS, ...SOUNDS, ...VIDEOS, ...TEXTS];
 
 const BEGIN = '<!-- results of tasks: written by npm run quality -->\n';
 const END = '<!-- end of results of tasks -->';

@@ -25,6 +25,7 @@ export {
   parseFrequency,
   periodsBetween,
 } from './frequency.js';
+export { type ImageShape, resizeArea } from './images/resize.js';
 export { looksLikeJson, parseJsonLines } from './json-lines.js';
 export { looksLikeParquet } from './looks-like-parquet.js';
 export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';

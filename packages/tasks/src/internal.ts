@@ -18,6 +18,8 @@ export { chooseSeason } from './forecast/seasons.js';
 export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform.js';
 export { codecFor, TextCodec } from './generate/codec.js';
 export { parallelStreams, shiftedStreams, trainingBatches } from './generate/streams.js';
+export { readClip } from './shared/frames/clips.js';
+export { FrameEncoder } from './shared/frames/encoder.js';
 export { niceTicks, widenRange } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';
 export { CheckpointedTrainer } from './shared/resume.js';

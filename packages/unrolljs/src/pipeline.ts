@@ -15,6 +15,7 @@ import { ready, UnrollError, valueError } from '@unroll/core';
 import { rejectForeignFile } from '@unroll/formats';
 import {
   type ClassifyPipe,
+  type DescribePipe,
   type ForecastPipe,
   type GeneratePipe,
   type TagPipe,
@@ -32,17 +33,25 @@ export type { Cell, DateOrder, Table } from '@unroll/data';
 export type {
   ClassifyPipe,
   ClassifyPipeOptions,
+  Clip,
+  ClipArray,
+  ClipFile,
+  DescribedClip,
+  DescribePipe,
+  DescribePipeOptions,
   ForecastInput,
   ForecastInterval,
   ForecastPipe,
   ForecastPipeOptions,
   ForecastPoint,
   ForecastRow,
+  Frame,
   GeneratedText,
   GeneratePipe,
   GeneratePipeOptions,
   GenerateStreamOptions,
   LabelScore,
+  Pixels,
   SequenceValue,
   Sound,
   TagPipe,
@@ -68,6 +77,7 @@ interface Pipes {
   generate: GeneratePipe;
   forecast: ForecastPipe;
   transcribe: TranscribePipe;
+  describe: DescribePipe;
 }
 
 type PipelineTask = keyof Pipes;
@@ -79,6 +89,7 @@ const NAMES: Readonly<Record<PipelineTask, true>> = {
   generate: true,
   forecast: true,
   transcribe: true,
+  describe: true,
 };
 
 /** The properties of the function that `pipeline` returns. */

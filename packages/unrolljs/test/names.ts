@@ -76,9 +76,10 @@ export const names = [
     parseTsFile prepareClassifier prepareWithVectors readVectors trainClassifier
     `,
     types: `
-    ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
-    FileNormalization NetworkTraining PreparedClassifier RunEvent RunStore Sound Table Vectors
-    `,
+    ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores Clip ClipArray ClipFile
+    CsvOptions EpochRecord FileNormalization Frame FrameConfig FrameOptions NetworkTraining Pixels
+    PreparedClassifier RunEvent RunStore Sound Table Vectors
+  `,
   },
   {
     entry: 'unrolljs/convert',
@@ -157,12 +158,13 @@ export const names = [
     pipeline ready setBackend setThreads
     `,
     types: `
-    ArtifactFiles ArtifactSource Cell ClassifyPipe ClassifyPipeOptions DateOrder ForecastInput ForecastInterval
-    ForecastPipe ForecastPipeOptions ForecastPoint ForecastRow GeneratePipe GeneratePipeOptions GenerateStreamOptions
-    GeneratedText LabelScore PipeProperties PipelineTask Pipes SequenceValue Sound Table TagPipe TagPipeOptions
-    TagSpan TaskModel TranscribePipe TranscribePipeOptions Transcription TranslatePipe TranslatePipeOptions
-    TranslatedText TranslatedTokens
-    `,
+    ArtifactFiles ArtifactSource Cell ClassifyPipe ClassifyPipeOptions Clip ClipArray ClipFile DateOrder
+    DescribePipe DescribePipeOptions DescribedClip ForecastInput ForecastInterval ForecastPipe ForecastPipeOptions
+    ForecastPoint ForecastRow Frame GeneratePipe GeneratePipeOptions GenerateStreamOptions GeneratedText LabelScore
+    PipeProperties PipelineTask Pipes Pixels SequenceValue Sound Table TagPipe TagPipeOptions TagSpan TaskModel
+    TranscribePipe TranscribePipeOptions Transcription TranslatePipe TranslatePipeOptions TranslatedText
+    TranslatedTokens
+  `,
   },
   {
     entry: 'unrolljs/insight',

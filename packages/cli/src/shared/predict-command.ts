@@ -2,6 +2,7 @@
 import { ready } from '@unroll/core';
 import { type Task, type TaskModel, type TaskRequest, taskModelFromFiles, taskName } from '@unroll/tasks';
 import { type OptionSpecs, type ParsedArgs, parseOptions, textOption, UsageError } from './args.js';
+import { openClip, readClipTable } from './clip-files.js';
 import type { Command } from './command.js';
 import { checkWritable, writeAtomically } from './files.js';
 import { modelPath, readModelFiles } from './model-files.js';
@@ -20,6 +21,7 @@ const OPTIONS = {
   sql: { type: 'string' },
   text: { type: 'string' },
   audio: { type: 'string' },
+  frames: { type: 'string' },
   pattern: { type: 'string' },
   stream: { type: 'boolean' },
   ...READING_OPTIONS,
@@ -39,6 +41,8 @@ them.
   --sql <query>         query over the --data file (default: the query of the training run)
   --text <text>         text to predict from, for models that read text
   --audio <file>        WAV file to predict from, for models that read sound; - reads it from stdin
+  --frames <path>       clip to predict from, for models that read video: a folder of PNG or JPEG files, a GIF, or an array in .npz
+                        or .npy
   --stream              with --audio: predict while the sound arrives, and print a line when the prediction changes
   --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column (default: the
                         pattern of the training run)
@@ -76,10 +80,14 @@ export const predict: Command = {
     const readTable = async (table: string) => (await readRows(table, reading)).table;
     const options = await optionValues(parsed, model.options, readTable);
     const audio = textOption(parsed, 'audio');
+    const frames = textOption(parsed, 'frames');
+    if (frames !== undefined && model.frames === undefined)
+      throw new UsageError('--frames is for models that read video.');
     const request = {
       ...{ ...data, options },
       texts: text === undefined ? undefined : [text],
       sounds: audio === undefined ? undefined : [readSoundFile(audio)],
+      clips: frames === undefined ? undefined : [await openClip(frames)],
     };
     const files = Object.fromEntries(model.options.map(({ name }) => [name, textOf(parsed.values[name])]));
     const result = await withTemplate(out, files, () => model.predict(request));
@@ -128,6 +136,11 @@ export async function readData(
   if (model.audio !== undefined) {
     const pattern = textOption(args, 'pattern') ?? (isFolder(path) ? model.pattern : undefined);
     const { table, notes } = await readSoundTable(path, { audio: model.audio, pattern, reading, query });
+    for (const note of notes) reporter.print(note);
+    return { rows: table, reading };
+  }
+  if (model.frames !== undefined) {
+    const { table, notes } = await readClipTable(path, model.frames, { reading, query });
     for (const note of notes) reporter.print(note);
     return { rows: table, reading };
   }

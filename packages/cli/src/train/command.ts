@@ -1,6 +1,7 @@
 /** `unroll train <task>`: trains a model of a task and writes it to a folder. */
 import { nearest } from '@unroll/core/internal';
 import { classifyTraining } from '../classify/training.js';
+import { describeTraining } from '../describe/training.js';
 import { generateTraining } from '../generate/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
@@ -18,6 +19,7 @@ export const TRAINABLE: Readonly<Record<string, Trainable>> = {
   generate: generateTraining,
   translate: translateTraining,
   transcribe: transcribeTraining,
+  describe: describeTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 

@@ -8,6 +8,7 @@ import type { Tensor } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
 import type { Network } from '@unroll/nn';
+import type { Clip } from './frames/clips.js';
 import type { ScoreTable } from './scores.js';
 import type { Sound } from './sounds.js';
 
@@ -37,6 +38,8 @@ export interface TaskModel {
   readonly reads?: 'table' | 'file';
   /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
   readonly audio?: string | undefined;
+  /** Name of the column of `--data` with the paths of clips, which commands read. Default: none. */
+  readonly frames?: string | undefined;
   /** The pattern of the file names, if the model was trained on a folder of files. Default: none. */
   readonly pattern?: string | undefined;
   /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
@@ -116,6 +119,8 @@ export interface TaskRequest {
   texts?: readonly string[] | undefined;
   /** Sounds to predict from, for models with `audio`. Default: none. */
   sounds?: readonly Sound[] | undefined;
+  /** Clips to predict from, for models with `frames`. Default: none. */
+  clips?: readonly Clip[] | undefined;
   /** The text file to predict from, for models that read one. Default: none. */
   file?: TextFile | undefined;
   /** The text file with the targets of `file`, line by line, for models with `pairs`. Default: none. */
