@@ -41,7 +41,9 @@ export {
   griffinLim,
   hzToMel,
   type MelScale,
+  type MelToSoundOptions,
   melToHz,
+  melToSound,
   RealFft,
   type WindowName,
 } from '@unroll/data';

@@ -7,7 +7,8 @@
  *     await classify('a wonderful film'); // [{ label: '1', score: 0.98 }]
  *     await classify(['a wonderful film', 'too long']); // a label for each text
  *
- * The tasks are `classify`, `tag`, `translate`, `generate` (also as a stream) and `forecast`.
+ * The tasks are `classify`, `tag`, `translate`, `generate` (also as a stream), `forecast`, `transcribe` and
+ * `speak`.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 import { nearest } from '@unroll/core/internal';
@@ -17,6 +18,7 @@ import {
   type ClassifyPipe,
   type ForecastPipe,
   type GeneratePipe,
+  type SpeakPipe,
   type TagPipe,
   type TaskModel,
   type TranscribePipe,
@@ -44,7 +46,10 @@ export type {
   GenerateStreamOptions,
   LabelScore,
   SequenceValue,
+  Samples,
   Sound,
+  SpeakPipe,
+  SpeakPipeOptions,
   TagPipe,
   TagPipeOptions,
   TagSpan,
@@ -68,6 +73,7 @@ interface Pipes {
   generate: GeneratePipe;
   forecast: ForecastPipe;
   transcribe: TranscribePipe;
+  speak: SpeakPipe;
 }
 
 type PipelineTask = keyof Pipes;
@@ -79,6 +85,7 @@ const NAMES: Readonly<Record<PipelineTask, true>> = {
   generate: true,
   forecast: true,
   transcribe: true,
+  speak: true,
 };
 
 /** The properties of the function that `pipeline` returns. */

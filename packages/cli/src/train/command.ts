@@ -4,6 +4,7 @@ import { classifyTraining } from '../classify/training.js';
 import { generateTraining } from '../generate/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
+import { speakTraining } from '../speak/training.js';
 import { tagTraining } from '../tag/training.js';
 import { transcribeTraining } from '../transcribe/training.js';
 import { translateTraining } from '../translate/training.js';
@@ -18,6 +19,7 @@ export const TRAINABLE: Readonly<Record<string, Trainable>> = {
   generate: generateTraining,
   translate: translateTraining,
   transcribe: transcribeTraining,
+  speak: speakTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 

@@ -9,7 +9,7 @@ import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
 import type { Network } from '@unroll/nn';
 import type { ScoreTable } from './scores.js';
-import type { Sound } from './sounds.js';
+import type { Samples, Sound } from './sounds.js';
 
 /** A type of model that is saved with a `pipeline.json`. */
 export interface Task {
@@ -37,6 +37,8 @@ export interface TaskModel {
   readonly reads?: 'table' | 'file';
   /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
   readonly audio?: string | undefined;
+  /** True for a model that writes sounds, which `unroll predict` stores under `--audio`. Default false. */
+  readonly writesSound?: boolean;
   /** The pattern of the file names, if the model was trained on a folder of files. Default: none. */
   readonly pattern?: string | undefined;
   /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
@@ -174,6 +176,8 @@ export interface TaskResult {
   readonly rows: readonly (readonly TaskCell[])[];
   /** Fields of the JSON object of each row, in addition to the cells or in place of the cell of that name. Default: none. */
   readonly json?: readonly Readonly<Record<string, Json>>[];
+  /** For models that write sounds: the sound of each row. */
+  readonly sounds?: readonly Samples[];
   /** Notes for the user, one sentence each. */
   readonly notes: readonly string[];
 }
