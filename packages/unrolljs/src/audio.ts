@@ -48,6 +48,9 @@ export {
   type WindowName,
 } from '@unroll/data';
 
+// Verification
+export { cosineSimilarity, type EqualErrorRate, equalErrorRate } from '@unroll/data';
+
 // Augmentation
 export {
   addNoise,

@@ -30,6 +30,7 @@ export {
   type RunEvent,
   type RunStore,
   type Sound,
+  type SoundPair,
   trainClassifier,
 } from '@unroll/tasks';
 

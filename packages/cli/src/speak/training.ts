@@ -50,7 +50,7 @@ Sound
   --rate <hz>           sample rate of the speech (default: the most frequent one, at most 16,000)
   --reduction <n>       frames of 12.5 ms per step of the decoder (default: 4)
   --sampling <rate>     largest share of previous frames in training that the model wrote, from 0 to below 1 (scheduled
-                        sampling, default: 0.2)
+                        sampling, default: 0.3)
 `;
 
 export const speakTraining: Trainable = { about: 'speak texts', options: OPTIONS, help: HELP, open };

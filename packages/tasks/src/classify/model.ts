@@ -9,6 +9,7 @@ import { checkRequest, checkRow } from '../shared/request.js';
 import type { Sound } from '../shared/sounds.js';
 import type {
   NetworkExample,
+  SoundPair,
   TaskCell,
   TaskFact,
   TaskModel,
@@ -31,6 +32,7 @@ import {
   summaryTable,
 } from './scores.js';
 import { SequenceEncoder } from './sequences.js';
+import { statesOf, verificationScores } from './verification.js';
 
 const OPTIONS: readonly TaskOption[] = [
   { name: 'probabilities', type: 'flag', help: 'also write the probability of each label' },
@@ -225,6 +227,34 @@ export class ClassifyModel implements TaskModel {
       metrics: metricsOf(scores),
       notes,
     };
+  }
+
+  /**
+   * Returns a vector for each sound: the state of the networks after the sound, the largest and the mean output of the last
+   * recurrent layer. The cosine of two vectors (`cosineSimilarity` of unrolljs/audio) says how similar the sounds are with regard
+   * to what the model was trained on, such as the speaker.
+   * @throws UnrollError `value` for a model that does not read sound, `value`, `format` or `data` for an invalid sound
+   */
+  async embed(sounds: readonly Sound[]): Promise<Float32Array[]> {
+    const { readSounds } = this.#encoder;
+    if (readSounds === undefined)
+      throw valueError(`embed needs a model of sounds, got a model of ${this.#encoder.kind}s.`);
+    const { encoded } = readSounds.call(this.#encoder, sounds);
+    return statesOf(this.network, this.#encoder, encoded);
+  }
+
+  /** Returns the equal error rate of pairs of sounds. */
+  async verify(pairs: readonly SoundPair[]): Promise<TaskScores> {
+    // A sound that occurs in several pairs is read once.
+    const sounds = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
+    const vectors = await this.embed(sounds);
+    const states = new Map(sounds.map((sound, i) => [sound, vectors[i]]));
+    const stateOf = (sound: Sound): Float32Array => states.get(sound) ?? new Float32Array(0);
+    return verificationScores(
+      pairs,
+      pairs.map(({ first, second }) => [stateOf(first), stateOf(second)] as const),
+      this.pipeline.cell,
+    );
   }
 
   /** @internal Compares probabilities with the classes of each input. */

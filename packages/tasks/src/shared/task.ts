@@ -60,6 +60,11 @@ export interface TaskModel {
    */
   evaluate?(request: TaskRequest): Promise<TaskScores>;
   /**
+   * Scores the model on pairs of sounds: whether it finds out which have the same label (`unroll evaluate --verification`).
+   * @throws UnrollError `data` without pairs of both kinds, `value` for a model that does not read sound
+   */
+  verify?(pairs: readonly SoundPair[]): Promise<TaskScores>;
+  /**
    * Generates the continuation of a text and yields it in pieces, for `unroll generate`. The options are those of `predict`.
    * @throws UnrollError `value` for invalid options
    */
@@ -124,6 +129,13 @@ export interface TaskRequest {
   target?: TextFile | undefined;
   /** Values of the model's options, by name; omitted options have their defaults. */
   options?: Readonly<Record<string, TaskOptionValue>> | undefined;
+}
+
+/** Two sounds, and whether they have the same label. */
+export interface SoundPair {
+  first: Sound;
+  second: Sound;
+  same: boolean;
 }
 
 export interface GenerateRequest {

@@ -1,6 +1,6 @@
 /** Plans the training of a voice: reads texts and sounds, cuts a validation split, and chooses the options that are not set. */
 import { RandomStream, UnrollError } from '@unroll/core';
-import { column, type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
+import { findColumn, type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
 import { cellError, filledTexts } from '../shared/cells.js';
 import { batchSizeFor } from '../shared/length-batches.js';
 import { type ReadSound, soundsOf } from '../shared/sounds.js';
@@ -108,7 +108,7 @@ function readRows(table: Table, { audio, text }: SpeakOptions): Rows {
     const seconds = samples.length / sampleRate;
     if (seconds <= MAX_SECONDS) continue;
     const problem = `the sound must be at most ${MAX_SECONDS} s long, got ${seconds.toFixed(1)} s. Split it into sentences.`;
-    throw cellError(table, row, column(table, audio), problem);
+    throw cellError(table, row, findColumn(table, audio), problem);
   }
   return { table, sounds, texts };
 }
@@ -156,7 +156,7 @@ function settingsOf(options: SpeakOptions, { texts }: EncodedSpeech, longest: nu
     epochs: options.epochs ?? Math.max(20, Math.min(200, Math.ceil(STEPS / steps))),
     learningRate: options.learningRate ?? 1e-3,
     patience: 10,
-    sampling: options.sampling ?? 0.2,
+    sampling: options.sampling ?? 0.3,
     seed: options.seed ?? 0,
   };
 }

@@ -28,8 +28,9 @@ const STAGE = { stage: 'train', title: 'training' };
 const SPOKEN = 50;
 /** Weight of the loss of the stop token. */
 const STOP_WEIGHT = 0.3;
-/** Number of updates until scheduled sampling reaches its probability. */
-const RAMP = 3000;
+/** Scheduled sampling reaches its probability after this share of the planned updates, and at most this many. */
+const RAMP_SHARE = 0.25;
+const MAX_RAMP = 3000;
 
 export interface SpeakOptions extends RunControl {
   /** Name of the column with the texts. */
@@ -44,7 +45,7 @@ export interface SpeakOptions extends RunControl {
   mels?: number;
   /** Sample rate of the spoken sounds in Hz. Default: the most frequent one of the training sounds, at most 16,000. */
   sampleRate?: number;
-  /** Largest probability with which a previous frame is one that the model wrote (scheduled sampling), from 0 to below 1. Default 0.2. */
+  /** Largest probability with which a previous frame is one that the model wrote (scheduled sampling), from 0 to below 1. Default 0.3. */
   sampling?: number;
   /** The recurrent cell. Default `lstm`. */
   cell?: SpeakCell;
@@ -147,6 +148,7 @@ function trainingOptions(
   const rowsOf = (epoch: number) => batchesOf(training.spectrograms, batchSize, random.child(epoch));
   const stepsPerEpoch = rowsOf(1).length;
   const shape = { reduction: sizes.reduction, mels: voice.mels };
+  const ramp = Math.min(MAX_RAMP, Math.ceil(RAMP_SHARE * stepsPerEpoch * epochs));
   return {
     *batches(epoch: number) {
       for (const rows of rowsOf(epoch)) yield batchOf(plan, training, rows);
@@ -162,7 +164,7 @@ function trainingOptions(
       prepareInputs: frameSampling(
         networks.training,
         shape,
-        (updates) => sampling * Math.min(1, updates / RAMP),
+        (updates) => sampling * Math.min(1, updates / ramp),
       ),
     }),
     optimizer: adam({ learningRate }),

@@ -1,0 +1,11 @@
+import { voiceOf } from './quality-speech.mjs';
+import { ready, setThreads } from '@unroll/core';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { speakReport } from '@unroll/tasks';
+await ready(); setThreads(1);
+const t0 = performance.now();
+const run = await voiceOf({ seed: 0, onEvent(e) { if (e.event==='plan') console.log('plan', (performance.now()-t0)/1000, process.cpuUsage()); if (e.event==='epoch') console.log(e.epoch, e.loss, e.validationLoss, ((performance.now()-t0)/1000).toFixed(0), (process.cpuUsage().user/1e6).toFixed(0)); } });
+mkdirSync('/tmp/voice', {recursive:true});
+for (const [n,b] of await run.model.toFiles()) writeFileSync(`/tmp/voice/${n}`, b);
+writeFileSync('/tmp/voice/report.html', speakReport(run, {backend:'native', seconds:1}));
+console.log(run.scores, run.training.bestEpoch, (performance.now()-t0)/1000, process.cpuUsage());
