@@ -15,10 +15,8 @@ import {
   type OptionSpecs,
   type ParsedArgs,
   requiredText,
-  textOption,
 } from '../shared/args.js';
-import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
-import { checkSoundData, FOLDER_COLUMN, isFolder, readSoundTable } from '../shared/sound-files.js';
+import { openSoundData, type SoundData, storedReading } from '../shared/sound-data.js';
 import { networkArguments } from '../train/options.js';
 import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
 
@@ -56,13 +54,7 @@ Sound
 export const speakTraining: Trainable = { about: 'speak texts', options: OPTIONS, help: HELP, open };
 
 async function open(args: ParsedArgs): Promise<TrainingJob> {
-  const path = requiredText(args, 'data', 'file', 'the rows to train on');
   const text = requiredText(args, 'text', 'column', 'the column with the texts');
-  const pattern = textOption(args, 'pattern');
-  checkSoundData({ path, pattern, audio: textOption(args, 'audio') });
-  const audio = isFolder(path)
-    ? FOLDER_COLUMN
-    : requiredText(args, 'audio', 'column', 'the column with the paths of WAV files');
   const network = networkArguments(args);
   const own = {
     mels: integerOption(args, 'mels'),
@@ -71,11 +63,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     sampling: numberOption(args, 'sampling', 'from 0 to below 1', (rate) => rate >= 0 && rate < 1),
   };
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
-  const reading = readingOptions(args);
-  const validPath = textOption(args, 'valid');
-  const read = (file: string) => readSoundTable(file, { audio, pattern, reading });
-  const data = await read(path);
-  const valid = validPath === undefined ? undefined : await read(validPath);
+  const { path, audio, pattern, reading, data, valid } = await openSoundData(args);
   const options: SpeakOptions = {
     ...{ audio, text, ...network, ...given },
     ...(valid && { validation: valid.table }),
@@ -93,16 +81,12 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
 async function* train(
   table: Table,
   options: SpeakOptions,
-  { reading, pattern }: { reading: ReadOptions; pattern: string | undefined },
+  read: Pick<SoundData, 'reading' | 'pattern'>,
 ): AsyncGenerator<RunEvent, TrainedModel, void> {
   const result = yield* speakEvents(table, options);
   const { pipeline, network } = result.model;
-  const stored = {
-    ...(Object.keys(reading).length > 0 && { reading }),
-    ...(pattern !== undefined && { pattern }),
-  };
   return {
-    model: new SpeakModel({ ...pipeline, ...stored }, network),
+    model: new SpeakModel({ ...pipeline, ...storedReading(read) }, network),
     record: { seed: options.seed ?? 0, epochs: [result.training.bestEpoch], ...result.scores },
     report: (run) => speakReport(result, run),
   };

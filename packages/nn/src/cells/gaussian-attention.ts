@@ -25,7 +25,6 @@ import {
   softmax,
   softplus,
   square,
-  stack,
   sub,
   sum,
   type Tensor,
@@ -41,6 +40,7 @@ import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { zeroMaskedSteps } from '../masks.js';
 import { recurrentOptions } from '../option-names.js';
 import type { BuildTools } from '../registry.js';
+import { runAligned } from './alignments.js';
 import {
   type Cell,
   type CellConstants,
@@ -53,7 +53,7 @@ import {
   zeroState,
 } from './cell.js';
 import { checkUnits } from './matrix-cell.js';
-import { runSteps, type Stepper, stepCell } from './run.js';
+import { stepCell } from './run.js';
 
 /** Options of the decoder's cell. */
 export interface GaussianAttentionCellOptions {
@@ -221,20 +221,7 @@ export class GaussianAttentionDecoderCell implements Cell<CellState, 'memory', P
     context: SequenceContext<'memory', Prepared>,
   ): SequenceResult | null {
     if (this.extraOutputs.length === 0) return null;
-    const alignments: Tensor[] = [];
-    const { units, stateSizes } = this;
-    const collecting: Stepper = {
-      units,
-      stateSizes,
-      step: (input, previous, stepContext) => {
-        const result = this.step(input, previous, stepContext as StepContext<'memory', Prepared>);
-        alignments.push(result.gates.alignment);
-        return result;
-      },
-    };
-    const result = runSteps(collecting, x, state ?? this.zeroState(x.shape[0]), context);
-    if (context.reverse && context.realign) alignments.reverse();
-    return { ...result, extra: { alignment: stack(alignments, 1) } };
+    return runAligned(this, x, state ?? this.zeroState(x.shape[0]), context);
   }
 }
 

@@ -1,8 +1,8 @@
 /** Plans the training of a voice: reads texts and sounds, cuts a validation split, and chooses the options that are not set. */
-import { RandomStream, UnrollError } from '@unroll/core';
 import { findColumn, type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
 import { cellError, filledTexts } from '../shared/cells.js';
 import { batchSizeFor } from '../shared/length-batches.js';
+import { randomRows } from '../shared/random-split.js';
 import { type ReadSound, soundsOf } from '../shared/sounds.js';
 import type { SpeakSizes } from './network.js';
 import type { SpeakOptions } from './speak.js';
@@ -76,7 +76,7 @@ export function prepare(table: Table, options: SpeakOptions): PreparedVoice {
   const given = options.validation && readRows(options.validation, options);
   const split = given
     ? { training: rows.texts.map((_, row) => row), validation: [] }
-    : splitRows(rows.texts.length, table, seed);
+    : randomRows(table, { task: 'speak', share: VALIDATION_SHARE, most: MAX_VALIDATION, seed });
   const used = pick(rows, split.training);
   const characters = Characters.fit(used.texts, lowercase);
   const { voice, spectrograms } = Voice.fit(used.sounds, {
@@ -123,21 +123,6 @@ const encodeRows = ({ sounds, texts }: Rows, characters: Characters, voice: Voic
   texts: texts.map((text) => characters.encode(text)),
   spectrograms: sounds.map((sound) => voice.encode(sound)),
 });
-
-/** Cuts a tenth of the rows for validation. @throws UnrollError `data` for fewer than two rows */
-function splitRows(count: number, { source }: Table, seed: number) {
-  if (count < 2) {
-    const problem = 'at least 2 rows are needed, one for training and one for validation';
-    throw new UnrollError('data', `${source}: ${problem}, got ${count}.`);
-  }
-  const size = Math.min(MAX_VALIDATION, Math.max(1, Math.round(count * VALIDATION_SHARE)));
-  const chosen = new Set(new RandomStream(seed, 'speak', 'split').permutation(count).slice(0, size));
-  const all = Array.from({ length: count }, (_, row) => row);
-  return {
-    training: all.filter((row) => !chosen.has(row)),
-    validation: all.filter((row) => chosen.has(row)),
-  };
-}
 
 const sizesOf = (options: SpeakOptions, reduction: number, pace: number): SpeakSizes => ({
   cell: options.cell ?? 'lstm',

@@ -2,6 +2,7 @@
 import { UnrollError } from '@unroll/core';
 import { type AudioFeatureConfig, AudioFeatures, melToSound, resample, trimSilence } from '@unroll/data';
 import { commonRate, type Samples } from '../shared/sounds.js';
+import { standardOf } from '../shared/standardize.js';
 
 /** What a saved model stores about its sounds. */
 export interface VoiceConfig {
@@ -78,21 +79,11 @@ export class Voice {
     const [zeros, ones] = [0, 1].map((value) => new Array<number>(width).fill(value));
     const plain = new Voice({ features: config, means: zeros, deviations: ones });
     const raw = sounds.map((sound) => plain.encode(sound));
-    const [means, squares] = [new Float64Array(width), new Float64Array(width)];
-    let count = 0;
-    // Running means and sums of squared deviations (Welford 1962).
-    for (const { values } of raw) {
-      for (let at = 0; at < values.length; at += width) {
-        count++;
-        for (let f = 0; f < width; f++) {
-          const change = values[at + f] - means[f];
-          means[f] += change / count;
-          squares[f] += change * (values[at + f] - means[f]);
-        }
-      }
-    }
-    const deviations = Array.from(squares, (sum) => Math.sqrt(sum / count) || 1);
-    const voice = new Voice({ features: config, means: [...means], deviations });
+    const standard = standardOf(
+      raw.map(({ values }) => values),
+      width,
+    );
+    const voice = new Voice({ features: config, ...standard });
     return { voice, spectrograms: raw.map((each) => voice.#standardized(each)) };
   }
 
