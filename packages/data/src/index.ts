@@ -165,4 +165,5 @@ export {
 } from './time-column.js';
 export { findTimeParts, withTimeParts } from './time-parts.js';
 export { looksLikeTsFile, parseTsFile } from './ts-file.js';
+export { cosineSimilarity, type EqualErrorRate, equalErrorRate } from './verification.js';
 export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

@@ -119,6 +119,15 @@ export { type ScoreColumn, type ScoreFormat, type ScoreTable, scoreTexts } from 
 export type { Samples, Sound, SoundFile } from './shared/sounds.js';
 export type * from './shared/task.js';
 export type { EpochRecord, NetworkTraining } from './shared/training.js';
+export { SpeakModel } from './speak/model.js';
+export type { SpeakCell } from './speak/network.js';
+export type { SpeakPipe, SpeakPipeOptions } from './speak/pipe.js';
+export type { SpeakPipeline } from './speak/pipeline.js';
+export type { PreparedVoice } from './speak/plan.js';
+export { speakReport } from './speak/report.js';
+export { planEvent as speakPlanEvent } from './speak/run-events.js';
+export { melCepstralDistortion, type SpeakScores, speakScores } from './speak/scores.js';
+export { prepareVoice, type SpeakOptions, type SpeakResult, speakEvents, trainVoice } from './speak/speak.js';
 export type { TagOffset } from './tag/decisions.js';
 export { type PredictedTags, type TagEntity, TagModel } from './tag/model.js';
 export type { TagCell } from './tag/network.js';

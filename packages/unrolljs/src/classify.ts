@@ -37,6 +37,7 @@ export {
   type RunEvent,
   type RunStore,
   type Sound,
+  type SoundPair,
   trainClassifier,
 } from '@unroll/tasks';
 

@@ -7,7 +7,8 @@
  *     await classify('a wonderful film'); // [{ label: '1', score: 0.98 }]
  *     await classify(['a wonderful film', 'too long']); // a label for each text
  *
- * The tasks are `classify`, `tag`, `translate`, `generate` (also as a stream) and `forecast`.
+ * The tasks are `classify`, `tag`, `translate`, `generate` (also as a stream), `forecast`, `transcribe` and
+ * `speak`.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 import { nearest } from '@unroll/core/internal';
@@ -18,6 +19,7 @@ import {
   type DescribePipe,
   type ForecastPipe,
   type GeneratePipe,
+  type SpeakPipe,
   type TagPipe,
   type TaskModel,
   type TranscribePipe,
@@ -53,7 +55,10 @@ export type {
   LabelScore,
   Pixels,
   SequenceValue,
+  Samples,
   Sound,
+  SpeakPipe,
+  SpeakPipeOptions,
   TagPipe,
   TagPipeOptions,
   TagSpan,
@@ -78,6 +83,7 @@ interface Pipes {
   forecast: ForecastPipe;
   transcribe: TranscribePipe;
   describe: DescribePipe;
+  speak: SpeakPipe;
 }
 
 type PipelineTask = keyof Pipes;
@@ -90,6 +96,7 @@ const NAMES: Readonly<Record<PipelineTask, true>> = {
   forecast: true,
   transcribe: true,
   describe: true,
+  speak: true,
 };
 
 /** The properties of the function that `pipeline` returns. */

@@ -5,6 +5,7 @@ import { describeTraining } from '../describe/training.js';
 import { generateTraining } from '../generate/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
+import { speakTraining } from '../speak/training.js';
 import { tagTraining } from '../tag/training.js';
 import { transcribeTraining } from '../transcribe/training.js';
 import { translateTraining } from '../translate/training.js';
@@ -20,6 +21,7 @@ export const TRAINABLE: Readonly<Record<string, Trainable>> = {
   translate: translateTraining,
   transcribe: transcribeTraining,
   describe: describeTraining,
+  speak: speakTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 

@@ -10,6 +10,7 @@ import { checkRequest, checkRow } from '../shared/request.js';
 import type { Sound } from '../shared/sounds.js';
 import type {
   NetworkExample,
+  SoundPair,
   TaskCell,
   TaskFact,
   TaskModel,
@@ -32,6 +33,7 @@ import {
   summaryTable,
 } from './scores.js';
 import { SequenceEncoder } from './sequences.js';
+import { statesOf, verificationScores } from './verification.js';
 
 /** What a request may pass. */
 const SOURCES = {
@@ -248,6 +250,34 @@ export class ClassifyModel implements TaskModel {
   labelsOf(probabilities: Float64Array): LabelScore[] {
     const { labels, scores } = this.#labelLists(probabilities);
     return labels.map((label, i) => ({ label, score: scores[i] }));
+  }
+
+  /**
+   * Returns a vector for each sound: the state of the networks after the sound, the largest and the mean output of the last
+   * recurrent layer. The cosine of two vectors (`cosineSimilarity` of unrolljs/audio) says how similar the sounds are with regard
+   * to what the model was trained on, such as the speaker.
+   * @throws UnrollError `value` for a model that does not read sound, `value`, `format` or `data` for an invalid sound
+   */
+  async embed(sounds: readonly Sound[]): Promise<Float32Array[]> {
+    const { readSounds } = this.#encoder;
+    if (readSounds === undefined)
+      throw valueError(`embed needs a model of sounds, got a model of ${this.#encoder.kind}s.`);
+    const { encoded } = readSounds.call(this.#encoder, sounds);
+    return statesOf(this.network, this.#encoder, encoded);
+  }
+
+  /** Returns the equal error rate of pairs of sounds. */
+  async verify(pairs: readonly SoundPair[]): Promise<TaskScores> {
+    // A sound that occurs in several pairs is read once.
+    const sounds = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
+    const vectors = await this.embed(sounds);
+    const states = new Map(sounds.map((sound, i) => [sound, vectors[i]]));
+    const stateOf = (sound: Sound): Float32Array => states.get(sound) ?? new Float32Array(0);
+    return verificationScores(
+      pairs,
+      pairs.map(({ first, second }) => [stateOf(first), stateOf(second)] as const),
+      this.pipeline.cell,
+    );
   }
 
   /** @internal Compares probabilities with the classes of each input. */
