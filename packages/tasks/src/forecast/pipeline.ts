@@ -139,8 +139,9 @@ export function pipelineOf(parts: ModelParts): Pipeline {
   const { winner: model } = parts;
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
   const end = panelEnd(panel);
-  const marginsOf = (name: string) => calibrations.get(name)!.margins(end).map(toJsonNumbers);
-  const scaleOf = (name: string, series = 0) => calibrations.get(name)!.scaleAt({ series, origin: end });
+  const calibrationOf = (name: string) => calibrations.get(name)!;
+  const marginsOf = (name: string) => calibrationOf(name).margins(end).map(toJsonNumbers);
+  const scaleOf = (name: string, series = 0) => calibrationOf(name).scaleAt({ series, origin: end });
   const [{ spread }, { spread: fallbackSpread }] = [scaleOf(model), scaleOf(fallback)];
   const members = combination === undefined ? {} : { combination: storedCombination(combination, panel) };
   const memberNames = combination === undefined ? [] : membersOf(combination);
