@@ -56,6 +56,22 @@ const CHECKS = {
     assert.ok(missing > 1.5 && missing < 2.5 && accuracy > 90, text);
     assert.match(text, /a run is classified as running/);
   },
+  'moving-box': (text) => {
+    const [accuracy] = results(text, /accuracy on 100 new clips: (\S+) %/);
+    const [exact] = results(text, /sentences exactly right: (\S+) %/);
+    assert.ok(accuracy > 90 && exact > 80, text);
+    assert.match(text, /the box moves up\na?/);
+    assert.match(text, /^a small box moves left$/m);
+    const [weights] = [...text.matchAll(/^ {2}\w+ +([\d. ]+)$/gm)].map(([, list]) =>
+      list.split(' ').map(Number),
+    );
+    assert.ok(weights.length === 6 && Math.abs(weights.reduce((a, b) => a + b) - 1) < 0.05, text);
+  },
+  singing: (text) => {
+    const [distortion, stopped] = results(text, /new songs: (\S+) dB\nstopped after (\S+) %/);
+    assert.ok(distortion < 4 && stopped > 90, text);
+    assert.match(text, /so mi do ti: 0\.\d+ s, so mi do ti$/m);
+  },
   'telephone-tones': (text) => {
     const [accuracy] = results(text, /accuracy on 100 new recordings: (\S+) %/);
     const [errors] = results(text, /word error rate on 60 new recordings: (\S+) %/);

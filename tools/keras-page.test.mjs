@@ -18,7 +18,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 const NAMES = ['functional_masked.keras', 'functional_masked.h5'];
 
-/** Writes a page that imports both files and reports outputs, loss of one step and the error of a damaged file. */
+/** Writes a page that imports both files and reports outputs, also after an export and another import, and the error of a damaged file. */
 const writePage = async ({ inputs: [x] }) => {
   const script = `import { importKeras, exportKeras } from 'unrolljs/convert';
     import { tensor } from 'unrolljs';

@@ -42,12 +42,13 @@ const serve = async (folder, { isolated, fallback, report }) => {
 /**
  * Opens the page at `path` of a folder. Resolves to { report, found, missing }: the text that the page posts to /report,
  * and the paths that it requested. Rejects if Chromium exits before the report, or after `seconds`.
+ * @param args further arguments of Chromium
  * @param isolated serves a cross-origin isolated page
  * @param fallback answers requests for missing files with an HTML page, like servers of single-page applications
  */
 export const openPage = async (
   chromium,
-  { folder, path, isolated = false, fallback = false, seconds = 60 },
+  { folder, path, args = [], isolated = false, fallback = false, seconds = 60 },
 ) => {
   let finish;
   const reported = new Promise((resolve, reject) => {
@@ -56,7 +57,7 @@ export const openPage = async (
   const { server, found, missing, origin } = await serve(folder, {
     ...{ isolated, fallback, report: finish.report },
   });
-  const browser = openChromium(chromium, `${origin}${path}`, finish.fail);
+  const browser = openChromium(chromium, `${origin}${path}`, finish.fail, args);
   const timer = setTimeout(
     () => finish.fail(`no report after ${seconds} s; files not found: ${missing.join(', ') || 'none'}`),
     seconds * 1000,

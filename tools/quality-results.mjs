@@ -5,13 +5,16 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { SOUNDS } from './quality-audio.mjs';
 import { CLASSIFICATIONS } from './quality-classify.mjs';
+import { SPEECH } from './quality-speech.mjs';
 import { TEXTS } from './quality-texts.mjs';
+import { VIDEOS } from './quality-video.mjs';
 
 /**
- * `set` is the name for --only and of the folder of the data, unless `folder` names another one. `must` and `want` are the goals for
- * the mean over `seeds`; `lower` means that lower values are better. `flags` are those of the command with the same result.
+ * `set` is the name for --only and of the folder of the data, unless `folder` names another one (null: it needs no data). `must`
+ * and `want` are the goals for the mean over `seeds`; `lower` means that lower values are better. `flags` are those of the command
+ * with the same result.
  */
-export const TASK_EVALUATIONS = [...CLASSIFICATIONS, ...SOUNDS, ...TEXTS];
+export const TASK_EVALUATIONS = [...CLASSIFICATIONS, ...SOUNDS, ...SPEECH, ...VIDEOS, ...TEXTS];
 
 const BEGIN = '<!-- results of tasks: written by npm run quality -->\n';
 const END = '<!-- end of results of tasks -->';
@@ -91,9 +94,13 @@ const progressOf = (set, seed) => (event) => {
 export async function runEvaluation(evaluation, { data, seeds = evaluation.seeds, results, page }) {
   const { set, title, folder = set, split, flags } = evaluation;
   console.log(`\n## ${set}: ${title}\n`);
-  const path = join(data ?? '', folder);
-  if (data === undefined || !existsSync(path)) {
+  const path = folder === null ? null : join(data ?? '', folder);
+  if (path !== null && (data === undefined || !existsSync(path))) {
     console.log(`Skipped: pass --data DIR with a subfolder ${folder} (see docs/quality.md).`);
+    return;
+  }
+  if (evaluation.missing?.()) {
+    console.log(`Skipped: ${evaluation.missing()}.`);
     return;
   }
   console.log(`Split: ${split}.${flags === '' ? '' : ` Options: ${flags}.`}\n`);
@@ -104,8 +111,9 @@ export async function runEvaluation(evaluation, { data, seeds = evaluation.seeds
   for (const seed of seeds) {
     const start = performance.now();
     const onEvent = progressOf(set, seed);
-    const { value, validation, epochs } = await evaluation.evaluate({ folder: path, seed, onEvent });
-    const seconds = Math.round((performance.now() - start) / 1000);
+    const result = await evaluation.evaluate({ folder: path, seed, onEvent });
+    const { value, validation, epochs } = result;
+    const seconds = result.seconds ?? Math.round((performance.now() - start) / 1000);
     values.push(value);
     const cells = [seed, shown(evaluation, value), shown(evaluation, validation), epochs.join(', '), seconds];
     console.log(`| ${cells.join(' | ')} |`);

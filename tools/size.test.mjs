@@ -48,3 +48,19 @@ test('a bundle with sequential() contains the weight initializers', async () => 
   model.build([[-1, 3]]);
   assert.ok(model.parameters[0].dataSync().some((value) => value !== 0));
 });
+
+test('decoders of images are only in bundles of unrolljs/images', async () => {
+  const filesOf = async (entry) => {
+    const { metafile } = await build({
+      ...{ bundle: true, format: 'esm', platform: 'browser', target: 'es2022', write: false, metafile: true },
+      stdin: { contents: `export * from '${entry}';`, resolveDir: join(root, 'packages/unrolljs') },
+    });
+    return Object.keys(metafile.inputs);
+  };
+  const decoders = (files) =>
+    files.filter((file) => /fast-png|jpeg-js|fflate|data\/dist\/images\.js/.test(file));
+  for (const entry of ['infer', 'pipeline', 'classify', 'describe'])
+    assert.deepEqual(decoders(await filesOf(`unrolljs/${entry}`)), [], entry);
+  assert.ok(!(await filesOf('unrolljs/infer')).some((file) => /frames|describe/.test(file)));
+  assert.ok(decoders(await filesOf('unrolljs/images')).length > 3);
+});

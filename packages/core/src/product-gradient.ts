@@ -103,8 +103,8 @@ function stacked(products: readonly ProductFactors[], m: number): ProductFactors
 
 /**
  * Returns dW [I,width] and dU [H,width] of a recurrent op, from the gradients dG [T,B,width] of its gate sums. Several steps:
- * views of the single product xhᵀ dG over all T*B rows. One step: products, because it is often one of many steps with the
- * same weights.
+ * views of the single product xhᵀ dG over all T*B rows. One step: unevaluated products, because a step is often one of many
+ * with the same weights, whose products are computed together.
  */
 export function stepGradients({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor): [dW: Tensor, dU: Tensor] {
   const width = dG.shape[2];

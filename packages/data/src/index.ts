@@ -25,6 +25,7 @@ export {
   parseFrequency,
   periodsBetween,
 } from './frequency.js';
+export { type ImageShape, resizeArea } from './images/resize.js';
 export { looksLikeJson, parseJsonLines } from './json-lines.js';
 export { looksLikeParquet } from './looks-like-parquet.js';
 export { mae, mape, mase, r2, rmse, rmsse, smape, wmape } from './metrics.js';
@@ -164,4 +165,5 @@ export {
 } from './time-column.js';
 export { findTimeParts, withTimeParts } from './time-parts.js';
 export { looksLikeTsFile, parseTsFile } from './ts-file.js';
+export { cosineSimilarity, type EqualErrorRate, equalErrorRate } from './verification.js';
 export { slidingWindows, type WindowOptions, type Windows } from './windows.js';

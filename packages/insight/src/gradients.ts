@@ -46,7 +46,7 @@ export interface LayerFlow {
 
 export interface GradientFlow {
   of: 'output' | 'loss';
-  /** The step of each sequence. */
+  /** For each sequence, the step whose output or loss is differentiated. */
   steps: Int32Array;
   /** Levels of all quantiles. */
   levels: number[];
@@ -123,7 +123,7 @@ function layerFlow(
   };
 }
 
-/** The step to which lag 0 of row b belongs, in the time of the layer. */
+/** The step to which lag 0 of row b belongs, as an index into the time axis of the layer. */
 function originOf(
   b: number,
   T: number,

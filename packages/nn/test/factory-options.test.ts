@@ -50,6 +50,12 @@ const rows: Record<string, Row> = {
     ['input_feeding', 'inputFeeding'],
     [{ units: 0 }, 'units must be a positive integer, got 0'],
   ],
+  gaussianAttentionDecoder: [
+    (options) => nn.gaussianAttentionDecoder(cell(), options),
+    {},
+    ['initial_step', 'initialStep'],
+    [{ components: 0 }, 'components must be a positive integer, got 0'],
+  ],
   outputEmbedding: units(nn.outputEmbedding, ['tied_to', 'tiedTo']),
   coupledLstm: units(nn.coupledLstm, ['unit_forget_bias', 'unitForgetBias']),
   coupledLstmCell: units(nn.coupledLstmCell, ['use_bias', 'useBias']),

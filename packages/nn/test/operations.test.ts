@@ -170,6 +170,10 @@ const structural: [TensorOperationOptions, Shape[], Shape, number[]][] = [
     [1, 3],
   ],
   [{ operation: 'constant', operands: [3], shape: [2] }, [[2, 1]], [2, 2], [3, 3, 3, 3]],
+  [{ operation: 'cumulativeSum', axis: 1 }, [[1, 3]], [1, 3], [0, 1, 3]],
+  [{ operation: 'cumulativeSum', axis: 2, fromEnd: true }, [[1, 2, 3]], [1, 2, 3], [3, 3, 2, 12, 9, 5]],
+  [{ operation: 'cumulativeSum', axis: 1, exclusive: true }, [[1, 3, 2]], [1, 3, 2], [0, 0, 0, 1, 2, 4]],
+  [{ operation: 'indices', axis: 2 }, [[2, 1, 3]], [2, 3], [0, 1, 2, 0, 1, 2]],
   [{ operation: 'lengthMask' }, [[3, 2, 1], [3]], [3, 2], [0, 0, 1, 0, 1, 1]],
   [
     { operation: 'where', operands: [null, 5, null] },
@@ -228,7 +232,7 @@ describe('gradients in float64', () => {
     );
   }
   for (const [options, shapes] of structural) {
-    if (options.operation === 'lengthMask') continue;
+    if (options.operation === 'lengthMask' || options.operation === 'indices') continue;
     test(JSON.stringify(options), () =>
       onBackend(float64, () =>
         checkGradients(
@@ -284,6 +288,7 @@ function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor
 describe('streams', () => {
   const needWhole: TensorOperationOptions[] = [
     { operation: 'reverse', axis: 1 },
+    { operation: 'cumulativeSum', axis: 1 },
     { operation: 'slice', axis: 1, start: 1 },
     { operation: 'take', axis: 1, indices: -1 },
     { operation: 'pad', axis: 1, before: 1 },

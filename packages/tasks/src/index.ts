@@ -26,6 +26,21 @@ export {
   winnerOf,
 } from './compare/comparison.js';
 export { comparisonReport } from './compare/report.js';
+export {
+  type DescribeOptions,
+  type DescribeResult,
+  describeEvents,
+  prepareDescriber,
+  trainDescriber,
+} from './describe/describe.js';
+export { DescribeModel, type Description } from './describe/model.js';
+export type { DescribeCell } from './describe/network.js';
+export type { DescribedClip, DescribePipe, DescribePipeOptions } from './describe/pipe.js';
+export type { DescribePipeline } from './describe/pipeline.js';
+export type { PreparedDescriber } from './describe/plan.js';
+export { describeReport } from './describe/report.js';
+export { planEvent as describePlanEvent } from './describe/run-events.js';
+export { type DescribeScores, describeScores } from './describe/scores.js';
 export { actualAt, levelName, type ModelForecasts, type Score } from './forecast/backtest.js';
 export type { FittedBaselineName } from './forecast/baselines.js';
 export type { CalendarName, CalendarOption } from './forecast/calendar.js';
@@ -91,6 +106,8 @@ export { planEvent as languageModelPlanEvent } from './generate/run-events.js';
 export type { LanguageScores } from './generate/scores.js';
 export { TASKS, taskModelFromFiles } from './registry.js';
 export type * from './shared/events.js';
+export type { Clip, ClipArray, ClipFile, Frame, Pixels } from './shared/frames/clips.js';
+export type { FrameConfig, FrameOptions } from './shared/frames/encoder.js';
 export type { FileNormalization, FrontEndConfig } from './shared/front-end.js';
 export { taskFormat, taskName } from './shared/pipeline-file.js';
 export { CELL_NAMES, cellNamed, type RecurrentCellName } from './shared/recurrent-cells.js';
@@ -102,6 +119,15 @@ export { type ScoreColumn, type ScoreFormat, type ScoreTable, scoreTexts } from 
 export type { Samples, Sound, SoundFile } from './shared/sounds.js';
 export type * from './shared/task.js';
 export type { EpochRecord, NetworkTraining } from './shared/training.js';
+export { SpeakModel } from './speak/model.js';
+export type { SpeakCell } from './speak/network.js';
+export type { SpeakPipe, SpeakPipeOptions } from './speak/pipe.js';
+export type { SpeakPipeline } from './speak/pipeline.js';
+export type { PreparedVoice } from './speak/plan.js';
+export { speakReport } from './speak/report.js';
+export { planEvent as speakPlanEvent } from './speak/run-events.js';
+export { melCepstralDistortion, type SpeakScores, speakScores } from './speak/scores.js';
+export { prepareVoice, type SpeakOptions, type SpeakResult, speakEvents, trainVoice } from './speak/speak.js';
 export type { TagOffset } from './tag/decisions.js';
 export { type PredictedTags, type TagEntity, TagModel } from './tag/model.js';
 export type { TagCell } from './tag/network.js';

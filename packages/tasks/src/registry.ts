@@ -1,10 +1,12 @@
 /** Lists the supported tasks and loads their models. */
 import { UnrollError } from '@unroll/core';
 import { ClassifyModel } from './classify/model.js';
+import { DescribeModel } from './describe/model.js';
 import { ForecastModel } from './forecast/model.js';
 import { LanguageModel } from './generate/model.js';
 import { formatOf, PIPELINE_FILE, readPipeline } from './shared/pipeline-file.js';
 import type { Task, TaskModel } from './shared/task.js';
+import { SpeakModel } from './speak/model.js';
 import { TagModel } from './tag/model.js';
 import { TranscribeModel } from './transcribe/model.js';
 import { TranslateModel } from './translate/model.js';
@@ -15,7 +17,9 @@ export const TASKS: readonly Task[] = [
   { name: 'tag', version: 1, fromFiles: (...parts) => TagModel.fromFiles(...parts) },
   { name: 'generate', version: 1, fromFiles: (...parts) => LanguageModel.fromFiles(...parts) },
   { name: 'translate', version: 1, fromFiles: (...parts) => TranslateModel.fromFiles(...parts) },
+  { name: 'describe', version: 1, fromFiles: (...parts) => DescribeModel.fromFiles(...parts) },
   { name: 'transcribe', version: 1, fromFiles: (...parts) => TranscribeModel.fromFiles(...parts) },
+  { name: 'speak', version: 1, fromFiles: (...parts) => SpeakModel.fromFiles(...parts) },
 ];
 
 /**

@@ -46,11 +46,17 @@ export interface Chromium {
  * Opens a page in a new Chromium process.
  * @param chromium path of the executable
  * @param onExit called with the reason if Chromium does not start, or exits before `close`
+ * @param args further arguments of Chromium. Default: none
  */
-export function openChromium(chromium: string, url: string, onExit: (reason: string) => void): Chromium {
+export function openChromium(
+  chromium: string,
+  url: string,
+  onExit: (reason: string) => void,
+  args: readonly string[] = [],
+): Chromium {
   const profile = mkdtempSync(join(tmpdir(), 'unroll-chromium-'));
   // A separate process group lets close() end the child processes of Chromium, and only those.
-  const browser = spawn(chromium, [...ARGS, `--user-data-dir=${profile}`, url], {
+  const browser = spawn(chromium, [...ARGS, ...args, `--user-data-dir=${profile}`, url], {
     stdio: ['ignore', 'ignore', 'pipe'],
     detached: true,
   });

@@ -41,10 +41,15 @@ export {
   griffinLim,
   hzToMel,
   type MelScale,
+  type MelToSoundOptions,
   melToHz,
+  melToSound,
   RealFft,
   type WindowName,
 } from '@unroll/data';
+
+// Verification
+export { cosineSimilarity, type EqualErrorRate, equalErrorRate } from '@unroll/data';
 
 // Augmentation
 export {

@@ -1,5 +1,5 @@
 /**
- * unrolljs/classify: trains classifiers of texts, numeric sequences and sounds, like the command `unroll train classify`.
+ * unrolljs/classify: trains classifiers of texts, numeric sequences, sounds and clips, like the command `unroll train classify`.
  *
  *     import { parseCsv, trainClassifier } from 'unrolljs/classify';
  *
@@ -17,19 +17,27 @@ export {
   type ClassifyResult,
   type ClassifyScores,
   type ClassScore,
+  type Clip,
+  type ClipArray,
+  type ClipFile,
   type EpochRecord,
   type FileNormalization,
+  type Frame,
+  type FrameConfig,
+  type FrameOptions,
   type NetworkTraining,
   classifyEvents,
   classifyReport,
   classifyScores,
   multiLabelScores,
+  type Pixels,
   type PreparedClassifier,
   prepareClassifier,
   prepareWithVectors,
   type RunEvent,
   type RunStore,
   type Sound,
+  type SoundPair,
   trainClassifier,
 } from '@unroll/tasks';
 

@@ -104,6 +104,8 @@ export {
   generalGru,
   generalLstm,
   generalRnn,
+  type GaussianAttentionOptions,
+  gaussianAttentionDecoder,
   type TensorOperationOptions,
   tensorOperation,
   type CrfOptions,

@@ -81,6 +81,7 @@ export {
   Embedding,
   Flatten,
   Functional,
+  GaussianAttentionDecoderCell,
   GlobalAveragePooling1D,
   GlobalMaxPooling1D,
   GruCell,

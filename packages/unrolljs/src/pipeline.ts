@@ -7,7 +7,8 @@
  *     await classify('a wonderful film'); // [{ label: '1', score: 0.98 }]
  *     await classify(['a wonderful film', 'too long']); // a label for each text
  *
- * The tasks are `classify`, `tag`, `translate`, `generate` (also as a stream) and `forecast`.
+ * The tasks are `classify`, `tag`, `translate`, `generate` (also as a stream), `forecast`, `transcribe` and
+ * `speak`.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 import { nearest } from '@unroll/core/internal';
@@ -15,8 +16,10 @@ import { ready, UnrollError, valueError } from '@unroll/core';
 import { rejectForeignFile } from '@unroll/formats';
 import {
   type ClassifyPipe,
+  type DescribePipe,
   type ForecastPipe,
   type GeneratePipe,
+  type SpeakPipe,
   type TagPipe,
   type TaskModel,
   type TranscribePipe,
@@ -32,19 +35,30 @@ export type { Cell, DateOrder, Table } from '@unroll/data';
 export type {
   ClassifyPipe,
   ClassifyPipeOptions,
+  Clip,
+  ClipArray,
+  ClipFile,
+  DescribedClip,
+  DescribePipe,
+  DescribePipeOptions,
   ForecastInput,
   ForecastInterval,
   ForecastPipe,
   ForecastPipeOptions,
   ForecastPoint,
   ForecastRow,
+  Frame,
   GeneratedText,
   GeneratePipe,
   GeneratePipeOptions,
   GenerateStreamOptions,
   LabelScore,
+  Pixels,
   SequenceValue,
+  Samples,
   Sound,
+  SpeakPipe,
+  SpeakPipeOptions,
   TagPipe,
   TagPipeOptions,
   TagSpan,
@@ -68,6 +82,8 @@ interface Pipes {
   generate: GeneratePipe;
   forecast: ForecastPipe;
   transcribe: TranscribePipe;
+  describe: DescribePipe;
+  speak: SpeakPipe;
 }
 
 type PipelineTask = keyof Pipes;
@@ -79,6 +95,8 @@ const NAMES: Readonly<Record<PipelineTask, true>> = {
   generate: true,
   forecast: true,
   transcribe: true,
+  describe: true,
+  speak: true,
 };
 
 /** The properties of the function that `pipeline` returns. */

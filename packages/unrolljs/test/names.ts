@@ -11,21 +11,22 @@ export const names = [
     chrf chronoInitializer concat concatenate constant conv1d conv2d cosineDecay cosineDecayRestarts coupledLstm
     coupledLstmCell crf ctcBeamSearch ctcDecoder ctcGreedy decodeCheckpoint decodeTags defaultTokenizer dense div
     dropout earlyStopping embedding equal erf exp exponentialDecay findLearningRate flatten floor fromArtifact fromZip
-    full gather generalGru generalLstm generalRnn generate generateTokens globalAveragePooling1d globalMaxPooling1d
-    greater greaterEqual gru gruCell hardSigmoid identityMatrix input inverseTimeDecay keep kernelsAt l1 l1l2 l2
-    layerNorm layerNormLstm layerNormLstmCell layerNormalization learnBytePairs lengthMask linear linearScan load log
-    log1p logPartition logSoftmax losses lstm lstmCell masking matmul max maxNorm maxPooling1d maxPooling2d maximum
-    mean metrics min minGru minGruCell minLstm minLstmCell minMaxNorm minimum model mul multiply nBestPaths nBestTags
-    nadam neg nonNeg oneCycle ones orthogonal orthogonalPenalty outputEmbedding pad padSequences peepholeLstm
-    peepholeLstmCell permute permuteLayer perplexityFromTotals pick piecewiseConstantDecay polynomialDecay pow
-    progress projectedLstm projectedLstmCell randomNormal randomUniform readVectors ready reciprocal recurrent
-    reduceOnPlateau registerActivation registerCell registerLayer registerLoss relu repeatVector reshape reshapeLayer
-    residual reverse rmsprop rouge roundWeights scalerFromConfig scheduledSampling scope sentenceBleu sentenceChrf
-    sentenceRouge sequential setBackend setThreads sgd sigmoid sign simpleRNN simpleRNNCell slice slidingWindows
-    softmax softplus spanScores spansOf spatialDropout1d sqrt square stack stackedCells stepDecay stopGradient sub sum
-    sumSquares summarizeLengths tagMarginals tagProbabilities tagsOf tanh tensor tensorOperation timeDistributed
-    toArtifact toZip tokenizer topK train trainable transpose truncatedNormal unitNorm unstack valueAndGrad
-    varianceScaling viterbi wordDropout wordErrorRate writeVectors zeros zoneoutCell
+    full gather gaussianAttentionDecoder generalGru generalLstm generalRnn generate generateTokens
+    globalAveragePooling1d globalMaxPooling1d greater greaterEqual gru gruCell hardSigmoid identityMatrix input
+    inverseTimeDecay keep kernelsAt l1 l1l2 l2 layerNorm layerNormLstm layerNormLstmCell layerNormalization
+    learnBytePairs lengthMask linear linearScan load log log1p logPartition logSoftmax losses lstm lstmCell masking
+    matmul max maxNorm maxPooling1d maxPooling2d maximum mean metrics min minGru minGruCell minLstm minLstmCell
+    minMaxNorm minimum model mul multiply nBestPaths nBestTags nadam neg nonNeg oneCycle ones orthogonal
+    orthogonalPenalty outputEmbedding pad padSequences peepholeLstm peepholeLstmCell permute permuteLayer
+    perplexityFromTotals pick piecewiseConstantDecay polynomialDecay pow progress projectedLstm projectedLstmCell
+    randomNormal randomUniform readVectors ready reciprocal recurrent reduceOnPlateau registerActivation registerCell
+    registerLayer registerLoss relu repeatVector reshape reshapeLayer residual reverse rmsprop rouge roundWeights
+    scalerFromConfig scheduledSampling scope sentenceBleu sentenceChrf sentenceRouge sequential setBackend setThreads
+    sgd sigmoid sign simpleRNN simpleRNNCell slice slidingWindows softmax softplus spanScores spansOf spatialDropout1d
+    sqrt square stack stackedCells stepDecay stopGradient sub sum sumSquares summarizeLengths tagMarginals
+    tagProbabilities tagsOf tanh tensor tensorOperation timeDistributed toArtifact toZip tokenizer topK train
+    trainable transpose truncatedNormal unitNorm unstack valueAndGrad varianceScaling viterbi wordDropout
+    wordErrorRate writeVectors zeros zoneoutCell
     `,
     types: `
     Activation ActivationFunction ActivationOptions ActivationRegularizationOptions AdditiveAttention
@@ -40,32 +41,33 @@ export const names = [
     CtcPath CtcPrefixScore DecayOptions Decoded DecodingOptions DenseOptions DropoutOptions EarlyStoppingOptions
     EmbeddingOptions EndEvent EndReason EpochEvent ErrorCode ErrorRateOptions ErrorRates EvaluateOptions Evaluation
     ExampleBatches ExampleOptions ExamplePair ExampleSet Examples FindLearningRateOptions FitOptions FloatArray
-    ForwardContext Functional FunctionalOptions GainOptions GatedCellOptions GeneralCellOptions GeneralGruCellOptions
-    GeneralLstmCellOptions GenerateOptions GeneratedStep GlobalPooling1DOptions GradientHook Gradients GruCellOptions
-    GruOptions GruState History Initializer InitializerConfig InitializerFunction InputOptions InputStep JsonValue
-    LabelScheme LabelScore LayerClass LayerConfig LayerNormLstmCellOptions LayerNormalizationOptions LayerOptions
-    LearningRate LearningRateCurve LengthSummary LinearScanAttributes LinearScanInputs Loss LossInitializer LossName
-    LossOptions LossParameterMaker LossParameterOptions LossParameters LossSpec LstmCellOptions LstmOptions LstmState
-    MaskedSequence MaskingOptions MatmulOptions MaxNormOptions Memory MemoryJson MergeMode Metric MetricName
-    MetricSpec MetricState MetricValues MinCellOptions MinMaxNormOptions MinOptions MinState Model ModelState
-    ModelValues MonitorOptions NamedTensors NestedArray NestedNumbers Network NetworkOptions NormalOptions
-    NormalizeOptions NumberArray OneCycleOptions Optimizer OptimizerName OptimizerOptions OptimizerSpec
-    OutputEmbedding OutputEmbeddingOptions OutputKind PadOptions Padded Padding2D Pair ParameterMaker ParameterOptions
-    PeepholeLstmCellOptions PerOutput PermuteOptions PiecewiseOptions PolynomialOptions Pooling1DOptions
-    Pooling2DOptions PrecisionRecall PredictOptions PrepareInputs ProgressOptions ProgressStream
-    ProjectedLstmCellOptions RangeTestOptions RankedTagPath RatePoint ReadVectorsOptions Recurrent RecurrentOptions
-    ReduceOnPlateauOptions Reduction References Regularizer RegularizerConfig RepeatVectorOptions ReshapeOptions
-    RestartOptions RestrictCall RougeOptions RougeScores RougeTokenizer Run RunControl RunOptions RunSnapshot Runnable
-    SampledSoftmaxOptions SavedTensor Scaler ScalerConfig Schedule ScheduleConfig ScheduleName
-    ScheduledSamplingOptions ScoreMode Sequence SequenceBatch SequenceContext SequenceLossDefinition SequenceResult
-    Sequential SequentialOptions Shape SimpleRnnCellOptions SimpleRnnOptions SimpleRnnState Span SpanOptions SpanScore
-    SpanScoreOptions SpanScores SpatialDropout1DOptions StackedState StepContext StepDecayOptions StepEvent StepResult
-    Stream StreamInput StreamOptions StreamState SymbolicTensor TagConstraints TagPath TagScores TensorLike TensorList
-    TensorOperationOptions TextOrTokens TokenStream Tokenizer TokenizerConfig TokenizerKind TrainEvent TrainOptions
-    Trainable TrainingData TruncateOptions UniformOptions ValidationData Values VarianceScalingOptions VectorFormat
-    Vectors VocabularyConfig VocabularyCoverage VocabularyLayer VocabularyOptions WarningCode WarningEvent WeightArray
-    WeightSource WhitespaceConfig WindowOptions WindowPadding Windows WordDropoutOptions WordsConfig
-    WriteVectorsOptions ZoneoutRates
+    ForwardContext Functional FunctionalOptions GainOptions GatedCellOptions GaussianAttentionOptions
+    GeneralCellOptions GeneralGruCellOptions GeneralLstmCellOptions GenerateOptions GeneratedStep
+    GlobalPooling1DOptions GradientHook Gradients GruCellOptions GruOptions GruState History Initializer
+    InitializerConfig InitializerFunction InputOptions InputStep JsonValue LabelScheme LabelScore LayerClass
+    LayerConfig LayerNormLstmCellOptions LayerNormalizationOptions LayerOptions LearningRate LearningRateCurve
+    LengthSummary LinearScanAttributes LinearScanInputs Loss LossInitializer LossName LossOptions LossParameterMaker
+    LossParameterOptions LossParameters LossSpec LstmCellOptions LstmOptions LstmState MaskedSequence MaskingOptions
+    MatmulOptions MaxNormOptions Memory MemoryJson MergeMode Metric MetricName MetricSpec MetricState MetricValues
+    MinCellOptions MinMaxNormOptions MinOptions MinState Model ModelState ModelValues MonitorOptions NamedTensors
+    NestedArray NestedNumbers Network NetworkOptions NormalOptions NormalizeOptions NumberArray OneCycleOptions
+    Optimizer OptimizerName OptimizerOptions OptimizerSpec OutputEmbedding OutputEmbeddingOptions OutputKind
+    PadOptions Padded Padding2D Pair ParameterMaker ParameterOptions PeepholeLstmCellOptions PerOutput PermuteOptions
+    PiecewiseOptions PolynomialOptions Pooling1DOptions Pooling2DOptions PrecisionRecall PredictOptions PrepareInputs
+    ProgressOptions ProgressStream ProjectedLstmCellOptions RangeTestOptions RankedTagPath RatePoint
+    ReadVectorsOptions Recurrent RecurrentOptions ReduceOnPlateauOptions Reduction References Regularizer
+    RegularizerConfig RepeatVectorOptions ReshapeOptions RestartOptions RestrictCall RougeOptions RougeScores
+    RougeTokenizer Run RunControl RunOptions RunSnapshot Runnable SampledSoftmaxOptions SavedTensor Scaler
+    ScalerConfig Schedule ScheduleConfig ScheduleName ScheduledSamplingOptions ScoreMode Sequence SequenceBatch
+    SequenceContext SequenceLossDefinition SequenceResult Sequential SequentialOptions Shape SimpleRnnCellOptions
+    SimpleRnnOptions SimpleRnnState Span SpanOptions SpanScore SpanScoreOptions SpanScores SpatialDropout1DOptions
+    StackedState StepContext StepDecayOptions StepEvent StepResult Stream StreamInput StreamOptions StreamState
+    SymbolicTensor TagConstraints TagPath TagScores TensorLike TensorList TensorOperationOptions TextOrTokens
+    TokenStream Tokenizer TokenizerConfig TokenizerKind TrainEvent TrainOptions Trainable TrainingData TruncateOptions
+    UniformOptions ValidationData Values VarianceScalingOptions VectorFormat Vectors VocabularyConfig
+    VocabularyCoverage VocabularyLayer VocabularyOptions WarningCode WarningEvent WeightArray WeightSource
+    WhitespaceConfig WindowOptions WindowPadding Windows WordDropoutOptions WordsConfig WriteVectorsOptions
+    ZoneoutRates
     `,
   },
   {
@@ -76,8 +78,9 @@ export const names = [
     parseTsFile prepareClassifier prepareWithVectors readVectors trainClassifier
     `,
     types: `
-    ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
-    FileNormalization NetworkTraining PreparedClassifier RunEvent RunStore Sound Table Vectors
+    ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores Clip ClipArray ClipFile
+    CsvOptions EpochRecord FileNormalization Frame FrameConfig FrameOptions NetworkTraining Pixels PreparedClassifier
+    RunEvent RunStore Sound SoundPair Table Vectors
     `,
   },
   {
@@ -126,12 +129,13 @@ export const names = [
     values: `
     ActivationLayer ActivationRegularization Add AdditiveAttention Attention AttentionDecoderCell AveragePooling1D
     AveragePooling2D BatchNormalization Bidirectional Concatenate Conv1D Conv2D CoupledLstmCell Crf Dense Dropout
-    Embedding Flatten Functional GlobalAveragePooling1D GlobalMaxPooling1D GruCell InputLayer Layer LayerNormLstmCell
-    LayerNormalization LstmCell Masking MatrixCell MaxPooling1D MaxPooling2D MinGruCell MinLstmCell Multiply
-    OutputEmbedding PeepholeLstmCell Permute ProjectedLstmCell Recurrent RepeatVector Reshape Residual Sequential
-    SimpleRnnCell SpatialDropout1D StackedCells Tensor TimeDistributed UnrollError WordDropout ZoneoutCell
-    ctcBeamSearch ctcDecoder ctcGreedy decodeTags fromZip kernelsAt lengthMask load loadWith model nBestTags ready
-    registerActivation registerCell registerLayer runnable sequential setBackend setThreads tagMarginals tensor
+    Embedding Flatten Functional GaussianAttentionDecoderCell GlobalAveragePooling1D GlobalMaxPooling1D GruCell
+    InputLayer Layer LayerNormLstmCell LayerNormalization LstmCell Masking MatrixCell MaxPooling1D MaxPooling2D
+    MinGruCell MinLstmCell Multiply OutputEmbedding PeepholeLstmCell Permute ProjectedLstmCell Recurrent RepeatVector
+    Reshape Residual Sequential SimpleRnnCell SpatialDropout1D StackedCells Tensor TimeDistributed UnrollError
+    WordDropout ZoneoutCell ctcBeamSearch ctcDecoder ctcGreedy decodeTags fromZip kernelsAt lengthMask load loadWith
+    model nBestTags ready registerActivation registerCell registerLayer runnable sequential setBackend setThreads
+    tagMarginals tensor
     `,
     types: `
     ArtifactFiles ArtifactSource Backend BackendName Cell CellClass CtcBeamOptions CtcDecoder CtcDecoderOptions
@@ -157,9 +161,10 @@ export const names = [
     pipeline ready setBackend setThreads
     `,
     types: `
-    ArtifactFiles ArtifactSource Cell ClassifyPipe ClassifyPipeOptions DateOrder ForecastInput ForecastInterval
-    ForecastPipe ForecastPipeOptions ForecastPoint ForecastRow GeneratePipe GeneratePipeOptions GenerateStreamOptions
-    GeneratedText LabelScore PipeProperties PipelineTask Pipes SequenceValue Sound Table TagPipe TagPipeOptions
+    ArtifactFiles ArtifactSource Cell ClassifyPipe ClassifyPipeOptions Clip ClipArray ClipFile DateOrder DescribePipe
+    DescribePipeOptions DescribedClip ForecastInput ForecastInterval ForecastPipe ForecastPipeOptions ForecastPoint
+    ForecastRow Frame GeneratePipe GeneratePipeOptions GenerateStreamOptions GeneratedText LabelScore PipeProperties
+    PipelineTask Pipes Pixels Samples SequenceValue Sound SpeakPipe SpeakPipeOptions Table TagPipe TagPipeOptions
     TagSpan TaskModel TranscribePipe TranscribePipeOptions Transcription TranslatePipe TranslatePipeOptions
     TranslatedText TranslatedTokens
     `,

@@ -1,6 +1,10 @@
-"""Random Keras models with random options, to compare the import with Keras once, outside of the tests.
+"""Keras models to compare the import and the export with Keras once, outside of the tests.
 
-    python tools/goldens/formats/keras_matrix.py FOLDER COUNT [SEED] && node tools/goldens/formats/keras-matrix.mjs FOLDER
+    python tools/goldens/formats/keras_matrix.py FOLDER pairs && node tools/goldens/formats/keras-matrix.mjs FOLDER
+    python tools/goldens/formats/keras_check.py FOLDER     loads the files that the second command wrote
+
+The models of `pairs` meet every pair of the options in PAIRS. A number instead of `pairs`, and optionally a seed, gives this
+many models with random layers.
 """
 
 import os
@@ -17,12 +21,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import torch
+from covering import covering_rows, summary
 from keras import layers as L
 
 torch.set_num_threads(1)
 warnings.filterwarnings("ignore")
-folder, count = Path(sys.argv[1]), int(sys.argv[2])
-start = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 
 # Without sparsemax: that of Keras 3.15.1 on torch does not sum to 1.
@@ -140,35 +144,180 @@ def encoded(array):
     return {"shape": list(array.shape), "data": base64.b64encode(array.tobytes()).decode()}
 
 
-records = {}
-for number in range(start, start + count):
-    rng = np.random.Generator(np.random.PCG64(number))
-    keras.utils.clear_session()
-    try:
-        model, is_ids, dtype = model_of(rng)
-        for v in model.weights:
-            value = rng.standard_normal(v.shape) * 0.4
-            v.assign(np.abs(value) + 0.5 if "variance" in v.name else value)
-        if dtype != "float32":
-            keras.config.set_dtype_policy("float32")
-            config = json.loads(model.to_json())
-            text = json.dumps(config).replace(f'"{dtype}"', '"float32"')
-            twin = keras.models.model_from_json(text)
-            twin.set_weights([np.asarray(w, "float32") for w in model.get_weights()])
-        else:
-            twin = model
-        shape = (3, *model.inputs[0].shape[1:])
-        x = rng.integers(0, 11, shape) if is_ids else rng.standard_normal(shape)
-        x = x.astype("float32")
-        x[1, -3:] = 0
-        y = twin.predict_on_batch(x)
-    except Exception as problem:
-        print(number, type(problem).__name__, str(problem)[:100])
-        continue
-    if not np.isfinite(y).all():
-        continue
+# One recurrent layer with its options, a layer before and after it, and how the model is built and stored.
+PAIRS = {
+    "cell": ["LSTM", "GRU", "GRU before", "SimpleRNN", "stacked cells"],
+    "direction": ["forward", "backward", "concat", "sum", "ave", "mul"],
+    "output": ["sequence", "last", "states"],
+    "units": [1, 2, 5, 17],
+    "features": [1, 3, 8],
+    "activation": ["tanh", "relu", "sigmoid", "softsign", "linear"],
+    "gates": ["sigmoid", "hard_sigmoid", "tanh"],
+    "bias": [True, False],
+    "mask": ["none", "Masking", "Embedding", "ids"],
+    "zeros": [False, True],
+    "stateful": [False, True],
+    "dropout": [(0.0, 0.0), (0.2, 0.0), (0.0, 0.1)],
+    "dtype": ["float32", "float64", "mixed_float16", "bfloat16"],
+    "model": ["sequential", "functional", "nested", "shared"],
+    "before": ["none", "Dense", "Conv1D causal", "Conv1D same", "BatchNormalization", "LayerNormalization", "TimeDistributed"],
+    "after": ["none", "Dense", "LayerNormalization", "LSTM", "pooling", "Flatten", "Attention", "Add"],
+}
+
+
+# Pairs of levels that `possible` forbids.
+IMPOSSIBLE = 20
+
+
+def possible(row):
+    """Keras refuses some combinations, and others are not one model."""
+    masked = row["mask"] in ("Masking", "Embedding")
+    if row["after"] == "LSTM" and row["dtype"] == "bfloat16":
+        return False  # PyTorch has no orthogonal matrices of this type
+    if row["cell"] == "stacked cells" and row["dropout"] != (0.0, 0.0):
+        return False  # the cells have the rates
+    if row["output"] == "states" and (row["model"] in ("sequential", "nested") or row["direction"] in ("concat", "sum", "ave", "mul")):
+        return False  # several outputs
+    if row["output"] == "last" and row["after"] in ("LSTM", "pooling", "Flatten", "Attention"):
+        return False  # needs a sequence
+    if row["model"] == "sequential" and row["after"] in ("Attention", "Add"):
+        return False  # two inputs
+    # Keras ignores the mask in convolutions; masks of backward sequences are in the order of the input.
+    if masked and (row["before"].startswith("Conv") or (row["direction"] == "backward" and row["output"] != "last")):
+        return False
+    if row["stateful"] and row["model"] == "shared":
+        return False  # the states of one call are those of the other
+    return True
+
+
+def paired_recurrent(row):
+    cell = row["cell"].split()[0]
+    options = {"units": row["units"], "activation": row["activation"], "use_bias": row["bias"]}
+    options["recurrent_initializer"] = "glorot_uniform"  # PyTorch has no orthogonal matrices of type bfloat16
+    if cell != "SimpleRNN":
+        options["recurrent_activation"] = row["gates"]
+    if cell == "GRU":
+        options["reset_after"] = row["cell"] == "GRU"
+    sequence = {
+        "return_sequences": row["output"] != "last",
+        "return_state": row["output"] == "states",
+        "stateful": row["stateful"],
+        "zero_output_for_mask": row["zeros"],
+        "go_backwards": row["direction"] == "backward",
+    }
+    if cell == "stacked":
+        layer = L.RNN([L.LSTMCell(**options), L.GRUCell(**options)], **sequence)
+    else:
+        rates = dict(zip(["dropout", "recurrent_dropout"], row["dropout"]))
+        layer = getattr(L, cell)(**options, **sequence, **rates)
+    both = row["direction"] not in ("forward", "backward")
+    return L.Bidirectional(layer, merge_mode=row["direction"]) if both else layer
+
+
+def paired_layers(row):
+    """Returns the layers before the recurrent layer, and a function of those after it."""
+    first = {"Masking": [L.Masking(0.0)], "Embedding": [L.Embedding(11, row["features"], mask_zero=True)]}
+    first["ids"] = [L.Embedding(11, row["features"])]
+    before = {
+        "none": [],
+        "Dense": [L.Dense(3, activation="gelu")],
+        "Conv1D causal": [L.Conv1D(4, 3, padding="causal", activation="relu")],
+        "Conv1D same": [L.Conv1D(4, 2, padding="same", dilation_rate=2, groups=1)],
+        "BatchNormalization": [L.BatchNormalization()],
+        "LayerNormalization": [L.LayerNormalization()],
+        "TimeDistributed": [L.TimeDistributed(L.Dense(2, activation="silu"))],
+    }[row["before"]]
+    masked = row["mask"] in ("Masking", "Embedding")
+    after = {
+        "none": lambda y: y,
+        "Dense": L.Dense(3, activation="softmax"),
+        "LayerNormalization": L.LayerNormalization(),
+        "LSTM": L.LSTM(2),
+        "pooling": L.GlobalAveragePooling1D() if masked else L.GlobalMaxPooling1D(),
+        "Flatten": L.Flatten(),
+        "Attention": lambda y: L.Attention()([y, y]),
+        "Add": lambda y: L.Add()([y, y]),
+    }[row["after"]]
+    return first.get(row["mask"], []) + before, after
+
+
+def paired_model(row):
+    """Returns the model of a row, whether its input are ids, and its data type."""
+    keras.config.set_dtype_policy(row["dtype"])
+    is_ids = row["mask"] in ("Embedding", "ids")
+    before, after = paired_layers(row)
+    recurrent_layer = paired_recurrent(row)
+    shape = (3, 10) if is_ids else (3, 10, row["features"])
+    if row["model"] == "sequential":
+        tail = [] if row["after"] == "none" else [after]
+        return keras.Sequential([keras.Input(batch_shape=shape), *before, recurrent_layer, *tail]), is_ids, row["dtype"]
+    x = keras.Input(batch_shape=shape, name="x")
+    y = x
+    for layer in before[:1] if row["model"] == "nested" else before:
+        y = layer(y)
+    rest = before[1:] if row["model"] == "nested" else []
+    if row["model"] == "nested":
+        y = keras.Sequential([keras.Input(batch_shape=y.shape), *rest, recurrent_layer])(y)
+        return keras.Model(x, after(y)), is_ids, row["dtype"]
+    results = recurrent_layer(y)
+    y, *states = keras.tree.flatten(results)
+    if row["model"] == "shared":
+        z = x
+        for layer in before:
+            z = layer(z)
+        return keras.Model(x, [after(y), *states, *keras.tree.flatten(recurrent_layer(z))]), is_ids, row["dtype"]
+    return keras.Model(x, [after(y), *states]), is_ids, row["dtype"]
+
+
+def twin_of(model, dtype):
+    """Returns the model that computes in float64 from the same, rounded weights."""
+    keras.config.set_dtype_policy("float64")
+    twin = keras.models.model_from_json(model.to_json().replace(f'"{dtype}"', '"float64"'))
+    twin.set_weights([keras.ops.convert_to_numpy(keras.ops.cast(v.value, "float64")) for v in model.weights])
+    return twin
+
+
+def record(number, rng, model, is_ids, dtype):
+    """Saves a model with random weights in both formats. Returns its case; None if the outputs are not finite."""
+    for v in model.weights:
+        if "seed" in v.path:
+            continue
+        # Larger weights make the states of wide linear cells grow, and float32 has no correct digits.
+        width = v.shape[-2] if len(v.shape) > 1 else 1
+        value = rng.standard_normal(v.shape) * 0.4 * min(1, 2 / width**0.5)
+        v.assign(np.abs(value) + 0.5 if "variance" in v.name else value)
+    shape = (3, *model.inputs[0].shape[1:])
+    x = rng.integers(0, 11, shape) if is_ids else rng.standard_normal(shape)
+    x = x.astype("float32")
+    x[1, -3:] = 0
+    y = keras.tree.flatten(twin_of(model, dtype).predict_on_batch(x))
+    if not all(np.isfinite(part).all() for part in y):
+        return None
     for extension in ("keras", "h5"):
         model.save(folder / f"{number}.{extension}")
-    records[number] = {"inputs": [encoded(x)], "outputs": [encoded(y)], "layers": [f"{l.__class__.__name__}" for l in model.layers], "dtype": dtype}
-(folder / "cases.json").write_text(json.dumps(records))
-print(len(records), "models")
+    layers = [layer.__class__.__name__ for layer in model.layers]
+    return {"inputs": [encoded(x)], "outputs": [encoded(part) for part in y], "layers": layers, "dtype": dtype}
+
+
+def main():
+    pairs = sys.argv[2] == "pairs"
+    start = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    rows = covering_rows(PAIRS, possible, impossible=IMPOSSIBLE) if pairs else range(start, start + int(sys.argv[2]))
+    records, failed = {}, 0
+    for number, row in enumerate(rows, 0 if pairs else start):
+        rng = np.random.Generator(np.random.PCG64(number))
+        keras.utils.clear_session()
+        try:
+            case = record(number, rng, *(paired_model(row) if pairs else model_of(rng)))
+            if case:
+                records[number] = {**case, **({"options": str(row)} if pairs else {})}
+        except Exception as problem:
+            failed += 1
+            print(number, type(problem).__name__, str(problem)[:100], row if pairs else "")
+    (folder / "cases.json").write_text(json.dumps(records))
+    print(len(records), "models,", failed, "that Keras does not build")
+    if pairs:
+        print(summary(PAIRS, rows))
+
+
+main()

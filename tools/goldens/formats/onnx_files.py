@@ -18,7 +18,6 @@ writes many more files into a folder: all pairs of options of recurrent layers, 
 
 import base64
 import io
-import itertools
 import json
 import platform
 import sys
@@ -29,6 +28,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from covering import covering_rows, missing_pairs, summary
 from onnx import numpy_helper
 from torch import nn
 
@@ -360,52 +360,34 @@ class Recurrent(nn.Module):
             width, size, **options, **({"nonlinearity": kind} if kind in ("tanh", "relu") else {})
         )
 
-    def forward(self, x, *state):
-        y, final = self.rnn(x, *([state if len(state) > 1 else state[0]] if state else []))
+    def forward(self, x, h=None, c=None):
+        y, final = self.rnn(x, h if c is None else (h, c))
         y = (y[:, -1] if self.batch_first else y[-1]) if self.last else y
         return (y, *(final if isinstance(final, tuple) else [final])) if self.states else y
 
 
-def recurrent_models():
-    """Yields models in which all pairs of options meet four times, by a greedy choice from all combinations."""
-    options = {
-        "kind": ["lstm", "gru", "tanh", "relu"],
-        "size": [1, 2, 7, 64],
-        "layers": [1, 2, 3],
-        "bidirectional": [False, True],
-        "batch_first": [False, True],
-        "bias": [False, True],
-        "states": [False, True],
-        "last": [False, True],
-        "width": [1, 3],
-        "given": [False, True],
-        "dynamo": [False, True],
-        "dynamic": [False, True],
-        "steps": [1, 4],
-    }
-    names = list(options)
-    missing = {
-        (a, x, b, y)
-        for a, b in itertools.combinations(names, 2)
-        for x in options[a]
-        for y in options[b]
-    }
-    random = np.random.default_rng(0)
-    everything = set(missing)
-    covers = 4
-    while missing or covers > 1:
-        if not missing:
-            missing = set(everything)
-            covers -= 1
-        best, gain = None, 0
-        for _ in range(60):
-            row = {name: values[random.integers(len(values))] for name, values in options.items()}
-            covered = {(a, row[a], b, row[b]) for a, b in itertools.combinations(names, 2)} & missing
-            if len(covered) > gain:
-                best, gain = (row, covered), len(covered)
-        if best:
-            missing -= best[1]
-            yield best[0]
+# The options of the matrix. Every pair of them meets four times.
+PAIRS = {
+    "kind": ["lstm", "gru", "tanh", "relu"],
+    "size": [1, 2, 7, 64],
+    "layers": [1, 2, 3],
+    "bidirectional": [False, True],
+    "batch_first": [False, True],
+    "bias": [False, True],
+    "states": [False, True],
+    "last": [False, True],
+    "width": [1, 3],
+    "given": [False, True],
+    "dtype": ["float32", "float64", "float16", "bfloat16"],
+    "exporter": ["dynamo", "script", "script 7", "script 9", "script 14"],
+    "dynamic": [False, True],
+    "steps": [1, 4],
+}
+
+
+def possible(row):
+    """Older operator sets have no bfloat16."""
+    return row["dtype"] != "bfloat16" or row["exporter"] in ("dynamo", "script", "script 14")
 
 
 def matrix(folder):
@@ -416,20 +398,35 @@ def matrix(folder):
         values = {"inputs": [pack(value) for value in inputs], "outputs": [pack(value) for value in outputs]}
         (folder / f"{name}.json").write_text(json.dumps({**values, "tolerance": tolerance}))
 
-    for n, row in enumerate(recurrent_models()):
-        dynamo, dynamic, given, steps = (row.pop(name) for name in ("dynamo", "dynamic", "given", "steps"))
-        model = Recurrent(**row).eval()
+    rows = covering_rows(PAIRS, possible, impossible=2, times=4)
+    made = []
+    for n, whole in enumerate(rows):
+        row = dict(whole)
+        exporter, dynamic, given, steps, dtype = (row.pop(name) for name in ("exporter", "dynamic", "given", "steps", "dtype"))
+        dtype = getattr(torch, dtype)
+        model = Recurrent(**row).eval().to(dtype)
         x = draw(2, steps, row["width"]) if row["batch_first"] else draw(steps, 2, row["width"])
         state = draw(row["layers"] * (2 if row["bidirectional"] else 1), 2, row["size"])
         count = 2 if row["kind"] == "lstm" else 1
-        inputs = (x, *[state * (i + 1) for i in range(count)]) if given else (x,)
+        inputs = tuple(value.to(dtype) for value in ((x, *[state * (i + 1) for i in range(count)]) if given else (x,)))
         batch = 0 if row["batch_first"] else 1
         axes = [{batch: "batch"}, {1: "batch"}, {1: "batch"}][: len(inputs)] if dynamic else [{}] * len(inputs)
+        opset = int(exporter.split()[1]) if " " in exporter else None
         try:
-            proto = export(model, inputs, axes, dynamo)
-            save(f"recurrent-{n}", proto, [value.numpy() for value in inputs], run(proto, [v.numpy() for v in inputs]))
+            proto = export(model, inputs, axes, exporter == "dynamo", opset)
         except Exception as error:
-            print(f"recurrent-{n} {row}: {str(error).strip().splitlines()[-1][:200]}")
+            print(f"recurrent-{n} {whole}: {str(error).strip().splitlines()[-1][:200]}")
+            continue
+        made.append(whole)
+        # Unroll computes in float64 here, from the same, rounded weights and inputs.
+        values = [value.double() for value in inputs]
+        with torch.no_grad():
+            outputs = model.double()(*values)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        save(f"recurrent-{n}", proto, [value.numpy() for value in values], [value.numpy() for value in outputs])
+    missing = missing_pairs(PAIRS, made)
+    assert len(missing) == 2, missing  # those that `possible` forbids
+    print(summary(PAIRS, made))
     operators = (folder / "operators.txt").read_text().split() if (folder / "operators.txt").exists() else []
     for name, found in node_cases(operators):
         if found is None:

@@ -3,6 +3,7 @@ import { type Cell, makeTable, nestedValues, readVectors, type Table, texts } fr
 import {
   ClassifyModel,
   type ClassifyOptions,
+  type Clip,
   classifyEvents,
   classifyPlanEvent,
   classifyReport,
@@ -19,6 +20,8 @@ import {
   textOption,
   UsageError,
 } from '../shared/args.js';
+import { readClipTable } from '../shared/clip-files.js';
+import { CLIP_HELP, CLIP_OPTIONS, clipArguments } from '../shared/clip-options.js';
 import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
 import { checkSoundData, FOLDER_COLUMN, isFolder, readSoundTable } from '../shared/sound-files.js';
 import { SOUND_HELP, SOUND_OPTIONS, soundArguments } from '../shared/sound-options.js';
@@ -30,6 +33,7 @@ const OPTIONS = {
   text: { type: 'string' },
   sequence: { type: 'string' },
   ...SOUND_OPTIONS,
+  ...CLIP_OPTIONS,
   label: { type: 'string' },
   'multi-label': { type: 'string' },
   vectors: { type: 'string' },
@@ -39,9 +43,10 @@ const OPTIONS = {
 const HELP = `Usage: unroll train classify --data <file> --text <column> --label <column> --out <folder> [options]
        unroll train classify --data <file> --sequence <column> --label <column> --out <folder> [options]
        unroll train classify --data <file> --audio <column> --label <column> --out <folder> [options]
+       unroll train classify --data <file> --frames <column> --label <column> --out <folder> [options]
        unroll train classify --data <folder> --pattern "{label}_{speaker}_{take}.wav" --label <field> --out <folder> [options]
 
-Trains a recurrent network that predicts the label of a text, of a numeric sequence such as sensor data, or of sound. Reads CSV, TSV, JSON
+Trains a recurrent network that predicts the label of a text, of a numeric sequence such as sensor data, of sound or of video. Reads CSV, TSV, JSON
 lines or Parquet (also with gzip), one input and its label per row, and .ts files of sktime. Texts are split into words, or into
 characters if they are mostly Chinese or Japanese.
 
@@ -50,17 +55,19 @@ Data
   --text <column>       column with the texts
   --sequence <column>   column with numeric sequences: lists of steps, each a number or a list of numbers (not needed for .ts files)
   --audio <column>      column with the paths of WAV files, relative to the file of --data
+  --frames <column>     column with the paths of clips, relative to the file of --data: folders of PNG or JPEG files, GIF files, or arrays
+                        [frames, height, width] or [frames, height, width, channels] in .npz or .npy
   --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column
   --label <column>      column with the labels (not needed for .ts files)
   --multi-label <text>  rows have any number of labels, separated by this text (or as JSON lists)
   --valid <file>        rows for validation (default: a tenth of the rows of each label, or a fifth if there are fewer than
-                        1,000 sequences or sounds)
+                        1,000 sequences, sounds or clips)
   --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
-  --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for much data)
-${SOUND_HELP}`;
+  --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for much data; 1 for clips)
+${SOUND_HELP}${CLIP_HELP}`;
 
 export const classifyTraining: Trainable = {
-  about: 'predict the label of a text, a numeric sequence or a sound',
+  about: 'predict the label of a text, a numeric sequence, a sound or a clip',
   options: OPTIONS,
   help: HELP,
   open,
@@ -70,7 +77,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const path = requiredText(args, 'data', 'file', 'the rows to train on');
   const networks = integerOption(args, 'networks');
   const network = {
-    ...{ ...networkArguments(args), ...soundArguments(args) },
+    ...{ ...networkArguments(args), ...soundArguments(args), ...clipArguments(args) },
     ...(networks !== undefined && { networks }),
   };
   const reading = readingOptions(args);
@@ -80,9 +87,18 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const folder = isFolder(path);
   const { audio = folder ? FOLDER_COLUMN : undefined } = given;
   const read = (file: string) =>
-    audio === undefined ? readTable(file, reading) : readSoundTable(file, { audio, pattern, reading });
+    given.frames !== undefined
+      ? readClipTable(file, given.frames, { reading })
+      : audio === undefined
+        ? readTable(file, reading)
+        : readSoundTable(file, { audio, pattern, reading });
   if (folder || pattern !== undefined)
-    checkSoundData({ path, pattern, audio: given.audio, other: given.text ?? given.sequence });
+    checkSoundData({
+      path,
+      pattern,
+      audio: given.audio,
+      other: given.text ?? given.sequence ?? given.frames,
+    });
   const data = await read(path);
   const columns = columnsOf({ ...given, ...(audio !== undefined && { audio }) }, data.table);
   const valid = validPath === undefined ? undefined : await read(validPath);
@@ -116,7 +132,7 @@ function vectorsFile(args: ParsedArgs, { text }: Columns, embedding: number | un
   const path = textOption(args, 'vectors');
   if (path === undefined) return undefined;
   if (text === undefined)
-    throw new UsageError('--vectors is an option for texts, but the inputs are sequences or sounds.');
+    throw new UsageError('--vectors is an option for texts, but the inputs are not texts.');
   const width = embedding === undefined ? {} : { width: embedding };
   const read: ClassifyOptions['vectors'] = (vocabulary) =>
     readVectors(openStream(path), { vocabulary, source: path, ...width });
@@ -124,7 +140,8 @@ function vectorsFile(args: ParsedArgs, { text }: Columns, embedding: number | un
 }
 
 /** Returns a request with the input of the first row. */
-function exampleOf(table: Table, { text, audio, sequence = '' }: Columns): TaskRequest {
+function exampleOf(table: Table, { text, audio, frames, sequence = '' }: Columns): TaskRequest {
+  if (frames !== undefined) return { clips: nestedValues(table, frames).slice(0, 1) as Clip[] };
   if (audio !== undefined) return { sounds: nestedValues(table, audio).slice(0, 1) as SoundFile[] };
   if (text !== undefined) return { texts: texts(table, text).slice(0, 1) };
   const first = nestedValues(table, sequence).slice(0, 1);
@@ -138,38 +155,42 @@ function exampleOf(table: Table, { text, audio, sequence = '' }: Columns): TaskR
   return { rows };
 }
 
-type Columns = Pick<ClassifyOptions, 'text' | 'sequence' | 'audio' | 'label' | 'multiLabel'>;
+type Columns = Pick<ClassifyOptions, 'text' | 'sequence' | 'audio' | 'frames' | 'label' | 'multiLabel'>;
 
-/** @throws UsageError for two of --text, --sequence and --audio */
+/** @throws UsageError for two of --text, --sequence, --audio and --frames */
 function columnArguments(args: ParsedArgs): Partial<Columns> {
-  const names = ['text', 'sequence', 'audio', 'label', 'multi-label'];
-  const [text, sequence, audio, label, multiLabel] = names.map((name) => textOption(args, name));
-  const [first, second] = names.slice(0, 3).filter((name) => args.values[name] !== undefined);
+  const names = ['text', 'sequence', 'audio', 'frames', 'label', 'multi-label'];
+  const [text, sequence, audio, frames, label, multiLabel] = names.map((name) => textOption(args, name));
+  const [first, second] = names.slice(0, 4).filter((name) => args.values[name] !== undefined);
   if (second !== undefined) {
-    const kinds = 'The inputs are either texts, sequences or sounds.';
+    const kinds = 'The inputs are either texts, sequences, sounds or clips.';
     throw new UsageError(`--${first} and --${second} cannot be combined. ${kinds}`);
   }
   return {
     ...(text !== undefined && { text }),
     ...(sequence !== undefined && { sequence }),
     ...(audio !== undefined && { audio }),
+    ...(frames !== undefined && { frames }),
     ...(label !== undefined && { label }),
     ...(multiLabel !== undefined && { multiLabel }),
   };
 }
 
 /** Adds the columns of a .ts file, which have fixed names. @throws UsageError if a column is not given */
-function columnsOf({ text, sequence, audio, label, ...others }: Partial<Columns>, table: Table): Columns {
-  if (audio !== undefined) {
+function columnsOf(
+  { text, sequence, audio, frames, label, ...others }: Partial<Columns>,
+  table: Table,
+): Columns {
+  if (audio !== undefined || frames !== undefined) {
     if (label === undefined)
       throw new UsageError('--label <column> is required: the column with the labels.');
-    return { audio, label, ...others };
+    return { ...(frames === undefined ? { audio: audio ?? '' } : { frames }), label, ...others };
   }
   const isTsFile = table.columns[0].name === 'sequence' && table.columns[0].nested !== undefined;
   const input = text ?? sequence ?? (isTsFile ? 'sequence' : undefined);
   if (input === undefined)
     throw new UsageError(
-      '--text <column>, --sequence <column> or --audio <column> is required: the column with the inputs.',
+      '--text <column>, --sequence <column>, --audio <column> or --frames <column> is required: the column with the inputs.',
     );
   const labels = label ?? (isTsFile ? 'label' : undefined);
   if (labels === undefined) throw new UsageError('--label <column> is required: the column with the labels.');

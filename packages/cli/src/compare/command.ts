@@ -43,6 +43,10 @@ const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
   transcribe: [
     { name: 'wer', title: 'word error rate', format: 'share', decimals: 1, higherIsBetter: false },
   ],
+  describe: [
+    { name: 'exact_match', title: 'exact match', format: 'share', decimals: 1, higherIsBetter: true },
+    { name: 'bleu', title: 'BLEU', format: 'number', decimals: 1, higherIsBetter: true },
+  ],
   generate: [
     { name: 'nats_per_char', title: 'nats/character', format: 'number', decimals: 3, higherIsBetter: false },
   ],

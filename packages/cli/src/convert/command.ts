@@ -37,8 +37,8 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll convert <in> <out> [options]
 
-Converts a model: from and to Unroll, Keras, PyTorch and ONNX. The formats are those of the files' contents and extensions,
-unless options name them. Prints what became of each layer or tensor of <in>.
+Converts a model: from and to Unroll, Keras, PyTorch and ONNX. The format of <in> is detected from its content, that of
+<out> from its extension; --from and --to override them. Prints what became of each layer or tensor of <in>.
 
   unroll convert model.keras model.onnx
   unroll convert weights.pt model            to a folder of Unroll, which predict and the library load
@@ -55,9 +55,9 @@ Options
   --map template        write such a map to <out>, a .json file, instead of a model
   --verify <data.npz>   compare the outputs for recorded inputs (arrays x, or by input name) with recorded outputs (y, or
                         by output name)
-  --verify random       compare the outputs for random inputs with those of the converted file: by ONNX Runtime for ONNX,
-                        otherwise by Unroll, which reads the file back
-  --tolerance <x>       --verify fails, with exit code 1, if an error exceeds x max(1, |y|) (default: 1e-4)
+  --verify random       compare the outputs of the model for random inputs with those of the written file: by ONNX Runtime
+                        for ONNX, otherwise by Unroll, which reads the file back
+  --tolerance <t>       --verify fails, with exit code 1, if an error exceeds t · max(1, |y|) (default: 1e-4)
   --json                print the result to stdout as JSON, and text to stderr
 `;
 

@@ -1,6 +1,6 @@
 /** `unroll evaluate`: scores a saved model on rows with known targets. */
 import { setThreads } from '@unroll/core';
-import { type TaskModel, type TaskRequest, taskName } from '@unroll/tasks';
+import { type TaskModel, type TaskRequest, type TaskScores, taskName } from '@unroll/tasks';
 import {
   integerOption,
   type OptionSpecs,
@@ -13,6 +13,7 @@ import type { Command } from './command.js';
 import { openModel, readData } from './predict-command.js';
 import { READING_HELP, READING_OPTIONS, readingOptions } from './reading-options.js';
 import { Reporter } from './reporter.js';
+import { readSoundPairs } from './sound-pairs.js';
 import { readText } from './table-file.js';
 
 const OPTIONS = {
@@ -21,6 +22,7 @@ const OPTIONS = {
   pattern: { type: 'string' },
   'source-file': { type: 'string' },
   'target-file': { type: 'string' },
+  verification: { type: 'string' },
   ...READING_OPTIONS,
   threads: { type: 'string' },
   json: { type: 'boolean' },
@@ -29,15 +31,16 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll evaluate <model> --data <file> [options]
        unroll evaluate <model> --source-file <file> --target-file <file> [options]
+       unroll evaluate <model> --verification <file> [options]
 
-Scores a saved model on rows that it was not trained on, using the metrics of the training run. <model> is the model
-folder written by a run (<out>/model) or a zip of it.
+Scores a saved model on rows that it was not trained on, using the metrics of the training run. <model> is the
+folder of a saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of it.
 
 A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
 each of these rows and uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label and the
 confusion matrix; a tagger by precision, recall and F1 of entities, overall and for each type (without entities: of tags). A
 language model is scored by its perplexity, and by nats and bits per character; a translator by BLEU and chrF, as defined by
-sacrebleu, and ROUGE.
+sacrebleu, and ROUGE; a describer of clips by the share of sentences that are exactly right, and the same.
 
   --data <file>         rows with the columns of the training data, including the target; for a language model, a text file
   --sql <query>         query over the --data file (default: the query of the training run)
@@ -45,6 +48,8 @@ sacrebleu, and ROUGE.
                         pattern of the training run)
   --source-file <file>, --target-file <file>
                         two text files with one source and one target per line, for translators
+  --verification <file> pairs of sounds, for classifiers of sounds: two columns with the paths of WAV files, and a column "same" with 1 for
+                        the same label (such as the same speaker) and 0 for different ones; reports the equal error rate
   --threads <n>         number of threads (default: the number of cores)
   --json                print events to stdout, one JSON object per line, and text to stderr
 
@@ -55,29 +60,40 @@ export const evaluate: Command = {
   help: () => HELP,
   async run(args, { tasks }) {
     const parsed = parseOptions(args, OPTIONS);
-    const given = ['data', 'source-file'].some((name) => parsed.values[name] !== undefined);
+    const given = ['data', 'source-file', 'verification'].some((name) => parsed.values[name] !== undefined);
     if (parsed.positionals.length !== 1 || !given) {
       throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
     }
     const threads = integerOption(parsed, 'threads');
     const model = await openModel(parsed.positionals[0], tasks);
     if (threads !== undefined) setThreads(threads);
-    if (model.evaluate === undefined) {
-      throw new UsageError(`Models of the task "${taskName(model.format)}" do not support evaluation.`);
-    }
     const reporter = new Reporter({ json: parsed.values.json === true, quiet: false });
-    const {
-      notes,
-      tables = [],
-      metrics,
-      ...scores
-    } = await model.evaluate(await requestOf(parsed, model, reporter));
+    const { notes, tables = [], metrics, ...scores } = await scoresOf(parsed, model, reporter);
     for (const note of notes) reporter.report({ event: 'note', text: note });
     reporter.report({ event: 'scores', ...scores });
     for (const table of tables) reporter.report({ event: 'table', ...table });
     if (metrics !== undefined) reporter.report({ event: 'result', task: taskName(model.format), metrics });
   },
 };
+
+async function scoresOf(args: ParsedArgs, model: TaskModel, reporter: Reporter): Promise<TaskScores> {
+  const path = textOption(args, 'verification');
+  const task = taskName(model.format);
+  if (path === undefined) {
+    if (model.evaluate !== undefined) return model.evaluate(await requestOf(args, model, reporter));
+    throw new UsageError(`Models of the task "${task}" do not support evaluation.`);
+  }
+  if (args.values.data !== undefined)
+    throw new UsageError('--verification cannot be combined with --data. Run the command twice.');
+  if (model.verify === undefined || model.audio === undefined)
+    throw new UsageError(
+      `--verification is for classifiers of sounds, got a model of the task "${task}"` +
+        `${model.verify === undefined ? '' : ' that does not read sound'}.`,
+    );
+  const { pairs, notes } = await readSoundPairs(path, { ...model.reading, ...readingOptions(args) });
+  for (const note of notes) reporter.print(note);
+  return model.verify(pairs);
+}
 
 /** Reads the rows or the file of --data, or two parallel files. */
 async function requestOf(args: ParsedArgs, model: TaskModel, reporter: Reporter): Promise<TaskRequest> {

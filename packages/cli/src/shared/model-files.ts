@@ -32,7 +32,7 @@ export async function readModelFiles(path: string): Promise<ReadonlyMap<string, 
   if (!stats?.isDirectory()) {
     const problem = stats === undefined ? 'folder not found' : 'this is neither a folder nor a .zip';
     throw new UsageError(
-      `${path}: ${problem}. A model is the folder "model" written by a run, or a zip of its files.`,
+      `${path}: ${problem}. A model is the folder of a saved model, or a zip of its files.`,
     );
   }
   const names = ARTIFACT_FILES.filter((name) => existsSync(join(path, name)));

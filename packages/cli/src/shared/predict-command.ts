@@ -2,6 +2,7 @@
 import { ready } from '@unroll/core';
 import { type Task, type TaskModel, type TaskRequest, taskModelFromFiles, taskName } from '@unroll/tasks';
 import { type OptionSpecs, type ParsedArgs, parseOptions, textOption, UsageError } from './args.js';
+import { openClip, readClipTable } from './clip-files.js';
 import type { Command } from './command.js';
 import { checkWritable, writeAtomically } from './files.js';
 import { modelPath, readModelFiles } from './model-files.js';
@@ -11,6 +12,7 @@ import { predictStream } from './predict-stream.js';
 import { READING_HELP, READING_OPTIONS, type ReadOptions, readingOptions } from './reading-options.js';
 import { Reporter } from './reporter.js';
 import { isFolder, readSoundFile, readSoundTable } from './sound-files.js';
+import { SoundOutput } from './sound-output.js';
 import { readRows, readText } from './table-file.js';
 import { csvOf, jsonLinesOf } from './tables.js';
 import { withTemplate } from './template.js';
@@ -20,6 +22,7 @@ const OPTIONS = {
   sql: { type: 'string' },
   text: { type: 'string' },
   audio: { type: 'string' },
+  frames: { type: 'string' },
   pattern: { type: 'string' },
   stream: { type: 'boolean' },
   ...READING_OPTIONS,
@@ -31,14 +34,17 @@ const OPTIONS = {
 const HELP = `Usage: unroll predict <model> [options]
        unroll predict <model> - [options]
 
-Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the model
-folder written by a run (<out>/model) or a zip of it. Some tasks have further options; unroll predict <model> --help lists
+Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the folder
+of a saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of it. Some tasks have further options; unroll predict <model> --help lists
 them.
 
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)
   --text <text>         text to predict from, for models that read text
-  --audio <file>        WAV file to predict from, for models that read sound; - reads it from stdin
+  --audio <file>        WAV file to predict from, for models that read sound; - reads it from stdin. For models that speak:
+                        the WAV file to write, or a folder for several texts; - writes to stdout
+  --frames <path>       clip to predict from, for models that read video: a folder of PNG or JPEG files, a GIF, or an array in .npz
+                        or .npy
   --stream              with --audio: predict while the sound arrives, and print a line when the prediction changes
   --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column (default: the
                         pattern of the training run)
@@ -65,29 +71,38 @@ export const predict: Command = {
     const parsed = parseOptions(args, { ...specsOf(model.options), ...OPTIONS });
     const [, stdin, ...others] = parsed.positionals;
     if ((stdin !== undefined && stdin !== '-') || others.length > 0) throw new UsageError(MODEL_REQUIRED);
+    const audio = textOption(parsed, 'audio');
+    const soundOutput = model.writesSound === true ? new SoundOutput(audio) : null;
     if (stdin === '-') return predictLines(model, parsed);
     if (parsed.values.stream === true) return predictStream(model, parsed);
     const out = textOption(parsed, 'out');
     const file = `${taskName(model.format)}.csv`;
     if (out !== undefined) checkWritable(out, [file]);
     const reporter = new Reporter({ json: true, quiet: false });
-    const { reading, ...data } = await readData(parsed, model, reporter);
+    const { reading, ...data } = await readData(parsed, model, reporter, { sounds: soundOutput === null });
     const text = textOption(parsed, 'text');
     const readTable = async (table: string) => (await readRows(table, reading)).table;
     const options = await optionValues(parsed, model.options, readTable);
-    const audio = textOption(parsed, 'audio');
+    const frames = textOption(parsed, 'frames');
+    if (frames !== undefined && model.frames === undefined)
+      throw new UsageError('--frames is for models that read video.');
     const request = {
       ...{ ...data, options },
       texts: text === undefined ? undefined : [text],
-      sounds: audio === undefined ? undefined : [readSoundFile(audio)],
+      sounds: audio === undefined || soundOutput !== null ? undefined : [readSoundFile(audio)],
+      clips: frames === undefined ? undefined : [await openClip(frames)],
     };
+    soundOutput?.checkCount((request.texts?.length ?? 0) + (data.rows?.rowCount ?? 0));
     const files = Object.fromEntries(model.options.map(({ name }) => [name, textOf(parsed.values[name])]));
     const result = await withTemplate(out, files, () => model.predict(request));
     for (const note of result.notes) reporter.print(note);
+    const written = soundOutput?.write(result.sounds ?? []) ?? null;
+    if (written !== null) reporter.print(`written  ${written}`);
     if (out !== undefined) {
       writeAtomically(out, new Map([[file, csvOf(result)]]));
       reporter.print(`written  ${out}: ${file}`);
     }
+    if (soundOutput?.isStdout) return;
     if (parsed.values.json === true) process.stdout.write(jsonLinesOf(result));
     else if (out === undefined) process.stdout.write(csvOf(result));
   },
@@ -107,11 +122,13 @@ export async function openModel(path: string, tasks: readonly Task[]): Promise<T
 /**
  * Reads the file of `--data`, in the format of the model's training file unless options override it. Prints notes about the
  * file.
+ * @param sounds whether the WAV files that a column names are read. Default true
  */
 export async function readData(
   args: ParsedArgs,
   model: TaskModel,
   reporter: Reporter,
+  { sounds = true } = {},
 ): Promise<Pick<TaskRequest, 'rows' | 'file'> & { reading: ReadOptions }> {
   const options = readingOptions(args);
   const { encoding, header, ...separators } = { ...model.reading };
@@ -125,9 +142,14 @@ export async function readData(
   const query = sql === undefined ? undefined : { sql };
   if (model.audio === undefined && args.values.pattern !== undefined)
     throw new UsageError('--pattern is for folders of WAV files, but this model does not read sound.');
-  if (model.audio !== undefined) {
+  if (model.audio !== undefined && (sounds || isFolder(path))) {
     const pattern = textOption(args, 'pattern') ?? (isFolder(path) ? model.pattern : undefined);
     const { table, notes } = await readSoundTable(path, { audio: model.audio, pattern, reading, query });
+    for (const note of notes) reporter.print(note);
+    return { rows: table, reading };
+  }
+  if (model.frames !== undefined) {
+    const { table, notes } = await readClipTable(path, model.frames, { reading, query });
     for (const note of notes) reporter.print(note);
     return { rows: table, reading };
   }

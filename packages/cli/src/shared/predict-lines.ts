@@ -12,7 +12,7 @@ const BATCH = 1024;
 /** If this many lines are waiting, stdin is not read until some are predicted, so that memory does not grow. */
 const MOST_WAITING = 16 * BATCH;
 /** Options of `predict` that do not apply to lines of stdin. */
-const EXCLUDED = ['data', 'text', 'audio', 'pattern', 'sql', 'out'];
+const EXCLUDED = ['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'out'];
 
 /**
  * Predicts from stdin until it ends. All lines that wait are predicted together. The output of a line is its prediction: with

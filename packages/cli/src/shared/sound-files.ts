@@ -23,8 +23,13 @@ export interface SoundTableOptions {
 }
 
 /** True if a path is a folder. */
-export const isFolder = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false; // missing, or below a file
+  }
+}
 
 /**
  * Reads a table and the WAV files that a column names, relative to the folder of the table; or all WAV files in a folder.

@@ -1,9 +1,11 @@
 /** `unroll train <task>`: trains a model of a task and writes it to a folder. */
 import { nearest } from '@unroll/core/internal';
 import { classifyTraining } from '../classify/training.js';
+import { describeTraining } from '../describe/training.js';
 import { generateTraining } from '../generate/training.js';
 import { parseOptions, UsageError } from '../shared/args.js';
 import type { Command } from '../shared/command.js';
+import { speakTraining } from '../speak/training.js';
 import { tagTraining } from '../tag/training.js';
 import { transcribeTraining } from '../transcribe/training.js';
 import { translateTraining } from '../translate/training.js';
@@ -18,6 +20,8 @@ export const TRAINABLE: Readonly<Record<string, Trainable>> = {
   generate: generateTraining,
   translate: translateTraining,
   transcribe: transcribeTraining,
+  describe: describeTraining,
+  speak: speakTraining,
 };
 const NAMES = Object.keys(TRAINABLE);
 

@@ -16,11 +16,9 @@ import {
   type OptionSpecs,
   type ParsedArgs,
   requiredText,
-  textOption,
   UsageError,
 } from '../shared/args.js';
-import { type ReadOptions, readingOptions } from '../shared/reading-options.js';
-import { checkSoundData, FOLDER_COLUMN, isFolder, readSoundTable } from '../shared/sound-files.js';
+import { openSoundData, type SoundData, storedReading } from '../shared/sound-data.js';
 import { SOUND_HELP, SOUND_OPTIONS, soundArguments } from '../shared/sound-options.js';
 import { networkArguments } from '../train/options.js';
 import type { Trainable, TrainedModel, TrainingJob } from '../train/trainable.js';
@@ -59,13 +57,7 @@ export const transcribeTraining: Trainable = {
 };
 
 async function open(args: ParsedArgs): Promise<TrainingJob> {
-  const path = requiredText(args, 'data', 'file', 'the rows to train on');
   const text = requiredText(args, 'text', 'column', 'the column with the transcripts');
-  const pattern = textOption(args, 'pattern');
-  checkSoundData({ path, pattern, audio: textOption(args, 'audio') });
-  const audio = isFolder(path)
-    ? FOLDER_COLUMN
-    : requiredText(args, 'audio', 'column', 'the column with the paths of WAV files');
   const { embedding, ...network } = networkArguments(args);
   if (embedding !== undefined)
     throw new UsageError('--embedding is an option for texts, but the inputs are sounds.');
@@ -76,11 +68,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     reduction: integerOption(args, 'reduction'),
   };
   const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
-  const reading = readingOptions(args);
-  const validPath = textOption(args, 'valid');
-  const read = (file: string) => readSoundTable(file, { audio, pattern, reading });
-  const data = await read(path);
-  const valid = validPath === undefined ? undefined : await read(validPath);
+  const { path, audio, pattern, reading, data, valid } = await openSoundData(args);
   const options: TranscribeOptions = {
     ...{ audio, text, ...network, ...given },
     ...(valid && { validation: valid.table }),
@@ -99,17 +87,13 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
 async function* train(
   table: Table,
   options: TranscribeOptions,
-  { reading, pattern }: { reading: ReadOptions; pattern: string | undefined },
+  read: Pick<SoundData, 'reading' | 'pattern'>,
 ): AsyncGenerator<RunEvent, TrainedModel, void> {
   const result = yield* transcribeEvents(table, options);
   const { pipeline, network } = result.model;
   const { wordErrorRate, characterErrorRate } = result.scores;
-  const stored = {
-    ...(Object.keys(reading).length > 0 && { reading }),
-    ...(pattern !== undefined && { pattern }),
-  };
   return {
-    model: new TranscribeModel({ ...pipeline, ...stored }, network),
+    model: new TranscribeModel({ ...pipeline, ...storedReading(read) }, network),
     record: {
       seed: options.seed ?? 0,
       epochs: [result.training.bestEpoch],

@@ -110,7 +110,10 @@ describe('train classify', () => {
   });
   test('help', async () => {
     const { stdout } = await unroll(['train', '--help']);
-    assert.match(stdout, /^ {2}classify {3}predict the label of a text, a numeric sequence or a sound$/m);
+    assert.match(
+      stdout,
+      /^ {2}classify {3}predict the label of a text, a numeric sequence, a sound or a clip$/m,
+    );
     const help = (await unroll(['train', 'classify', '--help'])).stdout;
     assert.match(help, /^ {2}--label <column> {6}column with the labels \(not needed for \.ts files\)$/m);
     assert.match(help, /^ {2}--batch <n> {11}examples per training step$/m);

@@ -132,7 +132,7 @@ describe('invalid input', () => {
     ],
     'no inputs': [
       train('--data', 'train.jsonl', '--label', 'kind'),
-      /--text <column>, --sequence <column> or --audio <column> is required/,
+      /--text <column>, --sequence <column>, --audio <column> or --frames <column> is required/,
     ],
     'no labels': [train('--data', 'train.jsonl', '--sequence', 'motion'), /--label <column> is required/],
     'other features at test time': [

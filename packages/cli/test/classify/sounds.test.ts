@@ -69,6 +69,46 @@ describe('sounds', () => {
     assert.match(who.stdout, /2 labels in "who": anna, ben/);
   });
 
+  test('verification of pairs', async () => {
+    const pairs = Array.from({ length: 20 }, (_, i) => {
+      const second = (i * 7 + 3) % 40;
+      return `sounds/${nameOf(i)}\tsounds/${nameOf(second)}\t${i % 2 === second % 2 ? 'yes' : '0'}`;
+    });
+    pairs.push(`sounds/${nameOf(0)}\tsounds/${nameOf(2)}\t1`, `sounds/${nameOf(1)}\tsounds/${nameOf(3)}\t1`);
+    writeFileSync(inFolder('pairs.tsv'), `a\tb\tsame\n${pairs.join('\n')}\n`);
+    const { stdout, code, stderr } = await unroll([
+      'evaluate',
+      'model',
+      '--verification',
+      'pairs.tsv',
+      '--json',
+    ]);
+    assert.equal(code, 0, stderr);
+    const { metrics } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
+    assert.deepEqual(Object.keys(metrics), ['eer', 'threshold']);
+    assert.ok(metrics.eer < 0.4, stdout);
+    const bad: [string, RegExp][] = [
+      ['a\tb\nx.wav\ty.wav\n', /no column "same"/],
+      ['a\tsame\nx.wav\t1\n', /must have two columns with paths and the column "same", got 2 columns/],
+      ['a\tb\tsame\nnone.wav\tnone.wav\t1\n', /none\.wav: file not found/],
+      [
+        `a\tb\tsame\nsounds/${nameOf(0)}\t\t1\n`,
+        /line 2, column 2 \("b"\): the path of a WAV file is missing/,
+      ],
+      [`a\tb\tsame\nsounds/${nameOf(0)}\tsounds/${nameOf(1)}\tmaybe\n`, /must be 1 or 0, got "maybe"/],
+      [
+        `a\tb\tsame\nsounds/${nameOf(0)}\tsounds/${nameOf(2)}\t1\n`,
+        /pairs of the same label and of different labels, got 1 and 0/,
+      ],
+    ];
+    for (const [content, message] of bad) {
+      writeFileSync(inFolder('bad-pairs.tsv'), content);
+      const refused = await unroll(['evaluate', 'model', '--verification', 'bad-pairs.tsv']);
+      assert.deepEqual([refused.code, refused.stdout], [2, '']);
+      assert.match(refused.stderr, message);
+    }
+  });
+
   test('bad input gives a line and exit code 2', async () => {
     writeFileSync(inFolder('broken.wav'), tone(0).subarray(0, 90));
     writeFileSync(inFolder('broken.tsv'), 'file\tway\nsounds/up_anna_0.wav\tup\nbroken.wav\tdown\n');

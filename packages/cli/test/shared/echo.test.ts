@@ -90,7 +90,7 @@ describe('predict', () => {
     ],
     'a file that is no model': [
       ['said.csv'],
-      'said.csv: this is neither a folder nor a .zip. A model is the folder "model" written by a run, or a zip of its files.',
+      'said.csv: this is neither a folder nor a .zip. A model is the folder of a saved model, or a zip of its files.',
     ],
     'a newer version': [
       ['later'],

@@ -92,7 +92,7 @@ describe('transcribe', () => {
     assert.match(stdout, /^data {5}60 sounds in "audio", transcripts in "words"$/m);
   });
 
-  test('bad input gives a line and exit code 2', async () => {
+  test('bad input gives a short message and exit code 2', async () => {
     writeFileSync(
       inFolder('long.tsv'),
       `file\twords\nsounds/low_0.wav\t${'low '.repeat(99)}\nsounds/high_3.wav\thigh\n`,

@@ -36,7 +36,7 @@ function backendOver(
   const heap = new Heap(module.memory);
   const dimsAt = heap.allocate(SPACE * FLOAT);
   const packed = packer(heap);
-  /** The whole memory as one array, or null if it is too long for that. */
+  /** Returns the memory up to an address as one array, or null if it is too long for that. */
   const shown = shownBy(module.memory);
   const floats = (at: number, length: number): Float32Array =>
     new Float32Array(module.memory.buffer, at, length);

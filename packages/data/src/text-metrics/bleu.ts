@@ -11,7 +11,7 @@ import { signatureOf } from './signature.js';
 
 /**
  * What replaces the precision of an n-gram order without matches (Chen and Cherry, 2014, https://aclanthology.org/W14-3346):
- * `exp` halves it for each such order, `floor` counts `smoothValue` matches, `none` leaves it 0. `add-k` adds
+ * `exp` counts 1/2 of a match for the first such order, 1/4 for the second, and so on, `floor` counts `smoothValue` matches, `none` leaves it 0. `add-k` adds
  * `smoothValue` to matches and totals of all orders above 1.
  */
 export type BleuSmoothing = 'exp' | 'floor' | 'add-k' | 'none';

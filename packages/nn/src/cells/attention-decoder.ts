@@ -16,7 +16,6 @@ import {
   type Parameter,
   reshape,
   type Shape,
-  stack,
   type Tensor,
   valueError,
   zeros,
@@ -29,6 +28,7 @@ import { AttentionLayer } from '../layers/attention.js';
 import { Recurrent, type RecurrentOptions } from '../layers/recurrent.js';
 import { recurrentOptions } from '../option-names.js';
 import type { BuildTools } from '../registry.js';
+import { runAligned } from './alignments.js';
 import {
   type Cell,
   type CellConstants,
@@ -42,7 +42,7 @@ import {
   zeroState,
 } from './cell.js';
 import { checkUnits } from './matrix-cell.js';
-import { runSteps, type Stepper, stepCell } from './run.js';
+import { stepCell } from './run.js';
 
 /** Options of the decoder's cell. */
 export interface AttentionDecoderCellOptions {
@@ -166,20 +166,7 @@ export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
   /** Runs all steps and, with `returnAlignments`, collects the alignments. */
   sequence(x: Tensor, state: CellState | null, context: SequenceContext<'memory'>): SequenceResult | null {
     if (this.extraOutputs.length === 0) return null;
-    const alignments: Tensor[] = [];
-    const { units, stateSizes } = this;
-    const collecting: Stepper = {
-      units,
-      stateSizes,
-      step: (input, previous, stepContext) => {
-        const result = this.step(input, previous, stepContext as StepContext<'memory'>);
-        alignments.push(result.gates.alignment);
-        return result;
-      },
-    };
-    const result = runSteps(collecting, x, state ?? this.zeroState(x.shape[0]), context);
-    if (context.reverse && context.realign) alignments.reverse();
-    return { ...result, extra: { alignment: stack(alignments, 1) } };
+    return runAligned(this, x, state ?? this.zeroState(x.shape[0]), context);
   }
 }
 

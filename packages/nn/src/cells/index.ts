@@ -12,6 +12,12 @@ export {
   coupledLstmCell,
 } from './coupled.js';
 export {
+  type GaussianAttentionCellOptions,
+  GaussianAttentionDecoderCell,
+  type GaussianAttentionOptions,
+  gaussianAttentionDecoder,
+} from './gaussian-attention.js';
+export {
   type CellFunction,
   type GeneralCellOptions,
   GeneralGruCell,

@@ -7,6 +7,7 @@ import {
   broadcastTo,
   concat,
   full,
+  linearScan,
   type MaskedSequence,
   matmul,
   type Parameter,
@@ -16,6 +17,7 @@ import {
   reverse,
   type Shape,
   slice,
+  sub,
   type Tensor,
 } from '@unroll/core';
 import { broadcastShapes, checkOptions, hostValues } from '@unroll/core/internal';
@@ -46,6 +48,9 @@ export interface TensorOperationOptions extends LayerOptions, OperationNumbers {
    * - `pad`: before and after elements along an axis, with the value alpha (default 0)
    * - `matmul`: the matrix product of two inputs, over their last two axes
    * - `constant`: the first operand, with the batch size of the input and the shape [batch, ...shape]
+   * - `cumulativeSum`: the sum of the elements up to each one along an axis (with `exclusive` without it), from the end with
+   *   `fromEnd`
+   * - `indices`: 0, 1, 2, ... along an axis of the input, [B, extent of the axis]
    * - `lengthMask`: 1 for steps before the length of the sequence, else 0, [B, T]; inputs: x [B, T, ...], lengths [B]
    * - `identity`: the input, without its mask
    */
@@ -61,6 +66,8 @@ export interface TensorOperationOptions extends LayerOptions, OperationNumbers {
     | 'pad'
     | 'matmul'
     | 'constant'
+    | 'cumulativeSum'
+    | 'indices'
     | 'lengthMask'
     | 'identity';
   /** Operands of operations of elements and of `constant`. Default: the inputs. */
@@ -78,6 +85,8 @@ export interface TensorOperationOptions extends LayerOptions, OperationNumbers {
   indices?: number | readonly number[];
   before?: number;
   after?: number;
+  exclusive?: boolean;
+  fromEnd?: boolean;
 }
 
 /** An operation on the structure of tensors: its shape rule, its result, and whether a stream can apply it. */
@@ -161,6 +170,13 @@ const structural: Record<string, Structural> = {
     compute: ([x, value], options) => broadcastTo(value, targetShape([x.shape], options)),
     streams: (options) => keepsTime(options),
   },
+  cumulativeSum: { shape: ([x]) => x, compute: ([x], options) => cumulativeSum(x, options) },
+  indices: {
+    shape: ([x], { axis = 1 }) => [x[0], x[axis]],
+    compute: ([x], { axis = 1 }) =>
+      cumulativeSum(full([x.shape[0], x.shape[axis]], 1), { operation: 'cumulativeSum', exclusive: true }),
+    streams: () => null,
+  },
   lengthMask: {
     shape: ([x]) => [x[0], x[1]],
     compute: ([x, lengths]) => maskOfLengths(x, lengths),
@@ -178,6 +194,17 @@ const withInferred = (shape: Shape, axis: number, extent: number): Shape =>
 function maskOfLengths({ shape: [B, T] }: Tensor, lengths: Tensor): Tensor {
   const limits = hostValues(lengths, 'The lengths of sequences');
   return maskWhere(B, T, (row, step) => step < limits[row]);
+}
+
+/** Adds along an axis by a linear scan, which takes [batch, steps, units]. */
+function cumulativeSum(x: Tensor, { axis = 1, exclusive, fromEnd = false }: TensorOperationOptions): Tensor {
+  if (x.size === 0) return x;
+  const order = x.shape.map((_, d) => (d === 1 ? axis : d === axis ? 1 : d));
+  const moved = permute(x, order);
+  const b = reshape(moved, [x.shape[0], x.shape[axis], -1]);
+  const { y } = linearScan({ a: full(b.shape, 1), b }, { reverse: fromEnd });
+  const total = permute(reshape(y, moved.shape), order);
+  return exclusive ? sub(total, x) : total;
 }
 
 function takeAlong(x: Tensor, axis: number, indices: number | readonly number[]): Tensor {
@@ -323,6 +350,8 @@ export function tensorOperation(options: TensorOperationOptions): TensorOperatio
     indices: true,
     before: 'nonNegativeInteger',
     after: 'nonNegativeInteger',
+    exclusive: 'boolean',
+    fromEnd: 'boolean',
     alpha: 'number',
     beta: 'number',
     low: 'number',

@@ -27,29 +27,42 @@ function firstStart(length: number, settings: WindowSettings): number {
   return -Math.floor(Math.max(padding, 0) / 2);
 }
 
-/** Locates the windows of images [B, H, W]. The windows of an image are in rows; so are the positions in a window. */
-function locate([B, H, W]: readonly number[], [height, width]: WindowSettings2D): BatchWindows {
+/** Locates the windows of one image [H, W]: the pixels of each window, with -1 outside of the image. */
+function locateInOne(H: number, W: number, [height, width]: WindowSettings2D): Int32Array {
   const [rowsOut, columnsOut] = [windowCount(H, height), windowCount(W, width)];
   const [top, left] = [firstStart(H, height), firstStart(W, width)];
-  const [count, size] = [rowsOut * columnsOut, height.size * width.size];
-  const float = currentBackend().float;
-  const rows = new float(B * count * size).fill(B * H * W);
-  const validSteps = new float(B * count);
-  let [at, window] = [0, 0];
-  for (let b = 0; b < B; b++) {
-    for (let r = 0; r < rowsOut; r++) {
-      for (let c = 0; c < columnsOut; c++, window++) {
-        for (let i = 0; i < height.size; i++) {
-          const y = top + r * height.strides + i * height.dilation;
-          for (let j = 0; j < width.size; j++, at++) {
-            const x = left + c * width.strides + j * width.dilation;
-            if (y < 0 || y >= H || x < 0 || x >= W) continue;
-            rows[at] = (b * H + y) * W + x;
-            validSteps[window]++;
-          }
+  const pixels = new Int32Array(rowsOut * columnsOut * height.size * width.size);
+  let at = 0;
+  for (let r = 0; r < rowsOut; r++) {
+    for (let c = 0; c < columnsOut; c++) {
+      for (let i = 0; i < height.size; i++) {
+        const y = top + r * height.strides + i * height.dilation;
+        for (let j = 0; j < width.size; j++) {
+          const x = left + c * width.strides + j * width.dilation;
+          pixels[at++] = y < 0 || y >= H || x < 0 || x >= W ? -1 : y * W + x;
         }
       }
     }
+  }
+  return pixels;
+}
+
+/** Locates the windows of images [B, H, W]. The windows of an image are in rows; so are the positions in a window. */
+function locate([B, H, W]: readonly number[], settings: WindowSettings2D): BatchWindows {
+  const [height, width] = settings;
+  const [count, size] = [windowCount(H, height) * windowCount(W, width), height.size * width.size];
+  const pixels = locateInOne(H, W, settings);
+  const float = currentBackend().float;
+  const valid = new float(count);
+  for (let at = 0; at < pixels.length; at++) valid[Math.floor(at / size)] += Number(pixels[at] >= 0);
+  const rows = new float(B * count * size);
+  const validSteps = new float(B * count);
+  // The windows are the same in every image.
+  for (let b = 0; b < B; b++) {
+    const [start, first] = [b * pixels.length, b * H * W];
+    for (let at = 0; at < pixels.length; at++)
+      rows[start + at] = pixels[at] < 0 ? B * H * W : first + pixels[at];
+    validSteps.set(valid, b * count);
   }
   return { count, size, rows, validSteps, mask: null };
 }

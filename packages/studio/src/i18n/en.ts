@@ -74,7 +74,7 @@ export const en = {
   updates: '{n} updates',
   parameters: '{n} parameters',
   perSecond: '{n} sequences/s',
-  betterThanBaseline: 'Progress from the loss without memory to 0',
+  betterThanBaseline: 'Progress: 0 % is the loss of a network without memory, 100 % is a loss of 0',
 
   lossTitle: 'Loss',
   loss: 'loss',
@@ -230,7 +230,7 @@ export const en = {
   derivativeNorm: 'norm',
   attributionTitle: 'Contribution of every step',
   attributionHint:
-    'Integrated gradients of the largest output: the contributions add up to its difference from an input of zeros.',
+    'Integrated gradients of the largest output: the contributions add up to the difference between this output and the output for an input of zeros.',
   contribution: 'contribution',
   spaceTitle: 'Hidden states of the {cell}',
   spaceHint:
@@ -242,7 +242,7 @@ export const en = {
   noGates: 'A plain RNN has no gates.',
   deadUnits: '{count} of {of} units never change.',
   halfLife: 'Half-life of memory in steps: median {median}, longest {most}.',
-  halfLifeBins: 'Units by half-life, with the edges {edges} steps',
+  halfLifeBins: 'Units by half-life; the edges of the bins are {edges} steps',
   weightsTitle: 'Weights of the {cell}',
   ablationTitle: 'Ablation of the {cell}',
   ablationHint: 'Sets units to a value, or holds a gate, at every step, and compares the outputs.',

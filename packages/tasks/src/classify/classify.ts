@@ -1,5 +1,5 @@
 /**
- * `trainClassifier`: reads a table of texts with labels and trains a classifier. The run is planned by plan.ts; the network is
+ * `trainClassifier`: reads a table of texts, sequences, sounds or clips with labels and trains a classifier. The run is planned by plan.ts; the network is
  * built by network.ts. Training ends when the validation loss stops improving, and the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
@@ -8,6 +8,8 @@ import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
+import type { FrameOptions } from '../shared/frames/encoder.js';
+import { checkFrameOptions, FRAME_OPTION_TYPES } from '../shared/frames/options.js';
 import type { FileNormalization } from '../shared/front-end.js';
 import { batchesOf } from '../shared/length-batches.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
@@ -18,15 +20,15 @@ import { type NetworkTraining, trainNetwork } from '../shared/training.js';
 import { batchOf } from './inputs.js';
 import { ClassifyModel } from './model.js';
 import { type ClassifyCell, classifierNetworks } from './network.js';
-import { CLASSIFY_FORMAT, type SequencePipeline, type SoundPipeline, type TextPipeline } from './pipeline.js';
+import { CLASSIFY_FORMAT, type InputPipeline } from './pipeline.js';
 import { type PreparedClassifier, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { type ClassifyScores, detailTables, summaryTable } from './scores.js';
 
 const STAGE = { stage: 'train', title: 'training' };
 
-export interface ClassifyOptions extends RunControl {
-  /** Name of the column with the texts. One of `text`, `sequence` and `audio` is required. */
+export interface ClassifyOptions extends RunControl, FrameOptions {
+  /** Name of the column with the texts. One of `text`, `sequence`, `audio` and `frames` is required. */
   text?: string;
   /**
    * Name of the column with numeric sequences, such as sensor data: lists of steps, each a number or nested lists of numbers.
@@ -35,6 +37,8 @@ export interface ClassifyOptions extends RunControl {
   sequence?: string;
   /** Name of the column with sounds: the bytes of WAV files, or objects { samples, sampleRate }. */
   audio?: string;
+  /** Name of the column with clips: lists of images { width, height, data }, or arrays { shape, values }. */
+  frames?: string;
   /**
    * What is subtracted from the log-mel frames of each sound. `level`: their mean, which removes the volume. `features`: the mean of
    * each frequency, which also removes the colour of a microphone and a voice. `none`: nothing. Default `level`.
@@ -44,7 +48,10 @@ export interface ClassifyOptions extends RunControl {
   mels?: number;
   /** Sample rate to which sounds are converted, in Hz. Default: the most frequent one, at most 16,000. */
   sampleRate?: number;
-  /** Whether speed, frequencies and parts of the sounds are changed at random in training. Default true. */
+  /**
+   * Whether inputs are changed at random in training: speed, frequencies and parts of sounds; position, size, angle and brightness
+   * of clips. Default true.
+   */
   augment?: boolean;
   /** Name of the column with the labels. */
   label: string;
@@ -52,7 +59,7 @@ export interface ClassifyOptions extends RunControl {
   multiLabel?: string;
   /**
    * Rows for validation, with the same columns. Default: a tenth of the rows of each label; a fifth of fewer than 1,000
-   * sequences or sounds.
+   * sequences, sounds or clips.
    */
   validation?: Table;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
@@ -68,15 +75,18 @@ export interface ClassifyOptions extends RunControl {
    * `(vocabulary) => readVectors(stream, { vocabulary })`. Default: random vectors.
    */
   vectors?: (vocabulary: Vocabulary) => Promise<Vectors>;
-  /** Dropout rate, from 0 to below 1. Default 0.5. */
+  /** Dropout rate, from 0 to below 1. Default 0.5; 0.2 for clips. */
   dropout?: number;
-  /** Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words or steps. */
+  /**
+   * Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words or steps; 1 for
+   * clips.
+   */
   networks?: number;
-  /** Maximum number of epochs. Default: 30 for texts, 40 to 200 for sequences, by their number. */
+  /** Maximum number of epochs. Default: 30 for texts, 40 to 200 for sequences and 20 to 100 for clips, by their number. */
   epochs?: number;
   /** Inputs per training step. Default: from 8 to 64, by the number of inputs; fewer for very long sequences. */
   batchSize?: number;
-  /** Learning rate of AdamW. Default 0.001 for texts, 0.003 for sequences. */
+  /** Learning rate of AdamW. Default 0.001 for texts, 0.003 for sequences, 0.002 for clips. */
   learningRate?: number;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;
@@ -141,7 +151,10 @@ export async function* classifyEvents(
   const { sizes, settings, encoder, labels } = plan;
   const random = new RandomStream(settings.seed, 'classify', 'networks');
   const seeds = [...random.words(settings.networks)];
-  const shape = { ...sizes, inputs: encoder.inputSize, classes: labels.length, seeds, vectors: plan.vectors };
+  const frames = encoder.kind === 'clip' ? encoder.frames.shape : null;
+  const shape = {
+    ...{ ...sizes, inputs: encoder.inputSize, frames, classes: labels.length, seeds, vectors: plan.vectors },
+  };
   const { networks, joined } = classifierNetworks(shape);
   const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const trainings: NetworkTraining[] = [];
@@ -164,7 +177,7 @@ export async function* classifyEvents(
 }
 
 /**
- * Trains a classifier of texts or numeric sequences.
+ * Trains a classifier of texts, numeric sequences, sounds or clips.
  * @param table rows with an input and a label each
  * @param options those of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
@@ -190,7 +203,7 @@ function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortS
       for (const rows of rowsOf(epoch)) yield batchOf(encoder, training, rows, several, changes);
     },
     stepsPerEpoch,
-    validationData: batchesOf(validation.inputs, 128).map((rows) =>
+    validationData: batchesOf(validation.inputs, encoder.batchSize).map((rows) =>
       batchOf(encoder, validation, rows, several),
     ),
     loss: {
@@ -218,19 +231,20 @@ function modelOf(network: Functional, plan: PreparedClassifier): ClassifyModel {
 }
 
 /** Returns what the pipeline stores about the inputs. */
-function inputConfig(
-  input: string,
-  encoder: PreparedClassifier['encoder'],
-): TextPipeline | SequencePipeline | SoundPipeline {
+function inputConfig(input: string, encoder: PreparedClassifier['encoder']): InputPipeline {
   if (encoder.kind === 'text') return { text: input, ...encoder.config };
   if (encoder.kind === 'sequence') return { sequence: input, ...encoder.config };
-  return { audio: input, ...encoder.config };
+  return encoder.kind === 'sound'
+    ? { audio: input, ...encoder.config }
+    : { frames: input, ...encoder.config };
 }
 
 const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   text: 'string',
   sequence: 'string',
   audio: 'string',
+  frames: 'string',
+  ...FRAME_OPTION_TYPES,
   normalize: ['features', 'level', 'none'],
   mels: 'count',
   sampleRate: 'count',
@@ -256,8 +270,14 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
 /** Options that only classifiers of texts have. */
 const TEXT_OPTIONS = ['embedding', 'vectors', 'lowercase'] as const;
 /** Options that only classifiers of sounds have. */
-const SOUND_OPTIONS = ['normalize', 'mels', 'sampleRate', 'augment'] as const;
-const INPUTS = ['text', 'sequence', 'audio'] as const;
+const SOUND_OPTIONS = ['normalize', 'mels', 'sampleRate'] as const;
+/** Options that only classifiers of clips have. */
+const CLIP_OPTIONS = ['frameSize', 'colour', 'opticalDifference', 'framesPerClip'] as const;
+/** Options that classifiers of sounds and clips have. */
+const SIGNAL_OPTIONS = ['augment'] as const;
+const INPUTS = ['text', 'sequence', 'audio', 'frames'] as const;
+/** What the inputs of each column are called. */
+const NAMES = { text: 'texts', sequence: 'sequences', audio: 'sounds', frames: 'clips' };
 
 function checkOptions(options: ClassifyOptions): void {
   checkNames('trainClassifier', options, OPTIONS);
@@ -266,21 +286,23 @@ function checkOptions(options: ClassifyOptions): void {
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
   const [kind, ...others] = INPUTS.filter((name) => options[name] !== undefined);
   if (kind === undefined || others.length > 0) {
-    const got = kind === undefined ? 'none' : others.length === 1 ? 'two' : 'all';
-    throw valueError(`Pass the column of the inputs as text, sequence or audio, got ${got} of them.`);
+    const got = kind === undefined ? 'none' : others.length === 1 ? 'two' : others.length + 1;
+    throw valueError(`Pass the column of the inputs as text, sequence, audio or frames, got ${got} of them.`);
   }
   if (options[kind] === label)
     throw valueError(`${kind} and label must be different columns, got "${label}" for both.`);
   if (multiLabel === '') throw valueError('multiLabel must be the mark between labels, got an empty string.');
-  const given = (names: readonly (keyof ClassifyOptions)[]) =>
-    names.find((name) => options[name] !== undefined);
-  const textOnly = kind === 'text' ? undefined : given(TEXT_OPTIONS);
-  const inputs = kind === 'audio' ? 'sounds' : `${kind}s`;
-  if (textOnly !== undefined)
-    throw valueError(`${textOnly} is an option for texts, but the inputs are ${inputs}.`, { name: textOnly });
-  const soundOnly = kind === 'audio' ? undefined : given(SOUND_OPTIONS);
-  if (soundOnly !== undefined)
-    throw valueError(`${soundOnly} is an option for sounds, but the inputs are ${inputs}.`, {
-      name: soundOnly,
-    });
+  checkFrameOptions(options);
+  const allowed: readonly [kinds: readonly string[], names: readonly (keyof ClassifyOptions)[]][] = [
+    [['text'], TEXT_OPTIONS],
+    [['audio'], SOUND_OPTIONS],
+    [['frames'], CLIP_OPTIONS],
+    [['audio', 'frames'], SIGNAL_OPTIONS],
+  ];
+  for (const [kinds, names] of allowed) {
+    const name = kinds.includes(kind) ? undefined : names.find((each) => options[each] !== undefined);
+    if (name === undefined) continue;
+    const expected = kinds.map((each) => NAMES[each as keyof typeof NAMES]).join(' and ');
+    throw valueError(`${name} is an option for ${expected}, but the inputs are ${NAMES[kind]}.`, { name });
+  }
 }

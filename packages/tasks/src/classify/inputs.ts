@@ -1,9 +1,10 @@
 /**
- * What a classifier reads: texts (encoder.ts), numeric sequences (sequences.ts) or sounds (sounds.ts). All are encoded as sequences
- * of variable length, so splits, batches, training and prediction are the same.
+ * What a classifier reads: texts (encoder.ts), numeric sequences (sequences.ts), sounds (sounds.ts) or clips (clips.ts). All are encoded
+ * as sequences of variable length, so splits, batches, training and prediction are the same.
  */
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 import type { Table } from '@unroll/data';
+import type { Clip } from '../shared/frames/clips.js';
 import type { Sound } from '../shared/sounds.js';
 import type { TaskFact } from '../shared/task.js';
 
@@ -21,20 +22,24 @@ export interface EncodedInputs {
 
 /** Reads and encodes the inputs of a classifier. */
 export interface ClassifyEncoder {
-  readonly kind: 'text' | 'sequence' | 'sound';
+  readonly kind: 'text' | 'sequence' | 'sound' | 'clip';
   /** Name of the column with the inputs. */
   readonly column: string;
-  /** Number of ids of tokens, or number of features that the network reads. */
+  /** Number of ids of tokens, or number of features that the network reads; of clips: of a frame. */
   readonly inputSize: number;
+  /** Inputs per batch in inference. */
+  readonly batchSize: number;
   /** @throws UnrollError `data` for a missing column or an invalid cell; the message gives the file and line */
   readTable(table: Table): EncodedInputs;
   /** Encodes the texts of a request: texts, or sequences as JSON. @throws UnrollError for an invalid one */
   readTexts(texts: readonly string[]): EncodedInputs;
   /** Encodes the sounds of a request. Only for sounds. @throws UnrollError for an invalid one */
   readSounds?(sounds: readonly Sound[]): EncodedInputs;
+  /** Encodes the clips of a request. Only for clips. @throws UnrollError for an invalid one */
+  readClips?(clips: readonly Clip[]): EncodedInputs;
   /**
    * Returns the padded inputs of some of the encoded inputs, with their mask if padding has no id of its own.
-   * @param random draws changes of sounds for training. Default null: none
+   * @param random draws changes of sounds and clips for training. Default null: none
    */
   batch(
     encoded: readonly Encoded[],
@@ -67,7 +72,7 @@ export interface ClassifyBatch {
 /**
  * Returns one batch.
  * @param labelCount number of labels if an input may have several of them, otherwise null
- * @param random draws changes of sounds for training. Default null: none
+ * @param random draws changes of sounds and clips for training. Default null: none
  */
 export function batchOf(
   encoder: ClassifyEncoder,

@@ -3,12 +3,14 @@ import { predictAll, valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
+import { type Clip, isClip } from '../shared/frames/clips.js';
 import { batchesOf } from '../shared/length-batches.js';
 import { checkTexts } from '../shared/pipe.js';
 import { checkRequest, checkRow } from '../shared/request.js';
 import type { Sound } from '../shared/sounds.js';
 import type {
   NetworkExample,
+  SoundPair,
   TaskCell,
   TaskFact,
   TaskModel,
@@ -31,20 +33,27 @@ import {
   summaryTable,
 } from './scores.js';
 import { SequenceEncoder } from './sequences.js';
+import { statesOf, verificationScores } from './verification.js';
+
+/** What a request may pass. */
+const SOURCES = {
+  text: 'texts (--data or --text)',
+  sequence: 'texts (--data or --text)',
+  sound: 'sounds (--data or --audio)',
+  clip: 'clips (--data or --frames)',
+};
 
 const OPTIONS: readonly TaskOption[] = [
   { name: 'probabilities', type: 'flag', help: 'also write the probability of each label' },
 ];
-/** Inputs per batch in inference. */
-const BATCH = 128;
 /** If an input may have several labels, it has those with at least this probability. */
 const THRESHOLD = 0.5;
 
 export class ClassifyModel implements TaskModel {
   readonly pipeline: ClassifyPipeline;
   /**
-   * Ids [N, T], with 0 as padding, or sequences or frames of sounds [N, T, F] to logits [N, labels]: one output for each of the networks that are
-   * averaged.
+   * Ids [N, T], with 0 as padding, sequences or frames of sounds [N, T, F], or clips [N, T, height, width, channels] to logits [N, labels]:
+   * one output for each of the networks that are averaged.
    */
   readonly network: Network;
   readonly options = OPTIONS;
@@ -80,6 +89,10 @@ export class ClassifyModel implements TaskModel {
     if (kind === 'sound') {
       return `Predicts the label of each WAV file of --audio, or named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
     }
+    if (kind === 'clip') {
+      const files = 'the clip of --frames (a folder of images, a GIF or an array), or of those';
+      return `Predicts the ${this.#several ? 'labels' : 'label'} of ${files} named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
+    }
     const what = this.#several ? `the labels of each ${kind}` : `the label of each ${kind}`;
     const source = kind === 'text' ? '--data, or of --text' : '--data, or of --text as JSON';
     return (
@@ -90,6 +103,10 @@ export class ClassifyModel implements TaskModel {
 
   get audio(): string | undefined {
     return this.#encoder.kind === 'sound' ? this.#encoder.column : undefined;
+  }
+
+  get frames(): string | undefined {
+    return this.#encoder.kind === 'clip' ? this.#encoder.column : undefined;
   }
 
   get pattern(): string | undefined {
@@ -119,7 +136,7 @@ export class ClassifyModel implements TaskModel {
     const result: Float64Array[] = [];
     const { length } = this.pipeline.labels;
     const activation = this.#several ? sigmoid : softmax;
-    for (const rows of batchesOf(inputs, BATCH)) {
+    for (const rows of batchesOf(inputs, this.#encoder.batchSize)) {
       const { x, mask } = this.#encoder.batch(inputs, rows);
       const outputs = await predictAll(this.network, x, mask && { mask });
       const logits = await Promise.all(outputs.map((output) => output.data()));
@@ -190,19 +207,21 @@ export class ClassifyModel implements TaskModel {
   }
 
   /** Encodes the texts and rows of a request. */
-  #read({ rows, texts = [], sounds = [] }: TaskRequest): EncodedInputs & { notes: string[] } {
+  #read({ rows, texts = [], sounds = [], clips = [] }: TaskRequest): EncodedInputs & { notes: string[] } {
     const { kind } = this.#encoder;
-    if (texts.length === 0 && sounds.length === 0 && rows === undefined) {
-      const other = kind === 'sound' ? 'sounds (--data or --audio)' : 'texts (--data or --text)';
+    if (texts.length + sounds.length + clips.length === 0 && rows === undefined) {
+      const other = SOURCES[kind];
       const message = `Classification needs ${kind}s: pass rows or ${other}.`;
       throw valueError(message);
     }
     const fromTexts = this.#encoder.readTexts(texts);
     const fromSounds = this.#encoder.readSounds?.(sounds) ?? { shown: [], encoded: [] };
+    const fromClips = this.#encoder.readClips?.(clips) ?? { shown: [], encoded: [] };
     const fromRows = rows === undefined ? { shown: [], encoded: [] } : this.#encoder.readTable(rows);
-    const encoded = [...fromTexts.encoded, ...fromSounds.encoded, ...fromRows.encoded];
+    const all = [fromTexts, fromSounds, fromClips, fromRows];
+    const encoded = all.flatMap((each) => [...each.encoded]);
     const notes = this.#encoder.notes(encoded, texts.length === 0 ? rows : undefined);
-    return { shown: [...fromTexts.shown, ...fromSounds.shown, ...fromRows.shown], encoded, notes };
+    return { shown: all.flatMap((each) => [...each.shown]), encoded, notes };
   }
 
   /**
@@ -227,6 +246,40 @@ export class ClassifyModel implements TaskModel {
     };
   }
 
+  /** @internal Returns the predicted labels of an input with their probabilities, best first. */
+  labelsOf(probabilities: Float64Array): LabelScore[] {
+    const { labels, scores } = this.#labelLists(probabilities);
+    return labels.map((label, i) => ({ label, score: scores[i] }));
+  }
+
+  /**
+   * Returns a vector for each sound: the state of the networks after the sound, the largest and the mean output of the last
+   * recurrent layer. The cosine of two vectors (`cosineSimilarity` of unrolljs/audio) says how similar the sounds are with regard
+   * to what the model was trained on, such as the speaker.
+   * @throws UnrollError `value` for a model that does not read sound, `value`, `format` or `data` for an invalid sound
+   */
+  async embed(sounds: readonly Sound[]): Promise<Float32Array[]> {
+    const { readSounds } = this.#encoder;
+    if (readSounds === undefined)
+      throw valueError(`embed needs a model of sounds, got a model of ${this.#encoder.kind}s.`);
+    const { encoded } = readSounds.call(this.#encoder, sounds);
+    return statesOf(this.network, this.#encoder, encoded);
+  }
+
+  /** Returns the equal error rate of pairs of sounds. */
+  async verify(pairs: readonly SoundPair[]): Promise<TaskScores> {
+    // A sound that occurs in several pairs is read once.
+    const sounds = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
+    const vectors = await this.embed(sounds);
+    const states = new Map(sounds.map((sound, i) => [sound, vectors[i]]));
+    const stateOf = (sound: Sound): Float32Array => states.get(sound) ?? new Float32Array(0);
+    return verificationScores(
+      pairs,
+      pairs.map(({ first, second }) => [stateOf(first), stateOf(second)] as const),
+      this.pipeline.cell,
+    );
+  }
+
   /** @internal Compares probabilities with the classes of each input. */
   scores(actual: readonly Int32Array[], probabilities: readonly Float64Array[]): ClassifyScores {
     const { labels } = this.pipeline;
@@ -245,11 +298,17 @@ export class ClassifyModel implements TaskModel {
       labels: this.pipeline.labels,
       threshold: this.#several ? THRESHOLD : null,
       isSingle: (value) =>
-        encoder instanceof SequenceEncoder ? encoder.isSingle(value) : !Array.isArray(value),
+        encoder instanceof SequenceEncoder
+          ? encoder.isSingle(value)
+          : encoder.kind === 'clip'
+            ? isClip(value)
+            : !Array.isArray(value),
       scoresOf: (inputs) => {
         if (encoder instanceof SequenceEncoder) return this.probabilitiesOf(encoder.encodeValues(inputs));
         if (encoder.readSounds !== undefined)
           return this.probabilitiesOf(encoder.readSounds(inputs as readonly Sound[]).encoded);
+        if (encoder.readClips !== undefined)
+          return this.probabilitiesOf(encoder.readClips(inputs as readonly Clip[]).encoded);
         checkTexts(inputs);
         return this.probabilities(inputs);
       },

@@ -2,7 +2,7 @@
  * Builds the networks of a classifier. The probabilities of an input are the mean over the networks, which differ only in their
  * random initial weights, batches and dropout: the mean is more accurate than a single network. Each network is an embedding (for
  * texts), bidirectional recurrent layers, the largest and the mean output over all steps, and a dense layer with one logit per
- * class. Dropout applies to whole words, to features of the embedding or the sequence, and to the pooled outputs.
+ * class. Convolutions turn the frames of a clip into a sequence of features first. Dropout applies to whole words, to features of the embedding or the sequence, and to the pooled outputs.
  */
 import { RandomStream, type Tensor, tensor } from '@unroll/core';
 import type { Vectors } from '@unroll/data';
@@ -21,6 +21,7 @@ import {
   spatialDropout1d,
   wordDropout,
 } from '@unroll/nn';
+import { frameFeatures } from '../shared/frames/network.js';
 import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
 import { UNKNOWN_ID } from './encoder.js';
 
@@ -45,6 +46,8 @@ export interface ClassifierSizes {
 export interface ClassifierShape extends ClassifierSizes {
   /** Number of ids of tokens, with padding as id 0, or number of features of a sequence. */
   inputs: number;
+  /** Height, width and channels of the frames of clips; null for other inputs. Default null. */
+  frames?: readonly number[] | null;
   classes: number;
   /** Seed of the initial weights of each network. */
   seeds: readonly number[];
@@ -52,7 +55,8 @@ export interface ClassifierShape extends ClassifierSizes {
   vectors?: Vectors | null;
 }
 
-/** Untrained networks from the same input, ids [N, T] with 0 as padding or sequences [N, T, F], to logits [N, classes]. */
+/** Untrained networks from the same input, ids [N, T] with 0 as padding, sequences [N, T, F] or clips [N, T, height, width, channels],
+ * to logits [N, classes]. */
 export interface ClassifierNetworks {
   /** One model for each network, to train it. */
   networks: Functional[];
@@ -63,13 +67,14 @@ export interface ClassifierNetworks {
 /** Builds the networks. */
 export function classifierNetworks(shape: ClassifierShape): ClassifierNetworks {
   const isText = shape.embedding !== null;
+  const step = shape.frames ?? [shape.inputs];
   const inputs = isText
     ? input({ shape: [null], name: 'ids' })
-    : input({ shape: [null, shape.inputs], name: 'sequence' });
+    : input({ shape: [null, ...step], name: shape.frames ? 'clip' : 'sequence' });
   const outputs = shape.seeds.map((seed, n) => logitsOf(inputs, shape, seed, `network${n + 1}_`));
   const networks = shape.seeds.map((seed, n) => model({ inputs, outputs: outputs[n], seed }));
   const joined = model({ inputs, outputs });
-  for (const network of [...networks, joined]) network.build([isText ? [-1, -1] : [-1, -1, shape.inputs]]);
+  for (const network of [...networks, joined]) network.build([isText ? [-1, -1] : [-1, -1, ...step]]);
   return { networks, joined };
 }
 
@@ -82,32 +87,43 @@ function logitsOf(
 ): SymbolicTensor {
   const { cell, units, layers, classes, dropout: rate } = shape;
   const named = (name: string) => ({ name: prefix + name });
-  let sequence =
-    shape.embedding === null
-      ? spatialDropout1d({ rate: 0.2 * rate, ...named('feature_dropout') }).apply(inputs)
-      : embedded(inputs, shape, { width: shape.embedding, seed, named });
+  const steps =
+    shape.embedding === null ? features(inputs, shape, prefix) : embedded(inputs, shape, { seed, named });
+  let sequence = steps;
   for (let layer = 1; layer <= layers; layer++) {
     const recurrent = cellMakers(cell).layer({ units, returnSequences: true, name: `${cell}${layer}` });
     sequence = bidirectional(recurrent, named(`bidirectional${layer}`)).apply(sequence);
     if (layer < layers) sequence = spatialDropout1d({ rate, ...named(`dropout${layer}`) }).apply(sequence);
   }
+  // What a frame shows does not have to pass the recurrent layers, which learn how it moves.
+  if (shape.frames) sequence = concatenate(named('frames_and_motion')).apply([sequence, steps]);
   const pooled = concatenate(named('pooled')).apply([
     globalMaxPooling1d(named('max')).apply(sequence),
     globalAveragePooling1d(named('mean')).apply(sequence),
   ]);
-  const features = dropout({ rate, ...named('pooled_dropout') }).apply(pooled);
-  return dense({ units: classes, ...named('logits') }).apply(features);
+  const last = dropout({ rate, ...named('pooled_dropout') }).apply(pooled);
+  return dense({ units: classes, ...named('logits') }).apply(last);
+}
+
+/** Returns the features of the steps, with dropout. */
+function features(
+  inputs: SymbolicTensor,
+  { frames, dropout: rate }: ClassifierShape,
+  prefix: string,
+): SymbolicTensor {
+  if (frames) return frameFeatures(inputs, frames, { rate: 0.4 * rate, prefix });
+  return spatialDropout1d({ rate: 0.2 * rate, name: `${prefix}feature_dropout` }).apply(inputs);
 }
 
 /** Applies the embedding, with dropout of words and of its features. */
 function embedded(
   ids: SymbolicTensor,
-  { inputs, dropout: rate, vectors = null }: ClassifierShape,
-  { width, seed, named }: { width: number; seed: number; named: (name: string) => { name: string } },
+  { inputs, embedding: size, dropout: rate, vectors = null }: ClassifierShape,
+  { seed, named }: { seed: number; named: (name: string) => { name: string } },
 ): SymbolicTensor {
   const words = wordDropout({ rate: 0.6 * rate, id: UNKNOWN_ID, ...named('word_dropout') }).apply(ids);
   const table = embedding({
-    ...{ inputDim: inputs, outputDim: width, maskZero: true, ...named('embedding') },
+    ...{ inputDim: inputs, outputDim: size ?? 1, maskZero: true, ...named('embedding') },
     ...(vectors !== null && { weights: initialVectors(vectors, seed) }),
   });
   return spatialDropout1d({ rate, ...named('embedding_dropout') }).apply(table.apply(words));

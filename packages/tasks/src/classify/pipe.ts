@@ -1,5 +1,6 @@
 /** The function of `pipeline('classify', model)`. */
 import { checkOptions } from '@unroll/core/internal';
+import type { Clip } from '../shared/frames/clips.js';
 import type { Sound } from '../shared/sounds.js';
 
 /** A label with its probability. */
@@ -21,20 +22,20 @@ export interface ClassifyPipeOptions {
 export type SequenceValue = readonly (number | null)[] | readonly (readonly unknown[])[];
 
 /**
- * Classifies texts or, for such models, sequences or sounds: bytes of WAV files, or { samples, sampleRate }. The results have the
- * form of the pipeline "text-classification" of transformers.js.
+ * Classifies texts or, for such models, sequences, sounds (bytes of WAV files, or { samples, sampleRate }) or clips (lists of images
+ * such as ImageData, or { shape, values }). The results have the form of the pipeline "text-classification" of transformers.js.
  */
 export interface ClassifyPipe {
-  /** Returns the `topK` best labels of a text or sequence. */
-  (input: string | SequenceValue | Sound, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
+  /** Returns the `topK` best labels of an input. */
+  (input: string | SequenceValue | Sound | Clip, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
   /** Returns the best label of each input. */
   (
-    inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[],
+    inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[] | readonly Clip[],
     options?: { topK?: 1 },
   ): Promise<LabelScore[]>;
   /** Returns the `topK` best labels of each input; if `topK` is 1, a label for each input, without inner lists. */
   (
-    inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[],
+    inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[] | readonly Clip[],
     options: ClassifyPipeOptions,
   ): Promise<LabelScore[] | LabelScore[][]>;
 }

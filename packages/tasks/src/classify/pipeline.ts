@@ -2,8 +2,10 @@
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
 import type { Network } from '@unroll/nn';
+import { FRAME_KEYS, FrameEncoder, frameConfig } from '../shared/frames/encoder.js';
 import { FrontEnd } from '../shared/front-end.js';
 import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { type ClipConfig, ClipEncoder } from './clips.js';
 import { type EncoderConfig, TokenEncoder } from './encoder.js';
 import type { ClassifyEncoder } from './inputs.js';
 import type { ClassifyCell } from './network.js';
@@ -12,8 +14,9 @@ import { type SoundConfig, SoundEncoder } from './sounds.js';
 
 export const CLASSIFY_FORMAT = 'unroll-classify-1';
 
-/** The pipeline of a classifier of texts, of sequences or of sounds. */
-export type ClassifyPipeline = CommonPipeline & (TextPipeline | SequencePipeline | SoundPipeline);
+/** The pipeline of a classifier of texts, of sequences, of sounds or of clips. */
+export type ClassifyPipeline = CommonPipeline & InputPipeline;
+export type InputPipeline = TextPipeline | SequencePipeline | SoundPipeline | ClipPipeline;
 
 export interface TextPipeline extends EncoderConfig {
   /** Name of the column with the texts. */
@@ -30,6 +33,11 @@ export interface SoundPipeline extends SoundConfig {
   audio: string;
   /** If the training data was a folder: the pattern of the names of its files. */
   pattern?: string | undefined;
+}
+
+export interface ClipPipeline extends ClipConfig {
+  /** Name of the column with the clips. */
+  frames: string;
 }
 
 interface CommonPipeline {
@@ -53,11 +61,19 @@ const COMMON_KEYS = ['label', 'labels', 'cell', 'layers', 'units'];
 const TEXT_KEYS = ['text', 'tokenizer', 'vocabulary', 'length'];
 const SEQUENCE_KEYS = ['sequence', 'means', 'deviations'];
 const SOUND_KEYS = ['audio', 'features', 'normalize', 'means', 'deviations'];
+const CLIP_KEYS = ['frames', ...FRAME_KEYS];
+
+const KEYS = [
+  ['sequence', SEQUENCE_KEYS],
+  ['audio', SOUND_KEYS],
+  ['frames', CLIP_KEYS],
+] as const;
 
 /** Returns the encoder of a pipeline. */
 export function encoderOf(pipeline: ClassifyPipeline): ClassifyEncoder {
   if ('text' in pipeline) return TokenEncoder.fromConfig(pipeline.text, pipeline);
   if ('sequence' in pipeline) return new SequenceEncoder(pipeline.sequence, pipeline);
+  if ('frames' in pipeline) return new ClipEncoder(pipeline.frames, new FrameEncoder(frameConfig(pipeline)));
   const { audio, features, normalize, means, deviations } = pipeline;
   return new SoundEncoder(audio, new FrontEnd({ features, normalize, means, deviations }));
 }
@@ -79,6 +95,6 @@ export function readClassifier(
 }
 
 function checkedPipeline(json: JsonObject): ClassifyPipeline {
-  const own = 'sequence' in json ? SEQUENCE_KEYS : 'audio' in json ? SOUND_KEYS : TEXT_KEYS;
+  const [, own] = KEYS.find(([name]) => name in json) ?? ['text', TEXT_KEYS];
   return checkPipeline(json, CLASSIFY_FORMAT, 'a classifier', [...COMMON_KEYS, ...own]);
 }

@@ -3,10 +3,13 @@
  * and the training options that are not set.
  */
 import { type LengthSummary, summarizeLengths, type Table, type Vectors } from '@unroll/data';
+import { clipsOf } from '../shared/frames/clips.js';
+import { FrameEncoder } from '../shared/frames/encoder.js';
 import { FrontEnd } from '../shared/front-end.js';
 import { batchesOf, batchSizeFor } from '../shared/length-batches.js';
 import { soundsOf } from '../shared/sounds.js';
 import type { ClassifyOptions } from './classify.js';
+import { ClipEncoder } from './clips.js';
 import { type TokenEncoder, textsOf } from './encoder.js';
 import type { Encoded, EncodedExamples } from './inputs.js';
 import {
@@ -42,7 +45,7 @@ export interface TrainingSettings {
   /** Number of networks, whose probabilities are averaged. */
   networks: number;
   seed: number;
-  /** Whether sounds are changed at random in training. */
+  /** Whether sounds and clips are changed at random in training. */
   augment: boolean;
 }
 
@@ -54,10 +57,10 @@ export interface PreparedClassifier {
   labels: readonly string[];
   /** The mark between several labels of an input; null: each input has one label. */
   separator: string | null;
-  encoder: TokenEncoder | SequenceEncoder | SoundEncoder;
+  encoder: TokenEncoder | SequenceEncoder | SoundEncoder | ClipEncoder;
   training: EncodedExamples;
   validation: EncodedExamples;
-  /** A text for each validation input that shows it: the text itself, the line of a sequence, or the file of a sound. */
+  /** A text for each validation input that shows it: the text itself, the line of a sequence, or the file of a sound or clip. */
   validationTexts: readonly string[];
   /** Name of the validation file; null if the validation rows were cut from the training rows. */
   validationSource: string | null;
@@ -92,14 +95,8 @@ interface InputPlan
  * @throws UnrollError `data` for invalid inputs, empty labels, fewer than two labels, and a label with a single row
  */
 export function prepare(table: Table, options: ClassifyOptions): PreparedClassifier {
-  const { text, sequence, audio = '', label, multiLabel: separator = null, validation } = options;
-  const read =
-    text !== undefined
-      ? textsReader(text, options)
-      : sequence !== undefined
-        ? sequencesReader(sequence)
-        : soundsReader(audio, options);
-  const inputs = read(table, validation);
+  const { text, sequence, audio, frames, label, multiLabel: separator = null, validation } = options;
+  const inputs = readerOf(options)(table, validation);
   const cells = readLabels(table, label, separator);
   const labels = distinctLabels(table, label, cells, separator !== null);
   const classes = classesOf(table, label, cells, labels);
@@ -113,7 +110,7 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
   const trainingClasses = at(split.training);
   return {
     source: table.source,
-    columns: { input: text ?? sequence ?? audio, label },
+    columns: { input: text ?? sequence ?? audio ?? frames ?? '', label },
     ...{ labels, separator },
     ...plan,
     training: { inputs: plan.training, classes: trainingClasses },
@@ -135,6 +132,13 @@ function splitRows(classes: readonly Int32Array[], count: number, options: Class
 
 /** Reads the inputs of the tables; then, for a split of the rows, encodes them. */
 type InputReader = (table: Table, validation: Table | undefined) => (split: RowSplit) => InputPlan;
+
+function readerOf(options: ClassifyOptions): InputReader {
+  const { text, sequence, audio, frames = '' } = options;
+  if (text !== undefined) return textsReader(text, options);
+  if (sequence !== undefined) return sequencesReader(sequence);
+  return audio === undefined ? clipsReader(frames, options) : soundsReader(audio, options);
+}
 
 const textsReader =
   (name: string, { lowercase = false, vectors }: ClassifyOptions): InputReader =>
@@ -203,12 +207,33 @@ const soundsReader =
     };
   };
 
+/** Keeps the resized frames of the clips. */
+const clipsReader =
+  (name: string, options: ClassifyOptions): InputReader =>
+  (table, validation) => {
+    const clips = clipsOf(table, name);
+    const given = validation && clipsOf(validation, name);
+    return (split) => {
+      const at = (rows: readonly number[]) => rows.map((row) => clips[row]);
+      const { encoder: frames, encoded } = FrameEncoder.fit(at(split.training), options);
+      const validated = given ?? at(split.validation);
+      return {
+        encoder: new ClipEncoder(name, frames),
+        training: encoded,
+        validation: validated.map((each) => frames.encode(each)),
+        validationTexts: validated.map(({ shown }) => shown),
+        lengths: summarizeLengths(encoded.map(({ length }) => length)),
+        ...{ cut: 0, coverage: null, missing: 0 },
+      };
+    };
+  };
+
 const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   cell: options.cell ?? 'lstm',
   units: options.units ?? 64,
   layers: options.layers ?? 1,
   embedding: options.text === undefined ? null : (options.embedding ?? 100),
-  dropout: options.dropout ?? 0.5,
+  dropout: options.dropout ?? (options.frames === undefined ? 0.5 : 0.2),
 });
 
 /** Sequences are trained for at most this number of steps, in 40 to 200 epochs. */
@@ -216,14 +241,34 @@ const SEQUENCE_STEPS = 15_000;
 /** The training of sequences ends after this number of steps without an improvement, in 6 to 30 epochs. */
 const SEQUENCE_PATIENCE = 600;
 
-function settingsOf(options: ClassifyOptions, { lengths, training }: InputPlan): TrainingSettings {
+/** The same for clips, whose steps take much longer. */
+const CLIP_STEPS = 8000;
+const CLIP_PATIENCE = 1000;
+
+/** @param steps per epoch */
+function clipSettings({ epochs, learningRate }: ClassifyOptions, steps: number) {
+  return {
+    epochs: epochs ?? Math.max(20, Math.min(100, Math.ceil(CLIP_STEPS / steps))),
+    learningRate: learningRate ?? 2e-3,
+    weightDecay: 0.01,
+    patience: Math.max(4, Math.min(20, Math.ceil(CLIP_PATIENCE / steps))),
+  };
+}
+
+function settingsOf(options: ClassifyOptions, { lengths, training, encoder }: InputPlan): TrainingSettings {
   const { count, mean, longest } = lengths;
   const size = count < 400 ? 8 : count < 4000 ? 16 : count < 40_000 ? 32 : 64;
-  const batchSize = options.batchSize ?? batchSizeFor(size, longest);
+  const batchSize =
+    options.batchSize ??
+    (encoder.kind === 'clip'
+      ? encoder.frames.batchSize(Math.min(16, size), longest)
+      : batchSizeFor(size, longest));
   const total = mean * count;
   const common = {
     batchSize,
-    networks: options.networks ?? (total < FEW_STEPS ? 5 : total < MANY_STEPS ? 3 : 1),
+    networks:
+      options.networks ??
+      (options.frames !== undefined || total >= MANY_STEPS ? 1 : total < FEW_STEPS ? 5 : 3),
     seed: options.seed ?? 0,
     augment: options.text === undefined && options.sequence === undefined && (options.augment ?? true),
   };
@@ -238,6 +283,8 @@ function settingsOf(options: ClassifyOptions, { lengths, training }: InputPlan):
       patience: 3,
     };
   }
+  if (options.frames !== undefined)
+    return { ...common, ...clipSettings(options, batchesOf(training, batchSize).length) };
   const epochsOf = (steps: number, least: number, most: number): number =>
     Math.max(least, Math.min(most, Math.ceil(steps / batchesOf(training, batchSize).length)));
   return {

@@ -1,12 +1,15 @@
 /** Writes the HTML report of a classifier: curves, scores, confusion matrix, mistakes, lengths and settings. */
 
+import type { EncodedClip } from '../shared/frames/encoder.js';
 import type { EncodedSound } from '../shared/front-end.js';
 import { escapeHtml } from '../shared/report/chart.js';
 import { trainingCurves } from '../shared/report/curves.js';
+import { keyFrames, SHOWN_FRAMES } from '../shared/report/key-frames.js';
 import { baseName, factList, page, section, table } from '../shared/report/page.js';
 import { spectrogram } from '../shared/report/spectrogram.js';
 import { scoreTexts } from '../shared/scores.js';
 import type { ClassifyResult } from './classify.js';
+import type { ClipEncoder } from './clips.js';
 import { argmax } from './model.js';
 import { planEvent, unitOf } from './run-events.js';
 import { classTable, confusionTable } from './scores.js';
@@ -39,13 +42,14 @@ export function classifyReport(result: ClassifyResult, run: { backend: string; s
       section('Scores by label', scoreTables(result)),
       ...(several ? [] : [section('Most confident mistakes', mistakes(result))]),
       ...(plan.encoder.kind === 'sound' ? [section('Spectrograms', spectrograms(result, plan.encoder))] : []),
+      ...(plan.encoder.kind === 'clip' ? [section('Key frames', clipsOf(result, plan.encoder))] : []),
       section(`${TITLES[plan.encoder.kind]} lengths`, lengths(result)),
       section('Settings', factList(settingsOf(result, run))),
     ],
   });
 }
 
-const TITLES = { text: 'Text', sequence: 'Sequence', sound: 'Sound' };
+const TITLES = { text: 'Text', sequence: 'Sequence', sound: 'Sound', clip: 'Clip' };
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
@@ -82,14 +86,14 @@ function mistakes({ plan, probabilities }: ClassifyResult): string {
   return `${count}${table([encoder.kind, 'label', 'predicted', 'probability'], rows)}`;
 }
 
-/** Number of labels of which a sound is shown. */
-const MAX_SPECTROGRAMS = 12;
+/** Number of labels of which a sound or clip is shown. */
+const MAX_EXAMPLES = 12;
 
 /** Shows a validation sound of each label as the network reads it, with the prediction. */
 function spectrograms({ plan, probabilities }: ClassifyResult, { frontEnd }: SoundEncoder): string {
   const { labels, validation, validationTexts } = plan;
   const width = frontEnd.config.means.length;
-  const parts = labels.slice(0, MAX_SPECTROGRAMS).flatMap((label, k) => {
+  const parts = labels.slice(0, MAX_EXAMPLES).flatMap((label, k) => {
     const i = validation.classes.findIndex((classes) => classes.includes(k));
     if (i < 0) return [];
     const { values, length } = validation.inputs[i] as EncodedSound;
@@ -98,6 +102,24 @@ function spectrograms({ plan, probabilities }: ClassifyResult, { frontEnd }: Sou
     return [spectrogram({ values, width, length, frameRate: frontEnd.frameRate, caption })];
   });
   return `<p class="quiet">Low frequencies are at the bottom; a darker cell is louder, relative to the mean of its frequency.</p>${parts.join('')}`;
+}
+
+/** Shows frames of a validation clip of each label, with the prediction. */
+function clipsOf({ plan, probabilities, model }: ClassifyResult, { frames }: ClipEncoder): string {
+  const { labels, validation, validationTexts } = plan;
+  const chosen = new Set<number>();
+  for (const k of labels.slice(0, MAX_EXAMPLES).keys()) {
+    const i = validation.classes.findIndex((classes, n) => classes.includes(k) && !chosen.has(n));
+    if (i >= 0) chosen.add(i);
+  }
+  const parts = [...chosen].map((i) => {
+    const actual = Array.from(validation.classes[i], (k) => labels[k]).join(', ');
+    const predicted = model.labelsOf(probabilities[i]);
+    const found = predicted.map(({ label, score }) => `${label} (${percent(score)})`).join(', ');
+    const caption = `${validationTexts[i]}: ${actual}, predicted ${found || 'none'}`;
+    return keyFrames({ ...frames.shown(validation.inputs[i] as EncodedClip, SHOWN_FRAMES), caption });
+  });
+  return parts.join('');
 }
 
 function lengths({ plan }: ClassifyResult): string {

@@ -2,6 +2,7 @@
 import type { Json } from '@unroll/core/internal';
 import type { Vectors } from '@unroll/data';
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
+import { frameJson, frameText } from '../shared/frames/facts.js';
 import type { PreparedClassifier } from './plan.js';
 import { type ClassifyScores, metricsOf } from './scores.js';
 import type { SoundConfig } from './sounds.js';
@@ -11,7 +12,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 /** Returns the unit of lengths: the kind of tokens, steps or frames. */
 export const unitOf = ({ encoder }: PreparedClassifier): string =>
-  encoder.kind === 'text' ? UNITS[encoder.tokenizer.kind] : encoder.kind === 'sound' ? 'frames' : 'steps';
+  encoder.kind === 'text' ? UNITS[encoder.tokenizer.kind] : encoder.kind === 'sequence' ? 'steps' : 'frames';
 
 /** Returns the event that describes the data and the plan. */
 export function planEvent(plan: PreparedClassifier): PlanEvent {
@@ -55,6 +56,7 @@ function inputFacts({ encoder, missing }: PreparedClassifier): Record<string, Js
     const { features, normalize } = encoder.config;
     return { sampleRate: features.sampleRate, mels: features.mels, normalize };
   }
+  if (encoder.kind === 'clip') return frameJson(encoder.config);
   const { tokenizer, vocabulary, length } = encoder;
   return { tokenizer: tokenizer.kind, vocabulary: vocabulary.size, length };
 }
@@ -66,6 +68,7 @@ function inputText(plan: PreparedClassifier): string {
     return `${features} ${features === 1 ? 'feature' : 'features'}, standardised, and their changes from step to step`;
   }
   if (encoder.kind === 'sound') return soundText(encoder.config, plan.settings.augment);
+  if (encoder.kind === 'clip') return frameText(encoder.config, plan.settings.augment);
   const unit = unitOf(plan);
   return `${encoder.vocabulary.size} ${unit}; ${percent(coverage ?? 1)} of the validation ${unit} are in the vocabulary`;
 }
@@ -90,10 +93,11 @@ function vectorsText({ width, coverage: { types, tokens } }: Vectors): string {
   return `width ${width}, for ${percent(types)} of the vocabulary and ${percent(tokens)} of the training tokens`;
 }
 
-function networkText({ sizes, settings }: PreparedClassifier): string {
+function networkText({ sizes, settings, encoder }: PreparedClassifier): string {
   const { units, layers, cell, embedding, dropout } = sizes;
   const mean = settings.networks === 1 ? '' : `mean of ${settings.networks} networks: `;
-  const first = embedding === null ? '' : `embedding of ${embedding}, `;
+  const convolutions = encoder.kind === 'clip' ? 'convolutions, ' : '';
+  const first = embedding === null ? convolutions : `embedding of ${embedding}, `;
   const stack = `${layers === 1 ? '' : `${layers} × `}bidirectional ${cell} of ${units} units`;
   return `${mean}${first}${stack}, dropout ${dropout}`;
 }

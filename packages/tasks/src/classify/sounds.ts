@@ -11,6 +11,7 @@ export type SoundConfig = FrontEndConfig;
 
 export class SoundEncoder implements ClassifyEncoder {
   readonly kind = 'sound';
+  readonly batchSize = 128;
   readonly column: string;
   readonly frontEnd: FrontEnd;
 

@@ -17,7 +17,7 @@ import {
 } from './combination.js';
 import type { Origin } from './encoder.js';
 import type { NetworkForecaster, RunContext } from './forecaster.js';
-import { scoreScale } from './origins.js';
+import { meanChanges, scoreScale } from './score-scale.js';
 
 /** The backtest forecasts of all models, and the calibration of their intervals. */
 export interface CalibratedForecasts {
@@ -110,10 +110,10 @@ function combinedRuns(
 ): { runs: ModelRun[]; combinations: Map<string, Combination> } {
   const { panel, plan } = context;
   const isPerSeries = context.select === 'series';
-  const { units } = scoreScale(panel, { ...plan, log: false });
+  const errorScales = meanChanges(panel, plan);
   const errorsOf = ({ indices, earlier }: ModelRun) => {
     const from = indices.map((n) => earlierOrigins[n]);
-    return new HeldOutErrors(panel, units, from, earlier, isPerSeries);
+    return new HeldOutErrors(panel, errorScales, from, earlier, isPerSeries);
   };
   const network = bestNetwork(networkRuns, errorsOf, plan.cut);
   const members = [...baselineRuns, network].map((run) => alignedWith(run, network.indices));

@@ -4,9 +4,10 @@
  * value from the forecast's interval (for a point forecast, an interval of zero width). A new interval is widened by the
  * `level` quantile of these scores. Only errors known at the forecast origin are used.
  *
- * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by the mean absolute
- * change of the series over one season, so that the scores of many series can be pooled. If the errors of a point forecast depend
- * on the position in the season, its scores are also divided by the spread there (seasonal-spread.ts).
+ * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by their expected size, so
+ * that those of many rows and series can be pooled: the mean change of the series over one season or, for point forecasts whose
+ * errors follow them, the size of its recent changes (score-scale.ts) and the size at the position in the season
+ * (seasonal-spread.ts).
  */
 import { normalQuantile } from './distributions.js';
 import type { Origin } from './encoder.js';
@@ -33,17 +34,39 @@ export interface ScoreScale {
   spread?: SeasonalSpread | null;
   /** For each series, the mean absolute change over one season. */
   units: readonly number[];
+  /** Returns the size of the recent changes of a series at an origin, a grid index. Default: its unit. */
+  recentUnit?: (series: number, origin: number) => number;
   /** For each series, the lower limit that values are clipped to before the logarithm. */
   floors: readonly number[];
   /** For each series, its largest value, which limits upper bounds on the logarithmic scale. */
   ceilings: readonly number[];
 }
 
+/** By what the scores of a run are divided. */
+export interface Scaling {
+  /** The size of recent changes instead of the mean change. */
+  recent: boolean;
+  /** Also the size at the position in the season. */
+  spread: boolean;
+}
+
+/** The first one is used unless errors follow another one better. */
+const SCALINGS: readonly Scaling[] = [
+  { recent: false, spread: false },
+  { recent: false, spread: true },
+  { recent: true, spread: false },
+  { recent: true, spread: true },
+];
+
 interface Score {
   /** Grid index of the actual value. */
   index: number;
-  /** Not divided by the spread. */
+  /** On the scale of the scores, not divided by anything. */
   score: number;
+  /** Whether the forecast is a point, without an interval of its own. */
+  isPoint: boolean;
+  unit: number;
+  recentUnit: number;
   /** The spread at the actual value. */
   spread: number;
 }
@@ -54,9 +77,7 @@ export class Calibration {
   /** Scores by [level][step]. */
   readonly #scores: Score[][][];
   /** Margins [level][step] by origin; a cache that `learn` clears. */
-  readonly #margins = new Map<number, { margins: Float64Array[]; spread: SeasonalSpread | null }>();
-  /** Whether the forecasts are points, without intervals of their own. */
-  #arePoints = true;
+  readonly #margins = new Map<number, { margins: Float64Array[]; scaling: Scaling }>();
 
   constructor(levels: readonly number[], horizon: number, scale: ScoreScale) {
     this.levels = levels;
@@ -68,6 +89,7 @@ export class Calibration {
   learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
     this.#margins.clear();
     const { offset, values } = panel.series[series];
+    const [unit, recentUnit] = [false, true].map((recent) => this.#unit({ recent }, series, origin));
     const spread = spreadAt(this.#scale.spread ?? null, panel);
     for (const [l, scores] of this.#scores.entries()) {
       for (const [k, list] of scores.entries()) {
@@ -76,21 +98,21 @@ export class Calibration {
         const scaled = this.#toScoreScale(series, actual);
         const below = this.#toScoreScale(series, lower[l][k]) - scaled;
         const above = scaled - this.#toScoreScale(series, upper[l][k]);
-        this.#arePoints &&= lower[l][k] === upper[l][k];
-        const score = Math.max(below, above) / this.#scale.units[series];
-        list.push({ index: origin + k, score, spread: spread(origin + k) });
+        list.push({
+          ...{ index: origin + k, score: Math.max(below, above), isPoint: !(lower[l][k] < upper[l][k]) },
+          ...{ unit, recentUnit, spread: spread(origin + k) },
+        });
       }
     }
   }
 
   /** Widens the intervals of a forecast by the scores known at its origin. Bounds are NaN if no scores are known. */
   widen(panel: Panel, { series, origin }: Origin, intervals: Intervals): Intervals {
-    const { log, counts, units, floors, ceilings } = this.#scale;
-    const at = spreadAt(this.spreadFor(origin), panel);
+    const { log, counts, floors, ceilings } = this.#scale;
+    const { unit, spread } = this.scaleAt({ series, origin });
+    const at = spreadAt(spread, panel);
     return widenIntervals(intervals, this.margins(origin), {
-      log,
-      counts,
-      unit: units[series],
+      ...{ log, counts, unit },
       spread: intervals.median.map((_, k) => at(origin + k)),
       floor: floors[series],
       ceiling: ceilings[series],
@@ -102,29 +124,35 @@ export class Calibration {
     return this.#knownAt(origin).margins;
   }
 
-  /** Returns the spread by which the margins at an origin are multiplied; null: the errors known there do not follow it. */
-  spreadFor(origin: number): SeasonalSpread | null {
-    return this.#knownAt(origin).spread;
+  /** Returns the unit of a series and the spread by which the margins at an origin are multiplied. */
+  scaleAt({ series, origin }: Origin): { unit: number; spread: SeasonalSpread | null } {
+    const { scaling } = this.#knownAt(origin);
+    const { spread = null } = this.#scale;
+    return { unit: this.#unit(scaling, series, origin), spread: scaling.spread ? spread : null };
   }
 
-  #knownAt(origin: number): { margins: Float64Array[]; spread: SeasonalSpread | null } {
+  #unit({ recent }: Pick<Scaling, 'recent'>, series: number, origin: number): number {
+    const { units, recentUnit } = this.#scale;
+    return recent && recentUnit ? recentUnit(series, origin) : units[series];
+  }
+
+  #knownAt(origin: number): { margins: Float64Array[]; scaling: Scaling } {
     let known = this.#margins.get(origin);
     if (known === undefined) {
       const scores = this.#scores.map((lists) =>
         lists.map((list) => list.filter(({ index }) => index < origin)),
       );
-      const { spread = null } = this.#scale;
-      const isUsed = spread !== null && this.#arePoints && followsSpread(scores[0]?.flat() ?? []);
+      const scaling = bestScaling(scores[0]?.flat() ?? []);
       const margins = scores.map((lists, l) =>
         Float64Array.from(lists, (list, k) =>
           marginOf(
-            list.map(({ score, spread }) => (isUsed ? score / spread : score)),
+            list.map((each) => each.score / sizeOf(each, scaling)),
             this.levels[l],
             k + 1,
           ),
         ),
       );
-      known = { margins, spread: isUsed ? spread : null };
+      known = { margins, scaling };
       this.#margins.set(origin, known);
     }
     return known;
@@ -135,18 +163,25 @@ export class Calibration {
   }
 }
 
+/** Returns the expected size of an error. */
+const sizeOf = ({ unit, recentUnit, spread }: Score, scaling: Scaling): number =>
+  (scaling.recent ? recentUnit : unit) * (scaling.spread ? spread : 1);
+
 /**
- * Returns whether errors follow the spread: whether they are more likely under a Laplace distribution whose scale is
- * proportional to the spread than under one with the same scale everywhere.
+ * Returns the scaling that errors follow best: the one with the highest likelihood under a Laplace distribution whose scale is
+ * proportional to the expected size. The first one if most forecasts have intervals of their own.
  */
-function followsSpread(scores: readonly Score[]): boolean {
-  if (scores.length === 0) return false;
+function bestScaling(scores: readonly Score[]): Scaling {
+  const points = scores.filter(({ isPoint }) => isPoint);
+  if (points.length * 2 < scores.length) return SCALINGS[0];
   const mean = (value: (score: Score) => number): number =>
-    scores.reduce((sum, score) => sum + value(score), 0) / scores.length;
-  const same = Math.log(mean(({ score }) => score));
-  const bySpread =
-    Math.log(mean(({ score, spread }) => score / spread)) + mean(({ spread }) => Math.log(spread));
-  return bySpread < same;
+    points.reduce((sum, score) => sum + value(score), 0) / points.length;
+  const losses = SCALINGS.map(
+    (scaling) =>
+      Math.log(mean((each) => each.score / sizeOf(each, scaling))) +
+      mean((each) => Math.log(sizeOf(each, scaling))),
+  );
+  return SCALINGS[losses.reduce((best, loss, i) => (loss < losses[best] ? i : best), 0)];
 }
 
 /** The scale of the scores of one series; see {@link ScoreScale}. */

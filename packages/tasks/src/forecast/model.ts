@@ -189,7 +189,7 @@ export class ForecastModel implements TaskModel {
     const ensemble = this.#ensemble(extended, this.network);
     const long = origins.filter((origin) => ensemble.canForecast(origin));
     const short = origins.filter((origin) => !ensemble.canForecast(origin));
-    const scales = this.#scales(panel, spread);
+    const scales = this.#scales(panel, spread, ({ unit }) => unit);
     const marginsByLevel = margins.map(fromJsonNumbers);
     const byNetwork = await ensemble.forecast(extended, long, horizon);
     const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
@@ -240,7 +240,7 @@ export class ForecastModel implements TaskModel {
   /** Forecasts from each origin with the best baseline. */
   baselineAt(panel: Panel, origins: readonly Origin[], horizon: number): Intervals[] {
     const { fallback, fallbackMargins, fallbackSpread } = this.pipeline;
-    const scales = this.#scales(panel, fallbackSpread);
+    const scales = this.#scales(panel, fallbackSpread, ({ unit, fallbackUnit = unit }) => fallbackUnit);
     const margins = fallbackMargins.map(fromJsonNumbers);
     const uncalibrated = this.#baselineForecasts(fallback, panel, origins, horizon);
     return uncalibrated.map((each, n) => widenLongHorizon(each, margins, scales(origins[n], horizon)));
@@ -377,13 +377,17 @@ export class ForecastModel implements TaskModel {
   #scales(
     panel: Panel,
     spread: SeasonalSpread | undefined,
+    unitOf: (series: Pipeline['series'][number]) => number,
   ): (origin: Origin, horizon: number) => SeriesScale {
     const { plan, series } = this.pipeline;
     const at = spreadAt(spread ?? null, panel);
     const stored = new Map(
-      series.map(({ id, unit, floor, ceiling = Number.POSITIVE_INFINITY }) => [id, { unit, floor, ceiling }]),
+      series.map((each) => {
+        const { id, floor, ceiling = Number.POSITIVE_INFINITY } = each;
+        return [id, { unit: unitOf(each), floor, ceiling }];
+      }),
     );
-    const medianUnit = quantile(Float64Array.from(series, ({ unit }) => unit).sort(), 0.5);
+    const medianUnit = quantile(Float64Array.from(series, unitOf).sort(), 0.5);
     const lowestFloor = Math.min(...series.map(({ floor }) => floor));
     const bySeries = panel.series.map(({ id, values }) => ({
       log: plan.log,

@@ -1,12 +1,8 @@
-/** Chooses the forecast origins of the backtest and of calibration, and the scale of the calibration scores. */
-import { quantile } from '@unroll/data';
-import type { ScoreScale } from './calibration.js';
+/** Chooses the forecast origins of the backtest and of calibration. */
 import type { Origin } from './encoder.js';
-import { levelledPanel } from './levelled.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
-import { fillGaps, subsample } from './rows.js';
-import { seasonalSpread } from './seasonal-spread.js';
+import { subsample } from './rows.js';
 import { warmUp } from './transform.js';
 
 /**
@@ -42,39 +38,4 @@ export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: numbe
     }),
   );
   return subsample(origins, maxCalibration(panel.series.length));
-}
-
-/**
- * Returns the scale of the calibration scores. The unit of each series is its mean absolute change over one season, on the
- * rows before the backtest; if it is 0 or undefined, the median of the other units.
- */
-export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
-  const { series } = levelledPanel(panel, plan, plan.cut);
-  const training = series.map(({ offset, values }) =>
-    fillGaps(values.slice(0, Math.max(0, plan.cut - offset)), plan.season),
-  );
-  const floors = training.map((values) => {
-    const positive = values.filter((value) => value > 0);
-    return positive.length === 0 ? Number.MIN_VALUE : positive.reduce((a, b) => Math.min(a, b)) / 100;
-  });
-  const changes = training.map((values, s) => {
-    const z = plan.log ? values.map((value) => Math.log(Math.max(value, floors[s]))) : values;
-    return z.slice(plan.season).map((value, i) => Math.abs(value - z[i]));
-  });
-  const meanChanges = changes.map((each) => each.reduce((sum, change) => sum + change, 0) / each.length);
-  const positiveUnits = Float64Array.from(meanChanges.filter((unit) => unit > 0)).sort();
-  const medianUnit = positiveUnits.length === 0 ? 1 : quantile(positiveUnits, 0.5);
-  return {
-    log: plan.log,
-    counts: plan.scaler === 'counts',
-    spread: seasonalSpread(
-      panel,
-      plan.season,
-      changes.map((each, s) => each.map((change) => change / meanChanges[s])),
-      series.map(({ offset }) => offset + plan.season),
-    ),
-    floors,
-    ceilings: training.map((values) => values.reduce((a, b) => Math.max(a, b), 0)),
-    units: meanChanges.map((unit) => (unit > 0 ? unit : medianUnit)),
-  };
 }

@@ -11,7 +11,7 @@ import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
 import { searchedRows } from './level-shifts.js';
 import type { FittedNetwork, NetworkView } from './network.js';
-import type { Panel, PanelSeries } from './panel.js';
+import { type Panel, type PanelSeries, panelEnd } from './panel.js';
 import type { ForecastPlan, StoredPlan } from './plan.js';
 import type { SeasonalSpread } from './seasonal-spread.js';
 import { type TransformConfig, warmUp } from './transform.js';
@@ -50,8 +50,10 @@ export interface Pipeline {
     id: string;
     /** The transform for each network; null if the series was too short. */
     transforms: (TransformConfig | null)[];
-    /** Scale of the interval margins (calibration.ts). */
+    /** Scale of the interval margins of the model (calibration.ts). */
     unit: number;
+    /** Scale of the margins of the fallback; missing if it is the same. */
+    fallbackUnit?: number;
     /** Values below this are raised to it before the logarithm. */
     floor: number;
     /** The largest value, which limits upper bounds after a logarithm; missing in earlier versions. */
@@ -136,9 +138,10 @@ export function pipelineOf(parts: ModelParts): Pipeline {
   const baselineNames = baselines(plan);
   const { winner: model } = parts;
   const fallback = scores.find((score) => baselineNames.has(score.model))!.model; // every leaderboard has baselines
-  const end = Number.POSITIVE_INFINITY;
+  const end = panelEnd(panel);
   const marginsOf = (name: string) => calibrations.get(name)!.margins(end).map(toJsonNumbers);
-  const spreadOf = (name: string) => calibrations.get(name)?.spreadFor(end) ?? undefined;
+  const scaleOf = (name: string, series = 0) => calibrations.get(name)!.scaleAt({ series, origin: end });
+  const [{ spread }, { spread: fallbackSpread }] = [scaleOf(model), scaleOf(fallback)];
   const members = combination === undefined ? {} : { combination: storedCombination(combination, panel) };
   const memberNames = combination === undefined ? [] : membersOf(combination);
   const rows = storedRows([model, fallback, ...memberNames], plan);
@@ -155,9 +158,12 @@ export function pipelineOf(parts: ModelParts): Pipeline {
     plan: { horizon, chunk, season, seasons: [...seasons], period, lag, window, log, scaler, calendar },
     head,
     levels: [...levels],
-    ...fittedParts(parts),
-    ...(spreadOf(model) && { spread: spreadOf(model) }),
-    ...(spreadOf(fallback) && { fallbackSpread: spreadOf(fallback) }),
+    ...fittedParts(parts, (series) => {
+      const [{ unit }, { unit: fallbackUnit }] = [scaleOf(model, series), scaleOf(fallback, series)];
+      return { unit, ...(fallbackUnit !== unit && { fallbackUnit }) };
+    }),
+    ...(spread && { spread }),
+    ...(fallbackSpread && { fallbackSpread }),
     margins: marginsOf(model),
     fallbackMargins: marginsOf(fallback),
     history: historyOf(panel, rows),
@@ -189,7 +195,10 @@ function storedRows(models: readonly string[], plan: ForecastPlan): number {
 }
 
 /** Returns the fitted parameters of each network and series. */
-function fittedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'views' | 'series'> {
+function fittedParts(
+  { panel, networks, scale }: ModelParts,
+  unitsOf: (series: number) => { unit: number; fallbackUnit?: number },
+): Pick<Pipeline, 'views' | 'series'> {
   const trainedNetworks = networks ?? [];
   return {
     views: trainedNetworks.map(({ plan, encoder }) => ({
@@ -199,7 +208,7 @@ function fittedParts({ panel, networks, scale }: ModelParts): Pick<Pipeline, 'vi
     series: panel.series.map(({ id }, s) => ({
       id,
       transforms: trainedNetworks.map(({ encoder }) => encoder.config.transforms[s]),
-      unit: scale.units[s],
+      ...unitsOf(s),
       floor: scale.floors[s],
       ceiling: scale.ceilings[s],
     })),

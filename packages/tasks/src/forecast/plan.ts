@@ -182,13 +182,16 @@ function chooseTransform(
     withoutShifts(values, { season: options.season ?? usual, log: false }),
   );
   const { season, seasons, reason: seasonReason } = chooseSeason(panel, training, horizon, options.season);
-  const { scaler, log } = chooseScaler(panel, training, season, options);
+  // Moved to the level after a shift, a series may be positive that has no logarithm before it.
+  const positive = training.map((values, s) => (isPositive(rawTraining[s]) ? values : rawTraining[s]));
+  const { scaler, log } = chooseScaler(panel, positive, season, options);
   const withoutGaps = training.map((values) => fillGaps(values, season));
   const z = log ? withoutGaps.map((values) => values.map(Math.log)) : withoutGaps;
   const common = { scaler, horizon, chunk, season, seasons, seasonReason, log };
   for (const lag of scaler === 'changes' ? rankLags(z, season, horizon) : [1]) {
     const choice = withWindow(training, { ...common, lag }, options.window);
-    if (choice !== null) return { ...choice, ...viewsOf(training, choice, options) };
+    if (choice !== null)
+      return { ...choice, ...viewsOf(training, choice, options, positive.every(isPositive)) };
   }
   return null;
 }
@@ -201,6 +204,7 @@ function viewsOf(
   training: readonly Float64Array[],
   choice: TransformChoice,
   { scaler }: PlanOptions,
+  arePositive: boolean,
 ): Pick<ForecastPlan, 'views' | 'viewReason' | 'lag' | 'log'> {
   const { lag, log } = choice;
   if (choice.scaler !== 'changes' || scaler === 'changes')
@@ -210,7 +214,7 @@ function viewsOf(
   );
   const plan = { ...choice, horizon: choice.chunk };
   const found = chooseViews(training, plan, lags);
-  const mayLog = scaler === undefined && training.every((values) => values.every((value) => !(value <= 0)));
+  const mayLog = scaler === undefined && arePositive;
   const other = mayLog ? chooseViews(training, { ...plan, log: !log }, lags) : found;
   const isOtherBetter = other.error < (1 - MIN_LOG_GAIN) * found.error;
   const { views, reason } = isOtherBetter ? other : found;
@@ -223,6 +227,9 @@ function viewsOf(
     log: isOtherBetter ? !log : log,
   };
 }
+
+/** Returns whether no known value is 0 or negative. */
+const isPositive = (values: Float64Array): boolean => values.every((value) => !(value <= 0));
 
 /** Returns the scaler of the options or else the default one, and whether to take logarithms. */
 function chooseScaler(

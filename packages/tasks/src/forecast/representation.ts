@@ -107,7 +107,7 @@ export function chooseViews(
   };
 }
 
-/** Values are followed by their last one or the mean of the window; changes also by no centre, as they are around 0. */
+/** What may be subtracted: from values, the last one or the mean; from changes, also nothing, because they vary around 0. */
 const ANCHORS_OF_VALUES: readonly Anchor[] = ['last', 'mean'];
 const ANCHORS_OF_CHANGES: readonly Anchor[] = ['last', 'mean', 'zero'];
 
@@ -189,7 +189,7 @@ function linearForecasts(
 
 const withBias = (input: Float64Array): Float64Array => Float64Array.of(...input, 1);
 
-/** Returns the mean absolute error of the mean of two forecasts, in the units of the series. */
+/** Returns the mean absolute error of the mean of two forecasts, divided by the unit of each series. */
 function meanError(
   series: readonly SplitSeries[],
   scored: readonly Start[],

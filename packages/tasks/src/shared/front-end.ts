@@ -12,6 +12,7 @@ import {
   warpFrames,
 } from '@unroll/data';
 import { commonRate, type Samples } from './sounds.js';
+import { standardOf } from './standardize.js';
 
 /**
  * What is subtracted from the frames of each file: `features`: the mean of each feature, which removes the colour of a
@@ -89,22 +90,10 @@ export class FrontEnd {
       means: new Array<number>(width).fill(0),
       deviations: new Array<number>(width).fill(1),
     });
-    const [means, squares] = [new Float64Array(width), new Float64Array(width)];
-    let count = 0;
-    // Running means and sums of squared deviations (Welford 1962).
-    for (const sound of sounds) {
-      const values = plain.#normalized(sound);
-      for (let at = 0; at < values.length; at += width) {
-        count++;
-        for (let f = 0; f < width; f++) {
-          const change = values[at + f] - means[f];
-          means[f] += change / count;
-          squares[f] += change * (values[at + f] - means[f]);
-        }
-      }
-    }
-    const deviations = Array.from(squares, (sum) => Math.sqrt(sum / count) || 1);
-    return new FrontEnd({ ...plain.config, means: [...means], deviations });
+    const frames = function* (): Generator<Float32Array> {
+      for (const sound of sounds) yield plain.#normalized(sound);
+    };
+    return new FrontEnd({ ...plain.config, ...standardOf(frames(), width) });
   }
 
   /** Number of values of a frame that the network reads: features and derivatives. */

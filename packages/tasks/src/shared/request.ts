@@ -38,8 +38,8 @@ const valueText = (value: TaskOptionValue): string =>
  * @throws UnrollError `value` for an undeclared option, an option of the wrong type, and texts that the model does not take
  */
 export function checkRequest(
-  { options = {}, texts, sounds }: TaskRequest,
-  model: Pick<TaskModel, 'options' | 'format' | 'audio'>,
+  { options = {}, texts, sounds, clips }: TaskRequest,
+  model: Pick<TaskModel, 'options' | 'format' | 'audio' | 'frames'>,
   { takesTexts = false } = {},
 ): void {
   for (const [name, value] of Object.entries(options)) {
@@ -55,6 +55,8 @@ export function checkRequest(
   }
   if (sounds !== undefined && sounds.length > 0 && model.audio === undefined)
     throw valueError(`This model (${model.format}) does not read sound.`, { format: model.format });
+  if (clips !== undefined && clips.length > 0 && model.frames === undefined)
+    throw valueError(`This model (${model.format}) does not read clips.`, { format: model.format });
   if (texts !== undefined && !takesTexts) {
     throw valueError(
       `This model (${model.format}) predicts from rows, got texts. Pass rows instead (command line: --data).`,

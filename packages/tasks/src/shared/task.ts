@@ -8,8 +8,9 @@ import type { Tensor } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Decimal, Table, Thousands } from '@unroll/data';
 import type { Network } from '@unroll/nn';
+import type { Clip } from './frames/clips.js';
 import type { ScoreTable } from './scores.js';
-import type { Sound } from './sounds.js';
+import type { Samples, Sound } from './sounds.js';
 
 /** A type of model that is saved with a `pipeline.json`. */
 export interface Task {
@@ -37,6 +38,10 @@ export interface TaskModel {
   readonly reads?: 'table' | 'file';
   /** Name of the column of `--data` with the paths of WAV files, which commands read. Default: none. */
   readonly audio?: string | undefined;
+  /** Name of the column of `--data` with the paths of clips, which commands read. Default: none. */
+  readonly frames?: string | undefined;
+  /** True for a model that writes sounds, which `unroll predict` stores under `--audio`. Default false. */
+  readonly writesSound?: boolean;
   /** The pattern of the file names, if the model was trained on a folder of files. Default: none. */
   readonly pattern?: string | undefined;
   /** True if `evaluate` also takes two parallel text files, `file` and `target`. Default false. */
@@ -57,6 +62,11 @@ export interface TaskModel {
    * @throws UnrollError `data` if there are no targets to compare with
    */
   evaluate?(request: TaskRequest): Promise<TaskScores>;
+  /**
+   * Scores the model on pairs of sounds: whether it finds out which have the same label (`unroll evaluate --verification`).
+   * @throws UnrollError `data` without pairs of both kinds, `value` for a model that does not read sound
+   */
+  verify?(pairs: readonly SoundPair[]): Promise<TaskScores>;
   /**
    * Generates the continuation of a text and yields it in pieces, for `unroll generate`. The options are those of `predict`.
    * @throws UnrollError `value` for invalid options
@@ -116,12 +126,21 @@ export interface TaskRequest {
   texts?: readonly string[] | undefined;
   /** Sounds to predict from, for models with `audio`. Default: none. */
   sounds?: readonly Sound[] | undefined;
+  /** Clips to predict from, for models with `frames`. Default: none. */
+  clips?: readonly Clip[] | undefined;
   /** The text file to predict from, for models that read one. Default: none. */
   file?: TextFile | undefined;
   /** The text file with the targets of `file`, line by line, for models with `pairs`. Default: none. */
   target?: TextFile | undefined;
   /** Values of the model's options, by name; omitted options have their defaults. */
   options?: Readonly<Record<string, TaskOptionValue>> | undefined;
+}
+
+/** Two sounds, and whether they have the same label. */
+export interface SoundPair {
+  first: Sound;
+  second: Sound;
+  same: boolean;
 }
 
 export interface GenerateRequest {
@@ -174,6 +193,8 @@ export interface TaskResult {
   readonly rows: readonly (readonly TaskCell[])[];
   /** Fields of the JSON object of each row, in addition to the cells or in place of the cell of that name. Default: none. */
   readonly json?: readonly Readonly<Record<string, Json>>[];
+  /** For models that write sounds: the sound of each row. */
+  readonly sounds?: readonly Samples[];
   /** Notes for the user, one sentence each. */
   readonly notes: readonly string[];
 }

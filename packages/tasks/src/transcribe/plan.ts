@@ -2,11 +2,11 @@
  * Plans the training of a transcriber: reads sounds and transcripts, cuts a validation split, and chooses the tokens, how much the
  * network shortens sequences, and the training options that are not set.
  */
-import { RandomStream, UnrollError } from '@unroll/core';
 import { column, type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
 import { cellError, filledTexts } from '../shared/cells.js';
 import { type EncodedSound, FrontEnd } from '../shared/front-end.js';
 import { batchSizeFor } from '../shared/length-batches.js';
+import { randomRows } from '../shared/random-split.js';
 import { type ReadSound, soundsOf } from '../shared/sounds.js';
 import { stepsOf, type TranscriberSizes } from './network.js';
 import { levelOf, normalizeTranscript, stepsNeeded, TranscriptTokens } from './tokens.js';
@@ -80,7 +80,7 @@ export function prepare(table: Table, options: TranscribeOptions): PreparedTrans
   const given = options.validation && readRows(options.validation, options);
   const split = given
     ? { training: rows.texts.map((_, row) => row), validation: [] }
-    : splitRows(rows.texts.length, table, seed);
+    : randomRows(table, { task: 'transcribe', share: VALIDATION_SHARE, most: MAX_VALIDATION, seed });
   const trainingTexts = split.training.map((row) => rows.texts[row]);
   const level = options.level ?? levelOf(trainingTexts);
   const tokens = TranscriptTokens.fit(trainingTexts, level, lowercase);
@@ -136,21 +136,6 @@ const encodeRows = (
   sounds: sounds.map((sound) => frontEnd.encode(sound)),
   ids: texts.map((text) => tokens.encode(text).ids),
 });
-
-/** Cuts a tenth of the rows for validation. @throws UnrollError `data` for fewer than two rows */
-function splitRows(count: number, { source }: Table, seed: number) {
-  if (count < 2) {
-    const problem = 'at least 2 rows are needed, one for training and one for validation';
-    throw new UnrollError('data', `${source}: ${problem}, got ${count}.`);
-  }
-  const size = Math.min(MAX_VALIDATION, Math.max(1, Math.round(count * VALIDATION_SHARE)));
-  const chosen = new Set(new RandomStream(seed, 'transcribe', 'split').permutation(count).slice(0, size));
-  const all = Array.from({ length: count }, (_, row) => row);
-  return {
-    training: all.filter((row) => !chosen.has(row)),
-    validation: all.filter((row) => chosen.has(row)),
-  };
-}
 
 /** Returns the largest reduction that leaves room: for all transcripts enough steps, for most of them more. */
 function reductionFor({ sounds, ids }: EncodedTranscripts): number {

@@ -1,5 +1,5 @@
-/** Translates encoded texts with beam search. */
-import type { Tensor } from '@unroll/core';
+/** Writes targets with beam search: translations of texts, or, for the task `describe`, sentences about clips. */
+import type { MaskedSequence, Tensor } from '@unroll/core';
 import { padSequences } from '@unroll/data';
 import { beamSearch, type Functional } from '@unroll/nn';
 import { textBatches } from '../shared/text-batches.js';
@@ -39,13 +39,37 @@ export interface DecodedTarget {
 /** Maximum number of hypotheses in one step of the search. */
 const MAX_ROWS = 320;
 
-/**
- * Translates texts, in their order. Texts of similar lengths share a batch.
- * @param sources ids of each text
- */
-export async function decodeTargets(
+/** What a decoder reads. */
+export interface DecoderInputs {
+  /** Name of the input of the network. */
+  name: string;
+  /** Groups the inputs into batches of at most a number of rows. */
+  batches(size: number): Iterable<Uint32Array>;
+  /** Returns the inputs of a batch. */
+  batch(rows: Uint32Array): Tensor | MaskedSequence;
+  /** Returns the number of steps of an input. */
+  length(row: number): number;
+}
+
+/** Translates texts, in their order. Texts of similar lengths share a batch. @param sources ids of each text */
+export const decodeTargets = (
   network: Functional,
   sources: readonly Int32Array[],
+  limits: TargetLimits,
+  options: SearchOptions = {},
+): Promise<DecodedTarget[]> => decodeInputs(network, sourceInputs(sources), limits, options);
+
+const sourceInputs = (sources: readonly Int32Array[]): DecoderInputs => ({
+  name: SOURCE_INPUT,
+  batches: (size) => textBatches(sources, size),
+  batch: (rows) => padSequences(Array.from(rows, (row) => sources[row])).values,
+  length: (row) => sources[row].length,
+});
+
+/** Writes a target for each input, in their order. */
+export async function decodeInputs(
+  network: Functional,
+  inputs: DecoderInputs,
   { unknown, ...limits }: TargetLimits,
   {
     beam = DEFAULT_BEAM,
@@ -55,17 +79,15 @@ export async function decodeTargets(
 ): Promise<DecodedTarget[]> {
   const results: DecodedTarget[] = [];
   const banned = [0, START_ID, ...(unknown ? [] : [UNKNOWN_ID])];
-  for (const rows of textBatches(sources, Math.max(1, Math.floor(MAX_ROWS / beam)))) {
-    const ids = Array.from(rows, (row) => sources[row]);
-    const source: Tensor = padSequences(ids).values;
-    const stream = network.stream({ inputs: { [SOURCE_INPUT]: source } });
+  for (const rows of inputs.batches(Math.max(1, Math.floor(MAX_ROWS / beam)))) {
+    const stream = network.stream({ inputs: { [inputs.name]: inputs.batch(rows) } });
     const found = await beamSearch(stream, {
       ...{ prompt: START_ID, stop: END_ID, banned, minLength: 1 },
       ...{ maxLength, width: beam, lengthPenalty, alignments: true },
     });
     for (const [i, row] of rows.entries()) {
       const [{ tokens, score, alignment = [] }] = found[i];
-      const weights = alignment.map((each) => each.slice(0, ids[i].length));
+      const weights = alignment.map((each) => each.slice(0, inputs.length(row)));
       results[row] = { ids: tokens, score, alignment: weights };
     }
   }

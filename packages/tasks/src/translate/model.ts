@@ -28,7 +28,8 @@ import { type TranslatedText, type TranslatePipeOptions, translatePipe } from '.
 import { readTranslator, type TranslatePipeline } from './pipeline.js';
 import { metricsOf, scoreTable, signatureNote, translateScores } from './scores.js';
 
-const OPTIONS: readonly TaskOption[] = [
+/** The options of beam search. */
+export const SEARCH_OPTIONS: readonly TaskOption[] = [
   {
     name: 'beam',
     type: 'integer',
@@ -42,6 +43,10 @@ const OPTIONS: readonly TaskOption[] = [
     help: 'exponent of the length penalty; larger values prefer longer translations',
     default: DEFAULT_LENGTH_PENALTY,
   },
+];
+
+const OPTIONS: readonly TaskOption[] = [
+  ...SEARCH_OPTIONS,
   { name: 'scores', type: 'flag', help: 'also write the score of each translation' },
   {
     name: 'alignments',
@@ -286,7 +291,7 @@ export class TranslateModel implements TaskModel {
 /** The tokens of each level, in the plural. */
 export const NAMES = { subwords: 'subwords', words: 'words', characters: 'characters' } as const;
 
-function searchOptions(options: NonNullable<TaskRequest['options']>): SearchOptions {
+export function searchOptions(options: NonNullable<TaskRequest['options']>): SearchOptions {
   const { beam, 'length-penalty': lengthPenalty } = options as Record<string, number | undefined>;
   if (lengthPenalty !== undefined && lengthPenalty < 0)
     throw valueError(`Option length-penalty must be at least 0, got ${lengthPenalty}.`, { lengthPenalty });

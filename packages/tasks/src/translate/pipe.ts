@@ -36,6 +36,19 @@ export type TranslatePipe = (
   options?: TranslatePipeOptions,
 ) => Promise<TranslatedText[]>;
 
+/** Checks the options of a pipeline that decodes with beam search. @throws UnrollError `value` for invalid ones */
+export function pipeOptions(options: TranslatePipeOptions): { alignments: boolean; search: SearchOptions } {
+  checkOptions('pipeline', options, {
+    ...{ beam: 'count', lengthPenalty: 'number', maxLength: 'count', alignments: 'boolean' },
+  });
+  const { alignments = false, ...search } = options;
+  if (search.lengthPenalty !== undefined && !(search.lengthPenalty >= 0 && search.lengthPenalty < Infinity))
+    throw valueError(
+      `pipeline: lengthPenalty must be a finite, non-negative number, got ${search.lengthPenalty}.`,
+    );
+  return { alignments, search };
+}
+
 /**
  * Translates one text or a list of texts.
  * @throws UnrollError `value` for invalid options, and for inputs other than texts
@@ -45,14 +58,7 @@ export async function translatePipe(
   options: TranslatePipeOptions,
   translate: (texts: readonly string[], options: SearchOptions) => Promise<Translation[]>,
 ): Promise<TranslatedText[]> {
-  checkOptions('pipeline', options, {
-    ...{ beam: 'count', lengthPenalty: 'number', maxLength: 'count', alignments: 'boolean' },
-  });
-  const { alignments = false, ...search } = options;
-  if (search.lengthPenalty !== undefined && !(search.lengthPenalty >= 0 && search.lengthPenalty < Infinity))
-    throw valueError(
-      `pipeline: lengthPenalty must be a finite, non-negative number, got ${search.lengthPenalty}.`,
-    );
+  const { alignments, search } = pipeOptions(options);
   const translations = await translate(textsOf(input), search);
   return translations.map(({ text, score, sourceTokens, tokens, alignment }) => ({
     ...{ translationText: text, score },

@@ -127,7 +127,7 @@ function splitPairs(
   return { training: select(false), validation: select(true) };
 }
 
-interface SideOptions {
+export interface SideOptions {
   level: TokenLevel;
   lowercase: boolean;
   /** Size of the vocabulary; null: chosen. */
@@ -135,13 +135,13 @@ interface SideOptions {
 }
 
 /** Returns the largest number of tokens that the model writes, from that of the longest training target. */
-const longestTarget = (longest: number): number => Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
+export const longestTarget = (longest: number): number => Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
 
 /**
  * Learns the tokens of the texts of one side.
  * @param limit returns the number of tokens to which texts are cut, from the longest
  */
-function sideOf(texts: readonly string[], options: SideOptions, limit: (longest: number) => number) {
+export function sideOf(texts: readonly string[], options: SideOptions, limit: (longest: number) => number) {
   const splitter = tokenizerOf(texts, options);
   const tokens = texts.map((text) => splitter.tokens(text));
   const counts = Uint32Array.from(tokens, ({ length }) => length);

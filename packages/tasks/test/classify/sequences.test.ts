@@ -188,7 +188,7 @@ describe('refused', () => {
     const table = tableOf(good);
     const prepare = (options: object) => () => prepareClassifier(table, { label: 'kind', ...options });
     assert.throws(prepare({}), {
-      message: /^Pass the column of the inputs as text, sequence or audio, got none/,
+      message: /^Pass the column of the inputs as text, sequence, audio or frames, got none/,
     });
     assert.throws(prepare({ text: 'a', sequence: 'b' }), { message: /got two of them\.$/ });
     assert.throws(prepare({ sequence: 'motion', lowercase: true }), {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
-import { makeTable, writeWav } from '@unroll/data';
+import { cosineSimilarity, makeTable, writeWav } from '@unroll/data';
 import {
   type ClassifyModel,
   type ClassifyOptions,
@@ -63,6 +63,19 @@ describe('a classifier of sounds', () => {
     const loaded = taskModelFromFiles(await model.toFiles());
     assert.deepEqual(await loaded.pipe!(sounds), await model.pipe(sounds));
     assert.equal(loaded.audio, 'sound');
+  });
+
+  test('verification: states of sounds with the same label are more similar', async () => {
+    const list = tones(12, 6);
+    const [a, b, c] = await model.embed([list[0], list[2], list[1]]);
+    assert.ok(cosineSimilarity(a, b) > cosineSimilarity(a, c));
+    const pairs = list.flatMap((first, i) =>
+      list.slice(i + 1).map((second) => ({ first, second, same: first.kind === second.kind })),
+    );
+    const { metrics, rows } = await model.verify(pairs);
+    assert.ok(metrics!.eer < 0.15, `equal error rate ${metrics!.eer}`);
+    assert.deepEqual(rows[0].slice(3), [30, 36]);
+    await assert.rejects(model.verify(pairs.filter(({ same }) => same)), /got 30 and 0/);
   });
 
   test('predicts from sounds and rows, and the pipeline takes one or several', async () => {

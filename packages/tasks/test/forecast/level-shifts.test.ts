@@ -1,4 +1,4 @@
-// Level shifts: found where they are, not in ordinary series, by earlier rows only; and forecasts after one.
+// Level shifts: found where they are, not in ordinary series, from earlier rows only; and forecasts after one.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -31,7 +31,7 @@ const found = (values: Float64Array, season: number): number[] => [
 ];
 
 describe('the search', () => {
-  test('takes a jump after a quiet time for no shift if the 2,000 rows before had larger swings', () => {
+  test('does not report a jump after a quiet time as a shift if the 2,000 rows before had larger swings', () => {
     // Slow swings of 150, then 150 quiet rows and a jump of 60.
     const swings = [300, 360, 430, 500, 580, 650];
     const swing = (t: number): number => Math.max(0, ...swings.map((at) => 150 - 15 * Math.abs(t - at)));
@@ -54,7 +54,7 @@ describe('the search', () => {
       });
     }
     for (const since of [1, 2]) {
-      test(`leaves a step of ${step} open ${since} rows after it`, () => {
+      test(`does not decide on a step of ${step} ${since} rows after it`, () => {
         const search = new ShiftSearch(made({ rows: 96, season: 12, step, at: 96 - since }), 12);
         assert.deepEqual(search.shifts, []);
         assert.equal(search.open(96)?.row, 96 - since);
@@ -100,7 +100,7 @@ describe('the search', () => {
 const panelOf = (values: Float64Array) =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
 
-test('a forecast from before a step is known gets the rows as they are, one after it the moved rows', () => {
+test('forecasts before a step is known see the original rows, later ones the moved rows', () => {
   const values = made({ rows: 96, season: 12, step: 300, at: 60, noise: 0 });
   const panel = panelOf(values);
   const origins = [59, 62, 63].map((origin) => ({ series: 0, origin }));

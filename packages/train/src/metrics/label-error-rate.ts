@@ -16,7 +16,7 @@ export interface LabelErrorRateOptions {
  * predicted and target labels, divided by the number of target labels; both are summed over all sequences, as for the word
  * error rate. 0 is perfect, and values above 1 are possible.
  *
- * The predictions are scores [B, T, C] of C classes including the blank, the targets labels [B, L], padded at the end.
+ * The predictions are scores [B, T, C] of C classes including the blank, the targets are labels [B, L], padded at the end.
  */
 export function labelErrorRate(options: LabelErrorRateOptions = {}): Metric {
   const name = 'labelErrorRate';
@@ -53,7 +53,7 @@ function editsOf(
   const L = target.shape[1];
   if (prediction.rank !== 3 || target.shape[0] !== B || target.size !== B * L) {
     throw shapeError(
-      `${name}: predictions must be [batch, time, classes] and targets labels [batch, steps], got ` +
+      `${name}: predictions must be [batch, time, classes] and targets must be labels [batch, steps], got ` +
         `${formatShape(prediction.shape)} and ${formatShape(target.shape)}.`,
       { prediction: prediction.shape, target: target.shape },
     );

@@ -213,8 +213,12 @@ class Reader implements Hdf5Reader {
     return metadata;
   }
 
-  /** Keras marks bfloat16, which HDF5 does not have, by an attribute. */
+  /**
+   * HDF5 does not have bfloat16. Keras writes opaque values, which it marks by an attribute in `.keras` files, but not in `.h5`
+   * files (and does not read the latter itself).
+   */
   #dtypeOf(path: string, { type, size, signed }: Hdf5Metadata): string {
+    if (size === 2 && type === TYPES.opaque) return 'bfloat16';
     if (size === 2 && this.strings(path, 'dtype')?.[0] === 'bfloat16') return 'bfloat16';
     if (type === TYPES.float) return `float${8 * size}`;
     if (type === TYPES.integer) return `${signed ? '' : 'u'}int${8 * size}`;

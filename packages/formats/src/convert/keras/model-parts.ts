@@ -73,7 +73,7 @@ export const frozen = (config: JsonObject): JsonObject =>
 export function unmask(name: string, rank: number, report: ImportReport): JsonObject {
   report.defaulted.push({
     name: `layer "${name}"`,
-    value: 'Permute, in the order of the axes',
+    value: 'Permute layer that leaves the axes as they are',
     reason: 'Keras ignores the mask at this place; the layer drops it',
   });
   return { className: 'Permute', config: { name, dims: Array.from({ length: rank - 1 }, (_, d) => d + 1) } };

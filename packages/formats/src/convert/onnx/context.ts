@@ -1,11 +1,12 @@
 /** What the conversion of one node needs: its inputs, its attributes, and the model that is being written. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { ImportReport } from '../format.js';
-import { known } from './dimensions.js';
+import { type Dimension, equalDimensions, known } from './dimensions.js';
 import type { Graph, Node } from './graph.js';
 import type { ArrayValue } from './tensors.js';
 import {
   type Axis,
+  axisSize,
   type Constant,
   current,
   formatShapeOf,
@@ -98,6 +99,18 @@ export class NodeContext {
 
   optionalConstant(index: number, what: string): Constant | null {
     return this.optional(index) ? this.constant(index, what) : null;
+  }
+
+  /** Returns a tensor of the model with an axis of this size other than the batch, and the axis; null if there is none. */
+  tensorWithAxis(extent: Dimension): { tensor: ModelTensor; at: number } | null {
+    for (const value of this.#values.values()) {
+      if (value.kind !== 'tensor') continue;
+      const at = value.stored.findIndex(
+        (axis, d) => d > 0 && equalDimensions(axisSize(current(axis)), extent),
+      );
+      if (at > 0) return { tensor: value, at };
+    }
+    return null;
   }
 
   /** Returns true if output `index` is read. */

@@ -13,6 +13,7 @@ import { type Graph, type GraphInput, readGraph } from './graph.js';
 import { operators } from './operators/index.js';
 import { recognisePatterns } from './patterns.js';
 import { readModel } from './protobuf.js';
+import { simplify } from './simplify/index.js';
 import {
   Atom,
   type Axis,
@@ -25,7 +26,7 @@ import {
   shapeOf,
   type Value,
 } from './values.js';
-import { ModelWriter } from './writer.js';
+import { type LayerEntry, ModelWriter, type WrittenModel } from './writer.js';
 
 /** Most assumptions about the batch axes of inputs that are tried. */
 const MAX_ATTEMPTS = 32;
@@ -118,6 +119,8 @@ class Conversion {
   readonly #values = new Map<string, Value>();
   /** The arrays of all constants. */
   readonly #arrays = new Set<FloatArray>();
+  /** The layers that each node has added. */
+  readonly #added: { from: string; layers: readonly LayerEntry[] }[] = [];
   /** Number of elements that computed constants may have. */
   #left = 2 ** 21;
 
@@ -137,7 +140,9 @@ class Conversion {
     const outputs = graph.outputs.map((name) => this.#output(name));
     for (const name of graph.unused) this.#report.dropped.push({ name, reason: 'no output depends on it' });
     const refs = (tensors: readonly ModelTensor[]): Reference[] => tensors.map(({ ref }) => ref);
-    const { arrays, ...graphConfig } = this.#writer.finish(refs(inputs), refs(outputs));
+    const written = this.#writer.finish(refs(inputs), simplify(this.#writer, refs(outputs)));
+    const { arrays, names, ...graphConfig } = written;
+    this.#reportLayers(names, outputs, written);
     const config = { className: 'Functional', config: { name: nameOf(graph.name, file), ...graphConfig } };
     const model = buildImported(config, arrays);
     const orders = (tensors: readonly ModelTensor[], names: readonly string[]): AxisOrder[] =>
@@ -195,7 +200,7 @@ class Conversion {
   #convert(node: Graph['nodes'][number]): void {
     const operator = operators.get(node.op);
     if (!operator) throw new UnrollError('value', `${node.label}: Unroll does not have this operator.`);
-    const { length: before } = this.#writer.nodes;
+    const { length: before } = this.#writer.layers;
     const context = new NodeContext(node, {
       graph: this.#graph,
       writer: this.#writer,
@@ -213,8 +218,25 @@ class Conversion {
       this.#values.set(name, value);
       if (value.kind === 'tensor' && (this.#graph.readers.get(name) ?? 0) > 1) this.#writer.share(value.ref);
     });
-    const added = this.#writer.nodes.slice(before).map(({ layer }) => layer);
-    if (added.length > 0) this.#report.mapped.push({ from: node.label, to: added.join(', ') });
+    const added = this.#writer.layers.slice(before);
+    if (added.length > 0) this.#added.push({ from: node.label, layers: added });
+  }
+
+  /** Reports the layers of each node, without those that others have replaced. @param names of all layers that are left */
+  #reportLayers(
+    names: ReadonlyMap<string, string>,
+    outputs: readonly ModelTensor[],
+    { nodes, outputs: refs }: WrittenModel,
+  ): void {
+    const { mapped } = this.#report;
+    for (const { from, layers } of this.#added) {
+      const left = layers.flatMap(({ config }) => names.get(config.name as string) ?? []);
+      if (left.length > 0) mapped.push({ from, to: left.join(', ') });
+    }
+    outputs.forEach((output, i) => {
+      const from = `output "${this.#graph.outputs[i]}" ${formatShapeOf(output)}`;
+      mapped.push({ from, to: nodes[refs[i][0]].layer });
+    });
   }
 
   /** Adds a constant of the file. Those that are computed from it may be four times as large. */
@@ -243,12 +265,7 @@ class Conversion {
     const seen = value.seen.map((axis) => current(axis).filter((atom) => !batch.includes(atom)));
     // The axis of the batch has no other atoms, unless a node has merged it with the next one.
     const rest = seen.filter((axis, d) => axis.length > 0 || current(value.seen[d]).length === 0);
-    const arranged = this.#writer.arrange({ ...value, seen: value.seen.map(current) }, [batch, ...rest]);
-    this.#report.mapped.push({
-      from: `output "${name}" ${formatShapeOf(value)}`,
-      to: `${this.#writer.layerOf(arranged.ref).config.name}`,
-    });
-    return arranged;
+    return this.#writer.arrange({ ...value, seen: value.seen.map(current) }, [batch, ...rest]);
   }
 }
 

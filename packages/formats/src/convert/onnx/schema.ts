@@ -10,7 +10,7 @@ export interface ByteRange {
 }
 
 /**
- * The type of a field. `data`: the payload of a tensor, read as ranges of bytes. `once`: a message that may occur once.
+ * The type of a field. `data`: the payload of a tensor, read as ranges of bytes.
  */
 export type FieldType = 'int' | 'float' | 'string' | 'bytes' | 'data' | MessageType | (() => MessageType);
 

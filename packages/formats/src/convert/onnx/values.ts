@@ -13,11 +13,11 @@ import { strided, stridesOf } from './arrays.js';
 import { type Dimension, formatDimension, known, size } from './dimensions.js';
 import type { ElementType } from './tensors.js';
 
-/** A factor of the size of an axis. Each factor of a tensor is one object; equal objects mean the same index. */
+/** A factor of the size of an axis. The same Atom object in two axes means that they share an index. */
 export class Atom {
   readonly size: Dimension;
   readonly isBatch: boolean;
-  /** The axis of an input of the graph that the atom is. */
+  /** The axis of a graph input that this atom stands for. */
   readonly origin: { input: string; axis: number } | null;
   /** The two factors that the atom has been split into. */
   parts: readonly [Atom, Atom] | null = null;
@@ -37,7 +37,7 @@ export type Axis = readonly Atom[];
 /** Returns a new axis of this size. */
 export const newAxis = (extent: Dimension): Axis => (known(extent) === 1 ? [] : [new Atom(extent)]);
 
-/** Replaces atoms that have been split by their parts. */
+/** Replaces each split atom with its parts. */
 export function current(axis: Axis): Axis {
   return axis.every(({ parts }) => parts === null)
     ? axis

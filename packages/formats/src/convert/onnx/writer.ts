@@ -16,11 +16,11 @@ export interface NewLayer {
   mask?: Reference;
 }
 
-interface LayerEntry {
+export interface LayerEntry {
   className: string;
   config: Record<string, unknown>;
 }
-interface NodeEntry {
+export interface NodeEntry {
   layer: string;
   inputs: readonly Reference[];
   mask?: Reference;
@@ -33,6 +33,8 @@ export interface WrittenModel {
   arrays: ReadonlyMap<string, ImportedArray>;
   inputs: readonly Reference[];
   outputs: readonly Reference[];
+  /** The name that each layer now has: of nodes that share weights, that of the first one. */
+  names: ReadonlyMap<string, string>;
 }
 
 export class ModelWriter {
@@ -41,6 +43,7 @@ export class ModelWriter {
   readonly arrays = new Map<string, ImportedArray>();
   readonly #names = new Map<string, number>();
   readonly #shared = new Set<number>();
+  readonly #byName = new Map<string, LayerEntry>();
 
   /** Adds an input of the model. @param shape without the batch axis; null: any size */
   input(name: string, shape: readonly (number | null)[]): Reference {
@@ -50,11 +53,22 @@ export class ModelWriter {
   /** Adds a layer and its node. Returns the first output of the node. */
   add({ className, config, inputs, weights = {}, from = '', mask }: NewLayer): Reference {
     const name = this.#uniqueName((config.name as string | undefined) ?? snakeCase(className));
-    this.layers.push({ className, config: { ...config, name } });
+    const layer = { className, config: { ...config, name } };
+    this.layers.push(layer);
+    this.#byName.set(name, layer);
     this.nodes.push({ layer: name, inputs, ...(mask && { mask }) });
     for (const [parameter, { shape, values }] of Object.entries(weights))
       this.arrays.set(`${name}/${parameter}`, { shape, values, from: from || name });
     return [this.nodes.length - 1, 0];
+  }
+
+  /** Replaces the layer of a node, which has no weights, by another one without weights. */
+  change(node: number, { className, config, inputs }: Omit<NewLayer, 'weights'>): void {
+    const name = this.#uniqueName(snakeCase(className));
+    const layer = this.layerOf([node, 0]);
+    Object.assign(layer, { className, config: { ...config, name } });
+    this.#byName.set(name, layer);
+    this.nodes[node] = { layer: name, inputs };
   }
 
   /** Marks that several nodes of the graph read an output. */
@@ -68,7 +82,7 @@ export class ModelWriter {
 
   /** Returns the layer of a node. */
   layerOf([node]: Reference): LayerEntry {
-    return this.layers.find(({ config }) => config.name === this.nodes[node].layer) as LayerEntry;
+    return this.#byName.get(this.nodes[node].layer) as LayerEntry;
   }
 
   /** Adds an operation on tensors. @param weights the values of operands that are shapes, by their position */
@@ -158,6 +172,7 @@ export class ModelWriter {
       arrays: new Map([...this.arrays].filter(([name]) => names.has(name.slice(0, name.indexOf('/'))))),
       inputs: inputs.map(moved),
       outputs: outputs.map(moved),
+      names: shared,
     };
   }
 

@@ -27,7 +27,7 @@ function ordered(values: FloatArray, order: readonly number[]): FloatArray {
 
 /**
  * The tensors of one layer in one direction.
- * @param suffix `_l0`, `_l0_reverse` @param negateUpdate for GRU layers whose update gate is on the candidate
+ * @param suffix `_l0`, `_l0_reverse` @param negateUpdate for GRU layers whose update gate multiplies the candidate instead of the old state
  */
 export function recurrentTensors(
   module: string,
@@ -74,7 +74,7 @@ export function required(weight: WeightsOf, name: string): Weight {
   return found;
 }
 
-/** Tensors with the values of parameters, by the names of both. */
+/** Returns the values of parameters under other names. */
 export const renamed = (
   module: string,
   weight: WeightsOf,

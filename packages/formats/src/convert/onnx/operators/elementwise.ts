@@ -220,7 +220,8 @@ function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b
   const arranged = arrangeConstant(context, bias, tensor.seen, tensor.stored);
   if (typeof arranged === 'number' || arranged.shape.length !== 1 || arranged.shape[0] !== units) return null;
   layer.config.useBias = true;
-  const { values } = arranged;
+  // The array of the file, not a copy: layers with the same arrays are one layer.
+  const { values } = bias.extents.at(-1) === units ? bias : arranged;
   writer.arrays.set(`${layer.config.name}/bias`, {
     shape: [units],
     values,

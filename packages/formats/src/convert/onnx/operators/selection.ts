@@ -365,8 +365,30 @@ export function padded(
   return replaceAxis(own, axis, at, ref, extent);
 }
 
+function cumulativeSum(context: NodeContext): Value[] {
+  const value = context.tensor(0);
+  const [given] = numbersFrom(context, 1, 'axis') ?? [];
+  if (given === undefined) throw context.error('the axis is missing');
+  const axis = context.axis(given, value.seen.length);
+  context.rejectBatch(value.seen[axis], 'it adds along');
+  const exclusive = context.number('exclusive', 0) !== 0;
+  if (known(axisSize(value.seen[axis])) === 1 && !exclusive) return [value];
+  const { tensor, at } = isolate(context, value, axis);
+  const flags = {
+    ...(exclusive && { exclusive }),
+    ...(context.number('reverse', 0) !== 0 && { fromEnd: true }),
+  };
+  const ref = context.writer.operation({ operation: 'cumulativeSum', axis: at, ...flags }, [tensor.ref]);
+  return [{ ...tensor, ref }];
+}
+
 export const selection: Record<string, Operator> = {
   Concat: { becomes: 'Concatenate', attributes: ['axis'], convert: concat },
+  CumSum: {
+    becomes: 'TensorOperation cumulativeSum',
+    attributes: ['exclusive', 'reverse'],
+    convert: cumulativeSum,
+  },
   Gather: { becomes: 'Embedding, or TensorOperation take', attributes: ['axis'], convert: gather },
   Pad: { becomes: 'TensorOperation pad', attributes: ['mode', 'pads', 'paddings', 'value'], convert: pad },
   Slice: { becomes: 'TensorOperation slice', attributes: ['starts', 'ends', 'axes'], convert: slice },

@@ -2,7 +2,7 @@
 import type { FloatArray } from '@unroll/core';
 import { checkCount, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
-import { type Dimension, known, product, size } from '../dimensions.js';
+import { type Dimension, formatDimension, known, product, size } from '../dimensions.js';
 import { reshapeSeen } from '../layout.js';
 import {
   type Axis,
@@ -272,11 +272,27 @@ function constantFill(context: NodeContext): Value[] {
 }
 
 function range(context: NodeContext): Value[] {
-  const [start, limit, delta] = [0, 1, 2].map((i) => context.constant(i, 'the range').values[0]);
-  const count = Math.max(0, Math.ceil((limit - start) / delta));
+  const { type } = context.input(0);
+  const [limit] = sizesFrom(context, 1, '') ?? [];
+  const [[start], [delta]] = [0, 2].map((i) => context.constant(i, 'the range').values);
+  const end = limit && known(limit);
+  if (limit && end === null) return [openRange(context, limit, start, delta)];
+  const count = Math.max(0, Math.ceil((Number(end) - start) / delta));
   checkCount(count, 0);
   const values: FloatArray = Float64Array.from({ length: count }, (_, i) => start + i * delta);
-  return [constantOf([count], values, context.input(0).type)];
+  return [constantOf([count], values, type)];
+}
+
+/** Returns 0, 1, 2, ... for each step of sequences of any length. */
+function openRange(context: NodeContext, limit: Dimension, start: number, delta: number): ModelTensor {
+  if (start !== 0 || delta !== 1) throw context.error('a range up to an unknown size must be 0, 1, 2, ...');
+  const found = context.tensorWithAxis(limit);
+  if (!found) throw context.error(`no axis of a sequence has the size ${formatDimension(limit)}`);
+  const { tensor, at } = found;
+  const ref = context.writer.operation({ operation: 'indices', axis: at }, [tensor.ref]);
+  context.writer.share(tensor.ref);
+  const steps = newAxis(limit);
+  return { kind: 'tensor', ref, stored: [current(tensor.stored[0]), steps], seen: [steps], type: 'int' };
 }
 
 export const structure: Record<string, Operator> = {
@@ -295,7 +311,7 @@ export const structure: Record<string, Operator> = {
   Expand: { becomes: 'TensorOperation broadcast', attributes: [], convert: expand },
   Flatten: { becomes: 'Reshape, if needed', attributes: ['axis'], convert: flatten },
   Identity: { becomes: 'nothing', attributes: [], convert: identity },
-  Range: { becomes: 'a constant', attributes: [], convert: range },
+  Range: { becomes: 'a constant, or TensorOperation indices', attributes: [], convert: range },
   Reshape: { becomes: 'Reshape, if needed', attributes: ['shape', 'allowzero'], convert: reshape },
   Shape: { becomes: 'a constant', attributes: ['start', 'end'], convert: shapeNode },
   Size: { becomes: 'a constant', attributes: [], convert: sizeNode },

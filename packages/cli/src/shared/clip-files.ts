@@ -1,0 +1,145 @@
+/** Reads clips that a column of a table names: folders of images, animated GIFs, and arrays of numpy. */
+import { createHash, type Hash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, isAbsolute, join } from 'node:path';
+import { column, type Table } from '@unroll/data';
+import type * as Images from '@unroll/data/images';
+import type { Clip, ClipFile } from '@unroll/tasks';
+import { UsageError } from './args.js';
+import { reasonOf } from './files.js';
+import type { ReadOptions } from './reading-options.js';
+import { type FileTable, type Query, readRows } from './table-file.js';
+
+const IMAGE = /\.(png|jpe?g)$/i;
+const KINDS = 'a folder of PNG or JPEG files, a GIF, or an array in .npz or .npy';
+
+/**
+ * Reads a table and opens the clips that a column names, relative to the folder of the table. Images are decoded when they are used.
+ * @param frames name of the column
+ * @throws UsageError if a file or folder cannot be read, UnrollError if the table is invalid
+ */
+export async function readClipTable(
+  path: string,
+  frames: string,
+  { reading = {}, query }: { reading?: ReadOptions; query?: Query | undefined } = {},
+): Promise<FileTable> {
+  const { table, notes, fingerprint } = await readRows(path, reading, query);
+  return withClips(table, frames, dirname(path), notes, fingerprint);
+}
+
+/** Replaces the paths in a column by the clips. The fingerprint is that of the table and of all files. */
+async function withClips(
+  table: Table,
+  name: string,
+  folder: string,
+  notes: string[],
+  start: string,
+): Promise<FileTable> {
+  const { name: exact, cells, position } = column(table, name);
+  const hash = createHash('sha256').update(start);
+  const opened = new Map<string, Clip>();
+  const clips: Clip[] = [];
+  for (const [row, cell] of cells.entries()) {
+    const place = `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
+    const source = cell === null ? '' : String(cell).trim();
+    if (source === '') throw new UsageError(`${place}: the path of the clip is missing.`);
+    const path = isAbsolute(source) ? source : join(folder, source);
+    const clip = opened.get(path) ?? (await openClip(path, source, { place, hash }));
+    opened.set(path, clip);
+    clips.push(clip);
+  }
+  const columns = table.columns.map((each) =>
+    each.name === exact ? { ...each, cells: cells.map(() => null), nested: 0, values: clips } : each,
+  );
+  return { table: { ...table, columns }, notes, fingerprint: hash.digest('hex') };
+}
+
+/**
+ * Opens a folder of images, a GIF or an array.
+ * @param source what messages call it
+ * @throws UsageError if it cannot be read or is none of these, or has no frames
+ */
+export async function openClip(
+  path: string,
+  source = path,
+  { place, hash }: { place?: string; hash?: Hash } = {},
+): Promise<Clip> {
+  const fail = (problem: string) => new UsageError(place === undefined ? problem : `${place}: ${problem}`);
+  const images = await import('@unroll/data/images'); // Only if needed, to start faster.
+  hash?.update(source);
+  try {
+    if (statSync(path).isDirectory()) {
+      const files = imagesIn(path);
+      if (files.length === 0) throw fail(`${path}: the folder has no PNG or JPEG files.`);
+      for (const file of hash === undefined ? [] : files)
+        hash?.update(file).update(readFileSync(join(path, file)));
+      return folderClip(path, source, files, images);
+    }
+    const bytes = new Uint8Array(readFileSync(path));
+    hash?.update(bytes);
+    if (images.looksLikeGif(bytes)) return gifClip(bytes, source, images);
+    if (/\.np[zy]$/i.test(path)) return await arrayClip(bytes, source);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const isOfFiles = (error as NodeJS.ErrnoException).syscall !== undefined;
+    throw fail(isOfFiles ? `${path}: ${reasonOf(error, 'cannot be read')}.` : (error as Error).message);
+  }
+  throw fail(`${path}: a clip must be ${KINDS}.`);
+}
+
+/** Returns the images of a folder in the order of the numbers in their names: frame2.png comes before frame10.png. */
+const imagesIn = (folder: string): string[] =>
+  readdirSync(folder)
+    .filter((name) => IMAGE.test(name) && !name.startsWith('.'))
+    .sort(new Intl.Collator('en', { numeric: true }).compare);
+
+const folderClip = (
+  path: string,
+  source: string,
+  files: string[],
+  { readImage }: typeof Images,
+): ClipFile => ({
+  source,
+  count: files.length,
+  *frames(indices) {
+    for (const index of indices)
+      yield readImage(readFile(join(path, files[index])), { source: join(source, files[index]) });
+  },
+});
+
+function readFile(path: string): Uint8Array {
+  try {
+    return new Uint8Array(readFileSync(path));
+  } catch (error) {
+    throw new UsageError(`${path}: ${reasonOf(error, 'cannot be read')}.`);
+  }
+}
+
+function gifClip(bytes: Uint8Array, source: string, { readGif }: typeof Images): ClipFile {
+  const { count, frames } = readGif(bytes, { source });
+  return {
+    ...{ source, count },
+    *frames(indices) {
+      const wanted = new Set(indices);
+      let index = 0;
+      for (const frame of frames()) {
+        if (wanted.has(index)) yield frame;
+        if (index++ === indices.at(-1)) return;
+      }
+    },
+  };
+}
+
+/** Reads the only array of a file. Integers of 8 bits stay pixels; other values keep their scale. */
+async function arrayClip(bytes: Uint8Array, source: string): Promise<Clip> {
+  const { bytesSource, readNpz } = await import('@unroll/formats/convert');
+  const arrays = [...(await readNpz(bytesSource(bytes, source)))];
+  if (arrays.length !== 1) {
+    const names = arrays.map(([name]) => name).join(', ');
+    throw new UsageError(
+      `${source}: the file must have one array, got ${arrays.length}${names && ` (${names})`}.`,
+    );
+  }
+  const [, { shape, values, dtype }] = arrays[0];
+  return { source, shape, values: dtype === 'u1' ? Uint8Array.from(values) : Float32Array.from(values) };
+}

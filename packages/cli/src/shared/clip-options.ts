@@ -1,0 +1,46 @@
+/** The options that all tasks on video share. */
+import { integerOption, type OptionSpecs, type ParsedArgs, textOption, UsageError } from './args.js';
+
+export const CLIP_OPTIONS = {
+  frames: { type: 'string' },
+  'frame-size': { type: 'string' },
+  colour: { type: 'boolean' },
+  grey: { type: 'boolean' },
+  'optical-difference': { type: 'boolean' },
+  'frames-per-clip': { type: 'string' },
+} as const satisfies OptionSpecs;
+
+export const CLIP_HELP = `
+Video
+  --frame-size <HxW>    height and width to which frames are resized, such as 48x64 (default: the size of the frames, with at
+                        most 64 pixels on the longer side)
+  --colour, --grey      keep the colours or not (default: keep them, unless all frames are grey)
+  --optical-difference  also read the difference of each frame to the previous one
+  --frames-per-clip <n> read this number of frames of each clip, at equal distances (default: all, or 16 if there are longer clips)
+  --no-augment          do not change position, size, angle and brightness of clips at random in training
+`;
+
+/** How frames are read, if given. */
+export interface ClipArguments {
+  frameSize?: readonly [height: number, width: number];
+  colour?: boolean;
+  opticalDifference?: boolean;
+  framesPerClip?: number;
+}
+
+/** @throws UsageError for invalid values */
+export function clipArguments(args: ParsedArgs): ClipArguments {
+  const size = textOption(args, 'frame-size');
+  const [, height, width] = /^(\d{1,4})x(\d{1,4})$/.exec(size ?? '') ?? [];
+  if (size !== undefined && height === undefined)
+    throw new UsageError(`--frame-size must be height and width, such as 48x64, got "${size}".`);
+  const { colour, grey } = args.values;
+  if (colour === true && grey === true) throw new UsageError('--colour and --grey cannot be combined.');
+  const framesPerClip = integerOption(args, 'frames-per-clip');
+  return {
+    ...(size !== undefined && { frameSize: [Number(height), Number(width)] as const }),
+    ...((colour === true || grey === true) && { colour: colour === true }),
+    ...(args.values['optical-difference'] === true && { opticalDifference: true }),
+    ...(framesPerClip !== undefined && { framesPerClip }),
+  };
+}

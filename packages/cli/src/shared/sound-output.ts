@@ -1,0 +1,58 @@
+/** Where `unroll predict --audio` stores the sounds of a model that speaks: a WAV file, a folder for several, or stdout. */
+import { basename, dirname } from 'node:path';
+import { writeWav } from '@unroll/data';
+import type { Samples } from '@unroll/tasks';
+import { UsageError } from './args.js';
+import { checkWritable, writeAtomically } from './files.js';
+import { isFolder } from './sound-files.js';
+
+export class SoundOutput {
+  readonly #path: string;
+  readonly #kind: 'stdout' | 'file' | 'folder';
+
+  /** @throws UsageError without a path, and if files cannot be written there */
+  constructor(path: string | undefined) {
+    if (path === undefined)
+      throw new UsageError(
+        'This model speaks: --audio <file.wav> is required, a folder for several texts, or - for stdout.',
+      );
+    this.#path = path;
+    this.#kind = path === '-' ? 'stdout' : /\.wav$/i.test(path) && !isFolder(path) ? 'file' : 'folder';
+    if (this.#kind === 'file') checkWritable(dirname(path), [basename(path)]);
+    if (this.#kind === 'folder') checkWritable(path, ['1.wav']);
+  }
+
+  /** True if the sound is written to stdout, which then holds nothing else. */
+  get isStdout(): boolean {
+    return this.#kind === 'stdout';
+  }
+
+  /** @throws UsageError for several sounds and one file */
+  checkCount(count: number): void {
+    if (count === 1 || this.#kind === 'folder') return;
+    const got = this.isStdout ? 'stdout (-)' : `the file ${this.#path}`;
+    throw new UsageError(`--audio must be a folder for ${count} texts, got ${got}.`);
+  }
+
+  /**
+   * Writes sounds: one to the file or stdout, several to the folder, as 1.wav, 2.wav and so on.
+   * @returns where they are, for a message; null for stdout
+   */
+  write(sounds: readonly Samples[]): string | null {
+    this.checkCount(sounds.length);
+    const files = sounds.map(({ samples, sampleRate }) => writeWav({ channels: [samples], sampleRate }));
+    if (this.isStdout) {
+      for (const file of files) process.stdout.write(file);
+      return null;
+    }
+    if (this.#kind === 'file') {
+      writeAtomically(dirname(this.#path), new Map([[basename(this.#path), files[0]]]));
+      return this.#path;
+    }
+    const digits = String(files.length).length;
+    const named = files.map((file, i) => [`${String(i + 1).padStart(digits, '0')}.wav`, file] as const);
+    writeAtomically(this.#path, new Map(named));
+    const last = named.length === 1 ? '' : ` to ${named[named.length - 1][0]}`;
+    return `${this.#path}: ${named[0][0]}${last}`;
+  }
+}

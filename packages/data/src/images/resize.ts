@@ -1,0 +1,63 @@
+/** Changes the size of images. */
+
+/** The size of an image and its number of channels. */
+export interface ImageShape {
+  height: number;
+  width: number;
+  channels: number;
+}
+
+/** For each output pixel of an axis: the input pixels that it covers, and the share of each of them. */
+interface Cover {
+  first: number;
+  shares: Float64Array;
+}
+
+function coversOf(from: number, to: number): Cover[] {
+  const step = from / to;
+  return Array.from({ length: to }, (_, i) => {
+    const [start, end] = [i * step, Math.min(from, (i + 1) * step)];
+    const first = Math.min(from - 1, Math.floor(start));
+    const last = Math.min(from - 1, Math.max(first, Math.ceil(end - 1e-9) - 1));
+    const shares = Float64Array.from({ length: last - first + 1 }, (_, k) => {
+      return Math.max(0, Math.min(end, first + k + 1) - Math.max(start, first + k));
+    });
+    const total = shares.reduce((sum, share) => sum + share, 0);
+    return { first, shares: shares.map((share) => share / total) };
+  });
+}
+
+/**
+ * Changes the size of an image by averaging the area of the old pixels that a new pixel covers (OpenCV: INTER_AREA). An
+ * image that becomes larger has blocks of equal pixels.
+ * @param values [height, width, channels], row by row
+ * @returns [to.height, to.width, channels]
+ */
+export function resizeArea(
+  values: ArrayLike<number>,
+  { height, width, channels }: ImageShape,
+  to: { height: number; width: number },
+): Float32Array {
+  if (to.height === height && to.width === width) return Float32Array.from(values);
+  const columns = coversOf(width, to.width);
+  const rows = coversOf(height, to.height);
+  const narrow = new Float32Array(height * to.width * channels);
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < to.width; x++) {
+      const { first, shares } = columns[x];
+      for (let c = 0; c < channels; c++) {
+        let sum = 0;
+        for (let k = 0; k < shares.length; k++)
+          sum += shares[k] * values[(y * width + first + k) * channels + c];
+        narrow[(y * to.width + x) * channels + c] = sum;
+      }
+    }
+  const size = to.width * channels;
+  const out = new Float32Array(to.height * size);
+  for (let y = 0; y < to.height; y++) {
+    const { first, shares } = rows[y];
+    for (let k = 0; k < shares.length; k++)
+      for (let i = 0; i < size; i++) out[y * size + i] += shares[k] * narrow[(first + k) * size + i];
+  }
+  return out;
+}

@@ -1,0 +1,191 @@
+/**
+ * PNG, JPEG and GIF files against Pillow, and area averages against OpenCV (packages/testkit/goldens/images, written by tools/goldens/images.py); damaged and forged
+ * files; and mutated files, which must give pixels or a typed error. UNROLL_MUTATIONS is the number of mutations of each kind of file.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream, UnrollError } from '@unroll/core';
+import { resizeArea } from '@unroll/data';
+import { type Image, looksLikeGif, readGif, readImage } from '@unroll/data/images';
+import { readGoldens } from '@unroll/testkit/node';
+import { zlibSync } from 'fflate';
+
+interface GoldenFile {
+  name: string;
+  bytes: string;
+  width: number;
+  height: number;
+  channels: 1 | 3;
+  frames: string[];
+}
+
+const goldens = readGoldens('images/images.json') as {
+  files: GoldenFile[];
+  picture: { height: number; width: number; channels: number; pixels: string };
+  resized: { height: number; width: number; pixels: string }[];
+};
+const bytesOf = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
+const framesOf = (bytes: Uint8Array): Image[] =>
+  looksLikeGif(bytes) ? [...readGif(bytes).frames()] : [readImage(bytes)];
+
+describe('Pillow', () => {
+  for (const { name, bytes, frames, ...shape } of goldens.files) {
+    test(name, () => {
+      const found = framesOf(bytesOf(bytes));
+      assert.equal(found.length, frames.length);
+      for (const [n, image] of found.entries()) {
+        const { data, width, height, channels } = image;
+        assert.deepEqual([width, height], [shape.width, shape.height]);
+        const expected = bytesOf(frames[n]);
+        const value = (i: number) =>
+          channels === shape.channels ? data[i] : data[channels === 3 ? 3 * i : Math.floor(i / 3)];
+        const differences = Array.from(expected, (pixel, i) => Math.abs(pixel - value(i)));
+        const mean = differences.reduce((sum, each) => sum + each, 0) / differences.length;
+        const most = Math.max(...differences);
+        const exact = !name.includes('jpeg') && !name.includes('opacity');
+        assert.ok(exact ? most === 0 : mean < 1 && most < 6, `mean ${mean}, most ${most}`);
+      }
+    });
+  }
+
+  for (const { height, width, pixels } of goldens.resized) {
+    test(`OpenCV: area average to ${height} × ${width}`, () => {
+      const found = resizeArea(bytesOf(goldens.picture.pixels), goldens.picture, { height, width });
+      const most = Math.max(...Array.from(bytesOf(pixels), (pixel, i) => Math.abs(pixel - found[i])));
+      assert.ok(most <= 1.01, `largest difference ${most}`);
+    });
+  }
+});
+
+/** Returns a PNG file of chunks with correct checksums. */
+function png(chunks: [type: string, data: Uint8Array][]): Uint8Array {
+  const parts = chunks.map(([type, data]) => {
+    const body = Buffer.concat([Buffer.from(type), data]);
+    const out = Buffer.alloc(body.length + 8);
+    out.writeUInt32BE(data.length, 0);
+    body.copy(out, 4);
+    out.writeUInt32BE(crc32(body), body.length + 4);
+    return out;
+  });
+  return new Uint8Array(Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), ...parts]));
+}
+
+function crc32(bytes: Uint8Array): number {
+  let value = 0xffffffff;
+  for (const byte of bytes) {
+    value ^= byte;
+    for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
+  }
+  return (value ^ 0xffffffff) >>> 0;
+}
+
+function header(width: number, height: number, rest: number[] = [8, 0, 0, 0, 0]): Uint8Array {
+  const out = Buffer.alloc(13);
+  out.writeUInt32BE(width, 0);
+  out.writeUInt32BE(height, 4);
+  out.set(rest, 8);
+  return out;
+}
+
+const EMPTY = new Uint8Array(0);
+const fileOf = (name: string): Uint8Array =>
+  bytesOf(goldens.files.find((each) => each.name === name)?.bytes ?? '');
+const pixels = (count: number): Uint8Array => zlibSync(new Uint8Array(count));
+
+describe('damaged and forged files', () => {
+  const grey = (data: Uint8Array, ...size: [number, number, number[]?]) =>
+    png([['IHDR', header(...size)], ['IDAT', data], ['IEND', EMPTY]]); // biome-ignore format: one line
+  const jpegOf = (height: number, width: number) => {
+    const bytes = fileOf('jpeg 0');
+    const at = bytes.findIndex((byte, i) => byte === 0xff && bytes[i + 1] === 0xc0);
+    new DataView(bytes.buffer).setUint16(at + 5, height);
+    new DataView(bytes.buffer).setUint16(at + 7, width);
+    return bytes;
+  };
+  const gif = fileOf('gif');
+  const changed = (at: number, ...values: number[]) => {
+    const copy = gif.slice();
+    copy.set(values, at);
+    return copy;
+  };
+  const CASES: [string, Uint8Array, RegExp][] = [
+    ['another file', Buffer.from('hello'), /f: this is neither a PNG nor a JPEG file\./],
+    ['PNG: 60,000 × 60,000', grey(pixels(1), 60_000, 60_000), /at most 33\.6 million pixels are read, got 60000 × 60000/],
+    ['PNG: no pixels', grey(pixels(1), 0, 5), /at least one pixel, got 0 × 5/],
+    ['PNG: too few pixels', grey(pixels(10), 5, 5), /its pixels need 30 bytes, got 10/],
+    ['PNG: decompression bomb', grey(zlibSync(new Uint8Array(2 ** 24)), 5, 5), /its pixels need 30 bytes, got more/],
+    ['PNG: colour type 5', grey(pixels(30), 5, 5, [8, 5, 0, 0, 0]), /colour type 5 with 8 bits does not exist/],
+    ['PNG: interlaced, 4 bits', grey(pixels(30), 5, 5, [4, 0, 0, 0, 1]), /interlaced PNG files with 4 bits are not supported/],
+    ['PNG: no palette', grey(pixels(30), 5, 5, [8, 3, 0, 0, 0]), /the chunk PLTE is missing/],
+    ['PNG: damaged data', grey(new Uint8Array([1, 2, 3]), 5, 5), /the PNG file is damaged/],
+    ['PNG: wrong checksum', grey(pixels(30), 5, 5).with(18, 1), /chunk IHDR at byte 8 has a wrong checksum/],
+    ['PNG: truncated', grey(pixels(30), 5, 5).subarray(0, 50), /truncated/],
+    ['PNG: unknown filter', grey(zlibSync(new Uint8Array(30).fill(9)), 5, 5), /Unsupported filter/],
+    ['JPEG: 60,000 × 60,000', jpegOf(60_000, 60_000), /got 60000 × 60000/],
+    ['JPEG: truncated', fileOf('jpeg 0').subarray(0, 300), /the JPEG file is damaged/],
+    ['JPEG: only the start', Uint8Array.of(0xff, 0xd8, 0xff, 0xd9), /no frame header/],
+    ['GIF: 65,535 × 65,535', changed(6, 255, 255, 255, 255), /got 65535 × 65535/],
+    ['GIF: frame outside', changed(6, 3, 0), /frame 1 of the GIF file is outside of the picture/],
+    ['GIF: truncated', gif.subarray(0, gif.length - 20), /truncated/],
+    ['GIF: no frames', Uint8Array.of(...Buffer.from('GIF89a'), 5, 0, 5, 0, 0, 0, 0, 0x3b), /the GIF file has no frames/],
+  ]; // biome-ignore format: a table
+  for (const [name, bytes, expected] of CASES) {
+    test(name, () => {
+      const read = () =>
+        looksLikeGif(bytes)
+          ? [...readGif(bytes, { source: 'f' }).frames()]
+          : readImage(bytes, { source: 'f' });
+      assert.throws(read, (error) => {
+        assert.ok(error instanceof UnrollError && error.code === 'format', String(error));
+        assert.match(error.message, expected);
+        assert.match(error.message, /^f: /);
+        return true;
+      });
+    });
+  }
+});
+
+const MUTATIONS = Number(process.env.UNROLL_MUTATIONS ?? 500);
+
+describe(`${MUTATIONS} mutated files of each kind`, () => {
+  for (const kind of ['png', 'jpeg', 'gif']) {
+    test(kind, () => {
+      const files = goldens.files
+        .filter(({ name }) => name.startsWith(kind))
+        .map(({ bytes }) => bytesOf(bytes));
+      const random = new RandomStream(1, 'mutations', kind);
+      let read = 0;
+      for (let n = 0; n < MUTATIONS; n++) {
+        const bytes = files[n % files.length].slice();
+        const draws = random.uniform(12);
+        for (let k = 0; k < 1 + (n % 4); k++) {
+          const at = Math.floor(draws[3 * k] * bytes.length);
+          bytes[at] = draws[3 * k + 1] < 0.3 ? 255 : 256 * draws[3 * k + 2];
+        }
+        const fixed = kind === 'png' && n % 2 === 0 ? withChecksums(bytes) : bytes;
+        const part = draws[11] < 0.1 ? fixed.subarray(0, Math.floor(draws[10] * fixed.length)) : fixed;
+        try {
+          for (const { data, width, height, channels } of framesOf(part)) {
+            assert.equal(data.length, width * height * channels);
+            read++;
+          }
+        } catch (error) {
+          assert.ok(error instanceof UnrollError, `mutation ${n}: ${(error as Error).stack}`);
+        }
+      }
+      assert.ok(read > 0 && MUTATIONS > 0);
+    });
+  }
+});
+
+/** Corrects the checksums, so that the mutation reaches the decoder. */
+function withChecksums(bytes: Uint8Array): Uint8Array {
+  const view = new DataView(bytes.buffer);
+  for (let at = 8; at + 12 <= bytes.length; ) {
+    const end = at + 12 + view.getUint32(at);
+    if (end > bytes.length) break;
+    view.setUint32(end - 4, crc32(bytes.subarray(at + 4, end - 4)));
+    at = end;
+  }
+  return bytes;
+}

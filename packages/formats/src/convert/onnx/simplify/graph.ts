@@ -1,0 +1,132 @@
+/** The layers that an ONNX graph became, as a graph in which rules can replace groups of layers by one layer. */
+import type { Reference } from '../values.js';
+import type { LayerEntry, ModelWriter, NodeEntry } from '../writer.js';
+
+/** An output of the model reads a node. */
+const OUTPUT = -1;
+
+export class LayerGraph {
+  readonly #writer: ModelWriter;
+  readonly #outputs: Reference[];
+  /** For each node, the nodes that read it; a node that reads it twice is there twice. */
+  readonly #readers: number[][];
+
+  /** @param outputs of the model; changed by replacements */
+  constructor(writer: ModelWriter, outputs: Reference[]) {
+    this.#writer = writer;
+    this.#outputs = outputs;
+    this.#readers = writer.nodes.map(() => []);
+    writer.nodes.forEach((node, n) => {
+      for (const [source] of sourcesOf(node)) this.#readers[source].push(n);
+    });
+    for (const [source] of outputs) this.#readers[source].push(OUTPUT);
+    writer.nodes.forEach((_, n) => {
+      this.#release(n);
+    });
+  }
+
+  get size(): number {
+    return this.#writer.nodes.length;
+  }
+
+  node(at: number): NodeEntry {
+    return this.#writer.nodes[at];
+  }
+
+  /** Returns the layer of a node. */
+  layer(at: number): LayerEntry {
+    return this.#writer.layerOf([at, 0]);
+  }
+
+  /** Returns true if an output of the model depends on the node. */
+  isUsed(at: number): boolean {
+    return this.#readers[at].length > 0;
+  }
+
+  /** Returns the nodes that read a node, without repetitions; -1 stands for the outputs of the model. */
+  readers(at: number): number[] {
+    return [...new Set(this.#readers[at])];
+  }
+
+  /** Returns true if one node, once, or one output of the model reads the node. */
+  isReadOnce(at: number): boolean {
+    return this.#readers[at].length === 1;
+  }
+
+  /** Lets all readers of a node's first output read another tensor instead. */
+  replace(at: number, by: Reference): void {
+    const readers = this.#readers[at];
+    this.#readers[at] = [];
+    this.#readers[by[0]].push(...readers);
+    const moved = (ref: Reference): Reference => (ref[0] === at ? by : ref);
+    for (const reader of new Set(readers)) {
+      if (reader === OUTPUT) this.#outputs.splice(0, Infinity, ...this.#outputs.map(moved));
+      else {
+        const node = this.node(reader);
+        this.#writer.nodes[reader] = {
+          ...node,
+          inputs: node.inputs.map(moved),
+          ...(node.mask && { mask: moved(node.mask) }),
+        };
+      }
+    }
+    this.#release(at);
+  }
+
+  /** Replaces the layer of a node, which has no weights, and its inputs. */
+  become(at: number, className: string, config: Record<string, unknown>, inputs: readonly Reference[]): void {
+    const before = sourcesOf(this.node(at));
+    this.#writer.change(at, { className, config, inputs });
+    for (const [source] of inputs) this.#readers[source].push(at);
+    this.#forget(at, before);
+  }
+
+  /** Lets a node read other tensors. */
+  reconnect(at: number, inputs: readonly Reference[]): void {
+    const before = this.node(at).inputs;
+    this.#writer.nodes[at] = { ...this.node(at), inputs };
+    for (const [source] of inputs) this.#readers[source].push(at);
+    this.#forget(at, before);
+  }
+
+  /** Exchanges the layers of two nodes with one input each. */
+  exchange(first: number, second: number): void {
+    const { nodes } = this.#writer;
+    const [a, b] = [nodes[first], nodes[second]];
+    nodes[first] = { ...a, layer: b.layer };
+    nodes[second] = { ...b, layer: a.layer };
+  }
+
+  /** Removes an unused node, and the nodes that only it read, from the readers of others. */
+  #release(at: number): void {
+    if (!this.isUsed(at)) this.#forget(at, sourcesOf(this.node(at)));
+  }
+
+  /** Removes one reading of each of these tensors. */
+  #forget(reader: number, sources: readonly Reference[]): void {
+    const stack = sources.map(([source]) => [reader, source]);
+    for (let pair = stack.pop(); pair; pair = stack.pop()) {
+      const [from, source] = pair;
+      const readers = this.#readers[source];
+      const index = readers.indexOf(from);
+      if (index < 0) continue;
+      readers.splice(index, 1);
+      if (readers.length === 0) stack.push(...sourcesOf(this.node(source)).map(([next]) => [source, next]));
+    }
+  }
+}
+
+const sourcesOf = ({ inputs, mask }: NodeEntry): readonly Reference[] => (mask ? [...inputs, mask] : inputs);
+
+/** A rule looks at a node and the layers before it. Returns true if it has changed the graph. */
+export type Rule = (graph: LayerGraph, at: number) => boolean;
+
+/** Returns the options of a `TensorOperation` with this operation that computes a node; null for another layer. */
+export function operationAt(
+  graph: LayerGraph,
+  [at, output]: Reference,
+  operation: string,
+): Record<string, unknown> | null {
+  const { className, config } = graph.layer(at);
+  return output === 0 && className === 'TensorOperation' && config.operation === operation ? config : null;
+}

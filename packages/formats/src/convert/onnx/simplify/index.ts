@@ -1,0 +1,36 @@
+/**
+ * Replaces groups of layers by one layer with the same outputs. A format of operations has no layers: exporters write the
+ * reversal of a sequence, the sum of two directions or an activation with several nodes. After these rules, the model has
+ * the layers that it was built of, and can be written for Keras and PyTorch.
+ */
+import type { Reference } from '../values.js';
+import type { ModelWriter } from '../writer.js';
+import { recogniseActivation } from './activations.js';
+import { mergeDirections } from './directions.js';
+import { LayerGraph, type Rule } from './graph.js';
+import { convolutionPadding, lastStep, repeatedVector, reversedSequence, wholeIds } from './sequences.js';
+
+const RULES: readonly Rule[] = [
+  recogniseActivation,
+  mergeDirections,
+  reversedSequence,
+  convolutionPadding,
+  repeatedVector,
+  wholeIds,
+  lastStep,
+];
+
+/** Most passes over a graph: each pass finds what the replacements of the pass before have made possible. */
+const MAX_PASSES = 8;
+
+/** @returns the outputs of the model, which rules may have replaced */
+export function simplify(writer: ModelWriter, outputs: readonly Reference[]): Reference[] {
+  const own = [...outputs];
+  const graph = new LayerGraph(writer, own);
+  for (let pass = 0, changed = true; changed && pass < MAX_PASSES; pass++) {
+    changed = false;
+    for (let at = 0; at < graph.size; at++)
+      for (const rule of RULES) if (graph.isUsed(at) && rule(graph, at)) changed = true;
+  }
+  return own;
+}

@@ -1,0 +1,104 @@
+/** Recognises what exporters write around layers of sequences: reversals, padding, repeated vectors, and the last step. */
+import type { Reference } from '../values.js';
+import { type LayerGraph, operationAt } from './graph.js';
+
+const RECURRENT = /^(SimpleRNN|LSTM|GRU|PeepholeLSTM|CoupledLSTM|General(RNN|LSTM|GRU))$/;
+
+/** Layers that compute each step from the same step of their input. */
+const PER_STEP = ['Dense', 'Activation', 'LayerNormalization', 'BatchNormalization', 'Dropout'];
+
+/** A recurrent layer over a reversed sequence goes backwards, and two reversals cancel. */
+export function reversedSequence(graph: LayerGraph, at: number): boolean {
+  const { inputs, mask } = graph.node(at);
+  const isReversed = inputs.length > 0 && operationAt(graph, inputs[0], 'reverse')?.axis === 1;
+  if (!isReversed || mask) return false;
+  const [source] = graph.node(inputs[0][0]).inputs;
+  if (operationAt(graph, [at, 0], 'reverse')?.axis === 1) {
+    graph.replace(at, source);
+    return true;
+  }
+  const { className, config } = graph.layer(at);
+  if (!RECURRENT.test(className)) return false;
+  if (config.goBackwards) delete config.goBackwards;
+  else config.goBackwards = true;
+  graph.reconnect(at, [source, ...inputs.slice(1)]);
+  return true;
+}
+
+/** Zeros before a convolution are its padding `causal`, and zeros on both sides its padding `same`. */
+export function convolutionPadding(graph: LayerGraph, at: number): boolean {
+  const { className, config } = graph.layer(at);
+  const { inputs } = graph.node(at);
+  if (className !== 'Conv1D' || config.padding !== undefined) return false;
+  const pad = operationAt(graph, inputs[0], 'pad');
+  if (pad?.axis !== 1 || pad.alpha !== undefined) return false;
+  const { kernelSize, strides = 1, dilationRate = 1 } = config as Record<string, number>;
+  const total = (kernelSize - 1) * dilationRate;
+  const { before, after } = pad as Record<string, number>;
+  if (before + after !== total) return false;
+  if (after === 0) config.padding = 'causal';
+  else if (strides === 1 && before === Math.floor(total / 2)) config.padding = 'same';
+  else return false;
+  graph.reconnect(at, graph.node(inputs[0][0]).inputs);
+  return true;
+}
+
+/** Ids that are rounded towards 0 before a table: an Embedding takes integers only, of any number type. */
+export function wholeIds(graph: LayerGraph, at: number): boolean {
+  const { inputs } = graph.node(at);
+  if (graph.layer(at).className !== 'Embedding' || !operationAt(graph, inputs[0], 'truncate')) return false;
+  graph.reconnect(at, graph.node(inputs[0][0]).inputs);
+  return true;
+}
+
+/** A vector that gets an axis of size 1, which is repeated: [batch, n, features]. */
+export function repeatedVector(graph: LayerGraph, at: number): boolean {
+  const broadcast = operationAt(graph, [at, 0], 'broadcast')?.shape as readonly unknown[] | undefined;
+  const [input] = graph.node(at).inputs;
+  if (broadcast?.length !== 2 || typeof broadcast[0] !== 'number' || !isAxis(broadcast[1], 2)) return false;
+  const shape = operationAt(graph, input, 'reshape')?.shape as readonly unknown[] | undefined;
+  if (shape?.length !== 2 || shape[0] !== 1 || !isAxis(shape[1], 1)) return false;
+  graph.become(at, 'RepeatVector', { n: broadcast[0] }, graph.node(input[0]).inputs);
+  return true;
+}
+
+const isAxis = (extent: unknown, axis: number): boolean =>
+  typeof extent === 'object' && extent !== null && (extent as { axis?: number }).axis === axis;
+
+/**
+ * The last step of a sequence that a recurrent layer and layers per step compute: the recurrent layer returns only that
+ * step. If its sequence is also read elsewhere, the last step is its final state.
+ */
+export function lastStep(graph: LayerGraph, at: number): boolean {
+  const take = operationAt(graph, [at, 0], 'take');
+  if (take?.axis !== 1 || (take.indices !== -1 && take.indices !== 0)) return false;
+  const [input] = graph.node(at).inputs;
+  const reversed = operationAt(graph, input, 'reverse')?.axis === 1;
+  const source: Reference = reversed ? graph.node(input[0]).inputs[0] : input;
+  // The last step of a reversed sequence is the first one.
+  const isLast = (take.indices === -1) !== reversed;
+  if (!isLast) return false;
+  const { className, config } = graph.layer(source[0]);
+  const { inputs, mask } = graph.node(source[0]);
+  if (RECURRENT.test(className) && source[1] === 0 && !mask && config.returnSequences === true) {
+    const isFree = graph.isReadOnce(source[0]) && (!reversed || graph.isReadOnce(input[0]));
+    if (isFree && !config.returnState) config.returnSequences = false;
+    else config.returnState = true;
+    graph.replace(at, isFree && !config.returnState ? source : [source[0], 1]);
+    return true;
+  }
+  if (reversed || inputs.length !== 1 || !leadsToRecurrent(graph, source)) return false;
+  // The node of the layer per step takes the step now, and its reader, this node, applies the layer.
+  graph.exchange(source[0], at);
+  return true;
+}
+
+/** Returns true if layers per step, each read once, lead from a recurrent layer to this tensor. */
+function leadsToRecurrent(graph: LayerGraph, [at, output]: Reference): boolean {
+  for (let node = at; ; [[node]] = graph.node(node).inputs) {
+    const { className, config } = graph.layer(node);
+    if (RECURRENT.test(className)) return output === 0 && config.returnSequences === true;
+    const isPerStep = PER_STEP.includes(className) && (config.axis ?? -1) === -1;
+    if (!isPerStep || !graph.isReadOnce(node)) return false;
+  }
+}

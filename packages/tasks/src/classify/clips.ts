@@ -1,0 +1,75 @@
+/** Clips: reads their frames, and encodes them as images of one size. */
+import { type RandomStream, type Tensor, valueError } from '@unroll/core';
+import type { Table } from '@unroll/data';
+import { type Clip, clipsOf, type ReadClip, readClip } from '../shared/frames/clips.js';
+import type { EncodedClip, FrameConfig, FrameEncoder } from '../shared/frames/encoder.js';
+import { frameFacts } from '../shared/frames/facts.js';
+import type { TaskFact } from '../shared/task.js';
+import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
+
+/** What a saved model stores to read clips. */
+export type ClipConfig = FrameConfig;
+
+/** Assumed frames of a clip if all are read. */
+const MANY_FRAMES = 16;
+
+export class ClipEncoder implements ClassifyEncoder {
+  readonly kind = 'clip';
+  readonly column: string;
+  readonly frames: FrameEncoder;
+
+  constructor(column: string, frames: FrameEncoder) {
+    this.column = column;
+    this.frames = frames;
+  }
+
+  get batchSize(): number {
+    const { framesPerClip } = this.frames.config;
+    return this.frames.batchSize(16, framesPerClip ?? MANY_FRAMES);
+  }
+
+  get config(): ClipConfig {
+    return this.frames.config;
+  }
+
+  readTable(table: Table): EncodedInputs {
+    return this.#encodeAll(clipsOf(table, this.column));
+  }
+
+  readTexts(texts: readonly string[]): EncodedInputs {
+    if (texts.length === 0) return { shown: [], encoded: [] };
+    throw valueError(
+      'This model classifies clips, got a text. Pass clips (command line: --frames or --data).',
+    );
+  }
+
+  readClips(clips: readonly Clip[]): EncodedInputs {
+    return this.#encodeAll(
+      clips.map((clip, n) => readClip(clip, clips.length === 1 ? 'clip' : `clip ${n + 1}`)),
+    );
+  }
+
+  #encodeAll(clips: readonly ReadClip[]): EncodedInputs {
+    return { shown: clips.map(({ shown }) => shown), encoded: clips.map((clip) => this.frames.encode(clip)) };
+  }
+
+  batch(
+    encoded: readonly Encoded[],
+    rows: Uint32Array,
+    random: RandomStream | null = null,
+  ): { x: Tensor; mask?: Tensor } {
+    return this.frames.batch(encoded as readonly EncodedClip[], rows, random);
+  }
+
+  notes(): string[] {
+    return [];
+  }
+
+  get inputSize(): number {
+    return this.frames.shape.reduce((product, extent) => product * extent, 1);
+  }
+
+  facts(): TaskFact[] {
+    return frameFacts(this.config);
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Verification: whether two sounds have the same label, such as the same speaker, also one that training did not know. The score of a
+ * pair is the cosine of the states of the networks: the largest and the mean output of the last recurrent layer.
+ */
+import { predictAll, UnrollError } from '@unroll/core';
+import { cosineSimilarity, equalErrorRate } from '@unroll/data';
+import { type Functional, model, type Network } from '@unroll/nn';
+import { batchesOf } from '../shared/length-batches.js';
+import type { SoundPair, TaskScores } from '../shared/task.js';
+import type { ClassifyEncoder, Encoded } from './inputs.js';
+
+/** Inputs per batch. */
+const BATCH = 128;
+
+/**
+ * Returns the state of each input: the pooled outputs of each network, scaled to length 1, one network after the other.
+ * @param network from inputs to the logits of each of the networks
+ */
+export async function statesOf(
+  network: Network,
+  encoder: ClassifyEncoder,
+  inputs: readonly Encoded[],
+): Promise<Float32Array[]> {
+  const { inputs: graphInputs, outputs } = network as Functional;
+  // The logits are a dense layer on the pooled outputs, after dropout.
+  const pooled = outputs.map((logits) => logits.node.inputs[0].node.inputs[0]);
+  const states = model({ inputs: graphInputs, outputs: pooled });
+  const result: Float32Array[] = [];
+  for (const rows of batchesOf(inputs, BATCH)) {
+    const { x, mask } = encoder.batch(inputs, rows);
+    const found = await predictAll(states, x, mask && { mask });
+    const values = await Promise.all(found.map((output) => output.data()));
+    for (const [i, row] of rows.entries()) {
+      const parts = values.map((each) => {
+        const width = each.length / rows.length;
+        return unit(Float32Array.from(each.slice(i * width, (i + 1) * width)));
+      });
+      result[row] = Float32Array.from(parts.flatMap((part) => Array.from(part)));
+    }
+  }
+  return result;
+}
+
+function unit(values: Float32Array): Float32Array {
+  const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  return norm === 0 ? values : values.map((value) => value / norm);
+}
+
+/**
+ * Returns the equal error rate of pairs, and the threshold at which it is reached.
+ * @param states of all sounds, each of which may be part of several pairs
+ * @throws UnrollError `data` without pairs of both kinds
+ */
+export function verificationScores(
+  pairs: readonly Pick<SoundPair, 'same'>[],
+  states: readonly (readonly [Float32Array, Float32Array])[],
+  cell: string,
+): TaskScores {
+  const same = pairs.map((pair) => pair.same);
+  const positives = same.filter(Boolean).length;
+  if (positives === 0 || positives === same.length)
+    throw new UnrollError(
+      'data',
+      `Verification needs pairs of the same label and of different labels, got ${positives} and ${same.length - positives}.`,
+    );
+  const scores = states.map(([a, b]) => cosineSimilarity(a, b));
+  const { rate, threshold } = equalErrorRate(scores, same);
+  const number = { format: 'number' as const };
+  return {
+    columns: [
+      { name: 'model', title: 'model', format: 'text' },
+      { name: 'eer', title: 'equal error rate', format: 'share', decimals: 1 },
+      { name: 'threshold', title: 'threshold', ...number },
+      { name: 'same', title: 'same', ...number },
+      { name: 'different', title: 'different', ...number },
+    ],
+    rows: [[cell, rate, Number(threshold.toPrecision(4)), positives, same.length - positives]],
+    metrics: { eer: rate, threshold },
+    notes: [],
+  };
+}

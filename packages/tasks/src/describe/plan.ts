@@ -1,0 +1,148 @@
+/**
+ * Plans the training of a describer: reads clips and sentences, cuts a validation split, and chooses how frames are read, the
+ * vocabulary and the training options that are not set.
+ */
+import { RandomStream, UnrollError } from '@unroll/core';
+import { type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
+import { filledTexts } from '../shared/cells.js';
+import { clipsOf, type ReadClip } from '../shared/frames/clips.js';
+import { FrameEncoder } from '../shared/frames/encoder.js';
+import { batchesOf } from '../shared/length-batches.js';
+import { type SideEncoder, targetIds } from '../translate/encoder.js';
+import { longestTarget, type SideLengths, sideOf, type TokenLevel } from '../translate/plan.js';
+import type { DescribeOptions } from './describe.js';
+import type { DescriberSizes } from './network.js';
+import type { DescribedClips } from './pairs.js';
+
+/** Share of the clips that are cut off for validation. */
+const VALIDATION_SHARE = 0.1;
+/** Clips are trained for about this number of steps, in 20 to 100 epochs, and end after this number without an improvement. */
+const STEPS = 8000;
+const PATIENCE = 1000;
+
+export interface TrainingSettings {
+  epochs: number;
+  batchSize: number;
+  learningRate: number;
+  /** Training ends after this many epochs without an improvement. */
+  patience: number;
+  seed: number;
+  /** Whether clips are changed at random in training. */
+  augment: boolean;
+}
+
+/** Everything that is decided before the training. */
+export interface PreparedDescriber {
+  source: string;
+  /** Names of the columns. */
+  columns: { frames: string; text: string };
+  level: TokenLevel;
+  lowercase: boolean;
+  frames: FrameEncoder;
+  target: SideEncoder;
+  training: DescribedClips;
+  validation: DescribedClips;
+  /** The sentences of the validation clips, and what shows each clip. */
+  validationTexts: readonly string[];
+  validationNames: readonly string[];
+  /** Name of the validation file; null if the validation clips were cut from the training clips. */
+  validationSource: string | null;
+  lengths: { frames: LengthSummary; text: SideLengths };
+  sizes: DescriberSizes;
+  settings: TrainingSettings;
+}
+
+/** Clips with their sentences. */
+interface Described {
+  clips: readonly ReadClip[];
+  texts: readonly string[];
+}
+
+/** Reads the sentences of a table. @throws UnrollError `data` for a missing column or an empty cell */
+export const sentencesOf = (table: Table, name: string): string[] =>
+  filledTexts(table, name, 'text', 'Remove the row or write a text.');
+
+/**
+ * Reads the tables and plans the training.
+ * @throws UnrollError `data` for invalid clips, empty texts, and fewer than two clips
+ */
+export function prepare(table: Table, options: DescribeOptions): PreparedDescriber {
+  const { frames: column, text, level = 'words', lowercase = false, seed = 0, vocabulary = null } = options;
+  const read = (rows: Table): Described => ({ clips: clipsOf(rows, column), texts: sentencesOf(rows, text) });
+  const all = read(table);
+  const given = options.validation && read(options.validation);
+  const { training, validation } = given
+    ? { training: all, validation: given }
+    : split(all, table.source, seed);
+  const side = sideOf(training.texts, { level, lowercase, vocabulary }, longestTarget);
+  const { encoder: frames, encoded } = FrameEncoder.fit(training.clips, options);
+  const idsOf = (each: string) => targetIds(side.encoder, side.encoder.tokenizer.tokens(each));
+  const lengths = summarizeLengths(encoded.map(({ length }) => length));
+  return {
+    source: table.source,
+    columns: { frames: column, text },
+    ...{ level, lowercase, frames, target: side.encoder },
+    training: { clips: encoded, target: training.texts.map(idsOf) },
+    validation: {
+      clips: validation.clips.map((clip) => frames.encode(clip)),
+      target: validation.texts.map(idsOf),
+    },
+    validationTexts: validation.texts,
+    validationNames: validation.clips.map(({ shown }) => shown),
+    validationSource: options.validation?.source ?? null,
+    lengths: { frames: lengths, text: side.lengths },
+    sizes: sizesOf(options),
+    settings: settingsOf(options, { frames, lengths, count: encoded.length }),
+  };
+}
+
+/** Cuts a tenth of the clips for validation. @throws UnrollError `data` for fewer than two */
+function split(
+  { clips, texts }: Described,
+  source: string,
+  seed: number,
+): Record<'training' | 'validation', Described> {
+  const count = clips.length;
+  if (count < 2) {
+    const problem = `at least 2 clips are needed, one for training and one for validation, got ${count}`;
+    throw new UnrollError('data', `${source}: ${problem}.`);
+  }
+  const size = Math.max(1, Math.round(count * VALIDATION_SHARE));
+  const chosen = new Set(new RandomStream(seed, 'describe', 'split').permutation(count).slice(0, size));
+  const select = (isChosen: boolean): Described => {
+    const keep = (_: unknown, row: number): boolean => chosen.has(row) === isChosen;
+    return { clips: clips.filter(keep), texts: texts.filter(keep) };
+  };
+  return { training: select(false), validation: select(true) };
+}
+
+const sizesOf = (options: DescribeOptions): DescriberSizes => ({
+  cell: options.cell ?? 'lstm',
+  units: options.units ?? 128,
+  layers: options.layers ?? 1,
+  embedding: options.embedding ?? 128,
+  dropout: options.dropout ?? 0.2,
+});
+
+function settingsOf(
+  options: DescribeOptions,
+  { frames, lengths, count }: { frames: FrameEncoder; lengths: LengthSummary; count: number },
+): TrainingSettings {
+  const batchSize = options.batchSize ?? frames.batchSize(count < 400 ? 8 : 16, lengths.longest);
+  const steps = Math.ceil(count / batchSize);
+  return {
+    batchSize,
+    epochs: options.epochs ?? Math.max(20, Math.min(100, Math.ceil(STEPS / steps))),
+    learningRate: options.learningRate ?? 2e-3,
+    patience: Math.max(4, Math.min(20, Math.ceil(PATIENCE / steps))),
+    seed: options.seed ?? 0,
+    augment: options.augment ?? true,
+  };
+}
+
+/** Returns the batches of an epoch. */
+export const epochBatches = (
+  { clips }: DescribedClips,
+  { batchSize }: TrainingSettings,
+  random: RandomStream | null,
+): Uint32Array[] => batchesOf(clips, batchSize, random);

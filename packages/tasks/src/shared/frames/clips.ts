@@ -1,0 +1,187 @@
+/** Reads clips: lists of images, arrays, or the frames of files. Every fault is reported with the name of the file or the row. */
+import { UnrollError } from '@unroll/core';
+import { formatValue } from '@unroll/core/internal';
+import { findColumn, nestedValues, type Table } from '@unroll/data';
+import { cellError } from '../cells.js';
+
+/** Pixels of 8 bits, from 0 (black) to 255, or of any scale in a Float32Array. */
+export type Pixels = Uint8Array | Uint8ClampedArray | Float32Array;
+
+/** An image of a clip. An `ImageData` of a page's canvas is one. */
+export interface Frame {
+  width: number;
+  height: number;
+  /** [height, width, channels], row by row: 1 channel (grey), 3 (red, green, blue) or 4 (with opacity, drawn over black). */
+  data: Pixels;
+}
+
+/** A clip as an array [frames, height, width] or [frames, height, width, channels], row by row. */
+export interface ClipArray {
+  shape: readonly number[];
+  values: Pixels;
+  /** Name for messages. Default: its place. */
+  source?: string;
+}
+
+/** A clip whose frames are decoded when they are read, so that only one of them is in memory. */
+export interface ClipFile {
+  /** Name of the folder or file, for messages. */
+  source: string;
+  /** Number of frames. */
+  count: number;
+  /** Yields the frames with these indices, which ascend. @throws UnrollError for a damaged one */
+  frames(indices: readonly number[]): Iterable<Frame>;
+}
+
+export type Clip = readonly Frame[] | ClipArray | ClipFile;
+
+/** A frame with its number of channels. */
+export interface ReadFrame extends Frame {
+  channels: 1 | 3 | 4;
+}
+
+/** A clip that was read. */
+export interface ReadClip {
+  /** What shows the clip to the user: the name of its folder or file. */
+  shown: string;
+  count: number;
+  /** Yields frames, checked. @throws UnrollError for a damaged one, with the place of the clip */
+  frames(indices: readonly number[]): Iterable<ReadFrame>;
+}
+
+/** Smallest height and width of a frame. */
+const LEAST_SIDE = 4;
+
+/** A problem in a clip. The caller adds the place. */
+class ClipProblem extends Error {}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+const isFrame = (value: unknown): value is Frame =>
+  isObject(value) && ['width', 'height', 'data'].every((name) => name in value);
+
+/** True for a value that is one clip. */
+export const isClip = (value: unknown): value is Clip =>
+  Array.isArray(value)
+    ? value.length > 0 && value.every(isFrame)
+    : isObject(value) && (('shape' in value && 'values' in value) || ('count' in value && 'frames' in value));
+
+/**
+ * Reads a clip.
+ * @param name what shows the clip if it has no name of its own
+ * @param fail returns the error for a problem. Default: an UnrollError `value`
+ * @throws UnrollError for a value that is not a clip; damaged frames raise an error when they are read
+ */
+export function readClip(
+  clip: unknown,
+  name = 'clip',
+  fail: (problem: string) => UnrollError = (problem) => new UnrollError('value', `${name}: ${problem}.`),
+): ReadClip {
+  if (!isClip(clip)) {
+    const expected = 'a list of images { width, height, data }, or an array { shape, values }';
+    throw fail(`a clip must be ${expected}, got ${formatValue(clip)}`);
+  }
+  try {
+    const { source, count, frames } = fileOf(clip, name);
+    if (count < 1) throw new ClipProblem('the clip has no frames');
+    return { shown: source, count, frames: (indices) => checked(frames(indices), indices, fail) };
+  } catch (error) {
+    throw withPlace(error, fail);
+  }
+}
+
+const withPlace = (error: unknown, fail: (problem: string) => UnrollError): unknown =>
+  error instanceof ClipProblem || error instanceof UnrollError
+    ? fail(error.message.replace(/\.$/, ''))
+    : error;
+
+function fileOf(clip: Clip, name: string): ClipFile {
+  if ('frames' in clip)
+    return { source: clip.source, count: clip.count, frames: (indices) => clip.frames(indices) };
+  const images = 'shape' in clip ? imagesOf(clip) : clip;
+  const source = 'shape' in clip && clip.source !== undefined ? clip.source : name;
+  return { source, count: images.length, frames: (indices) => indices.map((t) => images[t]) };
+}
+
+/** Returns the frames of an array as views. */
+function imagesOf({ shape, values }: ClipArray): Frame[] {
+  const [count, height, width, channels = 1] = shape;
+  const text = `[${shape.join(', ')}]`;
+  const isValid =
+    (shape.length === 3 || shape.length === 4) &&
+    shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0) &&
+    [1, 3, 4].includes(channels);
+  if (!isValid)
+    throw new ClipProblem(
+      `the shape of a clip must be [frames, height, width] or [frames, height, width, channels] with 1, 3 or 4 channels, got ${text}`,
+    );
+  const size = height * width * channels;
+  if (count * size !== values.length)
+    throw new ClipProblem(`shape ${text} needs ${count * size} values, got ${values.length}`);
+  return Array.from({ length: count }, (_, t) => ({
+    ...{ width, height, data: values.subarray(t * size, (t + 1) * size) as Pixels },
+  }));
+}
+
+/** Yields the frames and checks that they are images of one size. */
+function* checked(
+  frames: Iterable<Frame>,
+  indices: readonly number[],
+  fail: (problem: string) => UnrollError,
+): Generator<ReadFrame, void> {
+  let first: ReadFrame | null = null;
+  let n = 0;
+  try {
+    for (const frame of frames) {
+      const read = readFrame(frame, indices[n++]);
+      first ??= read;
+      if (read.width !== first.width || read.height !== first.height) {
+        const sizes = `frame ${indices[0] + 1} has ${first.width} × ${first.height} pixels, frame ${indices[n - 1] + 1} has`;
+        throw new ClipProblem(
+          `all frames of a clip must have the same size, but ${sizes} ${read.width} × ${read.height}`,
+        );
+      }
+      yield read;
+    }
+  } catch (error) {
+    throw withPlace(error, fail);
+  }
+}
+
+function readFrame(frame: Frame, index: number): ReadFrame {
+  const { width, height, data } = frame;
+  const what = `frame ${index + 1}`;
+  if (!isPixels(data)) throw new ClipProblem(`the data of ${what} must be a Uint8Array or a Float32Array`);
+  if (!(width >= LEAST_SIDE && height >= LEAST_SIDE)) {
+    const least = `${LEAST_SIDE} × ${LEAST_SIDE}`;
+    throw new ClipProblem(`frames must have at least ${least} pixels, got ${width} × ${height} (${what})`);
+  }
+  const channels = data.length / (width * height);
+  if (channels !== 1 && channels !== 3 && channels !== 4) {
+    const expected = 'width · height values for each of 1, 3 or 4 channels';
+    throw new ClipProblem(
+      `${what} must have ${expected}, got ${data.length} values for ${width} × ${height}`,
+    );
+  }
+  if (data instanceof Float32Array && !data.every(Number.isFinite))
+    throw new ClipProblem(`${what} must have finite values`);
+  return { width, height, data, channels };
+}
+
+const isPixels = (data: unknown): data is Pixels =>
+  data instanceof Uint8Array || data instanceof Uint8ClampedArray || data instanceof Float32Array;
+
+/**
+ * Reads the clips of a column.
+ * @throws UnrollError `data` for a missing column, and for a cell that is not a clip
+ */
+export function clipsOf(table: Table, name: string): ReadClip[] {
+  const column = findColumn(table, name);
+  return nestedValues(table, name).map((value, row) => {
+    const fail = (problem: string) => cellError(table, row, column, `${problem}.`);
+    if (!isClip(value)) {
+      const remedy = 'The commands read the frames that the column names; a program passes images';
+      throw fail(`the cell must hold a clip, got ${formatValue(value)}. ${remedy}`);
+    }
+    return readClip(value, `line ${table.lines[row]}`, fail);
+  });
+}

@@ -1,0 +1,298 @@
+/**
+ * The front end of tasks on video: frames of one size, grey or colour, standardised, with the difference to the previous frame as
+ * further channels if wanted; some of the frames of long clips; random changes in training.
+ */
+import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
+import { resizeArea } from '@unroll/data';
+import { changed, changeOf } from './augment.js';
+import type { ReadClip, ReadFrame } from './clips.js';
+
+/** What a saved model stores to read clips. */
+export interface FrameConfig {
+  /** Height and width to which frames are resized. */
+  frameSize: readonly [height: number, width: number];
+  /** 1: grey; 3: red, green and blue. */
+  channels: 1 | 3;
+  /** Whether the difference to the previous frame is added as further channels. */
+  opticalDifference: boolean;
+  /** Number of frames of a clip that the network reads, at equal distances; null: all. */
+  framesPerClip: number | null;
+  /** Mean of each channel in the training clips. */
+  means: readonly number[];
+  /** Standard deviation of each channel in the training clips; 1 if it is constant. */
+  deviations: readonly number[];
+}
+
+/** Returns the part of a pipeline that concerns frames. */
+export const frameConfig = (pipeline: FrameConfig): FrameConfig => {
+  const { frameSize, channels, opticalDifference, framesPerClip, means, deviations } = pipeline;
+  return { frameSize, channels, opticalDifference, framesPerClip, means, deviations };
+};
+
+/** The names of these settings in pipeline.json. */
+export const FRAME_KEYS = [
+  'frameSize',
+  'channels',
+  'opticalDifference',
+  'framesPerClip',
+  'means',
+  'deviations',
+];
+
+/** A clip as resized frames. */
+export interface EncodedClip {
+  /** Number of frames that the network reads. */
+  readonly length: number;
+  /** Number of stored frames. */
+  readonly stored: number;
+  /** [stored, height, width, channels], row by row. */
+  readonly values: Uint8Array | Float32Array;
+}
+
+/** Options of the front end, for all tasks on video. */
+export interface FrameOptions {
+  /** Height and width of the frames. Default: their size, with at most 64 pixels on the longer side. */
+  frameSize?: readonly [height: number, width: number];
+  /** Whether colours are kept. Default: unless all frames are grey. */
+  colour?: boolean;
+  /** Default false. */
+  opticalDifference?: boolean;
+  /** Default: all frames, or 16 if the longest clip has more. */
+  framesPerClip?: number;
+}
+
+/** Longer side of the frames by default. */
+const LONGEST_SIDE = 64;
+/** Most frames of a clip by default: what networks for actions read (Tran et al. 2015). */
+const SAMPLED_FRAMES = 16;
+/** Stored frames for each frame that is read, from which training draws. */
+const STORED = 4;
+/** Number of clips whose colours are looked at, and the largest difference of the channels of a grey pixel. */
+const COLOUR_CLIPS = 50;
+const GREY = 8;
+/** Weights of the channels in grey (ITU-R BT.601). */
+const LUMA = [0.299, 0.587, 0.114];
+/** Most pixels of a batch. */
+const MAX_BATCH_PIXELS = 2 ** 21;
+/** Standardised values are limited to this number of standard deviations. */
+const LIMIT = 10;
+
+export class FrameEncoder {
+  readonly config: FrameConfig;
+
+  constructor(config: FrameConfig) {
+    this.config = config;
+    const { means, deviations, channels, frameSize } = config;
+    if (means.length === channels && deviations.length === channels && frameSize.length === 2) return;
+    throw new UnrollError(
+      'format',
+      `pipeline.json is damaged: means and deviations must have ${channels} values.`,
+    );
+  }
+
+  /**
+   * Chooses the size and the colours, encodes the clips, and fits the standardisation.
+   * @param clips those of the training, at least one
+   * @throws UnrollError for a damaged frame
+   */
+  static fit(
+    clips: readonly ReadClip[],
+    options: FrameOptions = {},
+  ): { encoder: FrameEncoder; encoded: EncodedClip[] } {
+    const { opticalDifference = false } = options;
+    const longest = clips.reduce((most, { count }) => Math.max(most, count), 0);
+    const framesPerClip = options.framesPerClip ?? (longest > SAMPLED_FRAMES ? SAMPLED_FRAMES : null);
+    const colour = options.colour ?? clips.slice(0, COLOUR_CLIPS).some(isColoured);
+    const channels = colour ? 3 : 1;
+    const plain = new FrameEncoder({
+      frameSize: options.frameSize ?? defaultSize(clips),
+      ...{ channels, opticalDifference, framesPerClip },
+      means: new Array<number>(channels).fill(0),
+      deviations: new Array<number>(channels).fill(1),
+    });
+    const encoded = clips.map((clip) => plain.encode(clip));
+    return { encoder: new FrameEncoder({ ...plain.config, ...statisticsOf(encoded, channels) }), encoded };
+  }
+
+  /** Clips per batch: fewer if they are large, because convolutions need many times the memory of their inputs. */
+  batchSize(size: number, longest: number): number {
+    const pixels = longest * this.config.frameSize[0] * this.config.frameSize[1];
+    return Math.max(1, Math.min(size, Math.floor(MAX_BATCH_PIXELS / pixels)));
+  }
+
+  /** Shape of a frame as the network reads it. */
+  get shape(): readonly [height: number, width: number, channels: number] {
+    const { frameSize, channels, opticalDifference } = this.config;
+    return [...frameSize, opticalDifference ? 2 * channels : channels];
+  }
+
+  /** Reads and resizes the frames of a clip. @throws UnrollError for a damaged one */
+  encode(clip: ReadClip): EncodedClip {
+    const { frameSize, channels, framesPerClip } = this.config;
+    const most = framesPerClip === null ? clip.count : STORED * framesPerClip;
+    const indices = spread(clip.count, Math.min(clip.count, most));
+    const [height, width] = frameSize;
+    const size = height * width * channels;
+    let values: Uint8Array | Float32Array | null = null;
+    let at = 0;
+    for (const frame of clip.frames(indices)) {
+      const bytes = !(frame.data instanceof Float32Array);
+      values ??= bytes ? new Uint8Array(indices.length * size) : new Float32Array(indices.length * size);
+      const found = resizeArea(withChannels(frame, channels), { ...frame, channels }, { height, width });
+      for (let i = 0; i < size; i++) values[at + i] = bytes ? Math.round(found[i]) : found[i];
+      at += size;
+    }
+    return {
+      length: this.#lengthOf(indices.length),
+      stored: indices.length,
+      values: values ?? new Uint8Array(),
+    };
+  }
+
+  #lengthOf(stored: number): number {
+    return Math.min(stored, this.config.framesPerClip ?? stored);
+  }
+
+  /**
+   * Returns padded inputs [B, T, height, width, channels], with a mask if the lengths differ.
+   * @param random draws changes for training: frames, position, size, angle and brightness. Default null: none
+   */
+  batch(
+    encoded: readonly EncodedClip[],
+    rows: Uint32Array,
+    random: RandomStream | null = null,
+  ): { x: Tensor; mask?: Tensor } {
+    const [height, width, channels] = this.shape;
+    const clips = Array.from(rows, (row) => encoded[row]);
+    const steps = clips.reduce((most, { length }) => Math.max(most, length), 0);
+    const size = height * width * channels;
+    const values = new Float32Array(clips.length * steps * size);
+    const mask = new Float32Array(clips.length * steps);
+    for (const [i, clip] of clips.entries()) {
+      const own = random?.child(rows[i]) ?? null;
+      const out = values.subarray(i * steps * size, (i * steps + clip.length) * size);
+      this.#write(clip, out, own);
+      mask.fill(1, i * steps, i * steps + clip.length);
+    }
+    const x = tensor(values, [clips.length, steps, height, width, channels]);
+    return clips.every(({ length }) => length === steps)
+      ? { x }
+      : { x, mask: tensor(mask, [clips.length, steps]) };
+  }
+
+  /**
+   * Returns some frames of a clip for a report, with values from 0 to 255.
+   * @param count most frames
+   */
+  shown(
+    clip: EncodedClip,
+    count: number,
+  ): { frames: Float32Array[]; height: number; width: number; channels: 1 | 3 } {
+    const { frameSize, channels, means, deviations } = this.config;
+    const [height, width] = frameSize;
+    const size = height * width * channels;
+    // Values of another scale are shown from two deviations below the mean to two above.
+    const isBytes = clip.values instanceof Uint8Array;
+    const frames = spread(clip.stored, Math.min(count, clip.stored)).map((t) =>
+      Float32Array.from(clip.values.subarray(t * size, (t + 1) * size), (value, i) =>
+        isBytes ? value : 127.5 + (63.75 * (value - means[i % channels])) / deviations[i % channels],
+      ),
+    );
+    return { frames, height, width, channels };
+  }
+
+  /** Returns the indices of the stored frames that the network reads: the middle, or a random one, of each of equal parts. */
+  indicesOf({ stored, length }: EncodedClip, random: RandomStream | null = null): number[] {
+    if (random === null || stored === length) return spread(stored, length);
+    return Array.from(random.uniform(length), (draw, i) => Math.floor(((i + draw) * stored) / length));
+  }
+
+  /** Writes the frames of a clip [length, height, width, channels], standardised. */
+  #write(clip: EncodedClip, out: Float32Array, random: RandomStream | null): void {
+    const { frameSize, channels, means, deviations, opticalDifference } = this.config;
+    const [height, width] = frameSize;
+    const pixels = height * width;
+    const change = random === null ? null : changeOf(random, { height, width });
+    const width2 = opticalDifference ? 2 * channels : channels;
+    let previous: Float32Array | null = null;
+    for (const [t, index] of this.indicesOf(clip, random?.child('frames') ?? null).entries()) {
+      let frame = new Float32Array(pixels * channels);
+      const from = index * pixels * channels;
+      for (let i = 0; i < frame.length; i++) {
+        const c = i % channels;
+        frame[i] = Math.max(-LIMIT, Math.min(LIMIT, (clip.values[from + i] - means[c]) / deviations[c]));
+      }
+      if (change !== null) frame = changed(frame, channels, change);
+      const before: Float32Array = previous ?? frame;
+      const start = t * pixels * width2;
+      for (let p = 0; p < pixels; p++)
+        for (let c = 0; c < channels; c++) {
+          const value = frame[p * channels + c];
+          out[start + p * width2 + c] = value;
+          if (opticalDifference) out[start + p * width2 + channels + c] = value - before[p * channels + c];
+        }
+      previous = frame;
+    }
+  }
+}
+
+/** Returns the middles of `length` equal parts of `count` frames. */
+const spread = (count: number, length: number): number[] =>
+  Array.from({ length }, (_, i) => Math.floor(((i + 0.5) * count) / length));
+
+/** Returns the median size of the first frames, smaller if it is above the limit. */
+function defaultSize(clips: readonly ReadClip[]): readonly [number, number] {
+  const firsts = clips.map((clip) => [...clip.frames([0])][0]);
+  const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
+  const [height, width] = [
+    median(firsts.map((each) => each.height)),
+    median(firsts.map((each) => each.width)),
+  ];
+  const scale = Math.min(1, LONGEST_SIDE / Math.max(height, width));
+  return [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
+}
+
+/** True if the middle frame of a clip has a pixel that is not grey. */
+function isColoured(clip: ReadClip): boolean {
+  const [{ data, channels }] = clip.frames([clip.count >> 1]);
+  if (channels === 1) return false;
+  for (let i = 0; i < data.length; i += channels) {
+    const [r, g, b] = [data[i], data[i + 1], data[i + 2]];
+    if (Math.max(r, g, b) - Math.min(r, g, b) > GREY) return true;
+  }
+  return false;
+}
+
+/** Converts a frame to grey or to colours. */
+function withChannels({ data, channels: from }: ReadFrame, to: 1 | 3): ArrayLike<number> {
+  if (from === to) return data;
+  const count = data.length / from;
+  const out = new Float32Array(count * to);
+  for (let i = 0; i < count; i++) {
+    const opacity = from === 4 ? data[4 * i + 3] / 255 : 1;
+    const at = (c: number): number => opacity * data[from * i + (from === 1 ? 0 : c)];
+    if (to === 1) out[i] = LUMA[0] * at(0) + LUMA[1] * at(1) + LUMA[2] * at(2);
+    else for (let c = 0; c < 3; c++) out[3 * i + c] = at(c);
+  }
+  return out;
+}
+
+/** Running means and sums of squared deviations (Welford 1962), of each channel. */
+function statisticsOf(
+  clips: readonly EncodedClip[],
+  channels: number,
+): Pick<FrameConfig, 'means' | 'deviations'> {
+  const [means, squares] = [new Float64Array(channels), new Float64Array(channels)];
+  let count = 0;
+  for (const { values } of clips) {
+    for (let i = 0; i + channels <= values.length; i += channels) {
+      count++;
+      for (let c = 0; c < channels; c++) {
+        const difference = values[i + c] - means[c];
+        means[c] += difference / count;
+        squares[c] += difference * (values[i + c] - means[c]);
+      }
+    }
+  }
+  return { means: [...means], deviations: Array.from(squares, (sum) => Math.sqrt(sum / count) || 1) };
+}

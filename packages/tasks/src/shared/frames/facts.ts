@@ -1,0 +1,40 @@
+/** Describes how frames are read. */
+import type { Json } from '@unroll/core/internal';
+import type { TaskFact } from '../task.js';
+import type { FrameConfig } from './encoder.js';
+
+/** Returns facts for `describe`. */
+export const frameFacts = ({
+  frameSize,
+  channels,
+  opticalDifference,
+  framesPerClip,
+}: FrameConfig): TaskFact[] => [
+  { name: 'frame size', value: `${frameSize[0]} × ${frameSize[1]}` },
+  { name: 'channels', value: channels },
+  { name: 'optical difference', value: opticalDifference },
+  { name: 'frames per clip', value: framesPerClip ?? 'all' },
+];
+
+/** Returns the text of a plan. @param augment whether clips are changed at random in training */
+export function frameText(
+  { frameSize, channels, opticalDifference, framesPerClip }: FrameConfig,
+  augment: boolean,
+): string {
+  const [height, width] = frameSize;
+  const colours = channels === 1 ? 'grey' : 'in colour';
+  const count = framesPerClip === null ? 'all frames' : `${framesPerClip} frames of each clip`;
+  const difference = opticalDifference ? ', and their differences' : '';
+  const changes = augment ? '; random changes in training' : '';
+  return `${count}, ${height} × ${width} pixels, ${colours}, standardised${difference}${changes}`;
+}
+
+/** Returns what a plan event tells about frames. */
+export const frameJson = ({
+  frameSize,
+  channels,
+  opticalDifference,
+  framesPerClip,
+}: FrameConfig): Record<string, Json> => ({
+  ...{ frameSize: [...frameSize], channels, opticalDifference, framesPerClip },
+});

@@ -1,0 +1,199 @@
+/** The trained voice. `trainVoice` returns it, and the commands save, load and run it. */
+import { UnrollError, valueError } from '@unroll/core';
+import type { JsonObject } from '@unroll/core/internal';
+import type { Table } from '@unroll/data';
+import { toArtifact } from '@unroll/formats';
+import type { Functional } from '@unroll/nn';
+import { filledTexts } from '../shared/cells.js';
+import { checkRequest } from '../shared/request.js';
+import { type Samples, soundsOf } from '../shared/sounds.js';
+import type { TaskFact, TaskModel, TaskOption, TaskRequest, TaskResult, TaskScores } from '../shared/task.js';
+import { decodeFrames, type SpokenSpectrogram } from './decode.js';
+import { type SpeakPipeOptions, speakPipe } from './pipe.js';
+import { readVoice, type SpeakPipeline } from './pipeline.js';
+import { metricsOf, type SpeakScores, scoreTable, speakScores } from './scores.js';
+import { Characters, END_ID, type SpokenText } from './text.js';
+import { type Spectrogram, Voice } from './voice.js';
+
+const ITERATIONS = 60;
+const OPTIONS: readonly TaskOption[] = [
+  {
+    ...{ name: 'iterations', type: 'integer', default: ITERATIONS },
+    help: 'iterations of the Griffin-Lim algorithm, which turns spectrograms into sound',
+  },
+];
+
+export class SpeakModel implements TaskModel {
+  readonly pipeline: SpeakPipeline;
+  /** Characters [N, S] and previous frames [N, T, mels] to frames [N, T, reduction * mels], stop logits and alignments [N, T, S]. */
+  readonly network: Functional;
+  readonly options = OPTIONS;
+  readonly writesSound = true;
+  readonly #characters: Characters;
+  readonly #voice: Voice;
+
+  constructor(pipeline: SpeakPipeline, network: Functional) {
+    this.pipeline = pipeline;
+    this.network = network;
+    this.#characters = new Characters(pipeline.text);
+    this.#voice = new Voice(pipeline.voice);
+  }
+
+  /**
+   * Loads a model from its files.
+   * @param json the content of pipeline.json, if it has been read before
+   * @throws UnrollError `format` if files are missing or damaged, or do not belong to a voice
+   */
+  static fromFiles(files: ReadonlyMap<string, Uint8Array>, json?: JsonObject): SpeakModel {
+    const { pipeline, network } = readVoice(files, json);
+    return new SpeakModel(pipeline, network);
+  }
+
+  toFiles(training?: unknown): Promise<Map<string, Uint8Array>> {
+    return toArtifact(this.network, { pipeline: this.pipeline, training });
+  }
+
+  get format(): string {
+    return this.pipeline.format;
+  }
+
+  get about(): string {
+    return `Speaks the text of --text, or those in the column "${this.pipeline.columns.text}" of --data, and writes WAV files to --audio.`;
+  }
+
+  get audio(): string {
+    return this.pipeline.columns.audio;
+  }
+
+  get pattern(): string | undefined {
+    return this.pipeline.pattern;
+  }
+
+  get reading(): SpeakPipeline['reading'] {
+    return this.pipeline.reading;
+  }
+
+  /**
+   * Speaks texts: returns their samples, of one channel.
+   * @throws UnrollError `value` for a text without a known character
+   */
+  async speak(texts: readonly string[], options: SpeakPipeOptions = {}): Promise<Samples[]> {
+    const spoken = await this.spectrograms(this.#read(texts).map(({ ids }) => ids));
+    return this.#soundsOf(spoken, options.iterations ?? ITERATIONS);
+  }
+
+  /** @internal Returns the spectrograms of texts. @param texts ids of each text */
+  spectrograms(texts: readonly Int32Array[]): Promise<SpokenSpectrogram[]> {
+    const { reduction, stepsPerCharacter } = this.pipeline;
+    return decodeFrames(this.network, texts, {
+      ...{ reduction, mels: this.#voice.mels },
+      maxSteps: (ids) => Math.ceil(2 * stepsPerCharacter * ids) + 5,
+    });
+  }
+
+  /** @internal Compares spoken with recorded spectrograms. */
+  scoresOf(spoken: readonly SpokenSpectrogram[], recorded: readonly Spectrogram[]): SpeakScores {
+    const decibels = (each: Spectrogram) => ({ length: each.length, values: this.#voice.decibels(each) });
+    return speakScores(
+      spoken.map((each) => ({ ...decibels(each), stopped: each.stopped })),
+      recorded.map(decibels),
+    );
+  }
+
+  async predict(request: TaskRequest): Promise<TaskResult> {
+    checkRequest(request, { ...this.#requestFacts, audio: undefined }, { takesTexts: true });
+    const { rows, texts = [], options = {} } = request;
+    const all = [...texts, ...(rows ? this.#textsOf(rows) : [])];
+    if (all.length === 0) throw valueError('Speaking needs texts: pass rows or texts (--data or --text).');
+    const { iterations = ITERATIONS } = options as { iterations?: number };
+    const read = this.#read(all);
+    const spoken = await this.spectrograms(read.map(({ ids }) => ids));
+    const sounds = this.#soundsOf(spoken, iterations);
+    return {
+      columns: ['text', 'seconds'],
+      rows: sounds.map(({ samples, sampleRate }, i) => [
+        all[i],
+        Number((samples.length / sampleRate).toFixed(3)),
+      ]),
+      notes: notesOf(read, spoken),
+      sounds,
+    };
+  }
+
+  /** Returns the mel-cepstral distortion, the error of durations, and the share of texts after which the decoder stopped. */
+  async evaluate(request: TaskRequest): Promise<TaskScores> {
+    checkRequest(request, { ...this.#requestFacts, options: [] });
+    const { rows } = request;
+    if (rows === undefined) throw valueError('evaluate needs rows with texts and sounds.');
+    const read = this.#read(this.#textsOf(rows));
+    const recorded = soundsOf(rows, this.audio).map((sound) => this.#voice.encode(sound));
+    const spoken = await this.spectrograms(read.map(({ ids }) => ids));
+    const scores = this.scoresOf(spoken, recorded);
+    return {
+      ...scoreTable(scores, spoken.length, this.pipeline.cell),
+      metrics: metricsOf(scores),
+      notes: notesOf(read, spoken),
+    };
+  }
+
+  pipe(input: unknown, options: SpeakPipeOptions = {}): Promise<Samples | Samples[]> {
+    return speakPipe(input, options, (texts, settings) => this.speak(texts, settings));
+  }
+
+  describe(): TaskFact[] {
+    const { columns, cell, layers, units, reduction, text, voice } = this.pipeline;
+    return [
+      { name: 'text', value: columns.text },
+      { name: 'sound', value: columns.audio },
+      { name: 'characters', value: text.characters.length },
+      { name: 'cell', value: cell },
+      { name: 'layers', value: layers },
+      { name: 'units', value: units },
+      { name: 'reduction', value: reduction },
+      { name: 'sample rate', value: voice.features.sampleRate },
+    ];
+  }
+
+  get #requestFacts() {
+    return { format: this.format, options: this.options, audio: this.audio };
+  }
+
+  #textsOf(rows: Table): string[] {
+    return filledTexts(rows, this.pipeline.columns.text, 'text', 'Remove the row.');
+  }
+
+  #read(texts: readonly string[]): SpokenText[] {
+    return texts.map((text) => {
+      const read = this.#characters.encode(text);
+      if (read.ids.length > 1 || read.ids[0] !== END_ID) return read;
+      const problem =
+        text.trim() === '' ? 'The text is empty' : 'None of its characters occurs in the training texts';
+      throw new UnrollError(
+        'value',
+        `The text ${JSON.stringify(text.slice(0, 40))} cannot be spoken. ${problem}.`,
+      );
+    });
+  }
+
+  #soundsOf(spoken: readonly SpokenSpectrogram[], iterations: number): Samples[] {
+    return spoken.map((each) => this.#voice.toSound(each, iterations));
+  }
+}
+
+/** Returns notes on skipped characters and on texts whose sound was cut. */
+function notesOf(read: readonly SpokenText[], spoken: readonly SpokenSpectrogram[]): string[] {
+  const unknown = [...new Set(read.flatMap((text) => text.unknown))];
+  const cut = spoken.filter(({ stopped }) => !stopped).length;
+  const listed = unknown
+    .slice(0, 10)
+    .map((character) => JSON.stringify(character))
+    .join(', ');
+  return [
+    ...(unknown.length === 0
+      ? []
+      : [`Characters that do not occur in the training texts are skipped: ${listed}.`]),
+    ...(cut === 0
+      ? []
+      : [`The decoder did not stop after ${cut} of ${spoken.length} texts. Their sounds are cut.`]),
+  ];
+}

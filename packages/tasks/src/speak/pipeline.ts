@@ -1,0 +1,53 @@
+/** The content of `pipeline.json`, and the files of a voice. */
+import type { JsonObject } from '@unroll/core/internal';
+import type { Decimal, Thousands } from '@unroll/data';
+import type { Functional } from '@unroll/nn';
+import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import type { SpeakCell } from './network.js';
+import type { CharactersConfig } from './text.js';
+import type { VoiceConfig } from './voice.js';
+
+export const SPEAK_FORMAT = 'unroll-speak-1';
+
+export interface SpeakPipeline {
+  format: typeof SPEAK_FORMAT;
+  /** How the training file was read, if set by the user. */
+  reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;
+  /** If the training data was a folder: the pattern of the names of its files. */
+  pattern?: string | undefined;
+  /** Names of the columns with the texts and the sounds. */
+  columns: { text: string; audio: string };
+  text: CharactersConfig;
+  voice: VoiceConfig;
+  /** Frames per step of the decoder. */
+  reduction: number;
+  /** Steps of the decoder per character: the largest of the training data. A text gets at most twice as many. */
+  stepsPerCharacter: number;
+  cell: SpeakCell;
+  layers: number;
+  units: number;
+}
+
+const REQUIRED_KEYS = [
+  'columns',
+  'text',
+  'voice',
+  'reduction',
+  'stepsPerCharacter',
+  'cell',
+  'layers',
+  'units',
+];
+
+/**
+ * Reads the pipeline and the network of a saved voice.
+ * @param json the content of pipeline.json, if it has been read before
+ * @throws UnrollError `format` if files are missing or damaged, or do not belong to a voice
+ */
+export function readVoice(
+  files: ReadonlyMap<string, Uint8Array>,
+  json: JsonObject = readPipeline(files),
+): { pipeline: SpeakPipeline; network: Functional } {
+  const pipeline = checkPipeline<SpeakPipeline>(json, SPEAK_FORMAT, 'a voice', REQUIRED_KEYS);
+  return { pipeline, network: readNetwork(files) as Functional };
+}

@@ -1,0 +1,110 @@
+/**
+ * Scores of spoken texts: the mel-cepstral distortion (Kubichek 1993) from the reference, after dynamic time warping, the difference of
+ * the durations, and the share of texts after which the decoder stopped.
+ */
+import type { ScoreTable } from '../shared/scores.js';
+
+export interface SpeakScores {
+  /** Mean distance of the cepstra without the level, along the best alignment, in dB. */
+  distortion: number;
+  /** Mean of |duration / duration of the reference - 1|. */
+  durationError: number;
+  /** Share of the texts after which the decoder stopped by itself. */
+  stopped: number;
+}
+
+/** Cepstral coefficients that are compared, without the first, the level. */
+const COEFFICIENTS = 13;
+
+/** A spectrogram in dB, row by row. */
+export interface DecibelFrames {
+  values: Float32Array;
+  /** Number of frames. */
+  length: number;
+}
+
+/** Compares spoken with recorded spectrograms. @param spoken at least one */
+export function speakScores(
+  spoken: readonly (DecibelFrames & { stopped: boolean })[],
+  references: readonly DecibelFrames[],
+): SpeakScores {
+  const mean = (of: (n: number) => number): number =>
+    spoken.reduce((sum, _, n) => sum + of(n), 0) / spoken.length;
+  return {
+    distortion: mean((n) => melCepstralDistortion(spoken[n], references[n])),
+    durationError: mean((n) => Math.abs(spoken[n].length / references[n].length - 1)),
+    stopped: mean((n) => Number(spoken[n].stopped)),
+  };
+}
+
+/**
+ * Returns the mel-cepstral distortion in dB: the root mean square difference of the log-mel frames, smoothed to 13 cepstral
+ * coefficients and without their mean, averaged over the steps of the alignment with the smallest sum.
+ */
+export function melCepstralDistortion(a: DecibelFrames, b: DecibelFrames): number {
+  const [x, y] = [cepstra(a), cepstra(b)];
+  const distance = (i: number, j: number): number => {
+    let sum = 0;
+    for (let k = 0; k < COEFFICIENTS; k++) sum += (x[i * COEFFICIENTS + k] - y[j * COEFFICIENTS + k]) ** 2;
+    return Math.sqrt(sum);
+  };
+  // Each cell holds the smallest sum of distances up to it, and the number of steps of that path.
+  let sums = new Float64Array(b.length + 1).fill(Number.POSITIVE_INFINITY);
+  let steps = new Uint32Array(b.length + 1);
+  sums[0] = 0;
+  for (let i = 0; i < a.length; i++) {
+    const next = new Float64Array(b.length + 1).fill(Number.POSITIVE_INFINITY);
+    const nextSteps = new Uint32Array(b.length + 1);
+    for (let j = 0; j < b.length; j++) {
+      const before = [
+        [sums[j], steps[j]],
+        [sums[j + 1], steps[j + 1]],
+        [next[j], nextSteps[j]],
+      ].reduce((best, each) => (each[0] < best[0] ? each : best));
+      next[j + 1] = before[0] + distance(i, j);
+      nextSteps[j + 1] = before[1] + 1;
+    }
+    [sums, steps] = [next, nextSteps];
+  }
+  return sums[b.length] / steps[b.length];
+}
+
+/** Returns the cepstral coefficients 1 to 13 of each frame, scaled so that distances are in dB. */
+function cepstra({ values, length }: DecibelFrames): Float64Array {
+  const width = values.length / length;
+  const scale = Math.SQRT2 / width;
+  const cosines = Float64Array.from({ length: COEFFICIENTS * width }, (_, i) => {
+    const [k, m] = [Math.floor(i / width) + 1, i % width];
+    return scale * Math.cos((Math.PI * k * (m + 0.5)) / width);
+  });
+  const result = new Float64Array(length * COEFFICIENTS);
+  for (let t = 0; t < length; t++)
+    for (let k = 0; k < COEFFICIENTS; k++) {
+      let sum = 0;
+      for (let m = 0; m < width; m++) sum += cosines[k * width + m] * values[t * width + m];
+      result[t * COEFFICIENTS + k] = sum;
+    }
+  return result;
+}
+
+/** Returns the scores as a table of one row. */
+export function scoreTable(scores: SpeakScores, texts: number, model: string): ScoreTable {
+  const share = { format: 'share' as const, decimals: 1 };
+  return {
+    columns: [
+      { name: 'model', title: 'model', format: 'text' },
+      { name: 'mcd', title: 'distortion (dB)', format: 'number' },
+      { name: 'duration_error', title: 'duration error', ...share },
+      { name: 'stopped', title: 'stopped', ...share },
+      { name: 'texts', title: 'texts', format: 'number' },
+    ],
+    rows: [[model, ...Object.values(metricsOf(scores)), texts]],
+  };
+}
+
+/** The metrics for programs: the distortion in dB, and shares as fractions. */
+export const metricsOf = (scores: SpeakScores) => ({
+  mcd: Number(scores.distortion.toPrecision(4)),
+  duration_error: scores.durationError,
+  stopped: scores.stopped,
+});

@@ -1,0 +1,144 @@
+/**
+ * The front end of video: sizes, colours, sampling, optical differences, masks and random changes, with values computed by hand; and
+ * clips that are refused. Detects a wrong channel, a wrong frame, a difference to the wrong frame, and changes that differ between
+ * the frames of a clip.
+ */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RandomStream, ready, UnrollError } from '@unroll/core';
+import type { Clip, Frame } from '@unroll/tasks';
+import { FrameEncoder, readClip } from '@unroll/tasks/internal';
+
+const grey = (side: number, value: number): Frame => ({
+  ...{ width: side, height: side, data: new Uint8Array(side * side).fill(value) },
+});
+const colour = (r: number, g: number, b: number): Frame => ({
+  ...{ width: 4, height: 4, data: Uint8Array.from({ length: 48 }, (_, i) => [r, g, b][i % 3]) },
+});
+const PLAIN = { frameSize: [4, 4], channels: 1, opticalDifference: false, framesPerClip: null } as const;
+const encoderOf = (options: object) =>
+  new FrameEncoder({ ...PLAIN, means: [0], deviations: [1], ...options });
+const encoded = (encoder: FrameEncoder, clip: Clip) => encoder.encode(readClip(clip));
+
+describe('frames', () => {
+  test('are resized by area, and colours become grey', async () => {
+    const encoder = encoderOf({ frameSize: [2, 2] });
+    const data = Uint8Array.from({ length: 16 }, (_, i) => 10 * i);
+    const { values } = encoded(encoder, [{ width: 4, height: 4, data }]);
+    assert.deepEqual([...values], [25, 45, 105, 125]);
+    assert.equal(encoded(encoderOf({}), [colour(200, 100, 50)]).values[0], Math.round(59.8 + 58.7 + 5.7));
+    const opaque = new Uint8ClampedArray(64).fill(128); // ImageData: half transparent over black
+    assert.equal(encoded(encoderOf({}), [{ width: 4, height: 4, data: opaque }]).values[0], 64);
+  });
+
+  test('are chosen by size and colour', () => {
+    const wide = { width: 128, height: 32, data: new Uint8Array(128 * 32) };
+    const { config } = FrameEncoder.fit([readClip([wide]), readClip([wide])]).encoder;
+    assert.deepEqual([config.frameSize, config.channels, config.framesPerClip], [[16, 64], 1, null]);
+    const long = Array.from({ length: 17 }, () => colour(9, 200, 9));
+    const found = FrameEncoder.fit([readClip(long)]).encoder;
+    assert.deepEqual([found.config.channels, found.config.framesPerClip, found.shape], [3, 16, [4, 4, 3]]);
+    const given = FrameEncoder.fit([readClip(long)], { colour: false, opticalDifference: true }).encoder;
+    assert.deepEqual(given.shape, [4, 4, 2]);
+  });
+
+  test('are standardised by the training clips', async () => {
+    await ready();
+    const clips = [readClip([grey(4, 10), grey(4, 30)])];
+    const { encoder, encoded: all } = FrameEncoder.fit(clips);
+    const { means, deviations } = encoder.config;
+    assert.deepEqual([means.map(Math.round), deviations.map(Math.round)], [[20], [10]]);
+    const { x, mask } = encoder.batch(all, Uint32Array.of(0));
+    assert.deepEqual([x.shape, mask], [[1, 2, 4, 4, 1], undefined]);
+    assert.deepEqual([...new Set((await x.data()).map(Math.round))], [-1, 1]);
+  });
+
+  test('with optical differences, and a mask for shorter clips', async () => {
+    await ready();
+    const encoder = encoderOf({ opticalDifference: true, means: [0], deviations: [10] });
+    const clips = [
+      encoded(encoder, [grey(4, 10), grey(4, 30), grey(4, 20)]),
+      encoded(encoder, [grey(4, 50)]),
+    ];
+    const { x, mask } = encoder.batch(clips, Uint32Array.of(0, 1));
+    const values = await x.data();
+    const at = (clip: number, t: number): number[] => [
+      ...values.subarray((clip * 3 + t) * 32, (clip * 3 + t) * 32 + 2),
+    ];
+    assert.deepEqual([at(0, 0), at(0, 1), at(0, 2)], [[1, 0], [3, 2], [2, -1]]); // biome-ignore format: one line
+    assert.deepEqual([at(1, 0), at(1, 1)], [[5, 0], [0, 0]]); // biome-ignore format: one line
+    assert.deepEqual([...(await mask!.data())], [1, 1, 1, 1, 0, 0]);
+  });
+
+  test('of long clips are the middles of equal parts, and random ones in training', () => {
+    const encoder = encoderOf({ framesPerClip: 3 });
+    const clip = encoded(
+      encoder,
+      Array.from({ length: 100 }, (_, t) => grey(4, t)),
+    );
+    assert.deepEqual([clip.length, clip.stored], [3, 12]);
+    assert.equal(clip.values[0], 4);
+    assert.deepEqual(encoder.indicesOf(clip), [2, 6, 10]);
+    for (let n = 0; n < 20; n++) {
+      const drawn = encoder.indicesOf(clip, new RandomStream(n, 'test'));
+      assert.deepEqual(drawn.map((index) => Math.floor(index / 4)), [0, 1, 2]); // biome-ignore format: one line
+    }
+  });
+
+  test('change alike in a clip, and not without a random stream', async () => {
+    await ready();
+    const spot = (): Frame => ({ width: 8, height: 8, data: new Uint8Array(64).fill(200, 27, 29) });
+    const encoder = encoderOf({ frameSize: [8, 8], deviations: [100] });
+    const clips = [encoded(encoder, [spot(), spot()])];
+    const rows = Uint32Array.of(0);
+    const plain = await encoder.batch(clips, rows).x.data();
+    assert.equal(plain[27], 2);
+    const changed = await encoder.batch(clips, rows, new RandomStream(1, 'test')).x.data();
+    assert.deepEqual(changed.subarray(0, 64), changed.subarray(64));
+    assert.notDeepEqual(changed, plain);
+    const other = await encoder.batch(clips, rows, new RandomStream(2, 'test')).x.data();
+    assert.notDeepEqual(changed, other);
+  });
+});
+
+describe('clips that are refused', () => {
+  const CASES: Record<string, [unknown, RegExp]> = {
+    'no clip': [
+      'a',
+      /^clip: a clip must be a list of images \{ width, height, data \}, or an array .*, got "a"\.$/,
+    ],
+    'no frames': [{ shape: [0, 4, 4], values: new Uint8Array() }, /^clip: the clip has no frames\.$/],
+    'a wrong shape': [
+      { shape: [4, 4], values: new Uint8Array(16) },
+      /must be \[frames, height, width\] or .*, got \[4, 4\]\.$/,
+    ],
+    'too few values': [
+      { shape: [2, 4, 4], values: new Uint8Array(9) },
+      /shape \[2, 4, 4\] needs 32 values, got 9\.$/,
+    ],
+    'two sizes': [[grey(4, 0), grey(5, 0)], /frame 1 has 4 × 4 pixels, frame 2 has 5 × 5\.$/],
+    'one pixel': [[grey(1, 0)], /frames must have at least 4 × 4 pixels, got 1 × 1 \(frame 1\)\.$/],
+    'wrong data': [
+      [{ width: 4, height: 4, data: new Uint8Array(9) }],
+      /frame 1 must have width · height values .*, got 9 values for 4 × 4/,
+    ],
+    'a list': [
+      [{ width: 4, height: 4, data: [1] }],
+      /the data of frame 1 must be a Uint8Array or a Float32Array/,
+    ],
+    NaN: [
+      { shape: [1, 4, 4], values: new Float32Array(16).fill(Number.NaN) },
+      /frame 1 must have finite values/,
+    ],
+  };
+  for (const [name, [clip, message]] of Object.entries(CASES)) {
+    test(name, () => {
+      const read = () => [...readClip(clip).frames([0, 1].slice(0, Array.isArray(clip) ? clip.length : 1))];
+      assert.throws(read, (error) => {
+        assert.ok(error instanceof UnrollError && error.code === 'value', String(error));
+        assert.match(error.message, message);
+        return true;
+      });
+    });
+  }
+});

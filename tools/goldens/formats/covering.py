@@ -1,0 +1,63 @@
+"""Rows of options in which every pair of options meets: pairwise testing, for the matrices of the formats.
+
+A matrix is a dictionary of factors and their levels. `covering_rows` chooses rows greedily, so that each level of each factor
+occurs together with each level of every other factor, `times` times. A rule may forbid rows; a pair that no allowed row can have
+is impossible, and the caller states how many there are.
+"""
+
+import itertools
+import random
+
+
+def pairs_of(row, names):
+    return {(a, row[a], b, row[b]) for a, b in itertools.combinations(names, 2)}
+
+
+def covering_rows(factors, allowed=lambda row: True, *, impossible=0, times=1, seed=0, tries=60):
+    """Returns rows (dictionaries) that meet every possible pair of levels `times` times. Levels must be hashable.
+
+    `impossible`: the number of pairs that `allowed` forbids. An assertion checks it, and that all other pairs are met.
+    """
+    names = list(factors)
+    generator = random.Random(seed)
+    pairs = [(a, x, b, y) for a, b in itertools.combinations(names, 2) for x in factors[a] for y in factors[b]]
+    counts = dict.fromkeys(pairs, 0)
+    forbidden = set()
+    rows = []
+
+    def draw(target):
+        """Returns an allowed row with a pair; None if a thousand draws find none."""
+        for _ in range(1000):
+            row = {name: generator.choice(levels) for name, levels in factors.items()}
+            row[target[0]], row[target[2]] = target[1], target[3]
+            if allowed(row):
+                return row
+        return None
+
+    for time in range(1, times + 1):
+        for target in pairs:
+            while counts[target] < time and target not in forbidden:
+                first = draw(target)
+                if first is None:
+                    forbidden.add(target)
+                    break
+                drawn = [first, *(row for row in (draw(target) for _ in range(tries - 1)) if row)]
+                best = max(drawn, key=lambda row: sum(counts[pair] < time for pair in pairs_of(row, names)))
+                rows.append(best)
+                for pair in pairs_of(best, names):
+                    counts[pair] += 1
+    assert len(forbidden) == impossible, f"{len(forbidden)} pairs are impossible, not {impossible}: {sorted(map(str, forbidden))}"
+    assert all(counts[pair] >= times for pair in pairs if pair not in forbidden)
+    return rows
+
+
+def missing_pairs(factors, rows):
+    """Returns the pairs of levels that no row has, for a matrix of which some rows could not be made."""
+    met = set().union(*(pairs_of(row, list(factors)) for row in rows))
+    names = itertools.combinations(factors, 2)
+    return [(a, x, b, y) for a, b in names for x in factors[a] for y in factors[b] if (a, x, b, y) not in met]
+
+
+def summary(factors, rows):
+    pairs = sum(len(a) * len(b) for a, b in itertools.combinations(factors.values(), 2))
+    return f"{len(factors)} factors, {sum(map(len, factors.values()))} levels, {pairs} pairs of levels, {len(rows)} models"

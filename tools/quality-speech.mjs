@@ -1,0 +1,114 @@
+// The evaluations of tools/quality.mjs on made sentences: transcribers and voices that are trained on sentences of a grammar of 60
+// words, spoken by espeak-ng (see made-sentences.mjs). Needs espeak-ng, and no data.
+import { makeTable } from '@unroll/data';
+import { trainTranscriber, trainVoice } from '@unroll/tasks';
+import { missingVoice, sentences, speakAll } from './made-sentences.mjs';
+
+/** The voices: two for training and validation, and one that only the test part has. */
+const VOICES = ['en-us', 'en-us+f3'];
+const TEST_VOICE = 'en-us+m3';
+const TRAINING = 3000;
+const VALIDATION = 200;
+const TEST = 300;
+/** Sentences that a voice is trained on, and that it speaks for validation and test. */
+const VOICE_TRAINING = 1500;
+const SPOKEN = 100;
+/**
+ * Most epochs of each network, so that a seed takes less than 15 minutes on two cores. The number, and not a time, is limited: the
+ * results do not depend on what else the machine computes.
+ */
+const EPOCHS = 40;
+const VOICE_EPOCHS = 30;
+
+/** Returns different sentences for the three parts. */
+function parts() {
+  const training = sentences(TRAINING, 1);
+  const others = sentences(VALIDATION + TEST, 2, new Set(training));
+  return { training, validation: others.slice(0, VALIDATION), test: others.slice(VALIDATION) };
+}
+
+const tableOf = (source, sounds) =>
+  makeTable({
+    source,
+    names: ['sound', 'text'],
+    cells: [sounds.map(() => undefined), sounds.map(({ text }) => text)],
+    nested: new Map([['sound', sounds]]),
+  });
+
+/** Transcribers by seed: a run of both evaluations trains each once. */
+export const transcribers = new Map();
+
+/** Trains a transcriber. */
+export async function transcriberOf({ seed, onEvent }) {
+  if (!transcribers.has(seed)) {
+    const { training, validation } = parts();
+    const train = await speakAll(training, { voices: VOICES, vary: true, seed: 1 });
+    const run = await trainTranscriber(tableOf('train', train), {
+      ...{ audio: 'sound', text: 'text', epochs: EPOCHS, seed, onEvent },
+      validation: tableOf('valid', await speakAll(validation, { voices: VOICES })),
+    });
+    transcribers.set(seed, run);
+  }
+  return transcribers.get(seed);
+}
+
+/** The word error rate on new sentences of a new voice. */
+async function transcribe(run) {
+  const { model, scores, training } = await transcriberOf(run);
+  const test = await speakAll(parts().test, { voices: [TEST_VOICE] });
+  const { metrics } = await model.evaluate({ rows: tableOf('test', test) });
+  return { value: metrics.wer, validation: scores.wordErrorRate, epochs: [training.bestEpoch] };
+}
+
+/** Trains a voice. */
+export async function voiceOf({ seed, onEvent }) {
+  const { training, validation } = parts();
+  const spokenBy = (texts) => speakAll(texts, { voices: [VOICES[0]] });
+  return trainVoice(tableOf('train', await spokenBy(training.slice(0, VOICE_TRAINING))), {
+    ...{ audio: 'sound', text: 'text', epochs: VOICE_EPOCHS, seed, onEvent },
+    validation: tableOf('valid', await spokenBy(validation.slice(0, SPOKEN))),
+  });
+}
+
+/** The word error rate of a transcriber on what a trained voice speaks. */
+async function speak({ seed, onEvent }) {
+  const { model: transcriber } = await transcriberOf({ seed: 0, onEvent });
+  const start = performance.now();
+  const run = await voiceOf({ seed, onEvent });
+  const { validation, test } = parts();
+  const errorRate = async (texts) => {
+    const sounds = await run.model.speak(texts);
+    const rows = tableOf(
+      'spoken',
+      sounds.map((sound, i) => ({ ...sound, text: texts[i] })),
+    );
+    return (await transcriber.evaluate({ rows })).metrics.wer;
+  };
+  const validated = await errorRate(validation.slice(0, SPOKEN));
+  const value = await errorRate(test.slice(0, SPOKEN));
+  const seconds = Math.round((performance.now() - start) / 1000);
+  return { value, validation: validated, epochs: [run.training.bestEpoch], seconds };
+}
+
+const WER = {
+  ...{ folder: null, missing: missingVoice, seeds: [0, 1, 2], format: 'percent' },
+  ...{ measure: 'word error rate', lower: true },
+};
+
+export const SPEECH = [
+  {
+    ...{ set: 'made-sentences', title: 'espeak-ng, 60 words, a new voice', ...WER, must: 0.05, want: 0.02 },
+    ...{ flags: '--audio sound --text text --epochs 40', evaluate: transcribe },
+    split:
+      '3,000 sentences of two voices for training, with noise and at different speeds; 200 other sentences for validation; 300 ' +
+      'other sentences of a third voice for testing',
+  },
+  {
+    ...{ set: 'speak', title: 'espeak-ng, one voice learned', ...WER, must: 0.2, want: 0.08 },
+    ...{ measure: 'word error rate of the transcriber', flags: '--audio sound --text text --epochs 30' },
+    split:
+      '1,500 sentences of one voice for training, 100 other sentences for validation, 100 others are spoken for testing, and ' +
+      'transcribed by the model of made-sentences, seed 0, which is not part of the time',
+    evaluate: speak,
+  },
+];

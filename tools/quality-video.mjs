@@ -1,0 +1,152 @@
+// The evaluations of tasks on video for tools/quality.mjs: trains with the defaults of `unroll train classify` and `unroll train
+// describe` on moving digits. Two digits of mnist-10k move in one of eight ways over 20 frames of 64 × 64 pixels. The images of
+// training, validation and test clips differ, and the test clips are scored once per run.
+import { join } from 'node:path';
+import { RandomStream } from '@unroll/core';
+import { makeTable } from '@unroll/data';
+import { trainClassifier, trainDescriber } from '@unroll/tasks';
+import { bytesOf } from './quality-files.mjs';
+
+const IMAGE = 28;
+const FRAMES = 20;
+const SIDE = 64;
+/** The centres of the digits lie in this range, so that the digits are inside the frame. */
+const [LEAST, MOST] = [11, 53];
+/** Least distance between the centres, so that the digits do not overlap. */
+const GAP = 22;
+/** Pixels that a digit moves, and radians that it turns. */
+const WAY = [8, 16];
+const TURN = [Math.PI / 3, (2 * Math.PI) / 3];
+
+export const MOTIONS = ['left', 'right', 'up', 'down', 'together', 'apart', 'clockwise', 'counterclockwise'];
+const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
+/** The images of t10k from which the clips of each part are made, and their number. */
+export const PARTS = {
+  train: { from: 0, to: 7000, count: 4000 },
+  valid: { from: 7000, to: 8000, count: 500 },
+  test: { from: 8000, to: 10_000, count: 1000 },
+};
+
+/** Returns the paths of both centres: for each time from 0 to 1, [[x, y], [x, y]]; the first digit starts on the left. */
+function pathsOf(motion, draw) {
+  const between = (from, to) => from + (to - from) * draw();
+  if (motion.endsWith('clockwise')) {
+    const radius = between(GAP / 2 + 1, (MOST - LEAST) / 2);
+    const [x, y] = [between(LEAST + radius, MOST - radius), between(LEAST + radius, MOST - radius)];
+    const start = Math.PI + between(-0.5, 0.5);
+    const turn = between(...TURN) * (motion === 'clockwise' ? 1 : -1); // y grows downwards
+    const at = (angle) => [x + radius * Math.cos(angle), y + radius * Math.sin(angle)];
+    return (time) => [at(start + turn * time), at(start + turn * time + Math.PI)];
+  }
+  const way = between(...WAY);
+  if (motion === 'together' || motion === 'apart') {
+    const wide = between(GAP + way, MOST - LEAST);
+    const x = between(LEAST, MOST - wide);
+    const [y1, y2] = [between(LEAST, MOST), between(LEAST, MOST)];
+    const at = (share) => [[x + (way / 2) * share, y1], [x + wide - (way / 2) * share, y2]]; // biome-ignore format: one line
+    return (time) => at(motion === 'together' ? time : 1 - time);
+  }
+  const [dx, dy] = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] }[motion];
+  const range = (d) => [LEAST + (d < 0 ? way : 0), MOST - (d > 0 ? way : 0)];
+  const [[left, right], [top, bottom]] = [range(dx), range(dy)];
+  const x1 = between(left, right - GAP);
+  const x2 = between(x1 + GAP, right);
+  const [y1, y2] = [between(top, bottom), between(top, bottom)];
+  const moved = (x, y, time) => [x + dx * way * time, y + dy * way * time];
+  return (time) => [moved(x1, y1, time), moved(x2, y2, time)];
+}
+
+/** Draws an image with its centre at a place between pixels. */
+function draw(frame, pixels, [x, y]) {
+  const [left, top] = [x - (IMAGE - 1) / 2, y - (IMAGE - 1) / 2];
+  const [x0, y0] = [Math.floor(left), Math.floor(top)];
+  const [fx, fy] = [left - x0, top - y0];
+  const at = (r, c) => (r < 0 || c < 0 || r >= IMAGE || c >= IMAGE ? 0 : pixels[r * IMAGE + c]);
+  for (let r = 0; r <= IMAGE; r++)
+    for (let c = 0; c <= IMAGE; c++) {
+      const [row, column] = [y0 + r, x0 + c];
+      if (row < 0 || column < 0 || row >= SIDE || column >= SIDE) continue;
+      const value =
+        (1 - fy) * ((1 - fx) * at(r, c) + fx * at(r, c - 1)) +
+        fy * ((1 - fx) * at(r - 1, c) + fx * at(r - 1, c - 1));
+      frame[row * SIDE + column] = Math.max(frame[row * SIDE + column], Math.round(value));
+    }
+}
+
+/** Returns the clips of a part: { shape, values, digits, motion, labels, text }. */
+export function movingDigits(folder, part, seed = 0) {
+  const images = bytesOf(join(folder, 't10k-images-idx3-ubyte.gz')).subarray(16); // after the IDX header
+  const digits = bytesOf(join(folder, 't10k-labels-idx1-ubyte.gz')).subarray(8);
+  const { from, to, count } = PARTS[part];
+  const random = new RandomStream(seed, 'moving digits', part);
+  const next = () => random.uniform(1)[0];
+  return Array.from({ length: count }, (_, n) => {
+    const motion = MOTIONS[n % MOTIONS.length];
+    const chosen = [next(), next()].map((share) => from + Math.floor(share * (to - from)));
+    const path = pathsOf(motion, next);
+    const values = new Uint8Array(FRAMES * SIDE * SIDE);
+    for (let t = 0; t < FRAMES; t++) {
+      const frame = values.subarray(t * SIDE * SIDE, (t + 1) * SIDE * SIDE);
+      for (const [k, place] of path(t / (FRAMES - 1)).entries())
+        draw(frame, images.subarray(chosen[k] * IMAGE * IMAGE, (chosen[k] + 1) * IMAGE * IMAGE), place);
+    }
+    const names = chosen.map((i) => digits[i]);
+    const [first, second] = names.map((digit) => WORDS[digit]);
+    const verb = motion.endsWith('clockwise') ? 'circle' : 'move';
+    const text = `a ${first} and a ${second} ${verb} ${motion}`;
+    const labels = [...new Set(names)].sort().concat(motion).join(';');
+    return { shape: [FRAMES, SIDE, SIDE], values, digits: names, motion, labels, text };
+  });
+}
+
+const tableOf = (folder, part, column) => {
+  const clips = movingDigits(folder, part);
+  return makeTable({
+    ...{ source: part, names: ['clip', column] },
+    cells: [clips.map(() => undefined), clips.map((clip) => clip[column])],
+    nested: new Map([['clip', clips]]),
+  });
+};
+
+/** Frames of a clip that are read: enough to see how the digits move. */
+const FRAMES_PER_CLIP = 6;
+const EPOCHS = 25;
+const COMMON = { frames: 'clip', framesPerClip: FRAMES_PER_CLIP, epochs: EPOCHS };
+
+/** The motion and both digits as labels of a clip; a clip is right if all of its labels are, and no other. */
+async function classify({ folder, seed, onEvent }) {
+  const run = await trainClassifier(tableOf(folder, 'train', 'labels'), {
+    ...{ ...COMMON, label: 'labels', multiLabel: ';', seed, onEvent },
+    validation: tableOf(folder, 'valid', 'labels'),
+  });
+  const { metrics } = await run.model.evaluate({ rows: tableOf(folder, 'test', 'labels') });
+  const epochs = run.trainings.map(({ bestEpoch }) => bestEpoch);
+  return { value: metrics.exact_match, validation: run.scores.accuracy, epochs };
+}
+
+async function describe({ folder, seed, onEvent }) {
+  const run = await trainDescriber(tableOf(folder, 'train', 'text'), {
+    ...{ ...COMMON, text: 'text', seed, onEvent },
+    validation: tableOf(folder, 'valid', 'text'),
+  });
+  const { metrics } = await run.model.evaluate({ rows: tableOf(folder, 'test', 'text') });
+  return { value: metrics.exact_match, validation: run.scores.exactMatch, epochs: [run.training.bestEpoch] };
+}
+
+const DIGITS = { folder: 'mnist-10k', seeds: [0], format: 'percent' };
+const FLAGS = `--frames-per-clip ${FRAMES_PER_CLIP} --epochs ${EPOCHS}`;
+const SPLIT =
+  'images 1 to 7,000 of t10k are in 4,000 training clips, 7,001 to 8,000 in 500 validation clips, 8,001 to 10,000 in 1,000 test clips';
+
+export const VIDEOS = [
+  {
+    ...{ set: 'moving-digits', title: 'moving digits, motion and both digits', ...DIGITS },
+    ...{ measure: 'all labels right', must: 0.97, want: 0.99, split: SPLIT, evaluate: classify },
+    flags: `--frames clip --label labels --multi-label ; ${FLAGS}`,
+  },
+  {
+    ...{ set: 'moving-digits-describe', title: 'moving digits, a sentence', ...DIGITS },
+    ...{ measure: 'sentence exactly right', must: 0.85, want: 0.95, split: SPLIT, evaluate: describe },
+    flags: `--frames clip --text text ${FLAGS}`,
+  },
+];
