@@ -24,7 +24,6 @@ import {
   runFused,
 } from './fused.js';
 import { layersOf, recurrentSites, type Site } from './network.js';
-import { runTraced } from './parts.js';
 import type { Probe } from './probe.js';
 import type { StepValues } from './step-values.js';
 import { runStepwise, type StepHook } from './stepwise.js';
@@ -162,15 +161,14 @@ function runWithKernels(
   { x, state, context }: CellCall,
   sink: GradientSink | null,
 ): FusedRun | null {
-  if (!(cell instanceof StackedCells))
-    return sink ? runFused(cell, x, state, context, sink) : runTraced(cell, x, state, context);
+  if (!(cell instanceof StackedCells)) return runFused(cell, x, state, context, sink);
   if (!cell.cells.every(fusedOpOf)) return null;
   const records: CellRecord[] = [];
   cell.cells.forEach((inner, n) => {
     const innerSink: GradientSink | null = sink && ((found) => sink(withPrefix(found, n)));
     inner.sequence = (...call) => {
       delete inner.sequence;
-      const run = innerSink ? runFused(inner, ...call, innerSink) : runTraced(inner, ...call);
+      const run = runFused(inner, ...call, innerSink);
       if (run) records[n] = run.record;
       return run?.result ?? null;
     };

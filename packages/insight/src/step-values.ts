@@ -29,25 +29,19 @@ export class KernelSteps {
 
   /** Returns a copy [B, T, size] in time order. */
   toTensor(): Tensor {
-    const { T, B, size } = this.#layout;
-    const out = temporaryTensor([B, T, size]);
-    this.copyTo(out, 0);
-    return out;
-  }
-
-  /** Copies the steps, in time order, to those of `out` [B, more steps, size] from `first` on. */
-  copyTo(out: Tensor, first: number): void {
     const { T, B, size, offset, stride, reverse } = this.#layout;
-    const start = (reverse ? first + T - 1 : first) * size;
+    const out = temporaryTensor([B, T, size]);
+    const [start, step] = reverse ? [(T - 1) * size, -size] : [0, size];
     openScope().backend.kernels.copy(
       this.#from.block(),
       offset,
       [B * stride, stride, 1],
       out.block(),
       start,
-      [reverse ? -size : size, out.shape[1] * size, 1],
+      [step, T * size, 1],
       [T, B, size],
     );
+    return out;
   }
 
   /**

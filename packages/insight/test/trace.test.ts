@@ -13,17 +13,12 @@ import {
   dense,
   embedding,
   gru,
-  gruCell,
   input,
   lstm,
   lstmCell,
   model,
-  type RecurrentOptions,
-  recurrent,
   residual,
   sequential,
-  simpleRNN,
-  stackedCells,
 } from '@unroll/nn';
 import { largest, mismatch, onBackend, report } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
@@ -81,41 +76,6 @@ describe('a trace equals the cells step by step', () => {
         report(await onBackend(backend!, () => compareCell(name, 2e-6)));
       });
     }
-  }
-});
-
-describe('a long batch, which the kernels process in parts of a few steps', () => {
-  const [rows, steps, units] = [32, 60, 48];
-  const x = tensor(Float32Array.from(random.normal(rows * steps * I)), [rows, steps, I]);
-  /** The mask turns off the parts. */
-  const all = tensor(new Float32Array(rows * steps).fill(1), [rows, steps]);
-  const makers = {
-    lstm,
-    gru,
-    simpleRNN,
-    stacked: ({ units: _, ...options }: RecurrentOptions & { units: number }) =>
-      recurrent(stackedCells([lstmCell({ units }), gruCell({ units })]), options),
-  };
-  for (const [name, make] of Object.entries(makers)) {
-    test(`${name}: equals a trace of the whole sequences`, async () => {
-      for (const goBackwards of [false, true]) {
-        for (const returnSequences of [false, true]) {
-          const layer = make({ units, goBackwards, returnSequences, name: 'layer' });
-          const network = sequential([goBackwards ? layer : bidirectional(layer)], { seed: 2 });
-          const [parts, whole] = [await trace(network, x), await trace(network, x, { mask: all })];
-          const plain = await predict(network, x);
-          report(same('outputs', parts.outputs[0], await plain.toArray(), 1e-6));
-          for (const [n, { gates, states, initial }] of parts.layers.entries()) {
-            const wanted = whole.layers[n]!;
-            assert.deepEqual(initial, wanted.initial);
-            for (const gate in wanted.gates)
-              report(same(`gate ${gate}`, gates[gate], [...wanted.gates[gate]!.values], 1e-6));
-            for (const state in wanted.states)
-              report(same(`state ${state}`, states[state], [...wanted.states[state]!.values], 1e-6));
-          }
-        }
-      }
-    });
   }
 });
 

@@ -18,7 +18,7 @@ body{margin:0 auto;max-width:800px;padding:16px;font:15px/1.5 system-ui,sans-ser
 h1{font-size:22px}h2{font-size:17px;margin-top:32px}p{color:var(--soft)}pre{overflow-x:auto;font-size:12px}
 table{border-collapse:collapse;font-size:13px;width:100%;display:block;overflow-x:auto}
 th,td{text-align:right;padding:3px 8px;border-bottom:1px solid var(--rule)}th:first-child,td:first-child{text-align:left}
-svg{max-width:100%;height:auto}.bars rect{fill:#0072b2}@media(prefers-color-scheme:dark){.bars rect{fill:#56b4e9}}`;
+svg{max-width:100%;height:auto}section{overflow-x:auto}section>svg{min-width:600px}.bars rect{fill:#0072b2}@media(prefers-color-scheme:dark){.bars rect{fill:#56b4e9}}`;
 
 /** No scripts, and nothing from elsewhere. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";

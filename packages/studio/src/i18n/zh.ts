@@ -67,7 +67,7 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   init_default: '默认（U 为正交矩阵）',
   init_glorot: 'U 用 Glorot 初始化',
   init_identity: 'U 为单位矩阵（仅 RNN）',
-  init_chrono: 'Chrono（LSTM、GRU）',
+  init_chrono: 'Chrono 偏置（门控）',
   init_large: '过大的 U（增益 1.5）',
   solved: '已解决',
   updates: '更新 {n} 次',
