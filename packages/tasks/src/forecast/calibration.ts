@@ -58,31 +58,45 @@ const SCALINGS: readonly Scaling[] = [
   { recent: true, spread: true },
 ];
 
-interface Score {
+/** The scores of one horizon step. All lists have one entry per forecast; lists of numbers take little memory. */
+class StepScores {
   /** Grid index of the actual value. */
-  index: number;
-  /** On the scale of the scores, not divided by anything. */
-  score: number;
-  /** Whether the forecast is a point, without an interval of its own. */
-  isPoint: boolean;
-  unit: number;
-  recentUnit: number;
+  readonly index: number[] = [];
+  readonly unit: number[] = [];
+  readonly recentUnit: number[] = [];
   /** The spread at the actual value. */
-  spread: number;
+  readonly spread: number[] = [];
+  /** Whether the forecast is a point, without an interval of its own. */
+  readonly isPoint: boolean[] = [];
+  /** By level, on the scale of the scores, not divided by anything. */
+  readonly scores: readonly number[][];
+
+  constructor(levels: number) {
+    this.scores = Array.from({ length: levels }, () => []);
+  }
+
+  /** Returns the positions of the scores that are known at an origin. */
+  knownAt(origin: number): number[] {
+    return this.index.flatMap((index, n) => (index < origin ? [n] : []));
+  }
+
+  /** Returns the expected size of an error. */
+  sizeOf(n: number, { recent, spread }: Scaling): number {
+    return (recent ? this.recentUnit : this.unit)[n] * (spread ? this.spread[n] : 1);
+  }
 }
 
 export class Calibration {
   readonly levels: readonly number[];
   readonly #scale: ScoreScale;
-  /** Scores by [level][step]. */
-  readonly #scores: Score[][][];
+  readonly #steps: readonly StepScores[];
   /** Margins [level][step] by origin; a cache that `learn` clears. */
   readonly #margins = new Map<number, { margins: Float64Array[]; scaling: Scaling }>();
 
   constructor(levels: readonly number[], horizon: number, scale: ScoreScale) {
     this.levels = levels;
     this.#scale = scale;
-    this.#scores = levels.map(() => Array.from({ length: horizon }, () => []));
+    this.#steps = Array.from({ length: horizon }, () => new StepScores(levels.length));
   }
 
   /** Adds the scores of a forecast, for the steps whose actual value is known. */
@@ -91,17 +105,19 @@ export class Calibration {
     const { offset, values } = panel.series[series];
     const [unit, recentUnit] = [false, true].map((recent) => this.#unit({ recent }, series, origin));
     const spread = spreadAt(this.#scale.spread ?? null, panel);
-    for (const [l, scores] of this.#scores.entries()) {
-      for (const [k, list] of scores.entries()) {
-        const actual = values[origin - offset + k];
-        if (actual === undefined || Number.isNaN(actual)) continue;
-        const scaled = this.#toScoreScale(series, actual);
+    for (const [k, step] of this.#steps.entries()) {
+      const actual = values[origin - offset + k];
+      if (actual === undefined || Number.isNaN(actual)) continue;
+      step.index.push(origin + k);
+      step.unit.push(unit);
+      step.recentUnit.push(recentUnit);
+      step.spread.push(spread(origin + k));
+      step.isPoint.push(this.levels.every((_, l) => !(lower[l][k] < upper[l][k])));
+      const scaled = this.#toScoreScale(series, actual);
+      for (const [l, scores] of step.scores.entries()) {
         const below = this.#toScoreScale(series, lower[l][k]) - scaled;
         const above = scaled - this.#toScoreScale(series, upper[l][k]);
-        list.push({
-          ...{ index: origin + k, score: Math.max(below, above), isPoint: !(lower[l][k] < upper[l][k]) },
-          ...{ unit, recentUnit, spread: spread(origin + k) },
-        });
+        scores.push(Math.max(below, above));
       }
     }
   }
@@ -139,18 +155,17 @@ export class Calibration {
   #knownAt(origin: number): { margins: Float64Array[]; scaling: Scaling } {
     let known = this.#margins.get(origin);
     if (known === undefined) {
-      const scores = this.#scores.map((lists) =>
-        lists.map((list) => list.filter(({ index }) => index < origin)),
-      );
-      const scaling = bestScaling(scores[0]?.flat() ?? []);
-      const margins = scores.map((lists, l) =>
-        Float64Array.from(lists, (list, k) =>
-          marginOf(
-            list.map((each) => each.score / sizeOf(each, scaling)),
-            this.levels[l],
+      const positions = this.#steps.map((step) => step.knownAt(origin));
+      const scaling = bestScaling(this.#steps, positions);
+      const margins = this.levels.map((level, l) =>
+        Float64Array.from(this.#steps, (step, k) => {
+          const scores = step.scores[l];
+          return marginOf(
+            positions[k].map((n) => scores[n] / step.sizeOf(n, scaling)),
+            level,
             k + 1,
-          ),
-        ),
+          );
+        }),
       );
       known = { margins, scaling };
       this.#margins.set(origin, known);
@@ -163,24 +178,29 @@ export class Calibration {
   }
 }
 
-/** Returns the expected size of an error. */
-const sizeOf = ({ unit, recentUnit, spread }: Score, scaling: Scaling): number =>
-  (scaling.recent ? recentUnit : unit) * (scaling.spread ? spread : 1);
-
 /**
  * Returns the scaling that errors follow best: the one with the highest likelihood under a Laplace distribution whose scale is
  * proportional to the expected size. The first one if most forecasts have intervals of their own.
+ * @param positions of the scores to compare, by step
  */
-function bestScaling(scores: readonly Score[]): Scaling {
-  const points = scores.filter(({ isPoint }) => isPoint);
-  if (points.length * 2 < scores.length) return SCALINGS[0];
-  const mean = (value: (score: Score) => number): number =>
-    points.reduce((sum, score) => sum + value(score), 0) / points.length;
-  const losses = SCALINGS.map(
-    (scaling) =>
-      Math.log(mean((each) => each.score / sizeOf(each, scaling))) +
-      mean((each) => Math.log(sizeOf(each, scaling))),
-  );
+function bestScaling(steps: readonly StepScores[], positions: readonly (readonly number[])[]): Scaling {
+  let [count, points] = [0, 0];
+  const relative = SCALINGS.map(() => 0); // sums of the scores, divided by their expected sizes
+  const logSizes = SCALINGS.map(() => 0);
+  for (const [k, step] of steps.entries()) {
+    count += positions[k].length;
+    for (const n of positions[k]) {
+      if (!step.isPoint[n]) continue;
+      points++;
+      for (const [i, scaling] of SCALINGS.entries()) {
+        const size = step.sizeOf(n, scaling);
+        relative[i] += (step.scores[0]?.[n] ?? 0) / size;
+        logSizes[i] += Math.log(size);
+      }
+    }
+  }
+  if (points * 2 < count) return SCALINGS[0];
+  const losses = SCALINGS.map((_, i) => Math.log(relative[i] / points) + logSizes[i] / points);
   return SCALINGS[losses.reduce((best, loss, i) => (loss < losses[best] ? i : best), 0)];
 }
 
