@@ -25,7 +25,7 @@ export function reportLines(read: { input: string; format: ModelFormat; imported
 /** Describes a file of another tool. */
 export function descriptionText(path: string, { title, parts, tensors, facts }: FileDescription): string {
   const shapeText = (shape: readonly number[] | null): string =>
-    shape === null ? '?' : `[${shape.join(', ')}]`;
+    shape === null ? '?' : `[${shape.map((extent) => (extent < 0 ? '·' : extent)).join(', ')}]`;
   const blocks = [
     [`model  ${path}`, title, ...facts.map(({ name, value }) => `${name}: ${value}`)].join('\n'),
   ];
