@@ -31,7 +31,13 @@ const bundlePackage = async (name) => {
       target: 'node20',
       packages: 'external',
     },
-    ...{ outdir: 'dist', outbase: 'dist', entryNames: '[dir]/[name].bundle', chunkNames: '[hash].bundle', absWorkingDir: folder },
+    ...{
+      outdir: 'dist',
+      outbase: 'dist',
+      entryNames: '[dir]/[name].bundle',
+      chunkNames: '[hash].bundle',
+      absWorkingDir: folder,
+    },
     ...{ sourcemap: true, sourcesContent: false, metafile: true, logLevel: 'warning' },
   });
   const written = new Set(Object.keys(metafile.outputs));

@@ -31,22 +31,36 @@ export interface Comparison {
 const BATCH = 3;
 const STEPS = 7;
 
-/** Compares the outputs for recorded inputs with recorded outputs. @param path of an .npz file */
+/**
+ * Compares the outputs for recorded inputs with recorded ones, and those of layers whose names are arrays of the file.
+ * @param path of an .npz file
+ */
 export async function compareWithData(
   model: Network,
   path: string,
   tolerance: number,
 ): Promise<Comparison[]> {
-  const { readNpz } = await import('@unroll/formats/convert');
+  const { layerOutputs, readNpz } = await import('@unroll/formats/convert');
   const arrays = await readNpz(await openFile(path));
   const inputs = inputNames(model).map((name, i) =>
     arrayNamed(arrays, [name, `x${i}`, ...(i === 0 ? ['x'] : [])], path),
   );
   const outputs = await outputsOf(model, inputs);
-  return outputs.map((output, i) => {
+  const what = `model and ${path}`;
+  const used = new Set<string>();
+  const results = outputs.map((output, i) => {
     const expected = arrayNamed(arrays, [output.name, `y${i}`, ...(i === 0 ? ['y'] : [])], path);
-    return compare(`model and ${path}`, output, expected, tolerance);
+    used.add(expected.name);
+    return compare(what, output, expected, tolerance);
   });
+  const layers = new Set([...arrays.keys()].filter((name) => !used.has(name)));
+  const tensors = inputs.map(({ values, shape }) => tensor(values, shape));
+  for (const [name, output] of await layerOutputs(model, tensors, layers)) {
+    const expected = { name, ...(arrays.get(name) as { shape: Shape; values: NamedArray['values'] }) };
+    const own = { name: `layer ${name}`, shape: output.shape, values: await output.data() };
+    results.push(compare(what, own, expected, tolerance));
+  }
+  return results;
 }
 
 function arrayNamed(
