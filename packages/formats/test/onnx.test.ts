@@ -1,7 +1,8 @@
 /**
  * The ONNX importer against PyTorch, TensorFlow and the ONNX project (tools/goldens/formats/onnx_files.py, onnx_tf2onnx.py): outputs, training, the layers
  * that a model becomes, saving and loading. Detects gates in another order, states of the wrong direction, transposes that do
- * not cancel, and weights that are not trained. Then exported models that are read again, and errors.
+ * not cancel, and weights that are not trained. Then exported models that are read again, and errors. All compare a model with
+ * arrays in the same way, so this is one file.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -14,7 +14,8 @@ Tolerance: 1e-5 max(1, |y|), after training 1e-4.
 
 writes many more files into a folder: all pairs of options of recurrent layers. `--cases FOLDER` writes the node cases of all
 operators that Unroll has, of which `node tools/verify/onnx-files.mjs FOLDER --operators` writes the list.
-`node tools/verify/onnx-files.mjs FOLDER` compares the files of a folder.
+`node tools/verify/onnx-files.mjs FOLDER` compares the files of a folder. All three share the models, the exporters and the form of
+the records, so this is one file.
 """
 
 import base64

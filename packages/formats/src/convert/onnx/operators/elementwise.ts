@@ -1,4 +1,7 @@
-/** Nodes that compute each element from the elements at the same index. */
+/**
+ * Nodes that compute each element from the elements at the same index. They share the folding of constants and sizes and the
+ * alignment of their operands, so they are one file.
+ */
 import { align, arrangeConstant, constantOperand } from '../align.js';
 import { broadcastExtents } from '../arrays.js';
 import type { NodeContext } from '../context.js';
