@@ -151,6 +151,24 @@ test('models become layers with the names of Keras, and transposes cancel', asyn
   }
 });
 
+test('the values of the file that layers compute are known', async () => {
+  const valuesOf = async (file: string): Promise<[string, readonly number[]][]> => {
+    const { axes: found } = await read(bytesOf(file));
+    assert.ok(found);
+    return [...found.layers].map(([layer, { axes }]) => [layer, axes]);
+  };
+  assert.deepEqual(await valuesOf('classifier-script'), [
+    ['embedding', [1, 0, 2]], // as the recurrent node reads it
+    ['lstm', [0, 1]],
+    ['dense', [0, 1]],
+  ]);
+  // [steps, batch, features] in the file; the second layer is read at its last step
+  assert.deepEqual((await valuesOf('../chain/last-and-mean-script')).slice(0, 2), [
+    ['gru', [1, 0, 2]],
+    ['gru_1', [1, 0, 2]],
+  ]);
+});
+
 test('layer normalisation is recognised where it is written with several nodes', async () => {
   for (const opset of [7, 10]) {
     const { model: found } = await read(bytesOf(`stateful-opset${opset}`));

@@ -40,7 +40,7 @@ export async function compareWithData(
   path: string,
   tolerance: number,
 ): Promise<Comparison[]> {
-  const { layerOutputs, readNpz } = await import('@unroll/formats/convert');
+  const { readNpz } = await import('@unroll/formats/convert');
   const arrays = await readNpz(await openFile(path));
   const inputs = inputNames(model).map((name, i) =>
     arrayNamed(arrays, [name, `x${i}`, ...(i === 0 ? ['x'] : [])], path),
@@ -53,14 +53,12 @@ export async function compareWithData(
     used.add(expected.name);
     return compare(what, output, expected, tolerance);
   });
-  const layers = new Set([...arrays.keys()].filter((name) => !used.has(name)));
-  const tensors = inputs.map(({ values, shape }) => tensor(values, shape));
-  for (const [name, output] of await layerOutputs(model, tensors, layers)) {
-    const expected = { name, ...(arrays.get(name) as { shape: Shape; values: NamedArray['values'] }) };
-    const own = { name: `layer ${name}`, shape: output.shape, values: await output.data() };
-    results.push(compare(what, own, expected, tolerance));
-  }
-  return results;
+  const expected = new Map(
+    [...arrays]
+      .filter(([name]) => !used.has(name))
+      .map(([name, { shape, values }]) => [name, { name, shape, values }]),
+  );
+  return [...results, ...(await compareLayers(model, inputs, { what, expected, tolerance }))];
 }
 
 function arrayNamed(
@@ -76,10 +74,18 @@ function arrayNamed(
   );
 }
 
+/** A file to compare a model with. */
+export interface ComparedFile {
+  source: ByteSource;
+  format: ModelFormat;
+  /** The model was read from this file: values inside it are compared with the layers that compute them. */
+  hasLayers?: boolean;
+}
+
 /** Compares the outputs for random inputs with those of a file: by the runtime of its format, or as Unroll reads it. */
 export async function compareWithFile(
   model: Network,
-  { source, format }: { source: ByteSource; format: ModelFormat },
+  { source, format, hasLayers = false }: ComparedFile,
   tolerance: number,
 ): Promise<Comparison[]> {
   const inputs = randomInputs(model);
@@ -95,7 +101,37 @@ export async function compareWithFile(
       'state',
       `${source.name} has ${theirs.length} outputs, the model has ${ours.length}.`,
     );
-  return ours.map((output, i) => compare(what, output, theirs[i], tolerance));
+  const results = ours.map((output, i) => compare(what, output, theirs[i], tolerance));
+  if (!hasLayers || !format.runLayers) return results;
+  const values = await format.runLayers(source, inputs);
+  const expected = new Map(values.map((value) => [value.name, value]));
+  return [...results, ...(await compareLayers(model, inputs, { what, expected, tolerance, skips: true }))];
+}
+
+interface LayerComparison {
+  what: string;
+  expected: ReadonlyMap<string, NamedArray>;
+  tolerance: number;
+  skips?: boolean;
+}
+
+/** Compares the outputs of layers. @param skips whether arrays of another shape are left out instead of an error */
+async function compareLayers(
+  model: Network,
+  inputs: readonly NamedArray[],
+  { what, expected, tolerance, skips = false }: LayerComparison,
+): Promise<Comparison[]> {
+  const { layerOutputs } = await import('@unroll/formats/convert');
+  const tensors = inputs.map(({ values, shape }) => tensor(values, shape));
+  const outputs = await layerOutputs(model, tensors, new Set(expected.keys()));
+  const results: Comparison[] = [];
+  for (const [name, output] of outputs) {
+    const theirs = expected.get(name) as NamedArray;
+    if (skips && theirs.shape.join() !== output.shape.join()) continue;
+    const own = { name: `layer ${name}`, shape: output.shape, values: await output.data() };
+    results.push(compare(what, own, theirs, tolerance));
+  }
+  return results;
 }
 
 async function readBack(source: ByteSource, format: ModelFormat): Promise<Network> {

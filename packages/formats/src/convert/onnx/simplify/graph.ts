@@ -10,6 +10,8 @@ export class LayerGraph {
   readonly #outputs: Reference[];
   /** For each node, the nodes that read it; a node that reads it twice is there twice. */
   readonly #readers: number[][];
+  /** For replaced nodes, the tensor that has taken their place; null: none has the values that the node had. */
+  readonly moved = new Map<number, Reference | null>();
 
   /** @param outputs of the model; changed by replacements */
   constructor(writer: ModelWriter, outputs: Reference[]) {
@@ -55,6 +57,7 @@ export class LayerGraph {
 
   /** Lets all readers of a node's first output read another tensor instead. */
   replace(at: number, by: Reference): void {
+    if (!this.moved.has(at)) this.moved.set(at, by);
     const readers = this.#readers[at];
     this.#readers[at] = [];
     this.#readers[by[0]].push(...readers);
@@ -91,6 +94,7 @@ export class LayerGraph {
 
   /** Exchanges the layers of two nodes with one input each. */
   exchange(first: number, second: number): void {
+    this.moved.set(first, null);
     const { nodes } = this.#writer;
     const [a, b] = [nodes[first], nodes[second]];
     nodes[first] = { ...a, layer: b.layer };
