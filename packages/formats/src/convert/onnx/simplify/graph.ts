@@ -1,6 +1,7 @@
 /** The layers that an ONNX graph became, as a graph in which rules can replace groups of layers by one layer. */
+import type { FloatArray } from '@unroll/core';
 import type { Reference } from '../values.js';
-import type { LayerEntry, ModelWriter, NodeEntry } from '../writer.js';
+import type { LayerEntry, ModelWriter, NewLayer, NodeEntry } from '../writer.js';
 
 /** An output of the model reads a node. */
 const OUTPUT = -1;
@@ -40,6 +41,11 @@ export class LayerGraph {
     return this.#writer.layerOf([at, 0]);
   }
 
+  /** Returns a weight of the layer of a node; null if it has none of this name. */
+  weight(at: number, name: string): FloatArray | null {
+    return this.#writer.arrays.get(`${this.node(at).layer}/${name}`)?.values ?? null;
+  }
+
   /** Returns true if an output of the model depends on the node. */
   isUsed(at: number): boolean {
     return this.#readers[at].length > 0;
@@ -77,9 +83,15 @@ export class LayerGraph {
   }
 
   /** Replaces the layer of a node, which has no weights, and its inputs. */
-  become(at: number, className: string, config: Record<string, unknown>, inputs: readonly Reference[]): void {
+  become(
+    at: number,
+    className: string,
+    config: Record<string, unknown>,
+    inputs: readonly Reference[],
+    weights: NewLayer['weights'] = {},
+  ): void {
     const before = sourcesOf(this.node(at));
-    this.#writer.change(at, { className, config, inputs });
+    this.#writer.change(at, { className, config, inputs, weights });
     for (const [source] of inputs) this.#readers[source].push(at);
     this.#forget(at, before);
   }

@@ -9,6 +9,7 @@ import { recogniseActivation } from './activations.js';
 import { mergeDirections } from './directions.js';
 import { LayerGraph, type Rule } from './graph.js';
 import { convolutionPadding, lastStep, repeatedVector, reversedSequence, wholeIds } from './sequences.js';
+import { unrolledRecurrence } from './unrolled.js';
 
 const RULES: readonly Rule[] = [
   recogniseActivation,
@@ -18,6 +19,7 @@ const RULES: readonly Rule[] = [
   repeatedVector,
   wholeIds,
   lastStep,
+  unrolledRecurrence,
 ];
 
 /** Most passes over a graph: each pass finds what the replacements of the pass before have made possible. */
