@@ -4,7 +4,7 @@
 // separate file, and other packages remain imports; a module is therefore never loaded twice. Browsers, and bundlers for
 // browsers, use the unbundled files.
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -31,12 +31,19 @@ const bundlePackage = async (name) => {
       target: 'node20',
       packages: 'external',
     },
-    ...{ outdir: 'dist', entryNames: '[name].bundle', chunkNames: '[hash].bundle', absWorkingDir: folder },
+    ...{
+      outdir: 'dist',
+      outbase: 'dist',
+      entryNames: '[dir]/[name].bundle',
+      chunkNames: '[hash].bundle',
+      absWorkingDir: folder,
+    },
     ...{ sourcemap: true, sourcesContent: false, metafile: true, logLevel: 'warning' },
   });
-  const written = new Set(Object.keys(metafile.outputs).map((file) => basename(file)));
-  for (const file of readdirSync(join(folder, 'dist'))) {
-    if (/\.bundle\.js(\.map)?$/.test(file) && !written.has(file)) rmSync(join(folder, 'dist', file));
+  const written = new Set(Object.keys(metafile.outputs));
+  for (const file of readdirSync(join(folder, 'dist'), { recursive: true })) {
+    const isOld = /\.bundle\.js(\.map)?$/.test(file) && !written.has(`dist/${file.replaceAll('\\', '/')}`);
+    if (isOld) rmSync(join(folder, 'dist', file));
   }
   return bundles.size;
 };

@@ -163,7 +163,7 @@ IDIOMS = {
     "last-and-mean": (LastAndMean, [1, 0], "InputLayer GRU GRU GlobalAveragePooling1D Concatenate Dense"),
 }
 
-GOLDENS = ["classifier", "stacked", "directions", "merged", "causal", "branches", "backwards", "repeated"]
+GOLDENS = ["classifier", "stacked", "directions", "merged", "causal", "branches", "backwards", "repeated", "normalised"]
 
 
 def randomise(model, seed):
@@ -203,7 +203,7 @@ def export(module, x, dynamo, dynamic):
     x = torch.from_numpy(x.astype("int64") if x.dtype == np.int32 else x)
     if dynamo:
         try:
-            shapes = ({d: torch.export.Dim.DYNAMIC for d in dynamic},)
+            shapes = ({d: torch.export.Dim.DYNAMIC for d in dynamic} or None,)
             program = torch.onnx.export(module, (x,), dynamo=True, dynamic_shapes=shapes, verbose=False)
         except Exception:
             # PyTorch 2.13 cannot record nn.GRU and nn.RNN with a batch and steps of any size.
@@ -253,12 +253,14 @@ def chain(name, model, folder, seed):
     convert(keras_file, torch_file)
     module = module_of(torch_file)
     dynamic = [d for d, extent in enumerate(model.inputs[0].shape[:2]) if extent is None]
-    # The exporter of programs writes nn.RNN as separate nodes for each step, which do not become a recurrent layer.
-    has_rnn = any(type(part) is torch.nn.RNN for part in module.modules())
-    for exporter in ["script"] if has_rnn else ["dynamo", "script"]:
+    # The exporter of programs writes nn.RNN as separate nodes for each step, of a number of steps that must be fixed.
+    rnns = [part for part in module.modules() if type(part) is torch.nn.RNN]
+    has_rnn = len(rnns) > 0
+    # Two directions that are written in this way do not become a Bidirectional layer.
+    for exporter in ["script"] if any(rnn.bidirectional for rnn in rnns) else ["dynamo", "script"]:
         onnx_file, back = folder / f"{name}-{exporter}.onnx", folder / f"{name}-{exporter}.keras"
         try:
-            onnx_file.write_bytes(export(module, x, exporter == "dynamo", dynamic))
+            onnx_file.write_bytes(export(module, x, exporter == "dynamo", [] if has_rnn and exporter == "dynamo" else dynamic))
             convert(onnx_file, back)
             result = compare(model, keras.saving.load_model(back), x)
         except Exception as error:

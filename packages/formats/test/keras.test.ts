@@ -190,6 +190,9 @@ describe('descriptions', () => {
         .filter(({ supported }) => !supported)
         .map(({ name: part }) => part);
       assert.deepEqual(unsupported, isCustom(name) ? ['scale'] : []);
+      const { parts } = description;
+      const known = parts.filter(({ shape, note }) => shape !== null || note === 'operation').length;
+      if (!isCustom(name)) assert.equal(known, parts.length, name);
     }
     const [, , file] = all[0];
     const { title, parts, tensors } = await (await formatNamed('keras')).describe(bytesSource(file));
@@ -197,6 +200,14 @@ describe('descriptions', () => {
     assert.deepEqual(
       parts.map(({ type }) => type),
       ['InputLayer', 'LSTM', 'Dense'],
+    );
+    assert.deepEqual(
+      parts.map(({ shape }) => shape),
+      [
+        [-1, 6, 3],
+        [-1, 4],
+        [-1, 2],
+      ],
     );
     assert.deepEqual(tensors[0], { name: 'layers/dense/vars/0', shape: [4, 2], dtype: 'float32' });
   });

@@ -1,7 +1,8 @@
 /**
  * The ONNX importer against PyTorch, TensorFlow and the ONNX project (tools/goldens/formats/onnx_files.py, onnx_tf2onnx.py): outputs, training, the layers
  * that a model becomes, saving and loading. Detects gates in another order, states of the wrong direction, transposes that do
- * not cancel, and weights that are not trained. Then exported models that are read again, and errors.
+ * not cancel, and weights that are not trained. Then exported models that are read again, and errors. All compare a model with
+ * arrays in the same way, so this is one file.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -148,6 +149,24 @@ test('models become layers with the names of Keras, and transposes cancel', asyn
     assert.equal(classes(found), layers, file);
     assert.ok(report.mapped.length > 0);
   }
+});
+
+test('the values of the file that layers compute are known', async () => {
+  const valuesOf = async (file: string): Promise<[string, readonly number[]][]> => {
+    const { axes: found } = await read(bytesOf(file));
+    assert.ok(found);
+    return [...found.layers].map(([layer, { axes }]) => [layer, axes]);
+  };
+  assert.deepEqual(await valuesOf('classifier-script'), [
+    ['embedding', [1, 0, 2]], // as the recurrent node reads it
+    ['lstm', [0, 1]],
+    ['dense', [0, 1]],
+  ]);
+  // [steps, batch, features] in the file; the second layer is read at its last step
+  assert.deepEqual((await valuesOf('../chain/last-and-mean-script')).slice(0, 2), [
+    ['gru', [1, 0, 2]],
+    ['gru_1', [1, 0, 2]],
+  ]);
 });
 
 test('layer normalisation is recognised where it is written with several nodes', async () => {

@@ -12,8 +12,10 @@ Tolerance: 1e-5 max(1, |y|), after training 1e-4.
 
     python tools/goldens/formats/onnx_files.py --matrix FOLDER
 
-writes many more files into a folder: all pairs of options of recurrent layers, and the node cases of the other operators.
-`node tools/verify/onnx-files.mjs FOLDER` compares them.
+writes many more files into a folder: all pairs of options of recurrent layers. `--cases FOLDER` writes the node cases of all
+operators that Unroll has, of which `node tools/verify/onnx-files.mjs FOLDER --operators` writes the list.
+`node tools/verify/onnx-files.mjs FOLDER` compares the files of a folder. All three share the models, the exporters and the form of
+the records, so this is one file.
 """
 
 import base64
@@ -282,13 +284,21 @@ def torch_goldens():
 STATES = {"LSTM": ["X", "sequence_lens", "initial_h", "initial_c"], "GRU": ["X", "sequence_lens", "initial_h"]}
 STATES["RNN"] = STATES["GRU"]
 # Operators whose first input only is an input of the model.
-FIRST = "BatchNormalization Clip Conv Dropout Expand Gather Gemm LayerNormalization Pad PRelu Reshape Slice Split Squeeze"
+FIRST = "BatchNormalization CastLike Clip Conv Dropout Expand Gather Gemm LayerNormalization Pad PRelu Reshape Slice Split Squeeze"
 FIRST = FIRST.split() + "Tile Unsqueeze".split()
+
+
+# The data types of tensors that Unroll reads.
+NUMBERS = "FLOAT FLOAT16 BFLOAT16 DOUBLE INT8 INT16 INT32 INT64 UINT8 UINT16 UINT32 UINT64 BOOL".split()
 
 
 def node_case(case):
     """Returns a model of one node with its weights as initializers, its inputs and its outputs; None for other values."""
-    inputs, outputs = case.data_sets[0]
+    def array(value):
+        known = isinstance(value, onnx.TensorProto) and onnx.TensorProto.DataType.Name(value.data_type) in NUMBERS
+        return numpy_helper.to_array(value) if known else value
+
+    inputs, outputs = ([array(value) for value in values] for values in case.data_sets[0])
     if not all(isinstance(value, np.ndarray) or np.isscalar(value) for value in [*inputs, *outputs]):
         return None
     model = onnx.ModelProto()
@@ -298,6 +308,8 @@ def node_case(case):
     del model.graph.input[:]
     arrays = []
     for info, value in zip(case.model.graph.input, inputs):
+        if info.name not in node.input:
+            continue  # an input of the function that the node was expanded from
         value = np.asarray(value)
         position = list(node.input).index(info.name)
         if node.op_type in STATES:
@@ -390,13 +402,14 @@ def possible(row):
     return row["dtype"] != "bfloat16" or row["exporter"] in ("dynamo", "script", "script 14")
 
 
+def save(folder, name, proto, inputs, outputs, tolerance=1e-5):
+    (folder / f"{name}.onnx").write_bytes(proto.SerializeToString())
+    values = {"inputs": [pack(value) for value in inputs], "outputs": [pack(value) for value in outputs]}
+    (folder / f"{name}.json").write_text(json.dumps({**values, "tolerance": tolerance}))
+
+
 def matrix(folder):
     folder.mkdir(parents=True, exist_ok=True)
-
-    def save(name, proto, inputs, outputs, tolerance=1e-5):
-        (folder / f"{name}.onnx").write_bytes(proto.SerializeToString())
-        values = {"inputs": [pack(value) for value in inputs], "outputs": [pack(value) for value in outputs]}
-        (folder / f"{name}.json").write_text(json.dumps({**values, "tolerance": tolerance}))
 
     rows = covering_rows(PAIRS, possible, impossible=2, times=4)
     made = []
@@ -423,19 +436,23 @@ def matrix(folder):
         with torch.no_grad():
             outputs = model.double()(*values)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-        save(f"recurrent-{n}", proto, [value.numpy() for value in values], [value.numpy() for value in outputs])
+        save(folder, f"recurrent-{n}", proto, [value.numpy() for value in values], [value.numpy() for value in outputs])
     missing = missing_pairs(PAIRS, made)
     assert len(missing) == 2, missing  # those that `possible` forbids
     print(summary(PAIRS, made))
+
+
+def backend_cases(folder):
+    folder.mkdir(parents=True, exist_ok=True)
     operators = (folder / "operators.txt").read_text().split() if (folder / "operators.txt").exists() else []
     for name, found in node_cases(operators):
         if found is None:
             print(f"{name}: values that are not arrays, or no input")
             continue
         model, inputs, outputs = found
-        small = any("FLOAT16" in onnx.TensorProto.DataType.Name(i.type.tensor_type.elem_type) for i in model.graph.input)
+        small = any("FLOAT16" in onnx.TensorProto.DataType.Name(i.type.tensor_type.elem_type) for i in [*model.graph.input, *model.graph.output])
         try:
-            save(name, model, inputs, outputs, 1e-2 if small else 1e-5)
+            save(folder, name, model, inputs, outputs, 1e-2 if small else 1e-5)
         except ValueError as error:
             print(f"{name}: {error}")
 
@@ -444,6 +461,8 @@ if __name__ == "__main__":
     torch.manual_seed(0)
     if "--matrix" in sys.argv:
         matrix(Path(sys.argv[sys.argv.index("--matrix") + 1]))
+    elif "--cases" in sys.argv:
+        backend_cases(Path(sys.argv[sys.argv.index("--cases") + 1]))
     else:
         OUT.mkdir(parents=True, exist_ok=True)
         write(OUT / "nodes.json", node_goldens())

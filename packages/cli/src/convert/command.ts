@@ -19,7 +19,13 @@ import { reasonOf, writeAtomically } from '../shared/files.js';
 import { Reporter } from '../shared/reporter.js';
 import { openModel } from './open.js';
 import { reportLines } from './report.js';
-import { type Comparison, compareWithData, compareWithFile, comparisonLine } from './verify.js';
+import {
+  type ComparedFile,
+  type Comparison,
+  compareWithData,
+  compareWithFile,
+  comparisonLine,
+} from './verify.js';
 
 const OPTIONS = {
   to: { type: 'string' },
@@ -200,9 +206,10 @@ async function verify(
   if (what !== 'random') return compareWithData(imported.model, what, tolerance);
   const { bytesSource } = await import('@unroll/formats/convert');
   const bytes = files.get('') ?? toZip(files);
-  const sides = [{ source: bytesSource(bytes, basename(output)), format: target }];
+  const written = { source: bytesSource(bytes, basename(output)), format: target };
+  const sides: ComparedFile[] = [written];
   // The file that was read, if its format has a runtime: both sides of an import are compared.
-  if (format.run) sides.push({ source, format });
+  if (format.run) sides.push({ source, format, hasLayers: true });
   const compared = await Promise.all(sides.map((file) => compareWithFile(imported.model, file, tolerance)));
   return compared.flat();
 }

@@ -31,7 +31,10 @@ export interface Comparison {
 const BATCH = 3;
 const STEPS = 7;
 
-/** Compares the outputs for recorded inputs with recorded outputs. @param path of an .npz file */
+/**
+ * Compares the outputs for recorded inputs with recorded ones, and those of layers whose names are arrays of the file.
+ * @param path of an .npz file
+ */
 export async function compareWithData(
   model: Network,
   path: string,
@@ -43,10 +46,19 @@ export async function compareWithData(
     arrayNamed(arrays, [name, `x${i}`, ...(i === 0 ? ['x'] : [])], path),
   );
   const outputs = await outputsOf(model, inputs);
-  return outputs.map((output, i) => {
+  const what = `model and ${path}`;
+  const used = new Set<string>();
+  const results = outputs.map((output, i) => {
     const expected = arrayNamed(arrays, [output.name, `y${i}`, ...(i === 0 ? ['y'] : [])], path);
-    return compare(`model and ${path}`, output, expected, tolerance);
+    used.add(expected.name);
+    return compare(what, output, expected, tolerance);
   });
+  const expected = new Map(
+    [...arrays]
+      .filter(([name]) => !used.has(name))
+      .map(([name, { shape, values }]) => [name, { name, shape, values }]),
+  );
+  return [...results, ...(await compareLayers(model, inputs, { what, expected, tolerance }))];
 }
 
 function arrayNamed(
@@ -62,10 +74,18 @@ function arrayNamed(
   );
 }
 
+/** A file to compare a model with. */
+export interface ComparedFile {
+  source: ByteSource;
+  format: ModelFormat;
+  /** The model was read from this file: values inside it are compared with the layers that compute them. */
+  hasLayers?: boolean;
+}
+
 /** Compares the outputs for random inputs with those of a file: by the runtime of its format, or as Unroll reads it. */
 export async function compareWithFile(
   model: Network,
-  { source, format }: { source: ByteSource; format: ModelFormat },
+  { source, format, hasLayers = false }: ComparedFile,
   tolerance: number,
 ): Promise<Comparison[]> {
   const inputs = randomInputs(model);
@@ -81,7 +101,37 @@ export async function compareWithFile(
       'state',
       `${source.name} has ${theirs.length} outputs, the model has ${ours.length}.`,
     );
-  return ours.map((output, i) => compare(what, output, theirs[i], tolerance));
+  const results = ours.map((output, i) => compare(what, output, theirs[i], tolerance));
+  if (!hasLayers || !format.runLayers) return results;
+  const values = await format.runLayers(source, inputs);
+  const expected = new Map(values.map((value) => [value.name, value]));
+  return [...results, ...(await compareLayers(model, inputs, { what, expected, tolerance, skips: true }))];
+}
+
+interface LayerComparison {
+  what: string;
+  expected: ReadonlyMap<string, NamedArray>;
+  tolerance: number;
+  skips?: boolean;
+}
+
+/** Compares the outputs of layers. @param skips whether arrays of another shape are left out instead of an error */
+async function compareLayers(
+  model: Network,
+  inputs: readonly NamedArray[],
+  { what, expected, tolerance, skips = false }: LayerComparison,
+): Promise<Comparison[]> {
+  const { layerOutputs } = await import('@unroll/formats/convert');
+  const tensors = inputs.map(({ values, shape }) => tensor(values, shape));
+  const outputs = await layerOutputs(model, tensors, new Set(expected.keys()));
+  const results: Comparison[] = [];
+  for (const [name, output] of outputs) {
+    const theirs = expected.get(name) as NamedArray;
+    if (skips && theirs.shape.join() !== output.shape.join()) continue;
+    const own = { name: `layer ${name}`, shape: output.shape, values: await output.data() };
+    results.push(compare(what, own, theirs, tolerance));
+  }
+  return results;
 }
 
 async function readBack(source: ByteSource, format: ModelFormat): Promise<Network> {

@@ -94,7 +94,13 @@ describe('PyTorch', () => {
     const x = { shape: [2, 3, 3], values: Float64Array.from({ length: 18 }, (_, i) => Math.sin(i)) };
     const y = await predict(model, tensor(x.values, x.shape));
     const outputs = { shape: y.shape, values: Float64Array.from(await y.data()) };
-    writeFileSync(at('data.npz'), writeNpz(new Map([['x', x], ['y', outputs]]))); // biome-ignore format: short
+    const [recurrent] = model.layers;
+    const states = await predict(
+      sequential([input({ shape: [null, 3] }), recurrent]),
+      tensor(x.values, x.shape),
+    );
+    const steps = { shape: states.shape, values: Float64Array.from(await states.data()) };
+    writeFileSync(at('data.npz'), writeNpz(new Map([['x', x], ['y', outputs], ['lstm', steps]]))); // biome-ignore format: short
     const wrong = { shape: y.shape, values: outputs.values.map((value) => value + 0.01) };
     writeFileSync(at('wrong.npz'), writeNpz(new Map([['x', x], ['y', wrong]]))); // biome-ignore format: short
   });
@@ -125,6 +131,10 @@ describe('PyTorch', () => {
     assert.equal(back.code, 0, back.stderr);
     assert.match(back.stdout, /^mapped {3}dense\.weight +-> {2}dense\/kernel$/m);
     assert.match(back.stdout, /^verify {3}y: largest error \S+, relative \S+ \(model and data\.npz\)$/m);
+    assert.match(
+      back.stdout,
+      /^verify {3}layer lstm: largest error \d\.\de[-+]\d, relative .* \(model and data\.npz\)$/m,
+    );
   });
   test('outputs beyond the tolerance: nothing is written', async () => {
     const run = await unroll(['convert', 'net', 'wrong.zip', '--verify', 'wrong.npz']);

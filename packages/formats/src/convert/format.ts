@@ -41,6 +41,8 @@ export interface ModelFormat {
    * @throws UnrollError `value` if the runtime is not installed, with the command that installs it
    */
   run?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
+  /** Like `run`, for the values inside a file that layers of the imported model compute. The arrays have the layers' names. */
+  runLayers?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
 }
 
 /** An input or output of a model. */
@@ -101,7 +103,12 @@ export interface ImportedModel {
   /** Loss and metrics of the file's training configuration, in Unroll's names; null if the file has none. */
   compile: { loss?: unknown; metrics?: unknown } | null;
   /** ONNX: where the axes of the model's inputs and outputs are in the file. */
-  axes?: { inputs: readonly AxisOrder[]; outputs: readonly AxisOrder[] };
+  axes?: {
+    inputs: readonly AxisOrder[];
+    outputs: readonly AxisOrder[];
+    /** By the name of a layer: the value of the file that its first output is. */
+    layers: ReadonlyMap<string, AxisOrder>;
+  };
 }
 
 /** Where the axes of an input or output of a model are in a file, which may have the batch on another axis. */

@@ -12,6 +12,7 @@ export type {
   OptimizerRecord,
 } from './format.js';
 export { extensionsOf, formatNamed, formatNames, formatOfExtension, formatOfFile } from './formats.js';
+export { layerOutputs } from './layer-outputs.js';
 export type { NumpyArray } from './npz/npy.js';
 export { readNpz, writeNpz } from './npz/npz.js';
 export { type ByteSource, blobSource, bytesSource, readAll } from './source.js';

@@ -1,4 +1,5 @@
 /** Describes a Keras model without reading its weights. */
+import type { Shape } from '@unroll/core';
 import type { Json } from '@unroll/core/internal';
 import type { FileDescription, FormatName } from '../format.js';
 import type { Hdf5Reader } from '../hdf5/read.js';
@@ -7,6 +8,7 @@ import { plainClassName } from './layer-types.js';
 import { LAYERS } from './layers-in.js';
 import { isModel, isOperation } from './model-parts.js';
 import { dialectOf } from './options.js';
+import { layerShapes } from './shapes-in.js';
 
 const MAX_TENSORS = 10_000;
 
@@ -33,10 +35,15 @@ export function describeModel(
 /** Returns the layers of a serialised model. */
 export function partsOf(model: Json, version: 2 | 3): FileDescription['parts'] {
   const config = isObject(model) && isObject(model.config) ? model.config : {};
-  return (Array.isArray(config.layers) ? config.layers : []).map((entry) => partOf(entry, version));
+  const shapes = layerShapes(model, version);
+  return (Array.isArray(config.layers) ? config.layers : []).map((entry) => partOf(entry, version, shapes));
 }
 
-function partOf(entry: Json, version: 2 | 3): FileDescription['parts'][number] {
+function partOf(
+  entry: Json,
+  version: 2 | 3,
+  shapes: ReadonlyMap<string, Shape>,
+): FileDescription['parts'][number] {
   const className = plainClassName(classNameOf(entry) ?? '');
   const config = isObject(entry) && isObject(entry.config) ? entry.config : {};
   const names = [isObject(entry) ? entry.name : null, config.name, className];
@@ -46,7 +53,7 @@ function partOf(entry: Json, version: 2 | 3): FileDescription['parts'][number] {
   return {
     name,
     type: className,
-    shape: null,
+    shape: shapes.get(name) ?? null,
     supported: supported || operation,
     ...(operation && { note: 'operation' }),
   };

@@ -140,7 +140,8 @@ class Conversion {
     const outputs = graph.outputs.map((name) => this.#output(name));
     for (const name of graph.unused) this.#report.dropped.push({ name, reason: 'no output depends on it' });
     const refs = (tensors: readonly ModelTensor[]): Reference[] => tensors.map(({ ref }) => ref);
-    const written = this.#writer.finish(refs(inputs), simplify(this.#writer, refs(outputs)));
+    const { outputs: wanted, moved } = simplify(this.#writer, refs(outputs));
+    const written = this.#writer.finish(refs(inputs), wanted);
     const { arrays, names, ...graphConfig } = written;
     this.#reportLayers(names, outputs, written);
     const config = { className: 'Functional', config: { name: nameOf(graph.name, file), ...graphConfig } };
@@ -158,6 +159,7 @@ class Conversion {
           graph.inputs.map(({ name }) => name),
         ),
         outputs: orders(outputs, graph.outputs),
+        layers: this.#layerValues(moved, names),
       },
     };
   }
@@ -237,6 +239,26 @@ class Conversion {
       const from = `output "${this.#graph.outputs[i]}" ${formatShapeOf(output)}`;
       mapped.push({ from, to: nodes[refs[i][0]].layer });
     });
+  }
+
+  /** Returns for each layer the value of the graph that its first output is: the last one, if it does the work of several nodes. */
+  #layerValues(
+    moved: (ref: Reference) => Reference | null,
+    names: ReadonlyMap<string, string>,
+  ): Map<string, AxisOrder> {
+    const layers = new Map<string, AxisOrder>();
+    const uses = new Map<string, number>();
+    for (const [name, value] of this.#values) {
+      const ref = value.kind === 'tensor' ? moved(value.ref) : null;
+      if (value.kind !== 'tensor' || ref?.[1] !== 0) continue;
+      const layer = names.get(this.#writer.nodes[ref[0]].layer);
+      if (layer === undefined || this.#graph.inputs.some((input) => input.name === name)) continue;
+      // A layer with several uses has several values; only the first use is compared.
+      if ((uses.get(layer) ?? ref[0]) !== ref[0]) continue;
+      uses.set(layer, ref[0]);
+      layers.set(layer, { name, axes: axisOrder(value) });
+    }
+    return layers;
   }
 
   /** Adds a constant of the file. Those that are computed from it may be four times as large. */

@@ -3,7 +3,7 @@ import type { ModelFormat } from '../format.js';
 import { describeOnnx } from './describe.js';
 import { exportOnnx } from './export.js';
 import { importOnnx } from './import.js';
-import { runOnnx } from './run.js';
+import { runOnnx, runOnnxLayers } from './run.js';
 
 export const onnxFormat: ModelFormat = {
   name: 'onnx',
@@ -17,5 +17,6 @@ export const onnxFormat: ModelFormat = {
   describe: describeOnnx,
   read: importOnnx,
   run: runOnnx,
+  runLayers: runOnnxLayers,
   write: async (model, options) => new Map([['', await exportOnnx(model, options)]]),
 };

@@ -3,10 +3,11 @@
  * is large: users install it next to Unroll or in their project.
  */
 import { type FloatArray, type Shape, UnrollError, valueError } from '@unroll/core';
-import type { AxisOrder, NamedArray } from '../format.js';
+import type { AxisOrder, ImportedModel, NamedArray } from '../format.js';
 import { type ByteSource, readAll } from '../source.js';
 import { strided, stridesOf } from './arrays.js';
 import { importOnnx } from './import.js';
+import { writeModel } from './protobuf.js';
 
 const RUNTIME = 'onnxruntime-node';
 
@@ -51,8 +52,39 @@ export async function runOnnx(source: ByteSource, inputs: readonly NamedArray[])
   }
 }
 
+/**
+ * Runs a file with further outputs: the values that layers of the imported model compute.
+ * @param inputs of the model that the file becomes, batch-major
+ * @returns the values by the names of the layers, batch-major
+ */
+export async function runOnnxLayers(
+  source: ByteSource,
+  inputs: readonly NamedArray[],
+): Promise<NamedArray[]> {
+  const runtime = await loadRuntime();
+  const axes = await axesOf(source);
+  if (!axes) return [];
+  const isOutput = new Set(axes.outputs.map(({ name }) => name));
+  const layers = [...axes.layers].filter(([, { name }]) => !isOutput.has(name));
+  if (layers.length === 0) return [];
+  // A message that follows another one is merged with it: its graph has only the outputs.
+  const more = writeModel({ graph: { output: layers.map(([, { name }]) => ({ name })) } });
+  const own = await readAll(source);
+  const bytes = new Uint8Array(own.length + more.length);
+  bytes.set(own);
+  bytes.set(more, own.length);
+  const session = await runtime.InferenceSession.create(bytes, { logSeverityLevel: 3 });
+  try {
+    const outputs = layers.map(([, order]) => order);
+    const results = await runBatches(runtime, session, inputs, { inputs: axes.inputs, outputs });
+    return results.map((result, i) => ({ ...result, name: layers[i][0] }));
+  } finally {
+    await session.release();
+  }
+}
+
 /** Returns the axes of the model that a file becomes; null if Unroll cannot read it: then they are in the same order. */
-async function axesOf(source: ByteSource): Promise<{ inputs: AxisOrders; outputs: AxisOrders } | null> {
+async function axesOf(source: ByteSource): Promise<Required<ImportedModel>['axes'] | null> {
   try {
     return (await importOnnx(source)).axes ?? null;
   } catch (error) {

@@ -62,13 +62,15 @@ export class ModelWriter {
     return [this.nodes.length - 1, 0];
   }
 
-  /** Replaces the layer of a node, which has no weights, by another one without weights. */
-  change(node: number, { className, config, inputs }: Omit<NewLayer, 'weights'>): void {
+  /** Replaces the layer of a node, which has no weights, by another one. */
+  change(node: number, { className, config, inputs, weights = {} }: NewLayer): void {
     const name = this.#uniqueName(snakeCase(className));
     const layer = this.layerOf([node, 0]);
     Object.assign(layer, { className, config: { ...config, name } });
     this.#byName.set(name, layer);
     this.nodes[node] = { layer: name, inputs };
+    for (const [parameter, { shape, values }] of Object.entries(weights))
+      this.arrays.set(`${name}/${parameter}`, { shape, values, from: name });
   }
 
   /** Marks that several nodes of the graph read an output. */

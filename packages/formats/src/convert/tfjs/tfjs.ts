@@ -28,10 +28,11 @@ export const tfjsFormat: ModelFormat = {
   },
   async describe(source): Promise<FileDescription> {
     const { model, manifest, version } = await openTfjs(source);
+    const parts = partsOf(model, dialectOf(version));
     return {
       format: 'tfjs',
-      title: `TensorFlow.js layers model, ${partsOf(model, dialectOf(version)).length} layers`,
-      parts: partsOf(model, dialectOf(version)),
+      title: `TensorFlow.js layers model, ${parts.length} layers`,
+      parts,
       tensors: manifest.flatMap(({ weights }) =>
         weights.map(({ name, shape, stored }) => ({ name, shape, dtype: stored })),
       ),

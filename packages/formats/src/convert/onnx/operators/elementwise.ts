@@ -1,4 +1,7 @@
-/** Nodes that compute each element from the elements at the same index. */
+/**
+ * Nodes that compute each element from the elements at the same index. They share the folding of constants and sizes and the
+ * alignment of their operands, so they are one file.
+ */
 import { align, arrangeConstant, constantOperand } from '../align.js';
 import { broadcastExtents } from '../arrays.js';
 import type { NodeContext } from '../context.js';
@@ -146,16 +149,25 @@ function unary(op: string): Operator['convert'] {
 function binary(op: string): Operator['convert'] {
   const entry = BINARY[op];
   return (context) => {
-    checkBroadcast(context);
+    if (op === 'Mod' && context.number('fmod', 0) !== 0) return remainder(context);
     const values = context.inputs;
     if (values.length === 1) return values;
     return [values.reduce((a, b) => combine(context, entry, a, b))];
   };
 }
 
-/** @throws UnrollError `value` for the broadcasting of opset 6, which begins at an axis */
-function checkBroadcast(context: NodeContext): void {
-  if (context.number('fmod', 0) !== 0) throw context.error('fmod is not supported');
+/** The remainder of a division that is rounded towards 0, with the sign of a (`fmod` of C): a - b trunc(a / b). */
+function remainder(context: NodeContext): Value[] {
+  const [a, b] = [context.input(0), context.input(1)];
+  const quotient = combine(context, BINARY.Div, a, b);
+  const whole: Value =
+    quotient.kind === 'tensor'
+      ? { ...quotient, ref: context.writer.operation({ operation: 'truncate' }, [quotient.ref]) }
+      : {
+          ...constantOperand(context, quotient),
+          values: constantOperand(context, quotient).values.map(Math.trunc),
+        };
+  return [combine(context, BINARY.Sub, a, combine(context, BINARY.Mul, whole, b))];
 }
 
 export function combine(context: NodeContext, entry: Binary, a: Value, b: Value): Value {

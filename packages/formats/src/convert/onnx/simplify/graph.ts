@@ -1,6 +1,7 @@
 /** The layers that an ONNX graph became, as a graph in which rules can replace groups of layers by one layer. */
+import type { FloatArray } from '@unroll/core';
 import type { Reference } from '../values.js';
-import type { LayerEntry, ModelWriter, NodeEntry } from '../writer.js';
+import type { LayerEntry, ModelWriter, NewLayer, NodeEntry } from '../writer.js';
 
 /** An output of the model reads a node. */
 const OUTPUT = -1;
@@ -10,6 +11,8 @@ export class LayerGraph {
   readonly #outputs: Reference[];
   /** For each node, the nodes that read it; a node that reads it twice is there twice. */
   readonly #readers: number[][];
+  /** For replaced nodes, the tensor that has taken their place; null: none has the values that the node had. */
+  readonly moved = new Map<number, Reference | null>();
 
   /** @param outputs of the model; changed by replacements */
   constructor(writer: ModelWriter, outputs: Reference[]) {
@@ -38,6 +41,11 @@ export class LayerGraph {
     return this.#writer.layerOf([at, 0]);
   }
 
+  /** Returns a weight of the layer of a node; null if it has none of this name. */
+  weight(at: number, name: string): FloatArray | null {
+    return this.#writer.arrays.get(`${this.node(at).layer}/${name}`)?.values ?? null;
+  }
+
   /** Returns true if an output of the model depends on the node. */
   isUsed(at: number): boolean {
     return this.#readers[at].length > 0;
@@ -55,6 +63,7 @@ export class LayerGraph {
 
   /** Lets all readers of a node's first output read another tensor instead. */
   replace(at: number, by: Reference): void {
+    if (!this.moved.has(at)) this.moved.set(at, by);
     const readers = this.#readers[at];
     this.#readers[at] = [];
     this.#readers[by[0]].push(...readers);
@@ -74,9 +83,15 @@ export class LayerGraph {
   }
 
   /** Replaces the layer of a node, which has no weights, and its inputs. */
-  become(at: number, className: string, config: Record<string, unknown>, inputs: readonly Reference[]): void {
+  become(
+    at: number,
+    className: string,
+    config: Record<string, unknown>,
+    inputs: readonly Reference[],
+    weights: NewLayer['weights'] = {},
+  ): void {
     const before = sourcesOf(this.node(at));
-    this.#writer.change(at, { className, config, inputs });
+    this.#writer.change(at, { className, config, inputs, weights });
     for (const [source] of inputs) this.#readers[source].push(at);
     this.#forget(at, before);
   }
@@ -91,6 +106,7 @@ export class LayerGraph {
 
   /** Exchanges the layers of two nodes with one input each. */
   exchange(first: number, second: number): void {
+    this.moved.set(first, null);
     const { nodes } = this.#writer;
     const [a, b] = [nodes[first], nodes[second]];
     nodes[first] = { ...a, layer: b.layer };

@@ -9,6 +9,7 @@ import { recogniseActivation } from './activations.js';
 import { mergeDirections } from './directions.js';
 import { LayerGraph, type Rule } from './graph.js';
 import { convolutionPadding, lastStep, repeatedVector, reversedSequence, wholeIds } from './sequences.js';
+import { unrolledRecurrence } from './unrolled.js';
 
 const RULES: readonly Rule[] = [
   recogniseActivation,
@@ -18,13 +19,21 @@ const RULES: readonly Rule[] = [
   repeatedVector,
   wholeIds,
   lastStep,
+  unrolledRecurrence,
 ];
 
 /** Most passes over a graph: each pass finds what the replacements of the pass before have made possible. */
 const MAX_PASSES = 8;
 
-/** @returns the outputs of the model, which rules may have replaced */
-export function simplify(writer: ModelWriter, outputs: readonly Reference[]): Reference[] {
+/** What rules have changed. */
+export interface Simplified {
+  /** The outputs of the model. */
+  outputs: Reference[];
+  /** Returns where the values of a tensor are now; null: no layer computes them any more. */
+  moved(ref: Reference): Reference | null;
+}
+
+export function simplify(writer: ModelWriter, outputs: readonly Reference[]): Simplified {
   const own = [...outputs];
   const graph = new LayerGraph(writer, own);
   for (let pass = 0, changed = true; changed && pass < MAX_PASSES; pass++) {
@@ -32,5 +41,10 @@ export function simplify(writer: ModelWriter, outputs: readonly Reference[]): Re
     for (let at = 0; at < graph.size; at++)
       for (const rule of RULES) if (graph.isUsed(at) && rule(graph, at)) changed = true;
   }
-  return own;
+  const moved = (ref: Reference): Reference | null => {
+    let current: Reference | null = ref;
+    while (current && graph.moved.has(current[0])) current = graph.moved.get(current[0]) ?? null;
+    return current;
+  };
+  return { outputs: own, moved };
 }
