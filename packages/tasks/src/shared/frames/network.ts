@@ -1,6 +1,6 @@
 /**
- * The layers that read frames: convolutions inside `timeDistributed`, and for each frame its features: a dense layer over all positions,
- * which knows where something is, and max pooling of each filter, which knows what there is.
+ * The layers that read frames: convolutions inside `timeDistributed`, and for each frame its features: a dense layer over all
+ * positions, which knows where something is, and max pooling of each filter, which knows what there is.
  */
 import {
   concatenate,
