@@ -14,7 +14,8 @@ const IMAGE = /\.(png|jpe?g)$/i;
 const KINDS = 'a folder of PNG or JPEG files, a GIF, or an array in .npz or .npy';
 
 /**
- * Reads a table and opens the clips that a column names, relative to the folder of the table. Images are decoded when they are used.
+ * Reads a table and opens the clips that a column names, relative to the folder of the table. Images are decoded when they
+ * are used.
  * @param frames name of the column
  * @throws UsageError if a file or folder cannot be read, UnrollError if the table is invalid
  */

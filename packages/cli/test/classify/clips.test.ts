@@ -1,4 +1,5 @@
-// Classification of clips as a user runs it: a table of folders, GIF files and arrays, single clips, and the messages for bad input.
+// Classification of clips as a user runs it: a table of folders, GIF files and arrays, single clips, and the messages for
+// bad input.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

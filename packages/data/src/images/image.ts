@@ -11,7 +11,9 @@ export interface Image {
   data: Uint8Array;
 }
 
-/** Most pixels of an image, or of all frames of a GIF together. The size that a file declares is compared before memory is allocated. */
+/**
+ * Most pixels of an image, and of all frames of a GIF together. The size that a file declares is compared before memory is allocated.
+ */
 export const MAX_PIXELS = 2 ** 25;
 export const MAX_GIF_PIXELS = 2 ** 29;
 

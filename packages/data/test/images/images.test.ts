@@ -1,6 +1,7 @@
 /**
- * PNG, JPEG and GIF files against Pillow, and area averages against OpenCV (packages/testkit/goldens/images, written by tools/goldens/images.py); damaged and forged
- * files; and mutated files, which must give pixels or a typed error. UNROLL_MUTATIONS is the number of mutations of each kind of file.
+ * PNG, JPEG and GIF files against Pillow, and area averages against OpenCV (packages/testkit/goldens/images, written by
+ * tools/goldens/images.py); damaged and forged files; and mutated files, which must give pixels or a typed error.
+ * UNROLL_MUTATIONS is the number of mutations of each kind of file.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

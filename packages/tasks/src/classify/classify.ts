@@ -1,6 +1,7 @@
 /**
- * `trainClassifier`: reads a table of texts, sequences, sounds or clips with labels and trains a classifier. The run is planned by plan.ts; the network is
- * built by network.ts. Training ends when the validation loss stops improving, and the weights of the best epoch are kept.
+ * `trainClassifier`: reads a table of texts, sequences, sounds or clips with labels and trains a classifier. The run is
+ * planned by plan.ts; the network is built by network.ts. Training ends when the validation loss stops improving, and the
+ * weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';

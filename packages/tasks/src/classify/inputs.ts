@@ -1,6 +1,6 @@
 /**
- * What a classifier reads: texts (encoder.ts), numeric sequences (sequences.ts), sounds (sounds.ts) or clips (clips.ts). All are encoded
- * as sequences of variable length, so splits, batches, training and prediction are the same.
+ * What a classifier reads: texts (encoder.ts), numeric sequences (sequences.ts), sounds (sounds.ts) or clips (clips.ts). All
+ * are encoded as sequences of variable length, so splits, batches, training and prediction are the same.
  */
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 import type { Table } from '@unroll/data';

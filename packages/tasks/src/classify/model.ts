@@ -52,8 +52,8 @@ const THRESHOLD = 0.5;
 export class ClassifyModel implements TaskModel {
   readonly pipeline: ClassifyPipeline;
   /**
-   * Ids [N, T], with 0 as padding, sequences or frames of sounds [N, T, F], or clips [N, T, height, width, channels] to logits [N, labels]:
-   * one output for each of the networks that are averaged.
+   * Ids [N, T], with 0 as padding, sequences or frames of sounds [N, T, F], or clips [N, T, height, width, channels] to
+   * logits [N, labels]: one output for each of the networks that are averaged.
    */
   readonly network: Network;
   readonly options = OPTIONS;

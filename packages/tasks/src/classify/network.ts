@@ -1,8 +1,9 @@
 /**
- * Builds the networks of a classifier. The probabilities of an input are the mean over the networks, which differ only in their
- * random initial weights, batches and dropout: the mean is more accurate than a single network. Each network is an embedding (for
- * texts), bidirectional recurrent layers, the largest and the mean output over all steps, and a dense layer with one logit per
- * class. Convolutions turn the frames of a clip into a sequence of features first. Dropout applies to whole words, to features of the embedding or the sequence, and to the pooled outputs.
+ * Builds the networks of a classifier. The probabilities of an input are the mean over the networks, which differ only in
+ * their random initial weights, batches and dropout: the mean is more accurate than a single network. Each network is an
+ * embedding (for texts), bidirectional recurrent layers, the largest and the mean output over all steps, and a dense layer
+ * with one logit per class. Convolutions turn the frames of a clip into a sequence of features first. Dropout applies to
+ * whole words, to features of the embedding or the sequence, and to the pooled outputs.
  */
 import { RandomStream, type Tensor, tensor } from '@unroll/core';
 import type { Vectors } from '@unroll/data';
@@ -55,8 +56,10 @@ export interface ClassifierShape extends ClassifierSizes {
   vectors?: Vectors | null;
 }
 
-/** Untrained networks from the same input, ids [N, T] with 0 as padding, sequences [N, T, F] or clips [N, T, height, width, channels],
- * to logits [N, classes]. */
+/**
+ * Untrained networks from the same input, ids [N, T] with 0 as padding, sequences [N, T, F] or clips
+ * [N, T, height, width, channels], to logits [N, classes].
+ */
 export interface ClassifierNetworks {
   /** One model for each network, to train it. */
   networks: Functional[];

@@ -22,8 +22,9 @@ export interface ClassifyPipeOptions {
 export type SequenceValue = readonly (number | null)[] | readonly (readonly unknown[])[];
 
 /**
- * Classifies texts or, for such models, sequences, sounds (bytes of WAV files, or { samples, sampleRate }) or clips (lists of images
- * such as ImageData, or { shape, values }). The results have the form of the pipeline "text-classification" of transformers.js.
+ * Classifies texts or, for such models, sequences, sounds (bytes of WAV files, or { samples, sampleRate }) or clips (lists of
+ * images such as ImageData, or { shape, values }). The results have the form of the pipeline "text-classification" of
+ * transformers.js.
  */
 export interface ClassifyPipe {
   /** Returns the `topK` best labels of an input. */

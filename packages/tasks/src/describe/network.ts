@@ -1,6 +1,6 @@
 /**
- * Builds the network of a describer: convolutions and bidirectional recurrent layers read the frames; a decoder with attention to the
- * frames (Luong et al. 2015; for videos: Yao et al. 2015) writes the sentence.
+ * Builds the network of a describer: convolutions and bidirectional recurrent layers read the frames; a decoder with
+ * attention to the frames (Luong et al. 2015; for videos: Yao et al. 2015) writes the sentence.
  */
 import {
   attention,

@@ -1,4 +1,5 @@
-// Classification of clips: what is learned, that padding does not matter, saving, the pipeline, several labels, and what is refused.
+// Classification of clips: what is learned, that padding does not matter, saving, the pipeline, several labels, and what is
+// refused.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Table } from '@unroll/data';

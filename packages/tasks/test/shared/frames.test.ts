@@ -1,7 +1,7 @@
 /**
- * The front end of video: sizes, colours, sampling, optical differences, masks and random changes, with values computed by hand; and
- * clips that are refused. Detects a wrong channel, a wrong frame, a difference to the wrong frame, and changes that differ between
- * the frames of a clip.
+ * The front end of video: sizes, colours, sampling, optical differences, masks and random changes, with values computed by
+ * hand; and clips that are refused. Detects a wrong channel, a wrong frame, a difference to the wrong frame, and changes that
+ * differ between the frames of a clip.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
