@@ -78,7 +78,7 @@ export const names = [
     `,
     types: `
     ClassScore ClassifyCell ClassifyOptions ClassifyPipeline ClassifyResult ClassifyScores CsvOptions EpochRecord
-    FileNormalization NetworkTraining PreparedClassifier RunEvent RunStore Sound Table Vectors
+    FileNormalization NetworkTraining PreparedClassifier RunEvent RunStore Sound SoundPair Table Vectors
     `,
   },
   {

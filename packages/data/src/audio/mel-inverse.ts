@@ -9,7 +9,7 @@ import { griffinLim } from './griffin-lim.js';
 import { type MelFilter, melFilters } from './mel.js';
 
 export interface MelToSoundOptions {
-  /** Iterations of the Griffin-Lim algorithm. Default 60. */
+  /** Iterations of the Griffin-Lim algorithm. Default 32. */
   iterations?: number;
   /**
    * Exponent of the magnitudes. Above 1, loud frequencies become louder relative to quiet ones, which removes artefacts of predicted
@@ -80,7 +80,7 @@ export function melToSound(
   checkOptions('melToSound', options, {
     ...{ iterations: 'nonNegativeInteger', sharpness: 'number', seed: 'nonNegativeInteger' },
   });
-  const { iterations = 60, sharpness = 1, seed = 0 } = options;
+  const { iterations = 32, sharpness = 1, seed = 0 } = options;
   const { kind, deltas, center, mels, logarithm, fftSize, hopLength, windowLength, window } = config;
   if (kind !== 'logMel' || deltas !== 0 || !center)
     throw valueError('melToSound: the features must be centred logMel features without derivatives.');
