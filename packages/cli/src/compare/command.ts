@@ -43,9 +43,7 @@ const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
   transcribe: [
     { name: 'wer', title: 'word error rate', format: 'share', decimals: 1, higherIsBetter: false },
   ],
-  speak: [
-    { name: 'mcd', title: 'distortion (dB)', format: 'number', decimals: 2, higherIsBetter: false },
-  ],
+  speak: [{ name: 'mcd', title: 'distortion (dB)', format: 'number', decimals: 2, higherIsBetter: false }],
   generate: [
     { name: 'nats_per_char', title: 'nats/character', format: 'number', decimals: 3, higherIsBetter: false },
   ],
