@@ -31,7 +31,7 @@ const TINY = 1e-20;
  * @param energies [frames, mels], row by row, not negative: features of the kind `mel`
  * @param features the options with which the energies were computed
  * @returns [frames, floor(fftSize / 2) + 1], row by row
- * @throws UnrollError `value` for invalid options, `data` for energies that are negative or not finite, or no whole number of frames
+ * @throws UnrollError `value` for invalid options, `data` for energies that are negative or not finite, or an incomplete frame
  */
 export function melToSpectrum(energies: Float32Array, features: AudioFeatureOptions): Float32Array {
   const config = audioFeatureConfig(features);
