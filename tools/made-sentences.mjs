@@ -78,11 +78,7 @@ function espeak(text, { voice, speed = 160, pitch = 50 }) {
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.on('error', reject);
-    child.on('close', () => {
-      const wav = new Uint8Array(Buffer.concat(chunks));
-      wav.fill(0xff, 40, 44); // The length of the data is unknown in a pipe: espeak-ng writes 0x7ffff000, others 0xffffffff.
-      resolve(wav);
-    });
+    child.on('close', () => resolve(new Uint8Array(Buffer.concat(chunks))));
   });
 }
 

@@ -44,6 +44,7 @@ export {
   type MelToSoundOptions,
   melToHz,
   melToSound,
+  melToSpectrum,
   RealFft,
   type WindowName,
 } from '@unroll/data';

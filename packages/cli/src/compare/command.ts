@@ -47,6 +47,7 @@ const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
     { name: 'exact_match', title: 'exact match', format: 'share', decimals: 1, higherIsBetter: true },
     { name: 'bleu', title: 'BLEU', format: 'number', decimals: 1, higherIsBetter: true },
   ],
+  speak: [{ name: 'mcd', title: 'distortion (dB)', format: 'number', decimals: 2, higherIsBetter: false }],
   generate: [
     { name: 'nats_per_char', title: 'nats/character', format: 'number', decimals: 3, higherIsBetter: false },
   ],

@@ -14,7 +14,7 @@ export { AudioFeatures, type AudioFrames, audioFeatures, FeatureStream } from '.
 export { RealFft } from './fft.js';
 export { type GriffinLimOptions, griffinLim } from './griffin-lim.js';
 export { hzToMel, type MelScale, melToHz } from './mel.js';
-export { type MelToSoundOptions, melToSound } from './mel-inverse.js';
+export { type MelToSoundOptions, melToSound, melToSpectrum } from './mel-inverse.js';
 export { type ResampleOptions, Resampler, resample } from './resample.js';
 export { type TrimOptions, trimSilence } from './trim.js';
 export { readWav, type WavOptions, type WavSound } from './wav.js';

@@ -4,12 +4,12 @@
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import { type AudioFeatureConfig, type AudioFeatureOptions, audioFeatureConfig } from './config.js';
+import { type AudioFeatureOptions, audioFeatureConfig } from './config.js';
 import { griffinLim } from './griffin-lim.js';
 import { type MelFilter, melFilters } from './mel.js';
 
 export interface MelToSoundOptions {
-  /** Iterations of the Griffin-Lim algorithm. Default 60. */
+  /** Iterations of the Griffin-Lim algorithm. Default 32. */
   iterations?: number;
   /**
    * Exponent of the magnitudes. Above 1, loud frequencies become louder relative to quiet ones, which removes artefacts of predicted
@@ -28,11 +28,25 @@ const TINY = 1e-20;
 /**
  * Returns the power spectrum of frames from the energies of mel filters: the non-negative solution of least squares, by
  * multiplicative updates (Lee & Seung 2001). librosa's `mel_to_stft` minimises the same error.
- * @param energies [frames, mels], row by row: features of the kind `mel`
+ * @param energies [frames, mels], row by row, not negative: features of the kind `mel`
+ * @param features the options with which the energies were computed
  * @returns [frames, floor(fftSize / 2) + 1], row by row
+ * @throws UnrollError `value` for invalid options, `data` for energies that are negative or not finite, or an incomplete frame
  */
-export function melToSpectrum(energies: Float32Array, config: AudioFeatureConfig): Float32Array {
+export function melToSpectrum(energies: Float32Array, features: AudioFeatureOptions): Float32Array {
+  const config = audioFeatureConfig(features);
   const { mels, fftSize, melScale: scale, melNorm: norm } = config;
+  if (energies.length % mels !== 0)
+    throw new UnrollError(
+      'data',
+      `melToSpectrum: energies must have frames of ${mels} values, got ${energies.length} values.`,
+    );
+  const wrong = energies.findIndex((value) => !(value >= 0 && Number.isFinite(value)));
+  if (wrong >= 0)
+    throw new UnrollError(
+      'data',
+      `melToSpectrum: energies must be finite and not negative, got ${energies[wrong]} at ${wrong}.`,
+    );
   const filters = melFilters({ ...config, scale, norm });
   const bins = Math.floor(fftSize / 2) + 1;
   const frames = energies.length / mels;
@@ -80,7 +94,7 @@ export function melToSound(
   checkOptions('melToSound', options, {
     ...{ iterations: 'nonNegativeInteger', sharpness: 'number', seed: 'nonNegativeInteger' },
   });
-  const { iterations = 60, sharpness = 1, seed = 0 } = options;
+  const { iterations = 32, sharpness = 1, seed = 0 } = options;
   const { kind, deltas, center, mels, logarithm, fftSize, hopLength, windowLength, window } = config;
   if (kind !== 'logMel' || deltas !== 0 || !center)
     throw valueError('melToSound: the features must be centred logMel features without derivatives.');

@@ -6,10 +6,10 @@ import {
   checkHeader,
   damaged,
   formatOf,
+  isUnknownSize,
   nameAt,
   nextChunk,
   RIFF_HEADER,
-  UNKNOWN_SIZE,
   type WavFormat,
   type WavOptions,
 } from './wav.js';
@@ -85,7 +85,7 @@ export class WavStream {
       if (name === 'data') {
         if (format === null) throw damaged(this.#source, 'the data chunk must follow a fmt chunk');
         this.#format = format;
-        if (stated !== UNKNOWN_SIZE) this.#left = stated;
+        if (!isUnknownSize(stated)) this.#left = stated;
         return start;
       }
       // After an odd size, the next chunk is found by its name, with or without padding.

@@ -78,8 +78,15 @@ export interface WavFormat {
 
 export const RIFF_HEADER = 12;
 export const CHUNK_HEADER = 8;
-/** The size that programs write if they cannot go back to fill it in: the chunk lasts to the end of the file. */
-export const UNKNOWN_SIZE = 0xffffffff;
+/**
+ * The sizes that programs write if they cannot go back to fill it in: the chunk lasts to the end of the file. The second one is that
+ * of SoX and espeak-ng.
+ */
+const UNKNOWN_SIZE = 0xffffffff;
+const SOX_SIZE = 0x7ffff000;
+
+/** True for a size that means that the size is unknown. */
+export const isUnknownSize = (stated: number): boolean => stated === UNKNOWN_SIZE || stated === SOX_SIZE;
 
 export const nameAt = (view: DataView, at: number): string =>
   String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
@@ -149,7 +156,7 @@ const largeSize = (view: DataView, start: number): number =>
  * @param available bytes to the end of the file @param stated size of the chunk @param large size of ds64
  */
 function dataLength(available: number, stated: number, large: number | undefined, source: string): number {
-  if (stated === UNKNOWN_SIZE && large === undefined) return available;
+  if (isUnknownSize(stated) && large === undefined) return available;
   const length = stated === UNKNOWN_SIZE && large !== undefined ? large : stated;
   if (length <= available) return length;
   throw damaged(

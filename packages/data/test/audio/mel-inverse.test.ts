@@ -1,7 +1,15 @@
 /** From log-mel spectrograms back to sound: the spectrogram of the result is the given one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { audioFeatures, melToSound } from '@unroll/data';
+import {
+  type AudioFeatureOptions,
+  audioFeatures,
+  hzToMel,
+  melToHz,
+  melToSound,
+  melToSpectrum,
+} from '@unroll/data';
+import { readGoldens } from '@unroll/testkit/node';
 
 const RATE = 8000;
 const OPTIONS = { sampleRate: RATE, mels: 40, windowLength: 400, hopLength: 100, fftSize: 512, range: 80 };
@@ -20,6 +28,52 @@ function vowel(): Float32Array {
     return 0.1 * sum;
   });
 }
+
+/** Returns Slaney's filters as a function of a filter and a frequency of the spectrum. */
+function slaneyFilters(sampleRate: number, mels: number, fftSize: number) {
+  const top = hzToMel(sampleRate / 2);
+  const edges = Array.from({ length: mels + 2 }, (_, i) => melToHz((top * i) / (mels + 1)));
+  return (m: number, k: number): number => {
+    const [left, peak, right] = edges.slice(m, m + 3);
+    const hz = (k * sampleRate) / fftSize;
+    const height = Math.min((hz - left) / (peak - left), (right - hz) / (right - peak));
+    return (2 / (right - left)) * Math.max(0, height);
+  };
+}
+
+test('the spectrum of mel energies fits as well as that of librosa', () => {
+  const golden = readGoldens('audio/mel-inverse.json') as {
+    options: AudioFeatureOptions & { mels: number; fftSize: number };
+    energies: { shape: [number, number]; data: string };
+    residual: number;
+  };
+  const { sampleRate, mels, fftSize } = golden.options;
+  const energies = new Float32Array(Uint8Array.from(Buffer.from(golden.energies.data, 'base64')).buffer);
+  const spectra = melToSpectrum(energies, golden.options);
+  const bins = fftSize / 2 + 1;
+  assert.equal(spectra.length, golden.energies.shape[0] * bins);
+  assert.ok(spectra.every((value) => value >= 0));
+  const weight = slaneyFilters(sampleRate, mels, fftSize);
+  let [error, total] = [0, 0];
+  for (const [i, energy] of energies.entries()) {
+    const [t, m] = [Math.floor(i / mels), i % mels];
+    let sum = 0;
+    for (let k = 0; k < bins; k++) sum += weight(m, k) * spectra[t * bins + k];
+    error += (sum - energy) ** 2;
+    total += energy ** 2;
+  }
+  const residual = Math.sqrt(error / total);
+  assert.ok(residual < golden.residual + 0.01, `${residual}, librosa ${golden.residual}`);
+  assert.throws(() => melToSpectrum(energies.subarray(1), golden.options), /must have frames of 40 values/);
+  assert.throws(
+    () =>
+      melToSpectrum(
+        energies.map((x) => -x),
+        golden.options,
+      ),
+    /not negative, got -/,
+  );
+});
 
 test('the log-mel spectrogram of the sound is close to the given one', () => {
   const features = audioFeatures(OPTIONS);

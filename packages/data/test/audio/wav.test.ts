@@ -186,6 +186,7 @@ describe('unusual and damaged WAV files', () => {
       padded: riff(['LIST', Uint8Array.of(1, 2, 3, 0), 3], ['fmt ', fmt(1, 1, 16, 2)], ['data', DATA]),
       unpadded: riff(['LIST', odd], ['fmt ', fmt(1, 1, 16, 2)], ['data', DATA]),
       unknown: riff(['fmt ', fmt(1, 1, 16, 2)], ['data', DATA, 0xffffffff]),
+      sox: riff(['fmt ', fmt(1, 1, 16, 2)], ['data', DATA, 0x7ffff000]),
       followed: riff(['fmt ', fmt(1, 1, 16, 2)], ['data', DATA], ['LIST', odd]),
       container: riff(
         ['fmt ', fmt(1, 1, 24, 4)],

@@ -33,7 +33,7 @@ import {
   summaryTable,
 } from './scores.js';
 import { SequenceEncoder } from './sequences.js';
-import { statesOf, verificationScores } from './verification.js';
+import { centered, statesOf, verificationScores } from './verification.js';
 
 /** What a request may pass. */
 const SOURCES = {
@@ -266,11 +266,11 @@ export class ClassifyModel implements TaskModel {
     return statesOf(this.network, this.#encoder, encoded);
   }
 
-  /** Returns the equal error rate of pairs of sounds. */
+  /** Returns the equal error rate of pairs of sounds, by the cosines of their states after subtraction of the mean of all. */
   async verify(pairs: readonly SoundPair[]): Promise<TaskScores> {
     // A sound that occurs in several pairs is read once.
     const sounds = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
-    const vectors = await this.embed(sounds);
+    const vectors = centered(await this.embed(sounds));
     const states = new Map(sounds.map((sound, i) => [sound, vectors[i]]));
     const stateOf = (sound: Sound): Float32Array => states.get(sound) ?? new Float32Array(0);
     return verificationScores(

@@ -1,6 +1,6 @@
 /**
  * Verification: whether two sounds have the same label, such as the same speaker, also one that training did not know. The score of a
- * pair is the cosine of the states of the networks: the largest and the mean output of the last recurrent layer.
+ * pair is the cosine of the states of the networks, minus their mean: the largest and the mean output of the last recurrent layer.
  */
 import { predictAll, UnrollError } from '@unroll/core';
 import { cosineSimilarity, equalErrorRate } from '@unroll/data';
@@ -41,6 +41,17 @@ export async function statesOf(
   return result;
 }
 
+/**
+ * Returns vectors minus their mean, as is usual before speakers are compared by cosines: what all sounds have in common would
+ * otherwise hide the differences.
+ */
+export function centered(vectors: readonly Float32Array[]): Float32Array[] {
+  const width = vectors[0]?.length ?? 0;
+  const mean = new Float64Array(width);
+  for (const vector of vectors) for (let i = 0; i < width; i++) mean[i] += vector[i] / vectors.length;
+  return vectors.map((vector) => vector.map((value, i) => value - mean[i]));
+}
+
 function unit(values: Float32Array): Float32Array {
   const norm = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
   return norm === 0 ? values : values.map((value) => value / norm);
@@ -70,7 +81,7 @@ export function verificationScores(
     columns: [
       { name: 'model', title: 'model', format: 'text' },
       { name: 'eer', title: 'equal error rate', format: 'share', decimals: 1 },
-      { name: 'threshold', title: 'threshold', ...number },
+      { name: 'threshold', title: 'threshold', ...number, decimals: 3 },
       { name: 'same', title: 'same', ...number },
       { name: 'different', title: 'different', ...number },
     ],

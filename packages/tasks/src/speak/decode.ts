@@ -70,7 +70,7 @@ async function decodeBatch(
       parts.push(Float32Array.from(frames.slice(row * width, (row + 1) * width)));
       const { length } = texts[text];
       alignment.push(Float32Array.from(weights.slice(row * longest, row * longest + length)));
-      const stopped = stops[row] > 0;
+      const stopped = stops[row] > 0 && parts.length * reduction > 1; // A sound needs two frames.
       if (!stopped && parts.length < maxSteps(length)) rows.push(row);
       else results[text] = { ...joined(parts, mels), alignment, stopped };
     }

@@ -15,7 +15,7 @@ import { metricsOf, type SpeakScores, scoreTable, speakScores } from './scores.j
 import { Characters, END_ID, type SpokenText } from './text.js';
 import { type Spectrogram, Voice } from './voice.js';
 
-const ITERATIONS = 60;
+const ITERATIONS = 32;
 const OPTIONS: readonly TaskOption[] = [
   {
     ...{ name: 'iterations', type: 'integer', default: ITERATIONS },

@@ -4,7 +4,7 @@ import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { Samples } from '../shared/sounds.js';
 
 export interface SpeakPipeOptions {
-  /** Iterations of the Griffin-Lim algorithm. Default 60. */
+  /** Iterations of the Griffin-Lim algorithm. Default 32. */
   iterations?: number;
 }
 

@@ -51,7 +51,7 @@ function alignments({ plan, spoken }: SpeakResult): string {
     return `<p>${escapeHtml(text)}</p>${heatMap({ title, rows, columns, values })}`;
   });
   const lead =
-    'Rows are the steps of the decoder, columns the characters of the text (␄ is its end). A dark cell is a character that the decoder ' +
+    'Rows are the steps of the decoder, columns the characters of the text, and its end. A dark cell is a character that the decoder ' +
     'reads in this step. In a good alignment, the cells form one line from the first character to the last.';
   return `<p class="quiet">${lead}</p>${maps.join('')}`;
 }

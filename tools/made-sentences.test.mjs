@@ -1,0 +1,30 @@
+// Tests the generator of made sentences: its grammar, and that the same seed gives the same sounds.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { missingVoice, sentences, speakAll, WORDS } from './made-sentences.mjs';
+
+test('sentences are different, from 60 words, and the same for the same seed', () => {
+  const words = Object.values(WORDS).flat();
+  assert.equal(new Set(words).size, 60);
+  const made = sentences(300, 5);
+  assert.equal(new Set(made).size, 300);
+  assert.deepEqual(sentences(300, 5), made);
+  const used = new Set(made.flatMap((text) => text.split(' ')));
+  assert.deepEqual([...used].sort(), [...words].sort());
+  const others = sentences(300, 6, new Set(made));
+  assert.ok(others.every((text) => !made.includes(text)));
+});
+
+test('sounds are the same for the same seed, and vary in training', {
+  skip: missingVoice() ?? false,
+}, async () => {
+  const texts = ['open the door', 'open the door'];
+  const [plain, again] = await Promise.all(
+    [1, 2].map(() => speakAll(texts, { voices: ['en-us', 'en-us+f3'] })),
+  );
+  assert.deepEqual(again, plain);
+  assert.equal(plain[0].sampleRate, 16_000);
+  assert.notDeepEqual(plain[1].samples, plain[0].samples);
+  const varied = await speakAll(texts, { voices: ['en-us'], vary: true, seed: 3 });
+  assert.notEqual(varied[0].samples.length, varied[1].samples.length);
+});
