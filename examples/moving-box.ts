@@ -60,7 +60,7 @@ const { model } = await trainDescriber(table, {
   text: 'text',
   units: 64,
   embedding: 64,
-  epochs: 10,
+  epochs: 16,
 });
 const scores = await model.evaluate({ rows: clips(100) });
 console.log(`sentences exactly right: ${(100 * (scores.metrics?.exact_match ?? 0)).toFixed(1)} %`);
