@@ -21,6 +21,7 @@ interface Recurrence {
 export function unrolledRecurrence(graph: LayerGraph, at: number): boolean {
   const { className, config } = graph.layer(at);
   if (className === 'Activation') {
+    if (hasSuccessor(graph, at)) return false;
     const found = recurrenceTo(graph, at);
     // If all states are read, they are found from their concatenation.
     const isLast = graph.readers(at).every((node) => node < 0 || vectorOf(graph, [node, 0]) === null);
@@ -30,7 +31,7 @@ export function unrolledRecurrence(graph: LayerGraph, at: number): boolean {
   const states = graph.node(at).inputs.map((ref) => vectorOf(graph, ref));
   const last = states[states.length - 1];
   if (last === null || last === undefined) return false;
-  const found = recurrenceTo(graph, last);
+  const found = recurrenceTo(graph, last, states.length);
   if (!found || found.states.some((state, t) => state !== states[t]) || found.states.length !== states.length)
     return false;
   return replace(graph, at, found, true);
@@ -44,8 +45,14 @@ function vectorOf(graph: LayerGraph, ref: Reference): number | null {
   return output === 0 ? node : null;
 }
 
-/** Follows a recurrence back from a state to its first step. Returns null if the node is not the last state of one. */
-function recurrenceTo(graph: LayerGraph, last: number): Recurrence | null {
+/** Returns true if a further state is computed from a state. Only the last state of a recurrence is followed back. */
+function hasSuccessor(graph: LayerGraph, at: number): boolean {
+  const kernel = termsOf(graph, at)?.recurrent?.kernel;
+  return graph.readers(at).some((node) => node >= 0 && kernel && graph.weight(node, 'kernel') === kernel);
+}
+
+/** Follows a recurrence back from a state to its first step. Returns null if the node is not the last of so many states. */
+function recurrenceTo(graph: LayerGraph, last: number, most = Infinity): Recurrence | null {
   const { activation } = graph.layer(last).config;
   if (activation !== 'tanh' && activation !== 'relu') return null;
   const states: number[] = [];
@@ -57,12 +64,15 @@ function recurrenceTo(graph: LayerGraph, last: number): Recurrence | null {
       className === 'Activation' && config.activation === activation ? termsOf(graph, at) : null;
     if (!term || (dense >= 0 && term.dense !== dense)) return null;
     dense = term.dense;
-    states.unshift(at);
-    steps.unshift(term.step);
+    states.push(at);
+    steps.push(term.step);
+    if (states.length > most) return null;
     if (recurrent && !sameRecurrent(recurrent, term.recurrent, term.before === null)) return null;
     recurrent ??= term.recurrent;
     at = term.before;
   }
+  states.reverse();
+  steps.reverse();
   const isComplete = steps.every((step, t) => step === t) && stepsOf(graph, [dense, 0]) === steps.length;
   return isComplete && steps.length > 1 ? { dense, activation, states, recurrent } : null;
 }
