@@ -11,9 +11,8 @@ export interface HeatMapData {
   values: readonly ArrayLike<number>[];
 }
 
-/** Size of a cell, and width of a character of a label, in pixels. */
+/** Size of a cell in pixels. */
 const CELL = 18;
-const CHARACTER = 7;
 /** Longer labels are shortened. */
 const MAX_LABEL = 14;
 const GAP = 6;
@@ -53,8 +52,12 @@ export function heatMap({ title, rows, columns, values }: HeatMapData): string {
 const shortened = (label: string): string =>
   label.length > MAX_LABEL ? `${label.slice(0, MAX_LABEL - 1)}…` : label;
 
-/** Returns the width of the widest label. Ideographs are twice as wide as letters. */
+/** Returns about the width of the widest label in pixels. */
 const labelWidth = (labels: readonly string[]): number =>
   Math.max(
-    ...labels.map((label) => CHARACTER * (label.length + (label.match(/[\u2E80-\uFFEF]/g)?.length ?? 0))),
+    ...labels.map((label) => Array.from(label, characterWidth).reduce((sum, width) => sum + width, 0)),
   );
+
+/** Returns at least the width of a character in pixels: ideographs, wide letters, capitals, and others. */
+const characterWidth = (character: string): number =>
+  /[\u2E80-\uFFEF]/.test(character) ? 14 : /[mwMW@%]/.test(character) ? 11 : /[A-Z]/.test(character) ? 9 : 7;
