@@ -11,10 +11,9 @@ import type { RunEvent } from '../shared/events.js';
 import type { FrameOptions } from '../shared/frames/encoder.js';
 import { checkFrameOptions, FRAME_OPTION_TYPES } from '../shared/frames/options.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
-import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
-import { type NetworkTraining, trainNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
 import type { TokenLevel } from '../translate/plan.js';
 import { bleuOptions, signatureNote } from '../translate/scores.js';
 import { DescribeModel, type Description } from './model.js';
@@ -24,8 +23,6 @@ import { DESCRIBE_FORMAT } from './pipeline.js';
 import { epochBatches, type PreparedDescriber, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { type DescribeScores, describeScores, scoreTable } from './scores.js';
-
-const STAGE = { stage: 'train', title: 'training' };
 
 export interface DescribeOptions extends RunControl, FrameOptions {
   /** Name of the column with clips: lists of images { width, height, data }, or arrays { shape, values }. */
@@ -99,10 +96,8 @@ export async function* describeEvents(
   const [seed] = new RandomStream(settings.seed, 'describe', 'network').words(1);
   const shape = { ...sizes, vocabulary: target.vocabulary.size, frames: frames.shape, seed };
   const networks = describerNetworks(shape);
-  const info = { ...STAGE, model: sizes.cell, training: 1, trainings: 1 };
-  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
-  const training = yield* trainNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
-    ...{ info, trainer, patience: settings.patience },
+  const training = yield* trainOnlyNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
+    ...{ model: sizes.cell, control: options, patience: settings.patience },
   });
   const model = modelOf(plan, networks.inference);
   const descriptions = await model.describeClips(validation.clips);

@@ -9,11 +9,10 @@ import type { Sequential } from '@unroll/nn';
 import { adam, cosineDecay, reduceOnPlateau, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
-import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import type { TextFile } from '../shared/task.js';
-import { type NetworkTraining, trainNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
 import type { TextLevel } from './codec.js';
 import { LanguageModel } from './model.js';
 import { type LanguageCell, type LanguageShape, languageNetwork } from './network.js';
@@ -23,7 +22,6 @@ import { planEvent, resultEvent } from './run-events.js';
 import { type LanguageScores, languageTable } from './scores.js';
 import { parallelStreams, shiftedStreams, trainingBatches } from './streams.js';
 
-const STAGE = { stage: 'train', title: 'training', training: 1, trainings: 1 };
 /** Share of the updates in which the learning rate rises from 0. */
 const WARM_UP = 0.02;
 /** The last learning rate, as a share of the highest. */
@@ -103,10 +101,8 @@ export async function* languageModelEvents(
   const { sizes, settings, codec, tied } = plan;
   const shape = { ...sizes, vocabulary: codec.vocabulary.size, tied, seed: settings.seed };
   const network = languageNetwork({ ...shape, stateful: true });
-  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
-  const info = { ...STAGE, model: sizes.cell };
-  const training = yield* trainNetwork(network, trainingOptions(plan, options.signal), {
-    ...{ info, trainer, patience: settings.patience },
+  const training = yield* trainOnlyNetwork(network, trainingOptions(plan, options.signal), {
+    ...{ model: sizes.cell, control: options, patience: settings.patience },
     callbacks: [reduceOnPlateau({ monitor: 'validationLoss', factor: 0.5, patience: 1, minDelta: 0 })],
   });
   const model = modelOf(network, shape, plan);

@@ -11,7 +11,8 @@ import {
   type TrainOptions,
 } from '@unroll/train';
 import { finiteOrNull, type RunEvent, type StageEvent, type StageInfo } from './events.js';
-import type { CheckpointedTrainer } from './resume.js';
+import { CheckpointedTrainer } from './resume.js';
+import type { RunControl } from './run-control.js';
 
 /** One epoch of a training run. */
 export interface EpochRecord {
@@ -41,6 +42,17 @@ export interface NetworkRun {
   metric?: string;
   /** Further callbacks, such as `reduceOnPlateau`. Default: none. */
   callbacks?: readonly Callback[];
+}
+
+/** Trains the network of a run that has only one; see {@link trainNetwork}. */
+export function trainOnlyNetwork(
+  network: Model,
+  options: TrainOptions,
+  { model, control, ...run }: Omit<NetworkRun, 'info' | 'trainer'> & { model: string; control: RunControl },
+): AsyncGenerator<RunEvent, NetworkTraining, void> {
+  const info = { stage: 'train', title: 'training', model, training: 1, trainings: 1 };
+  const trainer = new CheckpointedTrainer(control.store ?? null, control.budget);
+  return trainNetwork(network, options, { ...run, info, trainer });
 }
 
 /**

@@ -11,10 +11,9 @@ import { adam, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { batchesOf } from '../shared/length-batches.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
-import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
-import { type NetworkTraining, trainNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
 import { frameSampling, type SpokenSpectrogram } from './decode.js';
 import { SpeakModel } from './model.js';
 import { type SpeakCell, type SpeakNetworks, speakNetworks } from './network.js';
@@ -23,7 +22,6 @@ import { type EncodedSpeech, type PreparedVoice, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { type SpeakScores, scoreTable } from './scores.js';
 
-const STAGE = { stage: 'train', title: 'training' };
 /** Number of validation texts that are spoken and scored. */
 const SPOKEN = 50;
 /** Weight of the loss of the stop token. */
@@ -105,12 +103,10 @@ export async function* speakEvents(
   const { sizes, settings, characters, voice, validation } = plan;
   const [seed] = new RandomStream(settings.seed, 'speak', 'network').words(1);
   const networks = speakNetworks({ ...sizes, characters: characters.size, mels: voice.mels, seed });
-  const info = { ...STAGE, model: sizes.cell, training: 1, trainings: 1 };
-  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
-  const training = yield* trainNetwork(
+  const training = yield* trainOnlyNetwork(
     networks.training,
     trainingOptions(plan, networks, seed, options.signal),
-    { ...{ info, trainer, patience: settings.patience } },
+    { ...{ model: sizes.cell, control: options, patience: settings.patience } },
   );
   const model = modelOf(plan, networks.inference);
   const spoken = await model.spectrograms(validation.texts.slice(0, SPOKEN).map(({ ids }) => ids));

@@ -12,10 +12,9 @@ import type { RunEvent } from '../shared/events.js';
 import type { FileNormalization } from '../shared/front-end.js';
 import { batchesOf } from '../shared/length-batches.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
-import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
-import { type NetworkTraining, trainNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
 import { TranscribeModel, type Transcript } from './model.js';
 import { type TranscribeCell, transcriberNetwork } from './network.js';
 import { TRANSCRIBE_FORMAT } from './pipeline.js';
@@ -24,7 +23,6 @@ import { planEvent, resultEvent } from './run-events.js';
 import { scoreTable, type TranscribeScores, transcribeScores } from './scores.js';
 import { BLANK, type TranscriptLevel } from './tokens.js';
 
-const STAGE = { stage: 'train', title: 'training' };
 const PADDING = -1;
 
 export interface TranscribeOptions extends RunControl {
@@ -105,10 +103,8 @@ export async function* transcribeEvents(
   const { sizes, settings, tokens, frontEnd, validationRows } = plan;
   const [seed] = new RandomStream(settings.seed, 'transcribe', 'network').words(1);
   const network = transcriberNetwork(sizes, { inputs: frontEnd.width, classes: tokens.classes, seed });
-  const info = { ...STAGE, model: sizes.cell, training: 1, trainings: 1 };
-  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
-  const training = yield* trainNetwork(network, trainingOptions(plan, seed, options.signal), {
-    ...{ info, trainer, patience: settings.patience },
+  const training = yield* trainOnlyNetwork(network, trainingOptions(plan, seed, options.signal), {
+    ...{ model: sizes.cell, control: options, patience: settings.patience },
   });
   const model = modelOf(plan, network);
   const transcripts = await model.transcribeEncoded(plan.validationSounds);

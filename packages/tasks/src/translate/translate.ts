@@ -8,10 +8,9 @@ import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/inter
 import { adam, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
-import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
-import { type NetworkTraining, trainNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
 import { batchOf, pairBatches } from './encoder.js';
 import { TranslateModel, type Translation } from './model.js';
 import { type TranslateCell, translatorNetworks } from './network.js';
@@ -21,7 +20,6 @@ import { type PreparedTranslator, prepare, type TokenLevel } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { bleuOptions, type ModelScores, scoreTable, signatureNote, translateScores } from './scores.js';
 
-const STAGE = { stage: 'train', title: 'training' };
 const LABEL_SMOOTHING = 0.1;
 /** Number of validation pairs whose translations are scored. */
 const SCORED_PAIRS = 300;
@@ -97,10 +95,8 @@ export async function* translateEvents(
   const [seed] = new RandomStream(settings.seed, 'translate', 'network').words(1);
   const vocabularies = { sourceVocabulary: source.vocabulary.size, targetVocabulary: target.vocabulary.size };
   const networks = translatorNetworks({ ...sizes, ...vocabularies, seed });
-  const info = { ...STAGE, model: sizes.cell, training: 1, trainings: 1 };
-  const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
-  const training = yield* trainNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
-    ...{ info, trainer, patience: settings.patience },
+  const training = yield* trainOnlyNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
+    ...{ model: sizes.cell, control: options, patience: settings.patience },
   });
   const model = modelOf(plan, networks.inference);
   const scored = {
