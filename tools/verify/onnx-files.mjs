@@ -91,7 +91,7 @@ const EXPLANATIONS = [
     'An output is a constant, or a second output of a kind that the layers do not have.',
   ],
   [/products of elements/, 'Products of the elements of a tensor are not supported.'],
-  [/training mode/, 'Nodes in training mode are not supported: a model has them in inference.'],
+  [/training mode/, 'Nodes in training mode are not supported: files are read for inference.'],
   [
     /same number of examples|cannot be rearranged/,
     'The batch axes of two inputs have different sizes and are broadcast.',

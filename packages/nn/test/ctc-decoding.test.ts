@@ -1,6 +1,6 @@
 /**
- * Decoding of CTC against exhaustive search. Detects a beam that counts an alignment twice or not at all, that merges
- * equal labels without a blank between them, loses a prefix whose parent left the beam, or applies a score at each step.
+ * Decoding of CTC against exhaustive search. Detects a beam that counts an alignment twice or not at all, that treats
+ * repeated labels wrongly, loses a prefix whose parent left the beam, or applies a score at each step.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,4 +1,4 @@
-/** File access in Node: artifacts by path. Also selects the function that prepares a backend for `unrolljs/infer`. */
+/** File access in Node: artifacts by path. Also exports the function that prepares a backend for `unrolljs/infer`. */
 import { artifactFiles, saveArtifact } from '@unroll/formats/node';
 
 export { ready as readyToRun } from '@unroll/core';

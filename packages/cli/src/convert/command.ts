@@ -47,7 +47,7 @@ Converts a model: from and to Unroll, Keras, PyTorch and ONNX. The format of <in
 <out> from its extension; --from and --to override them. Prints what became of each layer or tensor of <in>.
 
   unroll convert model.keras model.onnx
-  unroll convert weights.pt model            to a folder of Unroll, which predict and the library load
+  unroll convert weights.pt model            to a model folder, for unroll predict and the library
   unroll convert model app.js                to one ES module with the weights: import { predict } from './app.js'
 
 Options

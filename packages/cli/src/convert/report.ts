@@ -2,7 +2,7 @@
 import type { FileDescription, ImportedModel, ModelFormat } from '@unroll/formats/convert';
 import { alignColumns } from '../shared/reporter.js';
 
-/** More mapped tensors are only counted. */
+/** If more tensors than this are mapped, only their number is printed. */
 const MAX_LINES = 40;
 
 /** Says what became of each part of a file. */

@@ -43,7 +43,7 @@ Data
   --weight-drop <rate>  dropout rate of the recurrent weights, from 0 to below 1
   --steps <n>           steps per batch, over which gradients are computed (default: 64 characters, or 50 words or subwords)
 
---batch is the number of parallel streams: parts of the text that are trained together. The number does not change when a run is resumed.
+--batch is the number of parallel streams: parts of the text that are trained together. A resumed run must use the same number.
 `;
 
 export const generateTraining: Trainable = {

@@ -120,7 +120,7 @@ function packedWeights(module: KernelModule, packed: Packer, formatFor: FormatCh
   };
 }
 
-/** Returns the arguments of all recurrent kernels. */
+/** Returns the arguments that all recurrent kernels have in common. */
 export function steps(c: RecurrentCall, I: number, weights: number): Steps {
   return {
     T: c.T,
