@@ -33,14 +33,15 @@ const HELP = `Usage: unroll evaluate <model> --data <file> [options]
        unroll evaluate <model> --source-file <file> --target-file <file> [options]
        unroll evaluate <model> --verification <file> [options]
 
-Scores a saved model on rows that it was not trained on, using the metrics of the training run. <model> is the
-folder of a saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of it.
+Scores a saved model on rows that it was not trained on, using the metrics of the training run. <model> is the folder of a
+saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of it.
 
 A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
-each of these rows and uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label and the
-confusion matrix; a tagger by precision, recall and F1 of entities, overall and for each type (without entities: of tags). A
-language model is scored by its perplexity, and by nats and bits per character; a translator by BLEU and chrF, as defined by
-sacrebleu, and ROUGE; a describer of clips by these and by the share of sentences that are exactly right.
+each of these rows and uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label
+and the confusion matrix; a tagger by precision, recall and F1 of entities, overall and for each type (without entities: of
+tags). A language model is scored by its perplexity, and by nats and bits per character; a translator by BLEU and chrF, as
+defined by sacrebleu, and ROUGE; a describer of clips by these and by the share of sentences that are exactly right; a
+transcriber by word and character error rates; a voice by the distortion of its spectrograms.
 
   --data <file>         rows with the columns of the training data, including the target; for a language model, a text file
   --sql <query>         query over the --data file (default: the query of the training run)
@@ -48,8 +49,9 @@ sacrebleu, and ROUGE; a describer of clips by these and by the share of sentence
                         pattern of the training run)
   --source-file <file>, --target-file <file>
                         two text files with one source and one target per line, for translators
-  --verification <file> pairs of sounds, for classifiers of sounds: two columns with the paths of WAV files, and a column "same" with 1 for
-                        the same label (such as the same speaker) and 0 for different ones; reports the equal error rate
+  --verification <file> pairs of sounds, for classifiers of sounds: two columns with the paths of WAV files, and a column
+                        "same" with 1 for the same label (such as the same speaker) and 0 for different ones; reports the
+                        equal error rate
   --threads <n>         number of threads (default: the number of cores)
   --json                print events to stdout, one JSON object per line, and text to stderr
 

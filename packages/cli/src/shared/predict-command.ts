@@ -34,9 +34,9 @@ const OPTIONS = {
 const HELP = `Usage: unroll predict <model> [options]
        unroll predict <model> - [options]
 
-Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the folder
-of a saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of it. Some tasks have further options; unroll predict <model> --help lists
-them.
+Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the folder of
+a saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of it. Some tasks have further options;
+unroll predict <model> --help lists them.
 
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)
