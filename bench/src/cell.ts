@@ -29,7 +29,7 @@ export const QUICK: Pace = { warmUpMs: 150, rounds: 3, roundMs: 60, limitSeconds
 /** Compares results without timing. */
 export const CHECK: Pace = { warmUpMs: 0, rounds: 0, roundMs: 0, limitSeconds: 10 };
 
-/** A row in one mode, with one number of threads. */
+/** A cell of the results table: a row in one mode, with one number of threads. */
 export interface Cell {
   row: Row;
   mode: Mode;

@@ -46,7 +46,7 @@ describe('forms of data', () => {
       },
     }),
     'an endless generator with stepsPerEpoch': () => ({ batches: endless(), stepsPerEpoch: 3 }),
-    'one batch size, in a list of inputs': () => ({ x: [x], y: [y], batchSize: 16 }),
+    'inputs and targets in lists of one tensor': () => ({ x: [x], y: [y], batchSize: 16 }),
   };
   function* endless(): Generator<Examples> {
     for (;;) yield* cut();

@@ -7,8 +7,8 @@
  *     await classify('a wonderful film'); // [{ label: '1', score: 0.98 }]
  *     await classify(['a wonderful film', 'too long']); // a label for each text
  *
- * The tasks are `classify`, `tag`, `translate`, `generate` (also as a stream), `forecast`, `transcribe` and
- * `speak`.
+ * The tasks are `classify`, `tag`, `translate`, `generate` (also as a stream), `forecast`, `transcribe`, `describe`
+ * and `speak`.
  */
 // biome-ignore-all assist/source/organizeImports: grouped by subject
 import { nearest } from '@unroll/core/internal';

@@ -44,7 +44,7 @@ Data
   --scheme <name>       how tags mark entities: bio, bioes, bmes, or none if each tag stands for itself, as parts of speech do
                         (default: found from the tags)
   --positive <tag>      with the scheme none: the tag that is scored by F1 (default: the rarer one if there are two tags)
-  --networks <n>        number of networks, whose scores are averaged (default: 3; 1 for much data)
+  --networks <n>        number of networks, whose scores are averaged (default: 3; 1 for large data sets)
 `;
 
 const COLUMNS: readonly ConlluColumn[] = ['lemma', 'upos', 'xpos', 'feats', 'head', 'deprel', 'deps', 'misc'];

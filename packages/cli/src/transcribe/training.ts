@@ -43,10 +43,10 @@ Data
   --text <column>       column with the transcripts
   --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column
   --valid <file>        rows for validation (default: a tenth of the rows)
-  --level <name>        tokens of the model: characters or words (default: words if there are at most 100, which occur 20 times
-                        on average, otherwise characters)
+  --level <name>        tokens of the model: characters or words (default: words if there are at most 100 different
+                        ones, which occur at least 20 times on average, otherwise characters)
   --streaming           train a model that can transcribe sound while it arrives
-  --reduction <n>       frames (10 ms) per output step (default: 4, 2 or 1, by the transcripts)
+  --reduction <n>       frames (10 ms) per output step (default: 4, 2 or 1, depending on the transcripts)
 ${SOUND_HELP}`;
 
 export const transcribeTraining: Trainable = {

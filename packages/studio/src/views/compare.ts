@@ -1,4 +1,4 @@
-/** The loss curves of dropped runs, for comparison with the lanes. */
+/** The loss curves of runs whose log files were dropped onto the page, for comparison with the lanes. */
 import { signal } from '@preact/signals';
 import type { Line } from '../charts/line-chart.js';
 import { ink } from '../charts/palette.js';

@@ -12,7 +12,7 @@ import { countOf, headerOf, typeName } from './header.js';
 export const safetensorsFormat: ModelFormat = {
   name: 'safetensors',
   title: 'a safetensors file',
-  // A header length below 2^24 times 256, then the header, which is a JSON object.
+  // A header length below 2^40, then the header, which is a JSON object.
   recognises: (head) =>
     head.length > 8 && head[8] === 0x7b && head[5] === 0 && head[6] === 0 && head[7] === 0,
 
@@ -62,7 +62,7 @@ async function stateDictOf(source: ByteSource): Promise<StateDict> {
       return floatsOf(stored, name);
     },
   }));
-  // Files are sorted by name. Numbers in names are compared as numbers.
+  // The tensors of a file are often sorted by name as text (l10 before l2). Numbers in names are compared as numbers.
   const byName = new Intl.Collator('en', { numeric: true });
   tensors.sort((a, b) => byName.compare(a.name, b.name));
   return { tensors, ordered: false, dropped: [], optimizer: null };
