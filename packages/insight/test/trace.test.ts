@@ -4,7 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { predict, RandomStream, referenceBackend, tensor } from '@unroll/core';
+import {
+  add,
+  type MaskedSequence,
+  predict,
+  RandomStream,
+  referenceBackend,
+  type Shape,
+  tensor,
+} from '@unroll/core';
 import { type DataArray, trace } from '@unroll/insight';
 import {
   attention,
@@ -14,6 +22,7 @@ import {
   embedding,
   gru,
   input,
+  Layer,
   lstm,
   lstmCell,
   model,
@@ -194,6 +203,23 @@ describe('a trace of a model', () => {
       twice.layers.map(({ layer }) => layer),
       ['shared', 'shared#1'],
     );
+  });
+
+  test('leaves a method that a layer has as a field', async () => {
+    class Twice extends Layer {
+      call = (inputs: readonly MaskedSequence[]) =>
+        inputs.map(({ value, mask }) => ({ value: add(value, value), mask }));
+      outputShapes(shapes: readonly Shape[]) {
+        return [...shapes];
+      }
+    }
+    const twice = new Twice({});
+    const { call } = twice;
+    const network = sequential([twice, gru({ units: 2 })]);
+    const before = await (await predict(network, tensor(X))).data();
+    await own(network);
+    assert.equal(twice.call, call);
+    assert.deepEqual(await (await predict(network, tensor(X))).data(), before);
   });
 
   test('of a stateful model leaves its states as they were', async () => {

@@ -1,4 +1,5 @@
 /** Internals of @unroll/tasks for its own tests. */
+export { ClipEncoder } from './classify/clips.js';
 export { baselineFits, baselines } from './forecast/baselines.js';
 export { Calibration, widenLongHorizon } from './forecast/calibration.js';
 export { combine, ensembleWeights, HeldOutErrors } from './forecast/combination.js';
@@ -19,7 +20,7 @@ export { type WindowScaler, WindowTransform, warmUp } from './forecast/transform
 export { codecFor, TextCodec } from './generate/codec.js';
 export { parallelStreams, shiftedStreams, trainingBatches } from './generate/streams.js';
 export { readClip } from './shared/frames/clips.js';
-export { FrameEncoder } from './shared/frames/encoder.js';
+export { type EncodedClip, FrameEncoder } from './shared/frames/encoder.js';
 export { niceTicks, widenRange } from './shared/report/chart.js';
 export { shortNumber } from './shared/report/plot.js';
 export { CheckpointedTrainer } from './shared/resume.js';

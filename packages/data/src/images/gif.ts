@@ -128,8 +128,12 @@ function imageBlock(reader: Reader, common: Uint8Array | null, control: Control)
   const palette = reader.palette(flags) ?? common;
   if (palette === null) throw imageError(reader.source, 'the GIF file is damaged: a frame has no palette');
   const codeSize = reader.byte();
-  if (codeSize < 1 || codeSize > 11)
-    throw imageError(reader.source, `the GIF file is damaged: codes of ${codeSize} bits do not exist`);
+  // GIF89a: the smallest code size is 2, also for pictures of two colours.
+  if (codeSize < 2 || codeSize > 11)
+    throw imageError(
+      reader.source,
+      `the GIF file is damaged: the smallest code must have 2 to 11 bits, got ${codeSize}`,
+    );
   const data = reader.blocks();
   return {
     ...{ x, y, width, height, palette, codeSize, data, ...control },

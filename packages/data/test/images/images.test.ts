@@ -109,6 +109,14 @@ describe('damaged and forged files', () => {
     copy.set(values, at);
     return copy;
   };
+  /** A canvas with frames of one pixel. Their codes are not valid. */
+  const framesOn = (side: number, count: number, codeSize = 2) => {
+    const size = [side & 255, side >> 8];
+    const frame = [0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, codeSize, 0];
+    const palette = [0, 0, 0, 255, 255, 255];
+    const frames = Array.from({ length: count }, () => frame).flat();
+    return Uint8Array.of(...Buffer.from('GIF89a'), ...size, ...size, 0x80, 0, 0, ...palette, ...frames, 0x3b);
+  };
   const CASES: [string, Uint8Array, RegExp][] = [
     ['another file', Buffer.from('hello'), /f: this is neither a PNG nor a JPEG file\./],
     ['PNG: 60,000 × 60,000', grey(pixels(1), 60_000, 60_000), /at most 33\.6 million pixels are read, got 60000 × 60000/],
@@ -128,6 +136,8 @@ describe('damaged and forged files', () => {
     ['GIF: 65,535 × 65,535', changed(6, 255, 255, 255, 255), /got 65535 × 65535/],
     ['GIF: frame outside', changed(6, 3, 0), /frame 1 of the GIF file is outside of the picture/],
     ['GIF: truncated', gif.subarray(0, gif.length - 20), /truncated/],
+    ['GIF: 20 frames of 5,792 × 5,792', framesOn(5792, 20), /at most 537 million pixels are read, got 20 frames of 5792 × 5792/],
+    ['GIF: codes of 1 bit', framesOn(1, 1, 1), /the smallest code must have 2 to 11 bits, got 1/],
     ['GIF: no frames', Uint8Array.of(...Buffer.from('GIF89a'), 5, 0, 5, 0, 0, 0, 0, 0x3b), /the GIF file has no frames/],
   ]; // biome-ignore format: a table
   for (const [name, bytes, expected] of CASES) {

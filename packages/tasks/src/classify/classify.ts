@@ -204,7 +204,7 @@ function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortS
       for (const rows of rowsOf(epoch)) yield batchOf(encoder, training, rows, several, changes);
     },
     stepsPerEpoch,
-    validationData: batchesOf(validation.inputs, encoder.batchSize).map((rows) =>
+    validationData: batchesOf(validation.inputs, encoder.batchSize(validation.inputs)).map((rows) =>
       batchOf(encoder, validation, rows, several),
     ),
     loss: {

@@ -4,14 +4,12 @@ import type { Table } from '@unroll/data';
 import { type Clip, clipsOf, type ReadClip, readClip } from '../shared/frames/clips.js';
 import type { EncodedClip, FrameConfig, FrameEncoder } from '../shared/frames/encoder.js';
 import { frameFacts } from '../shared/frames/facts.js';
+import { longestOf } from '../shared/length-batches.js';
 import type { TaskFact } from '../shared/task.js';
 import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
 
 /** What a saved model stores to read clips. */
 export type ClipConfig = FrameConfig;
-
-/** Assumed frames of a clip if all are read. */
-const MANY_FRAMES = 16;
 
 export class ClipEncoder implements ClassifyEncoder {
   readonly kind = 'clip';
@@ -23,9 +21,8 @@ export class ClipEncoder implements ClassifyEncoder {
     this.frames = frames;
   }
 
-  get batchSize(): number {
-    const { framesPerClip } = this.frames.config;
-    return this.frames.batchSize(16, framesPerClip ?? MANY_FRAMES);
+  batchSize(encoded: readonly Encoded[]): number {
+    return this.frames.batchSize(16, longestOf(encoded));
   }
 
   get config(): ClipConfig {

@@ -39,7 +39,7 @@ export const textsOf = (table: Table, name: string): string[] =>
 
 export class TokenEncoder implements ClassifyEncoder {
   readonly kind = 'text';
-  readonly batchSize = 128;
+  readonly batchSize = () => 128;
   readonly column: string;
   readonly tokenizer: Tokenizer;
   readonly vocabulary: Vocabulary;

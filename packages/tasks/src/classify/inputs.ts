@@ -27,8 +27,8 @@ export interface ClassifyEncoder {
   readonly column: string;
   /** Number of ids of tokens, or number of features that the network reads; of clips: of a frame. */
   readonly inputSize: number;
-  /** Inputs per batch in inference. */
-  readonly batchSize: number;
+  /** Returns the number of inputs per batch in inference. */
+  batchSize(inputs: readonly Encoded[]): number;
   /** @throws UnrollError `data` for a missing column or an invalid cell; the message gives the file and line */
   readTable(table: Table): EncodedInputs;
   /** Encodes the texts of a request: texts, or sequences as JSON. @throws UnrollError for an invalid one */

@@ -136,7 +136,7 @@ export class ClassifyModel implements TaskModel {
     const result: Float64Array[] = [];
     const { length } = this.pipeline.labels;
     const activation = this.#several ? sigmoid : softmax;
-    for (const rows of batchesOf(inputs, this.#encoder.batchSize)) {
+    for (const rows of batchesOf(inputs, this.#encoder.batchSize(inputs))) {
       const { x, mask } = this.#encoder.batch(inputs, rows);
       const outputs = await predictAll(this.network, x, mask && { mask });
       const logits = await Promise.all(outputs.map((output) => output.data()));

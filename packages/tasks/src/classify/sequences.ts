@@ -121,7 +121,7 @@ export function missingShare(sequences: readonly RawSequence[]): number {
 
 export class SequenceEncoder implements ClassifyEncoder {
   readonly kind = 'sequence';
-  readonly batchSize = 128;
+  readonly batchSize = () => 128;
   readonly column: string;
   readonly config: SequenceConfig;
 

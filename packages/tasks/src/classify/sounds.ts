@@ -11,7 +11,7 @@ export type SoundConfig = FrontEndConfig;
 
 export class SoundEncoder implements ClassifyEncoder {
   readonly kind = 'sound';
-  readonly batchSize = 128;
+  readonly batchSize = () => 128;
   readonly column: string;
   readonly frontEnd: FrontEnd;
 

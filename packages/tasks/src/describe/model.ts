@@ -8,7 +8,7 @@ import { evaluate } from '@unroll/train';
 import { type Clip, clipsOf, isClip, type ReadClip, readClip } from '../shared/frames/clips.js';
 import { type EncodedClip, FrameEncoder, frameConfig } from '../shared/frames/encoder.js';
 import { frameFacts } from '../shared/frames/facts.js';
-import { batchesOf } from '../shared/length-batches.js';
+import { batchesOf, longestOf } from '../shared/length-batches.js';
 import { checkRequest, checkRow } from '../shared/request.js';
 import type {
   NetworkExample,
@@ -42,8 +42,6 @@ const OPTIONS: readonly TaskOption[] = [
 
 /** Clips per batch, if they are not large. */
 const BATCH = 32;
-/** Assumed frames of a clip if all are read. */
-const MANY_FRAMES = 16;
 const LOSS_OPTIONS = { fromLogits: true, reduction: 'meanWithSampleWeight' } as const;
 
 /** The description of a clip. */
@@ -110,27 +108,28 @@ export class DescribeModel implements TaskModel {
     return this.pipeline.reading;
   }
 
-  get #batchSize(): number {
-    return this.#frames.batchSize(BATCH, this.pipeline.framesPerClip ?? MANY_FRAMES);
+  #batchSize(clips: readonly EncodedClip[]): number {
+    return this.#frames.batchSize(BATCH, longestOf(clips));
   }
 
   /** @internal Describes encoded clips, in their order. */
   async describeClips(clips: readonly EncodedClip[], options: SearchOptions = {}): Promise<Description[]> {
     const limits = { maxLength: this.#target.length, unknown: false };
-    const inputs = clipInputs(this.#frames, clips, this.#batchSize);
+    const inputs = clipInputs(this.#frames, clips, this.#batchSize(clips));
     const decoded = await decodeInputs(this.network, inputs, limits, options);
     return decoded.map((each, i) => this.#descriptionOf(each, clips[i]));
   }
 
   #descriptionOf({ ids, score, alignment }: DecodedTarget, clip: EncodedClip): Description {
     const tokens = this.#target.tokensOf(ids);
-    const frames = this.#frames.indicesOf(clip).map((index) => index + 1);
+    const frames = this.#frames.indicesOf(clip).map((index) => clip.indices[index] + 1);
     return { text: this.#target.join(tokens), score, tokens, frames, alignment };
   }
 
   /** @internal Returns the perplexity of tokens, given the clip and those before them: exp of the mean of -log p. */
   async perplexity(pairs: DescribedClips): Promise<number> {
-    const batches = batchesOf(pairs.clips, this.#batchSize).map((rows) => batchOf(this.#frames, pairs, rows));
+    const size = this.#batchSize(pairs.clips);
+    const batches = batchesOf(pairs.clips, size).map((rows) => batchOf(this.#frames, pairs, rows));
     const loss = { name: 'sparseCategoricalCrossentropy', ...LOSS_OPTIONS } as const;
     return Math.exp((await evaluate(this.network, batches, { loss: [loss, null] })).loss);
   }

@@ -9,6 +9,10 @@ const MAX_STEPS = 65_536;
 export const batchSizeFor = (size: number, longest: number): number =>
   Math.max(1, Math.min(size, Math.floor(MAX_STEPS / longest)));
 
+/** Returns the length of the longest input; at least 1. */
+export const longestOf = (inputs: readonly { readonly length: number }[]): number =>
+  inputs.reduce((longest, { length }) => Math.max(longest, length), 1);
+
 /**
  * Groups inputs into batches of similar lengths.
  * @param random shuffles the inputs and the batches. Default null: no shuffling
@@ -19,6 +23,5 @@ export function batchesOf(
   random: RandomStream | null = null,
 ): Uint32Array[] {
   const lengths = Uint32Array.from(inputs, ({ length }) => length);
-  const longest = lengths.reduce((a, b) => Math.max(a, b), 1);
-  return bucketByLength(lengths, { batchSize: batchSizeFor(batchSize, longest), random });
+  return bucketByLength(lengths, { batchSize: batchSizeFor(batchSize, longestOf(inputs)), random });
 }

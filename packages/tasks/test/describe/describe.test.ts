@@ -69,6 +69,16 @@ describe('a describer', () => {
     assert.match(rows[0][3] as string, /^a=\d box=\d moves=\d left=\d$/);
   });
 
+  test('counts the frames of long clips as they are in the clip', async () => {
+    const table = boxTable(boxes(8));
+    const { model: some } = await trainDescriber(table, { ...SMALL, epochs: 1, framesPerClip: 2 });
+    const [{ frames }] = boxes(1, 4);
+    const long = Array.from({ length: 65 }, (_, t) => frames[t % 5]);
+    // 8 frames are stored, the middles of eighths of the clip; the network reads the third and the seventh.
+    const [{ alignment }] = await some.pipe(long, { alignments: true });
+    assert.deepEqual(alignment!.frames, [21, 53]);
+  });
+
   test('has a report with frames and attention', () => {
     const html = describeReport(result, { backend: 'test', seconds: 1 });
     for (const part of [

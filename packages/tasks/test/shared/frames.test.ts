@@ -38,6 +38,18 @@ describe('frames', () => {
     const long = Array.from({ length: 17 }, () => colour(9, 200, 9));
     const found = FrameEncoder.fit([readClip(long)]).encoder;
     assert.deepEqual([found.config.channels, found.config.framesPerClip, found.shape], [3, 16, [4, 4, 3]]);
+    // Colours of numbers from 0 to 1, and only in clips after the first 50.
+    const floats = (r: number, g: number, b: number) =>
+      readClip({
+        shape: [1, 4, 4, 3],
+        values: Float32Array.from({ length: 48 }, (_, i) => [r, g, b][i % 3]),
+      });
+    assert.equal(FrameEncoder.fit([floats(0.9, 0.5, 0.1)]).encoder.config.channels, 3);
+    assert.equal(FrameEncoder.fit([floats(0.5, 0.5, 0.5)]).encoder.config.channels, 1);
+    const late = Array.from({ length: 100 }, (_, n) =>
+      readClip([n < 50 ? colour(9, 9, 9) : colour(9, 200, 9)]),
+    );
+    assert.equal(FrameEncoder.fit(late).encoder.config.channels, 3);
     const given = FrameEncoder.fit([readClip(long)], { colour: false, opticalDifference: true }).encoder;
     assert.deepEqual(given.shape, [4, 4, 2]);
   });
@@ -78,6 +90,7 @@ describe('frames', () => {
     );
     assert.deepEqual([clip.length, clip.stored], [3, 12]);
     assert.equal(clip.values[0], 4);
+    assert.deepEqual([clip.indices[2], clip.values[2 * 16]], [20, 20]);
     assert.deepEqual(encoder.indicesOf(clip), [2, 6, 10]);
     for (let n = 0; n < 20; n++) {
       const drawn = encoder.indicesOf(clip, new RandomStream(n, 'test'));
@@ -101,7 +114,23 @@ describe('frames', () => {
   });
 });
 
+describe('damaged settings of a saved model are refused', () => {
+  const CASES: Record<string, [object, RegExp]> = {
+    'a large frame': [{ frameSize: [1e5, 1e5] }, /frameSize must be two integers from 1 to 1024, got \[100000, 100000\]/],
+    'two channels': [{ channels: 2, means: [0, 0], deviations: [1, 1] }, /channels must be 1 or 3, got 2/],
+    'too few means': [{ channels: 3 }, /means and deviations must have 3 values/],
+    'no frames': [{ framesPerClip: 0 }, /framesPerClip must be null or a positive integer, got 0/],
+    'frames as a text': [{ framesPerClip: '4' }, /framesPerClip must be null or a positive integer, got "4"/],
+    'a difference of 1': [{ opticalDifference: 1 }, /opticalDifference must be true or false, got 1/],
+    'no mean': [{ means: [null] }, /means must be finite numbers, got \[null\]/],
+    'no deviation': [{ deviations: [0] }, /deviations must be positive numbers, got \[0\]/],
+  }; // biome-ignore format: a table
+  for (const [name, [options, message]] of Object.entries(CASES))
+    test(name, () => assert.throws(() => encoderOf(options), { code: 'format', message }));
+});
+
 describe('clips that are refused', () => {
+  const file = (count: number, frames: unknown[]) => ({ source: 'clip', count, frames: () => frames });
   const CASES: Record<string, [unknown, RegExp]> = {
     'no clip': [
       'a',
@@ -125,6 +154,31 @@ describe('clips that are refused', () => {
     'a list': [
       [{ width: 4, height: 4, data: [1] }],
       /the data of frame 1 must be a Uint8Array or a Float32Array/,
+    ],
+    'no height': [
+      { shape: [1e9, 0, 4], values: new Uint8Array() },
+      /^clip: frames must have at least 4 × 4 pixels, got 4 × 0 \(frame 1\)\.$/,
+    ],
+    'two data types': [
+      [grey(4, 0), { width: 4, height: 4, data: new Float32Array(16) }],
+      /must have the same data type, but frame 1 has a Uint8Array, frame 2 has a Float32Array\.$/,
+    ],
+    'a broken number of pixels': [
+      [{ width: 4.5, height: 4, data: new Uint8Array(18) }],
+      /the width and height of frame 1 must be integers, got 4\.5 × 4\.$/,
+    ],
+    'a broken number of frames': [
+      file(1.5, []),
+      /the number of frames must be a positive integer, got 1\.5\.$/,
+    ],
+    'fewer frames than declared': [file(1, []), /^clip: the number of frames must be 1, got 0\.$/],
+    'more frames than declared': [
+      file(1, [grey(4, 0), grey(4, 0)]),
+      /the number of frames must be 1, got more\.$/,
+    ],
+    'a frame that is none': [
+      file(1, [null]),
+      /frame 1 must be an image \{ width, height, data \}, got null\.$/,
     ],
     NaN: [
       { shape: [1, 4, 4], values: new Float32Array(16).fill(Number.NaN) },

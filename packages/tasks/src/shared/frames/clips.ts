@@ -63,7 +63,9 @@ const isFrame = (value: unknown): value is Frame =>
 export const isClip = (value: unknown): value is Clip =>
   Array.isArray(value)
     ? value.length > 0 && value.every(isFrame)
-    : isObject(value) && (('shape' in value && 'values' in value) || ('count' in value && 'frames' in value));
+    : isObject(value) &&
+      (('shape' in value && 'values' in value) ||
+        ('count' in value && 'frames' in value && typeof value.frames === 'function'));
 
 /**
  * Reads a clip.
@@ -82,7 +84,9 @@ export function readClip(
   }
   try {
     const { source, count, frames } = fileOf(clip, name);
-    if (count < 1) throw new ClipProblem('the clip has no frames');
+    if (!Number.isSafeInteger(count) || count < 0)
+      throw new ClipProblem(`the number of frames must be a positive integer, got ${formatValue(count)}`);
+    if (count === 0) throw new ClipProblem('the clip has no frames');
     return { shown: source, count, frames: (indices) => checked(frames(indices), indices, fail) };
   } catch (error) {
     throw withPlace(error, fail);
@@ -117,12 +121,14 @@ function imagesOf({ shape, values }: ClipArray): Frame[] {
   const size = height * width * channels;
   if (count * size !== values.length)
     throw new ClipProblem(`shape ${text} needs ${count * size} values, got ${values.length}`);
+  // An empty array can have any number of frames.
+  if (count > 0) checkSides(width, height, 'frame 1');
   return Array.from({ length: count }, (_, t) => ({
     ...{ width, height, data: values.subarray(t * size, (t + 1) * size) as Pixels },
   }));
 }
 
-/** Yields the frames and checks that they are images of one size. */
+/** Yields the frames and checks that they are images of one size and data type, one for each index. */
 function* checked(
   frames: Iterable<Frame>,
   indices: readonly number[],
@@ -132,8 +138,13 @@ function* checked(
   let n = 0;
   try {
     for (const frame of frames) {
+      if (n === indices.length) throw new ClipProblem(`the number of frames must be ${n}, got more`);
       const read = readFrame(frame, indices[n++]);
       first ??= read;
+      if (read.data instanceof Float32Array !== first.data instanceof Float32Array) {
+        const types = `frame ${indices[0] + 1} has ${typeName(first)}, frame ${indices[n - 1] + 1} has ${typeName(read)}`;
+        throw new ClipProblem(`all frames of a clip must have the same data type, but ${types}`);
+      }
       if (read.width !== first.width || read.height !== first.height) {
         const sizes = `frame ${indices[0] + 1} has ${first.width} × ${first.height} pixels, frame ${indices[n - 1] + 1} has`;
         throw new ClipProblem(
@@ -142,19 +153,32 @@ function* checked(
       }
       yield read;
     }
+    if (n < indices.length) throw new ClipProblem(`the number of frames must be ${indices.length}, got ${n}`);
   } catch (error) {
     throw withPlace(error, fail);
   }
 }
 
-function readFrame(frame: Frame, index: number): ReadFrame {
-  const { width, height, data } = frame;
-  const what = `frame ${index + 1}`;
-  if (!isPixels(data)) throw new ClipProblem(`the data of ${what} must be a Uint8Array or a Float32Array`);
+const typeName = ({ data }: ReadFrame): string =>
+  data instanceof Float32Array ? 'a Float32Array' : 'a Uint8Array';
+
+/** Checks that the sides are integers, not too small. */
+function checkSides(width: number, height: number, what: string): void {
   if (!(width >= LEAST_SIDE && height >= LEAST_SIDE)) {
     const least = `${LEAST_SIDE} × ${LEAST_SIDE}`;
     throw new ClipProblem(`frames must have at least ${least} pixels, got ${width} × ${height} (${what})`);
   }
+  if (!Number.isSafeInteger(width) || !Number.isSafeInteger(height))
+    throw new ClipProblem(`the width and height of ${what} must be integers, got ${width} × ${height}`);
+}
+
+function readFrame(frame: Frame, index: number): ReadFrame {
+  const what = `frame ${index + 1}`;
+  if (!isFrame(frame))
+    throw new ClipProblem(`${what} must be an image { width, height, data }, got ${formatValue(frame)}`);
+  const { width, height, data } = frame;
+  if (!isPixels(data)) throw new ClipProblem(`the data of ${what} must be a Uint8Array or a Float32Array`);
+  checkSides(width, height, what);
   const channels = data.length / (width * height);
   if (channels !== 1 && channels !== 3 && channels !== 4) {
     const expected = 'width · height values for each of 1, 3 or 4 channels';

@@ -3,6 +3,7 @@
  * further channels if wanted; some of the frames of long clips; random changes in training.
  */
 import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
+import { formatValue } from '@unroll/core/internal';
 import { resizeArea } from '@unroll/data';
 import { changed, changeOf } from './augment.js';
 import type { ReadClip, ReadFrame } from './clips.js';
@@ -45,6 +46,8 @@ export interface EncodedClip {
   readonly length: number;
   /** Number of stored frames. */
   readonly stored: number;
+  /** Index in the clip of each stored frame. */
+  readonly indices: readonly number[];
   /** [stored, height, width, channels], row by row. */
   readonly values: Uint8Array | Float32Array;
 }
@@ -53,7 +56,7 @@ export interface EncodedClip {
 export interface FrameOptions {
   /** Height and width of the frames. Default: their size, with at most 64 pixels on the longer side. */
   frameSize?: readonly [height: number, width: number];
-  /** Whether colours are kept. Default: unless all frames are grey. */
+  /** Whether colours are kept. Default: unless the middle frames of 50 clips, spread over all, are grey. */
   colour?: boolean;
   /** Default false. */
   opticalDifference?: boolean;
@@ -61,15 +64,18 @@ export interface FrameOptions {
   framesPerClip?: number;
 }
 
+/** Largest height and width. */
+export const MAX_SIDE = 1024;
 /** Longer side of the frames by default. */
 const LONGEST_SIDE = 64;
 /** Most frames of a clip by default: what networks for actions read (Tran et al. 2015). */
 const SAMPLED_FRAMES = 16;
 /** Stored frames for each frame that is read, from which training draws. */
 const STORED = 4;
-/** Number of clips whose colours are looked at, and the largest difference of the channels of a grey pixel. */
+/** Number of clips whose colours are looked at. */
 const COLOUR_CLIPS = 50;
-const GREY = 8;
+/** Largest difference of the channels of a grey pixel, as a share of the range of the values. */
+const GREY = 8 / 255;
 /** Weights of the channels in grey (ITU-R BT.601). */
 const LUMA = [0.299, 0.587, 0.114];
 /** Most pixels of a batch. */
@@ -82,12 +88,8 @@ export class FrameEncoder {
 
   constructor(config: FrameConfig) {
     this.config = config;
-    const { means, deviations, channels, frameSize } = config;
-    if (means.length === channels && deviations.length === channels && frameSize.length === 2) return;
-    throw new UnrollError(
-      'format',
-      `pipeline.json is damaged: means and deviations must have ${channels} values.`,
-    );
+    const problem = problemOf(config);
+    if (problem !== null) throw new UnrollError('format', `pipeline.json is damaged: ${problem}.`);
   }
 
   /**
@@ -102,7 +104,9 @@ export class FrameEncoder {
     const { opticalDifference = false } = options;
     const longest = clips.reduce((most, { count }) => Math.max(most, count), 0);
     const framesPerClip = options.framesPerClip ?? (longest > SAMPLED_FRAMES ? SAMPLED_FRAMES : null);
-    const colour = options.colour ?? clips.slice(0, COLOUR_CLIPS).some(isColoured);
+    const colour =
+      options.colour ??
+      spread(clips.length, Math.min(clips.length, COLOUR_CLIPS)).some((n) => isColoured(clips[n]));
     const channels = colour ? 3 : 1;
     const plain = new FrameEncoder({
       frameSize: options.frameSize ?? defaultSize(clips),
@@ -144,7 +148,7 @@ export class FrameEncoder {
     }
     return {
       length: this.#lengthOf(indices.length),
-      stored: indices.length,
+      ...{ stored: indices.length, indices },
       values: values ?? new Uint8Array(),
     };
   }
@@ -236,6 +240,31 @@ export class FrameEncoder {
   }
 }
 
+/** Returns what is wrong with the settings of a saved model; null: nothing. */
+function problemOf(config: FrameConfig): string | null {
+  const { frameSize, channels, opticalDifference, framesPerClip, means, deviations } = config;
+  const isCount = (value: unknown, most = Number.MAX_SAFE_INTEGER): boolean =>
+    Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most;
+  const got = (name: string, expected: string, value: unknown) =>
+    `${name} must be ${expected}, got ${formatValue(value)}`;
+  if (
+    !Array.isArray(frameSize) ||
+    frameSize.length !== 2 ||
+    !frameSize.every((side) => isCount(side, MAX_SIDE))
+  )
+    return got('frameSize', `two integers from 1 to ${MAX_SIDE}`, frameSize);
+  if (channels !== 1 && channels !== 3) return got('channels', '1 or 3', channels);
+  if (typeof opticalDifference !== 'boolean')
+    return got('opticalDifference', 'true or false', opticalDifference);
+  if (framesPerClip !== null && !isCount(framesPerClip))
+    return got('framesPerClip', 'null or a positive integer', framesPerClip);
+  const hasAll = [means, deviations].every((list) => Array.isArray(list) && list.length === channels);
+  if (!hasAll) return `means and deviations must have ${channels} values`;
+  if (!means.every(Number.isFinite)) return got('means', 'finite numbers', means);
+  const isSpread = deviations.every((value) => Number.isFinite(value) && value > 0);
+  return isSpread ? null : got('deviations', 'positive numbers', deviations);
+}
+
 /** Returns the middles of `length` equal parts of `count` frames. */
 const spread = (count: number, length: number): number[] =>
   Array.from({ length }, (_, i) => Math.floor(((i + 0.5) * count) / length));
@@ -256,11 +285,23 @@ function defaultSize(clips: readonly ReadClip[]): readonly [number, number] {
 function isColoured(clip: ReadClip): boolean {
   const [{ data, channels }] = clip.frames([clip.count >> 1]);
   if (channels === 1) return false;
+  const limit = GREY * (data instanceof Float32Array ? rangeOf(data, channels) : 255);
   for (let i = 0; i < data.length; i += channels) {
     const [r, g, b] = [data[i], data[i + 1], data[i + 2]];
-    if (Math.max(r, g, b) - Math.min(r, g, b) > GREY) return true;
+    if (Math.max(r, g, b) - Math.min(r, g, b) > limit) return true;
   }
   return false;
+}
+
+/** Returns the range of the colours, without the opacity. */
+function rangeOf(data: Float32Array, channels: 3 | 4): number {
+  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < data.length; i++) {
+    if (i % channels === 3) continue;
+    least = Math.min(least, data[i]);
+    most = Math.max(most, data[i]);
+  }
+  return most - least;
 }
 
 /** Converts a frame to grey or to colours. */

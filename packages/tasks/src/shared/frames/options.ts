@@ -1,7 +1,7 @@
 /** Checks the options of tasks on video. */
 import { valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
-import type { FrameOptions } from './encoder.js';
+import { type FrameOptions, MAX_SIDE } from './encoder.js';
 
 export const FRAME_OPTION_TYPES = {
   frameSize: true,
@@ -9,9 +9,6 @@ export const FRAME_OPTION_TYPES = {
   opticalDifference: 'boolean',
   framesPerClip: 'count',
 } as const;
-
-/** Largest height and width. */
-const MAX_SIDE = 1024;
 
 /** @throws UnrollError `value` for a size that is not two integers from 4 to 1024 */
 export function checkFrameOptions({ frameSize }: FrameOptions): void {
