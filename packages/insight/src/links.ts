@@ -79,9 +79,14 @@ class LinkFinder {
     const target = layer as unknown as Record<string, Call>;
     return methods.map((name) => {
       const method = target[name];
+      // A class can define a method as a field, which is a property of the layer itself.
+      const own = Object.getOwnPropertyDescriptor(target, name);
       target[name] = (inputs, ...rest) =>
         this.#observe(layer, inputs, () => method.call(layer, inputs, ...rest));
-      return () => void delete target[name];
+      return () => {
+        delete target[name];
+        if (own !== undefined) Object.defineProperty(target, name, own);
+      };
     });
   }
 

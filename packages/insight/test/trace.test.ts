@@ -4,7 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { predict, RandomStream, referenceBackend, tensor } from '@unroll/core';
+import {
+  type MaskedSequence,
+  mul,
+  predict,
+  RandomStream,
+  referenceBackend,
+  type Shape,
+  tensor,
+} from '@unroll/core';
 import { type DataArray, trace } from '@unroll/insight';
 import {
   attention,
@@ -14,6 +22,8 @@ import {
   embedding,
   gru,
   input,
+  Layer,
+  type LayerOptions,
   lstm,
   lstmCell,
   model,
@@ -209,4 +219,19 @@ describe('a trace of a model', () => {
     await assert.rejects(trace({} as never, tensor(X)), /trace takes a model made of layers.*got/);
     await assert.rejects(own(sequential([lstm({ units: 2 })]), { layer: ['lstm'] }), /no option "layer"/);
   });
+});
+
+test('a method that a layer defines as a field is the same after a trace', async () => {
+  class Doubled extends Layer<LayerOptions> {
+    static override readonly className = 'Doubled';
+    readonly call = ([{ value, mask }]: readonly MaskedSequence[]) => [{ value: mul(value, 2), mask }];
+    outputShapes([shape]: readonly Shape[]): Shape[] {
+      return [shape!];
+    }
+  }
+  const layer = new Doubled({});
+  const { call } = layer;
+  const network = sequential([layer, gru({ units: 2 })], { seed: 1 });
+  await trace(network, tensor(X));
+  assert.equal(layer.call, call);
 });
