@@ -201,6 +201,31 @@ test('nodes that share a weight become one layer with several uses', async () =>
   assert.equal(found.countParams(), 16);
 });
 
+test('the last feature of a final state is not taken for the last step', async () => {
+  const x = input({ shape: [null, 2] });
+  const [sequence, last] = lstm({ units: 3, returnSequences: true, returnState: true }).apply(x);
+  const features = dense({ units: 4 }).apply(last!);
+  const network = randomise(model({ inputs: x, outputs: [features, dense({ units: 2 }).apply(sequence!)] }));
+  const bytes = changeModel(await readMessage(await write(network)), (graph) => {
+    const index = { name: 'last', dims: [], dataType: 6, rawData: [new Uint8Array(4).fill(255)] };
+    const [{ name }] = graph.output;
+    graph.initializer.push(index);
+    graph.node.push({
+      ...{ opType: 'Gather', input: [name, 'last'], output: ['taken'] },
+      attribute: [{ name: 'axis', type: 2, i: 1 }],
+    });
+    graph.output[0] = {
+      name: 'taken',
+      type: { tensorType: { elemType: 1, shape: { dim: [{ param: 'batch' }] } } },
+    };
+  });
+  const { model: found } = await read(bytes);
+  const value = tensor(new RandomStream(2, 'inputs').normal(2 * 5 * 2), [2, 5, 2]);
+  const [wanted] = await predictAll(network, [value]);
+  const [taken] = await predictAll(found, [value]);
+  assertClose(taken!, tensor([3, 7].map((i) => wanted!.dataSync()[i]!)), 1e-6, 'taken');
+});
+
 test('a classifier can be streamed, and its states given and saved', async () => {
   const { model: found } = await read(bytesOf('classifier-dynamo'));
   const ids = tensor([[3, 1, 4, 1, 5]]);

@@ -78,13 +78,14 @@ class LinkFinder {
     const methods = layer instanceof Recurrent ? ['invokeAligned', 'streamStep'] : ['call', 'streamStep'];
     const target = layer as unknown as Record<string, Call>;
     return methods.map((name) => {
-      const own = Object.getOwnPropertyDescriptor(target, name);
       const method = target[name];
+      // A class can define a method as a field, which is a property of the layer itself.
+      const own = Object.getOwnPropertyDescriptor(target, name);
       target[name] = (inputs, ...rest) =>
         this.#observe(layer, inputs, () => method.call(layer, inputs, ...rest));
       return () => {
-        if (own) Object.defineProperty(target, name, own);
-        else delete target[name];
+        delete target[name];
+        if (own !== undefined) Object.defineProperty(target, name, own);
       };
     });
   }

@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Recurrent } from '@unroll/nn';
 import {
   ablated,
   answer,
@@ -184,6 +185,18 @@ describe('problems', () => {
       assert.deepEqual(rowOf(examples.previous!, n), [8, ...target.slice(0, -1)]);
     }
     assert.throws(() => problemOf({ ...DEFAULTS.reverse, length: 49 }, DATA), /at most 48, got 49/);
+  });
+
+  test('the decoder with attention has the dropout and the initialisation of the settings', () => {
+    const settings = { ...DEFAULTS.reverse, ...SMALL, dropout: 0.25, init: 'chrono' } as const;
+    for (const cell of CELLS) {
+      const { network } = new Lane(problemOf(settings, DATA), cell, settings);
+      const decoder = network.sublayers.find(({ name }) => name === 'decoder') as Recurrent;
+      const { config } = decoder.cell.cells![0];
+      assert.equal(config.dropout, 0.25);
+      assert.equal(config.recurrentDropout, cell === 'minGru' ? undefined : 0.25);
+      assert.equal(config.biasInitializer !== undefined, cell === 'lstm' || cell === 'gru', cell);
+    }
   });
 
   test('attention moves from the last letter to the first; the network has figures, ablations and an artifact', async () => {

@@ -18,11 +18,12 @@ export function reasonOf(error: unknown, otherwise: string): string {
 /**
  * Checks that files with these names can be written to a folder, which may not exist yet. Commands call this before a long
  * run.
+ * @param option the option that names the folder
  * @throws UsageError if a file cannot be written
  */
-export function checkWritable(folder: string, names: readonly string[]): void {
+export function checkWritable(folder: string, names: readonly string[], option = '--out'): void {
   for (const path of new Set([folder, ...names.map((name) => dirname(join(folder, name)))])) {
-    checkFolder(path);
+    checkFolder(path, option);
   }
   for (const name of names) {
     const path = join(folder, name);
@@ -33,11 +34,11 @@ export function checkWritable(folder: string, names: readonly string[]): void {
 }
 
 /** Checks a folder by writing a file: pseudo file systems such as /proc grant write access but reject new files. */
-function checkFolder(folder: string): void {
+function checkFolder(folder: string, option: string): void {
   let nearestFolder = resolve(folder);
   while (!existsSync(nearestFolder)) nearestFolder = dirname(nearestFolder);
   if (!statSync(nearestFolder).isDirectory()) {
-    throw new UsageError(`--out ${folder}: ${nearestFolder} is a file, expected a folder.`);
+    throw new UsageError(`${option} ${folder}: ${nearestFolder} is a file, expected a folder.`);
   }
   const probe = join(nearestFolder, `.unroll-${process.pid}.tmp`);
   try {
@@ -48,7 +49,7 @@ function checkFolder(folder: string): void {
     const reason = isMissing
       ? `no files can be created in ${nearestFolder}`
       : reasonOf(error, 'cannot be written to');
-    throw new UsageError(`--out ${folder}: ${reason}.`);
+    throw new UsageError(`${option} ${folder}: ${reason}.`);
   }
 }
 

@@ -72,6 +72,8 @@ export const predict: Command = {
     const [, stdin, ...others] = parsed.positionals;
     if ((stdin !== undefined && stdin !== '-') || others.length > 0) throw new UsageError(MODEL_REQUIRED);
     const audio = textOption(parsed, 'audio');
+    if (stdin === '-' && model.writesSound === true)
+      throw new UsageError('A model that speaks cannot read texts from stdin ("-"). Use --text or --data.');
     const soundOutput = model.writesSound === true ? new SoundOutput(audio) : null;
     if (stdin === '-') return predictLines(model, parsed);
     if (parsed.values.stream === true) return predictStream(model, parsed);
@@ -137,6 +139,8 @@ export async function readData(
   const stored = { ...(encoding && { encoding }), ...(header !== undefined && { header }) };
   const reading = { ...stored, ...(hasSeparator ? {} : separators), ...options };
   const path = textOption(args, 'data');
+  if (!sounds && args.values.pattern !== undefined && (path === undefined || !isFolder(path)))
+    throw new UsageError('--pattern needs a folder of WAV files as --data.');
   if (path === undefined) return { reading };
   const sql = textOption(args, 'sql') ?? model.sql;
   const query = sql === undefined ? undefined : { sql };

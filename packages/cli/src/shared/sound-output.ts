@@ -1,25 +1,28 @@
 /** Where `unroll predict --audio` stores the sounds of a model that speaks: a WAV file, a folder for several, or stdout. */
-import { basename, dirname } from 'node:path';
+import { basename, dirname, extname } from 'node:path';
 import { writeWav } from '@unroll/data';
 import type { Samples } from '@unroll/tasks';
 import { UsageError } from './args.js';
 import { checkWritable, writeAtomically } from './files.js';
 import { isFolder } from './sound-files.js';
 
+/** Extensions of other formats of sounds. Folders may have other dots in their names. */
+const OTHER_FORMATS = /^\.(aac|aif|aiff|au|flac|m4a|mp3|mp4|ogg|opus|raw|wave|webm|wma)$/i;
+
 export class SoundOutput {
   readonly #path: string;
   readonly #kind: 'stdout' | 'file' | 'folder';
 
-  /** @throws UsageError without a path, and if files cannot be written there */
+  /** @throws UsageError without a path, for a file of another format, and if files cannot be written there */
   constructor(path: string | undefined) {
     if (path === undefined)
       throw new UsageError(
         'This model speaks: --audio <file.wav> is required, a folder for several texts, or - for stdout.',
       );
     this.#path = path;
-    this.#kind = path === '-' ? 'stdout' : /\.wav$/i.test(path) && !isFolder(path) ? 'file' : 'folder';
-    if (this.#kind === 'file') checkWritable(dirname(path), [basename(path)]);
-    if (this.#kind === 'folder') checkWritable(path, ['1.wav']);
+    this.#kind = kindOf(path);
+    if (this.#kind === 'file') checkWritable(dirname(path), [basename(path)], '--audio');
+    if (this.#kind === 'folder') checkWritable(path, ['1.wav'], '--audio');
   }
 
   /** True if the sound is written to stdout, which then holds nothing else. */
@@ -35,7 +38,8 @@ export class SoundOutput {
   }
 
   /**
-   * Writes sounds: one to the file or stdout, several to the folder, as 1.wav, 2.wav and so on.
+   * Writes sounds: one to the file or stdout, several to the folder, as 1.wav, 2.wav and so on. All numbers have the same
+   * number of digits, such as 01.wav for ten sounds, so that the names sort.
    * @returns where they are, for a message; null for stdout
    */
   write(sounds: readonly Samples[]): string | null {
@@ -55,4 +59,14 @@ export class SoundOutput {
     const last = named.length === 1 ? '' : ` to ${named[named.length - 1][0]}`;
     return `${this.#path}: ${named[0][0]}${last}`;
   }
+}
+
+/** Returns what a path is. @throws UsageError for a new path with the extension of another format of sounds */
+function kindOf(path: string): 'stdout' | 'file' | 'folder' {
+  if (path === '-') return 'stdout';
+  if (isFolder(path)) return 'folder';
+  const extension = extname(path);
+  if (/^\.wav$/i.test(extension)) return 'file';
+  if (!OTHER_FORMATS.test(extension)) return 'folder';
+  throw new UsageError(`--audio must be a WAV file (.wav), a folder, or -, got ${path}.`);
 }

@@ -58,6 +58,12 @@ describe('speak', () => {
     assert.equal(several.code, 0, several.stderr);
     assert.deepEqual(readdirSync(inFolder('spoken')).sort(), ['1.wav', '2.wav']);
     assert.equal(several.stdout.split('\n').filter((line) => line !== '').length, 2);
+    writeFileSync(inFolder('ten.tsv'), `words\n${'abc\n'.repeat(10)}`);
+    await unroll(['predict', 'model', '--data', 'ten.tsv', '--audio', 'ten']);
+    assert.deepEqual(
+      [readdirSync(inFolder('ten')).sort()[0], readdirSync(inFolder('ten')).length],
+      ['01.wav', 10],
+    );
     const piped = await unroll(['predict', 'model', '--text', 'abc', '--audio', '-']);
     assert.match(piped.stdout, /^RIFF/);
   });
@@ -103,11 +109,29 @@ describe('speak', () => {
       [train('sounds', '--text', 'words'), /--pattern is required for a folder/],
       [train('train.tsv', ...columns, '--sampling', '1'), /--sampling must be .*from 0 to below 1/],
       [predict('--text', 'abc'), /--audio <file\.wav> is required/],
-      [predict('--text', '', '--audio', 'no.wav'), /cannot be spoken|text/],
+      [predict('--text', '', '--audio', 'no.wav'), /^unroll: --text must not be empty\.$/m],
+      [
+        predict('--text', ' ', '--audio', 'no.wav'),
+        /^unroll: The text " " cannot be spoken\. The text is empty\.$/m,
+      ],
       [predict('--text', 'xyz', '--audio', 'no.wav'), /None of its characters occurs in the training texts/],
       [predict('--data', 'texts.tsv', '--audio', 'no.wav'), /--audio must be a folder for 2 texts/],
       [predict('--data', 'texts.tsv', '--audio', '-'), /--audio must be a folder for 2 texts, got stdout/],
-      [predict('--text', 'abc', '--audio', 'train.tsv/x.wav'), /train\.tsv is a file, expected a folder/],
+      [
+        predict('--text', 'abc', '--audio', 'train.tsv/x.wav'),
+        /--audio train\.tsv: .*train\.tsv is a file, expected a folder/,
+      ],
+      [
+        predict('--text', 'abc', '--audio', 'out.mp3'),
+        /--audio must be a WAV file \(\.wav\), .*, got out\.mp3/,
+      ],
+      [predict('-'), /A model that speaks cannot read texts from stdin/],
+      [predict('-', '--audio', 'no.wav'), /A model that speaks cannot read texts from stdin/],
+      [
+        predict('--data', 'texts.tsv', '--audio', 'no', '--pattern', '{words}.wav'),
+        /--pattern needs a folder/,
+      ],
+      [predict('--text', 'abc', '--audio', 'no.wav', '--pattern', '{words}.wav'), /--pattern needs a folder/],
       [predict('--text', 'abc', '--audio', 'no.wav', '--stream'), /cannot predict from a stream/],
       [['evaluate', 'model', '--data', 'texts.tsv'], /no column "file"/],
       [['evaluate', 'model', '--verification', 'train.tsv'], /--verification is for classifiers of sounds/],

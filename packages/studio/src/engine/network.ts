@@ -51,7 +51,7 @@ export function networkOf(problem: Problem, cell: CellKind, settings: Settings):
 
 /** The inputs are the source ids and, for every step, the previous target. */
 function attentionNetwork({ vocabulary, outputs }: Problem, cell: CellKind, settings: Settings): Network {
-  const { units, layers, seed, init } = settings;
+  const { units, layers, seed } = settings;
   const embed = (inputDim: number, name: string) =>
     embedding({ inputDim, outputDim: Math.min(MAX_EMBEDDING, inputDim), name });
   const source = input({ shape: [null], name: 'source' });
@@ -61,7 +61,7 @@ function attentionNetwork({ vocabulary, outputs }: Problem, cell: CellKind, sett
     const common = { returnSequences: true, name: `encoder${n + 1}` };
     encoded = recurrentLayer(cell, settings, common, n).apply(encoded);
   }
-  const decoder = attentionDecoder(decoderCell(cell, units, init), additiveAttention({ units }), {
+  const decoder = attentionDecoder(decoderCell(cell, settings), additiveAttention({ units }), {
     returnSequences: true,
     name: 'decoder',
   });
@@ -72,32 +72,27 @@ function attentionNetwork({ vocabulary, outputs }: Problem, cell: CellKind, sett
   return model({ inputs: [source, previous], outputs: output, seed });
 }
 
-function decoderCell(cell: CellKind, units: number, init: Settings['init']): Cell {
-  if (cell === 'minGru') return minGruCell({ units });
-  const options = { units, ...recurrentWeights(cell, init) };
-  if (cell === 'lstm') return lstmCell(options);
-  return cell === 'gru' ? gruCell(options) : simpleRNNCell(options);
+function decoderCell(cell: CellKind, settings: Settings): Cell {
+  const { units, init, dropout } = settings;
+  if (cell === 'minGru') return minGruCell({ units, dropout });
+  const options = { units, dropout, recurrentDropout: dropout, ...recurrentWeights(cell, init) };
+  if (cell === 'lstm') return lstmCell({ ...options, ...chronoBias(cell, settings) });
+  return cell === 'gru' ? gruCell({ ...options, ...chronoBias(cell, settings) }) : simpleRNNCell(options);
 }
 
-function recurrentLayer(
-  cell: CellKind,
-  { units, init, dropout, length }: Settings,
-  common: RecurrentOptions,
-  index: number,
-): Layer {
+function recurrentLayer(cell: CellKind, settings: Settings, common: RecurrentOptions, index: number): Layer {
+  const { units, init, dropout } = settings;
   // Dropout of the raw inputs would remove the information that a problem consists of.
   const drops = { dropout: index > 0 ? dropout : 0 };
   if (cell === 'minGru') return minGru({ units, ...common, ...drops });
   const options = { units, ...common, ...drops, recurrentDropout: dropout, ...recurrentWeights(cell, init) };
-  const chrono = init === 'chrono' && cell !== 'rnn' ? chronoBias(cell, length) : {};
-  if (cell === 'lstm') return lstm({ ...options, ...chrono });
-  if (cell === 'gru') return gru({ ...options, ...chrono });
+  if (cell === 'lstm') return lstm({ ...options, ...chronoBias(cell, settings) });
+  if (cell === 'gru') return gru({ ...options, ...chronoBias(cell, settings) });
   return simpleRNN(options);
 }
 
-const chronoBias = (cell: 'lstm' | 'gru', length: number) => ({
-  biasInitializer: chronoInitializer({ maxSteps: Math.max(3, length), cell }),
-});
+const chronoBias = (cell: 'lstm' | 'gru', { init, length }: Settings) =>
+  init === 'chrono' ? { biasInitializer: chronoInitializer({ maxSteps: Math.max(3, length), cell }) } : {};
 
 function recurrentWeights(cell: CellKind, init: Settings['init']) {
   if (init === 'glorot') return { recurrentInitializer: 'glorotUniform' as const };

@@ -1,4 +1,5 @@
 /** The content of `pipeline.json`, and the files of a voice. */
+import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
@@ -8,6 +9,11 @@ import type { CharactersConfig } from './text.js';
 import type { VoiceConfig } from './voice.js';
 
 export const SPEAK_FORMAT = 'unroll-speak-1';
+
+/** Most frames per step of the decoder. */
+export const MAX_REDUCTION = 16;
+/** More steps per character than the longest sound of a training has frames. */
+const MAX_STEPS = 10_000;
 
 export interface SpeakPipeline {
   format: typeof SPEAK_FORMAT;
@@ -49,5 +55,25 @@ export function readVoice(
   json: JsonObject = readPipeline(files),
 ): { pipeline: SpeakPipeline; network: Functional } {
   const pipeline = checkPipeline<SpeakPipeline>(json, SPEAK_FORMAT, 'a voice', REQUIRED_KEYS);
-  return { pipeline, network: readNetwork(files) as Functional };
+  const network = readNetwork(files) as Functional;
+  checkSteps(pipeline, network);
+  return { pipeline, network };
+}
+
+/** @throws UnrollError `format` for settings of the decoder that no training gives, or that contradict the network */
+function checkSteps({ reduction, stepsPerCharacter, voice }: SpeakPipeline, network: Functional): void {
+  const damaged = (problem: string, got: unknown): UnrollError =>
+    new UnrollError('format', `pipeline.json is damaged: ${problem}, got ${JSON.stringify(got)}.`);
+  if (!Number.isInteger(reduction) || reduction < 1 || reduction > MAX_REDUCTION)
+    throw damaged(`reduction must be an integer from 1 to ${MAX_REDUCTION}`, reduction);
+  if (!(typeof stepsPerCharacter === 'number' && stepsPerCharacter > 0 && stepsPerCharacter <= MAX_STEPS))
+    throw damaged(`stepsPerCharacter must be a number above 0 and at most ${MAX_STEPS}`, stepsPerCharacter);
+  const mels = voice?.means?.length;
+  const { inputs, outputs } = network;
+  const wanted = [inputs[1], outputs[0]].map((tensor) => tensor?.shape.at(-1));
+  if (wanted[0] === mels && wanted[1] === reduction * mels) return;
+  throw damaged(
+    `reduction and the number of means must fit the network, which reads ${wanted[0]} and returns ${wanted[1]} values`,
+    [reduction, mels],
+  );
 }

@@ -17,7 +17,7 @@ import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
 import { frameSampling, type SpokenSpectrogram } from './decode.js';
 import { SpeakModel } from './model.js';
 import { type SpeakCell, type SpeakNetworks, speakNetworks } from './network.js';
-import { SPEAK_FORMAT } from './pipeline.js';
+import { MAX_REDUCTION, SPEAK_FORMAT } from './pipeline.js';
 import { type EncodedSpeech, type PreparedVoice, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { type SpeakScores, scoreTable } from './scores.js';
@@ -244,5 +244,6 @@ function checkOptions(options: SpeakOptions): void {
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
   if (audio === text) throw valueError(`text and audio must be different columns, got "${audio}" for both.`);
-  if (reduction > 16) throw valueError(`reduction must be at most 16, got ${reduction}.`);
+  if (reduction > MAX_REDUCTION)
+    throw valueError(`reduction must be at most ${MAX_REDUCTION}, got ${reduction}.`);
 }

@@ -53,11 +53,12 @@ export class Voice {
     this.#features = new AudioFeatures(config.features);
     const { means, deviations } = config;
     const { width } = this.#features;
-    if (means.length === width && deviations.length === width) return;
-    throw new UnrollError(
-      'format',
-      `pipeline.json is damaged: means and deviations must have ${width} values.`,
-    );
+    const damaged = (problem: string) =>
+      new UnrollError('format', `pipeline.json is damaged: means and deviations must ${problem}.`);
+    const fits = (values: unknown): boolean => Array.isArray(values) && values.length === width;
+    if (!fits(means) || !fits(deviations)) throw damaged(`have ${width} values`);
+    if (!means.every(Number.isFinite) || !deviations.every((value) => Number.isFinite(value) && value > 0))
+      throw damaged('be finite numbers, the deviations above 0');
   }
 
   /**

@@ -89,6 +89,29 @@ describe('a voice', () => {
     }
   });
 
+  test('refuses a damaged pipeline', async () => {
+    const files = await model.toFiles();
+    const { pipeline } = model;
+    const { voice } = pipeline;
+    const deviations = voice.deviations.with(0, 0);
+    const means = voice.means.map(String);
+    const CASES: [object, RegExp][] = [
+      [{ reduction: 3 }, /must fit the network, which reads 24 and returns 48 values, got \[3,24\]/],
+      [{ reduction: 1e9 }, /reduction must be an integer from 1 to 16, got 1000000000/],
+      [{ stepsPerCharacter: 1e12 }, /stepsPerCharacter must be a number above 0 and at most 10000, got 1000000000000/],
+      [{ stepsPerCharacter: '2' }, /stepsPerCharacter must be a number .*, got "2"/],
+      [{ voice: { ...voice, deviations } }, /must be finite numbers, the deviations above 0/],
+      [{ voice: { ...voice, means } }, /must be finite numbers, the deviations above 0/],
+      [{ voice: { ...voice, deviations: 'x' } }, /must have 24 values/],
+      [{ voice: { ...voice, means: [0] } }, /must fit the network/],
+    ]; // biome-ignore format: a table
+    for (const [change, message] of CASES) {
+      const json = new TextEncoder().encode(JSON.stringify({ ...pipeline, ...change }));
+      const load = () => taskModelFromFiles(new Map([...files, ['pipeline.json', json]]));
+      assert.throws(load, { code: 'format', message });
+    }
+  });
+
   test('refuses texts without a known character, and other inputs', async () => {
     await assert.rejects(model.speak(['']), /The text "" cannot be spoken\. The text is empty\./);
     await assert.rejects(model.speak(['xyz']), /None of its characters occurs in the training texts/);

@@ -93,9 +93,9 @@ export function lastStep(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Returns true if layers per step, each read once, lead from the sequence of a recurrent layer, not from its state, to this tensor. */
-function leadsToRecurrent(graph: LayerGraph, start: Reference): boolean {
-  for (let [node, output] = start; ; [[node, output]] = graph.node(node).inputs) {
+/** Returns true if layers per step, each read once, lead from the sequence of a recurrent layer, not its states, to this tensor. */
+function leadsToRecurrent(graph: LayerGraph, source: Reference): boolean {
+  for (let [node, output] = source; ; [[node, output]] = graph.node(node).inputs) {
     const { className, config } = graph.layer(node);
     if (RECURRENT.test(className)) return output === 0 && config.returnSequences === true;
     const isPerStep = PER_STEP.includes(className) && (config.axis ?? -1) === -1;
