@@ -513,31 +513,6 @@ describe('layers that ONNX cannot express are refused by name', () => {
   });
 });
 
-test('an index of a vector that comes from the last state is not the last step', async () => {
-  const x = sequence();
-  const [y, h] = lstm({ units, returnSequences, returnState: true }).apply(x);
-  const network = randomise(model({ inputs: x, outputs: [y!, dense({ units: 4 }).apply(h!)] }));
-  const written = await readMessage(await write(network));
-  const bytes = changeModel(written, (graph) => {
-    const [, { name }] = graph.output;
-    const producer = graph.node.find(({ output }: Message) => output.includes(name));
-    producer.output.splice(producer.output.indexOf(name), 1, 'vector');
-    const index = new Uint8Array(BigInt64Array.of(-1n).buffer);
-    graph.initializer.push({ name: 'index', dims: [], dataType: 7, rawData: [index] });
-    graph.node.push({
-      ...{ name: 'take', opType: 'Gather', input: ['vector', 'index'], output: [name] },
-      attribute: [{ name: 'axis', i: 1, type: 2 }],
-    });
-    graph.output[1].type.tensorType.shape.dim.pop();
-  });
-  const values = tensor(new RandomStream(3, 'x').normal(12), [2, 3, 2]);
-  const [, vector] = await predictAll(network, [values]);
-  const { model: again } = await read(bytes);
-  const [, taken] = await predictAll(again, [values]);
-  const wanted = vector!.dataSync().filter((_, i) => i % 4 === 3);
-  assertClose(taken!, tensor(wanted, [2]), 1e-5, 'the last unit');
-});
-
 describe('errors of the importer name the node', async () => {
   const original = await readMessage(bytesOf('classifier-script'));
   const rejects = async (
