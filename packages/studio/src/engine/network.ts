@@ -74,6 +74,7 @@ function attentionNetwork({ vocabulary, outputs }: Problem, cell: CellKind, sett
 
 function decoderCell(cell: CellKind, settings: Settings): Cell {
   const { units, init, dropout } = settings;
+  // The problem is in the source, which the encoder reads: dropout of the previous targets removes nothing of it.
   if (cell === 'minGru') return minGruCell({ units, dropout });
   const options = { units, dropout, recurrentDropout: dropout, ...recurrentWeights(cell, init) };
   if (cell === 'lstm') return lstmCell({ ...options, ...chronoBias(cell, settings) });
