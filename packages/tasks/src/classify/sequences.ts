@@ -5,6 +5,7 @@
 import { type Tensor, tensor, UnrollError } from '@unroll/core';
 import { type Column, findColumn, nestedValues, type Table } from '@unroll/data';
 import { cellError } from '../shared/cells.js';
+import { checkStandardisation } from '../shared/standardize.js';
 import type { TaskFact } from '../shared/task.js';
 import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
 
@@ -128,6 +129,7 @@ export class SequenceEncoder implements ClassifyEncoder {
   constructor(column: string, config: SequenceConfig) {
     this.column = column;
     this.config = config;
+    checkStandardisation(config, config.means?.length);
   }
 
   /**

@@ -2,7 +2,7 @@
  * The front end of tasks on sound: log-mel frames, their level in each file, standardisation, random changes in training, and
  * derivatives over time.
  */
-import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
+import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 import {
   type AudioFeatureConfig,
   AudioFeatures,
@@ -12,7 +12,7 @@ import {
   warpFrames,
 } from '@unroll/data';
 import { commonRate, type Samples } from './sounds.js';
-import { standardOf } from './standardize.js';
+import { checkStandardisation, standardOf } from './standardize.js';
 
 /**
  * What is subtracted from the frames of each file: `features`: the mean of each feature, which removes the colour of a
@@ -70,12 +70,7 @@ export class FrontEnd {
   constructor(config: FrontEndConfig) {
     this.config = config;
     this.#features = new AudioFeatures(config.features);
-    const { means, deviations } = config;
-    if (means.length === this.#features.width && deviations.length === this.#features.width) return;
-    throw new UnrollError(
-      'format',
-      `pipeline.json is damaged: means and deviations must have ${this.#features.width} values.`,
-    );
+    checkStandardisation(config, this.#features.width);
   }
 
   /** Chooses the sample rate and fits the standardisation. @param sounds those of the training, at least one */

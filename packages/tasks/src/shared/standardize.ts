@@ -1,4 +1,5 @@
 /** Mean and standard deviation of each feature. */
+import { UnrollError } from '@unroll/core';
 
 /**
  * Returns the mean and the standard deviation (1 for a constant feature) of each feature.
@@ -22,4 +23,22 @@ export function standardOf(
     }
   }
   return { means: [...means], deviations: Array.from(squares, (sum) => Math.sqrt(sum / count) || 1) };
+}
+
+/**
+ * Checks the standardisation of the features in pipeline.json: a deviation of 0 would make every prediction NaN.
+ * @param width number of features
+ * @throws UnrollError `format`
+ */
+export function checkStandardisation(
+  { means, deviations }: { means: readonly number[]; deviations: readonly number[] },
+  width: number,
+): void {
+  const damaged = (problem: string) =>
+    new UnrollError('format', `pipeline.json is damaged: means and deviations must ${problem}.`);
+  const fits = (values: unknown): boolean => Array.isArray(values) && values.length === width;
+  if (!fits(means) || !fits(deviations)) throw damaged(`have ${width} values`);
+  const areFinite = [...means, ...deviations].every((value) => Number.isFinite(value));
+  if (!areFinite || !deviations.every((value) => value > 0))
+    throw damaged('be finite numbers, the deviations above 0');
 }

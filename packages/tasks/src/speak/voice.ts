@@ -1,8 +1,7 @@
 /** The spectrograms that a model speaks: from sounds to standardised log-mel frames, and back to sound. */
-import { UnrollError } from '@unroll/core';
 import { type AudioFeatureConfig, AudioFeatures, melToSound, resample, trimSilence } from '@unroll/data';
 import { commonRate, type Samples } from '../shared/sounds.js';
-import { standardOf } from '../shared/standardize.js';
+import { checkStandardisation, standardOf } from '../shared/standardize.js';
 
 /** What a saved model stores about its sounds. */
 export interface VoiceConfig {
@@ -51,14 +50,7 @@ export class Voice {
   constructor(config: VoiceConfig) {
     this.config = config;
     this.#features = new AudioFeatures(config.features);
-    const { means, deviations } = config;
-    const { width } = this.#features;
-    const damaged = (problem: string) =>
-      new UnrollError('format', `pipeline.json is damaged: means and deviations must ${problem}.`);
-    const fits = (values: unknown): boolean => Array.isArray(values) && values.length === width;
-    if (!fits(means) || !fits(deviations)) throw damaged(`have ${width} values`);
-    if (!means.every(Number.isFinite) || !deviations.every((value) => Number.isFinite(value) && value > 0))
-      throw damaged('be finite numbers, the deviations above 0');
+    checkStandardisation(config, this.#features.width);
   }
 
   /**

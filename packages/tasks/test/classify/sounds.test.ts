@@ -152,6 +152,7 @@ describe('a classifier of sounds', () => {
       assert.throws(() => taskModelFromFiles(withPipeline(change)), { message });
     };
     fails({ means: [1] }, /means and deviations must have 16 values/);
+    fails({ deviations: pipeline.deviations.map(() => 0) }, /must be finite numbers, the deviations above 0/);
     fails({ features: undefined }, /features missing/);
     fails({ features: { ...pipeline.features, mels: 0 } }, /mels must be a positive integer, got 0/);
   });

@@ -122,8 +122,8 @@ describe('damaged settings of a saved model are refused', () => {
     'no frames': [{ framesPerClip: 0 }, /framesPerClip must be null or a positive integer, got 0/],
     'frames as a text': [{ framesPerClip: '4' }, /framesPerClip must be null or a positive integer, got "4"/],
     'a difference of 1': [{ opticalDifference: 1 }, /opticalDifference must be true or false, got 1/],
-    'no mean': [{ means: [null] }, /means must be finite numbers, got \[null\]/],
-    'no deviation': [{ deviations: [0] }, /deviations must be positive numbers, got \[0\]/],
+    'no mean': [{ means: [null] }, /means and deviations must be finite numbers, the deviations above 0/],
+    'no deviation': [{ deviations: [0] }, /means and deviations must be finite numbers, the deviations above 0/],
   }; // biome-ignore format: a table
   for (const [name, [options, message]] of Object.entries(CASES))
     test(name, () => assert.throws(() => encoderOf(options), { code: 'format', message }));

@@ -5,6 +5,7 @@
 import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 import { resizeArea } from '@unroll/data';
+import { checkStandardisation } from '../standardize.js';
 import { changed, changeOf } from './augment.js';
 import type { ReadClip, ReadFrame } from './clips.js';
 
@@ -90,6 +91,7 @@ export class FrameEncoder {
     this.config = config;
     const problem = problemOf(config);
     if (problem !== null) throw new UnrollError('format', `pipeline.json is damaged: ${problem}.`);
+    checkStandardisation(config, config.channels);
   }
 
   /**
@@ -242,7 +244,7 @@ export class FrameEncoder {
 
 /** Returns what is wrong with the settings of a saved model; null: nothing. */
 function problemOf(config: FrameConfig): string | null {
-  const { frameSize, channels, opticalDifference, framesPerClip, means, deviations } = config;
+  const { frameSize, channels, opticalDifference, framesPerClip } = config;
   const isCount = (value: unknown, most = Number.MAX_SAFE_INTEGER): boolean =>
     Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most;
   const got = (name: string, expected: string, value: unknown) =>
@@ -258,11 +260,7 @@ function problemOf(config: FrameConfig): string | null {
     return got('opticalDifference', 'true or false', opticalDifference);
   if (framesPerClip !== null && !isCount(framesPerClip))
     return got('framesPerClip', 'null or a positive integer', framesPerClip);
-  const hasAll = [means, deviations].every((list) => Array.isArray(list) && list.length === channels);
-  if (!hasAll) return `means and deviations must have ${channels} values`;
-  if (!means.every(Number.isFinite)) return got('means', 'finite numbers', means);
-  const isSpread = deviations.every((value) => Number.isFinite(value) && value > 0);
-  return isSpread ? null : got('deviations', 'positive numbers', deviations);
+  return null;
 }
 
 /** Returns the middles of `length` equal parts of `count` frames. */
