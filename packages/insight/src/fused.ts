@@ -3,6 +3,7 @@
  * is recorded, and their backward pass can return the gradient of the state of every step. A recorder around one call
  * of `cell.sequence` receives these buffers, so the kernels run once and as usual.
  */
+
 import type { Tensor } from '@unroll/core';
 import {
   type AnyOp,
@@ -23,6 +24,7 @@ import {
   type SequenceResult,
   SimpleRnnCell,
 } from '@unroll/nn';
+import { override } from './override.js';
 import { KernelSteps, type StepValues } from './step-values.js';
 
 /** Tensors by name. */
@@ -117,12 +119,13 @@ export function runFused(
 /** Collects the gates that a cell of the linear scan computes for all steps. */
 function observeCoefficients(cell: MinCell): { values: () => Named; restore: () => void } {
   let gates: Named = {};
-  cell.coefficients = (sum) => {
-    const result = (Object.getPrototypeOf(cell) as MinCell).coefficients.call(cell, sum);
+  const { coefficients } = cell;
+  const restore = override(cell, 'coefficients', (sum) => {
+    const result = coefficients.call(cell, sum);
     gates = { ...result.gates };
     return result;
-  };
-  return { values: () => gates, restore: () => void delete (cell as Partial<MinCell>).coefficients };
+  });
+  return { values: () => gates, restore };
 }
 
 const observers: Record<OpName, Observer> = {

@@ -3,6 +3,7 @@
  * over a sequence; during a pass, the method is replaced on the layers concerned. A pass is synchronous, so nothing else
  * can see the replacement, and the layers are as before when it ends.
  */
+
 import { type MaskedSequence, type Model, scope, type Tensor } from '@unroll/core';
 import { recording } from '@unroll/core/internal';
 import {
@@ -24,6 +25,7 @@ import {
   runFused,
 } from './fused.js';
 import { layersOf, recurrentSites, type Site } from './network.js';
+import { override } from './override.js';
 import type { Probe } from './probe.js';
 import type { StepValues } from './step-values.js';
 import { runStepwise, type StepHook } from './stepwise.js';
@@ -76,9 +78,11 @@ export function withInstruments<T>(network: Network, instruments: Instruments, w
     const cell = own.findLast(({ makeCell }) => makeCell)?.makeCell?.() ?? layer.cell;
     const hook = composeHooks(own.flatMap((change) => change.hook ?? []));
     const site = all.get(layer) ?? { path: layer.name, layer };
-    layer.run = (x, state, context) =>
-      observe({ site, cell, hook, observed }, { x, state, context }, instruments);
-    replaced.push(() => void delete (layer as Partial<Recurrent>).run);
+    replaced.push(
+      override(layer, 'run', (x, state, context) =>
+        observe({ site, cell, hook, observed }, { x, state, context }, instruments),
+      ),
+    );
   }
   if (onEmbedding) replaced.push(...replaceEmbeddings(network, onEmbedding));
   try {
@@ -101,15 +105,14 @@ function replaceEmbeddings(
 ): (() => void)[] {
   return layersOf(network, Embedding).map((layer) => {
     const { call } = layer;
-    layer.call = (inputs: readonly MaskedSequence[], context) => {
+    return override(layer, 'call', (inputs: readonly MaskedSequence[], context) => {
       // Tapes must not record the lookup: the vectors are the start of a gradient, like the inputs of other models.
       const tape = recording.current;
       recording.current = null;
       const [{ value, mask }] = call.call(layer, inputs, context);
       recording.current = tape;
       return [{ value: onEmbedding(layer, inputs[0].value, value), mask }];
-    };
-    return () => void delete (layer as Partial<Embedding>).call;
+    });
   });
 }
 

@@ -2,9 +2,11 @@
  * Which recurrent layers a recurrent layer reads, directly or through other layers. The first traced pass of a network finds it out:
  * while it runs, the layers are wrapped, and the runs that each tensor comes from are noted.
  */
+
 import type { MaskedSequence, Tensor } from '@unroll/core';
 import { type Layer, type Network, Recurrent } from '@unroll/nn';
 import { recurrentSites } from './network.js';
+import { override } from './override.js';
 
 /** One run of a recurrent layer, in the order of the pass. */
 interface Link {
@@ -79,14 +81,9 @@ class LinkFinder {
     const target = layer as unknown as Record<string, Call>;
     return methods.map((name) => {
       const method = target[name];
-      // A class can define a method as a field, which is a property of the layer itself.
-      const own = Object.getOwnPropertyDescriptor(target, name);
-      target[name] = (inputs, ...rest) =>
-        this.#observe(layer, inputs, () => method.call(layer, inputs, ...rest));
-      return () => {
-        delete target[name];
-        if (own !== undefined) Object.defineProperty(target, name, own);
-      };
+      return override(target, name, (inputs, ...rest) =>
+        this.#observe(layer, inputs, () => method.call(layer, inputs, ...rest)),
+      );
     });
   }
 

@@ -1,4 +1,5 @@
 /** Runs a cell step by step and records its gates, states and gradients. Works for every cell, also a user's own. */
+
 import { stack, type Tensor, zeros } from '@unroll/core';
 import { recording } from '@unroll/core/internal';
 import {
@@ -11,6 +12,7 @@ import {
   type StepResult,
 } from '@unroll/nn';
 import type { CellRecord, GradientSink, Named } from './fused.js';
+import { override } from './override.js';
 import type { Probe } from './probe.js';
 
 /** Changes the result of a step, such as an ablation. */
@@ -71,11 +73,11 @@ function runRecorded(
   context: SequenceContext,
 ): SequenceResult {
   if (!cell.extraOutputs?.length || !cell.sequence) return runSteps(stepper, x, state, context);
-  cell.step = stepper.step;
+  const restore = override(cell, 'step', stepper.step);
   try {
     return cell.sequence(x, state, context) ?? runSteps(stepper, x, state, context);
   } finally {
-    delete (cell as Partial<Cell>).step;
+    restore();
   }
 }
 
@@ -108,19 +110,21 @@ function recordingStepper(
  */
 function observeInner(cell: Cell): { take: () => Named; restore: () => void } {
   let gates: Named = {};
-  const changed: Cell[] = [];
+  const restores: (() => void)[] = [];
   const observe = ({ cells = [] }: Cell, prefix: string): void => {
     cells.forEach((inner, n) => {
       const path = cells.length > 1 ? `${prefix}${n}.` : prefix;
       observe(inner, path);
       const step = inner.step;
-      changed.push(inner);
-      inner.sequence = () => null;
-      inner.step = (x, state, context) => {
+      const observed: Cell['step'] = (x, state, context) => {
         const result = step.call(inner, x, state, context);
         for (const name in result.gates) gates[path + name] = result.gates[name];
         return result;
       };
+      restores.push(
+        override(inner, 'sequence', () => null),
+        override(inner, 'step', observed),
+      );
     });
   };
   observe(cell, '');
@@ -131,10 +135,7 @@ function observeInner(cell: Cell): { take: () => Named; restore: () => void } {
       return taken;
     },
     restore() {
-      for (const inner of changed) {
-        delete (inner as Partial<Cell>).step;
-        delete inner.sequence;
-      }
+      for (const restore of restores) restore();
     },
   };
 }

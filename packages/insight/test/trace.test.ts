@@ -27,8 +27,10 @@ import {
   lstm,
   lstmCell,
   model,
+  recurrent,
   residual,
   sequential,
+  stackedCells,
 } from '@unroll/nn';
 import { largest, mismatch, onBackend, report } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
@@ -234,4 +236,18 @@ test('a method that a layer defines as a field is the same after a trace', async
   const network = sequential([layer, gru({ units: 2 })], { seed: 1 });
   await trace(network, tensor(X));
   assert.equal(layer.call, call);
+});
+
+test('a step that a cell has as a field is the same after a trace, also inside another cell', async () => {
+  for (const wrapped of [false, true]) {
+    const cell = lstmCell({ units: 2 });
+    const step = cell.step.bind(cell);
+    cell.step = step;
+    const layer = recurrent(wrapped ? stackedCells([cell, lstmCell({ units: 2 })]) : cell);
+    const network = sequential([layer], { seed: 1 });
+    const before = await (await predict(network, tensor(X))).data();
+    await trace(network, tensor(X));
+    assert.equal(cell.step, step);
+    assert.deepEqual(await (await predict(network, tensor(X))).data(), before);
+  }
 });
