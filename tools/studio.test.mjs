@@ -112,7 +112,7 @@ describe('the studio', { skip }, () => {
   });
 
   test('trains cells side by side with the same updates; pause, step, reset', () =>
-    withPage('#preset=adding&cells=rnn,lstm,gru,minGru&length=10&units=8', async (page) => {
+    withPage('#preset=adding&cells=rnn,lstm,gru,minGru&length=100&units=8', async (page) => {
       for (const cell of ['rnn', 'lstm', 'gru', 'minGru']) assert.equal(await updatesOf(page, cell), 0);
       await trainFor(page, 'lstm', 30);
       const counts = await Promise.all(['rnn', 'lstm', 'gru', 'minGru'].map((cell) => updatesOf(page, cell)));
