@@ -85,11 +85,11 @@ const summaryOf = ({ lines }: LineChartProps): string =>
     .join(', ');
 
 /** Limits of values on a logarithmic axis; a gradient through a hundred steps can be smaller than 1e-40. */
-const [SMALLEST, LARGEST] = [1e-30, 1e30];
+const [SMALLEST, LARGEST] = [1e-15, 1e15];
 
 function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
   if (lines.length === 0) return [[], []];
-  // A logarithmic axis has no place for 0, and uPlot finds no ticks for values below its smallest increment of 1e-32.
+  // A logarithmic axis has no place for 0, and uPlot makes no ticks for values near its smallest increments (1e-30 fails).
   const positive = (y: ArrayLike<number>) =>
     log ? Array.from(y, (value) => (value > SMALLEST && value < LARGEST ? value : null)) : Array.from(y);
   return uPlot.join(lines.map(({ x, y }) => [Array.from(x), positive(y)] as uPlot.AlignedData));
