@@ -190,7 +190,7 @@ const stopGradientOp: Op<NoAttributes, readonly [Tensor]> = {
   name: 'stopGradient',
   shapes: ([x]) => [x],
   forward({ inputs: [x], outputs: [y], kernels }) {
-    kernels.copy(x.block(), 0, [1], y.block(), 0, [1], [x.size]);
+    kernels.copy({ x: x.block(), y: y.block() });
   },
   backward: () => [null],
 };

@@ -382,43 +382,61 @@ export interface NadamCall extends MomentsCall {
   rateG: number;
 }
 
+/** y[offsetY + i·stridesY] = x[offsetX + i·stridesX] for every index i of `shape`. Strides may be negative. */
+export interface CopyCall {
+  x: Block;
+  /** Default 0. */
+  offsetX?: number;
+  /** Default: x is dense. */
+  stridesX?: readonly number[];
+  y: Block;
+  /** Default 0. */
+  offsetY?: number;
+  /** Default: y is dense. */
+  stridesY?: readonly number[];
+  /** Default: all of y, [length]. */
+  shape?: readonly number[];
+}
+
+/** y = op(a, b) for every index of `shape`. y is dense; a and b have strides (0: broadcast). */
+export interface BinaryCall {
+  op: BinaryName;
+  a: Block;
+  /** Default: a is dense. */
+  stridesA?: readonly number[];
+  b: Block;
+  /** Default: b is dense. */
+  stridesB?: readonly number[];
+  y: Block;
+  /** Default: all of y, [length]. */
+  shape?: readonly number[];
+}
+
+/** Values of a dropout mask: `scale` with probability `keep`, else 0. */
+export interface RandomMask {
+  keep: number;
+  scale: number;
+}
+
 /** The kernels of a backend. {@link Backend.supports} refers to them by name. */
 export interface Kernels {
   fill(y: Block, value: number): void;
-  /** y[offsetY + i·stridesY] = x[offsetX + i·stridesX] for every index i of `shape`. Strides may be negative. */
-  copy(
-    x: Block,
-    offsetX: number,
-    stridesX: readonly number[],
-    y: Block,
-    offsetY: number,
-    stridesY: readonly number[],
-    shape: readonly number[],
-  ): void;
+  copy(call: CopyCall): void;
   unary(op: UnaryName, x: Block, y: Block): void;
-  /** y = op(a, b) for every index of `shape`. y is dense; a and b have strides (0: broadcast). */
-  binary(
-    op: BinaryName,
-    a: Block,
-    stridesA: readonly number[],
-    b: Block,
-    stridesB: readonly number[],
-    y: Block,
-    shape: readonly number[],
-  ): void;
-  /** y[outer, inner] = the reduction of x[outer, n, inner] over the middle axis. */
-  reduce(op: ReduceName, x: Block, y: Block, outer: number, n: number, inner: number): void;
+  binary(call: BinaryCall): void;
+  /** y [outer, inner] = the reduction of x [outer, n, inner] over the middle axis. */
+  reduce(op: ReduceName, x: Block, y: Block, inner: number): void;
   /** y += scale * x */
   accumulate(y: Block, x: Block, scale: number): void;
   /** y = a b, with the layout and options of `shape`. */
   gemm(a: Block, b: Block, y: Block, shape: GemmShape): void;
   /** y = softmax of each row of x [rows, n], or its logarithm. */
-  softmax(x: Block, y: Block, rows: number, n: number, log: boolean): void;
+  softmax(x: Block, y: Block, n: number, log: boolean): void;
   /**
    * The k largest elements of each row of x [rows, n] in descending order, [rows, k], and their columns. NaN comes first; of
    * equal elements, the one with the smaller column comes first. 1 <= k <= n.
    */
-  topK(x: Block, values: Block, indices: Block, rows: number, n: number, k: number): void;
+  topK(x: Block, values: Block, indices: Block, n: number): void;
   /** y[i] = table[ids[i]]; rows have `width` elements. */
   gather(table: Block, ids: Block, y: Block, width: number): void;
   /** table[ids[i]] += g[i]; rows have `width` elements. */
@@ -426,7 +444,7 @@ export interface Kernels {
   /** Fills y with uniform numbers in [0, 1) from a counter-based stream (random.ts). */
   randomUniform(key: readonly [number, number], counter: number, y: Block): void;
   /** Fills y with an inverted dropout mask: `scale` with probability `keep`, else 0. */
-  randomMask(key: readonly [number, number], counter: number, y: Block, keep: number, scale: number): void;
+  randomMask(key: readonly [number, number], counter: number, y: Block, mask: RandomMask): void;
   ctc(call: CtcCall): void;
   sgd(call: SgdCall): void;
   rmsprop(call: RmspropCall): void;

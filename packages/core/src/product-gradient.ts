@@ -94,8 +94,8 @@ function stacked(products: readonly ProductFactors[], m: number): ProductFactors
   const b = temporaryTensor([rows, n]).block();
   let at = 0;
   for (const { a: from, b: gradient, k, lda = m, ldb = n } of products) {
-    backend.kernels.copy(from, 0, [lda, 1], a, at * m, [m, 1], [k, m]);
-    backend.kernels.copy(gradient, 0, [ldb, 1], b, at * n, [n, 1], [k, n]);
+    backend.kernels.copy({ x: from, stridesX: [lda, 1], y: a, offsetY: at * m, shape: [k, m] });
+    backend.kernels.copy({ x: gradient, stridesX: [ldb, 1], y: b, offsetY: at * n, shape: [k, n] });
     at += k;
   }
   return { a, b, k: rows, n, column };

@@ -141,7 +141,10 @@ const maskOp: Op<DrawAttributes & { keep: number }, readonly []> = {
   name: 'dropoutMask',
   shapes: (_inputs, { shape }) => [[...shape]],
   forward: ({ attrs, outputs, kernels }) =>
-    kernels.randomMask(attrs.key, attrs.counter, outputs[0].block(), attrs.keep, 1 / attrs.keep),
+    kernels.randomMask(attrs.key, attrs.counter, outputs[0].block(), {
+      keep: attrs.keep,
+      scale: 1 / attrs.keep,
+    }),
   backward: () => [],
 };
 

@@ -102,6 +102,6 @@ export class FlatBuffer implements ResidentMemory {
   /** Copies a block of the current backend to the buffer, from `offset` on. */
   copyFrom(block: Block, offset = 0): void {
     const to = this.blockFor(offset, block.length);
-    this.#storage.backend.kernels.copy(block, 0, [1], to, 0, [1], [block.length]);
+    this.#storage.backend.kernels.copy({ x: block, y: to });
   }
 }

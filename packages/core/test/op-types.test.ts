@@ -15,7 +15,7 @@ const sum: Op<NoAttributes, Two> = {
   forward({ inputs: [a, b], outputs: [y], kernels }) {
     // @ts-expect-error: the second input may be null
     if (b === null) assert.throws(() => b.block(), TypeError);
-    kernels.copy(a.block(), 0, [1], y.block(), 0, [1], [a.size]);
+    kernels.copy({ x: a.block(), y: y.block() });
   },
   backward: ({ grads: [g] }) => [g, null],
 };

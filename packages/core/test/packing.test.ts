@@ -86,14 +86,14 @@ function blockOf(parameter: Parameter): Block {
 /** Every way in which a kernel or the backend may change weights in place. */
 const CHANGES: Record<string, (kernels: Kernels, w: Block, backend: Backend) => void> = {
   fill: (kernels, w) => kernels.fill(w, 0.25),
-  copy: (kernels, w, backend) => kernels.copy(noise(backend, w.length), 0, [1], w, 0, [1], [w.length]),
+  copy: (kernels, w, backend) => kernels.copy({ x: noise(backend, w.length), y: w }),
   unary: (kernels, w) => kernels.unary('neg', w, w),
-  binary: (kernels, w) => kernels.binary('add', w, [1], w, [1], w, [w.length]),
-  reduce: (kernels, w, backend) => kernels.reduce('sum', noise(backend, 2 * w.length), w, 1, 2, w.length),
+  binary: (kernels, w) => kernels.binary({ op: 'add', a: w, b: w, y: w, shape: [w.length] }),
+  reduce: (kernels, w, backend) => kernels.reduce('sum', noise(backend, 2 * w.length), w, w.length),
   accumulate: (kernels, w, backend) => kernels.accumulate(w, noise(backend, w.length), 0.5),
   gemm: (kernels, w, backend) =>
     kernels.gemm(noise(backend, w.length), noise(backend, 1), w, { m: w.length, n: 1, k: 1 }),
-  softmax: (kernels, w, backend) => kernels.softmax(noise(backend, w.length), w, 1, w.length, false),
+  softmax: (kernels, w, backend) => kernels.softmax(noise(backend, w.length), w, w.length, false),
   gather: (kernels, w, backend) => {
     const ids = backend.temporary(w.length);
     kernels.fill(ids, 1);
@@ -105,7 +105,7 @@ const CHANGES: Record<string, (kernels: Kernels, w: Block, backend: Backend) => 
     kernels.scatterAdd(w, ids, noise(backend, w.length), w.length);
   },
   randomUniform: (kernels, w) => kernels.randomUniform([1, 2], 0, w),
-  randomMask: (kernels, w) => kernels.randomMask([1, 2], 0, w, 0.5, 2),
+  randomMask: (kernels, w) => kernels.randomMask([1, 2], 0, w, { keep: 0.5, scale: 2 }),
   sgd: (kernels, w, backend) =>
     kernels.sgd({ ...update(w, backend), m: null, momentum: 0, dScale: 0, rateM: 0, rateG: 0.1 }),
   rmsprop: (kernels, w, backend) =>

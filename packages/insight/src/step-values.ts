@@ -32,15 +32,15 @@ export class KernelSteps {
     const { T, B, size, offset, stride, reverse } = this.#layout;
     const out = temporaryTensor([B, T, size]);
     const [start, step] = reverse ? [(T - 1) * size, -size] : [0, size];
-    openScope().backend.kernels.copy(
-      this.#from.block(),
-      offset,
-      [B * stride, stride, 1],
-      out.block(),
-      start,
-      [step, T * size, 1],
-      [T, B, size],
-    );
+    openScope().backend.kernels.copy({
+      x: this.#from.block(),
+      offsetX: offset,
+      stridesX: [B * stride, stride, 1],
+      y: out.block(),
+      offsetY: start,
+      stridesY: [step, T * size, 1],
+      shape: [T, B, size],
+    });
     return out;
   }
 

@@ -71,7 +71,7 @@ function reduceBlocks(ops: readonly ('sumSquares' | 'max' | 'min')[], blocks: re
   for (const x of blocks) {
     for (const op of ops) {
       const element = out.size === 1 ? out.block() : backend.view(out.block(), index++, 1);
-      backend.kernels.reduce(op, x, element, 1, x.length, 1);
+      backend.kernels.reduce(op, x, element, 1);
     }
   }
   return out;
@@ -115,7 +115,13 @@ export async function normsFromSquares(
 function divideBlock(g: Block, divisor: number): Block {
   const { backend } = openScope();
   const out = backend.temporary(g.length);
-  backend.kernels.binary('div', g, [1], scalarBlock(backend.kernels, divisor), [0], out, [g.length]);
+  backend.kernels.binary({
+    op: 'div',
+    a: g,
+    b: scalarBlock(backend.kernels, divisor),
+    stridesB: [0],
+    y: out,
+  });
   return out;
 }
 
@@ -162,8 +168,8 @@ async function clipByValue(buffer: FlatBuffer, limit: number): Promise<boolean> 
   scope(() => {
     const { kernels } = openScope().backend;
     const g = buffer.block();
-    kernels.binary('min', g, [1], scalarBlock(kernels, limit), [0], g, [g.length]);
-    kernels.binary('max', g, [1], scalarBlock(kernels, -limit), [0], g, [g.length]);
+    kernels.binary({ op: 'min', a: g, b: scalarBlock(kernels, limit), stridesB: [0], y: g });
+    kernels.binary({ op: 'max', a: g, b: scalarBlock(kernels, -limit), stridesB: [0], y: g });
   });
   return true;
 }

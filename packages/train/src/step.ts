@@ -271,7 +271,7 @@ export class Stepper {
       const block = this.#grads.blockFor(parameter.storage.offset, parameter.size);
       const grad = gradients.get(parameter) ?? null;
       if (grad && !(grad instanceof RowGradient)) {
-        kernels.copy(grad.block(), 0, [1], block, 0, [1], [parameter.size]);
+        kernels.copy({ x: grad.block(), y: block });
       } else {
         if (this.#dirty) this.#dirty.clear(i, block);
         else kernels.fill(block, 0);

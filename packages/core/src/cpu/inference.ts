@@ -11,6 +11,7 @@ import {
   UnaryOp,
 } from '@unroll/kernels';
 import type { Kernels } from '../backend.js';
+import { stridesOf } from '../shape.js';
 import { address, markDirty } from './block.js';
 import { FLOAT, type Shown, spacesAt } from './memory.js';
 
@@ -44,7 +45,8 @@ function elementwiseKernels(
       else k.fill(at, y.length, value);
       markDirty(y);
     },
-    copy(x, offsetX, stridesX, y, offsetY, stridesY, shape) {
+    copy({ x, offsetX = 0, y, offsetY = 0, shape = [y.length], ...strides }) {
+      const { stridesX = stridesOf(shape), stridesY = stridesOf(shape) } = strides;
       const last = shape.length - 1;
       const length = shape[last] ?? 1;
       let leadingOnes = 0;
@@ -67,7 +69,8 @@ function elementwiseKernels(
       k.unary(UnaryOp[op], address(x), address(y), y.length);
       markDirty(y);
     },
-    binary(op, a, stridesA, b, stridesB, y, shape) {
+    binary({ op, a, b, y, shape = [y.length], ...strides }) {
+      const { stridesA = stridesOf(shape), stridesB = stridesOf(shape) } = strides;
       const rank = putDims(shape, stridesA, stridesB);
       callBinary(module, {
         op: BinaryOp[op],
@@ -79,7 +82,9 @@ function elementwiseKernels(
       });
       markDirty(y);
     },
-    reduce(op, x, y, outer, n, inner) {
+    reduce(op, x, y, inner) {
+      if (y.length === 0) return;
+      const [outer, n] = [y.length / inner, x.length / y.length];
       callReduce(module, { op: ReduceOp[op], x: address(x), y: address(y), outer, n, inner });
       markDirty(y);
     },
@@ -111,7 +116,8 @@ function productKernels(module: KernelModule): Products {
       });
       markDirty(y);
     },
-    softmax(x, y, rows, n, log) {
+    softmax(x, y, n, log) {
+      const rows = n && x.length / n;
       callSoftmax(module, { x: address(x), y: address(y), rows, n, log: log ? 1 : 0 });
       markDirty(y);
     },

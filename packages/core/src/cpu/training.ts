@@ -100,7 +100,10 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
       });
       markDirty(table);
     },
-    topK(x, values, indices, rows, n, k) {
+    topK(x, values, indices, n) {
+      const rows = x.length / n;
+      if (rows === 0) return;
+      const k = values.length / rows;
       callTopK(module, {
         x: address(x),
         values: address(values),
@@ -114,8 +117,8 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
       callRandomUniform(module, random(key, counter, y));
       markDirty(y);
     },
-    randomMask(key, counter, y, keep, scale) {
-      callRandomMask(module, { randomUniform: random(key, counter, y), keep, scale });
+    randomMask(key, counter, y, mask) {
+      callRandomMask(module, { randomUniform: random(key, counter, y), ...mask });
       markDirty(y);
     },
   };

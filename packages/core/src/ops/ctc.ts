@@ -33,7 +33,15 @@ const ctcOp: Op<CtcAttributes, CtcInputs> = {
     const [B, T, C] = x.shape;
     const dx = temporaryTensor(x.shape);
     const own = (saved as Tensor).block();
-    kernels.binary('mul', own, [T * C, 1], g.block(), [1, 0], dx.block(), [B, T * C]);
+    kernels.binary({
+      op: 'mul',
+      a: own,
+      stridesA: [T * C, 1],
+      b: g.block(),
+      stridesB: [1, 0],
+      y: dx.block(),
+      shape: [B, T * C],
+    });
     return [dx, null, null, null];
   },
 };

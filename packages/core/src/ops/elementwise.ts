@@ -37,7 +37,7 @@ function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient
       const isFull = { a: sameShape(a.shape, y.shape), b: sameShape(b.shape, y.shape) };
       if ((isFull.a || a.size === 1) && (isFull.b || b.size === 1)) {
         const [stridesA, stridesB] = [isFull.a ? DENSE : SCALAR, isFull.b ? DENSE : SCALAR];
-        kernels.binary(name, a.block(), stridesA, b.block(), stridesB, y.block(), [y.size]);
+        kernels.binary({ op: name, a: a.block(), stridesA, b: b.block(), stridesB, y: y.block() });
         return;
       }
       const { shape, strides } = collapse(
@@ -45,7 +45,15 @@ function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient
         broadcastStrides(a.shape, y.shape),
         broadcastStrides(b.shape, y.shape),
       );
-      kernels.binary(name, a.block(), strides[0], b.block(), strides[1], y.block(), shape);
+      kernels.binary({
+        op: name,
+        a: a.block(),
+        stridesA: strides[0],
+        b: b.block(),
+        stridesB: strides[1],
+        y: y.block(),
+        shape,
+      });
     },
     backward({ inputs: [a, b], outputs: [y], grads: [g], needs }) {
       return [needs[0] ? gradA(g, a, b, y) : null, needs[1] ? gradB(g, a, b, y) : null];

@@ -170,9 +170,9 @@ function gruBiasGradient(kernels: Kernels, dG: Tensor, H: number, resetAfter: bo
   const sums = biasGradient(kernels, dG);
   if (!resetAfter) return sums;
   const db = temporaryTensor([2, 3 * H]);
-  kernels.copy(sums.block(), 0, [1], db.block(), 0, [1], [3 * H]);
-  kernels.copy(sums.block(), 0, [1], db.block(), 3 * H, [1], [2 * H]);
-  kernels.copy(sums.block(), 3 * H, [1], db.block(), 5 * H, [1], [H]);
+  kernels.copy({ x: sums.block(), y: db.block(), shape: [3 * H] });
+  kernels.copy({ x: sums.block(), y: db.block(), offsetY: 3 * H, shape: [2 * H] });
+  kernels.copy({ x: sums.block(), offsetX: 3 * H, y: db.block(), offsetY: 5 * H, shape: [H] });
   return db;
 }
 

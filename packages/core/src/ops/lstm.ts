@@ -93,7 +93,7 @@ const lstmOp: Op<RecurrentAttributes, LstmOpInputs, readonly [y: Tensor, h: Tens
       gates: blockOf(gates),
     });
     copyFinalState(kernels, prepared, y, hLast, attrs);
-    kernels.copy(c.block(), saving ? T * B * H : 0, [1], cLast.block(), 0, [1], [B * H]);
+    kernels.copy({ x: c.block(), offsetX: saving ? T * B * H : 0, y: cLast.block(), shape: [B * H] });
     return gates && ({ prepared, c, gates } satisfies LstmSaved);
   },
 

@@ -78,12 +78,12 @@ const sparseCrossentropyOp: Op<CrossentropyAttributes, ClassInputs> = {
   forward({ inputs: [x, ids], attrs: { smoothing }, outputs: [y], kernels }) {
     const [N, K] = x.shape as [number, number];
     const logP = temporaryTensor([N, K]);
-    kernels.softmax(x.block(), logP.block(), N, K, true);
+    kernels.softmax(x.block(), logP.block(), K, true);
     pickInto(logP, ids, y, kernels);
     if (smoothing === 0) kernels.unary('neg', y.block(), y.block());
     else {
       const total = temporaryTensor([N]);
-      kernels.reduce('sum', logP.block(), total.block(), N, K, 1);
+      kernels.reduce('sum', logP.block(), total.block(), 1);
       scaleInPlace(y, smoothing - 1, kernels);
       kernels.accumulate(y.block(), total.block(), -smoothing / K);
     }
@@ -101,9 +101,16 @@ const sparseCrossentropyOp: Op<CrossentropyAttributes, ClassInputs> = {
     if (smoothing !== 0) {
       const ofAll = backend.temporary(1);
       kernels.fill(ofAll, smoothing / K);
-      kernels.binary('sub', dx.block(), [1], ofAll, [0], dx.block(), [N * K]);
+      kernels.binary({ op: 'sub', a: dx.block(), b: ofAll, stridesB: [0], y: dx.block() });
     }
-    kernels.binary('mul', dx.block(), [K, 1], g.block(), [1, 0], dx.block(), [N, K]);
+    kernels.binary({
+      op: 'mul',
+      a: dx.block(),
+      b: g.block(),
+      stridesB: [1, 0],
+      y: dx.block(),
+      shape: [N, K],
+    });
     return [dx, null];
   },
 };
@@ -111,7 +118,7 @@ const sparseCrossentropyOp: Op<CrossentropyAttributes, ClassInputs> = {
 function scaleInPlace(x: Tensor, factor: number, kernels: Kernels): void {
   const scale = openScope().backend.temporary(1);
   kernels.fill(scale, factor);
-  kernels.binary('mul', x.block(), [1], scale, [0], x.block(), [x.size]);
+  kernels.binary({ op: 'mul', a: x.block(), b: scale, stridesB: [0], y: x.block() });
 }
 
 export const pickOps = { pick: pickOp, sparseCrossentropy: sparseCrossentropyOp };

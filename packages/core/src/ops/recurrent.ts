@@ -89,7 +89,7 @@ export function loadInitialState(
   buffer: Tensor,
   count: number,
 ): void {
-  if (state) kernels.copy(state.block(), 0, [1], buffer.block(), 0, [1], [count]);
+  if (state) kernels.copy({ x: state.block(), y: buffer.block(), shape: [count] });
   else kernels.fill(openScope().backend.view(buffer.block(), 0, count), 0);
 }
 
@@ -182,16 +182,23 @@ export function prepareSequence(
   const xh = temporaryTensor([copiesPerStep ? 2 : T + 1, B, K]);
   const [start, step] = attrs.reverse ? [(T - 1) * I, -I] : [0, I];
   if (!copiesPerStep)
-    kernels.copy(x.block(), start, [step, T * I, 1], xh.block(), 0, [B * K, K, 1], [T, B, I]);
+    kernels.copy({
+      x: x.block(),
+      offsetX: start,
+      stridesX: [step, T * I, 1],
+      y: xh.block(),
+      stridesY: [B * K, K, 1],
+      shape: [T, B, I],
+    });
   const hs = rmask ? temporaryTensor([T + 1, B, H]) : null;
   if (hs) loadInitialState(kernels, h0, hs, B * H);
   let dropped = h0;
   if (h0 && rmask) {
     dropped = temporaryTensor([B, H]);
-    kernels.binary('mul', h0.block(), [1], rmask.block(), [1], dropped.block(), [B * H]);
+    kernels.binary({ op: 'mul', a: h0.block(), b: rmask.block(), y: dropped.block() });
   }
   const initial = dropped ?? copyOrZeros(kernels, [B, H], null);
-  kernels.copy(initial.block(), 0, [H, 1], xh.block(), I, [K, 1], [B, H]);
+  kernels.copy({ x: initial.block(), y: xh.block(), offsetY: I, stridesY: [K, 1], shape: [B, H] });
   return {
     T,
     B,
@@ -218,8 +225,15 @@ export function copyFinalState(
   attrs: SequenceAttributes,
 ): void {
   const K = I + H;
-  if (hs) kernels.copy(hs.block(), T * B * H, [1], hLast.block(), 0, [1], [B * H]);
-  else kernels.copy(xh.block(), (T % xh.shape[0]) * B * K + I, [K, 1], hLast.block(), 0, [H, 1], [B, H]);
+  if (hs) kernels.copy({ x: hs.block(), offsetX: T * B * H, y: hLast.block(), shape: [B * H] });
+  else
+    kernels.copy({
+      x: xh.block(),
+      offsetX: (T % xh.shape[0]) * B * K + I,
+      stridesX: [K, 1],
+      y: hLast.block(),
+      shape: [B, H],
+    });
   if (!attrs.returnSequences) writeLastOutput(kernels, hLast, masks, y);
 }
 
@@ -266,9 +280,16 @@ export function outputView(
 /** Writes the output of the last step to y [B,H]: h, or 0 for rows whose output mask is 0 there. */
 function writeLastOutput(kernels: Kernels, h: Tensor, masks: StepMasks | null, y: Tensor): void {
   const [B, H] = h.shape as [number, number];
-  if (masks === null) kernels.copy(h.block(), 0, [1], y.block(), 0, [1], [B * H]);
+  if (masks === null) kernels.copy({ x: h.block(), y: y.block() });
   else
-    kernels.binary('mul', h.block(), [H, 1], lastStep(masks.outputMask).block(), [1, 0], y.block(), [B, H]);
+    kernels.binary({
+      op: 'mul',
+      a: h.block(),
+      b: lastStep(masks.outputMask).block(),
+      stridesB: [1, 0],
+      y: y.block(),
+      shape: [B, H],
+    });
 }
 
 /** Adds the gradient of the last output, `dy`, to the gradient of the final state, `dh`. */
@@ -289,7 +310,7 @@ function lastStep(masks: Tensor): Tensor {
 /** Returns a new tensor for kernels that work in place: a copy of `from`, or zeros if it is null. */
 export function copyOrZeros(kernels: Kernels, shape: Shape, from: Tensor | null): Tensor {
   const out = temporaryTensor(shape);
-  if (from) kernels.copy(from.block(), 0, [1], out.block(), 0, [1], [out.size]);
+  if (from) kernels.copy({ x: from.block(), y: out.block() });
   else kernels.fill(out.block(), 0);
   return out;
 }
@@ -302,15 +323,22 @@ export function inputGradient(kernels: Kernels, dG: Tensor, W: Tensor, reverse: 
   kernels.gemm(dG.block(), W.block(), timeMajor.block(), { m: T * B, n: I, k, lda: width, transB: true });
   const dx = temporaryTensor([B, T, I]);
   const [start, step] = reverse ? [(T - 1) * I, -I] : [0, I];
-  kernels.copy(timeMajor.block(), 0, [B * I, I, 1], dx.block(), start, [step, T * I, 1], [T, B, I]);
+  kernels.copy({
+    x: timeMajor.block(),
+    stridesX: [B * I, I, 1],
+    y: dx.block(),
+    offsetY: start,
+    stridesY: [step, T * I, 1],
+    shape: [T, B, I],
+  });
   return dx;
 }
 
 /** Returns the gradient of a bias: the column sums of dG [T,B,width]. */
 export function biasGradient(kernels: Kernels, dG: Tensor): Tensor {
-  const [T, B, width] = dG.shape as [number, number, number];
+  const width = dG.shape[2];
   const db = temporaryTensor([width]);
-  kernels.reduce('sum', dG.block(), db.block(), 1, T * B, width);
+  kernels.reduce('sum', dG.block(), db.block(), width);
   return db;
 }
 

@@ -23,7 +23,7 @@ function middleOp(
     name,
     shapes: (_inputs, { outer, inner }) => [[outer, 1, inner]],
     forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-      kernels.reduce(name, x.block(), y.block(), attrs.outer, attrs.n, attrs.inner);
+      kernels.reduce(name, x.block(), y.block(), attrs.inner);
     },
     backward: ({ inputs: [x], outputs: [y], grads: [g], attrs }) => [gradient(g, x, y, attrs)],
   };

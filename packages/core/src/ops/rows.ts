@@ -10,7 +10,7 @@ const softmaxOp: Op<NoAttributes, readonly [Tensor]> = {
   shapes: ([x]) => [x],
   forward({ inputs: [x], outputs: [y], kernels }) {
     const n = x.shape[x.rank - 1];
-    kernels.softmax(x.block(), y.block(), n === 0 ? 0 : x.size / n, n, false);
+    kernels.softmax(x.block(), y.block(), n, false);
   },
   // dx = y (g - Σ g y)
   backward: ({ outputs: [y], grads: [g] }) => [mul(y, sub(g, sum(mul(g, y), -1, true)))],
@@ -21,7 +21,7 @@ const logSoftmaxOp: Op<NoAttributes, readonly [Tensor]> = {
   shapes: ([x]) => [x],
   forward({ inputs: [x], outputs: [y], kernels }) {
     const n = x.shape[x.rank - 1];
-    kernels.softmax(x.block(), y.block(), n === 0 ? 0 : x.size / n, n, true);
+    kernels.softmax(x.block(), y.block(), n, true);
   },
   // dx = g - e^y Σ g
   backward: ({ outputs: [y], grads: [g] }) => [sub(g, mul(exp(y), sum(g, -1, true)))],

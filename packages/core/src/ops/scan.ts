@@ -61,7 +61,7 @@ const linearScanOp: Op<LinearScanAttributes, ScanInputs, readonly [y: Tensor, h:
       mask: blockOf(mask),
     });
     const last = reverse ? 0 : (T - 1) * H;
-    kernels.copy(y.block(), last, [T * H, 1], h.block(), 0, [H, 1], [B, H]);
+    kernels.copy({ x: y.block(), offsetX: last, stridesX: [T * H, 1], y: h.block(), shape: [B, H] });
   },
 
   backward({ inputs: [a, , h0, mask], attrs: { reverse }, outputs: [y], grads: [dy, dLast], kernels }) {

@@ -31,7 +31,7 @@ const permuteOp: Op<{ order: readonly number[] }, readonly [Tensor]> = {
       attrs.order.map((d) => xStrides[d]),
       stridesOf(y.shape),
     );
-    kernels.copy(x.block(), 0, strides[0], y.block(), 0, strides[1], shape);
+    kernels.copy({ x: x.block(), stridesX: strides[0], y: y.block(), stridesY: strides[1], shape });
   },
   backward({ grads: [g], attrs }) {
     const inverse = new Array<number>(attrs.order.length);
@@ -47,7 +47,7 @@ const broadcastOp: Op<{ shape: Shape }, readonly [Tensor]> = {
   shapes: (_inputs, { shape }) => [shape],
   forward({ inputs: [x], outputs: [y], kernels }) {
     const { shape, strides } = collapse(y.shape, broadcastStrides(x.shape, y.shape), stridesOf(y.shape));
-    kernels.copy(x.block(), 0, strides[0], y.block(), 0, strides[1], shape);
+    kernels.copy({ x: x.block(), stridesX: strides[0], y: y.block(), stridesY: strides[1], shape });
   },
   backward: ({ grads }) => grads,
 };
@@ -59,7 +59,14 @@ const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }, reado
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
     const xStrides = stridesOf(x.shape);
     const { shape, strides } = collapse(y.shape, xStrides, stridesOf(y.shape));
-    kernels.copy(x.block(), dot(attrs.starts, xStrides), strides[0], y.block(), 0, strides[1], shape);
+    kernels.copy({
+      x: x.block(),
+      offsetX: dot(attrs.starts, xStrides),
+      stridesX: strides[0],
+      y: y.block(),
+      stridesY: strides[1],
+      shape,
+    });
   },
   backward: ({ inputs: [x], grads, attrs: { starts } }) => [apply1(padOp, grads, { starts, shape: x.shape })],
 };
@@ -72,7 +79,14 @@ const padOp: Op<{ starts: readonly number[]; shape: Shape }, readonly [Tensor]> 
     const yStrides = stridesOf(y.shape);
     const { shape, strides } = collapse(x.shape, stridesOf(x.shape), yStrides);
     kernels.fill(y.block(), 0);
-    kernels.copy(x.block(), 0, strides[0], y.block(), dot(attrs.starts, yStrides), strides[1], shape);
+    kernels.copy({
+      x: x.block(),
+      stridesX: strides[0],
+      y: y.block(),
+      offsetY: dot(attrs.starts, yStrides),
+      stridesY: strides[1],
+      shape,
+    });
   },
   backward: ({ inputs: [x], grads, attrs: { starts } }) => [
     apply1(sliceOp, grads, { starts, sizes: x.shape }),
@@ -98,15 +112,14 @@ const concatOp: Op<{ axis: number }, readonly Tensor[]> = {
     let start = 0;
     for (const x of inputs) {
       const part = collapse(x.shape, stridesOf(x.shape), strides);
-      kernels.copy(
-        x.block(),
-        0,
-        part.strides[0],
-        y.block(),
-        start * strides[axis],
-        part.strides[1],
-        part.shape,
-      );
+      kernels.copy({
+        x: x.block(),
+        stridesX: part.strides[0],
+        y: y.block(),
+        offsetY: start * strides[axis],
+        stridesY: part.strides[1],
+        shape: part.shape,
+      });
       start += x.shape[axis];
     }
   },
@@ -129,7 +142,13 @@ const unstackOp: Op<{ axis: number }, readonly [Tensor], readonly Tensor[]> = {
     const inner = sizeOf(x.shape.slice(axis + 1));
     const strides = [outputs.length * inner, 1];
     outputs.forEach((y, i) => {
-      kernels.copy(x.block(), i * inner, strides, y.block(), 0, [inner, 1], [outer, inner]);
+      kernels.copy({
+        x: x.block(),
+        offsetX: i * inner,
+        stridesX: strides,
+        y: y.block(),
+        shape: [outer, inner],
+      });
     });
   },
   backward: ({ outputs, grads, attrs: { axis } }) => [
@@ -148,7 +167,14 @@ const reverseOp: Op<{ axis: number }, readonly [Tensor]> = {
     const reversed = xStrides.map((stride, d) => (d === axis ? -stride : stride));
     const start = xStrides[axis] * Math.max(0, x.shape[axis] - 1);
     const { shape, strides } = collapse(x.shape, reversed, xStrides);
-    kernels.copy(x.block(), start, strides[0], y.block(), 0, strides[1], shape);
+    kernels.copy({
+      x: x.block(),
+      offsetX: start,
+      stridesX: strides[0],
+      y: y.block(),
+      stridesY: strides[1],
+      shape,
+    });
   },
   backward: ({ grads: [g], attrs }) => [reverse(g, attrs.axis)],
 };

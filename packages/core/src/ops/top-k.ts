@@ -16,9 +16,8 @@ const topKOp: Op<TopKAttributes, readonly [Tensor], readonly [values: Tensor, in
     const shape = [...x.slice(0, -1), k];
     return [shape, shape];
   },
-  forward({ inputs: [x], attrs: { k }, outputs: [values, indices], kernels }) {
-    const n = x.shape[x.rank - 1];
-    kernels.topK(x.block(), values.block(), indices.block(), x.size / n, n, k);
+  forward({ inputs: [x], outputs: [values, indices], kernels }) {
+    kernels.topK(x.block(), values.block(), indices.block(), x.shape[x.rank - 1]);
   },
   backward({ inputs: [x], attrs: { k }, outputs: [, indices], grads: [g], kernels }) {
     const dx = temporaryTensor(x.shape);
@@ -38,7 +37,15 @@ const topKOp: Op<TopKAttributes, readonly [Tensor], readonly [values: Tensor, in
         starts,
         Array.from({ length: count }, (_, r) => r * n),
       );
-      kernels.binary('add', part(indices, k), [k, 1], starts, [1, 0], positions, [count, k]);
+      kernels.binary({
+        op: 'add',
+        a: part(indices, k),
+        stridesA: [k, 1],
+        b: starts,
+        stridesB: [1, 0],
+        y: positions,
+        shape: [count, k],
+      });
       kernels.scatterAdd(part(dx, n), positions, part(g, k), 1);
     }
     return [dx];

@@ -3,6 +3,7 @@
  * the fast backends and runs the gradient checks. Keep it simple rather than fast.
  */
 import type { Backend, Kernels, ReduceName } from '../backend.js';
+import { stridesOf } from '../shape.js';
 import { randomWord } from '../threefry.js';
 import { type ArrayBlock, values } from './block.js';
 import { crfBackward, crfForward } from './crf.js';
@@ -57,7 +58,8 @@ const reducers: Record<ReduceName, { start: number; step: (total: number, x: num
 const kernels: Kernels = {
   fill: (y, value) => void values(y).fill(value),
 
-  copy(x, offsetX, stridesX, y, offsetY, stridesY, shape) {
+  copy({ x, offsetX = 0, y, offsetY = 0, shape = [y.length], ...strides }) {
+    const { stridesX = stridesOf(shape), stridesY = stridesOf(shape) } = strides;
     const from = values(x);
     const to = values(y);
     forEachIndex(shape, [stridesX, stridesY], ([i, o]) => {
@@ -73,7 +75,8 @@ const kernels: Kernels = {
     });
   },
 
-  binary(op, a, stridesA, b, stridesB, y, shape) {
+  binary({ op, a, b, y, shape = [y.length], ...strides }) {
+    const { stridesA = stridesOf(shape), stridesB = stridesOf(shape) } = strides;
     const f = binaryFunctions[op];
     const left = values(a);
     const right = values(b);
@@ -84,8 +87,9 @@ const kernels: Kernels = {
     });
   },
 
-  reduce(op, x, y, outer, n, inner) {
+  reduce(op, x, y, inner) {
     const { start, step } = reducers[op];
+    const [outer, n] = [y.length / inner, x.length / y.length];
     const from = values(x);
     const to = values(y);
     for (let o = 0; o < outer; o++) {
@@ -128,10 +132,10 @@ const kernels: Kernels = {
     }
   },
 
-  softmax(x, y, rows, n, log) {
+  softmax(x, y, n, log) {
     const from = values(x);
     const to = values(y);
-    for (let r = 0; r < rows; r++) {
+    for (let r = 0; r * n < x.length; r++) {
       const row = from.subarray(r * n, (r + 1) * n);
       let largest = Number.NEGATIVE_INFINITY;
       for (const value of row) largest = reducers.max.step(largest, value);
@@ -145,8 +149,10 @@ const kernels: Kernels = {
     }
   },
 
-  topK(x, best, indices, rows, n, k) {
+  topK(x, best, indices, n) {
     const [from, toValues, toIndices] = [values(x), values(best), values(indices)];
+    const rows = x.length / n;
+    const k = best.length / rows;
     for (let r = 0; r < rows; r++) {
       const row = from.subarray(r * n, (r + 1) * n);
       const order = Array.from(row.keys()).sort((i, j) => {
@@ -182,7 +188,7 @@ const kernels: Kernels = {
     });
   },
 
-  randomMask(key, counter, y, keep, scale) {
+  randomMask(key, counter, y, { keep, scale }) {
     const limit = Math.fround(keep) * 2 ** 24; // in float32, like the comparison in the kernels
     values(y).forEach((_, i, out) => {
       out[i] = randomWord(key, counter, i) >>> 8 < limit ? Math.fround(scale) : 0;

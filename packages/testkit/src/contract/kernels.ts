@@ -102,7 +102,15 @@ function copyTrials(): Trial[] {
           y: draw.nan(destination.length + extra),
         },
         call: (kernels, blocks) =>
-          kernels.copy(blocks.x, source.offset + extra, x, blocks.y, destination.offset + extra, y, shape),
+          kernels.copy({
+            x: blocks.x,
+            offsetX: source.offset + extra,
+            stridesX: x,
+            y: blocks.y,
+            offsetY: destination.offset + extra,
+            stridesY: y,
+            shape,
+          }),
       };
     }),
   );
@@ -160,7 +168,8 @@ function binaryTrials(op: BinaryName): Trial[] {
         b: operand(op, spanB.length, 'b'),
         y: draw.nan(size),
       },
-      call: (kernels, blocks) => kernels.binary(op, blocks.a, a, blocks.b, b, blocks.y, shape),
+      call: (kernels, blocks) =>
+        kernels.binary({ op, a: blocks.a, stridesA: a, b: blocks.b, stridesB: b, y: blocks.y, shape }),
     };
   });
   // The *Grad functions take the output of an activation, which is at most 1 except for relu.
@@ -170,14 +179,14 @@ function binaryTrials(op: BinaryName): Trial[] {
     ([a, b]): Trial => ({
       name: `${op} of ${a} and ${b}`,
       arrays: { a: new Float64Array(2).fill(a), b: new Float64Array(2).fill(b), y: draw.nan(2) },
-      call: (kernels, blocks) => kernels.binary(op, blocks.a, [1], blocks.b, [1], blocks.y, [2]),
+      call: (kernels, blocks) => kernels.binary({ op, a: blocks.a, b: blocks.b, y: blocks.y }),
       allowed: relative(1e-6),
     }),
   );
   const inPlace: Trial = {
     name: `${op} in place`,
     arrays: { a: operand(op, 37, 'a'), b: operand(op, 37, 'b') },
-    call: (kernels, { a, b }) => kernels.binary(op, a, [1], b, [1], a, [37]),
+    call: (kernels, { a, b }) => kernels.binary({ op, a, b, y: a }),
   };
   return [...ordinary, ...special, inPlace];
 }
@@ -196,7 +205,7 @@ function reduceTrials(op: ReduceName): Trial[] {
   ): Trial => ({
     name: `${op} of ${name}[${outer}, (${n}), ${inner}]`,
     arrays: { x, y: draw.nan(outer * inner) },
-    call: (kernels, blocks) => kernels.reduce(op, blocks.x, blocks.y, outer, n, inner),
+    call: (kernels, blocks) => kernels.reduce(op, blocks.x, blocks.y, inner),
   });
   const ordinary = REDUCE_SHAPES.map((shape) =>
     reduceTrial('', draw.normal(shape[0] * shape[1] * shape[2], 'reduce'), shape),
@@ -219,7 +228,7 @@ function longSums(): Trial[] {
   return (['sum', 'sumSquares'] as const).map((op) => ({
     name: op,
     arrays: { x, y: draw.nan(1) },
-    call: (kernels, blocks) => kernels.reduce(op, blocks.x, blocks.y, 1, x.length, 1),
+    call: (kernels, blocks) => kernels.reduce(op, blocks.x, blocks.y, 1),
     allowed: relative(1e-5),
   }));
 }
@@ -253,7 +262,7 @@ function softmaxTrials(): Trial[] {
         x: draw.normal(count * n, 'softmax').map((x) => Math.fround(3 * x)),
         y: draw.nan(count * n),
       },
-      call: (kernels, { x, y }) => kernels.softmax(x, y, count, n, log),
+      call: (kernels, { x, y }) => kernels.softmax(x, y, n, log),
     })),
     ...Object.entries(rows).map(([name, row]): Trial => ({
       name: `${log ? 'log of ' : ''}${name}, next to an ordinary row`,
@@ -261,12 +270,12 @@ function softmaxTrials(): Trial[] {
         x: Float64Array.from([...row, ...row.map((_, i) => i / 4)], Math.fround),
         y: draw.nan(2 * row.length),
       },
-      call: (kernels, { x, y }) => kernels.softmax(x, y, 2, row.length, log),
+      call: (kernels, { x, y }) => kernels.softmax(x, y, row.length, log),
     })),
     {
       name: `${log ? 'log ' : ''}in place`,
       arrays: { x: draw.normal(3 * 19, 'softmax') },
-      call: (kernels, { x }) => kernels.softmax(x, x, 3, 19, log),
+      call: (kernels, { x }) => kernels.softmax(x, x, 19, log),
     },
   ]); // biome-ignore format: a list
 }
@@ -302,7 +311,7 @@ function topKTrials(): Trial[] {
       return {
         name: `${k} of [${rows}, ${n}]${special ? ' with NaN and infinities' : ''}`,
         arrays: { x, values: draw.nan(rows * k), indices: draw.nan(rows * k) },
-        call: (kernels, blocks) => kernels.topK(blocks.x, blocks.values, blocks.indices, rows, n, k),
+        call: (kernels, blocks) => kernels.topK(blocks.x, blocks.values, blocks.indices, n),
         allowed: 'bits',
       };
     }),
@@ -345,7 +354,7 @@ function maskTrials(): Trial[] {
     randomTrials(
       ({ key, counter }) =>
         (kernels, { y }) =>
-          kernels.randomMask(key, counter, y, keep, Math.fround(1 / keep)),
+          kernels.randomMask(key, counter, y, { keep, scale: Math.fround(1 / keep) }),
     ),
   );
 }

@@ -77,7 +77,7 @@ export class WeightAverage {
       else scaleInPlace(kernels, average, momentum);
       kernels.accumulate(average, weights, 1 - momentum);
       if (this.overwriteEvery !== null && this.#updates % this.overwriteEvery === 0) {
-        kernels.copy(average, 0, [1], weights, 0, [1], [weights.length]);
+        kernels.copy({ x: average, y: weights });
       }
     });
   }
@@ -89,10 +89,9 @@ export class WeightAverage {
       const { kernels } = backend;
       const [average, weights] = [this.buffer.block(), this.#weights.block()];
       const copy = backend.temporary(weights.length);
-      const size = [weights.length];
-      kernels.copy(weights, 0, [1], copy, 0, [1], size);
-      kernels.copy(average, 0, [1], weights, 0, [1], size);
-      kernels.copy(copy, 0, [1], average, 0, [1], size);
+      kernels.copy({ x: weights, y: copy });
+      kernels.copy({ x: average, y: weights });
+      kernels.copy({ x: copy, y: average });
     });
     this.#swapped = !this.#swapped;
   }

@@ -216,7 +216,15 @@ function updateRows(call: UpdateCall, rows: Rows, update: (rowsCall: UpdateCall)
   const [strides, shape] = [[1], [width]];
   const scatter = (updated: Block, table: Block): void => {
     for (let i = 0; i < ids.length; i++) {
-      kernels.copy(updated, i * width, strides, table, ids[i] * width, strides, shape);
+      kernels.copy({
+        x: updated,
+        offsetX: i * width,
+        stridesX: strides,
+        y: table,
+        offsetY: ids[i] * width,
+        stridesY: strides,
+        shape,
+      });
     }
   };
   scatter(rowsCall.w, w);
@@ -246,7 +254,7 @@ function withDecayInGradient(call: UpdateCall, weightDecay: number): UpdateCall 
 /** x *= factor */
 export function scaleInPlace(kernels: Kernels, x: Block, factor: number): void {
   const scalar = scalarBlock(kernels, factor);
-  kernels.binary('mul', x, [1], scalar, [0], x, [x.length]);
+  kernels.binary({ op: 'mul', a: x, b: scalar, stridesB: [0], y: x });
 }
 
 /** Returns a block with one number, in the open scope. */
