@@ -18,6 +18,7 @@ export { fromFloat16Bits, toFloat16Bits } from './float16.js';
 export { formatValue } from './format-value.js';
 export { LazyGradient } from './lazy-gradient.js';
 export { nearest, normalizeName } from './nearest.js';
+export { isNumberArray, type NestedNumbers, type NumberArray } from './nested.js';
 export {
   type AnyOp,
   apply,
@@ -49,6 +50,6 @@ export * from './safetensors.js';
 export { backendSync } from './select.js';
 export * from './shape.js';
 export { decodeUtf8, encodeUtf8, type Json, type JsonObject, parseStrictJson } from './strict-json.js';
-export { hostTensor, hostValues, temporaryTensor, tensorOf, valuesOf } from './tensor.js';
+export { hostTensor, hostValues, temporaryTensor, valuesOf } from './tensor.js';
 export { randomWord, threefry2x32 } from './threefry.js';
 export { yieldIfDue, yieldToEventLoop } from './turn.js';

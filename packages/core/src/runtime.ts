@@ -24,6 +24,8 @@ interface Runtime {
   moveStorage: ((storage: BufferStorage, backend: Backend) => void) | null;
   /** Creates a random stream. Set by random.ts; null in bundles without it. */
   makeStream: ((seed: number) => RandomStream) | null;
+  /** Formats any value for errors. Set by select.ts; null in bundles that only run models, which write the type. */
+  formatValue: ((value: unknown) => string) | null;
   /** The open scope; null outside of scopes. */
   scope: ScopeState | null;
 }
@@ -33,6 +35,7 @@ export const runtime: Runtime = {
   makeDefault: null,
   moveStorage: null,
   makeStream: null,
+  formatValue: null,
   scope: null,
 };
 

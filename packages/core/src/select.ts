@@ -89,6 +89,8 @@ function moveStorage(storage: BufferStorage, backend: Backend, values: FloatArra
   backend.write(storage.block, values);
 }
 
+runtime.formatValue = formatValue;
+
 runtime.moveStorage = (storage, backend) =>
   moveStorage(storage, backend, readSynchronously(storage, 'This buffer'));
 

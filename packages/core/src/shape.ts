@@ -95,7 +95,7 @@ export function normaliseAxes(
  */
 export function collapse(
   shape: Shape,
-  ...strides: readonly number[][]
+  ...strides: readonly (readonly number[])[]
 ): { shape: number[]; strides: number[][] } {
   const outShape: number[] = [];
   const out: number[][] = strides.map(() => []);

@@ -10,8 +10,8 @@
  *   of scopes if the backend's memory can only be read asynchronously.
  */
 import type { Backend, Block, FloatArray } from './backend.js';
-import { formatShape, shapeError, UnrollError, valueError } from './errors.js';
-import { formatValue } from './format-value.js';
+import { formatShape, shapeError, UnrollError } from './errors.js';
+import { type NestedNumbers, nestedNumbers } from './nested.js';
 import { FlatBuffer, readSynchronously } from './resident.js';
 import { currentBackend, openScope, type ScopeState } from './runtime.js';
 import { checkShape, type Shape, sizeOf } from './shape.js';
@@ -235,38 +235,17 @@ export function viewTensor(block: Block, shape: Shape): Tensor {
   return new Tensor(shape, storage(null, block, openScope()));
 }
 
-const typeName = (value: unknown): string => typeof value;
-
 /**
  * Creates a tensor from values.
- * @param values nested arrays of equal lengths, or a typed array
+ * @param values nested arrays of equal lengths, of which the innermost may be typed, or a typed array
  * @param shape default: the shape of the nested arrays, or [length] for a typed array
- * @throws UnrollError `shape` if the values are ragged or do not fill the shape
+ * @throws UnrollError `shape` if the values are ragged or do not fill the shape, `value` for anything other than numbers
  */
-export function tensor(values: NestedArray | FloatArray | readonly number[], shape?: Shape): Tensor {
-  return tensorOf(values, shape, formatValue);
-}
-
-/**
- * @internal Like {@link tensor}, but without the code that formats values for errors, which bundles that only run
- * models leave out.
- * @param format formats a value that is not a number, for the error
- */
-export function tensorOf(
-  values: NestedArray | FloatArray | readonly number[],
-  shape?: Shape,
-  format: (value: unknown) => string = typeName,
-): Tensor {
-  const Float = currentBackend().float;
-  let flat: number[] | FloatArray = [];
-  let nestedShape: number[] = [];
-  if (values instanceof Float32Array || values instanceof Float64Array) {
-    flat = values;
-    nestedShape = [values.length];
-  } else flatten(values as NestedArray, 0, nestedShape, flat, format);
+export function tensor(values: NestedNumbers, shape?: Shape): Tensor {
+  const { shape: nestedShape, numbers } = nestedNumbers(values, currentBackend().float);
   const fullShape = shape ?? nestedShape;
-  checkSize(flat.length, fullShape);
-  return hostTensor(Float.from(flat), [...fullShape]);
+  checkSize(numbers.length, fullShape);
+  return hostTensor(numbers, [...fullShape]);
 }
 
 /** @throws UnrollError `shape` unless `count` values fill `shape` */
@@ -283,37 +262,10 @@ function checkSize(count: number, shape: Shape): void {
   }
 }
 
-/** Appends the numbers of nested arrays to `out`, and sets `shape` from the first array of each level. */
-function flatten(
-  values: NestedArray,
-  depth: number,
-  shape: number[],
-  out: number[],
-  format: (value: unknown) => string,
-): void {
-  if (typeof values === 'number') {
-    if (depth < shape.length) throw shapeError('Ragged nested arrays: got a number, expected a row.');
-    out.push(values);
-    return;
-  }
-  if (!Array.isArray(values)) {
-    throw valueError(`A tensor must be made of numbers or nested arrays of numbers, got ${format(values)}.`);
-  }
-  if (depth === shape.length) {
-    if (out.length > 0) throw shapeError('Ragged nested arrays: got a row, expected a number.');
-    shape.push(values.length);
-  } else if (shape[depth] !== values.length) {
-    throw shapeError(
-      `Ragged nested arrays: a row of ${values.length} among rows of ${shape[depth]}. Pad sequences of different lengths first.`,
-    );
-  }
-  for (const value of values) flatten(value, depth + 1, shape, out, format);
-}
-
 /** Converts anything that an op accepts to a tensor. */
 export function asTensor(value: TensorLike): Tensor {
   if (value instanceof Tensor) return value;
-  return typeof value === 'number' ? hostTensor(currentBackend().float.of(value), []) : tensorOf(value);
+  return typeof value === 'number' ? hostTensor(currentBackend().float.of(value), []) : tensor(value);
 }
 
 /** Creates a tensor filled with one value. */

@@ -51,14 +51,14 @@ describe('tensor()', () => {
 
   test('rejects ragged arrays', () => {
     const cases: [NestedArray, string][] = [
-      [
-        [[1, 2], [3]],
-        'Ragged nested arrays: a row of 1 among rows of 2. Pad sequences of different lengths first.',
-      ],
-      [[[1], 2], 'Ragged nested arrays: got a number, expected a row.'],
-      [[1, [2]], 'Ragged nested arrays: got a row, expected a number.'],
+      [[[1, 2], [3]], 'values[1] must be a row of 2, got a row of 1'],
+      [[[1], 2], 'values[1] must be a row of 1, got a number'],
+      [[1, [2]], 'values[1] must be a number, got a row of 1'],
     ];
-    for (const [values, message] of cases) assert.throws(() => tensor(values), shapeError(message));
+    for (const [values, wrong] of cases) {
+      const message = `Ragged nested arrays: ${wrong}. Pad sequences of different lengths first.`;
+      assert.throws(() => tensor(values), shapeError(message, { path: 'values[1]' }));
+    }
   });
 
   test('rejects values that are not numbers', () => {
@@ -75,7 +75,7 @@ describe('tensor()', () => {
     for (const [value, got] of cases) {
       assert.throws(
         () => tensor([value] as unknown as NestedArray),
-        new UnrollError('value', `A tensor must be made of numbers or nested arrays of numbers, got ${got}.`),
+        new UnrollError('value', `values[0] must be a number, got ${got}.`, { path: 'values[0]' }),
       );
     }
   });

@@ -10,16 +10,11 @@ import { installBuilders } from './install-builders.js';
 import type { Layer } from './layer.js';
 import * as layerExports from './layers/index.js';
 import type { Network } from './network.js';
-import { DeclaredSequential } from './sequential.js';
+import { Sequential } from './sequential.js';
 
 installBuilders();
 
-const allClasses = builder([
-  ...classesIn(cellExports),
-  ...classesIn(layerExports),
-  DeclaredSequential,
-  Functional,
-]);
+const allClasses = builder([...classesIn(cellExports), ...classesIn(layerExports), Sequential, Functional]);
 
 /**
  * Creates the cell described by `{ className, config }`, with new weights.

@@ -2,8 +2,8 @@
  * The memory of layers between calls: the states of a stream or of stateful layers. A memory is a tree of tensors with
  * the structure of the model. It can be converted to JSON.
  */
-import { keep, type ModelState, type Shape, type Tensor, UnrollError } from '@unroll/core';
-import { recording, tensorOf } from '@unroll/core/internal';
+import { keep, type ModelState, type Shape, type Tensor, tensor, UnrollError } from '@unroll/core';
+import { recording } from '@unroll/core/internal';
 
 export interface Memory {
   tensors: Record<string, Tensor>;
@@ -78,7 +78,7 @@ export async function memoryToJson({ tensors, parts }: Memory): Promise<MemoryJs
 export function memoryFromJson(json: MemoryJson): Memory {
   try {
     return {
-      tensors: mapValues(json.tensors, ({ shape, values }) => tensorOf(values, shape)),
+      tensors: mapValues(json.tensors, ({ shape, values }) => tensor(values, shape)),
       parts: mapValues(json.parts, memoryFromJson),
     };
   } catch (error) {

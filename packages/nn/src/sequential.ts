@@ -16,10 +16,21 @@ export class Sequential extends Network<SequentialOptions> {
   static override readonly className = 'Sequential';
   readonly layers: readonly Layer[];
   #inputShapes: readonly Shape[] | null;
+  /** The name of the `input()` that declares the shape; the model then rejects inputs of other shapes. */
+  readonly #inputName: string | undefined;
 
-  /** @param inputShape [batch, ...], -1: any size; null: inferred at the first call */
-  constructor(layers: readonly Layer[], options: SequentialOptions = {}, inputShape: Shape | null = null) {
+  /**
+   * @param inputShape [batch, ...], -1: any size; null: inferred at the first call
+   * @param inputName the name of a declared input; undefined: the shape is not declared, and not checked
+   */
+  constructor(
+    layers: readonly Layer[],
+    options: SequentialOptions = {},
+    inputShape: Shape | null = null,
+    inputName?: string,
+  ) {
     super(options);
+    this.#inputName = inputName;
     this.#inputShapes = inputShape && [inputShape];
     this.layers = [...layers];
     if (layers.length === 0) throw valueError('sequential() needs at least one layer, got none.');
@@ -28,13 +39,16 @@ export class Sequential extends Network<SequentialOptions> {
   }
 
   static fromConfig(
-    { layers, inputShape, ...options }: Record<string, unknown>,
+    { layers, inputShape, inputName, ...options }: Record<string, unknown>,
     build: BuildTools,
   ): Sequential {
+    if (inputName !== undefined && !(Array.isArray(inputShape) && typeof inputName === 'string'))
+      throw valueError('In the config, inputName must be a string, beside inputShape, a list.');
     return new Sequential(
       (layers as unknown[]).map(build.layer),
       options,
       (inputShape ?? null) as Shape | null,
+      inputName as string | undefined,
     );
   }
 
@@ -57,10 +71,13 @@ export class Sequential extends Network<SequentialOptions> {
   outputShapes(inputs: readonly Shape[]): Shape[] {
     if (inputs.length > 1)
       throw this.error('shape', `takes one input, got ${inputs.length}. Use model() for several.`);
-    return this.layers.reduce(
+    const outputs = this.layers.reduce(
       (shapes: readonly Shape[], layer) => layer.outputShapes(shapes),
       inputs,
     ) as Shape[];
+    const [name, shapes] = [this.#inputName, this.#inputShapes];
+    if (name && shapes) checkInputShape(this, { name, shape: shapes[0] }, inputs[0]);
+    return outputs;
   }
 
   protected override makeParameters(inputs: readonly Shape[]): void {
@@ -99,51 +116,18 @@ export class Sequential extends Network<SequentialOptions> {
   override get config(): LayerConfig {
     const { config } = super.config;
     const inputShape = this.#inputShapes?.[0];
+    const declared = this.#inputName ? { inputName: this.#inputName } : {};
     const layers = this.layers.map((layer) => layer.config);
     return {
       className: this.className,
-      config: { ...config, seed: this.options.seed ?? 0, ...(inputShape && { inputShape }), layers },
+      config: {
+        ...config,
+        seed: this.options.seed ?? 0,
+        ...(inputShape && { inputShape }),
+        layers,
+        ...declared,
+      },
     };
-  }
-}
-
-/**
- * A sequential model that begins with `input()` and rejects inputs of other shapes. In its config, `inputName` marks that the
- * shape was declared, so that a loaded model rejects them too. A separate class keeps these checks out of inference bundles.
- */
-export class DeclaredSequential extends Sequential {
-  readonly #inputShape: Shape;
-  readonly #inputName: string;
-
-  constructor(layers: readonly Layer[], options: SequentialOptions, inputShape: Shape, inputName: string) {
-    super(layers, options, inputShape);
-    this.#inputShape = inputShape;
-    this.#inputName = inputName;
-  }
-
-  /** Without `inputName`, creates a `Sequential`: `inputShape` is then the shape of the first call, and is not checked. */
-  static override fromConfig(
-    { inputName, ...config }: Record<string, unknown>,
-    build: BuildTools,
-  ): Sequential {
-    if (inputName === undefined) return Sequential.fromConfig(config, build);
-    const { layers, inputShape, ...options } = config;
-    if (typeof inputName !== 'string')
-      throw valueError(`inputName in the config must be a string, got ${formatValue(inputName)}.`);
-    if (!Array.isArray(inputShape))
-      throw valueError(`inputShape in the config must be a list, got ${formatValue(inputShape)}.`);
-    return new DeclaredSequential((layers as unknown[]).map(build.layer), options, inputShape, inputName);
-  }
-
-  override outputShapes(inputs: readonly Shape[]): Shape[] {
-    const outputs = super.outputShapes(inputs);
-    checkInputShape(this, { name: this.#inputName, shape: this.#inputShape }, inputs[0]);
-    return outputs;
-  }
-
-  override get config(): LayerConfig {
-    const { className, config } = super.config;
-    return { className, config: { ...config, inputName: this.#inputName } };
   }
 }
 
@@ -169,6 +153,6 @@ export function sequential(
     throw valueError('In sequential(), input() must be the first entry.');
   }
   return hasInput
-    ? new DeclaredSequential(modelLayers as Layer[], options, first.shape, first.node.layer.name || 'input')
+    ? new Sequential(modelLayers as Layer[], options, first.shape, first.node.layer.name || 'input')
     : new Sequential(modelLayers as Layer[], options);
 }

@@ -1,11 +1,10 @@
 /** Checks the arguments of a model's methods: names and types of options, and that inputs and targets are numbers. */
 import { Tensor, type UnrollError, valueError } from '@unroll/core';
-import { formatValue, type OptionTypes } from '@unroll/core/internal';
+import { formatValue, isNumberArray, type OptionTypes } from '@unroll/core/internal';
 import type { ArtifactExtras } from '@unroll/formats';
 import type { ExampleOptions } from './examples.js';
 import type { PredictOptions } from './runnable.js';
 import type { CompileOptions, EvaluateOptions, FitOptions } from './trainable.js';
-import { isNumberArray } from './values.js';
 
 export const COMPILE: OptionTypes<CompileOptions> = {
   optimizer: true,

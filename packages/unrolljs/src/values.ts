@@ -6,24 +6,18 @@ import {
   type Shape,
   shapeError,
   Tensor,
+  tensor,
   valueError,
 } from '@unroll/core';
-import { hostTensor, sizeOf } from '@unroll/core/internal';
+import {
+  hostTensor,
+  isNumberArray,
+  type NestedNumbers,
+  type NumberArray,
+  sizeOf,
+} from '@unroll/core/internal';
 
-/** Typed arrays of numbers. */
-export type NumberArray =
-  | Float32Array
-  | Float64Array
-  | Int8Array
-  | Int16Array
-  | Int32Array
-  | Uint8Array
-  | Uint8ClampedArray
-  | Uint16Array
-  | Uint32Array;
-
-/** Numbers nested in arrays to any depth. Arrays at the same depth have equal lengths. The innermost may be typed. */
-export type NestedNumbers = number | NumberArray | readonly NestedNumbers[];
+export type { NestedNumbers, NumberArray } from '@unroll/core/internal';
 
 /** The numbers of one tensor. */
 export type Values = Tensor | NestedNumbers;
@@ -43,10 +37,7 @@ export type ModelValues = Values | readonly (Values | null)[] | Readonly<Record<
 export function toTensor(values: Values, exampleShape: Shape | null = null): Tensor {
   if (values instanceof Tensor) return values;
   if (isNumberArray(values)) return fromTypedArray(values, exampleShape);
-  const shape = shapeOf(values);
-  const flat = new (currentBackend().float)(sizeOf(shape));
-  flatten(values, { shape, out: flat, next: 0, path: [] }, 0);
-  return hostTensor(flat, shape);
+  return tensor(values);
 }
 
 /**
@@ -98,11 +89,6 @@ export function isList(
   return typeof first !== 'number' && !(masks && typeof first[0] === 'number');
 }
 
-/** Returns true for typed arrays of numbers, as opposed to bigints. */
-export function isNumberArray(value: unknown): value is NumberArray {
-  return ArrayBuffer.isView(value) && !(value instanceof DataView) && !('asIntN' in value.constructor);
-}
-
 /** Returns true for an object with the names of inputs or outputs as keys. */
 export function isNamed(values: ModelValues): values is Readonly<Record<string, Values | null>> {
   return (
@@ -125,62 +111,4 @@ function fromTypedArray(values: NumberArray, row: Shape | null): Tensor {
     );
   }
   return reshape(flat, [flat.size / width, ...row]);
-}
-
-/** Returns the shape according to the first element at every depth. {@link flatten} checks the other elements. */
-function shapeOf(values: NestedNumbers): number[] {
-  const shape: number[] = [];
-  let element: NestedNumbers | undefined = values;
-  while (Array.isArray(element) || isNumberArray(element)) {
-    shape.push(element.length);
-    element = element[0];
-  }
-  return shape;
-}
-
-interface FlattenState {
-  shape: Shape;
-  out: Float32Array | Float64Array;
-  /** The index of the next number in `out`. */
-  next: number;
-  /** The indices of the current element, for error messages. */
-  path: number[];
-}
-
-/** Writes the numbers to `state.out` in row-major order, and checks that they match the shape. */
-function flatten(values: NestedNumbers, state: FlattenState, depth: number): void {
-  const { shape, out, path } = state;
-  if (depth === shape.length) {
-    if (typeof values !== 'number') throw elementError(values, path, 'a number');
-    out[state.next++] = values;
-    return;
-  }
-  if (typeof values !== 'object' || values === null || values.length !== shape[depth]) {
-    throw elementError(values, path, `a row of ${shape[depth]}`);
-  }
-  if (isNumberArray(values) && depth === shape.length - 1) {
-    out.set(values as ArrayLike<number>, state.next);
-    state.next += values.length;
-    return;
-  }
-  for (let i = 0; i < values.length; i++) {
-    path[depth] = i;
-    flatten(values[i], state, depth + 1);
-  }
-  path.length = depth;
-}
-
-/** Returns the error for an element that does not match the shape. */
-function elementError(value: unknown, path: readonly number[], expected: string): Error {
-  const where = `values${path.map((i) => `[${i}]`).join('')}`;
-  if (typeof value !== 'number' && !Array.isArray(value) && !isNumberArray(value)) {
-    const got = value === null ? 'null' : typeof value;
-    return valueError(`${where} must be ${expected}, got ${got}.`, { path: where });
-  }
-  const got = typeof value === 'number' ? 'a number' : `a row of ${value.length}`;
-  return shapeError(
-    `Ragged nested arrays: ${where} must be ${expected}, got ${got}. Pad sequences of ` +
-      'different lengths first.',
-    { path: where },
-  );
 }

@@ -1,4 +1,5 @@
 /** Ops that only move or copy elements: reshape, permute, broadcast, slice, pad, concatenate, reverse. */
+import type { CopyCall, Kernels } from '../backend.js';
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply, apply1, type Op } from '../op.js';
 import {
@@ -25,13 +26,8 @@ const permuteOp: Op<{ order: readonly number[] }, readonly [Tensor]> = {
   name: 'permute',
   shapes: ([x], { order }) => [order.map((d) => x[d])],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-    const xStrides = stridesOf(x.shape);
-    const { shape, strides } = collapse(
-      y.shape,
-      attrs.order.map((d) => xStrides[d]),
-      stridesOf(y.shape),
-    );
-    kernels.copy({ x: x.block(), stridesX: strides[0], y: y.block(), stridesY: strides[1], shape });
+    const strides = stridesOf(x.shape);
+    copyStrided(kernels, { x, stridesX: attrs.order.map((d) => strides[d]), y, shape: y.shape });
   },
   backward({ grads: [g], attrs }) {
     const inverse = new Array<number>(attrs.order.length);
@@ -46,8 +42,7 @@ const broadcastOp: Op<{ shape: Shape }, readonly [Tensor]> = {
   name: 'broadcastTo',
   shapes: (_inputs, { shape }) => [shape],
   forward({ inputs: [x], outputs: [y], kernels }) {
-    const { shape, strides } = collapse(y.shape, broadcastStrides(x.shape, y.shape), stridesOf(y.shape));
-    kernels.copy({ x: x.block(), stridesX: strides[0], y: y.block(), stridesY: strides[1], shape });
+    copyStrided(kernels, { x, stridesX: broadcastStrides(x.shape, y.shape), y, shape: y.shape });
   },
   backward: ({ grads }) => grads,
 };
@@ -57,16 +52,7 @@ const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }, reado
   name: 'slice',
   shapes: (_inputs, { sizes }) => [sizes],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-    const xStrides = stridesOf(x.shape);
-    const { shape, strides } = collapse(y.shape, xStrides, stridesOf(y.shape));
-    kernels.copy({
-      x: x.block(),
-      offsetX: dot(attrs.starts, xStrides),
-      stridesX: strides[0],
-      y: y.block(),
-      stridesY: strides[1],
-      shape,
-    });
+    copyStrided(kernels, { x, offsetX: dot(attrs.starts, stridesOf(x.shape)), y, shape: y.shape });
   },
   backward: ({ inputs: [x], grads, attrs: { starts } }) => [apply1(padOp, grads, { starts, shape: x.shape })],
 };
@@ -76,17 +62,8 @@ const padOp: Op<{ starts: readonly number[]; shape: Shape }, readonly [Tensor]> 
   name: 'pad',
   shapes: (_inputs, { shape }) => [shape],
   forward({ inputs: [x], outputs: [y], attrs, kernels }) {
-    const yStrides = stridesOf(y.shape);
-    const { shape, strides } = collapse(x.shape, stridesOf(x.shape), yStrides);
     kernels.fill(y.block(), 0);
-    kernels.copy({
-      x: x.block(),
-      stridesX: strides[0],
-      y: y.block(),
-      offsetY: dot(attrs.starts, yStrides),
-      stridesY: strides[1],
-      shape,
-    });
+    copyStrided(kernels, { x, y, offsetY: dot(attrs.starts, stridesOf(y.shape)), shape: x.shape });
   },
   backward: ({ inputs: [x], grads, attrs: { starts } }) => [
     apply1(sliceOp, grads, { starts, sizes: x.shape }),
@@ -108,19 +85,11 @@ const concatOp: Op<{ axis: number }, readonly Tensor[]> = {
     return [first.map((extent, d) => (d === axis ? inputs.reduce((n, s) => n + s[axis], 0) : extent))];
   },
   forward({ inputs, outputs: [y], attrs: { axis }, kernels }) {
-    const strides = stridesOf(y.shape);
-    let start = 0;
+    const stride = stridesOf(y.shape)[axis];
+    let offsetY = 0;
     for (const x of inputs) {
-      const part = collapse(x.shape, stridesOf(x.shape), strides);
-      kernels.copy({
-        x: x.block(),
-        stridesX: part.strides[0],
-        y: y.block(),
-        offsetY: start * strides[axis],
-        stridesY: part.strides[1],
-        shape: part.shape,
-      });
-      start += x.shape[axis];
+      copyStrided(kernels, { x, y, offsetY, shape: x.shape });
+      offsetY += x.shape[axis] * stride;
     }
   },
   backward({ inputs, grads: [g], attrs: { axis }, needs }) {
@@ -163,18 +132,10 @@ const reverseOp: Op<{ axis: number }, readonly [Tensor]> = {
   name: 'reverse',
   shapes: ([x]) => [x],
   forward({ inputs: [x], outputs: [y], attrs: { axis }, kernels }) {
-    const xStrides = stridesOf(x.shape);
-    const reversed = xStrides.map((stride, d) => (d === axis ? -stride : stride));
-    const start = xStrides[axis] * Math.max(0, x.shape[axis] - 1);
-    const { shape, strides } = collapse(x.shape, reversed, xStrides);
-    kernels.copy({
-      x: x.block(),
-      offsetX: start,
-      stridesX: strides[0],
-      y: y.block(),
-      stridesY: strides[1],
-      shape,
-    });
+    const stridesX = stridesOf(x.shape);
+    const offsetX = stridesX[axis] * Math.max(0, x.shape[axis] - 1);
+    stridesX[axis] *= -1;
+    copyStrided(kernels, { x, offsetX, stridesX, y, shape: x.shape });
   },
   backward: ({ grads: [g], attrs }) => [reverse(g, attrs.axis)],
 };
@@ -189,6 +150,20 @@ export const shapeOps = {
   unstack: unstackOp,
   reverse: reverseOp,
 };
+
+interface StridedCopy extends Omit<CopyCall, 'x' | 'y'> {
+  x: Tensor;
+  y: Tensor;
+  shape: Shape;
+}
+
+/** Copies between tensors, by default with their own strides. Axes that are adjacent in both are merged. */
+function copyStrided(kernels: Kernels, { x, y, shape, ...rest }: StridedCopy): void {
+  const { stridesX = stridesOf(x.shape), stridesY = stridesOf(y.shape), ...offsets } = rest;
+  const merged = collapse(shape, stridesX, stridesY);
+  const [ofX, ofY] = merged.strides;
+  kernels.copy({ x: x.block(), stridesX: ofX, y: y.block(), stridesY: ofY, shape: merged.shape, ...offsets });
+}
 
 function dot(a: readonly number[], b: readonly number[]): number {
   return a.reduce((total, value, i) => total + value * b[i], 0);
