@@ -1,4 +1,4 @@
-// Builds the page of packages/studio with Vite, unless nothing that it consists of has changed since the last build.
+// Builds the page of packages/studio with Vite if anything that the page consists of has changed since the last build.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

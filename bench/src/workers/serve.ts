@@ -17,7 +17,7 @@ export interface Prepared {
   work: Work;
   /** Other implementations of `work`, by name. The warm-up selects the fastest. */
   alternatives?: Record<string, Work>;
-  /** The equations of the model; default standard. */
+  /** Which variant of the equations the model computes. Default `standard`. */
   variant?: Variant;
   /**
    * Computes the outputs of the last time step. For a stream, runs all steps. Called before timing.

@@ -82,8 +82,10 @@ export async function openClip(
     if (/\.np[zy]$/i.test(path)) return await arrayClip(bytes, source);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    const isOfFiles = (error as NodeJS.ErrnoException).syscall !== undefined;
-    throw fail(isOfFiles ? `${path}: ${reasonOf(error, 'cannot be read')}.` : (error as Error).message);
+    const isFileSystemError = (error as NodeJS.ErrnoException).syscall !== undefined;
+    throw fail(
+      isFileSystemError ? `${path}: ${reasonOf(error, 'cannot be read')}.` : (error as Error).message,
+    );
   }
   throw fail(`${path}: a clip must be ${KINDS}.`);
 }

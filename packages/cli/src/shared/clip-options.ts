@@ -15,7 +15,7 @@ Video
   --frame-size <HxW>    height and width to which frames are resized, such as 48x64 (default: the size of the frames, with at
                         most 64 pixels on the longer side)
   --colour, --grey      keep the colours or not (default: keep them, unless the middle frames of 50 clips are grey)
-  --optical-difference  also read the difference of each frame to the previous one
+  --optical-difference  also read the difference between each frame and the previous one (frame difference)
   --frames-per-clip <n> read this number of frames of each clip, at equal distances (default: all, or 16 if there are longer clips)
   --no-augment          do not change position, size, angle and brightness of clips at random in training
 `;

@@ -10,6 +10,8 @@ export interface Trainable {
   options: OptionSpecs;
   /** The usage line and the help of these options. */
   help: string;
+  /** Names of the options in options.ts that the task does not accept. Default: none. */
+  unsupported?: readonly string[];
   /**
    * Reads the options and files of a run.
    * @throws UsageError for invalid options

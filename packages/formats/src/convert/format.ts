@@ -41,6 +41,8 @@ export interface ModelFormat {
    * @throws UnrollError `value` if the runtime is not installed, with the command that installs it
    */
   run?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
+  /** The name of that runtime, for messages: `ONNX Runtime`. */
+  readonly runtime?: string;
   /** Like `run`, for the values inside a file that layers of the imported model compute. The arrays have the layers' names. */
   runLayers?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
 }

@@ -236,9 +236,9 @@ const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   dropout: options.dropout ?? (options.frames === undefined ? 0.5 : 0.2),
 });
 
-/** Sequences are trained for at most this number of steps, in 40 to 200 epochs. */
+/** Sequences are trained for as many epochs as this number of steps takes, but for 40 to 200. */
 const SEQUENCE_STEPS = 15_000;
-/** The training of sequences ends after this number of steps without an improvement, in 6 to 30 epochs. */
+/** The training of sequences ends after as many epochs without an improvement as this number of steps takes, but after 6 to 30. */
 const SEQUENCE_PATIENCE = 600;
 
 /** The same for clips, whose steps take much longer. */
