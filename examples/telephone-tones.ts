@@ -1,5 +1,5 @@
 /**
- * Recognition of sound: generated recordings of a telephone keypad. The first model tells digits from symbols; the second one
+ * Recognition of sound: generated recordings of a telephone keypad. The first model distinguishes digits from symbols; the second one
  * transcribes several keys, while the sound arrives. `unroll train classify` and `unroll train transcribe` do the same with WAV
  * files.
  */

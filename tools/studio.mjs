@@ -49,7 +49,7 @@ export const firstLoad = () => {
   const worker = assets.filter((file) => /^worker-[\w-]{8}\.js$/.test(file));
   const kernels = assets.filter((file) => /^kernels-[\w-]{8}\.wasm$/.test(file));
   const files = new Set(['index.html', ...named, ...[...worker, ...kernels].map((file) => `assets/${file}`)]);
-  // A set also visits what is added meanwhile: the static imports of scripts.
+  // The loop also visits the files that it adds to the set: the static imports of scripts.
   for (const file of files) {
     if (!file.endsWith('.js')) continue;
     const text = readFileSync(join(dist, file), 'utf8');

@@ -8,7 +8,7 @@ import type { Hello, Loaded, LoadedSequence, Peaks, Request, Round, Warmed } fro
 import type { Mode, Row, Variant } from '../rows.js';
 import type { SequenceMode, SequenceRow } from '../sequences/rows.js';
 
-/** One call. It returns a promise if the engine is asynchronous. */
+/** The work of one call. Returns a promise if the engine is asynchronous. */
 export type Work = () => unknown;
 
 /** A row that is ready to run. */

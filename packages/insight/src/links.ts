@@ -15,7 +15,7 @@ interface Link {
   from: readonly number[];
 }
 
-/** For each layer the names of what it reads, by run. */
+/** For each run of each layer, the names of the layers that it reads. */
 type Names = ReadonlyMap<Recurrent, readonly (readonly string[])[]>;
 
 const known = new WeakMap<Network, Names>();

@@ -68,7 +68,7 @@ export const trainingHelp = (unsupported: readonly string[] = []): string =>
     .filter((line) => !unsupported.some((name) => line.startsWith(`  --${name} `)))
     .join('\n');
 
-/** How a run is carried out; not what it computes. */
+/** Options that decide how a run is executed, but not what it computes. */
 export interface RunArguments {
   /** Undefined only for a dry run. */
   out: string | undefined;

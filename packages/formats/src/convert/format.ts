@@ -117,7 +117,7 @@ export interface ImportedModel {
 export interface AxisOrder {
   /** Name in the file. */
   name: string;
-  /** For each axis of the model, the first is the batch: the axis of the file; -1: none. */
+  /** For each axis of the model, of which the first is the batch: the axis in the file; -1: none. */
   axes: readonly number[];
 }
 

@@ -170,7 +170,7 @@ export class NetworkForecaster {
     return this.#fitted.findLast(({ from }) => from <= origin)?.networks;
   }
 
-  /** Trains networks on the rows before the cutoff `cut`, for forecasts from there on. */
+  /** Trains networks on the rows before the cutoff `cut`, for forecasts from origins at or after it. */
   async *#fit(stage: StageName, cut: number): AsyncGenerator<RunEvent, void, void> {
     const networks = yield* this.#train(stage, cut);
     const { plan, levels } = this.#context;

@@ -1,8 +1,8 @@
 /**
- * Finds level shifts in a series: rows from which on all values are higher or lower by about the same amount. The statistic of row t
- * is J = median(d[t], ..., d[t + m - 1]) - median of the w values of d before t, where d is the change over one season (without
- * a season, the value). A shift is found if |J| is many times the median of |J| in the rows before, the change is abrupt, and all m
- * rows lie beyond it. The search is causal: whether a shift is known at a row depends only on the rows before it.
+ * Finds level shifts in a series: rows at which the series becomes higher or lower by about the same amount for all later rows. The
+ * statistic of row t is J = median(d[t], ..., d[t + m - 1]) - median of the w values of d before t, where d is the change over one
+ * season (without a season, the value). A row is a shift if |J| is many times the median of |J| in the rows before, if the change is
+ * abrupt, and if all m rows from t lie beyond it. The search is causal: whether a shift is known at a row depends only on the rows before it.
  */
 import { quantile } from '@unroll/data';
 
@@ -10,7 +10,7 @@ import { quantile } from '@unroll/data';
 export interface LevelShift {
   /** First row of the new level. */
   row: number;
-  /** The shift is known at forecast origins from this row on. */
+  /** The shift is known at forecast origins at or after this row. */
   knownAt: number;
   /** Size of the shift, as a difference or, on logarithms, the logarithm of a ratio. */
   size: number;

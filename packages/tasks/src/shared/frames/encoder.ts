@@ -69,7 +69,7 @@ export interface FrameOptions {
 export const MAX_SIDE = 1024;
 /** Longer side of the frames by default. */
 const LONGEST_SIDE = 64;
-/** Most frames of a clip by default: what networks for actions read (Tran et al. 2015). */
+/** Largest number of frames of a clip by default, as in networks that recognise actions (Tran et al. 2015). */
 const SAMPLED_FRAMES = 16;
 /** Stored frames for each frame that is read, from which training draws. */
 const STORED = 4;
@@ -79,7 +79,7 @@ const COLOUR_CLIPS = 50;
 const GREY = 8 / 255;
 /** Weights of the channels in grey (ITU-R BT.601). */
 const LUMA = [0.299, 0.587, 0.114];
-/** Most pixels of a batch. */
+/** Largest number of pixels in a batch. */
 const MAX_BATCH_PIXELS = 2 ** 21;
 /** Standardised values are limited to this number of standard deviations. */
 const LIMIT = 10;
