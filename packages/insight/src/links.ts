@@ -1,6 +1,6 @@
 /**
- * Which recurrent layers a recurrent layer reads, directly or through other layers. The first traced pass of a network finds it out:
- * while it runs, the layers are wrapped, and the runs that each tensor comes from are noted.
+ * Which recurrent layers a recurrent layer reads, directly or through other layers. The first traced pass of a network finds it
+ * out: while it runs, the layers are wrapped, and the runs that each tensor comes from are noted.
  */
 
 import type { MaskedSequence, Tensor } from '@unroll/core';

@@ -41,8 +41,8 @@ export interface MemoryLength {
 
 /**
  * Returns how far back the output at a step depends on the input: the largest lag whose influence is at least the share
- * `threshold` (1 % by default) of the largest influence of any lag. Lag 0 is the input of the step itself. Later steps, which a bidirectional model also
- * reads, do not count.
+ * `threshold` (1 % by default) of the largest influence of any lag. Lag 0 is the input of the step itself. Later steps, which a
+ * bidirectional model also reads, do not count.
  * @param x one batch [B, T, ...]
  * @throws UnrollError `value` for unknown options
  */

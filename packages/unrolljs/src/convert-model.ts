@@ -78,7 +78,8 @@ export async function importOneOf(
 }
 
 /**
- * Writes a model in a format. Returns the files by name: '' is the model itself, and an extension such as `.py` is a file beside it.
+ * Writes a model in a format. Returns the files by name: '' is the model itself, and an extension such as `.py` is a file beside
+ * it.
  */
 export async function exportTo(
   model: Network,

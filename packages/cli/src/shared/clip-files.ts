@@ -57,8 +57,8 @@ async function withClips(
 
 /**
  * Opens a folder of images, a GIF or an array.
- * @param source what messages call it
- * @throws UsageError if it cannot be read or is none of these, or has no frames
+ * @param source the name of the clip in messages
+ * @throws UsageError if the clip cannot be read, is not one of these, or has no frames
  */
 export async function openClip(
   path: string,

@@ -62,7 +62,10 @@ Run
   --quiet               print no text
 `;
 
-/** Returns the help of the options that all tasks share. @param unsupported options that a task does not accept, which are left out */
+/**
+ * Returns the help of the options that all tasks share.
+ * @param unsupported options that a task does not accept, which are left out
+ */
 export const trainingHelp = (unsupported: readonly string[] = []): string =>
   TRAINING_HELP.split('\n')
     .filter((line) => !unsupported.some((name) => line.startsWith(`  --${name} `)))

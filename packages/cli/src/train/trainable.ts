@@ -1,4 +1,6 @@
-/** The interface of the tasks that `unroll train` trains. To add a task, implement it in its folder and add a line to command.ts. */
+/**
+ * The interface of the tasks that `unroll train` trains. To add a task, implement it in its folder and add a line to command.ts.
+ */
 import type { PlanEvent, ResultEvent, RunEvent, RunStore, TaskModel, TaskRequest } from '@unroll/tasks';
 import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
 import type { FileFacts } from '../shared/table-file.js';

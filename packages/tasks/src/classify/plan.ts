@@ -27,8 +27,8 @@ import { missingShare, SequenceEncoder, sequencesOf } from './sequences.js';
 import { SoundEncoder } from './sounds.js';
 
 /**
- * Share of the rows that are cut off for validation. With few sequences the share is larger, because scores on a tenth of them would
- * depend on chance.
+ * Share of the rows that are cut off for validation. With few sequences the share is larger, because scores on a tenth of them
+ * would depend on chance.
  */
 const VALIDATION_SHARE = 0.1;
 const FEW_SEQUENCES = 1000;

@@ -153,8 +153,8 @@ function unionOf(a: Intervals, b: Intervals): Intervals {
 }
 
 /**
- * Returns notes on level shifts within the last season (at least 12 rows) of a series, and on series whose last rows may be outliers
- * or a new level.
+ * Returns notes on level shifts within the last season (at least 12 rows) of a series, and on series whose last rows may be
+ * outliers or a new level.
  */
 export function shiftNotes(panel: Panel, plan: LevelPlan): string[] {
   const recent: string[] = [];

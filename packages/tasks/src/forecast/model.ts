@@ -1,7 +1,7 @@
 /**
- * The trained forecasting model. `forecast` returns it, and the commands save, load and run it. Its files are read and
- * written by artifact.ts, its tables are read by reader.ts, and its networks are run by joined-networks.ts. All methods of the class
- * read the same stored pipeline, so it is one file.
+ * The trained forecasting model. `forecast` returns it, and the commands save, load and run it. Its files are read and written by
+ * artifact.ts, its tables are read by reader.ts, and its networks are run by joined-networks.ts. All methods of the class read
+ * the same stored pipeline, so it is one file.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';

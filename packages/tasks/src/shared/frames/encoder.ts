@@ -1,6 +1,6 @@
 /**
- * The front end of tasks on video: frames of one size, grey or colour, standardised, with the difference between each frame and the previous
- * one as further channels if wanted; some of the frames of long clips; random changes in training.
+ * The front end of tasks on video: frames of one size, grey or colour, standardised, with the difference between each frame and
+ * the previous one as further channels if wanted; some of the frames of long clips; random changes in training.
  */
 import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';

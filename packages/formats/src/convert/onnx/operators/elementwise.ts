@@ -332,7 +332,7 @@ function where(context: NodeContext): Value[] {
   ];
 }
 
-/** 0 times infinity is NaN, and a chosen value is multiplied by 0 or 1. */
+/** Replaces an infinite constant by the largest float32: `where` multiplies its operands by 0 or 1, and 0 times infinity is NaN. */
 function finite<T>(operand: T): T | number {
   return typeof operand === 'number' && !Number.isFinite(operand)
     ? Math.sign(operand) * 3.4028234663852886e38
