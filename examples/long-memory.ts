@@ -6,12 +6,12 @@
  * The copy task: ten random symbols of eight, a delay, and a signal, after which the symbols are to be repeated. A model without
  * memory guesses, with a cross-entropy of ln 8 = 2.08 nats per symbol.
  *
- * The biases of the gates have the chrono initialisation for this number of steps (Tallec & Ollivier 2018). A run ends when the
- * task is solved, or after a number of updates that is the same for all cells.
+ * The biases of the gates have the chrono initialisation for the number of steps of the task (Tallec & Ollivier 2018). A run ends
+ * when the task is solved, or after a number of updates that is the same for all cells.
  *
  *     node long-memory.js [adding|copy] [--steps 300] [--updates 5000] [--units 64] [--cells lstm,gru,rnn] [--seeds 0,1,2]
  *
- * By default, the steps are 100 and 20, and only the plain RNN has three seeds.
+ * By default, the adding problem has 100 steps and the copy task 20, and only the plain RNN is trained with three seeds.
  */
 import { parseArgs } from 'node:util';
 import {

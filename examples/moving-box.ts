@@ -1,7 +1,7 @@
 /**
- * Video: generated clips of a box that moves in one of four ways. The first model tells the way; the second one describes the
- * clip in a sentence, and shows at which frames it looks. `unroll train classify --frames` and `unroll train describe` do the
- * same with folders of images, GIF files and arrays.
+ * Video: generated clips of a box that moves in one of four directions. The first model predicts the direction; the second one
+ * describes the clip in a sentence, and shows at which frames it looks. `unroll train classify --frames` and `unroll train
+ * describe` do the same with folders of images, GIF files and arrays.
  */
 import { RandomStream } from 'unrolljs';
 import { trainClassifier } from 'unrolljs/classify';

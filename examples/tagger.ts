@@ -15,7 +15,7 @@ const WORDS = [...FIRST.flat(), ...LATER, ...OTHER];
 const random = new RandomStream(6, 'sentences');
 const draw = (count: number): number => Math.floor(random.uniform(1)[0] * count);
 
-/** Returns the ids of the words (from 1 on; 0 is padding) and of the tags. */
+/** Returns the ids of the words (1, 2, ...; 0 is padding) and of the tags. */
 function sentence(): { x: number[]; y: number[] } {
   const [x, y]: number[][] = [[], []];
   for (let tag = 0, left = 6 + draw(12); left > 0; left--) {

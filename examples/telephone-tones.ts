@@ -1,7 +1,7 @@
 /**
- * Recognition of sound: generated recordings of a telephone keypad. The first model tells digits from symbols; the second one
- * transcribes several keys, while the sound arrives. `unroll train classify` and `unroll train transcribe` do the same with WAV
- * files.
+ * Recognition of sound: generated recordings of a telephone keypad. The first model distinguishes digits from symbols; the second
+ * one transcribes several keys, while the sound arrives. `unroll train classify` and `unroll train transcribe` do the same with
+ * WAV files.
  */
 import { RandomStream } from 'unrolljs';
 import { mono, readWav, writeWav } from 'unrolljs/audio';

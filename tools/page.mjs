@@ -10,7 +10,7 @@ const ISOLATED = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-/** Serves a folder. Calls `report` with everything that a page posts to /report, and records the requested paths. */
+/** Serves a folder. Calls `report` with each text that a page posts to /report, and records the requested paths. */
 const serve = async (folder, { isolated, fallback, report }) => {
   const found = [];
   const missing = [];

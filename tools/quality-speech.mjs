@@ -14,8 +14,8 @@ const TEST = 300;
 const VOICE_TRAINING = 1500;
 const SPOKEN = 100;
 /**
- * Most epochs of each network, so that a seed takes less than 15 minutes on two cores. The number, and not a time, is limited: the
- * results do not depend on what else the machine computes.
+ * Largest number of epochs of each network, so that a seed takes less than 15 minutes on two cores. The number of epochs is limited
+ * instead of the time, so that results do not depend on what else the machine computes.
  */
 const EPOCHS = 40;
 const VOICE_EPOCHS = 30;

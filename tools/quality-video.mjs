@@ -12,7 +12,7 @@ const FRAMES = 20;
 const SIDE = 64;
 /** The centres of the digits lie in this range, so that the digits are inside the frame. */
 const [LEAST, MOST] = [11, 53];
-/** Least distance between the centres, so that the digits do not overlap. */
+/** Smallest distance between the centres, so that the digits do not overlap. */
 const GAP = 22;
 /** Pixels that a digit moves, and radians that it turns. */
 const WAY = [8, 16];

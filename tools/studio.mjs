@@ -1,4 +1,4 @@
-// Builds the page of packages/studio with Vite, unless nothing that it consists of has changed since the last build.
+// Builds the page of packages/studio with Vite if anything that the page consists of has changed since the last build.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -49,7 +49,7 @@ export const firstLoad = () => {
   const worker = assets.filter((file) => /^worker-[\w-]{8}\.js$/.test(file));
   const kernels = assets.filter((file) => /^kernels-[\w-]{8}\.wasm$/.test(file));
   const files = new Set(['index.html', ...named, ...[...worker, ...kernels].map((file) => `assets/${file}`)]);
-  // A set also visits what is added meanwhile: the static imports of scripts.
+  // The loop also visits the files that it adds to the set: the static imports of scripts.
   for (const file of files) {
     if (!file.endsWith('.js')) continue;
     const text = readFileSync(join(dist, file), 'utf8');

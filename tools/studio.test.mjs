@@ -168,7 +168,7 @@ describe('the studio', { skip }, () => {
     }));
 
   test('the learning rate and clipping change without a reset', () =>
-    // So long that the problem is not solved before the pause, however late that is: a solved lane shows no updates.
+    // The problem is so long that it is not solved before the pause, however late that is: a solved lane shows no updates.
     withPage('#preset=adding&cells=lstm&length=100&units=8', async (page) => {
       await trainFor(page, 'lstm', 20);
       const count = await updatesOf(page, 'lstm');
@@ -515,7 +515,7 @@ describe('the studio', { skip }, () => {
         );
         assert.ok((await text(page, '.failure')).length < 400);
       }
-      // A config with a prototype pollution, and one whose layer does not exist.
+      // A config that attempts prototype pollution, and a config whose layer does not exist.
       for (const config of [
         '{"__proto__": {"polluted": 1}}',
         '{"format": "unroll-artifact-1", "model": {"className": "Evil"}}',

@@ -88,7 +88,7 @@ const EXPLANATIONS = [
   [/only windows over one axis/, 'Convolution and pooling over two or three axes are not supported.'],
   [
     /does not depend on the inputs|must be constant|its output Indices/,
-    'An output is a constant, or a second output of a kind that the layers do not have.',
+    'An output is constant, or the node has a second output (mask, indices) that the layer does not have.',
   ],
   [/products of elements/, 'Products of the elements of a tensor are not supported.'],
   [/training mode/, 'Nodes in training mode are not supported: files are read for inference.'],

@@ -1,5 +1,5 @@
 /**
- * Encodes messages in the Protocol Buffers wire format, as far as an ONNX file needs it.
+ * Encodes messages in the wire format of Protocol Buffers: the parts of it that an ONNX file needs.
  */
 
 /** An encoded field, in parts: its number and wire type, and its value. */

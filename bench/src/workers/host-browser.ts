@@ -1,6 +1,6 @@
 /**
- * The protocol of an engine in a worker of a page; it exports the same names as host-node.ts. The URL of the script is
- * `<script>?threads=..&argument=..`. Requests and answers are messages from and to the page (src/page.ts). The engine
+ * The protocol of an engine that runs in a worker of a page. This module exports the same names as host-node.ts. The URL of the
+ * script is `<script>?threads=..&argument=..`. Requests and answers are messages from and to the page (src/page.ts). The engine
  * runs in a worker because the page itself must not block while it waits for threads.
  */
 import { type DataFile, decodeData, type RowData } from '../data.js';

@@ -8,7 +8,7 @@ import type { Hello, Loaded, LoadedSequence, Peaks, Request, Round, Warmed } fro
 import type { Mode, Row, Variant } from '../rows.js';
 import type { SequenceMode, SequenceRow } from '../sequences/rows.js';
 
-/** One call. It returns a promise if the engine is asynchronous. */
+/** The work of one call. Returns a promise if the engine is asynchronous. */
 export type Work = () => unknown;
 
 /** A row that is ready to run. */
@@ -17,7 +17,7 @@ export interface Prepared {
   work: Work;
   /** Other implementations of `work`, by name. The warm-up selects the fastest. */
   alternatives?: Record<string, Work>;
-  /** The equations of the model; default standard. */
+  /** Which variant of the equations the model computes. Default `standard`. */
   variant?: Variant;
   /**
    * Computes the outputs of the last time step. For a stream, runs all steps. Called before timing.

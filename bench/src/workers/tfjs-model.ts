@@ -1,4 +1,4 @@
-/** Builds a row as a TensorFlow.js model. */
+/** Builds the model of a row of the benchmark table in TensorFlow.js. */
 import type { RowData } from '../data.js';
 import type { Row, TextModel } from '../rows.js';
 import {

@@ -1,4 +1,4 @@
-/** Builds the model of a row with Unroll and trains it step by step. */
+/** Builds the model of a row of the benchmark table in Unroll, and trains it step by step. */
 import type { Tensor } from '@unroll/core';
 import {
   bidirectional,

@@ -45,8 +45,8 @@ export function inferenceContext(addLoss: (term: Tensor) => void = ignoreLoss): 
 }
 
 /**
- * Returns one mask for each input. A single mask [N, T] applies to all sequences [N, T, ...] with the same T; if there
- * is no such input, to the only input of ids [N, T].
+ * Returns one mask for each input. A single mask [N, T] applies to every input [N, T, ...] with the same T; if there
+ * is no such input, to the input of ids [N, T], if there is exactly one.
  * @throws UnrollError `shape` if a single mask fits no input or several inputs of ids, or if a list does not have one
  * entry per input
  */

@@ -84,7 +84,7 @@ export class FlatBuffer implements ResidentMemory {
     return backend.read(block);
   }
 
-  /** Writes values from `offset` on. @throws UnrollError `shape` if they extend beyond the buffer */
+  /** Writes values, starting at `offset`. @throws UnrollError `shape` if they extend beyond the buffer */
   write(values: ArrayLike<number>, offset = 0): void {
     if (offset + values.length > this.length) {
       throw shapeError(`${values.length} values do not fit a buffer of ${this.length} at offset ${offset}.`);
@@ -99,7 +99,7 @@ export class FlatBuffer implements ResidentMemory {
     backend.setWeightFormat?.(block, format);
   }
 
-  /** Copies a block of the current backend to the buffer, from `offset` on. */
+  /** Copies a block of the current backend to the buffer, starting at `offset`. */
   copyFrom(block: Block, offset = 0): void {
     const to = this.blockFor(offset, block.length);
     this.#storage.backend.kernels.copy({ x: block, y: to });

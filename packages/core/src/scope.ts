@@ -2,7 +2,7 @@
  * Scopes release temporary memory, so that tensors need not be disposed. Every public entry point (a training step,
  * `predict`, `valueAndGrad`, a stream's step) runs a function in a scope that owns an arena of temporary memory. The
  * function's result is moved to memory owned by the garbage collector. All other memory is released when the function
- * returns or throws. If a tensor of the scope is used later, it throws an error and never reads invalid memory.
+ * returns or throws. A later use of a tensor of the scope throws an error and never reads invalid memory.
  */
 import { UnrollError } from './errors.js';
 import { currentBackend, runtime, type ScopeState } from './runtime.js';

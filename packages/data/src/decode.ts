@@ -11,8 +11,8 @@ export interface DecodedText {
 /**
  * Decodes the bytes of a text file.
  * @param encoding a label of the Encoding Standard such as `gbk` or `windows-1252`; default: detected
- * @throws UnrollError `format` if the bytes are not text, if the encoding is not recognised, or if the bytes do not
- * fit the given encoding; `value` for an unknown encoding
+ * @throws UnrollError `format` if the bytes are not text, if no encoding is detected, or if the bytes are not valid in the
+ * given encoding; `value` if `encoding` is not a known label
  */
 export function decodeText(bytes: Uint8Array, source = 'The file', encoding?: string): DecodedText {
   checkContainer(bytes, source);

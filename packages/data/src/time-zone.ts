@@ -1,4 +1,4 @@
-/** Converts between UTC and local times of IANA time zones, and detects the zone in which UTC times are midnights. */
+/** Converts between UTC and local times of IANA time zones, and detects the zone in which given UTC times are local midnights. */
 import { valueError } from '@unroll/core';
 
 const DAY = 86_400_000;
@@ -99,8 +99,8 @@ export function detectTimezone(values: Float64Array): string | undefined {
 }
 
 /**
- * Converts instants to local days of a zone, if a day begins at each; or else to local times, if all have the same time
- * of day. Otherwise returns undefined.
+ * Converts instants to local days of a zone if a day begins at each of them, or otherwise to local times if all of them have the
+ * same time of day. Returns undefined if neither is the case.
  * @throws UnrollError `value` for an unknown time zone
  */
 export function toLocalDays(values: Float64Array, timezone: string): Float64Array | undefined {

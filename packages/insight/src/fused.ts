@@ -38,7 +38,7 @@ export interface CellRecord {
   states: Record<string, StepValues>;
 }
 
-/** The result of a run with what it computed. */
+/** The result of a run, with the gates and states that it computed. */
 export interface FusedRun {
   result: SequenceResult;
   record: CellRecord;

@@ -36,8 +36,8 @@ export interface LayerFlow {
   /** By state: `h`, and `c` for an LSTM. */
   states: Record<string, StateFlow>;
   /**
-   * The product of the forget gates of the steps after lag k: what is left of the cell state, as the mean over the units.
-   * For a GRU: of the share of the old state that it keeps. Null: the cell has no such gate.
+   * The product of the forget gates of the steps after lag k, that is, the share of the cell state that is left, as the mean over
+   * the units. For a GRU: the product of the shares of the old state that the steps keep. Null: the cell has no such gate.
    */
   forgetProduct: LagSummary | null;
   /** Largest absolute eigenvalue of U, for each gate; null: not requested, or the cell has no recurrent matrix. */

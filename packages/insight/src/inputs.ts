@@ -1,4 +1,4 @@
-/** Inputs, masks and the choice of the model that all instruments share. */
+/** What all instruments share: reading inputs and masks, and finding the network of a model or view. */
 import {
   asTensor,
   type FloatArray,
@@ -21,7 +21,7 @@ export interface MaskOption {
   mask?: Tensor | readonly (Tensor | null)[] | null;
 }
 
-/** A model with the changes of its view. */
+/** A network, and the changes that a view of it (from `ablate`) applies. */
 export interface Subject {
   network: Network;
   changes: readonly Change[];
@@ -49,7 +49,7 @@ export interface Inputs {
 const isTensorList = (x: ModelInput): x is readonly Tensor[] =>
   Array.isArray(x) && x.length > 0 && typeof x[0] === 'object' && 'shape' in x[0];
 
-/** Converts the inputs of a model. @throws UnrollError `shape` if the numbers of examples differ or are 0 */
+/** Converts the inputs of a model. @throws UnrollError `shape` if the numbers of examples differ, `value` if there are none */
 export async function inputsOf(x: ModelInput, { mask }: MaskOption, owner: string): Promise<Inputs> {
   await ready();
   const tensors = isTensorList(x) ? [...x] : [asTensor(x as Tensor)];

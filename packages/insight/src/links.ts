@@ -1,6 +1,6 @@
 /**
- * Which recurrent layers a recurrent layer reads, directly or through other layers. The first traced pass of a network finds it out:
- * while it runs, the layers are wrapped, and the runs that each tensor comes from are noted.
+ * Which recurrent layers a recurrent layer reads, directly or through other layers. The first traced pass of a network finds it
+ * out: while it runs, the layers are wrapped, and the runs that each tensor comes from are noted.
  */
 
 import type { MaskedSequence, Tensor } from '@unroll/core';
@@ -15,7 +15,7 @@ interface Link {
   from: readonly number[];
 }
 
-/** For each layer the names of what it reads, by run. */
+/** For each run of each layer, the names of the layers that it reads. */
 type Names = ReadonlyMap<Recurrent, readonly (readonly string[])[]>;
 
 const known = new WeakMap<Network, Names>();

@@ -40,9 +40,9 @@ export interface MemoryLength {
 }
 
 /**
- * Returns how far back the output at a step depends on the input: the largest lag whose influence is at least 1 % of the
- * largest influence of any lag. Lag 0 is the input of the step itself. Steps after the step, which a bidirectional model
- * also reads, do not count.
+ * Returns how far back the output at a step depends on the input: the largest lag whose influence is at least the share
+ * `threshold` (1 % by default) of the largest influence of any lag. Lag 0 is the input of the step itself. Later steps, which a
+ * bidirectional model also reads, do not count.
  * @param x one batch [B, T, ...]
  * @throws UnrollError `value` for unknown options
  */
@@ -68,7 +68,7 @@ export async function memoryLength(
       ? influenceOf(found).find((each) => each.input === input)?.norms
       : await ablationInfluence(subject, inputs, input, found.steps, options);
   const [B, T] = inputs.sequences[input].value.shape;
-  // An encoder's input has other steps than the output: its last step is lag 0.
+  // The steps of an encoder's input are not those of the output: lag 0 is then the last step of the input.
   const { mask } = inputs.sequences[input];
   const origins = found.outputSteps === null || found.outputSteps === T ? found.steps : lastValid(B, T, mask);
   const influence = byLag(norms?.values ?? new Float64Array(B * T), B, T, origins);
@@ -97,7 +97,7 @@ function byLag(values: ArrayLike<number>, B: number, T: number, steps: Int32Arra
   return out;
 }
 
-/** Returns for each step the norm of the change of the output if its input is replaced, [B, T]. */
+/** Returns for each step the norm of the change of the output if the input of the step is replaced, [B, T]. */
 async function ablationInfluence(
   subject: Subject,
   inputs: Inputs,

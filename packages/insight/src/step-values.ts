@@ -10,7 +10,7 @@ import { type DataArray, readArray } from './arrays.js';
 interface TimeMajor {
   T: number;
   B: number;
-  /** Numbers per row, from `offset` on. */
+  /** Numbers per row, starting at `offset`. */
   size: number;
   offset: number;
   stride: number;
@@ -82,7 +82,7 @@ export function collect(values: Readonly<Record<string, StepValues>>): Collected
 
 const canRead = (backend: Backend): backend is ReadableBackend => backend.readSync !== undefined;
 
-/** Reads what is still a tensor. */
+/** Reads the values that are still tensors. */
 export async function readCollected(values: Collected): Promise<Record<string, DataArray>> {
   const found: Record<string, DataArray> = {};
   for (const name in values) {

@@ -36,7 +36,7 @@ export interface LayerTrace {
   units: number;
   /** True: the layer returns the output of every step; false: that of the last one. */
   returnSequences: boolean;
-  /** True: the layer processes the sequence from its end, so the state of step t depends on the steps from t on. */
+  /** True: the layer processes the sequence from its end, so the state of step t depends on step t and all later ones. */
   reverse: boolean;
   /** [B, T], 1: valid; null: all steps are valid. */
   mask: DataArray | null;

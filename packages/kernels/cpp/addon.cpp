@@ -308,8 +308,8 @@ const Isa* choose_isa(const char* wanted) {
 
 // Returns the default of panel_bytes() (see parallel.h). Parts are faster if the core multiplies vectors faster than the L2
 // cache delivers the weights of a tile, that is, with AVX-512 at full rate. AMD's family 19h (Zen 3 and 4) executes AVX-512 at
-// half rate, so whole panels are as fast there. A third of the L1 cache is for the panel, the rest for the sums and the rows: with
-// half of it, some sets of the cache would hold more lines than they have ways, and a part would be read again for some tiles.
+// half rate, so whole panels are as fast there. A third of the L1 cache is for the panel, the rest for the sums and the rows. If
+// the panel took half, some sets of the cache would need more lines than they have ways, and some tiles would read a part again.
 int default_panel_bytes([[maybe_unused]] const Isa& isa) {
 #if defined(__x86_64__)
   unsigned a, b, c, d, size = 0;

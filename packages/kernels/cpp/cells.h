@@ -118,7 +118,8 @@ void gru_pack_backward(int H, const float* U, float* packed);
 // which this is faster: with more rows, or narrow vectors, the arithmetic takes longer than loading.
 constexpr int few_rows = VL == 16 ? 3 : 1;
 static_assert(few_rows <= rows_to_split);
-// More weights than this (in floats) do not fit in the last-level cache. Then it is faster for up to rows_to_split rows.
+// More weights than this (in floats) do not fit in the last-level cache. Then the products are computed in advance for batches
+// of up to rows_to_split rows.
 constexpr long uncached = 4l << 20;
 
 // The products of the inputs, computed for many steps before the steps run.
@@ -201,8 +202,8 @@ struct Factor {
   long panel_size(int columns) const { return (long)(depth ? depth : k) * columns; }
 };
 
-// What sums are added to, in whole vectors: nothing (at is null), one row for all (row 0), or one row for each, `row` floats
-// apart.
+// The initial values of sums, in whole vectors: zeros (at is null), one row of values for all rows (row is 0), or one row of
+// values for each row, `row` floats apart.
 struct Start {
   const float* at = nullptr;
   long row = 0;

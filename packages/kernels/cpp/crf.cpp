@@ -1,13 +1,13 @@
-// Both passes and their repetition with logarithms share tables and working memory, so they are one file.
+// This is one file, because both passes, on probabilities and on logarithms, share tables and working memory.
 //
 // Linear-chain conditional random fields: the forward-backward algorithm (Rabiner 1989) on probabilities in double precision,
-// which are scaled in every step. With c_t and d_t as scales and E = exp(transitions), the recursions are
+// which are scaled in every step. With E = exp(transitions) and e_t = exp(emissions of step t), the recursions are
 //
-//   a_t(j) = sum_i a_{t-1}(i) E(i,j) e_t(j) / c_t          b_{t-1}(i) = sum_j E(i,j) e_t(j) b_t(j) / d_t
+//   a_t(j) = sum_i a_{t-1}(i) E(i,j) e_t(j) / c_t          b_{t-1}(i) = sum_j E(i,j) e_t(j) b_t(j) / d_{t-1}
 //
-// where d_t makes sum_i a_t(i) b_t(i) = 1, so that the products are the probabilities of the tags. Only B*T*K exponentials are
-// needed. If the probability of a possible tag becomes so small that later steps could depend on lost bits, the sequence is
-// computed again with logarithms, which have no such limit and are slower.
+// The scale c_t makes sum_j a_t(j) = 1, and d_t makes sum_i a_t(i) b_t(i) = 1, so that a_t(i) b_t(i) is the probability of
+// tag i at step t. Only B*T*K exponentials are needed. If the probability of a possible tag becomes so small that underflow
+// could change later steps, the sequence is computed again with logarithms, which are slower but do not underflow.
 #include "functions.h"
 #include "work.h"
 
@@ -22,13 +22,13 @@ typedef double d_anywhere __attribute__((vector_size(VL * 4), aligned(4), may_al
 FORCE_INLINE d load_doubles(const double* p) { return *(const d_anywhere*)p; }
 FORCE_INLINE void store_doubles(double* p, d x) { *(d_anywhere*)p = x; }
 
-// Below this probability of a possible tag, the sequence is computed with logarithms. Terms lost to underflow are smaller
-// than 1e-300, so they do not change any larger probability.
+// If a possible tag is less probable than this, the sequence is computed with logarithms. Terms lost to underflow are smaller
+// than 1e-300, so they do not change any probability above the limit.
 constexpr double LEAST = 1e-280;
 
 constexpr int padded(int K) { return ceil_div(K, PAD) * PAD; }
 constexpr int parts_of(int B) { return min(B, crf_parts); }
-// Doubles of the tables, which all sequences share, and of each part.
+// The size in doubles of the tables, which all sequences share, and of the memory of each part of the batch.
 constexpr long table_size(long T, long K) { return (2 * K + 2 + T + 1) * padded(K); }
 constexpr long part_size(long T, long K) { return (T + 2 * K + 2 + 5) * padded(K); }
 
@@ -67,8 +67,8 @@ struct Product {
   double logarithm() const { return exponent * 0.693147180559945309 + log_of((float)mantissa); }
 };
 
-// y[j] = sum_i x[i] M[i][j] for `blocks` times PAD columns from j on. Even and odd rows have separate sums, because each sum is
-// a chain of dependent operations.
+// y[j] = sum_i x[i] M[i][j] for blocks * PAD columns, of which j is the first. Even and odd rows have separate sums, because
+// each sum is a chain of dependent operations.
 template <int blocks>
 FORCE_INLINE void product_of(const double* x, const double* M, double* y, int K, int width, int j) {
   constexpr int N = blocks * (PAD / DL);
@@ -104,13 +104,13 @@ FORCE_INLINE double dot(const double* x, const double* y, int width) {
 struct Tables {
   const Crf& c;
   int K, width;
-  float shift, start_shift, end_shift;  // the largest scores
+  float shift, start_shift, end_shift;  // the largest of the transitions, of `start` and of `end`
   double* E;      // [K][width] exp(transitions - shift)
-  double* Et;     // [width][K], transposed: [K][width]
-  double* start;  // [width]
-  double* end;    // [width]
-  double* lift;   // [T][width] 0 if the tag is possible in this step, else 1
-  int stable;     // lift is the same from this step on
+  double* Et;     // [K][width] the transpose of E: Et[j][i] = E[i][j]
+  double* start;  // [width] exp(start - start_shift)
+  double* end;    // [width] exp(end - end_shift)
+  double* lift;   // [T][width] 0 if the tag is possible in this step, else 1. Adding it excludes impossible tags from a minimum
+  int stable;     // all later steps have the same lift as this one
 
   explicit Tables(const Crf& call) : c(call), K(call.K), width(padded(call.K)) {
     E = (double*)c.work, Et = E + (long)K * width, start = Et + (long)K * width, end = start + width, lift = end + width;
@@ -160,9 +160,9 @@ struct Part {
   const Tables& tables;
   const Crf& c;
   const int K, width;
-  double* alpha;  // [T][width]
-  double* A;      // [K][width] sums of g * a_{t-1}(i) w_t(j); times E they are expected numbers of transitions
-  double* X;      // [K][width] sums of other contributions to the gradient of the transitions
+  double* alpha;  // [T][width] a_t; the logarithms of the unscaled sums if `log_forward` computes it
+  double* A;      // [K][width] sums of g * a_{t-1}(i) e_t(j) b_t(j) / d_{t-1}; A * E is g * the expected number of transitions
+  double* X;      // [K][width] the rest of the gradient of the transitions: sequences with logarithms, and the given tags
   double* dStart;
   double* dEnd;
   double* buffers;  // [5][width]
@@ -194,7 +194,8 @@ struct Part {
     return last < 0 ? 0 : total + c.end[last];
   }
 
-  // Writes alpha and returns true, and the logarithm of the partition function; false: logarithms are necessary.
+  // Computes alpha, and sets logZ to the logarithm of the partition function. Returns false if a possible tag is less probable
+  // than LEAST; `log_forward` must then be used.
   bool forward(int b, double& logZ) {
     double* const e = buffers;
     clear(e + K, width - K);
@@ -236,7 +237,8 @@ struct Part {
     return true;
   }
 
-  // Writes the gradients of one sequence after `forward` returned true, except those of the score of the tags.
+  // Computes the gradients of logZ for one sequence, after `forward` has returned true. `gradient` then subtracts those of the
+  // score of the given tags.
   void backward(int b, double g, int n, float* dE) {
     double *const e = buffers, *const beta = e + width, *const w = beta + width, *const u = w + width;
     clear(e + K, width - K);
@@ -257,12 +259,12 @@ struct Part {
     }
   }
 
-  // beta = x * scale such that the probabilities alpha * beta of a step add up to 1. Returns the scale.
+  // Sets beta to x / d, where d makes the sum of alpha * beta over the tags of step s equal to 1. Returns 1 / d.
   double rescale(const double* x, int s, double* beta) const {
     const double inverse = 1 / dot(alpha + (long)s * width, x, width);
     const double* lift = tables.lifts(s);
     for (int j = 0; j < width; j += DL)
-      store_doubles(beta + j, load_doubles(lift + j) > 0 ? d{} : load_doubles(x + j) * inverse);  // no overflow for tags that cannot be reached
+      store_doubles(beta + j, load_doubles(lift + j) > 0 ? d{} : load_doubles(x + j) * inverse);  // 0 for impossible tags, which could overflow
     return inverse;
   }
 

@@ -8,14 +8,15 @@
 // Blanks and labels are two arrays, so that a step is a few operations on contiguous vectors, the same for two kinds of
 // arithmetic:
 //
-// - Probability: doubles that are rescaled by a power of two at every step. Without exp and log per state, it is ten times
-//   as fast.
-// - Logarithm: for the sequences that the check below rejects, for example if the model is certain of another target.
+// - Probability: doubles that are rescaled by a power of two at every step. It needs no exp and log per state, so it is ten
+//   times as fast as Logarithm.
+// - Logarithm: for sequences whose probabilities do not pass the check below, for example if the model is certain of another
+//   target.
 //
 // In Probability, alpha and beta underflow if the walks in the most probable states of a step cannot end in time, or end
 // too early. For a model that is not yet trained, all walks are about equally probable, and in long sequences few of them
-// have the right pace. A tilt prevents it: every transition is multiplied by u per state that it moves forward, which
-// multiplies all walks of a target by the same u^2n. The second of three attempts uses the u for which walks that see the
+// have the right pace. A tilt prevents this underflow: every transition is multiplied by u per state that it moves forward,
+// which multiplies all walks of a target by the same u^2n. The second of three attempts uses the u for which walks that see the
 // average emissions at every step move 2n states in T steps.
 //
 // The check: every step adds `tiny`, relative to its scale, to alpha and beta of every state. This is more than what underflow
@@ -74,7 +75,7 @@ struct Sequence {
   double* emitted;       // one row: beta times the emissions
   double* labelY;        // [T][N] the emissions of the labels, 0 from n on
   double* blankY;        // [T] the emission of the blank
-  double* least;         // [2N] what is added to every state: tiny, and 0 for the padding
+  double* least;         // [2N] the numbers added to the states: tiny, and 0 for the padding
   int32_t* labels;       // [n]
   double u = 1, w = 3;   // the tilt and 1 + u + u^2
 
@@ -106,7 +107,7 @@ struct Sequence {
     for (long i = -DL; i < 2 * N + DL; i += DL) store(states + i, all(zero));
   }
 
-  // Computes the emissions of all steps and, if requested, stores their probabilities in dx.
+  // Computes the emissions of all steps. Probability also writes them to dx, unless that is null.
   template <class Numbers>
   void compute_emissions() {
     for (int t = 0; t < T; t++) {
@@ -144,7 +145,7 @@ struct Sequence {
     for (long i = n; i < N; i++) y[i] = -infinity;
   }
 
-  // Returns the power of two that brings x into [1, 2); 0 if x is too small (also 0) or not finite.
+  // Returns the power of two that brings x into [1, 2); 0 if x is 0, too small or not finite.
   static double scale_for(double x) {
     const int64_t exponent = __builtin_bit_cast(int64_t, x) >> 52;
     return exponent > 100 && exponent < 2000 ? __builtin_bit_cast(double, (2046 - exponent) << 52) : 0;

@@ -17,8 +17,8 @@ FORCE_INLINE d load(const double* p) { return *(const d_anywhere*)p; }
 FORCE_INLINE di load(const int64_t* p) { return *(const di_anywhere*)p; }
 FORCE_INLINE void store(double* p, d x) { *(d_anywhere*)p = x; }
 FORCE_INLINE d select(di mask, d a, d b) { return mask ? a : b; }
-// The larger of a and b; b if one of them is NaN. WebAssembly names the instruction, because the compiler replaces a
-// comparison and a choice by relaxed SIMD's maximum, whose result for NaN is not defined.
+// The larger of a and b; b if one of them is NaN. For WebAssembly the instruction is chosen here, because the
+// compiler would replace a comparison and a selection by the maximum of relaxed SIMD, whose result for NaN is not defined.
 #if defined(__wasm_simd128__)
 FORCE_INLINE d larger_of(d a, d b) { return (d)wasm_f64x2_pmax((v128_t)b, (v128_t)a); }
 #else

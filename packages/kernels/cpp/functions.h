@@ -79,8 +79,8 @@ FORCE_INLINE v log1p(v x) {
 // Error 2.3 ULP.
 FORCE_INLINE v sigmoid(v x) { return 1.f / (exp_normal(clamp(-x, -87.f, 88.f)) + 1.f); }
 
-// Replaces by its sigmoid, in [x, x + size), every vector at a multiple of `stride` and the vector `apart` floats after it.
-// Two vectors at a time, because each sigmoid is a long chain of dependent operations.
+// Replaces vectors in [x, x + size) by their sigmoids: those at the multiples of `stride`, and those `apart` floats after them.
+// Computes two vectors at a time, because each sigmoid is a long chain of dependent operations.
 NOINLINE void sigmoids(float* x, long size, long stride, long apart) {
   for (const float* end = x + size; x < end; x += stride) {
     const v a = sigmoid(load(x)), b = sigmoid(load(x + apart));

@@ -48,7 +48,8 @@ void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k,
 }
 
 // Computes one tile (`panels` panels of nv vectors) and writes it to C: directly if all its vectors are full, otherwise
-// through a buffer. Only the direct case computes the parts of k (see tile.h) one by one; `sums` holds the sums between them.
+// through a buffer. Only the direct case computes the parts of k (see tile.h) one by one; `sums` holds the sums after each part
+// but the last.
 void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add,
                [[maybe_unused]] const Parts& parts, int part, [[maybe_unused]] bool fetch,
                [[maybe_unused]] float* sums) {
@@ -91,7 +92,7 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
     (p.transB ? pack_panel_transposed : pack_panel<float>)(p.transB ? p.B + from : p.B + from * p.ldb, p.ldb, k,
                                                            column + panels.column(j), panels.columns(j),
                                                            panels.width(j), packedB + (long)panels.column(j) * k);
-  alignas(64) float waiting[most_in_turn * accumulators * VL];  // sums, between parts of k
+  alignas(64) float waiting[most_in_turn * accumulators * VL];  // the sums of the tiles of a turn, between parts of k
   const int heights = ceil_div(p.m, MC), widest = ceil_div(panels.vectors, panels.count);
   for (int h = 0; h < heights; h++) {
     const int row = split(p.m, heights, h), rows = split(p.m, heights, h + 1) - row;
@@ -260,7 +261,7 @@ void run(Way way, const Product& p) {
   }
 }
 
-// Returns part i of `parts` of the product, cut along the longer side of C.
+// Returns part i of the product, which is cut into `parts` parts along the longer side of C.
 Product part(Product p, int parts, int i) {
   if (p.n >= p.m) {
     const int from = split(p.n, parts, i);

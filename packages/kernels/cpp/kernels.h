@@ -50,11 +50,12 @@ CODES(WeightFormat, w_float32, w_float16)
 
 // If a batch has at most this many rows, threads split the hidden units, and Forward::x must be null.
 CONSTANT(rows_to_split, 8)
-// The most threads of a thread pool, including the caller.
+// The largest number of threads in a thread pool, including the caller.
 CONSTANT(most_threads, 128)
 // The number of doubles in the call area, enough for the fields of the largest struct.
 CONSTANT(call_slots, 32)
-// The most parts into which the sums over a batch of a conditional random field are split. Threads compute whole parts.
+// The largest number of parts into which the sums over a batch of a conditional random field are split. One thread computes a
+// whole part.
 CONSTANT(crf_parts, 16)
 // The number of memory pages that a WebAssembly module starts with.
 CONSTANT(initial_pages, 16)
@@ -310,8 +311,8 @@ struct LstmForward : Forward {
   float* gates;  // [T][B][4H] output: i f g o after activation, needed for backward | null
 };
 
-// One step of an LSTM from its sums a on: i, f, o = ract(a), g = act(a), after = f*before + i*g. The cell computes its output
-// from `after` and o.
+// One step of an LSTM, computed from the pre-activations a: i, f, o = ract(a), g = act(a), after = f*before + i*g. The cell
+// computes its output from `after` and o.
 struct LstmGates {
   int B;
   int H;
@@ -401,7 +402,7 @@ struct Scan {
 };
 
 struct LinearScan : Scan {
-  const float* b;  // [B][T][H] what is added
+  const float* b;  // [B][T][H] the terms that are added
   float* h;        // [B][T][H] output: the states of all steps; may be b
 };
 

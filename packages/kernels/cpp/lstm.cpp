@@ -5,7 +5,7 @@
 // Forward: a tile computes the sums of i, f, g and o for a few rows of the batch and one vector of units. The weights are
 // packed so that the four sums lie side by side, and the activations are applied while the sums are in the L1 cache.
 // Backward: each step first computes the gradients of the gates elementwise, then dh = dG U^T with the same tile.
-// Each thread takes a group of rows and runs all T steps without synchronising. If there are few rows, threads split the
+// Each thread takes a range of rows and runs all T steps without synchronising. If there are few rows, threads split the
 // units instead (see over_parts).
 #include "cells.h"
 #include "functions.h"
@@ -48,7 +48,7 @@ struct GateRows {
   const Weight* panels() const { return (const Weight*)(packed + 4 * whole_vectors(H)) + (long)from * width; }
 };
 
-// Splits `rows` rows of the batch into `count` tiles. A tile takes at most at_once panels at once.
+// Splits `rows` rows of the batch into `count` tiles. A tile computes at most at_once panels at a time.
 struct Tiles {
   static constexpr int buffer = max(most_rows(group) * 4, accumulators) * VL;  // floats of z
   int rows, count, at_once;
@@ -65,8 +65,8 @@ struct Tiles {
   }
   // z [m][count][4][VL] = start + the products of m rows of a and the weights of `count` vectors of units from `unit` on.
   // start: one row for all rows of a (startRow 0), or one row for each; it covers all units. Rows of z are zRow floats apart.
-  // panel: computes only the panels from this one on that a tile computes at once. part: computes only this part of the sum
-  // over k (see Parts in tile.h).
+  // panel: the first panel to compute; one call computes together(vectors) panels. part: the part of the sum over k to compute
+  // (see Parts in tile.h).
   template <class Weight>
   void sums(int m, int vectors, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
             long startRow, float* z, long zRow, int panel, const Parts& parts, int part, bool fetch) const {

@@ -62,7 +62,8 @@ struct Pool {
   static constexpr int unset = -2;
 #endif
 
-  // Returns 0 if there are more threads than cores: the thread that is waited for may need this core.
+  // Returns how often to spin before sleeping: 0 if there are more threads than cores, because the other thread may need this
+  // core.
   int spins(int threads) const { return threads <= cores ? spin_limit : 0; }
 };
 
@@ -327,7 +328,7 @@ Pool* pool_create(int cores, int panel_bytes) {
 void pool_destroy(Pool* pool) {
   for (Slot& slot : pool->slots) {
     if (!slot.thread.joinable()) continue;
-    // A thread that is still arriving would overwrite the state ended with idle.
+    // A thread that is still arriving would overwrite the state `ended` by `idle`.
     while (slot.state.load() == absent) std::this_thread::yield();
     slot.state.exchange(ended);
     slot.state.wake();

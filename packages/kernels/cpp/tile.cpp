@@ -14,8 +14,9 @@ namespace unroll::UNROLL_ISA {
 #define IN_ORDER
 #endif
 
-// Repeats the body of the loop over k in AVX2, so that fewer instructions count and branch: a product takes two instructions in
-// AVX2 where AVX-512 needs one, and Haswell starts only four per cycle. (AVX-512 is up to 2 % slower with it.)
+// Unrolls the loop over k twice in AVX2, so that counting and branching take fewer instructions: a product takes two
+// instructions in AVX2 but one in AVX-512, and Haswell starts only four per cycle. (AVX-512 is up to 2 % slower if the loop is
+// unrolled.)
 #if VL == 8 && defined(__clang__)
 #define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #elif VL == 8

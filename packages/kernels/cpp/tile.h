@@ -10,7 +10,7 @@
 #include "vec.h"
 #include "work.h"
 
-// Whether products can be divided into parts of k (see Parts).
+// 1: the sum over k of a product can be computed in several parts (see Parts).
 #ifdef __wasm__
 #define UNROLL_PARTS 0
 #else
@@ -50,7 +50,7 @@ struct Parts {
       : k(k), count(bytes ? max(1, (int)((k * row + bytes - 1) / bytes)) : 1) {}
   int from(int i) const { return split(k, count, i); }
   // Restricts a tile of m rows to part i. fetch: the tile also prefetches the next part; set it for the first of the tiles
-  // that use a part in turn. resume: the first part also adds to the values in `out`.
+  // that use a part in turn. resume: the first part adds to the values in `out` too, instead of starting from 0.
   template <class Weight>
   void cut(TileOf<Weight>& t, int m, int i, bool fetch, bool resume = false) const {
     if (resume || i > 0) t.sums = t.out, t.sumsRow = t.outRow;
@@ -75,15 +75,15 @@ struct Parts {
 // The number of vectors of sums for which there are registers, in addition to the operands. Without fused multiply-add, a
 // product needs one more register.
 constexpr int accumulators = UNROLL_REGISTERS == 32 ? 24 : VL == 8 ? 12 : 8;
-// The most vectors of a panel. With few registers, 2 is best: more rows use each load of b, and the panel is narrow enough
-// to stay in the L1 cache.
+// The largest number of vectors in a panel. With few registers, 2 is best: more rows use each load of b, and the panel is narrow
+// enough to stay in the L1 cache.
 constexpr int panel_vectors = UNROLL_REGISTERS == 32 ? 4 : 2;
-// Returns the most rows of a tile that is nv vectors wide.
+// Returns the largest number of rows of a tile that is nv vectors wide.
 constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / nv : 8; }
 // Returns how many panels (1, 2 or 4) a tile of m rows computes at once. With one panel, a tile of few rows would wait for
-// its own sums, because an addition takes several cycles and two can start in each cycle. (A single row uses each weight
-// once and takes as long as loading it. One panel is then best, because more of it is still in the L1 cache from the
-// previous step.)
+// its own sums, because an addition takes several cycles and two can start in each cycle. (With a single row, each
+// weight is used only once, so loading the weights takes all the time. One panel is then best, because more of it is still in
+// the L1 cache from the previous step.)
 constexpr int most_panels(int m, int nv) {
   if (2 * nv <= panel_vectors) return 1;  // panels have nearly equal widths, so a panel this narrow is the only one
   if (m == 1 && nv == 4 && VL == 16) return 1;

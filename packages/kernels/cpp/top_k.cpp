@@ -26,7 +26,7 @@ NOINLINE int insert(float* values, float* indices, int count, int k, float x, in
   return count;
 }
 
-// Returns whether an element of the `vectors` vectors at x is not less than or equal to the limit; this includes NaN.
+// Returns whether any element of the `vectors` vectors at x is greater than the limit, or NaN.
 template <int vectors>
 FORCE_INLINE bool any_above(const float* x, v limit) {
   vi above = {};

@@ -1,6 +1,6 @@
 // The parts of the thread pool that depend on the platform. UNROLL_THREADS: whether the build has threads.
 //
-// Word: an atomic int with wait and wake; wait_briefly also returns after a moment without a wake.
+// Word: an atomic int with wait and wake; wait_briefly returns after a moment, even if no thread calls wake.
 // pause(): one iteration of a spin loop.
 // spin_limit: iterations before a thread sleeps. They take 150 to 300 microseconds, because JavaScript takes that long between
 // two kernels of a step, and waking a thread takes half as long as a small kernel.

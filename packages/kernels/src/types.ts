@@ -26,7 +26,7 @@ export interface KernelModule {
   readonly calls: CallArea;
   /** The size in bytes of the parts of a weight panel that stay in the L1 cache; 0: panels are not divided. */
   readonly panelBytes: number;
-  /** The most threads that setThreads sets. */
+  /** The largest number of threads that setThreads sets. */
   readonly maxThreads: number;
   /** The number of threads that kernels may use, including the caller. */
   readonly threads: number;

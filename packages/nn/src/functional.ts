@@ -300,7 +300,7 @@ export class Functional extends Network<NetworkOptions> {
 
   /**
    * Propagates values (tensors, shapes, ...) from the inputs of the graph to its outputs.
-   * @param run returns the values of a node's outputs, from those of its inputs and of its mask
+   * @param run returns the values of a node's outputs, given the values of its inputs and of its mask
    */
   #propagate<T>(
     inputs: readonly T[],

@@ -81,7 +81,7 @@ export function openChromium(
     }
     rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   };
-  // Ctrl-C does not reach Chromium, because it is in another process group.
+  // Ctrl-C does not reach Chromium, because Chromium is in another process group.
   const interrupted = (): void => process.exit(130);
   process.on('exit', close);
   for (const signal of SIGNALS) process.on(signal, interrupted);

@@ -31,13 +31,13 @@ export interface Examples {
   sampleWeights?: TensorLike | TensorList;
   /**
    * 1 for valid steps and 0 for padding, [N, T]. A list has one entry for each input (null: all steps are valid). A
-   * single mask applies to every input [N, T, ...] with the same T; if there is no such input, to the only input of ids
-   * [N, T]. Default: all steps are valid.
+   * single mask applies to every input [N, T, ...] with the same T; if there is no such input, to the input of ids [N, T], if
+   * there is exactly one. Default: all steps are valid.
    */
   mask?: TensorLike | TensorList;
 }
 
-/** Batches, or a function that returns the batches of an epoch. It gets the number of the epoch, starting at 1. */
+/** Batches, or a function that returns the batches of an epoch, given its number from 1. */
 export type Batches =
   | Iterable<Examples>
   | AsyncIterable<Examples>

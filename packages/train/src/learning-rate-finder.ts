@@ -21,7 +21,7 @@ export interface RangeTestOptions {
   stopAt?: number;
 }
 
-/** Options of the test, and options and data as for `train`. The learning rate of the optimizer is ignored. */
+/** The options of the test, and the data and options of `train`. The learning rate of the optimizer is ignored. */
 export type FindLearningRateOptions = RangeTestOptions &
   TrainingData &
   Pick<

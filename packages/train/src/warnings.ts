@@ -85,8 +85,7 @@ export class Warnings {
       if (steps >= window) return;
       this.add(
         'short-sequence',
-        `A sequence has ${steps} steps, but the window is ${window}; the other steps are padding. Leave out ` +
-          'such sequences, or use a shorter window.',
+        `A sequence has ${steps} valid steps, fewer than the window of ${window}. Leave out such sequences, or use a shorter window.`,
       );
     });
   }

@@ -230,7 +230,7 @@ describe('warnings', () => {
     const mask = Array.from({ length: 40 }, (_, i) => (i === 21 ? [1, 1, 1, 0, 0, 0] : [1, 1, 1, 1, 1, 1]));
     const [found, ...rest] = await warnings(forecaster(), { mask, window: 6 });
     assert.deepEqual([found!.code, rest.length], ['short-sequence', 0]);
-    assert.match(found!.message, /has 3 steps, but the window is 6/);
+    assert.match(found!.message, /has 3 valid steps, fewer than the window of 6/);
     assert.deepEqual(await codes(forecaster(), { mask }), []);
     assert.deepEqual(await codes(forecaster(), { window: 7 }), ['short-sequence']);
   });

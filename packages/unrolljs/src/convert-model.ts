@@ -31,8 +31,8 @@ export interface ImportModelOptions extends ImportOptions {
 
 export interface Imported {
   /**
-   * A model as any other: it can be trained, streamed and saved. If the file has a loss and an optimizer that Unroll has, it is
-   * compiled, and training continues with the optimizer's state.
+   * The model, which can be trained, streamed and saved like any other. If the file has a loss and an optimizer that Unroll has,
+   * the model is compiled, and training continues with the optimizer's state.
    */
   model: Network & Trainable;
   /** What was mapped, set to a default, or dropped. */
@@ -64,7 +64,7 @@ export async function describeModel(source: ModelSource): Promise<FileDescriptio
   return (await formatOfFile(file)).describe(file);
 }
 
-/** Reads a file of one of some formats. @throws UnrollError `format` for a file of another format */
+/** Reads a file that must have one of the given formats. @throws UnrollError `value` for a file of another format */
 export async function importOneOf(
   source: ModelSource,
   names: readonly FormatName[],
@@ -77,7 +77,10 @@ export async function importOneOf(
   throw valueError(`${file.name} is ${format.title}, expected ${expected}.`, { format: format.name });
 }
 
-/** Writes a model to one file of a format; a file beside it, by its extension, such as `.py`. */
+/**
+ * Writes a model in a format. Returns the files by name: '' is the model itself, and an extension such as `.py` is a file beside
+ * it.
+ */
 export async function exportTo(
   model: Network,
   name: FormatName,

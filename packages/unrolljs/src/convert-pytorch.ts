@@ -5,8 +5,8 @@ import { exportTo, type Imported, importOneOf, type ModelSource } from './conver
 
 export interface ImportPyTorchOptions {
   /**
-   * What a state dict does not contain, such as activations: see docs/convert-pytorch.md. Default: shapes and names decide,
-   * and an error says what they do not.
+   * Values that a state dict does not contain, such as activations: see docs/convert-pytorch.md. Default: found from shapes and
+   * names; an error lists those that cannot be found.
    */
   map?: unknown;
 }

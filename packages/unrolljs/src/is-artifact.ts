@@ -1,4 +1,4 @@
-/** Tells models of Unroll and of other tools apart. */
+/** Distinguishes models of Unroll from those of other tools. */
 import { ARTIFACT_FILES } from '@unroll/formats';
 import { headAt } from '#sources';
 import type { ArtifactSource } from './load.js';
@@ -6,7 +6,7 @@ import type { ArtifactSource } from './load.js';
 /** Enough of a file for the name of the first file in a zip. */
 const HEAD = 256;
 
-/** Returns true for the folder, the files or the zip of an artifact, and for whatever no other format can be. */
+/** Returns true for the folder, the files or the zip of an artifact, and for a source that no other format has. */
 export async function isArtifact(source: ArtifactSource | Blob): Promise<boolean> {
   if (typeof source === 'string') {
     const head = await headAt(source, HEAD);

@@ -59,7 +59,7 @@ const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
 
 Trains the same task with several recurrent cells and seeds, and prints parameters, seconds per epoch, seconds to the best
 epoch, the quality on the validation data with its spread over the seeds, memory, and the time for one example. A winner
-is named only if the difference is larger than the spread over the seeds can explain. Every run has its own process.
+is named only if the spread over the seeds cannot explain the difference. Every run has its own process.
 
 Tasks: ${NAMES.join(', ')}
 
@@ -68,7 +68,7 @@ Tasks: ${NAMES.join(', ')}
 Options
   --cells <names>       cells to compare (default: ${CELLS.join(',')}), any of ${CELL_NAMES.slice(0, 4).join(', ')},
                         ${CELL_NAMES.slice(4).join(', ')}
-  --seeds <n>           number of seeds, from 0 on (default: 3)
+  --seeds <n>           number of seeds: 3 means the seeds 0, 1 and 2 (default: 3)
   --budget <time>       end the training of each run after this time, such as 90s or 5m, at the end of an epoch
   --out <folder>        write ${REPORT} with the curves and ${RESULTS} to this folder
   --json                print the result to stdout as JSON, and text to stderr

@@ -12,7 +12,8 @@ const ROUNDS = 15;
 
 /**
  * Returns the median time of a prediction in milliseconds; null if the task has no example to predict from.
- * @param rest the arguments of the task @param folder that of the training run
+ * @param rest the arguments of the task
+ * @param folder the folder of the training run
  */
 export async function latencyOf(
   task: string,

@@ -61,8 +61,8 @@ Options
   --map template        write such a map to <out>, a .json file, instead of a model
   --verify <data.npz>   compare the outputs for recorded inputs (arrays x, or by input name) with recorded outputs (y, or
                         by output name)
-  --verify random       compare the outputs of the model for random inputs with those of the written file: by ONNX Runtime
-                        for ONNX, otherwise by Unroll, which reads the file back
+  --verify random       compare the outputs of the model for random inputs with those of the written file, which ONNX
+                        Runtime computes for ONNX, and Unroll, reading the file back, for other formats
   --tolerance <t>       --verify fails, with exit code 1, if an error exceeds t · max(1, |y|) (default: 1e-4)
   --json                print the result to stdout as JSON, and text to stderr
 `;

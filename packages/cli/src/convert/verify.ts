@@ -17,8 +17,8 @@ type Network = ImportedModel['model'];
 
 /** The largest errors of one output. */
 export interface Comparison {
-  /** What is compared: `model and data.npz`. */
-  what: string;
+  /** What the model is compared with, such as `data.npz`. */
+  reference: string;
   output: string;
   /** Largest |a - b|. */
   absolute: number;
@@ -46,19 +46,19 @@ export async function compareWithData(
     arrayNamed(arrays, [name, `x${i}`, ...(i === 0 ? ['x'] : [])], path),
   );
   const outputs = await outputsOf(model, inputs);
-  const what = `model and ${path}`;
+  const reference = path;
   const used = new Set<string>();
   const results = outputs.map((output, i) => {
     const expected = arrayNamed(arrays, [output.name, `y${i}`, ...(i === 0 ? ['y'] : [])], path);
     used.add(expected.name);
-    return compare(what, output, expected, tolerance);
+    return compare(reference, output, expected, tolerance);
   });
   const expected = new Map(
     [...arrays]
       .filter(([name]) => !used.has(name))
       .map(([name, { shape, values }]) => [name, { name, shape, values }]),
   );
-  return [...results, ...(await compareLayers(model, inputs, { what, expected, tolerance }))];
+  return [...results, ...(await compareLayers(model, inputs, { reference, expected, tolerance }))];
 }
 
 function arrayNamed(
@@ -93,23 +93,26 @@ export async function compareWithFile(
   const theirs = format.run
     ? await format.run(source, inputs)
     : await outputsOf(await readBack(source, format), inputs);
-  const what = format.run
-    ? `model and runtime of ${format.name}`
-    : `model and ${source.name} as Unroll reads it`;
+  const reference = format.run
+    ? (format.runtime ?? `the runtime of ${format.name}`)
+    : `${source.name}, read back by Unroll`;
   if (theirs.length < ours.length)
     throw new UnrollError(
       'state',
       `${source.name} has ${theirs.length} outputs, the model has ${ours.length}.`,
     );
-  const results = ours.map((output, i) => compare(what, output, theirs[i], tolerance));
+  const results = ours.map((output, i) => compare(reference, output, theirs[i], tolerance));
   if (!hasLayers || !format.runLayers) return results;
   const values = await format.runLayers(source, inputs);
   const expected = new Map(values.map((value) => [value.name, value]));
-  return [...results, ...(await compareLayers(model, inputs, { what, expected, tolerance, skips: true }))];
+  return [
+    ...results,
+    ...(await compareLayers(model, inputs, { reference, expected, tolerance, skips: true })),
+  ];
 }
 
 interface LayerComparison {
-  what: string;
+  reference: string;
   expected: ReadonlyMap<string, NamedArray>;
   tolerance: number;
   skips?: boolean;
@@ -119,7 +122,7 @@ interface LayerComparison {
 async function compareLayers(
   model: Network,
   inputs: readonly NamedArray[],
-  { what, expected, tolerance, skips = false }: LayerComparison,
+  { reference, expected, tolerance, skips = false }: LayerComparison,
 ): Promise<Comparison[]> {
   const { layerOutputs } = await import('@unroll/formats/convert');
   const tensors = inputs.map(({ values, shape }) => tensor(values, shape));
@@ -129,7 +132,7 @@ async function compareLayers(
     const theirs = expected.get(name) as NamedArray;
     if (skips && theirs.shape.join() !== output.shape.join()) continue;
     const own = { name: `layer ${name}`, shape: output.shape, values: await output.data() };
-    results.push(compare(what, own, theirs, tolerance));
+    results.push(compare(reference, own, theirs, tolerance));
   }
   return results;
 }
@@ -198,10 +201,10 @@ function idsOf(model: Network, index: number): number | null {
   );
 }
 
-function compare(what: string, ours: NamedArray, theirs: NamedArray, tolerance: number): Comparison {
+function compare(reference: string, ours: NamedArray, theirs: NamedArray, tolerance: number): Comparison {
   if (ours.shape.join() !== theirs.shape.join())
     throw valueError(
-      `Output ${ours.name} has shape [${ours.shape.join(', ')}], but ${what.replace('model and ', '')} has [${theirs.shape.join(', ')}].`,
+      `Output ${ours.name} has shape [${ours.shape.join(', ')}], but ${reference} has [${theirs.shape.join(', ')}].`,
     );
   let [absolute, relative] = [0, 0];
   let passes = true;
@@ -212,10 +215,10 @@ function compare(what: string, ours: NamedArray, theirs: NamedArray, tolerance: 
     absolute = Math.max(absolute, Number.isNaN(error) ? Number.POSITIVE_INFINITY : error);
     if (Math.abs(expected) >= 1e-3) relative = Math.max(relative, error / Math.abs(expected));
   });
-  return { what, output: ours.name, absolute, relative, passes };
+  return { reference, output: ours.name, absolute, relative, passes };
 }
 
 /** One line per output. */
-export const comparisonLine = ({ what, output, absolute, relative, passes }: Comparison): string =>
+export const comparisonLine = ({ reference, output, absolute, relative, passes }: Comparison): string =>
   `verify   ${output}: largest error ${absolute.toExponential(1)}, relative ${relative.toExponential(1)} ` +
-  `(${what})${passes ? '' : ' - beyond the tolerance'}`;
+  `(compared with ${reference})${passes ? '' : ' - beyond the tolerance'}`;

@@ -44,7 +44,8 @@ Data
   --text <column>       column with the sentences
   --valid <file>        rows for validation (default: a tenth of the rows)
   --level <name>        tokens: words, subwords or characters (default: words)
-  --vocabulary <n>      number of tokens of the vocabulary (default: all words, or those that occur twice if there are more than 2,000)
+  --vocabulary <n>      number of tokens of the vocabulary (default: all words, or those that occur at least twice if there are more
+                        than 2,000)
 ${CLIP_HELP}`;
 
 export const describeTraining: Trainable = {

@@ -105,7 +105,7 @@ Network
   --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts (default: point)
   --scaler <name>       scaling of the input windows: "changes" subtracts the last row, "log" does the same on
                         logarithms; "standard", "robust" and "minmax" use statistics of the training rows, "instance"
-                        those of the window (default: changes or log, depending on the data)
+                        uses those of the window (default: changes or log, depending on the data)
   --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default: direct)
   --epochs <n>          maximum number of epochs (default: 60)
   --budget <time>       time for the training, such as 90s, 5m or 1h; every network trains for at least one epoch (default:

@@ -71,7 +71,7 @@ export const generateCommand: Command = {
   },
 };
 
-/** Yields the prompt when the first piece is ready: invalid options then print nothing but their message. */
+/** Yields the prompt only when the first piece is ready, so that invalid options print nothing but their error message. */
 async function* withFirst(prompt: string, pieces: AsyncIterable<string>): AsyncGenerator<string> {
   let isFirst = true;
   for await (const piece of pieces) {

@@ -1,4 +1,4 @@
-/** The options of `unroll inspect` that look inside a model. data.ts, which does that, is loaded only with one of them. */
+/** The options of `unroll inspect` that look inside a model. data.ts does the work; it is loaded only if one of them is given. */
 import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
 import { READING_HELP, READING_OPTIONS } from '../shared/reading-options.js';
 
@@ -17,7 +17,7 @@ Look inside the model:
 
   --report <file.html>  write a page with statistics of the weights and, with --data or --text, the unrolled network, gates,
                         memory length, gradients by lag and saturation
-  --data <file>         a file like that of the training data
+  --data <file>         a file with the same columns as the training data
   --text <text>         a text instead of a file, for models that read text
   --sql <query>         query over the --data file (default: the query of the training run)
   --row <n>             row, line or sentence of the file, from 1; for a forecasting model the last row that it uses

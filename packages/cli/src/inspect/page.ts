@@ -67,7 +67,7 @@ function exampleParts({ title, steps, trace, gradients, saturation, memory }: Me
   return parts;
 }
 
-/** The curves of the layers that have an influence on an output: of an ensemble, each network has its own output. */
+/** The curves of the layers that influence an output. If a model consists of several networks, each has its own output. */
 function gradientFigure(gradients: Measurements['gradients']): string {
   const curves = gradients
     .flatMap((found) => lagCurves(found))
@@ -81,7 +81,7 @@ export function memoryText({ lengths: [length], influence }: MemoryLength): stri
   return `The output depends on inputs up to ${length} steps back, of ${steps} steps: their influence is at least 1 % of the largest.`;
 }
 
-/** Shows the influence of the lags with the largest ones. */
+/** Shows the lags with the largest influence. */
 function memoryTable({ influence }: MemoryLength): string {
   const values = Array.from(influence.values.subarray(0, influence.shape[1]));
   const largest = Math.max(...values.filter(Number.isFinite));

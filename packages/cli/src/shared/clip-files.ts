@@ -57,8 +57,8 @@ async function withClips(
 
 /**
  * Opens a folder of images, a GIF or an array.
- * @param source what messages call it
- * @throws UsageError if it cannot be read or is none of these, or has no frames
+ * @param source the name of the clip in messages
+ * @throws UsageError if the clip cannot be read, is not one of these, or has no frames
  */
 export async function openClip(
   path: string,
@@ -82,8 +82,10 @@ export async function openClip(
     if (/\.np[zy]$/i.test(path)) return await arrayClip(bytes, source);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    const isOfFiles = (error as NodeJS.ErrnoException).syscall !== undefined;
-    throw fail(isOfFiles ? `${path}: ${reasonOf(error, 'cannot be read')}.` : (error as Error).message);
+    const isFileSystemError = (error as NodeJS.ErrnoException).syscall !== undefined;
+    throw fail(
+      isFileSystemError ? `${path}: ${reasonOf(error, 'cannot be read')}.` : (error as Error).message,
+    );
   }
   throw fail(`${path}: a clip must be ${KINDS}.`);
 }

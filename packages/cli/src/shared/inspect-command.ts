@@ -82,7 +82,7 @@ export const inspect: Command = {
   },
 };
 
-/** True for a file that is not a zip of Unroll by its name. */
+/** True for a file whose name does not end in .zip, which is therefore not a model of Unroll. */
 const isOtherFile = (path: string): boolean =>
   !path.endsWith('.zip') && statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 

@@ -47,8 +47,8 @@ Sound
   --mels <n>            number of mel filters (default: 80)
   --rate <hz>           sample rate of the speech (default: the most frequent one, at most 16,000)
   --reduction <n>       frames of 12.5 ms per step of the decoder (default: 4)
-  --sampling <rate>     largest share of previous frames in training that the model wrote, from 0 to below 1 (scheduled
-                        sampling, default: 0.3)
+  --sampling <rate>     scheduled sampling: the largest share of steps in training at which the decoder reads its own
+                        previous frame instead of the recorded one, from 0 to below 1 (default: 0.3)
 `;
 
 export const speakTraining: Trainable = { about: 'speak texts', options: OPTIONS, help: HELP, open };

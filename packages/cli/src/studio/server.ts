@@ -47,7 +47,7 @@ export function createStudioServer({ folder, opened }: StudioServerOptions): Ser
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return answer(response, 405, 'Method not allowed');
-    // Another site must not read the opened files through a name that it points to this machine.
+    // Prevents DNS rebinding: another site could point its own host name to this machine and read the opened files.
     if (!isLocalName(request.headers.host)) return answer(response, 403, 'Unknown host');
     const path = pathOf(request.url);
     if (path === null) return answer(response, 400, 'Bad request');

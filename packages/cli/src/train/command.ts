@@ -9,7 +9,7 @@ import { speakTraining } from '../speak/training.js';
 import { tagTraining } from '../tag/training.js';
 import { transcribeTraining } from '../transcribe/training.js';
 import { translateTraining } from '../translate/training.js';
-import { TRAINING_HELP, TRAINING_OPTIONS } from './options.js';
+import { TRAINING_OPTIONS, trainingHelp } from './options.js';
 import { runTraining } from './run.js';
 import type { Trainable } from './trainable.js';
 
@@ -37,7 +37,11 @@ Run unroll train <task> --help for the options of a task.
 
 export const trainCommand: Command = {
   about: 'train a model for a task, such as text classification',
-  help: ([name]) => (name === undefined ? HELP : taskNamed(name).help + TRAINING_HELP),
+  help([name]) {
+    if (name === undefined) return HELP;
+    const { help, unsupported } = taskNamed(name);
+    return help + trainingHelp(unsupported);
+  },
   async run([name, ...args], { signal }) {
     if (name === undefined)
       throw new UsageError(`A task is required: unroll train ${NAMES.join('|')} [options]`);

@@ -35,7 +35,7 @@ export const TRAINING_OPTIONS = {
   help: { type: 'boolean' },
 } as const satisfies OptionSpecs;
 
-export const TRAINING_HELP = `
+const TRAINING_HELP = `
 Network (default: chosen from the data; the plan shows the choice)
   --cell <name>         recurrent cell, one of ${CELL_NAMES.slice(0, 4).join(', ')},
                         ${CELL_NAMES.slice(4).join(', ')} (default: lstm)
@@ -62,7 +62,16 @@ Run
   --quiet               print no text
 `;
 
-/** How a run is carried out; not what it computes. */
+/**
+ * Returns the help of the options that all tasks share.
+ * @param unsupported options that a task does not accept, which are left out
+ */
+export const trainingHelp = (unsupported: readonly string[] = []): string =>
+  TRAINING_HELP.split('\n')
+    .filter((line) => !unsupported.some((name) => line.startsWith(`  --${name} `)))
+    .join('\n');
+
+/** Options that decide how a run is executed, but not what it computes. */
 export interface RunArguments {
   /** Undefined only for a dry run. */
   out: string | undefined;

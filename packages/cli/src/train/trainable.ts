@@ -1,4 +1,6 @@
-/** The interface of the tasks that `unroll train` trains. To add a task, implement it in its folder and add a line to command.ts. */
+/**
+ * The interface of the tasks that `unroll train` trains. To add a task, implement it in its folder and add a line to command.ts.
+ */
 import type { PlanEvent, ResultEvent, RunEvent, RunStore, TaskModel, TaskRequest } from '@unroll/tasks';
 import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
 import type { FileFacts } from '../shared/table-file.js';
@@ -10,6 +12,8 @@ export interface Trainable {
   options: OptionSpecs;
   /** The usage line and the help of these options. */
   help: string;
+  /** Names of the options in options.ts that the task does not accept. Default: none. */
+  unsupported?: readonly string[];
   /**
    * Reads the options and files of a run.
    * @throws UsageError for invalid options

@@ -53,6 +53,7 @@ export const transcribeTraining: Trainable = {
   about: 'transcribe speech',
   options: OPTIONS,
   help: HELP,
+  unsupported: ['embedding'],
   open,
 };
 

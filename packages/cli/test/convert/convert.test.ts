@@ -130,10 +130,10 @@ describe('PyTorch', () => {
     const back = await unroll(['convert', 'net.pt', 'back.zip', '--map', 'map.json', '--verify', 'data.npz']);
     assert.equal(back.code, 0, back.stderr);
     assert.match(back.stdout, /^mapped {3}dense\.weight +-> {2}dense\/kernel$/m);
-    assert.match(back.stdout, /^verify {3}y: largest error \S+, relative \S+ \(model and data\.npz\)$/m);
+    assert.match(back.stdout, /^verify {3}y: largest error \S+, relative \S+ \(compared with data\.npz\)$/m);
     assert.match(
       back.stdout,
-      /^verify {3}layer lstm: largest error \d\.\de[-+]\d, relative .* \(model and data\.npz\)$/m,
+      /^verify {3}layer lstm: largest error \d\.\de[-+]\d, relative .* \(compared with data\.npz\)$/m,
     );
   });
   test('outputs beyond the tolerance: nothing is written', async () => {

@@ -1,5 +1,5 @@
 /**
- * One step of an LSTM from its sums a on, as one op, for cells whose whole sequence has no fused kernel:
+ * One step of an LSTM, computed from the pre-activations a as one op, for cells whose whole sequence has no fused kernel:
  *
  *   i = σ(ai)      f = σ(af)      g = φ(ag)      o = σ(ao)      c ← f c + i g
  */
@@ -60,7 +60,7 @@ export const lstmGatesOps = { lstmGates: lstmGatesOp };
 
 /**
  * Computes the gates and the cell state of one step.
- * @param a the sums of the gates i f g o, [B, 4H]
+ * @param a the pre-activations of the gates i f g o, [B, 4H]
  * @param c the previous cell state, [B, H]
  * @returns the cell state and the output gate, [B, H] each
  */

@@ -342,7 +342,7 @@ export function biasGradient(kernels: Kernels, dG: Tensor): Tensor {
   return db;
 }
 
-/** Returns a tensor of `shape` over the memory of `tensor` from `offset` on. */
+/** Returns a tensor of `shape` over the memory of `tensor`, starting at `offset`. */
 export function viewPart(tensor: Tensor, offset: number, shape: Shape): Tensor {
   return viewTensor(openScope().backend.view(tensor.block(), offset, sizeOf(shape)), shape);
 }

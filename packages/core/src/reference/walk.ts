@@ -72,8 +72,8 @@ export interface BackwardRow {
   /** Before the call: the complete gradient of h. The cell replaces it by the gradient of h' (before dropout). */
   dh: FloatArray;
   /**
-   * Returns the part of the gradient of h' from a recurrent product: `width` columns of the row of dG, from `first` on,
-   * times the transpose of as many columns of U, from `column` on.
+   * Returns the part of the gradient of h' from a recurrent product: `width` columns of the row of dG, starting at `first`,
+   * times the transpose of as many columns of U, starting at `column`.
    */
   throughU(first: number, width: number, column: number): Float64Array;
 }
@@ -120,7 +120,7 @@ export function walkBackward(
   }
 }
 
-/** Returns a row times `width` columns of a matrix, from `column` on. The matrix has `stride` columns. */
+/** Returns a row times `width` columns of a matrix, starting at `column`. The matrix has `stride` columns. */
 export function product(
   row: FloatArray,
   matrix: FloatArray,

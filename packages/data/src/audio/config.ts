@@ -108,7 +108,7 @@ const TYPES = {
   deltaWidth: 'count',
 } as const;
 
-/** Most mel filters, and frames on each side of a derivative. */
+/** Largest numbers of mel filters, and of frames on each side of a derivative. */
 const MAX_COUNT = 4096;
 
 function checkRanges(config: AudioFeatureConfig): void {

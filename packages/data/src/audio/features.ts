@@ -129,7 +129,7 @@ export class FeatureStream {
     return values.map((value) => Math.max(value, lowest));
   }
 
-  /** Computes what follows the logarithm. */
+  /** Computes the steps after the logarithm, and the derivatives. */
   #complete(frames: Float32Array): Float32Array {
     return this.#deltas.reduce((values, delta) => delta.push(values), this.#transform.complete(frames));
   }

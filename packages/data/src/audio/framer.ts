@@ -10,7 +10,7 @@ export class Framer {
   /** Padding before the first sample and after the last. */
   readonly #pad: number;
   readonly #reflect: boolean;
-  /** Samples from the start of the next frame on, with the padding. The first `#filled` are valid. */
+  /** Samples, with the padding, that begin at the start of the next frame. The first `#filled` are valid. */
   #samples: Float32Array;
   #filled = 0;
   /** Samples to skip before the next frame, if hops are longer than frames. */

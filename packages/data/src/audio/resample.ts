@@ -38,7 +38,7 @@ export class Resampler {
   /** [to, taps]: the coefficients of each phase. */
   readonly #filters: Float64Array;
   readonly #taps: number;
-  /** Input samples from number `#offset` on. */
+  /** The input samples that are still needed. The first one has the index `#offset`. */
   #input: Float32Array;
   #offset: number;
   #received = 0;

@@ -33,9 +33,8 @@ interface ThetaParameters {
 }
 
 /**
- * Returns the forecast of the optimised theta model. If the season of the values or of
- * their differences is significant, the series is seasonally adjusted first.
- * Histories of up to 3 values or equal values get the naive forecast.
+ * Returns the forecast of the optimised theta model. If the season of the values or of their differences is significant, the
+ * series is seasonally adjusted first. A history of at most 3 values, or whose values are all equal, gets the naive forecast.
  * @param history past values; gaps (NaN) are filled with the value before
  * @param season season length in rows; 1 for none
  */

@@ -12,7 +12,8 @@ export interface Image {
 }
 
 /**
- * Most pixels of an image, and of all frames of a GIF together. The size that a file declares is compared before memory is allocated.
+ * Largest number of pixels of an image, and of all frames of a GIF together. The size that a file declares is compared before
+ * memory is allocated.
  */
 export const MAX_PIXELS = 2 ** 25;
 export const MAX_GIF_PIXELS = 2 ** 29;

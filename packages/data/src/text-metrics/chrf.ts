@@ -43,7 +43,7 @@ interface OrderCounts {
 }
 
 /**
- * chrF of a corpus; with `wordOrder: 2`, chrF++. Of several references, each sentence counts the one with the best score.
+ * chrF of a corpus; with `wordOrder: 2`, chrF++. If there are several references, each sentence is scored with the best one.
  * @param hypotheses the texts to evaluate
  * @param references for each hypothesis its reference, or an array of its references
  * @throws UnrollError `shape` if the lengths differ, `value` for an empty corpus or an unknown option

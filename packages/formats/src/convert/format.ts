@@ -41,6 +41,8 @@ export interface ModelFormat {
    * @throws UnrollError `value` if the runtime is not installed, with the command that installs it
    */
   run?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
+  /** The name of that runtime, for messages: `ONNX Runtime`. */
+  readonly runtime?: string;
   /** Like `run`, for the values inside a file that layers of the imported model compute. The arrays have the layers' names. */
   runLayers?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
 }
@@ -115,7 +117,7 @@ export interface ImportedModel {
 export interface AxisOrder {
   /** Name in the file. */
   name: string;
-  /** For each axis of the model, the first is the batch: the axis of the file; -1: none. */
+  /** For each axis of the model, of which the first is the batch: the axis in the file; -1: none. */
   axes: readonly number[];
 }
 

@@ -19,7 +19,7 @@ export interface GateFigureOptions {
   width?: number;
 }
 
-/** Most columns and rows of a heat map; further steps and units are averaged. */
+/** Largest numbers of columns and rows of a heat map. If there are more steps or units, neighbours are averaged. */
 const [MAX_COLUMNS, MAX_ROWS] = [240, 64];
 const [LEFT, TOP, GAP] = [34, 50, 34];
 

@@ -161,7 +161,7 @@ function layerNames({ layer, className, units }: LayerTrace, x: number, y: numbe
   ];
 }
 
-/** Most cells of the strip of h in a box. */
+/** Largest number of cells in the strip that shows h in a box. */
 const MAX_CELLS = 24;
 
 interface Area {

@@ -1,9 +1,9 @@
 /**
- * The RNN, LSTM and GRU cells with everything that the operators of ONNX can express: an activation for each place, with
- * parameters, a limit on the inputs of activations, peephole weights, and a coupled forget gate. Importers use them for
+ * The RNN, LSTM and GRU cells with everything that the operators of ONNX can express: any activation, with parameters, for each
+ * gate and state; a limit on the inputs of activations; peephole weights; and a coupled forget gate. Importers use these cells for
  * models that the other cells do not cover. They have no fused kernels.
  *
- *   clip(x) limits x to [-clip, clip]; f, g and h are the activations
+ *   clip(x) limits x to [-clip, clip]; f(...), g(...) and h(...) are the activations, the other f, g and h gates and states
  *
  *   RNN    h ← f(clip(x W + h U + b))
  *

@@ -1,6 +1,6 @@
 /**
- * The operations that `tensorOperation` can apply, in four tables: elementwise, over axes, on the order and number of
- * elements, and on masks. Axis 0 is the batch. Operations of ONNX with parameters (alpha, beta) have its definitions.
+ * The elementwise operations and the reductions over axes that `tensorOperation` can apply; tensor-operation.ts adds those on the
+ * structure of tensors. Axis 0 is the batch. Operations with parameters (alpha, beta) are defined as in ONNX.
  */
 import {
   abs,

@@ -1,4 +1,4 @@
-/** A chart of lines as SVG, for papers and slides. It uses no fonts or files of others. */
+/** A line chart as SVG, for papers and slides. The file is self-contained: it loads no fonts or other files. */
 import type { LineChartProps } from './line-chart.js';
 import { short } from './short.js';
 
@@ -42,7 +42,7 @@ function axisOf(values: readonly number[], from: number, to: number, log: boolea
   return { at, ticks: log ? powers(low, high) : steps(low, high) };
 }
 
-/** Least and greatest value, for any number of values. */
+/** Returns the smallest and the largest value. (Math.min with all of them as arguments fails for very many.) */
 function bounds(values: readonly number[]): [number, number] {
   return values.reduce<[number, number]>(
     ([low, high], value) => [Math.min(low, value), Math.max(high, value)],

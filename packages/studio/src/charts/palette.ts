@@ -1,6 +1,7 @@
 /**
- * The colours. Cells have the colours of Okabe and Ito (2008), which remain distinct with any colour vision. Heat maps run from
- * blue over the background to orange (diverging) or from dark violet to yellow (sequential): both differ in lightness, too.
+ * The colours. Cells have the hues of Okabe and Ito (2008), which remain distinct with any colour vision, darkened or lightened for
+ * contrast with the background. Heat maps run from blue over the background to orange (diverging) or from dark violet to yellow
+ * (sequential): in both, the lightness changes along the scale, too.
  */
 import { computed, signal } from '@preact/signals';
 import type { CellKind } from '../state/settings.js';

@@ -1,4 +1,4 @@
-/** Reads saved models, and writes the network of a lane as one. */
+/** Reads saved models, and writes the network of a lane (one of the cells that train side by side) as a saved model. */
 import { ARTIFACT_FILES, fromArtifact, fromZip, toArtifact, toZip } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
 import { type ErrorData, errorData } from '../problems/input-error.js';
@@ -103,7 +103,7 @@ async function modelInfo(
   };
 }
 
-/** The network of a lane as a zip. */
+/** Returns the network of a lane as a saved model in a zip. */
 export async function artifactOf({ network, cell, updates }: Lane, problem: Problem): Promise<Uint8Array> {
   const training = { command: 'studio', cell, updates, steps: problem.steps, kind: problem.kind };
   return toZip(await toArtifact(network, { training }));

@@ -62,7 +62,7 @@ function chain(values: Float32Array, steps: number, units: number): number[] {
 
 /**
  * Returns the units whose absolute value stays at or above `threshold` from step `from` to step `to`, and is below it just before
- * and just after, as in LSTMVis (Strobelt et al. 2018). With `loose`, what is before and after does not matter.
+ * and just after, as in LSTMVis (Strobelt et al. 2018). With `loose`, the values before and after do not matter.
  */
 export function unitsOn(
   values: Float32Array,

@@ -88,7 +88,7 @@ function numbersIn(value: unknown, name: string): [string, number][] {
   });
 }
 
-/** Entries of a list are named by what they describe. */
+/** Names an entry of a list by its model, name or label, or else by its index. */
 function titleOf(member: unknown, key: string): string {
   const { model, name, label } = (member ?? {}) as Readonly<Record<string, unknown>>;
   return [model, name, label].find((each): each is string => typeof each === 'string') ?? key;

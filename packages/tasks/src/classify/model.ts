@@ -33,7 +33,7 @@ import {
   summaryTable,
 } from './scores.js';
 import { SequenceEncoder } from './sequences.js';
-import { centered, statesOf, verificationScores } from './verification.js';
+import { centered, embeddingsOf, verificationScores } from './verification.js';
 
 /** What a request may pass. */
 const SOURCES = {
@@ -253,8 +253,8 @@ export class ClassifyModel implements TaskModel {
   }
 
   /**
-   * Returns a vector for each sound: the state of the networks after the sound, the largest and the mean output of the last
-   * recurrent layer. The cosine of two vectors (`cosineSimilarity` of unrolljs/audio) says how similar the sounds are with regard
+   * Returns an embedding of each sound: the maximum and the mean, over all steps, of the outputs of the last recurrent layer. The
+   * cosine of two vectors (`cosineSimilarity` of unrolljs/audio) says how similar the sounds are with regard
    * to what the model was trained on, such as the speaker.
    * @throws UnrollError `value` for a model that does not read sound, `value`, `format` or `data` for an invalid sound
    */
@@ -263,19 +263,19 @@ export class ClassifyModel implements TaskModel {
     if (readSounds === undefined)
       throw valueError(`embed needs a model of sounds, got a model of ${this.#encoder.kind}s.`);
     const { encoded } = readSounds.call(this.#encoder, sounds);
-    return statesOf(this.network, this.#encoder, encoded);
+    return embeddingsOf(this.network, this.#encoder, encoded);
   }
 
-  /** Returns the equal error rate of pairs of sounds, by the cosines of their states after subtraction of the mean of all. */
+  /** Returns the equal error rate of pairs of sounds, by the cosines of their embeddings after subtraction of the mean of all. */
   async verify(pairs: readonly SoundPair[]): Promise<TaskScores> {
     // A sound that occurs in several pairs is read once.
     const sounds = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];
     const vectors = centered(await this.embed(sounds));
-    const states = new Map(sounds.map((sound, i) => [sound, vectors[i]]));
-    const stateOf = (sound: Sound): Float32Array => states.get(sound) ?? new Float32Array(0);
+    const embeddings = new Map(sounds.map((sound, i) => [sound, vectors[i]]));
+    const embeddingOf = (sound: Sound): Float32Array => embeddings.get(sound) ?? new Float32Array(0);
     return verificationScores(
       pairs,
-      pairs.map(({ first, second }) => [stateOf(first), stateOf(second)] as const),
+      pairs.map(({ first, second }) => [embeddingOf(first), embeddingOf(second)] as const),
       this.pipeline.cell,
     );
   }

@@ -1,7 +1,7 @@
 /**
  * Builds the networks of a classifier. The probabilities of an input are the mean over the networks, which differ only in
  * their random initial weights, batches and dropout: the mean is more accurate than a single network. Each network is an
- * embedding (for texts), bidirectional recurrent layers, the largest and the mean output over all steps, and a dense layer
+ * embedding (for texts), bidirectional recurrent layers, the maximum and the mean of the outputs over all steps, and a dense layer
  * with one logit per class. Convolutions turn the frames of a clip into a sequence of features first. Dropout applies to
  * whole words, to features of the embedding or the sequence, and to the pooled outputs.
  */

@@ -26,7 +26,10 @@ import { planTexts } from './plan-texts.js';
 import { missingShare, SequenceEncoder, sequencesOf } from './sequences.js';
 import { SoundEncoder } from './sounds.js';
 
-/** Share of the rows that are cut off for validation; of few sequences, a larger one, because a tenth would decide by chance. */
+/**
+ * Share of the rows that are cut off for validation. With few sequences the share is larger, because scores on a tenth of them
+ * would depend on chance.
+ */
 const VALIDATION_SHARE = 0.1;
 const FEW_SEQUENCES = 1000;
 const FEW_SHARE = 0.2;
@@ -55,7 +58,7 @@ export interface PreparedClassifier {
   /** Names of the columns. */
   columns: { input: string; label: string };
   labels: readonly string[];
-  /** The mark between several labels of an input; null: each input has one label. */
+  /** The separator of the labels of an input; null: each input has one label. */
   separator: string | null;
   encoder: TokenEncoder | SequenceEncoder | SoundEncoder | ClipEncoder;
   training: EncodedExamples;
@@ -236,9 +239,9 @@ const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   dropout: options.dropout ?? (options.frames === undefined ? 0.5 : 0.2),
 });
 
-/** Sequences are trained for at most this number of steps, in 40 to 200 epochs. */
+/** Sequences are trained for as many epochs as this number of steps takes, but for 40 to 200. */
 const SEQUENCE_STEPS = 15_000;
-/** The training of sequences ends after this number of steps without an improvement, in 6 to 30 epochs. */
+/** The training of sequences ends after as many epochs without an improvement as this number of steps takes, but after 6 to 30. */
 const SEQUENCE_PATIENCE = 600;
 
 /** The same for clips, whose steps take much longer. */

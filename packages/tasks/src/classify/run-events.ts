@@ -49,7 +49,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
   };
 }
 
-/** Returns what the plan event tells about the reading of inputs. */
+/** Returns the part of the plan event that describes how inputs are read. */
 function inputFacts({ encoder, missing }: PreparedClassifier): Record<string, Json> {
   if (encoder.kind === 'sequence') return { features: encoder.features, missing };
   if (encoder.kind === 'sound') {

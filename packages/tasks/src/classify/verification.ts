@@ -1,6 +1,7 @@
 /**
- * Verification: whether two sounds have the same label, such as the same speaker, also one that training did not know. The score of a
- * pair is the cosine of the states of the networks, minus their mean: the largest and the mean output of the last recurrent layer.
+ * Verification: whether two sounds have the same label, such as the same speaker, which may be unknown to the model. The score of a
+ * pair is the cosine of two embeddings, minus the mean embedding. The embedding of a sound is the maximum and the mean, over all
+ * steps, of the outputs of the last recurrent layer of each network.
  */
 import { predictAll, UnrollError } from '@unroll/core';
 import { cosineSimilarity, equalErrorRate } from '@unroll/data';
@@ -13,10 +14,10 @@ import type { ClassifyEncoder, Encoded } from './inputs.js';
 const BATCH = 128;
 
 /**
- * Returns the state of each input: the pooled outputs of each network, scaled to length 1, one network after the other.
+ * Returns the embedding of each input: the pooled outputs of each network, scaled to length 1, one network after the other.
  * @param network from inputs to the logits of each of the networks
  */
-export async function statesOf(
+export async function embeddingsOf(
   network: Network,
   encoder: ClassifyEncoder,
   inputs: readonly Encoded[],
@@ -24,11 +25,11 @@ export async function statesOf(
   const { inputs: graphInputs, outputs } = network as Functional;
   // The logits are a dense layer on the pooled outputs, after dropout.
   const pooled = outputs.map((logits) => logits.node.inputs[0].node.inputs[0]);
-  const states = model({ inputs: graphInputs, outputs: pooled });
+  const pooledModel = model({ inputs: graphInputs, outputs: pooled });
   const result: Float32Array[] = [];
   for (const rows of batchesOf(inputs, BATCH)) {
     const { x, mask } = encoder.batch(inputs, rows);
-    const found = await predictAll(states, x, mask && { mask });
+    const found = await predictAll(pooledModel, x, mask && { mask });
     const values = await Promise.all(found.map((output) => output.data()));
     for (const [i, row] of rows.entries()) {
       const parts = values.map((each) => {
@@ -59,12 +60,12 @@ function unit(values: Float32Array): Float32Array {
 
 /**
  * Returns the equal error rate of pairs, and the threshold at which it is reached.
- * @param states of all sounds, each of which may be part of several pairs
+ * @param embeddings of both sounds of each pair
  * @throws UnrollError `data` without pairs of both kinds
  */
 export function verificationScores(
   pairs: readonly Pick<SoundPair, 'same'>[],
-  states: readonly (readonly [Float32Array, Float32Array])[],
+  embeddings: readonly (readonly [Float32Array, Float32Array])[],
   cell: string,
 ): TaskScores {
   const same = pairs.map((pair) => pair.same);
@@ -74,7 +75,7 @@ export function verificationScores(
       'data',
       `Verification needs pairs of the same label and of different labels, got ${positives} and ${same.length - positives}.`,
     );
-  const scores = states.map(([a, b]) => cosineSimilarity(a, b));
+  const scores = embeddings.map(([a, b]) => cosineSimilarity(a, b));
   const { rate, threshold } = equalErrorRate(scores, same);
   const number = { format: 'number' as const };
   return {

@@ -16,7 +16,10 @@ import type { DescribedClips } from './pairs.js';
 
 /** Share of the clips that are cut off for validation. */
 const VALIDATION_SHARE = 0.1;
-/** Clips are trained for about this number of steps, in 20 to 100 epochs, and end after this number without an improvement. */
+/**
+ * Numbers of steps: training takes as many epochs as the first one, but 20 to 100, and ends after the second one without an
+ * improvement.
+ */
 const STEPS = 8000;
 const PATIENCE = 1000;
 

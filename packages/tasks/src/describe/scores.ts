@@ -1,4 +1,4 @@
-/** Scores of sentences: the share that is exactly right, and those of translations. */
+/** Scores of sentences: the scores of translations, and the share of sentences that are exactly right. */
 import type { BleuOptions } from '@unroll/data';
 import type { ScoreTable } from '../shared/scores.js';
 import { type TranslateScores, translateScores } from '../translate/scores.js';

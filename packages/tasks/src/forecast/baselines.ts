@@ -167,10 +167,10 @@ export function baselineForecasts(
   origins: readonly Origin[],
   options: BaselineOptions,
 ): Intervals[] {
-  const { first, second, merge } = levelledOrigins(panel, origins, options);
+  const { firstReadings, secondReadings, merge } = levelledOrigins(panel, origins, options);
   return merge(
-    ofOrigins(first, baseline, options),
-    second.flatMap((each) => ofOrigins(each, baseline, options)),
+    ofOrigins(firstReadings, baseline, options),
+    secondReadings.flatMap((each) => ofOrigins(each, baseline, options)),
   );
 }
 

@@ -14,7 +14,7 @@ import {
 import type { FittedBaselineName } from './baselines.js';
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
-import { Ensemble, joinNetworks } from './ensemble.js';
+import { JoinedNetworks, joinNetworks } from './joined-networks.js';
 import { type FittedNetwork, fitNetwork, type NetworkOptions, networkPlanOf } from './network.js';
 import { type Panel, panelEnd } from './panel.js';
 import type { ForecastPlan } from './plan.js';
@@ -93,8 +93,8 @@ export class RunProgress {
 /**
  * Returns the stage of each training run of one forecaster before its final training, in order.
  * @param calibrations number of calibration networks
- * @param backtests number of ensembles for the backtest
- * @param networks number of networks of each ensemble
+ * @param backtests how often the networks are trained for the backtest
+ * @param networks number of networks of the forecaster
  */
 export function stagesOf(calibrations: number, backtests: number, networks: number): StageName[] {
   const repeated = (name: StageName, times: number) => Array<StageName>(times * networks).fill(name);
@@ -115,7 +115,7 @@ export class NetworkForecaster {
   /** Number of epochs of each network, chosen by the search. */
   readonly #epochs: number[] = [];
   /** Trained networks in ascending order of `from`, the first origin from which they may forecast. */
-  readonly #fitted: { from: number; ensemble: Ensemble }[] = [];
+  readonly #fitted: { from: number; networks: JoinedNetworks }[] = [];
 
   constructor(name: string, context: RunContext, options: NetworkOptions) {
     this.name = name;
@@ -146,16 +146,16 @@ export class NetworkForecaster {
    */
   async forecasts(origins: readonly Origin[]): Promise<Intervals[]> {
     const result: Intervals[] = [];
-    const groups = new Map<Ensemble, number[]>();
+    const groups = new Map<JoinedNetworks, number[]>();
     for (const [n, origin] of origins.entries()) {
-      const ensemble = this.#ensembleAt(origin)!; // canForecast holds
-      const indices = groups.get(ensemble);
-      if (indices === undefined) groups.set(ensemble, [n]);
+      const networks = this.#networksAt(origin)!; // canForecast holds
+      const indices = groups.get(networks);
+      if (indices === undefined) groups.set(networks, [n]);
       else indices.push(n);
     }
-    for (const [ensemble, indices] of groups) {
+    for (const [networks, indices] of groups) {
       const group = indices.map((n) => origins[n]);
-      const intervals = await ensemble.forecast(this.#context.panel, group);
+      const intervals = await networks.forecast(this.#context.panel, group);
       for (const [i, n] of indices.entries()) result[n] = intervals[i];
     }
     return result;
@@ -163,20 +163,20 @@ export class NetworkForecaster {
 
   /** Returns whether there are networks that can forecast from the origin. */
   canForecast(origin: Origin): boolean {
-    return this.#ensembleAt(origin)?.canForecast(origin) ?? false;
+    return this.#networksAt(origin)?.canForecast(origin) ?? false;
   }
 
-  #ensembleAt({ origin }: Origin): Ensemble | undefined {
-    return this.#fitted.findLast(({ from }) => from <= origin)?.ensemble;
+  #networksAt({ origin }: Origin): JoinedNetworks | undefined {
+    return this.#fitted.findLast(({ from }) => from <= origin)?.networks;
   }
 
-  /** Trains networks on the rows before the cutoff `cut`, for forecasts from there on. */
+  /** Trains networks on the rows before the cutoff `cut`, for forecasts from origins at or after it. */
   async *#fit(stage: StageName, cut: number): AsyncGenerator<RunEvent, void, void> {
     const networks = yield* this.#train(stage, cut);
     const { plan, levels } = this.#context;
     const encoders = networks.map(({ encoder }) => encoder);
     const parts = { model: joinNetworks(networks), encoders, views: plan.views, plan, levels };
-    this.#fitted.push({ from: cut, ensemble: new Ensemble({ ...parts, head: this.#options.head }) });
+    this.#fitted.push({ from: cut, networks: new JoinedNetworks({ ...parts, head: this.#options.head }) });
   }
 
   /** Trains the networks on the rows before the cutoff `cut`. */

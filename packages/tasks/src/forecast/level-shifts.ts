@@ -1,8 +1,9 @@
 /**
- * Finds level shifts in a series: rows from which on all values are higher or lower by about the same amount. The statistic of row t
- * is J = median(d[t], ..., d[t + m - 1]) - median of the w values of d before t, where d is the change over one season (without
- * a season, the value). A shift is found if |J| is many times the median of |J| in the rows before, the change is abrupt, and all m
- * rows lie beyond it. The search is causal: whether a shift is known at a row depends only on the rows before it.
+ * Finds level shifts in a series: rows at which the series becomes higher or lower by about the same amount for all later rows.
+ * The statistic of row t is J = median(d[t], ..., d[t + m - 1]) - median of the w values of d before t, where d is the change
+ * over one season (without a season, the value). A row is a shift if |J| is many times the median of |J| in the rows before, if
+ * the change is abrupt, and if all m rows from t lie beyond it. The search is causal: whether a shift is known at a row depends
+ * only on the rows before it.
  */
 import { quantile } from '@unroll/data';
 
@@ -10,7 +11,7 @@ import { quantile } from '@unroll/data';
 export interface LevelShift {
   /** First row of the new level. */
   row: number;
-  /** The shift is known at forecast origins from this row on. */
+  /** The shift is known at forecast origins at or after this row. */
   knownAt: number;
   /** Size of the shift, as a difference or, on logarithms, the logarithm of a ratio. */
   size: number;
@@ -19,7 +20,7 @@ export interface LevelShift {
 /** An unusual last row or two, which may be outliers or the beginning of a new level. */
 export type OpenShift = Pick<LevelShift, 'row' | 'size'>;
 
-/** Rows after a shift by which it is found, m above. Small shifts are found only by the longer windows. */
+/** Numbers of rows after a shift that are used to find it, m above. Small shifts are found only with the larger numbers. */
 const ROWS_AFTER = [3, 6, 12];
 /** Rows since an open shift. */
 const OPEN_ROWS = [1, 2];
@@ -143,7 +144,7 @@ export class ShiftSearch {
       .reduce((largest, value) => (Number.isNaN(value) ? largest : Math.max(largest, Math.abs(value))), 0);
   }
 
-  /** Returns the least |J| of a shift at a row; infinite if too few rows are known before it, or if these rarely change. */
+  /** Returns the smallest |J| of a shift at a row; infinite if too few rows are known before it, or if these rarely change. */
   #threshold(row: number, after: number): number {
     const first = Math.max(0, row - after - COMPARED);
     const values = this.#statistics.get(after) ?? new Float64Array();

@@ -1,7 +1,8 @@
 /**
  * Moves the rows before a level shift to the level after it, so that a step is not taken for growth or a season. A forecast uses
  * only shifts that are known at its origin (level-shifts.ts). If the last one or two rows may be outliers or the beginning of a new
- * level, there are two forecasts, one for each reading, and the intervals cover both.
+ * level, there are two readings of the series: in the first one, a level shift; in the second one, outliers. There is one forecast
+ * for each reading, and the intervals cover both.
  */
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
@@ -67,13 +68,13 @@ export function levelledPanel(panel: Panel, plan: LevelPlan, cut: number): Panel
 
 /** Origins in a panel without level shifts. */
 export interface LevelledOrigins {
-  /** One for each original origin. Where there are two readings, the first. */
-  first: ForecastOrigins;
+  /** One for each original origin. If there are two readings, the level shift. */
+  firstReadings: ForecastOrigins;
   /**
-   * The second readings, each in a panel of its own: a network's results depend on its batch in the last digits, and later rows
-   * must not change the batch of an earlier origin.
+   * The second readings (outliers), each in a separate panel: a network's results depend on its batch in the last digits, and
+   * later rows must not change the batch of an earlier origin.
    */
-  second: ForecastOrigins[];
+  secondReadings: ForecastOrigins[];
   /** Joins the forecasts of both readings. */
   merge(first: readonly Intervals[], second: readonly Intervals[]): Intervals[];
 }
@@ -83,7 +84,7 @@ export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: 
   const series: PanelSeries[] = [...panel.series];
   const sources = panel.series.map((_, s) => s);
   const copies = new Map<string, number>();
-  const second: ForecastOrigins[] = [];
+  const secondReadings: ForecastOrigins[] = [];
   const secondOf = new Map<number, number>();
   const copyOf = (source: number, key: string, values: () => Float64Array): number => {
     const name = `${source} ${key}`;
@@ -107,8 +108,8 @@ export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: 
     }
     const levelled = moved(values, known, plan);
     const outlier = { ...panel.series[source], values: withoutOutliers(levelled, open, row, plan) };
-    secondOf.set(n, second.length);
-    second.push({
+    secondOf.set(n, secondReadings.length);
+    secondReadings.push({
       panel: { ...panel, series: [outlier] },
       origins: [{ series: 0, origin }],
       sources: [source],
@@ -117,8 +118,8 @@ export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: 
   });
   const isLevelled = series.length > panel.series.length;
   return {
-    first: { panel: isLevelled ? { ...panel, series } : panel, origins: first, sources },
-    second,
+    firstReadings: { panel: isLevelled ? { ...panel, series } : panel, origins: first, sources },
+    secondReadings,
     merge: (a, b) =>
       a.map((each, n) => {
         const other = secondOf.get(n);
@@ -152,8 +153,8 @@ function unionOf(a: Intervals, b: Intervals): Intervals {
 }
 
 /**
- * Returns notes on level shifts within the last season (at least 12 rows) of a series, and on series whose last rows may be outliers
- * or a new level.
+ * Returns notes on level shifts within the last season (at least 12 rows) of a series, and on series whose last rows may be
+ * outliers or a new level.
  */
 export function shiftNotes(panel: Panel, plan: LevelPlan): string[] {
   const recent: string[] = [];

@@ -1,7 +1,7 @@
 /**
- * The trained forecasting model. `forecast` returns it, and the commands save, load and run it. Its files are read and
- * written by artifact.ts, its tables are read by reader.ts, and its networks are run by ensemble.ts. All methods of the class
- * read the same stored pipeline, so it is one file.
+ * The trained forecasting model. `forecast` returns it, and the commands save, load and run it. Its files are read and written by
+ * artifact.ts, its tables are read by reader.ts, and its networks are run by joined-networks.ts. All methods of the class read
+ * the same stored pipeline, so it is one file.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
@@ -23,11 +23,11 @@ import { type Intervals, type SeriesScale, widenLongHorizon } from './calibratio
 import { combine, weightsText } from './combination.js';
 import { normalQuantile } from './distributions.js';
 import { type Origin, PanelEncoder } from './encoder.js';
-import { Ensemble, joinNetworks } from './ensemble.js';
 import { evaluateForecast } from './evaluate.js';
 import { checkFutureCovariates } from './future.js';
 import { addFutureRows } from './future-rows.js';
 import { makeHead } from './heads.js';
+import { JoinedNetworks, joinNetworks } from './joined-networks.js';
 import { shiftNotes } from './levelled.js';
 import { networkPlanOf } from './network.js';
 import { endOf, type Panel, timeAt } from './panel.js';
@@ -186,12 +186,12 @@ export class ForecastModel implements TaskModel {
     const { margins, spread } = this.pipeline;
     if (this.network === null) return { intervals: this.baselineAt(panel, origins, horizon), short: [] };
     const extended = withFutureCells(panel, horizon + this.pipeline.plan.chunk);
-    const ensemble = this.#ensemble(extended, this.network);
-    const long = origins.filter((origin) => ensemble.canForecast(origin));
-    const short = origins.filter((origin) => !ensemble.canForecast(origin));
+    const networks = this.#networks(extended, this.network);
+    const long = origins.filter((origin) => networks.canForecast(origin));
+    const short = origins.filter((origin) => !networks.canForecast(origin));
     const scales = this.#scales(panel, spread, ({ unit }) => unit);
     const marginsByLevel = margins.map(fromJsonNumbers);
-    const byNetwork = await ensemble.forecast(extended, long, horizon);
+    const byNetwork = await networks.forecast(extended, long, horizon);
     const uncalibrated = this.#combined(panel, long, byNetwork, horizon);
     const byModel = uncalibrated.map((each, n) =>
       widenLongHorizon(each, marginsByLevel, scales(long[n], horizon)),
@@ -280,7 +280,7 @@ export class ForecastModel implements TaskModel {
     return this.forecast(table, typeof horizon === 'number' ? horizon : undefined, reading);
   }
 
-  /** The rows are those of all series, one after the other. The networks of an ensemble are inputs of one network. */
+  /** The rows are those of all series, one after the other. The inputs of all networks are inputs of the joined network. */
   async example(request: TaskRequest, given?: number): Promise<NetworkExample> {
     const { network, pipeline } = this;
     if (network === null)
@@ -296,9 +296,9 @@ export class ForecastModel implements TaskModel {
     let own = row;
     while (own >= counts[series]) own -= counts[series++];
     const origin = { series, origin: panel.series[series].offset + own + 1 };
-    const ensemble = this.#ensemble(withFutureCells(panel, pipeline.plan.chunk), network);
+    const networks = this.#networks(withFutureCells(panel, pipeline.plan.chunk), network);
     const title = `${panel.idColumn === null ? '' : `${panel.series[series].id}, `}up to ${timeAt(panel, origin.origin - 1)}`;
-    if (ensemble.canForecast(origin)) return { network, inputs: ensemble.inputsOf(origin), title };
+    if (networks.canForecast(origin)) return { network, inputs: networks.inputsOf(origin), title };
     throw valueError(
       `Row ${row} (${title}) has too few rows before it for the network. Choose a later row.`,
       { row },
@@ -344,13 +344,13 @@ export class ForecastModel implements TaskModel {
     ];
   }
 
-  #ensemble(panel: Panel, model: Network): Ensemble {
+  #networks(panel: Panel, model: Network): JoinedNetworks {
     const { plan, levels, head, views } = this.pipeline;
     const encoders = views.map(({ channels, ...view }, network) => {
       const transforms = this.#transforms(panel, network);
       return new PanelEncoder(panel, networkPlanOf(plan, view), { channels, transforms });
     });
-    return new Ensemble({ model, head: makeHead(head, levels), encoders, views, plan, levels });
+    return new JoinedNetworks({ model, head: makeHead(head, levels), encoders, views, plan, levels });
   }
 
   /**

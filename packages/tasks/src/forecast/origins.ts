@@ -28,7 +28,7 @@ export function backtestOrigins(panel: Panel, plan: ForecastPlan, refit: boolean
   );
 }
 
-/** Returns the calibration origins: all rows from grid index `from` on with enough rows before them, or a sample of these. */
+/** Returns the calibration origins: all rows at or after grid index `from` with enough rows before them, or a sample of these. */
 export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: number): readonly Origin[] {
   const end = panelEnd(panel);
   const origins = Array.from({ length: end - from }, (_, i) => from + i).flatMap((origin) =>

@@ -26,9 +26,11 @@ export interface ReportInfo {
   options: ForecastOptions;
 }
 
-/** With more series, their charts are small, in columns, with a search. */
+/** If there are more series than this, their charts are small, in columns, with a search box. */
 const MAX_LARGE = 4;
-/** The report shows the charts of at most this many series, and the forecast values of MAX_TABLES. forecast.csv holds all of them. */
+/**
+ * The report shows the charts of at most this many series, and the forecast values of MAX_TABLES. forecast.csv holds all of them.
+ */
 const MAX_CHARTS = 500;
 const MAX_TABLES = 12;
 

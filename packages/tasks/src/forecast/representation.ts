@@ -116,7 +116,11 @@ const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
 /** Describes a view for the plan and the report. */
 export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
   const [what, one] = lag === 1 ? ['values', 'value'] : [`seasonal differences (lag ${lag})`, 'difference'];
-  const centre = { last: ` minus the last ${one}`, mean: ' minus their mean', zero: '' }[anchor];
+  const centre = {
+    last: ` minus the last ${one} of the window`,
+    mean: ' minus their mean over the window',
+    zero: '',
+  }[anchor];
   return `${what}${centre}`;
 }
 

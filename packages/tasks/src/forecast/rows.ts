@@ -113,7 +113,7 @@ export function gridIndices(
   return indices;
 }
 
-/** Returns the rows from `first` on at which `horizon` consecutive known values begin. */
+/** Returns the rows, not before `first`, at which `horizon` consecutive known values begin. */
 export function rowsWithKnownHorizon(values: Float64Array, first: number, horizon: number): number[] {
   const rows: number[] = [];
   let runLength = 0;

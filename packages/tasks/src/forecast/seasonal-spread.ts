@@ -14,7 +14,7 @@ export interface SeasonalSpread {
   byPosition: readonly number[];
 }
 
-/** With fewer seasons in the training rows, the positions cannot be told apart. */
+/** With fewer seasons in the training rows, the positions cannot be distinguished. */
 const MIN_SEASONS = 20;
 /** The estimate of a position counts as much as the mean if it is based on this many changes. */
 const SHRINKAGE = 20;

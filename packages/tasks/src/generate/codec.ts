@@ -24,8 +24,8 @@ export const UNITS: Readonly<Record<TextLevel, string>> = {
 const SPECIALS = ['<unk>'];
 export const UNKNOWN_ID = 0;
 /**
- * Maximum number of words in the vocabulary. Words that occur once are left out: they train `<unk>`, and their share of a text is
- * about that of the words which another text has and this one lacks (Good 1953).
+ * Maximum number of words in the vocabulary. Words that occur once are left out: they train `<unk>`, and their share of the
+ * training text is about the share of another text that consists of words unknown to the training text (Good 1953).
  */
 const MAX_WORDS = 20_000;
 /** Size of a vocabulary of subwords, by the length of the training text in characters. */

@@ -11,8 +11,8 @@ import type { LanguageSizes } from './network.js';
 import type { StreamSizes } from './streams.js';
 
 /**
- * Validation: 50,000 characters, but between 5 and 10 % of the text. They are the ends of several parts of a long text, so that
- * what is only at its end, such as the characters of the last play, is trained on.
+ * Validation: 50,000 characters, but between 5 and 10 % of the text. In a long text they are the ends of several parts, so that
+ * training also reads the last part of the text, such as the last play with its characters.
  */
 const VALIDATION_LENGTH = 50_000;
 const VALIDATION_SHARE = { least: 0.05, most: 0.1 };

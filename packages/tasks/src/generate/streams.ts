@@ -22,7 +22,7 @@ export interface StreamBatch {
 const lengthOf = (ids: Int32Array, { streams }: StreamSizes, shift: number): number =>
   Math.floor((ids.length - 1 - shift) / streams);
 
-/** The largest shift of an epoch: less than one batch, and little of a short text. */
+/** The largest shift of an epoch, in tokens: at most the steps of one batch, and at most a tenth of a stream. */
 const maxShift = (ids: Int32Array, { streams, steps }: StreamSizes): number =>
   Math.min(steps, Math.floor(ids.length / streams / 10));
 

@@ -1,4 +1,4 @@
-/** How the run of a training is carried out, for all tasks. */
+/** Options of all tasks that decide how a training run is executed. */
 import type { OptionTypes } from '@unroll/core/internal';
 import type { RunStore } from './resume.js';
 

@@ -10,7 +10,7 @@ import type { VoiceConfig } from './voice.js';
 
 export const SPEAK_FORMAT = 'unroll-speak-1';
 
-/** Most frames per step of the decoder. */
+/** Largest number of frames per step of the decoder. */
 export const MAX_REDUCTION = 16;
 /** More steps per character than the longest sound of a training has frames. */
 const MAX_STEPS = 10_000;

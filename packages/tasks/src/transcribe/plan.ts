@@ -179,7 +179,7 @@ const sizesOf = (options: TranscribeOptions, reduction: number): TranscriberSize
   streaming: options.streaming ?? false,
 });
 
-/** Trains for at most this number of steps, in 15 to 100 epochs. */
+/** Trains for as many epochs as this number of steps takes, but for 15 to 100. */
 const STEPS = 12_000;
 
 function settingsOf(

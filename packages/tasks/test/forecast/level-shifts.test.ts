@@ -104,11 +104,13 @@ test('forecasts before a step is known see the original rows, later ones the mov
   const values = made({ rows: 96, season: 12, step: 300, at: 60, noise: 0 });
   const panel = panelOf(values);
   const origins = [59, 62, 63].map((origin) => ({ series: 0, origin }));
-  const { first, second } = levelledOrigins(panel, origins, { season: 12, log: false });
-  const [before, open, after] = first.origins.map(({ series }) => first.panel.series[series].values);
+  const plan = { season: 12, log: false };
+  const { firstReadings, secondReadings } = levelledOrigins(panel, origins, plan);
+  const { series: levelled } = firstReadings.panel;
+  const [before, open, after] = firstReadings.origins.map(({ series }) => levelled[series].values);
   assert.deepEqual(before, panel.series[0].values);
-  assert.equal(second.length, 1);
-  const [outlier] = second[0].panel.series;
+  assert.equal(secondReadings.length, 1);
+  const [outlier] = secondReadings[0].panel.series;
   for (const t of [0, 30, 59]) {
     for (const moved of [open, after]) assert.ok(Math.abs(moved[t] - values[t] - 300) < 5, `row ${t}`);
     assert.equal(outlier.values[t], values[t]);

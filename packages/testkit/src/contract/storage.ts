@@ -9,9 +9,9 @@ const storageCase = (name: string, run: (backend: Backend) => (string | null)[])
   run: (backend) => report(run(backend)),
 });
 
-/** Returns the numbers from, from + 1, ... */
-const counting = (length: number, from = 0): Float64Array =>
-  Float64Array.from({ length }, (_, i) => from + i);
+/** Returns `length` numbers: `first`, `first` + 1, ... */
+const counting = (length: number, first = 0): Float64Array =>
+  Float64Array.from({ length }, (_, i) => first + i);
 
 /** Fills blocks of two nested arenas and a resident block with different numbers, and checks that all keep their values. */
 function checkOverlap(backend: Backend): (string | null)[] {

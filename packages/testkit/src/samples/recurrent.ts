@@ -33,7 +33,7 @@ interface Options {
   activation: ActivationName;
 }
 
-/** Most options together; the other samples change some of them. */
+/** Most of the options at once; the other samples change some of them. */
 const FULL: Options = {
   size: [2, 3, 2, 17],
   ...{ returnSequences: true, reverse: false, realign: false, states: true, mask: 'holes' },

@@ -4,8 +4,8 @@ import { checkOptions } from '@unroll/core/internal';
 import { alignElements, eachRow, type Metric, type MetricState, type NoOptions, ratio } from './metric.js';
 
 /**
- * Area under the ROC curve: the probability that a positive has a higher score than a negative, where ties count half. It is
- * exact, unlike Keras's approximation by thresholds, and therefore stores every distinct score. 0 until both classes have
+ * Area under the ROC curve: the probability that a positive has a higher score than a negative, where ties count half. The
+ * value is exact, unlike Keras's approximation by thresholds, and therefore stores every distinct score. 0 until both classes have
  * occurred.
  */
 export function auc(options: NoOptions = {}): Metric {

@@ -18,8 +18,8 @@ import {
 import type { ModelWriter } from './writer.js';
 
 /**
- * Thrown if an input of the graph has its batch on another axis than assumed. `axis`: the right one, -1: the input has
- * none, null: another than the assumed one.
+ * Thrown if an input of the graph has its batch on another axis than assumed. `axis` is the right axis, -1 if the input has no
+ * batch, or null if it is only known that the assumed axis is wrong.
  */
 export class OtherBatchAxis extends Error {
   readonly input: string;
@@ -87,7 +87,7 @@ export class NodeContext {
     throw this.error(`the input ${index} must depend on the inputs of the model`);
   }
 
-  /** Returns an input with known values, repeated to its shape. @param what its name in ONNX's definition */
+  /** Returns a constant input, with its values broadcast to its full shape. @param what its name in ONNX's definition */
   constant(index: number, what: string): Constant {
     const value = this.input(index);
     const values = fullValues(value);
@@ -113,8 +113,8 @@ export class NodeContext {
     return null;
   }
 
-  /** Returns true if output `index` is read. */
-  reads(index: number): boolean {
+  /** Returns true if a node or an output of the graph reads output `index`. */
+  isOutputRead(index: number): boolean {
     return (this.graph.readers.get(this.node.outputs[index] ?? '') ?? 0) > 0;
   }
 
@@ -165,7 +165,10 @@ export class NodeContext {
     throw this.error(`the axis ${axis} does not exist in a tensor of rank ${rank}`);
   }
 
-  /** Returns the only axis of the batch. @throws OtherBatchAxis if the atoms come from another axis of an input */
+  /**
+   * Checks that an axis is the batch, or that no tensor has one. The axis consists of atoms, see values.ts.
+   * @throws OtherBatchAxis if the axis comes from another axis of an input of the graph
+   */
   requireBatch(axis: Axis, of: ModelTensor, what: string): void {
     const atoms = current(axis);
     if (atoms.length === 1 && atoms[0].isBatch) return;
@@ -185,7 +188,7 @@ export class NodeContext {
     throw this.error(`${what} the batch`);
   }
 
-  /** @throws UnrollError `value`, unless these are all attributes of the node */
+  /** @throws UnrollError `value` if the node has an attribute that is not in `names` */
   checkAttributes(names: readonly string[]): void {
     for (const name of this.node.attributes.keys())
       if (!names.includes(name)) throw this.error(`the attribute ${name} is not supported`);

@@ -27,7 +27,7 @@ export function equalDimensions(a: Dimension, b: Dimension): boolean {
   return formatDimension(a) === formatDimension(b);
 }
 
-/** Most symbols in a product, and longest name of a symbol: expressions of a file may double with each node. */
+/** Largest number of symbols in a product, and longest name of a symbol: expressions of a file may double with each node. */
 const MAX_SYMBOLS = 16;
 const MAX_NAME = 400;
 

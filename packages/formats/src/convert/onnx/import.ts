@@ -28,7 +28,7 @@ import {
 } from './values.js';
 import { type LayerEntry, ModelWriter, type WrittenModel } from './writer.js';
 
-/** Most assumptions about the batch axes of inputs that are tried. */
+/** Largest number of assumptions about the batch axes of inputs that are tried. */
 const MAX_ATTEMPTS = 32;
 
 /**

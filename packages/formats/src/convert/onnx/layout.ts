@@ -176,7 +176,7 @@ function haveCommonFactors(from: readonly number[], to: readonly number[]): bool
 /** True for a batch that the file fixes to one sequence: it may vanish from the axes that ONNX sees. */
 const isUnitBatch = (atom: Atom | undefined): boolean => atom?.isBatch === true && known(atom.size) === 1;
 
-/** Replaces the size -1 by what remains. Returns null if that is not a product of sizes. */
+/** Replaces the size -1 by the size that remains. Returns null if this is not a product of sizes. */
 function inferred(tensor: ModelTensor, shape: readonly Dimension[]): Dimension[] | null {
   const at = shape.findIndex((extent) => known(extent) === -1);
   if (at < 0) return [...shape];

@@ -17,6 +17,7 @@ export const onnxFormat: ModelFormat = {
   describe: describeOnnx,
   read: importOnnx,
   run: runOnnx,
+  runtime: 'ONNX Runtime',
   runLayers: runOnnxLayers,
   write: async (model, options) => new Map([['', await exportOnnx(model, options)]]),
 };

@@ -33,7 +33,7 @@ export interface WrittenModel {
   arrays: ReadonlyMap<string, ImportedArray>;
   inputs: readonly Reference[];
   outputs: readonly Reference[];
-  /** The name that each layer now has: of nodes that share weights, that of the first one. */
+  /** The final name of each layer. Nodes that share weights have one layer, with the name of the first node's layer. */
   names: ReadonlyMap<string, string>;
 }
 
@@ -87,7 +87,7 @@ export class ModelWriter {
     return this.#byName.get(this.nodes[node].layer) as LayerEntry;
   }
 
-  /** Adds an operation on tensors. @param weights the values of operands that are shapes, by their position */
+  /** Adds an operation on tensors. @param weights the values of the constant operands, by position */
   operation(
     options: Record<string, unknown> & { operation: string },
     inputs: readonly Reference[],
@@ -103,7 +103,10 @@ export class ModelWriter {
     });
   }
 
-  /** Returns the tensor with other stored axes, with layers that reorder it if necessary. @param wanted all of its atoms */
+  /**
+   * Regroups and reorders the stored axes of a tensor. Adds layers for this if necessary.
+   * @param wanted the new axes, which together contain all atoms of the tensor
+   */
   arrange(tensor: ModelTensor, wanted: readonly Axis[]): ModelTensor {
     const stored = tensor.stored.map(current);
     const target = wanted.map(current);
@@ -113,7 +116,7 @@ export class ModelWriter {
     if (order.length !== atoms.length || order.some((atom) => !atoms.includes(atom)) || order[0] !== atoms[0])
       throw new UnrollError('value', 'The axes of a tensor cannot be rearranged in this way.');
     if (order.every((atom, i) => atom === atoms[i])) return this.#reshape(tensor, target);
-    // Moves whole axes where they stay together, otherwise single factors.
+    // Moves whole axes if they stay together, otherwise single atoms.
     const together = stored.every((axis) => {
       const at = order.indexOf(axis[0]);
       return axis.every((atom, i) => order[at + i] === atom);
@@ -144,8 +147,8 @@ export class ModelWriter {
   }
 
   /**
-   * Returns the model: without nodes that no output depends on, and with one layer for all nodes of the same weights, which
-   * share them.
+   * Returns the model, without nodes that no output depends on, and with one shared layer for all nodes that have the same
+   * weights.
    */
   finish(inputs: readonly Reference[], outputs: readonly Reference[]): WrittenModel {
     const needed = new Set(inputs.map(([node]) => node));

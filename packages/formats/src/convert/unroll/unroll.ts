@@ -1,4 +1,4 @@
-/** Models saved by Unroll: a folder, read through its config.json, or a zip. */
+/** The format of models saved by Unroll: a folder, of which config.json is opened, or a zip. */
 import { ready } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
 import { ARTIFACT_FILES, type ArtifactFiles, fromArtifact, toArtifact } from '../../artifact.js';

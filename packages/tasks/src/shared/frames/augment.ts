@@ -1,4 +1,4 @@
-/** Random changes of clips in training. All frames of a clip change alike, so that motion stays what it is. */
+/** Random changes of clips in training. All frames of a clip change alike, so that the motion stays the same. */
 import type { RandomStream } from '@unroll/core';
 
 /** Ranges: shift as a share of the side, size, angle in radians, contrast and brightness in standard deviations. */

@@ -1,6 +1,6 @@
 /**
- * The front end of tasks on video: frames of one size, grey or colour, standardised, with the difference to the previous frame as
- * further channels if wanted; some of the frames of long clips; random changes in training.
+ * The front end of tasks on video: frames of one size, grey or colour, standardised, with the difference between each frame and
+ * the previous one as further channels if wanted; some of the frames of long clips; random changes in training.
  */
 import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
@@ -15,7 +15,7 @@ export interface FrameConfig {
   frameSize: readonly [height: number, width: number];
   /** 1: grey; 3: red, green and blue. */
   channels: 1 | 3;
-  /** Whether the difference to the previous frame is added as further channels. */
+  /** Whether the difference between each frame and the previous one is added as further channels. */
   opticalDifference: boolean;
   /** Number of frames of a clip that the network reads, at equal distances; null: all. */
   framesPerClip: number | null;
@@ -59,7 +59,7 @@ export interface FrameOptions {
   frameSize?: readonly [height: number, width: number];
   /** Whether colours are kept. Default: unless the middle frames of 50 clips, spread over all, are grey. */
   colour?: boolean;
-  /** Default false. */
+  /** Whether the network also reads the difference between each frame and the previous one. Default false. */
   opticalDifference?: boolean;
   /** Default: all frames, or 16 if the longest clip has more. */
   framesPerClip?: number;
@@ -69,7 +69,7 @@ export interface FrameOptions {
 export const MAX_SIDE = 1024;
 /** Longer side of the frames by default. */
 const LONGEST_SIDE = 64;
-/** Most frames of a clip by default: what networks for actions read (Tran et al. 2015). */
+/** Largest number of frames of a clip by default, as in networks that recognise actions (Tran et al. 2015). */
 const SAMPLED_FRAMES = 16;
 /** Stored frames for each frame that is read, from which training draws. */
 const STORED = 4;
@@ -79,7 +79,7 @@ const COLOUR_CLIPS = 50;
 const GREY = 8 / 255;
 /** Weights of the channels in grey (ITU-R BT.601). */
 const LUMA = [0.299, 0.587, 0.114];
-/** Most pixels of a batch. */
+/** Largest number of pixels in a batch. */
 const MAX_BATCH_PIXELS = 2 ** 21;
 /** Standardised values are limited to this number of standard deviations. */
 const LIMIT = 10;

@@ -29,7 +29,7 @@ export function frameText(
   return `${count}, ${height} × ${width} pixels, ${colours}, standardised${difference}${changes}`;
 }
 
-/** Returns what a plan event tells about frames. */
+/** Returns the part of a plan event that describes how frames are read. */
 export const frameJson = ({
   frameSize,
   channels,

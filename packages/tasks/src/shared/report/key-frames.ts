@@ -13,7 +13,7 @@ export interface KeyFrames {
 
 /** Frames of a clip to show. */
 export const SHOWN_FRAMES = 6;
-/** Least height of an image on the page, in pixels. */
+/** Smallest height of an image on the page, in pixels. */
 const LEAST_HEIGHT = 64;
 
 /** Returns the images in a row, with their caption. */

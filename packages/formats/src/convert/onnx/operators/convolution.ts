@@ -161,7 +161,7 @@ function convolution(context: NodeContext): Value[] {
 function pooling(className: string): Operator['convert'] {
   return (context) => {
     const x = context.tensor(0);
-    if (context.reads(1)) throw context.error('its output Indices is not supported');
+    if (context.isOutputRead(1)) throw context.error('its output Indices is not supported');
     const windows = windowsOf(context, x, context.numbers('kernel_shape'));
     if (context.number('ceil_mode', 0) !== 0) throw context.error('ceil_mode is not supported');
     if (windows.dilation !== 1) throw context.error('dilations are not supported');

@@ -332,7 +332,7 @@ function where(context: NodeContext): Value[] {
   ];
 }
 
-/** 0 times infinity is NaN, and a chosen value is multiplied by 0 or 1. */
+/** Replaces an infinite constant by the largest float32: `where` multiplies its operands by 0 or 1, and 0 times infinity is NaN. */
 function finite<T>(operand: T): T | number {
   return typeof operand === 'number' && !Number.isFinite(operand)
     ? Math.sign(operand) * 3.4028234663852886e38
@@ -388,7 +388,7 @@ function dropout(context: NodeContext): (Value | undefined)[] {
   const rate = context.optionalConstant(1, 'the ratio')?.values[0] ?? context.number('ratio', 0.5);
   if (context.optionalConstant(2, 'training_mode')?.values[0])
     throw context.error('its training mode is not supported');
-  const mask = context.reads(1) ? constantOf([], Float64Array.of(1), 'bool') : undefined;
+  const mask = context.isOutputRead(1) ? constantOf([], Float64Array.of(1), 'bool') : undefined;
   if (value.kind !== 'tensor' || !(rate > 0 && rate < 1)) return [value, mask];
   return [applyTo(context, value, { className: 'Dropout', config: { rate } }), mask];
 }

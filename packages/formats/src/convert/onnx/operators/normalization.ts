@@ -38,7 +38,7 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
   const value = context.tensor(0);
   const rank = value.seen.length;
   const axis = context.axis(context.number('axis', -1), rank);
-  if (context.reads(1) || context.reads(2))
+  if (context.isOutputRead(1) || context.isOutputRead(2))
     throw context.error('its outputs Mean and InvStdDev are not supported');
   const scale = context.optionalConstant(1, 'the scale');
   const bias = context.optionalConstant(2, 'the bias');

@@ -76,10 +76,10 @@ function addLayer(
 ): (Value | undefined)[] {
   const { writer } = context;
   const { states, kind } = setting;
-  const returnSequences = context.reads(0);
-  const needsStates = states.some((_, i) => context.reads(i + 1));
+  const returnSequences = context.isOutputRead(0);
+  const needsStates = states.some((_, i) => context.isOutputRead(i + 1));
   // Without sequences, the output is the last h.
-  const returnState = context.reads(2) || (returnSequences && needsStates);
+  const returnState = context.isOutputRead(2) || (returnSequences && needsStates);
   const mask = lengthMask(context, input);
   const initial = initialStates(context, setting, input);
   const options = { returnSequences, ...(returnState && { returnState }) };
@@ -247,7 +247,7 @@ function outputs(context: NodeContext, setting: Setting, layer: LayerOutputs): (
   };
   return [
     returnSequences ? Y() : undefined,
-    ...states.map((_, i) => (context.reads(i + 1) ? state(i) : undefined)),
+    ...states.map((_, i) => (context.isOutputRead(i + 1) ? state(i) : undefined)),
   ];
 }
 
@@ -270,17 +270,18 @@ const COMMON = [
 
 export const recurrent: Record<string, Operator> = {
   RNN: {
-    becomes: 'SimpleRNN or GeneralRNN, in Bidirectional',
+    becomes: 'SimpleRNN or GeneralRNN; inside Bidirectional if the node has two directions',
     attributes: [...COMMON, 'output_sequence'],
     convert: convert('RNN'),
   },
   LSTM: {
-    becomes: 'LSTM, PeepholeLSTM, CoupledLSTM or GeneralLSTM, in Bidirectional',
+    becomes:
+      'LSTM, PeepholeLSTM, CoupledLSTM or GeneralLSTM; inside Bidirectional if the node has two directions',
     attributes: [...COMMON, 'input_forget', 'output_sequence'],
     convert: convert('LSTM'),
   },
   GRU: {
-    becomes: 'GRU or GeneralGRU, in Bidirectional',
+    becomes: 'GRU or GeneralGRU; inside Bidirectional if the node has two directions',
     attributes: [...COMMON, 'linear_before_reset', 'output_sequence'],
     convert: convert('GRU'),
   },

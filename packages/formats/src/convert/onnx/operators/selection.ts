@@ -35,7 +35,7 @@ function select(context: NodeContext, value: Value, axis: number, indices: reado
   return constantOf(extents, values, whole.type);
 }
 
-/** True for the numbers that stand for the end of an axis: the largest int32 or int64. */
+/** True for the numbers that mean "until the end of the axis": the largest int32 or int64. */
 const isOpenEnd = (end: number): boolean => end >= 2 ** 31 - 1;
 
 /** Returns the elements from start to end of an axis with this step. */
@@ -274,7 +274,7 @@ function takeFrom(
   indices: number | readonly number[],
 ): Value {
   const isScalar = typeof indices === 'number';
-  // An axis of size 1, or a batch that the file fixes to one sequence.
+  // Nothing is selected from an axis of size 1, or from a batch that the file fixes to one sequence.
   if (known(shapeOf(value)[axis]) === 1) {
     if (isScalar) return { ...value, seen: value.seen.toSpliced(axis, 1) };
     if (indices.length === 1) return value;

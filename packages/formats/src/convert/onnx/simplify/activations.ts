@@ -36,7 +36,7 @@ const EXPRESSIONS: Readonly<Record<string, string>> = {
   'where(greater(abs(x),0.5),subtract(x,multiply(0.5,sign(x))),multiply(0,x))': 'softShrink',
 };
 
-/** Most layers that one of the expressions has on a path to x. */
+/** Largest number of layers that one of the expressions has on a path to x. */
 const MAX_DEPTH = 5;
 
 /** Replaces an expression of elements by an activation, in the layer before it if possible. */

@@ -22,7 +22,7 @@ const RULES: readonly Rule[] = [
   unrolledRecurrence,
 ];
 
-/** Most passes over a graph: each pass finds what the replacements of the pass before have made possible. */
+/** How often a graph is searched at most: each search finds replacements that the previous one has made possible. */
 const MAX_PASSES = 8;
 
 /** What rules have changed. */

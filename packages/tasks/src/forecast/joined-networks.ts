@@ -1,7 +1,7 @@
 /**
- * Forecasts from any origin with an ensemble of networks, for the backtest, calibration and saved models. The networks have
- * different inputs and are joined into one model; the forecast is the mean of their forecasts. Horizons longer than one
- * chunk are forecast recursively (rollout.ts).
+ * Forecasts from any origin with the networks of a forecaster, for the backtest, calibration and saved models. The networks have
+ * different inputs and are joined into one model; the forecast is the mean of their forecasts. Horizons longer than one chunk are
+ * forecast recursively (rollout.ts). The `ensemble` of the leaderboard, which also contains baselines, is in combination.ts.
  */
 import { currentBackend, predictAll, type Tensor } from '@unroll/core';
 import { model as joined, type Network } from '@unroll/nn';
@@ -18,7 +18,7 @@ import { warmUp } from './transform.js';
 /** A statistic of the forecast distribution: a quantile (its level, 0 to 1) or the mean. */
 type Statistic = number | 'mean';
 
-export interface EnsembleParts {
+export interface JoinedParts {
   /**
    * The joined networks. The inputs are those of the first network, then those of the second, and so on. There is one output
    * [N, chunk, head.outputs] for each network.
@@ -27,7 +27,7 @@ export interface EnsembleParts {
   head: Head;
   /** The encoder of each network, for the panel to forecast. */
   encoders: readonly PanelEncoder[];
-  /** The view of each network. */
+  /** What distinguishes each network: its representation of the target, and whether it has the absolute channel. */
   views: readonly NetworkView[];
   plan: Omit<StoredPlan, 'views'>;
   /** Probabilities of the intervals. */
@@ -42,12 +42,12 @@ export function joinNetworks(networks: readonly FittedNetwork[]): Network {
   });
 }
 
-export class Ensemble {
-  readonly #parts: EnsembleParts;
+export class JoinedNetworks {
+  readonly #parts: JoinedParts;
   /** The median, the lower and upper bound of each interval, and the mean if the head has one. */
   readonly #statistics: readonly Statistic[];
 
-  constructor(parts: EnsembleParts) {
+  constructor(parts: JoinedParts) {
     this.#parts = parts;
     this.#statistics = [
       0.5,
@@ -77,8 +77,8 @@ export class Ensemble {
     const forecastFrom = (from: ForecastOrigins) =>
       rollOut(from, options, (each) => this.#forecastChunk(each));
     const second: Intervals[] = [];
-    for (const from of levelled.second) second.push(...(await forecastFrom(from)));
-    return levelled.merge(await forecastFrom(levelled.first), second);
+    for (const from of levelled.secondReadings) second.push(...(await forecastFrom(from)));
+    return levelled.merge(await forecastFrom(levelled.firstReadings), second);
   }
 
   /** Returns the inputs of all networks for one origin. */

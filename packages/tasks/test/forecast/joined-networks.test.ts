@@ -7,8 +7,8 @@ import { parseCsv } from '@unroll/data';
 import { type FittedNetwork, type HeadName, panelFromTable } from '@unroll/tasks';
 import {
   CheckpointedTrainer,
-  Ensemble,
   fitNetwork,
+  JoinedNetworks,
   joinNetworks,
   makeHead,
   negativeBinomialQuantile,
@@ -71,7 +71,7 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
       levels: [0.8, 0.95],
     };
     const origins = [100, 131].map((origin) => ({ series: 0, origin }));
-    const forecasts = await new Ensemble(parts).forecast(panel, origins);
+    const forecasts = await new JoinedNetworks(parts).forecast(panel, origins);
     for (const [i, origin] of origins.entries()) {
       const row = origin.origin;
       const window = values.slice(row - plan.window, row);
