@@ -13,7 +13,7 @@ import { bytesSource, type FormatName, formatNamed, type ImportOptions } from '@
 import { dense, input, lstm, sequential } from '@unroll/nn';
 import { Draw } from './draw.js';
 import { cut, flip, forgeJson } from './forge.js';
-import { Meter } from './meter.js';
+import { cpuTime, Meter } from './meter.js';
 
 const COUNT = Number(process.env.MUTATIONS ?? 500);
 const FIRST = Number(process.env.MUTATIONS_FROM ?? 0);
@@ -76,12 +76,6 @@ function mutateTfjs(draw: Draw): Mutant {
 
 // The library of HDF5 files is loaded before memory is counted.
 await (await formatNamed('h5')).read(bytesSource(files.get('nested.h5')!));
-
-/** CPU time of the process in milliseconds: the tests of all packages run at the same time. */
-function cpuTime(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
 
 const meter = new Meter();
 
