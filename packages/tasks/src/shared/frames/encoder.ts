@@ -253,12 +253,7 @@ export class FrameEncoder {
   }
 
   /** Writes a stored frame [height, width, channels], standardised and changed. */
-  #writeFrame(
-    { values }: EncodedClip,
-    index: number,
-    change: FrameChange | null,
-    out: Float32Array,
-  ): void {
+  #writeFrame({ values }: EncodedClip, index: number, change: FrameChange | null, out: Float32Array): void {
     const { channels } = this.config;
     const frame = change === null ? out : new Float32Array(out.length);
     const from = index * out.length;
