@@ -89,7 +89,7 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   epochs?: number;
   /** Inputs per training step. Default: from 8 to 64, by the number of inputs; fewer for very long sequences. */
   batchSize?: number;
-  /** Learning rate of AdamW. Default 0.001 for texts, 0.003 for sequences, 0.002 for clips. */
+  /** Learning rate of AdamW. Default 0.001 for texts and sequences, 0.003 for sounds, 0.002 for clips. */
   learningRate?: number;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;

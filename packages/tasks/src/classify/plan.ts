@@ -297,7 +297,7 @@ function settingsOf(options: ClassifyOptions, { lengths, training, encoder }: In
   return {
     ...common,
     epochs: epochs ?? epochsOf(SEQUENCE_STEPS, 40, 200),
-    learningRate: learningRate ?? 3e-3,
+    learningRate: learningRate ?? (options.sequence === undefined ? 3e-3 : 1e-3),
     weightDecay: 0.01,
     patience: epochsOf(SEQUENCE_PATIENCE, 6, 30),
   };
