@@ -37,6 +37,13 @@ const table = (names, ...cells) => makeTable({ source: 'made', names, cells });
 const bioOf = (name) => name.split(' ').map((word, i) => `${word}\t${i === 0 ? 'B' : 'I'}-PER\n`);
 const pairOf = (i, side) => `${['ein', 'a'][side]} ${NOUNS[i % 3][side]} ${VERBS[(i >> 2) % 2][side]}`;
 
+/** A clip of five grey frames in which a bright bar moves down or up, as lists of pixels. */
+const barClip = (i) =>
+  Array.from({ length: 5 }, (_, t) => {
+    const bar = (i % 2 ? 4 - t : t) + (i % 3);
+    return Array.from({ length: 8 * 8 }, (_, p) => (p >> 3 === bar ? 200 : (11 * p + 5 * i) % 50));
+  });
+
 /** For each task, a function that trains a small model, and the calls whose results are compared. */
 const TASKS = {
   classify: {
@@ -50,6 +57,22 @@ const TASKS = {
       [['a good film', 'the story is bad', 'an odd one: 房间 and “quotes”', 'xyzzy'], { topK: 3 }],
       ['a good film'],
     ],
+  },
+  clips: {
+    task: 'classify',
+    train: () => {
+      const clips = numbers.slice(0, 24).map((i) => ({
+        shape: [5, 8, 8],
+        values: Uint8Array.from(barClip(i).flat()),
+      }));
+      const rows = makeTable({
+        ...{ source: 'made', names: ['clip', 'label'], nested: new Map([['clip', clips]]) },
+        cells: [clips.map(() => undefined), clips.map((_, i) => ['down', 'up'][i % 2])],
+      });
+      return trainClassifier(rows, { frames: 'clip', label: 'label', units: 8, epochs: 3 });
+    },
+    calls: [],
+    clips: [30, 31, 35].map(barClip),
   },
   tag: {
     train: () => {
@@ -96,14 +119,19 @@ const TASKS = {
 /** Runs the calls of all tasks. The text of this function is also run in the page. */
 const runAll = async (pipeline, address, tasks) => {
   const results = {};
-  for (const [task, { calls, streams = [] }] of Object.entries(tasks)) {
-    const pipe = await pipeline(task, `${address}/${task}`);
-    results[task] = [];
-    for (const call of calls) results[task].push(await pipe(...call));
+  // ImageData of a page is such a frame: it has four values per pixel.
+  const frameOf = (pixels) => ({
+    ...{ width: 8, height: 8, data: Uint8ClampedArray.from(pixels.flatMap((p) => [p, p, p, 255])) },
+  });
+  for (const [name, { task = name, calls, clips = [], streams = [] }] of Object.entries(tasks)) {
+    const pipe = await pipeline(task, `${address}/${name}`);
+    results[name] = [];
+    for (const call of calls) results[name].push(await pipe(...call));
+    for (const clip of clips) results[name].push(await pipe(clip.map(frameOf), { topK: 2 }));
     for (const call of streams) {
       const pieces = [];
       for await (const piece of pipe.stream(...call)) pieces.push(piece);
-      results[task].push(pieces);
+      results[name].push(pieces);
     }
   }
   return results;
@@ -163,7 +191,8 @@ describe('models in a page give the results of Node', { skip: chromium ? false :
     test(task, () => assertClose(found[task], JSON.parse(JSON.stringify(expected[task])), task));
   }
   test('which are not empty', () => {
-    const { tag, translate, generate } = expected;
+    const { clips, tag, translate, generate } = expected;
+    assert.notDeepEqual(clips[0], clips[1]);
     assert.ok(tag[0][0].some(({ label }) => label === 'PER'));
     assert.match(translate[1][0].translationText, /\w/);
     assert.equal(generate[2].join('').length, 30);

@@ -35,6 +35,7 @@ export type { GruSaved } from './ops/gru.js';
 export type { LstmSaved } from './ops/lstm.js';
 export { type LstmGatesAttributes, lstmGates } from './ops/lstm-gates.js';
 export type { SequenceBuffers } from './ops/recurrent.js';
+export { gatherRows } from './ops/rows.js';
 export { type OpName, type OpTable, opTable } from './ops/table.js';
 export { checkOptions, nameHint, type OptionTypes, unknownOption } from './options.js';
 export { layOut } from './parameter.js';

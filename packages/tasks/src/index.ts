@@ -151,6 +151,7 @@ export { TranscribeStream } from './transcribe/stream.js';
 export type { TranscriptLevel } from './transcribe/tokens.js';
 export {
   prepareTranscriber,
+  type TranscribeDecoder,
   type TranscribeOptions,
   type TranscribeResult,
   trainTranscriber,

@@ -20,6 +20,7 @@ export {
   type Sound,
   type SpokenWord,
   type TranscribeCell,
+  type TranscribeDecoder,
   TranscribeModel,
   type TranscribeOptions,
   type TranscribePipeline,

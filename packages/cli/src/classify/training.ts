@@ -38,6 +38,7 @@ const OPTIONS = {
   'multi-label': { type: 'string' },
   vectors: { type: 'string' },
   networks: { type: 'string' },
+  filters: { type: 'string' },
 } as const satisfies OptionSpecs;
 
 const HELP = `Usage: unroll train classify --data <file> --text <column> --label <column> --out <folder> [options]
@@ -63,6 +64,7 @@ Data
   --valid <file>        rows for validation (default: a tenth of the rows of each label, or a fifth if there are fewer than
                         1,000 sequences, sounds or clips)
   --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
+  --filters <n>         filters of the two convolutions over the steps of numeric sequences; 0: none (default: 64)
   --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for large data sets; 1 for clips)
 ${SOUND_HELP}${CLIP_HELP}`;
 
@@ -76,8 +78,10 @@ export const classifyTraining: Trainable = {
 async function open(args: ParsedArgs): Promise<TrainingJob> {
   const path = requiredText(args, 'data', 'file', 'the rows to train on');
   const networks = integerOption(args, 'networks');
+  const filters = integerOption(args, 'filters', 0);
   const network = {
     ...{ ...networkArguments(args), ...soundArguments(args), ...clipArguments(args) },
+    ...(filters !== undefined && { filters }),
     ...(networks !== undefined && { networks }),
   };
   const reading = readingOptions(args);

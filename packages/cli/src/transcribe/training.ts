@@ -27,6 +27,7 @@ const OPTIONS = {
   ...SOUND_OPTIONS,
   text: { type: 'string' },
   level: { type: 'string' },
+  decoder: { type: 'string' },
   streaming: { type: 'boolean' },
   reduction: { type: 'string' },
 } as const satisfies OptionSpecs;
@@ -35,7 +36,7 @@ const HELP = `Usage: unroll train transcribe --data <file> --audio <column> --te
        unroll train transcribe --data <folder> --pattern "{text}_{speaker}_{take}.wav" --text <field> --out <folder> [options]
 
 Trains a recurrent network that transcribes speech, from WAV files and their transcripts, which need not be aligned
-(connectionist temporal classification).
+(connectionist temporal classification, or an attention decoder).
 
 Data
   --data <file>         rows to train on
@@ -45,6 +46,8 @@ Data
   --valid <file>        rows for validation (default: a tenth of the rows)
   --level <name>        tokens of the model: characters or words (default: words if there are at most 100 different
                         ones, which occur at least 20 times on average, otherwise characters)
+  --decoder <name>      what writes the transcript: ctc, or attention, which reads the whole sound and needs more training
+                        (default: ctc)
   --streaming           train a model that can transcribe sound while it arrives
   --reduction <n>       frames (10 ms) per output step (default: 4, 2 or 1, depending on the transcripts)
 ${SOUND_HELP}`;
@@ -65,6 +68,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const own = {
     ...soundArguments(args),
     level: choiceOption(args, 'level', ['characters', 'words']),
+    decoder: choiceOption(args, 'decoder', ['ctc', 'attention']),
     streaming: args.values.streaming === true ? true : undefined,
     reduction: integerOption(args, 'reduction'),
   };

@@ -76,5 +76,9 @@ export function gather(table: Tensor, ids: TensorLike): Tensor {
       );
     }
   }
-  return apply1(gatherOp, [table, indices], NO_ATTRIBUTES);
+  return gatherRows(table, indices);
 }
+
+/** @internal `gather` without checks, for indices that are computed and not given. */
+export const gatherRows = (table: Tensor, indices: Tensor): Tensor =>
+  apply1(gatherOp, [table, indices], NO_ATTRIBUTES);

@@ -108,14 +108,18 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
     }
   }
 
-  /** Computes γ (x - mean) / √(variance + ε) + β. */
-  protected normalise(x: Tensor, mean: Tensor, variance: Tensor): Tensor {
+  /** Returns √(variance + ε). */
+  protected deviation(variance: Tensor): Tensor {
+    return sqrt(add(variance, this.options.epsilon ?? 1e-3));
+  }
+
+  /** Returns γ or β in a shape that broadcasts to x. */
+  protected along(x: Tensor, parameter: Parameter): Tensor {
     const axes = this.axes(x.shape);
-    const parameterShape = x.shape.map((extent, d) => (axes.includes(d) ? extent : 1));
-    const deviation = sqrt(add(variance, this.options.epsilon ?? 1e-3));
-    const standardised = div(sub(x, mean), deviation);
-    const scaled = this.gamma ? mul(standardised, reshape(this.gamma, parameterShape)) : standardised;
-    return this.beta ? add(scaled, reshape(this.beta, parameterShape)) : scaled;
+    return reshape(
+      parameter,
+      x.shape.map((extent, d) => (axes.includes(d) ? extent : 1)),
+    );
   }
 
   override streaming([isStreamed]: readonly boolean[]): boolean[] {
@@ -135,9 +139,10 @@ export class LayerNormalization extends Normalization<LayerNormalizationOptions>
       const { gamma, beta } = this;
       return [{ value: layerNorm(value, { gamma, beta, epsilon: this.options.epsilon ?? 1e-3 }), mask }];
     }
-    const mean = meanOf(value, axes, true);
-    const variance = meanOf(square(sub(value, mean)), axes, true);
-    return [{ value: this.normalise(value, mean, variance), mask }];
+    const centred = sub(value, meanOf(value, axes, true));
+    const standardised = div(centred, this.deviation(meanOf(square(centred), axes, true)));
+    const scaled = this.gamma ? mul(standardised, this.along(value, this.gamma)) : standardised;
+    return [{ value: this.beta ? add(scaled, this.along(value, this.beta)) : scaled, mask }];
   }
 }
 
@@ -163,13 +168,20 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
     if (!context.training || !this.trainable) {
       const shape = value.shape.map((extent, d) => (axes.includes(d) ? extent : 1));
       const [mean, variance] = [reshape(this.#movingMean, shape), reshape(this.#movingVariance, shape)];
-      return [{ value: this.normalise(value, mean, variance), mask }];
+      return [{ value: this.#normalise(sub(value, mean), variance), mask }];
     }
-    // Multiplying by the mask would not remove a NaN from a masked step.
-    const { mean, variance } = moments(mask ? zeroMaskedSteps(value, mask) : value, mask, axes);
+    const { mean, variance, centred } = moments(value, mask, axes);
     const batchStatistics = keep([stopGradient(mean), stopGradient(variance)]);
     context.afterStep(() => this.#updateMovingStatistics(batchStatistics));
-    return [{ value: this.normalise(value, mean, variance), mask }];
+    return [{ value: this.#normalise(centred, variance), mask }];
+  }
+
+  /** Computes γ (x - mean) / √(variance + ε) + β. The factors are combined first, because they are smaller than x. */
+  #normalise(centred: Tensor, variance: Tensor): Tensor {
+    const deviation = this.deviation(variance);
+    const scale = div(this.gamma ? this.along(centred, this.gamma) : 1, deviation);
+    const scaled = mul(centred, scale);
+    return this.beta ? add(scaled, this.along(centred, this.beta)) : scaled;
   }
 
   /** Computes moving = momentum · moving + (1 - momentum) · batch. */
@@ -184,26 +196,28 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
 }
 
 /**
- * Computes the mean and the (biased) variance of each feature over the valid steps.
- * @param x values that are 0 at masked steps
- * @param features the feature axes; the other axes get size 1
+ * Computes the mean and the (biased) variance of each feature over the valid steps, and the differences of x from the mean.
+ * @param features the feature axes; the other axes of the mean and the variance get size 1
  */
 function moments(
   x: Tensor,
   mask: Tensor | null,
   features: readonly number[],
-): { mean: Tensor; variance: Tensor } {
+): { mean: Tensor; variance: Tensor; centred: Tensor } {
   const axes = x.shape.map((_, d) => d).filter((d) => !features.includes(d));
   if (mask === null) {
     const mean = meanOf(x, axes, true);
-    return { mean, variance: meanOf(square(sub(x, mean)), axes, true) };
+    const centred = sub(x, mean);
+    return { mean, variance: meanOf(square(centred), axes, true), centred };
   }
+  // Multiplying by the mask would not remove a NaN from a masked step.
+  const valid = zeroMaskedSteps(x, mask);
   const counts = reshape(mask, [...mask.shape, ...new Array<number>(x.rank - 2).fill(1)]);
   const total = sum(broadcastTo(counts, x.shape), axes, true);
   const divisor = add(total, 1e-7); // as in Keras; avoids a division by 0 if no step is valid
-  const mean = div(sum(x, axes, true), divisor);
-  const variance = div(sum(mul(square(sub(x, mean)), counts), axes, true), divisor);
-  return { mean, variance };
+  const mean = div(sum(valid, axes, true), divisor);
+  const variance = div(sum(mul(square(sub(valid, mean)), counts), axes, true), divisor);
+  return { mean, variance, centred: sub(x, mean) };
 }
 
 const normalizationOptions = (): OptionTypes<NormalizationOptions> => ({

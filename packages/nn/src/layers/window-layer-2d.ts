@@ -3,7 +3,7 @@ import { type MaskedSequence, reshape, type Shape, type Tensor } from '@unroll/c
 import { formatValue } from '@unroll/core/internal';
 import { Layer, type LayerOptions } from '../layer.js';
 import { type BatchWindows, windowCount } from './windows.js';
-import { bothOf, imageWindows, PADDINGS_2D, type Padding2D, type WindowSettings2D } from './windows-2d.js';
+import { bothOf, ImageWindows, PADDINGS_2D, type Padding2D, type WindowSettings2D } from './windows-2d.js';
 
 /** The size of windows and how they move; each is a number or a pair. */
 export interface WindowOptions2D {
@@ -19,6 +19,7 @@ export abstract class WindowLayer2D<O extends LayerOptions> extends Layer<O> {
   protected readonly window: WindowSettings2D;
   /** The value outside the image. */
   protected readonly fill: number = 0;
+  #reader: ImageWindows | null = null;
 
   constructor(options: O, { size, strides, dilation, padding, name }: WindowOptions2D) {
     super(options);
@@ -60,7 +61,8 @@ export abstract class WindowLayer2D<O extends LayerOptions> extends Layer<O> {
 
   call([{ value }]: readonly MaskedSequence[]): MaskedSequence[] {
     const [shape] = this.outputShapes([value.shape]);
-    const { values, windows } = imageWindows(value, this.window, this.fill);
+    this.#reader ??= new ImageWindows(this.window, this.fill);
+    const { values, windows } = this.#reader.read(value);
     return [{ value: reshape(this.reduce(values, windows), shape), mask: null }];
   }
 

@@ -1,6 +1,13 @@
 /** Windows over the rows and columns of images, which 2D convolution and pooling layers read (im2col, see windows.ts). */
 import { currentBackend, reshape, type Tensor } from '@unroll/core';
-import { type BatchWindows, readWindows, type WindowSettings, windowCount } from './windows.js';
+import {
+  type BatchWindows,
+  readWindows,
+  rowsOfWindows,
+  type WindowRows,
+  type WindowSettings,
+  windowCount,
+} from './windows.js';
 
 /** One number for height and width, or both. */
 export type Pair = number | readonly [height: number, width: number];
@@ -67,16 +74,28 @@ function locate([B, H, W]: readonly number[], settings: WindowSettings2D): Batch
   return { count, size, rows, validSteps, mask: null };
 }
 
-/**
- * Returns the windows of images [B, H, W, channels] as [B, count, size, channels].
- * @param fill the value outside the image
- */
-export function imageWindows(
-  x: Tensor,
-  settings: WindowSettings2D,
-  fill: number,
-): { values: Tensor; windows: BatchWindows } {
-  const [B, H, W, channels] = x.shape;
-  const windows = locate([B, H, W], settings);
-  return { values: readWindows(reshape(x, [B, H * W, channels]), windows, fill), windows };
+/** Reads the windows of images; those of images of the last size are located only once. */
+export class ImageWindows {
+  readonly #settings: WindowSettings2D;
+  readonly #fill: number;
+  #last: { key: string; windows: BatchWindows; rows: WindowRows } | null = null;
+
+  /** @param fill the value outside the image */
+  constructor(settings: WindowSettings2D, fill: number) {
+    this.#settings = settings;
+    this.#fill = fill;
+  }
+
+  /** Returns the windows of images [B, H, W, channels] as [B, count, size, channels]. */
+  read(x: Tensor): { values: Tensor; windows: BatchWindows } {
+    const [B, H, W, channels] = x.shape;
+    const key = `${currentBackend().float.name} ${B} ${H} ${W}`;
+    if (this.#last?.key !== key) {
+      const windows = locate([B, H, W], this.#settings);
+      this.#last = { key, windows, rows: rowsOfWindows([B, H * W], windows, this.#fill) };
+    }
+    const { windows, rows } = this.#last;
+    const pixels = reshape(x, [B, H * W, channels]);
+    return { values: readWindows(pixels, windows, this.#fill, rows), windows };
+  }
 }

@@ -3,8 +3,8 @@
  * into one tensor (im2col); steps outside the sequence and masked steps become a constant row, so their values never
  * reach a result.
  */
-import { concat, currentBackend, full, gather, reshape, type Tensor, valueError, zeros } from '@unroll/core';
-import { hostTensor, hostValues } from '@unroll/core/internal';
+import { concat, currentBackend, full, reshape, type Tensor, valueError, zeros } from '@unroll/core';
+import { gatherRows, hostTensor, hostValues } from '@unroll/core/internal';
 import { maskProperties, maskWhere } from '../masks.js';
 
 /**
@@ -109,25 +109,52 @@ export function locateWindows(
   return { count, size, rows, validSteps, mask: mask && maskWhere(B, count, isValidOutput) };
 }
 
-/**
- * Returns the windows of x [B, T, features] as [B, count, size, features].
- * @param fill the value of masked steps and of steps outside the sequence; in a window without any valid step it is 0
- */
-export function readWindows(x: Tensor, windows: BatchWindows, fill = 0): Tensor {
-  const [B, T, width] = x.shape;
-  const { count, size, rows, validSteps } = windows;
+/** The rows of a table that form the windows, see {@link readWindows}. */
+export interface WindowRows {
+  /** The row of each step, [B, count * size]; null: the windows are the steps of x, in order. */
+  ids: Tensor | null;
+  /** Whether a row of the fill value, and a row of zeros after it, follow the rows of x. */
+  readsFill: boolean;
+  readsZeros: boolean;
+}
+
+/** Returns the rows that form the windows of x [B, T, ...]. @param fill see {@link readWindows} */
+export function rowsOfWindows(
+  [B, T]: readonly number[],
+  { count, size, rows, validSteps }: BatchWindows,
+  fill: number,
+): WindowRows {
   // gather takes row indices as float32, which represents all integers up to 2^24.
   if (B * T + 2 > 2 ** 24)
     throw valueError(`A batch must have fewer than 2^24 steps, got ${B * T}. Reduce batchSize.`);
-  const shape = [B, count, size, width];
-  if (size === 1 && count === T && rows.every((row, i) => row === i)) return reshape(x, shape);
-  const table = [reshape(x, [B * T, width])];
-  if (rows.includes(B * T)) table.push(full([1, width], fill));
-  if (fill !== 0 && validSteps.includes(0)) {
-    table.push(zeros([1, width]));
+  if (count * size === T && rows.every((row, i) => row === i))
+    return { ids: null, readsFill: false, readsZeros: false };
+  const readsFill = rows.includes(B * T);
+  const readsZeros = fill !== 0 && validSteps.includes(0);
+  if (readsZeros) {
     validSteps.forEach((valid, n) => {
       if (valid === 0) rows.fill(B * T + 1, n * size, (n + 1) * size);
     });
   }
-  return reshape(gather(concat(table, 0), hostTensor(rows, [B, count * size])), shape);
+  return { ids: hostTensor(rows, [B, count * size]), readsFill, readsZeros };
+}
+
+/**
+ * Returns the windows of x [B, T, features] as [B, count, size, features].
+ * @param fill the value of masked steps and of steps outside the sequence; in a window without any valid step it is 0
+ * @param from the rows, if they are known
+ */
+export function readWindows(
+  x: Tensor,
+  windows: BatchWindows,
+  fill = 0,
+  { ids, readsFill, readsZeros }: WindowRows = rowsOfWindows(x.shape, windows, fill),
+): Tensor {
+  const [B, T, width] = x.shape;
+  const shape = [B, windows.count, windows.size, width];
+  if (ids === null) return reshape(x, shape);
+  const table = [reshape(x, [B * T, width])];
+  if (readsFill) table.push(full([1, width], fill));
+  if (readsZeros) table.push(zeros([1, width]));
+  return reshape(gatherRows(concat(table, 0), ids), shape);
 }

@@ -69,6 +69,8 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   units?: number;
   /** Recurrent layers. Default 1. */
   layers?: number;
+  /** Filters of each of the two convolutions over the steps of numeric sequences; 0: no convolutions. Default 64. */
+  filters?: number;
   /** Width of the embedding of texts. Default: the width of `vectors`, or 100. */
   embedding?: number;
   /**
@@ -87,7 +89,7 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   epochs?: number;
   /** Inputs per training step. Default: from 8 to 64, by the number of inputs; fewer for very long sequences. */
   batchSize?: number;
-  /** Learning rate of AdamW. Default 0.001 for texts, 0.003 for sequences, 0.002 for clips. */
+  /** Learning rate of AdamW. Default 0.001 for texts and sequences, 0.003 for sounds, 0.002 for clips. */
   learningRate?: number;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;
@@ -256,6 +258,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   cell: CELL_NAMES,
   units: 'count',
   layers: 'count',
+  filters: 'nonNegativeInteger',
   embedding: 'count',
   vectors: 'function',
   dropout: 'fraction',
@@ -270,6 +273,8 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
 
 /** Options that only classifiers of texts have. */
 const TEXT_OPTIONS = ['embedding', 'vectors', 'lowercase'] as const;
+/** Options that only classifiers of sequences have. */
+const SEQUENCE_OPTIONS = ['filters'] as const;
 /** Options that only classifiers of sounds have. */
 const SOUND_OPTIONS = ['normalize', 'mels', 'sampleRate'] as const;
 /** Options that only classifiers of clips have. */
@@ -296,6 +301,7 @@ function checkOptions(options: ClassifyOptions): void {
   checkFrameOptions(options);
   const allowed: readonly [kinds: readonly string[], names: readonly (keyof ClassifyOptions)[]][] = [
     [['text'], TEXT_OPTIONS],
+    [['sequence'], SEQUENCE_OPTIONS],
     [['audio'], SOUND_OPTIONS],
     [['frames'], CLIP_OPTIONS],
     [['audio', 'frames'], SIGNAL_OPTIONS],

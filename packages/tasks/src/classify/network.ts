@@ -2,14 +2,17 @@
  * Builds the networks of a classifier. The probabilities of an input are the mean over the networks, which differ only in
  * their random initial weights, batches and dropout: the mean is more accurate than a single network. Each network is an
  * embedding (for texts), bidirectional recurrent layers, the maximum and the mean of the outputs over all steps, and a dense layer
- * with one logit per class. Convolutions turn the frames of a clip into a sequence of features first. Dropout applies to
- * whole words, to features of the embedding or the sequence, and to the pooled outputs.
+ * with one logit per class. Convolutions turn the frames of a clip into a sequence of features first, and find short patterns
+ * in numeric sequences. Dropout applies to whole words, to features of the embedding or the sequence, and to the pooled outputs.
  */
 import { RandomStream, type Tensor, tensor } from '@unroll/core';
 import type { Vectors } from '@unroll/data';
 import {
+  activation,
+  batchNormalization,
   bidirectional,
   concatenate,
+  conv1d,
   dense,
   dropout,
   embedding,
@@ -17,6 +20,8 @@ import {
   globalAveragePooling1d,
   globalMaxPooling1d,
   input,
+  type Layer,
+  maxPooling1d,
   model,
   type SymbolicTensor,
   spatialDropout1d,
@@ -28,6 +33,10 @@ import { UNKNOWN_ID } from './encoder.js';
 
 export type ClassifyCell = RecurrentCellName;
 
+/** Convolutions over the steps of numeric sequences, and the steps that a filter reads. */
+const CONVOLUTIONS = 2;
+const KERNEL = 5;
+
 /** Sizes and dropout of a network. */
 export interface ClassifierSizes {
   cell: ClassifyCell;
@@ -37,6 +46,8 @@ export interface ClassifierSizes {
   layers: number;
   /** Width of the embedding of texts; null for sequences. */
   embedding: number | null;
+  /** Filters of each of two convolutions over the steps of numeric sequences; 0: none. */
+  filters: number;
   /**
    * Dropout rate of the pooled outputs and of the embedding. Words are dropped at three fifths of this rate, features of
    * sequences at a fifth.
@@ -111,11 +122,33 @@ function logitsOf(
 /** Returns the features of the steps, with dropout. */
 function features(
   inputs: SymbolicTensor,
-  { frames, dropout: rate }: ClassifierShape,
+  { frames, filters, dropout: rate }: ClassifierShape,
   prefix: string,
 ): SymbolicTensor {
   if (frames) return frameFeatures(inputs, frames, { rate: 0.4 * rate, prefix });
-  return spatialDropout1d({ rate: 0.2 * rate, name: `${prefix}feature_dropout` }).apply(inputs);
+  const first = spatialDropout1d({ rate: 0.2 * rate, name: `${prefix}feature_dropout` }).apply(inputs);
+  return filters === 0 ? first : patterns(first, filters, { rate: 0.4 * rate, prefix });
+}
+
+/** Applies the convolutions, each of which halves the number of steps. */
+function patterns(
+  inputs: SymbolicTensor,
+  filters: number,
+  { rate, prefix }: { rate: number; prefix: string },
+): SymbolicTensor {
+  const layers = Array.from({ length: CONVOLUTIONS }, (_, n) => {
+    const named = (name: string) => ({ name: `${prefix}${name}${n + 1}` });
+    const common = { filters, kernelSize: KERNEL, padding: 'same', useBias: false } as const;
+    return [
+      conv1d({ ...common, kernelInitializer: 'heNormal', ...named('convolution') }),
+      // Without it, one network for poses had an accuracy of 57 instead of 64 %.
+      batchNormalization({ momentum: 0.9, ...named('normalization') }),
+      activation({ activation: 'relu', ...named('relu') }),
+      maxPooling1d({ poolSize: 2, padding: 'same', ...named('pooling') }),
+      spatialDropout1d({ rate, ...named('convolution_dropout') }),
+    ];
+  });
+  return layers.flat().reduce((x: SymbolicTensor, layer: Layer) => layer.apply(x), inputs);
 }
 
 /** Applies the embedding, with dropout of words and of its features. */

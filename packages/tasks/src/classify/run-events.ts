@@ -94,9 +94,10 @@ function vectorsText({ width, coverage: { types, tokens } }: Vectors): string {
 }
 
 function networkText({ sizes, settings, encoder }: PreparedClassifier): string {
-  const { units, layers, cell, embedding, dropout } = sizes;
+  const { units, layers, cell, embedding, filters, dropout } = sizes;
   const mean = settings.networks === 1 ? '' : `mean of ${settings.networks} networks: `;
-  const convolutions = encoder.kind === 'clip' ? 'convolutions, ' : '';
+  const ofSteps = filters === 0 ? '' : `two convolutions of ${filters} filters, `;
+  const convolutions = encoder.kind === 'clip' ? 'convolutions, ' : ofSteps;
   const first = embedding === null ? convolutions : `embedding of ${embedding}, `;
   const stack = `${layers === 1 ? '' : `${layers} × `}bidirectional ${cell} of ${units} units`;
   return `${mean}${first}${stack}, dropout ${dropout}`;

@@ -18,7 +18,8 @@ import type {
   TaskResult,
   TaskScores,
 } from '../shared/task.js';
-import { alignLabels } from './align.js';
+import { alignLabels, type LabelSteps } from './align.js';
+import { attendedWords, decodeSounds } from './attention.js';
 import { type DecodeSettings, decodeLogits } from './decode.js';
 import { stepsOf } from './network.js';
 import { type TranscribePipeOptions, type Transcription, transcribePipe } from './pipe.js';
@@ -56,7 +57,10 @@ export interface Transcript {
 
 export class TranscribeModel implements TaskModel {
   readonly pipeline: TranscribePipeline;
-  /** Frames [N, T, F] to logits [N, ceil(T / reduction), tokens + 1]; class 0 is the blank. */
+  /**
+   * For CTC, frames [N, T, F] to logits [N, ceil(T / reduction), tokens + 1]; class 0 is the blank. For an attention decoder, see
+   * attention.ts.
+   */
   readonly network: Functional;
   readonly options = OPTIONS;
   readonly #frontEnd: FrontEnd;
@@ -143,19 +147,26 @@ export class TranscribeModel implements TaskModel {
     sounds: readonly EncodedSound[],
     settings: Partial<DecodeSettings> = {},
   ): Promise<Transcript[]> {
+    const { beam, knownWords } = { ...DEFAULTS, ...settings };
+    const { attention, reduction } = this.pipeline;
+    if (attention) {
+      if (knownWords)
+        throw valueError('knownWords is an option for CTC, but this model has an attention decoder.');
+      const parts = { frontEnd: this.#frontEnd, reduction, beam, maxLength: attention.maxLength };
+      const found = await decodeSounds(this.network, sounds, parts);
+      return found.map((each) => {
+        const words = attendedWords(this.#tokens, each);
+        return { text: this.#tokens.decode(each.ids), words: words.map((word) => this.#timed(word)) };
+      });
+    }
     const result: Transcript[] = [];
     const classes = this.#tokens.classes;
     for (const rows of batchesOf(sounds, BATCH)) {
       const { x, mask, lengths } = this.#frontEnd.batch(sounds, rows);
       const [logits] = await predictAll(this.network, x, mask && { mask });
       const values = Float32Array.from(await logits.data());
-      const steps = lengths.map((length) => stepsOf(length, this.pipeline.reduction));
-      const ids = decodeLogits(
-        tensor(values, logits.shape),
-        steps,
-        { ...DEFAULTS, ...settings },
-        this.#tokens,
-      );
+      const steps = lengths.map((length) => stepsOf(length, reduction));
+      const ids = decodeLogits(tensor(values, logits.shape), steps, { beam, knownWords }, this.#tokens);
       const padded = logits.shape[1];
       for (const [i, row] of rows.entries()) {
         const start = i * padded * classes;
@@ -167,14 +178,17 @@ export class TranscribeModel implements TaskModel {
 
   #transcriptOf(scores: Float32Array, ids: readonly number[]): Transcript {
     const ranges = alignLabels(scores, this.#tokens.classes, ids) ?? [];
+    const words = this.#tokens.wordsOf(ids).map(({ word, from, to }) => {
+      const steps = { from: ranges[from]?.from ?? 0, to: ranges[to - 1]?.to ?? 0 };
+      return this.#timed({ word, steps });
+    });
+    return { text: this.#tokens.decode(ids), words };
+  }
+
+  #timed({ word, steps }: { word: string; steps: LabelSteps }): SpokenWord {
     const seconds = (step: number): number =>
       Number(((step * this.pipeline.reduction) / this.#frontEnd.frameRate).toFixed(3));
-    const words = this.#tokens.wordsOf(ids).map(({ word, from, to }) => ({
-      word,
-      start: seconds(ranges[from]?.from ?? 0),
-      end: seconds(ranges[to - 1]?.to ?? 0),
-    }));
-    return { text: this.#tokens.decode(ids), words };
+    return { word, start: seconds(steps.from), end: seconds(steps.to) };
   }
 
   async predict(request: TaskRequest): Promise<TaskResult> {
@@ -221,7 +235,7 @@ export class TranscribeModel implements TaskModel {
   }
 
   describe(): TaskFact[] {
-    const { columns, tokens, reduction, streaming, cell, layers, units, frontEnd } = this.pipeline;
+    const { columns, tokens, reduction, streaming, attention, cell, layers, units, frontEnd } = this.pipeline;
     return [
       { name: 'sound', value: columns.audio },
       { name: 'text', value: columns.text },
@@ -230,6 +244,7 @@ export class TranscribeModel implements TaskModel {
       { name: 'cell', value: cell },
       { name: 'layers', value: layers },
       { name: 'units', value: units },
+      { name: 'decoder', value: attention ? 'attention' : 'ctc' },
       { name: 'streaming', value: streaming },
       { name: 'reduction', value: reduction },
       { name: 'sample rate', value: frontEnd.features.sampleRate },

@@ -1,6 +1,7 @@
 /**
  * Builds the network of a transcriber: a convolution that shortens the sequence, recurrent layers (bidirectional, or for
- * streaming in one direction) and a dense layer with one logit per token and one for the blank of CTC.
+ * streaming in one direction), and for CTC a dense layer with one logit per token and one for the blank. For a decoder with
+ * attention, see attention.ts.
  */
 import {
   bidirectional,
@@ -10,11 +11,15 @@ import {
   type Functional,
   input,
   model,
+  type SymbolicTensor,
   spatialDropout1d,
 } from '@unroll/nn';
 import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
 
 export type TranscribeCell = RecurrentCellName;
+
+/** Name of the input with the frames. */
+export const FRAMES_INPUT = 'frames';
 
 /** Frames that a filter of the convolution reads. */
 const KERNEL = 5;
@@ -36,13 +41,23 @@ export interface TranscriberSizes {
 /** Returns the number of output steps for a number of frames. */
 export const stepsOf = (frames: number, reduction: number): number => Math.ceil(frames / reduction);
 
-/** Builds the network: frames [N, T, inputs] to logits [N, ceil(T / reduction), classes]. */
+/** Builds the network for CTC: frames [N, T, inputs] to logits [N, ceil(T / reduction), classes]. */
 export function transcriberNetwork(
   sizes: TranscriberSizes,
   { inputs, classes, seed }: { inputs: number; classes: number; seed: number },
 ): Functional {
-  const { cell, units, layers, filters, reduction, dropout: rate, streaming } = sizes;
-  const frames = input({ shape: [null, inputs], name: 'frames' });
+  const frames = input({ shape: [null, inputs], name: FRAMES_INPUT });
+  const outputs = dense({ units: classes, name: 'logits' }).apply(encodedFrames(frames, sizes));
+  const network = model({ inputs: frames, outputs, seed });
+  network.build([[-1, -1, inputs]]);
+  return network;
+}
+
+/** Applies the convolution and the recurrent layers: frames [N, T, inputs] to [N, ceil(T / reduction), features]. */
+export function encodedFrames(
+  frames: SymbolicTensor,
+  { cell, units, layers, filters, reduction, dropout: rate, streaming }: TranscriberSizes,
+): SymbolicTensor {
   const padding = streaming ? 'causal' : 'same';
   const convolution = conv1d({
     ...{ filters, kernelSize: KERNEL, strides: reduction, padding, activation: 'relu', name: 'convolution' },
@@ -55,8 +70,5 @@ export function transcriberNetwork(
     const applied = streaming ? recurrent : bidirectional(recurrent, { name: `bidirectional${layer}` });
     sequence = dropout({ rate, name: `dropout${layer}` }).apply(applied.apply(sequence));
   }
-  const outputs = dense({ units: classes, name: 'logits' }).apply(sequence);
-  const network = model({ inputs: frames, outputs, seed });
-  network.build([[-1, -1, inputs]]);
-  return network;
+  return sequence;
 }

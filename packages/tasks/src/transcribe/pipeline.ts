@@ -1,4 +1,5 @@
 /** The content of `pipeline.json`, and the files of a transcriber. */
+import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
@@ -23,6 +24,8 @@ export interface TranscribePipeline {
   reduction: number;
   /** Whether the model can transcribe sound while it arrives. */
   streaming: boolean;
+  /** For an attention decoder: largest number of tokens of a transcript. Absent: the model was trained with CTC. */
+  attention?: { maxLength: number } | undefined;
   cell: TranscribeCell;
   layers: number;
   units: number;
@@ -43,5 +46,13 @@ export function readTranscriber(
   network: Functional;
 } {
   const pipeline = checkPipeline<TranscribePipeline>(json, TRANSCRIBE_FORMAT, 'a transcriber', REQUIRED_KEYS);
+  const { attention } = pipeline;
+  if (attention !== undefined && !(Number.isInteger(attention?.maxLength) && attention.maxLength > 0)) {
+    const problem = 'attention must be { maxLength: a positive integer }';
+    throw new UnrollError(
+      'format',
+      `pipeline.json is damaged: ${problem}, got ${JSON.stringify(attention)}.`,
+    );
+  }
   return { pipeline, network: readNetwork(files) as Functional };
 }

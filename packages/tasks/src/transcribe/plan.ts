@@ -10,7 +10,7 @@ import { randomRows } from '../shared/random-split.js';
 import { type ReadSound, soundsOf } from '../shared/sounds.js';
 import { stepsOf, type TranscriberSizes } from './network.js';
 import { levelOf, normalizeTranscript, stepsNeeded, TranscriptTokens } from './tokens.js';
-import type { TranscribeOptions } from './transcribe.js';
+import type { TranscribeDecoder, TranscribeOptions } from './transcribe.js';
 
 /** Share of the rows that are cut off for validation, and their largest number. */
 const VALIDATION_SHARE = 0.1;
@@ -42,11 +42,12 @@ export interface PreparedTranscriber {
   source: string;
   /** Names of the columns. */
   columns: { audio: string; text: string };
+  decoder: TranscribeDecoder;
   tokens: TranscriptTokens;
   frontEnd: FrontEnd;
   training: EncodedTranscripts;
   validation: EncodedTranscripts;
-  /** All validation sounds; `validation` lacks those whose transcript is too long. */
+  /** All validation sounds; for CTC, `validation` lacks those whose transcript is too long. */
   validationSounds: readonly EncodedSound[];
   /** Names and transcripts of the validation sounds. */
   validationRows: { shown: string; text: string }[];
@@ -99,12 +100,14 @@ export function prepare(table: Table, options: TranscribeOptions): PreparedTrans
   const training = encodeRows(pick(rows, split.training), tokens, frontEnd);
   const validated = encodeRows(validation, tokens, frontEnd);
   const reduction = options.reduction ?? reductionFor(training);
-  checkRoom(rows.table, split.training, training, { reduction, frontEnd, text });
+  const decoder = options.decoder ?? 'ctc';
+  if (decoder === 'ctc') checkRoom(rows.table, split.training, training, { reduction, frontEnd, text });
   const lengths = summarizeLengths(training.sounds.map(({ length }) => length));
   return {
     source: table.source,
     ...{ columns: { audio, text }, tokens, frontEnd, training },
-    validation: fitting(validated, reduction),
+    decoder,
+    validation: decoder === 'ctc' ? fitting(validated, reduction) : validated,
     validationSounds: validated.sounds,
     validationRows: validation.sounds.map(({ shown }, i) => ({ shown, text: validation.texts[i] })),
     validationSource: given?.table.source ?? null,

@@ -13,6 +13,8 @@ export function planEvent(plan: PreparedTranscriber): PlanEvent {
   const { level } = tokens.config;
   const line = (label: string, text: string) => ({ label, text });
   const direction = streaming ? '' : 'bidirectional ';
+  const decoder =
+    plan.decoder === 'attention' ? `, decoder of ${cell} of ${2 * units} units with attention` : '';
   const changes = settings.augment ? '; random changes in training' : '';
   return {
     event: 'plan',
@@ -22,6 +24,7 @@ export function planEvent(plan: PreparedTranscriber): PlanEvent {
     ...{ level, tokens: tokens.config.tokens.length, seconds: plan.seconds, sampleRate, mels },
     lengths: { ...lengths, percentiles: { ...lengths.percentiles } },
     ...sizes,
+    decoder: plan.decoder,
     ...{ batchSize: settings.batchSize, learningRate: settings.learningRate, epochs: settings.epochs },
     notes,
     lines: [
@@ -32,7 +35,7 @@ export function planEvent(plan: PreparedTranscriber): PlanEvent {
       line(
         'network',
         `convolution of ${filters} filters, one step for ${reduction} frames, ${layers === 1 ? '' : `${layers} × `}` +
-          `${direction}${cell} of ${units} units, dropout ${sizes.dropout}`,
+          `${direction}${cell} of ${units} units${decoder}, dropout ${sizes.dropout}`,
       ),
       line(
         'training',

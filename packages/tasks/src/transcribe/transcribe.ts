@@ -1,12 +1,13 @@
 /**
  * `trainTranscriber`: reads a table of sounds with transcripts and trains a model that transcribes speech, with connectionist
- * temporal classification (Graves et al. 2006): the transcripts need not be aligned with the sounds. The run is planned by
- * plan.ts; the network is built by network.ts. Training ends when the validation loss stops improving, and the weights of the
+ * temporal classification (Graves et al. 2006) or an attention decoder: the transcripts need not be aligned with the sounds. The
+ * run is planned by plan.ts; the network is built by network.ts or attention.ts. Training ends when the validation loss stops improving, and the weights of the
  * best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, tensor, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import type { Table } from '@unroll/data';
+import type { Functional } from '@unroll/nn';
 import { adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import type { FileNormalization } from '../shared/front-end.js';
@@ -15,6 +16,7 @@ import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
+import { attentionBatch, attentionTranscribers, maxLengthOf } from './attention.js';
 import { TranscribeModel, type Transcript } from './model.js';
 import { type TranscribeCell, transcriberNetwork } from './network.js';
 import { TRANSCRIBE_FORMAT } from './pipeline.js';
@@ -24,6 +26,9 @@ import { scoreTable, type TranscribeScores, transcribeScores } from './scores.js
 import { BLANK, type TranscriptLevel } from './tokens.js';
 
 const PADDING = -1;
+
+/** What writes the transcript; see {@link TranscribeOptions.decoder}. */
+export type TranscribeDecoder = 'ctc' | 'attention';
 
 export interface TranscribeOptions extends RunControl {
   /** Name of the column with the sounds: the bytes of WAV files, or objects { samples, sampleRate }. */
@@ -37,6 +42,11 @@ export interface TranscribeOptions extends RunControl {
    * `characters`.
    */
   level?: TranscriptLevel;
+  /**
+   * What writes the transcript. `ctc`: each step of the network names a token or none. `attention`: a decoder writes token after
+   * token, given those before, and attends to the whole sound; it needs more training. Default `ctc`.
+   */
+  decoder?: TranscribeDecoder;
   /** Whether the model can transcribe sound while it arrives: no output depends on later sound. Default false. */
   streaming?: boolean;
   /** Frames per output step. Default: 4, 2 or 1, the largest that leaves room for the transcripts. */
@@ -100,13 +110,13 @@ export async function* transcribeEvents(
   await ready();
   yield { event: 'backend', backend: currentBackend().description };
   yield planEvent(plan);
-  const { sizes, settings, tokens, frontEnd, validationRows } = plan;
+  const { sizes, settings, validationRows } = plan;
   const [seed] = new RandomStream(settings.seed, 'transcribe', 'network').words(1);
-  const network = transcriberNetwork(sizes, { inputs: frontEnd.width, classes: tokens.classes, seed });
-  const training = yield* trainOnlyNetwork(network, trainingOptions(plan, seed, options.signal), {
+  const networks = networksOf(plan, seed);
+  const training = yield* trainOnlyNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
     ...{ model: sizes.cell, control: options, patience: settings.patience },
   });
-  const model = modelOf(plan, network);
+  const model = modelOf(plan, networks.inference);
   const transcripts = await model.transcribeEncoded(plan.validationSounds);
   const texts = transcripts.map(({ text }) => text);
   const scores = transcribeScores(
@@ -115,7 +125,7 @@ export async function* transcribeEvents(
   );
   yield { event: 'scores', ...scoreTable(scores, texts.length, sizes.cell) };
   const seconds = (performance.now() - start) / 1000;
-  const facts = { parameters: network.countParams(), epochs: training.bestEpoch, seconds };
+  const facts = { parameters: networks.training.countParams(), epochs: training.bestEpoch, seconds };
   yield resultEvent(plan, scores, facts);
   return { plan, training, transcripts, scores, model, seconds };
 }
@@ -133,6 +143,18 @@ export async function trainTranscriber(
   return runToEnd(transcribeEvents(table, options), onEvent);
 }
 
+/** Builds the network, for training and for inference. */
+function networksOf(
+  { sizes, tokens, frontEnd, decoder }: PreparedTranscriber,
+  seed: number,
+): { training: Functional; inference: Functional } {
+  const inputs = frontEnd.width;
+  if (decoder === 'attention')
+    return attentionTranscribers(sizes, { inputs, tokens: tokens.config.tokens.length, seed });
+  const network = transcriberNetwork(sizes, { inputs, classes: tokens.classes, seed });
+  return { training: network, inference: network };
+}
+
 /** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */
 function trainingOptions(plan: PreparedTranscriber, seed: number, signal?: AbortSignal): TrainOptions {
   const { training, validation, settings } = plan;
@@ -147,8 +169,7 @@ function trainingOptions(plan: PreparedTranscriber, seed: number, signal?: Abort
     },
     stepsPerEpoch,
     validationData: batchesOf(validation.sounds, 64).map((rows) => batchOf(plan, validation, rows)),
-    // A random change of speed can leave too few steps: such an example is skipped.
-    loss: { name: 'ctc', blank: BLANK, padding: PADDING, zeroInfinity: true, normalize: 'targetLength' },
+    loss: LOSSES[plan.decoder],
     optimizer: adamw({ learningRate, weightDecay: 0.01 }),
     average: { momentum: 1 - 1 / Math.max(2, stepsPerEpoch) },
     clip: { globalNorm: 1 },
@@ -156,13 +177,25 @@ function trainingOptions(plan: PreparedTranscriber, seed: number, signal?: Abort
   };
 }
 
-/** Returns a batch: frames [B, T, width] and ids [B, L], padded. */
+const LOSSES = {
+  // A random change of speed can leave too few steps: such an example is skipped.
+  ctc: { name: 'ctc', blank: BLANK, padding: PADDING, zeroInfinity: true, normalize: 'targetLength' },
+  attention: {
+    name: 'sparseCategoricalCrossentropy',
+    fromLogits: true,
+    reduction: 'meanWithSampleWeight',
+  },
+} as const;
+
+/** Returns a batch: for CTC, frames [B, T, width] and ids [B, L], padded. */
 function batchOf(
-  { frontEnd }: PreparedTranscriber,
-  { sounds, ids }: EncodedTranscripts,
+  { frontEnd, decoder }: PreparedTranscriber,
+  transcripts: EncodedTranscripts,
   rows: Uint32Array,
   random: RandomStream | null = null,
 ) {
+  if (decoder === 'attention') return attentionBatch(frontEnd, transcripts, rows, random);
+  const { sounds, ids } = transcripts;
   const { x, mask } = frontEnd.batch(sounds, rows, random);
   const longest = rows.reduce((length, row) => Math.max(length, ids[row].length), 1);
   const y = new Float32Array(rows.length * longest).fill(PADDING);
@@ -171,7 +204,7 @@ function batchOf(
 }
 
 function modelOf(plan: PreparedTranscriber, network: TranscribeModel['network']): TranscribeModel {
-  const { columns, frontEnd, tokens, sizes } = plan;
+  const { columns, frontEnd, tokens, sizes, decoder, training } = plan;
   const { cell, layers, units, reduction, streaming } = sizes;
   const pipeline = {
     format: TRANSCRIBE_FORMAT,
@@ -185,6 +218,7 @@ function modelOf(plan: PreparedTranscriber, network: TranscribeModel['network'])
       layers,
       units,
     },
+    ...(decoder === 'attention' && { attention: { maxLength: maxLengthOf(training.ids) } }),
   } as const;
   return new TranscribeModel(pipeline, network);
 }
@@ -194,6 +228,7 @@ const OPTIONS: OptionTypes<TranscribeOptions & { onEvent?: unknown }> = {
   text: 'string',
   validation: true,
   level: ['characters', 'words'],
+  decoder: ['ctc', 'attention'],
   streaming: 'boolean',
   reduction: 'count',
   normalize: ['features', 'level', 'none'],
@@ -221,6 +256,8 @@ function checkOptions(options: TranscribeOptions): void {
   if (learningRate <= 0)
     throw valueError(`learningRate must be above 0, got ${learningRate}.`, { learningRate });
   if (audio === text) throw valueError(`audio and text must be different columns, got "${audio}" for both.`);
+  if (streaming && options.decoder === 'attention')
+    throw valueError('decoder must be "ctc" for streaming: an attention decoder reads the whole sound.');
   if (reduction > 16) throw valueError(`reduction must be at most 16, got ${reduction}.`);
   if (streaming && normalize !== 'none')
     throw valueError(

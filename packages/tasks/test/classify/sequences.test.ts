@@ -6,6 +6,7 @@ import { parseJsonLines, type Table } from '@unroll/data';
 import {
   ClassifyModel,
   type ClassifyResult,
+  classifyPlanEvent,
   classifyReport,
   type PreparedClassifier,
   prepareClassifier,
@@ -101,6 +102,21 @@ describe('a classifier of sequences', () => {
     assert.match(html, /kind: classification of motion/);
     assert.match(html, /<h2>Sequence lengths<\/h2>/);
   });
+  test('finds patterns with convolutions, unless filters are 0', () => {
+    const networkOf = (filters?: number): string | undefined => {
+      const options = { ...SMALL, ...(filters !== undefined && { filters }) };
+      const { lines } = classifyPlanEvent(prepareClassifier(tableOf(motions(20)), options));
+      return lines.find(({ label }) => label === 'network')?.text;
+    };
+    const rest = 'bidirectional lstm of 8 units, dropout 0.1';
+    assert.equal(networkOf(), `mean of 2 networks: two convolutions of 64 filters, ${rest}`);
+    assert.equal(networkOf(16), `mean of 2 networks: two convolutions of 16 filters, ${rest}`);
+    assert.equal(networkOf(0), `mean of 2 networks: ${rest}`);
+    const names = result.model.network.layers.map(({ className }) => className);
+    for (const name of ['Conv1D', 'BatchNormalization', 'MaxPooling1D'])
+      assert.equal(names.filter((each) => each === name).length, 4, name);
+  });
+
   test('describes itself', () => {
     const facts = Object.fromEntries(result.model.describe().map(({ name, value }) => [name, value]));
     assert.deepEqual([facts.sequence, facts.label, facts.features], ['motion', 'kind', 2]);
@@ -193,6 +209,9 @@ describe('refused', () => {
     assert.throws(prepare({ text: 'a', sequence: 'b' }), { message: /got two of them\.$/ });
     assert.throws(prepare({ sequence: 'motion', lowercase: true }), {
       message: 'lowercase is an option for texts, but the inputs are sequences.',
+    });
+    assert.throws(prepare({ text: 'kind', label: 'motion', filters: 8 }), {
+      message: 'filters is an option for sequences, but the inputs are texts.',
     });
     assert.throws(prepare({ sequence: 'kind' }), { message: /^sequence and label must be different/ });
   });

@@ -159,6 +159,79 @@ describe('a streaming transcriber', () => {
   });
 });
 
+describe('an attention decoder', () => {
+  let result: TranscribeResult;
+  let model: TranscribeModel;
+  before(async () => {
+    const options = { ...SMALL, decoder: 'attention', units: 16, learningRate: 0.01, epochs: 20 } as const;
+    result = await trainTranscriber(melodyTable(melodies(240)), options);
+    ({ model } = result);
+  });
+
+  test('learns words, and when they are spoken', async () => {
+    const list = melodies(40, 2);
+    const { metrics } = await model.evaluate({ rows: melodyTable(list) });
+    assert.ok(metrics!.wer < 0.3, `WER ${metrics!.wer}`);
+    const found = (await model.transcribe(list)).flatMap(({ text, words }, i) => {
+      if (text !== list[i].text) return [];
+      assert.deepEqual(
+        words.map(({ word }) => word),
+        text.split(' '),
+      );
+      return words.map(({ start, end }, k) => ({ start, end, from: list[i].starts[k] }));
+    });
+    assert.ok(found.length > 40);
+    assert.ok(found.every(({ start, end }) => end > start));
+    const overlapping = found.filter(({ start, end, from }) => start < from + 0.12 && end > from);
+    assert.ok(overlapping.length > 0.8 * found.length, `${overlapping.length} of ${found.length}`);
+  });
+
+  test('gives the same alone and in a batch, and after saving and loading', async () => {
+    const list = melodies(6, 3);
+    const transcripts = await model.transcribe(list);
+    for (const [i, sound] of list.entries())
+      assert.deepEqual(await model.transcribe([sound]), [transcripts[i]]);
+    const loaded = taskModelFromFiles(await model.toFiles()) as TranscribeModel;
+    assert.deepEqual(await loaded.transcribe(list), transcripts);
+    const { rows } = await loaded.predict({ sounds: list, options: { beam: 1, timestamps: true } });
+    assert.match(String(rows[0][2]), /^(low|mid|high) [\d.]+-[\d.]+(, |$)/);
+    assert.deepEqual(loaded.describe(), model.describe());
+    const attention = { maxLength: 0 };
+    const damaged = new TextEncoder().encode(JSON.stringify({ ...model.pipeline, attention }));
+    const files = await model.toFiles();
+    assert.throws(() => taskModelFromFiles(new Map(files).set('pipeline.json', damaged)), {
+      code: 'format',
+      message: /attention must be { maxLength: a positive integer }/,
+    });
+    assert.ok(model.describe().some(({ name, value }) => name === 'decoder' && value === 'attention'));
+  });
+
+  test('the report names the decoder', () => {
+    const html = transcribeReport(result, { backend: 'reference', seconds: 1 });
+    assert.match(html, /lstm of 16 units, decoder of lstm of 32 units with attention, dropout 0/);
+  });
+
+  test('does not need as many steps as CTC', () => {
+    const rows = tableOf(melodies(2), ['a', 'b'.repeat(300)]);
+    const options = { ...COLUMNS, validation: melodyTable(melodies(2)) };
+    assert.throws(() => prepareTranscriber(rows, options), { message: /the transcript needs at least/ });
+    const plan = prepareTranscriber(rows, { ...options, decoder: 'attention' });
+    assert.equal(plan.training.ids[1].length, 300);
+  });
+
+  test('reads the whole sound, and has no list of words', async () => {
+    assert.throws(
+      () => prepareTranscriber(melodyTable(melodies(4)), { ...SMALL, decoder: 'attention', streaming: true }),
+      { code: 'value', message: /decoder must be "ctc" for streaming: an attention decoder reads the whole/ },
+    );
+    assert.throws(() => model.stream(RATE), { code: 'value', message: /needs the whole sound/ });
+    await assert.rejects(model.transcribe(melodies(1), { knownWords: true }), {
+      code: 'value',
+      message: /knownWords is an option for CTC, but/,
+    });
+  });
+});
+
 describe('prepareTranscriber', () => {
   const prepare = (texts: readonly string[], options: Partial<TranscribeOptions> = {}) =>
     prepareTranscriber(
@@ -210,9 +283,12 @@ describe('prepareTranscriber', () => {
   });
 });
 
-test('a run that is stopped and resumed ends with the same files', async () => {
+for (const decoder of ['ctc', 'attention'] as const)
+  test(`a run that is stopped and resumed ends with the same files (${decoder})`, () => testResumed(decoder));
+
+async function testResumed(decoder: TranscribeOptions['decoder']): Promise<void> {
   const table = melodyTable(melodies(24));
-  const options = { ...SMALL, epochs: 4, augment: true };
+  const options = { ...SMALL, decoder, epochs: 4, augment: true };
   const whole = await trainTranscriber(table, options);
   const stored = new Map<string, Uint8Array>();
   const store: RunStore = {
@@ -230,4 +306,4 @@ test('a run that is stopped and resumed ends with the same files', async () => {
   );
   const resumed = await trainTranscriber(table, { ...options, store });
   assert.deepEqual(await resumed.model.toFiles(), await whole.model.toFiles());
-});
+}

@@ -57,16 +57,15 @@ export function changeOf(
   return { pixels, weights, scale: 1 + CONTRAST * contrast, offset: BRIGHTNESS * brightness };
 }
 
-/** Returns a changed frame [height, width, channels]. */
-export function changed(
+/** Writes a changed frame [height, width, channels] to `out`. */
+export function writeChanged(
   frame: Float32Array,
   channels: number,
   { pixels, weights, scale, offset }: FrameChange,
-): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(frame.length);
-  for (let p = 0; p < frame.length / channels; p++) {
-    const at = 4 * p;
-    for (let c = 0; c < channels; c++) {
+  out: Float32Array,
+): void {
+  for (let c = 0, n = frame.length / channels; c < channels; c++)
+    for (let p = 0, at = 0; p < n; p++, at += 4) {
       const sum =
         weights[at] * frame[pixels[at] * channels + c] +
         weights[at + 1] * frame[pixels[at + 1] * channels + c] +
@@ -74,6 +73,4 @@ export function changed(
         weights[at + 3] * frame[pixels[at + 3] * channels + c];
       out[p * channels + c] = scale * sum + offset;
     }
-  }
-  return out;
 }

@@ -6,7 +6,7 @@ import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/cor
 import { formatValue } from '@unroll/core/internal';
 import { resizeArea } from '@unroll/data';
 import { checkStandardisation } from '../standardize.js';
-import { changed, changeOf } from './augment.js';
+import { changeOf, type FrameChange, writeChanged } from './augment.js';
 import type { ReadClip, ReadFrame } from './clips.js';
 
 /** What a saved model stores to read clips. */
@@ -86,12 +86,17 @@ const LIMIT = 10;
 
 export class FrameEncoder {
   readonly config: FrameConfig;
+  /** The standardised value of each byte, for each channel. */
+  readonly #standardBytes: Float32Array[];
 
   constructor(config: FrameConfig) {
     this.config = config;
     const problem = problemOf(config);
     if (problem !== null) throw new UnrollError('format', `pipeline.json is damaged: ${problem}.`);
     checkStandardisation(config, config.channels);
+    this.#standardBytes = config.means.map((_, channel) =>
+      Float32Array.from({ length: 256 }, (_, value) => this.#standard(value, channel)),
+    );
   }
 
   /**
@@ -144,8 +149,12 @@ export class FrameEncoder {
     for (const frame of clip.frames(indices)) {
       const bytes = !(frame.data instanceof Float32Array);
       values ??= bytes ? new Uint8Array(indices.length * size) : new Float32Array(indices.length * size);
-      const found = resizeArea(withChannels(frame, channels), { ...frame, channels }, { height, width });
-      for (let i = 0; i < size; i++) values[at + i] = bytes ? Math.round(found[i]) : found[i];
+      if (frame.channels === channels && frame.height === height && frame.width === width)
+        values.set(frame.data, at);
+      else {
+        const found = resizeArea(withChannels(frame, channels), { ...frame, channels }, { height, width });
+        for (let i = 0; i < size; i++) values[at + i] = bytes ? Math.round(found[i]) : found[i];
+      }
       at += size;
     }
     return {
@@ -215,30 +224,46 @@ export class FrameEncoder {
 
   /** Writes the frames of a clip [length, height, width, channels], standardised. */
   #write(clip: EncodedClip, out: Float32Array, random: RandomStream | null): void {
-    const { frameSize, channels, means, deviations, opticalDifference } = this.config;
+    const { frameSize, channels, opticalDifference } = this.config;
     const [height, width] = frameSize;
-    const pixels = height * width;
     const change = random === null ? null : changeOf(random, { height, width });
-    const width2 = opticalDifference ? 2 * channels : channels;
-    let previous: Float32Array | null = null;
-    for (const [t, index] of this.indicesOf(clip, random?.child('frames') ?? null).entries()) {
-      let frame = new Float32Array(pixels * channels);
-      const from = index * pixels * channels;
-      for (let i = 0; i < frame.length; i++) {
-        const c = i % channels;
-        frame[i] = Math.max(-LIMIT, Math.min(LIMIT, (clip.values[from + i] - means[c]) / deviations[c]));
-      }
-      if (change !== null) frame = changed(frame, channels, change);
-      const before: Float32Array = previous ?? frame;
-      const start = t * pixels * width2;
-      for (let p = 0; p < pixels; p++)
-        for (let c = 0; c < channels; c++) {
-          const value = frame[p * channels + c];
-          out[start + p * width2 + c] = value;
-          if (opticalDifference) out[start + p * width2 + channels + c] = value - before[p * channels + c];
-        }
-      previous = frame;
+    const indices = this.indicesOf(clip, random?.child('frames') ?? null);
+    if (!opticalDifference) {
+      const size = height * width * channels;
+      for (const [t, index] of indices.entries())
+        this.#writeFrame(clip, index, change, out.subarray(t * size, (t + 1) * size));
+      return;
     }
+    let [frame, previous] = [0, 1].map(() => new Float32Array(height * width * channels));
+    let at = 0;
+    for (const [t, index] of indices.entries()) {
+      this.#writeFrame(clip, index, change, frame);
+      if (t === 0) previous.set(frame);
+      for (let p = 0; p < frame.length; p += channels) {
+        for (let c = p; c < p + channels; c++) out[at++] = frame[c];
+        for (let c = p; c < p + channels; c++) out[at++] = frame[c] - previous[c];
+      }
+      [frame, previous] = [previous, frame];
+    }
+  }
+
+  #standard(value: number, channel: number): number {
+    const { means, deviations } = this.config;
+    return Math.max(-LIMIT, Math.min(LIMIT, (value - means[channel]) / deviations[channel]));
+  }
+
+  /** Writes a stored frame [height, width, channels], standardised and changed. */
+  #writeFrame({ values }: EncodedClip, index: number, change: FrameChange | null, out: Float32Array): void {
+    const { channels } = this.config;
+    const frame = change === null ? out : new Float32Array(out.length);
+    const from = index * out.length;
+    for (let c = 0; c < channels; c++) {
+      if (values instanceof Uint8Array) {
+        const standard = this.#standardBytes[c];
+        for (let i = c; i < frame.length; i += channels) frame[i] = standard[values[from + i]];
+      } else for (let i = c; i < frame.length; i += channels) frame[i] = this.#standard(values[from + i], c);
+    }
+    if (change !== null) writeChanged(frame, channels, change, out);
   }
 }
 
@@ -316,22 +341,46 @@ function withChannels({ data, channels: from }: ReadFrame, to: 1 | 3): ArrayLike
   return out;
 }
 
-/** Running means and sums of squared deviations (Welford 1962), of each channel. */
+/** Returns the mean and the standard deviation of each channel. */
 function statisticsOf(
   clips: readonly EncodedClip[],
   channels: number,
 ): Pick<FrameConfig, 'means' | 'deviations'> {
-  const [means, squares] = [new Float64Array(channels), new Float64Array(channels)];
-  let count = 0;
-  for (const { values } of clips) {
-    for (let i = 0; i + channels <= values.length; i += channels) {
-      count++;
-      for (let c = 0; c < channels; c++) {
-        const difference = values[i + c] - means[c];
-        means[c] += difference / count;
-        squares[c] += difference * (values[i + c] - means[c]);
-      }
+  // Bytes are counted first.
+  const counts = Array.from({ length: channels }, () => new Float64Array(256));
+  const channelsOf = Array.from({ length: channels }, () => new RunningStatistics());
+  for (const { values } of clips)
+    for (let c = 0; c < channels; c++) {
+      if (values instanceof Uint8Array) {
+        const counted = counts[c];
+        for (let i = c; i < values.length; i += channels) counted[values[i]]++;
+      } else for (let i = c; i < values.length; i += channels) channelsOf[c].add(values[i]);
     }
+  for (const [c, counted] of counts.entries())
+    for (let value = 0; value < 256; value++) channelsOf[c].add(value, counted[value]);
+  return {
+    means: channelsOf.map(({ mean }) => mean),
+    deviations: channelsOf.map(({ deviation }) => deviation),
+  };
+}
+
+/** Running mean and sum of squared deviations (Welford 1962). */
+class RunningStatistics {
+  mean = 0;
+  #squares = 0;
+  #count = 0;
+
+  /** Adds a value `times` times. */
+  add(value: number, times = 1): void {
+    if (times === 0) return;
+    this.#count += times;
+    const difference = value - this.mean;
+    this.mean += (difference * times) / this.#count;
+    this.#squares += times * difference * (value - this.mean);
   }
-  return { means: [...means], deviations: Array.from(squares, (sum) => Math.sqrt(sum / count) || 1) };
+
+  /** 1 if all values are equal. */
+  get deviation(): number {
+    return Math.sqrt(this.#squares / this.#count) || 1;
+  }
 }

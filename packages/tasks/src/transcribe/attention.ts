@@ -1,0 +1,160 @@
+/**
+ * Transcription with an attention decoder instead of CTC (Chan et al. 2016, "Listen, attend and spell"): it writes token after
+ * token and attends to the encoded sound. It is trained with teacher forcing, and used with beam search. Its ids are those of the
+ * texts of other tasks: padding, unknown, start and end come before the tokens.
+ */
+import type { MaskedSequence, RandomStream, Tensor } from '@unroll/core';
+import { padSequences } from '@unroll/data';
+import {
+  attention,
+  attentionDecoder,
+  dropout,
+  embedding,
+  type Functional,
+  input,
+  model,
+  outputEmbedding,
+  randomNormal,
+  spatialDropout1d,
+} from '@unroll/nn';
+import type { EncodedSound, FrontEnd } from '../shared/front-end.js';
+import { batchesOf } from '../shared/length-batches.js';
+import { cellMakers } from '../shared/recurrent-cells.js';
+import { type DecodedTarget, decodeInputs } from '../translate/decode.js';
+import { END_ID, SPECIALS, START_ID } from '../translate/encoder.js';
+import type { LabelSteps } from './align.js';
+import { encodedFrames, FRAMES_INPUT, stepsOf, type TranscriberSizes } from './network.js';
+import type { TranscriptTokens } from './tokens.js';
+
+/** The id of a token in the decoder is its id in transcripts, which starts at 1, plus this. */
+const OFFSET = SPECIALS.length - 1;
+/** Width of the embedding of tokens and of the output of the decoder. */
+const EMBEDDING = 128;
+
+/** Untrained models of one network. They share their weights. */
+export interface AttentionTranscribers {
+  /** Frames [B, T, F] and previous tokens [B, L] to logits [B, L, V]. */
+  training: Functional;
+  /** The same inputs to logits and alignments [B, L, ceil(T / reduction)]. */
+  inference: Functional;
+}
+
+/** Builds the networks. @param tokens number of tokens */
+export function attentionTranscribers(
+  sizes: TranscriberSizes,
+  { inputs, tokens, seed }: { inputs: number; tokens: number; seed: number },
+): AttentionTranscribers {
+  const { cell, units, dropout: rate } = sizes;
+  const frames = input({ shape: [null, inputs], name: FRAMES_INPUT });
+  const previous = input({ shape: [null], name: 'previous' });
+  const memory = encodedFrames(frames, sizes);
+  const table = embedding({
+    ...{ inputDim: tokens + SPECIALS.length, outputDim: EMBEDDING, name: 'token_embedding' },
+    embeddingsInitializer: randomNormal({ stddev: 2 / Math.sqrt(EMBEDDING) }), // as in translate/network.ts
+  });
+  const vectors = spatialDropout1d({ rate, name: 'token_dropout' }).apply(table.apply(previous));
+  const decoder = attentionDecoder(
+    cellMakers(cell).cell({ units: 2 * units }),
+    attention({ scoreMode: 'general' }),
+    { units: EMBEDDING, returnSequences: true, returnAlignments: true, name: 'decoder' },
+  );
+  const [states, alignment] = decoder.apply(vectors, { constants: [memory] });
+  const features = dropout({ rate, name: 'decoder_dropout' }).apply(states);
+  const logits = outputEmbedding({ tiedTo: table, name: 'logits' }).apply(features);
+  const both = [frames, previous];
+  const shapes = [[-1, -1, inputs], [-1, -1]]; // biome-ignore format: one line
+  const inference = model({ inputs: both, outputs: [logits, alignment], seed });
+  inference.build(shapes);
+  const training = model({ inputs: both, outputs: logits });
+  training.build(shapes);
+  return { training, inference };
+}
+
+/** Sounds with their transcripts as ids. */
+interface Transcripts {
+  sounds: readonly EncodedSound[];
+  ids: readonly Int32Array[];
+}
+
+/**
+ * Returns a batch for teacher forcing: x contains the frames and the previous tokens, which begin with the start; y contains the
+ * tokens and the end. The weights are 1 for them and 0 for padding.
+ */
+export function attentionBatch(
+  frontEnd: FrontEnd,
+  { sounds, ids }: Transcripts,
+  rows: Uint32Array,
+  random: RandomStream | null = null,
+) {
+  const { x, mask } = frontEnd.batch(sounds, rows, random);
+  const shifted = Array.from(rows, (row) => ids[row].map((id) => id + OFFSET));
+  const previous = padSequences(shifted.map((each) => Int32Array.of(START_ID, ...each))).values;
+  const targets = padSequences(shifted.map((each) => Int32Array.of(...each, END_ID)));
+  return {
+    ...{ x: [x, previous], y: targets.values, sampleWeights: targets.mask },
+    ...(mask && { mask: [mask, null] }),
+  };
+}
+
+/** The ids of a transcript, and for each the weights of the steps of the encoder. */
+export interface AttendedIds {
+  ids: number[];
+  alignment: Float32Array[];
+}
+
+/** Writes the transcripts of sounds, in their order. */
+export async function decodeSounds(
+  network: Functional,
+  sounds: readonly EncodedSound[],
+  { frontEnd, reduction, maxLength, beam }: DecodeParts,
+): Promise<AttendedIds[]> {
+  const inputs = {
+    name: FRAMES_INPUT,
+    batches: (size: number) => batchesOf(sounds, size),
+    batch(rows: Uint32Array): Tensor | MaskedSequence {
+      const { x, mask } = frontEnd.batch(sounds, rows);
+      return mask === undefined ? x : { value: x, mask };
+    },
+    length: (row: number) => stepsOf(sounds[row].length, reduction),
+  };
+  const decoded = await decodeInputs(network, inputs, { maxLength, unknown: false }, { beam });
+  return decoded.map(({ ids, alignment }: DecodedTarget) => ({
+    ids: ids.map((id) => id - OFFSET),
+    alignment,
+  }));
+}
+
+export interface DecodeParts {
+  frontEnd: FrontEnd;
+  reduction: number;
+  /** Largest number of tokens. */
+  maxLength: number;
+  beam: number;
+}
+
+/** Returns the largest number of tokens of a transcript: more than in training. */
+export const maxLengthOf = (ids: readonly Int32Array[]): number =>
+  Math.ceil(1.5 * ids.reduce((most, { length }) => Math.max(most, length), 0)) + 10;
+
+/** A step next to the most attended one belongs to a token if its weight is at least this share of the largest. */
+const LEAST_SHARE = 0.25;
+
+/** Returns the steps that the decoder reads while it writes a token: those around the largest weight. */
+function attendedSteps(weights: Float32Array): LabelSteps {
+  const peak = weights.indexOf(weights.reduce((a, b) => Math.max(a, b), 0));
+  const belongs = (step: number): boolean => weights[step] >= LEAST_SHARE * weights[peak];
+  let [from, last] = [Math.max(0, peak), Math.max(0, peak)];
+  while (from > 0 && belongs(from - 1)) from--;
+  while (last + 1 < weights.length && belongs(last + 1)) last++;
+  return { from, to: last + 1 };
+}
+
+/** Returns the words of a transcript with the steps from the first token of each to the last. */
+export const attendedWords = (
+  tokens: TranscriptTokens,
+  { ids, alignment }: AttendedIds,
+): { word: string; steps: LabelSteps }[] =>
+  tokens.wordsOf(ids).map(({ word, from, to }) => {
+    const [first, last] = [alignment[from], alignment[to - 1]].map(attendedSteps);
+    return { word, steps: { from: first.from, to: Math.max(first.to, last.to) } };
+  });
