@@ -28,14 +28,14 @@ export interface Intervals {
 export interface ScoreScale {
   /** Scores are computed on logarithms. */
   log: boolean;
-  /** Intervals of counts are clipped at 0. */
-  counts: boolean;
+  /** For each series, whether interval bounds are clipped at 0: its training rows have no negative value. */
+  nonNegative: readonly boolean[];
   /** The size of errors by the position in the season. Default null: the same everywhere. */
   spread?: SeasonalSpread | null;
   /** For each series, the mean absolute change over one season. */
   units: readonly number[];
-  /** Returns the size of the recent changes of a series at an origin, a grid index. Default: its unit. */
-  recentUnit?: (series: number, origin: number) => number;
+  /** Returns the mean and the recent size of the changes of a series before an origin, a grid index. Default: its unit. */
+  sizesAt?: (series: number, origin: number) => { mean: number; recent: number };
   /** For each series, the lower limit that values are clipped to before the logarithm. */
   floors: readonly number[];
   /** For each series, its largest value, which limits upper bounds on the logarithmic scale. */
@@ -44,7 +44,7 @@ export interface ScoreScale {
 
 /** By what the scores of a run are divided. */
 export interface Scaling {
-  /** The size of recent changes instead of the mean change. */
+  /** The size of recent changes instead of the mean of all earlier ones. */
   recent: boolean;
   /** Also the size at the position in the season. */
   spread: boolean;
@@ -62,8 +62,11 @@ const SCALINGS: readonly Scaling[] = [
 class StepScores {
   /** Grid index of the actual value. */
   readonly index: number[] = [];
+  /** The mean change of the series in all training rows, to compare errors of several series. */
   readonly unit: number[] = [];
-  readonly recentUnit: number[] = [];
+  /** The sizes of the changes before the origin. */
+  readonly meanSize: number[] = [];
+  readonly recentSize: number[] = [];
   /** The spread at the actual value. */
   readonly spread: number[] = [];
   /** Whether the forecast is a point, without an interval of its own. */
@@ -82,7 +85,7 @@ class StepScores {
 
   /** Returns the expected size of an error. */
   sizeOf(n: number, { recent, spread }: Scaling): number {
-    return (recent ? this.recentUnit : this.unit)[n] * (spread ? this.spread[n] : 1);
+    return (recent ? this.recentSize : this.meanSize)[n] * (spread ? this.spread[n] : 1);
   }
 }
 
@@ -103,14 +106,15 @@ export class Calibration {
   learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
     this.#margins.clear();
     const { offset, values } = panel.series[series];
-    const [unit, recentUnit] = [false, true].map((recent) => this.#unit({ recent }, series, origin));
+    const sizes = this.#sizesAt(series, origin);
     const spread = spreadAt(this.#scale.spread ?? null, panel);
     for (const [k, step] of this.#steps.entries()) {
       const actual = values[origin - offset + k];
       if (actual === undefined || Number.isNaN(actual)) continue;
       step.index.push(origin + k);
-      step.unit.push(unit);
-      step.recentUnit.push(recentUnit);
+      step.unit.push(this.#scale.units[series]);
+      step.meanSize.push(sizes.mean);
+      step.recentSize.push(sizes.recent);
       step.spread.push(spread(origin + k));
       step.isPoint.push(this.levels.every((_, l) => !(lower[l][k] < upper[l][k])));
       const scaled = this.#toScoreScale(series, actual);
@@ -124,11 +128,11 @@ export class Calibration {
 
   /** Widens the intervals of a forecast by the scores known at its origin. Bounds are NaN if no scores are known. */
   widen(panel: Panel, { series, origin }: Origin, intervals: Intervals): Intervals {
-    const { log, counts, floors, ceilings } = this.#scale;
+    const { log, nonNegative, floors, ceilings } = this.#scale;
     const { unit, spread } = this.scaleAt({ series, origin });
     const at = spreadAt(spread, panel);
     return widenIntervals(intervals, this.margins(origin), {
-      ...{ log, counts, unit },
+      ...{ log, unit, nonNegative: nonNegative[series] },
       spread: intervals.median.map((_, k) => at(origin + k)),
       floor: floors[series],
       ceiling: ceilings[series],
@@ -144,19 +148,20 @@ export class Calibration {
   scaleAt({ series, origin }: Origin): { unit: number; spread: SeasonalSpread | null } {
     const { scaling } = this.#knownAt(origin);
     const { spread = null } = this.#scale;
-    return { unit: this.#unit(scaling, series, origin), spread: scaling.spread ? spread : null };
+    const { mean, recent } = this.#sizesAt(series, origin);
+    return { unit: scaling.recent ? recent : mean, spread: scaling.spread ? spread : null };
   }
 
-  #unit({ recent }: Pick<Scaling, 'recent'>, series: number, origin: number): number {
-    const { units, recentUnit } = this.#scale;
-    return recent && recentUnit ? recentUnit(series, origin) : units[series];
+  #sizesAt(series: number, origin: number): { mean: number; recent: number } {
+    const { units, sizesAt } = this.#scale;
+    return sizesAt?.(series, origin) ?? { mean: units[series], recent: units[series] };
   }
 
   #knownAt(origin: number): { margins: Float64Array[]; scaling: Scaling } {
     let known = this.#margins.get(origin);
     if (known === undefined) {
       const positions = this.#steps.map((step) => step.knownAt(origin));
-      const scaling = bestScaling(this.#steps, positions);
+      const scaling = bestScaling(this.#steps, positions, this.levels);
       const margins = this.levels.map((level, l) =>
         Float64Array.from(this.#steps, (step, k) => {
           const scores = step.scores[l];
@@ -178,36 +183,65 @@ export class Calibration {
   }
 }
 
+/** Scalings are compared at up to this many horizon steps. */
+const COMPARED_STEPS = 6;
+
 /**
- * Returns the scaling that errors follow best: the one with the highest likelihood under a Laplace distribution whose scale is
- * proportional to the expected size. The first one if most forecasts have intervals of their own.
+ * Returns the scaling that errors follow best: the one whose margins have the lowest interval score (Gneiting & Raftery 2007) on the
+ * known errors, relative to the mean change of their series. The first one if most forecasts have intervals of their own.
  * @param positions of the scores to compare, by step
  */
-function bestScaling(steps: readonly StepScores[], positions: readonly (readonly number[])[]): Scaling {
+function bestScaling(
+  steps: readonly StepScores[],
+  positions: readonly (readonly number[])[],
+  levels: readonly number[],
+): Scaling {
+  const losses = SCALINGS.map(() => 0);
+  const stride = Math.ceil(steps.length / COMPARED_STEPS);
   let [count, points] = [0, 0];
-  const relative = SCALINGS.map(() => 0); // sums of the scores, divided by their expected sizes
-  const logSizes = SCALINGS.map(() => 0);
-  for (const [k, step] of steps.entries()) {
+  for (let k = 0; k < steps.length; k += stride) {
+    const step = steps[k];
+    const compared = positions[k].filter((n) => step.isPoint[n]);
     count += positions[k].length;
-    for (const n of positions[k]) {
-      if (!step.isPoint[n]) continue;
-      points++;
-      for (const [i, scaling] of SCALINGS.entries()) {
-        const size = step.sizeOf(n, scaling);
-        relative[i] += (step.scores[0]?.[n] ?? 0) / size;
-        logSizes[i] += Math.log(size);
-      }
-    }
+    points += compared.length;
+    if (compared.length === 0) continue;
+    for (const [i, scaling] of SCALINGS.entries())
+      losses[i] += intervalLoss(step, compared, scaling, levels, k + 1);
   }
   if (points * 2 < count) return SCALINGS[0];
-  const losses = SCALINGS.map((_, i) => Math.log(relative[i] / points) + logSizes[i] / points);
   return SCALINGS[losses.reduce((best, loss, i) => (loss < losses[best] ? i : best), 0)];
+}
+
+/** Returns the sum of the interval scores of one step over the levels, each multiplied by half the probability outside. */
+function intervalLoss(
+  steps: StepScores,
+  positions: readonly number[],
+  scaling: Scaling,
+  levels: readonly number[],
+  step: number,
+): number {
+  const sizes = positions.map((n) => steps.sizeOf(n, scaling));
+  let loss = 0;
+  for (const [l, level] of levels.entries()) {
+    const scores = positions.map((n) => steps.scores[l][n]);
+    const margin = marginOf(
+      scores.map((score, i) => score / sizes[i]),
+      level,
+      step,
+    );
+    for (const [i, n] of positions.entries()) {
+      const halfWidth = margin * sizes[i];
+      loss += ((1 - level) * halfWidth + Math.max(0, scores[i] - halfWidth)) / steps.unit[n];
+    }
+  }
+  return loss;
 }
 
 /** The scale of the scores of one series; see {@link ScoreScale}. */
 export interface SeriesScale {
   log: boolean;
-  counts: boolean;
+  /** Whether bounds are clipped at 0 (at the median, if that is negative). */
+  nonNegative: boolean;
   unit: number;
   /** The spread at each horizon step. Default: 1. */
   spread?: ArrayLike<number>;
@@ -227,9 +261,11 @@ const cappedUpper = (bound: number, median: number, { log, ceiling }: SeriesScal
 const toScoreScale = (value: number, { log, floor }: Pick<SeriesScale, 'log' | 'floor'>): number =>
   log ? Math.log(Math.max(value, floor)) : value;
 
-/** Converts a value from the scale of the scores. Counts are clipped at 0. */
-const fromScoreScale = (value: number, { log, counts }: Pick<SeriesScale, 'log' | 'counts'>): number =>
-  log ? Math.exp(value) : counts ? Math.max(0, value) : value;
+/** Converts a value from the scale of the scores, and clips it at 0 if the series is not negative. */
+const fromScoreScale = (
+  value: number,
+  { log, nonNegative }: Pick<SeriesScale, 'log' | 'nonNegative'>,
+): number => (log ? Math.exp(value) : nonNegative ? Math.max(0, value) : value);
 
 /**
  * Widens intervals by margins [level][step]. Levels are in ascending order; the interval of each level contains that of

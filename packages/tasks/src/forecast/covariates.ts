@@ -77,19 +77,27 @@ function readCovariate(table: Table, name: string, role: Role): Covariate {
 }
 
 /** How a covariate is encoded as input channels. Stored in pipeline.json. */
-export type ChannelConfig =
-  | { name: string; role: Role; mean: number; deviation: number }
-  | { name: string; role: Role; categories: string[] };
+export type ChannelConfig = {
+  name: string;
+  role: Role;
+  /**
+   * Whether the channel is relative to the centre of the window, as the target is (encoder.ts). Missing in earlier versions: values
+   * of past covariates, and changes of future ones relative to the last row.
+   */
+  isRelative?: boolean;
+} & ({ mean: number; deviation: number } | { categories: string[] });
 
 /** Fits the encoding of one covariate on its training values. Missing values are ignored. */
 export function fitChannels({ name, role, categories }: Covariate, training: Float64Array): ChannelConfig {
-  if (categories !== null) return { name, role, categories: [...categories] };
-  if (training.every((value) => Number.isNaN(value))) return { name, role, mean: 0, deviation: 1 };
+  if (categories !== null)
+    return { name, role, ...(role === 'future' && { isRelative: true }), categories: [...categories] };
+  const common = { name, role, ...(role !== 'static' && { isRelative: true }) };
+  if (training.every((value) => Number.isNaN(value))) return { ...common, mean: 0, deviation: 1 };
   const { mean, deviation } = new StandardScaler().fit(training).config() as {
     mean: number;
     deviation: number;
   };
-  return { name, role, mean, deviation };
+  return { ...common, mean, deviation };
 }
 
 /**

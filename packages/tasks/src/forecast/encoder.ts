@@ -3,9 +3,12 @@
  * covariates (covariates.ts). A training pair has one input for the window, [L, I]. If there are future covariates, it also
  * has one for the horizon, [h, F]:
  *
- *   I: the channels of the target, past covariates, calendar, future covariates (two channels each: the value, and
- *      its seasonal difference minus that of the last row of the window, as for the target) and static covariates
+ *   I: the channels of the target, past covariates, calendar, future covariates and static covariates
  *   F: the two channels of each future covariate, and the horizon step divided by h
+ *
+ * Numeric past covariates are encoded like the target: seasonal differences relative to the centre of the window; if the network has
+ * a second channel of the target, also not relative. The values themselves would be new to the network in a season that the
+ * training rows do not contain. A future covariate has two channels: its value, and its seasonal difference relative to the centre.
  */
 import { type FloatArray, RandomStream, UnrollError } from '@unroll/core';
 import { type CalendarName, calendarChannels } from './calendar.js';
@@ -13,6 +16,7 @@ import { type ChannelConfig, channelsOf, fitChannels } from './covariates.js';
 import type { Panel } from './panel.js';
 import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
 import {
+  anchorOf,
   changePerSeason,
   changesOf,
   type PreparedSeries,
@@ -78,10 +82,12 @@ export interface Origin {
 
 /** The channels of one series, with one value per row. */
 interface SeriesChannels {
-  /** Past covariates and calendar features. */
-  past: Float64Array[];
+  /** Past covariates: the seasonal differences of numbers, of which a centre is subtracted, and the values of categories. */
+  past: { values: Float64Array; isRelative: boolean }[];
+  /** Calendar features. */
+  calendar: Float64Array[];
   /** Values of the future covariates, and their changes over `lag` rows. */
-  future: { values: Float64Array; changes: Float64Array; isCategory: boolean }[];
+  future: { values: Float64Array; changes: Float64Array; isCategory: boolean; isRelative: boolean }[];
   /** Static covariates. */
   static: { value: number; isCategory: boolean }[];
 }
@@ -123,8 +129,10 @@ export class PanelEncoder {
       return { transform, prepared: transform.prepare(fillGaps(panel.series[s].values, plan.season)) };
     });
     this.#channels = panel.series.map((_, i) => this.#seriesChannels(i));
-    const { past, future, static: fixed } = this.#channels[0];
-    this.inputWidth = (plan.absolute ? 2 : 1) + past.length + 2 * future.length + fixed.length;
+    const { past, calendar, future, static: fixed } = this.#channels[0];
+    const pastWidth = past.reduce((sum, { isRelative }) => sum + (isRelative && this.#hasBoth ? 2 : 1), 0);
+    this.inputWidth =
+      (plan.absolute ? 2 : 1) + pastWidth + calendar.length + 2 * future.length + fixed.length;
     this.futureWidth = future.length === 0 ? 0 : 2 * future.length + 1;
     this.targetWidth = plan.scaler === 'counts' ? 2 : 1;
   }
@@ -244,15 +252,21 @@ export class PanelEncoder {
     const { transform, prepared, channels, row, isUnknown } = point;
     const { window } = this.#plan;
     const targetChannels = transform.input(prepared, row);
-    const { past, future, static: fixed } = channels;
+    const { past, calendar, future, static: fixed } = channels;
+    const pastCentres = past.map(({ values, isRelative }) => (isRelative ? this.#centre(values, row) : 0));
+    const futureCentres = this.#futureCentres(point);
     let index = 0;
     for (let i = 0; i < window; i++) {
       const r = row - window + i;
       for (let c = 0; c < transform.channels; c++) out[index++] = targetChannels[i * transform.channels + c];
-      for (const channel of past) out[index++] = channel[r];
-      for (const { values, changes, isCategory } of future) {
+      for (const [c, { values, isRelative }] of past.entries()) {
+        out[index++] = values[r] - pastCentres[c];
+        if (isRelative && this.#hasBoth) out[index++] = values[r];
+      }
+      for (const channel of calendar) out[index++] = channel[r];
+      for (const [c, { values, changes, isCategory }] of future.entries()) {
         out[index++] = isCategory && isUnknown ? 0 : values[r];
-        out[index++] = isCategory && isUnknown ? 0 : changes[r] - changes[row - 1];
+        out[index++] = isCategory && isUnknown ? 0 : changes[r] - futureCentres[c];
       }
       for (const { value, isCategory } of fixed) out[index++] = isCategory && isUnknown ? 0 : value;
     }
@@ -266,33 +280,55 @@ export class PanelEncoder {
     }
   }
 
-  #encodeFuture({ channels, row, isUnknown }: EncodingPoint, out: FloatArray): void {
+  #encodeFuture(point: EncodingPoint, out: FloatArray): void {
+    const { channels, row, isUnknown } = point;
     const { horizon, lag } = this.#plan;
+    const centres = this.#futureCentres(point);
     let index = 0;
     for (let k = 1; k <= horizon; k++) {
-      for (const { values, changes, isCategory } of channels.future) {
+      for (const [c, { values, isCategory }] of channels.future.entries()) {
         const isDropped = isCategory && isUnknown;
         out[index++] = isDropped ? 0 : values[row - 1 + k];
-        out[index++] = isDropped ? 0 : changePerSeason({ z: values, lag }, row - 1, k) - changes[row - 1];
+        out[index++] = isDropped ? 0 : changePerSeason({ z: values, lag }, row - 1, k) - centres[c];
       }
       out[index++] = k / horizon;
     }
   }
 
+  /** Whether the window has both channels of the target, relative to its centre and not, and they differ. */
+  get #hasBoth(): boolean {
+    const { absolute, scaler, anchor } = this.#plan;
+    return absolute && scaler === 'changes' && anchor !== 'zero';
+  }
+
+  /** Returns what is subtracted from the changes of a covariate in the window before `row`, as for the target. */
+  #centre(changes: Float64Array, row: number): number {
+    const { scaler, anchor, window } = this.#plan;
+    return scaler === 'changes' ? anchorOf(changes.subarray(row - window, row), anchor) : 0;
+  }
+
+  #futureCentres({ channels, row }: EncodingPoint): number[] {
+    return channels.future.map(({ changes, isRelative }) =>
+      isRelative ? this.#centre(changes, row) : changes[row - 1],
+    );
+  }
+
   #seriesChannels(series: number): SeriesChannels {
-    const channels: SeriesChannels = { past: [], future: [], static: [] };
+    const { lag, calendar = [] } = this.#plan;
+    const channels: SeriesChannels = {
+      ...{ past: [], future: [], static: [] },
+      calendar: calendarChannels(this.#panel, this.#panel.series[series], calendar),
+    };
     for (const [c, config] of this.config.channels.entries()) {
-      const values = this.#panel.series[series].covariates[c];
       const isCategory = 'categories' in config;
-      for (const channel of channelsOf(config, values)) {
-        if (config.role === 'past') channels.past.push(channel);
-        else if (config.role === 'static') channels.static.push({ value: channel[0] ?? 0, isCategory });
-        else
-          channels.future.push({ values: channel, changes: changesOf(channel, this.#plan.lag), isCategory });
+      const { role, isRelative = false } = config;
+      for (const values of channelsOf(config, this.#panel.series[series].covariates[c])) {
+        if (role === 'static') channels.static.push({ value: values[0] ?? 0, isCategory });
+        else if (role === 'future')
+          channels.future.push({ values, changes: changesOf(values, lag), isCategory, isRelative });
+        else channels.past.push({ values: isRelative ? changesOf(values, lag) : values, isRelative });
       }
     }
-    const { calendar = [] } = this.#plan;
-    channels.past.push(...calendarChannels(this.#panel, this.#panel.series[series], calendar));
     return channels;
   }
 }

@@ -36,7 +36,7 @@ import { fromJsonNumbers, type ModelParts, type Pipeline, pipelineOf, storedPane
 import type { ForecastPlan } from './plan.js';
 import { panelOptionsOf, readPanel, type TimeReading } from './reader.js';
 import { withFutureCells } from './rollout.js';
-import { fillGaps, listSeries } from './rows.js';
+import { fillGaps, isNonNegative, listSeries } from './rows.js';
 import { type SeasonalSpread, spreadAt } from './seasonal-spread.js';
 import { forecastTable } from './tables.js';
 import { type TransformConfig, WindowTransform, warmUp } from './transform.js';
@@ -384,16 +384,16 @@ export class ForecastModel implements TaskModel {
     const stored = new Map(
       series.map((each) => {
         const { id, floor, ceiling = Number.POSITIVE_INFINITY } = each;
-        return [id, { unit: unitOf(each), floor, ceiling }];
+        const nonNegative = each.nonNegative ?? plan.scaler === 'counts';
+        return [id, { unit: unitOf(each), floor, ceiling, nonNegative }];
       }),
     );
     const medianUnit = quantile(Float64Array.from(series, unitOf).sort(), 0.5);
     const lowestFloor = Math.min(...series.map(({ floor }) => floor));
     const bySeries = panel.series.map(({ id, values }) => ({
       log: plan.log,
-      counts: plan.scaler === 'counts',
       ...(stored.get(id) ?? {
-        ...{ unit: medianUnit, floor: lowestFloor },
+        ...{ unit: medianUnit, floor: lowestFloor, nonNegative: isNonNegative(values) },
         ceiling: values.reduce((a, b) => Math.max(a, Number.isNaN(b) ? 0 : b), 0),
       }),
     }));

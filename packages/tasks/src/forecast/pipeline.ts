@@ -13,6 +13,7 @@ import { searchedRows } from './level-shifts.js';
 import type { FittedNetwork, NetworkView } from './network.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
 import type { ForecastPlan, StoredPlan } from './plan.js';
+import { isNonNegative } from './rows.js';
 import type { SeasonalSpread } from './seasonal-spread.js';
 import { type TransformConfig, warmUp } from './transform.js';
 
@@ -58,6 +59,8 @@ export interface Pipeline {
     floor: number;
     /** The largest value, which limits upper bounds after a logarithm; missing in earlier versions. */
     ceiling?: number;
+    /** Whether interval bounds are clipped at 0; missing in earlier versions, which clip those of counts. */
+    nonNegative?: boolean;
   }[];
   /** The size of errors by the position in the season, of the model and of the fallback; missing if it is the same everywhere. */
   spread?: SeasonalSpread | undefined;
@@ -206,12 +209,13 @@ function fittedParts(
       ...{ absolute: plan.absolute, lag: plan.lag, anchor: plan.anchor ?? 'last' },
       channels: encoder.config.channels,
     })),
-    series: panel.series.map(({ id }, s) => ({
+    series: panel.series.map(({ id, values }, s) => ({
       id,
       transforms: trainedNetworks.map(({ encoder }) => encoder.config.transforms[s]),
       ...unitsOf(s),
       floor: scale.floors[s],
       ceiling: scale.ceilings[s],
+      nonNegative: isNonNegative(values),
     })),
   };
 }

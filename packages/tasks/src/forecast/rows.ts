@@ -142,3 +142,7 @@ export function subsample<T>(items: readonly T[], sampleSize: number): readonly 
   const random = new RandomStream(0, 'thinned').uniform(items.length);
   return items.filter((_, n) => random[n] < sampleSize / items.length);
 }
+
+/** Returns whether there are values and none of them is negative. */
+export const isNonNegative = (values: Float64Array): boolean =>
+  values.some((value) => value >= 0) && !values.some((value) => value < 0);

@@ -1,19 +1,24 @@
 /**
  * The scale of the calibration scores. Errors are divided by the size of the changes of their series over one season in the rows
  * before the origin, so that the errors of quiet and restless years, and those of several series, can be pooled (locally weighted
- * conformal prediction, Lei et al. 2018).
+ * conformal prediction, Lei et al. 2018). Both sizes, the mean and the one of recent changes, use only the rows before an origin: if
+ * the mean of calibration errors used later rows, it would look better than it is at the end of the series.
  */
 import { quantile } from '@unroll/data';
 import type { ScoreScale } from './calibration.js';
+import type { LevelShift } from './level-shifts.js';
 import { levelledPanel, searchOf } from './levelled.js';
 import type { Panel, PanelSeries } from './panel.js';
 import type { ForecastPlan } from './plan.js';
+import { isNonNegative } from './rows.js';
 import { seasonalSpread } from './seasonal-spread.js';
 
-/** The changes of this many last seasons count, at least of this many rows. */
-const [RECENT_SEASONS, RECENT_ROWS] = [5, 60];
-/** The mean over all training rows counts as much as the changes of one season, at least as those of this many rows. */
+/** A change counts half as much after this many seasons, or after this many rows if they are more. */
+const [HALF_LIFE_SEASONS, HALF_LIFE_ROWS] = [2, 24];
+/** The mean of all earlier changes counts as much as the changes of one season, at least as those of this many rows. */
 const MEAN_ROWS = 12;
+/** The size is at least this share of the mean over the training rows: a series may begin with rows that hardly change. */
+const LEAST_SHARE = 0.1;
 
 type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
 
@@ -35,9 +40,9 @@ export const meanChanges = (panel: Panel, plan: ScalePlan): readonly number[] =>
 /** Returns the scale of the calibration scores of a run. */
 export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
   const { training, changes, means, floors } = trainingChanges(panel, plan);
+  const sizes: ChangeSizes[] = [];
   return {
     log: plan.log,
-    counts: plan.scaler === 'counts',
     spread: seasonalSpread(
       panel,
       plan.season,
@@ -46,11 +51,13 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
     ),
     floors,
     ceilings: training.map((values) => values.reduce((a, b) => Math.max(a, Number.isNaN(b) ? 0 : b), 0)),
+    nonNegative: panel.series.map(({ offset, values }) =>
+      isNonNegative(values.subarray(0, Math.max(0, plan.cut - offset))),
+    ),
     units: means,
-    recentUnit: (s, origin) => {
-      const recent = recentChanges(panel.series[s], origin, plan, floors[s]);
-      const weight = Math.max(MEAN_ROWS, plan.season);
-      return (recent.sum + weight * means[s]) / (recent.count + weight);
+    sizesAt: (s, origin) => {
+      sizes[s] ??= new ChangeSizes(panel.series[s], plan, floors[s], means[s]);
+      return sizes[s].at(origin);
     },
   };
 }
@@ -76,28 +83,74 @@ function trainingChanges(panel: Panel, { season, log, cut }: ScalePlan): Trainin
   return { training, changes, means: means.map((mean) => (mean > 0 ? mean : median)), floors };
 }
 
-/**
- * Returns the sum of the absolute changes over one season in the last rows before an origin, and their number. A level shift that
- * is known at the origin is no change.
- */
-function recentChanges(
-  { offset, values }: PanelSeries,
-  origin: number,
-  plan: ScalePlan,
-  floor: number,
-): { sum: number; count: number } {
-  const { season, log } = plan;
-  const end = Math.min(origin - offset, values.length);
-  const first = Math.max(season, end - Math.max(RECENT_SEASONS * season, RECENT_ROWS));
-  const shifts = searchOf(values, plan).shifts.filter(({ knownAt }) => knownAt <= end);
-  const at = (row: number): number => (log ? Math.log(Math.max(values[row], floor)) : values[row]);
-  let [sum, count] = [0, 0];
-  for (let row = first; row < end; row++) {
-    let change = at(row) - at(row - season);
-    for (const shift of shifts) if (shift.row > row - season && shift.row <= row) change -= shift.size;
-    if (Number.isNaN(change)) continue; // a gap
-    sum += Math.abs(change);
-    count++;
+/** The size of the changes of one series over one season before each row. A level shift that is known there is no change. */
+class ChangeSizes {
+  readonly #series: PanelSeries;
+  readonly #plan: ScalePlan;
+  readonly #floor: number;
+  /** The mean over the training rows. */
+  readonly #trainingMean: number;
+  /** By the number of known level shifts. */
+  readonly #running: RunningSizes[] = [];
+
+  constructor(series: PanelSeries, plan: ScalePlan, floor: number, trainingMean: number) {
+    this.#series = series;
+    this.#plan = plan;
+    this.#floor = floor;
+    this.#trainingMean = trainingMean;
   }
-  return { sum, count };
+
+  /** Returns the sizes before an origin. */
+  at(origin: number): { mean: number; recent: number } {
+    const { offset, values } = this.#series;
+    const row = Math.max(0, Math.min(origin - offset, values.length));
+    const shifts = searchOf(values, this.#plan).shifts.filter(({ knownAt }) => knownAt <= row);
+    this.#running[shifts.length] ??= runningSizes(this.#absoluteChanges(shifts), this.#plan.season);
+    const { means, recent } = this.#running[shifts.length];
+    const least = LEAST_SHARE * this.#trainingMean;
+    const atLeast = (size: number): number =>
+      Number.isNaN(size) ? this.#trainingMean : Math.max(least, size);
+    return { mean: atLeast(means[row]), recent: atLeast(recent[row]) };
+  }
+
+  /** Returns the absolute changes without the given shifts; NaN at gaps and in the first season. */
+  #absoluteChanges(shifts: readonly LevelShift[]): Float64Array {
+    const { values } = this.#series;
+    const { season, log } = this.#plan;
+    const z = log ? values.map((value) => Math.log(Math.max(value, this.#floor))) : values;
+    const changes = z.map((value, row) => (row < season ? Number.NaN : value - z[row - season]));
+    for (const { row, size } of shifts)
+      for (let t = row; t < Math.min(row + season, z.length); t++) changes[t] -= size;
+    return changes.map(Math.abs);
+  }
+}
+
+/** The size of the changes before each row [rows + 1]; NaN where none is known. */
+interface RunningSizes {
+  means: Float64Array;
+  /** Weighted means, with exponentially decreasing weights of earlier changes. */
+  recent: Float64Array;
+}
+
+function runningSizes(changes: Float64Array, season: number): RunningSizes {
+  const decay = 0.5 ** (1 / Math.max(HALF_LIFE_SEASONS * season, HALF_LIFE_ROWS));
+  const weight = Math.max(MEAN_ROWS, season);
+  const means = new Float64Array(changes.length + 1).fill(Number.NaN);
+  const recent = means.slice();
+  let [sum, count, recentSum, recentCount] = [0, 0, 0, 0];
+  for (const [row, change] of changes.entries()) {
+    recentSum *= decay;
+    recentCount *= decay;
+    if (!Number.isNaN(change)) {
+      sum += change;
+      count++;
+      recentSum += change;
+      recentCount++;
+    }
+    if (count === 0) continue;
+    const mean = sum / count;
+    means[row + 1] = mean;
+    recent[row + 1] = (recentSum + weight * mean) / (recentCount + weight);
+  }
+  return { means, recent };
 }

@@ -174,7 +174,7 @@ interface Scaling {
 const SCALERS = { standard: StandardScaler, robust: RobustScaler, minmax: MinMaxScaler };
 
 /** Returns the centre of a window with the scaler `changes`. */
-function anchorOf(changes: Float64Array, anchor: Anchor = 'last'): number {
+export function anchorOf(changes: Float64Array, anchor: Anchor = 'last'): number {
   if (anchor === 'mean') return meanOf(changes);
   return anchor === 'zero' ? 0 : changes[changes.length - 1];
 }

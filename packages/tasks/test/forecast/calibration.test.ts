@@ -13,7 +13,7 @@ const point = (value: number, levels: number) => ({
   lower: Array<Float64Array>(levels).fill(Float64Array.of(value)),
   upper: Array<Float64Array>(levels).fill(Float64Array.of(value)),
 });
-const plain = { log: false, counts: false, units: [2], floors: [0], ceilings: [1] };
+const plain = { log: false, nonNegative: [false], units: [2], floors: [0], ceilings: [1] };
 
 describe('by hand', () => {
   // Forecasts of 0 at every row; errors 1 -2 3 -4 ... 9, whose absolute sizes are the scores.
@@ -74,7 +74,7 @@ describe('by hand', () => {
     assert.deepEqual(nested.upper.map(([value]) => value), [17, 17]); // biome-ignore format: one line
   });
   test('with a log transform, an upper bound is at most ten times the median or the largest value', () => {
-    const log = { log: true, counts: false, units: [1], floors: [1e-3], ceilings: [25] };
+    const log = { log: true, nonNegative: [false], units: [1], floors: [1e-3], ceilings: [25] };
     const calibration = new Calibration([0.5], 1, log);
     calibration.learn(panelOf([20, 20]), { series: 0, origin: 0 }, point(-5, 1)); // a factor of 20,000
     const bounds = [15, 40].map((value) =>
@@ -89,7 +89,7 @@ describe('by hand', () => {
   test('errors are factors with a log transform', () => {
     const calibration = new Calibration([0.5], 1, {
       log: true,
-      counts: false,
+      nonNegative: [false],
       units: [1],
       floors: [1e-9],
       ceilings: [1],
@@ -103,7 +103,7 @@ describe('by hand', () => {
 test('beyond the calibrated steps, half-widths add up like independent errors', () => {
   const zeros = new Float64Array(5);
   const flat = { median: zeros, lower: [zeros], upper: [zeros] };
-  const scale = { log: false, counts: false, unit: 2, floor: 0, ceiling: 1 };
+  const scale = { log: false, nonNegative: false, unit: 2, floor: 0, ceiling: 1 };
   const { lower, upper } = widenLongHorizon(flat, [[1, 2]], scale);
   const want = [2, 4, Math.hypot(2, 4), Math.hypot(4, 4), Math.hypot(2, 4, 4)];
   for (const [k, half] of want.entries()) {
@@ -112,8 +112,8 @@ test('beyond the calibrated steps, half-widths add up like independent errors', 
       `${upper[0]}`,
     );
   }
-  const counted = widenLongHorizon(flat, [[1, 2]], { ...scale, counts: true });
-  assert.ok(counted.lower[0]!.every((value) => value === 0));
+  const { lower: clipped } = widenLongHorizon(flat, [[1, 2]], { ...scale, nonNegative: true });
+  assert.ok(clipped[0]!.every((value) => value === 0));
 });
 
 test('sixty errors of one series give 90 % intervals a coverage of 87 to 93 % at every horizon step', () => {
@@ -125,7 +125,7 @@ test('sixty errors of one series give 90 % intervals a coverage of 87 to 93 % at
     const panel = panelOf(walk);
     const calibration = new Calibration([0.9], horizon, {
       log: false,
-      counts: false,
+      nonNegative: [false],
       units: [1],
       floors: [0],
       ceilings: [1],
@@ -154,7 +154,7 @@ test('five errors give 95 % intervals nearly their nominal coverage', () => {
     const values = new RandomStream(s, 'few').normal(6);
     const calibration = new Calibration([0.95], 1, {
       log: false,
-      counts: false,
+      nonNegative: [false],
       units: [1],
       floors: [0],
       ceilings: [1],

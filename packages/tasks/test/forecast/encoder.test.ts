@@ -41,6 +41,54 @@ test('all channels of one pair', () => {
   near(targets, [(6 - 5) / scale, (4 - 5) / scale]);
 });
 
+test('a past covariate is relative to the window like the target, a category is not', () => {
+  const sun = [0, 2, 4, 9, 1, 5];
+  const text = `t,y,sun,sky\n${sun.map((value, t) => `${t},${t * t},${value},${t < 3 ? 'a' : 'b'}`).join('\n')}\n`;
+  const panel = read(text, { time: 't', past: ['sun', 'sky'] });
+  /** Returns the channels of the covariates, [window][channels], in the window before the last row; those of sun in its unit. */
+  const channelsOf = (own: Partial<Parameters<typeof PanelEncoder.fit>[1]>) => {
+    const encoder = PanelEncoder.fit(panel, { ...plan, horizon: 1, ...own }, 6);
+    const { deviation } = encoder.config.channels[0] as { deviation: number };
+    const rows = encoder.encode([{ series: 0, origin: 6 }]).inputs;
+    const width = encoder.inputWidth;
+    const first = own.absolute ? 2 : 1; // after the channels of the target
+    return [0, 1].map((i) => {
+      const channels = Array.from(rows.subarray(i * width + first, (i + 1) * width));
+      return [
+        ...channels.slice(0, -2).map((value) => Math.round(value * deviation * 1e6) / 1e6),
+        ...channels.slice(-2),
+      ];
+    });
+  };
+  // The values of the window are 1 and 5; the mean of all rows is 3.5.
+  assert.deepEqual(channelsOf({}), [
+    [-4, 0, 1],
+    [0, 0, 1],
+  ]);
+  assert.deepEqual(channelsOf({ anchor: 'mean' }), [
+    [-2, 0, 1],
+    [2, 0, 1],
+  ]);
+  assert.deepEqual(channelsOf({ absolute: true }), [
+    [-4, -2.5, 0, 1],
+    [0, 1.5, 0, 1],
+  ]);
+  // The seasonal differences of the window are 1 - 4 and 5 - 9.
+  assert.deepEqual(channelsOf({ lag: 2 }), [
+    [1, 0, 1],
+    [0, 0, 1],
+  ]);
+  assert.deepEqual(channelsOf({ lag: 2, anchor: 'zero', absolute: true }), [
+    [-3, 0, 1],
+    [-4, 0, 1],
+  ]);
+  // Other scalers subtract no centre of the window.
+  assert.deepEqual(channelsOf({ scaler: 'standard' }), [
+    [-2.5, 0, 1],
+    [1.5, 0, 1],
+  ]);
+});
+
 test('pairs are in the requested range and have no missing targets', () => {
   const values = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
   const count = (cells: (number | string)[], range: { from: number; to: number }) => {

@@ -15,7 +15,7 @@ const options: ForecastOptions = {
   static: ['kind'],
   head: 'quantile',
   units: 8,
-  epochs: 8,
+  epochs: 20,
   baselines: [], // so that the network wins
 };
 

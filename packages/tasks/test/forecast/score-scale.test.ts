@@ -18,39 +18,51 @@ function scaleOf(values: ArrayLike<number>) {
 const zigzag = (rows: number, size: (t: number) => number): Float64Array =>
   Float64Array.from({ length: rows }, (_, t) => (t % 2 === 0 ? 0 : size(t)));
 
-test('by hand: the last 60 changes and the mean of the training rows, which counts as 12', () => {
+test('by hand: the mean of the changes before an origin, and the mean with weights that halve every 24 rows', () => {
   const values = zigzag(140, (t) => (t < 81 ? 1 : 3));
-  const { units, recentUnit } = scaleOf(values);
+  const { units, sizesAt } = scaleOf(values);
   // 119 changes in 120 training rows: 80 of size 1 (rows 1 to 80), 39 of size 3.
-  const mean = (80 + 3 * 39) / 119;
-  assert.ok(Math.abs(units[0]! - mean) < 1e-12, `${units[0]}`);
-  const expected = [
-    { origin: 41, sum: 40, count: 40 },
-    { origin: 81, sum: 60, count: 60 },
-    { origin: 100, sum: 41 + 3 * 19, count: 60 },
-    { origin: 140, sum: 1 + 3 * 59, count: 60 },
-  ];
-  for (const { origin, sum, count } of expected) {
-    const want = (sum + 12 * mean) / (count + 12);
-    assert.ok(
-      Math.abs(recentUnit!(0, origin) - want) < 1e-12,
-      `${origin}: ${recentUnit!(0, origin)}, ${want}`,
-    );
+  assert.ok(Math.abs(units[0]! - (80 + 3 * 39) / 119) < 1e-12, `${units[0]}`);
+  for (const origin of [2, 41, 81, 100, 140]) {
+    const changes = Array.from({ length: origin - 1 }, (_, i) => (i < 80 ? 1 : 3));
+    const weights = changes.map((_, i) => 0.5 ** ((changes.length - 1 - i) / 24));
+    const sum = (list: readonly number[]) => list.reduce((total, each) => total + each, 0);
+    const mean = sum(changes) / changes.length;
+    const recent = (sum(changes.map((change, i) => weights[i]! * change)) + 12 * mean) / (sum(weights) + 12);
+    const found = sizesAt!(0, origin);
+    assert.ok(Math.abs(found.mean - mean) < 1e-12, `${origin}: ${found.mean}, ${mean}`);
+    assert.ok(Math.abs(found.recent - recent) < 1e-12, `${origin}: ${found.recent}, ${recent}`);
   }
+  assert.deepEqual(sizesAt!(0, 1), { mean: units[0], recent: units[0] }, 'no change before the origin');
+});
+
+test('a size is at least a tenth of the mean over the training rows', () => {
+  const values = zigzag(140, (t) => (t < 81 ? 0.001 : 3));
+  const { units, sizesAt } = scaleOf(values);
+  const { mean, recent } = sizesAt!(0, 50);
+  for (const size of [mean, recent]) assert.ok(Math.abs(size - units[0]! / 10) < 1e-12, `${size}`);
 });
 
 test('later values, gaps and level shifts are no changes', () => {
   const values = zigzag(140, () => 1);
-  const plain = scaleOf(values).recentUnit!(0, 120);
+  const plain = scaleOf(values).sizesAt!(0, 120);
   const later = values.map((value, t) => (t >= 120 ? 50 * value : value));
-  assert.equal(scaleOf(later).recentUnit!(0, 120), plain);
+  assert.deepEqual(scaleOf(later).sizesAt!(0, 120), plain);
   const gaps = values.map((value, t) => (t === 100 || t === 101 ? Number.NaN : value));
-  assert.ok(Math.abs(scaleOf(gaps).recentUnit!(0, 120) - plain) < 1e-12);
+  assert.ok(Math.abs(scaleOf(gaps).sizesAt!(0, 120).recent - plain.recent) < 1e-12);
   const noise = new RandomStream(1, 'shift').normal(140);
   const shifted = (size: number) => scaleOf(noise.map((value, t) => value + (t >= 90 ? size : 0)));
-  const [unit, usual] = [100, 0].map((size) => shifted(size).recentUnit!(0, 130));
-  assert.ok(Math.abs(unit! / usual! - 1) < 0.05, `${unit}, ${usual}`);
+  const [size, usual] = [100, 0].map((shift) => shifted(shift).sizesAt!(0, 130));
+  assert.ok(Math.abs(size!.mean / usual!.mean - 1) < 0.05, `${size!.mean}, ${usual!.mean}`);
+  assert.ok(Math.abs(size!.recent / usual!.recent - 1) < 0.05, `${size!.recent}, ${usual!.recent}`);
   assert.equal(shifted(100).log, false, 'positive only after the shift');
+});
+
+test('bounds are not negative if no training value is', () => {
+  const { nonNegative } = scaleOf(zigzag(140, () => 1));
+  assert.deepEqual(nonNegative, [true]);
+  assert.deepEqual(scaleOf(zigzag(140, (t) => (t === 9 ? -1 : 1))).nonNegative, [false]);
+  assert.deepEqual(scaleOf(zigzag(140, (t) => (t === 139 ? -1 : 1))).nonNegative, [true], 'a later row');
 });
 
 test('a series that has become four times as restless has its coverage', async () => {
@@ -61,6 +73,6 @@ test('a series that has become four times as restless has its coverage', async (
   });
   for (const { model, coverage } of leaderboard) {
     if (model === 'drift') continue;
-    assert.ok(coverage[80]! > 0.72 && coverage[80]! < 0.9, `${model} ${coverage[80]}`);
+    assert.ok(coverage[80]! > 0.72 && coverage[80]! < 0.92, `${model} ${coverage[80]}`);
   }
 });

@@ -16,7 +16,7 @@ main{padding-bottom:60px}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;min-width:100%}
 th,td{padding:5px 10px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--rule)}
 th:first-child,td:first-child{text-align:left;padding-left:0}
-th{color:var(--quiet);font-weight:600}
+th{color:var(--quiet);font-weight:600;white-space:normal;vertical-align:bottom}
 .best td{font-weight:700;background:var(--soft)}
 .chart{display:block;width:100%;height:auto;margin:4px 0 8px}
 .chart text{font-size:12px;fill:var(--quiet)}
