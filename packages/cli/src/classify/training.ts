@@ -38,6 +38,7 @@ const OPTIONS = {
   'multi-label': { type: 'string' },
   vectors: { type: 'string' },
   networks: { type: 'string' },
+  'no-ngrams': { type: 'boolean' },
 } as const satisfies OptionSpecs;
 
 const HELP = `Usage: unroll train classify --data <file> --text <column> --label <column> --out <folder> [options]
@@ -64,6 +65,7 @@ Data
                         1,000 sequences, sounds or clips)
   --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
   --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for large data sets; 1 for clips)
+  --no-ngrams           texts: train no model of n-grams in addition to the networks
 ${SOUND_HELP}${CLIP_HELP}`;
 
 export const classifyTraining: Trainable = {
@@ -79,6 +81,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   const network = {
     ...{ ...networkArguments(args), ...soundArguments(args), ...clipArguments(args) },
     ...(networks !== undefined && { networks }),
+    ...(args.values['no-ngrams'] === true && { ngrams: false }),
   };
   const reading = readingOptions(args);
   const validPath = textOption(args, 'valid');

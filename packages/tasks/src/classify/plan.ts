@@ -96,7 +96,7 @@ interface InputPlan
  */
 export function prepare(table: Table, options: ClassifyOptions): PreparedClassifier {
   const { text, sequence, audio, frames, label, multiLabel: separator = null, validation } = options;
-  const inputs = readerOf(options)(table, validation);
+  const reader = readerOf(options)(table, validation);
   const cells = readLabels(table, label, separator);
   const labels = distinctLabels(table, label, cells, separator !== null);
   const classes = classesOf(table, label, cells, labels);
@@ -106,7 +106,7 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
     ? { training: Array.from(classes.keys()), validation: [] }
     : splitRows(classes, labels.length, options);
   const at = (rows: readonly number[]) => rows.map((row) => classes[row]);
-  const plan = inputs(split);
+  const plan = reader(split, labels.length);
   const trainingClasses = at(split.training);
   return {
     source: table.source,
@@ -130,8 +130,11 @@ function splitRows(classes: readonly Int32Array[], count: number, options: Class
   return split(classes, count, few ? FEW_SHARE : VALIDATION_SHARE, seed);
 }
 
-/** Reads the inputs of the tables; then, for a split of the rows, encodes them. */
-type InputReader = (table: Table, validation: Table | undefined) => (split: RowSplit) => InputPlan;
+/** Reads the inputs of the tables; then, for a split of the rows and the number of labels, encodes them. */
+type InputReader = (
+  table: Table,
+  validation: Table | undefined,
+) => (split: RowSplit, labels: number) => InputPlan;
 
 function readerOf(options: ClassifyOptions): InputReader {
   const { text, sequence, audio, frames = '' } = options;
@@ -141,15 +144,15 @@ function readerOf(options: ClassifyOptions): InputReader {
 }
 
 const textsReader =
-  (name: string, { lowercase = false, vectors }: ClassifyOptions): InputReader =>
+  (name: string, { lowercase = false, vectors, ngrams = true }: ClassifyOptions): InputReader =>
   (table, validation) => {
     const texts = textsOf(table, name);
     const given = validation && textsOf(validation, name);
-    return (split) => {
+    return (split, labels) => {
       const at = (rows: readonly number[]) => rows.map((row) => texts[row]);
       const validationTexts = given ?? at(split.validation);
       const plan = planTexts(name, at(split.training), validationTexts, {
-        lowercase,
+        ...{ lowercase, labels, ngrams },
         keepRare: vectors !== undefined,
       });
       return { ...plan, validationTexts, missing: 0 };
