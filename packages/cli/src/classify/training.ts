@@ -64,7 +64,7 @@ Data
   --valid <file>        rows for validation (default: a tenth of the rows of each label, or a fifth if there are fewer than
                         1,000 sequences, sounds or clips)
   --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
-  --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for large data sets; 1 for clips)
+  --networks <n>        number of networks, whose predictions are averaged (default: 5; 3 for texts; fewer for large data sets; 1 for clips)
   --no-ngrams           texts: train no model of n-grams in addition to the networks
 ${SOUND_HELP}${CLIP_HELP}`;
 

@@ -81,8 +81,8 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   /** Dropout rate, from 0 to below 1. Default 0.5; 0.2 for clips. */
   dropout?: number;
   /**
-   * Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words or steps; 1 for
-   * clips.
+   * Number of networks, whose probabilities are averaged. Default: 5, or 3 for texts with n-grams and for more than 500,000
+   * steps; 1 for more than 2,000,000 words or steps, and for clips.
    */
   networks?: number;
   /**

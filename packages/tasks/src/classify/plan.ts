@@ -30,7 +30,10 @@ import { SoundEncoder } from './sounds.js';
 const VALIDATION_SHARE = 0.1;
 const FEW_SEQUENCES = 1000;
 const FEW_SHARE = 0.2;
-/** Below this number of training tokens or steps, five networks are trained; below `MANY_STEPS`, three; otherwise one. */
+/**
+ * Below this number of training tokens or steps, five networks are trained (with an n-gram model, three); below `MANY_STEPS`,
+ * three; otherwise one.
+ */
 const FEW_STEPS = 500_000;
 const MANY_STEPS = 2_000_000;
 
@@ -258,6 +261,13 @@ function clipSettings({ epochs, learningRate }: ClassifyOptions, steps: number) 
   };
 }
 
+/** Returns the number of networks. @param total number of training tokens or steps */
+function networksFor(total: number, encoder: InputPlan['encoder']): number {
+  if (total >= MANY_STEPS) return 1;
+  const hasNGrams = encoder.kind === 'text' && encoder.ngrams !== null;
+  return total >= FEW_STEPS || hasNGrams ? 3 : 5;
+}
+
 function settingsOf(options: ClassifyOptions, { lengths, training, encoder }: InputPlan): TrainingSettings {
   const { count, mean, longest } = lengths;
   const size = count < 400 ? 8 : count < 4000 ? 16 : count < 40_000 ? 32 : 64;
@@ -269,9 +279,7 @@ function settingsOf(options: ClassifyOptions, { lengths, training, encoder }: In
   const total = mean * count;
   const common = {
     batchSize,
-    networks:
-      options.networks ??
-      (options.frames !== undefined || total >= MANY_STEPS ? 1 : total < FEW_STEPS ? 5 : 3),
+    networks: options.networks ?? (options.frames !== undefined ? 1 : networksFor(total, encoder)),
     seed: options.seed ?? 0,
     augment: options.text === undefined && options.sequence === undefined && (options.augment ?? true),
   };
