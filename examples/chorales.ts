@@ -5,7 +5,7 @@
  *
  * In training, the pieces of a file are transposed by a random number of semitones: the harmony of a piece is the same in every key.
  *
- *     node chorales.js [jsb-chorales-quarter.json] [--units 256] [--epochs 60] [--dropout 0.3] [--seed 0]
+ *     node chorales.js [jsb-chorales-quarter.json] [--units 256] [--epochs 200] [--dropout 0.3] [--seed 0]
  *
  * The file has the pieces `train`, `valid` and `test`, each a list of steps, each a list of MIDI notes. Without a file, the program
  * makes small ones: random walks of major triads, in which each chord has two equally likely successors. A key that only one of the
@@ -29,7 +29,7 @@ const { positionals, values } = parseArgs({
 });
 const [file] = positionals;
 const units = Number(values.units ?? (file ? 256 : 64));
-const epochs = Number(values.epochs ?? (file ? 60 : 25));
+const epochs = Number(values.epochs ?? (file ? 200 : 25));
 const rate = Number(values.dropout ?? (file ? 0.3 : 0.1));
 const seed = Number(values.seed);
 

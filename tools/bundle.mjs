@@ -15,6 +15,25 @@ const ENDING = '.bundle.js';
 const pathsIn = (value) =>
   typeof value === 'string' ? [value] : Object.values(value ?? {}).flatMap(pathsIn);
 
+/** Dependencies in CommonJS that every program loads. */
+const COMMON_JS = ['papaparse'];
+
+/** Loads them with `require`: `import` would first search their text for exports, which takes 30 ms. */
+const requireCommonJs = {
+  name: 'require-common-js',
+  setup({ onResolve, onLoad }) {
+    const filter = new RegExp(`^(${COMMON_JS.join('|')})$`);
+    onResolve({ filter }, ({ path, namespace }) =>
+      namespace === 'common-js' ? { path, external: true } : { path, namespace: 'common-js' },
+    );
+    onLoad({ filter, namespace: 'common-js' }, ({ path }) => ({
+      contents: `import { createRequire } from 'node:module';
+export default createRequire(import.meta.url)('${path}');`,
+      loader: 'js',
+    }));
+  },
+};
+
 /** Bundles one package. Returns the number of its bundled entry points. */
 const bundlePackage = async (name) => {
   const folder = join(packages, name);
@@ -30,6 +49,7 @@ const bundlePackage = async (name) => {
       platform: 'node',
       target: 'node20',
       packages: 'external',
+      plugins: [requireCommonJs],
     },
     ...{
       outdir: 'dist',

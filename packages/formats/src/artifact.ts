@@ -56,7 +56,7 @@ export interface Artifact {
   training: Json;
   /** Content of `pipeline.json`; null if the file is missing. */
   pipeline: Json;
-  /** Parameters of the loss, by name. */
+  /** Parameters of the loss, by name. The values may share the memory of the files. */
   lossParameters: Record<string, { shape: Shape; values: FloatArray }>;
 }
 

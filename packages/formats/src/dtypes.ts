@@ -25,13 +25,18 @@ const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => n
 
 /**
  * Converts the values of a stored tensor. Returns a Float64Array for 32-bit and 64-bit integers and for F64 (64-bit
- * integers lose precision beyond 2^53), and a Float32Array, which is exact, for all other types.
+ * integers lose precision beyond 2^53), and a Float32Array, which is exact, for all other types. An array of F32 may share the
+ * memory of the file.
  * @param name the tensor's name, for the error
  * @throws UnrollError `format` for data types that cannot be converted (8-bit floats and smaller, complex numbers)
  */
 export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {
-  // The most frequent type. Engines run on little-endian machines only; the copy makes the memory aligned.
-  if (dtype === 'F32') return new Float32Array(new Uint8Array(bytes).buffer);
+  // The most frequent type. Engines run on little-endian machines only; a copy makes memory aligned.
+  if (dtype === 'F32') {
+    return bytes.byteOffset % 4
+      ? new Float32Array(new Uint8Array(bytes).buffer)
+      : new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  }
   const read = readers[dtype];
   if (!read) {
     throw new UnrollError(

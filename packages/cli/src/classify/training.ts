@@ -39,6 +39,7 @@ const OPTIONS = {
   vectors: { type: 'string' },
   networks: { type: 'string' },
   filters: { type: 'string' },
+  'no-ngrams': { type: 'boolean' },
 } as const satisfies OptionSpecs;
 
 const HELP = `Usage: unroll train classify --data <file> --text <column> --label <column> --out <folder> [options]
@@ -65,7 +66,8 @@ Data
                         1,000 sequences, sounds or clips)
   --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
   --filters <n>         filters of the two convolutions over the steps of numeric sequences; 0: none (default: 64)
-  --networks <n>        number of networks, whose predictions are averaged (default: 5; fewer for large data sets; 1 for clips)
+  --networks <n>        number of networks, whose predictions are averaged (default: 5; 3 for texts; fewer for large data sets; 1 for clips)
+  --no-ngrams           texts: train no model of n-grams in addition to the networks
 ${SOUND_HELP}${CLIP_HELP}`;
 
 export const classifyTraining: Trainable = {
@@ -83,6 +85,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
     ...{ ...networkArguments(args), ...soundArguments(args), ...clipArguments(args) },
     ...(filters !== undefined && { filters }),
     ...(networks !== undefined && { networks }),
+    ...(args.values['no-ngrams'] === true && { ngrams: false }),
   };
   const reading = readingOptions(args);
   const validPath = textOption(args, 'valid');

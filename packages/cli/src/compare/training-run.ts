@@ -40,6 +40,9 @@ export async function trainingRun(request: TrainingRunRequest): Promise<Training
   const { task, rest, cell, seed, out, signal } = request;
   const command =
     task === 'forecast' ? ['forecast', ...rest, '--cells', cell] : ['train', task, ...rest, '--cell', cell];
+  // The n-gram model is the same for all cells, and would hide their differences.
+  const isText = task === 'classify' && rest.some((arg) => /^--text(=|$)/.test(arg));
+  if (isText && !rest.includes('--no-ngrams')) command.push('--no-ngrams');
   const own = ['--seed', String(seed), '--out', out, '--json', '--quiet'];
   // The bin of this process: it may be that of a package manager.
   const child = spawn(process.execPath, [process.argv[1], ...command, ...own], { signal });

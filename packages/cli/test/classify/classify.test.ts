@@ -62,7 +62,12 @@ describe('train classify', () => {
     assert.match(stdout, /^data {5}160 texts in "review", 2 labels in "liked": no, yes$/m);
     assert.match(stdout, /^ {9}Validation: 16 of the texts, the same share of each label\.$/m);
     assert.match(stdout, /^ {9}Length: 7 words \(median\), 7 \(99th percentile\), 7 \(longest\)\.$/m);
-    assert.match(stdout, /^\[2\/2\] lstm: training, loss [\d.]+, \d+ sequences\/s$/m);
+    assert.match(
+      stdout,
+      /^ {9}and n-grams of 1 to 2 tokens and of 2 to 5 characters, in a table of \d+ rows$/m,
+    );
+    assert.match(stdout, /^\[2\/3\] lstm: training, loss [\d.]+, \d+ sequences\/s$/m);
+    assert.match(stdout, /^\[3\/3\] n-grams: training, loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(stdout, /^label \\ predicted +no +yes$/m);
     assert.match(stdout, /^written {2}printed: model, report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];

@@ -7,7 +7,7 @@ import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
-import { adamw, type TrainOptions } from '@unroll/train';
+import { adam, adamw, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import type { FrameOptions } from '../shared/frames/encoder.js';
 import { checkFrameOptions, FRAME_OPTION_TYPES } from '../shared/frames/options.js';
@@ -18,10 +18,12 @@ import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
-import { batchOf } from './inputs.js';
+import type { EncodedText, TokenEncoder } from './encoder.js';
+import { batchOf, ngramBatchOf } from './inputs.js';
 import { ClassifyModel } from './model.js';
 import { type ClassifyCell, classifierNetworks } from './network.js';
-import { CLASSIFY_FORMAT, type InputPipeline } from './pipeline.js';
+import { type LabelledTokens, naiveBayes, ngramNetwork } from './ngrams.js';
+import { CLASSIFY_FORMAT, type ClassifyPipeline, type InputPipeline } from './pipeline.js';
 import { type PreparedClassifier, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { type ClassifyScores, detailTables, summaryTable } from './scores.js';
@@ -81,10 +83,15 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   /** Dropout rate, from 0 to below 1. Default 0.5; 0.2 for clips. */
   dropout?: number;
   /**
-   * Number of networks, whose probabilities are averaged. Default: 5, or fewer for more than 500,000 words or steps; 1 for
-   * clips.
+   * Number of networks, whose probabilities are averaged. Default: 5, or 3 for texts with n-grams and for more than 500,000
+   * steps; 1 for more than 2,000,000 words or steps, and for clips.
    */
   networks?: number;
+  /**
+   * Whether a model of n-grams of words and characters is trained as well, whose probabilities are averaged with those of the
+   * networks. Only for texts. Default true, for fewer than 2,000,000 words and at most 500 labels.
+   */
+  ngrams?: boolean;
   /** Maximum number of epochs. Default: 30 for texts, 40 to 200 for sequences and 20 to 100 for clips, by their number. */
   epochs?: number;
   /** Inputs per training step. Default: from 8 to 64, by the number of inputs; fewer for very long sequences. */
@@ -155,18 +162,25 @@ export async function* classifyEvents(
   const random = new RandomStream(settings.seed, 'classify', 'networks');
   const seeds = [...random.words(settings.networks)];
   const frames = encoder.kind === 'clip' ? encoder.frames.shape : null;
+  const ngrams = encoder.kind === 'text' ? ngramModelOf(plan, encoder) : null;
   const shape = {
     ...{ ...sizes, inputs: encoder.inputSize, frames, classes: labels.length, seeds, vectors: plan.vectors },
   };
-  const { networks, joined } = classifierNetworks(shape);
+  const { networks, joined } = classifierNetworks({ ...shape, ngrams });
   const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const trainings: NetworkTraining[] = [];
+  const count = networks.length + Number(ngrams !== null);
   for (const [n, network] of networks.entries()) {
-    const info = { ...STAGE, model: sizes.cell, training: n + 1, trainings: networks.length };
+    const info = { ...STAGE, model: sizes.cell, training: n + 1, trainings: count };
     const training = trainingOptions(plan, seeds[n], options.signal);
     trainings.push(yield* trainNetwork(network, training, { info, trainer, patience: settings.patience }));
   }
-  const model = modelOf(joined, plan);
+  if (ngrams !== null) {
+    const info = { ...STAGE, model: 'n-grams', training: count, trainings: count };
+    const training = ngramTrainingOptions(plan, options.signal);
+    yield* trainNetwork(ngrams, training, { info, trainer, patience: NGRAM_PATIENCE });
+  }
+  const model = await modelOf(joined, plan);
   const { inputs, classes } = plan.validation;
   const probabilities = await model.probabilitiesOf(inputs);
   const scores = model.scores(classes, probabilities);
@@ -192,50 +206,102 @@ export async function trainClassifier(
   return runToEnd(classifyEvents(table, options), onEvent);
 }
 
-/** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */
-function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal): TrainOptions {
-  const { encoder, training, validation, classWeights, settings, separator, labels } = plan;
-  const { batchSize, epochs, learningRate, weightDecay, augment } = settings;
+/** Returns the options that all training runs share. Each epoch has its own random batches, the same in a resumed run. */
+function commonOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal) {
+  const { training, validation, classWeights, settings, separator, labels, encoder } = plan;
   const random = new RandomStream(seed, 'classify', 'batches');
-  const rowsOf = (epoch: number) => batchesOf(training.inputs, batchSize, random.child(epoch));
-  const stepsPerEpoch = rowsOf(1).length;
+  const rowsOf = (epoch: number) => batchesOf(training.inputs, settings.batchSize, random.child(epoch));
   const several = separator === null ? null : labels.length;
+  const loss = several === null ? 'sparseCategoricalCrossentropy' : 'binaryCrossentropy';
+  const options = {
+    stepsPerEpoch: rowsOf(1).length,
+    loss: { name: loss, fromLogits: true },
+    ...(several === null && { metrics: ['accuracy'] }),
+    ...(classWeights !== null && { classWeights }),
+    ...{ seed, epochs: settings.epochs, ...(signal && { signal }) },
+  } satisfies Partial<TrainOptions>;
+  const validationRows = batchesOf(validation.inputs, encoder.batchSize(validation.inputs));
+  return { options, random, rowsOf, several, validationRows };
+}
+
+/** Returns the options of the training of a recurrent network. */
+function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal): TrainOptions {
+  const { encoder, training, validation, settings } = plan;
+  const { learningRate, weightDecay, augment } = settings;
+  const { options, random, rowsOf, several, validationRows } = commonOptions(plan, seed, signal);
   return {
+    ...options,
     *batches(epoch: number) {
       const changes = augment ? random.child(epoch, 'changes') : null;
       for (const rows of rowsOf(epoch)) yield batchOf(encoder, training, rows, several, changes);
     },
-    stepsPerEpoch,
-    validationData: batchesOf(validation.inputs, encoder.batchSize(validation.inputs)).map((rows) =>
-      batchOf(encoder, validation, rows, several),
-    ),
-    loss: {
-      name: several === null ? 'sparseCategoricalCrossentropy' : 'binaryCrossentropy',
-      fromLogits: true,
-    },
-    ...(several === null && { metrics: ['accuracy'] }),
-    ...(classWeights !== null && { classWeights }),
+    validationData: validationRows.map((rows) => batchOf(encoder, validation, rows, several)),
     optimizer: adamw({ learningRate, weightDecay }),
-    average: { momentum: 1 - 1 / Math.max(2, stepsPerEpoch) },
+    average: { momentum: 1 - 1 / Math.max(2, options.stepsPerEpoch) },
     clip: { globalNorm: 1 },
-    ...{ seed, epochs, ...(signal && { signal }) },
   };
 }
 
-function modelOf(network: Functional, plan: PreparedClassifier): ClassifyModel {
-  const { columns, labels, encoder, sizes, separator } = plan;
+/** The n-gram model learns fast, because it starts from naive Bayes. */
+const NGRAM_LEARNING_RATE = 0.05;
+const NGRAM_PATIENCE = 2;
+
+/** Returns the options of the training of the n-gram model. */
+function ngramTrainingOptions(plan: PreparedClassifier, signal?: AbortSignal): TrainOptions {
+  const { encoder, training, validation, settings } = plan;
+  const { options, rowsOf, several, validationRows } = commonOptions(plan, settings.seed, signal);
+  return {
+    ...options,
+    *batches(epoch: number) {
+      for (const rows of rowsOf(epoch)) yield ngramBatchOf(encoder, training, rows, several);
+    },
+    validationData: validationRows.map((rows) => ngramBatchOf(encoder, validation, rows, several)),
+    optimizer: adam({ learningRate: NGRAM_LEARNING_RATE }),
+  };
+}
+
+/** Builds the n-gram model of a plan, with the weights of naive Bayes; null if there is none. */
+function ngramModelOf(plan: PreparedClassifier, { ngrams: config }: TokenEncoder): Functional | null {
+  if (config === null) return null;
+  const { training, validation, classWeights, labels, separator, settings } = plan;
+  const tokensOf = ({ inputs, classes }: typeof training): LabelledTokens => ({
+    tokens: inputs.map((each) => (each as EncodedText).tokens),
+    classes,
+  });
+  const weights = naiveBayes(tokensOf(training), tokensOf(validation), config, {
+    ...{ labels: labels.length, several: separator !== null, balanced: classWeights !== null },
+  });
+  return ngramNetwork(config, { labels: labels.length, weights, seed: settings.seed });
+}
+
+/** Returns the trained model. The weight of the n-gram model is the one with the lowest validation loss. */
+async function modelOf(network: Functional, plan: PreparedClassifier): Promise<ClassifyModel> {
+  const { encoder, validation } = plan;
+  const model = new ClassifyModel(pipelineOf(plan), network);
+  if (encoder.kind !== 'text' || encoder.ngrams === null) return model;
+  return new ClassifyModel(pipelineOf(plan, await model.bestNGramWeight(validation)), network);
+}
+
+/** @param weight of the n-gram model, if there is one */
+function pipelineOf(
+  { columns, labels, encoder, sizes, separator }: PreparedClassifier,
+  weight = 0.5,
+): ClassifyPipeline {
   const { cell, layers, units } = sizes;
   const common = {
     format: CLASSIFY_FORMAT,
     ...{ label: columns.label, labels, cell, layers, units },
     ...(separator !== null && { multiLabel: separator }),
   } as const;
-  return new ClassifyModel({ ...common, ...inputConfig(columns.input, encoder) }, network);
+  return { ...common, ...inputConfig(columns.input, encoder, weight) };
 }
 
 /** Returns what the pipeline stores about the inputs. */
-function inputConfig(input: string, encoder: PreparedClassifier['encoder']): InputPipeline {
-  if (encoder.kind === 'text') return { text: input, ...encoder.config };
+function inputConfig(input: string, encoder: PreparedClassifier['encoder'], weight: number): InputPipeline {
+  if (encoder.kind === 'text') {
+    const { config, ngrams } = encoder;
+    return { text: input, ...config, ...(ngrams && { ngrams: { ...ngrams, weight } }) };
+  }
   if (encoder.kind === 'sequence') return { sequence: input, ...encoder.config };
   return encoder.kind === 'sound'
     ? { audio: input, ...encoder.config }
@@ -263,6 +329,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
   vectors: 'function',
   dropout: 'fraction',
   networks: 'count',
+  ngrams: 'boolean',
   epochs: 'count',
   batchSize: 'count',
   learningRate: 'number',
@@ -272,7 +339,7 @@ const OPTIONS: OptionTypes<ClassifyOptions & { onEvent?: unknown }> = {
 };
 
 /** Options that only classifiers of texts have. */
-const TEXT_OPTIONS = ['embedding', 'vectors', 'lowercase'] as const;
+const TEXT_OPTIONS = ['embedding', 'vectors', 'lowercase', 'ngrams'] as const;
 /** Options that only classifiers of sequences have. */
 const SEQUENCE_OPTIONS = ['filters'] as const;
 /** Options that only classifiers of sounds have. */

@@ -13,6 +13,7 @@ import { cellError, filledTexts } from '../shared/cells.js';
 import type { TaskFact } from '../shared/task.js';
 import { padded } from '../shared/text-batches.js';
 import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
+import { type NGramConfig, ngramBatch, ngramText } from './ngrams.js';
 
 /** The special tokens of the vocabulary: padding with id 0, and unknown tokens. */
 export const SPECIALS = ['<pad>', '<unk>'];
@@ -23,6 +24,23 @@ export interface EncoderConfig {
   tokenizer: TokenizerConfig;
   vocabulary: VocabularyConfig;
   /** Texts are cut to this number of tokens. */
+  length: number;
+  /** The n-grams, and the weight of the probabilities of the n-gram model. Default: there is none. */
+  ngrams?: (NGramConfig & { weight: number }) | undefined;
+}
+
+/** An encoded text. */
+export interface EncodedText extends Encoded {
+  /** Ids of the tokens; `length` is their number. */
+  readonly ids: Int32Array;
+  /** The tokens, of which n-grams are made. */
+  readonly tokens: readonly string[];
+}
+
+/** How a text becomes ids. */
+interface TextReading {
+  tokenizer: Tokenizer;
+  vocabulary: Vocabulary;
   length: number;
 }
 
@@ -44,44 +62,52 @@ export class TokenEncoder implements ClassifyEncoder {
   readonly tokenizer: Tokenizer;
   readonly vocabulary: Vocabulary;
   readonly length: number;
+  /** Null: there is no n-gram model. */
+  readonly ngrams: NGramConfig | null;
 
-  constructor(column: string, splitter: Tokenizer, vocabulary: Vocabulary, length: number) {
+  constructor(
+    column: string,
+    { tokenizer: splitter, vocabulary, length, ngrams }: TextReading & { ngrams: NGramConfig | null },
+  ) {
     this.column = column;
     this.tokenizer = splitter;
     this.vocabulary = vocabulary;
     this.length = length;
+    this.ngrams = ngrams;
   }
 
-  static fromConfig(
-    column: string,
-    { tokenizer: splitter, vocabulary, length }: EncoderConfig,
-  ): TokenEncoder {
-    return new TokenEncoder(column, tokenizer(splitter), new Vocabulary(vocabulary), length);
+  static fromConfig(column: string, config: EncoderConfig): TokenEncoder {
+    const { tokenizer: splitter, vocabulary, length, ngrams = null } = config;
+    const reading = { tokenizer: tokenizer(splitter), vocabulary: new Vocabulary(vocabulary), length };
+    return new TokenEncoder(column, { ...reading, ngrams });
   }
 
+  /** The config, without n-grams. */
   get config(): EncoderConfig {
     const { tokenizer: splitter, vocabulary, length } = this;
     return { tokenizer: splitter.config as TokenizerConfig, vocabulary: vocabulary.config(), length };
   }
 
-  /** Returns the ids of a text, at least one. */
-  encode(text: string): Int32Array {
+  /** Encodes a text, with at least one id. */
+  encode(text: string): EncodedText {
     return this.encodeTokens(contentTokens(this.tokenizer, text));
   }
 
-  encodeTokens(tokens: readonly string[]): Int32Array {
-    const ids = this.vocabulary.encode(tokens.slice(0, this.length));
-    return ids.length > 0 ? ids : Int32Array.of(UNKNOWN_ID);
+  encodeTokens(all: readonly string[]): EncodedText {
+    const tokens = all.slice(0, this.length);
+    const found = this.vocabulary.encode(tokens);
+    const ids = found.length > 0 ? found : Int32Array.of(UNKNOWN_ID);
+    return { ids, length: ids.length, tokens };
   }
 
-  /** Returns the tokens of an encoded text. */
-  tokensOf(ids: Encoded): string[] {
-    return this.vocabulary.decode(ids as Int32Array, { keepSpecials: true });
+  /** Returns the tokens of an encoded text, with unknown ones as such. */
+  tokensOf(text: Encoded): string[] {
+    return this.vocabulary.decode((text as EncodedText).ids, { keepSpecials: true });
   }
 
   /** True if no token of the encoded text is known. */
-  isUnknown(ids: Int32Array): boolean {
-    return ids.every((id) => id === UNKNOWN_ID);
+  isUnknown(text: Encoded): boolean {
+    return (text as EncodedText).ids.every((id) => id === UNKNOWN_ID);
   }
 
   readTable(table: Table): EncodedInputs {
@@ -96,12 +122,18 @@ export class TokenEncoder implements ClassifyEncoder {
   }
 
   batch(encoded: readonly Encoded[], rows: Uint32Array): { x: Tensor } {
-    return { x: padded(encoded as readonly Int32Array[], rows) };
+    const chosen = Array.from(rows, (row) => (encoded[row] as EncodedText).ids);
+    return { x: padded(chosen, Uint32Array.from(chosen.keys())) };
+  }
+
+  ngramBatch(encoded: readonly Encoded[], rows: Uint32Array): Tensor | null {
+    const tokensOf = (row: number) => (encoded[row] as EncodedText).tokens;
+    return this.ngrams && ngramBatch(Array.from(rows, tokensOf), this.ngrams);
   }
 
   notes(encoded: readonly Encoded[], table?: Table): string[] {
     const { tokenizer: splitter, column: name } = this;
-    const unknown = encoded.reduce((count, ids) => count + Number(this.isUnknown(ids as Int32Array)), 0);
+    const unknown = encoded.reduce((count, text) => count + Number(this.isUnknown(text)), 0);
     if (unknown === 0) return [...splitter.notes];
     const column = table?.columns.find((each) => each.name === name);
     if (table !== undefined && column !== undefined && unknown === encoded.length) {
@@ -122,6 +154,7 @@ export class TokenEncoder implements ClassifyEncoder {
       { name: 'tokenizer', value: this.tokenizer.kind },
       { name: 'vocabulary', value: this.vocabulary.size },
       { name: 'length', value: this.length },
+      ...(this.ngrams === null ? [] : [{ name: 'ngrams', value: ngramText(this.ngrams) }]),
     ];
   }
 }

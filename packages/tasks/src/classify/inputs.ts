@@ -8,7 +8,7 @@ import type { Clip } from '../shared/frames/clips.js';
 import type { Sound } from '../shared/sounds.js';
 import type { TaskFact } from '../shared/task.js';
 
-/** An encoded input: token ids, or the steps of a sequence. */
+/** An encoded input: tokens, or the steps of a sequence. */
 export interface Encoded {
   /** Number of tokens or steps. */
   readonly length: number;
@@ -46,6 +46,8 @@ export interface ClassifyEncoder {
     rows: Uint32Array,
     random?: RandomStream | null,
   ): { x: Tensor; mask?: Tensor };
+  /** Returns the n-grams of some of the encoded texts; null if there is no n-gram model. Only for texts. */
+  ngramBatch?(encoded: readonly Encoded[], rows: Uint32Array): Tensor | null;
   /**
    * Returns notes about inputs, one sentence each.
    * @param table the table of the inputs, if they are from one
@@ -81,9 +83,24 @@ export function batchOf(
   labelCount: number | null,
   random: RandomStream | null = null,
 ): ClassifyBatch {
-  const batch = encoder.batch(inputs, rows, random);
-  if (labelCount === null) return { ...batch, y: tensor(Array.from(rows, (row) => classes[row][0])) };
+  return { ...encoder.batch(inputs, rows, random), y: targetsOf(classes, rows, labelCount) };
+}
+
+/** Returns one batch for the n-gram model. */
+export function ngramBatchOf(
+  encoder: ClassifyEncoder,
+  { inputs, classes }: EncodedExamples,
+  rows: Uint32Array,
+  labelCount: number | null,
+): ClassifyBatch {
+  const x = encoder.ngramBatch?.(inputs, rows);
+  if (!x) throw new Error('The encoder has no n-grams.');
+  return { x, y: targetsOf(classes, rows, labelCount) };
+}
+
+function targetsOf(classes: readonly Int32Array[], rows: Uint32Array, labelCount: number | null): Tensor {
+  if (labelCount === null) return tensor(Array.from(rows, (row) => classes[row][0]));
   const y = new Float32Array(rows.length * labelCount);
   for (const [i, row] of rows.entries()) for (const id of classes[row]) y[i * labelCount + id] = 1;
-  return { ...batch, y: tensor(y, [rows.length, labelCount]) };
+  return tensor(y, [rows.length, labelCount]);
 }

@@ -20,8 +20,9 @@ import type {
   TaskScores,
 } from '../shared/task.js';
 import { TokenEncoder } from './encoder.js';
-import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
+import type { ClassifyEncoder, Encoded, EncodedExamples, EncodedInputs } from './inputs.js';
 import { classesOf, readLabels } from './labels.js';
+import { recurrentPart } from './network.js';
 import { type ClassifyPipeOptions, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';
 import {
@@ -48,12 +49,17 @@ const OPTIONS: readonly TaskOption[] = [
 ];
 /** If an input may have several labels, it has those with at least this probability. */
 const THRESHOLD = 0.5;
+/** The weights of the n-gram model that are tried, from the middle: with equal losses, the first one is chosen. */
+const WEIGHTS = [0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2, 0.9, 0.1];
+/** Added to a probability before its logarithm. */
+const SMALL = 1e-7;
 
 export class ClassifyModel implements TaskModel {
   readonly pipeline: ClassifyPipeline;
   /**
    * Ids [N, T], with 0 as padding, sequences or frames of sounds [N, T, F], or clips [N, T, height, width, channels] to
-   * logits [N, labels]: one output for each of the networks that are averaged.
+   * logits [N, labels]: one output for each of the networks that are averaged. With an n-gram model, the second input is the
+   * n-grams of the texts [N, M], and the last output its logits.
    */
   readonly network: Network;
   readonly options = OPTIONS;
@@ -131,21 +137,51 @@ export class ClassifyModel implements TaskModel {
     return this.probabilitiesOf(this.#encoder.readTexts(texts).encoded);
   }
 
-  /** @internal Returns the probabilities of encoded inputs, in their order. Inputs of similar lengths share a batch. */
+  /** @internal Returns the probabilities of encoded inputs, in their order. */
   async probabilitiesOf(inputs: readonly Encoded[]): Promise<Float64Array[]> {
-    const result: Float64Array[] = [];
+    const weight = this.#ngramWeight;
+    const parts = await this.#parts(inputs);
+    if (weight === null) return parts.map(([networks]) => networks);
+    return parts.map(([networks, ngrams]) => mixed(networks, ngrams, weight));
+  }
+
+  /**
+   * @internal Returns the weight of the n-gram model with the lowest loss. It is chosen after the training, when the model can
+   * already predict.
+   */
+  async bestNGramWeight({ inputs, classes }: EncodedExamples): Promise<number> {
+    const parts = await this.#parts(inputs);
+    const lossAt = (weight: number): number =>
+      parts.reduce((sum, [networks, ngrams], i) => {
+        const p = mixed(networks, ngrams, weight);
+        return sum + (this.#several ? binaryLoss(p, classes[i]) : -Math.log(p[classes[i][0]] + SMALL));
+      }, 0);
+    const losses = WEIGHTS.map(lossAt);
+    return WEIGHTS[losses.indexOf(Math.min(...losses))];
+  }
+
+  /** The weight of the n-gram model; null if there is none. */
+  get #ngramWeight(): number | null {
+    return ('text' in this.pipeline && this.pipeline.ngrams?.weight) || null;
+  }
+
+  /**
+   * Returns the mean probabilities of the networks, and those of the n-gram model if there is one. Inputs of similar lengths
+   * share a batch.
+   */
+  async #parts(inputs: readonly Encoded[]): Promise<[networks: Float64Array, ngrams: Float64Array][]> {
+    const result: [Float64Array, Float64Array][] = [];
     const { length } = this.pipeline.labels;
     const activation = this.#several ? sigmoid : softmax;
     for (const rows of batchesOf(inputs, this.#encoder.batchSize(inputs))) {
       const { x, mask } = this.#encoder.batch(inputs, rows);
-      const outputs = await predictAll(this.network, x, mask && { mask });
+      const ngrams = this.#ngramWeight === null ? null : this.#encoder.ngramBatch?.(inputs, rows);
+      const outputs = await predictAll(this.network, ngrams ? [x, ngrams] : x, mask && { mask });
       const logits = await Promise.all(outputs.map((output) => output.data()));
       for (const [i, row] of rows.entries()) {
         const each = logits.map((values) => activation(values.subarray(i * length, (i + 1) * length)));
-        result[row] = Float64Array.from(
-          { length },
-          (_, k) => each.reduce((sum, p) => sum + p[k], 0) / each.length,
-        );
+        const last = each[each.length - 1];
+        result[row] = [meanOf(ngrams ? each.slice(0, -1) : each), last];
       }
     }
     return result;
@@ -203,7 +239,8 @@ export class ClassifyModel implements TaskModel {
     const { x, mask } = this.#encoder.batch(encoded, Uint32Array.of(row));
     const encoder = this.#encoder;
     const steps = encoder instanceof TokenEncoder ? { steps: encoder.tokensOf(encoded[row]) } : {};
-    return { network: this.network, inputs: [x], mask, title: shown[row], ...steps };
+    // The n-grams have no steps to show.
+    return { network: recurrentPart(this.network), inputs: [x], mask, title: shown[row], ...steps };
   }
 
   /** Encodes the texts and rows of a request. */
@@ -341,6 +378,19 @@ export const argmax = (values: ArrayLike<number>): number => {
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
   return best;
 };
+
+const meanOf = (each: readonly Float64Array[]): Float64Array =>
+  each[0].map((_, k) => each.reduce((sum, p) => sum + p[k], 0) / each.length);
+
+/** Returns the weighted mean of the probabilities. */
+const mixed = (networks: Float64Array, ngrams: Float64Array, weight: number): Float64Array =>
+  networks.map((p, k) => (1 - weight) * p + weight * ngrams[k]);
+
+/** Returns the cross-entropy of the probabilities of several labels. */
+function binaryLoss(probabilities: Float64Array, classes: Int32Array): number {
+  const actual = new Set(classes);
+  return probabilities.reduce((sum, p, k) => sum - Math.log((actual.has(k) ? p : 1 - p) + SMALL), 0);
+}
 
 /** Converts logits to probabilities. */
 function softmax(logits: ArrayLike<number>): Float64Array {

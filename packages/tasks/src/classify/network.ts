@@ -2,8 +2,9 @@
  * Builds the networks of a classifier. The probabilities of an input are the mean over the networks, which differ only in
  * their random initial weights, batches and dropout: the mean is more accurate than a single network. Each network is an
  * embedding (for texts), bidirectional recurrent layers, the maximum and the mean of the outputs over all steps, and a dense layer
- * with one logit per class. Convolutions turn the frames of a clip into a sequence of features first, and find short patterns
- * in numeric sequences. Dropout applies to whole words, to features of the embedding or the sequence, and to the pooled outputs.
+ * with one logit per class; for texts, a model of n-grams is added (ngrams.ts). Convolutions turn the frames of a clip into a
+ * sequence of features first, and find short patterns in numeric sequences. Dropout applies to whole words, to features of the
+ * embedding or the sequence, and to the pooled outputs.
  */
 import { RandomStream, type Tensor, tensor } from '@unroll/core';
 import type { Vectors } from '@unroll/data';
@@ -23,6 +24,7 @@ import {
   type Layer,
   maxPooling1d,
   model,
+  type Network,
   type SymbolicTensor,
   spatialDropout1d,
   wordDropout,
@@ -65,6 +67,17 @@ export interface ClassifierShape extends ClassifierSizes {
   seeds: readonly number[];
   /** Pretrained vectors of the tokens. Default: random ones. */
   vectors?: Vectors | null;
+  /** The n-gram model (ngrams.ts). Default null: there is none. */
+  ngrams?: Functional | null;
+}
+
+/** Returns the recurrent networks of a joined model, without the n-gram model. */
+export function recurrentPart(joined: Network): Network {
+  const { inputs, outputs } = joined as Functional;
+  if (inputs.length === 1) return joined;
+  const network = model({ inputs: inputs[0], outputs: outputs.slice(0, -1) });
+  network.build([[-1, -1]]);
+  return network;
 }
 
 /**
@@ -74,7 +87,7 @@ export interface ClassifierShape extends ClassifierSizes {
 export interface ClassifierNetworks {
   /** One model for each network, to train it. */
   networks: Functional[];
-  /** One model with the outputs of all networks. It shares their weights. */
+  /** One model with the outputs of all networks, then that of the n-gram model, with its input. It shares their weights. */
   joined: Functional;
 }
 
@@ -87,8 +100,14 @@ export function classifierNetworks(shape: ClassifierShape): ClassifierNetworks {
     : input({ shape: [null, ...step], name: shape.frames ? 'clip' : 'sequence' });
   const outputs = shape.seeds.map((seed, n) => logitsOf(inputs, shape, seed, `network${n + 1}_`));
   const networks = shape.seeds.map((seed, n) => model({ inputs, outputs: outputs[n], seed }));
-  const joined = model({ inputs, outputs });
-  for (const network of [...networks, joined]) network.build([isText ? [-1, -1] : [-1, -1, ...step]]);
+  const { ngrams = null } = shape;
+  const joined = model({
+    inputs: [inputs, ...(ngrams?.inputs ?? [])],
+    outputs: [...outputs, ...(ngrams?.outputs ?? [])],
+  });
+  const extents = isText ? [-1, -1] : [-1, -1, ...step];
+  for (const network of networks) network.build([extents]);
+  joined.build([extents, ...(ngrams === null ? [] : [[-1, -1]])]);
   return { networks, joined };
 }
 

@@ -8,7 +8,8 @@ import {
   tokenizer,
   type Vocabulary,
 } from '@unroll/data';
-import { contentTokens, SPECIALS, TokenEncoder } from './encoder.js';
+import { contentTokens, type EncodedText, SPECIALS, TokenEncoder } from './encoder.js';
+import { chooseNGrams, MAX_NGRAM_LABELS } from './ngrams.js';
 
 /** Maximum number of tokens per text. */
 const MAX_LENGTH = 400;
@@ -17,11 +18,14 @@ const MAX_VOCABULARY = 50_000;
 /** In a vocabulary above this size, tokens that occur once are left out. */
 const SMALL_VOCABULARY = 2000;
 
+/** From this number of training tokens on, there is no n-gram model: the networks learn as much by themselves. */
+const MANY_TOKENS = 2_000_000;
+
 /** How texts are read. */
 export interface TextPlan {
   encoder: TokenEncoder;
-  training: Int32Array[];
-  validation: Int32Array[];
+  training: EncodedText[];
+  validation: EncodedText[];
   /** Lengths of the training texts in tokens, before they are cut. */
   lengths: LengthSummary;
   /** Number of training texts that are cut. */
@@ -33,6 +37,10 @@ export interface TextPlan {
 export interface TextPlanOptions {
   /** Convert texts to lower case. */
   lowercase: boolean;
+  /** Number of labels, which limits the table of the n-gram model. */
+  labels: number;
+  /** Whether there is an n-gram model. */
+  ngrams: boolean;
   /** Keep tokens that occur once also in a large vocabulary, because they may have a pretrained vector. */
   keepRare: boolean;
 }
@@ -42,7 +50,7 @@ export function planTexts(
   name: string,
   trainingTexts: readonly string[],
   validationTexts: readonly string[],
-  { lowercase, keepRare }: TextPlanOptions,
+  { lowercase, labels, ngrams, keepRare }: TextPlanOptions,
 ): TextPlan {
   const splitter = tokenizerFor(trainingTexts, lowercase);
   const tokens = trainingTexts.map((each) => contentTokens(splitter, each));
@@ -51,7 +59,12 @@ export function planTexts(
   const lengths = summarizeLengths(counts);
   const length = Math.max(1, Math.min(MAX_LENGTH, lengths.percentiles[99]));
   const vocabulary = vocabularyOf(tokens, keepRare);
-  const encoder = new TokenEncoder(name, splitter, vocabulary, length);
+  const total = lengths.mean * lengths.count;
+  const hasNGrams = ngrams && total < MANY_TOKENS && labels <= MAX_NGRAM_LABELS;
+  const encoder = new TokenEncoder(name, {
+    ...{ tokenizer: splitter, vocabulary, length },
+    ngrams: hasNGrams ? chooseNGrams(splitter.kind, { tokens: total, labels }) : null,
+  });
   const encode = (lists: readonly string[][]) => lists.map((each) => encoder.encodeTokens(each));
   return {
     encoder,

@@ -33,7 +33,10 @@ import { SoundEncoder } from './sounds.js';
 const VALIDATION_SHARE = 0.1;
 const FEW_SEQUENCES = 1000;
 const FEW_SHARE = 0.2;
-/** Below this number of training tokens or steps, five networks are trained; below `MANY_STEPS`, three; otherwise one. */
+/**
+ * Below this number of training tokens or steps, five networks are trained (with an n-gram model, three); below `MANY_STEPS`,
+ * three; otherwise one.
+ */
 const FEW_STEPS = 500_000;
 const MANY_STEPS = 2_000_000;
 
@@ -99,7 +102,7 @@ interface InputPlan
  */
 export function prepare(table: Table, options: ClassifyOptions): PreparedClassifier {
   const { text, sequence, audio, frames, label, multiLabel: separator = null, validation } = options;
-  const inputs = readerOf(options)(table, validation);
+  const reader = readerOf(options)(table, validation);
   const cells = readLabels(table, label, separator);
   const labels = distinctLabels(table, label, cells, separator !== null);
   const classes = classesOf(table, label, cells, labels);
@@ -109,7 +112,7 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
     ? { training: Array.from(classes.keys()), validation: [] }
     : splitRows(classes, labels.length, options);
   const at = (rows: readonly number[]) => rows.map((row) => classes[row]);
-  const plan = inputs(split);
+  const plan = reader(split, labels.length);
   const trainingClasses = at(split.training);
   return {
     source: table.source,
@@ -133,8 +136,11 @@ function splitRows(classes: readonly Int32Array[], count: number, options: Class
   return split(classes, count, few ? FEW_SHARE : VALIDATION_SHARE, seed);
 }
 
-/** Reads the inputs of the tables; then, for a split of the rows, encodes them. */
-type InputReader = (table: Table, validation: Table | undefined) => (split: RowSplit) => InputPlan;
+/** Reads the inputs of the tables; then, for a split of the rows and the number of labels, encodes them. */
+type InputReader = (
+  table: Table,
+  validation: Table | undefined,
+) => (split: RowSplit, labels: number) => InputPlan;
 
 function readerOf(options: ClassifyOptions): InputReader {
   const { text, sequence, audio, frames = '' } = options;
@@ -144,15 +150,15 @@ function readerOf(options: ClassifyOptions): InputReader {
 }
 
 const textsReader =
-  (name: string, { lowercase = false, vectors }: ClassifyOptions): InputReader =>
+  (name: string, { lowercase = false, vectors, ngrams = true }: ClassifyOptions): InputReader =>
   (table, validation) => {
     const texts = textsOf(table, name);
     const given = validation && textsOf(validation, name);
-    return (split) => {
+    return (split, labels) => {
       const at = (rows: readonly number[]) => rows.map((row) => texts[row]);
       const validationTexts = given ?? at(split.validation);
       const plan = planTexts(name, at(split.training), validationTexts, {
-        lowercase,
+        ...{ lowercase, labels, ngrams },
         keepRare: vectors !== undefined,
       });
       return { ...plan, validationTexts, missing: 0 };
@@ -265,6 +271,13 @@ function clipSettings({ epochs, learningRate }: ClassifyOptions, steps: number) 
   };
 }
 
+/** Returns the number of networks. @param total number of training tokens or steps */
+function networksFor(total: number, encoder: InputPlan['encoder']): number {
+  if (total >= MANY_STEPS) return 1;
+  const hasNGrams = encoder.kind === 'text' && encoder.ngrams !== null;
+  return total >= FEW_STEPS || hasNGrams ? 3 : 5;
+}
+
 function settingsOf(options: ClassifyOptions, { lengths, training, encoder }: InputPlan): TrainingSettings {
   const { count, mean, longest } = lengths;
   const size = count < 400 ? 8 : count < 4000 ? 16 : count < 40_000 ? 32 : 64;
@@ -276,9 +289,7 @@ function settingsOf(options: ClassifyOptions, { lengths, training, encoder }: In
   const total = mean * count;
   const common = {
     batchSize,
-    networks:
-      options.networks ??
-      (options.frames !== undefined || total >= MANY_STEPS ? 1 : total < FEW_STEPS ? 5 : 3),
+    networks: options.networks ?? (options.frames !== undefined ? 1 : networksFor(total, encoder)),
     seed: options.seed ?? 0,
     augment: options.text === undefined && options.sequence === undefined && (options.augment ?? true),
   };

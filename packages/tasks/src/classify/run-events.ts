@@ -3,6 +3,7 @@ import type { Json } from '@unroll/core/internal';
 import type { Vectors } from '@unroll/data';
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
 import { frameJson, frameText } from '../shared/frames/facts.js';
+import { ngramText } from './ngrams.js';
 import type { PreparedClassifier } from './plan.js';
 import { type ClassifyScores, metricsOf } from './scores.js';
 import type { SoundConfig } from './sounds.js';
@@ -44,6 +45,9 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
       line(encoder.kind, inputText(plan)),
       ...(plan.vectors === null ? [] : [line('vectors', vectorsText(plan.vectors))]),
       line('network', networkText(plan)),
+      ...(encoder.kind === 'text' && encoder.ngrams !== null
+        ? [line('', `and ${ngramText(encoder.ngrams)}`)]
+        : []),
       line('training', `batches of ${batchSize}, learning rate ${learningRate}, up to ${epochs} epochs`),
     ],
   };
@@ -57,8 +61,10 @@ function inputFacts({ encoder, missing }: PreparedClassifier): Record<string, Js
     return { sampleRate: features.sampleRate, mels: features.mels, normalize };
   }
   if (encoder.kind === 'clip') return frameJson(encoder.config);
-  const { tokenizer, vocabulary, length } = encoder;
-  return { tokenizer: tokenizer.kind, vocabulary: vocabulary.size, length };
+  const { tokenizer, vocabulary, length, ngrams } = encoder;
+  const { tokens = 0, characters = null, buckets = 0 } = ngrams ?? {};
+  const facts = ngrams && { tokens, characters: characters && [...characters], buckets };
+  return { tokenizer: tokenizer.kind, vocabulary: vocabulary.size, length, ngrams: facts };
 }
 
 function inputText(plan: PreparedClassifier): string {

@@ -59,7 +59,7 @@ async function stateDictOf(source: ByteSource): Promise<StateDict> {
     ...{ name: name.slice(strip), shape, dtype: typeName(dtype), identity: name },
     values: async () => {
       const stored: StoredTensor = { dtype, shape, bytes: await source.read(start + begin, start + end) };
-      return floatsOf(stored, name);
+      return floatsOf(stored, name).slice(); // Not the memory of the file.
     },
   }));
   // The tensors of a file are often sorted by name as text (l10 before l2). Numbers in names are compared as numbers.

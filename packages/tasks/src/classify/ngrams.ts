@@ -1,0 +1,227 @@
+/**
+ * The n-gram model of a classifier of texts: the sum of a weight for each n-gram of the text and label, divided by the number
+ * of n-grams. N-grams are those of tokens and, for words, those of the characters of each word (Joulin et al. 2017,
+ * fastText; Wang & Manning 2012). They have no vocabulary: a hash chooses the row of the table of weights
+ * (Weinberger et al. 2009). Small data sets teach it more than recurrent layers: it needs no word order beyond the n-gram, and
+ * the characters of unknown words tell what they mean. The first weights are those of naive Bayes; training improves them.
+ */
+import { type Tensor, tensor } from '@unroll/core';
+import type { TokenizerKind } from '@unroll/data';
+import { embedding, type Functional, globalAveragePooling1d, input, model } from '@unroll/nn';
+
+/** What a saved model stores to read n-grams. */
+export interface NGramConfig {
+  /** Longest n-gram of tokens. */
+  tokens: number;
+  /** Shortest and longest n-gram of the characters of a word, with a space before and after it; null: none. */
+  characters: readonly [shortest: number, longest: number] | null;
+  /** Number of rows of the table. Row 0 is for padding. */
+  buckets: number;
+}
+
+/** The largest table, in rows and in weights. */
+const MAX_BUCKETS = 2 ** 18;
+const MAX_WEIGHTS = 2 ** 22;
+/** The largest number of rows per training token, so that few n-grams share a row. */
+const BUCKETS_PER_TOKEN = 32;
+/** With more labels, there is no n-gram model: its table would be large, or its rows too few. */
+export const MAX_NGRAM_LABELS = 500;
+
+/** Chooses the n-grams. Words have n-grams of characters; if each token is a character, its n-grams are longer. */
+export function chooseNGrams(
+  tokenizer: TokenizerKind,
+  { tokens, labels }: { tokens: number; labels: number },
+): NGramConfig {
+  const most = Math.min(MAX_BUCKETS, MAX_WEIGHTS / labels, BUCKETS_PER_TOKEN * Math.max(1, tokens));
+  const buckets = 2 ** Math.floor(Math.log2(most));
+  if (tokenizer === 'characters') return { tokens: 3, characters: null, buckets };
+  return { tokens: 2, characters: tokenizer === 'words' ? [2, 5] : null, buckets };
+}
+
+/** Describes the n-grams. */
+export function ngramText({ tokens, characters, buckets }: NGramConfig): string {
+  const kinds = characters === null ? '' : ` and of ${characters.join(' to ')} characters`;
+  return `n-grams of 1 to ${tokens} tokens${kinds}, in a table of ${buckets} rows`;
+}
+
+/** First states of the hashes of both kinds of n-grams (FNV-1a), so that the word "a" is not the character "a". */
+const TOKENS = 0x811c9dc5;
+const CHARACTERS = 0x2f4a7c15;
+const SPACE = 32;
+
+const step = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193);
+
+/** Mixes the bits of a hash, because similar n-grams have similar ones (the finaliser of MurmurHash3). */
+function mixed(hash: number): number {
+  let h = hash ^ (hash >>> 16);
+  h = Math.imul(h, 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return (h ^ (h >>> 16)) >>> 0;
+}
+
+/** Returns the rows of the different n-grams of a text: at least one, from 1 to `buckets` - 1. */
+export function ngramsOf(texts: readonly string[], { tokens, characters, buckets }: NGramConfig): Int32Array {
+  const rows = new Set<number>();
+  const add = (hash: number) => rows.add(1 + (mixed(hash) % (buckets - 1)));
+  for (let start = 0; start < texts.length; start++) {
+    let hash = TOKENS;
+    for (let end = start; end < Math.min(start + tokens, texts.length); end++) {
+      const token = texts[end];
+      for (let i = 0; i < token.length; i++) hash = step(hash, token.charCodeAt(i));
+      add(hash);
+      hash = step(hash, SPACE);
+    }
+    if (characters !== null) addCharacters(` ${texts[start]} `, characters, add);
+  }
+  if (rows.size === 0) add(TOKENS);
+  return Int32Array.from(rows);
+}
+
+/** Adds the hashes of the n-grams of a word, of UTF-16 code units. */
+function addCharacters(
+  word: string,
+  [shortest, longest]: readonly [number, number],
+  add: (hash: number) => void,
+): void {
+  for (let start = 0; start < word.length; start++) {
+    let hash = CHARACTERS;
+    for (let end = start; end < Math.min(start + longest, word.length); end++) {
+      hash = step(hash, word.charCodeAt(end));
+      if (end - start + 1 >= shortest) add(hash);
+    }
+  }
+}
+
+/** Returns padded rows [B, M] of the n-grams of texts. */
+export function ngramBatch(texts: readonly (readonly string[])[], config: NGramConfig): Tensor {
+  const lists = texts.map((tokens) => ngramsOf(tokens, config));
+  const width = lists.reduce((most, { length }) => Math.max(most, length), 1);
+  const rows = new Float32Array(lists.length * width);
+  for (const [i, list] of lists.entries()) rows.set(list, i * width);
+  return tensor(rows, [lists.length, width]);
+}
+
+/** Texts as tokens, with the classes of each. */
+export interface LabelledTokens {
+  tokens: readonly (readonly string[])[];
+  classes: readonly Int32Array[];
+}
+
+/** Builds the n-gram model: rows [N, M], with 0 as padding, to logits [N, labels]. @param weights [buckets, labels] */
+export function ngramNetwork(
+  { buckets }: NGramConfig,
+  { labels, weights, seed }: { labels: number; weights: Float32Array; seed: number },
+): Functional {
+  const rows = input({ shape: [null], name: 'ngrams' });
+  const vectors = embedding({
+    ...{ inputDim: buckets, outputDim: labels, maskZero: true, name: 'ngram_weights' },
+    weights: tensor(weights, [buckets, labels]),
+  }).apply(rows);
+  const outputs = globalAveragePooling1d({ name: 'ngram_logits' }).apply(vectors);
+  const network = model({ inputs: rows, outputs, seed });
+  network.build([[-1, -1]]);
+  return network;
+}
+
+/** The factors of the naive Bayes weights that are tried. */
+const SCALES = Array.from({ length: 17 }, (_, i) => 2 ** (i / 2));
+
+export interface NaiveBayesOptions {
+  labels: number;
+  /** Whether a text may have several labels. */
+  several: boolean;
+  /** Whether the loss is weighted so that all labels are equally frequent. */
+  balanced: boolean;
+}
+
+/**
+ * Returns the weights of naive Bayes [buckets, labels]: logarithms of the frequency of each n-gram in the texts of a label,
+ * relative to the geometric mean over the labels or, if a text may have several labels, to the texts without the label.
+ * N-grams are not independent, so the weights are multiplied by the factor with the lowest validation loss.
+ */
+export function naiveBayes(
+  training: LabelledTokens,
+  validation: LabelledTokens,
+  config: NGramConfig,
+  options: NaiveBayesOptions,
+): Float32Array {
+  const { labels } = options;
+  const { ratios, offsets } = logRatios(training, config, options);
+  const pooled = validation.tokens.map((tokens) => {
+    const rows = ngramsOf(tokens, config);
+    const sums = new Float64Array(labels);
+    for (const row of rows) for (let k = 0; k < labels; k++) sums[k] += ratios[row * labels + k];
+    return sums.map((sum) => sum / rows.length);
+  });
+  const lossAt = (scale: number): number =>
+    pooled.reduce(
+      (sum, values, i) =>
+        sum +
+        lossOf(
+          values.map((value, k) => scale * value + offsets[k]),
+          validation.classes[i],
+          options,
+        ),
+      0,
+    );
+  const losses = SCALES.map(lossAt);
+  const scale = SCALES[losses.indexOf(Math.min(...losses))];
+  // All rows of a text are averaged, so what is added to each row is added to the logit.
+  return ratios.map((ratio, i) => scale * ratio + offsets[i % labels]);
+}
+
+/** Returns the logarithms of the relative frequencies [buckets, labels], and those of the labels themselves [labels]. */
+function logRatios(
+  { tokens, classes }: LabelledTokens,
+  config: NGramConfig,
+  { labels, several, balanced }: NaiveBayesOptions,
+): { ratios: Float32Array; offsets: Float64Array } {
+  const { buckets } = config;
+  const counts = new Float32Array(buckets * labels);
+  const all = new Float32Array(buckets);
+  const texts = new Float64Array(labels);
+  for (const [i, each] of tokens.entries()) {
+    const rows = ngramsOf(each, config);
+    for (const row of rows) all[row]++;
+    for (const k of classes[i]) {
+      texts[k]++;
+      for (const row of rows) counts[row * labels + k]++;
+    }
+  }
+  const totals = new Float64Array(labels);
+  for (let i = 0; i < counts.length; i++) totals[i % labels] += counts[i] + 1;
+  const total = all.reduce((sum, count) => sum + count + 1, 0);
+  const ratios = new Float32Array(buckets * labels);
+  const logs = new Float64Array(labels);
+  for (let row = 1; row < buckets; row++) {
+    if (all[row] === 0) continue;
+    for (let k = 0; k < labels; k++) {
+      const count = counts[row * labels + k];
+      logs[k] = Math.log((count + 1) / totals[k]);
+      if (several) logs[k] -= Math.log((all[row] - count + 1) / (total - totals[k] + buckets));
+    }
+    const mean = several ? 0 : logs.reduce((sum, log) => sum + log, 0) / labels;
+    for (let k = 0; k < labels; k++) ratios[row * labels + k] = logs[k] - mean;
+  }
+  const offsets = texts.map((count) =>
+    several
+      ? Math.log((count + 1) / (tokens.length - count + 1))
+      : balanced
+        ? 0
+        : Math.log((count + 1) / (tokens.length + labels)),
+  );
+  return { ratios, offsets };
+}
+
+/** Returns the cross-entropy of the logits of a text. */
+function lossOf(logits: Float64Array, classes: Int32Array, { several }: NaiveBayesOptions): number {
+  if (several) {
+    const actual = new Set(classes);
+    return logits.reduce((sum, logit, k) => sum + softplus(actual.has(k) ? -logit : logit), 0);
+  }
+  const largest = Math.max(...logits);
+  const logTotal = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
+  return logTotal - logits[classes[0]];
+}
+
+const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
