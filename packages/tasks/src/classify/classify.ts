@@ -7,7 +7,7 @@ import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
 import type { Table, Vectors, Vocabulary } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
-import { adamw, type TrainOptions } from '@unroll/train';
+import { adamw, polynomialDecay, type TrainOptions } from '@unroll/train';
 import type { RunEvent } from '../shared/events.js';
 import type { FrameOptions } from '../shared/frames/encoder.js';
 import { checkFrameOptions, FRAME_OPTION_TYPES } from '../shared/frames/options.js';
@@ -89,7 +89,7 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   epochs?: number;
   /** Inputs per training step. Default: from 8 to 64, by the number of inputs; fewer for very long sequences. */
   batchSize?: number;
-  /** Learning rate of AdamW. Default 0.001 for texts and sequences, 0.003 for sounds, 0.002 for clips. */
+  /** Learning rate of AdamW. Default 0.001 for texts and sequences, 0.003 for sounds, 0.004 for clips (it falls to 0). */
   learningRate?: number;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;
@@ -195,10 +195,11 @@ export async function trainClassifier(
 /** Returns the options of the training run. Each epoch has its own random batches, the same in a resumed run. */
 function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal): TrainOptions {
   const { encoder, training, validation, classWeights, settings, separator, labels } = plan;
-  const { batchSize, epochs, learningRate, weightDecay, augment } = settings;
+  const { batchSize, epochs, weightDecay, augment } = settings;
   const random = new RandomStream(seed, 'classify', 'batches');
   const rowsOf = (epoch: number) => batchesOf(training.inputs, batchSize, random.child(epoch));
   const stepsPerEpoch = rowsOf(1).length;
+  const learningRate = rateOf(settings, epochs * stepsPerEpoch);
   const several = separator === null ? null : labels.length;
   return {
     *batches(epoch: number) {
@@ -220,6 +221,13 @@ function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortS
     clip: { globalNorm: 1 },
     ...{ seed, epochs, ...(signal && { signal }) },
   };
+}
+
+/** Returns the learning rate, or a schedule that falls with the square root of the remaining steps: slowly at first. */
+function rateOf({ learningRate, decay }: PreparedClassifier['settings'], steps: number) {
+  if (!decay) return learningRate;
+  const common = { endLearningRate: 0, power: 0.5 };
+  return polynomialDecay({ ...common, initialLearningRate: learningRate, decaySteps: steps });
 }
 
 function modelOf(network: Functional, plan: PreparedClassifier): ClassifyModel {

@@ -22,7 +22,8 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
   const shown = labels.slice(0, 10).join(', ') + (labels.length > 10 ? ', ...' : '');
   const several = separator === null ? '' : ` (several per ${encoder.kind}, separated by "${separator}")`;
   const line = (label: string, text: string) => ({ label, text });
-  const { batchSize, learningRate, epochs } = settings;
+  const { batchSize, learningRate, decay, epochs } = settings;
+  const rate = `learning rate ${learningRate}${decay ? ', falling to 0' : ''}`;
   return {
     event: 'plan',
     rows,
@@ -44,7 +45,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
       line(encoder.kind, inputText(plan)),
       ...(plan.vectors === null ? [] : [line('vectors', vectorsText(plan.vectors))]),
       line('network', networkText(plan)),
-      line('training', `batches of ${batchSize}, learning rate ${learningRate}, up to ${epochs} epochs`),
+      line('training', `batches of ${batchSize}, ${rate}, up to ${epochs} epochs`),
     ],
   };
 }
