@@ -49,7 +49,7 @@ function clips(count: number) {
 
 const table = clips(200);
 const small = { frames: 'clip', units: 32, learningRate: 0.005, augment: false };
-const classifier = await trainClassifier(table, { ...small, label: 'way', epochs: 12 });
+const classifier = await trainClassifier(table, { ...small, label: 'way', epochs: 16 });
 const { metrics } = await classifier.model.evaluate({ rows: clips(100) });
 console.log(`accuracy on 100 new clips: ${(100 * (metrics?.accuracy ?? 0)).toFixed(1)} %`);
 const classify = await pipeline('classify', await classifier.model.toFiles());

@@ -110,7 +110,7 @@ const tableOf = (folder, part, column) => {
 
 /** Frames of a clip that are read: enough to see how the digits move. */
 const FRAMES_PER_CLIP = 6;
-const EPOCHS = { classify: 18, describe: 12 };
+const EPOCHS = { classify: 60, describe: 36 };
 const COMMON = { frames: 'clip', framesPerClip: FRAMES_PER_CLIP };
 
 /** The motion and both digits as labels of a clip; a clip is right if all of its labels are, and no other. */

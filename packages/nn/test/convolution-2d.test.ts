@@ -36,6 +36,33 @@ describe('gradients', () => {
   }
 });
 
+describe('images of several sizes, one after the other', () => {
+  const other = drawn('other image', 3, 6, 4, 2);
+  for (const [name, make] of Object.entries(layers)) {
+    test(name, () => {
+      const layer = make();
+      const valuesOf = (x: typeof image): number[] => [...run(layer, x)[0].value.dataSync()];
+      const first = valuesOf(image);
+      const second = valuesOf(other);
+      assert.deepEqual(valuesOf(image), first);
+      assert.deepEqual(
+        valuesOf(slice(other, 0, 1, 2)),
+        second.slice(second.length / 3, (2 * second.length) / 3),
+      );
+    });
+  }
+
+  test('pooling over the whole image', () => {
+    const layer = maxPooling2d({ poolSize: [4, 5] });
+    const [{ value }] = run(layer, image);
+    const values = image.dataSync();
+    const largest = [0, 1].flatMap((b) =>
+      [0, 1].map((c) => Math.max(...values.slice(40 * b, 40 * (b + 1)).filter((_, i) => i % 2 === c))),
+    );
+    assert.deepEqual([...value.dataSync()], largest);
+  });
+});
+
 describe('a video', () => {
   for (const [name, make] of Object.entries(layers)) {
     test(`${name}: each frame gives what it gives alone`, () => {

@@ -56,6 +56,24 @@ describe('transcribe', () => {
     assert.ok(JSON.parse(stdout.trimEnd().split('\n').at(-1)!).metrics.wer < 0.2);
   });
 
+  test('has an attention decoder, which needs the whole sound', async () => {
+    const trained = await unroll([...TRAIN, '--decoder', 'attention', '--out', 'attention']);
+    assert.equal(trained.code, 0, trained.stderr);
+    assert.match(trained.stdout, /lstm of 8 units, decoder of lstm of 16 units with attention, dropout 0/);
+    const predicted = await unroll(['predict', 'attention', '--audio', 'sounds/high_3.wav', '--timestamps']);
+    assert.match(predicted.stdout, /^sound,text,words\nsounds\/high_3\.wav,[a-z ]+,/);
+    for (const [options, message] of [
+      [['--decoder', 'attention', '--streaming'], /decoder must be "ctc" for streaming/],
+      [['--decoder', 'rnnt'], /--decoder must be one of ctc, attention, got "rnnt"/],
+    ] as const) {
+      const { code, stderr } = await unroll([...TRAIN, ...options, '--out', 'refused']);
+      assert.equal(code, 2);
+      assert.match(stderr, message);
+    }
+    const listed = await unroll(['predict', 'attention', '--audio', 'sounds/high_3.wav', '--known-words']);
+    assert.deepEqual([listed.code, /knownWords is an option for CTC/.test(listed.stderr)], [2, true]);
+  });
+
   test('transcribes sound while it arrives', async () => {
     const trained = await unroll([...TRAIN, '--streaming', '--out', 'streaming']);
     assert.equal(trained.code, 0, trained.stderr);

@@ -44,6 +44,8 @@ export interface TrainingSettings {
   epochs: number;
   batchSize: number;
   learningRate: number;
+  /** Whether the learning rate falls to 0 over the epochs. */
+  decay: boolean;
   /** Decoupled weight decay (Loshchilov & Hutter 2019). */
   weightDecay: number;
   /** Training ends after this many epochs without an improvement. */
@@ -259,13 +261,13 @@ const SEQUENCE_PATIENCE = 600;
 
 /** The same for clips, whose steps take much longer. */
 const CLIP_STEPS = 8000;
-const CLIP_PATIENCE = 1000;
+const CLIP_PATIENCE = 2000;
 
 /** @param steps per epoch */
 function clipSettings({ epochs, learningRate }: ClassifyOptions, steps: number) {
   return {
     epochs: epochs ?? Math.max(20, Math.min(100, Math.ceil(CLIP_STEPS / steps))),
-    learningRate: learningRate ?? 2e-3,
+    learningRate: learningRate ?? 4e-3,
     weightDecay: 0.01,
     patience: Math.max(4, Math.min(20, Math.ceil(CLIP_PATIENCE / steps))),
   };
@@ -291,6 +293,7 @@ function settingsOf(options: ClassifyOptions, { lengths, training, encoder }: In
     batchSize,
     networks: options.networks ?? (options.frames !== undefined ? 1 : networksFor(total, encoder)),
     seed: options.seed ?? 0,
+    decay: options.frames !== undefined,
     augment: options.text === undefined && options.sequence === undefined && (options.augment ?? true),
   };
   const { epochs, learningRate } = options;

@@ -23,7 +23,8 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
   const shown = labels.slice(0, 10).join(', ') + (labels.length > 10 ? ', ...' : '');
   const several = separator === null ? '' : ` (several per ${encoder.kind}, separated by "${separator}")`;
   const line = (label: string, text: string) => ({ label, text });
-  const { batchSize, learningRate, epochs } = settings;
+  const { batchSize, learningRate, decay, epochs } = settings;
+  const rate = `learning rate ${learningRate}${decay ? ', falling to 0' : ''}`;
   return {
     event: 'plan',
     rows,
@@ -48,7 +49,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
       ...(encoder.kind === 'text' && encoder.ngrams !== null
         ? [line('', `and ${ngramText(encoder.ngrams)}`)]
         : []),
-      line('training', `batches of ${batchSize}, learning rate ${learningRate}, up to ${epochs} epochs`),
+      line('training', `batches of ${batchSize}, ${rate}, up to ${epochs} epochs`),
     ],
   };
 }

@@ -76,6 +76,7 @@ describe('a classifier of clips', () => {
       'src="data:image/bmp;base64,Qk',
       /<img width="80" height="60" alt="Frame 1 of \d: /,
       /line \d+: left, predicted (left|right) \(\d+\.\d %\)/,
+      /learning rate 0\.005, falling to 0, up to 8 epochs/,
     ])
       assert.ok(html.search(part) >= 0, String(part));
   });
