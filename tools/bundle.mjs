@@ -15,22 +15,22 @@ const ENDING = '.bundle.js';
 const pathsIn = (value) =>
   typeof value === 'string' ? [value] : Object.values(value ?? {}).flatMap(pathsIn);
 
-/** Dependencies in CommonJS that every program loads. */
-const COMMON_JS = ['papaparse'];
+/** Dependencies in CommonJS that every program would load, with the functions that are used. */
+const COMMON_JS = { papaparse: ['parse'] };
 
-/** Loads them with `require`: `import` would first search their text for exports, which takes 30 ms. */
-const requireCommonJs = {
-  name: 'require-common-js',
+/** Returns a module with these functions of a dependency, which loads it with `require` when one is called. */
+const lazyModule = (name) => `import { createRequire } from 'node:module';
+let loaded;
+const load = () => (loaded ??= createRequire(import.meta.url)('${name}'));
+export default { ${COMMON_JS[name].map((each) => `${each}: (...args) => load().${each}(...args)`).join(', ')} };`;
+
+/** Replaces imports of these dependencies: Node searches the text of CommonJS for exports, which takes 30 ms. */
+const lazyCommonJs = {
+  name: 'lazy-common-js',
   setup({ onResolve, onLoad }) {
-    const filter = new RegExp(`^(${COMMON_JS.join('|')})$`);
-    onResolve({ filter }, ({ path, namespace }) =>
-      namespace === 'common-js' ? { path, external: true } : { path, namespace: 'common-js' },
-    );
-    onLoad({ filter, namespace: 'common-js' }, ({ path }) => ({
-      contents: `import { createRequire } from 'node:module';
-export default createRequire(import.meta.url)('${path}');`,
-      loader: 'js',
-    }));
+    const filter = new RegExp(`^(${Object.keys(COMMON_JS).join('|')})$`);
+    onResolve({ filter }, ({ path }) => ({ path, namespace: 'common-js' }));
+    onLoad({ filter, namespace: 'common-js' }, ({ path }) => ({ contents: lazyModule(path), loader: 'js' }));
   },
 };
 
@@ -49,7 +49,7 @@ const bundlePackage = async (name) => {
       platform: 'node',
       target: 'node20',
       packages: 'external',
-      plugins: [requireCommonJs],
+      plugins: [lazyCommonJs],
     },
     ...{
       outdir: 'dist',

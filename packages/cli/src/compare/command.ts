@@ -60,6 +60,7 @@ const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
 Trains the same task with several recurrent cells and seeds, and prints parameters, seconds per epoch, seconds to the best
 epoch, the quality on the validation data with its spread over the seeds, memory, and the time for one example. A winner
 is named only if the spread over the seeds cannot explain the difference. Every run has its own process.
+Classifiers of texts are trained without the n-gram model, which is the same for all cells (--no-ngrams).
 
 Tasks: ${NAMES.join(', ')}
 

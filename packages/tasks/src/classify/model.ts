@@ -25,6 +25,7 @@ import { classesOf, readLabels } from './labels.js';
 import { recurrentPart } from './network.js';
 import { type ClassifyPipeOptions, classifyPipe, type LabelScore } from './pipe.js';
 import { type ClassifyPipeline, encoderOf, readClassifier } from './pipeline.js';
+import { bestWeight, meanOf, mixed, type ProbabilityParts, sigmoid, softmax } from './probabilities.js';
 import {
   type ClassifyScores,
   classifyScores,
@@ -49,10 +50,6 @@ const OPTIONS: readonly TaskOption[] = [
 ];
 /** If an input may have several labels, it has those with at least this probability. */
 const THRESHOLD = 0.5;
-/** The weights of the n-gram model that are tried, from the middle: with equal losses, the first one is chosen. */
-const WEIGHTS = [0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2, 0.9, 0.1];
-/** Added to a probability before its logarithm. */
-const SMALL = 1e-7;
 
 export class ClassifyModel implements TaskModel {
   readonly pipeline: ClassifyPipeline;
@@ -150,27 +147,20 @@ export class ClassifyModel implements TaskModel {
    * already predict.
    */
   async bestNGramWeight({ inputs, classes }: EncodedExamples): Promise<number> {
-    const parts = await this.#parts(inputs);
-    const lossAt = (weight: number): number =>
-      parts.reduce((sum, [networks, ngrams], i) => {
-        const p = mixed(networks, ngrams, weight);
-        return sum + (this.#several ? binaryLoss(p, classes[i]) : -Math.log(p[classes[i][0]] + SMALL));
-      }, 0);
-    const losses = WEIGHTS.map(lossAt);
-    return WEIGHTS[losses.indexOf(Math.min(...losses))];
+    return bestWeight(await this.#parts(inputs), classes, this.#several);
   }
 
   /** The weight of the n-gram model; null if there is none. */
   get #ngramWeight(): number | null {
-    return ('text' in this.pipeline && this.pipeline.ngrams?.weight) || null;
+    return 'text' in this.pipeline ? (this.pipeline.ngrams?.weight ?? null) : null;
   }
 
   /**
    * Returns the mean probabilities of the networks, and those of the n-gram model if there is one. Inputs of similar lengths
    * share a batch.
    */
-  async #parts(inputs: readonly Encoded[]): Promise<[networks: Float64Array, ngrams: Float64Array][]> {
-    const result: [Float64Array, Float64Array][] = [];
+  async #parts(inputs: readonly Encoded[]): Promise<ProbabilityParts[]> {
+    const result: ProbabilityParts[] = [];
     const { length } = this.pipeline.labels;
     const activation = this.#several ? sigmoid : softmax;
     for (const rows of batchesOf(inputs, this.#encoder.batchSize(inputs))) {
@@ -378,28 +368,3 @@ export const argmax = (values: ArrayLike<number>): number => {
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
   return best;
 };
-
-const meanOf = (each: readonly Float64Array[]): Float64Array =>
-  each[0].map((_, k) => each.reduce((sum, p) => sum + p[k], 0) / each.length);
-
-/** Returns the weighted mean of the probabilities. */
-const mixed = (networks: Float64Array, ngrams: Float64Array, weight: number): Float64Array =>
-  networks.map((p, k) => (1 - weight) * p + weight * ngrams[k]);
-
-/** Returns the cross-entropy of the probabilities of several labels. */
-function binaryLoss(probabilities: Float64Array, classes: Int32Array): number {
-  const actual = new Set(classes);
-  return probabilities.reduce((sum, p, k) => sum - Math.log((actual.has(k) ? p : 1 - p) + SMALL), 0);
-}
-
-/** Converts logits to probabilities. */
-function softmax(logits: ArrayLike<number>): Float64Array {
-  const values = Float64Array.from(logits);
-  const largest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
-  const powers = values.map((value) => Math.exp(value - largest));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / total);
-}
-
-const sigmoid = (logits: ArrayLike<number>): Float64Array =>
-  Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));

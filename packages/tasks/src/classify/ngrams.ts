@@ -107,6 +107,9 @@ export interface LabelledTokens {
   classes: readonly Int32Array[];
 }
 
+/** Name of the layer with the weights. */
+export const NGRAM_TABLE = 'ngram_weights';
+
 /** Builds the n-gram model: rows [N, M], with 0 as padding, to logits [N, labels]. @param weights [buckets, labels] */
 export function ngramNetwork(
   { buckets }: NGramConfig,
@@ -114,7 +117,7 @@ export function ngramNetwork(
 ): Functional {
   const rows = input({ shape: [null], name: 'ngrams' });
   const vectors = embedding({
-    ...{ inputDim: buckets, outputDim: labels, maskZero: true, name: 'ngram_weights' },
+    ...{ inputDim: buckets, outputDim: labels, maskZero: true, name: NGRAM_TABLE },
     weights: tensor(weights, [buckets, labels]),
   }).apply(rows);
   const outputs = globalAveragePooling1d({ name: 'ngram_logits' }).apply(vectors);

@@ -1,7 +1,8 @@
 /** The content of `pipeline.json`, and the files of a classifier. */
+import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
-import type { Network } from '@unroll/nn';
+import { Embedding, type Network } from '@unroll/nn';
 import { FRAME_KEYS, FrameEncoder, frameConfig } from '../shared/frames/encoder.js';
 import { FrontEnd } from '../shared/front-end.js';
 import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
@@ -9,6 +10,7 @@ import { type ClipConfig, ClipEncoder } from './clips.js';
 import { type EncoderConfig, TokenEncoder } from './encoder.js';
 import type { ClassifyEncoder } from './inputs.js';
 import type { ClassifyCell } from './network.js';
+import { NGRAM_TABLE, type NGramConfig } from './ngrams.js';
 import { type SequenceConfig, SequenceEncoder } from './sequences.js';
 import { type SoundConfig, SoundEncoder } from './sounds.js';
 
@@ -91,7 +93,29 @@ export function readClassifier(
   network: Network;
 } {
   const pipeline = checkedPipeline(json);
-  return { pipeline, network: readNetwork(files) };
+  const network = readNetwork(files);
+  const ngrams = 'text' in pipeline ? pipeline.ngrams : undefined;
+  if (ngrams !== undefined) checkNGrams(ngrams, network, pipeline.labels.length);
+  return { pipeline, network };
+}
+
+const isBetween = (value: unknown, least: number, most: number): boolean =>
+  typeof value === 'number' && value >= least && value <= most;
+
+/** @throws UnrollError `format` for impossible n-grams, or if the network does not read them */
+function checkNGrams(ngrams: unknown, network: Network, labels: number): void {
+  const { tokens, characters, buckets, weight } = Object(ngrams) as NGramConfig & { weight: number };
+  const [shortest, longest] = characters === null ? [1, 1] : Array.isArray(characters) ? characters : [];
+  const lengths = [tokens, shortest, longest];
+  const isValid =
+    lengths.every((length) => Number.isInteger(length) && isBetween(length, 1, 20)) &&
+    isBetween(weight, 0, 1);
+  const table = network.layers.find((layer) => layer instanceof Embedding && layer.name === NGRAM_TABLE);
+  const fits =
+    table instanceof Embedding && table.inputDim === buckets && table.outputDim === labels && buckets >= 2;
+  if (isValid && fits) return;
+  const problem = isValid ? 'the network has no table for them' : JSON.stringify(ngrams);
+  throw new UnrollError('format', `pipeline.json is damaged: impossible n-grams (${problem}).`, { ngrams });
 }
 
 function checkedPipeline(json: JsonObject): ClassifyPipeline {

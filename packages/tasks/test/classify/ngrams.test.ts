@@ -1,7 +1,14 @@
 // The n-gram model of texts: which n-grams a text has, the weights of naive Bayes, and what it adds to the networks.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { ClassifyModel, prepareClassifier, taskModelFromFiles, trainClassifier } from '@unroll/tasks';
+import { encodeUtf8 } from '@unroll/core/internal';
+import {
+  ClassifyModel,
+  type ClassifyPipeline,
+  prepareClassifier,
+  taskModelFromFiles,
+  trainClassifier,
+} from '@unroll/tasks';
 import { naiveBayes, ngramBatch, ngramsOf } from '@unroll/tasks/internal';
 import { tableOf, textTable } from './texts.js';
 
@@ -91,6 +98,19 @@ describe('a classifier with n-grams', () => {
       String(model.describe().find(({ name }) => name === 'ngrams')?.value),
       /^n-grams of 1 to 2 /,
     );
+    const files = await model.toFiles();
+    const { ngrams, ...others } = model.pipeline as ClassifyPipeline & { ngrams: object };
+    for (const change of [
+      { tokens: 0 },
+      { characters: [2, 1e9] },
+      { characters: 5 },
+      { weight: 2 },
+      { buckets: 8 },
+    ]) {
+      const damaged = { ...others, ngrams: { ...ngrams, ...change } };
+      const changed = new Map([...files, ['pipeline.json', encodeUtf8(JSON.stringify(damaged))]]);
+      assert.throws(() => taskModelFromFiles(changed), { code: 'format', message: /impossible n-grams/ });
+    }
     // Views of the network show its steps, which n-grams do not have.
     const { network, inputs } = await model.example({ texts });
     assert.equal(inputs.length, 1);

@@ -1,0 +1,54 @@
+/** The probabilities of labels: from logits, the mean of several networks, and the mixture with those of the n-gram model. */
+
+/** The weights of the n-gram model that are tried, from the middle: with equal losses, the first one is chosen. */
+const WEIGHTS = [0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2, 0.9, 0.1];
+/** Added to a probability before its logarithm. */
+const SMALL = 1e-7;
+
+/** Probabilities of the labels of an input: the mean of the networks, and those of the n-gram model if there is one. */
+export type ProbabilityParts = [networks: Float64Array, ngrams: Float64Array];
+
+/**
+ * Returns the weight of the n-gram model with the lowest cross-entropy.
+ * @param classes of each input
+ * @param several whether an input may have several classes
+ */
+export function bestWeight(
+  parts: readonly ProbabilityParts[],
+  classes: readonly Int32Array[],
+  several: boolean,
+): number {
+  const lossAt = (weight: number): number =>
+    parts.reduce((sum, [networks, ngrams], i) => {
+      const p = mixed(networks, ngrams, weight);
+      return sum + (several ? binaryLoss(p, classes[i]) : -Math.log(p[classes[i][0]] + SMALL));
+    }, 0);
+  const losses = WEIGHTS.map(lossAt);
+  return WEIGHTS[losses.indexOf(Math.min(...losses))];
+}
+
+/** Returns the mean of several probabilities of each label. */
+export const meanOf = (each: readonly Float64Array[]): Float64Array =>
+  each[0].map((_, k) => each.reduce((sum, p) => sum + p[k], 0) / each.length);
+
+/** Returns the weighted mean of the probabilities. */
+export const mixed = (networks: Float64Array, ngrams: Float64Array, weight: number): Float64Array =>
+  networks.map((p, k) => (1 - weight) * p + weight * ngrams[k]);
+
+/** Returns the cross-entropy of the probabilities of several labels. */
+function binaryLoss(probabilities: Float64Array, classes: Int32Array): number {
+  const actual = new Set(classes);
+  return probabilities.reduce((sum, p, k) => sum - Math.log((actual.has(k) ? p : 1 - p) + SMALL), 0);
+}
+
+/** Converts logits to probabilities. */
+export function softmax(logits: ArrayLike<number>): Float64Array {
+  const values = Float64Array.from(logits);
+  const largest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
+  const powers = values.map((value) => Math.exp(value - largest));
+  const total = powers.reduce((sum, power) => sum + power, 0);
+  return powers.map((power) => power / total);
+}
+
+export const sigmoid = (logits: ArrayLike<number>): Float64Array =>
+  Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));
