@@ -4,6 +4,7 @@
 // separate file, and other packages remain imports; a module is therefore never loaded twice. Browsers, and bundlers for
 // browsers, use the unbundled files.
 import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -15,21 +16,29 @@ const ENDING = '.bundle.js';
 const pathsIn = (value) =>
   typeof value === 'string' ? [value] : Object.values(value ?? {}).flatMap(pathsIn);
 
-/** Dependencies in CommonJS that every program would load, with the functions that are used. */
-const COMMON_JS = { papaparse: ['parse'] };
+/**
+ * Dependencies in CommonJS that every program would load: the file, and the functions that are used. Node searches the text of
+ * CommonJS for exports, which takes 30 ms. They are therefore part of the bundle, and run when a function is first called.
+ */
+const COMMON_JS = { papaparse: { file: 'papaparse/papaparse.min.js', functions: ['parse'] } };
 
-/** Returns a module with these functions of a dependency, which loads it with `require` when one is called. */
-const lazyModule = (name) => `import { createRequire } from 'node:module';
-let loaded;
-const load = () => (loaded ??= createRequire(import.meta.url)('${name}'));
-export default { ${COMMON_JS[name].map((each) => `${each}: (...args) => load().${each}(...args)`).join(', ')} };`;
+const { resolve } = createRequire(import.meta.url);
 
-/** Replaces imports of these dependencies: Node searches the text of CommonJS for exports, which takes 30 ms. */
+/** Returns the text of a module with these functions. In a bundle, `require` runs the code of the dependency once. */
+const lazyModule = (name) => {
+  const calls = COMMON_JS[name].functions.map(
+    (each) => `${each}: (...args) => require('${name}').${each}(...args)`,
+  );
+  return `export default { ${calls.join(', ')} };`;
+};
+
 const lazyCommonJs = {
   name: 'lazy-common-js',
   setup({ onResolve, onLoad }) {
     const filter = new RegExp(`^(${Object.keys(COMMON_JS).join('|')})$`);
-    onResolve({ filter }, ({ path }) => ({ path, namespace: 'common-js' }));
+    onResolve({ filter }, ({ path, kind }) =>
+      kind === 'require-call' ? { path: resolve(COMMON_JS[path].file) } : { path, namespace: 'common-js' },
+    );
     onLoad({ filter, namespace: 'common-js' }, ({ path }) => ({ contents: lazyModule(path), loader: 'js' }));
   },
 };
