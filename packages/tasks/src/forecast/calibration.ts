@@ -188,7 +188,8 @@ const COMPARED_STEPS = 6;
 
 /**
  * Returns the scaling that errors follow best: the one whose margins have the lowest interval score (Gneiting & Raftery 2007) on the
- * known errors, relative to the mean change of their series. The first one if most forecasts have intervals of their own.
+ * known errors, relative to the mean change of their series. The first one if no other is better by a share of more than
+ * 0.5 / sqrt(number of errors), or if most forecasts have intervals of their own.
  * @param positions of the scores to compare, by step
  */
 function bestScaling(
@@ -208,8 +209,9 @@ function bestScaling(
     for (const [i, scaling] of SCALINGS.entries())
       losses[i] += intervalLoss(step, compared, scaling, levels, k + 1);
   }
-  if (points * 2 < count) return SCALINGS[0];
-  return SCALINGS[losses.reduce((best, loss, i) => (loss < losses[best] ? i : best), 0)];
+  const best = losses.reduce((least, loss, i) => (loss < losses[least] ? i : least), 0);
+  const isBetter = losses[best] < (1 - 0.5 / Math.sqrt(points)) * losses[0];
+  return SCALINGS[isBetter && points * 2 >= count ? best : 0];
 }
 
 /** Returns the sum of the interval scores of one step over the levels, each multiplied by half the probability outside. */

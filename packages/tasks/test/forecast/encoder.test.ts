@@ -89,6 +89,18 @@ test('a past covariate is relative to the window like the target, a category is 
   ]);
 });
 
+test('channels of earlier versions are values of past covariates, and changes of future ones relative to the last row', () => {
+  const text = 't,y,sun,price\n0,1,0,10\n1,2,2,20\n2,4,4,40\n3,7,8,50\n4,,,70\n5,,,60\n';
+  const panel = read(text, { time: 't', past: ['sun'], future: ['price'] });
+  const { config } = PanelEncoder.fit(panel, { ...plan, anchor: 'mean' }, 4);
+  const channels = config.channels.map(({ name, role }) => ({ name, role, mean: 0, deviation: 1 }));
+  const encoder = new PanelEncoder(panel, { ...plan, anchor: 'mean' }, { ...config, channels });
+  const { inputs, future } = encoder.encode([{ series: 0, origin: 4 }]);
+  const covariates = [0, 1].map((i) => Array.from(inputs.subarray(4 * i + 1, 4 * i + 4)));
+  assert.deepEqual(covariates, [[4, 40, -10], [8, 50, 0]]); // biome-ignore format: one line
+  assert.deepEqual(Array.from(future), [70, 20, 0.5, 60, 10, 1]);
+});
+
 test('pairs are in the requested range and have no missing targets', () => {
   const values = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
   const count = (cells: (number | string)[], range: { from: number; to: number }) => {
