@@ -1,4 +1,4 @@
-/** Arrays of numpy, in and out. */
+/** Reading and writing NumPy arrays. */
 import { blobSource, bytesSource, type NumpyArray, readNpz as readArrays } from '@unroll/formats/convert';
 import { sourceAt } from '#sources';
 

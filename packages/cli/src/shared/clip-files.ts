@@ -1,4 +1,4 @@
-/** Reads clips that a column of a table names: folders of images, animated GIFs, and arrays of numpy. */
+/** Reads clips that a column of a table names: folders of images, animated GIFs, and NumPy arrays. */
 import { createHash, type Hash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';

@@ -28,7 +28,7 @@ gradients while they learn. Everything runs in the page; nothing leaves this mac
 file>: the folder of a run, a saved model (folder or zip), a model of Keras, PyTorch or ONNX, or a CSV file. Ctrl-C
 ends the server.
 
-  --port <n>            port of the server; default ${DEFAULT_PORT}, or a free one if it is taken. 0: any free port
+  --port <n>            port of the server (default: ${DEFAULT_PORT}, or a free port if ${DEFAULT_PORT} is taken); 0: any free port
   --open                open the page in the default browser
 `;
 

@@ -225,7 +225,7 @@ function inputText({ x }: LayerTrace, row: number, t: number): string {
   return values.join(' ') + (I > 3 ? ' …' : '');
 }
 
-/** The first numbers of a row, as many as the width has room for. */
+/** The first numbers of a row that fit into the width. */
 function rowText({ values }: DataArray, row: number, rows: number, width: number): string {
   const D = values.length / rows;
   const list = Array.from(values.slice(row * D, row * D + Math.min(D, 3)), shortNumber);

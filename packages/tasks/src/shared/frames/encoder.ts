@@ -197,16 +197,16 @@ export class FrameEncoder {
 
   /**
    * Returns some frames of a clip for a report, with values from 0 to 255.
-   * @param count most frames
+   * @param count largest number of frames
    */
-  shown(
+  reportFrames(
     clip: EncodedClip,
     count: number,
   ): { frames: Float32Array[]; height: number; width: number; channels: 1 | 3 } {
     const { frameSize, channels, means, deviations } = this.config;
     const [height, width] = frameSize;
     const size = height * width * channels;
-    // Values of another scale are shown from two deviations below the mean to two above.
+    // Values that are not bytes: the grey scale covers two deviations on both sides of the mean.
     const isBytes = clip.values instanceof Uint8Array;
     const frames = spread(clip.stored, Math.min(count, clip.stored)).map((t) =>
       Float32Array.from(clip.values.subarray(t * size, (t + 1) * size), (value, i) =>
