@@ -208,7 +208,7 @@ async function verify(
   const bytes = files.get('') ?? toZip(files);
   const written = { source: bytesSource(bytes, basename(output)), format: target };
   const sides: ComparedFile[] = [written];
-  // The file that was read, if its format has a runtime: both sides of an import are compared.
+  // If the input format has a runtime, the input file is also compared.
   if (format.run) sides.push({ source, format, hasLayers: true });
   const compared = await Promise.all(sides.map((file) => compareWithFile(imported.model, file, tolerance)));
   return compared.flat();

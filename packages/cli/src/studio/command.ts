@@ -63,7 +63,7 @@ export const studio: Command = {
   },
 };
 
-/** Listens on the loopback interface. Without a port, the default one or any free one. */
+/** Listens on the loopback interface. Without a port: on the default port, or on any free port. */
 async function listen(
   server: ReturnType<typeof createStudioServer>,
   port: number | undefined,
@@ -113,7 +113,7 @@ function filesAt(path: string): Map<string, Uint8Array> {
   }
 }
 
-/** Opens the address with the desktop's program for addresses. A machine without one shows the printed address. */
+/** Opens the address with the default program of the desktop. Without a desktop, the user opens the printed address. */
 function openBrowser(url: string): void {
   const [program, ...args] =
     process.platform === 'darwin'

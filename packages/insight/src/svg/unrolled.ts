@@ -119,7 +119,7 @@ function inputRow(
   return parts;
 }
 
-/** Returns the output above each of the last layers: the first one, or one per branch if there are as many. */
+/** Returns the outputs drawn above the last layers: one per branch if the numbers are equal, otherwise the first output. */
 function outputsOf({ outputs }: Trace, layers: readonly LayerTrace[]): Map<LayerTrace, DataArray> {
   const read = new Set(layers.flatMap(({ from }) => from));
   const last = layers.filter(({ layer }) => !read.has(layer));

@@ -2,7 +2,7 @@
 import type { EpochRecord, NetworkTraining } from '../training.js';
 import { chart, legendSample } from './chart.js';
 
-/** The metric that is drawn beside the losses. */
+/** The metric that is drawn in addition to the losses. */
 export interface CurveMetric {
   /** Its name in `validationMetrics`. */
   metric: string;
@@ -10,7 +10,7 @@ export interface CurveMetric {
   title: string;
   /** Draw a fraction in percent. Default false. */
   percent?: boolean;
-  /** The epoch with the highest value is the best one. Default false: that with the lowest validation loss is. */
+  /** The epoch with the highest value is the best one. Default false: the epoch with the lowest validation loss. */
   isGoal?: boolean;
 }
 
