@@ -9,7 +9,7 @@ librosa computes in float64 here. A tensor is { "shape", "data": base64 of littl
 
 features.json: { generator, versions, cases }, a case { name, library, sound, options (Unroll's names), values [frames, width] }.
 signals.json: windows [name, length, values]; mel scales [hz, slaney, htk]; resampling { from, to, options, values };
-trimming { sound, options, start, end }; spectra { size, re, im } of numpy's rfft; griffinLim { options, samples } from the
+trimming { sound, options, start, end }; spectra { size, re, im } of NumPy's rfft; griffinLim { options, samples } from the
 magnitudes of the sound "short", and the spectral convergence ||S - |STFT|| / ||S|| of 32 iterations from random phases.
 wav.json: files { name, bytes (base64), sampleRate, encoding, channels: [tensor] } that soundfile wrote and read, and the codes of
 mu-law and A-law of audioop for 16-bit samples.

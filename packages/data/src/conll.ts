@@ -81,8 +81,8 @@ export function parseConll(text: string, options: ConllOptions = {}): TaggedSent
     );
   }
   const { layout } = reader;
-  const shown = column ?? (layout?.isConllu ? 'upos' : undefined) ?? (layout?.tag ?? 0) + 1;
-  return { source, sentences, ...(hasTags && { column: shown }) };
+  const tagColumn = column ?? (layout?.isConllu ? 'upos' : undefined) ?? (layout?.tag ?? 0) + 1;
+  return { source, sentences, ...(hasTags && { column: tagColumn }) };
 }
 
 /** Reads lines one after another. */

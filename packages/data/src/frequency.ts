@@ -70,8 +70,8 @@ type WrittenFormat = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zo
 
 /**
  * Infers the frequency of one or several series. The times of each must be sorted and distinct; rows may be missing.
- * The frequency is the most frequent distance between rows if all distances are multiples of it, else the smallest
- * distance if all are multiples of it and it leaves few rows missing. Rows are also monthly if there is one per month,
+ * The frequency is the most frequent distance between rows if all distances are its multiples. Otherwise it is the
+ * smallest distance, if all distances are its multiples and few rows are missing with this frequency. Rows are also monthly if there is one per month,
  * within a week of the month's start or end (such as the last trading day).
  * @throws UnrollError `data` for fewer than two rows, or for times that do not follow a regular step
  */

@@ -109,7 +109,7 @@ export function times(table: Table, name: string, options: TimeOptions = {}): Ti
 /** 01.2022 and 2022.01: months that look like decimal numbers. */
 const DOTTED = /^(?:(?:0?[1-9]|1[0-2])\.(?:19|20)\d\d|(?:19|20)\d\d\.(?:0[1-9]|1[0-2]))$/;
 
-/** Reads a column of texts or numbers. */
+/** Reads a column of strings or numbers. */
 function readTexts(table: Table, name: string, options: TimeOptions): TimeColumn {
   const texts = textsOf(column(table, name).cells);
   const compact = compactTemplate(texts);

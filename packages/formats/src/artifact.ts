@@ -131,7 +131,7 @@ async function storedWeights(
 
 /**
  * Returns the names under which a loaded model looks up its parameters. They differ from the names of the parameters if a
- * model inside this one was built before it became part of it, because names contain the path from the outermost model.
+ * nested model was built before it became part of this model, because names contain the path from the outermost model.
  */
 function namesInFile(model: Network): string[] {
   const names = model.parameters.map(({ name }) => name);

@@ -9,12 +9,15 @@ export class Probe extends Tape {
   readonly #leaves = new Set<Tensor>();
   readonly #sinks = new Map<Tensor, ((gradient: Tensor) => void)[]>();
 
-  /** Computes the gradient with respect to this tensor, and everything computed from it. */
+  /** Makes backward passes compute the gradients with respect to this tensor and to every tensor computed from it. */
   track(tensor: Tensor): void {
     this.#leaves.add(tensor);
   }
 
-  /** Calls `sink` in every backward pass with the full gradient of the output of an op, if it is not zero everywhere. */
+  /**
+   * Calls `sink` in every backward pass with the total gradient with respect to `tensor`, the output of an op, unless no
+   * gradient reaches this tensor.
+   */
   watch(tensor: Tensor, sink: (gradient: Tensor) => void): void {
     const sinks = this.#sinks.get(tensor) ?? [];
     sinks.push(sink);

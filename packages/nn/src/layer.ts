@@ -118,7 +118,10 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   /** Computes the outputs and their masks. Models call {@link invoke}, which checks the inputs first. */
   abstract call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 
-  /** Finds the layers that this layer refers to. A model calls it when its layers have names. @param layers its layers */
+  /**
+   * Finds the layers that this layer refers to. A model calls this method after it has named its layers.
+   * @param layers the layers of the model
+   */
   connect?(layers: readonly Layer[]): void;
 
   /** Creates the parameters with {@link addParameter}. */

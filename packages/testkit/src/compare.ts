@@ -83,8 +83,8 @@ export function bitMismatch(
 export function report(problems: readonly (string | null)[], title = ''): void {
   const found = problems.filter((problem) => problem !== null);
   if (found.length === 0) return;
-  const shown = found.slice(0, 8).join('\n  ');
+  const listing = found.slice(0, 8).join('\n  ');
   const more = found.length > 8 ? `\n  and ${found.length - 8} more` : '';
   const count = found.length === 1 ? '1 problem' : `${found.length} problems`;
-  throw new Error(`${title}${title ? ': ' : ''}${count}:\n  ${shown}${more}`);
+  throw new Error(`${title}${title ? ': ' : ''}${count}:\n  ${listing}${more}`);
 }

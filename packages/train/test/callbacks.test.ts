@@ -156,7 +156,7 @@ describe('reduceOnPlateau', () => {
 });
 
 describe('progress', () => {
-  const shown = async (options: Parameters<typeof progress>[0], isTTY: boolean): Promise<string> => {
+  const outputOf = async (options: Parameters<typeof progress>[0], isTTY: boolean): Promise<string> => {
     let text = '';
     const stream = { isTTY, columns: 200, write: (part: string) => void (text += part) };
     await fit(forecaster(), {
@@ -166,7 +166,7 @@ describe('progress', () => {
     return text;
   };
   test('without a terminal: one line per epoch', async () => {
-    const text = await shown({}, false);
+    const text = await outputOf({}, false);
     assert.match(
       text,
       /^epoch 1\/2 {2}loss \S+ {2}validationLoss \S+ {2}clipped 100% {2}\S+ s {2}\S+ seq\/s\nepoch 2.*\n$/,
@@ -174,7 +174,7 @@ describe('progress', () => {
     assert.ok(!text.includes('\x1b'));
   });
   test('on a terminal: a bar with remaining time, speed, loss, gradient norm and clipping', async () => {
-    const text = await shown({}, true);
+    const text = await outputOf({}, true);
     assert.ok(text.startsWith('\r\x1b[Kepoch 1/2'), 'the line is overwritten');
     assert.match(
       text,
@@ -183,7 +183,7 @@ describe('progress', () => {
     assert.match(text, /epoch 2\/2 {2}loss [^\n]*\n$/);
   });
   test('the events as JSON', async () => {
-    const events = (await shown({ format: 'ndjson' }, true))
+    const events = (await outputOf({ format: 'ndjson' }, true))
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as TrainEvent);

@@ -1,11 +1,11 @@
-/** Arrays of numpy, in and out. */
+/** Reading and writing NumPy arrays. */
 import { blobSource, bytesSource, type NumpyArray, readNpz as readArrays } from '@unroll/formats/convert';
 import { sourceAt } from '#sources';
 
 export { type NumpyArray, writeNpz } from '@unroll/formats/convert';
 
 /**
- * Reads the arrays of an .npz or .npy file by name; that of an .npy file has the name ''. Arrays of Python objects are
+ * Reads the arrays of an .npz or .npy file by name; the array of an .npy file has the name ''. Arrays of Python objects are
  * refused: nothing is executed.
  * @param source a path (in Node), a URL, bytes, or a File
  * @throws UnrollError `format` for a damaged file, and for arrays of anything but numbers

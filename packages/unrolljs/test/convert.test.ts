@@ -130,7 +130,7 @@ describe('PyTorch', () => {
   });
 });
 
-test('arrays of numpy there and back', async () => {
+test('NumPy arrays, written and read back', async () => {
   const written = new Map([
     ['x', { shape: [2, 3], values: Float32Array.of(1, 2, 3, 4, 5, 6) }],
     ['scalar', { shape: [], values: Float64Array.of(0.1) }],

@@ -1,4 +1,5 @@
-// Imports the models of keras_matrix.py, compares their outputs with those of Keras, and after an export to both formats again.
+// Imports the models of keras_matrix.py and compares their outputs with those of Keras. Then exports each model to both formats,
+// imports it again and checks that the outputs are the same.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { predictAll, ready, tensor } from '@unroll/core';
@@ -12,9 +13,9 @@ const counts = { equal: 0, different: 0, refused: 0, exported: 0, 'not exported'
 const reasons = {};
 let worst = 0;
 for (const [number, { inputs, outputs, layers, dtype, options = '' }] of Object.entries(cases)) {
-  for (const end of ['keras', 'h5']) {
+  for (const extension of ['keras', 'h5']) {
     try {
-      const { model } = await importKeras(join(folder, `${number}.${end}`));
+      const { model } = await importKeras(join(folder, `${number}.${extension}`));
       const error = async (network) => {
         network.resetStates();
         const results = await predictAll(network, [tensor(valuesOf(inputs[0]), inputs[0].shape)]);
@@ -28,7 +29,7 @@ for (const [number, { inputs, outputs, layers, dtype, options = '' }] of Object.
       const own = await error(model);
       worst = Math.max(worst, own);
       counts[own <= 1e-5 ? 'equal' : 'different']++;
-      if (!(own <= 1e-5)) console.log(number, end, dtype, own, layers.join(' '), options);
+      if (!(own <= 1e-5)) console.log(number, extension, dtype, own, layers.join(' '), options);
       try {
         for (const format of ['keras', 'h5']) {
           const bytes = await exportKeras(model, { format });
@@ -46,7 +47,7 @@ for (const [number, { inputs, outputs, layers, dtype, options = '' }] of Object.
       counts.refused++;
       const reason = problem.message.replace(/"[^"]*"/g, '').slice(0, 150);
       reasons[reason] = (reasons[reason] ?? 0) + 1;
-      if (problem.name !== 'UnrollError') console.log(number, end, problem.stack);
+      if (problem.name !== 'UnrollError') console.log(number, extension, problem.stack);
     }
   }
 }

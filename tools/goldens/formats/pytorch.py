@@ -293,7 +293,7 @@ def training(folder):
 
 
 def other_files(folder):
-    """Files that are refused, tied weights, a checkpoint with numpy numbers, and arrays of numpy."""
+    """Files that are refused, tied weights, a checkpoint with NumPy numbers, and NumPy arrays."""
     torch.manual_seed(1)
     torch.save(nn.GRU(2, 2), folder / "refused-module.pt")
     torch.jit.script(nn.Linear(2, 2)).save(str(folder / "refused-script.pt"))

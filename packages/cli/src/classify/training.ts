@@ -49,7 +49,7 @@ const HELP = `Usage: unroll train classify --data <file> --text <column> --label
        unroll train classify --data <folder> --pattern "{label}_{speaker}_{take}.wav" --label <field> --out <folder> [options]
 
 Trains a recurrent network that predicts the label of a text, a numeric sequence (such as sensor data), a sound or a clip of
-video. Reads CSV, TSV, JSON lines or Parquet (also with gzip), one input and its label per row, and .ts files of sktime. Texts
+video. Reads tables (CSV, TSV, JSON lines or Parquet, also with gzip) with one input and its label per row, and .ts files of sktime. Texts
 are split into words, or into characters if they are mostly Chinese or Japanese.
 
 Data

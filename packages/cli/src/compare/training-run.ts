@@ -21,7 +21,7 @@ export type TrainingRunResult = Omit<ComparedRun, 'cell' | 'seed' | 'quality' | 
   metrics: Readonly<Record<string, number>>;
 };
 
-/** An event of the process, as far as it is used here. */
+/** An event of the process, with the fields that are used here. */
 interface ReportedEvent {
   event: string;
   stage?: string;
@@ -40,11 +40,11 @@ export async function trainingRun(request: TrainingRunRequest): Promise<Training
   const { task, rest, cell, seed, out, signal } = request;
   const command =
     task === 'forecast' ? ['forecast', ...rest, '--cells', cell] : ['train', task, ...rest, '--cell', cell];
-  // The n-gram model is the same for all cells, and would hide their differences.
+  // The n-gram model is the same for all cells and would hide the differences between them.
   const isText = task === 'classify' && rest.some((arg) => /^--text(=|$)/.test(arg));
   if (isText && !rest.includes('--no-ngrams')) command.push('--no-ngrams');
   const own = ['--seed', String(seed), '--out', out, '--json', '--quiet'];
-  // The bin of this process: it may be that of a package manager.
+  // Runs the same script as this process, which may be the bin of a package manager.
   const child = spawn(process.execPath, [process.argv[1], ...command, ...own], { signal });
   const summary = new RunSummary(cell);
   let errors = '';

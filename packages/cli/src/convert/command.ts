@@ -43,8 +43,8 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll convert <in> <out> [options]
 
-Converts a model: from and to Unroll, Keras, PyTorch and ONNX. The format of <in> is detected from its content, that of
-<out> from its extension; --from and --to override them. Prints what became of each layer or tensor of <in>.
+Converts a model between Unroll, Keras, PyTorch and ONNX. The input format is detected from the content of <in>, the output
+format from the extension of <out>; --from and --to override them. Prints how each layer or tensor was converted.
 
   unroll convert model.keras model.onnx
   unroll convert weights.pt model            to a model folder, for unroll predict and the library
@@ -56,13 +56,13 @@ Options
   --opset <n>           ONNX: version of the operator set to write (default: 17)
   --streaming           ONNX: write the states of recurrent layers as inputs and outputs
   --float16             Unroll and app.js: store the weights in 16 bits
-  --weights-beside      app.js: store the weights in a file beside the module
+  --weights-beside      app.js: store the weights in a separate file next to the module
   --map <file>          PyTorch and safetensors: JSON with what a state dict does not contain, such as activations
   --map template        write such a map to <out>, a .json file, instead of a model
   --verify <data.npz>   compare the outputs for recorded inputs (arrays x, or by input name) with recorded outputs (y, or
                         by output name)
-  --verify random       compare the outputs of the model for random inputs with those of the written file, which ONNX
-                        Runtime computes for ONNX, and Unroll, reading the file back, for other formats
+  --verify random       compare the outputs of the model and of the written file for random inputs; an ONNX file is
+                        run by ONNX Runtime, other files are read back by Unroll
   --tolerance <t>       --verify fails, with exit code 1, if an error exceeds t · max(1, |y|) (default: 1e-4)
   --json                print the result to stdout as JSON, and text to stderr
 `;
@@ -208,7 +208,7 @@ async function verify(
   const bytes = files.get('') ?? toZip(files);
   const written = { source: bytesSource(bytes, basename(output)), format: target };
   const sides: ComparedFile[] = [written];
-  // The file that was read, if its format has a runtime: both sides of an import are compared.
+  // If the input format has a runtime, the input file is also compared.
   if (format.run) sides.push({ source, format, hasLayers: true });
   const compared = await Promise.all(sides.map((file) => compareWithFile(imported.model, file, tolerance)));
   return compared.flat();

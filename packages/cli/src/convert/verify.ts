@@ -32,7 +32,8 @@ const BATCH = 3;
 const STEPS = 7;
 
 /**
- * Compares the outputs for recorded inputs with recorded ones, and those of layers whose names are arrays of the file.
+ * Compares the outputs for recorded inputs with the recorded outputs, and the outputs of layers with the arrays that have
+ * their names.
  * @param path of an .npz file
  */
 export async function compareWithData(
@@ -82,7 +83,7 @@ export interface ComparedFile {
   hasLayers?: boolean;
 }
 
-/** Compares the outputs for random inputs with those of a file: by the runtime of its format, or as Unroll reads it. */
+/** Compares the outputs for random inputs with the outputs of a file, run by the runtime of its format or by Unroll. */
 export async function compareWithFile(
   model: Network,
   { source, format, hasLayers = false }: ComparedFile,
@@ -118,7 +119,7 @@ interface LayerComparison {
   skips?: boolean;
 }
 
-/** Compares the outputs of layers. @param skips whether arrays of another shape are left out instead of an error */
+/** Compares the outputs of layers. @param skips whether arrays of another shape are left out; otherwise they are errors */
 async function compareLayers(
   model: Network,
   inputs: readonly NamedArray[],

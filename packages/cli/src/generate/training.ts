@@ -33,7 +33,7 @@ const OPTIONS = {
 const HELP = `Usage: unroll train generate --data <file> --out <folder> [options]
 
 Trains a language model on a text file (also with gzip): a recurrent network that predicts the next character, word or subword.
-unroll generate continues a text with it; unroll evaluate measures its perplexity and its nats and bits per character.
+Use unroll generate to continue a text, and unroll evaluate to measure perplexity and nats and bits per character.
 
 Data
   --data <file>         text to train on
@@ -50,6 +50,7 @@ export const generateTraining: Trainable = {
   about: 'generate text: a language model of characters, words or subwords',
   options: OPTIONS,
   help: HELP,
+  unsupported: ['decimal', 'thousands', 'no-header'],
   open,
 };
 

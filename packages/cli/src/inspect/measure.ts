@@ -20,7 +20,7 @@ export interface Measurements {
   /** A text for each step; undefined: none. */
   steps: readonly string[] | undefined;
   trace: Trace;
-  /** For each output: a part of an ensemble has an influence on one of them. */
+  /** One entry per output, because each network of an ensemble influences only one output. */
   gradients: GradientFlow[];
   saturation: LayerSaturation[];
   memory: MemoryLength;
@@ -37,7 +37,7 @@ export async function measure({ network, inputs, mask, title, steps }: NetworkEx
   const x = [...inputs];
   const masks = mask === undefined ? {} : { mask: masksOf(x, mask) };
   const traced = await trace(network, x, { ...masks, inputs: true });
-  // Of several inputs, such as a source and its translation, the first one is the one whose influence is shown.
+  // If there are several inputs, such as a source and its translation, the influence of the first one is shown.
   const memory = await memoryLength(network, x, { ...masks, input: 0 });
   const gradients: GradientFlow[] = [];
   for (const output of traced.outputs.keys())
@@ -49,6 +49,6 @@ export async function measure({ network, inputs, mask, title, steps }: NetworkEx
   };
 }
 
-/** Returns the mask for each input: the first one has it. */
+/** Returns a mask for each input: only the first input has one. */
 const masksOf = (inputs: readonly Tensor[], mask: Tensor): (Tensor | null)[] =>
   inputs.map((_, i) => (i === 0 ? mask : null));

@@ -20,8 +20,8 @@ Look inside the model:
   --data <file>         a file with the same columns as the training data
   --text <text>         a text instead of a file, for models that read text
   --sql <query>         query over the --data file (default: the query of the training run)
-  --row <n>             row, line or sentence of the file, from 1; for a forecasting model the last row that it uses
-                        (default: the last row of the file; for other models 1)
+  --row <n>             row, line or sentence of the file, from 1 (default: 1); for a forecasting model, the last row
+                        before the forecast (default: the last row of the file)
 
 ${READING_HELP}`;
 

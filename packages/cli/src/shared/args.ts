@@ -131,7 +131,7 @@ export function choiceOption<T extends string>(
   throw new UsageError(`--${name} must be one of ${choices.join(', ')}, got "${text}".`);
 }
 
-/** Returns the value of a text option. @param purpose what it is, for the message @throws UsageError if it is not given */
+/** Returns the value of a required option. @param purpose what the value is, for the message @throws UsageError if it is missing */
 export function requiredText(args: ParsedArgs, name: string, placeholder: string, purpose: string): string {
   const value = textOption(args, name);
   if (value !== undefined) return value;

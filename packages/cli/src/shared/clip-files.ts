@@ -1,4 +1,4 @@
-/** Reads clips that a column of a table names: folders of images, animated GIFs, and arrays of numpy. */
+/** Reads clips that a column of a table names: folders of images, animated GIFs, and NumPy arrays. */
 import { createHash, type Hash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join } from 'node:path';
@@ -28,7 +28,7 @@ export async function readClipTable(
   return withClips(table, frames, dirname(path), notes, fingerprint);
 }
 
-/** Replaces the paths in a column by the clips. The fingerprint is that of the table and of all files. */
+/** Replaces the paths in a column by the clips. The fingerprint covers the table and all files. */
 async function withClips(
   table: Table,
   name: string,
@@ -133,7 +133,7 @@ function gifClip(bytes: Uint8Array, source: string, { readGif }: typeof Images):
   };
 }
 
-/** Reads the only array of a file. Integers of 8 bits stay pixels; other values keep their scale. */
+/** Reads the only array of a file. 8-bit integers are pixels; other values are used as they are. */
 async function arrayClip(bytes: Uint8Array, source: string): Promise<Clip> {
   const { bytesSource, readNpz } = await import('@unroll/formats/convert');
   const arrays = [...(await readNpz(bytesSource(bytes, source)))];

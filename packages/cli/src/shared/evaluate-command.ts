@@ -34,7 +34,7 @@ const HELP = `Usage: unroll evaluate <model> --data <file> [options]
        unroll evaluate <model> --verification <file> [options]
 
 Scores a saved model on rows that it was not trained on, using the metrics of the training run. <model> is the folder of a
-saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of it.
+saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of this folder.
 
 A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
 each of these rows and uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label

@@ -35,7 +35,7 @@ const HELP = `Usage: unroll predict <model> [options]
        unroll predict <model> - [options]
 
 Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the folder of
-a saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of it. Some tasks have further options;
+a saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of this folder. Some tasks have further options;
 unroll predict <model> --help lists them.
 
   --data <file>         rows to predict from, with the columns of the training data

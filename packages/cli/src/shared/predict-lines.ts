@@ -16,8 +16,8 @@ const EXCLUDED = ['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'out'];
 
 /**
  * Predicts from stdin until it ends. All lines that wait are predicted together. The output of a line is its prediction: with
- * `--json` an object, otherwise the cells after the text, separated by tabs. A blank line, and one that the model refuses, has
- * an empty output (with `--json`, an object without a prediction); refusals are reported on stderr.
+ * `--json` an object, otherwise the cells after the text, separated by tabs. The output is empty (with
+ * `--json`, an object without a prediction) for blank lines and for lines that the model refuses; refusals are reported on stderr.
  * @throws UsageError at the end if the model refused lines
  */
 export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<void> {

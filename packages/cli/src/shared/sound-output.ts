@@ -40,7 +40,7 @@ export class SoundOutput {
   /**
    * Writes sounds: one to the file or stdout, several to the folder, as 1.wav, 2.wav and so on. All numbers have the same
    * number of digits, such as 01.wav for ten sounds, so that the names sort.
-   * @returns where they are, for a message; null for stdout
+   * @returns the path of the sounds, for a message; null for stdout
    */
   write(sounds: readonly Samples[]): string | null {
     this.checkCount(sounds.length);

@@ -33,8 +33,8 @@ const OPTIONS = {
 const HELP = `Usage: unroll train speak --data <file> --text <column> --audio <column> --out <folder> [options]
        unroll train speak --data <folder> --pattern "{text}_{take}.wav" --text <field> --out <folder> [options]
 
-Trains a recurrent network that speaks texts with the voice of the recordings: characters to a spectrogram (Tacotron), and the
-spectrogram to a WAV file (Griffin-Lim). A clean voice and sentences of a few seconds work best.
+Trains a recurrent network that speaks texts with the voice of the recordings. It converts characters to a spectrogram (Tacotron),
+and the spectrogram to a WAV file (Griffin-Lim). A clean voice and sentences of a few seconds work best.
 
 Data
   --data <file>         rows to train on

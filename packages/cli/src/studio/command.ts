@@ -28,7 +28,7 @@ gradients while they learn. Everything runs in the page; nothing leaves this mac
 file>: the folder of a run, a saved model (folder or zip), a model of Keras, PyTorch or ONNX, or a CSV file. Ctrl-C
 ends the server.
 
-  --port <n>            port of the server; default ${DEFAULT_PORT}, or a free one if it is taken. 0: any free port
+  --port <n>            port of the server (default: ${DEFAULT_PORT}, or a free port if ${DEFAULT_PORT} is taken); 0: any free port
   --open                open the page in the default browser
 `;
 
@@ -63,7 +63,7 @@ export const studio: Command = {
   },
 };
 
-/** Listens on the loopback interface. Without a port, the default one or any free one. */
+/** Listens on the loopback interface. Without a port: on the default port, or on any free port. */
 async function listen(
   server: ReturnType<typeof createStudioServer>,
   port: number | undefined,
@@ -113,7 +113,7 @@ function filesAt(path: string): Map<string, Uint8Array> {
   }
 }
 
-/** Opens the address with the desktop's program for addresses. A machine without one shows the printed address. */
+/** Opens the address with the default program of the desktop. Without a desktop, the user opens the printed address. */
 function openBrowser(url: string): void {
   const [program, ...args] =
     process.platform === 'darwin'

@@ -42,7 +42,7 @@ Data
   --column <n>          column with the tags: its number, from 1, or in CoNLL-U its name, such as upos or xpos (default: the
                         last column; in CoNLL-U, upos)
   --scheme <name>       how tags mark entities: bio, bioes, bmes, or none if each tag stands for itself, as parts of speech do
-                        (default: found from the tags)
+                        (default: detected from the tags)
   --positive <tag>      with the scheme none: the tag that is scored by F1 (default: the rarer one if there are two tags)
   --networks <n>        number of networks, whose scores are averaged (default: 3; 1 for large data sets)
 `;
@@ -53,6 +53,7 @@ export const tagTraining: Trainable = {
   about: 'tag the tokens of a sentence, such as named entities',
   options: OPTIONS,
   help: HELP,
+  unsupported: ['decimal', 'thousands', 'no-header'],
   open,
 };
 

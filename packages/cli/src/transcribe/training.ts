@@ -16,7 +16,6 @@ import {
   type OptionSpecs,
   type ParsedArgs,
   requiredText,
-  UsageError,
 } from '../shared/args.js';
 import { openSoundData, type SoundData, storedReading } from '../shared/sound-data.js';
 import { SOUND_HELP, SOUND_OPTIONS, soundArguments } from '../shared/sound-options.js';
@@ -46,7 +45,7 @@ Data
   --valid <file>        rows for validation (default: a tenth of the rows)
   --level <name>        tokens of the model: characters or words (default: words if there are at most 100 different
                         ones, which occur at least 20 times on average, otherwise characters)
-  --decoder <name>      what writes the transcript: ctc, or attention, which reads the whole sound and needs more training
+  --decoder <name>      ctc, or attention: a decoder that attends to the whole sound and needs more training data
                         (default: ctc)
   --streaming           train a model that can transcribe sound while it arrives
   --reduction <n>       frames (10 ms) per output step (default: 4, 2 or 1, depending on the transcripts)
@@ -62,9 +61,7 @@ export const transcribeTraining: Trainable = {
 
 async function open(args: ParsedArgs): Promise<TrainingJob> {
   const text = requiredText(args, 'text', 'column', 'the column with the transcripts');
-  const { embedding, ...network } = networkArguments(args);
-  if (embedding !== undefined)
-    throw new UsageError('--embedding is an option for texts, but the inputs are sounds.');
+  const network = networkArguments(args);
   const own = {
     ...soundArguments(args),
     level: choiceOption(args, 'level', ['characters', 'words']),

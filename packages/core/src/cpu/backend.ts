@@ -7,7 +7,7 @@ import type { Backend, Block, FloatArray, Kernels } from '../backend.js';
 import { address, type CpuBlock, markDirty } from './block.js';
 import { Heap } from './heap.js';
 import { inferenceKernels } from './inference.js';
-import { FLOAT, SPACE, shownBy } from './memory.js';
+import { FLOAT, SPACE, wholeMemoryOf } from './memory.js';
 import { packer, recurrentKernels } from './recurrent.js';
 import { type TrainingKernels, trainingKernels } from './training.js';
 import { type FormatChoice, formatChoice, setFormat } from './weight-format.js';
@@ -36,12 +36,12 @@ function backendOver(
   const heap = new Heap(module.memory);
   const dimsAt = heap.allocate(SPACE * FLOAT);
   const packed = packer(heap);
-  /** Returns the memory up to an address as one array, or null if it is too long for that. */
-  const shown = shownBy(module.memory);
+  /** Returns the whole memory as one array, or null if that array ends before the given address. */
+  const wholeMemory = wholeMemoryOf(module.memory);
   const floats = (at: number, length: number): Float32Array =>
     new Float32Array(module.memory.buffer, at, length);
   const inference: Omit<Kernels, keyof TrainingKernels> = {
-    ...inferenceKernels(module, shown, dimsAt),
+    ...inferenceKernels(module, wholeMemory, dimsAt),
     ...recurrentKernels(module, heap, packed, formatFor),
   };
   const kernels: Kernels = training
@@ -51,7 +51,7 @@ function backendOver(
   const readSync = (block: Block, to?: FloatArray): FloatArray => {
     const at = address(block);
     const { length } = block;
-    const all = shown(at + length * FLOAT);
+    const all = wholeMemory(at + length * FLOAT);
     if (to === undefined) {
       return all ? all.slice(at / FLOAT, at / FLOAT + length) : floats(at, length).slice();
     }
@@ -95,7 +95,7 @@ function backendOver(
       const { length } = block;
       if (data.length > length)
         throw new RangeError(`write: got ${data.length} values for a block of ${length}.`);
-      const all = shown(at + length * FLOAT);
+      const all = wholeMemory(at + length * FLOAT);
       if (all) all.set(data, at / FLOAT);
       else floats(at, length).set(data);
       markDirty(block);

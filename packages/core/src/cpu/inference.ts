@@ -13,7 +13,7 @@ import {
 import type { Kernels } from '../backend.js';
 import { stridesOf } from '../shape.js';
 import { address, markDirty } from './block.js';
-import { FLOAT, type Shown, spacesAt } from './memory.js';
+import { FLOAT, spacesAt, type WholeMemory } from './memory.js';
 
 /** For at most this many numbers, a kernel call takes longer than the same operation in JavaScript. */
 const FEW = 4096;
@@ -24,15 +24,19 @@ type InferenceKernels = Pick<
 >;
 
 /** @param dimsAt the address at which the kernels read shapes and strides */
-export function inferenceKernels(module: KernelModule, shown: Shown, dimsAt: number): InferenceKernels {
-  return { ...elementwiseKernels(module, shown, dimsAt), ...productKernels(module) };
+export function inferenceKernels(
+  module: KernelModule,
+  wholeMemory: WholeMemory,
+  dimsAt: number,
+): InferenceKernels {
+  return { ...elementwiseKernels(module, wholeMemory, dimsAt), ...productKernels(module) };
 }
 
 type Products = Pick<Kernels, 'gemm' | 'softmax' | 'gather'>;
 
 function elementwiseKernels(
   module: KernelModule,
-  shown: Shown,
+  wholeMemory: WholeMemory,
   dimsAt: number,
 ): Omit<InferenceKernels, keyof Products> {
   const { kernels: k, memory } = module;
@@ -40,7 +44,7 @@ function elementwiseKernels(
   return {
     fill(y, value) {
       const at = address(y);
-      const all = y.length <= FEW ? shown(at + y.length * FLOAT) : null;
+      const all = y.length <= FEW ? wholeMemory(at + y.length * FLOAT) : null;
       if (all) all.fill(value, at / FLOAT, at / FLOAT + y.length);
       else k.fill(at, y.length, value);
       markDirty(y);
@@ -54,7 +58,7 @@ function elementwiseKernels(
       if (leadingOnes === last && length <= FEW && stridesX[last] === 1 && stridesY[last] === 1) {
         const from = address(x) / FLOAT + offsetX;
         const to = address(y) / FLOAT + offsetY;
-        const all = shown((Math.max(from, to) + length) * FLOAT);
+        const all = wholeMemory((Math.max(from, to) + length) * FLOAT);
         if (all) {
           all.copyWithin(to, from, from + length);
           markDirty(y);

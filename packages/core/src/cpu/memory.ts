@@ -10,9 +10,9 @@ export const SPACE = 3 * MAX_RANK;
 const LONGEST = 2 ** 31 - 1;
 
 /** Returns the whole memory as one array, or null if that array ends before the address `end`. */
-export type Shown = (end: number) => Float32Array | null;
+export type WholeMemory = (end: number) => Float32Array | null;
 
-export function shownBy(memory: LinearMemory): Shown {
+export function wholeMemoryOf(memory: LinearMemory): WholeMemory {
   /** The memory up to the longest array; recreated when the memory has grown. */
   let all: Float32Array = new Float32Array(0);
   return (end) => {

@@ -43,7 +43,8 @@ function statesOf(labels: ArrayLike<number>, blank: number) {
 function sequenceLoss(y: Float64Array[], labels: ArrayLike<number>, blank: number) {
   const steps = y.length;
   const { count, classOf, before, after } = statesOf(labels, blank);
-  // alpha[t][s]: log probability of the walks that are in s after step t. beta[t][s]: of the rest, after step t.
+  // alpha[t][s]: log probability of the walks that are in s after step t.
+  // beta[t][s]: log probability of completing a walk that is in s after step t.
   const alpha = y.map(() => new Float64Array(count).fill(IMPOSSIBLE));
   const beta = y.map(() => new Float64Array(count).fill(IMPOSSIBLE));
   for (let t = 0; t < steps; t++) {

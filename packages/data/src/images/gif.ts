@@ -16,7 +16,7 @@ interface Block {
   /** Red, green and blue of each index. */
   palette: Uint8Array;
   isInterlaced: boolean;
-  /** The index that leaves the pixel as it is; -1: none. */
+  /** The index of transparent pixels, which keep the previous colour; -1: none. */
   transparent: number;
   /** What happens after the frame: 2: its pixels become black; 3: they are restored; otherwise nothing. */
   disposal: number;

@@ -154,7 +154,7 @@ function separateEnds(line: string): string[] {
   });
 }
 
-/** The precision, recall or F-score of an order for which it is undefined. */
+/** The value of an undefined precision, recall or F-score. */
 const EPSILON = 1e-16;
 
 function scoreOf(orders: readonly OrderCounts[], { beta, epsSmoothing }: Settings): number {

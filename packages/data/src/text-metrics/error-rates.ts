@@ -32,7 +32,7 @@ export interface ErrorRates {
 
 /**
  * Word error rate of a corpus: edits and words are summed over all pairs before dividing. Text is compared as it is:
- * lower-case it and remove punctuation first if they should not count. Words are separated by spaces, or by any two or
+ * if case and punctuation should not count, lower-case it and remove punctuation first. Words are separated by spaces, or by any two or
  * more whitespace characters.
  * @param hypotheses the recognised texts, or arrays of their words
  * @param references the true texts, or arrays of their words, in the same order

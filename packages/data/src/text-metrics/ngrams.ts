@@ -30,7 +30,7 @@ export function totalOf(counts: NgramCounts): number {
   return total;
 }
 
-/** Number of n-grams that `a` and `b` have in common: each counts as often as in the one with fewer of it. */
+/** Number of n-grams that `a` and `b` have in common: for each n-gram, the smaller of its two counts. */
 export function matchesOf(a: NgramCounts, b: NgramCounts): number {
   let matches = 0;
   for (const [ngram, count] of a) matches += Math.min(count, b.get(ngram) ?? 0);

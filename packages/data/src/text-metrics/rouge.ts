@@ -192,7 +192,7 @@ function addLcsPositions(positions: Set<number>, reference: Ids, hypothesis: Ids
 
 /**
  * ROUGE-Lsum: each sentence of the reference scores the words in the union of its common subsequences with all sentences
- * of the hypothesis. A word scores no more often than it occurs in either text.
+ * of the hypothesis. A word counts at most as often as it occurs in either text.
  */
 function summaryScore(hypothesis: Ids[], reference: Ids[]): PrecisionRecall {
   const remaining = [countsOf(hypothesis.flat()), countsOf(reference.flat())];

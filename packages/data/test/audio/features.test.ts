@@ -136,7 +136,7 @@ describe('parts', () => {
     }
   });
 
-  test('spectra of numpy, and back', () => {
+  test('spectra as in NumPy, and back', () => {
     for (const { size, re, im } of signals.spectra) {
       const fft = new RealFft(size);
       const x = noise(size);

@@ -3,8 +3,8 @@ import { predictAll, type Tensor } from '@unroll/core';
 import { type Functional, model as functional, type Network, type SymbolicTensor } from '@unroll/nn';
 
 /**
- * Returns the first output of each of these layers, by its name, for the inputs of a model. A layer that is used several times
- * gives its first use; names that no layer has are left out.
+ * Returns the first output of each of these layers, by its name, for the inputs of a model. For a layer that is used
+ * several times, this is the output of its first use. Names without a layer are left out.
  */
 export async function layerOutputs(
   model: Network,

@@ -118,7 +118,7 @@ function entryAt(source: ByteSource, record: Uint8Array, nameLength: number, ext
   return entry;
 }
 
-/** Replaces the sizes of an entry that are too large for 32 bits by those of its zip64 field. */
+/** Replaces the sizes of an entry that are too large for 32 bits by the sizes in its zip64 field. */
 function readSizes64(source: ByteSource, entry: ZipEntry, field: Uint8Array): void {
   const view = viewOf(field);
   let at = 0;

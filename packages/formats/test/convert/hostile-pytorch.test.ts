@@ -90,7 +90,7 @@ describe('damaged files', { timeout: 1_200_000 }, () => {
     t.diagnostic(line);
   });
 
-  test('of numpy', async (t) => {
+  test('of NumPy', async (t) => {
     const npz = writeNpz(
       new Map([
         ['x', { shape: [2, 3], values: Float32Array.of(1, 2, 3, 4, 5, 6) }],

@@ -78,7 +78,7 @@ describe('other files of PyTorch', { skip: isMatrix && 'the folder has only mode
   });
 });
 
-describe('arrays of numpy', { skip: isMatrix && 'the folder has only models' }, () => {
+describe('NumPy arrays', { skip: isMatrix && 'the folder has only models' }, () => {
   const arraysIn = async (name: string) => readNpz(await fileSource(join(FOLDER, name)));
   test('every type of number, both byte orders and both orders of axes', async () => {
     const arrays = await arraysIn('arrays.npz');

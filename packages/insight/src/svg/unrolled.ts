@@ -119,7 +119,7 @@ function inputRow(
   return parts;
 }
 
-/** Returns the output above each of the last layers: the first one, or one per branch if there are as many. */
+/** Returns the outputs drawn above the last layers: one per branch if the numbers are equal, otherwise the first output. */
 function outputsOf({ outputs }: Trace, layers: readonly LayerTrace[]): Map<LayerTrace, DataArray> {
   const read = new Set(layers.flatMap(({ from }) => from));
   const last = layers.filter(({ layer }) => !read.has(layer));
@@ -225,7 +225,7 @@ function inputText({ x }: LayerTrace, row: number, t: number): string {
   return values.join(' ') + (I > 3 ? ' …' : '');
 }
 
-/** The first numbers of a row, as many as the width has room for. */
+/** The first numbers of a row that fit into the width. */
 function rowText({ values }: DataArray, row: number, rows: number, width: number): string {
   const D = values.length / rows;
   const list = Array.from(values.slice(row * D, row * D + Math.min(D, 3)), shortNumber);

@@ -68,7 +68,7 @@ export class TokenScorer {
         `${name} takes a stream first, as in ${name}(model.stream(), ...), got ${formatValue(stream)}.`,
       );
     this.#name = name;
-    // The copy keeps the stream of the caller as it is.
+    // With a copy, the stream of the caller does not change.
     this.#stream = stream.select(Array.from({ length: stream.batch }, (_, row) => row));
     this.#kind = options.output ?? outputKind(stream.network);
     this.#encode = options.encode ?? ((tokens) => tensor([...tokens]));

@@ -1,6 +1,6 @@
 /**
  * `crf`: the output layer of a sequence tagger, a linear-chain conditional random field (Lafferty et al. 2001; Lample et al.
- * 2016). Its output are the emissions x W + b, [B, T, K], which the loss `crf` combines with the transitions of the layer.
+ * 2016). Its outputs are the emissions x W + b, [B, T, K], which the loss `crf` combines with the transitions of the layer.
  */
 import {
   add,

@@ -1,6 +1,6 @@
 /**
- * The elementwise operations and the reductions over axes that `tensorOperation` can apply; tensor-operation.ts adds those on the
- * structure of tensors. Axis 0 is the batch. Operations with parameters (alpha, beta) are defined as in ONNX.
+ * The elementwise operations and the reductions over axes that `tensorOperation` can apply; tensor-operation.ts adds
+ * operations on the structure of tensors. Axis 0 is the batch. Operations with parameters (alpha, beta) are defined as in ONNX.
  */
 import {
   abs,

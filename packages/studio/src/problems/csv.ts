@@ -9,7 +9,7 @@ export interface Column {
 const MAX_ROWS = 100_000;
 
 /**
- * Returns the columns in which at least nine of ten rows are numbers; other rows take the value before.
+ * Returns the columns in which at least nine of ten rows are numbers; other rows get the value of the previous row.
  * @throws InputError if there is no such column
  */
 export function numericColumns(text: string): Column[] {

@@ -15,7 +15,7 @@ export function charactersProblem(text: string, steps: number, seed: number): Pr
   const vocabulary = mostFrequent(characters, MAX_CHARACTERS);
   const idOf = new Map(vocabulary.map((character, id) => [character, id]));
   const ids = Float32Array.from(characters, (character) => idOf.get(character) ?? 0);
-  // The end of the text is for the examples, as far as it is long enough.
+  // The end of the text is used for the examples, if it is long enough.
   const cut = Math.max(steps + 1, Math.min(ids.length - steps - 1, Math.floor(ids.length * 0.85)));
   const windows = (random: RandomStream, count: number, from: number, to: number): Batch => {
     const x = new Float32Array(count * steps);

@@ -66,11 +66,11 @@ export function GateMaps({ height, most = 99 }: { height: number; most?: number 
   const arrays = arraysOf(layer);
   const by = arrays.find(([name]) => name === orderBy.value)?.[1];
   // A dashboard with few maps shows gates and the memory, and leaves the candidate out.
-  const shown =
+  const drawn =
     arrays.length > most ? arrays.filter(([name]) => name !== 'g' && name !== 'n').slice(-most) : arrays;
   return (
     <div class="maps">
-      {shown.map(([name, values]) => (
+      {drawn.map(([name, values]) => (
         <GateMap key={name} name={name} values={values} by={by ?? values} layer={layer} height={height} />
       ))}
     </div>

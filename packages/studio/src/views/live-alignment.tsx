@@ -53,7 +53,7 @@ function Alignments({ cell, weights, problem }: AlignmentProps) {
   const step = Math.max(0, store.step.value);
   const row = weights.subarray(step * steps, (step + 1) * steps);
   const input = chosen.value !== null && chosen.value < steps ? chosen.value : null;
-  const shown = input ?? row.indexOf(Math.max(...row));
+  const inputStep = input ?? row.indexOf(Math.max(...row));
   const tokens = steps <= MAX_TOKENS;
   return (
     <figure class="map aligned" data-cell={cell} data-tokens={tokens}>
@@ -78,9 +78,9 @@ function Alignments({ cell, weights, problem }: AlignmentProps) {
         {t(input === null ? 'alignmentMost' : 'alignmentAt', {
           step: step + 1,
           output: outputs[step] ?? '',
-          input: shown + 1,
-          token: sources[shown] ?? '',
-          weight: short(Number((row[shown] ?? 0).toFixed(2))),
+          input: inputStep + 1,
+          token: sources[inputStep] ?? '',
+          weight: short(Number((row[inputStep] ?? 0).toFixed(2))),
         })}
       </p>
     </figure>

@@ -182,10 +182,10 @@ const MAX_BARS = 32;
 /** The values of the first units as colours. */
 function Strip({ values }: { values: Float32Array }) {
   const table = colorTable('diverging', isDark.value);
-  const shown = Array.from(values.subarray(0, MAX_BARS));
+  const bars = Array.from(values.subarray(0, MAX_BARS));
   return (
-    <svg class="strip" viewBox={`0 0 ${shown.length} 1`} preserveAspectRatio="none" aria-hidden="true">
-      {shown.map((value, n) => (
+    <svg class="strip" viewBox={`0 0 ${bars.length} 1`} preserveAspectRatio="none" aria-hidden="true">
+      {bars.map((value, n) => (
         <rect
           key={n}
           x={n}

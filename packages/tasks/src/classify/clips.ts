@@ -34,7 +34,7 @@ export class ClipEncoder implements ClassifyEncoder {
   }
 
   readTexts(texts: readonly string[]): EncodedInputs {
-    if (texts.length === 0) return { shown: [], encoded: [] };
+    if (texts.length === 0) return { titles: [], encoded: [] };
     throw valueError(
       'This model classifies clips, got a text. Pass clips (command line: --frames or --data).',
     );
@@ -47,7 +47,7 @@ export class ClipEncoder implements ClassifyEncoder {
   }
 
   #encodeAll(clips: readonly ReadClip[]): EncodedInputs {
-    return { shown: clips.map(({ shown }) => shown), encoded: clips.map((clip) => this.frames.encode(clip)) };
+    return { titles: clips.map(({ name }) => name), encoded: clips.map((clip) => this.frames.encode(clip)) };
   }
 
   batch(

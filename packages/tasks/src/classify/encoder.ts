@@ -111,14 +111,14 @@ export class TokenEncoder implements ClassifyEncoder {
   }
 
   readTable(table: Table): EncodedInputs {
-    const shown = textsOf(table, this.column);
-    return { shown, encoded: shown.map((text) => this.encode(text)) };
+    const titles = textsOf(table, this.column);
+    return { titles, encoded: titles.map((text) => this.encode(text)) };
   }
 
   readTexts(texts: readonly string[]): EncodedInputs {
     if (texts.some((text) => text.trim() === ''))
       throw valueError('The text is empty. Pass a text with at least one word.');
-    return { shown: texts, encoded: texts.map((text) => this.encode(text)) };
+    return { titles: texts, encoded: texts.map((text) => this.encode(text)) };
   }
 
   batch(encoded: readonly Encoded[], rows: Uint32Array): { x: Tensor } {

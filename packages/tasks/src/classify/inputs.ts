@@ -14,9 +14,9 @@ export interface Encoded {
   readonly length: number;
 }
 
-/** Encoded inputs, with a text for each that shows it to the user. */
+/** Encoded inputs, each with a title for the user. */
 export interface EncodedInputs {
-  shown: readonly string[];
+  titles: readonly string[];
   encoded: readonly Encoded[];
 }
 

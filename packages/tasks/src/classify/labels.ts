@@ -19,7 +19,12 @@ export function readLabels(table: Table, name: string, separator: string | null)
   return nestedValues(table, name).map((value, row) => {
     const items = Array.isArray(value) ? value : String(value ?? '').split(separator);
     if (items.some((item) => typeof item === 'object' && item !== null))
-      throw cellError(table, row, place, 'a list of labels must consist of texts, got a list or an object.');
+      throw cellError(
+        table,
+        row,
+        place,
+        'a list of labels must contain only strings or numbers, got a list or an object.',
+      );
     return [...new Set(items.map((item) => String(item).trim()))].filter((label) => label !== '');
   });
 }

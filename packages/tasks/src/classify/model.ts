@@ -179,7 +179,7 @@ export class ClassifyModel implements TaskModel {
 
   async predict(request: TaskRequest): Promise<TaskResult> {
     checkRequest(request, this, { takesTexts: true });
-    const { shown, encoded, notes } = this.#read(request);
+    const { titles, encoded, notes } = this.#read(request);
     const { labels } = this.pipeline;
     const withAll = request.options?.probabilities === true;
     const result = this.#several ? ['labels', 'scores'] : ['label', 'score'];
@@ -189,7 +189,7 @@ export class ClassifyModel implements TaskModel {
     ];
     const probabilities = await this.probabilitiesOf(encoded);
     const rows = probabilities.map((p, i): TaskCell[] => [
-      shown[i],
+      titles[i],
       ...this.#labelCells(p),
       ...(withAll ? Array.from(p, round) : []),
     ]);
@@ -224,13 +224,13 @@ export class ClassifyModel implements TaskModel {
 
   async example(request: TaskRequest, row = 0): Promise<NetworkExample> {
     checkRequest(request, this, { takesTexts: true });
-    const { shown, encoded } = this.#read(request);
+    const { titles, encoded } = this.#read(request);
     checkRow(row, encoded.length, `${this.#encoder.kind}s`);
     const { x, mask } = this.#encoder.batch(encoded, Uint32Array.of(row));
     const encoder = this.#encoder;
     const steps = encoder instanceof TokenEncoder ? { steps: encoder.tokensOf(encoded[row]) } : {};
     // The n-grams have no steps to show.
-    return { network: recurrentPart(this.network), inputs: [x], mask, title: shown[row], ...steps };
+    return { network: recurrentPart(this.network), inputs: [x], mask, title: titles[row], ...steps };
   }
 
   /** Encodes the texts and rows of a request. */
@@ -242,13 +242,13 @@ export class ClassifyModel implements TaskModel {
       throw valueError(message);
     }
     const fromTexts = this.#encoder.readTexts(texts);
-    const fromSounds = this.#encoder.readSounds?.(sounds) ?? { shown: [], encoded: [] };
-    const fromClips = this.#encoder.readClips?.(clips) ?? { shown: [], encoded: [] };
-    const fromRows = rows === undefined ? { shown: [], encoded: [] } : this.#encoder.readTable(rows);
+    const fromSounds = this.#encoder.readSounds?.(sounds) ?? { titles: [], encoded: [] };
+    const fromClips = this.#encoder.readClips?.(clips) ?? { titles: [], encoded: [] };
+    const fromRows = rows === undefined ? { titles: [], encoded: [] } : this.#encoder.readTable(rows);
     const all = [fromTexts, fromSounds, fromClips, fromRows];
     const encoded = all.flatMap((each) => [...each.encoded]);
     const notes = this.#encoder.notes(encoded, texts.length === 0 ? rows : undefined);
-    return { shown: all.flatMap((each) => [...each.shown]), encoded, notes };
+    return { titles: all.flatMap((each) => [...each.titles]), encoded, notes };
   }
 
   /**

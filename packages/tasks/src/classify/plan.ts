@@ -211,7 +211,7 @@ const soundsReader =
         encoder,
         training: encoded,
         validation: validated.map((each) => encoder.encode(each)),
-        validationTexts: validated.map(({ shown }) => shown),
+        validationTexts: validated.map(({ name }) => name),
         lengths: summarizeLengths(encoded.map(({ length }) => length)),
         ...{ cut: 0, coverage: null, missing: 0 },
       };
@@ -232,7 +232,7 @@ const clipsReader =
         encoder: new ClipEncoder(name, frames),
         training: encoded,
         validation: validated.map((each) => frames.encode(each)),
-        validationTexts: validated.map(({ shown }) => shown),
+        validationTexts: validated.map(({ name }) => name),
         lengths: summarizeLengths(encoded.map(({ length }) => length)),
         ...{ cut: 0, coverage: null, missing: 0 },
       };
@@ -254,9 +254,9 @@ const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   dropout: options.dropout ?? (options.frames === undefined ? 0.5 : 0.2),
 });
 
-/** Sequences are trained for as many epochs as this number of steps takes, but for 40 to 200. */
+/** Number of training steps for sequences and sounds, which sets the number of epochs (at least 40, at most 200). */
 const SEQUENCE_STEPS = 15_000;
-/** The training of sequences ends after as many epochs without an improvement as this number of steps takes, but after 6 to 30. */
+/** Number of steps without an improvement after which their training ends, as epochs at least 6 and at most 30. */
 const SEQUENCE_PATIENCE = 600;
 
 /** The same for clips, whose steps take much longer. */

@@ -54,16 +54,16 @@ const TITLES = { text: 'Text', sequence: 'Sequence', sound: 'Sound', clip: 'Clip
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 function scoreTables({ plan, scores }: ClassifyResult): string {
-  const shown = { ...scores, classes: scores.classes.slice(0, MAX_LABELS) };
+  const shortened = { ...scores, classes: scores.classes.slice(0, MAX_LABELS) };
   const confusion = {
-    ...shown,
+    ...shortened,
     confusion: scores.confusion.slice(0, MAX_LABELS).map((row) => row.slice(0, MAX_LABELS)),
   };
   const [[head, ...rows], [confusionHead, ...confusionRows]] = [
-    classTable(shown, `${plan.encoder.kind}s`),
+    classTable(shortened, `${plan.encoder.kind}s`),
     confusionTable(confusion),
   ].map(scoreTexts);
-  const rest = scores.classes.length - shown.classes.length;
+  const rest = scores.classes.length - shortened.classes.length;
   const note = rest > 0 ? `<p class="quiet">${rest} more labels are not shown.</p>` : '';
   if (scores.confusion.length === 0) return table(head, rows) + note;
   return `${table(head, rows)}<h3>Confusion matrix</h3>${table(confusionHead, confusionRows)}${note}`;
@@ -79,8 +79,8 @@ function mistakes({ plan, probabilities }: ClassifyResult): string {
   if (wrong.length === 0) return `<p>All validation ${encoder.kind}s are classified correctly.</p>`;
   const rows = wrong.slice(0, MISTAKES).map(({ i, predicted, score }) => {
     const text = validationTexts[i];
-    const shown = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
-    return [shown, labels[validation.classes[i][0]], labels[predicted], percent(score)];
+    const excerpt = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
+    return [excerpt, labels[validation.classes[i][0]], labels[predicted], percent(score)];
   });
   const count = `<p>${wrong.length} of ${validationTexts.length} validation ${encoder.kind}s are classified wrongly.</p>`;
   return `${count}${table([encoder.kind, 'label', 'predicted', 'probability'], rows)}`;
@@ -117,7 +117,7 @@ function clipsOf({ plan, probabilities, model }: ClassifyResult, { frames }: Cli
     const predicted = model.labelsOf(probabilities[i]);
     const found = predicted.map(({ label, score }) => `${label} (${percent(score)})`).join(', ');
     const caption = `${validationTexts[i]}: ${actual}, predicted ${found || 'none'}`;
-    return keyFrames({ ...frames.shown(validation.inputs[i] as EncodedClip, SHOWN_FRAMES), caption });
+    return keyFrames({ ...frames.reportFrames(validation.inputs[i] as EncodedClip, SHOWN_FRAMES), caption });
   });
   return parts.join('');
 }

@@ -20,7 +20,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
   const { columns, labels, separator, training, validation, encoder, lengths, sizes, settings } = plan;
   const notes = notesOf(plan);
   const rows = training.inputs.length + (plan.validationSource === null ? validation.inputs.length : 0);
-  const shown = labels.slice(0, 10).join(', ') + (labels.length > 10 ? ', ...' : '');
+  const labelList = labels.slice(0, 10).join(', ') + (labels.length > 10 ? ', ...' : '');
   const several = separator === null ? '' : ` (several per ${encoder.kind}, separated by "${separator}")`;
   const line = (label: string, text: string) => ({ label, text });
   const { batchSize, learningRate, decay, epochs } = settings;
@@ -40,7 +40,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
     lines: [
       line(
         'data',
-        `${rows} ${encoder.kind}s in "${columns.input}", ${labels.length} labels in "${columns.label}"${several}: ${shown}`,
+        `${rows} ${encoder.kind}s in "${columns.input}", ${labels.length} labels in "${columns.label}"${several}: ${labelList}`,
       ),
       ...notes.map((text) => line('', text)),
       line(encoder.kind, inputText(plan)),

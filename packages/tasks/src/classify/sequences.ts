@@ -189,13 +189,13 @@ export class SequenceEncoder implements ClassifyEncoder {
   readTable(table: Table): EncodedInputs {
     const sequences = sequencesOf(table, this.column, this.features);
     return {
-      shown: sequences.map((_, row) => `line ${table.lines[row]}`),
+      titles: sequences.map((_, row) => `line ${table.lines[row]}`),
       encoded: sequences.map((each) => this.encode(each)),
     };
   }
 
   readTexts(texts: readonly string[]): EncodedInputs {
-    return { shown: texts, encoded: this.encodeValues(texts, 'data') };
+    return { titles: texts, encoded: this.encodeValues(texts, 'data') };
   }
 
   /**

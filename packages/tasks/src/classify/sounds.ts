@@ -33,7 +33,7 @@ export class SoundEncoder implements ClassifyEncoder {
   }
 
   readTexts(texts: readonly string[]): EncodedInputs {
-    if (texts.length === 0) return { shown: [], encoded: [] };
+    if (texts.length === 0) return { titles: [], encoded: [] };
     throw valueError(
       'This model classifies sounds, got a text. Pass sounds (command line: --audio or --data).',
     );
@@ -46,7 +46,7 @@ export class SoundEncoder implements ClassifyEncoder {
   }
 
   #encodeAll(sounds: readonly ReadSound[]): EncodedInputs {
-    return { shown: sounds.map(({ shown }) => shown), encoded: sounds.map((sound) => this.encode(sound)) };
+    return { titles: sounds.map(({ name }) => name), encoded: sounds.map((sound) => this.encode(sound)) };
   }
 
   batch(

@@ -26,7 +26,7 @@ export interface ComparedRun {
   memory: number;
   /** Median time to predict from one example, in milliseconds; null if it was not measured. */
   latency: number | null;
-  /** Validation loss by epoch; of several networks or stages, that of the first. */
+  /** Validation loss by epoch; if there are several networks or stages, of the first one. */
   losses: number[];
 }
 

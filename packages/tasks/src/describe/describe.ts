@@ -13,7 +13,7 @@ import { checkFrameOptions, FRAME_OPTION_TYPES } from '../shared/frames/options.
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
-import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainSingleNetwork } from '../shared/training.js';
 import type { TokenLevel } from '../translate/plan.js';
 import { bleuOptions, signatureNote } from '../translate/scores.js';
 import { DescribeModel, type Description } from './model.js';
@@ -96,7 +96,7 @@ export async function* describeEvents(
   const [seed] = new RandomStream(settings.seed, 'describe', 'network').words(1);
   const shape = { ...sizes, vocabulary: target.vocabulary.size, frames: frames.shape, seed };
   const networks = describerNetworks(shape);
-  const training = yield* trainOnlyNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
+  const training = yield* trainSingleNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
     ...{ model: sizes.cell, control: options, patience: settings.patience },
   });
   const model = modelOf(plan, networks.inference);

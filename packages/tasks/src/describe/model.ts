@@ -145,7 +145,7 @@ export class DescribeModel implements TaskModel {
     return {
       columns,
       rows: descriptions.map((each, i): TaskCell[] => [
-        ...[read[i].shown, each.text],
+        ...[read[i].name, each.text],
         ...(options.scores === true ? [Number(each.score.toPrecision(6))] : []),
         ...(options.alignments === true ? [alignmentText(each)] : []),
       ]),
@@ -162,7 +162,7 @@ export class DescribeModel implements TaskModel {
     const [{ text, tokens }] = await this.describeClips([clip]);
     const pairs = { clips: [clip], target: [targetIds(this.#target, tokens)] };
     const { x } = batchOf(this.#frames, pairs, Uint32Array.of(0));
-    return { network: this.network, inputs: x, title: `${read[row].shown} → ${text}` };
+    return { network: this.network, inputs: x, title: `${read[row].name} → ${text}` };
   }
 
   /** Returns the share of sentences that are exactly right, BLEU, chrF, ROUGE-L and the perplexity. */

@@ -16,11 +16,9 @@ import type { DescribedClips } from './pairs.js';
 
 /** Share of the clips that are cut off for validation. */
 const VALIDATION_SHARE = 0.1;
-/**
- * Numbers of steps: training takes as many epochs as the first one, but 20 to 100, and ends after the second one without an
- * improvement.
- */
+/** Number of training steps, which sets the number of epochs (at least 20, at most 100). */
 const STEPS = 8000;
+/** Number of steps without an improvement after which training ends. */
 const PATIENCE = 1000;
 
 export interface TrainingSettings {
@@ -91,7 +89,7 @@ export function prepare(table: Table, options: DescribeOptions): PreparedDescrib
       target: validation.texts.map(idsOf),
     },
     validationTexts: validation.texts,
-    validationNames: validation.clips.map(({ shown }) => shown),
+    validationNames: validation.clips.map(({ name }) => name),
     validationSource: options.validation?.source ?? null,
     lengths: { frames: lengths, text: side.lengths },
     sizes: sizesOf(options),

@@ -60,7 +60,7 @@ function examples({ plan, descriptions }: DescribeResult): string {
       columns: numbers.map(String),
       values: alignment,
     });
-    return keyFrames({ ...frames.shown(validation.clips[i], SHOWN_FRAMES), caption }) + map;
+    return keyFrames({ ...frames.reportFrames(validation.clips[i], SHOWN_FRAMES), caption }) + map;
   });
   const lead =
     'Below the frames, rows are the words of the description and columns the numbers of the frames. Dark cells are the frames that ' +

@@ -5,9 +5,9 @@
  * `level` quantile of these scores. Only errors known at the forecast origin are used.
  *
  * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by their expected size, so
- * that those of many rows and series can be pooled: the mean change of the series over one season or, for point forecasts whose
- * errors follow them, the size of its recent changes (score-scale.ts) and the size at the position in the season
- * (seasonal-spread.ts).
+ * that the scores of many rows and series can be pooled. The expected size is the mean change of the series over one season. For
+ * point forecasts, if errors follow them, it is instead the size of recent changes (score-scale.ts) and the size at the position
+ * in the season (seasonal-spread.ts).
  */
 import { normalQuantile } from './distributions.js';
 import type { Origin } from './encoder.js';
@@ -42,7 +42,7 @@ export interface ScoreScale {
   ceilings: readonly number[];
 }
 
-/** By what the scores of a run are divided. */
+/** How the expected size of the scores is estimated. */
 export interface Scaling {
   /** The size of recent changes instead of the mean of all earlier ones. */
   recent: boolean;
@@ -50,7 +50,7 @@ export interface Scaling {
   spread: boolean;
 }
 
-/** The first one is used unless errors follow another one better. */
+/** All scalings. The first one is used unless errors follow another one better. */
 const SCALINGS: readonly Scaling[] = [
   { recent: false, spread: false },
   { recent: false, spread: true },

@@ -64,8 +64,8 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   /** Maximum number of epochs; validation chooses the actual number. Default 60. */
   epochs?: number;
   /**
-   * Time for the training in seconds. Each choice of the number of epochs gets an equal share of it, and later trainings take
-   * no more epochs than were tried; every network trains for at least one epoch. Default: no limit.
+   * Time for the training in seconds. Each choice of the number of epochs gets an equal share of this time. Later
+   * trainings take no more epochs than were tried; every network trains for at least one epoch. Default: no limit.
    */
   budget?: number;
   /** Seed of the initial weights and of shuffling. Default 0. */
@@ -93,7 +93,7 @@ export interface ForecastBacktest extends PreparedForecast {
 export interface ForecastResult extends ForecastBacktest {
   /** The winner's forecast of each series. */
   forecasts: SeriesForecast[];
-  /** The networks that were trained on all rows; their mean is the forecast or part of it. Null if it is by baselines. */
+  /** The networks that were trained on all rows. Null if baselines make the forecast. */
   networks: FittedNetwork[] | null;
   /** The model that made the forecast. It can be saved, and can forecast from newer rows. */
   model: ForecastModel;

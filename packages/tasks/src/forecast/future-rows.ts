@@ -90,7 +90,7 @@ function timeCell({ cells }: Column, value: number, { format }: TimeColumn): Cel
   return cells[0] instanceof Date ? new Date(value) : formatTime(value, format);
 }
 
-/** Returns the values of a covariate as numbers or texts, whichever the column of the data holds; null if missing. */
+/** Returns the values of a covariate as numbers or strings, like the column of the data; null if missing. */
 function valuesOf(table: Table, { name, kind }: Column): (number | string | null)[] {
   if (kind === 'number')
     return Array.from(numbers(table, name), (value) => (Number.isNaN(value) ? null : value));

@@ -24,8 +24,8 @@ export function panelOptionsOf({ target, time, idColumn, frequency, covariates }
 }
 
 /**
- * Returns whether the training table had no times. Its rows are numbered from 1, so it is unknown whether other rows are
- * newer, and they are not appended.
+ * Returns whether the training table had no times. In that case its rows are numbered from 1, it is unknown whether the
+ * rows of another table are newer, and the rows of the other table are not appended.
  */
 export const hasRowNumbers = (time: Pipeline['time']): boolean =>
   time.name === 'row' && time.format.template === 'number';

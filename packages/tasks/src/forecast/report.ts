@@ -92,11 +92,14 @@ function forecastCharts(result: ForecastResult): string {
       `${levelName(level)}% interval`,
     ]),
   ]);
-  const shown = forecasts.slice(0, MAX_CHARTS);
-  const rest = forecasts.length - shown.length;
+  const charted = forecasts.slice(0, MAX_CHARTS);
+  const rest = forecasts.length - charted.length;
   const note = rest > 0 ? `<p class="quiet">forecast.csv contains ${rest} more series.</p>` : '';
-  if (shown.length <= MAX_LARGE) return key + shown.map((_, s) => seriesChart(result, s)).join('') + note;
-  const charts = shown.map(({ id }, s) => ({ name: id, chart: smallChart(seriesChartData(result, s, 0.5)) }));
+  if (charted.length <= MAX_LARGE) return key + charted.map((_, s) => seriesChart(result, s)).join('') + note;
+  const charts = charted.map(({ id }, s) => ({
+    name: id,
+    chart: smallChart(seriesChartData(result, s, 0.5)),
+  }));
   return key + multiples(charts, 'series') + note;
 }
 
@@ -173,12 +176,12 @@ function backtestChart(
   const candidates = firstSeries.filter(
     ({ origin }, i) => i === 0 || origin >= firstSeries[i - 1].origin + plan.horizon || plan.horizon === 1,
   );
-  const shown = candidates.filter(({ origin }, i) =>
+  const charted = candidates.filter(({ origin }, i) =>
     candidates.slice(0, i).every((other) => Math.abs(origin - other.origin) >= plan.horizon),
   );
   const series = panel.series[origins[0].series];
-  const rowsBefore = Math.min(shown[0].origin - series.offset, Math.max(2 * plan.season, 2 * plan.horizon));
-  const start = shown[0].origin - rowsBefore;
+  const rowsBefore = Math.min(charted[0].origin - series.offset, Math.max(2 * plan.season, 2 * plan.horizon));
+  const start = charted[0].origin - rowsBefore;
   const name = series.id === '' ? panel.target : `${panel.target} of ${series.id}`;
   const training = refit
     ? 'Models were retrained before every origin.'
@@ -197,16 +200,16 @@ function backtestChart(
     title: `Backtest of ${name}: actual values and forecasts by ${winner}`,
     lines: [
       { kind: 'actual', from: 0, values: series.values.slice(start - series.offset) },
-      ...shown.map(({ n, origin }) => ({
+      ...charted.map(({ n, origin }) => ({
         kind: 'forecast',
         from: origin - start,
         values: forecasts[n].median,
         dots: plan.horizon === 1,
       })),
     ],
-    bands: shown.flatMap(({ n, origin }) => bandsOf(forecasts[n], origin - start).slice(0, 1)),
+    bands: charted.flatMap(({ n, origin }) => bandsOf(forecasts[n], origin - start).slice(0, 1)),
     label: (row) => timeAt(panel, start + row),
-    dividers: plan.horizon === 1 ? [] : shown.map(({ origin }) => origin - start - 0.5),
+    dividers: plan.horizon === 1 ? [] : charted.map(({ origin }) => origin - start - 0.5),
   });
   return note + key + svg;
 }
@@ -215,9 +218,9 @@ function forecastTable({ panel, forecasts, levels }: ForecastResult): string {
   const hasIds = panel.idColumn !== null;
   const bounds = levels.map((level) => `${levelName(level)}% interval`);
   const head = [...(panel.idColumn === null ? [] : [panel.idColumn]), panel.time.name, 'median', ...bounds];
-  const shown = forecasts.slice(0, MAX_TABLES);
-  const format = numberFormat(shown.flatMap(({ median }) => Array.from(median)));
-  const rows = shown.flatMap((forecast) =>
+  const listed = forecasts.slice(0, MAX_TABLES);
+  const format = numberFormat(listed.flatMap(({ median }) => Array.from(median)));
+  const rows = listed.flatMap((forecast) =>
     forecast.time.map((time, k) => [
       ...(hasIds ? [forecast.id] : []),
       time,

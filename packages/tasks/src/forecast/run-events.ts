@@ -36,7 +36,7 @@ export function seasonText({ season, seasons, seasonReason }: ForecastPlan): str
   return seasonReason === '' ? text : `${text} (${seasonReason})`;
 }
 
-/** Describes the window and what each network sees of it, with the reason for that choice. */
+/** Describes the window and its representation for each network, with the reason for that choice. */
 export function viewsText({ window, scaler, views, viewReason }: ForecastPlan): string {
   const rows = `window ${withCount(window, 'row')}`;
   if (scaler !== 'changes') return rows;

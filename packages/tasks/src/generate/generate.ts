@@ -12,7 +12,7 @@ import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import type { TextFile } from '../shared/task.js';
-import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainSingleNetwork } from '../shared/training.js';
 import type { TextLevel } from './codec.js';
 import { LanguageModel } from './model.js';
 import { type LanguageCell, type LanguageShape, languageNetwork } from './network.js';
@@ -101,7 +101,7 @@ export async function* languageModelEvents(
   const { sizes, settings, codec, tied } = plan;
   const shape = { ...sizes, vocabulary: codec.vocabulary.size, tied, seed: settings.seed };
   const network = languageNetwork({ ...shape, stateful: true });
-  const training = yield* trainOnlyNetwork(network, trainingOptions(plan, options.signal), {
+  const training = yield* trainSingleNetwork(network, trainingOptions(plan, options.signal), {
     ...{ model: sizes.cell, control: options, patience: settings.patience },
     callbacks: [reduceOnPlateau({ monitor: 'validationLoss', factor: 0.5, patience: 1, minDelta: 0 })],
   });

@@ -22,8 +22,8 @@ export type Sound = Uint8Array | SoundFile | Samples | Waveform;
 
 /** A sound that was read. */
 export interface ReadSound extends Samples {
-  /** What shows the sound to the user: the name of its file. */
-  shown: string;
+  /** Name of the sound for the user: that of its file. */
+  name: string;
 }
 
 /** True for a value that is one sound. */
@@ -60,12 +60,12 @@ export function readSound(sound: unknown, name = 'sound'): ReadSound {
       `sampleRate must be above 0 Hz, got ${formatValue(sampleRate)} (${name}).`,
     );
   }
-  return { shown: name, samples, sampleRate };
+  return { name, samples, sampleRate };
 }
 
 function readFile({ source, bytes }: SoundFile): ReadSound {
   const sound = readWav(bytes, { source });
-  return { shown: source, samples: mono(sound), sampleRate: sound.sampleRate };
+  return { name: source, samples: mono(sound), sampleRate: sound.sampleRate };
 }
 
 /**

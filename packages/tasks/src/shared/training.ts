@@ -45,7 +45,7 @@ export interface NetworkRun {
 }
 
 /** Trains the network of a run that has only one; see {@link trainNetwork}. */
-export function trainOnlyNetwork(
+export function trainSingleNetwork(
   network: Model,
   options: TrainOptions,
   { model, control, ...run }: Omit<NetworkRun, 'info' | 'trainer'> & { model: string; control: RunControl },

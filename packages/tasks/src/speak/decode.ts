@@ -43,7 +43,7 @@ export async function decodeFrames(
   return results;
 }
 
-/** One text that is not finished: its index, and what was written of it. */
+/** One text that is not finished: its index, and the frames and attention weights so far. */
 interface Unfinished {
   text: number;
   parts: Float32Array[];

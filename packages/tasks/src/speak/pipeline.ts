@@ -12,7 +12,7 @@ export const SPEAK_FORMAT = 'unroll-speak-1';
 
 /** Largest number of frames per step of the decoder. */
 export const MAX_REDUCTION = 16;
-/** More steps per character than the longest sound of a training has frames. */
+/** Largest accepted number of steps per character; no training sound has as many frames. */
 const MAX_STEPS = 10_000;
 
 export interface SpeakPipeline {

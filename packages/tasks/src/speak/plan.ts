@@ -16,7 +16,7 @@ const MAX_VALIDATION = 300;
 const REDUCTION = 4;
 /** Longest sound in seconds: attention does not learn on recordings of whole paragraphs. */
 const MAX_SECONDS = 30;
-/** Trains for as many epochs as this number of steps takes, but for 20 to 200. */
+/** Number of training steps, which sets the number of epochs (at least 20, at most 200). */
 const STEPS = 8_000;
 
 export interface TrainingSettings {

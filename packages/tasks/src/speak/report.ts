@@ -38,13 +38,13 @@ export function speakReport(result: SpeakResult, run: { backend: string; seconds
 
 /** Shows which characters the decoder reads while it speaks. */
 function alignments({ plan, spoken }: SpeakResult): string {
-  const shown = spoken
+  const examples = spoken
     .map((each, i) => ({ ...each, text: plan.validationTexts[i], ...plan.validation.texts[i] }))
-    .filter((each) => each.shown.length <= MAX_CHARACTERS)
+    .filter((each) => each.symbols.length <= MAX_CHARACTERS)
     .slice(0, EXAMPLES);
-  if (shown.length === 0) return '<p>All texts are too long to show.</p>';
+  if (examples.length === 0) return '<p>All texts are too long to show.</p>';
   const step = plan.sizes.reduction / plan.voice.frameRate;
-  const maps = shown.map(({ alignment, shown: columns, text }) => {
+  const maps = examples.map(({ alignment, symbols: columns, text }) => {
     const rows = alignment.map((_, t) => `${(t * step).toFixed(2)} s`);
     const values = alignment.map((weights) => weights.map((weight) => Math.min(1, weight)));
     const title = `Attention weights of the text "${text}"`;

@@ -13,7 +13,7 @@ import { batchesOf } from '../shared/length-batches.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
-import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainSingleNetwork } from '../shared/training.js';
 import { frameSampling, type SpokenSpectrogram } from './decode.js';
 import { SpeakModel } from './model.js';
 import { type SpeakCell, type SpeakNetworks, speakNetworks } from './network.js';
@@ -103,7 +103,7 @@ export async function* speakEvents(
   const { sizes, settings, characters, voice, validation } = plan;
   const [seed] = new RandomStream(settings.seed, 'speak', 'network').words(1);
   const networks = speakNetworks({ ...sizes, characters: characters.size, mels: voice.mels, seed });
-  const training = yield* trainOnlyNetwork(
+  const training = yield* trainSingleNetwork(
     networks.training,
     trainingOptions(plan, networks, seed, options.signal),
     { ...{ model: sizes.cell, control: options, patience: settings.patience } },

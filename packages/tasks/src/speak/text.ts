@@ -11,11 +11,11 @@ export interface CharactersConfig {
   lowercase: boolean;
 }
 
-/** A text as ids, with its characters for pictures. */
+/** A text as ids, with its characters, for charts. */
 export interface SpokenText {
   ids: Int32Array;
-  /** The character of each id; `end` for the end. */
-  shown: string[];
+  /** The character of each id; `end` for the id of the end. */
+  symbols: string[];
   /** Characters of the text that do not occur in the training texts; they are skipped. */
   unknown: string[];
 }
@@ -45,7 +45,7 @@ export class Characters {
     const known = all.filter((character) => this.#ids.has(character));
     const unknown = [...new Set(all.filter((character) => !this.#ids.has(character)))];
     const ids = Int32Array.of(...known.map((character) => this.#ids.get(character) ?? 0), END_ID);
-    return { ids, shown: [...known, 'end'], unknown };
+    return { ids, symbols: [...known, 'end'], unknown };
   }
 }
 

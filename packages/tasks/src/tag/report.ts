@@ -49,9 +49,9 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 
 function scoreTables({ scores, plan }: TagRunResult): string {
   const [summaryHead, ...summary] = scoreTexts(summaryTable(scores, plan.goal, plan.sizes.cell));
-  const shown = { ...scores, types: scores.types.slice(0, MAX_TYPES) };
-  const [head, ...rows] = scoreTexts(typeTable(shown, plan.goal));
-  const rest = scores.types.length - shown.types.length;
+  const shortened = { ...scores, types: scores.types.slice(0, MAX_TYPES) };
+  const [head, ...rows] = scoreTexts(typeTable(shortened, plan.goal));
+  const rest = scores.types.length - shortened.types.length;
   const note = rest > 0 ? `<p class="quiet">${rest} more are not shown.</p>` : '';
   return `${table(summaryHead, summary)}${table(head, rows)}${note}`;
 }

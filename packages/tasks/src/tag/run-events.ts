@@ -60,10 +60,10 @@ function tagsText({ goal: { tags, scheme } }: PreparedTagger): string {
     scheme === 'none'
       ? tags
       : [...new Set(tags.filter((tag) => tag !== 'O').map((tag) => tag.slice(2) || tag))];
-  const shown = types.slice(0, 12).join(', ') + (types.length > 12 ? ', ...' : '');
+  const typeList = types.slice(0, 12).join(', ') + (types.length > 12 ? ', ...' : '');
   return scheme === 'none'
-    ? `${tags.length} tags: ${shown}`
-    : `${types.length} types (${scheme.toUpperCase()}): ${shown}`;
+    ? `${tags.length} tags: ${typeList}`
+    : `${types.length} types (${scheme.toUpperCase()}): ${typeList}`;
 }
 
 /** Returns the decisions about the data, one sentence each. */

@@ -89,8 +89,8 @@ export function checkTags(data: TaggedSentences, tags: readonly string[]): void 
   for (const sentence of data.sentences) {
     const index = sentence.tags.findIndex((tag) => !known.has(tag));
     if (index < 0) continue;
-    const shown = tags.slice(0, 12).join(', ') + (tags.length > 12 ? ', ...' : '');
-    const problem = `tag "${sentence.tags[index]}" does not occur in the training data. Its tags: ${shown}.`;
+    const tagList = tags.slice(0, 12).join(', ') + (tags.length > 12 ? ', ...' : '');
+    const problem = `tag "${sentence.tags[index]}" does not occur in the training data. Its tags: ${tagList}.`;
     throw tagError(data, sentence, index, problem);
   }
 }

@@ -57,7 +57,7 @@ interface Transcripts {
 
 /**
  * Returns a batch for teacher forcing: x contains the frames and the previous tokens, which begin with the start; y contains the
- * tokens and the end. The weights are 1 for them and 0 for padding.
+ * tokens and the end. The weights are 1 for targets and 0 for padding.
  */
 export function attentionBatch(
   frontEnd: FrontEnd,

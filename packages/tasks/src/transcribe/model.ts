@@ -207,7 +207,7 @@ export class TranscribeModel implements TaskModel {
       words.map(({ word, start, end }) => `${word} ${start}-${end}`).join(', ');
     return {
       columns: ['sound', 'text', ...(timed ? ['words'] : [])],
-      rows: transcripts.map((each, i) => [all[i].shown, each.text, ...(timed ? [timesOf(each)] : [])]),
+      rows: transcripts.map((each, i) => [all[i].name, each.text, ...(timed ? [timesOf(each)] : [])]),
       notes: [],
       ...(timed && { json: transcripts.map(({ words }) => ({ words: words.map((word) => ({ ...word })) })) }),
     };

@@ -50,7 +50,7 @@ export interface PreparedTranscriber {
   /** All validation sounds; for CTC, `validation` lacks those whose transcript is too long. */
   validationSounds: readonly EncodedSound[];
   /** Names and transcripts of the validation sounds. */
-  validationRows: { shown: string; text: string }[];
+  validationRows: { name: string; text: string }[];
   /** Name of the validation file; null if the validation rows were cut from the training rows. */
   validationSource: string | null;
   /** Lengths of the training sounds in frames. */
@@ -109,7 +109,7 @@ export function prepare(table: Table, options: TranscribeOptions): PreparedTrans
     decoder,
     validation: decoder === 'ctc' ? fitting(validated, reduction) : validated,
     validationSounds: validated.sounds,
-    validationRows: validation.sounds.map(({ shown }, i) => ({ shown, text: validation.texts[i] })),
+    validationRows: validation.sounds.map(({ name }, i) => ({ name, text: validation.texts[i] })),
     validationSource: given?.table.source ?? null,
     lengths,
     seconds: (lengths.mean * lengths.count) / frontEnd.frameRate,
@@ -182,7 +182,7 @@ const sizesOf = (options: TranscribeOptions, reduction: number): TranscriberSize
   streaming: options.streaming ?? false,
 });
 
-/** Trains for as many epochs as this number of steps takes, but for 15 to 100. */
+/** Number of training steps, which sets the number of epochs (at least 15, at most 100). */
 const STEPS = 12_000;
 
 function settingsOf(

@@ -44,7 +44,7 @@ function spectrograms({ plan, transcripts }: TranscribeResult): string {
   const width = frontEnd.config.means.length;
   const parts = validationSounds.slice(0, EXAMPLES).map(({ values, length }, i) => {
     const times = transcripts[i].words.map(({ word, start }) => `${word} ${start.toFixed(2)}`).join(', ');
-    const caption = `${validationRows[i].shown}: "${validationRows[i].text}", recognised ${times || 'nothing'}`;
+    const caption = `${validationRows[i].name}: "${validationRows[i].text}", recognised ${times || 'nothing'}`;
     return spectrogram({ values, width, length, frameRate: frontEnd.frameRate, caption });
   });
   const lead =
@@ -61,8 +61,8 @@ function worst({ plan, transcripts }: TranscribeResult): string {
     .slice(0, WORST);
   if (rated.length === 0) return '<p>All validation sounds are transcribed without an error.</p>';
   const rows = rated.map(({ i, text, rate }) => {
-    const { shown, text: reference } = plan.validationRows[i];
-    return [shown, reference, text, `${(100 * rate).toFixed(0)} %`];
+    const { name, text: reference } = plan.validationRows[i];
+    return [name, reference, text, `${(100 * rate).toFixed(0)} %`];
   });
   return `<div class="texts">${table(['sound', 'reference', 'transcript', 'error rate'], rows)}</div>`;
 }

@@ -16,7 +16,7 @@ export interface TokensConfig {
   words: readonly string[];
 }
 
-/** Words that are stored at most. */
+/** Largest number of stored words. */
 const MAX_WORDS = 100_000;
 
 export class TranscriptTokens {

@@ -15,7 +15,7 @@ import { batchesOf } from '../shared/length-batches.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
-import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainSingleNetwork } from '../shared/training.js';
 import { attentionBatch, attentionTranscribers, maxLengthOf } from './attention.js';
 import { TranscribeModel, type Transcript } from './model.js';
 import { type TranscribeCell, transcriberNetwork } from './network.js';
@@ -113,7 +113,7 @@ export async function* transcribeEvents(
   const { sizes, settings, validationRows } = plan;
   const [seed] = new RandomStream(settings.seed, 'transcribe', 'network').words(1);
   const networks = networksOf(plan, seed);
-  const training = yield* trainOnlyNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
+  const training = yield* trainSingleNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
     ...{ model: sizes.cell, control: options, patience: settings.patience },
   });
   const model = modelOf(plan, networks.inference);

@@ -82,7 +82,7 @@ export interface EncodedPairs {
   target: readonly Int32Array[];
 }
 
-/** Returns the ids of a target: those of its tokens and the end. A target that is longer than `length` is cut. */
+/** Returns the ids of a target: its tokens and the end. A target that is longer than `length` is cut. */
 export function targetIds(encoder: SideEncoder, tokens: readonly string[]): Int32Array {
   const ids = encoder.vocabulary.encode(tokens.slice(0, encoder.length));
   return tokens.length > encoder.length ? ids : Int32Array.of(...ids, END_ID);

@@ -14,7 +14,7 @@ export interface TranslatedText {
   alignment?: TranslatedTokens;
 }
 
-/** The tokens of a translation, and those of its source. */
+/** The tokens of a translation and of its source. */
 export interface TranslatedTokens {
   sourceTokens: string[];
   tokens: string[];

@@ -21,7 +21,7 @@ const VALIDATION_SHARE = 0.1;
 const MAX_VALIDATION = 2000;
 /** Texts are cut to this number of tokens. */
 const MAX_LENGTH = 400;
-/** Limits of the default size of a vocabulary of subwords, and the number of training words per token of it. */
+/** Limits of the default size of a vocabulary of subwords, and the number of training words per subword. */
 const SMALLEST_VOCABULARY = 1000;
 const LARGEST_VOCABULARY = 8000;
 const WORDS_PER_TOKEN = 80;

@@ -10,7 +10,7 @@ import type { RunEvent } from '../shared/events.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
-import { type NetworkTraining, trainOnlyNetwork } from '../shared/training.js';
+import { type NetworkTraining, trainSingleNetwork } from '../shared/training.js';
 import { batchOf, pairBatches } from './encoder.js';
 import { TranslateModel, type Translation } from './model.js';
 import { type TranslateCell, translatorNetworks } from './network.js';
@@ -95,7 +95,7 @@ export async function* translateEvents(
   const [seed] = new RandomStream(settings.seed, 'translate', 'network').words(1);
   const vocabularies = { sourceVocabulary: source.vocabulary.size, targetVocabulary: target.vocabulary.size };
   const networks = translatorNetworks({ ...sizes, ...vocabularies, seed });
-  const training = yield* trainOnlyNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
+  const training = yield* trainSingleNetwork(networks.training, trainingOptions(plan, seed, options.signal), {
     ...{ model: sizes.cell, control: options, patience: settings.patience },
   });
   const model = modelOf(plan, networks.inference);

@@ -70,7 +70,7 @@ describe('a classifier of sequences', () => {
     const { columns, rows } = await result.model.predict({ rows: tableOf([first, second]) });
     assert.deepEqual(columns, ['sequence', 'label', 'score']);
     assert.deepEqual(
-      rows.map(([shown, label]) => [shown, label]),
+      rows.map(([title, label]) => [title, label]),
       [
         ['line 1', 'up'],
         ['line 2', 'down'],

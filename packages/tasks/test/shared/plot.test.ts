@@ -74,8 +74,8 @@ test('constant series, gaps, one row and long forecasts are drawn', () => {
 });
 
 test('numbers fit beside the axis', () => {
-  const shown = [432, 43.25, 0.001234, 1234567, -0.5, 0, 1e-9, -98765.4321];
-  assert.deepEqual(shown.map(shortNumber), [
+  const numbers = [432, 43.25, 0.001234, 1234567, -0.5, 0, 1e-9, -98765.4321];
+  assert.deepEqual(numbers.map(shortNumber), [
     '432',
     '43.25',
     '0.001234',

@@ -18,7 +18,7 @@ export interface TensorBoardOptions {
 
 /** The callback, with a method that writes further values. */
 export interface TensorBoard extends Callback {
-  /** Writes scalars and histograms at one step to the files of training, such as those of a recorder (@unroll/insight). */
+  /** Writes scalars and histograms of one step, such as those of a recorder (@unroll/insight), to the training files. */
   write(
     step: number,
     values: { scalars?: MetricValues; histograms?: Readonly<Record<string, Histogram>> },

@@ -24,7 +24,7 @@ export interface CtcLossOptions extends LossOptions {
   /** The value after the last label of a target. Default -1. It may be the blank, as in Keras (0). */
   padding?: number;
   /**
-   * True: an infinite loss, which means that the target is too long for its input, is replaced by 0, as is its gradient.
+   * True: if a target is too long for its input, its infinite loss and its gradient are replaced by 0.
    * Default false: a target that is too long raises an error.
    */
   zeroInfinity?: boolean;

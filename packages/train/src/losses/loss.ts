@@ -53,7 +53,7 @@ export interface LossOptions {
 /** Types of these options, for checks. */
 export const LOSS_OPTIONS: OptionTypes<LossOptions> = { reduction: true };
 
-/** What a loss knows about the pass in which it is computed. */
+/** The pass in which a loss is computed. */
 export interface LossContext {
   /** True in training steps, false in evaluation. */
   readonly training: boolean;

@@ -71,7 +71,7 @@ export async function readHdf5<T>(bytes: Uint8Array, name: string, use: (file: H
   });
 }
 
-/** Closes the file. An instance that cannot do this, or whose memory has become large, is thrown away. */
+/** Closes the file. An instance that cannot do this, or whose memory has become large, is discarded. */
 function close(module: Hdf5Module, file: bigint | null): void {
   try {
     if (file !== null && file >= 0n) module.close_file(file);

@@ -9,10 +9,10 @@ export interface KerasCall {
   inputs: TensorId[];
   /** Initial states. */
   states: TensorId[];
-  /** Explicit masks of the inputs (null: none); undefined: none is given. */
+  /** Explicit mask of each input (null: that input has no mask). Undefined if the call has no mask argument. */
   masks: (TensorId | null)[] | undefined;
   training: boolean | null;
-  /** Arguments that are numbers or texts. */
+  /** Arguments that are numbers or strings. */
   constants: Json[];
   /** Names of further arguments that are true. */
   options: string[];
@@ -49,7 +49,7 @@ function callOf3(node: JsonObject, where: string): KerasCall {
   });
   const kwargs = isObject(node.kwargs) ? node.kwargs : {};
   for (const [key, value] of Object.entries(kwargs))
-    readArgument(call, key, value, where, tensorsIn, maskIn3);
+    readArgument(call, key, value, where, tensorsIn, tensorIn3);
   return call;
 }
 
@@ -101,14 +101,14 @@ function readArgument(
 function tensorsIn(value: Json | undefined, where: string): TensorId[] {
   if (Array.isArray(value)) return value.flatMap((entry) => tensorsIn(entry, where));
   if (!isObject(value)) return [];
-  const single = maskIn3(value, where);
+  const single = tensorIn3(value, where);
   if (single) return [single];
   if (value.class_name === undefined) return Object.values(value).flatMap((entry) => tensorsIn(entry, where));
   // Tuples are serialised as { class_name: '__tuple__', items: [...] }.
   return tensorsIn(value.items, where);
 }
 
-function maskIn3(value: Json, where: string): TensorId | null {
+function tensorIn3(value: Json, where: string): TensorId | null {
   if (!isObject(value) || value.class_name !== '__keras_tensor__' || !isObject(value.config)) return null;
   return referenceIn(listIn(value.config.keras_history, `A tensor of ${where}`), where);
 }

@@ -38,7 +38,7 @@ function checked(arrays: ImportedArray[], gates: number): ImportedArray[] {
   );
 }
 
-/** For each gate, the rows [I, H] of the file contain a matrix [H, I]. */
+/** For each gate, the block [I, H] of the file is the memory of a row-major matrix [H, I], which is transposed. */
 function inputKernel(array: ImportedArray, gates: number): ImportedArray {
   const [I, width] = array.shape;
   const H = width / gates;

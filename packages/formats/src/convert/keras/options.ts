@@ -50,7 +50,7 @@ export class KerasOptions {
     return [...this.#read].sort();
   }
 
-  /** Returns an option as it is; undefined if it is missing or null. */
+  /** Returns an option without conversion; undefined if it is missing or null. */
   take(key: string): Json | undefined {
     this.#read.add(key);
     return this.config[key] ?? undefined;

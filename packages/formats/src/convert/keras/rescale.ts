@@ -1,6 +1,6 @@
 /**
- * The hard_sigmoid of Keras 2 and TensorFlow.js is clip(0.2 x + 0.5, 0, 1), that of Keras 3 and Unroll clip(x/6 + 0.5, 0, 1).
- * With weights and biases multiplied by 1.2, the second gives the results of the first.
+ * hard_sigmoid is clip(0.2 x + 0.5, 0, 1) in Keras 2 and TensorFlow.js, and clip(x/6 + 0.5, 0, 1) in Keras 3 and Unroll.
+ * With weights and biases multiplied by 1.2, the second function gives the results of the first.
  */
 import type { ImportedArray } from '../imported.js';
 import type { KerasOptions } from './options.js';
@@ -18,7 +18,7 @@ export function scaledBy(
   o.context.report.defaulted.push({
     name: `${key} of ${o.where}`,
     value: 'hardSigmoid, with weights multiplied by 1.2',
-    reason: 'hard_sigmoid of Keras 2 is clip(0.2 x + 0.5, 0, 1), that of Unroll clip(x/6 + 0.5, 0, 1)',
+    reason: 'hard_sigmoid is clip(0.2 x + 0.5, 0, 1) in Keras 2 and clip(x/6 + 0.5, 0, 1) in Unroll',
   });
   return { convert: (arrays) => arrays.map((array) => scaleGates(array, gates)) };
 }

@@ -1,5 +1,5 @@
 /**
- * Reads and writes arrays of numpy (numpy.lib.format, versions 1 to 3): a header, which is the text of a Python dict with
+ * Reads and writes NumPy arrays (numpy.lib.format, versions 1 to 3): a header, which is the text of a Python dict with
  * data type, order and shape, and then the values. The header is parsed, never evaluated. Arrays of objects, which would
  * need a pickle, are refused.
  */
@@ -11,7 +11,7 @@ export interface NumpyArray {
   shape: Shape;
   /** Float64Array for float64 and integers of 32 and 64 bits; those beyond 2^53 are rounded. Otherwise Float32Array. */
   values: FloatArray;
-  /** In numpy's spelling, without the byte order: `f4`, `i8`, `b1`. */
+  /** In NumPy's spelling, without the byte order: `f4`, `i8`, `b1`. */
   dtype: string;
 }
 

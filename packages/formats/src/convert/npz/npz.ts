@@ -1,4 +1,4 @@
-/** Reads and writes .npz files of numpy (zips of arrays), and single .npy files. */
+/** Reads and writes NumPy .npz files (zips of arrays), and single .npy files. */
 import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
 import { toZip } from '../../zip.js';
 import { type ByteSource, readAll } from '../source.js';

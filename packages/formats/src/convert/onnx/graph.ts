@@ -27,7 +27,7 @@ export interface Node {
 export interface GraphInput {
   name: string;
   type: ElementType;
-  /** Sizes of the axes; a size without a name and a number has a symbol of its own. */
+  /** Sizes of the axes; a size with neither a name nor a number gets its own symbol. */
   shape: readonly Dimension[];
 }
 
@@ -112,7 +112,7 @@ function countReaders(nodes: readonly NodeProto[], graph: GraphProto): Map<strin
 
 /**
  * Returns the nodes that the outputs depend on, in topological order, and the names of all values that they need.
- * @throws UnrollError `format` for cycles, values without a source and values with two
+ * @throws UnrollError `format` for cycles, values without a source or with two sources
  */
 function sortNodes(graph: GraphProto, file: string): { order: NodeProto[]; needed: Set<string> } {
   const sources = new Map<string, NodeProto | null>();
@@ -204,7 +204,7 @@ async function readNode(node: NodeProto, source: ByteSource): Promise<Node> {
   };
 }
 
-/** Returns the numbers of a Constant node with few of them; null for others. */
+/** Returns the numbers of a Constant node that has few numbers; null for other nodes. */
 export function constantNumbers({ attributes }: Node): readonly number[] | null {
   const array = attributes.get('value');
   if (typeof array === 'object' && 'values' in array && ArrayBuffer.isView(array.values))

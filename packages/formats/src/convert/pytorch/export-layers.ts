@@ -110,7 +110,7 @@ function cellOf(call: Call, { className, config }: LayerJson): 'RNN' | 'LSTM' | 
   return cell;
 }
 
-/** @param layers the layer, and the one of the other direction if there are two; with their prefix of parameter names */
+/** @param layers one layer per direction, each with the prefix of its parameter names */
 function recurrent(
   call: Call,
   layers: readonly { json: LayerJson; prefix: string }[],

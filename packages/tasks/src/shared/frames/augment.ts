@@ -19,7 +19,7 @@ export interface FrameChange {
   offset: number;
 }
 
-/** Draws a change of frames of a size. Pixels outside of the frame are those of its edge. */
+/** Draws a random change of frames of this size. Pixels outside of the frame get the values of its edge. */
 export function changeOf(
   random: RandomStream,
   { height, width }: { height: number; width: number },

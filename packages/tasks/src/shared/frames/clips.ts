@@ -42,8 +42,8 @@ export interface ReadFrame extends Frame {
 
 /** A clip that was read. */
 export interface ReadClip {
-  /** What shows the clip to the user: the name of its folder or file. */
-  shown: string;
+  /** Name of the clip for the user: that of its folder or file. */
+  name: string;
   count: number;
   /** Yields frames, checked. @throws UnrollError for a damaged one, with the place of the clip */
   frames(indices: readonly number[]): Iterable<ReadFrame>;
@@ -87,7 +87,7 @@ export function readClip(
     if (!Number.isSafeInteger(count) || count < 0)
       throw new ClipProblem(`the number of frames must be a positive integer, got ${formatValue(count)}`);
     if (count === 0) throw new ClipProblem('the clip has no frames');
-    return { shown: source, count, frames: (indices) => checked(frames(indices), indices, fail) };
+    return { name: source, count, frames: (indices) => checked(frames(indices), indices, fail) };
   } catch (error) {
     throw withPlace(error, fail);
   }

@@ -1,6 +1,7 @@
 /**
- * The front end of tasks on video: frames of one size, grey or colour, standardised, with the difference between each frame and
- * the previous one as further channels if wanted; some of the frames of long clips; random changes in training.
+ * The front end of tasks on video. It resizes frames, converts them to grey if needed, standardises them, selects some frames of
+ * long clips, optionally adds the difference between each frame and the previous one as further channels, and changes frames at
+ * random in training.
  */
 import { type RandomStream, type Tensor, tensor, UnrollError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
@@ -57,7 +58,7 @@ export interface EncodedClip {
 export interface FrameOptions {
   /** Height and width of the frames. Default: their size, with at most 64 pixels on the longer side. */
   frameSize?: readonly [height: number, width: number];
-  /** Whether colours are kept. Default: unless the middle frames of 50 clips, spread over all, are grey. */
+  /** Whether colours are kept. Default: unless the middle frames of 50 clips, taken evenly from all clips, are grey. */
   colour?: boolean;
   /** Whether the network also reads the difference between each frame and the previous one. Default false. */
   opticalDifference?: boolean;
@@ -73,7 +74,7 @@ const LONGEST_SIDE = 64;
 const SAMPLED_FRAMES = 16;
 /** Stored frames for each frame that is read, from which training draws. */
 const STORED = 4;
-/** Number of clips whose colours are looked at. */
+/** Number of clips whose colours are examined. */
 const COLOUR_CLIPS = 50;
 /** Largest difference of the channels of a grey pixel, as a share of the range of the values. */
 const GREY = 8 / 255;
@@ -101,7 +102,7 @@ export class FrameEncoder {
 
   /**
    * Chooses the size and the colours, encodes the clips, and fits the standardisation.
-   * @param clips those of the training, at least one
+   * @param clips the training clips, at least one
    * @throws UnrollError for a damaged frame
    */
   static fit(
@@ -197,16 +198,16 @@ export class FrameEncoder {
 
   /**
    * Returns some frames of a clip for a report, with values from 0 to 255.
-   * @param count most frames
+   * @param count largest number of frames
    */
-  shown(
+  reportFrames(
     clip: EncodedClip,
     count: number,
   ): { frames: Float32Array[]; height: number; width: number; channels: 1 | 3 } {
     const { frameSize, channels, means, deviations } = this.config;
     const [height, width] = frameSize;
     const size = height * width * channels;
-    // Values of another scale are shown from two deviations below the mean to two above.
+    // Values that are not bytes: the grey scale covers two deviations on both sides of the mean.
     const isBytes = clip.values instanceof Uint8Array;
     const frames = spread(clip.stored, Math.min(count, clip.stored)).map((t) =>
       Float32Array.from(clip.values.subarray(t * size, (t + 1) * size), (value, i) =>

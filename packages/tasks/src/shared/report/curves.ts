@@ -2,7 +2,7 @@
 import type { EpochRecord, NetworkTraining } from '../training.js';
 import { chart, legendSample } from './chart.js';
 
-/** The metric that is drawn beside the losses. */
+/** The metric that is drawn in addition to the losses. */
 export interface CurveMetric {
   /** Its name in `validationMetrics`. */
   metric: string;
@@ -10,15 +10,15 @@ export interface CurveMetric {
   title: string;
   /** Draw a fraction in percent. Default false. */
   percent?: boolean;
-  /** The epoch with the highest value is the best one. Default false: that with the lowest validation loss is. */
+  /** The epoch with the highest value is the best one. Default false: the epoch with the lowest validation loss. */
   isGoal?: boolean;
 }
 
 /**
  * Returns the curves of all networks as HTML.
- * @param shown the metric to draw. Default: only the losses
+ * @param curve the metric to draw. Default: only the losses
  */
-export function trainingCurves(trainings: readonly NetworkTraining[], shown?: CurveMetric): string {
+export function trainingCurves(trainings: readonly NetworkTraining[], curve?: CurveMetric): string {
   const key = [
     ['actual', 'training loss'],
     ['forecast', 'validation loss'],
@@ -31,14 +31,14 @@ export function trainingCurves(trainings: readonly NetworkTraining[], shown?: Cu
     ...linesOf('forecast', ({ validationLoss }) => validationLoss),
   ];
   const best = trainings.map(({ bestEpoch, history }) => `${bestEpoch} of ${history.length}`).join(', ');
-  const goal = shown?.isGoal
-    ? `highest ${shown.title[0].toLowerCase()}${shown.title.slice(1)}`
+  const goal = curve?.isGoal
+    ? `highest ${curve.title[0].toLowerCase()}${curve.title.slice(1)}`
     : 'lowest validation loss';
   const lossCurves =
     `<p>A network has the weights of the epoch with its ${goal}. Epochs: ${best}.</p>` +
     `<p class="legend">${key.join('')}</p>${chart({ title: 'Loss by epoch', lines: losses, ...common, fromZero: true })}`;
-  if (shown === undefined) return lossCurves;
-  const { metric, title, percent = false } = shown;
+  if (curve === undefined) return lossCurves;
+  const { metric, title, percent = false } = curve;
   const scale = percent ? 100 : 1;
   const lines = linesOf(
     'forecast',

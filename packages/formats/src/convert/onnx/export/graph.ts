@@ -2,7 +2,7 @@
 import { type FloatArray, type Shape, valueError } from '@unroll/core';
 import type { Outgoing } from '../protobuf.js';
 
-/** The value of an attribute: integers, texts, or numbers marked as floats. */
+/** The value of an attribute: integers, strings, or numbers marked as floats. */
 export type Attribute =
   | number
   | string
@@ -55,7 +55,7 @@ export class OnnxGraph {
     this.#outputs.push(valueInfo(unique, shape, type));
   }
 
-  /** Adds a node with one output. @param inputs '' for an absent one */
+  /** Adds a node with one output. @param inputs '' for a missing input */
   node(op: string, inputs: readonly string[], attributes: Readonly<Record<string, Attribute>> = {}): string {
     return this.nodes(op, inputs, 1, attributes)[0];
   }

@@ -36,7 +36,7 @@ function dense(
   const inputs = known(axisSize(tensor.seen[axis]));
   if (inputs === null || inputs * units !== kernel.length)
     throw context.error(
-      `the matrix has ${kernel.length / units} rows, and its input has another number of features`,
+      `the matrix has ${kernel.length / units} rows, but the other input has a different number of features`,
     );
   context.rejectBatch(tensor.seen[axis], 'it multiplies');
   const own = withLast(context, tensor, axis);
@@ -73,7 +73,9 @@ function matmul(context: NodeContext): Value[] {
   if (b.kind !== 'tensor') return [constantProduct(context, constantOperand(context, a))];
   const left = matrix(context, 0);
   if (left.extents.length !== 2 || b.seen.length < 2)
-    throw context.error('a constant on the left must be a matrix, and the other input at least one');
+    throw context.error(
+      'a constant on the left must be a matrix, and the other input must have at least two axes',
+    );
   const kernel = transposed(left, [1, 0]).values;
   const axis = b.seen.length - 2;
   return [dense(context, context.tensor(1), axis, { kernel, units: left.extents[0], from: left.name })];
@@ -109,7 +111,7 @@ function matrix(
   throw context.error('a constant must be one matrix, not several');
 }
 
-/** Multiplies two tensors of the model. Tensors with one axis are a row and a column. */
+/** Multiplies two tensors of the model. A left tensor with one axis is treated as a row, a right one as a column. */
 function product(context: NodeContext, a: ModelTensor, b: ModelTensor): Value {
   const row: ModelTensor = a.seen.length === 1 ? { ...a, seen: [[], ...a.seen] } : a;
   const column: ModelTensor = b.seen.length === 1 ? { ...b, seen: [...b.seen, []] } : b;
