@@ -110,7 +110,7 @@ const tableOf = (folder, part, column) => {
 
 /** Frames of a clip that are read: enough to see how the digits move. */
 const FRAMES_PER_CLIP = 6;
-const EPOCHS = { classify: 36, describe: 36 };
+const EPOCHS = { classify: 36, describe: 12 };
 /** Networks whose predictions are averaged. */
 const NETWORKS = 3;
 const COMMON = { frames: 'clip', framesPerClip: FRAMES_PER_CLIP };
@@ -118,7 +118,8 @@ const COMMON = { frames: 'clip', framesPerClip: FRAMES_PER_CLIP };
 /** The motion and both digits as labels of a clip; a clip is right if all of its labels are, and no other. */
 async function classify({ folder, seed, onEvent }) {
   const run = await trainClassifier(tableOf(folder, 'train', 'labels'), {
-    ...{ ...COMMON, networks: NETWORKS, epochs: EPOCHS.classify, label: 'labels', multiLabel: ';', seed, onEvent },
+    ...{ ...COMMON, networks: NETWORKS, epochs: EPOCHS.classify },
+    ...{ label: 'labels', multiLabel: ';', seed, onEvent },
     validation: tableOf(folder, 'valid', 'labels'),
   });
   const { metrics } = await run.model.evaluate({ rows: tableOf(folder, 'test', 'labels') });
