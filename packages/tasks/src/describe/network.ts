@@ -3,23 +3,17 @@
  * attention to the frames (Luong et al. 2015; for videos: Yao et al. 2015) writes the sentence.
  */
 import {
-  attention,
-  attentionDecoder,
   bidirectional,
   concatenate,
   dropout,
-  embedding,
   type Functional,
   input,
   model,
-  outputEmbedding,
-  randomNormal,
   type SymbolicTensor,
-  spatialDropout1d,
-  stackedCells,
 } from '@unroll/nn';
 import { frameFeatures } from '../shared/frames/network.js';
 import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
+import { decodedTokens } from '../shared/token-decoder.js';
 
 export type DescribeCell = RecurrentCellName;
 
@@ -59,24 +53,11 @@ export const TOKENS_INPUT = 'previous';
 
 /** Builds the network. @throws UnrollError `value` for an unknown cell */
 export function describerNetworks(shape: DescriberShape): DescriberNetworks {
-  const { cell, units, layers, dropout: rate, embedding: width, seed } = shape;
+  const { seed } = shape;
   const clip = input({ shape: [null, ...shape.frames], name: CLIP_INPUT });
   const previous = input({ shape: [null], name: TOKENS_INPUT });
   const memory = encoded(clip, shape);
-  const table = embedding({
-    ...{ inputDim: shape.vocabulary, outputDim: width, name: 'token_embedding' },
-    embeddingsInitializer: randomNormal({ stddev: 2 / Math.sqrt(width) }), // vectors of norm 2, as in translate/network.ts
-  });
-  const vectors = spatialDropout1d({ rate, name: 'token_dropout' }).apply(table.apply(previous));
-  const cells = Array.from({ length: layers }, () => cellMakers(cell).cell({ units }));
-  const decoder = attentionDecoder(
-    layers === 1 ? cells[0] : stackedCells(cells),
-    attention({ scoreMode: 'general' }),
-    { units: width, returnSequences: true, returnAlignments: true, name: 'decoder' },
-  );
-  const [states, alignment] = decoder.apply(vectors, { constants: [memory] });
-  const features = dropout({ rate, name: 'decoder_dropout' }).apply(states);
-  const logits = outputEmbedding({ tiedTo: table, name: 'logits' }).apply(features);
+  const [logits, alignment] = decodedTokens(previous, memory, shape);
   const inputs = [clip, previous];
   const shapes = [[-1, -1, ...shape.frames], [-1, -1]]; // biome-ignore format: one line
   const inference = model({ inputs, outputs: [logits, alignment], seed });

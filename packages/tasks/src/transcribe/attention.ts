@@ -5,21 +5,10 @@
  */
 import type { MaskedSequence, RandomStream, Tensor } from '@unroll/core';
 import { padSequences } from '@unroll/data';
-import {
-  attention,
-  attentionDecoder,
-  dropout,
-  embedding,
-  type Functional,
-  input,
-  model,
-  outputEmbedding,
-  randomNormal,
-  spatialDropout1d,
-} from '@unroll/nn';
+import { type Functional, input, model } from '@unroll/nn';
 import type { EncodedSound, FrontEnd } from '../shared/front-end.js';
 import { batchesOf } from '../shared/length-batches.js';
-import { cellMakers } from '../shared/recurrent-cells.js';
+import { decodedTokens } from '../shared/token-decoder.js';
 import { type DecodedTarget, decodeInputs } from '../translate/decode.js';
 import { END_ID, SPECIALS, START_ID } from '../translate/encoder.js';
 import type { LabelSteps } from './align.js';
@@ -44,23 +33,13 @@ export function attentionTranscribers(
   sizes: TranscriberSizes,
   { inputs, tokens, seed }: { inputs: number; tokens: number; seed: number },
 ): AttentionTranscribers {
-  const { cell, units, dropout: rate } = sizes;
   const frames = input({ shape: [null, inputs], name: FRAMES_INPUT });
   const previous = input({ shape: [null], name: 'previous' });
   const memory = encodedFrames(frames, sizes);
-  const table = embedding({
-    ...{ inputDim: tokens + SPECIALS.length, outputDim: EMBEDDING, name: 'token_embedding' },
-    embeddingsInitializer: randomNormal({ stddev: 2 / Math.sqrt(EMBEDDING) }), // as in translate/network.ts
+  const [logits, alignment] = decodedTokens(previous, memory, {
+    ...{ ...sizes, units: 2 * sizes.units, layers: 1, embedding: EMBEDDING },
+    vocabulary: tokens + SPECIALS.length,
   });
-  const vectors = spatialDropout1d({ rate, name: 'token_dropout' }).apply(table.apply(previous));
-  const decoder = attentionDecoder(
-    cellMakers(cell).cell({ units: 2 * units }),
-    attention({ scoreMode: 'general' }),
-    { units: EMBEDDING, returnSequences: true, returnAlignments: true, name: 'decoder' },
-  );
-  const [states, alignment] = decoder.apply(vectors, { constants: [memory] });
-  const features = dropout({ rate, name: 'decoder_dropout' }).apply(states);
-  const logits = outputEmbedding({ tiedTo: table, name: 'logits' }).apply(features);
   const both = [frames, previous];
   const shapes = [[-1, -1, inputs], [-1, -1]]; // biome-ignore format: one line
   const inference = model({ inputs: both, outputs: [logits, alignment], seed });

@@ -4,22 +4,17 @@
  * and the embedding of the target tokens, which are therefore trained together (Press & Wolf 2017).
  */
 import {
-  attention,
-  attentionDecoder,
   bidirectional,
   dropout,
   embedding,
   type Functional,
-  type Initializer,
   input,
   model,
-  outputEmbedding,
-  randomNormal,
   type SymbolicTensor,
   spatialDropout1d,
-  stackedCells,
 } from '@unroll/nn';
 import { cellMakers, type RecurrentCellName } from '../shared/recurrent-cells.js';
+import { decodedTokens } from '../shared/token-decoder.js';
 
 export type TranslateCell = RecurrentCellName;
 
@@ -52,36 +47,18 @@ export interface TranslatorNetworks {
   inference: Functional;
 }
 
-/**
- * Initial weights of both embeddings: vectors of norm 2. With the smaller default, the decoder hardly differs between tokens at
- * first, and attention takes several times as many steps to learn.
- */
-const vectorsOf = (width: number): Initializer => randomNormal({ stddev: 2 / Math.sqrt(width) });
-
 /** Names of the inputs. */
 export const SOURCE_INPUT = 'source';
 export const TARGET_INPUT = 'previous';
 
 /** Builds the network. @throws UnrollError `value` for an unknown cell */
 export function translatorNetworks(shape: TranslatorShape): TranslatorNetworks {
-  const { cell, units, layers, dropout: rate, embedding: width, seed } = shape;
+  const { seed } = shape;
   const source = input({ shape: [null], name: SOURCE_INPUT });
   const previous = input({ shape: [null], name: TARGET_INPUT });
   const memory = encoded(source, shape);
-  const table = embedding({
-    ...{ inputDim: shape.targetVocabulary, outputDim: width, name: 'target_embedding' },
-    embeddingsInitializer: vectorsOf(width),
-  });
-  const vectors = spatialDropout1d({ rate, name: 'target_dropout' }).apply(table.apply(previous));
-  const cells = Array.from({ length: layers }, () => cellMakers(cell).cell({ units }));
-  const decoder = attentionDecoder(
-    layers === 1 ? cells[0] : stackedCells(cells),
-    attention({ scoreMode: 'general' }),
-    { units: width, returnSequences: true, returnAlignments: true, name: 'decoder' },
-  );
-  const [states, alignment] = decoder.apply(vectors, { constants: [memory] });
-  const features = dropout({ rate, name: 'decoder_dropout' }).apply(states);
-  const logits = outputEmbedding({ tiedTo: table, name: 'logits' }).apply(features);
+  const sizes = { ...shape, vocabulary: shape.targetVocabulary };
+  const [logits, alignment] = decodedTokens(previous, memory, sizes, 'target');
   const inputs = [source, previous];
   const inference = model({ inputs, outputs: [logits, alignment], seed });
   inference.build([[-1, -1], [-1, -1]]); // biome-ignore format: one line
