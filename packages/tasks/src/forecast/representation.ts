@@ -115,9 +115,9 @@ const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
 
 /** Describes a view for the plan and the report. */
 export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
-  const [what, one] = lag === 1 ? ['values', 'value'] : [`seasonal differences (lag ${lag})`, 'difference'];
+  const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
   const centre = {
-    last: ` minus the last ${one} of the window`,
+    last: " minus the window's last",
     mean: ' minus their mean over the window',
     zero: '',
   }[anchor];
