@@ -117,8 +117,8 @@ const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
 export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
   const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
   const centre = {
-    last: " minus the window's last",
-    mean: ' minus their mean over the window',
+    last: ' relative to the last one',
+    mean: ' relative to their mean in the window',
     zero: '',
   }[anchor];
   return `${what}${centre}`;
