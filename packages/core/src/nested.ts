@@ -21,7 +21,9 @@ export type NestedNumbers = number | NumberArray | readonly NestedNumbers[];
 
 /** Returns true for typed arrays of numbers, as opposed to bigints. */
 export function isNumberArray(value: unknown): value is NumberArray {
-  return ArrayBuffer.isView(value) && !(value instanceof DataView) && !('asIntN' in value.constructor);
+  if (value instanceof DataView || value instanceof BigInt64Array || value instanceof BigUint64Array)
+    return false;
+  return ArrayBuffer.isView(value);
 }
 
 /**
@@ -35,7 +37,10 @@ export function nestedNumbers(
   Float: Float32ArrayConstructor | Float64ArrayConstructor,
 ): { shape: number[]; numbers: FloatArray } {
   const shape = shapeOf(values);
-  const numbers = new Float(sizeOf(shape));
+  const size = sizeOf(shape);
+  // If the arrays are ragged, the first ones may suggest a size far above that of all values.
+  if (size > 2 ** 20) flatten(values, { shape, out: null, next: 0, path: [] }, 0);
+  const numbers = new Float(size);
   flatten(values, { shape, out: numbers, next: 0, path: [] }, 0);
   return { shape, numbers };
 }
@@ -53,7 +58,8 @@ function shapeOf(values: NestedNumbers): number[] {
 
 interface FlattenState {
   shape: Shape;
-  out: FloatArray;
+  /** Null: the numbers are only checked. */
+  out: FloatArray | null;
   /** The index of the next number in `out`. */
   next: number;
   /** The indices of the current element, for error messages. */
@@ -65,14 +71,14 @@ function flatten(values: NestedNumbers, state: FlattenState, depth: number): voi
   const { shape, out, path } = state;
   if (depth === shape.length) {
     if (typeof values !== 'number') throw elementError(values, path, 'a number');
-    out[state.next++] = values;
+    if (out) out[state.next++] = values;
     return;
   }
   if (typeof values !== 'object' || values === null || values.length !== shape[depth]) {
     throw elementError(values, path, `a row of ${shape[depth]}`);
   }
   if (isNumberArray(values) && depth === shape.length - 1) {
-    out.set(values as ArrayLike<number>, state.next);
+    out?.set(values as ArrayLike<number>, state.next);
     state.next += values.length;
     return;
   }

@@ -80,6 +80,17 @@ describe('tensor()', () => {
     }
   });
 
+  test('rejects arrays of bigints', () => {
+    for (const values of [new BigInt64Array(2), [new BigUint64Array(2)], [1n]]) {
+      assert.throws(() => tensor(values as unknown as NestedArray), { name: 'UnrollError', code: 'value' });
+    }
+  });
+
+  test('a long first row does not allocate memory for all rows', () => {
+    const ragged = [new Float32Array(2e6), ...Array.from({ length: 5000 }, () => [1])];
+    assert.throws(() => tensor(ragged), /values\[1\] must be a row of 2000000, got a row of 1/);
+  });
+
   test('rejects values that do not fill the shape, and invalid shapes', () => {
     assert.throws(
       () => tensor(new Float32Array(5), [2, 3]),

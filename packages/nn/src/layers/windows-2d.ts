@@ -74,11 +74,19 @@ function locate([B, H, W]: readonly number[], settings: WindowSettings2D): Batch
   return { count, size, rows, validSteps, mask: null };
 }
 
-/** Reads the windows of images; those of images of the last size are located only once. */
+/** The most positions in windows that a layer keeps: 16 MB. */
+const MOST_KEPT = 2 ** 22;
+
+interface LocatedWindows {
+  windows: BatchWindows;
+  rows: WindowRows;
+}
+
+/** Reads the windows of images; those of images of the last size are located only once, unless they are large. */
 export class ImageWindows {
   readonly #settings: WindowSettings2D;
   readonly #fill: number;
-  #last: { key: string; windows: BatchWindows; rows: WindowRows } | null = null;
+  #last: { key: string; located: LocatedWindows } | null = null;
 
   /** @param fill the value outside the image */
   constructor(settings: WindowSettings2D, fill: number) {
@@ -89,13 +97,17 @@ export class ImageWindows {
   /** Returns the windows of images [B, H, W, channels] as [B, count, size, channels]. */
   read(x: Tensor): { values: Tensor; windows: BatchWindows } {
     const [B, H, W, channels] = x.shape;
-    const key = `${currentBackend().float.name} ${B} ${H} ${W}`;
-    if (this.#last?.key !== key) {
-      const windows = locate([B, H, W], this.#settings);
-      this.#last = { key, windows, rows: rowsOfWindows([B, H * W], windows, this.#fill) };
-    }
-    const { windows, rows } = this.#last;
+    const { windows, rows } = this.#locate(B, H, W);
     const pixels = reshape(x, [B, H * W, channels]);
     return { values: readWindows(pixels, windows, this.#fill, rows), windows };
+  }
+
+  #locate(B: number, H: number, W: number): LocatedWindows {
+    const key = `${currentBackend().float.name} ${B} ${H} ${W}`;
+    if (this.#last?.key === key) return this.#last.located;
+    const windows = locate([B, H, W], this.#settings);
+    const located = { windows, rows: rowsOfWindows([B, H * W], windows, this.#fill) };
+    this.#last = windows.rows.length > MOST_KEPT ? null : { key, located };
+    return located;
   }
 }

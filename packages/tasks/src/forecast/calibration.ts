@@ -308,20 +308,23 @@ export function widenLongHorizon(
   const chunk = margins[0]?.length ?? median.length;
   const repeated = margins.map((margin) => median.map((_, k) => margin[k % chunk]));
   const widened = widenIntervals(intervals, repeated, scale);
+  // Bounds that were clipped at 0 would make the errors of the following chunks too small.
+  const unclipped = widenIntervals(intervals, repeated, { ...scale, nonNegative: false });
+  const center = median.map((value) => toScoreScale(value, scale));
   const addErrors = (bounds: readonly Float64Array[], sign: 1 | -1): Float64Array[] =>
-    bounds.map((bound) => {
-      const center = median.map((value) => toScoreScale(value, scale));
+    bounds.map((bound, l) => {
       const distances = bound.map((value, k) => Math.abs(toScoreScale(value, scale) - center[k]));
       for (let k = chunk; k < distances.length; k++) {
         distances[k] = Math.hypot(distances[k], distances[chunk * Math.floor(k / chunk) - 1]);
       }
-      return bound.map((value, k) =>
-        k < chunk
-          ? value
-          : cappedUpper(fromScoreScale(center[k] + sign * distances[k], scale), median[k], scale),
-      );
+      const near = (sign < 0 ? widened.lower : widened.upper)[l];
+      return near.map((value, k) => {
+        if (k < chunk) return value;
+        const far = cappedUpper(fromScoreScale(center[k] + sign * distances[k], scale), median[k], scale);
+        return sign * (far - median[k]) < 0 ? median[k] : far;
+      });
     });
-  return { ...widened, lower: addErrors(widened.lower, -1), upper: addErrors(widened.upper, 1) };
+  return { ...widened, lower: addErrors(unclipped.lower, -1), upper: addErrors(unclipped.upper, 1) };
 }
 
 /**

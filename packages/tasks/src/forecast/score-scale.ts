@@ -2,7 +2,8 @@
  * The scale of the calibration scores. Errors are divided by the size of the changes of their series over one season in the rows
  * before the origin, so that the errors of quiet and restless years, and those of several series, can be pooled (locally weighted
  * conformal prediction, Lei et al. 2018). Both sizes, the mean and the one of recent changes, use only the rows before an origin: if
- * the mean of calibration errors used later rows, it would look better than it is at the end of the series.
+ * the mean of calibration errors used later rows, it would look better than it is at the end of the series. Only their lower limit
+ * is of all training rows, because a series may begin with rows that hardly change.
  */
 import { quantile } from '@unroll/data';
 import type { ScoreScale } from './calibration.js';

@@ -116,6 +116,18 @@ test('beyond the calibrated steps, half-widths add up like independent errors', 
   assert.ok(clipped[0]!.every((value) => value === 0));
 });
 
+test('far bounds of a series without negative values enclose a negative median, and grow as without the clip', () => {
+  const median = Float64Array.of(3, -1, 1, -2, 1);
+  const points = { median, lower: [median], upper: [median] };
+  const scale = { log: false, unit: 2, floor: 0, ceiling: 1 };
+  const { lower, upper } = widenLongHorizon(points, [[1, 2]], { ...scale, nonNegative: true });
+  const free = widenLongHorizon(points, [[1, 2]], { ...scale, nonNegative: false });
+  for (const k of median.keys()) {
+    assert.equal(lower[0]![k], Math.min(median[k]!, Math.max(0, free.lower[0]![k]!)));
+    assert.equal(upper[0]![k], Math.max(median[k]!, free.upper[0]![k]!));
+  }
+});
+
 test('sixty errors of one series give 90 % intervals a coverage of 87 to 93 % at every horizon step', () => {
   const [count, horizon] = [2000, 6];
   const held = new Float64Array(horizon);
