@@ -17,7 +17,7 @@ export interface PredictOptions extends Omit<CorePredictOptions, 'mask'> {
   /**
    * For padded sequences: 1 for valid steps and 0 for padding, [N, T]. If the model has several inputs, pass a list of
    * masks in the model's order (null: no mask) or an object with input names as keys. A single mask applies to every input of
-   * rank 3 or more with the same T. If there is none and the model has exactly one input of ids [N, T], the mask applies to
+   * rank 3 or more with the same T. If there is none and exactly one input of ids [N, T] has this T, the mask applies to
    * that input. Default: the mask that the model's layers compute.
    */
   mask?: ModelValues;

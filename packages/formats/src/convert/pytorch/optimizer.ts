@@ -116,7 +116,10 @@ function parametersOf(tensors: readonly StateTensor[]): StateTensor[] {
   });
 }
 
-/** Returns the state of each parameter by its name or, if the states cannot be assigned to the parameters, the reason as a string. */
+/**
+ * Returns the state of each parameter by its name or, if the states cannot be assigned to the parameters, the reason as a
+ * string.
+ */
 function statesByName(
   group: Dict,
   states: Dict,
