@@ -115,11 +115,11 @@ if (process.argv.includes('--list')) {
   });
   const page = `# Backend cases of the ONNX project
 
-The package onnx has cases of single nodes with recorded outputs. Of the operators that Unroll reads, there are ${names.length}
-cases; ${equal} pass, among them all of RNN, LSTM and GRU nodes. The others are listed here. Not counted are cases of data types that
+The package onnx has test cases for single nodes, with recorded outputs. There are ${names.length} cases for the operators that Unroll
+reads; ${equal} pass, among them all of RNN, LSTM and GRU nodes. The others are listed here. Not counted are cases of data types that
 Unroll does not read (floats of 8 and 4 bits, integers of 4 and 2 bits, strings), and those without an input array (Constant,
-Range, sequences). Unroll computes in float32 and does not round values to float16, so cases with this type pass within 1e-2, all
-others within 1e-5 max(1, |y|).
+Range, sequences). Unroll computes in float32 and does not round values to float16, so cases with this type pass within 1e-2,
+all others within 1e-5 max(1, |y|).
 
 Written by \`node tools/verify/onnx-files.mjs FOLDER --list\` from the files of
 \`tools/goldens/formats/onnx_files.py --cases FOLDER\`.

@@ -45,8 +45,8 @@ export function inferenceContext(addLoss: (term: Tensor) => void = ignoreLoss): 
 }
 
 /**
- * Returns one mask for each input. A single mask [N, T] applies to every input [N, T, ...] with the same T; if there
- * is no such input, to the input of ids [N, T], if there is exactly one.
+ * Returns one mask for each input. A single mask [N, T] applies to every input of rank 3 or more with the same T. If there
+ * is none and exactly one input of ids [N, T] has this T, the mask applies to that input.
  * @throws UnrollError `shape` if a single mask fits no input or several inputs of ids, or if a list does not have one
  * entry per input
  */

@@ -32,7 +32,7 @@ export function templatesOf(text: string, language: string): string[] {
 /** Words in Latin or Cyrillic letters. */
 const WORDS = /\p{Script=Latin}{3,}|\p{Script=Cyrillic}{3,}/gu;
 
-/** Returns the month names in the first 400 texts. */
+/** Returns the words in the first 400 texts that may be month names: all except UTC and GMT. */
 function monthWords(texts: readonly string[]): Set<string> {
   const words = texts.slice(0, 400).flatMap((text) => text.normalize('NFC').match(WORDS) ?? []);
   return new Set(words.filter((word) => !/^(UTC|GMT)$/.test(word)));

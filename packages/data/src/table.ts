@@ -213,8 +213,8 @@ const MIXED_UNITS = {
 
 /**
  * Returns an example of a valid number for a message: the number in the cell without thousands separators and units, or
- * else 12.5. The last point or comma is taken as the decimal separator, unless all are of the same kind and each is
- * followed by three digits.
+ * else 12.5. The last point or comma is taken as the decimal separator, unless it is not the decimal separator of the column,
+ * the number has no separator of the other kind, and each separator is followed by three digits.
  */
 function numberHint(cell: Cell, decimal: Decimal): string {
   const example = decimal === ',' ? '12,5' : '12.5';

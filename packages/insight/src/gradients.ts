@@ -12,7 +12,7 @@ import { spectralRadii } from './spectral.js';
 import { type LagSummary, summarize } from './statistics.js';
 
 export interface GradientFlowOptions extends MaskOption, OutputOptions {
-  /** Differentiate this loss with the targets y instead of the output. Default: the output. */
+  /** Differentiate this loss (for the targets y), not the output. Default: the output is differentiated. */
   loss?: LossSpec;
   /** Paths or names of the recurrent layers. Default: all. */
   layers?: readonly string[];
@@ -22,7 +22,10 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
   quantiles?: readonly number[];
 }
 
-/** The derivative with respect to one state. Lag k is the state k steps before the step, in the order of processing. */
+/**
+ * The derivative with respect to one state. At lag k: the state k steps before the step whose output or loss is differentiated,
+ * counted in the order in which the layer processes the steps.
+ */
 export interface StateFlow extends LagSummary {
   /** Each sequence relative to its lag 0. */
   relative: LagSummary;

@@ -94,7 +94,7 @@ const panelOption = (): { panelBytes?: number } => {
   const panelBytes = Number(wanted);
   if (Number.isInteger(panelBytes) && panelBytes >= 0 && panelBytes < 2 ** 30) return { panelBytes };
   throw new KernelLoadError(
-    `UNROLL_PANEL_BYTES must be an integer from 0 to 2^30, got "${wanted}"`,
+    `UNROLL_PANEL_BYTES must be a non-negative integer below 2^30, got "${wanted}"`,
     'bad-choice',
   );
 };

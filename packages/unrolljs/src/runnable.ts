@@ -16,9 +16,9 @@ import { type ModelValues, toTensors } from './values.js';
 export interface PredictOptions extends Omit<CorePredictOptions, 'mask'> {
   /**
    * For padded sequences: 1 for valid steps and 0 for padding, [N, T]. If the model has several inputs, pass a list of
-   * masks in the model's order (null: no mask) or an object with input names as keys. A single mask applies to
-   * every input [N, T, ...] with the same T; if there is no such input, to the input of ids [N, T], if there is exactly
-   * one. Default: the mask that the model's layers compute.
+   * masks in the model's order (null: no mask) or an object with input names as keys. A single mask applies to every input of
+   * rank 3 or more with the same T. If there is none and exactly one input of ids [N, T] has this T, the mask applies to
+   * that input. Default: the mask that the model's layers compute.
    */
   mask?: ModelValues;
 }

@@ -42,8 +42,6 @@ Data
   --subwords <n>        size of the vocabulary of subwords (default: 1000 to 8000, by the length of the text)
   --weight-drop <rate>  dropout rate of the recurrent weights, from 0 to below 1
   --steps <n>           steps per batch, over which gradients are computed (default: 64 characters, or 50 words or subwords)
-
---batch is the number of parallel streams: parts of the text that are trained together. A resumed run must use the same number.
 `;
 
 export const generateTraining: Trainable = {
@@ -51,6 +49,7 @@ export const generateTraining: Trainable = {
   options: OPTIONS,
   help: HELP,
   unsupported: ['decimal', 'thousands', 'no-header'],
+  batch: 'number of parallel streams: parts of the text that are trained together',
   open,
 };
 

@@ -38,10 +38,11 @@ saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of 
 
 A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
 each of these rows and uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label
-and the confusion matrix; a tagger by precision, recall and F1 of entities, overall and for each type (without entities: of
-tags). A language model is scored by its perplexity, and by nats and bits per character; a translator by BLEU and chrF, as
-defined by sacrebleu, and ROUGE; a model that describes clips by these scores and by the share of sentences that
-are exactly right; a transcriber by word and character error rates; a model that speaks by the distortion of its spectrograms.
+and the confusion matrix; a tagger by precision, recall and F1 of entities (or of tags, if the tags mark no entities), overall
+and for each type. A language model is scored by its perplexity, and by nats and bits per character; a translator by BLEU and
+chrF, as defined by sacrebleu, and ROUGE. Descriptions of clips are scored like translations, and by the share of sentences
+that are exactly right; a transcriber is scored by word and character error rates, and speech synthesis by the distortion of
+the spectrograms.
 
   --data <file>         rows with the columns of the training data, including the target; for a language model, a text file
   --sql <query>         query over the --data file (default: the query of the training run)

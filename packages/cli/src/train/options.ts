@@ -47,7 +47,7 @@ Network (default: chosen from the data; the plan shows the choice)
 
 Training
   --epochs <n>          maximum number of epochs; training ends earlier if the validation score stops improving
-  --batch <n>           examples per training step
+  --batch <n>           BATCH
   --learning-rate <x>   learning rate
   --budget <time>       end the training after this time, such as 90s, 5m or 1h, at the end of an epoch (default: no limit)
   --seed <n>            random seed (default: 0)
@@ -65,9 +65,14 @@ Run
 /**
  * Returns the help of the options that all tasks share.
  * @param unsupported options that a task does not accept, which are left out
+ * @param batch help of --batch
  */
-export const trainingHelp = (unsupported: readonly string[] = []): string =>
-  TRAINING_HELP.split('\n')
+export const trainingHelp = (
+  unsupported: readonly string[] = [],
+  batch = 'examples per training step',
+): string =>
+  TRAINING_HELP.replace('BATCH', batch)
+    .split('\n')
     .filter((line) => !unsupported.some((name) => line.startsWith(`  --${name} `)))
     .join('\n');
 

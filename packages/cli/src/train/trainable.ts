@@ -14,6 +14,8 @@ export interface Trainable {
   help: string;
   /** Names of the options in options.ts that the task does not accept. Default: none. */
   unsupported?: readonly string[];
+  /** The help of `--batch`. Default: "examples per training step". */
+  batch?: string;
   /**
    * Reads the options and files of a run.
    * @throws UsageError for invalid options

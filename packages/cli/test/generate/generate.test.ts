@@ -160,6 +160,10 @@ describe('generate', () => {
       (await unroll(['--help'])).stdout,
       /^ {2}generate +generate text with a saved language model$/m,
     );
+    const training = (await unroll(['train', 'generate', '--help'])).stdout;
+    assert.deepEqual(training.match(/^ *--batch.*$/gm), [
+      '  --batch <n>           number of parallel streams: parts of the text that are trained together',
+    ]);
   });
 });
 

@@ -3,7 +3,10 @@ import { valueError } from '@unroll/core';
 
 /** Consecutive tokens of the same kind. Positions are token indices; `End` is exclusive. */
 export interface AlignmentChunk {
-  /** `equal` and `substitute` cover as many tokens of each side; `delete` only the reference, `insert` only the hypothesis. */
+  /**
+   * `equal` and `substitute` cover the same number of tokens on both sides; `delete` only tokens of the reference, `insert` only
+   * tokens of the hypothesis.
+   */
   type: 'equal' | 'substitute' | 'delete' | 'insert';
   referenceStart: number;
   referenceEnd: number;
@@ -71,7 +74,7 @@ function editsOf(reference: readonly string[], hypothesis: readonly string[]): T
 
 /**
  * Returns the last edit of each pair of prefixes, [reference + 1, hypothesis + 1]: a deletion if that is optimal; else an
- * insertion if it saves an edit compared with a step along the diagonal; else such a step.
+ * insertion if the pair of prefixes before it needs fewer edits than the pair before the diagonal step; else the diagonal step.
  */
 function directionsOf(reference: readonly string[], hypothesis: readonly string[]): Uint8Array {
   const width = hypothesis.length + 1;

@@ -8,7 +8,7 @@ import { formatValue } from '@unroll/core/internal';
 /**
  * Perplexity: exp(negativeLogLikelihood / tokens). A perplexity of n is the uncertainty of a choice among n equally likely
  * tokens. Only comparable between models with the same tokens.
- * @throws UnrollError `value` if `tokens` is not a positive integer, or the likelihood not a non-negative number
+ * @throws UnrollError `value` if `tokens` is not a positive integer, or `negativeLogLikelihood` is negative or NaN
  */
 export function perplexityFromTotals(negativeLogLikelihood: number, tokens: number): number {
   return Math.exp(perUnit('perplexityFromTotals', negativeLogLikelihood, 'tokens', tokens));
@@ -17,7 +17,7 @@ export function perplexityFromTotals(negativeLogLikelihood: number, tokens: numb
 /**
  * Bits per character: negativeLogLikelihood / (characters · ln 2). Comparable between models with different tokens if
  * `characters` is the number of characters of the text.
- * @throws UnrollError `value` if `characters` is not a positive integer, or the likelihood not a non-negative number
+ * @throws UnrollError `value` if `characters` is not a positive integer, or `negativeLogLikelihood` is negative or NaN
  */
 export function bitsPerCharacter(negativeLogLikelihood: number, characters: number): number {
   return perUnit('bitsPerCharacter', negativeLogLikelihood, 'characters', characters) / Math.LN2;

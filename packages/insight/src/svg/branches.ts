@@ -1,4 +1,4 @@
-/** Places the layers of a network for a picture: layers that read one another above each other, parallel branches side by side. */
+/** Places the layers of a network for a picture: each layer above the layers that it reads, parallel branches side by side. */
 
 /** A layer and those that it reads, by name. */
 export interface Linked {
@@ -15,8 +15,8 @@ export interface Place {
 }
 
 /**
- * Returns the place of each layer. A layer is as wide as the layers that it reads together; layers of one level that read the same
- * ones share this width.
+ * Returns the place of each layer. A layer spans the combined width of the layers that it reads. Layers of one level that read the
+ * same layers divide this width among themselves.
  */
 export function placesOf(layers: readonly Linked[]): Place[] {
   const levels = levelsOf(layers);
@@ -35,7 +35,7 @@ export function placesOf(layers: readonly Linked[]): Place[] {
   return places;
 }
 
-/** Layers in topological order, as in a trace. */
+/** Returns the level of each layer. The layers must be in topological order, as in a trace. */
 function levelsOf(layers: readonly Linked[]): number[] {
   const levels = new Map<string, number>();
   return layers.map(({ layer, from }) => {

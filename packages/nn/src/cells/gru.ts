@@ -53,7 +53,10 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
     this.makeMatrices(inputSize, 3, make, { shape: this.#resetAfter ? [2, width] : [width] });
   }
 
-  /** ax and ah are the sums over x and over h of all gates; an is the recurrent part of the candidate's sum. */
+  /**
+   * ax and ah are the parts of the pre-activations of all gates that come from x and from h; an is the part of the candidate's
+   * that comes from h.
+   */
   step(x: Tensor, state: GruState, context: StepContext): StepResult<GruState> {
     const { phi, sigma } = this;
     const U = context.droppedWeights ?? this.U;

@@ -1,7 +1,7 @@
 /**
  * Verification: whether two sounds have the same label, such as the same speaker, which may be unknown to the model. The score of a
- * pair is the cosine of two embeddings, minus the mean embedding. The embedding of a sound is the maximum and the mean, over all
- * steps, of the outputs of the last recurrent layer of each network.
+ * pair is the cosine of the two embeddings after the mean embedding has been subtracted from each. The embedding of a sound is the
+ * maximum and the mean, over all steps, of the outputs of the last recurrent layer of each network.
  */
 import { predictAll, UnrollError } from '@unroll/core';
 import { cosineSimilarity, equalErrorRate } from '@unroll/data';

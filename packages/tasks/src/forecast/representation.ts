@@ -1,9 +1,9 @@
 /**
  * Chooses how the target is represented for the two networks: the lag of the changes, and what is subtracted from a window. The
  * candidates are compared with linear models in place of networks: a ridge regression from the scaled window to the scaled horizon,
- * fitted on the first training rows and scored on the last. Linear models are fitted in milliseconds, and the best
- * representation of one suits the other, because it is the one in which a series changes least. The forecast is the mean of two
- * networks, so pairs of candidates are scored by the mean of their forecasts.
+ * fitted on the first training rows and scored on the last. Linear models are fitted in milliseconds, and the representation that
+ * is best for a linear model also suits a network: in it, the series changes least. The forecast is the mean of two networks, so
+ * pairs of candidates are scored by the mean of their forecasts.
  */
 import type { NetworkView } from './network.js';
 import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';

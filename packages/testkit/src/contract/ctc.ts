@@ -1,7 +1,7 @@
 /**
  * Cases of the kernel for connectionist temporal classification. The compiled kernels use two methods: doubles that are
- * rescaled at every step, also with a tilt, and log space for sequences whose doubles would underflow. The long sequences
- * need the tilt, and the extreme cases run in log space.
+ * rescaled at every step, for long sequences also with a tilt (a factor per state that a path moves forward; see ctc.cpp), and
+ * log space for sequences whose doubles would underflow. The extreme cases run in log space.
  */
 import { RandomStream } from '@unroll/core';
 import type { ContractCase } from './case.js';
@@ -104,28 +104,28 @@ function extreme(): Trial[] {
     ...scaled,
     ...[20, 80, 500, 1e4].flatMap((size) => [
       trial({
-        name: `certain of the blank by ${size}`,
+        name: `logit of the blank raised by ${size}`,
         T,
         C: 9,
         targets: labels,
         logit: certain(size, () => 0),
       }),
       trial({
-        name: `certain of a label by ${size}`,
+        name: `logit of a label raised by ${size}`,
         T,
         C: 9,
         targets: labels,
         logit: certain(size, () => 5),
       }),
       trial({
-        name: `certain of labels by ${size}`,
+        name: `logits of changing labels raised by ${size}`,
         T,
         C: 9,
         targets: labels,
         logit: certain(size, (t) => t % 9),
       }),
       trial({
-        name: `certain of the blank at the end by ${size}`,
+        name: `logit of the blank raised by ${size} at the end`,
         ...{ T, C: 9, targets: labels, logit: certain(size, (t) => (t < T / 2 ? 3 : 0)) },
       }),
     ]),

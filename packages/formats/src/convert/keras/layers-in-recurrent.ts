@@ -27,7 +27,7 @@ interface CellPart {
   group: WeightGroup;
 }
 
-/** Reads the options that a cell and its layer share. @param path of the cell in files of Keras 3 */
+/** Reads the options that a cell and its layer share. @param path path of the cell in files of Keras 3 */
 function cellPart(o: KerasOptions, kind: Kind, path: string, prefix: string): CellPart {
   const isCudnn = kind === 'CuDNNGRU' || kind === 'CuDNNLSTM';
   const type = kind.replace('CuDNN', '') as keyof typeof SIGMOID_GATES;
@@ -101,7 +101,11 @@ const CELLS: Readonly<Record<string, Kind>> = {
   LSTMCell: 'LSTM',
 };
 
-/** Translates a cell. @param path in files of Keras 3 @param prefix of the names of its parameters */
+/**
+ * Translates a cell.
+ * @param path path of the cell in files of Keras 3
+ * @param prefix prefix of the names of its parameters
+ */
 export function cellFrom(
   value: Json | undefined,
   o: KerasOptions,

@@ -28,8 +28,8 @@ export const isModel = (className: string | null): boolean =>
   className !== null && MODELS.includes(className);
 
 /**
- * True for an operation such as `x + y`. Files of Keras 3 name its module, except `.h5` files; there, layers (and models) have
- * the option `trainable`.
+ * True for an operation such as `x + y`. Files of Keras 3 give the module of each object, except `.h5` files. In `.h5` files, an
+ * object without the option `trainable` is an operation, because layers and models have this option.
  */
 export function isOperation(object: JsonObject, className: string, version: 2 | 3): boolean {
   if (typeof object.module === 'string') return /\bops\b/.test(object.module);
@@ -47,7 +47,7 @@ export interface ModelContext {
   translate(value: Json, masks: readonly TensorMasks[]): TranslatedLayer | TranslatedModel;
 }
 
-/** Shapes as lists in which null is any size, to shapes in which -1 is. */
+/** Converts a shape in which null means any size to one in which -1 does. */
 export function shapeIn(value: Json | undefined, what: string): number[] {
   return listIn(value, what).map((extent) => {
     if (extent === null) return -1;
@@ -69,7 +69,7 @@ export function inputShapeOf(config: JsonObject, where: string): number[] {
 export const frozen = (config: JsonObject): JsonObject =>
   config.trainable === false ? { trainable: false } : {};
 
-/** Returns a layer that drops the mask: Permute, in the order that the axes already have. It is in the report. */
+/** Returns a layer that drops the mask: a Permute that keeps the order of the axes. Adds it to the report. */
 export function unmask(name: string, rank: number, report: ImportReport): JsonObject {
   report.defaulted.push({
     name: `layer "${name}"`,

@@ -1,6 +1,7 @@
 /**
  * The state of an optimizer in a checkpoint. PyTorch numbers the parameters in the order of model.parameters(), which is
- * the order of the state dict without buffers. The name of the optimizer is not in the file: its options tell it.
+ * the order of the state dict without buffers. The file does not contain the name of the optimizer; it is inferred from the
+ * optimizer's options.
  */
 import type { FloatArray } from '@unroll/core';
 import type { OptimizerRecord } from '../format.js';
@@ -33,7 +34,7 @@ const ADAM: Kind = {
   slots: { exp_avg: 'm', exp_avg_sq: 'v' },
 };
 
-/** Returns the optimizer of a group of options; a text if Unroll has no equal one. */
+/** Returns the optimizer of a group of options or, if Unroll has no equivalent optimizer, the reason as a string. */
 function kindOf(group: Dict): Kind | string {
   const has = (key: string): boolean => group.has(key);
   const isSet = (key: string): boolean => Boolean(group.get(key));
@@ -70,7 +71,7 @@ function kindOf(group: Dict): Kind | string {
   return 'it is none of Adam, AdamW, SGD, RMSprop and Adagrad';
 }
 
-/** @param recipes how tensors become parameters; the same way, their slots do */
+/** @param recipes how tensors become parameters; the slots of the optimizer are converted in the same way */
 export async function optimizerPart(
   dict: Dict,
   file: TorchFile,
@@ -89,18 +90,18 @@ export async function optimizerPart(
     return refused('it has several groups of parameters, whose order is not in the file');
   const kind = kindOf(group);
   if (typeof kind === 'string') return refused(kind);
-  const states_ = statesByName(group, states, parametersOf(tensors));
-  if (typeof states_ === 'string') return refused(states_);
+  const stateByName = statesByName(group, states, parametersOf(tensors));
+  if (typeof stateByName === 'string') return refused(stateByName);
   const slots: Record<string, Map<string, FloatArray>> = {};
   for (const [key, slot] of Object.entries(kind.slots)) {
     const values = new Map<string, FloatArray>();
     for (const recipe of recipes) {
       if (BUFFERS.test(recipe.from[0])) continue;
-      values.set(recipe.parameter, await slotOf(recipe, key, states_, file, tensors));
+      values.set(recipe.parameter, await slotOf(recipe, key, stateByName, file, tensors));
     }
     slots[slot] = values;
   }
-  const iterations = await iterationsOf([...states_.values()], file);
+  const iterations = await iterationsOf([...stateByName.values()], file);
   const record = { name: kind.name, options: optionsOf(kind, group), iterations, slots };
   return { record, defaulted: biasNotes(recipes), dropped: [] };
 }
@@ -115,7 +116,10 @@ function parametersOf(tensors: readonly StateTensor[]): StateTensor[] {
   });
 }
 
-/** Returns the state of each parameter by its name; a text if it cannot be decided. */
+/**
+ * Returns the state of each parameter by its name or, if the states cannot be assigned to the parameters, the reason as a
+ * string.
+ */
 function statesByName(
   group: Dict,
   states: Dict,

@@ -281,7 +281,7 @@ function takeFrom(
   }
   context.rejectBatch(value.seen[axis], 'it selects from');
   const { tensor, at } = isolate(context, value, axis);
-  if (isScalar && isLastOutput(context, tensor, axis, at, indices))
+  if (isScalar && returnLastStep(context, tensor, axis, at, indices))
     return { ...tensor, stored: tensor.stored.toSpliced(at, 1), seen: tensor.seen.toSpliced(axis, 1) };
   const ref = context.writer.operation({ operation: 'take', axis: at, indices }, [tensor.ref]);
   if (!isScalar) return replaceAxis(tensor, axis, at, ref, size(indices.length));
@@ -289,7 +289,7 @@ function takeFrom(
 }
 
 /** If a recurrent layer is read only at its last step, makes it return that step. Returns false if it cannot. */
-function isLastOutput(
+function returnLastStep(
   context: NodeContext,
   tensor: ModelTensor,
   axis: number,
@@ -347,7 +347,7 @@ function pad(context: NodeContext): Value[] {
   return [value];
 }
 
-/** Adds elements before and after an axis. Negative numbers remove elements. */
+/** Adds elements at the start and the end of an axis. @throws for a negative number of elements */
 export function padded(
   context: NodeContext,
   tensor: ModelTensor,
