@@ -13,6 +13,7 @@ import {
   trainDescriber,
 } from '@unroll/tasks';
 import { boxes, boxTable } from '../shared/boxes.js';
+import { assertDamaged } from '../shared/damaged.js';
 
 const SMALL = {
   frames: 'clip',
@@ -49,6 +50,18 @@ describe('a describer', () => {
     const loaded = taskModelFromFiles(await model.toFiles());
     assert.deepEqual(await loaded.pipe!(clips), together);
     assert.deepEqual([loaded.frames, loaded.format], ['clip', 'unroll-describe-1']);
+  });
+
+  test('is not loaded with a pipeline that contradicts its network', async () => {
+    const { target } = model.pipeline;
+    const tokens = [...target.vocabulary.tokens, 'x'];
+    await assertDamaged(model, model.pipeline, [
+      [
+        { target: { ...target, vocabulary: { ...target.vocabulary, tokens } } },
+        /must return \d+ values for \d+ target tokens, got \d+/,
+      ],
+      [{ target: null }, /target tokens must be a list, got undefined/],
+    ]);
   });
 
   test('returns one attention weight per frame for each word', async () => {
