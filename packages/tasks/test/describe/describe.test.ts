@@ -13,7 +13,7 @@ import {
   trainDescriber,
 } from '@unroll/tasks';
 import { boxes, boxTable } from '../shared/boxes.js';
-import { assertDamaged } from '../shared/damaged.js';
+import { assertDamaged, damagedTargets } from '../shared/damaged.js';
 
 const SMALL = {
   frames: 'clip',
@@ -53,15 +53,7 @@ describe('a describer', () => {
   });
 
   test('is not loaded with a pipeline that contradicts its network', async () => {
-    const { target } = model.pipeline;
-    const tokens = [...target.vocabulary.tokens, 'x'];
-    await assertDamaged(model, model.pipeline, [
-      [
-        { target: { ...target, vocabulary: { ...target.vocabulary, tokens } } },
-        /must return \d+ values for \d+ target tokens, got \d+/,
-      ],
-      [{ target: null }, /target tokens must be a list, got undefined/],
-    ]);
+    await assertDamaged(model, model.pipeline, damagedTargets(model.pipeline.target));
   });
 
   test('returns one attention weight per frame for each word', async () => {

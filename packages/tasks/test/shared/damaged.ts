@@ -14,3 +14,14 @@ export async function assertDamaged(model: TaskModel, pipeline: object, cases: D
     assert.throws(load, { code: 'format', message });
   }
 }
+
+/** The cases of a model that writes texts. */
+export function damagedTargets<T extends { vocabulary: { tokens: readonly string[] } }>(
+  target: T,
+): DamagedCases {
+  const vocabulary = { ...target.vocabulary, tokens: [...target.vocabulary.tokens, 'x'] };
+  return [
+    [{ target: { ...target, vocabulary } }, /must return \d+ values for \d+ target tokens, got \d+/],
+    [{ target: null }, /target tokens must be a list, got undefined/],
+  ];
+}

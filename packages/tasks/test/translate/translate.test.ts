@@ -12,7 +12,7 @@ import {
   trainTranslator,
   translateReport,
 } from '@unroll/tasks';
-import { assertDamaged } from '../shared/damaged.js';
+import { assertDamaged, damagedTargets } from '../shared/damaged.js';
 import { phrases, phraseTable, tableOf, textFile } from './phrases.js';
 
 const COLUMNS = { source: 'de', target: 'en' };
@@ -107,15 +107,7 @@ describe('a trained translator', () => {
   });
   test('is not loaded with a pipeline that contradicts its network', async () => {
     const { model } = result;
-    const { target } = model.pipeline;
-    const tokens = [...target.vocabulary.tokens, 'x'];
-    await assertDamaged(model, model.pipeline, [
-      [
-        { target: { ...target, vocabulary: { ...target.vocabulary, tokens } } },
-        /must return \d+ values for \d+ target tokens, got \d+/,
-      ],
-      [{ target: null }, /target tokens must be a list, got undefined/],
-    ]);
+    await assertDamaged(model, model.pipeline, damagedTargets(model.pipeline.target));
   });
   test('notes texts without known tokens, and refuses if there are no others', async () => {
     const { notes } = await result.model.predict({ texts: ['你好', TEXT] });
