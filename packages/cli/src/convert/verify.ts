@@ -182,24 +182,54 @@ export function randomInputs(model: Network): NamedArray[] {
   });
 }
 
+interface LayerConfig {
+  className: string;
+  config: Partial<GraphConfig> & { name: string; inputDim?: number; layer?: LayerConfig };
+}
+
 interface GraphConfig {
-  layers: { className: string; config: { name: string; inputDim?: number } }[];
+  layers: LayerConfig[];
   nodes?: { layer: string; inputs: [number, number][] }[];
   inputs?: [number, number][];
 }
 
-/** Returns the number of ids of an input that an embedding reads; null for other inputs. */
-function idsOf(model: Network, index: number): number | null {
-  const { layers, nodes, inputs } = model.config.config as unknown as GraphConfig;
-  if (!nodes || !inputs) return layers[0]?.config.inputDim ?? null;
-  const [node] = inputs[index];
-  const readers = nodes
-    .filter((each) => each.inputs.some(([from]) => from === node))
-    .map(({ layer }) => layer);
-  return (
-    layers.find(({ config }) => readers.includes(config.name) && config.inputDim !== undefined)?.config
-      .inputDim ?? null
-  );
+/** Layers that return ids unchanged in inference. */
+const KEEPS_IDS = new Set([
+  'ActivationRegularization',
+  'Dropout',
+  'Masking',
+  'SpatialDropout1D',
+  'WordDropout',
+]);
+
+/** Returns the number of ids of an input that an embedding reads, directly or through other layers; null for other inputs. */
+const idsOf = (model: Network, index: number): number | null =>
+  idsOfGraph(model.config.config as unknown as GraphConfig, index);
+
+function idsOfGraph({ layers, nodes, inputs }: GraphConfig, index: number): number | null {
+  if (!nodes || !inputs) {
+    const first = layers.find(({ className }) => !KEEPS_IDS.has(className));
+    return first === undefined ? null : idsOfLayer(first, index);
+  }
+  const named = new Map(layers.map((layer) => [layer.config.name, layer]));
+  const same = new Set([inputs[index][0]]);
+  // Each node follows those whose outputs it reads.
+  for (const [at, node] of nodes.entries()) {
+    const input = node.inputs.findIndex(([from]) => same.has(from));
+    const layer = named.get(node.layer);
+    if (input < 0 || layer === undefined) continue;
+    const count = idsOfLayer(layer, input);
+    if (count !== null) return count;
+    if (KEEPS_IDS.has(layer.className)) same.add(at);
+  }
+  return null;
+}
+
+function idsOfLayer({ config }: LayerConfig, index: number): number | null {
+  const { inputDim, layer, layers } = config;
+  if (inputDim !== undefined) return inputDim;
+  if (layer !== undefined) return idsOfLayer(layer, index);
+  return layers === undefined ? null : idsOfGraph(config as GraphConfig, index);
 }
 
 function compare(reference: string, ours: NamedArray, theirs: NamedArray, tolerance: number): Comparison {

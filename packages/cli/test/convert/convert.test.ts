@@ -14,7 +14,18 @@ import { before, describe, test } from 'node:test';
 import { predict, ready, tensor } from '@unroll/core';
 import { writeNpz } from '@unroll/formats/convert';
 import { saveArtifact } from '@unroll/formats/node';
-import { dense, input, lstm, sequential } from '@unroll/nn';
+import {
+  bidirectional,
+  dense,
+  embedding,
+  model as graph,
+  input,
+  lstm,
+  masking,
+  sequential,
+  timeDistributed,
+  wordDropout,
+} from '@unroll/nn';
 import { useTempFolder } from '../shared/helpers.js';
 
 const temp = useTempFolder();
@@ -158,6 +169,26 @@ describe('PyTorch', () => {
     assert.equal(run.code, 0, run.stderr);
     const { verify } = JSON.parse(run.stdout);
     assert.deepEqual([verify.length, verify[0].passes, verify[0].absolute], [1, true, 0]);
+  });
+  test('random inputs are ids if an embedding reads them through other layers', async () => {
+    const table = () => embedding({ inputDim: 5, outputDim: 2 });
+    const words = () => wordDropout({ rate: 0.1, id: 1 });
+    const ids = input({ shape: [null], name: 'ids' });
+    const characters = input({ shape: [null, 4], name: 'characters' });
+    const spelling = timeDistributed(sequential([words(), table(), lstm({ units: 2 })]));
+    const outputs = [table().apply(words().apply(ids)), spelling.apply(masking().apply(characters))];
+    const models = {
+      graph: graph({ inputs: [ids, characters], outputs }),
+      chain: sequential([input({ shape: [null] }), words(), table(), bidirectional(lstm({ units: 2 }))]),
+    };
+    for (const [name, model] of Object.entries(models)) {
+      model.build();
+      await saveArtifact(at(name), model);
+      const run = await unroll(['convert', name, `${name}.zip`, '--verify', 'random', '--json']);
+      assert.equal(run.code, 0, run.stderr);
+      const { verify } = JSON.parse(run.stdout);
+      assert.ok(verify.every(({ passes }: { passes: boolean }) => passes));
+    }
   });
 });
 

@@ -5,7 +5,7 @@ import type { Decimal, Thousands } from '@unroll/data';
 import { Embedding, type Network } from '@unroll/nn';
 import { FRAME_KEYS, FrameEncoder, frameConfig } from '../shared/frames/encoder.js';
 import { FrontEnd } from '../shared/front-end.js';
-import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import { type ClipConfig, ClipEncoder } from './clips.js';
 import { type EncoderConfig, TokenEncoder } from './encoder.js';
 import type { ClassifyEncoder } from './inputs.js';
@@ -95,6 +95,7 @@ export function readClassifier(
   const pipeline = checkedPipeline(json);
   const network = readNetwork(files);
   const ngrams = 'text' in pipeline ? pipeline.ngrams : undefined;
+  checkFit(network, { inputs: ngrams === undefined ? 1 : 2, names: ['labels', pipeline.labels] });
   if (ngrams !== undefined) checkNGrams(ngrams, network, pipeline.labels.length);
   return { pipeline, network };
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from '@unroll/core/internal';
 import type { BleuOptions, Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import { FRAME_KEYS, type FrameConfig } from '../shared/frames/encoder.js';
-import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { SideConfig } from '../translate/encoder.js';
 import type { TokenLevel } from '../translate/plan.js';
 import type { DescribeCell } from './network.js';
@@ -39,5 +39,7 @@ export function readDescriber(
   json: JsonObject = readPipeline(files),
 ): { pipeline: DescribePipeline; network: Functional } {
   const pipeline = checkPipeline<DescribePipeline>(json, DESCRIBE_FORMAT, 'a describer', REQUIRED_KEYS);
-  return { pipeline, network: readNetwork(files) as Functional };
+  const network = readNetwork(files) as Functional;
+  checkFit(network, { inputs: 2, names: ['target tokens', pipeline.target?.vocabulary?.tokens] });
+  return { pipeline, network };
 }

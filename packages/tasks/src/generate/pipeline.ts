@@ -1,7 +1,7 @@
 /** The content of `pipeline.json`, and the files of a language model. */
 import type { JsonObject } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
-import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { CodecConfig } from './codec.js';
 import type { LanguageCell } from './network.js';
 
@@ -31,5 +31,7 @@ export function readLanguageModel(
   network: Network;
 } {
   const pipeline = checkPipeline<LanguagePipeline>(json, GENERATE_FORMAT, 'a language model', REQUIRED_KEYS);
-  return { pipeline, network: readNetwork(files) };
+  const network = readNetwork(files);
+  checkFit(network, { inputs: 1, names: ['tokens', pipeline.vocabulary?.tokens] });
+  return { pipeline, network };
 }

@@ -47,6 +47,32 @@ export function checkPipeline<T>(
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }
 
+/** Returns an error for a value of pipeline.json. @param problem what it must be */
+export const damaged = (problem: string, got: unknown): UnrollError =>
+  new UnrollError('format', `pipeline.json is damaged: ${problem}, got ${JSON.stringify(got)}.`);
+
+/** The inputs and outputs that the network of a pipeline must have. */
+interface NetworkFit {
+  /** Number of inputs. */
+  inputs: number;
+  /** What the values on the last axis of the first output stand for, such as `tags`, and the list of them. */
+  names: readonly [name: string, list: unknown];
+  /** Number of further values on this axis, such as one for the blank. Default 0. */
+  more?: number;
+}
+
+/** @throws UnrollError `format` if a network has other inputs or outputs than its pipeline says */
+export function checkFit(network: Network, { inputs, names: [name, list], more = 0 }: NetworkFit): void {
+  if (!Array.isArray(list)) throw damaged(`${name} must be a list`, list);
+  const shapes = network.inputShapes ?? [];
+  if (shapes.length !== inputs)
+    throw damaged(`the network must have ${inputs} input${inputs === 1 ? '' : 's'}`, shapes.length);
+  const width = network.outputShapes(shapes)[0]?.at(-1);
+  const wanted = list.length + more;
+  if (width !== wanted)
+    throw damaged(`the network must return ${wanted} values for ${list.length} ${name}`, width);
+}
+
 /**
  * Returns the network of a saved model.
  * @throws UnrollError `format` if files other than pipeline.json are missing or damaged

@@ -1,9 +1,8 @@
 /** The content of `pipeline.json`, and the files of a voice. */
-import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
-import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkPipeline, damaged, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { SpeakCell } from './network.js';
 import type { CharactersConfig } from './text.js';
 import type { VoiceConfig } from './voice.js';
@@ -62,8 +61,6 @@ export function readVoice(
 
 /** @throws UnrollError `format` for settings of the decoder that no training gives, or that contradict the network */
 function checkSteps({ reduction, stepsPerCharacter, voice }: SpeakPipeline, network: Functional): void {
-  const damaged = (problem: string, got: unknown): UnrollError =>
-    new UnrollError('format', `pipeline.json is damaged: ${problem}, got ${JSON.stringify(got)}.`);
   if (!Number.isInteger(reduction) || reduction < 1 || reduction > MAX_REDUCTION)
     throw damaged(`reduction must be an integer from 1 to ${MAX_REDUCTION}`, reduction);
   if (!(typeof stepsPerCharacter === 'number' && stepsPerCharacter > 0 && stepsPerCharacter <= MAX_STEPS))

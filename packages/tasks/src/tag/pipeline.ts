@@ -2,7 +2,7 @@
 import type { JsonObject } from '@unroll/core/internal';
 import type { ConlluColumn } from '@unroll/data';
 import type { Network } from '@unroll/nn';
-import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { TagEncoderConfig } from './encoder.js';
 import type { TagCell } from './network.js';
 import type { TagScheme } from './tags.js';
@@ -46,5 +46,7 @@ export function readTagger(
   network: Network;
 } {
   const pipeline = checkPipeline<TagPipeline>(json, TAG_FORMAT, 'a tagger', REQUIRED_KEYS);
-  return { pipeline, network: readNetwork(files) };
+  const network = readNetwork(files);
+  checkFit(network, { inputs: pipeline.characters === null ? 1 : 2, names: ['tags', pipeline.tags] });
+  return { pipeline, network };
 }

@@ -111,9 +111,14 @@ export interface DecodeParts {
   beam: number;
 }
 
+/** A decoder with attention never writes more tokens. */
+export const MAX_LENGTH = 10_000;
+
 /** Returns the largest number of tokens of a transcript: more than in training. */
-export const maxLengthOf = (ids: readonly Int32Array[]): number =>
-  Math.ceil(1.5 * ids.reduce((most, { length }) => Math.max(most, length), 0)) + 10;
+export function maxLengthOf(ids: readonly Int32Array[]): number {
+  const longest = ids.reduce((most, { length }) => Math.max(most, length), 0);
+  return Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
+}
 
 /** A step next to the most attended one belongs to a token if its weight is at least this share of the largest. */
 const LEAST_SHARE = 0.25;

@@ -1,14 +1,18 @@
 /** The content of `pipeline.json`, and the files of a transcriber. */
-import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
 import type { FrontEndConfig } from '../shared/front-end.js';
-import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkFit, checkPipeline, damaged, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { SPECIALS } from '../translate/encoder.js';
+import { MAX_LENGTH } from './attention.js';
 import type { TranscribeCell } from './network.js';
 import type { TokensConfig } from './tokens.js';
 
 export const TRANSCRIBE_FORMAT = 'unroll-transcribe-1';
+
+/** Largest number of frames per output step. */
+export const MAX_REDUCTION = 16;
 
 export interface TranscribePipeline {
   format: typeof TRANSCRIBE_FORMAT;
@@ -46,13 +50,24 @@ export function readTranscriber(
   network: Functional;
 } {
   const pipeline = checkPipeline<TranscribePipeline>(json, TRANSCRIBE_FORMAT, 'a transcriber', REQUIRED_KEYS);
-  const { attention } = pipeline;
-  if (attention !== undefined && !(Number.isInteger(attention?.maxLength) && attention.maxLength > 0)) {
-    const problem = 'attention must be { maxLength: a positive integer }';
-    throw new UnrollError(
-      'format',
-      `pipeline.json is damaged: ${problem}, got ${JSON.stringify(attention)}.`,
-    );
-  }
-  return { pipeline, network: readNetwork(files) as Functional };
+  checkSteps(pipeline);
+  const network = readNetwork(files) as Functional;
+  const isCtc = pipeline.attention === undefined;
+  checkFit(network, {
+    inputs: isCtc ? 1 : 2,
+    names: ['tokens', pipeline.tokens?.tokens],
+    more: isCtc ? 1 : SPECIALS.length, // CTC has only the blank.
+  });
+  return { pipeline, network };
+}
+
+/** @throws UnrollError `format` for steps that no training gives */
+function checkSteps({ reduction, streaming, attention }: TranscribePipeline): void {
+  if (!Number.isInteger(reduction) || reduction < 1 || reduction > MAX_REDUCTION)
+    throw damaged(`reduction must be an integer from 1 to ${MAX_REDUCTION}`, reduction);
+  if (attention === undefined) return;
+  const most = attention?.maxLength;
+  if (!Number.isInteger(most) || most < 1 || most > MAX_LENGTH)
+    throw damaged(`attention must be { maxLength: an integer from 1 to ${MAX_LENGTH} }`, attention);
+  if (streaming) throw damaged('streaming must be false for a decoder with attention', streaming);
 }

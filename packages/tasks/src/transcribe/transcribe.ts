@@ -19,7 +19,7 @@ import { type NetworkTraining, trainSingleNetwork } from '../shared/training.js'
 import { attentionBatch, attentionTranscribers, maxLengthOf } from './attention.js';
 import { TranscribeModel, type Transcript } from './model.js';
 import { type TranscribeCell, transcriberNetwork } from './network.js';
-import { TRANSCRIBE_FORMAT } from './pipeline.js';
+import { MAX_REDUCTION, TRANSCRIBE_FORMAT } from './pipeline.js';
 import { type EncodedTranscripts, type PreparedTranscriber, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { scoreTable, type TranscribeScores, transcribeScores } from './scores.js';
@@ -258,7 +258,8 @@ function checkOptions(options: TranscribeOptions): void {
   if (audio === text) throw valueError(`audio and text must be different columns, got "${audio}" for both.`);
   if (streaming && options.decoder === 'attention')
     throw valueError('decoder must be "ctc" for streaming: an attention decoder reads the whole sound.');
-  if (reduction > 16) throw valueError(`reduction must be at most 16, got ${reduction}.`);
+  if (reduction > MAX_REDUCTION)
+    throw valueError(`reduction must be at most ${MAX_REDUCTION}, got ${reduction}.`);
   if (streaming && normalize !== 'none')
     throw valueError(
       `normalize must be "none" for streaming, which does not know the whole sound, got "${normalize}".`,

@@ -2,7 +2,7 @@
 import type { JsonObject } from '@unroll/core/internal';
 import type { BleuOptions, Decimal, Thousands } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
-import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
+import { checkFit, checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
 import type { SideConfig } from './encoder.js';
 import type { TranslateCell } from './network.js';
 import type { PairColumns } from './pairs.js';
@@ -43,5 +43,7 @@ export function readTranslator(
   network: Functional;
 } {
   const pipeline = checkPipeline<TranslatePipeline>(json, TRANSLATE_FORMAT, 'a translator', REQUIRED_KEYS);
-  return { pipeline, network: readNetwork(files) as Functional };
+  const network = readNetwork(files) as Functional;
+  checkFit(network, { inputs: 2, names: ['target tokens', pipeline.target?.vocabulary?.tokens] });
+  return { pipeline, network };
 }

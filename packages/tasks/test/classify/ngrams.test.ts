@@ -10,6 +10,7 @@ import {
   trainClassifier,
 } from '@unroll/tasks';
 import { naiveBayes, ngramBatch, ngramsOf } from '@unroll/tasks/internal';
+import { assertDamaged } from '../shared/damaged.js';
 import { tableOf, textTable } from './texts.js';
 
 const COLUMNS = { text: 'text', label: 'label' };
@@ -111,6 +112,10 @@ describe('a classifier with n-grams', () => {
       const changed = new Map([...files, ['pipeline.json', encodeUtf8(JSON.stringify(damaged))]]);
       assert.throws(() => taskModelFromFiles(changed), { code: 'format', message: /impossible n-grams/ });
     }
+    await assertDamaged(model, model.pipeline, [
+      [{ labels: model.pipeline.labels.slice(1) }, /must return \d+ values for \d+ labels, got \d+/],
+      [{ ngrams: undefined }, /the network must have 1 input, got 2/],
+    ]);
     // Views of the network show its steps, which n-grams do not have.
     const { network, inputs } = await model.example({ texts });
     assert.equal(inputs.length, 1);

@@ -13,6 +13,7 @@ import {
   trainDescriber,
 } from '@unroll/tasks';
 import { boxes, boxTable } from '../shared/boxes.js';
+import { assertDamaged, damagedTargets } from '../shared/damaged.js';
 
 const SMALL = {
   frames: 'clip',
@@ -49,6 +50,10 @@ describe('a describer', () => {
     const loaded = taskModelFromFiles(await model.toFiles());
     assert.deepEqual(await loaded.pipe!(clips), together);
     assert.deepEqual([loaded.frames, loaded.format], ['clip', 'unroll-describe-1']);
+  });
+
+  test('is not loaded with a pipeline that contradicts its network', async () => {
+    await assertDamaged(model, model.pipeline, damagedTargets(model.pipeline.target));
   });
 
   test('returns one attention weight per frame for each word', async () => {

@@ -15,6 +15,7 @@ import {
   trainLanguageModel,
 } from '@unroll/tasks';
 import { codecFor, TextCodec } from '@unroll/tasks/internal';
+import { assertDamaged } from '../shared/damaged.js';
 import { SENTENCE_NATS, sentences } from './sentences.js';
 
 const SMALL = {
@@ -115,6 +116,13 @@ describe('a language model of characters', () => {
     assert.deepEqual(await loaded.evaluate({ file }), await model.evaluate({ file }));
     assert.deepEqual(await generated(loaded), await generated(model));
     assert.deepEqual(loaded.describe()[0], { name: 'level', value: 'char' });
+  });
+  test('is not loaded with a pipeline that contradicts its network', async () => {
+    const { vocabulary } = model.pipeline;
+    const tokens = vocabulary.tokens.slice(1);
+    await assertDamaged(model, model.pipeline, [
+      [{ vocabulary: { ...vocabulary, tokens } }, /must return \d+ values for \d+ tokens, got \d+/],
+    ]);
   });
   test('has the weights of the best epoch', () => {
     const { history, bestEpoch } = result.training;

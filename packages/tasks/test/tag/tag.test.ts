@@ -15,6 +15,7 @@ import {
   taskModelFromFiles,
   trainTagger,
 } from '@unroll/tasks';
+import { assertDamaged } from '../shared/damaged.js';
 import { conllOf, retagged, sentences } from './sentences.js';
 
 const SMALL = {
@@ -111,6 +112,13 @@ describe('a trained tagger', () => {
     const [{ tags, probabilities }] = await result.model.tag([tokens]);
     assert.deepEqual([tags.length, probabilities!.length], [900, 900]);
     assert.ok(tags.filter((tag) => tag === 'B-LOC').length > 440);
+  });
+  test('is not loaded with a pipeline that contradicts its network', async () => {
+    const { model } = result;
+    await assertDamaged(model, model.pipeline, [
+      [{ tags: model.pipeline.tags.slice(1) }, /must return \d+ values for \d+ tags, got \d+/],
+      [{ characters: null }, /the network must have 1 input, got 2/],
+    ]);
   });
   test('gives the same tags after saving and loading, also with the library', async () => {
     const loaded = taskModelFromFiles(await result.model.toFiles({ seed: 0 }));

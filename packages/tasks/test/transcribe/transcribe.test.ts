@@ -14,6 +14,7 @@ import {
   trainTranscriber,
   transcribeReport,
 } from '@unroll/tasks';
+import { assertDamaged } from '../shared/damaged.js';
 import { melodies, melodyTable, RATE, tableOf } from './melodies.js';
 
 const COLUMNS = { audio: 'sound', text: 'text' };
@@ -62,6 +63,20 @@ describe('a transcriber', () => {
       texts,
     );
     assert.match(String(rows[0][2]), /^(low|mid|high) [\d.]+-[\d.]+(, |$)/);
+  });
+
+  test('is not loaded with a pipeline that contradicts its network', async () => {
+    const { tokens } = model.pipeline;
+    const fewer = { ...tokens, tokens: tokens.tokens.slice(1) };
+    const reductions = /reduction must be an integer from 1 to 16, got/;
+    await assertDamaged(model, model.pipeline, [
+      [{ reduction: 0 }, reductions],
+      [{ reduction: 1.5 }, reductions],
+      [{ reduction: 17 }, reductions],
+      [{ attention: { maxLength: 10 } }, /the network must have 2 inputs, got 1/],
+      [{ tokens: fewer }, /must return 3 values for 2 tokens, got 4/],
+      [{ tokens: { ...tokens, tokens: 'abc' } }, /tokens must be a list, got "abc"/],
+    ]);
   });
 
   test('the pipeline has the form of transformers.js', async () => {
@@ -196,14 +211,21 @@ describe('an attention decoder', () => {
     const { rows } = await loaded.predict({ sounds: list, options: { beam: 1, timestamps: true } });
     assert.match(String(rows[0][2]), /^(low|mid|high) [\d.]+-[\d.]+(, |$)/);
     assert.deepEqual(loaded.describe(), model.describe());
-    const attention = { maxLength: 0 };
-    const damaged = new TextEncoder().encode(JSON.stringify({ ...model.pipeline, attention }));
-    const files = await model.toFiles();
-    assert.throws(() => taskModelFromFiles(new Map(files).set('pipeline.json', damaged)), {
-      code: 'format',
-      message: /attention must be { maxLength: a positive integer }/,
-    });
     assert.ok(model.describe().some(({ name, value }) => name === 'decoder' && value === 'attention'));
+  });
+
+  test('is not loaded with a pipeline that contradicts its network', async () => {
+    const { tokens } = model.pipeline;
+    const more = { ...tokens, tokens: [...tokens.tokens, 'x'] };
+    const lengths = /attention must be { maxLength: an integer from 1 to 10000 }, got/;
+    await assertDamaged(model, model.pipeline, [
+      [{ attention: { maxLength: 0 } }, lengths],
+      [{ attention: { maxLength: 1e9 } }, lengths],
+      [{ attention: null }, lengths],
+      [{ attention: undefined }, /the network must have 1 input, got 2/],
+      [{ streaming: true }, /streaming must be false for a decoder with attention, got true/],
+      [{ tokens: more }, /must return \d+ values for \d+ tokens, got \d+/],
+    ]);
   });
 
   test('the report names the decoder', () => {

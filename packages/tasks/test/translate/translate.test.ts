@@ -12,6 +12,7 @@ import {
   trainTranslator,
   translateReport,
 } from '@unroll/tasks';
+import { assertDamaged, damagedTargets } from '../shared/damaged.js';
 import { phrases, phraseTable, tableOf, textFile } from './phrases.js';
 
 const COLUMNS = { source: 'de', target: 'en' };
@@ -103,6 +104,10 @@ describe('a trained translator', () => {
     const texts = phrases(20, 3).german;
     assert.deepEqual(await loaded.translate(texts), await result.model.translate(texts));
     assert.equal(loaded.describe().find(({ name }) => name === 'tokens')?.value, 'subwords');
+  });
+  test('is not loaded with a pipeline that contradicts its network', async () => {
+    const { model } = result;
+    await assertDamaged(model, model.pipeline, damagedTargets(model.pipeline.target));
   });
   test('notes texts without known tokens, and refuses if there are no others', async () => {
     const { notes } = await result.model.predict({ texts: ['你好', TEXT] });

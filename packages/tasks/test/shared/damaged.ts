@@ -1,0 +1,27 @@
+/** Saved models whose pipeline.json is changed. */
+import assert from 'node:assert/strict';
+import { type TaskModel, taskModelFromFiles } from '@unroll/tasks';
+
+/** The format, and parts of the pipeline that replace those of the model, with the error of each. */
+export type DamagedCases = readonly (readonly [change: object, message: RegExp])[];
+
+/** Checks that a model is not loaded if its pipeline contradicts the network. @param pipeline that of the model */
+export async function assertDamaged(model: TaskModel, pipeline: object, cases: DamagedCases): Promise<void> {
+  const files = await model.toFiles();
+  for (const [change, message] of cases) {
+    const json = new TextEncoder().encode(JSON.stringify({ ...pipeline, ...change }));
+    const load = () => taskModelFromFiles(new Map([...files, ['pipeline.json', json]]));
+    assert.throws(load, { code: 'format', message });
+  }
+}
+
+/** The cases of a model that writes texts. */
+export function damagedTargets<T extends { vocabulary: { tokens: readonly string[] } }>(
+  target: T,
+): DamagedCases {
+  const vocabulary = { ...target.vocabulary, tokens: [...target.vocabulary.tokens, 'x'] };
+  return [
+    [{ target: { ...target, vocabulary } }, /must return \d+ values for \d+ target tokens, got \d+/],
+    [{ target: null }, /target tokens must be a list, got undefined/],
+  ];
+}
