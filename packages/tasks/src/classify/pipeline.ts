@@ -2,7 +2,7 @@
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
-import { Embedding, type Network } from '@unroll/nn';
+import { Embedding, Functional, type Network } from '@unroll/nn';
 import { FRAME_KEYS, FrameEncoder, frameConfig } from '../shared/frames/encoder.js';
 import { FrontEnd } from '../shared/front-end.js';
 import { checkPipeline, readNetwork, readPipeline } from '../shared/pipeline-file.js';
@@ -95,6 +95,8 @@ export function readClassifier(
   const pipeline = checkedPipeline(json);
   const network = readNetwork(files);
   const ngrams = 'text' in pipeline ? pipeline.ngrams : undefined;
+  if ('text' in pipeline) checkLength(pipeline.length);
+  checkInputs(network, ngrams !== undefined);
   if (ngrams !== undefined) checkNGrams(ngrams, network, pipeline.labels.length);
   return { pipeline, network };
 }
@@ -102,13 +104,37 @@ export function readClassifier(
 const isBetween = (value: unknown, least: number, most: number): boolean =>
   typeof value === 'number' && value >= least && value <= most;
 
+/** @throws UnrollError `format` if the length at which texts are cut is not a positive integer */
+function checkLength(length: unknown): void {
+  if (Number.isInteger(length) && isBetween(length, 1, Number.MAX_SAFE_INTEGER)) return;
+  const problem = `length must be a positive integer, got ${JSON.stringify(length)}`;
+  throw new UnrollError('format', `pipeline.json is damaged: ${problem}.`, { length });
+}
+
+/** @throws UnrollError `format` if the network has other inputs than the pipeline, or no output for the n-grams */
+function checkInputs(network: Network, hasNGrams: boolean): void {
+  const [inputs, outputs] =
+    network instanceof Functional ? [network.inputs.length, network.outputs.length] : [1, 1];
+  if (hasNGrams ? inputs === 2 && outputs >= 2 : inputs === 1) return;
+  const expected = hasNGrams
+    ? 'with n-grams, it must have 2 inputs and at least 2 outputs'
+    : 'without n-grams, it must have 1 input';
+  throw new UnrollError(
+    'format',
+    `pipeline.json does not fit the network: ${expected}, got ${inputs} and ${outputs}.`,
+    { inputs, outputs },
+  );
+}
+
 /** @throws UnrollError `format` for impossible n-grams, or if the network does not read them */
 function checkNGrams(ngrams: unknown, network: Network, labels: number): void {
   const { tokens, characters, buckets, weight } = Object(ngrams) as NGramConfig & { weight: number };
-  const [shortest, longest] = characters === null ? [1, 1] : Array.isArray(characters) ? characters : [];
-  const lengths = [tokens, shortest, longest];
+  const range: readonly unknown[] =
+    characters === null ? [1, 1] : Array.isArray(characters) ? characters : [];
   const isValid =
-    lengths.every((length) => Number.isInteger(length) && isBetween(length, 1, 20)) &&
+    range.length === 2 &&
+    Number(range[0]) <= Number(range[1]) &&
+    [tokens, ...range].every((length) => Number.isInteger(length) && isBetween(length, 1, 20)) &&
     isBetween(weight, 0, 1);
   const table = network.layers.find((layer) => layer instanceof Embedding && layer.name === NGRAM_TABLE);
   const fits =
