@@ -1,6 +1,7 @@
 /** Internals of @unroll/tasks for its own tests. */
 export { ClipEncoder } from './classify/clips.js';
-export { naiveBayes, ngramBatch, ngramsOf } from './classify/ngrams.js';
+export { naiveBayes, ngramBatch, ngramBatchSize, ngramParts, ngramsOf } from './classify/ngrams.js';
+export { bestWeight } from './classify/probabilities.js';
 export { baselineFits, baselines } from './forecast/baselines.js';
 export { Calibration, widenLongHorizon } from './forecast/calibration.js';
 export { combine, ensembleWeights, HeldOutErrors } from './forecast/combination.js';

@@ -12,17 +12,17 @@ import type { RunEvent } from '../shared/events.js';
 import type { FrameOptions } from '../shared/frames/encoder.js';
 import { checkFrameOptions, FRAME_OPTION_TYPES } from '../shared/frames/options.js';
 import type { FileNormalization } from '../shared/front-end.js';
-import { batchesOf } from '../shared/length-batches.js';
+import { batchesOf, batchSizeFor, longestOf } from '../shared/length-batches.js';
 import { CELL_NAMES } from '../shared/recurrent-cells.js';
 import { CheckpointedTrainer } from '../shared/resume.js';
 import { RUN_CONTROL, type RunControl } from '../shared/run-control.js';
 import { runToEnd } from '../shared/run-to-end.js';
 import { type NetworkTraining, trainNetwork } from '../shared/training.js';
-import type { EncodedText, TokenEncoder } from './encoder.js';
-import { batchOf, ngramBatchOf } from './inputs.js';
+import { batchOf, inferenceBatches, ngramBatchOf } from './inputs.js';
 import { ClassifyModel } from './model.js';
 import { type ClassifyCell, classifierNetworks } from './network.js';
-import { type LabelledTokens, naiveBayes, ngramNetwork } from './ngrams.js';
+import { type NGramModel, ngramModelOf, tokensOf } from './ngram-model.js';
+import { ngramBatchSize } from './ngrams.js';
 import { CLASSIFY_FORMAT, type ClassifyPipeline, type InputPipeline } from './pipeline.js';
 import { type PreparedClassifier, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
@@ -89,7 +89,8 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   networks?: number;
   /**
    * Whether a model of n-grams of words and characters is trained as well, whose probabilities are averaged with those of the
-   * networks. Only for texts. Default true, for fewer than 2,000,000 words and at most 500 labels.
+   * networks. Only for texts, fewer than 2,000,000 words and at most 500 labels; more raise an error if this is true. Default
+   * true, up to these limits.
    */
   ngrams?: boolean;
   /** Maximum number of epochs. Default: 30 for texts, 40 to 200 for sequences and 20 to 100 for clips, by their number. */
@@ -166,7 +167,7 @@ export async function* classifyEvents(
   const shape = {
     ...{ ...sizes, inputs: encoder.inputSize, frames, classes: labels.length, seeds, vectors: plan.vectors },
   };
-  const { networks, joined } = classifierNetworks({ ...shape, ngrams });
+  const { networks, joined } = classifierNetworks({ ...shape, ngrams: ngrams?.network ?? null });
   const trainer = new CheckpointedTrainer(options.store ?? null, options.budget);
   const trainings: NetworkTraining[] = [];
   const count = networks.length + Number(ngrams !== null);
@@ -177,8 +178,8 @@ export async function* classifyEvents(
   }
   if (ngrams !== null) {
     const info = { ...STAGE, model: 'n-grams', training: count, trainings: count };
-    const training = ngramTrainingOptions(plan, options.signal);
-    yield* trainNetwork(ngrams, training, { info, trainer, patience: NGRAM_PATIENCE });
+    const training = ngramTrainingOptions(plan, ngrams, options.signal);
+    yield* trainNetwork(ngrams.network, training, { info, trainer, patience: NGRAM_PATIENCE });
   }
   const model = await modelOf(joined, plan);
   const { inputs, classes } = plan.validation;
@@ -207,10 +208,13 @@ export async function trainClassifier(
 }
 
 /** Returns the options that all training runs share. Each epoch has its own random batches, the same in a resumed run. */
-function commonOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal) {
-  const { training, validation, classWeights, settings, separator, labels, encoder } = plan;
+function commonOptions(
+  plan: PreparedClassifier,
+  { seed, batchSize, signal }: { seed: number; batchSize: number; signal: AbortSignal | undefined },
+) {
+  const { training, classWeights, settings, separator, labels } = plan;
   const random = new RandomStream(seed, 'classify', 'batches');
-  const rowsOf = (epoch: number) => batchesOf(training.inputs, settings.batchSize, random.child(epoch));
+  const rowsOf = (epoch: number) => batchesOf(training.inputs, batchSize, random.child(epoch));
   const several = separator === null ? null : labels.length;
   const loss = several === null ? 'sparseCategoricalCrossentropy' : 'binaryCrossentropy';
   const options = {
@@ -220,15 +224,15 @@ function commonOptions(plan: PreparedClassifier, seed: number, signal?: AbortSig
     ...(classWeights !== null && { classWeights }),
     ...{ seed, epochs: settings.epochs, ...(signal && { signal }) },
   } satisfies Partial<TrainOptions>;
-  const validationRows = batchesOf(validation.inputs, encoder.batchSize(validation.inputs));
-  return { options, random, rowsOf, several, validationRows };
+  return { options, random, rowsOf, several };
 }
 
 /** Returns the options of the training of a recurrent network. */
 function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal): TrainOptions {
   const { encoder, training, validation, settings } = plan;
-  const { weightDecay, augment } = settings;
-  const { options, random, rowsOf, several, validationRows } = commonOptions(plan, seed, signal);
+  const { weightDecay, augment, batchSize } = settings;
+  const { options, random, rowsOf, several } = commonOptions(plan, { seed, batchSize, signal });
+  const validationRows = batchesOf(validation.inputs, encoder.batchSize(validation.inputs));
   const learningRate = rateOf(settings, settings.epochs * options.stepsPerEpoch);
   return {
     ...options,
@@ -254,40 +258,43 @@ function rateOf({ learningRate, decay }: PreparedClassifier['settings'], steps: 
 const NGRAM_LEARNING_RATE = 0.05;
 const NGRAM_PATIENCE = 2;
 
-/** Returns the options of the training of the n-gram model. */
-function ngramTrainingOptions(plan: PreparedClassifier, signal?: AbortSignal): TrainOptions {
-  const { encoder, training, validation, settings } = plan;
-  const { options, rowsOf, several, validationRows } = commonOptions(plan, settings.seed, signal);
+/**
+ * Returns the options of the training of the n-gram model. If a batch does not fit into memory, smaller ones are read and
+ * their gradients are added.
+ */
+function ngramTrainingOptions(
+  plan: PreparedClassifier,
+  { encoder, config }: NGramModel,
+  signal?: AbortSignal,
+): TrainOptions {
+  const { training, validation, settings, labels } = plan;
+  const size = batchSizeFor(settings.batchSize, longestOf(training.inputs));
+  const most = ngramBatchSize(tokensOf(training).tokens, config, labels.length);
+  const accumulate = Math.ceil(size / most);
+  const { options, rowsOf, several } = commonOptions(plan, {
+    ...{ seed: settings.seed, batchSize: Math.ceil(size / accumulate), signal },
+  });
   return {
     ...options,
+    accumulate,
     *batches(epoch: number) {
       for (const rows of rowsOf(epoch)) yield ngramBatchOf(encoder, training, rows, several);
     },
-    validationData: validationRows.map((rows) => ngramBatchOf(encoder, validation, rows, several)),
+    // Batches of n-grams are large: each exists only while it is read.
+    *validationData() {
+      for (const rows of inferenceBatches(encoder, validation.inputs, labels.length))
+        yield ngramBatchOf(encoder, validation, rows, several);
+    },
     optimizer: adam({ learningRate: NGRAM_LEARNING_RATE }),
   };
 }
 
-/** Builds the n-gram model of a plan, with the weights of naive Bayes; null if there is none. */
-function ngramModelOf(plan: PreparedClassifier, { ngrams: config }: TokenEncoder): Functional | null {
-  if (config === null) return null;
-  const { training, validation, classWeights, labels, separator, settings } = plan;
-  const tokensOf = ({ inputs, classes }: typeof training): LabelledTokens => ({
-    tokens: inputs.map((each) => (each as EncodedText).tokens),
-    classes,
-  });
-  const weights = naiveBayes(tokensOf(training), tokensOf(validation), config, {
-    ...{ labels: labels.length, several: separator !== null, balanced: classWeights !== null },
-  });
-  return ngramNetwork(config, { labels: labels.length, weights, seed: settings.seed });
-}
-
 /** Returns the trained model. The weight of the n-gram model is the one with the lowest validation loss. */
 async function modelOf(network: Functional, plan: PreparedClassifier): Promise<ClassifyModel> {
-  const { encoder, validation } = plan;
+  const { encoder, validation, classWeights } = plan;
   const model = new ClassifyModel(pipelineOf(plan), network);
   if (encoder.kind !== 'text' || encoder.ngrams === null) return model;
-  return new ClassifyModel(pipelineOf(plan, await model.bestNGramWeight(validation)), network);
+  return new ClassifyModel(pipelineOf(plan, await model.bestNGramWeight(validation, classWeights)), network);
 }
 
 /** @param weight of the n-gram model, if there is one */

@@ -13,7 +13,7 @@ import { cellError, filledTexts } from '../shared/cells.js';
 import type { TaskFact } from '../shared/task.js';
 import { padded } from '../shared/text-batches.js';
 import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
-import { type NGramConfig, ngramBatch, ngramText } from './ngrams.js';
+import { type NGramConfig, ngramBatch, ngramParts, ngramText } from './ngrams.js';
 
 /** The special tokens of the vocabulary: padding with id 0, and unknown tokens. */
 export const SPECIALS = ['<pad>', '<unk>'];
@@ -129,6 +129,11 @@ export class TokenEncoder implements ClassifyEncoder {
   ngramBatch(encoded: readonly Encoded[], rows: Uint32Array): Tensor | null {
     const tokensOf = (row: number) => (encoded[row] as EncodedText).tokens;
     return this.ngrams && ngramBatch(Array.from(rows, tokensOf), this.ngrams);
+  }
+
+  ngramParts(encoded: readonly Encoded[], rows: Uint32Array, labels: number): Uint32Array[] {
+    const tokensOf = (row: number) => (encoded[row] as EncodedText).tokens;
+    return this.ngrams === null ? [rows] : ngramParts(rows, tokensOf, this.ngrams, labels);
   }
 
   notes(encoded: readonly Encoded[], table?: Table): string[] {

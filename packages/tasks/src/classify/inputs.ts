@@ -5,6 +5,7 @@
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import type { Clip } from '../shared/frames/clips.js';
+import { batchesOf } from '../shared/length-batches.js';
 import type { Sound } from '../shared/sounds.js';
 import type { TaskFact } from '../shared/task.js';
 
@@ -48,6 +49,8 @@ export interface ClassifyEncoder {
   ): { x: Tensor; mask?: Tensor };
   /** Returns the n-grams of some of the encoded texts; null if there is no n-gram model. Only for texts. */
   ngramBatch?(encoded: readonly Encoded[], rows: Uint32Array): Tensor | null;
+  /** Splits the rows of a batch into batches whose n-grams fit into memory. Only for texts. */
+  ngramParts?(encoded: readonly Encoded[], rows: Uint32Array, labels: number): Uint32Array[];
   /**
    * Returns notes about inputs, one sentence each.
    * @param table the table of the inputs, if they are from one
@@ -85,6 +88,16 @@ export function batchOf(
 ): ClassifyBatch {
   return { ...encoder.batch(inputs, rows, random), y: targetsOf(classes, rows, labelCount) };
 }
+
+/** Returns the rows of batches for a model with n-grams, if the encoder has them: inputs of similar lengths share a batch. */
+export const inferenceBatches = (
+  encoder: ClassifyEncoder,
+  inputs: readonly Encoded[],
+  labels: number,
+): Uint32Array[] =>
+  batchesOf(inputs, encoder.batchSize(inputs)).flatMap(
+    (rows) => encoder.ngramParts?.(inputs, rows, labels) ?? [rows],
+  );
 
 /** Returns one batch for the n-gram model. */
 export function ngramBatchOf(

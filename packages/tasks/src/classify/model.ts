@@ -4,7 +4,6 @@ import type { JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Network } from '@unroll/nn';
 import { type Clip, isClip } from '../shared/frames/clips.js';
-import { batchesOf } from '../shared/length-batches.js';
 import { checkTexts } from '../shared/pipe.js';
 import { checkRequest, checkRow } from '../shared/request.js';
 import type { Sound } from '../shared/sounds.js';
@@ -20,7 +19,13 @@ import type {
   TaskScores,
 } from '../shared/task.js';
 import { TokenEncoder } from './encoder.js';
-import type { ClassifyEncoder, Encoded, EncodedExamples, EncodedInputs } from './inputs.js';
+import {
+  type ClassifyEncoder,
+  type Encoded,
+  type EncodedExamples,
+  type EncodedInputs,
+  inferenceBatches,
+} from './inputs.js';
 import { classesOf, readLabels } from './labels.js';
 import { recurrentPart } from './network.js';
 import { type ClassifyPipeOptions, classifyPipe, type LabelScore } from './pipe.js';
@@ -146,8 +151,11 @@ export class ClassifyModel implements TaskModel {
    * @internal Returns the weight of the n-gram model with the lowest loss. It is chosen after the training, when the model can
    * already predict.
    */
-  async bestNGramWeight({ inputs, classes }: EncodedExamples): Promise<number> {
-    return bestWeight(await this.#parts(inputs), classes, this.#several);
+  async bestNGramWeight(
+    { inputs, classes }: EncodedExamples,
+    classWeights: readonly number[] | null,
+  ): Promise<number> {
+    return bestWeight(await this.#parts(inputs), classes, { several: this.#several, classWeights });
   }
 
   /** The weight of the n-gram model; null if there is none. */
@@ -163,7 +171,7 @@ export class ClassifyModel implements TaskModel {
     const result: ProbabilityParts[] = [];
     const { length } = this.pipeline.labels;
     const activation = this.#several ? sigmoid : softmax;
-    for (const rows of batchesOf(inputs, this.#encoder.batchSize(inputs))) {
+    for (const rows of inferenceBatches(this.#encoder, inputs, length)) {
       const { x, mask } = this.#encoder.batch(inputs, rows);
       const ngrams = this.#ngramWeight === null ? null : this.#encoder.ngramBatch?.(inputs, rows);
       const outputs = await predictAll(this.network, ngrams ? [x, ngrams] : x, mask && { mask });

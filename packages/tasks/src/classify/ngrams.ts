@@ -101,6 +101,50 @@ export function ngramBatch(texts: readonly (readonly string[])[], config: NGramC
   return tensor(rows, [lists.length, width]);
 }
 
+/**
+ * The number of values of the vectors of a batch [texts, n-grams, labels], which the model averages. More would need much memory.
+ * A single text cannot have more, because the table is smaller.
+ */
+const MAX_BATCH_VALUES = 2 ** 24;
+
+/** Returns an upper limit of the number of n-grams of a text, without computing them. */
+function mostNGrams(texts: readonly string[], { tokens, characters, buckets }: NGramConfig): number {
+  const [shortest, longest] = characters ?? [1, 0];
+  let most = tokens * texts.length;
+  for (const { length } of texts)
+    for (let n = shortest; n <= Math.min(longest, length + 2); n++) most += length + 3 - n;
+  return Math.max(1, Math.min(buckets - 1, most));
+}
+
+/** Returns the number of texts of any batch that fits into memory. */
+export function ngramBatchSize(
+  texts: readonly (readonly string[])[],
+  config: NGramConfig,
+  labels: number,
+): number {
+  const width = texts.reduce((most, tokens) => Math.max(most, mostNGrams(tokens, config)), 1);
+  return Math.max(1, Math.floor(MAX_BATCH_VALUES / (width * labels)));
+}
+
+/** Splits the rows of a batch into batches that fit into memory. @param tokensOf returns the tokens of a row */
+export function ngramParts(
+  rows: Uint32Array,
+  tokensOf: (row: number) => readonly string[],
+  config: NGramConfig,
+  labels: number,
+): Uint32Array[] {
+  const parts: Uint32Array[] = [];
+  let [start, width] = [0, 0];
+  for (const [i, row] of rows.entries()) {
+    const own = mostNGrams(tokensOf(row), config);
+    width = Math.max(width, own);
+    if (i === start || (i + 1 - start) * width * labels <= MAX_BATCH_VALUES) continue;
+    parts.push(rows.subarray(start, i));
+    [start, width] = [i, own];
+  }
+  return [...parts, rows.subarray(start)];
+}
+
 /** Texts as tokens, with the classes of each. */
 export interface LabelledTokens {
   tokens: readonly (readonly string[])[];
@@ -133,8 +177,8 @@ export interface NaiveBayesOptions {
   labels: number;
   /** Whether a text may have several labels. */
   several: boolean;
-  /** Whether the loss is weighted so that all labels are equally frequent. */
-  balanced: boolean;
+  /** Weight of each class in the loss; null if there are none. With weights, all labels count as equally frequent. */
+  classWeights: readonly number[] | null;
 }
 
 /**
@@ -177,7 +221,7 @@ export function naiveBayes(
 function logRatios(
   { tokens, classes }: LabelledTokens,
   config: NGramConfig,
-  { labels, several, balanced }: NaiveBayesOptions,
+  { labels, several, classWeights }: NaiveBayesOptions,
 ): { ratios: Float32Array; offsets: Float64Array } {
   const { buckets } = config;
   const counts = new Float32Array(buckets * labels);
@@ -209,22 +253,26 @@ function logRatios(
   const offsets = texts.map((count) =>
     several
       ? Math.log((count + 1) / (tokens.length - count + 1))
-      : balanced
+      : classWeights !== null
         ? 0
         : Math.log((count + 1) / (tokens.length + labels)),
   );
   return { ratios, offsets };
 }
 
-/** Returns the cross-entropy of the logits of a text. */
-function lossOf(logits: Float64Array, classes: Int32Array, { several }: NaiveBayesOptions): number {
+/** Returns the cross-entropy of the logits of a text, weighted by its class. */
+function lossOf(
+  logits: Float64Array,
+  classes: Int32Array,
+  { several, classWeights }: NaiveBayesOptions,
+): number {
   if (several) {
     const actual = new Set(classes);
     return logits.reduce((sum, logit, k) => sum + softplus(actual.has(k) ? -logit : logit), 0);
   }
   const largest = Math.max(...logits);
   const logTotal = largest + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0));
-  return logTotal - logits[classes[0]];
+  return (classWeights?.[classes[0]] ?? 1) * (logTotal - logits[classes[0]]);
 }
 
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));

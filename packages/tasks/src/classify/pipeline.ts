@@ -95,6 +95,7 @@ export function readClassifier(
   const pipeline = checkedPipeline(json);
   const network = readNetwork(files);
   const ngrams = 'text' in pipeline ? pipeline.ngrams : undefined;
+  if ('text' in pipeline) checkLength(pipeline.length);
   checkFit(network, { inputs: ngrams === undefined ? 1 : 2, names: ['labels', pipeline.labels] });
   if (ngrams !== undefined) checkNGrams(ngrams, network, pipeline.labels.length);
   return { pipeline, network };
@@ -103,19 +104,29 @@ export function readClassifier(
 const isBetween = (value: unknown, least: number, most: number): boolean =>
   typeof value === 'number' && value >= least && value <= most;
 
+/** @throws UnrollError `format` if the length at which texts are cut is not a positive integer */
+function checkLength(length: unknown): void {
+  if (Number.isInteger(length) && isBetween(length, 1, Number.MAX_SAFE_INTEGER)) return;
+  const problem = `length must be a positive integer, got ${JSON.stringify(length)}`;
+  throw new UnrollError('format', `pipeline.json is damaged: ${problem}.`, { length });
+}
+
 /** @throws UnrollError `format` for impossible n-grams, or if the network does not read them */
 function checkNGrams(ngrams: unknown, network: Network, labels: number): void {
   const { tokens, characters, buckets, weight } = Object(ngrams) as NGramConfig & { weight: number };
-  const [shortest, longest] = characters === null ? [1, 1] : Array.isArray(characters) ? characters : [];
-  const lengths = [tokens, shortest, longest];
+  const range: readonly unknown[] =
+    characters === null ? [1, 1] : Array.isArray(characters) ? characters : [];
   const isValid =
-    lengths.every((length) => Number.isInteger(length) && isBetween(length, 1, 20)) &&
+    range.length === 2 &&
+    Number(range[0]) <= Number(range[1]) &&
+    [tokens, ...range].every((length) => Number.isInteger(length) && isBetween(length, 1, 20)) &&
     isBetween(weight, 0, 1);
   const table = network.layers.find((layer) => layer instanceof Embedding && layer.name === NGRAM_TABLE);
+  const outputs = network.outputShapes(network.inputShapes ?? []).length; // of the recurrent networks and of the n-grams
   const fits =
     table instanceof Embedding && table.inputDim === buckets && table.outputDim === labels && buckets >= 2;
-  if (isValid && fits) return;
-  const problem = isValid ? 'the network has no table for them' : JSON.stringify(ngrams);
+  if (isValid && fits && outputs >= 2) return;
+  const problem = isValid ? 'the network has no table or output for them' : JSON.stringify(ngrams);
   throw new UnrollError('format', `pipeline.json is damaged: impossible n-grams (${problem}).`, { ngrams });
 }
 

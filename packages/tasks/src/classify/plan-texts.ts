@@ -1,4 +1,5 @@
 /** Plans how a classifier reads texts: chooses the tokenizer, the vocabulary and the length. */
+import { valueError } from '@unroll/core';
 import {
   buildVocabulary,
   defaultTokenizer,
@@ -39,8 +40,8 @@ export interface TextPlanOptions {
   lowercase: boolean;
   /** Number of labels, which limits the table of the n-gram model. */
   labels: number;
-  /** Whether there is an n-gram model. */
-  ngrams: boolean;
+  /** Whether there is an n-gram model; undefined: if there are not too many tokens and labels. */
+  ngrams: boolean | undefined;
   /** Keep tokens that occur once also in a large vocabulary, because they may have a pretrained vector. */
   keepRare: boolean;
 }
@@ -60,7 +61,7 @@ export function planTexts(
   const length = Math.max(1, Math.min(MAX_LENGTH, lengths.percentiles[99]));
   const vocabulary = vocabularyOf(tokens, keepRare);
   const total = lengths.mean * lengths.count;
-  const hasNGrams = ngrams && total < MANY_TOKENS && labels <= MAX_NGRAM_LABELS;
+  const hasNGrams = decideNGrams(ngrams, { tokens: total, labels });
   const encoder = new TokenEncoder(name, {
     ...{ tokenizer: splitter, vocabulary, length },
     ngrams: hasNGrams ? chooseNGrams(splitter.kind, { tokens: total, labels }) : null,
@@ -74,6 +75,21 @@ export function planTexts(
     cut: counts.reduce((count, each) => count + Number(each > length), 0),
     coverage: vocabulary.coverage(validationTokens).tokens,
   };
+}
+
+/** Returns whether there is an n-gram model. @throws UnrollError `value` if it is requested for too many tokens or labels */
+function decideNGrams(
+  requested: boolean | undefined,
+  { tokens, labels }: { tokens: number; labels: number },
+): boolean {
+  const problem =
+    labels > MAX_NGRAM_LABELS
+      ? `with more than ${MAX_NGRAM_LABELS} labels, got true with ${labels} labels`
+      : tokens >= MANY_TOKENS
+        ? `with ${MANY_TOKENS} training tokens or more, got true with ${Math.round(tokens)} tokens`
+        : null;
+  if (requested !== true || problem === null) return problem === null && requested !== false;
+  throw valueError(`ngrams must be false or left out ${problem}.`, { tokens, labels });
 }
 
 function tokenizerFor(texts: readonly string[], lowercase: boolean): Tokenizer {

@@ -152,7 +152,7 @@ function readerOf(options: ClassifyOptions): InputReader {
 }
 
 const textsReader =
-  (name: string, { lowercase = false, vectors, ngrams = true }: ClassifyOptions): InputReader =>
+  (name: string, { lowercase = false, vectors, ngrams }: ClassifyOptions): InputReader =>
   (table, validation) => {
     const texts = textsOf(table, name);
     const given = validation && textsOf(validation, name);

@@ -2,6 +2,8 @@
 
 /** The weights of the n-gram model that are tried, from the middle: with equal losses, the first one is chosen. */
 const WEIGHTS = [0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2, 0.9, 0.1];
+/** With fewer inputs than these, the losses of the weights differ by chance: the first weight is chosen. */
+const FEW_INPUTS = 50;
 /** Added to a probability before its logarithm. */
 const SMALL = 1e-7;
 
@@ -11,17 +13,21 @@ export type ProbabilityParts = [networks: Float64Array, ngrams: Float64Array];
 /**
  * Returns the weight of the n-gram model with the lowest cross-entropy.
  * @param classes of each input
- * @param several whether an input may have several classes
+ * @param options.several whether an input may have several classes
+ * @param options.classWeights weight of each class in the loss; null if there are none
  */
 export function bestWeight(
   parts: readonly ProbabilityParts[],
   classes: readonly Int32Array[],
-  several: boolean,
+  { several, classWeights }: { several: boolean; classWeights: readonly number[] | null },
 ): number {
+  if (parts.length < FEW_INPUTS) return WEIGHTS[0];
   const lossAt = (weight: number): number =>
     parts.reduce((sum, [networks, ngrams], i) => {
       const p = mixed(networks, ngrams, weight);
-      return sum + (several ? binaryLoss(p, classes[i]) : -Math.log(p[classes[i][0]] + SMALL));
+      if (several) return sum + binaryLoss(p, classes[i]);
+      const [k] = classes[i];
+      return sum - (classWeights?.[k] ?? 1) * Math.log(p[k] + SMALL);
     }, 0);
   const losses = WEIGHTS.map(lossAt);
   return WEIGHTS[losses.indexOf(Math.min(...losses))];

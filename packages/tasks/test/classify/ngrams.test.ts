@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { encodeUtf8 } from '@unroll/core/internal';
+import { addLayer, type Functional, model as functional } from '@unroll/nn';
 import {
   ClassifyModel,
   type ClassifyPipeline,
@@ -9,7 +10,14 @@ import {
   taskModelFromFiles,
   trainClassifier,
 } from '@unroll/tasks';
-import { naiveBayes, ngramBatch, ngramsOf } from '@unroll/tasks/internal';
+import {
+  bestWeight,
+  naiveBayes,
+  ngramBatch,
+  ngramBatchSize,
+  ngramParts,
+  ngramsOf,
+} from '@unroll/tasks/internal';
 import { assertDamaged } from '../shared/damaged.js';
 import { tableOf, textTable } from './texts.js';
 
@@ -44,13 +52,68 @@ describe('n-grams', () => {
   });
 });
 
+describe('batches of n-grams', () => {
+  const config = { tokens: 2, characters: [2, 5] as const, buckets: 2 ** 13 };
+  const textOf = (length: number, seed = 0) =>
+    Array.from({ length }, (_, i) => `word${(7919 * (i + seed)) % 1000}`);
+  const LIMIT = 2 ** 24;
+
+  test('of many labels and long texts are split so that the vectors have at most 2^24 numbers', () => {
+    const texts = Array.from({ length: 128 }, (_, i) => textOf(i < 64 ? 40 : 400, i));
+    const rows = Uint32Array.from(texts.keys());
+    const parts = ngramParts(rows, (row) => texts[row], config, 500);
+    assert.deepEqual(
+      parts.flatMap((part) => [...part]),
+      [...rows],
+    );
+    for (const part of parts) {
+      const [size, width] = ngramBatch(
+        Array.from(part, (row) => texts[row]),
+        config,
+      ).shape;
+      assert.ok(size * width * 500 <= LIMIT, `${size} texts, ${width} n-grams`);
+    }
+    // Short texts share larger batches.
+    assert.ok(parts[0].length > 16 && parts.length < 64, `${parts.length} batches, ${parts[0].length} texts`);
+    const size = ngramBatchSize(texts, config, 500);
+    assert.ok(size >= 4 && size * ngramsOf(texts[127], config).length * 500 <= LIMIT, `${size}`);
+  });
+  test('of few labels and short texts stay as they are', () => {
+    const texts = Array.from({ length: 128 }, () => textOf(20));
+    const rows = Uint32Array.from(texts.keys());
+    assert.deepEqual(
+      ngramParts(rows, (row) => texts[row], config, 2),
+      [rows],
+    );
+    assert.ok(ngramBatchSize(texts, config, 2) > 128);
+  });
+});
+
+describe('the weight of the n-gram model', () => {
+  const classes = Array.from({ length: 60 }, (_, i) => Int32Array.of(i < 50 ? 0 : 1));
+  // The networks know class 0, the n-grams class 1.
+  const parts = classes.map(([k]): [Float64Array, Float64Array] =>
+    k === 0
+      ? [Float64Array.of(0.9, 0.1), Float64Array.of(0.4, 0.6)]
+      : [Float64Array.of(0.6, 0.4), Float64Array.of(0.1, 0.9)],
+  );
+  test('has the lowest loss, weighted by class', () => {
+    assert.equal(bestWeight(parts, classes, { several: false, classWeights: null }), 0.1);
+    assert.equal(bestWeight(parts, classes, { several: false, classWeights: [0.6, 10] }), 0.9);
+  });
+  test('is 0.5 if there are fewer than 50 inputs', () => {
+    const few = [parts.slice(0, 49), classes.slice(0, 49)] as const;
+    assert.equal(bestWeight(...few, { several: false, classWeights: null }), 0.5);
+  });
+});
+
 describe('the weights of naive Bayes', () => {
   const tokens = [['good'], ['good'], ['bad'], ['film']];
   const rowOf = (word: string) => ngramsOf([word], { ...WORDS, tokens: 1 })[0];
   const config = { tokens: 1, characters: null, buckets: 8 };
 
   test('are multiples of the logarithms of relative frequencies, plus those of the labels', () => {
-    const options = { labels: 2, several: false, balanced: false };
+    const options = { labels: 2, several: false, classWeights: null };
     const classes = [0, 0, 1, 1].map((k) => Int32Array.of(k));
     const large = { ...config, buckets: WORDS.buckets };
     const weights = naiveBayes({ tokens, classes }, { tokens, classes }, large, options);
@@ -69,8 +132,18 @@ describe('the weights of naive Bayes', () => {
       assert.ok(Math.abs(at(word)[1] - (offset - scale * ratio)) < 1e-5, word);
     }
   });
+  test('are chosen by the loss weighted by class', () => {
+    const large = { ...config, buckets: WORDS.buckets };
+    const training = { tokens, classes: [0, 0, 1, 1].map((k) => Int32Array.of(k)) };
+    // "good" is a sign of label 0: a large factor is good for the first text, and bad for the second one.
+    const validation = { tokens: [['good'], ['good']], classes: [Int32Array.of(0), Int32Array.of(1)] };
+    const weightWith = (classWeights: number[]): number =>
+      naiveBayes(training, validation, large, { labels: 2, several: false, classWeights })[2 * rowOf('good')];
+    const factor = weightWith([10, 0.001]) / weightWith([0.001, 10]);
+    assert.ok(factor > 4, `${factor}`);
+  });
   test('of several labels compare with the texts without the label', () => {
-    const options = { labels: 2, several: true, balanced: false };
+    const options = { labels: 2, several: true, classWeights: null };
     const classes = [[0], [0, 1], [], []].map((ids) => Int32Array.from(ids));
     const large = { ...config, buckets: WORDS.buckets };
     const weights = naiveBayes({ tokens, classes }, { tokens, classes }, large, options);
@@ -105,6 +178,10 @@ describe('a classifier with n-grams', () => {
       { tokens: 0 },
       { characters: [2, 1e9] },
       { characters: 5 },
+      { characters: [] },
+      { characters: [2, 3, 4] },
+      { characters: [3, 2] },
+      { characters: [2.5, 3] },
       { weight: 2 },
       { buckets: 8 },
     ]) {
@@ -116,6 +193,20 @@ describe('a classifier with n-grams', () => {
       [{ labels: model.pipeline.labels.slice(1) }, /must return \d+ values for \d+ labels, got \d+/],
       [{ ngrams: undefined }, /the network must have 1 input, got 2/],
     ]);
+    const changedTo = (pipeline: object) =>
+      new Map([...files, ['pipeline.json', encodeUtf8(JSON.stringify(pipeline))]]);
+    for (const length of [0, 2.5, '5', null]) {
+      const damaged = changedTo({ ...model.pipeline, length });
+      assert.throws(() => taskModelFromFiles(damaged), { code: 'format', message: /length must be/ });
+    }
+    const { inputs: both, outputs } = model.network as Functional;
+    const joined = functional({ inputs: both, outputs: addLayer().apply([...outputs]) });
+    joined.build([
+      [-1, -1],
+      [-1, -1],
+    ]);
+    const oneOutput = await new ClassifyModel(model.pipeline, joined).toFiles();
+    assert.throws(() => taskModelFromFiles(oneOutput), { code: 'format', message: /no table or output/ });
     // Views of the network show its steps, which n-grams do not have.
     const { network, inputs } = await model.example({ texts });
     assert.equal(inputs.length, 1);
@@ -132,6 +223,39 @@ describe('a classifier with n-grams', () => {
       rows.map(([, labels]) => String(labels).split(';').sort().join(';')),
       ['x', 'y', 'x;y'],
     );
+  });
+  test('is not loaded if only the pipeline has n-grams', async () => {
+    const options = { ...small, epochs: 1 };
+    const { model } = await trainClassifier(textTable([6, 6, 6]), { ...options, ngrams: false });
+    const ngrams = { tokens: 2, characters: null, buckets: 8, weight: 0.5 };
+    const files = new Map([
+      ...(await model.toFiles()),
+      ['pipeline.json', encodeUtf8(JSON.stringify({ ...model.pipeline, ngrams }))],
+    ]);
+    assert.throws(() => taskModelFromFiles(files), { code: 'format', message: /does not fit the network/ });
+  });
+  test('is refused for too many labels or tokens, if it is requested', () => {
+    const hasNGrams = (data: Parameters<typeof prepareClassifier>[0], ngrams?: boolean): boolean => {
+      const { encoder } = prepareClassifier(data, { ...COLUMNS, ...(ngrams !== undefined && { ngrams }) });
+      return encoder.kind === 'text' && encoder.ngrams !== null;
+    };
+    const labels = Array.from({ length: 1002 }, (_, i) => `c${i % 501}`);
+    const many = tableOf(
+      labels.map((label) => `text ${label}`),
+      labels,
+    );
+    assert.equal(hasNGrams(many), false);
+    assert.throws(() => hasNGrams(many, true), {
+      code: 'value',
+      message: 'ngrams must be false or left out with more than 500 labels, got true with 501 labels.',
+    });
+    const long = '1 '.repeat(1_100_000);
+    const large = tableOf([long, long, long, long], ['a', 'b', 'a', 'b']);
+    assert.throws(() => hasNGrams(large, true), {
+      code: 'value',
+      message:
+        'ngrams must be false or left out with 2000000 training tokens or more, got true with 2200000 tokens.',
+    });
   });
   test('has fewer rows for fewer texts and more labels, and none on request', () => {
     const bucketsOf = (plan: ReturnType<typeof prepareClassifier>): number | undefined =>

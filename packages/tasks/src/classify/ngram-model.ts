@@ -1,0 +1,30 @@
+/** The n-gram model of a training run. */
+import type { Functional } from '@unroll/nn';
+import type { EncodedText, TokenEncoder } from './encoder.js';
+import { type LabelledTokens, type NGramConfig, naiveBayes, ngramNetwork } from './ngrams.js';
+import type { PreparedClassifier } from './plan.js';
+
+/** The n-gram model, what encodes its texts, and its n-grams. */
+export interface NGramModel {
+  network: Functional;
+  encoder: TokenEncoder;
+  config: NGramConfig;
+}
+
+/** Returns the tokens of encoded texts. */
+export const tokensOf = ({ inputs, classes }: PreparedClassifier['training']): LabelledTokens => ({
+  tokens: inputs.map((each) => (each as EncodedText).tokens),
+  classes,
+});
+
+/** Builds the n-gram model of a plan, with the weights of naive Bayes; null if there is none. */
+export function ngramModelOf(plan: PreparedClassifier, encoder: TokenEncoder): NGramModel | null {
+  const { ngrams: config } = encoder;
+  if (config === null) return null;
+  const { training, validation, classWeights, labels, separator, settings } = plan;
+  const weights = naiveBayes(tokensOf(training), tokensOf(validation), config, {
+    ...{ labels: labels.length, several: separator !== null, classWeights },
+  });
+  const network = ngramNetwork(config, { labels: labels.length, weights, seed: settings.seed });
+  return { network, encoder, config };
+}
