@@ -116,14 +116,10 @@ function checkInputs(network: Network, hasNGrams: boolean): void {
   const [inputs, outputs] =
     network instanceof Functional ? [network.inputs.length, network.outputs.length] : [1, 1];
   if (hasNGrams ? inputs === 2 && outputs >= 2 : inputs === 1) return;
-  const expected = hasNGrams
-    ? 'with n-grams, it must have 2 inputs and at least 2 outputs'
-    : 'without n-grams, it must have 1 input';
-  throw new UnrollError(
-    'format',
-    `pipeline.json does not fit the network: ${expected}, got ${inputs} and ${outputs}.`,
-    { inputs, outputs },
-  );
+  const problem = hasNGrams
+    ? `with n-grams, it must have 2 inputs and at least 2 outputs, got ${inputs} and ${outputs}`
+    : `without n-grams, it must have 1 input, got ${inputs}`;
+  throw new UnrollError('format', `pipeline.json does not fit the network: ${problem}.`, { inputs, outputs });
 }
 
 /** @throws UnrollError `format` for impossible n-grams, or if the network does not read them */

@@ -190,8 +190,10 @@ describe('a classifier with n-grams', () => {
     }
     const changedTo = (pipeline: object) =>
       new Map([...files, ['pipeline.json', encodeUtf8(JSON.stringify(pipeline))]]);
-    const misfit = { code: 'format', message: /does not fit the network/ };
-    assert.throws(() => taskModelFromFiles(changedTo(others)), misfit);
+    assert.throws(() => taskModelFromFiles(changedTo(others)), {
+      code: 'format',
+      message: 'pipeline.json does not fit the network: without n-grams, it must have 1 input, got 2.',
+    });
     for (const length of [0, 2.5, '5', null]) {
       const damaged = changedTo({ ...model.pipeline, length });
       assert.throws(() => taskModelFromFiles(damaged), { code: 'format', message: /length must be/ });
@@ -203,7 +205,10 @@ describe('a classifier with n-grams', () => {
       [-1, -1],
     ]);
     const oneOutput = await new ClassifyModel(model.pipeline, joined).toFiles();
-    assert.throws(() => taskModelFromFiles(oneOutput), misfit);
+    assert.throws(() => taskModelFromFiles(oneOutput), {
+      code: 'format',
+      message: /must have 2 inputs and at least 2 outputs, got 2 and 1\.$/,
+    });
     // Views of the network show its steps, which n-grams do not have.
     const { network, inputs } = await model.example({ texts });
     assert.equal(inputs.length, 1);
