@@ -36,7 +36,7 @@ export function inferenceContext(addLoss: (term: Tensor) => void = ignoreLoss): 
       if (stream) return stream;
       throw new UnrollError(
         'state',
-        'A layer needs random numbers, but this bundle has no generator. Create one with new RandomStream(seed).',
+        'A layer needs random numbers: import unrolljs instead of unrolljs/infer.',
       );
     },
     afterStep: () => {},

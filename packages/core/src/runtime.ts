@@ -42,10 +42,12 @@ export const runtime: Runtime = {
 /** Returns the open scope. @throws UnrollError `scope` outside of scopes */
 export function openScope(): ScopeState {
   if (runtime.scope !== null) return runtime.scope;
-  throw new UnrollError(
-    'scope',
-    'Temporary memory was requested outside a scope. Run this code inside scope(...).',
-  );
+  throw outsideScope();
+}
+
+/** Returns the error for temporary memory that is requested outside of scopes. */
+export function outsideScope(): UnrollError {
+  return new UnrollError('scope', 'Temporary memory needs a scope: run this code inside scope(...).');
 }
 
 /** Returns the current backend, after loading the default one if there is none. */

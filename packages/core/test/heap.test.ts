@@ -202,7 +202,7 @@ describe('arenas', () => {
       (error) =>
         error instanceof UnrollError &&
         error.code === 'scope' &&
-        error.message === 'Temporary memory was requested outside a scope. Run this code inside scope(...).',
+        error.message === 'Temporary memory needs a scope: run this code inside scope(...).',
     );
   });
 });
@@ -295,7 +295,7 @@ describe('running out of memory', () => {
       () => kernels.ctc({ ...operands, dx: null, B, T, C, L, blank: 0, zeroInfinity: false }),
       isOutOfMemory,
     );
-    assert.throws(() => heap.temporary(1), /outside a scope/);
+    assert.throws(() => heap.temporary(1), /needs a scope/);
   });
 
   test('closing an arena never fails, even where its chunks cannot be joined', () => {

@@ -340,9 +340,6 @@ test('the backend cannot change inside a scope', async () => {
 test('temporary blocks can be allocated only inside a scope', () => {
   assert.throws(
     () => tensorOf({ shape: [1], values: new Float64Array(1) }).block(),
-    new UnrollError(
-      'scope',
-      'Temporary memory was requested outside a scope. Run this code inside scope(...).',
-    ),
+    new UnrollError('scope', 'Temporary memory needs a scope: run this code inside scope(...).'),
   );
 });

@@ -35,12 +35,17 @@ import {
 const SELU_ALPHA = 1.6732632423543772;
 const SELU_SCALE = 1.0507009873554805;
 
-/** Clips x to [low, high]. */
-const clip = (x: Tensor, low: number, high: number): Tensor => minimum(maximum(x, low), high);
 /** max(x, 0) + alpha (e^min(x, 0) - 1) */
 const eluWith = (x: Tensor, alpha: number): Tensor => add(relu(x), mul(sub(exp(minimum(x, 0)), 1), alpha));
-/** x if |x| > threshold, else 0 */
-const hardShrinkAt = (x: Tensor, threshold: number): Tensor => mul(x, greater(abs(x), threshold));
+/** Equals celu, because alpha is 1. */
+const elu = (x: Tensor): Tensor => eluWith(x, 1);
+/** x σ(x) */
+const silu = (x: Tensor): Tensor => mul(x, sigmoid(x));
+const hardSilu = (x: Tensor): Tensor => mul(x, hardSigmoid(x));
+/** clip(x, -1, 1) */
+const hardTanh = (x: Tensor): Tensor => minimum(maximum(x, -1), 1);
+/** clip((x + 1)/2, 0, 1) */
+const sparseSigmoid = (x: Tensor): Tensor => mul(add(hardTanh(x), 1), 0.5);
 
 const activations = {
   tanh,
@@ -54,34 +59,32 @@ const activations = {
   softplus,
   /** x / (1 + |x|) */
   softsign: (x: Tensor): Tensor => div(x, add(abs(x), 1)),
-  elu: (x: Tensor): Tensor => eluWith(x, 1),
-  /** Equals elu, because alpha is 1. */
-  celu: (x: Tensor): Tensor => eluWith(x, 1),
+  elu,
+  celu: elu,
   selu: (x: Tensor): Tensor => mul(eluWith(x, SELU_ALPHA), SELU_SCALE),
   exponential: (x: Tensor): Tensor => exp(x),
   /** x Φ(x), computed with the error function (Keras's default), not with the tanh approximation */
   gelu: (x: Tensor): Tensor => mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1)),
-  /** x σ(x), also named swish */
-  silu: (x: Tensor): Tensor => mul(x, sigmoid(x)),
-  swish: (x: Tensor): Tensor => mul(x, sigmoid(x)),
-  hardSilu: (x: Tensor): Tensor => mul(x, hardSigmoid(x)),
-  hardSwish: (x: Tensor): Tensor => mul(x, hardSigmoid(x)),
+  silu,
+  swish: silu,
+  hardSilu,
+  hardSwish: hardSilu,
   /** x if x >= 0, else 0.2 x */
   leakyRelu: (x: Tensor): Tensor => add(mul(relu(x), 0.8), mul(x, 0.2)),
   relu6: (x: Tensor): Tensor => minimum(relu(x), 6),
   mish: (x: Tensor): Tensor => mul(x, tanh(softplus(x))),
-  hardTanh: (x: Tensor): Tensor => clip(x, -1, 1),
+  hardTanh,
   tanhShrink: (x: Tensor): Tensor => sub(x, tanh(x)),
-  hardShrink: (x: Tensor): Tensor => hardShrinkAt(x, 0.5),
+  /** x if |x| > 0.5, else 0 */
+  hardShrink: (x: Tensor): Tensor => mul(x, greater(abs(x), 0.5)),
   /** x moved towards 0 by 0.5; 0 if |x| <= 0.5 */
   softShrink: (x: Tensor): Tensor => sub(relu(sub(x, 0.5)), relu(sub(neg(x), 0.5))),
   logSigmoid: (x: Tensor): Tensor => neg(softplus(neg(x))),
   /** (x + √(x² + 4)) / 2 */
   squareplus: (x: Tensor): Tensor => mul(add(x, sqrt(add(square(x), 4))), 0.5),
   /** 0 below -1, x above 1, (x + 1)²/4 between */
-  sparsePlus: (x: Tensor): Tensor => add(square(mul(add(clip(x, -1, 1), 1), 0.5)), relu(sub(x, 1))),
-  /** clip((x + 1)/2, 0, 1) */
-  sparseSigmoid: (x: Tensor): Tensor => mul(add(clip(x, -1, 1), 1), 0.5),
+  sparsePlus: (x: Tensor): Tensor => add(square(sparseSigmoid(x)), relu(sub(x, 1))),
+  sparseSigmoid,
   sparsemax,
   glu,
 } satisfies Record<string, ActivationFunction>;
@@ -135,9 +138,8 @@ export function isFused(name: Activation): name is ActivationName & Activation {
 
 /** Gated linear unit: a σ(b), where a and b are the two halves of the last axis (Dauphin et al. 2017). */
 function glu(x: Tensor): Tensor {
-  const width = x.shape.at(-1) ?? 0;
-  if (width % 2 !== 0) throw valueError(`glu needs a last axis of even size, got ${width}.`, { width });
-  return mul(slice(x, -1, 0, width / 2), sigmoid(slice(x, -1, width / 2)));
+  const half = activatedWidth('glu', x.shape.at(-1) ?? 0);
+  return mul(slice(x, -1, 0, half), sigmoid(slice(x, -1, half)));
 }
 
 /**

@@ -43,7 +43,7 @@ export class Sequential extends Network<SequentialOptions> {
     build: BuildTools,
   ): Sequential {
     if (inputName !== undefined && !(Array.isArray(inputShape) && typeof inputName === 'string'))
-      throw valueError('In the config, inputName must be a string, beside inputShape, a list.');
+      throw valueError('The config needs a list inputShape for inputName.');
     return new Sequential(
       (layers as unknown[]).map(build.layer),
       options,

@@ -350,12 +350,12 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'a config with the name but without the shape of its input': [
     () => modelFromConfig({ className: 'Sequential', config: { layers: [], inputName: 'steps' } }),
-    /inputName must be a string, beside inputShape, a list/,
+    /The config needs a list inputShape for inputName/,
   ],
   'a config with a number as the name of its input': [
     () =>
       modelFromConfig({ className: 'Sequential', config: { layers: [], inputName: 3, inputShape: [-1, 2] } }),
-    /inputName must be a string, beside inputShape, a list/,
+    /The config needs a list inputShape for inputName/,
   ],
   'a class without a name': [
     () => registerLayer(class {} as never),

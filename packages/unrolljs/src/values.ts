@@ -62,8 +62,7 @@ export function toTensors(
       : [values as Values];
   const got = named ? Object.keys(values) : expected.filter((_, i) => list[i] !== null);
   if ((!masks && list.includes(null)) || got.some((name) => !expected.includes(name))) {
-    if (expected.length === 0)
-      throw valueError('The list of inputs contains null. Every input needs a value.');
+    if (expected.length === 0) throw valueError('Every input needs a value, got null.');
     throw valueError(`Expected one entry for each of ${expected.join(', ')}; got ${got.join(', ')}.`, {
       expected,
       got,

@@ -4,6 +4,7 @@
  */
 import type { LinearMemory } from '@unroll/kernels';
 import { UnrollError } from '../errors.js';
+import { outsideScope } from '../runtime.js';
 
 const ALIGNMENT = 64;
 const CHUNK = 1 << 20;
@@ -113,12 +114,7 @@ export class Heap {
 
   /** Allocates in the innermost arena and returns the address. */
   temporary(bytes: number): number {
-    if (this.#arenaStarts.length === 0) {
-      throw new UnrollError(
-        'scope',
-        'Temporary memory was requested outside a scope. Run this code inside scope(...).',
-      );
-    }
+    if (this.#arenaStarts.length === 0) throw outsideScope();
     const size = align(Math.max(bytes, 1));
     const mark = this.#mark;
     while (!this.#fits(size)) {

@@ -35,25 +35,12 @@ function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient
     forward({ inputs: [a, b], outputs: [y], kernels }) {
       // The common cases: equal shapes, or one operand is a scalar.
       const isFull = { a: sameShape(a.shape, y.shape), b: sameShape(b.shape, y.shape) };
-      if ((isFull.a || a.size === 1) && (isFull.b || b.size === 1)) {
-        const [stridesA, stridesB] = [isFull.a ? DENSE : SCALAR, isFull.b ? DENSE : SCALAR];
-        kernels.binary({ op: name, a: a.block(), stridesA, b: b.block(), stridesB, y: y.block() });
-        return;
-      }
-      const { shape, strides } = collapse(
-        y.shape,
-        broadcastStrides(a.shape, y.shape),
-        broadcastStrides(b.shape, y.shape),
-      );
-      kernels.binary({
-        op: name,
-        a: a.block(),
-        stridesA: strides[0],
-        b: b.block(),
-        stridesB: strides[1],
-        y: y.block(),
-        shape,
-      });
+      const isFlat = (isFull.a || a.size === 1) && (isFull.b || b.size === 1);
+      const { shape, strides } = isFlat
+        ? { shape: [y.size], strides: [isFull.a ? DENSE : SCALAR, isFull.b ? DENSE : SCALAR] }
+        : collapse(y.shape, broadcastStrides(a.shape, y.shape), broadcastStrides(b.shape, y.shape));
+      const [stridesA, stridesB] = strides;
+      kernels.binary({ op: name, a: a.block(), stridesA, b: b.block(), stridesB, y: y.block(), shape });
     },
     backward({ inputs: [a, b], outputs: [y], grads: [g], needs }) {
       return [needs[0] ? gradA(g, a, b, y) : null, needs[1] ? gradB(g, a, b, y) : null];
@@ -66,41 +53,79 @@ const gradientOp = (name: BinaryName): BinaryOp => binaryOp(name, noGradient, no
 function noGradient(): null {
   return null;
 }
-const tanhGrad = gradientOp('tanhGrad');
-const sigmoidGrad = gradientOp('sigmoidGrad');
-const hardSigmoidGrad = gradientOp('hardSigmoidGrad');
-const reluGrad = gradientOp('reluGrad');
+const tanhGrad = /* @__PURE__ */ gradientOp('tanhGrad');
+const sigmoidGrad = /* @__PURE__ */ gradientOp('sigmoidGrad');
+const hardSigmoidGrad = /* @__PURE__ */ gradientOp('hardSigmoidGrad');
+const reluGrad = /* @__PURE__ */ gradientOp('reluGrad');
 const gradientBy = (op: BinaryOp) => (g: Tensor, _x: Tensor, y: Tensor) => apply1(op, [y, g], NO_ATTRIBUTES);
 
+// Constants of their own, so that bundlers leave out those that a page does not use.
+const negOp = /* @__PURE__ */ unaryOp('neg', (g) => neg(g));
+const absOp = /* @__PURE__ */ unaryOp('abs', (g, x) => mul(g, sign(x)));
+const signOp = /* @__PURE__ */ unaryOp('sign', noGradient);
+const squareOp = /* @__PURE__ */ unaryOp('square', (g, x) => mul(mul(g, x), 2));
+const sqrtOp = /* @__PURE__ */ unaryOp('sqrt', (g, _x, y) => div(mul(g, 0.5), y));
+const reciprocalOp = /* @__PURE__ */ unaryOp('reciprocal', (g, _x, y) => neg(mul(g, square(y))));
+const expOp = /* @__PURE__ */ unaryOp('exp', (g, _x, y) => mul(g, y));
+const logOp = /* @__PURE__ */ unaryOp('log', (g, x) => div(g, x));
+const tanhOp = /* @__PURE__ */ unaryOp('tanh', gradientBy(tanhGrad));
+const sigmoidOp = /* @__PURE__ */ unaryOp('sigmoid', gradientBy(sigmoidGrad));
+const hardSigmoidOp = /* @__PURE__ */ unaryOp('hardSigmoid', gradientBy(hardSigmoidGrad));
+const reluOp = /* @__PURE__ */ unaryOp('relu', gradientBy(reluGrad));
+const softplusOp = /* @__PURE__ */ unaryOp('softplus', (g, x) => mul(g, sigmoid(x)));
+const floorOp = /* @__PURE__ */ unaryOp('floor', noGradient);
+const log1pOp = /* @__PURE__ */ unaryOp('log1p', (g, x) => div(g, add(x, 1)));
+const erfOp = /* @__PURE__ */ unaryOp('erf', (g, x) =>
+  mul(g, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI))),
+);
+const isFiniteOp = /* @__PURE__ */ unaryOp('isFinite', noGradient);
+// biome-ignore format: a table
+const addOp = /* @__PURE__ */ binaryOp('add', (g) => g, (g) => g);
+// biome-ignore format: a table
+const subOp = /* @__PURE__ */ binaryOp('sub', (g) => g, (g) => neg(g));
+// biome-ignore format: a table
+const mulOp = /* @__PURE__ */ binaryOp('mul', (g, _a, b) => mul(g, b), (g, a) => mul(g, a));
+// biome-ignore format: a table
+const divOp = /* @__PURE__ */ binaryOp('div', (g, _a, b) => div(g, b), (g, _a, b, y) => neg(div(mul(g, y), b)));
+// If the operands are equal, the gradient goes to the first.
+// biome-ignore format: a table
+const maxOp = /* @__PURE__ */ binaryOp('max', (g, a, b) => mul(g, greaterEqual(a, b)), (g, a, b) => mul(g, greater(b, a)));
+// biome-ignore format: a table
+const minOp = /* @__PURE__ */ binaryOp('min', (g, a, b) => mul(g, greaterEqual(b, a)), (g, a, b) => mul(g, greater(a, b)));
+// biome-ignore format: a table
+const powOp = /* @__PURE__ */ binaryOp('pow', (g, a, b) => mul(g, mul(b, pow(a, sub(b, 1)))), (g, a, _b, y) => mul(g, mul(y, log(a))));
+const eqOp = /* @__PURE__ */ binaryOp('eq', noGradient, noGradient);
+const gtOp = /* @__PURE__ */ binaryOp('gt', noGradient, noGradient);
+const geOp = /* @__PURE__ */ binaryOp('ge', noGradient, noGradient);
+
 export const elementwiseOps = {
-  neg: unaryOp('neg', (g) => neg(g)),
-  abs: unaryOp('abs', (g, x) => mul(g, sign(x))),
-  sign: unaryOp('sign', noGradient),
-  square: unaryOp('square', (g, x) => mul(mul(g, x), 2)),
-  sqrt: unaryOp('sqrt', (g, _x, y) => div(mul(g, 0.5), y)),
-  reciprocal: unaryOp('reciprocal', (g, _x, y) => neg(mul(g, square(y)))),
-  exp: unaryOp('exp', (g, _x, y) => mul(g, y)),
-  log: unaryOp('log', (g, x) => div(g, x)),
-  tanh: unaryOp('tanh', gradientBy(tanhGrad)),
-  sigmoid: unaryOp('sigmoid', gradientBy(sigmoidGrad)),
-  hardSigmoid: unaryOp('hardSigmoid', gradientBy(hardSigmoidGrad)),
-  relu: unaryOp('relu', gradientBy(reluGrad)),
-  softplus: unaryOp('softplus', (g, x) => mul(g, sigmoid(x))),
-  floor: unaryOp('floor', noGradient),
-  log1p: unaryOp('log1p', (g, x) => div(g, add(x, 1))),
-  erf: unaryOp('erf', (g, x) => mul(g, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI)))),
-  isFinite: unaryOp('isFinite', noGradient),
-  add: binaryOp('add', (g) => g, (g) => g), // biome-ignore format: a table
-  sub: binaryOp('sub', (g) => g, (g) => neg(g)), // biome-ignore format: a table
-  mul: binaryOp('mul', (g, _a, b) => mul(g, b), (g, a) => mul(g, a)), // biome-ignore format: a table
-  div: binaryOp('div', (g, _a, b) => div(g, b), (g, _a, b, y) => neg(div(mul(g, y), b))), // biome-ignore format: a table
-  // If the operands are equal, the gradient goes to the first.
-  max: binaryOp('max', (g, a, b) => mul(g, greaterEqual(a, b)), (g, a, b) => mul(g, greater(b, a))), // biome-ignore format: a table
-  min: binaryOp('min', (g, a, b) => mul(g, greaterEqual(b, a)), (g, a, b) => mul(g, greater(a, b))), // biome-ignore format: a table
-  pow: binaryOp('pow', (g, a, b) => mul(g, mul(b, pow(a, sub(b, 1)))), (g, a, _b, y) => mul(g, mul(y, log(a)))), // biome-ignore format: a table
-  eq: binaryOp('eq', noGradient, noGradient),
-  gt: binaryOp('gt', noGradient, noGradient),
-  ge: binaryOp('ge', noGradient, noGradient),
+  neg: negOp,
+  abs: absOp,
+  sign: signOp,
+  square: squareOp,
+  sqrt: sqrtOp,
+  reciprocal: reciprocalOp,
+  exp: expOp,
+  log: logOp,
+  tanh: tanhOp,
+  sigmoid: sigmoidOp,
+  hardSigmoid: hardSigmoidOp,
+  relu: reluOp,
+  softplus: softplusOp,
+  floor: floorOp,
+  log1p: log1pOp,
+  erf: erfOp,
+  isFinite: isFiniteOp,
+  add: addOp,
+  sub: subOp,
+  mul: mulOp,
+  div: divOp,
+  max: maxOp,
+  min: minOp,
+  pow: powOp,
+  eq: eqOp,
+  gt: gtOp,
+  ge: geOp,
 } satisfies Record<string, UnaryOp | BinaryOp>;
 
 function unary(op: UnaryOp, x: TensorLike): Tensor {
@@ -113,109 +138,109 @@ function binary(op: BinaryOp, a: TensorLike, b: TensorLike): Tensor {
 // These are function declarations, not constants, because the gradients above use them before this line runs.
 /** Returns −x. */
 export function neg(x: TensorLike): Tensor {
-  return unary(elementwiseOps.neg, x);
+  return unary(negOp, x);
 }
 /** Returns |x|. */
 export function abs(x: TensorLike): Tensor {
-  return unary(elementwiseOps.abs, x);
+  return unary(absOp, x);
 }
 /** Returns the sign of x: -1, 0 or 1. */
 export function sign(x: TensorLike): Tensor {
-  return unary(elementwiseOps.sign, x);
+  return unary(signOp, x);
 }
 /** Returns x². */
 export function square(x: TensorLike): Tensor {
-  return unary(elementwiseOps.square, x);
+  return unary(squareOp, x);
 }
 /** Returns √x. */
 export function sqrt(x: TensorLike): Tensor {
-  return unary(elementwiseOps.sqrt, x);
+  return unary(sqrtOp, x);
 }
 /** Returns 1/x. */
 export function reciprocal(x: TensorLike): Tensor {
-  return unary(elementwiseOps.reciprocal, x);
+  return unary(reciprocalOp, x);
 }
 /** Returns e^x. */
 export function exp(x: TensorLike): Tensor {
-  return unary(elementwiseOps.exp, x);
+  return unary(expOp, x);
 }
 /** Returns the natural logarithm. */
 export function log(x: TensorLike): Tensor {
-  return unary(elementwiseOps.log, x);
+  return unary(logOp, x);
 }
 /** Returns tanh x. */
 export function tanh(x: TensorLike): Tensor {
-  return unary(elementwiseOps.tanh, x);
+  return unary(tanhOp, x);
 }
 /** Returns the logistic function 1/(1+e^-x). */
 export function sigmoid(x: TensorLike): Tensor {
-  return unary(elementwiseOps.sigmoid, x);
+  return unary(sigmoidOp, x);
 }
 /** Returns clip(x/6 + 1/2, 0, 1), as in Keras 3. */
 export function hardSigmoid(x: TensorLike): Tensor {
-  return unary(elementwiseOps.hardSigmoid, x);
+  return unary(hardSigmoidOp, x);
 }
 /** Returns max(x, 0). */
 export function relu(x: TensorLike): Tensor {
-  return unary(elementwiseOps.relu, x);
+  return unary(reluOp, x);
 }
 /** Returns log(1 + e^x). */
 export function softplus(x: TensorLike): Tensor {
-  return unary(elementwiseOps.softplus, x);
+  return unary(softplusOp, x);
 }
 /** Returns the largest integer <= x. */
 export function floor(x: TensorLike): Tensor {
-  return unary(elementwiseOps.floor, x);
+  return unary(floorOp, x);
 }
 /** Returns log(1 + x), accurate near 0. */
 export function log1p(x: TensorLike): Tensor {
-  return unary(elementwiseOps.log1p, x);
+  return unary(log1pOp, x);
 }
 /** Returns the error function of x. */
 export function erf(x: TensorLike): Tensor {
-  return unary(elementwiseOps.erf, x);
+  return unary(erfOp, x);
 }
 /** Returns 1 where x is finite, else 0. */
 export function finiteMask(x: TensorLike): Tensor {
-  return unary(elementwiseOps.isFinite, x);
+  return unary(isFiniteOp, x);
 }
 /** Returns a + b. */
 export function add(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.add, a, b);
+  return binary(addOp, a, b);
 }
 /** Returns a - b. */
 export function sub(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.sub, a, b);
+  return binary(subOp, a, b);
 }
 /** Returns a * b. */
 export function mul(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.mul, a, b);
+  return binary(mulOp, a, b);
 }
 /** Returns a / b. */
 export function div(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.div, a, b);
+  return binary(divOp, a, b);
 }
 /** Returns the larger of a and b. */
 export function maximum(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.max, a, b);
+  return binary(maxOp, a, b);
 }
 /** Returns the smaller of a and b. */
 export function minimum(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.min, a, b);
+  return binary(minOp, a, b);
 }
 /** Returns a^b. If b is not an integer, a must not be negative. */
 export function pow(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.pow, a, b);
+  return binary(powOp, a, b);
 }
 /** Returns 1 where a = b, else 0. */
 export function equal(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.eq, a, b);
+  return binary(eqOp, a, b);
 }
 /** Returns 1 where a > b, else 0. */
 export function greater(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.gt, a, b);
+  return binary(gtOp, a, b);
 }
 /** Returns 1 where a >= b, else 0. */
 export function greaterEqual(a: TensorLike, b: TensorLike): Tensor {
-  return binary(elementwiseOps.ge, a, b);
+  return binary(geOp, a, b);
 }

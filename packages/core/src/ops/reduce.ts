@@ -32,21 +32,24 @@ function middleOp(
 const broadcastMiddle = (g: Tensor, { outer, n, inner }: MiddleAttributes): Tensor =>
   broadcastTo(g, [outer, n, inner]);
 
+// Constants of their own, so that bundlers leave out those that a page does not use.
+const sumOp = /* @__PURE__ */ middleOp('sum', (g, x, _y, attrs) =>
+  reshape(broadcastMiddle(g, attrs), x.shape),
+);
+const maxOp = /* @__PURE__ */ middleOp('max', extremeGradient);
+const minOp = /* @__PURE__ */ middleOp('min', extremeGradient);
+const sumSquaresOp = /* @__PURE__ */ middleOp('sumSquares', (g, x, _y, attrs) =>
+  reshape(mul(reshape(x, [attrs.outer, attrs.n, attrs.inner]), mul(g, 2)), x.shape),
+);
+
+export const reduceOps = { sum: sumOp, max: maxOp, min: minOp, sumSquares: sumSquaresOp };
+
 /** The gradient of max and min. Equal extremes share it evenly, so it does not depend on their order. */
 function extremeGradient(g: Tensor, x: Tensor, y: Tensor, attrs: MiddleAttributes): Tensor {
   const isExtreme = equal(reshape(x, [attrs.outer, attrs.n, attrs.inner]), y);
-  const count = apply1(reduceOps.sum, [isExtreme], attrs);
+  const count = apply1(sumOp, [isExtreme], attrs);
   return reshape(mul(isExtreme, div(g, count)), x.shape);
 }
-
-export const reduceOps = {
-  sum: middleOp('sum', (g, x, _y, attrs) => reshape(broadcastMiddle(g, attrs), x.shape)),
-  max: middleOp('max', extremeGradient),
-  min: middleOp('min', extremeGradient),
-  sumSquares: middleOp('sumSquares', (g, x, _y, attrs) =>
-    reshape(mul(reshape(x, [attrs.outer, attrs.n, attrs.inner]), mul(g, 2)), x.shape),
-  ),
-} satisfies Record<string, MiddleOp>;
 
 /** Axes to reduce over: one, several, or all if undefined. Negative axes count from the end. */
 export type Axes = number | readonly number[];
@@ -56,7 +59,7 @@ function reduceWith(op: MiddleOp, value: TensorLike, axes: Axes | undefined, kee
   const axisList = normaliseAxes(op.name, axes, x.rank);
   const keptShape = x.shape.map((extent, d) => (axisList.includes(d) ? 1 : extent));
   const out = keepDims ? keptShape : x.shape.filter((_, d) => !axisList.includes(d));
-  if (axisList.length === 0) return op === reduceOps.sumSquares ? mul(x, x) : x;
+  if (axisList.length === 0) return op.name === 'sumSquares' ? mul(x, x) : x;
   const first = axisList[0];
   const contiguous = axisList.every((axis, i) => axis === first + i);
   // Non-adjacent axes are permuted to the end first.
@@ -72,7 +75,7 @@ function reduceWith(op: MiddleOp, value: TensorLike, axes: Axes | undefined, kee
 
 /** Returns the sum over axes (all by default). @param keepDims true: reduced axes stay, with size 1 */
 export function sum(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
-  return reduceWith(reduceOps.sum, x, axes, keepDims);
+  return reduceWith(sumOp, x, axes, keepDims);
 }
 
 /** Returns the arithmetic mean over axes (all by default). */
@@ -84,17 +87,17 @@ export function mean(value: TensorLike, axes?: Axes, keepDims = false): Tensor {
 
 /** Returns the largest value over axes (all by default). */
 export function max(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
-  return reduceWith(reduceOps.max, x, axes, keepDims);
+  return reduceWith(maxOp, x, axes, keepDims);
 }
 
 /** Returns the smallest value over axes (all by default). */
 export function min(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
-  return reduceWith(reduceOps.min, x, axes, keepDims);
+  return reduceWith(minOp, x, axes, keepDims);
 }
 
 /** Returns the sum of squares over axes (all by default). */
 export function sumSquares(x: TensorLike, axes?: Axes, keepDims = false): Tensor {
-  return reduceWith(reduceOps.sumSquares, x, axes, keepDims);
+  return reduceWith(sumSquaresOp, x, axes, keepDims);
 }
 
 /** Sums a gradient over the broadcast axes, and returns it in the input's shape before broadcasting. */

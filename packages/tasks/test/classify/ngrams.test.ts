@@ -232,7 +232,10 @@ describe('a classifier with n-grams', () => {
       ...(await model.toFiles()),
       ['pipeline.json', encodeUtf8(JSON.stringify({ ...model.pipeline, ngrams }))],
     ]);
-    assert.throws(() => taskModelFromFiles(files), { code: 'format', message: /the network must have 2 inputs, got 1/ });
+    assert.throws(() => taskModelFromFiles(files), {
+      code: 'format',
+      message: /the network must have 2 inputs, got 1/,
+    });
   });
   test('is refused for too many labels or tokens, if it is requested', () => {
     const hasNGrams = (data: Parameters<typeof prepareClassifier>[0], ngrams?: boolean): boolean => {
