@@ -88,7 +88,7 @@ test('rejects a value that is not a valid number of bytes', {
     process.env[VARIABLE] = value;
     assert.throws(
       () => loadKernelsSync({ kind: 'native' }),
-      /UNROLL_PANEL_BYTES must be an integer from 0 to 2\^30/,
+      /UNROLL_PANEL_BYTES must be a non-negative integer below 2\^30/,
     );
   }
 });
