@@ -42,8 +42,12 @@ export class Sequential extends Network<SequentialOptions> {
     { layers, inputShape, inputName, ...options }: Record<string, unknown>,
     build: BuildTools,
   ): Sequential {
-    if (inputName !== undefined && !(Array.isArray(inputShape) && typeof inputName === 'string'))
-      throw valueError('The config needs a list inputShape for inputName.');
+    if (inputName !== undefined) {
+      if (typeof inputName !== 'string')
+        throw valueError(`inputName in the config must be a string, got ${inputName}.`);
+      if (!Array.isArray(inputShape))
+        throw valueError(`inputShape in the config must be a list, got ${inputShape}.`);
+    }
     return new Sequential(
       (layers as unknown[]).map(build.layer),
       options,

@@ -350,12 +350,12 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
   'a config with the name but without the shape of its input': [
     () => modelFromConfig({ className: 'Sequential', config: { layers: [], inputName: 'steps' } }),
-    /The config needs a list inputShape for inputName/,
+    /inputShape in the config must be a list, got undefined/,
   ],
   'a config with a number as the name of its input': [
     () =>
       modelFromConfig({ className: 'Sequential', config: { layers: [], inputName: 3, inputShape: [-1, 2] } }),
-    /The config needs a list inputShape for inputName/,
+    /inputName in the config must be a string, got 3/,
   ],
   'a class without a name': [
     () => registerLayer(class {} as never),

@@ -38,9 +38,12 @@ export function spacesAt(memory: LinearMemory, at: number): PutSpace {
     if (dims.buffer !== memory.buffer) dims = new Int32Array(memory.buffer, at, SPACE);
     const rank = shape.length;
     if (rank > MAX_RANK) {
-      throw shapeError(`Strided kernels support at most ${MAX_RANK} axes, got ${formatShape(shape)}.`, {
-        shape,
-      });
+      throw shapeError(
+        `Strided kernels support at most ${MAX_RANK} axes, got ${formatShape(shape)}. Reshape to fewer axes.`,
+        {
+          shape,
+        },
+      );
     }
     for (let d = 0; d < rank; d++) {
       dims[d] = shape[d];
