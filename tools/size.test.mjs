@@ -38,7 +38,10 @@ test('a layer that needs random numbers in a bundle without a generator throws a
     }
     export const model = runnable(new Sequential([new Noise({})]));`);
   model.build([[-1, 2]], null);
-  await assert.rejects(model.predict([[1, 2]]), { code: 'state', message: /import unrolljs instead of unrolljs\/infer/ });
+  await assert.rejects(model.predict([[1, 2]]), {
+    code: 'state',
+    message: /import unrolljs instead of unrolljs\/infer/,
+  });
 });
 
 test('a bundle with sequential() contains the weight initializers', async () => {
