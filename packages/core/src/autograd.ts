@@ -77,8 +77,8 @@ export class Tape implements Recorder {
   }
 
   /**
-   * Computes the gradients of the scalar `loss` with respect to all tracked tensors on which it depends. Must be called
-   * in the scope in which the tape recorded.
+   * Returns the gradients of the scalar `loss` with respect to the tracked tensors on which it depends, except those that
+   * recorded ops computed. Must be called in the scope in which the tape recorded.
    * @param seed a factor for the gradients, such as a loss weight
    */
   gradients(loss: Tensor, seed = 1): Map<Tensor, Tensor> {
@@ -90,7 +90,7 @@ export class Tape implements Recorder {
       );
     }
     const grads = new Map<Tensor, Tensor>([[loss, full(loss.shape, seed)]]);
-    // Tensors whose gradient is a dense sum. Nothing else reads it, so further terms are added in place.
+    // Tensors whose gradient is a dense sum. Nothing else reads the sum, so further terms are added in place.
     const summed = new Set<Tensor>();
     const { kernels } = openScope().backend;
     for (let n = this.#nodes.length - 1; n >= 0; n--) {
@@ -172,16 +172,18 @@ export function inputGradients(
 /**
  * Computes the value of a function and its gradients.
  * @param work computes a scalar tensor with ops
- * @param of the tensors or parameters with respect to which the value is differentiated
- * @returns the value, and a gradient for each entry of `of`, in the shape of the entry (zeros if the value does not
- *   depend on the entry)
+ * @param tensors the tensors or parameters with respect to which the value is differentiated
+ * @returns the value, and a gradient for each of the tensors, in its shape (zeros if the value does not depend on it)
  */
-export function valueAndGrad(work: () => Tensor, of: readonly Tensor[]): { value: Tensor; grads: Tensor[] } {
+export function valueAndGrad(
+  work: () => Tensor,
+  tensors: readonly Tensor[],
+): { value: Tensor; grads: Tensor[] } {
   return scope(() => {
-    const tape = new Tape(of);
+    const tape = new Tape(tensors);
     const value = tape.recordDuring(work);
     const grads = tape.gradients(value);
-    return { value, grads: of.map((tensor) => grads.get(tensor) ?? full(tensor.shape, 0)) };
+    return { value, grads: tensors.map((tensor) => grads.get(tensor) ?? full(tensor.shape, 0)) };
   });
 }
 

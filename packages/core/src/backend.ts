@@ -82,9 +82,9 @@ export interface RecurrentCall {
   activation: ActivationName;
   /** Recurrent dropout mask [B, H], already scaled. Only the matrix products use h' times this mask. */
   rmask: Block | null;
-  /** Mask [T, B]: 1 for a valid step; at a 0, all states stay unchanged. */
+  /** Mask [T, B]: 1 at valid steps; steps with 0 leave all states unchanged. */
   mask: Block | null;
-  /** Output mask [T, B]: y is h at a 1 and 0 at a 0. Null if and only if `mask` is null. */
+  /** Output mask [T, B]: y is h at steps with 1, and 0 at steps with 0. Null if and only if `mask` is null. */
   outputMask: Block | null;
 }
 
@@ -96,7 +96,7 @@ export interface ForwardCall extends RecurrentCall {
   b: Block | null;
   /**
    * [T+1, B, I+H]: entry t contains x_t, followed by h_{t-1} times rmask. The caller fills x in the entries 0 to T-1,
-   * and h in entry 0. If `x` is given, the block is [2, B, I+H]: step t uses entry t % 2, and the kernel fills x.
+   * and h in entry 0. If `x` is given, the block is [2, B, I+H]: step t uses entry t % 2, and the kernel copies x_t to it.
    */
   xh: Block;
   /** The inputs [B, T, I], for inference with a batch of at least `minBatchForStepCopies`; otherwise null. */
@@ -219,7 +219,10 @@ interface LstmGatesSizes {
   recurrentActivation: ActivationName;
 }
 
-/** One step of an LSTM from its sums a on, for cells without a kernel of the whole sequence: c = f c' + i g. */
+/**
+ * One step of an LSTM, for cells without a kernel for whole sequences: computes the gates from their pre-activations a, and
+ * c = f c' + i g.
+ */
 export interface LstmGatesCall extends LstmGatesSizes {
   a: Block; // [B, 4H], i f g o
   /** c', [B, H] */
@@ -291,7 +294,10 @@ export interface CtcCall {
   targetLengths: Block;
   /** Out [B]. */
   losses: Block;
-  /** Out [B, T, C]: the gradient of each loss, 0 from its length on, and NaN if the loss is NaN; null: not requested. */
+  /**
+   * Out [B, T, C]: the gradient of each loss, 0 after the last step of the sequence, and NaN if the loss is NaN; null: not
+   * requested.
+   */
   dx: Block | null;
 }
 
@@ -305,9 +311,9 @@ export interface ScanCall {
   h: Block;
   /** The state before the first step, [B, H]; null: zeros. */
   h0: Block | null;
-  /** [B, T], 1: valid; at a 0, the state stays unchanged. Null: all steps are valid. */
+  /** [B, T]: 1 at valid steps; steps with 0 leave the state unchanged. Null: all steps are valid. */
   mask: Block | null;
-  /** True: from the last step to the first. */
+  /** True: the steps are processed from the last to the first. */
   reverse: boolean;
 }
 

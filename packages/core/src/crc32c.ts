@@ -1,6 +1,6 @@
 /**
  * CRC-32C (Castagnoli, reflected; RFC 3720): a checksum that detects damaged files, but not deliberate changes. This
- * implementation is for pages: it is short. Others use crc32c-sliced.ts.
+ * short implementation is for web pages. Node uses the faster crc32c-sliced.ts.
  */
 const TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;

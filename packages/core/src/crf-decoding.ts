@@ -111,12 +111,12 @@ export function nBestPaths(scores: TagScores, n: number): RankedTagPath[] {
   for (let t = 0; t < T; t++) {
     const entriesOf = (j: number): Entry[] => {
       const emission = emissions[t * K + j];
-      if (t === 0) return best([[{ score: start[j], tag: -1, rank: 0 }]], n, () => emission);
-      return best(table[t - 1], n, (i) => transitions[i * K + j] + emission);
+      if (t === 0) return bestExtensions([[{ score: start[j], tag: -1, rank: 0 }]], n, () => emission);
+      return bestExtensions(table[t - 1], n, (i) => transitions[i * K + j] + emission);
     };
     table.push(Array.from({ length: K }, (_, j) => entriesOf(j)));
   }
-  const last = best(table[T - 1], n, (j) => end[j]);
+  const last = bestExtensions(table[T - 1], n, (j) => end[j]);
   if (last.length === 0) throw impossible(T);
   const logZ = logPartition(scores);
   return last.map(({ score, tag, rank }) => ({
@@ -126,11 +126,19 @@ export function nBestPaths(scores: TagScores, n: number): RankedTagPath[] {
   }));
 }
 
-/** Returns the n best extensions of partial paths, given by tag. @param extra the score that is added for each tag */
-function best(paths: readonly (readonly Entry[])[], n: number, extra: (tag: number) => number): Entry[] {
+/**
+ * Returns the n best extensions of partial paths.
+ * @param paths the partial paths by their last tag
+ * @param added returns the score that the extension adds to a path with this last tag
+ */
+function bestExtensions(
+  paths: readonly (readonly Entry[])[],
+  n: number,
+  added: (tag: number) => number,
+): Entry[] {
   return paths
     .flatMap((entries, tag) =>
-      entries.map(({ score }, rank): Entry => ({ score: score + extra(tag), tag, rank })),
+      entries.map(({ score }, rank): Entry => ({ score: score + added(tag), tag, rank })),
     )
     .filter(({ score }) => score > Number.NEGATIVE_INFINITY)
     .sort((a, b) => b.score - a.score || a.tag - b.tag || a.rank - b.rank)

@@ -1,6 +1,7 @@
 /**
- * Returns the labels of the most probable alignment of connectionist temporal classification: the largest score of every
- * step, without repetitions of the previous step and without blanks.
+ * Returns the labels of the most probable alignment of connectionist temporal classification: the class with the largest
+ * score of every step, without repetitions of the previous step and without blanks. Also returns the first step of each
+ * label.
  * @param scores scores of `classes` classes per step, row-major
  * @param step returns the index in `scores` of the first score of valid step t
  */

@@ -1,6 +1,7 @@
 /**
- * A gradient whose dense values are computed only when they are needed, so that the terms of a tensor that is used many
- * times can be added more cheaply than as dense tensors. Code that reads it as a tensor gets the dense gradient.
+ * A gradient whose dense values are computed only when they are needed. If a tensor is used many times, the terms of its
+ * gradient can be added more cheaply in this form than as dense tensors. Code that reads a lazy gradient as a tensor gets
+ * the dense values.
  */
 import type { Block, FloatArray } from './backend.js';
 import { runtime, type ScopeState } from './runtime.js';
@@ -21,7 +22,7 @@ export abstract class LazyGradient extends Tensor {
   /** Overwrites `target`, which has the shape of the gradient. */
   abstract writeTo(target: Block): void;
 
-  /** Returns the sum of this gradient and another, without computing dense values; null if that is not possible. */
+  /** Returns the sum of this gradient and another as a lazy gradient; null if the two cannot be added in this form. */
   abstract plus(other: Tensor): LazyGradient | null;
 
   override get hostArray(): FloatArray | null {

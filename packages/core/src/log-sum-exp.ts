@@ -1,4 +1,4 @@
-/** Returns log Σ exp(x) without overflow; -∞ for numbers that are all -∞, and for none. */
+/** Returns log Σ exp(x) without overflow; -∞ if all numbers are -∞ or there are none. */
 export function logSumExp(x: ArrayLike<number>): number {
   let largest = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < x.length; i++) if (!(x[i] <= largest)) largest = x[i];

@@ -17,7 +17,7 @@ export interface MaskedSequence {
 
 /** The context of a forward pass. */
 export interface ForwardContext {
-  /** True in training: dropout is active, and batch normalization uses the statistics of the batch. */
+  /** True in training: dropout is active, and batch normalisation uses the statistics of the batch. */
   training: boolean;
   /** The random stream for dropout masks. */
   random: RandomStream;
@@ -60,8 +60,8 @@ export interface Model {
     state: ModelState | null,
   ): { outputs: MaskedSequence[]; state: ModelState };
   /**
-   * Returns for each output whether it has the time axis of the inputs. `inputs` has `true` for each input. Required with
-   * {@link forwardFrom}.
+   * Returns for each output whether it has the time axis of the inputs. The argument contains `true` for each input.
+   * Required with {@link forwardFrom}.
    * @throws UnrollError `state` if a part of the model needs the whole sequence before its first output
    */
   streaming?(inputs: readonly boolean[]): readonly boolean[];

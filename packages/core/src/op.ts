@@ -33,13 +33,16 @@ export interface ForwardCall<A, I extends Inputs, O extends Outputs = readonly [
   saving: boolean;
 }
 
-/** Creates the gradients of weights. The backward pass provides it, so that bundles that only run models do not contain it. */
+/**
+ * Creates the gradients of weights. Only autograd.ts imports the implementation, so bundles that only run models do not
+ * contain it.
+ */
 export interface WeightGradients {
   /** The gradient of a table [rows, width] whose rows were looked up. */
   ofRows(table: Shape, lookup: Lookup): Tensor;
   /** The gradient of weights that multiplied rows: see {@link ProductFactors}. */
   ofProducts(weights: Shape, products: readonly ProductFactors[]): Tensor;
-  /** dW [I,width] and dU [H,width] of a recurrent op, from the gradients dG [T,B,width] of its gate sums. */
+  /** dW [I,width] and dU [H,width] of a recurrent op, from the gradients dG [T,B,width] of its gates before activation. */
   ofSteps(buffers: SequenceBuffers, dG: Tensor): [dW: Tensor, dU: Tensor];
 }
 

@@ -32,7 +32,7 @@ export class Parameter extends Tensor {
     return { buffer: this.#buffer, offset: this.#offset };
   }
 
-  /** Replaces the values by those of a tensor of the same size, or by as many row-major numbers. */
+  /** Replaces the values. @param values a tensor of the same size, or the numbers in row-major order */
   assign(values: Tensor | ArrayLike<number>): void {
     const array = values instanceof Tensor ? values.hostArray : values;
     const got = array?.length ?? (values as Tensor).size;

@@ -14,8 +14,9 @@ export interface PredictOptions {
   /** Number of examples per batch. Default 256. */
   batchSize?: number;
   /**
-   * Mask of padded sequences [N, T]: 1 for valid steps, 0 for padding. For several inputs, also a list of masks in the
-   * order of the inputs, with null for an input without a mask. Default: the mask that the model's layers compute.
+   * Mask of padded sequences [N, T]: 1 for valid steps, 0 for padding. For several inputs, a list of masks in the order
+   * of the inputs is also allowed, with null for an input without a mask. Default: the mask that the model's layers
+   * compute.
    */
   mask?: Tensor | Masks | null;
 }
@@ -46,7 +47,7 @@ export function inferenceContext(addLoss: (term: Tensor) => void = ignoreLoss): 
 
 /**
  * Returns one mask for each input. A single mask [N, T] applies to every input of rank 3 or more with the same T. If there
- * is none and exactly one input of ids [N, T] has this T, the mask applies to that input.
+ * is no such input, and exactly one input of ids [N, T] has this T, the mask applies to that input.
  * @throws UnrollError `shape` if a single mask fits no input or several inputs of ids, or if a list does not have one
  * entry per input
  */

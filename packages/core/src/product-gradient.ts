@@ -29,7 +29,7 @@ export class ProductGradient extends LazyGradient {
 
   /**
    * @param shape the shape of the weights: [m, columns]
-   * @param products together give every column
+   * @param products products that together give every column
    */
   constructor(shape: Shape, products: readonly ProductFactors[]) {
     super(shape);
@@ -102,9 +102,9 @@ function stacked(products: readonly ProductFactors[], m: number): ProductFactors
 }
 
 /**
- * Returns dW [I,width] and dU [H,width] of a recurrent op, from the gradients dG [T,B,width] of its gate sums. Several steps:
- * views of the single product xhᵀ dG over all T*B rows. One step: unevaluated products, because a step is often one of many
- * with the same weights, whose products are computed together.
+ * Returns dW [I,width] and dU [H,width] of a recurrent op, from the gradients dG [T,B,width] of its gates before
+ * activation. For several steps, these are views of the single product xhᵀ dG over all T*B rows. For one step, they are
+ * unevaluated products: the same weights are often used in many such steps, whose products are then computed together.
  */
 export function stepGradients({ T, B, I, H, xh }: SequenceBuffers, dG: Tensor): [dW: Tensor, dU: Tensor] {
   const width = dG.shape[2];

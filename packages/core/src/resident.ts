@@ -9,7 +9,7 @@ import { currentBackend, runtime } from './runtime.js';
 import type { BlockLocation, ResidentMemory } from './tensor.js';
 
 export interface BufferStorage extends BlockLocation {
-  /** Cached views by offset: every step requests the same ones. */
+  /** Cached views by offset: every step requests the same views. */
   views: Map<number, Block>;
 }
 

@@ -6,7 +6,7 @@ import { hostTensor, hostValues, type Tensor } from './tensor.js';
 /** Subject of error messages. */
 const DATA = 'A data set';
 
-/** Returns the tensors with their values in host memory; those that are there already are returned as they are. */
+/** Returns the tensors with their values in host memory. Tensors that are already there are returned unchanged. */
 export function toHost<T extends Tensor | null>(tensors: readonly T[]): Promise<readonly T[]> {
   return Promise.all(
     tensors.map(async (tensor) =>

@@ -9,8 +9,8 @@ import { currentBackend, runtime, type ScopeState } from './runtime.js';
 import { Tensor } from './tensor.js';
 
 /**
- * Runs `work` in a scope and returns its result. Tensors in the result (also inside arrays, plain objects and maps)
- * are moved out of the scope. `work` must be synchronous, because memory is released when it returns.
+ * Runs `work` in a scope and returns its result. Tensors in the result (also inside arrays, plain objects, maps
+ * and sets) are moved out of the scope. `work` must be synchronous, because memory is released when it returns.
  */
 export function scope<T>(work: () => T): T {
   const parent = runtime.scope;
@@ -41,8 +41,8 @@ function checkSynchronous<T>(result: T): T {
 }
 
 /**
- * Makes tensors outlive the scope in which they were created: moves their values (also inside arrays, plain objects and
- * maps) to memory owned by the garbage collector. Returns its argument.
+ * Makes tensors outlive the scope in which they were created: moves their values (also inside arrays, plain objects,
+ * maps and sets) to memory owned by the garbage collector. Returns its argument.
  */
 export function keep<T>(value: T): T {
   moveOutAll(value, null, 0);

@@ -80,7 +80,7 @@ runtime.makeDefault = () => {
   return name ? backendSync(name) : (backends.get('default') ?? addBackend('default', loadKernelsSync()));
 };
 
-/** Moves a buffer with the given values to the memory of `backend`. */
+/** Moves a buffer to the memory of `backend`. @param values the values of the buffer */
 function moveStorage(storage: BufferStorage, backend: Backend, values: FloatArray): void {
   storage.backend.release(storage.block);
   storage.backend = backend;
@@ -110,7 +110,12 @@ export async function ready(): Promise<Backend> {
  * @throws UnrollError `backend` for an unknown name, KernelLoadError if its kernels cannot be loaded
  */
 export async function setBackend(name?: BackendName | Backend): Promise<Backend> {
-  if (runtime.scope) throw new UnrollError('backend', 'The backend cannot change inside a step.');
+  if (runtime.scope) {
+    throw new UnrollError(
+      'backend',
+      'The backend cannot change inside a scope. Call setBackend() before or after the scope.',
+    );
+  }
   if (typeof name === 'object') return switchTo(name);
   const key = name ?? 'default';
   let backend = backends.get(key);

@@ -61,8 +61,10 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): number[] {
 /** Returns the strides that read a tensor of shape `from` as if it had shape `to`: 0 along broadcast axes. */
 export function broadcastStrides(from: Shape, to: Shape): number[] {
   const strides = stridesOf(from);
-  const lead = to.length - from.length;
-  return to.map((extent, d) => (d < lead || (from[d - lead] === 1 && extent !== 1) ? 0 : strides[d - lead]));
+  const newAxes = to.length - from.length;
+  return to.map((extent, d) =>
+    d < newAxes || (from[d - newAxes] === 1 && extent !== 1) ? 0 : strides[d - newAxes],
+  );
 }
 
 /** Returns `axis` as an index from 0 to rank - 1; a negative axis counts from the end. */

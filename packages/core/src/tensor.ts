@@ -237,7 +237,7 @@ export function viewTensor(block: Block, shape: Shape): Tensor {
 
 /**
  * Creates a tensor from values.
- * @param values nested arrays of equal lengths, of which the innermost may be typed, or a typed array
+ * @param values a typed array, or nested arrays of equal lengths (the innermost may be typed)
  * @param shape default: the shape of the nested arrays, or [length] for a typed array
  * @throws UnrollError `shape` if the values are ragged or do not fill the shape, `value` for anything other than numbers
  */

@@ -34,8 +34,8 @@ import { layOut, RowGradient, Tape } from '@unroll/core/internal';
 
 before(() => setBackend('reference:float64'));
 
-const gradOf = (work: () => Tensor, ...of: Tensor[]): unknown[] =>
-  valueAndGrad(work, of).grads.map((grad) => grad.toArray());
+const gradOf = (work: () => Tensor, ...tensors: Tensor[]): unknown[] =>
+  valueAndGrad(work, tensors).grads.map((grad) => grad.toArray());
 
 describe('valueAndGrad', () => {
   test('returns the value, and for each tensor a gradient of its shape', () => {
@@ -115,20 +115,20 @@ describe('valueAndGrad', () => {
   test('the gradient of a table is sparse if only lookups use the table', () => {
     const table = new Parameter('table', [3, 2], [1, 2, 3, 4, 5, 6]);
     const rows = (): Tensor => sum(add(mul(gather(table, [2, 0]), [[1, 2], [3, 4]]), gather(table, [2, 2]))); // biome-ignore format: a matrix
-    const gradient = (work: () => Tensor, read: (of: Tensor) => unknown): unknown =>
+    const gradient = (work: () => Tensor, read: (grad: Tensor) => unknown): unknown =>
       scope(() => {
         const tape = new Tape();
         return read(tape.gradients(tape.recordDuring(work)).get(table)!);
       });
     assert.equal(
-      gradient(rows, (of) => (of instanceof RowGradient ? of.lookups.length : null)),
+      gradient(rows, (grad) => (grad instanceof RowGradient ? grad.lookups.length : null)),
       2,
     );
     // Reads the gradient twice; the scope of the first read is closed before the second.
-    const twice = (of: Tensor): unknown => [scope(() => mul(of, 2)).toArray(), of.toArray()];
+    const twice = (grad: Tensor): unknown => [scope(() => mul(grad, 2)).toArray(), grad.toArray()];
     assert.deepEqual(gradient(rows, twice), [[[6, 8], [0, 0], [6, 8]], [[3, 4], [0, 0], [3, 4]]]); // biome-ignore format: matrices
     const both = (): Tensor => add(rows(), sum(mul(table, 10)));
-    assert.deepEqual(gradient(both, (of) => of.toArray()), [[13, 14], [10, 10], [13, 14]]); // biome-ignore format: a matrix
+    assert.deepEqual(gradient(both, (grad) => grad.toArray()), [[13, 14], [10, 10], [13, 14]]); // biome-ignore format: a matrix
   });
 
   test('stops at stopGradient', () => {

@@ -1,6 +1,6 @@
 /**
- * The contract suite rejects wrong backends. Each fault below is added to the reference backend, and the contract cases of
- * that kernel must fail. Detects a contract that accepts anything.
+ * The contract suite rejects wrong backends. Each fault below is added to a kernel of the reference backend, and at
+ * least one contract case of that kernel must fail. Detects a contract that accepts anything.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -159,10 +159,10 @@ describe('the contract finds', () => {
     test(name, () => {
       const [kernel] = Object.keys(fault) as [KernelName];
       const wrong: Backend = { ...base, kernels: { ...right, ...fault } as Kernels };
-      const own = contractCases().filter((each) => each.name.startsWith(`kernel ${kernel}:`));
-      assert.ok(own.length > 0);
+      const cases = contractCases().filter((each) => each.name.startsWith(`kernel ${kernel}:`));
+      assert.ok(cases.length > 0);
       assert.ok(
-        own.some((each) => {
+        cases.some((each) => {
           try {
             each.run(wrong);
             return false;

@@ -1,4 +1,4 @@
-/** CRC-32C: the values of RFC 3720 (B.4), and the same checksums in pages and elsewhere. */
+/** CRC-32C: the values of RFC 3720 (B.4), and the same checksums from both implementations. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 

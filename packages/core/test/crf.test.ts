@@ -49,7 +49,7 @@ function draw(T: number, K: number, forbidden: number): Drawn {
   return { T, K, scores: { emissions: numbers(T * K), transitions, start, end }, tags };
 }
 
-/** All sequences of tags with their scores, the best first; without impossible ones. */
+/** Returns all possible sequences of tags with their scores, the best first. */
 function allPaths({ T, K, scores }: Drawn): { tags: number[]; score: number }[] {
   const { emissions, transitions, start, end } = scores;
   const paths = Array.from({ length: K ** T }, (_, code) => {

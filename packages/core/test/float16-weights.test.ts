@@ -1,7 +1,7 @@
 /**
  * Recurrent weights that are declared float16 are packed as float16 if the batch has few rows and the matrices are large.
- * Detects any result that is not bit-identical, float16 for weights that were not declared so, and a float16 path that is
- * never used.
+ * Detects any result that is not bit-identical, float16 for weights that were not declared float16, and a float16 path that
+ * is never used.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -34,7 +34,7 @@ const ATTRIBUTES: RecurrentAttributes = {
 };
 
 /** The values of a parameter as a tensor that has no packed weights. */
-const copyOf = (own: Parameter): Tensor => tensor(own.dataSync(), own.shape);
+const copyOf = (parameter: Parameter): Tensor => tensor(parameter.dataSync(), parameter.shape);
 
 const loadModule = (backend: Backend): KernelModule => {
   const { kind, variant } = moduleOf(backend)!;
@@ -110,10 +110,10 @@ for (const { name, backend } of natives) {
   const wide = /avx/.test(name);
   describe(`float16 weights on ${name}`, () => {
     test('are used only where they are faster, with the same results', () => {
-      const { backend: own, module, calls } = counting(backend!);
+      const { backend: counted, module, calls } = counting(backend!);
       assert.equal(module.kernels.float16_from(1) > 0, wide);
       assert.equal(module.kernels.float16_from(64), 0);
-      onBackend(own, () => {
+      onBackend(counted, () => {
         const layers = [
           makeLayer('lstm', 60, 170),
           makeLayer('gru', 70, 190),
@@ -136,8 +136,8 @@ for (const { name, backend } of natives) {
     });
 
     test('weights are packed as float32 until they are declared float16, and again after a write', () => {
-      const { backend: own, calls } = counting(backend!);
-      onBackend(own, () => {
+      const { backend: counted, calls } = counting(backend!);
+      onBackend(counted, () => {
         const layer = makeLayer('lstm', 60, 170);
         const float16Calls = (): number => {
           const before = calls();

@@ -1,7 +1,7 @@
 /**
  * The heap over linear memory. Detects blocks that overlap or are not aligned, freed memory that is not merged or not
- * reused, arenas that grow from step to step, addresses truncated to 31 or 32 bits, memory exhaustion without a typed error,
- * and arenas that stay open after it.
+ * reused, arenas that grow from step to step, addresses truncated to 31 or 32 bits, and memory exhaustion without a typed
+ * error or with arenas that stay open.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -128,17 +128,17 @@ describe('arenas', () => {
   /** Runs the step; checks that no block overlaps a block in use. */
   function perform(heap: Heap, step: Step, inUse: [number, number][] = []): void {
     heap.openArena();
-    const own: [number, number][] = [...inUse];
+    const live: [number, number][] = [...inUse];
     for (const part of step) {
       if (typeof part !== 'number') {
-        perform(heap, part, own);
+        perform(heap, part, live);
         continue;
       }
       const start = heap.temporary(part);
       assert.ok(start >= 64, 'address 0 is null');
       assert.equal(start % 64, 0);
-      for (const [other, length] of own) assert.ok(start + part <= other || other + length <= start);
-      own.push([start, part]);
+      for (const [other, length] of live) assert.ok(start + part <= other || other + length <= start);
+      live.push([start, part]);
     }
     heap.closeArena();
   }

@@ -32,7 +32,7 @@ const [T, B, I, H] = [3, 2, 3, 5];
 const x = new RandomStream(1, 'x').normal(B * T * I);
 
 /** The values of a parameter as a tensor that has no packed weights. */
-const copyOf = (own: Parameter): Tensor => tensor(own.dataSync(), own.shape);
+const copyOf = (parameter: Parameter): Tensor => tensor(parameter.dataSync(), parameter.shape);
 
 interface Layer {
   W: Parameter;
@@ -157,8 +157,8 @@ for (const { name, backend } of cpus) {
             const [layer] = layers as [Layer];
             const before = check(layer, 'before');
             scope(() => {
-              const { backend: own } = runtime.scope!;
-              change(own.kernels, whole ? buffer.block() : blockOf(layer.U), own);
+              const { backend: current } = runtime.scope!;
+              change(current.kernels, whole ? buffer.block() : blockOf(layer.U), current);
             });
             assert.notDeepEqual(check(layer, 'after'), before);
           }

@@ -29,7 +29,10 @@ const values = (...shape: number[]): Tensor => {
   return tensor(random.uniform(count, -1, 1), shape);
 };
 
-/** Uses the weights once per step. `weights(t)` are those of step t: the same, or a copy per step. */
+/**
+ * Uses the weights once per step. `weights(t)` returns the weights of step t: the same for all steps, or one copy per
+ * step.
+ */
 type Work = (weights: (t: number) => Tensor[]) => Tensor;
 
 const rows = Array.from({ length: STEPS }, () => values(B, I));
@@ -98,10 +101,10 @@ const CASES: Record<string, { shapes: number[][]; work: Work }> = {
 const parametersOf = (initial: readonly Tensor[], name: string): Parameter[] =>
   initial.map((value, i) => new Parameter(`${name} ${i}`, value.shape, value.dataSync()));
 
-function gradientsOf(work: () => Tensor, of: readonly Parameter[]): Tensor[] {
+function gradientsOf(work: () => Tensor, parameters: readonly Parameter[]): Tensor[] {
   const tape = new Tape();
   const gradients = tape.gradients(tape.recordDuring(work));
-  return of.map((parameter) => gradients.get(parameter)!);
+  return parameters.map((parameter) => gradients.get(parameter)!);
 }
 
 describe('weights that are used once per step', async () => {
@@ -140,7 +143,7 @@ describe('weights that are used once per step', async () => {
     });
   }
 
-  test('is dense where the weights are used in another op too, and where they are an intermediate value', () => {
+  test('is dense if another op also uses the weights, or if the weights are an intermediate value', () => {
     const [W] = parametersOf([values(I, H)], 'W') as [Parameter];
     const used = (weights: Tensor): Tensor => total(rows.map((x) => sum(mul(matmul(x, weights), factors))));
     const [alone] = scope(() => gradientsOf(() => used(W), [W])) as [Tensor];

@@ -334,7 +334,13 @@ test('the backend cannot change inside a scope', async () => {
   const reference = backendSync('reference');
   const refused = await scope(() => ({ attempt: setBackend(reference).catch((error: unknown) => error) }))
     .attempt;
-  assert.deepEqual(refused, new UnrollError('backend', 'The backend cannot change inside a step.'));
+  assert.deepEqual(
+    refused,
+    new UnrollError(
+      'backend',
+      'The backend cannot change inside a scope. Call setBackend() before or after the scope.',
+    ),
+  );
 });
 
 test('temporary blocks can be allocated only inside a scope', () => {

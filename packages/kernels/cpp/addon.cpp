@@ -46,11 +46,11 @@ namespace {
 // ---------------------------------------------------------------------------------------------------------- arguments
 
 // Converts a JavaScript number to the type of a kernel's argument. Returns false if the value is not a number, or not an
-// address inside the memory. Addresses must not be null: only fields of structs may be.
+// address inside the memory. The address must not be null: only fields of structs can be null.
 template <class T>
 bool read(napi_env env, napi_value value, const Instance& instance, T& out) {
   if constexpr (std::is_pointer_v<T>) {
-    int64_t offset;  // exact up to 2^53; NaN and infinities read as 0 and -1
+    int64_t offset;  // exact up to 2^53; NaN and infinities become 0
     if (napi_get_value_int64(env, value, &offset) != napi_ok || uint64_t(offset) >= instance.size) return false;
     out = reinterpret_cast<T>(instance.base + offset);
     return offset != 0;
@@ -78,8 +78,8 @@ napi_value bad_argument(napi_env env, const char* kernel, size_t given, size_t a
   return nullptr;
 }
 
-// Reads the slots of the call area one by one as the fields of a struct. Records the name of a field whose value is invalid, and
-// the condition that it must meet.
+// Reads the slots of the call area one by one as the fields of a struct. If a value is invalid, records the name of the
+// field and the condition that the value must meet.
 struct Slots {
   const Instance& instance;
   const double* at;
@@ -382,9 +382,10 @@ napi_value instantiate(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// Results leave the memory of the kernels as new arrays, which malloc allocates for V8. By default, glibc returns large arrays
-// to the system when they are freed, and the pages of the next ones must be faulted in and cleared again, which takes longer
-// than copying the values. This makes glibc keep up to 128 MiB of freed memory. Settings of the user have precedence.
+// Results leave the memory of the kernels as new arrays, which malloc allocates for V8. By default, glibc returns large
+// arrays to the system when they are freed, and the pages of the next arrays must be faulted in and cleared again, which
+// takes longer than copying the values. With these settings, glibc keeps up to 128 MiB of freed memory. Settings of the
+// user have precedence.
 void keep_freed_memory() {
 #if defined(__GLIBC__)
   for (const char* name : {"MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES"})

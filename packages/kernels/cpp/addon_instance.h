@@ -46,7 +46,7 @@ void release(Instance* instance) {
   if (--instance->references == 0) delete instance;
 }
 
-// While it exists, kernels on this thread use the pool of the instance and treat denormal numbers as zero.
+// While an Entered exists, kernels on this thread use the pool of the instance and treat denormal numbers as zero.
 struct Entered {
   unroll::Pool* outer;
 #if defined(__x86_64__)
@@ -73,8 +73,8 @@ struct Entered {
 
 // ------------------------------------------------------------------------------------------------------------- memory
 
-// The data of the finalizer of an external buffer. Node may call the finalizer even if the buffer could not be created, and
-// may do so later; it then does nothing, because the Lease was not taken.
+// The data of the finalizer of an external buffer. Node may call the finalizer, at any time, even if the buffer
+// could not be created. The finalizer then does nothing, because the Lease was not taken.
 struct Lease {
   Instance* instance;
   bool taken = false;
@@ -92,8 +92,8 @@ void clear_exception(napi_env env) {
   if (napi_is_exception_pending(env, &pending) == napi_ok && pending) napi_get_and_clear_last_exception(env, &ignored);
 }
 
-// Excludes the memory from child processes; otherwise starting one can fail, because the system also counts unused memory.
-// Requests huge pages; the weights of a large model need more small pages than the TLB has entries.
+// Excludes the memory from child processes; otherwise starting a child can fail, because the system also counts unused
+// memory. Requests huge pages; the weights of a large model need more small pages than the TLB has entries.
 void advise(char* base, uint64_t size) {
 #ifdef MADV_DONTFORK
   const uintptr_t page = 65536;  // a multiple of every page size

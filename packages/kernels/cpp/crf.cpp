@@ -1,5 +1,3 @@
-// This is one file, because both passes, on probabilities and on logarithms, share tables and working memory.
-//
 // Linear-chain conditional random fields: the forward-backward algorithm (Rabiner 1989) on probabilities in double precision,
 // which are scaled in every step. With E = exp(transitions) and e_t = exp(emissions of step t), the recursions are
 //
@@ -7,7 +5,8 @@
 //
 // The scale c_t makes sum_j a_t(j) = 1, and d_t makes sum_i a_t(i) b_t(i) = 1, so that a_t(i) b_t(i) is the probability of
 // tag i at step t. Only B*T*K exponentials are needed. If the probability of a possible tag becomes so small that underflow
-// could change later steps, the sequence is computed again with logarithms, which are slower but do not underflow.
+// could change later steps, the sequence is computed again with logarithms, which are slower but do not underflow. Both
+// computations are in this file, because they share tables and working memory.
 #include "functions.h"
 #include "work.h"
 
@@ -35,7 +34,7 @@ constexpr long part_size(long T, long K) { return (T + 2 * K + 2 + 5) * padded(K
 void clear(double* x, long n) {
   for (long i = 0; i < n; i++) x[i] = 0;
 }
-// The largest number; 0 if all are -inf.
+// Returns the largest number; 0 if all are -inf.
 float largest_of(const float* x, long n) {
   float most = -__builtin_inff();
   for (long i = 0; i < n; i++) most = x[i] > most ? x[i] : most;
@@ -91,7 +90,7 @@ void product(const double* x, const double* M, double* y, int K, int width) {
     for (; j + 3 * PAD <= width; j += 3 * PAD) product_of<3>(x, M, y, K, width, j);
   for (; j < width; j += PAD) product_of<1>(x, M, y, K, width, j);
 }
-// The sum of x[j] * y[j].
+// Returns the sum of x[j] * y[j].
 FORCE_INLINE double dot(const double* x, const double* y, int width) {
   d sum = {};
   for (int j = 0; j < width; j += DL) sum += load_doubles(x + j) * load_doubles(y + j);
@@ -122,7 +121,7 @@ struct Tables {
       for (int j = 0; j < K; j++) E[(long)i * width + j] = Et[(long)j * width + i] = ((double*)row)[j];
     }
     fill(c.start, start_shift, start), fill(c.end, end_shift, end);
-    reach();
+    find_possible_tags();
   }
 
   // Writes exp(x - shift); the padding is 0.
@@ -134,8 +133,8 @@ struct Tables {
   const double* lifts(int step) const { return lift + (long)min(step, stable) * width; }
 
  private:
-  // Finds the tags that can be reached at each step. `stable` is the first step whose tags equal those of the next one.
-  void reach() {
+  // Finds the tags that are possible at each step. `stable` is the first step whose tags equal those of the next step.
+  void find_possible_tags() {
     const float never = -__builtin_inff();
     stable = 0;
     for (int j = 0; j < width; j++) lift[j] = j < K && !(c.start[j] == never) ? 0 : 1;
@@ -272,7 +271,7 @@ struct Part {
     for (int j = 0; j < width; j += DL) store_doubles(sum + j, load_doubles(sum + j) + g * (load_doubles(x + j) * load_doubles(y + j)));
   }
 
-  // A(i,j) += g x(i) y(j)
+  // A(i,j) += g x(i) y(j). Also multiplies y by g.
   void accumulate(const double* x, double* y, double g) {
     for (int j = 0; j < width; j += DL) store_doubles(y + j, load_doubles(y + j) * g);
     for (int i = 0; i < K; i++) {

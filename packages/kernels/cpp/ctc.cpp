@@ -5,7 +5,7 @@
 // its state. alpha_t(s) is the probability of all walks that are in s after step t. beta_t(s) is the probability that a
 // walk in s emits the steps after t and ends in one of the last two states. The posterior of s is alpha*beta / P.
 //
-// Blanks and labels are two arrays, so that a step is a few operations on contiguous vectors, the same for two kinds of
+// Blanks and labels are two arrays, so that a step is a few operations on contiguous vectors. There are two kinds of
 // arithmetic:
 //
 // - Probability: doubles that are rescaled by a power of two at every step. It needs no exp and log per state, so it is ten
@@ -15,16 +15,17 @@
 //
 // In Probability, alpha and beta underflow if the walks in the most probable states of a step cannot end in time, or end
 // too early. For a model that is not yet trained, all walks are about equally probable, and in long sequences few of them
-// have the right pace. A tilt prevents this underflow: every transition is multiplied by u per state that it moves forward,
-// which multiplies all walks of a target by the same u^2n. The second of three attempts uses the u for which walks that see the
-// average emissions at every step move 2n states in T steps.
+// move at the right pace. A tilt prevents this underflow: every transition is multiplied by u per state that it moves
+// forward, which multiplies all walks of a target by the same u^2n. The second of three attempts uses the u for which
+// walks that see the average emissions at every step move 2n states in T steps.
 //
-// The check: every step adds `tiny`, relative to its scale, to alpha and beta of every state. This is more than what underflow
-// can lose, so alpha and beta are upper bounds, apart from rounding, and the sum of alpha*beta over the states of a step is at
-// least P. What was added to alpha at a step contributes at most its product with beta of that step to any of these sums,
-// and vice versa. With w = 1 + u + u^2, alpha and beta are at most 2w in their scales, so the contribution of a step with S
-// states is at most tiny * 4wS (twice that is allowed for, because of rounding). If at every one of T steps this is below
-// 2^-40 / T of the sum of the step, then all contributions together are below 2^-40 of P, as is the error of every sum.
+// The check: every step adds `tiny`, relative to its scale, to alpha and beta of every state. This is more than what
+// underflow can lose, so alpha and beta are upper bounds, apart from rounding, and the sum of alpha*beta over the states
+// of a step is at least P. The number added to alpha at a step contributes at most its product with beta of that step to
+// any of these sums, and vice versa. With w = 1 + u + u^2, alpha and beta are at most 2w in their scales, so the
+// contribution of a step with S states is at most tiny * 4wS (twice that is allowed for, because of rounding). If at
+// every one of T steps this is below 2^-40 / T of the sum of the step, then all contributions together are below 2^-40 of
+// P, as is the error of every sum.
 #include "double.h"
 #include "kernels_impl.h"
 #include "work.h"
@@ -79,7 +80,7 @@ struct Sequence {
   int32_t* labels;       // [n]
   double u = 1, w = 3;   // the tilt and 1 + u + u^2
 
-  // The doubles that sequences of these sizes need.
+  // Returns the number of doubles that sequences of these sizes need.
   static double size(int T, int C, int L) {
     const double N = round_up(L + 1), R = 2 * N + 2 * DL;
     return round_up(C) + 4 * N + DL + (T + 2) * R + T * (N + 1);
@@ -145,7 +146,7 @@ struct Sequence {
     for (long i = n; i < N; i++) y[i] = -infinity;
   }
 
-  // Returns the power of two that brings x into [1, 2); 0 if x is 0, too small or not finite.
+  // Returns the power of two that brings x into [1, 2); 0 if x is 0, too small, too large or not finite.
   static double scale_for(double x) {
     const int64_t exponent = __builtin_bit_cast(int64_t, x) >> 52;
     return exponent > 100 && exponent < 2000 ? __builtin_bit_cast(double, (2046 - exponent) << 52) : 0;
@@ -266,7 +267,7 @@ struct Sequence {
     for (int i = 0; i < n; i++) to[labels[i]] -= (float)emitted[i];
   }
 
-  // Replaces beta of step t by that of step t-1.
+  // Replaces beta of step t with beta of step t-1.
   template <class Numbers>
   void step_back(int t, d scale) {
     const d blanks = Numbers::times(all(blankY[t]), scale);

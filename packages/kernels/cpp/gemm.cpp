@@ -1,8 +1,8 @@
 // Matrix products. Large ones are cut into blocks that fit in the caches (KC deep, NC wide, MC high). Each block of B is
-// packed into panels, and a block of A into tiles if A is stored transposed; the tile of tile.h computes their product. There
-// are three special cases: with few rows, B is not packed; with few columns, the transposed product is computed; and with few
-// rows and both operands contiguous along k, the product is computed as dot products. The choice depends only on the shapes,
-// not on the number of threads.
+// packed into panels, and a block of A into tiles if A is stored transposed; the function `tile` of tile.h computes their
+// product. There are three special cases: with few rows, B is not packed; with few columns, the transposed product is
+// computed; and with few rows and both operands contiguous along k, the product is computed as dot products. The choice
+// depends only on the shapes, not on the number of threads.
 #include "kernels_impl.h"
 #include "tile.h"
 
@@ -51,7 +51,7 @@ void pack_tiles(const Product& p, int row, int rows, int tiles, int from, int k,
 // through a buffer. Only the direct case computes the parts of k (see tile.h) one by one; `sums` holds the sums after each part
 // but the last.
 void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int column, int columns, bool add,
-               [[maybe_unused]] const Parts& parts, int part, [[maybe_unused]] bool fetch,
+               [[maybe_unused]] const Parts& parts, int k_part, [[maybe_unused]] bool fetch,
                [[maybe_unused]] float* sums) {
   float* C = p.C + row * p.ldc + column;
   const int width = panels * nv * VL;
@@ -64,14 +64,14 @@ void tile_into(const Product& p, Tile t, int m, int nv, int panels, int row, int
         for (int j = 0; j < width; j += VL) __builtin_prefetch(C + r * p.ldc + j, 1);
 #if UNROLL_PARTS
     if (parts.count > 1) {
-      parts.cut(t, m, part, fetch);
-      if (part > 0) t.sums = sums, t.sumsRow = width;
-      if (part < parts.count - 1) t.out = sums, t.outRow = width;
+      parts.cut(t, m, k_part, fetch);
+      if (k_part > 0) t.sums = sums, t.sumsRow = width;
+      if (k_part < parts.count - 1) t.out = sums, t.outRow = width;
     }
 #endif
     return tile(m, nv, panels, t);
   }
-  if (part > 0) return;
+  if (k_part > 0) return;
   alignas(64) float z[accumulators * VL];
   t.start = nullptr, t.out = z, t.outRow = width;
   tile(m, nv, panels, t);
@@ -92,7 +92,8 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
     (p.transB ? pack_panel_transposed : pack_panel<float>)(p.transB ? p.B + from : p.B + from * p.ldb, p.ldb, k,
                                                            column + panels.column(j), panels.columns(j),
                                                            panels.width(j), packedB + (long)panels.column(j) * k);
-  alignas(64) float waiting[most_in_turn * accumulators * VL];  // the sums of the tiles of a turn, between parts of k
+  // The sums of tiles that use each part of k in turn (see tile.h), between the parts.
+  alignas(64) float waiting[most_in_turn * accumulators * VL];
   const int heights = ceil_div(p.m, MC), widest = ceil_div(panels.vectors, panels.count);
   for (int h = 0; h < heights; h++) {
     const int row = split(p.m, heights, h), rows = split(p.m, heights, h + 1) - row;
@@ -101,17 +102,17 @@ void block(const Product& p, int column, const Panels& panels, int from, int k, 
     for (int j = 0; j < panels.count; j++) {
       const int nv = panels.width(j), at = panels.column(j);
       const Parts parts(k, nv * VL * sizeof(float));
-      const auto part = [&](int i, int part, bool fetch) {
+      const auto tile_part = [&](int i, int k_part, bool fetch) {
         const int first = split(rows, tiles, i), m = split(rows, tiles, i + 1) - first;
         Tile t = {k, packedA + (long)first * k, 0, packedB + (long)at * k, nv * VL, 0, nullptr, 0, nullptr, 0};
         if (!p.transA) t.a = p.A + (row + first) * p.lda + from, t.aRow = p.lda;
-        tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add, parts, part, fetch,
+        tile_into(p, t, m, nv, 1, row + first, column + at, panels.columns(j), add, parts, k_part, fetch,
                   waiting + (most_in_turn > 1 ? i % most_in_turn : 0) * accumulators * VL);
       };
       for (int first = 0, last; first < tiles; first = last) {
         last = parts.count > 1 ? min(tiles, first + most_in_turn) : first + 1;
         for (int n = 0; n < parts.count; n++)
-          for (int i = first; i < last; i++) part(i, n, i == first);
+          for (int i = first; i < last; i++) tile_part(i, n, i == first);
       }
     }
   }
@@ -210,7 +211,7 @@ void all_dots(int m, int n, int k, const float* A, long lda, const float* B, lon
 
 // Computes products with few columns: the transposed product C^T = op(B)^T op(A)^T has few rows.
 void few_columns(const Product& p) {
-  if (p.transA) {  // op(A)^T is A as stored; the rows of C^T are copied from a buffer
+  if (p.transA) {  // op(A)^T is A as stored; the rows of C^T are computed in a buffer
     constexpr int width = 4096;
     static_assert(few_scratch + width * VL <= scratch_floats());
     float* rows = scratch() + few_scratch;

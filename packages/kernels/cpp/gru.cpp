@@ -3,8 +3,8 @@
 //   z, r = ract(x W + h' U + b)    n = act(x Wn + b0n + r*q)    q = h' Un + b1n    h = z*h' + (1-z)*n
 //   updateGateOnCandidate: h = (1-z)*h' + z*n
 //
-// For z and r, one sum runs over x and h'. n needs separate sums over x and over h', because the reset gate multiplies only
-// the second one.
+// For z and r, one sum covers the columns of x and of h'. n needs two separate sums, because the reset gate multiplies only
+// the sum over h'.
 #include "cells.h"
 #include "functions.h"
 

@@ -37,8 +37,9 @@ Factor<Weight> factor_of(const Forward& f, const float* a, long aRow, int k, int
   return {a, aRow, k, (const Weight*)bias_of(f, 3), from, 3 * (f.I + f.H)};
 }
 
-// Computes z, r and r*h' for the rows and units of a part. z is stored where h_t will be written. start: what the sums are
-// added to, the biases or the precomputed sums of the inputs; skip: how many leading columns of x those already include.
+// Computes z, r and r*h' for the rows and units of a part. z is stored where h_t will be written. start: the initial
+// values of the sums, which are the biases or the precomputed sums of the inputs; skip: the number of leading columns of
+// x that `start` already includes.
 template <class Weight>
 void compute_gates(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates, float* rh,
             const Part& part) {
@@ -60,7 +61,7 @@ void compute_gates(const GruBeforeForward& f, const Step& step, long t, const St
               });
 }
 
-// Computes n and h for the same rows and units.
+// Computes n and h_t for the rows and units of a part.
 template <class Weight>
 void compute_states(const GruBeforeForward& f, const Step& step, long t, const Start& start, int skip, float* gates,
                 const float* rh, const Part& part) {

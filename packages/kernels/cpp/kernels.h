@@ -10,9 +10,9 @@
 // ("| null") is 0.
 //
 // Conventions. float is binary32. Sizes and strides count floats, never bytes. Every matrix is row-major. Letters as in
-// ARCHITECTURE.md: B batch, T time steps, I input features, H hidden units, G gates. Inside the kernels sequences are
-// TIME-MAJOR [T][B][...]. Results do not depend on the number of threads: the order in which the terms of a sum are added
-// depends only on the shapes.
+// ARCHITECTURE.md: B batch, T time steps, I input features, H hidden units, G gates. The sequences of the recurrent cells
+// are TIME-MAJOR [T][B][...], all others batch-major [B][T][...]. Results do not depend on the number of threads: the
+// order in which the terms of a sum are added depends only on the shapes.
 //
 // "null" means address 0. A pointer may be null only if its comment says "| null"; the addon checks that. A pointer to const
 // is an input, and inputs may overlap each other. Any other pointer is an output, or is updated in place, and may overlap
@@ -167,8 +167,8 @@ struct ScatterAdd {
   int width;
 };
 
-// Connectionist temporal classification (Graves et al. 2006): the negative log-likelihood of each target, summed over its
-// alignments, for probabilities softmax(x), and its gradient.
+// Connectionist temporal classification (Graves et al. 2006): the loss of each target and its gradient. The loss is -log
+// of the sum of the probabilities of all alignments of the target, with the class probabilities softmax(x).
 struct Ctc {
   int B;
   int T;
@@ -181,7 +181,7 @@ struct Ctc {
   const float* lengths;         // [B] the steps of each sequence, integers up to T
   const float* target_lengths;  // [B] the labels of each target, integers up to L
   float* losses;                // [B] output
-  float* dx;                    // [B][T][C] output: the gradient of each loss, 0 from its length on | null
+  float* dx;                    // [B][T][C] output: the gradient of each loss, 0 after the last step of the sequence | null
   int slots;                    // the number of sequences for which `work` has room (>= 1); at most as many threads are used
   float* work;                  // [slots][ctc_work_size] overwritten, 64-byte aligned
 };

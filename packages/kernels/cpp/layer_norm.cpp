@@ -57,10 +57,10 @@ void layer_norm_backward(const LayerNormBackward& c) {
           const v g = load(c.dy + at + i, n) * load_or(c.gamma, i, n, 1);
           total += g, projected += g * (load(c.x + at + i, n) - mean);
         });
-        const float of_mean = sum_lanes(total) / c.n, of_scale = sum_lanes(projected) * scale * scale / c.n;
+        const float mean_part = sum_lanes(total) / c.n, scale_part = sum_lanes(projected) * scale * scale / c.n;
         over_vectors(c.n, [&](int i, int n) __attribute__((always_inline)) {
           const v g = load(c.dy + at + i, n) * load_or(c.gamma, i, n, 1);
-          store(c.dx + at + i, (g - of_mean - (load(c.x + at + i, n) - mean) * of_scale) * scale, n);
+          store(c.dx + at + i, (g - mean_part - (load(c.x + at + i, n) - mean) * scale_part) * scale, n);
         });
       }
     });

@@ -63,10 +63,10 @@ struct Tiles {
     while (count > left) count /= 2;
     return count;
   }
-  // z [m][count][4][VL] = start + the products of m rows of a and the weights of `count` vectors of units from `unit` on.
-  // start: one row for all rows of a (startRow 0), or one row for each; it covers all units. Rows of z are zRow floats apart.
-  // panel: the first panel to compute; one call computes together(vectors) panels. part: the part of the sum over k to compute
-  // (see Parts in tile.h).
+  // z [m][vectors][4][VL] = start + the products of m rows of a and the weights of `vectors` vectors of units from `unit`
+  // on. start: one row for all rows of a (startRow 0), or one row for each, with the values of all units. Rows of z are
+  // zRow floats apart. panel: the first panel to compute; one call computes together(vectors) panels. part: the part of
+  // the sum over k to compute (see Parts in tile.h).
   template <class Weight>
   void sums(int m, int vectors, const float* a, long aRow, const GateRows<Weight>& w, int unit, const float* start,
             long startRow, float* z, long zRow, int panel, const Parts& parts, int part, bool fetch) const {
@@ -178,13 +178,14 @@ void forward(const LstmForward& f, const Part& part) {
   const Tiles tiles(part.last - part.first);
   const int I = f.I, H = f.H, K = I + H, bytes = panel_bytes();
   const float* packed = f.packed + header;
-  const GateRows<Weight> both = {packed, H, K, 0, K}, ofX = {packed, H, K, 0, I}, ofH = {packed, H, K, I, H};
+  const GateRows<Weight> all_rows = {packed, H, K, 0, K};
+  const GateRows<Weight> input_rows = {packed, H, K, 0, I}, state_rows = {packed, H, K, I, H};
   const PrecomputedInputs inputs(f, 4 * whole_vectors(H));
   for (long t = 0; t < f.T; t++) {
     take_inputs(f, t, part);
     const Step step(f, t);
     const float* input_sums = inputs.at(t, [&](int n, const float* x, float* out) {
-      gate_sums(n, x, K, ofX, part.unit, part.end, out, inputs.row);
+      gate_sums(n, x, K, input_rows, part.unit, part.end, out, inputs.row);
     });
     const float* before = f.c + t * f.cStep;
     float *after = f.c + (t + 1) * f.cStep, *gates = f.gates ? f.gates + t * f.B * 4 * H : nullptr;
@@ -201,10 +202,10 @@ void forward(const LstmForward& f, const Part& part) {
               const float* x = step.x + (long)b * K;
               float* sums = z + i * Tiles::buffer;
               if (input_sums)
-                tiles.sums(m, vectors, x + I, K, ofH, unit, input_sums + b * inputs.row, inputs.row, sums, zRow, panel, parts, p,
-                           i == 0);
+                tiles.sums(m, vectors, x + I, K, state_rows, unit, input_sums + b * inputs.row, inputs.row, sums, zRow, panel,
+                           parts, p, i == 0);
               else
-                tiles.sums(m, vectors, x, K, both, unit, packed, 0, sums, zRow, panel, parts, p, i == 0);
+                tiles.sums(m, vectors, x, K, all_rows, unit, packed, 0, sums, zRow, panel, parts, p, i == 0);
             }
         for (int i = 0; i < turn.tiles; i++)
           cells(f, step, before, after, gates, z + i * Tiles::buffer, zRow, turn.at[i], turn.at[i + 1] - turn.at[i], unit, vectors,

@@ -1,5 +1,5 @@
-// One step of an LSTM between its matrix product and its output, for cells whose whole sequence has no kernel: the gates and
-// the cell state, and their gradient.
+// One step of an LSTM between its matrix product and its output, for cells without a kernel for whole sequences: the gates
+// and the cell state, and their gradient.
 #include "functions.h"
 #include "kernels_impl.h"
 #include "work.h"

@@ -328,7 +328,7 @@ Pool* pool_create(int cores, int panel_bytes) {
 void pool_destroy(Pool* pool) {
   for (Slot& slot : pool->slots) {
     if (!slot.thread.joinable()) continue;
-    // A thread that is still arriving would overwrite the state `ended` by `idle`.
+    // A thread that is still arriving would overwrite the state `ended` with `idle`.
     while (slot.state.load() == absent) std::this_thread::yield();
     slot.state.exchange(ended);
     slot.state.wake();

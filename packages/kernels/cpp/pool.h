@@ -38,7 +38,7 @@ int pool_check(int rounds);
 
 #endif
 
-// Sets the number of threads that kernels of the entered pool may use. Native threads start here.
+// Sets the number of threads that kernels of the entered pool may use. Starts native threads.
 void pool_set_threads(int count);
 int pool_get_threads();
 

@@ -17,7 +17,7 @@ FORCE_INLINE void four_rounds(vu& x0, vu& x1, int a, int b, int c, int d) {
   x0 += x1, x1 = rotate(x1, d) ^ x0;
 }
 
-// Replaces the counter in x0 and x1 by the two words of the block.
+// Replaces the counter in x0 and x1 with the two words of the block.
 FORCE_INLINE void threefry(uint32_t key0, uint32_t key1, vu& x0, vu& x1) {
   const uint32_t key2 = key0 ^ key1 ^ 0x1BD11BDA;
   x0 += key0, x1 += key1;

@@ -1,4 +1,4 @@
-// The linear scan h_t = a_t*h' + b_t and its gradient: one pass over the sequence each, vectorised over the units.
+// The linear scan h_t = a_t*h' + b_t and its gradient. Each is one pass over the sequence, vectorised over the units.
 #include "kernels_impl.h"
 #include "vec.h"
 #include "work.h"
@@ -8,7 +8,7 @@ namespace unroll::UNROLL_ISA {
 namespace {
 
 // Calls body(row, column, count) for the columns [column, column + count) of every sequence. Threads split the sequences;
-// if there are fewer sequences than threads, they also split the columns.
+// if there are fewer sequences than threads, threads also split the columns.
 template <class Body>
 void over_columns(const Scan& c, double cost, const Body& body) {
   const int width = c.B < parallel_threads() ? 4 * VL : max(c.H, 1), blocks = ceil_div(c.H, width);

@@ -14,9 +14,9 @@ namespace unroll::UNROLL_ISA {
 #define IN_ORDER
 #endif
 
-// Unrolls the loop over k twice in AVX2, so that counting and branching take fewer instructions: a product takes two
-// instructions in AVX2 but one in AVX-512, and Haswell starts only four per cycle. (AVX-512 is up to 2 % slower if the loop is
-// unrolled.)
+// Unrolls the loop over k by a factor of two in AVX2, so that counting and branching take fewer instructions: a product
+// takes two instructions in AVX2 but one in AVX-512, and Haswell starts only four instructions per cycle. (AVX-512 is up
+// to 2 % slower if the loop is unrolled.)
 #if VL == 8 && defined(__clang__)
 #define UNROLL_TWICE _Pragma("clang loop unroll_count(2)")
 #elif VL == 8

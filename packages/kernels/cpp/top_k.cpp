@@ -11,8 +11,8 @@ namespace {
 // The order of results: NaN before numbers, then larger before smaller.
 FORCE_INLINE bool ranks_before(float a, float b) { return a != a ? b == b : a > b; }
 
-// Inserts x, whose index is larger than all indices in the list, behind the elements that it does not precede. The last of
-// the `count` elements is dropped if the list is full (count == k). Returns the new number of elements.
+// Inserts x after all elements that rank before x or are equal to it. `index` must be larger than all indices in the
+// list. If the list is full (count == k), its last element is dropped. Returns the new number of elements.
 NOINLINE int insert(float* values, float* indices, int count, int k, float x, int index) {
   int at = count;
   if (count == k) {

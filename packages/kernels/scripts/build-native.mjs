@@ -145,7 +145,8 @@ export const buildNative = async () => {
       await compile(compiler, ['-bundle', '-undefined', 'dynamic_lookup', '-o', draft, ...parts]);
     } else {
       const link = ['-shared', '-pthread', '-Wl,-s', '-Wl,--exclude-libs,ALL', '-o', draft, ...parts];
-      // With a static C++ runtime, the addon also runs on systems with an older runtime. Not every system has the static one.
+      // With a static C++ runtime, the addon also runs on systems with an older runtime. Not every system has the static
+      // runtime.
       await compile(compiler, ['-static-libstdc++', '-static-libgcc', ...link]).catch(() =>
         compile(compiler, link),
       );

@@ -108,8 +108,8 @@ const versionOf = (name, folder) => {
   return JSON.parse(readFileSync(join(entry, folder, 'package.json'), 'utf8')).version;
 };
 
-/** Returns the module, made smaller by Binaryen. */
-const shrunk = async (bytes) => {
+/** Returns the module after Binaryen has made it smaller. */
+const shrink = async (bytes) => {
   const { default: binaryen } = await import('binaryen');
   const { Features } = binaryen;
   const module = binaryen.readBinary(bytes);
@@ -133,13 +133,13 @@ const shrunk = async (bytes) => {
   return smaller;
 };
 
-/** Builds what is out of date and returns a message. Throws an error with the output of the compiler if it fails. */
+/** Builds what is out of date and returns a message. If the compiler fails, throws an error with its output. */
 export const buildWasm = async () => {
   let version;
-  let shrinker;
+  let binaryenVersion;
   try {
     version = versionOf('@yowasp/clang', '../..');
-    shrinker = versionOf('binaryen', '..');
+    binaryenVersion = versionOf('binaryen', '..');
   } catch {
     if (VARIANTS.every(({ file }) => existsSync(join(dist, file))))
       return 'not rebuilt (@yowasp/clang or binaryen is not installed)';
@@ -178,7 +178,7 @@ export const buildWasm = async () => {
       path: join(dist, file),
       args,
       parts,
-      key: hash(version, args, infer ? `${shrinker} ${shrunk}` : ''),
+      key: hash(version, args, infer ? `${binaryenVersion} ${shrink}` : ''),
     };
   });
   const stale = modules.filter(({ path, key }) => !isCurrent(path, key));
@@ -196,7 +196,7 @@ export const buildWasm = async () => {
     await eachParallel(stale, width, async ({ path, infer, args, parts, key }) => {
       const files = Object.fromEntries(parts.map((name) => [name, readFileSync(objects.get(name).path)]));
       const linked = await compilers.call('wasm-ld', [...args, '-o', 'out.wasm'], files, 'out.wasm');
-      writeWhole(path, infer ? await shrunk(linked) : linked);
+      writeWhole(path, infer ? await shrink(linked) : linked);
       setCurrent(path, key);
     });
   } finally {

@@ -65,7 +65,7 @@ int main(int, char** arguments) {
   fprintf(stderr, "END\\n");
 }`;
 
-/** Reads the trace: " L address,size" for loads, " S" for stores, " M" for both. */
+/** The model of the cache. Reads the trace: " L address,size" for loads, " S" for stores, " M" for both. */
 const CACHE = `
 #include <stdio.h>
 #include <string.h>

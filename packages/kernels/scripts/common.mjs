@@ -77,7 +77,10 @@ export const run = (command, args, options = {}) =>
     child.on('close', (code) => resolve({ code, output }));
   });
 
-/** Calls work(item) for every item, at most `width` at a time. After a failure it starts no more, and throws the error. */
+/**
+ * Calls work(item) for every item, at most `width` at a time. After a failure, starts no further items and throws the
+ * error.
+ */
 export const eachParallel = async (items, width, work) => {
   const queue = [...items];
   let failure;

@@ -122,7 +122,7 @@ const checkSlots = (structs, constants) => {
   for (const { name } of structs) {
     const { length } = allFields(structs, name);
     if (length > slots)
-      throw new Error(`kernels.h: ${name} has ${length} fields and the call area ${slots} slots`);
+      throw new Error(`kernels.h: ${name} has ${length} fields but the call area only ${slots} slots`);
   }
 };
 

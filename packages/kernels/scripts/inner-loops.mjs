@@ -1,4 +1,4 @@
-// Estimates the speed of the inner loops of the tiles (cpp/tile.cpp) on several processors, whatever this machine has:
+// Estimates the speed of the inner loops of the tiles (cpp/tile.cpp) on several processors, not only that of this machine:
 // compiles them with the local C++ compiler, and computes the cycles of each loop with llvm-mca. llvm-mca does not model
 // caches, so a loop at 100 % runs at that speed only while its operands are in the L1 cache
 // (docs/decisions/052-l1-parts.md).
@@ -178,10 +178,10 @@ const estimate = (folder) => {
     for (const loop of loopsOf(readFileSync(file, 'utf8'))) {
       const { m, nv, panels, fetch, weight, products, body } = loop;
       if (weight !== 'f' || products < 8 || nv !== widest) continue;
-      const packed = body.some((line) => /vbroadcastss|\{1to/.test(line) && /\(%r\w+,%r\w+/.test(line))
-        ? 'rows'
+      const layout = body.some((line) => /vbroadcastss|\{1to/.test(line) && /\(%r\w+,%r\w+/.test(line))
+        ? 'in rows'
         : 'packed';
-      const name = `${m} x ${nv * panels}${fetch ? ', prefetching' : ''}, a ${packed === 'rows' ? 'in rows' : 'packed'}`;
+      const name = `${m} x ${nv * panels}${fetch ? ', prefetching' : ''}, a ${layout}`;
       if (shown.has(name)) continue;
       shown.add(name);
       const shares = processors.map((processor) => {

@@ -14,7 +14,7 @@ const DEFAULT_MOST_THREADS = 8;
 
 /**
  * The URL of the folder of the .wasm files. Undefined: next to this module (`import.meta.url`). A classic script has no
- * `import.meta.url`; it uses its own URL, or in a worker that of the worker. A blob URL is replaced by its origin.
+ * `import.meta.url`; it uses its own URL or, in a worker, the URL of the worker. A blob URL is replaced by its origin.
  */
 let folder: string | undefined = import.meta.url
   ? undefined
@@ -23,8 +23,8 @@ let folder: string | undefined = import.meta.url
 
 /**
  * Sets the folder of the kernel files, for bundlers that do not copy them. Call it before any other function.
- * @param address of a served copy of the folder `node_modules/@unroll/kernels/dist`, absolute or relative to the page (in
- * a worker, to its script); in Node, a path or file URL
+ * @param address the address of a served copy of the folder `node_modules/@unroll/kernels/dist`, absolute or relative to
+ * the page (in a worker, to its script); in Node, a path or file URL
  */
 export const kernelsAt = (address: string | URL): void => {
   folder = new URL(

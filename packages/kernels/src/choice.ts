@@ -20,7 +20,7 @@ export const wantedKind = (choice: KernelChoice): 'native' | 'wasm' | undefined 
   const wasm = relaxed || infer || threads;
   if (isa !== undefined && (kind === 'wasm' || wasm)) {
     throw new KernelLoadError(
-      `isa "${isa}" belongs to native kernels, relaxed, infer and threads to WebAssembly: set only one of them`,
+      `isa "${isa}" is for native kernels; relaxed, infer and threads are for WebAssembly: do not combine them`,
       'bad-choice',
     );
   }

@@ -2,7 +2,7 @@
 import type { CallArea } from './call-area.js';
 import type { KernelExports } from './interface.generated.js';
 
-/** The memory of a kernel module. All its pointers are offsets into this memory. Offset 0 is null. */
+/** The memory of a kernel module. All pointers of the kernels are offsets into this memory. Offset 0 is null. */
 export interface LinearMemory {
   /** Replaced whenever the memory grows: read it again after any call that may grow the memory. */
   readonly buffer: ArrayBuffer | SharedArrayBuffer;
@@ -40,14 +40,14 @@ export interface KernelModule {
   readonly fallback?: KernelLoadError;
 }
 
-/** Which kernels to load. Unset: native if they load, else WebAssembly. */
+/** Which kernels to load. Default: native if they load, else WebAssembly. */
 export interface KernelChoice {
   kind?: 'native' | 'wasm';
   /** Native: the instruction set. Default: the best that this machine supports. */
   isa?: string;
   /** WebAssembly: relaxed SIMD. Faster if the host fuses multiply and add, but results depend on the host. */
   relaxed?: boolean;
-  /** WebAssembly: the small inference-only build. Its training kernels throw. */
+  /** WebAssembly: the small inference-only build. Calling a training kernel throws. */
   infer?: boolean;
   /** WebAssembly: the build with threads. Default: true if it can run and more than one thread is to be used. */
   threads?: boolean;

@@ -183,8 +183,8 @@ export const instantiateWasm = (host: WasmHost): KernelModule => {
 /** Runs a worker: enters the pool with the given memory and does not return. */
 export const enterPool = ({ module, memory, storage, stackTop, scratch }: WorkerStart): void => {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
-  const own = exports as unknown as WorkerExports;
-  own.__stack_pointer.value = stackTop;
-  own.__wasm_init_tls(storage);
-  own.pool_worker(scratch);
+  const worker = exports as unknown as WorkerExports;
+  worker.__stack_pointer.value = stackTop;
+  worker.__wasm_init_tls(storage);
+  worker.pool_worker(scratch);
 };

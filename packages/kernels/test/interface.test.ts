@@ -109,7 +109,7 @@ describe('structs', () => {
     );
     assert.throws(
       () => parseKernels(`${head}${layout}struct Large : Call {\n  int a;\n  int b;\n};\n`),
-      /Large has 4 fields and the call area 3 slots/,
+      /Large has 4 fields but the call area only 3 slots/,
     );
     assert.throws(
       () => parseKernels(`${head}struct Bad {\n  int a\n};\n`),

@@ -55,7 +55,7 @@ describe('choice', () => {
       (error) => error instanceof KernelLoadError && error.code === code && message.test(error.message),
     );
   test('options of the other kind are rejected', () => {
-    assertRejected({ kind: 'wasm', isa: 'avx2' }, 'bad-choice', /isa "avx2" belongs to native/);
+    assertRejected({ kind: 'wasm', isa: 'avx2' }, 'bad-choice', /isa "avx2" is for native/);
     assertRejected({ kind: 'native', relaxed: true }, 'bad-choice', /belong to WebAssembly/);
     assertRejected({ relaxed: true, infer: true }, 'bad-choice', /no build with both relaxed and infer/);
     assertRejected({ kind: 'gpu' }, 'bad-choice', /'native' or 'wasm', got "gpu"/);

@@ -1,5 +1,5 @@
 /**
- * unrolljs/audio: reads sound and computes the features of speech recognition, of whole sounds or of streams.
+ * unrolljs/audio: reads sound and computes features for speech recognition, from whole sounds or from streams.
  *
  *     import { audioFeatures, mono, readWav } from 'unrolljs/audio';
  *

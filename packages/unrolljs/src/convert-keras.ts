@@ -1,4 +1,4 @@
-/** Keras and TensorFlow.js: in, and out to Keras. */
+/** Imports models of Keras and TensorFlow.js, and exports models to Keras. */
 import { checkOptions } from '@unroll/core/internal';
 import type { ExportOptions, OptimizerRecord } from '@unroll/formats/convert';
 import type { Network } from '@unroll/nn';
@@ -16,7 +16,7 @@ export interface ImportKerasOptions {
 
 /**
  * Reads a model of Keras (`.keras`, `.h5`) or the `model.json` of TensorFlow.js. Nothing in the file is executed.
- * @throws UnrollError `format` for a damaged file, `value` for a layer that Unroll does not have, by name
+ * @throws UnrollError `format` for a damaged file, `value` with the name of a layer that Unroll does not have
  */
 export async function importKeras(source: ModelSource, options: ImportKerasOptions = {}): Promise<Imported> {
   checkOptions('importKeras', options, { model: true, files: true });

@@ -25,7 +25,7 @@ import { type CompileOptions, continueTraining, type Trainable, trainable } from
 export type ModelSource = string | Uint8Array | Blob;
 
 export interface ImportModelOptions extends ImportOptions {
-  /** The format of the file. Default: recognised by its content, and by its extension. */
+  /** The format of the file. Default: recognised by the content and the extension of the file. */
   format?: FormatName;
 }
 
@@ -45,7 +45,7 @@ export interface Imported {
 
 /**
  * Reads a model of any format. Nothing in the file is executed.
- * @throws UnrollError `format` for a damaged file, `value` for a layer or an op that Unroll does not have, by name
+ * @throws UnrollError `format` for a damaged file, `value` with the name of a layer or an op that Unroll does not have
  */
 export async function importModel(source: ModelSource, options: ImportModelOptions = {}): Promise<Imported> {
   checkOptions('importModel', options, { format: 'string', map: true, model: true, files: true });
@@ -103,9 +103,9 @@ async function importFrom(file: ByteSource, format: ModelFormat, options: Import
 export type ResumeOptions = Omit<CompileOptions, 'optimizer'>;
 
 /**
- * Compiles a model with the optimizer of the file that it was imported from, and continues with the optimizer's state. A
- * file that also contains a loss, as those of Keras do, is imported as a compiled model.
- * @param options loss, metrics and others of `compile`
+ * Compiles a model with the optimizer of the file that it was imported from, and continues with the optimizer's state. Not
+ * needed for files that also contain a loss, such as files of Keras: importing them returns a compiled model.
+ * @param options the loss, the metrics and other options of `compile`
  */
 export function resumeTraining<M extends Network & Trainable>(
   model: M,
@@ -122,5 +122,5 @@ async function openSource(source: ModelSource): Promise<ByteSource> {
   if (typeof source === 'string') return sourceAt(source);
   if (source instanceof Uint8Array) return bytesSource(source);
   if (source instanceof Blob) return blobSource(source);
-  throw valueError(`A model is a path, a URL, bytes or a File, got ${formatValue(source)}.`);
+  throw valueError(`A model must be a path, a URL, bytes or a File, got ${formatValue(source)}.`);
 }

@@ -1,12 +1,12 @@
-/** ONNX, in and out. */
+/** Imports and exports ONNX models. */
 import { checkOptions } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
 import { exportTo, type Imported, importOneOf, type ModelSource } from './convert-model.js';
 
 /**
- * Reads an ONNX model, operator sets 7 to 28. Its inputs and outputs are batch-major: `axes` of the result says where their axes
- * are in the file.
- * @throws UnrollError `format` for a damaged file, `value` for nodes that Unroll cannot convert, by name
+ * Reads an ONNX model, operator sets 7 to 28. The inputs and outputs of the imported model are batch-major; `axes` of the
+ * result says where their axes are in the file.
+ * @throws UnrollError `format` for a damaged file, `value` with the names of nodes that Unroll cannot convert
  */
 export async function importOnnx(source: ModelSource): Promise<Imported> {
   return importOneOf(source, ['onnx']);
@@ -16,15 +16,15 @@ export interface ExportOnnxOptions {
   /** Version of the operator set, 13 to 23. Default 17. */
   opset?: number;
   /**
-   * Make the states of all layers inputs and outputs (`lstm.h` and `lstm.h.next`), so that the model runs step by step. The model
-   * must be causal. Default false.
+   * True: makes the states of all layers inputs and outputs (`lstm.h` and `lstm.h.next`), so that the model runs step by
+   * step. The model must be causal. Default false.
    */
   streaming?: boolean;
 }
 
 /**
- * Writes a model as an ONNX file, with the names and axes of its inputs and outputs. The states of stateful layers are inputs and
- * outputs.
+ * Writes a model as an ONNX file, with the names and axes of its inputs and outputs. The states of stateful layers are
+ * additional inputs and outputs.
  * @throws UnrollError `value` for a layer that ONNX cannot express, `state` for a model that is not built or cannot be streamed
  */
 export async function exportOnnx(model: Network, options: ExportOnnxOptions = {}): Promise<Uint8Array> {

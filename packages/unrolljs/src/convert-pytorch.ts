@@ -1,4 +1,4 @@
-/** PyTorch, in and out. */
+/** Imports and exports models of PyTorch. */
 import { checkOptions } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
 import { exportTo, type Imported, importOneOf, type ModelSource } from './convert-model.js';
@@ -13,8 +13,8 @@ export interface ImportPyTorchOptions {
 
 /**
  * Reads a state dict of PyTorch: a file of torch.save (.pt, .pth; also a checkpoint with an optimizer) or .safetensors.
- * @throws UnrollError `format` for a damaged file, `value` for anything but tensors, and for models that shapes and names
- * do not decide
+ * @throws UnrollError `format` for a damaged file, `value` if the file contains anything but tensors, or if the shapes
+ * and names do not determine the model
  */
 export async function importPyTorch(
   source: ModelSource,
@@ -33,7 +33,7 @@ export interface ExportPyTorchOptions {
 export interface PyTorchFiles {
   /** The state dict. */
   weights: Uint8Array;
-  /** The text of a Python file with the class `Model`, which loads it. */
+  /** The text of a Python file with the class `Model`, which loads the state dict. */
   python: string;
 }
 

@@ -1,5 +1,5 @@
 /**
- * unrolljs/convert: models of other tools, in and out.
+ * unrolljs/convert: reads and writes models of other tools.
  *
  *     import { importModel } from 'unrolljs/convert';
  *

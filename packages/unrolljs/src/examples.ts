@@ -19,9 +19,9 @@ export interface ExampleOptions {
   sampleWeights?: ModelValues;
   /**
    * 1 for valid steps and 0 for padding, [N, T]. If the model has several inputs, pass a list of masks in the model's
-   * order (null: no mask) or an object with input names as keys. A single mask applies to every input [N, T, ...] with
-   * the same T; if there is no such input, to the input of ids [N, T], if there is exactly one. Default: the mask that the model's
-   * layers compute.
+   * order (null: no mask) or an object with input names as keys. A single mask applies to every input of rank 3 or more
+   * with the same T. If there is no such input, and exactly one input of ids [N, T] has this T, the mask applies to that
+   * input. Default: the mask that the model's layers compute.
    */
   mask?: ModelValues;
 }
@@ -105,7 +105,7 @@ export function batchesOf(network: Network, loss: Loss, batches: ExampleBatches)
   return typeof batches === 'function' ? (epoch) => convert(batches(epoch)) : convert(batches);
 }
 
-/** Returns true for an iterable of batches, as opposed to the values of inputs. */
+/** Returns true for batches (an iterable or a function), as opposed to the values of inputs. */
 export function isBatches(data: ModelValues | ExampleBatches): data is ExampleBatches {
   if (typeof data === 'function') return true;
   if (typeof data !== 'object' || data === null || data instanceof Tensor || ArrayBuffer.isView(data))
@@ -124,27 +124,27 @@ function isExamples(value: unknown): value is ExampleSet {
 
 /** Returns the targets of each output with a loss. */
 function targetsOf(network: Network, loss: Loss, y: ModelValues): Tensor[] {
-  const { names, lossIndices } = outputsOf(network, loss);
-  const list = byLoss('y', y, names, lossIndices) ?? [y as Values];
-  const missing = lossIndices.findIndex((_, i) => (list[i] ?? null) === null);
+  const { names, outputsWithLoss } = outputsOf(network, loss);
+  const list = byLoss('y', y, names, outputsWithLoss) ?? [y as Values];
+  const missing = outputsWithLoss.findIndex((_, i) => (list[i] ?? null) === null);
   if (missing < 0) return list.map((value) => toTensor(value as Values));
-  throw valueError(`y has no values for the output "${names[lossIndices[missing]]}", which has a loss.`, {
-    output: names[lossIndices[missing]],
+  throw valueError(`y has no values for the output "${names[outputsWithLoss[missing]]}", which has a loss.`, {
+    output: names[outputsWithLoss[missing]],
   });
 }
 
 /** Returns the weights for each output with a loss, or one tensor for all outputs. */
 function weightsOf(network: Network, loss: Loss, weights: ModelValues): Examples['sampleWeights'] {
-  const { names, lossIndices } = outputsOf(network, loss);
-  const list = byLoss('sampleWeights', weights, names, lossIndices);
+  const { names, outputsWithLoss } = outputsOf(network, loss);
+  const list = byLoss('sampleWeights', weights, names, outputsWithLoss);
   return list ? list.map((value) => (value === null ? null : toTensor(value))) : toTensor(weights as Values);
 }
 
 /** Returns the names of all outputs, and the indices of the outputs with a loss. */
-function outputsOf(network: Network, loss: Loss): { names: readonly string[]; lossIndices: number[] } {
+function outputsOf(network: Network, loss: Loss): { names: readonly string[]; outputsWithLoss: number[] } {
   const names = outputNames(network) ?? ['output'];
-  const lossIndices = lossByOutput(loss, names).flatMap((spec, i) => (spec === null ? [] : [i]));
-  return { names, lossIndices };
+  const outputsWithLoss = lossByOutput(loss, names).flatMap((spec, i) => (spec === null ? [] : [i]));
+  return { names, outputsWithLoss };
 }
 
 /**
@@ -156,12 +156,14 @@ function byLoss(
   what: string,
   values: ModelValues,
   names: readonly string[],
-  lossIndices: readonly number[],
+  outputsWithLoss: readonly number[],
 ): readonly (Values | null)[] | null {
-  const entries = isNamed(values) ? byName(what, values, names) : listOf(what, values, names, lossIndices);
+  const entries = isNamed(values)
+    ? byName(what, values, names)
+    : listOf(what, values, names, outputsWithLoss);
   if (entries === null || entries.length !== names.length) return entries;
-  const extra = names.find((_, i) => entries[i] !== null && !lossIndices.includes(i));
-  if (extra === undefined) return lossIndices.map((i) => entries[i]);
+  const extra = names.find((_, i) => entries[i] !== null && !outputsWithLoss.includes(i));
+  if (extra === undefined) return outputsWithLoss.map((i) => entries[i]);
   throw valueError(`${what} has values for the output "${extra}", which has no loss. Remove them.`, {
     output: extra,
   });
@@ -189,16 +191,16 @@ function listOf(
   what: string,
   values: ModelValues,
   names: readonly string[],
-  lossIndices: readonly number[],
+  outputsWithLoss: readonly number[],
 ): readonly (Values | null)[] | null {
-  const listsOutputs = lossIndices.length > 1 && isList(values, names.length);
+  const listsOutputs = outputsWithLoss.length > 1 && isList(values, names.length);
   const hasNull = names.length > 1 && Array.isArray(values) && values.includes(null);
-  if (!listsOutputs && !hasNull && !isList(values, lossIndices.length)) return null;
+  if (!listsOutputs && !hasNull && !isList(values, outputsWithLoss.length)) return null;
   const list = values as readonly (Values | null)[];
-  if (list.length === names.length || list.length === lossIndices.length) return list;
+  if (list.length === names.length || list.length === outputsWithLoss.length) return list;
   throw valueError(
-    `${what} must have one entry for each of the ${lossIndices.length} losses, or one for each of the ${names.length} ` +
+    `${what} must have one entry for each of the ${outputsWithLoss.length} losses, or one for each of the ${names.length} ` +
       `outputs (null if it has no loss), got ${list.length}.`,
-    { [what]: list.length, outputs: names.length, losses: lossIndices.length },
+    { [what]: list.length, outputs: names.length, losses: outputsWithLoss.length },
   );
 }

@@ -1,5 +1,5 @@
 /**
- * unrolljs/insight: instruments that show the gates, states and gradients of recurrent networks.
+ * unrolljs/insight: records and draws the gates, states and gradients of recurrent networks.
  *
  *     import { gradientFlow, lagCurves, lagFigure, trace } from 'unrolljs/insight';
  *

@@ -3,10 +3,13 @@ import { ARTIFACT_FILES } from '@unroll/formats';
 import { headAt } from '#sources';
 import type { ArtifactSource } from './load.js';
 
-/** Enough of a file for the name of the first file in a zip. */
+/** Number of bytes at the start of a zip that contain the name of the first file in it. */
 const HEAD = 256;
 
-/** Returns true for the folder, the files or the zip of an artifact, and for a source that no other format has. */
+/**
+ * Returns true for the folder, the files or the zip of an artifact, and for a path without a file (`load` then reports
+ * it).
+ */
 export async function isArtifact(source: ArtifactSource | Blob): Promise<boolean> {
   if (typeof source === 'string') {
     const head = await headAt(source, HEAD);
@@ -16,7 +19,9 @@ export async function isArtifact(source: ArtifactSource | Blob): Promise<boolean
   return !(source instanceof Uint8Array) || isArtifactZip(source);
 }
 
-/** True for a zip whose first file is one of an artifact. Zips of Keras begin with metadata.json, for example. */
+/**
+ * Returns true for a zip that begins with a file of an artifact or with a folder. Zips of Keras begin with metadata.json.
+ */
 function isArtifactZip(head: Uint8Array): boolean {
   if (head[0] !== 0x50 || head[1] !== 0x4b) return false;
   const name = String.fromCharCode(...head.subarray(30, 30 + head[26] + 256 * head[27]));

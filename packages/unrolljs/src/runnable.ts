@@ -17,8 +17,8 @@ export interface PredictOptions extends Omit<CorePredictOptions, 'mask'> {
   /**
    * For padded sequences: 1 for valid steps and 0 for padding, [N, T]. If the model has several inputs, pass a list of
    * masks in the model's order (null: no mask) or an object with input names as keys. A single mask applies to every input of
-   * rank 3 or more with the same T. If there is none and exactly one input of ids [N, T] has this T, the mask applies to
-   * that input. Default: the mask that the model's layers compute.
+   * rank 3 or more with the same T. If there is no such input, and exactly one input of ids [N, T] has this T, the mask
+   * applies to that input. Default: the mask that the model's layers compute.
    */
   mask?: ModelValues;
 }
@@ -67,7 +67,7 @@ export function inputsOf(network: Network, x: ModelValues): Tensor[] {
   return toTensors(x, inputNames, inputShapes?.map((shape) => shape.slice(1)) ?? null) as Tensor[];
 }
 
-/** Converts masks to tensors: one for each input, or a single one. */
+/** Converts masks to tensors: one for each input, or a single one for all. */
 export function masksOf(network: Network, mask: ModelValues): (Tensor | null)[] {
   return toTensors(mask, (network as InputSignature).inputNames, null, true);
 }

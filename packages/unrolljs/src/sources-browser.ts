@@ -1,4 +1,7 @@
-/** Opens files of other tools in browsers: by URL. Apart from files-browser.ts, so that `unrolljs/infer` has none of it. */
+/**
+ * Opens files of other tools in browsers: by URL. Separate from files-browser.ts, because `unrolljs/infer` must not
+ * contain it.
+ */
 import type { ByteSource } from '@unroll/formats/convert';
 
 /** Opens the model at a URL. */
@@ -8,8 +11,8 @@ export const sourceAt = async (address: string): Promise<ByteSource> =>
 const OTHER_FILE = /\.(keras|h5|hdf5|onnx|pth?|ckpt|bin|safetensors|json)(?:[?#].*)?$/i;
 
 /**
- * Returns the first bytes of a file; null for a folder, or a zip of Unroll. In a page, extensions tell them apart, so that
- * an artifact needs no additional request.
+ * Returns an empty array for a file of another tool; null for a folder or a zip of Unroll. In a page, the extension decides,
+ * so that an artifact needs no additional request.
  */
 export const headAt = async (address: string, _length: number): Promise<Uint8Array | null> =>
   OTHER_FILE.test(address) ? new Uint8Array() : null;

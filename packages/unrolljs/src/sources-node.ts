@@ -1,4 +1,7 @@
-/** Opens files of other tools in Node: by path or URL. Apart from files-node.ts, so that `unrolljs/infer` has none of it. */
+/**
+ * Opens files of other tools in Node: by path or URL. Separate from files-node.ts, because `unrolljs/infer` must not
+ * contain it.
+ */
 import { open, stat } from 'node:fs/promises';
 import type { ByteSource } from '@unroll/formats/convert';
 
@@ -10,7 +13,7 @@ export const sourceAt = async (path: string): Promise<ByteSource> =>
     ? (await import('@unroll/formats/convert')).urlSource(path)
     : (await import('@unroll/formats/convert/node')).modelSource(path);
 
-/** Returns the first bytes of a file; null for a folder, or if there is no file. */
+/** Returns the first bytes of a file; an empty array for a URL; null for a folder, or if there is no file. */
 export async function headAt(path: string, length: number): Promise<Uint8Array | null> {
   if (URL_START.test(path)) return new Uint8Array();
   const stats = await stat(path).catch(() => null);

@@ -1,4 +1,7 @@
-/** Decoding of taggers: models with an output layer `crf`. The entries differ only in the kernels that they load. */
+/**
+ * Decoding of taggers: models with an output layer `crf`. The entry points `unrolljs` and `unrolljs/infer` load different
+ * kernels.
+ */
 import type { Model as Network, PredictOptions as Options, RankedTagPath, Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import * as nn from '@unroll/nn';
@@ -30,7 +33,7 @@ export interface TagDecoders {
   tagMarginals(network: Network, x: ModelValues, options?: PredictOptions): Promise<number[][][]>;
 }
 
-/** Returns the decoders. @param ready loads the kernels of the entry */
+/** Returns the decoders. @param ready loads the kernels of the entry point */
 export function tagDecoders(ready: () => Promise<unknown>): TagDecoders {
   const run = async <R>(
     name: string,

@@ -1,6 +1,6 @@
 /**
- * Adds training methods to a network. They have the names of Keras: `compile`, `fit`, `evaluate`, `predict`. Each method
- * calls a function of @unroll/train, which can also be used directly.
+ * Adds training methods to a network, with the names that they have in Keras: `compile`, `fit`, `evaluate`, `predict`. Each
+ * method calls a function of @unroll/train, which can also be used directly.
  */
 import { type Model as Network, ready, type Tensor, UnrollError, valueError } from '@unroll/core';
 import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
@@ -155,7 +155,7 @@ class Session {
     return this.#settings;
   }
 
-  /** Returns the settings, once a backend is loaded. @param method the calling method, for the error */
+  /** Loads a backend and returns the settings. @param method the calling method, for the error */
   async settings(method: string): Promise<Settings> {
     if (!this.#settings)
       throw new UnrollError('state', `Call compile({ optimizer, loss }) before ${method}().`);
@@ -205,16 +205,16 @@ class Session {
       );
     }
     const settings = this.#settings;
-    const own = new Set(network.parameters); // losses can use parameters of the model
+    const modelParameters = new Set(network.parameters); // losses can use parameters of the model
     const lossParameters = settings ? this.#objective(settings).parameters : [];
     await saveTo(path, network, {
       ...extras,
-      lossParameters: lossParameters.filter((parameter) => !own.has(parameter)),
+      lossParameters: lossParameters.filter((parameter) => !modelParameters.has(parameter)),
       training: { compiled: settings && compiledToJson(settings), trained: this.#trainingRecord },
     });
   }
 
-  /** Replaces loss names by loss objects on the first call, so that all later calls use the same loss parameters. */
+  /** Replaces loss names with loss objects on the first call, so that all later calls use the same loss parameters. */
   #withLossObjects(settings: Settings): Settings {
     if (!this.#hasLossObjects) settings.loss = resolveLosses(settings.loss);
     this.#hasLossObjects = true;
@@ -277,7 +277,7 @@ export function trainableFrom<N extends Network>(
   return model;
 }
 
-/** Adds checks to the prediction methods: of option names, and that x contains only numbers. */
+/** Adds checks to the prediction methods: the names of options must exist, and x must contain only numbers. */
 function withChecks({ predict, predictAll, predictArray }: Runnable): Runnable {
   const check =
     <T>(run: (x: ModelValues, options?: PredictOptions) => Promise<T>) =>

@@ -44,24 +44,24 @@ export function toTensor(values: Values, exampleShape: Shape | null = null): Ten
  * Converts the values of all inputs or outputs to tensors, in the model's order.
  * @param names the names of the inputs or outputs; null or undefined if they have none
  * @param exampleShapes the shape of one example of each; null if unknown
- * @param masks true if the values are masks [N, T], some of which may be missing
+ * @param areMasks true if the values are masks [N, T], some of which may be missing
  * @throws UnrollError `value` for unknown names and for missing values
  */
 export function toTensors(
   values: ModelValues,
   names?: readonly string[] | null,
   exampleShapes: readonly Shape[] | null = null,
-  masks = false,
+  areMasks = false,
 ): (Tensor | null)[] {
   const named = isNamed(values);
   const expected = names ?? (named ? Object.keys(values) : []);
   const list: readonly (Values | null)[] = named
     ? expected.map((name) => values[name] ?? null)
-    : isList(values, expected.length, masks)
+    : isList(values, expected.length, areMasks)
       ? values
       : [values as Values];
   const got = named ? Object.keys(values) : expected.filter((_, i) => list[i] !== null);
-  if ((!masks && list.includes(null)) || got.some((name) => !expected.includes(name))) {
+  if ((!areMasks && list.includes(null)) || got.some((name) => !expected.includes(name))) {
     if (expected.length === 0) throw valueError('Every input needs a value, got null.');
     throw valueError(`Expected one entry for each of ${expected.join(', ')}; got ${got.join(', ')}.`, {
       expected,
@@ -74,18 +74,18 @@ export function toTensors(
 /**
  * Returns true if `values` is a list with one entry per input or output, not the nested numbers of a single one.
  * @param count the number of inputs or outputs
- * @param masks true if the values are masks
+ * @param areMasks true if the values are masks
  */
 export function isList(
   values: ModelValues,
   count: number,
-  masks = false,
+  areMasks = false,
 ): values is readonly (Values | null)[] {
   if (!Array.isArray(values) || values.length === 0) return false;
   if (values.every((value) => value === null || value instanceof Tensor)) return true;
   if (count < 2 || values.length !== count) return false;
   const first = values.find((value) => value !== null); // a number if the values belong to a single input
-  return typeof first !== 'number' && !(masks && typeof first[0] === 'number');
+  return typeof first !== 'number' && !(areMasks && typeof first[0] === 'number');
 }
 
 /** Returns true for an object with the names of inputs or outputs as keys. */

@@ -1,6 +1,6 @@
 /**
- * A cell with a memory and a loss with a parameter, written by a user: trained together, saved and loaded, so that
- * predictions and metrics stay the same and training goes on; damaged files are refused.
+ * A custom cell with a memory and a custom loss with a parameter are trained together, saved and loaded. Predictions and
+ * metrics must stay the same, training must continue, and damaged files must be rejected.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -138,7 +138,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     assert.deepEqual((await loaded.predict(x)).toArray(), (await network.predict(x)).toArray());
     const again = await filesOf(loaded as never);
     assert.deepEqual(again.get('model.safetensors'), files.get('model.safetensors'));
-    // The optimizer, without memory, goes on from the same numbers; so does one that starts anew here.
+    // SGD without momentum has no state, so `loaded` and the newly compiled `network` continue with the same updates.
     network.compile({ optimizer: { name: 'sgd', learningRate: 0.2 }, loss: await sameLoss(files) });
     await loaded.fit(x, y, fitOptions);
     await network.fit(x, y, fitOptions);
@@ -146,11 +146,10 @@ describe('a cell with a memory and a loss with a parameter', () => {
     assert.notDeepEqual(await loaded.evaluate(x, y), metrics);
   });
 
-  /** A loss with the parameter that the files hold. */
+  /** Returns a loss whose parameter has the value that the files contain. */
   async function sameLoss(files: Files) {
     const { lossParameters } = fromArtifact(files);
-    const loss = sharpLoss({ start: lossParameters['loss/labels/sharpness'].values[0] });
-    return loss;
+    return sharpLoss({ start: lossParameters['loss/labels/sharpness'].values[0] });
   }
 
   test('run in an inference bundle, and stream with the memory given once', async () => {

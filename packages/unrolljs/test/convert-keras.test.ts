@@ -77,9 +77,9 @@ describe('training of imported Keras models', () => {
   }
 });
 
-const fileOf = (name: string): Uint8Array => all.find(([own]) => own === name)![2];
+const fileOf = (name: string): Uint8Array => all.find(([fileName]) => fileName === name)![2];
 
-/** The file with a changed config. */
+/** Returns the file with a changed config. */
 async function withConfig(name: string, change: (text: string) => string): Promise<Uint8Array> {
   const parts = await fromZip(fileOf(name), ['config.json', 'metadata.json', 'model.weights.h5']);
   const config = Buffer.from(parts.get('config.json')!).toString();
@@ -179,8 +179,8 @@ describe('importKeras and exportKeras', () => {
         assert.deepEqual(a.loss, b.loss, optimizer);
       }
       const { model: last } = await importKeras(await exportKeras(model));
-      const [own, other] = [await model.fit(x, y, steps), await last.fit(x, y, steps)];
-      assert.deepEqual(other.loss, own.loss, optimizer);
+      const [original, copy] = [await model.fit(x, y, steps), await last.fit(x, y, steps)];
+      assert.deepEqual(copy.loss, original.loss, optimizer);
     }
   });
 

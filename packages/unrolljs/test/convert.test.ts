@@ -1,4 +1,4 @@
-// Models of other tools through the public functions: by path, bytes, File and URL, in and out.
+// Imports models of other tools by path, bytes, File and URL with the public functions, and exports models.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -66,7 +66,7 @@ describe('a file at a URL', () => {
   for (const ranges of [true, false]) {
     test(ranges ? 'with range requests' : 'without range requests', async (t) => {
       const requests: string[] = [];
-      // Longer than the first request
+      // Longer than the range of the first request.
       const large = join(folder, 'large.safetensors');
       const model = sequential([input({ shape: [null, 3] }), lstm({ units: 80 }), dense({ units: 2 })]);
       model.build();
@@ -98,7 +98,7 @@ describe('a file at a URL', () => {
 });
 
 describe('PyTorch', () => {
-  test('a model there and back', async () => {
+  test('a model is exported and imported again', async () => {
     const model = sequential([
       input({ shape: [null, 3] }),
       lstm({ units: 4, returnSequences: true }),

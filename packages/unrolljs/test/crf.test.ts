@@ -33,8 +33,8 @@ const random = new RandomStream(3, 'tags');
 const draw = (count: number): number => Math.floor(random.uniform(1)[0] * count);
 
 /**
- * Each word leaves two tags, which are equally likely; the tags themselves count up modulo 3. The emissions alone cannot tell
- * the tags; with the transitions, the whole sequence can.
+ * Returns a sequence whose tags count up modulo 3. Each word is compatible with two tags, which are equally likely, so the
+ * emissions alone do not determine the tags. The emissions and transitions of the whole sequence do.
  */
 function example(): { x: number[]; y: number[]; length: number } {
   const length = 10 + draw(STEPS - 9);
@@ -51,7 +51,7 @@ const x = examples.map((one) => one.x);
 const y = examples.map((one) => one.y);
 const trimmed = (rows: number[][]): number[][] => rows.map((row, i) => row.slice(0, examples[i].length));
 
-/** No context: only the transitions know the tags. */
+/** Returns a tagger without recurrent layers: only its transitions can learn the order of the tags. */
 const tagger = (options: Partial<CrfOptions> = {}) =>
   sequential([embedding({ inputDim: K + 1, outputDim: 4, maskZero: true }), crf({ tags: K, ...options })], {
     seed: 1,

@@ -1,7 +1,7 @@
 /**
- * A model that learns to read: frames of a noisy signal, in which each symbol has a random duration, to the string of its
- * symbols. Nothing tells the model where a symbol begins. Detects a loss whose gradient does not train, and a decoder that
- * does not fit it.
+ * A model that learns to read: it maps frames of a noisy signal, in which each symbol has a random duration, to the
+ * string of symbols. The training data do not contain the step at which a symbol begins. Detects a loss whose gradient
+ * does not train, and a decoder that does not fit it.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -24,7 +24,7 @@ import {
 
 const [SYMBOLS, FEATURES, T, L] = [5, 8, 40, 6];
 
-/** Strings of 2 to 6 symbols. Each is shown for 2 to 5 frames, with noise, after 1 to 2 frames without a symbol. */
+/** Strings of 2 to 6 symbols. Each symbol is shown for 2 to 4 frames, with noise, after 1 to 2 frames without a symbol. */
 function examples(
   count: number,
   seed: number,

@@ -1,4 +1,4 @@
-/** What `unrolljs/forecast` adds to @unroll/tasks and @unroll/data, where the rest is tested. */
+/** Tests what `unrolljs/forecast` adds to @unroll/tasks and @unroll/data; the tests of these packages cover the rest. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type Backend, dense, lstm, sequential, setBackend, toArtifact } from 'unrolljs';
 import { Dense, LstmCell, load, loadWith, tensor } from 'unrolljs/infer';
 
-/** Where `specifier`, written in `file`, leads in Node. */
+/** Returns the URL to which Node resolves `specifier` in `file`. */
 function resolve(specifier: string, file: string): string {
   if (specifier.startsWith('.')) return new URL(specifier, file).href;
   if (!specifier.startsWith('#')) return import.meta.resolve(specifier);
@@ -16,7 +16,7 @@ function resolve(specifier: string, file: string): string {
   return new URL(imports[specifier]!.default, root).href;
 }
 
-/** Every module that a file imports, statically or not, directly or further down, as file URLs. */
+/** Returns the file URLs of all modules that a file imports, directly or indirectly, statically or dynamically. */
 function graph(entry: string, seen = new Set<string>()): Set<string> {
   if (seen.has(entry) || !entry.startsWith('file:')) return seen;
   seen.add(entry);

@@ -31,11 +31,11 @@ const wave = (i: number, t: number): number => Math.sin(i + t / 2);
 const trimmed = Array.from({ length: COUNT }, (_, i) =>
   Array.from({ length: VALID }, (_, t) => [wave(i, t)]),
 );
-/** The same sequences with what must not count behind them. */
+/** The same sequences, followed by padding that must have no effect. */
 const padded = trimmed.map((rows) => [...rows, [99], [-99]]);
 const mask = padded.map(() => [1, 1, 1, 1, 0, 0]);
 const y = trimmed.map((_, i) => [wave(i, VALID)]);
-/** As wide as the sequences are long: a mask could be taken for one of it. */
+/** Values without a time axis, as wide as the sequences are long: a mask could be applied to them by mistake. */
 const fixed = trimmed.map((_, i) => Array.from({ length: STEPS }, (_, k) => Math.cos(i * k)));
 
 function near(got: readonly number[], wanted: readonly number[], bound = 1e-5): void {
@@ -52,7 +52,7 @@ function rejects(work: () => Promise<unknown>, code: string, message: RegExp): P
   });
 }
 
-test('a flat list is one list of weights, even if it is as long as the outputs', async () => {
+test('a flat list is one list of weights, even if its length is the number of outputs', async () => {
   const a = input({ shape: [1], name: 'a' });
   const zero = { units: 1, kernelInitializer: 'zeros' } as const;
   const outputs = [dense(zero).apply(a), dense(zero).apply(a)];
@@ -86,7 +86,7 @@ const single = () =>
 const weightsOf = (network: ReturnType<typeof single> | ReturnType<typeof several>): number[] =>
   network.getWeights().flatMap(({ values }) => [...values]);
 
-/** A sequence and fixed values in, two outputs. */
+/** Returns a model with a sequence and fixed values as inputs, and two outputs. */
 function several(loss: 'mse' | Record<string, 'mse'> = { next: 'mse', last: 'mse' }) {
   const source = input({ shape: [null, 1], name: 'source' });
   const extra = input({ shape: [STEPS], name: 'extra' });
@@ -277,9 +277,9 @@ test('validation data carry weights and masks', async () => {
   const validated = async (options: Pick<FitOptions, 'validationData'>): Promise<number> =>
     (await network.fit(padded, y, { mask, ...options })).validationLoss[0];
   const sampleWeights = y.map((_, i) => i);
-  const held = { x: padded, y, sampleWeights, mask };
+  const validation = { x: padded, y, sampleWeights, mask };
   near(
-    [await validated({ validationData: held })],
+    [await validated({ validationData: validation })],
     [(await network.evaluate(padded, y, { sampleWeights, mask })).loss],
     0,
   );

@@ -18,7 +18,7 @@ import {
   type UnrollError,
 } from 'unrolljs';
 
-/** Next value of a sine: 48 windows of 6 steps. */
+/** Returns 48 windows of 6 steps of a sine, and the next value of each. */
 function sine(): { x: number[][][]; y: number[][] } {
   const at = (i: number): number => Math.sin(i / 3);
   const x = Array.from({ length: 48 }, (_, i) => Array.from({ length: 6 }, (_, t) => [at(i + t)]));
@@ -214,8 +214,11 @@ test('inner layers are the outputs of another model with the same weights', asyn
   const [hidden] = await features.predictAll(x);
   const [kernel, bias] = whole.getLayer('dense').getWeights();
   const [row] = hidden.toArray() as number[][];
-  const by = row.reduce((sum, value, k) => sum + value * kernel.values[k], bias.values[0]);
-  assert.ok(Math.abs(by - (await whole.predictArray(x))[0][0]) < 1e-6, 'trained on, the features follow');
+  const predicted = row.reduce((sum, value, k) => sum + value * kernel.values[k], bias.values[0]);
+  assert.ok(
+    Math.abs(predicted - (await whole.predictArray(x))[0][0]) < 1e-6,
+    'the features use the weights after further training',
+  );
 });
 
 test('errors say what to do', async () => {

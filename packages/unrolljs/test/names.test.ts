@@ -1,6 +1,6 @@
 /**
- * Every public name of each entry, so that a change of them is deliberate. Detects a name that became public or private by
- * the way; what the names do is tested elsewhere.
+ * Every public name of each entry point, so that changes are deliberate. Detects a name that became public or private by
+ * accident. Other tests cover what the names do.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { names } from './names.js';
 
 const words = (list: string): string[] => list.trim().split(/\s+/);
 
-/** The names in the export lists of a declaration file, as `type Name`, `Name` or `a as Name`. */
+/** Returns the names in the export lists of a declaration file, as `type Name`, `Name` or `a as Name`. */
 function declared(entry: string): { types: string[]; values: string[] } {
   const file = fileURLToPath(new URL(`../dist/${entry}.d.ts`, import.meta.url));
   const source = readFileSync(file, 'utf8').replace(/\/\*[\s\S]*?\*\//g, '');
@@ -23,7 +23,7 @@ function declared(entry: string): { types: string[]; values: string[] } {
       (onlyTypes || item.startsWith('type ') ? types : values).push(name);
     }
   }
-  assert.doesNotMatch(source, /^export \*/m, `${entry}: every name stands in a list`);
+  assert.doesNotMatch(source, /^export \*/m, `${entry}: every name must be in an export list`);
   return { types: types.sort(), values: values.sort() };
 }
 

@@ -1,4 +1,4 @@
-// compile, fit, evaluate, predict and save refuse options that do not exist, and data that are no numbers.
+// compile, fit, evaluate, predict and save reject options that do not exist, and data that are not numbers.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -106,7 +106,7 @@ describe('outputEmbedding', () => {
     }
   });
 
-  test('misuse is named', () => {
+  test('rejects misuse', () => {
     const tokens = embedding({ inputDim: 5, outputDim: 4, name: 'tokens' });
     assert.throws(
       () => outputEmbedding({ tiedTo: tokens, units: 6 }),
@@ -172,7 +172,7 @@ describe('sampledSoftmax', () => {
   });
 
   for (const distribution of ['logUniform', 'uniform', [5, 4, 3, 2, 1, 1, 1, 1, 2]] as const) {
-    test(`has the gradients of differences for fixed samples: ${distribution}`, () => {
+    test(`has the gradients of finite differences for fixed samples: ${distribution}`, () => {
       onBackend(float64, () => {
         const { layer, hidden, target, parameters } = sampledCase(9, 3, 4);
         const loss = losses.sampledSoftmax({ layer, samples: 4, distribution });
@@ -242,7 +242,7 @@ describe('sampledSoftmax', () => {
     assert.ok(right > 0.9 * 32 * 6, `${right} of ${32 * 6}`);
   });
 
-  test('misuse is named', () => {
+  test('rejects misuse', () => {
     const layer = outputEmbedding({ units: 5 });
     const make = (options: object) => () => losses.sampledSoftmax({ layer, ...options });
     assert.throws(make({ samples: 0 }), /samples must be a positive integer, got 0/);

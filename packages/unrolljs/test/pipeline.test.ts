@@ -101,7 +101,7 @@ describe('pipeline of other tasks', () => {
     assert.equal(text, generatedText);
     assert.equal(text.length, 12);
   });
-  test('has a stream only for texts that are generated', async () => {
+  test('has a stream only if the task generates text', async () => {
     assert.ok(!('stream' in (await pipeline('classify', files))));
   });
 });

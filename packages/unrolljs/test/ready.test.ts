@@ -1,6 +1,5 @@
 /**
- * As in a page, where the kernels load asynchronously: methods wait for them before they touch values. Detects a method
- * that makes a tensor first.
+ * Kernels that load asynchronously, as in a page: every method must wait for the kernels before it creates a tensor.
  */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
@@ -29,7 +28,7 @@ before(async () => {
   files = await toArtifact(model);
   process.env.UNROLL_BACKEND = 'wasm:single'; // which loads asynchronously
   runtime.makeDefault = () => {
-    throw new Error('touched values before the backend was there');
+    throw new Error('a tensor was created before the backend was loaded');
   };
 });
 beforeEach(() => {

@@ -37,7 +37,7 @@ function folderFor(t: TestContext): string {
   return folder;
 }
 
-test('a saved model predicts the same, with a trainer and without, from a folder and a zip', async (t) => {
+test('a saved model predicts the same, with and without training code, from a folder and a zip', async (t) => {
   const model = compiled();
   await model.fit(x, y, { epochs: 3, seed: 8 });
   const expected = (await model.predict(x)).toArray();
@@ -63,12 +63,12 @@ test('a saved model predicts the same, with a trainer and without, from a folder
   assert.equal(training.trained.history.loss.length, 3);
 });
 
-test('weights saved as float16 are loaded rounded, with a trainer and without, and trained on', async (t) => {
+test('weights saved as float16 are loaded rounded, with and without training code, and can be trained further', async (t) => {
   const model = compiled();
   await model.fit(x, y, { epochs: 2, seed: 8 });
   const [folder, zip] = [join(folderFor(t), 'half'), join(folderFor(t), 'half.zip')];
   const before = (await model.predict(x)).toArray();
-  for (const place of [folder, zip]) await model.save(place, { weights: 'float16' });
+  for (const path of [folder, zip]) await model.save(path, { weights: 'float16' });
   assert.deepEqual((await model.predict(x)).toArray(), before);
   roundWeights(model, 'float16');
   const expected = (await model.predict(x)).toArray();
@@ -80,7 +80,11 @@ test('weights saved as float16 are loaded rounded, with a trainer and without, a
   await again.fit(x, y, { epochs: 1 });
   const trained = again.getWeights();
   roundWeights(again, 'float16');
-  assert.notDeepEqual(again.getWeights(), trained, 'training leaves float16');
+  assert.notDeepEqual(
+    again.getWeights(),
+    trained,
+    'training changes weights to values that float16 cannot represent',
+  );
 });
 
 test('a loaded model continues with its compile options', async (t) => {
@@ -111,13 +115,13 @@ test('rejects models that cannot be saved', async (t) => {
   const rejects = (work: Promise<void>, message: RegExp): Promise<void> =>
     assert.rejects(work, (error: unknown) => error instanceof UnrollError && message.test(error.message));
   await rejects(compiled().save(folder), /no weights to save yet/);
-  const own: Model = {
+  const custom: Model = {
     ...{ name: 'mine', built: true, parameters: [], config: {} },
     build: () => {},
     forward: (inputs) => [...inputs],
   };
   await rejects(
-    trainable(own).save(folder),
+    trainable(custom).save(folder),
     /mine cannot be saved: only sequential and functional models can\./,
   );
 });

@@ -1,4 +1,4 @@
-/** `prepareInputs` of `fit`, and `scheduledSampling`, which it can run. */
+/** `prepareInputs` of `fit`, and `scheduledSampling`, which returns such a function. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
@@ -91,7 +91,7 @@ describe('scheduledSampling', () => {
     assert.deepEqual(seen, [0, 1, 2, 3]);
   });
 
-  test('misuse is named', async () => {
+  test('rejects misuse', async () => {
     const network = translator();
     assert.throws(
       () => scheduledSampling(network, { probability: 0.5 }),

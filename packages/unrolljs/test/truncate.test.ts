@@ -1,6 +1,6 @@
 /**
- * The option `truncate` of a model's `fit`. Detects an option that is ignored, another result where the chunk is the whole
- * sequence, saved models that differ, and errors without the layer.
+ * The option `truncate` of a model's `fit`. Detects an option that is ignored, a different result if the chunk is the whole
+ * sequence, and errors that do not name the layer.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -24,7 +24,7 @@ import {
 } from 'unrolljs';
 
 const [COUNT, STEPS, WORDS] = [6, 12, 5];
-/** Ids, padded with 0, and as targets the id two steps before. */
+/** Ids, padded with 0. The target of each step is the id two steps before. */
 const ids = Array.from({ length: COUNT }, (_, n) =>
   Array.from({ length: STEPS }, (_, t) => (t >= STEPS - n ? 0 : 1 + ((n * t + t * t) % (WORDS - 1)))),
 );
@@ -45,7 +45,8 @@ const tagger = () =>
     metrics: ['accuracy'],
   });
 
-const weightsOf = (of: ReturnType<typeof tagger>) => of.getWeights().map(({ values }) => [...values]);
+const weightsOf = (network: ReturnType<typeof tagger>) =>
+  network.getWeights().map(({ values }) => [...values]);
 
 async function fitted(options: FitOptions) {
   const network = tagger();
@@ -55,7 +56,7 @@ async function fitted(options: FitOptions) {
   return { history, weights: weightsOf(network), steps };
 }
 
-test('a chunk of the whole sequence gives the bits of training without the option', async () => {
+test('a chunk of the whole sequence gives the same bits as training without the option', async () => {
   const whole = await fitted({ epochs: 3 });
   const chunk = await fitted({ epochs: 3, truncate: { every: STEPS, length: STEPS } });
   assert.deepEqual(chunk.history, whole.history);

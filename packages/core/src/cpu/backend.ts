@@ -35,17 +35,17 @@ function backendOver(
 ): CpuBackend {
   const heap = new Heap(module.memory);
   const dimsAt = heap.allocate(SPACE * FLOAT);
-  const packed = packer(heap);
+  const packWeights = packer(heap);
   /** Returns the whole memory as one array, or null if that array ends before the given address. */
   const wholeMemory = wholeMemoryOf(module.memory);
   const floats = (at: number, length: number): Float32Array =>
     new Float32Array(module.memory.buffer, at, length);
   const inference: Omit<Kernels, keyof TrainingKernels> = {
     ...inferenceKernels(module, wholeMemory, dimsAt),
-    ...recurrentKernels(module, heap, packed, formatFor),
+    ...recurrentKernels(module, heap, packWeights, formatFor),
   };
   const kernels: Kernels = training
-    ? { ...inference, ...training(module, heap, packed) }
+    ? { ...inference, ...training(module, heap, packWeights) }
     : Object.assign(Object.create(onlyInfers), inference); // calling any other kernel throws
 
   const readSync = (block: Block, to?: FloatArray): FloatArray => {
@@ -64,7 +64,7 @@ function backendOver(
     heap,
     name: 'cpu',
     get description() {
-      return `${module.kind === 'wasm' ? 'WebAssembly' : 'native'} ${module.variant}, ${threadCount(module.threads)}`;
+      return `${module.kind === 'wasm' ? 'WebAssembly' : 'native'} ${module.variant}, ${formatThreads(module.threads)}`;
     },
     float: Float32Array,
     kernels,
@@ -105,6 +105,6 @@ function backendOver(
   };
 }
 
-function threadCount(count: number): string {
+function formatThreads(count: number): string {
   return count === 1 ? '1 thread' : `${count} threads`;
 }

@@ -12,7 +12,10 @@ export interface Allocation {
   version: number;
   /** Packed forms of resident weights; null for temporary memory. */
   readonly packed: PackedForm[] | null;
-  /** By address of a block: the format that represents its values exactly, and for which version. Null for temporary memory. */
+  /**
+   * By address of a block: the format that represents its values exactly, and the version for which it was set. Null for
+   * temporary memory.
+   */
   readonly formats: Map<number, { format: WeightFormatName; version: number }> | null;
 }
 

@@ -29,6 +29,7 @@ export type Packer = (
   /** Identifies the packed form in the cache. */
   form: string,
   weights: readonly [Block, ...(Block | null)[]],
+  /** Returns the length of the packed form, in floats. */
   floats: () => number,
   pack: (to: number) => void,
 ) => number;
@@ -60,10 +61,10 @@ export function packer(heap: Heap): Packer {
 export function recurrentKernels(
   module: KernelModule,
   heap: Heap,
-  packed: Packer,
+  packWeights: Packer,
   formatFor: FormatChoice | null,
 ): RecurrentKernels {
-  const weights = packedWeights(module, packed, formatFor);
+  const weights = forwardPacker(module, packWeights, formatFor);
   return {
     rnnForward: (c) => callRnnForward(module, forward(c, weights('rnn', c, null))),
 
@@ -96,12 +97,12 @@ export function recurrentKernels(
 }
 
 /** Returns a function that packs the weights of a call for a forward kernel and returns their address. */
-function packedWeights(module: KernelModule, packed: Packer, formatFor: FormatChoice | null) {
+function forwardPacker(module: KernelModule, packWeights: Packer, formatFor: FormatChoice | null) {
   return (cell: CellName, call: ForwardCall, gates: Block | null): number => {
     const { I, H, W, U, b } = call;
     const name = formatFor?.(call, gates) ?? 'float32';
     const [code, format] = [Cell[cell], WeightFormat[name]];
-    return packed(
+    return packWeights(
       `${cell} ${name}`,
       [W, U, b],
       () => module.kernels.packed_size(code, I, H, format),

@@ -63,10 +63,10 @@ export type TrainingKernels = GradientAndRandom &
   LstmGates &
   Optimizers;
 
-export function trainingKernels(module: KernelModule, heap: Heap, packed: Packer): TrainingKernels {
+export function trainingKernels(module: KernelModule, heap: Heap, packWeights: Packer): TrainingKernels {
   return {
     ...gradientAndRandomKernels(module),
-    ...cellKernels(module, packed),
+    ...cellKernels(module, packWeights),
     ...sequenceLossKernels(module, heap),
     ...randomFieldKernels(module, heap),
     ...scanKernels(module),
@@ -124,10 +124,10 @@ function gradientAndRandomKernels(module: KernelModule): GradientAndRandom {
   };
 }
 
-function cellKernels(module: KernelModule, packed: Packer): Cells {
+function cellKernels(module: KernelModule, packWeights: Packer): Cells {
   const { kernels: k } = module;
   const weights = (cell: CellName, { H, U }: BackwardCall): number =>
-    packed(
+    packWeights(
       `${cell} backward`,
       [U],
       () => k.packed_backward_size(Cell[cell], H),
@@ -202,7 +202,7 @@ function sequenceLossKernels(module: KernelModule, heap: Heap): SequenceLosses {
   };
 }
 
-/** The scans. Inference-only builds do without them: their cells then run step by step. */
+/** The scans. Inference-only builds do not contain them: there, the cells run step by step. */
 function scanKernels(module: KernelModule): Scans {
   return {
     linearScan(c) {
@@ -229,7 +229,7 @@ function scan({ B, T, H, a, h0, mask, reverse }: ScanCall): Scan {
   return { B, T, H, a: address(a), h0: address(h0), mask: address(mask), back: reverse ? 1 : 0 };
 }
 
-/** Layer normalisation. Inference-only builds do without it: their layers use several kernels. */
+/** Layer normalisation. Inference-only builds do not contain it: there, the layers use several kernels. */
 function layerNormKernels(module: KernelModule): LayerNorms {
   return {
     layerNorm({ rows, n, epsilon, ...c }) {
@@ -259,7 +259,7 @@ function layerNormKernels(module: KernelModule): LayerNorms {
   };
 }
 
-/** The gates of an LSTM step. Inference-only builds do without them: their cells use several kernels. */
+/** The gates of an LSTM step. Inference-only builds do not contain them: there, the cells use several kernels. */
 function lstmGatesKernels(module: KernelModule): LstmGates {
   return {
     lstmGates({ B, H, ...c }) {

@@ -18,12 +18,15 @@ function formatOf(block: Block): WeightFormatName {
 /** Returns the format of the packed weights of a call. */
 export type FormatChoice = (call: ForwardCall, gates: Block | null) => WeightFormatName;
 
-/** Chooses float16, half the bytes to read, for inference with few rows and large matrices that it represents exactly. */
+/**
+ * Returns a function that chooses float16, which halves the bytes to read, for inference with few rows and large weight
+ * matrices whose values it represents exactly.
+ */
 export function formatChoice({ kernels }: KernelModule): FormatChoice {
-  const float16From = Array.from({ length: 16 }, (_, rows) => kernels.float16_from(rows));
+  const minWeightsByRows = Array.from({ length: 16 }, (_, rows) => kernels.float16_from(rows));
   return ({ B, W, U }, gates) => {
-    const from = float16From[B];
-    if (gates !== null || !from || W.length + U.length < from) return 'float32';
+    const minWeights = minWeightsByRows[B];
+    if (gates !== null || !minWeights || W.length + U.length < minWeights) return 'float32';
     return formatOf(W) === 'float16' ? formatOf(U) : 'float32';
   };
 }

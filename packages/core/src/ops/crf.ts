@@ -13,7 +13,7 @@ type CrfInputs = readonly [
   mask: Tensor | null,
 ];
 
-/** The arguments that both kernels share. */
+/** Returns the arguments that both kernels share. */
 function callOf([emissions, transitions, start, end, tags, mask]: CrfInputs) {
   const [B, T, K] = emissions.shape;
   return {
@@ -70,8 +70,8 @@ export interface CrfScores {
 
 /**
  * Returns -log P(tags) of each sequence under a linear-chain conditional random field (Lafferty et al. 2001), [B].
- * P is the softmax over all K^T sequences of tags of their scores: the sum of the start score of the first tag, the emission
- * of each step, the transition of each pair of adjacent steps, and the end score of the last tag.
+ * The score of a sequence of tags is the sum of the start score of the first tag, the emission of each step, the transition
+ * of each pair of adjacent steps, and the end score of the last tag. P is the softmax of the scores of all K^T sequences.
  *
  * Masked steps are skipped, wherever they are. A sequence without a valid step has loss 0. Tags and transitions with the
  * score -∞ have probability 0 and no gradient.

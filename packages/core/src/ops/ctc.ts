@@ -1,4 +1,4 @@
-/** The loss of connectionist temporal classification, an op that computes losses and gradient in one call of a kernel. */
+/** The loss of connectionist temporal classification as an op that computes losses and gradients in one kernel call. */
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply1, type Op } from '../op.js';
 import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } from '../tensor.js';
@@ -32,10 +32,10 @@ const ctcOp: Op<CtcAttributes, CtcInputs> = {
   backward({ inputs: [x], saved, grads: [g], kernels }) {
     const [B, T, C] = x.shape;
     const dx = temporaryTensor(x.shape);
-    const own = (saved as Tensor).block();
+    const lossGradients = (saved as Tensor).block();
     kernels.binary({
       op: 'mul',
-      a: own,
+      a: lossGradients,
       stridesA: [T * C, 1],
       b: g.block(),
       stridesB: [1, 0],
@@ -63,7 +63,7 @@ export interface CtcOptions {
  * @param targets [B, L], the class indices of the labels; values after the length of a target are ignored
  * @param lengths [B], the number of valid steps of each sequence, 0 to T
  * @param targetLengths [B], the number of labels of each target, 0 to L
- * @throws UnrollError `shape` or `value` for inputs that do not match
+ * @throws UnrollError `shape` if the shapes do not match, `value` if a length, a label or the blank is out of range
  */
 export function ctc(
   logits: Tensor,

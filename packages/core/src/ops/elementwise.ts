@@ -59,7 +59,7 @@ const hardSigmoidGrad = /* @__PURE__ */ gradientOp('hardSigmoidGrad');
 const reluGrad = /* @__PURE__ */ gradientOp('reluGrad');
 const gradientBy = (op: BinaryOp) => (g: Tensor, _x: Tensor, y: Tensor) => apply1(op, [y, g], NO_ATTRIBUTES);
 
-// Constants of their own, so that bundlers leave out those that a page does not use.
+// One constant per op, so that bundlers leave out the ops that a page does not use.
 const negOp = /* @__PURE__ */ unaryOp('neg', (g) => neg(g));
 const absOp = /* @__PURE__ */ unaryOp('abs', (g, x) => mul(g, sign(x)));
 const signOp = /* @__PURE__ */ unaryOp('sign', noGradient);
@@ -87,7 +87,7 @@ const subOp = /* @__PURE__ */ binaryOp('sub', (g) => g, (g) => neg(g));
 const mulOp = /* @__PURE__ */ binaryOp('mul', (g, _a, b) => mul(g, b), (g, a) => mul(g, a));
 // biome-ignore format: a table
 const divOp = /* @__PURE__ */ binaryOp('div', (g, _a, b) => div(g, b), (g, _a, b, y) => neg(div(mul(g, y), b)));
-// If the operands are equal, the gradient goes to the first.
+// If the operands are equal, the gradient goes to the first operand.
 // biome-ignore format: a table
 const maxOp = /* @__PURE__ */ binaryOp('max', (g, a, b) => mul(g, greaterEqual(a, b)), (g, a, b) => mul(g, greater(b, a)));
 // biome-ignore format: a table

@@ -31,7 +31,7 @@ export interface GruInputs {
   b?: Tensor | null;
   /** Initial state [B, H]. Default: zeros. */
   h0?: Tensor | null;
-  /** Mask [B, T]. At a 0, the state keeps its value. Default: all steps are valid. */
+  /** Mask [B, T]: 1 at valid steps; at steps with 0, the state keeps its value. Default: all steps are valid. */
   mask?: Tensor | null;
   /** Recurrent dropout mask [B, H], already scaled. Default: no dropout. */
   recurrentMask?: Tensor | null;

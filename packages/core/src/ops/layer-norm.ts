@@ -64,7 +64,7 @@ function rowsOf(x: Tensor): { rows: number; n: number } {
 export const layerNormOps = { layerNorm: layerNormOp };
 
 /**
- * Returns γ (x - mean) / √(variance + ε) + β, with mean and (biased) variance over the last axis, as
+ * Returns γ (x - mean) / √(variance + ε) + β, with mean and (biased) variance over the last axis, as in
  * `torch.nn.functional.layer_norm`.
  * @param x [..., n]
  * @param options gamma [n] (default: ones), beta [n] (default: zeros), epsilon (default 1e-5)

@@ -67,7 +67,7 @@ const studentT: Formula = (y, v, m, s, out) => {
 
 /**
  * Negative binomial distribution with mean mu and variance mu + a mu². With r = 1/a, the log-likelihood is
- *   D - log(1 + a mu) / a + y log mu - y log(1 + a mu) - log y!,  D = log Γ(y + r) - log Γ(r) - y log r,
+ *   D - log(1 + a mu) / a + y log mu - y log(1 + a mu) - log y!,  D = log Γ(y + r) - log Γ(r) - y log r.
  * As a → 0, this form converges to the log-likelihood of the Poisson distribution without cancellation.
  */
 const negativeBinomial: Formula = (y, mu, a, _, out) => {
@@ -108,8 +108,8 @@ export const likelihoodOps = {
 /**
  * Returns the negative log-likelihood of each element of `target` under Student's t-distribution. All tensors must have
  * the same shape.
- * @param freedom degrees of freedom, > 0
- * @param scale > 0
+ * @param freedom the degrees of freedom, > 0
+ * @param scale the scale parameter, > 0
  */
 export function studentTLogLoss(
   target: TensorLike,
@@ -123,8 +123,8 @@ export function studentTLogLoss(
 /**
  * Returns the negative log-likelihood of each count in `target` under a negative binomial distribution with variance
  * mean + dispersion mean². All tensors must have the same shape.
- * @param mean > 0
- * @param dispersion > 0
+ * @param mean the mean, > 0
+ * @param dispersion the dispersion parameter, > 0
  */
 export function negativeBinomialLogLoss(target: TensorLike, mean: Tensor, dispersion: Tensor): Tensor {
   return apply1(likelihoodOps.negativeBinomialLogLoss, [asTensor(target), mean, dispersion], NO_ATTRIBUTES);

@@ -1,5 +1,5 @@
 /**
- * One step of an LSTM, computed from the pre-activations a as one op, for cells whose whole sequence has no fused kernel:
+ * One step of an LSTM, computed from the pre-activations a as one op, for cells without a fused kernel for whole sequences:
  *
  *   i = σ(ai)      f = σ(af)      g = φ(ag)      o = σ(ao)      c ← f c + i g
  */
@@ -20,7 +20,7 @@ const lstmGatesOp: Op<LstmGatesAttributes, readonly [a: Tensor, c: Tensor], read
     shapes([a, c]) {
       if (c.length !== 2 || !sameShape(a, [c[0], 4 * c[1]])) {
         throw shapeError(
-          `lstmGates takes sums a [B, 4H] and states c [B, H], got ${formatShape(a)} and ${formatShape(c)}.`,
+          `lstmGates takes a [B, 4H] and c [B, H], got ${formatShape(a)} and ${formatShape(c)}.`,
           { a, c },
         );
       }

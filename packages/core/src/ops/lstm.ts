@@ -1,6 +1,6 @@
 /**
  * The LSTM over a sequence as one op: forward and backward call one kernel each, for any number of steps. The LSTM cell
- * of @unroll/nn documents the equations and computes them with small ops; a test compares outputs and gradients.
+ * of @unroll/nn documents the equations and computes them with small ops; a test compares the two.
  */
 import { apply, type Op } from '../op.js';
 import { type Tensor, temporaryTensor } from '../tensor.js';
@@ -35,7 +35,7 @@ export interface LstmInputs {
   h0?: Tensor | null;
   /** Initial cell state [B, H]. Default: zeros. */
   c0?: Tensor | null;
-  /** Mask [B, T]. At a 0, both states keep their values. Default: all steps are valid. */
+  /** Mask [B, T]: 1 at valid steps; at steps with 0, both states keep their values. Default: all steps are valid. */
   mask?: Tensor | null;
   /** Recurrent dropout mask [B, H], already scaled, which multiplies h' at every step. Default: no dropout. */
   recurrentMask?: Tensor | null;

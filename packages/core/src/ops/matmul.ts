@@ -6,9 +6,9 @@ import { asTensor, type Tensor, type TensorLike } from '../tensor.js';
 import { broadcastTo } from './shape.js';
 
 export interface MatmulOptions {
-  /** Use the transpose of a's last two axes. */
+  /** True: swaps the last two axes of `left` before the product. */
   transA?: boolean;
-  /** Use the transpose of b's last two axes. */
+  /** True: swaps the last two axes of `right` before the product. */
   transB?: boolean;
 }
 
@@ -119,9 +119,9 @@ function product(
     );
   }
   if (b.rank > 2) {
-    const lead = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
-    if (!sameShape(lead, a.shape.slice(0, -2))) a = broadcastTo(a, [...lead, ...a.shape.slice(-2)]);
-    if (!sameShape(lead, b.shape.slice(0, -2))) b = broadcastTo(b, [...lead, ...b.shape.slice(-2)]);
+    const leading = broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+    if (!sameShape(leading, a.shape.slice(0, -2))) a = broadcastTo(a, [...leading, ...a.shape.slice(-2)]);
+    if (!sameShape(leading, b.shape.slice(0, -2))) b = broadcastTo(b, [...leading, ...b.shape.slice(-2)]);
   }
   return apply1(matmulOp, [a, b, bias === null ? null : asTensor(bias)], options);
 }

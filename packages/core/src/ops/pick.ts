@@ -94,14 +94,14 @@ const sparseCrossentropyOp: Op<CrossentropyAttributes, ClassInputs> = {
     const [N, K] = x.shape as [number, number];
     const { backend } = openScope();
     const dx = temporaryTensor([N, K]);
-    const ofClass = backend.temporary(N);
+    const classTerm = backend.temporary(N);
     kernels.unary('exp', (saved as Tensor).block(), dx.block());
-    kernels.fill(ofClass, smoothing - 1);
-    scatterInto(dx, ids, ofClass, kernels);
+    kernels.fill(classTerm, smoothing - 1);
+    scatterInto(dx, ids, classTerm, kernels);
     if (smoothing !== 0) {
-      const ofAll = backend.temporary(1);
-      kernels.fill(ofAll, smoothing / K);
-      kernels.binary({ op: 'sub', a: dx.block(), b: ofAll, stridesB: [0], y: dx.block() });
+      const uniformTerm = backend.temporary(1);
+      kernels.fill(uniformTerm, smoothing / K);
+      kernels.binary({ op: 'sub', a: dx.block(), b: uniformTerm, stridesB: [0], y: dx.block() });
     }
     kernels.binary({
       op: 'mul',
@@ -123,7 +123,7 @@ function scaleInPlace(x: Tensor, factor: number, kernels: Kernels): void {
 
 export const pickOps = { pick: pickOp, sparseCrossentropy: sparseCrossentropyOp };
 
-/** Returns x and the classes as a tensor. @throws UnrollError if they do not fit each other */
+/** Returns x, and the classes as a tensor. @throws UnrollError if the shapes do not match or a class is invalid */
 function checkClasses(name: string, x: Tensor, classes: TensorLike): [Tensor, Tensor] {
   const ids = asTensor(classes);
   if (x.rank !== 2 || ids.rank !== 1 || ids.size !== x.shape[0]) {

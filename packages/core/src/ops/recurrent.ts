@@ -1,10 +1,10 @@
 /**
  * Code that the fused recurrent ops share: shape checks, the time-major buffer of inputs and states, masks, and the
- * weight and input gradients, which are matrix products of dG (the gradients of the gate sums, computed by the
- * kernel). Letters: B batch, T time steps, I input features, H hidden units, G gates.
+ * weight and input gradients, which are matrix products of dG (the gradients of the gates before activation,
+ * which the kernel computes). Letters: B batch, T time steps, I input features, H hidden units, G gates.
  *
  * Each op lists all fields of its kernel call: object spread would take 6 µs in V8 for an object of this size, more
- * than the rest of a stream's step.
+ * than the rest of a streaming step.
  */
 import type { ActivationName, Block, Kernels, SequenceView } from '../backend.js';
 import { formatShape, shapeError } from '../errors.js';
@@ -20,7 +20,7 @@ export interface SequenceAttributes {
   returnSequences: boolean;
   /** Process the sequence from the last step to the first. */
   reverse: boolean;
-  /** With `reverse`: return the outputs in time order. False: in processing order. */
+  /** With `reverse`: true returns the outputs in time order, false in processing order. */
   realign: boolean;
   /** True: outputs of masked steps are 0. False: they repeat the last valid output (0 if there is none yet). */
   zeroOutputForMask: boolean;
@@ -237,7 +237,7 @@ export function copyFinalState(
   if (!attrs.returnSequences) writeLastOutput(kernels, hLast, masks, y);
 }
 
-/** Returns the output: h if it is the final state (so that a scope copies the values only once), else y. */
+/** Returns h if the output is the final state (then a scope copies the values only once), else y. */
 export function outputOf(y: Tensor, h: Tensor, mask: Tensor | null, attrs: SequenceAttributes): Tensor {
   return attrs.returnSequences || mask !== null ? y : h;
 }
@@ -277,7 +277,7 @@ export function outputView(
   };
 }
 
-/** Writes the output of the last step to y [B,H]: h, or 0 for rows whose output mask is 0 there. */
+/** Writes the output of the last step to y [B,H]: h, or 0 in rows whose output mask is 0 at that step. */
 function writeLastOutput(kernels: Kernels, h: Tensor, masks: StepMasks | null, y: Tensor): void {
   const [B, H] = h.shape as [number, number];
   if (masks === null) kernels.copy({ x: h.block(), y: y.block() });
@@ -315,7 +315,7 @@ export function copyOrZeros(kernels: Kernels, shape: Shape, from: Tensor | null)
   return out;
 }
 
-/** Returns dx = dG Wᵀ, in the order of x [B,T,I]. If dG has more columns than W, only its first ones are used. */
+/** Returns dx = dG Wᵀ, in the order of x [B,T,I]. If dG has more columns than W, only the first columns of dG are used. */
 export function inputGradient(kernels: Kernels, dG: Tensor, W: Tensor, reverse: boolean): Tensor {
   const [T, B, width] = dG.shape as [number, number, number];
   const [I, k] = W.shape as [number, number];

@@ -32,7 +32,7 @@ function middleOp(
 const broadcastMiddle = (g: Tensor, { outer, n, inner }: MiddleAttributes): Tensor =>
   broadcastTo(g, [outer, n, inner]);
 
-// Constants of their own, so that bundlers leave out those that a page does not use.
+// One constant per op, so that bundlers leave out the ops that a page does not use.
 const sumOp = /* @__PURE__ */ middleOp('sum', (g, x, _y, attrs) =>
   reshape(broadcastMiddle(g, attrs), x.shape),
 );
@@ -44,7 +44,7 @@ const sumSquaresOp = /* @__PURE__ */ middleOp('sumSquares', (g, x, _y, attrs) =>
 
 export const reduceOps = { sum: sumOp, max: maxOp, min: minOp, sumSquares: sumSquaresOp };
 
-/** The gradient of max and min. Equal extremes share it evenly, so it does not depend on their order. */
+/** Returns the gradient of max or min. Equal extremes share the gradient evenly, so their order has no effect. */
 function extremeGradient(g: Tensor, x: Tensor, y: Tensor, attrs: MiddleAttributes): Tensor {
   const isExtreme = equal(reshape(x, [attrs.outer, attrs.n, attrs.inner]), y);
   const count = apply1(sumOp, [isExtreme], attrs);
@@ -100,12 +100,12 @@ export function sumSquares(x: TensorLike, axes?: Axes, keepDims = false): Tensor
   return reduceWith(sumSquaresOp, x, axes, keepDims);
 }
 
-/** Sums a gradient over the broadcast axes, and returns it in the input's shape before broadcasting. */
+/** Returns the gradient of an input of this shape that was broadcast to the shape of g: g summed over the broadcast axes. */
 export function sumTo(g: Tensor, shape: Shape): Tensor {
   if (sameShape(g.shape, shape)) return g;
-  const lead = g.rank - shape.length;
+  const newAxes = g.rank - shape.length;
   const axes = g.shape
     .map((_, d) => d)
-    .filter((d) => d < lead || (shape[d - lead] === 1 && g.shape[d] !== 1));
+    .filter((d) => d < newAxes || (shape[d - newAxes] === 1 && g.shape[d] !== 1));
   return reshape(sum(g, axes, true), shape);
 }

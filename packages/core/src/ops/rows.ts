@@ -79,6 +79,6 @@ export function gather(table: Tensor, ids: TensorLike): Tensor {
   return gatherRows(table, indices);
 }
 
-/** @internal `gather` without checks, for indices that are computed and not given. */
+/** @internal Like `gather`, without checks: for indices that Unroll computes. */
 export const gatherRows = (table: Tensor, indices: Tensor): Tensor =>
   apply1(gatherOp, [table, indices], NO_ATTRIBUTES);

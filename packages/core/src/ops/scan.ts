@@ -16,7 +16,10 @@ export interface LinearScanInputs {
   b: Tensor;
   /** The initial state, [B, H]. Default: zeros. */
   h0?: Tensor | null;
-  /** Mask [B, T]. At a 0, the state keeps its value, and a and b are not used. Default: all steps are valid. */
+  /**
+   * Mask [B, T]: 1 at valid steps; at steps with 0, the state keeps its value, and a and b are not used. Default: all steps
+   * are valid.
+   */
   mask?: Tensor | null;
 }
 

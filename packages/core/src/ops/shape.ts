@@ -47,7 +47,7 @@ const broadcastOp: Op<{ shape: Shape }, readonly [Tensor]> = {
   backward: ({ grads }) => grads,
 };
 
-/** The block of x with shape `sizes` that begins at index `starts`. */
+/** The part of x with shape `sizes` that begins at index `starts`. */
 const sliceOp: Op<{ starts: readonly number[]; sizes: readonly number[] }, readonly [Tensor]> = {
   name: 'slice',
   shapes: (_inputs, { sizes }) => [sizes],
@@ -102,7 +102,7 @@ const concatOp: Op<{ axis: number }, readonly Tensor[]> = {
   },
 };
 
-/** The parts of x at each index of one axis, without that axis. Unlike many slices, they share one gradient of x. */
+/** The parts of x at each index of one axis, without that axis. Their gradients are joined into one. */
 const unstackOp: Op<{ axis: number }, readonly [Tensor], readonly Tensor[]> = {
   name: 'unstack',
   shapes: ([x], { axis }) => new Array<Shape>(x[axis]).fill(x.toSpliced(axis, 1)),
@@ -157,12 +157,19 @@ interface StridedCopy extends Omit<CopyCall, 'x' | 'y'> {
   shape: Shape;
 }
 
-/** Copies between tensors, by default with their own strides. Axes that are adjacent in both are merged. */
+/** Copies from x to y, by default with the strides of these tensors. Axes that are contiguous in both are merged. */
 function copyStrided(kernels: Kernels, { x, y, shape, ...rest }: StridedCopy): void {
   const { stridesX = stridesOf(x.shape), stridesY = stridesOf(y.shape), ...offsets } = rest;
   const merged = collapse(shape, stridesX, stridesY);
-  const [ofX, ofY] = merged.strides;
-  kernels.copy({ x: x.block(), stridesX: ofX, y: y.block(), stridesY: ofY, shape: merged.shape, ...offsets });
+  const [mergedX, mergedY] = merged.strides;
+  kernels.copy({
+    x: x.block(),
+    stridesX: mergedX,
+    y: y.block(),
+    stridesY: mergedY,
+    shape: merged.shape,
+    ...offsets,
+  });
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {
@@ -203,7 +210,7 @@ export function permute(value: TensorLike, order: readonly number[]): Tensor {
   return axes.every((axis, d) => axis === d) ? x : apply1(permuteOp, [x], { order: axes });
 }
 
-/** Returns x with its last two axes exchanged. */
+/** Returns x with its last two axes swapped. */
 export function transpose(value: TensorLike): Tensor {
   const x = asTensor(value);
   const order = x.shape.map((_, d) => d);

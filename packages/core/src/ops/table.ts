@@ -39,7 +39,7 @@ const table = {
   ...scanOps,
 };
 
-/** Renames the reductions to `reduceMax` and so on, because element-wise ops have the same names (max). */
+/** Renames the reductions to `reduceMax` and so on, because elementwise ops have the same names (max). */
 function withPrefix<T extends Record<string, unknown>>(
   ops: T,
 ): { [K in keyof T & string as `reduce${Capitalize<K>}`]: T[K] } {

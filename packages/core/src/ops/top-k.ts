@@ -1,4 +1,4 @@
-/** The largest elements of each row. */
+/** The op `topK`: the largest elements of each row. */
 import { formatShape, shapeError, valueError } from '../errors.js';
 import { apply, type Op } from '../op.js';
 import { openScope } from '../runtime.js';
@@ -27,9 +27,9 @@ const topKOp: Op<TopKAttributes, readonly [Tensor], readonly [values: Tensor, in
     const n = x.shape[x.rank - 1];
     const rows = x.size / n;
     // Kernels read indices as float32, so the rows are scattered in chunks with exact indices.
-    const most = Math.max(1, Math.floor(MAX_EXACT_INTEGER / n));
-    for (let first = 0; first < rows; first += most) {
-      const count = Math.min(most, rows - first);
+    const maxRows = Math.max(1, Math.floor(MAX_EXACT_INTEGER / n));
+    for (let first = 0; first < rows; first += maxRows) {
+      const count = Math.min(maxRows, rows - first);
       const part = (tensor: Tensor, width: number) =>
         backend.view(tensor.block(), first * width, count * width);
       const [starts, positions] = [backend.temporary(count), backend.temporary(count * k)];
@@ -55,12 +55,12 @@ const topKOp: Op<TopKAttributes, readonly [Tensor], readonly [values: Tensor, in
 export const topKOps = { topK: topKOp };
 
 /**
- * Returns the k largest elements along the last axis, in descending order, as `torch.topk` and `tf.math.top_k`. NaN comes
+ * Returns the k largest elements along the last axis, in descending order, as in `torch.topk` and `tf.math.top_k`. NaN comes
  * first. Of equal elements, the one with the smaller index comes first. Gradients pass to the elements that were selected.
  * @param k from 1 to the length of the last axis
  * @returns the elements and their indices, both [..., k]
- * @throws UnrollError `shape` for a single number and for more than 2^24 elements, whose indices float32 cannot represent;
- *   `value` for another k
+ * @throws UnrollError `shape` for a single number, and for a last axis of more than 2^24 elements, whose indices float32
+ *   cannot represent; `value` for an invalid k
  */
 export function topK(x: TensorLike, k: number): { values: Tensor; indices: Tensor } {
   const input = asTensor(x);

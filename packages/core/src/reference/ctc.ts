@@ -24,7 +24,10 @@ function logSoftmaxRows(x: ArrayLike<number>, rows: number, C: number): Float64A
   });
 }
 
-/** The alignments of one target: the class of each state, and the states that may follow and precede it. */
+/**
+ * Returns the states of the alignments of a target: their number, the class of each, and those that may follow and
+ * precede it.
+ */
 function statesOf(labels: ArrayLike<number>, blank: number) {
   const count = 2 * labels.length + 1;
   const classOf = (s: number): number => (s % 2 === 0 ? blank : labels[(s - 1) / 2]);

@@ -1,4 +1,4 @@
-/** The scalar functions of the reference backend: element-wise kernels, and activations of recurrent cells. */
+/** The scalar functions of the reference backend: elementwise kernels, and activations of recurrent cells. */
 import type { ActivationName, BinaryName, UnaryName } from '../backend.js';
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));

@@ -1,4 +1,7 @@
-/** One step of an LSTM from its sums a on: i, f, o = σ(a), g = φ(a), c = f c' + i g. The gates are in the order i f g o. */
+/**
+ * One step of an LSTM from pre-activations a: i, f, o = σ(a), g = φ(a), c = f c' + i g. The gates are in the order i f g
+ * o.
+ */
 import type { LstmGatesBackwardCall, LstmGatesCall } from '../backend.js';
 import { values } from './block.js';
 import { activations, derivatives } from './functions.js';

@@ -69,11 +69,11 @@ export interface BackwardRow {
   r: number;
   /** t*B + r */
   step: number;
-  /** Before the call: the complete gradient of h. The cell replaces it by the gradient of h' (before dropout). */
+  /** Before the call: the complete gradient of h. The cell replaces it with the gradient of h' (before dropout). */
   dh: FloatArray;
   /**
    * Returns the part of the gradient of h' from a recurrent product: `width` columns of the row of dG, starting at `first`,
-   * times the transpose of as many columns of U, starting at `column`.
+   * times the transpose of `width` columns of U, starting at `column`.
    */
   throughU(first: number, width: number, column: number): Float64Array;
 }
