@@ -12,9 +12,9 @@ export interface TagScores {
   emissions: ArrayLike<number>;
   /** [K, K], row-major: from the tag of the row to the tag of the column. */
   transitions: ArrayLike<number>;
-  /** [K]: the score of each tag as the first one. */
+  /** [K]: the score of each tag as the first tag. */
   start: ArrayLike<number>;
-  /** [K]: the score of each tag as the last one. */
+  /** [K]: the score of each tag as the last tag. */
   end: ArrayLike<number>;
 }
 

@@ -6,7 +6,7 @@ import { type UnrollError, valueError } from './errors.js';
 import { formatValue } from './format-value.js';
 import { nearest, normalizeName } from './nearest.js';
 
-/** Option types: for each, its description in messages and a check. */
+/** The types of options, each with its description in messages and its check. */
 const TYPES = {
   count: ['a positive integer', (value) => Number.isInteger(value) && (value as number) >= 1],
   integer: ['an integer', (value) => Number.isInteger(value)],

@@ -216,7 +216,7 @@ struct Sum {
   Factor<Weight> x, y = {};
 };
 
-// Tiles of rows that take a part of k in turn (see Parts in tile.h). Tile i has the rows [at[i], at[i + 1]).
+// Tiles of rows that use a part of k one after another (see Parts in tile.h). Tile i has the rows [at[i], at[i + 1]).
 struct Turn {
 #if UNROLL_PARTS
   int tiles, bytes;

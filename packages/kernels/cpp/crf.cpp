@@ -161,7 +161,7 @@ struct Part {
   const int K, width;
   double* alpha;  // [T][width] a_t; the logarithms of the unscaled sums if `log_forward` computes it
   double* A;      // [K][width] sums of g * a_{t-1}(i) e_t(j) b_t(j) / d_{t-1}; A * E is g * the expected number of transitions
-  double* X;      // [K][width] the rest of the gradient of the transitions: sequences with logarithms, and the given tags
+  double* X;      // [K][width] the rest of the gradient of the transitions, from sequences with logarithms and from the given tags
   double* dStart;
   double* dEnd;
   double* buffers;  // [5][width]

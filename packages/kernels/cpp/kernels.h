@@ -182,7 +182,7 @@ struct Ctc {
   const float* target_lengths;  // [B] the labels of each target, integers up to L
   float* losses;                // [B] output
   float* dx;                    // [B][T][C] output: the gradient of each loss, 0 after the last step of the sequence | null
-  int slots;                    // the number of sequences for which `work` has room (>= 1); at most as many threads are used
+  int slots;                    // the number of sequences for which `work` has room (>= 1), and the largest number of threads
   float* work;                  // [slots][ctc_work_size] overwritten, 64-byte aligned
 };
 

@@ -87,7 +87,7 @@ const callAreaOf = (buffer: ArrayBuffer): CallArea => {
   return { at, slots, floats: slots };
 };
 
-/** Reads UNROLL_PANEL_BYTES, for tests and measurements: replaces the default of KernelModule.panelBytes. */
+/** Reads UNROLL_PANEL_BYTES, which replaces the default of KernelModule.panelBytes in tests and measurements. */
 const panelOption = (): { panelBytes?: number } => {
   const wanted = process.env.UNROLL_PANEL_BYTES;
   if (wanted === undefined || wanted === '') return {};

@@ -1,4 +1,4 @@
-/** Reading and writing NumPy arrays. */
+/** Reads and writes NumPy arrays. */
 import { blobSource, bytesSource, type NumpyArray, readNpz as readArrays } from '@unroll/formats/convert';
 import { sourceAt } from '#sources';
 

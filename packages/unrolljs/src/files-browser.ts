@@ -1,4 +1,4 @@
-/** File access in browsers: artifacts by URL. Also selects the function that prepares a backend for `unrolljs/infer`. */
+/** File access in browsers: artifacts by URL. Also exports the function that prepares a backend for `unrolljs/infer`. */
 import { UnrollError } from '@unroll/core';
 import { ARTIFACT_FILES, type ArtifactFiles, fromZip } from '@unroll/formats';
 

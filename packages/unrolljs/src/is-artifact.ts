@@ -8,7 +8,7 @@ const HEAD = 256;
 
 /**
  * Returns true for the folder, the files or the zip of an artifact, and for a path without a file (`load` then reports
- * it).
+ * it). Returns false for a File, because importModel reads Files of every format.
  */
 export async function isArtifact(source: ArtifactSource | Blob): Promise<boolean> {
   if (typeof source === 'string') {

@@ -63,10 +63,13 @@ export function toTensors(
   const got = named ? Object.keys(values) : expected.filter((_, i) => list[i] !== null);
   if ((!areMasks && list.includes(null)) || got.some((name) => !expected.includes(name))) {
     if (expected.length === 0) throw valueError('Every input needs a value, got null.');
-    throw valueError(`Expected one entry for each of ${expected.join(', ')}; got ${got.join(', ')}.`, {
-      expected,
-      got,
-    });
+    throw valueError(
+      `Expected one entry for each of ${expected.join(', ')}; got ${got.join(', ') || 'none'}.`,
+      {
+        expected,
+        got,
+      },
+    );
   }
   return list.map((value, i) => (value === null ? null : toTensor(value, exampleShapes?.[i] ?? null)));
 }

@@ -231,6 +231,7 @@ test('rejects masks that fit no input, and too many masks', async () => {
     'value',
     /Expected one entry for each of source, extra; got source\./,
   );
+  await rejects(() => network.predict({}), 'value', /one entry for each of source, extra; got none\./);
 });
 
 test('weights of 2 double the loss, and weights of 0 exclude examples', async () => {

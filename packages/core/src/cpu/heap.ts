@@ -26,7 +26,7 @@ export class Heap {
   readonly #free: Range[] = [];
   /** The size of each allocated block, by address. */
   readonly #sizes = new Map<number, number>();
-  /** The memory of all arenas. It is kept when they close, so that repeated steps allocate nothing. */
+  /** The memory of all arenas. Closing an arena keeps its chunks, so that repeated steps allocate nothing. */
   #chunks: Range[] = [];
   /** Where each open arena starts, the innermost last. */
   readonly #arenaStarts: Mark[] = [];

@@ -23,7 +23,7 @@ type InferenceKernels = Pick<
   'fill' | 'copy' | 'unary' | 'binary' | 'reduce' | 'gemm' | 'softmax' | 'gather'
 >;
 
-/** @param dimsAt the address at which the kernels read shapes and strides */
+/** Returns the kernels. @param dimsAt the address at which the kernels read shapes and strides */
 export function inferenceKernels(
   module: KernelModule,
   wholeMemory: WholeMemory,

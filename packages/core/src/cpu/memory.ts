@@ -2,6 +2,7 @@
 import type { LinearMemory } from '@unroll/kernels';
 import { formatShape, shapeError } from '../errors.js';
 
+/** Bytes per float. */
 export const FLOAT = 4;
 const MAX_RANK = 8;
 /** The length of an index space: a shape and the strides of two operands. */
@@ -13,7 +14,7 @@ const LONGEST = 2 ** 31 - 1;
 export type WholeMemory = (end: number) => Float32Array | null;
 
 export function wholeMemoryOf(memory: LinearMemory): WholeMemory {
-  /** The memory up to the longest array; recreated when the memory has grown. */
+  /** The memory, or its first LONGEST elements; recreated when the memory has grown. */
   let all: Float32Array = new Float32Array(0);
   return (end) => {
     const { buffer } = memory;
@@ -30,7 +31,7 @@ export type PutSpace = (
   second: readonly number[],
 ) => number;
 
-/** @param at the address at which the kernels read shapes and strides */
+/** Returns a function that writes to `at`, the address at which the kernels read shapes and strides. */
 export function spacesAt(memory: LinearMemory, at: number): PutSpace {
   /** Recreated when the memory has grown. */
   let dims: Int32Array = new Int32Array(0);

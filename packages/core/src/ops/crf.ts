@@ -62,9 +62,9 @@ export const crfOps = { crfLogLoss: crfLogLossOp };
 export interface CrfScores {
   /** [K, K]: the score of the transition from the tag of the row to the tag of the column. */
   transitions: Tensor;
-  /** [K]: the score of each tag as the first one. */
+  /** [K]: the score of each tag as the first tag. */
   start: Tensor;
-  /** [K]: the score of each tag as the last one. */
+  /** [K]: the score of each tag as the last tag. */
   end: Tensor;
 }
 

@@ -13,7 +13,7 @@ import { asTensor, hostValues, type Tensor, type TensorLike, temporaryTensor } f
 export const MAX_EXACT_INTEGER = 2 ** 24;
 
 /**
- * Splits x [N, K] into chunks of rows whose elements the kernels can index, and calls `visit` for each one.
+ * Splits x [N, K] into chunks of rows whose elements the kernels can index, and calls `visit` for each chunk.
  * `indices` are the offsets of the elements [r, ids[r]] within the chunk; the chunk begins at row `first` and has
  * `count` rows.
  */

@@ -22,7 +22,7 @@ export function gruForward(call: GruForwardCall): void {
   const G = resetAfter ? 4 : 3;
   const inputBias = (j: number): number => (bias ? bias[j] : 0);
   const stateBias = (j: number): number => (bias && resetAfter ? bias[3 * H + j] : 0);
-  walkForward(call, ({ step, xh, hBefore, h }) => {
+  walkForward(call, ({ index, xh, hBefore, h }) => {
     const hDropped = xh.subarray(I);
     const ax = product(xh.subarray(0, I), W, 3 * H, 0, 3 * H);
     const ah = product(hDropped, U, 3 * H, 0, 2 * H);
@@ -36,11 +36,11 @@ export function gruForward(call: GruForwardCall): void {
       const n = phi(ax[2 * H + u] + inputBias(2 * H + u) + (resetAfter ? r * q[u] : q[u]));
       h[u] = updateGateOnCandidate ? (1 - z) * hBefore[u] + z * n : z * hBefore[u] + (1 - z) * n;
       if (gates) {
-        const at = step * G * H + u;
+        const at = index * G * H + u;
         [gates[at], gates[at + H], gates[at + 2 * H]] = [z, r, n];
         if (resetAfter) gates[at + 3 * H] = q[u];
       }
-      if (reset) reset[step * H + u] = rh[u];
+      if (reset) reset[index * H + u] = rh[u];
     }
   });
 }
@@ -52,11 +52,11 @@ export function gruBackward(call: GruBackwardCall): void {
   const dPhi = derivatives[call.activation];
   const dSigma = derivatives[call.recurrentActivation];
   const G = resetAfter ? 4 : 3;
-  walkBackward(call, { dG: G * H, U: 3 * H }, ({ step, dh, throughU }) => {
-    const hBefore = (u: number): number => (hs ? hs[step * H + u] : xh[step * (I + H) + I + u]);
+  walkBackward(call, { dG: G * H, U: 3 * H }, ({ index, dh, throughU }) => {
+    const hBefore = (u: number): number => (hs ? hs[index * H + u] : xh[index * (I + H) + I + u]);
     const direct = new Float64Array(H);
     for (let u = 0; u < H; u++) {
-      const at = step * G * H + u;
+      const at = index * G * H + u;
       const [z, r, n] = [gates[at], gates[at + H], gates[at + 2 * H]];
       const keep = updateGateOnCandidate ? 1 - z : z;
       direct[u] = dh[u] * keep;
@@ -73,7 +73,7 @@ export function gruBackward(call: GruBackwardCall): void {
       // and h'.
       const dRh = throughU(2 * H, H, 2 * H);
       for (let u = 0; u < H; u++) {
-        const at = step * G * H + u;
+        const at = index * G * H + u;
         const r = gates[at + H];
         dG[at + H] = dRh[u] * hBefore(u) * dSigma(r);
         direct[u] += dRh[u] * r;

@@ -18,18 +18,18 @@ export function lstmForward(call: LstmForwardCall): void {
   const gates = call.gates && values(call.gates);
   const phi = activations[call.activation];
   const sigma = activations[call.recurrentActivation];
-  walkForward(call, ({ r, step, valid, xh, h }) => {
+  walkForward(call, ({ r, index, valid, xh, h }) => {
     const ax = product(xh.subarray(0, I), W, 4 * H, 0, 4 * H);
     const ah = product(xh.subarray(I), U, 4 * H, 0, 4 * H);
     const a = ax.map((value, j) => value + ah[j] + (bias ? bias[j] : 0));
     for (let u = 0; u < H; u++) {
       const [i, f, g, o] = [sigma(a[u]), sigma(a[H + u]), phi(a[2 * H + u]), sigma(a[3 * H + u])];
-      const previous = (call.keepCells ? step : r) * H + u;
-      const current = (call.keepCells ? step + B : r) * H + u;
+      const previous = (call.keepCells ? index : r) * H + u;
+      const current = (call.keepCells ? index + B : r) * H + u;
       c[current] = valid ? f * c[previous] + i * g : c[previous];
       h[u] = o * phi(c[current]);
       if (gates) {
-        const at = step * 4 * H + u;
+        const at = index * 4 * H + u;
         [gates[at], gates[at + H], gates[at + 2 * H], gates[at + 3 * H]] = [i, f, g, o];
       }
     }
@@ -49,15 +49,15 @@ export function lstmBackward(call: LstmBackwardCall): void {
   walkBackward(
     call,
     { dG: 4 * H, U: 4 * H },
-    ({ r, step, dh, throughU }) => {
+    ({ r, index, dh, throughU }) => {
       for (let u = 0; u < H; u++) {
-        const at = step * 4 * H + u;
+        const at = index * 4 * H + u;
         const [i, f, g, o] = [gates[at], gates[at + H], gates[at + 2 * H], gates[at + 3 * H]];
-        const cell = phi(c[(step + B) * H + u]);
+        const cell = phi(c[(index + B) * H + u]);
         const dCell = dc[r * H + u] + dh[u] * o * dPhi(cell);
-        if (dcAll) dcAll[step * H + u] = dCell;
+        if (dcAll) dcAll[index * H + u] = dCell;
         dG[at] = dCell * g * dSigma(i);
-        dG[at + H] = dCell * c[step * H + u] * dSigma(f);
+        dG[at + H] = dCell * c[index * H + u] * dSigma(f);
         dG[at + 2 * H] = dCell * i * dPhi(g);
         dG[at + 3 * H] = dh[u] * cell * dSigma(o);
         dc[r * H + u] = dCell * f;

@@ -19,10 +19,10 @@ export function rnnBackward(call: RnnBackwardCall): void {
   const { B, I, H } = call;
   const [xh, hs, dG] = [values(call.xh), call.hs && values(call.hs), values(call.dG)];
   const dPhi = derivatives[call.activation];
-  walkBackward(call, { dG: H, U: H }, ({ step, dh, throughU }) => {
+  walkBackward(call, { dG: H, U: H }, ({ index, dh, throughU }) => {
     for (let u = 0; u < H; u++) {
-      const h = hs ? hs[(step + B) * H + u] : xh[(step + B) * (I + H) + I + u];
-      dG[step * H + u] = dh[u] * dPhi(h);
+      const h = hs ? hs[(index + B) * H + u] : xh[(index + B) * (I + H) + I + u];
+      dG[index * H + u] = dh[u] * dPhi(h);
     }
     dh.set(throughU(0, H, 0));
   });

@@ -11,8 +11,8 @@ export interface ForwardRow {
   t: number;
   /** Row of the batch. */
   r: number;
-  /** t*B + r */
-  step: number;
+  /** t*B + r, the index of the row in [T, B]. */
+  index: number;
   /** False: the step is masked, and the cell must leave its states unchanged. */
   valid: boolean;
   /** [I+H]: x_t and h' after recurrent dropout. */
@@ -37,8 +37,8 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
   const h = new Float64Array(H);
   for (let t = 0; t < T; t++) {
     for (let r = 0; r < B; r++) {
-      const step = t * B + r;
-      const valid = mask === null || mask[step] !== 0;
+      const index = t * B + r;
+      const valid = mask === null || mask[index] !== 0;
       const start = ((t % bufferSteps) * B + r) * K;
       const next = (((t + 1) % bufferSteps) * B + r) * K;
       const row = xh.subarray(start, start + K);
@@ -49,15 +49,15 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
         // Zeros keep a NaN in a masked input out of the weight gradients.
         row.fill(0, 0, I);
       }
-      const hBefore = hs ? hs.subarray(step * H, (step + 1) * H) : row.subarray(I);
-      cell({ t, r, step, valid, xh: row, hBefore, h });
+      const hBefore = hs ? hs.subarray(index * H, (index + 1) * H) : row.subarray(I);
+      cell({ t, r, index, valid, xh: row, hBefore, h });
       for (let u = 0; u < H; u++) {
         const value = valid ? h[u] : hBefore[u];
         xh[next + I + u] = rmask ? value * rmask[r * H + u] : value;
-        if (hs) hs[(step + B) * H + u] = value;
+        if (hs) hs[(index + B) * H + u] = value;
         if (out)
           out[y.offset + t * y.strideT + r * y.strideB + u] =
-            outputMask && outputMask[step] === 0 ? 0 : value;
+            outputMask && outputMask[index] === 0 ? 0 : value;
       }
     }
   }
@@ -67,8 +67,8 @@ export function walkForward(call: ForwardCall, cell: (row: ForwardRow) => void):
 export interface BackwardRow {
   t: number;
   r: number;
-  /** t*B + r */
-  step: number;
+  /** t*B + r, the index of the row in [T, B]. */
+  index: number;
   /** Before the call: the complete gradient of h. The cell replaces it with the gradient of h' (before dropout). */
   dh: FloatArray;
   /**
@@ -97,14 +97,14 @@ export function walkBackward(
   const incoming = dy && values(dy.block);
   for (let t = T - 1; t >= 0; t--) {
     for (let r = 0; r < B; r++) {
-      const step = t * B + r;
+      const index = t * B + r;
       const row = dh.subarray(r * H, (r + 1) * H);
-      if (incoming && (outputMask === null || outputMask[step] !== 0)) {
+      if (incoming && (outputMask === null || outputMask[index] !== 0)) {
         for (let u = 0; u < H; u++) row[u] += incoming[dy.offset + t * dy.strideT + r * dy.strideB + u];
       }
-      dhAll?.set(row, step * H);
-      if (mask !== null && mask[step] === 0) {
-        dG.fill(0, step * columns.dG, (step + 1) * columns.dG);
+      dhAll?.set(row, index * H);
+      if (mask !== null && mask[index] === 0) {
+        dG.fill(0, index * columns.dG, (index + 1) * columns.dG);
         masked(t, r);
         continue;
       }
@@ -112,10 +112,10 @@ export function walkBackward(
         Float64Array.from({ length: H }, (_, u) => {
           let total = 0;
           for (let j = 0; j < width; j++)
-            total += dG[step * columns.dG + first + j] * U[u * columns.U + column + j];
+            total += dG[index * columns.dG + first + j] * U[u * columns.U + column + j];
           return rmask ? total * rmask[r * H + u] : total;
         });
-      cell({ t, r, step, dh: row, throughU });
+      cell({ t, r, index, dh: row, throughU });
     }
   }
 }
