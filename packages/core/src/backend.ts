@@ -122,7 +122,7 @@ export interface BackwardCall extends RecurrentCall {
 
 export interface LstmForwardCall extends ForwardCall {
   recurrentActivation: ActivationName;
-  /** [T+1, B, H]: the cell states, from the initial one on. If `keepCells` is false: [B, H], updated in place. */
+  /** [T+1, B, H]: the cell states, from the initial state on. If `keepCells` is false: [B, H], updated in place. */
   c: Block;
   keepCells: boolean;
   /** [T, B, 4H] gates i f g o after activation, needed for backward. */
@@ -133,7 +133,7 @@ export interface LstmBackwardCall extends BackwardCall {
   recurrentActivation: ActivationName;
   gates: Block;
   c: Block; // [T+1, B, H]
-  /** [B, H]. In: gradient of the final cell state. Out: gradient of the initial one. */
+  /** [B, H]. In: gradient of the final cell state. Out: gradient of the initial cell state. */
   dc: Block;
   /** Out [T, B, 4H]: gradient of the gates before activation. */
   dG: Block;

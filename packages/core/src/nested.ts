@@ -38,7 +38,7 @@ export function nestedNumbers(
 ): { shape: number[]; numbers: FloatArray } {
   const shape = shapeOf(values);
   const size = sizeOf(shape);
-  // If the arrays are ragged, the first ones may suggest a size far above that of all values.
+  // If the arrays are ragged, the first arrays may suggest a size far above that of all values.
   if (size > 2 ** 20) flatten(values, { shape, out: null, next: 0, path: [] }, 0);
   const numbers = new Float(size);
   flatten(values, { shape, out: numbers, next: 0, path: [] }, 0);

@@ -1,7 +1,7 @@
 /**
- * The gradient of a matrix of weights as the products aᵀ b from which it is computed. A decoder that uses its weights once
- * per step has one product with few rows per step; their sum is computed as a single product of the stacked rows, which is
- * faster than the products of the steps and their additions.
+ * The gradient of a matrix of weights as the products aᵀ b from which it is computed. A decoder that uses its weights
+ * once per step has one product with few rows per step. The sum of these products is computed as a single product of the
+ * stacked rows, which is faster than the products of the steps and their additions.
  */
 import type { Block } from './backend.js';
 import { LazyGradient } from './lazy-gradient.js';

@@ -24,7 +24,7 @@ export class RandomStream {
 
   /**
    * @param seed an integer from 0 to 2^53 - 1
-   * @param path names the purpose of the stream; streams of different paths are independent
+   * @param path the purpose of the stream, such as a layer; streams of different paths are independent
    */
   constructor(seed: number, ...path: (string | number)[]) {
     if (!Number.isSafeInteger(seed) || seed < 0) {
@@ -92,7 +92,10 @@ export class RandomStream {
     return apply1(uniformOp, [], { ...this.#reserveFor(shape), shape });
   }
 
-  /** Returns an inverted dropout mask: 1/(1-rate) with probability 1-rate, else 0. @param rate in [0, 1) */
+  /**
+   * Returns an inverted dropout mask: 1/(1-rate) with probability 1-rate, else 0.
+   * @param rate the dropout rate, in [0, 1)
+   */
   dropoutMask(shape: Shape, rate: number): Tensor {
     if (!(rate >= 0 && rate < 1))
       throw valueError(`rate must be in [0, 1), got ${formatValue(rate)}.`, { rate });

@@ -50,7 +50,7 @@ export interface SafetensorsEntry {
   end: number;
 }
 
-/** What the header of a file says. */
+/** The contents of the header of a file. */
 export interface SafetensorsHeader {
   /** In the order of their values. */
   entries: SafetensorsEntry[];
@@ -187,7 +187,7 @@ function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** True for an array of non-negative integers. */
+/** Returns true for an array of non-negative integers. */
 function isCountArray(value: Json | undefined): value is number[] {
   return Array.isArray(value) && value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
 }

@@ -236,8 +236,8 @@ struct Part {
     return true;
   }
 
-  // Computes the gradients of logZ for one sequence, after `forward` has returned true. `gradient` then subtracts those of the
-  // score of the given tags.
+  // Computes the gradients of logZ for one sequence, after `forward` has returned true. `gradient` then subtracts the
+  // gradients of the score of the given tags.
   void backward(int b, double g, int n, float* dE) {
     double *const e = buffers, *const beta = e + width, *const w = beta + width, *const u = w + width;
     clear(e + K, width - K);

@@ -1,9 +1,10 @@
 // Connectionist temporal classification (Graves et al. 2006).
 //
-// An alignment of n labels is a walk through the states blank 0, label 0, blank 1, label 1, ..., blank n. At each step, the
-// walk stays in its state, goes to the next one, or skips a blank between different labels; it then emits the symbol of
-// its state. alpha_t(s) is the probability of all walks that are in s after step t. beta_t(s) is the probability that a
-// walk in s emits the steps after t and ends in one of the last two states. The posterior of s is alpha*beta / P.
+// An alignment of n labels is a walk through the states blank 0, label 0, blank 1, label 1, ..., blank n. At each step,
+// the walk stays in its state, goes to the next one, or skips a blank between different labels; it then emits the symbol
+// of its state. alpha_t(s) is the probability of all walks that are in s after step t. beta_t(s) is the probability that
+// a walk in s emits the symbols of the steps after t and ends in one of the last two states. The posterior of s is
+// alpha*beta / P.
 //
 // Blanks and labels are two arrays, so that a step is a few operations on contiguous vectors. There are two kinds of
 // arithmetic:
@@ -23,7 +24,7 @@
 // underflow can lose, so alpha and beta are upper bounds, apart from rounding, and the sum of alpha*beta over the states
 // of a step is at least P. The number added to alpha at a step contributes at most its product with beta of that step to
 // any of these sums, and vice versa. With w = 1 + u + u^2, alpha and beta are at most 2w in their scales, so the
-// contribution of a step with S states is at most tiny * 4wS (twice that is allowed for, because of rounding). If at
+// contribution of a step with S states is at most tiny * 4wS (the check allows twice that, because of rounding). If at
 // every one of T steps this is below 2^-40 / T of the sum of the step, then all contributions together are below 2^-40 of
 // P, as is the error of every sum.
 #include "double.h"

@@ -1,6 +1,6 @@
-// Estimates the speed of the inner loops of the tiles (cpp/tile.cpp) on several processors, not only that of this machine:
-// compiles them with the local C++ compiler, and computes the cycles of each loop with llvm-mca. llvm-mca does not model
-// caches, so a loop at 100 % runs at that speed only while its operands are in the L1 cache
+// Estimates the speed of the inner loops of the tiles (cpp/tile.cpp) on several processors, not only the one of this
+// machine: compiles them with the local C++ compiler, and computes the cycles of each loop with llvm-mca. llvm-mca does
+// not model caches, so a loop at 100 % runs at that speed only while its operands are in the L1 cache
 // (docs/decisions/052-l1-parts.md).
 //
 //   node packages/kernels/scripts/inner-loops.mjs              prints Markdown tables (bench/INNER-LOOPS.md)

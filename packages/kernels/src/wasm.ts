@@ -63,7 +63,10 @@ const NONE = new Int32Array();
 
 const align = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
-/** Creates shared memory, whose limit is fixed from the start. Some browsers do not allow 4 GiB, so it tries less. */
+/**
+ * Creates shared memory, whose limit is fixed from the start. Some browsers do not allow 4 GiB; smaller limits are then
+ * tried.
+ */
 const sharedMemory = (): WasmMemory => {
   for (let pages = MOST_PAGES; pages >= 4096; pages /= 2) {
     try {

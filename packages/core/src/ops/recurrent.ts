@@ -32,7 +32,7 @@ export interface RecurrentAttributes extends SequenceAttributes {
   recurrentActivation: ActivationName;
 }
 
-/** The shapes of an op's inputs; null for an omitted one. */
+/** The shapes of an op's inputs; null for an omitted input. */
 export interface SequenceShapes {
   x: Shape;
   W: Shape;

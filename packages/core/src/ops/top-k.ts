@@ -57,7 +57,7 @@ export const topKOps = { topK: topKOp };
 /**
  * Returns the k largest elements along the last axis, in descending order, as in `torch.topk` and `tf.math.top_k`. NaN comes
  * first. Of equal elements, the one with the smaller index comes first. Gradients pass to the elements that were selected.
- * @param k from 1 to the length of the last axis
+ * @param k the number of elements, from 1 to the length of the last axis
  * @returns the elements and their indices, both [..., k]
  * @throws UnrollError `shape` for a single number, and for a last axis of more than 2^24 elements, whose indices float32
  *   cannot represent; `value` for an invalid k

@@ -1,6 +1,6 @@
 /**
  * The reference backend: every kernel as the simplest correct loop, in float32 or float64. It specifies the results of
- * the fast backends and runs the gradient checks. Keep it simple rather than fast.
+ * the fast backends, and the gradient checks use it. Keep it simple rather than fast.
  */
 import type { Backend, Kernels, ReduceName } from '../backend.js';
 import { stridesOf } from '../shape.js';

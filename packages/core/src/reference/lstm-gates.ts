@@ -1,7 +1,4 @@
-/**
- * One step of an LSTM from pre-activations a: i, f, o = σ(a), g = φ(a), c = f c' + i g. The gates are in the order i f g
- * o.
- */
+/** One step of an LSTM from pre-activations a, in the order i f g o: i, f, o = σ(a), g = φ(a), c = f c' + i g. */
 import type { LstmGatesBackwardCall, LstmGatesCall } from '../backend.js';
 import { values } from './block.js';
 import { activations, derivatives } from './functions.js';
