@@ -29,7 +29,7 @@ const browserTarget = (entry) => {
   return undefined;
 };
 
-/** Creates an import map from the package.json files: the names of packages and their subpaths, with URLs on the server. */
+/** Creates an import map from the package.json files: it maps the names of packages and of their subpaths to URLs on the server. */
 export const importMap = (root) => {
   const imports = {};
   const scopes = {};

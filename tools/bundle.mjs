@@ -18,13 +18,13 @@ const pathsIn = (value) =>
 
 /**
  * Dependencies in CommonJS that every program would load: the file, and the functions that are used. Node searches the text of
- * CommonJS for exports, which takes 30 ms. They are therefore part of the bundle, and run when a function is first called.
+ * CommonJS for exports, which takes 30 ms. The bundle therefore contains the dependencies, and runs them when a function is first called.
  */
 const COMMON_JS = { papaparse: { file: 'papaparse/papaparse.min.js', functions: ['parse'] } };
 
 const { resolve } = createRequire(import.meta.url);
 
-/** Returns the text of a module with these functions. In a bundle, `require` runs the code of the dependency once. */
+/** Returns the text of a module that exports the used functions of a dependency and loads it when one is first called. */
 const lazyModule = (name) => {
   const calls = COMMON_JS[name].functions.map(
     (each) => `${each}: (...args) => require('${name}').${each}(...args)`,

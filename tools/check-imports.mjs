@@ -1,6 +1,5 @@
 // Checks the import rules of ARCHITECTURE.md in packages/*/src:
 //   - A package imports only the packages that its row of the table allows, by name, and declares them in package.json.
-//   - studio imports only types from server.
 //   - Node built-ins are imported only in files named *node*.ts and in packages that run only in Node, never in studio.
 //   - The imports between the files of a package have no cycles. Type-only imports do not count.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -11,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 const LIBRARY = ['kernels', 'core', 'nn', 'train', 'data', 'formats', 'insight'];
 
 /**
- * The table, with one row per package. `allow`: packages that may be imported. `types`: packages from which only types
- * may be imported. `node`: runs only in Node. `noNode`: may not import Node built-ins. `bundled`: is published as a bundle, so
- * its imports are devDependencies. `anything`: may import everything, because the package is not published.
+ * The table, with one row per package. `allow`: packages that may be imported. `node`: runs only in Node. `noNode`: may not import
+ * Node built-ins. `bundled`: is published as a bundle, so its imports are devDependencies. `anything`: may import everything,
+ * because the package is not published.
  */
 export const RULES = {
   kernels: { allow: [] },
@@ -24,9 +23,8 @@ export const RULES = {
   formats: { allow: ['core', 'nn'] },
   insight: { allow: ['core', 'nn', 'train'] },
   tasks: { allow: LIBRARY },
-  server: { allow: [...LIBRARY, 'tasks'], node: true },
-  studio: { allow: [...LIBRARY, 'tasks'], types: ['server'], noNode: true, bundled: true },
-  cli: { allow: [...LIBRARY, 'tasks', 'server', 'studio'], node: true },
+  studio: { allow: [...LIBRARY, 'tasks'], noNode: true, bundled: true },
+  cli: { allow: [...LIBRARY, 'tasks', 'studio'], node: true },
   unrolljs: { allow: [...LIBRARY, 'tasks'] },
   testkit: { anything: true },
 };
@@ -95,7 +93,7 @@ const findCycle = (graph) => {
 };
 
 /** Returns which rule an import violates; undefined if none. */
-const judge = ({ specifier, typeOnly }, { rule, folder, file, manifest, packageRoot }) => {
+const judge = ({ specifier }, { rule, folder, file, manifest, packageRoot }) => {
   const bare = specifier.replace(/^node:/, '');
   if (specifier.startsWith('node:') || builtinModules.includes(bare)) {
     if (!specifier.startsWith('node:')) return `write node:${bare}`;
@@ -112,12 +110,8 @@ const judge = ({ specifier, typeOnly }, { rule, folder, file, manifest, packageR
   }
   const name = packageOf(specifier);
   if (name === manifest.name) return 'a package must not import itself by name: use a relative path';
-  if (isWorkspacePackage(name) && !rule.anything && !rule.allow.includes(folderOf(name))) {
-    const allowsTypes = rule.types?.includes(folderOf(name));
-    if (!allowsTypes)
-      return `${folder} may import ${rule.allow.join(', ') || 'no other package'}, not ${name}`;
-    if (!typeOnly) return `${folder} may import only types from ${name}`;
-  }
+  if (isWorkspacePackage(name) && !rule.anything && !rule.allow.includes(folderOf(name)))
+    return `${folder} may import ${rule.allow.join(', ') || 'no other package'}, not ${name}`;
   const declared = {
     ...manifest.dependencies,
     ...manifest.peerDependencies,
@@ -137,7 +131,7 @@ export const checkImports = (root) => {
     if (!files.length) continue;
     const rule = RULES[folder];
     if (!rule) {
-      found.push(`packages/${folder}: add a row to the table of tools/check-imports.mjs`);
+      found.push(`packages/${folder}: add a row to RULES in tools/check-imports.mjs`);
       continue;
     }
     const manifest = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8'));

@@ -1,12 +1,15 @@
-// Checks that code and documents do not use unusual terms where the field has an established one. Prints each hit with
-// its file:line and the term to write instead. language-budget.json contains the number of hits that is allowed for each
-// term. The check fails if a term has more hits. It also fails if a term has fewer; run `node tools/check-language.mjs
-// --lower` to lower the numbers. Options: --lower, --all (prints all hits).
+// Checks that code and documents do not use unusual terms where the field has an established one. language-budget.json contains
+// the number of hits that is allowed for each term. If a term has more hits, the check fails and prints each with its file:line and
+// the term to write instead. It also fails if a term has fewer hits than allowed.
+//
+//   node tools/check-language.mjs           checks
+//   node tools/check-language.mjs --all     also prints all hits
+//   node tools/check-language.mjs --lower   lowers the numbers in language-budget.json to the present hits
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Replaces each space in a pattern, so that it also matches a line break within a comment or a paragraph. */
+/** Stands for a space in a pattern: it also matches a line break within a comment or a paragraph. */
 const GAP = String.raw`(?:[ \t]+|[ \t]*\r?\n[ \t]*(?:\*|//|#|>)?[ \t]*)`;
 
 const rule = (term, pattern, instead, options = {}) => ({
@@ -97,7 +100,7 @@ const ALLOWED = [
   {
     file: 'tools/goldens/layers.py',
     terms: ['flow'],
-    why: 'a variable name; the script stays as it was when it made the goldens',
+    why: 'a variable name; the script is not changed after it has written the reference values',
   },
   { file: 'packages/train/src/step.ts', terms: ['touched'], why: 'a key in the state of saved checkpoints' },
 ];

@@ -1,5 +1,5 @@
 // Checks that only the functions listed below read tensors synchronously (dataSync, readSync, item, toArray,
-// hostValues) in packages/*/src. All other code thus also works on backends without synchronous reads. A list entry whose
+// hostValues) in packages/*/src. All other code therefore also works on backends without synchronous reads. A list entry whose
 // function has no synchronous read is an error, too. Not checked: the CPU backends, and testkit, which is not published.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';

@@ -53,7 +53,7 @@ function examples(random, count, steps) {
   };
 }
 
-/** Returns the mean and the largest absolute difference. */
+/** Returns the mean and the largest absolute difference of two arrays. */
 const differences = (original, rounded) => {
   const sizes = Array.from(original, (value, i) => Math.abs(value - rounded[i]));
   return { mean: sizes.reduce((sum, size) => sum + size, 0) / sizes.length, largest: Math.max(...sizes) };
@@ -82,6 +82,7 @@ async function printStates(name, layer, random) {
   console.log(`| ${[name, size.toFixed(2), ...cells].join(' | ')} |`);
 }
 
+/** Prints the table of final states: for each layer, with initial and with trained weights. */
 async function measureStates(seed) {
   const lengths = STEPS.map((steps) => `T = ${steps}: mean, largest`);
   console.log(
@@ -124,6 +125,7 @@ function addingExamples(random, count) {
   return { x: tensor(x, [count, ADDING_STEPS, 2]), y: tensor(y, [count, 1]) };
 }
 
+/** Trains an LSTM on the adding problem, and prints its errors before and after rounding. */
 async function measureMemory(seed) {
   const random = new RandomStream(seed, 'adding');
   const biasInitializer = chronoInitializer({ maxSteps: ADDING_STEPS });
@@ -161,6 +163,7 @@ async function runExample(example) {
   return exports;
 }
 
+/** Prints the accuracy of the text-classification example before and after rounding. */
 async function measureClassification() {
   const { model, x, y } = await runExample('text-classification');
   const [unseen, classes] = [x.slice(2400), y.slice(2400)];
@@ -179,6 +182,7 @@ async function measureClassification() {
   );
 }
 
+/** Prints the number of dates that the seq2seq example converts correctly, before and after rounding. */
 async function measureTranslation() {
   const { validation, translate, translator } = await runExample('seq2seq');
   const countCorrect = async () => {

@@ -1,5 +1,5 @@
-// Damaged and forged model files of Unroll, Keras, PyTorch and ONNX, for the test of the studio: truncated files, forged sizes, names
-// of JavaScript's own objects, and files of another type.
+// Makes damaged and forged model files of Unroll, Keras, PyTorch and ONNX for the test of the studio: truncated files, forged sizes,
+// keys such as `__proto__`, and files of another type.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,7 +19,7 @@ const replaced = (bytes, from, to) => {
   return bytesOf(text.replaceAll(from, to.padEnd(from.length, '_').slice(0, from.length)));
 };
 
-/** Replaces the sizes in the directory of a zip. */
+/** Replaces the sizes in the central directory of a zip by almost 4 GiB. */
 const forgedZip = (zip) => {
   const out = Buffer.from(zip);
   for (let at = out.indexOf('PK\x01\x02'); at >= 0; at = out.indexOf('PK\x01\x02', at + 4)) {
@@ -36,15 +36,16 @@ const withFile = async (zip, names, name, change) => {
   return toZip(new Map([...files, [name, change(files.get(name))]]));
 };
 
-/** Names in the JSON of a layer that would change every object if they were copied carelessly. */
+/** Adds a key `__proto__` to JSON: an object that is copied carelessly would change the prototype of all objects. */
 const polluted = (bytes) =>
   bytesOf(
     latin(bytes).replace(/"(?:config|layers)"\s*:/, (key) => `"__proto__": {"polluted": true}, ${key}`),
   );
 
-/** A header whose tensors are far larger than the file. */
-const forgedTensors = (bytes) => bytesOf(latin(bytes).replace(/"shape":\[\d+/, '"shape":[9'));
+/** Changes the first dimension of a tensor in a safetensors header to 9, so that its shape does not fit its data. */
+const forgedShape = (bytes) => bytesOf(latin(bytes).replace(/"shape":\[\d+/, '"shape":[9'));
 
+/** Returns a small model of Unroll as a zip. */
 const ownZip = async () => {
   const network = sequential([lstm({ units: 3, name: 'memory' }), dense({ units: 1 })]);
   network.build([[-1, 4, 2]]);
@@ -75,24 +76,23 @@ export const hostileModels = async () => {
   ]);
   cases.push(
     ['sizes.zip', forgedZip(own), true],
-    ['tensors.zip', await withFile(own, ARTIFACT_FILES, 'model.safetensors', forgedTensors), true],
+    ['tensors.zip', await withFile(own, ARTIFACT_FILES, 'model.safetensors', forgedShape), true],
     ['names.zip', await withFile(own, ARTIFACT_FILES, 'config.json', polluted), false],
     ['sizes.keras', forgedZip(keras), true],
     ['names.keras', await withFile(keras, kerasNames, 'config.json', polluted), false],
     ['sizes.pt', forgedZip(intact.pt), true],
-    // The checksums no longer fit, too.
+    // Also makes the checksum of the entry wrong.
     ['names.pt', replaced(intact.pt, 'encoder.weight_ih_l0', '__proto__.weight'), false],
     ['names.onnx', replaced(intact.onnx, 'Unsqueeze_output_0', '__proto__'), false],
-    // The length of the graph, in the first field that has one.
     ['sizes.onnx', forgedLength(intact.onnx), true],
   );
   return { intact, cases };
 };
 
-/** Replaces the length of the largest part of a protobuf message by 2 GiB. */
+/** Replaces the length of the graph in an ONNX file by 2 GiB. */
 const forgedLength = (bytes) => {
   const out = Uint8Array.from(bytes);
-  const at = out.indexOf(0x3a); // field 7, the graph
+  const at = out.indexOf(0x3a); // the tag of field 7, the graph
   out.set([0xff, 0xff, 0xff, 0xff, 0x07], at + 1);
   return out;
 };

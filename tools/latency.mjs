@@ -2,8 +2,8 @@
 //
 //   node tools/latency.mjs [--model DIR] [--chunks 300]
 //
-//   --model DIR   a model of `unroll train transcribe --streaming`; default: one of the default size that was trained for an epoch on
-//                 noise, at 16,000 Hz with 60 words. Its outputs are uncertain, so the beam search has more to do than usual.
+//   --model DIR   a model of `unroll train transcribe --streaming`; default: a model of the default size that is trained for one
+//                 epoch on noise, at 16,000 Hz with 60 words. Its outputs are uncertain, so beam search takes longer than usual.
 import {
   copyFileSync,
   mkdirSync,
@@ -31,8 +31,8 @@ const { values } = parseArgs({
 });
 const chunks = Number(values.chunks);
 
-/** Writes a model of the default size. */
-async function writeModel(to) {
+/** Trains a model of the default size on noise, and writes it to a folder. */
+async function writeModel(modelFolder) {
   const random = new RandomStream(1, 'latency');
   const count = 80;
   const sounds = Array.from({ length: count }, () => ({
@@ -48,10 +48,10 @@ async function writeModel(to) {
   });
   const options = { audio: 'sound', text: 'text', level: 'words', streaming: true, epochs: 1 };
   const { model } = await trainTranscriber(table, options);
-  for (const [name, bytes] of await model.toFiles()) writeFileSync(join(to, name), bytes);
+  for (const [name, bytes] of await model.toFiles()) writeFileSync(join(modelFolder, name), bytes);
 }
 
-/** Returns the milliseconds of each chunk. The text of this function is also run in the page. */
+/** Returns the time of each chunk in milliseconds. The page runs the source text of this function. */
 const measure = async (model, count) => {
   const rate = 48_000; // The usual rate of microphones.
   const stream = model.soundStream(rate);
@@ -77,6 +77,7 @@ const line = (where, times) => {
   console.log(`${where.padEnd(34)} median ${at(0.5)} ms, 95 % ${at(0.95)} ms, longest ${at(1)} ms`);
 };
 
+/** Measures in a page, and prints the result. */
 async function inChromium(chromium) {
   const script = `import { pipeline } from 'unrolljs/pipeline';
     const measure = ${measure};
@@ -99,13 +100,15 @@ async function inChromium(chromium) {
 }
 
 try {
-  const to = join(folder, 'model');
-  mkdirSync(to);
-  if (values.model === undefined) await writeModel(to);
-  else for (const name of readdirSync(values.model)) copyFileSync(join(values.model, name), join(to, name));
-  const { model } = await pipeline('transcribe', to);
+  const modelFolder = join(folder, 'model');
+  mkdirSync(modelFolder);
+  if (values.model === undefined) await writeModel(modelFolder);
+  else
+    for (const name of readdirSync(values.model))
+      copyFileSync(join(values.model, name), join(modelFolder, name));
+  const { model } = await pipeline('transcribe', modelFolder);
   setThreads(1);
-  const { cell, layers, units } = JSON.parse(readFileSync(join(to, 'pipeline.json'), 'utf8'));
+  const { cell, layers, units } = JSON.parse(readFileSync(join(modelFolder, 'pipeline.json'), 'utf8'));
   console.log(
     `${layers} × ${cell} of ${units} units; ${chunks} chunks of 100 ms at 48,000 Hz; ${cpus()[0]?.model}`,
   );

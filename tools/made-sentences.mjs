@@ -1,11 +1,11 @@
-// Makes sentences of a small grammar and speaks them with espeak-ng (apt install espeak-ng), for tools/quality-speech.mjs. The same
+// Generates sentences of a small grammar and lets espeak-ng speak them (apt install espeak-ng), for tools/quality-speech.mjs. The same
 // seed and the same version of espeak-ng give the same sounds.
 import { spawn, spawnSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { RandomStream } from '@unroll/core';
 import { readWav, resample } from '@unroll/data';
 
-/** The words of the grammar, 60 in all, by their role. */
+/** The 60 words of the grammar by their role. */
 export const WORDS = {
   verb: ['move', 'take', 'put', 'bring', 'open', 'close', 'find', 'show'],
   name: ['anna', 'peter', 'maria', 'john'],
@@ -33,7 +33,7 @@ const PATTERNS = [
   '{object} {number} and {object} {number} are {relation} {determiner} [{color}] {object}',
 ];
 
-/** Returns a sentence. */
+/** Draws a sentence. */
 function sentence(random) {
   let draws = 0;
   const choose = (list) => list[Math.floor(random.child(draws++).uniform(1)[0] * list.length)];
@@ -45,8 +45,8 @@ function sentence(random) {
 }
 
 /**
- * Returns different sentences.
- * @param without sentences that must not occur, such as those for training
+ * Returns `count` different sentences.
+ * @param without sentences to leave out, such as those for training
  */
 export function sentences(count, seed, without = new Set()) {
   const random = new RandomStream(seed, 'made sentences');
@@ -58,11 +58,11 @@ export function sentences(count, seed, without = new Set()) {
   return [...found];
 }
 
-/** Returns what is missing to speak sentences; null if nothing is. */
+/** Returns how to install espeak-ng if it is missing; otherwise null. */
 export const missingVoice = () =>
   spawnSync('espeak-ng', ['--version']).error ? 'install espeak-ng (apt install espeak-ng)' : null;
 
-/** Returns the WAV file that espeak-ng makes of a text. */
+/** Speaks a text with espeak-ng. Returns the bytes of the WAV file. */
 function espeak(text, { voice, speed = 160, pitch = 50 }) {
   return new Promise((resolve, reject) => {
     const child = spawn('espeak-ng', [
@@ -82,12 +82,12 @@ function espeak(text, { voice, speed = 160, pitch = 50 }) {
   });
 }
 
-/** Sample rate of the sounds in Hz; espeak-ng speaks at 22,050 Hz. */
+/** Sample rate of the results in Hz. The output of espeak-ng, at 22,050 Hz, is resampled. */
 const RATE = 16_000;
-/** Samples of noise that all sounds share. */
+/** Number of samples of the noise, of which each sound gets a random section. */
 const NOISE = 2 ** 19;
 
-/** Adds noise, from a random start, that is quieter than the sound by `ratio` dB. */
+/** Adds noise that is quieter than the sound by `ratio` dB. @param start where in `noise` to begin, from 0 to 1 */
 function withNoise(samples, noise, { ratio, start }) {
   const power = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length;
   const level = Math.sqrt(power) * 10 ** (-ratio / 20);

@@ -21,9 +21,9 @@ before(() => cpSync(join(root, 'examples/quick-start.ts'), join(folder, 'quick-s
 describe('the packages', () => {
   test('each contains a README and the license', () => {
     const license = readFileSync(join(root, 'LICENSE'), 'utf8');
-    for (const [name, home] of Object.entries(publishedPackages())) {
+    for (const [name, packageFolder] of Object.entries(publishedPackages())) {
       for (const file of ['README.md', 'LICENSE']) assert.ok(packed[name].paths.includes(file), name);
-      assert.equal(readFileSync(join(home, 'LICENSE'), 'utf8'), license, name);
+      assert.equal(readFileSync(join(packageFolder, 'LICENSE'), 'utf8'), license, name);
     }
   });
   test('only the platform packages contain native kernels, and none contains build state', () => {
@@ -36,9 +36,9 @@ describe('the packages', () => {
       assert.ok(!paths.some((path) => path.endsWith('.tsbuildinfo')), name);
     }
   });
-  test('they depend on one another by the exact version', () => {
-    for (const [name, home] of Object.entries(publishedPackages())) {
-      const { version, dependencies, optionalDependencies } = manifestIn(home);
+  test('they depend on each other with the exact version', () => {
+    for (const [name, packageFolder] of Object.entries(publishedPackages())) {
+      const { version, dependencies, optionalDependencies } = manifestIn(packageFolder);
       const workspace = Object.entries({ ...dependencies, ...optionalDependencies }).filter(
         ([other]) => other === 'unrolljs' || other.startsWith('@unroll/'),
       );
@@ -50,8 +50,8 @@ describe('the packages', () => {
 describe('types', () => {
   const strict = { strict: true, noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true };
   /** All entry points that are not internal. */
-  const entryPoints = Object.entries(publishedPackages()).flatMap(([name, home]) =>
-    Object.keys(manifestIn(home).exports)
+  const entryPoints = Object.entries(publishedPackages()).flatMap(([name, packageFolder]) =>
+    Object.keys(manifestIn(packageFolder).exports)
       .filter((entry) => entry !== './internal' && !entry.endsWith('.node'))
       .map((entry) => join(name, entry)),
   );
@@ -163,7 +163,9 @@ describe('in Node', () => {
 });
 
 describe('documentation', () => {
-  const readmes = Object.values(publishedPackages()).map((home) => join(relative(root, home), 'README.md'));
+  const readmes = Object.values(publishedPackages()).map((packageFolder) =>
+    join(relative(root, packageFolder), 'README.md'),
+  );
   const inNode = ({ name }) => !name || name.endsWith('.mjs');
   for (const file of [...readmes, 'docs/getting-started.md', 'docs/training.md']) {
     const programs = programsIn(file).filter(inNode);

@@ -1,4 +1,4 @@
-// Packs all packages and installs them in a temporary project, as for a user of npm. Needs no network: third-party
+// Packs all packages and installs them in a temporary project, as a user of npm would. Needs no network: third-party
 // dependencies are packed from the installed copies.
 import { execFileSync } from 'node:child_process';
 import {

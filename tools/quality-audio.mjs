@@ -10,10 +10,10 @@ import { trainClassifier, trainTranscriber } from '@unroll/tasks';
 
 const DIGITS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 const isTest = ({ take }) => take < 5;
-/** Takes for validation and for choices. */
+/** Takes 5 to 9 are for validation. */
 const isValidation = ({ take }) => take >= 5 && take < 10;
 
-/** Yields the files of a tar archive (ustar): [name, bytes]. */
+/** Yields the files of a tar archive (ustar) as [name, bytes]. */
 function* filesOfTar(bytes) {
   const textOf = (from, length) => bytes.toString('latin1', from, from + length).replace(/\0.*$/s, '');
   for (let at = 0; at + 512 <= bytes.length && bytes[at] !== 0; ) {
@@ -57,7 +57,7 @@ async function classify(label, train, test, { seed, onEvent, budget }) {
   return { value: metrics.accuracy, validation: run.scores.accuracy, epochs };
 }
 
-/** The official split. */
+/** Returns the evaluation with the official split. @param label the column to predict */
 const official =
   (label) =>
   ({ folder, ...run }) => {
@@ -66,11 +66,14 @@ const official =
     return classify(label, train, all.filter(isTest), run);
   };
 
-/** Seconds of training, so that a seed takes less than 15 minutes on two cores: of each of six classifiers, and of a transcriber. */
+/**
+ * Training time in seconds, of each of six classifiers and of a transcriber. It is limited so that a seed takes less than 15 minutes
+ * on two cores.
+ */
 const LEFT_OUT_BUDGET = 130;
 const JOINED_BUDGET = 660;
 
-/** Each speaker is left out in turn. */
+/** Leaves out each speaker in turn, and returns the mean accuracy on the speaker that is left out. */
 async function leftOut({ folder, ...run }) {
   const all = recordings(folder);
   const results = [];
@@ -88,12 +91,12 @@ async function leftOut({ folder, ...run }) {
   };
 }
 
-/** Longest silence between two digits in seconds, and its level. */
+/** Longest gap between two digits in seconds, and the standard deviation of the noise in it. */
 const GAP = 0.15;
 const GAP_LEVEL = 0.0005;
 
 /**
- * Joins recordings of one speaker to strings of 3 to 7 digits.
+ * Makes strings of 3 to 7 digits, each by joining recordings of one speaker.
  * @returns sounds with their transcripts: { samples, sampleRate, text }
  */
 export function joinedDigits(all, count, seed) {
@@ -123,7 +126,7 @@ export function joinedDigits(all, count, seed) {
 const TRAINING_STRINGS = 3000;
 const OTHER_STRINGS = 300;
 
-/** Connected digits; training, validation and test strings share no recording. */
+/** Returns the evaluation on strings of digits. Training, validation and test strings share no recording. */
 const joined =
   (streaming) =>
   async ({ folder, seed, onEvent }) => {
@@ -174,7 +177,8 @@ export const SOUNDS = [
     ...{ flags: '--audio sound --text text --budget 11m', split: STRINGS, evaluate: joined(false) },
   },
   {
-    ...{ set: 'fsdd-joined-streaming', title: 'the same, streaming', ...WER, must: 0.09, want: 0.05 },
+    ...{ set: 'fsdd-joined-streaming', title: 'Free Spoken Digits, strings of 3 to 7, streaming' },
+    ...{ ...WER, must: 0.09, want: 0.05 },
     ...{
       flags: '--audio sound --text text --streaming --budget 11m',
       split: STRINGS,

@@ -5,7 +5,7 @@ import { makeTable, parseCsv, parseJsonLines, parseTsFile } from '@unroll/data';
 import { trainClassifier } from '@unroll/tasks';
 import { bytesOf, textOf } from './quality-files.mjs';
 
-/** Returns the training, validation (if there are any) and test rows of a set of TSV files. */
+/** Returns a function that reads the TSV files of a folder: training, test and, if there is a file dev.tsv, validation rows. */
 const tsv = (header) => (folder) => {
   const read = (name) => parseCsv(textOf(join(folder, name)), { source: name, header, delimiter: '\t' });
   const train = existsSync(join(folder, 'train.tsv')) ? 'train.tsv' : 'train.tsv.gz';
@@ -28,11 +28,11 @@ const jsonLines = (trainFile, testFile) => (folder) => {
   return { train, test };
 };
 
-/** Images of the test part of MNIST that are used for training; the others are for testing. */
+/** Number of images of MNIST's test set that are used for training; the others are for testing. */
 const MNIST_TRAIN = 8000;
 const SIDE = 28;
 
-/** Returns the images of MNIST as sequences of rows (28 steps of 28 pixels) or of pixels (784 steps). */
+/** Returns a function that reads the images of MNIST as sequences of rows (28 steps of 28 pixels) or of pixels (784 steps). */
 const mnist = (by) => (folder) => {
   const images = bytesOf(join(folder, 't10k-images-idx3-ubyte.gz')).subarray(16); // after the IDX header
   const digits = bytesOf(join(folder, 't10k-labels-idx1-ubyte.gz')).subarray(8);
@@ -56,7 +56,7 @@ const mnist = (by) => (folder) => {
   };
 };
 
-/** Returns the function that trains on the data of `read`, and scores the test rows once. */
+/** Returns a function that trains on the data that `read` returns, and scores the test rows once. */
 const evaluateWith =
   (read, options) =>
   async ({ folder, seed, onEvent }) => {
@@ -74,9 +74,9 @@ const TSV = { text: '1', label: '2' };
 const TS = { sequence: 'sequence', label: 'label' };
 const IMAGES = { sequence: 'image', label: 'digit' };
 const POSES = { sequence: 'pose', label: 'label' };
-const CUT = 'the validation rows are a part of the training rows, drawn at random in each label';
+const CUT = 'the validation rows are drawn at random from the training rows of each label';
 const NO_HEADER = '--no-header --text 1 --label 2';
-/** The first 8,000 images of the test part, because the training part is not in the data. */
+/** Only the images of MNIST's test set are used, because its training set is not in the data folder. */
 const MNIST = `images 1 to 8,000 of t10k are for training, 8,001 to 10,000 for testing; ${CUT}`;
 
 export const CLASSIFICATIONS = [

@@ -19,7 +19,7 @@ export const TASK_EVALUATIONS = [...CLASSIFICATIONS, ...SOUNDS, ...SPEECH, ...VI
 const BEGIN = '<!-- results of tasks: written by npm run quality -->\n';
 const END = '<!-- end of results of tasks -->';
 
-/** Returns a value as a text: accuracy and F1 in percent, other measures as numbers. */
+/** Formats a value: accuracy, F1 and error rates in percent, other metrics as numbers. */
 const shown = ({ format }, value) => {
   if (value === undefined) return '–';
   if (format === 'percent') return `${(100 * value).toFixed(1)} %`;
@@ -39,7 +39,7 @@ function storeResult(file, set, seed, result) {
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Returns the row of an evaluation. */
+/** Returns the cells of the table row of an evaluation. @param results the stored results by seed */
 function rowOf(evaluation, results) {
   const { set, title, measure, must, want, flags } = evaluation;
   const runs = Object.values(results ?? {});
@@ -56,8 +56,7 @@ function rowOf(evaluation, results) {
   ];
 }
 
-const COLUMNS =
-  'name, data, measure on the test part, must, want, mean, by seed, flags, s per seed, measured';
+const COLUMNS = 'name, data, metric on the test set, must, want, mean, by seed, flags, s per seed, measured';
 
 /** Returns the table of all results in Markdown. */
 export function resultsTable(results) {
@@ -70,7 +69,7 @@ export function resultsTable(results) {
   );
 }
 
-/** Returns a page with the table of the results in place of the one between its marks. */
+/** Replaces the table between the two marks of a page by the table of the results. */
 export function withTable(page, results) {
   const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (begin < 0 || end < 0) throw new Error(`The page lacks the line "${BEGIN.trim()}" or "${END}".`);
@@ -87,7 +86,7 @@ const progressOf = (set, seed) => (event) => {
 };
 
 /**
- * Runs an evaluation with each seed, prints a table and stores the results.
+ * Runs an evaluation with each seed, prints a table, stores the results and updates the page.
  * @param options.data folder of the data @param options.seeds default: those of the evaluation
  * @param options.results the JSON file @param options.page the page with the table; undefined: none
  */

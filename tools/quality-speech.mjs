@@ -1,16 +1,16 @@
-// The evaluations of tools/quality.mjs on made sentences: transcribers and voices that are trained on sentences of a grammar of 60
-// words, spoken by espeak-ng (see made-sentences.mjs). Needs espeak-ng, and no data.
+// The evaluations of tools/quality.mjs on generated sentences: espeak-ng speaks sentences of a grammar of 60 words, on which
+// transcribers and speech synthesisers are trained (see made-sentences.mjs). Needs espeak-ng, but no data files.
 import { makeTable } from '@unroll/data';
 import { trainTranscriber, trainVoice } from '@unroll/tasks';
 import { missingVoice, sentences, speakAll } from './made-sentences.mjs';
 
-/** The voices: two for training and validation, and one that only the test part has. */
+/** The voices: two for training and validation, and one for the test set only. */
 const VOICES = ['en-us', 'en-us+f3'];
 const TEST_VOICE = 'en-us+m3';
 const TRAINING = 3000;
 const VALIDATION = 200;
 const TEST = 300;
-/** Sentences that a voice is trained on, and that it speaks for validation and test. */
+/** Number of sentences on which a voice is trained, and that it speaks in validation and in the test. */
 const VOICE_TRAINING = 1500;
 const SPOKEN = 100;
 /**
@@ -20,8 +20,8 @@ const SPOKEN = 100;
 const EPOCHS = 40;
 const VOICE_EPOCHS = 30;
 
-/** Returns different sentences for the three parts. */
-function parts() {
+/** Returns sentences for training, validation and test; no sentence occurs twice. */
+function splits() {
   const training = sentences(TRAINING, 1);
   const others = sentences(VALIDATION + TEST, 2, new Set(training));
   return { training, validation: others.slice(0, VALIDATION), test: others.slice(VALIDATION) };
@@ -35,13 +35,13 @@ const tableOf = (source, sounds) =>
     nested: new Map([['sound', sounds]]),
   });
 
-/** Transcribers by seed: a run of both evaluations trains each once. */
+/** Transcribers by seed, so that a run of both evaluations trains each only once. */
 export const transcribers = new Map();
 
-/** Trains a transcriber. */
+/** Returns the transcriber of a seed; trains it at the first call. */
 export async function transcriberOf({ seed, onEvent }) {
   if (!transcribers.has(seed)) {
-    const { training, validation } = parts();
+    const { training, validation } = splits();
     const train = await speakAll(training, { voices: VOICES, vary: true, seed: 1 });
     const run = await trainTranscriber(tableOf('train', train), {
       ...{ audio: 'sound', text: 'text', epochs: EPOCHS, seed, onEvent },
@@ -52,17 +52,17 @@ export async function transcriberOf({ seed, onEvent }) {
   return transcribers.get(seed);
 }
 
-/** The word error rate on new sentences of a new voice. */
+/** Measures the word error rate of a transcriber on other sentences, spoken by a third voice. */
 async function transcribe(run) {
   const { model, scores, training } = await transcriberOf(run);
-  const test = await speakAll(parts().test, { voices: [TEST_VOICE] });
+  const test = await speakAll(splits().test, { voices: [TEST_VOICE] });
   const { metrics } = await model.evaluate({ rows: tableOf('test', test) });
   return { value: metrics.wer, validation: scores.wordErrorRate, epochs: [training.bestEpoch] };
 }
 
 /** Trains a voice. */
 export async function voiceOf({ seed, onEvent }) {
-  const { training, validation } = parts();
+  const { training, validation } = splits();
   const spokenBy = (texts) => speakAll(texts, { voices: [VOICES[0]] });
   return trainVoice(tableOf('train', await spokenBy(training.slice(0, VOICE_TRAINING))), {
     ...{ audio: 'sound', text: 'text', epochs: VOICE_EPOCHS, seed, onEvent },
@@ -70,12 +70,12 @@ export async function voiceOf({ seed, onEvent }) {
   });
 }
 
-/** The word error rate of a transcriber on what a trained voice speaks. */
+/** Measures the word error rate of the transcriber on sentences that a trained voice speaks. */
 async function speak({ seed, onEvent }) {
   const { model: transcriber } = await transcriberOf({ seed: 0, onEvent });
   const start = performance.now();
   const run = await voiceOf({ seed, onEvent });
-  const { validation, test } = parts();
+  const { validation, test } = splits();
   const errorRate = async (texts) => {
     const sounds = await run.model.speak(texts);
     const rows = tableOf(
@@ -97,18 +97,19 @@ const WER = {
 
 export const SPEECH = [
   {
-    ...{ set: 'made-sentences', title: 'espeak-ng, 60 words, a new voice', ...WER, must: 0.05, want: 0.02 },
+    ...{ set: 'made-sentences', title: 'espeak-ng, 60 words, a voice that is not in the training data' },
+    ...{ ...WER, must: 0.05, want: 0.02 },
     ...{ flags: '--audio sound --text text --epochs 40', evaluate: transcribe },
     split:
       '3,000 sentences of two voices for training, with noise and at different speeds; 200 other sentences for validation; 300 ' +
       'other sentences of a third voice for testing',
   },
   {
-    ...{ set: 'speak', title: 'espeak-ng, one voice learned', ...WER, must: 0.2, want: 0.08 },
+    ...{ set: 'speak', title: 'espeak-ng, synthesis of one voice', ...WER, must: 0.2, want: 0.08 },
     ...{ measure: 'word error rate of the transcriber', flags: '--audio sound --text text --epochs 30' },
     split:
-      '1,500 sentences of one voice for training, 100 other sentences for validation, 100 others are spoken for testing, and ' +
-      'transcribed by the model of made-sentences, seed 0, which is not part of the time',
+      '1,500 sentences of one voice for training, 100 other sentences for validation and 100 for testing; the ' +
+      'speech is transcribed by the model of made-sentences, seed 0, whose training is not part of the time',
     evaluate: speak,
   },
 ];

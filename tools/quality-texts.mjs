@@ -6,7 +6,7 @@ import { parseConll } from '@unroll/data';
 import { trainLanguageModel, trainTagger, trainTranslator } from '@unroll/tasks';
 import { textOf } from './quality-files.mjs';
 
-/** Returns the function that trains a tagger, and scores the test sentences once. @param metric key of the metrics */
+/** Returns a function that trains a tagger and scores the test sentences once. @param metric name of the metric to return */
 const tagging =
   ({ train, dev, test }, metric, options) =>
   async ({ folder, seed, onEvent }) => {
@@ -42,14 +42,18 @@ const partOf = (text, from, to) => {
   return characters.slice(at(from), at(to)).join('');
 };
 
-/** Returns a book of Project Gutenberg without the header and the licence. */
+/** Removes the header and the licence from a book of Project Gutenberg. */
 const bookOf = (text) => {
   const start = /^\*\*\* ?START OF TH.*$/m.exec(text);
   const end = text.search(/^\*\*\* ?END OF TH/m);
   return text.slice(start === null ? 0 : start.index + start[0].length, end < 0 ? undefined : end).trim();
 };
 
-/** Returns the function that trains a language model of characters, and scores the last part of the text once. */
+/**
+ * Returns a function that trains a language model of characters and scores the last part of the text once.
+ * @param options.train end of the training text, as a share of the characters @param options.validation end of the validation text;
+ * undefined: it is taken from the training text
+ */
 const language =
   (name, { prepare = (text) => text, train, validation, options = {} }) =>
   async ({ folder, seed, onEvent }) => {
@@ -66,7 +70,7 @@ const language =
 
 const CHORALES = fileURLToPath(new URL('../examples/dist/chorales.js', import.meta.url));
 
-/** Runs the example with the chorales of Bach. It prints the scores of the validation part and, once, of the test part. */
+/** Runs the example with the chorales of Bach, which prints the scores of the validation set and, once, of the test set. */
 async function chorales({ folder, seed }) {
   const args = [CHORALES, join(folder, 'jsb-chorales-quarter.json'), '--seed', String(seed)];
   const { stdout, stderr, status } = spawnSync(process.execPath, args, { encoding: 'utf8' });
@@ -118,7 +122,7 @@ export const TEXTS = [
     ...{ set: 'tinyshakespeare', title: 'Tiny Shakespeare, characters', ...NATS },
     ...{ must: 1.48, want: 1.43, seeds: [0], flags: '' },
     split:
-      'the last 10 % of the characters are for testing; of the first 90 %, a twentieth in ten places is for validation',
+      'the last 10 % of the characters are for testing; of the first 90 %, ten pieces, a twentieth in total, are for validation',
     evaluate: language('input.txt.gz', { train: 0.9 }),
   },
   {

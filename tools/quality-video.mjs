@@ -10,24 +10,28 @@ import { bytesOf } from './quality-files.mjs';
 const IMAGE = 28;
 const FRAMES = 20;
 const SIDE = 64;
-/** The centres of the digits lie in this range, so that the digits are inside the frame. */
+/** Range of both coordinates of the centres of the digits, in pixels. */
 const [LEAST, MOST] = [11, 53];
-/** Smallest distance between the centres, so that the digits do not overlap. */
+/** Smallest distance between the two centres in pixels, so that the digits do not overlap. */
 const GAP = 22;
-/** Pixels that a digit moves, and radians that it turns. */
+/** Ranges of the distance that the digits move, in pixels, and of the angle that they turn, in radians. */
 const WAY = [8, 16];
 const TURN = [Math.PI / 3, (2 * Math.PI) / 3];
 
 export const MOTIONS = ['left', 'right', 'up', 'down', 'together', 'apart', 'clockwise', 'counterclockwise'];
 const WORDS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
-/** The images of t10k from which the clips of each part are made, and their number. */
-export const PARTS = {
+/** For each split: the range of images of t10k that its clips show, and the number of clips. */
+export const SPLITS = {
   train: { from: 0, to: 7000, count: 4000 },
   valid: { from: 7000, to: 8000, count: 500 },
   test: { from: 8000, to: 10_000, count: 1000 },
 };
 
-/** Returns the paths of both centres: for each time from 0 to 1, [[x, y], [x, y]]; the first digit starts on the left. */
+/**
+ * Draws random paths of the two digits. Returns a function that maps a time from 0 to 1 to both centres, [[x, y], [x, y]]. The first
+ * digit starts to the left of the second.
+ * @param draw returns a random number from 0 to 1
+ */
 function pathsOf(motion, draw) {
   const between = (from, to) => from + (to - from) * draw();
   if (motion.endsWith('clockwise')) {
@@ -56,7 +60,7 @@ function pathsOf(motion, draw) {
   return (time) => [moved(x1, y1, time), moved(x2, y2, time)];
 }
 
-/** Draws an image with its centre at a place between pixels. */
+/** Draws an image into a frame. Its centre may lie between pixels: the image is interpolated. */
 function draw(frame, pixels, [x, y]) {
   const [left, top] = [x - (IMAGE - 1) / 2, y - (IMAGE - 1) / 2];
   const [x0, y0] = [Math.floor(left), Math.floor(top)];
@@ -73,12 +77,12 @@ function draw(frame, pixels, [x, y]) {
     }
 }
 
-/** Returns the clips of a part: { shape, values, digits, motion, labels, text }. */
-export function movingDigits(folder, part, seed = 0) {
+/** Returns the clips of a split: { shape, values, digits, motion, labels, text }. */
+export function movingDigits(folder, split, seed = 0) {
   const images = bytesOf(join(folder, 't10k-images-idx3-ubyte.gz')).subarray(16); // after the IDX header
   const digits = bytesOf(join(folder, 't10k-labels-idx1-ubyte.gz')).subarray(8);
-  const { from, to, count } = PARTS[part];
-  const random = new RandomStream(seed, 'moving digits', part);
+  const { from, to, count } = SPLITS[split];
+  const random = new RandomStream(seed, 'moving digits', split);
   const next = () => random.uniform(1)[0];
   return Array.from({ length: count }, (_, n) => {
     const motion = MOTIONS[n % MOTIONS.length];
@@ -99,23 +103,23 @@ export function movingDigits(folder, part, seed = 0) {
   });
 }
 
-const tableOf = (folder, part, column) => {
-  const clips = movingDigits(folder, part);
+const tableOf = (folder, split, column) => {
+  const clips = movingDigits(folder, split);
   return makeTable({
-    ...{ source: part, names: ['clip', column] },
+    ...{ source: split, names: ['clip', column] },
     cells: [clips.map(() => undefined), clips.map((clip) => clip[column])],
     nested: new Map([['clip', clips]]),
   });
 };
 
-/** Frames of a clip that are read: enough to see how the digits move. */
+/** Number of frames of a clip that the network reads: enough to see the motion. */
 const FRAMES_PER_CLIP = 6;
 const EPOCHS = { classify: 36, describe: 12 };
-/** Networks whose predictions are averaged. */
+/** Number of classifiers whose predictions are averaged. */
 const NETWORKS = 3;
 const COMMON = { frames: 'clip', framesPerClip: FRAMES_PER_CLIP };
 
-/** The motion and both digits as labels of a clip; a clip is right if all of its labels are, and no other. */
+/** Measures the share of clips for which the motion, both digits and no other label are predicted. */
 async function classify({ folder, seed, onEvent }) {
   const run = await trainClassifier(tableOf(folder, 'train', 'labels'), {
     ...{ ...COMMON, networks: NETWORKS, epochs: EPOCHS.classify },
@@ -127,6 +131,7 @@ async function classify({ folder, seed, onEvent }) {
   return { value: metrics.exact_match, validation: run.scores.accuracy, epochs };
 }
 
+/** Measures the share of clips whose description is exactly correct. */
 async function describe({ folder, seed, onEvent }) {
   const run = await trainDescriber(tableOf(folder, 'train', 'text'), {
     ...{ ...COMMON, epochs: EPOCHS.describe, text: 'text', seed, onEvent },
@@ -144,12 +149,12 @@ const SPLIT =
 export const VIDEOS = [
   {
     ...{ set: 'moving-digits', title: 'moving digits, motion and both digits', ...DIGITS },
-    ...{ measure: 'all labels right', must: 0.97, want: 0.99, split: SPLIT, evaluate: classify },
+    ...{ measure: 'all labels correct', must: 0.97, want: 0.99, split: SPLIT, evaluate: classify },
     flags: `--frames clip --label labels --multi-label ; ${flagsOf('classify')} --networks ${NETWORKS}`,
   },
   {
     ...{ set: 'moving-digits-describe', title: 'moving digits, a sentence', ...DIGITS },
-    ...{ measure: 'sentence exactly right', must: 0.85, want: 0.95, split: SPLIT, evaluate: describe },
+    ...{ measure: 'sentence exactly correct', must: 0.85, want: 0.95, split: SPLIT, evaluate: describe },
     flags: `--frames clip --text text ${flagsOf('describe')}`,
   },
 ];

@@ -1,6 +1,6 @@
 // Measures accuracy. Forecasts: runs the code of `unroll forecast` on real series with fixed splits, and prints the tables
 // of docs/quality.md. Training and the choice of season, window and number of epochs use only the rows before the test
-// part. Classifiers, taggers, translators and language models: see quality-results.mjs, which stores the results.
+// set. Classifiers, taggers, translators and language models: see quality-results.mjs, which stores the results.
 //
 //   node tools/quality.mjs [--data DIR] [--only airline,etth1,...] [--seeds 0,1,2] [--weights float16] [--results FILE]
 //
@@ -29,10 +29,7 @@ const text = (path) => {
 const csv = (path) => parseCsv(text(path), { source: path });
 const cellsOf = (table, name) => table.columns.find((column) => column.name === name).cells;
 
-/**
- * The usual split of ETTh1 in the literature: 12, 4 and 4 months of 30 days. `validation` and `test` are the first rows
- * of these parts.
- */
+/** The usual split of ETTh1 in the literature: 12, 4 and 4 months of 30 days. `validation` and `test` are the first rows of these sets. */
 const ETT = { validation: 8640, test: 11_520, end: 14_400, horizon: 24 };
 /** Returns ETTh1 with one row per series and hour. */
 function etth1(folder) {
@@ -68,7 +65,7 @@ const PAST = ['DEWP', 'TEMP', 'PRES', 'cbwd', 'Iws', 'Is', 'Ir'];
 const airline = () => csv(join(root, 'packages/cli/data/air-passengers.csv'));
 const temperatures = (folder) => csv(join(folder, 'daily-min-temperatures.csv'));
 
-// The number of backtest forecasts is chosen so that the first one starts at the first row of the test part:
+// The number of backtest forecasts is chosen so that the first one starts at the first row of the test set:
 // windows = (test rows - horizon) / step + 1.
 const ofAirline = { set: 'airline', table: airline, target: 'passengers', cells: ['lstm'], scores };
 const ofTemperatures = { set: 'min-temperatures', table: temperatures, target: 'Temp', cells: CELLS, scores };
@@ -77,15 +74,15 @@ const ofEtth1 = {
   set: 'etth1',
   table: etth1,
   ...{ target: 'value', series: 'series', cells: ['lstm'], horizon: ETT.horizon },
-  // The first forecast starts after the training part; `standardised` separates the validation from the test part.
+  // The first forecast starts after the training set; `standardised` scores the validation and the test set separately.
   ...{ windows: ETT.end - ETT.validation - ETT.horizon + 1, step: 1 },
   scores: standardised,
 };
 const EVALUATIONS = [
   { ...ofAirline, title: '12 months ahead, 4 forecasts', horizon: 12, levels: [0.8, 0.95] },
   { ...ofAirline, title: '1 month ahead, 48 forecasts', horizon: 1, windows: 48, step: 1 },
-  { ...ofEtth1, title: '24 hours ahead, 7 series, from every hour of the test part (19,999 forecasts)' },
-  { ...ofEtth1, title: 'the same with --head quantile, whose median minimizes the MAE', head: 'quantile' },
+  { ...ofEtth1, title: '24 hours ahead, 7 series, from every hour of the test set (19,999 forecasts)' },
+  { ...ofEtth1, title: 'the same with --head quantile, whose median minimises the MAE', head: 'quantile' },
   { ...ofTemperatures, title: '1 day ahead, 365 forecasts', horizon: 1, windows: 365, step: 1 },
   { ...ofTemperatures, title: '7 days ahead, 359 forecasts', horizon: 7, windows: 359, step: 1 },
   { ...ofTemperatures, title: '30 days ahead, 336 forecasts', horizon: 30, windows: 336, step: 1 },
@@ -93,7 +90,7 @@ const EVALUATIONS = [
   { ...ofPm25, title: '24 hours ahead, 1,460 forecasts', horizon: 24, windows: 1460, step: 24 },
 ];
 
-/** Returns the metrics of the leaderboard, by model and table column. */
+/** Returns the metrics of the leaderboard: for each model, a number for each table column. */
 function scores({ leaderboard }) {
   const row = ({ model, rmse, mae, smape, mase, coverage }) => {
     const coverages = Object.entries(coverage).map(([level, share]) => [`coverage ${level}%`, 100 * share]);
@@ -102,7 +99,7 @@ function scores({ leaderboard }) {
   return new Map(leaderboard.map(row));
 }
 
-/** Returns MSE and MAE, by model, of values standardised with the training rows, as in the literature on ETTh1. */
+/** Returns MSE and MAE for each model, of values standardised with the training rows, as in the literature on ETTh1. */
 function standardised({ panel, origins, backtest }) {
   const training = panel.series.map(({ values }) => values.subarray(0, ETT.validation));
   const deviations = training.map((values) => {

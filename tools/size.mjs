@@ -113,7 +113,7 @@ const main = async () => {
   for (const [, file] of trainers)
     console.log(`${file} must not be in the bundle of a page that only runs inference`);
   if (total > LIMIT)
-    console.log(`the bundle has ${total} bytes, above the limit of ${LIMIT} (tools/size.mjs)`);
+    console.log(`the bundle has ${total} bytes, above the limit of ${LIMIT} (LIMIT in tools/size.mjs)`);
   if (total > LIMIT || trainers.length > 0) process.exitCode = 1;
 };
 

@@ -24,7 +24,7 @@ const withPage = async (browser, url, work) => {
   }
 };
 
-/** In the page: sets the threshold of the heat maps, and returns how long one map took, with and without rasterising. */
+/** Runs in the page: sets the threshold of the heat maps, and returns how long the script and the rasteriser took for one map. */
 const redraw = (value) => {
   const input = document.querySelector('#threshold');
   input.value = String(value);
@@ -54,8 +54,8 @@ const measureHeatMap = async (page) => {
   );
 };
 
-/** In the page: the rate of frames during three seconds, and the longest task. */
-const frames = () =>
+/** Runs in the page: returns the times between frames during three seconds, and the longest task. */
+const watchFrames = () =>
   new Promise((resolve) => {
     const gaps = [];
     let longest = 0;
@@ -78,12 +78,13 @@ const frames = () =>
 const measureFrames = async (page) => {
   await page.click('#run');
   await page.waitForTimeout(1500);
-  const { gaps, longest } = await page.evaluate(frames);
+  const { gaps, longest } = await page.evaluate(watchFrames);
   print('Frames per second while an LSTM of 64 units trains', (1000 / median(gaps)).toFixed(1));
   print('Longest task of the page', longest === 0 ? 'below 50 ms' : `${longest.toFixed(0)} ms`);
 };
 
-const startOf = (page) =>
+/** Returns the times of the first paint and of the start of the engine in milliseconds. */
+const startTimesOf = (page) =>
   page.evaluate(() =>
     ['first-contentful-paint', 'engine ready'].map(
       (name) => performance.getEntriesByName(name)[0]?.startTime ?? Number.NaN,
@@ -92,7 +93,7 @@ const startOf = (page) =>
 
 const browser = await startBrowser();
 const plain = await servePlain();
-if (browser === null) console.error('Chromium is missing.');
+if (browser === null) console.error('Chromium was not found: set CHROME_PATH or install it.');
 else {
   console.log('| what | measured |\n|---|---|');
   if (wanted.has('heat'))
@@ -105,7 +106,8 @@ else {
     await withPage(browser, `${plain.url}#preset=adding&cells=lstm&length=50&units=64`, measureFrames);
   if (wanted.has('start')) {
     const starts = [];
-    for (let n = 0; n < 5; n++) starts.push(await withPage(browser, `${plain.url}#preset=adding`, startOf));
+    for (let n = 0; n < 5; n++)
+      starts.push(await withPage(browser, `${plain.url}#preset=adding`, startTimesOf));
     const [painted, ready] = [0, 1].map((n) => median(starts.map((times) => times[n])));
     print('First paint; ready to train', `${painted.toFixed(0)} ms; ${ready.toFixed(0)} ms`);
   }

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const home = join(root, 'packages/studio');
-const stamp = join(home, 'dist/.stamp');
+const studioFolder = join(root, 'packages/studio');
+const stamp = join(studioFolder, 'dist/.stamp');
 
 const filesIn = (folder, accepts) =>
   existsSync(folder)
@@ -17,17 +17,17 @@ const filesIn = (folder, accepts) =>
         .sort()
     : [];
 
-/** A hash of the sources of the page, and of the built packages that it contains. */
+/** Returns a hash of the sources of the page and of the built packages that it contains. */
 const fingerprint = () => {
-  const { devDependencies } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+  const { devDependencies } = JSON.parse(readFileSync(join(studioFolder, 'package.json'), 'utf8'));
   const packages = [
     'kernels',
     'data',
     ...Object.keys(devDependencies).map((name) => name.replace('@unroll/', '')),
   ];
   const files = [
-    ...['index.html', 'package.json', 'vite.config.mjs'].map((name) => join(home, name)),
-    ...filesIn(join(home, 'src'), /./),
+    ...['index.html', 'package.json', 'vite.config.mjs'].map((name) => join(studioFolder, name)),
+    ...filesIn(join(studioFolder, 'src'), /./),
     ...packages.flatMap((name) => filesIn(join(root, 'packages', name, 'dist'), /\.(js|wasm)$/)),
   ];
   const hash = createHash('sha256');
@@ -38,11 +38,11 @@ const fingerprint = () => {
 const kB = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
 
 /**
- * The gzipped size of what the page loads first: the files that index.html names, the worker, and one build of the kernels.
+ * Returns the gzipped size of what the page loads first: the files that index.html names, the worker, and one build of the kernels.
  * Parts that are loaded on demand do not count.
  */
 export const firstLoad = () => {
-  const dist = join(home, 'dist');
+  const dist = join(studioFolder, 'dist');
   const html = readFileSync(join(dist, 'index.html'), 'utf8');
   const named = [...html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map(([, file]) => file);
   const assets = readdirSync(join(dist, 'assets'));
@@ -65,7 +65,7 @@ export const buildStudio = async () => {
   const current = fingerprint();
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === current) return 'up to date';
   const { build } = await import('vite');
-  await build({ configFile: join(home, 'vite.config.mjs') });
+  await build({ configFile: join(studioFolder, 'vite.config.mjs') });
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, current);
   return `first load ${kB(firstLoad().total)} gzipped`;

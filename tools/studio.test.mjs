@@ -1,6 +1,6 @@
 // Tests the page of packages/studio in headless Chromium: drives each of its parts by clicks and keys, and checks what it
-// shows. In every test, the console must stay empty, no request may leave the server, and the content security policy must
-// hold (studio-page.mjs records all three). One file, because all tests share one browser and one server.
+// shows. In every test, the console must stay empty, all requests must go to the server of the page, and the content security policy
+// must not be violated (studio-page.mjs records all three). All tests are in one file, because they share a browser and a server.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -81,7 +81,7 @@ const setRange = (page, selector, value) =>
     input.dispatchEvent(new Event('input', { bubbles: true }));
   }, String(value));
 
-/** In the page: English words that are shown, or read by a screen reader. Code and data of the visitor do not count. */
+/** Runs in the page: returns the English words that are shown or read by a screen reader, except code and data of the visitor. */
 const englishIn = () => {
   const names =
     /^(RNN|LSTM|GRU|minGRU|CSV|JSON|NDJSON|SVG|WebAssembly|Unroll|Studio|Keras|PyTorch|ONNX|Dropout|Glorot|[Cc]hrono|Shift|Tab|tanh|ln|kB|zip|unroll|unrolljs|MAE|RMSE|English|[A-Z])$/;
@@ -130,7 +130,7 @@ describe('the studio', { skip }, () => {
       assert.match(await text(page, '#engine'), /WebAssembly/);
     }));
 
-  test('every knob is in the address, and an address gives its state back', () =>
+  test('every setting is in the address, and opening an address restores the settings', () =>
     withPage('#preset=adding&cells=lstm&length=10&units=8', async (page) => {
       await setRange(page, '#knob-layers', 2);
       await setRange(page, '#knob-dropout', 0.25);
@@ -302,7 +302,7 @@ describe('the studio', { skip }, () => {
         await text(page, '#masked'),
       );
       assert.equal(to, '16');
-      // The last column of a gate has one colour: that of blank.
+      // The last column of a gate is blank, so it has one colour.
       const colors = await page.locator('[data-gate="i"] canvas').evaluate((canvas) => {
         const { width, height } = canvas;
         const { data } = canvas.getContext('2d').getImageData(width - 8, 0, 1, height);
@@ -417,7 +417,7 @@ describe('the studio', { skip }, () => {
       writeFileSync(join(folder, 'log.csv'), 'epoch,loss,validationLoss\n1,0.5,0.6\n2,0.25,0.4\n');
       await page.setInputFiles('#open-files', join(folder, 'log.csv'));
       await until(page, () => document.querySelectorAll('#runs li').length === 3);
-      // Folders of two runs: their scores stand side by side.
+      // Folders of two runs: their scores are shown side by side.
       for (const [name, mase] of [
         ['one', 0.8],
         ['two', 0.7],
@@ -735,7 +735,7 @@ describe('the studio', { skip }, () => {
       { viewport: { width: 390, height: 844 }, colorScheme: 'dark', isMobile: false },
     ));
 
-  test('the Chinese page has no English but names, code and the data of the visitor', () =>
+  test('the Chinese page has no English words except names, code and data of the visitor', () =>
     withPage('#preset=adding&cells=rnn,lstm,gru,minGru&length=10&units=6&lang=zh', async (page) => {
       const found = [];
       const check = async (where) => {

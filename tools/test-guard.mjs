@@ -1,5 +1,5 @@
-// test.mjs preloads this file into the process of every test file. Makes a process fail that exits before all of its
-// tests have run, for example by process.exit in a test; Node would report success.
+// test.mjs preloads this file into the process of every test file. If a process exits before all of its
+// tests have run, for example because a test calls process.exit, this makes it fail; Node would report success.
 import { after } from 'node:test';
 import { isMainThread } from 'node:worker_threads';
 

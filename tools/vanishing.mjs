@@ -1,6 +1,6 @@
 // Measures vanishing and exploding gradients on the adding problem (Hochreiter & Schmidhuber 1997) with T = 100: the norm of
-// the derivative of the output with respect to h_{T-k}, relative to k = 0, before and after training, for LSTM, GRU and tanh
-// RNN with two initialisations each, and three seeds. Then an RNN whose gradients explode, with and without clipping.
+// the derivative of the output with respect to h_{T-k}, relative to k = 0, before and after training. LSTM, GRU and tanh RNN are
+// measured with two initialisations each and three seeds. An RNN whose gradients explode is then trained with and without clipping.
 //
 //   node tools/vanishing.mjs [--threads 1] [--seeds 0,1,2] [--updates 4000] [--rates 0.005,0.001] [--only LSTM] [--out docs/images]
 //
@@ -34,7 +34,7 @@ const SOLVED = 0.01;
 
 const chrono = (cell) => ({ biasInitializer: chronoInitializer({ maxSteps: T, cell }) });
 
-/** The recurrent layers. */
+/** Returns the recurrent layer, by the name of the table row. */
 const KINDS = {
   'LSTM, default': () => lstm({ units: UNITS }),
   'LSTM, chrono': () => lstm({ units: UNITS, ...chrono('lstm') }),
@@ -66,7 +66,7 @@ const batchesOf = function* (seed, updates) {
   for (let n = 0; n < updates; n++) yield draw(random.child(n), BATCH);
 };
 
-/** Returns the relative norms by lag, by state: the median over the examples. */
+/** Returns for each state the norms by lag, relative to lag 0, as medians over the examples; also the spectral radius. */
 const curvesOf = async (network, examples) => {
   const { layers } = await gradientFlow(network, examples, null, { quantiles: [0.5] });
   const [{ states, spectralRadius }] = layers;
@@ -74,7 +74,7 @@ const curvesOf = async (network, examples) => {
   return { ...Object.fromEntries(medians), spectralRadius };
 };
 
-/** Trains until the mean loss of the last 20 updates is below 0.01. */
+/** Trains until the mean loss of the last 20 updates is below SOLVED. Resolves to { loss, updates }; `updates` is null if it is not reached. */
 const trainUntilSolved = async (network, seed, learningRate) => {
   const latest = [];
   const mean = () => latest.reduce((sum, each) => sum + each, 0) / latest.length;
@@ -88,6 +88,7 @@ const trainUntilSolved = async (network, seed, learningRate) => {
   return { loss: mean(), updates: null };
 };
 
+/** Trains a network, and returns its curves before and after. */
 const runKind = async (kind, seed, rate) => {
   const network = sequential([KINDS[kind](), dense({ units: 1 })], { seed });
   const { x } = draw(new RandomStream(seed, 'vanishing', 'test'), EXAMPLES);
@@ -100,7 +101,7 @@ const runKind = async (kind, seed, rate) => {
   return { kind, seed, rate, ...result, before, after };
 };
 
-/** An RNN with ReLU and U = 1.05 I, so that the gradient of an active unit grows by 5 % with every step. */
+/** Trains an RNN with ReLU and U = 1.05 I: the gradient of an active unit grows by 5 % with every step back. */
 const explode = async (clip, seed) => {
   const layer = simpleRNN({
     units: UNITS,
@@ -138,7 +139,7 @@ const row = (cells) => `| ${cells.join(' | ')} |`;
 
 const printTables = (runs, explosions) => {
   for (const state of ['h', 'c']) {
-    console.log(`\nd output / d ${state}, relative to lag 0: smallest and largest of the seeds\n`);
+    console.log(`\nd output / d ${state}, relative to lag 0: range over the seeds\n`);
     const head = [
       '',
       'learning rate',
@@ -171,7 +172,7 @@ const printTables = (runs, explosions) => {
   }
 };
 
-/** Returns one curve for each kind: the median of the seeds, with their range. */
+/** Returns one curve for each kind of layer: the median over the seeds, with the range. */
 const figureCurves = (runs, time) =>
   Object.keys(KINDS).flatMap((kind) => {
     const own = runs.filter((run) => run.kind === kind).map((run) => run[time].h);

@@ -1,4 +1,4 @@
-/** The parts of the benchmark that need no engine: `node --test bench/test` after a build. */
+/** Tests the parts of the benchmark that need no engine: `node --test bench/test` after a build. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { ALL_ROWS, chooseRows, creditedFlops, executedFlops, parseRow, rowFor } 
 import { pairedRatio } from '../dist/statistics.js';
 import { summarise } from '../dist/summary.js';
 
-test('operations are credited as the field does, and executed without the first dx', () => {
+test('credited operations follow the usual formula; executed ones exclude the gradient of the first input', () => {
   const row = parseRow('lstm-32-64-8-10');
   const forward = 2 * 10 * 8 * 4 * 64 * (32 + 64);
   assert.equal(creditedFlops(row, 'infer'), forward);
@@ -28,7 +28,7 @@ test('operations are credited as the field does, and executed without the first 
   assert.equal(creditedFlops(rowFor(row, 'stream'), 'stream'), forward / 80);
 });
 
-test('rows are chosen by full name or by what they begin with', () => {
+test('rows are chosen by full name or by prefix', () => {
   assert.deepEqual(
     chooseRows('rnn-3-4-5-6', ALL_ROWS).map((row) => row.name),
     ['rnn-3-4-5-6'],
@@ -38,13 +38,13 @@ test('rows are chosen by full name or by what they begin with', () => {
   assert.throws(() => parseRow('lstm-1-2'), /row must be .*, got "lstm-1-2"/);
 });
 
-test('layouts', () => {
+test('layouts: transposed and time-major arrays', () => {
   assert.deepEqual([...transpose(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)], [1, 4, 2, 5, 3, 6]);
   const x = { name: 'x', shape: [2, 2, 1], values: Float32Array.of(1, 2, 3, 4) };
   assert.deepEqual([...toTimeMajor(x)], [1, 3, 2, 4]);
 });
 
-test('a row on disk is what was written', () => {
+test('the data of a row can be written and read again', () => {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-test-'));
   const data = makeData(parseRow('gru-2-3-2-4'), 'train');
   const file = writeData(join(folder, 'row.bin'), data);
@@ -52,7 +52,7 @@ test('a row on disk is what was written', () => {
   rmSync(folder, { recursive: true });
 });
 
-test('engines in Chromium: names, and a peak of their own', () => {
+test('engines in Chromium: names, and their peak', () => {
   const peaks = { avx2: 100, simd128: 40, simd128Chromium: 60 };
   for (const name of ['unroll-wasm:relaxed@chromium', 'ort-web@chromium', 'tfjs-wasm@chromium'])
     assert.equal(peakFor(engineSpec(name, ''), peaks), 60);
@@ -62,7 +62,7 @@ test('engines in Chromium: names, and a peak of their own', () => {
     assert.throws(() => engineSpec(name, ''), /engine must be one of .*, got "/);
 });
 
-test('an engine: answers, what it complains of, its end, and its start anew', async () => {
+test('an engine: answers, errors, its end, and a restart', async () => {
   let [listener, starts, sent] = [null, 0, null];
   const engine = new EngineProcess((given) => {
     listener = given;
@@ -85,8 +85,8 @@ test('an engine: answers, what it complains of, its end, and its start anew', as
     (error) => error instanceof EngineLost && error.message === 'crash',
   );
   const again = ask(({ id }) => {
-    before.lost('the end of the one before is late'); // and concerns nobody
-    listener.answer({ id: id - 1, ok: 1 }); // nor does an answer to another question
+    before.lost('the late end of the previous process'); // is ignored
+    listener.answer({ id: id - 1, ok: 1 }); // and so is the answer to an earlier request
     listener.answer({ id, ok: 8 });
   });
   assert.equal(await again, 8);
@@ -94,7 +94,7 @@ test('an engine: answers, what it complains of, its end, and its start anew', as
   await assert.rejects(engine.ask({ do: 'hello' }, 0.01), /no answer to "hello" within 0.01 s/);
 });
 
-test('an engine in a process: lines there and back, and why it ended', async () => {
+test('an engine in a process: messages in both directions, and the reason why it ended', async () => {
   const script = `
     console.log('a greeting of its library');
     process.stdin.once('data', (line) => {
@@ -111,7 +111,7 @@ test('protocol buffers', () => {
   assert.deepEqual([...encode([message(3, [integer(1, 1)])])], [26, 2, 8, 1]);
 });
 
-test('the oracle: one unit, one step, by hand', () => {
+test('the oracle agrees with formulas for one unit and one step', () => {
   const data = (name, weights) => ({
     row: parseRow(`${name}-1-1-1-1`),
     data: {
@@ -142,8 +142,8 @@ test('the oracle: one unit, one step, by hand', () => {
   assert.equal(run(gru, 'reset-before'), (1 - sigmoid(2)) * Math.tanh(1));
 });
 
-test('weights rounded to float16: the nearest of its numbers, and nothing else of the row', () => {
-  // 1 + 2^-10 follows 1, and below 2^-14 all steps are 2^-24. Halfway: the even one.
+test('weights are rounded to the nearest float16 number; the other data do not change', () => {
+  // The number after 1 is 1 + 2^-10. Numbers below 2^-14 are multiples of 2^-24. Ties are rounded to even.
   const cases = [
     [1, 1],
     [1 + 2 ** -11, 1],
@@ -227,14 +227,14 @@ test('the report: ratios, shares of the peak, notes', () => {
   assert.equal(jsonResult(halves, specs).weights, 'float16');
 });
 
-test('ratios are of rounds that followed one another', () => {
-  // The machine at half its speed for two rounds of three.
+test('a ratio compares adjacent rounds', () => {
+  // The machine runs at half its speed in two of three rounds.
   assert.equal(pairedRatio([3, 6, 6], [1, 2, 2]), 3);
   assert.equal(pairedRatio([4], [2, 9, 9]), 2, 'a slow engine has fewer rounds');
   assert.equal(pairedRatio([1, 2, 3, 8], [1, 1, 1, 1]), 2.5);
 });
 
-test('a run in short: geometric means, the least row, threads, the peak', () => {
+test('the summary: geometric means, the lowest row, threads, the peak', () => {
   const row = (engine, sizes, threads, ms, ofPeak = null) => {
     const [cell, I, H, B, T] = sizes.split('-').map((part, i) => (i === 0 ? part : Number(part)));
     return { cell, I, H, B, T, mode: 'infer', threads, engine, ms, rounds: [ms], ofPeak };

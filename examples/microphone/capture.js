@@ -4,7 +4,7 @@ class Capture extends AudioWorkletProcessor {
   #count = 0;
 
   process([channels]) {
-    const samples = channels[0] ?? []; // No channel: the microphone has not started yet.
+    const samples = channels[0] ?? []; // There is no channel before the microphone has started.
     for (const sample of samples) {
       this.#chunk[this.#count++] = sample;
       if (this.#count < this.#chunk.length) continue;

@@ -3,13 +3,13 @@ import { pipeline } from 'unrolljs/pipeline';
 
 /**
  * Loads a model and starts to listen.
- * @param url of the folder of the model
+ * @param url URL of the model's folder
  * @param onText called with the transcript so far, whose end may still change, and the seconds of sound so far
- * @returns a function that ends the transcription and returns the transcript
+ * @returns a function that stops listening and resolves to the whole transcript
  */
 export async function listen(url, onText) {
   const { model } = await pipeline('transcribe', url);
-  // Echo cancellation and the like change the sound: the model has not learned this.
+  // Echo cancellation and similar filters are off, because the model was trained on unfiltered sound.
   const audio = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
   const microphone = await navigator.mediaDevices.getUserMedia({ audio });
   const context = new AudioContext();
@@ -17,7 +17,7 @@ export async function listen(url, onText) {
   const stream = model.soundStream(context.sampleRate);
   const capture = new AudioWorkletNode(context, 'capture', { numberOfOutputs: 0 });
   let seconds = 0;
-  // Chunks wait for one another: the stream takes them in order.
+  // The stream processes one chunk at a time, in order.
   let work = Promise.resolve();
   capture.port.onmessage = ({ data: samples }) => {
     work = work.then(async () => {

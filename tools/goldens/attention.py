@@ -3,11 +3,11 @@
     pip install keras==3.15.1 torch==2.13.0 numpy==2.4.6
     python tools/goldens/attention.py
 
-writes packages/testkit/goldens/layers/attention.json, one case a line: inputs (query, value and, if given, key), masks of
+writes packages/testkit/goldens/layers/attention.json, one case per line: inputs (query, value and, if given, key), masks of
 query and value, weights, the outputs (context, alignment), and the gradients of inputs and weights of the loss
 sum(context * outputWeights[0]) + sum(alignment * outputWeights[1]). Tolerances: README.md. Additive attention with `units`
-is Bahdanau's equation v tanh(Wq q + Wk k), `general` is Luong's q (k W), written in PyTorch. Cases of kind `decoder` are a
-decoder with an LSTM cell, step by step in PyTorch; their inputs are x [B, T, I] and the memory [B, S, D].
+is Bahdanau's equation v tanh(Wq q + Wk k), `general` is Luong's q (k W), written in PyTorch. A case of kind `decoder`
+is a decoder with an LSTM cell, computed step by step in PyTorch, with the inputs x [B, T, I] and memory [B, S, D].
 """
 
 import base64
@@ -100,7 +100,10 @@ def scaled(query, value, _):
 
 
 def decoder_run(score, feeds, out):
-    """Input feeding and the attentional vector tanh([context; h] Wc) of Luong et al. 2015 over an LSTM in Keras's layout."""
+    """Returns a decoder with an LSTM in Keras's layout and the attentional vector tanh([context; h] Wc) of Luong et al. 2015.
+
+    feeds: whether the LSTM also reads the previous attentional vector (input feeding)
+    """
 
     def run(tensors, given, parameters):
         x, memory = tensors

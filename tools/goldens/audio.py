@@ -3,14 +3,13 @@
     pip install -r tools/goldens/requirements-audio.txt
     python tools/goldens/audio.py
 
-writes packages/testkit/goldens/audio/{features,signals,wav}.json. The sounds are the formulas below, in float64; the test
-computes the same ones. Tolerance: |a - b| <= 1e-4 * max(1, max|b|); codes of mu-law and A-law, and frames of trimming, are equal.
+writes packages/testkit/goldens/audio/{features,signals,wav}.json. The sounds are computed by the formulas below; the test uses the same formulas. Tolerance: |a - b| <= 1e-4 * max(1, max|b|). Codes of mu-law and A-law, and the start and end of trimming, must be equal.
 librosa computes in float64 here. A tensor is { "shape", "data": base64 of little-endian float32 }.
 
 features.json: { generator, versions, cases }, a case { name, library, sound, options (Unroll's names), values [frames, width] }.
 signals.json: windows [name, length, values]; mel scales [hz, slaney, htk]; resampling { from, to, options, values };
-trimming { sound, options, start, end }; spectra { size, re, im } of NumPy's rfft; griffinLim { options, samples } from the
-magnitudes of the sound "short", and the spectral convergence ||S - |STFT|| / ||S|| of 32 iterations from random phases.
+trimming { sound, options, start, end }; spectra { size, re, im } of NumPy's rfft; griffinLim { options, samples } for the
+magnitudes of the sound "short", and the spectral convergence || S - |STFT| || / ||S|| after 32 iterations from random phases.
 wav.json: files { name, bytes (base64), sampleRate, encoding, channels: [tensor] } that soundfile wrote and read, and the codes of
 mu-law and A-law of audioop for 16-bit samples.
 """
@@ -44,7 +43,7 @@ def tensor(values):
 
 
 def noise(length):
-    """A linear congruential generator: the same numbers everywhere. [-1, 1)"""
+    """Returns numbers in [-1, 1) of a linear congruential generator, so that they are the same on all platforms."""
     state, out = 12345, []
     for _ in range(length):
         state = (1103515245 * state + 12345) % 2**31
@@ -53,7 +52,7 @@ def noise(length):
 
 
 def sound(name):
-    """Sounds, rounded to float32: a chirp with noise; tones between silence."""
+    """Returns a sound, rounded to float32: tones between silence ("tones"), or a chirp with noise (other names)."""
     n = np.arange({"chirp": 3000, "tones": 9000, "short": 700}[name])
     t = n / 8000
     if name == "tones":
@@ -189,7 +188,7 @@ def signals():
 
 
 def without_time(content):
-    """The chunk PEAK of floats holds the time of writing, after a header of 8 and a version of 4 bytes."""
+    """Sets the time of writing to 0. In files of floats, it is in the chunk PEAK, after 8 bytes of header and 4 of version."""
     at = content.find(b"PEAK")
     return content if at < 0 else content[: at + 12] + bytes(4) + content[at + 16 :]
 

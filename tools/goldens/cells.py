@@ -3,7 +3,7 @@
     pip install -r tools/goldens/requirements.txt
     python tools/goldens/cells.py
 
-writes packages/testkit/goldens/layers/cells.json, one case a line, with outputs, states and gradients.
+writes packages/testkit/goldens/layers/cells.json, one case per line, with outputs, states and gradients.
 
 - projected: torch.nn.LSTM(proj_size=...), also bidirectional and with packed sequences.
 - layerNorm/torch: the equations of LayerNormLSTMCell in PyTorch's benchmarks/fastrnns, with torch.nn.LayerNorm.
@@ -37,7 +37,7 @@ def pack(t):
 
 
 class Case:
-    """One case: draws inputs and weights from its name, runs the equations, and takes the gradients."""
+    """Draws inputs and weights with a seed from the name, runs the equations, and computes the gradients."""
 
     def __init__(self, name, **options):
         self.name, self.options, self.extra = name, options, {}
@@ -71,7 +71,7 @@ class Case:
 
 
 def steps(x, states, step, backwards=False):
-    """Runs step(x_t, states) -> states and returns h of all steps in the order of processing, and the last states."""
+    """Runs step(x_t, states) -> states at every step. Returns h of all steps in the order of processing, and the last states."""
     ys = []
     for t in range(T - 1, -1, -1) if backwards else range(T):
         states = step(x[:, t], states)
@@ -139,7 +139,7 @@ def layer_norm(kind):
 
     def fastrnns(x, states):
         h, c = states
-        # The cell has two biases of the gates, whose sum is b.
+        # The cell has two biases, whose sum is b.
         a = call(0, x @ W, gx, 0.25 * b) + call(1, h @ U, gh, 0.75 * b)
         i, f, g, o = a.chunk(4, -1)
         c = call(2, f.sigmoid() * c + i.sigmoid() * g.tanh(), gc, bc)
@@ -153,7 +153,7 @@ def zoneout(training):
     case = Case(f"zoneout/{'training' if training else 'inference'}", rates=rates)
     x, h, c = case.input(B, T, I), case.input(B, H), case.input(B, H)
     W, U, b = case.weight(I, 4 * H), case.weight(H, 4 * H), case.weight(4 * H)
-    # Uniform numbers, in the order in which the cell draws them: h and c of the first step, then of the second one.
+    # Uniform numbers, in the order in which the cell draws them: for h and c of the first step, then of the second step, and so on.
     uniform = torch.tensor(case.rng.random((T, 2, B, H)).astype(np.float32).astype(np.float64))
     if training:
         case.extra["uniform"] = pack(uniform)
@@ -178,7 +178,7 @@ def log_g(x):
 
 
 def log_scan(log_a, log_b, h0):
-    """All h_t = a_t h_{t-1} + b_t from logarithms, after the paper's appendix B."""
+    """Returns all h_t = a_t h_{t-1} + b_t, computed from logarithms as in appendix B of the paper."""
     total = log_a.cumsum(1)
     terms = log_b - total
     if h0 is not None:

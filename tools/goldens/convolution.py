@@ -3,10 +3,9 @@
     pip install -r tools/goldens/requirements.txt
     python tools/goldens/convolution.py
 
-writes packages/testkit/goldens/layers/convolution.json, in the form of layers.json (layers.md): all pairs of the options
-of Conv1D, MaxPooling1D and AveragePooling1D, and global pooling, the average also under masks; and images-2d.json: all
-pairs of the options of Conv2D, MaxPooling2D and AveragePooling2D. Every random number is
-seeded by the name of its case. Tolerances as in README.md.
+writes packages/testkit/goldens/layers/convolution.json, in the form of layers.json (layers.md): all pairs of the options of
+Conv1D, MaxPooling1D and AveragePooling1D, and global pooling (the average also with masks). Also writes images-2d.json: all pairs of
+the options of Conv2D, MaxPooling2D and AveragePooling2D. The random numbers of a case are seeded by its name. Tolerances as in README.md.
 """
 
 import os
@@ -47,7 +46,7 @@ def pack(t):
 
 
 def gradient_case(name, kind, options, layer, shape, mask=None):
-    """The loss is the sum of the outputs weighted by outputWeights."""
+    """Runs a layer and returns its case. The loss is the sum of the outputs, weighted by outputWeights."""
     rng = rng_of(name)
     x = torch.tensor(normal(rng, *shape), requires_grad=True)
     layer.build(x.shape)
@@ -71,13 +70,13 @@ def gradient_case(name, kind, options, layer, shape, mask=None):
 
 
 def all_pairs(factors, allowed):
-    """A greedy covering array: any two values of two factors that may meet, meet in one of the rows."""
+    """Returns rows in which every allowed pair of values of two factors occurs (pairwise testing, chosen greedily)."""
     rows = [dict(zip(factors, values)) for values in itertools.product(*factors.values())]
     rows = [row for row in rows if allowed(row)]
     pairs_of = lambda row: {frozenset(p) for p in itertools.combinations(row.items(), 2)}  # noqa: E731
     uncovered = set().union(*map(pairs_of, rows))
     while uncovered:
-        best = max(rows, key=lambda row: len(pairs_of(row) & uncovered))  # the first of equals
+        best = max(rows, key=lambda row: len(pairs_of(row) & uncovered))  # the first one if several are equally good
         uncovered -= pairs_of(best)
         yield best
 
@@ -99,7 +98,7 @@ CONVOLUTION = {
 
 
 def convolution_cases():
-    # Keras has no dilation together with strides.
+    # Keras does not support dilation together with strides.
     for row in all_pairs(CONVOLUTION, lambda row: row["strides"] == 1 or row["dilationRate"] == 1):
         options = {k: v for k, v in row.items() if k != "steps"}
         layer = keras.layers.Conv1D(
@@ -113,8 +112,8 @@ POOLING = {"poolSize": [2, 3, 4], "strides": [1, 2, 3, None], "padding": ["valid
 
 
 def symmetric(row):
-    """Whether `same` padding is equal on both sides. If it is not, Keras's torch backend repeats the last step in averages;
-    its JAX backend, like TensorFlow, averages over the steps of the sequence, which is Unroll's rule."""
+    """Returns whether `same` padding is equal on both sides. If it is not, the averages of Keras's torch backend count the last step
+    twice. Keras's JAX backend, TensorFlow and Unroll average over the steps of the sequence only."""
     size, steps = row["poolSize"], row["steps"]
     strides = row["strides"] or size
     return row["padding"] == "valid" or max((-(-steps // strides) - 1) * strides + size - steps, 0) % 2 == 0
@@ -158,7 +157,7 @@ CONVOLUTION_2D = {
 
 
 def tuples(row):
-    """JSON has lists, hashing needs tuples."""
+    """Converts lists to tuples, which can be hashed."""
     return {key: [tuple(v) if isinstance(v, list) else v for v in values] for key, values in row.items()}
 
 

@@ -1,11 +1,11 @@
 """training/ctc.json: losses and gradients of connectionist temporal classification, and label error rates.
 
-Losses are torch.nn.functional.ctc_loss of log_softmax(logits) in float64, and keras.losses.CTC. The reductions: PyTorch's
-`mean` divides each loss by the length of its target, at least 1. Label error rates are jiwer.wer of the labels as words,
-after greedy decoding with itertools.groupby. Inputs are exact in float32. Tolerances as in training.md: values 1e-5,
+Losses are those of torch.nn.functional.ctc_loss on log_softmax(logits) in float64, and of keras.losses.CTC. PyTorch's reduction
+`mean` divides each loss by the length of its target (at least 1). Label error rates are computed by jiwer.wer with the labels as
+words, after greedy decoding with itertools.groupby. Inputs are exact in float32. Tolerances as in training.md: values 1e-5,
 gradients 1e-4 of the largest.
 
-A case has `name`, `source`, `options` of our loss, `logits` [B, T, C], `lengths`, `target` [B, L] padded with
+A case has `name`, `source`, `options` of Unroll's loss, `logits` [B, T, C], `lengths`, `target` [B, L] padded with
 `options.padding`, `value`, and `gradient` of the sum of `value` with respect to the logits.
 """
 

@@ -3,17 +3,16 @@
     pip install -r tools/goldens/requirements-forecasting.txt
     python tools/goldens/forecasting.py
 
-writes packages/testkit/goldens/forecasting/baselines.json: { generator, versions, series, intermittent }. The series are made here
-from a fixed seed: levels, trends, seasons (4, 7, 12 or none) and noise of several kinds and lengths.
+writes packages/testkit/goldens/forecasting/baselines.json: { generator, versions, series, intermittent }. The series are generated from a fixed seed: levels, trends, seasons (4, 7, 12 or none) and noise of several kinds and lengths.
   - series: 50 cases { season, values, theta: [8], thetaError, ets }. `theta` is the forecast of OptimizedTheta, `thetaError` its mean
     squared error. `ets` is a fitted model of one of ten forms ("Ad" is a damped trend): { model, alpha, beta, gamma, phi,
     level, trend, season (initial states; `season` has one for each of the first rows), forecast: [8] }
   - intermittent: 50 cases { values, crostonSba: the forecast of every step }
-Tolerance, relative to the largest value of a forecast: 1e-6 for ETS and CrostonSBA, which have nothing to fit. 1e-3 for theta, whose
-parameters both sides search for; if the difference is larger, Unroll's parameters have the lower squared error (five
-series), or Unroll adjusts for a season that is significant only in the differences, which statsforecast does not test (two).
-ETS is forecast step by step: the multi-step forecast of statsforecast 2.1.1 with a damped trend adds phi b twice at step 2 (as R
-forecast does), where Hyndman et al. 2008 have (phi + phi^2) b.
+Tolerance, relative to the largest value of a forecast: 1e-6 for ETS and CrostonSBA, whose parameters are given. 1e-3 for theta,
+whose parameters both libraries search for. In seven series the difference is larger: in five, Unroll's parameters have the lower
+squared error; in two, Unroll adjusts for a season that is significant only in the differences, which statsforecast does not test.
+ETS forecasts are computed step by step, because the multi-step forecast of statsforecast 2.1.1 with a damped trend adds 2 phi b at
+step 2 (as R's package forecast does) instead of (phi + phi^2) b (Hyndman et al. 2008).
 """
 
 import json
@@ -79,7 +78,7 @@ def ets_case(y: np.ndarray, season: int, form: str) -> dict:
 
 
 def theta_error(fit: dict, y: np.ndarray, season: int) -> float:
-    """The mean squared error of the seasonally adjusted series, from row 3 on."""
+    """Returns the mean squared error on the seasonally adjusted series, without the first three rows."""
     errors = fit["residuals"]
     if fit.get("decompose"):
         kind = fit["decomposition_type"]

@@ -5,7 +5,7 @@
 
 writes packages/testkit/goldens/layers/gaussian-attention.json in the format of attention.py. The equations are those of V2 in table 1
 of Battenberg et al. 2020 (Location-relative attention mechanisms for robust long-form speech synthesis), with an LSTM in Keras's
-layout, and 0.05 added to the standard deviations. Tolerances: README.md.
+layout. 0.05 is added to the standard deviations. Tolerances: README.md.
 """
 
 import json

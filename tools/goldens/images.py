@@ -4,10 +4,9 @@
     python tools/goldens/images.py
 
 writes packages/testkit/goldens/images/images.json: { generator, versions, files, resized }. A file is
-{ name, bytes (base64), width, height, channels, frames: [base64 of the pixels] } that Pillow wrote and read; transparent pixels are drawn
-over black. `resized` has pixels, sizes and the result of OpenCV's INTER_AREA. Tolerance: PNG and GIF are equal; of partly transparent
-pixels and of JPEG, the mean difference is below 1 and each is below 6 of 255 (JPEG decoders round differently); area averages differ by at
-most 1.
+{ name, bytes (base64), width, height, channels, frames: [base64 of the pixels] } that Pillow wrote and read again; transparent pixels are drawn over black. `resized` has pixels, sizes and the result of OpenCV's INTER_AREA. Tolerance: PNG and GIF are
+equal, except for partly transparent pixels. For these, and for JPEG (whose decoders round differently), the mean difference is below 1
+and each difference below 6, of 255. Area averages differ by at most 1.
 """
 
 import base64
@@ -30,7 +29,7 @@ def text(data):
 
 
 def picture(height, width, channels, phase=0.0):
-    """Smooth waves, different in each channel."""
+    """Returns an image of smooth waves that differ between channels."""
     y, x, c = np.mgrid[0:height, 0:width, 0:channels].astype(float)
     return np.round(127.5 + 127.5 * np.sin(0.4 * x + 0.3 * y * (c + 1) + c + phase)).astype(np.uint8)
 

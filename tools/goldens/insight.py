@@ -1,9 +1,10 @@
-"""Principal components, spectral radii and quantiles of NumPy, for packages/insight/test/numpy.test.ts.
+"""Principal components, spectral radii and quantiles, computed by NumPy for packages/insight/test/numpy.test.ts.
 
     python tools/goldens/insight.py
 
-Everything is computed in float64. The signs of components are not defined; the file has those whose largest entry is positive.
-Tolerance of the tests: 1e-9 (components), 1e-5 relative (spectral radius, from 2^20 as a finite power), 1e-12 (quantiles).
+Everything is computed in float64. The sign of a component is arbitrary: it is chosen so that the entry of largest magnitude is
+positive. Tolerance of the tests: 1e-9 (components), 1e-5 relative (spectral radius, which Unroll estimates from the power 2^20 of the
+matrix), 1e-12 (quantiles).
 """
 import json
 import pathlib

@@ -1,10 +1,10 @@
-"""Golden vectors of what recurrent.py leaves out, from Keras 3 on its JAX backend.
+"""Golden vectors of layers, activations, regularisers, constraints and masks, from Keras 3 on its JAX backend.
 
     python tools/goldens/layers.py
 
-writes packages/testkit/goldens/layers/layers.json; layers.md beside this file describes it. Every random number is
-seeded by the name of its case. Masks here begin with valid steps: before them the JAX backend gives the initial state
-where the torch backend, which recurrent.py uses, gives zeros.
+writes packages/testkit/goldens/layers/layers.json; layers.md beside this file describes it. The random numbers of a case
+are seeded by its name. All masks begin with a valid step: at masked steps before the first valid one, the JAX backend outputs the
+initial state, but the torch backend, which recurrent.py uses, zeros.
 """
 
 import os
@@ -35,12 +35,12 @@ def normal(rng, *shape, scale=1.0):
 
 
 def pack(t):
-    data = np.ascontiguousarray(np.asarray(t), dtype="<f4")  # which has at least one axis
+    data = np.ascontiguousarray(np.asarray(t), dtype="<f4")  # makes an array of at least one axis
     return {"shape": list(np.shape(t)), "data": base64.b64encode(data.tobytes()).decode()}
 
 
 def gradient_case(name, kind, options, rng, inputs, weights, run):
-    """run(inputs, weights) gives the outputs; the loss is their sum weighted by outputWeights."""
+    """Returns a case. run(inputs, weights) returns the outputs; the loss is their sum, weighted by outputWeights."""
     inputs, weights = [jnp.asarray(x) for x in inputs], [jnp.asarray(w) for w in weights]
     outputs = run(inputs, weights)
     output_weights = [normal(rng, *y.shape) for y in outputs]
@@ -62,7 +62,7 @@ def gradient_case(name, kind, options, rng, inputs, weights, run):
 
 
 def stateless(layer, mask=None, **arguments):
-    """The layer as a function of inputs and trainable weights."""
+    """Returns the layer as a function of inputs and trainable weights."""
 
     def run(inputs, weights):
         x, *states = inputs
@@ -158,7 +158,7 @@ def stacked_cases():
 
 
 def stateful_cases():
-    """Two calls after each other, then one after reset_state: each continues where the last one ended."""
+    """Two calls, the second of which continues from the states of the first, and a third after reset_state."""
     B, T, I, H = 2, 3, 4, 5
     for name, kind in [("lstm", keras.layers.LSTM), ("gru", keras.layers.GRU), ("rnn", keras.layers.SimpleRNN)]:
         rng = rng_of(f"stateful {name}")
@@ -186,11 +186,11 @@ def normalization_cases():
                             stateless(layer, training=True))  # fmt: skip
 
 
-# ---- masks through a graph, and the order of weights ----------------------------------------------------------------
+# ---- masks of merging layers, and the order of weights ----------------------------------------------------------------
 
 
 def mask_cases():
-    """What becomes of two masks: ids [3, 4] with zeros as padding, embedded, and merged."""
+    """The mask after two embedded sequences are merged: ids [3, 4], with zeros as padding."""
     rng = rng_of("masks")
     ids = [rng.integers(0, 3, (3, 4)).astype(np.float32) for _ in range(2)]
     embedded = [keras.layers.Embedding(3, 2, mask_zero=True)(x) for x in ids]
@@ -207,7 +207,7 @@ def mask_cases():
 
 
 def merge_cases():
-    """Values of merging layers under masks, forward and backward: the mask of each input is right-padded, holed or none."""
+    """Outputs and gradients of merging layers with masks: each input has right padding, a mask with gaps, or no mask."""
     B, T, I = 3, 5, 4
     masks = [right_mask(B, T), holed_mask(B, T), right_mask(B, T)[::-1].copy()]
     merges = {
@@ -220,7 +220,7 @@ def merge_cases():
             xs = [normal(rng, B, T, I) for _ in given]
 
             def run(inputs, _, layer=layer, given=given):
-                # A mask travels with its tensor: a fresh one for each call, since the layer reads it there.
+                # The mask is an attribute of the tensor, from which the layer reads it, so each call needs a new tensor.
                 flows = [jnp.asarray(x) for x in inputs]
                 boxed = [keras.ops.add(x, 0.0) for x in flows]
                 for x, mask in zip(boxed, given, strict=True):
@@ -233,10 +233,10 @@ def merge_cases():
 
 
 def activity_cases():
-    """What an activity regulariser of a layer adds to the loss: divided by the batch size."""
+    """The penalty that an activity regulariser adds to the loss, which is divided by the batch size."""
     for name, shape in [("l1", (5, 3)), ("l2", (4, 6, 3)), ("l1l2", (7, 2))]:
         rng = rng_of(f"activity {name}")
-        # In a model: a layer's own stateless_call leaves its activity regulariser out.
+        # The layer is in a model, because stateless_call of a layer leaves its activity regulariser out.
         model = keras.Sequential([keras.layers.Dense(4, activity_regularizer=REGULARIZERS[name])])
         x = normal(rng, *shape)
         model.build(x.shape)
@@ -250,7 +250,7 @@ def activity_cases():
 
 
 def order_cases():
-    """Names of a functional model's weights in Keras's order."""
+    """The names of the weights of functional models in Keras's order."""
     layers = keras.layers
 
     def dense(name, x):

@@ -1,11 +1,11 @@
-"""Golden residual of the spectrum that librosa estimates from mel energies.
+"""Golden value of the residual of the spectrum that librosa estimates from mel energies.
 
     pip install -r tools/goldens/requirements-audio.txt
     python tools/goldens/mel_inverse.py
 
 writes packages/testkit/goldens/audio/mel-inverse.json: the mel energies [frames, mels] of a chirp with noise, the options of Unroll, and
-the residual ||A x - y|| / ||y|| of librosa's `mel_to_stft` (non-negative least squares). Unroll minimises the same error with another
-algorithm, so the test compares residuals: at most 0.01 larger.
+the relative residual ||A x - y|| / ||y|| of librosa's `mel_to_stft` (non-negative least squares). Unroll minimises the same error with
+another algorithm, so the test compares the residuals: Unroll's may be at most 0.01 larger.
 """
 
 import base64

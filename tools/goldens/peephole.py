@@ -1,10 +1,10 @@
-"""Golden vectors of the peephole LSTM, from ONNX Runtime: Keras 3 and PyTorch have none.
+"""Golden vectors of the peephole LSTM, from ONNX Runtime, because Keras 3 and PyTorch do not have this layer.
 
     pip install numpy==2.4.6 onnx==1.23.2 onnxruntime==1.31.1
     python tools/goldens/peephole.py
 
-writes packages/testkit/goldens/layers/peephole.json: forward and backwards runs with initial states, as one case a line.
-Weights are in Unroll's layout, gates i f g o and peepholes i f o; the ONNX operator wants i o f g and i o f.
+writes packages/testkit/goldens/layers/peephole.json: forward and backward runs with initial states, one case per line.
+Weights are in Unroll's layout: gates i f g o and peepholes i f o. The ONNX operator has the orders i o f g and i o f.
 """
 
 import base64
@@ -28,7 +28,7 @@ def pack(t):
 
 
 def onnx_gates(m):
-    """Blocks of H columns from i f g o to i o f g, transposed as ONNX stores them."""
+    """Reorders blocks of H columns from i f g o to i o f g, and transposes the matrix as ONNX stores it."""
     i, f, g, o = np.split(m, 4, axis=-1)
     return np.concatenate([i, o, f, g], axis=-1).T
 
@@ -59,7 +59,7 @@ def main():
         W, U, b, p = draw(I, 4 * H, scale=0.5), draw(H, 4 * H, scale=0.4), draw(4 * H), draw(3, H, scale=0.5)
         y, yh, yc = run(direction, x, W, U, b, p, h, c)
         if direction == "reverse":
-            y = y[:, ::-1]  # in the order of processing, as goBackwards gives them
+            y = y[:, ::-1]  # in the order of processing, in which goBackwards returns the steps
         cases.append({"name": f"onnxruntime/peephole/{direction}", "inputs": [pack(v) for v in (x, h, c)],
                       "weights": [pack(v) for v in (W, U, b, p)], "outputs": [pack(v) for v in (y, yh, yc)]})  # fmt: skip
     versions = {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__, "numpy": np.__version__,

@@ -3,22 +3,20 @@
     python tools/goldens/recurrent.py [name of a file, such as lstm ...]
 
 writes packages/testkit/goldens/recurrent/*.json; README.md beside this file describes the format.
-Every random number is seeded by the name of its case, so adding a case changes no other one.
+The random numbers of a case are seeded by its name, so adding a case does not change the others.
 
 Conventions (README.md says more):
   B batch, T time steps, I inputs, H units; every tensor is row-major float32.
-  loss = sum over k of sum(outputs[k] * outputWeights[k]), so each output and state gets its own
+  loss = sum over k of sum(outputs[k] * outputWeights[k]), so each output and state gets a different
   random upstream gradient.
-  Keras runs eagerly, unroll=False, use_cudnn=False: always its generic time loop
-  (keras/src/backend/torch/rnn.py, function rnn), never a fused path.
-
-One file, longer than the house's 400 lines, so that the numbers' whole provenance is in one place.
+  Keras runs eagerly with unroll=False and use_cudnn=False, so it always uses its generic time loop
+  (keras/src/backend/torch/rnn.py, function rnn) and never a fused kernel.
 """
 
 import os
 
 os.environ["KERAS_BACKEND"] = "torch"
-os.environ["KERAS_TORCH_DEVICE"] = "cpu"  # the reference is the CPU on every machine
+os.environ["KERAS_TORCH_DEVICE"] = "cpu"  # always compute on the CPU
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import base64
@@ -33,7 +31,7 @@ import keras
 import numpy as np
 import torch
 
-torch.set_num_threads(1)  # the order of summation, and so the last bit, depends on it
+torch.set_num_threads(1)  # the number of threads changes the order of summation, and thereby the last bits
 keras.config.set_floatx("float32")
 
 OUT = Path(__file__).resolve().parents[2] / "packages" / "testkit" / "goldens" / "recurrent"
@@ -52,7 +50,7 @@ def normal(rng, *shape):
 
 
 def uniform(rng, shape, fan):
-    """Weights of about +-0.5, smaller where a sum is long, so that no gate saturates for good."""
+    """Draws weights of up to +-0.5, smaller for long sums, so that gates do not stay saturated."""
     limit = min(0.5, 2 / np.sqrt(fan))
     return rng.uniform(-limit, limit, shape).astype(np.float32)
 
@@ -71,7 +69,7 @@ def leaf(a):
 
 
 def loss_and_gradients(outputs, output_weights, wanted):
-    """d(loss)/d(each tensor of wanted); a tensor that the loss does not reach has gradient zero."""
+    """Returns the gradients of the loss with respect to each tensor of `wanted`; zeros if the loss does not depend on it."""
     loss = sum((y * torch.tensor(w)).sum() for y, w in zip(outputs, output_weights, strict=True))
     grads = torch.autograd.grad(loss, wanted, allow_unused=True)
     return [torch.zeros_like(v) if g is None else g for v, g in zip(wanted, grads)]
@@ -95,22 +93,22 @@ def options_of(cell, **changes):
 
 
 def mask_of(kind, rng, B, T):
-    """A mask [B, T], 1 = use. Every kind but wholeRow leaves each row at least one valid step."""
+    """Returns a mask [B, T], 1 for valid steps. Except for the kind wholeRow, each row has at least one valid step."""
     if kind is None:
         return None
     m = np.ones((B, T), np.float32)
     if kind in ("right", "left"):
-        for b in range(B):  # row 0 is short, the last row is full
+        for b in range(B):  # row 0 is short; the last row has no padding
             padding = T - 1 if B == 1 else (T - 2 if b == 0 else 0 if b == B - 1 else int(rng.integers(1, T)))
             if padding:
                 m[b, slice(-padding, None) if kind == "right" else slice(padding)] = 0
     elif kind == "holes":
         m = (rng.random((B, T)) < 0.6).astype(np.float32)
-        m[:, T // 2] = 0  # a hole in every row,
-        m[:, T // 2 - 1] = 1  # with a valid step before it,
-        m[:, T - 1] = 1  # and one after it,
-        m[0, 0], m[-1, 0] = 0, 1  # the first row also starts on a masked step, not the last,
-        m[-1, T - 1] = 0  # which ends on one
+        m[:, T // 2] = 0  # every row has a gap
+        m[:, T // 2 - 1] = 1  # after a valid step
+        m[:, T - 1] = 1
+        m[0, 0], m[-1, 0] = 0, 1  # the first row also begins with a masked step, the last row does not
+        m[-1, T - 1] = 0  # the last row ends with a masked step
     elif kind == "wholeRow":
         m[0] = 0
         if B > 2:
@@ -120,7 +118,10 @@ def mask_of(kind, rng, B, T):
 
 
 def inputs_of(name, cell, B, T, I, H, options, mask=None, initial=False, dropout=()):
-    """Everything random of a case except outputWeights, as numpy arrays; lists run over directions."""
+    """Draws the inputs and weights of a case as NumPy arrays. A list has one array per direction.
+
+    Also returns the generator, which then draws outputWeights.
+    """
     rng = rng_of(name)
     directions = 2 if options["bidirectional"] else 1
     drawn = {"x": normal(rng, B, T, I), "mask": mask_of(mask, rng, B, T)}
@@ -154,7 +155,7 @@ def keras_layer(cell, I, H, options, weights, dropout):
     kwargs = {KERAS_NAME[k]: v for k, v in options.items() if k != "bidirectional"}
     if cell != "rnn":
         kwargs["use_cudnn"] = False
-    # The rates only switch Keras's own dropout code on; inject_dropout gives the masks.
+    # The rates only switch Keras's dropout on; inject_dropout replaces its masks.
     if "dropoutMask" in dropout:
         kwargs["dropout"] = 0.25
     if "recurrentDropoutMask" in dropout:
@@ -163,7 +164,7 @@ def keras_layer(cell, I, H, options, weights, dropout):
     if options["bidirectional"]:
         merge = None if options["bidirectional"] == "none" else options["bidirectional"]
         layer = keras.layers.Bidirectional(layer, merge_mode=merge)
-        # Bidirectional sets zero_output_for_mask to return_sequences, whatever the caller asked for.
+        # Bidirectional sets zero_output_for_mask to return_sequences, even if the caller sets another value.
         assert options["zeroOutputForMask"] == options["returnSequences"]
     layer.build((None, None, I))
     assert [w.name for w in layer.weights] == [n.split("/")[-1] for n, _ in weights]
@@ -172,11 +173,11 @@ def keras_layer(cell, I, H, options, weights, dropout):
 
 
 def inject_dropout(layer, drawn):
-    """Puts the case's masks where the cell caches the masks of a call.
+    """Writes the masks of the case into the attributes in which the cell caches its dropout masks.
 
-    With recurrent dropout Keras's cells run implementation 1 with a list of masks, one a gate; the
-    same mask for each gate is implementation 2's rule. x and h' are multiplied in the gates'
-    products only: GRU's carry z * h' and masked steps use the undropped h'.
+    With recurrent dropout, Keras's cells run implementation 1, with one mask per gate in a list. Here all
+    gates get the same mask, as in implementation 2. Only x and h' in the products of the gates are
+    multiplied by masks: the term z * h' of the GRU, and masked steps, use h' without dropout.
     """
     cells = [layer.cell] if hasattr(layer, "cell") else [layer.forward_layer.cell, layer.backward_layer.cell]
     for key, attribute in (("dropoutMask", "_dropout_mask"), ("recurrentDropoutMask", "_recurrent_dropout_mask")):
@@ -186,7 +187,7 @@ def inject_dropout(layer, drawn):
 
 
 def run_keras(cell, I, H, options, drawn, weights):
-    """outputs, and a function from outputWeights to the gradients (x, initialState, weights)."""
+    """Returns the outputs, and a function that maps outputWeights to the gradients (x, initialState, weights)."""
     layer = keras_layer(cell, I, H, options, weights, [k for k in drawn if "ropout" in k])
     inject_dropout(layer, drawn)
     x, states = leaf(drawn["x"]), [leaf(s) for s in drawn.get("initialState", ())]
@@ -212,15 +213,15 @@ TORCH_CLASS = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 
 
 def swap_zr(a, H):
-    """Keras's z, r, h to PyTorch's r, z, n along the last axis, and back: the swap is its own inverse."""
+    """Converts Keras's z, r, h to PyTorch's r, z, n along the last axis, or back (the swap is its own inverse)."""
     return np.concatenate([a[..., H : 2 * H], a[..., :H], a[..., 2 * H :]], axis=-1)
 
 
 def to_torch(cell, H, kernel, recurrent, bias):
-    """Keras's weights of one direction as weight_ih, weight_hh, bias_ih, bias_hh.
+    """Converts Keras's weights of one direction to weight_ih, weight_hh, bias_ih, bias_hh.
 
-    LSTM and RNN have one bias in Keras: it goes to bias_ih, and bias_hh is zero. GRU's two rows are
-    bias_ih and bias_hh.
+    The LSTM and the RNN have one bias in Keras: it becomes bias_ih, and bias_hh is zero. The two rows of
+    the GRU's bias become bias_ih and bias_hh.
     """
     if cell == "gru":
         kernel, recurrent, bias = swap_zr(kernel, H), swap_zr(recurrent, H), None if bias is None else swap_zr(bias, H)
@@ -230,7 +231,7 @@ def to_torch(cell, H, kernel, recurrent, bias):
 
 
 def from_torch(cell, H, tensors):
-    """The way back, for the gradients; LSTM's and RNN's bias_hh is dropped."""
+    """Converts gradients from PyTorch's layout to Keras's. The bias_hh of the LSTM and the RNN is dropped."""
     ih, hh, *biases = [array(t) for t in tensors]
     result = [ih.T, hh.T]
     if biases:
@@ -239,27 +240,27 @@ def from_torch(cell, H, tensors):
 
 
 def torch_can(cell, options, mask, dropout):
-    """Whether PyTorch expresses the case: its only mask is right padding, with zeros as output."""
+    """Returns whether PyTorch can compute the case. Its only masks are right padding, at which outputs are zero."""
     return (
         (options["activation"] == "tanh" or (cell == "rnn" and options["activation"] == "relu"))
         and options.get("recurrentActivation", "sigmoid") == "sigmoid"
-        and options.get("resetAfter", True)  # PyTorch's GRU resets after the product only
-        and not dropout  # PyTorch drops between layers only
-        # Packed output is zero beyond the length. The final output of a Bidirectional without
-        # sequences is the final h, which PyTorch returns as h_n.
+        and options.get("resetAfter", True)  # PyTorch's GRU applies the reset gate after the product only
+        and not dropout  # PyTorch has dropout between layers only
+        # The output of a packed sequence is zero after its end. Without sequences, the output of Bidirectional
+        # is the final h, which PyTorch returns as h_n.
         and (mask is None or (mask == "right" and (options["zeroOutputForMask"] or options["bidirectional"])))
     )
 
 
 def torch_module(cell, I, H, options, weights, layers=1):
-    """A PyTorch module with weights in Keras's order; parameters grouped per layer and direction."""
+    """Returns a PyTorch module with the given weights, which are in Keras's layout, and its parameters by layer and direction."""
     bi = bool(options["bidirectional"]) or options["goBackwards"]
     extra = {"nonlinearity": options["activation"]} if cell == "rnn" else {}
     module = TORCH_CLASS[cell](
         I, H, layers, bias=options["useBias"], batch_first=True, bidirectional=bi, **extra,
     )  # fmt: skip
     suffixes = [f"_l{k}{d}" for k in range(layers) for d in (["", "_reverse"] if bi else [""])]
-    if options["goBackwards"]:  # PyTorch has no backward layer: use the reverse half of a two-way one
+    if options["goBackwards"]:  # PyTorch has no backward layer: use the reverse direction of a bidirectional one
         suffixes = ["_l0_reverse"]
     names = ["weight_ih", "weight_hh"] + (["bias_ih", "bias_hh"] if options["useBias"] else [])
     groups = [[getattr(module, n + s) for n in names] for s in suffixes]
@@ -273,15 +274,15 @@ def torch_module(cell, I, H, options, weights, layers=1):
 
 
 def torch_forward(cell, module, x, states, mask, backward_only=False):
-    """output [B, T, directions * H] and the final states, one list [h] or [h, c] per layer and direction.
+    """Returns the output [B, T, directions * H] and the final states, one list [h] or [h, c] per layer and direction.
 
-    states: flat, in the same order. backward_only fills the unused forward half with zeros.
+    states: a flat list in the same order. backward_only: the unused forward direction gets zeros as states
     """
     S = STATES[cell]
     h0 = None
     if states:
         stacked = []
-        for s in range(S):  # PyTorch wants [layers * directions, B, H] for each kind of state
+        for s in range(S):  # PyTorch takes [layers * directions, B, H] for h and for c
             own = states[s::S]
             stacked.append(torch.stack([torch.zeros_like(own[0]), *own] if backward_only else own))
         h0 = tuple(stacked) if S == 2 else stacked[0]
@@ -306,20 +307,20 @@ MERGE = {
 
 
 def run_torch(cell, I, H, options, drawn, weights):
-    """As run_keras, by PyTorch's own layer; what Keras calls outputs is put together here."""
+    """Does the same as run_keras with PyTorch's layer, whose results are arranged like Keras's outputs."""
     backward = options["goBackwards"]
     module, groups = torch_module(cell, I, H, options, weights)
     x, states = leaf(drawn["x"]), [leaf(s) for s in drawn.get("initialState", ())]
     y, final = torch_forward(cell, module, x, states, drawn["mask"], backward_only=backward)
     sequences = options["returnSequences"]
     if options["bidirectional"]:
-        # Without sequences Keras merges the final h of both directions (backward's is at step 0).
+        # Without sequences, Keras merges the final h of both directions (that of the backward layer is at step 0).
         ends = (y[..., :H], y[..., H:]) if sequences else (final[0][0], final[1][0])
         outputs = MERGE[options["bidirectional"]](*ends)
     else:
-        if backward:  # Keras returns the steps in the order of processing; y is in the input's order
+        if backward:  # Keras returns the steps in the order of processing, y has the order of the input
             y, final = torch.flip(y[..., H:], [1]), final[1:]
-        outputs = [y if sequences else y[:, -1]]  # packed: zero for a short row, as zero_output_for_mask
+        outputs = [y if sequences else y[:, -1]]  # zero for padded rows, as with zero_output_for_mask
     if options["returnState"]:
         outputs += [s for direction in final for s in direction]
 
@@ -345,7 +346,7 @@ def close(a, b, tolerance):
 
 
 def recurrent_case(source, name, cell, size, mask=None, initial=False, dropout=(), **changes):
-    """One golden. name seeds the numbers; the same name from both sources gives the same inputs."""
+    """Returns a case. The name is the seed, so cases of both sources with the same name have the same inputs."""
     B, T, I, H = size
     options = options_of(cell, **changes)
     drawn, weights, rng = inputs_of(name, cell, B, T, I, H, options, mask, initial, dropout)
@@ -353,14 +354,14 @@ def recurrent_case(source, name, cell, size, mask=None, initial=False, dropout=(
     output_weights = [normal(rng, *y.shape) for y in outputs]
     gx, gs, gw = gradients(output_weights)
 
-    if source == "keras" and torch_can(cell, options, mask, dropout):  # two witnesses
+    if source == "keras" and torch_can(cell, options, mask, dropout):  # the results of both libraries must agree
         outputs2, gradients2 = run_torch(cell, I, H, options, drawn, weights)
         gx2, gs2, gw2 = gradients2(output_weights)
         pairs = zip([*outputs, gx, *gs, *gw], [*outputs2, gx2, *gs2, *gw2], strict=True)
         assert all(close(a, b, 2e-6) for a, b in pairs), f"{name}: Keras and PyTorch differ"
     if mask and options["returnSequences"] and not options["bidirectional"]:
-        # The rule that counts: before a row's first valid step (in the order of processing) the
-        # output is zero, also where the initial state is not.
+        # Before the first valid step of a row (in the order of processing), the output is zero even if the
+        # initial state is not.
         order = drawn["mask"][:, ::-1] if options["goBackwards"] else drawn["mask"]
         leading = np.cumsum(order, 1) == 0
         assert not array(outputs[0])[leading].any(), f"{name}: a leading masked step is not zero"
@@ -385,7 +386,7 @@ def recurrent_case(source, name, cell, size, mask=None, initial=False, dropout=(
 
 
 def lstm_cases():
-    """The first and plainest cases, for the first kernel."""
+    """Returns cases with few options, to test a kernel first."""
 
     def case(name, size=(3, 5, 4, 6), source="keras", **kw):
         return recurrent_case(source, name, "lstm", size, **kw)
@@ -400,7 +401,7 @@ def lstm_cases():
         case("go-backwards", initial=True, goBackwards=True),
         case("last-only", returnSequences=False, returnState=False),
     ]
-    # Initial states with every mask: only so do masked rows and leading masked steps show their rule.
+    # With initial states, because without them masked rows and leading masked steps are zero by any rule.
     cases += [case(f"mask-{kind}", initial=True, mask=kind) for kind in ("right", "left", "holes", "wholeRow")]
     cases += [
         case("mask-holes-backwards", initial=True, mask="holes", goBackwards=True),
@@ -417,13 +418,13 @@ def lstm_cases():
 
 FACTORS = {
     "activation": ["tanh", "relu", "sigmoid", "hard_sigmoid", "linear"],
-    "recurrentActivation": ["sigmoid", "hard_sigmoid", "tanh"],  # a gate that is not bounded is no gate
+    "recurrentActivation": ["sigmoid", "hard_sigmoid", "tanh"],  # gates need bounded functions
     "useBias": [True, False],
     "resetAfter": [True, False],
     "initial": [True, False],
     "mask": [None, "right", "left", "holes", "wholeRow"],
     "direction": ["forward", "goBackwards", "bidirectional"],
-    "size": [(3, 5, 4, 6), (2, 6, 3, 17), (5, 4, 7, 9)],  # a little over 16 and 8 floats, the widths of vectors
+    "size": [(3, 5, 4, 6), (2, 6, 3, 17), (5, 4, 7, 9)],  # 17 and 9: one more than the number of floats in vectors of 16 and 8
     "returns": ["last", "sequences", "last+state", "sequences+state"],
     "merge": ["concat", "sum", "ave", "mul", "none", "-"],
     "zeroOutputForMask": [True, False],
@@ -436,36 +437,35 @@ DROPOUT = {
 
 
 def allowed(row):
-    """Whether a row, perhaps partial, can be a case; each exclusion with its reason."""
+    """Returns whether a row, which may be incomplete, can be a case."""
     have = row.keys()
-    # Only a bidirectional layer merges, and it always does ("-" stands for no merge).
+    # Only bidirectional layers have a merge mode ("-": no merge mode).
     if {"direction", "merge"} <= have and (row["direction"] == "bidirectional") != (row["merge"] != "-"):
         return False
-    # Keras's Bidirectional overwrites zero_output_for_mask with return_sequences, so the other value
-    # of the pair does not exist.
+    # Keras's Bidirectional sets zero_output_for_mask to return_sequences, so no other value can occur.
     if {"merge", "returns", "zeroOutputForMask"} <= have and row["merge"] != "-":
         return row["zeroOutputForMask"] == row["returns"].startswith("sequences")
     return True
 
 
 def cost(row):
-    """About the bytes of a case: its weights and their gradients."""
+    """Estimates the size of a case: weights, their gradients and outputs."""
     B, T, I, H = row.get("size", FACTORS["size"][0])
     return ((I + H + 2) * H + B * T * H) * (2 if row.get("merge", "-") != "-" else 1)
 
 
 def all_pairs(factors, seed):
-    """A greedy covering array: rows such that any two values of two factors meet in one, if allowed.
+    """Returns rows in which every allowed pair of values of two factors occurs (pairwise testing).
 
-    Each round draws 100 candidates and keeps the one with most uncovered pairs per byte (greedy
-    weighted set cover). A candidate starts from an uncovered pair and fills the other factors in
-    random order by the same rule. On a tie the earlier value wins: factors list plain values first.
+    Each round draws 100 candidates and keeps the one with the most new pairs per byte (greedy weighted
+    set cover). A candidate begins with a pair that does not occur yet, and fills the other factors in random
+    order by the same rule. On a tie, the earlier value is chosen: factors list plain values first.
     """
     rng = rng_of(seed)
     pairs_of = lambda row: {frozenset(p) for p in itertools.combinations(row.items(), 2)}
     values = [[(f, v) for v in vs] for f, vs in factors.items()]
     every = [p for a, b in itertools.combinations(values, 2) for p in itertools.product(a, b)]
-    uncovered = {frozenset(p): p for p in every if allowed(dict(p))}  # a dict: its order is fixed
+    uncovered = {frozenset(p): p for p in every if allowed(dict(p))}  # a dict, because it has a fixed order
 
     def candidate():
         row = dict(list(uncovered.values())[rng.integers(len(uncovered))])
@@ -474,7 +474,7 @@ def all_pairs(factors, seed):
             if factor not in row:
                 choices = [c for c in (row | {factor: v} for v in factors[factor]) if allowed(c)]
                 if not choices:
-                    return None  # a dead end: three factors exclude each other
+                    return None  # no value is allowed together with the others
                 gain = lambda c: sum(frozenset([(factor, c[factor]), kv]) in uncovered for kv in row.items())
                 row = max(choices, key=lambda c: gain(c) / cost(c))
         return row
@@ -507,9 +507,9 @@ def table_row(source, cell, row, number):
 
 
 def table_cases(cell):
-    """All pairs from Keras, and a second array over what PyTorch can express from PyTorch.
+    """Returns cases with all pairs of the options from Keras, and with all pairs of PyTorch's options from PyTorch.
 
-    Rows of the first array that PyTorch can express appear from both.
+    Rows of the first kind that PyTorch can compute, too, give a case from each library.
     """
     absent = {"rnn": ["recurrentActivation", "resetAfter"], "lstm": ["resetAfter"], "gru": []}[cell]
     factors = {f: v for f, v in FACTORS.items() if f not in absent}
@@ -522,7 +522,7 @@ def table_cases(cell):
         if torch_can(cell, options, row["mask"], DROPOUT[row["dropout"]]):
             cases.append(table_row("pytorch", cell, row, i))
     factors = {f: FACTORS[f] for f in ("useBias", "initial", "direction")}
-    factors |= {  # the form that PyTorch itself returns: sequences, zero beyond the length, and states; concat
+    factors |= {  # what PyTorch returns: sequences that are zero after their end, and states; concatenated directions
         "mask": [None, "right"], "zeroOutputForMask": [True], "returns": ["sequences+state"],
         "merge": ["concat", "-"], "size": FACTORS["size"][:1],
     }  # fmt: skip
@@ -537,7 +537,7 @@ def table_cases(cell):
 
 
 def extra(source, name, layer, options, inputs, weights, outputs, gradients, **more):
-    """The free form of cells-extra.json: named inputs, and gradients under the same names."""
+    """Returns a case of cells-extra.json, with named inputs and gradients of the same names."""
     packed = lambda v: [pack(t) for t in v] if isinstance(v, (list, tuple)) else pack(v)
     return {
         "name": f"{source}/{name}", "source": source, "layer": layer, "options": options,
@@ -549,10 +549,10 @@ def extra(source, name, layer, options, inputs, weights, outputs, gradients, **m
 
 
 def stacked_case(name, cell, bidirectional, mask=None, layers=2, size=(3, 5, 4, 6)):
-    """PyTorch's two layers, without dropout between them; weights in Keras's layout.
+    """Returns a case of PyTorch with several layers, without dropout between them; weights are in Keras's layout.
 
-    states are flat and layer-major, as PyTorch's h_n: layer 0 (forward, backward), layer 1 ...;
-    for LSTM h, c of each. Keras says the same with two layers in a row that pass on the mask.
+    States are a flat list in the order of PyTorch's h_n: layer 0 (forward, backward), layer 1, ...; for an
+    LSTM, h and c of each. In Keras, these are layers in a row that pass on the mask.
     """
     B, T, I, H = size
     rng = rng_of(name)
@@ -582,10 +582,10 @@ def stacked_case(name, cell, bidirectional, mask=None, layers=2, size=(3, 5, 4, 
 
 
 def keras_case(name, layer_name, layer, options, inputs, call, trained=("x",), after=None):
-    """One Keras layer or model, already built.
+    """Returns a case of a Keras layer or model, which must be built.
 
-    call(tensors) gives its outputs; trained names the inputs to differentiate by; after() gives
-    further tensors to keep once the call has been made.
+    call(tensors) returns the outputs. trained: names of the inputs whose gradients are computed. after()
+    returns further tensors for the case, after the call.
     """
     rng = rng_of(name)
     for w in layer.weights:
@@ -596,7 +596,7 @@ def keras_case(name, layer_name, layer, options, inputs, call, trained=("x",), a
         else:
             value = uniform(rng, w.shape, w.shape[0] if len(w.shape) == 2 else 1)
         w.assign(value.astype(np.float32))
-    # assign copies, but a later call may update moving statistics: keep what the call started from
+    # The call may update moving statistics, so the weights before it are copied.
     short = lambda path: path.removeprefix("layer/").replace("lstm_cell/", "")
     weights = [(short(w.path), array(w.value).copy()) for w in layer.weights]
     tensors = {k: leaf(v) if k in trained else torch.tensor(v) for k, v in inputs.items()}
@@ -607,15 +607,15 @@ def keras_case(name, layer_name, layer, options, inputs, call, trained=("x",), a
     wanted = [*(tensors[k] for k in trained), *(v.value for v in variables)]
     g = loss_and_gradients(outputs, output_weights, wanted)
     gradients = dict(zip(trained, g)) | {"weights": g[len(trained) :]}
-    # Frozen weights (moving statistics) come last in layer.weights, so the gradients pair up.
+    # Frozen weights (moving statistics) are the last of layer.weights, so gradients and weights have the same order.
     assert [short(v.path) for v in variables] == [n for n, _ in weights[: len(variables)]]
     inputs = inputs | {"outputWeights": output_weights}
     return extra("keras", name, layer_name, options, inputs, weights, outputs, gradients, **(after() if after else {}))
 
 
 def encoder_decoder(name, mask=None):
-    """Encoder LSTM(return_state) to decoder LSTM(initial_state=the encoder's states) to Dense(softmax)."""
-    B, T, S, I, J, H, K = 3, 5, 4, 4, 3, 6, 5  # T, I the source's, S, J the target's; K classes
+    """Returns a case of an LSTM decoder that starts from the states of an LSTM encoder, with Dense(softmax)."""
+    B, T, S, I, J, H, K = 3, 5, 4, 4, 3, 6, 5  # steps and features: T, I of the source, S, J of the target; K classes
     rng = rng_of(name + " inputs")
     keras.utils.clear_session()
     source, target = keras.Input((T, I), name="source"), keras.Input((S, J), name="target")
@@ -639,8 +639,8 @@ def encoder_decoder(name, mask=None):
 
 
 def one_layer(name, layer_name, make, options, x, mask=None, training=False, keep=()):
-    """A case of one Keras layer with one input, a mask perhaps, and the weights named in keep after the call."""
-    keras.utils.clear_session()  # so that weights' paths do not count earlier layers
+    """Returns a case of a Keras layer with one input and, if given, a mask. keep: weights to store after the call."""
+    keras.utils.clear_session()  # so that earlier layers do not change the paths of the weights
     layer = make(name="layer")
     layer.build(x.shape)
     inputs = {"x": x} | ({} if mask is None else {"mask": mask})
@@ -650,19 +650,19 @@ def one_layer(name, layer_name, make, options, x, mask=None, training=False, kee
         return layer(t["x"], **kwargs, **({"mask": t["mask"] > 0} if mask is not None else {}))
 
     def after():
-        # under their own names: movingMean, movingVariance
+        # Unroll's names: movingMean, movingVariance
         return {n: array(getattr(layer, p).value).copy() for n, p in keep}
 
     return keras_case(name, layer_name, layer, options, inputs, call, after=after)
 
 
 def embedding_case(name):
-    """Embedding(mask_zero): ids in, vectors and mask out; only the table has a gradient."""
+    """Returns a case of Embedding(mask_zero=True), with the mask that it outputs; only the table has a gradient."""
     keras.utils.clear_session()
     layer = keras.layers.Embedding(7, 4, mask_zero=True, name="layer")
     layer.build()
     ids = rng_of(name + " inputs").integers(0, 7, (3, 5)).astype(np.int32)
-    ids[0, :2] = ids[1, 3:] = 0  # padding in front, and behind
+    ids[0, :2] = ids[1, 3:] = 0  # padding before and after the sequence
     mask = lambda: {"outputMask": layer.compute_mask(torch.tensor(ids)).float()}
     options = {"inputDim": 7, "outputDim": 4, "maskZero": True}
     return keras_case(name, "embedding", layer, options, {"ids": ids}, lambda t: layer(t["ids"]), (), mask)
@@ -697,7 +697,7 @@ def extra_cases():
         layer = lambda **n: make(**kwargs, **n)
         cases.append(one_layer(name, layer_name, layer, options, x, training=training, keep=keep, **kw))
 
-    # offset and stretched, so that a wrong mean, variance or epsilon shows
+    # with mean 1 and deviation 2, so that a wrong mean, variance or epsilon changes the results
     flat, sequence = draw("flat", 6, 5) * 2 + 1, draw("sequence", 3, 5, 4) * 2 + 1
     mask = mask_of("holes", rng_of("normalization mask"), 3, 5)
     norm("layer-normalization", L.LayerNormalization, {}, flat)
@@ -739,7 +739,7 @@ def write(name, cases):
         "keras": keras.__version__, "kerasBackend": keras.backend.backend(), "torch": torch.__version__,
         "numpy": np.__version__, "python": platform.python_version(),
     }  # fmt: skip
-    # One line a case: small files, and a diff that names the cases that changed.
+    # One line per case, so that a diff shows which cases have changed.
     lines = ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases)
     head = json.dumps({"generator": "tools/goldens/recurrent.py", "versions": versions})
     path = OUT / f"{name}.json"

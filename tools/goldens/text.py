@@ -1,16 +1,16 @@
-"""Goldens of text: merges learned by Hugging Face tokenizers, and files of vectors written by gensim.
+"""Golden values for text: merges learned by Hugging Face tokenizers, and files of word vectors written by gensim.
 
     pip install -r tools/goldens/requirements-text.txt
     python tools/goldens/text.py
 
-writes packages/testkit/goldens/text/*.json. The comparison is exact: merges and tokens are strings, and vectors are float32.
+writes packages/testkit/goldens/text/*.json. Tests compare exactly: merges and tokens are strings, and vectors are float32.
 
 `byte-pairs.json`: the texts, the merges, and the tokens of further texts. The texts are split as in
-packages/data/src/text/pre-tokens.ts; characters are those of the texts, each occurring at least twice. Byte tokens are left
-out: all characters of the encoded texts occur in training.
+packages/data/src/text/pre-tokens.ts. Each text occurs twice, so that every character reaches the minimum count. There are no byte
+tokens, because all characters of the encoded texts occur in the training texts.
 
-`vectors.json`: tokens, values, and the files as base64: `word2vec` and `word2vecBinary` by save_word2vec_format, `glove` by
-the same without header.
+`vectors.json`: tokens, values, and the files as base64, written by save_word2vec_format: `word2vec`, `word2vecBinary`, and `glove`
+(without a header).
 """
 
 import base64

@@ -4,15 +4,15 @@
     python tools/goldens/text_metrics.py
 
 writes packages/testkit/goldens/text-metrics/{texts,spans}.json. The sentences are below; the tag sequences are random.
-Tolerance: |a - b| <= 1e-9; counts and alignments are equal. Both sides compute in float64.
+Tolerance: |a - b| <= 1e-9; counts and alignments must be equal. Both sides compute in float64.
 
 texts.json: { generator, versions, pairs, words, stems, bleu, chrf, rouge, errorRates }. `pairs` is a list of
-[hypothesis, reference, second reference or null]. The other lists have cases { name, options, references, ... }, with
-options under Unroll's names. `references`: "one" is the first of each pair, "all" the second one too where there is one.
+[hypothesis, reference, second reference or null]. The other lists have cases { name, options, references, ... }, with Unroll's
+names of the options. `references`: "one" means the first reference of each pair, "all" also the second one if there is one.
   - bleu: `corpus` [score, brevity penalty, hypothesis length, reference length, precisions, counts, totals, signature];
     counts and totals are those before smoothing; `sentences`: [score, hypothesis length, reference length] of each pair
   - chrf: `corpus` [score, signature], `sentences`: the scores
-  - rouge: `sentences`: of each pair the [precision, recall, F1] of rouge1, rouge2, rougeL, rougeLsum; `mean`: their means
+  - rouge: `sentences`: for each pair, [precision, recall, F1] of rouge1, rouge2, rougeL, rougeLsum; `mean`: their means
   - errorRates: `unit` word or character; [rate, match error rate, hits, substitutions, deletions, insertions]; and the
     alignments, as [type, reference start, reference end, hypothesis start, hypothesis end]
 spans.json: { generator, versions, cases }, a case { name, scheme, strict, actual, predicted (tags joined by spaces),
@@ -97,7 +97,7 @@ def references_of(which):
 
 
 def streams(references):
-    """sacrebleu's order: one list of all first references, and so on, None where there is none."""
+    """Returns the references in sacrebleu's order: a list of all first references, a list of all second ones (or None), and so on."""
     return [[refs[k] if k < len(refs) else None for refs in references] for k in range(max(map(len, references)))]
 
 
@@ -135,7 +135,7 @@ def bleu_case(options, which):
     score = bleu.corpus_score(HYPOTHESES, streams(references))
     sign = signature(bleu)
     raw = BLEU(**{**arguments, "smooth_method": "none", "smooth_value": None})
-    raw = raw.corpus_score(HYPOTHESES, streams(references))  # add-k changes the counts
+    raw = raw.corpus_score(HYPOTHESES, streams(references))  # add-k smoothing changes the counts, so they come from a metric without smoothing
     sentences = [bleu.sentence_score(h, refs) for h, refs in zip(HYPOTHESES, references)]
     return {
         "name": f"bleu {which} {json.dumps(options)}", "options": options, "references": which,
@@ -197,7 +197,7 @@ def rouge_case(options, which):
     }  # fmt: skip
 
 
-# Families of words for the stemmer: ROUGE depends on which words have equal stems.
+# Groups of related words, to test the stemmer: ROUGE counts words with the same stem as equal.
 WORDS = """
 relate related relates relating relation relations relational relatable conditional condition conditions rational
 valency valence hesitancy hesitance hesitate digitizer digitize digitizing conformably conformable conform radically radical
@@ -228,7 +228,7 @@ def error_case(name, unit, hypotheses, references):
     out = process(references, hypotheses)
     words = jiwer.process_words(references, hypotheses)
     errors = out.substitutions + out.deletions + out.insertions
-    mer = words.mer if unit == "word" else errors / max(errors + out.hits, 1)  # jiwer has no character-level one
+    mer = words.mer if unit == "word" else errors / max(errors + out.hits, 1)  # jiwer has no match error rate of characters
     chunks = [
         [[c.type, c.ref_start_idx, c.ref_end_idx, c.hyp_start_idx, c.hyp_end_idx] for c in pair] for pair in out.alignments
     ]
@@ -288,7 +288,7 @@ def perturbed(rng, scheme, tags):
 
 
 def iobes(sequences, scheme):
-    """The tags as seqeval reads them."""
+    """Converts tags to the scheme that seqeval reads."""
     return [["I" + t[1:] if scheme == "BMES" and t[0] == "M" else t for t in tags] for tags in sequences]
 
 
@@ -305,7 +305,7 @@ def span_case(name, scheme, actual, predicted):
             names = sorted(Entities(a, kind).unique_tags | Entities(p, kind).unique_tags)
         else:
             names = sorted({label for label, _, _ in get_entities(a) + get_entities(p)})
-        # Of no label at all seqeval's macro mean is NaN; the other means are 0.
+        # Without any label, the macro mean of seqeval is NaN and the other means are 0.
         macro = scores("macro") if names else [0, 0, 0, 0]
         yield {
             "name": f"{name} {scheme}{' strict' if is_strict else ''}", "scheme": scheme, "strict": is_strict,

@@ -1,7 +1,7 @@
 """training/crf.json: losses, gradients and decoded tags of pytorch-crf 0.7.2.
 
-Everything ran in float64 with inputs that float32 represents exactly. Tolerances: 1e-5 of the largest number for losses,
-1e-4 of the largest number for gradients, decoded tags exact. pytorch-crf returns log-likelihoods; the losses are their
+Everything is computed in float64 with inputs that float32 represents exactly. Tolerances: 1e-5 of the largest number for losses and
+1e-4 of the largest number for gradients; decoded tags must be equal. pytorch-crf returns log-likelihoods; the losses are their
 negatives. Its masks must begin with a valid step, so they are right-padded.
 """
 
@@ -17,7 +17,7 @@ REDUCTIONS = ["none", "sum", "mean", "token_mean"]
 
 
 def gradient(parameter):
-    """Zeros for a parameter that the loss does not use: the transitions, for sequences of one step."""
+    """Returns the gradient of a parameter; zeros if the loss does not use it (the transitions, for sequences of one step)."""
     return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
 
 

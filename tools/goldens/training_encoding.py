@@ -1,12 +1,12 @@
-"""What the generators of the training goldens share: the framework's settings, seeds, the encoding.
+"""Shared by the scripts training_*.py: settings of Keras and PyTorch, random numbers, and the encoding of tensors.
 
-Import this module first: it chooses the backend and pins the arithmetic.
+Import this module first: it selects Keras's backend and makes PyTorch deterministic.
 """
 
 import os
 
 os.environ["KERAS_BACKEND"] = "torch"
-os.environ["KERAS_TORCH_DEVICE"] = "cpu"  # the reference is the CPU on every machine
+os.environ["KERAS_TORCH_DEVICE"] = "cpu"  # always compute on the CPU
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import base64
@@ -21,7 +21,7 @@ import keras
 import numpy as np
 import torch
 
-torch.set_num_threads(1)  # the order of summation, and so the last bit, depends on it
+torch.set_num_threads(1)  # the number of threads changes the order of summation, and thereby the last bits
 torch.use_deterministic_algorithms(True)
 keras.config.set_floatx("float32")
 
@@ -38,7 +38,7 @@ VERSIONS = {
 
 
 def rng_of(name):
-    """A generator seeded by a name, so that adding a case changes no other one."""
+    """Returns a generator whose seed is a name, so that adding a case does not change the others."""
     return np.random.Generator(np.random.PCG64(zlib.crc32(name.encode())))
 
 
@@ -51,7 +51,7 @@ def array(t):
 
 
 def pack(t):
-    """A tensor as {shape, data}: data is base64 of little-endian float32, row-major."""
+    """Returns a tensor as {shape, data}, where data is base64 of little-endian float32, row-major."""
     data = np.asarray(array(t), dtype="<f4")
     return {"shape": list(data.shape), "data": base64.b64encode(data.tobytes()).decode()}
 
@@ -61,9 +61,9 @@ def pack_all(named):
 
 
 def float32(x):
-    """A float32 as the shortest decimal that reads back as it: Math.fround(value) is exact.
+    """Returns a float32 as the shortest decimal number from which Math.fround recovers it.
 
-    JSON has no NaN and no infinity; they are the strings "NaN", "Infinity", "-Infinity".
+    NaN and infinities, which JSON does not have, become the strings "NaN", "Infinity", "-Infinity".
     """
     x = np.float32(array(x))
     if np.isnan(x):
@@ -74,7 +74,7 @@ def float32(x):
 
 
 def snake(option):
-    """fromLogits -> from_logits, beta1 -> beta_1; Keras writes its three clip options as one word."""
+    """Converts fromLogits to from_logits and beta1 to beta_1. The three clip options have irregular names in Keras."""
     one_word = {"clipNorm": "clipnorm", "clipValue": "clipvalue", "globalClipNorm": "global_clipnorm"}
     return one_word.get(option) or re.sub(r"([A-Z]|\d+)", r"_\1", option).lower()
 
@@ -84,7 +84,7 @@ def snake_options(options):
 
 
 def write(file, generator, cases, **more):
-    """One case a line, so that a difference shows which case moved."""
+    """Writes one case per line, so that a diff shows which cases have changed."""
     dump = lambda value: json.dumps(value, separators=(",", ":"), allow_nan=False)
     names = [case["name"] for case in cases]
     assert len(set(names)) == len(names), "two cases share a name"

@@ -1,7 +1,7 @@
-"""training/lazy.json: an embedding table after each of eight steps of which each looks up a few rows.
+"""training/lazy.json: an embedding table after each of eight training steps, each of which looks up three rows.
 
-PyTorch's nn.Embedding with sparse gradients. The loss is the sum of what is looked up times coefficients.
-Row 3 is first looked up at step 4 and row 6 never; some rows are looked up twice in one step.
+The table is PyTorch's nn.Embedding with sparse gradients. The loss is the sum of the looked-up rows times coefficients. Row 3 is first
+looked up at step 4, and row 6 never; some rows are looked up twice in one step.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ ROWS, WIDTH = 7, 5
 
 def problem():
     rng = enc.rng_of("lazy")
-    scale = (1, 0.1, 3, 1, 0.01, 10, 1, 0.3)  # of each step
+    scale = (1, 0.1, 3, 1, 0.01, 10, 1, 0.3)  # of the coefficients of each step
     coefficients = [enc.normal(rng, len(ids), WIDTH, scale=s) for ids, s in zip(IDS, scale)]
     return enc.normal(rng, ROWS, WIDTH), np.stack(coefficients)
 
@@ -24,7 +24,7 @@ TABLE, COEFFICIENTS = problem()
 
 
 def case(name, optimizer, make, convention, **options):
-    """`make` takes the table's parameters and PyTorch's options."""
+    """Trains the table with an optimizer. make(parameters, options) returns the optimizer of PyTorch."""
     embedding = torch.nn.Embedding(ROWS, WIDTH, sparse=True, _weight=torch.tensor(TABLE.copy()))
     trainer = make(embedding.parameters(), options)
     after = []
@@ -59,7 +59,7 @@ def adagrad(parameters, o):
 
 
 def cases():
-    # SparseAdam adds epsilon before the bias correction, as Keras's Adam does and PyTorch's does not.
+    # SparseAdam adds epsilon before the bias correction, like Keras's Adam; PyTorch's Adam adds it afterwards.
     yield case(
         "SparseAdam", "adam", sparse_adam, "keras", learningRate=0.001, beta1=0.9, beta2=0.999, epsilon=1e-8
     )

@@ -1,9 +1,8 @@
 """training/losses.json: the value of each loss and its gradient, with masks, weights and reductions.
 
-A loss is a function of its predictions (one tensor, or the named parameters of a distribution) and
-its target. It gives one number for each row of features: K features, [B, K] -> [B], [B, T, K] ->
-[B, T]. Everything after that, weights, mask and reduction, is Keras's `reduce_weighted_values` for all
-losses alike, also for those that Keras does not have (source "pytorch" and "formula").
+A loss is a function of its predictions (one tensor, or the named parameters of a distribution) and its target. It returns one number
+per row of K features: [B, K] -> [B], [B, T, K] -> [B, T]. Weights, mask and reduction are then applied by Keras's
+`reduce_weighted_values`, also for losses that Keras does not have (source "pytorch" and "formula").
 """
 
 import training_encoding as enc
@@ -13,11 +12,11 @@ from keras.src.losses.loss import reduce_weighted_values
 from torch.distributions import NegativeBinomial, Normal, StudentT
 from torch.nn.functional import softplus
 
-B, T = 3, 5  # never equal: Keras would take weights [B] as [T] without a word
-MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [0, 1, 0, 1, 0]], np.float32)  # full, padded, gaps
+B, T = 3, 5  # different, because otherwise Keras reads weights [B] as weights [T] without an error
+MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [0, 1, 0, 1, 0]], np.float32)  # rows without padding, with padding, and with gaps
 
 # ---- the losses ---------------------------------------------------------------------------------
-# Keras's own classes where it has one.
+# Losses that Keras has.
 
 KERAS = {
     "mse": keras.losses.MeanSquaredError,
@@ -32,18 +31,18 @@ KERAS = {
     "sparseCategoricalCrossentropy": keras.losses.SparseCategoricalCrossentropy,
 }
 
-# The others, per element [.., K]; the mean over K follows. p: predictions by name, y: target, o: options.
+# The other losses, for each element [.., K], before the mean over K. p: predictions by name, y: target, o: options.
 
 
 def pinball(p, y, o):
-    """Several quantiles: prediction [.., Q], target [.., 1]; the mean over Q is the multi-quantile loss."""
+    """Pinball loss. Several quantiles: prediction [.., Q], target [.., 1]; the loss is then the mean over Q."""
     q = torch.tensor(o["quantiles"], dtype=y.dtype) if "quantiles" in o else o["quantile"]
     error = y - p["prediction"]
     return torch.maximum(q * error, (q - 1) * error)
 
 
 def gaussian_nll(p, y, o):
-    """torch.nn.GaussianNLLLoss from a variance; with rawScale, a Normal of scale softplus(rawScale)."""
+    """torch.nn.GaussianNLLLoss if p has a variance; otherwise a Normal with the scale softplus(rawScale)."""
     if "rawScale" in p:
         return -Normal(p["mean"], softplus(p["rawScale"])).log_prob(y)
     of = torch.nn.GaussianNLLLoss(full=o["full"], eps=o["epsilon"], reduction="none")
@@ -51,14 +50,14 @@ def gaussian_nll(p, y, o):
 
 
 def student_t_nll(p, y, o):
-    """From df, loc, scale; or from raw numbers: df = 2 + softplus(rawDf), scale = softplus(rawScale)."""
+    """Takes df, loc and scale, or raw numbers: df = 2 + softplus(rawDf), scale = softplus(rawScale)."""
     df = 2 + softplus(p["rawDf"]) if "rawDf" in p else p["df"]
     scale = softplus(p["rawScale"]) if "rawScale" in p else p["scale"]
     return -StudentT(df, p["loc"], scale).log_prob(y)
 
 
 def negative_binomial_nll(p, y, o):
-    """Mean mu and dispersion alpha, variance mu + alpha mu^2: total_count = 1/alpha, odds mu * alpha."""
+    """Has mean mu, dispersion alpha and variance mu + alpha mu^2: total_count is 1/alpha, and the odds are mu * alpha."""
     mu = softplus(p["rawMean"]) if "rawMean" in p else p["mean"]
     alpha = softplus(p["rawAlpha"]) if "rawAlpha" in p else p["alpha"]
     return -NegativeBinomial(1 / alpha, logits=torch.log(mu * alpha)).log_prob(y)
@@ -137,7 +136,7 @@ def negative_binomial_data(rng, rows, raw):
 
 def case(name, loss, options, data, mask=None, weights=None, reduction=None):
     predictions, target = data
-    # Keras's losses in float32, whose clipping shows; the others in float64, where lgamma does not cancel.
+    # Keras's losses in float32, because its clipping depends on the type; the others in float64, to avoid cancellation in lgamma.
     dtype = torch.float32 if loss in KERAS else torch.float64
     leaves = {k: torch.tensor(v, dtype=dtype, requires_grad=True) for k, v in predictions.items()}
     y = torch.tensor(target, dtype=dtype)
@@ -156,7 +155,7 @@ def case(name, loss, options, data, mask=None, weights=None, reduction=None):
         per_row = elements(leaves, y, options).mean(-1)
         m = None if mask is None else torch.tensor(mask) > 0
         value = reduce_weighted_values(per_row, w, m, reduction=enc.snake(reduction))
-    value.sum().backward()  # the sum is for reduction none
+    value.sum().backward()  # with the reduction none, the gradient is that of the sum
     if options.get("ignoreClass") is None:
         check(value, per_row, mask, w, reduction)
     return {
@@ -172,7 +171,7 @@ def case(name, loss, options, data, mask=None, weights=None, reduction=None):
 
 
 def for_keras(weights, rows):
-    """A copy (Keras multiplies the mask into the caller's array, see training.md), [B] spread over [B, T]."""
+    """Copies weights, because Keras multiplies the mask into the array (see training.md), and repeats [B] to [B, T]."""
     if weights is None:
         return None
     per_row = weights if weights.ndim == len(rows) else weights[:, None]
@@ -180,7 +179,7 @@ def for_keras(weights, rows):
 
 
 def check(value, per_row, mask, weights, reduction):
-    """The rule of training.md, in float64, against what Keras gave."""
+    """Checks that the rule of training.md, computed in float64, gives Keras's value."""
     x = enc.array(per_row).astype(np.float64)
     w = np.ones_like(x) if weights is None else np.broadcast_to(weights, x.shape)
     m = np.ones_like(x) if mask is None else mask
@@ -212,13 +211,13 @@ def in_situation(name, loss, options, data, situation, reduction=None):
     shape = {"B": rows[:1], "BT": rows}.get(s.get("weights"))
     weights = None if shape is None else rng.uniform(0.2, 3, shape).astype(np.float32)
     if weights is not None and weights.ndim == 2:
-        weights[0, 1] = 0  # a weight of zero still counts in the divisor
+        weights[0, 1] = 0  # a row of weight zero still counts in the divisor
     full = f"{name} {situation}" + (f" {reduction}" if reduction else "")
     return case(full, loss, options, data(rng, rows), MASK if "mask" in s else None, weights, reduction)
 
 
 def configurations():
-    """(name, loss, options, data, situations)."""
+    """Yields (name, loss, options, data, situations)."""
     yield "mse", "mse", {}, real, SITUATIONS
     yield "mae", "mae", {}, real, FEW
     yield "huber delta 1", "huber", {"delta": 1.0}, real, SITUATIONS
@@ -266,7 +265,7 @@ def configurations():
     yield "gaussianNll not full", "gaussianNll", {"full": False, "epsilon": 1e-6}, without, ("rows",)
 
 
-# ---- cases of one kind each ---------------------------------------------------------------------
+# ---- special cases ------------------------------------------------------------------------------
 
 
 def reduction_cases():
@@ -333,7 +332,7 @@ def edge_cases():
 
 
 def mask_cases():
-    """What Keras makes of a mask or weights that leave nothing, and of an ignored class."""
+    """Yields cases in which a mask or weights exclude all rows, and cases with an ignored class."""
     none = np.zeros((B, T), np.float32)
     data = lambda name: real(rng_of(name), (B, T))
     yield case("mse, everything masked", "mse", {}, data("all masked"), mask=none)

@@ -1,12 +1,11 @@
 """training/metrics.json: metrics, plain, with a mask and with weights.
 
-The value is scikit-learn's where it has the metric, Keras's where only Keras has it, else a formula;
-`source` says which. Where Keras has the metric too, `kerasValue` is what it gives on the entries left by
-the mask (its own handling of masks is in training.md); a test compares with `value`.
+`value` is computed by scikit-learn if it has the metric, otherwise by Keras, or by a formula if neither has it; `source` names which.
+Tests compare with `value`. If Keras has the metric, too, `kerasValue` is its result for the entries that are not masked (training.md
+says how Keras treats masks).
 
-A mask and weights act alike in all: an entry counts w * mask times, and sums are divided by the sum of
-that. The case stores the full tensors; before the metric is taken, masked rows are dropped and the rest
-flattened to [N, K], so a mask and a dropped row cannot differ.
+In every metric, an entry counts w * mask times, and sums are divided by the sum of w * mask. The case stores the full tensors. Before a
+metric is computed, masked rows are removed and the others are flattened to [N, K].
 """
 
 import training_encoding as enc
@@ -22,14 +21,14 @@ B, T, K = *MASK.shape, 4
 
 
 def multiclass(rng, rows):
-    """Probabilities better than chance, and ids; every class occurs."""
+    """Returns class probabilities that are better than chance, and the true class ids, in which every class occurs."""
     ids = rng.permutation(np.arange(np.prod(rows)) % K).reshape(rows)
     z = normal(rng, *rows, K, scale=1.5) + 1.2 * np.eye(K, dtype=np.float32)[ids]
     return softmax(z), ids.astype(np.float32)
 
 
 def yes_no(rng, rows):
-    """A probability and a label in {0, 1}; two predictions stand exactly at the threshold."""
+    """Returns probabilities and labels in {0, 1}; two probabilities are exactly at the threshold."""
     y = rng.permutation(np.arange(np.prod(rows)) % 2).reshape(rows).astype(np.float32)
     p = 1 / (1 + np.exp(-(normal(rng, *rows) + 2 * y - 1)))
     p.flat[:2] = 0.5
@@ -37,7 +36,7 @@ def yes_no(rng, rows):
 
 
 def tied(rng, rows):
-    """Scores on a coarse grid, so that positives and negatives tie."""
+    """Returns scores rounded to a coarse grid, so that some positives and negatives have equal scores."""
     p, y = yes_no(rng, rows)
     return np.round(p * 5).astype(np.float32) / 5, y
 
@@ -64,7 +63,7 @@ def class_of(p):
 
 
 def accuracy(p, y, w, o):
-    if p.ndim == 1:  # binary: strictly above the threshold is 1
+    if p.ndim == 1:  # binary: predictions above the threshold, but not at it, are 1
         mine = M.BinaryAccuracy(threshold=o["threshold"])
         return sk.accuracy_score(y, p > o["threshold"], sample_weight=w), keras_value(mine, y, p, w)
     mine = M.SparseCategoricalAccuracy()
@@ -78,12 +77,12 @@ def top_k(p, y, w, o):
 
 
 def top_k_ties(p, y, w, o):
-    """Keras counts a class that ties with the k-th best; scikit-learn breaks ties by the class number."""
+    """Keras counts a class with the same score as the k-th best; scikit-learn breaks ties by the class number."""
     return keras_value(M.SparseTopKCategoricalAccuracy(k=o["k"]), y, p, w), None
 
 
 def score(of, own, average):
-    """precision, recall or F1, of class 1 or averaged over classes; 0 where nothing is predicted."""
+    """Returns the function of precision, recall or F1, of class 1 or averaged over classes; 0 for a class that is not predicted."""
 
     def value(p, y, w, o):
         if average is None:
@@ -94,7 +93,7 @@ def score(of, own, average):
             return exact, keras_value(own(thresholds=o["threshold"]), y, p, w)
         exact = of(y, class_of(p), average=average, sample_weight=w, zero_division=0, labels=range(K))
         if own is not M.F1Score:
-            return exact, None  # Keras has no average for these
+            return exact, None  # Keras cannot average these over classes
         return exact, keras_value(own(average=average), one_hot(y), p, w)
 
     return value
@@ -114,18 +113,18 @@ def mae(p, y, w, o):
 
 
 def rmse(p, y, w, o):
-    """The root of the mean over all entries. scikit-learn's own averages the roots of the columns."""
+    """The root of the mean over all entries. (The function of scikit-learn averages the roots of the columns.)"""
     mine = keras_value(M.RootMeanSquaredError(), y, p, None if w is None else w[:, None])
     return np.sqrt(sk.mean_squared_error(y, p, sample_weight=w)), mine
 
 
 def r2(p, y, w, o):
-    """1 - residuals / total in each column, then the plain mean of the columns."""
+    """The unweighted mean over the columns of 1 - residual sum of squares / total sum of squares."""
     return sk.r2_score(y, p, sample_weight=w), keras_value(M.R2Score(), y, p, w)
 
 
 def perplexity(p, y, w, o):
-    """exp of the mean negative log likelihood of the target, from probabilities or from logits."""
+    """The exponential of the mean negative log-likelihood of the targets, from probabilities or from logits."""
     p = torch.tensor(p, dtype=torch.float64)
     log_p = torch.log_softmax(p, -1) if o["fromLogits"] else torch.log(p)
     nll = -log_p.numpy()[np.arange(len(y)), y.astype(int)]
@@ -142,7 +141,7 @@ def with_ties(rng, rows):
     return np.round(p * 4).astype(np.float32) / 4, ids
 
 
-COLUMNS = ("mae", "rmse", "r2")  # their targets have features, [*rows, K]; the others' have not
+COLUMNS = ("mae", "rmse", "r2")  # targets of these metrics are [*rows, K], of the others [*rows]
 
 # name, metric, options, data, how, source
 METRICS = [

@@ -1,8 +1,8 @@
 """training/optimizers.json: parameters after each of eight steps with given gradients, and schedules.
 
-Three parameters, [4, 3], [5] and [2, 2, 3], the same for every case, and the same gradients: among them
-zeros, gradients of 1e-8 to 1e-3 (where the place of epsilon shows) and steps of norm above 10 (where
-clipping bites). A case is an optimizer with every hyperparameter spelled out, also the defaults.
+All cases have the same three parameters, [4, 3], [5] and [2, 2, 3], and the same gradients. Some gradients are zero, some between 1e-8
+and 1e-3 (so that the position of epsilon in the formula matters), and some steps have a norm above 10 (so that they are clipped). A
+case is an optimizer with all hyperparameters, including the defaults.
 """
 
 import training_encoding as enc
@@ -15,14 +15,14 @@ STEPS = 8
 def problem():
     rng = rng_of("optimizers")
     initial = [normal(rng, *shape) for shape in SHAPES]
-    scale = np.array([1, 0.1, 3, 1, 0.01, 10, 1, 0.3])  # of each step
+    scale = np.array([1, 0.1, 3, 1, 0.01, 10, 1, 0.3])  # of the gradients of each step
     gradients = [np.stack([normal(rng, *shape, scale=s) for s in scale]) for shape in SHAPES]
-    gradients[0][:, :, 2] *= 1e-3  # one column small throughout,
-    gradients[1][:, 0] *= 1e-7  # one number about epsilon,
-    gradients[1][:, 1] = 0  # one that never moves,
-    gradients[2][:4, 0] = 0  # a block that is first reached at step 4,
-    gradients[2][3:, 1, 1] *= 1e-4  # and one whose gradients die down
-    gradients[2][4] = 0  # a step without any gradient for one tensor
+    gradients[0][:, :, 2] *= 1e-3  # a column of small gradients
+    gradients[1][:, 0] *= 1e-7  # a gradient about as large as epsilon
+    gradients[1][:, 1] = 0  # a gradient of 0 in all steps
+    gradients[2][:4, 0] = 0  # a block without gradients before step 4
+    gradients[2][3:, 1, 1] *= 1e-4  # gradients that become small at step 3
+    gradients[2][4] = 0  # a step in which all gradients of a tensor are 0
     return initial, [g.astype(np.float32) for g in gradients]
 
 
@@ -30,7 +30,7 @@ INITIAL, GRADIENTS = problem()
 
 # ---- Keras --------------------------------------------------------------------------------------
 
-# Each optimizer and its defaults, which check_defaults() reads back from Keras.
+# The optimizers and their defaults. check_defaults() compares them with Keras.
 KERAS = {
     "sgd": (keras.optimizers.SGD, {"learningRate": 0.01, "momentum": 0.0, "nesterov": False}),
     "rmsprop": (
@@ -68,7 +68,7 @@ def check_defaults():
 
 
 def keras_optimizer(name, options, variables=()):
-    """excludeFromWeightDecay holds the indices of variables; a learningRate that is a schedule its spec."""
+    """options: excludeFromWeightDecay is a list of indices of variables; learningRate may be the specification of a schedule."""
     make, defaults = KERAS[name]
     options = defaults | options
     arguments = {k: v for k, v in options.items() if k != "excludeFromWeightDecay"}
@@ -104,7 +104,7 @@ CLIPS = {"clipValue": 0.5, "clipNorm": 1.0, "globalClipNorm": 2.0}
 def keras_cases():
     for name in KERAS:
         yield keras_case(f"{name} defaults", name)
-        if name != "sgd":  # at the defaults most steps are near the learning rate whatever the gradient
+        if name != "sgd":  # with the default epsilon, most steps are about the learning rate for any gradient
             yield keras_case(f"{name} larger epsilon", name, {"learningRate": 0.05, "epsilon": 1e-3})
     yield keras_case("sgd momentum", "sgd", {"momentum": 0.9})
     yield keras_case("sgd nesterov", "sgd", {"momentum": 0.9, "nesterov": True})
@@ -137,7 +137,7 @@ def keras_cases():
 
     infinite = [g[:2].copy() for g in GRADIENTS]
     infinite[1][1, 3] = np.inf
-    for clip, limit in CLIPS.items():  # the other tensors: untouched, but for globalClipNorm
+    for clip, limit in CLIPS.items():  # only globalClipNorm changes the other tensors, too
         yield keras_case(f"sgd {clip}, an infinite gradient", "sgd", {clip: limit}, infinite)
     nothing = [np.zeros_like(g[:1]) for g in GRADIENTS]
     for clip, limit in CLIPS.items():
@@ -146,7 +146,7 @@ def keras_cases():
 
 # ---- PyTorch ------------------------------------------------------------------------------------
 
-# With Keras's defaults, so that a difference is one of placement; PyTorch's own are cases below.
+# Keras's defaults, so that differences come from the formula only. The cases below also have PyTorch's defaults.
 TORCH = {
     "sgd": (torch.optim.SGD, {"learningRate": 0.01, "momentum": 0.0, "dampening": 0.0, "nesterov": False}),
     "rmsprop": (
@@ -223,7 +223,7 @@ def torch_cases():
     yield torch_case("adamw own defaults", "adamw", {"epsilon": 1e-8, "weightDecay": 0.01})
     yield torch_case("adamw larger decay", "adamw", {"learningRate": 0.01, "weightDecay": 0.1})
     yield torch_case("nadam own defaults", "nadam", {"learningRate": 0.002, "epsilon": 1e-8})
-    yield torch_case("nadam momentumDecay 1", "nadam", {"momentumDecay": 1.0})  # the schedule of Keras
+    yield torch_case("nadam momentumDecay 1", "nadam", {"momentumDecay": 1.0})  # the momentum schedule of Keras
     for name in ("sgd", "adam"):
         for clip in ("clipGradNorm", "clipGradValue"):
             yield torch_case(f"{name} {clip}", name, {"learningRate": 0.1}, clip)
@@ -265,7 +265,7 @@ def schedules():
     yield of_keras("polynomialDecay, power 2, cycle", "polynomialDecay", **start, **to, power=2.0, cycle=True)
 
     def of_torch(name, schedule, make, **options):
-        """Base rate 0.1; as PyTorch has it, step() comes after the optimizer's step of the same number."""
+        """Returns the case of a PyTorch schedule with the base rate 0.1. As PyTorch requires, optimizer.step() precedes step()."""
         optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
         snake = {k: enc.snake(k) for k in options}
         scheduler = make(optimizer, **{snake[k]: v for k, v in options.items()})

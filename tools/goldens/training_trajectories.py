@@ -1,8 +1,8 @@
 """training/trajectories.json: three small models, each trained for 20 steps by each optimizer.
 
-Step s trains on batch s mod 2. A loss is that of its step's batch before the update; weights are given
-after steps 1 and 20, in the order of Keras's get_weights. Every run is repeated in float64, and
-`float64Difference` says how far the float32 run is from it: about that much two right answers differ.
+Step s trains on batch s mod 2. The loss of a step is that of its batch before the update. Weights are stored after steps 1 and 20, in
+the order of Keras's get_weights. Every run is repeated in float64; `float64Difference` is its difference from the float32 run, which
+shows how much two correct results may differ.
 """
 
 from functools import partial
@@ -36,14 +36,14 @@ def encoder_decoder():
 
 
 def windows(rng):
-    """Windows of two added waves, and the next value."""
+    """Returns windows of a sum of two waves, and the next value of each."""
     t = rng.uniform(0, 60, 6)[:, None] + np.arange(11)
     wave = 0.5 + 0.35 * np.sin(t * 0.6) + 0.1 * np.cos(t * 1.7)
     return [wave[:, :10, None].astype(np.float32)], wave[:, 10:].astype(np.float32)
 
 
 def sentences(rng):
-    """Ids 1..19 padded on the right by 0; the label is that of most of the words, id mod 3."""
+    """Returns sequences of ids from 1 to 19, padded with 0 at the end. The label is the most frequent value of id mod 3."""
     lengths = rng.permutation([7, 6, 4, 3, 1])
     ids = rng.integers(1, 20, (5, 7)) * (np.arange(7) < lengths[:, None])
     labels = [np.bincount(row[row > 0] % 3, minlength=3).argmax() for row in ids]
@@ -51,11 +51,14 @@ def sentences(rng):
 
 
 def translations(rng):
-    """Four vectors in a sequence; out comes a rising run of classes that starts at the sign of the sums."""
+    """Returns sequences of vectors, and target sequences of consecutive classes (modulo 6).
+
+    The number of features whose sum over the source is positive determines the first class.
+    """
     source = normal(rng, 4, 6, 4)
     first = (source.sum(1) > 0).sum(-1)
     classes = (first[:, None] + np.arange(5)) % 6 + 1
-    shifted = np.concatenate([np.zeros((4, 1), int), classes[:, :-1]], 1)  # class 0 starts the decoder
+    shifted = np.concatenate([np.zeros((4, 1), int), classes[:, :-1]], 1)  # the decoder reads class 0 at its first step
     one_hot = np.eye(7, dtype=np.float32)
     return [source, one_hot[shifted]], one_hot[classes]
 
@@ -86,7 +89,7 @@ NAMES = {
 
 
 def initial_weights(name, model):
-    """Normal, of deviation 1/sqrt(inputs); biases small; a bias of 1 on the forget gates, as Keras has."""
+    """Draws weights of standard deviation 1/sqrt(inputs) and small biases; 1 is added to the biases of forget gates, as in Keras."""
     rng = rng_of(f"weights of {name}")
     weights = []
     for key, like in zip(NAMES[name].split(), model.get_weights(), strict=True):
@@ -97,7 +100,7 @@ def initial_weights(name, model):
             units = like.shape[0] // 4
             w[units : 2 * units] += 1
         if name == "forecaster" and key == "lstm/recurrentKernel":
-            w *= 0.5  # relu: the cell's candidate and the output are not bounded
+            w *= 0.5  # the candidate and the output of a cell with relu are not bounded
         weights.append(w)
     return weights
 
@@ -108,7 +111,7 @@ CLIPS = {"clipValue": 0.01, "clipNorm": 0.05, "globalClipNorm": 0.1}
 
 
 def runs():
-    """(run, optimizer, options); learning rates that move all three losses."""
+    """Yields (run, optimizer, options), with learning rates that change the losses of all three models."""
     yield "sgd", "sgd", {"learningRate": 0.2}
     yield "sgd momentum", "sgd", {"learningRate": 0.05, "momentum": 0.9}
     yield "sgd nesterov", "sgd", {"learningRate": 0.05, "momentum": 0.9, "nesterov": True}
@@ -127,7 +130,7 @@ def floatx(precision):
 
 
 def keras_run(name, optimizer_name, options, precision):
-    """The 20 losses, and the weights after steps 1 and 20, by a loop of forward, backward, apply."""
+    """Trains with a loop of forward pass, backward pass and update. Returns the 20 losses, and the weights after steps 1 and 20."""
     floatx(precision)
     make, loss, _ = MODELS[name]
     model, of = make(), LOSSES[loss]()
@@ -153,7 +156,7 @@ def keras_run(name, optimizer_name, options, precision):
 
 
 def torch_run(options, precision):
-    """The forecaster written out in PyTorch, trained by PyTorch's Adam: shares no code with Keras."""
+    """Does the same for the forecaster with the equations in PyTorch and PyTorch's Adam, without code of Keras."""
     dtype = getattr(torch, precision)
     weights = [torch.nn.Parameter(torch.tensor(w, dtype=dtype)) for w in INITIAL["forecaster"]]
     W, U, b, V, v = weights
@@ -178,7 +181,7 @@ def torch_run(options, precision):
 
 
 def check_train_on_batch(name, losses, after):
-    """Keras's own train_on_batch gives the same losses and weights as the loop above."""
+    """Checks that Keras's train_on_batch gives the same losses and weights."""
     make, loss, _ = MODELS[name]
     model = make()
     model.set_weights(INITIAL[name])

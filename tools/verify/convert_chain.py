@@ -2,14 +2,14 @@
 
     python tools/verify/convert_chain.py [FOLDER]
 
-For each model below: Keras saves it; `unroll convert` writes a PyTorch state dict and the module for it; PyTorch loads both and
-exports ONNX, with its exporter of programs and with the one of TorchScript; `unroll convert` writes a Keras file from that; Keras
-loads it. The arrays of weights must then be the same, bit by bit, and the outputs within 1e-5 max(1, |y|). Exits with 1 if one
-differs. Requirements: tools/goldens/formats/requirements-onnx.txt and requirements-keras.txt, and `npm run build`.
+For each model below: Keras saves the model. `unroll convert` writes a PyTorch state dict and its module. PyTorch loads both and exports
+them to ONNX, with its `torch.export`-based exporter and with its TorchScript exporter. `unroll convert` converts these files to Keras,
+and Keras loads them. The weights must then be bit-identical, and the outputs must agree within 1e-5 max(1, |y|); otherwise the exit
+status is 1. Requirements: tools/goldens/formats/requirements-onnx.txt and requirements-keras.txt, and `npm run build`.
 
     python tools/verify/convert_chain.py --goldens
 
-writes the files of the test of the repository, packages/testkit/goldens/formats/chain.
+writes the files for the test suite, packages/testkit/goldens/formats/chain.
 """
 
 import os
@@ -156,7 +156,7 @@ class LastAndMean(torch.nn.Module):
         return self.head(torch.cat([y[-1], y.mean(0)], 1))
 
 
-# The axes of batch and steps, and the layers that the model becomes.
+# Model, axes of batch and steps, and the layers that the model becomes.
 IDIOMS = {
     "last-score": (LastScore, [0, 1], "InputLayer LSTM LayerNormalization Dense"),
     "both-ends": (BothEnds, [0, 1], "InputLayer Bidirectional Dense"),
@@ -167,7 +167,7 @@ GOLDENS = ["classifier", "stacked", "directions", "merged", "causal", "branches"
 
 
 def randomise(model, seed):
-    """Sets weights without zeros, so that no array equals another by chance."""
+    """Sets random weights, so that no two arrays are equal."""
     rng = np.random.default_rng(seed)
     model.set_weights(
         [np.abs(w) + 0.5 if "variance" in v.path else w for v, w in zip(model.weights, (rng.normal(0, 0.4, v.shape) for v in model.weights))]
@@ -189,7 +189,7 @@ def convert(source, target):
 
 
 def module_of(path):
-    """Imports the Python file that Unroll wrote, with its weights."""
+    """Imports the Python file that Unroll wrote, and returns its model with the weights."""
     spec = importlib.util.spec_from_file_location("written", path.with_suffix(".py"))
     written = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(written)
@@ -245,7 +245,7 @@ def compare(first, second, x):
 
 
 def chain(name, model, folder, seed):
-    """Yields the exporter, the ONNX file, and the largest error or what failed."""
+    """Runs the chain with each exporter. Yields the exporter, the ONNX file, and the largest error, or what failed as a string."""
     randomise(model, seed)
     x = inputs_of(model, seed)
     keras_file, torch_file = folder / f"{name}.keras", folder / f"{name}.pt"
@@ -253,10 +253,10 @@ def chain(name, model, folder, seed):
     convert(keras_file, torch_file)
     module = module_of(torch_file)
     dynamic = [d for d, extent in enumerate(model.inputs[0].shape[:2]) if extent is None]
-    # The exporter of programs writes nn.RNN as separate nodes for each step, of a number of steps that must be fixed.
+    # The torch.export-based exporter writes separate nodes for each step of nn.RNN, so the number of steps must be fixed.
     rnns = [part for part in module.modules() if type(part) is torch.nn.RNN]
     has_rnn = len(rnns) > 0
-    # Two directions that are written in this way do not become a Bidirectional layer.
+    # Two directions that are written as separate steps do not become a Bidirectional layer.
     for exporter in ["script"] if any(rnn.bidirectional for rnn in rnns) else ["dynamo", "script"]:
         onnx_file, back = folder / f"{name}-{exporter}.onnx", folder / f"{name}-{exporter}.keras"
         try:

@@ -1,4 +1,4 @@
-"""TensorBoard reads the event files of a run that was aborted and resumed, and finds what its events say."""
+"""Checks that TensorBoard reads the event files of an aborted and resumed run, and that their values equal those of the run's events."""
 import csv
 import json
 import pathlib
@@ -23,7 +23,7 @@ def scalars(folder: pathlib.Path) -> dict[str, dict[int, float]]:
     for tag in reader.Tags()["scalars"]:
         events = reader.Scalars(tag)
         steps = [event.step for event in events]
-        assert steps == sorted(set(steps)), f"{tag}: steps {steps} come twice or out of order"
+        assert steps == sorted(set(steps)), f"{tag}: steps {steps} are repeated or out of order"
         assert all(event.wall_time > 1.6e9 for event in events), f"{tag}: no wall time"
         found[tag] = {event.step: event.value for event in events}
     return found

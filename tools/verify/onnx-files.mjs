@@ -1,7 +1,9 @@
-// Imports ONNX files and compares the outputs with recorded ones: <case>.onnx with <case>.json in a folder, written by
-// `tools/goldens/formats/onnx_files.py --matrix FOLDER`. Not part of the test suite.
+// Imports the ONNX files of a folder and compares the outputs with recorded ones: <case>.onnx with <case>.json, written by
+// `tools/goldens/formats/onnx_files.py --matrix FOLDER` or `--cases FOLDER`. Not part of the test suite.
 //
-//   node tools/verify/onnx-files.mjs FOLDER [--operators]     --operators: writes the list that the Python script reads
+//   node tools/verify/onnx-files.mjs FOLDER               compares
+//   node tools/verify/onnx-files.mjs FOLDER --list        also writes docs/onnx-backend-cases.md
+//   node tools/verify/onnx-files.mjs FOLDER --operators   only writes operators.txt, which `onnx_files.py --cases FOLDER` reads
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -25,7 +27,7 @@ const arrayOf = ({ shape, data }) => {
   return { shape, values: Array.from(new Float32Array(new Uint8Array(bytes).buffer)) };
 };
 
-/** Returns an array of the file with the axes of the model. */
+/** Converts an array of the file to a tensor with the axes of the model. @param axes the axis of the file for each of its axes, or -1 */
 const toModel = ({ shape, values }, axes) => {
   const order = axes.filter((axis) => axis >= 0);
   const all = [...order, ...shape.map((_, axis) => axis).filter((axis) => !order.includes(axis))];
@@ -33,6 +35,7 @@ const toModel = ({ shape, values }, axes) => {
   return core.scope(() => core.reshape(core.permute(core.reshape(core.tensor(values), shape), all), extents));
 };
 
+/** Imports a file. Resolves to the largest error of its outputs, and whether it is within the tolerance. */
 const compare = async (name) => {
   const { inputs, outputs, tolerance } = JSON.parse(readFileSync(join(folder, `${name}.json`), 'utf8'));
   const { model, axes } = await importOnnx(
@@ -83,7 +86,7 @@ const sorted = [...reasons].sort(([, a], [, b]) => b.length - a.length);
 for (const [reason, files] of sorted)
   console.log(`${files.length}  ${reason}  ${files.slice(0, 4).join(', ')}`);
 
-/** Why cases do not pass, by the message of the importer. */
+/** Patterns of the importer's messages, with the reason that the page gives. */
 const EXPLANATIONS = [
   [/only windows over one axis/, 'Convolution and pooling over two or three axes are not supported.'],
   [
@@ -99,7 +102,7 @@ const EXPLANATIONS = [
   [/version 1 of ONNX/, 'The file uses operator set 1; Unroll reads 7 and newer.'],
   [/at least one time step|no elements|NaN|allowzero|3, 4, 0/, 'A tensor has no elements.'],
   [/repeats an axis/, 'Axes of a size other than 1 are not repeated.'],
-  [/the mode/, 'Of the modes of padding, only `constant` is supported.'],
+  [/the mode/, 'Only the padding mode `constant` is supported.'],
   [/do not match|cannot be reshaped/, 'The node changes the batch axis.'],
 ];
 
@@ -115,11 +118,11 @@ if (process.argv.includes('--list')) {
   });
   const page = `# Backend cases of the ONNX project
 
-The package onnx has test cases for single nodes, with recorded outputs. There are ${names.length} cases for the operators that Unroll
-reads; ${equal} pass, among them all of RNN, LSTM and GRU nodes. The others are listed here. Not counted are cases of data types that
-Unroll does not read (floats of 8 and 4 bits, integers of 4 and 2 bits, strings), and those without an input array (Constant,
-Range, sequences). Unroll computes in float32 and does not round values to float16, so cases with this type pass within 1e-2,
-all others within 1e-5 max(1, |y|).
+The package onnx has test cases for single nodes, with recorded outputs. There are ${names.length} cases for the operators that
+Unroll reads; ${equal} pass, including all cases of RNN, LSTM and GRU nodes. The others are listed here. The numbers do not
+include cases with data types that Unroll does not read (floats of 8 and 4 bits, integers of 4 and 2 bits, strings), and cases
+without an input array (Constant, Range, sequences). Unroll does not round intermediate values to float16, so cases of this
+type pass within 1e-2; all others pass within 1e-5 max(1, |y|).
 
 Written by \`node tools/verify/onnx-files.mjs FOLDER --list\` from the files of
 \`tools/goldens/formats/onnx_files.py --cases FOLDER\`.

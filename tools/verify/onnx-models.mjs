@@ -1,8 +1,8 @@
 // Exports random models to ONNX, and compares their outputs with those of onnxruntime-node: layers, masks, directions, states
 // and streams. Not part of the test suite: install onnxruntime-node in a folder outside the repository and run this script
-// there.
+// there. With a folder as the third argument, the files are also written to it; the second command checks them.
 //
-//   node <repository>/tools/verify/onnx-models.mjs [count] [seed] [folder]     folder: also writes the files, for
+//   node <repository>/tools/verify/onnx-models.mjs [count] [seed] [folder]
 //   python -c 'import glob, onnx; [onnx.checker.check_model(f, full_check=True) for f in glob.glob("FOLDER/*.onnx")]'
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -22,10 +22,10 @@ core.setBackend(core.referenceBackend('float32'));
 
 const [count = 300, firstSeed = 1] = process.argv.slice(2, 4).map(Number);
 const folder = process.argv[4];
-/** Largest difference, relative to max(1, |y|). */
+/** Largest allowed difference, relative to max(1, |y|). */
 const TOLERANCE = 1e-5;
 
-/** Draws numbers and choices from a seed. */
+/** Returns functions that draw random numbers and choices. */
 const drawer = (seed) => {
   const random = new core.RandomStream(seed, 'onnx-models');
   const below = (n) => Math.floor(random.uniform(1)[0] * n);
@@ -34,7 +34,7 @@ const drawer = (seed) => {
 
 const ACTIVATIONS = ['tanh', 'sigmoid', 'relu', 'hardSigmoid', 'linear', 'softsign', 'elu', 'softplus'];
 
-/** Functions of general cells. */
+/** Bounded activation functions for general cells. */
 const BOUNDED = [
   ...[{ name: 'tanh' }, { name: 'sigmoid' }, { name: 'softsign' }],
   ...[
@@ -51,7 +51,7 @@ const FUNCTIONS = [
   ],
 ];
 
-/** A recurrent layer with random options. */
+/** Returns a recurrent layer with random options. */
 const recurrentLayer = (draw, options, isCausal) => {
   const units = 1 + draw.below(6);
   const useBias = draw.chance(0.85);
@@ -89,12 +89,13 @@ const recurrentLayer = (draw, options, isCausal) => {
   return nn.recurrent(nn.stackedCells(cells), { ...options, ...back });
 };
 
+/** Wraps a layer in `bidirectional` at random. */
 const maybeBidirectional = (draw, layer, isCausal) => {
   if (isCausal || layer.goBackwards || !draw.chance(0.35)) return layer;
   return nn.bidirectional(layer, { mergeMode: draw.from(['concat', 'sum', 'ave', 'mul']) });
 };
 
-/** Layers between recurrent layers that keep sequences. */
+/** Returns a random layer that maps a sequence to a sequence, for the place between recurrent layers. */
 const between = (draw, isCausal, isMasked) => {
   const choices = [
     () =>
@@ -135,7 +136,7 @@ const between = (draw, isCausal, isMasked) => {
   return draw.from(choices)();
 };
 
-/** A random model, and whether it is to be exported with its states. */
+/** Returns a random model, whether it is exported with its states (`streaming`), and whether it reads ids and masks steps. */
 const randomModel = (draw) => {
   const streaming = draw.chance(0.3);
   const isIds = draw.chance(0.4);
@@ -183,7 +184,7 @@ const randomise = (model, seed) => {
   }
 };
 
-/** Random inputs of a model. Some steps of sequences are zeros, which layers may mask. */
+/** Draws inputs for a model. Some steps of sequences are zeros, which layers may mask. */
 const drawInputs = (model, seed, batch, steps) => {
   const random = new core.RandomStream(seed, 'inputs');
   return model.inputShapes.map((shape, i) => {
@@ -217,7 +218,7 @@ const differenceOf = async (model, bytes, inputs) => {
   return worst;
 };
 
-/** Compares three chunks of a stream with onnxruntime-node, which gets the states that it returned. */
+/** Compares three chunks of a stream with onnxruntime-node, which gets the states of the previous chunk. Returns the largest difference. */
 const verifyStream = async (model, bytes, draw, seed) => {
   const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 3 });
   const stream = model.stream({ batch: 2 });

@@ -11,7 +11,7 @@ import { saveArtifact } from '@unroll/formats/node';
 import { bidirectional, dense, lstm, sequential } from '@unroll/nn';
 import { fit } from '@unroll/train';
 
-/** Returns a number as a JSON value: NaN and infinities, which JSON does not have, become strings. */
+/** Returns a number as a JSON value. NaN and infinities, which JSON does not have, become strings. */
 const jsonNumber = (value) => (Number.isFinite(value) ? value : String(value));
 
 const tensorsOf = (file) => {

@@ -1,4 +1,4 @@
-"""Checks that the safetensors library reads Unroll's artifacts and checkpoints, and that Unroll reads its files."""
+"""Checks that the safetensors library reads Unroll's artifacts and checkpoints, and that Unroll reads files of the safetensors library."""
 import json
 import pathlib
 import subprocess

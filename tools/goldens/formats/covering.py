@@ -1,8 +1,8 @@
-"""Rows of options in which every pair of options meets: pairwise testing, for the matrices of the formats.
+"""Pairwise testing: chooses rows of options in which every pair of options occurs, for the tests of the formats.
 
 A matrix is a dictionary of factors and their levels. `covering_rows` chooses rows greedily, so that each level of each factor
-occurs together with each level of every other factor, `times` times. A rule may forbid rows; a pair that no allowed row can have
-is impossible, and the caller states how many there are.
+occurs together with each level of every other factor at least `times` times. A rule may forbid rows. A pair that occurs in no
+allowed row is impossible; the caller gives the number of impossible pairs.
 """
 
 import itertools
@@ -14,9 +14,9 @@ def pairs_of(row, names):
 
 
 def covering_rows(factors, allowed=lambda row: True, *, impossible=0, times=1, seed=0, tries=60):
-    """Returns rows (dictionaries) that meet every possible pair of levels `times` times. Levels must be hashable.
+    """Returns rows (dictionaries) in which every possible pair of levels occurs at least `times` times. Levels must be hashable.
 
-    `impossible`: the number of pairs that `allowed` forbids. An assertion checks it, and that all other pairs are met.
+    `impossible`: the number of pairs that `allowed` forbids. Assertions check this number, and that all other pairs occur.
     """
     names = list(factors)
     generator = random.Random(seed)
@@ -52,7 +52,7 @@ def covering_rows(factors, allowed=lambda row: True, *, impossible=0, times=1, s
 
 
 def missing_pairs(factors, rows):
-    """Returns the pairs of levels that no row has, for a matrix of which some rows could not be made."""
+    """Returns the pairs of levels that occur in none of the rows, such as the rows of the models that could be exported."""
     met = set().union(*(pairs_of(row, list(factors)) for row in rows))
     names = itertools.combinations(factors, 2)
     return [(a, x, b, y) for a, b in names for x in factors[a] for y in factors[b] if (a, x, b, y) not in met]

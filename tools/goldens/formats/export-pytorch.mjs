@@ -1,4 +1,4 @@
-// Writes random models for PyTorch, with inputs and outputs, for `python tools/goldens/formats/pytorch.py --check FOLDER`.
+// Exports random models to PyTorch files, with inputs and outputs, for `python tools/goldens/formats/pytorch.py --check FOLDER`.
 //
 //   node tools/goldens/formats/export-pytorch.mjs FOLDER [count]
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -122,4 +122,4 @@ for (let n = 0; n < Number(count); n++) {
     writeFileSync(`${stem}${name === '' ? `.${extensionsOf(format.name)[0]}` : name}`, bytes);
   writeFileSync(`${stem}.npz`, writeNpz(arrays));
 }
-console.log(`${count} models`);
+console.log(`wrote ${count} models`);

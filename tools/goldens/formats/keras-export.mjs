@@ -1,4 +1,4 @@
-// Imports the Keras files of the goldens and exports them again, for keras_check.py:
+// Imports the Keras files of the reference values and exports them again, for keras_check.py:
 //   node tools/goldens/formats/keras-export.mjs FOLDER && python tools/goldens/formats/keras_check.py FOLDER
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ for (const number of ['', '2']) {
   );
   const files = await fromZip(readFileSync(new URL(`files${number}.zip`, goldens)), names);
   for (const [name, golden] of Object.entries(cases)) {
-    if (name === 'custom_layer' || name === 'tf_legacy_rmsprop') continue; // Keras 3 has neither
+    if (name === 'custom_layer' || name === 'tf_legacy_rmsprop') continue; // Keras 3 has neither the layer nor the optimizer
     const { model } = await importKeras(files.get(`${name}.${golden.formats[0]}`));
     for (const format of ['keras', 'h5'])
       writeFileSync(join(folder, `${name}.${format}`), await exportKeras(model, { format }));

@@ -1,5 +1,7 @@
 // Imports the models of keras_matrix.py and compares their outputs with those of Keras. Then exports each model to both formats,
 // imports it again and checks that the outputs are the same.
+//
+//   node tools/goldens/formats/keras-matrix.mjs FOLDER     the folder that keras_matrix.py has written
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { predictAll, ready, tensor } from '@unroll/core';

@@ -3,8 +3,8 @@
     python tools/goldens/formats/keras2_files.py
 
 writes packages/testkit/goldens/formats/keras/files2.zip and cases2.json, in the form of keras_files.py. Versions:
-requirements-keras2.txt (TensorFlow needs its own environment). The layers CuDNNLSTM and CuDNNGRU run on GPUs only: the
-outputs are those of LSTM and GRU with the weights that tf-keras converts.
+requirements-keras2.txt (TensorFlow needs its own environment). The layers CuDNNLSTM and CuDNNGRU run on GPUs only, so
+their outputs are computed by LSTM and GRU layers, to which tf-keras converts the weights.
 """
 
 import os
@@ -101,7 +101,7 @@ def tf_hard_sigmoid():
 
 @case()
 def tf_old_sequential():
-    """The shape of the input is in the first layer."""
+    """A model without InputLayer: the first layer has the shape of the input."""
     m = keras.Sequential([L.Embedding(9, 4, mask_zero=True, input_length=6), L.LSTM(3), L.Dropout(0.2), L.Dense(2)])
     m.build((None, 6))
     return m
@@ -130,7 +130,7 @@ def tf_cudnn_layer(name, units, **options):
 
 
 def without_cudnn(model):
-    """The same model of LSTM and GRU."""
+    """Returns the same model with LSTM and GRU layers."""
     if not any("CuDNN" in layer.__class__.__name__ for layer in model.layers):
         return model
     layers = []
@@ -212,7 +212,7 @@ def write_case(name, folder, archive):
 
 
 def ordered(layer):
-    """The weights of each layer together, like Unroll's."""
+    """Returns the weights in Unroll's order, in which the weights of a layer follow each other."""
     inner = getattr(layer, "layers", None)
     return [v for part in inner for v in ordered(part)] if inner else layer.weights
 

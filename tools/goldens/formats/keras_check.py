@@ -1,4 +1,4 @@
-"""Loads files that Unroll wrote in Keras 3, and compares outputs and five training steps with the records of the goldens.
+"""Loads files that Unroll wrote into Keras 3, and compares the outputs and the losses of five training steps with the golden values.
 
     node tools/goldens/formats/keras-export.mjs FOLDER && python tools/goldens/formats/keras_check.py FOLDER
 """
@@ -40,7 +40,7 @@ for name, case in json.loads((folder / "cases.json").read_text()).items():
     for extension in ("keras", "h5"):
         keras.utils.clear_session()
         try:
-            exported = folder / f"{name}-out.{extension}"  # of keras-matrix.mjs, beside the file of Keras
+            exported = folder / f"{name}-out.{extension}"  # written by keras-matrix.mjs; the folder also has the file of Keras
             if written and not exported.exists():
                 continue
             model = keras.saving.load_model(exported if exported.exists() else folder / f"{name}.{extension}")

@@ -3,12 +3,12 @@
     python tools/goldens/formats/keras_files.py [--out FOLDER] [case ...]
 
 writes packages/testkit/goldens/formats/keras/files.zip (the files as Keras wrote them, compressed because HDF5 is mostly
-empty) and cases.json: for each case the inputs, the outputs of predict_on_batch and, if the model is compiled, five
-further training steps on the same batch with the optimizer state of the file: loss of each step, the gradients before
-the first one, and all weights after the last one. Arrays are base64 of little-endian float32.
+empty) and cases.json: for each case the inputs and the outputs of predict_on_batch. If the model is compiled, the case also has five
+further training steps on the same batch with the optimizer state of the file: the loss of each step, the gradients of the first
+step, and all weights after the last step. Arrays are base64 of little-endian float32.
 
 Versions: requirements-keras.txt. Tolerances: outputs 1e-5 * max(1, |y|); gradients and weights after training 1e-4.
-All weights are drawn anew from a generator seeded by the name of the case, so that no bias is 0.
+All weights, including biases, are drawn from a random generator whose seed is the name of the case.
 """
 
 import os
@@ -103,7 +103,7 @@ def nested():
 
 @case(formats=("keras", "h5"))
 def nested_last():
-    """Functional models as the last layer, called twice, and a model in TimeDistributed."""
+    """A functional model as the last layer, called twice, and a model inside TimeDistributed."""
     a = keras.Input((3,))
     head = keras.Model(a, L.Dense(2, activation="tanh")(L.Dense(3)(a)), name="head")
     x, y = keras.Input((4, 3), name="first"), keras.Input((3,), name="second")
@@ -197,7 +197,7 @@ def mask_dropped():
 
 
 def model_of_type(name, dtype):
-    """Keras cannot build an LSTM of 16-bit types on this backend."""
+    """Returns a model that computes in a data type. For 16-bit types it has no LSTM, which Keras cannot build on this backend."""
     layers = (
         [L.Dense(3, activation="tanh", dtype=dtype), L.Flatten(dtype=dtype)]
         if name in ("policy_float16", "policy_bfloat16")
@@ -229,7 +229,7 @@ def policy(name):
 
 
 def float32_twin(model):
-    """The same weights in a model that computes in float32, like Unroll."""
+    """Returns a model with the same weights that computes in float32, like Unroll."""
     if not model.name.startswith("policy_"):
         return model
     twin = model_of_type(model.name, "float32")

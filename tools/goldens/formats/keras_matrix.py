@@ -1,10 +1,10 @@
-"""Keras models to compare the import and the export with Keras once, outside of the tests.
+"""Writes Keras models, to compare Unroll's import and export with Keras. Not part of the test suite.
 
     python tools/goldens/formats/keras_matrix.py FOLDER pairs && node tools/goldens/formats/keras-matrix.mjs FOLDER
     python tools/goldens/formats/keras_check.py FOLDER     loads the files that the second command wrote
 
-The models of `pairs` meet every pair of the options in PAIRS. A number instead of `pairs`, and optionally a seed, gives this
-many models with random layers.
+With `pairs`, every possible pair of the options in PAIRS occurs in the models. A number instead of `pairs`, and optionally a seed,
+writes this number of models with random layers.
 """
 
 import os
@@ -29,7 +29,7 @@ warnings.filterwarnings("ignore")
 folder = Path(sys.argv[1])
 folder.mkdir(parents=True, exist_ok=True)
 
-# Without sparsemax: that of Keras 3.15.1 on torch does not sum to 1.
+# Without sparsemax, whose outputs do not sum to 1 in Keras 3.15.1 on torch.
 ACTIVATIONS = (
     "celu elu exponential gelu hard_shrink hard_sigmoid hard_silu hard_tanh leaky_relu linear log_sigmoid log_softmax mish "
     "relu relu6 selu sigmoid silu soft_shrink softmax softplus softsign sparse_plus sparse_sigmoid squareplus tanh "
@@ -144,7 +144,7 @@ def encoded(array):
     return {"shape": list(array.shape), "data": base64.b64encode(array.tobytes()).decode()}
 
 
-# One recurrent layer with its options, a layer before and after it, and how the model is built and stored.
+# The options of a recurrent layer, the layers before and after it, and how the model is built and stored.
 PAIRS = {
     "cell": ["LSTM", "GRU", "GRU before", "SimpleRNN", "stacked cells"],
     "direction": ["forward", "backward", "concat", "sum", "ave", "mul"],
@@ -165,28 +165,28 @@ PAIRS = {
 }
 
 
-# Pairs of levels that `possible` forbids.
+# Number of pairs of levels that `possible` forbids.
 IMPOSSIBLE = 20
 
 
 def possible(row):
-    """Keras refuses some combinations, and others are not one model."""
+    """Returns whether Keras can build the model of a row, and whether its masks and states are well defined."""
     masked = row["mask"] in ("Masking", "Embedding")
     if row["after"] == "LSTM" and row["dtype"] == "bfloat16":
         return False  # PyTorch has no orthogonal matrices of this type
     if row["cell"] == "stacked cells" and row["dropout"] != (0.0, 0.0):
-        return False  # the cells have the rates
+        return False  # rates of stacked cells belong to the cells, not to the layer
     if row["output"] == "states" and (row["model"] in ("sequential", "nested") or row["direction"] in ("concat", "sum", "ave", "mul")):
-        return False  # several outputs
+        return False  # these need a single output
     if row["output"] == "last" and row["after"] in ("LSTM", "pooling", "Flatten", "Attention"):
-        return False  # needs a sequence
+        return False  # these layers need a sequence
     if row["model"] == "sequential" and row["after"] in ("Attention", "Add"):
-        return False  # two inputs
+        return False  # these layers have two inputs
     # Keras ignores the mask in convolutions; masks of backward sequences are in the order of the input.
     if masked and (row["before"].startswith("Conv") or (row["direction"] == "backward" and row["output"] != "last")):
         return False
     if row["stateful"] and row["model"] == "shared":
-        return False  # the states of one call are those of the other
+        return False  # both calls would share the states
     return True
 
 
@@ -215,7 +215,7 @@ def paired_recurrent(row):
 
 
 def paired_layers(row):
-    """Returns the layers before the recurrent layer, and a function of those after it."""
+    """Returns the layers before the recurrent layer, and a function that applies the layers after it."""
     first = {"Masking": [L.Masking(0.0)], "Embedding": [L.Embedding(11, row["features"], mask_zero=True)]}
     first["ids"] = [L.Embedding(11, row["features"])]
     before = {
@@ -242,7 +242,7 @@ def paired_layers(row):
 
 
 def paired_model(row):
-    """Returns the model of a row, whether its input are ids, and its data type."""
+    """Returns the model of a row, whether its inputs are ids, and its data type."""
     keras.config.set_dtype_policy(row["dtype"])
     is_ids = row["mask"] in ("Embedding", "ids")
     before, after = paired_layers(row)
@@ -270,7 +270,7 @@ def paired_model(row):
 
 
 def twin_of(model, dtype):
-    """Returns the model that computes in float64 from the same, rounded weights."""
+    """Returns a model with the same (rounded) weights that computes in float64."""
     keras.config.set_dtype_policy("float64")
     twin = keras.models.model_from_json(model.to_json().replace(f'"{dtype}"', '"float64"'))
     twin.set_weights([keras.ops.convert_to_numpy(keras.ops.cast(v.value, "float64")) for v in model.weights])
@@ -282,7 +282,7 @@ def record(number, rng, model, is_ids, dtype):
     for v in model.weights:
         if "seed" in v.path:
             continue
-        # Larger weights make the states of wide linear cells grow, and float32 has no correct digits.
+        # With larger weights, the states of wide linear cells grow until float32 has no correct digits.
         width = v.shape[-2] if len(v.shape) > 1 else 1
         value = rng.standard_normal(v.shape) * 0.4 * min(1, 2 / width**0.5)
         v.assign(np.abs(value) + 0.5 if "variance" in v.name else value)
@@ -315,7 +315,7 @@ def main():
             failed += 1
             print(number, type(problem).__name__, str(problem)[:100], row if pairs else "")
     (folder / "cases.json").write_text(json.dumps(records))
-    print(len(records), "models,", failed, "that Keras does not build")
+    print(len(records), "models;", failed, "more could not be built by Keras")
     if pairs:
         print(summary(PAIRS, rows))
 

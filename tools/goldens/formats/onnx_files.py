@@ -1,21 +1,23 @@
-"""Golden files of the ONNX importer: models that PyTorch exports, and the node cases of the ONNX project.
+"""Golden files for the ONNX importer: models that PyTorch exports, and the node cases of the ONNX project.
 
     pip install -r tools/goldens/formats/requirements-onnx.txt
     python tools/goldens/formats/onnx_files.py
 
 writes packages/testkit/goldens/formats/onnx: `<case>.onnx`, and `cases.json` with the inputs and the outputs of PyTorch in
-the layout of the file. Both exporters of PyTorch are used: the one that records a program (dynamo) and TorchScript. A few
+the layout of the file. Both exporters of PyTorch are used: the `torch.export`-based one (dynamo) and TorchScript. A few
 cases have `training`: the outputs after five steps of SGD (learning rate 0.1, the mean of the squared outputs as the loss),
-computed by PyTorch; the bias of the state of an LSTM is fixed there, as ONNX and Unroll have only its sum with that of the
-inputs. `nodes.json` has the cases of RNN, LSTM and GRU nodes from the package onnx: their weights are initializers.
+computed by PyTorch. In this training, the second bias of an LSTM (bias_hh) is fixed, because Unroll has only the sum of the two biases. `nodes.json` has the cases of RNN, LSTM and GRU nodes from the package onnx: their weights are initializers.
 Tolerance: 1e-5 max(1, |y|), after training 1e-4.
 
     python tools/goldens/formats/onnx_files.py --matrix FOLDER
 
-writes many more files into a folder: all pairs of options of recurrent layers. `--cases FOLDER` writes the node cases of all
-operators that Unroll has, of which `node tools/verify/onnx-files.mjs FOLDER --operators` writes the list.
-`node tools/verify/onnx-files.mjs FOLDER` compares the files of a folder. All three share the models, the exporters and the form of
-the records, so this is one file.
+writes files with all pairs of options of recurrent layers into a folder.
+
+    node tools/verify/onnx-files.mjs FOLDER --operators
+    python tools/goldens/formats/onnx_files.py --cases FOLDER
+
+writes the list of operators that Unroll reads and, for these operators, the node cases of the ONNX project.
+`node tools/verify/onnx-files.mjs FOLDER` compares the files of either folder with Unroll.
 """
 
 import base64
@@ -204,7 +206,7 @@ def cases():
 
 # Cases of the TorchScript exporter with older operator sets.
 OPSETS = {"classifier": [7, 9, 11, 12], "stacked": [7, 13], "stateful": [7, 10], "convolutions": [8, 16], "mixed": [14, 18]}
-# The exporter that records programs cannot export these models.
+# The torch.export-based exporter cannot export these models.
 SCRIPT_ONLY = ["packed"]
 TRAINED = ["classifier", "means", "stacked"]
 
@@ -220,7 +222,7 @@ def export(model, inputs, axes, dynamo, opset=None):
     else:
         torch.onnx.export(model, inputs, buffer, dynamo=False, dynamic_axes=dict(zip(names, axes)), **options)
     proto = onnx.load_from_string(buffer.getvalue())
-    # Stack traces and source lines, which are most of a small file.
+    # Removes stack traces and source lines, which are the largest part of a small file.
     for node in proto.graph.node:
         node.doc_string = ""
         del node.metadata_props[:]
@@ -280,10 +282,10 @@ def torch_goldens():
     return entries
 
 
-# The inputs of recurrent nodes that stay inputs; the others become initializers.
+# The inputs of recurrent nodes that remain inputs of the model. The others become initializers.
 STATES = {"LSTM": ["X", "sequence_lens", "initial_h", "initial_c"], "GRU": ["X", "sequence_lens", "initial_h"]}
 STATES["RNN"] = STATES["GRU"]
-# Operators whose first input only is an input of the model.
+# For these operators, only the first input is an input of the model. The others become initializers.
 FIRST = "BatchNormalization CastLike Clip Conv Dropout Expand Gather Gemm LayerNormalization Pad PRelu Reshape Slice Split Squeeze"
 FIRST = FIRST.split() + "Tile Unsqueeze".split()
 
@@ -293,7 +295,7 @@ NUMBERS = "FLOAT FLOAT16 BFLOAT16 DOUBLE INT8 INT16 INT32 INT64 UINT8 UINT16 UIN
 
 
 def node_case(case):
-    """Returns a model of one node with its weights as initializers, its inputs and its outputs; None for other values."""
+    """Returns a model of one node, with weights as initializers, its inputs and its outputs; None if values are not arrays."""
     def array(value):
         known = isinstance(value, onnx.TensorProto) and onnx.TensorProto.DataType.Name(value.data_type) in NUMBERS
         return numpy_helper.to_array(value) if known else value
@@ -309,7 +311,7 @@ def node_case(case):
     arrays = []
     for info, value in zip(case.model.graph.input, inputs):
         if info.name not in node.input:
-            continue  # an input of the function that the node was expanded from
+            continue  # an input of the function whose expansion the node is part of
         value = np.asarray(value)
         position = list(node.input).index(info.name)
         if node.op_type in STATES:
@@ -378,7 +380,7 @@ class Recurrent(nn.Module):
         return (y, *(final if isinstance(final, tuple) else [final])) if self.states else y
 
 
-# The options of the matrix. Every pair of them meets four times.
+# The options of the matrix. Every pair of them occurs at least four times.
 PAIRS = {
     "kind": ["lstm", "gru", "tanh", "relu"],
     "size": [1, 2, 7, 64],
@@ -398,7 +400,7 @@ PAIRS = {
 
 
 def possible(row):
-    """Older operator sets have no bfloat16."""
+    """Returns whether PyTorch can export the row: older operator sets have no bfloat16."""
     return row["dtype"] != "bfloat16" or row["exporter"] in ("dynamo", "script", "script 14")
 
 
@@ -431,14 +433,14 @@ def matrix(folder):
             print(f"recurrent-{n} {whole}: {str(error).strip().splitlines()[-1][:200]}")
             continue
         made.append(whole)
-        # Unroll computes in float64 here, from the same, rounded weights and inputs.
+        # The comparison computes in float64, from the same rounded weights and inputs.
         values = [value.double() for value in inputs]
         with torch.no_grad():
             outputs = model.double()(*values)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         save(folder, f"recurrent-{n}", proto, [value.numpy() for value in values], [value.numpy() for value in outputs])
     missing = missing_pairs(PAIRS, made)
-    assert len(missing) == 2, missing  # those that `possible` forbids
+    assert len(missing) == 2, missing  # the pairs that `possible` forbids
     print(summary(PAIRS, made))
 
 

@@ -1,4 +1,4 @@
-"""Golden files of the ONNX importer: models of tf.keras (Keras 2) that tf2onnx exports.
+"""Golden files for the ONNX importer: models of tf.keras (Keras 2) that tf2onnx exports.
 
     pip install -r tools/goldens/formats/requirements-tf2onnx.txt
     python tools/goldens/formats/onnx_tf2onnx.py

@@ -2,13 +2,12 @@
 
     pip install -r tools/goldens/formats/requirements-pytorch.txt
     python tools/goldens/formats/pytorch.py                    writes packages/testkit/goldens/formats/pytorch
-    python tools/goldens/formats/pytorch.py --matrix FOLDER    writes more cases to FOLDER: all pairs of PAIRS, eight times
+    python tools/goldens/formats/pytorch.py --matrix FOLDER    writes more cases to FOLDER: all pairs of PAIRS, at least eight times each
     python tools/goldens/formats/pytorch.py --check FOLDER     runs the models that Unroll exported to FOLDER
 
-Each case is a file and an entry of cases.json: the input x, the output y, and the map that says what a state dict does not
-contain. The committed cases meet every pair of options: cell, layers, directions, bias, projection, data type, container,
-sizes, and the modules before and after. Weights of float16 and bfloat16 are rounded first; all outputs are computed in
-float64 from the rounded weights. Tolerance of the outputs: 1e-5 max(1, |y|).
+Each case is a file and an entry of cases.json: the input x, the output y, and the map with what a state dict does not
+contain. Every pair of options occurs in the committed cases: cell, layers, directions, bias, projection, data type, container, sizes,
+and the modules before and after. Outputs are computed in float64 from the weights after rounding to their data type. Tolerance of the outputs: 1e-5 max(1, |y|).
 """
 
 import argparse
@@ -42,7 +41,7 @@ OPTIONS = {
 }
 
 
-# Pairs of PAIRS that `valid` forbids: projections of other cells than the LSTM, and of sizes below 3.
+# Number of pairs of PAIRS that `valid` forbids: projections of cells other than the LSTM, and for sizes below 3.
 IMPOSSIBLE = 4
 
 
@@ -53,7 +52,7 @@ def valid(case):
 
 
 class Net(nn.Module):
-    """The modules in order; recurrent ones return their sequence, or the last output of each direction."""
+    """Applies the modules in order. Recurrent modules return their sequence or, with `final`, the last output of each direction."""
 
     def __init__(self, modules, final, relu_after=()):
         super().__init__()
@@ -126,7 +125,7 @@ def randomise(net):
 
 
 def map_of(net, case):
-    """What the state dict does not contain; null if the defaults are right."""
+    """Returns the map with what the state dict does not contain; None if the defaults are correct."""
     # Tensors of a safetensors file are sorted by name, so the order of several modules is not in the file.
     # Two modules have an order if only one of them takes the output of the other.
     unordered = case["container"] == "safetensors" and len(net.order) > (2 if case["before"] != "conv" else 1)
@@ -148,7 +147,7 @@ def map_of(net, case):
 
 
 def encode(array):
-    shape = list(array.shape)  # ascontiguousarray gives scalars an axis
+    shape = list(array.shape)  # before ascontiguousarray, which adds an axis to scalars
     array = np.ascontiguousarray(array, dtype=np.float64 if array.dtype != np.int64 else np.int64)
     return {
         "shape": shape,
@@ -198,7 +197,7 @@ def write(folder, name, case, seed):
 
 
 def pairwise():
-    """Greedy cases that meet every pair of options."""
+    """Returns cases, chosen greedily, in which every pair of options occurs."""
     keys = list(OPTIONS)
     generator = random.Random(7)
     open_pairs = {
@@ -232,7 +231,7 @@ def pairwise():
         yield decode(best)
 
 
-# The options of `--matrix`, of which every pair meets eight times: more sizes than the committed cases have.
+# The options of `--matrix`, with more sizes than the committed cases have. Every pair occurs at least eight times.
 PAIRS = {**OPTIONS, "size": [(1, 1), (3, 4), (7, 5), (4, 9), (2, 39), (19, 17), (1, 24), (13, 3)]}
 
 
@@ -256,10 +255,10 @@ OPTIMIZERS = {
 
 
 def training(folder):
-    """Checkpoints after three updates, and the losses before each of five more and after the last one.
+    """Writes checkpoints after three updates. Records the losses before each of five further updates and after the last one.
 
-    Two biases that are only used as their sum would each be updated, and weight decay applies to each: bias_hh of the
-    LSTM is frozen, and a GRU is trained with weight decay.
+    Unroll has only the sum of the two biases of an LSTM, but PyTorch updates both. Therefore bias_hh of the LSTM is frozen. Weight decay
+    would also apply to both biases, so optimizers with weight decay train a GRU.
     """
     cases = {}
     for seed, (name, optimizer_of) in enumerate(OPTIMIZERS.items()):
@@ -293,7 +292,7 @@ def training(folder):
 
 
 def other_files(folder):
-    """Files that are refused, tied weights, a checkpoint with NumPy numbers, and NumPy arrays."""
+    """Writes files that the importer refuses, files with tied weights or NumPy numbers, and NumPy arrays."""
     torch.manual_seed(1)
     torch.save(nn.GRU(2, 2), folder / "refused-module.pt")
     torch.jit.script(nn.Linear(2, 2)).save(str(folder / "refused-script.pt"))
@@ -347,7 +346,7 @@ def check(folder):
     for path in sorted(folder.glob("*.npz")):
         stem = path.with_suffix("")
         scope = {}
-        exec(compile(stem.with_suffix(".py").read_text(), f"{stem}.py", "exec"), scope)  # our own text
+        exec(compile(stem.with_suffix(".py").read_text(), f"{stem}.py", "exec"), scope)  # a module that Unroll wrote
         model = scope["Model"]()
         weights = stem.with_suffix(".pt")
         if weights.exists():

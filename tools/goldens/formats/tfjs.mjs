@@ -4,8 +4,8 @@
 //   node tools/goldens/formats/tfjs.mjs /tmp/tfjs
 //
 // Writes packages/testkit/goldens/formats/keras/tfjs.json: for each case model.json as text, the weights as base64, and the
-// inputs and outputs. `quantised` files are made by the rules of tensorflowjs_converter: values = q * scale + min, and
-// float16; the outputs are then those of the rounded weights.
+// inputs and outputs. Quantised weights follow tensorflowjs_converter: integers q with values = q * scale + min, or
+// float16. The outputs are those of the model with the rounded weights.
 import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -65,6 +65,7 @@ const models = {
   },
 };
 
+/** Returns the bits of a number as float16: the fraction is cut off, and numbers below 2^-14 become 0. */
 const f16 = (value) => {
   const f = new Float32Array([value]);
   const bits = new Uint32Array(f.buffer)[0];
@@ -76,6 +77,7 @@ const f16 = (value) => {
 const fromF16 = (h) =>
   h & 0x7fff ? (h & 0x8000 ? -1 : 1) * 2 ** (((h >> 10) & 31) - 15) * (1 + (h & 1023) / 1024) : 0;
 
+/** Returns the stored bytes, the values that they stand for, and the entry `quantization` of model.json. */
 function quantise(values, dtype) {
   if (dtype === 'float16') {
     const bits = Uint16Array.from(values, f16);

@@ -305,7 +305,7 @@ export const structure: Record<string, Operator> = {
     becomes: 'a constant',
     attributes: ['dtype', 'extra_shape', 'input_as_shape', 'shape', 'value'],
     convert: constantFill,
-    note: 'of PyTorch with opset 7 and 8',
+    note: 'written by PyTorch for opsets 7 and 8',
   },
   ConstantOfShape: { becomes: 'a constant', attributes: ['value'], convert: constantOfShape },
   Expand: { becomes: 'TensorOperation broadcast', attributes: [], convert: expand },
