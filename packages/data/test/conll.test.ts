@@ -82,7 +82,7 @@ describe('broken files', () => {
     ],
     'too many columns': [
       'Ada O\na b c\n',
-      /^a\.conll, line 2: 3 columns \(separated by white space\), but line 1 has 2\.$/,
+      /^a\.conll, line 2: 3 columns \(separated by spaces\), but line 1 has 2\.$/,
     ],
     'one column': ['Ada\nwrote\n', /^a\.conll, line 1: one column\. A line must have a token and a tag/],
     'an empty token': ['Ada\tO\n\tO\n', /^a\.conll, line 2: the token is empty\.$/],

@@ -148,7 +148,7 @@ describe('wrong tags and spans are errors that name the place', () => {
   test('tags', () => {
     assert.throws(
       () => spanScores([['O'], ['O', 'PER']], [['O'], ['O', 'O']]),
-      /actual\[1\]\[1\] must be "O", or B or I, "-" and a label .*, got "PER" \(scheme "BIO"\)\.$/,
+      /actual\[1\]\[1\] must be "O", or one of the prefixes B, I, followed by "-" and a label .*, got "PER" \(scheme "BIO"\)\.$/,
     );
     assert.throws(
       () => spansOf(['O', 'E-PER'], 'BIO'),

@@ -167,7 +167,7 @@ describe('parts', () => {
       assert.throws(() => resample(samples, options), { code: 'value', message });
     };
     fails({ from: 8000, to: 0 }, /sample rate must be above 0/);
-    fails({ from: 8000.5, to: 8000 }, /rates must be integers/);
+    fails({ from: 8000.5, to: 8000 }, /sample rates must be integers/);
     fails({ from: 999_983, to: 999_979 }, /needs too large a filter/);
     fails({ from: 8000, to: 16_000, rolloff: 2 }, /rolloff must be above 0 and at most 1/);
   });

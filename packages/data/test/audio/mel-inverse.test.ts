@@ -112,7 +112,10 @@ test('errors name what is wrong', () => {
     () => melToSound(values.subarray(0, 40), OPTIONS),
     /at least two frames of 40 values, got 40/,
   );
-  assert.throws(() => melToSound(values.fill(Number.NaN, 7, 8), OPTIONS), /must be finite, got NaN at 7/);
+  assert.throws(
+    () => melToSound(values.fill(Number.NaN, 7, 8), OPTIONS),
+    /must be finite, got NaN at index 7/,
+  );
   assert.throws(
     () => melToSound(new Float32Array(80), OPTIONS, { sharpness: 0 }),
     /sharpness must be above 0, got 0/,
