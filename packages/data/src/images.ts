@@ -25,7 +25,7 @@ export const looksLikeImage = (bytes: Uint8Array): boolean => isPng(bytes) || is
 export const looksLikeGif = (bytes: Uint8Array): boolean => isGif(bytes);
 
 /**
- * Reads a PNG or JPEG file as grey or colour pixels of 8 bits. Transparent pixels are drawn over black. Images have at most 33.5
+ * Reads a PNG or JPEG file as grey or colour pixels of 8 bits. Transparent pixels are drawn over black. Images have at most 33.6
  * million pixels; the size that a file declares is checked before memory is allocated.
  * @param options.source name of the file, for errors
  * @throws UnrollError `format` for other files, damaged files and images that are too large

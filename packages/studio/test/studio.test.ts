@@ -45,7 +45,7 @@ const DATA = {
 };
 const SMALL = { units: 5, length: 8, layers: 2, batch: 4 } as const;
 
-test('the graph of a model has a row per layer of a sequence, and parallel branches in one row', () => {
+test('the graph of a sequential model has one row per layer; parallel branches are in the same rows', () => {
   const layer = (name: string, ...from: string[]) => ({ name, from });
   const names = (layers: { name: string; from: string[] }[]): string[][] =>
     rowsOf(layers).map((row) => row.map(({ name }) => name));
@@ -126,7 +126,7 @@ describe('problems', () => {
     assert.notDeepEqual(await lossesOf(1), await lossesOf(2));
   });
 
-  test('a network of one unit has every look', async () => {
+  test('every look works for a network of one unit', async () => {
     const settings = { ...DEFAULTS.adding, ...SMALL, units: 1, layers: 1 };
     const problem = problemOf(settings, DATA);
     const looks = ['trace', 'flow', 'lossFlow', 'predictions', 'saturation', 'influence', 'space'] as const;
@@ -174,7 +174,7 @@ describe('problems', () => {
     }
   });
 
-  test('the reversed strings: a decoder reads the target before each step, never the one of the step', () => {
+  test('reversed strings: at each step, the decoder reads the previous target', () => {
     const { examples, steps } = problemOf({ ...DEFAULTS.reverse, length: 5 }, DATA);
     const rowOf = (array: Float32Array, n: number): number[] => [
       ...array.subarray(n * steps, (n + 1) * steps),
@@ -213,8 +213,8 @@ describe('problems', () => {
     );
     for (const row of rows) assert.ok(Math.abs(row.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-5);
     const most = rows.map((row) => row.indexOf(Math.max(...row)));
-    const right = most.filter((step, t) => Math.abs(step - (steps - 1 - t)) <= 1).length;
-    assert.ok(right >= 6, `it reads ${most}`);
+    const correct = most.filter((step, t) => Math.abs(step - (steps - 1 - t)) <= 1).length;
+    assert.ok(correct >= 6, `the decoder reads ${most}`);
     for (const [layer, figure] of [
       [0, 'gates'],
       [1, 'gates'],
@@ -344,7 +344,7 @@ describe('questions', () => {
     assert.notDeepEqual(after.outputs, before.outputs);
     assert.deepEqual((await ablated(lane, problem, question)).before.outputs, before.outputs);
   });
-  test('an artifact describes itself', async () => {
+  test('the layers of an artifact are described, and a damaged one is reported', async () => {
     const zip = (await answer({ about: 'artifact', cell: 'lstm' }, problem, [lane])) as Uint8Array;
     const found = (await answer(
       {
@@ -377,7 +377,7 @@ describe('views', () => {
     assert.deepEqual(unitOrder(values, 4, 3, 'peak'), [1, 2, 0]);
     assert.deepEqual(unitOrder(values, 4, 3, 'cluster').sort(), [0, 1, 2]);
   });
-  test('similar units become neighbours', () => {
+  test('the order by similarity puts similar units next to each other', () => {
     const rows = [
       [0, 1, 0, 1],
       [1, 0, 1, 0],
@@ -389,7 +389,7 @@ describe('views', () => {
     assert.equal(Math.abs(order.indexOf(0) - order.indexOf(2)), 1);
     assert.equal(Math.abs(order.indexOf(1) - order.indexOf(3)), 1);
   });
-  test('the brush finds units that are active in a whole range, and with `exact` only there', () => {
+  test('the brush finds units that are active in a whole range, by default only there', () => {
     const values = Float32Array.from(
       [
         [0, 1, 1],
@@ -426,7 +426,7 @@ describe('views', () => {
     assert.equal(halfWidth, 18);
     assert.equal(coverage, 19 / 20);
   });
-  test('curves of any length stay small, and keep the mean', () => {
+  test('curves have a bounded number of points, whose mean is kept', () => {
     const curve = new Curve();
     for (let n = 1; n <= 100_000; n++) curve.push(n, n % 2);
     assert.ok(curve.x.length <= 1024 && curve.x.length > 256);
@@ -467,7 +467,7 @@ describe('views', () => {
 });
 
 describe('the address and the texts', () => {
-  test('settings survive the address; values out of range do not', () => {
+  test('settings are restored from the address; invalid values are ignored', () => {
     const settings = {
       ...DEFAULTS.sine,
       cells: ['rnn', 'minGru'] as const,

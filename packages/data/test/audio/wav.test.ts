@@ -74,7 +74,7 @@ describe('writeWav', () => {
     });
   }
 
-  test('limits samples, and rejects wrong input', () => {
+  test('clips samples, and rejects wrong input', () => {
     const loud = { channels: [Float32Array.of(1.5, -1.5)], sampleRate: 8000 };
     assert.deepEqual(readWav(writeWav(loud)).channels, [Float32Array.of(32767 / 32768, -1)]);
     assert.deepEqual(readWav(writeWav(loud, { encoding: 'float32' })).channels, loud.channels);

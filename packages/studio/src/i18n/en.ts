@@ -216,7 +216,7 @@ export const en = {
   score: 'Score',
   compareTitle: 'Compare runs',
   compareHint:
-    'This table lists the scores of opened runs. The view Training draws the curves of opened logs, and the curves that you keep from this page, together with the loss.',
+    'A table below lists the scores of opened runs. The view Training draws the curves of opened logs, and the curves that you keep from this page, together with the loss.',
   keepRuns: 'Keep the current curves',
   clearRuns: 'Clear',
   saveTitle: 'Save a model',
