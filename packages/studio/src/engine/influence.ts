@@ -16,7 +16,7 @@ export async function influenceOf(
   const { steps, inputs } = await connectivity(lane.network, x, outputStep, options);
   // A decoder has a second input, the previous targets.
   const source = inputs.find(({ input }) => input === 0) ?? inputs[0];
-  const attributionOptions = { ...options, input: 0, step: outputStep, points: 16 };
+  const attributionOptions = { ...options, input: 0, step: outputStep, points: 16 } as const;
   const { bySteps } = await attribution(lane.network, x, attributionOptions);
   return {
     step: steps[0],
