@@ -161,7 +161,7 @@ function daysWithoutYear(table: Table, name: string, text: string, { values }: R
   );
 }
 
-/** A reading is chosen by regularity if its filled share is at least this many times that of any other reading. */
+/** A reading is chosen by regularity if its filled share is at least this factor times the filled share of any other reading. */
 const MIN_RATIO = 5;
 
 /**

@@ -22,7 +22,7 @@ export interface TaggedSentence {
   lines?: readonly number[];
 }
 
-/** Sentences with tags, such as those of a file. */
+/** Sentences with tags, for example all sentences of a file. */
 export interface TaggedSentences {
   /** Name of the file, for messages. */
   source: string;
@@ -199,7 +199,7 @@ class Reader {
   }
 }
 
-/** @throws UnrollError `value` */
+/** @throws UnrollError `value` for a number below 1 and an unknown name */
 function checkColumn(column: number | ConlluColumn | undefined): void {
   if (column === undefined) return;
   const names = CONLLU_COLUMNS.filter((name) => name !== 'id' && name !== 'form');

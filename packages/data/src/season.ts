@@ -3,7 +3,7 @@
  */
 import type { Frequency } from './frequency.js';
 
-/** A longer season is chosen only if its autocorrelation is more than this many times that of the best shorter season. */
+/** A longer season is chosen only if its autocorrelation is more than this factor times that of the best shorter season. */
 const MIN_RATIO = 1.2;
 
 /**

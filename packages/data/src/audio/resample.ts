@@ -1,6 +1,6 @@
 /**
  * Changes the sample rate with a polyphase windowed sinc filter. Each output sample depends only on the input samples around it,
- * so chunks of any size give the same bits. With the same parameters, the results are those of torchaudio.functional.resample.
+ * so chunks of any size give the same bits. With the same parameters, the results equal torchaudio.functional.resample.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -20,7 +20,7 @@ export interface ResampleOptions {
   window?: 'kaiser' | 'hann';
   /**
    * Shape of the Kaiser window: with a higher value, the filter attenuates more but is less sharp. Default 14.77. The defaults are
-   * those of the filter "kaiser_best" of resampy.
+   * the parameters of the filter "kaiser_best" in resampy.
    */
   beta?: number;
 }

@@ -3,7 +3,7 @@ import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 
 export interface TrimOptions {
-  /** A frame is silent if its power is at least this many dB below that of the loudest frame. Default 60. */
+  /** A frame is silent if its power is at least `threshold` dB below the power of the loudest frame. Default 60. */
   threshold?: number;
   /** Number of samples of a frame. Default 2048. */
   frameLength?: number;

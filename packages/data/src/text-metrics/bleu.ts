@@ -49,7 +49,7 @@ export interface BleuScore {
   brevityPenalty: number;
   /** Number of tokens of all hypotheses. */
   hypothesisLength: number;
-  /** Number of tokens of the references; of several references of a hypothesis, the one with the closest length counts. */
+  /** Number of tokens of the references. If a hypothesis has several references, only the one closest in length counts. */
   referenceLength: number;
   /** The options that determine the score, in the form of sacrebleu. Report it with the score. */
   signature: string;

@@ -194,7 +194,7 @@ function addLcsPositions(positions: Set<number>, reference: Ids, hypothesis: Ids
 
 /**
  * Returns ROUGE-Lsum. The hits of a reference sentence are its words that are in the longest common subsequence with any sentence
- * of the hypothesis. A word has at most as many hits as occurrences in each of the two texts.
+ * of the hypothesis. A word has no more hits than occurrences in either text.
  */
 function summaryScore(hypothesis: Ids[], reference: Ids[]): PrecisionRecall {
   const remaining = [countsOf(hypothesis.flat()), countsOf(reference.flat())];

@@ -31,7 +31,7 @@ const CACHE_SIZE = 50_000;
 
 /**
  * Creates a tokenizer of byte pairs.
- * @throws UnrollError `value` if the characters do not include the one for a space, or a merge is not two earlier tokens
+ * @throws UnrollError `value` if the characters do not include U+2581 for the space, or a merge is not two earlier tokens
  */
 export function bytePairs(config: Required<BytePairsConfig>): BytePairTokenizer {
   const table = new MergeTable(config);

@@ -36,7 +36,7 @@ const QUOTES: ReadonlyMap<string, string> = new Map(
 /** Takes the tokens of a text one after another, and determines whether a space is expected before each. */
 export class Spacing {
   #previous: string | null = null;
-  /** True if no space is expected after the previous token. */
+  /** Whether no space is expected after the previous token. */
   #noneAfter = false;
   /** The closing quotes that are expected for the quotes that are open. */
   readonly #closing = new Set<string>();

@@ -25,7 +25,7 @@ export interface WordsConfig extends NormalizeOptions {
   kind: 'words';
   /** Locale of the word boundaries. Default `en`; words of Chinese, Japanese and Thai are found with every locale. */
   locale?: string;
-  /** ICU version that finds the word boundaries, or null if it is unknown. Default: that of the current environment. */
+  /** ICU version that finds the word boundaries, or null if it is unknown. Default: the version in the current environment. */
   icu?: string | null;
 }
 

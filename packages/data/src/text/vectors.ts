@@ -26,7 +26,7 @@ export interface ReadVectorsOptions {
   vocabulary: Vocabulary;
   /** Default: detected. */
   format?: VectorFormat;
-  /** The width that the vectors must have, such as `outputDim` of an embedding. Default: that of the file. */
+  /** The width that the vectors must have, such as `outputDim` of an embedding. Default: any width. */
   width?: number;
   /** Name of the file for messages. Default `The vectors`. */
   source?: string;

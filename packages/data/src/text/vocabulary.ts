@@ -12,7 +12,7 @@ export interface VocabularyOptions {
    * replaces tokens that are not in the vocabulary. Default `['<pad>', '<unk>', '<s>', '</s>']`.
    */
   specials?: readonly string[];
-  /** Tokens that are in the vocabulary in any case, such as `allTokens` of a tokenizer of byte pairs. Default none. */
+  /** Tokens that are always in the vocabulary, such as `allTokens` of a tokenizer of byte pairs. Default none. */
   include?: readonly string[];
 }
 
@@ -227,7 +227,7 @@ function compareCodePoints(a: string, b: string): number {
   return (a.codePointAt(i) ?? 0) - (b.codePointAt(i) ?? 0);
 }
 
-/** Returns the ids of the tokens. @throws UnrollError `value` */
+/** Returns the ids of the tokens. @throws UnrollError `value` for invalid or repeated tokens */
 function checkTokens(tokens: readonly string[], specials: number): Map<string, number> {
   if (!Array.isArray(tokens) || tokens.some((token) => typeof token !== 'string')) {
     throw valueError(`Vocabulary: tokens must be an array of strings, got ${formatValue(tokens)}.`);
@@ -253,7 +253,7 @@ function checkTokens(tokens: readonly string[], specials: number): Map<string, n
   return ids;
 }
 
-/** @throws UnrollError `value` */
+/** @throws UnrollError `value` for counts that are not one non-negative integer per token */
 function checkCounts(tokens: readonly string[], counts: readonly number[]): void {
   const isValid = Array.isArray(counts) && counts.every((count) => Number.isInteger(count) && count >= 0);
   if (isValid && counts.length === tokens.length) return;

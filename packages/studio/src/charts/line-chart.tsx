@@ -24,7 +24,7 @@ export interface LineChartProps {
   yLabel: string;
   height: number;
   log?: boolean;
-  /** Fixed range of y. Default: that of the values. */
+  /** Fixed range of y. Default: the range of the values. */
   range?: readonly [number, number];
   /** Format of the values on the axis and in the legend. */
   format?: (value: number) => string;
