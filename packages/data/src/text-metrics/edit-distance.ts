@@ -26,8 +26,8 @@ const MAX_CELLS = 2 ** 31;
 
 /**
  * Returns an alignment of two sequences with the fewest edits. Several such alignments can differ in their numbers of hits,
- * substitutions, deletions and insertions; the result is the alignment of rapidfuzz 3.14, which jiwer uses. (For pairs of thousands of tokens
- * each, rapidfuzz divides the problem and may return another alignment with the same number of edits.)
+ * substitutions, deletions and insertions; the result is the alignment of rapidfuzz 3.14, which jiwer uses. (For pairs of
+ * thousands of tokens each, rapidfuzz divides the problem and may return another alignment with the same number of edits.)
  * @param pairName name of the pair in messages
  * @throws UnrollError `value` if the table of edits would be too large
  */
