@@ -20,11 +20,11 @@ import {
 
 /** Returns the templates that fit a text. */
 export function templatesOf(text: string, language: string): string[] {
-  const [clock, words] = [text.includes(':'), /\p{L}{3}/u.test(text)];
+  const [hasClock, hasWords] = [text.includes(':'), /\p{L}{3}/u.test(text)];
   return TEMPLATES.filter(
     (template) =>
-      template.includes(':') === clock &&
-      (words || !template.includes('MMM')) &&
+      template.includes(':') === hasClock &&
+      (hasWords || !template.includes('MMM')) &&
       readByTemplate(text, template, language) !== undefined,
   );
 }
@@ -32,7 +32,7 @@ export function templatesOf(text: string, language: string): string[] {
 /** Words in Latin or Cyrillic letters. */
 const WORDS = /\p{Script=Latin}{3,}|\p{Script=Cyrillic}{3,}/gu;
 
-/** Returns the words in the first 400 texts that may be month names: all except UTC and GMT. */
+/** Returns the words in the first 400 texts, except UTC and GMT: they may be month names. */
 function monthWords(texts: readonly string[]): Set<string> {
   const words = texts.slice(0, 400).flatMap((text) => text.normalize('NFC').match(WORDS) ?? []);
   return new Set(words.filter((word) => !/^(UTC|GMT)$/.test(word)));
@@ -62,7 +62,7 @@ function readAll(template: string, texts: readonly string[], language: string): 
   return { template, values, zones };
 }
 
-/** Templates that do not fit one of the first 200 rows are excluded before whole columns are read. */
+/** Templates that do not fit all of the first 200 rows are excluded before the whole column is read. */
 const PREVIEW_ROWS = 200;
 
 /**
@@ -111,7 +111,7 @@ export function readCalendarTimes(
 const sameValues = (a: Float64Array, b: Float64Array): boolean => a.every((value, i) => value === b[i]);
 
 /**
- * True if texts such as `Dec-22`, read as months of two-digit years, may also be days without a year. They are months
+ * Returns whether texts such as `Dec-22`, read as months of two-digit years, may also be days without a year. They are months
  * only if the months follow a regular step with few gaps, and fit such a step better than the days do.
  */
 function mayBeDays({ template, values }: Reading): boolean {
@@ -121,8 +121,8 @@ function mayBeDays({ template, values }: Reading): boolean {
 }
 
 /**
- * Like {@link filledShare}, for months of two-digit years whose two digits are read as days instead. `direction` is 1
- * if times increase from row to row, -1 if they decrease.
+ * Like {@link filledShare}, for months of two-digit years if the two digits are read as days instead.
+ * @param direction 1 if times increase from row to row, -1 if they decrease
  */
 function filledShareAsDays(values: Float64Array, direction: 1 | -1): number {
   let year = 2000;
@@ -161,7 +161,7 @@ function daysWithoutYear(table: Table, name: string, text: string, { values }: R
   );
 }
 
-/** A reading is chosen by regularity if its filled share is at least this many times that of any other reading. */
+/** A reading is chosen by regularity if its filled share is at least this factor times the filled share of any other reading. */
 const MIN_RATIO = 5;
 
 /**
@@ -203,15 +203,15 @@ function chooseReading(
   throw timeError(table, name, row, message);
 }
 
-/** True if the times increase from row to row, or if they decrease from row to row. */
+/** Returns whether the times increase from row to row, or decrease from row to row. */
 function isOrdered(values: Float64Array): boolean {
   const direction = Math.sign(values[1] - values[0]);
   return direction !== 0 && values.every((value, i) => i === 0 || (value - values[i - 1]) * direction > 0);
 }
 
 /**
- * Returns the share of the regular steps from the first time to the last that have a row; 0 if the times do not follow
- * a regular step.
+ * Returns the share of the regular steps between the first and the last time that have a row; 0 if the times do not follow a
+ * regular step.
  */
 function filledShare(values: Float64Array, format: TimeFormat): number {
   const sorted = Float64Array.from(new Set(values)).sort();
@@ -224,8 +224,8 @@ function filledShare(values: Float64Array, format: TimeFormat): number {
 }
 
 /**
- * Converts a reading to a time column with one UTC offset. If the offsets differ (daylight saving), the values are UTC
- * instants if these follow a regular step; otherwise the local clock times, as if all had the last offset.
+ * Converts a reading to a time column with one UTC offset. If the offsets differ (daylight saving), the values are UTC instants
+ * if the instants follow a regular step; otherwise they are the local clock times, all with the last offset.
  */
 function withOneOffset(name: string, { template, values, zones }: Reading): TimeColumn {
   const zone = zones?.at(-1) ?? null;

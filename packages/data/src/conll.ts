@@ -1,5 +1,5 @@
 /**
- * Reads files with one token and its tags per line: CoNLL files (columns separated by tabs or white space) and CoNLL-U files
+ * Reads files with one token and its tags per line: CoNLL files (columns separated by tabs or spaces) and CoNLL-U files
  * of Universal Dependencies. A blank line ends a sentence.
  */
 import { UnrollError, valueError } from '@unroll/core';
@@ -22,7 +22,7 @@ export interface TaggedSentence {
   lines?: readonly number[];
 }
 
-/** Sentences with tags, such as those of a file. */
+/** Sentences with tags, for example all sentences of a file. */
 export interface TaggedSentences {
   /** Name of the file, for messages. */
   source: string;
@@ -40,7 +40,7 @@ export interface ConllOptions {
   tags?: boolean;
 }
 
-/** A line with more columns than this is no line of a CoNLL file. */
+/** A line with more columns than this is not a line of a CoNLL file. */
 const MAX_COLUMNS = 200;
 
 /** How the lines of a file are read. */
@@ -49,7 +49,7 @@ interface Layout {
   separator: RegExp;
   /** Number of columns. */
   width: number;
-  /** The line that has these columns. */
+  /** The line, from 1, that determined the layout. */
   line: number;
   /** Indices of the columns; `tag` is null if only tokens are read. */
   token: number;
@@ -58,9 +58,9 @@ interface Layout {
 
 /**
  * Reads the sentences of a CoNLL or CoNLL-U file. Tokens are in the first column (in CoNLL-U: `form`). Columns are separated
- * by tabs if the first line contains one, and by white space otherwise. `-DOCSTART-` lines and, in CoNLL-U, comments,
- * multiword tokens (`3-4`) and empty nodes (`3.1`) are skipped. In other files, a line that begins with `# ` before a
- * sentence is a comment if it does not have the columns of a token.
+ * by tabs if the line of the first token contains a tab, otherwise by spaces. `-DOCSTART-` lines and, in CoNLL-U, comments,
+ * multiword tokens (`3-4`) and empty nodes (`3.1`) are skipped. In other files, a line before a sentence that begins with `# ` is
+ * a comment if it does not have the columns of a token.
  * @throws UnrollError `data` for a line with another number of columns, an empty token or tag, and a file without tokens;
  *   `value` for an invalid column
  */
@@ -140,7 +140,7 @@ class Reader {
       : text.split(this.layout.separator).length !== this.layout.width;
   }
 
-  /** Finds the layout from the first token. */
+  /** Returns the layout of the file, found from the line of its first token. */
   #layoutOf(text: string, line: number): Layout {
     const separator = text.includes('\t') ? /\t/ : / +/;
     const columns = text.replace(/[ \t]+$/, '').split(separator);
@@ -167,6 +167,7 @@ class Reader {
     };
   }
 
+  /** Returns the index of the column with the tags. */
   #tagColumn(isConllu: boolean, width: number, line: number): number {
     const column = this.#column ?? (isConllu ? 'upos' : width);
     if (typeof column === 'string') {
@@ -183,7 +184,7 @@ class Reader {
 
   #widthError(found: number, line: number): UnrollError {
     const { width, line: first, separator } = this.layout as Layout;
-    const kind = separator.source === '\\t' ? 'tabs' : 'white space';
+    const kind = separator.source === '\\t' ? 'tabs' : 'spaces';
     return this.#error(
       line,
       `${found === 1 ? '1 column' : `${found} columns`} (separated by ${kind}), but line ${first} has ${width}.`,
@@ -198,7 +199,7 @@ class Reader {
   }
 }
 
-/** @throws UnrollError `value` */
+/** @throws UnrollError `value` for a number below 1 and an unknown name */
 function checkColumn(column: number | ConlluColumn | undefined): void {
   if (column === undefined) return;
   const names = CONLLU_COLUMNS.filter((name) => name !== 'id' && name !== 'form');

@@ -11,17 +11,17 @@ import { cleanName, makeTable, type Table } from './table.js';
 export interface CsvOptions extends NumberOptions {
   /** Name for messages; default `table`. */
   source?: string;
-  /** Field delimiter. Default: the one in a first line `sep=;`, or else detected (comma, semicolon, tab or pipe). */
+  /** Field delimiter. Default: as stated by a first line such as `sep=;`, otherwise detected (comma, semicolon, tab or pipe). */
   delimiter?: string;
   /** Whether the first line names the columns. Without a header, the names are the positions `1`, `2`, ... Default true. */
   header?: boolean;
 }
 
 /**
- * Reads CSV text. Empty lines are skipped; empty cells become empty strings. A first line `sep=;`,
- * which Excel understands, sets the delimiter.
- * @throws UnrollError `data` for an empty text, a header without names, a row with more or fewer fields than the
- * header, or an unclosed quote; the message gives the file and line
+ * Reads CSV text as a table. Lines without text in any field are skipped; empty cells become empty strings. A first line such as
+ * `sep=;`, which Excel reads, sets the delimiter.
+ * @throws UnrollError `data` for an empty text, a header without names, a table without rows, a row with more or fewer fields
+ * than the first, or an unclosed quote; the message gives the file and, except for empty tables, the line
  */
 export function parseCsv(text: string, options: CsvOptions = {}): Table {
   checkOptions('parseCsv', options, {
@@ -81,9 +81,9 @@ function splitRows(
 ): SplitTable {
   const delimiter = requested ?? guessDelimiter(body);
   const split: SplitTable = { names: [], cells: [], lines: [], delimiter };
-  const byLine = delimiter === '\t' ? splitLines(body) : null;
-  if (byLine !== null) {
-    for (const [i, fields] of byLine.entries()) {
+  const tabRows = delimiter === '\t' ? splitLines(body) : null;
+  if (tabRows !== null) {
+    for (const [i, fields] of tabRows.entries()) {
       if (fields !== null) addRow(split, { fields, line: first + i }, { source, header });
     }
     return split;
@@ -107,7 +107,7 @@ function splitRows(
 
 /**
  * Splits tab-separated text line by line; null stands for an empty line. Tab-separated files usually have no quoting, so a
- * quotation mark at the start of a text need not be closed. A field that is completely in quotes loses them.
+ * quotation mark at the start of a field need not be closed. Quotes around a whole field are removed.
  * @returns null if the lines differ in their number of fields: quoted fields may then contain tabs or line breaks
  */
 function splitLines(body: string): (string[] | null)[] | null {
@@ -119,7 +119,7 @@ function splitLines(body: string): (string[] | null)[] | null {
   return rows.map((fields) => fields?.map(unquote) ?? null);
 }
 
-/** Adds a row of fields to the columns. The first row is the header, unless there is none. */
+/** Adds a row of fields to the columns. If the table has a header, the first row gives the names. */
 function addRow(
   { names, cells, lines, delimiter }: SplitTable,
   row: RawRow,

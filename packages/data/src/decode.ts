@@ -37,7 +37,7 @@ export function decodeText(bytes: Uint8Array, source = 'The file', encoding?: st
   }
 }
 
-/** @throws UnrollError `format` for damaged UTF-8: at least 80 % of the non-ASCII characters are valid UTF-8 */
+/** @throws UnrollError `format` for damaged UTF-8, where at least 80 % of the non-ASCII characters are valid */
 function checkDamage(bytes: Uint8Array, source: string): void {
   const sample = new TextDecoder('utf-8').decode(sampleOf(bytes));
   const damaged = sample.match(/\uFFFD/g)?.length ?? 0;
@@ -79,12 +79,12 @@ function checkContainer(bytes: Uint8Array, source: string): void {
   const names = headAndTail.map((part) => new TextDecoder('latin1').decode(part)).join('');
   const workbook = oldExcel || /xl\/|\[Content_Types\]\.xml|opendocument\.spreadsheet/.test(names);
   const message = workbook
-    ? `${source} is a workbook (Excel or LibreOffice), not a text file. Open it there and save the sheet as CSV (UTF-8).`
+    ? `${source} is a workbook (Excel or LibreOffice), not a text file. Open it in that program and save the sheet as CSV (UTF-8).`
     : `${source} is a zip archive, not a text file. Unpack it first.`;
   throw new UnrollError('format', message, { source });
 }
 
-/** Detects UTF-16 by its byte order mark, or by zero bytes in every second position (ASCII characters). */
+/** Detects UTF-16 by its byte order mark, or by zeros in most of the even or of the odd positions (ASCII characters). */
 function detectUtf16(bytes: Uint8Array): 'utf-16le' | 'utf-16be' | null {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return 'utf-16be';

@@ -14,8 +14,8 @@ interface Candidate {
 }
 
 /**
- * The most frequent characters of headings, place names and prose: each scores 1. Other characters score 0.5 if they
- * are in the first level of the character set, which contains its common characters.
+ * The most frequent characters of headings, place names and prose. Each of them scores 1. Other characters score 0.5 if they
+ * are in the first level of the character set, the level of common characters.
  */
 const SIMPLIFIED =
   '的一是不了人在有我他这中大来上个国到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可她里后小么心多天而能好都然没日' +
@@ -98,7 +98,7 @@ function meanScore(text: string, score: (char: string, before: string, after: st
   return count === 0 ? 0 : sum / count;
 }
 
-/** Scores Windows-1252: plausible are one or two accented letters next to plain ones, and runs of common symbols. */
+/** Scores text decoded as Windows-1252: one or two accented letters next to plain letters, and runs of common symbols, are plausible. */
 function scoreOfLatin(text: string): number {
   let [sum, count] = [0, 0];
   for (const { 0: run, index } of text.matchAll(/[^\0-\x7F]+/g)) {
@@ -123,7 +123,7 @@ function scoreOfLatinRun(run: string, before: string, after: string): number {
   return run.length === 2 && nextToLetter ? 0.5 : -0.8;
 }
 
-/** Scores Windows-1251: plausible words are in one case, or have a capital first letter. */
+/** Scores text decoded as Windows-1251: words in one case, or with a capital first letter, are plausible. */
 function scoreOfCyrillic(text: string): number {
   let [sum, count] = [0, 0];
   for (const [run] of text.matchAll(/[^\0-\x7F]+/g)) {

@@ -5,14 +5,14 @@ import { EXCEL, EXCEL_1970, type TimeColumn } from './time-column.js';
 const TIME_WORD =
   /(?:^|[^\p{L}])(?:date|datetime|time|timestamp|day|month|year|week|quarter|when|period|datum|zeit|monat|jahr|woche|fecha|mes|jour|mois)(?:[^\p{L}]|$)|\u65E5\u671F|\u65F6\u95F4|\u6642\u9593|\u6708\u4EFD|\u65E5\u4ED8|\u5E74\u6708/u;
 
-/** True if a column name contains a word for a time in a common language, such as "order_date" or "saleMonth". */
+/** Returns whether a column name contains a word for a time in a common language, such as "order_date" or "saleMonth". */
 export const isTimeName = (name: string): boolean =>
   TIME_WORD.test(name.replace(/(\p{Ll})(\p{Lu})/gu, '$1 $2').toLowerCase());
 
 const excelToMilliseconds = (day: number): number => Math.round((day - EXCEL_1970) * 86_400) * 1000;
 
 /**
- * True if all values are Excel serial numbers of days from 1954 to 2119, and either the column name suggests a time, or
+ * Returns whether all values are Excel serial numbers of days from 1954 to 2119, and either the column name suggests a time, or
  * the days are monthly or business days.
  */
 export function areExcelDays(values: Float64Array, name = ''): boolean {

@@ -15,13 +15,13 @@ export type FrequencyUnit =
   | 'month'
   | 'step';
 
-/** Consecutive rows are `every` units apart. */
+/** The distance between consecutive rows: `every` units. */
 export interface Frequency {
   readonly unit: FrequencyUnit;
   readonly every: number;
   /** For the unit `month`: the day of the month of every row; 31 is the last day of the month. */
   readonly day?: number;
-  /** Milliseconds by which the file's time zone is ahead of UTC; months and business days are local. Default 0. */
+  /** Milliseconds by which the file's time zone is ahead of UTC, for months and business days, which are local. Default 0. */
   readonly offset?: number;
 }
 
@@ -69,10 +69,10 @@ function seriesOf(times: SeriesTimes): readonly ArrayLike<number>[] {
 type WrittenFormat = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zone'>>;
 
 /**
- * Infers the frequency of one or several series. The times of each must be sorted and distinct; rows may be missing.
- * The frequency is the most frequent distance between rows if all distances are its multiples. Otherwise it is the
- * smallest distance, if all distances are its multiples and few rows are missing with this frequency. Rows are also monthly if there is one per month,
- * within a week of the month's start or end (such as the last trading day).
+ * Returns the frequency of one or several series. The times of each series must be sorted and distinct; rows may be missing.
+ * The frequency is the most frequent distance between rows if all distances are multiples of it. Otherwise it is the smallest
+ * distance if all distances are multiples of it and at least 5 % of the steps then have a row. Rows are also monthly if there is
+ * one per month, within a week of the month's start or end (such as the last trading day).
  * @throws UnrollError `data` for fewer than two rows, or for times that do not follow a regular step
  */
 export function inferFrequency(times: SeriesTimes, format: WrittenFormat): Frequency {
@@ -210,7 +210,7 @@ function monthFrequency(
 const weekday = (time: number): number => new Date(time).getUTCDay();
 const isWeekend = (time: number): boolean => weekday(time) % 6 === 0;
 
-/** True if the rows cover all five weekdays, no weekend, and most rows are one day apart. */
+/** Returns whether the rows cover all five weekdays but no weekend, and most of them are one day apart. */
 function onBusinessDays(series: readonly ArrayLike<number>[]): boolean {
   const all = series.flatMap((times) => Array.from(times));
   if (all.length < 6 || all.some(isWeekend) || new Set(all.map(weekday)).size !== 5) return false;
@@ -294,7 +294,7 @@ const ANCHOR = /-(mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|se
 /**
  * Parses a frequency: a name (`monthly`, `business days`), a number and a unit (`15 minutes`, `15min`, `2 weeks`), a
  * letter (`h`, `d`, `b`, `w`, `m`, `q`, `y`), a pandas alias (`MS`, `QE`, `W-SUN`, `15T`), or the text of {@link
- * describeFrequency}.
+ * describeFrequency}, except for the unit `step`.
  * @throws UnrollError `value` for anything else
  */
 export function parseFrequency(text: string): Frequency {

@@ -8,7 +8,7 @@ import { isPng, readPng } from './images/png.js';
 
 export type { Image };
 
-/** The frames of an animation, which are decoded in their order when they are read. */
+/** The frames of an animation. They are decoded one after another while they are read. */
 export interface ImageFrames {
   width: number;
   height: number;
@@ -18,14 +18,14 @@ export interface ImageFrames {
   frames(): Iterable<Image>;
 }
 
-/** True for the bytes of a file that {@link readImage} reads, by its first bytes. */
+/** Returns whether the first bytes are those of a PNG or JPEG file. */
 export const looksLikeImage = (bytes: Uint8Array): boolean => isPng(bytes) || isJpeg(bytes);
 
-/** True for the bytes of a GIF file. */
+/** Returns whether the first bytes are those of a GIF file. */
 export const looksLikeGif = (bytes: Uint8Array): boolean => isGif(bytes);
 
 /**
- * Reads a PNG or JPEG file as grey or colour pixels of 8 bits. Transparent pixels are drawn over black. Images have at most 33.5
+ * Reads a PNG or JPEG file as grey or colour pixels of 8 bits. Transparent pixels are drawn over black. Images have at most 33.6
  * million pixels; the size that a file declares is checked before memory is allocated.
  * @param options.source name of the file, for errors
  * @throws UnrollError `format` for other files, damaged files and images that are too large
@@ -38,9 +38,9 @@ export function readImage(bytes: Uint8Array, { source = 'image' }: { source?: st
 }
 
 /**
- * Reads the structure of a GIF file; its frames are decoded when they are read. Transparent pixels are drawn over black.
+ * Reads the structure of a GIF file. Its frames are decoded while they are read. Transparent pixels are drawn over black.
  * @param options.source name of the file, for errors
- * @throws UnrollError `format` for other files, damaged files, files without frames and animations of more than 536 million pixels
+ * @throws UnrollError `format` for other files, damaged files, files without frames and animations of more than 537 million pixels
  */
 export function readGif(bytes: Uint8Array, { source = 'animation' }: { source?: string } = {}): ImageFrames {
   if (!isGif(bytes)) throw imageError(source, 'this is not a GIF file');

@@ -1,4 +1,7 @@
-/** @unroll/data: tables, times, windows, scalers, baselines, and metrics of forecasts, texts and labels. Runs in browsers: uses no Node modules. */
+/**
+ * @unroll/data: tables, times, windows, scalers, baselines, sound, tokenizers, word vectors, and metrics of forecasts, texts and
+ * labels. It runs in browsers, because it uses no Node modules.
+ */
 export * from './audio/index.js';
 export { seasonallyAdjustedNaive } from './baselines/adjusted-naive.js';
 export { crostonSba, fittedCroston, isIntermittent } from './baselines/croston.js';

@@ -6,14 +6,14 @@ import { cellOf, makeTable, type Table } from './table.js';
 
 type Row = Record<string, unknown>;
 
-/** True if the text begins like JSON rather than like a CSV header. */
+/** Returns whether the text begins like JSON rather than like a CSV header. */
 export function looksLikeJson(text: string): boolean {
   return /^\uFEFF?\s*(\{\s*"|\[\s*\{)/.test(text);
 }
 
 /**
- * Reads JSON Lines, or an array of objects, as a table. The keys become the columns, in order of appearance; a missing
- * key is a missing cell. Cells are numbers, strings, booleans or null. Only `nestedValues` reads a column that contains arrays
+ * Reads JSON Lines, or an array of objects, as a table. The keys become the columns, in order of appearance. If a row lacks a key,
+ * its cell is missing. Cells are numbers, strings, booleans or null. Only `nestedValues` reads a column that contains arrays
  * or objects.
  * @throws UnrollError `data` for invalid JSON and for rows that are not objects; the message gives the file and line
  * (or record)

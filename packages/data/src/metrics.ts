@@ -27,36 +27,36 @@ function meanOver(
   return count === 0 ? Number.NaN : sum / count;
 }
 
-/** Mean absolute error, in the unit of the values. */
+/** Returns the mean absolute error, in the unit of the values. */
 export function mae(actual: Values, predicted: Values): number {
   return meanOver(actual, predicted, (a, p) => Math.abs(a - p));
 }
 
-/** Root mean squared error, in the unit of the values. */
+/** Returns the root mean squared error, in the unit of the values. */
 export function rmse(actual: Values, predicted: Values): number {
   return Math.sqrt(meanOver(actual, predicted, (a, p) => (a - p) ** 2));
 }
 
-/** Mean absolute percentage error. Infinite if an actual value is 0 and its forecast is not. */
+/** Returns the mean absolute percentage error. Infinite if an actual value is 0 and its forecast is not. */
 export function mape(actual: Values, predicted: Values): number {
   return 100 * meanOver(actual, predicted, (a, p) => (a === p ? 0 : Math.abs((a - p) / a)));
 }
 
-/** Symmetric mean absolute percentage error, 200·|a - p| / (|a| + |p|): 0 to 200. The error of a pair of zeros is 0. */
+/** Returns the symmetric mean absolute percentage error, 200·|a - p| / (|a| + |p|): 0 to 200. The error of a pair of zeros is 0. */
 export function smape(actual: Values, predicted: Values): number {
   return (
     200 * meanOver(actual, predicted, (a, p) => (a === p ? 0 : Math.abs(a - p) / (Math.abs(a) + Math.abs(p))))
   );
 }
 
-/** Weighted absolute percentage error, 100·Σ|a - p| / Σ|a|. NaN if all actual values are 0. */
+/** Returns the weighted absolute percentage error, 100·Σ|a - p| / Σ|a|. NaN if all actual values are 0. */
 export function wmape(actual: Values, predicted: Values): number {
   const meanAbsolute = meanOver(actual, predicted, (a) => Math.abs(a));
   return meanAbsolute === 0 ? Number.NaN : (100 * mae(actual, predicted)) / meanAbsolute;
 }
 
 /**
- * Coefficient of determination: 1 for a perfect forecast, 0 for a constant forecast of the mean of the actual values.
+ * Returns the coefficient of determination: 1 for a perfect forecast, 0 for a constant forecast of the mean of the actual values.
  * NaN for constant actual values.
  */
 export function r2(actual: Values, predicted: Values): number {
@@ -69,14 +69,16 @@ export function r2(actual: Values, predicted: Values): number {
 function seasonalScale(training: Values, season: number, power: 1 | 2): number {
   const earlier = Array.from(training).slice(0, Math.max(0, training.length - season));
   const later = Array.from(training).slice(season);
-  const pairs = later
+  const differences = later
     .map((value, i) => Math.abs(value - earlier[i]) ** power)
     .filter((value) => !Number.isNaN(value));
-  return pairs.length === 0 ? Number.NaN : pairs.reduce((sum, value) => sum + value, 0) / pairs.length;
+  return differences.length === 0
+    ? Number.NaN
+    : differences.reduce((sum, value) => sum + value, 0) / differences.length;
 }
 
 /**
- * Mean absolute scaled error: the mean absolute error divided by the mean absolute error of the seasonal naive forecast
+ * Returns the mean absolute scaled error: the mean absolute error divided by the mean absolute error of the seasonal naive forecast
  * on the training values. Below 1, the forecast is better than that baseline. NaN if the baseline has no error, such as
  * for constant training values.
  */
@@ -85,7 +87,7 @@ export function mase(actual: Values, predicted: Values, training: Values, season
   return scale === 0 ? Number.NaN : mae(actual, predicted) / scale;
 }
 
-/** Root mean squared scaled error: like {@link mase}, with root mean squared errors instead of mean absolute errors. */
+/** Returns the root mean squared scaled error: like {@link mase}, with root mean squared errors instead of mean absolute errors. */
 export function rmsse(actual: Values, predicted: Values, training: Values, season = 1): number {
   const scale = seasonalScale(training, season, 2);
   return scale === 0 ? Number.NaN : rmse(actual, predicted) / Math.sqrt(scale);

@@ -32,8 +32,8 @@ const normalizeWord = (word: string): string => word.normalize('NFC').toLowerCas
 const namesByLanguage = new Map<string, Map<string, number>>();
 
 /**
- * Returns the month names of a language and their numbers: short and long, and in the forms used alone and with a day
- * (which differ in some languages).
+ * Returns the month names of a language with their numbers: short and long names, each in the form used alone and in the form used
+ * with a day (some languages distinguish these forms).
  */
 function namesOf(language: string): Map<string, number> {
   let names = namesByLanguage.get(language);
@@ -69,7 +69,7 @@ export function monthLanguage(words: ReadonlySet<string>): string {
   return words.size === 0 ? 'en' : (LANGUAGES.find(fits) ?? 'en');
 }
 
-/** Returns twelve month names: the given words, completed by names of the language, short or long like the words. */
+/** Returns twelve month names: the given words, and for the other months names of the language, short or long like the words. */
 export function monthsAsWritten(words: Iterable<string>, language: string): string[] {
   const given = [...words];
   const month = given.every((word) => word.length <= 4) ? 'short' : 'long';

@@ -1,7 +1,6 @@
 /**
- * Detects how the numbers of a column are written. Decimal and thousands separators are detected for a whole column from
- * its cells, the other columns and the delimiter of the file. If these do not decide, a convention does, and a note
- * reports it.
+ * Detects how the numbers of a column are written. The decimal and thousands separators of a column are detected from its cells,
+ * the other columns and the delimiter of the file. If these are ambiguous, a convention decides, and a note says so.
  */
 import {
   COMMA_PLAIN,
@@ -28,9 +27,9 @@ interface Evidence {
   comma: number;
   /** Cells that are different numbers with a decimal point and with a decimal comma. */
   ambiguous: number;
-  /** Numbers without separators of more than three digits. */
+  /** Numbers of more than three digits without separators. */
   long: number;
-  /** Numbers without separators of up to three digits, except 0. */
+  /** Numbers of up to three digits without separators, except 0. */
   short: number;
   numeric: number;
   percent: number;
@@ -223,9 +222,8 @@ function decimalOf(
   // A column with 1435 and 1.004 does not separate thousands.
   if (evidence.long > 0 || thousands !== undefined) return { decimal: mark };
   if (required !== undefined) return { decimal: required };
-  // In a column with 987, 1.004 and 1.435, the points separate thousands: if they were decimal points, 987 would have
-  // decimals too, or the other numbers would not all have three. Without such a number, commas separate thousands in
-  // comma-delimited files, and points in other files.
+  // In a column with 987, 1.004 and 1.435, the points separate thousands: numbers with three decimals would include 987.000.
+  // Without a short number like 987, commas separate thousands in comma-delimited files, and points in other files.
   const grouped = evidence.short > 0 || (mark === ',') === (delimiter === ',');
   return {
     decimal: grouped ? other : mark,

@@ -7,7 +7,7 @@ import type { Cell } from './table.js';
 export type Decimal = '.' | ',';
 export type Thousands = '.' | ',' | ' ' | "'" | 'none';
 
-/** The separators of the numbers in a table, as far as they are known. */
+/** The separators of the numbers in a table, if they are known. */
 export interface NumberOptions {
   /** Decimal separator. Default: detected. */
   decimal?: Decimal;
@@ -27,8 +27,8 @@ export interface NumberFormat {
   /** The accepted thousands separator. Default: any separator other than the decimal separator. */
   readonly thousands?: Thousands;
   /**
-   * `percent`: only some cells have a percent sign; `currency`: the cells have different currency signs. Numbers with
-   * that sign are not read, because they have another unit than the other numbers.
+   * `percent`: only some cells have a percent sign. `currency`: the cells have different currency signs. Numbers with a percent
+   * or currency sign are then not read, because the numbers of the column have different units.
    */
   readonly mixed?: 'percent' | 'currency';
   /** True if no cell shows which decimal separator is used, so that `decimal` is a default. */
@@ -52,12 +52,12 @@ const MISSING = new Set([
 /** Excel's error values #DIV/0!, #VALUE!, #NAME? and so on, and #N/A in several languages (#N/D, #NV). */
 const ERROR_VALUE = /^#(?:[^\s#]{1,16}[!?]|N\/[ADV]|NV)$/i;
 
-/** True for an error value of a spreadsheet, such as #DIV/0!, #N/A or #VALUE!. */
+/** Returns whether a text is an error value of a spreadsheet, such as #DIV/0!, #N/A or #VALUE!. */
 export const isErrorValue = (text: string): boolean => text.startsWith('#') && ERROR_VALUE.test(text);
 
 /**
- * True for null and for the usual notations of a missing value: empty, NA, n/a, NaN, null, none, a dash, ?, and the
- * error values of spreadsheets.
+ * Returns whether a cell is null or has a usual notation of a missing value: empty, NA, n/a, NaN, null, none, a dash, ?, or an
+ * error value of a spreadsheet.
  */
 export function isMissing(cell: Cell): boolean {
   if (cell === null) return true;
@@ -87,7 +87,7 @@ const FORMATTED = new RegExp(
 );
 /** Pattern of digit groups: groups of three, or Indian groups of two with a final group of three. */
 const groups = (mark: string) => `[1-9]\\d{0,2}(?:${mark}\\d{3})+|[1-9]\\d?(?:${mark}\\d\\d)+${mark}\\d{3}`;
-/** Digits with valid separators, by decimal separator. */
+/** Patterns of digits with valid separators, for each decimal separator. */
 const BODY: Readonly<Record<Decimal, RegExp>> = {
   '.': new RegExp(`^(?:\\d+|${groups(',')}|${groups("'")}|${groups(' ')})?(?:\\.\\d*)?$`),
   ',': new RegExp(`^(?:\\d+|${groups('\\.')}|${groups("'")}|${groups(' ')})?(?:,\\d*)?$`),

@@ -10,7 +10,7 @@ import { cellOf, makeTable, type Table } from './table.js';
 export { looksLikeParquet } from './looks-like-parquet.js';
 
 /**
- * Reads the bytes of a Parquet file as a table. Error messages number its rows from 1 and name `source`.
+ * Reads the bytes of a Parquet file as a table. Error messages number the rows from 1 and name `source`.
  * @throws UnrollError `format` if the file cannot be read, `data` if it has no rows
  */
 export async function parseParquet(bytes: Uint8Array, options: { source?: string } = {}): Promise<Table> {

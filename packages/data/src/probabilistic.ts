@@ -14,7 +14,7 @@ export interface QuantileForecast {
   values: Values;
 }
 
-/** Returns the mean of `term` over the indices whose actual value is not missing. Checks the lengths of `forecasts`. */
+/** Checks the lengths of `forecasts` and returns the mean of `term` over the indices whose actual value is not missing. */
 function meanTerm(actual: Values, forecasts: readonly Values[], term: (i: number) => number): number {
   for (const forecast of forecasts) {
     if (forecast.length !== actual.length) {
@@ -39,7 +39,7 @@ function checkLevel(level: number): void {
 }
 
 /**
- * Mean pinball (quantile) loss: the absolute error times `level` if the actual value is above the forecast, or times
+ * Returns the mean pinball (quantile) loss: the absolute error times `level` if the actual value is above the forecast, or times
  * 1 - `level` if it is below.
  */
 export function pinball(actual: Values, { level, values }: QuantileForecast): number {
@@ -50,22 +50,22 @@ export function pinball(actual: Values, { level, values }: QuantileForecast): nu
   });
 }
 
-/** Weighted quantile loss: the mean of 2·Σ pinball / Σ|actual| over the quantiles. NaN if Σ|actual| is 0. */
+/** Returns the weighted quantile loss: the mean over the quantiles of 2·Σ pinball / Σ|actual|. NaN if Σ|actual| is 0. */
 export function weightedQuantileLoss(actual: Values, quantiles: readonly QuantileForecast[]): number {
   const meanAbsolute = meanTerm(actual, [], (i) => Math.abs(actual[i]));
   return meanAbsolute === 0 ? Number.NaN : crpsOfQuantiles(actual, quantiles) / meanAbsolute;
 }
 
 /**
- * Continuous ranked probability score (CRPS) of quantile forecasts: twice their mean pinball loss, in the unit of the
- * values. With evenly spaced levels, it approaches the CRPS of the whole distribution as their number grows.
+ * Returns the continuous ranked probability score (CRPS) of quantile forecasts: twice their mean pinball loss, in the unit of the
+ * values. With more and more evenly spaced levels, it approaches the CRPS of the whole distribution.
  */
 export function crpsOfQuantiles(actual: Values, quantiles: readonly QuantileForecast[]): number {
   if (quantiles.length === 0) throw valueError('quantiles must have at least one entry, got none.');
   return (2 * quantiles.reduce((sum, quantile) => sum + pinball(actual, quantile), 0)) / quantiles.length;
 }
 
-/** Continuous ranked probability score (CRPS) of normal distributions (Gneiting & Raftery 2007, equation 21). */
+/** Returns the continuous ranked probability score (CRPS) of normal distributions (Gneiting & Raftery 2007, equation 21). */
 export function crpsOfNormal(actual: Values, means: Values, deviations: Values): number {
   return meanTerm(actual, [means, deviations], (i) => {
     const z = (actual[i] - means[i]) / deviations[i];
@@ -74,19 +74,19 @@ export function crpsOfNormal(actual: Values, means: Values, deviations: Values):
   });
 }
 
-/** Fraction (0 to 1) of the actual values that are within their intervals, bounds included. */
+/** Returns the fraction (0 to 1) of the actual values that lie within their intervals, bounds included. */
 export function coverage(actual: Values, lower: Values, upper: Values): number {
   return meanTerm(actual, [lower, upper], (i) => Number(actual[i] >= lower[i] && actual[i] <= upper[i]));
 }
 
-/** Mean width of the intervals whose actual value is not missing. */
+/** Returns the mean width of the intervals whose actual value is not missing. */
 export function meanWidth(actual: Values, lower: Values, upper: Values): number {
   return meanTerm(actual, [lower, upper], (i) => upper[i] - lower[i]);
 }
 
 /**
- * Mean Winkler score (interval score): the width of the interval, plus 2/(1 - level) times the distance of the actual
- * value from the interval if it is outside.
+ * Returns the mean Winkler score (interval score): the width of the interval, plus 2/(1 - level) times the distance of the actual
+ * value from the interval if the value is outside.
  * @param level the nominal coverage of the interval, such as 0.95
  */
 export function winkler(actual: Values, lower: Values, upper: Values, level: number): number {
@@ -97,7 +97,7 @@ export function winkler(actual: Values, lower: Values, upper: Values, level: num
   });
 }
 
-/** Standard normal cumulative distribution function. Maximum error 1.5e-7 (Abramowitz & Stegun 7.1.26). */
+/** Returns the standard normal cumulative distribution function. Maximum error 7.5e-8 (Abramowitz & Stegun 7.1.26). */
 export function normalCdf(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;
   const t = 1 / (1 + 0.3275911 * x);

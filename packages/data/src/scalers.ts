@@ -1,7 +1,6 @@
 /**
- * Invertible scalers. `fit` a scaler on training values only, `transform` the inputs, and apply `inverse` to the
- * predictions. Missing values (NaN) are ignored by `fit` and stay missing. `config()` returns a scaler as JSON, and
- * `scalerFromConfig` restores it.
+ * Invertible scalers. Call `fit` with training values only, `transform` for the inputs, and `inverse` for the predictions. Missing
+ * values (NaN) are ignored by `fit` and stay missing. `config()` returns a scaler as JSON, and `scalerFromConfig` restores it.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { formatValue, nameHint } from '@unroll/core/internal';
@@ -13,7 +12,7 @@ export type ScalerConfig =
   | { kind: 'log'; offset: number };
 
 export interface Scaler {
-  /** Fits the scaler on training values; returns the scaler itself. */
+  /** Fits the scaler to training values and returns the scaler itself. */
   fit(values: ArrayLike<number>): this;
   /** Returns scaled copies of the values. */
   transform(values: ArrayLike<number>): Float64Array;
@@ -23,7 +22,7 @@ export interface Scaler {
   config(): ScalerConfig;
 }
 
-/** Base class of the linear scalers, (x - centre) / scale. A scale of 0 is replaced by 1. */
+/** Base class of the scalers that compute (x - centre) / scale. A scale of 0 is replaced by 1. */
 abstract class AffineScaler {
   #fitted: { centre: number; scale: number } | null;
 
@@ -53,6 +52,7 @@ abstract class AffineScaler {
     return Float64Array.from(values, (value) => value * scale + centre);
   }
 
+  /** @throws UnrollError `state` before `fit` */
   protected fitted(): { centre: number; scale: number } {
     if (this.#fitted === null)
       throw new UnrollError('state', 'This scaler has not been fitted: call fit(values) first.');

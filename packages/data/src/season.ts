@@ -1,17 +1,16 @@
 /**
- * Infers the season length of a series: the frequency gives candidates, and the autocorrelation of the series selects
- * one.
+ * Infers the season length of a series: the frequency gives candidates, and the autocorrelation of the series selects one of them.
  */
 import type { Frequency } from './frequency.js';
 
-/** A longer season is chosen only if its autocorrelation is at least this many times that of the best shorter one. */
+/** A longer season is chosen only if its autocorrelation is more than this factor times that of the best shorter season. */
 const MIN_RATIO = 1.2;
 
 /**
  * Returns the season length in rows, or 1 if the series has none. Candidates are the usual seasons of the frequency
- * (months: 12, hours: 24 and 168, ...); if the times are plain numbers, all lengths up to a third of the series, but
- * at most 370. A candidate must cover at most half of the series, and the autocorrelation of the detrended series at
- * that lag must be a peak, above 0.3 and above the level of chance (2 / √rows).
+ * (months: 12, hours: 24 and 168, ...). If the times are plain numbers, the candidates are all lengths up to a third of the series,
+ * but at most 370. A candidate must cover at most half of the series, and the autocorrelation of the detrended series at that lag
+ * must be a peak, above 0.3 and above the level of chance (2 / √rows).
  */
 export function inferSeason(values: ArrayLike<number>, frequency: Frequency): number {
   let best = 1;
@@ -25,7 +24,7 @@ export function inferSeason(values: ArrayLike<number>, frequency: Frequency): nu
 }
 
 /**
- * Returns the lengths of all seasons of a series, shortest first: those candidates of {@link inferSeason} whose autocorrelation is
+ * Returns the lengths of all seasons of a series, shortest first: the candidates of {@link inferSeason} whose autocorrelation is
  * high enough. If the times are plain numbers, multiples of a season have high autocorrelations too, so only the inferred season
  * is returned.
  */
@@ -67,7 +66,7 @@ export function seasonCandidates(frequency: Frequency, rows: number): number[] {
   return perUnit[unit].map((length) => Math.round(length / every)).filter((length) => length > 1);
 }
 
-/** Returns the values with each missing one (NaN) replaced by the previous value. */
+/** Returns the values. Each missing value (NaN) is replaced by the value before. */
 function forwardFill(values: ArrayLike<number>): Float64Array {
   const out = Float64Array.from(values);
   for (let i = 1; i < out.length; i++) if (Number.isNaN(out[i])) out[i] = out[i - 1];

@@ -14,7 +14,7 @@ import {
   SEPARATOR_OPTIONS,
 } from './number-format.js';
 
-/** A cell as read: strings from text files; from JSON and Parquet also numbers, booleans and dates. Null: missing. */
+/** A cell as read. Text files give strings; JSON and Parquet also give numbers, booleans and dates. Null: missing. */
 export type Cell = string | number | boolean | Date | null;
 
 export interface Column {
@@ -23,12 +23,12 @@ export interface Column {
   readonly position: number;
   readonly kind: 'number' | 'text' | 'time';
   readonly cells: readonly Cell[];
-  /** How the numbers of the column are written. Default: with the decimal separator of the table. */
+  /** How the numbers of the column are written. Default: the decimal separator of the table, and any thousands separator. */
   readonly format?: NumberFormat;
-  /** Notes about uncertain decisions in reading the cells, one sentence each. Default: none. */
+  /** Notes about uncertain decisions in reading the cells. Default: none. */
   readonly notes?: readonly string[];
   /** Index of the first row whose cell is a list or an object. Only `nestedValues` reads such a column. */
-  readonly nested?: number;
+  readonly firstNestedRow?: number;
   /** The values of a column with lists or objects, as they were parsed. */
   readonly values?: readonly unknown[];
 }
@@ -57,7 +57,7 @@ export interface TableParts extends NumberOptions {
   names: readonly string[];
   /** One array of cells for each name, all of the same length; undefined for a list or an object. */
   cells: readonly (readonly (Cell | undefined)[])[];
-  /** The values as they were parsed, by name, of columns that contain lists or objects. Default: none. */
+  /** For columns that contain lists or objects: the parsed values by column name. Default: none. */
   nested?: ReadonlyMap<string, readonly unknown[]>;
   /** Line of the source at which each row begins. Default: 1, 2, 3, ... */
   lines?: ArrayLike<number>;
@@ -72,8 +72,8 @@ const INVISIBLE = /[\u200B-\u200D\u2060\uFEFF\u00AD]/g;
 export const cleanName = (name: string): string => name.normalize('NFC').replace(INVISIBLE, '').trim();
 
 /**
- * Makes a table from columns and detects their number formats. Columns of duplicate names or with lists throw an error
- * only when they are read.
+ * Returns a table of columns whose number formats it detects. Columns with duplicate names, lists or objects throw an error only
+ * when they are read.
  * @throws UnrollError `data` if the columns differ in length, `value` if decimal and thousands separators are equal
  */
 export function makeTable(parts: TableParts): Table {
@@ -81,8 +81,8 @@ export function makeTable(parts: TableParts): Table {
   checkSeparators(parts);
   const names = parts.names.map(cleanName);
   const rowCount = parts.cells[0]?.length ?? 0;
-  const nested = parts.cells.map((cells) => cells.indexOf(undefined));
-  const cells = parts.cells.map((list, i) => (nested[i] < 0 ? (list as Cell[]) : list.map(() => null)));
+  const nestedRows = parts.cells.map((cells) => cells.indexOf(undefined));
+  const cells = parts.cells.map((list, i) => (nestedRows[i] < 0 ? (list as Cell[]) : list.map(() => null)));
   for (const [i, name] of names.entries()) {
     if (cells[i].length === rowCount) continue;
     const message = `${source}: column "${name}" must have ${rowCount} cells, got ${cells[i].length}.`;
@@ -94,7 +94,10 @@ export function makeTable(parts: TableParts): Table {
     source,
     columns: columns.map((each, i) => ({
       ...{ name: names[i], position: i + 1, ...each, cells: cells[i] },
-      ...(nested[i] >= 0 && { nested: nested[i], values: parts.nested?.get(parts.names[i]) }),
+      ...(nestedRows[i] >= 0 && {
+        firstNestedRow: nestedRows[i],
+        values: parts.nested?.get(parts.names[i]),
+      }),
     })),
     rowCount,
     lines,
@@ -109,18 +112,19 @@ function checkSeparators({ decimal, thousands }: NumberOptions): void {
 }
 
 /**
- * Returns a column by its name. Names are compared after NFC normalisation and without invisible characters.
+ * Returns the column with a name. Names are compared after NFC normalisation and without invisible characters.
  * @throws UnrollError `data` for an unknown name (the message lists the columns and suggests the nearest name), for
  * several different columns of that name, and for a column that contains lists or objects
  */
 export function column(table: Table, name: string): Column {
-  const first = findColumn(table, name);
-  if (first.nested === undefined) return first;
+  const found = findColumn(table, name);
+  const { firstNestedRow, position } = found;
+  if (firstNestedRow === undefined) return found;
   throw new UnrollError(
     'data',
-    `${table.source}, line ${table.lines[first.nested]}, column ${first.position} ("${name}"): a cell must hold a ` +
+    `${table.source}, line ${table.lines[firstNestedRow]}, column ${position} ("${name}"): a cell must hold a ` +
       'number, text or time, got a list or an object.',
-    { source: table.source, line: table.lines[first.nested], column: name },
+    { source: table.source, line: table.lines[firstNestedRow], column: name },
   );
 }
 
@@ -133,7 +137,7 @@ export function nestedValues(table: Table, name: string): readonly unknown[] {
   return values ?? cells;
 }
 
-/** Returns a column by its name. @throws UnrollError `data` for an unknown or ambiguous name */
+/** Returns the column with a name, which may contain lists or objects. @throws UnrollError `data` for an unknown or ambiguous name */
 export function findColumn(table: Table, name: string): Column {
   const cleaned = cleanName(name);
   const matches = table.columns.filter((candidate) => candidate.name === name || candidate.name === cleaned);
@@ -205,7 +209,7 @@ function notANumber(table: Table, row: number, { name, position, format }: Numbe
   });
 }
 
-/** The faults of columns with mixed units, after the cell. */
+/** The end of the messages about columns with mixed units. The message begins with the cell. */
 const MIXED_UNITS = {
   percent: 'has a percent sign, but other cells have none. Write all numbers in the same unit.',
   currency: 'has a currency sign, but other cells have a different one. Write all numbers in the same unit.',
@@ -213,7 +217,7 @@ const MIXED_UNITS = {
 
 /**
  * Returns an example of a valid number for a message: the number in the cell without thousands separators and units, or
- * else 12.5. The last point or comma is taken as the decimal separator, unless it is not the decimal separator of the column,
+ * 12.5 if this is not a number. The last point or comma is taken as the decimal separator, unless it is not the decimal separator of the column,
  * the number has no separator of the other kind, and each separator is followed by three digits.
  */
 function numberHint(cell: Cell, decimal: Decimal): string {
@@ -228,7 +232,7 @@ function numberHint(cell: Cell, decimal: Decimal): string {
   return hint !== '' && cellNumber(hint, decimal) !== undefined ? hint : example;
 }
 
-/** Formats a cell for a message: in quotes, cut to 40 characters. */
+/** Returns a cell for a message: a time in ISO format, anything else in quotes and cut to 40 characters. */
 export function formatCell(cell: Cell): string {
   if (cell instanceof Date) return cell.toISOString();
   const text = String(cell).replace(/\s+/g, ' ');

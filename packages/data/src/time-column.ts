@@ -37,12 +37,12 @@ export interface TimeColumn {
   readonly format: TimeFormat;
   /** Milliseconds since 1970 in UTC (with `format.timezone`, in local time of that zone), or plain numbers. */
   readonly values: Float64Array;
-  /** Notes about decisions that the cells do not fully determine, one sentence each. */
+  /** Notes about decisions that the cells do not fully determine. */
   readonly notes: readonly string[];
 }
 
 const DAY = 86_400_000;
-/** Templates of dates without separators, by number of digits. */
+/** The templates of dates without separators, for each number of digits. */
 export const COMPACT: Readonly<Record<number, string>> = { 6: 'YYYYMM', 8: 'YYYYMMDD' };
 /** Milliseconds per unit of epoch times. */
 export const EPOCHS: Readonly<Record<string, number>> = { 'epoch seconds': 1000, 'epoch milliseconds': 1 };

@@ -1,6 +1,6 @@
 /**
- * Times that are split over several columns, such as year and month, or date and clock time. The parts are joined to
- * texts in a new column, whose name lists the parts, and which is then read like any other time column.
+ * Times that are split over several columns, such as year and month, or date and clock time. The parts are joined to texts in a
+ * new column. Its name lists the parts, and it is read like any other time column.
  */
 import { cellNumber, isMissing } from './number-format.js';
 import { type Cell, type Column, column, type Table } from './table.js';
@@ -8,8 +8,8 @@ import { type Cell, type Column, column, type Table } from './table.js';
 const PARTS = ['year', 'month', 'day', 'hour', 'minute', 'second'];
 
 /**
- * Returns the names of the columns year, month, day and so on, joined by commas, up to the first missing one; undefined
- * if there is no year or no month.
+ * Returns the names of the columns year, month, day, hour, minute and second up to the first missing one, joined by commas;
+ * undefined if there is no year or no month.
  */
 export function findTimeParts(names: readonly string[]): string | undefined {
   const parts = PARTS.map((part) => names.find((name) => name.trim().toLowerCase() === part));

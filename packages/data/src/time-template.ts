@@ -1,6 +1,6 @@
 /**
- * Templates for times, such as `DD.MM.YYYY HH:mm`. Forecast times are written with the template with which the file was
- * read. Values are milliseconds since 1970 in UTC.
+ * Templates for times, such as `DD.MM.YYYY HH:mm`. The template that reads a file also writes its forecast times. Values are
+ * milliseconds since 1970 in UTC.
  *
  * Tokens: YYYY year, YY two-digit year (1969 to 2068), MM month, MMM and MMMM month name, DD day, Q quarter, WW ISO
  * week, HH hour, hh hour with A (AM/PM), mm minute, ss second (with an optional fraction), Z zone. Text in brackets
@@ -116,7 +116,7 @@ export function readByTemplate(text: string, template: string, language = 'en'):
   return { value: date + clock - offsetMinutes(zone) * 60_000, zone };
 }
 
-/** Returns the full year of a two-digit year, as in POSIX. */
+/** Returns the full year of a two-digit year, 1969 to 2068, as in POSIX. */
 const fullYear = (year: number): number => (year < 69 ? 2000 : 1900) + year;
 
 /** Returns the start of a day; undefined for an invalid day, and for years below 100, which Date.UTC reads as 19xx. */
@@ -243,7 +243,7 @@ const DATES = [
 ];
 const CLOCKS = ['HH:mm', 'HH:mm:ss', 'hh:mm A', 'hh:mm:ss A'];
 
-/** True for templates of a month and a two-digit year, such as `Dec-22`, which may also be a day without a year. */
+/** Returns whether a template has a month and a two-digit year, such as `Dec-22`, which may also be a day without a year. */
 export const isMonthOfShortYear = (template: string): boolean =>
   /(^|[^Y])YY([^Y]|$)/.test(template) && !template.includes('DD');
 

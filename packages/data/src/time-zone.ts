@@ -1,4 +1,4 @@
-/** Converts between UTC and local times of IANA time zones, and detects the zone in which given UTC times are local midnights. */
+/** Converts between UTC and local times of IANA time zones, and detects the time zone in which UTC times are local midnights. */
 import { valueError } from '@unroll/core';
 
 const DAY = 86_400_000;
@@ -38,7 +38,7 @@ function formatterOf(timezone: string): Intl.DateTimeFormat {
   return formatter;
 }
 
-/** Returns the local time of a zone at an instant, in the milliseconds that this time would have in UTC. */
+/** Returns the local time of a zone at an instant, as the milliseconds since 1970 of the same date and clock time in UTC. */
 export function wallTime(instant: number, timezone: string): number {
   const parts = formatterOf(timezone).format(instant).matchAll(/\d+/g);
   const [month, day, year, hour, minute, second] = Array.from(parts, Number);
@@ -57,7 +57,7 @@ export function instantOf(wall: number, timezone: string): number {
   return wallTime(second, timezone) === wall ? second : Math.max(first, second);
 }
 
-/** True if a local day begins at the instant: at midnight, or later if daylight saving skips midnight. */
+/** Returns whether a local day begins at the instant: at midnight, or later if daylight saving skips midnight. */
 const beginsDay = (instant: number, timezone: string): boolean =>
   Math.floor(wallTime(instant, timezone) / DAY) > Math.floor(wallTime(instant - 1, timezone) / DAY);
 
@@ -80,8 +80,8 @@ function firstByTimeOfDay(values: Float64Array): Map<number, number> | null {
 const distinct = (values: Float64Array): Float64Array => Float64Array.from(new Set(values)).sort();
 
 /**
- * Returns the zone in which a day begins at every instant. Returns undefined if there is none, or if all instants have
- * the same time of day in UTC.
+ * Returns the zone in which a day begins at every instant; undefined if there is none, or if all instants have the same time of
+ * day in UTC.
  */
 export function detectTimezone(values: Float64Array): string | undefined {
   const samples = firstByTimeOfDay(values);
@@ -99,8 +99,8 @@ export function detectTimezone(values: Float64Array): string | undefined {
 }
 
 /**
- * Converts instants to local days of a zone if a day begins at each of them, or otherwise to local times if all of them have the
- * same time of day. Returns undefined if neither is the case.
+ * Converts instants to local days of a zone if a day begins at each of them; otherwise to local times if all of them have the same
+ * local time of day. Returns undefined if neither is the case.
  * @throws UnrollError `value` for an unknown time zone
  */
 export function toLocalDays(values: Float64Array, timezone: string): Float64Array | undefined {

@@ -27,7 +27,7 @@ const DAY = 86_400_000;
 const sampleCells = (cells: readonly Cell[]): Cell[] =>
   cells.filter((cell) => !isMissing(cell)).slice(0, 200);
 
-/** True if at least half of the cells that are not missing are calendar times. Plain numbers do not count. */
+/** Returns whether at least half of the first cells that are not missing are calendar times. Plain numbers do not count. */
 export function containsTimes(cells: readonly Cell[]): boolean {
   const sample = sampleCells(cells);
   if (sample.length === 0) return false;
@@ -49,9 +49,9 @@ const TIME_LIKE =
   /^(?:\d{1,4} ?[-/.:\u5E74] ?\d{1,2}(?!\d)|\p{L}{3,10}\.?[ ,./'-]{1,2}(?:\d\d|(?:19|20)\d\d)(?!\d)|\d{1,4}[ ./-]{1,2}\p{L}{3,10}|(?:\d{4}.?)?(?:FY|KW|CW|[QWT]) ?\d)/iu;
 
 /**
- * True if a column is probably meant to contain times, even if they cannot be read. Texts: at least 90 % are distinct
- * and 80 % begin like dates, or contain digits if the column name suggests a time (such as "date"). Numbers: they may
- * be Excel dates.
+ * Returns whether a column is probably meant to contain times, even if they cannot be read. Texts: at least 90 % are distinct and
+ * 80 % begin like dates; if the column name suggests a time (such as "date"), 80 % with digits are enough. Numbers: they may be
+ * Excel dates.
  */
 export function looksLikeTimes({ name, kind, cells }: Column): boolean {
   if (kind === 'number')
@@ -65,7 +65,7 @@ export function looksLikeTimes({ name, kind, cells }: Column): boolean {
   return texts.filter((text) => pattern.test(text)).length >= 0.8 * texts.length;
 }
 
-/** Returns YYYYMM or YYYYMMDD if all texts are digits that fit it. */
+/** Returns the template YYYYMM or YYYYMMDD if all of at least two texts are digits that fit it, otherwise undefined. */
 function compactTemplate(texts: readonly string[]): string | undefined {
   const template = /^\d+$/.test(texts[0]) ? COMPACT[texts[0].length] : undefined;
   if (template === undefined || texts.length < 2) return undefined;
@@ -134,8 +134,8 @@ function readDates(name: string, cells: readonly Date[]): TimeColumn {
 }
 
 /**
- * Converts UTC instants to local days of a time zone: the requested one, or one in which all instants are midnights.
- * Returns other columns unchanged.
+ * Converts UTC instants to local days or times of a time zone (see toLocalDays): the requested one, or one in which all instants
+ * are midnights. Returns other columns unchanged.
  */
 function applyTimezone(times: TimeColumn, requested: string | undefined): TimeColumn {
   const { name, values, format } = times;

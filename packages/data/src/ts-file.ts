@@ -1,6 +1,6 @@
 /**
- * Reads `.ts` files of sktime and aeon (the format of the UEA and UCR archives of time series): a header of lines that start
- * with `@`, then one example per line: its dimensions, separated by colons, and its class label last. Values are separated by
+ * Reads `.ts` files of sktime and aeon (the format of the UEA and UCR archives of time series). A header of lines that start with
+ * `@` is followed by one example per line: its dimensions and then its class label, separated by colons. Values are separated by
  * commas; `?` is a missing value.
  *
  *   @univariate false
@@ -18,25 +18,25 @@ const KEYS = [
   ...['serieslength', 'classlabel', 'targetlabel', 'data'],
 ];
 
-/** What the header declares; null: nothing. */
+/** The contents of the header. A value that it does not state is null (`equalLength`: false). */
 interface Header {
-  /** The labels; null if the examples have none. */
+  /** The class labels, which may be empty; null if the examples have no labels. */
   labels: readonly string[] | null;
   dimensions: number | null;
-  /** Steps of each example. */
+  /** Number of steps of each example. */
   length: number | null;
   equalLength: boolean;
 }
 
-/** True if the first line that is neither empty nor a comment is a line of a header. */
+/** Returns whether the first line that is neither empty nor a comment belongs to the header of a `.ts` file. */
 export function looksLikeTsFile(text: string): boolean {
   const line = /^\uFEFF?(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*@(\w+)/.exec(text.slice(0, 100_000));
   return line !== null && KEYS.includes(line[1].toLowerCase());
 }
 
 /**
- * Reads a `.ts` file as a table with the columns `sequence` (see `nestedValues`: lists [T][D] of numbers, NaN if missing) and, if
- * the examples have class labels, `label`.
+ * Reads a `.ts` file as a table with the column `sequence` (for `nestedValues`: lists [T][D] of numbers, NaN if missing) and, if
+ * the examples have class labels, the column `label`.
  * @throws UnrollError `data` for an invalid header or line; the message gives the file and line
  */
 export function parseTsFile(text: string, options: { source?: string } = {}): Table {
@@ -95,7 +95,7 @@ class TsReader {
     else if (name === 'timestamps' && this.#flag(key, value))
       throw this.#error('series with time stamps (@timeStamps true) cannot be read. Write the values only');
     else if (name === 'targetlabel' && this.#flag(key, value))
-      throw this.#error('a file with numeric targets (@targetLabel true) has no classes');
+      throw this.#error('a file with numeric targets (@targetLabel true) cannot be read: it has no classes');
     else if (name === 'univariate' && this.#flag(key, value)) header.dimensions = 1;
     else if (name === 'dimension' || name === 'dimensions') header.dimensions = this.#count(key, value);
     else if (name === 'serieslength') header.length = this.#count(key, value);
@@ -143,9 +143,8 @@ class TsReader {
   #labelOf(parts: string[], labels: readonly string[]): string {
     const label = parts.pop()?.trim() ?? '';
     if (parts.length > 0 && (labels.includes(label) || (labels.length === 0 && label !== ''))) return label;
-    throw this.#error(
-      `the class label after the last colon must be one of ${listNames(labels)}, got "${label.slice(0, 40)}"`,
-    );
+    const expected = labels.length === 0 ? 'follow the values' : `be one of ${listNames(labels)}`;
+    throw this.#error(`the class label after the last colon must ${expected}, got "${label.slice(0, 40)}"`);
   }
 
   #valuesOf(text: string, dimension: number): number[] {

@@ -1,22 +1,22 @@
-/** Verification: whether two examples, such as two recordings, belong to the same class, such as the same speaker. */
+/** Metrics of verification: deciding whether two examples, such as recordings, belong to the same class, such as one speaker. */
 import { shapeError, UnrollError } from '@unroll/core';
 
-/** The error rate of a verification, see {@link equalErrorRate}. */
+/** The equal error rate and its threshold, see {@link equalErrorRate}. */
 export interface EqualErrorRate {
-  /** The share of wrong decisions at the threshold, from 0 to 1, the same for pairs of one class and of two. */
+  /** False acceptance rate at the threshold, which equals the false rejection rate there, from 0 to 1. */
   rate: number;
   /** Pairs with at least this score are accepted as the same class. */
   threshold: number;
 }
 
 /**
- * Returns the equal error rate: at the threshold where the share of accepted pairs of two classes (false acceptance) equals the
- * share of refused pairs of one class (false rejection). Between two thresholds, both shares are interpolated linearly, as is usual
- * with scikit-learn's `roc_curve`.
- * @param scores of pairs; a higher score means that the pair is more similar
- * @param same whether the pairs belong to the same class
- * @throws UnrollError `shape` for different numbers of scores and labels; `data` for a score that is not finite, and without pairs of both
- * kinds
+ * Returns the equal error rate: the error rate at the threshold where the share of accepted pairs of two classes (false acceptance)
+ * equals the share of rejected pairs of one class (false rejection). Between two thresholds, both shares are interpolated linearly,
+ * as is usual with scikit-learn's `roc_curve`.
+ * @param scores score of each pair; a higher score means that the pair is more similar
+ * @param same whether each pair belongs to one class
+ * @throws UnrollError `shape` for different numbers of scores and labels; `data` for a score that is not finite, and if there are no
+ * pairs of one class or no pairs of two classes
  */
 export function equalErrorRate(scores: ArrayLike<number>, same: readonly boolean[]): EqualErrorRate {
   if (scores.length !== same.length)
@@ -33,17 +33,20 @@ export function equalErrorRate(scores: ArrayLike<number>, same: readonly boolean
   const order = Array.from(same.keys()).sort((a, b) => scores[b] - scores[a]);
   const wrong = order.find((i) => !Number.isFinite(scores[i]));
   if (wrong !== undefined)
-    throw new UnrollError('data', `equalErrorRate: scores must be finite, got ${scores[wrong]}.`);
-  // From the highest threshold to the lowest: the accepted pairs of two classes, and of one.
-  let [accepted, right] = [0, 0];
+    throw new UnrollError(
+      'data',
+      `equalErrorRate: scores must be finite, got ${scores[wrong]} at index ${wrong}.`,
+    );
+  // From the highest threshold to the lowest: the number of accepted pairs of two classes, and of one class.
+  let [falseAccepted, trueAccepted] = [0, 0];
   for (let n = 0; n < order.length; ) {
     const threshold = scores[order[n]];
-    const before = [accepted / negatives, right / positives];
+    const before = [falseAccepted / negatives, trueAccepted / positives];
     for (; n < order.length && scores[order[n]] === threshold; n++) {
-      if (same[order[n]]) right++;
-      else accepted++;
+      if (same[order[n]]) trueAccepted++;
+      else falseAccepted++;
     }
-    const [x, y] = [accepted / negatives, right / positives];
+    const [x, y] = [falseAccepted / negatives, trueAccepted / positives];
     if (x + y < 1) continue;
     const part = (1 - before[0] - before[1]) / (x - before[0] + y - before[1]);
     return { rate: before[0] + part * (x - before[0]), threshold };

@@ -7,7 +7,7 @@ export interface WindowOptions {
   window: number;
   /** Number of rows to forecast. */
   horizon: number;
-  /** Rows between the starts of two windows. Default 1. */
+  /** Number of rows from the start of one window to the start of the next. Default 1. */
   step?: number;
 }
 
@@ -63,7 +63,7 @@ export function slidingWindows(
   };
 }
 
-/** Returns the `length` rows from each start, as a tensor [N, length, columns]. */
+/** Returns `length` rows from each start index, as a tensor [N, length, columns]. */
 function gatherRows(
   columns: readonly ArrayLike<number>[],
   starts: readonly number[],

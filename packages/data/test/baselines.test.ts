@@ -73,7 +73,7 @@ describe('against statsforecast', () => {
       others++;
       assert.ok(error < thetaError, `series ${i}: another forecast, but error ${error} >= ${thetaError}`);
     }
-    // In five of them the search of statsforecast stopped early; two have a season that only our test on differences finds.
+    // For five series, the search of statsforecast stopped early. Two have a season that only our test of the differences finds.
     assert.ok(others <= 7, `${others} forecasts differ by more than 1e-3`);
   });
   test('ETS with the same parameters', () => {
@@ -98,7 +98,7 @@ const noisy = (rows: number, season = 12): Float64Array =>
     (noise, t) => 100 + t + 20 * Math.sin((2 * Math.PI * t) / season) + 3 * noise,
   );
 
-describe('what they forecast', () => {
+describe('forecasts of typical series', () => {
   test('theta and ETS follow level, trend and season', () => {
     for (const forecast of [theta(noisy(96), 12, 12), ets(noisy(96), 12, 12)]) {
       for (const [k, value] of forecast.entries()) {
@@ -116,7 +116,7 @@ describe('what they forecast', () => {
     for (const [k, factor] of [1, 2, 0.5, 0.5].entries())
       assert.ok(Math.abs(forecast[k]! / (factor * (130 + k) * 1.01) - 1) < 0.05, `${forecast}`);
   });
-  test('the first demand and its interval alone give Croston-SBA (1 - 0.1 / 2) 6 / 3', () =>
+  test('with one demand of 6 after 3 rows, Croston-SBA is (1 - 0.1 / 2) 6 / 3', () =>
     assert.deepEqual([...crostonSba([0, 0, 6, 0], 2)], [((1 - 0.1 / 2) * 6) / 3, ((1 - 0.1 / 2) * 6) / 3]));
   test('intermittent: no negative values, mostly zeros', () => {
     assert.equal(isIntermittent([0, 3, 0, Number.NaN, 1]), true);
@@ -149,13 +149,13 @@ describe('difficult histories give finite forecasts', () => {
     const [byTheta, byEts] = forecasts(new Float64Array(30).fill(7));
     assert.deepEqual([[...byTheta], [...byEts]], [Array(6).fill(7), Array(6).fill(7)]);
   });
-  test('without known values, and with a wrong season, errors say so', () => {
+  test('a history without values and an invalid season are errors', () => {
     assert.throws(() => theta([Number.NaN], 1, 1), /needs at least 1 past value, got 0/);
     assert.throws(() => ets([1, 2], 1, 0), /season must be a positive integer, got 0/);
   });
 });
 
-test('fitted once, forecasts from an origin are the same whatever follows it', () => {
+test('after one fit, a forecast does not depend on values after its origin', () => {
   const y = noisy(80);
   const other = y.map((value, t) => (t < 60 ? value : -1000 * value));
   for (const fit of [fitTheta, fitEts, () => fittedCroston]) {

@@ -28,7 +28,7 @@ const CONLLU = `# newdoc id = weblog
 `;
 
 describe('parseConll', () => {
-  test('reads tokens and tags, separated by tabs or white space', () => {
+  test('reads tokens and tags, separated by tabs or spaces', () => {
     assert.deepEqual(pairs('Ada\tB-PER\nwrote\tO\n\n\nParis\tB-LOC\n'), ['Ada/B-PER wrote/O', 'Paris/B-LOC']);
     assert.deepEqual(pairs('中 B-ORG\r\n国  E-ORG \r\n \r\n好 O'), ['中/B-ORG 国/E-ORG', '好/O']);
   });
@@ -44,7 +44,7 @@ describe('parseConll', () => {
       '\uFEFF-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\n-DOCSTART- -X- O O\nPeter NNP B-NP B-PER\n\n\uFEFF\n';
     assert.deepEqual(pairs(text), ['EU/B-ORG', 'Peter/B-PER']);
   });
-  test('keeps the lines of tokens', () => {
+  test('returns the line of each token', () => {
     assert.deepEqual(
       read('\na O\nb O\n\nc O').sentences.map(({ lines }) => lines),
       [[2, 3], [5]],
@@ -82,7 +82,7 @@ describe('broken files', () => {
     ],
     'too many columns': [
       'Ada O\na b c\n',
-      /^a\.conll, line 2: 3 columns \(separated by white space\), but line 1 has 2\.$/,
+      /^a\.conll, line 2: 3 columns \(separated by spaces\), but line 1 has 2\.$/,
     ],
     'one column': ['Ada\nwrote\n', /^a\.conll, line 1: one column\. A line must have a token and a tag/],
     'an empty token': ['Ada\tO\n\tO\n', /^a\.conll, line 2: the token is empty\.$/],

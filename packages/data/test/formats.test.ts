@@ -13,7 +13,7 @@ import {
 import { looksLikeParquet, parseParquet } from '@unroll/data/parquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 
-const holdsTheTable = (table: Table) => {
+const assertTable = (table: Table) => {
   assert.deepEqual(texts(table, 'place'), ['Köln', '', 'Łódź']);
   assert.deepEqual([...numbers(table, 'sold')], [1.5, 2, Number.NaN]);
 };
@@ -37,7 +37,7 @@ describe('encodings', () => {
     test(name, () => {
       const decoded = decodeText(bytes);
       assert.equal(decoded.encoding, encoding);
-      holdsTheTable(parseCsv(decoded.text));
+      assertTable(parseCsv(decoded.text));
     });
   }
   test('Windows-1252 if the bytes are not UTF-8', () => {
@@ -71,8 +71,8 @@ describe('encodings', () => {
 describe('JSON', () => {
   const rows = [{ place: 'Köln', sold: 1.5 }, { sold: 2 }, { place: 'Łódź', sold: null }];
   test('one object per line', () =>
-    holdsTheTable(parseJsonLines(rows.map((row) => JSON.stringify(row)).join('\r\n'))));
-  test('one array', () => holdsTheTable(parseJsonLines(JSON.stringify(rows, null, 2))));
+    assertTable(parseJsonLines(rows.map((row) => JSON.stringify(row)).join('\r\n'))));
+  test('one array', () => assertTable(parseJsonLines(JSON.stringify(rows, null, 2))));
   test('is distinguished from CSV', () => {
     assert.ok(looksLikeJson('{"a":1}') && looksLikeJson('\n[ {"a":1}]') && looksLikeJson('\uFEFF{ "a": 1 }'));
     assert.ok(!looksLikeJson(csv) && !looksLikeJson('[a],{b}\n1,2') && !looksLikeJson(''));
@@ -117,7 +117,7 @@ describe('Parquet', () => {
       { name: 'sold', data: [1.5, 2, null], type: 'DOUBLE' },
     ]);
     assert.ok(looksLikeParquet(bytes) && !looksLikeParquet(new TextEncoder().encode(csv)));
-    holdsTheTable(await parseParquet(bytes));
+    assertTable(await parseParquet(bytes));
   });
   test('64-bit integers and times', async () => {
     const day = new Date(Date.UTC(2024, 0, 2));

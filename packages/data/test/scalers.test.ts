@@ -25,7 +25,8 @@ function close(got: ArrayLike<number>, want: readonly number[]): void {
 
 for (const { scaler, scaled, eight } of scalers) {
   describe(scaler().constructor.name, () => {
-    test('scales the values it was fitted on', () => close(scaler().fit(values).transform(values), scaled));
+    test('scales the values to which it was fitted', () =>
+      close(scaler().fit(values).transform(values), scaled));
     test('scales a new value with the fitted statistics', () =>
       close(scaler().fit(values).transform([8]), [eight]));
     test('inverts', () => {

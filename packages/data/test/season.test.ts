@@ -34,7 +34,7 @@ test('noise and random walks have no season', () => {
   }
 });
 
-test('less than two seasons are no season', () => {
+test('a series of less than two seasons has no season', () => {
   assert.equal(inferSeason(wave(20, 12, 0, 5), { unit: 'month', every: 1 }), 1);
 });
 
@@ -55,7 +55,7 @@ test('the seasonally adjusted naive forecast continues the season from the last 
   assert.throws(() => seasonallyAdjustedNaive([1, 2, 3], 2, 2), /at least 4 past values, got 3/);
 });
 
-test('all seasons of hours with a day and a week, one of plain steps', () => {
+test('inferSeasons finds days and weeks in hourly rows, and one season in plain steps', () => {
   const hours = Float64Array.from(
     { length: 2000 },
     (_, t) => Math.sin((2 * Math.PI * t) / 24) * (t % 168 < 120 ? 1 : -0.3),

@@ -33,11 +33,11 @@ interface Goldens {
 const goldens = readGoldens('text-metrics/spans.json') as Goldens;
 const split = (lines: string[]) => lines.map((line) => line.split(' '));
 
-function near(score: SpanScore, expected: number[], place: string): void {
+function near(score: SpanScore, expected: number[], name: string): void {
   [score.precision, score.recall, score.f1].forEach((value, i) => {
-    assert.ok(Math.abs(value - expected[i]) <= 1e-9, `${place}[${i}]: ${value} is not ${expected[i]}`);
+    assert.ok(Math.abs(value - expected[i]) <= 1e-9, `${name}[${i}]: ${value} is not ${expected[i]}`);
   });
-  assert.equal(score.support, expected[3], `${place}: support`);
+  assert.equal(score.support, expected[3], `${name}: support`);
 }
 
 describe('span scores equal seqeval', () => {
@@ -55,7 +55,7 @@ describe('span scores equal seqeval', () => {
 
 const SCHEMES: LabelScheme[] = ['BIO', 'BIOES', 'BMES'];
 
-/** All sequences of `length` entries of `tags`. */
+/** Returns all sequences of `length` tags. */
 function sequencesOf(tags: readonly string[], length: number): string[][] {
   if (length === 0) return [[]];
   return sequencesOf(tags, length - 1).flatMap((start) => tags.map((tag) => [...start, tag]));
@@ -88,7 +88,7 @@ describe('tags and spans', () => {
       assert.deepEqual(tagsOf(words, 4, scheme), bare);
       assert.deepEqual(spansOf(bare, scheme), words);
     });
-    // A sequence is allowed exactly if it is what tagsOf writes for its spans: checks all sequences of up to 4 tags.
+    // Checks for all sequences of up to 4 tags: a sequence is allowed exactly if tagsOf returns it for its spans.
     test(`${scheme}: the allowed transitions are those of complete spans`, () => {
       const inner = { BIO: ['I'], BIOES: ['I', 'E', 'S'], BMES: ['M', 'E', 'S'] }[scheme];
       const all = [
@@ -125,8 +125,8 @@ describe('tags and spans', () => {
   });
 });
 
-describe('wrong tags and spans are errors that name the place', () => {
-  /** A value of a wrong type, where the compiler allows any type. */
+describe('wrong tags and spans are errors that name the argument and the index', () => {
+  /** Returns a value of any type as one that every parameter accepts. */
   const anything = (value: unknown) => value as never;
   test('sequences', () => {
     assert.throws(() => spanScores([['O']], []), /same number of sequences, got 1 and 0/);
@@ -148,7 +148,7 @@ describe('wrong tags and spans are errors that name the place', () => {
   test('tags', () => {
     assert.throws(
       () => spanScores([['O'], ['O', 'PER']], [['O'], ['O', 'O']]),
-      /actual\[1\]\[1\] must be "O", or B or I, "-" and a label .*, got "PER" \(scheme "BIO"\)\.$/,
+      /actual\[1\]\[1\] must be "O", or one of the prefixes B, I, followed by "-" and a label .*, got "PER" \(scheme "BIO"\)\.$/,
     );
     assert.throws(
       () => spansOf(['O', 'E-PER'], 'BIO'),

@@ -1,7 +1,7 @@
 /**
  * BLEU, chrF, ROUGE and error rates against sacrebleu, rouge-score and jiwer (packages/testkit/goldens/text-metrics,
- * written by tools/goldens/text_metrics.py). Detects a wrong tokenizer, smoothing, brevity penalty, choice among
- * references, tie of an alignment, or rule of the stemmer. Then the errors for wrong inputs.
+ * written by tools/goldens/text_metrics.py). Detects a wrong tokenizer, smoothing, brevity penalty, choice among references,
+ * choice among alignments with equally many edits, or rule of the stemmer. Other tests check the errors for wrong inputs.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -56,10 +56,10 @@ const referencesOf = (which: 'one' | 'all') =>
     which === 'all' && second !== null ? [reference, second] : reference,
   );
 
-function near(actual: readonly number[], expected: readonly number[], place: string): void {
-  assert.equal(actual.length, expected.length, place);
+function near(actual: readonly number[], expected: readonly number[], name: string): void {
+  assert.equal(actual.length, expected.length, name);
   actual.forEach((value, i) => {
-    assert.ok(Math.abs(value - expected[i]) <= 1e-9, `${place}[${i}]: ${value} is not ${expected[i]}`);
+    assert.ok(Math.abs(value - expected[i]) <= 1e-9, `${name}[${i}]: ${value} is not ${expected[i]}`);
   });
 }
 
@@ -131,7 +131,7 @@ describe('rouge equals rouge-score', () => {
       near(flat(rouge(hypotheses, references, options)), mean.flat(), 'mean');
     });
   }
-  test('the stemmer gives equal stems to the same words as NLTK', () => {
+  test('two words have the same stem exactly if they have the same stem in NLTK', () => {
     const stems = Object.entries(goldens.stems);
     for (const [a, stemOfA] of stems) {
       const equal = stems.filter(([b]) => sentenceRouge(a, b, { stemmer: true }).rouge1.f1 === 1);
@@ -172,10 +172,10 @@ describe('error rates equal jiwer', () => {
 });
 
 describe('metrics from likelihoods', () => {
-  test('perplexity: exp of the mean; of a fair choice among 8, 8', () => {
+  test('perplexity: exp of the mean; 8 for a uniform choice among 8 tokens', () => {
     assert.ok(Math.abs(perplexityFromTotals(5 * Math.log(8), 5) - 8) < 1e-12);
   });
-  test('bits per character: of a fair choice among 8, 3', () => {
+  test('bits per character: 3 for a uniform choice among 8 characters', () => {
     assert.ok(Math.abs(bitsPerCharacter(5 * Math.log(8), 5) - 3) < 1e-12);
   });
   test('wrong totals are errors', () => {
@@ -192,9 +192,9 @@ describe('metrics from likelihoods', () => {
   });
 });
 
-describe('wrong inputs of text metrics are errors that name the place', () => {
+describe('wrong inputs of text metrics are errors that name the argument and the index', () => {
   const metrics = { bleu, chrf, rouge, wordErrorRate, characterErrorRate };
-  /** A value of a wrong type, where the compiler allows any type. */
+  /** Returns a value of any type as one that every parameter accepts. */
   const anything = (value: unknown) => value as never;
   for (const [name, metric] of Object.entries(metrics)) {
     test(name, () => {

@@ -23,7 +23,7 @@ const read = (cells: readonly (string | number | Date)[], options: TimeOptions =
   times(tableOf(cells), 't', options);
 
 /** Returns the frequency, the first and last day, and the time after the last, in the format of the column. */
-function about({ values, format }: TimeColumn): [string, string, string, string] {
+function summaryOf({ values, format }: TimeColumn): [string, string, string, string] {
   const sorted = Float64Array.from(values).sort();
   const frequency = inferFrequency(sorted, format);
   const day = (value: number) => new Date(value).toISOString().slice(0, 10);
@@ -62,18 +62,18 @@ describe('months by name, newest first', () => {
   for (const [name, [write, next]] of Object.entries(ways)) {
     test(name, () => {
       const cells = months(write);
-      assert.deepEqual(about(read(cells)), ['monthly', '2021-05-01', '2022-12-01', next]);
+      assert.deepEqual(summaryOf(read(cells)), ['monthly', '2021-05-01', '2022-12-01', next]);
       assert.ok(containsTimes(cells));
     });
   }
   test('quarters, and days with two-digit years', () => {
-    assert.equal(about(read(['Mar-21', 'Jun-21', 'Sep-21', 'Dec-21']))[0], 'quarterly');
-    assert.deepEqual(about(read(['30-Dec-22', '31-Dec-22', '1-Jan-23'])).slice(0, 2), [
+    assert.equal(summaryOf(read(['Mar-21', 'Jun-21', 'Sep-21', 'Dec-21']))[0], 'quarterly');
+    assert.deepEqual(summaryOf(read(['30-Dec-22', '31-Dec-22', '1-Jan-23'])).slice(0, 2), [
       'daily',
       '2022-12-30',
     ]);
-    assert.equal(about(read(['29.12.22', '30.12.22', '31.12.22']))[3], '01.01.23');
-    assert.equal(about(read(['12/30/22 14:00', '12/30/22 15:00']))[3], '12/30/22 16:00');
+    assert.equal(summaryOf(read(['29.12.22', '30.12.22', '31.12.22']))[3], '01.01.23');
+    assert.equal(summaryOf(read(['12/30/22 14:00', '12/30/22 15:00']))[3], '12/30/22 16:00');
   });
 });
 
@@ -110,28 +110,28 @@ describe('Excel day numbers', () => {
   const monthly = Array.from({ length: 20 }, (_, i) => String(serial(2021, 4 + i))).reverse();
   test('monthly, newest first', () => {
     const column = read(monthly);
-    assert.deepEqual(about(column), ['monthly', '2021-05-01', '2022-12-01', '44927']);
+    assert.deepEqual(summaryOf(column), ['monthly', '2021-05-01', '2022-12-01', '44927']);
     assert.deepEqual(column.notes, ['The numbers in "t" are read as Excel dates (44896 is 2022-12-01).']);
     assert.ok(containsTimes(monthly));
   });
   test('month ends, and business days', () => {
     const ends = Array.from({ length: 12 }, (_, i) => serial(2021, i + 1, 0));
-    assert.deepEqual(about(read(ends)), ['monthly', '2021-01-31', '2021-12-31', '44592']);
+    assert.deepEqual(summaryOf(read(ends)), ['monthly', '2021-01-31', '2021-12-31', '44592']);
     const weekdays = Array.from({ length: 30 }, (_, i) => serial(2022, 0, 3 + i)).filter(
       (day) => day % 7 > 1,
     );
-    assert.equal(about(read(weekdays.map(String)))[0], 'on business days');
+    assert.equal(summaryOf(read(weekdays.map(String)))[0], 'on business days');
   });
   test('days and hours if the column name says that it contains dates', () => {
     const table = (cells: string[], name: string) => times(tableOf(cells, name), name);
-    assert.deepEqual(about(table(['44896', '44897', '44898'], 'Date')), [
+    assert.deepEqual(summaryOf(table(['44896', '44897', '44898'], 'Date')), [
       'daily',
       '2022-12-01',
       '2022-12-03',
       '44899',
     ]);
     const hours = Array.from({ length: 30 }, (_, i) => (44896 + i / 24).toFixed(10));
-    assert.equal(about(table(hours, 'datetime'))[0], 'hourly');
+    assert.equal(summaryOf(table(hours, 'datetime'))[0], 'hourly');
     assert.equal(table(['44896', '44897', '44898'], 'n').format.template, 'number');
   });
   test('other numbers are not read as dates', () => {
@@ -147,7 +147,7 @@ describe('Excel day numbers', () => {
 });
 
 test('rejects week 53 of a year with 52 weeks', () => {
-  assert.deepEqual(about(read(['2020-W52', '2020-W53', '2021-W01'])), [
+  assert.deepEqual(summaryOf(read(['2020-W52', '2020-W53', '2021-W01'])), [
     'weekly',
     '2020-12-21',
     '2021-01-04',
@@ -185,7 +185,7 @@ describe('local midnights in UTC', () => {
       const cells = midnights(Date.UTC(2022, 8, 1), 100, offset);
       const column = read(cells);
       assert.equal(column.format.timezone, zone);
-      assert.deepEqual(about(column).slice(0, 3), ['daily', '2022-09-01', '2022-12-09']);
+      assert.deepEqual(summaryOf(column).slice(0, 3), ['daily', '2022-09-01', '2022-12-09']);
       assert.deepEqual(
         Array.from(column.values, (value) => formatTime(value, column.format)),
         cells,
@@ -204,11 +204,11 @@ describe('local midnights in UTC', () => {
     ];
     for (const write of ways) {
       const column = read(berlin.map((iso) => write(iso)));
-      assert.deepEqual(about(column).slice(0, 3), ['daily', '2022-09-20', '2022-12-07']);
+      assert.deepEqual(summaryOf(column).slice(0, 3), ['daily', '2022-09-20', '2022-12-07']);
     }
     const firsts = ['2022-09-30T22:00Z', '2022-10-31T23:00Z', '2022-11-30T23:00Z'];
-    assert.deepEqual(about(read(firsts)), ['monthly', '2022-10-01', '2022-12-01', '2022-12-31T23:00Z']);
-    assert.deepEqual(about(read(firsts.toReversed()))[0], 'monthly');
+    assert.deepEqual(summaryOf(read(firsts)), ['monthly', '2022-10-01', '2022-12-01', '2022-12-31T23:00Z']);
+    assert.deepEqual(summaryOf(read(firsts.toReversed()))[0], 'monthly');
   });
   test('the zone can be set, also if the series contains no clock change', () => {
     const summer = ['2022-06-30T22:00Z', '2022-07-01T22:00Z', '2022-07-02T22:00Z'];
@@ -222,7 +222,7 @@ describe('local midnights in UTC', () => {
   });
   test('rows at another local time of day are also daily if the zone is set', () => {
     const cells = midnights(autumn, 79, (day) => (day < Date.UTC(2022, 9, 30) ? 2 : 1) - 8);
-    assert.equal(about(read(cells, { timezone: 'Europe/Berlin' }))[0], 'daily');
+    assert.equal(summaryOf(read(cells, { timezone: 'Europe/Berlin' }))[0], 'daily');
   });
   test('hourly instants and plain dates are not read as local midnights', () => {
     const hours = Array.from({ length: 50 }, (_, i) => new Date(autumn + i * 3_600_000));
@@ -243,9 +243,9 @@ describe('local midnights in UTC', () => {
 describe('the order of day and month', () => {
   const ambiguous = ['01/02/2020', '01/03/2020', '01/04/2020'];
   test('is set by an option', () => {
-    assert.equal(about(read(ambiguous, { dates: 'dmy' }))[0], 'monthly');
-    assert.equal(about(read(ambiguous, { dates: 'mdy' }))[0], 'daily');
-    assert.equal(about(read(['20-01-02', '20-01-03', '20-01-04'], { dates: 'ymd' }))[1], '2020-01-02');
+    assert.equal(summaryOf(read(ambiguous, { dates: 'dmy' }))[0], 'monthly');
+    assert.equal(summaryOf(read(ambiguous, { dates: 'mdy' }))[0], 'daily');
+    assert.equal(summaryOf(read(['20-01-02', '20-01-03', '20-01-04'], { dates: 'ymd' }))[1], '2020-01-02');
     assert.deepEqual(read(ambiguous, { dates: 'dmy' }).notes, []);
   });
   test('is inferred from a regular step, with a note that names the option', () => {
@@ -261,7 +261,7 @@ describe('the order of day and month', () => {
   });
   test('is day first by convention if points separate', () => {
     const column = read(['01.02.2020', '01.03.2020', '01.04.2020']);
-    assert.equal(about(column)[0], 'monthly');
+    assert.equal(summaryOf(column)[0], 'monthly');
     assert.match(column.notes.join(), /dates with periods usually begin with the day.*--dates mdy/);
   });
   test('needs no note if a day is above 12', () => {

@@ -297,7 +297,7 @@ test('frequencies as pandas names them', () => {
   }
 });
 
-test('parses its own descriptions of frequencies', () => {
+test('parseFrequency reads the texts of describeFrequency', () => {
   for (const unit of ['second', 'minute', 'hour', 'day', 'week', 'month'] as const) {
     for (const every of [1, 2, 3, 12, 15]) {
       assert.deepEqual(parseFrequency(describeFrequency({ unit, every })), { unit, every });
@@ -309,7 +309,7 @@ test('parses its own descriptions of frequencies', () => {
   );
 });
 
-test('weekends are between business days', () => {
+test('a weekend is half a period after a business day', () => {
   const [friday, saturday, monday] = [5, 6, 8].map((day) => Date.UTC(2024, 0, day)) as [
     number,
     number,
@@ -333,7 +333,7 @@ test('a missing row does not change the frequency, and is counted', () => {
   assert.equal(periodsBetween(values[0]!, values[3]!, frequency), 5);
 });
 
-test('periods between are the inverse of adding periods, for every unit', () => {
+test('periodsBetween is the inverse of addPeriods, for every unit', () => {
   const from = Date.UTC(2024, 0, 5);
   const units = ['second', 'minute', 'hour', 'day', 'business-day', 'week', 'month', 'step'] as const;
   for (const unit of units) {

@@ -79,7 +79,7 @@ describe('refused, with file and line', () => {
     ],
     targets: [
       '@targetlabel true\n',
-      'steps.ts, line 1: a file with numeric targets (@targetLabel true) has no classes.',
+      'steps.ts, line 1: a file with numeric targets (@targetLabel true) cannot be read: it has no classes.',
     ],
     'an unknown label': [
       fileOf(['1:2:walking', '1:2:flying']),

@@ -1,4 +1,4 @@
-/** The page. */
+/** Starts the page. */
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { isDark } from './charts/palette.js';

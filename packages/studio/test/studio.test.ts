@@ -45,7 +45,7 @@ const DATA = {
 };
 const SMALL = { units: 5, length: 8, layers: 2, batch: 4 } as const;
 
-test('the graph of a model has a row per layer of a sequence, and parallel branches in one row', () => {
+test('the graph of a sequential model has one row per layer; parallel branches are in the same rows', () => {
   const layer = (name: string, ...from: string[]) => ({ name, from });
   const names = (layers: { name: string; from: string[] }[]): string[][] =>
     rowsOf(layers).map((row) => row.map(({ name }) => name));
@@ -63,7 +63,7 @@ test('the graph of a model has a row per layer of a sequence, and parallel branc
 
 test('the Chinese texts contain Chinese, all placeholders of the English ones, and no English but names', () => {
   const names =
-    /^(RNN|LSTM|GRU|minGRU|CSV|JSON|NDJSON|SVG|WebAssembly|Unroll|Keras|PyTorch|ONNX|Dropout|Glorot|Chrono|Shift|Tab|ln|kB|zip|unroll|unrolljs)$/;
+    /^(RNN|LSTM|GRU|minGRU|CSV|JSON|NDJSON|SVG|WebAssembly|Unroll|Keras|PyTorch|ONNX|Dropout|Glorot|Chrono|Shift|Tab|Worker|ln|kB|zip|unroll|unrolljs)$/;
   const placeholders = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
   const pairs: [string, string, string][] = [
     ...Object.entries(en).map(([key, text]): [string, string, string] => [
@@ -126,7 +126,7 @@ describe('problems', () => {
     assert.notDeepEqual(await lossesOf(1), await lossesOf(2));
   });
 
-  test('a network of one unit has every look', async () => {
+  test('every look works for a network of one unit', async () => {
     const settings = { ...DEFAULTS.adding, ...SMALL, units: 1, layers: 1 };
     const problem = problemOf(settings, DATA);
     const looks = ['trace', 'flow', 'lossFlow', 'predictions', 'saturation', 'influence', 'space'] as const;
@@ -174,7 +174,7 @@ describe('problems', () => {
     }
   });
 
-  test('the reversed strings: a decoder reads the target before each step, never the one of the step', () => {
+  test('reversed strings: at each step, the decoder reads the previous target', () => {
     const { examples, steps } = problemOf({ ...DEFAULTS.reverse, length: 5 }, DATA);
     const rowOf = (array: Float32Array, n: number): number[] => [
       ...array.subarray(n * steps, (n + 1) * steps),
@@ -213,8 +213,8 @@ describe('problems', () => {
     );
     for (const row of rows) assert.ok(Math.abs(row.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-5);
     const most = rows.map((row) => row.indexOf(Math.max(...row)));
-    const right = most.filter((step, t) => Math.abs(step - (steps - 1 - t)) <= 1).length;
-    assert.ok(right >= 6, `it reads ${most}`);
+    const correct = most.filter((step, t) => Math.abs(step - (steps - 1 - t)) <= 1).length;
+    assert.ok(correct >= 6, `the decoder reads ${most}`);
     for (const [layer, figure] of [
       [0, 'gates'],
       [1, 'gates'],
@@ -264,7 +264,7 @@ describe('problems', () => {
     );
     assert.throws(
       problem('sentiment', { lines: 'a: b\n'.repeat(12) }),
-      /2 to 20 labels, got 12 such lines with 1 labels/,
+      /2 to 20 labels, got 12 lines with 1 labels/,
     );
     assert.throws(
       problem('csv', { column: { name: 'x', values: new Float64Array(20) } }),
@@ -281,7 +281,10 @@ describe('problems', () => {
     const [column] = numericColumns(`n;v;o\n${rows}`);
     assert.deepEqual([...column.values.subarray(2, 6)], [2, 3, 3, 5]);
     assert.equal(numericColumns(Array.from({ length: 25 }, (_, t) => `${t}`).join('\n'))[0].name, 'column 1');
-    assert.throws(() => numericColumns('a,b\nx,y\n'), /needs a column with at least 20 numbers, got 1 rows/);
+    assert.throws(
+      () => numericColumns('a,b\nx,y\n'),
+      /needs a column with at least 20 numbers, .*, got 1 rows/,
+    );
   });
 });
 
@@ -341,7 +344,7 @@ describe('questions', () => {
     assert.notDeepEqual(after.outputs, before.outputs);
     assert.deepEqual((await ablated(lane, problem, question)).before.outputs, before.outputs);
   });
-  test('an artifact describes itself', async () => {
+  test('the layers of an artifact are described, and a damaged one is reported', async () => {
     const zip = (await answer({ about: 'artifact', cell: 'lstm' }, problem, [lane])) as Uint8Array;
     const found = (await answer(
       {
@@ -374,7 +377,7 @@ describe('views', () => {
     assert.deepEqual(unitOrder(values, 4, 3, 'peak'), [1, 2, 0]);
     assert.deepEqual(unitOrder(values, 4, 3, 'cluster').sort(), [0, 1, 2]);
   });
-  test('similar units become neighbours', () => {
+  test('the order by similarity puts similar units next to each other', () => {
     const rows = [
       [0, 1, 0, 1],
       [1, 0, 1, 0],
@@ -386,7 +389,7 @@ describe('views', () => {
     assert.equal(Math.abs(order.indexOf(0) - order.indexOf(2)), 1);
     assert.equal(Math.abs(order.indexOf(1) - order.indexOf(3)), 1);
   });
-  test('the brush finds units that stay on in a range, and with `exact` only there', () => {
+  test('the brush finds units that are active in a whole range, by default only there', () => {
     const values = Float32Array.from(
       [
         [0, 1, 1],
@@ -423,7 +426,7 @@ describe('views', () => {
     assert.equal(halfWidth, 18);
     assert.equal(coverage, 19 / 20);
   });
-  test('curves of any length stay small, and keep the mean', () => {
+  test('curves have a bounded number of points, whose mean is kept', () => {
     const curve = new Curve();
     for (let n = 1; n <= 100_000; n++) curve.push(n, n % 2);
     assert.ok(curve.x.length <= 1024 && curve.x.length > 256);
@@ -464,7 +467,7 @@ describe('views', () => {
 });
 
 describe('the address and the texts', () => {
-  test('settings survive the address; values out of range do not', () => {
+  test('settings are restored from the address; invalid values are ignored', () => {
     const settings = {
       ...DEFAULTS.sine,
       cells: ['rnn', 'minGru'] as const,

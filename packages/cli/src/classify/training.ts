@@ -193,7 +193,7 @@ function columnsOf(
       throw new UsageError('--label <column> is required: the column with the labels.');
     return { ...(frames === undefined ? { audio: audio ?? '' } : { frames }), label, ...others };
   }
-  const isTsFile = table.columns[0].name === 'sequence' && table.columns[0].nested !== undefined;
+  const isTsFile = table.columns[0].name === 'sequence' && table.columns[0].firstNestedRow !== undefined;
   const input = text ?? sequence ?? (isTsFile ? 'sequence' : undefined);
   if (input === undefined)
     throw new UsageError(

@@ -50,7 +50,7 @@ async function withClips(
     clips.push(clip);
   }
   const columns = table.columns.map((each) =>
-    each.name === exact ? { ...each, cells: cells.map(() => null), nested: 0, values: clips } : each,
+    each.name === exact ? { ...each, cells: cells.map(() => null), firstNestedRow: 0, values: clips } : each,
   );
   return { table: { ...table, columns }, notes, fingerprint: hash.digest('hex') };
 }

@@ -89,7 +89,7 @@ function withSounds(table: Table, name: string, folder: string, notes: string[],
     }
   });
   const columns = table.columns.map((each) =>
-    each.name === exact ? { ...each, cells: cells.map(() => null), nested: 0, values: sounds } : each,
+    each.name === exact ? { ...each, cells: cells.map(() => null), firstNestedRow: 0, values: sounds } : each,
   );
   return { table: { ...table, columns }, notes, fingerprint: hash.digest('hex') };
 }

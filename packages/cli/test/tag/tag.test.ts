@@ -162,7 +162,7 @@ describe('invalid input', () => {
     'an empty file': [train('--data', 'empty.conll'), /empty\.conll is empty\. A CoNLL file has one token/],
     'a broken line': [
       train('--data', 'broken.conll'),
-      /broken\.conll, line 2: 1 column \(separated by white space\), but line 1 has 2/,
+      /broken\.conll, line 2: 1 column \(separated by spaces\), but line 1 has 2/,
     ],
     'one tag only': [
       train('--data', 'one-tag.conll'),

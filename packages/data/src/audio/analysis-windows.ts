@@ -2,7 +2,7 @@
 
 export type WindowName = 'hann' | 'hamming' | 'blackman' | 'rectangular';
 
-/** Coefficients a of the windows sum over k of (-1)^k a[k] cos(2 pi k n / length). */
+/** Coefficients a[k] of each window: w[n] = sum over k of (-1)^k a[k] cos(2 pi k n / length). */
 const COEFFICIENTS: Readonly<Record<WindowName, readonly number[]>> = {
   hann: [0.5, 0.5],
   hamming: [0.54, 0.46],
@@ -12,7 +12,7 @@ const COEFFICIENTS: Readonly<Record<WindowName, readonly number[]>> = {
 
 export const WINDOW_NAMES = Object.keys(COEFFICIENTS) as WindowName[];
 
-/** Returns a periodic window of `length`, with zeros on both sides up to `size`. */
+/** Returns a periodic window of `length` samples, padded with zeros on both sides to `size`. */
 export function analysisWindow(name: WindowName, length: number, size = length): Float64Array {
   const window = new Float64Array(size);
   const start = Math.floor((size - length) / 2);

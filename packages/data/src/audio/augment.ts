@@ -1,4 +1,4 @@
-/** Random changes of training sounds. All numbers are drawn from a stream, so that a run can be repeated. */
+/** Data augmentation for sounds. Random numbers come from a `RandomStream`, so that a run can be repeated. */
 import type { RandomStream } from '@unroll/core';
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -6,9 +6,8 @@ import { resample } from './resample.js';
 import { rootMeanSquare } from './waveform.js';
 
 /**
- * Adds white noise.
+ * Returns the samples with white noise added. Digital silence stays silence.
  * @param ratio signal-to-noise ratio in dB
- * @returns new samples; digital silence remains
  */
 export function addNoise(samples: Float32Array, ratio: number, random: RandomStream): Float32Array {
   if (!Number.isFinite(ratio))
@@ -19,7 +18,7 @@ export function addNoise(samples: Float32Array, ratio: number, random: RandomStr
   return samples.map((sample, i) => sample + noise[i]);
 }
 
-/** Changes the level. @param level in dB @returns new samples, not limited to -1 to 1 */
+/** Returns the samples amplified by `level` dB, not clipped to -1 to 1. */
 export function applyGain(samples: Float32Array, level: number): Float32Array {
   if (!Number.isFinite(level))
     throw valueError(`applyGain: the level must be a finite number of dB, got ${level}.`);
@@ -28,8 +27,8 @@ export function applyGain(samples: Float32Array, level: number): Float32Array {
 }
 
 /**
- * Changes the speed, and with it the pitch, like a tape (Ko et al. 2015).
- * @param factor 1.1: a tenth faster, shorter and higher; from 0.25 to 4, rounded to hundredths
+ * Returns the sound played at another speed. The pitch changes with the speed, as with a tape (Ko et al. 2015).
+ * @param factor from 0.25 to 4, rounded to hundredths; with 1.1, the sound is a tenth faster and higher
  */
 export function changeSpeed(samples: Float32Array, factor: number): Float32Array {
   const from = Math.round(factor * 100);
@@ -86,10 +85,10 @@ function randomRange(size: number, share: number, random: RandomStream): { start
 }
 
 /**
- * Changes the speed and the frequencies of frames by linear interpolation: a cheap approximation of speed perturbation and of a
- * change of the length of the vocal tract (Jaitly & Hinton 2013).
+ * Changes the speed and the frequencies of frames by linear interpolation, a cheap approximation of speed perturbation and of
+ * vocal tract length perturbation (Jaitly & Hinton 2013).
  * @param values [frames, width], row by row
- * @param factors time 1.1: a tenth slower, with a tenth more frames; frequency 1.1: features move up by a tenth of their index
+ * @param factors with `time` 1.1, the sound is slower and has a tenth more frames; with `frequency` 1.1, feature f moves to 1.1 f
  * @returns new frames, at least one
  */
 export function warpFrames(
@@ -101,10 +100,10 @@ export function warpFrames(
     throw valueError(`warpFrames: the factors must be above 0, got ${time} and ${frequency}.`);
   const length = values.length / width;
   const frames = Math.max(1, Math.round(length * time));
-  const columns = Array.from({ length: width }, (_, f) => between(f / frequency, width));
+  const columns = Array.from({ length: width }, (_, f) => neighbours(f / frequency, width));
   const out = new Float32Array(frames * width);
   for (let t = 0; t < frames; t++) {
-    const row = between(frames === 1 ? 0 : (t * (length - 1)) / (frames - 1), length);
+    const row = neighbours(frames === 1 ? 0 : (t * (length - 1)) / (frames - 1), length);
     for (let f = 0; f < width; f++) {
       const { low, high, share } = columns[f];
       const at = (r: number): number =>
@@ -115,8 +114,8 @@ export function warpFrames(
   return out;
 }
 
-/** Returns the neighbours of a position in a list, and the weight of the upper one. */
-function between(position: number, size: number): { low: number; high: number; share: number } {
+/** Returns the indices on both sides of a fractional position in a list, and the weight of the higher one. */
+function neighbours(position: number, size: number): { low: number; high: number; share: number } {
   const low = Math.min(size - 1, Math.floor(position));
   return { low, high: Math.min(size - 1, low + 1), share: low === size - 1 ? 0 : position - low };
 }

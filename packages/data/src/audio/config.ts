@@ -22,8 +22,8 @@ export interface AudioFeatureOptions {
   /** Default `hann`. */
   window?: WindowName;
   /**
-   * Whether the middle of frame t is at sample t * hopLength: the sound is padded with half of `fftSize` on both sides. Otherwise
-   * frame t starts at this sample. Default true.
+   * True: the middle of frame t is at sample t * hopLength, and the sound is padded with half of `fftSize` on both sides. False:
+   * frame t starts at sample t * hopLength. Default true.
    */
   center?: boolean;
   /** What `center` pads with: zeros, as librosa does, or the reflected sound, as torchaudio does. Default `zero`. */
@@ -36,26 +36,28 @@ export interface AudioFeatureOptions {
   maxFrequency?: number;
   /** Default `slaney`, as in librosa. */
   melScale?: MelScale;
-  /** Filters of equal `area` (librosa), or with the `peak` 1 (torchaudio). Default: `area` for slaney, `peak` for htk. */
+  /**
+   * `area`: filters of equal area (librosa). `peak`: filters with the peak 1 (torchaudio). Default: `area` for slaney, `peak` for htk.
+   */
   melNorm?: 'area' | 'peak';
-  /** Unit of logarithms: decibels or nepers (the natural logarithm of the power). Default `decibel`. */
+  /** `decibel`: 10 log10 of the power. `natural`: its natural logarithm. Default `decibel`. */
   logarithm?: 'decibel' | 'natural';
-  /** Power below this counts as this. Default 1e-10. */
+  /** Lower limit of the power before the logarithm. Default 1e-10. */
   floor?: number;
   /**
-   * Values of a file below its maximum by more than this are raised to this distance, in units of `logarithm`; null: no limit.
-   * Not in streams, which do not know the maximum. Default null; librosa and torchaudio use 80 dB for MFCC.
+   * Values lower than the maximum of the sound minus `range` are raised to this limit; null: no limit. In units of `logarithm`.
+   * Streams do not support a range, because they do not know the maximum. Default null; librosa and torchaudio use 80 dB for MFCC.
    */
   range?: number | null;
   /** Number of coefficients of `mfcc`. Default 13. */
   coefficients?: number;
-  /** Number of derivatives over time that are appended: 0, 1 (deltas) or 2 (deltas of deltas). Default 0. */
+  /** Order of the derivatives over time that are appended: 0 (none), 1 (deltas) or 2 (deltas and deltas of deltas). Default 0. */
   deltas?: 0 | 1 | 2;
-  /** Frames on each side from which a derivative is estimated. Default 2. */
+  /** Number of frames on each side from which a derivative is estimated. Default 2. */
   deltaWidth?: number;
 }
 
-/** All parameters, which a saved model stores. */
+/** The options with all defaults filled in, as a saved model stores them. */
 export type AudioFeatureConfig = Required<AudioFeatureOptions>;
 
 /**
@@ -108,7 +110,7 @@ const TYPES = {
   deltaWidth: 'count',
 } as const;
 
-/** Largest numbers of mel filters, and of frames on each side of a derivative. */
+/** Limit of `mels` and of `deltaWidth`. */
 const MAX_COUNT = 4096;
 
 function checkRanges(config: AudioFeatureConfig): void {

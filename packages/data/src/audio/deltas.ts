@@ -2,19 +2,19 @@
 import { joined } from './joined.js';
 
 /**
- * Derivatives over time ("deltas", Furui 1986) by the regression of HTK and torchaudio: the slope of a line through the frames
- * t - radius to t + radius. Frames before the first and after the last count as copies of these.
+ * Options of derivatives over time ("deltas", Furui 1986). As in HTK and torchaudio, a derivative is the slope of a regression line
+ * through the frames t - radius to t + radius. The first and the last frame are repeated beyond the ends.
  */
 export interface DeltaOptions {
   /** Number of values of a frame. */
   width: number;
   /** Number of values at the end of a frame whose derivatives are appended. */
   last: number;
-  /** Frames on each side. */
+  /** Number of frames on each side. */
   radius: number;
 }
 
-/** Takes frames in chunks and returns them with derivatives; the derivatives need `radius` frames more. */
+/** Takes frames in chunks and returns them with derivatives. A frame is returned once the `radius` frames after it are known. */
 export class DeltaStream {
   readonly #width: number;
   readonly #last: number;
@@ -28,7 +28,7 @@ export class DeltaStream {
     this.#scale = 3 / (radius * (radius + 1) * (2 * radius + 1)); // 1 / (2 sum over n of n²)
   }
 
-  /** @param frames [frames, width] @returns [frames, width + last] */
+  /** Appends frames [count, width] and returns those whose derivatives are known, as [count, width + last]. */
   push(frames: Float32Array): Float32Array<ArrayBuffer> {
     const width = this.#width;
     for (let at = 0; at < frames.length; at += width) {
@@ -39,6 +39,7 @@ export class DeltaStream {
     return this.#take();
   }
 
+  /** Ends the stream and returns the remaining frames with derivatives. */
   end(): Float32Array<ArrayBuffer> {
     const last = this.#frames.at(-1);
     if (last === undefined) return new Float32Array(0);
@@ -46,7 +47,7 @@ export class DeltaStream {
     return this.#take();
   }
 
-  /** Returns the frames whose neighbours are known. */
+  /** Removes the frames whose neighbours are known and returns them with derivatives. */
   #take(): Float32Array<ArrayBuffer> {
     const [width, last, radius, frames] = [this.#width, this.#last, this.#radius, this.#frames];
     const count = Math.max(0, frames.length - 2 * radius);
@@ -69,8 +70,9 @@ export class DeltaStream {
 
 /**
  * Returns frames with their derivatives.
- * @param frames [frames, width], row by row @param radius frames on each side from which a derivative is estimated. Default 2
- * @returns [frames, 2 width]
+ * @param frames [count, width], row by row
+ * @param radius number of frames on each side from which a derivative is estimated. Default 2
+ * @returns [count, 2 width]
  */
 export function appendDeltas(frames: Float32Array, width: number, radius = 2): Float32Array {
   const stream = new DeltaStream({ width, last: width, radius });

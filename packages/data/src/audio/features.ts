@@ -1,6 +1,6 @@
 /**
- * Features of sound: spectrograms, log-mel spectrograms and MFCC, with the numerical results of librosa and torchaudio. A stream
- * takes samples in chunks of any size; `frames` passes a whole sound through a stream, so both give the same bits.
+ * Features of sound: spectrograms, mel and log-mel spectrograms and MFCC, numerically equal to those of librosa and torchaudio. A
+ * stream takes samples in chunks of any size; `frames` passes a whole sound through a stream, so both give the same bits.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { type AudioFeatureConfig, type AudioFeatureOptions, audioFeatureConfig } from './config.js';
@@ -39,8 +39,10 @@ export class AudioFeatures {
 
   /**
    * Returns the features of a whole sound.
-   * @param samples of one channel, see `mono` @param sampleRate of the samples in Hz; default: that of the features
-   * @throws UnrollError `data` if there are no samples, if reflection needs more, or without `center` for less than one window
+   * @param samples samples of one channel, see `mono`
+   * @param sampleRate sample rate of these samples in Hz; default: the option `sampleRate`
+   * @throws UnrollError `data` for too few samples: none; with the padding `reflect`, at most half of `fftSize`; without `center`,
+   * fewer than `fftSize`
    */
   frames(samples: Float32Array, sampleRate: number = this.config.sampleRate): AudioFrames {
     if (samples.length === 0) throw new UnrollError('data', 'The sound has no samples.');
@@ -51,7 +53,7 @@ export class AudioFeatures {
 
   /**
    * Starts a stream, which returns frames as soon as their samples are known.
-   * @param sampleRate of the samples in Hz; default: that of the features
+   * @param sampleRate sample rate of the samples in Hz; default: the option `sampleRate`
    * @throws UnrollError `value` if the option `range` is set: it needs the maximum of the whole sound
    */
   stream(sampleRate: number = this.config.sampleRate): FeatureStream {
@@ -61,7 +63,7 @@ export class AudioFeatures {
   }
 }
 
-/** Returns the features with these parameters. */
+/** Returns an `AudioFeatures` with these options. */
 export const audioFeatures = (options: AudioFeatureOptions): AudioFeatures => new AudioFeatures(options);
 
 /** Takes samples in chunks and returns frames. */
@@ -73,7 +75,7 @@ export class FeatureStream {
   readonly #transform: FrameTransform;
   readonly #deltas: readonly DeltaStream[];
   readonly #range: number | null;
-  /** With a range: the frames until the end, when the maximum is known. */
+  /** With a range: all frames so far, because the maximum is known only at the end. */
   readonly #pending: Float32Array[] = [];
   #ended = false;
 
@@ -103,14 +105,14 @@ export class FeatureStream {
     return this.#append(this.#framer.push(this.#resampler?.push(samples) ?? samples));
   }
 
-  /** Ends the stream and returns the last frames. @throws UnrollError `data` if there are too few samples */
+  /** Ends the stream and returns the last frames. @throws UnrollError `data` for too few samples, `state` after `end` */
   end(): Float32Array {
     if (this.#ended) throw new UnrollError('state', 'The stream has ended. Start another one.');
     this.#ended = true;
     const samples = this.#resampler?.end() ?? new Float32Array(0);
     const frames = this.#append(joined([this.#framer.push(samples), this.#framer.end()]));
     const limited = this.#range === null ? frames : this.#complete(this.#limited(this.#range));
-    // The end of a derivative continues with what the end of the one before returns.
+    // The last frames of each stream of derivatives are the last input of the next one.
     let last = new Float32Array(0);
     for (const delta of this.#deltas) last = joined([delta.push(last), delta.end()]);
     return joined([limited, last]);
@@ -129,7 +131,7 @@ export class FeatureStream {
     return values.map((value) => Math.max(value, lowest));
   }
 
-  /** Computes the steps after the logarithm, and the derivatives. */
+  /** Applies the cosine transform of MFCC and appends derivatives. */
   #complete(frames: Float32Array): Float32Array {
     return this.#deltas.reduce((values, delta) => delta.push(values), this.#transform.complete(frames));
   }

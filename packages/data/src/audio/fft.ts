@@ -10,7 +10,7 @@ interface ComplexTransform {
   forward(re: Float64Array, im: Float64Array): void;
 }
 
-/** Size 2^m. */
+/** The transform of a size 2^m (Cooley & Tukey 1965). */
 class PowerOfTwo implements ComplexTransform {
   readonly #size: number;
   readonly #cos: Float64Array;
@@ -38,7 +38,7 @@ class PowerOfTwo implements ComplexTransform {
     for (let half = 1; half < size; half *= 2) this.#butterflies(re, im, half);
   }
 
-  /** Joins transforms of size `half` to transforms of twice the size. */
+  /** Combines pairs of transforms of size `half` into transforms of twice the size. */
   #butterflies(re: Float64Array, im: Float64Array, half: number): void {
     const [cos, sin] = [this.#cos, this.#sin];
     const stride = this.#size / (2 * half);
@@ -56,7 +56,7 @@ class PowerOfTwo implements ComplexTransform {
   }
 }
 
-/** Any size (Bluestein 1970): kn = (k² + n² - (k - n)²) / 2 makes the transform a convolution with a chirp. */
+/** The transform of any size (Bluestein 1970): kn = (k² + n² - (k - n)²) / 2 makes the transform a convolution with a chirp. */
 class Bluestein implements ComplexTransform {
   readonly #size: number;
   readonly #inner: PowerOfTwo;
@@ -160,7 +160,7 @@ export class RealFft {
     this.#inner.forward(a, b);
     for (let k = 0; k <= half; k++) {
       const [i, j] = [k % half, (half - k) % half];
-      // Transforms of the even and the odd elements, separated by symmetry.
+      // The transforms of the elements with even and with odd indices, separated by symmetry.
       const [evenRe, evenIm] = [(a[i] + a[j]) / 2, (b[i] - b[j]) / 2];
       const [oddRe, oddIm] = [(b[i] + b[j]) / 2, (a[j] - a[i]) / 2];
       re[k] = evenRe + oddRe * cos[k] + oddIm * sin[k];

@@ -1,4 +1,4 @@
-/** What happens to one frame: power spectrum, mel filters, logarithm and cosine transform. */
+/** Converts frames of samples to features: power spectrum, mel filters, logarithm and cosine transform. */
 import { analysisWindow } from './analysis-windows.js';
 import type { AudioFeatureConfig } from './config.js';
 import { RealFft } from './fft.js';
@@ -7,16 +7,16 @@ import { cosineTransform, type MelFilter, melFilters } from './mel.js';
 export class FrameTransform {
   /** Number of values of a frame after `complete`. */
   readonly width: number;
-  /** Number of values of a frame before it. */
+  /** Number of values of a frame after `spectrum`, before `complete`. */
   readonly spectrumWidth: number;
   readonly #window: Float64Array;
   readonly #fft: RealFft;
-  /** Null: the spectrum itself. */
+  /** Null: the features are the power spectrum itself. */
   readonly #filters: readonly MelFilter[] | null;
-  /** Factor of the natural logarithm; null: no logarithm. */
+  /** Factor by which the natural logarithm is multiplied; null: no logarithm. */
   readonly #log: number | null;
   readonly #floor: number;
-  /** [width, mels], or null. */
+  /** The cosine transform of MFCC: [width, mels]; null for other features. */
   readonly #cosines: Float64Array | null;
   readonly #frame: Float64Array;
   readonly #re: Float64Array;
@@ -37,7 +37,7 @@ export class FrameTransform {
     [this.#re, this.#im] = [new Float64Array(this.#fft.bins), new Float64Array(this.#fft.bins)];
   }
 
-  /** Computes one frame from `fftSize` samples and writes `spectrumWidth` values. */
+  /** Transforms `fftSize` samples and writes `spectrumWidth` values to `out`. */
   spectrum(samples: Float32Array, out: Float32Array): void {
     const [frame, re, im] = [this.#frame, this.#re, this.#im];
     for (let i = 0; i < frame.length; i++) frame[i] = samples[i] * this.#window[i];
@@ -58,7 +58,7 @@ export class FrameTransform {
     }
   }
 
-  /** Applies the cosine transform to frames, if there is one: [frames, spectrumWidth] to [frames, width]. */
+  /** Returns frames [count, spectrumWidth] after the cosine transform, as [count, width]. Features other than MFCC have none. */
   complete(frames: Float32Array): Float32Array {
     const [cosines, columns, rows] = [this.#cosines, this.spectrumWidth, this.width];
     if (cosines === null) return frames;

@@ -7,15 +7,15 @@ export class Framer {
   readonly #transform: FrameTransform;
   readonly #size: number;
   readonly #hop: number;
-  /** Padding before the first sample and after the last. */
+  /** Number of padding samples before the first sample and after the last. */
   readonly #pad: number;
   readonly #reflect: boolean;
-  /** Samples, with the padding, that begin at the start of the next frame. The first `#filled` are valid. */
+  /** Buffer of samples and padding, which begins at the start of the next frame. Its first `#filled` values are valid. */
   #samples: Float32Array;
   #filled = 0;
-  /** Samples to skip before the next frame, if hops are longer than frames. */
+  /** Number of samples to skip before the next frame, if hops are longer than frames. */
   #skip = 0;
-  /** Samples until the reflection at the start is known; null afterwards. */
+  /** With reflection: the samples received so far, until there are enough to reflect at the start; then null. */
   #start: Float32Array | null;
   /** The last samples, for the reflection at the end. */
   #last: Float32Array = new Float32Array(0);
@@ -45,7 +45,7 @@ export class Framer {
     return this.#append(concat(start.slice(1, pad + 1).reverse(), start));
   }
 
-  /** Returns the frames that contain the padding at the end. */
+  /** Appends the padding at the end and returns the spectra of the last frames. */
   end(): Float32Array {
     const [pad, count] = [this.#pad, this.#count];
     if (this.#reflect && count <= pad) {
@@ -92,7 +92,7 @@ export class Framer {
     return out;
   }
 
-  /** Transforms the complete frames of the buffer and removes their samples. */
+  /** Transforms the complete frames of the buffer and removes their samples. @returns `first` plus the number of these frames */
   #transformFrames(out: Float32Array, first: number): number {
     const [size, hop, width] = [this.#size, this.#hop, this.#transform.spectrumWidth];
     let [start, frame] = [0, first];

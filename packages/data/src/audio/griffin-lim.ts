@@ -1,6 +1,6 @@
 /**
- * From a magnitude spectrogram back to sound: the inverse short-time Fourier transform, and the phases by the fast Griffin-Lim
- * algorithm (Griffin & Lim 1984; with momentum: Perraudin et al. 2013), with the numerical results of librosa.
+ * Converts a magnitude spectrogram to sound: the fast Griffin-Lim algorithm (Griffin & Lim 1984; with momentum: Perraudin et al.
+ * 2013) estimates the phases, and the inverse short-time Fourier transform gives the samples. The results equal librosa's.
  */
 import { RandomStream, UnrollError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -16,7 +16,7 @@ export interface GriffinLimOptions {
   windowLength?: number;
   /** Default `hann`. */
   window?: WindowName;
-  /** Default 32. */
+  /** Number of iterations. Default 32. */
   iterations?: number;
   /** From 0 (the original algorithm) to below 1; higher values converge faster. Default 0.99. */
   momentum?: number;
@@ -30,12 +30,12 @@ interface Spectra {
   im: Float64Array;
 }
 
-/** Numbers below this are 0, as in librosa for float32. */
+/** The smallest normal float32, which librosa, too, adds to divisors. */
 const TINY = 1.1754943508222875e-38;
 
 /**
- * Returns samples whose spectrogram has these magnitudes, as closely as the algorithm finds them. Frames are centred: the result
- * has hopLength * (frames - 1) samples.
+ * Returns samples whose spectrogram is close to the given magnitudes. Frames are centred: the result has
+ * hopLength * (frames - 1) samples.
  * @param magnitudes [frames, floor(fftSize / 2) + 1], row by row: the square roots of the features of kind `spectrogram`
  * @throws UnrollError `value` for invalid options, `data` for fewer than two frames and for negative or non-finite magnitudes
  */
@@ -54,7 +54,7 @@ export function griffinLim(magnitudes: Float32Array, options: GriffinLimOptions)
   if (wrong >= 0)
     throw new UnrollError(
       'data',
-      `griffinLim: magnitudes must be finite and not negative, got ${magnitudes[wrong]}.`,
+      `griffinLim: magnitudes must be finite and not negative, got ${magnitudes[wrong]} at index ${wrong}.`,
     );
   let spectra = initialSpectra(magnitudes, seed === undefined ? 0 : seed);
   let previous: Spectra | null = null;
@@ -86,7 +86,7 @@ function initialSpectra(magnitudes: Float32Array, seed: number | null): Spectra 
   };
 }
 
-/** Returns the phases of `rebuilt` minus a part of the previous spectra, with the given magnitudes. */
+/** Returns spectra with the given magnitudes and with the phases of `rebuilt` minus a part of `previous`. */
 function withMagnitudes(
   magnitudes: Float32Array,
   rebuilt: Spectra,
@@ -125,7 +125,7 @@ class Stft {
     this.#frame = new Float64Array(fftSize);
   }
 
-  /** Returns the spectra of samples, padded with zeros. */
+  /** Returns the spectra of the samples, which are padded with zeros. */
   forward(samples: Float64Array): Spectra {
     const { bins } = this;
     const [size, hop, frame, window] = [this.#size, this.#hop, this.#frame, this.#window];
@@ -140,7 +140,7 @@ class Stft {
     return spectra;
   }
 
-  /** Returns the samples of spectra: the frames are added and divided by the sum of the squared windows. */
+  /** Returns samples: the windowed frames of the spectra are added and divided by the sum of the squared windows. */
   inverse({ re, im }: Spectra): Float64Array {
     const { bins } = this;
     const [size, hop, frame, window] = [this.#size, this.#hop, this.#frame, this.#window];

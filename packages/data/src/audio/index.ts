@@ -1,4 +1,4 @@
-/** Sound: WAV files, sample rates, features for recognition, and random changes of training sounds. */
+/** Sound: WAV files, resampling, features for recognition, sound from spectrograms, and data augmentation. */
 export { analysisWindow, type WindowName } from './analysis-windows.js';
 export {
   addNoise,
@@ -18,7 +18,7 @@ export { type MelToSoundOptions, melToSound, melToSpectrum } from './mel-inverse
 export { type ResampleOptions, Resampler, resample } from './resample.js';
 export { type TrimOptions, trimSilence } from './trim.js';
 export { readWav, type WavOptions, type WavSound } from './wav.js';
-export type { WavEncoding } from './wav-codes.js';
+export type { WavEncoding } from './wav-codecs.js';
 export { WavStream } from './wav-stream.js';
 export { type WriteWavOptions, writeWav } from './wav-write.js';
 export { mono, type Waveform } from './waveform.js';

@@ -1,4 +1,4 @@
-/** Joins arrays of numbers. */
+/** Returns the concatenation of arrays. */
 export function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
   const filled = parts.filter(({ length }) => length > 0);
   const result = new Float32Array(filled.reduce((sum, { length }) => sum + length, 0));

@@ -1,6 +1,6 @@
 /**
- * From a log-mel spectrogram back to sound: the spectrum of each frame is estimated from the energies of its mel filters, and the
- * phases by the Griffin-Lim algorithm.
+ * Converts a log-mel spectrogram to sound: the spectrum of each frame is estimated from the energies of its mel filters, and the
+ * phases are estimated by the Griffin-Lim algorithm.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -9,7 +9,7 @@ import { griffinLim } from './griffin-lim.js';
 import { type MelFilter, melFilters } from './mel.js';
 
 export interface MelToSoundOptions {
-  /** Iterations of the Griffin-Lim algorithm. Default 32. */
+  /** Number of iterations of the Griffin-Lim algorithm. Default 32. */
   iterations?: number;
   /**
    * Exponent of the magnitudes. Above 1, loud frequencies become louder relative to quiet ones, which removes artefacts of predicted
@@ -20,15 +20,15 @@ export interface MelToSoundOptions {
   seed?: number;
 }
 
-/** Iterations of the estimate of a spectrum. */
+/** Number of multiplicative updates per frame. */
 const UPDATES = 40;
-/** Numbers below this count as this. */
+/** Lower limit of divisors. */
 const TINY = 1e-20;
 
 /**
- * Returns the power spectrum of frames from the energies of mel filters: the non-negative solution of least squares, by
+ * Returns the power spectra of frames, estimated from the energies of mel filters: the non-negative least-squares solution, by
  * multiplicative updates (Lee & Seung 2001). librosa's `mel_to_stft` minimises the same error.
- * @param energies [frames, mels], row by row, not negative: features of the kind `mel`
+ * @param energies features of the kind `mel`: [frames, mels], row by row
  * @param features the options with which the energies were computed
  * @returns [frames, floor(fftSize / 2) + 1], row by row
  * @throws UnrollError `value` for invalid options, `data` for energies that are negative or not finite, or an incomplete frame
@@ -45,7 +45,7 @@ export function melToSpectrum(energies: Float32Array, features: AudioFeatureOpti
   if (wrong >= 0)
     throw new UnrollError(
       'data',
-      `melToSpectrum: energies must be finite and not negative, got ${energies[wrong]} at ${wrong}.`,
+      `melToSpectrum: energies must be finite and not negative, got ${energies[wrong]} at index ${wrong}.`,
     );
   const filters = melFilters({ ...config, scale, norm });
   const bins = Math.floor(fftSize / 2) + 1;
@@ -56,31 +56,31 @@ export function melToSpectrum(energies: Float32Array, features: AudioFeatureOpti
   return spectra;
 }
 
-/** Solves one frame. With A the filters: x ← x Aᵀy / Aᵀ(Ax). */
+/** Returns the spectrum x of one frame with the energies y. Each update with the filters A is x ← x Aᵀy / Aᵀ(Ax). */
 function spectrumOf(energies: Float32Array, filters: readonly MelFilter[], bins: number): Float64Array {
-  const back = (values: ArrayLike<number>): Float64Array => {
+  const transposed = (values: ArrayLike<number>): Float64Array => {
     const result = new Float64Array(bins);
     for (const [m, { start, weights }] of filters.entries())
       for (let i = 0; i < weights.length; i++) result[start + i] += weights[i] * values[m];
     return result;
   };
-  const target = back(energies);
-  const mass = back(filters.map(({ weights }) => weights.reduce((a, b) => a + b, 0)));
+  const target = transposed(energies);
+  const mass = transposed(filters.map(({ weights }) => weights.reduce((a, b) => a + b, 0)));
   const x = target.map((value, k) => (mass[k] > 0 ? value / mass[k] : 0));
   for (let n = 0; n < UPDATES; n++) {
-    const found = filters.map(({ start, weights }) => {
+    const estimate = filters.map(({ start, weights }) => {
       let sum = 0;
       for (let i = 0; i < weights.length; i++) sum += weights[i] * x[start + i];
       return sum;
     });
-    const divisor = back(found);
+    const divisor = transposed(estimate);
     for (let k = 0; k < bins; k++) x[k] *= target[k] / Math.max(divisor[k], TINY);
   }
   return x;
 }
 
 /**
- * Returns the samples of a log-mel spectrogram.
+ * Returns samples whose log-mel spectrogram is close to the given one.
  * @param values [frames, mels], row by row, at least two frames
  * @param features the options with which the spectrogram was computed: the kind `logMel`, centred
  * @throws UnrollError `value` for invalid options, `data` for fewer than two frames and for values that are not finite
@@ -101,7 +101,10 @@ export function melToSound(
   if (!(sharpness > 0)) throw valueError(`melToSound: sharpness must be above 0, got ${sharpness}.`);
   const wrong = values.findIndex((value) => !Number.isFinite(value));
   if (wrong >= 0)
-    throw new UnrollError('data', `melToSound: values must be finite, got ${values[wrong]} at ${wrong}.`);
+    throw new UnrollError(
+      'data',
+      `melToSound: values must be finite, got ${values[wrong]} at index ${wrong}.`,
+    );
   if (values.length % mels !== 0 || values.length < 2 * mels)
     throw new UnrollError(
       'data',
@@ -115,7 +118,7 @@ export function melToSound(
   return sharpness === 1 ? samples : withLevelOf(samples, magnitudes, sharpness);
 }
 
-/** Scales samples so that the energy is that of the magnitudes before they were sharpened. */
+/** Returns the samples, scaled so that their energy is that of the magnitudes before sharpening. */
 function withLevelOf(samples: Float32Array, magnitudes: Float32Array, sharpness: number): Float32Array {
   let [before, after] = [0, 0];
   for (const value of magnitudes) {

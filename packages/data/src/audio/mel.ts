@@ -1,4 +1,4 @@
-/** Filters of the mel scale, and the cosine transform of cepstra, as in librosa and torchaudio. */
+/** Mel filters, and the cosine transform of cepstral coefficients, as in librosa and torchaudio. */
 import { UnrollError } from '@unroll/core';
 
 /**

@@ -1,7 +1,6 @@
 /**
- * Changes the sample rate by a windowed sinc filter, evaluated at the phases that occur (polyphase). Each output sample depends
- * on the input samples around it only, so chunks of any size give the same bits. With the same parameters the results are those
- * of torchaudio.functional.resample.
+ * Changes the sample rate with a polyphase windowed sinc filter. Each output sample depends only on the input samples around it,
+ * so chunks of any size give the same bits. With the same parameters, the results equal torchaudio.functional.resample.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -13,23 +12,23 @@ export interface ResampleOptions {
   from: number;
   /** Sample rate of the output in Hz. */
   to: number;
-  /** Zero crossings of the sinc on each side. More give a sharper filter, and a longer delay. Default 64. */
+  /** Number of zero crossings of the sinc on each side. More crossings give a sharper filter and a longer delay. Default 64. */
   crossings?: number;
-  /** Cutoff as a fraction of half the lower rate. Default 0.9476. */
+  /** Cutoff frequency as a fraction of half the lower sample rate. Default 0.9476. */
   rolloff?: number;
   /** The window of the sinc. Default `kaiser`. */
   window?: 'kaiser' | 'hann';
   /**
-   * Shape of the Kaiser window: higher values attenuate more and are less sharp. Default 14.77. The defaults are those of the
-   * filter "kaiser_best" of resampy.
+   * Shape of the Kaiser window: with a higher value, the filter attenuates more but is less sharp. Default 14.77. The defaults are
+   * the parameters of the filter "kaiser_best" in resampy.
    */
   beta?: number;
 }
 
-/** Largest filter table: coefficients of all phases. */
+/** Largest number of filter coefficients of all phases. */
 const MAX_TABLE = 2 ** 24;
 
-/** Takes samples in chunks and returns those of the other rate. The output has ceil(input * to / from) samples. */
+/** Takes samples in chunks and returns samples at the other rate, ceil(input * to / from) in total. */
 export class Resampler {
   readonly #from: number;
   readonly #to: number;
@@ -45,7 +44,7 @@ export class Resampler {
   #returned = 0;
   #ended = false;
 
-  /** @throws UnrollError `value` for invalid options, and for rates with too large a common multiple */
+  /** @throws UnrollError `value` for invalid options, and for rates whose greatest common divisor is too small */
   constructor(options: ResampleOptions) {
     const {
       crossings = 64,
@@ -61,15 +60,16 @@ export class Resampler {
     for (const rate of [from, to]) checkRate('resample', rate);
     if (!(rolloff > 0 && rolloff <= 1))
       throw valueError(`resample: rolloff must be above 0 and at most 1, got ${rolloff}.`);
-    const divisor = Number.isInteger(from) && Number.isInteger(to) ? greatestDivisor(from, to) : 0;
-    if (divisor === 0) throw valueError(`resample: the rates must be integers, got ${from} and ${to}.`);
+    const divisor = Number.isInteger(from) && Number.isInteger(to) ? greatestCommonDivisor(from, to) : 0;
+    if (divisor === 0)
+      throw valueError(`resample: the sample rates must be integers, got ${from} and ${to}.`);
     [this.#from, this.#to] = [from / divisor, to / divisor];
     const cutoff = Math.min(this.#from, this.#to) * rolloff;
     this.#radius = Math.ceil((crossings * this.#from) / cutoff);
     this.#taps = 2 * this.#radius + 2;
     if (this.#to * this.#taps > MAX_TABLE) {
       throw valueError(
-        `resample: the ratio of ${from} and ${to} Hz needs too large a filter. Choose rates with a common divisor.`,
+        `resample: the ratio of ${from} and ${to} Hz needs too large a filter. Choose rates with a larger common divisor.`,
         { from, to },
       );
     }
@@ -78,7 +78,7 @@ export class Resampler {
     this.#offset = -this.#radius;
   }
 
-  /** @returns the coefficients of each phase */
+  /** Returns the coefficients of each phase. */
   #table({
     crossings,
     cutoff,
@@ -113,7 +113,7 @@ export class Resampler {
     return this.#append(samples, Number.POSITIVE_INFINITY);
   }
 
-  /** Returns the last output samples. */
+  /** Ends the stream and returns the last output samples. @throws UnrollError `state` after `end` */
   end(): Float32Array<ArrayBuffer> {
     if (this.#ended) throw new UnrollError('state', 'The stream has ended. Start another one.');
     this.#ended = true;
@@ -146,7 +146,7 @@ export class Resampler {
 }
 
 /**
- * Changes the sample rate of samples.
+ * Returns the samples at another sample rate.
  * @throws UnrollError `value` for invalid options
  */
 export function resample(samples: Float32Array, options: ResampleOptions): Float32Array {
@@ -155,7 +155,8 @@ export function resample(samples: Float32Array, options: ResampleOptions): Float
   return joined([resampler.push(samples), resampler.end()]);
 }
 
-const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));
+const greatestCommonDivisor = (a: number, b: number): number =>
+  b === 0 ? a : greatestCommonDivisor(b, a % b);
 
 /** The modified Bessel function of the first kind of order 0, by its power series. */
 function besselI0(x: number): number {

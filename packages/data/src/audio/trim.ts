@@ -1,19 +1,19 @@
-/** Removes silence at the start and the end of a sound, as librosa.effects.trim does. */
+/** Finds silence at the start and the end of a sound, as librosa.effects.trim does. */
 import { UnrollError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 
 export interface TrimOptions {
-  /** Frames whose power is more than this below the loudest frame are silent, in dB. Default 60. */
+  /** A frame is silent if its power is at least `threshold` dB below the power of the loudest frame. Default 60. */
   threshold?: number;
-  /** Samples of a frame. Default 2048. */
+  /** Number of samples of a frame. Default 2048. */
   frameLength?: number;
   /** Samples between the starts of two frames. Default 512. */
   hopLength?: number;
 }
 
 /**
- * Returns the range of the samples that are not silence at the start or the end: `samples.subarray(start, end)`. If everything
- * is digital silence, the range is the whole sound.
+ * Returns the range of the sound without the silence at both ends, for `samples.subarray(start, end)`. If all samples are 0, the
+ * range is the whole sound.
  * @throws UnrollError `data` if there are no samples, `value` for invalid options
  */
 export function trimSilence(
@@ -38,7 +38,7 @@ export function trimSilence(
 
 /** Returns the mean square of each frame; the middle of frame t is sample t * hop. */
 function framePowers(samples: Float32Array, size: number, hop: number): Float64Array {
-  // Running sums of squares: each sample is read once, however long the frames are.
+  // With cumulative sums of squares, each sample is read once, however long the frames are.
   const sums = new Float64Array(samples.length + 1);
   for (let i = 0; i < samples.length; i++) sums[i + 1] = sums[i] + samples[i] * samples[i];
   const pad = Math.floor(size / 2);

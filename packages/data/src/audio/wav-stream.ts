@@ -14,7 +14,7 @@ import {
   type WavOptions,
 } from './wav.js';
 
-/** Bytes before the samples, at most. */
+/** Largest number of bytes before the samples. */
 const MAX_HEADER = 2 ** 20;
 
 /** Takes the bytes of a WAV file in chunks and returns the mean of its channels. */
@@ -22,7 +22,7 @@ export class WavStream {
   readonly #source: string;
   #bytes: Uint8Array = new Uint8Array(0);
   #format: WavFormat | null = null;
-  /** Bytes of samples that the file states and that have not arrived; infinite if it does not state them. */
+  /** Number of bytes of samples that have not arrived; infinite if the file does not state the size of its samples. */
   #left = Number.POSITIVE_INFINITY;
   #count = 0;
 
@@ -62,7 +62,7 @@ export class WavStream {
     return this.#samples(view, start, count, this.#format);
   }
 
-  /** Ends the file. @throws UnrollError `format` if it is truncated, `data` if it has no samples */
+  /** Checks that the file is complete. @throws UnrollError `format` if it is truncated, `data` if it has no samples */
   end(): void {
     if (this.#format === null)
       throw damaged(this.#source, 'the file is truncated or damaged: it must have a data chunk');
@@ -73,7 +73,7 @@ export class WavStream {
       throw new UnrollError('data', `${this.#source}: the file has no samples.`, { source: this.#source });
   }
 
-  /** Reads the chunks before the samples. @returns the start of the samples, if they were found */
+  /** Reads the chunks before the samples. @returns the offset of the samples; 0 if the chunks have not all arrived */
   #readHeader(view: DataView): number {
     const size = view.byteLength;
     if (size < RIFF_HEADER) return 0;
@@ -88,7 +88,7 @@ export class WavStream {
         if (!isUnknownSize(stated)) this.#left = stated;
         return start;
       }
-      // After an odd size, the next chunk is found by its name, with or without padding.
+      // To know whether a chunk of an odd size is padded, `nextChunk` needs the header of the next one.
       if (start + stated + (stated % 2 === 0 ? 0 : CHUNK_HEADER + 1) > size) return 0;
       if (name === 'fmt ') format = formatOf(view, { start, length: stated }, this.#source);
       at = nextChunk(view, start + stated);
@@ -97,13 +97,13 @@ export class WavStream {
   }
 
   #samples(view: DataView, start: number, count: number, format: WavFormat): Float32Array {
-    const { code, channels, frameBytes } = format;
+    const { codec, channels, frameBytes } = format;
     const stride = frameBytes / channels;
     const samples = new Float32Array(count);
     for (let i = 0; i < count; i++) {
       let sum = 0;
       for (let c = 0; c < channels; c++)
-        sum += Math.fround(code.read(view, start + i * frameBytes + (c + 1) * stride - code.bytes));
+        sum += Math.fround(codec.read(view, start + i * frameBytes + (c + 1) * stride - codec.bytes));
       samples[i] = channels === 1 ? sum : sum / channels;
       if (!Number.isFinite(samples[i]))
         throw new UnrollError('data', `${this.#source}: samples must be finite numbers, got ${samples[i]}.`);

@@ -1,37 +1,42 @@
 /** Writes WAV files. */
 import { UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import { CODES, type WavEncoding } from './wav-codes.js';
+import { CODECS, type WavEncoding } from './wav-codecs.js';
 import { checkRate, type Waveform } from './waveform.js';
 
 export interface WriteWavOptions {
-  /** How samples are stored. Default `pcm16`. Samples outside -1 to 1 are limited, except those of floats. */
+  /** Encoding of the samples. Samples outside -1 to 1 are clipped, except in `float32` and `float64`. Default `pcm16`. */
   encoding?: WavEncoding;
 }
 
 /** Bytes before the samples for PCM, and for the other encodings, which need a fact chunk and a longer fmt chunk. */
 const PCM_HEADER = 44;
 const OTHER_HEADER = 58;
-const MOST_CHANNELS = 0xffff;
+const MAX_CHANNELS = 0xffff;
 
 /**
- * Returns a sound as a WAV file.
- * @throws UnrollError `value` for an unknown encoding or an invalid sample rate; `data` if there are no samples, if the channels
- * differ in length, or if the file would be larger than 4 GiB
+ * Returns the bytes of a WAV file with the sound.
+ * @throws UnrollError `value` for an unknown encoding or an invalid sample rate; `data` if there are no samples or more than
+ * 65,535 channels, if the channels differ in length, or if the file would have 4 GiB or more
  */
 export function writeWav(sound: Waveform, options: WriteWavOptions = {}): Uint8Array {
-  checkOptions('writeWav', options, { encoding: Object.keys(CODES) });
+  checkOptions('writeWav', options, { encoding: Object.keys(CODECS) });
   const { channels, sampleRate } = sound;
   checkRate('writeWav', sampleRate);
-  const code = CODES[options.encoding ?? 'pcm16'];
+  const codec = CODECS[options.encoding ?? 'pcm16'];
   const length = channels[0]?.length ?? 0;
-  if (length === 0 || channels.some((each) => each.length !== length) || channels.length > MOST_CHANNELS) {
+  if (channels.length > MAX_CHANNELS)
+    throw new UnrollError(
+      'data',
+      `writeWav: a WAV file can have at most ${MAX_CHANNELS} channels, got ${channels.length}.`,
+    );
+  if (length === 0 || channels.some((each) => each.length !== length)) {
     const lengths = channels.slice(0, 4).map((each) => each.length);
     const message = `writeWav: all channels must have the same number of samples, at least one, got ${lengths.join(', ') || 'none'}.`;
     throw new UnrollError('data', message);
   }
-  const frameBytes = code.bytes * channels.length;
-  const header = code.tag === 1 ? PCM_HEADER : OTHER_HEADER;
+  const frameBytes = codec.bytes * channels.length;
+  const header = codec.tag === 1 ? PCM_HEADER : OTHER_HEADER;
   const dataBytes = frameBytes * length;
   const size = header + dataBytes + (dataBytes % 2);
   if (size >= 2 ** 32)
@@ -39,15 +44,15 @@ export function writeWav(sound: Waveform, options: WriteWavOptions = {}): Uint8A
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   writeHeader(view, {
-    tag: code.tag,
+    tag: codec.tag,
     channels: channels.length,
     sampleRate,
-    sampleBytes: code.bytes,
+    sampleBytes: codec.bytes,
     length,
   });
   for (const [channel, samples] of channels.entries()) {
-    const start = header + channel * code.bytes;
-    for (let i = 0; i < length; i++) code.write(view, start + i * frameBytes, samples[i]);
+    const start = header + channel * codec.bytes;
+    for (let i = 0; i < length; i++) codec.write(view, start + i * frameBytes, samples[i]);
   }
   return bytes;
 }

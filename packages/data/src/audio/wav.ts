@@ -4,7 +4,7 @@
  */
 import { UnrollError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import { CODES, type SampleCode, type WavEncoding } from './wav-codes.js';
+import { CODECS, type SampleCodec, type WavEncoding } from './wav-codecs.js';
 import type { Waveform } from './waveform.js';
 
 export interface WavOptions {
@@ -27,7 +27,7 @@ export function readWav(bytes: Uint8Array, options: WavOptions = {}): WavSound {
   const { source = 'WAV file' } = options;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { format, data } = chunksOf(view, source);
-  const { encoding, code, channels: count, frameBytes, sampleRate } = format;
+  const { encoding, codec, channels: count, frameBytes, sampleRate } = format;
   if (data.length === 0) throw new UnrollError('data', `${source}: the file has no samples.`, { source });
   if (data.length % frameBytes !== 0) {
     throw damaged(
@@ -38,14 +38,14 @@ export function readWav(bytes: Uint8Array, options: WavOptions = {}): WavSound {
   const length = data.length / frameBytes;
   const stride = frameBytes / count;
   // A sample in a larger container is left-justified: its bytes are the last ones.
-  const padding = stride - code.bytes;
+  const padding = stride - codec.bytes;
   const channels = Array.from({ length: count }, (_, channel) => {
     const samples = new Float32Array(length);
     const start = data.start + channel * stride + padding;
-    for (let i = 0; i < length; i++) samples[i] = code.read(view, start + i * frameBytes);
+    for (let i = 0; i < length; i++) samples[i] = codec.read(view, start + i * frameBytes);
     return samples;
   });
-  if (code.tag === 3) checkFinite(channels, source);
+  if (codec.tag === 3) checkFinite(channels, source);
   return { channels, sampleRate, encoding };
 }
 
@@ -69,7 +69,7 @@ export interface Range {
 
 export interface WavFormat {
   encoding: WavEncoding;
-  code: SampleCode;
+  codec: SampleCodec;
   channels: number;
   /** Bytes of one sample of all channels. */
   frameBytes: number;
@@ -79,19 +79,19 @@ export interface WavFormat {
 export const RIFF_HEADER = 12;
 export const CHUNK_HEADER = 8;
 /**
- * The sizes that programs write if they cannot go back to fill it in: the chunk lasts to the end of the file. The second one is that
- * of SoX and espeak-ng.
+ * Sizes that programs write if they cannot seek back to fill in the actual size: the chunk lasts to the end of the file. SoX and
+ * espeak-ng write the second one.
  */
 const UNKNOWN_SIZE = 0xffffffff;
 const SOX_SIZE = 0x7ffff000;
 
-/** True for a size that means that the size is unknown. */
+/** Returns whether the size in a chunk header stands for an unknown size. */
 export const isUnknownSize = (stated: number): boolean => stated === UNKNOWN_SIZE || stated === SOX_SIZE;
 
 export const nameAt = (view: DataView, at: number): string =>
   String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
 
-/** Finds the format and the samples. */
+/** Returns the format and the range of the samples. */
 function chunksOf(view: DataView, source: string): { format: WavFormat; data: Range } {
   const size = view.byteLength;
   const isLarge = checkHeader(view, source);
@@ -106,8 +106,8 @@ function chunksOf(view: DataView, source: string): { format: WavFormat; data: Ra
       return { format, data: { start, length: dataLength(size - start, stated, large, source) } };
     }
     if (stated > size - start) {
-      const text = `${JSON.stringify(name)} must have ${stated} bytes, got ${size - start}`;
-      throw damaged(source, `the file is truncated or damaged: its chunk ${text}`);
+      const problem = `${JSON.stringify(name)} must have ${stated} bytes, got ${size - start}`;
+      throw damaged(source, `the file is truncated or damaged: its chunk ${problem}`);
     }
     if (name === 'fmt ') {
       if (format !== undefined) throw damaged(source, 'the file has two fmt chunks');
@@ -120,7 +120,7 @@ function chunksOf(view: DataView, source: string): { format: WavFormat; data: Ra
   throw damaged(source, `the file is truncated or damaged: it must have ${missing}`);
 }
 
-/** @returns true for RF64, whose size of the data is in the chunk ds64 */
+/** Checks the first bytes. @returns whether the file is RF64 or BW64, whose data size is in the chunk ds64 */
 export function checkHeader(view: DataView, source: string): boolean {
   if (view.byteLength === 0) throw damaged(source, 'the file is empty');
   const isLongEnough = view.byteLength >= RIFF_HEADER;
@@ -135,7 +135,7 @@ export function checkHeader(view: DataView, source: string): boolean {
   return isLarge;
 }
 
-/** Returns the name of another audio format by its first bytes. */
+/** Returns the name of another audio format, recognised by its first bytes; undefined for an unknown one. */
 function containerOf(view: DataView): string | undefined {
   const names: Readonly<Record<string, string>> = {
     fLaC: 'a FLAC file',
@@ -190,7 +190,8 @@ export function formatOf(view: DataView, { start, length }: Range, source: strin
   const frameBytes = view.getUint16(start + 12, true);
   const bits = view.getUint16(start + 14, true);
   if (tag === EXTENSIBLE) {
-    if (length < 40) throw damaged(source, `the extensible fmt chunk must have 40 bytes, got ${length}`);
+    if (length < 40)
+      throw damaged(source, `the extensible fmt chunk must have at least 40 bytes, got ${length}`);
     const tail = Array.from({ length: 14 }, (_, i) => view.getUint8(start + 26 + i));
     const hex = tail.map((byte) => byte.toString(16).padStart(2, '0')).join('');
     if (hex !== GUID_TAIL) throw damaged(source, 'the encoding of the extensible format is not supported');
@@ -198,7 +199,7 @@ export function formatOf(view: DataView, { start, length }: Range, source: strin
   }
   if (channels === 0) throw damaged(source, 'the number of channels must be at least 1, got 0');
   if (sampleRate === 0) throw damaged(source, 'the sample rate must be at least 1 Hz, got 0');
-  return { ...codeOf({ tag, bits, channels, frameBytes }, source), channels, frameBytes, sampleRate };
+  return { ...codecOf({ tag, bits, channels, frameBytes }, source), channels, frameBytes, sampleRate };
 }
 
 interface FormatFields {
@@ -208,13 +209,13 @@ interface FormatFields {
   frameBytes: number;
 }
 
-/** Returns the encoding of the samples. The bits of PCM are rounded up to whole bytes, and may be in larger containers. */
-function codeOf({ tag, bits, channels, frameBytes }: FormatFields, source: string) {
+/** Returns the encoding of the samples. PCM samples take whole bytes, and may be stored in containers of 4 bytes. */
+function codecOf({ tag, bits, channels, frameBytes }: FormatFields, source: string) {
   const stride = frameBytes / channels;
-  const found = (Object.keys(CODES) as WavEncoding[]).find((encoding) => {
-    const code = CODES[encoding];
-    if (code.tag !== tag) return false;
-    return tag === 1 ? code.bytes === Math.ceil(bits / 8) : code.bytes * 8 === bits;
+  const found = (Object.keys(CODECS) as WavEncoding[]).find((encoding) => {
+    const codec = CODECS[encoding];
+    if (codec.tag !== tag) return false;
+    return tag === 1 ? codec.bytes === Math.ceil(bits / 8) : codec.bytes * 8 === bits;
   });
   if (found === undefined) {
     throw damaged(
@@ -222,11 +223,14 @@ function codeOf({ tag, bits, channels, frameBytes }: FormatFields, source: strin
       `the encoding must be PCM of up to 32 bits, float of 32 or 64 bits, mu-law or A-law, got format ${tag} with ${bits} bits`,
     );
   }
-  const code = CODES[found];
-  const isWider = tag === 1 && code.bytes > 1 && stride === 4;
-  if (stride !== code.bytes && !isWider) {
-    const text = `${channels} channel${channels === 1 ? '' : 's'} of ${bits} bits`;
-    throw damaged(source, `a frame of ${text} must have ${code.bytes * channels} bytes, got ${frameBytes}`);
+  const codec = CODECS[found];
+  const isWider = tag === 1 && codec.bytes > 1 && stride === 4;
+  if (stride !== codec.bytes && !isWider) {
+    const layout = `${channels} channel${channels === 1 ? '' : 's'} of ${bits} bits`;
+    throw damaged(
+      source,
+      `a frame of ${layout} must have ${codec.bytes * channels} bytes, got ${frameBytes}`,
+    );
   }
-  return { encoding: found, code };
+  return { encoding: found, codec };
 }

@@ -2,8 +2,8 @@
  * Croston's method for intermittent demand with the correction of Syntetos & Boylan (Croston 1972, Forecasting and stock control
  * for intermittent demands; Syntetos & Boylan 2005, The accuracy of intermittent demand estimates).
  *
- * The sizes z of the values that are not 0, and the numbers q of rows from one such value to the next (the first: from the start),
- * are smoothed separately. Every step of the forecast is
+ * The sizes z of the values other than 0, and the intervals q between these values in rows (the first interval begins at the start),
+ * are smoothed separately. The forecast of every step is
  *
  *   (1 - alpha / 2) z' / q',   x' = alpha x + (1 - alpha) x' for each new size or interval, first x' = x,   alpha = 0.1
  */
@@ -11,17 +11,17 @@ import { type FittedBaseline, fitAndForecast } from './fitted.js';
 
 const ALPHA = 0.1;
 
-/** Values at intervals of at least this many rows, on average, are intermittent (Syntetos, Boylan & Croston 2005). */
+/** A series is intermittent if its values other than 0 are at least this many rows apart on average (Syntetos et al. 2005). */
 const MIN_INTERVAL = 1.32;
 
 /**
- * Returns the Croston-SBA forecast: a constant, the expected value per row. Without any value other than 0, the forecast is 0.
+ * Returns the Croston-SBA forecast: a constant, the expected value per row. If all values are 0, the forecast is 0.
  * @param history past values; gaps (NaN) are filled with the value before
  */
 export const crostonSba = (history: ArrayLike<number>, horizon: number): Float64Array =>
   fitAndForecast(() => fittedCroston, history, horizon, 1);
 
-/** The method has no parameters to fit. */
+/** The Croston-SBA forecast as a fitted baseline. It has no parameters to fit. */
 export const fittedCroston: FittedBaseline = {
   forecasts(values, origins, horizon) {
     let [size, interval, rowsSince, row] = [0, 0, 0, 0];

@@ -1,6 +1,7 @@
 /**
- * Seasonal indices by classical decomposition: the centred moving average over one season is the trend, and the mean of what
- * remains at each position of the season is the index (Macaulay 1931; Hyndman & Athanasopoulos 2021, section 3.4).
+ * Seasonal indices by classical decomposition: the trend, a centred moving average over one season, is removed from the values;
+ * the index of each position in the season is the mean of the remaining values (Macaulay 1931; Hyndman & Athanasopoulos 2021,
+ * section 3.4).
  */
 
 export type SeasonKind = 'additive' | 'multiplicative';
@@ -27,8 +28,7 @@ export function seasonalIndices(values: ArrayLike<number>, season: number, kind:
 }
 
 /**
- * Returns the indices of the decomposition to use: multiplicative if all values are positive and no index is close to 0,
- * otherwise additive.
+ * Returns seasonal indices: multiplicative if all values are positive and no index is close to 0, otherwise additive.
  */
 export function chooseIndices(
   values: ArrayLike<number>,
@@ -48,8 +48,8 @@ const MIN_INDEX = 0.01;
 const NORMAL_95 = 1.6448536269514722;
 
 /**
- * Returns whether the season of a series or of its differences is significant. A trend hides the season from the test of the
- * values: the autocorrelations at all lags are high.
+ * Returns whether the season of a series or of its differences is significant. If the series has a trend, the test finds the season
+ * only in the differences, because the autocorrelations of the values are high at all lags.
  */
 export function isSeasonal(values: ArrayLike<number>, season: number): boolean {
   const differences = Float64Array.from({ length: values.length - 1 }, (_, t) => values[t + 1] - values[t]);
@@ -58,7 +58,7 @@ export function isSeasonal(values: ArrayLike<number>, season: number): boolean {
 
 /**
  * Returns whether the autocorrelation at the lag of one season is significant, given the shorter lags (Bartlett's formula; the
- * test of Fiorucci et al. 2016, section 2.1).
+ * test of Fiorucci et al. 2016, section 2.1). False for seasons of fewer than 4 rows and for less than two seasons of values.
  */
 function isSignificant(values: ArrayLike<number>, season: number): boolean {
   const n = values.length;

@@ -12,8 +12,8 @@
  *   s[t] = s[t - m] + gamma (y'' - s[t - m]),   y'' = y - q   or   y / q
  *
  * Initial states come from a classical decomposition and a regression line through the first rows. The other parameters minimise
- * -2 log likelihood, which is n log(sum e^2) with e = y - mu (additive errors), or n log(sum e^2) + 2 sum log |mu| with
- * e = (y - mu) / mu (multiplicative errors). The model with the lowest AICc is used.
+ * -2 log likelihood, which is, up to a constant, n log(sum e^2) with e = y - mu (additive errors), or n log(sum e^2) +
+ * 2 sum log |mu| with e = (y - mu) / mu (multiplicative errors). The model with the lowest AICc is used.
  */
 import { isSeasonal, type SeasonKind, seasonalIndices } from './decompose.js';
 import { type FittedBaseline, finiteOrNaive, fitAndForecast, fittedNaive, isConstant } from './fitted.js';
@@ -39,10 +39,10 @@ export interface EtsParameters {
 }
 
 /**
- * Returns the forecast of the ETS model with the lowest AICc. Histories of up to 3 values or equal values get the
- * naive forecast.
+ * Returns the forecast of the ETS model with the lowest AICc. If the history has at most 3 values or its values are all equal, the
+ * result is the naive forecast.
  * @param history past values; gaps (NaN) are filled with the value before
- * @param season season length in rows; 1 for none. Models with a season need two seasons of history
+ * @param season season length in rows; 1 for none. Models with a season need more than two seasons of history
  */
 export const ets = (history: ArrayLike<number>, horizon: number, season: number): Float64Array =>
   fitAndForecast(fitEts, history, horizon, season);
@@ -89,7 +89,7 @@ class EtsStates {
     this.#trend = parameters.trend;
   }
 
-  /** Updates the states with the value y of row t, and returns the forecast that was made of it. */
+  /** Updates the states with the value y of row t, and returns the one-step forecast of y. */
   update(y: number, t: number): number {
     const { alpha, beta, gamma, phi } = this.#parameters;
     const { season: kind } = this.#form;
@@ -97,7 +97,7 @@ class EtsStates {
     const position = kind === 'none' ? 0 : t % this.#season.length;
     const s = this.#season[position];
     const mu = kind === 'none' ? q : kind === 'additive' ? q + s : q * s;
-    if (kind === 'multiplicative' && !(s > 0 && q > 0)) return mu; // Such states cannot be divided by: they stay.
+    if (kind === 'multiplicative' && !(s > 0 && q > 0)) return mu; // These states cannot be divisors: nothing is updated.
     const adjusted = kind === 'none' ? y : kind === 'additive' ? y - s : y / s;
     this.#level = q + alpha * (adjusted - q);
     this.#trend = phi * this.#trend + (beta / alpha) * (this.#level - q);
@@ -105,7 +105,7 @@ class EtsStates {
     return mu;
   }
 
-  /** Forecasts `horizon` steps from row t. */
+  /** Returns the forecast of `horizon` rows, the first of which is row t. */
   forecast(t: number, horizon: number): Float64Array {
     const { phi } = this.#parameters;
     const { season: kind } = this.#form;
@@ -120,7 +120,10 @@ class EtsStates {
   }
 }
 
-/** Returns the forms to compare: multiplicative ones need positive values, seasonal ones two seasons. */
+/**
+ * Returns the forms to compare. Multiplicative forms need positive values, and forms with a season need more than two seasons of
+ * history. If the season is significant, all forms have one.
+ */
 function candidateForms(y: Float64Array, season: number): EtsForm[] {
   const isPositive = y.every((value) => value > 0);
   const seasons: EtsForm['season'][] = ['none'];
@@ -139,7 +142,7 @@ function candidateForms(y: Float64Array, season: number): EtsForm[] {
   );
 }
 
-/** Bounds of the parameters, those of Hyndman et al. 2002: all smoothing is between almost none and almost complete. */
+/** Bounds of the smoothing parameters and of phi, as in the R package forecast. */
 const MIN_SMOOTHING = 1e-4;
 const [MIN_PHI, MAX_PHI] = [0.8, 0.98];
 const MAX_EVALUATIONS = 200;
@@ -150,12 +153,12 @@ function fitForm(y: Float64Array, form: EtsForm, m: number): { aicc: number; par
   const hasTrend = form.trend !== 'none';
   const isDamped = form.trend === 'damped';
   const toParameters = (x: ArrayLike<number>): EtsParameters => {
-    const between = (low: number, high: number, share: number) => low + share * (high - low);
+    const interpolate = (low: number, high: number, fraction: number) => low + fraction * (high - low);
     let i = 0;
-    const alpha = between(MIN_SMOOTHING, 1 - MIN_SMOOTHING, x[i++]);
-    const beta = hasTrend ? between(Math.min(MIN_SMOOTHING, alpha), alpha, x[i++]) : 0;
-    const gamma = form.season === 'none' ? 0 : between(0, 1 - alpha, x[i++]);
-    const phi = isDamped ? between(MIN_PHI, MAX_PHI, x[i]) : hasTrend ? 1 : 0;
+    const alpha = interpolate(MIN_SMOOTHING, 1 - MIN_SMOOTHING, x[i++]);
+    const beta = hasTrend ? interpolate(Math.min(MIN_SMOOTHING, alpha), alpha, x[i++]) : 0;
+    const gamma = form.season === 'none' ? 0 : interpolate(0, 1 - alpha, x[i++]);
+    const phi = isDamped ? interpolate(MIN_PHI, MAX_PHI, x[i]) : hasTrend ? 1 : 0;
     return { alpha, beta, gamma, phi, ...initial };
   };
   const start = [
@@ -191,7 +194,10 @@ function minusTwoLogLikelihood(y: Float64Array, form: EtsForm, parameters: EtsPa
   return Number.isFinite(value) ? value : Number.MAX_VALUE;
 }
 
-/** Returns initial states: the seasonal indices, and the regression line through the first rows, seasonally adjusted. */
+/**
+ * Returns initial states: seasonal indices, and level and trend of the regression line through the first seasonally adjusted rows
+ * (without a trend: their mean).
+ */
 function initialStates(
   y: Float64Array,
   form: EtsForm,

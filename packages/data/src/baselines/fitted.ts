@@ -1,4 +1,4 @@
-/** What the fitted baselines (theta, ETS, Croston) have in common: fixed parameters, and forecasts from any later row. */
+/** The interface of the fitted baselines (theta, ETS, Croston): parameters are fitted once, and forecasts start at any later row. */
 import { checkInputs } from './simple.js';
 
 /** A baseline whose parameters were fitted to the first rows of a series. */
@@ -16,7 +16,7 @@ export interface FittedBaseline {
 /** Fits a baseline to a series. `season` is the season length in rows, 1 for none. */
 export type FitBaseline = (history: ArrayLike<number>, season: number) => FittedBaseline;
 
-/** Fits a baseline to a history and forecasts from its end. Gaps (NaN) are filled with the value before them. */
+/** Fits a baseline to a history and returns the forecast from its end. Gaps (NaN) are filled with the value before them. */
 export function fitAndForecast(
   fit: FitBaseline,
   history: ArrayLike<number>,
@@ -28,7 +28,7 @@ export function fitAndForecast(
   return fit(filled, season).forecasts(filled, [filled.length], horizon)[0];
 }
 
-/** Returns the values without leading gaps (NaN), other gaps filled with the value before. */
+/** Returns the values without leading gaps (NaN). Other gaps are filled with the value before. */
 function withoutGaps(history: ArrayLike<number>): Float64Array {
   const all = Float64Array.from(history);
   const first = all.findIndex((value) => !Number.isNaN(value));

@@ -1,9 +1,9 @@
-/** Two small optimisers for the parameters of baselines, which need no gradients. */
+/** Two small gradient-free optimisers for the parameters of baselines. */
 
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 const GRID_POINTS = 24;
 
-/** Returns the minimum of a function on an interval: the best point of a grid, refined by golden-section search (Kiefer 1953). */
+/** Returns the x in an interval with the smallest f(x): the best point of a grid, refined by golden-section search (Kiefer 1953). */
 export function minimiseOnInterval(f: (x: number) => number, low: number, high: number): number {
   const step = (high - low) / (GRID_POINTS - 1);
   const grid = Array.from({ length: GRID_POINTS }, (_, i) => low + i * step);
@@ -28,8 +28,7 @@ export function minimiseOnInterval(f: (x: number) => number, low: number, high: 
 }
 
 /**
- * Minimises a function of a few variables in [0, 1] with the simplex method of Nelder & Mead 1965. Points outside of the box are
- * moved to its edge.
+ * Minimises a function of a few variables in [0, 1] with the simplex method of Nelder & Mead 1965. Variables are clipped to [0, 1].
  * @param start initial point
  * @returns the best point found and its value
  */
@@ -54,16 +53,16 @@ export function minimiseInBox(
       (_, i) => simplex.slice(0, -1).reduce((sum, { x }) => sum + x[i], 0) / start.length,
     );
     // The point at `scale` on the line from the worst vertex (-1) through the centre (0).
-    const along = (scale: number) => {
+    const pointAt = (scale: number) => {
       evaluations++;
       return evaluate(Float64Array.from(centre, (c, i) => clip(c + scale * (c - worst.x[i]))));
     };
-    let next = along(1);
+    let next = pointAt(1);
     if (next.value < best.value) {
-      const further = along(2);
+      const further = pointAt(2);
       if (further.value < next.value) next = further;
     } else if (next.value >= simplex[simplex.length - 2].value) {
-      next = along(next.value < worst.value ? 0.5 : -0.5);
+      next = pointAt(next.value < worst.value ? 0.5 : -0.5);
     }
     if (next.value < worst.value) simplex[simplex.length - 1] = next;
     else {

@@ -16,7 +16,7 @@ import { type FittedBaseline, finiteOrNaive, fitAndForecast, fittedNaive, isCons
 import { minimiseOnInterval } from './optimise.js';
 
 const [MIN_ALPHA, MAX_ALPHA] = [0.1, 0.99];
-/** The first errors depend mostly on the initial level and are not counted. */
+/** Rows before this one are not counted, because their errors depend mostly on the initial level. */
 const FIRST_ERROR = 3;
 
 /** The model, fitted to a seasonally adjusted series. */
@@ -34,7 +34,8 @@ interface ThetaParameters {
 
 /**
  * Returns the forecast of the optimised theta model. If the season of the values or of their differences is significant, the
- * series is seasonally adjusted first. A history of at most 3 values, or whose values are all equal, gets the naive forecast.
+ * series is seasonally adjusted first. If the history has at most 3 values or its values are all equal, the result is the naive
+ * forecast.
  * @param history past values; gaps (NaN) are filled with the value before
  * @param season season length in rows; 1 for none
  */
@@ -56,7 +57,7 @@ export function fitTheta(history: ArrayLike<number>, season: number): FittedBase
       return origins.map((origin) => {
         for (; row < origin; row++)
           level = alpha * adjust(values[row], row, adjustment, -1) + (1 - alpha) * level;
-        const forecast = continued(level, origin, horizon, parameters);
+        const forecast = forecastFrom(level, origin, horizon, parameters);
         const seasonal = forecast.map((value, k) => adjust(value, origin + k, adjustment, 1));
         return finiteOrNaive(seasonal, values[origin - 1]);
       });
@@ -77,12 +78,12 @@ function adjust(value: number, t: number, adjustment: Adjustment | null, sign: 1
   return sign === 1 ? value * index : value / index;
 }
 
-/** Returns the trend term of mu[t]: w times this is added to the level. */
+/** Returns the trend term of mu[t], which is multiplied by w and added to the level. */
 const trendTerm = (t: number, { alpha, A, B }: Pick<ThetaParameters, 'alpha' | 'A' | 'B'>): number =>
   A * (1 - alpha) ** t + (B * (1 - (1 - alpha) ** (t + 1))) / alpha;
 
-/** Forecasts `horizon` steps from row `origin`. */
-function continued(
+/** Returns the forecast of `horizon` rows, the first of which is row `origin`. */
+function forecastFrom(
   level: number,
   origin: number,
   horizon: number,
@@ -112,8 +113,8 @@ function fitParameters(y: Float64Array): ThetaParameters {
 }
 
 /**
- * Returns the initial level and w in [0, 1] with the smallest squared error for the given alpha. The error of row t is
- * r - initialLevel p - w g, with p = (1 - alpha)^t, g the trend term, and r the error with initial level and w of 0.
+ * Returns the initial level and w in [0, 1] with the smallest sum of squared errors for the given alpha, and this sum. The error of
+ * row t is r - initialLevel p - w g, where p = (1 - alpha)^t, g is the trend term, and r is the error if the initial level and w are 0.
  */
 function leastSquares(
   y: Float64Array,

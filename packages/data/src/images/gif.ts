@@ -1,6 +1,6 @@
 /**
- * Reads GIF files (GIF89a specification): the frames of an animation, each as the whole picture that is on the screen. Sizes are
- * checked before memory is allocated, and every frame must have exactly its pixels.
+ * Reads GIF files (GIF89a specification): the frames of an animation, each as a complete picture. Sizes are checked before memory is
+ * allocated, and the data of every frame must have exactly as many pixels as its size.
  */
 import { checkSize, type Image, imageError, MAX_GIF_PIXELS } from './image.js';
 
@@ -18,7 +18,7 @@ interface Block {
   isInterlaced: boolean;
   /** The index of transparent pixels, which keep the previous colour; -1: none. */
   transparent: number;
-  /** What happens after the frame: 2: its pixels become black; 3: they are restored; otherwise nothing. */
+  /** What happens after the frame. 2: its pixels become black. 3: the picture before the frame is restored. Otherwise nothing. */
   disposal: number;
   codeSize: number;
   /** The compressed indices. */
@@ -57,7 +57,7 @@ class Reader {
     return low + 256 * high;
   }
 
-  /** Reads sub-blocks up to the empty one, and joins them. */
+  /** Reads sub-blocks up to an empty one, and returns their joined data. */
   blocks(): Uint8Array {
     const parts: Uint8Array[] = [];
     for (let size = this.byte(); size > 0; size = this.byte()) parts.push(this.take(size));
@@ -70,7 +70,7 @@ class Reader {
     return out;
   }
 
-  /** Reads a palette if the flags say that there is one. */
+  /** Returns the palette that follows, or null if the flags say that there is none. */
   palette(flags: number): Uint8Array | null {
     return flags & 0x80 ? this.take(3 * 2 ** ((flags & 7) + 1)) : null;
   }
@@ -83,15 +83,15 @@ export function parseGif(bytes: Uint8Array, source: string): GifFile {
   const [width, height, flags] = [reader.word(), reader.word(), reader.byte()];
   checkSize(source, width, height);
   reader.take(2);
-  const common = reader.palette(flags);
+  const globalPalette = reader.palette(flags);
   const blocks: Block[] = [];
   let control = { transparent: -1, disposal: 0 };
   for (;;) {
     const type = reader.byte();
     if (type === 0x3b) break;
-    if (type === 0x21) control = extension(reader, control);
+    if (type === 0x21) control = readExtension(reader, control);
     else if (type === 0x2c) {
-      const block = imageBlock(reader, common, control);
+      const block = readImageBlock(reader, globalPalette, control);
       if (block.x + block.width > width || block.y + block.height > height)
         throw imageError(source, `frame ${blocks.length + 1} of the GIF file is outside of the picture`);
       blocks.push(block);
@@ -108,15 +108,15 @@ export function parseGif(bytes: Uint8Array, source: string): GifFile {
 
 type Control = Pick<Block, 'transparent' | 'disposal'>;
 
-/** Reads an extension. Only the graphic control extension matters. */
-function extension(reader: Reader, before: Control): Control {
+/** Reads an extension. Returns the settings of a graphic control extension; for all other extensions, the settings `before`. */
+function readExtension(reader: Reader, before: Control): Control {
   const label = reader.byte();
   const data = reader.blocks();
   if (label !== 0xf9 || data.length < 4) return before;
   return { transparent: data[0] & 1 ? data[3] : -1, disposal: (data[0] >> 2) & 7 };
 }
 
-function imageBlock(reader: Reader, common: Uint8Array | null, control: Control): Block {
+function readImageBlock(reader: Reader, globalPalette: Uint8Array | null, control: Control): Block {
   const [x, y, width, height, flags] = [
     reader.word(),
     reader.word(),
@@ -125,7 +125,7 @@ function imageBlock(reader: Reader, common: Uint8Array | null, control: Control)
     reader.byte(),
   ];
   checkSize(reader.source, width, height);
-  const palette = reader.palette(flags) ?? common;
+  const palette = reader.palette(flags) ?? globalPalette;
   if (palette === null) throw imageError(reader.source, 'the GIF file is damaged: a frame has no palette');
   const codeSize = reader.byte();
   // GIF89a: the smallest code size is 2, also for pictures of two colours.
@@ -141,7 +141,7 @@ function imageBlock(reader: Reader, common: Uint8Array | null, control: Control)
   };
 }
 
-/** Draws the frames one after the other. @throws UnrollError `format` for a frame with damaged pixels */
+/** Yields the picture after each frame. @throws UnrollError `format` for a frame with damaged pixels */
 export function* gifImages({ width, height, blocks }: GifFile, source: string): Generator<Image, void> {
   const canvas = new Uint8Array(3 * width * height);
   for (const [n, block] of blocks.entries()) {
@@ -156,7 +156,7 @@ export function* gifImages({ width, height, blocks }: GifFile, source: string): 
   }
 }
 
-/** Draws indices; null: black. */
+/** Draws the pixels of a frame. If `indices` is null, the pixels become black. */
 function draw(canvas: Uint8Array, width: number, block: Block, indices: Uint8Array | null): void {
   const rows = rowsOf(block);
   for (let r = 0; r < block.height; r++) {
@@ -172,9 +172,11 @@ function draw(canvas: Uint8Array, width: number, block: Block, indices: Uint8Arr
 
 /** Returns the row in the picture of each row in the file. */
 function rowsOf({ height, isInterlaced }: Block): readonly number[] {
-  const every = (from: number, step: number) =>
+  const rowsFrom = (from: number, step: number) =>
     Array.from({ length: Math.max(0, Math.ceil((height - from) / step)) }, (_, i) => from + i * step);
-  return isInterlaced ? [...every(0, 8), ...every(4, 8), ...every(2, 4), ...every(1, 2)] : every(0, 1);
+  return isInterlaced
+    ? [...rowsFrom(0, 8), ...rowsFrom(4, 8), ...rowsFrom(2, 4), ...rowsFrom(1, 2)]
+    : rowsFrom(0, 1);
 }
 
 const MAX_CODES = 4096;
@@ -183,7 +185,7 @@ const MAX_CODES = 4096;
 function decompress({ codeSize, data, width, height }: Block, error: (problem: string) => Error): Uint8Array {
   const out = new Uint8Array(width * height);
   const [clear, end] = [1 << codeSize, (1 << codeSize) + 1];
-  // A code is the string of another code with one more index. `starts` and `lengths` say where the string is in the output.
+  // A code stands for the string of an earlier code plus one index. `starts` and `lengths` give a copy of the string in the output.
   const starts = new Uint32Array(MAX_CODES);
   const lengths = new Uint32Array(MAX_CODES);
   let [next, bits, previous, written] = [end + 1, codeSize + 1, -1, 0];
@@ -204,7 +206,7 @@ function decompress({ codeSize, data, width, height }: Block, error: (problem: s
     }
     if (code > next || (code === next && previous < 0)) throw error(`code ${code} is unknown`);
     const start = written;
-    // The code `next` is the previous string with its own first index.
+    // The code `next` stands for the previous string plus the first index of that string.
     const from = code < clear ? -1 : code === next ? previous : starts[code];
     const length = code < clear ? 1 : code === next ? written - previous + 1 : lengths[code];
     if (written + length > out.length) throw error(`it must have ${out.length} pixels, got more`);

@@ -12,8 +12,8 @@ export interface Image {
 }
 
 /**
- * Largest number of pixels of an image, and of all frames of a GIF together. The size that a file declares is compared before
- * memory is allocated.
+ * Largest number of pixels of an image, and of all frames of a GIF together. The size that a file declares is checked against
+ * these limits before memory is allocated.
  */
 export const MAX_PIXELS = 2 ** 25;
 export const MAX_GIF_PIXELS = 2 ** 29;
@@ -22,7 +22,7 @@ export const MAX_GIF_PIXELS = 2 ** 29;
 export const imageError = (source: string, problem: string): UnrollError =>
   new UnrollError('format', `${source}: ${problem}.`, { source });
 
-/** @throws UnrollError `format` for a size of 0, and for one that is above the limit */
+/** @throws UnrollError `format` for a size of 0, and for a size above the limit */
 export function checkSize(source: string, width: number, height: number): void {
   if (width < 1 || height < 1)
     throw imageError(source, `the image must have at least one pixel, got ${width} × ${height}`);

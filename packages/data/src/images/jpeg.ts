@@ -5,9 +5,9 @@ import { checkSize, type Image, imageError, MAX_PIXELS } from './image.js';
 export const isJpeg = (bytes: Uint8Array): boolean =>
   bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
 
-/** Markers without a length. */
+/** Returns whether a length follows the marker. Only TEM, RST0 to RST7, SOI and EOI have none. */
 const hasLength = (marker: number): boolean => marker !== 0x01 && (marker < 0xd0 || marker > 0xd9);
-/** Markers that start a frame: SOF0 to SOF15, without DHT, JPG and DAC. */
+/** Returns whether a marker starts a frame: SOF0 to SOF15. DHT, JPG and DAC, which lie between them, do not. */
 const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
 

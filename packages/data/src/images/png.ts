@@ -1,6 +1,6 @@
 /**
- * Reads PNG files (ISO/IEC 15948). The chunks are checked here; fast-png then reads the pixels from a file without the chunks that
- * it would also decompress, such as colour profiles.
+ * Reads PNG files (ISO/IEC 15948). The chunks are checked here. fast-png then decodes only the chunks that determine the pixels, so
+ * it decompresses nothing else, such as colour profiles.
  */
 
 import { convertIndexedToRgb, type DecodedPng, decode } from 'fast-png';
@@ -10,7 +10,7 @@ import { checkSize, type Image, imageError } from './image.js';
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 /** The chunks that determine the pixels. */
 const NEEDED = ['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'];
-/** Compressed bytes that are decompressed at once: at most a thousand times as many come out. */
+/** Number of compressed bytes that are decompressed at once. The result is at most about a thousand times as long. */
 const PART = 2 ** 14;
 
 export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, i) => bytes[i] === byte);
@@ -33,7 +33,7 @@ interface Header {
   isInterlaced: boolean;
 }
 
-/** Channels, and bits per channel, by the type of colour. */
+/** Number of channels, and possible bits per channel, by colour type. */
 const COLOURS: Readonly<Record<number, { channels: number; depths: readonly number[] }>> = {
   0: { channels: 1, depths: [1, 2, 4, 8, 16] },
   2: { channels: 3, depths: [8, 16] },
@@ -45,7 +45,7 @@ const COLOURS: Readonly<Record<number, { channels: number; depths: readonly numb
 /**
  * Reads a PNG file. Transparent pixels are drawn over black; 16 bits are rounded to 8.
  * @param source name of the file, for errors
- * @throws UnrollError `format` for a damaged file and an image that is too large
+ * @throws UnrollError `format` for a damaged file, an image that is too large, and an interlaced image with fewer than 8 bits
  */
 export function readPng(bytes: Uint8Array, source: string): Image {
   const chunks = chunksOf(bytes, source);
@@ -60,7 +60,7 @@ export function readPng(bytes: Uint8Array, source: string): Image {
   return pixelsOf(image, header, source);
 }
 
-/** Returns the needed chunks. Their checksums are compared. */
+/** Checks the checksums of the chunks that determine the pixels, and returns these chunks. */
 function chunksOf(bytes: Uint8Array, source: string): Chunk[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const chunks: Chunk[] = [];
@@ -108,20 +108,20 @@ function headerOf(chunks: readonly Chunk[], source: string): Header {
   if (known === undefined || !known.depths.includes(depth))
     throw damaged(`colour type ${colour} with ${depth} bits does not exist`);
   if (compression !== 0 || filter !== 0 || interlace > 1)
-    throw damaged('its method of compression is unknown');
+    throw damaged('its compression, filter or interlace method is unknown');
   checkSize(source, width, height);
   const isInterlaced = interlace === 1;
   if (isInterlaced && depth < 8)
     throw imageError(
       source,
-      `interlaced PNG files with ${depth} bits are not supported. Save it without interlacing`,
+      `interlaced PNG files with ${depth} bits are not supported. Save the image without interlacing`,
     );
   const isIndexed = colour === 3;
   if (isIndexed && !chunks.some(({ type }) => type === 'PLTE')) throw damaged('the chunk PLTE is missing');
   return { width, height, depth, channels: known.channels, isIndexed, isInterlaced };
 }
 
-/** Checks that the compressed data has exactly the bytes of the image, without keeping them. */
+/** Checks that the compressed data has exactly the size of the image. The decompressed bytes are not kept. */
 function checkData(chunks: readonly Chunk[], header: Header, source: string): void {
   const expected = expectedBytes(header);
   let count = 0;
@@ -147,11 +147,12 @@ function checkData(chunks: readonly Chunk[], header: Header, source: string): vo
   if (count !== expected) throw problem();
 }
 
-/** The first pixels and the distances of the seven passes of an interlaced image (Adam7): [x, y, dx, dy]. */
+/** The seven passes of an interlaced image (Adam7): the first pixel and the distances between pixels, [x, y, dx, dy]. */
 const PASSES = [
   [0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2],
 ] as const; // biome-ignore format: a table
 
+/** Returns the size of the decompressed data: each row of pixels has one more byte, for its filter. */
 function expectedBytes({ width, height, depth, channels, isInterlaced }: Header): number {
   const bytesOf = (columns: number, rows: number) =>
     columns < 1 || rows < 1 ? 0 : rows * (1 + Math.ceil((columns * channels * depth) / 8));
@@ -162,6 +163,7 @@ function expectedBytes({ width, height, depth, channels, isInterlaced }: Header)
   );
 }
 
+/** Returns a PNG file with only these chunks. */
 function joined(chunks: readonly Chunk[]): Uint8Array {
   const length = chunks.reduce((sum, { whole }) => sum + whole.length, SIGNATURE.length);
   const out = new Uint8Array(length);
@@ -174,7 +176,7 @@ function joined(chunks: readonly Chunk[]): Uint8Array {
   return out;
 }
 
-/** Converts decoded pixels to 8 bits, grey or colour, over black. */
+/** Converts decoded pixels to an image of 8 bits per channel, grey or colour, drawn over black. */
 function pixelsOf(image: DecodedPng, header: Header, source: string): Image {
   const { width, height } = header;
   const count = width * height;
@@ -203,7 +205,7 @@ function indexed(image: DecodedPng, source: string): Uint8Array {
   }
 }
 
-/** Returns one value for each pixel of a grey image with less than 8 bits. */
+/** Returns one value for each pixel of a grey image with fewer than 8 bits. */
 function unpacked(bytes: Uint8Array, { width, height, depth }: Header): Uint8Array {
   const perByte = 8 / depth;
   const perRow = Math.ceil(width / perByte);
@@ -216,14 +218,17 @@ function unpacked(bytes: Uint8Array, { width, height, depth }: Header): Uint8Arr
   return out;
 }
 
-/** Removes the last of 2 or 4 channels, which is the opacity. */
-function overBlack(values: ArrayLike<number>, count: number, channels: number, most: number): Uint8Array {
+/**
+ * Returns pixels of 8 bits per channel, drawn over black. Of 2 or 4 channels, the last one is the opacity.
+ * @param maxValue largest value of a channel
+ */
+function overBlack(values: ArrayLike<number>, count: number, channels: number, maxValue: number): Uint8Array {
   const colours = channels - 1 + (channels % 2);
   const out = new Uint8Array(count * colours);
   for (let i = 0; i < count; i++) {
-    const opacity = colours === channels ? 1 : values[i * channels + colours] / most;
+    const opacity = colours === channels ? 1 : values[i * channels + colours] / maxValue;
     for (let c = 0; c < colours; c++)
-      out[i * colours + c] = Math.round((255 / most) * opacity * values[i * channels + c]);
+      out[i * colours + c] = Math.round((255 / maxValue) * opacity * values[i * channels + c]);
   }
   return out;
 }

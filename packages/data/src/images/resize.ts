@@ -7,12 +7,13 @@ export interface ImageShape {
   channels: number;
 }
 
-/** For each output pixel of an axis: the input pixels that it covers, and the share of each of them. */
+/** The input pixels along one axis that an output pixel covers: the index of the first one, and the share of each. */
 interface Cover {
   first: number;
   shares: Float64Array;
 }
 
+/** Returns the cover of each output pixel along an axis. */
 function coversOf(from: number, to: number): Cover[] {
   const step = from / to;
   return Array.from({ length: to }, (_, i) => {
@@ -28,8 +29,8 @@ function coversOf(from: number, to: number): Cover[] {
 }
 
 /**
- * Changes the size of an image by averaging the area of the old pixels that a new pixel covers (OpenCV: INTER_AREA). An
- * image that becomes larger has blocks of equal pixels.
+ * Changes the size of an image: each new pixel is the mean of the old pixels that it covers, weighted by the covered areas (OpenCV:
+ * INTER_AREA).
  * @param values [height, width, channels], row by row
  * @returns [to.height, to.width, channels]
  */
@@ -41,7 +42,7 @@ export function resizeArea(
   if (to.height === height && to.width === width) return Float32Array.from(values);
   const columns = coversOf(width, to.width);
   const rows = coversOf(height, to.height);
-  const narrow = new Float32Array(height * to.width * channels);
+  const resizedRows = new Float32Array(height * to.width * channels);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < to.width; x++) {
       const { first, shares } = columns[x];
@@ -49,7 +50,7 @@ export function resizeArea(
         let sum = 0;
         for (let k = 0; k < shares.length; k++)
           sum += shares[k] * values[(y * width + first + k) * channels + c];
-        narrow[(y * to.width + x) * channels + c] = sum;
+        resizedRows[(y * to.width + x) * channels + c] = sum;
       }
     }
   const size = to.width * channels;
@@ -57,7 +58,7 @@ export function resizeArea(
   for (let y = 0; y < to.height; y++) {
     const { first, shares } = rows[y];
     for (let k = 0; k < shares.length; k++)
-      for (let i = 0; i < size; i++) out[y * size + i] += shares[k] * narrow[(first + k) * size + i];
+      for (let i = 0; i < size; i++) out[y * size + i] += shares[k] * resizedRows[(first + k) * size + i];
   }
   return out;
 }

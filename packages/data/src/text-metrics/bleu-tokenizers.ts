@@ -13,7 +13,7 @@ const ENTITIES: readonly (readonly [string, string])[] = [
   ['&gt;', '>'],
 ];
 
-/** Separates ASCII punctuation, except `'` and `-`, and except periods and commas within numbers. */
+/** Separates ASCII punctuation, except `'`, periods and commas within numbers, and hyphens that do not follow a digit. */
 function separatePunctuation(text: string): string[] {
   return splitWords(
     text
@@ -24,7 +24,7 @@ function separatePunctuation(text: string): string[] {
   );
 }
 
-/** The tokenizer of mteval-v13a.pl, the script of the WMT evaluations. */
+/** Tokenizes like mteval-v13a.pl, the script of the WMT evaluations. */
 function tokenize13a(text: string): string[] {
   let line = text.replaceAll('<skipped>', '').replaceAll('-\n', '').replaceAll('\n', ' ');
   for (const [entity, character] of ENTITIES) line = line.replaceAll(entity, character);
@@ -32,9 +32,9 @@ function tokenize13a(text: string): string[] {
 }
 
 /**
- * The first and last code points of the characters that become tokens of their own. The range from U+2001 is that of
- * sacrebleu, whose table has a slip there (it means U+20000 to U+2A6D6, but Python reads U+2000 and a zero): characters
- * beyond U+FFFF are not separated, but general punctuation, arrows and other symbols are.
+ * The first and last code points of the characters that become separate tokens. The range from U+2001 comes from a mistake in the
+ * table of sacrebleu (it means U+20000 to U+2A6D6, but Python reads U+2000 and a zero). As in sacrebleu, characters beyond U+FFFF
+ * are therefore not separated, but general punctuation, arrows and other symbols are.
  */
 const CHINESE: readonly (readonly [number, number])[] = [
   [0x2001, 0x2a6d],
@@ -60,14 +60,14 @@ function isChinese(character: string): boolean {
   return CHINESE.some(([first, last]) => first <= code && code <= last);
 }
 
-/** Each Chinese character is a token; the rest is tokenized like 13a. */
+/** Makes each Chinese character a token, and separates punctuation in the rest. */
 function tokenizeChinese(text: string): string[] {
   let separated = '';
   for (const character of trim(text)) separated += isChinese(character) ? ` ${character} ` : character;
   return separatePunctuation(separated);
 }
 
-/** The tokenizer of mteval-v14.pl with `--international-tokenization`: Unicode punctuation and symbols are tokens. */
+/** Tokenizes like mteval-v14.pl with `--international-tokenization`: Unicode punctuation and symbols become tokens. */
 function tokenizeInternational(text: string): string[] {
   return splitWords(
     text

@@ -10,9 +10,11 @@ import { countNgrams, matchesOf, type NgramCounts, totalOf } from './ngrams.js';
 import { signatureOf } from './signature.js';
 
 /**
- * What replaces the precision of an n-gram order without matches (Chen and Cherry, 2014, https://aclanthology.org/W14-3346):
- * `exp` counts 1/2 of a match for the first such order, 1/4 for the second, and so on, `floor` counts `smoothValue` matches, `none` leaves it 0. `add-k` adds
- * `smoothValue` to matches and totals of all orders above 1.
+ * How an n-gram order without matches is counted (Chen and Cherry, 2014, https://aclanthology.org/W14-3346):
+ * - `exp`: as 1/2 of a match for the first such order, 1/4 for the second, and so on
+ * - `floor`: as `smoothValue` matches
+ * - `none`: as no match
+ * - `add-k`: `smoothValue` is added to the matches and totals of all orders above 1
  */
 export type BleuSmoothing = 'exp' | 'floor' | 'add-k' | 'none';
 
@@ -39,15 +41,15 @@ export interface BleuScore {
   score: number;
   /** Precision of each n-gram order after smoothing, 0 to 100. All are 0 if no word matches. */
   precisions: number[];
-  /** Matching n-grams of each order, before smoothing. */
+  /** Number of matching n-grams of each order, before smoothing. */
   counts: number[];
-  /** N-grams of the hypotheses, of each order, before smoothing. */
+  /** Number of n-grams of each order in the hypotheses, before smoothing. */
   totals: number[];
   /** The factor for hypotheses that are shorter than the references, 0 to 1. */
   brevityPenalty: number;
-  /** Tokens of all hypotheses. */
+  /** Number of tokens of all hypotheses. */
   hypothesisLength: number;
-  /** Tokens of the references whose length is closest to that of their hypothesis. */
+  /** Number of tokens of the references. If a hypothesis has several references, only the one closest in length counts. */
   referenceLength: number;
   /** The options that determine the score, in the form of sacrebleu. Report it with the score. */
   signature: string;
@@ -64,10 +66,10 @@ interface Statistics {
 }
 
 /**
- * BLEU of a corpus.
+ * Returns the BLEU score of a corpus.
  * @param hypotheses the texts to evaluate
- * @param references for each hypothesis its reference, or an array of its references; their numbers may differ.
- *   (sacrebleu groups references the other way round: one list of all first references, and so on.)
+ * @param references for each hypothesis, its reference or an array of its references. The arrays may have different lengths.
+ *   (sacrebleu groups references differently: one list of all first references, and so on.)
  * @throws UnrollError `shape` if the lengths differ, `value` for an empty corpus or an unknown option
  */
 export function bleu(
@@ -78,7 +80,7 @@ export function bleu(
   return compute('bleu', hypotheses, references, settingsOf('bleu', options, false));
 }
 
-/** BLEU of one sentence, by default with `effectiveOrder`. See {@link bleu}, which is not the mean over sentences. */
+/** Returns the BLEU score of one sentence, by default with `effectiveOrder`. The {@link bleu} of a corpus is not the mean of these. */
 export function sentenceBleu(
   hypothesis: string,
   references: References,
@@ -150,13 +152,13 @@ function addSentence(sums: Statistics, hypothesis: string[], references: string[
   }
 }
 
-/** Returns the length closest to `length`, the smaller one of two that are equally close. */
+/** Returns the length of the reference whose length is closest to `length`; of two equally close lengths, the smaller one. */
 function closestLength(length: number, references: string[][]): number {
   const lengths = references.map((reference) => reference.length).sort((a, b) => a - b);
   return lengths.reduce((best, next) => (Math.abs(next - length) < Math.abs(best - length) ? next : best));
 }
 
-/** Returns for each n-gram its highest count in one reference. */
+/** Returns for each n-gram its highest count in any one reference. */
 function highestCounts(references: string[][], order: number): NgramCounts {
   if (references.length === 1) return countNgrams(references[0], order);
   const highest = new Map<string, number>();

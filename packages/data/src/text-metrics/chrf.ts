@@ -35,7 +35,7 @@ export interface ChrfScore {
 
 type Settings = Required<ChrfOptions>;
 
-/** N-grams of one order: in the hypothesis, in the reference, and in both. */
+/** Numbers of n-grams of one order: in the hypothesis, in the reference, and in both. */
 interface OrderCounts {
   hypothesis: number;
   reference: number;
@@ -43,9 +43,9 @@ interface OrderCounts {
 }
 
 /**
- * chrF of a corpus; with `wordOrder: 2`, chrF++. If there are several references, each sentence is scored with the best one.
+ * Returns the chrF score of a corpus; with `wordOrder: 2`, chrF++. If there are several references, each sentence is scored with the best one.
  * @param hypotheses the texts to evaluate
- * @param references for each hypothesis its reference, or an array of its references
+ * @param references for each hypothesis, its reference or an array of its references
  * @throws UnrollError `shape` if the lengths differ, `value` for an empty corpus or an unknown option
  */
 export function chrf(
@@ -56,7 +56,7 @@ export function chrf(
   return compute('chrf', hypotheses, references, options);
 }
 
-/** chrF of one sentence. See {@link chrf}, which is not the mean over sentences. */
+/** Returns the chrF score of one sentence. The {@link chrf} of a corpus is not the mean of these scores. */
 export function sentenceChrf(
   hypothesis: string,
   references: References,
@@ -112,17 +112,17 @@ function settingsOf(owner: string, options: ChrfOptions): Settings {
   return { charOrder, wordOrder, beta, lowercase, whitespace, epsSmoothing };
 }
 
-/** Returns the counts for the reference with the best score, the first of several best ones. */
+/** Returns the counts for the reference with the best score. If several are best, the first one is used. */
 function bestCounts(hypothesis: string, references: readonly string[], settings: Settings): OrderCounts[] {
-  const own = ngramsOf(hypothesis, settings);
+  const hypothesisNgrams = ngramsOf(hypothesis, settings);
   let best: OrderCounts[] = [];
   let bestScore = -1;
   for (const reference of references) {
     const counts = ngramsOf(reference, settings).map((ngrams, i) => ({
-      // An order that the reference is too short for does not count as wrong.
-      hypothesis: ngrams.size > 0 ? totalOf(own[i]) : 0,
+      // If the reference is too short for an order, the n-grams of the hypothesis do not count as wrong.
+      hypothesis: ngrams.size > 0 ? totalOf(hypothesisNgrams[i]) : 0,
       reference: totalOf(ngrams),
-      matches: matchesOf(own[i], ngrams),
+      matches: matchesOf(hypothesisNgrams[i], ngrams),
     }));
     const score = scoreOf(counts, settings);
     if (score <= bestScore) continue;
@@ -132,7 +132,7 @@ function bestCounts(hypothesis: string, references: readonly string[], settings:
   return best;
 }
 
-/** Returns the n-grams of each order, of characters and then of words. */
+/** Returns the counts of the n-grams of each order: first of characters, then of words. */
 function ngramsOf(text: string, settings: Settings): NgramCounts[] {
   const line = settings.lowercase ? text.toLowerCase() : text;
   const characters = Array.from(settings.whitespace ? line : removeWhitespace(line));
@@ -145,7 +145,7 @@ function ngramsOf(text: string, settings: Settings): NgramCounts[] {
 
 const PUNCTUATION = new Set('!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~');
 
-/** Splits at whitespace, and separates an ASCII punctuation mark at the end of a word, or else at its start. */
+/** Splits at whitespace, and separates an ASCII punctuation mark at the end of a word, otherwise one at its start. */
 function separateEnds(line: string): string[] {
   return splitWords(line).flatMap((word) => {
     if (word.length === 1) return [word];

@@ -1,11 +1,11 @@
-/** The inputs of text metrics: their checks, and whitespace as the reference libraries of the metrics define it. */
+/** Checks the inputs of text metrics, and splits text at whitespace as the reference libraries of the metrics define it. */
 import { shapeError, type UnrollError, valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 
 /** One reference, or several references of the same hypothesis. */
 export type References = string | readonly string[];
 
-/** Throws an error if there is no hypothesis, or not one entry of `references` for each hypothesis. */
+/** @throws UnrollError `value` if an argument is not an array or there is no hypothesis, `shape` if the lengths differ */
 export function checkPairs(
   owner: string,
   hypotheses: readonly unknown[],
@@ -30,18 +30,21 @@ function checkArray(owner: string, name: string, value: unknown): void {
   throw valueError(`${owner}: ${name} must be an array, got ${formatValue(value)}.`, { [name]: value });
 }
 
-/** Returns `value` if it is a string. `place` is its path in messages, such as `hypotheses[3]`. */
-export function checkText(owner: string, place: string, value: unknown): string {
+/** Returns `value` if it is a string. @param path name of the value in messages, such as `hypotheses[3]` */
+export function checkText(owner: string, path: string, value: unknown): string {
   if (typeof value === 'string') return value;
-  throw textError(owner, place, 'a string (it may be empty)', value);
+  throw textError(owner, path, 'a string (it may be empty)', value);
 }
 
 /** Returns the error for a value that is not `expected`. */
-export function textError(owner: string, place: string, expected: string, value: unknown): UnrollError {
-  return valueError(`${owner}: ${place} must be ${expected}, got ${formatValue(value)}.`, { place, value });
+export function textError(owner: string, path: string, expected: string, value: unknown): UnrollError {
+  return valueError(`${owner}: ${path} must be ${expected}, got ${formatValue(value)}.`, {
+    place: path,
+    value,
+  });
 }
 
-/** Returns the hypotheses, each with its list of references. @throws UnrollError for wrong inputs, naming the index */
+/** Returns the hypotheses, each with its list of references. @throws UnrollError for wrong inputs; the message gives the index */
 export function pairsOf(
   owner: string,
   hypotheses: readonly string[],
@@ -54,11 +57,11 @@ export function pairsOf(
   }));
 }
 
-function referenceList(owner: string, place: string, references: References): readonly string[] {
+function referenceList(owner: string, path: string, references: References): readonly string[] {
   if (typeof references === 'string') return [references];
   if (!Array.isArray(references) || references.length === 0)
-    throw textError(owner, place, 'a string or an array of at least one string', references);
-  return references.map((reference: unknown, k) => checkText(owner, `${place}[${k}]`, reference));
+    throw textError(owner, path, 'a string or an array of at least one string', references);
+  return references.map((reference: unknown, k) => checkText(owner, `${path}[${k}]`, reference));
 }
 
 /** The characters that Python counts as whitespace. JavaScript's \s also has U+FEFF, but not U+001C to U+001F and U+0085. */

@@ -16,25 +16,25 @@ export interface AlignmentChunk {
 
 type Type = AlignmentChunk['type'];
 
-/** Directions of the table of edits. */
+/** Values of the table of edits: the step to a pair of prefixes. */
 const DIAGONAL = 0;
 const DELETE = 1;
 const INSERT = 2;
 
-/** Size limit of the table of edits, in bytes. */
+/** Largest number of cells of the table of edits, one byte each. */
 const MAX_CELLS = 2 ** 31;
 
 /**
- * Aligns two sequences. Of several alignments with the fewest edits it returns that of rapidfuzz 3.14 (which jiwer uses),
- * because the numbers of hits, substitutions, deletions and insertions can differ. (For pairs of thousands of tokens
- * each, rapidfuzz divides the problem and may return another one; the sum of edits is the same.)
- * @param place names the pair in messages
+ * Returns an alignment of two sequences with the fewest edits. Several such alignments can differ in their numbers of hits,
+ * substitutions, deletions and insertions; the result is the alignment of rapidfuzz 3.14, which jiwer uses. (For pairs of
+ * thousands of tokens each, rapidfuzz divides the problem and may return another alignment with the same number of edits.)
+ * @param pairName name of the pair in messages
  * @throws UnrollError `value` if the table of edits would be too large
  */
 export function align(
   reference: readonly string[],
   hypothesis: readonly string[],
-  place: string,
+  pairName: string,
 ): AlignmentChunk[] {
   const shorter = Math.min(reference.length, hypothesis.length);
   let start = 0;
@@ -44,7 +44,7 @@ export function align(
   const differing = [reference, hypothesis].map((tokens) => tokens.slice(start, tokens.length - end));
   if ((differing[0].length + 1) * (differing[1].length + 1) > MAX_CELLS) {
     throw valueError(
-      `${place} must have fewer tokens, got ${reference.length} in the reference and ${hypothesis.length} in the ` +
+      `${pairName} must have fewer tokens, got ${reference.length} in the reference and ${hypothesis.length} in the ` +
         'hypothesis. Split the texts into sentences.',
     );
   }

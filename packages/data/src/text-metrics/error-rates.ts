@@ -16,11 +16,11 @@ export interface ErrorRateOptions {
 
 export interface ErrorRates {
   /**
-   * (substitutions + deletions + insertions) / tokens of the references. It can exceed 1. If the references have no tokens,
-   * it is the number of insertions.
+   * (substitutions + deletions + insertions) / number of tokens of the references. It can exceed 1. If the references have no
+   * tokens, it is the number of insertions.
    */
   errorRate: number;
-  /** (substitutions + deletions + insertions) / (the same + hits), 0 to 1. */
+  /** errors / (errors + hits), 0 to 1, where errors are substitutions, deletions and insertions. */
   matchErrorRate: number;
   hits: number;
   substitutions: number;
@@ -31,9 +31,9 @@ export interface ErrorRates {
 }
 
 /**
- * Word error rate of a corpus: edits and words are summed over all pairs before dividing. Text is compared as it is:
- * if case and punctuation should not count, lower-case it and remove punctuation first. Words are separated by spaces, or by any two or
- * more whitespace characters.
+ * Returns the word error rate of a corpus: edits and words are summed over all pairs before dividing. Text is compared as it is:
+ * if case and punctuation should not count, convert it to lower case and remove punctuation first. Words are separated by spaces,
+ * or by any two or more whitespace characters.
  * @param hypotheses the recognised texts, or arrays of their words
  * @param references the true texts, or arrays of their words, in the same order
  * @throws UnrollError `shape` if the lengths differ, `value` for an empty corpus or an unknown option
@@ -51,7 +51,7 @@ export function wordErrorRate(
 }
 
 /**
- * Character error rate of a corpus: like {@link wordErrorRate} with characters (code points) instead of words. Whitespace
+ * Returns the character error rate of a corpus: like {@link wordErrorRate} with characters (code points) instead of words. Whitespace
  * counts, except at the start and end of a text.
  */
 export function characterErrorRate(
@@ -71,10 +71,10 @@ function compute(
 ): ErrorRates {
   checkOptions(owner, options, { alignments: 'boolean' });
   checkPairs(owner, hypotheses, references);
-  const tokensOf = (place: string, value: TextOrTokens): readonly string[] => {
+  const tokensOf = (path: string, value: TextOrTokens): readonly string[] => {
     if (typeof value === 'string') return tokenize(value);
-    if (!Array.isArray(value)) throw textError(owner, place, 'a string or an array of strings', value);
-    return value.map((token: unknown, k) => checkText(owner, `${place}[${k}]`, token));
+    if (!Array.isArray(value)) throw textError(owner, path, 'a string or an array of strings', value);
+    return value.map((token: unknown, k) => checkText(owner, `${path}[${k}]`, token));
   };
   const alignments = hypotheses.map((hypothesis, i) =>
     align(
@@ -97,9 +97,9 @@ function ratesOf(chunks: readonly AlignmentChunk[]): ErrorRates {
   }
   const { equal: hits, substitute: substitutions, delete: deletions, insert: insertions } = counts;
   const errors = substitutions + deletions + insertions;
-  const words = hits + substitutions + deletions;
+  const referenceTokens = hits + substitutions + deletions;
   return {
-    errorRate: words === 0 ? insertions : errors / words,
+    errorRate: referenceTokens === 0 ? insertions : errors / referenceTokens,
     matchErrorRate: errors === 0 ? 0 : errors / (errors + hits),
     hits,
     substitutions,

@@ -15,7 +15,7 @@ import { checkOptions, formatValue } from '@unroll/core/internal';
 
 export type LabelScheme = 'BIO' | 'BIOES' | 'BMES';
 
-/** Tokens start to end - 1 have the label. */
+/** A label of the tokens `start` to `end` - 1. */
 export interface Span {
   label: string;
   start: number;
@@ -25,9 +25,9 @@ export interface Span {
 
 export interface SpanOptions {
   /**
-   * How spans that break the rules of the scheme are read. False (default): as conlleval and the default mode of seqeval do;
-   * a span begins at any prefix that continues no span of the same label. True: as seqeval with `mode="strict"`; such tags
-   * belong to no span.
+   * How tags that break the rules of the scheme are read. False (default): as in conlleval and the default mode of seqeval, a span
+   * begins at any prefix that continues no span of the same label. True: as in seqeval with `mode="strict"`, these tags belong to
+   * no span.
    */
   strict?: boolean;
 }
@@ -38,7 +38,7 @@ type Role = 'first' | 'inner' | 'last' | 'single';
 interface Scheme {
   /** The role of each prefix. In BIO, an I may be the last token, and a B the only one. */
   roles: Readonly<Record<string, Role>>;
-  /** Whether the last token of a span has a prefix of its own. */
+  /** Whether the last token of a span has a different prefix. */
   marksEnd: boolean;
 }
 
@@ -62,11 +62,11 @@ function schemeOf(owner: string, scheme: LabelScheme): Scheme {
   );
 }
 
-/** Parses the tags. `place` is the path of the array in messages, such as `actual[2]`. */
-function parseTags(owner: string, place: string, tags: readonly string[], name: LabelScheme): Tag[] {
+/** Parses the tags. @param path name of the array in messages, such as `actual[2]` */
+function parseTags(owner: string, path: string, tags: readonly string[], name: LabelScheme): Tag[] {
   const { roles } = schemeOf(owner, name);
   if (!Array.isArray(tags)) {
-    throw valueError(`${owner}: ${place} must be an array of tags, got ${formatValue(tags)}.`);
+    throw valueError(`${owner}: ${path} must be an array of tags, got ${formatValue(tags)}.`);
   }
   return tags.map((tag: unknown, i) => {
     if (tag === 'O') return null;
@@ -75,14 +75,14 @@ function parseTags(owner: string, place: string, tags: readonly string[], name: 
       return { role: roles[prefix], label: label ?? NO_LABEL };
     const prefixes = Object.keys(roles);
     throw valueError(
-      `${owner}: ${place}[${i}] must be "O", or ${prefixes.slice(0, -1).join(', ')} or ${prefixes.at(-1)}, "-" and a ` +
-        `label (such as "B-PER"), got ${formatValue(tag)} (scheme "${name}").${hintFor(tag, name)}`,
+      `${owner}: ${path}[${i}] must be "O", or one of the prefixes ${prefixes.join(', ')}, followed by "-" and a label ` +
+        `(such as "B-PER") or alone, got ${formatValue(tag)} (scheme "${name}").${hintFor(tag, name)}`,
       { tag, index: i, scheme: name },
     );
   });
 }
 
-/** Returns a hint if another scheme has the prefix. */
+/** Returns a hint if other schemes have the prefix, otherwise an empty text. */
 function hintFor(tag: unknown, name: LabelScheme): string {
   const prefix = typeof tag === 'string' ? /^([^-])-./su.exec(tag)?.[1] : undefined;
   const others = Object.entries(SCHEMES)
@@ -93,39 +93,39 @@ function hintFor(tag: unknown, name: LabelScheme): string {
 
 /**
  * Returns the spans of a tag sequence, in order.
- * @throws UnrollError `value` for an unknown scheme or a tag that is not of the scheme, naming its index
+ * @throws UnrollError `value` for an unknown scheme or a tag that is not of the scheme; the message gives its index
  */
 export function spansOf(tags: readonly string[], scheme: LabelScheme, options: SpanOptions = {}): Span[] {
   return parseSpans('spansOf', 'tags', tags, scheme, options);
 }
 
-/** {@link spansOf} for other functions: `owner` and `place` appear in messages. */
+/** Like {@link spansOf}. `owner` (a function) and `path` (the array) name the tags in messages. */
 export function parseSpans(
   owner: string,
-  place: string,
+  path: string,
   tags: readonly string[],
   scheme: LabelScheme,
   options: SpanOptions,
 ): Span[] {
   checkOptions(owner, options, { strict: 'boolean' });
-  const parsed = parseTags(owner, place, tags, scheme);
+  const parsed = parseTags(owner, path, tags, scheme);
   return options.strict ? strictSpans(parsed, SCHEMES[scheme]) : lenientSpans(parsed);
 }
 
-/** Whether the tag marks the inside or the end of a span. */
+/** Returns whether the tag marks the inside or the end of a span. */
 const isInside = (tag: NonNullable<Tag>): boolean => tag.role === 'inner' || tag.role === 'last';
 
-/** Whether more tokens of the span may follow the tag. */
+/** Returns whether more tokens of the span may follow the tag. */
 const isOpen = (tag: NonNullable<Tag>): boolean => tag.role === 'first' || tag.role === 'inner';
 
-/** Whether `tag` continues the span of the previous tag. */
+/** Returns whether `tag` continues the span of the previous tag. */
 function continues(previous: Tag, tag: Tag): boolean {
   return (
     previous !== null && tag !== null && isOpen(previous) && isInside(tag) && previous.label === tag.label
   );
 }
 
-/** A span begins at every tag that does not continue the previous one. */
+/** Returns spans that begin at every tag that does not continue the span of the previous tag. */
 function lenientSpans(tags: readonly Tag[]): Span[] {
   const spans: Span[] = [];
   tags.forEach((tag, i) => {
@@ -136,7 +136,7 @@ function lenientSpans(tags: readonly Tag[]): Span[] {
   return spans;
 }
 
-/** A span begins at a first or single token, and is left out if the scheme marks ends and its end is missing. */
+/** Returns spans that begin at a first or single token. If the scheme marks ends, spans without an end are left out. */
 function strictSpans(tags: readonly Tag[], { marksEnd }: Scheme): Span[] {
   const spans: Span[] = [];
   tags.forEach((first, start) => {
@@ -209,7 +209,7 @@ export interface AllowedTransitions {
 }
 
 /**
- * Returns which tag may follow which, so that all spans are complete. For a CRF that must not predict malformed sequences.
+ * Returns which tags may follow each tag if all spans must be complete, for a CRF that must not predict malformed sequences.
  * @param tags all tags in the order of their ids, such as `['O', 'B-PER', 'I-PER']`
  * @throws UnrollError `value` for an unknown scheme or a tag that is repeated or not of the scheme
  */

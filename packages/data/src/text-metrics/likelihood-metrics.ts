@@ -1,13 +1,13 @@
 /**
- * Metrics of language models, from the negative log-likelihood summed over a corpus (natural logarithm, as cross-entropy
- * losses return it). Sum over all tokens before dividing: a mean of batch means differs if batches differ in size.
+ * Metrics of language models, from the negative log-likelihood summed over a corpus (natural logarithm, as in cross-entropy
+ * losses). Sum over all tokens before dividing: the mean of batch means is different if batches differ in size.
  */
 import { valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 
 /**
- * Perplexity: exp(negativeLogLikelihood / tokens). A perplexity of n is the uncertainty of a choice among n equally likely
- * tokens. Only comparable between models with the same tokens.
+ * Returns the perplexity: exp(negativeLogLikelihood / tokens). A perplexity of n is the uncertainty of a choice among n equally
+ * likely tokens. Perplexities are comparable only between models with the same tokens.
  * @throws UnrollError `value` if `tokens` is not a positive integer, or `negativeLogLikelihood` is negative or NaN
  */
 export function perplexityFromTotals(negativeLogLikelihood: number, tokens: number): number {
@@ -15,8 +15,8 @@ export function perplexityFromTotals(negativeLogLikelihood: number, tokens: numb
 }
 
 /**
- * Bits per character: negativeLogLikelihood / (characters · ln 2). Comparable between models with different tokens if
- * `characters` is the number of characters of the text.
+ * Returns the bits per character: negativeLogLikelihood / (characters · ln 2). They are comparable between models with different
+ * tokens if `characters` is the number of characters of the text.
  * @throws UnrollError `value` if `characters` is not a positive integer, or `negativeLogLikelihood` is negative or NaN
  */
 export function bitsPerCharacter(negativeLogLikelihood: number, characters: number): number {

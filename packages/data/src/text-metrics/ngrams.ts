@@ -3,7 +3,7 @@
 /** The number of occurrences of each n-gram. */
 export type NgramCounts = ReadonlyMap<string, number>;
 
-/** Counts the n-grams of `order` tokens. Tokens must not contain spaces: n-grams are their tokens joined by spaces. */
+/** Counts the n-grams of `order` tokens. Tokens must not contain spaces, because an n-gram is its tokens joined by spaces. */
 export function countNgrams(tokens: readonly (string | number)[], order: number): NgramCounts {
   const counts = new Map<string, number>();
   for (let start = 0; start + order <= tokens.length; start++) {
@@ -30,7 +30,7 @@ export function totalOf(counts: NgramCounts): number {
   return total;
 }
 
-/** Number of n-grams that `a` and `b` have in common: for each n-gram, the smaller of its two counts. */
+/** Returns the number of n-grams that `a` and `b` have in common: the sum of the smaller of the two counts of each n-gram. */
 export function matchesOf(a: NgramCounts, b: NgramCounts): number {
   let matches = 0;
   for (const [ngram, count] of a) matches += Math.min(count, b.get(ngram) ?? 0);

@@ -1,6 +1,6 @@
 /**
- * The Porter stemmer (Porter, 1980, https://tartarus.org/martin/PorterStemmer/) with the extensions of NLTK, which is what
- * rouge-score applies. For lower-case English words.
+ * The Porter stemmer (Porter, 1980, https://tartarus.org/martin/PorterStemmer/) with the extensions of NLTK, as rouge-score uses
+ * it, for lower-case English words.
  */
 
 /** Words that the rules would stem wrongly. */

@@ -9,7 +9,7 @@ import { countNgrams, matchesOf, totalOf } from './ngrams.js';
 import { porterStem } from './porter-stemmer.js';
 
 /**
- * How texts become tokens. All but functions lower-case the text.
+ * How texts become tokens. All tokenizers except functions convert the text to lower case first.
  * - `rouge`: runs of the letters a to z and digits, as in rouge-score and ROUGE-1.5.5. It drops all other characters, so
  *   Chinese text has no tokens, and "über" becomes "ber".
  * - `char`: every character except whitespace, for Chinese and Japanese
@@ -35,22 +35,23 @@ export interface PrecisionRecall {
 }
 
 export interface RougeScores {
-  /** Common words. */
+  /** Words in common. */
   rouge1: PrecisionRecall;
-  /** Common pairs of adjacent words. */
+  /** Pairs of adjacent words in common. */
   rouge2: PrecisionRecall;
   /** Longest common subsequence of the texts. Line breaks are ignored. */
   rougeL: PrecisionRecall;
-  /** Longest common subsequences of sentences, one per line: for summaries of several sentences. */
+  /** Longest common subsequences of sentences, for summaries of several sentences. Each line of a text is a sentence. */
   rougeLsum: PrecisionRecall;
 }
 
 const NAMES = ['rouge1', 'rouge2', 'rougeL', 'rougeLsum'] as const;
 
 /**
- * Mean ROUGE scores over the pairs of a corpus. Of several references, each score takes the one with the best F1.
+ * Returns the mean ROUGE scores over the pairs of a corpus. If there are several references, each score is that of the reference
+ * with the best F1.
  * @param hypotheses the texts to evaluate
- * @param references for each hypothesis its reference, or an array of its references
+ * @param references for each hypothesis, its reference or an array of its references
  * @throws UnrollError `shape` if the lengths differ, `value` for an empty corpus or an unknown option
  */
 export function rouge(
@@ -69,7 +70,7 @@ export function rouge(
   });
 }
 
-/** ROUGE scores of one text. See {@link rouge}. */
+/** Returns the ROUGE scores of one text. See {@link rouge}. */
 export function sentenceRouge(
   hypothesis: string,
   references: References,
@@ -139,11 +140,12 @@ function scoresOf(hypothesis: string, reference: string, tokensOf: Tokenize): Ro
       .split('\n')
       .filter((line) => line !== '')
       .map(idsOf);
-  const [own, other] = [idsOf(hypothesis), idsOf(reference)];
+  const [hypothesisIds, referenceIds] = [idsOf(hypothesis), idsOf(reference)];
+  const commonLength = lcsTable(referenceIds, hypothesisIds).at(-1)?.at(-1) ?? 0;
   return {
-    rouge1: ngramScore(own, other, 1),
-    rouge2: ngramScore(own, other, 2),
-    rougeL: fromHits(lcsTable(other, own).at(-1)?.at(-1) ?? 0, own.length, other.length),
+    rouge1: ngramScore(hypothesisIds, referenceIds, 1),
+    rouge2: ngramScore(hypothesisIds, referenceIds, 2),
+    rougeL: fromHits(commonLength, hypothesisIds.length, referenceIds.length),
     rougeLsum: summaryScore(sentencesOf(hypothesis), sentencesOf(reference)),
   };
 }
@@ -151,8 +153,8 @@ function scoresOf(hypothesis: string, reference: string, tokensOf: Tokenize): Ro
 type Ids = readonly number[];
 
 function ngramScore(hypothesis: Ids, reference: Ids, order: number): PrecisionRecall {
-  const [own, other] = [countNgrams(hypothesis, order), countNgrams(reference, order)];
-  return fromHits(matchesOf(own, other), totalOf(own), totalOf(other));
+  const [found, expected] = [countNgrams(hypothesis, order), countNgrams(reference, order)];
+  return fromHits(matchesOf(found, expected), totalOf(found), totalOf(expected));
 }
 
 function fromHits(hits: number, hypothesisLength: number, referenceLength: number): PrecisionRecall {
@@ -161,7 +163,7 @@ function fromHits(hits: number, hypothesisLength: number, referenceLength: numbe
   return { precision, recall, f1: hits > 0 ? (2 * precision * recall) / (precision + recall) : 0 };
 }
 
-/** Returns the lengths of the longest common subsequences of all prefixes, [reference + 1, hypothesis + 1]. */
+/** Returns the length of the longest common subsequence of each pair of prefixes, [reference + 1, hypothesis + 1]. */
 function lcsTable(reference: Ids, hypothesis: Ids): Uint32Array[] {
   const table = [new Uint32Array(hypothesis.length + 1)];
   for (let i = 1; i <= reference.length; i++) {
@@ -191,8 +193,8 @@ function addLcsPositions(positions: Set<number>, reference: Ids, hypothesis: Ids
 }
 
 /**
- * ROUGE-Lsum: each sentence of the reference scores the words in the union of its common subsequences with all sentences
- * of the hypothesis. A word counts at most as often as it occurs in either text.
+ * Returns ROUGE-Lsum. The hits of a reference sentence are its words that are in the longest common subsequence with any sentence
+ * of the hypothesis. A word has no more hits than occurrences in either text.
  */
 function summaryScore(hypothesis: Ids[], reference: Ids[]): PrecisionRecall {
   const remaining = [countsOf(hypothesis.flat()), countsOf(reference.flat())];

@@ -1,8 +1,8 @@
 /** Signatures of scores, in the form of sacrebleu: `nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:unroll`. */
 
 /**
- * Returns the signature of a score. `nrefs` is the number of references of each hypothesis, or `var` if it varies. The
- * last part names Unroll where sacrebleu has its version.
+ * Returns the signature of a score. `nrefs` is the number of references of each hypothesis, or `var` if it varies. The last part
+ * names Unroll; in sacrebleu, it is the version.
  */
 export function signatureOf(
   pairs: readonly { references: readonly string[] }[],

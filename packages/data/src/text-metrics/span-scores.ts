@@ -1,6 +1,6 @@
 /**
  * Precision, recall and F1 of labelled spans (named entities, chunks, words), with the definitions and numerical results of
- * seqeval 1.2.2. A predicted span is correct if label, start and end are those of an actual span.
+ * seqeval 1.2.2. A predicted span is correct if an actual span has the same label, start and end.
  */
 import { shapeError, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
@@ -13,7 +13,7 @@ export interface SpanScoreOptions {
   strict?: boolean;
 }
 
-/** Scores are 0 to 1, and 0 if there is nothing to divide by. */
+/** Scores are 0 to 1. If the denominator of a score is 0, the score is 0. */
 export interface SpanScore {
   precision: number;
   recall: number;
@@ -33,7 +33,7 @@ export interface LabelScore extends SpanScore {
 export interface SpanScores {
   /** Scores of each label that occurs in an actual or predicted span, sorted by label. */
   labels: Record<string, LabelScore>;
-  /** Scores from the counts of all labels together. The usual F1 of named entity recognition. */
+  /** Scores from the counts of all labels together, as usual in named entity recognition. */
   micro: LabelScore;
   /** Mean over labels. */
   macro: SpanScore;
@@ -42,11 +42,11 @@ export interface SpanScores {
 }
 
 /**
- * Compares predicted with actual tags.
+ * Returns the scores of predicted tags.
  * @param actual the true tags of each sequence, such as `[['B-PER', 'I-PER', 'O']]`
  * @param predicted the predicted tags, of the same lengths
  * @throws UnrollError `shape` if lengths differ, `value` for an empty corpus, an unknown scheme or a tag that is not of the
- *   scheme, naming sequence and index
+ *   scheme; the message gives the sequence and the index
  */
 export function spanScores(
   actual: readonly (readonly string[])[],
@@ -58,8 +58,8 @@ export function spanScores(
   checkTags(actual, predicted);
   const counts = new Map<string, Counts>();
   actual.forEach((tags, n) => {
-    const parse = (place: string, sequence: readonly string[]) =>
-      parseSpans('spanScores', `${place}[${n}]`, sequence, scheme, { strict });
+    const parse = (path: string, sequence: readonly string[]) =>
+      parseSpans('spanScores', `${path}[${n}]`, sequence, scheme, { strict });
     addSequence(counts, parse('actual', tags), parse('predicted', predicted[n]));
   });
   const labels = [...counts]

@@ -26,12 +26,12 @@ export const BYTES: readonly string[] = Array.from(
 );
 const BYTE_OF = new Map(BYTES.map((token, byte) => [token, byte]));
 
-/** The tokens of recent words are cached. At this number of words the cache is emptied. */
+/** The tokens of recent words are cached. The cache is emptied when it has this number of words. */
 const CACHE_SIZE = 50_000;
 
 /**
  * Creates a tokenizer of byte pairs.
- * @throws UnrollError `value` if the space is not one of the characters, or a merge is not two tokens
+ * @throws UnrollError `value` if the characters do not include U+2581 for the space, or a merge is not two earlier tokens
  */
 export function bytePairs(config: Required<BytePairsConfig>): BytePairTokenizer {
   const table = new MergeTable(config);
@@ -62,7 +62,9 @@ export function bytePairs(config: Required<BytePairsConfig>): BytePairTokenizer 
 }
 
 interface Merge {
+  /** Position in the order in which the merges were learned. */
   rank: number;
+  /** Id of the result. */
   token: number;
 }
 
@@ -141,7 +143,7 @@ function earliest(merges: readonly (Merge | undefined)[]): number {
   return best;
 }
 
-/** A number for a pair of ids. Ids are below 2^26. */
+/** Returns a number that identifies a pair of ids. Ids are below 2^26. */
 export const pairKey = (left: number, right: number): number => left * 0x4000000 + right;
 
 const encoder = new TextEncoder();
@@ -150,7 +152,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const bytesOf = (char: string): string[] =>
   Array.from(encoder.encode(char === LITERAL_SPACE_MARK ? SPACE : char), (byte) => BYTES[byte]);
 
-/** Joins tokens. Bytes that are not UTF-8, as a model can generate them, become U+FFFD. */
+/** Joins tokens to a text. Byte tokens that are not valid UTF-8, which a model can generate, become U+FFFD. */
 function detokenize(tokens: readonly string[]): string {
   let text = '';
   let bytes: number[] = [];

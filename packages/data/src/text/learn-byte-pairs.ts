@@ -1,7 +1,7 @@
 /**
  * Learns the merges of byte-pair encoding (Sennrich et al. 2016): merges the most frequent pair of adjacent tokens, until
- * the vocabulary is full. The counts of all pairs, and the words that contain each, are updated after each merge rather
- * than counted again.
+ * the vocabulary is full. After each merge, the counts of the pairs and the lists of words that contain them are updated, not
+ * computed again.
  */
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -19,8 +19,8 @@ export interface BytePairOptions extends NormalizeOptions {
 }
 
 /**
- * Learns a tokenizer of byte pairs from training texts. Of pairs with the same count, the one whose tokens are older is
- * merged first, as in Hugging Face tokenizers, so the result does not depend on the order of the texts.
+ * Learns a tokenizer of byte pairs from training texts. If pairs have the same count, the one with the lowest token ids is merged
+ * first, as in Hugging Face tokenizers, so the result does not depend on the order of the texts.
  * @throws UnrollError `value` for a vocabulary without room for characters, or if there is no text
  */
 export function learnBytePairs(texts: Iterable<string>, options: BytePairOptions = {}): BytePairTokenizer {
@@ -73,7 +73,7 @@ interface Pair {
   left: number;
   right: number;
   count: number;
-  /** Words that contain the pair, or did so once. */
+  /** Words that contain the pair, or contained it before a merge. */
   words: Word[];
 }
 

@@ -31,7 +31,7 @@ export function normalizeText(text: string, options: NormalizeOptions): string {
   return collapseWhitespace ? result.trim().replace(/\s+/g, ' ') : result;
 }
 
-/** Yields texts. @throws UnrollError `value` for a single text, and for a text that is not a string */
+/** Yields the texts after checking each. @throws UnrollError `value` for a single text, and for a text that is not a string */
 export function* checkedTexts(owner: string, texts: Iterable<string>): Generator<string> {
   if (typeof texts === 'string') {
     throw valueError(`${owner} takes several texts, such as an array of strings, got ${formatValue(texts)}.`);

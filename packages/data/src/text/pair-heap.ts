@@ -1,4 +1,4 @@
-/** A binary heap of pairs: the pair with the highest count is first; of equal counts, the one with the lowest key. */
+/** A binary heap of pairs. The pair with the highest count is first; if counts are equal, the pair with the lowest key. */
 export class PairHeap {
   readonly #counts: number[] = [];
   readonly #keys: number[] = [];

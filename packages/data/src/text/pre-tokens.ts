@@ -1,19 +1,19 @@
 /**
  * Splits a text into the units within which byte pairs are merged: words with the space before them, numbers, runs of
- * punctuation marks, and white space. No token reaches beyond a unit, and none mixes letters with marks like `<`, so
- * no text is encoded as a special token such as `<s>` or a byte token such as `<0xE4>`.
+ * punctuation marks, and white space. No token extends beyond a unit, and no unit mixes letters with marks like `<`, so no text is
+ * encoded as a special token such as `<s>` or a byte token such as `<0xE4>`.
  */
 
 /** The character that stands for a space in tokens (U+2581), as in SentencePiece. */
 export const SPACE = '\u2581';
 
-/** Longer units, such as Chinese without punctuation, are cut, because the time of merging grows with their square. */
+/** Longer units, such as Chinese without punctuation, are cut, because merging takes time proportional to their squared length. */
 const MAX_LENGTH = 64;
 
 const UNIT =
   /\u2581?\p{L}[\p{L}\p{M}]*(?:['\u2019]\p{L}[\p{L}\p{M}]*)*|\u2581?\p{N}+|\u2581?[^\s\u2581\p{L}\p{N}]+|[\s\u2581]+(?=\u2581[^\s\u2581])|[\s\u2581]+/gu;
 
-/** Stands for {@link SPACE} itself in a text. It cannot occur otherwise, because lone surrogates are replaced. */
+/** Stands for the character {@link SPACE} of a text. It has no other meaning, because lone surrogates of the text are replaced. */
 export const LITERAL_SPACE_MARK = '\uDC00';
 
 /**

@@ -1,8 +1,8 @@
 /**
- * Where a space is expected between two tokens of a text. Tokens of words carry no spaces, so that "world" is the same
- * token in "the world" and in "(world)", and is found in files of pretrained vectors. Splitting a text adds an explicit
- * token only where the text differs from the expectation; joining uses the same rules. The rules therefore decide how
- * many such tokens there are, but not whether a text can be restored.
+ * Rules for whether a space is expected between two tokens of a text. Tokens of words contain no spaces, so that "world" is the
+ * same token in "the world" and in "(world)", and is found in files of pretrained vectors. Splitting a text adds an explicit token
+ * only where the text differs from these rules, and joining uses the same rules. A text can therefore always be restored; better
+ * rules only lead to fewer explicit tokens.
  */
 
 /** The token that stands where a space is expected but the text has none (U+FFED, the joiner of OpenNMT). */
@@ -11,10 +11,10 @@ export const JOINER = '\uFFED';
 const ONLY_JOINERS = /^\uFFED+$/;
 export const ONLY_WHITESPACE = /^\s+$/;
 
-/** Returns the token of a piece of text. A piece of joiners becomes one longer, to differ from {@link JOINER}. */
+/** Returns the token of a piece of text. If the piece consists of joiners, one more is added, to differ from {@link JOINER}. */
 export const escapeJoiner = (piece: string): string => (ONLY_JOINERS.test(piece) ? piece + JOINER : piece);
 
-/** The inverse of {@link escapeJoiner}. */
+/** Returns the piece of text of a token: the inverse of {@link escapeJoiner}. */
 export const unescapeJoiner = (token: string): string =>
   token.length > 1 && ONLY_JOINERS.test(token) ? token.slice(1) : token;
 
@@ -24,25 +24,25 @@ const UNSPACED =
   '\\p{Script=Myanmar}\\u3000-\\u303F\\u30FB\\u30FC\\uFF00-\\uFF65]';
 const STARTS_UNSPACED = new RegExp(`^${UNSPACED}`, 'u');
 const ENDS_UNSPACED = new RegExp(`${UNSPACED}$`, 'u');
-/** No space before a closing bracket, a full stop, a comma and the like, nor around hyphens and slashes. */
+/** Tokens without a space before them: closing brackets, full stops, commas and the like, hyphens and slashes. */
 const NONE_BEFORE = /^[.,;:!?%)\]}\u2019\u201D\u2026\-/\\_\u2010\u2011\u2014]/;
-/** No space after an opening bracket, a currency sign and the like, nor around hyphens and slashes. */
+/** Tokens without a space after them: opening brackets, currency signs and the like, hyphens and slashes. */
 const NONE_AFTER = /[([{\u00A1\u00BF$\u00A3\u20AC\u00A5#@\-/\\_\u2010\u2011\u2014]$/;
-/** Opening quotes, and the quote that closes each: "a", 'a', “a”, ‘a’, „a“, ‚a‘, «a», »a«, ‹a›, ›a‹. */
+/** The closing quote of each opening quote: "a", 'a', “a”, ‘a’, „a“, ‚a‘, «a», »a«, ‹a›, ›a‹. */
 const QUOTES: ReadonlyMap<string, string> = new Map(
   ['""', "''", '“”', '‘’', '„“', '‚‘', '«»', '»«', '‹›', '›‹'].map(([open, close]) => [open, close]),
 );
 
-/** Follows the tokens of a text, and determines before each whether a space is expected. */
+/** Takes the tokens of a text one after another, and determines whether a space is expected before each. */
 export class Spacing {
   #previous: string | null = null;
-  /** True if no space is expected after the previous token. */
+  /** Whether no space is expected after the previous token. */
   #noneAfter = false;
-  /** The closing quotes of the open ones. */
+  /** The closing quotes that are expected for the quotes that are open. */
   readonly #closing = new Set<string>();
 
-  /** True if a space is expected between the previous token and `token`. */
-  before(token: string): boolean {
+  /** Returns whether a space is expected between the previous token and `token`. */
+  isExpectedBefore(token: string): boolean {
     if (this.#previous === null || this.#noneAfter || this.#closing.has(token)) return false;
     if (!QUOTES.has(token) && NONE_BEFORE.test(token)) return false;
     return !STARTS_UNSPACED.test(token) && !ENDS_UNSPACED.test(this.#previous);

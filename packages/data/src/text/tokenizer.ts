@@ -12,11 +12,11 @@ const KINDS = ['characters', 'words', 'whitespace', 'bytePairs'] satisfies Token
  * Creates a tokenizer, from options or from the `config` of a tokenizer:
  * - `characters`: one token per code point;
  * - `words`: words and punctuation marks, as `Intl.Segmenter` finds them. A token `\uFFED` stands where a space is
- *   expected but missing, unexpected white space is a token of its own, and other spaces are implied;
- * - `whitespace`: runs of other characters than white space;
+ *   expected but missing, unexpected white space is a separate token, and expected spaces have no tokens;
+ * - `whitespace`: runs of characters other than white space;
  * - `bytePairs`: subwords, learned by `learnBytePairs`.
  *
- * If word boundaries come from another ICU version than that of the config, `notes` says so.
+ * If the ICU version that finds word boundaries is not the one in the config, `notes` says so.
  * @throws UnrollError `value` for an unknown kind or option, or an invalid value
  */
 export function tokenizer(config: TokenizerConfig): Tokenizer {
@@ -56,7 +56,7 @@ export function tokenizer(config: TokenizerConfig): Tokenizer {
   }
 }
 
-/** Number of letters that decide which tokenizer is the default. */
+/** Number of letters after which the default tokenizer is chosen. */
 const SAMPLE = 1_000_000;
 
 /**

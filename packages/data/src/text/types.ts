@@ -6,7 +6,7 @@ export interface NormalizeOptions {
   normalize?: 'NFC' | 'NFKC' | null;
   /** Converts the text to lower case, independently of the locale. Default false. */
   lowercase?: boolean;
-  /** Replaces each run of white space by one space, and removes it at both ends. Default false. */
+  /** Replaces each run of white space by one space, and removes white space at both ends. Default false. */
   collapseWhitespace?: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface WordsConfig extends NormalizeOptions {
   kind: 'words';
   /** Locale of the word boundaries. Default `en`; words of Chinese, Japanese and Thai are found with every locale. */
   locale?: string;
-  /** ICU version that finds the word boundaries, or null if it is unknown. Default: that of the current environment. */
+  /** ICU version that finds the word boundaries, or null if it is unknown. Default: the version in the current environment. */
   icu?: string | null;
 }
 
@@ -47,9 +47,9 @@ export interface Tokenizer {
   readonly kind: TokenizerKind;
   /** The tokenizer as JSON, with all options. `tokenizer(config)` creates the same tokenizer. */
   readonly config: Readonly<TokenizerConfig>;
-  /** Warnings, such as word boundaries of another ICU version. Usually empty. */
+  /** Warnings, for example about another ICU version than in the config. Usually empty. */
   readonly notes: readonly string[];
-  /** Returns the text as it is split: after Unicode normalisation, conversion to lower case and the like. */
+  /** Returns the text that `tokens` splits: after Unicode normalisation, conversion to lower case and the like. */
   normalize(text: string): string;
   /** Splits a text into tokens. */
   tokens(text: string): string[];

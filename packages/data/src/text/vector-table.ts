@@ -3,7 +3,7 @@ import { UnrollError, valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 import type { Vocabulary } from './vocabulary.js';
 
-/** Wider vectors are a sign of a file of another kind. */
+/** A larger width shows that the file has another format. */
 const MAX_WIDTH = 65_536;
 
 export class VectorTable {
@@ -28,7 +28,7 @@ export class VectorTable {
     return this.#values;
   }
 
-  /** Sets the width of the vectors in the file. @throws UnrollError `value` if another width was requested */
+  /** Sets the width of the vectors in the file. @throws UnrollError `format` for a wrong width, `value` if another was requested */
   setWidth(width: number): void {
     if (!(width >= 1 && width <= MAX_WIDTH)) {
       throw this.error(
@@ -70,7 +70,7 @@ export class VectorTable {
     this.found[id] = 1;
   }
 
-  /** Checks the number of vectors in the header of a file. */
+  /** @throws UnrollError `format` if the number of vectors differs from the number in the header of the file */
   checkCount(expected: number, count: number): void {
     if (count === expected) return;
     const problem =
@@ -89,8 +89,8 @@ export class VectorTable {
 export const NOT_VECTORS =
   'The file must contain vectors in the format of word2vec, GloVe or fastText (.vec).';
 
-/** Reads the rows of a file from consecutive bytes. */
+/** Reads the rows of a file from consecutive chunks. */
 export interface RowReader {
-  /** Reads all complete rows and returns the number of bytes read. At the end, reads everything. */
+  /** Reads all complete rows, and at the end of the file also an incomplete one. Returns the number of bytes that were read. */
   read(bytes: Uint8Array, atEnd: boolean): number;
 }

@@ -41,8 +41,8 @@ export class TextRows implements RowReader {
   }
 
   /**
-   * Adds the vector of a line. Most lines belong to tokens outside the vocabulary and are skipped after a look at the
-   * token. The first line is read in any case, and so is a last line without a line break, which may be truncated.
+   * Adds the vector of a line. Most lines belong to tokens outside the vocabulary; their values are not read. Two lines are always
+   * read and checked: the first one, and a last one without a line break (`isOpen`), which may be truncated.
    */
   #addLine(bytes: Uint8Array, start: number, lineEnd: number, isOpen: boolean): void {
     this.#line++;
@@ -52,24 +52,24 @@ export class TextRows implements RowReader {
     this.#rows++;
     if (this.#count !== null && this.#rows > this.#count) this.#table.checkCount(this.#count, this.#rows);
     const tokenEnd = nextSeparator(bytes, start, end);
-    const first = decoder.decode(bytes.subarray(start, tokenEnd));
-    if (!isFirst && !isOpen && !this.#spaced && this.#table.wanted(first) === undefined) return;
+    const firstField = decoder.decode(bytes.subarray(start, tokenEnd));
+    if (!isFirst && !isOpen && !this.#spaced && this.#table.wanted(firstField) === undefined) return;
     const line = (): string => decoder.decode(bytes.subarray(start, end));
     if (isFirst && this.#count === null) this.#table.setWidth(this.#measure(line()));
     const width = this.#table.width ?? 0;
     const valuesStart = valuesStartOf(bytes, start, end, width);
-    if (valuesStart < 0) throw this.#widthError(first, line().split(SEPARATOR).length - 1, width);
+    if (valuesStart < 0) throw this.#widthError(firstField, line().split(SEPARATOR).length - 1, width);
     const token = decoder.decode(bytes.subarray(start, valuesStart - 1));
     const id = this.#table.wanted(token);
-    const isChecked = isFirst || isOpen || this.#table.wanted(first) !== undefined;
-    if (id === undefined && token !== first && isChecked) this.#checkToken(token, first, width);
+    const isChecked = isFirst || isOpen || this.#table.wanted(firstField) !== undefined;
+    if (id === undefined && token !== firstField && isChecked) this.#checkToken(token, firstField, width);
     if (id === undefined && !isFirst && !isOpen) return;
     const values = decoder.decode(bytes.subarray(valuesStart, end)).split(SEPARATOR);
     const vector = values.map((value, i) => this.#number(value, i, token));
     if (id !== undefined) this.#table.set(id, vector, `line ${this.#line}`);
   }
 
-  /** Returns the width of the vector in the first line: its last fields that are numbers, but not the token. */
+  /** Returns the width of the vector in the first line: how many of its last fields are numbers, not counting the first field. */
   #measure(line: string): number {
     const fields = line.split(SEPARATOR);
     const lastOther = fields.findLastIndex((field) => !NUMBER.test(field));
@@ -80,11 +80,11 @@ export class TextRows implements RowReader {
     );
   }
 
-  /** Rejects a line with too many values: those before the last ones would otherwise be taken for a part of the token. */
-  #checkToken(token: string, first: string, width: number): void {
-    const extra = token.slice(first.length + 1).split(SEPARATOR);
-    if (first !== '' && extra.every((field) => NUMBER.test(field)))
-      throw this.#widthError(first, extra.length + width, width);
+  /** Rejects a line with too many values, whose first values would otherwise be taken for a part of the token. */
+  #checkToken(token: string, firstField: string, width: number): void {
+    const extra = token.slice(firstField.length + 1).split(SEPARATOR);
+    if (firstField !== '' && extra.every((field) => NUMBER.test(field)))
+      throw this.#widthError(firstField, extra.length + width, width);
   }
 
   #widthError(token: string, got: number, width: number): Error {
@@ -105,7 +105,7 @@ export class TextRows implements RowReader {
 
 const isSeparator = (byte: number): boolean => byte === 32 || byte === 9;
 
-/** Returns the end of a line without spaces and a carriage return at its end, which some programs write. */
+/** Returns the end of a line without the spaces and the carriage return that some programs write at its end. */
 function trimmedEnd(bytes: Uint8Array, start: number, end: number): number {
   let trimmed = end;
   while (trimmed > start && (isSeparator(bytes[trimmed - 1]) || bytes[trimmed - 1] === 13)) trimmed--;
@@ -119,7 +119,7 @@ function nextSeparator(bytes: Uint8Array, start: number, end: number): number {
   return i;
 }
 
-/** Returns the index at which the last `width` fields begin, or -1 if there are not as many after a token. */
+/** Returns the index at which the last `width` fields begin, or -1 if fewer than `width` fields follow the token. */
 function valuesStartOf(bytes: Uint8Array, start: number, end: number, width: number): number {
   let left = width;
   for (let i = end - 1; i > start; i--) if (isSeparator(bytes[i]) && --left === 0) return i + 1;

@@ -26,7 +26,7 @@ export interface ReadVectorsOptions {
   vocabulary: Vocabulary;
   /** Default: detected. */
   format?: VectorFormat;
-  /** The width that the vectors must have, such as `outputDim` of an embedding. Default: that of the file. */
+  /** The width that the vectors must have, such as `outputDim` of an embedding. Default: any width. */
   width?: number;
   /** Name of the file for messages. Default `The vectors`. */
   source?: string;
@@ -42,8 +42,8 @@ export interface Vectors {
   found: Uint8Array;
   format: VectorFormat;
   /**
-   * Shares of the vocabulary that have a vector, between 0 and 1, without special tokens: of its different tokens, and of
-   * their occurrences in the training texts.
+   * The part of the vocabulary that has vectors, without special tokens, from 0 to 1: as a share of the different tokens (`types`),
+   * and as a share of their occurrences in the training texts (`tokens`).
    */
   coverage: { types: number; tokens: number };
 }
@@ -58,7 +58,7 @@ export interface Vectors {
  *     const weights = tensor(values, [vocabulary.size, width]);
  *     embedding({ inputDim: vocabulary.size, outputDim: width, weights, maskZero: true });
  *
- * @throws UnrollError `format`, with the line, for a damaged or truncated file or one of another kind; `value` for
+ * @throws UnrollError `format` for a damaged or truncated file, or one in another format (the message gives the line); `value` for
  * vectors of another width
  */
 export async function readVectors(chunks: ByteChunks, options: ReadVectorsOptions): Promise<Vectors> {
@@ -102,7 +102,7 @@ export async function readVectors(chunks: ByteChunks, options: ReadVectorsOption
   };
 }
 
-/** Longer rows are a sign of a file of another kind. */
+/** A longer row shows that the file has another format. */
 const MAX_ROW = 2 ** 20;
 
 interface Opened {
@@ -157,12 +157,12 @@ function checkContainer(bytes: Uint8Array, table: VectorTable): void {
   if (isZip) throw table.error('the file is a zip archive. Unpack it first.');
 }
 
-/** The bytes of numbers as text: digits, signs, `.`, `e`, `E`, spaces, and the letters of `nan` and `inf`. */
+/** The bytes that occur in numbers as text: digits, signs, `.`, `e`, `E`, spaces, and the letters of `nan` and `inf`. */
 const NUMERIC = new Set(new TextEncoder().encode('0123456789+-.eE \t\rnaifNAIF'));
 
 /**
- * True if the bytes after the first token are not numbers as text; undefined if more bytes are needed. It is very unlikely
- * that the bytes of binary values are all digits.
+ * Returns whether the bytes after the first token are not numbers as text; undefined if more bytes are needed. All bytes of binary
+ * values being digits is very unlikely.
  */
 function looksBinary(bytes: Uint8Array, width: number, atEnd: boolean): boolean | undefined {
   const start = bytes.indexOf(32) + 1;

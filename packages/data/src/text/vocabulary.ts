@@ -5,14 +5,14 @@ import { checkOptions, formatValue } from '@unroll/core/internal';
 export interface VocabularyOptions {
   /** Tokens with fewer occurrences are left out. Default 1. */
   minCount?: number;
-  /** Maximum number of tokens, including special ones: the most frequent are used. Default null: no limit. */
+  /** Maximum number of tokens, including special ones. The most frequent tokens are used. Default null: no limit. */
   maxSize?: number | null;
   /**
    * Special tokens, which get the first ids. The first of them, with id 0, is the padding. If `<unk>` is one of them, it
    * replaces tokens that are not in the vocabulary. Default `['<pad>', '<unk>', '<s>', '</s>']`.
    */
   specials?: readonly string[];
-  /** Tokens that are in the vocabulary in any case, such as `allTokens` of a tokenizer of byte pairs. Default none. */
+  /** Tokens that are always in the vocabulary, such as `allTokens` of a tokenizer of byte pairs. Default none. */
   include?: readonly string[];
 }
 
@@ -22,7 +22,7 @@ export interface VocabularyConfig {
   tokens: readonly string[];
   /** Number of occurrences of each token in the training texts. */
   counts: readonly number[];
-  /** Number of special tokens: these are the first ones. */
+  /** Number of special tokens, which have the first ids. */
   specials: number;
 }
 
@@ -36,7 +36,7 @@ export interface VocabularyCoverage {
   missing: [token: string, count: number][];
 }
 
-/** The token that replaces unknown ones. */
+/** The token that replaces tokens that are not in the vocabulary. */
 export const UNKNOWN = '<unk>';
 const SPECIALS = ['<pad>', UNKNOWN, '<s>', '</s>'];
 
@@ -130,7 +130,7 @@ export class Vocabulary {
 
   /**
    * Checks that another vocabulary has the same tokens, special tokens and ids. Counts may differ.
-   * @param owner what the other vocabulary belongs to, for the error
+   * @param owner the owner of the other vocabulary, for the error
    * @throws UnrollError `value` with the first difference
    */
   requireEqual(other: Vocabulary, owner = 'the model'): void {
@@ -223,18 +223,18 @@ function compareCodePoints(a: string, b: string): number {
   let i = 0;
   while (i < length && a.charCodeAt(i) === b.charCodeAt(i)) i++;
   if (i === length) return a.length - b.length;
-  // At the second half of a surrogate pair the first halves are equal, so the order of code units is right.
+  // If index i is the second half of a surrogate pair, the first halves are equal, so comparing code units is right.
   return (a.codePointAt(i) ?? 0) - (b.codePointAt(i) ?? 0);
 }
 
-/** Returns the ids of the tokens. @throws UnrollError `value` */
+/** Returns the ids of the tokens. @throws UnrollError `value` for invalid or repeated tokens */
 function checkTokens(tokens: readonly string[], specials: number): Map<string, number> {
   if (!Array.isArray(tokens) || tokens.some((token) => typeof token !== 'string')) {
     throw valueError(`Vocabulary: tokens must be an array of strings, got ${formatValue(tokens)}.`);
   }
   if (!Number.isInteger(specials) || specials < 1 || specials > tokens.length) {
     throw valueError(
-      `Vocabulary: there must be at least one special token, the padding with id 0, got ${formatValue(specials)}.`,
+      `Vocabulary: specials must be the number of special tokens, from 1 (the padding) to ${tokens.length}, got ${formatValue(specials)}.`,
     );
   }
   const ids = new Map<string, number>();
@@ -253,7 +253,7 @@ function checkTokens(tokens: readonly string[], specials: number): Map<string, n
   return ids;
 }
 
-/** @throws UnrollError `value` */
+/** @throws UnrollError `value` for counts that are not one non-negative integer per token */
 function checkCounts(tokens: readonly string[], counts: readonly number[]): void {
   const isValid = Array.isArray(counts) && counts.every((count) => Number.isInteger(count) && count >= 0);
   if (isValid && counts.length === tokens.length) return;

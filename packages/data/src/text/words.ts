@@ -1,4 +1,4 @@
-/** Tokenizers whose tokens are words: as `Intl.Segmenter` finds them, or separated by white space. */
+/** Tokenizers of words, found by `Intl.Segmenter` or separated by white space, and of characters. */
 import { UnrollError } from '@unroll/core';
 import { normalizeText } from './normalize.js';
 import { escapeJoiner, JOINER, ONLY_WHITESPACE, Spacing, unescapeJoiner } from './spacing.js';
@@ -66,7 +66,7 @@ function splitWords(text: string, segments: Segments): string[] {
       continue;
     }
     const token = escapeJoiner(segment);
-    const expected = spacing.before(token) ? ' ' : '';
+    const expected = spacing.isExpectedBefore(token) ? ' ' : '';
     if (whitespace !== expected) {
       if (whitespace === '') tokens.push(JOINER);
       else addWhitespace();
@@ -89,7 +89,7 @@ function joinWords(tokens: readonly string[]): string {
       joined = true;
       continue;
     }
-    if (!joined && !ONLY_WHITESPACE.test(token) && spacing.before(token)) text += ' ';
+    if (!joined && !ONLY_WHITESPACE.test(token) && spacing.isExpectedBefore(token)) text += ' ';
     text += unescapeJoiner(token);
     spacing.add(token);
     joined = false;
@@ -101,9 +101,9 @@ function joinWords(tokens: readonly string[]): string {
 type Segments = (text: string) => Iterable<string>;
 
 const PRINTABLE_ASCII = /^[ -~]*$/;
-/** Number of cached pieces, and characters of the longest one. */
+/** Largest number of cached pieces, and largest number of characters of a cached piece. */
 const CACHE_SIZE = 20_000;
-const CACHED_LENGTH = 40;
+const MAX_CACHED_LENGTH = 40;
 
 /**
  * Returns a function that splits texts with the segmenter. Between ASCII characters, a boundary depends only on the
@@ -120,7 +120,7 @@ function segmentsOf(segmenter: Intl.Segmenter): Segments {
     let found = cache.get(piece);
     if (found === undefined) {
       found = split(piece);
-      if (piece.length > CACHED_LENGTH) return found;
+      if (piece.length > MAX_CACHED_LENGTH) return found;
       if (cache.size === CACHE_SIZE) cache.clear();
       cache.set(piece, found);
     }
@@ -137,9 +137,9 @@ function segmentsOf(segmenter: Intl.Segmenter): Segments {
 const PART_LENGTH = 512;
 
 /**
- * Yields the parts of a text that are segmented separately: pieces of at most {@link PART_LENGTH} code units, which
- * begin at a line break, white space or punctuation mark, where a word boundary is in any case. Only a longer run
- * without any of these is cut elsewhere.
+ * Yields the parts of a text that are segmented separately: pieces of at most {@link PART_LENGTH} code units. They begin at
+ * white space or an ideographic punctuation mark, where there is always a word boundary. Only a longer run without such a
+ * character is cut elsewhere.
  */
 function* parts(text: string): Generator<string> {
   let start = 0;
@@ -160,8 +160,8 @@ const wholeCodePoints = (part: string): number =>
   /[\uD800-\uDBFF]$/.test(part) ? part.length - 1 : part.length;
 
 /**
- * Creates a tokenizer of the runs of characters other than white space. A single space between two of them is implied;
- * other white space is a token of its own. With `collapseWhitespace` there is none.
+ * Creates a tokenizer of runs of characters other than white space. A single space between two runs has no token; other white
+ * space is a separate token. With `collapseWhitespace`, there is no other white space.
  */
 export function whitespace(config: Required<NormalizeOptions> & { kind: 'whitespace' }): Tokenizer {
   return {
@@ -191,9 +191,8 @@ function joinWithSpaces(tokens: readonly string[]): string {
 }
 
 /**
- * Creates a tokenizer of code points. Code points rather than grapheme clusters, because their number is limited: an
- * emoji or syllable that consists of several code points does not need an entry of its own in the vocabulary. They also
- * do not depend on the Unicode version of the environment.
+ * Creates a tokenizer of code points. Compared with grapheme clusters, code points keep the vocabulary small: an emoji or syllable
+ * of several code points needs no additional entry. They also do not depend on the Unicode version of the environment.
  */
 export function characters(config: Required<NormalizeOptions> & { kind: 'characters' }): Tokenizer {
   return {

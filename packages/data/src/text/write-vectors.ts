@@ -14,7 +14,7 @@ export interface WriteVectorsOptions {
   omitWhitespace?: boolean;
 }
 
-/** Bytes of a chunk, approximately. */
+/** Approximate number of bytes of a chunk. */
 const CHUNK = 65_536;
 
 /**
@@ -22,7 +22,7 @@ const CHUNK = 65_536;
  * the result of `readVectors`, only the vectors that it marks are written. Text has as many digits as needed to restore
  * the float32 values exactly.
  * @param vectors `values` [V, width], row by row, such as the weights of an embedding
- * @throws UnrollError `shape` if the values do not fit the vocabulary, `data` for a token with white space
+ * @throws UnrollError `shape` if the values do not fit the vocabulary, `data` for a token that is empty or has white space
  */
 export function writeVectors(
   vocabulary: Vocabulary,
@@ -88,7 +88,7 @@ function shortest(value: number): string {
   return String(Number(value.toPrecision(9)));
 }
 
-/** Joins small pieces to chunks of about {@link CHUNK} bytes. */
+/** Joins small pieces into chunks of about {@link CHUNK} bytes. */
 function* chunksOf(pieces: Iterable<Uint8Array>): Generator<Uint8Array> {
   let chunk: Uint8Array[] = [];
   let length = 0;

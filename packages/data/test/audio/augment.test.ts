@@ -1,4 +1,4 @@
-/** Random changes of sounds: levels, lengths, masks, and the same results for the same seed. */
+/** Data augmentation of sounds: levels, lengths, masks, and the same results for the same seed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomStream } from '@unroll/core';

@@ -1,7 +1,7 @@
 /**
  * The audio front end against librosa, torchaudio and numpy (packages/testkit/goldens/audio, written by
- * tools/goldens/audio.py). Detects a wrong window, padding, filter, scale, logarithm, transform or filter of a resampler. Then:
- * chunks of any size give the bits of the whole; and the errors for wrong inputs.
+ * tools/goldens/audio.py). Detects a wrong window, padding, mel filter, scale, logarithm, transform or resampling filter. Other
+ * tests check that chunks of any size give the same bits as the whole sound, and the errors for wrong inputs.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -59,7 +59,7 @@ describe('audioFeatures', () => {
     });
   }
 
-  test('chunks of any size give the bits of the whole', () => {
+  test('chunks of any size give the same bits as the whole sound', () => {
     const streamable = cases.filter(({ options }) => (options.range ?? null) === null);
     assert.ok(streamable.length > 10);
     for (const [n, { name, options, sound: soundName }] of streamable.entries()) {
@@ -122,12 +122,12 @@ describe('audioFeatures', () => {
 });
 
 describe('parts', () => {
-  test('windows of scipy', () => {
+  test('windows equal scipy', () => {
     for (const [name, length, expected] of signals.windows)
       assert.ok(differenceOf(analysisWindow(name, length), expected) < 1e-12, `${name} ${length}`);
   });
 
-  test('mel scales of librosa', () => {
+  test('mel scales equal librosa', () => {
     for (const [hz, slaney, htk] of signals.mels) {
       assert.ok(Math.abs(hzToMel(hz) - slaney) < 1e-9);
       assert.ok(Math.abs(hzToMel(hz, 'htk') - htk) < 1e-9);
@@ -136,7 +136,7 @@ describe('parts', () => {
     }
   });
 
-  test('spectra as in NumPy, and back', () => {
+  test('spectra equal NumPy, and can be inverted', () => {
     for (const { size, re, im } of signals.spectra) {
       const fft = new RealFft(size);
       const x = noise(size);
@@ -150,7 +150,7 @@ describe('parts', () => {
     assert.throws(() => new RealFft(0), { code: 'value', message: /size of an FFT must be an integer/ });
   });
 
-  test('resampling of torchaudio, also in chunks', () => {
+  test('resampling equals torchaudio, also in chunks', () => {
     const samples = sound('short');
     for (const { from, to, options, values } of signals.resampling) {
       const whole = resample(samples, { from, to, ...options });
@@ -167,12 +167,12 @@ describe('parts', () => {
       assert.throws(() => resample(samples, options), { code: 'value', message });
     };
     fails({ from: 8000, to: 0 }, /sample rate must be above 0/);
-    fails({ from: 8000.5, to: 8000 }, /rates must be integers/);
+    fails({ from: 8000.5, to: 8000 }, /sample rates must be integers/);
     fails({ from: 999_983, to: 999_979 }, /needs too large a filter/);
     fails({ from: 8000, to: 16_000, rolloff: 2 }, /rolloff must be above 0 and at most 1/);
   });
 
-  /** Returns the magnitudes of a sound. */
+  /** Returns the magnitude spectrogram of a sound. */
   const magnitudesOf = (samples: Float32Array, options: GriffinLimOptions): Float32Array => {
     const { fftSize, hopLength = fftSize / 4, windowLength = fftSize } = options;
     const kind = 'spectrogram';
@@ -180,7 +180,7 @@ describe('parts', () => {
     return features.frames(samples).values.map(Math.sqrt);
   };
 
-  test('phases of librosa (Griffin-Lim)', () => {
+  test('griffinLim equals librosa', () => {
     for (const { options, samples } of signals.griffinLim) {
       const found = griffinLim(magnitudesOf(sound('short'), options), options);
       const difference = differenceOf(found, arrayOf(samples));
@@ -205,7 +205,7 @@ describe('parts', () => {
     });
   });
 
-  test('trimming of librosa', () => {
+  test('trimming equals librosa', () => {
     for (const { sound: name, options, start, end } of signals.trimming)
       assert.deepEqual(trimSilence(sound(name), options), { start, end });
     assert.deepEqual(trimSilence(new Float32Array(100)), { start: 0, end: 100 });

@@ -1,4 +1,4 @@
-/** From log-mel spectrograms back to sound: the spectrogram of the result is the given one. */
+/** Converting log-mel spectrograms to sound: the spectrogram of the result is close to the given one. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -29,7 +29,7 @@ function vowel(): Float32Array {
   });
 }
 
-/** Returns Slaney's filters as a function of a filter and a frequency of the spectrum. */
+/** Returns a function that gives the weight of frequency k in filter m, for Slaney's filters. */
 function slaneyFilters(sampleRate: number, mels: number, fftSize: number) {
   const top = hzToMel(sampleRate / 2);
   const edges = Array.from({ length: mels + 2 }, (_, i) => melToHz((top * i) / (mels + 1)));
@@ -41,7 +41,7 @@ function slaneyFilters(sampleRate: number, mels: number, fftSize: number) {
   };
 }
 
-test('the spectrum of mel energies fits as well as that of librosa', () => {
+test('the spectrum fits the mel energies as well as the spectrum of librosa', () => {
   const golden = readGoldens('audio/mel-inverse.json') as {
     options: AudioFeatureOptions & { mels: number; fftSize: number };
     energies: { shape: [number, number]; data: string };
@@ -112,7 +112,10 @@ test('errors name what is wrong', () => {
     () => melToSound(values.subarray(0, 40), OPTIONS),
     /at least two frames of 40 values, got 40/,
   );
-  assert.throws(() => melToSound(values.fill(Number.NaN, 7, 8), OPTIONS), /must be finite, got NaN at 7/);
+  assert.throws(
+    () => melToSound(values.fill(Number.NaN, 7, 8), OPTIONS),
+    /must be finite, got NaN at index 7/,
+  );
   assert.throws(
     () => melToSound(new Float32Array(80), OPTIONS, { sharpness: 0 }),
     /sharpness must be above 0, got 0/,

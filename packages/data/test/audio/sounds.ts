@@ -1,6 +1,6 @@
-/** The sounds of tools/goldens/audio.py, and tensors of its files. */
+/** The sounds of tools/goldens/audio.py, and functions that read and compare the golden tensors. */
 
-/** A linear congruential generator. [-1, 1) */
+/** Returns numbers in [-1, 1) from a linear congruential generator. */
 export function noise(length: number): Float64Array {
   let state = 12345n;
   return Float64Array.from({ length }, () => {

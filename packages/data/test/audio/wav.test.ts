@@ -74,7 +74,7 @@ describe('writeWav', () => {
     });
   }
 
-  test('limits samples, and rejects wrong input', () => {
+  test('clips samples, and rejects wrong input', () => {
     const loud = { channels: [Float32Array.of(1.5, -1.5)], sampleRate: 8000 };
     assert.deepEqual(readWav(writeWav(loud)).channels, [Float32Array.of(32767 / 32768, -1)]);
     assert.deepEqual(readWav(writeWav(loud, { encoding: 'float32' })).channels, loud.channels);
@@ -223,7 +223,7 @@ describe('unusual and damaged WAV files', () => {
       [riff(['fmt ', fmt(2, 1, 4, 256)]), 'format', /got format 2 with 4 bits/],
       [riff(['fmt ', fmt(1, 1, 0, 2)]), 'format', /got format 1 with 0 bits/],
       [riff(['fmt ', fmt(1, 2, 16, 2)]), 'format', /2 channels of 16 bits must have 4 bytes, got 2/],
-      [riff(['fmt ', fmt(0xfffe, 1, 16, 2)]), 'format', /must have 40 bytes, got 16/],
+      [riff(['fmt ', fmt(0xfffe, 1, 16, 2)]), 'format', /must have at least 40 bytes, got 16/],
       [riff(['fmt ', fmt(1, 1, 16, 2).subarray(0, 14)]), 'format', /at least 16 bytes, got 14/],
       [changed('float32', (view) => view.setFloat32(62, Number.NaN, true)), 'data', /sample 2 .* got NaN/],
     ];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { learnBytePairs, tokenizer } from '@unroll/data';
 
-/** Learns by counting all pairs again after each merge: the definition. */
+/** Returns the merges that are learned by definition: all pairs are counted again after each merge. */
 function learnSlowly(words: readonly (readonly [string, number])[], merges: number): string[] {
   const counted = words.map(([word, count]) => ({ tokens: Array.from(word), count }));
   const known = [...new Set(words.flatMap(([word]) => [...word]))].sort();
@@ -46,7 +46,7 @@ describe('learning', () => {
     assert.deepEqual(config.merges, ['e s', 'es t', 'l o', '\u2581 lo', '\u2581lo w']);
   });
 
-  test('the counts are those of counting again after each merge', () => {
+  test('the merges are those of counting all pairs again after each merge', () => {
     let seed = 7;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
     for (let round = 0; round < 20; round++) {
@@ -127,7 +127,7 @@ describe('applying', () => {
     merges: ['b c', 'a b', 'ab c', 'a bc', '\u2581 a'],
   });
 
-  test('earlier merges first, wherever they are', () => {
+  test('earlier merges are applied first, at any position', () => {
     assert.deepEqual(pairs.tokens('abc'), ['\u2581', 'abc']);
     assert.deepEqual(pairs.tokens('abab bcbc'), ['\u2581', 'ab', 'ab', '\u2581', 'bc', 'bc']);
     assert.deepEqual(pairs.tokens('a'), ['\u2581a']);
@@ -144,7 +144,7 @@ describe('applying', () => {
     assert.equal(pairs.normalize('a\uD83Db'), 'a\uFFFDb');
   });
 
-  test('texts that look like special tokens are not encoded as one', () => {
+  test('texts that look like special tokens are not encoded as special tokens', () => {
     const texts = Array<string>(50).fill('<s> <0xE4> </s> <unk>');
     const { allTokens, tokens } = learnBytePairs(texts, { vocabularySize: 400 });
     for (const token of ['<s>', '</s>', '<unk>']) assert.ok(!allTokens.includes(token), token);

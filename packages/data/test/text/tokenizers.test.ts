@@ -1,4 +1,4 @@
-// Tokenizers: what they split, that joining restores every text exactly, and their configs.
+// Tokenizers: the tokens of texts, joining that restores every text exactly, and configs.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -63,7 +63,7 @@ describe('joining restores the text', () => {
       }
     });
   }
-  test('normalised: of the normalised text', () => {
+  test('with normalisation, joining restores the normalised text', () => {
     for (const { config } of Object.values(tokenizers)) {
       const changed = tokenizer({ ...config, normalize: 'NFKC', lowercase: true, collapseWhitespace: true });
       assert.equal(changed.normalize(' ＡＢ\n C\u0327 \u0130'), 'ab ç i\u0307');
@@ -81,7 +81,7 @@ describe('tokens', () => {
   test('characters are code points', () =>
     splits({ kind: 'characters' }, 'a 好👍🏽', ['a', ' ', '好', '👍', '🏽']));
 
-  test('white space: a single space is implied', () => {
+  test('white space: a single space has no token', () => {
     splits({ kind: 'whitespace' }, 'one, two  three\nfour ', [
       'one,',
       'two',
@@ -94,7 +94,7 @@ describe('tokens', () => {
     splits({ kind: 'whitespace', collapseWhitespace: true }, ' a  b\nc ', ['a', 'b', 'c']);
   });
 
-  test('words: expected spaces are implied, and words carry no marks', () => {
+  test('words: expected spaces have no tokens, and words contain no marks', () => {
     splits({ kind: 'words' }, 'He said: "Don\'t (ever) go, 3.14%!"', [
       ...['He', 'said', ':', '"', "Don't", '(', 'ever', ')', 'go', ',', '3.14', '%', '!', '"'],
     ]);
@@ -123,7 +123,7 @@ describe('tokens', () => {
       '"Yes," he said (twice).',
     ));
 
-  test('words of a long text are those of its sentences', () => {
+  test('words: a long text has the words of its sentences', () => {
     const sentence = 'The quick (brown) fox; 他今天去北京大学。';
     const words = tokenizers.words.tokens(sentence);
     assert.deepEqual(tokenizers.words.tokens(sentence.repeat(300)), Array(300).fill(words).flat());
@@ -187,7 +187,7 @@ describe('configs', () => {
     });
   });
 
-  test('refused: other values than texts', () => {
+  test('refused: values other than texts', () => {
     assert.throws(() => tokenizers.words.tokens(1 as never), {
       code: 'value',
       message: 'A text must be a string, got 1.',

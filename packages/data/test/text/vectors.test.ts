@@ -8,7 +8,7 @@ const vocabulary = buildVocabulary([['the', 'the', 'the', 'cat', '好', '.']], {
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-/** Binary rows, with or without a line break after each. */
+/** Returns a binary file of rows, with or without a line break after each. */
 function binary(rows: Record<string, number[]>, lineBreak: boolean): Uint8Array {
   const [first] = Object.values(rows);
   const parts = Object.entries(rows).flatMap(([token, values]) => [
@@ -19,7 +19,7 @@ function binary(rows: Record<string, number[]>, lineBreak: boolean): Uint8Array 
   return new Uint8Array(Buffer.concat([utf8(`${Object.keys(rows).length} ${first.length}\n`), ...parts]));
 }
 
-/** Yields chunks of the given size, in memory that is used again. */
+/** Yields chunks of the given size. All chunks are in the same memory. */
 function* chunks(bytes: Uint8Array, size: number): Generator<Uint8Array> {
   const buffer = new Uint8Array(size);
   for (let start = 0; start < bytes.length; start += size) {
@@ -333,7 +333,7 @@ describe('memory', () => {
   const MEBIBYTE = 2 ** 20;
   const WIDTH = 100;
 
-  /** Yields about `size` MiB of rows of different tokens, in one buffer. The last row is that of `the`. */
+  /** Yields about `size` MiB of rows of different tokens, in one buffer. The last row belongs to the token `the`. */
   function* rows(size: number, isBinary: boolean): Generator<Uint8Array> {
     const values = isBinary
       ? Buffer.alloc(4 * WIDTH, 1)

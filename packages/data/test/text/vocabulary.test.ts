@@ -56,7 +56,7 @@ describe('building', () => {
     [{ minCount: 0 }, /^buildVocabulary: minCount must be a positive integer, got 0\.$/],
     [
       { specials: [] },
-      /^Vocabulary: there must be at least one special token, the padding with id 0, got 0\.$/,
+      /^Vocabulary: specials must be the number of special tokens, from 1 \(the padding\) to \d+, got 0\.$/,
     ],
     [{ specials: ['<pad>', '<pad>'] }, /^Vocabulary: the token "<pad>" occurs twice, with ids 0 and 1\.$/],
     [{ minFreq: 2 }, /there is no option "minFreq"/],
@@ -150,7 +150,7 @@ describe('configs and mismatches', () => {
     [
       'no padding',
       { tokens, counts, specials: 0 },
-      /at least one special token, the padding with id 0, got 0/,
+      /specials must be the number of special tokens, from 1 \(the padding\) to \d+, got 0/,
     ],
     [
       'a repeated token',

@@ -27,7 +27,7 @@ export function HeatMap(props: HeatMapProps) {
     if (canvas.current) draw(canvas.current, props, dark, painted);
   });
   const dragFrom = useRef<number | null>(null);
-  const at = (event: PointerEvent) => positionOf(event, props);
+  const cellAt = (event: PointerEvent) => positionOf(event, props);
   return (
     <canvas
       ref={canvas}
@@ -37,13 +37,13 @@ export function HeatMap(props: HeatMapProps) {
       role="img"
       aria-label={`${props.label}. ${t('heatKeys')}`}
       onPointerDown={(event) => {
-        const { step, unit } = at(event);
+        const { step, unit } = cellAt(event);
         dragFrom.current = step;
         (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
         props.onPick(step, unit);
       }}
       onPointerMove={(event) => {
-        const { step, unit } = at(event);
+        const { step, unit } = cellAt(event);
         if (dragFrom.current !== null && props.onRange && step !== dragFrom.current)
           props.onRange(dragFrom.current, step);
         else if (dragFrom.current === null && event.pointerType === 'mouse') props.onPick(step, unit);
@@ -82,13 +82,13 @@ function moveByKey(event: KeyboardEvent, { steps, order, step, unit, onPick, onR
   onPick(next, order[row]);
 }
 
-/** The values at one pixel each, as they were painted last. */
+/** The last painted image of the values, one pixel per value, and the data from which it was painted. */
 interface Painted {
   canvas: HTMLCanvasElement;
   key: readonly unknown[];
 }
 
-/** Paints the values again if they or their colours have changed, and scales them to the canvas. */
+/** Draws the heat map. The image of the values is painted again only if the values or their colours have changed. */
 function draw(
   canvas: HTMLCanvasElement,
   props: HeatMapProps,

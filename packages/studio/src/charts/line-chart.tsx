@@ -1,4 +1,4 @@
-/** Live curves with uPlot. */
+/** A chart of live curves, drawn by uPlot. */
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { t } from '../i18n/index.js';
@@ -24,7 +24,7 @@ export interface LineChartProps {
   yLabel: string;
   height: number;
   log?: boolean;
-  /** Fixed range of y. Default: that of the values. */
+  /** Fixed range of y. Default: the range of the values. */
   range?: readonly [number, number];
   /** Format of the values on the axis and in the legend. */
   format?: (value: number) => string;
@@ -78,23 +78,24 @@ export function LineChart(props: LineChartProps) {
 const summaryOf = ({ lines }: LineChartProps): string =>
   lines
     .map(({ name, y }) => {
-      // A curve by lag ends with the longest sequence.
+      // The end of a curve can be NaN: a curve over lags has values only up to the longest sequence.
       const last = Array.from(y).findLast(Number.isFinite);
       return last === undefined ? name : `${name} ${short(last)}`;
     })
     .join(', ');
 
-/** Limits of values on a logarithmic axis; a gradient through a hundred steps can be smaller than 1e-40. */
+/** Limits of the values on a logarithmic axis. A gradient through a hundred steps can be smaller than 1e-40. */
 const [SMALLEST, LARGEST] = [1e-15, 1e15];
 
 function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
   if (lines.length === 0) return [[], []];
-  // A logarithmic axis has no place for 0, and uPlot makes no ticks for values near its smallest increments (1e-30 fails).
+  // A logarithmic axis cannot show 0, and uPlot makes no ticks for values near its smallest increments (1e-30 fails).
   const positive = (y: ArrayLike<number>) =>
     log ? Array.from(y, (value) => (value > SMALLEST && value < LARGEST ? value : null)) : Array.from(y);
   return uPlot.join(lines.map(({ x, y }) => [Array.from(x), positive(y)] as uPlot.AlignedData));
 }
 
+/** Distances between ticks that are whole numbers. */
 const WHOLE = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
 
 function optionsOf(props: LineChartProps, width: number): uPlot.Options {

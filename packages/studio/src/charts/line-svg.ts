@@ -1,4 +1,4 @@
-/** A line chart as SVG, for papers and slides. The file is self-contained: it loads no fonts or other files. */
+/** Line charts as SVG, for papers and slides. The SVG is self-contained: it loads no fonts or other files. */
 import type { LineChartProps } from './line-chart.js';
 import { short } from './short.js';
 
@@ -7,9 +7,9 @@ const MARGIN = { left: 70, right: 16, top: 34, bottom: 46 };
 
 export const escapeXml = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
 
-/** A linear or logarithmic axis from the values to pixels, with its ticks. */
+/** A linear or logarithmic axis: its mapping from values to pixels, and its ticks. */
 interface Axis {
-  at(value: number): number;
+  toPixel(value: number): number;
   ticks: number[];
 }
 
@@ -37,12 +37,12 @@ function axisOf(values: readonly number[], from: number, to: number, log: boolea
   let low = Math.min(...bounds(values).map(scale));
   let high = Math.max(...bounds(values).map(scale));
   if (!(high > low)) [low, high] = [low - 1 || 0, low + 1 || 1];
-  const at = (value: number): number =>
+  const toPixel = (value: number): number =>
     Number((from + ((scale(value) - low) / (high - low)) * (to - from)).toFixed(1));
-  return { at, ticks: log ? powers(low, high) : steps(low, high) };
+  return { toPixel, ticks: log ? powers(low, high) : steps(low, high) };
 }
 
-/** Returns the smallest and the largest value. (Math.min with all of them as arguments fails for very many.) */
+/** Returns the smallest and the largest value. (`Math.min(...values)` fails for very many values.) */
 function bounds(values: readonly number[]): [number, number] {
   return values.reduce<[number, number]>(
     ([low, high], value) => [Math.min(low, value), Math.max(high, value)],
@@ -50,15 +50,17 @@ function bounds(values: readonly number[]): [number, number] {
   );
 }
 
+/** Returns powers of ten as the ticks of a logarithmic axis from 10^low to 10^high. */
 function powers(low: number, high: number): number[] {
-  const every = Math.max(1, Math.ceil((high - low) / 8));
-  const first = Math.ceil(low / every) * every;
+  const stride = Math.max(1, Math.ceil((high - low) / 8));
+  const first = Math.ceil(low / stride) * stride;
   return Array.from(
-    { length: Math.max(0, Math.floor((high - first) / every) + 1) },
-    (_, n) => 10 ** (first + n * every),
+    { length: Math.max(0, Math.floor((high - first) / stride) + 1) },
+    (_, n) => 10 ** (first + n * stride),
   );
 }
 
+/** Returns evenly spaced round numbers as the ticks of a linear axis. */
 function steps(low: number, high: number): number[] {
   const rough = (high - low) / 6;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -73,11 +75,11 @@ function gridOf(x: Axis, y: Axis): string {
   const bottom = HEIGHT - MARGIN.bottom;
   const vertical = x.ticks.map(
     (tick) =>
-      `<path d="M${x.at(tick)} ${MARGIN.top}V${bottom}" stroke="#ddd"/><text x="${x.at(tick)}" y="${bottom + 16}" text-anchor="middle">${short(tick)}</text>`,
+      `<path d="M${x.toPixel(tick)} ${MARGIN.top}V${bottom}" stroke="#ddd"/><text x="${x.toPixel(tick)}" y="${bottom + 16}" text-anchor="middle">${short(tick)}</text>`,
   );
   const horizontal = y.ticks.map(
     (tick) =>
-      `<path d="M${MARGIN.left} ${y.at(tick)}H${WIDTH - MARGIN.right}" stroke="#ddd"/><text x="${MARGIN.left - 6}" y="${y.at(tick) + 4}" text-anchor="end">${short(tick)}</text>`,
+      `<path d="M${MARGIN.left} ${y.toPixel(tick)}H${WIDTH - MARGIN.right}" stroke="#ddd"/><text x="${MARGIN.left - 6}" y="${y.toPixel(tick) + 4}" text-anchor="end">${short(tick)}</text>`,
   );
   return [...vertical, ...horizontal].join('\n');
 }
@@ -88,19 +90,23 @@ function pathOf(
   y: Axis,
   usable: (value: number) => boolean,
 ): string {
-  const dots = Array.from(xs, (value, n) => ({ x: x.at(value), y: ys[n] })).filter((dot) => usable(dot.y));
+  const dots = Array.from(xs, (value, n) => ({ x: x.toPixel(value), y: ys[n] })).filter((dot) =>
+    usable(dot.y),
+  );
   if (points)
-    return dots.map((dot) => `<circle cx="${dot.x}" cy="${y.at(dot.y)}" r="2.5" fill="${color}"/>`).join('');
-  const path = dots.map((dot, n) => `${n === 0 ? 'M' : 'L'}${dot.x} ${y.at(dot.y)}`).join('');
+    return dots
+      .map((dot) => `<circle cx="${dot.x}" cy="${y.toPixel(dot.y)}" r="2.5" fill="${color}"/>`)
+      .join('');
+  const path = dots.map((dot, n) => `${n === 0 ? 'M' : 'L'}${dot.x} ${y.toPixel(dot.y)}`).join('');
   return `<path d="${path}" fill="none" stroke="${color}" stroke-width="${width}"${dash ? ` stroke-dasharray="${dash.join(' ')}"` : ''}/>`;
 }
 
 function legendOf(lines: LineChartProps['lines']): string {
-  let at = MARGIN.left;
+  let left = MARGIN.left;
   return lines
     .map(({ name, color, dash }) => {
-      const entry = `<path d="M${at} 16h18" stroke="${color}" stroke-width="2"${dash ? ` stroke-dasharray="${dash.join(' ')}"` : ''}/><text x="${at + 23}" y="20">${escapeXml(name)}</text>`;
-      at += 40 + 6.6 * name.length;
+      const entry = `<path d="M${left} 16h18" stroke="${color}" stroke-width="2"${dash ? ` stroke-dasharray="${dash.join(' ')}"` : ''}/><text x="${left + 23}" y="20">${escapeXml(name)}</text>`;
+      left += 40 + 6.6 * name.length;
       return entry;
     })
     .join('\n');

@@ -11,11 +11,11 @@ export interface HeatValues {
   high: number;
   /** Number of valid steps; later ones are padding and blank. Default: all. */
   valid?: number;
-  /** Values whose absolute value is below it are blank; 0: none. */
+  /** Values whose absolute value is below the threshold are blank; 0: none. */
   threshold: number;
 }
 
-/** Rows that are painted together: their values are neighbours in memory, unless the units are sorted. */
+/** Number of rows that are painted together: unless the units are sorted, their values are adjacent in memory. */
 const BLOCK = 16;
 
 /** Paints rows of units and columns of steps. `pixels` has one pixel per value. */

@@ -1,7 +1,7 @@
 /**
- * The colours. Cells have the hues of Okabe and Ito (2008), which remain distinct with any colour vision, darkened or lightened for
- * contrast with the background. Heat maps run from blue over the background to orange (diverging) or from dark violet to yellow
- * (sequential): in both, the lightness changes along the scale, too.
+ * The colours. Cells have the hues of Okabe and Ito (2008), which remain distinct with any colour vision. They are darkened or
+ * lightened for contrast with the background. The colours of heat maps range from blue over the background to orange (diverging) or
+ * from dark violet to yellow (sequential).
  */
 import { computed, signal } from '@preact/signals';
 import type { CellKind } from '../state/settings.js';
@@ -102,7 +102,7 @@ function makeTable(stops: readonly Rgb[]): Uint32Array {
   });
 }
 
-/** A colour of a table as CSS. */
+/** Returns a colour of a table as CSS. */
 export function cssColor(pixel: number): string {
   return `rgb(${pixel & 255} ${(pixel >> 8) & 255} ${(pixel >> 16) & 255})`;
 }

@@ -1,4 +1,4 @@
-/** The outputs of a network before and after ablation: with units, or a gate, fixed at a value. */
+/** Compares the outputs of a network before and after ablation, which fixes units or a gate at a value. */
 import { ablate } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';

@@ -14,7 +14,7 @@ export interface ModelInfo {
   layers: { name: string; className: string; shape: string; parameters: number; from: readonly string[] }[];
   tensors: TensorInfo[];
   bytes: number;
-  /** What a file of another tool says about itself; null: an artifact of Unroll. */
+  /** Title of the format, for a file of another tool; null: an artifact of Unroll. */
   origin: string | null;
 }
 
@@ -24,7 +24,7 @@ export interface FilesInfo {
   errors: { path: string; error: ErrorData }[];
 }
 
-/** The files of the models that were described last, by path, for translations. */
+/** The files of the Unroll models that were opened last, by path, for translations. */
 export const opened = new Map<string, ReadonlyMap<string, Uint8Array>>();
 
 /** Describes every model among the files: zips, and folders with a config.json. */
@@ -64,7 +64,7 @@ function modelsIn(files: Files): [string, () => Promise<ModelInfo>][] {
   });
 }
 
-/** An artifact of Unroll. */
+/** Describes an artifact of Unroll. */
 async function describe(path: string, files: Files): Promise<ModelInfo> {
   const { model, pipeline } = fromArtifact(files);
   opened.set(path, files);
@@ -79,7 +79,7 @@ async function describe(path: string, files: Files): Promise<ModelInfo> {
   });
 }
 
-/** A file of Keras, PyTorch, ONNX or safetensors. The readers are loaded when such a file is opened. */
+/** Describes a file of Keras, PyTorch, ONNX or safetensors. The readers are loaded when such a file is opened. */
 async function describeForeign(path: string, bytes: Uint8Array): Promise<ModelInfo> {
   const { bytesSource, formatOfFile } = await import('@unroll/formats/convert');
   const source = bytesSource(bytes, path);

@@ -1,4 +1,4 @@
-/** The gates and the unrolled network as SVG, from the instruments. */
+/** Draws the gates and the unrolled network as SVG, with @unroll/insight. */
 import { gateFigure, trace, unrolledFigure } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
@@ -11,10 +11,11 @@ export interface FigureRequest {
   layer: number;
   /** First step, for the unrolled network. */
   from: number;
-  /** Texts of the inputs by step; empty: their numbers. */
+  /** Text of the input at each step; empty: the inputs are shown as numbers. */
   texts: readonly string[];
 }
 
+/** Largest number of steps of the unrolled network. */
 const STEPS = 8;
 
 export async function figureOf({ network }: Lane, problem: Problem, request: FigureRequest): Promise<string> {

@@ -12,7 +12,7 @@ export interface GenerateRequest {
   seed: number;
 }
 
-/** @throws InputError if the network's outputs are not its inputs */
+/** Returns the prompt and `count` sampled characters. @throws InputError if the network does not predict its next input */
 export async function generate(
   network: Network,
   problem: Problem,
@@ -41,7 +41,7 @@ export async function generate(
   }
 }
 
-/** Returns an index with its probability; index 0, which stands for rare characters, only if nothing else is left. */
+/** Draws an index by its probability. Index 0, which stands for rare characters, is not drawn. */
 function draw(probabilities: readonly number[], uniform: number): number {
   const total = 1 - probabilities[0];
   let rest = uniform * total;

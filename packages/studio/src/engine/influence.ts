@@ -1,4 +1,4 @@
-/** What the output depends on, and where the hidden states lie. Loaded when a view needs it. */
+/** Computes what the output depends on, and the projection of hidden states. This file is loaded when a view needs it. */
 import { attribution, connectivity, type DataArray, projection, trace } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
@@ -12,11 +12,12 @@ export async function influenceOf(
   step: number,
 ): Promise<InfluenceValues> {
   const { x, options } = inputsFor(problem, [example]);
-  const at = problem.perStep ? Math.max(0, step) : 'last';
-  const { steps, inputs } = await connectivity(lane.network, x, at, options);
-  // A decoder also reads the previous targets.
+  const outputStep = problem.perStep ? Math.max(0, step) : 'last';
+  const { steps, inputs } = await connectivity(lane.network, x, outputStep, options);
+  // A decoder has a second input, the previous targets.
   const source = inputs.find(({ input }) => input === 0) ?? inputs[0];
-  const { bySteps } = await attribution(lane.network, x, { ...options, input: 0, step: at, points: 16 });
+  const attributionOptions = { ...options, input: 0, step: outputStep, points: 16 } as const;
+  const { bySteps } = await attribution(lane.network, x, attributionOptions);
   return {
     step: steps[0],
     norms: Float32Array.from(source.norms.values),
@@ -40,7 +41,7 @@ export async function spaceOf(lane: Lane, problem: Problem, example: number): Pr
   };
 }
 
-/** One unit has only one component: the other coordinate is 0. */
+/** Returns points with two coordinates. The states of one unit have only one component; the second coordinate is then 0. */
 function inPlane({ shape, values }: DataArray): Float32Array {
   if (shape.at(-1) === 2) return Float32Array.from(values);
   return Float32Array.from({ length: 2 * values.length }, (_, n) => (n % 2 === 0 ? values[n / 2] : 0));

@@ -1,4 +1,4 @@
-/** One of the cells that train side by side: its network and its training run. All lanes get the same batches. */
+/** A lane: one of the cells that train side by side, with its network and its training run. All lanes get the same batches. */
 import { RandomStream, tensor } from '@unroll/core';
 import type { Network } from '@unroll/nn';
 import { type Examples, OptimizerMemory, type Run, type StepEvent, train } from '@unroll/train';
@@ -17,7 +17,7 @@ export class Lane {
   readonly cell: CellKind;
   readonly network: Network;
   updates = 0;
-  /** Why training stopped, such as a loss that is not a number; null: it can continue. */
+  /** The error that stopped training, such as a loss that is not a number; null: training can continue. */
   stopped: ErrorData | null = null;
   readonly #problem: Problem;
   readonly #memory = new OptimizerMemory();
@@ -56,7 +56,7 @@ export class Lane {
     });
   }
 
-  /** One update. */
+  /** Makes one update. An error sets `stopped`. */
   async step(): Promise<void> {
     const start = performance.now();
     try {
@@ -80,7 +80,7 @@ export class Lane {
     points.ms.push(ms);
   }
 
-  /** Returns the results since the last call. */
+  /** Returns the results of the updates since the last call. */
   takePoints(): LanePoints {
     const points = this.#points;
     this.#points = emptyPoints(this.cell);
@@ -101,7 +101,7 @@ export class Lane {
   }
 }
 
-/** Makes tensors of a batch. */
+/** Returns the tensors of a batch. */
 export function examplesOf(problem: Problem, batch: Batch): Examples {
   const { count, y, weights, mask, previous } = batch;
   const { steps, vocabulary, features, classes, outputs, perStep } = problem;
@@ -115,7 +115,7 @@ export function examplesOf(problem: Problem, batch: Batch): Examples {
   };
 }
 
-/** Returns some of the examples. */
+/** Returns the examples with the given indices. */
 export function selectExamples(problem: Problem, indices: readonly number[]): Batch {
   const { steps, features, vocabulary, outputs, perStep, classes, examples } = problem;
   const pick = (array: Float32Array, size: number): Float32Array => {

@@ -1,17 +1,17 @@
-/** What the views show of one lane, with the instruments of @unroll/insight. */
+/** Computes what the views show of a lane, with @unroll/insight. */
 import { predict, type Tensor } from '@unroll/core';
 import { gradientFlow, type LayerTrace, saturation, trace } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
 import { examplesOf, type Lane, selectExamples } from './lane.js';
 import type { FlowCurve, FlowValues, LayerValues, PredictionValues, SaturationValues } from './protocol.js';
 
-/** Number of examples for gradients and statistics. */
-const SOME = 8;
+/** Number of examples for gradients. */
+const GRADIENT_EXAMPLES = 8;
 
-/** The gate of a decoder with attention that has a column per source step instead of a unit. */
+/** Name of the gate of a decoder with attention that has one column per source step instead of one per unit. */
 export const ALIGNMENT = 'alignment';
 
-/** Returns inputs and mask of some examples. */
+/** Returns inputs, targets and mask of the examples with the given indices. */
 export function inputsFor(problem: Problem, indices: readonly number[]) {
   const { x, y, mask } = examplesOf(problem, selectExamples(problem, indices));
   return {
@@ -21,8 +21,9 @@ export function inputsFor(problem: Problem, indices: readonly number[]) {
   };
 }
 
-export const firstExamples = (problem: Problem, most = SOME): number[] =>
-  Array.from({ length: Math.min(most, problem.examples.count) }, (_, n) => n);
+/** Returns the indices of the first examples. */
+export const firstExamples = (problem: Problem, limit = GRADIENT_EXAMPLES): number[] =>
+  Array.from({ length: Math.min(limit, problem.examples.count) }, (_, n) => n);
 
 export async function traceOf(lane: Lane, problem: Problem, example: number): Promise<LayerValues[]> {
   const { x, options } = inputsFor(problem, [example]);
@@ -32,7 +33,7 @@ export async function traceOf(lane: Lane, problem: Problem, example: number): Pr
 
 async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> {
   const { layer: name, className, units, keep, x } = layer;
-  // The name in the equations of a decoder.
+  // The equations of a decoder call this state a.
   const { attention: a, ...rest } = layer.states;
   const states = a ? { ...rest, a } : rest;
   const { [ALIGNMENT]: alignment, ...gates } = layer.gates;
@@ -59,7 +60,7 @@ async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> 
 const floatsOf = (arrays: LayerTrace['gates']): Record<string, Float32Array> =>
   Object.fromEntries(Object.entries(arrays).map(([name, { values }]) => [name, Float32Array.from(values)]));
 
-/** @param ofLoss differentiate the loss of the last step instead of its output */
+/** Returns the gradient flow. @param ofLoss differentiate the loss instead of the output of the last step */
 export async function flowOf(lane: Lane, problem: Problem, ofLoss: boolean): Promise<FlowValues> {
   const { x, y, options } = inputsFor(problem, firstExamples(problem));
   const loss = ofLoss ? { loss: problem.loss } : {};
@@ -94,7 +95,7 @@ export async function saturationOf(lane: Lane, problem: Problem): Promise<Satura
   }));
 }
 
-/** Outputs, loss and accuracy on the examples, for the network or a view of it. */
+/** Returns outputs, loss and accuracy on the first examples, for the network or for an ablated view of it. */
 export async function predictionsOf(
   network: Parameters<typeof predict>[0],
   problem: Problem,
@@ -111,7 +112,7 @@ export async function predictionsOf(
   };
 }
 
-/** Loss and accuracy on the first examples. */
+/** Returns the loss on the first examples, and the accuracy if the outputs are classes, otherwise null. */
 function scoresOf(
   problem: Problem,
   outputs: Float32Array,

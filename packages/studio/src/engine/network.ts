@@ -1,5 +1,5 @@
 /**
- * The network of a problem with one kind of cell: an embedding for tokens, recurrent layers, and a dense output layer. With
+ * Builds the network of a problem with one kind of cell: an embedding for tokens, recurrent layers, and a dense output layer. With
  * attention, the recurrent layers are the encoder, and a decoder of the same cell attends to their outputs.
  */
 import {
@@ -49,7 +49,7 @@ export function networkOf(problem: Problem, cell: CellKind, settings: Settings):
   return network;
 }
 
-/** The inputs are the source ids and, for every step, the previous target. */
+/** Builds a network with attention. Its inputs are the source ids and, for every step, the previous target. */
 function attentionNetwork({ vocabulary, outputs }: Problem, cell: CellKind, settings: Settings): Network {
   const { units, layers, seed } = settings;
   const embed = (inputDim: number, name: string) =>
@@ -74,7 +74,7 @@ function attentionNetwork({ vocabulary, outputs }: Problem, cell: CellKind, sett
 
 function decoderCell(cell: CellKind, settings: Settings): Cell {
   const { units, init, dropout } = settings;
-  // The problem is in the source, which the encoder reads: dropout of the previous targets removes nothing of it.
+  // The encoder reads the information that the problem consists of, so dropout of the previous targets does not remove it.
   if (cell === 'minGru') return minGruCell({ units, dropout });
   const options = { units, dropout, recurrentDropout: dropout, ...recurrentWeights(cell, init) };
   if (cell === 'lstm') return lstmCell({ ...options, ...chronoBias(cell, settings) });
@@ -98,7 +98,7 @@ const chronoBias = (cell: 'lstm' | 'gru', { init, length }: Settings) =>
 function recurrentWeights(cell: CellKind, init: Settings['init']) {
   if (init === 'glorot') return { recurrentInitializer: 'glorotUniform' as const };
   if (init === 'large') return { recurrentInitializer: orthogonal({ gain: 1.5 }) };
-  // Le, Jaitly & Hinton (2015); only a plain RNN has a square recurrent matrix.
+  // Le, Jaitly & Hinton (2015). Only the recurrent matrix of a plain RNN is square.
   if (init === 'identity' && cell === 'rnn') return { recurrentInitializer: identityMatrix({}) };
   return {};
 }

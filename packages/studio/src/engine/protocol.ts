@@ -6,9 +6,10 @@ import type { ProblemKind, Series } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 import type { FigureRequest } from './figures.js';
 
-/** What the worker computes after training steps, because a view shows it. */
+/** Names of the values that the worker computes after training steps because a view shows them. */
 export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'space';
 
+/** What the visible view shows. */
 export interface Watch {
   looks: readonly Look[];
   /** The cells to look at. */
@@ -40,7 +41,7 @@ export type Question =
 export interface Ablation {
   layer: string;
   units: readonly number[];
-  /** A gate to hold, with its value; null: the units are set to 0. */
+  /** The gate that is fixed at `value`; null: the units are set to `value`. */
   gate: string | null;
   value: number;
 }
@@ -65,7 +66,7 @@ export interface ProblemInfo {
   x: Float32Array;
   y: Float32Array;
   lengths: Int32Array;
-  /** Steps at which the output counts, [N, T]; null: all, or the last one. */
+  /** Weight of the output at each step, [N, T]; null: all outputs count. */
   weights: Float32Array | null;
 }
 
@@ -75,7 +76,7 @@ export interface LaneInfo {
   layers: readonly { name: string; className: string; shape: string; parameters: number }[];
 }
 
-/** Results of training steps, one value each. */
+/** Results of training steps, one value per step. */
 export interface LanePoints {
   cell: CellKind;
   update: number[];
@@ -95,8 +96,9 @@ export interface LayerValues {
   /** Gates in the order of the equations. */
   gates: Readonly<Record<string, Float32Array>>;
   states: Readonly<Record<string, Float32Array>>;
+  /** Name of the gate that decides how much of the state survives a step; null: none. */
   keep: string | null;
-  /** Of a decoder with attention: the weights of the source steps, [T, T]; null: the layer has no attention. */
+  /** Attention weights of a decoder, [output steps, source steps]; null: the layer has no attention. */
   alignment: Float32Array | null;
   /** The inputs of the layer, [T, I]. */
   x: Float32Array;
@@ -109,7 +111,7 @@ export interface FlowCurve {
   state: string;
   /** Mean norm by lag, in units of the output per unit of the state. */
   raw: Float64Array;
-  /** Relative to lag 0, with quantiles 0.1 and 0.9. */
+  /** Mean norm relative to lag 0, and its quantiles 0.1 and 0.9 over the examples. */
   relative: Float64Array;
   low: Float64Array;
   high: Float64Array;
@@ -141,14 +143,14 @@ export interface InfluenceValues {
   step: number;
   /** Norm of the derivative of the output at `step` with respect to each input. */
   norms: Float32Array;
-  /** Integrated gradients of the largest output by step. */
+  /** Integrated gradients of the largest output, one value per input step. */
   attribution: Float32Array;
 }
 
 export interface SpaceValues {
   /** Points of all steps of some examples, in two dimensions, [N, T, 2]. */
   points: Float32Array;
-  /** The examples; the first is the selected one. */
+  /** Indices of the examples. The first is the selected example. */
   indices: readonly number[];
   steps: number;
   explained: readonly number[];
@@ -157,7 +159,7 @@ export interface SpaceValues {
 export interface LookValues {
   trace?: readonly LayerValues[];
   flow?: FlowValues;
-  /** Of the loss instead of the output. */
+  /** Gradient flow of the loss instead of the output. */
   lossFlow?: FlowValues;
   predictions?: PredictionValues;
   saturation?: readonly SaturationValues[];

@@ -11,7 +11,7 @@ export interface TensorInfo {
   max: number;
   /** Share of zeros. */
   zeros: number;
-  /** Counts in equal bins from `min` to `max`. */
+  /** Counts of values in bins of equal width from `min` to `max`. */
   histogram: number[];
 }
 
@@ -47,7 +47,7 @@ export function statisticsOf(values: ArrayLike<number>): Omit<TensorInfo, 'name'
   return { count, mean, deviation, min, max, zeros: zeros / count, histogram };
 }
 
-/** Shapes as text, with B for the batch and T for other axes of any size. */
+/** Returns shapes as text, with B for an unknown batch size and T for any other unknown size. */
 export const shapesText = (shapes: readonly (readonly number[])[]): string =>
   shapes
     .map((shape) => `[${shape.map((size, axis) => (size >= 0 ? size : axis === 0 ? 'B' : 'T')).join(', ')}]`)

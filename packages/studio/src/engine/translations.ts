@@ -1,4 +1,4 @@
-/** Translations by an opened model, with the attention weights of every token. */
+/** Translates a text with an opened model, and returns the attention weights of every token. */
 import { TranslateModel } from '@unroll/tasks';
 import { InputError } from '../problems/input-error.js';
 import { opened } from './artifacts.js';

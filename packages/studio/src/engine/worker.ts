@@ -19,7 +19,7 @@ const port = globalThis as unknown as Port;
 
 const PROGRESS_MS = 100;
 const LOOK_MS = 250;
-/** Looks may take at most this share of the time. */
+/** Upper limit of the share of time that looks take. */
 const LOOK_SHARE = 0.35;
 
 const queue: ToWorker[] = [];
@@ -102,7 +102,7 @@ function infoOf({ examples, batch: _, loss: __, ...rest }: Problem): ProblemInfo
   return { ...rest, attention: rest.attention ?? false, count, x, y, lengths, weights };
 }
 
-/** One update of every lane. */
+/** Makes one update of every lane. */
 async function round(): Promise<void> {
   for (const lane of lanes) {
     if (lane.stopped !== null) continue;
@@ -156,7 +156,7 @@ async function serve(): Promise<never> {
       await new Promise<void>((resolve) => (wake = resolve));
       wake = null;
     }
-    // Training yields by itself; a paused worker must, too, so that messages arrive.
+    // Training yields to the event loop by itself. A paused worker must also yield, so that messages arrive.
     if (!active) await new Promise((resolve) => setTimeout(resolve));
   }
 }

@@ -9,7 +9,8 @@ export interface Column {
 const MAX_ROWS = 100_000;
 
 /**
- * Returns the columns in which at least nine of ten rows are numbers; other rows get the value of the previous row.
+ * Returns the columns with at least 20 numbers in which at least nine of ten rows are numbers. Other rows get the number before, or
+ * the first number of the column.
  * @throws InputError if there is no such column
  */
 export function numericColumns(text: string): Column[] {

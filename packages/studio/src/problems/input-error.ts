@@ -1,6 +1,6 @@
 /**
- * Errors as data, which the worker sends and the page shows in its language. What a visitor pasted, dropped or asked for has messages
- * in both languages; errors of the engine have an English one, which the page explains in its own words.
+ * Errors as data, which the worker sends and the page shows in the language of the visitor. Errors caused by the visitor's input have
+ * messages in both languages. Errors of the engine have an English message, which the page shows below advice in its language.
  */
 
 export const MESSAGES = {
@@ -13,16 +13,16 @@ export const MESSAGES = {
     zh: '{name} 有 {count} 个值；序列长度为 {steps} 步时至少需要 {least} 个。',
   },
   labels: {
-    en: 'Each line must be a label, a tab or a colon, and a text, with 2 to 20 labels, got {lines} such lines with {classes} labels.',
-    zh: '每行应依次为标签、制表符或冒号、文本，标签应有 2 至 20 种；这样的行有 {lines} 行，标签有 {classes} 种。',
+    en: 'Each line must be a label, a tab or a colon, and a text. There must be at least 10 such lines, with 2 to 20 labels, got {lines} lines with {classes} labels.',
+    zh: '每行应依次为标签、制表符或冒号、文本。这样的行至少需要 10 行，标签应有 2 至 20 种；目前有 {lines} 行、{classes} 种标签。',
   },
   longReverse: {
     en: 'A decoder with attention is slow for long strings. Set the length to at most {most}, got {steps}.',
     zh: '带注意力的解码器处理长字符串很慢。请把长度设为不超过 {most}；当前为 {steps}。',
   },
   columns: {
-    en: 'The file needs a column with at least 20 numbers, got {rows} rows without one.',
-    zh: '文件中需要有一列至少包含 20 个数字；已读取 {rows} 行，没有这样的列。',
+    en: 'The file needs a column with at least 20 numbers, and with numbers in 90 % of its rows, got {rows} rows without such a column.',
+    zh: '文件中需要有一列至少包含 20 个数字，并且 90 % 的行都是数字；已读取 {rows} 行，没有这样的列。',
   },
   noCsv: {
     en: 'Choose or drop a CSV file with a column of numbers.',
@@ -44,7 +44,7 @@ type Values = Readonly<Record<string, string | number>>;
 const filled = (text: string, values: Values): string =>
   text.replace(/\{(\w+)\}/g, (match, name) => String(values[name] ?? match));
 
-/** A mistake of a visitor. */
+/** An error caused by the input of a visitor. */
 export class InputError extends Error {
   readonly key: keyof typeof MESSAGES;
   readonly values: Values;
@@ -62,7 +62,7 @@ export interface InputMistake {
 }
 
 export interface EngineError {
-  /** Kind of the error, such as `format`; null: not one of Unroll. */
+  /** Kind of an error of Unroll, such as `format`; null: any other error. */
   code: string | null;
   /** In English. */
   message: string;
@@ -72,13 +72,13 @@ export type ErrorData = InputMistake | EngineError;
 
 export function errorData(error: unknown): ErrorData {
   if (error instanceof InputError) return { key: error.key, values: error.values };
-  if (error instanceof FoundError) return error.data;
+  if (error instanceof ReceivedError) return error.data;
   if (!(error instanceof Error)) return { code: null, message: String(error) };
   return { code: 'code' in error ? String(error.code) : null, message: error.message };
 }
 
-/** An error that arrived as data. */
-export class FoundError extends Error {
+/** An error that was received as data. */
+export class ReceivedError extends Error {
   readonly data: ErrorData;
 
   constructor(data: ErrorData) {

@@ -4,7 +4,7 @@ import { type Batch, CROSS_ENTROPY, type Problem } from './problem.js';
 
 const EXAMPLES = 32;
 
-/** A sequence of random numbers, of which two are marked, one in each half. The target is their sum. */
+/** Returns the adding problem: sequences of random numbers, of which two are marked, one in each half. The target is their sum. */
 export function addingProblem(steps: number, seed: number): Problem {
   const batch = (random: RandomStream, count: number): Batch => {
     const numbers = random.uniform(count * steps);
@@ -31,7 +31,7 @@ export function addingProblem(steps: number, seed: number): Problem {
 const SYMBOLS = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'];
 const [BLANK, SIGNAL] = [SYMBOLS.length, SYMBOLS.length + 1];
 
-/** Random symbols, a delay and a signal, after which the symbols are to be repeated. */
+/** Returns the copy task: random symbols, a delay and a signal, after which the symbols must be repeated. */
 export function copyTask(steps: number, seed: number): Problem {
   const length = Math.min(8, Math.max(1, Math.floor(steps / 4)));
   const batch = (random: RandomStream, count: number): Batch => {
@@ -47,7 +47,7 @@ export function copyTask(steps: number, seed: number): Problem {
         y[end - length + k] = symbol;
       }
       x[end - length - 1] = SIGNAL;
-      // Only the repeated symbols count; the factor keeps the loss a mean over them.
+      // Only the repeated symbols count. With this weight, the loss is the mean over these symbols.
       weights.fill(steps / length, end - length, end);
     }
     return { count, x, y, weights };

@@ -13,17 +13,17 @@ export interface Batch {
   weights?: Float32Array;
   /** 1 for valid steps and 0 for padding, [N, T]. */
   mask?: Float32Array;
-  /** With `attention`: the target before each step, [N, T]; the id after the last class at the first step. */
+  /** With `attention`: the previous target of each step, [N, T]; at the first step, the number of classes as a start token. */
   previous?: Float32Array;
 }
 
-/** A time series of which the end is held out. */
+/** A time series whose end is held out. */
 export interface Series {
   name: string;
   values: Float64Array;
   /** Index of the first held-out value. */
   testStart: number;
-  /** Mean and standard deviation of the training part, which the network's values refer to. */
+  /** Mean and standard deviation of the training part, by which the values of the network are standardised. */
   mean: number;
   scale: number;
 }
@@ -43,7 +43,7 @@ export interface Problem {
   outputs: number;
   /** One output for each step (N to N) instead of one for the sequence (N to 1). */
   perStep: boolean;
-  /** The network has an encoder and a decoder with attention. Inputs and targets are as long as each other. Default false. */
+  /** The network has an encoder and a decoder with attention. Inputs and targets have the same length. Default false. */
   attention?: boolean;
   loss: LossSpec;
   /** Loss of a model without memory. */

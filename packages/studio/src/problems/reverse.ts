@@ -1,4 +1,4 @@
-/** Reversing a string of letters. A decoder has to read them from the last to the first, which its attention shows. */
+/** Reversing a string of letters. A decoder must read the letters from the last to the first, which its attention shows. */
 import { RandomStream } from '@unroll/core';
 import { InputError } from './input-error.js';
 import { type Batch, CROSS_ENTROPY, type Problem } from './problem.js';
@@ -8,7 +8,7 @@ const LETTERS = ['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'];
 /** The decoder runs step by step, so long strings would train slowly. */
 const MAX_STEPS = 48;
 
-/** @throws InputError for more than 48 steps */
+/** Returns the problem of reversing strings of `steps` letters. @throws InputError for more than 48 steps */
 export function reverseProblem(steps: number, seed: number): Problem {
   if (steps > MAX_STEPS) throw new InputError('longReverse', { steps, most: MAX_STEPS });
   const batch = (random: RandomStream, count: number): Batch => {

@@ -16,7 +16,7 @@ const GOOD = ['good', 'warm', 'clever', 'lovely', 'funny', 'moving', 'brilliant'
 const BAD = ['bad', 'cold', 'dull', 'ugly', 'boring', 'flat', 'terrible', 'stale'];
 const THINGS = ['film', 'story', 'book', 'song', 'play', 'ending', 'show', 'cast'];
 
-/** Lines, some with a "not" that reverses the meaning, so that a classifier has to remember this word for a few steps. */
+/** Lines with labels. In some, a "not" reverses the meaning, so that a classifier must remember this word for a few steps. */
 export const SAMPLE_LINES = GOOD.flatMap((good, i) => {
   const bad = BAD[i];
   const [a, b, c] = [THINGS[i], THINGS[(i + 3) % 8], THINGS[(i + 5) % 8]];

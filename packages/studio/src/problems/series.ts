@@ -14,10 +14,10 @@ const AIR_PASSENGERS = [
   548, 559, 463, 407, 362, 405, 417, 391, 419, 461, 472, 535, 622, 606, 508, 461, 390, 432,
 ];
 
-/** Share of the values that is held out. */
+/** Share of the values that are held out. */
 const TEST_SHARE = 0.2;
 
-/** A problem whose inputs are the last `steps` values, and whose target is the next one. */
+/** Returns a problem whose inputs are `steps` consecutive values, and whose target is the next value. */
 export function seriesProblem(name: string, values: Float64Array, steps: number): Problem {
   const testStart = Math.floor(values.length * (1 - TEST_SHARE));
   if (testStart - steps < 8) {
@@ -37,7 +37,7 @@ export function seriesProblem(name: string, values: Float64Array, steps: number)
   };
 }
 
-/** Sum of three sines whose periods do not divide one another, with noise. */
+/** Returns the problem of forecasting a sum of three sines with noise. None of the periods is a multiple of another. */
 export function sineMixture(steps: number, seed: number): Problem {
   const count = Math.max(1200, steps * 4);
   const noise = new RandomStream(seed, 'sine').normal(count);
@@ -56,7 +56,7 @@ function momentsOf(values: Float64Array): Pick<Series, 'mean' | 'scale'> {
   return { mean, scale: Math.sqrt(variance) || 1 };
 }
 
-/** Mean squared error, in standardised units, of forecasting that the next value equals the last. */
+/** Returns the mean squared error, in standardised units, of forecasting that the next value equals the last one. */
 function naiveError({ values, testStart, scale }: Series): number {
   let sum = 0;
   for (let t = 1; t < testStart; t++) sum += ((values[t] - values[t - 1]) / scale) ** 2;

@@ -6,7 +6,7 @@ import { type Batch, CROSS_ENTROPY, type Problem } from './problem.js';
 const EXAMPLES = 32;
 const MAX_CHARACTERS = 200;
 
-/** Every window of the text is an input; at every step, the target is the next character. */
+/** Returns a problem whose inputs are windows of the text. At every step, the target is the next character. */
 export function charactersProblem(text: string, steps: number, seed: number): Problem {
   const characters = [...text];
   if (characters.length < steps + 20) {
@@ -46,7 +46,7 @@ export function charactersProblem(text: string, steps: number, seed: number): Pr
   };
 }
 
-/** Returns the characters by frequency; the first stands for all that are left out. */
+/** Returns up to `limit` tokens by descending frequency, after one that stands for all other tokens. */
 function mostFrequent(tokens: readonly string[], limit: number): string[] {
   const counts = new Map<string, number>();
   for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1);
@@ -66,11 +66,11 @@ function entropyOf(ids: Float32Array, size: number): number {
 
 const MAX_WORDS = 2000;
 
-/** Splits a text into words; Chinese characters are words of their own. */
+/** Splits a text into words. Each Chinese character is a word. */
 const wordsOf = (text: string): string[] =>
   text.toLowerCase().match(/\p{Script=Han}|[\p{L}\p{N}']+|[!?]/gu) ?? [];
 
-/** Classifies lines of the form `label<tab>text` or `label: text`. A random fifth are examples that training does not use. */
+/** Returns the problem of classifying lines such as `label<tab>text` or `label: text`. Training does not use a random fifth of them. */
 export function linesProblem(text: string, steps: number, seed: number): Problem {
   const lines = text.split(/\r?\n/).flatMap((line) => {
     const [, label, rest] = /^\s*([^\t:：,]{1,40})[\t:：,]\s*(.+)$/.exec(line) ?? [];
@@ -93,7 +93,7 @@ export function linesProblem(text: string, steps: number, seed: number): Problem
     ids: words.map((word) => idOf.get(word) ?? 1),
   }));
   const encode = (chosen: typeof rows): Batch => encodeRows(chosen, steps);
-  // At random, because lines often come in a regular order.
+  // The split is random, because lines are often in a regular order.
   const order = [...new RandomStream(seed, 'split').permutation(rows.length)];
   const count = Math.max(1, Math.floor(rows.length / 5));
   const pick = (indices: readonly number[]): typeof rows => indices.map((index) => rows[index]);

@@ -1,8 +1,8 @@
-/** What a visitor can do: changes the state and sends messages to the worker. */
+/** The actions of a visitor. They change the state and send messages to the worker. */
 import { batch, effect } from '@preact/signals';
 import type { FromWorker, LanePoints, Look, Question, ToWorker } from '../engine/protocol.js';
 import { lang } from '../i18n/index.js';
-import { FoundError } from '../problems/input-error.js';
+import { ReceivedError } from '../problems/input-error.js';
 import { failureOf } from './failure.js';
 import { emptyHistory } from './history.js';
 import {
@@ -21,11 +21,11 @@ let worker: Worker | null = null;
 let generation = 0;
 let questions = 0;
 let addressTimer: ReturnType<typeof setTimeout> | undefined;
-const open = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
+const openQuestions = new Map<number, { resolve(value: unknown): void; reject(reason: Error): void }>();
 
 const send = (message: ToWorker): void => worker?.postMessage(message);
 
-/** Starts the worker, and keeps worker and address in agreement with the state. */
+/** Starts the worker, and updates worker and address whenever the state changes. */
 export function start(): void {
   worker = new Worker(new URL('../engine/worker.ts', import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }: MessageEvent<FromWorker>) => batch(() => receive(data));
@@ -92,7 +92,7 @@ function receive(message: FromWorker): void {
 function receiveLook({ cell, update, example, values }: FromWorker & { type: 'look' }): void {
   if (store.failure.value?.advice === 'advice_look') store.failure.value = null;
   const before = store.seen.value[cell];
-  // A view that was left keeps its last values.
+  // Views that are no longer visible keep their last values.
   const merged = before?.example === example ? { ...before.values, ...values } : values;
   store.seen.value = { ...store.seen.value, [cell]: { update, example, values: merged } };
   const { predictions } = values;
@@ -106,10 +106,10 @@ function receiveLook({ cell, update, example, values }: FromWorker & { type: 'lo
 }
 
 function receiveReply({ id, value, error }: FromWorker & { type: 'reply' }): void {
-  const question = open.get(id);
-  open.delete(id);
+  const question = openQuestions.get(id);
+  openQuestions.delete(id);
   if (error === undefined) question?.resolve(value);
-  else question?.reject(new FoundError(error));
+  else question?.reject(new ReceivedError(error));
 }
 
 function addPoints({ cell, update, loss, norm, clipped, rate, ms }: LanePoints): void {
@@ -123,16 +123,16 @@ function addPoints({ cell, update, loss, norm, clipped, rate, ms }: LanePoints):
   });
 }
 
-/** Asks the worker. Rejects with the worker's error. */
+/** Returns the worker's answer to a question. Rejects with the worker's error. */
 export function ask<T>(question: Question): Promise<T> {
   const id = ++questions;
   return new Promise((resolve, reject) => {
-    open.set(id, { resolve: resolve as (value: unknown) => void, reject });
+    openQuestions.set(id, { resolve: resolve as (value: unknown) => void, reject });
     send({ type: 'ask', id, question });
   });
 }
 
-/** What the worker computes for the visible view. */
+/** Returns what the worker must compute for the visible view. */
 function currentWatch() {
   const [view, cell, cells] = [store.view.value, store.cell.value, store.settings.value.cells];
   const gradients: readonly Look[] = store.flowIsRelative.value ? ['flow'] : ['flow', 'lossFlow'];
@@ -146,7 +146,7 @@ function currentWatch() {
     states: ['space', 'saturation', 'predictions'],
     files: ['predictions'],
   };
-  // All cells are compared where their curves lie in one chart; elsewhere the selected one is enough.
+  // Views with the curves of all cells in one chart need all cells. The other views show only the selected cell.
   const together = view === 'train' || view === 'gradients' || view === 'predictions' || view === 'influence';
   return {
     looks: looks[view],
@@ -156,7 +156,7 @@ function currentWatch() {
   };
 }
 
-/** Builds the networks anew, with the same seed. */
+/** Builds the networks again, with the same seed. */
 export function reset(): void {
   generation++;
   batch(() => {
@@ -205,7 +205,7 @@ export function change(changes: Partial<Settings>): void {
   timer = setTimeout(reset, 120);
 }
 
-/** Sets all settings, and builds the networks anew at once. */
+/** Sets all settings, and immediately builds the networks again. */
 export function configure(settings: Settings): void {
   clearTimeout(timer);
   store.settings.value = settings;

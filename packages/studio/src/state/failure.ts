@@ -1,8 +1,8 @@
-/** What went wrong, as the page shows it. */
+/** Failures as the page shows them. */
 import type { TextKey } from '../i18n/index.js';
 import { type ErrorData, errorData } from '../problems/input-error.js';
 
-/** Says what failed and what to do. */
+/** The key of a text that says what failed and what to do. */
 export type Advice = Extract<TextKey, `advice_${string}`>;
 
 export interface Failure {
@@ -11,7 +11,7 @@ export interface Failure {
   error: ErrorData;
 }
 
-/** @param error an error, or its data */
+/** Returns a failure. @param error an error, or its message */
 export function failureOf(advice: Advice, error: unknown, values: Failure['values'] = {}): Failure {
   return { advice, values, error: errorData(error) };
 }

@@ -1,11 +1,12 @@
-/** A curve of bounded size: when it is full, pairs of points become their mean, so that any number of updates fits. */
+/** Number of points at which a curve is full. */
 const CAPACITY = 1024;
 
+/** A curve of bounded size. When it is full, each pair of points is replaced by its mean, so that any number of updates fits. */
 export class Curve {
-  /** The update at the end of each point. */
+  /** The last update of each point. */
   x: number[] = [];
   y: number[] = [];
-  /** Updates per point. */
+  /** Number of updates per point. */
   #stride = 1;
   #sum = 0;
   #count = 0;
@@ -53,7 +54,7 @@ export const emptyHistory = (): History => ({
   perSecond: new Curve(),
 });
 
-/** Exponential moving average, for noisy curves. */
+/** Returns the exponential moving average of a noisy curve, corrected for its start. */
 export function smooth(values: readonly number[], factor: number): number[] {
   let mean = 0;
   let weight = 0;

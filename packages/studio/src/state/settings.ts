@@ -1,4 +1,4 @@
-/** What a visitor can set, with its address: every setting is in the fragment of the URL. */
+/** The settings of a visitor, and their form in the fragment of the URL. */
 
 export const PRESETS = [
   'adding',
@@ -71,10 +71,10 @@ export const DEFAULTS: Readonly<Record<PresetName, Settings>> = {
   csv: { ...SHARED, preset: 'csv', units: 16, length: 24, learningRate: 0.005 },
 };
 
-/** Settings that training takes over without starting again. */
+/** Settings that can change without restarting training. */
 export const LIVE: ReadonlySet<keyof Settings> = new Set(['learningRate', 'clip']);
 
-/** Writes settings as the fragment of a URL, without those that are the preset's. */
+/** Returns settings as the fragment of a URL, without the settings that are the defaults of the preset. */
 export function toFragment(settings: Settings, extra: Readonly<Record<string, string>> = {}): string {
   const standard = DEFAULTS[settings.preset];
   const params = new URLSearchParams({ preset: settings.preset });

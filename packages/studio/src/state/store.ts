@@ -18,14 +18,14 @@ export const userData = signal<UserData>({ text: SAMPLE_TEXT, lines: SAMPLE_LINE
 
 export const engine = signal<{ threads: number; backend: string } | null>(null);
 export const running = signal(false);
-/** What keeps the worker from training, or a view from showing something; null: nothing. */
+/** What prevents the worker from training or a view from showing values; null: nothing. */
 export const failure = signal<Failure | null>(null);
 export const problem = signal<ProblemInfo | null>(null);
 export const lanes = signal<readonly LaneInfo[]>([]);
 /** Lanes that stopped, with the reason. */
 export const stopped = signal<Readonly<Partial<Record<CellKind, ErrorData>>>>({});
 
-/** The latest values of the instruments of a cell, and the update at which they were measured. */
+/** The latest values that were computed for a cell, and the update after which they were computed. */
 export interface Seen {
   update: number;
   example: number;
@@ -33,33 +33,33 @@ export interface Seen {
 }
 export const seen = signal<Readonly<Partial<Record<CellKind, Seen>>>>({});
 
-/** The curves; they grow in place, and `ticks` counts the changes. */
+/** The curves. They are modified in place, and `ticks` counts the changes. */
 export const histories: Record<CellKind, History> = Object.fromEntries(
   CELLS.map((cell) => [cell, emptyHistory()]),
 ) as Record<CellKind, History>;
 export const ticks = signal(0);
 
-/** An index in the address, where it counts from 1; 0 by default. */
+/** Returns an index from the address, where indices start at 1. Default 0. */
 function indexIn(name: string): number {
   const value = Number(initial.params.get(name)) - 1;
   return Number.isInteger(value) && value >= 0 && value < 10_000 ? value : 0;
 }
 
-/** What is selected in several views at once. */
+/** The selection, which all views share: cell, example, layer, step and unit. */
 export const cell = signal<CellKind>(
   settings.value.cells.find((each) => each === (initial.params.get('cell') ?? 'lstm')) ??
     settings.value.cells[0],
 );
 export const example = signal(indexIn('example'));
 export const layer = signal(indexIn('layer'));
-/** The selected step of the example; -1 until the problem is known: the last. */
+/** The selected step of the example. Until the problem is known, -1 stands for the last step. */
 export const step = signal(-1);
-/** Whether gradient flow is drawn relative to lag 0; otherwise, it is that of the loss. */
+/** True: the gradient flow of the output is drawn, relative to lag 0. False: the gradient flow of the loss is drawn, as norms. */
 export const flowIsRelative = signal(true);
 /** The selected unit of the layer; null: none. */
 export const unit = signal<number | null>(null);
 
-/** The cells of which an instrument has measured something, with the values. */
+/** Returns the cells for which values with this name have been computed, and the values. */
 export function measured<K extends keyof LookValues>(
   name: K,
 ): { cell: CellKind; value: NonNullable<LookValues[K]> }[] {

@@ -19,7 +19,7 @@ function enter(n: number): void {
   store.view.value = view;
   if (settings.preset) {
     const next = { ...DEFAULTS[settings.preset], ...settings };
-    // A step that continues the one before keeps what was trained.
+    // If the settings do not change, the networks keep their training.
     if (JSON.stringify(next) !== JSON.stringify(store.settings.value)) configure(next);
     store.cell.value = cell;
     if (n === 0) store.step.value = 0;
@@ -36,7 +36,7 @@ export function TourPanel() {
   return (
     <section class="tour" aria-label={t('tour')} id="tour-panel">
       <div class="tour-head">
-        <small>{t('tourStep', { n: n + 1, of: TOUR.length })}</small>
+        <small>{t('tourStep', { n: n + 1, total: TOUR.length })}</small>
         <button
           type="button"
           class="tour-close"
@@ -69,7 +69,7 @@ export function TourPanel() {
   );
 }
 
-/** What to look for, with the present number. */
+/** The goal of the step, with the current numbers. */
 function Goal({ text, n }: { text: string; n: number }) {
   const { met, view, settings } = TOUR[n];
   const done = met?.() ?? false;

@@ -7,12 +7,12 @@ import type { CellKind, Settings, ViewName } from '../state/settings.js';
 import * as store from '../state/store.js';
 
 export interface TourStep {
-  /** Changes of the preset's settings. */
+  /** Settings that differ from those of the preset. */
   settings: Partial<Settings>;
   view: ViewName;
   cell: CellKind;
   run: boolean;
-  /** Whether the visitor sees what the step shows; null: there is nothing to wait for. */
+  /** Returns whether the goal of the step is met; null: the step has no goal. */
   met: (() => boolean) | null;
 }
 
@@ -21,7 +21,7 @@ const SHORT = { ...ADDING, length: 10, learningRate: 0.005, clip: 1, init: 'defa
 const LONG = { ...ADDING, length: 60, learningRate: 0.005, clip: 1, init: 'glorot' } as const;
 const GATED = { ...LONG, init: 'chrono' } as const;
 
-/** Mean loss of the latest updates; null before there are some. */
+/** Returns the mean loss of the latest updates; null if there are too few. */
 export function recentLoss(cell: CellKind): number | null {
   store.ticks.value;
   const { y } = store.histories[cell].loss;
@@ -33,13 +33,13 @@ const updates = (cell: CellKind): number => {
   return store.histories[cell].loss.x.at(-1) ?? 0;
 };
 
-/** The gradient of the hidden state that is left at the largest lag. */
+/** Returns the gradient of the hidden state at the largest lag, relative to lag 0; null before it is computed. */
 export function gradientLeft(cell: CellKind): number | null {
   const curve = store.seen.value[cell]?.values.flow?.curves.find(({ state }) => state === 'h');
   return curve ? curve.relative[curve.relative.length - 1] : null;
 }
 
-const below = (cell: CellKind, limit: number): boolean => (recentLoss(cell) ?? 1) < limit;
+const isBelow = (cell: CellKind, limit: number): boolean => (recentLoss(cell) ?? 1) < limit;
 
 export const TOUR: readonly TourStep[] = [
   {
@@ -54,14 +54,14 @@ export const TOUR: readonly TourStep[] = [
     view: 'train',
     cell: 'rnn',
     run: true,
-    met: () => below('rnn', 0.03),
+    met: () => isBelow('rnn', 0.03),
   },
   {
     settings: { ...LONG, cells: ['rnn'] },
     view: 'train',
     cell: 'rnn',
     run: true,
-    met: () => updates('rnn') >= 300 && !below('rnn', 0.1),
+    met: () => updates('rnn') >= 300 && !isBelow('rnn', 0.1),
   },
   {
     settings: { ...LONG, cells: ['rnn'] },
@@ -95,7 +95,7 @@ export const TOUR: readonly TourStep[] = [
     view: 'train',
     cell: 'gru',
     run: true,
-    met: () => below('gru', 0.05) || below('lstm', 0.05),
+    met: () => isBelow('gru', 0.05) || isBelow('lstm', 0.05),
   },
   { settings: {}, view: 'train', cell: 'gru', run: false, met: null },
 ];

@@ -4,7 +4,7 @@ import type { Lang } from '../i18n/index.js';
 export interface TourText {
   title: string;
   paragraphs: readonly string[];
-  /** What to look for; empty: nothing. */
+  /** What the visitor should do or see; empty: nothing. */
   goal: string;
 }
 
@@ -27,22 +27,22 @@ const en: readonly TourText[] = [
   {
     title: 'Sixty steps are not',
     paragraphs: [
-      'The same RNN, on sequences of 60 steps. It learns to predict 1, the mean, and then stays at the dotted line: it does not find out that the marks matter.',
+      'The same RNN now trains on sequences of 60 steps. It learns to predict 1, the mean, and then stays at the dotted line: it does not find out that the marks matter.',
     ],
     goal: 'After 300 updates, the loss is still above 0.1.',
   },
   {
     title: 'The gradient vanishes',
     paragraphs: [
-      'Training needs the derivative of the output with respect to the states of early steps. Each step back multiplies it by the recurrent weights and by the slope of tanh, both mostly below 1. The product falls exponentially: a straight line on this axis.',
-      'A mark 50 steps back changes the weights by almost nothing.',
+      'Training needs the derivative of the output with respect to the states of early steps. Each step back multiplies it by the recurrent weights and by the slope of tanh, both mostly below 1. The product falls exponentially, which is a straight line on the logarithmic axis.',
+      'A mark 50 steps back has almost no effect on the weights.',
     ],
     goal: 'Less than a thousandth of the gradient is left at the largest lag.',
   },
   {
     title: 'Or it explodes',
     paragraphs: [
-      'Larger recurrent weights do the opposite. Here, U has a gain of 1.5, and nothing is clipped: watch the gradient norm below, and how the loss jumps.',
+      'Larger recurrent weights do the opposite. Here, U has a gain of 1.5, and gradients are not clipped. Watch the gradient norm below, and how the loss jumps.',
       'Now move the slider Clipping to 1. Clipping limits the size of each update. It cures explosion, but it cannot bring back a gradient that has vanished.',
     ],
     goal: 'Fifty updates have passed.',
@@ -50,15 +50,15 @@ const en: readonly TourText[] = [
   {
     title: 'Gates',
     paragraphs: [
-      'An LSTM does not overwrite its memory at every step. Gates between 0 and 1 decide: the input gate i what to write, the forget gate f what to keep, the output gate o what to show.',
-      'The marked steps stand out in the input above the maps. While the LSTM trains, look for units whose input gate opens just there.',
+      'An LSTM does not overwrite its memory at every step. Gates with values between 0 and 1 decide: the input gate i decides what to write, the forget gate f what to keep, and the output gate o what to show.',
+      'The marked steps stand out in the input above the maps. While the LSTM trains, look for units whose input gate opens at just these steps.',
     ],
     goal: 'Point at a unit in a map.',
   },
   {
     title: 'The cell state',
     paragraphs: [
-      'Look at the equation of c: the new cell state is f·c′ + i·g. With f near 1 and i near 0, it stays what it was. It is a sum, not a product with weights, so its derivative with respect to c′ is f itself.',
+      'Look at the equation of c: the new cell state is f·c′ + i·g. With f near 1 and i near 0, the cell state hardly changes. It is a sum, not a product with weights, so its derivative with respect to c′ is f itself.',
       'The biases here start with the chrono initialisation: forget gates that are open for about as many steps as the sequence has.',
     ],
     goal: 'The numbers of the step are substituted in the equations.',
@@ -66,7 +66,7 @@ const en: readonly TourText[] = [
   {
     title: 'Why LSTM remembers',
     paragraphs: [
-      'The same view as before, with both cells. The gradient of the LSTM passes through the cell state (dashed) and is multiplied only by forget gates. It still reaches the first steps, where that of the RNN is gone.',
+      'The same view as before, with both cells. The gradient of the LSTM passes through the cell state (dashed) and is multiplied only by forget gates. It still reaches the first steps, where the gradient of the RNN is almost 0.',
     ],
     goal: 'At the largest lag, the LSTM has more than 100 times the gradient of the RNN.',
   },
@@ -112,7 +112,7 @@ const zh: readonly TourText[] = [
   {
     title: '梯度消失',
     paragraphs: [
-      '训练需要输出对早期状态的导数。每往前一步，导数就要乘上循环权重和 tanh 的斜率，二者大多小于 1。乘积按指数下降，在对数坐标上就是一条直线。',
+      '训练需要输出对早期状态的导数。每往回一步，导数就要乘上循环权重和 tanh 的斜率，二者大多小于 1。乘积按指数下降，在对数坐标上就是一条直线。',
       '50 步之前的标记几乎不会改变权重。',
     ],
     goal: '在最大间隔处，剩下的梯度不到千分之一。',
@@ -136,7 +136,7 @@ const zh: readonly TourText[] = [
   {
     title: '细胞状态',
     paragraphs: [
-      '看 c 的公式：新的细胞状态是 f·c′ + i·g。当 f 接近 1、i 接近 0 时，它保持不变。这里是相加，而不是与权重相乘，所以它对 c′ 的导数就是 f。',
+      '看 c 的公式：新的细胞状态是 f·c′ + i·g。当 f 接近 1、i 接近 0 时，细胞状态几乎不变。这里是相加，而不是与权重相乘，所以它对 c′ 的导数就是 f。',
       '这里的偏置采用 chrono 初始化：遗忘门一开始就打开，保持的步数与序列长度相当。',
     ],
     goal: '公式中已代入这一步的数值。',
@@ -144,7 +144,7 @@ const zh: readonly TourText[] = [
   {
     title: 'LSTM 为什么能记住',
     paragraphs: [
-      '还是刚才的视图，这次有两种单元。LSTM 的梯度经过细胞状态（虚线）传递，每步只乘遗忘门。它仍能到达最初的几步，而 RNN 的梯度早已消失。',
+      '还是刚才的视图，这次有两种单元。LSTM 的梯度经过细胞状态（虚线）传递，每步只乘遗忘门。这一梯度仍能到达最初的几步，而 RNN 的梯度在那里几乎为 0。',
     ],
     goal: '在最大间隔处，LSTM 的梯度是 RNN 的 100 倍以上。',
   },

@@ -28,7 +28,7 @@ const COMPONENTS: Readonly<Record<ViewName, () => ComponentChildren>> = {
 
 const Tour = lazy(async () => (await import('../tour/panel.js')).TourPanel);
 
-/** Width up to which the settings are closed at first, as in styles.css. */
+/** Largest width of the page, in pixels, at which the settings are closed at first, as in styles.css. */
 const NARROW = 760;
 
 export function App() {
@@ -55,7 +55,7 @@ export function App() {
   );
 }
 
-/** Space starts and pauses, S makes one step, R resets; not while something is typed. */
+/** Handles keys: Space starts and pauses, S makes one step, R resets. Keys for a form field or a button are ignored. */
 export function shortcuts(event: KeyboardEvent): void {
   const target = event.target as HTMLElement;
   if (
@@ -132,7 +132,7 @@ function Header() {
   );
 }
 
-/** What keeps the page from working, and the cells that stopped. */
+/** Shows the failure of the page, if there is one, and the cells that stopped training. */
 function Failures() {
   const stopped = Object.entries(store.stopped.value) as [CellKind, ErrorData][];
   return (

@@ -1,4 +1,4 @@
-/** The data of presets that need some: a pasted text, pasted lines, or a CSV file. */
+/** The field for the data of a visitor, if the preset needs any: a pasted text, pasted lines, or a CSV file. */
 import { signal } from '@preact/signals';
 import { t } from '../i18n/index.js';
 import { type Column, numericColumns } from '../problems/csv.js';
@@ -34,8 +34,8 @@ function TextField({ name }: { name: 'text' | 'lines' }) {
   );
 }
 
-/** Reads a CSV file and trains on its first column of numbers, or on one that is named. */
-export function useCsv(text: string, name?: string): void {
+/** Reads a CSV file and trains on the column `name`, by default the first column of numbers. */
+export function trainOnCsv(text: string, name?: string): void {
   try {
     columns.value = numericColumns(text);
     chooseColumn(name ?? columns.value[0].name);
@@ -52,7 +52,7 @@ function chooseColumn(name: string): void {
 
 function CsvField() {
   const read = async (file: File | undefined): Promise<void> => {
-    if (file) useCsv(await file.text());
+    if (file) trainOnCsv(await file.text());
   };
   return (
     <section

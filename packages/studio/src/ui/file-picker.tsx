@@ -1,4 +1,4 @@
-/** A button that chooses files, with a text in the language of the page instead of the browser's. */
+/** A button that chooses files. Its text is in the language of the page, not of the browser. */
 
 interface FilePickerProps {
   id: string;
@@ -21,7 +21,7 @@ export function FilePicker({ id, text, accept, multiple = false, folder = false,
         {...(folder && { webkitdirectory: true })}
         onChange={(event) => {
           const files = [...(event.currentTarget.files ?? [])];
-          // The same file can be chosen again, for example after it was repaired.
+          // Without this, no event would follow if the same file is chosen again, for example after it was repaired.
           event.currentTarget.value = '';
           onFiles(files);
         }}

@@ -1,4 +1,4 @@
-/** The settings: problem, cells, and the numbers of the networks and of training. */
+/** The controls of the settings: problem, cells, networks and training. */
 import { t } from '../i18n/index.js';
 import { change, choosePreset, toggleCell } from '../state/actions.js';
 import {
@@ -76,7 +76,7 @@ export function Knobs() {
   );
 }
 
-/** Logarithmic sliders have 100 positions between the ends; clipping has a position 0 for none. */
+/** The values at the ends of logarithmic sliders, which have positions 1 to 100. The slider of clipping has a position 0 for none. */
 const LOGARITHMIC: Partial<Record<NumericSetting, readonly [number, number]>> = {
   units: [1, 512],
   length: [4, 1000],

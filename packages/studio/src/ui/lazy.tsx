@@ -1,4 +1,4 @@
-/** Views that are loaded when they are opened first, so that the page starts sooner. */
+/** Views that are loaded when they are first opened, so that the page starts sooner. */
 import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { failureOf } from '../state/failure.js';
@@ -7,7 +7,7 @@ import { Waiting } from './panel.js';
 
 type View = () => ComponentChildren;
 
-/** @param load imports the module and returns its view */
+/** Returns a view that is loaded when it is first shown. @param load imports the module and returns its view */
 export function lazy(load: () => Promise<View>): View {
   const loaded = signal<{ view: View } | null>(null);
   let started = false;

@@ -79,7 +79,7 @@ export function Pickers({ layer = false, step = false }: { layer?: boolean; step
   );
 }
 
-/** What the selected cell's instruments measured last; null until then. */
+/** Returns the latest values that were computed for the selected cell; null before there are any. */
 export function currentLook() {
   return store.seen.value[store.cell.value] ?? null;
 }

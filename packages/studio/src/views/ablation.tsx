@@ -1,4 +1,4 @@
-/** Ablation: the outputs with units set to 0 or a gate held open or shut, beside the outputs of the network. */
+/** Ablation: compares the outputs with units or a gate set to a value with the outputs of the unchanged network. */
 import { signal } from '@preact/signals';
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
@@ -15,7 +15,7 @@ import { Panel } from '../ui/panel.js';
 import { outputRow } from './outputs.js';
 import { visible } from './visible.js';
 
-/** `units`, or the name of a gate. */
+/** What is set to a value: `units`, or the name of a gate. */
 const target = signal('units');
 const units = signal('1');
 const value = signal(0);
@@ -62,7 +62,7 @@ export function AblationPanel() {
   );
 }
 
-/** Reads unit numbers such as `1, 4-8`; numbers count from 1. */
+/** Returns the indices of unit numbers from 1, such as `1, 4-8`. Anything else in the text is ignored. */
 export function parseUnits(text: string): number[] {
   return text.split(/[,\s]+/).flatMap((part) => {
     const [, from, to = from] = /^(\d+)(?:-(\d+))?$/.exec(part) ?? [];
@@ -149,11 +149,13 @@ function Result({ result: { before, after }, problem }: { result: AblationResult
   );
 }
 
-/** Numbers of all examples, or the outputs of the selected example (and step). */
+/** Returns the lines before and after: the outputs of all examples, or for classes, those of the selected example and step. */
 function linesOf(before: PredictionValues, after: PredictionValues, problem: ProblemInfo): Line[] {
-  const values = ({ outputs }: PredictionValues, from: PredictionValues): Float32Array =>
-    problem.classes ? outputRow(problem, from, store.example.value, store.step.value) : outputs;
-  const [y0, y1] = [values(before, before), values(after, after)];
+  const valuesOf = (predictions: PredictionValues): Float32Array =>
+    problem.classes
+      ? outputRow(problem, predictions, store.example.value, store.step.value)
+      : predictions.outputs;
+  const [y0, y1] = [valuesOf(before), valuesOf(after)];
   const x = Array.from(y0, (_, n) => n + 1);
   return [
     { name: t('before'), color: ink.value.text, x, y: y0 },

@@ -1,4 +1,4 @@
-/** Attention: which source token the decoder of a translation model looks at for every token. */
+/** Attention: which source tokens the decoder of a translation model reads for every output token. */
 import { useSignal } from '@preact/signals';
 import { colorTable, cssColor, isDark } from '../charts/palette.js';
 import { short } from '../charts/short.js';

@@ -1,4 +1,4 @@
-/** The arithmetic of one unit at one step: the equations of its cell with the values substituted. */
+/** The arithmetic of one unit at one step: the equations of the cell, with the values of the unit substituted. */
 import { short } from '../charts/short.js';
 import type { LayerValues } from '../engine/protocol.js';
 
@@ -11,7 +11,7 @@ export interface Equation {
   value: number;
 }
 
-/** A sum of products: the parts of the inputs, of the state and of the bias. */
+/** The parts of a pre-activation that come from the inputs, from the previous hidden state and from the bias. */
 interface Parts {
   x: number;
   h: number;
@@ -19,7 +19,7 @@ interface Parts {
 }
 
 const sigmoid = (a: number): number => 1 / (1 + Math.exp(-a));
-/** Writes a number so that it can follow a sign. */
+/** Formats a number that follows an operator: a negative number is in parentheses. */
 const num = (value: number): string => (value < 0 ? `(${short(value)})`.replace('-', '−') : short(value));
 const signed = (value: number): string => short(value).replace('-', '−');
 
@@ -40,6 +40,7 @@ export function arithmeticOf(layer: LayerValues, unit: number, step: number): Eq
   }
 }
 
+/** The values of one unit of a layer at one step. */
 class UnitStep {
   readonly #layer: LayerValues;
   readonly #unit: number;
@@ -51,8 +52,8 @@ class UnitStep {
     this.#step = step;
   }
 
-  /** A state before the step. */
-  before(state: string): number {
+  /** Returns the value of a state before the step. */
+  stateBefore(state: string): number {
     return this.#step === 0 ? 0 : this.#at(this.#layer.states[state], this.#step - 1);
   }
 
@@ -64,7 +65,7 @@ class UnitStep {
     return values[step * this.#layer.units + this.#unit];
   }
 
-  /** The sums for gate number `g` of `count`. `row`: the row of the bias of the state, for a GRU. */
+  /** Returns the parts of gate `g` of `count`. `bh` is the second bias of a GRU, which belongs to the previous state; otherwise 0. */
   parts(g: number, count: number): Parts & { bh: number } {
     const { weights, x, inputs, units, states } = this.#layer;
     const column = g * units + this.#unit;
@@ -88,7 +89,7 @@ class UnitStep {
 
 const SUM = 'x·W + h′·U + b';
 
-/** σ or tanh of a sum of three parts. */
+/** Returns the equation for σ or tanh of a sum of three parts. */
 function activated(name: string, phi: 'σ' | 'tanh', { x, h, b }: Parts, value: number): Equation {
   const total = x + h + b;
   return {
@@ -116,7 +117,7 @@ function lstm(cell: UnitStep): Equation[] {
     );
   });
   const [i, f, g, o] = gates.map(({ value }) => value);
-  const before = cell.before('c');
+  const before = cell.stateBefore('c');
   const c = f * before + i * g;
   return [
     ...gates,
@@ -132,7 +133,7 @@ function gru(cell: UnitStep): Equation[] {
   });
   const { x, h, b, bh } = cell.parts(2, 3);
   const n = Math.tanh(x + b + r.value * (h + bh));
-  const before = cell.before('h');
+  const before = cell.stateBefore('h');
   const next = z.value * before + (1 - z.value) * n;
   return [
     z,
@@ -160,7 +161,7 @@ function minGru(cell: UnitStep): Equation[] {
       value,
     };
   });
-  const before = cell.before('h');
+  const before = cell.stateBefore('h');
   const next = (1 - z.value) * before + z.value * n.value;
   return [z, n, interpolated('(1 − z)·h′ + z·n', 1 - z.value, before, n.value, next)];
 }

@@ -1,4 +1,4 @@
-/** Dropped models and runs: the graph and the tensors of models, and curves to compare. Nothing leaves the page. */
+/** Opens models and runs: shows the graph and the tensors of models, and curves to compare. No file leaves the page. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { short } from '../charts/short.js';
@@ -8,7 +8,7 @@ import { ask, change } from '../state/actions.js';
 import { type Failure, failureOf } from '../state/failure.js';
 import { DEFAULTS } from '../state/settings.js';
 import * as store from '../state/store.js';
-import { useCsv } from '../ui/data-field.js';
+import { trainOnCsv } from '../ui/data-field.js';
 import { download } from '../ui/download.js';
 import { FailureBox } from '../ui/failure.js';
 import { FilePicker } from '../ui/file-picker.js';
@@ -106,6 +106,7 @@ async function readList(list: readonly File[]): Promise<Files> {
   return files;
 }
 
+/** Adds a file, unless the files would then have more than `MAX_BYTES` in total. */
 async function addFile(files: Files, path: string, file: File): Promise<void> {
   const total = [...files.values()].reduce((sum, { length }) => sum + length, file.size);
   if (total <= MAX_BYTES) files.set(path, new Uint8Array(await file.arrayBuffer()));
@@ -162,7 +163,7 @@ async function open(files: Files): Promise<void> {
   const table = [...files].find(([path]) => /\.(csv|tsv)$/.test(path));
   if (files.size === 1 && table && runs.length === 0) {
     change(DEFAULTS.csv);
-    useCsv(text(table[1]));
+    trainOnCsv(text(table[1]));
     store.view.value = 'train';
     return;
   }
@@ -199,7 +200,7 @@ function Model({ model: { path, task, origin, layers, tensors, bytes } }: { mode
   );
 }
 
-/** The layers from input to output; parallel branches stand side by side. */
+/** The layers from input to output. Parallel branches are side by side. */
 function Graph({ layers }: Pick<ModelInfo, 'layers'>) {
   return (
     <ol class="graph" aria-label={t('graph')}>
@@ -259,7 +260,7 @@ function Compare() {
   );
 }
 
-/** One column per run, one row per number of its training record. */
+/** A table with one column per run and one row per number in the training records. */
 function Scores() {
   const runs = records.value;
   const names = [...new Set(runs.flatMap(({ values }) => Object.keys(values)))];

@@ -15,7 +15,7 @@ import { StateTraces } from './state-traces.js';
 
 const order = signal<OrderName>('index');
 const threshold = signal(0);
-/** The array that decides the order; null: each map by itself. */
+/** Name of the array by which the units of all maps are sorted; empty: each map is sorted by its values. */
 const orderBy = signal<string>('');
 
 /** The layer that is shown. */
@@ -56,16 +56,16 @@ export const arraysOf = ({ gates, states }: LayerValues): [name: string, values:
   ...Object.entries(states),
 ];
 
-/** Gates are shares from 0 to 1; candidates and states have both signs. */
+/** Returns whether the values are from 0 to 1 (gates). Candidates and states can be negative. */
 export const isShare = (name: string): boolean => /(^|\.)(i|f|o|z|r)$/.test(name);
 
-/** One heat map per gate and state. @param most number of maps */
+/** One heat map per gate and state. @param most largest number of maps */
 export function GateMaps({ height, most = 99 }: { height: number; most?: number }) {
   const layer = currentLayer.value;
   if (!currentLook() || !layer) return <Waiting />;
   const arrays = arraysOf(layer);
   const by = arrays.find(([name]) => name === orderBy.value)?.[1];
-  // A dashboard with few maps shows gates and the memory, and leaves the candidate out.
+  // If there are too many arrays, candidates are left out, and the last arrays are shown: gates and states.
   const drawn =
     arrays.length > most ? arrays.filter(([name]) => name !== 'g' && name !== 'n').slice(-most) : arrays;
   return (
@@ -88,7 +88,7 @@ interface GateMapProps {
 function GateMap({ height, name, values, by, layer: { units } }: GateMapProps) {
   const steps = values.length / units;
   const share = isShare(name);
-  // Both take time for many units, and only change with the values.
+  // The limit and the order take time for many units, so they are computed again only if needed.
   const limit = useMemo(
     () =>
       share

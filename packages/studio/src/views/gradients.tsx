@@ -27,7 +27,7 @@ export function GradientsView() {
   );
 }
 
-/** The curves of the first recurrent layer of each cell. */
+/** A chart with the curves of the first recurrent layer of each cell. */
 export function FlowChart({ height }: { height: number }) {
   const lines = store.settings.value.cells.flatMap(linesFor);
   if (lines.length === 0) return <Waiting />;
@@ -52,7 +52,7 @@ function flowOf(cell: CellKind, isRelative = true) {
 
 const lagsOf = (values: ArrayLike<number>): number[] => Array.from(values, (_, lag) => lag);
 
-/** Values of 0 and NaN (no such lag) end a curve on a logarithmic axis. */
+/** Returns the curves of a cell. On a logarithmic axis, a curve ends at values of 0 and NaN (no such lag). */
 function linesFor(cell: CellKind): Line[] {
   const flow = flowOf(cell, store.flowIsRelative.value);
   if (!flow) return [];
@@ -118,7 +118,7 @@ function FlowOptions() {
   );
 }
 
-/** Lags of the table: some powers of two and the last one. */
+/** A table of the relative gradients of each cell at some lags. */
 function FlowTable() {
   const rows = store.settings.value.cells.flatMap((cell) => {
     const flow = flowOf(cell);
@@ -149,7 +149,7 @@ function FlowTable() {
                 {lags.map((lag) => (
                   <td key={lag}>{Number.isFinite(values[lag]) ? short(values[lag]) : '–'}</td>
                 ))}
-                <td>{reachOf(values)}</td>
+                <td>{largestLagOf(values)}</td>
                 <td>
                   {spectralRadius
                     ? Object.entries(spectralRadius)
@@ -166,8 +166,8 @@ function FlowTable() {
   );
 }
 
-/** The largest lag at which 1 % of the gradient at lag 0 is left. */
-function reachOf(relativeValues: Float64Array): number {
+/** Returns the largest lag at which at least 1 % of the gradient at lag 0 is left. */
+function largestLagOf(relativeValues: Float64Array): number {
   let lag = relativeValues.length - 1;
   while (lag > 0 && !(relativeValues[lag] >= 0.01)) lag--;
   return lag;

@@ -2,11 +2,11 @@
 
 interface Linked {
   name: string;
-  /** Names of the layers that it reads; empty for inputs, and for all layers of a sequence. */
+  /** Names of the layers that this layer reads; empty for inputs, and for all layers of a sequential model. */
   from: readonly string[];
 }
 
-/** Returns the layers by their distance from the input: a layer stands below all that it reads. */
+/** Returns the layers in rows by their distance from the input: a layer is below all layers that it reads. */
 export function rowsOf<L extends Linked>(layers: readonly L[]): L[][] {
   if (layers.every(({ from }) => from.length === 0)) return layers.map((layer) => [layer]);
   const rows: L[][] = [];

@@ -77,7 +77,7 @@ interface InfluenceProps {
   problem: ProblemInfo;
 }
 
-/** The tokens of the example, darker where the output depends on them. */
+/** The tokens of the example. The more the output depends on a token, the stronger is its colour. */
 function Influence({ cell, value, problem }: InfluenceProps) {
   const { norms, step } = value;
   const most = norms.reduce((max, value) => Math.max(max, value), 1e-12);

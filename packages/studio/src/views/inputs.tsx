@@ -5,7 +5,7 @@ import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { visible } from './visible.js';
 
-/** Returns a text for each step of an example. */
+/** Returns the input of each step of an example as text. */
 export function inputTexts(problem: ProblemInfo, example: number): string[] {
   const { steps, vocabulary, features, x } = problem;
   return Array.from({ length: steps }, (_, step) => {
@@ -18,7 +18,7 @@ export function inputTexts(problem: ProblemInfo, example: number): string[] {
 export function InputStrip() {
   const problem = store.problem.value;
   if (!problem) return null;
-  const { vocabulary, features, steps, lengths } = problem;
+  const { vocabulary, steps, lengths } = problem;
   const example = store.example.value;
   if (vocabulary) {
     const texts = inputTexts(problem, example);
@@ -50,7 +50,6 @@ export function InputStrip() {
     >
       <SignalPaths problem={problem} example={example} />
       <rect class="now" x={store.step.value} y={0} width={1} height={40} />
-      {features.length === 0 && null}
     </svg>
   );
 }

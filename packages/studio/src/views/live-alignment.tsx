@@ -12,9 +12,9 @@ import { cellName } from '../ui/lanes.js';
 import { Panel, Waiting } from '../ui/panel.js';
 import { inputTexts } from './inputs.js';
 
-/** The input step that the pointer or the arrow keys chose; null: none. */
+/** The input step that was selected with the pointer or the arrow keys; null: none. */
 const chosen = signal<number | null>(null);
-/** Tokens are written beside the maps of at most this many steps. */
+/** Largest number of steps for which the tokens are shown at the edges of a map. */
 const MAX_TOKENS = 24;
 
 export function AlignmentPanel({ problem }: { problem: ProblemInfo }) {
@@ -47,7 +47,7 @@ function Alignments({ cell, weights, problem }: AlignmentProps) {
   const example = store.example.value;
   const sources = inputTexts(problem, example);
   const outputs = Array.from({ length: steps }, (_, n) => classes?.[problem.y[example * steps + n]] ?? '');
-  // A heat map has values [column, row].
+  // The values of a heat map are [column, row].
   const values = useMemo(() => transposed(weights, steps), [weights, steps]);
   const order = useMemo(() => Array.from({ length: steps }, (_, row) => row), [steps]);
   const step = Math.max(0, store.step.value);

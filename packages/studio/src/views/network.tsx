@@ -1,4 +1,4 @@
-/** The network unrolled in time, with real numbers; the arithmetic of a step; play and scrub. */
+/** The network unrolled in time with its current numbers, and the arithmetic of a step. The steps can be played. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { colorTable, cssColor, isDark } from '../charts/palette.js';
@@ -16,7 +16,7 @@ import { outputText } from './outputs.js';
 
 const playing = signal(false);
 const PLAY_MS = 350;
-/** Steps that are drawn at once. */
+/** Number of steps that are shown at once. */
 const COLUMNS = innerWidth < 640 ? 3 : 7;
 
 export function NetworkView() {
@@ -74,7 +74,7 @@ function Play() {
 
 let firstShown = 0;
 
-/** The steps that are drawn. They change only when the selected step is not among them, so that nothing moves below the pointer. */
+/** Returns the steps to show. They change only when the selected step is not among them, so that nothing moves below the pointer. */
 function windowOf(steps: number, step: number): number[] {
   const count = Math.min(COLUMNS, steps);
   const isShown = step >= firstShown && step < firstShown + count && firstShown + count <= steps;
@@ -172,7 +172,7 @@ function CellBox({
   );
 }
 
-/** Whether a step of the example is padding. */
+/** Returns whether a step of the example is padding. */
 function isMasked(step: number): boolean {
   return step >= (store.problem.value?.lengths[store.example.value] ?? Number.POSITIVE_INFINITY);
 }

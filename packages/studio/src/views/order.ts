@@ -29,7 +29,7 @@ function peakOf(values: Float32Array, steps: number, units: number, unit: number
   return peak;
 }
 
-/** Starts at the unit that varies most, and continues with the nearest remaining unit. */
+/** Returns the units in a chain: first the unit that varies most, then each time the remaining unit nearest to the previous one. */
 function chain(values: Float32Array, steps: number, units: number): number[] {
   const distance = (a: number, b: number): number => {
     let sum = 0;

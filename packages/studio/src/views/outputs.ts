@@ -1,9 +1,9 @@
-/** The output of the network as text. */
+/** Outputs of the network as probabilities and as text. */
 import { short } from '../charts/short.js';
 import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
 import { visible } from './visible.js';
 
-/** Probabilities from logits. */
+/** Returns the probabilities of logits. */
 export function softmaxOf(logits: ArrayLike<number>, temperature = 1): number[] {
   const values = Array.from(logits);
   const top = Math.max(...values);
@@ -12,7 +12,7 @@ export function softmaxOf(logits: ArrayLike<number>, temperature = 1): number[] 
   return powers.map((value) => value / sum);
 }
 
-/** The row of outputs that belongs to an example or, with one output per step, to a step. */
+/** Returns the outputs of an example or, with one output per step, of a step of the selected example. */
 export function outputRow(
   problem: ProblemInfo,
   { outputs }: PredictionValues,
@@ -23,7 +23,7 @@ export function outputRow(
   return outputs.subarray(row * problem.outputs, (row + 1) * problem.outputs);
 }
 
-/** The most probable class with its probability, or the number. */
+/** Returns the most probable class with its probability, or the predicted number. */
 export function outputText(
   problem: ProblemInfo,
   predictions: PredictionValues,

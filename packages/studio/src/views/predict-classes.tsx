@@ -47,7 +47,7 @@ export function ClassPredictions({ problem }: { problem: ProblemInfo }) {
   );
 }
 
-/** Counts [actual, predicted]. */
+/** Returns the confusion matrix: counts [actual, predicted]. */
 export function confusion(y: Float32Array, outputs: Float32Array, classes: number): number[][] {
   const counts = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
   for (let n = 0; n < outputs.length / classes; n++) {

@@ -28,7 +28,7 @@ export function SeriesPredictions({ problem: { series } }: { problem: ProblemInf
   const x = Array.from({ length: count }, (_, n) => series.testStart + n);
   const actual = Array.from(series.values.subarray(series.testStart, series.testStart + count));
   const { preset } = store.settings.value;
-  // A column keeps its name; the series of the page are named in its language.
+  // A column of a file keeps its name. The names of the page's own series are in the language of the page.
   const name = preset === 'csv' ? series.name : t(`preset_${preset}`);
   return (
     <>
@@ -61,7 +61,7 @@ export function SeriesPredictions({ problem: { series } }: { problem: ProblemInf
   );
 }
 
-/** The forecast and, for the selected cell, the ends of its interval. */
+/** Returns the line of the forecast and, for the selected cell, the lines of its interval. */
 function linesOf({ cell, values, errors }: CellForecast, x: number[]): Line[] {
   const color = cellColors.value[cell];
   const line = { name: cellName(cell), color, x, y: values };

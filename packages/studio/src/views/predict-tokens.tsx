@@ -54,27 +54,27 @@ interface TokensProps {
   problem: ProblemInfo;
 }
 
-/** The most probable token of each step that counts; wrong ones are crossed out. */
+/** The most probable token of each step that counts in the loss. Wrong tokens are crossed out. */
 function Hits({ cell, predictions, problem }: TokensProps) {
   const { steps, y, weights, classes } = problem;
   const example = store.example.value;
-  const cellsOf = Array.from({ length: steps }, (_, step) => {
+  const results = Array.from({ length: steps }, (_, step) => {
     const row = outputRow(problem, predictions, example, step);
     const target = y[example * steps + step];
-    const counts = weights === null || weights[example * steps + step] > 0;
+    const isCounted = weights === null || weights[example * steps + step] > 0;
     const best = row.indexOf(Math.max(...row));
-    return { counts, text: visible(classes?.[best] ?? ''), hit: best === target };
+    return { isCounted, text: visible(classes?.[best] ?? ''), isHit: best === target };
   });
-  const counted = cellsOf.filter(({ counts }) => counts);
-  const hits = counted.filter(({ hit }) => hit).length;
+  const counted = results.filter(({ isCounted }) => isCounted);
+  const hits = counted.filter(({ isHit }) => isHit).length;
   return (
     <div class="hits">
       <b style={{ color: cellColors.value[cell] }}>{cellName(cell)}</b>{' '}
-      <small>{t('hits', { hits, of: counted.length })}</small>
+      <small>{t('hits', { hits, total: counted.length })}</small>
       <div class="tokens">
-        {cellsOf.map(({ counts, text, hit }, step) => (
-          <span key={step} class={!counts ? 'token padding' : hit ? 'token hit' : 'token miss'}>
-            {counts ? text : '·'}
+        {results.map(({ isCounted, text, isHit }, step) => (
+          <span key={step} class={!isCounted ? 'token padding' : isHit ? 'token hit' : 'token miss'}>
+            {isCounted ? text : '·'}
           </span>
         ))}
       </div>

@@ -1,4 +1,4 @@
-/** Loss curves from the files of a run: CSV logs, events as NDJSON, and training records. */
+/** Reads loss curves and scores from the files of a run: CSV logs, events as NDJSON, and training records. */
 import type { DroppedRun } from './compare.js';
 
 interface Point {
@@ -15,6 +15,7 @@ export function curvesOf(path: string, text: string): DroppedRun[] {
   return /\.(csv|tsv)$/.test(path) ? curvesFrom(path, csvRecords(text)) : [];
 }
 
+/** Returns the parsed JSON as the only element; empty for an empty or invalid text. */
 function parsed(text: string): unknown[] {
   try {
     return text.trim() === '' ? [] : [JSON.parse(text)];
@@ -23,7 +24,7 @@ function parsed(text: string): unknown[] {
   }
 }
 
-/** Finds lists of epochs anywhere in a training record. */
+/** Returns the loss curves of all lists of epochs in a training record. */
 function recordsIn(value: unknown, path: string): DroppedRun[] {
   if (Array.isArray(value)) {
     const found = curvesFrom(path, value);
@@ -68,7 +69,7 @@ export interface RunScores {
 
 const MAX_SCORES = 60;
 
-/** Returns the numbers of a training.json by path, such as `leaderboard.lstm.mase`; null for another file. */
+/** Returns the numbers of a training.json by path, such as `leaderboard.lstm.mase`; null for another file, or without numbers. */
 export function scoresOf(path: string, text: string): RunScores | null {
   if (!/(^|\/)training\.json$/.test(path)) return null;
   const entries = parsed(text).flatMap((value) => numbersIn(value, ''));
@@ -88,7 +89,7 @@ function numbersIn(value: unknown, name: string): [string, number][] {
   });
 }
 
-/** Names an entry of a list by its model, name or label, or else by its index. */
+/** Returns the model, name or label of an entry of a list, otherwise its index. */
 function titleOf(member: unknown, key: string): string {
   const { model, name, label } = (member ?? {}) as Readonly<Record<string, unknown>>;
   return [model, name, label].find((each): each is string => typeof each === 'string') ?? key;

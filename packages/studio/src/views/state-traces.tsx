@@ -1,4 +1,4 @@
-/** Traces of a state over time with the brush of LSTMVis: a range of steps selects the units that stay on in it. */
+/** Traces of a state over time, with the brush of LSTMVis: a range of steps selects the units that are active in the whole range. */
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { contextOf } from '../charts/context.js';
@@ -28,7 +28,7 @@ export function StateTraces({ layer }: { layer: LayerValues }) {
       <Traces {...{ values, steps, found, name }} units={layer.units} level={level.value} />
       <p class="readout" id="brushed" aria-live="polite">
         {range
-          ? t('unitsOn', { from: range[0] + 1, to: range[1] + 1, count: found.length, of: layer.units })
+          ? t('unitsOn', { from: range[0] + 1, to: range[1] + 1, count: found.length, total: layer.units })
           : t('brushHint')}
       </p>
       <div class="chips">

@@ -63,7 +63,7 @@ function Space({ space }: { space: SpaceValues }) {
   );
 }
 
-/** Points of all examples, coloured by step from dark to light, and the trajectory of the selected example. */
+/** Draws the points of all examples, coloured by step from dark to light, and the trajectory of the selected example. */
 function drawSpace(
   canvas: HTMLCanvasElement,
   { points, steps }: SpaceValues,
@@ -76,7 +76,7 @@ function drawSpace(
   const context = contextOf(canvas);
   const { low, high } = boundsOf(points);
   const margin = 12 * ratio;
-  const at = (n: number, axis: 0 | 1): number => {
+  const pixelOf = (n: number, axis: 0 | 1): number => {
     const share = (points[2 * n + axis] - low[axis]) / (high[axis] - low[axis] || 1);
     return axis === 0
       ? margin + share * (width - 2 * margin)
@@ -85,7 +85,7 @@ function drawSpace(
   const table = colorTable('sequential', dark);
   const dot = (n: number, radius: number): void => {
     context.beginPath();
-    context.arc(at(n, 0), at(n, 1), radius * ratio, 0, 2 * Math.PI);
+    context.arc(pixelOf(n, 0), pixelOf(n, 1), radius * ratio, 0, 2 * Math.PI);
     context.fill();
   };
   const count = points.length / 2;
@@ -97,7 +97,7 @@ function drawSpace(
   context.globalAlpha = 1;
   Object.assign(context, { strokeStyle: cellColors.value[store.cell.value], lineWidth: 1.75 * ratio });
   context.beginPath();
-  for (let n = 0; n < steps; n++) context.lineTo(at(n, 0), at(n, 1));
+  for (let n = 0; n < steps; n++) context.lineTo(pixelOf(n, 0), pixelOf(n, 1));
   context.stroke();
   context.fillStyle = ink.value.mark;
   dot(Math.min(step, steps - 1), 5);
@@ -133,7 +133,7 @@ function Saturation({ layer: { layer, units, gates, dead, halfLife } }: { layer:
         </div>
       ))}
       {Object.keys(gates).length === 0 && <p class="hint">{t('noGates')}</p>}
-      <p class="readout">{t('deadUnits', { count: dead.length, of: units })}</p>
+      <p class="readout">{t('deadUnits', { count: dead.length, total: units })}</p>
       {halfLife && <HalfLives values={halfLife} />}
     </div>
   );
@@ -141,6 +141,7 @@ function Saturation({ layer: { layer, units, gates, dead, halfLife } }: { layer:
 
 const width = (share: number): string => `${Math.round(100 * share)}%`;
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
+/** Upper ends of the bins of half-lives, in steps. */
 const EDGES = [1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144];
 
 function HalfLives({ values }: { values: Float32Array }) {

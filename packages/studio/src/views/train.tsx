@@ -1,4 +1,4 @@
-/** Loss and other curves of all cells, with the gates and the gradient flow of the present moment beside them. */
+/** Loss and other curves of all cells, and the current gates and gradient flow. */
 import { signal } from '@preact/signals';
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
@@ -91,6 +91,7 @@ const validationLines = (): Line[] =>
     width: 1,
   }));
 
+/** Returns the first and the last update, at least 1 and 2. */
 function extent(): [number, number] {
   const ends = store.settings.value.cells.flatMap((cell) => store.histories[cell].loss.x.at(-1) ?? []);
   return [1, Math.max(2, ...ends)];

@@ -1,2 +1,2 @@
-/** Characters that would not be seen get a sign. */
+/** Returns a visible sign for a space, line break or tab; other tokens are returned unchanged. */
 export const visible = (token: string): string => ({ ' ': '␣', '\n': '↵', '\t': '⇥' })[token] ?? token;

@@ -1,22 +1,23 @@
-/** The sample encodings of WAV files: how many bytes a sample takes, and its conversion to and from full scale -1 to 1. */
+/** The sample encodings of WAV files: the size of a sample, and its conversion to and from numbers with the full scale -1 to 1. */
 
 /** `pcm16`: signed integers of 16 bits; `pcm8` is unsigned. `float32`: IEEE 754. `mulaw` and `alaw`: ITU-T G.711. */
 export type WavEncoding = 'pcm8' | 'pcm16' | 'pcm24' | 'pcm32' | 'float32' | 'float64' | 'mulaw' | 'alaw';
 
-export interface SampleCode {
+export interface SampleCodec {
   /** Format tag of the `fmt ` chunk: 1 PCM, 3 float, 6 A-law, 7 mu-law. */
   tag: number;
+  /** Size of a sample. */
   bytes: number;
   read(view: DataView, at: number): number;
-  /** @param value from -1 to 1; integers are rounded and limited */
+  /** Writes a value from -1 to 1. In integer encodings, it is rounded and clipped. */
   write(view: DataView, at: number, value: number): void;
 }
 
-/** Rounds to the nearest integer in the range of a signed integer. @param scale 2^(bits - 1) */
+/** Returns a sample as a signed integer, rounded and clipped to its range. @param scale 2^(bits - 1) */
 const quantize = (value: number, scale: number): number =>
   Math.max(-scale, Math.min(scale - 1, Math.round(value * scale)));
 
-/** Sign-extended little-endian integer of 24 bits. */
+/** Reads a signed little-endian integer of 24 bits. */
 const int24 = (view: DataView, at: number): number => view.getUint16(at, true) | (view.getInt8(at + 2) << 16);
 
 function writeInt24(view: DataView, at: number, value: number): void {
@@ -24,7 +25,7 @@ function writeInt24(view: DataView, at: number, value: number): void {
   view.setInt8(at + 2, value >> 16);
 }
 
-export const CODES: Readonly<Record<WavEncoding, SampleCode>> = {
+export const CODECS: Readonly<Record<WavEncoding, SampleCodec>> = {
   pcm8: {
     ...{ tag: 1, bytes: 1 },
     read: (view, at) => (view.getUint8(at) - 128) / 128,
@@ -67,17 +68,18 @@ export const CODES: Readonly<Record<WavEncoding, SampleCode>> = {
   },
 };
 
-/** Offset that makes the segments of mu-law powers of two (G.711), and the largest magnitude, both of 14 bits. */
+/** Offset with which the segments of mu-law begin at powers of two (G.711), and the largest magnitude, for samples of 14 bits. */
 const BIAS = 33;
 const CLIP = 8158;
 
-/** @returns a signed integer of 16 bits */
+/** Returns the signed 16-bit sample of a mu-law code. */
 function fromMulaw(code: number): number {
   const bits = ~code & 0xff;
   const magnitude = ((((bits & 0x0f) << 1) + BIAS) << ((bits & 0x70) >> 4)) - BIAS;
-  return 4 * (bits & 0x80 ? 0 - magnitude : magnitude); // Not -0.
+  return 4 * (bits & 0x80 ? 0 - magnitude : magnitude); // 0 - magnitude is never -0
 }
 
+/** Returns the mu-law code of a signed 16-bit sample. */
 function toMulaw(sample: number): number {
   const value = sample >> 2;
   const magnitude = Math.min(Math.abs(value), CLIP) + BIAS;
@@ -86,7 +88,7 @@ function toMulaw(sample: number): number {
   return ~(value < 0 ? code | 0x80 : code) & 0xff;
 }
 
-/** @returns a signed integer of 16 bits */
+/** Returns the signed 16-bit sample of an A-law code. */
 function fromAlaw(code: number): number {
   const bits = code ^ 0x55;
   const segment = (bits & 0x70) >> 4;
@@ -95,6 +97,7 @@ function fromAlaw(code: number): number {
   return bits & 0x80 ? magnitude : -magnitude;
 }
 
+/** Returns the A-law code of a signed 16-bit sample. */
 function toAlaw(sample: number): number {
   const magnitude = sample < 0 ? -sample - 1 : sample;
   const segment = Math.max(0, 24 - Math.clz32(magnitude));
