@@ -301,6 +301,12 @@ const roundTrips: Record<string, () => Network> = {
   'stacked cells': () =>
     chain(recurrent(stackedCells([lstmCell({ units }), gruCell({ units: 2 })]), { returnSequences })),
   bidirectional: () => chain(bidirectional(gru({ units, returnSequences })), bidirectional(lstm({ units }))),
+  'bidirectional, with peepholes in one direction': () =>
+    chain(
+      bidirectional(lstm({ units }), {
+        backwardLayer: peepholeLstm({ units, peepholeInitializer: 'glorotUniform', goBackwards: true }),
+      }),
+    ),
   'bidirectional, merged': () =>
     chain(
       bidirectional(lstm({ units, returnSequences }), { mergeMode: 'sum' }),

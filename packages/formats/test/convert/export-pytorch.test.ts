@@ -184,7 +184,7 @@ describe('layers that PyTorch does not have', () => {
     ],
     'a minimal GRU': [
       () => sequential([source(), minGru({ units: 2 })]),
-      /Layer min_gru \(MinGRU\).*supported are/,
+      /Layer min_gru \(MinGRU\).*supported layers are/,
     ],
     attention: [
       () => {

@@ -26,7 +26,7 @@ export async function readNpz(source: ByteSource): Promise<Map<string, NumpyArra
   return arrays;
 }
 
-/** Writes an .npz file, uncompressed. Numpy reads it with `np.load`. */
+/** Returns the bytes of an uncompressed .npz file, which NumPy reads with `np.load`. */
 export function writeNpz(arrays: ReadonlyMap<string, { shape: Shape; values: FloatArray }>): Uint8Array {
   return toZip(
     new Map([...arrays].map(([name, { shape, values }]) => [`${name}.npy`, writeNpy(values, shape)])),

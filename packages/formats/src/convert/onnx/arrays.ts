@@ -1,4 +1,4 @@
-/** Rearranges arrays of constants, as NumPy does. */
+/** Rearranges arrays with the values of constants, as NumPy does. */
 import { type FloatArray, valueError } from '@unroll/core';
 
 /** An array with its sizes. */
@@ -70,7 +70,7 @@ export function transposed({ extents, values }: NumberArray, order: readonly num
   };
 }
 
-/** Transposed matrices: nodes that share a weight also share the transposed one. */
+/** Transposed matrices by original matrix: nodes that share a weight also share the transposed weight. */
 const matrices = new WeakMap<FloatArray, { rows: number; transposed: FloatArray }>();
 
 /** Transposes a matrix in blocks that fit the cache. */
