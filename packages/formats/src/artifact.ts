@@ -255,7 +255,7 @@ function build(config: Json | undefined, weights: Weights, modelOf: (config: unk
   }
 }
 
-/** Returns the values of a stored tensor. @throws UnrollError `format` if it is missing, misshapen or not finite */
+/** Returns the values of a stored tensor. @throws UnrollError `format` if it is missing, has the wrong shape or is not finite */
 function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   const stored = tensors.get(name);
   if (!stored) throw artifactError(`${WEIGHTS} has no tensor "${name}"`, { name });

@@ -1,4 +1,4 @@
-/** Random access to the bytes of a model file, wherever it is: in memory, in a page's File, at a URL, on disk. */
+/** Reads parts of a model file in memory or in a page's File. Files at URLs and on disk: source-url.ts, source-node.ts. */
 import { UnrollError, valueError } from '@unroll/core';
 
 /** A file that can be read in parts, so that a header can be read without the weights. */

@@ -58,7 +58,7 @@ function recurrentKernel(array: ImportedArray, gates: number): ImportedArray {
   return rearranged(array, (row, gate, column) => column * width + gate * H + row, gates);
 }
 
-/** @param source returns the position in the file of an element, from its row, its gate and its column within the gate */
+/** Returns a rearranged array. @param source returns the position in the file for a row, a gate and a column of the gate */
 function rearranged(
   array: ImportedArray,
   source: (row: number, gate: number, column: number) => number,

@@ -183,9 +183,8 @@ class GraphImport {
     if (entry.isOperation) return this.#addOperation(entry, call, depth);
     const inputs = [...call.inputs, ...call.states].map((id) => this.#valueOf(id, depth + 1));
     const isFirst = entry.translated === null;
-    const before = entry.translated;
     const translated =
-      before ??
+      entry.translated ??
       this.#model.translate(
         withCallOptions(object, call, where),
         inputs.map(({ masks }) => masks),

@@ -1,4 +1,4 @@
-/** Access to the parts of a Keras config, which is JSON from an untrusted file. */
+/** Reads the parts of a Keras config, which is JSON from an untrusted file. */
 import { UnrollError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 

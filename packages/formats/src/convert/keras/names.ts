@@ -1,6 +1,6 @@
 /**
- * Activations, initialisers, regularisers and constraints: the names of Keras (`hard_sigmoid`, `GlorotUniform`) and of
- * Unroll (`hardSigmoid`, `glorotUniform`), in both directions.
+ * Translates activations, initialisers, regularisers and constraints between Keras (`hard_sigmoid`, `GlorotUniform`) and
+ * Unroll (`hardSigmoid`, `glorotUniform`).
  */
 import { valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';

@@ -130,7 +130,7 @@ function unsupportedOption(key: string, config: JsonObject): string | null {
   if (!Object.hasOwn(OPTIMIZERS, key)) return 'Unroll has no such optimizer';
   if (config.amsgrad === true) return 'Unroll has no AMSGrad';
   if (typeof config.gradient_accumulation_steps === 'number' && config.gradient_accumulation_steps > 1)
-    return 'gradients are accumulated by the option accumulate of fit()';
+    return 'Unroll accumulates gradients in fit(), with the option accumulate';
   if (typeof config.decay === 'number' && config.decay > 0)
     return 'Unroll has no option decay; use a schedule';
   return null;

@@ -219,7 +219,7 @@ function namesByOrder(file: Hdf5Reader, root: string, { layers }: WeightLayout):
   );
 }
 
-/** @throws UnrollError `format` if the file has weights of a layer that the model does not have */
+/** Checks the layers of a file. @throws UnrollError `format` if it has weights of a layer that the model does not have */
 function checkAllUsed(file: Hdf5Reader, root: string, model: WeightLayout): void {
   const known = new Set(model.layers.map(({ name }) => name));
   for (const name of longAttribute(file, root || '/', 'layer_names')) {

@@ -126,7 +126,7 @@ function toRowMajor(shape: Shape): (position: number) => number {
   };
 }
 
-/** Writes an array as float32, or as float64 for a Float64Array. */
+/** Returns the bytes of a .npy file with values of the type float32, or float64 for a Float64Array. */
 export function writeNpy(values: FloatArray, shape: Shape): Uint8Array {
   const descr = values instanceof Float64Array ? '<f8' : '<f4';
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');

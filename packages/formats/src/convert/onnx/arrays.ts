@@ -23,7 +23,7 @@ export const countOf = (extents: readonly number[]): number =>
  * Limits the memory of computed constants: a small file can describe a large one.
  * @param count number of elements of the result
  * @param from number of elements that it is computed from
- * @throws UnrollError `value`
+ * @throws UnrollError `value` if the result would be too large
  */
 export function checkCount(count: number, from: number): void {
   if (count >= 0 && count <= 4 * from + 2 ** 20) return;

@@ -153,7 +153,7 @@ export class NodeContext {
     return this.#attribute(name, isArray, undefined, 'a tensor') as ArrayValue;
   }
 
-  /** Checks the number of axes of a tensor. @throws UnrollError `value` for more axes than any model has */
+  /** Checks the number of axes of a tensor. @throws UnrollError `value` for more than 32 axes */
   checkRank(rank: number): void {
     if (rank > MAX_RANK) throw this.error(`a tensor has ${rank} axes, more than ${MAX_RANK}`);
   }
@@ -185,7 +185,8 @@ export class NodeContext {
   /**
    * Checks that an axis, which the node changes, does not contain the batch.
    * @param what the message up to `the batch`
-   * @throws OtherBatchAxis if the batch is an axis of a graph input, which may have its batch on another axis
+   * @throws OtherBatchAxis if the batch is an axis of a graph input, which may have its batch on another axis; otherwise
+   * UnrollError `value`
    */
   rejectBatch(axis: Axis, what: string): void {
     const batch = current(axis).find(({ isBatch }) => isBatch);

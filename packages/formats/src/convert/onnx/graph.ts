@@ -181,7 +181,8 @@ function inputOf({ name, type }: ValueInfoProto, file: string): GraphInput {
       name,
     });
   const shape = tensor.shape.dim.map(({ value, param }, axis) => {
-    if (value > 2 ** 31) throw damaged(file, `the input "${name}" has ${value} elements on axis ${axis}`);
+    if (value > 2 ** 31)
+      throw damaged(file, `the input "${name}" has ${value} elements on axis ${axis}, more than 2^31`);
     return value > 0 ? size(value) : symbol(param || `${name}.${axis}`);
   });
   return { name, type: kind, shape };
@@ -230,5 +231,5 @@ async function readAttribute(
   if (type === TYPES.floats) return attribute.floats;
   if (type === TYPES.ints) return attribute.ints;
   if (type === TYPES.strings) return attribute.strings.map(text);
-  throw damaged(source.name, `the attribute ${name} of ${node} has the type ${type}`);
+  throw damaged(source.name, `the attribute ${name} of ${node} has the unsupported type ${type}`);
 }

@@ -41,12 +41,15 @@ export function isolate(
     .flat()
     .find(({ isBatch }) => !isBatch);
   const next = following ? rest.findIndex((own) => own.includes(following)) : -1;
-  const before = stored.findIndex((own) => own.some((atom) => atoms.includes(atom)));
-  const at = Math.max(1, atoms.length > 0 ? Math.min(before, rest.length) : next < 0 ? rest.length : next);
+  const firstStored = stored.findIndex((own) => own.some((atom) => atoms.includes(atom)));
+  const at = Math.max(
+    1,
+    atoms.length > 0 ? Math.min(firstStored, rest.length) : next < 0 ? rest.length : next,
+  );
   return { tensor: context.writer.arrange(tensor, rest.toSpliced(at, 0, atoms)), at };
 }
 
-/** Returns the tensor with the batch and these seen axes as stored axes. @throws UnrollError `value` if there are others */
+/** Returns the tensor with the batch and these seen axes as stored axes. @throws UnrollError `value` if it has others */
 export function withStored(context: NodeContext, tensor: ModelTensor, axes: readonly number[]): ModelTensor {
   const wanted = axes.map((axis) => current(tensor.seen[axis]));
   const batch = current(tensor.stored[0]);
@@ -128,8 +131,8 @@ function assumed({ seen }: ModelTensor, shape: readonly Dimension[]): Dimension[
 }
 
 /**
- * Adds a Reshape layer if the sizes are no products of common factors, as [2, 3] and [3, 2]. Returns null if they are, or if
- * a size is unknown.
+ * Adds a Reshape layer if the old and new sizes are not products of common factors (for example, [2, 3] and [3, 2]). Returns
+ * null if they are, or if a size is unknown.
  */
 function regrouped(
   context: NodeContext,

@@ -32,7 +32,10 @@ class PatternSearch {
       }
   }
 
-  /** Returns the node of the normalisation that ends with a division, γ or β, and the last node that it replaces; or null. */
+  /**
+   * Returns a normalisation node for a division, with γ and β if they follow, and the last node that it replaces; null if the
+   * division belongs to no normalisation.
+   */
   layerNormalization(division: Node): { node: Node; last: Node } | null {
     const difference = this.#difference(division.inputs[0]);
     const root = this.#source(division.inputs[1], 'Sqrt');

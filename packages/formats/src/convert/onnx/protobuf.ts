@@ -72,7 +72,8 @@ class FileReader {
     else if (field && inner) store(into, field, await this.message(range, inner, depth + 1), name);
     else if (field) {
       const size = range.end - range.begin;
-      if (size > MAX_FIELD) throw damaged(name, `the field ${field.name} has ${size} bytes`);
+      if (size > MAX_FIELD)
+        throw damaged(name, `the field ${field.name} has ${size} bytes, more than ${MAX_FIELD}`);
       new MessageReader(await this.#read(range.begin, size), range.begin, name).value(field, into);
     }
     return range.end;

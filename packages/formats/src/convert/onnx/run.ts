@@ -53,7 +53,8 @@ export async function runOnnx(source: ByteSource, inputs: readonly NamedArray[])
 }
 
 /**
- * Runs a file, and returns the values inside it that correspond to the outputs of the imported model's layers.
+ * Runs a file, and returns the values inside it that correspond to the outputs of the imported model's layers, except those
+ * that are outputs of the file.
  * @param inputs inputs of the imported model; the batch is the first axis
  * @returns the values with the names of the layers; the batch is the first axis
  */
@@ -68,11 +69,11 @@ export async function runOnnxLayers(
   const layers = [...axes.layers].filter(([, { name }]) => !isOutput.has(name));
   if (layers.length === 0) return [];
   // Protobuf merges a message that is appended to another message: this one adds outputs to the graph.
-  const more = writeModel({ graph: { output: layers.map(([, { name }]) => ({ name })) } });
+  const addition = writeModel({ graph: { output: layers.map(([, { name }]) => ({ name })) } });
   const own = await readAll(source);
-  const bytes = new Uint8Array(own.length + more.length);
+  const bytes = new Uint8Array(own.length + addition.length);
   bytes.set(own);
-  bytes.set(more, own.length);
+  bytes.set(addition, own.length);
   const session = await runtime.InferenceSession.create(bytes, { logSeverityLevel: 3 });
   try {
     const outputs = layers.map(([, order]) => order);

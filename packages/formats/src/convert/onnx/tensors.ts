@@ -100,7 +100,10 @@ export async function readTensor(proto: TensorProto, source: ByteSource): Promis
 export function elementCount({ name, dims }: TensorProto, file: string): number {
   const count = dims.reduce((product, extent) => product * extent, 1);
   if (dims.every((extent) => Number.isSafeInteger(extent) && extent >= 0) && count < 2 ** 32) return count;
-  throw damaged(file, `the tensor "${name}" has the shape ${formatShape(dims)}`, { name, dims });
+  throw damaged(file, `the tensor "${name}" has the shape ${formatShape(dims)}, which is not valid`, {
+    name,
+    dims,
+  });
 }
 
 function rawValues({ type, size, name, read }: DataType, bytes: Uint8Array, count: number): FloatArray {

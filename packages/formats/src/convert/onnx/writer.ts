@@ -1,7 +1,7 @@
 /** Collects the layers, nodes and weights of the model that an ONNX graph becomes. */
 import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
 import type { ImportedArray } from '../imported.js';
-import { type Dimension, known } from './dimensions.js';
+import { known } from './dimensions.js';
 import { type Atom, type Axis, axisSize, current, type ModelTensor, type Reference } from './values.js';
 
 /** A layer to add to the model. */
@@ -231,6 +231,3 @@ const sameAxes = (a: readonly Axis[], b: readonly Axis[]): boolean =>
 
 /** Returns the default name of a layer, as Keras does: `batch_normalization`. */
 const snakeCase = (className: string): string => className.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
-
-/** Returns a size for the shape of an input layer; null: any. */
-export const extentOf = (dimension: Dimension): number | null => known(dimension);

@@ -100,7 +100,7 @@ const otherFile = (source: ByteSource, what: string): UnrollError =>
 /** Returns a storage from its persistent id. @param id ('storage', class, key, device, length) */
 function storageOf(source: ByteSource, id: PyValue): PyStorage {
   if (!Array.isArray(id) || id[0] !== 'storage' || !(id[1] instanceof PyGlobal))
-    throw damaged(source, 'a storage is not described');
+    throw damaged(source, 'the description of a storage is missing');
   const [, { name }, key, , length] = id as [string, PyGlobal, PyValue, PyValue, PyValue];
   const className = name.replace(/^torch\.(cuda\.|storage\.)?/, '');
   if (

@@ -55,7 +55,7 @@ function widthBefore(steps: readonly Step[], index: number): number | null {
   return before && 'module' in before ? before.module.output : null;
 }
 
-/** Returns the number of input channels of a convolution. If the width before it is unknown, it is taken to have one group. */
+/** Returns the number of input channels of a convolution. If `width` is unknown, the convolution is taken to have one group. */
 const groupedWidth = ({ tensors }: SimpleModule, width: number | null): number =>
   width ?? tensors.get('weight')?.shape[1] ?? 0;
 
@@ -126,7 +126,12 @@ function recurrent(name: string, module: RecurrentModule, options: ModuleOptions
   return { layers, recipes };
 }
 
-function simple(name: string, module: SimpleModule, options: ModuleOptions, before: number | null): Layers {
+function simple(
+  name: string,
+  module: SimpleModule,
+  options: ModuleOptions,
+  inputWidth: number | null,
+): Layers {
   const { path, tensors } = module;
   const tensor = (leaf: string): string => fullName(path, leaf);
   const weight = tensors.get('weight')?.shape ?? [];
@@ -144,7 +149,7 @@ function simple(name: string, module: SimpleModule, options: ModuleOptions, befo
         recipes: [copied(`${name}/embeddings`, tensor('weight'), weight)],
       };
     case 'conv1d': {
-      const width = groupedWidth(module, before);
+      const width = groupedWidth(module, inputWidth);
       const groups = width / weight[1];
       const config = { filters: weight[0], kernelSize: weight[2], groups: groups > 1 ? groups : undefined };
       return {

@@ -30,7 +30,7 @@ export interface SimpleModule extends ModuleBase {
   kind: 'linear' | 'embedding' | 'matrix' | 'layerNorm' | 'batchNorm' | 'conv1d';
 }
 
-/** Tensors that are no module that Unroll knows. */
+/** Tensors that do not form a module that Unroll knows. */
 export interface UnknownModule extends ModuleBase {
   kind: 'unknown';
   problem: string;

@@ -201,6 +201,7 @@ function optionsOf({ options }: Kind, group: Dict): Record<string, unknown> {
 function biasNotes(recipes: readonly Recipe[]): OptimizerPart['defaulted'] {
   const sums = recipes.filter(({ isSum }) => isSum).map(({ parameter }) => parameter);
   if (sums.length === 0) return [];
-  const reason = 'PyTorch updates two biases and uses their sum, Unroll has one, so it changes half as fast';
+  const reason =
+    'PyTorch updates two biases and uses their sum; Unroll updates one bias, which changes half as fast';
   return [{ name: 'training', value: `one bias in ${sums.join(', ')}`, reason }];
 }

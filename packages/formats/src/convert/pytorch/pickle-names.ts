@@ -128,7 +128,7 @@ export function globalNamed(name: string, file: string): PyGlobal {
   );
 }
 
-/** Calls a function of the list. @throws UnrollError `value` for a name that cannot be called */
+/** Calls a function or class in {@link CALLS}. @throws UnrollError `value` for a name that cannot be called */
 export function reduce({ name }: PyGlobal, args: readonly PyValue[], file: string): PyValue {
   if (Object.hasOwn(CALLS, name)) return CALLS[name](args, file);
   throw valueError(`${file} calls ${name}, which Unroll does not do. ${REMEDY}`, name);

@@ -1,5 +1,5 @@
 /**
- * A restricted reader of pickles. A pickle is a program for a small stack machine. This machine builds numbers, strings,
+ * Reads pickles safely. A pickle is a program for a small stack machine. The machine of this file builds numbers, strings,
  * containers and references to tensors, and knows only the names in pickle-names.ts. It never imports or calls anything
  * else: every other name causes an error that contains the name.
  */

@@ -62,7 +62,7 @@ export function proposePlan(modules: readonly TorchModule[], file: string, order
       { module: other.path },
     );
   const order = chain(modules.filter(isKnown), file, ordered);
-  const undecided = withoutActivation(order);
+  const undecided = layersWithoutActivation(order);
   if (undecided)
     throw needsMap(
       file,
@@ -156,8 +156,8 @@ function permutations(modules: readonly Known[]): Known[][] {
   return attempts > MAX_ATTEMPTS ? [] : found;
 }
 
-/** Returns two linear layers without an activation between them, because real models have one; null if there are none. */
-function withoutActivation(order: readonly Known[]): [Known, Known] | null {
+/** Returns two successive linear layers with no activation between them, which real models do not have; null if none. */
+function layersWithoutActivation(order: readonly Known[]): [Known, Known] | null {
   const isLinear = ({ kind }: Known): boolean => kind === 'linear' || kind === 'conv1d';
   const layers = order.filter(({ kind }) => kind !== 'layerNorm' && kind !== 'batchNorm');
   const at = layers.findIndex((layer, i) => i > 0 && isLinear(layer) && isLinear(layers[i - 1]));
@@ -194,7 +194,7 @@ export function templateOf(modules: readonly TorchModule[], file: string, ordere
   }
   const known = order.filter(isKnown);
   const undecided = new Set(
-    known.filter((each, i) => i + 1 < known.length && withoutActivation([each, known[i + 1]])),
+    known.filter((each, i) => i + 1 < known.length && layersWithoutActivation([each, known[i + 1]])),
   );
   return {
     comment:

@@ -1,4 +1,4 @@
-/** Safetensors files of a PyTorch state dict: tensors by name, without layers. */
+/** The safetensors format: files of a PyTorch state dict, with tensors by name and without layers. */
 import { UnrollError } from '@unroll/core';
 import { type StoredTensor, storeFloats, writeSafetensors } from '@unroll/core/internal';
 import { floatsOf } from '../../dtypes.js';

@@ -118,13 +118,14 @@ function resultOf(call: LayerCall, options: Options, operands: readonly string[]
       REDUCTIONS[operation],
       ...reduced(graph, operands[0], axes, keepDims, operation === 'sum'),
     );
-  if (Object.hasOwn(others, operation)) return others[operation](graph, operands, options, call);
+  if (Object.hasOwn(COMPOSED, operation)) return COMPOSED[operation](graph, operands, options, call);
   throw call.error(`there are no nodes for the operation ${operation}`);
 }
 
 type Build = (graph: OnnxGraph, operands: readonly string[], options: Options, call: LayerCall) => string;
 
-const others: Readonly<Record<string, Build>> = {
+/** Operations that need several nodes, or a node with other inputs than the operands. */
+const COMPOSED: Readonly<Record<string, Build>> = {
   identity: (_graph, [x]) => x,
   clip: (graph, [x], { low, high }) =>
     graph.node('Clip', [

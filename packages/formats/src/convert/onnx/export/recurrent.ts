@@ -4,7 +4,7 @@
  * node, and another matrix moves the outputs back.
  */
 import type { FloatArray, Shape } from '@unroll/core';
-import { type Bidirectional, type Cell, Recurrent, type StackedCells } from '@unroll/nn';
+import type { Bidirectional, Cell, Recurrent, StackedCells } from '@unroll/nn';
 import { strided, transposed } from '../arrays.js';
 import { generalFunction, type RecurrentFunction, recurrentFunction } from './activations.js';
 import type { LayerCall } from './call.js';
@@ -210,7 +210,7 @@ function peepholesOf(source: CellSource, units: number): FloatArray | null {
 interface Packing {
   /** [batch, steps, steps]: moves valid steps to the front. */
   pack: string;
-  /** Moves outputs back; masked steps get the last valid output. */
+  /** Moves outputs back; masked steps get the last valid output, or 0 before the first. */
   hold: string;
   /** Moves outputs back; masked steps get 0. */
   zero: string;
@@ -499,5 +499,3 @@ function merge(call: LayerCall, mode: string, forward: string, backward: string)
   const sum = graph.node('Add', [forward, backward]);
   return [mode === 'ave' ? graph.node('Mul', [sum, graph.number(0.5)]) : sum];
 }
-
-export const isRecurrent = (layer: unknown): boolean => layer instanceof Recurrent;

@@ -162,7 +162,7 @@ function binary(op: string): Operator['convert'] {
   };
 }
 
-/** The remainder of a division that is rounded towards 0, with the sign of a (`fmod` of C): a - b trunc(a / b). */
+/** Returns the remainder of a division that is rounded towards 0 (`fmod` of C): a - b trunc(a / b), with the sign of a. */
 function remainder(context: NodeContext): Value[] {
   const [a, b] = [context.input(0), context.input(1)];
   const quotient = combine(context, BINARY.Div, a, b);

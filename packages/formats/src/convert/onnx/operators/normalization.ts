@@ -177,7 +177,7 @@ export function reduceTensor(
   return { ...own, ref, stored, seen: remaining };
 }
 
-/** Pooling over all steps: X is [batch, channels, steps, ...]. */
+/** Returns the conversion of pooling over all steps. X is [batch, channels, steps, ...]. */
 function globalPooling(operation: string): Operator['convert'] {
   return (context) => {
     const value = context.tensor(0);

@@ -53,9 +53,9 @@ function hasSuccessor(graph: LayerGraph, at: number): boolean {
 
 /**
  * Follows a recurrence back from its last state to its first step. Returns null if the node is no such state, or if the
- * recurrence has more than `most` states.
+ * recurrence has more than `maxStates` states.
  */
-function recurrenceTo(graph: LayerGraph, last: number, most = Infinity): Recurrence | null {
+function recurrenceTo(graph: LayerGraph, last: number, maxStates = Infinity): Recurrence | null {
   const { activation } = graph.layer(last).config;
   if (activation !== 'tanh' && activation !== 'relu') return null;
   const states: number[] = [];
@@ -69,7 +69,7 @@ function recurrenceTo(graph: LayerGraph, last: number, most = Infinity): Recurre
     dense = term.dense;
     states.push(at);
     steps.push(term.step);
-    if (states.length > most) return null;
+    if (states.length > maxStates) return null;
     if (recurrent && !sameRecurrent(recurrent, term.recurrent, term.previous === null)) return null;
     recurrent ??= term.recurrent;
     at = term.previous;
