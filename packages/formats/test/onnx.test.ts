@@ -137,7 +137,7 @@ describe('nodes of the ONNX project', () => {
 
 const classes = ({ layers }: Network): string => layers.map(({ className }) => className).join(' ');
 
-test('models become the layers of which they were built, and transposes cancel', async () => {
+test('models have their original layers, and transposes cancel', async () => {
   const expected = {
     'classifier-script': 'InputLayer Embedding LSTM Dense',
     'classifier-dynamo': 'InputLayer Embedding LSTM Dense',

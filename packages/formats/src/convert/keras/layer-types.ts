@@ -14,7 +14,7 @@ export interface WeightGroup {
   fixed?: number;
   /** False if the layer is frozen. */
   trainable: boolean;
-  /** Converts the arrays of the file to those of the parameters. */
+  /** Converts the arrays of the file to the values of the parameters. */
   convert?: (arrays: ImportedArray[]) => ImportedArray[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * Follows masks through a model, by the rules of Keras and by those of Unroll. Where Unroll would use a mask that Keras
- * does not use, the importer inserts a layer that drops it; where both would use different masks, the model is refused.
+ * Follows masks through a model, by the rules of Keras and by the rules of Unroll. Where Unroll would use a mask that Keras
+ * does not use, the importer inserts a layer that drops the mask. Where they would use different masks, the model is refused.
  *
  * A mask is represented by an expression: `x:0:0!=0` for a Masking or an Embedding layer on the tensor x:0:0, `a|b` and `a&b`
  * for unions and intersections, `[a, b]` for concatenated steps, and `reversed(a)`. Null: no mask.
@@ -40,7 +40,7 @@ export interface MaskedCall {
   tensor: string;
   /** The masks of all inputs. */
   inputs: readonly TensorMasks[];
-  /** The masks that the file passes to the call, one per input; undefined: those of the inputs. */
+  /** The masks that the file passes to the call, one per input; undefined: the masks of the inputs. */
   explicit: readonly (string | null)[] | undefined;
   /** Number of outputs. */
   outputs: number;

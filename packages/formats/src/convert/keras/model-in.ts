@@ -72,7 +72,7 @@ function nameIn(object: JsonObject, config: JsonObject, className: string): stri
 function unknownLayer(where: string, className: string): Error {
   if (className === 'Lambda')
     return valueError(
-      `${where} cannot be imported: it contains Python code, which is never executed. Replace it by layers, or by a class of your own that is registered with registerLayer, and export the model again.`,
+      `${where} cannot be imported: it contains Python code, which is never executed. Replace it by other layers or by a custom layer, which is registered with registerLayer, and export the model again.`,
       { className },
     );
   return valueError(

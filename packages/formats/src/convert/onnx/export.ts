@@ -15,10 +15,10 @@ const irVersionOf = (opset: number): number => (opset <= 14 ? 7 : opset <= 18 ? 
 
 /**
  * Returns the bytes of an ONNX file. Inputs and outputs have the names of the model and the order of its axes, [batch, steps,
- * features]. The states of stateful layers, and with `streaming` those of all layers, are further inputs and outputs:
+ * features]. The states of stateful layers (with `streaming`, the states of all layers) are further inputs and outputs:
  * `lstm.h` and `lstm.h.next`, [batch, units].
- * @throws UnrollError `state` for a model without weights or one that cannot be streamed, `value` for an unsupported version
- * and for layers that ONNX cannot express, by name
+ * @throws UnrollError `state` for a model that has no weights or cannot be streamed, `value` for an unsupported version and
+ * for layers that ONNX cannot express, by name
  */
 export async function exportOnnx(
   model: Network,

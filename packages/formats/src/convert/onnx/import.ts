@@ -41,7 +41,7 @@ export async function importOnnx(source: ByteSource): Promise<ImportedModel> {
   if (proto.functions.length > 0)
     throw new UnrollError(
       'value',
-      `${source.name} defines operators of its own (${proto.functions[0].name}). Export the model with inlined functions.`,
+      `${source.name} defines custom operators (${proto.functions[0].name}). Export the model with inlined functions.`,
     );
   const graph = await readGraph(proto, source);
   checkOperators(graph, source.name);

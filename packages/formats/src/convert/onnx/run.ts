@@ -1,5 +1,5 @@
 /**
- * Runs an ONNX file with onnxruntime-node, to compare its outputs with those of a model. This package is not a dependency of
+ * Runs an ONNX file with onnxruntime-node, to compare its outputs with a model's. This package is not a dependency of
  * Unroll, because it is large: users install it next to Unroll or in their project.
  */
 import { type FloatArray, type Shape, UnrollError, valueError } from '@unroll/core';

@@ -90,7 +90,7 @@ function chain(modules: readonly Known[], file: string, ordered: boolean): Known
   throw needsMap(file, `${problem} their widths: ${list}`);
 }
 
-/** Decides for each matrix what it is, and returns all modules; null if their widths do not fit in this order. */
+/** Returns the modules, with each matrix as a Linear or an Embedding; null if their widths do not fit in this order. */
 function resolve(modules: readonly Known[]): Known[] | null {
   let width: number | null = null;
   const order: Known[] = [];
@@ -114,8 +114,8 @@ function fits(module: Known, width: number | null, isFirst: boolean): boolean {
 }
 
 /**
- * Returns what a matrix can be; nothing if this is undecided. Only the first module can be an embedding. Its rows belong to
- * ids, so its output width is the number of columns.
+ * Returns a matrix as a Linear or an Embedding; an empty list if its name and its neighbours do not decide. Only the first
+ * module can be an Embedding. The rows of an Embedding belong to ids, so its output width is the number of columns.
  */
 function matrixChoices(module: SimpleModule, next: Known | undefined, isFirst: boolean): SimpleModule[] {
   const linear: SimpleModule = { ...module, kind: 'linear' };

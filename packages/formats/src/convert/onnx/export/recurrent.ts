@@ -112,13 +112,13 @@ function directionOf(source: CellSource): Direction {
   const recurrent = weightOf(source, 'recurrent_kernel');
   if (!kernel || !recurrent) throw call.error('it has no weights yet');
   const { gates, signs, attributes } = gateRules(source, kind, op);
-  const full = expandCoupled(kind, units);
-  const W = gateMatrix(full(kernel), gates, units, signs);
-  const R = gateMatrix(full(recurrent), gates, units, signs);
+  const expand = expandCoupled(kind, units);
+  const W = gateMatrix(expand(kernel), gates, units, signs);
+  const R = gateMatrix(expand(recurrent), gates, units, signs);
   const { clip } = cell.config as { clip?: number };
   return {
     ...{ op, units, W, R, inputs: kernel.shape[0] },
-    B: biasOf(source, { gates, signs, units, resetAfter: attributes.linear_before_reset === 1, full }),
+    B: biasOf(source, { gates, signs, units, resetAfter: attributes.linear_before_reset === 1, expand }),
     P: peepholesOf(source, units),
     functions: functionsOf(source, op),
     attributes: { ...attributes, ...(clip && { clip: { float: clip } }) },
@@ -178,16 +178,16 @@ interface BiasRules {
   signs: readonly number[];
   units: number;
   resetAfter: boolean;
-  full: (matrix: Matrix) => Matrix;
+  expand: (matrix: Matrix) => Matrix;
 }
 
 /** Returns the biases of the inputs and of the state, [2 * gates * units]. */
-function biasOf(source: CellSource, { gates, signs, units, resetAfter, full }: BiasRules): FloatArray {
+function biasOf(source: CellSource, { gates, signs, units, resetAfter, expand }: BiasRules): FloatArray {
   const width = gates.length * units;
   const out = new Float32Array(2 * width);
   const given = weightOf(source, 'bias');
   if (!given) return out;
-  const bias = full(given);
+  const bias = expand(given);
   const rows = bias.values.length / width;
   const sorted = (values: FloatArray): FloatArray =>
     gateMatrix({ shape: [1, width], values }, gates, units, signs);
