@@ -37,7 +37,7 @@ export async function loadArtifact(path: string): Promise<Artifact> {
 
 /**
  * Reads the files of an artifact from a folder or a zip file.
- * @throws UnrollError `format` if the path does not exist or is a file of another tool
+ * @throws UnrollError `format` if the path does not exist, or is a damaged zip file or a file of another tool
  */
 export async function artifactFiles(path: string): Promise<ArtifactFiles> {
   const stats = await stat(path).catch(() => null);

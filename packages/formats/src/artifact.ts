@@ -1,7 +1,7 @@
 /**
  * Unroll's artifact format: a trained model in a few files.
  *
- *   config.json        format, layers and their options, parameters of the loss, checksum of the weights
+ *   config.json        format, layers and their options, shapes of the loss's parameters, size and checksum of the weights
  *   model.safetensors  the weights of the model and of the loss, by parameter name
  *   training.json      optional: seed, metrics, fingerprint of the training data
  *   pipeline.json      optional: preprocessing and postprocessing (columns, scalers, vocabularies)
@@ -123,7 +123,7 @@ async function storedWeights(
     checkFinite(name, values[i]);
     stored.set(
       name,
-      type === 'float32' ? storeFloats(values[i], shape) : storeHalves(values[i], shape, name),
+      type === 'float32' ? storeFloats(values[i], shape) : storeFloat16(values[i], shape, name),
     );
   }
   return stored;
@@ -144,7 +144,7 @@ function namesInFile(model: Network): string[] {
 const containsModel = (layer: Layer): boolean =>
   layer.sublayers.some((inner) => inner instanceof Network || containsModel(inner));
 
-function storeHalves(values: ArrayLike<number>, shape: Shape, name: string): StoredTensor {
+function storeFloat16(values: ArrayLike<number>, shape: Shape, name: string): StoredTensor {
   return { dtype: 'F16', shape: [...shape], bytes: new Uint8Array(toFloat16Bits(values, name).buffer) };
 }
 
@@ -255,7 +255,7 @@ function build(config: Json | undefined, weights: Weights, modelOf: (config: unk
   }
 }
 
-/** Returns the values of a stored tensor. @throws UnrollError `format` if it is missing, misshapen or not finite */
+/** Returns the values of a stored tensor. @throws UnrollError `format` if it is missing, has the wrong shape or is not finite */
 function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   const stored = tensors.get(name);
   if (!stored) throw artifactError(`${WEIGHTS} has no tensor "${name}"`, { name });

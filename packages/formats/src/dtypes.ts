@@ -27,7 +27,7 @@ const readers: Partial<Record<SafetensorsType, (view: DataView, at: number) => n
  * Converts the values of a stored tensor. Returns a Float64Array for 32-bit and 64-bit integers and for F64 (64-bit
  * integers lose precision beyond 2^53), and a Float32Array, which is exact, for all other types. An array of F32 may share the
  * memory of the file.
- * @param name the tensor's name, for the error
+ * @param name name of the tensor, for error messages
  * @throws UnrollError `format` for data types that cannot be converted (8-bit floats and smaller, complex numbers)
  */
 export function floatsOf({ dtype, bytes }: StoredTensor, name: string): Float32Array | Float64Array {

@@ -12,7 +12,7 @@ const FILE_KINDS: Readonly<Record<string, string>> = {
 };
 const EXTENSION = /\.(keras|h5|hdf5|onnx|pth?|safetensors)(?:[?#].*)?$/i;
 
-/** @throws UnrollError `format` if the path has the extension of another tool's model files */
+/** Rejects files of other tools. @throws UnrollError `format` if the path has the extension of their model files */
 export function rejectForeignFile(path: string): void {
   const extension = EXTENSION.exec(path)?.[1].toLowerCase();
   if (extension === undefined) return;

@@ -1,5 +1,5 @@
 /**
- * Reads and writes artifacts as zip files. The writer does not compress, because weights are barely compressible. The
+ * Reads and writes artifacts as zip files. The writer does not compress, because weights hardly become smaller. The
  * reader also accepts compressed entries (DecompressionStream). It is strict: the central directory must match the
  * file, entries must not overlap, and the decompressed size is limited.
  */
@@ -25,7 +25,7 @@ function zipError(problem: string, data: Record<string, unknown> = {}): UnrollEr
   return new UnrollError('format', `This zip file cannot be read: ${problem}.`, data);
 }
 
-/** Writes files to a zip, in the given order. @throws UnrollError `value` if the zip would exceed 4 GiB */
+/** Returns a zip with files in the given order. @throws UnrollError `value` if the zip would exceed 4 GiB */
 export function toZip(files: ReadonlyMap<string, Uint8Array>): Uint8Array {
   const parts: Uint8Array[] = [];
   const directory: Uint8Array[] = [];
@@ -89,8 +89,8 @@ interface Entry {
   name: string;
   method: number;
   crc: number;
-  /** Size in bytes, compressed and decompressed. */
   compressedSize: number;
+  /** Size in bytes when decompressed. */
   size: number;
   /** Offset of the local header. */
   headerOffset: number;
@@ -165,7 +165,7 @@ function directoryOf(zip: Uint8Array): Entry[] {
   return checkNoOverlap(entries, end - size);
 }
 
-/** Throws if two entries overlap: sharing bytes, a small file could decompress to many times its size. */
+/** Throws if two entries overlap. If they could share bytes, a small file could decompress to many times its size. */
 function checkNoOverlap(entries: Entry[], end: number): Entry[] {
   const sorted = [...entries].sort((a, b) => a.headerOffset - b.headerOffset);
   sorted.forEach(({ name, headerOffset, compressedSize }, i) => {
@@ -221,7 +221,7 @@ export async function inflate(data: Uint8Array, size: number, name: string): Pro
 
 const CRC_TABLES = /* @__PURE__ */ crcTables();
 
-/** Entry n of table k is the CRC of the byte n, followed by k zeros: eight bytes are then combined at a time. */
+/** Returns tables for eight bytes at a time. Entry n of table k is the CRC of the byte n followed by k zero bytes. */
 function crcTables(): Uint32Array[] {
   const first = Uint32Array.from({ length: 256 }, (_, n) => {
     let c = n;

@@ -1,7 +1,4 @@
-/**
- * Artifacts: what is saved comes back as it was, in a folder, in a zip, and from one's own classes; nothing
- * else does.
- */
+/** Artifacts: a saved model is restored unchanged from a folder and a zip, also with custom layers. Others are rejected. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -69,11 +66,11 @@ describe('restores a model unchanged', () => {
         training: { seed: 3, loss: [0.5, 0.25] },
         pipeline: { scaler: { kind: 'minMax' }, ü: null },
       };
-      const places = [join(folderFor(t), 'model'), join(folderFor(t), 'model.zip')];
+      const paths = [join(folderFor(t), 'model'), join(folderFor(t), 'model.zip')];
       const found = [fromArtifact(await toArtifact(model, extras))];
-      for (const place of places) {
-        await saveArtifact(place, model, extras);
-        found.push(await loadArtifact(place));
+      for (const path of paths) {
+        await saveArtifact(path, model, extras);
+        found.push(await loadArtifact(path));
       }
       for (const { model: own, training, pipeline } of found) {
         assert.deepEqual(outputOf(own, x), before);
@@ -88,7 +85,7 @@ describe('restores a model unchanged', () => {
     });
   }
 
-  test('a shape that input() declares is required after loading too', async () => {
+  test('a shape that input() declares is also required after loading', async () => {
     const message = /^Model sequential: input steps expects \[-1, 6, 2\] \(-1: any\), got \[3, 5, 2\]\.$/;
     const [right, wrong] = [6, 5].map((steps) => zeros([3, steps, 2]));
     const make = () => sequential([input({ shape: [6, 2], name: 'steps' }), lstm({ units: 2 })]);
@@ -103,7 +100,7 @@ describe('restores a model unchanged', () => {
     }
     const { model } = fromArtifact(await toArtifact(observed));
     assert.deepEqual((await predict(model, wrong)).shape, [3, 2]);
-    // Inside another model as well.
+    // Also inside another model.
     const outer = sequential([input({ shape: [null, 2] }), dense({ units: 2 }), make()]);
     outer.build();
     const found = fromArtifact(await toArtifact(outer)).model;
@@ -111,7 +108,7 @@ describe('restores a model unchanged', () => {
     await assert.rejects(predict(found, wrong), fails('shape', message));
   });
 
-  test('a file without the name of the input, as earlier versions wrote it, takes other shapes', async () => {
+  test('a model from a file of an earlier version, without the name of the input, accepts other shapes', async () => {
     const declared = sequential([input({ shape: [6, 2], name: 'steps' }), lstm({ units: 2 })]);
     declared.build();
     const files = await toArtifact(declared);
@@ -124,7 +121,7 @@ describe('restores a model unchanged', () => {
     assert.deepEqual(model.inputShapes, [[-1, 6, 2]]);
   });
 
-  test('models that were built before they became parts of another model', async () => {
+  test('a model with nested models that were built before', async () => {
     const recurrent = sequential([lstm({ units: 3, returnSequences: true })], { seed: 1, name: 'recurrent' });
     recurrent.build([[-1, 6, 2]]);
     const output = sequential([dense({ units: 2 })], { seed: 2, name: 'output' });
@@ -149,7 +146,7 @@ describe('restores a model unchanged', () => {
     assert.deepEqual([(await loadArtifact(folder)).training], [null]);
   });
 
-  test('output is reproducible', async () => {
+  test('equal models give equal files', async () => {
     const made = [1, 2].map(async () => {
       const { model, x } = models.classifier!();
       outputOf(model, x);
@@ -174,14 +171,14 @@ describe('weights as float16', () => {
       const count = weights.reduce((sum, [, , values]) => sum + values.length, 0);
       assert.deepEqual(weightBytes(whole), { dtypes: ['F32'], bytes: 4 * count });
       assert.deepEqual(weightBytes(half), { dtypes: ['F16'], bytes: 2 * count });
-      assert.deepEqual(weightsOf(model), weights, 'the model stays as it is');
+      assert.deepEqual(weightsOf(model), weights, 'the model itself is not changed');
       assert.deepEqual(outputOf(model, x), before);
 
-      const places = [join(folderFor(t), 'model'), join(folderFor(t), 'model.zip')];
-      for (const place of places) await saveArtifact(place, model, { weights: 'float16' });
+      const paths = [join(folderFor(t), 'model'), join(folderFor(t), 'model.zip')];
+      for (const path of paths) await saveArtifact(path, model, { weights: 'float16' });
       roundWeights(model, 'float16');
       assert.notDeepEqual(weightsOf(model), weights);
-      const found = [fromArtifact(half), ...(await Promise.all(places.map(loadArtifact)))];
+      const found = [fromArtifact(half), ...(await Promise.all(paths.map(loadArtifact)))];
       for (const { model: own } of found) {
         assert.deepEqual(weightsOf(own), weightsOf(model));
         assert.deepEqual(outputOf(own, x), outputOf(model, x));
@@ -190,7 +187,7 @@ describe('weights as float16', () => {
   }
 
   test('rejects a weight outside the range of float16 and writes nothing', async (t) => {
-    const place = join(folderFor(t), 'model');
+    const path = join(folderFor(t), 'model');
     const { model } = models.forecaster!();
     model.build([[-1, 6, 2]]);
     const bias = model.parameters.at(-1)!;
@@ -200,8 +197,8 @@ describe('weights as float16', () => {
       /Weight dense\/bias must be within ±65504 for float16, got -70000 at position 1\. .* in float32/,
     );
     await assert.rejects(toArtifact(model, { weights: 'float16' }), beyond);
-    await assert.rejects(saveArtifact(place, model, { weights: 'float16' }), beyond);
-    assert.equal(existsSync(place), false);
+    await assert.rejects(saveArtifact(path, model, { weights: 'float16' }), beyond);
+    assert.equal(existsSync(path), false);
     bias.assign([1, Number.NaN]);
     await assert.rejects(
       toArtifact(model, { weights: 'float16' }),
@@ -222,14 +219,14 @@ class Scale extends Layer<LayerOptions & { by: number }> {
   }
 }
 
-describe('layers of your own', () => {
-  const own = (): Network => {
+describe('custom layers', () => {
+  const custom = (): Network => {
     const model = sequential([new Scale({ by: 3 }), dense({ units: 1 })]);
     model.build([[-1, 2]]);
     return model;
   };
   test('are rejected by name until they are registered', async () => {
-    const files = await toArtifact(own());
+    const files = await toArtifact(custom());
     assert.throws(
       () => fromArtifact(files),
       fails('format', /no layer class "Scale".*registerLayer\(Scale\) before/),
@@ -253,7 +250,7 @@ describe('rejects invalid artifacts', async () => {
     };
     weights: { file: string; bytes: number; crc32c: string };
   };
-  /** The files with another config. */
+  /** Returns the files with a changed config. */
   const withConfig = (change: (draft: typeof config) => void): Map<string, Uint8Array> => {
     const draft = structuredClone(config);
     change(draft);
@@ -263,7 +260,7 @@ describe('rejects invalid artifacts', async () => {
     new Map(files).set('model.safetensors', weights);
 
   const cases: [string, () => ReadonlyMap<string, Uint8Array>, RegExp][] = [
-    ['nothing', () => new Map(), /config\.json is missing/],
+    ['no files', () => new Map(), /config\.json is missing/],
     [
       'no weights',
       () => new Map([['config.json', files.get('config.json')!]]),
@@ -280,7 +277,7 @@ describe('rejects invalid artifacts', async () => {
       /model\.safetensors does not match config\.json/,
     ],
     [
-      'weights elsewhere',
+      'weights in another folder',
       () => withConfig((draft) => void (draft.weights.file = '../../x')),
       /the weights file must be "model\.safetensors", got "\.\.\/\.\.\/x"/,
     ],
@@ -295,17 +292,17 @@ describe('rejects invalid artifacts', async () => {
       /config is not valid: .*units/,
     ],
     [
-      'a layer of no class',
+      'an unknown layer class',
       () => withConfig((draft) => void (draft.model.config.layers[1]!.className = 'Function')),
       /no layer class "Function"/,
     ],
     [
-      'a class that objects have',
+      'a class name that is a property of all objects',
       () => withConfig((draft) => void (draft.model.config.layers[1]!.className = '__proto__')),
       /no layer class "__proto__"/,
     ],
     [
-      'a layer for a model',
+      'a layer instead of a model',
       () => withConfig((draft) => void ((draft as { model: unknown }).model = draft.model.config.layers[0])),
       /Expected the config of a model, got the config of a layer/,
     ],
@@ -315,17 +312,17 @@ describe('rejects invalid artifacts', async () => {
       /no activation "eval"/,
     ],
     [
-      'layers that are no list',
+      'layers that are not a list',
       () => withConfig((draft) => void ((draft.model.config as { layers: unknown }).layers = 7)),
       /config is not valid/,
     ],
     [
-      'no shape',
+      'no input shape',
       () => withConfig((draft) => void Reflect.deleteProperty(draft.model.config, 'inputShape')),
       /config has no input shape/,
     ],
     [
-      'a layer more',
+      'one layer too many',
       () =>
         withConfig(
           (draft) =>
@@ -334,7 +331,7 @@ describe('rejects invalid artifacts', async () => {
       /no tensor "more\/kernel"/,
     ],
     [
-      'a layer less',
+      'one layer too few',
       () => withConfig((draft) => void draft.model.config.layers.pop()),
       /a tensor "dense\/kernel" that the model does not use/,
     ],
@@ -343,7 +340,7 @@ describe('rejects invalid artifacts', async () => {
     test(name, () => assert.throws(() => fromArtifact(make()), fails('format', message)));
   }
 
-  test('weights that are not finite are neither saved nor loaded', async () => {
+  test('weights that are not finite are not saved', async () => {
     const { model: broken } = models.forecaster!();
     broken.build([[-1, 6, 2]]);
     broken.parameters[1]!.assign(new Float32Array(broken.parameters[1]!.size).fill(Number.NaN));
@@ -358,7 +355,7 @@ describe('rejects invalid artifacts', async () => {
     await assert.rejects(toArtifact(bare), fails('state', /no weights to save yet/));
   });
 
-  test('files of other tools are named, with what to do', async (t) => {
+  test('files of other tools are rejected with a hint', async (t) => {
     const folder = folderFor(t);
     const names: Record<string, RegExp> = {
       'net.keras':
@@ -386,7 +383,7 @@ describe('rejects invalid artifacts', async () => {
     assert.deepEqual(weightsOf((await loadArtifact(join(folder, 'saved.pt'))).model), weightsOf(model));
   });
 
-  test('a path where there is nothing', async (t) => {
+  test('a path that does not exist', async (t) => {
     await assert.rejects(
       loadArtifact(join(folderFor(t), 'gone')),
       fails('format', /There is no artifact at/),
@@ -394,7 +391,7 @@ describe('rejects invalid artifacts', async () => {
   });
 });
 
-/** A zip as tools make them: compressed, in a folder, with entries that are not ours. */
+/** Returns a zip as other tools write it: compressed, with the files in a folder. */
 function packed(files: ReadonlyMap<string, Uint8Array>, folder = 'my model/'): Uint8Array {
   const named = new Map<string, Uint8Array>();
   for (const [name, bytes] of files) named.set(`${folder}${name}`, bytes);
@@ -455,9 +452,9 @@ describe('zip files', () => {
   };
   const directoryAt = (view: DataView): number => view.getUint32(view.byteLength - 6, true);
   const cases: [string, Uint8Array, RegExp][] = [
-    ['nothing', new Uint8Array(0), /has no end record/],
+    ['an empty file', new Uint8Array(0), /has no end record/],
     ['text', encodeUtf8('x'.repeat(100)), /has no end record/],
-    ['cut off', toZip(files).subarray(0, 4000), /has no end record/],
+    ['a truncated zip', toZip(files).subarray(0, 4000), /has no end record/],
     [
       'a changed byte',
       damage((_, zip) => void (zip[100]! ^= 1)),
@@ -469,12 +466,12 @@ describe('zip files', () => {
       /config\.json is damaged/,
     ],
     [
-      'a directory elsewhere',
+      'a directory with a wrong offset',
       damage((view) => view.setUint32(view.byteLength - 6, 7, true)),
       /directory is not at the recorded offset/,
     ],
     [
-      'an entry that runs on',
+      'an entry that overlaps the next one',
       damage((view) => view.setUint32(directoryAt(view) + 20, 1e9, true)),
       /overlaps the next entry/,
     ],
@@ -489,7 +486,7 @@ describe('zip files', () => {
       /larger than its size in the directory/,
     ],
     [
-      'an unknown method',
+      'an unknown compression method',
       damage((view) => view.setUint16(directoryAt(view) + 10, 99, true)),
       /unsupported compression method 99/,
     ],
@@ -509,7 +506,7 @@ describe('zip files', () => {
     const name = Buffer.from(zip).lastIndexOf('training.json');
     const twice = Buffer.from(zip);
     twice.write('config.json  ', name);
-    await assert.doesNotReject(fromZip(twice, ARTIFACT_FILES)); // another name, and left alone
+    await assert.doesNotReject(fromZip(twice, ARTIFACT_FILES)); // The name differs by its spaces, so the file is ignored.
     const same = toZip(
       new Map([
         ['config.json', encodeUtf8('1')],

@@ -1,8 +1,8 @@
 /**
- * Keras to PyTorch to ONNX to Unroll to Keras, from the ONNX files that PyTorch wrote of Keras models
- * (tools/verify/convert_chain.py --goldens): the layers are those of Keras, the arrays of weights are the same bit by bit, and
- * the outputs agree. Then files of PyTorch models that read single steps. Detects directions, reversals, paddings and
- * activations that stay separate operations, and rules that change results.
+ * Converts Keras models to PyTorch, ONNX, Unroll and Keras again, from ONNX files that PyTorch has written for Keras models
+ * (tools/verify/convert_chain.py --goldens): the layers are Keras's, the weights are bitwise equal, and the outputs agree. Then
+ * reads ONNX files of PyTorch models that select single steps. Detects directions, reversals, paddings and activations that
+ * stay separate operations, and rules that change results.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ interface Case {
   files: string[];
   input: Packed;
   outputs: Packed[];
-  /** Of the Keras model; missing: the model is PyTorch's. */
+  /** Weights of the Keras model; missing for models written in PyTorch. */
   weights?: Packed[];
   layers?: string;
 }
@@ -45,7 +45,7 @@ async function write(format: 'keras' | 'h5' | 'pytorch', model: Network): Promis
   return bytes;
 }
 
-async function sameOutputs(model: Network, { input, outputs }: Case): Promise<void> {
+async function assertOutputs(model: Network, { input, outputs }: Case): Promise<void> {
   const results = await predictAll(model, [unpack(input)]);
   assert.equal(results.length, outputs.length);
   results.forEach((result, i) => {
@@ -60,7 +60,7 @@ async function sameOutputs(model: Network, { input, outputs }: Case): Promise<vo
 }
 
 /** Asserts that the model has these arrays, in any order. */
-function sameWeights(model: Network, weights: readonly Packed[]): void {
+function assertWeights(model: Network, weights: readonly Packed[]): void {
   const sorted = (arrays: string[]): string[] => arrays.sort();
   const own = model.parameters.map((parameter) =>
     JSON.stringify([parameter.shape, ...Float32Array.from(parameter.dataSync())]),
@@ -69,28 +69,28 @@ function sameWeights(model: Network, weights: readonly Packed[]): void {
   assert.deepEqual(sorted(own), sorted(wanted));
 }
 
-describe('ONNX files that PyTorch wrote of Keras models', () => {
+describe('ONNX files that PyTorch has written for Keras models', () => {
   for (const found of cases.filter(({ weights }) => weights))
     for (const file of found.files)
       test(file, async () => {
         const model = await read('onnx', readFileSync(new URL(`${file}.onnx`, FOLDER)));
         assert.ok(model.layers.every(({ className }) => className !== 'TensorOperation'));
-        await sameOutputs(model, found);
+        await assertOutputs(model, found);
         for (const format of ['keras', 'h5'] as const) {
           const again = await read(format, await write(format, model));
-          sameWeights(again, found.weights!);
-          await sameOutputs(again, found);
+          assertWeights(again, found.weights!);
+          await assertOutputs(again, found);
         }
         assert.ok((await write('pytorch', model)).length > 0);
       });
 });
 
-describe('PyTorch models that read single steps', () => {
+describe('PyTorch models that select single steps', () => {
   for (const found of cases.filter(({ layers }) => layers))
     for (const file of found.files)
       test(file, async () => {
         const model = await read('onnx', readFileSync(new URL(`${file}.onnx`, FOLDER)));
         assert.equal(model.layers.map(({ className }) => className).join(' '), found.layers);
-        await sameOutputs(model, found);
+        await assertOutputs(model, found);
       });
 });

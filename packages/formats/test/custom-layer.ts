@@ -1,4 +1,4 @@
-/** The custom layer of the goldens, in Unroll: see the class Scale in tools/goldens/formats/keras_files.py. */
+/** Implements the custom layer of the golden files: see the class Scale in tools/goldens/formats/keras_files.py. */
 import { add, type MaskedSequence, mul, type Parameter, type Shape } from '@unroll/core';
 import { Layer, type LayerOptions } from '@unroll/nn';
 

@@ -1,4 +1,4 @@
-/** Random things for property tests, from a seed that failures name. */
+/** Random values for property tests. The messages of failures contain the seed. */
 import { RandomStream } from '@unroll/core';
 
 export class Draw {
@@ -8,7 +8,7 @@ export class Draw {
     this.#random = new RandomStream(seed, 'formats');
   }
 
-  /** An integer from 0 to count - 1. */
+  /** Returns an integer from 0 to count - 1. */
   below(count: number): number {
     return Math.floor(this.#random.uniform(1)[0]! * count);
   }
@@ -21,7 +21,8 @@ export class Draw {
     return Uint8Array.from(this.#random.words(count), (word) => word & 0xff);
   }
 
-  chance(share: number): boolean {
-    return this.#random.uniform(1)[0]! < share;
+  /** Returns true with this probability. */
+  chance(probability: number): boolean {
+    return this.#random.uniform(1)[0]! < probability;
   }
 }

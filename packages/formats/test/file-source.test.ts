@@ -1,4 +1,4 @@
-/** Files beside a model file: only those in its folder. */
+/** A model file can refer only to files in its folder. */
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { UnrollError } from '@unroll/core';
 import { fileSource } from '@unroll/formats/convert/node';
 
-test('a file beside a model is read from its folder, and not through a path or a link that leads out of it', async (t) => {
+test('files in the folder of a model are read; paths and links that lead out of the folder are refused', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-source-'));
   t.after(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, 'model', 'parts'), { recursive: true });

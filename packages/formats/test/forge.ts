@@ -1,7 +1,7 @@
 /** Damages and forges files, for tests of readers. */
 import type { Draw } from './draw.js';
 
-/** Values that a forger might put in the place of another. */
+/** JSON values with which a forger might replace a value. */
 const FORGED = [
   ...[
     '0',
@@ -43,6 +43,7 @@ const FORGED = [
 ];
 const JSON_PART = /"(?:[^"\\]|\\.)*"(?=\s*[:,\]}\n])|-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|true|false|null|\[\]/g;
 
+/** Replaces up to three values of a JSON text. */
 export function forgeJson(text: string, draw: Draw): string {
   const found = [...text.matchAll(JSON_PART)];
   const edits = 1 + draw.below(3);
@@ -57,6 +58,7 @@ export function forgeJson(text: string, draw: Draw): string {
   return out;
 }
 
+/** Changes bits or bytes. */
 export function flip(bytes: Uint8Array, draw: Draw): Uint8Array {
   const out = bytes.slice();
   for (let n = 1 + draw.below(8); n > 0 && out.length > 0; n--) {
@@ -65,6 +67,7 @@ export function flip(bytes: Uint8Array, draw: Draw): Uint8Array {
   return out;
 }
 
+/** Removes the end, or replaces a part by random bytes. */
 export function cut(bytes: Uint8Array, draw: Draw): Uint8Array {
   const from = draw.below(bytes.length + 1);
   if (draw.chance(0.5)) return bytes.slice(0, from);

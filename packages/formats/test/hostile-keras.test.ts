@@ -1,4 +1,4 @@
-/** Attacks by files of Keras: links and data outside the file, bombs, and configs that would need code. */
+/** Attacks by Keras files: links and data outside the file, zip bombs, and configs that would need code. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -22,7 +22,7 @@ await ready();
 const keras = await formatNamed('keras');
 const h5 = await formatNamed('h5');
 
-/** The file with a changed config. */
+/** Returns the file with a changed config. */
 function withConfig(change: (text: string) => string): Uint8Array {
   const config = Buffer.from(parts.get('config.json')!).toString();
   const changed = change(config);
@@ -55,7 +55,7 @@ describe('HDF5 files that refer to something outside', () => {
   }
 });
 
-describe('HDF5 heaps through which the library would walk for ever', () => {
+describe('HDF5 heaps through which the library would walk forever', () => {
   test('free space of size 0, and an object that is longer than the heap, are refused', async () => {
     const name = 'sequential_lstm.h5';
     const original = (await fromZip(readFileSync(new URL('files.zip', folder)), [name])).get(name)!;
@@ -75,18 +75,18 @@ describe('HDF5 heaps through which the library would walk for ever', () => {
 });
 
 describe('zip files of Keras', () => {
-  test('a bomb of 1 kB is refused within 50 ms', async () => {
+  test('a zip bomb of less than 1 kB is refused within 50 ms', async () => {
     const bomb = toZip(new Map([['config.json', encodeUtf8(`{"a":"${'x'.repeat(500)}"}`)]])).slice();
     const view = new DataView(bomb.buffer);
     const at = bomb.length - 22 - 46 - 'config.json'.length;
     view.setUint16(at + 10, 8, true); // deflated
-    view.setUint32(at + 24, 2 ** 31, true); // its size
+    view.setUint32(at + 24, 2 ** 31, true); // size when decompressed
     const began = performance.now();
     await assert.rejects(read(bomb), /would need 2147483648 bytes when decompressed/);
     assert.ok(performance.now() - began < 50);
   });
 
-  test('a file twice, a file missing, and a path outside are refused or ignored', async () => {
+  test('duplicate and missing files are refused, and paths that lead out of the zip are ignored', async () => {
     const twice = toZip(new Map([...parts, ['config.jsoN', parts.get('config.json')!]])).slice();
     const text = Buffer.from(twice).toString('latin1').replaceAll('config.jsoN', 'config.json');
     await assert.rejects(
@@ -116,7 +116,7 @@ describe('configs', () => {
     );
   });
 
-  test('options that Unroll does not have are refused by layer, option and value', async () => {
+  test('options and values that Unroll does not support are refused by name', async () => {
     const cases: [from: string, to: string, message: RegExp][] = [
       [
         '"use_bias": true',

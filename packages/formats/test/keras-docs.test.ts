@@ -1,4 +1,4 @@
-/** The table in docs/convert-keras.md is generated from the code: UPDATE_DOCS=1 writes it. */
+/** The table of layers in docs/convert-keras.md is generated from the code. UPDATE_DOCS=1 writes the table. */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -19,7 +19,7 @@ function tableOf(): string {
   return ['| import | export | options that are translated |', '|---|---|---|', ...rows, ''].join('\n');
 }
 
-test('the table of layers in docs/convert-keras.md is that of the code', () => {
+test('the table of layers in docs/convert-keras.md is up to date', () => {
   const text = readFileSync(path, 'utf8');
   const [begin, end] = [text.indexOf(BEGIN) + BEGIN.length, text.indexOf(END)];
   assert.ok(begin >= BEGIN.length && end >= begin);

@@ -1,7 +1,7 @@
 /**
- * Damaged and forged files of Keras and TensorFlow.js: each must load, or be refused by an UnrollError; none may crash, hang,
- * or make the reader ask for more memory than a set multiple of the file's size. MUTATIONS sets the number per format, and
- * MUTATIONS_FROM the first seed.
+ * Damaged and forged files of Keras and TensorFlow.js. Each file must load or cause an UnrollError. No file may crash or hang
+ * the reader, or make it allocate more memory than a fixed multiple of the file's size. MUTATIONS sets the number of files per
+ * format, and MUTATIONS_FROM the first seed.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -17,7 +17,7 @@ import { cpuTime, Meter } from './meter.js';
 
 const COUNT = Number(process.env.MUTATIONS ?? 500);
 const FIRST = Number(process.env.MUTATIONS_FROM ?? 0);
-/** Bytes of typed arrays that an import may ask for: so many times the file, and so many besides. */
+/** An import may allocate typed arrays of `times` the size of the file, plus `more` bytes. */
 const BUDGET = { times: 12, more: 1 << 20 };
 const LONGEST_MS = 2000;
 
@@ -25,8 +25,8 @@ const folder = new URL('../../testkit/goldens/formats/keras/', import.meta.url);
 const NAMES = ['functional_masked.keras', 'nested.keras', 'stacked_cells.keras', 'embedding_mask.keras'];
 const H5 = ['functional_masked.h5', 'nested.h5', 'sequential_gru_options.h5', 'sequential_lstm.weights.h5'];
 const files = await fromZip(readFileSync(new URL('files.zip', folder)), [...NAMES, ...H5]);
-const H5_OF_2 = ['tf_functional.h5', 'tf_legacy_optimizer.h5', 'tf_sequential.weights.h5'];
-const files2 = await fromZip(readFileSync(new URL('files2.zip', folder)), H5_OF_2);
+const KERAS_2_H5 = ['tf_functional.h5', 'tf_legacy_optimizer.h5', 'tf_sequential.weights.h5'];
+const files2 = await fromZip(readFileSync(new URL('files2.zip', folder)), KERAS_2_H5);
 const tfjs = JSON.parse(readFileSync(new URL('tfjs.json', folder), 'utf8')) as {
   cases: Record<string, { json: string; files: Record<string, string> }>;
 };
@@ -35,10 +35,11 @@ interface Mutant {
   format: FormatName;
   bytes: Uint8Array;
   options?: ImportOptions;
+  /** Size of all files in bytes. Default: the length of `bytes`. */
   size?: number;
 }
 
-/** A zip with damaged parts and right checksums, or a damaged zip. */
+/** Returns a zip with a damaged file and correct checksums, or a damaged zip. */
 async function mutateKeras(draw: Draw): Promise<Mutant> {
   const bytes = files.get(draw.from(NAMES))!;
   if (draw.chance(0.3)) return { format: 'keras', bytes: draw.from([flip, cut])(bytes, draw) };
@@ -51,7 +52,7 @@ async function mutateKeras(draw: Draw): Promise<Mutant> {
 }
 
 function mutateH5(draw: Draw): Mutant {
-  const name = draw.from([...H5, ...H5_OF_2]);
+  const name = draw.from([...H5, ...KERAS_2_H5]);
   const bytes = draw.from([flip, flip, cut])((files.get(name) ?? files2.get(name))!, draw);
   if (!name.endsWith('.weights.h5') && draw.chance(0.9)) return { format: 'h5', bytes };
   const model = sequential([input({ shape: [6, 3] }), lstm({ units: 4 }), dense({ units: 2 })]);
@@ -74,7 +75,7 @@ function mutateTfjs(draw: Draw): Mutant {
   return { format: 'tfjs', bytes: mutated, options: { files: contents }, size };
 }
 
-// The library of HDF5 files is loaded before memory is counted.
+// Loads the HDF5 library before memory is counted.
 await (await formatNamed('h5')).read(bytesSource(files.get('nested.h5')!));
 
 const meter = new Meter();
@@ -88,20 +89,22 @@ async function attempt(seed: number, { format, bytes, options, size }: Mutant, t
     tally.loaded++;
   } catch (error) {
     if (error instanceof UnrollError) tally.refused++;
-    else tally.other.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+    else tally.failures.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
   } finally {
     meter.stop();
   }
   const elapsed = cpuTime() - began;
-  if (elapsed > LONGEST_MS) tally.other.push(`seed ${seed}: took ${elapsed} ms of CPU time`);
+  if (elapsed > LONGEST_MS) tally.failures.push(`seed ${seed}: took ${elapsed} ms of CPU time`);
   const limit = BUDGET.times * (size ?? bytes.length) + BUDGET.more;
-  if (meter.bytes > limit) tally.other.push(`seed ${seed}: asked for ${meter.bytes} bytes, allowed ${limit}`);
+  if (meter.bytes > limit)
+    tally.failures.push(`seed ${seed}: asked for ${meter.bytes} bytes, allowed ${limit}`);
 }
 
 interface Tally {
   loaded: number;
   refused: number;
-  other: string[];
+  /** Descriptions of failures. */
+  failures: string[];
 }
 
 describe('damaged files of Keras', () => {
@@ -109,10 +112,10 @@ describe('damaged files of Keras', () => {
   for (const [name, mutate] of Object.entries(kinds)) {
     test(`${COUNT} damaged files of format ${name} load or are refused`, async () => {
       setBackend(meter.backend());
-      const tally: Tally = { loaded: 0, refused: 0, other: [] };
+      const tally: Tally = { loaded: 0, refused: 0, failures: [] };
       for (let seed = FIRST; seed < FIRST + COUNT; seed++)
         await attempt(seed, await mutate(new Draw(seed)), tally);
-      assert.deepEqual(tally.other.slice(0, 5), [], `${tally.other.length} failures`);
+      assert.deepEqual(tally.failures.slice(0, 5), [], `${tally.failures.length} failures`);
       assert.equal(tally.loaded + tally.refused, COUNT);
       assert.ok(tally.loaded > 0, 'no file loaded');
       assert.ok(tally.refused > COUNT / 20, `${tally.refused} of ${COUNT} files refused`);

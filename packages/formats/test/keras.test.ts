@@ -1,4 +1,4 @@
-/** Imports of real Keras files, compared with the outputs that Keras computed: see tools/goldens/formats/keras_files.py. */
+/** Imports files written by Keras, and compares the outputs with Keras's: see tools/goldens/formats/keras_files.py. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -49,7 +49,7 @@ function assertNear(actual: FloatArray, expected: Float32Array, tolerance: numbe
 
 await ready();
 
-/** The cases of one script, and the files that it wrote. */
+/** Returns the cases of one script with the files that it wrote. @param number '2' for the cases of Keras 2 */
 async function goldens(number: '' | '2'): Promise<[string, KerasCase, Uint8Array][]> {
   const { cases } = JSON.parse(readFileSync(new URL(`cases${number}.json`, folder), 'utf8')) as {
     cases: Record<string, KerasCase>;
@@ -70,7 +70,7 @@ const isCustom = (name: string): boolean => name.startsWith('custom_layer');
 const all = [...(await goldens('')), ...(await goldens('2'))];
 
 describe('custom layers', () => {
-  test('a custom layer is refused by name, and used after registerLayer', async () => {
+  test('a custom layer is refused by name, and imported after registerLayer', async () => {
     const files = all.filter(([name]) => isCustom(name));
     for (const [name, , file] of files) {
       const format = await formatOfFile(bytesSource(file, name));
@@ -180,7 +180,7 @@ describe('export to Keras', () => {
 });
 
 describe('descriptions', () => {
-  test('a description has layers, tensors and what Unroll does not support', async () => {
+  test('a description lists layers and tensors, and marks layers that Unroll does not support', async () => {
     for (const [name, , file] of all) {
       const source = bytesSource(file, name);
       const description = await (await formatOfFile(source)).describe(source);

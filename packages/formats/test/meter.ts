@@ -1,8 +1,8 @@
-/** Counts the memory that a reader asks for, for tests of damaged files. */
+/** Counts the memory that a reader allocates, for tests of damaged files. */
 import { type Backend, referenceBackend } from '@unroll/core';
 
-/** Bytes of typed arrays, buffers and a backend's memory asked for since `start`. */
 export class Meter {
+  /** Bytes allocated since `start` as typed arrays, buffers and memory of the backend. */
   bytes = 0;
   #undo: (() => void)[] = [];
 
@@ -40,7 +40,7 @@ export class Meter {
     for (const restore of this.#undo.splice(0)) restore();
   }
 
-  /** The reference backend, its memory counted. */
+  /** Returns the reference backend with its memory counted. */
   backend(): Backend {
     const own = referenceBackend();
     const counted = (allocate: Backend['allocate']) => (length: number) => {
@@ -51,7 +51,7 @@ export class Meter {
   }
 }
 
-/** CPU time of the process in milliseconds: other programs, such as the tests of other packages, run at the same time. */
+/** Returns the CPU time of the process in milliseconds. Elapsed time would include other programs that run at the same time. */
 export function cpuTime(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;

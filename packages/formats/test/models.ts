@@ -1,4 +1,4 @@
-/** Models of many kinds of layers, for tests of artifacts. */
+/** Models with many kinds of layers, for tests of artifacts. */
 import { type Model, RandomStream, scope, type Tensor, tensor } from '@unroll/core';
 import { inferenceContext } from '@unroll/core/internal';
 import {
@@ -129,10 +129,10 @@ function floats(shape: readonly number[]): Tensor {
   return tensor(new RandomStream(6, ...shape).uniform(size, -1, 1), shape);
 }
 
-/** What the model gives for x. */
-export function outputOf(of: Model, x: readonly Tensor[]): number[] {
+/** Returns the values of the model's first output. */
+export function outputOf(network: Model, x: readonly Tensor[]): number[] {
   const [first] = scope(() =>
-    of
+    network
       .forward(
         x.map((value) => ({ value, mask: null })),
         inferenceContext(),

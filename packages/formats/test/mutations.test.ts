@@ -1,8 +1,7 @@
 /**
- * 10,000 damaged and forged artifacts, as files and as zips: each must load as what its files say, or be
- * refused by a `format` error; none may crash, hang, or make the reader ask for more memory than a set
- * multiple of the file's size. Half of the time the checksums are put right after the damage, so that what
- * lies behind them is tried too.
+ * 10,000 damaged and forged artifacts, as files and as zips. Each artifact must load with the weights in its files or cause a
+ * `format` error. No artifact may crash or hang the reader, or make it allocate more memory than a fixed multiple of the
+ * file's size. In half of the cases the checksums are corrected after the damage, to test the code after the checks.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -15,7 +14,7 @@ import { cpuTime, Meter } from './meter.js';
 import { models, outputOf } from './models.js';
 
 const COUNT = 10_000;
-/** Bytes of typed arrays that loading may ask for: so many times the artifact, and so many besides. */
+/** Loading may allocate typed arrays of `times` the size of the artifact, plus `more` bytes. */
 const BUDGET = { times: 4, more: 4096 };
 const LONGEST_MS = 2000;
 
@@ -29,7 +28,7 @@ const originals: Files[] = await Promise.all(
   }),
 );
 
-/** A line of a formatted text gone, twice, or in another place. */
+/** Removes, repeats or moves a line of a text. */
 function shuffleLines(text: string, draw: Draw): string {
   const lines = text.split('\n');
   const from = draw.below(lines.length);
@@ -38,10 +37,7 @@ function shuffleLines(text: string, draw: Draw): string {
   return lines.join('\n');
 }
 
-/**
- * The header of a safetensors file forged: its length, or numbers and words in it, with or without its length
- * put right.
- */
+/** Forges the header of a safetensors file: its length, or values in it with the correct length or the old length. */
 function forgeHeader(bytes: Uint8Array, draw: Draw): Uint8Array {
   const out = bytes.slice();
   const view = new DataView(out.buffer);
@@ -60,8 +56,8 @@ function forgeHeader(bytes: Uint8Array, draw: Draw): Uint8Array {
   return forged;
 }
 
-/** The files, damaged; and whether the weights are still those that the config was written with. */
-function mutate(files: Files, draw: Draw): { files: Files; mended: boolean } {
+/** Returns damaged files, and whether the checksum in the config was corrected after the damage. */
+function mutate(files: Files, draw: Draw): { files: Files; corrected: boolean } {
   const out = new Map(files);
   const name = draw.chance(0.45)
     ? 'model.safetensors'
@@ -86,12 +82,12 @@ function mutate(files: Files, draw: Draw): { files: Files; mended: boolean } {
   if (rare === 0) out.delete(name);
   else if (rare === 1) out.set(name, files.get(draw.from(ARTIFACT_FILES))!);
   else out.set(name, draw.from(kinds)());
-  const mended = draw.chance(0.5) && mend(out);
-  return { files: out, mended };
+  const corrected = draw.chance(0.5) && correctChecksum(out);
+  return { files: out, corrected };
 }
 
-/** Makes the config speak of the weights as they are now, if it is still a config. */
-function mend(files: Files): boolean {
+/** Writes the size and the checksum of the weights into the config. Returns false if one of the files is missing. */
+function correctChecksum(files: Files): boolean {
   const [config, weights] = [files.get('config.json'), files.get('model.safetensors')];
   if (!config || !weights) return false;
   const sum = crc32c(weights).toString(16).padStart(8, '0');
@@ -107,9 +103,11 @@ const meter = new Meter();
 interface Tally {
   loaded: number;
   refused: number;
-  other: string[];
-  /** The most bytes asked for, as a share of the budget. */
-  most: number;
+  /** Descriptions of failures. */
+  failures: string[];
+  /** Largest number of allocated bytes, as a fraction of the budget. */
+  largest: number;
+  /** Longest CPU time in milliseconds. */
   slowest: number;
 }
 
@@ -126,51 +124,51 @@ async function attempt(
     tally.loaded++;
   } catch (error) {
     if (error instanceof UnrollError && error.code === 'format') tally.refused++;
-    else tally.other.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+    else tally.failures.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
   } finally {
     meter.stop();
   }
   const share = meter.bytes / (BUDGET.times * size + BUDGET.more);
-  tally.most = Math.max(tally.most, share);
+  tally.largest = Math.max(tally.largest, share);
   tally.slowest = Math.max(tally.slowest, cpuTime() - began);
-  if (share > 1) tally.other.push(`seed ${seed}: ${meter.bytes} bytes asked for by ${size}`);
+  if (share > 1) tally.failures.push(`seed ${seed}: ${meter.bytes} bytes allocated for ${size}`);
 }
 
 describe('damaged artifacts', { timeout: 300_000 }, () => {
   const run = async (
     from: number,
     to: number,
-    one: (draw: Draw, files: Files) => { size: number; load: () => Promise<void> | void },
+    prepare: (draw: Draw, files: Files) => { size: number; load: () => Promise<void> | void },
   ): Promise<Tally> => {
     await setBackend(meter.backend());
-    const tally: Tally = { loaded: 0, refused: 0, other: [], most: 0, slowest: 0 };
+    const tally: Tally = { loaded: 0, refused: 0, failures: [], largest: 0, slowest: 0 };
     for (let seed = from; seed < to; seed++) {
       const draw = new Draw(seed);
-      const { size, load } = one(draw, draw.from(originals));
+      const { size, load } = prepare(draw, draw.from(originals));
       await attempt(seed, size, tally, load);
-      // Memory of models goes back between turns of the event loop.
+      // The memory of models is released between turns of the event loop.
       if (seed % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
     return tally;
   };
-  const judge = ({ loaded, refused, other, most, slowest }: Tally, count: number): string => {
-    assert.deepEqual(other.slice(0, 3), []);
+  const judge = ({ loaded, refused, failures, largest, slowest }: Tally, count: number): string => {
+    assert.deepEqual(failures.slice(0, 3), []);
     assert.equal(loaded + refused, count);
     assert.ok(refused > 0.5 * count && loaded > 0.01 * count, `${loaded} loaded, ${refused} refused`);
     assert.ok(slowest < LONGEST_MS, `${slowest} ms`);
-    const memory = `at most ${(100 * most).toFixed(0)}% of the memory budget`;
+    const memory = `at most ${(100 * largest).toFixed(0)}% of the memory budget`;
     return `${loaded} loaded, ${refused} refused; ${memory}, ${slowest.toFixed(0)} ms`;
   };
   const before = process.memoryUsage().rss;
 
   test('as files', async (t) => {
     const tally = await run(0, 0.8 * COUNT, (draw, files) => {
-      const { files: broken, mended } = mutate(files, draw);
+      const { files: broken, corrected } = mutate(files, draw);
       const size = [...broken.values()].reduce((total, bytes) => total + bytes.length, 0);
       const load = (): void => {
         const { model } = fromArtifact(broken);
         const same = Buffer.compare(broken.get('model.safetensors')!, files.get('model.safetensors')!) === 0;
-        assert.ok(same || mended, 'weights that the config does not speak of');
+        assert.ok(same || corrected, 'damaged weights were loaded');
         assert.ok(model.parameters.every((parameter) => parameter.dataSync().every(Number.isFinite)));
       };
       return { size, load };
@@ -191,7 +189,7 @@ describe('damaged artifacts', { timeout: 300_000 }, () => {
     t.diagnostic(judge(tally, 0.2 * COUNT));
   });
 
-  test('leave memory as it was', async (t) => {
+  test('do not leave allocated memory', async (t) => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     const grown = (process.memoryUsage().rss - before) / 2 ** 20;
     t.diagnostic(`${grown.toFixed(0)} MiB more than before`);
@@ -199,7 +197,7 @@ describe('damaged artifacts', { timeout: 300_000 }, () => {
   });
 });
 
-/** A field of the zip's directory or its end replaced. */
+/** Replaces a field of the zip's directory or end record. */
 function forgeDirectory(zip: Uint8Array, draw: Draw): Uint8Array {
   const out = zip.slice();
   const view = new DataView(out.buffer);

@@ -1,4 +1,4 @@
-/** Reads ONNX files as messages that tests change, and writes them again. */
+/** Reads ONNX files as messages, which tests can change, and writes messages to files. */
 import type { ByteSource } from '@unroll/formats/convert';
 import { bytesSource } from '@unroll/formats/convert';
 
@@ -34,14 +34,14 @@ function withPayloads(value: Message, bytes: Uint8Array): Message {
   );
 }
 
-/** Returns the bytes of a model after a change of a copy. */
+/** Changes a copy of a model, and returns its bytes. */
 export function changeModel(model: Message, change: (graph: Message, model: Message) => void): Uint8Array {
   const copy = structuredClone(model);
   change(copy.graph, copy);
   return writeModel(withoutDefaults(copy));
 }
 
-/** Removes fields with their initial values, as writers leave them out. */
+/** Removes fields that have their initial values, because writers leave these out. */
 function withoutDefaults(value: Message): Message {
   if (Array.isArray(value)) return value.map(withoutDefaults);
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return value;

@@ -1,6 +1,7 @@
 /**
- * Damaged and forged ONNX files: each must load, or be refused by an UnrollError; none may crash, hang, or make the reader ask
- * for more memory than a set multiple of the file's size. MUTATIONS sets their number. Then known attacks.
+ * Damaged and forged ONNX files. Each file must load or cause an UnrollError. No file may crash or hang the reader, or make it
+ * allocate more memory than a fixed multiple of the file's size. MUTATIONS sets the number of files, and MUTATIONS_FROM the
+ * first seed. Then known attacks.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
@@ -16,8 +17,8 @@ import { cpuTime, Meter } from './meter.js';
 import { changeModel, type Message, readMessage } from './onnx-message.js';
 
 const COUNT = Number(process.env.MUTATIONS ?? 500);
-const FIRST = Number(process.env.FIRST ?? 0);
-/** Bytes of typed arrays that an import may ask for: so many times the file, and so many besides. */
+const FIRST = Number(process.env.MUTATIONS_FROM ?? 0);
+/** An import may allocate typed arrays of `times` the size of the file, plus `more` bytes. */
 const BUDGET = { times: 4, more: 64 << 20 };
 const LONGEST_MS = 2000;
 
@@ -32,7 +33,7 @@ const onnx = await formatNamed('onnx');
 const meter = new Meter();
 setBackend(meter.backend());
 
-/** Numbers that a forger might put in the place of another. */
+/** Numbers with which a forger might replace a number. */
 const NUMBERS = [
   0,
   1,
@@ -62,8 +63,8 @@ const TEXTS = [
   'batch',
 ];
 
-/** Returns the places of all values of a message: the object or list that has it, and its key. */
-function placesIn(message: Message): [Message, string | number][] {
+/** Returns all values of a message, each as the object or list that contains it and its key. */
+function valuesIn(message: Message): [Message, string | number][] {
   const found: [Message, string | number][] = [];
   const visit = (value: Message): void => {
     for (const [key, field] of Object.entries(value) as [string, Message][]) {
@@ -79,8 +80,8 @@ function placesIn(message: Message): [Message, string | number][] {
 function forge(message: Message, draw: Draw): Uint8Array {
   return changeModel(message, (_, model) => {
     for (let edits = 1 + draw.below(3); edits > 0; edits--) {
-      const places = placesIn(model);
-      const [owner, key] = draw.from(places);
+      const values = valuesIn(model);
+      const [owner, key] = draw.from(values);
       const value = owner[key];
       if (Array.isArray(owner) && draw.chance(0.3)) {
         if (draw.chance(0.5)) owner.splice(key as number, 1);
@@ -88,15 +89,16 @@ function forge(message: Message, draw: Draw): Uint8Array {
       } else if (typeof value === 'number')
         owner[key] = key === 'f' ? draw.from(NUMBERS) : Math.trunc(draw.from(NUMBERS));
       else if (typeof value === 'string')
-        owner[key] = draw.chance(0.5) ? draw.from(TEXTS) : otherText(places, draw);
+        owner[key] = draw.chance(0.5) ? draw.from(TEXTS) : otherText(values, draw);
       else if (value instanceof Uint8Array)
         owner[key] = draw.bytes(draw.chance(0.5) ? value.length : draw.below(64));
     }
   });
 }
 
-function otherText(places: [Message, string | number][], draw: Draw): string {
-  const texts = places.map(([owner, key]) => owner[key]).filter((value) => typeof value === 'string');
+/** Returns another string of the message. */
+function otherText(values: [Message, string | number][], draw: Draw): string {
+  const texts = values.map(([owner, key]) => owner[key]).filter((value) => typeof value === 'string');
   return draw.from(texts) as string;
 }
 
@@ -115,7 +117,8 @@ function damage(bytes: Uint8Array, draw: Draw): Uint8Array {
 interface Tally {
   loaded: number;
   refused: number;
-  other: string[];
+  /** Descriptions of failures. */
+  failures: string[];
 }
 
 async function attempt(seed: number, bytes: Uint8Array, tally: Tally): Promise<void> {
@@ -128,29 +131,30 @@ async function attempt(seed: number, bytes: Uint8Array, tally: Tally): Promise<v
     tally.loaded++;
   } catch (error) {
     if (error instanceof UnrollError) tally.refused++;
-    else tally.other.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
+    else tally.failures.push(`seed ${seed}: ${error instanceof Error ? error.stack : String(error)}`);
   } finally {
     meter.stop();
   }
   const elapsed = cpuTime() - began;
-  if (elapsed > LONGEST_MS) tally.other.push(`seed ${seed}: took ${elapsed} ms`);
+  if (elapsed > LONGEST_MS) tally.failures.push(`seed ${seed}: took ${elapsed} ms`);
   const limit = BUDGET.times * bytes.length + BUDGET.more;
-  if (meter.bytes > limit) tally.other.push(`seed ${seed}: asked for ${meter.bytes} bytes, allowed ${limit}`);
+  if (meter.bytes > limit)
+    tally.failures.push(`seed ${seed}: asked for ${meter.bytes} bytes, allowed ${limit}`);
 }
 
 test(`${COUNT} mutations load or are refused`, async () => {
-  const tally: Tally = { loaded: 0, refused: 0, other: [] };
+  const tally: Tally = { loaded: 0, refused: 0, failures: [] };
   for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
     const draw = new Draw(seed);
     const index = draw.below(files.length);
     const bytes = draw.chance(0.6) ? forge(messages[index], draw) : damage(files[index]!, draw);
     await attempt(seed, bytes, tally);
   }
-  assert.deepEqual(tally.other.slice(0, 5), [], `${tally.other.length} of ${COUNT}`);
+  assert.deepEqual(tally.failures.slice(0, 5), [], `${tally.failures.length} of ${COUNT}`);
   assert.ok(tally.loaded > COUNT / 50 && tally.refused > COUNT / 4, JSON.stringify(tally));
 });
 
-/** Returns a model of nodes over an input x [batch, 4], with constants. */
+/** Returns the bytes of a model with an input x [batch, 4] and these nodes and constants. */
 function graphOf(nodes: Message[], initializer: Message[] = [], output = 'y'): Uint8Array {
   const info = (name: string): Message => ({
     name,
@@ -169,7 +173,7 @@ const tensor = (name: string, dims: number[], bytes: number, dataType = 1): Mess
 });
 
 async function refuses(bytes: Uint8Array, code: string, message: RegExp, limitMs = 50): Promise<void> {
-  await onnx.read(bytesSource(bytes)).catch(() => {}); // compiles the code
+  await onnx.read(bytesSource(bytes)).catch(() => {}); // so that the engine compiles the code before the measurement
   const began = cpuTime();
   await assert.rejects(onnx.read(bytesSource(bytes)), (error) => {
     assert.ok(error instanceof UnrollError, String(error));
@@ -182,21 +186,21 @@ async function refuses(bytes: Uint8Array, code: string, message: RegExp, limitMs
 }
 
 describe('attacks', () => {
-  test('messages nested without end', async () => {
-    // A graph in an attribute of a node in a graph, and so on: fields 7, 1, 5, 6, 1, 5, 6, ...
+  test('messages nested too deeply', async () => {
+    // A graph contains a node with an attribute that is a graph, and so on: fields 7, 1, 5, 6, 1, 5, 6, ...
     let bytes = new Uint8Array(0);
     for (let depth = 0; depth < 300; depth++) {
-      const fields = depth % 3 === 0 ? 6 : depth % 3 === 1 ? 5 : 1;
+      const field = depth % 3 === 0 ? 6 : depth % 3 === 1 ? 5 : 1;
       const writer = new BinaryWriter();
-      bytes = writer.tag(fields, WireType.LengthDelimited).bytes(bytes).finish();
+      bytes = writer.tag(field, WireType.LengthDelimited).bytes(bytes).finish();
     }
     const model = new BinaryWriter().tag(7, WireType.LengthDelimited).bytes(bytes).finish();
     await refuses(model, 'format', /messages are nested more than 24 levels deep/);
   });
 
-  test('groups nested without end, in a field that is skipped', async () => {
-    const bytes = new Uint8Array(1000).fill((100 << 3) | 3 | 0); // start of group 100, again and again
-    await refuses(Uint8Array.from([0xa3, 0x06, ...bytes]), 'format', /is not a valid ONNX file/);
+  test('groups nested too deeply, in a field that is skipped', async () => {
+    const starts = new Uint8Array(1000).fill((4 << 3) | 3); // each starts a group, field 4
+    await refuses(Uint8Array.from([0xa3, 0x06, ...starts]), 'format', /is not a valid ONNX file/); // in field 100
   });
 
   test('lengths beyond the file and shapes that overflow', async () => {
@@ -241,7 +245,7 @@ describe('attacks', () => {
     );
   });
 
-  test('graphs deeper than the stack', async () => {
+  test('graphs that are too deep for the call stack', async () => {
     const count = 15_000;
     const nodes = Array.from({ length: count }, (_, i) =>
       node('Exp', [i === 0 ? 'x' : `v${i}`], [`v${i + 1}`]),
@@ -275,7 +279,7 @@ describe('attacks', () => {
     });
   });
 
-  test('names of JavaScript are names as any other', async () => {
+  test('names such as __proto__ are ordinary', async () => {
     const nodes = [
       node('Add', ['x', '__proto__'], ['constructor']),
       node('toString', ['constructor'], ['y']),
@@ -287,7 +291,7 @@ describe('attacks', () => {
   });
 });
 
-test('a file is of the format of its extension, if its content fits', async () => {
+test('the format of a file is recognised with any extension', async () => {
   for (const name of ['model.onnx', 'model.keras', 'onnx', 'model']) {
     const source = bytesSource(files[0]!, name);
     assert.equal((await formatOfFile(source)).name, 'onnx', name);

@@ -1,8 +1,8 @@
 /**
- * The ONNX importer against PyTorch, TensorFlow and the ONNX project (tools/goldens/formats/onnx_files.py, onnx_tf2onnx.py): outputs, training, the layers
- * that a model becomes, saving and loading. Detects gates in another order, states of the wrong direction, transposes that do
- * not cancel, and weights that are not trained. Then exported models that are read again, and errors. All compare a model with
- * arrays in the same way, so this is one file.
+ * Compares imported ONNX models with PyTorch, TensorFlow and the ONNX project (tools/goldens/formats/onnx_files.py and
+ * onnx_tf2onnx.py): outputs, training, layers, saving and loading. Detects gates in another order, states of the wrong
+ * direction, transposes that do not cancel, and weights that are not trained. Then tests exported models that are read again,
+ * and errors.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -76,15 +76,16 @@ interface Case {
   inputs: Packed[];
   outputs: Packed[];
   files: string[];
+  /** Output after five steps of training. */
   training?: Packed;
-  /** base64 */
+  /** The file in base64. */
   model: string;
 }
 
 const casesIn = (file: string): Case[] => JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')).cases;
 const bytesOf = (file: string): Uint8Array => readFileSync(new URL(`${file}.onnx`, FOLDER));
 
-/** Returns an array of the file with the axes of the model. */
+/** Returns an array of the file with its axes in the order of the model. */
 function unpack({ shape, data }: Packed, axes: readonly number[]): Tensor {
   const values = new Float32Array(new Uint8Array(Buffer.from(data, 'base64')).buffer);
   const order = axes.filter((axis) => axis >= 0);
@@ -136,7 +137,7 @@ describe('nodes of the ONNX project', () => {
 
 const classes = ({ layers }: Network): string => layers.map(({ className }) => className).join(' ');
 
-test('models become layers with the names of Keras, and transposes cancel', async () => {
+test('models have their original layers, and transposes cancel', async () => {
   const expected = {
     'classifier-script': 'InputLayer Embedding LSTM Dense',
     'classifier-dynamo': 'InputLayer Embedding LSTM Dense',
@@ -151,7 +152,7 @@ test('models become layers with the names of Keras, and transposes cancel', asyn
   }
 });
 
-test('the values of the file that layers compute are known', async () => {
+test('the import says which value of the file each layer computes', async () => {
   const valuesOf = async (file: string): Promise<[string, readonly number[]][]> => {
     const { axes: found } = await read(bytesOf(file));
     assert.ok(found);
@@ -169,7 +170,7 @@ test('the values of the file that layers compute are known', async () => {
   ]);
 });
 
-test('layer normalisation is recognised where it is written with several nodes', async () => {
+test('layer normalisation is recognised if it is written with several nodes', async () => {
   for (const opset of [7, 10]) {
     const { model: found } = await read(bytesOf(`stateful-opset${opset}`));
     const norm = found.layers.find(({ className }) => className === 'LayerNormalization');
@@ -184,7 +185,7 @@ test('layer normalisation is recognised where it is written with several nodes',
   }
 });
 
-test('nodes that share a weight become one layer with several uses', async () => {
+test('nodes that share a weight become one layer that is called several times', async () => {
   const matrix = { name: 'w', dims: [4, 4], dataType: 1, rawData: [new Uint8Array(64).fill(1)] };
   const nodes = ['x', 'a', 'b'].map((from, i) => ({
     ...{ opType: 'MatMul', input: [from, 'w'], output: ['abc'[i]], attribute: [] },
@@ -226,7 +227,7 @@ test('the last feature of a final state is not taken for the last step', async (
   assertClose(taken!, tensor([3, 7].map((i) => wanted!.dataSync()[i]!)), 1e-6, 'taken');
 });
 
-test('a classifier can be streamed, and its states given and saved', async () => {
+test('a classifier can be streamed', async () => {
   const { model: found } = await read(bytesOf('classifier-dynamo'));
   const ids = tensor([[3, 1, 4, 1, 5]]);
   const [whole] = await predictAll(found, [ids]);
@@ -286,7 +287,7 @@ const roundTrips: Record<string, () => Network> = {
     chain(lstm({ units, returnSequences, activation: 'softsign', recurrentActivation: 'hardSigmoid' })),
   'LSTM without a bias': () => chain(lstm({ units, useBias: false })),
   GRU: () => chain(gru({ units, returnSequences }), gru({ units, resetAfter: false })),
-  'GRU with the other update gate': () => chain(gru({ units, updateGate: 'candidate' })),
+  'GRU whose update gate multiplies the candidate': () => chain(gru({ units, updateGate: 'candidate' })),
   'simple RNN backwards': () =>
     chain(simpleRNN({ units, activation: 'relu', goBackwards: true, returnSequences })),
   'peephole LSTM': () => chain(peepholeLstm({ units, peepholeInitializer: 'glorotUniform' })),
@@ -301,6 +302,12 @@ const roundTrips: Record<string, () => Network> = {
   'stacked cells': () =>
     chain(recurrent(stackedCells([lstmCell({ units }), gruCell({ units: 2 })]), { returnSequences })),
   bidirectional: () => chain(bidirectional(gru({ units, returnSequences })), bidirectional(lstm({ units }))),
+  'bidirectional, with peepholes in one direction': () =>
+    chain(
+      bidirectional(lstm({ units }), {
+        backwardLayer: peepholeLstm({ units, peepholeInitializer: 'glorotUniform', goBackwards: true }),
+      }),
+    ),
   'bidirectional, merged': () =>
     chain(
       bidirectional(lstm({ units, returnSequences }), { mergeMode: 'sum' }),
@@ -387,7 +394,7 @@ describe('an exported model that is read again has the same outputs', () => {
   }
 });
 
-/** Models whose layers skip masked steps; for the inputs of {@link masked}. */
+/** Models whose layers skip masked steps. {@link masked} returns their inputs. */
 const maskedModels: Record<string, () => Network> = {
   'ids and LSTM': () =>
     sequential([
@@ -418,7 +425,7 @@ const maskedModels: Record<string, () => Network> = {
     ),
 };
 
-/** Sequences of six steps with masked ones (zeros) at all places; the last one has only one valid step. */
+/** Returns sequences of six steps, with masked steps (zeros) at different positions. The last has only one valid step. */
 const masked = (network: Network): Tensor => {
   const valid = ['111111', '011011', '110100', '000010'].map((row) => [...row].map(Number));
   const isIds = network.inputShapes![0]!.length === 2;

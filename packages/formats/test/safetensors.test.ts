@@ -1,4 +1,4 @@
-/** The safetensors reader and writer: round trips of anything, and a refusal for every way of being wrong. */
+/** The safetensors reader and writer: round trips of random files, and errors for all kinds of invalid files. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UnrollError } from '@unroll/core';
@@ -47,7 +47,7 @@ describe('round trips', () => {
     test(`seed ${seed}`, () => {
       const { tensors, metadata } = drawFile(new Draw(seed));
       const file = writeSafetensors(tensors, metadata);
-      // From a place inside a larger buffer, as files often come.
+      // At an offset in a larger buffer, as Node often returns files.
       const larger = new Uint8Array(file.length + 5);
       larger.set(file, 3);
       const found = readSafetensors(larger.subarray(3, 3 + file.length));
@@ -62,7 +62,7 @@ describe('round trips', () => {
   }
 });
 
-/** A file of a header's text and so many bytes of values. */
+/** Returns a file with a header and `length` bytes of values. @param claimed length of the header; default: the true one */
 function fileOf(header: string, length: number, claimed?: bigint): Uint8Array {
   const text = new TextEncoder().encode(header);
   const file = new Uint8Array(8 + text.length + length);
@@ -78,7 +78,7 @@ describe('rejects everything that the specification forbids', () => {
   const a = `"a":${entry([2], 0, 8)}`;
   const cases: [string, Uint8Array, RegExp][] = [
     ['no bytes', new Uint8Array(0), /at least 8 bytes, got 0\./],
-    ['half a length', new Uint8Array(7), /at least 8 bytes, got 7\./],
+    ['an incomplete length', new Uint8Array(7), /at least 8 bytes, got 7\./],
     ['a header beyond the file', fileOf('{}', 0, 3n), /header length must be at most 2 bytes, got 3/],
     [
       'a header of 2^53 bytes',
@@ -89,42 +89,42 @@ describe('rejects everything that the specification forbids', () => {
     ['an empty header', fileOf('', 4), /does not begin with "\{"/],
     ['space before the header', fileOf(` {${a}}`, 8), /does not begin with "\{"/],
     ['an array', fileOf('[]', 0), /does not begin with "\{"/],
-    ['JSON cut off', fileOf(`{${a}`, 8), /not valid JSON: .*after property value/],
+    ['truncated JSON', fileOf(`{${a}`, 8), /not valid JSON: .*after property value/],
     [
-      'more after the JSON',
+      'a second object after the JSON',
       fileOf(`{${a}}{}`, 8),
       /not valid JSON: Unexpected non-whitespace character after JSON at position/,
     ],
     ['not UTF-8', fileOf('{"\xff":1}', 0).map((byte) => (byte === 0xc3 ? 0xff : byte)), /not UTF-8/],
     [
-      'a name twice',
+      'a duplicate name',
       fileOf(`{${a},"a":${entry([2], 8, 16)}}`, 16),
       /not valid JSON: the key "a" occurs twice/,
     ],
     [
-      'a name twice, spelled otherwise',
+      'a duplicate name with an escape',
       fileOf(`{${a},"\\u0061":${entry([2], 8, 16)}}`, 16),
       /occurs twice, again at position/,
     ],
     [
-      'a field twice',
+      'a duplicate field',
       fileOf('{"a":{"dtype":"F32","dtype":"F32","shape":[0],"data_offsets":[0,0]}}', 0),
       /occurs twice, again at position/,
     ],
-    ['a gap before the first', fileOf(`{"a":${entry([1], 4, 8)}}`, 8), /a gap before tensor "a"/],
-    ['a gap between', fileOf(`{${a},"b":${entry([1], 12, 16)}}`, 16), /a gap before tensor "b"/],
+    ['a gap before the first tensor', fileOf(`{"a":${entry([1], 4, 8)}}`, 8), /a gap before tensor "a"/],
+    ['a gap between two tensors', fileOf(`{${a},"b":${entry([1], 12, 16)}}`, 16), /a gap before tensor "b"/],
     ['an overlap', fileOf(`{${a},"b":${entry([2], 4, 12)}}`, 12), /an overlap with tensor "b"/],
-    ['bytes left over', fileOf(`{${a}}`, 9), /1 bytes follow the last tensor/],
+    ['bytes after the last tensor', fileOf(`{${a}}`, 9), /1 bytes follow the last tensor/],
     ['values without tensors', fileOf('{}', 4), /4 bytes follow the last tensor/],
-    ['values cut off', fileOf(`{${a}}`, 7), /must ascend and be at most 7, got 0 and 8/],
+    ['truncated values', fileOf(`{${a}}`, 7), /must ascend and be at most 7, got 0 and 8/],
     ['an unknown dtype', fileOf(`{"a":${entry([2], 0, 8, 'F33')}}`, 8), /unknown dtype "F33"/],
     [
-      'a dtype that objects have',
+      'a dtype that is a property of all objects',
       fileOf(`{"a":${entry([2], 0, 8, 'toString')}}`, 8),
       /unknown dtype "toString"/,
     ],
     [
-      'a shape that is not filled',
+      'a shape with too few values',
       fileOf(`{"a":${entry([3], 0, 8)}}`, 8),
       /8 bytes, does not match its shape \[3\] and dtype F32/,
     ],
@@ -139,33 +139,37 @@ describe('rejects everything that the specification forbids', () => {
       /0 bytes, does not match its shape/,
     ],
     ['a negative extent', fileOf(`{"a":${entry([-2], 0, 8)}}`, 8), /not a list of integers/],
-    ['half an extent', fileOf(`{"a":${entry([0.5], 0, 2)}}`, 2), /not a list of integers/],
-    ['an extent as text', fileOf(`{"a":${entry(['2'], 0, 8)}}`, 8), /not a list of integers/],
+    ['a fractional extent', fileOf(`{"a":${entry([0.5], 0, 2)}}`, 2), /not a list of integers/],
+    ['an extent that is a string', fileOf(`{"a":${entry(['2'], 0, 8)}}`, 8), /not a list of integers/],
     [
       'an extent beyond 2^53',
       fileOf('{"a":{"dtype":"F32","shape":[1e300],"data_offsets":[0,8]}}', 8),
       /not a list/,
     ],
     [
-      'offsets backwards',
+      'descending offsets',
       fileOf(`{"a":${entry([0], 8, 0)}}`, 8),
       /must ascend and be at most 8, got 8 and 0/,
     ],
-    ['one offset', fileOf('{"a":{"dtype":"F32","shape":[0],"data_offsets":[0]}}', 0), /not two integers/],
+    [
+      'only one offset',
+      fileOf('{"a":{"dtype":"F32","shape":[0],"data_offsets":[0]}}', 0),
+      /not two integers/,
+    ],
     ['a negative offset', fileOf(`{"a":${entry([2], -8, 0)}}`, 0), /not two integers/],
     ['no shape', fileOf('{"a":{"dtype":"F32","data_offsets":[0,8]}}', 8), /not a list of integers/],
     [
-      'a further field',
+      'an unknown field',
       fileOf('{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8],"x":1}}', 8),
       /unknown field "x"/,
     ],
     ['an entry that is a number', fileOf('{"a":1}', 0), /entry of tensor "a" is not an object/],
-    ['metadata that are no text', fileOf('{"__metadata__":{"a":1}}', 0), /metadata "a" is not a string/],
+    ['metadata that are not strings', fileOf('{"__metadata__":{"a":1}}', 0), /metadata "a" is not a string/],
     ['metadata that are a list', fileOf('{"__metadata__":["a"]}', 0), /__metadata__ is not an object/],
-    ['nesting without end', fileOf(`{"a":${'['.repeat(5000)}`, 0), /more than 64 levels/],
+    ['nesting that is too deep', fileOf(`{"a":${'['.repeat(5000)}`, 0), /more than 64 levels/],
     ['a bare NaN', fileOf('{"a":NaN}', 0), /not valid JSON: .*token/],
     ['a number with a leading zero', fileOf('{"a":01}', 0), /not valid JSON: .*position 6/],
-    ['a comma too many', fileOf(`{${a},}`, 8), /not valid JSON: .*property name/],
+    ['a trailing comma', fileOf(`{${a},}`, 8), /not valid JSON: .*property name/],
     ['a control character in a string', fileOf('{"a\u0001":1}', 0), /not valid JSON: .*Bad /],
     ['a bad escape', fileOf('{"\\x":1}', 0), /not valid JSON: .*Bad /],
   ];
@@ -209,7 +213,7 @@ test('the writer aligns tensors and rejects invalid ones', () => {
   assert.throws(() => writeSafetensors(reserved), UnrollError);
 });
 
-describe('numbers of every type', () => {
+describe('numbers of all types', () => {
   const words = (list: readonly number[], bytes: 1 | 2): Uint8Array => {
     const out = new DataView(new ArrayBuffer(list.length * bytes));
     list.forEach((word, i) => void (bytes === 1 ? out.setUint8(i, word) : out.setUint16(2 * i, word, true)));
@@ -258,13 +262,13 @@ describe('numbers of every type', () => {
       assert.deepEqual([...found], expected);
     });
   }
-  test('F16 not a number', () => {
+  test('F16 NaN', () => {
     assert.deepEqual(
       [...floatsOf({ dtype: 'F16', shape: [1], bytes: words([0x7e00], 2) }, 'a')],
       [Number.NaN],
     );
   });
-  test('8-bit floats are known, but not as numbers', () => {
+  test('8-bit floats cannot be converted', () => {
     const stored: StoredTensor = { dtype: 'F8_E4M3', shape: [1], bytes: Uint8Array.of(1) };
     assert.throws(() => floatsOf(stored, 'a'), /"a" has the data type F8_E4M3.*Convert it to F32/);
   });

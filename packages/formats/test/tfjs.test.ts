@@ -1,4 +1,4 @@
-/** Imports of layers models that TensorFlow.js wrote: see tools/goldens/formats/tfjs.mjs. */
+/** Imports layers models that TensorFlow.js has written: see tools/goldens/formats/tfjs.mjs. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';

@@ -1,6 +1,6 @@
 /**
- * What every format of model files provides: recognising, describing, importing and exporting. An importer creates the
- * config of an Unroll model and its weights, and builds the model from both (`imported.ts`); an exporter reads the config
+ * The interface of all model file formats: recognising, describing, importing and exporting files. An importer creates the
+ * config and the weights of an Unroll model, and builds the model from both (`imported.ts`); an exporter reads the config
  * and the weights of a model. No reader executes anything that a file contains.
  */
 import type { FloatArray, Shape } from '@unroll/core';
@@ -12,9 +12,9 @@ export type FormatName = 'unroll' | 'keras' | 'h5' | 'tfjs' | 'pytorch' | 'safet
 
 export interface ModelFormat {
   readonly name: FormatName;
-  /** With its article, for messages: `a Keras model`. */
+  /** Description with its article, for messages: `a Keras model`. */
   readonly title: string;
-  /** Whether a file whose first bytes these are (at least 16, or the whole file) can be of this format. */
+  /** Returns true if a file that begins with `head` (at least 16 bytes, or the whole file) can have this format. */
   recognises(head: Uint8Array): boolean;
   /**
    * Describes a file without reading its weights.
@@ -27,12 +27,12 @@ export interface ModelFormat {
    */
   read(source: ByteSource, options?: ImportOptions): Promise<ImportedModel>;
   /**
-   * Writes a model to files, by name. The name '' stands for the output itself, and a name such as `.py` for a file beside
-   * it with another extension. Without '', the output is a folder.
+   * Writes a model, and returns the contents of the files by name. The name '' stands for the output file; a name such as
+   * `.py` stands for a file with the same name and this extension instead. If there is no '', the output is a folder.
    * @throws UnrollError `value` for a layer that the format does not have, by name
    */
   write?(model: Network, options?: ExportOptions): Promise<Map<string, Uint8Array>>;
-  /** For files without layers: a map for {@link ImportOptions.map}, with everything that the file decides. */
+  /** For files without layers: returns a draft of {@link ImportOptions.map}, with everything that the file determines. */
   template?(source: ByteSource): Promise<Json>;
   /**
    * Runs a file with the format's own runtime, for `--verify random`. Default: there is none.
@@ -43,7 +43,10 @@ export interface ModelFormat {
   run?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
   /** The name of that runtime, for messages: `ONNX Runtime`. */
   readonly runtime?: string;
-  /** Like `run`, for the values inside a file that layers of the imported model compute. The arrays have the layers' names. */
+  /**
+   * Like `run`, but returns the values that correspond to the first outputs of the imported model's layers, by name of the
+   * layer.
+   */
   runLayers?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
 }
 
@@ -59,7 +62,7 @@ export interface ImportOptions {
   map?: unknown;
   /** For a file that contains only weights (`.weights.h5`): the built model to load them into. */
   model?: Network;
-  /** For a file that refers to others, if they are not beside it: their contents by name. */
+  /** Contents of further files to which the file refers, by name. Default: they are read from the folder of the file. */
   files?: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -70,9 +73,9 @@ export interface ExportOptions {
   streaming?: boolean;
   /** Unroll and app: type of the stored weights. Default `float32`. */
   weights?: 'float32' | 'float16';
-  /** App: store the weights in a file beside the module instead of in it. Default false. */
+  /** App: store the weights in a separate file instead of in the module. Default false. */
   weightsBeside?: boolean;
-  /** App: name of the output without its extension, for files beside it. Default `model`. */
+  /** App: name of the output without its extension, by which the module refers to its weights file. Default `model`. */
   name?: string;
   /** Optimizer state to write, if the format stores it. Default: none. */
   optimizer?: OptimizerRecord;
@@ -89,8 +92,8 @@ export interface OptimizerRecord {
   /** Number of updates so far. */
   iterations: number;
   /**
-   * Per slot of the optimizer (`m`, `v`, ...): the values per parameter, by the name of the parameter, as Unroll's optimizers
-   * store them. (The momentum of SGD has the sign of the gradient; Keras stores the opposite.)
+   * For each slot of the optimizer (`m`, `v`, ...), the values by parameter name, as Unroll's optimizers store them. (The
+   * momentum of SGD has the sign of the gradient; Keras stores the opposite.)
    */
   slots: Readonly<Record<string, ReadonlyMap<string, FloatArray>>>;
 }
@@ -104,28 +107,28 @@ export interface ImportedModel {
   optimizer: OptimizerRecord | null;
   /** Loss and metrics of the file's training configuration, in Unroll's names; null if the file has none. */
   compile: { loss?: unknown; metrics?: unknown } | null;
-  /** ONNX: where the axes of the model's inputs and outputs are in the file. */
+  /** ONNX: the order of the axes of inputs and outputs in the file. */
   axes?: {
     inputs: readonly AxisOrder[];
     outputs: readonly AxisOrder[];
-    /** By the name of a layer: the value of the file that its first output is. */
+    /** For each layer, by name: the value in the file that corresponds to the layer's first output. */
     layers: ReadonlyMap<string, AxisOrder>;
   };
 }
 
-/** Where the axes of an input or output of a model are in a file, which may have the batch on another axis. */
+/** The order of the axes of a value in a file, where the batch may be another axis than the first. */
 export interface AxisOrder {
   /** Name in the file. */
   name: string;
-  /** For each axis of the model, of which the first is the batch: the axis in the file; -1: none. */
+  /** For each axis in the model (the first is the batch), its index in the file; -1 if the file does not have it. */
   axes: readonly number[];
 }
 
-/** What became of each part of the file. */
+/** What the importer did with each part of the file. */
 export interface ImportReport {
   /** Layers, nodes or tensors of the file, with the layer or parameter of the model that they became. */
   mapped: { from: string; to: string }[];
-  /** Values that the file does not contain, and what was used for them. */
+  /** Values that the file does not contain or that were changed, with the value used instead and the reason. */
   defaulted: { name: string; value: string; reason: string }[];
   /** Parts of the file that the model does not contain, and why the outputs do not depend on them. */
   dropped: { name: string; reason: string }[];

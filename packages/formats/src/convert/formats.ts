@@ -1,4 +1,4 @@
-/** The formats of other tools, one line each. Their code is loaded when a file of the format is opened or written. */
+/** All model file formats, one line each. Their code is loaded when a file of the format is opened or written. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { FormatName, ModelFormat } from './format.js';
 import type { ByteSource } from './source.js';

@@ -3,11 +3,11 @@ import { type FloatArray, formatShape, type Shape, shapeError, UnrollError, valu
 import { modelFromConfig, type Network } from '@unroll/nn';
 import type { ImportReport } from './format.js';
 
-/** The weights of one parameter. */
+/** The values of one parameter. */
 export interface ImportedArray {
   shape: Shape;
   values: FloatArray;
-  /** Where the values are in the file, for error messages. */
+  /** Name or path of the values in the file, for error messages. */
   from: string;
 }
 
@@ -15,10 +15,10 @@ export const emptyReport = (): ImportReport => ({ mapped: [], defaulted: [], dro
 
 /**
  * Creates the model of a config (`{ className, config }`, as in config.json of an artifact), with the given weights.
- * @param arrays by the name of the parameter. Every parameter must be there, and every array must be used.
+ * @param arrays values by parameter name: one array for each parameter of the model, and no others
  * @param inputs shapes to build the model with, if the config has no input shape
- * @throws UnrollError `format` for a missing or unused array, `shape` for one of another shape, `nan` for values that are
- * not finite, `value` for a graph that is deeper than the stack
+ * @throws UnrollError `format` for a missing or unused array, `shape` for an array with the wrong shape, `nan` for values
+ * that are not finite, `value` for a graph that is too deep for the call stack
  */
 export function buildImported(
   config: unknown,
@@ -28,7 +28,7 @@ export function buildImported(
   try {
     return buildModel(config, arrays, inputs);
   } catch (error) {
-    // The graph of layers is walked recursively.
+    // The graph of layers is walked recursively, so a deep graph overflows the call stack.
     if (!(error instanceof RangeError)) throw error;
     throw valueError(`The graph is too deep, or a size is too large: ${error.message}.`);
   }

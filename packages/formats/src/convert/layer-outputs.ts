@@ -1,10 +1,10 @@
-/** The outputs of layers inside a model, to compare a conversion layer by layer. */
+/** Computes the outputs of layers inside a model, to compare a conversion layer by layer. */
 import { predictAll, type Tensor } from '@unroll/core';
 import { type Functional, model as functional, type Network, type SymbolicTensor } from '@unroll/nn';
 
 /**
- * Returns the first output of each of these layers, by its name, for the inputs of a model. For a layer that is used
- * several times, this is the output of its first use. Names without a layer are left out.
+ * Returns the first outputs of the named layers, by name of the layer, for given inputs of the model. For a layer that is
+ * called several times, this is the output of its first call. Names without a layer are left out.
  */
 export async function layerOutputs(
   model: Network,
@@ -13,7 +13,7 @@ export async function layerOutputs(
 ): Promise<Map<string, Tensor>> {
   const found = new Map<string, SymbolicTensor>();
   const seen = new Set<SymbolicTensor['node']>();
-  // Sources before their readers, so that the first use of a layer comes first.
+  // The nodes that a node reads are visited first, so that the first call of a layer comes first.
   const visit = (tensor: SymbolicTensor): void => {
     const { node } = tensor;
     if (seen.has(node)) return;

@@ -22,7 +22,7 @@ export async function modelSource(path: string): Promise<ByteSource> {
   );
 }
 
-/** Opens a file. The file is read when its parts are needed; there is nothing to close. @throws UnrollError `format` */
+/** Opens a file on disk. It need not be closed. @throws UnrollError `format` if there is no such file */
 export async function fileSource(path: string): Promise<ByteSource> {
   const stats = await stat(path).catch(() => null);
   if (!stats?.isFile()) throw new UnrollError('format', `There is no file ${path}.`, { path });

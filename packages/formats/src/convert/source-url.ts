@@ -2,7 +2,7 @@
 import { UnrollError } from '@unroll/core';
 import { type ByteSource, bytesSource, checkRange } from './source.js';
 
-/** Size of the first request: enough for most headers. */
+/** Size in bytes of the first request, which is enough for most headers. */
 const FIRST = 1 << 16;
 
 /**
@@ -40,7 +40,7 @@ async function fetchRange(address: string, begin: number, end: number): Promise<
   const response = await fetch(address, { headers: { Range: `bytes=${begin}-${end - 1}` } });
   const bytes = response.status === 206 ? new Uint8Array(await response.arrayBuffer()) : null;
   if (bytes?.length === end - begin) return bytes;
-  throw new UnrollError('format', `${address}: the server did not return the bytes ${begin} to ${end}.`, {
+  throw new UnrollError('format', `${address}: the server did not return the bytes ${begin} to ${end - 1}.`, {
     address,
   });
 }

@@ -1,4 +1,4 @@
-/** Random access to the bytes of a model file, wherever it is: in memory, in a page's File, at a URL, on disk. */
+/** Reads parts of a model file in memory or in a page's File. Files at URLs and on disk: source-url.ts, source-node.ts. */
 import { UnrollError, valueError } from '@unroll/core';
 
 /** A file that can be read in parts, so that a header can be read without the weights. */
@@ -40,7 +40,7 @@ export function blobSource(blob: Blob & { readonly name?: string }): ByteSource 
   };
 }
 
-/** @throws UnrollError `format` if the range is outside the file */
+/** Checks a range of bytes. @throws UnrollError `format` if it exceeds the file, `value` if it is not valid */
 export function checkRange({ name, size }: ByteSource, begin: number, end: number): void {
   if (!Number.isSafeInteger(begin) || !Number.isSafeInteger(end) || begin < 0 || end < begin) {
     throw valueError(`${name}: the range ${begin} to ${end} is not a range of bytes.`, { begin, end });

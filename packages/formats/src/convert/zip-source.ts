@@ -1,6 +1,6 @@
 /**
- * Reads single files of a zip without reading the others; also archives beyond 4 GB (zip64), as PyTorch and numpy write
- * them. Strict: entries must not overlap, names must not occur twice, sizes and checksums must match.
+ * Reads single files of a zip without reading the others, also from archives beyond 4 GB (zip64), which PyTorch and NumPy
+ * write. The reader is strict: entries must not overlap, names must not occur twice, sizes and checksums must match.
  */
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
@@ -15,7 +15,7 @@ const [STORED, DEFLATED] = [0, 8];
 /** A decompressed file may have at most MAX_RATIO times its compressed size, plus by default MAX_EXTRA bytes. */
 const MAX_RATIO = 32;
 const MAX_EXTRA = 1 << 16;
-/** Longest directory in bytes: about a million files. */
+/** Largest size of the directory in bytes, enough for about a million files. */
 const MAX_DIRECTORY = 1 << 27;
 
 export interface ZipEntry {
@@ -46,7 +46,7 @@ const uint64 = (view: DataView, at: number): number =>
 /**
  * Reads the directory of a zip.
  * @param maxExtra a decompressed file may have {@link MAX_RATIO} times its compressed size, plus this many bytes
- * @throws UnrollError `format`
+ * @throws UnrollError `format` for a damaged or encrypted zip
  */
 export async function zipIndex(source: ByteSource, { maxExtra = MAX_EXTRA } = {}): Promise<ZipIndex> {
   const { count, size, offset, end } = await findDirectory(source);
@@ -73,7 +73,7 @@ export async function zipIndex(source: ByteSource, { maxExtra = MAX_EXTRA } = {}
   return new Map([...index].filter(([name]) => !name.endsWith('/')));
 }
 
-/** Finds the directory. `end`: where it must end. */
+/** Returns the number of entries, the size and the offset of the directory, and the offset at which it must end. */
 async function findDirectory(
   source: ByteSource,
 ): Promise<{ count: number; size: number; offset: number; end: number }> {
@@ -97,7 +97,7 @@ async function findDirectory(
   return { count, size, offset: tail.getUint32(record + 16, true), end: at };
 }
 
-/** @param record the record of one entry in the directory */
+/** Returns an entry. @param record the record of the entry in the directory */
 function entryAt(source: ByteSource, record: Uint8Array, nameLength: number, extraLength: number): ZipEntry {
   const view = viewOf(record);
   const entry: ZipEntry = {
@@ -130,7 +130,7 @@ function readSizes64(source: ByteSource, entry: ZipEntry, field: Uint8Array): vo
   }
 }
 
-/** Checks the ranges of all entries: sharing bytes, a small file could decompress to many times its size. */
+/** Checks all entries. If entries could share bytes, a small file could decompress to many times its size. */
 function checkEntries(source: ByteSource, entries: readonly ZipEntry[], end: number, maxExtra: number): void {
   const sorted = [...entries].sort((a, b) => a.offset - b.offset);
   sorted.forEach(({ name, method, offset, compressedSize, size }, i) => {
@@ -147,7 +147,7 @@ function checkEntries(source: ByteSource, entries: readonly ZipEntry[], end: num
   });
 }
 
-/** Reads one file of a zip. @throws UnrollError `format` */
+/** Reads one file of a zip. @throws UnrollError `format` if it is damaged */
 export async function readZipEntry(source: ByteSource, entry: ZipEntry): Promise<Uint8Array> {
   const { name, method, crc, compressedSize, size, offset } = entry;
   const header = viewOf(await source.read(offset, offset + LOCAL_SIZE));

@@ -1,11 +1,10 @@
-/** Damages bytes, and judges what a reader does with damaged files. */
+/** Damages bytes, and tests how a reader handles damaged files. */
 import assert from 'node:assert/strict';
 import { setBackend, UnrollError } from '@unroll/core';
-import type { Draw } from '../draw.js';
-import { Draw as Random } from '../draw.js';
+import { Draw } from '../draw.js';
 import { cpuTime, Meter } from '../meter.js';
 
-/** Some bits or bytes changed. */
+/** Changes some bits or bytes. */
 export function flip(bytes: Uint8Array, draw: Draw): Uint8Array {
   const out = bytes.slice();
   for (let n = 1 + draw.below(6); n > 0 && out.length > 0; n--) {
@@ -15,7 +14,7 @@ export function flip(bytes: Uint8Array, draw: Draw): Uint8Array {
   return out;
 }
 
-/** The end gone, or a part replaced by random bytes. */
+/** Removes the end, or replaces a part by random bytes. */
 export function cut(bytes: Uint8Array, draw: Draw): Uint8Array {
   const from = draw.below(bytes.length + 1);
   if (draw.chance(0.4)) return bytes.slice(0, from);
@@ -25,7 +24,7 @@ export function cut(bytes: Uint8Array, draw: Draw): Uint8Array {
   );
 }
 
-/** A part repeated elsewhere, as often as up to 1000 times. */
+/** Repeats a part at another offset, up to 1000 times. */
 export function repeat(bytes: Uint8Array, draw: Draw): Uint8Array {
   const from = draw.below(bytes.length);
   const part = bytes.subarray(from, from + 1 + draw.below(12));
@@ -36,7 +35,7 @@ export function repeat(bytes: Uint8Array, draw: Draw): Uint8Array {
 
 const NUMBERS = [0, 1, 2, 255, 65535, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
 
-/** An integer of four or eight bytes replaced. */
+/** Replaces one or two integers of four bytes. */
 export function forgeNumber(bytes: Uint8Array, draw: Draw): Uint8Array {
   const out = bytes.slice();
   if (out.length < 8) return out;
@@ -52,14 +51,15 @@ export const damage = (bytes: Uint8Array, draw: Draw): Uint8Array =>
 const LONGEST_MS = 2000;
 
 export interface Budget {
-  /** Bytes of typed arrays and of the backend that reading may ask for: so many times the file, and so many besides. */
+  /** Reading may allocate `times` the size of the file, plus `more` bytes, as typed arrays and memory of the backend. */
   times: number;
   more: number;
 }
 
 /**
- * Reads damaged files. @param count how many; UNROLL_MUTATIONS overrides it
- * @returns a line for the report
+ * Reads damaged files, and asserts that each loads or causes an UnrollError within the limits of time and memory.
+ * @param count number of files; UNROLL_MUTATIONS overrides it
+ * @returns a summary in one line
  */
 export async function judgeReader(
   count: number,
@@ -69,9 +69,9 @@ export async function judgeReader(
   const total = Number(process.env.UNROLL_MUTATIONS ?? count);
   const meter = new Meter();
   await setBackend(meter.backend());
-  let [loaded, refused, slowest, most] = [0, 0, 0, 0];
+  let [loaded, refused, slowest, largest] = [0, 0, 0, 0];
   for (let seed = 0; seed < total; seed++) {
-    const { bytes, read } = attempt(new Random(seed));
+    const { bytes, read } = attempt(new Draw(seed));
     meter.start();
     const began = cpuTime();
     try {
@@ -90,11 +90,11 @@ export async function judgeReader(
     slowest = Math.max(slowest, cpuTime() - began);
     const share = meter.bytes / (times * bytes.length + more);
     assert.ok(share <= 1, `seed ${seed}: ${meter.bytes} bytes for a file of ${bytes.length}`);
-    most = Math.max(most, share);
-    // Memory of models goes back between turns of the event loop.
+    largest = Math.max(largest, share);
+    // The memory of models is released between turns of the event loop.
     if (seed % 100 === 0) await new Promise((resolve) => setTimeout(resolve));
   }
   assert.ok(slowest < LONGEST_MS, `${slowest} ms`);
   assert.ok(loaded > 0 && refused > total / 4, `${loaded} loaded, ${refused} refused`);
-  return `${loaded} loaded, ${refused} refused, slowest ${slowest.toFixed(0)} ms, ${(100 * most).toFixed(0)} % of the memory budget`;
+  return `${loaded} loaded, ${refused} refused, slowest ${slowest.toFixed(0)} ms, ${(100 * largest).toFixed(0)} % of the memory budget`;
 }

@@ -1,4 +1,4 @@
-// Models written for PyTorch: read back, they give the same outputs. tools/goldens/formats/pytorch.py --check runs them in PyTorch.
+// Models written for PyTorch have the same outputs when they are read again. tools/goldens/formats/pytorch.py --check runs them.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { predict, RandomStream, ready, tensor, UnrollError } from '@unroll/core';
@@ -32,12 +32,12 @@ import { largestError } from './torch-cases.js';
 before(() => ready());
 
 const sequences = { returnSequences: true };
-/** The layers, and the maps of modules where a state dict does not decide. */
+/** Layers of models, and the modules of a map if the state dict does not decide the model. */
 const models: Record<string, { layers: () => Layer[]; map?: Record<string, unknown>[] }> = {
   LSTM: { layers: () => [lstm({ units: 4, ...sequences }), dense({ units: 2 })] },
   'LSTM without bias': { layers: () => [lstm({ units: 4, useBias: false, ...sequences })] },
   GRU: { layers: () => [gru({ units: 4, ...sequences })] },
-  'GRU whose update gate is on the candidate': {
+  'GRU whose update gate multiplies the candidate': {
     layers: () => [gru({ units: 4, updateGate: 'candidate', ...sequences })],
   },
   'RNN with relu': {
@@ -94,7 +94,7 @@ describe('models written for PyTorch', () => {
       test(`${name}, as ${format}`, async () => {
         const network = randomised(sequential([input({ shape: [null, 3] }), ...layers()]));
         const { weights } = await written(network, format);
-        // Epsilon and the order of a safetensors file are not in a state dict.
+        // A state dict does not contain epsilon, and a safetensors file does not contain the order of the modules.
         const modules = map ?? network.layers.flatMap((layer) => modulesOf(layer));
         const read = await (await formatNamed(format)).read(bytesSource(weights), {
           map: { layers: modules },
@@ -126,7 +126,7 @@ describe('models written for PyTorch', () => {
   });
 });
 
-/** The entries of a map for a layer: a module, or one for each stacked cell. */
+/** Returns the entries of a map for a layer: one module, or one for each stacked cell. */
 function modulesOf(layer: Layer): Record<string, unknown>[] {
   if (layer.className === 'RNN') return [{ module: 'rnn_0' }, { module: 'rnn_1' }];
   return [
@@ -184,7 +184,7 @@ describe('layers that PyTorch does not have', () => {
     ],
     'a minimal GRU': [
       () => sequential([source(), minGru({ units: 2 })]),
-      /Layer min_gru \(MinGRU\).*supported are/,
+      /Layer min_gru \(MinGRU\).*supported layers are/,
     ],
     attention: [
       () => {

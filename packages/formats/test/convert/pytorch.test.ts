@@ -1,4 +1,4 @@
-// State dicts and checkpoints written by PyTorch give the outputs that PyTorch computed.
+// State dicts and checkpoints that PyTorch has written give the same outputs as in PyTorch.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
@@ -30,9 +30,9 @@ const fileOf = async (name: string) => {
   const source = await fileSource(join(FOLDER, name));
   return { source, format: await formatOfFile(source) };
 };
-const isMatrix = process.env.UNROLL_TORCH_CASES !== undefined;
+const hasOtherFolder = process.env.UNROLL_TORCH_CASES !== undefined;
 
-describe('other files of PyTorch', { skip: isMatrix && 'the folder has only models' }, () => {
+describe('other files of PyTorch', { skip: hasOtherFolder && 'the folder has only models' }, () => {
   const refused: Record<string, RegExp> = {
     'refused-module.pt':
       /is a whole module \(it contains torch\.nn\.modules\.rnn\.GRU\).*torch\.save\(model\.state_dict\(\)/,
@@ -66,7 +66,7 @@ describe('other files of PyTorch', { skip: isMatrix && 'the folder has only mode
       ['epoch', 'loss'],
     );
   });
-  test('views with offsets and strides, of one storage', async () => {
+  test('tensors that are views of one storage, with offsets and strides', async () => {
     const { source, format } = await fileOf('views.pt');
     const { model } = await format.read(source);
     const kernel = await model.parameters[0]?.data();
@@ -78,7 +78,7 @@ describe('other files of PyTorch', { skip: isMatrix && 'the folder has only mode
   });
 });
 
-describe('NumPy arrays', { skip: isMatrix && 'the folder has only models' }, () => {
+describe('NumPy arrays', { skip: hasOtherFolder && 'the folder has only models' }, () => {
   const arraysIn = async (name: string) => readNpz(await fileSource(join(FOLDER, name)));
   test('every type of number, both byte orders and both orders of axes', async () => {
     const arrays = await arraysIn('arrays.npz');
@@ -89,7 +89,7 @@ describe('NumPy arrays', { skip: isMatrix && 'the folder has only models' }, () 
     }
     assert.equal(arrays.size, Object.keys(others.arrays ?? {}).length);
   });
-  test('compressed, and a single array', async () => {
+  test('a compressed file, and a file with a single array', async () => {
     const arrays = await arraysIn('compressed.npz');
     assert.deepEqual(arrays.get('zeros')?.shape, [100, 100]);
     assert.deepEqual(Array.from(arrays.get('x')?.values ?? []), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);

@@ -1,4 +1,4 @@
-/** The cases of tools/goldens/formats/pytorch.py. UNROLL_TORCH_CASES names another folder, such as that of --matrix. */
+/** The cases of tools/goldens/formats/pytorch.py. UNROLL_TORCH_CASES sets another folder, such as the output of --matrix. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ export function decode({ shape, values }: Encoded, name = ''): NamedArray {
   return { name, shape, values: new Float64Array(bytes.buffer) };
 }
 
-/** The largest |a - b| / max(1, |b|). */
+/** Returns the largest |a - b| / max(1, |b|), or Infinity if the lengths differ. */
 export function largestError(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let largest = a.length === b.length ? 0 : Number.POSITIVE_INFINITY;
   for (let i = 0; i < b.length; i++) {

@@ -1,6 +1,6 @@
 /**
  * Writes a trained model as one ES module: it imports `unrolljs/infer` with exactly the classes that the model consists of,
- * so that bundlers leave out all others. The weights are in the module, or in a file beside it.
+ * so that bundlers leave out all others. The weights are in the module, or in a separate file in the same folder.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { encodeUtf8 } from '@unroll/core/internal';
@@ -44,20 +44,20 @@ const notRead = (source: ByteSource): UnrollError =>
     `${source.name} is a program, which Unroll does not read. Convert the saved model again.`,
   );
 
-/** The classes that configs name, by class name, with their names in `unrolljs/infer`. */
+/** Returns, for each class name in configs, the name under which `unrolljs/infer` exports the class. */
 function exportNames(): Map<string, string> {
   const names = new Map<string, string>();
   for (const [name, value] of Object.entries(nn)) {
     if (typeof value !== 'function' || !Object.hasOwn(value, 'className')) continue;
     const { className } = value as unknown as { className: string };
     names.set(className, name);
-    // A layer such as LSTM is made of its cell.
+    // The config of an LSTM layer names the class LSTM, and the reader creates this layer from LSTMCell.
     if (className.endsWith('Cell')) names.set(className.replace(/Cell$/, ''), name);
   }
   return names;
 }
 
-/** Returns the names of the classes of a config, sorted. @throws UnrollError `value` for a custom class */
+/** Returns the names in `unrolljs/infer` of a config's classes, sorted. @throws UnrollError `value` for a custom class */
 function classesOf(config: unknown): string[] {
   const names = exportNames();
   const found = new Set<string>();
@@ -77,7 +77,7 @@ function classesOf(config: unknown): string[] {
     for (const member of Object.values(value)) visit(member);
   };
   visit(config);
-  found.delete('Sequential');
+  found.delete('Sequential'); // loadWith always knows it
   return [...found].sort();
 }
 
@@ -98,15 +98,16 @@ interface Parts {
   weights: string;
 }
 
-/** A text as a JavaScript literal; also in a script element. */
+/** Returns a JavaScript string literal, which is also safe in a script element. */
 const literal = (text: string): string => JSON.stringify(text).replace(/</g, '\\u003c');
 
+/** Returns the text on one line, without the end of a comment. */
 const comment = (text: string): string => text.replace(/\*\//g, '* /').replace(/[\r\n]+/g, ' ');
 
 const inlineWeights = (bytes: Uint8Array): string => `const weights = async () =>
   Uint8Array.from(atob('${base64(bytes)}'), (c) => c.charCodeAt(0));`;
 
-/** Node has no fetch of files. */
+/** Returns JavaScript that loads the weights from a file. The module uses `readFile` in Node, whose `fetch` reads no files. */
 const fetchedWeights = (
   file: string,
 ): string => `const address = new URL(${literal(`./${file}`)}, import.meta.url);
@@ -122,7 +123,7 @@ const weights = async () => {
 
 function base64(bytes: Uint8Array): string {
   let text = '';
-  const STEP = 0x6000; // a multiple of 3, and few enough arguments
+  const STEP = 0x6000; // a multiple of 3, so that only the end is padded; a call cannot have many more arguments
   for (let at = 0; at < bytes.length; at += STEP)
     text += btoa(String.fromCharCode(...bytes.subarray(at, at + STEP)));
   return text;

@@ -1,14 +1,14 @@
 /**
  * Checks the global heaps of an HDF5 file, which contain strings of variable length. The HDF5 library walks from one object of
- * a heap to the next by their sizes. It can run for ever if free space has the size 0 or an object is longer than the heap.
+ * a heap to the next by the sizes. It can run forever if free space has the size 0 or an object is longer than the heap.
  */
 
 /** `GCOL`, version 1, three reserved bytes. */
 const SIGNATURE = [0x47, 0x43, 0x4f, 0x4c, 1, 0, 0, 0];
-/** Sizes of the header of a heap and of an object. */
+/** Size of the header of a heap, and also of the header of an object. */
 const HEADER = 16;
 
-/** Returns the offset of a heap that the library cannot walk through; null if there is none. */
+/** Returns the offset of the first damaged heap; null if there is none. */
 export function endlessHeap(bytes: Uint8Array): number | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = bytes.indexOf(SIGNATURE[0]); at >= 0; at = bytes.indexOf(SIGNATURE[0], at + 1)) {
@@ -24,7 +24,7 @@ function isEndless(view: DataView, start: number): boolean {
   for (let at = start + HEADER; at + HEADER <= end; ) {
     const index = view.getUint16(at, true);
     const length = Number(view.getBigUint64(at + 8, true));
-    // The size of free space (index 0) includes its header; that of an object does not, and is padded to 8 bytes.
+    // The size of free space (index 0) includes its header. The size of an object does not, and its data is padded to 8 bytes.
     const next = index === 0 ? length : HEADER + Math.ceil(length / 8) * 8;
     if (next === 0 || at + next > start + size) return true;
     at += next;

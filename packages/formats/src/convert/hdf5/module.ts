@@ -3,7 +3,7 @@
  * with a file system in memory is used everywhere, also in Node, so no file can refer to another one on the disk.
  *
  * A damaged file can stop the library in the middle of an operation (abort, memory access out of bounds). The instance is
- * then thrown away with its memory, and the next file gets a new one.
+ * then discarded with its memory. In Node, the next file gets a new instance; in a page, there is only one instance.
  */
 import { UnrollError } from '@unroll/core';
 
@@ -15,7 +15,7 @@ export interface Hdf5Metadata {
   size: number;
   signed: boolean;
   littleEndian: boolean;
-  /** Strings of variable length. */
+  /** True for strings of variable length. */
   vlen: boolean;
   cset?: number;
   /** Null: an empty data space. */
@@ -96,10 +96,10 @@ export interface Hdf5WriteMetadata {
 type Factory = (options: object) => Promise<Hdf5Module>;
 
 let current: Promise<Hdf5Module> | null = null;
-/** Set in a page after the only instance was stopped. */
-let stopped = false;
+/** True after an instance was discarded; a page has no other. */
+let isDiscarded = false;
 
-/** Returns the instance in use, or a new one. @throws UnrollError `state` in a page whose instance was thrown away */
+/** Returns the current instance, or a new one. @throws UnrollError `state` in a page whose instance was discarded */
 export function hdf5Module(): Promise<Hdf5Module> {
   current ??= instantiate();
   current.catch(() => {
@@ -108,17 +108,17 @@ export function hdf5Module(): Promise<Hdf5Module> {
   return current;
 }
 
-/** Throws the instance away after it was stopped. */
+/** Discards the instance, because a file stopped it or its memory has become large. */
 export function discardModule(): void {
   current = null;
-  stopped = true;
+  isDiscarded = true;
 }
 
 async function instantiate(): Promise<Hdf5Module> {
   const quiet = { noInitialRun: true, print() {}, printErr() {} };
   const address = moduleAddress();
   if (address) return ((await import(address)) as { default: Factory }).default(quiet);
-  if (stopped) {
+  if (isDiscarded) {
     throw new UnrollError(
       'state',
       'A damaged HDF5 file has stopped the reader of HDF5 files. Reload the page to read further files.',
@@ -134,8 +134,8 @@ async function instantiate(): Promise<Hdf5Module> {
 }
 
 /**
- * The library keeps the `console.error` that it finds when it is loaded, and prints its own traces of a damaged file there,
- * which the thrown error already describes. It finds a function that is silent once loading has ended.
+ * Replaces `console.error` while the library is loaded, by a function that becomes silent when loading ends. The library
+ * keeps this function and prints traces of damaged files with it, which the thrown error already describes.
  */
 function quietLibrary(): { end(): void } {
   const { error } = console;
@@ -152,8 +152,8 @@ function quietLibrary(): { end(): void } {
 }
 
 /**
- * Returns the address of the file that creates instances of the library, in Node. h5wasm does not export it; in a page,
- * where bundlers must know all files, its single instance is used.
+ * Returns the URL of the module that creates instances of the library; null outside Node. h5wasm does not export this module.
+ * Bundlers for pages must know all modules, so a page uses the single instance that h5wasm exports.
  */
 function moduleAddress(): string | null {
   const { versions } = (globalThis as { process?: { versions?: { node?: string } } }).process ?? {};

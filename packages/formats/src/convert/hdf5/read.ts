@@ -11,13 +11,13 @@ import { discardModule, type Hdf5Metadata, type Hdf5Module, hdf5Module, TYPES } 
 export interface Hdf5Reader {
   /** Returns the names in a group. @throws UnrollError `format` if there is no such group */
   keys(group: string): string[];
-  /** @throws UnrollError `format` for a link */
+  /** Returns the kind of the object at a path; null for anything else. @throws UnrollError `format` for a link */
   kind(path: string): 'group' | 'dataset' | null;
   /** Returns the strings of an attribute; null if it is missing or has another type. */
   strings(path: string, attribute: string): string[] | null;
-  /** Shape and type of a dataset, without its values. @throws UnrollError `format` if there is no such dataset */
+  /** Returns the shape and the data type of a dataset. @throws UnrollError `format` if there is no such dataset */
   describe(path: string): Hdf5Array;
-  /** @throws UnrollError `format` for a dataset that is missing, damaged, too large or not numeric */
+  /** Returns a dataset with its values. @throws UnrollError `format` if it is missing, damaged, too large or not numeric */
   read(path: string): Hdf5Array & { values: FloatArray };
 }
 
@@ -27,10 +27,10 @@ export interface Hdf5Array {
   dtype: string;
 }
 
-/** A dataset may have at most this many times the bytes of the file, plus {@link BUDGET} (compressed data). */
+/** The datasets that are read may have at most this many times the bytes of the file, plus {@link BUDGET} (compressed data). */
 const MAX_RATIO = 4;
 const BUDGET = 1 << 24;
-/** The library's memory may grow to this many bytes, plus the same multiple of the file. */
+/** The library's memory may grow to this many bytes, plus {@link MAX_RATIO} times the size of the file. */
 const LIBRARY_MEMORY = 1 << 26;
 const MAX_OBJECTS = 100_000;
 const MAX_STRINGS = 100_000;
@@ -46,7 +46,7 @@ export function isHdf5(head: Uint8Array): boolean {
 }
 
 /**
- * Opens a file and calls `use` with its content.
+ * Opens a file, calls `use` with its content, and returns the result.
  * @param name the name of the file, for error messages
  * @throws UnrollError `format` if the file is damaged
  */
@@ -82,7 +82,7 @@ function close(module: Hdf5Module, file: bigint | null): void {
   }
 }
 
-/** Runs `work`, during which no WebAssembly memory can grow beyond `limit` bytes. `work` is synchronous. */
+/** Runs `work`, which is synchronous. Until it ends, no WebAssembly memory can grow beyond `limit` bytes. */
 function withLimitedMemory<T>(limit: number, work: () => T): T {
   const prototype = WebAssembly.Memory.prototype;
   const { grow } = prototype;
@@ -167,7 +167,7 @@ class Reader implements Hdf5Reader {
     });
   }
 
-  /** Returns the text that ends with the next 0 in the library's memory. */
+  /** Returns the string in the library's memory from `pointer` to the next zero byte. */
   #text(pointer: number): string {
     if (pointer === 0) return '';
     const heap = this.#module.HEAPU8;
@@ -214,8 +214,8 @@ class Reader implements Hdf5Reader {
   }
 
   /**
-   * HDF5 does not have bfloat16. Keras writes opaque values, which it marks by an attribute in `.keras` files, but not in `.h5`
-   * files (and does not read the latter itself).
+   * Returns the data type of a dataset. HDF5 has no bfloat16: Keras writes opaque values of 2 bytes. In `.keras` files, Keras
+   * marks them by the attribute `dtype`. In `.h5` files they are not marked, and Keras cannot read them.
    */
   #dtypeOf(path: string, { type, size, signed }: Hdf5Metadata): string {
     if (size === 2 && type === TYPES.opaque) return 'bfloat16';
@@ -243,7 +243,7 @@ const textOf = (bytes: Uint8Array): string => {
   return new TextDecoder().decode(end < 0 ? bytes.slice() : bytes.slice(0, end));
 };
 
-/** Opaque values, as which h5py stores bfloat16, have no byte order. */
+/** h5py stores bfloat16 as opaque values, which have no byte order. */
 const isBigEndian = ({ type, littleEndian }: Hdf5Metadata): boolean =>
   !littleEndian && (type === TYPES.float || type === TYPES.integer);
 
@@ -254,7 +254,7 @@ function reversed(bytes: Uint8Array, size: number): Uint8Array<ArrayBuffer> {
   return out;
 }
 
-/** Converts the values of a dataset, in the byte order of the machine (little-endian); null: not numeric. */
+/** Converts little-endian bytes to numbers. Returns null if the data type is not numeric. */
 function numbersOf({ buffer }: Uint8Array<ArrayBuffer>, dtype: string): FloatArray | null {
   if (dtype === 'float32') return new Float32Array(buffer);
   if (dtype === 'float64') return new Float64Array(buffer);

@@ -3,12 +3,11 @@ import type { FloatArray, Shape } from '@unroll/core';
 import { discardModule, type Hdf5Module, type Hdf5WriteMetadata, hdf5Module, TYPES } from './module.js';
 
 const FILE = '/unroll-write.h5';
-const GROUP = 'group';
 
 export interface Hdf5Writer {
   /** Creates a group, and the groups above it, unless they exist. */
   group(path: string): void;
-  /** Writes a dataset of float32 or int32 values, and creates the groups above it. */
+  /** Writes a dataset (default: of float32 values), and creates the groups above it. */
   dataset(
     path: string,
     shape: Shape,
@@ -19,7 +18,7 @@ export interface Hdf5Writer {
   strings(path: string, attribute: string, value: string | readonly string[]): void;
 }
 
-/** Calls `build` and returns the bytes of the file. */
+/** Calls `build`, which writes the content of the file, and returns the bytes of the file. */
 export async function writeHdf5(build: (file: Hdf5Writer) => void): Promise<Uint8Array> {
   const module = await hdf5Module();
   try {
@@ -38,7 +37,7 @@ export async function writeHdf5(build: (file: Hdf5Writer) => void): Promise<Uint
 class Writer implements Hdf5Writer {
   readonly #module: Hdf5Module;
   readonly #file: bigint;
-  readonly #paths = new Map<string, string>([['', GROUP]]);
+  readonly #paths = new Set<string>(['']);
 
   constructor(module: Hdf5Module, file: bigint) {
     this.#module = module;
@@ -49,7 +48,7 @@ class Writer implements Hdf5Writer {
     if (this.#paths.has(path)) return;
     this.group(path.slice(0, path.lastIndexOf('/')));
     this.#module.create_group(this.#file, path, false);
-    this.#paths.set(path, GROUP);
+    this.#paths.add(path);
   }
 
   dataset(
@@ -70,7 +69,7 @@ class Writer implements Hdf5Writer {
     } finally {
       module._free(pointer);
     }
-    this.#paths.set(path, dtype);
+    this.#paths.add(path);
   }
 
   strings(path: string, attribute: string, value: string | readonly string[]): void {

@@ -2,7 +2,7 @@
 import type { Json, JsonObject } from '@unroll/core/internal';
 import { configError, isObject, listIn } from './json.js';
 
-/** A tensor: the layer, the number of its call, and the number of the output. */
+/** Identifies a tensor: name of the layer, index of the layer's call, and index of the output. */
 export type TensorId = readonly [layer: string, call: number, output: number];
 
 export interface KerasCall {
@@ -12,12 +12,13 @@ export interface KerasCall {
   /** Explicit mask of each input (null: that input has no mask). Undefined if the call has no mask argument. */
   masks: (TensorId | null)[] | undefined;
   training: boolean | null;
-  /** Arguments that are numbers or strings. */
+  /** Other arguments without tensors, such as numbers and strings. */
   constants: Json[];
   /** Names of further arguments that are true. */
   options: string[];
 }
 
+/** Returns the calls of a layer. @param value `inbound_nodes` of the layer @param where names the layer in messages */
 export function callsOf(value: Json | undefined, where: string): KerasCall[] {
   if (value === undefined || value === null) return [];
   return listIn(value, `inbound_nodes of ${where}`).map((node) =>
@@ -34,17 +35,20 @@ const newCall = (): KerasCall => ({
   options: [],
 });
 
-/** `{ args: [...], kwargs: {...} }`, with tensors as `{ class_name: '__keras_tensor__', config: { keras_history } }` */
+/**
+ * Reads a call of Keras 3, `{ args: [...], kwargs: {...} }`. Tensors have the form
+ * `{ class_name: '__keras_tensor__', config: { keras_history } }`.
+ */
 function callOf3(node: JsonObject, where: string): KerasCall {
   const call = newCall();
   const [first, ...others] = listIn(node.args ?? [], `args of ${where}`);
   const ids = tensorsIn(first, where);
   call.inputs.push(...ids);
-  // Operations take several tensors; layers take a list of them and then the initial states.
+  // An operation takes each tensor as an argument. A layer takes a tensor or a list of tensors, and then initial states.
   others.forEach((argument) => {
     const tensors = tensorsIn(argument, where);
     if (tensors.length > 0)
-      (Array.isArray(first) || isRecurrentState(where) ? call.states : call.inputs).push(...tensors);
+      (Array.isArray(first) || isRecurrent(where) ? call.states : call.inputs).push(...tensors);
     else call.constants.push(argument);
   });
   const kwargs = isObject(node.kwargs) ? node.kwargs : {};
@@ -53,10 +57,9 @@ function callOf3(node: JsonObject, where: string): KerasCall {
   return call;
 }
 
-const isRecurrentState = (where: string): boolean =>
-  /\((SimpleRNN|GRU|LSTM|RNN|Bidirectional)\)$/.test(where);
+const isRecurrent = (where: string): boolean => /\((SimpleRNN|GRU|LSTM|RNN|Bidirectional)\)$/.test(where);
 
-/** A list of tensors `[layer, call, output, kwargs]` */
+/** Reads a call of Keras 2: a list of tensors `[layer, call, output, kwargs]`. */
 function callOf2(node: Json[], where: string): KerasCall {
   const call = newCall();
   for (const entry of isReference(node) ? [node] : node) {
@@ -68,7 +71,7 @@ function callOf2(node: Json[], where: string): KerasCall {
     for (const [key, value] of Object.entries(kwargs))
       readArgument(call, key, value, where, referencesIn, referenceOrNull);
   }
-  if (isRecurrentState(where)) call.states.push(...call.inputs.splice(1));
+  if (isRecurrent(where)) call.states.push(...call.inputs.splice(1));
   return call;
 }
 
@@ -92,7 +95,7 @@ function readArgument(
       ? [single]
       : listIn(value, `mask of ${where}`).map((entry) => (entry === null ? null : mask(entry, where)));
   } else if (tensors(value, where).length > 0)
-    throw configError(`The argument ${key} of ${where}`, 'an argument that Unroll knows', key);
+    throw configError(`A tensor argument of ${where}`, 'initial_state or mask', key);
   else if (value === true) call.options.push(key);
   else call.constants.push(value);
 }
@@ -136,7 +139,7 @@ function referenceIn(list: readonly Json[], where: string): TensorId {
   throw configError(`A tensor of ${where}`, '[layer, call, output]', [...list]);
 }
 
-/** Returns the tensors of `input_layers` or `output_layers`: one, a list or an object of them. */
+/** Returns the tensors of `input_layers` or `output_layers`: one tensor, a list, or an object with tensors as values. */
 export function tensorIdsIn(value: Json | undefined, what: string): TensorId[] {
   const ids = isObject(value)
     ? Object.values(value).flatMap((entry) => referencesIn(entry, what))

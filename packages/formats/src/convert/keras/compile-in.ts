@@ -4,7 +4,7 @@ import type { ImportReport } from '../format.js';
 import { classNameOf, isObject } from './json.js';
 import { toCamel } from './names.js';
 
-/** Losses by Keras's name, in snake_case. */
+/** Unroll's losses, by Keras's name in snake_case. */
 export const LOSSES: Readonly<Record<string, string>> = {
   mse: 'mse',
   mean_squared_error: 'mse',
@@ -22,7 +22,7 @@ export const LOSSES: Readonly<Record<string, string>> = {
   categorical_focal_crossentropy: 'categoricalFocalCrossentropy',
 };
 
-/** Metrics by Keras's name, in snake_case. */
+/** Unroll's metrics, by Keras's name in snake_case. */
 export const METRICS: Readonly<Record<string, string>> = {
   accuracy: 'accuracy',
   acc: 'accuracy',
@@ -36,7 +36,7 @@ export const METRICS: Readonly<Record<string, string>> = {
   root_mean_squared_error: 'rmse',
 };
 
-/** Options of losses in Keras's names, and the values that they have unless set. */
+/** Options of Keras's losses, with their default values. */
 const LOSS_OPTIONS: Readonly<Record<string, Json>> = {
   from_logits: false,
   label_smoothing: 0,
@@ -52,7 +52,7 @@ export interface CompileConfig {
   lossWeights?: unknown;
 }
 
-/** Returns loss and metrics in Unroll's names; null without a loss that Unroll has. */
+/** Returns loss and metrics in Unroll's names; null if the file has no loss or Unroll does not have it. */
 export function compileFrom(training: Json, report: ImportReport): CompileConfig | null {
   if (!isObject(training) || training.loss === undefined || training.loss === null) return null;
   const loss = perOutput(training.loss, (entry) => lossFrom(entry, report));
@@ -71,7 +71,7 @@ export function compileFrom(training: Json, report: ImportReport): CompileConfig
   };
 }
 
-/** Applies `convert` to a single entry, or to each of a list or an object of them; undefined if one cannot be converted. */
+/** Converts a single entry, or each entry of a list or an object. Returns undefined if an entry cannot be converted. */
 function perOutput(value: Json, convert: (entry: Json) => unknown): unknown {
   if (Array.isArray(value)) {
     const list = value.map(convert);
@@ -82,8 +82,11 @@ function perOutput(value: Json, convert: (entry: Json) => unknown): unknown {
   return entries.some(([, entry]) => entry === undefined) ? undefined : Object.fromEntries(entries);
 }
 
-/** The name of a loss, metric or optimizer: a name, a class, or a serialised function. */
-function identity(value: Json): { name: string; config: JsonObject } | null {
+/**
+ * Returns the name in snake_case and the config of a loss, metric, optimizer or schedule, which the file gives as a name, a
+ * serialised class or a serialised function; null for anything else.
+ */
+export function nameAndConfig(value: Json): { name: string; config: JsonObject } | null {
   if (typeof value === 'string') return { name: snake(value), config: {} };
   const className = classNameOf(value);
   if (!className || !isObject(value)) return null;
@@ -102,7 +105,7 @@ const snake = (name: string): string =>
     .toLowerCase();
 
 function lossFrom(value: Json, report: ImportReport): unknown {
-  const found = identity(value);
+  const found = nameAndConfig(value);
   if (!found || !Object.hasOwn(LOSSES, found.name)) return undefined;
   const name = LOSSES[found.name];
   const { config } = found;
@@ -125,13 +128,13 @@ function lossFrom(value: Json, report: ImportReport): unknown {
   return Object.keys(options).length > 0 ? { name, ...options } : name;
 }
 
-/** Metrics do not change the model: those that Unroll does not have are left out. */
+/** Returns the metrics. Metrics that Unroll does not have are left out, because they do not change the model. */
 function metricsFrom(value: Json, report: ImportReport): unknown {
   if (value === null) return undefined;
-  const one = (entry: Json): string[] => {
+  const namesIn = (entry: Json): string[] => {
     if (entry === null) return [];
-    if (Array.isArray(entry)) return entry.flatMap(one);
-    const found = identity(entry);
+    if (Array.isArray(entry)) return entry.flatMap(namesIn);
+    const found = nameAndConfig(entry);
     if (found && Object.hasOwn(METRICS, found.name)) return [METRICS[found.name]];
     report.dropped.push({
       name: `metric ${found?.name ?? JSON.stringify(entry).slice(0, 60)}`,
@@ -140,8 +143,6 @@ function metricsFrom(value: Json, report: ImportReport): unknown {
     return [];
   };
   if (isObject(value) && !classNameOf(value))
-    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, one(entry)]));
-  return Array.isArray(value) ? [...new Set(value.flatMap(one))] : one(value);
+    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, namesIn(entry)]));
+  return Array.isArray(value) ? [...new Set(value.flatMap(namesIn))] : namesIn(value);
 }
-
-export { identity };

@@ -1,12 +1,12 @@
 /**
- * Weights of the layers CuDNNLSTM and CuDNNGRU of Keras 2, which have cuDNN's layout: the matrices of each gate are
- * transposed, and there are two biases, for the inputs and for the state.
+ * Converts the weights of the layers CuDNNLSTM and CuDNNGRU of Keras 2, which have cuDNN's layout: the matrices of each gate
+ * are transposed, and there are two biases, one for the inputs and one for the state.
  */
 import type { FloatArray } from '@unroll/core';
 import type { ImportedArray } from '../imported.js';
 import { configError } from './json.js';
 
-/** The LSTM has one bias: the sum of both. */
+/** Returns the weights of an LSTM layer, which has one bias: the sum of both. */
 export function cudnnLstmWeights(arrays: ImportedArray[]): ImportedArray[] {
   const [kernel, recurrent, bias] = checked(arrays, 4);
   const width = bias.shape[0] / 2;
@@ -14,7 +14,7 @@ export function cudnnLstmWeights(arrays: ImportedArray[]): ImportedArray[] {
   return [inputKernel(kernel, 4), recurrentKernel(recurrent, 4), { ...bias, shape: [width], values: sum }];
 }
 
-/** The GRU with `resetAfter` has both biases. */
+/** Returns the weights of a GRU layer with `resetAfter`, which has both biases. */
 export function cudnnGruWeights(arrays: ImportedArray[]): ImportedArray[] {
   const [kernel, recurrent, bias] = checked(arrays, 3);
   return [inputKernel(kernel, 3), recurrentKernel(recurrent, 3), { ...bias, shape: [2, bias.shape[0] / 2] }];
@@ -38,7 +38,7 @@ function checked(arrays: ImportedArray[], gates: number): ImportedArray[] {
   );
 }
 
-/** For each gate, the block [I, H] of the file is the memory of a row-major matrix [H, I], which is transposed. */
+/** Returns the kernel. In the file, the block [I, H] of each gate contains the elements of a row-major matrix [H, I]. */
 function inputKernel(array: ImportedArray, gates: number): ImportedArray {
   const [I, width] = array.shape;
   const H = width / gates;
@@ -52,13 +52,13 @@ function inputKernel(array: ImportedArray, gates: number): ImportedArray {
   );
 }
 
-/** For each gate, the matrix [H, H] is transposed. */
+/** Returns the recurrent kernel. In the file, the matrix [H, H] of each gate is transposed. */
 function recurrentKernel(array: ImportedArray, gates: number): ImportedArray {
   const [H, width] = array.shape;
   return rearranged(array, (row, gate, column) => column * width + gate * H + row, gates);
 }
 
-/** @param source returns the position in the file of the element in this row, gate, and column of the gate */
+/** Returns a rearranged array. @param source returns the position in the file for a row, a gate and a column of the gate */
 function rearranged(
   array: ImportedArray,
   source: (row: number, gate: number, column: number) => number,

@@ -1,11 +1,11 @@
-/** Layers of the user's own classes, which are registered with `registerLayer`. */
+/** Translates custom layers, whose classes are registered with `registerLayer`. */
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import { layerFromConfig } from '@unroll/nn';
 import type { TranslatedLayer } from './layer-types.js';
 import { toCamel } from './names.js';
 
-/** The name that stands for all parameters of a custom layer, in the order in which the layer creates them. */
+/** Stands for the names of all parameters of a custom layer, in the order in which the layer creates them. */
 export const ALL_PARAMETERS = '*';
 
 /** Options that Keras writes for every layer. */

@@ -18,7 +18,7 @@ import {
   weightsBelow,
 } from './model-parts.js';
 
-/** Calls that depend on calls that depend on calls ... */
+/** Maximum length of a chain of calls, each of which reads an output of the next. */
 const MAX_CALL_DEPTH = 2000;
 
 /** A layer of the graph. */
@@ -29,7 +29,7 @@ interface Entry {
   /** An operation like `x + y`, which is not a layer. */
   isOperation: boolean;
   calls: KerasCall[];
-  /** Number of the first call: 1 for models of which the file counts the call that created them. */
+  /** Index of the first call: 1 for a model if the file counts the model's own graph as its call 0; otherwise 0. */
   firstCall: number;
   translated: TranslatedLayer | TranslatedModel | null;
 }
@@ -41,6 +41,7 @@ interface Value {
   masks: TensorMasks;
 }
 
+/** Translates a functional model. */
 export function functionalFrom(config: JsonObject, model: ModelContext): TranslatedModel {
   return new GraphImport(config, model).translate();
 }
@@ -105,8 +106,8 @@ class GraphImport {
   }
 
   /**
-   * Keras 2 counts the calls of a model from 1 if the model's own graph is its call 0. (Keras 3 does so for functional models
-   * in output_layers, but not in inbound_nodes.)
+   * Sets `firstCall` of the models in the graph. Keras 2 counts the calls of a model from 1 if the model's own graph is its
+   * call 0. (Keras 3 does so for functional models in output_layers, but not in inbound_nodes.)
    */
   #countFirstCalls(): void {
     if (this.#model.context.version === 3) return;
@@ -141,7 +142,7 @@ class GraphImport {
     throw configError(`A tensor of model "${this.#model.name}"`, 'the output of one of its layers', name);
   }
 
-  /** Returns the value of a tensor. Translates the call that computes it first. */
+  /** Translates the call that computes a tensor, unless this is done already, and returns the tensor's value. */
   #valueOf([name, call, output]: TensorId, depth: number): Value {
     if (depth > MAX_CALL_DEPTH)
       throw new UnrollError(
@@ -162,7 +163,7 @@ class GraphImport {
     }
     const value = outputs[output];
     if (value) return value;
-    // The number of outputs of a layer is known when the model is built; all but the first have no mask.
+    // The number of outputs of a layer is known only when the model is built. All outputs but the first have no mask.
     if (!(output >= 0 && output < 1000))
       throw configError(`An output of layer "${name}"`, 'an index', output);
     return { ref: [outputs[0].ref[0], output], rank: 2, masks: NO_MASK };
@@ -177,14 +178,13 @@ class GraphImport {
     const where = whereOf(name, className);
     if (call.training === true)
       throw valueError(
-        `${where} cannot be imported: it is called with training=True. Unroll decides by the call of the model; call the layer without training, and export again.`,
+        `${where} cannot be imported: it is called with training=True, and Unroll has no such argument for single layers. Call the layer without it, and export again.`,
       );
     if (entry.isOperation) return this.#addOperation(entry, call, depth);
     const inputs = [...call.inputs, ...call.states].map((id) => this.#valueOf(id, depth + 1));
     const isFirst = entry.translated === null;
-    const before = entry.translated;
     const translated =
-      before ??
+      entry.translated ??
       this.#model.translate(
         withCallOptions(object, call, where),
         inputs.map(({ masks }) => masks),
@@ -256,7 +256,7 @@ class GraphImport {
     return [{ ref: [this.#nodes.length - 1, 0], rank: inputs[0].rank, masks: NO_MASK }];
   }
 
-  /** Returns what an explicit mask is computed from: see masks-in.ts. */
+  /** Returns an explicit mask, in the representation of masks-in.ts. */
   #maskOf(id: TensorId, depth: number): string {
     const [name, number] = id;
     const entry = this.#entry(name);
@@ -275,7 +275,7 @@ class GraphImport {
     return passes ? this.#maskOf(inputs[0], depth + 1) : id.join(':');
   }
 
-  /** Returns the tensor that operations have converted to another type. */
+  /** Returns the tensor before the operations that cast it to another type. */
   #withoutCast(id: TensorId, depth: number): TensorId {
     const { isOperation, className, calls } = this.#entry(id[0]);
     const input = calls[id[1]]?.inputs[0];
@@ -291,20 +291,20 @@ class GraphImport {
     return { ...value, ref: [this.#nodes.length - 1, 0], masks: { ...value.masks, unroll: null } };
   }
 
-  /** The mask of an output is that of the loss. */
+  /** Returns an output of the model without its mask if it has none in Keras. The loss uses the mask of an output. */
   #withoutUnwantedMask(value: Value, [layer]: TensorId): Value {
     const { keras, unroll } = value.masks;
     if (keras === unroll || this.#model.depth > 0) return value;
     if (keras === null) return this.#dropMask(value, layer);
     this.#model.context.report.defaulted.push({
       name: `mask of the output of layer "${layer}"`,
-      value: unroll === null ? 'none' : 'that of Unroll',
+      value: unroll === null ? 'none' : 'the mask that Unroll computes',
       reason: 'Keras computes another mask for the loss; predictions do not depend on it',
     });
     return value;
   }
 
-  /** The layers in the order of the file. Operations are not stored with weights. */
+  /** Returns the layers with their weights, in the order of the file. Operations have no weights. */
   #layerWeights(): LayerWeights[] {
     const stored = uniqueNames();
     return [...this.#entries.values()]
@@ -318,7 +318,7 @@ class GraphImport {
   }
 }
 
-/** Attention layers get two options in the call, which are options of the layer in Unroll. */
+/** Adds the options of the call to the config: in Keras 3, two options of attention layers are arguments of the call. */
 function withCallOptions(object: JsonObject, call: KerasCall, where: string): JsonObject {
   if (call.options.length === 0) return object;
   const className = classNameOf(object) ?? '';

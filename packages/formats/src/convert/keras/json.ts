@@ -1,8 +1,8 @@
-/** Access to the parts of a Keras config, which is JSON from an untrusted file. */
+/** Reads the parts of a Keras config, which is JSON from an untrusted file. */
 import { UnrollError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 
-/** @throws UnrollError `format` with the message `${what} must be ..., got ...` */
+/** Returns a `format` error with the message `${what} must be ${expected}, got ...`. */
 export function configError(what: string, expected: string, got: unknown): UnrollError {
   return new UnrollError(
     'format',

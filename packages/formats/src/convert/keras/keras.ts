@@ -21,7 +21,7 @@ import { writeH5, writeKeras } from './write.js';
 
 const FILES = ['config.json', 'metadata.json', 'model.weights.h5'];
 
-/** What both formats have in common: a model's config, and an HDF5 file with its weights. */
+/** The parts of both formats, except the weights. */
 interface KerasFile {
   version: string;
   model: Json;
@@ -45,7 +45,7 @@ export const kerasFormat: ModelFormat = {
 
 export const h5Format: ModelFormat = {
   name: 'h5',
-  title: 'an HDF5 file of Keras',
+  title: 'a Keras HDF5 file',
   recognises: isHdf5,
   async describe(source): Promise<FileDescription> {
     return readHdf5(await readAll(source), source.name, (h5) => {
@@ -136,7 +136,7 @@ function loadWeights(model: Network, h5: Hdf5Reader): ImportedModel {
   return { model, report, optimizer: null, compile: null };
 }
 
-/** The trainable parameters in the order of Keras's optimizers. */
+/** Returns the trainable parameters in the order of Keras's optimizers. */
 function trainableParameters({ weights }: TranslatedModel, arrays: ImportedArrays): TrainableParameter[] {
   return weights
     .filter(({ trainable }) => trainable)
@@ -144,7 +144,7 @@ function trainableParameters({ weights }: TranslatedModel, arrays: ImportedArray
     .map((name) => ({ name, shape: arrays.get(name)?.shape ?? [] }));
 }
 
-/** @throws UnrollError `value` for something other than a Sequential or functional model */
+/** Translates a model. @throws UnrollError `value` if it is neither a Sequential nor a functional model */
 export function translateModel(config: Json, context: ImportContext, name: string): TranslatedModel {
   const className = plainClassName(classNameOf(config) ?? '');
   if (!isModel(className)) {
@@ -157,7 +157,7 @@ export function translateModel(config: Json, context: ImportContext, name: strin
   return translate(config, context) as TranslatedModel;
 }
 
-/** The shape with which a sequential model without InputLayer was built. */
+/** Returns the shape with which a sequential model without InputLayer was built; undefined for other models. */
 function inputShapesOf(config: JsonObject, { config: own }: TranslatedModel): number[][] | undefined {
   if (own.inputShape !== undefined || own.inputs !== undefined) return undefined;
   const build = isObject(config.build_config) ? config.build_config.input_shape : null;

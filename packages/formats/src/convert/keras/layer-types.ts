@@ -1,4 +1,4 @@
-/** What the translations of layers share: their types, and the names of classes and layers. */
+/** Types and functions that the translations of all layers share. */
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { ImportedArray } from '../imported.js';
 import { classNameOf, isObject, objectIn } from './json.js';
@@ -10,11 +10,11 @@ export interface WeightGroup {
   path: string;
   /** Names of the parameters, relative to the layer: `kernel` or `forward_lstm/kernel`. */
   parameters: readonly string[];
-  /** The last parameters that training does not change (moving statistics). */
+  /** Number of parameters at the end that training does not change (moving statistics). Default 0. */
   fixed?: number;
   /** False if the layer is frozen. */
   trainable: boolean;
-  /** Converts the arrays of the file to those of the parameters. */
+  /** Converts the arrays of the file to the values of the parameters. */
   convert?: (arrays: ImportedArray[]) => ImportedArray[];
 }
 
@@ -23,8 +23,12 @@ export interface WeightGroup {
  * - pass: ignores the mask, and passes it on
  * - use: reads the mask in the same way in Keras and Unroll, and passes it on if the output has a time axis
  * - drop: Unroll would use the mask, but Keras ignores and drops it
- * - none: has no mask after it
+ * - none: the output has no mask
  * - refuse: Keras uses the mask, and Unroll does not
+ * - merge: the output is valid where any input is valid
+ * - concat: like merge, but joins the masks if the layer concatenates steps
+ * - embedding, masking: computes a mask from the input
+ * - attention: reads the masks of all inputs, and passes the first on
  */
 export type MaskRule =
   | 'pass'
@@ -46,14 +50,14 @@ export interface TranslatedLayer {
   masks: MaskRule;
 }
 
-/** Translates the config of a layer inside another one. */
+/** Translates the config of a layer inside another layer. */
 export interface Nested {
-  layer(value: Json | undefined, path: string): TranslatedLayer;
+  layer(value: Json | undefined): TranslatedLayer;
 }
 
 export type Translator = (options: KerasOptions, name: string, nested: Nested) => TranslatedLayer;
 
-/** Names of older versions. */
+/** Class names by alias or by the class name of an older version. */
 const ALIASES: Readonly<Record<string, string>> = {
   BatchNormalizationV1: 'BatchNormalization',
   BatchNormalizationV2: 'BatchNormalization',
@@ -68,7 +72,7 @@ const ALIASES: Readonly<Record<string, string>> = {
   AvgPool1D: 'AveragePooling1D',
 };
 
-/** Returns the name of a class without the package of a registered one, and without the suffix of old versions. */
+/** Returns a class name without the package under which the class is registered, and without the suffix of old versions. */
 export function plainClassName(className: string): string {
   const name = className.slice(className.lastIndexOf('>') + 1);
   return Object.hasOwn(ALIASES, name) ? ALIASES[name] : name;
@@ -79,12 +83,12 @@ export function seedOf(o: KerasOptions): JsonObject {
   return typeof seed === 'number' ? { seed } : {};
 }
 
-/** How messages refer to a serialised layer. */
+/** Returns the name by which messages refer to a layer. */
 export function whereOf(name: string, className: string): string {
   return `Layer "${name}" (${className})`;
 }
 
-/** Returns the options of a serialised object. @param what for messages */
+/** Returns the options of a serialised object. @param what names the object in messages */
 export function optionsOf(value: Json | undefined, what: string, context: ImportContext): KerasOptions {
   const object = objectIn(value, what);
   const className = plainClassName(classNameOf(object) ?? '');

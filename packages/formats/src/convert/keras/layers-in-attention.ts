@@ -5,7 +5,8 @@ import { toCamel } from './names.js';
 import type { KerasOptions } from './options.js';
 
 /**
- * The options that Keras 3 takes in the call (graph-in.ts puts their names into `call_options`), and `causal` of Keras 2.
+ * Returns the options that Keras 3 takes in the call (graph-in.ts stores their names in `call_options`). In Keras 2, one of
+ * them is the option `causal` of the layer.
  */
 function callOptions(o: KerasOptions): JsonObject {
   const names = o.take('call_options') ?? [];

@@ -1,4 +1,4 @@
-/** Translates the recurrent layers, their cells, and the layers around them. */
+/** Translates the recurrent layers, their cells, and the wrappers Bidirectional and TimeDistributed. */
 import type { Json, JsonObject } from '@unroll/core/internal';
 import { cudnnGruWeights, cudnnLstmWeights } from './cudnn.js';
 import { classNameOf, listIn } from './json.js';
@@ -11,15 +11,15 @@ import {
   type WeightGroup,
 } from './layer-types.js';
 import type { KerasOptions } from './options.js';
-import { scaledBy } from './rescale.js';
+import { hardSigmoidConversion } from './rescale.js';
 
 type Kind = 'SimpleRNN' | 'GRU' | 'LSTM' | 'CuDNNGRU' | 'CuDNNLSTM';
 
-/** The gates that the recurrent activation applies to. */
+/** The gates to which the recurrent activation applies, by index. */
 const SIGMOID_GATES = {
-  SimpleRNN: { of: 1, scaled: [] },
-  GRU: { of: 3, scaled: [0, 1] },
-  LSTM: { of: 4, scaled: [0, 1, 3] },
+  SimpleRNN: { gateCount: 1, scaled: [] },
+  GRU: { gateCount: 3, scaled: [0, 1] },
+  LSTM: { gateCount: 4, scaled: [0, 1, 3] },
 } as const;
 
 interface CellPart {
@@ -27,7 +27,11 @@ interface CellPart {
   group: WeightGroup;
 }
 
-/** Reads the options that a cell and its layer share. @param path path of the cell in files of Keras 3 */
+/**
+ * Reads the options that a cell and its layer share, and returns them with the weights of the cell.
+ * @param path path of the cell in files of Keras 3
+ * @param prefix prefix of the names of the cell's parameters
+ */
 function cellPart(o: KerasOptions, kind: Kind, path: string, prefix: string): CellPart {
   const isCudnn = kind === 'CuDNNGRU' || kind === 'CuDNNLSTM';
   const type = kind.replace('CuDNN', '') as keyof typeof SIGMOID_GATES;
@@ -37,7 +41,9 @@ function cellPart(o: KerasOptions, kind: Kind, path: string, prefix: string): Ce
       'its activation is the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1), which Unroll does not have',
     );
   const scaling =
-    type === 'SimpleRNN' || isCudnn ? {} : scaledBy(o, 'recurrent_activation', SIGMOID_GATES[type]);
+    type === 'SimpleRNN' || isCudnn
+      ? {}
+      : hardSigmoidConversion(o, 'recurrent_activation', SIGMOID_GATES[type]);
   if (isCudnn) o.context.rescaled = true;
   const convert = kind === 'CuDNNLSTM' ? cudnnLstmWeights : kind === 'CuDNNGRU' ? cudnnGruWeights : null;
   const names = useBias ? ['kernel', 'recurrent_kernel', 'bias'] : ['kernel', 'recurrent_kernel'];
@@ -63,7 +69,7 @@ function cellPart(o: KerasOptions, kind: Kind, path: string, prefix: string): Ce
   };
 }
 
-/** The options of every recurrent layer, in addition to those of its cell. */
+/** Returns the options that every recurrent layer has in addition to the options of its cell. */
 function sequenceOptions(o: KerasOptions): JsonObject {
   o.only('time_major', false, 'the first axis must be the batch');
   const stateful = o.flag('stateful', false);
@@ -103,8 +109,9 @@ const CELLS: Readonly<Record<string, Kind>> = {
 
 /**
  * Translates a cell.
+ * @param o options of the layer that contains the cell
  * @param path path of the cell in files of Keras 3
- * @param prefix prefix of the names of its parameters
+ * @param prefix prefix of the names of the cell's parameters
  */
 export function cellFrom(
   value: Json | undefined,
@@ -159,10 +166,9 @@ export const rnn: Translator = (o, name) => {
 };
 
 export const bidirectional: Translator = (o, name, nested) => {
-  const forward = nested.layer(o.take('layer'), 'forward_layer');
+  const forward = nested.layer(o.take('layer'));
   const backwardConfig = o.take('backward_layer');
-  const backward =
-    backwardConfig === undefined ? reversedCopy(forward) : nested.layer(backwardConfig, 'backward_layer');
+  const backward = backwardConfig === undefined ? reversedCopy(forward) : nested.layer(backwardConfig);
   const kind = String(forward.config.name).replace(/^forward_/, '');
   const mode = o.config.merge_mode;
   o.take('merge_mode');
@@ -186,14 +192,14 @@ export const bidirectional: Translator = (o, name, nested) => {
   };
 };
 
-/** Keras 2 stores the backward layer only if it differs. */
+/** Returns the backward layer that Keras 2 does not store: a copy of the forward layer with the opposite direction. */
 const reversedCopy = (layer: TranslatedLayer): TranslatedLayer => ({
   ...layer,
   config: { ...layer.config, goBackwards: layer.config.goBackwards !== true },
 });
 
 export const timeDistributed: Translator = (o, name, nested) => {
-  const inner = nested.layer(o.take('layer'), 'layer');
+  const inner = nested.layer(o.take('layer'));
   const innerName = String(inner.config.name);
   if (inner.className === 'BatchNormalization') {
     o.context.report.defaulted.push({
@@ -215,7 +221,7 @@ export const timeDistributed: Translator = (o, name, nested) => {
   };
 };
 
-/** Returns a function that gives each class its name in a list of Keras 3: `lstm_cell`, `lstm_cell_1`, ... */
+/** Returns a function that names the parts of a list by class, as files of Keras 3 do: `lstm_cell`, `lstm_cell_1`, ... */
 export function uniqueNames(): (className: string) => string {
   const counts = new Map<string, number>();
   return (className) => {

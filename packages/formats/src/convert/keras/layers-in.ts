@@ -1,6 +1,6 @@
 /**
- * Translates the config of one Keras layer into Unroll's, and says which weights of the file are which parameters. The
- * table {@link LAYERS} has one entry per class of Keras.
+ * Translates the config of a Keras layer into Unroll's, and assigns the weights of the file to parameters. The table
+ * {@link LAYERS} has one entry per class of Keras.
  */
 import type { Json, JsonObject } from '@unroll/core/internal';
 import { listIn } from './json.js';
@@ -8,11 +8,11 @@ import { type MaskRule, seedOf, type Translator } from './layer-types.js';
 import { additiveAttention, attention } from './layers-in-attention.js';
 import { bidirectional, recurrent, rnn, timeDistributed } from './layers-in-recurrent.js';
 import type { KerasOptions } from './options.js';
-import { scaledBy } from './rescale.js';
+import { hardSigmoidConversion } from './rescale.js';
 
 const isTrainable = (o: KerasOptions): boolean => o.config.trainable !== false;
 
-/** A layer without weights. */
+/** Returns the translator of a layer without weights. @param read returns the options of the layer's own class */
 function plain(
   className: string,
   masks: MaskRule,
@@ -37,7 +37,7 @@ const dense: Translator = (o, name) => {
         path: '',
         parameters: useBias ? ['kernel', 'bias'] : ['kernel'],
         trainable: isTrainable(o),
-        ...scaledBy(o, 'activation'),
+        ...hardSigmoidConversion(o, 'activation'),
       },
     ],
     masks: 'pass',
@@ -66,7 +66,7 @@ const conv1d: Translator = (o, name) => {
         path: '',
         parameters: useBias ? ['kernel', 'bias'] : ['kernel'],
         trainable: isTrainable(o),
-        ...scaledBy(o, 'activation'),
+        ...hardSigmoidConversion(o, 'activation'),
       },
     ],
     masks: 'drop',
@@ -104,7 +104,7 @@ function globalPooling(className: string, masks: MaskRule): Translator {
   });
 }
 
-/** Axes as a number or a list. */
+/** Returns the option `axis` as a number, or as a list if there are several axes. */
 function axisOf(o: KerasOptions): Json {
   const axes = o.take('axis') === undefined ? [-1] : o.numbers('axis');
   return axes.length === 1 ? axes[0] : axes;
@@ -159,10 +159,10 @@ const layerNormalization: Translator = (o, name) => {
   };
 };
 
-/** An activation as a layer. @param name returns the activation; null: Unroll has none with these options */
-function activationLayer(name: (o: KerasOptions) => string | null, masks: MaskRule = 'pass'): Translator {
+/** Returns the translator of an activation layer. @param read returns the activation; null if Unroll does not have it */
+function activationLayer(read: (o: KerasOptions) => string | null, masks: MaskRule = 'pass'): Translator {
   return plain('Activation', masks, (o) => {
-    const activation = name(o);
+    const activation = read(o);
     if (activation) return { activation };
     throw o.refuse(
       'Unroll has no activation with these options. Register one with registerActivation and use an Activation layer',
@@ -172,7 +172,7 @@ function activationLayer(name: (o: KerasOptions) => string | null, masks: MaskRu
 
 const isNear = (a: number, b: number): boolean => Math.abs(a - b) < 1e-6;
 
-/** relu6, leakyRelu with slope 0.2 or relu; null for other options. */
+/** Returns `relu`, `leakyRelu` (slope 0.2) or `relu6`; null for other options. */
 function reluOf(o: KerasOptions): string | null {
   const [slope, threshold] = [o.number('negative_slope', 0), o.number('threshold', 0)];
   const max = o.take('max_value');
@@ -181,7 +181,7 @@ function reluOf(o: KerasOptions): string | null {
   return max === 6 && slope === 0 ? 'relu6' : null;
 }
 
-/** Keras's layers by class name. */
+/** The translators of Keras's layers, by class name. */
 export const LAYERS: Readonly<Record<string, Translator>> = {
   Activation: activationLayer((o) => {
     if (!o.hasOldHardSigmoid('activation')) return o.activation('activation');

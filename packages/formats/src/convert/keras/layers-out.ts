@@ -1,6 +1,6 @@
 /**
- * Translates the config of one Unroll layer into Keras's. The table {@link EXPORTED} has one entry per class of Unroll that
- * Keras has.
+ * Translates the config of an Unroll layer into Keras's. The table {@link EXPORTED} has one entry per class of Unroll that
+ * Keras also has.
  */
 import { valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
@@ -43,10 +43,10 @@ const flag = (o: Options, key: string, fallback: boolean): boolean =>
 const number = (o: Options, key: string, fallback: number): number =>
   (o[key] as number | undefined) ?? fallback;
 
-/** Initialiser, regulariser and constraint of weights. @param names with Keras's default initialisers */
-function weightOptions(o: Options, names: Readonly<Record<string, string>>): JsonObject {
+/** Returns initialiser, regulariser and constraint of weights. @param defaults Keras's default initialisers, by weight */
+function weightOptions(o: Options, defaults: Readonly<Record<string, string>>): JsonObject {
   const config: JsonObject = {};
-  for (const [name, fallback] of Object.entries(names)) {
+  for (const [name, fallback] of Object.entries(defaults)) {
     const own = name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
     config[`${name}_initializer`] = initializerTo(o[`${own}Initializer`] as string, fallback);
     config[`${name}_regularizer`] = regularizerTo(o[`${own}Regularizer`] as string);
@@ -55,7 +55,7 @@ function weightOptions(o: Options, names: Readonly<Record<string, string>>): Jso
   return config;
 }
 
-/** The options must have these values (or be missing), because Keras does not have them. */
+/** Checks that options that Keras does not have are missing or have these values. @throws UnrollError `value` otherwise */
 function only(o: Options, where: string, values: Readonly<Record<string, unknown>>): void {
   for (const [key, value] of Object.entries(values)) {
     const got = o[key] ?? value;
@@ -170,7 +170,7 @@ const dropout: Exporter = (o) => ({
   seeds: (o.rate as number) > 0 ? ['seed_generator'] : [],
 });
 
-/** Options of a cell, for the cell and for its layer. */
+/** Returns the options of a cell, which its layer also has. */
 function cellOptions(kind: string, o: Options, where: string): JsonObject {
   only(o, where, { weightDrop: 0, updateGate: 'keep' });
   return {
@@ -316,7 +316,7 @@ const plain =
   (read: (o: Options, where: string) => JsonObject = () => ({})): Exporter =>
   (o, where) => ({ config: read(o, where) });
 
-/** Unroll's layers by class name. */
+/** The exporters of Unroll's layers, by class name. */
 export const EXPORTED: Readonly<Record<string, Exporter>> = {
   Activation: plain((o, where) => ({ activation: activationTo(o.activation, where) })),
   Add: plain(),

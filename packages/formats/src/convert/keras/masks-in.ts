@@ -1,9 +1,9 @@
 /**
- * Follows masks through a model, by the rules of Keras and by those of Unroll. Where Unroll would use a mask that Keras
- * does not use, the importer inserts a layer that drops it; where both would use different masks, the model is refused.
+ * Follows masks through a model, by the rules of Keras and by the rules of Unroll. Where Unroll would use a mask that Keras
+ * does not use, the importer inserts a layer that drops the mask. Where they would use different masks, the model is refused.
  *
- * A mask is represented by what it is computed from: `x:0:0!=0` for a Masking or an Embedding layer on the tensor x:0:0, or
- * several of these, joined by `|`, for a union. Null: no mask.
+ * A mask is represented by an expression: `x:0:0!=0` for a Masking or an Embedding layer on the tensor x:0:0, `a|b` and `a&b`
+ * for unions and intersections, `[a, b]` for concatenated steps, and `reversed(a)`. Null: no mask.
  */
 import { valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
@@ -20,13 +20,14 @@ export const NO_MASK: TensorMasks = { keras: null, unroll: null };
 
 export const sourceMask = (tensor: string, value: number): string => `${tensor}!=${value}`;
 
+/** Returns the mask that is valid where one of the masks is; null if a mask is null, because then every step is valid. */
 export function unionOf(masks: readonly (string | null)[]): string | null {
   if (masks.includes(null)) return null;
   return [...new Set(masks.flatMap((mask) => (mask as string).split('|')))].sort().join('|');
 }
 
-/** The mask of sequences that follow each other. */
-function sequenceOf(masks: readonly (string | null)[]): string | null {
+/** Returns the mask of sequences that are concatenated step after step. */
+function concatenationOf(masks: readonly (string | null)[]): string | null {
   return masks.every((mask) => mask === null) ? null : `[${masks.join(', ')}]`;
 }
 
@@ -39,11 +40,11 @@ export interface MaskedCall {
   tensor: string;
   /** The masks of all inputs. */
   inputs: readonly TensorMasks[];
-  /** The masks that the file passes to the call, one per input; undefined: those of the inputs. */
+  /** The masks that the file passes to the call, one per input; undefined: the masks of the inputs. */
   explicit: readonly (string | null)[] | undefined;
   /** Number of outputs. */
   outputs: number;
-  /** True for inputs after the first that are initial states. */
+  /** True if the inputs after the first are initial states. */
   hasStates: boolean;
 }
 
@@ -73,13 +74,14 @@ export function applyMasks(call: MaskedCall, context: ImportContext): MaskedResu
   return { drop, outputs: Array.from({ length: call.outputs }, (_, i) => (i === 0 ? first : NO_MASK)) };
 }
 
-/** Reports and refuses what Keras 2 does in another way. */
+/** Refuses or reports a call in which Keras 2 uses masks in another way than Keras 3. */
 function checkKeras2(call: MaskedCall, { report }: ImportContext): void {
   const { rule, config, inputs, where } = call;
   if (inputs.every(({ unroll }) => unroll === null)) return;
   if (rule === 'merge' && !where.endsWith('(Add)'))
     throw refusal(call, 'Keras 2 multiplies masked steps, and Unroll does not');
   if ('momentum' in config && 'epsilon' in config)
+    // BatchNormalization
     report.defaulted.push({
       name: `statistics of ${where}`,
       value: 'over the valid steps',
@@ -93,7 +95,7 @@ function unwantedMasks(call: MaskedCall, { version }: ImportContext): number[] {
   const drop: number[] = [];
   inputs.forEach(({ keras, unroll }, i) => {
     if (i > 0 && rule === 'use') return;
-    // Keras 3 does not pass the mask on if the layer also gets initial states.
+    // Keras 3 does not use the mask of the input if the layer also gets initial states.
     const implicit = hasStates && version === 3 && rule === 'use' ? null : keras;
     const wanted = explicit ? (explicit[i] ?? null) : implicit;
     if (wanted === unroll) return;
@@ -117,10 +119,10 @@ function outputMasks(
     case 'use':
       return sequenceMasks(config, x);
     case 'merge':
-      return both(inputs, unionOf);
+      return joined(inputs, unionOf);
     case 'concat':
-      if (config.axis === 1) return both(inputs, sequenceOf);
-      return version === 3 ? both(inputs, unionOf) : { ...both(inputs, unionOf), keras: allOf(inputs) };
+      if (config.axis === 1) return joined(inputs, concatenationOf);
+      return version === 3 ? joined(inputs, unionOf) : { ...joined(inputs, unionOf), keras: allOf(inputs) };
     case 'embedding': {
       const own = config.maskZero === true ? sourceMask(tensor, 0) : null;
       const unroll = own === null || x.unroll === null ? (own ?? x.unroll) : `${own}&${x.unroll}`;
@@ -135,13 +137,14 @@ function outputMasks(
   }
 }
 
-/** Keras 2 concatenates masked sequences to one that is valid where all of them are. */
+/** Returns the mask after a concatenation of features in Keras 2: valid where all inputs are valid. */
 function allOf(inputs: readonly TensorMasks[]): string | null {
   const masks = [...new Set(inputs.map(({ keras }) => keras).filter((mask) => mask !== null))];
   return masks.length > 1 ? masks.join('&') : (masks[0] ?? null);
 }
 
-const both = (
+/** Joins the masks of Keras and the masks of Unroll. */
+const joined = (
   inputs: readonly TensorMasks[],
   join: (masks: (string | null)[]) => string | null,
 ): TensorMasks => ({
@@ -149,7 +152,10 @@ const both = (
   unroll: join(inputs.map(({ unroll }) => unroll)),
 });
 
-/** A recurrent layer passes its mask on if it returns sequences. A backward one also reverses it, but not in Keras. */
+/**
+ * Returns the masks after a layer with the rule `use`. A recurrent layer passes its mask on if it returns sequences; if it
+ * also goes backwards, Unroll reverses the mask, and Keras does not. A global pooling layer has no mask after it.
+ */
 function sequenceMasks(config: JsonObject, x: TensorMasks): TensorMasks {
   const layer = (config.layer as JsonObject | undefined)?.config as JsonObject | undefined;
   const options = layer ?? config;

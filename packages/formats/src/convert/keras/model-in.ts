@@ -21,12 +21,13 @@ import {
 } from './model-parts.js';
 import { type ImportContext, KerasOptions } from './options.js';
 
-/** Models inside models inside models ... */
+/** Maximum number of models and wrapper layers inside each other. */
 const MAX_DEPTH = 16;
 
 /**
  * Translates a serialised layer or model.
- * @param masks of the inputs, for a model
+ * @param masks masks of the inputs, if the object is a model
+ * @param depth number of models and wrapper layers around the object
  * @throws UnrollError `value` for a layer that Unroll does not have, `format` for a damaged config
  */
 export function translate(
@@ -40,7 +41,7 @@ export function translate(
   const config = objectIn(object.config, `The config of a layer of class ${className}`);
   const name = nameIn(object, config, className);
   if (depth > MAX_DEPTH)
-    throw configError(`Layer "${name}"`, `at most ${MAX_DEPTH} models inside each other`, depth);
+    throw configError(`Layer "${name}"`, `inside at most ${MAX_DEPTH} models and wrapper layers`, depth);
   if (isModel(className)) {
     const isSequential = className === 'Sequential' || !('input_layers' in config);
     const inner = (part: Json, partMasks: readonly TensorMasks[]) =>
@@ -71,7 +72,7 @@ function nameIn(object: JsonObject, config: JsonObject, className: string): stri
 function unknownLayer(where: string, className: string): Error {
   if (className === 'Lambda')
     return valueError(
-      `${where} cannot be imported: it contains Python code, which is never executed. Replace it by layers, or by a class of your own that is registered with registerLayer, and export the model again.`,
+      `${where} cannot be imported: it contains Python code, which is never executed. Replace it by other layers or by a custom layer, which is registered with registerLayer, and export the model again.`,
       { className },
     );
   return valueError(
@@ -143,7 +144,7 @@ function sequentialFrom(config: JsonObject, model: ModelContext): TranslatedMode
   };
 }
 
-/** Returns shape and name of the input, wherever the file has the shape; null if nowhere. */
+/** Returns the shape and the name of the input; null if the file does not contain the shape. */
 function sequentialInput(
   config: JsonObject,
   [first]: readonly JsonObject[],

@@ -1,4 +1,4 @@
-/** Translates an Unroll model into a Keras model: Sequential or Functional, with models inside. */
+/** Translates an Unroll model into a Keras model: Sequential or Functional, also with nested models. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
@@ -18,7 +18,10 @@ interface OwnNode {
   mask?: [number, number];
 }
 
-/** @throws UnrollError `state` for a model that is not built, `value` for a layer that Keras does not have */
+/**
+ * Translates a model.
+ * @throws UnrollError `state` for a model that is not built, `value` for a layer that Keras does not have
+ */
 export function exportModel(model: Network): ExportedModel {
   if (!model.built)
     throw new UnrollError(
@@ -39,13 +42,17 @@ const isModel = ({ className }: OwnConfig): boolean =>
 const nestedTo = (own: OwnConfig): ExportedLayer =>
   isModel(own) ? modelTo(own, null) : layerTo(own, nestedTo);
 
-/** The mask of a tensor: computed from another tensor by a Masking or an Embedding layer, or a union of masks; null: none. */
+/** A mask that a Masking or an Embedding layer computes from `tensor`, or a union of masks; null: no mask. */
 type Mask = { tensor: TensorHistory; layer: string; value: number; anyFeature: boolean } | 'union' | null;
 
 /** `[layer, call, output]` */
 type TensorHistory = [string, number, number];
 
-/** Translates a layer or a model, and returns the mask of its output. @param masks of its inputs @param x its first input */
+/**
+ * Translates a layer or a model, and returns it with the mask of its output.
+ * @param masks masks of the inputs
+ * @param x the first input
+ */
 function partTo(
   own: OwnConfig,
   masks: readonly Mask[],
@@ -59,7 +66,7 @@ function partTo(
   return { part: nestedTo(own), mask: maskAfter(own, masks, x) };
 }
 
-/** @throws UnrollError `value` if Keras would not use the mask as Unroll does */
+/** Returns the mask of the output of a layer. @throws UnrollError `value` if Keras would not use the mask as Unroll does */
 function maskAfter(own: OwnConfig, masks: readonly Mask[], tensor: TensorHistory): Mask {
   const { className, config } = own;
   const [x] = masks;
@@ -112,7 +119,7 @@ function maskAfterRecurrent(own: OwnConfig, x: Mask): Mask {
 
 function maskError({ className, config }: OwnConfig, where: string): Error {
   return valueError(
-    `Layer "${String(config.name)}" (${className}) cannot be exported: Keras ignores the mask of ${where}, and Unroll uses it. Remove the masking, or put permuteLayer({ dims: [1, 2] }) before the layer, which drops the mask.`,
+    `Layer "${String(config.name)}" (${className}) cannot be exported: Keras ignores the mask of ${where}, and Unroll uses it. Remove the masking, or drop the mask before this layer with permuteLayer({ dims: [1, 2] }).`,
     { layer: config.name },
   );
 }
@@ -217,7 +224,7 @@ interface KerasGraph {
   tensor(ref: readonly [number, number]): TensorHistory;
 }
 
-/** Translates the nodes, in order, into the calls of each layer. */
+/** Translates the nodes, in order, into calls of layers. */
 function callsOf(
   nodes: readonly OwnNode[],
   own: ReadonlyMap<string, OwnConfig>,
@@ -243,7 +250,7 @@ function callsOf(
     }
     if (mask)
       throw valueError(
-        `Layer "${layer}" cannot be exported: it gets a mask in apply(), and Keras has none for it.`,
+        `Layer "${layer}" cannot be exported: it gets a mask in apply(), which the export to Keras does not support.`,
         { layer },
       );
     const incoming = refs.map(([node, output]) => (output === 0 ? masks[node] : null));
@@ -291,7 +298,7 @@ function operation(className: string, name: string, config: JsonObject, args: Js
   };
 }
 
-/** Layers with several inputs take a list; recurrent layers take the initial states by name. */
+/** Returns the call of a layer. Several inputs are a list; recurrent layers take the initial states by name. */
 function callTo({ className, config }: OwnConfig, tensors: JsonObject[]): JsonObject {
   const kwargs: JsonObject = {};
   if (className.endsWith('Attention')) {

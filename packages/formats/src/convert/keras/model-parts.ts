@@ -1,4 +1,4 @@
-/** What the translations of sequential and functional models share. */
+/** Types and functions that the translations of sequential and functional models share. */
 import { valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { ImportReport } from '../format.js';
@@ -7,18 +7,18 @@ import type { TranslatedLayer, WeightGroup } from './layer-types.js';
 import type { TensorMasks } from './masks-in.js';
 import type { ImportContext } from './options.js';
 
-/** A model, or a layer of a model, with the weights of all parts. */
+/** A model in Unroll's form; `weights` contains the weights of all its layers. */
 export interface TranslatedModel extends TranslatedLayer {
   /** The layers with their weights, in the order of the file, for files that store weights per layer. */
   layers: LayerWeights[];
-  /** Whether Keras keeps a mask of each output. */
+  /** The masks of the outputs. */
   outputMasks: TensorMasks[];
 }
 
 export interface LayerWeights {
   name: string;
   className: string;
-  /** Name in the list of layers in a file of Keras 3: `lstm_1`. */
+  /** Name of the layer's weights in a file of Keras 3: `lstm_1`. */
   stored: string;
   weights: readonly WeightGroup[];
 }
@@ -28,8 +28,8 @@ export const isModel = (className: string | null): boolean =>
   className !== null && MODELS.includes(className);
 
 /**
- * True for an operation such as `x + y`. Files of Keras 3 give the module of each object, except `.h5` files. In `.h5` files, an
- * object without the option `trainable` is an operation, because layers and models have this option.
+ * Returns true for an operation such as `x + y`. Files of Keras 3 give the module of each object, except `.h5` files. In
+ * `.h5` files, an object without the option `trainable` is an operation, because layers and models have this option.
  */
 export function isOperation(object: JsonObject, className: string, version: 2 | 3): boolean {
   if (typeof object.module === 'string') return /\bops\b/.test(object.module);
@@ -41,9 +41,11 @@ export function isOperation(object: JsonObject, className: string, version: 2 | 
 export interface ModelContext {
   name: string;
   context: ImportContext;
+  /** Masks of the inputs. */
   masks: readonly TensorMasks[];
+  /** Number of models and wrapper layers around this model. */
   depth: number;
-  /** Translates the layers of the model. */
+  /** Translates a layer of the model. */
   translate(value: Json, masks: readonly TensorMasks[]): TranslatedLayer | TranslatedModel;
 }
 
@@ -56,7 +58,7 @@ export function shapeIn(value: Json | undefined, what: string): number[] {
   });
 }
 
-/** The shape of an InputLayer, with the batch axis. */
+/** Returns the shape of an InputLayer, with the batch axis. */
 export function inputShapeOf(config: JsonObject, where: string): number[] {
   for (const option of ['sparse', 'ragged', 'optional'])
     if (config[option] === true)
@@ -66,6 +68,7 @@ export function inputShapeOf(config: JsonObject, where: string): number[] {
   return [-1, ...shapeIn(config.shape, `The shape of ${where}`)];
 }
 
+/** Returns the option `trainable` if the model is frozen, else no options. */
 export const frozen = (config: JsonObject): JsonObject =>
   config.trainable === false ? { trainable: false } : {};
 
@@ -74,12 +77,12 @@ export function unmask(name: string, rank: number, report: ImportReport): JsonOb
   report.defaulted.push({
     name: `layer "${name}"`,
     value: 'Permute layer that leaves the axes as they are',
-    reason: 'Keras ignores the mask at this place; the layer drops it',
+    reason: 'Keras ignores the mask before the next layer; this layer drops it',
   });
   return { className: 'Permute', config: { name, dims: Array.from({ length: rank - 1 }, (_, d) => d + 1) } };
 }
 
-/** The weights of all layers of a model, with paths from the model. */
+/** Returns the weights of all layers of a model, with paths and names relative to the model. */
 export function weightsBelow(layers: readonly LayerWeights[], config: JsonObject): WeightGroup[] {
   return layers.flatMap(({ name, stored, weights }) =>
     weights.map((group) => ({

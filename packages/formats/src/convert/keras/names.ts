@@ -1,6 +1,6 @@
 /**
- * Activations, initialisers, regularisers and constraints: the names of Keras (`hard_sigmoid`, `GlorotUniform`) and of
- * Unroll (`hardSigmoid`, `glorotUniform`), in both directions.
+ * Translates activations, initialisers, regularisers and constraints between Keras (`hard_sigmoid`, `GlorotUniform`) and
+ * Unroll (`hardSigmoid`, `glorotUniform`).
  */
 import { valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
@@ -32,7 +32,7 @@ export const ACTIVATIONS: Readonly<Record<string, string>> = Object.fromEntries(
   ].map((name) => [name, toCamel(name)]),
 );
 
-/** Returns the name of an activation as Keras writes it: a name, or a serialised function. */
+/** Returns Keras's name of an activation, which a file gives as a name or as a serialised function, class or layer. */
 export function activationName(value: Json | undefined, where: string): string {
   if (value === null || value === undefined) return 'linear';
   if (typeof value === 'string') return value;
@@ -47,19 +47,19 @@ export function activationName(value: Json | undefined, where: string): string {
   throw configError(`The activation of ${where}`, 'a name', value);
 }
 
-/** @throws UnrollError `value` for an activation that Unroll does not have */
+/** Returns an activation in Unroll's spelling. @throws UnrollError `value` for an activation that Unroll does not have */
 export function activationFrom(value: Json | undefined, where: string): string {
   const name = activationName(value, where);
   // TensorFlow.js writes some names in camelCase.
   const known = ACTIVATIONS[name] ?? (Object.values(ACTIVATIONS).includes(name) ? name : undefined);
   if (known) return known;
   throw valueError(
-    `${where} has the activation "${name}", which Unroll does not have. It has ${Object.keys(ACTIVATIONS).join(', ')}.`,
+    `${where} has the activation "${name}", which Unroll does not have. Unroll has ${Object.keys(ACTIVATIONS).join(', ')}.`,
     { activation: name },
   );
 }
 
-/** @throws UnrollError `value` for an activation that Keras does not have */
+/** Returns an activation in Keras's spelling. @throws UnrollError `value` for an activation that Keras does not have */
 export function activationTo(name: unknown, where: string): string {
   const found = Object.entries(ACTIVATIONS).find(([, own]) => own === name);
   if (found) return found[0];
@@ -80,7 +80,7 @@ function namedIn(value: Json | undefined, what: string): Named | null {
   return { className, config: isObject(value.config) ? value.config : {} };
 }
 
-/** Renames options from snake_case to camelCase, without those that are null. */
+/** Returns the options that are not null, in camelCase. @param convert converts the values of some options */
 function camelOptions(
   config: JsonObject,
   convert: Readonly<Record<string, (value: Json) => Json>> = {},
@@ -92,6 +92,7 @@ function camelOptions(
   );
 }
 
+/** The initialisers that Keras also has, by Unroll's name, with their options. */
 const INITIALIZERS: Readonly<Record<string, readonly string[]>> = {
   zeros: [],
   ones: [],
@@ -111,8 +112,8 @@ const INITIALIZERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Returns an initialiser in Unroll's form; null if Unroll has none like it. (The weights come from the file, so no output
- * depends on it.)
+ * Returns an initialiser in Unroll's form; null if Unroll does not have it. (The weights are read from the file, so the
+ * outputs do not depend on the initialiser.)
  */
 export function initializerFrom(value: Json | undefined, what: string): Named | null {
   const named = namedIn(value, what);
@@ -143,7 +144,7 @@ const REGULARIZER_ALIASES: Readonly<Record<string, string>> = {
   l1l2: 'L1L2',
 };
 
-/** @throws UnrollError `value` for a regulariser that Unroll does not have */
+/** Returns a regulariser; null if there is none. @throws UnrollError `value` for a regulariser that Unroll does not have */
 export function regularizerFrom(value: Json | undefined, what: string): Named | null {
   return namedFrom(value, what, REGULARIZERS, REGULARIZER_ALIASES);
 }
@@ -161,7 +162,7 @@ const CONSTRAINT_ALIASES: Readonly<Record<string, string>> = {
   min_max_norm: 'MinMaxNorm',
 };
 
-/** @throws UnrollError `value` for a constraint that Unroll does not have */
+/** Returns a constraint; null if there is none. @throws UnrollError `value` for a constraint that Unroll does not have */
 export function constraintFrom(value: Json | undefined, what: string): Named | null {
   return namedFrom(value, what, CONSTRAINTS, CONSTRAINT_ALIASES);
 }
@@ -177,12 +178,14 @@ function namedFrom(
   const name = Object.hasOwn(aliases, named.className) ? aliases[named.className] : named.className;
   if (!Object.hasOwn(table, name)) {
     const known = Object.keys(table).join(', ');
-    throw valueError(`${what} is ${named.className}, which Unroll does not have. It has ${known}.`, { name });
+    throw valueError(`${what} is ${named.className}, which Unroll does not have. Unroll has ${known}.`, {
+      name,
+    });
   }
   return { className: table[name], config: camelOptions(named.config) };
 }
 
-/** The serialised form of Keras 3: `{ module, class_name, config, registered_name }`. */
+/** Returns an object in the serialised form of Keras 3: `{ module, class_name, config, registered_name }`. */
 export function serialised(module: string, className: string, config: JsonObject): JsonObject {
   return { module, class_name: className, config, registered_name: null };
 }
@@ -204,7 +207,7 @@ function specTo(
 const nameOf = (spec: Spec): string | null =>
   typeof spec === 'string' ? spec : typeof spec === 'object' && spec !== null ? spec.className : null;
 
-/** @param fallback Keras's name of the default */
+/** Returns an initialiser in Keras's form. @param fallback used if Keras does not have it: Keras's default, by class name */
 export function initializerTo(spec: Spec, fallback: string): JsonObject {
   const name = nameOf(spec);
   if (name === null || !Object.hasOwn(INITIALIZERS, name))

@@ -3,12 +3,12 @@ import { type FloatArray, formatShape, type Shape } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
 import type { ImportReport, OptimizerRecord } from '../format.js';
 import type { Hdf5Reader } from '../hdf5/read.js';
-import { identity } from './compile-in.js';
+import { nameAndConfig } from './compile-in.js';
 import { isObject } from './json.js';
 import { toCamel } from './names.js';
 import { longAttribute } from './weights-in.js';
 
-/** One optimizer: its name and options in Unroll, and its slots in the order of Keras. */
+/** An optimizer: its name in Unroll, its options (Unroll's names by Keras's), and its slots in the order of Keras. */
 interface OptimizerKind {
   name: string;
   options: Readonly<Record<string, string>>;
@@ -53,7 +53,7 @@ const ALIASES: Readonly<Record<string, string>> = {
 
 const CLIPS = { clipnorm: 'clipNorm', global_clipnorm: 'globalClipNorm', clipvalue: 'clipValue' };
 
-/** Schedules of the learning rate by class, with the options that Unroll has. */
+/** Unroll's learning rate schedules, by Keras's class name in snake_case. */
 const SCHEDULES: Readonly<Record<string, string>> = {
   exponential_decay: 'exponentialDecay',
   inverse_time_decay: 'inverseTimeDecay',
@@ -62,7 +62,7 @@ const SCHEDULES: Readonly<Record<string, string>> = {
   cosine_decay: 'cosineDecay',
 };
 
-/** A trainable parameter, in the order in which Keras lists them. */
+/** A trainable parameter of the model. */
 export interface TrainableParameter {
   name: string;
   shape: Shape;
@@ -71,17 +71,18 @@ export interface TrainableParameter {
 export interface OptimizerFile {
   training: Json;
   h5: Hdf5Reader;
+  /** In the order in which Keras lists them. */
   parameters: readonly TrainableParameter[];
   report: ImportReport;
   /** Why the state does not fit the parameters; null if it does. */
   changed: string | null;
 }
 
-/** Returns the optimizer; null if there is none that Unroll has. What is lost is in the report. */
+/** Returns the optimizer; null if the file has none or Unroll does not have it. The report lists what is lost. */
 export function optimizerFrom(file: OptimizerFile): OptimizerRecord | null {
   const { training, report } = file;
   const serialised = isObject(training) ? (training.optimizer ?? training.optimizer_config ?? null) : null;
-  const found = serialised === null ? null : identity(serialised);
+  const found = serialised === null ? null : nameAndConfig(serialised);
   if (!found) return null;
   const drop = (what: string, reason: string): null => {
     report.dropped.push({ name: what, reason });
@@ -124,12 +125,12 @@ export function optimizerFrom(file: OptimizerFile): OptimizerRecord | null {
   return { ...record, iterations: state.iterations, slots: state.slots };
 }
 
-/** Returns what Unroll cannot do, as a clause; null if the optimizer can be imported. */
+/** Returns the reason why the optimizer cannot be imported, as a clause; null if it can be. */
 function unsupportedOption(key: string, config: JsonObject): string | null {
   if (!Object.hasOwn(OPTIMIZERS, key)) return 'Unroll has no such optimizer';
   if (config.amsgrad === true) return 'Unroll has no AMSGrad';
   if (typeof config.gradient_accumulation_steps === 'number' && config.gradient_accumulation_steps > 1)
-    return 'gradients are accumulated by the option accumulate of fit()';
+    return 'Unroll accumulates gradients in fit(), with the option accumulate';
   if (typeof config.decay === 'number' && config.decay > 0)
     return 'Unroll has no option decay; use a schedule';
   return null;
@@ -153,10 +154,10 @@ function optionsFrom(kind: OptimizerKind, config: JsonObject): Options | null {
   return options as Options;
 }
 
-/** A number or a schedule, `{ name, ... }`; null for a schedule that Unroll does not have. */
+/** Returns a learning rate or a schedule, `{ name, ... }`; null for a schedule that Unroll does not have. */
 function rateFrom(value: Json | undefined): unknown {
   if (typeof value === 'number') return value;
-  const found = value === undefined || value === null ? null : identity(value);
+  const found = value === undefined || value === null ? null : nameAndConfig(value);
   if (!found || !Object.hasOwn(SCHEDULES, found.name)) return null;
   const entries = Object.entries(found.config).filter(([key, option]) => key !== 'name' && option !== null);
   return {
@@ -171,14 +172,14 @@ interface OptimizerState {
   slots: Record<string, Map<string, FloatArray>>;
 }
 
-/** Where the arrays of the state are: the paths of each slot, in the order of the parameters. */
+/** Paths of the arrays of the state; for each slot, in the order of the parameters. */
 interface StateLayout {
   iterations: string;
   rate: string | null;
   slots: Record<string, string[]>;
 }
 
-/** Returns the state; null if the file has none, or why it cannot be used. */
+/** Returns the state; null if the file has none; the reason as a string if the state cannot be used. */
 function stateIn(
   file: OptimizerFile,
   kind: OptimizerKind,
@@ -213,9 +214,9 @@ function stateIn(
 }
 
 /**
- * The layout of Keras 3, `optimizer/vars/0`, ...: the number of updates, the learning rate (unless it is a schedule, and
- * not in Keras 2), the moving averages of the weights if there are any, the slots, and for Nadam a product. The two moments
- * of Adam alternate; other slots follow each other.
+ * Returns the layout of numbered arrays, `optimizer/vars/0`, ...: the number of updates, the learning rate (Keras 3 only, and
+ * only if it is not a schedule), the moving averages of the weights (if there are any), the slots, and for Nadam the product
+ * of the momentums. For each parameter, the two moments of Adam and its variants are adjacent; other slots follow one another.
  */
 function numberedLayout(
   h5: Hdf5Reader,
@@ -228,7 +229,7 @@ function numberedLayout(
   if (total <= 2 && count > 0 && slots.length > 0) return null;
   const path = (i: number): string => `/optimizer/vars/${i}`;
   const others = total - 1 - count * (slots.length + (hasAverage ? 1 : 0));
-  // Keras 2 has a momentum for SGD even if it is 0.
+  // Keras 2 stores the momentum of SGD even if the option momentum is 0.
   const hasRate = others > 0 && isScalarFloat(h5, path(1));
   const rest = others - (hasRate ? 1 : 0);
   const allowed =

@@ -1,6 +1,6 @@
 /**
- * Reads the options of a layer from its Keras config. Every option must be read: one that nobody has read is an error
- * unless it has no effect, so that nothing in a file is silently ignored.
+ * Reads the options of a layer from its Keras config. An option that has not been read is an error unless it has no effect,
+ * so that nothing in a file is silently ignored.
  */
 import { valueError } from '@unroll/core';
 import type { Json, JsonObject } from '@unroll/core/internal';
@@ -8,25 +8,25 @@ import type { ImportReport } from '../format.js';
 import { flagIn, isObject, listIn, numberIn, textIn } from './json.js';
 import { activationFrom, activationName, constraintFrom, initializerFrom, regularizerFrom } from './names.js';
 
-/** Which rules apply to a file. */
+/** The version of Keras whose rules apply to a file. */
 export interface KerasDialect {
   /** 2: Keras 2, tf.keras and TensorFlow.js. */
   version: 2 | 3;
 }
 
-/** Keras 2 includes tf.keras. Its configs have lists of inputs in `inbound_nodes` and no build_config. */
+/** Returns 3 for versions of Keras 3, else 2. */
 export function dialectOf(version: string): 2 | 3 {
   return version.startsWith('3') ? 3 : 2;
 }
 
-/** What the import of one file shares. */
+/** Data that all translations in the import of one file share. */
 export interface ImportContext extends KerasDialect {
   report: ImportReport;
-  /** Set if the weights were rescaled, so that the state of the optimizer does not fit them. */
+  /** True if weights were rescaled or rearranged, so that the state of the optimizer does not fit them. */
   rescaled: boolean;
 }
 
-/** Options that do not change what a layer computes, or that the caller reads elsewhere. */
+/** Options that have no effect on a layer's outputs, or that are read directly from the config. */
 const IGNORED = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'build_config', 'input_dtype'],
   ...['unroll', 'implementation', 'use_cudnn', 'input_length', 'input_dim_', 'registered_name'],
@@ -72,14 +72,14 @@ export class KerasOptions {
     return value === undefined ? fallback : textIn(value, this.#name(key));
   }
 
-  /** A list of numbers. A single number is a list of one. */
+  /** Returns a list of numbers, also for a single number. */
   numbers(key: string): number[] {
     const value = this.take(key);
     const list = typeof value === 'number' ? [value] : listIn(value, this.#name(key));
     return list.map((entry) => numberIn(entry, this.#name(key)));
   }
 
-  /** An option of one-dimensional layers: a number or a list of one number. */
+  /** Returns an option of one-dimensional layers, which the file has as a number or as a list of one number. */
   single(key: string, fallback?: number): number {
     const value = this.take(key);
     if (value === undefined && fallback !== undefined) return fallback;
@@ -93,13 +93,13 @@ export class KerasOptions {
     return value === undefined ? fallback : activationFrom(value, this.where);
   }
 
-  /** True for the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1); that of Keras 3 and Unroll is clip(x/6 + 0.5, 0, 1). */
+  /** Returns true for the hard_sigmoid of Keras 2, clip(0.2 x + 0.5, 0, 1); in Keras 3, it is clip(x/6 + 0.5, 0, 1). */
   hasOldHardSigmoid(key: string): boolean {
     const { version } = this.context;
     return version === 2 && /^hard_?sigmoid$/i.test(activationName(this.config[key], this.where));
   }
 
-  /** `{ kernelInitializer: ..., kernelRegularizer: ..., kernelConstraint: ... }` for the weights with these names. */
+  /** Returns `{ kernelInitializer, kernelRegularizer, kernelConstraint, ... }` for the weights with these names. */
   weights(...names: string[]): JsonObject {
     const options: JsonObject = {};
     for (const name of names) {
@@ -115,7 +115,7 @@ export class KerasOptions {
     return options;
   }
 
-  /** The options of every layer. @param name its name in the model */
+  /** Returns the options that every layer has. @param name name of the layer in the model */
   common(name: string): JsonObject {
     const activity = regularizerFrom(this.take('activity_regularizer'), this.#name('activity_regularizer'));
     const trainable = this.config.trainable ?? true;
@@ -127,16 +127,20 @@ export class KerasOptions {
     };
   }
 
-  /** The option must have this value (or be missing). @param why completes `..., because` */
-  only(key: string, expected: Json, why: string): void {
+  /**
+   * Checks that an option has this value or is missing.
+   * @param hint ends the message: a reason, or what to do
+   * @throws UnrollError `value` for another value
+   */
+  only(key: string, expected: Json, hint: string): void {
     const value = this.take(key);
     if (value === undefined || JSON.stringify(value) === JSON.stringify(expected)) return;
     throw this.refuse(
-      `${key} must be ${JSON.stringify(expected)}, got ${JSON.stringify(value)?.slice(0, 60)}: ${why}`,
+      `${key} must be ${JSON.stringify(expected)}, got ${JSON.stringify(value)?.slice(0, 60)}: ${hint}`,
     );
   }
 
-  /** @throws UnrollError `value` for an option that was not read and may have an effect */
+  /** Checks that all options were read. @throws UnrollError `value` for an option that was not read and may have an effect */
   finish(): void {
     for (const [key, value] of Object.entries(this.config)) {
       if (this.#read.has(key) || IGNORED.has(key) || value === null || value === false) continue;
@@ -155,7 +159,7 @@ export class KerasOptions {
     return `${key} of ${this.where}`;
   }
 
-  /** Layers of other types than float32 compute in float32. */
+  /** Reports other float types than float32: Unroll computes in float32. @throws UnrollError `value` for quantised layers */
   #checkDtype(): void {
     const { dtype } = this.config;
     const config = isObject(dtype) && isObject(dtype.config) ? dtype.config : null;

@@ -7,11 +7,17 @@ import type { KerasOptions } from './options.js';
 
 const FACTOR = 1.2;
 
-/** The conversion of the weights of a layer whose `activation` is the old hard_sigmoid; {} for any other. */
-export function scaledBy(
+/** The number of gates, and the indices of the gates whose weights are multiplied. */
+interface ScaledGates {
+  gateCount: number;
+  scaled: readonly number[];
+}
+
+/** Returns the conversion of the weights if the activation option `key` is the hard_sigmoid of Keras 2, else {}. */
+export function hardSigmoidConversion(
   o: KerasOptions,
   key: string,
-  gates: { of: number; scaled: readonly number[] } = { of: 1, scaled: [0] },
+  gates: ScaledGates = { gateCount: 1, scaled: [0] },
 ): { convert?: (arrays: ImportedArray[]) => ImportedArray[] } {
   if (!o.hasOldHardSigmoid(key)) return {};
   o.context.rescaled = true;
@@ -23,13 +29,10 @@ export function scaledBy(
   return { convert: (arrays) => arrays.map((array) => scaleGates(array, gates)) };
 }
 
-/** Multiplies the columns of some gates. The last axis contains all gates. */
-function scaleGates(
-  array: ImportedArray,
-  { of, scaled }: { of: number; scaled: readonly number[] },
-): ImportedArray {
+/** Returns a copy in which the columns of some gates are multiplied. The last axis contains the columns of all gates. */
+function scaleGates(array: ImportedArray, { gateCount, scaled }: ScaledGates): ImportedArray {
   const width = array.shape.at(-1) ?? 1;
-  const units = width / of;
+  const units = width / gateCount;
   return {
     ...array,
     values: array.values.map((value: number, i: number) =>

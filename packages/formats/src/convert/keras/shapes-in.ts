@@ -1,4 +1,4 @@
-/** The shapes of the outputs of a Keras model's layers, derived from its config without weights, for descriptions. */
+/** Derives the output shapes of a Keras model's layers from its config, without weights, for descriptions. */
 import type { Shape } from '@unroll/core';
 import type { Json } from '@unroll/core/internal';
 import { modelFromConfig } from '@unroll/nn';
@@ -6,14 +6,15 @@ import { emptyReport } from '../imported.js';
 import { isObject } from './json.js';
 import { translate } from './model-in.js';
 
-/** Returns the shape of each layer's first output; an empty map if the model has a part that Unroll does not have. */
+/** Returns the shape of each layer's first output; an empty map if the model cannot be imported. */
 export function layerShapes(model: Json, version: 2 | 3): ReadonlyMap<string, Shape> {
   const shapes = new Map<string, Shape>();
   try {
     const { className, config } = translate(model, { version, report: emptyReport(), rescaled: false });
     const built = isObject(model) && isObject(model.build_config) ? model.build_config.input_shape : null;
-    const isOpen = className === 'Sequential' && config.inputShape === undefined && Array.isArray(built);
-    const inputShape = isOpen && built.map((extent) => (typeof extent === 'number' ? extent : -1));
+    const hasNoInputShape =
+      className === 'Sequential' && config.inputShape === undefined && Array.isArray(built);
+    const inputShape = hasNoInputShape && built.map((extent) => (typeof extent === 'number' ? extent : -1));
     const network = modelFromConfig({ className, config: { ...config, ...(inputShape && { inputShape }) } });
     const { inputName } = config;
     if (className === 'Sequential' && network.inputShapes && typeof inputName === 'string')

@@ -1,4 +1,4 @@
-/** Which layers and options the import and the export of Keras models support: the table in docs/convert-keras.md. */
+/** Lists the layers and options that the import and the export of Keras models support, for docs/convert-keras.md. */
 import type { JsonObject } from '@unroll/core/internal';
 import { emptyReport } from '../imported.js';
 import type { Nested, TranslatedLayer } from './layer-types.js';

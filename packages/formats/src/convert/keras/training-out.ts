@@ -8,7 +8,7 @@ import { OPTIMIZERS } from './optimizer-in.js';
 
 /** One variable of the optimizer. */
 export interface OptimizerArray {
-  /** Its path in `.h5` files. */
+  /** Path of the variable in `.h5` files. */
   name: string;
   shape: Shape;
   values: ArrayLike<number>;
@@ -36,7 +36,10 @@ const CLASSES: Readonly<Record<string, string>> = {
   categoricalFocalCrossentropy: 'CategoricalFocalCrossentropy',
 };
 
-/** @throws UnrollError `value` for a loss or an optimizer that Keras does not have */
+/**
+ * Returns `compile_config` and the variables of the optimizer; null if there is no loss or no optimizer.
+ * @throws UnrollError `value` for a loss, a metric or an optimizer that Keras does not have
+ */
 export function trainingTo(
   { compile, optimizer }: ExportOptions,
   parameters: readonly string[],
@@ -77,7 +80,7 @@ function lossTo(name: string, options: Record<string, unknown>): Json {
   const known = entries.map(([key, option]) => [toSnake(key), option as Json] as const);
   return serialised('keras.losses', className, {
     reduction: toSnake(String(reduction)),
-    // Keras has label smoothing for sparse targets only if it is not 0.
+    // A label smoothing of 0 is left out, because not all losses of Keras have the option.
     ...Object.fromEntries(known.filter(([key, option]) => !(key === 'label_smoothing' && option === 0))),
   });
 }
@@ -136,7 +139,7 @@ function rateTo(rate: unknown): Json {
   return serialised('keras.optimizers.schedules', SCHEDULES[name], Object.fromEntries(entries));
 }
 
-/** The variables in Keras's order: see optimizer-in.ts. */
+/** Returns the variables of the optimizer in Keras's order: see optimizer-in.ts. */
 function stateTo(record: OptimizerRecord, parameters: readonly string[], model: Values): OptimizerArray[] {
   const { name, options, iterations, slots } = record;
   const kind = kindOf(name);
@@ -187,7 +190,7 @@ const SLOT_NAMES: Readonly<Record<string, string>> = {
   mean: 'average_gradient',
 };
 
-/** The product of the momentums of Nadam's updates. */
+/** Returns the product of Nadam's momentums over all updates so far. */
 function momentumProduct(beta1: number, updates: number): number {
   let product = 1;
   for (let t = 1; t <= updates && product > 0; t++) product *= beta1 * (1 - 0.5 * 0.96 ** t);

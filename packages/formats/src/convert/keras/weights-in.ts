@@ -9,9 +9,12 @@ import { ALL_PARAMETERS } from './custom.js';
 import type { WeightGroup } from './layer-types.js';
 import type { LayerWeights, TranslatedModel } from './model-parts.js';
 
-/** Arrays by parameter name. For custom layers, whose parameters have unknown names, in the order of the parameters. */
+/**
+ * Arrays by parameter name. The names of a custom layer's parameters are unknown when the file is read: each new name for
+ * which `get` is called takes the layer's next array.
+ */
 export class ImportedArrays extends Map<string, ImportedArray> {
-  /** By the path of the layer, with `/` at its end. */
+  /** The arrays of custom layers that no name has taken yet, by the path of the layer, which ends with `/`. */
   readonly ordered = new Map<string, ImportedArray[]>();
 
   override get(name: string): ImportedArray | undefined {
@@ -27,7 +30,7 @@ export class ImportedArrays extends Map<string, ImportedArray> {
   }
 }
 
-/** A model whose weights are in a file. */
+/** The parts of a translated model that list its weights. */
 export type WeightLayout = Pick<TranslatedModel, 'weights' | 'layers'>;
 
 /**
@@ -49,7 +52,7 @@ export function readWeights(file: Hdf5Reader, model: WeightLayout, byOrder = fal
   return arrays;
 }
 
-/** Which layout a file has, and where the weights of the model are. @throws UnrollError `format` for neither */
+/** Returns the layout of a file, and the path of the model's weights. @throws UnrollError `format` if there are none */
 export function rootOf(file: Hdf5Reader): { layout: 2 | 3; path: string } {
   if (file.strings('/', 'layer_names')) return { layout: 2, path: '' };
   if (file.kind('/model_weights') === 'group') return { layout: 2, path: '/model_weights' };
@@ -77,7 +80,7 @@ function readGroup(file: Hdf5Reader, root: string, { path, parameters }: WeightG
   return Array.from({ length: count }, (_, i) => arrayAt(file, `${vars}/${i}`));
 }
 
-/** Keras 2.12 names the list of layers `_layer_checkpoint_dependencies`. */
+/** Returns a path as the file has it: Keras 2.12 names the list of layers `_layer_checkpoint_dependencies`. */
 function layersPath(file: Hdf5Reader, path: string): string {
   return file.kind('/layers') === 'group'
     ? path
@@ -107,7 +110,7 @@ function readLayer(file: Hdf5Reader, root: string, name: string): ImportedArray[
   return longAttribute(file, group, 'weight_names').map((weight) => arrayAt(file, `${group}/${weight}`));
 }
 
-/** Keras splits an attribute of more than 64 kB: `weight_names0`, `weight_names1`, ... */
+/** Returns the strings of an attribute. Keras splits attributes of more than 64 kB: `weight_names0`, `weight_names1`, ... */
 export function longAttribute(file: Hdf5Reader, path: string, name: string): string[] {
   const whole = file.strings(path, name);
   if (whole) return whole;
@@ -119,7 +122,7 @@ export function longAttribute(file: Hdf5Reader, path: string, name: string): str
   }
 }
 
-/** A parameter of a layer, and where it is among the layer's weights. */
+/** A parameter of a layer: the indices of its weight group and of the parameter in the group. */
 interface Slot {
   layer: LayerWeights;
   group: number;
@@ -142,7 +145,7 @@ const trainableFirst = (slots: readonly Slot[]): Slot[] => [
   ...slots.filter(({ trainable }) => !trainable),
 ];
 
-/** The file has the trainable arrays of a layer (and of the layers in it) first, then the others. */
+/** Adds the arrays of a layer. The file lists the trainable arrays of the layer and of its inner layers first. */
 function addLayer(arrays: ImportedArrays, layer: LayerWeights, values: ImportedArray[]): void {
   if (layer.weights.some(({ parameters }) => parameters.includes(ALL_PARAMETERS))) {
     arrays.ordered.set(`${layer.name}/`, values);
@@ -178,16 +181,18 @@ function addSlots(
 }
 
 /**
- * Assigns a list of all arrays of a model. Their order is that of TensorFlow.js (first all trainable arrays of the model) or
- * that of `.h5` files (first the trainable arrays of each layer), whichever agrees with the names.
- * @throws UnrollError `format` if neither does
+ * Assigns the arrays of a file to the parameters of a model. The arrays are in the order of TensorFlow.js (all trainable
+ * arrays of the model come first) or of `.h5` files (the trainable arrays of each layer come first). The names of the arrays
+ * decide which order applies.
+ * @throws UnrollError `format` if the names agree with neither order, or if the number of arrays is wrong
  */
 export function assignWeights(model: WeightLayout, values: readonly ImportedArray[]): ImportedArrays {
   const slots = model.layers.flatMap(slotsOf);
   const orders = [trainableFirst(slots), model.layers.flatMap((layer) => trainableFirst(slotsOf(layer)))];
-  const last = (name: string): string => name.slice(name.lastIndexOf('/') + 1).replace(/:\d+$/, '');
+  const lastPart = (name: string): string => name.slice(name.lastIndexOf('/') + 1).replace(/:\d+$/, '');
   const fits = (order: readonly Slot[]): boolean =>
-    order.length === values.length && order.every(({ name }, i) => last(name) === last(values[i].from));
+    order.length === values.length &&
+    order.every(({ name }, i) => lastPart(name) === lastPart(values[i].from));
   const order = orders.find(fits);
   const arrays = new ImportedArrays();
   if (!order && values.length === slots.length) {
@@ -200,7 +205,7 @@ export function assignWeights(model: WeightLayout, values: readonly ImportedArra
   return arrays;
 }
 
-/** Returns for each layer with weights of the model the name of the layer at the same position of the file. */
+/** Matches the layers that have weights by their order. Returns the name in the file by the name in the model. */
 function namesByOrder(file: Hdf5Reader, root: string, { layers }: WeightLayout): Map<string, string> {
   const stored = longAttribute(file, root || '/', 'layer_names').filter(
     (name) => longAttribute(file, `${root}/${name}`, 'weight_names').length > 0,
@@ -214,7 +219,7 @@ function namesByOrder(file: Hdf5Reader, root: string, { layers }: WeightLayout):
   );
 }
 
-/** @throws UnrollError `format` if the file has weights of a layer that the model does not have */
+/** Checks the layers of a file. @throws UnrollError `format` if it has weights of a layer that the model does not have */
 function checkAllUsed(file: Hdf5Reader, root: string, model: WeightLayout): void {
   const known = new Set(model.layers.map(({ name }) => name));
   for (const name of longAttribute(file, root || '/', 'layer_names')) {

@@ -7,7 +7,7 @@ import { type Hdf5Writer, writeHdf5 } from '../hdf5/write.js';
 import { type ExportedModel, exportModel } from './model-out.js';
 import { type TrainingConfig, trainingTo, type Values, valuesOfParameter } from './training-out.js';
 
-/** The version of Keras whose files these are. */
+/** The version of Keras that the files name. */
 const KERAS_VERSION = '3.15.1';
 
 const json = (value: unknown): Uint8Array => encodeUtf8(JSON.stringify(value));
@@ -48,7 +48,7 @@ function writeLayers(file: Hdf5Writer, { weights, seeds }: ExportedModel, values
   for (const path of seeds) file.dataset(`/${path}/vars/0`, [2], [0, 0], 'uint32');
 }
 
-/** The trainable parameters in the order of Keras. */
+/** Returns the names of the trainable parameters in the order of Keras. */
 function trainableNames({ weights }: ExportedModel): string[] {
   return weights
     .filter(({ trainable }) => trainable)
@@ -79,7 +79,7 @@ export async function writeH5(model: Network, options: ExportOptions): Promise<M
   return new Map([['', bytes]]);
 }
 
-/** The arrays of each layer: first the trainable ones, then the others. */
+/** Writes the arrays of each layer: first the trainable arrays, then the others. */
 function writeNamedLayers(file: Hdf5Writer, { layers }: ExportedModel, values: Values): void {
   for (const { name, weights } of layers) {
     const slots = weights.flatMap(({ parameters, trainable, fixed = 0 }) =>

@@ -11,13 +11,13 @@ export interface NumpyArray {
   shape: Shape;
   /** Float64Array for float64 and integers of 32 and 64 bits; those beyond 2^53 are rounded. Otherwise Float32Array. */
   values: FloatArray;
-  /** In NumPy's spelling, without the byte order: `f4`, `i8`, `b1`. */
+  /** Data type in NumPy's spelling, without the byte order: `f4`, `i8`, `b1`. */
   dtype: string;
 }
 
 type Read = (view: DataView, at: number, little: boolean) => number;
 
-/** By data type. */
+/** Functions that read one value, by data type. */
 const READERS: Readonly<Record<string, Read>> = {
   b1: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
   i1: (view, at) => view.getInt8(at),
@@ -34,12 +34,12 @@ const READERS: Readonly<Record<string, Read>> = {
 };
 
 const npyError = (name: string, problem: string): UnrollError =>
-  new UnrollError('format', `${name} is not a numpy array that can be read: ${problem}.`);
+  new UnrollError('format', `${name} is not a NumPy array that can be read: ${problem}.`);
 
 const HEADER =
   /^\{\s*'descr'\s*:\s*'([^']*)'\s*,\s*'fortran_order'\s*:\s*(True|False)\s*,\s*'shape'\s*:\s*\(([\d\s,]*)\)\s*,?\s*\}\s*$/;
 
-/** @param name of the array, for errors @throws UnrollError `format` */
+/** Reads a .npy file. @param name name of the array, for error messages @throws UnrollError `format` for a damaged file */
 export function readNpy(bytes: Uint8Array, name: string): NumpyArray {
   const { header, start } = headerOf(bytes, name);
   const match = HEADER.exec(header);
@@ -80,7 +80,7 @@ function headerOf(bytes: Uint8Array, name: string): { header: string; start: num
   if (bytes.length < begin) throw npyError(name, 'it is truncated');
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   if (begin + length > bytes.length) throw npyError(name, 'it is truncated');
-  if (length > 10_000) throw npyError(name, `its header has ${length} bytes`);
+  if (length > 10_000) throw npyError(name, `its header has ${length} bytes, more than 10000`);
   return { header: decodeUtf8(bytes.subarray(begin, begin + length), name), start: begin + length };
 }
 
@@ -105,7 +105,7 @@ interface Layout {
 function valuesOf(data: Uint8Array, { shape, dtype, read, little, fortran }: Layout): FloatArray {
   const size = Number(dtype[1]);
   const length = data.length / size;
-  const order = fortran && shape.length > 1 ? columnMajor(shape) : null;
+  const order = fortran && shape.length > 1 ? toRowMajor(shape) : null;
   if (dtype === 'f4' && little && !order) return new Float32Array(new Uint8Array(data).buffer);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const out = /^(f8|[iu][48])$/.test(dtype) ? new Float64Array(length) : new Float32Array(length);
@@ -113,8 +113,8 @@ function valuesOf(data: Uint8Array, { shape, dtype, read, little, fortran }: Lay
   return out;
 }
 
-/** Returns the function from the position of an element in column-major order to that in row-major order. */
-function columnMajor(shape: Shape): (position: number) => number {
+/** Returns a function that converts the position of an element in column-major order to its position in row-major order. */
+function toRowMajor(shape: Shape): (position: number) => number {
   const strides = shape.map((_, d) => shape.slice(d + 1).reduce((product, extent) => product * extent, 1));
   return (position) => {
     let [rest, target] = [position, 0];
@@ -126,7 +126,7 @@ function columnMajor(shape: Shape): (position: number) => number {
   };
 }
 
-/** Writes an array as float32, or as float64 for a Float64Array. */
+/** Returns the bytes of a .npy file with values of the type float32, or float64 for a Float64Array. */
 export function writeNpy(values: FloatArray, shape: Shape): Uint8Array {
   const descr = values instanceof Float64Array ? '<f8' : '<f4';
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(', ');

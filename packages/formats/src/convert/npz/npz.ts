@@ -5,11 +5,11 @@ import { type ByteSource, readAll } from '../source.js';
 import { readZipEntry, zipIndex } from '../zip-source.js';
 import { type NumpyArray, readNpy, writeNpy } from './npy.js';
 
-/** Arrays of zeros compress a thousandfold. */
+/** Bytes that an array may have beyond the usual ratio of decompression, because zeros compress a thousandfold. */
 const MAX_EXTRA = 1 << 22;
 
 /**
- * Reads all arrays of an .npz file, also of a compressed one, by name. A .npy file has one array, with the name ''.
+ * Reads all arrays of an .npz file, which may be compressed, by name. A .npy file has one array, with the name ''.
  * @throws UnrollError `format` for a damaged file, and for arrays of anything but numbers
  */
 export async function readNpz(source: ByteSource): Promise<Map<string, NumpyArray>> {
@@ -26,7 +26,7 @@ export async function readNpz(source: ByteSource): Promise<Map<string, NumpyArra
   return arrays;
 }
 
-/** Writes an .npz file, uncompressed. Numpy reads it with `np.load`. */
+/** Returns the bytes of an uncompressed .npz file, which NumPy reads with `np.load`. */
 export function writeNpz(arrays: ReadonlyMap<string, { shape: Shape; values: FloatArray }>): Uint8Array {
   return toZip(
     new Map([...arrays].map(([name, { shape, values }]) => [`${name}.npy`, writeNpy(values, shape)])),

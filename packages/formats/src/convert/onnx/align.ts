@@ -1,4 +1,4 @@
-/** Brings the operands of an elementwise node to common axes. */
+/** Aligns the operands of an elementwise node: brings them to common axes. */
 import type { FloatArray, Shape } from '@unroll/core';
 import { strided, stridesOf } from './arrays.js';
 import { type NodeContext, OtherBatchAxis } from './context.js';
@@ -14,14 +14,17 @@ import {
   type Value,
 } from './values.js';
 
-/** Operands with common axes: tensors of the model, numbers, and arrays of the rank of the tensors or less. */
+/**
+ * Operands with common axes: tensors of the model, numbers, and arrays whose rank is at most the rank of the tensors. For
+ * `stored` and `seen`, see values.ts.
+ */
 export interface Aligned {
   operands: (Reference | number | { shape: Shape; values: FloatArray })[];
   stored: Axis[];
   seen: Axis[];
 }
 
-/** Aligns values of which at least one is a tensor of the model. Adds layers where tensors have another order. */
+/** Aligns values, at least one of which is a tensor of the model. Adds layers that rearrange the axes of tensors. */
 export function align(context: NodeContext, values: readonly Value[]): Aligned {
   const tensors = values.filter((value) => value.kind === 'tensor') as ModelTensor[];
   const rank = Math.max(...values.map(rankOf));
@@ -44,7 +47,7 @@ export function align(context: NodeContext, values: readonly Value[]): Aligned {
   return { operands, stored, seen: common };
 }
 
-/** Renames the batches of all tensors to that of the first one: the inputs of a model have the same number of examples. */
+/** Returns new names for batch atoms: all become the batch of the first tensor, because a model has a single batch size. */
 export function batchNames([first, ...others]: readonly ModelTensor[]): Map<Atom, Atom> {
   const [batch] = current(first.stored[0]);
   return new Map(
@@ -63,7 +66,7 @@ const rankOf = (value: Value): number =>
         ? 0
         : 1;
 
-/** Returns a value that no layer computes as a constant. */
+/** Converts a value that does not depend on the inputs of the model to a constant. */
 export function constantOperand(context: NodeContext, value: Value): Constant {
   if (value.kind === 'constant') return value;
   if (value.kind === 'tensor') throw context.error('expected a constant');
@@ -79,7 +82,10 @@ export function constantOperand(context: NodeContext, value: Value): Constant {
   };
 }
 
-/** Adds the axes of a tensor to those of the result. Its atoms are renamed to those that are there already. */
+/**
+ * Merges the axes of a tensor into the axes of the result, `seen`. Where the result already has atoms, `renamed` maps the
+ * tensor's atoms to them.
+ */
 export function mergeAxes(
   context: NodeContext,
   seen: Axis[],
@@ -89,19 +95,19 @@ export function mergeAxes(
   const offset = seen.length - tensor.seen.length;
   tensor.seen.forEach((axis, i) => {
     const own = current(axis);
-    const there = current(seen[offset + i]);
-    if (there.length === 0) seen[offset + i] = own;
-    else if (own.length > 0) unify(context, there, own, renamed);
+    const existing = current(seen[offset + i]);
+    if (existing.length === 0) seen[offset + i] = own;
+    else if (own.length > 0) unify(context, existing, own, renamed);
   });
 }
 
-/** Maps each atom of an axis to the atom of another axis of the same size, and splits atoms where they differ. */
-function unify(context: NodeContext, there: Axis, own: Axis, renamed: Map<Atom, Atom>): void {
-  const a = [...there];
+/** Maps the atoms of an axis to the atoms of an existing axis of the same size. Splits atoms if their sizes differ. */
+function unify(context: NodeContext, existing: Axis, own: Axis, renamed: Map<Atom, Atom>): void {
+  const a = [...existing];
   const b = [...own];
   const fail = (): never => {
     throw context.error(
-      `the sizes ${formatDimension(axisSize(there))} and ${formatDimension(axisSize(own))} do not match`,
+      `the sizes ${formatDimension(axisSize(existing))} and ${formatDimension(axisSize(own))} do not match`,
     );
   };
   while (a.length > 0 && b.length > 0) {
@@ -130,7 +136,7 @@ const mayBeEqual = (x: Atom, y: Atom): boolean =>
   known(x.size) === null ||
   known(y.size) === null;
 
-/** Splits the first atom of a list into one of this size and the rest. Returns false if that is impossible. */
+/** Splits the first atom of a list into an atom of size `first` and a remainder. Returns false if this is impossible. */
 export function splitFirst(list: Atom[], first: Dimension): boolean {
   const [atom] = list;
   const rest = dividedBy(atom.size, first);
@@ -145,33 +151,34 @@ function mergeConstant(context: NodeContext, seen: Axis[], constant: Constant): 
   const offset = seen.length - constant.shape.length;
   constant.shape.forEach((extent, i) => {
     if (known(extent) === 1) return;
-    const there = current(seen[offset + i]);
-    if (there.length === 0) seen[offset + i] = [new Atom(extent)];
-    else if (!equalDimensions(axisSize(there), extent))
+    const existing = current(seen[offset + i]);
+    if (existing.length === 0) seen[offset + i] = [new Atom(extent)];
+    else if (!equalDimensions(axisSize(existing), extent))
       throw context.error(
-        `a constant has ${formatDimension(extent)} elements on an axis of size ${formatDimension(axisSize(there))}`,
+        `a constant has ${formatDimension(extent)} elements on an axis of size ${formatDimension(axisSize(existing))}`,
       );
   });
 }
 
+/** Returns the tensor with renamed atoms. */
 export function rename(tensor: ModelTensor, renamed: Map<Atom, Atom>): ModelTensor {
   const map = (axis: Axis): Axis => current(axis).map((atom) => renamed.get(atom) ?? atom);
   return { ...tensor, stored: tensor.stored.map(map), seen: tensor.seen.map(map) };
 }
 
 /**
- * Returns axes that contain all atoms: those of the tensor with most atoms, with the others before the atom that follows
- * them in the result. An axis of which another tensor has only a part is split.
+ * Returns stored axes that contain all atoms. They begin with the axes of the tensor that has the most atoms. Each other atom
+ * is inserted before the atom that follows it in the result. An axis is split if a tensor has only some of its atoms.
  */
 function commonAxes(tensors: readonly ModelTensor[], seen: readonly Axis[]): Axis[] {
   const atomsOf = ({ stored }: ModelTensor): Atom[] => stored.flatMap((axis) => [...current(axis)]);
   const base = tensors.reduce((a, b) => (atomsOf(b).length > atomsOf(a).length ? b : a));
   const axes: Axis[] = base.stored.map(current).filter((axis, d) => axis.length > 0 || d === 0);
   const all = [...seen.flat(), ...tensors.flatMap(atomsOf)];
-  const isThere = (atom: Atom): boolean => axes.some((axis) => axis.includes(atom));
+  const isIncluded = (atom: Atom): boolean => axes.some((axis) => axis.includes(atom));
   all.forEach((atom, i) => {
-    if (isThere(atom)) return;
-    const next = all.slice(i + 1).find(isThere);
+    if (isIncluded(atom)) return;
+    const next = all.slice(i + 1).find(isIncluded);
     const at = next ? axes.findIndex((axis) => axis.includes(next)) : axes.length;
     axes.splice(Math.max(at, 1), 0, [atom]);
   });
@@ -185,7 +192,7 @@ function commonAxes(tensors: readonly ModelTensor[], seen: readonly Axis[]): Axi
   });
 }
 
-/** Returns the values of a constant in the order of stored axes: a number, or an array with sizes of 1 where it repeats. */
+/** Returns a constant in the order of stored axes: a number, or an array that has size 1 on axes along which it repeats. */
 export function arrangeConstant(
   context: NodeContext,
   constant: Constant,
@@ -211,7 +218,7 @@ export function arrangeConstant(
   const batchStride = strideOf.get(batch);
   if (batchStride !== undefined) {
     if (!repeatsAlong(values, batchStride, known(batch.size) ?? 1)) {
-      context.rejectBatch([batch], 'it has other constants for each sequence of');
+      context.rejectBatch([batch], 'it has different constants for the sequences of');
     }
     strideOf.delete(batch);
   }
@@ -229,7 +236,7 @@ export function arrangeConstant(
   return { shape, values: arranged };
 }
 
-/** True if the elements do not depend on the index of this stride. */
+/** Returns true if the elements do not depend on the index of the axis with this stride. */
 function repeatsAlong(values: FloatArray, stride: number, count: number): boolean {
   return values.every((value, i) => {
     const index = Math.floor(i / stride) % count;

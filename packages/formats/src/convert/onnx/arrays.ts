@@ -1,4 +1,4 @@
-/** Rearranges arrays of constants, as NumPy does. */
+/** Rearranges arrays with the values of constants, as NumPy does. */
 import { type FloatArray, valueError } from '@unroll/core';
 
 /** An array with its sizes. */
@@ -23,7 +23,7 @@ export const countOf = (extents: readonly number[]): number =>
  * Limits the memory of computed constants: a small file can describe a large one.
  * @param count number of elements of the result
  * @param from number of elements that it is computed from
- * @throws UnrollError `value`
+ * @throws UnrollError `value` if the result would be too large
  */
 export function checkCount(count: number, from: number): void {
   if (count >= 0 && count <= 4 * from + 2 ** 20) return;
@@ -70,7 +70,7 @@ export function transposed({ extents, values }: NumberArray, order: readonly num
   };
 }
 
-/** Transposed matrices: nodes that share a weight also share the transposed one. */
+/** Transposed matrices by original matrix: nodes that share a weight also share the transposed weight. */
 const matrices = new WeakMap<FloatArray, { rows: number; transposed: FloatArray }>();
 
 /** Transposes a matrix in blocks that fit the cache. */

@@ -1,4 +1,4 @@
-/** What the conversion of one node needs: its inputs, its attributes, and the model that is being written. */
+/** Gives the conversion of a node access to its inputs and attributes, and to the model that is being written. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { ImportReport } from '../format.js';
 import { type Dimension, equalDimensions, known } from './dimensions.js';
@@ -87,7 +87,7 @@ export class NodeContext {
     throw this.error(`the input ${index} must depend on the inputs of the model`);
   }
 
-  /** Returns a constant input, with its values broadcast to its full shape. @param what its name in ONNX's definition */
+  /** Returns a constant input, with its values broadcast to its full shape. @param what names the input in messages */
   constant(index: number, what: string): Constant {
     const value = this.input(index);
     const values = fullValues(value);
@@ -132,7 +132,7 @@ export class NodeContext {
   }
 
   text(name: string, otherwise?: string): string {
-    return this.#attribute(name, (value) => typeof value === 'string', otherwise, 'a text') as string;
+    return this.#attribute(name, (value) => typeof value === 'string', otherwise, 'a string') as string;
   }
 
   numbers(name: string, otherwise?: readonly number[]): readonly number[] {
@@ -144,7 +144,7 @@ export class NodeContext {
   texts(name: string, otherwise?: readonly string[]): readonly string[] {
     const isList = (value: unknown): boolean =>
       Array.isArray(value) && value.every((item) => typeof item === 'string');
-    return this.#attribute(name, isList, otherwise, 'a list of texts') as string[];
+    return this.#attribute(name, isList, otherwise, 'a list of strings') as string[];
   }
 
   array(name: string): ArrayValue {
@@ -153,12 +153,12 @@ export class NodeContext {
     return this.#attribute(name, isArray, undefined, 'a tensor') as ArrayValue;
   }
 
-  /** @throws UnrollError `value` for a tensor with more axes than any model has */
+  /** Checks the number of axes of a tensor. @throws UnrollError `value` for more than 32 axes */
   checkRank(rank: number): void {
     if (rank > MAX_RANK) throw this.error(`a tensor has ${rank} axes, more than ${MAX_RANK}`);
   }
 
-  /** Returns an axis of a value of this rank as a number from 0. */
+  /** Returns the index of an axis of a value, which counts from the end if it is negative, as an index from 0. */
   axis(axis: number, rank: number): number {
     const positive = axis < 0 ? axis + rank : axis;
     if (Number.isInteger(positive) && positive >= 0 && positive < rank) return positive;
@@ -166,21 +166,28 @@ export class NodeContext {
   }
 
   /**
-   * Checks that an axis is the batch, or that no tensor has one. The axis consists of atoms, see values.ts.
-   * @throws OtherBatchAxis if the axis comes from another axis of an input of the graph
+   * Checks that an axis of a tensor is the batch, or that the tensor has no batch.
+   * @param axis atoms of the axis, see values.ts
+   * @param what names the axis in messages
+   * @throws OtherBatchAxis if an input of the graph must have its batch on another axis
    */
-  requireBatch(axis: Axis, of: ModelTensor, what: string): void {
+  requireBatch(axis: Axis, tensor: ModelTensor, what: string): void {
     const atoms = current(axis);
     if (atoms.length === 1 && atoms[0].isBatch) return;
     const [atom] = atoms;
     if (atom?.origin) throw new OtherBatchAxis(atom.origin.input, atom.origin.axis);
-    const other = of.seen.flat().find(({ origin }) => origin !== null)?.origin;
-    if (atoms.length === 0 && of.seen.flat().every(({ isBatch }) => !isBatch)) return;
+    const other = tensor.seen.flat().find(({ origin }) => origin !== null)?.origin;
+    if (atoms.length === 0 && tensor.seen.flat().every(({ isBatch }) => !isBatch)) return;
     if (atoms.length === 0 && other) throw new OtherBatchAxis(other.input, -1);
-    throw this.error(`${what} of ${formatShapeOf(of)} must be the batch`);
+    throw this.error(`${what} of ${formatShapeOf(tensor)} must be the batch`);
   }
 
-  /** @throws OtherBatchAxis or an error, if an axis contains the batch, because the node cannot change it */
+  /**
+   * Checks that an axis, which the node changes, does not contain the batch.
+   * @param what the message up to `the batch`
+   * @throws OtherBatchAxis if the batch is an axis of a graph input, which may have its batch on another axis; otherwise
+   * UnrollError `value`
+   */
   rejectBatch(axis: Axis, what: string): void {
     const batch = current(axis).find(({ isBatch }) => isBatch);
     if (!batch) return;
@@ -188,7 +195,7 @@ export class NodeContext {
     throw this.error(`${what} the batch`);
   }
 
-  /** @throws UnrollError `value` if the node has an attribute that is not in `names` */
+  /** Checks the attributes of the node. @throws UnrollError `value` for an attribute that is not in `names` */
   checkAttributes(names: readonly string[]): void {
     for (const name of this.node.attributes.keys())
       if (!names.includes(name)) throw this.error(`the attribute ${name} is not supported`);

@@ -1,6 +1,6 @@
 /**
- * Sizes that may be unknown until the model runs: products of a number and symbols (`2*batch`). Shape arithmetic of ONNX
- * graphs (Shape, Gather, Mul, Concat, Reshape, ...) is computed with them when the file is imported.
+ * Sizes that may be unknown until the model runs: products of a number and symbols (`2*batch`). The importer computes the
+ * shape arithmetic of ONNX graphs (Shape, Gather, Mul, Concat, Reshape, ...) with such sizes.
  */
 import { valueError } from '@unroll/core';
 
@@ -27,8 +27,9 @@ export function equalDimensions(a: Dimension, b: Dimension): boolean {
   return formatDimension(a) === formatDimension(b);
 }
 
-/** Largest number of symbols in a product, and longest name of a symbol: expressions of a file may double with each node. */
+/** Largest number of symbols in a product. The expressions of a file may double in length with each node. */
 const MAX_SYMBOLS = 16;
+/** Largest length of the name of a symbol. */
 const MAX_NAME = 400;
 
 export function times(a: Dimension, b: Dimension): Dimension {
@@ -74,5 +75,5 @@ export function computed(
   }
   const expression = `(${formatDimension(a)}${name}${formatDimension(b)})`;
   if (expression.length <= MAX_NAME) return symbol(expression);
-  throw valueError(`The expression of a size has more than ${MAX_NAME} letters.`);
+  throw valueError(`The expression of a size has more than ${MAX_NAME} characters.`);
 }

@@ -1,4 +1,4 @@
-/** Writes a model as an ONNX file: standard operators, float32, batch-major inputs and outputs. */
+/** Writes a model as an ONNX file with standard operators and float32 weights. The batch is the first axis. */
 import { type FloatArray, type Shape, UnrollError, valueError } from '@unroll/core';
 import { Functional, type Network } from '@unroll/nn';
 import type { ExportOptions } from '../format.js';
@@ -7,18 +7,18 @@ import { FLOAT, type GraphTensor, INT64, OnnxGraph } from './export/graph.js';
 import { exportLayer } from './export/layers.js';
 import { writeModel } from './protobuf.js';
 
-/** The versions of the operator set that can be written. */
+/** The oldest and the newest version of the operator set that can be written. */
 export const OPSETS: readonly [oldest: number, newest: number] = [13, 23];
 const DEFAULT_OPSET = 17;
-/** The version of the file format, which ONNX released with these operator sets. */
+/** Returns the version of the file format that ONNX released with a version of the operator set. */
 const irVersionOf = (opset: number): number => (opset <= 14 ? 7 : opset <= 18 ? 8 : opset <= 20 ? 9 : 10);
 
 /**
  * Returns the bytes of an ONNX file. Inputs and outputs have the names of the model and the order of its axes, [batch, steps,
- * features]. The states of stateful layers, and with `streaming` those of all layers, are further inputs and outputs:
+ * features]. The states of stateful layers (with `streaming`, the states of all layers) are further inputs and outputs:
  * `lstm.h` and `lstm.h.next`, [batch, units].
- * @throws UnrollError `state` for a model without weights or one that cannot be streamed, `value` for an unsupported version
- * and for layers that ONNX cannot express, by name
+ * @throws UnrollError `state` for a model that has no weights or cannot be streamed, `value` for an unsupported version and
+ * for layers that ONNX cannot express, by name
  */
 export async function exportOnnx(
   model: Network,
@@ -59,7 +59,7 @@ export async function exportOnnx(
   });
 }
 
-/** Names the axes of unknown size: `batch`, `steps`. */
+/** Returns a shape in which axes of unknown size have names: `batch`, `steps`. */
 function dimensions(shape: Shape, prefix = ''): (number | string)[] {
   const names = ['batch', `${prefix}steps`];
   return shape.map((extent, d) =>
@@ -67,7 +67,7 @@ function dimensions(shape: Shape, prefix = ''): (number | string)[] {
   );
 }
 
-/** True if only embeddings read an input: then it contains ids. */
+/** Returns true if an input contains ids, because only Embedding layers read it. */
 function readsIds(model: Network, index: number): boolean {
   if (!(model instanceof Functional)) return model.layers[0]?.className === 'Embedding';
   const { node } = model.inputs[index];

@@ -1,4 +1,4 @@
-/** The graph of an ONNX model as nodes in topological order. Nodes that no output depends on are left out. */
+/** Reads the graph of an ONNX model: its nodes in topological order, without nodes that no output depends on. */
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
 import type { ByteSource } from '../source.js';
@@ -40,15 +40,15 @@ export interface Graph {
   constants: ReadonlyMap<string, ArrayValue>;
   /** Names of nodes, inputs and tensors that no output depends on. */
   unused: readonly string[];
-  /** How many nodes and outputs read the elements of each value. */
+  /** Number of nodes and graph outputs that read the elements of each value. */
   readers: ReadonlyMap<string, number>;
 }
 
 export const OLDEST_OPSET = 7;
-/** The newest version of the operator set that the operators were checked against. */
+/** The newest version of the operator set for which the operators were checked. */
 export const NEWEST_OPSET = 28;
 
-/** Domains of operators that Unroll knows: ONNX's own. */
+/** The two spellings of the domain of ONNX's standard operators. */
 const DOMAINS = ['', 'ai.onnx'];
 
 /** Returns the version of ONNX's operator set. @throws UnrollError `value` for an unsupported version */
@@ -103,7 +103,7 @@ function countReaders(nodes: readonly NodeProto[], graph: GraphProto): Map<strin
   const read = (name: string): void => {
     readers.set(name, (readers.get(name) ?? 0) + 1);
   };
-  // Shape reads no elements, so a layer before it may still be changed.
+  // Shape reads no elements, so the layer that computes its input may still be changed.
   for (const { input, opType } of nodes)
     if (opType !== 'Shape') input.filter((name) => name !== '').forEach(read);
   for (const { name } of graph.output) read(name);
@@ -177,15 +177,12 @@ function inputOf({ name, type }: ValueInfoProto, file: string): GraphInput {
   const tensor = type?.tensorType;
   const kind = tensor && elementType(tensor.elemType);
   if (!tensor?.shape || !kind)
-    throw new UnrollError(
-      'value',
-      `${file}: the input "${name}" must be a tensor of numbers of a known rank.`,
-      {
-        name,
-      },
-    );
+    throw new UnrollError('value', `${file}: the input "${name}" must be a numeric tensor of known rank.`, {
+      name,
+    });
   const shape = tensor.shape.dim.map(({ value, param }, axis) => {
-    if (value > 2 ** 31) throw damaged(file, `the input "${name}" has ${value} elements on axis ${axis}`);
+    if (value > 2 ** 31)
+      throw damaged(file, `the input "${name}" has ${value} elements on axis ${axis}, more than 2^31`);
     return value > 0 ? size(value) : symbol(param || `${name}.${axis}`);
   });
   return { name, type: kind, shape };
@@ -204,7 +201,7 @@ async function readNode(node: NodeProto, source: ByteSource): Promise<Node> {
   };
 }
 
-/** Returns the numbers of a Constant node that has few numbers; null for other nodes. */
+/** Returns the numbers of a Constant node that has at most 8 numbers; null for other nodes. */
 export function constantNumbers({ attributes }: Node): readonly number[] | null {
   const array = attributes.get('value');
   if (typeof array === 'object' && 'values' in array && ArrayBuffer.isView(array.values))
@@ -234,5 +231,5 @@ async function readAttribute(
   if (type === TYPES.floats) return attribute.floats;
   if (type === TYPES.ints) return attribute.ints;
   if (type === TYPES.strings) return attribute.strings.map(text);
-  throw damaged(source.name, `the attribute ${name} of ${node} has the type ${type}`);
+  throw damaged(source.name, `the attribute ${name} of ${node} has the unsupported type ${type}`);
 }

@@ -1,7 +1,7 @@
 /**
- * Converts an ONNX graph to a model: each node is replaced by a layer of Unroll, and constants are folded. The batch must be
- * the first axis of the tensors of a model. Which axis of the inputs it is follows from the nodes: recurrent nodes and
- * convolutions know it. The conversion begins with an assumption, and is repeated if a node shows that it is wrong.
+ * Converts an ONNX graph to a model: layers replace the nodes, and constants are folded. In the model, the batch is the first
+ * axis of each tensor. In the graph, it may be another axis of an input, as recurrent nodes and convolutions show. The
+ * conversion begins with an assumption about the batch axes, and is repeated if a node contradicts the assumption.
  */
 import { type FloatArray, UnrollError, valueError } from '@unroll/core';
 import type { AxisOrder, ImportedModel, ImportReport } from '../format.js';
@@ -33,22 +33,22 @@ const MAX_ATTEMPTS = 32;
 
 /**
  * Reads an ONNX model.
- * @throws UnrollError `format` for a damaged file, `value` for operators, attributes and uses of them that Unroll does not
- * have; the message names the node
+ * @throws UnrollError `format` for a damaged file, `value` for operators, attributes or inputs of nodes that Unroll does not
+ * support; the message names the node
  */
 export async function importOnnx(source: ByteSource): Promise<ImportedModel> {
   const proto = await readModel(source);
   if (proto.functions.length > 0)
     throw new UnrollError(
       'value',
-      `${source.name} defines operators of its own (${proto.functions[0].name}). Export the model with inlined functions.`,
+      `${source.name} defines custom operators (${proto.functions[0].name}). Export the model with inlined functions.`,
     );
   const graph = await readGraph(proto, source);
   checkOperators(graph, source.name);
   return convert(recognisePatterns(graph), source.name);
 }
 
-/** @throws UnrollError `value` that lists all operators of the graph that Unroll does not have */
+/** Checks the operators of a graph. @throws UnrollError `value` that lists the nodes that Unroll cannot convert */
 function checkOperators({ nodes }: Graph, file: string): void {
   const unknown = nodes.filter(({ op }) => !operators.has(op));
   if (unknown.length === 0) return;
@@ -63,8 +63,8 @@ function checkOperators({ nodes }: Graph, file: string): void {
 }
 
 /**
- * Tries assumptions about the batch axes until the nodes agree with them. The last one is that the inputs have no batch: then
- * they are one example.
+ * Tries assumptions about the batch axes until the nodes agree. The last assumption is that the inputs have no batch axis, so
+ * that they are a single example.
  */
 function convert(graph: Graph, file: string): ImportedModel {
   const axes = new Map(graph.inputs.map((input) => [input.name, likelyBatch(input)]));
@@ -102,7 +102,7 @@ function noBatch(file: string, input: string): UnrollError {
   );
 }
 
-/** Returns the axis with the name of a batch, otherwise the first. */
+/** Returns the index of the axis whose size is named like a batch; otherwise 0. */
 function likelyBatch({ shape }: GraphInput): number {
   const named = shape.findIndex(
     ({ symbols }) => symbols.length === 1 && /^(batch.*|n|b|bs)$/i.test(symbols[0]),
@@ -110,7 +110,7 @@ function likelyBatch({ shape }: GraphInput): number {
   return Math.max(named, 0);
 }
 
-/** One conversion of a graph, with the batch on these axes of the inputs. */
+/** One conversion of a graph, with given batch axes of the inputs. */
 class Conversion {
   readonly #graph: Graph;
   readonly #axes: ReadonlyMap<string, number>;
@@ -121,8 +121,8 @@ class Conversion {
   readonly #arrays = new Set<FloatArray>();
   /** The layers that each node has added. */
   readonly #added: { from: string; layers: readonly LayerEntry[] }[] = [];
-  /** Number of elements that computed constants may have. */
-  #left = 2 ** 21;
+  /** Number of elements that further computed constants may have. */
+  #budget = 2 ** 21;
 
   constructor(graph: Graph, axes: ReadonlyMap<string, number>) {
     this.#graph = graph;
@@ -168,7 +168,7 @@ class Conversion {
     if (shape.length === 0)
       throw new UnrollError(
         'value',
-        `The input "${name}" is a number. Inputs of a model must have a batch axis.`,
+        `The input "${name}" is a scalar. Inputs of a model must have a batch axis.`,
       );
     const batchAxis = this.#axes.get(name) ?? 0;
     if (batchAxis < 0)
@@ -224,7 +224,7 @@ class Conversion {
     if (added.length > 0) this.#added.push({ from: node.label, layers: added });
   }
 
-  /** Reports the layers of each node, without those that others have replaced. @param names of all layers that are left */
+  /** Reports the layers that each node became. @param names final names of the layers that simplification has left */
   #reportLayers(
     names: ReadonlyMap<string, string>,
     outputs: readonly ModelTensor[],
@@ -241,38 +241,41 @@ class Conversion {
     });
   }
 
-  /** Returns for each layer the value of the graph that its first output is: the last one, if it does the work of several nodes. */
+  /**
+   * Returns, for each layer, the value of the graph that corresponds to its first output. If a layer replaces several nodes,
+   * this is the value of the last of these nodes.
+   */
   #layerValues(
     moved: (ref: Reference) => Reference | null,
     names: ReadonlyMap<string, string>,
   ): Map<string, AxisOrder> {
     const layers = new Map<string, AxisOrder>();
-    const uses = new Map<string, number>();
+    const firstCalls = new Map<string, number>();
     for (const [name, value] of this.#values) {
       const ref = value.kind === 'tensor' ? moved(value.ref) : null;
       if (value.kind !== 'tensor' || ref?.[1] !== 0) continue;
       const layer = names.get(this.#writer.nodes[ref[0]].layer);
       if (layer === undefined || this.#graph.inputs.some((input) => input.name === name)) continue;
-      // A layer with several uses has several values; only the first use is compared.
-      if ((uses.get(layer) ?? ref[0]) !== ref[0]) continue;
-      uses.set(layer, ref[0]);
+      // A layer that is called several times has several values; only its first call is compared.
+      if ((firstCalls.get(layer) ?? ref[0]) !== ref[0]) continue;
+      firstCalls.set(layer, ref[0]);
       layers.set(layer, { name, axes: axisOrder(value) });
     }
     return layers;
   }
 
-  /** Adds a constant of the file. Those that are computed from it may be four times as large. */
+  /** Adds a constant of the file, and allows computed constants four times as many further elements. */
   #addFromFile(values: FloatArray): void {
     this.#arrays.add(values);
-    this.#left += 4 * values.length;
+    this.#budget += 4 * values.length;
   }
 
   /** Counts the elements of computed constants. @throws UnrollError `value` if they are many more than the file has */
   #spend({ values }: Constant, label: string): void {
     if (this.#arrays.has(values)) return;
     this.#arrays.add(values);
-    this.#left -= values.length;
-    if (this.#left >= 0) return;
+    this.#budget -= values.length;
+    if (this.#budget >= 0) return;
     throw valueError(`${label}: the constants of the graph have too many elements to be computed.`);
   }
 
@@ -291,7 +294,7 @@ class Conversion {
   }
 }
 
-/** Returns for each stored axis the seen axis that has its atoms; -1: none. */
+/** Returns, for each stored axis, the index of the seen axis with its first atom; -1 if there is none. */
 function axisOrder({ stored, seen }: ModelTensor): number[] {
   const used = new Set<number>();
   return stored.map((axis) => {
@@ -305,7 +308,7 @@ function axisOrder({ stored, seen }: ModelTensor): number[] {
   });
 }
 
-/** Returns a name for the model: that of the graph, or of the file. */
+/** Returns the name of the model: the name of the graph, or else the name of the file. */
 function nameOf(graph: string, file: string): string {
   const name = (graph || file.replace(/^.*[\\/]/, '').replace(/\.onnx$/i, '')).replace(/[^\w.-]+/g, '_');
   return name || 'model';

@@ -1,4 +1,4 @@
-/** Moves and replaces axes of tensors of the model. */
+/** Moves and regroups axes of tensors of the model. For stored and seen axes, see values.ts. */
 import { splitFirst } from './align.js';
 import type { NodeContext } from './context.js';
 import {
@@ -41,12 +41,15 @@ export function isolate(
     .flat()
     .find(({ isBatch }) => !isBatch);
   const next = following ? rest.findIndex((own) => own.includes(following)) : -1;
-  const before = stored.findIndex((own) => own.some((atom) => atoms.includes(atom)));
-  const at = Math.max(1, atoms.length > 0 ? Math.min(before, rest.length) : next < 0 ? rest.length : next);
+  const firstStored = stored.findIndex((own) => own.some((atom) => atoms.includes(atom)));
+  const at = Math.max(
+    1,
+    atoms.length > 0 ? Math.min(firstStored, rest.length) : next < 0 ? rest.length : next,
+  );
   return { tensor: context.writer.arrange(tensor, rest.toSpliced(at, 0, atoms)), at };
 }
 
-/** Returns the tensor with these stored axes after the batch, each all atoms of a seen axis. Throws for other atoms. */
+/** Returns the tensor with the batch and these seen axes as stored axes. @throws UnrollError `value` if it has others */
 export function withStored(context: NodeContext, tensor: ModelTensor, axes: readonly number[]): ModelTensor {
   const wanted = axes.map((axis) => current(tensor.seen[axis]));
   const batch = current(tensor.stored[0]);
@@ -66,7 +69,10 @@ export function withLast(context: NodeContext, tensor: ModelTensor, axis: number
   return context.writer.arrange(tensor, [...others, atoms]);
 }
 
-/** Returns the tensor as ONNX sees it after Reshape. No layer is added. @param shape -1 at most once: inferred */
+/**
+ * Returns the tensor after Reshape. A layer is added only if regrouping the axes does not suffice.
+ * @param shape may contain -1 once, for a size that follows from the others
+ */
 export function reshapeSeen(
   context: NodeContext,
   tensor: ModelTensor,
@@ -78,7 +84,7 @@ export function reshapeSeen(
     context.report.defaulted.push({
       name: context.node.label,
       value: 'any size',
-      reason: `its shape [${shape.map(formatDimension).join(', ')}] has a size that its exporter saw`,
+      reason: `its shape [${shape.map(formatDimension).join(', ')}] contains the number of steps of the exporter's example input`,
     });
   const atoms = tensor.seen.flatMap((axis) => [...current(axis)]);
   const fail = () =>
@@ -112,8 +118,8 @@ export function reshapeSeen(
 }
 
 /**
- * Replaces numbers of a shape by the unknown sizes of the same leading axes. Exporters write the number of steps that they
- * saw, and the file is then only valid for it.
+ * Replaces numbers in a shape by the unknown sizes of the tensor's leading axes. Some exporters write the number of steps of
+ * their example input, although the model accepts any number.
  */
 function assumed({ seen }: ModelTensor, shape: readonly Dimension[]): Dimension[] {
   const end = seen.findIndex((axis, d) => {
@@ -125,8 +131,8 @@ function assumed({ seen }: ModelTensor, shape: readonly Dimension[]): Dimension[
 }
 
 /**
- * Changes sizes that have no common factors, [2, 3] to [3, 2], with a Reshape layer. Returns null if the sizes are not known,
- * or if factors suffice.
+ * Adds a Reshape layer if the old and new sizes are not products of common factors (for example, [2, 3] and [3, 2]). Returns
+ * null if they are, or if a size is unknown.
  */
 function regrouped(
   context: NodeContext,
@@ -160,7 +166,7 @@ function regrouped(
   return { ...tensor, ref, stored: [batch, ...axes], seen: isFirst ? [batch, ...axes] : axes };
 }
 
-/** True if each size is a product of factors of the sizes, in order: [6] and [2, 3]. */
+/** Returns true if one list of factors, in order, gives both lists of sizes as products: [2, 3] gives [6] and [2, 3]. */
 function haveCommonFactors(from: readonly number[], to: readonly number[]): boolean {
   const borders = (sizes: readonly number[]): number[] => {
     let border = 1;
@@ -173,7 +179,7 @@ function haveCommonFactors(from: readonly number[], to: readonly number[]): bool
   return all.every((border, i) => i === 0 || border % all[i - 1] === 0);
 }
 
-/** True for a batch that the file fixes to one sequence: it may vanish from the axes that ONNX sees. */
+/** Returns true for a batch that the file fixes to one sequence. Such a batch may be missing from the seen axes. */
 const isUnitBatch = (atom: Atom | undefined): boolean => atom?.isBatch === true && known(atom.size) === 1;
 
 /** Replaces the size -1 by the size that remains. Returns null if this is not a product of sizes. */

@@ -1,4 +1,4 @@
-/** The ONNX format, for the registry of formats. */
+/** The ONNX format. */
 import type { ModelFormat } from '../format.js';
 import { describeOnnx } from './describe.js';
 import { exportOnnx } from './export.js';

@@ -1,10 +1,10 @@
 /**
- * Replaces groups of nodes by one node with the same meaning. Before version 17 of the operator set, there was no node of
- * layer normalisation: exporters write γ (x - mean) / √(variance + ε) + β with about nine nodes.
+ * Replaces groups of nodes by one node with the same meaning. Before opset 17, ONNX has no operator for layer normalisation:
+ * exporters write γ (x - mean) / √(variance + ε) + β with about nine nodes.
  */
 import { constantNumbers, type Graph, type Node } from './graph.js';
 
-/** Returns the graph with its layer normalisations as single nodes. */
+/** Returns the graph with a single node for each layer normalisation. */
 export function recognisePatterns(graph: Graph): Graph {
   const search = new PatternSearch(graph);
   const replaced = new Map<Node, Node>();
@@ -32,7 +32,10 @@ class PatternSearch {
       }
   }
 
-  /** Returns the normalisation that ends with this division, with γ and β if they follow, and its last node. */
+  /**
+   * Returns a normalisation node for a division, with γ and β if they follow, and the last node that it replaces; null if the
+   * division belongs to no normalisation.
+   */
   layerNormalization(division: Node): { node: Node; last: Node } | null {
     const difference = this.#difference(division.inputs[0]);
     const root = this.#source(division.inputs[1], 'Sqrt');
@@ -54,13 +57,13 @@ class PatternSearch {
     return { node: { ...last, op: 'LayerNormalization', inputs, attributes }, last };
   }
 
-  /** Returns x of x - mean(x). */
+  /** Returns x if the value is x - mean(x), otherwise null. */
   #difference(name: string): string | null {
     const node = this.#source(name, 'Sub');
     return node && this.#mean(node.inputs[1]) === node.inputs[0] ? node.inputs[0] : null;
   }
 
-  /** Returns x of the mean of x over its last axis, which stays with size 1. */
+  /** Returns x if the value is the mean of x over its last axis, which is kept with size 1; otherwise null. */
   #mean(name: string): string | null {
     const node = this.#source(name, 'ReduceMean');
     if (!node || (node.attributes.get('keepdims') ?? 1) !== 1) return null;
@@ -69,7 +72,7 @@ class PatternSearch {
     return axes?.length === 1 && axes[0] === -1 ? node.inputs[0] : null;
   }
 
-  /** Returns x of x². */
+  /** Returns x if the value is x², otherwise null. */
   #squareOf(name: string): string | null {
     const power = this.#source(name, 'Pow');
     if (power) return this.#number(power.inputs[1]) === 2 ? power.inputs[0] : null;
@@ -77,7 +80,7 @@ class PatternSearch {
     return product && product.inputs[0] === product.inputs[1] ? product.inputs[0] : null;
   }
 
-  /** Returns the only reader of a node's output, if it combines the output with a constant. */
+  /** Returns the only reader of a node's output and its constant, if it combines the output with a constant; or null. */
   #follower({ outputs: [name] }: Node, op: string): { node: Node; constant: string } | null {
     const readers = this.#readers.get(name) ?? [];
     const [node] = readers;

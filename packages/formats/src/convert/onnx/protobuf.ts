@@ -16,9 +16,9 @@ import {
   type ModelProto,
 } from './schema.js';
 
-/** Deepest nesting of messages. A node in a subgraph of a subgraph is at depth 8. */
+/** Largest depth of nested messages. A node in a subgraph of a subgraph is at depth 8. */
 const MAX_DEPTH = 24;
-/** Messages up to this size in bytes are read at once, larger ones field by field. */
+/** Messages up to this size in bytes are read at once. Larger messages are read field by field. */
 const WHOLE = 1 << 16;
 /** Largest size in bytes of a field other than messages and payloads of tensors. */
 const MAX_FIELD = 1 << 24;
@@ -59,7 +59,7 @@ class FileReader {
     return message;
   }
 
-  /** Reads the first field of a range into the message, and returns the offset of the next one. */
+  /** Reads the first field of a range into the message, and returns the offset of the next field. */
   async #field({ begin, end }: ByteRange, type: MessageType, into: Message, depth: number): Promise<number> {
     const { name } = this.#source;
     // A tag has at most 5 bytes, a length or a number at most 10.
@@ -72,7 +72,8 @@ class FileReader {
     else if (field && inner) store(into, field, await this.message(range, inner, depth + 1), name);
     else if (field) {
       const size = range.end - range.begin;
-      if (size > MAX_FIELD) throw damaged(name, `the field ${field.name} has ${size} bytes`);
+      if (size > MAX_FIELD)
+        throw damaged(name, `the field ${field.name} has ${size} bytes, more than ${MAX_FIELD}`);
       new MessageReader(await this.#read(range.begin, size), range.begin, name).value(field, into);
     }
     return range.end;
@@ -125,7 +126,7 @@ class MessageReader {
     });
   }
 
-  /** Reads one field without a length into the message, and returns the offset of the next one in the file. */
+  /** Reads one field without a length into the message, and returns the offset of the next field in the file. */
   shortField(type: MessageType, into: Message): number {
     return this.#guarded(() => {
       this.#field(type, into, this.#bytes.length, 0);
@@ -218,7 +219,7 @@ function emptyMessage(type: MessageType): Message {
   return message;
 }
 
-/** Stores a value. A message that occurs twice is an error: protobuf would merge both. @param file name of the file */
+/** Stores a value. If a message occurs twice, protobuf would merge both; here it is an error. @param file name of the file */
 function store(into: Message, { name, type, repeated }: Field, value: unknown, file = ''): void {
   if (repeated) (into[name] as unknown[]).push(value);
   else if (typeof type !== 'string' && into[name] !== undefined)
@@ -264,5 +265,5 @@ function writeField(writer: BinaryWriter, number: number, type: FieldType, value
   else writer.tag(number, WireType.LengthDelimited).bytes(value as Uint8Array);
 }
 
-/** Returns a number as int64. The largest one, which stands for the end of an axis, is not exact in float64. */
+/** Returns a number as int64. The largest int64, which stands for the end of an axis, is not exact in float64. */
 const int64 = (value: number): bigint => BigInt.asIntN(64, value >= 2 ** 63 ? 2n ** 63n - 1n : BigInt(value));

@@ -1,6 +1,6 @@
 /**
- * Runs an ONNX file with onnxruntime-node, to compare it with a model. That package is not a dependency of Unroll, because it
- * is large: users install it next to Unroll or in their project.
+ * Runs an ONNX file with onnxruntime-node, to compare its outputs with a model's. This package is not a dependency of
+ * Unroll, because it is large: users install it next to Unroll or in their project.
  */
 import { type FloatArray, type Shape, UnrollError, valueError } from '@unroll/core';
 import type { AxisOrder, ImportedModel, NamedArray } from '../format.js';
@@ -35,11 +35,11 @@ interface Session {
 }
 
 /**
- * Runs a file. Inputs of the file that are not given, the states of a stream, are zeros. If the file fixes the number of
- * sequences, it is run several times.
- * @param inputs of the model that the file becomes, batch-major
- * @returns the outputs of that model, batch-major
- * @throws UnrollError `value` if onnxruntime-node is not installed, or if the file has fewer inputs
+ * Runs a file. Inputs that are not given, such as the states of a stream, are zeros. If the file fixes the batch size, it is
+ * run several times.
+ * @param inputs inputs of the imported model; the batch is the first axis
+ * @returns the outputs of the imported model; the batch is the first axis
+ * @throws UnrollError `value` if onnxruntime-node is not installed, or if the file does not have one of the inputs
  */
 export async function runOnnx(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]> {
   const runtime = await loadRuntime();
@@ -53,9 +53,10 @@ export async function runOnnx(source: ByteSource, inputs: readonly NamedArray[])
 }
 
 /**
- * Runs a file with further outputs: the values that layers of the imported model compute.
- * @param inputs of the model that the file becomes, batch-major
- * @returns the values by the names of the layers, batch-major
+ * Runs a file, and returns the values inside it that correspond to the outputs of the imported model's layers, except those
+ * that are outputs of the file.
+ * @param inputs inputs of the imported model; the batch is the first axis
+ * @returns the values with the names of the layers; the batch is the first axis
  */
 export async function runOnnxLayers(
   source: ByteSource,
@@ -67,12 +68,12 @@ export async function runOnnxLayers(
   const isOutput = new Set(axes.outputs.map(({ name }) => name));
   const layers = [...axes.layers].filter(([, { name }]) => !isOutput.has(name));
   if (layers.length === 0) return [];
-  // A message that follows another one is merged with it: its graph has only the outputs.
-  const more = writeModel({ graph: { output: layers.map(([, { name }]) => ({ name })) } });
+  // Protobuf merges a message that is appended to another message: this one adds outputs to the graph.
+  const addition = writeModel({ graph: { output: layers.map(([, { name }]) => ({ name })) } });
   const own = await readAll(source);
-  const bytes = new Uint8Array(own.length + more.length);
+  const bytes = new Uint8Array(own.length + addition.length);
   bytes.set(own);
-  bytes.set(more, own.length);
+  bytes.set(addition, own.length);
   const session = await runtime.InferenceSession.create(bytes, { logSeverityLevel: 3 });
   try {
     const outputs = layers.map(([, order]) => order);
@@ -83,7 +84,7 @@ export async function runOnnxLayers(
   }
 }
 
-/** Returns the axes of the model that a file becomes; null if Unroll cannot read it: then they are in the same order. */
+/** Returns the order of axes of the imported model; null if Unroll cannot import the file (the orders are then the same). */
 async function axesOf(source: ByteSource): Promise<Required<ImportedModel>['axes'] | null> {
   try {
     return (await importOnnx(source)).axes ?? null;
@@ -102,15 +103,17 @@ declare const process: {
 
 /** Loads onnxruntime-node from the folder of Unroll, or from the current one. */
 async function loadRuntime(): Promise<Runtime> {
-  const places = [
+  const resolvers = [
     () => RUNTIME,
     () =>
       process.getBuiltinModule?.('module').createRequire(`${process.cwd()}/package.json`).resolve(RUNTIME),
   ];
-  for (const place of places) {
+  for (const resolve of resolvers) {
     try {
       // A name that bundlers cannot see: they must not include the package.
-      const loaded = (await import(/* @vite-ignore */ place() as string)) as Runtime & { default?: Runtime };
+      const loaded = (await import(/* @vite-ignore */ resolve() as string)) as Runtime & {
+        default?: Runtime;
+      };
       return loaded.InferenceSession ? loaded : (loaded.default as Runtime);
     } catch (error) {
       if (!/not_found/i.test(`${(error as { code?: string }).code}`)) throw error;
@@ -169,7 +172,7 @@ async function runBatches(
 
 const product = (shape: Shape): number => shape.reduce((total, extent) => total * extent, 1);
 
-/** Returns rows of a batch. After the last one, it begins again. */
+/** Returns `count` rows of a batch, beginning with row `from`. The first row follows the last. */
 function rowsOf(
   { shape, values }: NamedArray,
   from: number,
@@ -185,7 +188,7 @@ function rowsOf(
   return { shape: [count, ...rest], values: own };
 }
 
-/** Returns the first rows of batches. */
+/** Concatenates batches, and returns the first `total` rows. */
 function joinRows({ name, shape }: NamedArray, parts: readonly NamedArray[], total: number): NamedArray {
   const own = [total, ...shape.slice(1)];
   const values = new Float64Array(product(own));
@@ -217,7 +220,7 @@ function toFile(
   };
 }
 
-/** Returns the outputs with the axes of the model. */
+/** Returns the outputs with their axes in the order of the model. */
 function outputsOf(
   { outputNames }: Session,
   results: Record<string, RuntimeTensor>,

@@ -3,15 +3,13 @@
  * Fields that are not listed are skipped.
  */
 
-/** A part of a file: payloads of tensors are not read with the messages that contain them. */
+/** A part of a file. Payloads of tensors are not read with the messages that contain them, and are stored as ranges. */
 export interface ByteRange {
   begin: number;
   end: number;
 }
 
-/**
- * The type of a field. `data`: the payload of a tensor, read as ranges of bytes.
- */
+/** The type of a field. The payload of a tensor has the type `data`, and is read as a range of bytes. */
 export type FieldType = 'int' | 'float' | 'string' | 'bytes' | 'data' | MessageType | (() => MessageType);
 
 export interface Field {

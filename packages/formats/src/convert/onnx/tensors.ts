@@ -1,4 +1,4 @@
-/** Reads the values of the tensors of an ONNX file: inline, or in other files of its folder. */
+/** Reads the values of tensors, which are in the ONNX file or in other files of its folder. */
 import { type FloatArray, formatShape, type Shape, UnrollError } from '@unroll/core';
 import { fromFloat16Bits } from '@unroll/core/internal';
 import type { ByteSource } from '../source.js';
@@ -20,7 +20,7 @@ interface DataType {
   /** Bytes of an element in rawData. */
   size: number;
   read(view: DataView, at: number): number;
-  /** The field that holds the values if rawData does not. */
+  /** The field that contains the values if rawData is empty. */
   field: 'floatData' | 'int32Data' | 'int64Data' | 'doubleData' | 'uint64Data';
 }
 
@@ -57,7 +57,7 @@ export function dataTypeName(number: number): string {
   return DATA_TYPES[number]?.name ?? OTHER_NAMES[number] ?? `data type ${number}`;
 }
 
-/** Returns the kind of a data type; null if Unroll cannot read it. */
+/** Returns the element type of a data type; null if Unroll cannot read it. */
 export function elementType(number: number): ElementType | null {
   return DATA_TYPES[number]?.type ?? null;
 }
@@ -100,7 +100,10 @@ export async function readTensor(proto: TensorProto, source: ByteSource): Promis
 export function elementCount({ name, dims }: TensorProto, file: string): number {
   const count = dims.reduce((product, extent) => product * extent, 1);
   if (dims.every((extent) => Number.isSafeInteger(extent) && extent >= 0) && count < 2 ** 32) return count;
-  throw damaged(file, `the tensor "${name}" has the shape ${formatShape(dims)}`, { name, dims });
+  throw damaged(file, `the tensor "${name}" has the shape ${formatShape(dims)}, which is not valid`, {
+    name,
+    dims,
+  });
 }
 
 function rawValues({ type, size, name, read }: DataType, bytes: Uint8Array, count: number): FloatArray {

@@ -3,10 +3,10 @@
  *
  * A tensor of the model is stored batch-major, but the nodes of the graph see it with other axes: a recurrent node takes
  * [steps, batch, features], and its output has an axis of directions. Therefore a value describes both: `stored` lists the
- * axes of the tensor in the model, `seen` those of the ONNX value, each as a list of atoms, which are the factors of the
- * sizes. Transpose, Squeeze, Unsqueeze, Flatten and Reshape then change only `seen`, and the transposes around recurrent
- * nodes cancel without a rule of their own. An axis of size 1 has no atoms. `arrange` (writer.ts) adds layers where a node
- * needs another order.
+ * axes of the tensor in the model, and `seen` lists the axes of the ONNX value. Each axis is a list of atoms, which are the
+ * factors of its size; an axis of size 1 has no atoms. Transpose, Squeeze, Unsqueeze, Flatten and Reshape then change only
+ * `seen`, and the transposes around recurrent nodes cancel without a special rule. `arrange` (writer.ts) adds layers where a
+ * node needs another order.
  */
 import type { FloatArray } from '@unroll/core';
 import { strided, stridesOf } from './arrays.js';
@@ -53,7 +53,7 @@ export const axisSize = (axis: Axis): Dimension =>
     size(1),
   );
 
-/** The index of an output of a node of the model. */
+/** An output of a node of the model. */
 export type Reference = readonly [node: number, output: number];
 
 /** A tensor that the model computes. */
@@ -128,7 +128,7 @@ export function fullValues(value: Value): FloatArray | null {
   return repeated(value.values, value.extents, extents as number[]);
 }
 
-/** Repeats an array to a shape, as in NumPy. @throws UnrollError `value` if the result would be too large */
+/** Broadcasts an array to a shape, as NumPy does. @throws UnrollError `value` if the result would be too large */
 export function repeated(values: FloatArray, from: readonly number[], to: readonly number[]): FloatArray {
   const lead = to.length - from.length;
   if (to.every((extent, d) => extent === (from[d - lead] ?? 1))) return values;

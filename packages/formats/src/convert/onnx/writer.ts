@@ -1,7 +1,7 @@
 /** Collects the layers, nodes and weights of the model that an ONNX graph becomes. */
 import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
 import type { ImportedArray } from '../imported.js';
-import { type Dimension, known } from './dimensions.js';
+import { known } from './dimensions.js';
 import { type Atom, type Axis, axisSize, current, type ModelTensor, type Reference } from './values.js';
 
 /** A layer to add to the model. */
@@ -11,7 +11,7 @@ export interface NewLayer {
   inputs: readonly Reference[];
   /** Weights by the name of the parameter within the layer: `kernel`, `forward_lstm/bias`. */
   weights?: Readonly<Record<string, { shape: Shape; values: FloatArray }>>;
-  /** Where the weights are in the file, for errors. */
+  /** Names the weights in error messages. Default: the name of the layer. */
   from?: string;
   mask?: Reference;
 }
@@ -62,7 +62,7 @@ export class ModelWriter {
     return [this.nodes.length - 1, 0];
   }
 
-  /** Replaces the layer of a node, which has no weights, by another one. */
+  /** Replaces the layer and the inputs of a node. The old layer must not have weights. */
   change(node: number, { className, config, inputs, weights = {} }: NewLayer): void {
     const name = this.#uniqueName(snakeCase(className));
     const layer = this.layerOf([node, 0]);
@@ -73,7 +73,7 @@ export class ModelWriter {
       this.arrays.set(`${name}/${parameter}`, { shape, values, from: name });
   }
 
-  /** Marks that several nodes of the graph read an output. */
+  /** Marks an output that several nodes of the ONNX graph read. */
   share([node]: Reference): void {
     this.#shared.add(node);
   }
@@ -106,6 +106,7 @@ export class ModelWriter {
   /**
    * Regroups and reorders the stored axes of a tensor. Adds layers for this if necessary.
    * @param wanted the new axes, which together contain all atoms of the tensor
+   * @throws UnrollError `value` if the axes do not contain all atoms, or if the first atom would change
    */
   arrange(tensor: ModelTensor, wanted: readonly Axis[]): ModelTensor {
     const stored = tensor.stored.map(current);
@@ -147,8 +148,8 @@ export class ModelWriter {
   }
 
   /**
-   * Returns the model, without nodes that no output depends on, and with one shared layer for all nodes that have the same
-   * weights.
+   * Returns the model without nodes that no output depends on. Nodes whose layers have the same options and weights share
+   * one layer.
    */
   finish(inputs: readonly Reference[], outputs: readonly Reference[]): WrittenModel {
     const needed = new Set(inputs.map(([node]) => node));
@@ -181,7 +182,7 @@ export class ModelWriter {
     };
   }
 
-  /** Returns for each layer the first one with the same options and the same arrays as weights. */
+  /** Returns, by layer name, the name of the first layer with the same options and the same arrays as weights. */
   #sharedLayers(names: readonly string[]): Map<string, string> {
     const ids = new Map<FloatArray, number>();
     const weights = new Map<string, string[]>();
@@ -228,8 +229,5 @@ export const sameAxis = (a: Axis, b: Axis): boolean =>
 const sameAxes = (a: readonly Axis[], b: readonly Axis[]): boolean =>
   a.length === b.length && a.every((axis, i) => sameAxis(axis, b[i]));
 
-/** Returns the default name of a layer, as Keras: `batch_normalization`. */
+/** Returns the default name of a layer, as Keras does: `batch_normalization`. */
 const snakeCase = (className: string): string => className.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
-
-/** Returns a size for the shape of an input layer; null: any. */
-export const extentOf = (dimension: Dimension): number | null => known(dimension);

@@ -1,4 +1,4 @@
-/** The data types of PyTorch. */
+/** The data types of PyTorch, and how their elements are read. */
 import { fromFloat16Bits } from '@unroll/core/internal';
 
 export interface TorchType {
@@ -11,7 +11,7 @@ export interface TorchType {
   read(view: DataView, at: number, little: boolean): number;
 }
 
-const bfloat16 = new DataView(new ArrayBuffer(4));
+const scratch = new DataView(new ArrayBuffer(4));
 
 const type = (
   name: string,
@@ -20,14 +20,14 @@ const type = (
   read: TorchType['read'],
 ): readonly [string, TorchType] => [name, { name, storage, size, read }];
 
-/** By name. Types without a storage class of their own are in untyped storages. */
+/** The data types by name. Types that have no storage class are in untyped storages. */
 export const TORCH_TYPES: Readonly<Record<string, TorchType>> = Object.fromEntries([
   type('float32', 'FloatStorage', 4, (view, at, little) => view.getFloat32(at, little)),
   type('float64', 'DoubleStorage', 8, (view, at, little) => view.getFloat64(at, little)),
   type('float16', 'HalfStorage', 2, (view, at, little) => fromFloat16Bits(view.getUint16(at, little))),
   type('bfloat16', 'BFloat16Storage', 2, (view, at, little) => {
-    bfloat16.setUint32(0, view.getUint16(at, little) << 16);
-    return bfloat16.getFloat32(0);
+    scratch.setUint32(0, view.getUint16(at, little) << 16);
+    return scratch.getFloat32(0);
   }),
   type('int64', 'LongStorage', 8, (view, at, little) => Number(view.getBigInt64(at, little))),
   type('int32', 'IntStorage', 4, (view, at, little) => view.getInt32(at, little)),

@@ -1,4 +1,4 @@
-/** How each layer is written in PyTorch: its modules with their tensors, and the lines of `forward`. */
+/** Writes layers as PyTorch code: modules with their tensors, and statements of `forward`. */
 import { UnrollError } from '@unroll/core';
 import {
   convolutionTensors,
@@ -16,7 +16,7 @@ export interface ExportedLayer {
   tensors: NamedTensor[];
   /** Statements of `forward` that replace x. */
   forward: string[];
-  /** Remarks for the comment of the file. */
+  /** Remarks for the comment at the beginning of the file. */
   notes: string[];
 }
 
@@ -27,7 +27,7 @@ export interface LayerJson {
 }
 
 interface Call extends LayerJson {
-  /** Name of the attribute of the module. */
+  /** Name of the module's attribute in the class. */
   name: string;
   weight: WeightsOf;
   /** Number of axes of the input. */
@@ -38,7 +38,7 @@ type Export = (call: Call) => Partial<ExportedLayer>;
 
 const py = (value: unknown): string => (value === true ? 'True' : value === false ? 'False' : String(value));
 
-/** Arguments of a module, without those that have PyTorch's defaults. */
+/** Returns the arguments of a module as code. Undefined options are left out, so PyTorch's defaults apply. */
 const args = (positional: readonly number[], options: Record<string, unknown>): string =>
   [
     ...positional,
@@ -81,7 +81,7 @@ const ACTIVATIONS: Readonly<Record<string, string>> = {
   logSigmoid: 'F.logsigmoid(x)',
 };
 
-/** The statement of an activation; none for `linear`. */
+/** Returns the statement of an activation; none for `linear`. */
 function activate(call: Call, name: unknown = 'linear'): string[] {
   if (name === 'linear' || name === null) return [];
   const code = typeof name === 'string' && Object.hasOwn(ACTIVATIONS, name) ? ACTIVATIONS[name] : undefined;
@@ -96,7 +96,7 @@ const CELLS: Readonly<Record<string, 'RNN' | 'LSTM' | 'GRU'>> = {
   ProjectedLSTM: 'LSTM',
 };
 
-/** Checks that a module of PyTorch computes what the cell computes. @returns its type */
+/** Returns the type of the module that computes the same as a cell. @throws UnrollError `value` if there is none */
 function cellOf(call: Call, { className, config }: LayerJson): 'RNN' | 'LSTM' | 'GRU' {
   const cell = Object.hasOwn(CELLS, className) ? CELLS[className] : undefined;
   if (!cell) throw unsupported(call, `PyTorch has no module for the cell of ${className}`);
@@ -110,7 +110,7 @@ function cellOf(call: Call, { className, config }: LayerJson): 'RNN' | 'LSTM' | 
   return cell;
 }
 
-/** @param layers one layer per direction, each with the prefix of its parameter names */
+/** Exports a recurrent layer. @param layers one layer per direction, each with the prefix of its parameter names */
 function recurrent(
   call: Call,
   layers: readonly { json: LayerJson; prefix: string }[],
@@ -128,7 +128,7 @@ function recurrent(
       ({ json: each }) => each.config.units !== units || (each.config.useBias ?? true) !== (useBias ?? true),
     )
   )
-    throw unsupported(call, 'its directions have different sizes');
+    throw unsupported(call, 'its directions differ in units or useBias');
   const weights = layers.map(
     ({ prefix }): WeightsOf =>
       (parameter) =>
@@ -191,7 +191,7 @@ function bidirectional(call: Call): ExportedLayer {
   return recurrent(call, layers, mergeMode);
 }
 
-/** `RNN`: a layer of one cell or of several. */
+/** Exports an `RNN` layer, which has one cell or stacked cells. */
 function cells(call: Call): ExportedLayer {
   const { cell, ...options } = call.config as { cell: LayerJson } & Record<string, unknown>;
   const stacked = cell.className === 'StackedRNNCells';
@@ -218,7 +218,7 @@ function cells(call: Call): ExportedLayer {
   };
 }
 
-const layer: Export = (call) => recurrent(call, [{ json: call, prefix: '' }], 'concat');
+const recurrentLayer: Export = (call) => recurrent(call, [{ json: call, prefix: '' }], 'concat');
 
 function dense(call: Call): Partial<ExportedLayer> {
   const { name, config, weight } = call;
@@ -278,7 +278,7 @@ function layerNorm(call: Call): Partial<ExportedLayer> {
   const [width] = (weight('gamma') ?? weight('beta'))?.shape ?? [];
   const hasBoth = weight('gamma') && weight('beta');
   if (width === undefined || !weight('gamma'))
-    throw unsupported(call, 'nn.LayerNorm without weight has no size in the model');
+    throw unsupported(call, 'it has no scale (gamma), and nn.LayerNorm needs its size');
   const options = { eps: epsilon, bias: hasBoth ? undefined : false };
   return {
     modules: [{ name, code: `nn.LayerNorm(${args([width], options)})` }],
@@ -293,7 +293,7 @@ function batchNorm(call: Call): Partial<ExportedLayer> {
   checkAxis(call);
   const { shape, values } = required(weight, 'moving_mean');
   const constant = (value: number) => ({ shape, values: new Float32Array(values.length).fill(value) });
-  // nn.BatchNorm1d has both or none.
+  // nn.BatchNorm1d has both weight and bias, or neither.
   const filled: WeightsOf = (parameter) =>
     weight(parameter) ??
     (parameter === 'gamma' ? constant(1) : parameter === 'beta' ? constant(0) : undefined);
@@ -356,10 +356,10 @@ function timeDistributed(call: Call): Partial<ExportedLayer> {
 }
 
 const EXPORTS: Readonly<Record<string, Export>> = {
-  SimpleRNN: layer,
-  LSTM: layer,
-  GRU: layer,
-  ProjectedLSTM: layer,
+  SimpleRNN: recurrentLayer,
+  LSTM: recurrentLayer,
+  GRU: recurrentLayer,
+  ProjectedLSTM: recurrentLayer,
   RNN: cells,
   Bidirectional: bidirectional,
   Dense: dense,
@@ -390,17 +390,17 @@ const EXPORTS: Readonly<Record<string, Export>> = {
   RepeatVector: ({ config }) => ({ forward: [`x = x.unsqueeze(1).expand(-1, ${String(config.n)}, -1)`] }),
 };
 
-/** Names of the layers that are written. */
+/** Class names of the layers that can be exported. */
 export const EXPORTED_LAYERS: readonly string[] = Object.keys(EXPORTS);
 
-/** @throws UnrollError `value` for a layer that PyTorch does not have */
+/** Exports a layer. @throws UnrollError `value` for a layer that PyTorch does not have */
 export function exportLayer(json: LayerJson, name: string, weight: WeightsOf, rank: number): ExportedLayer {
   const write = Object.hasOwn(EXPORTS, json.className) ? EXPORTS[json.className] : undefined;
   const call = { ...json, name, weight, rank };
   if (!write)
     throw unsupported(
       call,
-      `supported are ${EXPORTED_LAYERS.join(', ')}, and Add, Multiply and Concatenate in a graph`,
+      `supported layers are ${EXPORTED_LAYERS.join(', ')}, and Add, Multiply and Concatenate in a graph`,
     );
   return { modules: [], tensors: [], forward: [], notes: [], ...write(call) };
 }

@@ -1,4 +1,4 @@
-/** The tensors of PyTorch's modules from the parameters of layers: the inverse of weights.ts. */
+/** Converts the parameters of layers to tensors of PyTorch's modules: the inverse of weights.ts. */
 import type { FloatArray, Shape } from '@unroll/core';
 import type { NamedTensor } from './pickle-writer.js';
 import { type CellType, transpose } from './weights.js';
@@ -12,10 +12,10 @@ export interface Weight {
 /** Returns the parameter of a layer with this name; undefined if the layer has none. */
 export type WeightsOf = (name: string) => Weight | undefined;
 
-/** Position in Unroll of each gate of PyTorch. */
+/** Positions of the gates in Unroll, in PyTorch's order. */
 const GATES = { RNN: [0], LSTM: [0, 1, 2, 3], GRU: [1, 0, 2] } as const;
 
-/** Returns [G * H, columns] in PyTorch's order of gates. */
+/** Returns an array [G * H, columns] with its gates in this order. */
 function ordered(values: FloatArray, order: readonly number[]): FloatArray {
   const size = values.length / order.length;
   const out = values.slice();
@@ -26,8 +26,9 @@ function ordered(values: FloatArray, order: readonly number[]): FloatArray {
 }
 
 /**
- * The tensors of one layer in one direction.
- * @param suffix `_l0`, `_l0_reverse` @param negateUpdate for GRU layers whose update gate multiplies the candidate instead of the old state
+ * Returns the tensors of one layer in one direction.
+ * @param suffix end of the names: `_l0`, `_l0_reverse`
+ * @param negateUpdate true for GRU layers whose update gate multiplies the candidate instead of the old state
  */
 export function recurrentTensors(
   module: string,
@@ -43,7 +44,7 @@ export function recurrentTensors(
   };
   const gates = (values: FloatArray): FloatArray => {
     const out = ordered(values, order);
-    // 1 - σ(a) = σ(-a): the update gate is the second one of PyTorch's GRU.
+    // 1 - σ(a) = σ(-a). The update gate is the second gate of PyTorch's GRU.
     if (negateUpdate) for (let i = out.length / 3; i < (2 * out.length) / 3; i++) out[i] = -out[i];
     return out;
   };
@@ -74,7 +75,7 @@ export function required(weight: WeightsOf, name: string): Weight {
   return found;
 }
 
-/** Returns the values of parameters under other names. */
+/** Returns parameters as tensors with other names. @param names parameter by name of the tensor */
 export const renamed = (
   module: string,
   weight: WeightsOf,
@@ -85,7 +86,7 @@ export const renamed = (
     return found ? [{ name: `${module}.${name}`, shape: found.shape, values: found.values }] : [];
   });
 
-/** W [I, O] as [O, I]. */
+/** Returns the tensors of nn.Linear: W [I, O] becomes [O, I]. */
 export function denseTensors(module: string, weight: WeightsOf): NamedTensor[] {
   const { shape, values } = required(weight, 'kernel');
   const [rows, columns] = shape;
@@ -97,7 +98,7 @@ export function denseTensors(module: string, weight: WeightsOf): NamedTensor[] {
   return [kernel, ...renamed(module, weight, { bias: 'bias' })];
 }
 
-/** W [k, I, O] as [O, I, k]. */
+/** Returns the tensors of nn.Conv1d: W [k, I, O] becomes [O, I, k]. */
 export function convolutionTensors(module: string, weight: WeightsOf): NamedTensor[] {
   const { shape, values } = required(weight, 'kernel');
   const [size, input, filters] = shape;

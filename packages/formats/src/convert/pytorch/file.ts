@@ -1,6 +1,6 @@
 /**
- * Opens the files that torch.save writes: a zip with a pickle and one file per storage (since PyTorch 1.6), or the older
- * format, which is five pickles and then the storages. Storages are read when a tensor's values are needed.
+ * Opens the files that torch.save writes: a zip with a pickle and one file per storage (since PyTorch 1.6), or the legacy
+ * format, which is five pickles followed by the storages. In a zip, a storage is read when the values of a tensor are needed.
  */
 import { type FloatArray, UnrollError } from '@unroll/core';
 import { type ByteSource, readAll } from '../source.js';
@@ -18,7 +18,7 @@ export interface TorchFile {
   values(tensor: PyTensor): Promise<FloatArray>;
 }
 
-/** The storages by key. */
+/** Gives access to the storages of a file. */
 interface Storages {
   little: boolean;
   /** Reads the bytes of a storage. */
@@ -28,7 +28,7 @@ interface Storages {
 const damaged = (source: ByteSource, what: string): UnrollError =>
   new UnrollError('format', `${source.name} is damaged: ${what}.`);
 
-/** Opens a file. @throws UnrollError `format` for damaged files, `value` for files with anything but tensors */
+/** Opens a file. @throws UnrollError `format` for damaged files, `value` for files that contain programs or other objects */
 export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
   const head = await source.read(0, Math.min(4, source.size));
   const { value, container, storages } = head[0] === 0x50 ? await openZip(source) : await openLegacy(source);
@@ -38,7 +38,7 @@ export async function openTorchFile(source: ByteSource): Promise<TorchFile> {
     container,
     async values(tensor) {
       const { key: file, type, length } = tensor.storage;
-      // A damaged file may describe one storage in several ways; each is checked.
+      // A damaged file may describe one storage with several types or lengths. Each description is checked.
       const key = `${file} ${type?.name} ${length}`;
       const bytes = cache.get(key) ?? storages.bytes(tensor.storage);
       cache.set(key, bytes);
@@ -97,10 +97,10 @@ const otherFile = (source: ByteSource, what: string): UnrollError =>
       "torch.save(model.state_dict(), 'weights.pt'), or export the model to ONNX.",
   );
 
-/** @param id ('storage', class, key, device, length) */
+/** Returns a storage from its persistent id. @param id ('storage', class, key, device, length) */
 function storageOf(source: ByteSource, id: PyValue): PyStorage {
   if (!Array.isArray(id) || id[0] !== 'storage' || !(id[1] instanceof PyGlobal))
-    throw damaged(source, 'a storage is not described');
+    throw damaged(source, 'the description of a storage is missing');
   const [, { name }, key, , length] = id as [string, PyGlobal, PyValue, PyValue, PyValue];
   const className = name.replace(/^torch\.(cuda\.|storage\.)?/, '');
   if (
@@ -122,8 +122,8 @@ const MAGIC = Number(0x1950a86a20f9469cfc6cn);
 const PROTOCOL = 1001;
 
 /**
- * The format before PyTorch 1.6: pickles of a magic number, a version, facts about the machine, the object, and the keys
- * of the storages; then, per storage, its length and its values.
+ * Opens a file in the format before PyTorch 1.6: five pickles (a magic number, a version, properties of the machine, the
+ * object, the keys of the storages), and then the length and the values of each storage.
  */
 async function openLegacy(source: ByteSource): Promise<Opened> {
   const bytes = await readAll(source);
@@ -190,7 +190,7 @@ function valuesOf(tensor: PyTensor, bytes: Uint8Array, little: boolean): FloatAr
   let at = offset;
   for (let i = 0; i < length; i++) {
     out[i] = type.read(view, at * type.size, little);
-    // The next index in row-major order
+    // Moves to the next index in row-major order.
     for (let d = shape.length - 1; d >= 0; d--) {
       at += strides[d];
       if (++index[d] < shape[d]) break;

@@ -1,4 +1,4 @@
-/** Turns a plan into the config of a model, and says which tensors become which parameters. */
+/** Turns a plan into the config of a model, and lists which tensors become which parameters. */
 import type { Shape } from '@unroll/core';
 import type { RecurrentModule, SimpleModule } from './modules.js';
 import type { ModuleOptions, Plan, Step } from './plan.js';
@@ -39,7 +39,7 @@ export function plannedModel({ steps }: Plan): PlannedModel {
   };
 }
 
-/** Ids [B, T], sequences [B, T, I], or vectors [B, I] if no layer reads a sequence. */
+/** Returns the input shape: ids [B, T], sequences [B, T, I], or vectors [B, I] if no module reads a sequence. */
 function inputShapeOf(steps: readonly Step[]): Shape {
   const modules = steps.flatMap((step) => ('module' in step ? [step.module] : []));
   const [first] = modules;
@@ -49,12 +49,13 @@ function inputShapeOf(steps: readonly Step[]): Shape {
   return isSequence ? [-1, -1, width] : [-1, width];
 }
 
-/** Width of the input of a step by the modules before it; null if it is unknown. */
+/** Returns the output width of the module before a step; null if it is unknown. */
 function widthBefore(steps: readonly Step[], index: number): number | null {
   const before = steps[index - 1];
   return before && 'module' in before ? before.module.output : null;
 }
 
+/** Returns the number of input channels of a convolution. If `width` is unknown, the convolution is taken to have one group. */
 const groupedWidth = ({ tensors }: SimpleModule, width: number | null): number =>
   width ?? tensors.get('weight')?.shape[1] ?? 0;
 
@@ -79,7 +80,7 @@ const KINDS = {
 
 const fullName = (path: string, leaf: string): string => (path === '' ? leaf : `${path}.${leaf}`);
 
-/** Leaves out undefined values. */
+/** Returns the options that are not undefined. */
 const defined = (config: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined));
 
@@ -88,7 +89,7 @@ function recurrent(name: string, module: RecurrentModule, options: ModuleOptions
   const { output: which = 'sequence', nonlinearity, dropout = 0 } = options;
   const layers: LayerConfig[] = [];
   const recipes: Recipe[] = [];
-  // The cells of torch.nn have names without a number.
+  // The tensors of nn.RNNCell, nn.LSTMCell and nn.GRUCell have names without a layer number.
   const isCell = module.tensors.get('weight_ih_l0')?.name.endsWith('weight_ih') ?? false;
   for (let n = 0; n < depth; n++) {
     const layer = depth === 1 ? name : `${name}_l${n}`;
@@ -125,7 +126,12 @@ function recurrent(name: string, module: RecurrentModule, options: ModuleOptions
   return { layers, recipes };
 }
 
-function simple(name: string, module: SimpleModule, options: ModuleOptions, before: number | null): Layers {
+function simple(
+  name: string,
+  module: SimpleModule,
+  options: ModuleOptions,
+  inputWidth: number | null,
+): Layers {
   const { path, tensors } = module;
   const tensor = (leaf: string): string => fullName(path, leaf);
   const weight = tensors.get('weight')?.shape ?? [];
@@ -143,7 +149,7 @@ function simple(name: string, module: SimpleModule, options: ModuleOptions, befo
         recipes: [copied(`${name}/embeddings`, tensor('weight'), weight)],
       };
     case 'conv1d': {
-      const width = groupedWidth(module, before);
+      const width = groupedWidth(module, inputWidth);
       const groups = width / weight[1];
       const config = { filters: weight[0], kernelSize: weight[2], groups: groups > 1 ? groups : undefined };
       return {
@@ -167,7 +173,7 @@ function normalization(name: string, module: SimpleModule, { epsilon = 1e-5 }: M
   const className = kind === 'batchNorm' ? 'BatchNormalization' : 'LayerNormalization';
   const config = defined({
     epsilon,
-    // Of nn.BatchNorm1d: the weight of the new statistics.
+    // The default momentum of nn.BatchNorm1d, 0.1, is the weight of the new statistics; Unroll's is the weight of the old.
     momentum: kind === 'batchNorm' ? 0.9 : undefined,
     scale: tensors.has('weight') ? undefined : false,
     center: tensors.has('bias') ? undefined : false,

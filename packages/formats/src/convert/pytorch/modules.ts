@@ -1,12 +1,12 @@
-/** Groups the tensors of a state dict into the modules of torch.nn that have parameters of these names and shapes. */
+/** Groups the tensors of a state dict into modules of torch.nn, which their names and shapes identify. */
 import type { StateTensor } from './state-dict.js';
 
 interface ModuleBase {
   /** `encoder.lstm`; '' for a state dict of a single module */
   path: string;
-  /** By the part of the name behind the path: `weight_ih_l0`. */
+  /** The tensors by the part of their name after the path: `weight_ih_l0`. */
   tensors: ReadonlyMap<string, StateTensor>;
-  /** Width of the input; null: any. */
+  /** Width of the input; null if it is unknown. */
   input: number | null;
   /** Width of the output. */
   output: number;
@@ -15,9 +15,9 @@ interface ModuleBase {
 export interface RecurrentModule extends ModuleBase {
   kind: 'recurrent';
   cell: 'RNN' | 'LSTM' | 'GRU';
-  /** H */
+  /** Size of the state (H). */
   units: number;
-  /** P of an LSTM with `proj_size`; 0: none. */
+  /** `proj_size` of an LSTM; 0: none. */
   projection: number;
   /** Number of layers. */
   depth: number;
@@ -30,7 +30,7 @@ export interface SimpleModule extends ModuleBase {
   kind: 'linear' | 'embedding' | 'matrix' | 'layerNorm' | 'batchNorm' | 'conv1d';
 }
 
-/** Tensors of other modules. */
+/** Tensors that do not form a module that Unroll knows. */
 export interface UnknownModule extends ModuleBase {
   kind: 'unknown';
   problem: string;
@@ -53,7 +53,7 @@ export function modulesOf(tensors: readonly StateTensor[]): TorchModule[] {
 
 function moduleOf(path: string, tensors: Map<string, StateTensor>): TorchModule {
   const cell = tensors.get('weight_ih');
-  // RNNCell, LSTMCell and GRUCell: one layer, whose names have no number.
+  // RNNCell, LSTMCell and GRUCell have one layer, and names without a layer number.
   if (cell) return recurrentModule(path, new Map([...tensors].map(([name, each]) => [`${name}_l0`, each])));
   if (tensors.has('weight_ih_l0')) return recurrentModule(path, tensors);
   return simpleModule(path, tensors);
@@ -100,7 +100,7 @@ function recurrentModule(path: string, tensors: ReadonlyMap<string, StateTensor>
   return { kind: 'recurrent', ...base, cell, units, projection, depth, bidirectional, bias };
 }
 
-/** Returns what is wrong with the tensors; null if they are the expected ones. */
+/** Returns what is wrong with the names and shapes of tensors; null if they are as expected. */
 function mismatch(
   tensors: ReadonlyMap<string, StateTensor>,
   expected: ReadonlyMap<string, readonly number[]>,
@@ -112,7 +112,7 @@ function mismatch(
       return `${name} must have shape [${shape.join(', ')}], got [${found.shape.join(', ')}]`;
   }
   const extra = [...tensors.keys()].find((name) => !expected.has(name));
-  return extra === undefined ? null : `${extra} is not a parameter of it`;
+  return extra === undefined ? null : `${extra} is not one of its parameters`;
 }
 
 const shapeOf = (tensors: ReadonlyMap<string, StateTensor>, name: string): readonly number[] =>

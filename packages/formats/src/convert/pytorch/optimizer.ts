@@ -1,7 +1,7 @@
 /**
- * The state of an optimizer in a checkpoint. PyTorch numbers the parameters in the order of model.parameters(), which is
- * the order of the state dict without buffers. The file does not contain the name of the optimizer; it is inferred from the
- * optimizer's options.
+ * Reads the optimizer of a checkpoint. PyTorch numbers the parameters in the order of model.parameters(), which is the order
+ * of the state dict without buffers. The file does not contain the name of the optimizer; it is inferred from the optimizer's
+ * options.
  */
 import type { FloatArray } from '@unroll/core';
 import type { OptimizerRecord } from '../format.js';
@@ -13,7 +13,7 @@ import type { Recipe } from './weights.js';
 type Dict = Map<PyValue, PyValue>;
 
 export interface OptimizerPart {
-  /** Null if it cannot be carried over. */
+  /** The optimizer; null if it cannot be imported. */
   record: OptimizerRecord | null;
   defaulted: { name: string; value: string; reason: string }[];
   dropped: { name: string; reason: string }[];
@@ -21,7 +21,7 @@ export interface OptimizerPart {
 
 const BUFFERS = /(^|\.)(running_mean|running_var|num_batches_tracked)$/;
 
-/** How the options and the state of an optimizer are named in Unroll. */
+/** An optimizer: its name in Unroll, and Unroll's names of its options and slots by PyTorch's names. */
 interface Kind {
   name: string;
   options: Readonly<Record<string, string>>;
@@ -71,7 +71,11 @@ function kindOf(group: Dict): Kind | string {
   return 'it is none of Adam, AdamW, SGD, RMSprop and Adagrad';
 }
 
-/** @param recipes how tensors become parameters; the slots of the optimizer are converted in the same way */
+/**
+ * Returns the optimizer of a checkpoint.
+ * @param dict the optimizer's state dict
+ * @param recipes how tensors become parameters; the slots of the optimizer are converted in the same way
+ */
 export async function optimizerPart(
   dict: Dict,
   file: TorchFile,
@@ -106,7 +110,7 @@ export async function optimizerPart(
   return { record, defaulted: biasNotes(recipes), dropped: [] };
 }
 
-/** Tensors that training changes; of tensors that share their memory, the first. */
+/** Returns the tensors that training changes, but only the first of tensors that share their memory. */
 function parametersOf(tensors: readonly StateTensor[]): StateTensor[] {
   const seen = new Set<string>();
   return tensors.filter(({ name, identity }) => {
@@ -136,12 +140,13 @@ function statesByName(
       (value) => value instanceof PyTensor && value.shape.length > 0 && value.shape.join() !== shape.join(),
     );
     if (other instanceof PyTensor && shape.length > 0)
-      return `the order of its parameters is not that of the state dict: the state of ${name} has another shape`;
+      return `its parameters are not in the order of the state dict: the state of ${name} has another shape`;
     byName.set(name, state);
   }
   return byName;
 }
 
+/** Returns a slot of a parameter. Tensors without a state count as zeros. @param key PyTorch's name of the slot */
 async function slotOf(
   { from, convert, isSum }: Recipe,
   key: string,
@@ -171,13 +176,15 @@ async function slotOf(
 
 /** Returns the number of updates. SGD does not store it: 1 stands for any number, and 0 for a new optimizer. */
 async function iterationsOf(states: readonly Dict[], file: TorchFile): Promise<number> {
-  let most = states.some((state) => [...state.values()].some((value) => value instanceof PyTensor)) ? 1 : 0;
+  let iterations = states.some((state) => [...state.values()].some((value) => value instanceof PyTensor))
+    ? 1
+    : 0;
   for (const state of states) {
     const step = state.get('step');
     const value = step instanceof PyTensor && step.length === 1 ? (await file.values(step))[0] : step;
-    if (typeof value === 'number' && Number.isSafeInteger(value)) most = Math.max(most, value);
+    if (typeof value === 'number' && Number.isSafeInteger(value)) iterations = Math.max(iterations, value);
   }
-  return most;
+  return iterations;
 }
 
 function optionsOf({ options }: Kind, group: Dict): Record<string, unknown> {
@@ -194,6 +201,7 @@ function optionsOf({ options }: Kind, group: Dict): Record<string, unknown> {
 function biasNotes(recipes: readonly Recipe[]): OptimizerPart['defaulted'] {
   const sums = recipes.filter(({ isSum }) => isSum).map(({ parameter }) => parameter);
   if (sums.length === 0) return [];
-  const reason = 'PyTorch updates two biases and uses their sum, Unroll has one, so it changes half as fast';
+  const reason =
+    'PyTorch updates two biases and uses their sum; Unroll updates one bias, which changes half as fast';
   return [{ name: 'training', value: `one bias in ${sums.join(', ')}`, reason }];
 }

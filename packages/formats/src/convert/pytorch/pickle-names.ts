@@ -1,4 +1,4 @@
-/** The names that a pickle of PyTorch may use, and what they mean. All other names are refused. */
+/** Defines the names that a pickle of PyTorch may use. All other names are refused. */
 import { UnrollError } from '@unroll/core';
 import { TORCH_TYPES, type TorchType } from './dtypes.js';
 
@@ -23,12 +23,12 @@ export class PyGlobal {
   }
 }
 
-/** The memory of tensors: a file in the archive. */
+/** The memory of one or several tensors. */
 export class PyStorage {
   readonly key: string;
-  /** Null: bytes without a type. */
+  /** Type of the elements; null: bytes without a type. */
   readonly type: TorchType | null;
-  /** Number of elements; of bytes, if there is no type. */
+  /** Number of elements, or number of bytes if there is no type. */
   readonly length: number;
   constructor(key: string, type: TorchType | null, length: number) {
     this.key = key;
@@ -41,7 +41,7 @@ export class PyStorage {
 export class PyTensor {
   readonly storage: PyStorage;
   readonly type: TorchType;
-  /** In elements. */
+  /** Offset in the storage, in elements. */
   readonly offset: number;
   readonly shape: readonly number[];
   readonly strides: readonly number[];
@@ -96,14 +96,14 @@ const CALLS: Readonly<Record<string, Call>> = {
   'numpy._core.multiarray.scalar': ([type, bytes], file) => numpyScalar(type, bytes, file),
   // How protocol 2 writes bytes
   '_codecs.encode': ([text], file) => {
-    if (typeof text !== 'string') throw damaged(file, 'a text is missing');
+    if (typeof text !== 'string') throw damaged(file, 'a string is missing');
     return Uint8Array.from(text, (character) => character.charCodeAt(0) & 0xff);
   },
   'builtins.set': ([items = []]) => items,
   '__builtin__.set': ([items = []]) => items,
 };
 
-/** Names that are values. */
+/** Names that stand for values and cannot be called. */
 const NAMES = new Set([
   ...Object.keys(TORCH_TYPES).map((type) => `torch.${type}`),
   ...Object.values(TORCH_TYPES).flatMap(({ storage }) => [`torch.${storage}`, `torch.cuda.${storage}`]),
@@ -112,7 +112,7 @@ const NAMES = new Set([
   'torch.strided',
 ]);
 
-/** Returns a name that a pickle refers to. @throws UnrollError `value` for all names but the listed ones */
+/** Returns a name that a pickle refers to. @throws UnrollError `value` for names that are not in the lists of this file */
 export function globalNamed(name: string, file: string): PyGlobal {
   if (Object.hasOwn(CALLS, name) || NAMES.has(name)) return new PyGlobal(name);
   if (name.startsWith('torch.nn.')) {
@@ -122,13 +122,13 @@ export function globalNamed(name: string, file: string): PyGlobal {
     );
   }
   throw valueError(
-    `${file} contains ${name.slice(0, 100)}, but Unroll reads only tensors, numbers, texts and containers from a pickle, ` +
+    `${file} contains ${name.slice(0, 100)}, but Unroll reads only tensors, numbers, strings and containers from a pickle, ` +
       `and executes nothing. ${REMEDY}`,
     name,
   );
 }
 
-/** Calls a function of the list. @throws UnrollError `value` for a name that cannot be called */
+/** Calls a function or class in {@link CALLS}. @throws UnrollError `value` for a name that cannot be called */
 export function reduce({ name }: PyGlobal, args: readonly PyValue[], file: string): PyValue {
   if (Object.hasOwn(CALLS, name)) return CALLS[name](args, file);
   throw valueError(`${file} calls ${name}, which Unroll does not do. ${REMEDY}`, name);
@@ -150,7 +150,7 @@ function tensorArgument(tensor: PyValue, file: string): PyTensor {
   throw damaged(file, 'a parameter is not a tensor');
 }
 
-/** @param type its dtype; null: that of the storage */
+/** Returns a tensor after checking that it fits its storage. @param type its dtype; null: the type of the storage */
 function tensorOf(
   file: string,
   storage: PyValue,
@@ -188,11 +188,11 @@ const isCount = (value: PyValue): value is number => Number.isSafeInteger(value)
 const isCounts = (value: PyValue): value is number[] =>
   Array.isArray(value) && value.length <= 32 && value.every(isCount);
 
-/** Returns a key of a dictionary as text. Only texts and numbers: containers may contain each other exponentially often. */
+/** Returns a string or a number as a string, and `?` for other keys: nested containers could give exponentially long text. */
 export const keyText = (key: PyValue): string =>
   typeof key === 'string' || typeof key === 'number' ? String(key) : '?';
 
-/** Returns a numpy number, such as a loss that was stored as numpy.float64. */
+/** Returns a NumPy number, such as a loss that was stored as numpy.float64. */
 function numpyScalar(type: PyValue, bytes: PyValue, file: string): number {
   const name = type instanceof PyGlobal ? type.name.replace('numpy.dtype:', '') : '';
   const readers: Record<string, (view: DataView) => number> = {
@@ -205,6 +205,6 @@ function numpyScalar(type: PyValue, bytes: PyValue, file: string): number {
   };
   const read = Object.hasOwn(readers, name) ? readers[name] : undefined;
   if (!read || !(bytes instanceof Uint8Array) || bytes.length !== Number(name[1]))
-    throw damaged(file, `a numpy number of type ${name || 'unknown'} cannot be read`);
+    throw damaged(file, `a NumPy number of type ${name || 'unknown'} cannot be read`);
   return read(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength));
 }

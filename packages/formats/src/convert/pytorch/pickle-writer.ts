@@ -26,7 +26,7 @@ class Pickler {
   }
 
   integer(value: number): this {
-    // LONG1, or BININT for what fits 31 bits
+    // BININT for integers of at most 31 bits, otherwise LONG1
     if (value > 0x7fffffff)
       return this.op(0x8a, 8)
         .uint32(value % 2 ** 32)
@@ -59,7 +59,7 @@ const [MARK, TUPLE, EMPTY_TUPLE, REDUCE, PERSISTENT, FALSE, SET_ITEMS] = [
   0x28, 0x74, 0x29, 0x52, 0x51, 0x89, 0x75,
 ];
 
-/** Returns the bytes of a .pt file with float32 tensors. Each has a storage of its own. */
+/** Returns the bytes of a .pt file with float32 tensors. Each tensor has a separate storage. */
 export function writeStateDict(tensors: readonly NamedTensor[]): Uint8Array {
   const pickle = new Pickler();
   const orderedDict = (): Pickler => pickle.global('collections', 'OrderedDict').op(EMPTY_TUPLE, REDUCE);

@@ -1,20 +1,20 @@
 /**
- * A restricted reader of pickles. A pickle is a program for a small stack machine; this one builds numbers, texts,
- * containers and references to tensors, and knows only the names in {@link CALLS} and {@link NAMES}. It never imports or
- * calls anything else: every other name is an error that says it.
+ * Reads pickles safely. A pickle is a program for a small stack machine. The machine of this file builds numbers, strings,
+ * containers and references to tensors, and knows only the names in pickle-names.ts. It never imports or calls anything
+ * else: every other name causes an error that contains the name.
  */
 import { UnrollError } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
 import { globalNamed, PyGlobal, type PyValue, reduce } from './pickle-names.js';
 
-/** Of containers, and of entries of the memory. A state dict needs about ten for each tensor. */
+/** Maximum number of containers, and of entries in the memo. A state dict needs about ten for each tensor. */
 const MAX_OBJECTS = 250_000;
-/** Bytes of the longest integer: the magic number of the format before PyTorch 1.6 has 10. */
+/** Size in bytes of the longest integer. The magic number of the format before PyTorch 1.6 has 10 bytes. */
 const MAX_INTEGER = 32;
 
 export interface Pickle {
   value: PyValue;
-  /** Offset behind the pickle. */
+  /** Offset of the first byte after the pickle. */
   end: number;
 }
 
@@ -25,8 +25,8 @@ type StackItem = PyValue | typeof MARK;
 /**
  * Reads one pickle.
  * @param load returns the object of a persistent id, which is a storage of tensors
- * @param name of the file, for errors
- * @throws UnrollError `format` for a damaged pickle, `value` for one that contains other objects
+ * @param name name of the file, for error messages
+ * @throws UnrollError `format` for a damaged pickle, `value` for a pickle that contains other objects
  */
 export function readPickle(
   bytes: Uint8Array,
@@ -66,7 +66,7 @@ class Unpickler {
     }
   }
 
-  /** What the ops may do. */
+  /** The actions that opcodes may perform. */
   readonly #machine: Machine = {
     push: (value) => this.#push(value),
     pop: () => this.#pop(),
@@ -100,12 +100,8 @@ class Unpickler {
     fail: (problem) => {
       throw this.#error(problem);
     },
-    fileName: this.#nameOf(),
+    fileName: () => this.#name,
   };
-
-  #nameOf(): string {
-    return this.#name;
-  }
 
   #push(value: PyValue): void {
     if (typeof value === 'object' && ++this.#objects > MAX_OBJECTS)
@@ -146,7 +142,7 @@ class Unpickler {
     return this.#take(size, (at) => this.#bytes.subarray(at, at + size));
   }
 
-  /** A signed integer; beyond 2^53 not exact. */
+  /** Reads a signed integer. Integers beyond 2^53 are not exact. */
   #integer(size: number): number {
     if (size > MAX_INTEGER) throw this.#error(`it contains an integer of ${size} bytes`);
     const bytes = this.#data(size);
@@ -155,7 +151,7 @@ class Unpickler {
     return Number(BigInt.asIntN(8 * Math.max(1, size), value));
   }
 
-  /** The bytes up to the next end of line, as in protocol 0. */
+  /** Reads the string up to the next line feed, as protocol 0 writes strings. */
   #line(): string {
     const end = this.#bytes.indexOf(0x0a, this.#at);
     if (end < 0) throw this.#error('it is truncated');
@@ -187,7 +183,7 @@ interface Machine {
   global(module: string, name: string): void;
   persistent(): void;
   fail(problem: string): never;
-  readonly fileName: string;
+  fileName(): string;
 }
 
 const OPS: (((m: Machine) => void) | undefined)[] = [];
@@ -195,7 +191,7 @@ const define = (character: string | number, op: (m: Machine) => void): void => {
   OPS[typeof character === 'number' ? character : character.charCodeAt(0)] = op;
 };
 
-/** A number in decimal, as protocol 0 writes it. */
+/** Converts a decimal number, as protocol 0 writes numbers. */
 function decimal(m: Machine, text: string): number {
   const value = Number(text.replace(/L$/, ''));
   return text === '' || Number.isNaN(value) ? m.fail(`"${text.slice(0, 20)}" is not a number`) : value;
@@ -284,7 +280,7 @@ function setItems(m: Machine, target: PyValue, items: readonly PyValue[]): PyVal
   return target;
 }
 
-// Memory
+// Memo
 define('p', (m) => m.put(decimal(m, m.line())));
 define('q', (m) => m.put(m.uint(1)));
 define('r', (m) => m.put(m.uint(4)));
@@ -300,20 +296,20 @@ define('c', (m) => {
 });
 define(0x93, (m) => {
   const [name, module] = [m.pop(), m.pop()];
-  if (typeof name !== 'string' || typeof module !== 'string') return m.fail('a name is not a text');
+  if (typeof name !== 'string' || typeof module !== 'string') return m.fail('a name is not a string');
   m.global(module, name);
 });
 define('R', (m) => {
   const [args, callee] = [m.pop(), m.pop()];
   if (!(callee instanceof PyGlobal) || !Array.isArray(args)) return m.fail('a call is damaged');
-  m.push(reduce(callee, args, m.fileName));
+  m.push(reduce(callee, args, m.fileName()));
 });
 define('b', (m) => {
-  // State of an object. Ordered dictionaries have attributes that no reader needs; dtypes have their byte order.
+  // Sets the state of an object. The attributes of a dictionary are ignored; the state of a dtype has its byte order.
   const state = m.pop();
   const target = m.top();
   if (target instanceof PyGlobal && target.name.startsWith('numpy.dtype:')) {
-    if (Array.isArray(state) && state[1] === '>') m.fail('a numpy number is big-endian');
+    if (Array.isArray(state) && state[1] === '>') m.fail('a NumPy number is big-endian');
   } else if (!(target instanceof Map)) m.fail('it sets the state of an object that is not a dict');
 });
 define('Q', (m) => m.persistent());

@@ -11,23 +11,23 @@ export type Step = { module: RecurrentModule | SimpleModule; options: ModuleOpti
 
 /** Options of a module in a map. A state dict contains none of them. */
 export interface ModuleOptions {
-  /** Of a matrix without bias. */
+  /** A matrix without bias: which module it belongs to. */
   type?: 'Embedding' | 'Linear';
-  /** Of a recurrent module: all steps, or the last step of each direction. Default `sequence`, as in PyTorch. */
+  /** Recurrent modules: all steps, or the last step of each direction. Default `sequence`, as in PyTorch. */
   output?: 'sequence' | 'final';
-  /** Of nn.RNN. Default `tanh`, as in PyTorch. */
+  /** nn.RNN: the activation. Default `tanh`, as in PyTorch. */
   nonlinearity?: 'tanh' | 'relu';
-  /** Of a recurrent module: rate between its layers. Of an embedding: not used. Default 0. */
+  /** Recurrent modules: the dropout rate between layers. Default 0. */
   dropout?: number;
-  /** Of Linear and Conv1d: the function after it. Default `linear`. */
+  /** Linear and Conv1d: the activation after the module. Default `linear`. */
   activation?: string;
-  /** Of an embedding: later layers skip the steps of id 0. Default false. */
+  /** Embedding: later layers skip the steps with id 0. Default false. */
   maskZero?: boolean;
-  /** Of Conv1d. Defaults `valid`, 1 and 1, as in PyTorch. */
+  /** Conv1d: the options of Unroll's Conv1D. Defaults `valid`, 1 and 1, as in PyTorch. */
   padding?: 'valid' | 'same' | 'causal';
   strides?: number;
   dilationRate?: number;
-  /** Of normalisations. Default 1e-5, as in PyTorch. */
+  /** Normalisations. Default 1e-5, as in PyTorch. */
   epsilon?: number;
 }
 
@@ -49,7 +49,8 @@ const isKnown = (module: TorchModule): module is Known => module.kind !== 'unkno
 const nameOf = ({ path }: TorchModule): string => path || 'the module';
 
 /**
- * @param ordered whether the modules are in the order of the model's definition
+ * Returns the plan that follows from shapes and names.
+ * @param ordered true if the modules are in the order of the model's definition
  * @throws UnrollError `value` if shapes and names do not decide the model
  */
 export function proposePlan(modules: readonly TorchModule[], file: string, ordered = true): Plan {
@@ -61,7 +62,7 @@ export function proposePlan(modules: readonly TorchModule[], file: string, order
       { module: other.path },
     );
   const order = chain(modules.filter(isKnown), file, ordered);
-  const undecided = activationUnknown(order);
+  const undecided = layersWithoutActivation(order);
   if (undecided)
     throw needsMap(
       file,
@@ -77,7 +78,7 @@ const needsMap = (file: string, problem: string): UnrollError =>
       '--map map.json.',
   );
 
-/** Orders the modules so that the output of each has the width of the input of the next. */
+/** Orders the modules so that the output of each module has the width of the next module's input. */
 function chain(modules: readonly Known[], file: string, ordered: boolean): Known[] {
   const asListed = ordered ? resolve(modules) : null;
   if (asListed) return asListed;
@@ -89,7 +90,7 @@ function chain(modules: readonly Known[], file: string, ordered: boolean): Known
   throw needsMap(file, `${problem} their widths: ${list}`);
 }
 
-/** Decides what matrices are; null if the widths of the modules do not fit each other in this order. */
+/** Returns the modules, with each matrix as a Linear or an Embedding; null if their widths do not fit in this order. */
 function resolve(modules: readonly Known[]): Known[] | null {
   let width: number | null = null;
   const order: Known[] = [];
@@ -103,7 +104,7 @@ function resolve(modules: readonly Known[]): Known[] | null {
   return order;
 }
 
-/** A convolution in groups reads a part of the features. */
+/** Returns true if a module can read features of this width. A grouped convolution reads a part of the features per group. */
 function fits(module: Known, width: number | null, isFirst: boolean): boolean {
   if (isFirst) return true;
   if (module.kind === 'embedding' || width === null) return false;
@@ -112,7 +113,10 @@ function fits(module: Known, width: number | null, isFirst: boolean): boolean {
   return width % perGroup === 0 && filters % (width / perGroup) === 0;
 }
 
-/** An embedding must be first; its rows are ids, so its width is that of the rows. */
+/**
+ * Returns a matrix as a Linear or an Embedding; an empty list if its name and its neighbours do not decide. Only the first
+ * module can be an Embedding. The rows of an Embedding belong to ids, so its output width is the number of columns.
+ */
 function matrixChoices(module: SimpleModule, next: Known | undefined, isFirst: boolean): SimpleModule[] {
   const linear: SimpleModule = { ...module, kind: 'linear' };
   if (!isFirst) return [linear];
@@ -126,12 +130,12 @@ function matrixChoices(module: SimpleModule, next: Known | undefined, isFirst: b
   return asLinear && !asTable ? [linear] : [];
 }
 
-/** The search for an order of modules ends after this number of attempts. */
+/** Maximum number of attempts in the search for an order of modules. */
 const MAX_ATTEMPTS = 20_000;
-/** Orders of more modules are not searched. */
+/** Maximum number of modules for which orders are searched. */
 const MAX_MODULES = 32;
 
-/** Returns the orders that fit; at most two, and none if there are too many possibilities. */
+/** Returns at most two of the orders that fit, and none if there are too many possibilities. */
 function permutations(modules: readonly Known[]): Known[][] {
   if (modules.length > MAX_MODULES) return [];
   const found: Known[][] = [];
@@ -152,8 +156,8 @@ function permutations(modules: readonly Known[]): Known[][] {
   return attempts > MAX_ATTEMPTS ? [] : found;
 }
 
-/** Returns two layers without anything between them that is not linear: nobody trains those. */
-function activationUnknown(order: readonly Known[]): [Known, Known] | null {
+/** Returns two successive linear layers with no activation between them, which real models do not have; null if none. */
+function layersWithoutActivation(order: readonly Known[]): [Known, Known] | null {
   const isLinear = ({ kind }: Known): boolean => kind === 'linear' || kind === 'conv1d';
   const layers = order.filter(({ kind }) => kind !== 'layerNorm' && kind !== 'batchNorm');
   const at = layers.findIndex((layer, i) => i > 0 && isLinear(layer) && isLinear(layers[i - 1]));
@@ -180,21 +184,21 @@ function defaultsOf(steps: readonly Step[]): Plan['defaulted'] {
   });
 }
 
-/** A map as JSON: what {@link proposePlan} would decide, with all options. */
+/** Returns a map as JSON, with the decisions of {@link proposePlan} and all options. */
 export function templateOf(modules: readonly TorchModule[], file: string, ordered = true): Json {
   let order: readonly TorchModule[] = modules;
   try {
     order = chain(modules.filter(isKnown), file, ordered);
   } catch {
-    // The user orders them.
+    // The user orders the modules.
   }
   const known = order.filter(isKnown);
   const undecided = new Set(
-    known.filter((each, i) => i + 1 < known.length && activationUnknown([each, known[i + 1]])),
+    known.filter((each, i) => i + 1 < known.length && layersWithoutActivation([each, known[i + 1]])),
   );
   return {
     comment:
-      'Modules in the order in which the model applies them. Between them, layers of Unroll without weights, such as ' +
+      'Modules in the order in which the model applies them. Between them, add layers of Unroll without weights, such as ' +
       '{ "layer": "Dropout", "config": { "rate": 0.5 } }, { "layer": "GlobalAveragePooling1D" } or { "layer": "Flatten" }.',
     layers: known.map((module) => ({
       module: module.path,
@@ -205,7 +209,7 @@ export function templateOf(modules: readonly TorchModule[], file: string, ordere
   };
 }
 
-/** The type of a matrix, of which a map may say something else. */
+/** Returns the decided type of a matrix, which the user may change in the map. */
 function typeOf({ path, kind }: Known, modules: readonly TorchModule[]): { [key: string]: Json } {
   const isMatrix = modules.some((module) => module.path === path && module.kind === 'matrix');
   return isMatrix && kind !== 'matrix' ? { type: kind === 'embedding' ? 'Embedding' : 'Linear' } : {};
@@ -247,7 +251,7 @@ const OPTIONS_OF = {
   batchNorm: { epsilon: 'number' },
 } as const;
 
-/** Reads a map. @throws UnrollError `value` for one that does not fit the modules */
+/** Reads a map. @throws UnrollError `value` for a map that does not fit the modules */
 export function planFromMap(map: unknown, modules: readonly TorchModule[]): Plan {
   const { layers, omit = [] } = recordOf(map, 'The map', { comment: true, layers: 'array', omit: 'array' });
   if (!Array.isArray(layers) || layers.length === 0) throw valueError('The map needs a list "layers".');
@@ -302,7 +306,7 @@ function moduleStep(module: TorchModule, entry: Record<string, unknown>, isFirst
   return { module: typed, options: options as ModuleOptions };
 }
 
-/** Without a next module, only the name and the position tell what a matrix is. */
+/** Returns the type of a matrix according to its name and position; undefined if they do not decide. */
 const defaultType = ({ path }: SimpleModule, isFirst: boolean): string | undefined =>
   isFirst ? (isTableName(path) ? 'Embedding' : undefined) : 'Linear';
 

@@ -1,4 +1,4 @@
-/** PyTorch: files of torch.save with a state dict or a checkpoint. */
+/** The PyTorch format: files of torch.save with a state dict or a checkpoint. */
 import type { FileDescription, ImportedModel, ImportOptions, ModelFormat } from '../format.js';
 import { countOf } from '../safetensors/header.js';
 import type { ByteSource } from '../source.js';
@@ -44,7 +44,7 @@ export const pytorchFormat: ModelFormat = {
   },
 };
 
-/** A zip whose first file is in a folder and named data.pkl (PyTorch writes it first), or one of its neighbours. */
+/** Returns true if the first file of a zip is data.pkl, which PyTorch writes first, or another file of such an archive. */
 function isTorchZip(head: Uint8Array): boolean {
   if (head[0] !== 0x50 || head[1] !== 0x4b) return false;
   const name = String.fromCharCode(...head.subarray(30, 30 + head[26] + 256 * head[27]));
@@ -53,10 +53,10 @@ function isTorchZip(head: Uint8Array): boolean {
   );
 }
 
-/** The pickle of the magic number of the format before PyTorch 1.6, or any other pickle of protocol 2 and later. */
+/** Returns true for a pickle of protocol 2 to 5, with which files in the format before PyTorch 1.6 begin. */
 const isLegacy = (head: Uint8Array): boolean => head[0] === 0x80 && head[1] >= 2 && head[1] <= 5;
 
-/** The modules and tensors of a state dict, for `describe`. */
+/** Returns the modules and tensors of a state dict, for `describe`. */
 export function describeTensors(tensors: readonly StateTensor[]): Pick<FileDescription, 'parts' | 'tensors'> {
   return {
     parts: modulesOf(tensors).map(describeModule),

@@ -12,8 +12,10 @@ import type { StateDict, StateTensor } from './state-dict.js';
 import type { Recipe } from './weights.js';
 
 /**
- * @param file its name, for errors @param torchFile the file that contains the optimizer's state
- * @throws UnrollError `value` if the model is not decided, or has other modules
+ * Returns the model of a state dict.
+ * @param file name of the file, for error messages
+ * @param torchFile the file that contains the optimizer's state
+ * @throws UnrollError `value` if shapes and names do not decide the model, or if it has modules that Unroll does not have
  */
 export async function modelOfStateDict(
   { tensors, dropped, ordered, optimizer }: StateDict,
@@ -42,7 +44,7 @@ export async function modelOfStateDict(
   return { model, report, optimizer: part.record, compile: null };
 }
 
-/** A map for the modules of a state dict, as JSON. */
+/** Returns a map for the modules of a state dict, as JSON. */
 export const templateOfStateDict = ({ tensors, ordered }: StateDict, file: string): Json =>
   templateOf(modulesOf(tensors), file, ordered);
 
@@ -60,7 +62,7 @@ function tensorNamed(tensors: ReadonlyMap<string, StateTensor>, name: string): S
   throw new UnrollError('format', `The state dict has no tensor ${name}.`, { name });
 }
 
-/** Tensors of two modules that share their memory: the model has a copy for each. */
+/** Reports tensors that share their memory with an earlier tensor: the model has separate copies. */
 function untied(recipes: readonly Recipe[], tensors: ReadonlyMap<string, StateTensor>) {
   const first = new Map<string, string>();
   return recipes

@@ -9,14 +9,14 @@ export interface StateTensor {
   shape: Shape;
   /** `float32` */
   dtype: string;
-  /** The same text for tensors that share their memory. */
+  /** Identifies the memory: equal for tensors that share it. */
   identity: string;
   values(): Promise<FloatArray>;
 }
 
 export interface StateDict {
   tensors: StateTensor[];
-  /** Whether the tensors are in the order of the model's definition. */
+  /** True if the tensors are in the order of the model's definition. */
   ordered: boolean;
   /** Parts of the checkpoint that are not weights: name and reason. */
   dropped: { name: string; reason: string }[];
@@ -24,7 +24,7 @@ export interface StateDict {
   optimizer: Map<PyValue, PyValue> | null;
 }
 
-/** Names of the state dict in a checkpoint, the usual ones first. */
+/** Keys under which checkpoints store the state dict, the most usual first. */
 const KEYS = [
   'state_dict',
   'model_state_dict',
@@ -37,19 +37,22 @@ const KEYS = [
   'params',
 ];
 const OPTIMIZER_KEYS = ['optimizer', 'optimizer_state_dict', 'optim', 'optimizer_states'];
-/** What wrappers put before each name: DataParallel, torch.compile. */
+/** Prefixes that DataParallel and torch.compile put before each name. */
 const PREFIXES = ['module.', '_orig_mod.'];
 
-/** @throws UnrollError `value` if there is no state dict */
+/** Returns the state dict of a file. @throws UnrollError `value` if there is none, or several under unknown keys */
 export function findStateDict(file: TorchFile, name: string): StateDict {
   const { value } = file;
   if (isStateDict(value))
     return { tensors: tensorsOf(file, value), ordered: true, dropped: [], optimizer: null };
   if (!(value instanceof Map)) throw noStateDict(name, value);
   const found = [...value].filter(([, part]) => isStateDict(part));
-  const rank = (key: PyValue): number => (KEYS.indexOf(keyText(key)) + 100) % 100;
+  const rank = (key: PyValue): number => {
+    const at = KEYS.indexOf(keyText(key));
+    return at < 0 ? KEYS.length : at;
+  };
   const [best] = found.sort(([a], [b]) => rank(a) - rank(b));
-  if (!best || (rank(best[0]) === 99 && found.length > 1)) throw noStateDict(name, value);
+  if (!best || (rank(best[0]) === KEYS.length && found.length > 1)) throw noStateDict(name, value);
   const optimizerKey = OPTIMIZER_KEYS.find((key) => value.has(key));
   const optimizer = optimizerKey === undefined ? null : optimizerOf(value.get(optimizerKey));
   const dropped = [...value.keys()]
@@ -64,7 +67,7 @@ const isStateDict = (value: PyValue | undefined): value is Map<PyValue, PyValue>
   [...value.keys()].every((key) => typeof key === 'string') &&
   [...value].every(([key, each]) => each instanceof PyTensor || keyText(key).endsWith('_extra_state'));
 
-/** Lightning stores a list of optimizers. */
+/** Returns an optimizer's state dict; null for anything else. Lightning stores a list of optimizers. */
 function optimizerOf(value: PyValue | undefined): Map<PyValue, PyValue> | null {
   const single = Array.isArray(value) && value.length === 1 ? value[0] : value;
   return single instanceof Map && single.has('state') && single.has('param_groups') ? single : null;
@@ -91,7 +94,7 @@ function tensorsOf(file: TorchFile, dict: Map<PyValue, PyValue>): StateTensor[] 
   }));
 }
 
-/** Returns the prefix of a wrapper that all names have. */
+/** Returns the prefixes of wrappers that all names begin with; '' if there are none. */
 export function prefixOf(names: readonly string[]): string {
   let prefix = '';
   for (;;) {

@@ -1,10 +1,10 @@
 /**
- * How the tensors of PyTorch become the parameters of a layer. PyTorch stores matrices transposed, the gates of a GRU in
- * the order r z n instead of z r n, and two biases: those of an LSTM and an RNN are only used as their sum.
+ * Converts tensors of PyTorch to parameters of a layer. PyTorch stores matrices transposed, and the gates of a GRU in the
+ * order r z n instead of z r n. It has two biases; an LSTM and an RNN use only their sum.
  */
 import type { FloatArray, Shape } from '@unroll/core';
 
-/** One parameter of the model. */
+/** The computation of a parameter from tensors. */
 export interface Recipe {
   /** Name of the parameter: `lstm/kernel`. */
   parameter: string;
@@ -12,17 +12,17 @@ export interface Recipe {
   /** Names of the tensors. */
   from: readonly string[];
   convert(values: readonly FloatArray[]): FloatArray;
-  /** True for a sum of tensors. Each has the gradient of the sum, so optimizer slots are those of the first. */
+  /** True for a sum of tensors. Each tensor has the gradient of the sum, so the first one's optimizer slots are used. */
   isSum?: boolean;
 }
 
-/** Position in PyTorch of each gate of Unroll. */
+/** Positions of the gates in PyTorch, in Unroll's order. */
 const GATES = { RNN: [0], LSTM: [0, 1, 2, 3], GRU: [1, 0, 2] } as const;
 export type CellType = keyof typeof GATES;
 
 const BLOCK = 32;
 
-/** Returns the transpose of a matrix [rows, columns]. In blocks, so that both sides stay in the cache. */
+/** Returns the transpose of a matrix [rows, columns]. Works in blocks, so that both matrices stay in the cache. */
 export function transpose(values: FloatArray, rows: number, columns: number): FloatArray {
   const out = new (values.constructor as new (length: number) => FloatArray)(values.length);
   for (let r0 = 0; r0 < rows; r0 += BLOCK) {
@@ -55,7 +55,7 @@ export interface RecurrentShape {
   bias: boolean;
 }
 
-/** The recipes of one layer in one direction. @param tensor returns the full name of `weight_ih`, ... */
+/** Returns the recipes of one layer in one direction. @param tensor returns the full name of `weight_ih`, ... */
 export function recurrentRecipes(
   layer: string,
   { cell, input, units, projection, bias }: RecurrentShape,
@@ -104,7 +104,7 @@ function concatenated(rows: readonly FloatArray[]): FloatArray {
   return out;
 }
 
-/** A parameter with the values of a tensor. */
+/** Returns the recipe of a parameter that has the values of a tensor. */
 export const copied = (parameter: string, tensor: string, shape: Shape): Recipe => ({
   parameter,
   shape,
@@ -112,7 +112,7 @@ export const copied = (parameter: string, tensor: string, shape: Shape): Recipe 
   convert: ([values]) => values,
 });
 
-/** W [I, O] of a tensor [O, I]. */
+/** Returns the recipe of W [I, O] from a tensor [O, I]. */
 export const transposed = (parameter: string, tensor: string, [rows, columns]: Shape): Recipe => ({
   parameter,
   shape: [columns, rows],
@@ -120,7 +120,7 @@ export const transposed = (parameter: string, tensor: string, [rows, columns]: S
   convert: ([values]) => transpose(values, rows, columns),
 });
 
-/** W [k, I, O] of a tensor [O, I, k]. */
+/** Returns the recipe of W [k, I, O] from a tensor [O, I, k]. */
 export const convolved = (parameter: string, tensor: string, [filters, input, size]: Shape): Recipe => ({
   parameter,
   shape: [size, input, filters],

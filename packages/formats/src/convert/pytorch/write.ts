@@ -1,4 +1,4 @@
-/** Writes a model for PyTorch: the tensors of a state dict, and the text of a Python file with the module that has them. */
+/** Writes a model for PyTorch: the tensors of a state dict, and a Python file that defines the module. */
 import { type FloatArray, type Shape, UnrollError, valueError } from '@unroll/core';
 import { encodeUtf8 } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
@@ -19,7 +19,8 @@ interface GraphJson {
 }
 
 /**
- * @param weightsFile name of the file with the tensors, for the Python file
+ * Converts a model to PyTorch.
+ * @param weightsFile name of the file with the tensors, which the Python file mentions
  * @throws UnrollError `value` for a layer that PyTorch does not have, `state` for a model without weights
  */
 export async function torchModelOf(model: Network, weightsFile = 'weights.pt'): Promise<TorchModel> {
@@ -44,7 +45,7 @@ export async function torchModelOf(model: Network, weightsFile = 'weights.pt'): 
   };
   const ranks = {
     input: model.inputShapes?.[0]?.length ?? 3,
-    of: (layer: string) => shapes.get(layer)?.[0]?.length ?? 3,
+    outputOf: (layer: string) => shapes.get(layer)?.[0]?.length ?? 3,
   };
   const body =
     className === 'Sequential'
@@ -55,9 +56,10 @@ export async function torchModelOf(model: Network, weightsFile = 'weights.pt'): 
 }
 
 type ExportOf = (json: LayerJson, rank: number) => ExportedLayer;
+/** Numbers of axes. */
 interface Ranks {
   input: number;
-  of(layer: string): number;
+  outputOf(layer: string): number;
 }
 
 interface Body {
@@ -70,12 +72,12 @@ function sequentialBody({ layers }: GraphJson, exportOf: ExportOf, ranks: Ranks)
   let rank = ranks.input;
   for (const json of layers) {
     lines.push(...exportOf(json, rank).forward);
-    rank = ranks.of(String(json.config.name));
+    rank = ranks.outputOf(String(json.config.name));
   }
   return { parameters: 'x', lines: [...lines, 'return x'] };
 }
 
-/** Layers with several inputs, by class. */
+/** Expressions of layers with several inputs, by class. */
 const MERGES: Readonly<Record<string, (inputs: readonly string[], config: LayerJson['config']) => string>> = {
   Add: (inputs) => inputs.join(' + '),
   Multiply: (inputs) => inputs.join(' * '),
@@ -102,7 +104,11 @@ function graphBody(model: Network, graph: GraphJson, exportOf: ExportOf, ranks: 
         `Layer ${layer} (${json.className}) cannot be written for PyTorch: it has several inputs.`,
       );
     const source = nodes[from[0][0]].layer;
-    lines.push(`x = ${operands[0]}`, ...exportOf(json, ranks.of(source)).forward, `${variables[n]} = x`);
+    lines.push(
+      `x = ${operands[0]}`,
+      ...exportOf(json, ranks.outputOf(source)).forward,
+      `${variables[n]} = x`,
+    );
   }
   const results = outputs.map(([node]) => variables[node]);
   const parameters = inputs.map(([node]) => variables[node]).join(', ');
@@ -136,7 +142,7 @@ function pythonFile(layers: readonly ExportedLayer[], { parameters, lines }: Bod
   const modules = layers.flatMap((layer) => layer.modules);
   const notes = layers.flatMap((layer) => layer.notes);
   const needsF = lines.some((line) => line.includes('F.'));
-  return `"""The model of the weights beside this file. Inputs are [batch, time, features], or ids [batch, time].
+  return `"""The model of the weights in ${name}. Inputs are [batch, time, features], or ids [batch, time].
 
     model = Model()
     model.load_state_dict(${isSafe ? `load_file("${name}")` : `torch.load("${name}", weights_only=True)`})
@@ -155,6 +161,6 @@ ${modules.map(({ name, code }) => `        self.${name} = ${code}\n`).join('')}
 ${lines.map((line) => `        ${line}\n`).join('')}`;
 }
 
-/** The files beside the weights. */
+/** Returns the files that are written together with the weights, by extension. */
 export const pythonFiles = ({ python }: TorchModel): Map<string, Uint8Array> =>
   new Map([['.py', encodeUtf8(python)]]);

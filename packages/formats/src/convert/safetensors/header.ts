@@ -2,13 +2,13 @@
 import { readSafetensorsHeader, type SafetensorsHeader, safetensorsStart } from '@unroll/core/internal';
 import type { ByteSource } from '../source.js';
 
-/** @throws UnrollError `format` for anything that the specification forbids */
+/** Returns the header of a file. @throws UnrollError `format` for anything that the specification forbids */
 export async function headerOf(source: ByteSource): Promise<SafetensorsHeader> {
   const start = safetensorsStart(await source.read(0, Math.min(8, source.size)), source.size);
   return readSafetensorsHeader(await source.read(0, start), source.size);
 }
 
-/** The data types of safetensors in the spelling of Unroll, numpy and PyTorch. */
+/** The data types of safetensors in the spelling of Unroll, NumPy and PyTorch. */
 const TYPES: Readonly<Record<string, string>> = {
   BOOL: 'bool',
   U8: 'uint8',
@@ -29,5 +29,5 @@ const TYPES: Readonly<Record<string, string>> = {
 /** Returns the common name of a data type: `float32` for `F32`. */
 export const typeName = (dtype: string): string => TYPES[dtype] ?? dtype;
 
-/** `1 tensor`, `2 tensors` */
+/** Returns a count with its noun: `1 tensor`, `2 tensors`. */
 export const countOf = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,4 +1,4 @@
-/** Safetensors files of a PyTorch state dict: tensors by name, without layers. */
+/** The safetensors format: files of a PyTorch state dict, with tensors by name and without layers. */
 import { UnrollError } from '@unroll/core';
 import { type StoredTensor, storeFloats, writeSafetensors } from '@unroll/core/internal';
 import { floatsOf } from '../../dtypes.js';
@@ -12,7 +12,7 @@ import { countOf, headerOf, typeName } from './header.js';
 export const safetensorsFormat: ModelFormat = {
   name: 'safetensors',
   title: 'a safetensors file',
-  // A header length below 2^40, then the header, which is a JSON object.
+  // The file begins with the length of the header, below 2^40, and the header, which is a JSON object.
   recognises: (head) =>
     head.length > 8 && head[8] === 0x7b && head[5] === 0 && head[6] === 0 && head[7] === 0,
 
@@ -59,10 +59,10 @@ async function stateDictOf(source: ByteSource): Promise<StateDict> {
     ...{ name: name.slice(strip), shape, dtype: typeName(dtype), identity: name },
     values: async () => {
       const stored: StoredTensor = { dtype, shape, bytes: await source.read(start + begin, start + end) };
-      return floatsOf(stored, name).slice(); // Not the memory of the file.
+      return floatsOf(stored, name).slice(); // a copy, because the result may share the memory of the file
     },
   }));
-  // The tensors of a file are often sorted by name as text (l10 before l2). Numbers in names are compared as numbers.
+  // The tensors of a file are often sorted by name as text (l10 before l2). Sorts numbers in names by value instead.
   const byName = new Intl.Collator('en', { numeric: true });
   tensors.sort((a, b) => byName.compare(a.name, b.name));
   return { tensors, ordered: false, dropped: [], optimizer: null };

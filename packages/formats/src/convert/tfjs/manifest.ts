@@ -1,4 +1,4 @@
-/** Reads the weights that a `model.json` of TensorFlow.js refers to, also quantised ones. */
+/** Reads the weights that a `model.json` of TensorFlow.js refers to. They may be quantised. */
 import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
 import { fromFloat16Bits, type Json, type JsonObject, sizeOf } from '@unroll/core/internal';
 import type { ImportedArray } from '../imported.js';
@@ -32,7 +32,7 @@ const BYTES: Readonly<Record<string, number>> = {
   float16: 2,
 };
 
-/** @throws UnrollError `format` for a damaged manifest or a path outside the folder */
+/** Reads the manifest. @throws UnrollError `format` for a damaged manifest or a path outside the folder */
 export function manifestOf(value: Json | undefined): WeightGroupFiles[] {
   return listIn(value, 'weightsManifest').map((entry) => {
     const group = objectIn(entry, 'A group of weightsManifest');
@@ -74,7 +74,7 @@ function weightIn(value: Json): TfjsWeight {
   };
 }
 
-/** Reads all arrays, in the order of the manifest. @param files contents by path; default: the files beside the model */
+/** Reads all arrays, in the order of the manifest. @param files contents by path; default: from the model's folder */
 export async function readManifest(
   source: ByteSource,
   groups: readonly WeightGroupFiles[],

@@ -21,7 +21,7 @@ interface TfjsFile {
 
 export const tfjsFormat: ModelFormat = {
   name: 'tfjs',
-  title: 'a model of TensorFlow.js',
+  title: 'a TensorFlow.js model',
   recognises(head) {
     const text = new TextDecoder('latin1').decode(head);
     return /^\s*\{/.test(text) && /"(modelTopology|weightsManifest)"|"(layers|graph)-model"/.test(text);

@@ -1,4 +1,4 @@
-/** The format of models saved by Unroll: a folder, of which config.json is opened, or a zip. */
+/** The format of models saved by Unroll: a folder, which is opened by its config.json, or a zip. */
 import { ready } from '@unroll/core';
 import { decodeUtf8 } from '@unroll/core/internal';
 import { ARTIFACT_FILES, type ArtifactFiles, fromArtifact, toArtifact } from '../../artifact.js';
@@ -59,7 +59,7 @@ function firstName(head: Uint8Array): string {
   return String.fromCharCode(...head.subarray(30, 30 + length)).replace(/^[^/]+\//, '');
 }
 
-/** True for the beginning of the config of an artifact: `{"format":"unroll-artifact-1"`. */
+/** Returns true for the beginning of an artifact's config: `{"format":"unroll-artifact-1"`. */
 const isConfig = (head: Uint8Array): boolean =>
   /^\s*\{\s*"format"\s*:\s*"unroll-artifact-/.test(String.fromCharCode(...head.subarray(0, 80)));
 

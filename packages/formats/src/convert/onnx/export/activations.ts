@@ -1,4 +1,4 @@
-/** Activations of Unroll as nodes of ONNX, and as functions of recurrent nodes. */
+/** Writes activations as ONNX nodes, and as activation functions of recurrent nodes. */
 import type { Attribute, OnnxGraph } from './graph.js';
 
 type Build = (graph: OnnxGraph, x: string) => string;
@@ -61,7 +61,7 @@ export const activations: Readonly<Record<string, Build>> = {
   },
 };
 
-/** A function of a recurrent node. Parameters that ONNX does not have for the function are undefined. */
+/** An activation function of a recurrent node. Parameters that the function does not have in ONNX are undefined. */
 export interface RecurrentFunction {
   name: string;
   alpha?: number;
@@ -80,7 +80,7 @@ const functions: Readonly<Record<string, RecurrentFunction>> = {
   leakyRelu: { name: 'LeakyRelu', alpha: 0.2 },
 };
 
-/** ONNX's default parameters of the functions that `general` cells have. */
+/** The functions that the cells GeneralRNN, GeneralLSTM and GeneralGRU may have, with ONNX's default parameters. */
 const general: Readonly<Record<string, RecurrentFunction>> = {
   ...functions,
   hardSigmoid: { name: 'HardSigmoid', alpha: 0.2, beta: 0.5 },

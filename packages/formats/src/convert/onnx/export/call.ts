@@ -1,4 +1,4 @@
-/** What the export of one layer needs: the layer, its inputs and its weights. */
+/** Gives the export of a layer access to the layer, its inputs and its weights. */
 import { type FloatArray, type Shape, type UnrollError, valueError } from '@unroll/core';
 import type { Layer } from '@unroll/nn';
 import type { GraphTensor, OnnxGraph } from './graph.js';
@@ -10,7 +10,7 @@ export type Weights = ReadonlyMap<object, FloatArray>;
 export interface StreamedState {
   input: string;
   output: string;
-  /** Without the batch axis. */
+  /** Shape without the batch axis. */
   shape: Shape;
 }
 
@@ -24,7 +24,7 @@ export interface ExportSettings {
 
 export class LayerCall {
   readonly layer: Layer;
-  /** Name of the layer with those of the models that contain it. */
+  /** Names of the models and layers that contain the layer, and its own name, joined by `/`. */
   readonly path: string;
   readonly inputs: readonly GraphTensor[];
   readonly settings: ExportSettings;
@@ -49,7 +49,7 @@ export class LayerCall {
     return this.layer.outputShapes(this.inputs.map(({ shape }) => shape));
   }
 
-  /** Returns the values of a parameter by the end of its name; null if the layer does not have it. */
+  /** Returns the parameter whose name is `name` or ends with `/name`; null if the layer does not have it. */
   weight(name: string, layer: Layer = this.layer): { shape: Shape; values: FloatArray } | null {
     const parameter = layer.parameters.find((own) => own.name === name || own.name.endsWith(`/${name}`));
     const values = parameter && this.settings.weights.get(parameter);
@@ -63,16 +63,17 @@ export class LayerCall {
     return this.graph.floats(`${this.path}.${name.replaceAll('/', '.')}`, weight.values, weight.shape);
   }
 
-  /** Returns the same call of an inner layer. */
+  /** Returns the call of an inner layer, with the same settings. */
   inner(layer: Layer, inputs: readonly GraphTensor[], path = `${this.path}/${layer.name}`): LayerCall {
     return new LayerCall(layer, path, inputs, this.settings);
   }
 
-  /** Adds a state that is an input and an output of the model. Returns the name of the input. */
+  /** Adds an input of the graph for a state, and returns its name. */
   stateInput(name: string, shape: Shape): string {
     return this.graph.input(`${this.path}.${name}`, ['batch', ...shape]);
   }
 
+  /** Makes the next value of a state, `output`, an output of the graph. */
   stateOutput(input: string, output: string, shape: Shape): void {
     this.settings.states.push({ input, output, shape });
   }

@@ -48,7 +48,7 @@ export class OnnxGraph {
     return unique;
   }
 
-  /** Declares an output. If the value is an input or has been declared already, an Identity node gives it another name. */
+  /** Declares an output. An Identity node gives the value the name of the output. */
   output(name: string, value: string, shape: readonly (number | string)[], type = FLOAT): void {
     const unique = this.unique(name);
     this.#nodes.push(nodeOf('Identity', [value], [unique], unique, {}));
@@ -73,7 +73,7 @@ export class OnnxGraph {
     return outputs;
   }
 
-  /** Adds a Transpose node, unless it would cancel another one. */
+  /** Adds a Transpose node. Successive Transpose nodes become one node, or none if they cancel. */
   transpose(value: string, perm: readonly number[]): string {
     const before = this.#transposed.get(value);
     const order = before ? perm.map((axis) => before.perm[axis]) : perm;
@@ -114,7 +114,7 @@ export class OnnxGraph {
     return name;
   }
 
-  /** Returns the graph as a message. */
+  /** Returns the GraphProto message. */
   message(name: string): Outgoing {
     return {
       node: this.#nodes,
@@ -125,6 +125,7 @@ export class OnnxGraph {
     };
   }
 
+  /** Returns a name that is not in use yet: the wanted name, if necessary with a number. */
   unique(wanted: string): string {
     const count = this.#names.get(wanted) ?? 0;
     this.#names.set(wanted, count + 1);
@@ -134,7 +135,7 @@ export class OnnxGraph {
   }
 }
 
-/** Returns the inputs and attributes of a reduction. Before version 18, only ReduceSum had its axes as an input. */
+/** Returns the inputs and attributes of a reduction. Before opset 18, only ReduceSum has its axes as an input. */
 export function reduced(
   graph: OnnxGraph,
   x: string,
@@ -164,7 +165,7 @@ function nodeOf(
   };
 }
 
-/** The types of attributes in onnx.proto. */
+/** Returns an attribute with its type in onnx.proto. */
 function attributeOf(value: Attribute): Outgoing {
   const text = (item: string): Uint8Array => new TextEncoder().encode(item);
   if (typeof value === 'number') return { i: value, type: 2 };

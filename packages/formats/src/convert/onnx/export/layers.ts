@@ -1,5 +1,4 @@
-/** The layers that can be exported, by class name. */
-
+/** Writes layers as ONNX nodes. */
 import { Network, Recurrent } from '@unroll/nn';
 import { transposed } from '../arrays.js';
 import { activations } from './activations.js';
@@ -11,7 +10,7 @@ import { exportBidirectional, exportRecurrent } from './recurrent.js';
 
 export type LayerExporter = (call: LayerCall) => GraphTensor[];
 
-/** Returns the only output of a layer. */
+/** Returns the outputs of a layer that has one output. */
 const output = (call: LayerCall, name: string, mask: string | null = null): GraphTensor[] => [
   { name, shape: call.shapes[0], mask },
 ];
@@ -143,7 +142,7 @@ interface WindowConfig {
   dilationRate?: number;
 }
 
-/** Returns the attributes of a node with windows. The sizes of the windows follow from Unroll's padding. */
+/** Returns the attributes of a convolution or pooling node. `pads` follows from Unroll's padding. */
 function windowAttributes(
   size: number,
   { strides = 1, padding = 'valid', dilationRate = 1 }: WindowConfig,
@@ -156,7 +155,7 @@ function windowAttributes(
   return { ...common, pads: [before, padding === 'same' ? total - before : 0] };
 }
 
-/** Returns the mask of the outputs of windows. */
+/** Returns the mask of the output of a convolution. */
 function windowMask(call: LayerCall, size: number, config: WindowConfig): string | null {
   const { graph } = call;
   const [{ mask }] = call.inputs;
@@ -164,7 +163,7 @@ function windowMask(call: LayerCall, size: number, config: WindowConfig): string
   const { strides = 1, padding = 'valid', dilationRate = 1 } = config;
   if (strides > 1) throw call.error('strides with a mask are not supported');
   if (padding !== 'valid' || size === 1) return mask;
-  // An output is valid if all steps of its window are: the smallest value of the mask.
+  // An output is valid if all steps of its window are: its mask is the minimum, -max(-mask).
   const channels = graph.node('Unsqueeze', [graph.node('Neg', [mask]), graph.integers([1])]);
   const attributes = { kernel_shape: [size], dilations: [dilationRate] };
   const largest = graph.node('MaxPool', [channels], attributes);
@@ -198,7 +197,7 @@ const conv1d: LayerExporter = (call) => {
   return output(call, activated(call, steps, config.activation), windowMask(call, size, window));
 };
 
-/** Returns the input of a causal layer with the last steps of the previous chunk, a state, before it. */
+/** Returns the input of a causal layer, preceded by the last steps of the previous chunk. These steps are a state. */
 function withHistory(call: LayerCall, history: number): string {
   const { graph, config } = call;
   const [x] = call.inputs;
@@ -355,6 +354,7 @@ const outputEmbedding: LayerExporter = (call) => {
 const activation: LayerExporter = (call) =>
   output(call, activated(call, call.inputs[0].name, call.config.activation), call.inputs[0].mask);
 
+/** The layers that can be exported, by class name. */
 export const layerExporters: Readonly<Record<string, LayerExporter>> = {
   Activation: activation,
   ActivationRegularization: unchanged,
@@ -385,7 +385,7 @@ export const layerExporters: Readonly<Record<string, LayerExporter>> = {
   WordDropout: unchanged,
 };
 
-/** Exports one layer: its nodes are added to the graph. @throws UnrollError `value` for a layer that ONNX cannot express */
+/** Adds the nodes of a layer, and returns its outputs. @throws UnrollError `value` for a layer that ONNX cannot express */
 export function exportLayer(call: LayerCall): GraphTensor[] {
   const { layer } = call;
   if (layer instanceof Network) return exportNetwork(layer, call, exportLayer);

@@ -1,11 +1,11 @@
-/** Models, also nested ones, as nodes of their layers. */
+/** Writes models, including nested models, as the nodes of their layers. */
 import { Functional, type Network } from '@unroll/nn';
 import type { LayerCall } from './call.js';
 import type { GraphTensor } from './graph.js';
 
 type ExportLayer = (call: LayerCall) => GraphTensor[];
 
-/** Exports the layers of a model. @param call the call of the model: its inputs are those of the model */
+/** Adds the nodes of a model's layers, and returns the outputs of the model. @param call the call of the model */
 export function exportNetwork(model: Network, call: LayerCall, exportLayer: ExportLayer): GraphTensor[] {
   const pathOf = (name: string): string => (call.path ? `${call.path}/${name}` : name);
   if (!(model instanceof Functional))

@@ -1,8 +1,8 @@
-/** `TensorOperation` layers, which imported models have, as nodes. */
+/** Writes `TensorOperation` layers, which occur in imported models, as nodes. */
 import type { LayerCall } from './call.js';
 import { BOOL, FLOAT, type GraphTensor, type OnnxGraph, reduced } from './graph.js';
 
-/** Operations with a node of the same meaning. */
+/** Operations that one node computes, with its operator. */
 const NODES: Readonly<Record<string, string>> = {
   abs: 'Abs',
   add: 'Add',
@@ -36,7 +36,7 @@ const NODES: Readonly<Record<string, string>> = {
   thresholdedRelu: 'ThresholdedRelu',
 };
 
-/** Operations whose results are truth values, with the type of their inputs. */
+/** Operations whose results are truth values, with the operator and the type of its inputs. */
 const TRUTH: Readonly<Record<string, readonly [op: string, type: number]>> = {
   and: ['And', BOOL],
   equal: ['Equal', FLOAT],
@@ -97,6 +97,7 @@ function operandsOf(call: LayerCall, { operation, operands }: Options): string[]
   });
 }
 
+/** Adds the nodes of an operation, and returns the name of the result. */
 function resultOf(call: LayerCall, options: Options, operands: readonly string[]): string {
   const { graph } = call;
   const { operation, alpha, beta, axes = [], keepDims = false } = options;
@@ -117,13 +118,14 @@ function resultOf(call: LayerCall, options: Options, operands: readonly string[]
       REDUCTIONS[operation],
       ...reduced(graph, operands[0], axes, keepDims, operation === 'sum'),
     );
-  if (Object.hasOwn(others, operation)) return others[operation](graph, operands, options, call);
+  if (Object.hasOwn(COMPOSED, operation)) return COMPOSED[operation](graph, operands, options, call);
   throw call.error(`there are no nodes for the operation ${operation}`);
 }
 
 type Build = (graph: OnnxGraph, operands: readonly string[], options: Options, call: LayerCall) => string;
 
-const others: Readonly<Record<string, Build>> = {
+/** Operations that need several nodes, or a node with other inputs than the operands. */
+const COMPOSED: Readonly<Record<string, Build>> = {
   identity: (_graph, [x]) => x,
   clip: (graph, [x], { low, high }) =>
     graph.node('Clip', [
@@ -159,8 +161,8 @@ const others: Readonly<Record<string, Build>> = {
     });
   },
   pad: (graph, [x], { axis = 1, before = 0, after = 0, alpha = 0 }, call) => {
-    const ones = (at: number): number[] => call.inputs[0].shape.map((_, d) => (d === axis ? at : 0));
-    return graph.node('Pad', [x, graph.integers([...ones(before), ...ones(after)]), graph.number(alpha)]);
+    const pads = (count: number): number[] => call.inputs[0].shape.map((_, d) => (d === axis ? count : 0));
+    return graph.node('Pad', [x, graph.integers([...pads(before), ...pads(after)]), graph.number(alpha)]);
   },
   reshape: (graph, [x], options) => graph.node('Reshape', [x, shapeOf(graph, x, options)]),
   broadcast: (graph, [x], options) => graph.node('Expand', [x, shapeOf(graph, x, options)]),

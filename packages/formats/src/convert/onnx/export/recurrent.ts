@@ -1,17 +1,17 @@
 /**
- * Recurrent layers as RNN, LSTM and GRU nodes, which take [steps, batch, features] (layout 0). ONNX knows only sequences that
- * are padded at their end. Masks may have valid steps anywhere, so a matrix moves the valid steps to the front, and back
- * after the node. Masks, directions and states of all cells go through the same steps, so this is one file.
+ * Writes recurrent layers as RNN, LSTM and GRU nodes, which take [steps, batch, features] (layout 0). In ONNX, sequences are
+ * padded only at their end. A mask may have valid steps anywhere, so a matrix moves the valid steps to the front before the
+ * node, and another matrix moves the outputs back.
  */
 import type { FloatArray, Shape } from '@unroll/core';
-import { type Bidirectional, type Cell, Recurrent, type StackedCells } from '@unroll/nn';
+import type { Bidirectional, Cell, Recurrent, StackedCells } from '@unroll/nn';
 import { strided, transposed } from '../arrays.js';
 import { generalFunction, type RecurrentFunction, recurrentFunction } from './activations.js';
 import type { LayerCall } from './call.js';
 import type { Attribute, GraphTensor, OnnxGraph } from './graph.js';
 import { INT32 } from './graph.js';
 
-/** The cells that have a node, without `Cell`. */
+/** The class names of the cells that have a node, without `Cell` at the end. */
 export const CELLS: readonly string[] = [
   'SimpleRNN',
   'LSTM',
@@ -27,24 +27,31 @@ export const CELLS: readonly string[] = [
 interface Direction {
   op: 'RNN' | 'LSTM' | 'GRU';
   units: number;
-  /** [gates * units, inputs], [gates * units, units], [2 * gates * units] and [3 * units] or null */
+  /** Weights, [gates * units, inputs]. */
   W: FloatArray;
+  /** Recurrence weights, [gates * units, units]. */
   R: FloatArray;
+  /** Biases of the inputs and of the state, [2 * gates * units]. */
   B: FloatArray;
+  /** Peephole weights, [3 * units]; null: none. */
   P: FloatArray | null;
+  /** Number of input features. */
   inputs: number;
   functions: readonly RecurrentFunction[];
   attributes: Readonly<Record<string, Attribute>>;
 }
 
+/** Indices in Unroll of the gates, in ONNX's order. */
 const GATES = { RNN: [0], LSTM: [0, 3, 1, 2], GRU: [0, 1, 2] } as const;
+/** ONNX's default activations. */
 const DEFAULTS = { RNN: ['Tanh'], LSTM: ['Sigmoid', 'Tanh', 'Tanh'], GRU: ['Sigmoid', 'Tanh'] } as const;
 
-/** The parts of a cell that the conversion needs. @param prefix of the names of its parameters in the layer */
+/** A cell and the layer that contains it. */
 interface CellSource {
   call: LayerCall;
   layer: Recurrent;
   cell: Pick<Cell, 'className' | 'config'>;
+  /** Prefix of the names of the cell's parameters in the layer. */
   prefix: string;
 }
 
@@ -55,17 +62,17 @@ function weightOf(
   return call.weight(prefix + name, layer);
 }
 
-/** Returns a matrix [columns, gates * units] as ONNX has it: [gates * units, columns], with its gates in this order. */
+/** Converts a matrix [rows, gates * units] to [gates * units, rows], with the gates in this order and with these signs. */
 function gateMatrix(
   { shape: [rows, width], values }: { shape: Shape; values: FloatArray },
   gates: readonly number[],
   units: number,
   signs: readonly number[] = [],
 ): FloatArray {
-  const { values: turned } = transposed({ extents: [rows, width], values }, [1, 0]);
+  const { values: transposedValues } = transposed({ extents: [rows, width], values }, [1, 0]);
   const out = new Float32Array(gates.length * units * rows);
   gates.forEach((from, to) => {
-    const block = turned.subarray(from * units * rows, (from + 1) * units * rows);
+    const block = transposedValues.subarray(from * units * rows, (from + 1) * units * rows);
     out.set(
       block.map((value) => value * (signs[to] ?? 1)),
       to * units * rows,
@@ -105,13 +112,13 @@ function directionOf(source: CellSource): Direction {
   const recurrent = weightOf(source, 'recurrent_kernel');
   if (!kernel || !recurrent) throw call.error('it has no weights yet');
   const { gates, signs, attributes } = gateRules(source, kind, op);
-  const full = expandCoupled(kind, units);
-  const W = gateMatrix(full(kernel), gates, units, signs);
-  const R = gateMatrix(full(recurrent), gates, units, signs);
+  const expand = expandCoupled(kind, units);
+  const W = gateMatrix(expand(kernel), gates, units, signs);
+  const R = gateMatrix(expand(recurrent), gates, units, signs);
   const { clip } = cell.config as { clip?: number };
   return {
     ...{ op, units, W, R, inputs: kernel.shape[0] },
-    B: biasOf(source, { gates, signs, units, resetAfter: attributes.linear_before_reset === 1, full }),
+    B: biasOf(source, { gates, signs, units, resetAfter: attributes.linear_before_reset === 1, expand }),
     P: peepholesOf(source, units),
     functions: functionsOf(source, op),
     attributes: { ...attributes, ...(clip && { clip: { float: clip } }) },
@@ -120,7 +127,11 @@ function directionOf(source: CellSource): Direction {
 
 type Matrix = { shape: Shape; values: FloatArray };
 
-/** A coupled cell has the gates f g o. ONNX has f = 1 - i, so its input gate has -Wf, and its forget gate is not used. */
+/**
+ * Returns a function that expands matrices of a coupled cell to four gates. A coupled cell has the gates f g o and i = 1 - f.
+ * ONNX has i and f = 1 - i: the block of f becomes the block of i, whose sign `gateRules` changes. ONNX does not read the
+ * block of f.
+ */
 function expandCoupled(kind: string, units: number): (matrix: Matrix) => Matrix {
   if (kind !== 'CoupledLSTM') return (matrix) => matrix;
   return ({ shape, values }) => {
@@ -147,7 +158,7 @@ function gateRules(
   if (op === 'GRU') {
     const isFlipped = updateGate === 'candidate';
     if (isFlipped && !isSymmetric)
-      throw call.error('it has no update gate of the candidate with this activation');
+      throw call.error('with updateGate "candidate", recurrentActivation must be sigmoid or hardSigmoid');
     return {
       gates,
       signs: isFlipped ? [-1, 1, 1] : [],
@@ -155,7 +166,8 @@ function gateRules(
     };
   }
   if (kind === 'CoupledLSTM') {
-    if (!isSymmetric) throw call.error('it has no coupled gate with this activation');
+    if (!isSymmetric)
+      throw call.error('with coupled gates, recurrentActivation must be sigmoid or hardSigmoid');
     return { gates, signs: [-1, 1, 1, 1], attributes: { input_forget: 1 } };
   }
   return { gates, signs: [], attributes: coupled ? { input_forget: 1 } : {} };
@@ -166,16 +178,16 @@ interface BiasRules {
   signs: readonly number[];
   units: number;
   resetAfter: boolean;
-  full: (matrix: Matrix) => Matrix;
+  expand: (matrix: Matrix) => Matrix;
 }
 
 /** Returns the biases of the inputs and of the state, [2 * gates * units]. */
-function biasOf(source: CellSource, { gates, signs, units, resetAfter, full }: BiasRules): FloatArray {
+function biasOf(source: CellSource, { gates, signs, units, resetAfter, expand }: BiasRules): FloatArray {
   const width = gates.length * units;
   const out = new Float32Array(2 * width);
   const given = weightOf(source, 'bias');
   if (!given) return out;
-  const bias = full(given);
+  const bias = expand(given);
   const rows = bias.values.length / width;
   const sorted = (values: FloatArray): FloatArray =>
     gateMatrix({ shape: [1, width], values }, gates, units, signs);
@@ -186,7 +198,7 @@ function biasOf(source: CellSource, { gates, signs, units, resetAfter, full }: B
   return out;
 }
 
-/** Returns the peephole weights in ONNX's order i o f. */
+/** Returns the peephole weights in ONNX's order i o f; null if the cell has none. */
 function peepholesOf(source: CellSource, units: number): FloatArray | null {
   const given = weightOf(source, 'peephole');
   if (!given) return null;
@@ -194,11 +206,11 @@ function peepholesOf(source: CellSource, units: number): FloatArray | null {
   return Float32Array.from([...row(0), ...row(2), ...row(1)]);
 }
 
-/** Matrices that move the valid steps of sequences to the front, and back. */
+/** Tensors that move the valid steps of sequences to the front, and back. */
 interface Packing {
   /** [batch, steps, steps]: moves valid steps to the front. */
   pack: string;
-  /** Moves outputs back; masked steps get the last valid output. */
+  /** Moves outputs back; masked steps get the last valid output, or 0 before the first. */
   hold: string;
   /** Moves outputs back; masked steps get 0. */
   zero: string;
@@ -234,8 +246,9 @@ interface NodeInputs {
   /** [batch, steps, features] */
   x: string;
   lengths: string;
-  /** The states of each direction, [batch, units] each; empty: zeros. */
+  /** The initial states of each direction, [batch, units] each; empty: zeros. */
   initial: readonly string[];
+  /** Prefix of the names of the weights. */
   key: string;
 }
 
@@ -244,7 +257,7 @@ function addNode(
   graph: OnnxGraph,
   { directions, direction, x, lengths, initial, key }: NodeInputs,
 ): { y: string; states: string[] } {
-  const [{ op, units, inputs, attributes, functions, P }] = directions;
+  const [{ op, units, inputs, attributes, functions }] = directions;
   const gates = GATES[op].length;
   const D = directions.length;
   const joined = (pick: (direction: Direction) => FloatArray): FloatArray =>
@@ -271,7 +284,7 @@ function addNode(
       initial.filter((__, n) => n % names.length === i),
     ),
   );
-  const peepholes = P
+  const peepholes = directions.some(({ P }) => P !== null)
     ? graph.floats(
         `${key}.P`,
         joined((own) => own.P ?? new Float32Array(3 * units)),
@@ -309,7 +322,7 @@ function stackStates(graph: OnnxGraph, states: readonly string[]): string {
   return rows.length === 1 ? rows[0] : graph.node('Concat', rows, { axis: 0 });
 }
 
-/** Returns the final states [batch, units] of each direction: h, c of forward, then those of backward. */
+/** Returns the final states [batch, units]: h and c of the forward direction, then h and c of the backward direction. */
 function statesOf(graph: OnnxGraph, finals: readonly string[], directions: number): string[] {
   if (directions === 1) return finals.map((state) => graph.node('Squeeze', [state, graph.integers([0])]));
   return Array.from({ length: directions }, (_, d) =>
@@ -329,26 +342,28 @@ export const reversed = (graph: OnnxGraph, x: string): string =>
     graph.integers([-1]),
   ]);
 
-/** The settings of one recurrent layer. */
+/** A recurrent layer with its inputs. */
 interface Run {
   layer: Recurrent;
   call: LayerCall;
   x: string;
   mask: string | null;
   initial: readonly string[];
+  /** Prefix of the names of the weights. */
   key: string;
 }
 
 interface Result {
   /** The outputs of all steps, [batch, steps, units]. */
   y: string;
+  /** The last output, [batch, units]. */
   last: string;
   states: string[];
-  /** The outputs of both directions, next to each other. */
+  /** The concatenated outputs of both directions, if one node computes both. */
   both?: string;
 }
 
-/** Runs all cells of a layer. Returns the outputs of all steps, the last one, and the final states, in processing order. */
+/** Adds the nodes of all cells of a layer. The outputs of a layer that returns sequences are in processing order. */
 function runLayer({ layer, call, x, mask, initial, key }: Run): Result {
   const { graph } = call;
   const { goBackwards } = layer;
@@ -357,10 +372,10 @@ function runLayer({ layer, call, x, mask, initial, key }: Run): Result {
   const own = mask && goBackwards ? reversed(graph, mask) : mask;
   const packing = own ? packingOf(graph, own) : null;
   // A node of the direction reverse returns its outputs in time order; masks and stacked cells need processing order.
-  const turns = goBackwards && (packing !== null || cells.length > 1);
-  let input = turns ? reversed(graph, x) : x;
+  const reversesInput = goBackwards && (packing !== null || cells.length > 1);
+  let input = reversesInput ? reversed(graph, x) : x;
   if (packing) input = graph.node('MatMul', [packing.pack, input]);
-  const direction = goBackwards && !turns ? 'reverse' : 'forward';
+  const direction = goBackwards && !reversesInput ? 'reverse' : 'forward';
   let at = 0;
   const states: string[] = [];
   cells.forEach((cell, n) => {
@@ -376,8 +391,8 @@ function runLayer({ layer, call, x, mask, initial, key }: Run): Result {
     input = result.y;
     states.push(...result.states);
   });
-  const lastStates = Object.keys(cells[cells.length - 1].stateSizes).length;
-  const final = states[states.length - lastStates];
+  const lastStateCount = Object.keys(cells[cells.length - 1].stateSizes).length;
+  const final = states[states.length - lastStateCount];
   const y = packing ? graph.node('MatMul', [zeroOutputForMask ? packing.zero : packing.hold, input]) : input;
   return {
     y: direction === 'reverse' && layer.returnSequences ? reversed(graph, y) : y,
@@ -392,7 +407,7 @@ function lastIfValid(graph: OnnxGraph, mask: string, last: string): string {
   return graph.node('Mul', [last, valid]);
 }
 
-/** Returns the initial states: inputs of the layer, or inputs of the model for streams and stateful layers. */
+/** Returns the initial states: inputs of the layer, or else new inputs of the graph for streaming and for stateful layers. */
 function initialStates(call: LayerCall, layer: Recurrent): { initial: string[]; streamed: string[] } {
   const [, ...given] = call.inputs;
   const isStreamed = call.settings.streaming || layer.stateful;
@@ -432,7 +447,10 @@ export function exportBidirectional(call: LayerCall): GraphTensor[] {
   return call.shapes.map((shape, i) => ({ name: names[i], shape, mask: i < merged.length ? mask : null }));
 }
 
-/** Runs both directions in one node. Returns null if they need two: other cells, units or functions. */
+/**
+ * Adds one node for both directions. Returns null if two nodes are necessary, because the directions have stacked cells, or
+ * differ in their operator, units or attributes.
+ */
 function bothDirections(call: LayerCall, layers: readonly Recurrent[]): Result[] | null {
   const { graph } = call;
   const [x] = call.inputs;
@@ -463,7 +481,7 @@ function bothDirections(call: LayerCall, layers: readonly Recurrent[]): Result[]
   });
 }
 
-/** Runs one direction. Its outputs are in time order. */
+/** Adds the nodes of one direction. Its outputs are in time order. */
 function oneDirection(call: LayerCall, layer: Recurrent, index: number): Result {
   const [x, ...given] = call.inputs;
   const count = given.length / 2;
@@ -481,5 +499,3 @@ function merge(call: LayerCall, mode: string, forward: string, backward: string)
   const sum = graph.node('Add', [forward, backward]);
   return [mode === 'ave' ? graph.node('Mul', [sum, graph.number(0.5)]) : sum];
 }
-
-export const isRecurrent = (layer: unknown): boolean => layer instanceof Recurrent;

@@ -1,4 +1,4 @@
-/** The activations of recurrent nodes. */
+/** Reads the activations of recurrent nodes. */
 import type { NodeContext } from '../context.js';
 
 /** An activation with its parameters, as in the options of `generalLstm`. */
@@ -10,11 +10,12 @@ export interface CellFunction {
 
 interface OnnxFunction {
   name: string;
-  /** Default values of the parameters; a function without a value does not have the parameter. */
+  /** Default value of the parameter; undefined if the function does not have the parameter. */
   alpha?: number;
   beta?: number;
 }
 
+/** The activations by ONNX's name in lower case. */
 const FUNCTIONS: Readonly<Record<string, OnnxFunction>> = {
   affine: { name: 'linear', alpha: 1, beta: 0 },
   elu: { name: 'elu', alpha: 1 },
@@ -31,7 +32,7 @@ const FUNCTIONS: Readonly<Record<string, OnnxFunction>> = {
 
 const DEFAULTS = { RNN: ['Tanh'], LSTM: ['Sigmoid', 'Tanh', 'Tanh'], GRU: ['Sigmoid', 'Tanh'] } as const;
 
-/** Returns the activations of each direction. Parameters belong to the functions that have them, in order. */
+/** Returns the activations of each direction. The listed parameters go, in order, to the activations that have parameters. */
 export function cellFunctions(
   context: NodeContext,
   kind: keyof typeof DEFAULTS,
@@ -58,7 +59,7 @@ export function cellFunctions(
   );
 }
 
-/** Returns the name of an activation of Unroll without parameters; null if there is none. */
+/** Returns the name of Unroll's equal activation without parameters; null if there is none. */
 export function namedFunction({ name, alpha, beta }: CellFunction): string | null {
   if (alpha === undefined) return name;
   if (name === 'linear') return alpha === 1 && beta === 0 ? 'linear' : null;

@@ -1,4 +1,4 @@
-/** Convolution and pooling over time. ONNX has the channels before the steps: [batch, channels, steps]. */
+/** Converts convolution and pooling over time. ONNX has the channels before the steps: [batch, channels, steps]. */
 import { transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
 import { computed, type Dimension, known, size } from '../dimensions.js';
@@ -12,17 +12,18 @@ interface Windows {
   size: number;
   strides: number;
   dilation: number;
-  /** Padding before and after the steps; `same`: as much as Unroll's padding of this name. */
+  /** Number of zeros before and after the steps. */
   before: number;
   after: number;
+  /** True if Unroll's padding `same` applies instead. */
   same?: boolean;
   /** The axis of X with the steps. Other axes after the channels have size 1. */
   axis: number;
 }
 
 /**
- * Reads the windows of a node. Convolutions of images are accepted if all windows and sizes but those of one axis are 1, as
- * exporters write convolutions over time.
+ * Reads the windows of a node. A convolution over images is accepted if windows and sizes are 1 on all axes but one, because
+ * exporters write convolutions over time in this way.
  */
 function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number[]): Windows {
   const rank = kernel.length;
@@ -69,7 +70,7 @@ function padding(
   return { before: total - half, after: half };
 }
 
-/** Returns the padding of Unroll that equals this one; null: the sequence must be padded first. */
+/** Returns the name of the equal padding in Unroll; null if the sequence must be padded first. */
 function paddingName({
   size: extent,
   strides,
@@ -166,7 +167,7 @@ function pooling(className: string): Operator['convert'] {
     if (context.number('ceil_mode', 0) !== 0) throw context.error('ceil_mode is not supported');
     if (windows.dilation !== 1) throw context.error('dilations are not supported');
     const isAverage = className === 'AveragePooling1D';
-    // Unroll's average counts only steps of the sequence.
+    // Unroll's average does not count the padding.
     const isPadded = windows.before + windows.after > 0 || windows.same === true;
     const countsPadding = context.number('count_include_pad', 0) !== 0 && isPadded;
     if (countsPadding && windows.same)

@@ -1,6 +1,6 @@
 /**
- * Nodes that compute each element from the elements at the same index. They share the folding of constants and sizes and the
- * alignment of their operands, so they are one file.
+ * Converts elementwise nodes, which compute each element from the elements at the same index. Constants and sizes are folded,
+ * and the axes of the operands are aligned.
  */
 import { align, arrangeConstant, constantOperand } from '../align.js';
 import { broadcastExtents } from '../arrays.js';
@@ -21,19 +21,22 @@ import {
 import type { Operator } from './operator.js';
 import { simplified } from './structure.js';
 
-/** An operator with one input: the operation or activation of Unroll, and the function for constants. */
+/** An operator with one input. */
 interface Unary {
   /** Name of an activation of Unroll. */
   activation?: string;
   /** Name of an operation of `tensorOperation`. */
   operation?: string;
-  /** Attributes by their name in the options of `tensorOperation`, with ONNX's default. */
+  /** For options of `tensorOperation`: ONNX's name of the attribute, and its default. */
   numbers?: Readonly<Record<string, readonly [attribute: string, initial: number]>>;
+  /** Computes an element of a constant. If it is missing, constants are refused. */
   scalar?: (x: number) => number;
+  /** Type of the result. Default: the type of the input. */
   type?: ElementType;
 }
 
 const alpha = (initial: number): Unary['numbers'] => ({ alpha: ['alpha', initial] });
+/** Rounds to the nearest integer, and halves to the even integer. */
 const toEven = (x: number): number => {
   const up = Math.floor(x + 0.5);
   return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
@@ -73,10 +76,13 @@ const UNARY: Readonly<Record<string, Unary>> = {
 
 /** An operator with two inputs. */
 interface Binary {
+  /** Name of an operation of `tensorOperation`. */
   operation: string;
+  /** Computes an element from two elements of constants. */
   scalar: (x: number, y: number) => number;
-  /** The operation on sizes that may be unknown. */
+  /** Symbol of the operation on unknown sizes. If it is missing, unknown sizes are refused. */
   sizes?: string;
+  /** Type of the result. Default: the type of the inputs. */
   type?: ElementType;
   /** The layer for two tensors of the model. Default: TensorOperation. */
   layer?: string;
@@ -103,7 +109,7 @@ export const BINARY: Readonly<Record<string, Binary>> = {
   Xor: { operation: 'xor', scalar: (x, y) => flag((x !== 0) !== (y !== 0)), type: 'bool' },
 };
 
-/** Applies a layer to each element of a tensor. */
+/** Adds a layer that does not change the shape of a tensor. */
 export function applyTo(
   context: NodeContext,
   tensor: ModelTensor,
@@ -113,7 +119,7 @@ export function applyTo(
   return { ...tensor, ref: context.writer.add({ ...layer, inputs: [tensor.ref] }), type };
 }
 
-/** Applies an activation, in the layer that computes the tensor if no other node reads it. */
+/** Applies an activation: as an option of the Dense or Conv1D layer before it if possible, otherwise as a new layer. */
 export function activate(context: NodeContext, tensor: ModelTensor, activation: string): ModelTensor {
   const { writer } = context;
   const layer = writer.layerOf(tensor.ref);
@@ -156,7 +162,7 @@ function binary(op: string): Operator['convert'] {
   };
 }
 
-/** The remainder of a division that is rounded towards 0, with the sign of a (`fmod` of C): a - b trunc(a / b). */
+/** Returns the remainder of a division that is rounded towards 0 (`fmod` of C): a - b trunc(a / b), with the sign of a. */
 function remainder(context: NodeContext): Value[] {
   const [a, b] = [context.input(0), context.input(1)];
   const quotient = combine(context, BINARY.Div, a, b);
@@ -170,6 +176,7 @@ function remainder(context: NodeContext): Value[] {
   return [combine(context, BINARY.Sub, a, combine(context, BINARY.Mul, whole, b))];
 }
 
+/** Applies an operator with two inputs. */
 export function combine(context: NodeContext, entry: Binary, a: Value, b: Value): Value {
   if (a.kind !== 'tensor' && b.kind !== 'tensor') return combineConstants(context, entry, a, b);
   const fused = fuseBias(context, entry, a, b);
@@ -209,7 +216,7 @@ function infinity(context: NodeContext, value: number): string {
   return `${value}`;
 }
 
-/** Makes the constant of an addition the bias of the layer that computes the other operand. Returns null if it cannot. */
+/** Makes the constant of an addition the bias of the layer that computes the other operand; null if this is impossible. */
 function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b: Value): Value | null {
   const [tensor, bias, index] = a.kind === 'tensor' ? ([a, b, 0] as const) : ([b, a, 1] as const);
   if (name !== 'add' || tensor.kind !== 'tensor' || bias.kind !== 'constant') return null;
@@ -220,8 +227,7 @@ function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b
   if (!isFree || !['Dense', 'Conv1D'].includes(layer.className) || useBias !== false || activation)
     return null;
   if (bias.shape.length > tensor.seen.length || bias.extents.length !== bias.shape.length) return null;
-  const own = bias.extents.map((extent, i) => known(bias.shape[i]) === extent);
-  if (own.includes(false)) return null;
+  if (bias.extents.some((extent, i) => known(bias.shape[i]) !== extent)) return null;
   const units = Number(layer.config.units ?? layer.config.filters);
   if (
     shapeOf(tensor).some(
@@ -232,7 +238,7 @@ function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b
   const arranged = arrangeConstant(context, bias, tensor.seen, tensor.stored);
   if (typeof arranged === 'number' || arranged.shape.length !== 1 || arranged.shape[0] !== units) return null;
   layer.config.useBias = true;
-  // The array of the file, not a copy: layers with the same arrays are one layer.
+  // Not a copy of the file's array: the writer merges layers that have the same arrays.
   const { values } = bias.extents.at(-1) === units ? bias : arranged;
   writer.arrays.set(`${layer.config.name}/bias`, {
     shape: [units],
@@ -332,7 +338,7 @@ function where(context: NodeContext): Value[] {
   ];
 }
 
-/** Replaces an infinite constant by the largest float32: `where` multiplies its operands by 0 or 1, and 0 times infinity is NaN. */
+/** Replaces infinity by the largest float32: `where` multiplies its operands by 0 or 1, and 0 times infinity is NaN. */
 function finite<T>(operand: T): T | number {
   return typeof operand === 'number' && !Number.isFinite(operand)
     ? Math.sign(operand) * 3.4028234663852886e38
@@ -355,7 +361,7 @@ function clip(context: NodeContext): Value[] {
   return [{ ...value, ref: context.writer.operation({ operation: 'clip', ...options }, [value.ref]) }];
 }
 
-/** Data types of the attribute `to`: 1 float32, 10 float16, 11 float64, 16 bfloat16, 9 bool; the others are integers. */
+/** Converts Cast and CastLike. `to` is 1 (float32), 10 (float16), 11 (float64), 16 (bfloat16), 9 (bool) or an integer type. */
 function cast(context: NodeContext): Value[] {
   const to = context.node.op === 'CastLike' ? null : context.number('to');
   const type =

@@ -1,4 +1,4 @@
-/** Matrix products: with constants they become Dense. */
+/** Converts matrix products. A product with a constant matrix becomes a Dense layer. */
 import type { FloatArray } from '@unroll/core';
 import { batchNames, constantOperand, mergeAxes, rename } from '../align.js';
 import { transposed } from '../arrays.js';
@@ -26,7 +26,7 @@ interface Weights {
   from: string;
 }
 
-/** Multiplies an axis of a tensor by a matrix: a Dense layer. The axis then has `units` elements. */
+/** Adds a Dense layer that multiplies an axis of a tensor by a matrix. The axis then has `units` elements. */
 function dense(
   context: NodeContext,
   tensor: ModelTensor,
@@ -81,13 +81,16 @@ function matmul(context: NodeContext): Value[] {
   return [dense(context, context.tensor(1), axis, { kernel, units: left.extents[0], from: left.name })];
 }
 
-/** Multiplies constants: a, which may repeat along unknown axes, and a matrix. */
+/** Multiplies a constant, which may repeat along axes of unknown size, by a constant matrix. */
 function constantProduct(context: NodeContext, a: Constant): Value {
   const b = matrix(context, 1);
   const [rows, columns] = b.extents;
-  const leading = a.shape.slice(0, -1);
-  const lead = [...new Array<number>(a.shape.length - a.extents.length).fill(1), ...a.extents].slice(0, -1);
-  const left = repeated(a.values, a.extents, [...lead, rows]);
+  const leadingShape = a.shape.slice(0, -1);
+  const leading = [...new Array<number>(a.shape.length - a.extents.length).fill(1), ...a.extents].slice(
+    0,
+    -1,
+  );
+  const left = repeated(a.values, a.extents, [...leading, rows]);
   const last = a.shape.at(-1);
   if (b.extents.length !== 2 || !left || last === undefined || known(last) !== rows)
     throw context.error('it multiplies constants that do not fit');
@@ -96,7 +99,7 @@ function constantProduct(context: NodeContext, a: Constant): Value {
     const row = Math.floor(i / columns) * rows;
     for (let k = 0; k < rows; k++) values[i] += left[row + k] * b.values[k * columns + (i % columns)];
   }
-  return { ...a, extents: [...lead, columns], values, shape: [...leading, size(columns)], name: '' };
+  return { ...a, extents: [...leading, columns], values, shape: [...leadingShape, size(columns)], name: '' };
 }
 
 /** Returns a constant of rank 1 or 2. Leading axes of size 1 are removed. */
@@ -111,7 +114,7 @@ function matrix(
   throw context.error('a constant must be one matrix, not several');
 }
 
-/** Multiplies two tensors of the model. A left tensor with one axis is treated as a row, a right one as a column. */
+/** Multiplies two tensors of the model. If the left tensor has one axis, it is a row; if the right one has, it is a column. */
 function product(context: NodeContext, a: ModelTensor, b: ModelTensor): Value {
   const row: ModelTensor = a.seen.length === 1 ? { ...a, seen: [[], ...a.seen] } : a;
   const column: ModelTensor = b.seen.length === 1 ? { ...b, seen: [...b.seen, []] } : b;
@@ -131,14 +134,14 @@ function matrixProduct(context: NodeContext, a: ModelTensor, b: ModelTensor): Mo
     });
     return matrixProduct(context, padded(a), padded(b));
   }
-  const lead = (tensor: ModelTensor): Axis[] => tensor.seen.slice(0, -2).map(current);
-  const pairs: Axis[] = Array.from({ length: rank - 1 }, () => []);
+  const leadingAxes = (tensor: ModelTensor): Axis[] => tensor.seen.slice(0, -2).map(current);
+  const common: Axis[] = Array.from({ length: rank - 1 }, () => []);
   const renamed = batchNames([a, b]);
-  mergeAxes(context, pairs, { ...a, seen: [...lead(a), a.seen[rank - 1]] }, renamed);
-  mergeAxes(context, pairs, { ...b, seen: [...lead(b), b.seen[rank - 2]] }, renamed);
+  mergeAxes(context, common, { ...a, seen: [...leadingAxes(a), a.seen[rank - 1]] }, renamed);
+  mergeAxes(context, common, { ...b, seen: [...leadingAxes(b), b.seen[rank - 2]] }, renamed);
   const [p, q] = [rename(a, renamed), rename(b, renamed)];
   const batch = current(p.stored[0]);
-  const leading = lead(p)
+  const leading = leadingAxes(p)
     .map((axis) => axis.filter((atom) => !batch.includes(atom)))
     .filter((axis) => axis.length > 0);
   const [m, k] = p.seen.slice(-2).map(current);
@@ -150,7 +153,7 @@ function matrixProduct(context: NodeContext, a: ModelTensor, b: ModelTensor): Mo
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
     stored: [batch, ...leading, m, n],
-    seen: [...lead(p), m, n],
+    seen: [...leadingAxes(p), m, n],
   };
 }
 
@@ -177,7 +180,7 @@ function gemm(context: NodeContext): Value[] {
   return [dense(context, own, 1, { kernel, units, bias: scaled(row, beta), from: b.name })];
 }
 
-/** Returns the bias of each unit; null if rows differ. */
+/** Returns the matrix C as a bias with one element per unit; null if it has several rows. */
 function biasRow(extents: readonly number[], values: FloatArray, units: number): FloatArray | null {
   if (values.length === 1) return new Float32Array(units).fill(values[0]);
   return values.length === units && extents[extents.length - 1] === units ? values : null;

@@ -1,4 +1,4 @@
-/** Normalisation, softmax and reductions. */
+/** Converts normalisation, softmax and reductions. */
 import type { FloatArray } from '@unroll/core';
 import { strided, stridesOf } from '../arrays.js';
 import type { NodeContext } from '../context.js';
@@ -25,7 +25,7 @@ function softmax(activation: string): Operator['convert'] {
     const value = context.tensor(0);
     const rank = value.seen.length;
     const axis = context.axis(context.number('axis', context.opset < 13 ? 1 : -1), rank);
-    // Before version 13, all axes from this one on are normalised together.
+    // Before opset 13, all axes from `axis` on are normalised together.
     const merged = context.opset < 13 ? value.seen.slice(axis).flat() : current(value.seen[axis]);
     context.rejectBatch(merged, 'it normalises over');
     const joined = context.opset < 13 ? [...value.seen.slice(0, axis), merged] : value.seen;
@@ -65,7 +65,7 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
   return [{ ...own, ref }];
 }
 
-/** Repeats an array to a shape. */
+/** Broadcasts an array to a shape. */
 function spread(
   context: NodeContext,
   extents: readonly number[],
@@ -126,7 +126,7 @@ function reduce(operation: string): Operator['convert'] {
   };
 }
 
-/** Reduces all elements of a short list, as in computations of sizes. */
+/** Reduces a constant vector with at most 64 elements, as computations of sizes do. */
 function reduceConstant(context: NodeContext, value: Value, operation: string): Value {
   const sizes = sizesOf(value);
   const keeps = context.number('keepdims', 1) !== 0 && shapeOf(value).length === 1;
@@ -143,12 +143,13 @@ function reduceConstant(context: NodeContext, value: Value, operation: string): 
   return constantOf(keeps ? [1] : [], Float64Array.of(compute[operation]([...values])), value.type);
 }
 
-/** The layers of Keras that reduce the steps of sequences. */
+/** The layers that reduce the steps of sequences, by operation. */
 const POOLING: Readonly<Record<string, string>> = {
   mean: 'GlobalAveragePooling1D',
   max: 'GlobalMaxPooling1D',
 };
 
+/** Reduces axes of a tensor of the model. Over axes of size 1, only norms and squares change the values. */
 export function reduceTensor(
   context: NodeContext,
   value: ModelTensor,
@@ -158,9 +159,9 @@ export function reduceTensor(
   const reduced = axes.flatMap((axis) => [...current(value.seen[axis])]);
   context.rejectBatch(reduced, 'it reduces');
   const seen = value.seen.map((axis, d) => (axes.includes(d) ? [] : current(axis)));
-  const left = keepDims ? seen : seen.filter((_, d) => !axes.includes(d));
+  const remaining = keepDims ? seen : seen.filter((_, d) => !axes.includes(d));
   if (reduced.length === 0 && operation !== 'norm2' && operation !== 'sumSquare' && operation !== 'norm1')
-    return { ...value, seen: left };
+    return { ...value, seen: remaining };
   const split = value.stored.flatMap((axis): Axis[] => {
     const own = current(axis);
     const count = own.filter((atom) => reduced.includes(atom)).length;
@@ -173,10 +174,10 @@ export function reduceTensor(
   const ref = isPooling
     ? context.writer.add({ className: POOLING[operation], config: {}, inputs: [own.ref] })
     : context.writer.operation({ operation, axes: at }, [own.ref]);
-  return { ...own, ref, stored, seen: left };
+  return { ...own, ref, stored, seen: remaining };
 }
 
-/** Pooling over all steps: X is [batch, channels, steps, ...]. */
+/** Returns the conversion of pooling over all steps. X is [batch, channels, steps, ...]. */
 function globalPooling(operation: string): Operator['convert'] {
   return (context) => {
     const value = context.tensor(0);

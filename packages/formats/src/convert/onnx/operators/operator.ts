@@ -1,4 +1,4 @@
-/** How the nodes of one ONNX operator are converted. */
+/** The interface of the converters of ONNX operators. */
 import type { NodeContext } from '../context.js';
 import type { Value } from '../values.js';
 
@@ -9,6 +9,6 @@ export interface Operator {
   attributes: readonly string[];
   /** Restrictions, for the documentation. */
   note?: string;
-  /** Converts a node. Returns the values of its outputs; undefined for outputs that nobody reads. */
+  /** Converts a node. Returns the values of its outputs; undefined for outputs that are not read. */
   convert(context: NodeContext): readonly (Value | undefined)[];
 }

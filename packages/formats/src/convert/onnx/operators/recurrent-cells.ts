@@ -1,6 +1,6 @@
 /**
- * One direction of an RNN, LSTM or GRU node as a cell of Unroll, with its weights. ONNX concatenates the gates of the LSTM in
- * the order i o f c and those of the GRU in the order z r h, and has two biases, of the inputs and of the state.
+ * Converts one direction of an RNN, LSTM or GRU node to a layer of Unroll with its weights. ONNX concatenates the gates of the
+ * LSTM in the order i o f c and the gates of the GRU in the order z r h. It has two biases: for the inputs and for the state.
  */
 import type { FloatArray, Shape } from '@unroll/core';
 import { strided, transposed } from '../arrays.js';
@@ -9,13 +9,13 @@ import { type CellFunction, namedFunction } from './cell-functions.js';
 
 export type Kind = 'RNN' | 'LSTM' | 'GRU';
 
-/** Positions of ONNX's gates in the order of Unroll. */
+/** Positions of the gates in ONNX, in the order of Unroll. */
 export const GATES: Readonly<Record<Kind, readonly number[]>> = {
   RNN: [0],
   LSTM: [0, 2, 3, 1],
   GRU: [0, 1, 2],
 };
-/** ONNX's peephole weights are in the order i o f. */
+/** Positions of the peephole weights in ONNX (i o f), in the order of Unroll (i f o). */
 const PEEPHOLES = [0, 2, 1];
 
 export interface Matrix {
@@ -30,20 +30,21 @@ export interface Direction {
   weights: Record<string, Matrix>;
 }
 
-/** Everything that a node needs besides its input. */
+/** The properties of a node. */
 export interface Setting {
   kind: Kind;
   units: number;
+  /** Number of input features. */
   features: number;
   clip: number | undefined;
-  /** Names of the initial and final states. */
+  /** Names of the states: h, and c for an LSTM. */
   states: readonly string[];
   directions: number;
   /** True if sequences are [batch, steps, features]. */
   batchFirst: boolean;
 }
 
-/** Returns the part of a weight that belongs to a direction, with its gates in the order of Unroll. */
+/** Returns the part of a weight matrix that belongs to a direction, with its gates in the order of Unroll. */
 function weightsOf(
   context: NodeContext,
   { kind, units, directions }: Setting,
@@ -117,6 +118,7 @@ function biasesOf(context: NodeContext, setting: Setting, direction: number): Ce
   return [part(0), part(1)];
 }
 
+/** Returns the sum of the two biases. */
 const summed = ([a, b]: readonly [FloatArray, FloatArray]): Matrix => ({
   shape: [a.length],
   values: a.map((value, i) => value + b[i]),
@@ -134,7 +136,7 @@ function rnnCell(
   return { className: 'GeneralRNN', config: { ...base, functions: [f], ...(clip && { clip }) }, weights };
 }
 
-/** Returns an option, unless it has its default. */
+/** Returns an option, or no option if the value is the default. */
 const option = (name: string, value: string, initial: string): Record<string, string> =>
   value === initial ? {} : { [name]: value };
 
@@ -150,7 +152,7 @@ function gruCell(
   if (biases && isPlain && resetAfter)
     weights.bias = { shape: [2, 3 * units], values: Float32Array.from([...biases[0], ...biases[1]]) };
   else if (biases && resetAfter) {
-    // The bias of the state belongs to the product with the reset gate, but only in the candidate.
+    // Only the candidate needs the bias of the state on its own, because the reset gate multiplies it.
     const values = biases[0].map((value, i) => (i < 2 * units ? value + biases[1][i] : value));
     weights.bias = { shape: [3 * units], values };
     weights.candidate_bias = { shape: [units], values: biases[1].subarray(2 * units) };
@@ -208,18 +210,20 @@ function lstmCell(
   return { className: 'GeneralLSTM', config, weights };
 }
 
-/** The coupled cell has a forget gate f with i = 1 - f, ONNX an input gate with f = 1 - i. As 1 - σ(x) = σ(-x), f has -Wi. */
+/**
+ * Returns the weights of CoupledLSTM, which has a forget gate f and i = 1 - f. ONNX has an input gate i and f = 1 - i. Because
+ * 1 - σ(x) = σ(-x), the weights of f are -Wi.
+ */
 function coupledWeights(weights: Record<string, Matrix>, units: number): Record<string, Matrix> {
   return Object.fromEntries(
     Object.entries(weights).map(([name, { shape, values }]) => {
       const rows = values.length / (4 * units);
-      const part = (gate: number, factor: number) =>
+      const block = (gate: number, factor: number) =>
         strided(values, [rows, units], [4 * units, 1], gate * units).map((value) => value * factor);
-      const parts = [part(0, -1), part(2, 1), part(3, 1)];
       const out = new Float32Array(rows * 3 * units);
-      parts.forEach((part, gate) => {
+      [block(0, -1), block(2, 1), block(3, 1)].forEach((gateValues, gate) => {
         for (let row = 0; row < rows; row++)
-          out.set(part.subarray(row * units, (row + 1) * units), (row * 3 + gate) * units);
+          out.set(gateValues.subarray(row * units, (row + 1) * units), (row * 3 + gate) * units);
       });
       return [name, { shape: [...shape.slice(0, -1), 3 * units], values: out }];
     }),

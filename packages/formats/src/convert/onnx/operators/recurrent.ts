@@ -1,4 +1,7 @@
-/** RNN, LSTM and GRU nodes: their states, directions and outputs. Directions are the first axis of weights, states and outputs. */
+/**
+ * Converts RNN, LSTM and GRU nodes with their states, directions and outputs. With layout 0, weights are [directions, ...],
+ * states [directions, batch, units], and Y is [steps, directions, batch, units].
+ */
 import type { FloatArray } from '@unroll/core';
 import type { NodeContext } from '../context.js';
 import { known, size } from '../dimensions.js';
@@ -118,7 +121,7 @@ function addLayer(
   }
   return outputs(context, setting, {
     node,
-    mask: mask !== null,
+    isMasked: mask !== null,
     returnSequences,
     returnState,
     reverse,
@@ -127,15 +130,15 @@ function addLayer(
   });
 }
 
-/** Returns the mask of sequences whose lengths are given; null: all steps count. */
+/** Returns the mask that follows from sequence_lens; null if all steps are valid. */
 function lengthMask(context: NodeContext, input: ModelTensor): Reference | null {
   const lengths = context.optional(4);
   if (lengths === null) return null;
   const steps = known(axisSize(input.stored[1]));
   if (lengths.kind !== 'tensor') {
     const values = fullValues(lengths);
+    // Lengths of the kind `sizes` are computed from shapes: they repeat the unknown number of steps.
     if (values?.every((length) => length === steps) || lengths.kind === 'sizes') return null;
-    // A constant that repeats the unknown number of steps has that size as its value.
     throw context.error(
       'sequence_lens must be an input of the model, or the number of steps for all sequences',
     );
@@ -155,7 +158,7 @@ function initialStates(context: NodeContext, setting: Setting, input: ModelTenso
   return Array.from({ length: directions }, (_, d) => byState.map((parts) => parts[d])).flat();
 }
 
-/** Returns the state [batch, units] of each direction. */
+/** Returns an initial state [batch, units] for each direction. */
 function stateParts(
   context: NodeContext,
   setting: Setting,
@@ -177,7 +180,7 @@ function stateParts(
   );
 }
 
-/** Returns states that do not depend on the inputs of the model. */
+/** Returns constant initial states, one for each direction. @param value null: zeros */
 function constantState(
   context: NodeContext,
   { units, directions, batchFirst }: Setting,
@@ -197,7 +200,7 @@ function constantState(
     const first = values ? row(0) : null;
     for (let b = 1; b < batch; b++)
       if (row(b).some((number, i) => number !== first?.[i]))
-        throw context.error('an initial state has other constants for each sequence of a batch');
+        throw context.error('an initial state has different constants for the sequences of a batch');
     const options = { operation: 'constant', operands: first ? [[units]] : [0], shape: [units] };
     const weights: Record<number, Matrix> = first ? { 1: { shape: [units], values: first } } : {};
     return context.writer.operation(options, [input.ref], weights, context.node.label);
@@ -206,7 +209,7 @@ function constantState(
 
 interface LayerOutputs {
   node: Reference;
-  mask: boolean;
+  isMasked: boolean;
   returnSequences: boolean;
   returnState: boolean;
   reverse: boolean;
@@ -224,13 +227,11 @@ function outputs(context: NodeContext, setting: Setting, layer: LayerOutputs): (
   const direction = newAxis(size(directions));
   const batchSeen = current(seen[batchFirst ? 0 : 1]);
   const float = { kind: 'tensor', type: 'float' } as const;
-  const order = <T>(list: readonly [T, T, T, T]): T[] => [0, 1, 2, 3].map((i) => list[i]);
+
   const steps = current(input.stored[1]);
   const Y = (): ModelTensor => {
     const ref = alignedSequence(context, layer);
-    const axes = batchFirst
-      ? order<Axis>([batchSeen, steps, direction, feature])
-      : order<Axis>([steps, direction, batchSeen, feature]);
+    const axes = batchFirst ? [batchSeen, steps, direction, feature] : [steps, direction, batchSeen, feature];
     return { ...float, ref, stored: [batch, steps, [...direction, ...feature]], seen: axes };
   };
   const state = (index: number): ModelTensor => {
@@ -252,10 +253,10 @@ function outputs(context: NodeContext, setting: Setting, layer: LayerOutputs): (
 }
 
 /** Returns the sequence of outputs in time order, without a mask. */
-function alignedSequence(context: NodeContext, { node, reverse, mask }: LayerOutputs): Reference {
+function alignedSequence(context: NodeContext, { node, reverse, isMasked }: LayerOutputs): Reference {
   const { writer } = context;
   if (reverse) return writer.operation({ operation: 'reverse', axis: 1 }, [node]);
-  return mask ? writer.operation({ operation: 'identity' }, [node]) : node;
+  return isMasked ? writer.operation({ operation: 'identity' }, [node]) : node;
 }
 
 const COMMON = [

@@ -1,3 +1,4 @@
+/** Converts nodes that select, join or pad elements. */
 import { batchNames, constantOperand, mergeAxes, rename } from '../align.js';
 import { checkCount, joined, taken } from '../arrays.js';
 import type { NodeContext } from '../context.js';
@@ -35,10 +36,10 @@ function select(context: NodeContext, value: Value, axis: number, indices: reado
   return constantOf(extents, values, whole.type);
 }
 
-/** True for the numbers that mean "until the end of the axis": the largest int32 or int64. */
+/** Returns true for ends that mean "until the end of the axis", such as the largest int32 or int64. */
 const isOpenEnd = (end: number): boolean => end >= 2 ** 31 - 1;
 
-/** Returns the elements from start to end of an axis with this step. */
+/** Returns the elements of an axis from `start` to before `end` with this step. */
 export function sliced(
   context: NodeContext,
   value: Value,
@@ -94,7 +95,7 @@ function strideSlice(
   return replaceAxis(tensor, axis, at, ref, size(indices.length));
 }
 
-/** Returns the size of an unknown axis after a slice. */
+/** Returns the size of a slice of an axis of unknown size. */
 function slicedSize(extent: Dimension, start: number, end: number): Dimension {
   if (start >= 0 && end >= 0 && !isOpenEnd(end)) return size(Math.max(0, end - start));
   if (start < 0 && (isOpenEnd(end) || end < 0)) return size(Math.max(0, Math.min(end, 0) - start));
@@ -122,7 +123,7 @@ function indicesOf({ from, count, step }: SliceRange): number[] {
   return Array.from({ length: count }, (_, i) => from + i * step);
 }
 
-/** Returns a tensor in which an axis has another size. */
+/** Returns the tensor of a layer that changes the size of an axis. @param at index of the stored axis */
 export function replaceAxis(
   tensor: ModelTensor,
   axis: number,
@@ -257,7 +258,7 @@ function gather(context: NodeContext): Value[] {
   const extent = known(shapeOf(value)[axis]);
   const list = Array.from(numbers, (index) => (index < 0 && extent !== null ? index + extent : index));
   if (extent !== null && list.some((index) => !(index >= 0 && index < extent)))
-    throw context.error(`the indices must be from 0 to ${extent - 1}`);
+    throw context.error(`the indices must be from ${-extent} to ${extent - 1}`);
   const isTensor = value.kind === 'tensor';
   const selected = isTensor
     ? takeFrom(context, value, axis, isScalar ? numbers[0] : list)
@@ -274,7 +275,7 @@ function takeFrom(
   indices: number | readonly number[],
 ): Value {
   const isScalar = typeof indices === 'number';
-  // Nothing is selected from an axis of size 1, or from a batch that the file fixes to one sequence.
+  // An axis of size 1, such as a batch that the file fixes to one sequence, needs no layer to select its element.
   if (known(shapeOf(value)[axis]) === 1) {
     if (isScalar) return { ...value, seen: value.seen.toSpliced(axis, 1) };
     if (indices.length === 1) return value;
@@ -311,7 +312,7 @@ function embedding(context: NodeContext, indices: ModelTensor, axis: number): Va
   const table = context.constant(0, 'the table');
   if (axis !== 0 || table.extents.length !== 2)
     throw context.error(
-      'its indices depend on the inputs, so its data must be a table [ids, features], on axis 0',
+      'its indices depend on the inputs, so its data must be a table [ids, features] and its axis 0',
     );
   const [inputDim, outputDim] = table.extents;
   const ref = context.writer.add({

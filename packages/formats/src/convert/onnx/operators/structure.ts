@@ -1,4 +1,4 @@
-/** Nodes that change shapes, and those of sizes and constants. */
+/** Converts nodes that change shapes, and nodes that compute sizes and constants. */
 import type { FloatArray } from '@unroll/core';
 import { checkCount, transposed } from '../arrays.js';
 import type { NodeContext } from '../context.js';
@@ -18,7 +18,7 @@ import {
 } from '../values.js';
 import type { Operator } from './operator.js';
 
-/** Returns the sizes that an input or, before some version, an attribute contains. */
+/** Returns the sizes that an input contains, or in older opsets an attribute; null if there is neither. */
 export function sizesFrom(
   context: NodeContext,
   index: number,
@@ -46,7 +46,7 @@ export const asSizes = (sizes: readonly Dimension[], isScalar = false): Value =>
   ...{ kind: 'sizes', isScalar, sizes, type: 'int' },
 });
 
-/** Returns sizes as a constant if all are known. */
+/** Returns sizes as a constant if all are known. Returns other values unchanged. */
 export function simplified(value: Value): Value {
   if (value.kind !== 'sizes') return value;
   const values = fullValues(value);
@@ -208,7 +208,7 @@ function sizeNode(context: NodeContext): Value[] {
   return [simplified(asSizes([product(shapeOf(context.input(0)))], true))];
 }
 
-/** Repeats axes of size 1. */
+/** Converts Tile. Only axes of size 1 can be repeated. */
 function tile(context: NodeContext): Value[] {
   const value = context.input(0);
   const repeats = sizesFrom(context, 1, '');
@@ -244,7 +244,7 @@ function constantNode(context: NodeContext): Value[] {
   );
 }
 
-/** @throws UnrollError `value` for a shape with negative sizes */
+/** Checks a shape. @throws UnrollError `value` for negative sizes and for too many axes */
 function checkSizes(context: NodeContext, shape: readonly Dimension[]): void {
   context.checkRank(shape.length);
   if (shape.some(({ factor }) => !(factor >= 0))) throw context.error('its shape has a negative size');
@@ -260,7 +260,7 @@ function constantOfShape(context: NodeContext): Value[] {
   return [{ kind: 'constant', extents: shape.map(() => 1), values, shape, type, name: '' }];
 }
 
-/** An operator that PyTorch wrote before version 9. */
+/** Converts ConstantFill, an operator that PyTorch writes for opsets 7 and 8. */
 function constantFill(context: NodeContext): Value[] {
   if (context.number('input_as_shape', 0) !== 1 || context.numbers('extra_shape', []).length > 0)
     throw context.error('input_as_shape must be 1, without extra_shape');

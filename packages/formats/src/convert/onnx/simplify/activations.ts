@@ -24,7 +24,7 @@ const EXPRESSIONS: Readonly<Record<string, string>> = {
   'multiply(tanh(softplus(x)),x)': 'mish',
   'subtract(x,tanh(x))': 'tanhShrink',
   'divide(x,add(1,abs(x)))': 'softsign',
-  // PyTorch, whose softplus is x above 20
+  // PyTorch's softplus, which returns x if x is above 20
   'where(greater(x,20),x,softplus(x))': 'softplus',
   'multiply(0.5,multiply(add(1,erf(divide(x,1.41421))),x))': 'gelu',
   'multiply(0.5,multiply(add(1,erf(multiply(0.707107,x))),x))': 'gelu',
@@ -39,14 +39,14 @@ const EXPRESSIONS: Readonly<Record<string, string>> = {
 /** Largest number of layers that one of the expressions has on a path to x. */
 const MAX_DEPTH = 5;
 
-/** Replaces an expression of elements by an activation, in the layer before it if possible. */
+/** Replaces an elementwise expression by an activation: as an option of the layer before it if possible. */
 export function recogniseActivation(graph: LayerGraph, at: number): boolean {
   if (termOf(graph, at) === null) return false;
   for (const input of ancestors(graph, at)) {
     const text = expression(graph, [at, 0], input, MAX_DEPTH);
     const activation = text !== null && Object.hasOwn(EXPRESSIONS, text) ? EXPRESSIONS[text] : null;
     if (!activation) continue;
-    graph.become(at, 'Activation', { activation }, [input]);
+    graph.change(at, 'Activation', { activation }, [input]);
     fuse(graph, at, input, activation);
     return true;
   }
@@ -62,7 +62,7 @@ function fuse(graph: LayerGraph, at: number, input: Reference, activation: strin
   graph.replace(at, input);
 }
 
-/** Returns the tensors that an expression at a node can have as x, the nearest first. */
+/** Returns the tensors that may be x in an expression at a node, the nearest first. */
 function ancestors(graph: LayerGraph, at: number): Reference[] {
   const found = new Map<string, Reference>();
   let level: Reference[] = [[at, 0]];
@@ -74,7 +74,7 @@ function ancestors(graph: LayerGraph, at: number): Reference[] {
   return [...found.values()];
 }
 
-/** Returns the operation of a layer that computes each element from the elements at the same index; null for others. */
+/** Returns the operation of an elementwise layer with its operands (null: an input); null for other layers. */
 function termOf(graph: LayerGraph, at: number): { name: string; operands: readonly unknown[] } | null {
   const { className, config } = graph.layer(at);
   const { inputs } = graph.node(at);
@@ -91,6 +91,7 @@ function termOf(graph: LayerGraph, at: number): { name: string; operands: readon
 
 const round = (value: unknown): string => String(Number(Number(value).toPrecision(6)));
 
+/** Returns the expression by which a tensor is computed from x; null if it is not elementwise or too deep. */
 function expression(graph: LayerGraph, ref: Reference, x: Reference, depth: number): string | null {
   if (ref[0] === x[0] && ref[1] === x[1]) return 'x';
   const term = depth > 0 && ref[1] === 0 ? termOf(graph, ref[0]) : null;

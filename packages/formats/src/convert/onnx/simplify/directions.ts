@@ -1,4 +1,7 @@
-/** Recognises how exporters write the two directions of a Bidirectional layer: their concatenation, sum, mean or product. */
+/**
+ * Recognises how exporters write the two directions of a Bidirectional layer: their concatenation, sum, mean or product. Each
+ * rule returns true if it has changed the graph.
+ */
 import type { Reference } from '../values.js';
 import { type LayerGraph, operationAt } from './graph.js';
 
@@ -11,24 +14,24 @@ interface Part {
   path: readonly number[];
 }
 
-/** Replaces a node that combines the parts of a tensor. */
+/** Applies the rules of this file to a node. */
 export function mergeDirections(graph: LayerGraph, at: number): boolean {
   const { className } = graph.layer(at);
-  if (className === 'Concatenate') return concatenated(graph, at) || finalSteps(graph, at);
-  if (className === 'Add') return merged(graph, at, 'sum');
-  if (className === 'Multiply') return merged(graph, at, 'mul');
-  return halved(graph, at) || partOfConcatenation(graph, at);
+  if (className === 'Concatenate') return joinParts(graph, at) || joinFinalSteps(graph, at);
+  if (className === 'Add') return mergeHalves(graph, at, 'sum');
+  if (className === 'Multiply') return mergeHalves(graph, at, 'mul');
+  return mergeMean(graph, at) || skipConcatenation(graph, at);
 }
 
-/** A Concatenate of all parts of a tensor, in order, is that tensor. */
-function concatenated(graph: LayerGraph, at: number): boolean {
+/** Replaces a Concatenate of all parts of a tensor, in order, by that tensor. */
+function joinParts(graph: LayerGraph, at: number): boolean {
   const { inputs } = graph.node(at);
   const parts = inputs.map((ref) => partOf(graph, ref));
   const [first] = parts;
   if (!first || !isLastAxis(graph, at, inputs[0])) return false;
   let end = 0;
   for (const part of parts) {
-    if (!part || !isSame(part.source, first.source) || part.start !== end) return false;
+    if (!part || !isSameTensor(part.source, first.source) || part.start !== end) return false;
     end += part.width;
   }
   if (end !== widthOf(graph, first.source)) return false;
@@ -36,8 +39,8 @@ function concatenated(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** The sum or product of the two directions of a Bidirectional layer that nothing else reads becomes its merge mode. */
-function merged(graph: LayerGraph, at: number, mergeMode: string): boolean {
+/** If the directions of a Bidirectional layer are read only for their sum or product, makes this its merge mode. */
+function mergeHalves(graph: LayerGraph, at: number, mergeMode: string): boolean {
   const pair = graph.node(at).inputs.map((ref) => partOf(graph, ref));
   const layer = bidirectionalOf(graph, pair);
   if (!layer || !isOnlyRead(graph, pair as Part[], at)) return false;
@@ -46,8 +49,8 @@ function merged(graph: LayerGraph, at: number, mergeMode: string): boolean {
   return true;
 }
 
-/** Half of the sum of the directions: the merge mode `ave`. */
-function halved(graph: LayerGraph, at: number): boolean {
+/** Replaces half of the sum of the directions by the merge mode `ave`. */
+function mergeMean(graph: LayerGraph, at: number): boolean {
   const [input] = graph.node(at).inputs;
   if (!input) return false;
   const operandsOf = (operation: string): unknown[] =>
@@ -62,8 +65,8 @@ function halved(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** A part of concatenated tensors that is one of them. */
-function partOfConcatenation(graph: LayerGraph, at: number): boolean {
+/** Replaces a part of a concatenation that is one of the concatenated tensors by this tensor. */
+function skipConcatenation(graph: LayerGraph, at: number): boolean {
   const part = partOf(graph, [at, 0]);
   const source = part && graph.layer(part.source[0]);
   if (source?.className !== 'Concatenate' || part?.source[1] !== 0) return false;
@@ -82,8 +85,11 @@ function partOfConcatenation(graph: LayerGraph, at: number): boolean {
   return false;
 }
 
-/** The last step of the first direction and the first step of the second are the outputs without `returnSequences`. */
-function finalSteps(graph: LayerGraph, at: number): boolean {
+/**
+ * Replaces the concatenation of the last step of the first direction and the first step of the second direction: a layer
+ * without `returnSequences` returns it.
+ */
+function joinFinalSteps(graph: LayerGraph, at: number): boolean {
   const { inputs } = graph.node(at);
   if (inputs.length !== 2) return false;
   const steps = inputs.map((ref) => stepOf(graph, ref));
@@ -98,7 +104,10 @@ function finalSteps(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Returns the half of a sequence and the step of a tensor [batch, features] that was taken from both, in any order. */
+/**
+ * If a tensor [batch, features] was taken from one step and one half of the features of a sequence, in any order, returns the
+ * half and the step; otherwise null.
+ */
 function stepOf(graph: LayerGraph, ref: Reference): { half: Part; step: number } | null {
   const taken = operationAt(graph, ref, 'take');
   const [input] = graph.node(ref[0]).inputs;
@@ -116,13 +125,13 @@ function stepOf(graph: LayerGraph, ref: Reference): { half: Part; step: number }
   return { half: { source, start, width: own, path: [input[0], ref[0]] }, step: step.indices };
 }
 
-/** Returns the Bidirectional layer of which these are the two directions, concatenated. */
+/** Returns the Bidirectional layer with merge mode `concat` whose directions the two parts are; null for other parts. */
 function bidirectionalOf(
   graph: LayerGraph,
   pair: readonly (Part | null)[],
 ): { config: Record<string, unknown> } | null {
   const [a, b] = pair;
-  if (pair.length !== 2 || !a || !b || !isSame(a.source, b.source) || a.start === b.start) return null;
+  if (pair.length !== 2 || !a || !b || !isSameTensor(a.source, b.source) || a.start === b.start) return null;
   const layer = graph.layer(a.source[0]);
   const width = widthOf(graph, a.source);
   const isSplit = [a, b].every((half) => half.width * 2 === width);
@@ -132,16 +141,16 @@ function bidirectionalOf(
   return isPlain && isSplit && !returnState ? layer : null;
 }
 
-/** Returns true if all readers of the source of these parts are on the way to a node. */
+/** Returns true if the source of the parts is read only by the nodes between it and node `at`. */
 function isOnlyRead(graph: LayerGraph, parts: readonly Part[], at: number): boolean {
   const own = new Set([at, ...parts.flatMap(({ path }) => path)]);
   const nodes = [parts[0].source[0], ...parts.flatMap(({ path }) => path)];
   return nodes.every((node) => graph.readers(node).every((reader) => own.has(reader)));
 }
 
-const isSame = (a: Reference, b: Reference): boolean => a[0] === b[0] && a[1] === b[1];
+const isSameTensor = (a: Reference, b: Reference): boolean => a[0] === b[0] && a[1] === b[1];
 
-/** Returns the part of a tensor that a `slice`, or a `take` from a reshaped tensor, returns; null for other layers. */
+/** Returns the part of a tensor that a `slice` or a `take` from a reshaped tensor selects; null for other layers. */
 function partOf(graph: LayerGraph, ref: Reference): Part | null {
   const slice = operationAt(graph, ref, 'slice');
   const [input] = graph.node(ref[0]).inputs;
@@ -183,7 +192,7 @@ function isLastAxis(graph: LayerGraph, at: number, input: Reference): boolean {
 
 const RECURRENT = /^(SimpleRNN|LSTM|GRU|PeepholeLSTM|CoupledLSTM|General(RNN|LSTM|GRU))$/;
 
-/** Returns the layer with the options of a recurrent layer: itself, or the first direction. */
+/** Returns the config of a recurrent layer, or of the first direction of a Bidirectional layer; null for other layers. */
 function recurrentConfig(graph: LayerGraph, [at]: Reference): Record<string, unknown> | null {
   const { className, config } = graph.layer(at);
   if (className === 'Bidirectional') return (config.layer as { config: Record<string, unknown> }).config;
@@ -217,9 +226,9 @@ function rankOf(graph: LayerGraph, ref: Reference, depth = 8): number | null {
   if (className === 'InputLayer') return (config.shape as unknown[]).length + 1;
   const shape = reshapeOf(graph, ref);
   if (shape) return shape.length + 1;
-  const isSame = ['Dense', 'Activation', 'Concatenate', 'Add', 'Multiply'].includes(className);
+  const keepsRank = ['Dense', 'Activation', 'Concatenate', 'Add', 'Multiply'].includes(className);
   const isTaken = typeof operationAt(graph, ref, 'take')?.indices === 'number';
-  if (depth === 0 || !(isSame || isTaken || operationAt(graph, ref, 'slice'))) return null;
+  if (depth === 0 || !(keepsRank || isTaken || operationAt(graph, ref, 'slice'))) return null;
   const rank = rankOf(graph, graph.node(ref[0]).inputs[0], depth - 1);
   return rank === null ? null : rank - Number(isTaken);
 }

@@ -1,20 +1,20 @@
-/** The layers that an ONNX graph became, as a graph in which rules can replace groups of layers by one layer. */
+/** The graph of imported layers, in which rules can replace groups of layers by one layer. */
 import type { FloatArray } from '@unroll/core';
 import type { Reference } from '../values.js';
 import type { LayerEntry, ModelWriter, NewLayer, NodeEntry } from '../writer.js';
 
-/** An output of the model reads a node. */
+/** Stands for an output of the model in the list of a node's readers. */
 const OUTPUT = -1;
 
 export class LayerGraph {
   readonly #writer: ModelWriter;
   readonly #outputs: Reference[];
-  /** For each node, the nodes that read it; a node that reads it twice is there twice. */
+  /** For each node, the nodes that read it. A node that reads it twice is listed twice. */
   readonly #readers: number[][];
-  /** For replaced nodes, the tensor that has taken their place; null: none has the values that the node had. */
+  /** For replaced nodes, the tensor that replaces them; null if no tensor has the values of the node any more. */
   readonly moved = new Map<number, Reference | null>();
 
-  /** @param outputs of the model; changed by replacements */
+  /** @param outputs outputs of the model; replacements change this array */
   constructor(writer: ModelWriter, outputs: Reference[]) {
     this.#writer = writer;
     this.#outputs = outputs;
@@ -41,7 +41,7 @@ export class LayerGraph {
     return this.#writer.layerOf([at, 0]);
   }
 
-  /** Returns a weight of the layer of a node; null if it has none of this name. */
+  /** Returns a weight of a node's layer; null if the layer has no weight with this name. */
   weight(at: number, name: string): FloatArray | null {
     return this.#writer.arrays.get(`${this.node(at).layer}/${name}`)?.values ?? null;
   }
@@ -56,12 +56,12 @@ export class LayerGraph {
     return [...new Set(this.#readers[at])];
   }
 
-  /** Returns true if one node, once, or one output of the model reads the node. */
+  /** Returns true if the node is read exactly once, by another node or as an output of the model. */
   isReadOnce(at: number): boolean {
     return this.#readers[at].length === 1;
   }
 
-  /** Lets all readers of a node's first output read another tensor instead. */
+  /** Lets all readers of a node read another tensor instead. */
   replace(at: number, by: Reference): void {
     if (!this.moved.has(at)) this.moved.set(at, by);
     const readers = this.#readers[at];
@@ -82,8 +82,8 @@ export class LayerGraph {
     this.#release(at);
   }
 
-  /** Replaces the layer of a node, which has no weights, and its inputs. */
-  become(
+  /** Replaces the layer and the inputs of a node. The old layer must not have weights. */
+  change(
     at: number,
     className: string,
     config: Record<string, unknown>,
@@ -104,7 +104,7 @@ export class LayerGraph {
     this.#forget(at, before);
   }
 
-  /** Exchanges the layers of two nodes with one input each. */
+  /** Exchanges the layers of two nodes with one input each. No tensor then has the values of the first node. */
   exchange(first: number, second: number): void {
     this.moved.set(first, null);
     const { nodes } = this.#writer;
@@ -113,12 +113,12 @@ export class LayerGraph {
     nodes[second] = { ...b, layer: a.layer };
   }
 
-  /** Removes an unused node, and the nodes that only it read, from the readers of others. */
+  /** If a node is unused, removes it from the readers of other nodes. */
   #release(at: number): void {
     if (!this.isUsed(at)) this.#forget(at, sourcesOf(this.node(at)));
   }
 
-  /** Removes one reading of each of these tensors. */
+  /** Removes `reader` once from the readers of each source. Sources that are then unused are removed in the same way. */
   #forget(reader: number, sources: readonly Reference[]): void {
     const stack = sources.map(([source]) => [reader, source]);
     for (let pair = stack.pop(); pair; pair = stack.pop()) {

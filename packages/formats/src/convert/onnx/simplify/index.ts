@@ -1,14 +1,14 @@
 /**
- * Replaces groups of layers by one layer with the same outputs. A format of operations has no layers: exporters write the
+ * Replaces groups of layers by one layer with the same outputs. ONNX has operators instead of layers: exporters write the
  * reversal of a sequence, the sum of two directions or an activation with several nodes. After these rules, the model has
- * the layers that it was built of, and can be written for Keras and PyTorch.
+ * its original layers again, and can be written for Keras and PyTorch.
  */
 import type { Reference } from '../values.js';
 import type { ModelWriter } from '../writer.js';
 import { recogniseActivation } from './activations.js';
 import { mergeDirections } from './directions.js';
 import { LayerGraph, type Rule } from './graph.js';
-import { convolutionPadding, lastStep, repeatedVector, reversedSequence, wholeIds } from './sequences.js';
+import { convolutionPadding, lastStep, repeatedVector, reversedSequence, truncatedIds } from './sequences.js';
 import { unrolledRecurrence } from './unrolled.js';
 
 const RULES: readonly Rule[] = [
@@ -17,22 +17,23 @@ const RULES: readonly Rule[] = [
   reversedSequence,
   convolutionPadding,
   repeatedVector,
-  wholeIds,
+  truncatedIds,
   lastStep,
   unrolledRecurrence,
 ];
 
-/** How often a graph is searched at most: each search finds replacements that the previous one has made possible. */
+/** Maximum number of passes over a graph. Each pass finds replacements that the previous pass has made possible. */
 const MAX_PASSES = 8;
 
-/** What rules have changed. */
+/** The result of the rules. */
 export interface Simplified {
   /** The outputs of the model. */
   outputs: Reference[];
-  /** Returns where the values of a tensor are now; null: no layer computes them any more. */
+  /** Returns the tensor that now has the values of a tensor; null if no layer computes them any more. */
   moved(ref: Reference): Reference | null;
 }
 
+/** Applies the rules until no rule changes the graph. */
 export function simplify(writer: ModelWriter, outputs: readonly Reference[]): Simplified {
   const own = [...outputs];
   const graph = new LayerGraph(writer, own);

@@ -1,13 +1,16 @@
-/** Recognises what exporters write around layers of sequences: reversals, padding, repeated vectors, and the last step. */
+/**
+ * Recognises nodes that exporters write around layers that read sequences: reversals, padding, repeated vectors, and the
+ * selection of the last step. Each rule returns true if it has changed the graph.
+ */
 import type { Reference } from '../values.js';
 import { type LayerGraph, operationAt } from './graph.js';
 
 const RECURRENT = /^(SimpleRNN|LSTM|GRU|PeepholeLSTM|CoupledLSTM|General(RNN|LSTM|GRU))$/;
 
-/** Layers that compute each step from the same step of their input. */
+/** Layers that compute each step from the same step of their input ("layers per step"). */
 const PER_STEP = ['Dense', 'Activation', 'LayerNormalization', 'BatchNormalization', 'Dropout'];
 
-/** A recurrent layer over a reversed sequence goes backwards, and two reversals cancel. */
+/** Lets a recurrent layer over a reversed sequence go backwards instead, and removes two reversals in succession. */
 export function reversedSequence(graph: LayerGraph, at: number): boolean {
   const { inputs, mask } = graph.node(at);
   const isReversed = inputs.length > 0 && operationAt(graph, inputs[0], 'reverse')?.axis === 1;
@@ -25,7 +28,7 @@ export function reversedSequence(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Zeros before a convolution are its padding `causal`, and zeros on both sides its padding `same`. */
+/** Replaces zeros before the steps of a convolution by its padding `causal`, and zeros on both sides by `same`. */
 export function convolutionPadding(graph: LayerGraph, at: number): boolean {
   const { className, config } = graph.layer(at);
   const { inputs } = graph.node(at);
@@ -43,22 +46,22 @@ export function convolutionPadding(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Ids that are rounded towards 0 before a table: an Embedding takes integers only, of any number type. */
-export function wholeIds(graph: LayerGraph, at: number): boolean {
+/** Removes the truncation of ids before an Embedding layer, because ids are integers. */
+export function truncatedIds(graph: LayerGraph, at: number): boolean {
   const { inputs } = graph.node(at);
   if (graph.layer(at).className !== 'Embedding' || !operationAt(graph, inputs[0], 'truncate')) return false;
   graph.reconnect(at, graph.node(inputs[0][0]).inputs);
   return true;
 }
 
-/** A vector that gets an axis of size 1, which is repeated: [batch, n, features]. */
+/** Replaces the repetition of a vector along a new axis, [batch, n, features], by a RepeatVector layer. */
 export function repeatedVector(graph: LayerGraph, at: number): boolean {
   const broadcast = operationAt(graph, [at, 0], 'broadcast')?.shape as readonly unknown[] | undefined;
   const [input] = graph.node(at).inputs;
   if (broadcast?.length !== 2 || typeof broadcast[0] !== 'number' || !isAxis(broadcast[1], 2)) return false;
   const shape = operationAt(graph, input, 'reshape')?.shape as readonly unknown[] | undefined;
   if (shape?.length !== 2 || shape[0] !== 1 || !isAxis(shape[1], 1)) return false;
-  graph.become(at, 'RepeatVector', { n: broadcast[0] }, graph.node(input[0]).inputs);
+  graph.change(at, 'RepeatVector', { n: broadcast[0] }, graph.node(input[0]).inputs);
   return true;
 }
 
@@ -66,8 +69,9 @@ const isAxis = (extent: unknown, axis: number): boolean =>
   typeof extent === 'object' && extent !== null && (extent as { axis?: number }).axis === axis;
 
 /**
- * The last step of a sequence that a recurrent layer and layers per step compute: the recurrent layer returns only that
- * step. If its sequence is also read elsewhere, the last step is its final state.
+ * If only the last step of a recurrent layer is read, lets the layer return only this step. If its sequence is also read
+ * elsewhere, replaces the last step by the final state. Layers per step after the recurrent layer are applied to the last
+ * step only.
  */
 export function lastStep(graph: LayerGraph, at: number): boolean {
   const take = operationAt(graph, [at, 0], 'take');
@@ -88,12 +92,12 @@ export function lastStep(graph: LayerGraph, at: number): boolean {
     return true;
   }
   if (reversed || inputs.length !== 1 || !leadsToRecurrent(graph, source)) return false;
-  // The node of the layer per step takes the step now, and its reader, this node, applies the layer.
+  // After the exchange, the node of the layer per step selects the step, and this node applies the layer.
   graph.exchange(source[0], at);
   return true;
 }
 
-/** Returns true if layers per step, each read once, lead from the sequence of a recurrent layer, not its states, to this tensor. */
+/** Returns true if a tensor is computed from the sequence of a recurrent layer by layers per step that are read only once. */
 function leadsToRecurrent(graph: LayerGraph, source: Reference): boolean {
   for (let [node, output] = source; ; [[node, output]] = graph.node(node).inputs) {
     const { className, config } = graph.layer(node);

@@ -1,5 +1,5 @@
 /**
- * Recognises a simple RNN that an exporter has written step by step: PyTorch's exporter of programs writes nn.RNN as
+ * Recognises a simple RNN that an exporter has written step by step: with dynamo=True, torch.onnx.export writes nn.RNN as
  * h_t = f(x_t W + b + h_{t-1} U), with separate nodes for each step.
  */
 import type { FloatArray } from '@unroll/core';
@@ -8,16 +8,16 @@ import { type LayerGraph, operationAt } from './graph.js';
 
 /** The steps of a recurrence, found from its last state. */
 interface Recurrence {
-  /** The dense layer that computes x W + b for all steps. */
+  /** The node of the dense layer that computes x W + b for all steps. */
   dense: number;
   activation: string;
-  /** The states, the first one first. */
+  /** The nodes of the states, in the order of the steps. */
   states: number[];
   /** U and the bias that is added with it; null: there is only one step. */
   recurrent: { kernel: FloatArray; bias: FloatArray | null } | null;
 }
 
-/** A Concatenate of all states, or the last state, of a recurrence over all steps of its input. */
+/** Replaces a Concatenate of all states of a recurrence, or its last state if no other is read, by a SimpleRNN. */
 export function unrolledRecurrence(graph: LayerGraph, at: number): boolean {
   const { className, config } = graph.layer(at);
   if (className === 'Activation') {
@@ -51,8 +51,11 @@ function hasSuccessor(graph: LayerGraph, at: number): boolean {
   return graph.readers(at).some((node) => node >= 0 && kernel && graph.weight(node, 'kernel') === kernel);
 }
 
-/** Follows a recurrence back from a state to its first step. Returns null if the node is not the last of so many states. */
-function recurrenceTo(graph: LayerGraph, last: number, most = Infinity): Recurrence | null {
+/**
+ * Follows a recurrence back from its last state to its first step. Returns null if the node is no such state, or if the
+ * recurrence has more than `maxStates` states.
+ */
+function recurrenceTo(graph: LayerGraph, last: number, maxStates = Infinity): Recurrence | null {
   const { activation } = graph.layer(last).config;
   if (activation !== 'tanh' && activation !== 'relu') return null;
   const states: number[] = [];
@@ -66,10 +69,10 @@ function recurrenceTo(graph: LayerGraph, last: number, most = Infinity): Recurre
     dense = term.dense;
     states.push(at);
     steps.push(term.step);
-    if (states.length > most) return null;
-    if (recurrent && !sameRecurrent(recurrent, term.recurrent, term.before === null)) return null;
+    if (states.length > maxStates) return null;
+    if (recurrent && !sameRecurrent(recurrent, term.recurrent, term.previous === null)) return null;
     recurrent ??= term.recurrent;
-    at = term.before;
+    at = term.previous;
   }
   states.reverse();
   steps.reverse();
@@ -77,7 +80,7 @@ function recurrenceTo(graph: LayerGraph, last: number, most = Infinity): Recurre
   return isComplete && steps.length > 1 ? { dense, activation, states, recurrent } : null;
 }
 
-/** At the first step, the state is 0: only the bias is left, if there is one. */
+/** Returns true if two steps have the same U and bias. At the first step, only the bias is compared, because h is 0. */
 function sameRecurrent(
   a: NonNullable<Recurrence['recurrent']>,
   b: Recurrence['recurrent'],
@@ -91,30 +94,31 @@ function sameRecurrent(
 interface Terms {
   dense: number;
   step: number;
-  /** The node of the state before; null: this is the first step. */
-  before: number | null;
+  /** The node of the previous state; null: this is the first step. */
+  previous: number | null;
   recurrent: Recurrence['recurrent'];
 }
 
-/** Returns what a state is computed from: a step of a dense layer, and the state before or a constant. */
+/** Returns the terms of a state: a step of a dense layer, and the previous state or a constant; null for other nodes. */
 function termsOf(graph: LayerGraph, at: number): Terms | null {
   const [sum] = graph.node(at).inputs;
   const first = stepOf(graph, sum);
-  if (first) return { ...first, before: null, recurrent: null };
+  if (first) return { ...first, previous: null, recurrent: null };
   const { inputs } = graph.node(sum[0]);
   const constant = operationAt(graph, sum, 'add') && inputs.length === 1;
   if (constant) {
     const step = stepOf(graph, inputs[0]);
     const bias = [0, 1].map((i) => graph.weight(sum[0], `operand_${i}`)).find((value) => value !== null);
-    return step && bias ? { ...step, before: null, recurrent: { kernel: bias, bias } } : null;
+    // The first step has no U: `sameRecurrent` compares only the bias.
+    return step && bias ? { ...step, previous: null, recurrent: { kernel: bias, bias } } : null;
   }
   if (graph.layer(sum[0]).className !== 'Add' || inputs.length !== 2) return null;
   for (const [a, b] of [inputs, [inputs[1], inputs[0]]]) {
     const step = stepOf(graph, a);
     const kernel = step && isLinear(graph, b) ? graph.weight(b[0], 'kernel') : null;
     if (!step || !kernel) continue;
-    const [before] = graph.node(b[0]).inputs;
-    return { ...step, before: before[0], recurrent: { kernel, bias: graph.weight(b[0], 'bias') } };
+    const [previous] = graph.node(b[0]).inputs;
+    return { ...step, previous: previous[0], recurrent: { kernel, bias: graph.weight(b[0], 'bias') } };
   }
   return null;
 }
@@ -124,7 +128,7 @@ const isLinear = (graph: LayerGraph, [at]: Reference): boolean => {
   return className === 'Dense' && config.activation === undefined;
 };
 
-/** Returns the dense layer over a sequence and the step of it that a tensor [batch, units] is; null for other tensors. */
+/** If a tensor [batch, units] is one step of a dense layer's output, returns the node of the layer and the step; else null. */
 function stepOf(graph: LayerGraph, ref: Reference): { dense: number; step: number } | null {
   const [input] = graph.node(ref[0]).inputs;
   const take = operationAt(graph, ref, 'take');
@@ -149,14 +153,14 @@ function stepsOf(graph: LayerGraph, [at]: Reference): number | null {
     if (className === 'RepeatVector') return Number(config.n);
     const [input] = graph.node(node).inputs;
     const inner = (config.layer as { config?: Record<string, unknown> } | undefined)?.config ?? config;
-    const isSame = PER_STEP.test(className) || inner.returnSequences === true;
-    if (!input || (!isSame && operationAt(graph, [node, 0], 'reverse')?.axis !== 1)) return null;
+    const keepsSteps = PER_STEP.test(className) || inner.returnSequences === true;
+    if (!input || (!keepsSteps && operationAt(graph, [node, 0], 'reverse')?.axis !== 1)) return null;
     node = input[0];
   }
   return null;
 }
 
-/** Replaces the last node of a recurrence by a SimpleRNN. */
+/** Replaces the node at the end of a recurrence by a SimpleRNN. Returns false if the weights do not fit. */
 function replace(
   graph: LayerGraph,
   at: number,
@@ -170,7 +174,7 @@ function replace(
   const biases = [graph.weight(dense, 'bias'), recurrent?.bias ?? null].filter((bias) => bias !== null);
   const bias = biases.length > 0 ? biases.reduce((a, b) => a.map((value, i) => value + b[i])) : null;
   const options = { units, useBias: bias !== null, ...(activation !== 'tanh' && { activation }) };
-  graph.become(at, 'SimpleRNN', { ...options, returnSequences }, graph.node(dense).inputs, {
+  graph.change(at, 'SimpleRNN', { ...options, returnSequences }, graph.node(dense).inputs, {
     kernel: { shape: [kernel.length / units, units], values: kernel },
     recurrent_kernel: { shape: [units, units], values: U },
     ...(bias && { bias: { shape: [units], values: bias } }),
