@@ -59,7 +59,7 @@ function rmsprop(): Trial[] {
     rateQ: 0.01,
     rateM: 1,
   };
-  const outside = {
+  const outsideSettings = {
     ...settings,
     epsilonInside: 0,
     epsilonOutside: 1e-2,
@@ -72,7 +72,7 @@ function rmsprop(): Trial[] {
       kernels.rmsprop({ ...shared(blocks, false), ...settings, v: blocks.v, mean: null, m: null }),
     ),
     trial('momentum', size, { v: 'positive', m: 'signed' }, (kernels, blocks) =>
-      kernels.rmsprop({ ...shared(blocks, true), ...outside, v: blocks.v, mean: null, m: blocks.m }),
+      kernels.rmsprop({ ...shared(blocks, true), ...outsideSettings, v: blocks.v, mean: null, m: blocks.m }),
     ),
     trial('centred', size, { v: 'positive', mean: 'signed', m: 'signed' }, (kernels, blocks) =>
       kernels.rmsprop({

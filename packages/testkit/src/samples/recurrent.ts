@@ -66,8 +66,8 @@ function dropoutMask(shape: Shape): TensorGenerator {
 }
 
 /**
- * Returns generators for the inputs of a recurrent op, in order: inputs before the initial states, one initial state (null:
- * none), inputs after.
+ * Returns generators for the inputs of a recurrent op: the inputs before the initial states, one initial state (null:
+ * none), and the inputs after the initial states.
  */
 function inputGenerators({ G, biasShape }: CellKind, options: Options) {
   const [B, T, I, H] = options.size;
@@ -105,11 +105,11 @@ type Build<I extends Inputs> = <A extends object>(
 const oneState =
   (kind: CellKind): Build<InputsOf<'rnn'>> =>
   (options, attrs, elements) => {
-    const makers = inputGenerators(kind, options);
+    const generators = inputGenerators(kind, options);
     const checks = gradientChecks(options);
     return {
       name: nameOf(options, attrs),
-      inputs: [...makers.before, makers.state, ...makers.after],
+      inputs: [...generators.before, generators.state, ...generators.after],
       attrs,
       gradients: [...checks.before, checks.state, ...checks.after],
       elements,
@@ -120,11 +120,11 @@ const oneState =
 const twoStates =
   (kind: CellKind): Build<InputsOf<'lstm'>> =>
   (options, attrs, elements) => {
-    const makers = inputGenerators(kind, options);
+    const generators = inputGenerators(kind, options);
     const checks = gradientChecks(options);
     return {
       name: nameOf(options, attrs),
-      inputs: [...makers.before, makers.state, makers.state, ...makers.after],
+      inputs: [...generators.before, generators.state, generators.state, ...generators.after],
       attrs,
       gradients: [...checks.before, checks.state, checks.state, ...checks.after],
       elements,
@@ -251,16 +251,16 @@ function activationPairs<A extends { recurrentActivation: ActivationName }, I ex
   );
 }
 
-/** All combinations of only those options that each cell implements separately. */
+/** The combinations of the options that each cell implements separately; the other options keep one value. */
 const cellOptions = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
 
 /**
- * A third of all combinations. They contain every pair of values of two options, which is enough for cells that differ
- * from the LSTM only in their equations.
+ * A third of all combinations. This third contains every pair of values of two options, which is enough for cells that
+ * differ from the LSTM only in their equations.
  */
 const everyThird = combinations().filter((_, i) => i % 3 === 0);
 
-/** Samples of the scan: sizes around a vector of units, and every option. Factors are in [0, 1), as gates are. */
+/** Returns samples of the linear scan: sizes around a vector of units, and every option. Factors are in [0, 1), like gates. */
 function scanSamples(): Sample<AttributesOf<'linearScan'>, InputsOf<'linearScan'>>[] {
   const sizes = [[1, 1, 1], [2, 5, 17], [3, 4, 33], [1, 7, 130], [9, 3, 16]] as const; // biome-ignore format: a list
   return sizes.flatMap(([B, T, H]) =>

@@ -49,7 +49,7 @@ function sliceOf(shape: Shape, starts: readonly number[], sizes: readonly number
   });
 }
 
-/** Pads a tensor of shape `from` with zeros to `shape`. */
+/** A sample that pads a tensor of shape `from` with zeros to `shape`. */
 function padding(from: Shape, starts: readonly number[], shape: Shape): SampleFor<'pad'> {
   const name = `${formatShape(from)} in ${formatShape(shape)} at ${formatShape(starts)}`;
   return oneInput(name, normal(from), { starts, shape });
