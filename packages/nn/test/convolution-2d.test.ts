@@ -65,7 +65,7 @@ describe('images of several sizes, one after the other', () => {
 
 describe('a video', () => {
   for (const [name, make] of Object.entries(layers)) {
-    test(`${name}: each frame gives what it gives alone`, () => {
+    test(`${name}: each frame has the same output as alone`, () => {
       const layer = timeDistributed(make());
       const [{ value }] = run(layer, video);
       const frameOf = (t: typeof video, b: number, step: number) =>
