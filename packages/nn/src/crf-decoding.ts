@@ -25,7 +25,7 @@ import {
 } from '@unroll/core/internal';
 
 /**
- * Returns the best tags of each sequence (Viterbi), without those of masked steps.
+ * Returns the best tags of the valid steps of each sequence (Viterbi).
  * @param x a tensor [N, ...], or a list with one tensor for each input of the model
  * @throws UnrollError `value` for a model without a layer `crf` as an output, for a sequence without a valid step, and if
  * the constraints of the layer allow no tags of this length

@@ -121,7 +121,7 @@ export function initialize(
 const NORMAL: OptionTypes<NormalOptions> = { seed: 'integer', mean: 'number', stddev: 'number' };
 const GAIN: OptionTypes<GainOptions> = { seed: 'integer', gain: 'number' };
 
-/** Returns a function that checks options and returns an {@link InitializerConfig}. @param owner name of this function, for errors */
+/** Returns a function that checks options and returns an {@link InitializerConfig}. @param owner name of the returned function, for errors */
 const withOptions =
   <N extends InitializerName>(
     className: N,

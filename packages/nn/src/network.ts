@@ -80,7 +80,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     return outputs;
   }
 
-  /** Computes the outputs of the next steps of sequences, for training on parts of them: see {@link Model.forwardFrom}. */
+  /** Computes the outputs of the next steps of sequences, for training on parts of sequences: see {@link Model.forwardFrom}. */
   forwardFrom(
     inputs: readonly MaskedSequence[],
     context: ForwardContext,

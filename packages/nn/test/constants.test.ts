@@ -134,7 +134,7 @@ describe('a cell with a constant', () => {
     assert.equal(cell.prepared, 1);
   });
 
-  test('pairs each sequence with its layerOptions constants in batches that shrink, forwards and backwards', () => {
+  test('pairs each sequence with its own constants in batches that shrink, forwards and backwards', () => {
     onBackend(float64, () => {
       const lengths = [3, 12, 1, 7, 12, 2, 0, 5, 9, 4];
       const [N, steps] = [lengths.length, 12];

@@ -27,7 +27,7 @@ import { maskProperties, maskWhere, zeroMaskedSteps } from '../masks.js';
 
 /** Compares queries with keys. */
 export interface Score {
-  /** Creates the parameters for queries and keys of these widths. @throws UnrollError `shape` if they do not fit */
+  /** Creates the parameters for queries and keys of these widths. @throws UnrollError `shape` if the widths do not fit */
   build(make: ParameterMaker, queryWidth: number, keyWidth: number): void;
   /** Prepares the keys [B, S, D] for `scores`, once for all queries. */
   keys(keys: Tensor): Tensor;

@@ -17,7 +17,7 @@
  *
  * Constants. A cell may declare sequences or vectors [B, ...] that it reads at every step, such as the memory [B, S,
  * D] of an encoder. The layer takes them as inputs after the initial states: `layer.apply(x, { constants: [memory]
- * })`. Each has its own mask, [B, S] (1: valid) or null. Constants have the batch size of x but not its time axis:
+ * })`. Each constant has its own mask, [B, S] (1: valid) or null. Constants have the batch size of x but not its time axis:
  * neither the mask of x nor input dropout applies to them. Gradients flow into them.
  *
  * Order of calls. The layer calls `build` with the number of features and the shapes of the constants (-1: any size).
@@ -165,7 +165,7 @@ export interface Cell<
   readonly recurrentWeights?: Parameter;
   /** The inner cells of a cell made of cells. */
   readonly cells?: readonly Cell[];
-  /** Width of the input of the first inner cell. Default: I. */
+  /** Returns the width of the input of the first inner cell. Default: `inputSize`. */
   innerInputSize?(inputSize: number): number;
   /** Names of the states for which the layer takes initial states, the first ones in `stateSizes`. Default: all. */
   readonly initialStates?: readonly (keyof S & string)[];

@@ -50,7 +50,7 @@ export interface CellFunction extends OperationNumbers {
 }
 
 export interface GeneralCellOptions extends Omit<CellOptions, 'activation'> {
-  /** The activations: [f] for an RNN, [f, g, h] for an LSTM, [f, g] for a GRU. Default: those of ONNX. */
+  /** The activations: [f] for an RNN, [f, g, h] for an LSTM, [f, g] for a GRU. Default: the defaults of ONNX. */
   functions?: readonly CellFunction[];
   /** Limits the inputs of the gates and the candidate to [-clip, clip]. Default: no limit. */
   clip?: number;

@@ -1,7 +1,7 @@
 /**
  * Zoneout (Krueger et al. 2017): a cell that wraps any cell and lets units of its states randomly keep their previous
- * values. Unlike dropout, this preserves information and gradients over time. For a state with the rate r, which is s'
- * before a step of the inner cell and s after it:
+ * values. Unlike dropout, this preserves information and gradients over time. If a state is s' before a step of the inner
+ * cell and s after the step, and r is its rate:
  *
  *   training    s ← d s + (1 - d) s'     d = 0 with probability r, else 1; drawn for each step, sequence and unit
  *   inference   s ← (1 - r) s + r s'     the expectation

@@ -69,7 +69,7 @@ class Best {
     this.#count = count;
   }
 
-  /** Candidates whose total is not above this are rejected. */
+  /** The total that a new candidate must exceed. */
   get least(): number {
     const { candidates } = this;
     return candidates.length < this.#count ? IMPOSSIBLE : candidates[candidates.length - 1].total;
@@ -141,7 +141,7 @@ export class PrefixBeam {
     return possible.sort((a, b) => b.score - a.score).slice(0, count);
   }
 
-  /** Adds those extensions of a prefix to the candidates that are not yet in the beam. */
+  /** Adds the extensions of a prefix to the candidates, except extensions that are already in the beam. */
   #extend(prefix: Prefix, labels: readonly number[], y: Float64Array, best: Best): void {
     const { score } = this.#settings;
     const total = logAdd(prefix.blankEnd, prefix.labelEnd);

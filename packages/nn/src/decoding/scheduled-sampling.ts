@@ -1,7 +1,7 @@
 /**
  * Scheduled sampling (Bengio et al. 2015). With teacher forcing, a decoder reads the correct previous token in every training
- * step; in decoding, it reads its own. Scheduled sampling replaces some of the correct tokens by tokens that the decoder chose,
- * so that it learns to continue after its own mistakes.
+ * step; in decoding, it reads the previous token that it chose itself. Scheduled sampling replaces some of the correct tokens
+ * by tokens that the decoder chose, so that it learns to continue after its own mistakes.
  *
  *     await translator.fit([source, previous], target, {
  *       prepareInputs: scheduledSampling(translator, { input: 'previous', probability: (updates) => Math.min(0.25, updates / 4000) }),

@@ -100,7 +100,7 @@ export class TokenScorer {
   }
 
   /**
-   * Processes tokens and reads the scores of the next one.
+   * Processes tokens and returns the scores of the next token.
    * @param lengths number of tokens of each row if `tokens` has a time axis; null: it has none
    */
   async #run(tokens: Tensor, lengths: readonly number[] | null, count: number | null): Promise<NextTokens> {

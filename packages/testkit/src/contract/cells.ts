@@ -28,7 +28,7 @@ function layerNormTrials(): Trial[] {
   );
 }
 
-/** The statistics are random, not the statistics of x: the gradients are defined for any numbers. */
+/** Returns trials with random statistics instead of the statistics of x: the kernel computes gradients from any numbers. */
 function layerNormBackwardTrials(): Trial[] {
   return ROWS.flatMap(([rows, n]) =>
     FLAGS.flatMap((scaled) =>

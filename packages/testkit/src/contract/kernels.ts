@@ -222,7 +222,7 @@ function reduceTrials(op: ReduceName): Trial[] {
   return [...ordinary, ...special, reduceTrial('a NaN in ', column, [1, 5, 19])];
 }
 
-/** Sums of a million nearly equal numbers. A single running float32 sum would have an error of 1 %. */
+/** Returns trials that sum a million nearly equal numbers. A single running float32 sum would have an error of 1 %. */
 function longSums(): Trial[] {
   const x = Float64Array.from({ length: 1 << 20 }, (_, i) => Math.fround(0.1 + (i % 7) / 1000));
   return (['sum', 'sumSquares'] as const).map((op) => ({
@@ -297,7 +297,7 @@ function gatherTrials(): Trial[] {
   }));
 }
 
-/** Trials with rows of small integers, so that many elements are equal, and with some NaN and infinities in half of them. */
+/** Returns trials with rows of small integers, so that many elements are equal; half of them with some NaN and infinities. */
 function topKTrials(): Trial[] {
   // biome-ignore format: a list
   const sizes = [[1, 1, 1], [3, 17, 5], [2, 64, 64], [4, 200, 3], [3, 1000, 12], [200, 9001, 7]] as const;

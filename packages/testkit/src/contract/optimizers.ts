@@ -24,7 +24,7 @@ function trial(name: string, size: number, slots: Slots, call: Trial['call']): T
 /** Returns all trials for small sizes, and the first trial for a large size. */
 const forSizes = (trials: (size: number) => Trial[]): Trial[] => [...SIZES.flatMap(trials), trials(MANY)[0]];
 
-/** The arguments of all optimizers. @param scaled whether to use weight decay and to scale the gradient */
+/** Returns the arguments that all optimizers have. @param scaled whether to use weight decay and to scale the gradient */
 const shared = ({ w, g }: Blocks, scaled: boolean) => ({
   ...{ w, g, decay: scaled ? 0.01 : 0, gScale: scaled ? 0.25 : 1 },
 });

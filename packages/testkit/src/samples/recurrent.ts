@@ -157,7 +157,7 @@ function nameOf(o: Options, attrs: object): string {
 
 const BOTH = [false, true] as const;
 
-/** Every combination of the options, apart from activations. */
+/** Returns every combination of the options, apart from activations. */
 function combinations(): Options[] {
   const masks = [
     { mask: null, zeroOutputForMask: false },
@@ -194,7 +194,7 @@ const SIZES: readonly Size[] = [
 ];
 const MANY_SEQUENCES: Size = [64, 4, 3, 48];
 
-/** Options for sizes that leave remainders, and for many sequences. */
+/** Returns options for sizes that leave remainders, and for many sequences. */
 const sizeOptions = (): Options[] => [
   ...SIZES.flatMap((size): Options[] => [
     { ...FULL, size },
@@ -203,7 +203,7 @@ const sizeOptions = (): Options[] => [
   { ...FULL, size: MANY_SEQUENCES, mask: 'trailing' },
 ];
 
-/** The attributes that all cells have. */
+/** Returns the attributes that all cells have. */
 const sharedAttributes = ({ returnSequences, reverse, realign, zeroOutputForMask, activation }: Options) => ({
   ...{ returnSequences, reverse, realign, zeroOutputForMask, activation },
 });
@@ -239,7 +239,7 @@ const gruAttributes =
 
 const activationOptions = ACTIVATIONS.map((activation): Options => ({ ...FULL, activation }));
 
-/** Samples of every pair of an activation and a gate activation, except the default pair. */
+/** Returns samples of every pair of an activation and a gate activation, except the default pair. */
 function activationPairs<A extends { recurrentActivation: ActivationName }, I extends Inputs>(
   build: Build<I>,
   attributes: (options: Options) => A,
