@@ -46,8 +46,8 @@ export function awayFrom(points: readonly number[], shape: Shape): TensorGenerat
     rounded(
       shape,
       stream.uniform(sizeOf(shape), -4, 4).map((x) => {
-        const near = points.find((point) => Math.abs(x - point) < 0.02);
-        return near === undefined ? x : near + (x < near ? -0.25 : 0.25);
+        const nearPoint = points.find((point) => Math.abs(x - point) < 0.02);
+        return nearPoint === undefined ? x : nearPoint + (x < nearPoint ? -0.25 : 0.25);
       }),
     );
 }

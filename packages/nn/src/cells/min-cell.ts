@@ -193,8 +193,8 @@ function outputs(y: Tensor, h: Tensor, hasInitialState: boolean, context: Sequen
   else if (mask && hasInitialState)
     factor = reverse ? lengthMask(maskProperties(mask).lengths, T) : startedMask(mask);
   if (!returnSequences) {
-    const last = reverse ? 0 : T - 1;
-    return factor ? mul(h, slice(factor, 1, last, last + 1)) : h;
+    const lastStep = reverse ? 0 : T - 1;
+    return factor ? mul(h, slice(factor, 1, lastStep, lastStep + 1)) : h;
   }
   const masked = factor ? mul(y, reshape(factor, [B, T, 1])) : y;
   return reverse && !realign ? reversed(masked, 1) : masked;

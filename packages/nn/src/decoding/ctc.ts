@@ -191,12 +191,12 @@ function sequencesOf(
       );
     }
     const part = values.subarray(b * T * C, (b * T + steps) * C);
-    const invalid = part.findIndex((value) => Number.isNaN(value) || value === Number.POSITIVE_INFINITY);
-    if (invalid < 0) return { values: part, steps, classes: C };
+    const invalidIndex = part.findIndex((value) => Number.isNaN(value) || value === Number.POSITIVE_INFINITY);
+    if (invalidIndex < 0) return { values: part, steps, classes: C };
     throw valueError(
-      `${name}: the scores must not be NaN or Infinity, got ${part[invalid]} at step ${Math.floor(invalid / C)} of ` +
+      `${name}: the scores must not be NaN or Infinity, got ${part[invalidIndex]} at step ${Math.floor(invalidIndex / C)} of ` +
         `sequence ${b}.`,
-      { sequence: b, step: Math.floor(invalid / C) },
+      { sequence: b, step: Math.floor(invalidIndex / C) },
     );
   });
 }

@@ -100,19 +100,19 @@ export function planOf(name: string, options: DecodingOptions, batch: number): P
   if (minLength > maxLength)
     throw valueError(`${name}: minLength must be at most maxLength ${maxLength}, got ${minLength}.`);
   const prompts = perSequence(name, 'prompt', typeof prompt === 'number' ? [prompt] : prompt, batch);
-  const empty = prompts.findIndex((tokens) => tokens.length === 0);
-  if (empty >= 0)
+  const emptyIndex = prompts.findIndex((tokens) => tokens.length === 0);
+  if (emptyIndex >= 0)
     throw valueError(
-      `${name}: the prompt of sequence ${empty} must have at least one token, such as a start token.`,
+      `${name}: the prompt of sequence ${emptyIndex} must have at least one token, such as a start token.`,
     );
   const stops = typeof stop === 'number' ? [stop] : stop;
   checkTokens(name, 'stop', stops);
   checkTokens(name, 'banned', banned);
   const prefixes = perSequence(name, 'prefix', prefix, batch);
-  const long = prefixes.findIndex((tokens) => tokens.length > maxLength);
-  if (long >= 0) {
+  const longIndex = prefixes.findIndex((tokens) => tokens.length > maxLength);
+  if (longIndex >= 0) {
     throw valueError(
-      `${name}: the prefix of sequence ${long} has ${prefixes[long].length} tokens, more than maxLength ${maxLength}.`,
+      `${name}: the prefix of sequence ${longIndex} has ${prefixes[longIndex].length} tokens, more than maxLength ${maxLength}.`,
     );
   }
   return {

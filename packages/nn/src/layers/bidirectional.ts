@@ -99,9 +99,9 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     const [y, ...states] = this.forwardLayer.outputShapes(forward);
     const [backwardY, ...backwardStates] = this.backwardLayer.outputShapes(backward);
     if (this.mergeMode === 'none') return [y, backwardY, ...states, ...backwardStates];
-    const last = y.length - 1;
-    const width = y[last] + (this.mergeMode === 'concat' ? backwardY[last] : 0);
-    return [[...y.slice(0, last), width], ...states, ...backwardStates];
+    const featureAxis = y.length - 1;
+    const width = y[featureAxis] + (this.mergeMode === 'concat' ? backwardY[featureAxis] : 0);
+    return [[...y.slice(0, featureAxis), width], ...states, ...backwardStates];
   }
 
   protected override makeParameters(inputs: readonly Shape[]): void {

@@ -135,7 +135,7 @@ function allowedTags(label: string, constraints: TagConstraints, tags: number): 
   const { transitions, start, end } = constraints;
   const isRow = (row: unknown): row is readonly boolean[] =>
     Array.isArray(row) && row.length === tags && row.every((value) => typeof value === 'boolean');
-  const all = new Array<boolean>(tags).fill(true);
+  const allAllowed = new Array<boolean>(tags).fill(true);
   if (!Array.isArray(transitions) || transitions.length !== tags || !transitions.every(isRow)) {
     throw valueError(
       `${label}: constraints.transitions must be ${tags} rows of ${tags} booleans, got ${formatValue(transitions)}.`,
@@ -151,7 +151,7 @@ function allowedTags(label: string, constraints: TagConstraints, tags: number): 
       },
     );
   }
-  return { transitions, start: start ?? all, end: end ?? all };
+  return { transitions, start: start ?? allAllowed, end: end ?? allAllowed };
 }
 
 /**

@@ -106,8 +106,8 @@ export class Embedding extends Layer<EmbeddingOptions> {
   call([ids]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const values = hostValues(ids.value, `The input of ${this.label}`);
     const { inputDim, maskZero, embeddingDropout } = this.options;
-    const unknown = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
-    if (unknown >= 0) throw this.#unknownId(values[unknown], unknown, ids.value.shape);
+    const unknownIndex = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
+    if (unknownIndex >= 0) throw this.#unknownId(values[unknownIndex], unknownIndex, ids.value.shape);
     const padding = maskZero && ids.value.rank === 2 ? paddingMask(values, ids.value.shape) : null;
     const mask = padding && ids.mask ? mul(padding, ids.mask) : (padding ?? ids.mask);
     const vectors = gather(this.#table, ids.value);

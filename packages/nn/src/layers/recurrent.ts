@@ -234,9 +234,9 @@ export class Recurrent extends Layer<RecurrentOptions> {
       mask && previousY && !sequenceContext.zeroOutputForMask
         ? continueOutputs(result.y, mask, previousY)
         : result.y;
-    const last = this.returnSequences ? lastStep(y) : y;
+    const lastOutput = this.returnSequences ? lastStep(y) : y;
     memory.tensors = detach(result.state);
-    parts.output = { tensors: detach({ y: last }), parts: {} };
+    parts.output = { tensors: detach({ y: lastOutput }), parts: {} };
     if (constants.length > 0) parts.prepared ??= { tensors: detach(sequenceContext.prepared), parts: {} };
     result.y = y;
     return this.#outputs(result, this.returnSequences ? mask : null);

@@ -50,12 +50,12 @@ function runTrial(backend: Backend, { name, arrays, call }: Trial): Arrays {
       return Object.fromEntries(
         enclosing.map(({ key, block, length }) => {
           const values = Float64Array.from(readNow(backend, block));
-          const outside = values.findIndex(
+          const outsideIndex = values.findIndex(
             (x, i) => (i < GUARDS_BEFORE || i >= GUARDS_BEFORE + length) && x !== GUARD,
           );
-          if (outside >= 0)
+          if (outsideIndex >= 0)
             throw new Error(
-              `${name}: the kernel wrote outside of ${key}, to index ${outside - GUARDS_BEFORE} (length ${length})`,
+              `${name}: the kernel wrote outside of ${key}, to index ${outsideIndex - GUARDS_BEFORE} (length ${length})`,
             );
           return [key, values.slice(GUARDS_BEFORE, GUARDS_BEFORE + length)];
         }),
