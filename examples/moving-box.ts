@@ -1,6 +1,6 @@
 /**
  * Video: generated clips of a box that moves in one of four directions. The first model predicts the direction; the second one
- * describes the clip in a sentence, and shows at which frames it looks. `unroll train classify --frames` and `unroll train
+ * describes the clip in a sentence, and shows the attention weights of the frames. `unroll train classify --frames` and `unroll train
  * describe` do the same with folders of images, GIF files and arrays.
  */
 import { RandomStream } from 'unrolljs';
@@ -25,8 +25,8 @@ function clipOf(way: keyof typeof WAYS, size: keyof typeof SIZES): Frame[] {
   return Array.from({ length: 6 }, (_, t) => {
     const data = Uint8Array.from(random.uniform(SIDE * SIDE), (value) => 60 * value);
     for (let row = 0; row < side; row++) {
-      const at = (top + dy * t + row) * SIDE + left + dx * t;
-      data.fill(220, at, at + side);
+      const offset = (top + dy * t + row) * SIDE + left + dx * t;
+      data.fill(220, offset, offset + side);
     }
     return { width: SIDE, height: SIDE, data };
   });

@@ -184,7 +184,7 @@ test('an engine with wrong results is found', () => {
 
 test('the report: ratios, shares of the peak, notes', () => {
   const row = parseRow('lstm-128-128-1-10');
-  const cell = { row, mode: 'infer', threads: 1 };
+  const benchCase = { row, mode: 'infer', threads: 1 };
   const times = { msMin: 1, msMax: 3, gflops: 40, executedGflops: 40, variant: 'standard' };
   const result = {
     machine: {
@@ -200,14 +200,14 @@ test('the report: ratios, shares of the peak, notes', () => {
     weights: 'float32',
     versions: { 'unroll-native': 'u', pytorch: 'p' },
     missing: ['brain'],
-    cells: [
+    cases: [
       {
         agreed: [],
         measured: [
-          { ...cell, ...times, engine: 'unroll-native', ms: 2, rounds: [2] },
-          { ...cell, ...times, engine: 'pytorch', ms: 3, rounds: [3] },
+          { ...benchCase, ...times, engine: 'unroll-native', ms: 2, rounds: [2] },
+          { ...benchCase, ...times, engine: 'pytorch', ms: 3, rounds: [3] },
         ],
-        absent: [{ ...cell, engine: 'ort-node', reason: 'cannot', wrong: false }],
+        absent: [{ ...benchCase, engine: 'ort-node', reason: 'cannot', wrong: false }],
       },
     ],
     javascriptShare: { 'unroll-native': 0.125 },

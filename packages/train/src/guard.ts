@@ -273,17 +273,17 @@ function badLossCause({ name, loss }: Objective['outputs'][number], value: numbe
 
 /** Returns the first gradient of the backward pass that is not finite: of the output of a layer, or of its weights. */
 async function findBadGradient(
-  all: readonly Parameter[],
+  parameters: readonly Parameter[],
   gradients: Replay['gradients'],
   outputGradients: Replay['outputGradients'],
 ): Promise<Cause | null> {
   const bad: Parameter[] = [];
-  for (const parameter of all) if (await hasNonFinite(gradients.get(parameter))) bad.push(parameter);
+  for (const parameter of parameters) if (await hasNonFinite(gradients.get(parameter))) bad.push(parameter);
   for (const { layer, tensor } of outputGradients) {
     if (await hasNonFinite(tensor))
       return explosion(`The gradient at the output of layer ${layer} is not finite.`, { layer });
-    const ofLayer = bad.find((parameter) => parameter.name.startsWith(`${layer}/`));
-    if (ofLayer) return weightGradientCause(ofLayer.name);
+    const badOfLayer = bad.find((parameter) => parameter.name.startsWith(`${layer}/`));
+    if (badOfLayer) return weightGradientCause(badOfLayer.name);
   }
   return bad[0] ? weightGradientCause(bad[0].name) : null;
 }

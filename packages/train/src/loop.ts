@@ -1,6 +1,6 @@
 /**
- * The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. The class is the state
- * machine of a run, and its steps share this state, so it is one file.
+ * The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. The methods of the
+ * class share the state of a run, so they are in one file.
  */
 import { type Model, type Parameter, type RandomStream, ready, type Shape } from '@unroll/core';
 import { inferenceContext, yieldIfDue } from '@unroll/core/internal';
@@ -74,7 +74,7 @@ export interface LoopOptions {
   extra: JsonValue;
 }
 
-/** Start time of the epoch (or of its resumption) and the examples processed since. */
+/** The time at which the epoch began or was resumed, and the number of examples processed since then. */
 interface Pace {
   startTime: number;
   examples: number;
@@ -217,7 +217,7 @@ export class Loop implements RunControl {
     });
   }
 
-  /** Returns the steps in which a batch is processed. */
+  /** Returns the training steps for a batch. */
   #passes(batch: PreparedBatch): Iterable<Pass> {
     this.#start(inputShapes(batch.inputs));
     const { epoch, step } = this.#cursor;
@@ -364,7 +364,7 @@ export class Loop implements RunControl {
       ...(this.#truncation?.saveTensors() ?? []),
     ];
     const state = {
-      // A callback has stopped the run at this event, so it is complete even if the process ends before the end event.
+      // If a callback has stopped the run at this event, the run is complete, even if the process ends before the end event.
       cursor: { ...this.#cursor, finished: this.#cursor.finished || this.#stopped },
       settings: this.#settings,
       inputShapes: this.#inputShapes,
@@ -406,7 +406,7 @@ export class Loop implements RunControl {
   }
 }
 
-/** Returns the result of a step without a valid time step. @param updated the step updates the weights, from earlier steps */
+/** Returns the result of a step without a valid time step. @param updated true if accumulated gradients update the weights */
 async function paddingResult(stepper: Stepper, updated: boolean): Promise<StepResult> {
   const losses = { loss: 0, parts: [], added: 0, count: 0, examples: 0 };
   return { losses, gradientNorm: updated ? await stepper.takeAccumulated() : 0 };

@@ -133,7 +133,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
 
 /**
  * Returns the file of --vectors; undefined if there is none.
- * @throws UsageError if it cannot be read, for sequences, and together with --embedding of another width
+ * @throws UsageError if the file cannot be read or the inputs are not texts
  */
 function vectorsFile(args: ParsedArgs, { text }: Columns, embedding: number | undefined) {
   const path = textOption(args, 'vectors');

@@ -7,15 +7,15 @@ import { type ParsedArgs, UsageError } from './args.js';
 import { optionValues } from './model-options.js';
 import { jsonOf } from './tables.js';
 
-/** Number of lines that are predicted at once if more are waiting. */
+/** Maximum number of lines that are predicted together. */
 const BATCH = 1024;
 /** If this many lines are waiting, stdin is not read until some are predicted, so that memory does not grow. */
-const MOST_WAITING = 16 * BATCH;
+const MAX_WAITING = 16 * BATCH;
 /** Options of `predict` that do not apply to lines of stdin. */
 const EXCLUDED = ['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'out'];
 
 /**
- * Predicts from stdin until it ends. All lines that wait are predicted together. The output of a line is its prediction: with
+ * Predicts from stdin until it ends. Waiting lines are predicted together, up to 1,024 at a time. The output of a line is its prediction: with
  * `--json` an object, otherwise the cells after the text, separated by tabs. The output is empty (with
  * `--json`, an object without a prediction) for blank lines and for lines that the model refuses; refusals are reported on stderr.
  * @throws UsageError at the end if the model refused lines
@@ -33,7 +33,7 @@ export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<
   let wake = (): void => {};
   lines.on('line', (line) => {
     waiting.push(line);
-    if (waiting.length === MOST_WAITING) lines.pause();
+    if (waiting.length === MAX_WAITING) lines.pause();
     wake();
   });
   lines.on('close', () => {
@@ -49,7 +49,7 @@ export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<
       continue;
     }
     await printer.print(waiting.splice(0, BATCH));
-    if (!ended && waiting.length < MOST_WAITING) lines.resume();
+    if (!ended && waiting.length < MAX_WAITING) lines.resume();
   }
   const { refused, count } = printer;
   if (refused > 0)
@@ -80,7 +80,7 @@ class LinePrinter {
     if (!process.stdout.write(`${outputs.join('\n')}\n`)) await once(process.stdout, 'drain');
   }
 
-  /** Predicts the lines at `rows` and stores their outputs. If the model refuses them, predicts each half by itself. */
+  /** Predicts the lines at the indices `rows` and stores their outputs. If the model refuses them, predicts each half separately. */
   async #predict(lines: readonly string[], rows: readonly number[], outputs: string[]): Promise<void> {
     try {
       const texts = rows.map((row) => lines[row]);

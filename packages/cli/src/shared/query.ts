@@ -26,7 +26,7 @@ import { reasonOf } from './files.js';
 import type { ReadOptions } from './reading-options.js';
 import type { Query } from './table-file.js';
 
-/** The part of @duckdb/node-api that is used. Its own types exist only if it is installed. */
+/** The types that are used of @duckdb/node-api, which may not be installed. */
 interface DuckDB {
   DuckDBInstance: { create(path: string, settings: Record<string, string>): Promise<Instance> };
 }
@@ -129,7 +129,7 @@ function shortMessage(error: unknown): string {
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** Spellings of a missing value. DuckDB's comparison is case-sensitive. */
+/** Texts that mean a missing value. DuckDB's comparison is case-sensitive. */
 const MISSING_VALUES =
   "['', 'NA', 'N/A', 'n/a', '#N/A', '#DIV/0!', '#VALUE!', '#REF!', '#NAME?', '#NUM!', '#NULL!', 'NaN', 'nan', 'NULL', 'null', 'None', 'none', '-', '?']";
 /** Number of bytes from which the file format is detected. */

@@ -193,7 +193,10 @@ describe('inspect', () => {
   });
   test('a folder without a model, and no folder', async () => {
     const empty = await unroll(['inspect', '.']);
-    assert.equal(empty.stderr, 'unroll: No model found: config.json and pipeline.json are missing.\n');
+    assert.equal(
+      empty.stderr,
+      'unroll: .: no model found, because config.json and pipeline.json are missing.\n',
+    );
     const none = await unroll(['inspect']);
     assert.deepEqual(
       [none.code, none.stderr],

@@ -57,7 +57,7 @@ export const LOSS_OPTIONS: OptionTypes<LossOptions> = { reduction: true };
 export interface LossContext {
   /** True in training steps, false in evaluation. */
   readonly training: boolean;
-  /** The random stream of the step. Use children of it. */
+  /** The random stream of the step. Draw from its child streams only. */
   readonly random: RandomStream;
 }
 

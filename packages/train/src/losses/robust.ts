@@ -24,9 +24,9 @@ export function huber(options: HuberOptions = {}): Loss {
       align: (prediction, target) => alignSameShape('huber', prediction, target),
       rows(prediction, target) {
         // With q = min(|e|, delta), both cases equal q²/2 + delta (|e| - q).
-        const size = abs(sub(prediction, target));
-        const q = minimum(size, delta);
-        return mean(add(mul(square(q), 0.5), mul(sub(size, q), delta)), -1);
+        const absError = abs(sub(prediction, target));
+        const q = minimum(absError, delta);
+        return mean(add(mul(square(q), 0.5), mul(sub(absError, q), delta)), -1);
       },
     },
     options,
@@ -44,8 +44,8 @@ export function logCosh(options: LossOptions = {}): Loss {
       name: 'logCosh',
       align: (prediction, target) => alignSameShape('logCosh', prediction, target),
       rows(prediction, target) {
-        const size = abs(sub(prediction, target));
-        return mean(sub(size, log1p(tanh(size))), -1);
+        const absError = abs(sub(prediction, target));
+        return mean(sub(absError, log1p(tanh(absError))), -1);
       },
     },
     options,

@@ -58,7 +58,7 @@ export interface SequenceBatch {
   mask: Tensor | null;
   /** [B]: number of valid prediction steps. */
   lengths: Uint32Array;
-  /** [B]: number of valid target steps, which are the first ones. */
+  /** [B]: number of valid target steps. Valid steps come before padding. */
   targetLengths: Uint32Array;
   /** Describes sequence b for error messages: `example 3 of the batch`. */
   example(b: number): string;
