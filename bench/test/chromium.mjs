@@ -1,4 +1,4 @@
-/** A small row through Unroll in headless Chromium: run by tools/test-browser.mjs, after a build. */
+/** Runs a small row with Unroll in headless Chromium. tools/test-browser.mjs runs this file after a build. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +43,7 @@ test('a row in an isolated page: threads, results, times', { skip, timeout: 60_0
   engine.stop();
 });
 
-test('what does not start says why, and a stopped engine starts again', {
+test('an engine that does not start reports the reason, and a stopped engine starts again', {
   skip,
   timeout: 60_000,
 }, async () => {

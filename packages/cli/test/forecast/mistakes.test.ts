@@ -1,4 +1,4 @@
-// Every mistake in the input is answered by exit code 2 and a few clear lines, and leaves nothing behind.
+// Every mistake in the input gives exit code 2 and a short error message, and no files are written.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,10 +29,10 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
   before(() => {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(temp.folder, name), text, 'latin1');
     mkdirSync(join(temp.folder, 'blocked/forecast.csv'), { recursive: true });
-    // A folder that nobody can write to, not even root.
+    // A folder that even root cannot write to.
     mkdirSync(join(temp.folder, 'closed'));
     if (process.platform === 'linux') symlinkSync('/proc', join(temp.folder, 'closed/model'));
-    // A hole of 3 GB takes no room on the disk.
+    // A sparse file of 3 GB takes no space on the disk.
     writeFileSync(join(temp.folder, 'huge.csv'), '');
     truncateSync(join(temp.folder, 'huge.csv'), 3e9);
   });

@@ -63,7 +63,7 @@ before(async () => {
 });
 
 describe('train generate', () => {
-  test('prints the plan, the scores and what was written', async () => {
+  test('prints the plan, the scores and the written files', async () => {
     const { stdout } = await unroll([...TRAIN, '--epochs', '1', '--out', 'printed']);
     assert.match(stdout, /^data {5}\d+ characters$/m);
     assert.match(stdout, /^ {9}Validation: the last \d+ characters\.$/m);

@@ -54,7 +54,7 @@ before(async () => {
 });
 
 describe('train translate', () => {
-  test('prints the plan, the scores and what was written', async () => {
+  test('prints the plan, the scores and the written files', async () => {
     const { stdout } = await unroll([...TRAIN, '--epochs', '1', '--out', 'printed']);
     assert.match(stdout, /^data {5}320 pairs in "de" and "en"$/m);
     assert.match(stdout, /^ {9}Validation: 32 of the pairs\.$/m);
