@@ -72,7 +72,7 @@ const labelled = (name: string, value: number): string => `${name} ${value.toFix
   }
 }
 
-// 3. Batch normalisation. States of a GRU with small weights differ little from each other; normalised, they train faster.
+// 3. Batch normalisation. The states of a GRU with small weights differ little from each other. If they are normalised, training is faster.
 {
   const x = sequences('signs', 512, 15);
   const y = x.map((sequence) => [total(sequence) > 0 ? 1 : 0]);
@@ -90,7 +90,7 @@ const labelled = (name: string, value: number): string => `${name} ${value.toFix
   }
 }
 
-// 4. Bidirectional layers. The task needs the future: is the next number larger? A forward layer has not seen it yet.
+// 4. Bidirectional layers. The task needs the future: is the next number larger? A forward layer has not read that number yet.
 {
   const steps = 12;
   const rises = (sequence: number[][]): number[][] =>

@@ -29,7 +29,7 @@ import { type Mode, modeFits, type Row, rowFor } from './rows.js';
 
 /**
  * Measures the peak of the given number of threads: the sum over that many single-threaded processes, which run at the
- * same time. Stores the result in `machine` if it is higher than an earlier one.
+ * same time. Stores the result in `machine` if it is higher than an earlier result.
  */
 async function measurePeak(machine: Machine, threads: number, launch: Launch): Promise<void> {
   const processes = Array.from({ length: threads }, () => new EngineProcess(launch));

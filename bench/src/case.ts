@@ -175,7 +175,7 @@ function markAbsent(
   absent.push({ ...benchCase, engine: name, reason, wrong });
 }
 
-/** Predicts the duration of a call from the speed on earlier rows; 0 if there are none, or only far smaller ones. */
+/** Predicts the duration of a call from the speed on earlier rows; 0 if all earlier rows are far smaller. */
 function expectedSeconds({ row, mode, threads }: BenchCase, { name }: EngineSpec, speeds: Speeds): number {
   const fastest = speeds.get(`${name} ${mode} ${threads}`);
   const flops = creditedFlops(row, mode);
@@ -222,7 +222,7 @@ async function loadAll(
         continue;
       }
       if (mode === 'train' && variant !== 'standard' && !agreement.hasLosses(variant)) {
-        // For comparison, the first engine (Unroll) computes the same variant once. Then it reloads the standard one.
+        // For comparison, the first engine (Unroll) computes the same variant once, and then reloads the standard variant.
         const { process: reference, spec: referenceSpec } = candidates[0];
         agreement.findMismatch(referenceSpec.name, await reference.ask({ ...load, variant }));
         await reference.ask(load);

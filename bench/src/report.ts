@@ -35,7 +35,7 @@ export interface Result {
   javascriptShare: Record<string, number>;
 }
 
-/** Returns the name of a row in a mode. For streams it contains only the sizes that matter: cell-I-H. */
+/** Returns the name of a row in a mode. For a stream, the name contains only the sizes that matter: cell-I-H. */
 export const nameOf = ({ row, mode }: Pick<Measured, 'row' | 'mode'>): string => {
   const { cell, I, H, name } = rowFor(row, mode);
   return mode === 'stream' ? `${cell}-${I}-${H}` : name;

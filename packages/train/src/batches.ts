@@ -37,7 +37,7 @@ export interface Examples {
   mask?: TensorLike | TensorList;
 }
 
-/** Batches, or a function that returns the batches of an epoch, given its number from 1. */
+/** Batches, or a function that returns the batches of an epoch. The argument is the number of the epoch, from 1. */
 export type Batches =
   | Iterable<Examples>
   | AsyncIterable<Examples>
@@ -231,7 +231,7 @@ export function rangeSource(
 }
 
 /**
- * Returns a source of the batches of an iterable. An array or a function is iterated anew in every epoch. A generator
+ * Returns a source of the batches of an iterable. An array or a function is iterated again in every epoch. A generator
  * object can be iterated only once: each epoch takes the next `stepsPerEpoch` batches.
  * @param stepsPerEpoch number of batches per epoch; null: an epoch ends when the iterable ends
  */

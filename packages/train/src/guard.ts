@@ -44,7 +44,7 @@ const DATA_REMEDY = 'Look for missing values in the data.';
 
 /**
  * Returns the error for a failed step, with its cause.
- * @param forward the forward pass of the step; it repeats the dropout masks
+ * @param forward the forward pass of the step, which repeats the dropout masks
  */
 export async function explainNonFinite(
   model: Model,
@@ -168,7 +168,7 @@ function reportGradient(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
   return apply1(op, [x], null);
 }
 
-/** Runs `work` while `onOutputs` replaces the outputs of every layer by its result. */
+/** Runs `work`. In the meantime, the outputs of every layer are replaced by the result of `onOutputs`. */
 function watchLayers<T>(
   layers: readonly LayerLike[],
   prefix: string,

@@ -184,7 +184,7 @@ export class Loop implements RunControl {
     }));
   }
 
-  /** Runs the current epoch, or the rest of it. */
+  /** Runs the current epoch from the current step on. */
   async *#epoch(): AsyncGenerator<TrainEvent, void, void> {
     const { training } = this.#options;
     const { epoch } = this.#cursor;

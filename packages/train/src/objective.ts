@@ -157,7 +157,7 @@ export class Objective {
 
   /**
    * Creates the parameters of the losses, for a built model.
-   * @param stored their values from a file, by name; null: initial values
+   * @param stored values of the parameters from a file, by name; null: initial values
    * @throws UnrollError `state` if a loss has parameters and the model cannot report its output shapes, `format` if the
    * file has other parameters
    */

@@ -30,7 +30,7 @@ export interface Pass {
   done(): void;
 }
 
-/** Returns the context of a forward pass in training. @param makeStream creates its random stream on the first use */
+/** Returns the context of a forward pass in training. @param makeStream creates the random stream when it is first used */
 export function trainingContext(makeStream: () => RandomStream, hooks: PassHooks): ForwardContext {
   let stream: RandomStream | null = null;
   return {

@@ -84,7 +84,7 @@ export class Scores {
     });
   }
 
-  /** Adds the losses of a batch to the means, and updates the metrics with it. */
+  /** Adds the losses of a batch to the means, and updates the metrics. */
   async add({ parts, added, examples }: LossValues): Promise<void> {
     if (this.#inputs.length > 0) {
       const tensors = await toHost(this.#inputs.flat());

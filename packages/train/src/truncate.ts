@@ -1,6 +1,6 @@
 /**
  * Truncated backpropagation through time, BPTT(h; h') of Williams & Peng 1990 ("An efficient gradient-based algorithm for
- * on-line training of recurrent network trajectories"), h = `length` and h' = `every`.
+ * on-line training of recurrent network trajectories"), with h = `length` and h' = `every`.
  *
  * A batch [B, T, ...] is trained in chunks of `every` time steps, with one update for each. With e the end of a full chunk,
  * the gradient of its loss reaches back to the window's start s = max(0, e - length):
@@ -49,7 +49,7 @@ export interface TruncationState {
   batches: number;
   /** Number of completed chunks of the current batch. */
   chunk: number;
-  /** Positions in the random streams, for the masks that all steps of the current batch share. */
+  /** Positions in the random streams, for the dropout masks that all steps of the current batch share. */
   draws: readonly RandomStream['state'][];
 }
 
@@ -123,11 +123,11 @@ export class Truncation {
       if (!(error instanceof UnrollError) || error.code !== 'state') throw error;
       const { layer, reason } = error.data as { layer?: string; reason?: string };
       const cause = reason ? `layer ${layer} ${reason}` : error.message;
-      throw refused(name, `${cause}, so its sequences cannot be cut. Leave out truncate.`, { layer });
+      throw truncateError(name, `${cause}, so its sequences cannot be cut. Leave out truncate.`, { layer });
     }
     const whole = this.#objective.outputs.find(({ index }) => !this.#hasTimeAxis[index]);
     if (!whole) return;
-    throw refused(
+    throw truncateError(
       name,
       `the output ${whole.name} has a loss but no time axis. Set returnSequences: true on the last recurrent layer and ` +
         'give one target per step, or leave out truncate.',
@@ -135,7 +135,7 @@ export class Truncation {
     );
   }
 
-  /** Yields the steps of a batch: its chunks, without those that are complete. */
+  /** Yields the steps of a batch: the chunks that are not complete yet. */
   *passes(batch: PreparedBatch, epoch: number): Generator<Pass> {
     this.#checkBatch(batch);
     const T = batch.inputs[0].shape[1];
@@ -195,7 +195,7 @@ export class Truncation {
       if (parameter.trainable && parameter.regularizer) hooks.addLoss(parameter.regularizer(parameter));
     const outputs = this.#join(parts);
     const isPadding = this.#objective.outputs.every(({ index }) => isFullyMasked(outputs[index].mask));
-    // The losses of later chunks draw other numbers than those of the first.
+    // Losses draw different random numbers in each chunk.
     const random = chunk === 0 ? context : trainingContext(() => stream().child('loss', chunk), hooks);
     return { outputs, context: random, isPadding };
   }
@@ -237,7 +237,7 @@ export class Truncation {
     const model = this.#model;
     const stateful = statefulLayer(model);
     if (stateful !== null) {
-      throw refused(
+      throw truncateError(
         model.name,
         `layer ${stateful} is stateful, but truncate resets the states for each batch. Set stateful: false, or leave out ` +
           'truncate.',
@@ -246,7 +246,7 @@ export class Truncation {
     }
     const output = this.#objective.outputs.find(({ loss }) => loss.perSequence);
     if (!output) return;
-    throw refused(
+    throw truncateError(
       model.name,
       `the loss ${output.loss.name} of ${output.name} is computed from whole sequences. Use a loss with one number per ` +
         'step, or leave out truncate.',
@@ -307,14 +307,14 @@ function checkTruncate(options: TruncateOptions): TruncateOptions {
 
 function forwardFromOf(model: Model): NonNullable<Model['forwardFrom']> {
   if (model.forwardFrom && model.streaming) return model.forwardFrom.bind(model);
-  throw refused(
+  throw truncateError(
     model.name,
     'it has no methods forwardFrom() and streaming(). Implement them (see Model), or leave out truncate.',
   );
 }
 
 /** Returns the error for a model or loss that cannot be trained with truncate. */
-function refused(model: string, reason: string, data: Record<string, unknown> = {}): UnrollError {
+function truncateError(model: string, reason: string, data: Record<string, unknown> = {}): UnrollError {
   return valueError(`${model} cannot be trained with truncate: ${reason}`, data);
 }
 

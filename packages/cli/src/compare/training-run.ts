@@ -35,7 +35,7 @@ interface ReportedEvent {
   rows?: (string | number | null)[][];
 }
 
-/** Trains a model and returns its metrics and times. @throws UsageError with the message of the process if this fails */
+/** Trains a model and returns its metrics and times. @throws UsageError with the message of the process if it fails */
 export async function trainingRun(request: TrainingRunRequest): Promise<TrainingRunResult> {
   const { task, rest, cell, seed, out, signal } = request;
   const command =

@@ -57,7 +57,7 @@ Options
   --streaming           ONNX: write the states of recurrent layers as inputs and outputs
   --float16             Unroll and app.js: store the weights in 16 bits
   --weights-beside      app.js: store the weights in a separate file next to the module
-  --map <file>          PyTorch and safetensors: JSON with what a state dict does not contain, such as activations
+  --map <file>          PyTorch and safetensors: JSON file with settings that a state dict lacks, such as activations
   --map template        write such a map to <out>, a .json file, instead of a model
   --verify <data.npz>   compare the outputs for recorded inputs (arrays x, or by input name) with recorded outputs (y, or
                         by output name)

@@ -1,4 +1,4 @@
-/** `--verify`: compares the outputs of a model with recorded ones, or with those of the converted file. */
+/** `--verify`: compares the outputs of a model with recorded outputs, or with the outputs of the converted file. */
 import {
   type Model,
   predictAll,

@@ -1,4 +1,4 @@
-/** `unroll inspect`: describes a saved model (task, layers, weights, training record). inspect/data.ts measures it on an example. */
+/** `unroll inspect`: describes a saved model (task, layers, weights, training record). inspect/data.ts measures the model. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ready } from '@unroll/core';

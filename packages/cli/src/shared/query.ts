@@ -145,7 +145,7 @@ function readerOf(path: string, reading: ReadOptions): string {
   const compression = isGzip ? ", compression = 'gzip'" : '';
   // Only complete lines are decoded: a truncated character at the end would look like another encoding.
   const lastNewline = head.lastIndexOf(10);
-  // In UTF-16LE a newline is the bytes 10 and 0. In UTF-16BE it is 0 and 10, and the next character may begin with 0.
+  // In UTF-16LE a newline is the bytes 10 and 0. In UTF-16BE a newline is the bytes 0 and 10, and the next character may begin with 0.
   const isUtf16le = head[lastNewline + 1] === 0 && head[lastNewline - 1] !== 0;
   const { text, encoding } = decodeText(
     lastNewline < 0 ? head : head.subarray(0, lastNewline + (isUtf16le ? 2 : 1)),
@@ -189,7 +189,7 @@ function unzipHead(bytes: Uint8Array, path: string): Uint8Array {
   }
 }
 
-/** Detects the decimal separator in the first rows. If they cannot be parsed, DuckDB reports the problem. */
+/** Detects the decimal separator in the first rows. If the rows cannot be parsed, DuckDB reports the problem. */
 function detectDecimal(text: string, { thousands }: ReadOptions): '.' | ',' {
   try {
     return parseCsv(text, { ...(thousands && { thousands }) }).decimal;

@@ -1,4 +1,4 @@
-/** Reads WAV files: those that a column of a table names, and those of a folder. */
+/** Reads the WAV files that a column of a table names, or all WAV files in a folder. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';

@@ -8,7 +8,7 @@ import { readSoundFile } from './sound-files.js';
 import { readRows } from './table-file.js';
 
 const SAME = 'same';
-/** The values of the column "same" by their text. */
+/** The meaning of the cells in the column "same". */
 const DECISIONS: Readonly<Record<string, boolean>> = {
   ...{ 1: true, true: true, yes: true },
   ...{ 0: false, false: false, no: false },

@@ -1,4 +1,4 @@
-/** `unroll train speak`: its options, and its runs. */
+/** `unroll train speak`: its options, help and training. */
 import type { Table } from '@unroll/data';
 import {
   prepareVoice,

@@ -1,4 +1,4 @@
-/** `unroll train tag`: its options, and its runs. */
+/** `unroll train tag`: its options, help and training. */
 import { type ConlluColumn, parseConll, type TaggedSentences } from '@unroll/data';
 import {
   prepareTagger,
@@ -87,7 +87,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   };
 }
 
-/** Returns the options without those that are undefined. */
+/** Returns the options that are not undefined. */
 const given = <T extends object>(options: T): Partial<{ [K in keyof T]: Exclude<T[K], undefined> }> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 

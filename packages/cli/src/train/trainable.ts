@@ -1,5 +1,6 @@
 /**
- * The interface of the tasks that `unroll train` trains. To add a task, implement it in its folder and add a line to command.ts.
+ * The interface of the tasks that `unroll train` trains. To add a task, implement this interface in a folder and add the
+ * task to command.ts.
  */
 import type { PlanEvent, ResultEvent, RunEvent, RunStore, TaskModel, TaskRequest } from '@unroll/tasks';
 import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
@@ -25,7 +26,7 @@ export interface Trainable {
 
 /** One run, ready to start. */
 export interface TrainingJob {
-  /** The training file, and its number of rows or sentences, if it has any. */
+  /** The training file, and its number of rows or sentences (absent for a text). */
   data: FileFacts & { path: string; rows?: number };
   /** All files of the run. */
   files: readonly FileFacts[];

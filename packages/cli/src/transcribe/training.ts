@@ -1,4 +1,4 @@
-/** `unroll train transcribe`: its options, and its runs. */
+/** `unroll train transcribe`: its options, help and training. */
 import { nestedValues, type Table } from '@unroll/data';
 import {
   prepareTranscriber,

@@ -1,4 +1,4 @@
-/** `unroll train translate`: its options, and its runs. */
+/** `unroll train translate`: its options, help and training. */
 import { texts } from '@unroll/data';
 import {
   type PairData,
@@ -52,7 +52,7 @@ Data
   --valid-source <file>, --valid-target <file>
                         the same for validation
   --level <name>        tokens: subwords, words or characters (default: subwords, learned from the training texts)
-  --vocabulary <n>      number of tokens of each vocabulary (default: from 1,000 to 8,000, by the number of words)
+  --vocabulary <n>      number of tokens of each vocabulary (default: 1,000 to 8,000, depending on the number of words)
 `;
 
 export const translateTraining: Trainable = {

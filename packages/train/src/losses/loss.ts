@@ -142,7 +142,7 @@ interface RowWeighting {
 /**
  * Computes the valid rows, their weights and the divisor.
  * @param lead shape of the rows
- * @param ignored returns true for rows to ignore in addition to masked ones; null: none
+ * @param ignored returns true for rows to ignore in addition to masked rows; null: none
  */
 export function weighRows(
   name: string,

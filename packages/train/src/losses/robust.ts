@@ -34,7 +34,7 @@ export function huber(options: HuberOptions = {}): Loss {
 }
 
 /**
- * Log-cosh loss: the mean over K of log cosh e, with e = y - p; about e²/2 for small errors and |e| - log 2 for large ones.
+ * Log-cosh loss: the mean over K of log cosh e, with e = y - p; about e²/2 for small errors and |e| - log 2 for large errors.
  * @remarks prediction and target [B, K] or [B, T, K]. As `LogCosh` of Keras 3, but computed as |e| - log(1 + tanh |e|),
  * which does not overflow and is accurate for small errors.
  */

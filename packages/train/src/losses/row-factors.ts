@@ -18,7 +18,7 @@ export interface RowFactors {
  * @param lead shape of the rows: the shape of the prediction without its last axis
  * @param mask [B] or [B, T]: nonzero for valid rows
  * @param weights [B] or [B, T]
- * @param ignored returns true for rows to ignore in addition to masked ones; null: none
+ * @param ignored returns true for rows to ignore in addition to masked rows; null: none
  */
 export function rowFactors(
   what: string,

@@ -110,7 +110,7 @@ export function sampledSoftmax(options: SampledSoftmaxOptions): Loss {
   };
 }
 
-/** Sampled tokens, and for any token the expected number of times that it is drawn. */
+/** The sampled tokens, and a function that returns how often any token is expected to be drawn. */
 interface Sample {
   tokens: Float64Array;
   expectedCount(token: number): number;
@@ -159,7 +159,7 @@ function firstAbove(cumulative: Float64Array, u: number): number {
   return low;
 }
 
-/** Returns the cumulative distribution. exactLog makes it equal on all platforms. */
+/** Returns the cumulative distribution. With exactLog, the result is equal on all platforms. */
 function cumulativeWeights(
   name: string,
   distribution: NonNullable<SampledSoftmaxOptions['distribution']>,

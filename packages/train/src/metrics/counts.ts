@@ -104,7 +104,7 @@ export function f1(options: CountsOptions = {}): Metric {
 }
 
 export interface ConfusionOptions {
-  /** For predictions of one number per row: those above the threshold are class 1. Default 0.5; set 0 for logits. */
+  /** For one number per row: predictions above the threshold are class 1. Default 0.5; set 0 for logits. */
   threshold?: number;
 }
 

@@ -35,7 +35,7 @@ export interface Metric<R = number> extends Configured {
   result(): R;
   /** Discards all batches. */
   reset(): void;
-  /** The accumulated state, for checkpoints; it can be set to restore the metric. */
+  /** The accumulated state, for checkpoints. To restore the metric, set this property. */
   state: MetricState;
 }
 
