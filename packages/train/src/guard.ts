@@ -59,7 +59,7 @@ export async function explainNonFinite(
     (await findBadWeights([...model.parameters, ...objective.parameters])) ??
     (await findBadLayer(model, objective, batch, forward));
   const lossName = gradientNorm === undefined ? 'The validation loss' : 'The loss';
-  const what = Number.isFinite(loss) ? 'The gradient' : lossName;
+  const subject = Number.isFinite(loss) ? 'The gradient' : lossName;
   const { text, data, remedy } = cause ?? {
     text: 'Its cause is unknown: running the batch again gave finite values.',
     data: {},
@@ -67,7 +67,7 @@ export async function explainNonFinite(
   };
   return new UnrollError(
     'nan',
-    `${what} is not finite at epoch ${epoch}, step ${step} (batch of ${batch.examples} examples). ${text} ${remedy}`,
+    `${subject} is not finite at epoch ${epoch}, step ${step} (batch of ${batch.examples} examples). ${text} ${remedy}`,
     {
       ...{ epoch, step, loss },
       ...(gradientNorm !== undefined && { gradientNorm }),

@@ -234,7 +234,7 @@ export class Loop implements RunControl {
     const step = this.#cursor.step + 1;
     let afterStep: (() => void | Promise<void>)[] = [];
     const restoreCarried = captureStates(this.model);
-    const found = await stepper.computeGradients(
+    const computed = await stepper.computeGradients(
       pass,
       (work) => void afterStep.push(work),
       (outputs) => {
@@ -242,9 +242,9 @@ export class Loop implements RunControl {
         this.#scores.collect(outputs, batch);
       },
     );
-    if (!found) afterStep = [];
+    if (!computed) afterStep = [];
     const updated = stepper.isUpdatePending && (stepper.isUpdateDue || batch.last);
-    const result = found ?? (await paddingResult(stepper, updated));
+    const result = computed ?? (await paddingResult(stepper, updated));
     const { losses } = result;
     let { gradientNorm } = result;
     /** Returns the error for a loss or gradient that is not finite. */
@@ -254,7 +254,7 @@ export class Loop implements RunControl {
       return explainNonFinite(this.model, this.#objective, batch, forward, failed);
     };
     if (!(Number.isFinite(losses.loss) && Number.isFinite(gradientNorm))) throw await explain();
-    if (found) await this.#scores.add(losses);
+    if (computed) await this.#scores.add(losses);
     if (updated && beforeUpdate) {
       gradientNorm = await stepper.runHook(beforeUpdate);
       if (!Number.isFinite(gradientNorm)) throw await explain();

@@ -247,7 +247,7 @@ describe('in float64', () => {
     padding: () => maskOf([7, 2, 5, 6, 1, 4]),
     'padding for all': () => maskOf([4, 2, 4, 3, 1, 4]),
     holes: () => tensor(holes),
-    'padding at the start of all': () => tensor(lateStart),
+    'padding at the start of all sequences': () => tensor(lateStart),
   };
   for (const [name, makeMask] of Object.entries(masks)) {
     for (const [every, length] of COMBINATIONS) {
@@ -387,7 +387,7 @@ describe('in float64', () => {
     }
   });
 
-  test('penalties of outputs count once for each step, those of weights once for each update', async () => {
+  test('penalties of outputs count once for each step, and penalties of weights once for each update', async () => {
     const make = (weights: boolean, outputs: boolean) =>
       sequential(
         [

@@ -20,7 +20,7 @@ import type { Command } from '../shared/command.js';
 import { checkWritable, writeAtomically } from '../shared/files.js';
 import { Reporter } from '../shared/reporter.js';
 import { latencyOf } from './latency.js';
-import { ownOptions } from './own-options.js';
+import { splitOptions } from './split-options.js';
 import { trainingRun } from './training-run.js';
 
 /** The cells that are compared by default. */
@@ -161,24 +161,24 @@ function compareArguments([task, ...args]: readonly string[]): CompareArguments 
       `A task is required: unroll compare ${TASK_NAMES.join('|')} <arguments of the task>`,
     );
   if (!Object.hasOwn(METRICS, task)) {
-    const near = nearest(task, TASK_NAMES);
+    const suggestion = nearest(task, TASK_NAMES);
     throw new UsageError(
-      `Unknown task "${task}". ${near === undefined ? `The tasks are ${TASK_NAMES.join(', ')}.` : `Did you mean "${near}"?`}`,
+      `Unknown task "${task}". ${suggestion === undefined ? `The tasks are ${TASK_NAMES.join(', ')}.` : `Did you mean "${suggestion}"?`}`,
     );
   }
-  const { own, rest } = ownOptions(args);
+  const { options, rest } = splitOptions(args);
   return {
     ...{ task, rest },
-    cells: cellsOf(own),
-    seeds: integerOption(own, 'seeds') ?? 3,
-    out: textOption(own, 'out'),
-    json: own.values.json === true,
-    quiet: own.values.quiet === true,
+    cells: cellsOf(options),
+    seeds: integerOption(options, 'seeds') ?? 3,
+    out: textOption(options, 'out'),
+    json: options.values.json === true,
+    quiet: options.values.quiet === true,
   };
 }
 
-function cellsOf(own: ParsedArgs): string[] {
-  const names = (textOption(own, 'cells') ?? CELLS.join(',')).split(',').map((name) => name.trim());
+function cellsOf(options: ParsedArgs): string[] {
+  const names = (textOption(options, 'cells') ?? CELLS.join(',')).split(',').map((name) => name.trim());
   const cells = names.map((name) => {
     const cell = cellNamed(name);
     if (cell !== undefined) return cell;

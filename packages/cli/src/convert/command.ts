@@ -200,10 +200,10 @@ async function verify(
   { imported, output, source, format, target, files }: Conversion,
   args: ParsedArgs,
 ): Promise<Comparison[]> {
-  const what = textOption(args, 'verify');
+  const reference = textOption(args, 'verify');
   const tolerance = numberOption(args, 'tolerance', 'above 0', (x) => x > 0) ?? 1e-4;
-  if (what === undefined) return [];
-  if (what !== 'random') return compareWithData(imported.model, what, tolerance);
+  if (reference === undefined) return [];
+  if (reference !== 'random') return compareWithData(imported.model, reference, tolerance);
   const { bytesSource } = await import('@unroll/formats/convert');
   const bytes = files.get('') ?? toZip(files);
   const written = { source: bytesSource(bytes, basename(output)), format: target };

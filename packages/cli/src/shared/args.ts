@@ -57,8 +57,9 @@ function checkNames(args: readonly string[], specs: OptionSpecs): void {
 
 /** Returns the error for an unknown option. @param raw the option as written @param name its name without dashes */
 function unknownOption(raw: string, name: string, specs: OptionSpecs): UsageError {
-  const near = nearest(name, Object.keys(specs));
-  const hint = near === undefined ? 'Run the command with --help for a list.' : `Did you mean --${near}?`;
+  const suggestion = nearest(name, Object.keys(specs));
+  const hint =
+    suggestion === undefined ? 'Run the command with --help for a list.' : `Did you mean --${suggestion}?`;
   return new UsageError(`Unknown option ${raw}. ${hint}`);
 }
 

@@ -60,8 +60,9 @@ export const trainCommand: Command = {
 /** @throws UsageError for an unknown name */
 function taskNamed(name: string): Trainable {
   if (Object.hasOwn(TRAINABLE, name)) return TRAINABLE[name];
-  const near = nearest(name, NAMES);
-  const hint = near === undefined ? `The tasks are ${NAMES.join(', ')}.` : `Did you mean "${near}"?`;
+  const suggestion = nearest(name, NAMES);
+  const hint =
+    suggestion === undefined ? `The tasks are ${NAMES.join(', ')}.` : `Did you mean "${suggestion}"?`;
   throw new UsageError(
     name.startsWith('-')
       ? `The task must come first: unroll train ${NAMES.join('|')} [options]`

@@ -78,9 +78,9 @@ function checkTags(
       }
       if (allowed && last < 0 && !allowed.start[tag])
         fail(t, `the constraints do not allow a sequence to begin with tag ${tag}.`);
-      const before = last < 0 ? tag : values[b * T + last];
-      if (allowed && last >= 0 && !allowed.transitions[before][tag])
-        fail(t, `the constraints do not allow tag ${tag} after tag ${before}.`);
+      const previousTag = last < 0 ? tag : values[b * T + last];
+      if (allowed && last >= 0 && !allowed.transitions[previousTag][tag])
+        fail(t, `the constraints do not allow tag ${tag} after tag ${previousTag}.`);
       last = t;
     }
     const end = values[b * T + last];

@@ -15,8 +15,8 @@ const EXCLUDED = { cell: '--cells', seed: '--seeds', resume: undefined, 'dry-run
  * Returns the options of `unroll compare`, and the other arguments in their order.
  * @throws UsageError for options that a comparison does not accept, and for invalid values
  */
-export function ownOptions(args: readonly string[]): { own: ParsedArgs; rest: string[] } {
-  const own: string[] = [];
+export function splitOptions(args: readonly string[]): { options: ParsedArgs; rest: string[] } {
+  const options: string[] = [];
   const rest: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const [name] = args[i].replace(/^--/, '').split('=', 1);
@@ -29,9 +29,9 @@ export function ownOptions(args: readonly string[]): { own: ParsedArgs; rest: st
       rest.push(args[i]);
       continue;
     }
-    own.push(args[i]);
+    options.push(args[i]);
     const takesValue = OPTIONS[name as keyof typeof OPTIONS].type === 'string' && !args[i].includes('=');
-    if (takesValue && i + 1 < args.length) own.push(args[++i]);
+    if (takesValue && i + 1 < args.length) options.push(args[++i]);
   }
-  return { own: parseOptions(own, OPTIONS), rest };
+  return { options: parseOptions(options, OPTIONS), rest };
 }
