@@ -190,7 +190,7 @@ describe('invalid input', () => {
       train('--data', 'train.conll', '--column', 'pos'),
       /--column must be the number of a column, from 1, or one of/,
     ],
-    'a column that is not there': [
+    'a column number that is too large': [
       train('--data', 'train.conll', '--column', '3'),
       /train\.conll, line 1: there is no column 3/,
     ],
