@@ -6,7 +6,7 @@ import { UsageError } from './args.js';
 import { checkWritable, writeAtomically } from './files.js';
 import { isFolder } from './sound-files.js';
 
-/** Extensions of other sound formats. A path with any other extension is a folder, whose name may contain a dot. */
+/** Extensions of other sound formats, which are rejected. Any other extension, except .wav, belongs to the name of a folder. */
 const OTHER_FORMATS = /^\.(aac|aif|aiff|au|flac|m4a|mp3|mp4|ogg|opus|raw|wave|webm|wma)$/i;
 
 export class SoundOutput {

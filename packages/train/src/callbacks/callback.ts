@@ -37,7 +37,7 @@ export interface RunControl {
   /** Returns a copy of the weights that validation uses: the moving average if the run has the option `average`. */
   weights(): Promise<Record<string, SavedTensor>>;
   /**
-   * Returns a copy of the gradients of the latest update, by parameter name; empty before the first step. They are the
+   * Returns a copy of the gradients of the latest update, by parameter name; empty until the model is built. They are the
    * gradients before clipping, with two exceptions: clipping by `value` or `norm` changes them, and so does the weight decay
    * of an optimizer with `convention: 'pytorch'`.
    */
