@@ -57,7 +57,7 @@ before(async () => {
 });
 
 describe('train classify', () => {
-  test('prints the plan, the scores and what was written', async () => {
+  test('prints the plan, the scores and the written files', async () => {
     const { stdout } = await unroll([...TRAIN, '--out', 'printed']);
     assert.match(stdout, /^data {5}160 texts in "review", 2 labels in "liked": no, yes$/m);
     assert.match(stdout, /^ {9}Validation: 16 of the texts, the same share of each label\.$/m);
@@ -129,7 +129,7 @@ describe('--vectors', () => {
   const PLAN = [...TRAIN.filter((arg) => arg !== '--embedding' && arg !== '8'), '--vectors', 'vectors.txt'];
   before(() => write('vectors.txt', 'good 1 0\nbad -1 0\ngreat 1 1\ndull -1 1\n'));
 
-  test('sets the width of the embedding, and the plan has the coverage', async () => {
+  test('sets the width of the embedding, and the plan reports the coverage', async () => {
     const { code, stdout, stderr } = await unroll([...PLAN, '--dry-run']);
     assert.equal(code, 0, stderr);
     assert.match(
@@ -143,7 +143,7 @@ describe('--vectors', () => {
     ['a missing file', ['--vectors', 'none.txt'], /none\.txt: file not found/],
     ['another file', ['--vectors', 'train.tsv'], /train\.tsv/],
   ] as const) {
-    test(`refused: ${name}`, async () => {
+    test(`rejected: ${name}`, async () => {
       const { code, stdout, stderr } = await unroll([...PLAN, ...args, '--out', 'bad']);
       assert.deepEqual([code, stdout], [2, ''], stderr);
       assert.match(stderr, message);
