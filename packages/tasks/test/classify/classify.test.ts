@@ -117,7 +117,8 @@ describe('a trained classifier', () => {
     ]);
     assert.match((await result.model.predict({ texts: ['xyzzy'] })).notes[0], /^1 of 1 texts contain/);
     await assert.rejects(result.model.predict({ rows: tableOf(['xyzzy'], ['c0']) }), {
-      message: /^texts\.csv, line 2, column 1 \("text"\): no word of the text occurs in the training data\./,
+      message:
+        /^texts\.csv, line 2, column 1 \("text"\): neither this text nor any other contains a word of the training data\./,
     });
   });
   test('refuses empty texts and unknown labels, with their line', async () => {
@@ -129,7 +130,7 @@ describe('a trained classifier', () => {
     await assert.rejects(result.model.evaluate({ rows: tableOf(['good', 'bad'], ['c0', 'c9']) }), {
       code: 'data',
       message:
-        'texts.csv, line 3, column 2 ("label"): label "c9" does not occur in the training data. Its labels: c0, c1, c2.',
+        'texts.csv, line 3, column 2 ("label"): label "c9" does not occur in the training data. Known labels: c0, c1, c2.',
     });
   });
   test('writes a report without markup from the texts', () => {

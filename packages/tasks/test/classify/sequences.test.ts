@@ -197,7 +197,8 @@ describe('refused', () => {
   test('a feature without values', () => {
     const rows = good.map(({ kind }) => ({ motion: [[1, null]], kind }));
     assert.throws(() => prepareClassifier(tableOf(rows), COLUMNS), {
-      message: 'motions.jsonl: feature 2 of column "motion" has no values in the training rows. Remove it.',
+      message:
+        'motions.jsonl: feature 2 of column "motion" has no values in the training rows. Remove the feature.',
     });
   });
   test('both kinds of inputs, none, and options for texts', () => {

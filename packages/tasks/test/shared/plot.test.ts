@@ -73,8 +73,8 @@ test('constant series, gaps, one row and long forecasts are drawn', () => {
   assert.ok(long.every((line) => Array.from(line).length <= 80));
 });
 
-test('numbers fit beside the axis', () => {
-  const numbers = [432, 43.25, 0.001234, 1234567, -0.5, 0, 1e-9, -98765.4321];
+test('numbers next to the axis have at most eight characters', () => {
+  const numbers = [432, 43.25, 0.001234, 1234567, -0.5, 0, 1e-9, -98765.4321, -0.001234];
   assert.deepEqual(numbers.map(shortNumber), [
     '432',
     '43.25',
@@ -83,7 +83,8 @@ test('numbers fit beside the axis', () => {
     '-0.5',
     '0',
     '1.0e-9',
-    '-9.877e+4',
+    '-9.9e+4',
+    '-1.2e-3',
   ]);
 });
 
