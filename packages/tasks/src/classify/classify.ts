@@ -90,8 +90,8 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   networks?: number;
   /**
    * Whether a model of n-grams of words and characters is trained as well, whose probabilities are averaged with those of the
-   * networks. Only for texts with fewer than 2,000,000 training tokens and at most 500 labels. Default: true within these limits,
-   * otherwise false.
+   * networks. Only for texts with fewer than 2,000,000 training tokens and at most 500 labels; for more, true raises an error.
+   * Default: true within these limits, otherwise false.
    */
   ngrams?: boolean;
   /**

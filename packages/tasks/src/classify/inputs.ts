@@ -30,13 +30,13 @@ export interface ClassifyEncoder {
   readonly inputSize: number;
   /** Returns the number of inputs per batch in inference. */
   batchSize(inputs: readonly Encoded[]): number;
-  /** @throws UnrollError `data` for a missing column or an invalid cell; the message gives the file and line */
+  /** Encodes the inputs of a table. @throws UnrollError `data` for a missing column or an invalid cell, with file and line */
   readTable(table: Table): EncodedInputs;
-  /** Encodes the texts of a request: texts, or sequences as JSON. @throws UnrollError for an invalid one */
+  /** Encodes the texts of a request: texts, or sequences as JSON. @throws UnrollError for an invalid text */
   readTexts(texts: readonly string[]): EncodedInputs;
-  /** Encodes the sounds of a request. Only for sounds. @throws UnrollError for an invalid one */
+  /** Encodes the sounds of a request. Only for sounds. @throws UnrollError for an invalid sound */
   readSounds?(sounds: readonly Sound[]): EncodedInputs;
-  /** Encodes the clips of a request. Only for clips. @throws UnrollError for an invalid one */
+  /** Encodes the clips of a request. Only for clips. @throws UnrollError for an invalid clip */
   readClips?(clips: readonly Clip[]): EncodedInputs;
   /**
    * Returns a padded batch of the encoded inputs with the indices `rows`. The mask is left out if the inputs have equal lengths,
@@ -54,7 +54,7 @@ export interface ClassifyEncoder {
   ngramParts?(encoded: readonly Encoded[], rows: Uint32Array, labels: number): Uint32Array[];
   /**
    * Returns notes about inputs, one sentence each.
-   * @param table the table of the inputs, if they are from one
+   * @param table table from which the inputs were read. Default: they are not from a table
    * @throws UnrollError `data` if all texts of the table consist of unknown words
    */
   notes(encoded: readonly Encoded[], table?: Table): string[];
@@ -62,13 +62,13 @@ export interface ClassifyEncoder {
   facts(): TaskFact[];
 }
 
-/** Encoded inputs with their classes: one for each input or, for several labels per input, any number. */
+/** Encoded inputs and the classes of each input: exactly one or, with several labels per input, any number. */
 export interface EncodedExamples {
   inputs: readonly Encoded[];
   classes: readonly Int32Array[];
 }
 
-/** A batch: inputs x, padded, and targets y: classes [B] or, for several labels per input, 0 or 1 for each label [B, K]. */
+/** A batch: padded inputs x and targets y. The targets are classes [B] or, with several labels per input, 0 or 1 [B, labels]. */
 export interface ClassifyBatch {
   x: Tensor;
   y: Tensor;

@@ -6,7 +6,7 @@ import { RandomStream, UnrollError } from '@unroll/core';
 import { column, findColumn, nestedValues, type Table } from '@unroll/data';
 import { cellError, filledTexts } from '../shared/cells.js';
 
-/** Classes are weighted if the largest has more than this many times the examples of the smallest. */
+/** Classes are weighted if the largest class has more than this many times as many examples as the smallest. */
 const UNBALANCED = 2;
 const MAX_WEIGHT = 10;
 
@@ -88,7 +88,7 @@ export function distinctLabels(
   return [...counts.keys()].sort((a, b) => (numeric && Number(a) - Number(b)) || compare(a, b));
 }
 
-/** Rows of the training and validation parts, in their order. */
+/** Indices of the training and validation rows, ascending. */
 export interface RowSplit {
   training: number[];
   validation: number[];

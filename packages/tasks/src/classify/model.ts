@@ -53,7 +53,7 @@ const SOURCES = {
 const OPTIONS: readonly TaskOption[] = [
   { name: 'probabilities', type: 'flag', help: 'also write the probability of each label' },
 ];
-/** If an input may have several labels, it has those with at least this probability. */
+/** If an input may have several labels, all labels with at least this probability are predicted. */
 const THRESHOLD = 0.5;
 
 export class ClassifyModel implements TaskModel {

@@ -46,13 +46,13 @@ export interface ClassifierSizes {
   units: number;
   /** Number of recurrent layers. */
   layers: number;
-  /** Width of the embedding of texts; null for sequences. */
+  /** Width of the embedding of texts; null for other inputs. */
   embedding: number | null;
   /** Filters of each of the two convolutions over the steps of numeric sequences; 0: no convolutions. */
   filters: number;
   /**
-   * Dropout rate of the embedding, between recurrent layers and of the pooled outputs. Other rates are multiples of this one: 0.6
-   * for whole words, 0.4 for the outputs of convolutions, 0.2 for the features of sequences and sounds.
+   * Dropout rate of the embedding, between recurrent layers and of the pooled outputs. It is multiplied by 0.6 for whole words, by
+   * 0.4 for the outputs of convolutions and the features of frames, and by 0.2 for the features of sequences and sounds.
    */
   dropout: number;
 }
@@ -191,7 +191,7 @@ function embedded(
   return spatialDropout1d({ rate, ...named('embedding_dropout') }).apply(table.apply(words));
 }
 
-/** Returns the pretrained vectors [V, width]; tokens without a vector get a random one of the same root mean square. */
+/** Returns the vectors [V, width]: pretrained vectors, and random vectors of the same root mean square for the other tokens. */
 function initialVectors({ values, found, width }: Vectors, seed: number): Tensor {
   let [sum, count] = [0, 0];
   for (let i = 0; i < values.length; i++) {

@@ -1,4 +1,4 @@
-/** The n-gram model of a training run. */
+/** Builds the n-gram model of a training run. */
 import type { Functional } from '@unroll/nn';
 import type { EncodedText, TokenEncoder } from './encoder.js';
 import { type LabelledTokens, type NGramConfig, naiveBayes, ngramNetwork } from './ngrams.js';

@@ -254,9 +254,9 @@ const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   dropout: options.dropout ?? (options.frames === undefined ? 0.5 : 0.2),
 });
 
-/** Number of batches from which the number of epochs for sequences and sounds is computed (at least 40, at most 200 epochs). */
+/** Number of batches that determines the default number of epochs for sequences and sounds (40 to 200 epochs). */
 const SEQUENCE_BATCHES = 15_000;
-/** Number of batches from which their patience is computed (at least 6, at most 30 epochs). */
+/** Number of batches that determines the patience for sequences and sounds (6 to 30 epochs). */
 const SEQUENCE_PATIENCE = 600;
 
 /** The same for clips, whose batches take much longer. */

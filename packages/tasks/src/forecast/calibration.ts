@@ -41,15 +41,15 @@ export interface ScoreScale {
   sizesAt?: (series: number, origin: number) => { mean: number; recent: number };
   /** For each series, the lower limit that values are clipped to before the logarithm. */
   floors: readonly number[];
-  /** For each series, its largest value, which limits upper bounds on the logarithmic scale. */
+  /** For each series, the largest training value, which limits upper bounds on the logarithmic scale. */
   ceilings: readonly number[];
 }
 
 /** How the expected size of the scores is estimated. */
 export interface Scaling {
-  /** Whether it is the size of recent changes instead of the mean of all earlier changes. */
+  /** Whether the expected size is the size of recent changes instead of the mean of all earlier changes. */
   recent: boolean;
-  /** Whether it is multiplied by the spread at the position in the season. */
+  /** Whether the expected size is multiplied by the spread at the position in the season. */
   spread: boolean;
 }
 

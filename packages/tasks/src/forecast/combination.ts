@@ -139,8 +139,8 @@ export function ensembleWeights(
 }
 
 /**
- * Returns the model with the lowest mean error before an origin: on the rows of its series if every model has at least `minErrors`
- * errors on them, otherwise on the rows of all series. Returns undefined if no errors are known.
+ * Returns the model with the lowest mean error before an origin. If every model has at least `minErrors` errors on the series of the
+ * origin, only these count; otherwise the errors on all series do. Returns undefined if no errors are known.
  */
 export function bestModel(
   errors: ReadonlyMap<string, HeldOutErrors>,

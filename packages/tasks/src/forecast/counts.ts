@@ -1,4 +1,4 @@
-/** Recognises counts, and checks that the target of the head `negbin` consists of them. */
+/** Recognises counts, and checks that the target of the head `negbin` consists of counts. */
 import { UnrollError } from '@unroll/core';
 import { type Panel, timeAt } from './panel.js';
 import { ofSeries } from './rows.js';

@@ -42,8 +42,8 @@ export interface RunContext {
   plan: ForecastPlan;
   levels: readonly number[];
   /**
-   * Cutoffs (row indices on the regular time axis of the panel), ascending. For each, calibration networks are trained on
-   * the rows before it. Empty if there are too few rows.
+   * Cutoffs (grid indices of the panel), ascending. For each cutoff, calibration networks are trained on the rows before the
+   * cutoff. Empty if there are too few rows.
    */
   calibrationCuts: readonly number[];
   /** The fitted baselines of the options. */

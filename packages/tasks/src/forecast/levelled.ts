@@ -68,14 +68,14 @@ export function levelledPanel(panel: Panel, plan: LevelPlan, cut: number): Panel
 
 /** The origins of forecasts, with a panel without level shifts. */
 export interface LevelledOrigins {
-  /** One origin for each original origin, in the only reading or, if there are two, in the first one (a level shift). */
+  /** One origin for each original origin. If there are two readings of its series, this is the reading as a level shift. */
   firstReadings: ForecastOrigins;
   /**
    * The second readings (outliers), each in a separate panel: a network's results depend on its batch in the last digits, and
    * later rows must not change the batch of an earlier origin.
    */
   secondReadings: ForecastOrigins[];
-  /** Joins the forecasts of both readings. */
+  /** Returns one forecast for each original origin, given the forecasts of the first and of the second readings. */
   merge(first: readonly Intervals[], second: readonly Intervals[]): Intervals[];
 }
 

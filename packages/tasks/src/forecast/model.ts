@@ -175,7 +175,7 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Forecasts from each origin, using only the rows before it.
-   * @returns the forecasts, and the origins with too few rows for the network, which the best baseline forecasts
+   * @returns the forecasts, and the origins with too few rows for the network, from which the best baseline forecasts
    */
   async forecastAt(
     panel: Panel,

@@ -57,9 +57,12 @@ export interface Pipeline {
     fallbackUnit?: number;
     /** Values below this are raised to it before the logarithm. */
     floor: number;
-    /** The largest value. With a log transform, upper bounds are limited to a multiple of this value (calibration.ts). Missing in earlier versions. */
+    /**
+     * The largest training value. With a log transform, upper bounds are limited to a multiple of this value (calibration.ts). Missing
+     * in earlier versions.
+     */
     ceiling?: number;
-    /** Whether interval bounds are clipped at 0; missing in earlier versions, which clip those of counts. */
+    /** Whether interval bounds are clipped at 0; missing in earlier versions, which clip the bounds of counts. */
     nonNegative?: boolean;
   }[];
   /**

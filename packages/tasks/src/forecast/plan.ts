@@ -30,8 +30,8 @@ export interface PlanOptions {
   /** `direct` forecasts all horizon steps at once; `recursive` feeds each step back as input to the next. Default `direct`. */
   decoding?: Decoding;
   /**
-   * Calendar features: position in the day (`hour`), the week (`weekday`) and the year (`month`), or `auto` for those that
-   * vary between rows and are covered twice by the training rows. Default `none`.
+   * Calendar features: position in the day (`hour`), the week (`weekday`) and the year (`month`), or `auto` for the features that
+   * vary between rows and whose cycle the training rows cover at least twice. Default `none`.
    */
   calendar?: CalendarOption;
   /** Number of backtest origins. Default: up to four within the last third of the rows, or up to 20 if there are many rows. */

@@ -52,7 +52,7 @@ export interface ViewChoice {
   views: NetworkView[];
   /** Why the views were chosen; empty if there are too few rows for a comparison. */
   reason: string;
-  /** Error of the linear models on the held-out rows; NaN if there are too few. */
+  /** Error of the linear models on the held-out rows; NaN if there are too few rows. */
   error: number;
 }
 

@@ -28,7 +28,7 @@ type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
 interface TrainingChanges {
   /** The training rows, without level shifts. */
   training: Float64Array[];
-  /** NaN at gaps. */
+  /** The absolute changes; NaN at gaps. */
   changes: Float64Array[];
   /** The mean absolute change; if it is 0 or unknown, the median of the means of the other series. */
   means: number[];

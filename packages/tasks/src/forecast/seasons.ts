@@ -23,7 +23,7 @@ export interface SeasonChoice {
 const MAX_SERIES = 50;
 /** A candidate must be found in at least this share of the series that cover two seasons. */
 const MIN_SHARE = 0.1;
-/** A season must lower the error of the naive forecast by at least this share, and a longer season that of a shorter one. */
+/** The error with a season must be lower than the error without a season, or with a shorter season, by at least this share. */
 const MIN_GAIN = 0.02;
 /** Maximum number of held-out forecasts of each series, one horizon apart. */
 const MAX_ORIGINS = 8;

@@ -150,6 +150,13 @@ test('rejects missing future covariates', async () => {
   });
 });
 
+test('rejects an example after a row with too few rows before it; the message counts rows from 1', async () => {
+  const { model } = await made;
+  await assert.rejects(model.example({}, 0), {
+    message: /^Row 1 \(A, up to \d+\) has too few rows before it for the network\. Choose a later row\.$/,
+  });
+});
+
 test('rejects a column of another type than in training', async () => {
   const { model } = await made;
   const numbered = rows.map((row) => ({ ...row, day: row.t % 3 }));

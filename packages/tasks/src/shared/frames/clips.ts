@@ -7,7 +7,7 @@ import { cellError } from '../cells.js';
 /** Pixels of 8 bits, from 0 (black) to 255, or of any scale in a Float32Array. */
 export type Pixels = Uint8Array | Uint8ClampedArray | Float32Array;
 
-/** An image of a clip. An `ImageData` of a page's canvas is one. */
+/** An image of a clip, such as the `ImageData` of a canvas. */
 export interface Frame {
   width: number;
   height: number;

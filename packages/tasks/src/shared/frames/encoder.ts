@@ -227,7 +227,7 @@ export class FrameEncoder {
 
   /**
    * Returns the indices of the stored frames that the network reads. The stored frames are divided into equal parts, and the network
-   * reads the middle frame of each part or, with `random`, a random one.
+   * reads the middle frame of each part or, with `random`, a random frame.
    */
   indicesOf({ stored, length }: EncodedClip, random: RandomStream | null = null): number[] {
     if (random === null || stored === length) return spread(stored, length);
@@ -304,7 +304,7 @@ function problemOf(config: FrameConfig): string | null {
 const spread = (count: number, length: number): number[] =>
   Array.from({ length }, (_, i) => Math.floor(((i + 0.5) * count) / length));
 
-/** Returns the median height and width of the first frames of the clips, reduced to at most `LONGEST_SIDE` pixels. */
+/** Returns the median height and width of the first frames, reduced to at most `LONGEST_SIDE` pixels on the longer side. */
 function defaultSize(clips: readonly ReadClip[]): readonly [number, number] {
   const firsts = clips.map((clip) => [...clip.frames([0])][0]);
   const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
