@@ -240,11 +240,11 @@ describe('invalid input', () => {
     ],
     'an unknown label at test time': [
       ['evaluate', 'model', '--data', 'unknown-label.tsv'],
-      /unknown-label\.tsv, line 2, column 2 \("liked"\): label "maybe" does not occur in the training data\. Its labels: no, yes\./,
+      /unknown-label\.tsv, line 2, column 2 \("liked"\): label "maybe" does not occur in the training data\. Known labels: no, yes\./,
     ],
     'only unknown words': [
       ['predict', 'model', '--data', 'unknown-words.tsv'],
-      /unknown-words\.tsv, line 2, column 1 \("review"\): no word of the text occurs in the training data/,
+      /unknown-words\.tsv, line 2, column 1 \("review"\): neither this text nor any other contains a word of the training data/,
     ],
     'an empty text to predict': [['predict', 'model', '--text', ' '], /The text is empty/],
     'sound for a model of texts': [
