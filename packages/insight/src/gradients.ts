@@ -4,7 +4,7 @@ import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { LossSpec } from '@unroll/train';
 import type { DataArray } from './arrays.js';
 import { differentiate, OUTPUT_OPTIONS, type OutputOptions, type StateSquares } from './derivatives.js';
-import { keepGateNameOf, keptShare } from './gates.js';
+import { keepGateOf, keptShare } from './gates.js';
 import { inputsOf, type MaskOption, type ModelInput, subjectOf } from './inputs.js';
 import type { Inspectable } from './instrument.js';
 import { selectSites } from './network.js';
@@ -16,7 +16,7 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
   loss?: LossSpec;
   /** Paths or names of the recurrent layers. Default: all. */
   layers?: readonly string[];
-  /** Also compute the spectral radius of U, which takes 20 products of matrices [H, H] per gate. Default true. */
+  /** Also compute the spectral radius of the recurrent matrix U: 20 products of matrices [H, H] per gate. Default true. */
   spectralRadius?: boolean;
   /** Levels of the quantiles over the batch. Default [0.1, 0.5, 0.9]. */
   quantiles?: readonly number[];
@@ -27,7 +27,7 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
  * counted in the order in which the layer processes the steps.
  */
 export interface StateFlow extends LagSummary {
-  /** Each sequence relative to its lag 0. */
+  /** The same, with the values of each sequence divided by its value at lag 0. */
   relative: LagSummary;
 }
 
@@ -39,8 +39,8 @@ export interface LayerFlow {
   /** By state: `h`, and `c` for an LSTM. */
   states: Record<string, StateFlow>;
   /**
-   * The product of the forget gates of the steps after lag k, that is, the share of the cell state that is left, as the mean over
-   * the units. For a GRU: the product of the shares of the old state that the steps keep. Null: the cell has no such gate.
+   * The share of the state at lag k that is left at lag 0: the product of the forget gates of the steps after it, averaged over
+   * the units. For a GRU: the product of the shares that these steps keep. Null: the cell has no such gate.
    */
   forgetProduct: LagSummary | null;
   /** Largest absolute eigenvalue of U, for each gate; null: not requested, or the cell has no recurrent matrix. */
@@ -58,13 +58,13 @@ export interface GradientFlow {
 
 /**
  * Returns the norm of the derivative of the output at a step (or of the loss there) with respect to the states h and c of
- * all earlier steps, for every recurrent layer. A curve that falls exponentially with the lag is a vanishing gradient, a
- * curve that rises an exploding one (Bengio et al. 1994; Pascanu et al. 2013).
+ * this and all earlier steps, for every recurrent layer. If the norm falls exponentially with the lag, the gradient vanishes;
+ * if it rises, the gradient explodes (Bengio et al. 1994; Pascanu et al. 2013).
  *
- * The derivatives are total: they include every path from the state to the output. Masked steps have no value.
+ * The derivatives are total: they include every path from the state to the output. Masked steps are NaN.
  * @param x one batch [B, T, ...]
  * @param y the targets, for a loss; null: differentiate the output
- * @throws UnrollError `value` for unknown layers or options, and if only one of y and `loss` is given
+ * @throws UnrollError `value` for unknown layers, invalid options, or only one of y and `loss`
  */
 export async function gradientFlow(
   model: Inspectable,
@@ -115,7 +115,7 @@ function layerFlow(
     const byLag = lagsOf(values, squares, steps, outputSteps, Math.sqrt);
     return [name, { ...summarize(byLag, levels), relative: summarize(relativeTo0(byLag), levels) }] as const;
   });
-  const keep = keptShare(keepGateNameOf(cell), squares.gates);
+  const keep = keptShare(keepGateOf(cell), squares.gates);
   return {
     layer: site.path,
     className: site.layer.className,
@@ -126,7 +126,7 @@ function layerFlow(
   };
 }
 
-/** The step to which lag 0 of row b belongs, as an index into the time axis of the layer. */
+/** Returns the step of lag 0 in row b, as an index into the time axis of the layer. */
 function originOf(
   b: number,
   T: number,
@@ -141,7 +141,7 @@ function originOf(
   return t;
 }
 
-/** Rearranges values [B, T] by step to values by lag, NaN where there is no valid step. */
+/** Returns values [B, T] by step as values by lag: map(value), or NaN where there is no valid step. */
 function lagsOf(
   { shape, values }: DataArray,
   squares: StateSquares,
@@ -167,7 +167,7 @@ function relativeTo0({ shape, values }: DataArray): DataArray {
   return { shape, values: values.map((value, i) => value / values[i - (i % K)]) };
 }
 
-/** Returns for each lag the mean over the units of the product of the keep gates of the steps after it. */
+/** Returns for each lag the product of the kept shares of all steps after it, averaged over the units. */
 function keptByLag(
   keep: DataArray,
   squares: StateSquares,

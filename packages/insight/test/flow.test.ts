@@ -212,7 +212,7 @@ describe('the loss and the choice of the output', () => {
       gradientFlow(network, tensor(X), targets && tensor(targets), options);
     await assert.rejects(flow({ loss: 'mse' }), /both y and loss, or neither, got loss without y/);
     await assert.rejects(flow({}, y), /got y without the option loss/);
-    await assert.rejects(flow({ step: 5 }), /step must be "last", "random" or an index from 0 to 4, got 5/);
+    await assert.rejects(flow({ step: 5 }), /step must be "last", "random" or an index from -5 to 4, got 5/);
     await assert.rejects(flow({ component: 2 }), /component must be an index below 2.* got 2/);
     await assert.rejects(flow({ output: 1 }), /output must be an index below 1.* got 1/);
     await assert.rejects(flow({ quantiles: [2] }), /quantiles must be in \[0, 1\], got 2/);

@@ -4,7 +4,7 @@ import { factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
 import { ADVICE, type Comparison, comparisonTable, summarizeCells, verdict, winnerOf } from './comparison.js';
 
-/** Returns the report as an HTML document. @param facts about the run, as names and texts */
+/** Returns the report as an HTML document. @param facts names and texts of the settings of the run */
 export function comparisonReport(
   comparison: Comparison,
   facts: readonly (readonly [name: string, text: string])[],
@@ -26,7 +26,7 @@ export function comparisonReport(
   });
 }
 
-/** Draws one chart for each cell, all with the same axes: shorter and missing curves are padded with gaps. */
+/** Draws one chart for each cell. Two invisible lines at the lowest and the highest loss give all charts the same axes. */
 function curves(comparison: Comparison): string {
   const longest = Math.max(...comparison.runs.map(({ losses }) => losses.length));
   const all = comparison.runs.flatMap(({ losses }) => losses).filter(Number.isFinite);

@@ -12,7 +12,7 @@ export interface GenerateStreamOptions {
   /** Number of characters, words or subwords to generate. Default 200. */
   length?: number;
   /**
-   * 1 samples from the model, lower values prefer likely tokens, 0 takes the most likely one. Default 0.8.
+   * 1 samples from the model, lower values prefer likely tokens, 0 takes the most likely token. Default 0.8.
    */
   temperature?: number;
   /** Sample from this many most likely tokens. Default: all. */
@@ -55,7 +55,7 @@ const STREAM_OPTIONS = {
 
 /**
  * Continues one prompt or a list of prompts.
- * @throws UnrollError `value` for invalid options, and for prompts that are no strings
+ * @throws UnrollError `value` for invalid options, and for prompts that are not strings
  */
 export async function generatePipe(
   input: unknown,
@@ -77,7 +77,7 @@ export async function generatePipe(
 
 /**
  * Yields the continuation of a prompt in pieces.
- * @throws UnrollError `value` for invalid options, and for a prompt that is no string
+ * @throws UnrollError `value` for invalid options, and for a prompt that is not a string
  */
 export function generateStream(
   prompt: unknown,

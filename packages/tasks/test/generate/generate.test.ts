@@ -320,7 +320,7 @@ describe('the plan', () => {
       ],
       [
         'a'.repeat(1000),
-        /^text\.txt: the text repeats a single one of its characters, so there is nothing to learn\.$/,
+        /^text\.txt: all characters of the text are equal, so there is nothing to learn\. Pass another text\.$/,
       ],
     ];
     for (const [text, message] of cases)
