@@ -1,6 +1,6 @@
 /**
  * Figures are well-formed XML without scripts and outside references, show the numbers of the trace, and escape text. Detects a
- * wrong step or unit, a colour of the wrong side, and markup from a name.
+ * wrong step or unit, a colour from the wrong end of the palette, and markup from a name.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -119,7 +119,7 @@ describe('figures', () => {
     );
   });
 
-  test('the unrolled network has the numbers of the trace', async () => {
+  test('the unrolled network shows the numbers of the trace', async () => {
     const traced = await trace(network, x, { inputs: true });
     const figure = unrolledFigure(traced, { row: 1, from: 3, steps: 2 });
     const [layer] = traced.layers as [LayerTrace];
@@ -190,7 +190,7 @@ describe('figures', () => {
   });
 });
 
-test('statistics of weights', async () => {
+test('weightStatistics gives the mean, standard deviation and share of zeros', async () => {
   const layer = dense({ units: 2 });
   const model = sequential([layer]);
   model.build([[-1, 2]]);
