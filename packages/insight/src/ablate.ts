@@ -87,8 +87,8 @@ export class AblatedModel implements AblatedView {
  *     const blind = ablate(network, { layer: 'lstm', gate: 'f', value: 0 });     // forgets at every step
  *     const damaged = ablate(network, { layer: 'lstm', units: [3, 7] });
  *
- * To force a gate, its weights are set to 0, and its bias such that its activation returns `value`; fused kernels run as usual.
- * This needs a built-in cell. A layer with fixed units runs step by step.
+ * To force a gate, its weights are set to 0, and its bias to the input for which the activation of the gate returns `value`, so
+ * fused kernels run as usual. This needs a built-in cell. A layer with fixed units runs step by step.
  * @throws UnrollError `value` for an unknown layer, unit, state or gate, or a value that the gate cannot have
  */
 export function ablate(model: Inspectable, options: AblateOptions): AblatedModel {
@@ -204,7 +204,7 @@ function fixColumns(
   isNormalized: boolean,
 ): void {
   const width = shape[shape.length - 1];
-  // Layer normalisation is over all gates together. So that the others do not change, its gamma is set to 0, not the weights.
+  // Layer normalisation is over all gates, so weights of 0 would change the other gates. Its factor gamma is set to 0 instead.
   const isWeight = isNormalized
     ? /^gamma_(input|recurrent)$/.test(name)
     : /kernel$/.test(name) && !/projection/.test(name);
@@ -212,7 +212,7 @@ function fixColumns(
     const H = width / gateCount;
     for (let i = 0; i < values.length; i++) {
       if (Math.floor((i % width) / H) !== index) continue;
-      // With `resetAfter`, a GRU has a second bias row, for the recurrent part; the reset gate multiplies that of the candidate.
+      // With `resetAfter`, a GRU has a second bias row, which becomes 0: the reset gate would multiply its part for the candidate.
       values[i] = name === 'bias' && i < width ? bias : 0;
     }
   } else if (name === 'peephole') {

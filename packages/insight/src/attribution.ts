@@ -123,7 +123,7 @@ function componentsOf({ shape, values }: DataArray, fixed: number | undefined): 
   });
 }
 
-/** Returns one number of each row. */
+/** Returns the number at the index component[b] of each row b. */
 const selectComponents = ({ shape, values }: DataArray, component: Int32Array): Float64Array =>
   Float64Array.from(component, (c, b) => values[b * shape[1] + c]);
 

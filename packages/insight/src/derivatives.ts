@@ -64,7 +64,7 @@ export interface LossTarget {
   y: Tensor;
 }
 
-/** Largest number of backward passes: one for each number of the output or, if there are more, each with random signs. */
+/** Largest number of backward passes: one for each number of the output or, for wider outputs, this number with random signs. */
 const MAX_PASSES = 16;
 
 /** The squared norms of the derivatives with respect to the states of one layer. */
@@ -278,8 +278,8 @@ function signs(random: RandomStream, shape: Shape): Tensor {
 }
 
 /**
- * Returns the loss at the chosen steps; a loss per sequence is of the whole output. The factor cancels the mean over the batch,
- * so the gradients are those of the loss of each sequence.
+ * Returns the loss at the chosen steps or, if the loss is defined for whole sequences, that of the whole output. The factor cancels
+ * a mean over the batch, so the gradients are those of the loss of each sequence.
  */
 function lossScalar(
   value: Tensor,

@@ -27,7 +27,7 @@ export function histogramOf(values: ArrayLike<number>, bins = 30): Histogram {
   const counts = new Float64Array(bins);
   if (count === 0)
     return { min: 0, max: 0, count, sum, sumSquares, edges: new Float64Array(bins + 1), counts };
-  // If all numbers are equal, narrow bins begin there.
+  // If all numbers are equal, narrow bins start at this number.
   const width = max > min ? (max - min) / bins : Math.max(Math.abs(min), 1) * 1e-6;
   const scale = 1 / width;
   for (let i = 0; i < values.length; i++) {

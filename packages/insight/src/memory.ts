@@ -24,7 +24,7 @@ export interface MemoryLengthOptions extends MaskOption, OutputOptions {
    * `gradient`.
    */
   method?: 'gradient' | 'ablation';
-  /** An influence below this share of the largest one does not count. Default 0.01. */
+  /** An influence below this share of the largest influence does not count. Default 0.01. */
   threshold?: number;
   /** Index of the input of the model. Default: the only input with a time axis. */
   input?: number;
@@ -84,7 +84,7 @@ export async function memoryLength(
   };
 }
 
-/** Returns the largest lag whose influence is at least `threshold` times the largest one; -1 if there is no influence. */
+/** Returns the largest lag whose influence is at least `threshold` times the largest influence; -1 if there is none. */
 function lengthOf(influence: Float64Array, threshold: number): number {
   const largest = Math.max(0, ...influence.filter((value) => !Number.isNaN(value)));
   if (largest === 0) return -1;

@@ -27,7 +27,7 @@ export function flatOutput(value: Tensor, steps: Int32Array): Tensor {
   return reshape(selected, [selected.shape[0], selected.size / selected.shape[0]]);
 }
 
-/** The output of one sequence at one step, and the input of which parts are occluded. */
+/** The output of one sequence at one step, and the input whose parts are occluded. */
 export interface OcclusionCall {
   subject: Subject;
   inputs: Inputs;

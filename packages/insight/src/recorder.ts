@@ -101,7 +101,7 @@ type Values = Record<string, FloatArray>;
 /**
  * Returns a callback that records gradient norms by layer and by lag, the clip rate, saturated gates, update-to-weight ratios and
  * histograms of weights and gradients. With the default of `every`, it takes a few percent of the training time.
- * @throws UnrollError `value` for unknown options, and at the first event if the model is not made of layers
+ * @throws UnrollError `value` for invalid options, and with x at the first record if the model is not made of layers
  */
 export function recorder(options: RecorderOptions = {}): Recorder {
   checkOptions('recorder', options, OPTIONS);

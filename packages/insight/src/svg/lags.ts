@@ -8,8 +8,9 @@ import { LINE_STYLES, label, px, svg } from './draw.js';
 export interface LagCurve {
   label: string;
   values: ArrayLike<number>;
-  /** Lower and upper values of a band. Default: none. */
+  /** Lower values of a band. Default: no band. */
   lower?: ArrayLike<number>;
+  /** Upper values of the band. */
   upper?: ArrayLike<number>;
 }
 

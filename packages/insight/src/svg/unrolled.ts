@@ -26,7 +26,7 @@ const [NAMES, TOP, GAP, BOX, LAYER] = [80, 44, 16, 66, 104];
 /**
  * Draws a traced model unrolled over time as SVG: a column for each step, a row of boxes for each recurrent layer. Parallel
  * branches are drawn side by side, with fewer steps. A box shows the output h as coloured cells, the norm of h, and the mean of
- * each of the first four gates; arrows lead from the state to the next step.
+ * each of the first four gates; arrows show how the state passes from step to step.
  * @throws UnrollError `shape` for a row or steps outside of the trace, `value` if the trace has no recurrent layer
  */
 export function unrolledFigure(trace: Trace, options: UnrolledFigureOptions = {}): string {

@@ -71,7 +71,7 @@ const T_QUANTILES: readonly (readonly [degrees: number, quantile: number])[] = [
   [10, 2.228], [12, 2.179], [15, 2.131], [20, 2.086], [30, 2.042],
 ]; // biome-ignore format: a table
 
-/** Returns the quantile of the table for the largest number of degrees up to `degrees`, so that differences are not overstated. */
+/** Returns the quantile for the next smaller number of degrees in the table, so that differences are not overstated. */
 function tQuantile(degrees: number): number {
   let quantile = T_QUANTILES[0][1];
   for (const [least, value] of T_QUANTILES) if (degrees >= least) quantile = value;

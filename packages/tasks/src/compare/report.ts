@@ -1,4 +1,4 @@
-/** Writes the HTML report of a comparison: the table, the verdict, and the validation losses of each cell side by side. */
+/** Writes the HTML report of a comparison: the verdict, the table, and a chart of the validation losses of each cell. */
 import { chart, escapeHtml } from '../shared/report/chart.js';
 import { factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';

@@ -100,7 +100,7 @@ export class TextCodec {
   }
 }
 
-/** Number of tokens after which the beginning of a long line is dropped. */
+/** When a line has more than twice this number of tokens, only this number of tokens is kept at its end. */
 const MAX_WINDOW = 512;
 
 /** Converts tokens to text, one at a time. The text of a token may depend on the previous tokens of its line. */

@@ -113,7 +113,7 @@ export class LanguageModel implements TaskModel {
     const decoder = codec.decoder(given);
     const ids = [codec.start, ...given];
     const stream = this.network.stream();
-    // In chunks, which limits memory: a forward pass computes the scores of the whole vocabulary at every step.
+    // Chunks limit memory: a forward pass computes the scores of the whole vocabulary at every step.
     const last = ids.length - 1;
     for (let from = 0; from < last; from += CHUNK) {
       const chunk = ids.slice(from, Math.min(from + CHUNK, last));

@@ -15,9 +15,9 @@ export interface GenerateStreamOptions {
    * 1 samples from the model, lower values prefer likely tokens, 0 takes the most likely token. Default 0.8.
    */
   temperature?: number;
-  /** Sample from this many most likely tokens. Default: all. */
+  /** Number of most likely tokens to sample from. Default: all. */
   topK?: number;
-  /** Sample from the most likely tokens whose probabilities add up to at least this. Default 1. */
+  /** Sample from the smallest number of most likely tokens whose probabilities add up to at least this value. Default 1. */
   topP?: number;
   /** Random seed. The same seed gives the same text. Default 0. */
   seed?: number;

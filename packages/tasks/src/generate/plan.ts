@@ -1,5 +1,5 @@
 /**
- * Plans the training of a language model: cuts the validation text, chooses the vocabulary, and chooses the sizes and training
+ * Plans the training of a language model: splits off the validation text, chooses the vocabulary, and derives the sizes and training
  * options that are not set from the number of training tokens.
  */
 import { UnrollError, valueError } from '@unroll/core';
@@ -16,7 +16,7 @@ import type { StreamSizes } from './streams.js';
  */
 const VALIDATION_LENGTH = 50_000;
 const VALIDATION_SHARE = { least: 0.05, most: 0.1 };
-/** A text of at least this many characters is cut into this many parts. */
+/** A text of at least LONG_TEXT characters is cut into PIECES parts. */
 const LONG_TEXT = 200_000;
 const PIECES = 10;
 /** Smallest numbers of tokens for training and for validation. */

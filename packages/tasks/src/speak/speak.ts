@@ -26,7 +26,7 @@ import { type SpeakScores, scoreTable } from './scores.js';
 const SPOKEN = 50;
 /** Weight of the loss of the stop token. */
 const STOP_WEIGHT = 0.3;
-/** Scheduled sampling reaches its largest probability after this share of the planned updates, but after at most MAX_RAMP. */
+/** Scheduled sampling reaches its largest probability after this share of the planned updates or after MAX_RAMP updates. */
 const RAMP_SHARE = 0.25;
 const MAX_RAMP = 3000;
 

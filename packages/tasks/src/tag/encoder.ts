@@ -37,7 +37,10 @@ export interface TextToken {
   end: number;
 }
 
-/** Returns the form of a word in the vocabulary: digits become 0 and, if the network also reads characters, letters lower case. */
+/**
+ * Returns the form of a word in the vocabulary: digits become 0. With `lowercase`, or if the network also reads characters, letters
+ * become lower case.
+ */
 export function wordForm(
   token: string,
   { lowercase, hasCharacters }: { lowercase: boolean; hasCharacters: boolean },

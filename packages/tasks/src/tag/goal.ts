@@ -1,6 +1,6 @@
 /**
- * The score that training and decisions maximise: F1 of entities, F1 of the tokens with one tag, or the share of correct tags. It
- * is the validation metric, and by it the best epoch and the offset of the decisions are chosen.
+ * The score that a tagger should maximise: F1 of entities, F1 of the tokens with one tag, or the share of correct tags. This score
+ * is the validation metric; it determines the best epoch and the offset of the decisions.
  */
 import { spansOf } from '@unroll/data';
 import { labelScheme, type TagScheme } from './tags.js';

@@ -58,7 +58,7 @@ export interface TaggerShape extends TaggerSizes {
   seeds: readonly number[];
 }
 
-/** Untrained networks with the same inputs, word ids [N, T] and character ids [N, T, C], and outputs, scores [N, T, tags]. */
+/** Untrained networks. Their inputs are the same word ids [N, T] and character ids [N, T, C]; outputs are scores [N, T, tags]. */
 export interface TaggerNetworks {
   /** One model for each network, to train it. */
   networks: Functional[];

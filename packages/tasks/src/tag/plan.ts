@@ -44,7 +44,7 @@ const MANY_TOKENS = 500_000;
 const DEEP_TOKENS = 150_000;
 /** Share of the words that are replaced by the unknown word, relative to the dropout rate, if the network reads characters. */
 const WORD_DROPOUT = 0.6;
-/** The same share if the network reads no characters, so that it knows nothing else about a word. */
+/** The same share if the network reads no characters and therefore knows nothing else about a word. */
 const WORD_DROPOUT_ALONE = 0.2;
 
 export interface TaggerSettings {
@@ -138,9 +138,12 @@ export function prepare(data: TaggedSentences, options: TagOptions): PreparedTag
   };
 }
 
-/** Checks the sentences. @throws UnrollError `data` if there are none, or if one is empty or has not one tag per token */
+/** Checks the sentences. @throws UnrollError `data` if there are none, or if a sentence is empty or a token has no tag */
 function checkSentences({ source, sentences }: TaggedSentences): void {
-  if (sentences.length === 0) throw new UnrollError('data', `${source} has no sentences.`, { source });
+  if (sentences.length === 0)
+    throw new UnrollError('data', `${source} has no sentences. Pass sentences with a tag for each token.`, {
+      source,
+    });
   const wrong = sentences.findIndex(
     ({ tokens, tags }) => tokens.length === 0 || tokens.length !== tags.length,
   );

@@ -49,7 +49,7 @@ export function alignLabels(
 
 const startOf = (state: number) => ({ score: state < 2 ? 0 : Number.NEGATIVE_INFINITY, move: 0 });
 
-/** Returns the score of the best predecessor of a state, and how many states before it is: 0, 1, or 2 from label to label. */
+/** Returns the score of the best predecessor of a state, and the distance: 0, 1 or, if a blank between labels is skipped, 2. */
 function bestMove(
   best: Float64Array,
   state: number,

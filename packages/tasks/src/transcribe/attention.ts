@@ -120,7 +120,7 @@ export function maxLengthOf(ids: readonly Int32Array[]): number {
   return Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
 }
 
-/** A step next to the most attended one belongs to a token if its weight is at least this share of the largest. */
+/** The steps of a token are those around the largest weight whose weights are at least this share of the largest weight. */
 const LEAST_SHARE = 0.25;
 
 /** Returns the steps to which the decoder attends while it writes a token: those around the largest weight. */

@@ -256,7 +256,7 @@ export class TranscribeModel implements TaskModel {
 
 const DEFAULTS: DecodeSettings = { beam: BEAM, knownWords: false };
 
-/** Returns the settings of the decoding. @throws UnrollError `value` for an invalid option */
+/** Returns the settings of the search. @throws UnrollError `value` for an invalid option */
 function settingsOf(options: Readonly<Record<string, TaskOptionValue>>): DecodeSettings {
   const { beam = BEAM, 'known-words': knownWords = false } = options;
   if (Number(beam) < 1) throw valueError(`beam must be at least 1, got ${String(beam)}.`);

@@ -38,7 +38,7 @@ export interface TranscribeOptions extends RunControl {
   /** Rows for validation, with the same columns. Default: a tenth of the rows, at most 1,000. */
   validation?: Table;
   /**
-   * What transcripts are split into. Default: `words` if there are at most 100 different words and each occurs at least 20 times on
+   * What transcripts are split into. Default: `words` if there are at most 100 different words, which occur at least 20 times on
    * average, otherwise `characters`.
    */
   level?: TranscriptLevel;

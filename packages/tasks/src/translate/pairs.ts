@@ -37,7 +37,8 @@ export const readSources = (table: Table, name: string): string[] =>
  */
 export function readLines({ source, text }: TextFile): string[] {
   const lines = linesOf(text).map((line) => line.trim());
-  if (lines.length === 0) throw new UnrollError('data', `${source} is empty.`, { source });
+  if (lines.length === 0)
+    throw new UnrollError('data', `${source} is empty. The file must have one text per line.`, { source });
   const empty = lines.indexOf('');
   if (empty < 0) return lines;
   const message = `${source}, line ${empty + 1}: the line is empty. Remove the line (from both files if they are parallel).`;

@@ -19,7 +19,7 @@ import type { TranslateOptions } from './translate.js';
 /** Share of the pairs in the validation set, and the largest number of pairs in it. */
 const VALIDATION_SHARE = 0.1;
 const MAX_VALIDATION = 2000;
-/** Source texts are cut to this number of tokens; it is also the largest limit of targets. */
+/** Source texts are cut to this number of tokens, and target texts to at most this number. */
 const MAX_LENGTH = 400;
 /** Limits of the default size of a vocabulary of subwords, and the number of training words per subword. */
 const SMALLEST_VOCABULARY = 1000;

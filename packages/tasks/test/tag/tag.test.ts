@@ -274,7 +274,11 @@ describe('prepareTagger rejects', () => {
       {},
       /^few\.conll, sentence 1: a sentence must have at least one token and one tag per token, got 2 tokens and 1 tags\.$/,
     ],
-    'no sentences': [{ source: 'none.conll', sentences: [] }, {}, /^none\.conll has no sentences\.$/],
+    'no sentences': [
+      { source: 'none.conll', sentences: [] },
+      {},
+      /^none\.conll has no sentences\. Pass sentences with a tag/,
+    ],
   };
   for (const [name, [tagged, options, message]] of Object.entries(cases)) {
     test(name, () => assert.throws(() => prepareTagger(tagged, options), { code: 'data', message }));

@@ -248,7 +248,7 @@ describe('prepareTranslator rejects', () => {
       { sourceFile: textFile('a.txt', []), targetFile: file('x') },
       {},
       'data',
-      /^a\.txt is empty\.$/,
+      /^a\.txt is empty\. The file must have one text per line\.$/,
     ],
     'a table without columns': [data, {}, 'value', /^A table needs the options source and target/],
     'one column twice': [data, { source: 'de', target: 'de' }, 'value', /^source and target must be different columns, got "de"/], // biome-ignore format: one line
