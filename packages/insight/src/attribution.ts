@@ -242,12 +242,12 @@ async function occlude(call: Call, original: DataArray): Promise<Attribution> {
   const bySteps = zerosOf([B, T]);
   const byFeatures = zerosOf([B, width]);
   for (let row = 0; row < B; row++) {
-    const one = { subject, inputs, input, row, step: steps[row], output, baseline };
-    const fill = async (target: DataArray, count: number, what: 'steps' | 'features'): Promise<void> => {
+    const occlusion = { subject, inputs, input, row, step: steps[row], output, baseline };
+    const fill = async (target: DataArray, count: number, axis: 'steps' | 'features'): Promise<void> => {
       const found = await occludedOutputs(
-        one,
+        occlusion,
         Array.from({ length: count }, (_, part) => [part]),
-        what,
+        axis,
       );
       for (let part = 0; part < count; part++)
         target.values[row * count + part] =

@@ -67,12 +67,12 @@ export interface LossTarget {
 /** Largest number of backward passes: one for each number of the output or, for wider outputs, this number with random signs. */
 const MAX_PASSES = 16;
 
-/** The squared norms of the derivatives with respect to the states of one layer. */
-export interface StateSquares {
-  run: Omit<LayerRun, 'gradients' | 'gates' | 'states' | 'initial' | 'x' | 'mask'>;
+/** The derivatives with respect to the states of one layer, with the gates of the pass. */
+export interface LayerDerivatives {
+  run: Pick<LayerRun, 'site' | 'cell' | 'reverse'>;
   mask: DataArray | null;
   gates: Record<string, DataArray>;
-  /** [B, T] by state, in time order. */
+  /** Squared norms of the derivatives by state, [B, T] in time order. */
   squares: Record<string, DataArray>;
 }
 
@@ -91,7 +91,7 @@ export interface Derivatives {
   steps: Int32Array;
   /** Number of steps of the output; null: the output has no time axis. */
   outputSteps: number | null;
-  layers: StateSquares[];
+  layers: LayerDerivatives[];
   inputs: InputSquares[];
 }
 
@@ -218,7 +218,7 @@ async function readDerivatives(
   leaves: readonly Leaf[],
   used: readonly Leaf[],
 ): Promise<Derivatives> {
-  const layers = runs.map(async ({ site, cell, reverse }, i): Promise<StateSquares> => {
+  const layers = runs.map(async ({ site, cell, reverse }, i): Promise<LayerDerivatives> => {
     const { mask, gates } = found.records[i];
     const squares = Object.entries(found.states[i]).map(
       async ([name, passes]) => [name, await sumOfSquares(passes)] as const,

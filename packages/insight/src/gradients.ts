@@ -3,7 +3,7 @@ import { asTensor, type Tensor, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { LossSpec } from '@unroll/train';
 import type { DataArray } from './arrays.js';
-import { differentiate, OUTPUT_OPTIONS, type OutputOptions, type StateSquares } from './derivatives.js';
+import { differentiate, type LayerDerivatives, OUTPUT_OPTIONS, type OutputOptions } from './derivatives.js';
 import { keepGateOf, keptShare } from './gates.js';
 import { inputsOf, type MaskOption, type ModelInput, subjectOf } from './inputs.js';
 import type { Inspectable } from './instrument.js';
@@ -96,33 +96,34 @@ export async function gradientFlow(
     steps: found.steps,
     levels: [...levels],
     layers: await Promise.all(
-      found.layers.map(async (squares) => ({
-        ...layerFlow(squares, found.steps, found.outputSteps, levels),
-        spectralRadius: options.spectralRadius === false ? null : await spectralRadii(squares.run.site.layer),
+      found.layers.map(async (derivatives) => ({
+        ...layerFlow(derivatives, found.steps, found.outputSteps, levels),
+        spectralRadius:
+          options.spectralRadius === false ? null : await spectralRadii(derivatives.run.site.layer),
       })),
     ),
   };
 }
 
 function layerFlow(
-  squares: StateSquares,
+  derivatives: LayerDerivatives,
   steps: Int32Array,
   outputSteps: number | null,
   levels: readonly number[],
 ): Omit<LayerFlow, 'spectralRadius'> {
-  const { site, cell, reverse } = squares.run;
-  const states = Object.entries(squares.squares).map(([name, values]) => {
-    const byLag = lagsOf(values, squares, steps, outputSteps, Math.sqrt);
+  const { site, cell, reverse } = derivatives.run;
+  const states = Object.entries(derivatives.squares).map(([name, values]) => {
+    const byLag = lagsOf(values, derivatives, steps, outputSteps, Math.sqrt);
     return [name, { ...summarize(byLag, levels), relative: summarize(relativeTo0(byLag), levels) }] as const;
   });
-  const keep = keptShare(keepGateOf(cell), squares.gates);
+  const keep = keptShare(keepGateOf(cell), derivatives.gates);
   return {
     layer: site.path,
     className: site.layer.className,
     cell: cell.className,
     reverse,
     states: Object.fromEntries(states),
-    forgetProduct: keep && summarize(keptByLag(keep, squares, steps, outputSteps), levels),
+    forgetProduct: keep && summarize(keptByLag(keep, derivatives, steps, outputSteps), levels),
   };
 }
 
@@ -130,7 +131,7 @@ function layerFlow(
 function originOf(
   b: number,
   T: number,
-  { mask, run: { reverse } }: StateSquares,
+  { mask, run: { reverse } }: LayerDerivatives,
   steps: Int32Array,
   outputSteps: number | null,
 ): number {
@@ -144,7 +145,7 @@ function originOf(
 /** Returns values [B, T] by step as values by lag: map(value), or NaN where there is no valid step. */
 function lagsOf(
   { shape, values }: DataArray,
-  squares: StateSquares,
+  derivatives: LayerDerivatives,
   steps: Int32Array,
   outputSteps: number | null,
   map: (value: number) => number,
@@ -152,10 +153,10 @@ function lagsOf(
   const [B, T] = shape;
   const byLag = new Float64Array(B * T).fill(Number.NaN);
   for (let b = 0; b < B; b++) {
-    const origin = originOf(b, T, squares, steps, outputSteps);
+    const origin = originOf(b, T, derivatives, steps, outputSteps);
     for (let k = 0; k < T; k++) {
-      const t = squares.run.reverse ? origin + k : origin - k;
-      if (t < 0 || t >= T || squares.mask?.values[b * T + t] === 0) continue;
+      const t = derivatives.run.reverse ? origin + k : origin - k;
+      if (t < 0 || t >= T || derivatives.mask?.values[b * T + t] === 0) continue;
       byLag[b * T + k] = map(values[b * T + t]);
     }
   }
@@ -170,19 +171,19 @@ function relativeTo0({ shape, values }: DataArray): DataArray {
 /** Returns for each lag the product of the kept shares of all steps after it, averaged over the units. */
 function keptByLag(
   keep: DataArray,
-  squares: StateSquares,
+  derivatives: LayerDerivatives,
   steps: Int32Array,
   outputSteps: number | null,
 ): DataArray {
   const [B, T, H] = keep.shape;
   const byLag = new Float64Array(B * T).fill(Number.NaN);
   for (let b = 0; b < B; b++) {
-    const origin = originOf(b, T, squares, steps, outputSteps);
+    const origin = originOf(b, T, derivatives, steps, outputSteps);
     const product = new Float64Array(H).fill(1);
     for (let k = 0; k < T; k++) {
-      const t = squares.run.reverse ? origin + k : origin - k;
+      const t = derivatives.run.reverse ? origin + k : origin - k;
       if (t < 0 || t >= T) break;
-      if (squares.mask?.values[b * T + t] === 0) continue;
+      if (derivatives.mask?.values[b * T + t] === 0) continue;
       byLag[b * T + k] = product.reduce((sum, value) => sum + value, 0) / H;
       for (let u = 0; u < H; u++) product[u] *= keep.values[(b * T + t) * H + u];
     }

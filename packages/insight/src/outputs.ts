@@ -49,7 +49,7 @@ export interface OcclusionCall {
 export async function occludedOutputs(
   { subject, inputs, input, row, step, output, baseline }: OcclusionCall,
   occluded: readonly (readonly number[])[],
-  what: 'steps' | 'features' = 'steps',
+  axis: 'steps' | 'features' = 'steps',
 ): Promise<DataArray> {
   const n = occluded.length;
   const copies = copiesOf(inputs, row, n);
@@ -61,10 +61,10 @@ export async function occludedOutputs(
   occluded.forEach((parts, copy) => {
     for (const part of parts) {
       for (let t = 0; t < T; t++) {
-        if (what === 'steps' && t !== part) continue;
+        if (axis === 'steps' && t !== part) continue;
         factors[copy * T + t] = 0;
         for (let f = 0; f < width; f++)
-          if (what === 'steps' || f === part) values[(copy * T + t) * width + f] = baseline[f];
+          if (axis === 'steps' || f === part) values[(copy * T + t) * width + f] = baseline[f];
       }
     }
   });
