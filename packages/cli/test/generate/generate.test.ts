@@ -224,7 +224,7 @@ describe('invalid input', () => {
       train('--data', 'short.txt'),
       /short\.txt: the text for training must have at least 100 characters/,
     ],
-    'one character only': [train('--data', 'same.txt'), /same\.txt: the text repeats a single one/],
+    'one character only': [train('--data', 'same.txt'), /same\.txt: all characters of the text are equal/],
     'a binary file': [train('--data', 'binary.txt'), /binary\.txt is not a text file/],
     'a damaged file': [train('--data', 'damaged.txt'), /damaged\.txt, line 1: the text is UTF-8 except for/],
     'an empty validation file': [
