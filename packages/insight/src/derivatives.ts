@@ -3,8 +3,8 @@
  * `connectivity` and `memoryLength` summarise them.
  *
  * The derivative of an output of D numbers with respect to a vector is a matrix, and its norm here is the Frobenius norm:
- * the square root of the sum of squares over D backward passes. For more than 16 numbers, 16 passes with random vectors
- * replace the D passes (Hutchinson 1990): E |v'J|² = |J|² for vectors v of independent random signs.
+ * the square root of the sum of squares over D backward passes. For more than 16 numbers, 16 backward passes with random vectors
+ * replace them (Hutchinson 1990): E |v'J|² = |J|² for vectors v of independent random signs.
  */
 import {
   abs,

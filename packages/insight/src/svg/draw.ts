@@ -1,5 +1,5 @@
 /**
- * Shared by all figures: a self-contained SVG with its styles. Colours are CSS variables with values for light and dark themes; a
+ * Shared by all SVG figures: a self-contained SVG with its styles. Colours are CSS variables with values for light and dark themes; a
  * page can override them. The colours are distinguishable with every kind of colour blindness: the diverging palette runs from
  * blue to orange, and lines have colours based on Okabe & Ito (2008) and different dashes.
  */
