@@ -47,7 +47,7 @@ describe('unroll compare', () => {
     assert.match(stdout, /^cell +parameters +s\/epoch +s to best +accuracy +± +MB +ms\/example$/m);
     assert.match(stdout, /^(minGRU|rnn) +\d+ +[\d.]+ +[\d.]+ +[\d.]+ % +[\d.]+ % +\d+ +[\d.]+$/m);
     assert.match(stdout, /^(Best cell|No winner)/m);
-    assert.match(stdout, /^ {2}minGRU: its gates read the inputs only/m);
+    assert.match(stdout, /^ {2}minGRU: its gates depend on the inputs only/m);
     assert.deepEqual(readdirSync(join(temp.folder, 'compared')).sort(), ['comparison.json', 'report.html']);
     const { compared, runs } = JSON.parse(
       readFileSync(join(temp.folder, 'compared/comparison.json'), 'utf8'),
