@@ -21,6 +21,12 @@ const MEAN_ROWS = 12;
 /** The size is at least this share of the mean over the training rows: a series may begin with rows that hardly change. */
 const LEAST_SHARE = 0.1;
 
+/**
+ * Levels of intervals adapt to the coverage of about this many seasons, of at least this many rows, and at least this many errors
+ * of one horizon step.
+ */
+const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_OUTCOMES] = [1, 12, 480];
+
 type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
 
 /** The changes of each series over one season in the training rows, on the scale of the scores. */
@@ -56,6 +62,11 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
       isNonNegative(values.subarray(0, Math.max(0, plan.cut - offset))),
     ),
     units: means,
+    adaptationRows: Math.max(
+      ADAPTATION_SEASONS * plan.season,
+      ADAPTATION_ROWS,
+      ADAPTATION_OUTCOMES / panel.series.length,
+    ),
     sizesAt: (s, origin) => {
       sizes[s] ??= new ChangeSizes(panel.series[s], plan, floors[s], means[s]);
       return sizes[s].at(origin);
