@@ -3,13 +3,14 @@
  * of the 88 keys of a piano sound at once, so the output has one probability per key. The score is the negative log-likelihood of
  * a step in nats: the sum over the keys, and the mean over the steps of all pieces from the second one on.
  *
- * In training, the pieces of a file are transposed by a random number of semitones: the harmony of a piece is the same in every key.
+ * In training, the pieces of a file are transposed by a random number of semitones, which does not change the harmony.
  *
  *     node chorales.js [jsb-chorales-quarter.json] [--units 256] [--epochs 200] [--dropout 0.3] [--seed 0]
  *
- * The file has the pieces `train`, `valid` and `test`, each a list of steps, each a list of MIDI notes. Without a file, the program
- * makes small ones: random walks of major triads, in which each chord has two equally likely successors. A key that only one of the
- * two has costs ln 2, so that no model with independent keys can be better than 4.62 nats per step.
+ * The file has lists of pieces, `train`, `valid` and `test`. A piece is a list of steps, and a step is a list of MIDI notes.
+ * Without a file, the program generates pieces: random walks of major triads, in which each chord has two equally likely
+ * successors. A key of only one of the two successors costs ln 2, so no model with independent keys can be better than 4.62 nats
+ * per step.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -53,7 +54,7 @@ const BATCH = 8;
 const KEYS = 88;
 const LOWEST = 21;
 
-/** Returns the keys of a step as numbers 0 and 1. */
+/** Returns a number for each key: 1 if it sounds in a step, otherwise 0. */
 function keysOf(notes: readonly number[], transposition: number): number[] {
   const keys = Array<number>(KEYS).fill(0);
   for (const note of notes) keys[note - LOWEST + transposition] = 1;
@@ -68,7 +69,10 @@ function drawTransposition(piece: Piece, random: RandomStream): number {
   return fits ? shift : 0;
 }
 
-/** Yields batches of pieces: x is a step, and y the step after it. @param random transposes and shuffles; null: neither */
+/**
+ * Yields batches of pieces: x contains all steps but the last, and y the steps after them.
+ * @param random transposes and shuffles the pieces; null: neither
+ */
 function* batchesOf(part: Part, random: RandomStream | null) {
   const lengths = pieces[part].map(({ length }) => length);
   for (const rows of bucketByLength(lengths, { batchSize: BATCH, random, pool: 4 })) {

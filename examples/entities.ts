@@ -1,7 +1,7 @@
 /**
  * Named entities with `trainTagger`, which plans and trains everything from sentences in a CoNLL file. The file is written
- * here: people and places have invented names, so most names of the test sentences are unknown. They are found by the words
- * around them and by their spelling.
+ * here: people and places have invented names, so most names of the test sentences do not occur in training. The model
+ * recognizes names by the words around them and by their spelling.
  */
 import { RandomStream } from 'unrolljs';
 import { parseConll, trainTagger } from 'unrolljs/tag';
@@ -10,13 +10,13 @@ const random = new RandomStream(3, 'sentences');
 const pick = <T>(list: readonly T[]): T => list[Math.floor(random.uniform(1)[0] * list.length)];
 const SYLLABLES = ['ka', 'lo', 'mi', 'ren', 'tas', 'vo', 'shu', 'bel', 'nor', 'di'];
 
-/** An invented name with a capital letter; the names of places end with -ville, -ton or -berg. */
+/** Returns an invented name with a capital letter. @param ending the ending, for places: ville, ton or berg */
 function nameOf(ending = ''): string {
   const name = pick(SYLLABLES) + pick(SYLLABLES) + (ending === '' ? pick(SYLLABLES) : ending);
   return name[0].toUpperCase() + name.slice(1);
 }
 
-/** Lines of one sentence: a token and its tag, separated by a tab. */
+/** Returns the lines of a sentence. Each has a token and its tag, separated by a tab. */
 function sentence(): string {
   const person = [`${nameOf()}\tB-PER`, ...(pick([true, false]) ? [`${nameOf()}\tI-PER`] : [])];
   const place = [`${nameOf(pick(['ville', 'ton', 'berg']))}\tB-LOC`];

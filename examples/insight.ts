@@ -1,6 +1,6 @@
 /**
- * Looks inside an LSTM while it learns to repeat its input five steps later: how far it looks back, what its gates do, and how much
- * of the gradient reaches earlier steps. The images are written to the folder given as argument.
+ * Inspects an LSTM before and after it learns to repeat its input five steps later: how far it looks back, what its gates do,
+ * and how much of the gradient reaches earlier steps. The images are written to the folder given as argument.
  *
  *     node insight.js [folder]
  */

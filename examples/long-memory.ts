@@ -6,12 +6,13 @@
  * The copy task: ten random symbols of eight, a delay, and a signal, after which the symbols are to be repeated. A model without
  * memory guesses, with a cross-entropy of ln 8 = 2.08 nats per symbol.
  *
- * The biases of the gates have the chrono initialisation for the number of steps of the task (Tallec & Ollivier 2018). A run ends
- * when the task is solved, or after a number of updates that is the same for all cells.
+ * The biases of the gates are initialised for the number of steps of the task (chrono initialisation, Tallec & Ollivier 2018).
+ * A run ends when the task is solved, or after a number of updates that is the same for all cells.
  *
  *     node long-memory.js [adding|copy] [--steps 300] [--updates 5000] [--units 64] [--cells lstm,gru,rnn] [--seeds 0,1,2]
  *
- * By default, the adding problem has 100 steps and the copy task 20, and only the plain RNN is trained with three seeds.
+ * By default, the adding problem has 100 steps and the copy task a delay of 20 steps. The plain RNN is trained with three seeds,
+ * the other cells with one.
  */
 import { parseArgs } from 'node:util';
 import {
@@ -37,8 +38,9 @@ interface Task {
   units: number;
   learningRate: number;
   loss: 'mse' | { name: 'sparseCategoricalCrossentropy'; fromLogits: true };
-  /** The loss of a model without memory, and the loss at which the task is solved. */
+  /** The loss of a model without memory. */
   baseline: number;
+  /** The loss below which the task is solved. */
   solved: number;
   network(cell: 'lstm' | 'gru' | 'rnn', seed: number): Sequential;
   batch(random: RandomStream): { x: Tensor; y: Tensor; sampleWeights?: Tensor };
@@ -46,7 +48,7 @@ interface Task {
 
 const BATCH = 32;
 
-/** Returns the recurrent layer, whose gates remember for up to `steps` steps. */
+/** Returns a recurrent layer. The gates of an LSTM or GRU are initialised to remember for up to `steps` steps. */
 function recurrent(cell: string, units: number, steps: number, options: RecurrentOptions) {
   // With orthogonal recurrent weights, the default, a plain RNN keeps ten symbols for 20 steps.
   if (cell === 'rnn') return simpleRNN({ units, recurrentInitializer: 'glorotUniform', ...options });
@@ -103,10 +105,10 @@ function copy({ steps: delay = 20, updates = 3000, units = 64 }): Task {
       const weights = new Float32Array(BATCH * steps);
       for (let b = 0; b < BATCH; b++) {
         const [start, end] = [b * steps, (b + 1) * steps];
-        const own = symbols.subarray(b * LENGTH, (b + 1) * LENGTH);
-        x.set(own, start);
+        const sequence = symbols.subarray(b * LENGTH, (b + 1) * LENGTH);
+        x.set(sequence, start);
         x[end - LENGTH - 1] = SIGNAL;
-        y.set(own, end - LENGTH);
+        y.set(sequence, end - LENGTH);
         weights.fill(steps / LENGTH, end - LENGTH, end); // Only the repeated symbols count.
       }
       const shaped = (values: Float32Array): Tensor => tensor(values, [BATCH, steps]);

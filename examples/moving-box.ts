@@ -1,6 +1,6 @@
 /**
  * Video: generated clips of a box that moves in one of four directions. The first model predicts the direction; the second one
- * describes the clip in a sentence, and shows at which frames it looks. `unroll train classify --frames` and `unroll train
+ * describes the clip in a sentence, and shows the attention weights of the frames. `unroll train classify --frames` and `unroll train
  * describe` do the same with folders of images, GIF files and arrays.
  */
 import { RandomStream } from 'unrolljs';
@@ -10,14 +10,14 @@ import { pipeline } from 'unrolljs/pipeline';
 
 const random = new RandomStream(3, 'boxes');
 const SIDE = 16;
-const WAYS = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] } as const;
-const NAMES = Object.keys(WAYS) as (keyof typeof WAYS)[];
+const DIRECTIONS = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] } as const;
+const NAMES = Object.keys(DIRECTIONS) as (keyof typeof DIRECTIONS)[];
 const SIZES = { small: 3, large: 5 } as const;
 
 /** Returns a clip of 6 frames. In a page, a frame may be the `ImageData` of a canvas. */
-function clipOf(way: keyof typeof WAYS, size: keyof typeof SIZES): Frame[] {
+function clipOf(direction: keyof typeof DIRECTIONS, size: keyof typeof SIZES): Frame[] {
   const side = SIZES[size];
-  const [dx, dy] = WAYS[way];
+  const [dx, dy] = DIRECTIONS[direction];
   const room = SIDE - side - 5;
   const [x, y] = random.uniform(2);
   const start = (d: number, share: number): number => Math.floor(share * (room + 1)) + (d < 0 ? 5 : 0);
@@ -25,8 +25,8 @@ function clipOf(way: keyof typeof WAYS, size: keyof typeof SIZES): Frame[] {
   return Array.from({ length: 6 }, (_, t) => {
     const data = Uint8Array.from(random.uniform(SIDE * SIDE), (value) => 60 * value);
     for (let row = 0; row < side; row++) {
-      const at = (top + dy * t + row) * SIDE + left + dx * t;
-      data.fill(220, at, at + side);
+      const offset = (top + dy * t + row) * SIDE + left + dx * t;
+      data.fill(220, offset, offset + side);
     }
     return { width: SIDE, height: SIDE, data };
   });
@@ -35,21 +35,21 @@ function clipOf(way: keyof typeof WAYS, size: keyof typeof SIZES): Frame[] {
 /** Returns a table of clips. (For the commands, a table has the names of folders or files instead.) */
 function clips(count: number) {
   const rows = Array.from(random.uniform(count), (share, n) => {
-    const way = NAMES[n % 4];
+    const direction = NAMES[n % 4];
     const size = share < 0.5 ? 'small' : 'large';
-    return { way, text: `a ${size} box moves ${way}`, clip: clipOf(way, size) };
+    return { direction, text: `a ${size} box moves ${direction}`, clip: clipOf(direction, size) };
   });
   return makeTable({
     source: 'boxes',
-    names: ['clip', 'way', 'text'],
-    cells: [rows.map(() => undefined), rows.map(({ way }) => way), rows.map(({ text }) => text)],
+    names: ['clip', 'direction', 'text'],
+    cells: [rows.map(() => undefined), rows.map(({ direction }) => direction), rows.map(({ text }) => text)],
     nested: new Map([['clip', rows.map(({ clip }) => clip)]]),
   });
 }
 
 const table = clips(200);
 const small = { frames: 'clip', units: 32, learningRate: 0.005, augment: false };
-const classifier = await trainClassifier(table, { ...small, label: 'way', epochs: 16 });
+const classifier = await trainClassifier(table, { ...small, label: 'direction', epochs: 16 });
 const { metrics } = await classifier.model.evaluate({ rows: clips(100) });
 console.log(`accuracy on 100 new clips: ${(100 * (metrics?.accuracy ?? 0)).toFixed(1)} %`);
 const classify = await pipeline('classify', await classifier.model.toFiles());

@@ -33,7 +33,7 @@ function recording(activity: Activity): (number | null)[][] {
   );
 }
 
-/** Returns recordings as JSON lines, as a file for `unroll train classify --sequence samples --label activity` has them. */
+/** Returns recordings in the format of a file for `unroll train classify --sequence samples --label activity`. */
 const jsonLines = (count: number): string =>
   Array.from({ length: count }, (_, i) => NAMES[i % NAMES.length])
     .map((activity) => JSON.stringify({ samples: recording(activity), activity }))

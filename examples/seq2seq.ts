@@ -1,7 +1,7 @@
 /**
  * Sequence to sequence with the functional API: dates in words become ISO dates. The encoder's final states are the
  * decoder's initial states. In training, the decoder reads the correct answer shifted by one step (teacher forcing); in
- * inference, a loop feeds its own output back, one character at a time.
+ * inference, it reads its own outputs, one character at a time.
  */
 import { dense, embedding, input, lstm, model, RandomStream } from 'unrolljs';
 
@@ -54,15 +54,15 @@ console.log(`loss ${loss[0].toFixed(3)} in epoch 1, ${loss[loss.length - 1].toFi
 /** Greedy decoding: each step appends the most likely character to every answer. */
 async function translate(texts: readonly string[]): Promise<string[]> {
   const encoded = texts.map(encode);
-  const said = texts.map(() => [0]);
+  const generated = texts.map(() => [0]);
   for (let step = 0; step < ANSWER; step++) {
-    const probabilities = await translator.predictArray<number[][][]>([encoded, said]);
-    said.forEach((ids, row) => {
-      const chances = probabilities[row][step];
-      ids.push(chances.indexOf(Math.max(...chances)));
+    const probabilities = await translator.predictArray<number[][][]>([encoded, generated]);
+    generated.forEach((ids, row) => {
+      const distribution = probabilities[row][step];
+      ids.push(distribution.indexOf(Math.max(...distribution)));
     });
   }
-  return said.map((ids) =>
+  return generated.map((ids) =>
     ids
       .slice(1)
       .map((id) => TARGET[id])
@@ -76,4 +76,4 @@ const right = validation.filter(({ iso }, i) => iso === translated[i]).length;
 console.log(`${right} of ${validation.length} unseen dates correct`);
 for (const [i, { words }] of validation.slice(0, 3).entries()) console.log(`${words} -> ${translated[i]}`);
 
-export { translate, translator, validation }; // tools/float16.mjs rounds its weights
+export { translate, translator, validation }; // tools/float16.mjs rounds the weights of the translator

@@ -46,7 +46,7 @@ const { model } = await trainVoice(tableOf(songs(120)), {
 });
 const { metrics } = await model.evaluate({ rows: tableOf(songs(30)) });
 console.log(`distortion on 30 new songs: ${metrics?.mcd.toFixed(1)} dB`);
-console.log(`stopped after ${(100 * (metrics?.stopped ?? 0)).toFixed(0)} % of them`);
+console.log(`end predicted in ${(100 * (metrics?.stopped ?? 0)).toFixed(0)} % of the songs`);
 
 const sing = await pipeline('speak', await model.toFiles());
 const { samples, sampleRate } = await sing('so mi do ti');

@@ -31,8 +31,8 @@ function sentence(): { x: number[]; y: number[] } {
 }
 
 const data = Array.from({ length: 4000 }, sentence);
-const x = padSequences(data.map((one) => one.x)).values.toArray() as number[][];
-const y = padSequences(data.map((one) => one.y)).values.toArray() as number[][];
+const x = padSequences(data.map((example) => example.x)).values.toArray() as number[][];
+const y = padSequences(data.map((example) => example.y)).values.toArray() as number[][];
 /** I-PER may follow B-PER and I-PER, and I-LOC may follow B-LOC and I-LOC. */
 const mayFollow = (from: number, to: number): boolean =>
   to === 0 || to % 2 === 1 || from === to - 1 || from === to;

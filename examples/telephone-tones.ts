@@ -1,6 +1,6 @@
 /**
- * Recognition of sound: generated recordings of a telephone keypad. The first model distinguishes digits from symbols; the second
- * one transcribes several keys, while the sound arrives. `unroll train classify` and `unroll train transcribe` do the same with
+ * Sound recognition: generated recordings of a telephone keypad. The first model distinguishes digits from symbols; the second
+ * one transcribes several keys while the sound arrives. `unroll train classify` and `unroll train transcribe` do the same with
  * WAV files.
  */
 import { RandomStream } from 'unrolljs';
@@ -79,8 +79,8 @@ console.log(`word error rate on 60 new recordings: ${(100 * (scores.metrics?.wer
 
 const stream = model.stream(RATE);
 const samples = mono(readWav(recording('5 5 5 0 1')));
-for (let at = 0; at < samples.length; at += RATE / 4) {
-  const text = await stream.push(samples.subarray(at, at + RATE / 4));
-  console.log(`${((at + RATE / 4) / RATE).toFixed(2)} s: ${text}`);
+for (let start = 0; start < samples.length; start += RATE / 4) {
+  const text = await stream.push(samples.subarray(start, start + RATE / 4));
+  console.log(`${((start + RATE / 4) / RATE).toFixed(2)} s: ${text}`);
 }
 console.log(`dialled: ${await stream.end()}`);

@@ -12,7 +12,7 @@ const GOOD = ['great', 'clever', 'moving', 'funny', 'brilliant'];
 const BAD = ['dull', 'clumsy', 'boring', 'empty', 'awful'];
 const PARTS = ['the plot', 'the acting', 'the ending', 'the music', 'this film'];
 
-/** A clause and whether it praises. */
+/** Returns a clause, and whether it is positive. */
 function clause(): { text: string; good: boolean } {
   const good = random.uniform(1)[0] < 0.5;
   const negated = random.uniform(1)[0] < 0.4;
@@ -23,7 +23,10 @@ function clause(): { text: string; good: boolean } {
   };
 }
 
-/** One clause, or two of which the one that counts is after "but" and before "although". 0 bad, 1 mixed, 2 good. */
+/**
+ * Returns a review with one clause or two. The clause after "but" or before "although" decides the label; clauses joined by
+ * "and" count equally. Labels: 0 bad, 1 mixed, 2 good.
+ */
 function review(): { text: string; label: number } {
   const [a, b] = [clause(), clause()];
   const kind = pick(['one', 'but', 'although', 'and']);
@@ -64,4 +67,4 @@ for (const text of ['the plot was not dull', 'the acting was great but the endin
   console.log(`"${text}": bad ${bad.toFixed(2)}, mixed ${mixed.toFixed(2)}, good ${good.toFixed(2)}`);
 }
 
-export { model, x, y }; // tools/float16.mjs rounds its weights
+export { model, x, y }; // tools/float16.mjs rounds the weights of the model

@@ -1,6 +1,6 @@
 /**
- * Forecasting with an LSTM as in most tutorials: the input is a window of a series, the output its next value. The series
- * is synthetic: two sines plus noise. The last fifth of it is the test part.
+ * Forecasting with an LSTM as in most tutorials: the input is a window of a series, and the output is the next value.
+ * The series is synthetic: two sines plus noise. The last fifth of the windows is the test set.
  */
 import { dense, lstm, RandomStream, sequential } from 'unrolljs';
 

@@ -1,5 +1,5 @@
 /**
- * Four ways to train a recurrent network better, each compared with the same network without it: gradient clipping,
+ * Four ways to improve the training of a recurrent network, each compared with training without it: gradient clipping,
  * dropout, batch normalisation and bidirectional layers. All data are synthetic; test data are separate from training data.
  */
 import {
@@ -15,7 +15,7 @@ import {
   UnrollError,
 } from 'unrolljs';
 
-/** [count][steps][1] numbers of a normal distribution. */
+/** Returns normally distributed numbers, [count][steps][1]. */
 function sequences(seed: string, count: number, steps: number): number[][][] {
   const values = new RandomStream(1, seed).normal(count * steps);
   return Array.from({ length: count }, (_, n) =>
@@ -23,7 +23,7 @@ function sequences(seed: string, count: number, steps: number): number[][][] {
   );
 }
 const total = (sequence: number[][]): number => sequence.reduce((sum, [value]) => sum + value, 0);
-const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}`;
+const labelled = (name: string, value: number): string => `${name} ${value.toFixed(3)}`;
 
 // 1. Clipping. A plain RNN with ReLU, which is unbounded, learns to add 60 numbers. Over so many steps gradients explode.
 {
@@ -38,7 +38,7 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
     });
     try {
       const { loss } = await model.fit(x, y, { epochs: 20 });
-      return at('loss', loss[loss.length - 1]);
+      return labelled('loss', loss[loss.length - 1]);
     } catch (error) {
       if (error instanceof UnrollError && error.code === 'nan')
         return 'stopped: the loss is no longer finite';
@@ -67,12 +67,12 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
     const { loss: onUnseen } = await model.evaluate(unseen, truth);
     const name = rate === 0 ? 'dropout              without:' : '                     with 0.3:';
     console.log(
-      `${name} ${at('loss on the 48 examples', loss[loss.length - 1])}, ${at('on unseen', onUnseen)}`,
+      `${name} ${labelled('loss on the 48 examples', loss[loss.length - 1])}, ${labelled('on unseen', onUnseen)}`,
     );
   }
 }
 
-// 3. Batch normalisation. States of a GRU with small weights differ little from each other; normalised, they train faster.
+// 3. Batch normalisation. The states of a GRU with small weights differ little from each other. If they are normalised, training is faster.
 {
   const x = sequences('signs', 512, 15);
   const y = x.map((sequence) => [total(sequence) > 0 ? 1 : 0]);
@@ -86,11 +86,11 @@ const at = (name: string, value: number): string => `${name} ${value.toFixed(3)}
     model.compile({ optimizer: 'adam', loss: 'binaryCrossentropy' });
     const { loss } = await model.fit(x, y, { epochs: 5 });
     const name = normalised ? '                     with:' : 'batch normalisation  without:';
-    console.log(`${name} ${at('loss after 5 epochs', loss[loss.length - 1])}`);
+    console.log(`${name} ${labelled('loss after 5 epochs', loss[loss.length - 1])}`);
   }
 }
 
-// 4. Bidirectional layers. The task needs the future: is the next number larger? A forward layer has not seen it yet.
+// 4. Bidirectional layers. The task needs the future: is the next number larger? A forward layer has not read that number yet.
 {
   const steps = 12;
   const rises = (sequence: number[][]): number[][] =>

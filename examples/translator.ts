@@ -1,6 +1,6 @@
 /**
  * A translator with attention: strings of 20 symbols are translated to their reversals. The decoder looks at the outputs of
- * the encoder at every step, so it needs to remember only where it is; the alignment shows where it looks.
+ * the encoder at every step, so it needs to remember only its position; the alignment contains the attention weights.
  */
 import {
   attention,

@@ -88,7 +88,7 @@ export const ALLOWED = {
   'train/src/time-steps.ts': {
     stepsOf: HOST_COPY,
     joinMasks: `masks: ${HOST}`,
-    isMasked: `masks: ${HOST}`,
+    isFullyMasked: `masks: ${HOST}`,
   },
   'train/src/metrics/metric.ts': {
     alignElements: `metric inputs: ${HOST}`,

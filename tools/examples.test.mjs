@@ -68,7 +68,7 @@ const CHECKS = {
     assert.ok(weights.length === 6 && Math.abs(weights.reduce((a, b) => a + b) - 1) < 0.05, text);
   },
   singing: (text) => {
-    const [distortion, stopped] = results(text, /new songs: (\S+) dB\nstopped after (\S+) %/);
+    const [distortion, stopped] = results(text, /new songs: (\S+) dB\nend predicted in (\S+) %/);
     assert.ok(distortion < 4 && stopped > 90, text);
     assert.match(text, /so mi do ti: 0\.\d+ s, so mi do ti$/m);
   },

@@ -1,8 +1,8 @@
-"""PyTorch's process: `pytorch.py <threads>`; speaks the protocol of bench/src/protocol.ts.
+"""Runs PyTorch for the benchmark: `pytorch.py <threads>`. The protocol is in bench/src/protocol.ts.
 
-float32 throughout (no bfloat16 in products), no autograd in inference, Adam in its fused form. Where PyTorch
-has several ways to the same result (oneDNN's fused LSTM on or off, a module of one step or a cell) each is
-tried and the fastest is timed.
+All computations are in float32 (no bfloat16 in products), inference runs without autograd, and Adam is fused. If
+PyTorch has several implementations of a call (with or without oneDNN's fused LSTM, a module of one step or a
+cell), the warm-up tries each of them, and the fastest is timed.
 """
 
 import base64
@@ -12,7 +12,7 @@ import sys
 import time
 
 reply = os.fdopen(os.dup(1), "w")
-os.dup2(2, 1)  # whatever libraries print goes to stderr
+os.dup2(2, 1)  # output of libraries goes to stderr
 
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
@@ -27,7 +27,7 @@ CELLS = {"rnn": nn.RNNCell, "lstm": nn.LSTMCell, "gru": nn.GRUCell}
 
 
 def read_tensors(data):
-    """The tensors of the data file, in its order."""
+    """Returns the tensors of the data file, in the order of the file."""
     entries = data["entries"]
     total = sum(entry["size"] for entry in entries)
     flat = torch.from_file(data["path"], shared=False, size=total, dtype=torch.float32)
@@ -35,7 +35,7 @@ def read_tensors(data):
 
 
 def gates(row, tensor):
-    """The last axis in PyTorch's order of gates: z r n becomes r z n, the others are the same."""
+    """Returns a tensor whose last axis has PyTorch's order of gates: for a GRU, z r n becomes r z n."""
     if row["kind"] != "gru":
         return tensor
     z, r, n = tensor.chunk(3, dim=-1)
@@ -43,7 +43,7 @@ def gates(row, tensor):
 
 
 def weights_of(row, W, U, b):
-    """weight_ih, weight_hh, bias_ih, bias_hh."""
+    """Returns weight_ih, weight_hh, bias_ih and bias_hh."""
     bias = [b[0], b[1]] if row["kind"] == "gru" else [b, torch.zeros_like(b)]
     return [gates(row, W).t().contiguous(), gates(row, U).t().contiguous(), *(gates(row, v) for v in bias)]
 
@@ -60,7 +60,7 @@ def copy_into(parameters, values):
 
 
 class Classifier(nn.Module):
-    """Embedding, GRU, a dense layer with ReLU, logits."""
+    """An embedding, a GRU, a dense layer with ReLU, and a dense layer for the logits."""
 
     def __init__(self, row, weights):
         super().__init__()
@@ -84,7 +84,7 @@ class Classifier(nn.Module):
 
 
 class Translator(nn.Module):
-    """An encoder whose states start a decoder, and logits of every step."""
+    """An encoder, a decoder that starts from the states of the encoder, and a dense layer for the logits of every step."""
 
     def __init__(self, row, weights):
         super().__init__()
@@ -107,7 +107,7 @@ class Translator(nn.Module):
 
 
 class Layers(nn.Module):
-    """Recurrent layers alone; gives their last states."""
+    """Recurrent layers only. Returns their final states."""
 
     def __init__(self, row, weights):
         super().__init__()
@@ -121,7 +121,7 @@ class Layers(nn.Module):
         return nn.functional.mse_loss(self.last(self(*inputs)), y)
 
     def last(self, state):
-        """Keras's last output: the last step of each direction of the last layer, side by side."""
+        """Returns the final h of each direction of the last layer, concatenated, as Keras does."""
         h = state[0] if self.row["kind"] == "lstm" else state
         return torch.cat([h[-2], h[-1]], dim=-1) if self.row["layers"][-1]["bidirectional"] else h[-1]
 
@@ -139,18 +139,18 @@ def build(row, weights):
 
 
 def encode(tensor):
-    """Float32 values in base64."""
+    """Returns float32 values in base64."""
     values = bytes(tensor.contiguous().view(torch.uint8).flatten().tolist())
     return base64.b64encode(values).decode()
 
 
 class Task:
-    """A row made ready: what it computes, and ways to do one call: (with oneDNN or not, function) by name."""
+    """A row that is ready to run. `ways`: the implementations of a call by name, as (with oneDNN, function)."""
 
     def __init__(self, row, mode, data):
         tensors, count = read_tensors(data), data["inputs"]
         weights, self.y = tensors[count + 1 :], tensors[count]
-        # Time-major, as its kernels want it; token ids are integers.
+        # PyTorch's kernels need time-major inputs. Token ids are integers.
         inputs = [x.transpose(0, 1).contiguous() for x in tensors[:count]]
         self.inputs = [x.long() for x in inputs] if row.get("textModel") else inputs
         self.row, self.mode = row, mode
@@ -169,7 +169,7 @@ class Task:
 
     def prepare_training(self):
         if self.row["kind"] != "gru":
-            # One bias counts, as in the other engines; its second one stays zero.
+            # Like the other engines, train one bias. PyTorch's second bias stays zero.
             for name, parameter in self.module.named_parameters():
                 if "bias_hh" in name:
                     parameter.requires_grad_(False)
@@ -194,18 +194,18 @@ class Task:
         lstm = row["kind"] == "lstm"
 
         def stream(call, inputs, state):
-            at = 0
+            index = 0
 
             def work():
-                nonlocal at, state
-                state = call(inputs[at], state)
-                at = (at + 1) % len(inputs)
+                nonlocal index, state
+                state = call(inputs[index], state)
+                index = (index + 1) % len(inputs)
                 return state
 
             return work
 
-        deep = zero.unsqueeze(0)
-        initial = ((zero, zero), (deep, deep)) if lstm else (zero, deep)
+        module_zero = zero.unsqueeze(0)
+        initial = ((zero, zero), (module_zero, module_zero)) if lstm else (zero, module_zero)
         as_cell = stream(cell, steps, initial[0])
         as_module = stream(lambda x, s: module(x, s)[1], sequences, initial[1])
         self.ways = {
@@ -228,7 +228,7 @@ class Task:
 
 
 def timed(work, seconds):
-    """Milliseconds per call, of at least one call."""
+    """Calls `work` for some seconds, at least once. Returns milliseconds per call."""
     calls, start = 0, time.perf_counter()
     while calls == 0 or time.perf_counter() - start < seconds:
         work()

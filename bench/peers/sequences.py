@@ -1,4 +1,4 @@
-"""PyTorch's process of `npm run bench:sequences`: `sequences.py <threads>`; speaks the protocol of bench/src/protocol.ts.
+"""Runs PyTorch for `npm run bench:sequences`: `sequences.py <threads>`. The protocol is in bench/src/protocol.ts.
 
 Each row has several forms of the same computation: eager, TorchScript, torch.compile. Before anything is timed, the results
 of every form are compared with those of the first. Forms that fail, differ, or take longer than `LIMIT` seconds to compile
@@ -16,7 +16,7 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-# Seconds in which a form must compile and compute its results.
+# The longest time in seconds in which a form may compile and compute its results.
 LIMIT = int(os.environ.get("COMPILE_SECONDS", "60"))
 TOLERANCE = 1e-4
 
@@ -53,13 +53,13 @@ class Trained:
 
 
 class Differentiated:
-    """A form of a row with a loss and its gradients with respect to `of`. `layout` undoes a transposition of the first."""
+    """A form of a row with a loss and its gradients. `layout` undoes a transposition of the first gradient."""
 
-    def __init__(self, loss, of, layout=lambda gradient: gradient):
-        self.loss, self.of, self.layout = loss, of, layout
+    def __init__(self, loss, variables, layout=lambda gradient: gradient):
+        self.loss, self.variables, self.layout = loss, variables, layout
 
     def work(self):
-        for tensor in self.of:
+        for tensor in self.variables:
             tensor.grad = None
         loss = self.loss()
         loss.backward()
@@ -67,7 +67,7 @@ class Differentiated:
 
     def results(self):
         loss = self.work().detach()
-        first, *others = [tensor.grad for tensor in self.of]
+        first, *others = [tensor.grad for tensor in self.variables]
         return torch.cat([g.flatten() for g in (loss, self.layout(first), *others)])
 
 
@@ -80,7 +80,7 @@ class Searching:
 
 
 def frozen(module):
-    """Unroll has one bias. The second one of PyTorch's modules stays zero."""
+    """Excludes the second bias of a module from training, because Unroll has one bias. Returns the module."""
     for name, parameter in module.named_parameters():
         if "bias_hh" in name:
             parameter.requires_grad_(False)
@@ -105,7 +105,7 @@ def projected_lstm(mode, sizes, inputs, y, weights):
 
 
 class LayerNormLstm(nn.Module):
-    """The equations of LayerNormLSTMCell in PyTorch's fastrnns benchmark, with one bias of the gates."""
+    """The equations of LayerNormLSTMCell in PyTorch's fastrnns benchmark, with one bias for the gates."""
 
     hoist: bool
 
@@ -120,7 +120,7 @@ class LayerNormLstm(nn.Module):
         self.gamma_c, self.beta_c = nn.Parameter(gamma_c.clone()), nn.Parameter(beta_c.clone())
 
     def sums(self, x: torch.Tensor) -> torch.Tensor:
-        """Of one step [B, I], or of all [T, B, I]."""
+        """Returns the normalised products of x and the input weights, for one step [B, I] or all steps [T, B, I]."""
         products = torch.matmul(x, self.weight_ih.t())
         return F.layer_norm(products, [self.bias.size(0)], self.gamma_x, self.bias)
 
@@ -165,7 +165,7 @@ def layer_norm_lstm(mode, _sizes, inputs, y, weights):
 
 
 class MinGru(nn.Module):
-    """minGRU of Feng et al. 2024 with g(x); the scan of their log-space version (Heinsen 2023), or a loop over steps."""
+    """minGRU of Feng et al. 2024 with g(x), computed by their log-space scan (Heinsen 2023) or by a loop over the steps."""
 
     def __init__(self, weights, loop):
         super().__init__()
@@ -190,7 +190,7 @@ class MinGru(nn.Module):
 
 @torch.jit.script
 def scan_in_order(z: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-    """Of time-major z and g."""
+    """Returns the last h of the recurrence, for time-major z and g."""
     h = torch.zeros_like(z[0])
     for zt, gt in zip(z.unbind(0), g.unbind(0)):
         h = torch.lerp(h, gt, zt)
@@ -240,23 +240,23 @@ def crf(_mode, sizes, inputs, y, weights):
             layout = (lambda x: x) if batch_first else (lambda x: x.transpose(0, 1).contiguous())
             emissions, tags = layout(inputs[0]).clone().requires_grad_(), layout(y.long())
             call = transform(module)
-            of = [emissions, module.transitions, module.start_transitions, module.end_transitions]
-            return Differentiated(lambda: -call(emissions, tags), of, layout)
+            variables = [emissions, module.transitions, module.start_transitions, module.end_transitions]
+            return Differentiated(lambda: -call(emissions, tags), variables, layout)
 
         return build
 
-    def same(module):
+    def eager(module):
         return module
 
     return {
-        "pytorch-crf, time-major": form(same, False),
-        "pytorch-crf, batch-major": form(same, True),
+        "pytorch-crf, time-major": form(eager, False),
+        "pytorch-crf, batch-major": form(eager, True),
         "pytorch-crf, torch.compile": form(compiled, False),
     }
 
 
 class Translator(nn.Module):
-    """An LSTM encoder, and an LSTMCell with Luong's attention (`general`) and input feeding."""
+    """An LSTM encoder, and a decoder: an LSTMCell with Luong's attention (`general`) and input feeding."""
 
     def __init__(self, sizes, weights):
         super().__init__()
@@ -273,7 +273,7 @@ class Translator(nn.Module):
         copy_into([p for module in modules for p in module.parameters()], matrices)
 
     def memory(self, source):
-        """The outputs of the encoder [B, S, H], and their products with the matrix of the score."""
+        """Returns the outputs of the encoder [B, S, H], and their products with the matrix of the attention scores."""
         memory = self.encoder(self.source(source))[0].transpose(0, 1).contiguous()
         return memory, self.keys(memory)
 
@@ -284,7 +284,7 @@ class Translator(nn.Module):
         return h, c, torch.tanh(self.combine(torch.cat([context, h], 1)))
 
     def forward(self, source, previous):
-        """Logits [T, B, V] of time-major tokens."""
+        """Returns the logits [T, B, V] for time-major tokens."""
         memory, keys = self.memory(source)
         h = c = fed = memory.new_zeros(memory.size(0), memory.size(2))
         outputs = []
@@ -294,12 +294,12 @@ class Translator(nn.Module):
         return self.out(torch.stack(outputs))
 
     def score(self, tokens, h, c, fed, memory, keys):
-        """One step of a search: log-probabilities and states."""
+        """Runs one step of a search. Returns log-probabilities and states."""
         h, c, fed = self.step(self.target(tokens), h, c, fed, memory, keys)
         return F.log_softmax(self.out(fed), 1), h, c, fed
 
     def search(self, source, start, width, length):
-        """The best tokens [B, length] of a beam search without an end token."""
+        """Runs a beam search without an end token. Returns the best tokens [B, length]."""
         memory, keys = self.memory(source)
         B, V = memory.size(0), self.out.out_features
         zeros = memory.new_zeros(B, memory.size(2))
@@ -370,7 +370,7 @@ ROWS = {
 
 
 class OutOfTime(BaseException):
-    """Not an Exception, so that no handler of a compiler swallows it."""
+    """Raised after `LIMIT` seconds. A BaseException, because handlers in the compiler catch every Exception."""
 
 
 def out_of_time(_signal, _frame):
@@ -381,7 +381,8 @@ signal.signal(signal.SIGALRM, out_of_time)
 
 
 class Task:
-    """A row made ready: `ways` to do one call, the results of the first, and the reasons why others are excluded."""
+    """A row that is ready to run. `ways`: its forms by name. `reference`: the results of the first form. `excluded`: the
+    reasons why forms are not timed."""
 
     def __init__(self, row, mode, data):
         tensors, count = read_tensors(data), data["inputs"]

@@ -1,4 +1,4 @@
-"""PyTorch's process of `npm run bench:start`: `start.py predict|train`."""
+"""Runs PyTorch for `npm run bench:start`: `start.py predict|train`."""
 
 import json
 import resource

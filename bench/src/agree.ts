@@ -55,7 +55,7 @@ export class Agreement {
 
   /**
    * Compares the results of an engine.
-   * @returns the difference in words; null if the results agree, or if they are losses and the first of their variant
+   * @returns the difference as text; null if the results agree or have nothing to be compared with
    */
   findMismatch(engine: string, { variant = 'standard', outputs, losses }: Loaded): string | null {
     if (outputs !== undefined) return this.#findOutputMismatch(engine, decodeFloat32(outputs), variant);

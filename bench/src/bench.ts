@@ -1,13 +1,13 @@
 /**
  * `npm run bench`: compares the speed of Unroll with other libraries ("peers") and with the peak of the machine. Each
- * engine runs in a process of its own. This process generates the data, compares the results, schedules the rounds and
+ * engine runs in a separate process. This process generates the data, compares the results, schedules the rounds and
  * writes the tables. bench/README.md explains how to read them.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, platform, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findChromium, NO_CHROMIUM } from '@unroll/testkit/chromium';
-import { type CellResult, CHECK, FULL, measureRow, QUICK, type RunningEngine, type Speeds } from './cell.js';
+import { type CaseResult, CHECK, FULL, measureRow, QUICK, type RunningEngine, type Speeds } from './case.js';
 import { closeChromium } from './chromium.js';
 import { makeData } from './data.js';
 import { writeData } from './data-node.js';
@@ -16,7 +16,7 @@ import { type Options, readOptions } from './options.js';
 import { EngineProcess, type Launch } from './process.js';
 import type { Peaks } from './protocol.js';
 import {
-  cellLines,
+  caseLines,
   fractionOfPeak,
   jsonResult,
   type Machine,
@@ -29,7 +29,7 @@ import { type Mode, modeFits, type Row, rowFor } from './rows.js';
 
 /**
  * Measures the peak of the given number of threads: the sum over that many single-threaded processes, which run at the
- * same time. Stores the result in `machine` if it is higher than an earlier one.
+ * same time. Stores the result in `machine` if it is higher than an earlier result.
  */
 async function measurePeak(machine: Machine, threads: number, launch: Launch): Promise<void> {
   const processes = Array.from({ length: threads }, () => new EngineProcess(launch));
@@ -98,15 +98,15 @@ function reportMissing({ engines, python }: Options): EngineSpec[] {
   return missing;
 }
 
-/** Returns the cells to measure. A stream does not depend on T and B: rows that differ only in these share its cell. */
-function cellsOf(options: Options): { row: Row; mode: Mode }[] {
+/** Returns the cases to measure. A stream does not depend on T and B, so rows that differ only in T and B share one case. */
+function casesOf(options: Options): { row: Row; mode: Mode }[] {
   const seen = new Set<string>();
   return options.rows.flatMap((row) =>
     options.modes
       .filter((mode) => modeFits(row, mode))
       .map((mode) => ({ row: rowFor(row, mode), mode }))
-      .filter((cell) => {
-        const key = `${nameOf(cell)} ${cell.mode}`;
+      .filter((benchCase) => {
+        const key = `${nameOf(benchCase)} ${benchCase.mode}`;
         return !seen.has(key) && seen.add(key);
       }),
   );
@@ -134,7 +134,7 @@ async function main(): Promise<void> {
     if (!options.check) await measurePeaks(run);
     for (const line of [run.machine.cpu, ...peakLines(run.machine)]) console.log(line);
     await startAll(run);
-    const results = await measureCells(run);
+    const results = await measureCases(run);
     if (!options.check) {
       await measurePeaks(run);
       await writeReport(run, results);
@@ -153,22 +153,22 @@ async function measurePeaks({ options, specs, machine }: Run): Promise<void> {
   }
 }
 
-/** Measures every cell and prints its results. */
-async function measureCells({ options, specs, machine, running }: Run): Promise<CellResult[]> {
+/** Measures every case and prints its results. */
+async function measureCases({ options, specs, machine, running }: Run): Promise<CaseResult[]> {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-'));
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const results: CellResult[] = [];
+  const results: CaseResult[] = [];
   const speeds: Speeds = new Map();
   const preset = options.check ? CHECK : options.quick ? QUICK : FULL;
   const pace = { ...preset, ...(options.limit && { limitSeconds: options.limit }) };
-  for (const { row, mode } of cellsOf(options)) {
+  for (const { row, mode } of casesOf(options)) {
     const data = makeData(row, mode, options.weights);
     const file = writeData(join(folder, 'row.bin'), data);
     const rowResults = await measureRow({ row, mode }, running, data, file, pace, speeds);
     results.push(...rowResults);
     for (const [i, threads] of [...running.keys()].entries()) {
       console.log(`\n${nameOf({ row, mode })}, ${mode}, ${plural(threads, 'thread')}`);
-      for (const line of cellLines(rowResults[i], specs, machine)) console.log(line);
+      for (const line of caseLines(rowResults[i], specs, machine)) console.log(line);
     }
   }
   return results;
@@ -177,13 +177,13 @@ async function measureCells({ options, specs, machine, running }: Run): Promise<
 /** Prints the report and writes it to the files named by the options. */
 async function writeReport(
   { options, specs, machine, versions, unavailable, running }: Run,
-  cells: CellResult[],
+  cases: CaseResult[],
 ): Promise<void> {
   const { quick, weights } = options;
   const javascriptShare = options.modes.includes('train')
     ? await javascriptShares(running.values().next().value ?? [])
     : {};
-  const result = { machine, quick, weights, versions, missing: [...unavailable], cells, javascriptShare };
+  const result = { machine, quick, weights, versions, missing: [...unavailable], cases, javascriptShare };
   const text = report(result, specs);
   console.log(`\n${text}`);
   if (options.markdown) writeFileSync(options.markdown, text);
@@ -200,18 +200,18 @@ async function javascriptShares(engines: readonly RunningEngine[]): Promise<Reco
 }
 
 /** Prints warnings about the results. Sets exit code 1 if the results of an engine were wrong. */
-function printWarnings(results: readonly CellResult[], specs: EngineSpec[], machine: Machine): void {
+function printWarnings(results: readonly CaseResult[], specs: EngineSpec[], machine: Machine): void {
   const above = results
     .flatMap(({ measured }) => measured)
-    .filter((cell) => (fractionOfPeak(cell, specs, machine) ?? 0) > 1);
-  for (const cell of above) {
+    .filter((measured) => (fractionOfPeak(measured, specs, machine) ?? 0) > 1);
+  for (const measured of above) {
     console.log(
-      `${cell.engine} at ${nameOf(cell)} exceeded the measured peak: other processes probably slowed down the peak ` +
+      `${measured.engine} at ${nameOf(measured)} exceeded the measured peak: other processes probably slowed down the peak ` +
         'measurement. Repeat the run.',
     );
   }
-  for (const cell of results.flatMap(({ absent }) => absent).filter(({ wrong }) => wrong)) {
-    console.log(`${cell.engine} at ${nameOf(cell)}, ${cell.mode}: ${cell.reason}`);
+  for (const absent of results.flatMap((result) => result.absent).filter(({ wrong }) => wrong)) {
+    console.log(`${absent.engine} at ${nameOf(absent)}, ${absent.mode}: ${absent.reason}`);
     process.exitCode = 1;
   }
 }

@@ -86,7 +86,7 @@ class BenchPage {
     this.#browser = openChromium(chromium, `http://127.0.0.1:${port}/`, (reason) => this.#reportLost(reason));
   }
 
-  /** Tells every engine that the browser has ended. */
+  /** Reports to the listeners of all engines that the browser has ended. */
   #reportLost(reason: string): void {
     if (page === this) closeChromium();
     for (const listener of this.#listeners.values()) listener.lost(reason);

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:insight`: the cost of instruments. Compares a trace with a prediction and the time to copy the arrays that it
- * returns, and training with a recorder at its default rate with training without one. Prints Markdown tables.
+ * `npm run bench:insight`: measures the cost of traces and recorders. A trace is compared with a prediction and with a copy of
+ * the arrays that the trace returns; training with a recorder, at its default rate, is compared with training without. Prints
+ * Markdown tables.
  */
 import { parseArgs } from 'node:util';
 import { predict, RandomStream, ready, setThreads, type Tensor, tensor } from '@unroll/core';
@@ -33,7 +34,7 @@ const networkOf = ([cell, , H]: Size): Network =>
 
 /**
  * Runs tasks in alternating order and returns the lower quartile of the times of each, in ms.
- * @param warmUp rounds that do not count, after which V8 has compiled the code
+ * @param warmUp number of untimed rounds, in which V8 compiles the code
  */
 async function quartiles(
   rounds: number,
@@ -70,7 +71,7 @@ async function printTraces(rounds: number): Promise<void> {
   }
 }
 
-/** Updates per run, of which the default rate records one in 250. */
+/** Updates per run. By default, a recorder records one in 250 updates. */
 const UPDATES = 500;
 
 async function printRecorder(rounds: number): Promise<void> {

@@ -59,7 +59,7 @@ export interface LoadedSequence {
   outputs?: string;
   /** train: the losses before the first update, after the first, and after the second. */
   losses?: number[];
-  /** Variants that will not be timed, with the reason. */
+  /** The implementations that are not timed, by name, with the reason. */
   excluded?: Record<string, string>;
 }
 
@@ -76,8 +76,8 @@ export interface Round {
 }
 
 /**
- * Peak GFLOP/s by vector width. Widths that the machine lacks are absent. Chromium has a key of its own because its
- * WebAssembly may support fused multiply-add while that of an older Node does not.
+ * Peak GFLOP/s by vector width. Widths that the machine lacks are absent. Chromium has a separate key, because
+ * WebAssembly may support fused multiply-add in Chromium but not in an older Node.
  */
 export interface Peaks {
   simd128?: number;

@@ -1,7 +1,7 @@
 /**
  * Formats the results of the benchmark: lines for the terminal, and the report in Markdown and in JSON.
  */
-import type { Absent, CellResult, Measured } from './cell.js';
+import type { Absent, CaseResult, Measured } from './case.js';
 import type { WeightType } from './data.js';
 import type { EngineSpec } from './engines.js';
 import { peakFor } from './engines.js';
@@ -30,12 +30,12 @@ export interface Result {
   versions: Record<string, string>;
   /** Engines that are not installed or do not start. */
   missing: string[];
-  cells: CellResult[];
+  cases: CaseResult[];
   /** JavaScript's share of a training step, by engine. */
   javascriptShare: Record<string, number>;
 }
 
-/** Returns the name of a row in a mode. For streams it contains only the sizes that matter: cell-I-H. */
+/** Returns the name of a row in a mode. For a stream, the name contains only the sizes that matter: cell-I-H. */
 export const nameOf = ({ row, mode }: Pick<Measured, 'row' | 'mode'>): string => {
   const { cell, I, H, name } = rowFor(row, mode);
   return mode === 'stream' ? `${cell}-${I}-${H}` : name;
@@ -68,9 +68,9 @@ export function fractionOfPeak(
   return peak ? measured.executedGflops / peak : null;
 }
 
-/** Formats the results of a cell for the terminal, one line for each engine. */
-export function cellLines(cell: CellResult, engines: EngineSpec[], machine: Machine): string[] {
-  const { agreed, measured, absent } = cell;
+/** Formats the results of a case for the terminal, one line for each engine. */
+export function caseLines(caseResult: CaseResult, engines: EngineSpec[], machine: Machine): string[] {
+  const { agreed, measured, absent } = caseResult;
   const base = measured.find(({ engine }) => engine.startsWith('unroll'));
   const width = Math.max(16, ...engines.map(({ name }) => name.length));
   const lines = measured.map((times) => {
@@ -133,40 +133,40 @@ class ReportTables {
     this.engines = engines;
   }
 
-  /** Returns `format(measured)` for an engine in a cell, or a footnote with the reason why the engine has no times. */
-  text(cell: CellResult, engine: string, format: (measured: Measured) => string): string {
-    const measured = cell.measured.find((times) => times.engine === engine);
+  /** Returns `format(measured)` for an engine in a case, or a footnote with the reason why the engine has no times. */
+  text(caseResult: CaseResult, engine: string, format: (measured: Measured) => string): string {
+    const measured = caseResult.measured.find((times) => times.engine === engine);
     if (measured) {
       const variant = VARIANTS[measured.variant];
       return format(measured) + (variant ? ` ${this.footnotes.add(`${engine}: ${variant}`)}` : '');
     }
-    const absent = cell.absent.find((entry) => entry.engine === engine);
+    const absent = caseResult.absent.find((entry) => entry.engine === engine);
     return absent ? this.footnotes.add(`${engine}: ${absent.reason}`) : '';
   }
 
   /** Formats the table of the speed of the engine `unroll` relative to the other engines. */
   ratios(unroll: string): string[] {
-    const { cells } = this.result;
+    const { cases } = this.result;
     const others = this.engines.map(({ name }) => name).filter((name) => name !== unroll);
-    const hasTorchThreads =
-      others.includes('pytorch') && new Set(cells.map((cell) => first(cell).threads)).size > 1;
-    const columns = hasTorchThreads
+    const comparesTorchThreads =
+      others.includes('pytorch') && new Set(cases.map((caseResult) => first(caseResult).threads)).size > 1;
+    const columns = comparesTorchThreads
       ? others.flatMap((name) => (name === 'pytorch' ? [name, 'pytorch, best'] : [name]))
       : others;
-    const body = cells.map((cell): string[] => {
-      const base = cell.measured.find(({ engine }) => engine === unroll);
+    const body = cases.map((caseResult): string[] => {
+      const base = caseResult.measured.find(({ engine }) => engine === unroll);
       const fraction = base && fractionOfPeak(base, this.engines, this.result.machine);
       const unrollColumns = [
-        this.text(cell, unroll, ({ ms }) => formatNumber(ms)),
+        this.text(caseResult, unroll, ({ ms }) => formatNumber(ms)),
         fraction === null || fraction === undefined ? '' : percent(fraction),
       ];
       return [
-        label(cell),
+        label(caseResult),
         ...unrollColumns,
         ...columns.map((name) => {
           if (!base) return '';
-          if (name === 'pytorch, best') return this.ratioToBestTorch(cell, base);
-          return this.text(cell, name, ({ rounds }) => formatRatio(pairedRatio(rounds, base.rounds)));
+          if (name === 'pytorch, best') return this.ratioToBestTorch(caseResult, base);
+          return this.text(caseResult, name, ({ rounds }) => formatRatio(pairedRatio(rounds, base.rounds)));
         }),
       ];
     });
@@ -177,32 +177,35 @@ class ReportTables {
   }
 
   /** Formats the ratio to PyTorch with its fastest number of threads. */
-  ratioToBestTorch(cell: CellResult, base: Measured): string {
-    const times = this.result.cells
+  ratioToBestTorch(caseResult: CaseResult, base: Measured): string {
+    const times = this.result.cases
       .filter((other) => nameOf(first(other)) === nameOf(base) && first(other).mode === base.mode)
       .flatMap(({ measured }) => measured.filter(({ engine }) => engine === 'pytorch'));
-    if (times.length === 0) return this.text(cell, 'pytorch', () => '');
+    if (times.length === 0) return this.text(caseResult, 'pytorch', () => '');
     const fastest = times.reduce((a, b) => (b.ms < a.ms ? b : a));
     return `${formatRatio(pairedRatio(fastest.rounds, base.rounds))} (on ${fastest.threads})`;
   }
 
   /** Formats the table of the time, spread and share of the peak of every engine. */
   times(): string[] {
-    const { cells, machine } = this.result;
+    const { cases, machine } = this.result;
     const format = (times: Measured): string => {
       const fraction = fractionOfPeak(times, this.engines, machine);
       return `${formatNumber(times.ms)} ${spread(times)}${fraction === null ? '' : `, ${percent(fraction)}`}`;
     };
     const names = this.engines.map(({ name }) => name);
-    const body = cells.map((cell) => [label(cell), ...names.map((name) => this.text(cell, name, format))]);
+    const body = cases.map((caseResult) => [
+      label(caseResult),
+      ...names.map((name) => this.text(caseResult, name, format)),
+    ]);
     return markdownTable(['row, mode, threads', ...names], body);
   }
 }
 
-const first = ({ measured, absent }: CellResult): Measured | Absent => measured[0] ?? absent[0];
+const first = ({ measured, absent }: CaseResult): Measured | Absent => measured[0] ?? absent[0];
 
-function label(cell: CellResult): string {
-  const { row, mode, threads } = first(cell);
+function label(caseResult: CaseResult): string {
+  const { row, mode, threads } = first(caseResult);
   return `${nameOf({ row, mode })} ${mode} ${threads}`;
 }
 
@@ -220,8 +223,8 @@ export function peakLines(machine: Machine): string[] {
 /** Formats the report in Markdown. */
 export function report(result: Result, engines: EngineSpec[]): string {
   const { machine, versions, missing, quick, weights } = result;
-  const cells = result.cells.filter(({ measured, absent }) => measured.length + absent.length > 0);
-  const tables = new ReportTables({ ...result, cells }, engines);
+  const cases = result.cases.filter(({ measured, absent }) => measured.length + absent.length > 0);
+  const tables = new ReportTables({ ...result, cases }, engines);
   const unrollNames = engines.filter(({ peer }) => peer === null).map(({ name }) => name);
   const lines = [
     '# Benchmark',
@@ -271,7 +274,7 @@ export function report(result: Result, engines: EngineSpec[]): string {
 
 /** Returns the object that `--json` writes. */
 export function jsonResult(result: Result, engines: EngineSpec[]): object {
-  const { machine, quick, weights, versions, missing, cells, javascriptShare } = result;
+  const { machine, quick, weights, versions, missing, cases, javascriptShare } = result;
   const keyColumns = ({ row, mode, threads, engine }: Measured | Absent): object => {
     const { cell, I, H, B, T } = rowFor(row, mode);
     return { cell, I, H, B, T, mode, threads, engine };
@@ -283,7 +286,7 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
     versions,
     missing,
     javascriptShare,
-    rows: cells.flatMap(({ measured }) =>
+    rows: cases.flatMap(({ measured }) =>
       measured.map((times) => {
         const { ms, msMin, msMax, rounds, gflops, executedGflops, variant, note } = times;
         const share = fractionOfPeak(times, engines, machine);
@@ -301,7 +304,7 @@ export function jsonResult(result: Result, engines: EngineSpec[]): object {
         };
       }),
     ),
-    absent: cells.flatMap(({ absent }) =>
+    absent: cases.flatMap(({ absent }) =>
       absent.map((entry) => ({ ...keyColumns(entry), reason: entry.reason, wrong: entry.wrong })),
     ),
   };

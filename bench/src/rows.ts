@@ -115,7 +115,7 @@ const denseSpecs = (name: string, input: number, units: number): WeightSpec[] =>
   { name: `${name}/b`, shape: [units] },
 ];
 
-/** Lists the weights in Keras's order and layout. Each cell has W [I, GH], U [H, GH] and b [GH] (GRU: [2, 3H]). */
+/** Returns the weights in Keras's order and layout. Each cell has W [I, GH], U [H, GH] and b [GH] (GRU: [2, 3H]). */
 export function weightSpecs(row: Row): WeightSpec[] {
   const { I, H, layers, textModel } = row;
   const table = (name: string): WeightSpec => ({ name, shape: [textModel!.vocabulary, I] });
@@ -209,7 +209,8 @@ export const QUICK_ROWS: readonly Row[] = ['lstm-32-64-32-50', 'lstm-128-128-32-
 );
 
 /**
- * Selects rows by a list of names separated by commas. A prefix of names selects all rows that start with it.
+ * Selects rows by a list of names separated by commas. The first parts of a name, such as `gru-128`, select all rows whose
+ * names begin with these parts.
  * @param list undefined selects `defaults`
  * @throws Error for an invalid name
  */

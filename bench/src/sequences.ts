@@ -1,6 +1,6 @@
 /**
  * `npm run bench:sequences`: compares projected, layer-normalised and minimal recurrent layers, CTC, CRFs, a decoder with
- * attention and beam search with PyTorch on one thread. Each engine runs in a process of its own; this process generates
+ * attention and beam search with PyTorch on one thread. Each engine runs in a separate process; this process generates
  * the data, compares the results and schedules the rounds. bench/README.md describes the rows.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -85,7 +85,7 @@ interface Engines {
   pytorch: EngineProcess;
 }
 
-/** Loading a row compiles the variants of PyTorch, each within a time limit of its own. */
+/** Loading a row compiles several implementations in PyTorch, each within a time limit (see peers/sequences.py). */
 const LOAD_SECONDS = 900;
 
 function makeEngines(python: string): Engines {
@@ -111,14 +111,14 @@ function differenceOf(mode: SequenceMode, a: LoadedSequence, b: LoadedSequence):
   return equal ? 0 : Number.POSITIVE_INFINITY;
 }
 
-/** Loads the row in both engines and compares their results. */
 /**
- * Losses after updates of a layer-normalised cell may differ more: normalisation and Adam amplify the rounding of small values.
- * Variants of PyTorch's own cell differ from each other by up to 4e-4.
+ * Returns the tolerance for the results of a row. Losses after updates of a layer-normalised cell may differ more, because
+ * normalisation and Adam amplify the rounding of small values: implementations in PyTorch differ by up to 4e-4 from each other.
  */
 const toleranceOf = ({ name }: SequenceRow, mode: SequenceMode): number =>
   name === 'layer-norm-lstm' && mode === 'train' ? 2e-3 : TOLERANCE;
 
+/** Loads the row in both engines and compares their results. */
 async function compare(
   { unroll, pytorch }: Engines,
   row: SequenceRow,

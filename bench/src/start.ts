@@ -19,7 +19,7 @@ import { SMALL } from './start/task.js';
 
 const HELP = `npm run bench:start -- [options]
 
-  --rounds N       number of processes per engine, default 15; a fifth of that for the peak memory
+  --rounds N       number of processes per engine, default 15; for the peak memory, a fifth of them
   --python PATH    a Python that has PyTorch, default bench/peers/.venv
 `;
 

@@ -1,4 +1,4 @@
-/** Statistics over the rounds of a cell and over rows. */
+/** Statistics over the rounds of a benchmark and over rows. */
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);

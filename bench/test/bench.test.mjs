@@ -1,4 +1,4 @@
-/** Tests the parts of the benchmark that need no engine: `node --test bench/test` after a build. */
+/** Tests of the benchmark without the peers. Run `node --test bench/test` after a build. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,7 +17,7 @@ import { ALL_ROWS, chooseRows, creditedFlops, executedFlops, parseRow, rowFor } 
 import { pairedRatio } from '../dist/statistics.js';
 import { summarise } from '../dist/summary.js';
 
-test('credited operations follow the usual formula; executed ones exclude the gradient of the first input', () => {
+test('credited and executed operations: training does not compute the gradient of the inputs', () => {
   const row = parseRow('lstm-32-64-8-10');
   const forward = 2 * 10 * 8 * 4 * 64 * (32 + 64);
   assert.equal(creditedFlops(row, 'infer'), forward);
@@ -28,7 +28,7 @@ test('credited operations follow the usual formula; executed ones exclude the gr
   assert.equal(creditedFlops(rowFor(row, 'stream'), 'stream'), forward / 80);
 });
 
-test('rows are chosen by full name or by prefix', () => {
+test('rows are selected by their full name or by the first parts of the name', () => {
   assert.deepEqual(
     chooseRows('rnn-3-4-5-6', ALL_ROWS).map((row) => row.name),
     ['rnn-3-4-5-6'],
@@ -44,7 +44,7 @@ test('layouts: transposed and time-major arrays', () => {
   assert.deepEqual([...toTimeMajor(x)], [1, 3, 2, 4]);
 });
 
-test('the data of a row can be written and read again', () => {
+test('a data file contains the data of a row', () => {
   const folder = mkdtempSync(join(tmpdir(), 'unroll-bench-test-'));
   const data = makeData(parseRow('gru-2-3-2-4'), 'train');
   const file = writeData(join(folder, 'row.bin'), data);
@@ -52,7 +52,7 @@ test('the data of a row can be written and read again', () => {
   rmSync(folder, { recursive: true });
 });
 
-test('engines in Chromium: names, and their peak', () => {
+test('engines in Chromium: names, and a separate peak', () => {
   const peaks = { avx2: 100, simd128: 40, simd128Chromium: 60 };
   for (const name of ['unroll-wasm:relaxed@chromium', 'ort-web@chromium', 'tfjs-wasm@chromium'])
     assert.equal(peakFor(engineSpec(name, ''), peaks), 60);
@@ -62,7 +62,7 @@ test('engines in Chromium: names, and their peak', () => {
     assert.throws(() => engineSpec(name, ''), /engine must be one of .*, got "/);
 });
 
-test('an engine: answers, errors, its end, and a restart', async () => {
+test('an engine: answers, errors, a crash, and the restart after it', async () => {
   let [listener, starts, sent] = [null, 0, null];
   const engine = new EngineProcess((given) => {
     listener = given;
@@ -85,8 +85,8 @@ test('an engine: answers, errors, its end, and a restart', async () => {
     (error) => error instanceof EngineLost && error.message === 'crash',
   );
   const again = ask(({ id }) => {
-    before.lost('the late end of the previous process'); // is ignored
-    listener.answer({ id: id - 1, ok: 1 }); // and so is the answer to an earlier request
+    before.lost('a late report of the previous engine'); // is ignored
+    listener.answer({ id: id - 1, ok: 1 }); // the answer to another request is ignored
     listener.answer({ id, ok: 8 });
   });
   assert.equal(await again, 8);
@@ -94,15 +94,15 @@ test('an engine: answers, errors, its end, and a restart', async () => {
   await assert.rejects(engine.ask({ do: 'hello' }, 0.01), /no answer to "hello" within 0.01 s/);
 });
 
-test('an engine in a process: messages in both directions, and the reason why it ended', async () => {
+test('an engine in a process: an answer, and the reason for a crash', async () => {
   const script = `
     console.log('a greeting of its library');
     process.stdin.once('data', (line) => {
       console.log(JSON.stringify({ id: JSON.parse(line).id, ok: process.env.UNROLL_TEST }));
       process.stdin.once('data', () => { console.error('Error: out of luck'); process.exit(3); });
     });`;
-  const engine = new EngineProcess(spawned(process.execPath, ['-e', script], { UNROLL_TEST: 'told' }));
-  assert.equal(await engine.ask({ do: 'hello' }, 20), 'told');
+  const engine = new EngineProcess(spawned(process.execPath, ['-e', script], { UNROLL_TEST: 'answer' }));
+  assert.equal(await engine.ask({ do: 'hello' }, 20), 'answer');
   await assert.rejects(engine.ask({ do: 'hello' }, 20), /exited with code 3. Error: out of luck/);
 });
 
@@ -142,8 +142,8 @@ test('the oracle agrees with formulas for one unit and one step', () => {
   assert.equal(run(gru, 'reset-before'), (1 - sigmoid(2)) * Math.tanh(1));
 });
 
-test('weights are rounded to the nearest float16 number; the other data do not change', () => {
-  // The number after 1 is 1 + 2^-10. Numbers below 2^-14 are multiples of 2^-24. Ties are rounded to even.
+test('float16 rounds the weights to the nearest float16 number, and leaves the other data unchanged', () => {
+  // 1 + 2^-10 is the next number after 1, and below 2^-14 numbers are 2^-24 apart. Ties are rounded to even.
   const cases = [
     [1, 1],
     [1 + 2 ** -11, 1],
@@ -166,7 +166,7 @@ test('weights are rounded to the nearest float16 number; the other data do not c
   }
 });
 
-test('an engine with wrong results is found', () => {
+test('wrong results of an engine are detected', () => {
   assert.equal(relativeDifference([1, 2], [1, 2]), 0);
   assert.equal(relativeDifference([1, 2.5], [1, 2]), 0.25);
   assert.equal(relativeDifference([1, Number.NaN], [1, 2]), Number.POSITIVE_INFINITY);
@@ -184,7 +184,7 @@ test('an engine with wrong results is found', () => {
 
 test('the report: ratios, shares of the peak, notes', () => {
   const row = parseRow('lstm-128-128-1-10');
-  const cell = { row, mode: 'infer', threads: 1 };
+  const benchCase = { row, mode: 'infer', threads: 1 };
   const times = { msMin: 1, msMax: 3, gflops: 40, executedGflops: 40, variant: 'standard' };
   const result = {
     machine: {
@@ -200,14 +200,14 @@ test('the report: ratios, shares of the peak, notes', () => {
     weights: 'float32',
     versions: { 'unroll-native': 'u', pytorch: 'p' },
     missing: ['brain'],
-    cells: [
+    cases: [
       {
         agreed: [],
         measured: [
-          { ...cell, ...times, engine: 'unroll-native', ms: 2, rounds: [2] },
-          { ...cell, ...times, engine: 'pytorch', ms: 3, rounds: [3] },
+          { ...benchCase, ...times, engine: 'unroll-native', ms: 2, rounds: [2] },
+          { ...benchCase, ...times, engine: 'pytorch', ms: 3, rounds: [3] },
         ],
-        absent: [{ ...cell, engine: 'ort-node', reason: 'cannot', wrong: false }],
+        absent: [{ ...benchCase, engine: 'ort-node', reason: 'cannot', wrong: false }],
       },
     ],
     javascriptShare: { 'unroll-native': 0.125 },
@@ -222,12 +222,12 @@ test('the report: ratios, shares of the peak, notes', () => {
   assert.match(text, /Not available: brain/);
   assert.match(text, /unroll-native 13 %/);
   assert.doesNotMatch(text, /float16/);
-  const halves = { ...result, weights: 'float16' };
-  assert.match(report(halves, specs), /weights are rounded to float16/);
-  assert.equal(jsonResult(halves, specs).weights, 'float16');
+  const float16Result = { ...result, weights: 'float16' };
+  assert.match(report(float16Result, specs), /weights are rounded to float16/);
+  assert.equal(jsonResult(float16Result, specs).weights, 'float16');
 });
 
-test('a ratio compares adjacent rounds', () => {
+test('ratios are computed from pairs of adjacent rounds', () => {
   // The machine runs at half its speed in two of three rounds.
   assert.equal(pairedRatio([3, 6, 6], [1, 2, 2]), 3);
   assert.equal(pairedRatio([4], [2, 9, 9]), 2, 'a slow engine has fewer rounds');

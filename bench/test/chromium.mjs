@@ -1,4 +1,4 @@
-/** Runs a small row of the benchmark with Unroll in headless Chromium. tools/test-browser.mjs starts this test after a build. */
+/** Runs a small row with Unroll in headless Chromium. tools/test-browser.mjs runs this file after a build. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,7 +43,7 @@ test('a row in an isolated page: threads, results, times', { skip, timeout: 60_0
   engine.stop();
 });
 
-test('an engine that does not start gives the reason, and a stopped engine can start again', {
+test('an engine that does not start reports the reason, and a stopped engine starts again', {
   skip,
   timeout: 60_000,
 }, async () => {

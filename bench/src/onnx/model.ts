@@ -15,7 +15,7 @@ const OPS = { rnn: 'RNN', lstm: 'LSTM', gru: 'GRU' } as const;
 /** For each gate in ONNX's order (LSTM: i o f c, GRU: z r h): its index in Unroll's order. */
 const GATE_ORDER = { rnn: [0], lstm: [0, 3, 1, 2], gru: [0, 1, 2] } as const;
 
-/** Attributes of a node (field 5). */
+/** Encode attributes of a node (field 5). */
 export const attribute = {
   integer: (name: string, value: number): Field =>
     message(5, [string(1, name), integer(3, value), integer(20, 2)]),
@@ -104,8 +104,8 @@ export function cellConstants(row: Row, name: string, weights: readonly NamedTen
 
 /**
  * Encodes the node of a layer, which uses the constants of `cellConstants`.
- * @param from the name of its input
- * @param initial the names of its initial states; default: zeros
+ * @param from name of the input of the node
+ * @param initial names of the initial states; default: zeros
  */
 export function cellNode(
   { kind, H }: Row,

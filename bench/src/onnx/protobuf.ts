@@ -1,8 +1,6 @@
-/**
- * Encodes messages in the wire format of Protocol Buffers: the parts of it that an ONNX file needs.
- */
+/** Encodes messages in the wire format of Protocol Buffers, as far as ONNX files need. */
 
-/** An encoded field, in parts: its number and wire type, and its value. */
+/** The parts of an encoded field: its key (field number and wire type) and its value. */
 export type Field = Uint8Array[];
 
 const text = new TextEncoder();

@@ -6,16 +6,17 @@ import type { SequenceMode, SequenceRow } from './rows.js';
 export interface SequenceResult {
   row: SequenceRow;
   mode: SequenceMode;
-  /** Milliseconds per call of each round. Empty if the row was not timed. */
+  /** Milliseconds per call in each round. Empty if the row was not timed. */
   unroll: number[];
+  /** Like `unroll`. */
   pytorch: number[];
   /** The largest relative difference of the results; null if the results of one engine are missing. */
   difference: number | null;
-  /** The timed variant of PyTorch. */
+  /** Name of the implementation in PyTorch that was timed. */
   variant?: string;
-  /** Variants of PyTorch that were not timed, with the reason. */
+  /** The implementations in PyTorch that were not timed, by name, with the reason. */
   excluded?: Readonly<Record<string, string>>;
-  /** Why the row was not timed, or only with Unroll. */
+  /** The reason why the row was not timed. */
   problem?: string;
 }
 

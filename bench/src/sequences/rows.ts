@@ -39,7 +39,7 @@ export interface SequenceRow {
   tensors: SequenceTensors;
 }
 
-/** Uniform with unit variance. */
+/** Limit of uniformly distributed numbers with unit variance. */
 const UNIT = Math.sqrt(3);
 /** The token that starts every output. */
 export const START = 1;
@@ -208,8 +208,8 @@ export const SEQUENCE_ROWS: readonly SequenceRow[] = [
 ];
 
 /**
- * Returns the rows whose names are, or begin with, one of the words of a comma-separated list; all rows without a list.
- * @throws Error for a word without a row
+ * Returns the rows whose names begin with a word of a comma-separated list; without a list, all rows.
+ * @throws Error for a word that selects no row
  */
 export function chooseSequenceRows(list: string | undefined): readonly SequenceRow[] {
   if (list === undefined) return SEQUENCE_ROWS;

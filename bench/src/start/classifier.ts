@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { setThreads } from 'unrolljs';
 import { type ClassifyModel, makeTable, trainClassifier } from 'unrolljs/classify';
 
-/** The made texts, in the sizes of SST-2: sentences of 19 words, 7,000 different words that occur at least twice. */
+/** Sizes of the generated texts, as in SST-2: 19 words per text, and 7,000 different words that occur at least twice. */
 const WORDS = 7000;
 const LENGTH = 19;
 const TEXTS = 2000;
@@ -32,7 +32,7 @@ async function trainedModel(networks: number): Promise<ClassifyModel> {
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
-/** Measures one call, in ms. */
+/** Returns the duration of a call in milliseconds. */
 async function timeOf(task: () => unknown): Promise<number> {
   const start = performance.now();
   await task();
@@ -46,7 +46,10 @@ function predictOnce(folder: string, input: string): void {
   if (status !== 0) throw new Error(String(stderr));
 }
 
-/** Prints the times of classifiers of 1 and 3 networks with an n-gram model (3: the default) as a Markdown table. @param rounds number of processes */
+/**
+ * Prints the times of classifiers as a Markdown table: an n-gram model with one network or three (the default).
+ * @param rounds number of processes
+ */
 export async function printClassifiers(parent: string, rounds: number): Promise<void> {
   console.log(
     '\n| text classifier | start to first label (`unroll predict -`), ms | one text, ms | texts/s |\n| --- | ---: | ---: | ---: |',

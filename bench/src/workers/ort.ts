@@ -1,6 +1,6 @@
 /**
  * The engine ONNX Runtime: `ort.js <threads> node|web` (native or WebAssembly). Each row has one session with all graph
- * optimisations. Inputs are allocated before timing, and in the native runtime outputs too.
+ * optimisations. Inputs are allocated before timing; in the native runtime, outputs are, too.
  */
 import { argument, importPeer, peerVersion, threads, workersStarted } from '#host';
 import { makeData, type RowData, toTimeMajor } from '../data.js';

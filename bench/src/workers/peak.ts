@@ -1,6 +1,6 @@
 /**
- * Measures the peak speed of the machine at each vector width, with independent multiply-adds of full vectors. They are
- * compiled like the kernels, so no kernel can be faster. The peak is the fastest of many short runs.
+ * Measures the peak speed of the machine at each vector width, with independent multiply-adds of full vectors. This code
+ * is compiled like the kernels, so no kernel can be faster. The peak is the fastest of many short runs.
  */
 
 import { choiceFor, type KernelModule, listVariants, loadKernels } from '@unroll/kernels';

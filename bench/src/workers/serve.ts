@@ -29,7 +29,7 @@ export interface Prepared {
   drop?: () => unknown;
 }
 
-/** What an engine implements, by command. */
+/** The commands that an engine implements. */
 export interface Engine {
   hello(): Hello | Promise<Hello>;
   /** @throws Unavailable if the engine cannot run the row */

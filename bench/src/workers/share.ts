@@ -1,6 +1,6 @@
 /**
- * Measures JavaScript's share of a training step: the time that is not spent inside kernel calls. Rounds that time only
- * the steps alternate with rounds that time every kernel call. The rounds are separate because reading the clock takes
+ * Measures JavaScript's share of a training step: the time that is not spent inside kernel calls. Two kinds of rounds
+ * alternate: one times only the steps, and the other times every kernel call. The rounds are separate because reading the clock takes
  * about as long as the JavaScript that is measured.
  */
 import { currentBackend, setBackend, setThreads, tensor } from '@unroll/core';
@@ -34,8 +34,8 @@ export async function javascriptShare(choice: KernelChoice): Promise<number> {
   const data = makeData(ROW, 'train');
   const [x, y] = [...data.inputs, data.y].map(({ values, shape }) => tensor(values, shape));
   const step = trainingStep(ROW, buildModel(ROW, data, 'standard'), [x], y);
-  const time = async (steps: number, enabled: boolean): Promise<number> => {
-    clock.enabled = enabled;
+  const time = async (steps: number, timesKernels: boolean): Promise<number> => {
+    clock.enabled = timesKernels;
     clock.milliseconds = 0;
     const start = performance.now();
     for (let i = 0; i < steps; i++) await step();

@@ -56,7 +56,7 @@ function recurrentLayer({ kind, sizes }: SequenceRow): Recurrent {
   }
 }
 
-/** An encoder, a decoder that attends to its outputs, and logits of every step. */
+/** Builds an encoder, a decoder that attends to the encoder's outputs, and a layer for the logits of every step. */
 function buildTranslator({ sizes }: SequenceRow, weights: readonly NamedTensor[]): Network {
   const { E, H, V } = sizes;
   const source = input({ shape: [null], name: 'source' });
@@ -90,9 +90,9 @@ function prepareRecurrent(row: SequenceRow, mode: SequenceMode, { inputs, y, wei
   return { work, outputs: () => work().dataSync() as Float32Array };
 }
 
-/** Prepares a loss and its gradients. The results are the loss, followed by the gradients. */
-function prepareGradient(loss: () => Tensor, of: readonly Tensor[]): Prepared {
-  const compute = () => valueAndGrad(() => sum(loss()), of);
+/** Prepares a loss and its gradients with respect to `variables`. The results are the loss, followed by the gradients. */
+function prepareGradient(loss: () => Tensor, variables: readonly Tensor[]): Prepared {
+  const compute = () => valueAndGrad(() => sum(loss()), variables);
   return {
     work: () => scope(() => compute().value),
     outputs: () => {

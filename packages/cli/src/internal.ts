@@ -1,4 +1,4 @@
-/** Internals of @unroll/cli for its own tests. */
+/** Exports of @unroll/cli for its tests. */
 export { Progress } from './shared/progress.js';
 export { queryFile } from './shared/query.js';
 export { Reporter } from './shared/reporter.js';

@@ -61,8 +61,8 @@ export async function main(args: readonly string[], tasks: readonly Task[] = TAS
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
-    const near = nearest(name, Object.keys(COMMANDS));
-    const hint = near === undefined ? 'Run unroll --help for a list.' : `Did you mean "${near}"?`;
+    const suggestion = nearest(name, Object.keys(COMMANDS));
+    const hint = suggestion === undefined ? 'Run unroll --help for a list.' : `Did you mean "${suggestion}"?`;
     return printError(`Unknown command "${name}". ${hint}`, 2);
   }
   return runCommand(command, rest, tasks);

@@ -21,17 +21,17 @@ import type { StepHook } from './stepwise.js';
 export interface AblateOptions {
   /** Path or name of the recurrent layer. */
   layer: string;
-  /** Indices of the units to fix. Exactly one of `units` and `gate`. */
+  /** Indices of the units to fix. Give either `units` or `gate`. */
   units?: readonly number[];
-  /** The state whose units are fixed; the output of a unit changes with its state h. Default `h`. */
+  /** The state whose units are fixed. If the cell returns this state as its output, the output is fixed, too. Default `h`. */
   state?: string;
   /** The gate to fix at every step and unit, as in the equations of the cell: `f`, `z`, ... */
   gate?: string;
-  /** The value of the units, or of the gate: 0 is shut, 1 is open. Default 0. */
+  /** The value of the units or of the gate (0: shut, 1: open). Default 0. */
   value?: number;
 }
 
-/** A model with the weights of another one, whose recurrent layers are partly fixed. Use it like the model. */
+/** A view of a model in which units or gates of recurrent layers are fixed. It has the weights of the model and is used like it. */
 export class AblatedModel implements AblatedView {
   readonly network: Network;
   readonly changes: readonly Change[];
@@ -81,15 +81,14 @@ export class AblatedModel implements AblatedView {
 }
 
 /**
- * Returns a view of a model in which units of a recurrent layer have a fixed value at every step, or a gate is forced open or
- * shut. The model itself does not change. Views can be ablated again. Instruments and `predict` take a view like the
- * model.
+ * Returns a view of a model in which units or a gate of a recurrent layer have a fixed value at every step. The model itself
+ * does not change. `predict` and all instruments, including `ablate`, also take a view.
  *
  *     const blind = ablate(network, { layer: 'lstm', gate: 'f', value: 0 });     // forgets at every step
  *     const damaged = ablate(network, { layer: 'lstm', units: [3, 7] });
  *
- * A gate is forced through its weights: they are 0, and its bias is the inverse of its activation, so the fused kernels run as usual. This
- * needs a built-in cell. Fixed units run step by step.
+ * To force a gate, its weights are set to 0, and its bias to the input for which the activation of the gate returns `value`, so
+ * fused kernels run as usual. This needs a built-in cell. A layer with fixed units runs step by step.
  * @throws UnrollError `value` for an unknown layer, unit, state or gate, or a value that the gate cannot have
  */
 export function ablate(model: Inspectable, options: AblateOptions): AblatedModel {
@@ -107,7 +106,7 @@ export function ablate(model: Inspectable, options: AblateOptions): AblatedModel
   return new AblatedModel(network, [...changes, change]);
 }
 
-/** Returns the function that fixes units of a state after every step. */
+/** Returns a function that changes the result of a step: it fixes units of a state. */
 function unitHook(layer: Recurrent, units: readonly number[], state: string, value: number): StepHook {
   const { stateSizes } = layer.cell;
   const size = stateSizes[state];
@@ -135,10 +134,10 @@ function unitHook(layer: Recurrent, units: readonly number[], state: string, val
   };
 }
 
-/** The inputs of the activations for which they have the ends of their range; float32 sigmoids are 0 and 1 there. */
+/** At inputs of ±100, the activations reach the ends of their range, up to rounding. */
 const FAR = 100;
 
-/** Returns the sum at which an activation has a value. @throws UnrollError `value` if it has none */
+/** Returns the input for which an activation returns `value`. @throws UnrollError `value` if there is none */
 function inverse(activation: unknown, value: number, owner: string): number {
   const inside = (low: number, high: number): boolean => value >= low && value <= high;
   if (activation === 'linear') return value;
@@ -149,9 +148,9 @@ function inverse(activation: unknown, value: number, owner: string): number {
   throw valueError(`${owner} cannot have the value ${value} with the activation ${formatValue(activation)}.`);
 }
 
-const clamp = (sum: number): number => Math.max(-FAR, Math.min(FAR, sum));
+const clamp = (x: number): number => Math.max(-FAR, Math.min(FAR, x));
 
-/** Returns the function that makes a cell whose gate has a fixed value, with the current weights of the layer. */
+/** Returns a function that creates a cell with the current weights of the layer and a fixed value of one gate. */
 function gateChange(layer: Recurrent, gate: string, value: number): () => Cell {
   const { cell } = layer;
   const order = gateOrder(cell);
@@ -165,16 +164,16 @@ function gateChange(layer: Recurrent, gate: string, value: number): () => Cell {
   const { activation, recurrentActivation } = cell.config;
   const isCandidate = gate === 'g' || gate === 'n';
   const phi = cell.className === 'MinGRUCell' ? (activation ?? 'logSpace') : (activation ?? 'tanh');
-  const sum = inverse(
+  const bias = inverse(
     isCandidate ? phi : (recurrentActivation ?? 'sigmoid'),
     value,
     `ablate: the gate ${gate}`,
   );
-  return () => fixedCell(layer, order.length, index, sum);
+  return () => fixedCell(layer, order.length, index, bias);
 }
 
-/** Creates a copy of the cell of a layer in which all columns of one gate are 0 and its bias is `sum`. */
-function fixedCell(layer: Recurrent, gates: number, index: number, sum: number): Cell {
+/** Returns a copy of the cell of a layer in which the weights of one gate are 0 and its bias is `bias`. */
+function fixedCell(layer: Recurrent, gateCount: number, index: number, bias: number): Cell {
   const { cell } = layer;
   const withBias = { className: cell.className, config: { ...cell.config, useBias: true } };
   const copy =
@@ -184,7 +183,7 @@ function fixedCell(layer: Recurrent, gates: number, index: number, sum: number):
     byName.get('kernel')?.shape[0] ?? 0,
     (name, shape) => {
       const values = Float64Array.from(byName.get(name)?.dataSync() ?? new Float64Array(sizeOf(shape)));
-      fixColumns(name, values, shape, gates, index, sum, byName.has('gamma_input'));
+      fixColumns(name, values, shape, gateCount, index, bias, byName.has('gamma_input'));
       return new Parameter(name, shape, values, false);
     },
     {},
@@ -194,27 +193,27 @@ function fixedCell(layer: Recurrent, gates: number, index: number, sum: number):
 
 const sizeOf = (shape: Shape): number => shape.reduce((size, extent) => size * extent, 1);
 
-/** Fixes the values of one gate in a parameter of a cell. */
+/** Sets the values of one gate in a parameter of a cell. */
 function fixColumns(
   name: string,
   values: Float64Array,
   shape: Shape,
-  gates: number,
+  gateCount: number,
   index: number,
-  sum: number,
+  bias: number,
   isNormalized: boolean,
 ): void {
   const width = shape[shape.length - 1];
-  // Layer normalisation is over the sums of all gates, so its factors are set to 0 instead of the weights.
+  // Layer normalisation is over all gates, so weights of 0 would change the other gates. Its factor gamma is set to 0 instead.
   const isWeight = isNormalized
     ? /^gamma_(input|recurrent)$/.test(name)
     : /kernel$/.test(name) && !/projection/.test(name);
   if (isWeight || name === 'bias') {
-    const H = width / gates;
+    const H = width / gateCount;
     for (let i = 0; i < values.length; i++) {
       if (Math.floor((i % width) / H) !== index) continue;
-      // The second row of a GRU's bias belongs to the state; the reset gate multiplies its candidate.
-      values[i] = name === 'bias' && i < width ? sum : 0;
+      // With `resetAfter`, a GRU has a second bias row, which becomes 0: the reset gate would multiply its part for the candidate.
+      values[i] = name === 'bias' && i < width ? bias : 0;
     }
   } else if (name === 'peephole') {
     const row = ['i', 'f', 'o'].indexOf(['i', 'f', 'g', 'o'][index]);

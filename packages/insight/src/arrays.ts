@@ -1,4 +1,4 @@
-/** Arrays of numbers as plain data: results of instruments can be sent to a worker, cloned and written as JSON. */
+/** Arrays of numbers as plain objects, so that the results of instruments can be cloned and sent to a worker. */
 import type { FloatArray, Tensor } from '@unroll/core';
 
 /** Numbers with a shape, row-major. */
@@ -7,17 +7,17 @@ export interface DataArray {
   values: FloatArray;
 }
 
-/** Reads a tensor. The array belongs to the caller. */
+/** Returns a copy of the values of a tensor. */
 export async function readArray(tensor: Tensor): Promise<DataArray> {
   return { shape: [...tensor.shape], values: await tensor.data() };
 }
 
-/** Creates an array of zeros. */
+/** Returns an array of zeros. */
 export function zerosOf(shape: readonly number[]): DataArray {
   return { shape: [...shape], values: new Float64Array(shape.reduce((size, extent) => size * extent, 1)) };
 }
 
-/** Concatenates arrays along the first axis. */
+/** Returns the arrays concatenated along the first axis. */
 export function joinArrays(parts: readonly DataArray[]): DataArray {
   if (parts.length === 1) return parts[0];
   const size = parts.reduce((sum, { values }) => sum + values.length, 0);
@@ -29,4 +29,10 @@ export function joinArrays(parts: readonly DataArray[]): DataArray {
   }
   const rows = parts.reduce((sum, { shape }) => sum + shape[0], 0);
   return { shape: [rows, ...parts[0].shape.slice(1)], values };
+}
+
+/** Returns the states h of a traced layer, in a stack those of its last cell; if no state is named h, the first states. */
+export function outputStates(states: Readonly<Record<string, DataArray>>): DataArray | undefined {
+  const named = Object.entries(states).findLast(([name]) => /(^|\.)h$/.test(name));
+  return named?.[1] ?? Object.values(states)[0];
 }

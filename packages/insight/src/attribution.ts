@@ -1,4 +1,4 @@
-/** `attribution`: which parts of the input a number of the output is due to. */
+/** `attribution`: how much each step and feature of the input contributes to one number of the output. */
 import { type FloatArray, mul, sum, type Tensor, valueError } from '@unroll/core';
 import { checkOptions, hostTensor, inferenceContext } from '@unroll/core/internal';
 import { type DataArray, readArray, zerosOf } from './arrays.js';
@@ -12,22 +12,23 @@ import {
   subjectOf,
 } from './inputs.js';
 import { type Inspectable, withInstruments } from './instrument.js';
-import { flatOutput, occludedOutputs, outputAt, theSequence } from './outputs.js';
+import { flatOutput, occludedOutputs, onlySequence, outputAt } from './outputs.js';
 import { Probe } from './probe.js';
-import { outputSteps } from './steps.js';
+import { findOutputSteps } from './steps.js';
 
 export interface AttributionOptions extends MaskOption, Omit<OutputOptions, 'component'> {
   /**
-   * `integratedGradients` (Sundararajan et al. 2017): the gradient along the straight line from the baseline to x. Its values
-   * add up to the difference of the outputs. `occlusion` (Zeiler & Fergus 2014): how much the output falls if one step, or
-   * one feature at all steps, is replaced by the baseline. Default `integratedGradients`.
+   * `integratedGradients` (Sundararajan et al. 2017): the mean gradient on the straight line from the baseline to x, times the
+   * difference between x and the baseline. The attributions add up to the difference between the two outputs. `occlusion`
+   * (Zeiler & Fergus 2014): how much the output falls if one step, or one feature at all steps, is replaced by the baseline.
+   * Default `integratedGradients`.
    */
   method?: 'integratedGradients' | 'occlusion';
-  /** The number of the output. Default: the largest of each sequence, such as the predicted class. */
+  /** Index of the number in the output. Default: the largest number of each sequence, such as the predicted class. */
   component?: number;
-  /** One number for each feature, or a single one. Default 0. The baseline of ids is the zero vector. */
+  /** One number for each feature, or one for all. Default 0. The baseline of ids is the zero vector. */
   baseline?: number | readonly number[];
-  /** Number of points on the line (Gauss-Legendre). Default 32. */
+  /** Number of points of the quadrature on the line (Gauss-Legendre). Default 32. */
   points?: number;
   /** Index of the input of the model. Default: the only input with a time axis. */
   input?: number;
@@ -35,29 +36,31 @@ export interface AttributionOptions extends MaskOption, Omit<OutputOptions, 'com
 
 export interface Attribution {
   method: 'integratedGradients' | 'occlusion';
-  /** The step and the index of the number of the output, for each sequence. */
+  /** The step of the output, for each sequence. */
   steps: Int32Array;
+  /** The index of the number in the output, for each sequence. */
   component: Int32Array;
-  /** This number for x and for the baseline, [B]. */
+  /** This number for x, [B]. */
   output: Float64Array;
+  /** This number for the baseline, [B]. */
   baselineOutput: Float64Array;
-  /** [B, T, F]; null for occlusion and for ids. */
+  /** Attributions of each step and feature, [B, T, F]; null for occlusion and for ids. */
   values: DataArray | null;
-  /** [B, T] */
+  /** Attributions of each step, [B, T]. */
   bySteps: DataArray;
-  /** [B, F]; null for ids. */
+  /** Attributions of each feature, [B, F]; null for ids. */
   byFeatures: DataArray | null;
   /**
-   * For integrated gradients: the sum of the values minus the difference of the outputs, [B]. A large gap means that the output
-   * is not smooth along the line: increase `points`.
+   * For integrated gradients: the sum of the attributions minus the difference of the outputs, [B]. A large gap means that the
+   * output is not smooth along the line: increase `points`. Null for occlusion.
    */
   gap: Float64Array | null;
 }
 
 /**
- * Attributes a number of the output to the steps and features of an input.
+ * Returns how much each step and feature of an input contributes to one number of the output.
  * @param x one batch [B, T, F], or ids [B, T] for a model with an embedding
- * @throws UnrollError `value` for unknown options, or a model with several sequences without the option `input`
+ * @throws UnrollError `value` for invalid options, or if the option `input` is missing for a model with several sequences
  */
 export async function attribution(
   model: Inspectable,
@@ -72,11 +75,11 @@ export async function attribution(
   const subject = subjectOf(model, 'attribution');
   const inputs = await inputsOf(x, options, 'attribution');
   subject.network.build(inputs.sequences.map(({ value }) => [-1, ...value.shape.slice(1)]));
-  const input = options.input ?? theSequence(inputs, 'attribution');
+  const input = options.input ?? onlySequence(inputs, 'attribution');
   const { value } = inputs.sequences[input];
   const width = value.rank >= 3 ? value.size / (value.shape[0] * value.shape[1]) : 1;
   const baseline = baselineOf(options.baseline ?? 0, width);
-  const steps = outputSteps(subject, inputs, options);
+  const steps = findOutputSteps(subject, inputs, options);
   const original = await outputAt(subject, inputs, steps, output);
   const component = componentsOf(original, options.component);
   const call: Call = {
@@ -107,7 +110,7 @@ function baselineOf(given: number | readonly number[], width: number): Float64Ar
   );
 }
 
-/** Returns the index of the number of each row: a fixed one, or the largest. */
+/** Returns for each sequence the index of the number to attribute: `fixed`, or that of the largest number. */
 function componentsOf({ shape, values }: DataArray, fixed: number | undefined): Int32Array {
   const [B, D] = shape;
   if (fixed !== undefined && fixed >= D)
@@ -120,11 +123,15 @@ function componentsOf({ shape, values }: DataArray, fixed: number | undefined): 
   });
 }
 
-const chosen = ({ shape, values }: DataArray, component: Int32Array): Float64Array =>
+/** Returns the number at the index component[b] of each row b. */
+const selectComponents = ({ shape, values }: DataArray, component: Int32Array): Float64Array =>
   Float64Array.from(component, (c, b) => values[b * shape[1] + c]);
 
-/** Returns the values of the input between the baseline (0) and x (1), and the same for ids as a factor of their vectors. */
-function between({ inputs, input, x, baseline, width }: Call, alpha: number): Inputs {
+/**
+ * Returns the inputs at a point of the line from the baseline (alpha 0) to x (alpha 1). Ids are unchanged: the callers multiply
+ * their vectors by alpha.
+ */
+function inputsAt({ inputs, input, x, baseline, width }: Call, alpha: number): Inputs {
   const { value } = inputs.sequences[input];
   if (value.rank < 3) return inputs;
   const values = x.map((each, i) => baseline[i % width] + alpha * (each - baseline[i % width]));
@@ -149,8 +156,8 @@ async function integrate(call: Call, original: DataArray, points: number): Promi
       total.values[i] += weights[n] * gradients.values[i] * distance;
     }
   }
-  const output = chosen(original, component);
-  const baselineOutput = chosen(await outputBetween(call, 0), component);
+  const output = selectComponents(original, component);
+  const baselineOutput = selectComponents(await outputAtBaseline(call), component);
   const sums = sumBy(total, B, (i) => Math.floor(i / (total.values.length / B)));
   return {
     ...{ method: 'integratedGradients', steps, component, output, baselineOutput },
@@ -174,22 +181,22 @@ function sumBy({ values }: DataArray, count: number, groupOf: (i: number) => num
   return sums;
 }
 
-/** Returns the outputs between the baseline (0) and x (1). */
-async function outputBetween(call: Call, alpha: number): Promise<DataArray> {
+/** Returns the outputs for the baseline. */
+async function outputAtBaseline(call: Call): Promise<DataArray> {
   const { subject, inputs, input, steps, output } = call;
-  const ids = inputs.sequences[input].value;
-  return outputAt(subject, between(call, alpha), steps, output, {
-    onEmbedding: (_layer, given, vectors) => (given === ids ? mul(vectors, alpha) : vectors),
+  const { value } = inputs.sequences[input];
+  return outputAt(subject, inputsAt(call, 0), steps, output, {
+    onEmbedding: (_layer, ids, vectors) => (ids === value ? mul(vectors, 0) : vectors),
   });
 }
 
 /**
- * Returns the gradients at a point of the line: with respect to x, [B, T, F]; for ids, times their vectors and summed over
- * them, [B, T].
+ * Returns the gradients at a point of the line with respect to x, [B, T, F]; for ids, the dot products of the gradients and the
+ * vectors of the ids, [B, T].
  */
 async function gradientsAt(call: Call, alpha: number): Promise<DataArray> {
   const { subject, input, steps, component, output } = call;
-  const { sequences } = between(call, alpha);
+  const { sequences } = inputsAt(call, alpha);
   const probe = new Probe();
   const { value } = sequences[input];
   let vectorsOfIds: { leaf: Tensor; vectors: Tensor } | null = null;
@@ -225,22 +232,22 @@ function oneHot(component: Int32Array, D: number): Tensor {
   return hostTensor(values, [component.length, D]);
 }
 
-/** Computes how much the output falls without each step and each feature. */
+/** Computes how much the output falls if a step, or a feature at all steps, is replaced by the baseline. */
 async function occlude(call: Call, original: DataArray): Promise<Attribution> {
   const { subject, inputs, input, steps, component, output, baseline, width } = call;
   const { value } = inputs.sequences[input];
   const [B, T] = value.shape;
   const isIds = value.rank < 3;
-  const outputs = chosen(original, component);
+  const outputs = selectComponents(original, component);
   const bySteps = zerosOf([B, T]);
   const byFeatures = zerosOf([B, width]);
   for (let row = 0; row < B; row++) {
-    const one = { subject, inputs, input, row, step: steps[row], output, baseline };
-    const fill = async (target: DataArray, count: number, what: 'steps' | 'features'): Promise<void> => {
+    const occlusion = { subject, inputs, input, row, step: steps[row], output, baseline };
+    const fill = async (target: DataArray, count: number, axis: 'steps' | 'features'): Promise<void> => {
       const found = await occludedOutputs(
-        one,
+        occlusion,
         Array.from({ length: count }, (_, part) => [part]),
-        what,
+        axis,
       );
       for (let part = 0; part < count; part++)
         target.values[row * count + part] =
@@ -251,7 +258,7 @@ async function occlude(call: Call, original: DataArray): Promise<Attribution> {
   }
   return {
     ...{ method: 'occlusion', steps, component, output: outputs, values: null, bySteps, gap: null },
-    baselineOutput: chosen(await outputBetween(call, 0), component),
+    baselineOutput: selectComponents(await outputAtBaseline(call), component),
     byFeatures: isIds ? null : byFeatures,
   };
 }

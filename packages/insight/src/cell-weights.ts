@@ -13,12 +13,12 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   MinGRUCell: ['z', 'n'],
 };
 
-/** Returns the gates of a cell in the order of the columns of its weights; null for other cells. */
+/** Returns the gates of a cell in the order of the columns of its weights; null if the order is unknown. */
 export function gateOrder(cell: Cell): readonly string[] | null {
   return ORDER[cell.className] ?? null;
 }
 
-/** Returns names for the gates, numbers for cells that are not built in. */
+/** Returns the names of the `count` gates of a cell; if they are unknown, `U0`, `U1`, ..., or `U` for a single one. */
 export function gateNamesOf(cell: Cell, count: number): readonly string[] {
   const names = gateOrder(cell);
   if (names?.length === count) return names;

@@ -1,4 +1,4 @@
-/** `connectivity`: how much every input step influences one step of the output. */
+/** `connectivity`: how much each step of the input influences one step of the output. */
 import { checkOptions } from '@unroll/core/internal';
 import type { DataArray } from './arrays.js';
 import { type Derivatives, differentiate, OUTPUT_OPTIONS, type OutputOptions } from './derivatives.js';
@@ -11,9 +11,9 @@ export interface ConnectivityOptions extends MaskOption, Omit<OutputOptions, 'st
 export interface InputInfluence {
   /** Name of the input, or of the embedding that reads it. */
   name: string;
-  /** Index of the input of the model; null: an embedding of other ids. */
+  /** Index of the input of the model; null: the embedding does not read an input of the model. */
   input: number | null;
-  /** Norm of the derivative with respect to step s, [B, S]; for ids, with respect to their embedding. */
+  /** Norm of the derivative with respect to each step, [B, T]; for ids, with respect to their vectors. */
   norms: DataArray;
 }
 
@@ -27,8 +27,9 @@ export interface Connectivity {
  * Returns the norm of the derivative of the output at step t with respect to the input of every step s (the connectivity of
  * Madsen 2019, "Visualizing memorization in RNNs"). For ids, the derivative is with respect to their vectors.
  * @param x one batch [B, T, ...]
- * @param t an index, `last` (the last valid step), or `random`; outputs without a time axis belong to the last step
- * @throws UnrollError `value` for unknown options or a step outside of the sequence
+ * @param t step of the output: an index, `last` (the last valid step), or `random`; outputs without a time axis belong to the
+ * last step
+ * @throws UnrollError `value` for invalid options or a step outside of the sequence
  */
 export async function connectivity(
   model: Inspectable,

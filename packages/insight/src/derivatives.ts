@@ -3,8 +3,8 @@
  * `connectivity` and `memoryLength` summarise them.
  *
  * The derivative of an output of D numbers with respect to a vector is a matrix, and its norm here is the Frobenius norm:
- * the square root of the sum of squares over D backward passes. For more than 16 numbers, random directions replace
- * the D passes (Hutchinson 1990): E |v'J|² = |J|² for vectors v of independent signs.
+ * the square root of the sum of squares over D backward passes. For more than 16 numbers, 16 passes with random vectors
+ * replace the D passes (Hutchinson 1990): E |v'J|² = |J|² for vectors v of independent random signs.
  */
 import {
   abs,
@@ -38,7 +38,7 @@ import { chooseSteps, outputOf, selectSteps } from './steps.js';
 /** Which numbers are differentiated. */
 export interface OutputOptions {
   /**
-   * The step of the output, for outputs [B, T, D]: an index, `last` (the last valid step of each sequence), or `random`.
+   * The step of the output, for outputs [B, T, D]: an index, `last` (the last valid step of each sequence) or `random`.
    * Outputs without a time axis belong to the last step. Default `last`.
    */
   step?: number | 'last' | 'random';
@@ -46,11 +46,11 @@ export interface OutputOptions {
   output?: number;
   /** Differentiate only this number of the output. Default: all, with the Frobenius norm of their derivatives. */
   component?: number;
-  /** Seed of random steps and directions. Default 0. */
+  /** Seed of random steps and signs. Default 0. */
   seed?: number;
 }
 
-/** Types of the options, for checks. */
+/** Types of the options, for `checkOptions`. */
 export const OUTPUT_OPTIONS = {
   step: true,
   output: 'nonNegativeInteger',
@@ -58,25 +58,25 @@ export const OUTPUT_OPTIONS = {
   seed: 'nonNegativeInteger',
 } as const;
 
-/** The loss to differentiate instead of the output. */
+/** The loss to differentiate instead of the output, and the targets y. */
 export interface LossTarget {
   loss: LossSpec;
   y: Tensor;
 }
 
-/** Largest number of outputs that are differentiated one by one, and the number of random directions for more. */
+/** Largest number of backward passes: one for each number of the output or, for wider outputs, this number with random signs. */
 const MAX_PASSES = 16;
 
-/** The squared norms of the derivatives with respect to the states of one layer. */
-export interface StateSquares {
-  run: Omit<LayerRun, 'gradients' | 'gates' | 'states' | 'initial' | 'x' | 'mask'>;
+/** The derivatives with respect to the states of one layer, with the gates of the pass. */
+export interface LayerDerivatives {
+  run: Pick<LayerRun, 'site' | 'cell' | 'reverse'>;
   mask: DataArray | null;
   gates: Record<string, DataArray>;
-  /** [B, T] by state, in time order. */
+  /** Squared norms of the derivatives by state, [B, T] in time order. */
   squares: Record<string, DataArray>;
 }
 
-/** The squared norms of the derivatives with respect to an input, or to the vectors of an embedding. */
+/** The squared norms of the derivatives with respect to an input, or with respect to the vectors of an embedding. */
 export interface InputSquares {
   /** Name of the input, or of the embedding. */
   name: string;
@@ -87,14 +87,15 @@ export interface InputSquares {
 }
 
 export interface Derivatives {
-  /** The step of each sequence. */
+  /** The step of the output, for each sequence. */
   steps: Int32Array;
-  /** Number of steps of the output; null: it has no time axis. */
+  /** Number of steps of the output; null: the output has no time axis. */
   outputSteps: number | null;
-  layers: StateSquares[];
+  layers: LayerDerivatives[];
   inputs: InputSquares[];
 }
 
+/** A tensor with respect to which the outputs are differentiated: an input, or the vectors of an embedding. */
 interface Leaf {
   name: string;
   input: number | null;
@@ -144,6 +145,7 @@ export async function differentiate(
       };
     },
   );
+  // The vectors of an embedding replace its ids.
   const used = leaves.filter(
     ({ input, name }) => input === null || !embedded.has(input) || !isInput(names, name),
   );
@@ -156,7 +158,7 @@ const isInput = (names: readonly string[] | null, name: string): boolean =>
 interface Norms {
   /** For each run: the norms by state in every pass, [B, T] each. */
   states: Record<string, Tensor[]>[];
-  /** For each leaf: its norms, [B, T]; empty if it has no time axis, or no influence. */
+  /** For each leaf: the norms in every pass, [B, T] each; empty if it has no time axis or no influence. */
   inputs: Tensor[][];
 }
 
@@ -184,8 +186,8 @@ function backwardPasses(
 }
 
 /**
- * Returns the norm of each step of [B, T, ...], as [B, T]. Dividing by the largest element first keeps the squares of very
- * small and very large gradients in the range of float32.
+ * Returns the norm of a gradient [B, T, ...] at each step, [B, T]. Dividing by the largest element first keeps the squares of
+ * very small and very large gradients in the range of float32.
  */
 function normsByStep(gradient: Tensor): Tensor {
   if (gradient.rank === 2) return abs(gradient);
@@ -196,10 +198,10 @@ function normsByStep(gradient: Tensor): Tensor {
   return mul(norms, reshape(scale, [B, T]));
 }
 
-/** Adds up the squares of arrays of norms. */
-async function sumOfSquares(gradients: readonly Tensor[]): Promise<DataArray> {
-  const total = zerosOf(gradients[0].shape);
-  for (const tensor of gradients) {
+/** Returns the sum of the squares of the norms of all passes. */
+async function sumOfSquares(norms: readonly Tensor[]): Promise<DataArray> {
+  const total = zerosOf(norms[0].shape);
+  for (const tensor of norms) {
     const { values } = await readArray(tensor);
     for (let i = 0; i < values.length; i++) total.values[i] += values[i] * values[i];
   }
@@ -216,7 +218,7 @@ async function readDerivatives(
   leaves: readonly Leaf[],
   used: readonly Leaf[],
 ): Promise<Derivatives> {
-  const layers = runs.map(async ({ site, cell, reverse }, i): Promise<StateSquares> => {
+  const layers = runs.map(async ({ site, cell, reverse }, i): Promise<LayerDerivatives> => {
     const { mask, gates } = found.records[i];
     const squares = Object.entries(found.states[i]).map(
       async ([name, passes]) => [name, await sumOfSquares(passes)] as const,
@@ -237,7 +239,7 @@ async function readDerivatives(
   return { steps, outputSteps, layers: await Promise.all(layers), inputs: await Promise.all(inputs) };
 }
 
-/** Returns the scalars to differentiate, and the factor of their gradients. */
+/** Returns the scalars to differentiate, the factor by which their gradients are multiplied, and the steps of the output. */
 function scalarsOf(
   outputs: readonly MaskedSequence[],
   inputs: Inputs,
@@ -269,13 +271,16 @@ function scalarsOf(
   return { scalars, factor: 1 / Math.sqrt(MAX_PASSES), steps, outputSteps };
 }
 
-/** Draws independent signs. */
+/** Returns random independent signs, 1 or -1. */
 function signs(random: RandomStream, shape: Shape): Tensor {
   const size = shape.reduce((total, extent) => total * extent, 1);
   return hostTensor(random.uniform(size).map((u) => (u < 0.5 ? -1 : 1)) as FloatArray, shape);
 }
 
-/** Returns the loss of the chosen steps. Its gradients are multiplied so that they belong to the loss of each sequence. */
+/**
+ * Returns the loss at the chosen steps or, if the loss is defined for whole sequences, that of the whole output. The factor cancels
+ * a mean over the batch, so the gradients are those of the loss of each sequence.
+ */
 function lossScalar(
   value: Tensor,
   mask: Tensor | null,
@@ -290,7 +295,7 @@ function lossScalar(
   return { scalars: [loss.compute(selectSteps(value, steps), target, null)], factor };
 }
 
-/** Returns the targets of the chosen steps. Targets are constants, so their values are selected directly. */
+/** Returns the targets of the chosen steps. The tape does not record this, because targets are constants. */
 function selectTarget(y: Tensor, steps: Int32Array): Tensor {
   const outer = recording.current;
   recording.current = null;

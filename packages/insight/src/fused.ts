@@ -30,7 +30,7 @@ import { KernelSteps, type StepValues } from './step-values.js';
 /** Tensors by name. */
 export type Named = Record<string, Tensor>;
 
-/** What one run of a cell computed, in time order. */
+/** The gates and states of one run of a cell, in time order. */
 export interface CellRecord {
   /** [B, T, size] */
   gates: Record<string, StepValues>;
@@ -38,7 +38,7 @@ export interface CellRecord {
   states: Record<string, StepValues>;
 }
 
-/** The result of a run, with the gates and states that it computed. */
+/** The result of a run, and its gates and states. */
 export interface FusedRun {
   result: SequenceResult;
   record: CellRecord;
@@ -48,7 +48,7 @@ export interface FusedRun {
 export type GradientSink = (gradients: Named) => void;
 
 interface Observed extends CellRecord {
-  /** The op to record instead, which reports gradients. */
+  /** The op to record: if there is a sink, one that also reports gradients. */
   op: AnyOp;
 }
 
@@ -66,7 +66,7 @@ const KINDS = [
 
 type OpName = (typeof KINDS)[number][1];
 
-/** Returns the fused op of a cell; null if it has none, also if a subclass changed its equations. */
+/** Returns the name of the fused op of a cell; null if it has none, or if a subclass overrides `step` or `sequence`. */
 export function fusedOpOf(cell: Cell): OpName | null {
   for (const [kind, op] of KINDS) {
     const { step, sequence } = kind.prototype as Pick<Cell, 'step' | 'sequence'>;
@@ -76,8 +76,8 @@ export function fusedOpOf(cell: Cell): OpName | null {
 }
 
 /**
- * Runs a cell with its fused kernel.
- * @param sink receives the gradients of the states; null: not requested
+ * Runs a cell with its fused kernel. Returns the result, the gates and the states.
+ * @param sink receives the gradients with respect to the states; null: they are not requested
  * @returns null if the cell has no fused kernel for these options on this backend
  */
 export function runFused(
@@ -91,7 +91,7 @@ export function runFused(
   if (name === null) return null;
   let found: Observed | null = null;
   const outer = recording.current;
-  const gates = cell instanceof MinCell ? observeCoefficients(cell) : null;
+  const scan = cell instanceof MinCell ? observeCoefficients(cell) : null;
   recording.current = {
     tracks: () => true,
     record(op, inputs, attrs, outputs, saved) {
@@ -109,15 +109,15 @@ export function runFused(
     result = cell.sequence?.(x, state, context);
   } finally {
     recording.current = outer;
-    gates?.restore();
+    scan?.restore();
   }
   if (!result || found === null) return null;
-  const { gates: found1, states } = found as Observed;
-  return { result, record: { gates: gates?.values() ?? found1, states } };
+  const { gates, states } = found as Observed;
+  return { result, record: { gates: scan?.gates() ?? gates, states } };
 }
 
-/** Collects the gates that a cell of the linear scan computes for all steps. */
-function observeCoefficients(cell: MinCell): { values: () => Named; restore: () => void } {
+/** Collects the gates of a minGRU or minLSTM, which computes them for all steps at once. */
+function observeCoefficients(cell: MinCell): { gates: () => Named; restore: () => void } {
   let gates: Named = {};
   const { coefficients } = cell;
   const restore = override(cell, 'coefficients', (sum) => {
@@ -125,7 +125,7 @@ function observeCoefficients(cell: MinCell): { values: () => Named; restore: () 
     gates = { ...result.gates };
     return result;
   });
-  return { values: () => gates, restore };
+  return { gates: () => gates, restore };
 }
 
 const observers: Record<OpName, Observer> = {
@@ -155,7 +155,7 @@ const observers: Record<OpName, Observer> = {
       op: sink ? reporting(op, 'rnnBackward', ['dhAll'], prepared, reverse, sink) : op,
     };
   },
-  /** h = a h' + b, so the gradient of h equals that of b. The scan works in time order. */
+  /** At each step, h = a * (previous h) + b, so the gradients with respect to h and b are equal. They are in time order. */
   linearScan({ op, outputs: [y] }, sink) {
     const backward: AnyOp['backward'] = (call) => {
       const gradients = op.backward(call);
@@ -187,7 +187,7 @@ function splitGates(
 
 type BackwardKernel = 'lstmBackward' | 'gruBackward' | 'rnnBackward';
 
-/** Returns the op with a backward pass that requests the gradients of all states from the kernel. */
+/** Returns the op with a backward pass that requests the gradients of all states from the kernel and passes them to `sink`. */
 function reporting(
   op: AnyOp,
   kernel: BackwardKernel,

@@ -3,8 +3,8 @@ import { asTensor, type Tensor, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { LossSpec } from '@unroll/train';
 import type { DataArray } from './arrays.js';
-import { differentiate, OUTPUT_OPTIONS, type OutputOptions, type StateSquares } from './derivatives.js';
-import { keepGateNameOf, keptShare } from './gates.js';
+import { differentiate, type LayerDerivatives, OUTPUT_OPTIONS, type OutputOptions } from './derivatives.js';
+import { keepGateOf, keptShare } from './gates.js';
 import { inputsOf, type MaskOption, type ModelInput, subjectOf } from './inputs.js';
 import type { Inspectable } from './instrument.js';
 import { selectSites } from './network.js';
@@ -16,7 +16,7 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
   loss?: LossSpec;
   /** Paths or names of the recurrent layers. Default: all. */
   layers?: readonly string[];
-  /** Also compute the spectral radius of U, which takes 20 products of matrices [H, H] per gate. Default true. */
+  /** Also compute the spectral radius of the recurrent matrix U: 20 products of matrices [H, H] per gate. Default true. */
   spectralRadius?: boolean;
   /** Levels of the quantiles over the batch. Default [0.1, 0.5, 0.9]. */
   quantiles?: readonly number[];
@@ -27,7 +27,7 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
  * counted in the order in which the layer processes the steps.
  */
 export interface StateFlow extends LagSummary {
-  /** Each sequence relative to its lag 0. */
+  /** The same, with the values of each sequence divided by its value at lag 0. */
   relative: LagSummary;
 }
 
@@ -39,8 +39,8 @@ export interface LayerFlow {
   /** By state: `h`, and `c` for an LSTM. */
   states: Record<string, StateFlow>;
   /**
-   * The product of the forget gates of the steps after lag k, that is, the share of the cell state that is left, as the mean over
-   * the units. For a GRU: the product of the shares of the old state that the steps keep. Null: the cell has no such gate.
+   * The share of the state at lag k that is left at lag 0: the product of the forget gates of the steps after it, averaged over
+   * the units. For a GRU: the product of the shares that these steps keep. Null: the cell has no such gate.
    */
   forgetProduct: LagSummary | null;
   /** Largest absolute eigenvalue of U, for each gate; null: not requested, or the cell has no recurrent matrix. */
@@ -58,13 +58,13 @@ export interface GradientFlow {
 
 /**
  * Returns the norm of the derivative of the output at a step (or of the loss there) with respect to the states h and c of
- * all earlier steps, for every recurrent layer. A curve that falls exponentially with the lag is a vanishing gradient, a
- * curve that rises an exploding one (Bengio et al. 1994; Pascanu et al. 2013).
+ * this and all earlier steps, for every recurrent layer. If the norm falls exponentially with the lag, the gradient vanishes;
+ * if it rises, the gradient explodes (Bengio et al. 1994; Pascanu et al. 2013).
  *
- * The derivatives are total: they include every path from the state to the output. Masked steps have no value.
+ * The derivatives are total: they include every path from the state to the output. Masked steps are NaN.
  * @param x one batch [B, T, ...]
  * @param y the targets, for a loss; null: differentiate the output
- * @throws UnrollError `value` for unknown layers or options, and if only one of y and `loss` is given
+ * @throws UnrollError `value` for unknown layers, invalid options, or only one of y and `loss`
  */
 export async function gradientFlow(
   model: Inspectable,
@@ -96,41 +96,42 @@ export async function gradientFlow(
     steps: found.steps,
     levels: [...levels],
     layers: await Promise.all(
-      found.layers.map(async (squares) => ({
-        ...layerFlow(squares, found.steps, found.outputSteps, levels),
-        spectralRadius: options.spectralRadius === false ? null : await spectralRadii(squares.run.site.layer),
+      found.layers.map(async (derivatives) => ({
+        ...layerFlow(derivatives, found.steps, found.outputSteps, levels),
+        spectralRadius:
+          options.spectralRadius === false ? null : await spectralRadii(derivatives.run.site.layer),
       })),
     ),
   };
 }
 
 function layerFlow(
-  squares: StateSquares,
+  derivatives: LayerDerivatives,
   steps: Int32Array,
   outputSteps: number | null,
   levels: readonly number[],
 ): Omit<LayerFlow, 'spectralRadius'> {
-  const { site, cell, reverse } = squares.run;
-  const states = Object.entries(squares.squares).map(([name, values]) => {
-    const byLag = lagsOf(values, squares, steps, outputSteps, Math.sqrt);
+  const { site, cell, reverse } = derivatives.run;
+  const states = Object.entries(derivatives.squares).map(([name, values]) => {
+    const byLag = lagsOf(values, derivatives, steps, outputSteps, Math.sqrt);
     return [name, { ...summarize(byLag, levels), relative: summarize(relativeTo0(byLag), levels) }] as const;
   });
-  const keep = keptShare(keepGateNameOf(cell), squares.gates);
+  const keep = keptShare(keepGateOf(cell), derivatives.gates);
   return {
     layer: site.path,
     className: site.layer.className,
     cell: cell.className,
     reverse,
     states: Object.fromEntries(states),
-    forgetProduct: keep && summarize(keptByLag(keep, squares, steps, outputSteps), levels),
+    forgetProduct: keep && summarize(keptByLag(keep, derivatives, steps, outputSteps), levels),
   };
 }
 
-/** The step to which lag 0 of row b belongs, as an index into the time axis of the layer. */
+/** Returns the step of lag 0 in row b, as an index into the time axis of the layer. */
 function originOf(
   b: number,
   T: number,
-  { mask, run: { reverse } }: StateSquares,
+  { mask, run: { reverse } }: LayerDerivatives,
   steps: Int32Array,
   outputSteps: number | null,
 ): number {
@@ -141,10 +142,10 @@ function originOf(
   return t;
 }
 
-/** Rearranges values [B, T] by step to values by lag, NaN where there is no valid step. */
+/** Returns values [B, T] by step as values by lag: map(value), or NaN where there is no valid step. */
 function lagsOf(
   { shape, values }: DataArray,
-  squares: StateSquares,
+  derivatives: LayerDerivatives,
   steps: Int32Array,
   outputSteps: number | null,
   map: (value: number) => number,
@@ -152,10 +153,10 @@ function lagsOf(
   const [B, T] = shape;
   const byLag = new Float64Array(B * T).fill(Number.NaN);
   for (let b = 0; b < B; b++) {
-    const origin = originOf(b, T, squares, steps, outputSteps);
+    const origin = originOf(b, T, derivatives, steps, outputSteps);
     for (let k = 0; k < T; k++) {
-      const t = squares.run.reverse ? origin + k : origin - k;
-      if (t < 0 || t >= T || squares.mask?.values[b * T + t] === 0) continue;
+      const t = derivatives.run.reverse ? origin + k : origin - k;
+      if (t < 0 || t >= T || derivatives.mask?.values[b * T + t] === 0) continue;
       byLag[b * T + k] = map(values[b * T + t]);
     }
   }
@@ -167,22 +168,22 @@ function relativeTo0({ shape, values }: DataArray): DataArray {
   return { shape, values: values.map((value, i) => value / values[i - (i % K)]) };
 }
 
-/** Returns for each lag the mean over the units of the product of the keep gates of the steps after it. */
+/** Returns for each lag the product of the kept shares of all steps after it, averaged over the units. */
 function keptByLag(
   keep: DataArray,
-  squares: StateSquares,
+  derivatives: LayerDerivatives,
   steps: Int32Array,
   outputSteps: number | null,
 ): DataArray {
   const [B, T, H] = keep.shape;
   const byLag = new Float64Array(B * T).fill(Number.NaN);
   for (let b = 0; b < B; b++) {
-    const origin = originOf(b, T, squares, steps, outputSteps);
+    const origin = originOf(b, T, derivatives, steps, outputSteps);
     const product = new Float64Array(H).fill(1);
     for (let k = 0; k < T; k++) {
-      const t = squares.run.reverse ? origin + k : origin - k;
+      const t = derivatives.run.reverse ? origin + k : origin - k;
       if (t < 0 || t >= T) break;
-      if (squares.mask?.values[b * T + t] === 0) continue;
+      if (derivatives.mask?.values[b * T + t] === 0) continue;
       byLag[b * T + k] = product.reduce((sum, value) => sum + value, 0) / H;
       for (let u = 0; u < H; u++) product[u] *= keep.values[(b * T + t) * H + u];
     }

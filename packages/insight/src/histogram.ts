@@ -4,7 +4,7 @@
 export interface Histogram {
   min: number;
   max: number;
-  /** How many numbers there are. */
+  /** Number of finite numbers. */
   count: number;
   sum: number;
   sumSquares: number;
@@ -12,7 +12,7 @@ export interface Histogram {
   counts: Float64Array;
 }
 
-/** Returns a histogram with bins of equal width between the extremes. Numbers that are not finite are left out. */
+/** Returns a histogram with bins of equal width from the smallest to the largest finite number. Others are ignored. */
 export function histogramOf(values: ArrayLike<number>, bins = 30): Histogram {
   let [min, max, count, sum, sumSquares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0, 0];
   for (let i = 0; i < values.length; i++) {
@@ -27,7 +27,7 @@ export function histogramOf(values: ArrayLike<number>, bins = 30): Histogram {
   const counts = new Float64Array(bins);
   if (count === 0)
     return { min: 0, max: 0, count, sum, sumSquares, edges: new Float64Array(bins + 1), counts };
-  // All numbers are equal: one bin around them.
+  // If all numbers are equal, narrow bins start at this number.
   const width = max > min ? (max - min) / bins : Math.max(Math.abs(min), 1) * 1e-6;
   const scale = 1 / width;
   for (let i = 0; i < values.length; i++) {

@@ -1,2 +1,2 @@
-/** @unroll/insight/node: files of records. */
+/** @unroll/insight/node: writes the records of a `recorder` to files. */
 export { toCsv, toTensorBoard } from './sinks-node.js';

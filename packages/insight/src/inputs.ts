@@ -27,7 +27,7 @@ export interface Subject {
   changes: readonly Change[];
 }
 
-/** @throws UnrollError `value` unless `model` is made of layers */
+/** Returns the network and the changes of a model or view. @throws UnrollError `value` if `model` is not made of layers */
 export function subjectOf(model: Inspectable, owner: string): Subject {
   if (model instanceof Network) return { network: model, changes: [] };
   const view = model as Partial<Subject> | null;
@@ -49,7 +49,10 @@ export interface Inputs {
 const isTensorList = (x: ModelInput): x is readonly Tensor[] =>
   Array.isArray(x) && x.length > 0 && typeof x[0] === 'object' && 'shape' in x[0];
 
-/** Converts the inputs of a model. @throws UnrollError `shape` if the numbers of examples differ, `value` if there are none */
+/**
+ * Returns the inputs of a model and their masks in host memory.
+ * @throws UnrollError `shape` if the numbers of examples differ, `value` if there are no examples
+ */
 export async function inputsOf(x: ModelInput, { mask }: MaskOption, owner: string): Promise<Inputs> {
   await ready();
   const tensors = isTensorList(x) ? [...x] : [asTensor(x as Tensor)];
@@ -66,7 +69,7 @@ export async function inputsOf(x: ModelInput, { mask }: MaskOption, owner: strin
   return { sequences, count };
 }
 
-/** Returns the rows from start to end-1. */
+/** Returns the examples from `start` to `end - 1`. */
 export function rowsOf(inputs: Inputs, start: number, end: number): Inputs {
   const { sequences, count } = inputs;
   if (start === 0 && end === count) return inputs;

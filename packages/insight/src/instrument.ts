@@ -1,7 +1,7 @@
 /**
  * Runs a model while its recurrent layers are observed or changed. Each recurrent layer has one method that runs its cell
- * over a sequence; during a pass, the method is replaced on the layers concerned. A pass is synchronous, so nothing else
- * can see the replacement, and the layers are as before when it ends.
+ * over a sequence; during a pass, this method is replaced. A pass is synchronous, so no other code sees the replacement, and
+ * at its end the methods are restored.
  */
 
 import { type MaskedSequence, type Model, scope, type Tensor } from '@unroll/core';
@@ -47,20 +47,20 @@ export interface LayerRun extends CellRecord {
   /** The inputs [B, T, I]. */
   x: Tensor;
   mask: Tensor | null;
-  /** [B, size]; null: zeros. */
+  /** The initial states [B, size]; null: zeros. */
   initial: Named | null;
-  /** Returns the gradients of the states of the last backward pass, [B, T, size]. */
+  /** Returns the gradients with respect to the states in the last backward pass, [B, T, size]. */
   gradients: () => Named;
 }
 
 export interface Instruments {
   /** The layers to observe. Default: none. */
   sites?: readonly Site[];
-  /** The tape of the pass, if the gradients of states are requested. */
+  /** The tape of the pass, if gradients with respect to states are requested. */
   probe?: Probe | null;
   /** Called with each run of an observed layer. */
   onRun?: (run: LayerRun) => void;
-  /** Replaces the outputs of embeddings. */
+  /** Called with the ids and vectors of each embedding. Returns the vectors to use instead. */
   onEmbedding?: (layer: Embedding, ids: Tensor, vectors: Tensor) => Tensor;
   changes?: readonly Change[];
 }
@@ -106,7 +106,7 @@ function replaceEmbeddings(
   return layersOf(network, Embedding).map((layer) => {
     const { call } = layer;
     return override(layer, 'call', (inputs: readonly MaskedSequence[], context) => {
-      // Tapes must not record the lookup: the vectors are the start of a gradient, like the inputs of other models.
+      // Tapes must not record the lookup: the vectors are leaves, like the inputs of other models.
       const tape = recording.current;
       recording.current = null;
       const [{ value, mask }] = call.call(layer, inputs, context);
@@ -133,7 +133,7 @@ interface CellCall {
 function observe(target: Target, call: CellCall, { probe = null, onRun }: Instruments): SequenceResult {
   const { site, cell, hook } = target;
   const { x, context } = call;
-  // A cell with its own initial state must start from it, as in the plain pass.
+  // A cell that defines its initial state must start from this state, as it does without instruments.
   const state = call.state ?? cell.zeroState?.(x.shape[0], context.constants) ?? null;
   let gradients: Named = {};
   const sink: GradientSink | null = probe && ((found) => void Object.assign(gradients, found));
@@ -158,7 +158,7 @@ function observe(target: Target, call: CellCall, { probe = null, onRun }: Instru
   return run.result;
 }
 
-/** Runs a cell, or the cells of a stack, with fused kernels; null if there are none. */
+/** Runs a cell, or the cells of a stack, with fused kernels. Returns null if one of them has no fused kernel. */
 function runWithKernels(
   cell: Cell,
   { x, state, context }: CellCall,

@@ -1,6 +1,7 @@
 /**
- * Which recurrent layers a recurrent layer reads, directly or through other layers. The first traced pass of a network finds it
- * out: while it runs, the layers are wrapped, and the runs that each tensor comes from are noted.
+ * Finds the recurrent layers whose outputs a recurrent layer reads, directly or through other layers. This happens in the first
+ * traced pass of a network: the calls of all layers are observed, and for each tensor, the runs that it was computed from are
+ * recorded.
  */
 
 import type { MaskedSequence, Tensor } from '@unroll/core';
@@ -18,11 +19,11 @@ interface Link {
 /** For each run of each layer, the names of the layers that it reads. */
 type Names = ReadonlyMap<Recurrent, readonly (readonly string[])[]>;
 
-const known = new WeakMap<Network, Names>();
+const namesByNetwork = new WeakMap<Network, Names>();
 
-/** Runs a pass of a network, and finds the links of its recurrent layers unless they are known. */
+/** Runs a pass of a network and returns its result. The first pass of a network also finds the links of its layers. */
 export function withLinks<T>(network: Network, pass: () => T): T {
-  if (known.has(network)) return pass();
+  if (namesByNetwork.has(network)) return pass();
   const finder = new LinkFinder();
   const layers = new Set<Layer>();
   const visit = (layer: Layer): void => {
@@ -35,7 +36,7 @@ export function withLinks<T>(network: Network, pass: () => T): T {
   const restore = [...layers].flatMap((layer) => finder.wrap(layer));
   try {
     const result = pass();
-    known.set(network, namesOf(network, finder.links));
+    namesByNetwork.set(network, namesOf(network, finder.links));
     return result;
   } finally {
     for (const each of restore) each();
@@ -47,7 +48,7 @@ export function withLinks<T>(network: Network, pass: () => T): T {
  * @param count number of earlier runs of the layer in the pass
  */
 export function readLayers(network: Network, layer: Recurrent, count: number): string[] {
-  return [...(known.get(network)?.get(layer)?.[count] ?? [])];
+  return [...(namesByNetwork.get(network)?.get(layer)?.[count] ?? [])];
 }
 
 function namesOf(network: Network, links: readonly Link[]): Names {
@@ -64,7 +65,7 @@ function namesOf(network: Network, links: readonly Link[]): Names {
   return names;
 }
 
-/** The name of a run of a layer: its path, numbered if the layer runs several times. */
+/** Returns the name of a run of a layer: its path and, from the second run, the number of earlier runs (`lstm#1`). */
 export const runName = (path: string, count: number): string => (count === 0 ? path : `${path}#${count}`);
 
 type Call = (inputs: readonly MaskedSequence[], ...rest: unknown[]) => MaskedSequence[];
@@ -72,10 +73,10 @@ type Call = (inputs: readonly MaskedSequence[], ...rest: unknown[]) => MaskedSeq
 class LinkFinder {
   readonly links: Link[] = [];
   readonly #runsOf = new Map<Tensor, readonly number[]>();
-  /** The runs that the inputs of the innermost layer come from, for tensors that it makes itself. */
+  /** The runs that the inputs of the innermost running layer come from; also those of tensors that this layer creates. */
   #outer: readonly number[] = [];
 
-  /** Observes the calls of a layer. Returns functions that end it. */
+  /** Observes the calls of a layer. Returns functions that end the observation. */
   wrap(layer: Layer): (() => void)[] {
     const methods = layer instanceof Recurrent ? ['invokeAligned', 'streamStep'] : ['call', 'streamStep'];
     const target = layer as unknown as Record<string, Call>;
@@ -105,7 +106,7 @@ class LinkFinder {
     }
   }
 
-  /** The innermost layer that returns a tensor knows best where it comes from. */
+  /** Records the runs that a tensor comes from, unless an inner layer has already returned this tensor. */
   #note(tensor: Tensor, runs: readonly number[]): void {
     if (!this.#runsOf.has(tensor)) this.#runsOf.set(tensor, runs);
   }

@@ -13,17 +13,18 @@ import {
   subjectOf,
 } from './inputs.js';
 import type { Inspectable } from './instrument.js';
-import { occludedOutputs, outputAt, theSequence } from './outputs.js';
+import { occludedOutputs, onlySequence, outputAt } from './outputs.js';
 import { quantileOf } from './statistics.js';
 import { lastValid } from './steps.js';
 
 export interface MemoryLengthOptions extends MaskOption, OutputOptions {
   /**
    * `gradient`: the norm of the derivative with respect to the input of each step. `ablation`: the change of the output if the
-   * input of one step is replaced by its mean over the batch and all steps (the vector of an id: by zeros). Default `gradient`.
+   * input of one step is replaced by the mean input over the batch and all steps (for ids: by the zero vector). Default
+   * `gradient`.
    */
   method?: 'gradient' | 'ablation';
-  /** An influence below this share of the largest one does not count. Default 0.01. */
+  /** An influence below this share of the largest influence does not count. Default 0.01. */
   threshold?: number;
   /** Index of the input of the model. Default: the only input with a time axis. */
   input?: number;
@@ -44,7 +45,7 @@ export interface MemoryLength {
  * `threshold` (1 % by default) of the largest influence of any lag. Lag 0 is the input of the step itself. Later steps, which a
  * bidirectional model also reads, do not count.
  * @param x one batch [B, T, ...]
- * @throws UnrollError `value` for unknown options
+ * @throws UnrollError `value` for invalid options
  */
 export async function memoryLength(
   model: Inspectable,
@@ -60,7 +61,7 @@ export async function memoryLength(
     throw valueError(`memoryLength: threshold must be in (0, 1), got ${threshold}.`);
   const subject = subjectOf(model, 'memoryLength');
   const inputs = await inputsOf(x, options, 'memoryLength');
-  const input = options.input ?? theSequence(inputs, 'memoryLength');
+  const input = options.input ?? onlySequence(inputs, 'memoryLength');
   const { input: _, method: _method, threshold: _threshold, mask: _mask, ...outputOptions } = options;
   const found = await differentiate(subject, inputs, [], outputOptions);
   const norms =
@@ -68,7 +69,7 @@ export async function memoryLength(
       ? influenceOf(found).find((each) => each.input === input)?.norms
       : await ablationInfluence(subject, inputs, input, found.steps, options);
   const [B, T] = inputs.sequences[input].value.shape;
-  // The steps of an encoder's input are not those of the output: lag 0 is then the last step of the input.
+  // If the output has other steps than the input, as with an encoder and a decoder, lag 0 is the last step of the input.
   const { mask } = inputs.sequences[input];
   const origins = found.outputSteps === null || found.outputSteps === T ? found.steps : lastValid(B, T, mask);
   const influence = byLag(norms?.values ?? new Float64Array(B * T), B, T, origins);
@@ -83,13 +84,14 @@ export async function memoryLength(
   };
 }
 
-/** Returns the largest lag with at least `threshold` of the largest influence; -1 if there is no influence. */
+/** Returns the largest lag whose influence is at least `threshold` times the largest influence; -1 if there is none. */
 function lengthOf(influence: Float64Array, threshold: number): number {
   const largest = Math.max(0, ...influence.filter((value) => !Number.isNaN(value)));
   if (largest === 0) return -1;
   return influence.findLastIndex((value) => value >= threshold * largest);
 }
 
+/** Returns values [B, T] by step as values by lag. @param steps the step of lag 0, for each sequence */
 function byLag(values: ArrayLike<number>, B: number, T: number, steps: Int32Array): Float64Array {
   const out = new Float64Array(B * T).fill(Number.NaN);
   for (let b = 0; b < B; b++)
@@ -97,7 +99,7 @@ function byLag(values: ArrayLike<number>, B: number, T: number, steps: Int32Arra
   return out;
 }
 
-/** Returns for each step the norm of the change of the output if the input of the step is replaced, [B, T]. */
+/** Returns for each step the norm of the change of the output if the input of the step is replaced by the mean, [B, T]. */
 async function ablationInfluence(
   subject: Subject,
   inputs: Inputs,
@@ -112,10 +114,10 @@ async function ablationInfluence(
   const D = original.shape[1];
   const changes = new Float64Array(B * T);
   for (let b = 0; b < B; b++) {
-    const hidden = Array.from({ length: T }, (_, t) => [t]);
+    const eachStep = Array.from({ length: T }, (_, t) => [t]);
     const found = await occludedOutputs(
       { subject, inputs, input, row: b, step: steps[b], output, baseline },
-      hidden,
+      eachStep,
     );
     for (let t = 0; t < T; t++) {
       let squares = 0;

@@ -1,7 +1,7 @@
 /** Finds the recurrent layers of a model. */
-import { type Model, valueError } from '@unroll/core';
+import { valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
-import { type Layer, Network, Recurrent } from '@unroll/nn';
+import { type Layer, type Network, Recurrent } from '@unroll/nn';
 
 /** A recurrent layer and its path in the model: `lstm`, or `bidirectional/forward_lstm` for an inner layer. */
 export interface Site {
@@ -35,7 +35,7 @@ export function layersOf<L extends Layer>(network: Network, type: abstract new (
 }
 
 /**
- * Returns the sites whose path or name is in `names`; undefined: all.
+ * Returns the recurrent layers whose path or name is in `names`; undefined: all.
  * @throws UnrollError `value` for a name that is not a recurrent layer
  */
 export function selectSites(network: Network, names: readonly string[] | undefined, owner: string): Site[] {
@@ -50,12 +50,4 @@ export function selectSites(network: Network, names: readonly string[] | undefin
       { name },
     );
   });
-}
-
-/** @throws UnrollError `value` unless `model` is made of layers */
-export function checkNetwork(model: Model, owner: string): asserts model is Network {
-  if (model instanceof Network) return;
-  throw valueError(
-    `${owner} takes a model made of layers, from sequential() or model(), got ${formatValue(model)}.`,
-  );
 }

@@ -1,4 +1,4 @@
-/** Forward passes of the chosen output, for instruments that change the inputs. */
+/** Forward passes that return one step of an output, for instruments that change the inputs. */
 import { mul, reshape, type Tensor, valueError } from '@unroll/core';
 import { hostTensor, inferenceContext, takeRows } from '@unroll/core/internal';
 import { type DataArray, readArray } from './arrays.js';
@@ -21,13 +21,13 @@ export async function outputAt(
   return readArray(found);
 }
 
-/** Returns the output at one step of each sequence as rows of numbers. */
+/** Returns the output at one step of each sequence, [B, D]. */
 export function flatOutput(value: Tensor, steps: Int32Array): Tensor {
   const selected = value.rank >= 3 ? selectSteps(value, steps) : value;
   return reshape(selected, [selected.shape[0], selected.size / selected.shape[0]]);
 }
 
-/** A step of the output of one sequence, and the input of which parts are hidden. */
+/** The output of one sequence at one step, and the input whose parts are occluded. */
 export interface OcclusionCall {
   subject: Subject;
   inputs: Inputs;
@@ -38,33 +38,33 @@ export interface OcclusionCall {
   /** Step of the output. */
   step: number;
   output: number;
-  /** What replaces hidden features. The vectors of ids are replaced by zeros. */
+  /** The values that replace occluded features. The vectors of occluded ids are replaced by zeros. */
   baseline: ArrayLike<number>;
 }
 
 /**
- * Returns the outputs [n, D] of copies of one sequence, of which each hides other parts of an input.
- * @param hidden for each copy, the hidden elements: step * width + feature, or the step if `steps` is true
+ * Returns the outputs [n, D] of n copies of one sequence, in each of which other parts of an input are occluded.
+ * @param occluded for each copy, the indices of the occluded steps, or of the features that are occluded at all steps
  */
 export async function occludedOutputs(
   { subject, inputs, input, row, step, output, baseline }: OcclusionCall,
-  hidden: readonly (readonly number[])[],
-  what: 'steps' | 'features' = 'steps',
+  occluded: readonly (readonly number[])[],
+  axis: 'steps' | 'features' = 'steps',
 ): Promise<DataArray> {
-  const n = hidden.length;
+  const n = occluded.length;
   const copies = copiesOf(inputs, row, n);
   const { value } = copies.sequences[input];
   const [, T] = value.shape;
   const width = value.size / (n * T);
   const values = (await value.data()).slice();
   const factors = new Float64Array(n * T).fill(1);
-  hidden.forEach((parts, copy) => {
+  occluded.forEach((parts, copy) => {
     for (const part of parts) {
       for (let t = 0; t < T; t++) {
-        if (what === 'steps' && t !== part) continue;
+        if (axis === 'steps' && t !== part) continue;
         factors[copy * T + t] = 0;
         for (let f = 0; f < width; f++)
-          if (what === 'steps' || f === part) values[(copy * T + t) * width + f] = baseline[f];
+          if (axis === 'steps' || f === part) values[(copy * T + t) * width + f] = baseline[f];
       }
     }
   });
@@ -88,8 +88,11 @@ function copiesOf({ sequences }: Inputs, row: number, count: number): Inputs {
   return { sequences: copies, count };
 }
 
-/** @throws UnrollError `value` unless the model has exactly one input with a time axis */
-export function theSequence({ sequences }: Inputs, owner: string): number {
+/**
+ * Returns the index of the only input with a time axis: of rank 3 or more or, if there is none, of rank 2 (ids).
+ * @throws UnrollError `value` if there is not exactly one
+ */
+export function onlySequence({ sequences }: Inputs, owner: string): number {
   const found = sequences.flatMap(({ value }, i) => (value.rank >= 2 ? [i] : []));
   const long = found.filter((i) => sequences[i].value.rank >= 3);
   const chosen = long.length > 0 ? long : found;

@@ -1,6 +1,6 @@
 /**
- * Replaces a member of an object and returns a function that undoes it. The member may be inherited or, like a method that a class
- * defines as a field, a property of the object itself.
+ * Replaces a member of an object and returns a function that restores it. The member may be inherited or, like a method that a
+ * class defines as a field, a property of the object itself.
  */
 export function override<T extends object, K extends keyof T>(target: T, name: K, value: T[K]): () => void {
   const own = Object.getOwnPropertyDescriptor(target, name);

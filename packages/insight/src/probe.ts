@@ -15,8 +15,8 @@ export class Probe extends Tape {
   }
 
   /**
-   * Calls `sink` in every backward pass with the total gradient with respect to `tensor`, the output of an op, unless no
-   * gradient reaches this tensor.
+   * Calls `sink` in every backward pass with the total gradient with respect to `tensor`, the output of an op. If no gradient
+   * reaches the tensor, `sink` is not called.
    */
   watch(tensor: Tensor, sink: (gradient: Tensor) => void): void {
     const sinks = this.#sinks.get(tensor) ?? [];

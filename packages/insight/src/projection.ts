@@ -22,8 +22,8 @@ export interface Projection {
 }
 
 /**
- * Projects states [..., H], such as those of a trace, to their principal components (Pearson 1901).
- * @throws UnrollError `shape` if there are fewer than 2 valid rows or fewer units than components
+ * Returns states [..., H], such as those of a trace, projected onto their principal components (Pearson 1901).
+ * @throws UnrollError `value` for fewer than 2 valid rows, `shape` for fewer units than components or a mask of another size
  */
 export function projection(states: DataArray, options: ProjectionOptions = {}): Projection {
   checkOptions('projection', options, { components: 'count', mask: true });
@@ -80,7 +80,7 @@ const ITERATIONS = 300;
 /** More vectors than requested make the iteration converge faster. */
 const EXTRA = 6;
 
-/** Returns the eigenvectors with the largest eigenvalues of a symmetric matrix [n, n], by subspace iteration. */
+/** Returns the k largest eigenvalues of a symmetric matrix [n, n] and their eigenvectors [k, n], by subspace iteration. */
 function leadingEigenvectors(
   matrix: Float64Array,
   n: number,
@@ -126,7 +126,7 @@ function multiply(rows: Float64Array, matrix: Float64Array, m: number, n: number
   return out;
 }
 
-/** Makes rows [m, n] orthonormal (Gram & Schmidt, twice for accuracy). Rows without a direction become 0. */
+/** Returns rows [m, n] made orthonormal (Gram & Schmidt, twice for accuracy). Rows that depend on earlier rows become 0. */
 function orthonormal(rows: Float64Array, m: number, n: number): Float64Array {
   const out = Float64Array.from(rows);
   for (let i = 0; i < m; i++) {
@@ -156,7 +156,7 @@ function jacobi(matrix: Float64Array, n: number): { vectors: Float64Array; value
   return { vectors: v, values: Float64Array.from({ length: n }, (_, i) => a[i * n + i]) };
 }
 
-/** Rotates rows and columns p and q so that a[p, q] becomes 0. */
+/** Rotates rows and columns p and q so that a[p, q] becomes 0, and the columns of the eigenvectors v. */
 function rotate(a: Float64Array, v: Float64Array, n: number, p: number, q: number): void {
   const off = a[p * n + q];
   if (off === 0) return;

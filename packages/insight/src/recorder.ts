@@ -1,6 +1,6 @@
 /**
- * `recorder`: a callback that measures a recurrent network while it trains. Every `every` updates it makes a record, which the
- * studio, TensorBoard and CSV files show.
+ * `recorder`: a callback that measures a recurrent network while it trains. After every `every` updates, it makes a record for
+ * the studio, TensorBoard or CSV files.
  */
 import { type FloatArray, valueError } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
@@ -14,8 +14,9 @@ import { saturation } from './saturation.js';
 export interface RecorderOptions {
   /** A few sequences [B, T, ...] on which gradients by lag and saturation are measured. Default: neither is measured. */
   x?: ModelInput;
-  /** The targets of x and the loss, for gradients of the loss by lag. Default: gradients of the output. */
+  /** The targets of x, for gradients of the loss by lag. Default: gradients of the output. */
   y?: ModelInput;
+  /** The loss for x and y. */
   loss?: LossSpec;
   /** Number of updates between two records. Default 250. */
   every?: number;
@@ -43,11 +44,11 @@ export interface LayerRecord {
   /** Norm of the gradients of the latest update; see {@link RunControl.gradients} for clipping. */
   gradientNorm: number;
   weightNorm: number;
-  /** Norm of the change by the latest update, divided by the norm of the weights. About 0.001 is usual. */
+  /** Norm of the change by the latest update, divided by the norm of the weights; NaN if unknown. About 0.001 is usual. */
   updateRatio: number;
 }
 
-/** The norm of the gradient with respect to a state, by lag: the mean over x. */
+/** The norm of the gradient with respect to a state, by lag, as the mean over the sequences of x. */
 export interface LagRecord {
   layer: string;
   state: string;
@@ -77,7 +78,7 @@ export interface TrainingRecord {
   layers: LayerRecord[];
   lags: LagRecord[];
   gates: GateRecord[];
-  /** Units whose output does not change on x, by layer. */
+  /** Number of units whose output does not change on x, by layer. */
   dead: Record<string, number>;
   /** By parameter. */
   weights: Record<string, Histogram>;
@@ -85,7 +86,7 @@ export interface TrainingRecord {
 }
 
 export interface Recorder extends Callback {
-  /** All records so far, with the option `collect`. */
+  /** All records so far; empty if `collect` is false. */
   readonly records: readonly TrainingRecord[];
 }
 
@@ -99,8 +100,8 @@ type Values = Record<string, FloatArray>;
 
 /**
  * Returns a callback that records gradient norms by layer and by lag, the clip rate, saturated gates, update-to-weight ratios and
- * histograms of weights and gradients. At the default rate it takes a few percent of the training time.
- * @throws UnrollError `value` for unknown options, and at the first event if the model is not made of layers
+ * histograms of weights and gradients. With the default of `every`, it takes a few percent of the training time.
+ * @throws UnrollError `value` for invalid options, and with x at the first record if the model is not made of layers
  */
 export function recorder(options: RecorderOptions = {}): Recorder {
   checkOptions('recorder', options, OPTIONS);
@@ -165,14 +166,14 @@ function savedTensors(weights: Values): Record<string, SavedTensor> {
   return Object.fromEntries(entries);
 }
 
-/** Reads the trainable weights. */
+/** Returns the trainable weights. */
 async function weightsOf(run: RunControl): Promise<Values> {
   const trainable = run.parameters.filter((parameter) => parameter.trainable);
   const values = await Promise.all(trainable.map((parameter) => parameter.data()));
   return Object.fromEntries(trainable.map(({ name }, i) => [name, values[i]]));
 }
 
-/** Returns the records of the weights. @param before null: the weights before the update are unknown */
+/** Returns the part of a record about the weights. @param before null: the weights before the update are unknown */
 async function weightRecords(
   run: RunControl,
   before: Values | null,
@@ -211,7 +212,7 @@ async function weightRecords(
   };
 }
 
-/** Returns the records that are measured on x. */
+/** Returns the part of a record that is measured on x. */
 async function sampleRecords(
   { model }: RunControl,
   { x, y = undefined, loss }: RecorderOptions,
@@ -241,10 +242,10 @@ async function sampleRecords(
   };
 }
 
-/** Lags of which a log contains the relative norm. */
+/** Lags for which TensorBoard and CSV files contain the relative norm. */
 const LOGGED_LAGS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
 
-/** Returns the numbers of a record by name, as TensorBoard and CSV files show them. */
+/** Returns the numbers of a record by the names that TensorBoard and CSV files use. */
 export function scalarsOf(record: TrainingRecord): Record<string, number> {
   const scalars: Record<string, number> = { clip_rate: record.clipRate, gradient_norm: record.gradientNorm };
   for (const { layer, gradientNorm, weightNorm, updateRatio } of record.layers) {

@@ -1,7 +1,7 @@
-/** `saturation`: gates that are always open or shut, units that never change, and how long each unit remembers. */
+/** `saturation`: the share of open and shut gates, the units whose output never changes, and how long each unit remembers. */
 import { valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
-import type { DataArray } from './arrays.js';
+import { type DataArray, outputStates } from './arrays.js';
 import { isShare, keptShare } from './gates.js';
 import type { MaskOption, ModelInput } from './inputs.js';
 import type { Inspectable } from './instrument.js';
@@ -10,9 +10,9 @@ import { type LayerTrace, trace } from './trace.js';
 export interface SaturationOptions extends MaskOption {
   /** Paths or names of the recurrent layers. Default: all. */
   layers?: readonly string[];
-  /** A gate below this value counts as shut, one above 1 minus it as open. Default 0.05. */
+  /** A gate below this value counts as shut, and a gate above 1 minus this value as open. Default 0.05. */
   threshold?: number;
-  /** A unit is dead if its output varies less than this over all steps and sequences. Default 0.001. */
+  /** A unit is dead if the range of its output over all steps and sequences is below this value. Default 0.001. */
   deadRange?: number;
   /** Number of examples per batch. Default 256. */
   batchSize?: number;
@@ -24,7 +24,7 @@ export interface Shares {
   low: number;
   /** Share above 1 minus the threshold. */
   high: number;
-  /** The same for each unit. */
+  /** The same shares for each unit. */
   lowByUnit: Float64Array;
   highByUnit: Float64Array;
   /** Mean of each unit. */
@@ -40,9 +40,9 @@ export interface LayerSaturation {
   steps: number;
   /** Gates in [0, 1]: `i f o`, `z r`. */
   gates: Record<string, Shares>;
-  /** Candidates and the output h, in [-1, 1] for tanh. */
+  /** Candidates and the state h, in [-1, 1] for tanh. */
   values: Record<string, Shares>;
-  /** Units whose output is the same at every step of every sequence. */
+  /** Indices of the units whose output varies less than `deadRange`. */
   dead: number[];
   /**
    * Steps after which half of a unit's state is forgotten, from the mean logarithm of its forget gate; infinite for a gate
@@ -54,7 +54,7 @@ export interface LayerSaturation {
 /**
  * Returns how saturated the gates of each recurrent layer are on the data x [N, T, ...]: the shares of gate values below 0.05
  * and above 0.95, dead units, and the half-life of each unit's memory. Masked steps do not count.
- * @throws UnrollError `value` for unknown layers or options
+ * @throws UnrollError `value` for unknown layers or invalid options
  */
 export async function saturation(
   model: Inspectable,
@@ -84,7 +84,7 @@ export function saturationOf(layer: LayerTrace, threshold = 0.05, deadRange = 1e
     if (/(^|\.)h$/.test(name)) values[name] = sharesOf(array, valid, threshold - 1, 1 - threshold);
   }
   const keep = keptShare(layer.keep, layer.gates);
-  const [output] = Object.values(layer.states);
+  const output = outputStates(layer.states);
   const { layer: path, className, cell, units } = layer;
   return {
     ...{ layer: path, className, cell, units, steps: valid.length, gates, values },

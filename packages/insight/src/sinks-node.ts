@@ -1,11 +1,11 @@
-/** Files of records: TensorBoard and CSV. */
+/** Sinks that write the records of a `recorder` to TensorBoard and CSV files. */
 import { valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 import { LogFile, type TensorBoard } from '@unroll/train/node';
 import { type RecordSink, scalarsOf, type TrainingRecord } from './recorder.js';
 
 /**
- * Writes records to the event files of a `tensorBoard` callback: numbers, and histograms of weights and gradients.
+ * Returns a sink that writes records (numbers, and histograms of weights and gradients) to the files of a `tensorBoard` callback.
  *
  *     const board = tensorBoard('logs');
  *     await fit(model, { ..., callbacks: [board, recorder({ x, to: [toTensorBoard(board)] })] });
@@ -15,8 +15,10 @@ export function toTensorBoard(board: TensorBoard): RecordSink {
     throw valueError(`toTensorBoard takes the callback tensorBoard(folder), got ${formatValue(board)}.`);
   return {
     write(record) {
-      const prefixed = (prefix: string, from: TrainingRecord['weights']) =>
-        Object.fromEntries(Object.entries(from).map(([name, histogram]) => [`${prefix}/${name}`, histogram]));
+      const prefixed = (prefix: string, byName: TrainingRecord['weights']) =>
+        Object.fromEntries(
+          Object.entries(byName).map(([name, histogram]) => [`${prefix}/${name}`, histogram]),
+        );
       const histograms = {
         ...prefixed('weights', record.weights),
         ...prefixed('gradients', record.gradients),
@@ -27,8 +29,8 @@ export function toTensorBoard(board: TensorBoard): RecordSink {
 }
 
 /**
- * Writes the numbers of records to a CSV file, one line per record. The first record determines the columns. A new run replaces
- * the file; a resumed run appends to it.
+ * Returns a sink that writes the numbers of records to a CSV file, one line per record. The first record determines the columns.
+ * A new run replaces the file; a resumed run appends to it.
  */
 export function toCsv(path: string): RecordSink {
   if (typeof path !== 'string') throw valueError(`toCsv takes the path of a file, got ${formatValue(path)}.`);

@@ -66,7 +66,7 @@ export async function spectralRadii(layer: Recurrent): Promise<Record<string, nu
   );
 }
 
-/** Divides a matrix by its norm and squares it, 20 times. Returns the norms. */
+/** Divides a matrix by its norm and squares it, 20 times. Returns the norms before the first and after each squaring. */
 function normsOf(matrix: Tensor): Tensor[] {
   const norms: Tensor[] = [];
   let a = matrix;
@@ -79,5 +79,5 @@ function normsOf(matrix: Tensor): Tensor[] {
   return norms;
 }
 
-/** Divisor of a matrix that is 0, as the power of a nilpotent matrix. */
+/** Smallest divisor: the powers of a nilpotent matrix have the norm 0. */
 const SMALLEST = 1e-30;

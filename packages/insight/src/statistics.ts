@@ -1,7 +1,7 @@
 /** Means and quantiles of columns, which may have missing values (NaN). */
 import type { DataArray } from './arrays.js';
 
-/** A quantity by lag, over the sequences of a batch. Lag 0 is the step itself; NaN: no sequence has this lag. */
+/** A quantity by lag, over the sequences of a batch. NaN: no sequence has a valid step at this lag. */
 export interface LagSummary {
   /** [B, K] */
   values: DataArray;
@@ -11,7 +11,7 @@ export interface LagSummary {
   quantiles: DataArray;
 }
 
-/** Summarises the columns of values [B, K]. */
+/** Returns the mean and the quantiles of each column of values [B, K]. @param levels levels of the quantiles, from 0 to 1 */
 export function summarize(values: DataArray, levels: readonly number[]): LagSummary {
   const [B, K] = values.shape;
   const mean = new Float64Array(K);

@@ -1,5 +1,5 @@
 /**
- * The values of every step of a layer, and how they leave the scope of a pass. The fused kernels store values step by step, with
+ * Reads the values of every step of a layer before the scope of a pass ends. The fused kernels store values step by step, with
  * all gates side by side; callers get an array [B, T, size] for each gate and state, in time order.
  */
 import { type Backend, Tensor } from '@unroll/core';
@@ -19,11 +19,11 @@ interface TimeMajor {
 
 /** Values of every step in a buffer of the kernels. */
 export class KernelSteps {
-  readonly #from: Tensor;
+  readonly #buffer: Tensor;
   readonly #layout: TimeMajor;
 
-  constructor(from: Tensor, layout: TimeMajor) {
-    this.#from = from;
+  constructor(buffer: Tensor, layout: TimeMajor) {
+    this.#buffer = buffer;
     this.#layout = layout;
   }
 
@@ -33,7 +33,7 @@ export class KernelSteps {
     const out = temporaryTensor([B, T, size]);
     const [start, step] = reverse ? [(T - 1) * size, -size] : [0, size];
     openScope().backend.kernels.copy({
-      x: this.#from.block(),
+      x: this.#buffer.block(),
       offsetX: offset,
       stridesX: [B * stride, stride, 1],
       y: out.block(),
@@ -64,10 +64,10 @@ type ReadableBackend = Backend & Required<Pick<Backend, 'readSync'>>;
 /** Values of every step, [B, T, size] in time order. */
 export type StepValues = Tensor | KernelSteps;
 
-/** Values that have left a scope: read, or as tensors of a backend that has no synchronous reads. */
+/** Values of every step: arrays, or tensors if the backend has no synchronous reads. */
 export type Collected = Record<string, DataArray | Tensor>;
 
-/** Takes values out of the open scope. The tensors of the result must leave it, too. */
+/** Reads values in the open scope. If the result contains tensors, the caller must keep them beyond the scope. */
 export function collect(values: Readonly<Record<string, StepValues>>): Collected {
   const { backend } = openScope();
   const found: Collected = {};
@@ -82,7 +82,7 @@ export function collect(values: Readonly<Record<string, StepValues>>): Collected
 
 const canRead = (backend: Backend): backend is ReadableBackend => backend.readSync !== undefined;
 
-/** Reads the values that are still tensors. */
+/** Returns collected values as arrays; reads those that are still tensors. */
 export async function readCollected(values: Collected): Promise<Record<string, DataArray>> {
   const found: Record<string, DataArray> = {};
   for (const name in values) {

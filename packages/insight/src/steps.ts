@@ -1,10 +1,10 @@
-/** Steps of sequences with masks. */
+/** Chooses the step of the output for each sequence, and selects it. */
 import { type MaskedSequence, mul, RandomStream, sum, type Tensor, valueError } from '@unroll/core';
 import { formatValue, hostTensor, hostValues, inferenceContext } from '@unroll/core/internal';
 import type { Inputs, Subject } from './inputs.js';
 import { withInstruments } from './instrument.js';
 
-/** Returns the index of the last valid step of each row, 0 for a row without one. @param mask [B, T]; null: all are valid */
+/** Returns the index of the last valid step of each row; 0 for a row without valid steps. @param mask null: all are valid */
 export function lastValid(B: number, T: number, mask: Tensor | null): Int32Array {
   const last = new Int32Array(B).fill(T - 1);
   if (mask === null) return last;
@@ -19,7 +19,7 @@ export function lastValid(B: number, T: number, mask: Tensor | null): Int32Array
 }
 
 /**
- * Returns the step of each row: a fixed one, the last valid one, or a random valid one.
+ * Returns the step of each row: an index (from the end if negative), the last valid step, or a random valid step.
  * @throws UnrollError `value` for a step outside of the sequence
  */
 export function stepsOf(
@@ -40,12 +40,12 @@ export function stepsOf(
   if (Number.isInteger(step) && step >= -T && step < T)
     return new Int32Array(B).fill(step < 0 ? step + T : step);
   throw valueError(
-    `step must be "last", "random" or an index from 0 to ${T - 1}, got ${formatValue(step)}.`,
+    `step must be "last", "random" or an index from ${-T} to ${T - 1}, got ${formatValue(step)}.`,
     { step, steps: T },
   );
 }
 
-/** Returns the step of each sequence: the chosen one, or the last valid one for outputs without a time axis. */
+/** Returns the step of each sequence: `step`, or for outputs without a time axis the last valid step of the input. */
 export function chooseSteps(
   { value, mask }: MaskedSequence,
   { sequences }: Inputs,
@@ -58,8 +58,8 @@ export function chooseSteps(
   return lastValid(B, T, mask ?? sequences.find((sequence) => sequence.mask)?.mask ?? null);
 }
 
-/** Runs the model and returns the step of each sequence. */
-export function outputSteps(
+/** Runs the model and returns the step of the output for each sequence. */
+export function findOutputSteps(
   { network, changes }: Subject,
   inputs: Inputs,
   {
@@ -74,14 +74,14 @@ export function outputSteps(
   });
 }
 
-/** @throws UnrollError `value` if there is no output of this index */
+/** Returns the output with an index. @throws UnrollError `value` if there is none */
 export function outputOf(outputs: readonly MaskedSequence[], index: number): MaskedSequence {
   const found = outputs[index];
   if (found) return found;
   throw valueError(`output must be an index below ${outputs.length}, the number of outputs, got ${index}.`);
 }
 
-/** Returns step steps[b] of each row of value [B, T, ...], as [B, ...]. */
+/** Returns value[b, steps[b]] for each row b of value [B, T, ...], as [B, ...]. */
 export function selectSteps(value: Tensor, steps: Int32Array): Tensor {
   const [B, T, ...rest] = value.shape;
   const chosen = new Float64Array(B * T);

@@ -1,4 +1,4 @@
-/** Runs a cell step by step and records its gates, states and gradients. Works for every cell, also a user's own. */
+/** Runs a cell step by step and records its gates, states and gradients. Works for every cell, including custom cells. */
 
 import { stack, type Tensor, zeros } from '@unroll/core';
 import { recording } from '@unroll/core/internal';
@@ -15,20 +15,21 @@ import type { CellRecord, GradientSink, Named } from './fused.js';
 import { override } from './override.js';
 import type { Probe } from './probe.js';
 
-/** Changes the result of a step, such as an ablation. */
+/** Returns the changed result of a step, for example with ablated units. */
 export type StepHook = (result: StepResult) => StepResult;
 
 /** The steps of a run, in processing order. */
 interface Steps {
   /** The states after each step, as the cell returned them. */
   raw: CellState[];
-  /** The states before each step: at masked steps, the next entry is the previous state. */
+  /** The states before each step; a masked step does not change the state. */
   before: CellState[];
   gates: Named[];
 }
 
 /**
- * @param probe the tape, if the gradients of the states are requested
+ * Runs a cell over a sequence, step by step. Returns the result, and the gates and states of all steps.
+ * @param probe the tape, if the gradients with respect to the states are requested
  * @param sink receives these gradients after each backward pass, when the returned `report` is called
  */
 export function runStepwise(
@@ -62,8 +63,8 @@ export function runStepwise(
 }
 
 /**
- * Runs all steps. A cell with further outputs, such as the alignments of a decoder, collects them in its own `sequence`, which calls
- * its `step`.
+ * Runs all steps. A cell with further outputs, such as the alignments of a decoder, collects these outputs in `cell.sequence`,
+ * which calls `cell.step`.
  */
 function runRecorded(
   cell: Cell,
@@ -81,7 +82,7 @@ function runRecorded(
   }
 }
 
-/** Returns a cell that records its steps. */
+/** Returns a stepper that runs a cell and records its steps. */
 function recordingStepper(
   cell: Cell,
   { raw, before, gates }: Steps,
@@ -105,8 +106,8 @@ function recordingStepper(
 }
 
 /**
- * Makes the inner cells of a cell report their gates: they run step by step, and the prefix of a stacked cell is its
- * number, as in the names of its states (`0.i`).
+ * Makes the inner cells of a cell run step by step and report their gates. In a stack, the names of the gates begin with the
+ * number of the cell, like the names of its states (`0.i`).
  */
 function observeInner(cell: Cell): { take: () => Named; restore: () => void } {
   let gates: Named = {};
@@ -156,8 +157,8 @@ function joinSteps(steps: readonly Named[], reverse: boolean): Named {
 }
 
 /**
- * Watches the states of all steps. The gradient of a valid step is that of the state that the cell returned, which includes its
- * use in the output; at a masked step, the state is the previous one.
+ * Watches the states of all steps. The gradient at a valid step is with respect to the state that the cell returned, and so
+ * includes the use of this state in the output. At a masked step it is 0, because the returned state is not used.
  */
 function watchStates(
   { raw }: Steps,

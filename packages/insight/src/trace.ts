@@ -3,7 +3,7 @@ import { asTensor, keep, Tensor } from '@unroll/core';
 import { checkOptions, inferenceContext, openScope } from '@unroll/core/internal';
 import { type Cell, type Network, Stream, type StreamInput } from '@unroll/nn';
 import { type DataArray, joinArrays, readArray } from './arrays.js';
-import { type KeepGate, keepGateNameOf } from './gates.js';
+import { type KeepGate, keepGateOf } from './gates.js';
 import { inputsOf, type MaskOption, type ModelInput, rowsOf, subjectOf } from './inputs.js';
 import { type Inspectable, type LayerRun, withInstruments } from './instrument.js';
 import { readLayers, runName, withLinks } from './links.js';
@@ -19,13 +19,13 @@ export interface TraceOptions extends MaskOption {
   batchSize?: number;
 }
 
-/** One run of a recurrent layer over sequences, in time order. B sequences, T steps. */
+/** One run of a recurrent layer over B sequences of T steps, in time order. */
 export interface LayerTrace {
   /** Path in the model: `lstm`, `bidirectional/forward_lstm`; numbered (`lstm#1`) if a layer runs several times. */
   layer: string;
   /**
-   * The recurrent layers that it reads, directly or through other layers, by `layer`; empty: it reads only inputs of the model.
-   * Layers that read the same ones are parallel branches.
+   * Names (`layer`) of the recurrent layers whose outputs it reads, directly or through other layers; empty: it reads only inputs
+   * of the model. Layers that read the same layers are parallel branches.
    */
   from: string[];
   /** `LSTM`, `GRU`, `RNN`, ... */
@@ -34,15 +34,15 @@ export interface LayerTrace {
   cell: string;
   /** Width of the output. */
   units: number;
-  /** True: the layer returns the output of every step; false: that of the last one. */
+  /** True: the layer returns the output of every step; false: only the output of the last step. */
   returnSequences: boolean;
   /** True: the layer processes the sequence from its end, so the state of step t depends on step t and all later ones. */
   reverse: boolean;
   /** [B, T], 1: valid; null: all steps are valid. */
   mask: DataArray | null;
   /**
-   * The gates [B, T, H], named as in the equations of the cell (`i f g o`, `z r n`), 0 at masked steps. The names of cells in a
-   * stack have a prefix: `0.i`. A simple RNN has none.
+   * The gates [B, T, H], named as in the equations of the cell (`i f g o`, `z r n`), 0 at masked steps. The gates of cells in a
+   * stack have a prefix: `0.i`. A simple RNN has no gates.
    */
   gates: Record<string, DataArray>;
   /** The states after every step, [B, T, size]. A masked step leaves them unchanged. */
@@ -62,13 +62,13 @@ export interface Trace {
 }
 
 /**
- * Returns the gates and states of the recurrent layers for x [N, ...]. For a stream, processes the next steps, x [batch,
- * time, ...], and returns those of these steps.
+ * Returns the gates and states of the recurrent layers for x [N, ...]. For a stream, x [batch, time, ...] contains the next
+ * steps; the stream processes these steps.
  *
- * Gates come from the fused kernels where a cell has them, so a trace costs little more than a prediction. Other cells,
+ * If a cell has a fused kernel, the gates come from this kernel, so a trace costs little more than a prediction. Other cells,
  * including custom ones, run step by step and report the `gates` of their `step`.
  * @param model a model of layers, a view from `ablate`, or a stream
- * @throws UnrollError `value` for an unknown layer or option, `shape` if x does not fit the model
+ * @throws UnrollError `value` for unknown layers or invalid options, `shape` if x does not fit the model
  */
 export async function trace(
   model: Inspectable | Stream,
@@ -107,7 +107,7 @@ async function traceStream(stream: Stream, x: StreamInput, options: TraceOptions
   const mask = (options.mask ?? null) as Tensor | null;
   const chunk =
     Array.isArray(x) && x[0] && typeof x[0] === 'object' && 'shape' in x[0] ? x : asTensor(x as Tensor);
-  // push() runs in its own scope, so the tensors of a run are moved out while it is open.
+  // push() runs in an inner scope. The tensors of a run are moved out of this scope while it is open.
   const onRun = (run: LayerRun): void => {
     const collected = collectRun(run, options);
     keep(collected.tensors);
@@ -120,7 +120,7 @@ async function traceStream(stream: Stream, x: StreamInput, options: TraceOptions
   return readTrace(stream.network, runs, outputs);
 }
 
-/** A run of a layer, with values that the scope of the pass does not own, and tensors that must leave it. */
+/** A run of a layer: the values that were read, and the tensors that must be kept beyond the scope of the pass. */
 interface CollectedRun extends Pick<LayerRun, 'site' | 'cell' | 'reverse'> {
   gates: Collected;
   states: Collected;
@@ -160,11 +160,11 @@ async function readTrace(
   runs: readonly CollectedRun[],
   outputs: readonly Tensor[],
 ): Promise<Trace> {
-  const names = new Map<Site['layer'], number>();
+  const counts = new Map<Site['layer'], number>();
   const layers: LayerTrace[] = [];
   for (const { site, cell, reverse, mask, gates, states, initial, x } of runs) {
-    const count = names.get(site.layer) ?? 0;
-    names.set(site.layer, count + 1);
+    const count = counts.get(site.layer) ?? 0;
+    counts.set(site.layer, count + 1);
     const found: LayerTrace = {
       layer: runName(site.path, count),
       from: readLayers(network, site.layer, count),
@@ -176,7 +176,7 @@ async function readTrace(
       mask: mask && (await readArray(mask)),
       gates: await readCollected(gates),
       states: await readCollected(states),
-      keep: keepGateNameOf(cell),
+      keep: keepGateOf(cell),
       initial: await readCollected(initial),
     };
     if (x) found.x = await readArray(x);

@@ -1,4 +1,4 @@
-/** `weightStatistics`: what the weights of a model look like. */
+/** `weightStatistics`: mean, standard deviation and histogram of every parameter of a model. */
 import type { Model } from '@unroll/core';
 import { type Histogram, histogramOf } from './histogram.js';
 
@@ -25,7 +25,7 @@ export async function weightStatistics(
       const histogram = histogramOf(values, bins);
       const count = Math.max(1, histogram.count);
       const mean = histogram.sum / count;
-      // From the differences, because the mean square minus the squared mean cancels.
+      // The mean square minus the squared mean would lose precision by cancellation.
       let [squares, zeros] = [0, 0];
       for (const value of values) {
         squares += (value - mean) ** 2;

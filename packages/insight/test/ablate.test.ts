@@ -1,6 +1,6 @@
 /**
- * A forced gate and fixed units have the results of the equations with these values. Detects the columns of another gate, a
- * bias that is added twice, and a view that changes the model.
+ * With a forced gate or fixed units, the results are those of the equations with these values. Detects changed columns of
+ * another gate, a bias that is added twice, and a view that changes the model.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -49,7 +49,7 @@ describe('a forced gate', () => {
                 const y = await (await view.predict(X)).data();
                 assert.deepEqual(y, await (await predict(view, X)).data());
                 assert.notDeepEqual(y, before);
-                // The first step has h = 0, so every other gate is that of the model, unless the gate is part of it.
+                // At the first step h is 0, so the other gates are as in the model, unless they depend on the forced gate.
                 const plain = (await trace(network, X)).layers[0]!;
                 const dependsOn = (other: string): boolean =>
                   other === gate || name === 'peephole' || (name === 'gru' && other === 'n' && gate === 'r');
@@ -85,7 +85,7 @@ describe('a forced gate', () => {
 
 describe('fixed units', () => {
   for (const name of ['lstm', 'gru', 'custom', 'minGru', 'stacked']) {
-    test(`${name}: the unit has its value at every step, and the others follow`, () =>
+    test(`${name}: the unit is fixed at every step, and the other units change after the first step`, () =>
       onBackend(referenceBackend('float64'), async () => {
         const layer = CELLS[name]!({ returnSequences: true });
         const network = sequential([layer], { seed: 2 });
@@ -137,7 +137,7 @@ describe('fixed units', () => {
 });
 
 describe('saturation', () => {
-  test('counts the gate values near 0 and 1, dead units and half-lives', () =>
+  test('gives the shares of gate values near 0 and 1, dead units and half-lives', () =>
     onBackend(referenceBackend('float64'), async () => {
       const network = sequential([CELLS.lstm!({})], { seed: 2 });
       const mask = [

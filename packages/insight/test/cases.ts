@@ -1,4 +1,4 @@
-/** Layers of every cell, masks, and a loop over single rows and valid steps, with which traces are compared. */
+/** Layers of every cell, masks, and a loop over single rows and valid steps, whose results traces must equal. */
 import {
   add,
   matmul,
@@ -47,7 +47,7 @@ export const MASKS: Record<string, number[][] | null> = {
   row: [[0, 0, 0, 0, 0], [1, 1, 1, 1, 1], [0, 1, 1, 0, 0]],
 }; // biome-ignore format: patterns
 
-/** A cell that a user wrote: a leaky integrator with an own gate. It has no fused kernel. */
+/** A custom cell: a leaky integrator with one gate. It has no fused kernel. */
 export class LeakyCell implements Cell<{ h: Tensor; s: Tensor }> {
   readonly className = 'LeakyCell';
   readonly units = H;
@@ -74,7 +74,7 @@ export class LeakyCell implements Cell<{ h: Tensor; s: Tensor }> {
   }
 }
 
-/** Weights that are not zero where the default is: biases and peepholes. */
+/** Random biases; by default they are 0. */
 const bias = { biasInitializer: 'randomUniform' } as const;
 
 type Make = (options: RecurrentOptions) => Recurrent;
@@ -82,7 +82,7 @@ type Make = (options: RecurrentOptions) => Recurrent;
 export const CELLS: Record<string, Make> = {
   lstm: (o) => lstm({ units: H, ...bias, ...o }),
   'lstm relu': (o) => lstm({ units: H, activation: 'relu', ...o }),
-  'lstm own activation': (o) => lstm({ units: H, activation: 'softplus', ...o }),
+  'lstm softplus': (o) => lstm({ units: H, activation: 'softplus', ...o }),
   gru: (o) => gru({ units: H, ...bias, ...o }),
   'gru reset before': (o) => gru({ units: H, resetAfter: false, updateGate: 'candidate', ...o }),
   rnn: (o) => simpleRNN({ units: H, ...bias, ...o }),
@@ -99,7 +99,7 @@ export const CELLS: Record<string, Make> = {
   zoneout: (o) => recurrent(zoneoutCell(lstmCell({ units: H }), { h: 0.2, c: 0.3 }), o),
 };
 
-/** What a run of one layer should contain, as nested numbers [B][T][size]. */
+/** The expected gates and states of a run of one layer, as nested numbers [B][T][size]. */
 export interface Expected {
   gates: Record<string, number[][][]>;
   states: Record<string, number[][][]>;
@@ -107,17 +107,17 @@ export interface Expected {
 
 const CONTEXT = { recurrentMask: null, constants: {}, prepared: {} };
 
-/** One step with the gates of inner cells. */
+/** Returns the result of one step; for a stack, with the gates of the inner cells. */
 function stepOf(cell: Cell, x: Tensor, state: CellState): StepResult {
   if (!(cell instanceof StackedCells)) return cell.step(x, state, CONTEXT);
   let y = x;
   const gates: Record<string, Tensor> = {};
   const next: CellState = {};
   cell.cells.forEach((inner, n) => {
-    const own = Object.fromEntries(
+    const innerState = Object.fromEntries(
       Object.keys(inner.stateSizes).map((name) => [name, state[`${n}.${name}`]!]),
     );
-    const result = inner.step(y, own, CONTEXT);
+    const result = inner.step(y, innerState, CONTEXT);
     for (const name in result.gates) gates[`${n}.${name}`] = result.gates[name]!;
     for (const name in result.state) next[`${n}.${name}`] = result.state[name]!;
     y = result.y;
@@ -127,7 +127,7 @@ function stepOf(cell: Cell, x: Tensor, state: CellState): StepResult {
 
 const rowOf = (values: Tensor): number[] => Array.from(values.dataSync());
 
-/** Runs single rows over valid steps only. */
+/** Returns the gates and states of a layer, computed row by row and step by step. Masked steps do not change the states. */
 export function stepByStep(
   layer: Recurrent,
   x: number[][][],

@@ -1,7 +1,7 @@
 /**
  * The derivatives of the output and the loss with respect to states and inputs equal finite differences in float64, for
  * every cell, mask and direction; in a linear RNN, they are powers of U. Detects a missing path (through the output of a
- * step, or through h to c), a shifted lag, and a mean over the batch in place of each sequence.
+ * step, or through h to c), a shifted lag, and a mean over the batch instead of a value for each sequence.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -26,8 +26,8 @@ const random = new RandomStream(11, 'flow');
 const X = Array.from({ length: B }, () => Array.from({ length: T }, () => Array.from(random.normal(I))));
 const float64 = referenceBackend('float64');
 
-/** Adds a number to one unit of h, and to the output, after the step of this index in processing order. */
-async function nudged(
+/** Calls `run` while `by` is added to one unit of h, and of the output, after step `index` in processing order. */
+async function runNudged(
   cell: Cell,
   { unit, index, by }: { unit: number; index: number; by: number },
   run: () => Promise<number[]>,
@@ -58,8 +58,8 @@ async function norms(cell: Cell, lag: number, run: () => Promise<number[]>): Pro
   const squares = new Float64Array(B);
   const by = 1e-5;
   for (let unit = 0; unit < cell.stateSizes.h!; unit++) {
-    const up = await nudged(cell, { unit, index: T - 1 - lag, by }, run);
-    const down = await nudged(cell, { unit, index: T - 1 - lag, by: -by }, run);
+    const up = await runNudged(cell, { unit, index: T - 1 - lag, by }, run);
+    const down = await runNudged(cell, { unit, index: T - 1 - lag, by: -by }, run);
     const width = up.length / B;
     up.forEach((value, i) => {
       squares[Math.floor(i / width)]! += ((value - down[i]!) / (2 * by)) ** 2;
@@ -125,7 +125,7 @@ describe('gradientFlow equals finite differences', () => {
       }
     }));
 
-  test('the cell states of the fused kernel equal those of the same cell step by step', () =>
+  test('the derivatives are the same with the fused kernel and step by step', () =>
     onBackend(float64, async () => {
       class Stepped extends LstmCell {
         override sequence(): null {
@@ -183,7 +183,7 @@ describe('the loss and the choice of the output', () => {
       assert.ok(Number.isNaN(flow.layers[0]!.states.h!.values.values[3]!));
     }));
 
-  test('a component, and random directions for a wide output', () =>
+  test('one component is differentiated, and all components of a wide output with random signs', () =>
     onBackend(float64, async () => {
       const at = async (component?: number) =>
         (await gradientFlow(network, tensor(X), null, component === undefined ? {} : { component }))
@@ -212,7 +212,7 @@ describe('the loss and the choice of the output', () => {
       gradientFlow(network, tensor(X), targets && tensor(targets), options);
     await assert.rejects(flow({ loss: 'mse' }), /both y and loss, or neither, got loss without y/);
     await assert.rejects(flow({}, y), /got y without the option loss/);
-    await assert.rejects(flow({ step: 5 }), /step must be "last", "random" or an index from 0 to 4, got 5/);
+    await assert.rejects(flow({ step: 5 }), /step must be "last", "random" or an index from -5 to 4, got 5/);
     await assert.rejects(flow({ component: 2 }), /component must be an index below 2.* got 2/);
     await assert.rejects(flow({ output: 1 }), /output must be an index below 1.* got 1/);
     await assert.rejects(flow({ quantiles: [2] }), /quantiles must be in \[0, 1\], got 2/);
@@ -238,7 +238,7 @@ describe('a linear RNN', () => {
 
   for (const [name, U, factor, radius] of [
     [
-      'a scaled rotation shrinks by its factor',
+      'with a scaled rotation, the norm shrinks by its factor',
       [
         [0, 0.9, 0],
         [0, 0, 0.9],
@@ -248,7 +248,7 @@ describe('a linear RNN', () => {
       0.9,
     ],
     [
-      'an orthogonal matrix keeps the norm',
+      'with an orthogonal matrix, the norm stays the same',
       [
         [0, 1, 0],
         [-1, 0, 0],
@@ -258,7 +258,7 @@ describe('a linear RNN', () => {
       1,
     ],
     [
-      'a matrix above 1 explodes',
+      'with eigenvalues above 1, the norm explodes',
       [
         [1.25, 0, 0],
         [0, 1.25, 0],
@@ -287,7 +287,7 @@ describe('a linear RNN', () => {
     }
   }
 
-  test('the norm of a matrix that is not normal is that of its power', () =>
+  test('with a matrix that is not normal, the norm is that of its power', () =>
     onBackend(float64, async () => {
       // U^k = 0.5^k [[1, 2k], [0, 1]] in its first two units
       const U = [
@@ -304,7 +304,7 @@ describe('a linear RNN', () => {
     }));
 });
 
-test('gradients far below the squares of float32 numbers are not 0, and zeros are 0', async () => {
+test('gradients whose squares are too small for float32 are not 0, and zero gradients are 0', async () => {
   for (const { backend, reason } of testBackends()) {
     if (reason) continue;
     await onBackend(backend!, async () => {
@@ -330,7 +330,7 @@ test('gradients far below the squares of float32 numbers are not 0, and zeros ar
   }
 });
 
-test('on a backend that is read asynchronously', async () => {
+test('a backend with asynchronous reads gives the same values', async () => {
   const network = sequential(
     [lstm({ units: 3, returnSequences: true }), gru({ units: 2 }), dense({ units: 1 })],
     { seed: 3 },

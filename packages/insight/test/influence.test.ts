@@ -32,7 +32,7 @@ const close = (found: number, wanted: number, tolerance: number, what: string): 
     `${what}: ${found}, expected ${wanted}`,
   );
 
-/** The output at one step of a row, for x changed by `change`. */
+/** Returns the output at one step of a row, for x changed by `change`. */
 async function outputOf(
   network: Network,
   mask: number[][] | null,
@@ -75,9 +75,9 @@ describe('connectivity equals finite differences in float64', () => {
     test(name, () =>
       onBackend(float64, async () => {
         const network = make();
-        const last = name === 'without a time axis';
-        const { inputs, steps } = await connectivity(network, tensor(X), last ? 'last' : 3);
-        assert.deepEqual(Array.from(steps), new Array(B).fill(last ? T - 1 : 3));
+        const isLast = name === 'without a time axis';
+        const { inputs, steps } = await connectivity(network, tensor(X), isLast ? 'last' : 3);
+        assert.deepEqual(Array.from(steps), new Array(B).fill(isLast ? T - 1 : 3));
         const by = 1e-5;
         for (let b = 0; b < B; b++) {
           for (let s = 0; s < T; s++) {
@@ -111,7 +111,7 @@ describe('connectivity equals finite differences in float64', () => {
       });
     }));
 
-  test('of ids is that of their vectors', () =>
+  test('the connectivity of ids is that of their vectors', () =>
     onBackend(float64, async () => {
       const table = embedding({ inputDim: 6, outputDim: I });
       const tail = [gru({ units: 3, returnSequences: true, name: 'gru' }), dense({ units: 2, name: 'out' })];
@@ -206,16 +206,16 @@ describe('attribution', () => {
         const network = make();
         for (const baseline of [0, [0.3, -0.2, 0.5]]) {
           const found = await attribution(network, tensor(X), { component: 1, baseline, points: 64 });
-          const zero = tensor(
+          const baselineX = tensor(
             X.map((row) => row.map(() => (baseline === 0 ? [0, 0, 0] : (baseline as number[])))),
           );
-          const at = async (x: typeof zero): Promise<number[]> => {
+          const outputsFor = async (x: typeof baselineX): Promise<number[]> => {
             const y = await predict(network, x);
             const values = await y.data();
             const width = y.size / B;
             return Array.from({ length: B }, (_, b) => values[b * width + width - 1]!);
           };
-          const [full, empty] = [await at(tensor(X)), await at(zero)];
+          const [full, empty] = [await outputsFor(tensor(X)), await outputsFor(baselineX)];
           for (let b = 0; b < B; b++) {
             close(found.output[b]!, full[b]!, 1e-12, 'output');
             close(found.baselineOutput[b]!, empty[b]!, 1e-12, 'baseline');
@@ -235,7 +235,7 @@ describe('attribution', () => {
       }));
   }
 
-  test('a linear model: values are weights times inputs, also by occlusion', () =>
+  test('in a linear model, attributions are weights times inputs, with both methods', () =>
     onBackend(float64, async () => {
       const network = delayLine(2);
       const x = tensor([[[3], [-2], [5], [7]]]);
@@ -253,7 +253,7 @@ describe('attribution', () => {
       assert.equal(moved.baselineOutput[0], 10);
     }));
 
-  test('of ids: the vectors go from zero to those of the ids', () =>
+  test('for ids, the line goes from zero vectors to the vectors of the ids', () =>
     onBackend(float64, async () => {
       const network = sequential(
         [embedding({ inputDim: 6, outputDim: 4 }), gru({ units: 3 }), dense({ units: 3 })],
@@ -281,7 +281,7 @@ describe('attribution', () => {
       assert.equal(new Set(Array.from(occluded.bySteps.values, (value) => value.toFixed(6))).size > 5, true);
     }));
 
-  test('of one of two inputs', () =>
+  test('takes one of two inputs with the option input', () =>
     onBackend(float64, async () => {
       const [a, b] = [input({ shape: [T, I], name: 'a' }), input({ shape: [T, I], name: 'b' })];
       const joined = concatenate().apply([lstm({ units: 2 }).apply(a), gru({ units: 2 }).apply(b)]);

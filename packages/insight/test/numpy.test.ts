@@ -25,7 +25,7 @@ for (const { shape, states, components, points, explained } of golden.pca) {
     same(found.components.values, components, 1e-9);
     same(found.points.values, points, 1e-8);
     same(found.explained, explained, 1e-9);
-    // More rows that are masked do not change the components.
+    // Additional masked rows do not change the components.
     const more = Float64Array.from([...states, ...states.map((value) => value * 3)]);
     const mask = { shape: [2 * shape[0]!], values: new Float64Array(2 * shape[0]!).fill(1, 0, shape[0]) };
     const masked = projection({ shape: [2, ...shape], values: more }, { components: explained.length, mask });

@@ -1,5 +1,5 @@
 /**
- * A recorder measures what training did: with gradient descent, the change of the weights is the learning rate times the gradient.
+ * A recorder measures the updates of a training: with gradient descent, weights change by the learning rate times the gradient.
  * Detects gradients of another update, weights of another step, and counts that are not reset.
  */
 import assert from 'node:assert/strict';
@@ -57,7 +57,7 @@ describe('recorder', () => {
     }
   });
 
-  test('counts clipped updates, also with updates of several batches', async () => {
+  test('counts clipped updates, also with accumulated gradients', async () => {
     const records = recorder({ every: 2 });
     const clip = { globalNorm: 1e-3 };
     await fit(network(), { ...options, clip, accumulate: 2, epochs: 2, callbacks: [records] });
@@ -69,13 +69,13 @@ describe('recorder', () => {
       ],
     );
     const [{ layers }] = records.records as [TrainingRecord];
-    // The gradients are those before clipping, and the change is that of the clipped ones.
+    // The recorded gradients are not clipped, but the weights change by the clipped gradients.
     const change = Math.hypot(...layers.map(({ updateRatio, weightNorm }) => updateRatio * weightNorm));
     assert.ok(Math.abs(change / 1e-4 - 1) < 0.05, String(change));
     assert.ok(layers.every(({ gradientNorm }) => gradientNorm > 1e-3));
   });
 
-  test('gradients by lag and saturation are those of the instruments at that time', async () => {
+  test('gradients by lag and saturation are those of gradientFlow and saturation after the same update', async () => {
     const model = network();
     const sample = { x, y, loss: 'mse' } as const;
     const expected: number[][] = [];
@@ -100,7 +100,7 @@ describe('recorder', () => {
     assert.equal(expected.length, 2);
   });
 
-  test('sparse gradients of an embedding count only rows of the batch', async () => {
+  test('sparse gradients of an embedding are recorded as dense gradients', async () => {
     const ids = tensor([
       [1, 2, 3],
       [4, 5, 6],
@@ -127,7 +127,7 @@ describe('recorder', () => {
     }
   });
 
-  test('CSV and TensorBoard files, and a resumed run', async (t) => {
+  test('a resumed run continues the CSV and TensorBoard files', async (t) => {
     const folder = folderFor(t);
     const run = (to: string, epochs: number, resume: boolean) => {
       const board = tensorBoard(join(folder, to, 'board'));

@@ -1,6 +1,6 @@
 /**
  * Figures are well-formed XML without scripts and outside references, show the numbers of the trace, and escape text. Detects a
- * wrong step or unit, a colour of the wrong side, and markup from a name.
+ * wrong step or unit, a colour from the wrong end of the palette, and markup from a name.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -12,11 +12,25 @@ import {
   type LayerTrace,
   lagCurves,
   lagFigure,
+  saturationOf,
   trace,
   unrolledFigure,
   weightStatistics,
 } from '@unroll/insight';
-import { bidirectional, concatenate, dense, dropout, gru, input, lstm, model, sequential } from '@unroll/nn';
+import {
+  bidirectional,
+  concatenate,
+  dense,
+  dropout,
+  gru,
+  input,
+  lstm,
+  lstmCell,
+  model,
+  recurrent,
+  sequential,
+  stackedCells,
+} from '@unroll/nn';
 
 const random = new RandomStream(2, 'figures');
 const x = tensor(Float32Array.from(random.normal(2 * 12 * 3)), [2, 12, 3]);
@@ -105,7 +119,7 @@ describe('figures', () => {
     );
   });
 
-  test('the unrolled network has the numbers of the trace', async () => {
+  test('the unrolled network shows the numbers of the trace', async () => {
     const traced = await trace(network, x, { inputs: true });
     const figure = unrolledFigure(traced, { row: 1, from: 3, steps: 2 });
     const [layer] = traced.layers as [LayerTrace];
@@ -119,7 +133,19 @@ describe('figures', () => {
     assert.ok(figure.includes(String(Number(traced.outputs[0]!.values[1 * 12 + 4]!.toPrecision(3)))));
   });
 
-  test('parallel branches of the unrolled network stand side by side, layers that read one another above each other', async () => {
+  test('for a stack, the unrolled network and the dead units show the output h of the last cell', async () => {
+    const traceOf = (kernelInitializer: 'glorotUniform' | 'zeros') => {
+      const stack = stackedCells([lstmCell({ units: 3 }), lstmCell({ units: 2, kernelInitializer })]);
+      return trace(sequential([recurrent(stack, { returnSequences: true })], { seed: 3 }), x);
+    };
+    const traced = await traceOf('glorotUniform');
+    const norm = Number(Math.hypot(...traced.layers[0]!.states['1.h']!.values.slice(-2)).toPrecision(3));
+    assert.ok(unrolledFigure(traced, { row: 1, from: 11, steps: 1 }).includes(`|h| ${norm}<`), String(norm));
+    const constant = await traceOf('zeros');
+    assert.deepEqual(saturationOf(constant.layers[0]!).dead, [0, 1]);
+  });
+
+  test('the unrolled network shows parallel branches side by side, and each layer above the layers that it reads', async () => {
     const source = input({ shape: [null, 3], name: 'source' });
     const [left, right] = ['left', 'right'].map((name) =>
       lstm({ units: 3, returnSequences: true, name }).apply(source),
@@ -142,12 +168,12 @@ describe('figures', () => {
     const again = await trace(branched, x, { layers: ['deeper'] });
     assert.deepEqual(again.layers[0]!.from, ['left'], 'also if the layer that it reads is not traced');
     const figure = unrolledFigure(traced);
-    const placeOf = (name: string): number[] => {
+    const positionOf = (name: string): number[] => {
       const [, left, top] = new RegExp(`x="([\\d.]+)" y="([\\d.]+)"[^>]*>${name}<`).exec(figure)!;
       return [Number(left), Number(top)];
     };
-    const places = ['left', 'right', 'deeper', 'forward_last', 'backward_last'].map(placeOf);
-    const [a, b, c, d, e] = places as [number[], number[], number[], number[], number[]];
+    const positions = ['left', 'right', 'deeper', 'forward_last', 'backward_last'].map(positionOf);
+    const [a, b, c, d, e] = positions as [number[], number[], number[], number[], number[]];
     assert.ok(a[1] === b[1] && b[0]! > a[0]! + 300, 'left and right');
     assert.ok(c[0] === a[0] && c[1]! < a[1]!, 'deeper is above left');
     assert.ok(d[1] === e[1] && d[1]! < c[1]! && e[0]! > d[0]!, 'both directions');
@@ -164,7 +190,7 @@ describe('figures', () => {
   });
 });
 
-test('statistics of weights', async () => {
+test('weightStatistics gives the mean, standard deviation and share of zeros', async () => {
   const layer = dense({ units: 2 });
   const model = sequential([layer]);
   model.build([[-1, 2]]);

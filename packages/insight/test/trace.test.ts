@@ -91,8 +91,8 @@ describe('a trace equals the cells step by step', () => {
   }
 });
 
-describe('a trace of a model', () => {
-  const own = (network: Parameters<typeof trace>[0], options = {}) => trace(network, tensor(X), options);
+describe('trace', () => {
+  const traceX = (network: Parameters<typeof trace>[0], options = {}) => trace(network, tensor(X), options);
 
   test('has the outputs of predict, and one entry for each recurrent layer', async () => {
     const inner = sequential([gru({ units: 2, returnSequences: true })], { name: 'encoder' });
@@ -103,7 +103,7 @@ describe('a trace of a model', () => {
       dense({ units: 2 }),
     ]);
     const expected = await predict(network, tensor(X));
-    const { layers, outputs } = await own(network);
+    const { layers, outputs } = await traceX(network);
     assert.deepEqual(
       layers.map(({ layer, reverse, units }) => [layer, reverse, units]),
       [
@@ -116,29 +116,29 @@ describe('a trace of a model', () => {
     assert.deepEqual(outputs[0], { shape: [B, T, 2], values: await expected.data() });
     const after = await predict(network, tensor(X));
     assert.deepEqual(await after.data(), await expected.data(), 'the model is as before');
-    const two = await own(network, { layers: ['inside', 'both/backward_lstm'] });
+    const two = await traceX(network, { layers: ['inside', 'both/backward_lstm'] });
     assert.deepEqual(
       two.layers.map(({ layer }) => layer),
       ['both/backward_lstm', 'residual/inside'],
     );
     await assert.rejects(
-      own(network, { layers: ['dense'] }),
+      traceX(network, { layers: ['dense'] }),
       /no recurrent layer "dense".*both\/forward_lstm/,
     );
   });
 
-  test('in batches equals a trace of all examples', async () => {
+  test('gives the same in batches as for all examples at once', async () => {
     const network = sequential([lstm({ units: 3, returnSequences: true }), gru({ units: 2 })]);
     const mask = tensor(MASKS.holes!);
-    const whole = await own(network, { mask });
-    assert.deepEqual(await own(network, { mask, batchSize: 2 }), whole);
+    const whole = await traceX(network, { mask });
+    assert.deepEqual(await traceX(network, { mask, batchSize: 2 }), whole);
     assert.deepEqual(structuredClone(whole), whole, 'plain data');
   });
 
-  test('of a stream, chunk by chunk, equals a trace of the whole sequences', async () => {
+  test('gives the same for the chunks of a stream as for whole sequences', async () => {
     for (const make of [CELLS.lstm!, CELLS.custom!, CELLS.minGru!, CELLS.zoneout!]) {
       const network = sequential([make({ returnSequences: true }), dense({ units: 1 })], { seed: 5 });
-      const whole = await own(network);
+      const whole = await traceX(network);
       const stream = network.stream({ batch: B });
       let t = 0;
       for (const length of [2, 1, 2]) {
@@ -162,7 +162,7 @@ describe('a trace of a model', () => {
     }
   });
 
-  test('of a decoder has the gates of its cell and the alignments', async () => {
+  test('gives the gates and the alignments of a decoder', async () => {
     const source = input({ shape: [4, 2], name: 'source' });
     const target = input({ shape: [null, I], name: 'target' });
     const decoder = attentionDecoder(lstmCell({ units: 3 }), attention(), {
@@ -180,7 +180,7 @@ describe('a trace of a model', () => {
     assert.deepEqual(Object.keys(gates).sort(), ['alignment', 'f', 'g', 'i', 'o']);
     assert.deepEqual(gates.alignment!.shape, [B, T, 4]);
     assert.deepEqual(states.c!.shape, [B, T, 3]);
-    // c = f c' + i g
+    // c = f * (previous c) + i * g
     const { i, f, g } = gates;
     states.c!.values.forEach((c, n) => {
       const before = Math.floor(n / 3) % T === 0 ? 0 : states.c!.values[n - 3]!;
@@ -188,7 +188,7 @@ describe('a trace of a model', () => {
     });
   });
 
-  test('of an embedding model takes ids, and of a layer that runs twice has two entries', async () => {
+  test('takes ids for a model with an embedding, and has two entries for a layer that runs twice', async () => {
     const ids = sequential([embedding({ inputDim: 9, outputDim: 3, maskZero: true }), gru({ units: 2 })]);
     const { layers } = await trace(
       ids,
@@ -208,22 +208,22 @@ describe('a trace of a model', () => {
     );
   });
 
-  test('of a stateful model leaves its states as they were', async () => {
+  test('does not change the states of a stateful model', async () => {
     const layer = lstm({ units: 2, stateful: true });
     const network = sequential([layer]);
     const first = await predict(network, tensor(X));
     network.resetStates();
-    await own(network);
+    await traceX(network);
     assert.deepEqual(await (await predict(network, tensor(X))).data(), await first.data());
   });
 
   test('rejects a model without layers, and unknown options', async () => {
     await assert.rejects(trace({} as never, tensor(X)), /trace takes a model made of layers.*got/);
-    await assert.rejects(own(sequential([lstm({ units: 2 })]), { layer: ['lstm'] }), /no option "layer"/);
+    await assert.rejects(traceX(sequential([lstm({ units: 2 })]), { layer: ['lstm'] }), /no option "layer"/);
   });
 });
 
-test('a method that a layer defines as a field is the same after a trace', async () => {
+test('a trace restores a method that a layer defines as a field', async () => {
   class Doubled extends Layer<LayerOptions> {
     static override readonly className = 'Doubled';
     readonly call = ([{ value, mask }]: readonly MaskedSequence[]) => [{ value: mul(value, 2), mask }];
@@ -238,7 +238,7 @@ test('a method that a layer defines as a field is the same after a trace', async
   assert.equal(layer.call, call);
 });
 
-test('a step that a cell has as a field is the same after a trace, also inside another cell', async () => {
+test('a trace restores a step method that a cell has as a field, also in a stack', async () => {
   for (const wrapped of [false, true]) {
     const cell = lstmCell({ units: 2 });
     const step = cell.step.bind(cell);

@@ -1,6 +1,6 @@
 /**
  * The named activations of Keras 3, in camelCase and with Keras's default slopes and thresholds. Each is composed of
- * differentiable ops. Fused kernels implement the first five.
+ * differentiable ops. The fused kernels implement the five in FUSED.
  */
 import {
   type ActivationName,
@@ -100,7 +100,7 @@ export const customActivations = new Map<string, ActivationFunction>();
 /**
  * Returns the function of an activation.
  * @param owner label of the layer, for the error
- * @throws UnrollError `value` for an unknown name; the message lists the known names
+ * @throws UnrollError `value` for an unknown name; the message lists the built-in names
  */
 export function activation(name: Activation, owner = ''): ActivationFunction {
   if (typeof name === 'function') return name;

@@ -15,7 +15,7 @@ export type ModelPart = LayerClass | CellClass;
 
 /** Creates layers, cells and models from configs. */
 export interface Builder extends BuildTools {
-  /** Creates a model. @throws UnrollError `format` for an unknown class */
+  /** Creates a model. @throws UnrollError `format` for an unknown class or the config of a layer */
   model(config: unknown): Network;
 }
 

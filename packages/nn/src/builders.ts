@@ -1,8 +1,8 @@
 /**
  * Registry of the functions that inference does not need: initialisers, regularisers, constraints, dropout masks of
- * cells, symbolic tensors, setting weights, summaries, gradients of time loops. Layers call them through this registry, so a bundle that only
- * runs models leaves them out. install-builders.ts installs them for `sequential`, `model` and `modelFromConfig`; in
- * Node they are always installed.
+ * cells, symbolic tensors, setting weights, summaries, gradients of time loops. Layers call these functions through the
+ * registry, so a bundle that only runs models leaves them out. install-builders.ts installs them for `sequential`,
+ * `model` and `modelFromConfig`; in Node they are always installed.
  */
 import {
   type ForwardContext,
@@ -52,7 +52,7 @@ export interface Builders {
   /** Returns the symbolic inputs and outputs of a sequential model. */
   sequentialGraph(model: Network): { inputs: readonly SymbolicTensor[]; outputs: readonly SymbolicTensor[] };
   setWeights: typeof setWeights;
-  /** Returns the parts of x along one axis, in an op with one gradient for all of them. */
+  /** Splits x into slices of size 1 along an axis, without this axis, in one op with a single gradient. */
   unstack(x: Tensor, axis: number): readonly Tensor[];
   summary: typeof summaryTable;
   summaryRows: typeof sequentialRows;
@@ -92,8 +92,8 @@ export function constraint(spec: Constraint, owner: string): (weights: Tensor) =
 }
 
 /**
- * Returns a function that returns one time step of x [B, T, ...]. Without the builders it is a slice; the gradients of
- * many slices would each be as large as x.
+ * Returns a function that returns one time step of x [B, T, ...]. With the builders, one op computes all steps, because
+ * the gradient of each slice would be as large as x. Without them, each step is a slice.
  */
 export function stepsOf(x: Tensor): (t: number) => Tensor {
   const steps = installed?.unstack(x, 1);

@@ -1,4 +1,4 @@
-/** Constraints on weights, applied after each update. They are plain data that a model's config can store. */
+/** Constraints on weights, applied after each update. Constraints are plain data that a model's config can store. */
 import { add, div, maximum, minimum, mul, sqrt, square, sum, type Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { nameAndOptions } from './named.js';

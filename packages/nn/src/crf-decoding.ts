@@ -25,7 +25,7 @@ import {
 } from '@unroll/core/internal';
 
 /**
- * Returns the best tags of each sequence (Viterbi), without those of masked steps.
+ * Returns the best tags of the valid steps of each sequence (Viterbi).
  * @param x a tensor [N, ...], or a list with one tensor for each input of the model
  * @throws UnrollError `value` for a model without a layer `crf` as an output, for a sequence without a valid step, and if
  * the constraints of the layer allow no tags of this length
@@ -38,7 +38,7 @@ export async function decodeTags(
   return decodeEach(model, x, options, (scores) => viterbi(scores).tags);
 }
 
-/** Returns the n best sequences of tags of each sequence, the best one first. See {@link decodeTags}. */
+/** Returns the n best tag paths of each sequence, best first. See {@link decodeTags}. */
 export async function nBestTags(
   model: Model,
   x: Tensor | readonly Tensor[],
@@ -89,7 +89,7 @@ async function decodeEach<R>(
   return results;
 }
 
-/** Returns the only output that a layer `crf` computed. */
+/** Returns the output of the layer `crf`. @throws UnrollError `value` unless exactly one output is from such a layer */
 function crfOutputIn(
   model: Model,
   outputs: readonly MaskedSequence[],
@@ -105,7 +105,7 @@ function crfOutputIn(
   );
 }
 
-/** Returns the scores of each sequence of a batch. @param first index of its first sequence, for messages */
+/** Returns the scores of each sequence of a batch. @param first index of the batch's first sequence, for messages */
 function scoresOf([emissions, ...rest]: readonly Tensor[], first: number): TagScores[] {
   const [B, T, K] = emissions.shape;
   const values = hostValues(emissions, 'Emissions');

@@ -47,7 +47,7 @@ export interface NodeConfig {
   mask?: TensorRef;
 }
 
-/** A node of the graph, with its inputs as indices. */
+/** A node of the graph, whose inputs are given by indices. */
 interface IndexedNode {
   layer: Layer;
   /** The name of the layer, numbered if the layer is used several times. */
@@ -158,7 +158,7 @@ export class Functional extends Network<NetworkOptions> {
 
   /**
    * Returns for each output whether it is streamed. In the graph, null marks values that depend only on fixed inputs.
-   * They are computed once, so the layers that compute them may be non-causal.
+   * These values are computed once, so the layers that compute them may be non-causal.
    */
   override streaming(inputs: readonly (boolean | null)[]): boolean[] {
     const isStreamed = this.#propagate<boolean | null>(inputs, ({ layer, outputs }, nodeInputs) =>

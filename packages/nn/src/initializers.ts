@@ -1,5 +1,5 @@
 /**
- * Weight initialisers with the names and definitions of Keras 3. They use counter-based random streams and elementary
+ * Weight initialisers with the names and definitions of Keras 3. All use counter-based random streams and elementary
  * arithmetic, so a seed gives the same weights on every machine. An initialiser is a name (`'orthogonal'`) or, with
  * options, the plain object returned by a function of this file (`constant({ value: 2 })`). A model's config can store
  * both.
@@ -35,7 +35,7 @@ export interface NormalOptions extends SeedOption {
 export interface VarianceScalingOptions extends SeedOption {
   /** Numerator of the variance. Default 1. */
   scale?: number;
-  /** What divides the variance: the number of inputs, of outputs, or their mean. Default `fanIn`. */
+  /** Denominator of the variance: the number of inputs, the number of outputs, or their mean. Default `fanIn`. */
   mode?: 'fanIn' | 'fanOut' | 'fanAvg';
   /** Default `truncatedNormal`. */
   distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform';
@@ -103,7 +103,7 @@ export type Initializer = Exclude<InitializerName, 'chrono'> | InitializerConfig
 /**
  * Returns initial values for a tensor of `shape`, row-major.
  * @param owner label of the layer, for the error
- * @throws UnrollError `value` for an unknown name; the message lists the initialisers
+ * @throws UnrollError `value` for an unknown name; the message suggests the nearest name or lists all
  */
 export function initialize(
   initializer: Initializer,
@@ -121,7 +121,7 @@ export function initialize(
 const NORMAL: OptionTypes<NormalOptions> = { seed: 'integer', mean: 'number', stddev: 'number' };
 const GAIN: OptionTypes<GainOptions> = { seed: 'integer', gain: 'number' };
 
-/** Returns a function that checks options and returns an {@link InitializerConfig}. @param owner its name, for errors */
+/** Returns a function that checks options and returns an {@link InitializerConfig}. @param owner name of the returned function, for errors */
 const withOptions =
   <N extends InitializerName>(
     className: N,
@@ -154,13 +154,13 @@ export const varianceScaling = /* @__PURE__ */ withOptions('varianceScaling', {
 });
 /** Creates an initialiser for matrices with orthonormal rows or columns, multiplied by `gain`. */
 export const orthogonal = /* @__PURE__ */ withOptions('orthogonal', GAIN);
-/** Creates an initialiser for `gain` times the identity matrix (recurrent kernels of relu cells: Le et al. 2015). */
+/** Creates an initialiser for `gain` times the identity matrix, for recurrent kernels of relu cells (Le et al. 2015). */
 export const identityMatrix = /* @__PURE__ */ withOptions('identity', GAIN, 'identityMatrix');
 /**
  * Creates an initialiser for `biasInitializer` that gives the units memories of 1 to `maxSteps` steps (Tallec & Ollivier
- * 2018, "Can recurrent neural networks warp time?"). With u uniform in [1, maxSteps - 1], the biases are ln u for the
- * forget gates and -ln u for the input gates of an LSTM, or ln u for the update gates of a GRU. An LSTM then ignores
- * `unitForgetBias`.
+ * 2018, "Can recurrent neural networks warp time?"). With u uniform in [1, maxSteps - 1), the biases are ln u for the
+ * forget gates and -ln u for the input gates of an LSTM, or ln u for the update gates of a GRU (-ln u with the
+ * `updateGate` `candidate`). An LSTM then ignores `unitForgetBias`.
  */
 export const chronoInitializer = /* @__PURE__ */ withOptions(
   'chrono',

@@ -28,7 +28,7 @@ import type { WeightArray, WeightSource } from './weights.js';
 
 /** Options of every layer. */
 export interface LayerOptions {
-  /** Name in summaries, errors and artifacts. Default: the class name in lower case, numbered within its model. */
+  /** Name in summaries, errors and artifacts. Default: the class name in snake case, numbered within its model. */
   name?: string;
   /** If false, training does not change the layer's weights. Default true. */
   trainable?: boolean;
@@ -119,7 +119,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   abstract call(inputs: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[];
 
   /**
-   * Finds the layers that this layer refers to. A model calls this method after it has named its layers.
+   * Finds the layers that this layer refers to by name, as `tiedTo` of `outputEmbedding` does. A model calls this method
+   * after it has named its layers.
    * @param layers the layers of the model
    */
   connect?(layers: readonly Layer[]): void;
@@ -223,8 +224,8 @@ export abstract class Layer<O extends LayerOptions = LayerOptions> {
   }
 
   /**
-   * Processes one chunk of a stream. `memory` holds the state after the previous chunk and is updated. Models also call it
-   * in training (see {@link Network.forwardFrom}), and add the activity penalty.
+   * Processes one chunk of a stream. `memory` holds the state after the previous chunk and is updated. Models also call
+   * this method in training (see {@link Network.forwardFrom}), and add the activity penalty.
    */
   streamStep(inputs: readonly MaskedSequence[], _memory: Memory, context: ForwardContext): MaskedSequence[] {
     this.#check(inputs);

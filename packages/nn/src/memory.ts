@@ -29,7 +29,7 @@ export function memoryOfParts(parts: readonly (readonly [string, Memory])[]): Me
 
 let linked = false;
 
-/** Runs `work`, in which {@link detach} returns its argument: gradients pass through the memories of layers. */
+/** Runs `work`. In the meantime, {@link detach} does not detach, so gradients pass through the memories of layers. */
 export function linkStates<T>(work: () => T): T {
   linked = true;
   try {
@@ -39,7 +39,7 @@ export function linkStates<T>(work: () => T): T {
   }
 }
 
-/** Returns the tensors as constants without gradient that outlive the current step. */
+/** Returns the tensors as constants, without gradients, that outlive the current step. */
 export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
   if (linked) return { ...tensors };
   const out: Record<string, Tensor> = {};
@@ -51,7 +51,7 @@ export function detach(tensors: Readonly<Record<string, Tensor>>): Record<string
   return out;
 }
 
-/** Copies the tree. The copy shares the tensors, which are immutable. */
+/** Returns a copy of the tree that shares the tensors, which are immutable. */
 export function copyMemory({ tensors, parts }: ModelState): Memory {
   const copy: Memory = { tensors: { ...tensors }, parts: {} };
   for (const name in parts) copy.parts[name] = copyMemory(parts[name]);

@@ -80,7 +80,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
     return outputs;
   }
 
-  /** Computes the outputs of the next steps of sequences, for training on parts of them: see {@link Model.forwardFrom}. */
+  /** Computes the outputs of the next steps of sequences, for training on parts of sequences: see {@link Model.forwardFrom}. */
   forwardFrom(
     inputs: readonly MaskedSequence[],
     context: ForwardContext,
@@ -132,7 +132,7 @@ export abstract class Network<O extends NetworkOptions = NetworkOptions> extends
   }
 }
 
-/** Returns the default name of a layer: its class name in snake case, as `batch_normalization` and `conv1d`. */
+/** Returns the default name of a layer: its class name in snake case, such as `batch_normalization` or `conv1d`. */
 function defaultName(layer: Layer): string {
   return layer.className.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
 }

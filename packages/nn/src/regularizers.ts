@@ -1,7 +1,7 @@
 /**
- * Regularisers: penalties on weights or on outputs (activities), added to the loss. They are plain data that a model's
- * config can store. Penalties on weights are added once per training step, those on activities once per call, divided by
- * the batch size.
+ * Regularisers: penalties on weights or on outputs (activities), added to the loss. Regularisers are plain data that a
+ * model's config can store. Penalties on weights are added once per training step. Penalties on activities are divided by
+ * the batch size and added once per call of the layer.
  */
 import {
   abs,
@@ -73,7 +73,7 @@ export function l1l2(factors: { l1?: number; l2?: number }): RegularizerConfig {
   return { className: 'l1l2', config: { ...factors } };
 }
 
-/** Creates a penalty on rows (or columns) of a matrix that are not orthogonal to each other. Defaults: 0.01, rows. */
+/** Creates a penalty on rows (or columns) of a matrix that are not orthogonal to each other. Default: factor 0.01, rows. */
 export function orthogonalPenalty(
   options: { factor?: number; mode?: 'rows' | 'columns' } = {},
 ): RegularizerConfig {

@@ -16,7 +16,7 @@ export function seededStream(random: RandomStream, seed: number | undefined): Ra
   return stream;
 }
 
-/** Like {@link seededStream}, for a mask that all steps of a sequence share: every part of the sequence gets the same one. */
+/** Like {@link seededStream}, for a mask that all steps of a sequence share, even if they are trained in several parts. */
 export function sequenceStream(context: ForwardContext, seed: number | undefined): RandomStream {
   const stream = seededStream(context.random, seed);
   return context.sharedDraw?.(stream) ?? stream;

@@ -1,9 +1,9 @@
 /**
  * Batches that shrink over time. The rows are sorted by length, and time is divided into segments. Each segment runs only
  * the rows that have steps in it, so short sequences cost little in a batch with long ones. PyTorch's packed sequences
- * work similarly, with segments of one step; here, up to 30 % of the rows of a segment may end before it does, and are
- * masked. In a backward layer the batch grows: a row joins in the segment in which its sequence ends, with its initial
- * state.
+ * work similarly, with segments of one step. Here, segments are longer: up to 30 % of the rows of a segment may end before
+ * the segment does, and are masked. In a backward layer, the batch grows: a row joins, with its initial state, in the
+ * segment in which its sequence ends.
  */
 import { asTensor, broadcastTo, concat, gather, reshape, slice, type Tensor, zeros } from '@unroll/core';
 import type { CellMasks, CellState, SequenceContext, SequenceResult, StepContext } from './cells/cell.js';
@@ -22,7 +22,7 @@ export interface Segment {
 /** A new segment begins when this fraction of the segment's rows (or less) has steps left. */
 const NEW_SEGMENT_FRACTION = 0.7;
 
-/** The floating-point operations of the forward pass that an additional segment must save (measured). */
+/** Number of floating-point operations of the forward pass that an additional segment must save (measured). */
 const MIN_SAVING = 1.5e7;
 
 /** Returns segments for rows with these lengths; null if a single masked run is as fast. */
@@ -165,7 +165,7 @@ function mapContext(
 ): StepContext {
   const mapTensor = (tensor: Tensor | null): Tensor | null => tensor && map(tensor);
   const mapMasks = (masks: CellMasks): CellMasks => ({
-    ...masks, // the dropped weights are those of all rows
+    ...masks, // droppedWeights has no batch axis
     inputMask: mapTensor(masks.inputMask),
     recurrentMask: mapTensor(masks.recurrentMask),
     ...(masks.inner && { inner: masks.inner.map(mapMasks) }),

@@ -301,12 +301,12 @@ function tensorsOf(x: StreamInput): readonly Tensor[] {
   return several ? (x as unknown as readonly Tensor[]) : [asTensor(x as TensorLike)];
 }
 
-/** The tensors that {@link selectRows} returned, with the tensor and the rows that they were selected from. */
+/** For each result of {@link selectRows}, the tensor and the rows from which it was selected. */
 const selections = new WeakMap<Tensor, readonly [source: Tensor, rows?: readonly number[]]>();
 
 /**
- * Selects rows of a tensor. If it was itself selected from another tensor, and the result would be equal to it, returns it:
- * in beam search, the hypotheses of a sequence change places, but the encoded source that they share stays the same.
+ * Returns rows of a tensor. If the tensor was itself selected from another tensor and the same rows are selected again,
+ * returns the tensor: in beam search, hypotheses of a sequence swap rows, but their encoded source stays the same.
  */
 function selectRows(tensor: Tensor, rows: readonly number[]): Tensor {
   const [source, from] = selections.get(tensor) ?? [tensor];

@@ -23,7 +23,7 @@ export interface WeightOwner {
   readonly parameters: readonly Parameter[];
 }
 
-/** Sets all weights. If one does not fit, throws without changing any. */
+/** Sets all weights. If an array does not fit, throws before changing any weight. */
 export function setWeights(
   owner: WeightOwner,
   weights: readonly { shape: Shape; values: ArrayLike<number> }[],

@@ -1,6 +1,6 @@
 /**
- * Attention layers and the decoder: against Keras and PyTorch (tools/goldens/attention.py), gradients against central
- * differences in float64, and consistency in streams, in padded batches and after loading.
+ * Attention layers and the decoder: results of Keras and PyTorch (tools/goldens/attention.py), gradients compared with
+ * central differences in float64, and equal results in streams, in padded batches and after loading.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -118,11 +118,11 @@ function checkGradients(layer: Layer, shapes: readonly Shape[], masks: readonly 
   all.forEach((parameter, n) => {
     const values = parameter.dataSync();
     const differences = values.map((_, i) => {
-      const at = (step: number): number => {
+      const lossAt = (step: number): number => {
         parameter.assign(values.map((value, j) => (j === i ? value + step : value)));
         return loss();
       };
-      return (at(1e-5) - at(-1e-5)) / 2e-5;
+      return (lossAt(1e-5) - lossAt(-1e-5)) / 2e-5;
     });
     parameter.assign(values);
     report([mismatch(parameter.name, gradients[n].values, differences, 1e-7)]);
@@ -175,7 +175,7 @@ describe('gradients in float64', () => {
   }
 });
 
-/** Returns a model of a decoder with an initial state. */
+/** Returns a model of a decoder whose memory is masked where it is 0. */
 function graph(cell: Cell, score: AttentionLayer, options: AttentionDecoderOptions = {}) {
   const memory = input({ shape: [null, D], name: 'memory' });
   const x = input({ shape: [null, I], name: 'x' });

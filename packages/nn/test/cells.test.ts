@@ -1,7 +1,7 @@
 /**
- * LSTM variants, zoneout, minGRU and minLSTM where the goldens do not look: gradients in float64 by central differences, initial
- * weights, the random numbers of zoneout, and errors. Detects a gradient that is off by less than float32 shows, zoneout at the
- * wrong rate, with the same mask at every step or with other states zoned out, and options that are ignored.
+ * LSTM variants, zoneout, minGRU and minLSTM, apart from the goldens: gradients in float64 by central differences, initial
+ * weights, the random numbers of zoneout, and errors. Detects errors of gradients that are too small for float32; zoneout at
+ * the wrong rate, with the same mask at every step, or of the wrong states; and options that are ignored.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -69,7 +69,7 @@ describe('gradients in float64', () => {
     }
   }
 
-  /** Compares the gradients of a weighted sum of outputs and states with central differences along random directions. */
+  /** Compares the gradients of a weighted sum of the outputs with central differences in random directions. */
   function check(layer: Recurrent, training: boolean): void {
     layer.build([[B, T, I]]);
     const states = Object.entries(layer.cell.stateSizes).map(([name, size]) => drawn(name, B, size));
@@ -85,16 +85,16 @@ describe('gradients in float64', () => {
     const { grads } = valueAndGrad(() => loss(inputs), [...inputs, ...layer.parameters]);
     const gradients = grads.map((grad) => [...grad.dataSync()]);
     directions.forEach((direction, k) => {
-      const along = direction.dataSync();
-      const wanted = gradients[k]!.reduce((total, g, i) => total + g * along[i]!, 0);
-      const at = (h: number): number => {
+      const d = direction.dataSync();
+      const wanted = gradients[k]!.reduce((total, g, i) => total + g * d[i]!, 0);
+      const lossAt = (h: number): number => {
         layer.parameters.forEach((parameter, p) => {
-          parameter.assign(start[p]!.map((w, i) => w + (k - inputs.length === p ? h * along[i]! : 0)));
+          parameter.assign(start[p]!.map((w, i) => w + (k - inputs.length === p ? h * d[i]! : 0)));
         });
         return loss(inputs.map((value, i) => (i === k ? add(value, mul(direction, h)) : value))).item();
       };
-      const h = 1e-4; // the central difference of fourth order
-      const got = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h);
+      const h = 1e-4; // step of the central difference of fourth order
+      const got = (8 * (lossAt(h) - lossAt(-h)) - (lossAt(2 * h) - lossAt(-2 * h))) / (12 * h);
       assert.ok(
         Math.abs(got - wanted) < 1e-8 * Math.max(1, Math.abs(wanted)),
         `input ${k}: ${got}, not ${wanted}`,
@@ -156,7 +156,7 @@ describe('zoneout', () => {
   const zoned = (rates: { h?: number; c?: number }) =>
     recurrent(zoneoutCell(lstmCell({ units: 100 }), rates), { returnSequences, returnState: true });
 
-  test('keeps each unit with the rate of its state, by other draws at every step', () => {
+  test('keeps each unit with the rate of its state, with new draws at every step', () => {
     onBackend(float64, () => {
       const layer = zoned({ h: 0.25 });
       layer.build([[B, T, I]]);
@@ -220,8 +220,8 @@ describe('zoneout', () => {
       const ragged = maskOf('1000', '1111', '1100');
       const y = run(layer, x, { mask: ragged, training: true })[0]!.value.dataSync();
       const changed = (b: number, t: number): number => {
-        const at = (b * T + t) * 40;
-        return y.slice(at, at + 40).filter((value, u) => value !== y[at - 40 + u]).length;
+        const offset = (b * T + t) * 40;
+        return y.slice(offset, offset + 40).filter((value, u) => value !== y[offset - 40 + u]).length;
       };
       for (const t of [1, 2, 3]) assert.ok(changed(1, t) > 10 && changed(1, t) < 30, `${changed(1, t)}`);
       assert.deepEqual([changed(0, 1), changed(0, 3), changed(2, 2)], [0, 0, 0]);
@@ -261,7 +261,7 @@ describe('initial weights', () => {
     return Array.from(layer.getWeights()[2]!.values);
   };
 
-  test('the forget gate is open where the cell has it', () => {
+  test('cells with a forget gate begin with a bias of 1 for it', () => {
     assert.deepEqual(bias(coupledLstm({ units: 2 })), [1, 1, 0, 0, 0, 0]);
     assert.deepEqual(bias(coupledLstm({ units: 2, unitForgetBias: false })), [0, 0, 0, 0, 0, 0]);
     assert.deepEqual(bias(projectedLstm({ units: 2, projection: 1 })), [0, 0, 1, 1, 0, 0, 0, 0]);

@@ -1,6 +1,6 @@
 /**
- * Cells with constants, which are inputs that are read at every step: against hand-computed values and central
- * differences, in stacks, in both directions, in batches that shrink, and in models that are saved and loaded.
+ * Cells with constants (inputs that are read at every step): hand-computed values and central differences, stacks, both
+ * directions, batches that shrink, and models that are restored from their configs.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -87,16 +87,16 @@ describe('a cell with a constant', () => {
     });
   });
 
-  test('has the gradients of central differences, for x, memory, state and weights', () => {
+  test('has the same gradients as central differences, for x, memory, state and weights', () => {
     onBackend(float64, () => {
       const layer = attention({ returnState: true });
       layer.build([[-1, -1, I], [-1, D], [-1, -1, D]]); // biome-ignore format: one line
-      const held = [x, drawn('h', B, D), memory].map(
+      const variables = [x, drawn('h', B, D), memory].map(
         (value, i) => new Parameter(`${i}`, value.shape, value.dataSync()),
       );
-      const all = [...held, ...layer.parameters];
+      const all = [...variables, ...layer.parameters];
       const mask = maskOf('11100', '11111', '10000');
-      const sequences = () => held.map((value, i) => ({ value, mask: i === 2 ? mask : null }));
+      const sequences = () => variables.map((value, i) => ({ value, mask: i === 2 ? mask : null }));
       const context = { training: false, afterStep: () => {}, addLoss: () => {}, random: null as never };
       const numbers = () => measure(() => layer.invoke(sequences(), context).map(({ value }) => value), all);
       const { gradients } = numbers();
@@ -110,11 +110,11 @@ describe('a cell with a constant', () => {
       all.forEach((parameter, n) => {
         const values = parameter.dataSync();
         for (let i = 0; i < values.length; i++) {
-          const at = (step: number): number => {
+          const lossAt = (step: number): number => {
             parameter.assign(values.map((value, j) => (j === i ? value + step : value)));
             return weighted();
           };
-          const difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+          const difference = (lossAt(1e-5) - lossAt(-1e-5)) / 2e-5;
           const got = gradients[n].values[i];
           assert.ok(
             Math.abs(got - difference) < 1e-7,
@@ -147,7 +147,7 @@ describe('a cell with a constant', () => {
           { goBackwards: true, returnSequences: true, returnState: true },
           { returnState: true, dropout: 0.3 },
         ]) {
-          const own = make().cells ? { ...options, recurrentDropout: 0 } : options;
+          const layerOptions = make().cells ? { ...options, recurrentDropout: 0 } : options;
           const values = [drawn('x', N, steps, I), drawn('memory', N, S, D)];
           const numbers = (layer: Recurrent) => {
             layer.build([[-1, -1, I], [-1, -1, D]]); // biome-ignore format: one line
@@ -172,9 +172,9 @@ describe('a cell with a constant', () => {
               ).map(({ value }) => value);
             return { found: measure(work, [...values, ...layer.parameters]), rows };
           };
-          const plain = numbers(recurrent(make(), own));
-          const costly = numbers(Object.assign(recurrent(make(), own), { countParams: () => 1e9 }));
-          same(JSON.stringify(own), costly.found, plain.found, 1e-12);
+          const plain = numbers(recurrent(make(), layerOptions));
+          const costly = numbers(Object.assign(recurrent(make(), layerOptions), { countParams: () => 1e9 }));
+          same(JSON.stringify(layerOptions), costly.found, plain.found, 1e-12);
           if (!make().cells) assert.ok(new Set(costly.rows).size > 2, `the batch had ${costly.rows} rows`);
         }
       }
@@ -322,7 +322,7 @@ test('states are typed: a misspelt, missing or extra state does not compile', ()
     // @ts-expect-error the size of c is missing
     { h: 1 } satisfies Cell<LstmState>['stateSizes'],
     // @ts-expect-error there is no constant memory
-    (own: StepContext<'source'>) => own.constants.memory,
+    (stepContext: StepContext<'source'>) => stepContext.constants.memory,
   ];
   const good: Cell<CellState>[] = [cell, gruCell({ units: 2 }), stackedCells([cell])];
   assert.equal(good.length, 3);

@@ -65,7 +65,7 @@ describe('images of several sizes, one after the other', () => {
 
 describe('a video', () => {
   for (const [name, make] of Object.entries(layers)) {
-    test(`${name}: each frame gives what it gives alone`, () => {
+    test(`${name}: each frame has the same output as alone`, () => {
       const layer = timeDistributed(make());
       const [{ value }] = run(layer, video);
       const frameOf = (t: typeof video, b: number, step: number) =>
@@ -118,7 +118,7 @@ describe('errors', () => {
     ],
     'an image smaller than the window': [
       () => run(conv({ kernelSize: [2, 3], dilationRate: [1, 3] }), image),
-      /Layer front: expected images of at least 7 pixels in height and width, got \[2, 4, 5, 2\]/,
+      /Layer front: expected images with a width of at least 7 pixels, got \[2, 4, 5, 2\]/,
     ],
     'another number of channels': [
       () => {

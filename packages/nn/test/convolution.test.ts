@@ -107,7 +107,7 @@ describe('a padded sequence gives the outputs of the sequence alone', () => {
     });
   }
 
-  test('the mask of the outputs follows its rule for masks with gaps', () => {
+  test('the mask of the outputs is correct for input masks with gaps', () => {
     const mask = maskOf('1101100111');
     const masksOf = (layer: Layer): string =>
       run(layer, row(x, 0, T), { mask })[0]!
@@ -129,7 +129,7 @@ describe('pooling of masked steps', () => {
     ...run(layer, sequence, { mask })[0]!.value.dataSync(),
   ];
 
-  test('counts valid steps only, and gives 0 without any', () => {
+  test('counts valid steps only, and gives 0 if there are none', () => {
     const mask = maskOf('0110');
     assert.deepEqual(valuesOf(globalMaxPooling1d(), mask), [-2]);
     assert.deepEqual(valuesOf(globalAveragePooling1d(), mask), [-3.5]);
@@ -182,12 +182,12 @@ describe('a stream equals the whole run', () => {
   const check = (network: Network, chunks: readonly number[], mask: Tensor | null): void => {
     const whole = run(network, mask ? withNaN(mask) : x, { mask })[0]!.value;
     const stream = network.stream({ batch: B });
-    let at = 0;
+    let start = 0;
     const outputs = chunks.map((steps) => {
-      const part = (of: Tensor): Tensor =>
-        tensor(slice(of, 1, at, at + steps).dataSync(), [B, steps, ...of.shape.slice(2)]);
+      const part = (whole: Tensor): Tensor =>
+        tensor(slice(whole, 1, start, start + steps).dataSync(), [B, steps, ...whole.shape.slice(2)]);
       const output = stream.push(part(mask ? withNaN(mask) : x), mask && part(mask));
-      at += steps;
+      start += steps;
       return output;
     });
     const streamed = concat(outputs, 1);
@@ -269,7 +269,7 @@ describe('a stream equals the whole run', () => {
     );
   });
 
-  test('other layers are refused with their name', () => {
+  test('layers that are not causal are rejected with their name', () => {
     const refused: [Layer, RegExp][] = [
       [
         conv1d({ filters: 1, kernelSize: 2, name: 'front' }),

@@ -175,7 +175,7 @@ test('errors', () => {
   );
   fails(/lengths must have one number for each of the 1 sequences, got 2/, () => ctcGreedy(scores, { lengths: [1, 1] })); // biome-ignore format: one line
   fails(/scores must be \[B, T, C\] or \[T, C\], got \[2\]/, () => ctcGreedy([1, 2]));
-  fails(/must not be NaN or infinite, got NaN at step 1 of sequence 0/, () => ctcGreedy(tensor([[1, 2], [Number.NaN, 1]]))); // biome-ignore format: one line
+  fails(/must not be NaN or Infinity, got NaN at step 1 of sequence 0/, () => ctcGreedy(tensor([[1, 2], [Number.NaN, 1]]))); // biome-ignore format: one line
   fails(/score must return a number or negative infinity, got NaN for label 1 after the prefix \[\]/, () => ctcBeamSearch(scores, { score: () => Number.NaN })); // biome-ignore format: one line
   fails(/beamWidht.*beamWidth/, () => ctcDecoder({ beamWidht: 3 } as object));
   const decoder = ctcDecoder();

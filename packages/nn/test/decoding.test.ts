@@ -28,7 +28,7 @@ import {
 const V = 4;
 const STOP = 3;
 
-/** Returns log-probabilities that depend on the sequence and on all tokens before. */
+/** Returns log-probabilities of the next token, which depend on the sequence and on all previous tokens. */
 function logProbabilitiesAfter(sequence: number, history: readonly number[]): number[] {
   const logits = [...new RandomStream(7, 'table').child(sequence, ...history).normal(V, 0, 1.5)];
   const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0));
@@ -118,7 +118,7 @@ function exhaustive(sequence: number, prompt: readonly number[], options: BeamSe
   return found.sort((a, b) => b.score - a.score);
 }
 
-describe('beam search as wide as the space equals exhaustive search', () => {
+describe('beam search that keeps all partial outputs equals exhaustive search', () => {
   const base = { prompt: [1], maxLength: 4, width: 400, nBest: 6, earlyStopping: false } as const;
   const cases: Record<string, Partial<BeamSearchOptions>> = {
     'without a stop token': {},
@@ -175,7 +175,7 @@ describe('beam search as wide as the space equals exhaustive search', () => {
     });
   });
 
-  test('sequences in a batch have the results of each alone', async () => {
+  test('each sequence of a batch has the same results as alone', async () => {
     const options = { prompt: [1], maxLength: 6, stop: STOP, width: 3, nBest: 3 };
     const together = await beamSearch(table(4), options);
     for (let sequence = 0; sequence < 4; sequence++) {
@@ -221,7 +221,7 @@ describe('sampling', () => {
   test('banned tokens are never drawn', async () =>
     close(await frequencies({ banned: [order[0]] }), p.map((x, i) => (order[0] === i ? 0 : x)))); // biome-ignore format: one line
 
-  test('a seed gives the same tokens in any batch; another seed gives others', async () => {
+  test('a seed gives the same tokens in any batch; another seed gives other tokens', async () => {
     const options = { prompt: [1], maxLength: 12, temperature: 1, seed: 5 };
     const first = await generate(table(3), options);
     assert.deepEqual(await generate(table(3), options), first);

@@ -45,8 +45,8 @@ function encoderDecoder(): Functional {
   });
 }
 
-/** Restores the model from its config, with the same weights. */
-function again<M extends Network>(network: M): M {
+/** Returns a copy of the model, restored from its config with the same weights. */
+function restored<M extends Network>(network: M): M {
   const made = modelFromConfig(JSON.parse(JSON.stringify(network.config))) as M;
   if (!made.built && network.inputShapes) made.build(network.inputShapes);
   made.setWeights(network.getWeights());
@@ -121,7 +121,7 @@ describe('a functional model', () => {
     const given = maskOf('1100', '1011');
     const want = run(network.getLayer('lstm'), values, { mask: given })[0]!.value.dataSync();
     assert.deepEqual(run(network, [values, given])[0]!.value.dataSync(), want);
-    assert.deepEqual(run(again(network), [values, given])[0]!.value.dataSync(), want);
+    assert.deepEqual(run(restored(network), [values, given])[0]!.value.dataSync(), want);
   });
 
   test('can be a layer of other models, also twice with the same weights', () => {
@@ -136,7 +136,7 @@ describe('a functional model', () => {
     ]);
     const [x, z] = [drawn('a', 2, 3, 2), drawn('b', 2, 5, 2)];
     const y = run(network, [x, z])[0]!.value.dataSync();
-    assert.deepEqual(run(again(network), [x, z])[0]!.value.dataSync(), y);
+    assert.deepEqual(run(restored(network), [x, z])[0]!.value.dataSync(), y);
   });
 
   test('shares layers with an inference model over the same graph', async () => {
@@ -181,7 +181,7 @@ describe('restores a model from its config', () => {
   const check = (network: Network, ...inputs: ReturnType<typeof drawn>[]): void => {
     const values = inputs.length > 0 ? inputs : [x];
     const want = run(network, values).map(({ value }) => [...value.dataSync()]);
-    const got = run(again(network), values).map(({ value }) => [...value.dataSync()]);
+    const got = run(restored(network), values).map(({ value }) => [...value.dataSync()]);
     assert.deepEqual(got, want);
   };
 
@@ -207,8 +207,8 @@ describe('restores a model from its config', () => {
 
   test('sequential with an input keeps its shape', () => {
     const network = sequential([input({ shape: [5, 4] }), lstm({ units })]);
-    assert.deepEqual(again(network).inputShapes, [[-1, 5, 4]]);
-    assert.deepEqual(again(network).config, network.config);
+    assert.deepEqual(restored(network).inputShapes, [[-1, 5, 4]]);
+    assert.deepEqual(restored(network).config, network.config);
     assert.equal(network.countParams(), 4 * (4 * 3 + 3 * 3 + 3));
   });
 
@@ -238,8 +238,8 @@ describe('restores a model from its config', () => {
   });
 
   test('a config contains only plain data', () => {
-    const own = (): number[] => [1];
-    const { config } = dense({ units: 1, kernelInitializer: own, name: 'd' });
+    const custom = (): number[] => [1];
+    const { config } = dense({ units: 1, kernelInitializer: custom, name: 'd' });
     assert.deepEqual(config, { className: 'Dense', config: { units: 1, name: 'd' } });
   });
 });
@@ -288,7 +288,7 @@ describe('errors in a graph name the layer', () => {
     assert.throws(() => model({ inputs: x, outputs: y }), /Two layers are named "same"/);
   });
 
-  test('masks of inputs that are repeated over time are repeated too', () => {
+  test('if an input with one time step is repeated over time, so is its mask', () => {
     const long = { value: tensor([[[1], [2], [3]], [[4], [5], [6]]]), mask: tensor([[1, 0, 0], [1, 0, 0]]) }; // biome-ignore format: as shapes
     const single = { value: tensor([[[1]], [[1]]]), mask: tensor([[0], [1]]) };
     for (const inputs of [

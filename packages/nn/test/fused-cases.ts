@@ -1,4 +1,4 @@
-/** Recurrent layers of every kind with all combinations of options, and functions that run them in each way. */
+/** Recurrent layers of every kind with all combinations of options, and functions that run them as layers and as custom cells. */
 import {
   add,
   hardSigmoid,
@@ -109,7 +109,7 @@ function gruKind(resetAfter: boolean, updateGateOnCandidate: boolean, options: O
   };
 }
 
-const few = combinations().filter((o) => o.useBias && o.returnSequences && o.recurrentMask);
+const someCombinations = combinations().filter((o) => o.useBias && o.returnSequences && o.recurrentMask);
 export const KINDS: Record<string, Kind> = {
   lstm: {
     gates: 4,
@@ -123,12 +123,12 @@ export const KINDS: Record<string, Kind> = {
     layer: (o) => simpleRNN(settings(o)),
     own: (o) => new OwnRnn(o),
     kernel: 'rnnForward',
-    options: [...few, ...NAMES.map((activation) => ({ ...PLAIN, activation }))],
+    options: [...someCombinations, ...NAMES.map((activation) => ({ ...PLAIN, activation }))],
   },
-  'gru, reset after': gruKind(true, false, [...few, ...activationPairs()]),
-  'gru, reset before': gruKind(false, false, [...few, ...activationPairs()]),
-  'gru, reset after, update gate on the candidate': gruKind(true, true, few),
-  'gru, reset before, update gate on the candidate': gruKind(false, true, few),
+  'gru, reset after': gruKind(true, false, [...someCombinations, ...activationPairs()]),
+  'gru, reset before': gruKind(false, false, [...someCombinations, ...activationPairs()]),
+  'gru, reset after, update gate on the candidate': gruKind(true, true, someCombinations),
+  'gru, reset before, update gate on the candidate': gruKind(false, true, someCombinations),
 };
 
 const random = (shape: number[], ...name: string[]): Tensor =>
@@ -162,19 +162,19 @@ export interface Numbers {
   gradients: ArrayLike<number>[];
 }
 
-/** Returns the outputs of `work`, and the gradients of a weighted sum of them. */
-function numbersOf(work: () => readonly Tensor[], of: readonly Tensor[]): Numbers {
+/** Returns the outputs of `work`, and the gradients of a weighted sum of the outputs. */
+function numbersOf(work: () => readonly Tensor[], variables: readonly Tensor[]): Numbers {
   let outputs: ArrayLike<number>[] = [];
   const { grads } = valueAndGrad(() => {
     const found = work();
     outputs = found.map((output) => output.dataSync());
     const terms = found.map((output, k) => sum(mul(output, random([...output.shape], 'weights', `${k}`))));
     return terms.reduce((total, term) => add(total, term));
-  }, of);
+  }, variables);
   return { outputs, gradients: grads.map((grad) => grad.dataSync()) };
 }
 
-/** Builds the layer with given weights, and runs it. */
+/** Builds the layer, sets its weights and runs it. Returns outputs and gradients. */
 export function layerNumbers(kind: Kind, o: Options, stepwise: boolean): Numbers {
   const layer = kind.layer(o);
   layer.stepwise = stepwise;
@@ -196,7 +196,7 @@ export function layerNumbers(kind: Kind, o: Options, stepwise: boolean): Numbers
   return numbersOf(work, [x, ...states, ...layer.parameters]);
 }
 
-/** Computes the same with the custom cell, row by row (see own-cells.ts). */
+/** Returns the same numbers as {@link layerNumbers}, computed with the custom cell, row by row (see own-cells.ts). */
 export function ownNumbers(kind: Kind, o: Options): Numbers {
   const cell = kind.own({
     ...{

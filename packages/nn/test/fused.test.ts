@@ -1,8 +1,9 @@
 /**
  * The three ways to compute a recurrent layer have the same results for every combination of options: the fused op, the
- * cell applied step by step, and a user's custom cell applied row by row to valid steps only. In float64 on the reference
- * to 1e-12; in float32 on every fast backend to the tolerances. Detects an option that the fused path interprets
- * differently, a mask that affects other rows, packed padding that changes results, and a fused path that is never used.
+ * cell applied step by step, and a user's custom cell applied row by row to valid steps only. The tolerance is 1e-12 in
+ * float64 on the reference, and the usual one in float32 on every fast backend. Detects an option that the fused path
+ * interprets differently, a mask that affects other rows, packed padding that changes results, and a fused path that is
+ * never used.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -24,7 +25,7 @@ function compare(title: string, found: Numbers, wanted: Numbers, output: Toleran
   );
 }
 
-/** A backend that counts the calls of one kernel. */
+/** Returns a backend that counts the calls of one kernel. */
 function counting(backend: Backend, kernel: KernelName): { backend: Backend; calls: () => number } {
   let calls = 0;
   const kernels = new Proxy(backend.kernels, {
@@ -38,14 +39,14 @@ function counting(backend: Backend, kernel: KernelName): { backend: Backend; cal
 
 const float64 = referenceBackend('float64');
 const tight: Tolerance = (expected) => 1e-12 * Math.max(1, largest(expected));
-const wanted = new Map<string, Numbers[]>();
+const customResults = new Map<string, Numbers[]>();
 
-/** The results of the custom cell in float64, computed once. */
+/** Returns the results of the custom cell in float64, which are computed once. */
 function truth(name: string, kind: Kind): Numbers[] {
-  let numbers = wanted.get(name);
+  let numbers = customResults.get(name);
   if (!numbers) {
     numbers = onBackend(float64, () => kind.options.map((options) => ownNumbers(kind, options)));
-    wanted.set(name, numbers);
+    customResults.set(name, numbers);
   }
   return numbers;
 }
@@ -70,8 +71,8 @@ for (const [name, kind] of Object.entries(KINDS)) {
     }
 
     for (const { name: backendName, backend, reason } of testBackends()) {
-      const lacks = backend?.supports(kind.kernel) ? false : `it has no kernel ${kind.kernel}`;
-      test(`fused on ${backendName}`, { skip: reason || lacks }, () => {
+      const missingKernel = backend?.supports(kind.kernel) ? false : `it has no kernel ${kind.kernel}`;
+      test(`fused on ${backendName}`, { skip: reason || missingKernel }, () => {
         const problems = kind.options.flatMap((options, i) => {
           const found = onBackend(backend!, () => layerNumbers(kind, options, false));
           return compare(

@@ -1,6 +1,6 @@
 /**
- * The decoder with Gaussian attention: against PyTorch (tools/goldens/gaussian_attention.py), gradients against central differences in
- * float64, and consistency in streams, in padded batches and after loading.
+ * The decoder with Gaussian attention: results of PyTorch (tools/goldens/gaussian_attention.py), gradients compared with central
+ * differences in float64, and equal results in streams, in padded batches and after loading.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -97,11 +97,11 @@ test('gradients in float64, over stacked cells with a masked memory', () => {
     for (const [n, parameter] of all.entries()) {
       const values = parameter.dataSync();
       const differences = values.map((_, i) => {
-        const at = (step: number): number => {
+        const lossAt = (step: number): number => {
           parameter.assign(values.map((value, j) => (j === i ? value + step : value)));
           return loss();
         };
-        return (at(1e-5) - at(-1e-5)) / 2e-5;
+        return (lossAt(1e-5) - lossAt(-1e-5)) / 2e-5;
       });
       parameter.assign(values);
       report([mismatch(parameter.name, gradients[n].values, differences, 1e-7)]);

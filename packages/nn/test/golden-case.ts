@@ -1,4 +1,4 @@
-/** Golden cases as tensors, layers with golden weights, and the comparison with the results of Keras and PyTorch. */
+/** Reads golden cases, sets golden weights, and compares layers with the results of Keras and PyTorch. */
 import {
   add,
   currentBackend,
@@ -73,10 +73,14 @@ export interface Expected {
 }
 
 /**
- * Runs `work`, and compares its outputs and the gradients of their weighted sum with respect to `of` with the goldens; on a
- * backend for inference only, compares the outputs. Throws one error that lists every tensor that differs.
+ * Runs `work`, and compares its outputs, and the gradients of their weighted sum with respect to `variables`, with the goldens.
+ * On a backend for inference only, compares just the outputs. Throws one error that lists every tensor that differs.
  */
-export function compare(work: () => readonly Tensor[], of: readonly Tensor[], expected: Expected): void {
+export function compare(
+  work: () => readonly Tensor[],
+  variables: readonly Tensor[],
+  expected: Expected,
+): void {
   if (!currentBackend().supports('lstmBackward')) {
     const found = scope(() => [...work()]);
     const outputs = found.map((output) => ({ shape: output.shape, values: output.dataSync() }));
@@ -89,7 +93,7 @@ export function compare(work: () => readonly Tensor[], of: readonly Tensor[], ex
     outputs = found.map((output) => ({ shape: output.shape, values: output.dataSync() }));
     const terms = found.map((output, k) => sum(mul(output, tensorFrom(expected.outputWeights[k]!))));
     return terms.reduce((total, term) => add(total, term));
-  }, of);
+  }, variables);
   report([
     ...compared('output', outputs, expected.outputs, outputTolerance),
     ...compared(
@@ -117,7 +121,7 @@ function compared(
   });
 }
 
-/** Every backend that loads, and the reasons why others do not. */
+/** All backends; for a backend that does not load, the reason. */
 export const backends: TestBackend[] = [...testBackends(), ...inferenceBackends()];
 
 export const on = onBackend;

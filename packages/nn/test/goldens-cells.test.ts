@@ -66,7 +66,7 @@ const makers: Record<string, (golden: Case) => Recurrent> = {
   minLstm: ({ options: { activation } }) => minLstm({ ...common, activation: activation! }),
 };
 
-/** A random stream that gives the uniform numbers of a case. */
+/** Returns a random stream whose uniform tensors contain the numbers of a case. */
 function givenNumbers(uniform: GoldenTensor): RandomStream {
   const values = valuesOf(uniform);
   let used = 0;

@@ -46,7 +46,7 @@ interface ExtraCase extends GoldenCase<Record<string, never>, Inputs, Gradients>
 
 interface Built {
   layer: Layer;
-  /** The inputs, of which `differentiable` have gradients. */
+  /** The inputs. `differentiable` are those that have gradients. */
   sequences: MaskedSequence[];
   differentiable: Tensor[];
   gradients: GoldenTensor[];
@@ -54,7 +54,7 @@ interface Built {
 
 const one = (golden: GoldenTensor | GoldenTensor[] | undefined): Tensor => tensorFrom(golden as GoldenTensor);
 
-/** A layer with one input x and an optional mask. */
+/** Builds a layer with one input x and an optional mask. */
 function single(golden: ExtraCase, layer: Layer): Built {
   const x = one(golden.inputs.x);
   const mask = golden.inputs.mask ? one(golden.inputs.mask) : null;
@@ -67,7 +67,7 @@ function single(golden: ExtraCase, layer: Layer): Built {
   };
 }
 
-/** Layers applied one after another to a sequence and its mask; the outputs include the states of all. */
+/** Builds a stack of recurrent layers. The outputs include the final states of all layers. */
 function stack(golden: ExtraCase): Built {
   const { cell, layers, bidirectional: mergeMode, activation, recurrentActivation, ...rest } = golden.options;
   const x = one(golden.inputs.x);
@@ -76,7 +76,7 @@ function stack(golden: ExtraCase): Built {
     input({ shape: x.shape.slice(1) }),
     ...states.map((state) => input({ shape: state.shape.slice(1) })),
   ];
-  const each = states.length / layers;
+  const statesPerLayer = states.length / layers;
   let y = inputs[0]!;
   const finals = [];
   for (let n = 0; n < layers; n++) {
@@ -84,7 +84,7 @@ function stack(golden: ExtraCase): Built {
     const gates = { activation: camel(activation), recurrentActivation: camel(recurrentActivation) };
     const made = (cell === 'lstm' ? lstm : gru)({ ...(rest as object), ...gates, units });
     const layer = mergeMode ? bidirectional(made, { mergeMode }) : made;
-    const initialState = inputs.slice(1 + n * each, 1 + (n + 1) * each);
+    const initialState = inputs.slice(1 + n * statesPerLayer, 1 + (n + 1) * statesPerLayer);
     const [output, ...final] = layer.apply(y, { initialState });
     y = output!;
     finals.push(...final);

@@ -74,7 +74,7 @@ function load(layer: Layer, inputs: readonly Tensor[], weights: readonly GoldenT
   layer.build(inputs.map(({ shape }) => shape));
   layer.setWeights([
     ...weights.map((golden) => ({ shape: golden.shape, values: valuesOf(golden) })),
-    // Moving statistics follow the trained weights, and keep their initial values.
+    // The moving statistics come after the trained weights in the list. They keep their initial values.
     ...layer.getWeights().slice(weights.length),
   ]);
 }
@@ -212,7 +212,7 @@ function checkMask(golden: Case): void {
   });
   const { mask, value } = merges[name]!().invoke(sequences, inferenceContext())[0]!;
   const ones = new Array<number>(value.shape[0]! * value.shape[1]!).fill(1);
-  // No mask is equivalent to a mask of ones.
+  // A missing mask counts as a mask of ones.
   const want = golden.outputs[0] ? [...valuesOf(golden.outputs[0])] : ones;
   assert.deepEqual(mask ? [...mask.dataSync()] : ones, want);
 }

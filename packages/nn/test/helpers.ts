@@ -15,7 +15,7 @@ import { backendSync, inferenceContext } from '@unroll/core/internal';
 import type { Layer } from '@unroll/nn';
 import { mismatch, onBackend, report } from '@unroll/testkit';
 
-/** Returns normally distributed numbers, the same for the same name. */
+/** Returns normally distributed numbers. The same name gives the same numbers. */
 export function drawn(name: string, ...shape: number[]): Tensor {
   const size = shape.reduce((product, extent) => product * extent, 1);
   return tensor(Float64Array.from(new RandomStream(1, 'test', name).normal(size)), shape);
@@ -26,7 +26,7 @@ export function maskOf(...rows: string[]): Tensor {
   return tensor(rows.map((row) => [...row].map(Number)));
 }
 
-/** Runs a layer on tensors, with a mask for the first one and `constantMask` for the last one. */
+/** Runs a layer on tensors, with `mask` for the first tensor and `constantMask` for the last of several. */
 export function run(
   layer: Layer,
   inputs: Tensor | readonly Tensor[],
@@ -50,15 +50,15 @@ export interface Measured {
   gradients: { shape: Shape; values: ArrayLike<number> }[];
 }
 
-/** Returns outputs, and the gradients of a randomly weighted sum of them. */
-export function measure(work: () => readonly Tensor[], of: readonly Tensor[]): Measured {
+/** Returns the outputs of `work`, and the gradients of a randomly weighted sum of the outputs. */
+export function measure(work: () => readonly Tensor[], variables: readonly Tensor[]): Measured {
   let outputs: Measured['outputs'] = [];
   const { grads } = valueAndGrad(() => {
     const found = work();
     outputs = found.map((output) => ({ shape: output.shape, values: output.dataSync() }));
     const terms = found.map((output, k) => sum(mul(output, drawn(`weights ${k}`, ...output.shape))));
     return terms.reduce((total, term) => add(total, term));
-  }, of);
+  }, variables);
   return { outputs, gradients: grads.map((grad) => ({ shape: grad.shape, values: grad.dataSync() })) };
 }
 
@@ -86,7 +86,8 @@ function largest(values: ArrayLike<number>): number {
 
 /**
  * Compares the gradients of x and of the parameters of a layer with central differences, in float64.
- * @param make creates the layer; `mask` and `training` as in {@link run}; `discrete`: x has no gradient (ids)
+ * @param make creates the layer
+ * @param options `mask` and `training` as in {@link run}; `discrete`: x contains ids, which have no gradient
  */
 export function checkDifferences(
   make: () => Layer,
@@ -98,7 +99,7 @@ export function checkDifferences(
     layer.build([x.shape]);
     const variable = new Parameter('x', x.shape, x.dataSync());
     const parameters = layer.parameters.filter((parameter) => parameter.trainable);
-    const of = options.discrete ? parameters : [variable, ...parameters];
+    const variables = options.discrete ? parameters : [variable, ...parameters];
     const losses: Tensor[] = [];
     const work = (): readonly Tensor[] => {
       const context = {
@@ -109,10 +110,10 @@ export function checkDifferences(
       const found = layer.invoke([{ value, mask: options.mask ?? null }], context);
       return [...found.map(({ value }) => value), ...losses.splice(0)];
     };
-    const { gradients } = measure(work, of);
-    const problems = of.map((parameter, n) => {
+    const { gradients } = measure(work, variables);
+    const problems = variables.map((parameter, n) => {
       const before = parameter.dataSync();
-      const at = (i: number, value: number): number => {
+      const lossAt = (i: number, value: number): number => {
         parameter.assign(before.map((one, j) => (j === i ? value : one)));
         return work().reduce(
           (total, output, k) => total + sum(mul(output, drawn(`weights ${k}`, ...output.shape))).item(),
@@ -121,7 +122,7 @@ export function checkDifferences(
       };
       const differences = Array.from(
         before,
-        (value, i) => (at(i, value + 1e-5) - at(i, value - 1e-5)) / 2e-5,
+        (value, i) => (lossAt(i, value + 1e-5) - lossAt(i, value - 1e-5)) / 2e-5,
       );
       parameter.assign(before);
       return mismatch(`gradient of ${parameter.name}`, gradients[n]!.values, differences, 1e-7);

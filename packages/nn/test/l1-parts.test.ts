@@ -1,6 +1,6 @@
 /**
  * Native matrix products, blocked along k for the L1 cache (docs/decisions/052-l1-parts.md). Detects outputs or gradients
- * that are not bit-identical to those without blocking or with more threads, and a setting that is not applied.
+ * whose bits depend on the block size or on the number of threads, and a setting that is not applied.
  */
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';

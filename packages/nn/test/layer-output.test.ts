@@ -1,6 +1,6 @@
 /**
  * The symbolic outputs of layers in models: another model with such an output has the same weights and results. Detects
- * copied weights, the output of another layer, and a result although a layer has several outputs.
+ * copied weights, the output of another layer, and a missing error for a layer with several outputs.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { dense, input, lstm, model, modelFromConfig, type Network, sequential } 
 
 const x = tensor(new RandomStream(3, 'x').normal(4 * 5 * 2), [4, 5, 2]);
 
-/** Applies the layers one after another. */
+/** Returns the output of each layer. */
 async function outputsOf(network: Network): Promise<Float32Array[]> {
   const found: Float32Array[] = [];
   for (let n = 1; n <= network.layers.length; n++) {
@@ -63,8 +63,8 @@ test('of a functional model', async () => {
   const hidden = await predict(part, x);
   const [first] = (await predict(whole, x)).dataSync();
   const { values } = whole.getLayer('head').getWeights()[0];
-  const by = [...hidden.dataSync().subarray(0, 3)].reduce((sum, value, k) => sum + value * values[k], 0);
-  assert.ok(Math.abs(by - first) < 1e-6);
+  const product = [...hidden.dataSync().subarray(0, 3)].reduce((sum, value, k) => sum + value * values[k], 0);
+  assert.ok(Math.abs(product - first) < 1e-6);
   assert.equal(states.output, y);
 });
 

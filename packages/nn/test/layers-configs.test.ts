@@ -1,5 +1,5 @@
 /**
- * Every kind of layer is converted to its config and restored, with options that are not the defaults: it has the same
+ * Every kind of layer, with options that are not the defaults, is restored from its config: the restored layer has the same
  * config, parameters and results. Detects an option that is missing from a config, and a class that is missing from the
  * registry.
  */
@@ -92,7 +92,7 @@ const regularised = {
   recurrentConstraint: minMaxNorm({ rate: 0.5 }),
   recurrentInitializer: orthogonal({ gain: 0.7 }),
 } as const;
-const walked = {
+const recurrentOptions = {
   ...{ returnSequences: true, goBackwards: true, zeroOutputForMask: true, returnState: true },
   ...{ dropout: 0.2, recurrentDropout: 0.3, seed: 4 },
 };
@@ -100,7 +100,7 @@ const weightDrop = 0.4;
 
 const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
   SimpleRNN: [
-    () => simpleRNN({ units: 2, ...regularised, ...walked, weightDrop, activation: 'elu' }),
+    () => simpleRNN({ units: 2, ...regularised, ...recurrentOptions, weightDrop, activation: 'elu' }),
     [sequence],
   ],
   LSTM: [
@@ -108,7 +108,7 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
       lstm({
         units: 2,
         ...regularised,
-        ...walked,
+        ...recurrentOptions,
         weightDrop,
         biasInitializer: chronoInitializer({ maxSteps: 9 }),
       }),
@@ -119,17 +119,17 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
     [sequence],
   ],
   GRU: [
-    () => gru({ units: 2, ...regularised, ...walked, resetAfter: false, updateGate: 'candidate' }),
+    () => gru({ units: 2, ...regularised, ...recurrentOptions, resetAfter: false, updateGate: 'candidate' }),
     [sequence],
   ],
   PeepholeLSTM: [
-    () => peepholeLstm({ units: 2, ...walked, peepholeInitializer: constant({ value: 0.5 }) }),
+    () => peepholeLstm({ units: 2, ...recurrentOptions, peepholeInitializer: constant({ value: 0.5 }) }),
     [sequence],
   ],
   CoupledLSTM: [
     () =>
       coupledLstm({
-        ...{ units: 2, ...regularised, ...walked, activation: 'softsign' },
+        ...{ units: 2, ...regularised, ...recurrentOptions, activation: 'softsign' },
         biasInitializer: chronoInitializer({ maxSteps: 9 }),
       }),
     [sequence],
@@ -141,7 +141,7 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
           units: 4,
           projection: 2,
           ...regularised,
-          ...walked,
+          ...recurrentOptions,
           projectionInitializer: orthogonal({ gain: 2 }),
         },
         ...{ projectionRegularizer: l2(0.3), projectionConstraint: maxNorm({ maxValue: 0.4 }) },
@@ -151,7 +151,7 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
   LayerNormLSTM: [
     () =>
       layerNormLstm({
-        ...{ units: 3, ...regularised, ...walked, epsilon: 0.01, normalizeState: true },
+        ...{ units: 3, ...regularised, ...recurrentOptions, epsilon: 0.01, normalizeState: true },
         gammaInitializer: constant({ value: 0.3 }),
       }),
     [sequence],
@@ -171,7 +171,7 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
     () => recurrent(stackedCells([zoneoutCell(gruCell({ units: 2 }), { h: 0.5 }), minGruCell({ units: 3 })])),
     [sequence],
   ],
-  RNN: [() => recurrent(gruCell({ units: 2, resetAfter: false }), walked), [sequence]],
+  RNN: [() => recurrent(gruCell({ units: 2, resetAfter: false }), recurrentOptions), [sequence]],
   StackedRNNCells: [
     () => recurrent(stackedCells([lstmCell({ units: 2 }), simpleRNNCell({ units: 3, useBias: false })])),
     [sequence],
@@ -217,12 +217,15 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
       }),
     [tensor([[1, 2, 0]])],
   ],
-  GeneralRNN: [() => generalRnn({ units: 2, functions: [{ name: 'relu' }], ...walked }), [sequence]],
-  GeneralLSTM: [
-    () => generalLstm({ units: 2, peephole: true, coupled: true, clip: 0.5, ...walked }),
+  GeneralRNN: [
+    () => generalRnn({ units: 2, functions: [{ name: 'relu' }], ...recurrentOptions }),
     [sequence],
   ],
-  GeneralGRU: [() => generalGru({ units: 2, resetAfter: false, ...walked }), [sequence]],
+  GeneralLSTM: [
+    () => generalLstm({ units: 2, peephole: true, coupled: true, clip: 0.5, ...recurrentOptions }),
+    [sequence],
+  ],
+  GeneralGRU: [() => generalGru({ units: 2, resetAfter: false, ...recurrentOptions }), [sequence]],
   TensorOperation: [() => tensorOperation({ operation: 'where', operands: [null, [1, I], 2] }), [sequence]],
   Masking: [() => masking({ maskValue: 2 }), [sequence]],
   Dropout: [() => dropout({ rate: 0.5, noiseShape: [null, 1, null], seed: 1 }), [sequence]],

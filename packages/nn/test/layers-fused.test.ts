@@ -1,8 +1,8 @@
 /**
- * Compares the fused and the step-by-step form in cases that fused.test.ts does not cover: stacks of cells, and outputs of
- * a backward pass in time order, as bidirectional layers need them; with every kind of mask and output, with initial
- * states and recurrent dropout; outputs and gradients. Detects differences between the two forms, and outputs in the wrong
- * order.
+ * Compares outputs and gradients of the fused and the step-by-step form in cases that fused.test.ts does not cover: stacks
+ * of cells, and outputs of a backward layer in time order, as bidirectional layers need them. Each case runs with every
+ * kind of mask and output, with and without initial states and recurrent dropout. Detects differences between the two
+ * forms, and outputs in the wrong order.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

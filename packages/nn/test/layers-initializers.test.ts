@@ -1,6 +1,6 @@
 /**
  * Initial weights: the moments and bounds of each distribution, fans, orthogonality, seeds, and forget-gate biases.
- * (Keras's random numbers cannot be reproduced, but its definitions can.) Also sparsemax, by its definition.
+ * (Keras's random numbers cannot be reproduced, but its definitions can.) Also tests sparsemax against its definition.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -46,18 +46,21 @@ function moments(values: readonly number[]): Moments {
 const shape = [100, 200];
 const uniformDeviation = (limit: number): number => limit / Math.sqrt(3);
 /** Standard deviation of a standard normal distribution truncated at ±2. */
-const CUT = 0.87962566103423978;
+const TRUNCATED_DEVIATION = 0.87962566103423978;
 
 const expected: Record<string, [Initializer, Moments]> = {
   glorotUniform: ['glorotUniform', { mean: 0, deviation: Math.sqrt(2 / 300), largest: Math.sqrt(6 / 300) }],
   glorotNormal: [
     'glorotNormal',
-    { mean: 0, deviation: Math.sqrt(2 / 300), largest: (2 / CUT) * Math.sqrt(2 / 300) },
+    { mean: 0, deviation: Math.sqrt(2 / 300), largest: (2 / TRUNCATED_DEVIATION) * Math.sqrt(2 / 300) },
   ],
   heUniform: ['heUniform', { mean: 0, deviation: Math.sqrt(2 / 100), largest: Math.sqrt(6 / 100) }],
-  heNormal: ['heNormal', { mean: 0, deviation: Math.sqrt(2 / 100), largest: (2 / CUT) * Math.sqrt(2 / 100) }],
+  heNormal: [
+    'heNormal',
+    { mean: 0, deviation: Math.sqrt(2 / 100), largest: (2 / TRUNCATED_DEVIATION) * Math.sqrt(2 / 100) },
+  ],
   lecunUniform: ['lecunUniform', { mean: 0, deviation: 0.1, largest: Math.sqrt(3 / 100) }],
-  lecunNormal: ['lecunNormal', { mean: 0, deviation: 0.1, largest: 0.2 / CUT }],
+  lecunNormal: ['lecunNormal', { mean: 0, deviation: 0.1, largest: 0.2 / TRUNCATED_DEVIATION }],
   randomUniform: ['randomUniform', { mean: 0, deviation: uniformDeviation(0.05), largest: 0.05 }],
   'randomUniform with bounds': [
     randomUniform({ minval: 1, maxval: 3 }),
@@ -68,12 +71,15 @@ const expected: Record<string, [Initializer, Moments]> = {
     randomNormal({ mean: 3, stddev: 2 }),
     { mean: 3, deviation: 2, largest: Number.NaN },
   ],
-  truncatedNormal: ['truncatedNormal', { mean: 0, deviation: 0.05 * CUT, largest: 0.1 }],
+  truncatedNormal: ['truncatedNormal', { mean: 0, deviation: 0.05 * TRUNCATED_DEVIATION, largest: 0.1 }],
   'truncatedNormal with another mean': [
     truncatedNormal({ mean: 1, stddev: 0.5 }),
-    { mean: 1, deviation: 0.5 * CUT, largest: 2 },
+    { mean: 1, deviation: 0.5 * TRUNCATED_DEVIATION, largest: 2 },
   ],
-  'varianceScaling by default': ['varianceScaling', { mean: 0, deviation: 0.1, largest: 0.2 / CUT }],
+  'varianceScaling by default': [
+    'varianceScaling',
+    { mean: 0, deviation: 0.1, largest: 0.2 / TRUNCATED_DEVIATION },
+  ],
   'varianceScaling over fanOut, uniform': [
     varianceScaling({ scale: 6, mode: 'fanOut', distribution: 'uniform' }),
     { mean: 0, deviation: Math.sqrt(6 / 200), largest: Math.sqrt(18 / 200) },

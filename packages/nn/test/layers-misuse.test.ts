@@ -1,4 +1,4 @@
-/** Errors of misuse: each names the layer, the expected and the actual value, and often a remedy. */
+/** Errors of misuse: each error names the layer, the expected and the actual value, and often a remedy. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tensor } from '@unroll/core';

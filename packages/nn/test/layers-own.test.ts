@@ -41,7 +41,7 @@ interface ScaleOptions extends LayerOptions {
   start: number;
 }
 
-/** One factor per feature. */
+/** Multiplies each feature by a trained factor. */
 class Scale extends Layer<ScaleOptions> {
   static override readonly className = 'Scale';
   #factor!: Parameter;
@@ -62,7 +62,7 @@ class Scale extends Layer<ScaleOptions> {
   }
 }
 
-/** h ← (1 - rate) h + rate tanh(x W + h U): a leaky unit. */
+/** A leaky cell: h ← (1 - rate) h + rate tanh(x W + h U). */
 class LeakyCell implements Cell {
   static readonly className = 'LeakyCell';
   readonly className = LeakyCell.className;

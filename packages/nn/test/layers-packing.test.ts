@@ -1,7 +1,7 @@
 /**
- * Ragged batches. The same sequences, one at a time, padded and masked, and padded far more (so that the packed path
- * removes steps), have the same outputs and gradients. Detects padding that affects states, outputs or gradients, and a
- * packed path that ignores an option.
+ * Ragged batches. Sequences have the same outputs and gradients one at a time, padded and masked, and padded so much that
+ * the packed path removes steps. Detects padding that affects states, outputs or gradients, and a packed path that ignores
+ * an option.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -126,7 +126,7 @@ describe('single, padded and packed sequences have the same results', () => {
   });
 });
 
-/** Makes a layer appear so large that its batches are shrunk. */
+/** Makes a layer appear so large that its batches shrink. */
 function costly(layer: Recurrent): Recurrent {
   return Object.assign(layer, { countParams: () => 1e9 });
 }
@@ -135,11 +135,11 @@ function costly(layer: Recurrent): Recurrent {
 function countRows(cell: Cell): number[] {
   const rows: number[] = [];
   const method = cell.sequence ? 'sequence' : 'step';
-  const own = cell[method]!.bind(cell) as (part: Tensor, ...rest: never[]) => never;
+  const original = cell[method]!.bind(cell) as (part: Tensor, ...rest: never[]) => never;
   Object.assign(cell, {
     [method](part: Tensor, ...rest: never[]) {
       rows.push(part.shape[0]!);
-      return own(part, ...rest);
+      return original(part, ...rest);
     },
   });
   return rows;

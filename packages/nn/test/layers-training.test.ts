@@ -83,7 +83,7 @@ describe('dropout', () => {
     assert.ok(Math.abs(zeroShare(y) - 0.5) < 0.1);
   });
 
-  test('is seeded by the step, or by the layer if it has a seed', () => {
+  test('takes its seed from the training step, or from the layer if it has a seed', () => {
     const first = (layer: Layer, seed: number): number[] => [
       ...run(layer, x, { training: true, seed })[0]!.value.dataSync(),
     ];
@@ -179,7 +179,7 @@ describe('regularisers', () => {
     const network = sequential([dense({ units: 1, useBias: false, kernelRegularizer: l2(0.1) })]);
     network.build([[-1, 2]]);
     const [before] = network.getWeights();
-    // Inputs are 0, so the only gradient is that of the regulariser, 2 · 0.1 · w.
+    // Inputs are 0, so the only gradient is the gradient of the regulariser, 2 · 0.1 · w.
     const data = { x: tensor([[0, 0]]), y: tensor([[0]]) };
     await fit(network, { ...data, loss: losses.mse(), optimizer: sgd({ learningRate: 0.5 }), epochs: 1 });
     const [after] = network.getWeights();

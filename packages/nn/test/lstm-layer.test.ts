@@ -132,14 +132,14 @@ describe('outputs', () => {
 });
 
 describe('errors', () => {
-  const shape = (message: string, of: () => unknown): void =>
-    assert.throws(of, (error) => {
+  const shape = (message: string, work: () => unknown): void =>
+    assert.throws(work, (error) => {
       assert.ok(error instanceof UnrollError);
       assert.deepEqual([error.code, error.message], ['shape', message]);
       return true;
     });
-  const value = (message: string | RegExp, of: () => unknown): void =>
-    assert.throws(of, (error) => {
+  const value = (message: string | RegExp, work: () => unknown): void =>
+    assert.throws(work, (error) => {
       assert.ok(error instanceof UnrollError);
       assert.equal(error.code, 'value');
       if (typeof message === 'string') assert.equal(error.message, message);

@@ -1,7 +1,7 @@
 /**
  * `tensorOperation`: values against JavaScript's functions on every backend, gradients in float64 by central differences, shapes,
- * streams and errors. Detects a wrong function, an axis that is off by one, a gradient that is missing, and an operation
- * that a stream applies to a part of a sequence although it needs all of it.
+ * streams and errors. Detects a wrong function, an axis that is off by one, a missing gradient, and a stream that applies
+ * an operation to chunks although the operation needs the whole sequence.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -27,7 +27,7 @@ const erf = (x: number): number => {
 const truth = (x: number): number => (x === 0 ? 0 : 1);
 const limit = (x: number, low: number, high: number): number => Math.min(Math.max(x, low), high);
 const softplus = (x: number): number => Math.log1p(Math.exp(x));
-const even = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
+const roundToEven = (x: number): number => (Math.abs(x % 1) === 0.5 ? 2 * Math.round(x / 2) : Math.round(x));
 
 /** The function of each operation with one operand, and options. Inputs are around 0, without kinks of the functions. */
 const unary: Partial<Record<Operation, [(x: number) => number, Partial<TensorOperationOptions>?]>> = {
@@ -48,7 +48,7 @@ const unary: Partial<Record<Operation, [(x: number) => number, Partial<TensorOpe
   negative: [(x) => -x],
   not: [(x) => 1 - truth(x)],
   relu: [(x) => Math.max(x, 0)],
-  round: [even],
+  round: [roundToEven],
   scaledTanh: [(x) => 1.5 * Math.tanh(0.5 * x), { alpha: 1.5, beta: 0.5 }],
   selu: [(x) => 1.1 * (x > 0 ? x : 1.5 * (Math.exp(x) - 1)), { alpha: 1.5, beta: 1.1 }],
   shrink: [(x) => (Math.abs(x) > 0.6 ? x - 0.2 * Math.sign(x) : 0), { alpha: 0.6, beta: 0.2 }],
@@ -197,18 +197,18 @@ const structural: [TensorOperationOptions, Shape[], Shape, number[]][] = [
 test('structural operations move elements, and know their shapes', () => {
   onBackend(float64, () => {
     for (const [options, shapes, shape, wanted] of structural) {
-      const inputs = shapes.map((own) => {
-        const count = own.reduce((total, extent) => total * extent, 1);
+      const inputs = shapes.map((given) => {
+        const count = given.reduce((total, extent) => total * extent, 1);
         return tensor(
           Array.from({ length: count }, (_, i) => i),
-          own,
+          given,
         );
       });
       const what = JSON.stringify(options);
       const y = apply(options, inputs);
       assert.deepEqual(y.shape, shape, what);
       close(y.dataSync(), wanted, 1e-12, what);
-      const open = shapes.map((own) => [-1, ...own.slice(1)]);
+      const open = shapes.map((given) => [-1, ...given.slice(1)]);
       assert.deepEqual(tensorOperation(options).outputShapes(open), [[-1, ...shape.slice(1)]], what);
     }
   });
@@ -248,7 +248,7 @@ describe('gradients in float64', () => {
     ));
 });
 
-/** Compares the gradients of a weighted sum of the output with central differences along a direction. */
+/** Compares the gradients of a weighted sum of the output with central differences: of inputs in one direction, of each weight. */
 function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor[]): void {
   const layer = tensorOperation(options);
   layer.build(inputs.map(({ shape }) => shape));
@@ -261,12 +261,12 @@ function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor
   const { grads } = valueAndGrad(() => loss(inputs), all);
   inputs.forEach((input, k) => {
     const direction = drawn('direction', ...input.shape);
-    const along = direction.dataSync();
-    const wanted = Array.from(grads[k]!.dataSync()).reduce((total, g, i) => total + g * along[i]!, 0);
-    const at = (h: number): number =>
+    const d = direction.dataSync();
+    const wanted = Array.from(grads[k]!.dataSync()).reduce((total, g, i) => total + g * d[i]!, 0);
+    const lossAt = (h: number): number =>
       loss(inputs.map((value, i) => (i === k ? add(value, mul(direction, h)) : value))).item();
     const h = 1e-5;
-    const got = (at(h) - at(-h)) / (2 * h);
+    const got = (lossAt(h) - lossAt(-h)) / (2 * h);
     assert.ok(
       Math.abs(got - wanted) < 1e-6 * Math.max(1, Math.abs(wanted)),
       `input ${k}: ${got}, not ${wanted}`,
@@ -275,11 +275,11 @@ function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor
   for (const [p, parameter] of layer.parameters.entries()) {
     const start = [...parameter.dataSync()];
     grads[inputs.length + p]!.dataSync().forEach((gradient, i) => {
-      const at = (h: number): number => {
+      const lossAt = (h: number): number => {
         parameter.assign(start.map((value, n) => (n === i ? value + h : value)));
         return loss(inputs).item();
       };
-      const got = (at(1e-5) - at(-1e-5)) / 2e-5;
+      const got = (lossAt(1e-5) - lossAt(-1e-5)) / 2e-5;
       assert.ok(Math.abs(got - gradient) < 1e-6, `weight ${i}: ${got}, not ${gradient}`);
     });
   }

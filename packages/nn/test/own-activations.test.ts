@@ -25,7 +25,7 @@ import { mismatch } from '@unroll/testkit';
 
 const x = tensor(new RandomStream(3, 'x').normal(2 * 5 * 3), [2, 5, 3]);
 // Not the defaults of the cells, so that the test detects a cell that ignores the options.
-const own = { activation: (a: Tensor) => relu(a), recurrentActivation: (a: Tensor) => hardSigmoid(a) };
+const functions = { activation: (a: Tensor) => relu(a), recurrentActivation: (a: Tensor) => hardSigmoid(a) };
 const named = { activation: 'relu', recurrentActivation: 'hardSigmoid' } as const;
 const UNITS = 4;
 
@@ -41,8 +41,8 @@ describe('a function as activation', () => {
   };
   for (const [name, make] of Object.entries(makers)) {
     test(`${name}: same outputs as with the built-in activation`, async () => {
-      const [mine, theirs] = [own, named].map((options) => sequential([make(options)]));
-      const [got, wanted] = [await predict(mine, x), await predict(theirs, x)].map((y) => y.dataSync());
+      const [custom, builtIn] = [functions, named].map((options) => sequential([make(options)]));
+      const [got, wanted] = [await predict(custom, x), await predict(builtIn, x)].map((y) => y.dataSync());
       const wrong = mismatch(name, got, wanted, 1e-5);
       assert.equal(wrong, null);
     });

@@ -23,7 +23,7 @@ const [B, T, I, H] = [4, 6, 3, 5];
 const x = new RandomStream(1).normal(B * T * I);
 const ownCell = (): OwnLstm => new OwnLstm({ units: H, phi: tanh, sigma: sigmoid, useBias: true });
 
-/** The same model with the built-in cell and with the custom one, with equal weights. */
+/** Returns a model with the built-in cell and the same model with the custom cell, with equal weights. */
 function pair(options: RecurrentOptions): [Sequential, Sequential] {
   const builtIn = sequential([lstm({ units: H, ...options }), dense({ units: 2 })], { seed: 1 });
   const own = sequential([recurrent(ownCell(), options), dense({ units: 2 })], { seed: 2 });

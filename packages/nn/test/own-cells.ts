@@ -1,6 +1,6 @@
 /**
  * Cells as a user would write them, outside the library and only with tensors: LSTM, GRU and the plain RNN from their
- * textbook equations. And the definition of a sequence: each row separately, one valid step after another.
+ * textbook equations. `rowByRow` runs them as sequences are defined: each row separately, one valid step after another.
  */
 import {
   add,
@@ -113,7 +113,7 @@ export class OwnGru extends OwnCell {
     return this.#form.resetAfter ? [2, 3 * this.units] : [3 * this.units];
   }
 
-  /** Returns the bias of gate n: of the inputs, or (reset after) of the state. */
+  /** Returns the bias of gate n that is added to the product of the inputs or, with `ofState`, of the state; 0 if there is none. */
   #bias(n: number, ofState: boolean): Tensor | number {
     if (!this.b) return 0;
     if (!this.#form.resetAfter) return ofState ? 0 : this.columns(this.b, n);
@@ -129,8 +129,8 @@ export class OwnGru extends OwnCell {
       add(matmul(state, this.columns(this.U, n)), this.#bias(n, true));
     const z = sigma(add(fromX(0), fromH(0, seen)));
     const r = sigma(add(fromX(1), fromH(1, seen)));
-    const pull = this.#form.resetAfter ? mul(r, fromH(2, seen)) : fromH(2, mul(r, seen));
-    const n = phi(add(fromX(2), pull));
+    const fromResetH = this.#form.resetAfter ? mul(r, fromH(2, seen)) : fromH(2, mul(r, seen));
+    const n = phi(add(fromX(2), fromResetH));
     const y = this.#form.updateGateOnCandidate
       ? add(mul(sub(1, z), h), mul(z, n))
       : add(mul(z, h), mul(sub(1, z), n));
@@ -138,7 +138,7 @@ export class OwnGru extends OwnCell {
   }
 }
 
-export interface SequenceMeaning {
+export interface RowOptions {
   returnSequences: boolean;
   /** True: from the last step to the first, with outputs in that order. */
   reverse: boolean;
@@ -153,7 +153,7 @@ export interface SequenceMeaning {
  * previous output (zeros if there is none), or zeros with `zeroOutputForMask`.
  * @returns y ([B, T, units], or the last [B, units]), then the final states
  */
-export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: SequenceMeaning): Tensor[] {
+export function rowByRow(cell: Cell, x: Tensor, initial: CellState | null, o: RowOptions): Tensor[] {
   const [B, T, I] = x.shape as [number, number, number];
   const names = Object.keys(cell.stateSizes);
   const rows = Array.from({ length: B }, (_, b) => {

@@ -1,6 +1,6 @@
 /**
- * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR; all of them and weight drop on
- * every backend. Detects a mask that differs between steps or tokens, dropped padding, a penalty on padding.
+ * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR; also, with weight drop, on
+ * every backend. Detects a mask that differs between steps or tokens, dropped padding, and a penalty on padding.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -135,7 +135,7 @@ describe('embedding dropout', () => {
   );
   const make = (): Layer => embedding({ inputDim: 10, outputDim: 3, embeddingDropout: 0.5 });
 
-  test('drops the vector of an id at all of its places, and scales the others', () => {
+  test('drops the vector of an id wherever the id occurs, and scales the other vectors', () => {
     const layer = make();
     const whole = first(layer, ids).dataSync();
     const dropped = first(layer, ids, { training: true }).dataSync();
@@ -168,19 +168,22 @@ describe('activationRegularization', () => {
   const penalties = (
     options: { ar?: number; tar?: number },
     sequence: Tensor,
-    of: Tensor | null = null,
+    givenMask: Tensor | null = null,
   ): number[] => {
     const terms: Tensor[] = [];
     const context = { ...inferenceContext((term) => terms.push(term)), training: true };
-    const [output] = activationRegularization(options).invoke([{ value: sequence, mask: of }], context);
+    const [output] = activationRegularization(options).invoke(
+      [{ value: sequence, mask: givenMask }],
+      context,
+    );
     assert.equal(output!.value, sequence);
-    assert.equal(output!.mask, of);
+    assert.equal(output!.mask, givenMask);
     return terms.map((term) => term.item());
   };
-  /** The means of x² and of (x_t - x_{t-1})² over valid steps and pairs of them. */
-  const means = (of: Tensor | null): [number, number] => {
+  /** Returns the mean of x² over valid steps, and the mean of (x_t - x_{t-1})² over pairs of valid steps. */
+  const means = (givenMask: Tensor | null): [number, number] => {
     const rows = x.toArray() as number[][][];
-    const valid = (of?.toArray() ?? rows.map((row) => row.map(() => 1))) as number[][];
+    const valid = (givenMask?.toArray() ?? rows.map((row) => row.map(() => 1))) as number[][];
     const squares: number[] = [];
     const changes: number[] = [];
     rows.forEach((row, b) => {
@@ -199,11 +202,11 @@ describe('activationRegularization', () => {
   test('adds the mean square and the mean squared change of the valid steps to the loss', () => {
     onBackend(float64, () => {
       const exact = tensor(x.dataSync(), x.shape);
-      for (const of of [null, mask, maskOf('111111', '111111', '111111')]) {
-        const [ar, tar] = means(of);
-        const got = penalties({ ar: 2, tar: 0.5 }, exact, of);
+      for (const givenMask of [null, mask, maskOf('111111', '111111', '111111')]) {
+        const [ar, tar] = means(givenMask);
+        const got = penalties({ ar: 2, tar: 0.5 }, exact, givenMask);
         assert.equal(mismatch('penalties', got, [2 * ar, 0.5 * tar], 1e-12), null);
-        assert.equal(penalties({ tar: 1 }, exact, of).length, 1);
+        assert.equal(penalties({ tar: 1 }, exact, givenMask).length, 1);
       }
     });
   });
@@ -227,9 +230,12 @@ describe('activationRegularization', () => {
     assert.equal(terms.length, 0);
   });
 
-  for (const of of [null, mask]) {
-    test(`gradients by central differences${of ? ', with a mask' : ''}`, () =>
-      checkDifferences(() => activationRegularization({ ar: 2, tar: 3 }), x, { mask: of, training: true }));
+  for (const givenMask of [null, mask]) {
+    test(`gradients by central differences${givenMask ? ', with a mask' : ''}`, () =>
+      checkDifferences(() => activationRegularization({ ar: 2, tar: 3 }), x, {
+        mask: givenMask,
+        training: true,
+      }));
   }
 
   test('errors name the layer', () => {
@@ -244,7 +250,7 @@ describe('activationRegularization', () => {
   });
 });
 
-describe('on every backend, training gives the numbers of the reference', () => {
+describe('training gives the same numbers on every backend as on the reference', () => {
   const layers: Record<string, [() => Layer, Tensor]> = {
     spatialDropout1d: [() => spatialDropout1d({ rate: 0.4 }), x],
     'wordDropout and embedding dropout': [

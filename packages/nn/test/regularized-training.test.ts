@@ -30,8 +30,8 @@ describe('training', () => {
       const length = 3 + Math.floor(draws[12]! * 10);
       for (let t = 0; t < length; t++) ids[row * 12 + t] = 2 + Math.floor(draws[t]! * 6);
       if (draws[13]! < 0.5) {
-        const at = row * 12 + Math.floor(draws[14]! * (length - 1));
-        ids.set([2, 3], at);
+        const offset = row * 12 + Math.floor(draws[14]! * (length - 1));
+        ids.set([2, 3], offset);
       }
       const text = ids.subarray(row * 12, row * 12 + 12).join();
       labels[row] = text.includes('2,3') ? 1 : 0;
@@ -79,9 +79,9 @@ describe('training', () => {
     for (let event = 0; event < 3; event++) await run.next();
     const resume = (await run.snapshot())!;
     for await (const _ of run);
-    const again = make();
-    for await (const event of train(again, { ...options, resume })) assert.ok(event);
-    assert.deepEqual(again.getWeights(), model.getWeights());
+    const resumed = make();
+    for await (const event of train(resumed, { ...options, resume })) assert.ok(event);
+    assert.deepEqual(resumed.getWeights(), model.getWeights());
     const scores = await evaluate(model, examples(300), { ...common });
     assert.ok(scores.accuracy! > 0.95, JSON.stringify(scores));
   });

@@ -71,7 +71,7 @@ describe('residual', () => {
   });
 
   for (const { name, backend, reason } of testBackends()) {
-    test(`gives the numbers of the reference on ${name}`, { skip: !backend && reason }, () => {
+    test(`gives the same numbers as the reference on ${name}`, { skip: !backend && reason }, () => {
       const numbers = () => {
         const network = sequential([
           residual(recurrentLayer()),

@@ -1,6 +1,6 @@
 /**
- * `sequential`: names, getting and setting weights, prediction, and errors. Detects layers in the wrong order, weights
- * that are set partly, duplicate names, and predictions that depend on the batch size.
+ * `sequential`: names, getting and setting weights, prediction, and errors. Detects layers in the wrong order, a failed
+ * setWeights() that changes some weights, duplicate names, and predictions that depend on the batch size.
  */
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';

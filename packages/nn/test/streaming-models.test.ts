@@ -1,6 +1,6 @@
 /**
- * Streams. Step by step and chunk by chunk, the results equal those of the whole sequence, for every causal layer; states
- * can be saved, restored, forked and selected; non-causal layers are rejected by name.
+ * Streams. For every causal layer, the results step by step and chunk by chunk equal the results of the whole sequence.
+ * States can be saved, restored, forked and selected. Non-causal layers are rejected with an error that names them.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -101,12 +101,13 @@ const equal = (what: string, got: Tensor, want: Tensor): void => {
 /** Runs chunks of these lengths and compares each with the results of the whole sequence. */
 function checkChunks(network: Network, x: Tensor, whole: Tensor, chunks: readonly number[]): void {
   const stream = network.stream({ batch: x.shape[0]! });
-  let at = 0;
+  let from = 0;
   for (const length of chunks) {
-    equal(`steps ${at}..`, stream.push(slice(x, 1, at, at + length)), slice(whole, 1, at, at + length));
-    at += length;
+    const to = from + length;
+    equal(`steps ${from} to ${to}`, stream.push(slice(x, 1, from, to)), slice(whole, 1, from, to));
+    from = to;
   }
-  assert.equal(stream.steps, at);
+  assert.equal(stream.steps, from);
 }
 
 describe('a stream has the results of the whole sequence', () => {
@@ -129,7 +130,7 @@ describe('a stream has the results of the whole sequence', () => {
     });
   }
 
-  test('a model with one output per sequence returns that of the sequence so far', () => {
+  test('a model with one output per sequence returns the output for the sequence so far', () => {
     onBackend(float64, () => {
       const network = sequential([lstm({ units }), dense({ units: 2 })]);
       const x = drawn('x', B, T, I);
@@ -362,9 +363,9 @@ describe('rejects non-causal layers with their name and the reason', () => {
   test('concatenation over the time axis, and initial states from another layer', () => {
     const x = input({ shape: [null, I] });
     const [y, h, c] = lstm({ units, returnState: true, returnSequences: true }).apply(x);
-    const along = concatenate({ axis: 1, name: 'chain' }).apply([y!, y!]);
+    const chained = concatenate({ axis: 1, name: 'chain' }).apply([y!, y!]);
     assert.throws(
-      () => model({ inputs: x, outputs: along }).stream(),
+      () => model({ inputs: x, outputs: chained }).stream(),
       /Layer chain: .*concatenates sequences along the time axis/,
     );
     const decoded = lstm({ units, name: 'decoder' }).apply(x, { initialState: [h!, c!] });
@@ -374,7 +375,7 @@ describe('rejects non-causal layers with their name and the reason', () => {
     );
   });
 
-  test('flatten after the last time-distributed layer is causal', () => {
+  test('flatten is causal after a layer that returns only its last output', () => {
     const network = sequential([lstm({ units }), flatten(), dense({ units: 1 })]);
     network.build([[-1, -1, I]]);
     assert.deepEqual(network.stream().step([[1, 2]]).shape, [1, 1]);

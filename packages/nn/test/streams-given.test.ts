@@ -1,7 +1,7 @@
 /**
- * Streams of models with inputs without a time axis, and streams with initial states: they have the results of the whole
- * sequence, can be saved, restored, forked and selected with their fixed inputs and states, and reject values that do not
- * match, by name.
+ * Streams with fixed inputs (without a time axis), and streams with initial states. They have the same results as the whole
+ * sequence; they are saved, restored, forked and selected together with the fixed inputs and states; and they reject values
+ * that do not match, with an error that names them.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -47,7 +47,7 @@ interface Attentive {
   cell: AttentionCell;
 }
 
-/** Inputs: x, which is streamed; a memory, which passes through layers first, one of them non-causal; an initial state. */
+/** Returns a model with the inputs x, which is streamed, a memory, which passes through a non-causal layer, and an initial state. */
 function attentive(): Attentive {
   const source = input({ shape: [null, D], name: 'memory' });
   const target = input({ shape: [null, I], name: 'x' });
@@ -67,13 +67,14 @@ function attentive(): Attentive {
 const given = { memory, start };
 const chunks = [1, 2, 3];
 
-function follow(stream: Stream, whole: Tensor, from = 0): void {
-  let at = from;
+/** Pushes x in chunks, beginning at step `first`, and compares the outputs with those of the whole sequence. */
+function follow(stream: Stream, whole: Tensor, first = 0): void {
+  let from = first;
   for (const length of chunks) {
-    if (at >= T) return;
-    const to = Math.min(T, at + length);
-    equal(`steps ${at} to ${to}`, stream.push(slice(x, 1, at, to)), slice(whole, 1, at, to));
-    at = to;
+    if (from >= T) return;
+    const to = Math.min(T, from + length);
+    equal(`steps ${from} to ${to}`, stream.push(slice(x, 1, from, to)), slice(whole, 1, from, to));
+    from = to;
   }
 }
 

@@ -1,6 +1,7 @@
 /**
  * Weight drop (DropConnect on the recurrent weights) in every built-in cell: one mask per batch, fused and step by step.
- * Detects a cell that ignores the option, a mask redrawn at every step, a mask lost where a batch is split by length.
+ * Detects a cell that ignores the option, a mask that is redrawn at every step, and a mask that is lost when a batch is split
+ * by length.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -65,10 +66,10 @@ describe('weight drop', () => {
         if (hasOtherMasks) random.dropoutMask([B, 3], 0.2);
         const U = recurrentKernel(plain);
         U.assign(mul(U, random.dropoutMask(U.shape, 0.5)).dataSync());
-        const of = (one: Layer, training: boolean) => first(one, x, { mask, training }).dataSync();
-        const got = of(layer, true);
-        assert.equal(mismatch(name, got, of(plain, hasOtherMasks), 1e-14), null);
-        assert.ok(mismatch(name, of(layer, false), got, 1e-6) !== null);
+        const outputOf = (one: Layer, training: boolean) => first(one, x, { mask, training }).dataSync();
+        const got = outputOf(layer, true);
+        assert.equal(mismatch(name, got, outputOf(plain, hasOtherMasks), 1e-14), null);
+        assert.ok(mismatch(name, outputOf(layer, false), got, 1e-6) !== null);
       });
     });
 

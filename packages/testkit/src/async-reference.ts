@@ -7,7 +7,7 @@ export interface AsyncReference extends Backend {
   reads: number;
 }
 
-/** Returns the backend. It fills released memory with NaN, which exposes reads after the release. */
+/** Returns a new backend, which fills released memory with NaN. This exposes reads after the release. */
 export function asyncReference(): AsyncReference {
   const { readSync: _, ...reference } = referenceBackend();
   const fillWithNaN = (block: Block): void => reference.kernels.fill(block, Number.NaN);

@@ -1,5 +1,5 @@
-// The browser tests of backends: runs the backend contract on every WebAssembly backend that the page can load, and a short
-// training run on each, which must reach the same error as the reference.
+// The browser tests of backends: run the backend contract on every WebAssembly backend that the page can load, and train a
+// small model on each. The error must be at most 5 % above the error with the reference.
 import { type Backend, type BackendName, predict, setBackend, tensor } from '@unroll/core';
 import { yieldToEventLoop } from '@unroll/core/internal';
 import type { KernelModule } from '@unroll/kernels';
@@ -17,7 +17,7 @@ const STEPS = 12;
 /** Maximum time for all threads to start. */
 const THREAD_TIMEOUT_MS = 20_000;
 
-/** Trains a model to forecast a sine. Returns its mean squared error before and after 25 epochs. */
+/** Trains a model to forecast a sine wave. Returns its mean squared error before and after 25 epochs. */
 async function trainOnSine(backend: Backend): Promise<{ before: number; after: number }> {
   await setBackend(backend);
   const wave = (i: number): number => Math.sin(i / 4);

@@ -1,4 +1,4 @@
-/** Imports of models of other tools in a page, from a dropped file and from a URL. */
+/** Tests that models of other tools can be imported in a page, from a dropped file and from a URL. */
 import { predict, ready, tensor } from '@unroll/core';
 import { type ByteSource, blobSource, formatOfFile, urlSource } from '@unroll/formats/convert';
 
@@ -21,7 +21,7 @@ const decode = ({ shape, values }: Encoded) => ({
   values: new Float64Array(Uint8Array.from(atob(values), (character) => character.charCodeAt(0)).buffer),
 });
 
-/** Compares a model of PyTorch with recorded outputs. */
+/** Compares the outputs of an imported PyTorch model with recorded outputs. */
 async function check({ x, y, map }: TorchCase, source: ByteSource): Promise<void> {
   await ready();
   const format = await formatOfFile(source);
@@ -35,13 +35,13 @@ async function check({ x, y, map }: TorchCase, source: ByteSource): Promise<void
   if (!isEqual) throw new Error(`expected ${expected}, got ${output}`);
 }
 
-/** @param use runs a check on a case and the URL of its file */
-async function forCases(use: (each: TorchCase, address: string) => Promise<void>): Promise<void> {
+/** Checks the first eight cases. @param checkCase checks a case, given the URL of its file */
+async function forCases(checkCase: (each: TorchCase, address: string) => Promise<void>): Promise<void> {
   const { cases } = (await (await fetch(`${FOLDER}/cases.json`)).json()) as {
     cases: Record<string, TorchCase>;
   };
   for (const each of Object.values(cases).slice(0, 8))
-    await use(each, new URL(`${FOLDER}/${each.file}`, location.href).href);
+    await checkCase(each, new URL(`${FOLDER}/${each.file}`, location.href).href);
 }
 
 /** The tests by name. */

@@ -55,7 +55,7 @@ interface ForwardResult {
   saved: unknown;
 }
 
-/** Applies an op as if every input required a gradient. An open scope is required. */
+/** Applies an op as if every input required a gradient. Needs an open scope. */
 function applySaving(op: AnyOp, inputs: Inputs, attrs: unknown): ForwardResult {
   let recorded: ForwardResult | null = null;
   const previous = recording.current;
@@ -83,7 +83,7 @@ export interface Gradients {
 
 /**
  * Runs the forward and backward pass of one op.
- * @param upstream returns the upstream gradient of each output, given their shapes. Null: nothing depends on that output
+ * @param upstream returns the upstream gradient of each output, given the shapes of all outputs. Null: an output without one
  * @param needs for each input, whether to request its gradient. Default: for all inputs that are not null
  */
 export function gradientsOf(

@@ -19,17 +19,17 @@ const rounded = (shape: Shape, values: ArrayLike<number>): DrawnTensor => ({
   values: Float64Array.from(values, Math.fround),
 });
 
-/** Normally distributed numbers. */
+/** Generates normally distributed numbers. */
 export function normal(shape: Shape, deviation = 1): TensorGenerator {
   return (stream) => rounded(shape, stream.normal(sizeOf(shape), 0, deviation));
 }
 
-/** Uniform numbers in [low, high). */
+/** Generates uniform numbers in [low, high). */
 export function uniform(low: number, high: number, shape: Shape): TensorGenerator {
   return (stream) => rounded(shape, stream.uniform(sizeOf(shape), low, high));
 }
 
-/** Numbers of random sign whose absolute value is in [low, high). */
+/** Generates numbers with random signs whose absolute values are in [low, high). */
 export function eitherSign(low: number, high: number, shape: Shape): TensorGenerator {
   return (stream) => {
     const signs = stream.uniform(sizeOf(shape), -1, 1);
@@ -40,19 +40,19 @@ export function eitherSign(low: number, high: number, shape: Shape): TensorGener
   };
 }
 
-/** Uniform numbers in [-4, 4), at least 0.02 away from `points`, at which a function has a kink or a jump. */
+/** Generates numbers in [-4, 4] that are at least 0.02 away from `points`, at which a function has a kink or a jump. */
 export function awayFrom(points: readonly number[], shape: Shape): TensorGenerator {
   return (stream) =>
     rounded(
       shape,
       stream.uniform(sizeOf(shape), -4, 4).map((x) => {
-        const near = points.find((point) => Math.abs(x - point) < 0.02);
-        return near === undefined ? x : near + (x < near ? -0.25 : 0.25);
+        const nearPoint = points.find((point) => Math.abs(x - point) < 0.02);
+        return nearPoint === undefined ? x : nearPoint + (x < nearPoint ? -0.25 : 0.25);
       }),
     );
 }
 
-/** Multiples of 1/4 in [-2, 2), plus `offset`. Tensors with the offsets 0 and 0.1 have no number in common. */
+/** Generates multiples of 1/4 in [-2, 2), plus `offset`. Tensors with the offsets 0 and 0.1 have no number in common. */
 export function grid(shape: Shape, offset = 0): TensorGenerator {
   return (stream) =>
     rounded(
@@ -61,7 +61,7 @@ export function grid(shape: Shape, offset = 0): TensorGenerator {
     );
 }
 
-/** Distinct multiples of 1/16, in random order. */
+/** Generates distinct multiples of 1/16, in random order. */
 export function distinct(shape: Shape): TensorGenerator {
   return (stream) => {
     const count = sizeOf(shape);
@@ -72,12 +72,12 @@ export function distinct(shape: Shape): TensorGenerator {
   };
 }
 
-/** Integers from 0 to count - 1. */
+/** Generates integers from 0 to count - 1. */
 export function integers(count: number, shape: Shape): TensorGenerator {
   return (stream) => rounded(shape, stream.uniform(sizeOf(shape), 0, count).map(Math.floor));
 }
 
-/** The given numbers, without randomness. */
+/** Generates the given numbers, without randomness. */
 export function fixedValues(shape: Shape, values: ArrayLike<number>): TensorGenerator {
   return () => rounded(shape, values);
 }

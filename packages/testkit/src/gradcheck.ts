@@ -1,8 +1,8 @@
 /**
  * Gradient checks: compare an op's backward pass with central differences of its forward pass, in float64 on the
  * reference backend. The differentiated scalar is a weighted sum of all output elements, with a random weight for
- * each element. The checks perturb all inputs at once along a random direction, which detects an error in any
- * element, and single elements, which locate the error.
+ * each element. One check perturbs all inputs at once in a random direction, which detects an error in any element.
+ * Others perturb single elements, which locates the error.
  */
 import { type RandomStream, referenceBackend } from '@unroll/core';
 import type { AnyOp, Inputs, Op, Outputs } from '@unroll/core/internal';
@@ -81,7 +81,7 @@ class Check {
     return this.#report;
   }
 
-  /** The weighted sum of the outputs, with each input in `moves` shifted by `distance` along `direction`. */
+  /** Returns the weighted sum of the outputs. Each input in `moves` is shifted by `distance` in its `direction`. */
   #loss(moves: ReadonlyMap<number, { direction: Values; distance: number }>): number {
     const inputs = this.#inputs.map((input, i) => {
       const move = moves.get(i);
@@ -98,14 +98,14 @@ class Check {
     return total;
   }
 
-  /** The central difference of the loss if each input i in `directions` moves along its direction. */
+  /** Returns the central difference of the loss if each input i in `directions` moves in its direction. */
   #centralDifference(directions: ReadonlyMap<number, Values>): number {
     const lossAt = (distance: number): number =>
       this.#loss(new Map([...directions].map(([i, direction]) => [i, { direction, distance }])));
     return (lossAt(STEP) - lossAt(-STEP)) / (2 * STEP);
   }
 
-  /** Compares the derivative along a random direction of all inputs. */
+  /** Compares the derivative in a random direction of all inputs together. */
   #checkDirection(gradients: ReadonlyMap<number, Values>): void {
     const stream = this.#stream.child('direction');
     const moves = [...gradients].map(([i, grad]) => ({ i, grad, direction: stream.normal(grad.length) }));
@@ -138,7 +138,7 @@ class Check {
     }
   }
 
-  /** The gradient of each input must not depend on which other gradients are requested. */
+  /** Checks that the gradient of each input does not depend on which other gradients are requested. */
   #checkInputSubsets(expected: ReadonlyMap<number, Values>): void {
     if (expected.size < 2) return;
     for (const parity of [0, 1]) {
@@ -158,7 +158,7 @@ class Check {
     }
   }
 
-  /** The gradients from single outputs must add up to the gradient from all outputs. */
+  /** Checks that the gradients from single outputs add up to the gradient from all outputs. */
   #checkSingleOutputs(expected: ReadonlyMap<number, Values>): void {
     if (this.#weights.length < 2) return;
     const sums = [...expected].map(([i, values]) => ({ i, values, total: new Float64Array(values.length) }));

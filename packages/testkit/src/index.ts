@@ -1,4 +1,4 @@
-/** Shared utilities of Unroll's tests. Runs in Node and in browsers; utilities that need Node are in ./node. */
+/** Utilities shared by Unroll's tests, for Node and browsers. Utilities that need Node are in ./node. */
 export { type AsyncReference, asyncReference } from './async-reference.js';
 export { gradientsOf, onBackend, outputsOf, tensorOf } from './calls.js';
 export * from './compare.js';

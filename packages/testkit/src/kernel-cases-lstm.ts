@@ -56,7 +56,7 @@ export const runLstm = (module: KernelModule, shape: LstmShape): LstmResult => {
     ...{ W: arena.floats(W), U: arena.floats(U), b: arena.floats(b) },
   });
 
-  // Row t of sequence b contains its inputs x and the state h before step t.
+  // Row t * B + r contains the inputs x of sequence r at step t, and its state h before step t.
   const rows = new Float32Array((T + 1) * B * (I + H));
   for (let t = 0; t < T; t++) {
     for (let r = 0; r < B; r++)

@@ -30,13 +30,13 @@ export const withThreads = async (module: KernelModule, count: number): Promise<
  * the three results.
  */
 const runOnThreadCounts = async <R>(module: KernelModule, work: () => R): Promise<R[]> => {
-  const before = module.threads;
+  const previousCount = module.threads;
   const results: R[] = [];
   for (const count of [1, 2, 3]) {
     await withThreads(module, count);
     results.push(work());
   }
-  module.setThreads(before);
+  module.setThreads(previousCount);
   return results;
 };
 
@@ -121,38 +121,38 @@ export const threadCases: KernelCase[] = [
   {
     name: 'the pool runs every item once and respects barriers, in 10,000 jobs',
     run: async (module) => {
-      const before = module.threads;
+      const previousCount = module.threads;
       for (const count of [2, 1, 3, 5, 2]) {
         await withThreads(module, count);
         const failed = module.checkPool(2000);
         if (failed) throw new Error(`${failed} of 2000 jobs failed with ${count} threads`);
       }
-      module.setThreads(before);
+      module.setThreads(previousCount);
     },
   },
   {
     name: 'a job wakes sleeping workers',
     run: async (module) => {
-      const before = module.threads;
+      const previousCount = module.threads;
       for (const count of [2, 3, 2]) {
         await withThreads(module, count);
         await new Promise((resolve) => setTimeout(resolve, 30)); // the workers fall asleep
         const failed = module.checkPool(1);
         if (failed) throw new Error(`the job failed with ${count} threads`);
       }
-      module.setThreads(before);
+      module.setThreads(previousCount);
     },
   },
   {
     name: 'the pool works correctly while workers are still starting',
     run: (module) => {
-      const before = module.threads;
+      const previousCount = module.threads;
       for (const count of [6, 2, 8, 1, 7]) {
         module.setThreads(count);
         const failed = module.checkPool(200);
         if (failed) throw new Error(`${failed} of 200 jobs failed with up to ${count} threads`);
       }
-      module.setThreads(before);
+      module.setThreads(previousCount);
     },
   },
   {

@@ -122,7 +122,7 @@ const binaryCases: KernelCase[] = Object.entries(BINARY).map(([name, expected]) 
   },
 }));
 
-/** Computes A·B in double precision; tA, tB: whether A, B are stored transposed. */
+/** Computes A·B in double precision. tA and tB: 1 if A or B is stored transposed, else 0. */
 const gemmReference = (
   m: number,
   n: number,
@@ -336,18 +336,19 @@ const otherCases: KernelCase[] = [
   },
 ];
 
-/** Sizes beyond 2^31 floats must be exact: the caller compares them with the memory that is left. */
+/** Sizes beyond 2^31 floats must not overflow: the caller compares them with the free memory. */
 const sizeCases: KernelCase[] = Object.entries(Cell).map(([name, cell]) => ({
   name: `packed sizes of weights that no memory holds, ${name}`,
   run: ({ kernels }) => {
     const [I, H] = [2 ** 30, 1];
     for (const format of Object.values(WeightFormat)) {
       const size = kernels.packed_size(cell, I, H, format);
-      if (!(size > I / 2 + H)) throw new Error(`packed_size must be more than ${I / 2}, got ${size}`);
+      if (!(size > I / 2 + H)) throw new Error(`packed_size must be more than ${I / 2 + H}, got ${size}`);
     }
     const units = 2 ** 16;
     const size = kernels.packed_backward_size(cell, units);
-    if (!(size >= units * units)) throw new Error(`packed_backward_size must be ${units ** 2}, got ${size}`);
+    if (!(size >= units * units))
+      throw new Error(`packed_backward_size must be at least ${units ** 2}, got ${size}`);
   },
 }));
 

@@ -26,8 +26,8 @@ export interface TestBackend {
 
 /**
  * Returns every backend to test: the reference in float32, the native kernels for each instruction set of this machine,
- * and each WebAssembly build. Backends that do not load are included with the reason, so that test reports show them as
- * skipped.
+ * and each WebAssembly build with training kernels. Backends that do not load are included with the reason, so that test
+ * reports show them as skipped.
  * @throws Error if UNROLL_REQUIRE_NATIVE=1 and no native kernels load
  */
 export function testBackends(): TestBackend[] {

@@ -30,14 +30,14 @@ export interface Examples {
    */
   sampleWeights?: TensorLike | TensorList;
   /**
-   * 1 for valid steps and 0 for padding, [N, T]. A list has one entry for each input (null: all steps are valid). A
-   * single mask applies to every input [N, T, ...] with the same T; if there is no such input, to the input of ids [N, T], if
-   * there is exactly one. Default: all steps are valid.
+   * 1 for valid steps and 0 for padding, [N, T]. A list has one entry for each input (null: no mask). A single mask
+   * applies to every input of rank 3 or more with the same T. If there is none and exactly one input of ids [N, T] has
+   * this T, the mask applies to that input. Default: no mask.
    */
   mask?: TensorLike | TensorList;
 }
 
-/** Batches, or a function that returns the batches of an epoch, given its number from 1. */
+/** Batches, or a function that returns the batches of an epoch. The argument is the number of the epoch, from 1. */
 export type Batches =
   | Iterable<Examples>
   | AsyncIterable<Examples>
@@ -54,7 +54,7 @@ export interface InputStep {
   random: RandomStream;
 }
 
-/** Returns the inputs of a batch in changed form; their number and shapes stay the same. */
+/** Returns changed inputs for a batch. Their number and shapes must be the same as those of `inputs`. */
 export type PrepareInputs = (
   inputs: readonly Tensor[],
   step: InputStep,
@@ -152,13 +152,13 @@ export interface ExampleRange {
   weights: TensorList;
 }
 
-/** Converts examples to the range of all of them. @throws UnrollError as for {@link checkExamples} */
+/** Checks examples and returns a range that contains all of them. @throws UnrollError as for {@link checkExamples} */
 export function toRange(examples: Examples): ExampleRange {
   const { inputs, masks, targets, weights, examples: count } = checkExamples(examples);
   return { count, start: 0, inputs, masks, targets, weights };
 }
 
-/** Copies the tensors of a range to host memory. */
+/** Replaces the tensors of a range by copies in host memory. */
 export async function loadRange(range: ExampleRange): Promise<void> {
   range.inputs = await toHost(range.inputs);
   range.masks = await toHost(range.masks);
@@ -231,7 +231,7 @@ export function rangeSource(
 }
 
 /**
- * Returns a source of the batches of an iterable. An array or a function is iterated anew in every epoch. A generator
+ * Returns a source of the batches of an iterable. An array or a function is iterated again in every epoch. A generator
  * object can be iterated only once: each epoch takes the next `stepsPerEpoch` batches.
  * @param stepsPerEpoch number of batches per epoch; null: an epoch ends when the iterable ends
  */
@@ -250,7 +250,7 @@ export function iterableSource(batches: Batches, stepsPerEpoch: number | null): 
       const earlier = isGenerator && generator === null ? (epoch - 1) * (stepsPerEpoch ?? 0) : 0;
       if (isGenerator) generator = iterator;
       const next = async (): Promise<Examples | null> => {
-        await yieldIfDue(); // the first step may read two batches; in one turn, they would block the page twice as long
+        await yieldIfDue(); // the first step may read two batches; without this pause, they would block the page twice as long
         const { value, done } = await iterator.next();
         return done ? null : (value as Examples);
       };
@@ -326,7 +326,7 @@ function endedEarly(epoch: number, step: number, steps: number | null): Error {
   const problem = steps === null ? 'are empty' : `ended after ${step} of ${steps} batches`;
   return valueError(
     `The batches ${problem} in epoch ${epoch}. A generator object can be iterated only once: pass a function that ` +
-      'returns a new one for each epoch, or set a stepsPerEpoch that fits.',
+      'returns a new one for each epoch, or set stepsPerEpoch to the number of batches in an epoch.',
     { epoch, step, steps },
   );
 }

@@ -56,7 +56,7 @@ export async function withFreshStates<T>(model: Model, work: () => Promise<T>): 
 
 const PREFIX = 'carried/';
 
-/** Starts reading a tree of tensors. Their names are the prefix and the path in the tree. */
+/** Starts reading a tree of tensors. The name of a tensor is the prefix, followed by its path in the tree. */
 export function readTree({ tensors, parts }: ModelState, prefix: string): PendingTensors {
   return [
     ...Object.entries(tensors).map(
@@ -86,7 +86,7 @@ export function treeFrom(saved: Readonly<Record<string, SavedTensor>>, prefix: s
   return tree;
 }
 
-/** Starts reading the carried states. Their names are `carried/` and the path in the tree. */
+/** Starts reading the carried states. The name of a tensor is `carried/`, followed by its path in the tree. */
 export function saveStates(model: Model): PendingTensors {
   return isStateful(model) ? readTree((model as unknown as StatefulModel).carriedStates, PREFIX) : [];
 }

@@ -1,6 +1,6 @@
 /**
  * Tracks the dirty rows of each parameter: the rows that have received gradients since the last update. A lazy optimizer
- * updates only these.
+ * updates only these rows.
  */
 import type { Parameter, Tensor } from '@unroll/core';
 import { type Block, hostValues, openScope, RowGradient } from '@unroll/core/internal';
@@ -33,7 +33,7 @@ export class DirtyRows {
   /**
    * Marks the rows of parameter i that have a gradient.
    * @param grad null: the parameter was not used
-   * @param first true for the first gradient since the last update, which discards earlier marks
+   * @param first true if this is the first gradient since the last update; earlier marks are then discarded
    */
   mark(i: number, grad: Tensor | null, first: boolean): void {
     if (first) this.#rows[i] = new Set();

@@ -1,4 +1,4 @@
-/** Describes the backend of a run. Checkpoints store it, because the last bits of results depend on the backend. */
+/** Describes the backend of a run. Checkpoints store this description, because the last bits of results depend on the backend. */
 import { type Backend, currentBackend } from '@unroll/core';
 
 export interface Environment {

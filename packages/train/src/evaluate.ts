@@ -81,8 +81,8 @@ export function isExamples(data: Examples | Batches): data is Examples {
 type LossCheck = (batch: PreparedBatch, parts: readonly OutputLoss[]) => Promise<void>;
 
 /**
- * Returns the loss and metrics over one epoch of a source. Afterwards it restores the scores and the carried states of the
- * model.
+ * Returns the loss and metrics over one epoch of a source. The previous values of `scores` and the carried states of the
+ * model are restored afterwards.
  * @param stop called after each batch; if it returns true, the result is null
  * @param check called with the losses of each batch; may throw
  */

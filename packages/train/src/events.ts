@@ -1,4 +1,4 @@
-/** The events of `train`, from which callbacks such as progress bars and logs work. Epochs and steps count from 1. */
+/** The events of a run, which `train` yields and `fit` passes to callbacks. Epochs and steps count from 1. */
 
 /** Metrics by name: the loss, the losses of single outputs, and the requested metrics. */
 export type MetricValues = Readonly<Record<string, number>>;
@@ -67,7 +67,7 @@ export type WarningCode =
   | 'targets-unscaled' // regression targets far larger than the outputs of an untrained network
   | 'left-padding-stateful' // padding at the start of sequences for a stateful model
   | 'shuffle-stateful' // shuffled examples for a stateful model
-  | 'short-sequence' // a sequence shorter than the window
+  | 'short-sequence' // a sequence shorter than the option `window`
   | 'environment-changed' // a run resumed on another backend, instruction set or number of threads
   | 'data-changed'; // a run resumed with other data
 

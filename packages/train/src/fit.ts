@@ -44,7 +44,8 @@ export const FIT_OPTIONS: OptionTypes<FitExtras> = {
 export type FitOptions = Omit<RunOptions, 'resume'> & TrainingData & FitExtras;
 
 /**
- * Trains `model` to the end and returns the metrics of every epoch. A resumed run includes the epochs before the checkpoint.
+ * Trains `model` to the end and returns the metrics of every epoch. If the run was resumed, they include the epochs before
+ * the checkpoint.
  * @throws UnrollError as for `train`; a `nan` error names the last good checkpoint
  */
 export async function fit(model: Model, options: FitOptions): Promise<History> {
@@ -59,7 +60,7 @@ export async function fit(model: Model, options: FitOptions): Promise<History> {
     ...runOptions
   } = options;
   await ready(); // before reading the data, which may be plain arrays
-  const callbacks = withNames(callbackList);
+  const callbacks = toCallbacks(callbackList);
   const files = checkpointDir === undefined ? null : openCheckpoints(checkpointDir, checkpointSteps ?? null);
   if (files) callbacks.push(files);
   const saved = await checkpointFor(resume ?? false, callbacks);
@@ -97,7 +98,7 @@ async function checkpointFor(
 }
 
 /** Wraps functions as callbacks. @throws UnrollError `value` if two callbacks have the same name */
-function withNames(callbackList: readonly (Callback | Callback['onEvent'])[]): Callback[] {
+function toCallbacks(callbackList: readonly (Callback | Callback['onEvent'])[]): Callback[] {
   const callbacks = callbackList.map((callback, i) =>
     typeof callback === 'function' ? { name: `function${i}`, onEvent: callback } : callback,
   );

@@ -44,7 +44,7 @@ const DATA_REMEDY = 'Look for missing values in the data.';
 
 /**
  * Returns the error for a failed step, with its cause.
- * @param forward the forward pass of the step; it repeats the dropout masks
+ * @param forward the forward pass of the step, which repeats the dropout masks
  */
 export async function explainNonFinite(
   model: Model,
@@ -59,7 +59,7 @@ export async function explainNonFinite(
     (await findBadWeights([...model.parameters, ...objective.parameters])) ??
     (await findBadLayer(model, objective, batch, forward));
   const lossName = gradientNorm === undefined ? 'The validation loss' : 'The loss';
-  const what = Number.isFinite(loss) ? 'The gradient' : lossName;
+  const subject = Number.isFinite(loss) ? 'The gradient' : lossName;
   const { text, data, remedy } = cause ?? {
     text: 'Its cause is unknown: running the batch again gave finite values.',
     data: {},
@@ -67,7 +67,7 @@ export async function explainNonFinite(
   };
   return new UnrollError(
     'nan',
-    `${what} is not finite at epoch ${epoch}, step ${step} (batch of ${batch.examples} examples). ${text} ${remedy}`,
+    `${subject} is not finite at epoch ${epoch}, step ${step} (batch of ${batch.examples} examples). ${text} ${remedy}`,
     {
       ...{ epoch, step, loss },
       ...(gradientNorm !== undefined && { gradientNorm }),
@@ -168,7 +168,7 @@ function reportGradient(x: Tensor, onGradient: (grad: Tensor) => void): Tensor {
   return apply1(op, [x], null);
 }
 
-/** Runs `work` while `onOutputs` replaces the outputs of every layer by its result. */
+/** Runs `work`. In the meantime, the outputs of every layer are replaced by the result of `onOutputs`. */
 function watchLayers<T>(
   layers: readonly LayerLike[],
   prefix: string,
@@ -273,17 +273,17 @@ function badLossCause({ name, loss }: Objective['outputs'][number], value: numbe
 
 /** Returns the first gradient of the backward pass that is not finite: of the output of a layer, or of its weights. */
 async function findBadGradient(
-  all: readonly Parameter[],
+  parameters: readonly Parameter[],
   gradients: Replay['gradients'],
   outputGradients: Replay['outputGradients'],
 ): Promise<Cause | null> {
   const bad: Parameter[] = [];
-  for (const parameter of all) if (await hasNonFinite(gradients.get(parameter))) bad.push(parameter);
+  for (const parameter of parameters) if (await hasNonFinite(gradients.get(parameter))) bad.push(parameter);
   for (const { layer, tensor } of outputGradients) {
     if (await hasNonFinite(tensor))
       return explosion(`The gradient at the output of layer ${layer} is not finite.`, { layer });
-    const ofLayer = bad.find((parameter) => parameter.name.startsWith(`${layer}/`));
-    if (ofLayer) return weightGradientCause(ofLayer.name);
+    const badOfLayer = bad.find((parameter) => parameter.name.startsWith(`${layer}/`));
+    if (badOfLayer) return weightGradientCause(badOfLayer.name);
   }
   return bad[0] ? weightGradientCause(bad[0].name) : null;
 }

@@ -10,9 +10,9 @@ export interface History {
   validationLoss: number[];
   /** Values of each metric, one per epoch. Validation metrics have a prefix, such as `validationAccuracy`. */
   metrics: Record<string, number[]>;
-  /** False before the end of the run, and if its AbortSignal ended it. */
+  /** False until the run ends, and if the AbortSignal ended the run. */
   completed: boolean;
-  /** Why the run ended; null before its end. */
+  /** The reason why the run ended; null until then. */
   reason: EndReason | null;
 }
 

@@ -1,6 +1,6 @@
 /**
- * @unroll/train: losses, optimizers and the training loop, for any object of the type `Model` of @unroll/core (a structural type:
- * no base class is needed).
+ * @unroll/train: losses, optimizers and the training loop, for any object of the type `Model` of @unroll/core (a
+ * structural type: no base class is needed).
  */
 
 export { type PredictOptions, predict } from '@unroll/core';

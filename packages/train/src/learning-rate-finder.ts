@@ -13,7 +13,7 @@ export interface RangeTestOptions {
   from?: number;
   /** The last learning rate. Default 1. */
   to?: number;
-  /** Number of batches (with `truncate`: of chunks), one per rate. Default 100. */
+  /** Number of learning rates, each used for one training step: a batch, or with `truncate` a chunk. Default 100. */
   steps?: number;
   /** Decay of the moving average that smooths the loss: the weight of the previous value. Default 0.9. */
   smoothing?: number;
@@ -58,20 +58,20 @@ const FINDER_OPTIONS: OptionTypes<FindLearningRateOptions> = {
   ...DATA_OPTIONS,
 };
 
-/** One batch of the test. */
+/** One training step of the test. */
 export interface RatePoint {
-  /** Learning rate of the update after this batch. */
+  /** Learning rate of the update in this step. */
   rate: number;
-  /** Loss of the batch, before the update. */
+  /** Loss of the batch or chunk, before the update. */
   loss: number;
   /** An exponential moving average of the losses, with bias correction. */
   smoothed: number;
 }
 
 export interface LearningRateCurve {
-  /** One point for each batch, in order. */
+  /** One point for each training step, in order. */
   points: RatePoint[];
-  /** A tenth of the rate with the lowest smoothed loss; null if this is the first rate. */
+  /** A tenth of the rate with the lowest smoothed loss; null if this is the first rate, or if there are no points. */
   suggestion: number | null;
   /** True if the loss exceeded the limit or was not finite. If false, the best rate may be above `to`. */
   diverged: boolean;
@@ -139,7 +139,7 @@ function handleNonFinite(error: unknown): true {
   throw error;
 }
 
-/** Returns a copy of the optimizer with this learning rate. */
+/** Returns a copy of the optimizer with the learning rates that `rate` returns. */
 function withRate(optimizer: Optimizer, rate: (updates: number) => number): Optimizer {
   const { name, config, slots, clip = null } = optimizer;
   return { name, config, slots, clip, learningRate: rate(0), rate, update: (call) => optimizer.update(call) };

@@ -1,6 +1,6 @@
 /**
- * The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. The class is the state
- * machine of a run, and its steps share this state, so it is one file.
+ * The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. The methods of the
+ * class share the state of a run, so they are in one file.
  */
 import { type Model, type Parameter, type RandomStream, ready, type Shape } from '@unroll/core';
 import { inferenceContext, yieldIfDue } from '@unroll/core/internal';
@@ -74,7 +74,7 @@ export interface LoopOptions {
   extra: JsonValue;
 }
 
-/** Start time of the epoch (or of its resumption) and the examples processed since. */
+/** The time at which the epoch began or was resumed, and the number of examples processed since then. */
 interface Pace {
   startTime: number;
   examples: number;
@@ -184,7 +184,7 @@ export class Loop implements RunControl {
     }));
   }
 
-  /** Runs the current epoch, or the rest of it. */
+  /** Runs the current epoch from the current step on. */
   async *#epoch(): AsyncGenerator<TrainEvent, void, void> {
     const { training } = this.#options;
     const { epoch } = this.#cursor;
@@ -217,7 +217,7 @@ export class Loop implements RunControl {
     });
   }
 
-  /** Returns the steps in which a batch is processed. */
+  /** Returns the training steps for a batch. */
   #passes(batch: PreparedBatch): Iterable<Pass> {
     this.#start(inputShapes(batch.inputs));
     const { epoch, step } = this.#cursor;
@@ -234,7 +234,7 @@ export class Loop implements RunControl {
     const step = this.#cursor.step + 1;
     let afterStep: (() => void | Promise<void>)[] = [];
     const restoreCarried = captureStates(this.model);
-    const found = await stepper.computeGradients(
+    const computed = await stepper.computeGradients(
       pass,
       (work) => void afterStep.push(work),
       (outputs) => {
@@ -242,9 +242,9 @@ export class Loop implements RunControl {
         this.#scores.collect(outputs, batch);
       },
     );
-    if (!found) afterStep = [];
+    if (!computed) afterStep = [];
     const updated = stepper.isUpdatePending && (stepper.isUpdateDue || batch.last);
-    const result = found ?? (await paddingResult(stepper, updated));
+    const result = computed ?? (await paddingResult(stepper, updated));
     const { losses } = result;
     let { gradientNorm } = result;
     /** Returns the error for a loss or gradient that is not finite. */
@@ -254,7 +254,7 @@ export class Loop implements RunControl {
       return explainNonFinite(this.model, this.#objective, batch, forward, failed);
     };
     if (!(Number.isFinite(losses.loss) && Number.isFinite(gradientNorm))) throw await explain();
-    if (found) await this.#scores.add(losses);
+    if (computed) await this.#scores.add(losses);
     if (updated && beforeUpdate) {
       gradientNorm = await stepper.runHook(beforeUpdate);
       if (!Number.isFinite(gradientNorm)) throw await explain();
@@ -364,7 +364,7 @@ export class Loop implements RunControl {
       ...(this.#truncation?.saveTensors() ?? []),
     ];
     const state = {
-      // A callback has stopped the run at this event, so it is complete even if the process ends before the end event.
+      // If a callback has stopped the run at this event, the run is complete, even if the process ends before the end event.
       cursor: { ...this.#cursor, finished: this.#cursor.finished || this.#stopped },
       settings: this.#settings,
       inputShapes: this.#inputShapes,
@@ -406,7 +406,7 @@ export class Loop implements RunControl {
   }
 }
 
-/** Returns the result of a step without a valid time step. @param updated the step updates the weights, from earlier steps */
+/** Returns the result of a step without a valid time step. @param updated true if accumulated gradients update the weights */
 async function paddingResult(stepper: Stepper, updated: boolean): Promise<StepResult> {
   const losses = { loss: 0, parts: [], added: 0, count: 0, examples: 0 };
   return { losses, gradientNorm: updated ? await stepper.takeAccumulated() : 0 };

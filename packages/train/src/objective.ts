@@ -83,7 +83,7 @@ export interface OutputLoss {
   count: number;
 }
 
-/** Returns the scalars of a batch, in the order that {@link lossValues} expects, for one read from the backend. */
+/** Returns the scalars of a batch, to read them from the backend together. {@link lossValues} expects this order. */
 export function lossScalars({ total, parts, added }: BatchLoss): Tensor[] {
   const terms = added ? [...parts, added] : parts;
   return terms.length === 1 && terms[0] === total ? [total] : [total, ...terms];
@@ -157,7 +157,7 @@ export class Objective {
 
   /**
    * Creates the parameters of the losses, for a built model.
-   * @param stored their values from a file, by name; null: initial values
+   * @param stored values of the parameters from a file, by name; null: initial values
    * @throws UnrollError `state` if a loss has parameters and the model cannot report its output shapes, `format` if the
    * file has other parameters
    */
@@ -274,7 +274,7 @@ export function asColumn(target: Tensor, prediction: Shape): Tensor {
   return lacksLastAxis ? reshape(target, [...target.shape, 1]) : target;
 }
 
-/** Returns the loss of each output, null for an output without one. A single loss belongs to the first output. */
+/** Returns the loss of each output; null for an output without a loss. A single loss belongs to the first output. */
 export function lossByOutput(
   loss: ObjectiveOptions['loss'],
   names: readonly string[],

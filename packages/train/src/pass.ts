@@ -3,14 +3,14 @@ import type { ForwardContext, MaskedSequence, Model, RandomStream } from '@unrol
 import type { PreparedBatch } from './batches.js';
 import type { LossContext } from './losses/loss.js';
 
-/** What a forward pass reports, apart from its outputs. */
+/** The functions that a forward pass calls to report losses and deferred work. */
 export type PassHooks = Pick<ForwardContext, 'addLoss' | 'afterStep'>;
 
 export interface PassResult {
   outputs: readonly MaskedSequence[];
   /** For the losses. */
   context: LossContext;
-  /** True if every step is padding: the step then changes nothing. Default false. */
+  /** True if every time step is padding; the training step then computes no gradients. Default false. */
   isPadding?: boolean;
 }
 
@@ -19,18 +19,18 @@ export type ForwardPass = (hooks: PassHooks) => PassResult;
 
 /** A training step. */
 export interface Pass {
-  /** The examples of the step: a batch, or a part of its time steps. `last`: this is the last step of the epoch. */
+  /** The examples of the step: a batch, or a part of its time steps. `last` is true for the last step of the epoch. */
   batch: PreparedBatch;
   forward: ForwardPass;
   /** The whole batch. */
   whole: PreparedBatch;
-  /** Number of steps that the whole batch takes. */
+  /** Number of training steps for the whole batch. */
   parts: number;
   /** Called when the step is complete. */
   done(): void;
 }
 
-/** Returns the context of a forward pass in training. @param makeStream creates its random stream on the first use */
+/** Returns the context of a forward pass in training. @param makeStream creates the random stream when it is first used */
 export function trainingContext(makeStream: () => RandomStream, hooks: PassHooks): ForwardContext {
   let stream: RandomStream | null = null;
   return {

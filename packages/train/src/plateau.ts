@@ -1,7 +1,7 @@
 /**
  * Reduces the learning rate when a metric stops improving. The rule and its defaults are those of Keras's
- * ReduceLROnPlateau. The class computes with plain numbers only: the callback calls `observe` once per epoch and sets
- * the learning rate that it returns.
+ * ReduceLROnPlateau. The class computes with plain numbers only: the callback calls `observe` once per epoch and
+ * uses the learning rate that `observe` returns.
  */
 import { valueError } from '@unroll/core';
 import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
@@ -22,7 +22,7 @@ export interface PlateauOptions {
   better?: 'lower' | 'higher';
 }
 
-/** The options of the rule, without `better`. */
+/** Types of the options except `better`, for checks. */
 export const PLATEAU_OPTIONS: OptionTypes<Omit<PlateauOptions, 'better'>> = {
   factor: true,
   patience: true,

@@ -269,7 +269,7 @@ export interface OneCycleOptions {
   pctStart?: number;
   /** The first rate is maxLearningRate / divFactor. Default 25. */
   divFactor?: number;
-  /** The last rate is the first one / finalDivFactor. Default 10000. */
+  /** The last rate is the first rate / finalDivFactor. Default 10000. */
   finalDivFactor?: number;
   /** The shape of each phase: half a cosine wave or a line. Default `cos`. */
   annealStrategy?: 'cos' | 'linear';

@@ -58,11 +58,14 @@ export class Scores {
   /** @param names the names of the model's outputs; null if the model has a single output */
   constructor(objective: Objective, options: MetricOptions, names: readonly string[] | null) {
     this.#objective = objective;
-    this.#metrics = withNames(
+    this.#metrics = nameMetrics(
       [
-        ...resolveAll(options.metrics ?? [], objective, names).map((one) => ({ ...one, weighted: false })),
-        ...resolveAll(options.weightedMetrics ?? [], objective, names).map((one) => ({
-          ...one,
+        ...resolveAll(options.metrics ?? [], objective, names).map((entry) => ({
+          ...entry,
+          weighted: false,
+        })),
+        ...resolveAll(options.weightedMetrics ?? [], objective, names).map((entry) => ({
+          ...entry,
           weighted: true,
         })),
       ],
@@ -81,7 +84,7 @@ export class Scores {
     });
   }
 
-  /** Adds the losses of a batch to the means, and updates the metrics with it. */
+  /** Adds the losses of a batch to the means, and updates the metrics. */
   async add({ parts, added, examples }: LossValues): Promise<void> {
     if (this.#inputs.length > 0) {
       const tensors = await toHost(this.#inputs.flat());
@@ -175,18 +178,19 @@ function isFlat(specs: NonNullable<MetricOptions['metrics']>): specs is readonly
 }
 
 /**
- * Gives each metric a unique name: prefixed by the output's name if there are several outputs, and numbered if the
- * name is taken.
+ * Gives each metric a unique name. If there are several outputs, the output's name is the prefix. If the name is taken, a
+ * number is appended.
  */
-function withNames(watched: readonly Omit<OutputMetric, 'name'>[], objective: Objective): OutputMetric[] {
+function nameMetrics(metrics: readonly Omit<OutputMetric, 'name'>[], objective: Objective): OutputMetric[] {
   const taken = new Set<string>();
-  return watched.map((one) => {
-    const own = one.metric.name;
-    const output = objective.outputs[one.output].name;
-    const plain = objective.outputs.length > 1 ? `${output}${own[0].toUpperCase()}${own.slice(1)}` : own;
-    let name = plain;
-    for (let n = 2; taken.has(name); n++) name = `${plain}${n}`;
+  return metrics.map((entry) => {
+    const metric = entry.metric.name;
+    const output = objective.outputs[entry.output].name;
+    const base =
+      objective.outputs.length > 1 ? `${output}${metric[0].toUpperCase()}${metric.slice(1)}` : metric;
+    let name = base;
+    for (let n = 2; taken.has(name); n++) name = `${base}${n}`;
     taken.add(name);
-    return { ...one, name };
+    return { ...entry, name };
   });
 }

@@ -1,7 +1,7 @@
 /**
  * One training step: forward pass, backward pass, accumulation, clipping, update. All trainable weights are in one flat
- * buffer. Their gradients and each slot of the optimizer are in flat buffers with the same layout. The parts of a step share
- * these buffers, so it is one file.
+ * buffer. Their gradients and each slot of the optimizer are in flat buffers with the same layout. The methods of the
+ * class share these buffers, so they are in one file.
  */
 import {
   type FloatArray,
@@ -60,11 +60,11 @@ export interface Gradients {
 
 export type GradientHook = (gradients: Gradients) => void | Promise<void>;
 
-/** The state of an optimizer by names, for files of other tools. */
+/** The state of an optimizer by parameter name, for files of other tools. */
 export interface OptimizerState {
   /** Number of updates. */
   updates: number;
-  /** For each slot of the optimizer, the values of each trainable parameter, by its name. */
+  /** By slot name: the values of each trainable parameter, by parameter name. */
   slots: Readonly<Record<string, ReadonlyMap<string, ArrayLike<number>>>>;
 }
 
@@ -125,7 +125,7 @@ export class OptimizerMemory {
     });
   }
 
-  /** Returns the state by names. Before the first update it is the initial state; null if there is none. */
+  /** Returns the state by parameter name; before the first update, the initial state, or null if there is none. */
   async state(): Promise<OptimizerState | null> {
     if (this.#initial) return this.#initial;
     if (this.updates === 0) return null;
@@ -228,7 +228,7 @@ export class Stepper {
    * Runs the forward and the backward pass, and writes the mean gradients of all accumulated batches to the buffer.
    * @param afterStep receives the work to run after the step
    * @param onOutputs called with the model's outputs
-   * @returns null if every step is padding: the step then has no effect
+   * @returns null if every time step is padding; the training step then has no effect
    */
   async computeGradients(
     { batch, forward }: Pick<Pass, 'batch' | 'forward'>,
@@ -292,7 +292,7 @@ export class Stepper {
     return this.#norm(squares);
   }
 
-  /** Computes grads = sum / count. */
+  /** Computes grads = sum / count; if the batch losses are added, grads = sum. */
   #meanOf(sum: FlatBuffer): void {
     const count = this.#options.objective.addsBatchLosses ? 1 : this.#accumulatedCount;
     const { kernels } = openScope().backend;

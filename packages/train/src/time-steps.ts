@@ -3,7 +3,7 @@ import type { FloatArray, MaskedSequence, Tensor } from '@unroll/core';
 import { hostTensor, hostValues, sizeOf } from '@unroll/core/internal';
 import type { PreparedBatch } from './batches.js';
 
-/** Returns the steps from..to-1 of a batch of T steps. */
+/** Returns the time steps `from` to `to - 1` of a batch with T steps. */
 export function takeSteps(batch: PreparedBatch, from: number, to: number, T: number): PreparedBatch {
   if (from === 0 && to === T) return batch;
   const steps = (tensor: Tensor | null): Tensor | null => tensor && stepsOf(tensor, from, to);
@@ -16,7 +16,7 @@ export function takeSteps(batch: PreparedBatch, from: number, to: number, T: num
   };
 }
 
-/** Returns the steps from..to-1 of a host tensor [B, T, ...]. */
+/** Returns the time steps `from` to `to - 1` of a host tensor [B, T, ...]. */
 function stepsOf(tensor: Tensor, from: number, to: number): Tensor {
   const [B, T, ...rest] = tensor.shape;
   const width = sizeOf(rest);
@@ -49,6 +49,6 @@ export function joinMasks(pieces: readonly MaskedSequence[]): Tensor | null {
 }
 
 /** Returns true if no step is valid. */
-export function isMasked(mask: Tensor | null): boolean {
+export function isFullyMasked(mask: Tensor | null): boolean {
   return mask !== null && hostValues(mask, 'A mask').every((valid) => valid === 0);
 }

@@ -47,7 +47,7 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   epochs?: number;
   /** Examples per step. Default 32. */
   batchSize?: number;
-  /** Batches per epoch if `batches` is given. Default: an epoch ends with the iterable. */
+  /** Batches per epoch if `batches` is given. Default: an epoch ends when the iterable ends. */
   stepsPerEpoch?: number;
   /** Shuffle the examples in every epoch. Iterables keep their order. Default true. */
   shuffle?: boolean;
@@ -56,8 +56,8 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   /** Gradient clipping. Default none. */
   clip?: Clip;
   /**
-   * Number of batches per update (with `truncate`: of chunks). Their gradients are accumulated; the effect is that of one large batch. At the end of
-   * an epoch, the weights are updated even if fewer batches remain. Default 1.
+   * Number of batches (with `truncate`: of chunks) whose gradients are accumulated for an update, as if they were one large
+   * batch. At the end of an epoch, the weights are updated even if fewer batches remain. Default 1.
    */
   accumulate?: number;
   /**
@@ -70,7 +70,7 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   validationData?: Examples | Batches;
   /** Fraction of the examples to use for validation: the last examples, before any shuffling. Default 0. */
   validationSplit?: number;
-  /** Ends the run after the current batch. The reason in the end event is then `aborted`. */
+  /** Ends the run after the current step. The reason in the end event is then `aborted`. */
   signal?: AbortSignal;
   /**
    * Changes the inputs of each training batch before the forward pass, for example to add noise or for
@@ -80,8 +80,8 @@ export interface RunOptions extends ObjectiveOptions, MetricOptions {
   /** Called with the gradients before each update and before clipping; may change the gradients. */
   beforeUpdate?: GradientHook;
   /**
-   * Keep a moving average of the weights. Validation uses the average, and it replaces the weights when the run
-   * ends (not when it is aborted). Default: none.
+   * Keep a moving average of the weights. Validation uses the average, which replaces the weights when the run ends (not
+   * when it is aborted). Default: none.
    */
   average?: AverageOptions;
   /** Optimizer state to continue from, updated by the run. Default: a new state. */

@@ -1,6 +1,6 @@
 /**
  * Truncated backpropagation through time, BPTT(h; h') of Williams & Peng 1990 ("An efficient gradient-based algorithm for
- * on-line training of recurrent network trajectories"), h = `length` and h' = `every`.
+ * on-line training of recurrent network trajectories"), with h = `length` and h' = `every`.
  *
  * A batch [B, T, ...] is trained in chunks of `every` time steps, with one update for each. With e the end of a full chunk,
  * the gradient of its loss reaches back to the window's start s = max(0, e - length):
@@ -9,9 +9,9 @@
  *   gradient  none        through the states                      (window)
  *   loss                                   the steps of the chunk
  *
- * The pass over the window begins with the state at s, as a constant. It was computed by the pass of an earlier chunk, with
- * the weights before the latest updates. A window is therefore processed in pieces: up to the next window's start, whose
- * state is stored, and up to the chunk, because earlier steps are not part of the loss.
+ * The pass over the window begins with the state at s, as a constant. This state was computed by the pass of an earlier
+ * chunk, with the weights before the latest updates. A window is therefore cut at two steps: at the start of the next window,
+ * whose state is stored, and at the start of its chunk, because earlier steps are not part of the loss.
  */
 import {
   concat,
@@ -33,7 +33,7 @@ import { readTree, statefulLayer, treeFrom } from './carried.js';
 import type { Objective } from './objective.js';
 import { type Pass, type PassHooks, type PassResult, sequencesOf, trainingContext } from './pass.js';
 import type { PendingTensors } from './snapshot.js';
-import { isMasked, joinMasks, takeSteps } from './time-steps.js';
+import { isFullyMasked, joinMasks, takeSteps } from './time-steps.js';
 
 /** Options of truncated backpropagation through time, in time steps. */
 export interface TruncateOptions {
@@ -49,18 +49,18 @@ export interface TruncationState {
   batches: number;
   /** Number of completed chunks of the current batch. */
   chunk: number;
-  /** Positions in the random streams, for the masks that all steps of the current batch share. */
+  /** Positions in the random streams, for the dropout masks that all steps of the current batch share. */
   draws: readonly RandomStream['state'][];
 }
 
 const PREFIX = 'truncated/';
 const START: TruncationState = { batches: 0, chunk: 0, draws: [] };
 
-/** A piece of a window: the steps from..to-1. */
+/** A piece of a window: the time steps `from` to `to - 1`. */
 interface Piece {
   from: number;
   to: number;
-  /** True if its steps are part of the loss. */
+  /** True if the steps of the piece are part of the loss. */
   inChunk: boolean;
 }
 
@@ -76,7 +76,7 @@ export class Truncation {
   /** State at the start of the current window; null: the start of the sequences. */
   #state: ModelState | null = null;
   /** For each output of the model, whether it has a time axis. */
-  #isStreamed: readonly boolean[] = [];
+  #hasTimeAxis: readonly boolean[] = [];
 
   /** @throws UnrollError `value` for invalid options, or for a model or loss that needs whole sequences */
   constructor(
@@ -118,16 +118,16 @@ export class Truncation {
   checkBuilt(inputs: readonly Shape[]): void {
     const { name } = this.#model;
     try {
-      this.#isStreamed = this.#model.streaming?.(inputs.map(() => true)) ?? [];
+      this.#hasTimeAxis = this.#model.streaming?.(inputs.map(() => true)) ?? [];
     } catch (error) {
       if (!(error instanceof UnrollError) || error.code !== 'state') throw error;
       const { layer, reason } = error.data as { layer?: string; reason?: string };
       const cause = reason ? `layer ${layer} ${reason}` : error.message;
-      throw refused(name, `${cause}, so its sequences cannot be cut. Leave out truncate.`, { layer });
+      throw truncateError(name, `${cause}, so its sequences cannot be cut. Leave out truncate.`, { layer });
     }
-    const whole = this.#objective.outputs.find(({ index }) => !this.#isStreamed[index]);
+    const whole = this.#objective.outputs.find(({ index }) => !this.#hasTimeAxis[index]);
     if (!whole) return;
-    throw refused(
+    throw truncateError(
       name,
       `the output ${whole.name} has a loss but no time axis. Set returnSequences: true on the last recurrent layer and ` +
         'give one target per step, or leave out truncate.',
@@ -135,7 +135,7 @@ export class Truncation {
     );
   }
 
-  /** Yields the steps of a batch: its chunks, without those that are complete. */
+  /** Yields the steps of a batch: the chunks that are not complete yet. */
   *passes(batch: PreparedBatch, epoch: number): Generator<Pass> {
     this.#checkBatch(batch);
     const T = batch.inputs[0].shape[1];
@@ -160,7 +160,7 @@ export class Truncation {
     }
   }
 
-  /** Processes the window of a chunk. @param next receives what the next chunk needs */
+  /** Processes the window of a chunk. @param next receives the state and the draws for the next chunk */
   #forward(
     batch: PreparedBatch,
     at: { chunk: number; isLast: boolean; epoch: number; number: number },
@@ -181,8 +181,8 @@ export class Truncation {
     let context!: ReturnType<typeof trainingContext>;
     for (const [n, { from, to, inChunk }] of pieces.entries()) {
       const isFirst = chunk === 0 && n === 0;
-      const own = (): RandomStream => (isFirst ? stream() : stream().child('chunk', chunk, from));
-      context = trainingContext(own, inChunk ? hooks : { addLoss: ignoreLoss, afterStep: () => {} });
+      const makeStream = (): RandomStream => (isFirst ? stream() : stream().child('chunk', chunk, from));
+      context = trainingContext(makeStream, inChunk ? hooks : { addLoss: ignoreLoss, afterStep: () => {} });
       context.sharedDraw = isFirst ? recordDraws(draws) : repeatDraws(draws);
       const inputs = takeSteps({ ...batch, targets: [], weights: [] }, from, to, T);
       const result = this.#forwardFrom(sequencesOf(inputs), context, state);
@@ -194,18 +194,18 @@ export class Truncation {
     for (const parameter of this.#model.parameters)
       if (parameter.trainable && parameter.regularizer) hooks.addLoss(parameter.regularizer(parameter));
     const outputs = this.#join(parts);
-    const isPadding = this.#objective.outputs.every(({ index }) => isMasked(outputs[index].mask));
-    // The losses of later chunks draw other numbers than those of the first.
+    const isPadding = this.#objective.outputs.every(({ index }) => isFullyMasked(outputs[index].mask));
+    // Losses draw different random numbers in each chunk.
     const random = chunk === 0 ? context : trainingContext(() => stream().child('loss', chunk), hooks);
     return { outputs, context: random, isPadding };
   }
 
-  /** Joins the outputs of pieces on the time axis; of an output without a time axis, returns the last. */
+  /** Joins the outputs of pieces on the time axis; for an output without a time axis, returns that of the last piece. */
   #join(parts: readonly MaskedSequence[][]): MaskedSequence[] {
     const last = parts[parts.length - 1];
     if (parts.length === 1) return last;
     return last.map((output, i) => {
-      if (!this.#isStreamed[i]) return output;
+      if (!this.#hasTimeAxis[i]) return output;
       const pieces = parts.map((outputs) => outputs[i]);
       return {
         value: concat(
@@ -232,12 +232,12 @@ export class Truncation {
     this.#state = position.chunk === 0 ? null : treeFrom(saved, PREFIX);
   }
 
-  /** Checks what is known before the model is built. */
+  /** Throws for a stateful model or a loss of whole sequences; the model need not be built. */
   #checkCuts(): void {
     const model = this.#model;
     const stateful = statefulLayer(model);
     if (stateful !== null) {
-      throw refused(
+      throw truncateError(
         model.name,
         `layer ${stateful} is stateful, but truncate resets the states for each batch. Set stateful: false, or leave out ` +
           'truncate.',
@@ -246,7 +246,7 @@ export class Truncation {
     }
     const output = this.#objective.outputs.find(({ loss }) => loss.perSequence);
     if (!output) return;
-    throw refused(
+    throw truncateError(
       model.name,
       `the loss ${output.loss.name} of ${output.name} is computed from whole sequences. Use a loss with one number per ` +
         'step, or leave out truncate.',
@@ -307,18 +307,18 @@ function checkTruncate(options: TruncateOptions): TruncateOptions {
 
 function forwardFromOf(model: Model): NonNullable<Model['forwardFrom']> {
   if (model.forwardFrom && model.streaming) return model.forwardFrom.bind(model);
-  throw refused(
+  throw truncateError(
     model.name,
     'it has no methods forwardFrom() and streaming(). Implement them (see Model), or leave out truncate.',
   );
 }
 
 /** Returns the error for a model or loss that cannot be trained with truncate. */
-function refused(model: string, reason: string, data: Record<string, unknown> = {}): UnrollError {
+function truncateError(model: string, reason: string, data: Record<string, unknown> = {}): UnrollError {
   return valueError(`${model} cannot be trained with truncate: ${reason}`, data);
 }
 
-/** Cuts a window at the start of its chunk and at the start of the next window (null: there is none). */
+/** Returns the pieces of a window, cut at the start of its chunk and of the next window (null: there is no next one). */
 function piecesOf(
   { start, chunk, end }: { start: number; chunk: number; end: number },
   nextStart: number | null,
@@ -328,7 +328,7 @@ function piecesOf(
   return steps.slice(1).map((to, n) => ({ from: steps[n], to, inChunk: steps[n] >= chunk }));
 }
 
-/** Records the positions at which shared masks are drawn. */
+/** Returns a function that records the position of a stream before a shared mask is drawn from the stream. */
 function recordDraws(draws: RandomStream['state'][]): (stream: RandomStream) => RandomStream {
   return (stream) => {
     draws.push(stream.state);
@@ -336,7 +336,7 @@ function recordDraws(draws: RandomStream['state'][]): (stream: RandomStream) => 
   };
 }
 
-/** Returns a new stream at the next recorded position. */
+/** Returns a function that ignores its argument and returns a new stream at the next recorded position. */
 function repeatDraws(draws: readonly RandomStream['state'][]): (stream: RandomStream) => RandomStream {
   let next = 0;
   return () => {

@@ -1,4 +1,4 @@
-/** The options, of which those with a default are never undefined. */
+/** The type of the merged options: an option with a default is never undefined. */
 type WithDefaults<D, O> = { [K in keyof O]-?: K extends keyof D ? Exclude<O[K], undefined> : O[K] };
 
 /** Merges options with their defaults. Unlike with object spread, an undefined option gets its default. */

@@ -58,7 +58,7 @@ import {
 
 const [COUNT, STEPS, IDS, CLASSES] = [14, 5, 6, 3];
 
-/** Sequences of ids, padded at the end with 0, and the class of each sequence. */
+/** Returns sequences of ids, padded at the end with 0, and the class of each sequence. */
 function sequences(): { x: Tensor; y: Tensor } {
   const random = new RandomStream(1, 'async');
   const ids = random.uniform(COUNT * STEPS).map((u, i) => {
@@ -105,12 +105,12 @@ async function ran(model: Network, options: Partial<FitOptions>): Promise<Number
 }
 
 const weightsOf = (model: Network): Promise<Numbers> =>
-  Promise.all(model.parameters.map(async (own) => [own.name, [...(await own.data())]]));
+  Promise.all(model.parameters.map(async (parameter) => [parameter.name, [...(await parameter.data())]]));
 
 const predictNow = (layer: Layer, x: Tensor): Tensor =>
   layer.invoke([{ value: x, mask: null }], inferenceContext())[0].value;
 
-/** Checks that the results on the asynchronous and the synchronous backend are bit-identical. */
+/** Checks that `work` gives bit-identical results on the asynchronous and the synchronous backend. */
 async function sameOn(work: (backend: Backend) => Promise<Numbers>): Promise<void> {
   const backend = asyncReference();
   await setBackend(backend);
@@ -232,14 +232,14 @@ describe('a backend that is read asynchronously', () => {
         x.dataSync().map((id) => id % CLASSES),
         [COUNT, STEPS],
       );
-      const own = { ...common, x, y, truncate: { every: 2, length: 3 } } as const;
-      const run = train(tagger(), own);
+      const options = { ...common, x, y, truncate: { every: 2, length: 3 } } as const;
+      const run = train(tagger(), options);
       for (let event = 0; event < 2; event++) await run.next();
       const resume = (await run.snapshot())!;
       await run.return();
       const again = tagger();
-      for await (const event of train(again, { ...own, resume })) assert.ok(event);
-      return [...(await ran(tagger(), own)), ...(await weightsOf(again))];
+      for await (const event of train(again, { ...options, resume })) assert.ok(event);
+      return [...(await ran(tagger(), options)), ...(await weightsOf(again))];
     }));
 
   test('evaluates and predicts', () =>
@@ -256,14 +256,14 @@ describe('a backend that is read asynchronously', () => {
 
   test('checkpoints a run and resumes it', () =>
     sameOn(async () => {
-      const own = { ...common, ...sequences(), average: {}, accumulate: 2 } as const;
-      const run = train(classifier(), own);
+      const options = { ...common, ...sequences(), average: {}, accumulate: 2 } as const;
+      const run = train(classifier(), options);
       for (let event = 0; event < 2; event++) await run.next();
       const resume = (await run.snapshot())!;
       await run.return();
       const { environment: _, ...rest } = resume;
       const again = classifier();
-      for await (const event of train(again, { ...own, resume })) assert.ok(event);
+      for await (const event of train(again, { ...options, resume })) assert.ok(event);
       return [rest, ...(await weightsOf(again))];
     }));
 
@@ -295,10 +295,10 @@ describe('a backend that is read asynchronously', () => {
       const x = tensor(new RandomStream(3).normal(8 * 4 * 2), [8, 4, 2]);
       const data = { x, y: tensor(new RandomStream(4).normal(8), [8, 1]), batchSize: 4, shuffle: false };
       const make = () => sequential([lstm({ units: 3, stateful: true }), dense({ units: 1 })], { seed: 5 });
-      const own = { ...data, loss: 'mse', optimizer: 'adam' } as const;
+      const options = { ...data, loss: 'mse', optimizer: 'adam' } as const;
       const model = make();
-      await fit(model, { ...own, epochs: 2, validationSplit: 0.5, batchSize: 4 });
-      const curve = await findLearningRate(make(), { ...own, steps: 4 });
+      await fit(model, { ...options, epochs: 2, validationSplit: 0.5, batchSize: 4 });
+      const curve = await findLearningRate(make(), { ...options, steps: 4 });
       return [...(await weightsOf(model)), curve];
     }));
 
@@ -308,27 +308,27 @@ describe('a backend that is read asynchronously', () => {
       const x = tensor([[1, 2], [3, 4], [5, 6]]); // biome-ignore format: a matrix
       const y = await predict(model, x);
       assert.equal(y.hostArray === null, (await ready()).readSync === undefined);
-      const own = { loss: 'mse', optimizer: 'sgd', metrics: ['mae'] } as const;
-      await fit(model, { ...own, x: y, y, batchSize: 2, epochs: 2 });
-      await fit(model, { ...own, batches: [{ x: y, y }] });
-      const { loss, metrics: counted } = own;
+      const options = { loss: 'mse', optimizer: 'sgd', metrics: ['mae'] } as const;
+      await fit(model, { ...options, x: y, y, batchSize: 2, epochs: 2 });
+      await fit(model, { ...options, batches: [{ x: y, y }] });
+      const { loss, metrics: counted } = options;
       const scores = await evaluate(model, { x: y, y }, { loss, metrics: counted });
       return [scores, ...(await weightsOf(model))];
     }));
 
   test('reports where numbers become non-finite', () =>
     sameOn(async () => {
-      const own = { ...common, ...sequences(), onWarning: () => {} };
+      const options = { ...common, ...sequences(), onWarning: () => {} };
       const model = classifier();
-      await fit(model, own);
+      await fit(model, options);
       const kernel = model.parameters.find(({ name }) => name === 'lstm_1/kernel')!;
       kernel.assign(new Float32Array(kernel.size).fill(1e30));
-      const broken = await fit(model, { ...own, optimizer: { name: 'sgd', learningRate: 1e30 } }).catch(
+      const broken = await fit(model, { ...options, optimizer: { name: 'sgd', learningRate: 1e30 } }).catch(
         (error) => error,
       );
       assert.equal(broken.code, 'nan');
       kernel.assign(new Float32Array(kernel.size).fill(Number.NaN));
-      const spoiled = await fit(model, own).catch((error) => error);
+      const spoiled = await fit(model, options).catch((error) => error);
       assert.match(spoiled.message, /weights lstm_1\/kernel of layer lstm_1 became non-finite/);
       return [String(broken.message ?? broken), spoiled.message, spoiled.data];
     }));

@@ -1,6 +1,6 @@
 /**
- * A small loss over sequences, with a parameter: the labels of a sequence, without their order. With the prediction [T, K]
- * of which T' steps count, the labels t_1 .. t_L, and a trained sharpness s,
+ * A small loss over sequences with a parameter, which ignores the order of the labels. With a prediction [T, K] that has T'
+ * valid steps, the labels t_1 .. t_L, and a trained sharpness s,
  *
  *   p_k = (1 / T') Σ_t softmax(s x_t)_k        mean probability of class k
  *   loss = -(1 / L) Σ_l log p_(t_l)            0 for no labels
@@ -11,15 +11,15 @@ import { type Loss, type LossOptions, type LossParameterOptions, losses } from '
 export interface BagOptions extends LossOptions {
   /** Initial sharpness. Default 1. */
   start?: number;
-  /** Regulariser of the sharpness. */
-  own?: LossParameterOptions;
+  /** Options of the parameter, the sharpness. */
+  parameterOptions?: LossParameterOptions;
 }
 
-export function bagOfLabels({ start = 1, own = {}, ...options }: BagOptions = {}): Loss {
+export function bagOfLabels({ start = 1, parameterOptions = {}, ...options }: BagOptions = {}): Loss {
   return losses.sequence<{ sharpness: Parameter }>(
     {
       ...{ name: 'bagOfLabels', config: { start }, padding: -1 },
-      build: (_prediction, make) => ({ sharpness: make('sharpness', [], start, own) }),
+      build: (_prediction, make) => ({ sharpness: make('sharpness', [], start, parameterOptions) }),
       losses({ prediction, target, mask, lengths, targetLengths, example }, { sharpness }): Tensor {
         const [B, T, K] = prediction.shape as [number, number, number];
         const [labels, counted] = [target.dataSync(), mask?.dataSync()];
@@ -45,7 +45,7 @@ export function bagOfLabels({ start = 1, own = {}, ...options }: BagOptions = {}
   );
 }
 
-/** The same loss for one sequence, in plain numbers. */
+/** Returns the same loss for one sequence, computed with plain numbers. */
 export function bagOfOne(
   steps: readonly (readonly number[])[],
   labels: readonly number[],

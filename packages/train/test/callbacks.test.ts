@@ -65,10 +65,10 @@ async function stoppedAfter(callback: Callback, losses: readonly number[]): Prom
 describe('earlyStopping', () => {
   const losses = [5, 4, 3, 3.5, 3.2, 2.9, 3.3, 3.1, 3];
   const cases: [string, Parameters<typeof earlyStopping>[0], number | null][] = [
-    ['patience 0: the first epoch that is no better', {}, 4],
+    ['patience 0: stops at the first epoch without an improvement', {}, 4],
     ['patience 2', { patience: 2 }, 5],
-    ['patience 3: an improvement starts the count anew', { patience: 3 }, 9],
-    ['patience 4: not at all', { patience: 4 }, null],
+    ['patience 3: an improvement restarts the count', { patience: 3 }, 9],
+    ['patience 4: does not stop', { patience: 4 }, null],
     ['minDelta: 2.9 is no improvement on 3', { patience: 3, minDelta: 0.2 }, 6],
     ['startFromEpoch', { startFromEpoch: 3 }, 7],
     ['baseline', { baseline: 2, patience: 2 }, 2],
@@ -237,7 +237,7 @@ describe('logs', () => {
     });
   });
 
-  test('a log that is too short is started anew, with a warning', async (t) => {
+  test('a log that is too short is replaced by a new one, with a warning', async (t) => {
     const folder = folderFor(t);
     const file = join(folder, 'log.csv');
     const options = { ...common, checkpointDir: join(folder, 'checkpoints') };
@@ -267,12 +267,12 @@ describe('logs', () => {
     ] as const) {
       const bytes = readFileSync(join(folder, part, readdirSync(join(folder, part))[0]!));
       let records = 0;
-      for (let at = 0; at < bytes.length; records++) {
-        const length = Number(bytes.readBigUInt64LE(at));
-        assert.equal(bytes.readUInt32LE(at + 8), maskedCrc(bytes.subarray(at, at + 8)));
-        const data = bytes.subarray(at + 12, at + 12 + length);
-        assert.equal(bytes.readUInt32LE(at + 12 + length), maskedCrc(data));
-        at += 16 + length;
+      for (let offset = 0; offset < bytes.length; records++) {
+        const length = Number(bytes.readBigUInt64LE(offset));
+        assert.equal(bytes.readUInt32LE(offset + 8), maskedCrc(bytes.subarray(offset, offset + 8)));
+        const data = bytes.subarray(offset + 12, offset + 12 + length);
+        assert.equal(bytes.readUInt32LE(offset + 12 + length), maskedCrc(data));
+        offset += 16 + length;
       }
       assert.equal(records, count);
       assert.ok(bytes.includes('brain.Event:2') && bytes.includes('epoch_loss'));
@@ -286,7 +286,7 @@ describe('logs', () => {
   });
 });
 
-test('checkpoints keeps the last, the best and every n-th', async (t) => {
+test('checkpoints writes the last, the best and every n-th checkpoint', async (t) => {
   const directory = join(folderFor(t), 'kept');
   const files = checkpoints({ directory, best: { monitor: 'loss', mode: 'max' }, everyEpochs: 2 });
   await fit(forecaster(), { ...common, epochs: 5, callbacks: [files] });
@@ -296,7 +296,7 @@ test('checkpoints keeps the last, the best and every n-th', async (t) => {
   assert.equal((await files.load())!.run.cursor.epoch, 6);
 });
 
-test('a resumed run keeps its best epoch', async (t) => {
+test('a resumed run compares epochs with the best epoch before the checkpoint', async (t) => {
   const directory = folderFor(t);
   const run = async (epochs: number, resume: boolean): Promise<void> => {
     const files = checkpoints({ directory, best: { monitor: 'learningCurve' } });

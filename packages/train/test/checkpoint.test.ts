@@ -29,7 +29,7 @@ import { forecaster, waves, weightsOf } from './small-model.js';
 
 const { x, y } = waves();
 
-/** With an optimizer with two slots, accumulation, metrics, a schedule and averaged weights. The model has dropout and batch statistics. */
+/** Options with an optimizer of two slots, accumulation, metrics, a schedule and averaged weights. */
 const options = {
   ...{
     x,
@@ -48,6 +48,7 @@ const options = {
   ...{ clip: { globalNorm: 0.5 }, average: { momentum: 0.9 }, seed: 11 },
 } as const satisfies Partial<FitOptions>;
 
+/** Creates a model with dropout and batch statistics. */
 const network = (): Network =>
   sequential([
     lstm({ units: 4, returnSequences: true, dropout: 0.2, recurrentDropout: 0.2 }),
@@ -57,7 +58,7 @@ const network = (): Network =>
     dense({ units: 1 }),
   ]);
 
-/** Runs until the given event, then takes a snapshot and leaves the run. */
+/** Returns a snapshot of a run after the given event; the run then ends. */
 async function snapshotAt(event: number): Promise<RunSnapshot> {
   const run = train(network(), options);
   let seen = 0;
@@ -172,16 +173,16 @@ describe('a resumed run', () => {
     };
     const forms = [() => ({ batches: cut(), stepsPerEpoch: 3 }), () => ({ batches: three })];
     for (const form of forms) {
-      const own = { loss: 'mse', optimizer: 'adam', epochs: 3 } as const;
+      const runOptions = { loss: 'mse', optimizer: 'adam', epochs: 3 } as const;
       const whole = forecaster();
-      await fit(whole, { ...own, ...form() });
+      await fit(whole, { ...runOptions, ...form() });
       for (const events of [2, 4, 5, 7]) {
-        const run = train(forecaster(), { ...own, ...form() });
+        const run = train(forecaster(), { ...runOptions, ...form() });
         for (let event = 0; event < events; event++) await run.next();
         const resume = (await run.snapshot())!;
         await run.return();
         const again = forecaster();
-        for await (const _ of train(again, { ...own, ...form(), resume }));
+        for await (const _ of train(again, { ...runOptions, ...form(), resume }));
         assert.deepEqual(weightsOf(again), weightsOf(whole), `after ${events} events`);
       }
     }
@@ -196,9 +197,9 @@ describe('fit with checkpointDir', () => {
       reduceOnPlateau({ patience: 1, factor: 0.5 }),
       csvLog(join(checkpointDir, 'log.csv')),
     ];
-    const own = { ...options, epochs: 12, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
+    const runOptions = { ...options, epochs: 12, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
     const whole = network();
-    const history = await fit(whole, { ...own, callbacks: callbacks() });
+    const history = await fit(whole, { ...runOptions, callbacks: callbacks() });
     let broken: History | null = null;
     const part = network();
     for (let round = 0; broken === null || broken.reason === 'aborted'; round++) {
@@ -208,7 +209,7 @@ describe('fit with checkpointDir', () => {
         if (event.type === 'step' && ++steps === 3) abort.abort();
       };
       const again = {
-        ...own,
+        ...runOptions,
         callbacks: callbacks(),
         checkpointDir,
         resume: true,
@@ -222,7 +223,12 @@ describe('fit with checkpointDir', () => {
     }
     assert.deepEqual(broken, history);
     const finished = network();
-    const nothingLeft = await fit(finished, { ...own, callbacks: callbacks(), checkpointDir, resume: true });
+    const nothingLeft = await fit(finished, {
+      ...runOptions,
+      callbacks: callbacks(),
+      checkpointDir,
+      resume: true,
+    });
     assert.deepEqual(nothingLeft, history);
     assert.deepEqual(weightsOf(finished), weightsOf(whole));
     const lines = readFileSync(join(checkpointDir, 'log.csv'), 'utf8').trimEnd().split('\n');
@@ -233,7 +239,7 @@ describe('fit with checkpointDir', () => {
   });
 
   test('a run killed between the event that stops it and its end is complete when resumed', async () => {
-    const own = { ...options, epochs: 20, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
+    const runOptions = { ...options, epochs: 20, optimizer: { name: 'sgd', learningRate: 0.7 } } as const;
     let atStop: Checkpoint | null = null;
     const keeper: Callback = {
       name: 'keeper',
@@ -243,13 +249,13 @@ describe('fit with checkpointDir', () => {
       },
     };
     const whole = network();
-    const history = await fit(whole, { ...own, callbacks: [earlyStopping({ patience: 2 }), keeper] });
+    const history = await fit(whole, { ...runOptions, callbacks: [earlyStopping({ patience: 2 }), keeper] });
     assert.equal(history.reason, 'stopped');
     const seen: string[] = [];
     const again = network();
     const callbacks = [earlyStopping({ patience: 2 })];
     const onEvent: FitOptions['onEvent'] = (event) => void seen.push(event.type);
-    const resumed = await fit(again, { ...own, callbacks, resume: atStop!, onEvent });
+    const resumed = await fit(again, { ...runOptions, callbacks, resume: atStop!, onEvent });
     assert.deepEqual(seen, ['end']);
     assert.deepEqual(resumed, history);
     assert.deepEqual(weightsOf(again), weightsOf(whole));
@@ -257,12 +263,12 @@ describe('fit with checkpointDir', () => {
 
   test('continues from the end with a larger number of epochs', async (t) => {
     const checkpointDir = folderFor(t);
-    const own = { ...options, average: undefined } as unknown as FitOptions;
+    const runOptions = { ...options, average: undefined } as unknown as FitOptions;
     const whole = network();
-    await fit(whole, { ...own, epochs: 4 });
-    await fit(network(), { ...own, epochs: 2, checkpointDir });
+    await fit(whole, { ...runOptions, epochs: 4 });
+    await fit(network(), { ...runOptions, epochs: 2, checkpointDir });
     const longer = network();
-    const history = await fit(longer, { ...own, epochs: 4, checkpointDir, resume: true });
+    const history = await fit(longer, { ...runOptions, epochs: 4, checkpointDir, resume: true });
     assert.equal(history.loss.length, 4);
     assert.deepEqual(weightsOf(longer), weightsOf(whole));
   });

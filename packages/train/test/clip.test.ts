@@ -49,7 +49,7 @@ for (const backend of ['default', 'wasm', 'reference', 'reference:float64'] as c
       close(g, [3, -3.5, 3.5, 0]);
       assert.equal(was, true);
     });
-    run('by norm: every parameter by its own', async () => {
+    run('by norm: each parameter separately', async () => {
       const { g, clipped: was } = await clipped({ norm: 6 });
       close(g, [3, -4, 6, 0]);
       assert.equal(was, true);

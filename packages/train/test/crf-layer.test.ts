@@ -1,7 +1,7 @@
 /**
  * The layer `crf` with its loss, in float64: the gradient of every weight and of the input against central differences, and the
- * loss against the op. Detects a weight that the loss does not reach, and constraints that change the gradient of what they
- * allow.
+ * loss against the op. Detects a weight that the loss does not reach, and constraints that change the gradient of allowed
+ * transitions.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

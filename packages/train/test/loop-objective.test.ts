@@ -192,8 +192,8 @@ describe('weights', () => {
 test('a parameter that a batch does not use has gradient 0', async () => {
   const [used, sometimes] = ['used', 'sometimes'].map((name) => new Parameter(name, [1, 1], [1]));
   let calls = 0;
-  const own: Model = {
-    ...{ name: 'own', built: true, parameters: [used!, sometimes!], config: {} },
+  const model: Model = {
+    ...{ name: 'model', built: true, parameters: [used!, sometimes!], config: {} },
     build: () => {},
     forward: ([sequence]) => {
       const y = matmul(sequence!.value, used!);
@@ -204,7 +204,7 @@ test('a parameter that a batch does not use has gradient 0', async () => {
   const data = { x: tensor([[1], [1], [1]]), y: tensor([[0], [0], [0]]) };
   const beforeUpdate = async (gradients: Gradients): Promise<void> =>
     void seen.push([...(await gradients.read())]);
-  await fit(own, { ...common, ...data, batchSize: 1, beforeUpdate });
+  await fit(model, { ...common, ...data, batchSize: 1, beforeUpdate });
   assert.notEqual(seen[0]![1], 0);
   assert.deepEqual(
     seen.slice(1).map(([, second]) => second),

@@ -195,7 +195,7 @@ test('the learning rate follows its schedule per update, multiplied by a factor'
   assert.ok(distance(rates, [0.1, 0.005, 0.0025]) < 1e-12, String(rates));
 });
 
-test('an optimizer continues with its earlier state if the runs share it, and starts anew otherwise', async () => {
+test('runs that share a memory continue with the optimizer state; other runs start with a new state', async () => {
   const whole = forecaster();
   await fit(whole, { ...common, epochs: 4 });
   const memory = new OptimizerMemory();

@@ -55,10 +55,10 @@ const optionsFor = (loss: Loss): TrainOptions => ({
 });
 
 async function trained(
-  own: BagOptions,
+  options: BagOptions,
   resume?: RunSnapshot,
 ): Promise<{ loss: Loss; model: Network; losses: number[] }> {
-  const [model, loss, losses] = [network(), bagOfLabels(own), [] as number[]];
+  const [model, loss, losses] = [network(), bagOfLabels(options), [] as number[]];
   for await (const event of train(model, { ...optionsFor(loss), ...(resume && { resume }) })) {
     if (event.type === 'epoch') losses.push(event.loss);
   }
@@ -74,7 +74,7 @@ describe('the parameters of a loss', () => {
     );
     assert.ok(losses.at(-1)! < losses[0], `${losses}`);
     assert.ok(Math.abs(sharpnessOf(loss) - 1) > 0.05, `${sharpnessOf(loss)}`);
-    const { loss: frozen } = await trained({ own: { trainable: false } });
+    const { loss: frozen } = await trained({ parameterOptions: { trainable: false } });
     assert.equal(sharpnessOf(frozen), 1);
   });
 
@@ -105,13 +105,13 @@ describe('the parameters of a loss', () => {
 
   test('support regularisers and constraints, in training and in evaluate', async () => {
     const [model, plain] = [network(), bagOfLabels()];
-    const heavy = bagOfLabels({ own: { regularizer: (s) => mul(square(s), 10) } });
+    const heavy = bagOfLabels({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
     const first = await evaluate(model, { x, y }, { loss: plain });
     const second = await evaluate(model, { x, y }, { loss: heavy });
     assert.ok(Math.abs(second.loss! - first.loss! - 10) < 1e-5, `${second.loss} and ${first.loss}`);
-    const { loss } = await trained({ own: { regularizer: (s) => mul(square(s), 10) } });
+    const { loss } = await trained({ parameterOptions: { regularizer: (s) => mul(square(s), 10) } });
     assert.ok(sharpnessOf(loss) < 0.9);
-    const { loss: held } = await trained({ own: { constraint: (s) => mul(s, 0) } });
+    const { loss: held } = await trained({ parameterOptions: { constraint: (s) => mul(s, 0) } });
     assert.ok(Math.abs(sharpnessOf(held)) < 0.2); // the average of 1 and zeros
   });
 
@@ -141,8 +141,8 @@ describe('the parameters of a loss', () => {
   });
 
   test('are named if their gradient is not finite', async () => {
-    const own = { regularizer: (s: Tensor) => sqrt(mul(s, 0)) }; // 0, with the gradient 0 · ∞
-    const run = train(network(), optionsFor(bagOfLabels({ own })));
+    const parameterOptions = { regularizer: (s: Tensor) => sqrt(mul(s, 0)) }; // 0, with the gradient 0 · ∞
+    const run = train(network(), optionsFor(bagOfLabels({ parameterOptions })));
     await assert.rejects(
       run.next(),
       fails('nan', /The gradient of the weights loss\/output\/sharpness of the loss of output is not finite/),

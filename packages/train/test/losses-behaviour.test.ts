@@ -155,14 +155,14 @@ describe('losses of single rows', () => {
     close(loss.rows(p, tensor([-1, -1, -1])).dataSync(), [0, 0, 0]);
   });
   test('a custom loss supports masks and weights', () => {
-    const own = losses.custom('cubed', (prediction, target) => {
+    const cubed = losses.custom('cubed', (prediction, target) => {
       const error = sub(prediction, target);
       return sum(mul(error, mul(error, error)), -1);
     });
     const p = tensor([1, 2, 3, 4], [2, 2, 1]);
-    const cubes = own.compute(p, zeros([2, 2]), tensor([1, 1, 1, 0], [2, 2]), tensor([1, 2]));
+    const cubes = cubed.compute(p, zeros([2, 2]), tensor([1, 1, 1, 0], [2, 2]), tensor([1, 2]));
     assert.equal(cubes.item(), (1 + 8 + 2 * 27) / 3);
-    assert.throws(() => own.compute(zeros([2, 1]), zeros([3]), null), fails('shape', /^cubed: /));
+    assert.throws(() => cubed.compute(zeros([2, 1]), zeros([3]), null), fails('shape', /^cubed: /));
   });
 });
 

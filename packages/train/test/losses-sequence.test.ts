@@ -189,7 +189,7 @@ describe('a loss over sequences', () => {
     );
     assert.throws(
       () => loss.compute(x, tensor(labels), null, zeros([4, 3])),
-      fails('shape', /the weights have shape \[4, 3\], but the loss is per example/),
+      fails('shape', /the weights have shape \[4, 3\], but there is one result per example/),
     );
     assert.throws(() => bagOfLabels({ reduction: 'avg' as Reduction }), fails('value', /no reduction "avg"/));
     const one = losses.sequence({ name: 'one', losses: () => zeros([]) });

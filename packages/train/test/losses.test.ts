@@ -198,7 +198,7 @@ describe('names and options', () => {
       const again = resolveLoss(JSON.parse(JSON.stringify({ name: loss.name, ...loss.config })) as LossSpec);
       assert.deepEqual(again.config, loss.config);
     }
-    const own: Loss = losses.pinball();
-    assert.equal(resolveLoss(own), own);
+    const loss: Loss = losses.pinball();
+    assert.equal(resolveLoss(loss), loss);
   });
 });

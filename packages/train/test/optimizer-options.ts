@@ -7,10 +7,13 @@ export interface GoldenOptions {
   options: Record<string, unknown>;
 }
 
-/** Options that are not options of optimizers in Unroll: clipping, averages and accumulation are training options. */
+/** Options that are not options of optimizers in Unroll, such as clipping, averages and accumulation. */
 const FOREIGN = /^(amsgrad|clip|globalClip|useEma|ema|dampening|gradientAccumulation)/;
 
-/** @param parameters names of the parameters; the case excludes parameters from weight decay by number */
+/**
+ * Returns the optimizer of a golden.
+ * @param parameters names of the parameters; the golden excludes parameters from weight decay by index
+ */
 export function optimizerOf(
   { optimizer, source, options }: GoldenOptions,
   parameters: readonly string[] = [],

@@ -1,4 +1,4 @@
-/** The state of an optimizer by names: a run continues with it, as with the memory that it came from. */
+/** The state of an optimizer by parameter name: a run with this state continues like a run with the original memory. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { tensor, UnrollError } from '@unroll/core';
@@ -33,11 +33,11 @@ test('a run with the state of another memory continues like that memory', async 
   assert.deepEqual(Object.keys(state.slots), ['m', 'v']);
   assert.deepEqual([...state.slots.m.keys()], ['dense/kernel', 'dense/bias']);
   const weights = first.model.getWeights().map(({ shape, values }) => ({ shape, values: values.slice() }));
-  const own = await run(memory, weights).history;
+  const expected = await run(memory, weights).history;
   const other = new OptimizerMemory(state);
   assert.equal(await other.state(), state);
   const continued = await run(other, weights).history;
-  assert.deepEqual(continued.loss, own.loss);
+  assert.deepEqual(continued.loss, expected.loss);
   assert.equal((await other.state())?.updates, 6);
 });
 

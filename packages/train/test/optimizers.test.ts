@@ -39,8 +39,8 @@ describe('optimizers by name', () => {
     assert.deepEqual(rates, [0.01, 0.001, 0.001, 0.001, 0.001, 0.001]);
     const { learningRate, excludeFromWeightDecay, ...rest } = adam().config;
     assert.deepEqual([learningRate, excludeFromWeightDecay], [0.001, []]);
-    const own = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
-    assert.deepEqual(rest, { ...own, weightDecay: 0, convention: 'keras', lazy: false });
+    const adamOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-7 };
+    assert.deepEqual(rest, { ...adamOptions, weightDecay: 0, convention: 'keras', lazy: false });
     assert.equal(resolveOptimizer('adamw').config.weightDecay, 0.004);
     assert.deepEqual(sgd({ momentum: 0.9 }).slots, ['momentum']);
     assert.deepEqual(resolveOptimizer({ name: 'rmsprop', centered: true, momentum: 0.5 }).slots, [
@@ -83,37 +83,37 @@ describe('the moving average of weights', () => {
     return buffer;
   };
   test('starts as the weights after the first update, then moves', async () => {
-    const own = weights([4]);
-    const average = new WeightAverage(own, { momentum: 0.75 });
+    const buffer = weights([4]);
+    const average = new WeightAverage(buffer, { momentum: 0.75 });
     average.update();
-    own.write([8]);
+    buffer.write([8]);
     average.update();
     close(await average.buffer.read(), [5]);
     assert.equal(average.updates, 2);
   });
   test('is swapped temporarily, and restored even after an error', async () => {
-    const own = weights([4, 5]);
-    const average = new WeightAverage(own);
-    assert.deepEqual(await average.withAverage(async () => [...(await own.read())]), [4, 5]); // there is no average yet
+    const buffer = weights([4, 5]);
+    const average = new WeightAverage(buffer);
+    assert.deepEqual(await average.withAverage(async () => [...(await buffer.read())]), [4, 5]); // there is no average yet
     average.update();
-    own.write([0, 1]);
-    assert.deepEqual(await average.withAverage(async () => [...(await own.read())]), [4, 5]);
+    buffer.write([0, 1]);
+    assert.deepEqual(await average.withAverage(async () => [...(await buffer.read())]), [4, 5]);
     await assert.rejects(
       average.withAverage(() => Promise.reject(new Error('stop'))),
       /stop/,
     );
     assert.deepEqual(
-      [[...(await own.read())], [...(await average.buffer.read())], average.swapped],
+      [[...(await buffer.read())], [...(await average.buffer.read())], average.swapped],
       [[0, 1], [4, 5], false],
     );
   });
   test('can replace the weights every few updates', async () => {
-    const own = weights([4]);
-    const average = new WeightAverage(own, { momentum: 0.5, overwriteEvery: 2 });
+    const buffer = weights([4]);
+    const average = new WeightAverage(buffer, { momentum: 0.5, overwriteEvery: 2 });
     average.update();
-    own.write([8]);
+    buffer.write([8]);
     average.update();
-    close(await own.read(), [6]);
+    close(await buffer.read(), [6]);
   });
   test('errors', () => {
     assert.throws(

@@ -310,11 +310,11 @@ describe('monitors are checked before training', () => {
     });
   }
   test('accepts metrics of the run and those that a callback adds', async () => {
-    const own = { ...callbackOf(() => {}), metrics: ['mine'] };
+    const callback = { ...callbackOf(() => {}), metrics: ['mine'] };
     for (const monitor of ['loss', 'mae', 'validationLoss', 'validationMae'])
       await run([train.earlyStopping({ monitor })], withValidation);
     const adds: train.Callback = {
-      ...own,
+      ...callback,
       onEvent: (event) => void Object.assign(event, { metrics: { mine: 1 } }),
     };
     await run([adds, train.earlyStopping({ monitor: 'mine' })]);
@@ -334,9 +334,9 @@ describe('clipping by the optimizer', () => {
         await train.fit(model, { ...common, epochs: 2, ...options });
         return model.parameters.map((parameter) => parameter.dataSync());
       };
-      const own = await trained({ optimizer: { name: 'sgd', ...option } });
-      assert.deepEqual(own, await trained({ optimizer: 'sgd', clip }));
-      assert.notDeepEqual(own, await trained({ optimizer: 'sgd' }));
+      const byOptimizer = await trained({ optimizer: { name: 'sgd', ...option } });
+      assert.deepEqual(byOptimizer, await trained({ optimizer: 'sgd', clip }));
+      assert.notDeepEqual(byOptimizer, await trained({ optimizer: 'sgd' }));
       const { name, config } = train.sgd(option);
       assert.deepEqual(train.resolveOptimizer({ name: name as 'sgd', ...config }).clip, clip);
     });

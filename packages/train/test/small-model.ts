@@ -4,9 +4,9 @@ import { dense, lstm, type Network, sequential } from '@unroll/nn';
 
 /** Windows of a sine with a small ripple, x [count, steps, 1], and the next value, y [count, 1]. */
 export function waves(count = 40, steps = 6): { x: Tensor; y: Tensor } {
-  const at = (i: number): number => Math.sin(i / 3) + 0.1 * Math.sin(2.1 * i);
-  const x = Float32Array.from({ length: count * steps }, (_, i) => at(Math.floor(i / steps) + (i % steps)));
-  const y = Float32Array.from({ length: count }, (_, i) => at(i + steps));
+  const wave = (i: number): number => Math.sin(i / 3) + 0.1 * Math.sin(2.1 * i);
+  const x = Float32Array.from({ length: count * steps }, (_, i) => wave(Math.floor(i / steps) + (i % steps)));
+  const y = Float32Array.from({ length: count }, (_, i) => wave(i + steps));
   return { x: tensor(x, [count, steps, 1]), y: tensor(y, [count, 1]) };
 }
 
@@ -25,8 +25,8 @@ export function distance(a: readonly number[], b: readonly number[]): number {
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 }
 
-/** Returns rows `from` to `to` of a tensor. */
-export function rows(of: Tensor, from: number, to: number): Tensor {
-  const width = of.size / of.shape[0]!;
-  return tensor(of.dataSync().slice(from * width, to * width), [to - from, ...of.shape.slice(1)]);
+/** Returns the rows `from` to `to - 1` of a tensor. */
+export function rows(source: Tensor, from: number, to: number): Tensor {
+  const width = source.size / source.shape[0]!;
+  return tensor(source.dataSync().slice(from * width, to * width), [to - from, ...source.shape.slice(1)]);
 }

@@ -86,9 +86,9 @@ describe('a run resumed after any event equals an uninterrupted one', () => {
     },
     'every 1, length 4, a moving average': { truncate: { every: 1, length: 4 }, average: { momentum: 0.9 } },
   };
-  for (const [name, own] of Object.entries(cases)) {
+  for (const [name, caseOptions] of Object.entries(cases)) {
     test(name, async () => {
-      const options = { ...common, epochs: 2, metrics: ['mae'], ...own } as TrainOptions;
+      const options = { ...common, epochs: 2, metrics: ['mae'], ...caseOptions } as TrainOptions;
       const snapshots: RunSnapshot[] = [];
       const expected: TrainEvent[] = [];
       const whole = make();
@@ -106,7 +106,7 @@ describe('a run resumed after any event equals an uninterrupted one', () => {
     });
   }
 
-  test('but not with another truncate option', async () => {
+  test('cannot be resumed with another truncate option', async () => {
     const run = train(make(), { ...common, truncate: { every: 3, length: 3 } });
     await run.next();
     const resume = (await run.snapshot())!;
@@ -160,7 +160,7 @@ test('chunks of padding change nothing', async () => {
     const padding = steps.filter(({ step }) => step % 3 !== 1);
     assert.ok(padding.every(({ loss }) => loss === 0));
     assert.equal(padding.filter(({ updated }) => updated).length, accumulate === 1 ? 0 : 1); // the end of the epoch
-    // As if the data ended there.
+    // The results are the same as if the data ended before the padding.
     const cut = (of: Tensor): Tensor => {
       const width = of.shape[2] ?? 1;
       const values = of.dataSync();
@@ -289,11 +289,11 @@ describe('errors', () => {
     await rejects(seq(recurrentLayer(), flatten()), {}, 'value', /layer flatten flattens all steps/);
     await rejects(seq(lstm({ units: 2 })), {}, 'value', /the output output has a loss but no time axis\. Set returnSequences: true/); // biome-ignore format: one message
     const inner = make();
-    const own: Model = {
+    const minimal: Model = {
       ...{ name: 'own', built: true, config: {}, parameters: [], build: () => {} },
       forward: (...call) => inner.forward(...call),
     };
-    await rejects(own, {}, 'value', /^own cannot be trained with truncate: it has no methods forwardFrom\(\)/); // biome-ignore format: one message
+    await rejects(minimal, {}, 'value', /^own cannot be trained with truncate: it has no methods forwardFrom\(\)/); // biome-ignore format: one message
   });
 
   test('of losses and data that cannot be cut', async () => {

@@ -77,7 +77,7 @@ async function eventsOf(model: Network, options: TrainOptions): Promise<TrainEve
 const stepsOf = (events: readonly TrainEvent[]): StepEvent[] =>
   events.filter((event): event is StepEvent => event.type === 'step');
 
-/** The events without what depends on time. */
+/** Returns the events without the fields that depend on time. */
 const timeless = (events: readonly TrainEvent[]): unknown[] =>
   events.map((event) => {
     const { seconds: _, sequencesPerSecond: __, ...rest } = event as unknown as Record<string, unknown>;
@@ -247,18 +247,18 @@ describe('in float64', () => {
     padding: () => maskOf([7, 2, 5, 6, 1, 4]),
     'padding for all': () => maskOf([4, 2, 4, 3, 1, 4]),
     holes: () => tensor(holes),
-    'padding at the start of all': () => tensor(lateStart),
+    'padding at the start of all sequences': () => tensor(lateStart),
   };
   for (const [name, makeMask] of Object.entries(masks)) {
     for (const [every, length] of COMBINATIONS) {
       test(`every ${every}, length ${length} equals the computation by hand: ${name}`, async () => {
-        const own = data(makeMask());
+        const examples = data(makeMask());
         const [model, hand] = [plain(), plain()];
         hand.build([[-1, T, I]]);
-        const expected = byHand(hand, own, { every, length });
+        const expected = byHand(hand, examples, { every, length });
         const events = await eventsOf(model, {
           ...{
-            ...own,
+            ...examples,
             loss: 'mse',
             optimizer: { name: 'sgd', learningRate: RATE },
             batchSize: B,
@@ -387,7 +387,7 @@ describe('in float64', () => {
     }
   });
 
-  test('penalties of outputs count once for each step, those of weights once for each update', async () => {
+  test('penalties of outputs count once for each step, and penalties of weights once for each update', async () => {
     const make = (weights: boolean, outputs: boolean) =>
       sequential(
         [

@@ -1,4 +1,4 @@
-/** `unroll train classify`: its options, and its runs. */
+/** `unroll train classify`: its options, help and training. */
 import { type Cell, makeTable, nestedValues, readVectors, type Table, texts } from '@unroll/data';
 import {
   ClassifyModel,
@@ -64,10 +64,11 @@ Data
   --multi-label <text>  rows have any number of labels, separated by this text (or as JSON lists)
   --valid <file>        rows for validation (default: a tenth of the rows of each label, or a fifth if there are fewer than
                         1,000 sequences, sounds or clips)
-  --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), from which the embedding of texts starts
+  --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), used as initial weights of the embedding of texts
   --filters <n>         filters of the two convolutions over the steps of numeric sequences; 0: none (default: 64)
-  --networks <n>        number of networks, whose predictions are averaged (default: 5; 3 for texts; fewer for large data sets; 1 for clips)
-  --no-ngrams           texts: train no model of n-grams in addition to the networks
+  --networks <n>        number of networks, whose predictions are averaged (default: 5; 3 for texts with n-grams; 1 for clips; fewer
+                        for large data sets)
+  --no-ngrams           texts: do not train a model of n-grams in addition to the networks
 ${SOUND_HELP}${CLIP_HELP}`;
 
 export const classifyTraining: Trainable = {
@@ -133,7 +134,7 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
 
 /**
  * Returns the file of --vectors; undefined if there is none.
- * @throws UsageError if it cannot be read, for sequences, and together with --embedding of another width
+ * @throws UsageError if the file cannot be read or the inputs are not texts
  */
 function vectorsFile(args: ParsedArgs, { text }: Columns, embedding: number | undefined) {
   const path = textOption(args, 'vectors');

@@ -1,4 +1,4 @@
-/** `unroll compare`: trains a task with several cells and seeds, each run in a process of its own, and compares the results. */
+/** `unroll compare`: trains a task with several cells and seeds, each run in a separate process, and compares the results. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import type { Command } from '../shared/command.js';
 import { checkWritable, writeAtomically } from '../shared/files.js';
 import { Reporter } from '../shared/reporter.js';
 import { latencyOf } from './latency.js';
-import { ownOptions } from './own-options.js';
+import { splitOptions } from './split-options.js';
 import { trainingRun } from './training-run.js';
 
 /** The cells that are compared by default. */
@@ -29,7 +29,7 @@ const REPORT = 'report.html';
 const RESULTS = 'comparison.json';
 
 const share = { format: 'share', decimals: 1, higherIsBetter: true } as const;
-/** How the runs of each task are compared; of several metrics, by the first one that the result has. */
+/** The metrics of each task. Runs are compared by the first of them that the result contains. */
 const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
   classify: [
     { name: 'accuracy', title: 'accuracy', ...share },
@@ -53,16 +53,16 @@ const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
   ],
   forecast: [{ name: 'mase', title: 'MASE', format: 'number', decimals: 3, higherIsBetter: false }],
 };
-const NAMES = Object.keys(METRICS);
+const TASK_NAMES = Object.keys(METRICS);
 
 const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
 
 Trains the same task with several recurrent cells and seeds, and prints parameters, seconds per epoch, seconds to the best
 epoch, the quality on the validation data with its spread over the seeds, memory, and the time for one example. A winner
-is named only if the spread over the seeds cannot explain the difference. Every run has its own process.
+is named only if the spread over the seeds cannot explain the difference. Every run is a separate process.
 Classifiers of texts are trained without the n-gram model, which is the same for all cells (--no-ngrams).
 
-Tasks: ${NAMES.join(', ')}
+Tasks: ${TASK_NAMES.join(', ')}
 
   unroll compare classify --data train.tsv --text review --label stars --cells lstm,gru --seeds 3
 
@@ -157,26 +157,28 @@ const qualityText = (value: number, { format, decimals }: ComparisonMetric): str
 
 function compareArguments([task, ...args]: readonly string[]): CompareArguments {
   if (task === undefined || task.startsWith('-'))
-    throw new UsageError(`A task is required: unroll compare ${NAMES.join('|')} <arguments of the task>`);
-  if (!Object.hasOwn(METRICS, task)) {
-    const near = nearest(task, NAMES);
     throw new UsageError(
-      `Unknown task "${task}". ${near === undefined ? `The tasks are ${NAMES.join(', ')}.` : `Did you mean "${near}"?`}`,
+      `A task is required: unroll compare ${TASK_NAMES.join('|')} <arguments of the task>`,
+    );
+  if (!Object.hasOwn(METRICS, task)) {
+    const suggestion = nearest(task, TASK_NAMES);
+    throw new UsageError(
+      `Unknown task "${task}". ${suggestion === undefined ? `The tasks are ${TASK_NAMES.join(', ')}.` : `Did you mean "${suggestion}"?`}`,
     );
   }
-  const { own, rest } = ownOptions(args);
+  const { options, rest } = splitOptions(args);
   return {
     ...{ task, rest },
-    cells: cellsOf(own),
-    seeds: integerOption(own, 'seeds') ?? 3,
-    out: textOption(own, 'out'),
-    json: own.values.json === true,
-    quiet: own.values.quiet === true,
+    cells: cellsOf(options),
+    seeds: integerOption(options, 'seeds') ?? 3,
+    out: textOption(options, 'out'),
+    json: options.values.json === true,
+    quiet: options.values.quiet === true,
   };
 }
 
-function cellsOf(own: ParsedArgs): string[] {
-  const names = (textOption(own, 'cells') ?? CELLS.join(',')).split(',').map((name) => name.trim());
+function cellsOf(options: ParsedArgs): string[] {
+  const names = (textOption(options, 'cells') ?? CELLS.join(',')).split(',').map((name) => name.trim());
   const cells = names.map((name) => {
     const cell = cellNamed(name);
     if (cell !== undefined) return cell;

@@ -1,4 +1,4 @@
-/** Trains one model in a process of its own and collects what a comparison needs from its events. */
+/** Trains one model in a separate process, and collects the values to compare from the events of the process. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { ComparedRun } from '@unroll/tasks';
@@ -35,7 +35,7 @@ interface ReportedEvent {
   rows?: (string | number | null)[][];
 }
 
-/** @throws UsageError with the message of the process if the training fails */
+/** Trains a model and returns its metrics and times. @throws UsageError with the message of the process if it fails */
 export async function trainingRun(request: TrainingRunRequest): Promise<TrainingRunResult> {
   const { task, rest, cell, seed, out, signal } = request;
   const command =
@@ -43,9 +43,9 @@ export async function trainingRun(request: TrainingRunRequest): Promise<Training
   // The n-gram model is the same for all cells and would hide the differences between them.
   const isText = task === 'classify' && rest.some((arg) => /^--text(=|$)/.test(arg));
   if (isText && !rest.includes('--no-ngrams')) command.push('--no-ngrams');
-  const own = ['--seed', String(seed), '--out', out, '--json', '--quiet'];
+  const runOptions = ['--seed', String(seed), '--out', out, '--json', '--quiet'];
   // Runs the same script as this process, which may be the bin of a package manager.
-  const child = spawn(process.execPath, [process.argv[1], ...command, ...own], { signal });
+  const child = spawn(process.execPath, [process.argv[1], ...command, ...runOptions], { signal });
   const summary = new RunSummary(cell);
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -99,8 +99,8 @@ class RunSummary {
     const last = epochs.at(-1);
     // Each network of a run, and each stage of a forecast, counts its epochs from 1.
     const starts = epochs.flatMap(({ epoch }, i) => (i === 0 || epoch <= epochs[i - 1].epoch ? [i] : []));
-    const ofLast = epochs.slice(starts.at(-1));
-    const best = ofLast.reduce((a, b) => (b.loss < a.loss ? b : a), ofLast[0]);
+    const lastTraining = epochs.slice(starts.at(-1));
+    const best = lastTraining.reduce((a, b) => (b.loss < a.loss ? b : a), lastTraining[0]);
     const { metrics, model, parameters, peakMemory = 0 } = this.#result;
     return {
       parameters: model?.parameters ?? parameters ?? null,
@@ -116,9 +116,9 @@ class RunSummary {
   /** Returns the scores of the network in the leaderboard of a forecast, by column. */
   #forecastMetrics(): Record<string, number> {
     const { columns = [], rows = [] } = this.#scores ?? {};
-    const own = rows.find(([model]) => model === this.#cell) ?? [];
+    const scores = rows.find(([model]) => model === this.#cell) ?? [];
     return Object.fromEntries(
-      columns.flatMap(({ name }, i) => (typeof own[i] === 'number' ? [[name, own[i]]] : [])),
+      columns.flatMap(({ name }, i) => (typeof scores[i] === 'number' ? [[name, scores[i]]] : [])),
     );
   }
 }

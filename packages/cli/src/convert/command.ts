@@ -57,7 +57,7 @@ Options
   --streaming           ONNX: write the states of recurrent layers as inputs and outputs
   --float16             Unroll and app.js: store the weights in 16 bits
   --weights-beside      app.js: store the weights in a separate file next to the module
-  --map <file>          PyTorch and safetensors: JSON with what a state dict does not contain, such as activations
+  --map <file>          PyTorch and safetensors: JSON file with settings that a state dict lacks, such as activations
   --map template        write such a map to <out>, a .json file, instead of a model
   --verify <data.npz>   compare the outputs for recorded inputs (arrays x, or by input name) with recorded outputs (y, or
                         by output name)
@@ -108,7 +108,7 @@ export const convert: Command = {
   },
 };
 
-/** `--map template`: writes a map with everything that the file decides. */
+/** `--map template`: writes a map with all entries that can be read from the file, for the user to complete. */
 async function writeTemplate(
   input: string,
   output: string,
@@ -153,7 +153,7 @@ function exportOptions(args: ParsedArgs, output: string): ExportOptions {
 /** Returns the name of a file without its extension. */
 const stemOf = (path: string): string => basename(path).replace(/\.\w+$/, '');
 
-/** Returns the content of the file of `--map`. */
+/** Returns the content of the file of `--map`; undefined if it is not given. */
 function mapOf(args: ParsedArgs): unknown {
   const path = textOption(args, 'map');
   if (path === undefined) return undefined;
@@ -170,7 +170,7 @@ interface Written {
   bytes: number;
 }
 
-/** Returns the files of a model by name; '' is the output itself. */
+/** Returns the files of a model by name; the name '' is the path of the output. */
 async function filesOf(
   { model, optimizer }: ImportedModel,
   target: ModelFormat,
@@ -195,22 +195,24 @@ function writeFiles(files: ReadonlyMap<string, Uint8Array>, output: string, targ
   return { files: [...named.keys()], bytes };
 }
 
-/** Compares outputs as `--verify` says. */
+/** Makes the comparisons that `--verify` requests; none without this option. */
 async function verify(
   { imported, output, source, format, target, files }: Conversion,
   args: ParsedArgs,
 ): Promise<Comparison[]> {
-  const what = textOption(args, 'verify');
+  const reference = textOption(args, 'verify');
   const tolerance = numberOption(args, 'tolerance', 'above 0', (x) => x > 0) ?? 1e-4;
-  if (what === undefined) return [];
-  if (what !== 'random') return compareWithData(imported.model, what, tolerance);
+  if (reference === undefined) return [];
+  if (reference !== 'random') return compareWithData(imported.model, reference, tolerance);
   const { bytesSource } = await import('@unroll/formats/convert');
   const bytes = files.get('') ?? toZip(files);
   const written = { source: bytesSource(bytes, basename(output)), format: target };
-  const sides: ComparedFile[] = [written];
+  const comparedFiles: ComparedFile[] = [written];
   // If the input format has a runtime, the input file is also compared.
-  if (format.run) sides.push({ source, format, hasLayers: true });
-  const compared = await Promise.all(sides.map((file) => compareWithFile(imported.model, file, tolerance)));
+  if (format.run) comparedFiles.push({ source, format, comparesLayers: true });
+  const compared = await Promise.all(
+    comparedFiles.map((file) => compareWithFile(imported.model, file, tolerance)),
+  );
   return compared.flat();
 }
 

@@ -3,7 +3,11 @@ import { existsSync } from 'node:fs';
 import type { ByteSource, ModelFormat } from '@unroll/formats/convert';
 import { UsageError } from '../shared/args.js';
 
-/** @param from name of the format; default: by the content and the extension @throws UsageError if there is no file */
+/**
+ * Opens the model at `path` and returns it with its format.
+ * @param from name of the format; default: detected from the content and the extension
+ * @throws UsageError if there is no file
+ */
 export async function openModel(
   path: string,
   from?: string,
@@ -15,7 +19,7 @@ export async function openModel(
   return { source, format: from === undefined ? await formatOfFile(source) : await formatNamed(from) };
 }
 
-/** Opens a file on disk. @throws UsageError if there is none */
+/** Opens a file on disk. @throws UsageError if the file does not exist */
 export async function openFile(path: string): Promise<ByteSource> {
   const { fileSource } = await import('@unroll/formats/convert/node');
   if (!existsSync(path)) throw new UsageError(`${path}: file not found.`);

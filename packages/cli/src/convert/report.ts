@@ -5,7 +5,7 @@ import { alignColumns } from '../shared/reporter.js';
 /** If more tensors than this are mapped, only their number is printed. */
 const MAX_LINES = 40;
 
-/** Says what became of each part of a file. */
+/** Returns one line for each part of an imported file, which says how the part was converted. */
 export function reportLines(read: { input: string; format: ModelFormat; imported: ImportedModel }): string[] {
   const { model, report, optimizer } = read.imported;
   const count = model.countParams().toLocaleString('en-US');
@@ -22,7 +22,7 @@ export function reportLines(read: { input: string; format: ModelFormat; imported
   return lines;
 }
 
-/** Describes a file of another tool. */
+/** Returns the description of a file of another tool as text. */
 export function descriptionText(path: string, { title, parts, tensors, facts }: FileDescription): string {
   const shapeText = (shape: readonly number[] | null): string =>
     shape === null ? '?' : `[${shape.map((extent) => (extent < 0 ? '·' : extent)).join(', ')}]`;
@@ -43,7 +43,7 @@ export function descriptionText(path: string, { title, parts, tensors, facts }: 
   return `${blocks.join('\n\n')}\n`;
 }
 
-/** The number of elements, with commas. (The first use of toLocaleString takes 20 ms.) */
+/** Formats the number of elements with commas. Unlike here, the first call of toLocaleString takes 20 ms. */
 const sizeOf = (shape: readonly number[]): string =>
   `${shape.reduce((product, extent) => product * extent, 1)}`.replace(/\B(?=(\d{3})+$)/g, ',');
 

@@ -1,4 +1,4 @@
-/** `--verify`: compares the outputs of a model with recorded ones, or with those of the converted file. */
+/** `--verify`: compares the outputs of a model with recorded outputs, or with the outputs of the converted file. */
 import {
   type Model,
   predictAll,
@@ -79,14 +79,14 @@ function arrayNamed(
 export interface ComparedFile {
   source: ByteSource;
   format: ModelFormat;
-  /** The model was read from this file: values inside it are compared with the layers that compute them. */
-  hasLayers?: boolean;
+  /** Also compare the outputs of layers. Only for the file that the model was read from. Default false. */
+  comparesLayers?: boolean;
 }
 
-/** Compares the outputs for random inputs with the outputs of a file, run by the runtime of its format or by Unroll. */
+/** Compares the outputs for random inputs with those of a file, computed by the runtime of the file's format or by Unroll. */
 export async function compareWithFile(
   model: Network,
-  { source, format, hasLayers = false }: ComparedFile,
+  { source, format, comparesLayers = false }: ComparedFile,
   tolerance: number,
 ): Promise<Comparison[]> {
   const inputs = randomInputs(model);
@@ -103,12 +103,12 @@ export async function compareWithFile(
       `${source.name} has ${theirs.length} outputs, the model has ${ours.length}.`,
     );
   const results = ours.map((output, i) => compare(reference, output, theirs[i], tolerance));
-  if (!hasLayers || !format.runLayers) return results;
+  if (!comparesLayers || !format.runLayers) return results;
   const values = await format.runLayers(source, inputs);
   const expected = new Map(values.map((value) => [value.name, value]));
   return [
     ...results,
-    ...(await compareLayers(model, inputs, { reference, expected, tolerance, skips: true })),
+    ...(await compareLayers(model, inputs, { reference, expected, tolerance, skipsOtherShapes: true })),
   ];
 }
 
@@ -116,14 +116,15 @@ interface LayerComparison {
   reference: string;
   expected: ReadonlyMap<string, NamedArray>;
   tolerance: number;
-  skips?: boolean;
+  /** True: arrays of another shape are skipped. Default false: they are errors. */
+  skipsOtherShapes?: boolean;
 }
 
-/** Compares the outputs of layers. @param skips whether arrays of another shape are left out; otherwise they are errors */
+/** Compares the outputs of layers with the arrays in `expected` that have their names. */
 async function compareLayers(
   model: Network,
   inputs: readonly NamedArray[],
-  { reference, expected, tolerance, skips = false }: LayerComparison,
+  { reference, expected, tolerance, skipsOtherShapes = false }: LayerComparison,
 ): Promise<Comparison[]> {
   const { layerOutputs } = await import('@unroll/formats/convert');
   const tensors = inputs.map(({ values, shape }) => tensor(values, shape));
@@ -131,9 +132,9 @@ async function compareLayers(
   const results: Comparison[] = [];
   for (const [name, output] of outputs) {
     const theirs = expected.get(name) as NamedArray;
-    if (skips && theirs.shape.join() !== output.shape.join()) continue;
-    const own = { name: `layer ${name}`, shape: output.shape, values: await output.data() };
-    results.push(compare(reference, own, theirs, tolerance));
+    if (skipsOtherShapes && theirs.shape.join() !== output.shape.join()) continue;
+    const ours = { name: `layer ${name}`, shape: output.shape, values: await output.data() };
+    results.push(compare(reference, ours, theirs, tolerance));
   }
   return results;
 }
@@ -173,7 +174,7 @@ export function randomInputs(model: Network): NamedArray[] {
     );
     const count = idsOf(model, i);
     const size = shape.reduce((product, extent) => product * extent, 1);
-    // Id 0 may be padding.
+    // Ids start at 1 if there are several, because id 0 may be padding.
     const values =
       count === null
         ? stream.normal(size)
@@ -212,15 +213,15 @@ function idsOfGraph({ layers, nodes, inputs }: GraphConfig, index: number): numb
     return first === undefined ? null : idsOfLayer(first, index);
   }
   const named = new Map(layers.map((layer) => [layer.config.name, layer]));
-  const same = new Set([inputs[index][0]]);
-  // Each node follows those whose outputs it reads.
-  for (const [at, node] of nodes.entries()) {
-    const input = node.inputs.findIndex(([from]) => same.has(from));
+  // Nodes whose output is the ids of the input. The nodes are in topological order.
+  const idNodes = new Set([inputs[index][0]]);
+  for (const [n, node] of nodes.entries()) {
+    const input = node.inputs.findIndex(([from]) => idNodes.has(from));
     const layer = named.get(node.layer);
     if (input < 0 || layer === undefined) continue;
     const count = idsOfLayer(layer, input);
     if (count !== null) return count;
-    if (KEEPS_IDS.has(layer.className)) same.add(at);
+    if (KEEPS_IDS.has(layer.className)) idNodes.add(n);
   }
   return null;
 }
@@ -249,7 +250,7 @@ function compare(reference: string, ours: NamedArray, theirs: NamedArray, tolera
   return { reference, output: ours.name, absolute, relative, passes };
 }
 
-/** One line per output. */
+/** Formats the result for one output as a line. */
 export const comparisonLine = ({ reference, output, absolute, relative, passes }: Comparison): string =>
   `verify   ${output}: largest error ${absolute.toExponential(1)}, relative ${relative.toExponential(1)} ` +
   `(compared with ${reference})${passes ? '' : ' - beyond the tolerance'}`;

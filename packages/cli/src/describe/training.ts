@@ -1,4 +1,4 @@
-/** `unroll train describe`: its options, and its runs. */
+/** `unroll train describe`: its options, help and training. */
 import { nestedValues } from '@unroll/data';
 import {
   type Clip,

@@ -96,7 +96,7 @@ function identityOf({ options, reading, sql }: ForecastArguments, data: string):
   return { task: 'forecast', options: { ...otherOptions, ...reading, level, sql }, data, version: version() };
 }
 
-/** Lists the files of an earlier run to delete. A template that this run has read stays. */
+/** Returns the names of an earlier run's files to delete, without a template that this run has read. */
 function staleFiles(out: string, futureRows: string | undefined): string[] {
   const template = templateFile(FUTURE_ROWS);
   return isSameFile(join(out, template), futureRows) ? MODEL_FILES : [...MODEL_FILES, template];

@@ -86,8 +86,8 @@ Data
   --future <columns>    future covariates: also known for the rows to forecast
   --future-rows <file>  file with the future covariates of the rows to forecast, if the table does not contain them
   --static <columns>    static covariates: constant within each series
-  --discontinued <how>  series that ended a horizon or more before the others: keep (forecast them from their own last
-                        rows) or drop (default: drop; keep if half of the series or more ended that early)
+  --discontinued <how>  series that ended a horizon or more before the others: keep (forecast each from its last rows)
+                        or drop (default: drop; keep if half of the series or more ended that early)
   --calendar <names>    calendar features: auto, none, or any of hour,weekday,month (default: none)
   --sql <query>         forecast the result of this query; in the query, the table "data" is the file, which may be
                         larger than memory (needs DuckDB: npm install @duckdb/node-api)

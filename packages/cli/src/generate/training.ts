@@ -1,4 +1,4 @@
-/** `unroll train generate`: its options, and its runs. */
+/** `unroll train generate`: its options, help and training. */
 import {
   LanguageModel,
   type LanguageModelOptions,
@@ -39,9 +39,10 @@ Data
   --data <file>         text to train on
   --valid <file>        text for validation (default: 5 to 10 % of the text)
   --level <name>        tokens of the model: char, word or subword (default: char)
-  --subwords <n>        size of the vocabulary of subwords (default: 1000 to 8000, by the length of the text)
+  --subwords <n>        size of the vocabulary of subwords (default: 1,000 to 8,000, depending on the length of the text)
   --weight-drop <rate>  dropout rate of the recurrent weights, from 0 to below 1
-  --steps <n>           steps per batch, over which gradients are computed (default: 64 characters, or 50 words or subwords)
+  --steps <n>           steps (tokens) per batch, over which gradients are computed (default: 64 characters, or 50 words or
+                        subwords)
 `;
 
 export const generateTraining: Trainable = {

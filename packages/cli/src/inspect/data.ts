@@ -1,4 +1,4 @@
-/** `unroll inspect --data` and `--report`: looks inside a model on one example. */
+/** `unroll inspect --data` and `--report`: measures a model on one example. */
 import { basename, dirname } from 'node:path';
 import { ready } from '@unroll/core';
 import { fromArtifact } from '@unroll/formats';
@@ -12,7 +12,7 @@ import { type Measured, measure } from './measure.js';
 import { inspectionPage, memoryText, SATURATION_HEAD, saturationRows } from './page.js';
 
 /**
- * Measures the model and writes the page.
+ * Measures the model, and writes the page of `--report`.
  * @param text the description of the model
  * @returns what to print after the description
  */
@@ -54,7 +54,7 @@ async function measureExample(
 ): Promise<Measured> {
   if (taskFormat(files) === null)
     throw new UsageError(
-      '--data needs a model of a task, such as those of unroll forecast: this model does not say how to read a file.',
+      '--data needs a model of a task, such as a model of unroll forecast: this model does not store how to read a file.',
     );
   const model = taskModelFromFiles(files, tasks);
   if (model.example === undefined)

@@ -32,7 +32,7 @@ export interface Measured {
   example: Measurements | null;
 }
 
-/** Runs the instruments on an example. */
+/** Returns the measurements of an example, and the statistics of the weights. */
 export async function measure({ network, inputs, mask, title, steps }: NetworkExample): Promise<Measured> {
   const x = [...inputs];
   const masks = mask === undefined ? {} : { mask: masksOf(x, mask) };

@@ -1,4 +1,4 @@
-/** The options of `unroll inspect` that look inside a model. data.ts does the work; it is loaded only if one of them is given. */
+/** The options of `unroll inspect` that look inside a model. data.ts implements them, and is loaded only if one is given. */
 import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
 import { READING_HELP, READING_OPTIONS } from '../shared/reading-options.js';
 

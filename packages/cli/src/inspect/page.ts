@@ -20,10 +20,10 @@ table{border-collapse:collapse;font-size:13px;width:100%;display:block;overflow-
 th,td{text-align:right;padding:3px 8px;border-bottom:1px solid var(--rule)}th:first-child,td:first-child{text-align:left}
 svg{max-width:100%;height:auto}section{overflow-x:auto}section>svg{min-width:600px}.bars rect{fill:#0072b2}@media(prefers-color-scheme:dark){.bars rect{fill:#56b4e9}}`;
 
-/** No scripts, and nothing from elsewhere. */
+/** A content security policy that allows no scripts and no external resources. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
-/** Returns the page. @param text the description of the model that \`unroll inspect\` prints */
+/** Returns the page. @param text the description of the model, which `unroll inspect` prints */
 export function inspectionPage(path: string, text: string, { weights, example }: Measured): string {
   const parts = [
     ...(example === null ? [] : exampleParts(example)),
@@ -48,7 +48,7 @@ function exampleParts({ title, steps, trace, gradients, saturation, memory }: Me
   parts.push(
     section(
       'Unrolled network',
-      'The last steps: colours are the output h of each unit, numbers the norm of h and the mean of each gate.',
+      'The last steps. Colours show the output h of each unit; the numbers are the norm of h and the mean of each gate.',
       unrolledFigure(trace, inputs),
     ),
     section('Memory', memoryText(memory), memoryTable(memory)),
@@ -67,7 +67,7 @@ function exampleParts({ title, steps, trace, gradients, saturation, memory }: Me
   return parts;
 }
 
-/** The curves of the layers that influence an output. If a model consists of several networks, each has its own output. */
+/** Draws the curves of the layers that influence an output. Each network of an ensemble has a separate output. */
 function gradientFigure(gradients: Measurements['gradients']): string {
   const curves = gradients
     .flatMap((found) => lagCurves(found))
@@ -78,10 +78,13 @@ function gradientFigure(gradients: Measurements['gradients']): string {
 export function memoryText({ lengths: [length], influence }: MemoryLength): string {
   const steps = influence.shape[1];
   if (length < 0) return 'No step of the first input has an influence on the output.';
-  return `The output depends on inputs up to ${length} steps back, of ${steps} steps: their influence is at least 1 % of the largest.`;
+  return (
+    `The output depends on inputs up to ${length} steps back (of ${steps} steps). Earlier inputs have less than 1 % of ` +
+    'the largest influence.'
+  );
 }
 
-/** Shows the lags with the largest influence. */
+/** Draws the influence of the input by lag, relative to the largest influence. */
 function memoryTable({ influence }: MemoryLength): string {
   const values = Array.from(influence.values.subarray(0, influence.shape[1]));
   const largest = Math.max(...values.filter(Number.isFinite));

@@ -55,10 +55,11 @@ function checkNames(args: readonly string[], specs: OptionSpecs): void {
   }
 }
 
-/** @param raw the option as written @param name without dashes */
+/** Returns the error for an unknown option. @param raw the option as written @param name its name without dashes */
 function unknownOption(raw: string, name: string, specs: OptionSpecs): UsageError {
-  const near = nearest(name, Object.keys(specs));
-  const hint = near === undefined ? 'Run the command with --help for a list.' : `Did you mean --${near}?`;
+  const suggestion = nearest(name, Object.keys(specs));
+  const hint =
+    suggestion === undefined ? 'Run the command with --help for a list.' : `Did you mean --${suggestion}?`;
   return new UsageError(`Unknown option ${raw}. ${hint}`);
 }
 
@@ -85,7 +86,8 @@ export function textOption(args: ParsedArgs, name: string): string | undefined {
 
 /**
  * Parses an option whose value must be a number.
- * @param range what the number must be, for the message @param accepts whether a number is in this range
+ * @param range what the number must be, for the message, such as `above 0`
+ * @param accepts returns true for a number in this range
  * @returns undefined if the option is not given
  * @throws UsageError for any other value
  */

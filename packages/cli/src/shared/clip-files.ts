@@ -34,18 +34,18 @@ async function withClips(
   name: string,
   folder: string,
   notes: string[],
-  start: string,
+  tableFingerprint: string,
 ): Promise<FileTable> {
   const { name: exact, cells, position } = column(table, name);
-  const hash = createHash('sha256').update(start);
+  const hash = createHash('sha256').update(tableFingerprint);
   const opened = new Map<string, Clip>();
   const clips: Clip[] = [];
   for (const [row, cell] of cells.entries()) {
-    const place = `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
+    const location = `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
     const source = cell === null ? '' : String(cell).trim();
-    if (source === '') throw new UsageError(`${place}: the path of the clip is missing.`);
+    if (source === '') throw new UsageError(`${location}: the path of the clip is missing.`);
     const path = isAbsolute(source) ? source : join(folder, source);
-    const clip = opened.get(path) ?? (await openClip(path, source, { place, hash }));
+    const clip = opened.get(path) ?? (await openClip(path, source, { location, hash }));
     opened.set(path, clip);
     clips.push(clip);
   }
@@ -63,9 +63,10 @@ async function withClips(
 export async function openClip(
   path: string,
   source = path,
-  { place, hash }: { place?: string; hash?: Hash } = {},
+  { location, hash }: { location?: string; hash?: Hash } = {},
 ): Promise<Clip> {
-  const fail = (problem: string) => new UsageError(place === undefined ? problem : `${place}: ${problem}`);
+  const fail = (problem: string) =>
+    new UsageError(location === undefined ? problem : `${location}: ${problem}`);
   const images = await import('@unroll/data/images'); // Only if needed, to start faster.
   hash?.update(source);
   try {
@@ -90,7 +91,7 @@ export async function openClip(
   throw fail(`${path}: a clip must be ${KINDS}.`);
 }
 
-/** Returns the images of a folder in the order of the numbers in their names: frame2.png comes before frame10.png. */
+/** Returns the names of the images in a folder, sorted by the numbers in the names: frame2.png precedes frame10.png. */
 const imagesIn = (folder: string): string[] =>
   readdirSync(folder)
     .filter((name) => IMAGE.test(name) && !name.startsWith('.'))
@@ -133,7 +134,7 @@ function gifClip(bytes: Uint8Array, source: string, { readGif }: typeof Images):
   };
 }
 
-/** Reads the only array of a file. 8-bit integers are pixels; other values are used as they are. */
+/** Reads the only array of a file. Unsigned 8-bit integers are pixels; other values are used unchanged. */
 async function arrayClip(bytes: Uint8Array, source: string): Promise<Clip> {
   const { bytesSource, readNpz } = await import('@unroll/formats/convert');
   const arrays = [...(await readNpz(bytesSource(bytes, source)))];

@@ -21,7 +21,7 @@ Video
   --no-augment          do not change position, size, angle and brightness of clips at random in training
 `;
 
-/** How frames are read, if given. */
+/** The options for reading frames that are given. */
 export interface ClipArguments {
   frameSize?: readonly [height: number, width: number];
   colour?: boolean;

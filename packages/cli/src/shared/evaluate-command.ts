@@ -63,8 +63,8 @@ export const evaluate: Command = {
   help: () => HELP,
   async run(args, { tasks }) {
     const parsed = parseOptions(args, OPTIONS);
-    const given = ['data', 'source-file', 'verification'].some((name) => parsed.values[name] !== undefined);
-    if (parsed.positionals.length !== 1 || !given) {
+    const hasData = ['data', 'source-file', 'verification'].some((name) => parsed.values[name] !== undefined);
+    if (parsed.positionals.length !== 1 || !hasData) {
       throw new UsageError('A model and --data are required: unroll evaluate <model folder> --data <file>');
     }
     const threads = integerOption(parsed, 'threads');
@@ -98,7 +98,7 @@ async function scoresOf(args: ParsedArgs, model: TaskModel, reporter: Reporter):
   return model.verify(pairs);
 }
 
-/** Reads the rows or the file of --data, or two parallel files. */
+/** Returns the request with the rows or the file of --data, or with two parallel files. */
 async function requestOf(args: ParsedArgs, model: TaskModel, reporter: Reporter): Promise<TaskRequest> {
   const [source, target] = ['source-file', 'target-file'].map((name) => textOption(args, name));
   if (source === undefined && target === undefined) {

@@ -1,4 +1,4 @@
-/** `unroll inspect`: describes a saved model (task, layers, weights, training record) without running it. */
+/** `unroll inspect`: describes a saved model (task, layers, weights, training record). inspect/data.ts measures the model. */
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ready } from '@unroll/core';
@@ -24,7 +24,8 @@ const HELP = `Usage: unroll inspect <model> [options]
 
 Describes a saved model (a folder or a zip): task, layers with output shapes and numbers of parameters, weights, and the
 training run. <model> may also be a model saved with model.save(), or a file of another tool (Keras, PyTorch, ONNX,
-safetensors): its layers or nodes, and its tensors with shapes and types. Weights of other tools are not loaded.
+safetensors). Of such a file, the layers or nodes and the names, shapes and types of the tensors are printed; weights
+are not loaded.
 
   --json                print one JSON object to stdout
 ${DATA_HELP}`;
@@ -37,7 +38,7 @@ interface NetworkInfo {
   weights: { file: string; bytes: number; types: string[] };
 }
 
-/** What `--json` prints, with the path of the model. */
+/** The object that `--json` prints, without the path of the model. */
 interface Inspection {
   /** Null for a model without a task. `known`: whether this version of Unroll supports the task. */
   task: { name: string; version: number; known: boolean } | null;
@@ -61,7 +62,7 @@ export const inspect: Command = {
     if (!files.has(CONFIG) && !files.has('pipeline.json')) {
       if (existsSync(join(path, 'model.json')) || path.endsWith('.zip'))
         return inspectOther(path, parsed.values.json === true);
-      throw new UsageError('No model found: config.json and pipeline.json are missing.');
+      throw new UsageError(`${path}: no model found, because config.json and pipeline.json are missing.`);
     }
     await ready();
     const inspection = inspectFiles(files, tasks);
@@ -188,7 +189,7 @@ function trainingText(training: Json): string {
   ].join('\n\n');
 }
 
-/** Lists the values of nested objects under names such as `data.rows`. */
+/** Returns the values of nested objects under names such as `data.rows`. */
 function flatten(value: Json, name: string): TaskFact[] {
   if (!isObject(value)) return [{ name: name || 'record', value }];
   return Object.entries(value).flatMap(([key, member]) =>

@@ -6,10 +6,10 @@ import { type OptionSpecs, tokensOf, UsageError } from './args.js';
 import { reasonOf } from './files.js';
 
 /**
- * Finds the argument that is the path of the model. The options of the model are unknown until it is loaded, so an argument
- * after an unknown option may be its value. Such an argument is taken for the path only if there is no other candidate
+ * Returns the argument that is the path of the model. The options of the model are unknown until the model is loaded, so an
+ * argument after an unknown option may be the value of this option. Such an argument is taken for the path only if there is no other candidate
  * and the path exists.
- * @returns undefined if there is no such argument
+ * @returns undefined if no argument is the path of a model
  */
 export function modelPath(args: readonly string[], commandOptions: OptionSpecs): string | undefined {
   const tokens = tokensOf(args, commandOptions);

@@ -42,7 +42,7 @@ async function optionValue(
   throw new UsageError(`--${name} must be a number, got "${argument}".`);
 }
 
-/** Columns of the help. */
+/** Width of the help in columns. */
 const WIDTH = 110;
 const PLACEHOLDERS = { integer: 'n', number: 'x', text: 'text', table: 'file' };
 

@@ -41,8 +41,8 @@ unroll predict <model> --help lists them.
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)
   --text <text>         text to predict from, for models that read text
-  --audio <file>        WAV file to predict from, for models that read sound; - reads it from stdin. For models that speak:
-                        the WAV file to write, or a folder for several texts; - writes to stdout
+  --audio <file>        WAV file to predict from, for models that read sound; - reads stdin. For speech synthesis: WAV file
+                        to write, or a folder for several texts; - writes to stdout
   --frames <path>       clip to predict from, for models that read video: a folder of PNG or JPEG files, a GIF, or an array in .npz
                         or .npy
   --stream              with --audio: predict while the sound arrives, and print a line when the prediction changes
@@ -73,7 +73,7 @@ export const predict: Command = {
     if ((stdin !== undefined && stdin !== '-') || others.length > 0) throw new UsageError(MODEL_REQUIRED);
     const audio = textOption(parsed, 'audio');
     if (stdin === '-' && model.writesSound === true)
-      throw new UsageError('A model that speaks cannot read texts from stdin ("-"). Use --text or --data.');
+      throw new UsageError('Speech synthesis cannot read texts from stdin ("-"). Use --text or --data.');
     const soundOutput = model.writesSound === true ? new SoundOutput(audio) : null;
     if (stdin === '-') return predictLines(model, parsed);
     if (parsed.values.stream === true) return predictStream(model, parsed);
@@ -124,7 +124,7 @@ export async function openModel(path: string, tasks: readonly Task[]): Promise<T
 /**
  * Reads the file of `--data`, in the format of the model's training file unless options override it. Prints notes about the
  * file.
- * @param sounds whether the WAV files that a column names are read. Default true
+ * @param sounds true (the default): also read the WAV files that a column names
  */
 export async function readData(
   args: ParsedArgs,

@@ -7,18 +7,19 @@ import { type ParsedArgs, UsageError } from './args.js';
 import { optionValues } from './model-options.js';
 import { jsonOf } from './tables.js';
 
-/** Number of lines that are predicted at once if more are waiting. */
+/** Maximum number of lines that are predicted together. */
 const BATCH = 1024;
 /** If this many lines are waiting, stdin is not read until some are predicted, so that memory does not grow. */
-const MOST_WAITING = 16 * BATCH;
+const MAX_WAITING = 16 * BATCH;
 /** Options of `predict` that do not apply to lines of stdin. */
 const EXCLUDED = ['data', 'text', 'audio', 'frames', 'pattern', 'sql', 'out'];
 
 /**
- * Predicts from stdin until it ends. All lines that wait are predicted together. The output of a line is its prediction: with
- * `--json` an object, otherwise the cells after the text, separated by tabs. The output is empty (with
- * `--json`, an object without a prediction) for blank lines and for lines that the model refuses; refusals are reported on stderr.
- * @throws UsageError at the end if the model refused lines
+ * Predicts from stdin until it ends. Waiting lines are predicted together, up to 1,024 at a time. The output of a line is its
+ * prediction: with `--json` an object, otherwise the cells after the text, separated by tabs. The output is empty (with
+ * `--json`, an object without a prediction) for blank lines and for lines that the model rejects; stderr reports rejected
+ * lines.
+ * @throws UsageError at the end if the model rejected lines
  */
 export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<void> {
   const given = EXCLUDED.find((name) => args.values[name] !== undefined);
@@ -33,7 +34,7 @@ export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<
   let wake = (): void => {};
   lines.on('line', (line) => {
     waiting.push(line);
-    if (waiting.length === MOST_WAITING) lines.pause();
+    if (waiting.length === MAX_WAITING) lines.pause();
     wake();
   });
   lines.on('close', () => {
@@ -49,11 +50,11 @@ export async function predictLines(model: TaskModel, args: ParsedArgs): Promise<
       continue;
     }
     await printer.print(waiting.splice(0, BATCH));
-    if (!ended && waiting.length < MOST_WAITING) lines.resume();
+    if (!ended && waiting.length < MAX_WAITING) lines.resume();
   }
-  const { refused, count } = printer;
-  if (refused > 0)
-    throw new UsageError(`${refused} of ${count} lines could not be predicted; their output is empty.`);
+  const { rejected, count } = printer;
+  if (rejected > 0)
+    throw new UsageError(`${rejected} of ${count} lines could not be predicted; their output is empty.`);
 }
 
 /** Predicts lines and prints the results. */
@@ -63,8 +64,8 @@ class LinePrinter {
   readonly #json: boolean;
   /** Number of lines so far. */
   count = 0;
-  /** Number of lines that the model refused. */
-  refused = 0;
+  /** Number of lines that the model rejected. */
+  rejected = 0;
 
   constructor(model: TaskModel, options: Readonly<Record<string, TaskOptionValue>>, json: boolean) {
     this.#model = model;
@@ -80,7 +81,7 @@ class LinePrinter {
     if (!process.stdout.write(`${outputs.join('\n')}\n`)) await once(process.stdout, 'drain');
   }
 
-  /** Predicts the lines at `rows` and stores their outputs. If the model refuses them, predicts each half by itself. */
+  /** Predicts the lines at the indices `rows` and stores their outputs. If the model rejects them, predicts each half separately. */
   async #predict(lines: readonly string[], rows: readonly number[], outputs: string[]): Promise<void> {
     try {
       const texts = rows.map((row) => lines[row]);
@@ -93,7 +94,7 @@ class LinePrinter {
         await this.#predict(lines, rows.slice(0, middle), outputs);
         return this.#predict(lines, rows.slice(middle), outputs);
       }
-      this.refused++;
+      this.rejected++;
       const [row] = rows;
       outputs[row] = this.#emptyOutput(lines[row], error.message);
       process.stderr.write(`unroll: line ${this.count + row + 1}: ${error.message}\n`);

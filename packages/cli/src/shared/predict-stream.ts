@@ -11,7 +11,7 @@ const STEP = 0.1;
 
 /**
  * Prints a line for each change: the seconds of sound so far and the prediction, separated by a tab, or with `--json` an object. The
- * last line has the prediction for the whole sound.
+ * last line is the prediction for the whole sound.
  * @throws UsageError if the model cannot predict from a stream, and for a file that cannot be read
  */
 export async function predictStream(model: TaskModel, args: ParsedArgs): Promise<void> {
@@ -33,9 +33,10 @@ export async function predictStream(model: TaskModel, args: ParsedArgs): Promise
     if (rate === null) continue;
     stream ??= model.soundStream(rate, options);
     const step = Math.max(1, Math.round(STEP * rate));
-    for (let at = 0; at < samples.length; at += step) {
-      const text = await stream.push(samples.subarray(at, at + step));
-      printer.print((count + Math.min(at + step, samples.length)) / rate, text);
+    for (let start = 0; start < samples.length; start += step) {
+      const end = Math.min(start + step, samples.length);
+      const text = await stream.push(samples.subarray(start, end));
+      printer.print((count + end) / rate, text);
     }
     count += samples.length;
   }
@@ -44,7 +45,7 @@ export async function predictStream(model: TaskModel, args: ParsedArgs): Promise
     printer.print(count / wav.sampleRate, await stream.end(), true);
 }
 
-/** Yields the bytes of a file or of stdin as they arrive. @throws UsageError if it cannot be read */
+/** Yields the bytes of a file or of stdin as they arrive. @throws UsageError if the file cannot be read */
 async function* chunksOf(path: string, source: string): AsyncGenerator<Uint8Array, void, void> {
   try {
     yield* path === '-' ? process.stdin : createReadStream(path);

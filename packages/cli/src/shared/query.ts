@@ -26,7 +26,7 @@ import { reasonOf } from './files.js';
 import type { ReadOptions } from './reading-options.js';
 import type { Query } from './table-file.js';
 
-/** The part of @duckdb/node-api that is used. Its own types exist only if it is installed. */
+/** The types that are used of @duckdb/node-api, which may not be installed. */
 interface DuckDB {
   DuckDBInstance: { create(path: string, settings: Record<string, string>): Promise<Instance> };
 }
@@ -129,7 +129,7 @@ function shortMessage(error: unknown): string {
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
-/** Spellings of a missing value. DuckDB's comparison is case-sensitive. */
+/** Texts that mean a missing value. DuckDB's comparison is case-sensitive. */
 const MISSING_VALUES =
   "['', 'NA', 'N/A', 'n/a', '#N/A', '#DIV/0!', '#VALUE!', '#REF!', '#NAME?', '#NUM!', '#NULL!', 'NaN', 'nan', 'NULL', 'null', 'None', 'none', '-', '?']";
 /** Number of bytes from which the file format is detected. */
@@ -145,7 +145,7 @@ function readerOf(path: string, reading: ReadOptions): string {
   const compression = isGzip ? ", compression = 'gzip'" : '';
   // Only complete lines are decoded: a truncated character at the end would look like another encoding.
   const lastNewline = head.lastIndexOf(10);
-  // In UTF-16LE a newline is the bytes 10 and 0. In UTF-16BE it is 0 and 10, and the next character may begin with 0.
+  // In UTF-16LE a newline is the bytes 10 and 0. In UTF-16BE a newline is the bytes 0 and 10, and the next character may begin with 0.
   const isUtf16le = head[lastNewline + 1] === 0 && head[lastNewline - 1] !== 0;
   const { text, encoding } = decodeText(
     lastNewline < 0 ? head : head.subarray(0, lastNewline + (isUtf16le ? 2 : 1)),
@@ -189,7 +189,7 @@ function unzipHead(bytes: Uint8Array, path: string): Uint8Array {
   }
 }
 
-/** Detects the decimal separator in the first rows. If they cannot be parsed, DuckDB reports the problem. */
+/** Detects the decimal separator in the first rows. If the rows cannot be parsed, DuckDB reports the problem. */
 function detectDecimal(text: string, { thousands }: ReadOptions): '.' | ',' {
   try {
     return parseCsv(text, { ...(thousands && { thousands }) }).decimal;

@@ -45,7 +45,7 @@ export function readingOptions(args: ParsedArgs): ReadOptions {
   };
 }
 
-/** Returns the time format that is given. */
+/** Returns the options for times that are given. */
 export function timeOptions(args: ParsedArgs): Pick<TimeOptions, 'dates' | 'timezone'> {
   const dates = textOption(args, 'dates') as TimeOptions['dates'];
   const timezone = textOption(args, 'timezone');

@@ -16,7 +16,7 @@ import {
 } from '@unroll/tasks';
 import { Progress } from './progress.js';
 
-/** Width of the labels. */
+/** Columns of the label at the start of a line. */
 const LABEL_WIDTH = 9;
 
 export class Reporter {
@@ -83,7 +83,7 @@ export class Reporter {
     return this.hasColour ? `\x1b[36m${text}\x1b[39m` : text;
   }
 
-  /** Prints a table of scores. Its first row, the best one, is bold. */
+  /** Prints a table of scores. The first row has the best model and is bold. */
   #printScores(table: ScoreTable): void {
     this.print();
     for (const [i, line] of alignColumns(scoreTexts(table)).entries()) {

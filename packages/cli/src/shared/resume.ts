@@ -34,7 +34,7 @@ export interface RunCheckpoints extends RunStore {
 /**
  * Opens the checkpoints of a run. The first checkpoint creates the folder.
  * @param out the output folder
- * @param resume true: continue an interrupted run if there is one; false: delete its checkpoints
+ * @param resume true: resume the interrupted run, if there is one; false: delete the checkpoints of an interrupted run
  * @throws UsageError if the interrupted run had different options or data
  */
 export function openCheckpoints(out: string, resume: boolean, identity: RunIdentity): RunCheckpoints {

@@ -30,7 +30,7 @@ export async function openSoundData(args: ParsedArgs): Promise<SoundData> {
   return { path, audio, pattern, reading, data, valid };
 }
 
-/** What a saved model stores about how its training file was read. */
+/** Returns the options for reading the training file that a saved model stores. */
 export const storedReading = ({ reading, pattern }: Pick<SoundData, 'reading' | 'pattern'>) => ({
   ...(Object.keys(reading).length > 0 && { reading }),
   ...(pattern !== undefined && { pattern }),

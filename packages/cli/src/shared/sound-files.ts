@@ -1,4 +1,4 @@
-/** Reads WAV files: those that a column of a table names, and those of a folder. */
+/** Reads the WAV files that a column of a table names, or all WAV files in a folder. */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, sep } from 'node:path';
@@ -9,7 +9,7 @@ import { reasonOf } from './files.js';
 import type { ReadOptions } from './reading-options.js';
 import { type FileTable, type Query, readRows } from './table-file.js';
 
-/** The default name of the column with the paths of the files of a folder. */
+/** Name of the column with the paths if the data are a folder of WAV files. */
 export const FOLDER_COLUMN = 'audio';
 
 export interface SoundTableOptions {
@@ -39,13 +39,13 @@ export async function readSoundTable(path: string, options: SoundTableOptions): 
   const { audio, pattern, reading = {}, query } = options;
   if (isFolder(path)) return withSounds(folderTable(path, audio, pattern), audio, path, []);
   if (pattern !== undefined)
-    throw new UsageError(`--pattern needs a folder, but ${path} is a file. Its columns hold the labels.`);
+    throw new UsageError(`--pattern needs a folder of WAV files, but ${path} is not a folder.`);
   const { table, notes, fingerprint } = await readRows(path, reading, query);
   return withSounds(table, audio, dirname(path), notes, fingerprint);
 }
 
 /**
- * Checks the options for the data of a training.
+ * Checks the options for training data with sounds.
  * @param given.audio the column of --audio @param given.other a column of inputs that are not sounds
  * @throws UsageError for a folder without --pattern or with a column, and for --pattern without a folder
  */
@@ -63,29 +63,29 @@ export function checkSoundData(given: {
   }
   if (other !== undefined || (audio ?? FOLDER_COLUMN) !== FOLDER_COLUMN)
     throw new UsageError(
-      '--data is a folder: its WAV files are the inputs. Omit the option for their column.',
+      '--data is a folder, whose WAV files are the inputs. Omit --audio and other options for a column of inputs.',
     );
   if (pattern === undefined) {
-    const purpose = 'how the names of the files hold the columns, such as "{label}_{take}.wav"';
+    const purpose = 'the parts of the file names that are columns, such as "{label}_{take}.wav"';
     throw new UsageError(`--pattern is required for a folder: ${purpose}.`);
   }
 }
 
-/** Replaces the paths in a column by the files. The fingerprint is that of the table and of all files. */
+/** Replaces the paths in a column by the files. The fingerprint covers the table and all files. */
 function withSounds(table: Table, name: string, folder: string, notes: string[], start = ''): FileTable {
   const { name: exact, cells, position } = column(table, name);
   const hash = createHash('sha256').update(start);
   const sounds = cells.map((cell, row): SoundFile => {
-    const place = `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
+    const location = `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
     const source = cell === null ? '' : String(cell).trim();
-    if (source === '') throw new UsageError(`${place}: the path of a WAV file is missing.`);
+    if (source === '') throw new UsageError(`${location}: the path of a WAV file is missing.`);
     const path = isAbsolute(source) ? source : join(folder, source);
     try {
       const bytes = readFileSync(path);
       hash.update(source).update(bytes);
       return { source, bytes };
     } catch (error) {
-      throw new UsageError(`${place}: ${path}: ${reasonOf(error, 'cannot be read')}.`);
+      throw new UsageError(`${location}: ${path}: ${reasonOf(error, 'cannot be read')}.`);
     }
   });
   const columns = table.columns.map((each) =>
@@ -105,8 +105,8 @@ export function readSoundFile(path: string): SoundFile {
 }
 
 /**
- * Returns a table of the WAV files in a folder and its subfolders, sorted by name: a column with their paths, and one for each
- * field of the pattern.
+ * Returns a table of the WAV files in a folder and its subfolders, sorted by name. It has a column with the paths and a column
+ * for each field of the pattern.
  * @throws UsageError if there are no WAV files, or if one does not match the pattern
  */
 function folderTable(folder: string, audio: string, pattern = '{*}'): Table {

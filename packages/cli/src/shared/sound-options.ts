@@ -19,7 +19,7 @@ Sound
   --no-augment          do not change speed, frequencies and parts of sounds at random in training
 `;
 
-/** The parameters of the front end that are given. */
+/** The options for reading and augmenting sounds that are given. */
 export interface SoundArguments {
   normalize?: 'level' | 'features' | 'none';
   mels?: number;

@@ -1,4 +1,4 @@
-/** Where `unroll predict --audio` stores the sounds of a model that speaks: a WAV file, a folder for several, or stdout. */
+/** Writes the speech that `unroll predict --audio` generates: to a WAV file, to a folder (several sounds), or to stdout. */
 import { basename, dirname, extname } from 'node:path';
 import { writeWav } from '@unroll/data';
 import type { Samples } from '@unroll/tasks';
@@ -6,18 +6,18 @@ import { UsageError } from './args.js';
 import { checkWritable, writeAtomically } from './files.js';
 import { isFolder } from './sound-files.js';
 
-/** Extensions of other formats of sounds. Folders may have other dots in their names. */
+/** Extensions of other sound formats, which are rejected. Any other extension, except .wav, belongs to the name of a folder. */
 const OTHER_FORMATS = /^\.(aac|aif|aiff|au|flac|m4a|mp3|mp4|ogg|opus|raw|wave|webm|wma)$/i;
 
 export class SoundOutput {
   readonly #path: string;
   readonly #kind: 'stdout' | 'file' | 'folder';
 
-  /** @throws UsageError without a path, for a file of another format, and if files cannot be written there */
+  /** @throws UsageError without a path, for a file of another format, and if no file can be written at the path */
   constructor(path: string | undefined) {
     if (path === undefined)
       throw new UsageError(
-        'This model speaks: --audio <file.wav> is required, a folder for several texts, or - for stdout.',
+        'Speech synthesis needs --audio <file.wav>, a folder for several texts, or - for stdout.',
       );
     this.#path = path;
     this.#kind = kindOf(path);
@@ -25,14 +25,14 @@ export class SoundOutput {
     if (this.#kind === 'folder') checkWritable(path, ['1.wav'], '--audio');
   }
 
-  /** True if the sound is written to stdout, which then holds nothing else. */
+  /** True if the sound is written to stdout. Nothing else is then written to stdout. */
   get isStdout(): boolean {
     return this.#kind === 'stdout';
   }
 
-  /** @throws UsageError for several sounds and one file */
+  /** @throws UsageError for several sounds without a folder */
   checkCount(count: number): void {
-    if (count === 1 || this.#kind === 'folder') return;
+    if (count <= 1 || this.#kind === 'folder') return;
     const got = this.isStdout ? 'stdout (-)' : `the file ${this.#path}`;
     throw new UsageError(`--audio must be a folder for ${count} texts, got ${got}.`);
   }
@@ -61,7 +61,7 @@ export class SoundOutput {
   }
 }
 
-/** Returns what a path is. @throws UsageError for a new path with the extension of another format of sounds */
+/** Returns the kind of output at a path. @throws UsageError for a new path with the extension of another sound format */
 function kindOf(path: string): 'stdout' | 'file' | 'folder' {
   if (path === '-') return 'stdout';
   if (isFolder(path)) return 'folder';

@@ -8,15 +8,16 @@ import { readSoundFile } from './sound-files.js';
 import { readRows } from './table-file.js';
 
 const SAME = 'same';
-/** What the column "same" may hold. */
+/** The meaning of the cells in the column "same". */
 const DECISIONS: Readonly<Record<string, boolean>> = {
   ...{ 1: true, true: true, yes: true },
   ...{ 0: false, false: false, no: false },
 };
 
 /**
- * Reads pairs. A file that occurs several times is read once.
- * @throws UsageError for another number of columns, other cells, and files that cannot be read; UnrollError without the column "same"
+ * Reads the pairs in a table. A file that occurs several times is read once.
+ * @throws UsageError for another number of columns, other cells, and files that cannot be read; UnrollError if the column
+ * "same" is missing
  */
 export async function readSoundPairs(
   path: string,
@@ -30,11 +31,11 @@ export async function readSoundPairs(
       `${path}: the table must have two columns with paths and the column "${SAME}", got ${table.columns.length} columns.`,
     );
   const files = new Map<string, SoundFile>();
-  const place = (row: number, { position, name }: Column): string =>
+  const locationOf = (row: number, { position, name }: Column): string =>
     `${table.source}, line ${table.lines[row]}, column ${position} ("${name}")`;
   const fileOf = (row: number, column: Column): SoundFile => {
     const source = String(column.cells[row] ?? '').trim();
-    if (source === '') throw new UsageError(`${place(row, column)}: the path of a WAV file is missing.`);
+    if (source === '') throw new UsageError(`${locationOf(row, column)}: the path of a WAV file is missing.`);
     const full = isAbsolute(source) ? source : join(dirname(path), source);
     const file = files.get(full) ?? { ...readSoundFile(full), source };
     files.set(full, file);
@@ -48,7 +49,7 @@ export async function readSoundPairs(
           .toLowerCase()
       ];
     if (decision === undefined)
-      throw new UsageError(`${place(row, same)}: the cell must be 1 or 0, got ${JSON.stringify(cell)}.`);
+      throw new UsageError(`${locationOf(row, same)}: the cell must be 1 or 0, got ${JSON.stringify(cell)}.`);
     return { first: fileOf(row, paths[0]), second: fileOf(row, paths[1]), same: decision };
   });
   return { pairs, notes };

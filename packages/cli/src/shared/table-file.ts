@@ -63,8 +63,8 @@ export async function readRows(path: string, reading: ReadOptions, query?: Query
 }
 
 /**
- * Reads CSV, JSON lines, a JSON array, Parquet or a `.ts` file of sktime, optionally compressed with gzip. Text may be in UTF-8, UTF-16 or an older
- * encoding.
+ * Reads CSV, JSON lines, a JSON array, Parquet or a `.ts` file of sktime, optionally compressed with gzip. Text may be in
+ * UTF-8, UTF-16 or an older encoding.
  * @throws UsageError if the file cannot be read, UnrollError if the content is not a table
  */
 export async function readTable(path: string, reading: ReadOptions = {}): Promise<FileTable> {
@@ -134,7 +134,7 @@ const tabOf = (path: string, text: string): { delimiter?: string } =>
     ? { delimiter: '\t' }
     : {};
 
-/** Reads and decompresses a file. The fingerprint is that of the file before it is decompressed. */
+/** Reads and decompresses a file. The fingerprint is that of the compressed file. */
 function readBytes(path: string): { bytes: Uint8Array; fingerprint: string } {
   try {
     const bytes = readFileSync(path);

@@ -12,9 +12,9 @@ export const templateFile = (option: string): string => `${option.replace(/-rows
 
 /**
  * Runs `work`. If it fails because rows are missing, writes a template with these rows to fill in. An existing template
- * is overwritten only if `work` has read it, as it may contain the user's values.
+ * may contain the user's values, so it is overwritten only if it is one of `optionFiles`.
  * @param out the output folder
- * @param optionFiles by option: the file that the user has passed
+ * @param optionFiles the files that the user has passed, by option
  * @throws UsageError that says how to provide the rows
  */
 export async function withTemplate<T>(
@@ -43,6 +43,6 @@ export async function withTemplate<T>(
   }
 }
 
-/** Returns whether two paths are the same. */
+/** Returns true if two paths are the same. */
 export const isSameFile = (path: string, other: string | undefined): boolean =>
   other !== undefined && resolve(path) === resolve(other);

@@ -1,4 +1,4 @@
-/** `unroll train speak`: its options, and its runs. */
+/** `unroll train speak`: its options, help and training. */
 import type { Table } from '@unroll/data';
 import {
   prepareVoice,
@@ -33,8 +33,8 @@ const OPTIONS = {
 const HELP = `Usage: unroll train speak --data <file> --text <column> --audio <column> --out <folder> [options]
        unroll train speak --data <folder> --pattern "{text}_{take}.wav" --text <field> --out <folder> [options]
 
-Trains a recurrent network that speaks texts with the voice of the recordings. It converts characters to a spectrogram (Tacotron),
-and the spectrogram to a WAV file (Griffin-Lim). A clean voice and sentences of a few seconds work best.
+Trains a recurrent network that speaks texts with the voice of the recordings. The network converts characters to a spectrogram
+(Tacotron), which is then converted to a WAV file (Griffin-Lim). A clean voice and sentences of a few seconds work best.
 
 Data
   --data <file>         rows to train on
@@ -56,13 +56,13 @@ export const speakTraining: Trainable = { about: 'speak texts', options: OPTIONS
 async function open(args: ParsedArgs): Promise<TrainingJob> {
   const text = requiredText(args, 'text', 'column', 'the column with the texts');
   const network = networkArguments(args);
-  const own = {
+  const speechOptions = {
     mels: integerOption(args, 'mels'),
     sampleRate: integerOption(args, 'rate'),
     reduction: integerOption(args, 'reduction'),
     sampling: numberOption(args, 'sampling', 'from 0 to below 1', (rate) => rate >= 0 && rate < 1),
   };
-  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(Object.entries(speechOptions).filter(([, value]) => value !== undefined));
   const { path, audio, pattern, reading, data, valid } = await openSoundData(args);
   const options: SpeakOptions = {
     ...{ audio, text, ...network, ...given },

@@ -17,14 +17,14 @@ const OPTIONS = {
 } as const satisfies OptionSpecs;
 
 const DEFAULT_PORT = 8470;
-/** Larger files and folders cannot be a model that a page can show. */
+/** Limits of the files that the page opens. */
 const MAX_BYTES = 512 * 1024 * 1024;
 const MAX_FILES = 200;
 
 const HELP = `Usage: unroll studio [<run, model or file>] [--port <n>] [--open]
 
 Serves a page on this machine that trains RNN, LSTM, GRU and minGRU side by side, and shows gates, states and
-gradients while they learn. Everything runs in the page; nothing leaves this machine. The page opens <run, model or
+gradients during training. Everything runs in the page; nothing leaves this machine. The page opens <run, model or
 file>: the folder of a run, a saved model (folder or zip), a model of Keras, PyTorch or ONNX, or a CSV file. Ctrl-C
 ends the server.
 

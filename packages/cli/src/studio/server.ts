@@ -35,7 +35,7 @@ export interface StudioServerOptions {
   opened: ReadonlyMap<string, Uint8Array>;
 }
 
-/** Sends the files of the page, and the opened files. Answers only GET and HEAD for names of this machine. */
+/** Returns a server of the page and the opened files, for GET and HEAD requests to a host name of this machine. */
 export function createStudioServer({ folder, opened }: StudioServerOptions): Server {
   const answer = (
     response: ServerResponse,

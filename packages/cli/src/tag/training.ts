@@ -1,4 +1,4 @@
-/** `unroll train tag`: its options, and its runs. */
+/** `unroll train tag`: its options, help and training. */
 import { type ConlluColumn, parseConll, type TaggedSentences } from '@unroll/data';
 import {
   prepareTagger,
@@ -87,11 +87,11 @@ async function open(args: ParsedArgs): Promise<TrainingJob> {
   };
 }
 
-/** Leaves out the options that are not given. */
+/** Returns the options that are not undefined. */
 const given = <T extends object>(options: T): Partial<{ [K in keyof T]: Exclude<T[K], undefined> }> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 
-/** @throws UsageError */
+/** Returns the value of --column. @throws UsageError if it is invalid */
 function columnOption(args: ParsedArgs): number | ConlluColumn | undefined {
   const text = textOption(args, 'column');
   if (text === undefined) return undefined;

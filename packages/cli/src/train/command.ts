@@ -47,8 +47,9 @@ export const trainCommand: Command = {
       throw new UsageError(`A task is required: unroll train ${NAMES.join('|')} [options]`);
     const task = taskNamed(name);
     const parsed = parseOptions(args, { ...TRAINING_OPTIONS, ...task.options });
-    const refused = task.unsupported?.find((option) => parsed.values[option] !== undefined);
-    if (refused !== undefined) throw new UsageError(`--${refused} is not an option of unroll train ${name}.`);
+    const unsupported = task.unsupported?.find((option) => parsed.values[option] !== undefined);
+    if (unsupported !== undefined)
+      throw new UsageError(`--${unsupported} is not an option of unroll train ${name}.`);
     const [extra] = parsed.positionals;
     if (extra !== undefined)
       throw new UsageError(`Unexpected argument "${extra}". The file is the value of --data.`);
@@ -59,8 +60,9 @@ export const trainCommand: Command = {
 /** @throws UsageError for an unknown name */
 function taskNamed(name: string): Trainable {
   if (Object.hasOwn(TRAINABLE, name)) return TRAINABLE[name];
-  const near = nearest(name, NAMES);
-  const hint = near === undefined ? `The tasks are ${NAMES.join(', ')}.` : `Did you mean "${near}"?`;
+  const suggestion = nearest(name, NAMES);
+  const hint =
+    suggestion === undefined ? `The tasks are ${NAMES.join(', ')}.` : `Did you mean "${suggestion}"?`;
   throw new UsageError(
     name.startsWith('-')
       ? `The task must come first: unroll train ${NAMES.join('|')} [options]`

@@ -1,5 +1,6 @@
 /**
- * The interface of the tasks that `unroll train` trains. To add a task, implement it in its folder and add a line to command.ts.
+ * The interface of the tasks that `unroll train` trains. To add a task, implement this interface in a folder and add the
+ * task to command.ts.
  */
 import type { PlanEvent, ResultEvent, RunEvent, RunStore, TaskModel, TaskRequest } from '@unroll/tasks';
 import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
@@ -8,7 +9,7 @@ import type { FileFacts } from '../shared/table-file.js';
 export interface Trainable {
   /** One line for `unroll train --help`. */
   about: string;
-  /** The options that are not common to all tasks, which are in options.ts. */
+  /** The options of this task. options.ts has the options that all tasks share. */
   options: OptionSpecs;
   /** The usage line and the help of these options. */
   help: string;
@@ -25,7 +26,7 @@ export interface Trainable {
 
 /** One run, ready to start. */
 export interface TrainingJob {
-  /** The training file, and its number of rows if it is a table. */
+  /** The training file, and its number of rows or sentences (absent for a text). */
   data: FileFacts & { path: string; rows?: number };
   /** All files of the run. */
   files: readonly FileFacts[];
@@ -35,7 +36,7 @@ export interface TrainingJob {
   example?: TaskRequest;
   /** Describes the run without training. @throws UnrollError for invalid data */
   plan(): PlanEvent | Promise<PlanEvent>;
-  /** Trains. */
+  /** Trains the model and yields events. */
   run(control: { store: RunStore; signal: AbortSignal }): AsyncGenerator<RunEvent, TrainedModel, void>;
 }
 
@@ -47,5 +48,5 @@ export interface TrainedModel {
   report(run: { backend: string; seconds: number }): string;
 }
 
-/** The result event, which is reported after the files are written. */
+/** A trained model with its result event, which is reported after the files are written. */
 export type TrainingResult = TrainedModel & { event: ResultEvent };

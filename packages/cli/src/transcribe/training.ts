@@ -1,4 +1,4 @@
-/** `unroll train transcribe`: its options, and its runs. */
+/** `unroll train transcribe`: its options, help and training. */
 import { nestedValues, type Table } from '@unroll/data';
 import {
   prepareTranscriber,
@@ -62,14 +62,14 @@ export const transcribeTraining: Trainable = {
 async function open(args: ParsedArgs): Promise<TrainingJob> {
   const text = requiredText(args, 'text', 'column', 'the column with the transcripts');
   const network = networkArguments(args);
-  const own = {
+  const speechOptions = {
     ...soundArguments(args),
     level: choiceOption(args, 'level', ['characters', 'words']),
     decoder: choiceOption(args, 'decoder', ['ctc', 'attention']),
     streaming: args.values.streaming === true ? true : undefined,
     reduction: integerOption(args, 'reduction'),
   };
-  const given = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
+  const given = Object.fromEntries(Object.entries(speechOptions).filter(([, value]) => value !== undefined));
   const { path, audio, pattern, reading, data, valid } = await openSoundData(args);
   const options: TranscribeOptions = {
     ...{ audio, text, ...network, ...given },

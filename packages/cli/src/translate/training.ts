@@ -1,4 +1,4 @@
-/** `unroll train translate`: its options, and its runs. */
+/** `unroll train translate`: its options, help and training. */
 import { texts } from '@unroll/data';
 import {
   type PairData,
@@ -38,7 +38,7 @@ const OPTIONS = {
 const HELP = `Usage: unroll train translate --data <file> --source <column> --target <column> --out <folder> [options]
        unroll train translate --source-file <file> --target-file <file> --out <folder> [options]
 
-Trains a recurrent network with attention that writes one text from another: a translation, or a summary. Reads a table (CSV,
+Trains a recurrent network with attention that converts a text to another text, such as a translation or a summary. Reads a table (CSV,
 TSV, JSON lines or Parquet) with a source and a target in each row, or two text files with one text per line. All files may be
 compressed with gzip.
 
@@ -52,7 +52,7 @@ Data
   --valid-source <file>, --valid-target <file>
                         the same for validation
   --level <name>        tokens: subwords, words or characters (default: subwords, learned from the training texts)
-  --vocabulary <n>      number of tokens of each vocabulary (default: from 1,000 to 8,000, by the number of words)
+  --vocabulary <n>      number of tokens of each vocabulary (default: 1,000 to 8,000, depending on the number of words)
 `;
 
 export const translateTraining: Trainable = {
@@ -62,11 +62,11 @@ export const translateTraining: Trainable = {
   open,
 };
 
-/** The data of a run, with the files they were read from. */
+/** The data of a run, and the files that contain the data. */
 interface PairFiles {
   data: PairData;
   validation: PairData | undefined;
-  /** The training file (of parallel files: the source file) and its number of rows. */
+  /** The training file and its number of rows; for parallel files, the source file. */
   main: TrainingJob['data'];
   files: FileFacts[];
 }
@@ -100,8 +100,8 @@ function firstSource(data: PairData, columns: { source?: string }): string {
 const TABLE_OPTIONS = ['data', 'source', 'target', 'valid'];
 const PARALLEL_OPTIONS = ['source-file', 'target-file', 'valid-source', 'valid-target'];
 
-/** @throws UsageError if one of the options is given */
-function refuse(args: ParsedArgs, names: readonly string[], other: string): void {
+/** @throws UsageError if an option in `names` is given, because it cannot be combined with `other` */
+function checkNotGiven(args: ParsedArgs, names: readonly string[], other: string): void {
   const given = names.find((name) => args.values[name] !== undefined);
   if (given !== undefined) throw new UsageError(`--${given} cannot be combined with ${other}.`);
 }
@@ -117,7 +117,7 @@ function columnsOf(args: ParsedArgs): { source: string; target: string } {
 }
 
 async function openTable(args: ParsedArgs, reading: ReadOptions): Promise<PairFiles> {
-  refuse(args, PARALLEL_OPTIONS, '--data');
+  checkNotGiven(args, PARALLEL_OPTIONS, '--data');
   const path = requiredText(args, 'data', 'file', 'the rows to train on');
   const validPath = textOption(args, 'valid');
   const data = await readTable(path, reading);
@@ -131,7 +131,7 @@ async function openTable(args: ParsedArgs, reading: ReadOptions): Promise<PairFi
 }
 
 async function openParallel(args: ParsedArgs, reading: ReadOptions): Promise<PairFiles> {
-  refuse(args, TABLE_OPTIONS, '--source-file and --target-file');
+  checkNotGiven(args, TABLE_OPTIONS, '--source-file and --target-file');
   const path = requiredText(args, 'source-file', 'file', 'the source texts');
   const data = readParallel(path, requiredText(args, 'target-file', 'file', 'the target texts'), reading);
   const [source, target] = ['valid-source', 'valid-target'].map((name) => textOption(args, name));

@@ -57,7 +57,7 @@ before(async () => {
 });
 
 describe('train classify', () => {
-  test('prints the plan, the scores and what was written', async () => {
+  test('prints the plan, the scores and the written files', async () => {
     const { stdout } = await unroll([...TRAIN, '--out', 'printed']);
     assert.match(stdout, /^data {5}160 texts in "review", 2 labels in "liked": no, yes$/m);
     assert.match(stdout, /^ {9}Validation: 16 of the texts, the same share of each label\.$/m);
@@ -129,7 +129,7 @@ describe('--vectors', () => {
   const PLAN = [...TRAIN.filter((arg) => arg !== '--embedding' && arg !== '8'), '--vectors', 'vectors.txt'];
   before(() => write('vectors.txt', 'good 1 0\nbad -1 0\ngreat 1 1\ndull -1 1\n'));
 
-  test('sets the width of the embedding, and the plan has the coverage', async () => {
+  test('sets the width of the embedding, and the plan reports the coverage', async () => {
     const { code, stdout, stderr } = await unroll([...PLAN, '--dry-run']);
     assert.equal(code, 0, stderr);
     assert.match(
@@ -143,7 +143,7 @@ describe('--vectors', () => {
     ['a missing file', ['--vectors', 'none.txt'], /none\.txt: file not found/],
     ['another file', ['--vectors', 'train.tsv'], /train\.tsv/],
   ] as const) {
-    test(`refused: ${name}`, async () => {
+    test(`rejected: ${name}`, async () => {
       const { code, stdout, stderr } = await unroll([...PLAN, ...args, '--out', 'bad']);
       assert.deepEqual([code, stdout], [2, ''], stderr);
       assert.match(stderr, message);
@@ -240,11 +240,11 @@ describe('invalid input', () => {
     ],
     'an unknown label at test time': [
       ['evaluate', 'model', '--data', 'unknown-label.tsv'],
-      /unknown-label\.tsv, line 2, column 2 \("liked"\): label "maybe" does not occur in the training data\. Its labels: no, yes\./,
+      /unknown-label\.tsv, line 2, column 2 \("liked"\): label "maybe" does not occur in the training data\. Known labels: no, yes\./,
     ],
     'only unknown words': [
       ['predict', 'model', '--data', 'unknown-words.tsv'],
-      /unknown-words\.tsv, line 2, column 1 \("review"\): no word of the text occurs in the training data/,
+      /unknown-words\.tsv, line 2, column 1 \("review"\): neither this text nor any other contains a word of the training data/,
     ],
     'an empty text to predict': [['predict', 'model', '--text', ' '], /The text is empty/],
     'sound for a model of texts': [

@@ -42,7 +42,7 @@ describe('clips', () => {
   test('in the order of the numbers in the names of frames', async () => {
     const { stdout } = await unroll(['predict', 'model', '--frames', 'clip0', '--json']);
     const whole = JSON.parse(stdout);
-    assert.equal(whole.label, 'left'); // frame8, frame9, frame10, frame11: the order of letters would begin with frame10
+    assert.equal(whole.label, 'left'); // frame8, frame9, frame10, frame11: alphabetical order would begin with frame10
   });
 
   test('with the options of frames', async () => {

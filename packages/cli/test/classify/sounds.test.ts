@@ -58,7 +58,7 @@ describe('sounds', () => {
     assert.ok(JSON.parse(stdout.trimEnd().split('\n').at(-1)!).metrics.accuracy > 0.9);
   });
 
-  test('of a folder with a pattern, which the model remembers', async () => {
+  test('of a folder with a pattern, which the model stores', async () => {
     const folder = ['train', 'classify', '--data', 'sounds', '--pattern', '{way}_{who}_{take}.wav', ...QUICK];
     const trained = await unroll([...folder, '--label', 'way', '--out', 'folder']);
     assert.equal(trained.code, 0, trained.stderr);

@@ -32,7 +32,7 @@ const models: Record<string, () => Network> = {
 };
 
 describe('a module with a model', () => {
-  // In the repository, so that the module finds unrolljs.
+  // The folder is in the repository, so that the module finds unrolljs.
   const root = fileURLToPath(new URL('../../../../build', import.meta.url));
   mkdirSync(root, { recursive: true });
   const folder = mkdtempSync(join(root, 'app-test-'));
@@ -42,7 +42,7 @@ describe('a module with a model', () => {
     execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
 
   for (const [name, make] of Object.entries(models)) {
-    test(`${name}, with the weights inside, beside it, and in 16 bits`, async () => {
+    test(`${name}, with the weights inside, in a separate file, and in 16 bits`, async () => {
       const network = make();
       network.build();
       await saveArtifact(join(folder, name), network);

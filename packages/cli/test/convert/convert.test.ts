@@ -1,4 +1,4 @@
-// The command `unroll convert`, and `unroll inspect` of files of other tools.
+// `unroll convert`, and `unroll inspect` with files of other tools.
 import assert from 'node:assert/strict';
 import {
   closeSync,
@@ -30,17 +30,17 @@ import { useTempFolder } from '../shared/helpers.js';
 
 const temp = useTempFolder();
 const { unroll } = temp;
-const at = (name: string): string => join(temp.folder, name);
+const pathOf = (name: string): string => join(temp.folder, name);
 
 before(async () => {
   await ready();
   const model = sequential([input({ shape: [null, 3] }), lstm({ units: 4 }), dense({ units: 2 })]);
   model.build();
-  await saveArtifact(at('model'), model);
-  writeFileSync(at('notes.txt'), 'no model');
+  await saveArtifact(pathOf('model'), model);
+  writeFileSync(pathOf('notes.txt'), 'no model');
 });
 
-/** A safetensors file of one tensor of zeros, without blocks on the disk. */
+/** Writes a safetensors file with one tensor of zeros, as a sparse file. */
 function sparseSafetensors(path: string, gigabytes: number): void {
   const count = gigabytes * 2 ** 28;
   const tensor = { dtype: 'F32', shape: [1024, count / 1024], data_offsets: [0, 4 * count] };
@@ -66,8 +66,8 @@ describe('convert', () => {
     const { event, from, to, files, parameters } = JSON.parse(back.stdout);
     assert.deepEqual([event, from, to, parameters], ['result', 'unroll', 'unroll', 138]);
     assert.deepEqual(files, ['model.safetensors', 'config.json']);
-    for (const name of readdirSync(at('model')))
-      assert.deepEqual(readFileSync(at(`back/${name}`)), readFileSync(at(`model/${name}`)), name);
+    for (const name of readdirSync(pathOf('model')))
+      assert.deepEqual(readFileSync(pathOf(`back/${name}`)), readFileSync(pathOf(`model/${name}`)), name);
   });
   const mistakes: Record<string, [string[], RegExp]> = {
     'one path': [['model'], /An input and an output are required/],
@@ -101,7 +101,7 @@ describe('PyTorch', () => {
       dense({ units: 2 }),
     ]);
     model.build();
-    await saveArtifact(at('net'), model);
+    await saveArtifact(pathOf('net'), model);
     const x = { shape: [2, 3, 3], values: Float64Array.from({ length: 18 }, (_, i) => Math.sin(i)) };
     const y = await predict(model, tensor(x.values, x.shape));
     const outputs = { shape: y.shape, values: Float64Array.from(await y.data()) };
@@ -111,15 +111,15 @@ describe('PyTorch', () => {
       tensor(x.values, x.shape),
     );
     const steps = { shape: states.shape, values: Float64Array.from(await states.data()) };
-    writeFileSync(at('data.npz'), writeNpz(new Map([['x', x], ['y', outputs], ['lstm', steps]]))); // biome-ignore format: short
+    writeFileSync(pathOf('data.npz'), writeNpz(new Map([['x', x], ['y', outputs], ['lstm', steps]]))); // biome-ignore format: short
     const wrong = { shape: y.shape, values: outputs.values.map((value) => value + 0.01) };
-    writeFileSync(at('wrong.npz'), writeNpz(new Map([['x', x], ['y', wrong]]))); // biome-ignore format: short
+    writeFileSync(pathOf('wrong.npz'), writeNpz(new Map([['x', x], ['y', wrong]]))); // biome-ignore format: short
   });
 
   test('weights with a Python module, and back with a map', async () => {
     const out = await unroll(['convert', 'net', 'net.pt']);
     assert.equal(out.code, 0, out.stderr);
-    assert.match(readFileSync(at('net.py'), 'utf8'), /x = torch\.relu\(x\)/);
+    assert.match(readFileSync(pathOf('net.py'), 'utf8'), /x = torch\.relu\(x\)/);
     const undecided = await unroll(['convert', 'net.pt', 'back.zip']);
     assert.equal(undecided.code, 2);
     assert.match(
@@ -128,7 +128,7 @@ describe('PyTorch', () => {
     );
     const template = await unroll(['convert', 'net.pt', 'map.json', '--map', 'template']);
     assert.equal(template.code, 0, template.stderr);
-    const map = JSON.parse(readFileSync(at('map.json'), 'utf8'));
+    const map = JSON.parse(readFileSync(pathOf('map.json'), 'utf8'));
     assert.deepEqual(
       map.layers.map((layer: { module: string }) => layer.module),
       ['lstm', 'dense', 'dense_1'],
@@ -137,7 +137,7 @@ describe('PyTorch', () => {
     assert.equal(incomplete.code, 2);
     assert.match(incomplete.stderr, /there is no activation "relu, tanh, sigmoid, linear, \.\.\.\?"/);
     map.layers[1].activation = 'relu';
-    writeFileSync(at('map.json'), JSON.stringify(map));
+    writeFileSync(pathOf('map.json'), JSON.stringify(map));
     const back = await unroll(['convert', 'net.pt', 'back.zip', '--map', 'map.json', '--verify', 'data.npz']);
     assert.equal(back.code, 0, back.stderr);
     assert.match(back.stdout, /^mapped {3}dense\.weight +-> {2}dense\/kernel$/m);
@@ -183,7 +183,7 @@ describe('PyTorch', () => {
     };
     for (const [name, model] of Object.entries(models)) {
       model.build();
-      await saveArtifact(at(name), model);
+      await saveArtifact(pathOf(name), model);
       const run = await unroll(['convert', name, `${name}.zip`, '--verify', 'random', '--json']);
       assert.equal(run.code, 0, run.stderr);
       const { verify } = JSON.parse(run.stdout);
@@ -194,7 +194,7 @@ describe('PyTorch', () => {
 
 describe('inspect', () => {
   test('a safetensors file of 2 GB, without its values', async () => {
-    sparseSafetensors(at('large.safetensors'), 2);
+    sparseSafetensors(pathOf('large.safetensors'), 2);
     const { code, stdout } = await unroll(['inspect', 'large.safetensors', '--json']);
     assert.equal(code, 0);
     assert.deepEqual(JSON.parse(stdout), {
@@ -206,7 +206,7 @@ describe('inspect', () => {
     const text = (await unroll(['inspect', 'large.safetensors'])).stdout;
     assert.match(text, /^encoder\.weight {2}float32 {2}\[1024, 524288\] {2}536,870,912$/m);
   });
-  test('a file of no format', async () => {
+  test('a file of an unknown format', async () => {
     const { code, stderr } = await unroll(['inspect', 'notes.txt']);
     assert.equal(code, 2);
     assert.match(stderr, /notes\.txt is not a model file that Unroll can read/);

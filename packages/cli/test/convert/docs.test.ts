@@ -1,4 +1,4 @@
-// The table of formats in docs/convert.md is that of the code.
+// Checks that the table of formats in docs/convert.md matches the code.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,4 +1,4 @@
-// Saved forecasts on newer rows, and what is in their files; models of no task.
+// unroll evaluate and unroll inspect with a forecasting model; unroll predict and unroll inspect with a model without a task.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +47,10 @@ test('evaluate: the model and the best baseline on the newer rows', async () => 
   const json = await unroll(['evaluate', 'old/model', '--data', passengers, '--json']);
   const scores = JSON.parse(json.stdout.trimEnd().split('\n').at(-1)!);
   assert.deepEqual([scores.event, scores.rows[0][0]], ['scores', 'lstm']);
-  assert.ok(stdout.includes(scores.rows[0][3].toFixed(2)), 'all rows mean the same as the newer ones');
+  assert.ok(
+    stdout.includes(scores.rows[0][3].toFixed(2)),
+    'the scores are the same for all rows and for the newer rows',
+  );
 });
 
 test('evaluate: rejects data without newer rows', async () => {

@@ -1,4 +1,4 @@
-// The command as a user runs it: what is printed and written, and Ctrl-C.
+// unroll forecast as a user runs it: printed text, written files, and Ctrl-C.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,8 +10,8 @@ import { afterEpochs } from '../shared/interrupted.js';
 const temp = useTempFolder();
 const { unroll, csv } = temp;
 
-describe('a good run', () => {
-  test('for people: backend, what was inferred, progress, leaderboard, plot and file', async () => {
+describe('a successful run', () => {
+  test('prints the backend, the plan, progress, the leaderboard, the plot and the folder', async () => {
     const { code, stdout, stderr } = await unroll(['forecast', ...AIR, '--out', 'air']);
     assert.equal(stderr, '');
     assert.equal(code, 0);
@@ -25,7 +25,7 @@ describe('a good run', () => {
       /^model +MASE +sMAPE +RMSE +MAE +WQL +coverage 80% +coverage 95%\nensemble .*\n(?:(?:theta|lstm|ets) .*\n){3}seasonal-naive .* 41\.85 .*\ndrift .*\nnaive /m,
     );
     assert.equal(stdout.match(/●/g)!.length, 13, 'twelve points and the caption');
-    assert.ok(!stdout.includes('\x1b'), 'no colour and no bar where nobody watches');
+    assert.ok(!stdout.includes('\x1b'), 'no colour and no progress bar without a terminal');
     assert.ok(
       stdout.split('\n').every((line) => Array.from(line).length <= 80),
       'at most 80 columns',
@@ -78,7 +78,7 @@ describe('a good run', () => {
     );
   });
 
-  test('for programs: JSON lines on stdout, the result last, text on stderr', async () => {
+  test('--json: JSON lines on stdout, the result last, and text on stderr', async () => {
     const { code, stdout, stderr } = await unroll(['forecast', ...AIR, ...QUICK, '--json', '--out', 'json']);
     assert.equal(code, 0);
     assert.match(stderr, /^backend/);
@@ -111,7 +111,7 @@ describe('a good run', () => {
     ]);
   });
 
-  test('quiet: nothing but the file', async () => {
+  test('--quiet: only writes the files', async () => {
     const run = await unroll(['forecast', ...AIR, ...QUICK, '--quiet', '--out', 'quiet']);
     assert.deepEqual(run, { code: 0, stdout: '', stderr: '' });
     assert.ok(existsSync(join(temp.folder, 'quiet/forecast.csv')));
@@ -285,11 +285,11 @@ describe('several series with covariates', () => {
 
     writeFileSync(join(temp.folder, 'gaps.csv'), table('2'));
     assert.equal((await unroll(['forecast', 'gaps.csv', ...options, '--out', 'gaps', '--quiet'])).code, 0);
-    assert.ok(!existsSync(join(temp.folder, 'gaps/future-template.csv')), 'what was filled in is gone');
+    assert.ok(!existsSync(join(temp.folder, 'gaps/future-template.csv')), 'the template is deleted');
   });
 });
 
-describe('verbs', () => {
+describe('commands', () => {
   test('suggests the nearest command for an unknown one', async () => {
     const { code, stderr } = await unroll(['forcast']);
     assert.equal(code, 2);

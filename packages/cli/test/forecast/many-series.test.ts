@@ -1,5 +1,5 @@
-// Three hundred series in one file, with future covariates that are missing for some: what is missing is named, the
-// template is filled in, and all are forecast.
+// Three hundred series in one file. For some, future covariates are missing: the error names the missing rows, the template
+// is filled in, and all series are forecast.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,10 +14,10 @@ const TEMPLATE = 'out/future-template.csv';
 
 interface Shop {
   id: string;
-  /** Days since the first of January. */
+  /** The first day of the series, in days since the first of January. */
   start: number;
   rows: number;
-  /** How many of the days to forecast have their price in the file. */
+  /** Number of days to forecast whose price is in the file. */
   known: number;
 }
 
@@ -30,7 +30,8 @@ const shops = Array.from(
     known: n % 10 === 4 ? 0 : n % 10 === 8 ? 5 : HORIZON,
   }),
 );
-const day = (at: number): string => new Date(Date.UTC(2024, 0, 1) + at * DAY).toISOString().slice(0, 10);
+const day = (index: number): string =>
+  new Date(Date.UTC(2024, 0, 1) + index * DAY).toISOString().slice(0, 10);
 const price = (shop: Shop, t: number): string => (2 + ((shop.start + t) % 5) / 4).toFixed(2);
 const horizonDays = ({ start, rows }: Shop): string[] =>
   Array.from({ length: HORIZON }, (_, k) => day(start + rows + k));
@@ -50,7 +51,7 @@ const options = [
 ];
 const command = (...more: string[]) => ['forecast', ...args, ...options, '--out', 'out', ...more];
 const cells = (name: string) => csv(name).slice(1);
-/** The template with the prices of some rows filled in. */
+/** Returns the rows of the template, with the prices of some rows filled in. */
 const filledIn = (fill: (row: number) => boolean) => {
   const byId = new Map(shops.map((shop) => [shop.id, shop]));
   return cells(TEMPLATE).map(([id, time, sold, old], row) => {
@@ -96,8 +97,8 @@ test('partly filled in: reports the rest and keeps the entered values', async ()
   const rows = filledIn((row) => row < 298 * HORIZON);
   write(TEMPLATE, HEAD, rows);
   const before = readFileSync(join(temp.folder, TEMPLATE), 'utf8');
-  const careless = await unroll(command());
-  assert.match(careless.stderr, /already exists and was not changed\. Fill it in and add --future-rows/);
+  const repeated = await unroll(command());
+  assert.match(repeated.stderr, /already exists and was not changed\. Fill it in and add --future-rows/);
   assert.equal(readFileSync(join(temp.folder, TEMPLATE), 'utf8'), before);
   const { code, stderr } = await unroll(command('--future-rows', TEMPLATE));
   assert.match(stderr, /is missing for shop-299 2024-\S+ to 2024-\S+\. Add/);
@@ -124,12 +125,12 @@ test('filled in: forecasts all 300 series, also with the saved model', async () 
   assert.ok(
     forecast.every((row) => row.slice(2).every((cell) => cell !== '' && Number.isFinite(Number(cell)))),
   );
-  assert.equal(cells(TEMPLATE).length, 2100, 'what the user filled in stays');
+  assert.equal(cells(TEMPLATE).length, 2100, 'the completed template is not deleted');
   const again = await unroll(['predict', 'out/model', '--data', 'sales.csv', '--future-rows', TEMPLATE]);
   assert.equal(again.stdout, readFileSync(join(temp.folder, 'out/forecast.csv'), 'utf8'));
 });
 
-describe('as a spreadsheet may leave it', () => {
+describe('a template edited in a spreadsheet', () => {
   const german = (date: string) => date.split('-').reverse().join('.');
   const variants: Record<string, (rows: string[][]) => void> = {
     'semicolons, decimal commas and other dates': (rows) =>
@@ -146,7 +147,7 @@ describe('as a spreadsheet may leave it', () => {
         rows.map(([id, time, , cost]) => [cost!, 'x', time!, id!]),
         '\t',
       ),
-    'other rows first, and only those that were missing': (rows) =>
+    'only the rows with missing prices, in another order': (rows) =>
       write('edited.csv', HEAD, rows.filter(([id]) => missing.some((shop) => shop.id === id)).reverse()),
   };
   for (const [name, edit] of Object.entries(variants)) {

@@ -1,4 +1,4 @@
-// Every mistake in the input is answered by exit code 2 and a few clear lines, and leaves nothing behind.
+// Every mistake in the input gives exit code 2 and a short error message, and no files are written.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -29,10 +29,10 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
   before(() => {
     for (const [name, text] of Object.entries(files)) writeFileSync(join(temp.folder, name), text, 'latin1');
     mkdirSync(join(temp.folder, 'blocked/forecast.csv'), { recursive: true });
-    // A folder that nobody can write to, not even root.
+    // A folder that even root cannot write to.
     mkdirSync(join(temp.folder, 'closed'));
     if (process.platform === 'linux') symlinkSync('/proc', join(temp.folder, 'closed/model'));
-    // A hole of 3 GB takes no room on the disk.
+    // A sparse file of 3 GB takes no space on the disk.
     writeFileSync(join(temp.folder, 'huge.csv'), '');
     truncateSync(join(temp.folder, 'huge.csv'), 3e9);
   });
@@ -43,10 +43,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       ['good.csv', 'text.csv', '--target', 'sold', '--horizon', '2'],
       /Exactly one file is required, got 2: good\.csv, text\.csv/,
     ],
-    'a file that is not there': [
-      ['gone.csv', '--target', 'sold', '--horizon', '2'],
-      /gone\.csv: file not found/,
-    ],
+    'a missing file': [['gone.csv', '--target', 'sold', '--horizon', '2'], /gone\.csv: file not found/],
     'a folder for a file': [['.', '--target', 'sold', '--horizon', '2'], /this is a folder, expected a file/],
     'an empty file': [['empty.csv', '--target', 'sold', '--horizon', '2'], /empty\.csv is empty/],
     'a file that is not text': [
@@ -60,20 +57,20 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
     'an empty query': [[...good, '--sql', ''], /--sql must not be empty/],
     'no target': [['good.csv', '--horizon', '2'], /--target <column> is required/],
     'no horizon': [['good.csv', '--target', 'sold'], /--horizon <n> is required/],
-    'a target that is no column': [
+    'an unknown target column': [
       ['good.csv', '--target', 'solt', '--horizon', '2'],
       /no column "solt"\. Did you mean "sold"\?/,
     ],
-    'a time that is no column': [[...good, '--time', 'Month'], /no column "Month"\. Did you mean "month"\?/],
+    'an unknown time column': [[...good, '--time', 'Month'], /no column "Month"\. Did you mean "month"\?/],
     'a time column without times': [
       [...good, '--time', 'sold', '--target', 'month'],
       /line 2, column 1 \("month"\): "2020-01" is not a number/,
     ],
-    'text in a number': [
+    'text in a column of numbers': [
       ['text.csv', '--target', 'sold', '--horizon', '1'],
       /text\.csv, line 3, column 2 \("sold"\): "many" is not a number/,
     ],
-    'a time twice': [
+    'a repeated time': [
       ['twice.csv', '--target', 'sold', '--horizon', '1'],
       /twice\.csv, lines 3 and 4: duplicate time 2020-02/,
     ],
@@ -81,7 +78,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       ['ragged.csv', '--target', 'sold', '--horizon', '1'],
       /ragged\.csv, line 3: 3 fields, more than the header's 2/,
     ],
-    'a header alone': [
+    'a header without rows': [
       ['header.csv', '--target', 'sold', '--horizon', '1'],
       /header\.csv has a header but no rows/,
     ],
@@ -89,7 +86,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       ['bare.csv', '--target', 'sold', '--horizon', '1'],
       /bare\.csv, line 1: the first line must name the columns/,
     ],
-    'a quote that is not closed': [
+    'an unclosed quotation mark': [
       ['quote.csv', '--target', 'sold', '--horizon', '1'],
       /quote\.csv, line 2: a quotation mark is not closed/,
     ],
@@ -97,15 +94,15 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       ['gap.csv', '--target', 'sold', '--horizon', '1'],
       /gap\.csv, line 3, column 1 \("month"\): the time is missing/,
     ],
-    'days and months that cannot be told apart': [
+    'dates with an ambiguous order of day and month': [
       ['either.csv', '--target', 'sold', '--horizon', '1'],
       /may be 01 February 2020 or 02 January 2020/,
     ],
-    'times without a step': [
+    'times at irregular distances': [
       ['uneven.csv', '--target', 'sold', '--horizon', '1'],
       /uneven\.csv, column "day": The times follow no regular step/,
     ],
-    'JSON that is cut off': [
+    'truncated JSON': [
       ['broken.jsonl', '--target', 'sold', '--horizon', '1'],
       /broken\.jsonl, line 2: invalid JSON/,
     ],
@@ -113,19 +110,13 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       ['broken.csv.gz', '--target', 'sold', '--horizon', '1'],
       /broken\.csv\.gz: the gzip file is truncated or damaged and cannot be decompressed/,
     ],
-    'a frequency that is none': [
-      [...good, '--frequency', 'often'],
-      /"often" is not a frequency\. Write monthly/,
-    ],
-    'a cell that is none': [
+    'an unknown frequency': [[...good, '--frequency', 'often'], /"often" is not a frequency\. Write monthly/],
+    'an unknown cell': [
       [...good, '--cells', 'lstm,lsmt'],
       /cells must contain only rnn, lstm, gru, minGRU, .*, got "lsmt"/,
     ],
-    'a head that is none': [
-      [...good, '--head', 'sharp'],
-      /head must be one of point, quantile, .*, got "sharp"/,
-    ],
-    'a calendar that is none': [
+    'an unknown head': [[...good, '--head', 'sharp'], /head must be one of point, quantile, .*, got "sharp"/],
+    'an unknown calendar feature': [
       [...good, '--calendar', 'month,moon'],
       /calendar must be auto, none or a list of hour, weekday, month, got "moon"/,
     ],
@@ -133,7 +124,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       [...good, '--calendar', 'hour'],
       /The calendar feature "hour" cannot be used for good\.csv: its rows are monthly/,
     ],
-    'a level that is none': [
+    'an invalid level': [
       [...good, '--level', '80,950'],
       /--level must be percentages between 0 and 100, such as 80,95, got "950"/,
     ],
@@ -141,7 +132,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       [...good, '--past', 'a,,b'],
       /--past must not contain empty names, got "a,,b"/,
     ],
-    'a covariate that is no column': [[...good, '--future', 'prices'], /no column "prices"/],
+    'an unknown covariate column': [[...good, '--future', 'prices'], /no column "prices"/],
     'horizon 0': [
       ['good.csv', '--target', 'sold', '--horizon', '0'],
       /--horizon must be an integer of at least 1, got "0"/,
@@ -155,27 +146,24 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       /40 rows, too few to train and backtest a forecast of horizon 39.*The longest possible horizon is \d+/,
     ],
     'units 0': [[...good, '--units', '0'], /--units must be an integer of at least 1/],
-    'an option that is not known': [
-      [...good, '--horizn', '3'],
-      /Unknown option --horizn\. Did you mean --horizon\?/,
-    ],
+    'an unknown option': [[...good, '--horizn', '3'], /Unknown option --horizn\. Did you mean --horizon\?/],
     'an option without its value': [[...good, '--seed'], /--seed needs a value/],
-    'a value for a switch': [[...good, '--json=yes'], /--json takes no value/],
-    'a file where the folder should be': [
+    'a value for a flag': [[...good, '--json=yes'], /--json takes no value/],
+    'a file in place of the folder': [
       [...good, '--out', 'good.csv/x'],
       /--out good\.csv\/x: .*good\.csv is a file, expected a folder/,
     ],
     ...(process.platform === 'linux' && {
-      'a file system that takes no files': [
+      'a file system that rejects new files': [
         [...good, ...QUICK, '--out', '/proc/x'],
         /^.*--out \/proc\/x: no files can be created in \/proc\.$/m,
       ],
-      'a folder of the model that takes no files': [
+      'a model folder that rejects new files': [
         [...good, ...QUICK, '--epochs', '1000000', '--out', 'closed'],
         /--out closed\/model: no files can be created in .*closed\/model\.$/m,
       ],
     }),
-    'a folder where the forecast should be': [
+    'a folder in place of forecast.csv': [
       [...good, ...QUICK, '--out', 'blocked'],
       /blocked\/forecast\.csv: this is a folder, expected a file/,
     ],

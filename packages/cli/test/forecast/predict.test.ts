@@ -1,4 +1,4 @@
-// A saved model: the same forecast again, from newer rows, for other series; and what it refuses.
+// Forecasts of a saved model: the same forecast again, from newer rows, for other series; and error messages.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -103,7 +103,7 @@ test('a model of many series forecasts an unseen one', async () => {
     assert.ok(Math.abs(Number(row[3]) - (130 + k + 5 * (k % 4))) < 8, String(row));
 });
 
-test('detects times in several columns, writes them as one, and reads that again', async () => {
+test('detects times in several columns, writes them as one column, and reads newer rows', async () => {
   const hour = (t: number) => new Date(Date.UTC(2024, 1, 27) + t * 3_600_000);
   const rows = Array.from({ length: 60 }, (_, t) => {
     const time = hour(t);
@@ -124,7 +124,7 @@ test('detects times in several columns, writes them as one, and reads that again
   assert.match(again.stdout, /^time,.*\n2024-02-29T12:00,.*\n$/);
 });
 
-test('saves the baseline if it won', async () => {
+test('saves the baseline if it is the best model', async () => {
   const season = [10, 20, 15, 40];
   const rows = Array.from({ length: 48 }, (_, t) => `${t},${season[t % 4]}`);
   writeFileSync(join(temp.folder, 'wave.csv'), ['t,y', ...rows].join('\n'));
@@ -166,7 +166,7 @@ describe('mistakes: exit 2', () => {
   });
   const cases: Record<string, [string[], RegExp]> = {
     'no folder': [[], /Exactly one model is required: unroll predict <model folder>/],
-    'a folder that is not there': [['gone'], /gone: folder not found/],
+    'a missing folder': [['gone'], /gone: folder not found/],
     'a folder without a model': [
       ['empty'],
       /pipeline\.json is missing, so the files do not belong to a model of a task/,
@@ -175,10 +175,10 @@ describe('mistakes: exit 2', () => {
       ['foreign'],
       /pipeline\.json: format must name a task, such as "unroll-forecast-1", got "something else"/,
     ],
-    'weights that are damaged': [['damaged'], /model\.safetensors/],
-    'a horizon of no rows': [[MODEL, '--horizon', '0'], /--horizon must be an integer of at least 1/],
+    'damaged weights': [['damaged'], /model\.safetensors/],
+    'a horizon of 0': [[MODEL, '--horizon', '0'], /--horizon must be an integer of at least 1/],
     'data without the target': [[MODEL, '--data', 'other.csv'], /other\.csv has no column "passengers"/],
-    'an option that is not known': [[MODEL, '--dta', 'x'], /Unknown option --dta\. Did you mean --data\?/],
+    'an unknown option': [[MODEL, '--dta', 'x'], /Unknown option --dta\. Did you mean --data\?/],
   };
   for (const [name, [args, message]] of Object.entries(cases)) {
     test(name, async () => {

@@ -1,4 +1,4 @@
-// A run that was killed or stopped goes on with --resume, and ends as one that was left alone: the same files.
+// A killed or stopped run that is resumed with --resume writes the same files as an uninterrupted run.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ const KILLS = 6;
 const temp = useTempFolder();
 const { unroll } = temp;
 const ARGS = ['forecast', ...AIR, '--cells', 'gru', '--epochs', '30', '--baselines', 'none', '--json'];
-/** What a run leaves, but for the time it took. */
+/** The files of a run that do not depend on time. */
 const RESULTS = [
   'forecast.csv',
   'backtest.csv',
@@ -21,22 +21,22 @@ const RESULTS = [
 const results = (out: string) => RESULTS.map((name) => readFileSync(join(temp.folder, out, name), 'base64'));
 const inFolder = (name: string) => join(temp.folder, name);
 
-let undisturbed = Number.POSITIVE_INFINITY;
+let uninterruptedMs = Number.POSITIVE_INFINITY;
 before(async () => {
-  // The quicker of two: a machine that was busy the first time would let the runs below end before they are killed.
+  // The minimum of two runs: if the first was slow, the runs below would end before they are killed.
   for (let i = 0; i < 2; i++) {
-    const began = performance.now();
+    const start = performance.now();
     await unroll([...ARGS, '--out', 'whole']);
-    undisturbed = Math.min(undisturbed, performance.now() - began);
+    uninterruptedMs = Math.min(uninterruptedMs, performance.now() - start);
   }
 });
 
-test(`killed ${KILLS} times at random moments and resumed, it ends with the same files`, async (t) => {
+test(`a run killed ${KILLS} times at random moments and resumed ends with the same files`, async (t) => {
   const moments: string[] = [];
   let [kills, resumed] = [0, 0];
   for (let code: number | null = null; code !== 0; ) {
-    // From loading the program to writing the files; a run that gets far is killed less often.
-    const moment = kills < KILLS ? 150 + Math.random() * undisturbed * 0.7 : null;
+    // A moment between the start of the program and the writing of the files.
+    const moment = kills < KILLS ? 150 + Math.random() * uninterruptedMs * 0.7 : null;
     const run = await unroll([...ARGS, '--resume', '--out', 'killed'], (child) => {
       if (moment !== null) setTimeout(() => child.kill('SIGKILL'), moment);
     });
@@ -46,7 +46,7 @@ test(`killed ${KILLS} times at random moments and resumed, it ends with the same
     resumed += Number(/resuming the interrupted run/.test(run.stderr));
     assert.ok(code === 0 || code === null, run.stderr);
   }
-  const where = `killed after ms: ${moments.join(', ')}; undisturbed it takes ${undisturbed.toFixed(0)}`;
+  const where = `killed after ms: ${moments.join(', ')}; an uninterrupted run takes ${uninterruptedMs.toFixed(0)}`;
   t.diagnostic(where);
   assert.ok(resumed > 0, where);
   assert.deepEqual(results('killed'), results('whole'), where);
@@ -105,7 +105,7 @@ describe('Ctrl-C', () => {
   });
 });
 
-test('without --resume the run starts anew', async () => {
+test('without --resume, a new run starts', async () => {
   await unroll([...ARGS, '--out', 'again'], afterEpochs(20, 'SIGKILL'));
   const { code, stderr } = await unroll([...ARGS, ...QUICK, '--out', 'again']);
   assert.equal(code, 0);
@@ -113,7 +113,7 @@ test('without --resume the run starts anew', async () => {
   assert.ok(!existsSync(inFolder('again/.resume')));
 });
 
-test('--resume without an interrupted run says so and starts anew', async () => {
+test('--resume without an interrupted run starts a new run, with a message', async () => {
   const { code, stderr } = await unroll([...ARGS, ...QUICK, '--resume', '--out', 'fresh']);
   assert.equal(code, 0);
   assert.match(stderr, /^resume {3}no interrupted run found in fresh, starting a new run$/m);

@@ -63,7 +63,7 @@ before(async () => {
 });
 
 describe('train generate', () => {
-  test('prints the plan, the scores and what was written', async () => {
+  test('prints the plan, the scores and the written files', async () => {
     const { stdout } = await unroll([...TRAIN, '--epochs', '1', '--out', 'printed']);
     assert.match(stdout, /^data {5}\d+ characters$/m);
     assert.match(stdout, /^ {9}Validation: the last \d+ characters\.$/m);
@@ -224,8 +224,8 @@ describe('invalid input', () => {
       train('--data', 'short.txt'),
       /short\.txt: the text for training must have at least 100 characters/,
     ],
-    'one character only': [train('--data', 'same.txt'), /same\.txt: the text repeats a single one/],
-    'a file that is no text': [train('--data', 'binary.txt'), /binary\.txt is not a text file/],
+    'one character only': [train('--data', 'same.txt'), /same\.txt: all characters of the text are equal/],
+    'a binary file': [train('--data', 'binary.txt'), /binary\.txt is not a text file/],
     'a damaged file': [train('--data', 'damaged.txt'), /damaged\.txt, line 1: the text is UTF-8 except for/],
     'an empty validation file': [
       train('--data', 'train.txt', '--valid', 'empty.txt'),
@@ -246,7 +246,7 @@ describe('invalid input', () => {
       train('--data', 'train.txt', '--subwords', '9'),
       /--subwords must be an integer of at least 257/,
     ],
-    'a model that is no folder': [['generate', 'none'], /none: folder not found/],
+    'a missing model folder': [['generate', 'none'], /none: folder not found/],
     'no model': [['generate'], /Exactly one model is required: unroll generate <model folder>/],
     'two models': [['generate', 'model', 'model'], /Exactly one model is required/],
     'a negative temperature': [

@@ -1,6 +1,6 @@
 /**
  * `unroll inspect --data --report` on a model of each task: the page has the example, the unrolled network, gates, memory,
- * saturation and weights, and no text of a user is markup. Detects a task whose row is not read as in training.
+ * saturation and weights, and escapes texts of the user. Detects a task that reads a row differently than in training.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -32,7 +32,7 @@ const FILES: Record<string, string> = {
 interface Case {
   train: string[];
   data: string;
-  /** What the page says about the example of row 2. */
+  /** Text of the page about the example of row 2. */
   title: string;
 }
 

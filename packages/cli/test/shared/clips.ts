@@ -1,4 +1,4 @@
-/** Files of made clips: a box that moves left or right, as PNG files, as a GIF and as an array. */
+/** Writes files of generated clips: a box that moves left or right, as PNG files, as a GIF and as an array. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
@@ -13,8 +13,8 @@ export function boxFrames(n: number): Uint8Array[] {
   return Array.from({ length: 5 + (n % 3) }, (_, t) => {
     const data = Uint8Array.from({ length: HEIGHT * WIDTH }, (_, i) => (i * 7 + n + t) % 20);
     for (let r = y; r < y + 4; r++) {
-      const at = r * WIDTH + x + (left ? -t : t);
-      data.fill(200, at, at + 3);
+      const offset = r * WIDTH + x + (left ? -t : t);
+      data.fill(200, offset, offset + 3);
     }
     return data;
   });
@@ -52,8 +52,8 @@ export function gif(frames: readonly Uint8Array[], height = HEIGHT, width = WIDT
     const codes = [...frame].flatMap((value, i) => (i % 100 === 0 ? [128, value >> 1] : [value >> 1]));
     codes.push(129);
     bytes.push(0x2c, ...word(0), ...word(0), ...word(width), ...word(height), 0, 7);
-    for (let at = 0; at < codes.length; at += 255) {
-      const part = codes.slice(at, at + 255);
+    for (let offset = 0; offset < codes.length; offset += 255) {
+      const part = codes.slice(offset, offset + 255);
       bytes.push(part.length, ...part);
     }
     bytes.push(0);

@@ -1,4 +1,5 @@
-// The command with a task more: `echo` of the tests of @unroll/tasks. `run` renders what a run of it might report.
+// The command with one more task, `echo` of the tests of @unroll/tasks. `run` prints the events that a run of this task may
+// report.
 import { main } from '@unroll/cli';
 import { Reporter } from '@unroll/cli/internal';
 import { type RunEvent, TASKS, type Task } from '@unroll/tasks';

@@ -1,4 +1,4 @@
-// Commands know no task: one that they have never heard of predicts, is evaluated, inspected and reported by them.
+// The commands work with any task: they predict, evaluate, inspect and report with a task that is defined in the tests.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -61,7 +61,7 @@ describe('predict', () => {
     ])
       assert.equal((await unroll(['predict', ...args])).code, 0, args.join(' '));
   });
-  test('help: the common part, and with a model its own', async () => {
+  test('help: the common options, and with a model also the options of the model', async () => {
     const common = (await unroll(['predict', '--help'])).stdout;
     assert.match(common, /--data <file>/);
     assert.match(common, /unroll predict <model> --help lists\s+them\./);
@@ -78,17 +78,14 @@ describe('predict', () => {
     assert.match(stdout, /^ {2}--echo-rows <file> {4}more rows to say$/m);
   });
   const mistakes: Record<string, [string[], string]> = {
-    'an option that neither knows': [['echo', '--time', '2'], 'Unknown option --time. Did you mean --times?'],
-    'a whole number that is none': [
-      ['echo', '--times', '0'],
-      '--times must be an integer of at least 1, got "0".',
-    ],
-    'a number that is none': [['echo', '--gain', 'loud'], '--gain must be a number, got "loud".'],
+    'an unknown option': [['echo', '--time', '2'], 'Unknown option --time. Did you mean --times?'],
+    'an invalid integer': [['echo', '--times', '0'], '--times must be an integer of at least 1, got "0".'],
+    'an invalid number': [['echo', '--gain', 'loud'], '--gain must be a number, got "loud".'],
     'two models': [
       ['echo', 'later'],
       'Exactly one model is required: unroll predict <model folder> [--data <file>]',
     ],
-    'a file that is no model': [
+    'a file that is not a model': [
       ['said.csv'],
       'said.csv: this is neither a folder nor a .zip. A model is the folder of a saved model, or a zip of its files.',
     ],
@@ -96,7 +93,7 @@ describe('predict', () => {
       ['later'],
       'This version of Unroll reads the task "echo" up to format version 2, got version 3. Update Unroll.',
     ],
-    'a task that is not known': [
+    'an unknown task': [
       ['nobody'],
       `Unknown task "ghost". This version of Unroll supports: ${TASKS.map(({ name }) => name).join(', ')}, echo.`,
     ],
@@ -193,7 +190,10 @@ describe('inspect', () => {
   });
   test('a folder without a model, and no folder', async () => {
     const empty = await unroll(['inspect', '.']);
-    assert.equal(empty.stderr, 'unroll: No model found: config.json and pipeline.json are missing.\n');
+    assert.equal(
+      empty.stderr,
+      'unroll: .: no model found, because config.json and pipeline.json are missing.\n',
+    );
     const none = await unroll(['inspect']);
     assert.deepEqual(
       [none.code, none.stderr],
@@ -218,7 +218,7 @@ describe('the reporter', () => {
     'Nobody answered.',
     '',
   ];
-  test('renders every event for people', async () => {
+  test('prints every event as text', async () => {
     const { stdout, stderr } = await unroll(['run']);
     assert.equal(stderr, '');
     assert.deepEqual(stdout.split('\n'), TEXT);

@@ -1,4 +1,4 @@
-/** Runs the command as a user does: a process of its own, in a folder of its own. */
+/** Runs the command as a user does: in a separate process, in a temporary folder. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const bin = fileURLToPath(new URL('../../bin/unroll.js', import.meta.url));
 export const passengers = fileURLToPath(new URL('../../data/air-passengers.csv', import.meta.url));
-/** The bundled series, twelve months ahead. */
+/** Arguments to forecast the bundled series twelve months ahead. */
 export const AIR = [passengers, '--target', 'passengers', '--horizon', '12'];
-/** A network that is trained in no time, and learns as much; without the baselines that would beat it. */
+/** Options for a small network that trains quickly, without the fitted baselines. */
 export const QUICK = ['--epochs', '2', '--units', '4', '--baselines', 'none'];
 
 export interface Run {
@@ -20,14 +20,14 @@ export interface Run {
 }
 
 export interface TempFolder {
-  /** The folder that commands run in; made before the tests of a file, removed after. */
+  /** The folder in which commands run. It is created before the tests of a file and removed afterwards. */
   readonly folder: string;
   unroll(args: readonly string[], onStart?: (child: ChildProcess) => void): Promise<Run>;
-  /** A CSV file that a command wrote, as cells. */
+  /** Returns the cells of a CSV file that a command wrote. */
   csv(name: string): string[][];
 }
 
-/** @param program what is run. Default: the command */
+/** Returns a temporary folder in which commands run. @param program path of the script. Default: the command `unroll` */
 export function useTempFolder(program = bin): TempFolder {
   let folder = '';
   before(() => {

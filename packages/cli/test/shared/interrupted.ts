@@ -1,4 +1,4 @@
-/** The test of an interrupted training run, for every task: resumed, it ends with the files of an uninterrupted run. */
+/** Tests for every task that an interrupted and resumed run writes the same files as an uninterrupted run. */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -10,8 +10,9 @@ const RESULTS = ['config.json', 'model.safetensors', 'pipeline.json'];
 
 /**
  * Interrupts a run with SIGINT and with SIGKILL after three epochs, and resumes it.
- * @param train the command without --out, with --json @param other an option with another value, which a resumed run refuses
- * @param refusal what the refusal says
+ * @param train the command without --out, with --json
+ * @param other an option with another value, which a resumed run rejects
+ * @param refusal the error message of this run
  */
 export function testInterruptedRuns(
   temp: TempFolder,
@@ -21,7 +22,7 @@ export function testInterruptedRuns(
   const results = (out: string) => RESULTS.map((name) => readFileSync(join(folder(out), name), 'base64'));
   describe('an interrupted run', () => {
     for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-      test(`${signal}: resumed, it ends with the same files`, async () => {
+      test(`${signal}: the resumed run ends with the same files`, async () => {
         await temp.unroll([...train, '--out', 'whole']);
         const stopped = await temp.unroll([...train, '--out', signal], afterEpochs(3, signal));
         assert.notEqual(stopped.code, 0);

@@ -58,12 +58,12 @@ describe('lines of stdin', () => {
     const json = await predict('(silence)\n', '--json');
     assert.deepEqual(JSON.parse(json.stdout), { text: '(silence)', error: '"(silence)" has no echo.' });
   });
-  test('of a slow writer are answered at once', async () => {
-    const said = ['ho', 'hey', 'hello'];
+  test('that arrive slowly are predicted at once', async () => {
+    const inputs = ['ho', 'hey', 'hello'];
     const answers: string[] = [];
     const talk = async ({ stdin, stdout }: ChildProcess) => {
       const lines = createInterface({ input: stdout! });
-      for (const text of said) {
+      for (const text of inputs) {
         stdin!.write(`${text}\n`);
         const [answer] = await once(lines, 'line');
         answers.push(answer);
@@ -78,10 +78,10 @@ describe('lines of stdin', () => {
     assert.equal(code, 0);
     assert.deepEqual(
       answers,
-      said.map(({ length }) => `${length}\ta valley`),
+      inputs.map(({ length }) => `${length}\ta valley`),
     );
   });
-  test('refused: options of files, and other arguments', async () => {
+  test('options with files and other arguments are rejected', async () => {
     for (const [args, message] of [
       [['--data', 'a.csv'], /--data cannot be combined with "-", which reads from stdin/],
       [['--echo-rows', 'a.csv'], /Options that take a file cannot be combined with "-"/],

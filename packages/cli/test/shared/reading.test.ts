@@ -1,4 +1,4 @@
-// How files are read where that is not certain: what is found, what is said about it, and the options that say otherwise.
+// Files with an ambiguous format: the detected format, the notes about it, and the options that override it.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,11 +9,11 @@ const temp = useTempFolder();
 const { unroll, csv } = temp;
 const month = (i: number) => `${2019 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}`;
 const NAMES = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
-/** 40 rows below a header. */
+/** Returns a header and 40 rows. */
 const rows = (head: string, row: (i: number) => string) =>
   `${head}\n${Array.from({ length: 40 }, (_, i) => row(i)).join('\n')}\n`;
 const units = (i: number) => 800 + 20 * i + 50 * Math.sin(i);
-/** 820, 1.435: points between thousands. */
+/** Returns numbers with points as thousands separators, such as 820 and 1.435. */
 const pointed = (i: number) => String(Math.round(units(i))).replace(/(\d)(\d{3})$/, '$1.$2');
 
 const midnight = (i: number) => {
@@ -52,7 +52,7 @@ before(() => {
 const plan = (file: string, target: string, ...more: string[]) =>
   unroll(['forecast', file, '--target', target, '--horizon', '3', '--dry-run', ...more]);
 
-test('separators: a note, the options, and a model that keeps them', async () => {
+test('separators: a note, the options, and a model that stores them', async () => {
   const found = await plan('points.csv', 'units');
   assert.match(found.stdout, /Points in "units" are read as thousands separators .*--decimal \./);
   for (const option of [
@@ -79,7 +79,7 @@ test('separators: a note, the options, and a model that keeps them', async () =>
   assert.doesNotMatch(next.stderr, /separators/);
 });
 
-describe('a saved model reads newer rows as those of training, whatever they look like', () => {
+describe('a saved model reads newer rows in the format of the training rows', () => {
   const made = [
     ...QUICK,
     '--quiet',
@@ -92,7 +92,7 @@ describe('a saved model reads newer rows as those of training, whatever they loo
     '--target',
     'units',
   ];
-  /** The first forecast after newer rows, and what is said about them. */
+  /** Returns the first forecast after newer rows, and the notes about these rows. */
   const after = async (model: string, rows: string, ...more: string[]) => {
     const { code, stdout, stderr } = await unroll(['predict', `${model}/model`, '--data', rows, ...more]);
     assert.equal(code, 0, stderr);
@@ -101,7 +101,7 @@ describe('a saved model reads newer rows as those of training, whatever they loo
   const near = (value: number, wanted: number): void =>
     assert.ok(Math.abs(value - wanted) < wanted / 10, String(value));
 
-  test('1.600 where points separate thousands', async () => {
+  test('1.600, if points separate thousands', async () => {
     assert.equal((await unroll(['forecast', 'points.csv', ...made, '--out', 'points'])).code, 0);
     for (const rows of ['more-points.csv', 'more-points-by-comma.csv']) {
       const { value, notes } = await after('points', rows);
@@ -109,21 +109,21 @@ describe('a saved model reads newer rows as those of training, whatever they loo
       assert.doesNotMatch(notes, /separators/);
     }
     const { value } = await after('points', 'more-points.csv', '--thousands', ',');
-    // The rows are 1.6 now, a step down from 1600: the forecast lies between, and its interval covers both.
+    // The newer row is now read as 1.6, far below the training rows, so the forecast is below 1000.
     assert.ok(value < 1000, String(value));
   });
-  test('1.600 where points separate decimals', async () => {
+  test('1.600, if points separate decimals', async () => {
     assert.equal((await unroll(['forecast', 'decimals.csv', ...made, '--out', 'decimals'])).code, 0);
     const { value, notes } = await after('decimals', 'more-points.csv');
     near(value, 1.6);
     assert.doesNotMatch(notes, /separators/);
   });
-  test('rows of training without separators decide nothing', async () => {
+  test('if training rows have no separators, the format of newer rows is detected', async () => {
     assert.equal((await unroll(['forecast', 'integers.csv', ...made, '--out', 'integers'])).code, 0);
     near((await after('integers', 'more-commas.csv')).value, 800);
     assert.match((await after('integers', 'more-points.csv')).notes, /are read as thousands separators/);
   });
-  test('columns with different separators are read apart', async () => {
+  test('columns with different separators are read separately', async () => {
     const both = [...made, '--past', 'price', '--out', 'mixed'];
     assert.equal((await unroll(['forecast', 'mixed.csv', ...both])).code, 0);
     near((await after('mixed', 'more-mixed.csv')).value, 1600);

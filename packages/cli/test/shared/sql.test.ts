@@ -1,5 +1,5 @@
-// --sql: a query over a file through DuckDB, which is not installed with the workspace: without it these are skipped, and
-// what is said then is tested.
+// --sql: a query over a file with DuckDB, which the workspace does not install. Without DuckDB, only the error message is
+// tested.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { queryFile } from '@unroll/cli/internal';
-import type { Cell } from '@unroll/data';
+import { type Cell, column } from '@unroll/data';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { QUICK, useTempFolder } from './helpers.js';
 
@@ -27,11 +27,11 @@ function isInstalled(): boolean {
     resolve(DUCKDB);
     return true;
   } catch {
-    return false; // which is the answer
+    return false;
   }
 }
 
-/** Forty days of two shops, two sales a day each; what is sold on day d sums up to 8 d + 3 (d mod 7) + 6. */
+/** Forty days of two shops with two sales a day each. The sum of the sales of day d is 8 d + 3 (d mod 7) + 6. */
 const sales = Array.from({ length: 160 }, (_, i) => {
   const [day, shop, half] = [i >> 2, (i >> 1) & 1, i & 1];
   return {
@@ -62,7 +62,7 @@ before(() => {
     'utf16.csv': Buffer.from(`\uFEFF${csv}`, 'utf16le'),
     'gaps.csv': csv.replace(/,A,0\n/, ',A,NA\n').replace(/,A,2\n/, ',A,-\n'),
     "it's.csv": csv,
-    // What the query gives, summed up here.
+    // The result of the query.
     'sums.csv': [
       'day,units',
       ...Array.from({ length: 40 }, (_, d) => `${sales[4 * d]!.day},${unitsOn(d)}`),
@@ -71,7 +71,7 @@ before(() => {
   for (const [name, content] of Object.entries(files)) writeFileSync(join(temp.folder, name), content);
 });
 
-test('without DuckDB, says what to install', {
+test('without DuckDB, the error says what to install', {
   skip: isInstalled() && 'DuckDB is installed here',
 }, async () => {
   const { code, stderr } = await unroll(['forecast', 'sales.csv', '--sql', SUM, ...WEEK]);
@@ -142,20 +142,31 @@ describe('with DuckDB', { skip: !isInstalled() && INSTALL.replace('install', 'in
     assert.deepEqual([days![0], days!.at(-1)], ['B', 'A']);
   });
 
+  test('a column of lists cannot be read as numbers', async () => {
+    const query = { sql: 'select [sold] as units from data' };
+    const table = await queryFile(join(temp.folder, 'sales.csv'), {}, query);
+    assert.throws(
+      () => column(table, 'units'),
+      /column 1 \("units"\): a cell must hold a number, text or time/,
+    );
+  });
+
   const mistakes: Record<string, [string, RegExp]> = {
     'a query that does not parse': ['selec 1', /^--sql: Parser Error: syntax error at or near "selec"/],
-    'a column that is not there': ['select x from data', /Binder Error: Referenced column "x" not found/],
-    'a value that does not fit': [
+    'an unknown column': ['select x from data', /Binder Error: Referenced column "x" not found/],
+    'a value that cannot be converted': [
       'select shop::int as units from data',
       /Conversion Error: Could not convert string '[AB]' to INT32/,
     ],
     'two queries': ['select 1; select 2', /Cannot prepare multiple statements at once/],
-    'no query': ['create table t as from data', /^--sql holds one query, such as "select \* from data"/],
+    'a statement that is not a query': [
+      'create table t as from data',
+      /^--sql must be a single SELECT query, such as "select \* from data"/,
+    ],
     'no rows': ['select * from data where false', /^--sql: the query returns no rows/],
-    'a list': ['select [sold] as units from data', /row 1, column "units": a number, text or time is needed/],
     'another file': ["select * from 'sums.csv'", /Cannot access file "sums\.csv"/],
     'writing a file': ["copy data to 'out.csv'", /Cannot access file "out\.csv"/],
-    'a way out': ['set enable_external_access = true', /^--sql holds one query/],
+    'a setting': ['set enable_external_access = true', /^--sql must be a single SELECT query/],
   };
   for (const [name, [sql, message]] of Object.entries(mistakes)) {
     test(`reports ${name} in a few lines`, async () => {

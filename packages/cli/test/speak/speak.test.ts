@@ -108,7 +108,8 @@ describe('speak', () => {
       [train('train.tsv', '--text', 'words'), /--audio <column> is required/],
       [train('sounds', '--text', 'words'), /--pattern is required for a folder/],
       [train('train.tsv', ...columns, '--sampling', '1'), /--sampling must be .*from 0 to below 1/],
-      [predict('--text', 'abc'), /--audio <file\.wav> is required/],
+      [predict('--text', 'abc'), /Speech synthesis needs --audio <file\.wav>/],
+      [predict('--audio', 'no.wav'), /Speaking needs texts/],
       [predict('--text', '', '--audio', 'no.wav'), /^unroll: --text must not be empty\.$/m],
       [
         predict('--text', ' ', '--audio', 'no.wav'),
@@ -125,8 +126,8 @@ describe('speak', () => {
         predict('--text', 'abc', '--audio', 'out.mp3'),
         /--audio must be a WAV file \(\.wav\), .*, got out\.mp3/,
       ],
-      [predict('-'), /A model that speaks cannot read texts from stdin/],
-      [predict('-', '--audio', 'no.wav'), /A model that speaks cannot read texts from stdin/],
+      [predict('-'), /Speech synthesis cannot read texts from stdin/],
+      [predict('-', '--audio', 'no.wav'), /Speech synthesis cannot read texts from stdin/],
       [
         predict('--data', 'texts.tsv', '--audio', 'no', '--pattern', '{words}.wav'),
         /--pattern needs a folder/,

@@ -54,7 +54,7 @@ before(async () => {
 });
 
 describe('train tag', () => {
-  test('prints the plan, the scores and what was written', async () => {
+  test('prints the plan, the scores and the written files', async () => {
     const { stdout } = await unroll([...TRAIN, '--valid', 'test.conll.gz', '--out', 'printed']);
     assert.match(stdout, /^data {5}120 sentences, 756 tokens, 2 types \(BIO\): LOC, PER$/m);
     assert.match(stdout, /^ {9}Validation: 40 sentences of test\.conll\.gz\.$/m);
@@ -190,7 +190,7 @@ describe('invalid input', () => {
       train('--data', 'train.conll', '--column', 'pos'),
       /--column must be the number of a column, from 1, or one of/,
     ],
-    'a column that is not there': [
+    'a column number that is too large': [
       train('--data', 'train.conll', '--column', '3'),
       /train\.conll, line 1: there is no column 3/,
     ],

@@ -54,7 +54,7 @@ before(async () => {
 });
 
 describe('train translate', () => {
-  test('prints the plan, the scores and what was written', async () => {
+  test('prints the plan, the scores and the written files', async () => {
     const { stdout } = await unroll([...TRAIN, '--epochs', '1', '--out', 'printed']);
     assert.match(stdout, /^data {5}320 pairs in "de" and "en"$/m);
     assert.match(stdout, /^ {9}Validation: 32 of the pairs\.$/m);
@@ -165,7 +165,7 @@ describe('invalid input', () => {
     'an unknown column': [train('--data', 'train.tsv', '--source', 'dee', '--target', 'en'), /has no column "dee"\. Did you mean "de"\?/], // biome-ignore format: one line
     'files of different lengths': [parallel('short.en'), /train\.de has 320 lines, but short\.en has 1\./],
     'an empty line': [parallel('gap.en'), /gap\.en, line \d+: the line is empty/],
-    'a file that is no text': [parallel('bytes.en'), /bytes\.en is not a text file/],
+    'a binary file': [parallel('bytes.en'), /bytes\.en is not a text file/],
     'no file': [parallel('none.en'), /none\.en: file not found/],
     'one file only': [
       train('--source-file', 'train.de'),
@@ -177,7 +177,7 @@ describe('invalid input', () => {
     'no data': [train(), /Training data are required/],
     'no target column': [train('--data', 'train.tsv', '--source', 'de'), /--target <column> is required/],
     'an unknown level': [train('--data', 'train.tsv', ...COLUMNS, '--level', 'word'), /--level must be one of subwords, words, characters, got "word"/], // biome-ignore format: one line
-    'a vocabulary without room': [train('--data', 'train.tsv', ...COLUMNS, '--vocabulary', '100'), /vocabularySize must be above 256/], // biome-ignore format: one line
+    'a vocabulary that is too small': [train('--data', 'train.tsv', ...COLUMNS, '--vocabulary', '100'), /vocabularySize must be above 256/], // biome-ignore format: one line
     'only unknown tokens': [['predict', 'model', '--data', 'unknown.tsv'], /unknown\.tsv cannot be translated: none of its subwords occurs/], // biome-ignore format: one line
     'an empty text to predict': [['predict', 'model', '--text', ' '], /The text is empty/],
     'no text to predict': [['predict', 'model'], /Translation needs texts/],

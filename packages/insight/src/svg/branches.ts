@@ -1,12 +1,12 @@
-/** Places the layers of a network for a picture: each layer above the layers that it reads, parallel branches side by side. */
+/** Arranges the layers of a network in a figure: each layer above the layers that it reads, parallel branches side by side. */
 
-/** A layer and those that it reads, by name. */
+/** A layer and the layers that it reads, by name. */
 export interface Linked {
   layer: string;
   from: readonly string[];
 }
 
-export interface Place {
+export interface Position {
   /** 0: the layer reads only the input, or layers that are not drawn. */
   level: number;
   /** Left and right edge, as shares of the width. */
@@ -15,24 +15,24 @@ export interface Place {
 }
 
 /**
- * Returns the place of each layer. A layer spans the combined width of the layers that it reads. Layers of one level that read the
+ * Returns the position of each layer. A layer spans the combined width of the layers that it reads. Layers of one level that read the
  * same layers divide this width among themselves.
  */
-export function placesOf(layers: readonly Linked[]): Place[] {
+export function positionsOf(layers: readonly Linked[]): Position[] {
   const levels = levelsOf(layers);
-  const places: Place[] = layers.map((_, n) => ({ level: levels[n], left: 0, right: 1 }));
+  const positions: Position[] = layers.map((_, n) => ({ level: levels[n], left: 0, right: 1 }));
   const indexOf = new Map(layers.map(({ layer }, n) => [layer, n]));
   for (let level = 0; level <= Math.max(...levels); level++) {
-    const row = places.flatMap((place, n) => (place.level === level ? [n] : []));
+    const row = positions.flatMap((position, n) => (position.level === level ? [n] : []));
     for (const n of row) {
-      const below = layers[n].from.flatMap((name) => places[indexOf.get(name) ?? -1] ?? []);
+      const below = layers[n].from.flatMap((name) => positions[indexOf.get(name) ?? -1] ?? []);
       if (below.length === 0) continue;
-      places[n].left = Math.min(...below.map(({ left }) => left));
-      places[n].right = Math.max(...below.map(({ right }) => right));
+      positions[n].left = Math.min(...below.map(({ left }) => left));
+      positions[n].right = Math.max(...below.map(({ right }) => right));
     }
-    shareWidth(row.map((n) => places[n]));
+    shareWidth(row.map((n) => positions[n]));
   }
-  return places;
+  return positions;
 }
 
 /** Returns the level of each layer. The layers must be in topological order, as in a trace. */
@@ -45,19 +45,22 @@ function levelsOf(layers: readonly Linked[]): number[] {
   });
 }
 
-/** Divides the width among layers of one level that would cover each other. */
-function shareWidth(row: readonly Place[]): void {
-  const groups = new Map<string, Place[]>();
-  for (const place of row) {
-    const key = `${place.left} ${place.right}`;
-    groups.set(key, [...(groups.get(key) ?? []), place]);
+/**
+ * Makes the layers of one level disjoint: layers with the same span divide it among themselves. If different spans overlap, all
+ * layers divide the whole width.
+ */
+function shareWidth(row: readonly Position[]): void {
+  const groups = new Map<string, Position[]>();
+  for (const position of row) {
+    const key = `${position.left} ${position.right}`;
+    groups.set(key, [...(groups.get(key) ?? []), position]);
   }
   const spans = [...groups.values()].map(([first]) => first).sort((a, b) => a.left - b.left);
   const overlap = spans.some((span, n) => n > 0 && span.left < spans[n - 1].right - 1e-9);
   for (const group of overlap ? [row] : groups.values()) {
     const [left, right] = overlap ? [0, 1] : [group[0].left, group[0].right];
     const width = (right - left) / group.length;
-    for (const [n, place] of group.entries())
-      Object.assign(place, { left: left + n * width, right: left + (n + 1) * width });
+    for (const [n, position] of group.entries())
+      Object.assign(position, { left: left + n * width, right: left + (n + 1) * width });
   }
 }

@@ -1,10 +1,10 @@
 /**
- * What all images share: an SVG that stands alone, with its styles. Colours are CSS variables with values for light and dark
- * pages; a page can override them. All palettes can be told apart with any kind of colour blindness: the diverging one is from
- * blue to orange, the lines have the colours of Okabe & Ito (2008) and different dashes.
+ * Shared by all figures: a self-contained SVG with its styles. Colours are CSS variables with values for light and dark themes; a
+ * page can override them. The colours are distinguishable with every kind of colour blindness: the diverging palette runs from
+ * blue to orange, and lines have colours based on Okabe & Ito (2008) and different dashes.
  */
 
-/** Escapes text for SVG and HTML. Characters that XML does not allow are left out. */
+/** Returns text escaped for SVG and HTML, without the characters that XML does not allow. */
 export function escapeText(text: string): string {
   const entities: Record<string, string> = {
     '&': '&amp;',
@@ -32,7 +32,7 @@ export function shortNumber(value: number): string {
 /** Number of colours from the low to the high end of the diverging palette. */
 export const COLORS = 21;
 
-/** Returns the index of the colour of a value between `low` and `high`, whose middle is neutral. */
+/** Returns the index of the colour of a value. The middle between `low` and `high` is neutral. */
 export function colorOf(value: number, low: number, high: number): number {
   const share = (value - low) / (high - low);
   return Math.round(Math.max(0, Math.min(1, Number.isFinite(share) ? share : 0.5)) * (COLORS - 1));
@@ -51,7 +51,7 @@ const LINES = {
 } as const;
 const DASHES = ['', '6 3', '2 3', '8 3 2 3', '12 4', '4 2'];
 
-/** Number of different lines. */
+/** Number of line styles. */
 export const LINE_STYLES = DASHES.length;
 
 function mix([a, b, c]: readonly [Rgb, Rgb, Rgb], share: number): string {
@@ -83,7 +83,7 @@ const STYLE = [
   ...DASHES.map((dash, i) => `.insight .l${i}{stroke:var(--l${i})${dash && `;stroke-dasharray:${dash}`}}`),
 ].join('');
 
-/** Returns an SVG that stands alone. @param title what the image shows, for screen readers */
+/** Returns a self-contained SVG. @param title what the image shows, for screen readers */
 export function svg(width: number, height: number, title: string, parts: readonly string[]): string {
   const text = escapeText(title);
   return (
@@ -93,7 +93,7 @@ export function svg(width: number, height: number, title: string, parts: readonl
   );
 }
 
-/** Returns a text. @param classes `soft`, `middle`, `end`, `title`, `num` */
+/** Returns a text element. @param classes `soft`, `middle`, `end`, `title`, `num` */
 export function label(x: number, y: number, text: string, classes = ''): string {
   return `<text x="${px(x)}" y="${px(y)}"${classes && ` class="${classes}"`}>${escapeText(text)}</text>`;
 }
@@ -109,7 +109,7 @@ export function colorKey(x: number, y: number, low: string, middle: string, high
   return [...cells, ...texts, label(x + width, y + 19, high, 'soft num end')].join('');
 }
 
-/** Draws a grid of colours (-1: empty) as one path per colour; neighbours of the same colour in a row are one rectangle. */
+/** Draws a grid of colour indices (-1: empty), with one path per colour; neighbours of one colour in a row share a rectangle. */
 export function heatMap(
   { x, y, width, height }: { x: number; y: number; width: number; height: number },
   rows: readonly (readonly number[])[],

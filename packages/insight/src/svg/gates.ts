@@ -11,9 +11,9 @@ export interface GateFigureOptions {
   row?: number;
   /** Gates and states to draw, in this order. Default: all gates, then all states. */
   series?: readonly string[];
-  /** Order of the units, from the top. Default: by the centre of their activity in the first series. */
+  /** Units from the top: a list, `index`, or `activity` (largest mean in the first series first). Default `activity`. */
   order?: readonly number[] | 'index' | 'activity';
-  /** Default: the layer and its cell. */
+  /** Default: layer, cell, number of units and number of steps. */
   title?: string;
   /** Width in pixels. Default 760. */
   width?: number;
@@ -25,7 +25,7 @@ const [LEFT, TOP, GAP] = [34, 50, 34];
 
 /**
  * Draws the gates and states of a traced layer for one sequence as SVG: one heat map for each, with units as rows and steps as
- * columns. Masked steps are empty. Blue is shut or negative, orange open or positive.
+ * columns. Masked steps are empty. Blue means shut or negative, orange means open or positive.
  * @throws UnrollError `value` for an unknown series, `shape` for a row outside of the batch
  */
 export function gateFigure(layer: LayerTrace, options: GateFigureOptions = {}): string {
@@ -63,7 +63,7 @@ export function gateFigure(layer: LayerTrace, options: GateFigureOptions = {}): 
   ]);
 }
 
-/** Returns the units in the order of the rows. */
+/** Returns the indices of the units in the order in which they are drawn. */
 function orderOf(
   order: NonNullable<GateFigureOptions['order']>,
   { shape, values }: DataArray,

@@ -1,4 +1,4 @@
-/** `lagFigure`: curves by lag on a logarithmic axis, such as gradients. */
+/** `lagFigure`: curves by lag, such as gradient norms, on a logarithmic axis. */
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import type { GradientFlow } from '../gradients.js';
@@ -8,8 +8,9 @@ import { LINE_STYLES, label, px, svg } from './draw.js';
 export interface LagCurve {
   label: string;
   values: ArrayLike<number>;
-  /** Lower and upper values of a band. Default: none. */
+  /** Lower values of a band. Default: no band. */
   lower?: ArrayLike<number>;
+  /** Upper values of the band. */
   upper?: ArrayLike<number>;
 }
 
@@ -17,16 +18,20 @@ export interface LagFigureOptions {
   title?: string;
   /** What the vertical axis shows. Default: `gradient, relative to lag 0`. */
   yLabel?: string;
-  /** Values below are cut off. Default 1e-12. */
+  /** Smaller values are not drawn. Default 1e-12. */
   floor?: number;
   /** A horizontal line with a name, such as the limit of clipping. */
   line?: { value: number; label: string };
-  /** Width and height in pixels. Default 760 and 380. */
+  /** Width in pixels. Default 760. */
   width?: number;
+  /** Height in pixels, without the legend. Default 380. */
   height?: number;
 }
 
-/** Returns the curves of all layers and states of gradients, relative to lag 0: the median, with the outer quantiles. */
+/**
+ * Returns a curve for each state of each layer, relative to lag 0: the median, or the mean if 0.5 is not among the levels. With
+ * three or more levels, a band goes from the first to the last quantile.
+ */
 export function lagCurves({ layers, levels }: GradientFlow): LagCurve[] {
   return layers.flatMap(({ layer, states }) =>
     Object.entries(states).map(([state, { relative }]): LagCurve => {
@@ -49,7 +54,7 @@ interface Frame {
   width: number;
   height: number;
   lags: number;
-  /** Decades of the axis. */
+  /** Powers of ten at the ends of the vertical axis. */
   low: number;
   high: number;
 }
@@ -131,8 +136,8 @@ function drawCurve(frame: Frame, { values, lower, upper }: LagCurve, index: numb
     const lags = Array.from({ length: values.length }, (_, k) => k).filter(
       (k) => visible(upper[k]) && lower[k] >= 0,
     );
-    const points = (list: readonly number[], of: ArrayLike<number>): string[] =>
-      list.map((k) => `${px(xOf(frame, k))} ${px(yOf(frame, Math.max(of[k], floor, 10 ** frame.low)))}`);
+    const points = (list: readonly number[], edge: ArrayLike<number>): string[] =>
+      list.map((k) => `${px(xOf(frame, k))} ${px(yOf(frame, Math.max(edge[k], floor, 10 ** frame.low)))}`);
     const outline = [...points(lags, upper), ...points(lags.toReversed(), lower)];
     if (lags.length > 1)
       parts.push(

@@ -1,31 +1,32 @@
-/** `unrolledFigure`: the network unrolled over time, with the numbers of one sequence in it. */
+/** `unrolledFigure`: the network unrolled over time, with the values for one sequence. */
 import { shapeError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
-import type { DataArray } from '../arrays.js';
+import { type DataArray, outputStates } from '../arrays.js';
 import type { LayerTrace, Trace } from '../trace.js';
-import { type Place, placesOf } from './branches.js';
+import { type Position, positionsOf } from './branches.js';
 import { colorOf, heatMap, label, px, shortNumber, svg } from './draw.js';
 
 export interface UnrolledFigureOptions {
   /** Index of the sequence. Default 0. */
   row?: number;
-  /** First step. Default: so that the last step is drawn. */
+  /** Index of the first step. Default: such that the last step is drawn. */
   from?: number;
-  /** Number of steps. Default 8. */
+  /** Number of steps; fewer are drawn if there are parallel branches. Default 8. */
   steps?: number;
-  /** Texts of the inputs by step, such as words. Default: the numbers of the input, if the trace has them. */
+  /** Texts of the inputs by step, such as words. Default: the first numbers of each input, if the trace contains the inputs. */
   inputs?: readonly string[];
   title?: string;
   /** Width in pixels. Default 760. */
   width?: number;
 }
 
+/** In pixels: width of layer names, top margin, gap between boxes, height of a box, and of a layer with its arrows. */
 const [NAMES, TOP, GAP, BOX, LAYER] = [80, 44, 16, 66, 104];
 
 /**
  * Draws a traced model unrolled over time as SVG: a column for each step, a row of boxes for each recurrent layer. Parallel
- * branches stand side by side, with fewer steps. A box has the output h as coloured cells, its norm, and the mean of each
- * gate; arrows carry the state to the next step.
+ * branches are drawn side by side, with fewer steps. A box shows the output h as coloured cells, the norm of h, and the mean of
+ * each of the first four gates; arrows show how the state passes from step to step.
  * @throws UnrollError `shape` for a row or steps outside of the trace, `value` if the trace has no recurrent layer
  */
 export function unrolledFigure(trace: Trace, options: UnrolledFigureOptions = {}): string {
@@ -40,22 +41,22 @@ export function unrolledFigure(trace: Trace, options: UnrolledFigureOptions = {}
   if (row >= batch)
     throw shapeError(`unrolledFigure: row must be below ${batch}, the number of sequences, got ${row}.`);
   const layers = trace.layers.filter((layer) => statesOf(layer).shape[1] === T);
-  const places = placesOf(layers);
+  const positions = positionsOf(layers);
   const most = Math.min(T, options.steps ?? 8);
   // Parallel branches share the width, so there is room for fewer steps.
-  const share = Math.min(...places.map(({ left, right }) => right - left));
+  const share = Math.min(...positions.map(({ left, right }) => right - left));
   const count = Math.min(most, Math.max(2, Math.floor(most * share)));
   if (options.from !== undefined && options.from + most > T)
     throw shapeError(`unrolledFigure: from must be at most ${T - most}, got ${options.from}.`);
   const steps = { row, from: options.from ?? T - count, count, T };
-  const levels = 1 + Math.max(...places.map(({ level }) => level));
+  const levels = 1 + Math.max(...positions.map(({ level }) => level));
   const title = options.title ?? `Steps ${steps.from + 1} to ${steps.from + count} of ${T}`;
   const y = (level: number): number => TOP + 26 + (levels - 1 - level) * LAYER;
   const parts: string[] = [label(8, 20, title, 'title'), label(8, TOP + 14, 'output', 'soft')];
   const outputs = outputsOf(trace, layers);
   layers.forEach((layer, n) => {
-    const { level } = places[n];
-    const columns = columnsOf(places[n], width, count);
+    const { level } = positions[n];
+    const columns = columnsOf(positions[n], width, count);
     parts.push(...layerRow(layer, steps, columns, y(level), level === 0));
     const output = outputs.get(layer);
     if (output) parts.push(...outputRow(output, layer, steps, columns));
@@ -71,7 +72,7 @@ interface Steps {
   /** First step. */
   from: number;
   count: number;
-  /** Steps of the trace. */
+  /** Number of steps of the trace. */
   T: number;
 }
 
@@ -81,11 +82,11 @@ interface Columns {
   names: number;
   /** Left edge of the first column. */
   start: number;
-  /** From one column to the next. */
+  /** Distance from one column to the next. */
   pitch: number;
 }
 
-function columnsOf({ left, right }: Pick<Place, 'left' | 'right'>, width: number, count: number): Columns {
+function columnsOf({ left, right }: Position, width: number, count: number): Columns {
   const names = 8 + left * (width - 16);
   const start = names + NAMES;
   return { names, start, pitch: ((right - left) * (width - 16) - NAMES) / count };
@@ -119,7 +120,10 @@ function inputRow(
   return parts;
 }
 
-/** Returns the outputs drawn above the last layers: one per branch if the numbers are equal, otherwise the first output. */
+/**
+ * Returns the output to draw above each last layer. If there are as many outputs as last layers, each layer has an output;
+ * otherwise, the first layer has the first output.
+ */
 function outputsOf({ outputs }: Trace, layers: readonly LayerTrace[]): Map<LayerTrace, DataArray> {
   const read = new Set(layers.flatMap(({ from }) => from));
   const last = layers.filter(({ layer }) => !read.has(layer));
@@ -143,9 +147,8 @@ function outputRow(
   });
 }
 
-/** Returns the first state of a layer: the output h of built-in cells. */
 function statesOf({ states }: LayerTrace): DataArray {
-  return states.h ?? Object.values(states).at(-1) ?? { shape: [0, 0, 0], values: new Float64Array() };
+  return outputStates(states) ?? { shape: [0, 0, 0], values: new Float64Array() };
 }
 
 const clip = (text: string, width: number): string => {
@@ -204,7 +207,7 @@ function meanAt({ shape, values }: DataArray, row: number, t: number): number {
   return sum / H;
 }
 
-/** Draws the arrow from the layer below and, if `carries`, the one that carries the state to the next step. */
+/** Draws the arrow from the layer below and, if `carries`, the arrow that leads the state to the next step. */
 function arrows({ reverse }: LayerTrace, { x, y, width }: Area, carries: boolean, isLowest: boolean): string {
   const center = px(x + width / 2);
   const bottom = y + BOX;
@@ -225,7 +228,7 @@ function inputText({ x }: LayerTrace, row: number, t: number): string {
   return values.join(' ') + (I > 3 ? ' …' : '');
 }
 
-/** The first numbers of a row that fit into the width. */
+/** Returns the first numbers of a row, at most 3, that fit into the width. */
 function rowText({ values }: DataArray, row: number, rows: number, width: number): string {
   const D = values.length / rows;
   const list = Array.from(values.slice(row * D, row * D + Math.min(D, 3)), shortNumber);

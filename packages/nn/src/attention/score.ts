@@ -1,12 +1,12 @@
 /**
- * Attention (Bahdanau et al. 2015, Luong et al. 2015): a query is compared with the keys of a sequence, and the scores,
- * after a softmax, are the weights of a mean of the values.
+ * Attention (Bahdanau et al. 2015, Luong et al. 2015): a query is compared with the keys of a sequence. The softmax of the
+ * scores gives the weights for a weighted mean of the values.
  *
  *   s_j = score(q, k_j)          one score for each step j of the sequence
  *   a = softmax(s)               alignment: over the valid steps
  *   c = Σ_j a_j v_j              context
  *
- * The layers `attention` and `additiveAttention` and the decoder share these functions.
+ * The layers `attention` and `additiveAttention` and the cell of `attentionDecoder` share these functions.
  */
 import {
   add,
@@ -27,15 +27,15 @@ import { maskProperties, maskWhere, zeroMaskedSteps } from '../masks.js';
 
 /** Compares queries with keys. */
 export interface Score {
-  /** Creates the parameters for queries and keys of these widths. @throws UnrollError `shape` if they do not fit */
+  /** Creates the parameters for queries and keys of these widths. @throws UnrollError `shape` if the widths do not fit */
   build(make: ParameterMaker, queryWidth: number, keyWidth: number): void;
-  /** Computes what depends only on the keys [B, S, D], once for all queries. */
+  /** Prepares the keys [B, S, D] for `scores`, once for all queries. */
   keys(keys: Tensor): Tensor;
   /** Returns the scores [B, Q, S] of queries [B, Q, D] and the result of `keys`. */
   scores(queries: Tensor, keys: Tensor): Tensor;
 }
 
-/** Products of queries and keys: `dot`, `scaledDot` (Vaswani et al. 2017) or, with a matrix, `general` (Luong et al. 2015). */
+/** Scores by products of queries and keys: `dot`, `scaledDot` (Vaswani et al. 2017) or, with a matrix, `general` (Luong et al. 2015). */
 export class ProductScore implements Score {
   readonly #mode: 'dot' | 'scaledDot' | 'general';
   readonly #useScale: boolean;
@@ -67,7 +67,7 @@ export class ProductScore implements Score {
   }
 }
 
-/** Keras's score mode `concat`: w Σ_d tanh(scale (q_d + k_d)), with the numbers w and, optionally, scale. */
+/** Keras's score mode `concat`: w Σ_d tanh(scale (q_d + k_d)), with learned scalars w and, optionally, scale. */
 export class ConcatScore implements Score {
   readonly #useScale: boolean;
   readonly #owner: string;
@@ -150,11 +150,11 @@ export interface AttentionMemory {
   values: Tensor;
   /** [B, 1, S]: 0 for valid steps, -1e9 for masked ones (as in Keras), added to the scores. Absent: all are valid. */
   bias?: Tensor;
-  /** [B, 1, 1]: 0 for sequences without a valid step, whose alignment is 0. Absent: all sequences have one. */
+  /** [B, 1, 1]: 0 for sequences without a valid step, whose alignment is 0. Absent: all sequences have a valid step. */
   present?: Tensor;
 }
 
-/** Prepares keys and values. @param mask [B, S], 1 for valid steps; null: all are valid */
+/** Returns keys and values prepared for {@link align}. @param mask [B, S], 1 for valid steps; null: all are valid */
 export function prepareMemory(
   score: Score,
   keys: Tensor,

@@ -1,13 +1,13 @@
 /**
- * A decoder with attention (Bahdanau et al. 2015, Luong et al. 2015): a cell that looks at the outputs of an encoder, the
+ * A decoder with attention (Bahdanau et al. 2015, Luong et al. 2015): a cell that attends to the outputs of an encoder, the
  * memory, at every step. It wraps any cell.
  *
- *   h, s ← cell([x; a'], s)            a': previous output, with inputFeeding
+ *   h, s ← cell([x; a'], s)            s: states of the inner cell; a': previous output, with inputFeeding
  *   α_j = softmax_j(score(h, m_j))     alignment over the valid steps j of the memory
  *   c = Σ_j α_j m_j                    context
  *   a = φ([c; h] Wc)                   output
  *
- * The states are those of the cell and, with inputFeeding, a. Initial states given to the layer are those of the cell.
+ * The states are s and, with inputFeeding, a. The layer takes initial states for s only.
  */
 import {
   concat,
@@ -46,11 +46,11 @@ import { stepCell } from './run.js';
 
 /** Options of the decoder's cell. */
 export interface AttentionDecoderCellOptions {
-  /** Width of the output a. Default: the units of the cell. */
+  /** Width of the output a. Default: the units of the inner cell. */
   units?: number;
   /** φ. Default `tanh`. */
   activation?: Activation;
-  /** The cell also reads the previous output a' (Luong et al. 2015). Default true. */
+  /** The inner cell also reads the previous output a' (Luong et al. 2015). Default true. */
   inputFeeding?: boolean;
   /** The layer returns the alignments [B, T, S] of all steps as its last output. Default false. */
   returnAlignments?: boolean;
@@ -60,7 +60,7 @@ export type AttentionDecoderOptions = AttentionDecoderCellOptions & RecurrentOpt
 
 const NO_MASKS: CellMasks = { inputMask: null, recurrentMask: null };
 /** Name of the state a. It differs from the names of all states of built-in cells. */
-const FED = 'attention';
+const OUTPUT_STATE = 'attention';
 
 export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
   static readonly className = 'AttentionDecoderCell';
@@ -85,10 +85,12 @@ export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
     checkUnits(this.className, this.units);
     this.#phi = activation(options.activation ?? 'tanh', this.className);
     this.initialStates = Object.keys(cell.stateSizes);
-    this.stateSizes = { ...cell.stateSizes, ...(this.#feeds && { [FED]: this.units }) };
+    this.stateSizes = { ...cell.stateSizes, ...(this.#inputFeeding && { [OUTPUT_STATE]: this.units }) };
     this.extraOutputs = options.returnAlignments ? ['alignment'] : [];
-    if (this.initialStates.includes(FED))
-      throw valueError(`attentionDecoder: ${cell.className} already has a state named "${FED}". Rename it.`);
+    if (this.initialStates.includes(OUTPUT_STATE))
+      throw valueError(
+        `attentionDecoder: ${cell.className} already has a state named "${OUTPUT_STATE}". Rename it.`,
+      );
   }
 
   static fromConfig(
@@ -98,7 +100,7 @@ export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
     return new AttentionDecoderCell(build.cell(cell), build.layer(attention) as AttentionLayer, options);
   }
 
-  get #feeds(): boolean {
+  get #inputFeeding(): boolean {
     return this.#options.inputFeeding ?? true;
   }
 
@@ -113,7 +115,7 @@ export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
 
   /** Returns the width of the inner cell's input. */
   innerInputSize(inputSize: number): number {
-    return inputSize + (this.#feeds ? this.units : 0);
+    return inputSize + (this.#inputFeeding ? this.units : 0);
   }
 
   build(inputSize: number, make: ParameterMaker, { memory }: Readonly<Record<'memory', Shape>>): void {
@@ -136,7 +138,7 @@ export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
   zeroState(batch: number): CellState {
     const [cell] = this.cells;
     const state = zeroState(cell, batch, {});
-    return this.#feeds ? { ...state, [FED]: zeros([batch, this.units]) } : state;
+    return this.#inputFeeding ? { ...state, [OUTPUT_STATE]: zeros([batch, this.units]) } : state;
   }
 
   step(
@@ -145,9 +147,9 @@ export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
     context: StepContext<'memory'>,
   ): StepResult & { gates: { alignment: Tensor } } {
     const [cell] = this.cells;
-    const { [FED]: fed, ...cellState } = state;
+    const { [OUTPUT_STATE]: previousOutput, ...cellState } = state;
     const { inputMask, ...masks } = context.inner?.[0] ?? NO_MASKS;
-    const joined = this.#feeds ? concat([x, fed], -1) : x;
+    const joined = this.#inputFeeding ? concat([x, previousOutput], -1) : x;
     const input = inputMask ? mul(joined, inputMask) : joined;
     const inner = stepCell(cell, input, cellState, { ...masks, constants: {}, prepared: {} });
     const memory = context.prepared as unknown as AttentionMemory;
@@ -158,7 +160,7 @@ export class AttentionDecoderCell implements Cell<CellState, 'memory'> {
     const y = this.#phi(matmul(concat([reshape(attended, [B, D]), inner.y], -1), this.#Wc));
     return {
       y,
-      state: this.#feeds ? { ...inner.state, [FED]: y } : inner.state,
+      state: this.#inputFeeding ? { ...inner.state, [OUTPUT_STATE]: y } : inner.state,
       gates: { alignment: reshape(alignment, [B, alignment.shape[2]]) },
     };
   }
@@ -188,11 +190,11 @@ const OPTIONS = {
  *     const decoded = decoder.apply(target, { initialState: [h, c], constants: [encoded] });
  *
  * The output is [B, T, units] with `returnSequences`, otherwise [B, units]; then the states with `returnState`, then the
- * alignments [B, T, S] with `returnAlignments`. The mask of the memory is honoured.
+ * alignments [B, T, S] with `returnAlignments`. Masked steps of the memory have no weight.
  * @param cell any cell, including `stackedCells`
  * @param attention `attention()` or `additiveAttention()`, without options that only apply to layers
- * @throws UnrollError `value` if an argument has another type or such an option; `shape`, when it is built, if the widths of the cell and of
- * the memory do not fit the attention
+ * @throws UnrollError `value` if an argument has another type, or if the attention has an option that only applies to layers.
+ * When the layer is built: `shape` if the attention does not support the widths of the cell and of the memory
  */
 export function attentionDecoder(
   cell: Cell,
@@ -219,6 +221,6 @@ export function attentionDecoder(
   }
   checkOptions('attentionDecoder', options, { ...OPTIONS, ...recurrentOptions() });
   const { units, activation, inputFeeding, returnAlignments, ...layerOptions } = options;
-  const own = { units, activation, inputFeeding, returnAlignments };
-  return new Recurrent(new AttentionDecoderCell(cell, attention, cleanConfig(own)), layerOptions);
+  const cellOptions = { units, activation, inputFeeding, returnAlignments };
+  return new Recurrent(new AttentionDecoderCell(cell, attention, cleanConfig(cellOptions)), layerOptions);
 }

@@ -17,7 +17,7 @@
  *
  * Constants. A cell may declare sequences or vectors [B, ...] that it reads at every step, such as the memory [B, S,
  * D] of an encoder. The layer takes them as inputs after the initial states: `layer.apply(x, { constants: [memory]
- * })`. Each has its own mask, [B, S] (1: valid) or null. Constants have the batch size of x but not its time axis:
+ * })`. Each constant has its own mask, [B, S] (1: valid) or null. Constants have the batch size of x but not its time axis:
  * neither the mask of x nor input dropout applies to them. Gradients flow into them.
  *
  * Order of calls. The layer calls `build` with the number of features and the shapes of the constants (-1: any size).
@@ -165,13 +165,13 @@ export interface Cell<
   readonly recurrentWeights?: Parameter;
   /** The inner cells of a cell made of cells. */
   readonly cells?: readonly Cell[];
-  /** Width of the input of the first inner cell. Default: I. */
+  /** Returns the width of the input of the first inner cell. Default: `inputSize`. */
   innerInputSize?(inputSize: number): number;
-  /** Names of the states that can be given to the layer as initial states; they come first. Default: all. */
+  /** Names of the states for which the layer takes initial states, the first ones in `stateSizes`. Default: all. */
   readonly initialStates?: readonly (keyof S & string)[];
   /**
-   * Names of further values of every step, which `sequence` returns and the layer outputs after the states, as sequences
-   * [B, T, size], such as the alignments of a decoder. `extraShapes` returns their shapes. Default: none.
+   * Names of further values of every step, such as the alignments of a decoder. `sequence` returns them as sequences
+   * [B, T, size], and the layer outputs them after the states. `extraShapes` returns their shapes. Default: none.
    */
   readonly extraOutputs?: readonly string[];
   /** Returns the shapes of the extra outputs for x [B, T, I] and constants of these shapes (-1: any size). */
@@ -185,7 +185,7 @@ export interface Cell<
   prepare?(constants: CellConstants<C>): P;
   /** Returns the initial state. Default: zeros. */
   zeroState?(batch: number, constants: CellConstants<C>): S;
-  /** One step: computes the output and the next state from x [B, I] and the current state. */
+  /** Computes one step: the output and the next state from x [B, I] and the current state. */
   step(x: Tensor, state: S, context: StepContext<C, P>): StepResult<S>;
   /**
    * Runs all steps of x [B, T, I] in one call, with a fused kernel. `state` null: zeros. Returns null if the kernel does

@@ -44,7 +44,7 @@ export class CoupledLstmCell extends HoistedCell<CoupledLstmCellOptions, LstmSta
   }
 }
 
-/** Like {@link lstmBias}. `chrono` has a form for one gate that keeps the state and comes first: that of the GRU. */
+/** Like {@link lstmBias}. For `chrono`, the forget gate is like the update gate of a GRU: it comes first and keeps the state. */
 function coupledBias(options: CoupledLstmCellOptions): Initializer {
   const { biasInitializer } = options;
   if (typeof biasInitializer !== 'object' || biasInitializer.className !== 'chrono')

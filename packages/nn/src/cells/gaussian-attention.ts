@@ -1,15 +1,16 @@
 /**
  * A decoder whose attention moves forward along the memory (Graves 2013; the variant V2 of Battenberg et al. 2020). The weights of a
- * step are a mixture of K Gaussian curves over the positions j of the memory. Their means only increase, so the alignment is
- * monotonic: made for speech, where the outputs follow the inputs in order. The content of the memory has no influence on the weights.
+ * step are a mixture of K Gaussian curves over the positions j of the memory. The means of the curves only increase, so the alignment
+ * is monotonic. This suits speech, where the outputs follow the inputs in order. The weights do not depend on the content of the memory.
  *
- *   h, s ← cell([x; a'], s)                          a': previous output
- *   ŵ, Δ̂, σ̂ = tanh(h V + v) U + u                    three vectors of K numbers
- *   w = softmax(ŵ),  μ ← μ + softplus(Δ̂),  σ = softplus(σ̂)
+ *   h, s ← cell([x; a'], s)                          s: states of the inner cell; a': previous output
+ *   ŵ, Δ̂, σ̂ = tanh(h V + v) U + u                    three vectors of K numbers; u is 0 for ŵ
+ *   w = softmax(ŵ),  μ ← μ + softplus(Δ̂),  σ = softplus(σ̂) + 0.05
  *   α_j = Σ_k w_k / (√(2π) σ_k) exp(-(j - μ_k)² / (2 σ_k²))
- *   a = tanh([c; h] Wc),  c = Σ_j α_j m_j
+ *   c = Σ_j α_j m_j                                  context: m_j is step j of the memory
+ *   a = tanh([c; h] Wc)                              output
  *
- * The states are those of the cell, a and μ. Initial states given to the layer are those of the cell.
+ * The states are s, a and μ. The layer takes initial states for s only.
  */
 import {
   add,
@@ -57,15 +58,15 @@ import { stepCell } from './run.js';
 
 /** Options of the decoder's cell. */
 export interface GaussianAttentionCellOptions {
-  /** Width of the output a. Default: the units of the cell. */
+  /** Width of the output a. Default: the units of the inner cell. */
   units?: number;
   /** K, the number of Gaussian curves. Default 5. */
   components?: number;
   /** Width of the hidden layer that computes the curves. Default 128. */
   hiddenUnits?: number;
-  /** Positions by which the means move in a step before training. Default 1. */
+  /** Approximate number of positions by which the means move in each step before training. Default 1. */
   initialStep?: number;
-  /** Standard deviation of the curves before training, in positions. Default 3. */
+  /** Approximate standard deviation of the curves before training, in positions. Default 3. */
   initialWidth?: number;
   /** The layer returns the alignments [B, T, S] of all steps as its last output. Default false. */
   returnAlignments?: boolean;
@@ -74,8 +75,8 @@ export interface GaussianAttentionCellOptions {
 export type GaussianAttentionOptions = GaussianAttentionCellOptions & RecurrentOptions;
 
 /** Names of the states a and μ. They differ from the names of all states of built-in cells. */
-const FED = 'attention';
-const MEANS = 'means';
+const OUTPUT_STATE = 'attention';
+const MEANS_STATE = 'means';
 /** Added to standard deviations, so that a curve cannot shrink to a point. */
 const MIN_WIDTH = 0.05;
 
@@ -108,9 +109,9 @@ export class GaussianAttentionDecoderCell implements Cell<CellState, 'memory', P
     checkUnits(this.className, this.units);
     this.#components = options.components ?? 5;
     this.initialStates = Object.keys(cell.stateSizes);
-    this.stateSizes = { ...cell.stateSizes, [FED]: this.units, [MEANS]: this.#components };
+    this.stateSizes = { ...cell.stateSizes, [OUTPUT_STATE]: this.units, [MEANS_STATE]: this.#components };
     this.extraOutputs = options.returnAlignments ? ['alignment'] : [];
-    const taken = this.initialStates.find((name) => name === FED || name === MEANS);
+    const taken = this.initialStates.find((name) => name === OUTPUT_STATE || name === MEANS_STATE);
     if (taken !== undefined)
       throw valueError(
         `gaussianAttentionDecoder: ${cell.className} already has a state named "${taken}". Rename it.`,
@@ -169,8 +170,8 @@ export class GaussianAttentionDecoderCell implements Cell<CellState, 'memory', P
     const [cell] = this.cells;
     return {
       ...zeroState(cell, batch, {}),
-      [FED]: zeros([batch, this.units]),
-      [MEANS]: zeros([batch, this.#components]),
+      [OUTPUT_STATE]: zeros([batch, this.units]),
+      [MEANS_STATE]: zeros([batch, this.#components]),
     };
   }
 
@@ -180,9 +181,9 @@ export class GaussianAttentionDecoderCell implements Cell<CellState, 'memory', P
     context: StepContext<'memory', Prepared>,
   ): StepResult & { gates: { alignment: Tensor } } {
     const [cell] = this.cells;
-    const { [FED]: fed, [MEANS]: means, ...cellState } = state;
+    const { [OUTPUT_STATE]: previousOutput, [MEANS_STATE]: means, ...cellState } = state;
     const { inputMask = null, ...masks } = context.inner?.[0] ?? { recurrentMask: null };
-    const joined = concat([x, fed], -1);
+    const joined = concat([x, previousOutput], -1);
     const input = inputMask ? mul(joined, inputMask) : joined;
     const { y: h, state: next } = stepCell(cell, input, cellState, { ...masks, constants: {}, prepared: {} });
     const { values, positions } = context.prepared;
@@ -193,12 +194,12 @@ export class GaussianAttentionDecoderCell implements Cell<CellState, 'memory', P
     const { mask } = context.constants.memory;
     return {
       y,
-      state: { ...next, [FED]: y, [MEANS]: moved },
+      state: { ...next, [OUTPUT_STATE]: y, [MEANS_STATE]: moved },
       gates: { alignment: mask ? mul(alignment, mask) : alignment },
     };
   }
 
-  /** Returns the weights [B, S] and the new means [B, K]. */
+  /** Returns the alignment [B, S] and the new means [B, K]. */
   #align(h: Tensor, means: Tensor, positions: Tensor): { alignment: Tensor; means: Tensor } {
     const K = this.#components;
     const B = h.shape[0];
@@ -247,7 +248,7 @@ const OPTIONS = {
  * The output is [B, T, units] with `returnSequences`, otherwise [B, units]; then the states with `returnState`, then the
  * alignments [B, T, S] with `returnAlignments`. Masked steps of the memory have no weight.
  * @param cell any cell, including `stackedCells`
- * @throws UnrollError `value` if the cell is not one, and for unknown or invalid options
+ * @throws UnrollError `value` if the first argument is not a cell, and for unknown or invalid options
  */
 export function gaussianAttentionDecoder(cell: Cell, options: GaussianAttentionOptions = {}): Recurrent {
   if (typeof cell?.step !== 'function') {
@@ -258,6 +259,6 @@ export function gaussianAttentionDecoder(cell: Cell, options: GaussianAttentionO
   checkOptions('gaussianAttentionDecoder', options, { ...OPTIONS, ...recurrentOptions() });
   const { units, components, hiddenUnits, initialStep, initialWidth, returnAlignments, ...layerOptions } =
     options;
-  const own = { units, components, hiddenUnits, initialStep, initialWidth, returnAlignments };
-  return new Recurrent(new GaussianAttentionDecoderCell(cell, cleanConfig(own)), layerOptions);
+  const cellOptions = { units, components, hiddenUnits, initialStep, initialWidth, returnAlignments };
+  return new Recurrent(new GaussianAttentionDecoderCell(cell, cleanConfig(cellOptions)), layerOptions);
 }

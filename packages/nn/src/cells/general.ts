@@ -1,9 +1,9 @@
 /**
  * The RNN, LSTM and GRU cells with everything that the operators of ONNX can express: any activation, with parameters, for each
  * gate and state; a limit on the inputs of activations; peephole weights; and a coupled forget gate. Importers use these cells for
- * models that the other cells do not cover. They have no fused kernels.
+ * models that the other cells do not cover. These cells have no fused kernels.
  *
- *   clip(x) limits x to [-clip, clip]; f(...), g(...) and h(...) are the activations, the other f, g and h gates and states
+ *   clip(x) limits x to [-clip, clip]. Before a parenthesis, f, g and h are activations, otherwise gates and states.
  *
  *   RNN    h ← f(clip(x W + h U + b))
  *
@@ -50,9 +50,9 @@ export interface CellFunction extends OperationNumbers {
 }
 
 export interface GeneralCellOptions extends Omit<CellOptions, 'activation'> {
-  /** The activations: [f] for an RNN, [f, g, h] for an LSTM, [f, g] for a GRU. Default: those of ONNX. */
+  /** The activations: [f] for an RNN, [f, g, h] for an LSTM, [f, g] for a GRU. Default: the defaults of ONNX. */
   functions?: readonly CellFunction[];
-  /** The limit of the inputs of activations. Default: none. */
+  /** Limits the inputs of the gates and the candidate to [-clip, clip]. Default: no limit. */
   clip?: number;
 }
 
@@ -69,7 +69,7 @@ export interface GeneralGruCellOptions extends GeneralCellOptions {
 }
 
 abstract class GeneralCell<O extends GeneralCellOptions, S extends CellState> extends HoistedCell<O, S> {
-  /** ONNX's activations. */
+  /** The default activations of ONNX. */
   protected abstract readonly defaults: readonly ElementwiseName[];
 
   constructor(options: O) {
@@ -82,14 +82,14 @@ abstract class GeneralCell<O extends GeneralCellOptions, S extends CellState> ex
     }
   }
 
-  /** Applies the activation of this position to x. */
+  /** Applies an activation to x. @param position its index in `functions` */
   protected apply(position: number, x: Tensor): Tensor {
     const { functions = [] } = this.options;
     const { name, ...numbers } = functions[position] ?? { name: this.defaults[position] };
     return elementwise[name]([x], numbers);
   }
 
-  /** Applies the activation of this position to x, limited to [-clip, clip]. */
+  /** Like `apply`, with x limited to [-clip, clip]. */
   protected activate(position: number, x: Tensor): Tensor {
     const { clip } = this.options;
     return this.apply(position, clip ? minimum(maximum(x, -clip), clip) : x);
@@ -129,8 +129,8 @@ export class GeneralLstmCell extends GeneralCell<GeneralLstmCellOptions, LstmSta
   protected stepFrom(sums: Tensor, state: LstmState, context: StepContext): StepResult<LstmState> {
     const a = this.recurrentSums(sums, state.h, context);
     const gate = (index: number, row: number, c: Tensor): Tensor => {
-      const own = this.gate(a, index);
-      return this.#p ? add(own, mul(reshape(slice(this.#p, 0, row, row + 1), [this.units]), c)) : own;
+      const sum = this.gate(a, index);
+      return this.#p ? add(sum, mul(reshape(slice(this.#p, 0, row, row + 1), [this.units]), c)) : sum;
     };
     const i = this.activate(0, gate(0, 0, state.c));
     const f = this.options.coupled ? sub(1, i) : this.activate(0, gate(1, 1, state.c));
@@ -166,12 +166,12 @@ export class GeneralGruCell extends GeneralCell<GeneralGruCellOptions, GruState>
     const a = add(slice(sums, -1, 0, 2 * H), matmul(h, slice(U, 1, 0, 2 * H)));
     const z = this.activate(0, this.gate(a, 0));
     const r = this.activate(0, this.gate(a, 1));
-    const candidate = this.gate(U, 2);
+    const candidateU = this.gate(U, 2);
     const n = this.activate(
       1,
       add(
         this.gate(sums, 2),
-        this.#resetAfter ? mul(r, this.#plusBias(matmul(h, candidate))) : matmul(mul(r, h), candidate),
+        this.#resetAfter ? mul(r, this.#plusBias(matmul(h, candidateU))) : matmul(mul(r, h), candidateU),
       ),
     );
     const next = add(mul(z, state.h), mul(sub(1, z), n));

@@ -7,7 +7,7 @@
  *   n = φ(x Wn + b0n + r (h Un + b1n)) candidate, reset after the product (Keras's default, cuDNN, PyTorch)
  *   h ← z h + (1 - z) n
  *
- * Many texts swap z and 1 - z in the last line; `updateGate: 'candidate'` selects that form. The matrices are
+ * Many texts swap z and 1 - z in the last line; `updateGate: 'candidate'` does the same. The matrices are
  * concatenated in the order z r n, as in Keras: W [I, 3H], U [H, 3H]. The bias is [3H]; with `resetAfter` it is [2, 3H],
  * with one row for the inputs (b0) and one for the state (b1), and bz and br are the sums of both rows.
  * packages/kernels/cpp/gru.cpp is the fast version of these equations; tests check that both agree.
@@ -54,8 +54,8 @@ export class GruCell extends MatrixCell<GruCellOptions, GruState> {
   }
 
   /**
-   * ax and ah are the parts of the pre-activations of all gates that come from x and from h; an is the part of the candidate's
-   * that comes from h.
+   * ax and ah are the parts of the pre-activations of all gates that come from x and from h. an is the part of the candidate's
+   * pre-activation that comes from h, after the reset gate.
    */
   step(x: Tensor, state: GruState, context: StepContext): StepResult<GruState> {
     const { phi, sigma } = this;

@@ -1,6 +1,6 @@
 /**
- * The LSTM cell with layer normalisation (Ba, Kiros & Hinton 2016, equations 20 to 22). LN(v) is v minus its mean,
- * divided by √(variance + ε), over all numbers of v [B, n] in one row; γ and β are learned.
+ * The LSTM cell with layer normalisation (Ba, Kiros & Hinton 2016, equations 20 to 22). LN(v) normalises each row of
+ * v [B, n]: (row - mean) / √(variance + ε). γ and β are learned.
  *
  *   a = γx LN(x W) + γh LN(h U) + b        the sums of the gates i f g o, normalised together
  *   i = σ(ai)      f = σ(af)      g = φ(ag)      o = σ(ao)
@@ -13,8 +13,8 @@
  * a dense layer with a bias before such inputs.
  *
  * `LayerNormLSTMCell` in PyTorch's fastrnns benchmark keeps the normalised c as the state, unlike the paper. The option
- * `normalizeState` does the same; b then corresponds to the sum of that cell's two biases. Layer normalisation, and the gates and
- * the cell state of a step, are one fused op each.
+ * `normalizeState` does the same; b then corresponds to the sum of that cell's two biases. Two ops are fused: layer
+ * normalisation, and the computation of the gates and the cell state in a step.
  */
 import {
   add,
@@ -133,7 +133,7 @@ export function layerNormLstmCell(options: LayerNormLstmCellOptions): LayerNormL
 
 /**
  * Creates an LSTM layer with layer normalisation inside the cell over sequences x [B, T, I], with the inputs and outputs
- * of `lstm`. It needs at least two features: the normalisation removes the magnitude of a single one.
+ * of `lstm`. Sequences need at least two features: the normalisation removes the magnitude of a single feature.
  */
 export function layerNormLstm(options: LayerNormLstmCellOptions & RecurrentOptions): Recurrent {
   checkOptions('layerNormLstm', options, { ...layerNormOptions(), ...recurrentOptions() });

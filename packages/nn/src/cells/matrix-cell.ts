@@ -115,7 +115,8 @@ export abstract class MatrixCell<
 
   /**
    * Creates W [I, G*H], U [units, G*H] and, unless `useBias` is false, b. H is the option `units`; the width of h,
-   * `this.units`, is the same except for cells that project h. `bias`: its shape and initialiser, if not the default.
+   * `this.units`, is the same except for cells that project h.
+   * @param bias shape and initialiser of b, if not the defaults
    */
   protected makeMatrices(
     inputSize: number,
@@ -146,7 +147,7 @@ export abstract class MatrixCell<
     this.b = make('bias', bias.shape ?? [width], initializer, parameterOptions('bias'));
   }
 
-  /** Computes x W + h U + b for all gates, [B, G*H]. `context`: that of the step, for weight drop. */
+  /** Computes x W + h U + b for all gates, [B, G*H]; with weight drop, `droppedWeights` replaces U. */
   protected gateSums(x: Tensor, h: Tensor, { droppedWeights }: StepContext): Tensor {
     const products = add(matmul(x, this.W), matmul(h, droppedWeights ?? this.U));
     return this.b ? add(products, this.b) : products;

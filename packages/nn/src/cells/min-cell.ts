@@ -1,14 +1,14 @@
 /**
  * The base class of minGRU and minLSTM (Feng et al. 2024, "Were RNNs all we needed?"). Their gates depend on x only, not on
- * the state, so products x W over all steps compute all of them. The state then follows from h ← a h + b, a linear scan
- * over time. The file of each cell computes a and b.
+ * the state, so matrix products over all steps compute all gates. The state then follows from h ← a h + b, a linear scan
+ * over time. The subclasses compute a and b.
  *
  * The candidate is h̃ = φ(x Wh + bh). In the log-space version of the paper, and in its published code, φ is
  *
  *   g(x) = x + 1/2 for x >= 0, σ(x) otherwise
  *
- * which is positive, so that a parallel scan can work on logarithms. A sequential scan needs no logarithms, because it
- * divides by nothing, but the function is part of the trained model. In the plain version, φ is the identity.
+ * which is positive, so that a parallel scan can work on logarithms. The sequential scan of this library needs no
+ * logarithms, but g is part of the trained model. In the plain version of the paper, φ is the identity.
  */
 import {
   add,
@@ -48,14 +48,14 @@ import {
 } from './matrix-cell.js';
 import { timeLoop } from './run.js';
 
-type Recurrence =
+type RecurrentOptionName =
   | 'recurrentInitializer'
   | 'recurrentRegularizer'
   | 'recurrentConstraint'
   | 'recurrentDropout';
 
 /** The options of other cells, without those of a recurrent product, which these cells do not have. */
-export interface MinCellOptions extends Omit<CellOptions, 'activation' | Recurrence> {
+export interface MinCellOptions extends Omit<CellOptions, 'activation' | RecurrentOptionName> {
   /**
    * φ, the activation of the candidate. Default `logSpace`: g(x), of the log-space version of the paper. `linear`: the
    * paper's plain version.
@@ -63,7 +63,7 @@ export interface MinCellOptions extends Omit<CellOptions, 'activation' | Recurre
   activation?: Activation | 'logSpace';
 }
 
-/** Options of the layers. They have no recurrent dropout, because the cells have no recurrent product. */
+/** Options of the layers, without recurrent dropout, because the cells have no recurrent product. */
 export type MinOptions = MinCellOptions & Omit<RecurrentOptions, 'recurrentDropout'>;
 
 /** The state h, [B, H]. */
@@ -82,7 +82,7 @@ export abstract class MinCell implements Cell<MinState> {
   readonly stateSizes: { readonly h: number };
   protected readonly options: Readonly<MinCellOptions>;
   protected readonly phi: (x: Tensor) => Tensor;
-  /** Number of matrices in W. */
+  /** G, the number of matrices that W concatenates: one for each gate and one for the candidate. */
   protected abstract readonly gateCount: number;
   #W!: Parameter;
   #b: Parameter | null = null;
@@ -120,7 +120,7 @@ export abstract class MinCell implements Cell<MinState> {
     });
   }
 
-  /** @internal Computes a and b. @param sum returns x W + b for one gate, [..., H] */
+  /** @internal Computes a and b. @param sum returns the pre-activation of one gate, [..., H] */
   abstract coefficients(sum: (gate: number) => Tensor): MinGates;
 
   step(x: Tensor, { h }: MinState, context: StepContext): StepResult<MinState> {
@@ -132,8 +132,8 @@ export abstract class MinCell implements Cell<MinState> {
   }
 
   /**
-   * Products over all steps, then the scan: as one op, or step by step if the backend has no kernel for it. Each gate has
-   * its own product, because W is much smaller than the sums, whose columns would have to be copied.
+   * Computes the products over all steps, then the scan: as one op, or step by step if the backend has no kernel for it.
+   * Each gate has a separate product: slicing the columns of W copies much less than slicing those of a common product.
    */
   sequence(x: Tensor, state: MinState | null, context: SequenceContext): SequenceResult<MinState> {
     this.#rejectRecurrentDropout(context);
@@ -174,14 +174,16 @@ export abstract class MinCell implements Cell<MinState> {
   }
 }
 
-/** g(x): x + 1/2 is above σ(x) where x > 0, and below where x < 0. */
+/** Returns g(x) as a maximum: x + 1/2 is above σ(x) where x > 0, and below where x < 0. */
 function positive(x: Tensor): Tensor {
   return maximum(add(x, 0.5), sigmoid(x));
 }
 
 /**
- * Returns the outputs of the layer from the states y [B, T, H] in time order and the final state h. Masked steps output the
- * state, or 0 before the first valid step and with `zeroOutputForMask`.
+ * Returns the outputs of the layer. Masked steps output the state, or 0 before the first valid step and with
+ * `zeroOutputForMask`.
+ * @param y states [B, T, H] in time order
+ * @param h final state [B, H]
  */
 function outputs(y: Tensor, h: Tensor, hasInitialState: boolean, context: SequenceContext): Tensor {
   const { mask, reverse, realign, returnSequences, zeroOutputForMask } = context;
@@ -191,8 +193,8 @@ function outputs(y: Tensor, h: Tensor, hasInitialState: boolean, context: Sequen
   else if (mask && hasInitialState)
     factor = reverse ? lengthMask(maskProperties(mask).lengths, T) : startedMask(mask);
   if (!returnSequences) {
-    const last = reverse ? 0 : T - 1;
-    return factor ? mul(h, slice(factor, 1, last, last + 1)) : h;
+    const lastStep = reverse ? 0 : T - 1;
+    return factor ? mul(h, slice(factor, 1, lastStep, lastStep + 1)) : h;
   }
   const masked = factor ? mul(y, reshape(factor, [B, T, 1])) : y;
   return reverse && !realign ? reversed(masked, 1) : masked;

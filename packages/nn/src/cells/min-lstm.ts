@@ -1,7 +1,6 @@
 /**
- * The minLSTM cell (Feng et al. 2024): an LSTM without output gate whose gates and candidate depend on x only, and whose
- * input and forget gates are normalised. min-cell.ts runs it as matrix products over all steps and
- * one linear scan.
+ * The minLSTM cell (Feng et al. 2024): an LSTM without an output gate. Its gates and candidate depend on x only, and its
+ * input and forget gates are normalised. min-cell.ts runs it as matrix products over all steps and one linear scan.
  *
  *   f = σ(x Wf + bf)             forget gate
  *   i = σ(x Wi + bi)             input gate

@@ -1,14 +1,14 @@
 /**
- * The LSTM cell with a recurrent projection (Sak, Senior & Beaufays 2014), as PyTorch's LSTM with `proj_size`: h is a
- * linear projection of the H units to P numbers. The recurrent product then costs P instead of H, so a large cell state
- * needs few weights.
+ * The LSTM cell with a recurrent projection (Sak, Senior & Beaufays 2014), like PyTorch's LSTM with `proj_size`: h is a
+ * linear projection of the H units to P numbers. The recurrent matrix U then has P rows instead of H, so a large cell
+ * state needs few weights.
  *
  *   i = σ(x Wi + h Ui + bi)      f = σ(x Wf + h Uf + bf)      g = φ(x Wg + h Ug + bg)      o = σ(x Wo + h Uo + bo)
  *   c ← f c + i g
  *   h ← (o φ(c)) R
  *
  * W [I, 4H], U [P, 4H] and b [4H] have the gates in the order of the LSTM; R is [H, P]. The states are h [B, P] and
- * c [B, H]. The gates and the cell state of a step are one fused op.
+ * c [B, H]. One fused op computes the gates and the cell state of a step.
  */
 import { add, matmul, mul, type Parameter, type Tensor } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';

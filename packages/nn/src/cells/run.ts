@@ -14,7 +14,7 @@ import {
   zeroState,
 } from './cell.js';
 
-/** What the time loop needs of a cell. */
+/** The members of a cell that the time loop uses. */
 export type Stepper<S extends CellState = CellState> = Pick<
   Cell<S>,
   'units' | 'stateSizes' | 'zeroState' | 'step'

@@ -1,7 +1,7 @@
 /**
- * Zoneout (Krueger et al. 2017): a cell around any cell, in which units of the states randomly keep their previous value.
- * Unlike dropout, it preserves information and gradients over time. With s' and s, a state before and after a step of the
- * inner cell, and its rate r:
+ * Zoneout (Krueger et al. 2017): a cell that wraps any cell and lets units of its states randomly keep their previous
+ * values. Unlike dropout, this preserves information and gradients over time. If a state is s' before a step of the inner
+ * cell and s after the step, and r is its rate:
  *
  *   training    s ← d s + (1 - d) s'     d = 0 with probability r, else 1; drawn for each step, sequence and unit
  *   inference   s ← (1 - r) s + r s'     the expectation
@@ -34,7 +34,7 @@ import {
 } from './cell.js';
 import { checkRate } from './matrix-cell.js';
 
-/** For each state that is zoned out, its rate in [0, 1): `{ h: 0.05, c: 0.5 }`. Default: 0. */
+/** The rate of each state, in [0, 1): `{ h: 0.05, c: 0.5 }`. Default: 0. */
 export type ZoneoutRates<S extends CellState = CellState> = Readonly<Partial<Record<keyof S, number>>>;
 
 const NO_MASKS: CellMasks = { inputMask: null, recurrentMask: null };
@@ -111,7 +111,10 @@ export class ZoneoutCell<S extends CellState = CellState> implements Cell<S> {
     return { ...result, y, state: zoned as S };
   }
 
-  /** With a rate above 0, every step depends on the zoned-out states, so fused kernels are not possible. */
+  /**
+   * Runs `sequence` of the inner cell if all rates are 0. With a rate above 0, every step depends on the zoned-out states,
+   * so fused kernels are not possible.
+   */
   sequence(x: Tensor, state: S | null, context: SequenceContext): SequenceResult<S> | null {
     if (this.#isActive) return null;
     const { inner, ...rest } = context;
@@ -132,8 +135,8 @@ export class ZoneoutCell<S extends CellState = CellState> implements Cell<S> {
 /** Returns the state after a step: in training, a random mixture of both values; without `random`, its expectation. */
 function zoneOut(previous: Tensor, next: Tensor, rate: number, random: RandomStream | undefined): Tensor {
   if (rate === 0) return next;
-  const isNew = random ? greaterEqual(random.uniformTensor(next.shape), rate) : 1 - rate;
-  return add(mul(isNew, next), mul(sub(1, isNew), previous));
+  const nextWeight = random ? greaterEqual(random.uniformTensor(next.shape), rate) : 1 - rate;
+  return add(mul(nextWeight, next), mul(sub(1, nextWeight), previous));
 }
 
 /**
@@ -141,7 +144,7 @@ function zoneOut(previous: Tensor, next: Tensor, rate: number, random: RandomStr
  *
  *     recurrent(zoneoutCell(lstmCell({ units: 8 }), { h: 0.05, c: 0.5 }))
  *
- * The weights are those of the inner cell.
+ * The weights of the new cell are the weights of the inner cell.
  * @throws UnrollError `value` for a rate of an unknown state, or a rate outside of [0, 1)
  */
 export function zoneoutCell<S extends CellState>(cell: Cell<S>, rates: ZoneoutRates<S>): ZoneoutCell<S> {

@@ -26,11 +26,12 @@ export interface BeamSearchOptions extends DecodingOptions {
   width?: number;
   /** Number of outputs returned per sequence, at most `width`. Default 1. */
   nBest?: number;
-  /** α. Default 0.6. */
+  /** α, the length penalty. Default 0.6. */
   lengthPenalty?: number;
   /**
-   * True: a sequence ends when no partial output scores better than the `nBest` finished ones at its present length, as
-   * usual. False: when none can do so at any length up to `maxLength`, which may take many more steps. Default true.
+   * True: the search ends when no partial output, at its present length, scores better than the `nBest` finished outputs.
+   * False: the search ends when no partial output can do so at any length up to `maxLength`, which may take many more
+   * steps. Default true.
    */
   earlyStopping?: boolean;
 }
@@ -54,7 +55,7 @@ interface Hypothesis {
   tokens: readonly number[];
   logProbability: number;
   alignment: readonly Float32Array[];
-  /** Row in the stream. */
+  /** Row of the stream that has processed these tokens. */
   row: number;
 }
 
@@ -74,7 +75,7 @@ class Beam {
   readonly #width: number;
   readonly #nBest: number;
   readonly #alpha: number;
-  readonly #early: boolean;
+  readonly #earlyStopping: boolean;
 
   constructor(plan: Plan, sequence: number, options: BeamSearchOptions) {
     const { width = 5, nBest = 1, lengthPenalty = 0.6, earlyStopping = true } = options;
@@ -83,7 +84,7 @@ class Beam {
     this.#width = width;
     this.#nBest = nBest;
     this.#alpha = lengthPenalty;
-    this.#early = earlyStopping;
+    this.#earlyStopping = earlyStopping;
     this.hypotheses = [{ tokens: [], logProbability: 0, alignment: [], row: sequence }];
   }
 
@@ -93,9 +94,9 @@ class Beam {
   }
 
   /**
-   * Returns how many of the most likely next tokens suffice for {@link extend}; null: it needs the scores of all tokens.
+   * Returns how many of the most likely next tokens {@link extend} needs; null: all tokens.
    */
-  get sufficient(): number | null {
+  get neededTokens(): number | null {
     const { restrict, prefixes } = this.#plan;
     const length = this.hypotheses[0]?.tokens.length ?? 0;
     if (restrict !== null || length < prefixes[this.#sequence].length) return null;
@@ -139,7 +140,7 @@ class Beam {
   #isDone(length: number): boolean {
     const worst = this.#finished[this.#nBest - 1];
     if (!worst) return false;
-    const longest = this.#early ? length : this.#plan.maxLength;
+    const longest = this.#earlyStopping ? length : this.#plan.maxLength;
     return worst.score >= this.#score(this.hypotheses[0].logProbability, Math.max(length + 1, longest));
   }
 
@@ -177,16 +178,16 @@ class Beam {
       best.length = Math.min(best.length, count);
       if (best.length === count) threshold = best[count - 1].logProbability;
     };
-    const width = values.length / rows;
+    const rowSize = values.length / rows;
     for (const parent of this.hypotheses) {
-      const first = parent.row * width;
+      const first = parent.row * rowSize;
       if (tokens === null) {
         const scores = new Float64Array(values.subarray(first, first + V));
         restrictTokens(scores, this.#plan, this.#sequence, parent.tokens);
         for (let token = 0; token < V; token++) consider(parent, token, scores[token]);
       } else {
         const forbidden = new Set(this.#forbidden(parent.tokens));
-        for (let i = first; i < first + width; i++)
+        for (let i = first; i < first + rowSize; i++)
           if (!forbidden.has(tokens[i])) consider(parent, tokens[i], values[i]);
       }
     }
@@ -197,12 +198,12 @@ class Beam {
 /**
  * Finds the most likely outputs with beam search.
  * @param stream a stream of a model whose first output has one score per token; it is not changed
- * @returns for each sequence of the stream, its `nBest` outputs, best first; fewer if fewer are allowed
+ * @returns for each sequence of the stream, its `nBest` outputs, best first; fewer if the options forbid all others
  * @throws UnrollError as {@link generate}
  */
 export async function beamSearch(stream: TokenStream, options: BeamSearchOptions): Promise<BeamResult[][]> {
   checkOptions('beamSearch', options, BEAM);
-  const { width = 5, nBest = 1, lengthPenalty = 0 } = options;
+  const { width = 5, nBest = 1, lengthPenalty = 0.6 } = options;
   if (nBest > width) throw valueError(`beamSearch: nBest must be at most width ${width}, got ${nBest}.`);
   if (!(lengthPenalty >= 0 && lengthPenalty < Infinity))
     throw valueError(
@@ -211,7 +212,7 @@ export async function beamSearch(stream: TokenStream, options: BeamSearchOptions
   const scorer = new TokenScorer('beamSearch', stream, options);
   const plan = planOf('beamSearch', options, stream.batch);
   const beams = plan.prompts.map((_, sequence) => new Beam(plan, sequence, options));
-  let next = await scorer.prompt(plan.prompts, sufficientCount(beams));
+  let next = await scorer.prompt(plan.prompts, neededCount(beams));
   checkVocabulary('beamSearch', plan, next.V);
   for (;;) {
     for (const beam of beams) beam.extend(next);
@@ -220,7 +221,7 @@ export async function beamSearch(stream: TokenStream, options: BeamSearchOptions
     next = await scorer.next(
       hypotheses.map(({ row }) => row),
       hypotheses.map(({ tokens }) => tokens[tokens.length - 1]),
-      sufficientCount(beams),
+      neededCount(beams),
     );
     hypotheses.forEach((hypothesis, row) => {
       hypothesis.row = row;
@@ -228,8 +229,8 @@ export async function beamSearch(stream: TokenStream, options: BeamSearchOptions
   }
 }
 
-/** Returns how many of the most likely next tokens suffice for all beams; null: some need the scores of all tokens. */
-function sufficientCount(beams: readonly Beam[]): number | null {
-  const counts = beams.filter(({ hypotheses }) => hypotheses.length > 0).map((beam) => beam.sufficient);
+/** Returns how many of the most likely next tokens the beams need; null: all tokens. */
+function neededCount(beams: readonly Beam[]): number | null {
+  const counts = beams.filter(({ hypotheses }) => hypotheses.length > 0).map((beam) => beam.neededTokens);
   return counts.some((count) => count === null) ? null : Math.max(...(counts as number[]));
 }

@@ -26,12 +26,12 @@ export interface CtcBeamOptions extends CtcGreedyOptions {
   nBest?: number;
   /**
    * Returns a log score that is added when a label extends a prefix, for a language model, a lexicon or a bonus per label.
-   * Negative infinity forbids the extension. It must depend only on its arguments. Default: 0.
+   * Negative infinity forbids the extension. The function must depend only on its arguments. Default: 0.
    */
   score?: CtcPrefixScore | null;
-  /** Like `score`, for a prefix that ends the sequence. It is added to the hypotheses that are returned. Default: 0. */
+  /** Returns a log score that is added to a hypothesis when it is returned, as if its sequence ended there. Default: 0. */
   scoreEnd?: ((prefix: readonly number[]) => number) | null;
-  /** In each step, labels that are less probable than this do not extend prefixes. Default 0: all labels do. */
+  /** In each step, only labels of at least this probability extend prefixes. Default 0: all labels. */
   minProbability?: number;
 }
 
@@ -63,8 +63,8 @@ const DECODER_OPTIONS: OptionTypes<CtcDecoderOptions> = {
 };
 
 /**
- * Returns the most probable alignment of each sequence: the most probable class of every step, with repetitions merged and
- * blanks removed.
+ * Returns the most probable alignment of each sequence: the most probable class of every step, with repeated classes
+ * merged and blanks removed.
  * @param scores logits or log probabilities, [B, T, C], or [T, C] for one sequence
  * @throws UnrollError `shape` or `value` for scores, lengths or a blank that do not fit
  */
@@ -135,7 +135,7 @@ export function ctcDecoder(options: CtcDecoderOptions = {}): CtcDecoder {
   };
 }
 
-/** Returns the options with their defaults. @throws UnrollError `value` for more hypotheses than prefixes */
+/** Returns the options with their defaults. @throws UnrollError `value` if `nBest` exceeds `beamWidth` */
 function checkedBeam(name: string, options: CtcDecoderOptions) {
   const { blank = 0, beamWidth = 25, nBest = 1, score = null, scoreEnd = null, minProbability = 0 } = options;
   if (nBest > beamWidth) {
@@ -191,12 +191,12 @@ function sequencesOf(
       );
     }
     const part = values.subarray(b * T * C, (b * T + steps) * C);
-    const invalid = part.findIndex((value) => Number.isNaN(value) || value === Number.POSITIVE_INFINITY);
-    if (invalid < 0) return { values: part, steps, classes: C };
+    const invalidIndex = part.findIndex((value) => Number.isNaN(value) || value === Number.POSITIVE_INFINITY);
+    if (invalidIndex < 0) return { values: part, steps, classes: C };
     throw valueError(
-      `${name}: the scores must not be NaN or infinite, got ${part[invalid]} at step ${Math.floor(invalid / C)} of ` +
+      `${name}: the scores must not be NaN or Infinity, got ${part[invalidIndex]} at step ${Math.floor(invalidIndex / C)} of ` +
         `sequence ${b}.`,
-      { sequence: b, step: Math.floor(invalid / C) },
+      { sequence: b, step: Math.floor(invalidIndex / C) },
     );
   });
 }

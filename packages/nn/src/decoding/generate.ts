@@ -26,7 +26,7 @@ export interface GenerateOptions extends DecodingOptions {
   seed?: number;
 }
 
-/** One step of all sequences. */
+/** The result of one step for all sequences. */
 export interface GeneratedStep {
   /** Number of the step, from 0. */
   step: number;
@@ -173,7 +173,7 @@ export function sampleToken(
   return last;
 }
 
-/** Returns the number of most likely tokens whose weights are at least the share `topP` of the first `count` weights. */
+/** Returns how many of the most likely tokens it takes to reach the fraction `topP` of the sum of the first `count` weights. */
 function nucleus(weights: Float64Array, order: ArrayLike<number>, count: number, topP: number): number {
   let total = 0;
   for (let i = 0; i < count; i++) total += weights[order[i]];

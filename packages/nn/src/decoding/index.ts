@@ -1,4 +1,4 @@
-/** Exports decoding: greedy, sampling and beam search. */
+/** Exports greedy decoding, sampling, beam search and scheduled sampling. */
 export { type BeamResult, type BeamSearchOptions, beamSearch } from './beam-search.js';
 export { type GeneratedStep, type GenerateOptions, generate, generateTokens } from './generate.js';
 export type { Decoded, DecodingOptions, OutputKind, RestrictCall } from './options.js';

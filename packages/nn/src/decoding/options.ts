@@ -1,4 +1,4 @@
-/** Options of decoding that greedy decoding, sampling and beam search share, and their checks. */
+/** The options that greedy decoding, sampling and beam search share, and the checks of these options. */
 import { type Tensor, type UnrollError, valueError } from '@unroll/core';
 import { formatValue, type OptionTypes } from '@unroll/core/internal';
 
@@ -29,11 +29,11 @@ export interface DecodingOptions {
   stop?: number | readonly number[];
   /** Tokens that are never chosen. Default: none. */
   banned?: readonly number[];
-  /** No sequence of this many tokens occurs twice in prompt and output. Default: not checked. */
+  /** n: no n-gram of tokens occurs twice in prompt and output. Default: n-grams may repeat. */
   noRepeatNgram?: number;
   /** Tokens with which every output begins: a list for all sequences, or one list per sequence. Default: none. */
   prefix?: readonly number[] | readonly (readonly number[])[];
-  /** Changes the log-probabilities before each choice, for example to a grammar. Default: none. */
+  /** Changes the log-probabilities before each choice, for example to enforce a grammar. Default: none. */
   restrict?: (call: RestrictCall) => void;
   /**
    * What the first output of the model contains. Default: `probabilities` after a layer with the activation `softmax`,
@@ -84,7 +84,7 @@ export interface Plan {
   restrict: DecodingOptions['restrict'] | null;
 }
 
-/** Checks the options. @param batch the number of sequences */
+/** Checks the options and returns them with their defaults. @param batch number of sequences */
 export function planOf(name: string, options: DecodingOptions, batch: number): Plan {
   const {
     prompt,
@@ -100,19 +100,19 @@ export function planOf(name: string, options: DecodingOptions, batch: number): P
   if (minLength > maxLength)
     throw valueError(`${name}: minLength must be at most maxLength ${maxLength}, got ${minLength}.`);
   const prompts = perSequence(name, 'prompt', typeof prompt === 'number' ? [prompt] : prompt, batch);
-  const empty = prompts.findIndex((tokens) => tokens.length === 0);
-  if (empty >= 0)
+  const emptyIndex = prompts.findIndex((tokens) => tokens.length === 0);
+  if (emptyIndex >= 0)
     throw valueError(
-      `${name}: the prompt of sequence ${empty} must have at least one token, such as a start token.`,
+      `${name}: the prompt of sequence ${emptyIndex} must have at least one token, such as a start token.`,
     );
   const stops = typeof stop === 'number' ? [stop] : stop;
   checkTokens(name, 'stop', stops);
   checkTokens(name, 'banned', banned);
   const prefixes = perSequence(name, 'prefix', prefix, batch);
-  const long = prefixes.findIndex((tokens) => tokens.length > maxLength);
-  if (long >= 0) {
+  const longIndex = prefixes.findIndex((tokens) => tokens.length > maxLength);
+  if (longIndex >= 0) {
     throw valueError(
-      `${name}: the prefix of sequence ${long} has ${prefixes[long].length} tokens, more than maxLength ${maxLength}.`,
+      `${name}: the prefix of sequence ${longIndex} has ${prefixes[longIndex].length} tokens, more than maxLength ${maxLength}.`,
     );
   }
   return {
@@ -128,7 +128,7 @@ function perSequence(
   value: readonly number[] | readonly (readonly number[])[] | undefined,
   batch: number,
 ): readonly (readonly number[])[] {
-  if (!Array.isArray(value)) throw invalid(name, option, value);
+  if (!Array.isArray(value)) throw invalidTokens(name, option, value);
   const nested = value.some((entry) => Array.isArray(entry));
   const lists = nested ? (value as number[][]) : new Array<number[]>(batch).fill(value as number[]);
   if (lists.length !== batch) {
@@ -137,13 +137,13 @@ function perSequence(
     );
   }
   for (const list of lists) {
-    if (!Array.isArray(list)) throw invalid(name, option, list);
+    if (!Array.isArray(list)) throw invalidTokens(name, option, list);
     checkTokens(name, option, list);
   }
   return lists;
 }
 
-const invalid = (name: string, option: string, value: unknown): UnrollError =>
+const invalidTokens = (name: string, option: string, value: unknown): UnrollError =>
   valueError(
     `${name}: ${option} must be a list of tokens, or one list per sequence, got ${formatValue(value)}.`,
   );

@@ -2,7 +2,8 @@
  * Prefix beam search for connectionist temporal classification (Graves & Jaitly 2014, "Towards End-to-End Speech
  * Recognition with Recurrent Neural Networks"; Hannun et al. 2014, "First-Pass Large Vocabulary Continuous Speech
  * Recognition using Bi-Directional Recurrent DNNs"). Each prefix has two probabilities: of the alignments that end with a
- * blank, and of those that end with its last label. Only after a blank can the same label follow as a new one.
+ * blank, and of those that end with its last label. The last label can be repeated only after a blank, because without a
+ * blank both would be merged.
  */
 import { valueError } from '@unroll/core';
 
@@ -11,7 +12,7 @@ export type CtcPrefixScore = (prefix: readonly number[], next: number) => number
 
 export interface CtcHypothesis {
   labels: number[];
-  /** `logProbability` plus all scores of the callbacks. Hypotheses are sorted by it. */
+  /** `logProbability` plus the results of the options `score` and `scoreEnd`. Hypotheses are sorted by this score. */
   score: number;
   /** The log probability of the labels, summed over their alignments in the beam. */
   logProbability: number;
@@ -27,26 +28,26 @@ export interface BeamSettings {
 
 const IMPOSSIBLE = Number.NEGATIVE_INFINITY;
 
-/** A prefix in the beam, or one that is not in it but has extensions in it. All probabilities are logarithms. */
+/** A prefix in the beam, or the beginning of a prefix in the beam. All probabilities are logarithms. */
 interface Prefix {
   readonly parent: Prefix | null;
   /** The last label; -1 for the empty prefix. */
   readonly label: number;
   readonly labels: readonly number[];
-  /** The sum of the scores of the callback. */
+  /** The sum of the results of the option `score` for all labels. */
   readonly bonus: number;
-  /** False: only extensions of this prefix are in the beam. */
+  /** False: only longer prefixes that begin with this one are in the beam. */
   inBeam: boolean;
   /** The extensions of this prefix by a label. */
   readonly children: Map<number, Prefix>;
-  /** The scores of extensions, by label; NaN: not yet computed. Null: not needed yet. */
+  /** The result of the option `score` for each label; NaN: not yet computed. Null: none has been computed. */
   scores: Float64Array | null;
   /** Probabilities of the alignments that end with a blank, and of those that end with the label. */
-  blank: number;
-  last: number;
-  /** The same after the next step. */
-  nextBlank: number;
-  nextLast: number;
+  blankEnd: number;
+  labelEnd: number;
+  /** The same probabilities after the step that is being added. */
+  nextBlankEnd: number;
+  nextLabelEnd: number;
 }
 
 /** An extension of a prefix by a label, or a prefix itself (label -1), with its score after the step. */
@@ -55,11 +56,11 @@ interface Candidate {
   label: number;
   probability: number;
   bonus: number;
-  /** The sum of both. */
+  /** probability + bonus */
   total: number;
 }
 
-/** The best candidates, the best one first; of equal ones, the first one that was added. */
+/** Keeps the best candidates, best first. Candidates with equal totals stay in the order in which they were added. */
 class Best {
   readonly candidates: Candidate[] = [];
   readonly #count: number;
@@ -68,7 +69,7 @@ class Best {
     this.#count = count;
   }
 
-  /** Candidates whose total is not above this are rejected. */
+  /** The total that a new candidate must exceed. */
   get least(): number {
     const { candidates } = this;
     return candidates.length < this.#count ? IMPOSSIBLE : candidates[candidates.length - 1].total;
@@ -92,35 +93,37 @@ class Best {
 export class PrefixBeam {
   readonly classes: number;
   readonly #settings: BeamSettings;
-  readonly #least: number;
+  readonly #minLogProbability: number;
   #prefixes: Prefix[];
 
   constructor(classes: number, settings: BeamSettings) {
     this.classes = classes;
     this.#settings = settings;
-    this.#least = Math.log(settings.minProbability);
+    this.#minLogProbability = Math.log(settings.minProbability);
     const empty = newPrefix(null, -1, [], 0);
-    empty.blank = 0;
+    empty.blankEnd = 0;
     this.#prefixes = [empty];
   }
 
   /** Adds one step. @param y log probability of each class */
   push(y: Float64Array): void {
     const { blank, beamWidth } = this.#settings;
-    const labels = Array.from(y.keys()).filter((label) => label !== blank && !(y[label] < this.#least));
+    const labels = Array.from(y.keys()).filter(
+      (label) => label !== blank && !(y[label] < this.#minLogProbability),
+    );
     for (const prefix of this.#prefixes) {
-      prefix.nextBlank = logAdd(prefix.blank, prefix.last) + y[blank];
-      prefix.nextLast = prefix.label < 0 ? IMPOSSIBLE : prefix.last + y[prefix.label];
+      prefix.nextBlankEnd = logAdd(prefix.blankEnd, prefix.labelEnd) + y[blank];
+      prefix.nextLabelEnd = prefix.label < 0 ? IMPOSSIBLE : prefix.labelEnd + y[prefix.label];
     }
     for (const prefix of this.#prefixes) {
       const { parent, label } = prefix;
-      if (!parent?.inBeam || y[label] < this.#least) continue;
-      const before = label === parent.label ? parent.blank : logAdd(parent.blank, parent.last);
-      prefix.nextLast = logAdd(prefix.nextLast, before + y[label]);
+      if (!parent?.inBeam || y[label] < this.#minLogProbability) continue;
+      const before = label === parent.label ? parent.blankEnd : logAdd(parent.blankEnd, parent.labelEnd);
+      prefix.nextLabelEnd = logAdd(prefix.nextLabelEnd, before + y[label]);
     }
     const best = new Best(beamWidth);
     for (const prefix of this.#prefixes) {
-      best.add(prefix, -1, logAdd(prefix.nextBlank, prefix.nextLast), prefix.bonus);
+      best.add(prefix, -1, logAdd(prefix.nextBlankEnd, prefix.nextLabelEnd), prefix.bonus);
     }
     for (const prefix of this.#prefixes) this.#extend(prefix, labels, y, best);
     this.#keep(best.candidates);
@@ -129,8 +132,8 @@ export class PrefixBeam {
   /** Returns the best hypotheses. */
   best(count: number): CtcHypothesis[] {
     const { scoreEnd } = this.#settings;
-    const all = this.#prefixes.map(({ labels, blank, last, bonus }) => {
-      const logProbability = logAdd(blank, last);
+    const all = this.#prefixes.map(({ labels, blankEnd, labelEnd, bonus }) => {
+      const logProbability = logAdd(blankEnd, labelEnd);
       const score = logProbability + bonus + (scoreEnd?.(labels) ?? 0);
       return { labels: [...labels], score, logProbability };
     });
@@ -138,12 +141,12 @@ export class PrefixBeam {
     return possible.sort((a, b) => b.score - a.score).slice(0, count);
   }
 
-  /** Adds the extensions of a prefix that are not yet in the beam. */
+  /** Adds the extensions of a prefix to the candidates, except extensions that are already in the beam. */
   #extend(prefix: Prefix, labels: readonly number[], y: Float64Array, best: Best): void {
     const { score } = this.#settings;
-    const total = logAdd(prefix.blank, prefix.last);
+    const total = logAdd(prefix.blankEnd, prefix.labelEnd);
     for (const label of labels) {
-      const probability = (label === prefix.label ? prefix.blank : total) + y[label];
+      const probability = (label === prefix.label ? prefix.blankEnd : total) + y[label];
       // Without a callback, the bonus is 0, and most extensions are rejected here.
       if (!(probability > (score ? IMPOSSIBLE : best.least))) continue;
       const child = prefix.children.get(label);
@@ -151,7 +154,7 @@ export class PrefixBeam {
     }
   }
 
-  /** Returns the sum of the scores of a prefix and its extension. */
+  /** Returns the bonus of a prefix after it is extended by a label. */
   #bonus(prefix: Prefix, label: number): number {
     const { score } = this.#settings;
     if (!score) return 0;
@@ -170,24 +173,24 @@ export class PrefixBeam {
     return prefix.bonus + prefix.scores[label];
   }
 
-  /** Replaces the beam. */
+  /** Replaces the beam by the prefixes of the candidates. */
   #keep(candidates: readonly Candidate[]): void {
-    const before = this.#prefixes;
-    for (const prefix of before) prefix.inBeam = false;
+    const previous = this.#prefixes;
+    for (const prefix of previous) prefix.inBeam = false;
     this.#prefixes = candidates.map(({ prefix, label, probability, bonus }) => {
       if (label < 0) {
-        prefix.blank = prefix.nextBlank;
-        prefix.last = prefix.nextLast;
+        prefix.blankEnd = prefix.nextBlankEnd;
+        prefix.labelEnd = prefix.nextLabelEnd;
         return prefix;
       }
       const child = prefix.children.get(label) ?? newPrefix(prefix, label, [...prefix.labels, label], bonus);
       prefix.children.set(label, child);
-      child.blank = IMPOSSIBLE;
-      child.last = probability;
+      child.blankEnd = IMPOSSIBLE;
+      child.labelEnd = probability;
       return child;
     });
     for (const prefix of this.#prefixes) prefix.inBeam = true;
-    for (const prefix of before) forget(prefix);
+    for (const prefix of previous) forget(prefix);
   }
 }
 
@@ -203,7 +206,7 @@ function forget(prefix: Prefix): void {
 function newPrefix(parent: Prefix | null, label: number, labels: readonly number[], bonus: number): Prefix {
   return {
     ...{ parent, label, labels, bonus, inBeam: true, children: new Map(), scores: null },
-    ...{ blank: IMPOSSIBLE, last: IMPOSSIBLE, nextBlank: IMPOSSIBLE, nextLast: IMPOSSIBLE },
+    ...{ blankEnd: IMPOSSIBLE, labelEnd: IMPOSSIBLE, nextBlankEnd: IMPOSSIBLE, nextLabelEnd: IMPOSSIBLE },
   };
 }
 

@@ -1,7 +1,7 @@
-/** Which tokens may follow: stop tokens, banned tokens, forced prefixes, n-grams that must not repeat, user restrictions. */
+/** Applies the options that forbid tokens: `minLength` for stop tokens, `banned`, `prefix`, `noRepeatNgram` and `restrict`. */
 import type { Plan } from './options.js';
 
-/** Sets the log-probabilities of forbidden tokens to -Infinity. @param tokens the output so far */
+/** Sets the log-probabilities of forbidden next tokens to -Infinity. @param tokens the output so far */
 export function restrictTokens(
   logProbabilities: Float64Array,
   plan: Plan,
@@ -20,7 +20,7 @@ export function restrictTokens(
   plan.restrict?.({ logProbabilities, tokens, sequence });
 }
 
-/** Returns the tokens that are banned, end the output too early or repeat an n-gram. */
+/** Returns the next tokens that are banned, would end the output too early or would repeat an n-gram. */
 export function forbiddenTokens(plan: Plan, sequence: number, tokens: readonly number[]): number[] {
   const { banned, stop, minLength, noRepeatNgram } = plan;
   return [

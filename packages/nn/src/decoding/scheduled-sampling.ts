@@ -1,14 +1,14 @@
 /**
  * Scheduled sampling (Bengio et al. 2015). With teacher forcing, a decoder reads the correct previous token in every training
- * step; in decoding, it reads its own. Scheduled sampling replaces some of the correct tokens by tokens that the decoder chose,
- * so that it learns to continue after its own mistakes.
+ * step; in decoding, it reads the previous token that it chose itself. Scheduled sampling replaces some of the correct tokens
+ * by tokens that the decoder chose, so that it learns to continue after its own mistakes.
  *
  *     await translator.fit([source, previous], target, {
  *       prepareInputs: scheduledSampling(translator, { input: 'previous', probability: (updates) => Math.min(0.25, updates / 4000) }),
  *     });
  *
- * Before each training step, the decoder runs over the batch without gradients, one token at a time; the result is the input of
- * the step, with the computed tokens as constants, as in the paper. This costs about one more forward pass.
+ * Before each training step, the decoder runs over the batch, one token at a time, to choose these tokens. No gradients flow through
+ * the choice, as in the paper. This costs about one more forward pass.
  */
 import { type RandomStream, type Tensor, valueError } from '@unroll/core';
 import { checkOptions, formatValue, hostTensor, hostValues, nameHint } from '@unroll/core/internal';
@@ -39,9 +39,9 @@ interface Step {
 
 /**
  * Returns a function for the option `prepareInputs` of `fit` and `train`.
- * @param network a causal model whose first output has one score per token, such as a decoder; its other inputs are fixed inputs
- * of a stream
- * @throws UnrollError `value` for invalid options; the returned function: `state` if the model cannot be streamed
+ * @param network a causal model whose first output has one score per token, such as a decoder. Its other inputs must not be
+ * streamed (see `stream({ inputs })`)
+ * @throws UnrollError `value` for invalid options. The returned function throws `state` if the model cannot be streamed
  */
 export function scheduledSampling(
   network: Functional | Sequential,
@@ -84,10 +84,11 @@ export function scheduledSampling(
       const { values, V } =
         t === 0 ? await scorer.prompt(column(0).map((token) => [token])) : await scorer.next(rows, column(t));
       for (const b of rows) {
-        const at = b * T + t + 1;
-        if (draws[at] >= p || mixed[at] === padding) continue;
+        const offset = b * T + t + 1;
+        if (draws[offset] >= p || mixed[offset] === padding) continue;
         const scores = new Float64Array(values.subarray(b * V, (b + 1) * V));
-        mixed[at] = sampleToken(scores, { temperature, topK: Infinity, topP: 1 }, samples[b]) ?? mixed[at];
+        mixed[offset] =
+          sampleToken(scores, { temperature, topK: Infinity, topP: 1 }, samples[b]) ?? mixed[offset];
       }
     }
     return inputs.map((input, i) => (i === index ? hostTensor(mixed, input.shape) : input));

@@ -1,4 +1,4 @@
-/** Runs the stream of a model that predicts the next token, and reads its log-probabilities. */
+/** Runs the stream of a model that predicts the next token, and returns the log-probabilities of that token. */
 import {
   currentBackend,
   type FloatArray,
@@ -46,7 +46,7 @@ export interface TokenStream {
 export interface NextTokens {
   /** [rows, count], row-major. */
   values: FloatArray;
-  /** [rows, count]: the tokens of `values`, most likely first. Null: all tokens in their order, count = V. */
+  /** [rows, count]: the tokens of `values`, most likely first. Null: all tokens in the order of their ids, count = V. */
   tokens: FloatArray | null;
   rows: number;
   /** Size of the vocabulary. */
@@ -59,7 +59,7 @@ export class TokenScorer {
   readonly #name: string;
   readonly #kind: OutputKind;
   readonly #encode: (tokens: readonly number[]) => Tensor;
-  readonly #aligned: boolean;
+  readonly #withAlignments: boolean;
   #stream: TokenStream;
 
   constructor(name: string, stream: TokenStream, options: DecodingOptions) {
@@ -72,7 +72,7 @@ export class TokenScorer {
     this.#stream = stream.select(Array.from({ length: stream.batch }, (_, row) => row));
     this.#kind = options.output ?? outputKind(stream.network);
     this.#encode = options.encode ?? ((tokens) => tensor([...tokens]));
-    this.#aligned = options.alignments ?? false;
+    this.#withAlignments = options.alignments ?? false;
   }
 
   /**
@@ -100,7 +100,7 @@ export class TokenScorer {
   }
 
   /**
-   * Processes tokens and reads the scores of the next one.
+   * Processes tokens and returns the scores of the next token.
    * @param lengths number of tokens of each row if `tokens` has a time axis; null: it has none
    */
   async #run(tokens: Tensor, lengths: readonly number[] | null, count: number | null): Promise<NextTokens> {
@@ -111,7 +111,7 @@ export class TokenScorer {
       this.#checkOutputs(output, alignment, lengths !== null);
       V = output.shape[output.rank - 1];
       const scores = this.#logProbabilities(lastSteps(output, lengths));
-      const attended = this.#aligned ? [lastSteps(alignment, lengths)] : [];
+      const attended = this.#withAlignments ? [lastSteps(alignment, lengths)] : [];
       if (count === null || count >= V || !currentBackend().supports('topK')) return [scores, ...attended];
       const best = topK(scores, count);
       return [best.values, ...attended, best.indices];
@@ -123,11 +123,11 @@ export class TokenScorer {
         : workOn(stream, lengths === null ? stream.step(tokens) : stream.push(tokens, mask), work);
     const [values, ...rest] = await valuesOf(results);
     for (let i = 0; i < values.length; i++) if (!(values[i] <= 1e-3)) throw this.#badScore(values[i]);
-    const alignments = this.#aligned ? (rest.shift() as FloatArray) : null;
+    const alignments = this.#withAlignments ? (rest.shift() as FloatArray) : null;
     return { values, tokens: rest[0] ?? null, rows: stream.batch, V, alignments };
   }
 
-  /** @throws UnrollError for outputs of other shapes */
+  /** @throws UnrollError `shape` if the first output does not have one score per token, `value` if alignments are missing */
   #checkOutputs(output: Tensor, alignment: Tensor | undefined, hasTime: boolean): void {
     const { shape } = output;
     if (shape.length !== (hasTime ? 3 : 2) && shape.length !== 2) {
@@ -138,7 +138,7 @@ export class TokenScorer {
         { got: shape },
       );
     }
-    if (this.#aligned && !alignment) {
+    if (this.#withAlignments && !alignment) {
       throw valueError(
         `${this.#name}: alignments needs a model whose second output is the alignment of attentionDecoder, got a model with one output.`,
       );
@@ -161,7 +161,7 @@ export class TokenScorer {
   }
 }
 
-/** Computes `work` on the outputs of the last call of a stream. @param first its first output */
+/** Returns `work` of the outputs of the last call of a stream. @param first the output that this call returned */
 function workOn(
   { outputs }: TokenStream,
   first: Tensor,
@@ -170,7 +170,7 @@ function workOn(
   return scope(() => work([first, ...outputs.slice(1)]));
 }
 
-/** Returns the last valid step of each row, [batch, ...]; a tensor without time axis itself. */
+/** Returns the last valid step of each row, [batch, ...]. A tensor without a time axis is returned unchanged. */
 function lastSteps(output: Tensor, lengths: readonly number[] | null): Tensor {
   if (lengths === null || output.rank === 2) return output;
   const [B, T, width] = output.shape;
@@ -181,7 +181,7 @@ function lastSteps(output: Tensor, lengths: readonly number[] | null): Tensor {
   );
 }
 
-/** Returns what the first output of a model contains, from the activation of its last layer. */
+/** Returns what the first output of a model contains, according to the activation of its last layer. */
 function outputKind(network: Network | undefined): OutputKind {
   if (!network) return 'logits';
   let layer: Layer | undefined =

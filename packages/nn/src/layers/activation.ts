@@ -2,7 +2,7 @@
 import type { MaskedSequence, Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import {
-  type Activation as ActivationName,
+  type Activation as ActivationOption,
   activatedWidth,
   activation as activationFunction,
 } from '../activations.js';
@@ -10,7 +10,7 @@ import { Layer, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
 
 export interface ActivationOptions extends LayerOptions {
-  activation: ActivationName;
+  activation: ActivationOption;
 }
 
 export class Activation extends Layer<ActivationOptions> {
@@ -36,7 +36,7 @@ export class Activation extends Layer<ActivationOptions> {
 }
 
 /** Creates a layer that applies an activation to x of any shape. `softmax` and similar functions act on the last axis. */
-export function activation(options: ActivationOptions | ActivationName): Activation {
+export function activation(options: ActivationOptions | ActivationOption): Activation {
   const layerOptions = typeof options === 'object' ? options : { activation: options };
   checkOptions<ActivationOptions>('activation', layerOptions, { activation: true, ...LAYER });
   return new Activation(layerOptions);

@@ -37,7 +37,7 @@ export interface AttentionOptions extends AttentionBaseOptions {
    * - `dot` (default): q · k
    * - `scaledDot`: q · k / √D
    * - `general`: q · (k W), which allows different widths
-   * - `concat`: w Σ tanh(q + k) with a number w, as in Keras. Luong's `concat`, which has matrices, is
+   * - `concat`: w Σ tanh(q + k) with a learned number w, as in Keras. Luong's `concat`, which has matrices, is
    *   `additiveAttention({ units })`.
    */
   scoreMode?: ScoreMode;
@@ -94,7 +94,7 @@ export abstract class AttentionLayer<O extends AttentionBaseOptions = AttentionB
     return returnAttentionScores ? [...result, { value: alignment, mask }] : result;
   }
 
-  /** Queries can be streamed if the values are fixed. */
+  /** Returns whether the outputs are streamed: they are if the queries are. @throws UnrollError unless the values are fixed */
   override streaming([query, ...others]: readonly (boolean | null)[]): boolean[] {
     if (others.some((input) => input !== null))
       throw this.nonCausal(
@@ -139,7 +139,7 @@ export class AdditiveAttention extends AttentionLayer<AdditiveAttentionOptions> 
   }
 }
 
-/** Returns [Q, S]: 0 where step j of the values is at most the query i, else -1e9. */
+/** Returns the bias [Q, S] of a causal mask: 0 if query i may attend to step j of the values (j <= i), else -1e9. */
 function causalBias(Q: number, S: number): Tensor {
   return mul(
     sub(
@@ -159,8 +159,8 @@ const BASE = {
 
 /**
  * Creates a multiplicative attention layer (Luong et al. 2015; Keras's `Attention`): `attention().apply([query, value])`.
- * @throws UnrollError `value` for an unknown scoreMode, `shape` when it is built with queries and keys of different widths,
- * unless scoreMode is `general`
+ * @throws UnrollError `value` for an unknown scoreMode. When the layer is built: `shape` if queries and keys have different
+ * widths, unless scoreMode is `general`
  */
 export function attention(options: AttentionOptions = {}): Attention {
   checkOptions('attention', options, { scoreMode: true, useScale: 'boolean', ...BASE });
@@ -170,7 +170,7 @@ export function attention(options: AttentionOptions = {}): Attention {
 /**
  * Creates an additive attention layer (Bahdanau et al. 2015; without `units` Keras's `AdditiveAttention`):
  * `additiveAttention({ units: 128 }).apply([query, value])`.
- * @throws UnrollError `shape` when it is built with queries and keys of different widths, unless `units` is set
+ * @throws UnrollError when the layer is built: `shape` if queries and keys have different widths, unless `units` is set
  */
 export function additiveAttention(options: AdditiveAttentionOptions = {}): AdditiveAttention {
   checkOptions('additiveAttention', options, { units: 'count', useScale: 'boolean', ...BASE });

@@ -1,8 +1,8 @@
 /**
  * `bidirectional`: one layer runs forwards over the sequence, another one backwards (Schuster & Paliwal 1997), and their
- * outputs are merged. As in Keras, sequences are merged step by step, with zeros as outputs of masked steps; without
- * sequences, the last outputs of both directions are merged (at the end of the sequence for forward, at its start for
- * backward). Initial states and returned states of the forward layer come before those of the backward layer.
+ * outputs are merged, as in Keras. With `returnSequences`, the outputs are merged step by step, and outputs of masked
+ * steps are 0. Otherwise, the last outputs are merged: the forward output at the end of the sequence, and the backward
+ * output at its start. Initial states and returned states of the forward layer come before those of the backward layer.
  */
 import {
   add,
@@ -33,11 +33,11 @@ export type MergeMode = keyof typeof mergeFunctions | 'none';
 export interface BidirectionalOptions extends LayerOptions {
   /** How the two outputs are merged; `none` returns both, forward first. Default `concat`. */
   mergeMode?: MergeMode;
-  /** The backward layer, with `goBackwards: true`. Default: a copy of the forward layer with its own weights. */
+  /** The backward layer, with `goBackwards: true`. Default: a copy of the forward layer with separate weights. */
   backwardLayer?: Recurrent;
 }
 
-/** Creates a layer of the same class with changed options. @param cell its cell; default: a clone with separate weights */
+/** Creates a layer of the same class with changed options. @param cell cell of the new layer; default: a clone with separate weights */
 function withOptions(
   layer: Recurrent,
   changes: RecurrentOptions,
@@ -69,13 +69,13 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
       throw this.error('value', `there is no mergeMode "${String(this.mergeMode)}". Choose one of ${names}.`);
     }
     const zeroOutputForMask = layer.returnSequences;
-    const kind = layer.name.replace(/^forward_/, '') || layer.className.toLowerCase();
+    const baseName = layer.name.replace(/^forward_/, '') || layer.className.toLowerCase();
     const cloned = ({ cell }: Recurrent): Cell => cell.clone?.() ?? cell;
-    this.forwardLayer = withOptions(layer, { name: `forward_${kind}`, zeroOutputForMask }, cloned(layer));
+    this.forwardLayer = withOptions(layer, { name: `forward_${baseName}`, zeroOutputForMask }, cloned(layer));
     const { backwardLayer } = options;
     this.backwardLayer = backwardLayer
-      ? withOptions(backwardLayer, { name: `backward_${kind}`, zeroOutputForMask }, cloned(backwardLayer))
-      : withOptions(layer, { name: `backward_${kind}`, zeroOutputForMask, goBackwards: true });
+      ? withOptions(backwardLayer, { name: `backward_${baseName}`, zeroOutputForMask }, cloned(backwardLayer))
+      : withOptions(layer, { name: `backward_${baseName}`, zeroOutputForMask, goBackwards: true });
     this.constants = this.forwardLayer.constants;
     this.#checkPair();
   }
@@ -99,9 +99,9 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     const [y, ...states] = this.forwardLayer.outputShapes(forward);
     const [backwardY, ...backwardStates] = this.backwardLayer.outputShapes(backward);
     if (this.mergeMode === 'none') return [y, backwardY, ...states, ...backwardStates];
-    const last = y.length - 1;
-    const width = y[last] + (this.mergeMode === 'concat' ? backwardY[last] : 0);
-    return [[...y.slice(0, last), width], ...states, ...backwardStates];
+    const featureAxis = y.length - 1;
+    const width = y[featureAxis] + (this.mergeMode === 'concat' ? backwardY[featureAxis] : 0);
+    return [[...y.slice(0, featureAxis), width], ...states, ...backwardStates];
   }
 
   protected override makeParameters(inputs: readonly Shape[]): void {
@@ -168,7 +168,7 @@ export class Bidirectional extends Layer<BidirectionalOptions> {
     }
   }
 
-  /** Splits the inputs by direction: each gets the sequence, its initial states and the constants. */
+  /** Splits the inputs: each direction gets the sequence, its own initial states, and the constants. */
   #splitInputs<T>([x, ...rest]: readonly T[]): { forward: T[]; backward: T[] } {
     const end = Math.max(0, rest.length - this.constants.length);
     const states = rest.slice(0, end);

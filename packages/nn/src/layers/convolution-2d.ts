@@ -9,7 +9,7 @@ import type { Conv1DOptions } from './convolution.js';
 import { WindowLayer2D } from './window-layer-2d.js';
 import { PADDINGS_2D, type Padding2D, type Pair } from './windows-2d.js';
 
-/** The options of `conv1d`, but for images. */
+/** The options of `conv1d`, for images, without `groups`. */
 export interface Conv2DOptions
   extends Omit<
     Conv1DOptions,
@@ -41,11 +41,11 @@ export class Conv2D extends WindowLayer2D<Conv2DOptions> {
     activation(this.#activation, this.label);
   }
 
-  protected outputWidth(x: Shape): number {
-    const width = this.built ? this.#W.shape[2] : x[3];
-    if (width < 1)
+  protected outputChannels(x: Shape): number {
+    const channels = this.built ? this.#W.shape[2] : x[3];
+    if (channels < 1)
       throw this.shapeError(x, '[batch, height, width, channels]', 'The number of channels must be known.');
-    if (x[3] !== width) throw this.shapeError(x, `[batch, height, width, ${width}]`);
+    if (x[3] !== channels) throw this.shapeError(x, `[batch, height, width, ${channels}]`);
     return activatedWidth(this.#activation, this.options.filters);
   }
 
@@ -74,7 +74,8 @@ export class Conv2D extends WindowLayer2D<Conv2DOptions> {
 /**
  * Creates a convolution over images, with the numerical results of Keras 3: x [B, H, W, channels] to [B, H', W', filters]. H' is
  * floor((H - span) / strides) + 1 with `valid` padding, where span = (kernelSize - 1) dilationRate + 1, and ceil(H / strides)
- * with `same`; W' likewise. `timeDistributed(conv2d({ ... }))` applies it to each frame of a video [B, T, H, W, channels].
+ * with `same`; W' likewise. `timeDistributed(conv2d({ ... }))` applies the convolution to each frame of a video
+ * [B, T, H, W, channels].
  */
 export function conv2d(options: Conv2DOptions): Conv2D {
   checkOptions('conv2d', options, {

@@ -99,7 +99,7 @@ export class Conv1D extends WindowLayer<Conv1DOptions> {
     return linear(reshape(values, [B, count, size * width]), W, this.#b);
   }
 
-  /** One product per group: windows [G, B * count, size * I/G] times W [G, size * I/G, filters/G]. */
+  /** Computes one product per group: windows [G, B * count, size * I/G] times W [G, size * I/G, filters/G]. */
   #groupedProduct(values: Tensor): Tensor {
     const [B, count, size, width] = values.shape;
     const [G, { filters }] = [this.#groups, this.options];
@@ -115,9 +115,9 @@ export class Conv1D extends WindowLayer<Conv1DOptions> {
  * Creates a convolution over time: x [B, T, I] to [B, T', filters]. T' is floor((T - span) / strides) + 1 with `valid`
  * padding, where span = (kernelSize - 1) dilationRate + 1, and ceil(T / strides) otherwise.
  *
- * Masked steps are read as zeros, and the output has a mask: with `valid` padding, an output is valid if all steps that
- * it reads are; with `causal` padding, if the last one is; with `same` padding, if the step in the middle is. The results
- * for a padded sequence thus equal those for the sequence alone. (Keras 3 reads masked steps and drops the mask.)
+ * Masked steps are read as zeros, and the output has a mask. An output is valid if all steps of its window are valid
+ * (`valid` padding), if the last one is valid (`causal`), or if the one in the middle is valid (`same`). The results for a
+ * padded sequence thus equal the results for the sequence without padding. (Keras 3 reads masked steps and drops the mask.)
  *
  * A causal convolution can be streamed. With strides, each chunk must complete an output: push multiples of `strides`.
  */

@@ -33,7 +33,7 @@ export interface CrfOptions extends LayerOptions {
   tags: number;
   /** Default: all tags and transitions are allowed. */
   constraints?: TagConstraints | null;
-  /** False: the inputs are the emissions, [B, T, K], and the layer has no W and b. Default true. */
+  /** False: the inputs are the emissions, [B, T, K], and the layer has neither W nor b. Default true. */
   useKernel?: boolean;
   /** Add a bias b to x W. Default true. */
   useBias?: boolean;
@@ -104,7 +104,7 @@ export class Crf extends Layer<CrfOptions> {
   }
 
   call([x]: readonly MaskedSequence[]): MaskedSequence[] {
-    // Not the input itself: other layers may use the same tensor.
+    // A new tensor, because other layers may use the input, which must not be marked as the output of this layer.
     const value = this.#W ? linear(x.value, this.#W, this.#b) : add(x.value, 0);
     const allowed = this.#allowed;
     setCrfOutput(value, {
@@ -123,7 +123,7 @@ export class Crf extends Layer<CrfOptions> {
   }
 }
 
-/** Returns the scores with -∞ where `allowed` is false. */
+/** Returns the scores with -∞ where `allowed` is false; undefined: all are allowed. */
 function restrict(scores: Parameter, allowed: readonly boolean[] | undefined): Tensor {
   if (!allowed) return scores;
   const values = allowed.map((isAllowed) => (isAllowed ? 0 : Number.NEGATIVE_INFINITY));
@@ -135,7 +135,7 @@ function allowedTags(label: string, constraints: TagConstraints, tags: number): 
   const { transitions, start, end } = constraints;
   const isRow = (row: unknown): row is readonly boolean[] =>
     Array.isArray(row) && row.length === tags && row.every((value) => typeof value === 'boolean');
-  const all = new Array<boolean>(tags).fill(true);
+  const allAllowed = new Array<boolean>(tags).fill(true);
   if (!Array.isArray(transitions) || transitions.length !== tags || !transitions.every(isRow)) {
     throw valueError(
       `${label}: constraints.transitions must be ${tags} rows of ${tags} booleans, got ${formatValue(transitions)}.`,
@@ -151,7 +151,7 @@ function allowedTags(label: string, constraints: TagConstraints, tags: number): 
       },
     );
   }
-  return { transitions, start: start ?? all, end: end ?? all };
+  return { transitions, start: start ?? allAllowed, end: end ?? allAllowed };
 }
 
 /**

@@ -97,7 +97,7 @@ export class SpatialDropout1D extends Layer<SpatialDropout1DOptions> {
 export interface WordDropoutOptions extends LayerOptions {
   /** Probability with which an id is replaced, in [0, 1). */
   rate: number;
-  /** The id that replaces the dropped ids: that of unknown words. */
+  /** The id of unknown words, which replaces the dropped ids. */
   id: number;
   /** The id of padding, which is never replaced; null: there is none. Default 0. */
   paddingId?: number | null;
@@ -158,9 +158,9 @@ export function spatialDropout1d(options: SpatialDropout1DOptions): SpatialDropo
 }
 
 /**
- * Creates a layer that in training replaces each id of [B, T] by that of unknown words with a given probability (word
+ * Creates a layer that in training replaces each id of [B, T] by the id of unknown words with a given probability (word
  * dropout, Iyyer et al. 2015), so that the model learns a vector for unknown words. Padding and masked steps are never
- * replaced. Put it before `embedding`.
+ * replaced. Put the layer before `embedding`.
  */
 export function wordDropout(options: WordDropoutOptions): WordDropout {
   checkOptions('wordDropout', options, {

@@ -68,10 +68,10 @@ export class Embedding extends Layer<EmbeddingOptions> {
         `weights must have shape ${formatShape(expected)}, got ${formatShape(shape)}.`,
       );
     const values = Array.from(this.#pretrained ?? []);
-    const at = values.findIndex((value) => !Number.isFinite(value));
-    if (at < 0) return;
-    const position = `row ${Math.floor(at / options.outputDim)}, column ${at % options.outputDim}`;
-    throw this.error('nan', `weights must be finite numbers, got ${values[at]} in ${position}.`);
+    const index = values.findIndex((value) => !Number.isFinite(value));
+    if (index < 0) return;
+    const position = `row ${Math.floor(index / options.outputDim)}, column ${index % options.outputDim}`;
+    throw this.error('nan', `weights must be finite numbers, got ${values[index]} in ${position}.`);
   }
 
   /** Number of ids. */
@@ -106,8 +106,8 @@ export class Embedding extends Layer<EmbeddingOptions> {
   call([ids]: readonly MaskedSequence[], context: ForwardContext): MaskedSequence[] {
     const values = hostValues(ids.value, `The input of ${this.label}`);
     const { inputDim, maskZero, embeddingDropout } = this.options;
-    const unknown = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
-    if (unknown >= 0) throw this.#unknownId(values[unknown], unknown, ids.value.shape);
+    const unknownIndex = values.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < inputDim));
+    if (unknownIndex >= 0) throw this.#unknownId(values[unknownIndex], unknownIndex, ids.value.shape);
     const padding = maskZero && ids.value.rank === 2 ? paddingMask(values, ids.value.shape) : null;
     const mask = padding && ids.mask ? mul(padding, ids.mask) : (padding ?? ids.mask);
     const vectors = gather(this.#table, ids.value);
@@ -121,7 +121,7 @@ export class Embedding extends Layer<EmbeddingOptions> {
     return [...inputs];
   }
 
-  /** @param index offset of the id in the input of this shape */
+  /** Creates the error for an invalid id. @param index offset of the id in the input. @param shape shape of the input */
   #unknownId(id: number, index: number, shape: Shape): Error {
     const { inputDim } = this.options;
     const length = shape.length > 1 ? shape[shape.length - 1] : 1;

@@ -1,8 +1,8 @@
 /**
  * Layers with several inputs: `addLayer`, `multiply`, `concatenate`. (`addLayer` is not named `add` because `add` is the
- * tensor op.) `addLayer` and `multiply` broadcast their inputs; those of lower rank get axes of size 1 after the batch
- * axis. As in Keras, if all inputs have masks, a step of the output is valid if it is valid in any of them; if one has
- * no mask, the output has none.
+ * tensor op.) `addLayer` and `multiply` broadcast their inputs; inputs of lower rank get axes of size 1 after the batch
+ * axis. As in Keras, if all inputs have masks, a step of the output is valid if it is valid in any input; if one input has
+ * no mask, the output has none. Along the time axis, `concatenate` also concatenates the masks.
  */
 import {
   add,
@@ -48,12 +48,12 @@ abstract class Merge extends Layer {
     ];
   }
 
-  /** Applies the mask of an input to its value. */
+  /** Returns the value of an input with its mask applied. Default: the value itself. */
   protected maskInput({ value }: MaskedSequence): Tensor {
     return value;
   }
 
-  /** Applies the mask of the output to its value. */
+  /** Returns the output with its mask applied. Default: the output itself. */
   protected maskOutput(value: Tensor, _mask: Tensor | null): Tensor {
     return value;
   }
@@ -75,7 +75,7 @@ abstract class Merge extends Layer {
   }
 }
 
-/** Inserts axes of size 1 after the batch axis, up to the rank. */
+/** Returns the shape extended to a rank by axes of size 1 after the batch axis. */
 function expandToRank(shape: Shape, rank: number): Shape {
   return [shape[0], ...new Array<number>(rank - shape.length).fill(1), ...shape.slice(1)];
 }
@@ -107,7 +107,7 @@ export class Multiply extends Merge {
   }
 }
 
-/** Appends axes of size 1 to a mask [B, T], up to the rank. */
+/** Returns a mask [B, T] extended to a rank by axes of size 1 at the end. */
 function withTrailingAxes(mask: Tensor, rank: number): Tensor {
   return reshape(mask, [...mask.shape, ...new Array<number>(rank - mask.rank).fill(1)]);
 }

@@ -113,8 +113,8 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
     return sqrt(add(variance, this.options.epsilon ?? 1e-3));
   }
 
-  /** Returns γ or β in a shape that broadcasts to x. */
-  protected along(x: Tensor, parameter: Parameter): Tensor {
+  /** Returns γ or β reshaped so that it broadcasts to x. */
+  protected broadcastable(x: Tensor, parameter: Parameter): Tensor {
     const axes = this.axes(x.shape);
     return reshape(
       parameter,
@@ -141,8 +141,8 @@ export class LayerNormalization extends Normalization<LayerNormalizationOptions>
     }
     const centred = sub(value, meanOf(value, axes, true));
     const standardised = div(centred, this.deviation(meanOf(square(centred), axes, true)));
-    const scaled = this.gamma ? mul(standardised, this.along(value, this.gamma)) : standardised;
-    return [{ value: this.beta ? add(scaled, this.along(value, this.beta)) : scaled, mask }];
+    const scaled = this.gamma ? mul(standardised, this.broadcastable(value, this.gamma)) : standardised;
+    return [{ value: this.beta ? add(scaled, this.broadcastable(value, this.beta)) : scaled, mask }];
   }
 }
 
@@ -176,12 +176,12 @@ export class BatchNormalization extends Normalization<BatchNormalizationOptions>
     return [{ value: this.#normalise(centred, variance), mask }];
   }
 
-  /** Computes γ (x - mean) / √(variance + ε) + β. The factors are combined first, because they are smaller than x. */
+  /** Computes γ (x - mean) / √(variance + ε) + β. Combines γ and the deviation first, because both are smaller than x. */
   #normalise(centred: Tensor, variance: Tensor): Tensor {
     const deviation = this.deviation(variance);
-    const scale = div(this.gamma ? this.along(centred, this.gamma) : 1, deviation);
+    const scale = div(this.gamma ? this.broadcastable(centred, this.gamma) : 1, deviation);
     const scaled = mul(centred, scale);
-    return this.beta ? add(scaled, this.along(centred, this.beta)) : scaled;
+    return this.beta ? add(scaled, this.broadcastable(centred, this.beta)) : scaled;
   }
 
   /** Computes moving = momentum · moving + (1 - momentum) · batch. */
@@ -233,7 +233,7 @@ const normalizationOptions = (): OptionTypes<NormalizationOptions> => ({
   ...LAYER,
 });
 
-/** Creates a layer that normalises each feature over the batch (and its valid steps). Inference uses moving statistics. */
+/** Creates a layer that normalises each feature over the batch and all valid steps. Inference uses moving statistics. */
 export function batchNormalization(options: BatchNormalizationOptions = {}): BatchNormalization {
   checkOptions('batchNormalization', options, {
     axis: 'integer',

@@ -35,7 +35,7 @@ import {
   tanh,
 } from '@unroll/core';
 
-/** Numbers that an elementwise operation may need. */
+/** Parameters of elementwise operations. */
 export interface OperationNumbers {
   alpha?: number;
   beta?: number;
@@ -54,7 +54,7 @@ const clip = (x: Tensor, { low, high }: OperationNumbers): Tensor => {
 };
 /** max(x, 0) + alpha (e^min(x, 0) - 1) */
 const elu = (x: Tensor, alpha: number): Tensor => add(relu(x), mul(sub(exp(minimum(x, 0)), 1), alpha));
-/** Rounds to the nearest integer, ties to the even one. */
+/** Rounds to the nearest integer, ties to even. */
 const round = (x: Tensor): Tensor => {
   const up = floor(add(x, 0.5));
   const odd = sub(up, mul(floor(mul(up, 0.5)), 2));

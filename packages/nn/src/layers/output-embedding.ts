@@ -1,7 +1,7 @@
 /**
- * `outputEmbedding`: a score for each token of a vocabulary, x Eᵀ + b, from one row of a table E [V, D] per token. The table
- * can be that of an `embedding` (Press & Wolf 2017, Inan et al. 2017), which halves the parameters of a language model. For
- * large vocabularies, `losses.sampledSoftmax` trains the table from a sample of its rows.
+ * `outputEmbedding`: computes a score for each token of a vocabulary, x Eᵀ + b. The table E [V, D] has one row per token. The
+ * layer can share the table of an `embedding` (Press & Wolf 2017, Inan et al. 2017), so that a language model has one table
+ * instead of two. For large vocabularies, `losses.sampledSoftmax` trains the table from a sample of its rows.
  */
 import { add, type MaskedSequence, matmul, type Parameter, type Shape } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
@@ -14,7 +14,7 @@ import type { Regularizer } from '../regularizers.js';
 import { Embedding } from './embedding.js';
 
 export interface OutputEmbeddingOptions extends LayerOptions {
-  /** V, the size of the vocabulary. Default: that of `tiedTo`. */
+  /** V, the size of the vocabulary. Default: the `inputDim` of `tiedTo`. */
   units?: number;
   /**
    * An embedding of the same model whose table is used. The width of its vectors must be the width of x. Default: the layer
@@ -144,7 +144,7 @@ export class OutputEmbedding extends Layer<StoredOptions> {
  *     sequential([tokens, lstm({ units: 256, returnSequences: true }), outputEmbedding({ tiedTo: tokens })]);
  *
  * @throws UnrollError `value` if `units` differs from the vocabulary of `tiedTo`, or if `tiedTo` is not in the same model;
- * `shape` if the width of the input is not that of the table
+ * `shape` if the width of the input differs from the width of the table
  */
 export function outputEmbedding(options: OutputEmbeddingOptions): OutputEmbedding {
   checkOptions('outputEmbedding', options, {

@@ -14,8 +14,8 @@ export interface Pooling2DOptions extends LayerOptions {
   /** Input pixels per output pixel: a number, or [height, width]. Default: `poolSize`. */
   strides?: Pair;
   /**
-   * `valid`: whole windows only. `same`: ceil(size / strides) windows, which may extend beyond the image; only its pixels count.
-   * Default `valid`.
+   * `valid`: whole windows only. `same`: ceil(size / strides) windows, which may extend beyond the image; only pixels of the
+   * image count. Default `valid`.
    */
   padding?: Padding2D;
 }
@@ -26,7 +26,7 @@ abstract class Pooling2D extends WindowLayer2D<Pooling2DOptions> {
     super(options, { size, strides, dilation: 1, padding, name: 'poolSize' });
   }
 
-  protected outputWidth(x: Shape): number {
+  protected outputChannels(x: Shape): number {
     return x[3];
   }
 }
@@ -56,16 +56,16 @@ const poolingOptions = (): OptionTypes<Pooling2DOptions> => ({
 });
 
 /**
- * Creates a layer with the largest value of each channel in each window: x [B, H, W, C] to [B, H', W', C], with the numerical
- * results of Keras 3. H' is floor((H - poolSize) / strides) + 1 with `valid` padding, and ceil(H / strides) with `same`; W'
- * likewise. `timeDistributed(maxPooling2d())` applies it to each frame of a video.
+ * Creates a layer that returns the largest value of each channel in each window: x [B, H, W, C] to [B, H', W', C], with the
+ * numerical results of Keras 3. H' is floor((H - poolSize) / strides) + 1 with `valid` padding, and ceil(H / strides) with
+ * `same`; W' likewise. `timeDistributed(maxPooling2d())` applies the layer to each frame of a video.
  */
 export function maxPooling2d(options: Pooling2DOptions = {}): MaxPooling2D {
   checkOptions('maxPooling2d', options, poolingOptions());
   return new MaxPooling2D(options);
 }
 
-/** Creates a layer with the mean of each channel over the pixels of each window; see {@link maxPooling2d}. */
+/** Creates a layer that returns the mean of each channel over the pixels of each window; see {@link maxPooling2d}. */
 export function averagePooling2d(options: Pooling2DOptions = {}): AveragePooling2D {
   checkOptions('averagePooling2d', options, poolingOptions());
   return new AveragePooling2D(options);

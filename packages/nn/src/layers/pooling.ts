@@ -133,25 +133,25 @@ const poolingOptions = (): OptionTypes<Pooling1DOptions> => ({
 });
 
 /**
- * Creates a layer with the largest value of each feature in each window: x [B, T, I] to [B, T', I]. T' is
- * floor((T - poolSize) / strides) + 1 with `valid` padding, and ceil(T / strides) otherwise. Masked steps do not count; a
- * window without valid steps is 0. The output mask is that of `conv1d`. (Keras 3 reads masked steps and drops the mask.)
- * With `causal` padding, the layer can be streamed.
+ * Creates a layer that returns the largest value of each feature in each window: x [B, T, I] to [B, T', I]. T' is
+ * floor((T - poolSize) / strides) + 1 with `valid` padding, and ceil(T / strides) otherwise. Masked steps do not count;
+ * for a window without valid steps, the output is 0. The output has the same mask as with `conv1d`. (Keras 3 reads masked
+ * steps and drops the mask.) With `causal` padding, the layer can be streamed.
  */
 export function maxPooling1d(options: Pooling1DOptions = {}): MaxPooling1D {
   checkOptions('maxPooling1d', options, poolingOptions());
   return new MaxPooling1D(options);
 }
 
-/** Creates a layer with the mean of each feature over the valid steps of each window; see {@link maxPooling1d}. */
+/** Creates a layer that returns the mean of each feature over the valid steps of each window; see {@link maxPooling1d}. */
 export function averagePooling1d(options: Pooling1DOptions = {}): AveragePooling1D {
   checkOptions('averagePooling1d', options, poolingOptions());
   return new AveragePooling1D(options);
 }
 
 /**
- * Creates a layer with the largest value of each feature over all valid steps: x [B, T, I] to [B, I]. For a sequence
- * without valid steps, the output is 0. (Keras 3 ignores the mask here: padding can win.)
+ * Creates a layer that returns the largest value of each feature over all valid steps: x [B, T, I] to [B, I]. For a
+ * sequence without valid steps, the output is 0. (Keras 3 ignores the mask here, so the largest value can be padding.)
  */
 export function globalMaxPooling1d(options: GlobalPooling1DOptions = {}): GlobalMaxPooling1D {
   checkOptions('globalMaxPooling1d', options, { keepDims: 'boolean', ...LAYER });
@@ -159,7 +159,7 @@ export function globalMaxPooling1d(options: GlobalPooling1DOptions = {}): Global
 }
 
 /**
- * Creates a layer with the mean of each feature over all valid steps, as in Keras 3: x [B, T, I] to [B, I]. For a
+ * Creates a layer that returns the mean of each feature over all valid steps, as in Keras 3: x [B, T, I] to [B, I]. For a
  * sequence without valid steps, the output is 0 (in Keras, NaN).
  */
 export function globalAveragePooling1d(options: GlobalPooling1DOptions = {}): GlobalAveragePooling1D {

@@ -60,7 +60,7 @@ export interface RecurrentOptions extends LayerOptions {
   seed?: number;
 }
 
-/** The layer that uses each cell. */
+/** The layers that use the cells, by cell. */
 const owners = new WeakMap<Cell, Recurrent>();
 
 export class Recurrent extends Layer<RecurrentOptions> {
@@ -165,16 +165,16 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const { x: input, states, constants } = this.#splitInputs(inputs);
     const { value: x, mask } = input;
     const state = this.#initialState(states) ?? this.#carriedFor(x.shape[0]);
-    const sequence = this.#context(mask, realign, constants);
-    const result = this.run(this.#drop(x, sequence, context), state, sequence);
+    const sequenceContext = this.#context(mask, realign, constants);
+    const result = this.run(this.#drop(x, sequenceContext, context), state, sequenceContext);
     if (this.stateful) this.#carried = detach(result.state);
     const outMask =
       this.returnSequences && mask ? (this.goBackwards && !realign ? reversed(mask, 1) : mask) : null;
     return this.#outputs(result, outMask);
   }
 
-  /** Draws the dropout masks in training. Sets those of the cell in `sequence`, and returns x with its own applied. */
-  #drop(x: Tensor, sequence: SequenceContext, context: ForwardContext): Tensor {
+  /** In training, draws the dropout masks: returns x with the input mask applied, and adds the others to `sequenceContext`. */
+  #drop(x: Tensor, sequenceContext: SequenceContext, context: ForwardContext): Tensor {
     if (!context.training) return x;
     const [B, , ...step] = x.shape;
     const { inputMask, ...masks } = builders(this.label).drawMasks(
@@ -184,13 +184,13 @@ export class Recurrent extends Layer<RecurrentOptions> {
       sizeOf(step),
       context,
     );
-    Object.assign(sequence, masks);
+    Object.assign(sequenceContext, masks);
     return inputMask ? mul(x, reshape(inputMask, [B, 1, ...step])) : x;
   }
 
   /**
-   * Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. Instruments replace this
-   * method on one layer during a pass (see @unroll/insight).
+   * Computes the outputs and the final state for x [B, T, I]. `state` null: the initial state of the cell. To record a forward pass,
+   * @unroll/insight replaces this method on a layer.
    */
   run(x: Tensor, state: CellState | null, context: SequenceContext): SequenceResult {
     const run = this.stepwise ? runSteps : runCell;
@@ -228,16 +228,16 @@ export class Recurrent extends Layer<RecurrentOptions> {
     const { tensors, parts } = memory;
     const previousY = parts.output?.tensors.y ?? null;
     const state = Object.keys(tensors).length > 0 ? tensors : this.#initialState(states);
-    const sequence = this.#context(mask, false, constants, parts.prepared?.tensors);
-    const result = this.run(this.#drop(value, sequence, context), state, sequence);
+    const sequenceContext = this.#context(mask, false, constants, parts.prepared?.tensors);
+    const result = this.run(this.#drop(value, sequenceContext, context), state, sequenceContext);
     const y =
-      mask && previousY && !sequence.zeroOutputForMask
+      mask && previousY && !sequenceContext.zeroOutputForMask
         ? continueOutputs(result.y, mask, previousY)
         : result.y;
-    const last = this.returnSequences ? lastStep(y) : y;
+    const lastOutput = this.returnSequences ? lastStep(y) : y;
     memory.tensors = detach(result.state);
-    parts.output = { tensors: detach({ y: last }), parts: {} };
-    if (constants.length > 0) parts.prepared ??= { tensors: detach(sequence.prepared), parts: {} };
+    parts.output = { tensors: detach({ y: lastOutput }), parts: {} };
+    if (constants.length > 0) parts.prepared ??= { tensors: detach(sequenceContext.prepared), parts: {} };
     result.y = y;
     return this.#outputs(result, this.returnSequences ? mask : null);
   }
@@ -260,7 +260,7 @@ export class Recurrent extends Layer<RecurrentOptions> {
     return { className, config: { ...config, cell: { className: cell.className, config: cell.config } } };
   }
 
-  /** @throws UnrollError `value` if another layer uses the cell: it would overwrite the parameters */
+  /** Records that this layer uses the cell. @throws UnrollError `value` if another layer does: both would set its parameters */
   #claim(cell: Cell): void {
     const owner = owners.get(cell) ?? this;
     if (owner !== this) {

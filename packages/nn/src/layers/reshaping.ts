@@ -1,7 +1,6 @@
 /**
- * Layers that rearrange elements: `flatten`, `reshapeLayer`, `permuteLayer`, `repeatVector`. (`reshapeLayer` and
- * `permuteLayer` have this suffix because `reshape` and `permute` are tensor ops.) As in Keras, their outputs have no
- * masks.
+ * Layers that rearrange or repeat elements: `flatten`, `reshapeLayer`, `permuteLayer`, `repeatVector`. (Two names end in
+ * `Layer` because `reshape` and `permute` are tensor ops.) As in Keras, the outputs of these layers have no masks.
  */
 import { broadcastTo, type MaskedSequence, permute, reshape, type Shape } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -9,7 +8,7 @@ import { checkUnits } from '../cells/matrix-cell.js';
 import { Layer, type LayerOptions } from '../layer.js';
 import { LAYER } from '../option-names.js';
 
-/** Returns the number of elements; -1 if it is unknown. */
+/** Returns the number of elements; -1 if an extent is unknown. */
 const sizeOf = (shape: Shape): number =>
   shape.includes(-1) ? -1 : shape.reduce((size, extent) => size * extent, 1);
 
@@ -38,7 +37,7 @@ export function flatten(options: LayerOptions = {}): Flatten {
 }
 
 export interface ReshapeOptions extends LayerOptions {
-  /** Shape of one example without the batch axis; one extent may be -1, and is then inferred. */
+  /** Shape of one example without the batch axis. One extent may be -1: it is inferred. */
   targetShape: readonly number[];
 }
 
@@ -75,7 +74,7 @@ export function reshapeLayer(options: ReshapeOptions): Reshape {
 }
 
 export interface PermuteOptions extends LayerOptions {
-  /** Order of the axes of one example, counted from 1: `[2, 1]` swaps the first two. */
+  /** Order of the axes of one example, counted from 1: `[2, 1]` swaps two axes. */
   dims: readonly number[];
 }
 

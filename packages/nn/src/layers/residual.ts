@@ -82,16 +82,16 @@ export class Residual extends Layer {
 
   /** Adds the first input to the first output. */
   #addInput([x]: readonly MaskedSequence[], [y, ...states]: readonly MaskedSequence[]): MaskedSequence[] {
-    // Adding x would pass on a NaN at a masked step.
+    // Adding x.value would copy NaN at masked steps to the output.
     const value = x.mask ? zeroMaskedSteps(x.value, x.mask) : x.value;
     return [{ value: add(value, y.value), mask: y.mask }, ...states];
   }
 }
 
 /**
- * Creates a layer that computes x + layer(x), which lets gradients pass deep stacks of recurrent layers. The output of the
- * inner layer must have the shape of x: a recurrent layer needs `returnSequences` and as many units as x has features. Its
- * further inputs and outputs (states, constants), its mask and its streaming stay the same.
+ * Creates a layer that computes x + layer(x), so that gradients pass through deep stacks of recurrent layers. The output of
+ * the inner layer must have the shape of x: a recurrent layer needs `returnSequences` and as many units as x has features.
+ * Further inputs and outputs of the inner layer (states, constants), its output mask and its streaming do not change.
  */
 export function residual(layer: Layer, options: LayerOptions = {}): Residual {
   checkOptions('residual', options, LAYER);

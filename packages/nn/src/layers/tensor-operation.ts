@@ -1,7 +1,7 @@
 /**
- * `tensorOperation`: applies one operation on tensors as a layer, for models that were imported from a format of
- * operations instead of layers (ONNX). Use the other layers in models of your own: they handle masks. The outputs of
- * this layer have no masks.
+ * `tensorOperation`: a layer that applies one tensor operation, for models imported from ONNX, whose graphs consist of
+ * operations instead of layers. In models of your own, use the other layers, which handle masks. The outputs of this
+ * layer have no masks.
  */
 import {
   broadcastTo,
@@ -33,7 +33,7 @@ import {
   reductions,
 } from './operations.js';
 
-/** An operand: null: the next input; a number: this constant; a shape: a weight of this shape, `operand_<i>`. */
+/** An operand. Null: the next input; a number: a constant; a shape: a weight of this shape, named `operand_<i>`. */
 export type Operand = null | number | 'Infinity' | '-Infinity' | Shape;
 /** The extent of an axis: a number, -1 (inferred; at most one), or the extent of an axis of the (first) input. */
 export type Extent = number | { axis: number };
@@ -44,12 +44,12 @@ export interface TensorOperationOptions extends LayerOptions, OperationNumbers {
    * - `reshape`, `broadcast`: to [batch, ...shape]
    * - `permute`: axis i of the output is axis order[i] of the input
    * - `slice`: the elements from start to end (exclusive) along an axis; `reverse`: all elements in reverse order
-   * - `take`: the elements at indices along an axis; one number as indices removes the axis
-   * - `pad`: before and after elements along an axis, with the value alpha (default 0)
+   * - `take`: the elements at `indices` along an axis; if `indices` is a number, the axis is removed
+   * - `pad`: adds `before` elements at the start of an axis and `after` elements at its end, with the value alpha (default 0)
    * - `matmul`: the matrix product of two inputs, over their last two axes
-   * - `constant`: the first operand, with the batch size of the input and the shape [batch, ...shape]
-   * - `cumulativeSum`: the sum of the elements up to each one along an axis (with `exclusive` without it), from the end with
-   *   `fromEnd`
+   * - `constant`: the first operand, broadcast to [batch, ...shape] with the batch size of the input
+   * - `cumulativeSum`: for each element, the sum of all elements up to it along an axis; `exclusive`: without the element
+   *   itself; `fromEnd`: from the end of the axis
    * - `indices`: 0, 1, 2, ... along an axis of the input, [B, extent of the axis]
    * - `lengthMask`: 1 for steps before the length of the sequence, else 0, [B, T]; inputs: x [B, T, ...], lengths [B]
    * - `identity`: the input, without its mask
@@ -70,7 +70,7 @@ export interface TensorOperationOptions extends LayerOptions, OperationNumbers {
     | 'indices'
     | 'lengthMask'
     | 'identity';
-  /** Operands of operations of elements and of `constant`. Default: the inputs. */
+  /** Operands of elementwise operations and of `constant`. Default: the inputs. */
   operands?: readonly Operand[];
   /** Axes of a reduction, other than the batch. */
   axes?: readonly number[];
@@ -89,25 +89,30 @@ export interface TensorOperationOptions extends LayerOptions, OperationNumbers {
   fromEnd?: boolean;
 }
 
-/** An operation on the structure of tensors: its shape rule, its result, and whether a stream can apply it. */
+/** An operation on the structure of tensors. */
 interface Structural {
   shape(inputs: readonly Shape[], options: TensorOperationOptions): Shape;
   compute(inputs: readonly Tensor[], options: TensorOperationOptions): Tensor;
-  /** Returns whether the output has a time axis; null: the operation needs the whole sequence. Default: reads one axis. */
+  /**
+   * Returns whether the output has a time axis; null: the operation needs the whole sequence. Default: null if the operation
+   * applies to the time axis, else true.
+   */
   streams?(options: TensorOperationOptions): boolean | null;
 }
 
 const withAxis = (shape: Shape, axis: number, extent: (old: number) => number): Shape =>
   shape.map((old, d) => (d === axis ? (old === -1 ? -1 : extent(old)) : old));
-/** Returns the bounds of a slice, as in Python: negative ones count from the end, and all are limited to the axis. */
+/** Returns the bounds of a slice, as in Python: negative bounds count from the end, and all are limited to the axis. */
 const bounds = (extent: number, start = 0, end = extent): [number, number] => {
-  const limit = (at: number): number => Math.min(Math.max(at < 0 ? at + extent : at, 0), extent);
+  const limit = (index: number): number => Math.min(Math.max(index < 0 ? index + extent : index, 0), extent);
   return [limit(start), Math.max(limit(start), limit(end))];
 };
+/** Returns the option `shape` as numbers, with the batch axis; -1 for an extent that is to be inferred. */
 const targetShape = ([x]: readonly Shape[], { shape = [] }: TensorOperationOptions): number[] => [
   x[0],
   ...shape.map((extent) => (typeof extent === 'number' ? extent : x[extent.axis])),
 ];
+/** Returns true if the option `shape` keeps the time axis in its position. */
 const keepsTime = ({ shape = [] }: TensorOperationOptions): boolean => {
   const [time, ...rest] = shape;
   return (
@@ -131,7 +136,7 @@ const structural: Record<string, Structural> = {
     streams: (options) => keepsTime(options) || null,
   },
   broadcast: {
-    shape: targetShapeOf,
+    shape: targetShape,
     compute: ([x], options) => broadcastTo(x, targetShape([x.shape], options)),
     streams: (options) => keepsTime(options) || null,
   },
@@ -166,7 +171,7 @@ const structural: Record<string, Structural> = {
     streams: () => null,
   },
   constant: {
-    shape: targetShapeOf,
+    shape: targetShape,
     compute: ([x, value], options) => broadcastTo(value, targetShape([x.shape], options)),
     streams: (options) => keepsTime(options),
   },
@@ -184,10 +189,6 @@ const structural: Record<string, Structural> = {
   },
 };
 
-function targetShapeOf(inputs: readonly Shape[], options: TensorOperationOptions): Shape {
-  return targetShape(inputs, options);
-}
-
 const withInferred = (shape: Shape, axis: number, extent: number): Shape =>
   shape.map((old, d) => (d === axis ? extent : old));
 
@@ -196,7 +197,7 @@ function maskOfLengths({ shape: [B, T] }: Tensor, lengths: Tensor): Tensor {
   return maskWhere(B, T, (row, step) => step < limits[row]);
 }
 
-/** Adds along an axis by a linear scan, which takes [batch, steps, units]. */
+/** Returns the cumulative sum along an axis: a linear scan over x as [batch, steps, units]. */
 function cumulativeSum(x: Tensor, { axis = 1, exclusive, fromEnd = false }: TensorOperationOptions): Tensor {
   if (x.size === 0) return x;
   const order = x.shape.map((_, d) => (d === 1 ? axis : d === axis ? 1 : d));
@@ -209,12 +210,12 @@ function cumulativeSum(x: Tensor, { axis = 1, exclusive, fromEnd = false }: Tens
 
 function takeAlong(x: Tensor, axis: number, indices: number | readonly number[]): Tensor {
   const extent = x.shape[axis];
-  const at = (index: number): Tensor => {
+  const sliceAt = (index: number): Tensor => {
     const from = index < 0 ? index + extent : index;
     return slice(x, axis, from, from + 1);
   };
-  if (typeof indices === 'number') return reshape(at(indices), x.shape.toSpliced(axis, 1));
-  return concat(indices.map(at), axis);
+  if (typeof indices === 'number') return reshape(sliceAt(indices), x.shape.toSpliced(axis, 1));
+  return concat(indices.map(sliceAt), axis);
 }
 
 function padWith(x: Tensor, { axis = 1, before = 0, after = 0, alpha = 0 }: TensorOperationOptions): Tensor {
@@ -234,7 +235,7 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
       throw this.error('value', `there is no operation "${String(operation)}".`, { operation });
   }
 
-  /** The operands; null: an input. */
+  /** The operands of the operation, with the defaults; null: an input. */
   get #operands(): readonly Operand[] {
     const { operation, operands } = this.options;
     if (operands) return operation === 'constant' ? [null, ...operands] : operands;
@@ -283,7 +284,7 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
     if (!isStreamed) return [false];
     if (operation in elementwise) {
       if (this.#operandShapes([]).every((shape) => (shape[1] ?? 1) === 1)) return [true];
-      throw this.nonCausal('combines the steps of a sequence with constants of their own');
+      throw this.nonCausal('has an operand with a different value for each step of a sequence');
     }
     const { streams } = structural[operation] ?? {};
     const result = streams ? streams(this.options) : [axis, ...axes].every((d) => d !== 1) || null;
@@ -292,7 +293,7 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
     throw this.nonCausal(`applies ${operation} to the time axis`);
   }
 
-  /** Returns the shapes of all operands, with those of the inputs in their places. */
+  /** Returns the shapes of all operands in order; numbers and missing inputs have the shape []. */
   #operandShapes(inputs: readonly Shape[]): Shape[] {
     let next = 0;
     return this.#operands.map((operand) =>
@@ -300,7 +301,7 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
     );
   }
 
-  /** Returns all operands: inputs, constants and weights. */
+  /** Returns all operands as tensors: inputs, constants and weights. */
   #tensors(inputs: readonly MaskedSequence[]): Tensor[] {
     let input = 0;
     let weight = 0;
@@ -333,7 +334,7 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
 }
 
 /**
- * Creates a layer that applies one operation on tensors. Weights among its operands are zeros until they are set or loaded.
+ * Creates a layer that applies one tensor operation. Operands that are weights are 0 until they are set or loaded.
  * @throws UnrollError `value` for an unknown operation
  */
 export function tensorOperation(options: TensorOperationOptions): TensorOperation {

@@ -5,13 +5,13 @@ import { Layer, type LayerOptions } from '../layer.js';
 import { type BatchWindows, windowCount } from './windows.js';
 import { bothOf, ImageWindows, PADDINGS_2D, type Padding2D, type WindowSettings2D } from './windows-2d.js';
 
-/** The size of windows and how they move; each is a number or a pair. */
+/** The options of windows. Size, strides and dilation are a number or a pair each. */
 export interface WindowOptions2D {
   size: unknown;
   strides: unknown;
   dilation: unknown;
   padding: Padding2D;
-  /** The name of the option with the size, for errors. */
+  /** Name of the option that gives the size (`kernelSize`, `poolSize`), for errors. */
   name: string;
 }
 
@@ -42,21 +42,21 @@ export abstract class WindowLayer2D<O extends LayerOptions> extends Layer<O> {
   }
 
   /** Returns the number of channels of the output. Throws if x does not fit the layer. */
-  protected abstract outputWidth(x: Shape): number;
+  protected abstract outputChannels(x: Shape): number;
 
-  /** Computes the outputs [B, count, width] from the windows [B, count, size, channels]. */
+  /** Computes the outputs [B, count, output channels] from the windows [B, count, size, channels]. */
   protected abstract reduce(values: Tensor, windows: BatchWindows): Tensor;
 
   outputShapes([x]: readonly Shape[]): Shape[] {
     if (x.length !== 4) throw this.shapeError(x, 'images [batch, height, width, channels]');
-    const width = this.outputWidth(x);
-    const [height, columns] = this.window.map((settings, axis) => {
+    const channels = this.outputChannels(x);
+    const [height, width] = this.window.map((settings, axis) => {
       const count = windowCount(x[1 + axis], settings);
       if (x[1 + axis] < 0 || count >= 1) return count;
       const span = (settings.size - 1) * settings.dilation + 1;
-      throw this.shapeError(x, `images of at least ${span} pixels in height and width`);
+      throw this.shapeError(x, `images with a ${axis === 0 ? 'height' : 'width'} of at least ${span} pixels`);
     });
-    return [[x[0], height, columns, width]];
+    return [[x[0], height, width, channels]];
   }
 
   call([{ value }]: readonly MaskedSequence[]): MaskedSequence[] {

@@ -60,8 +60,8 @@ export abstract class WindowLayer<O extends LayerOptions> extends Layer<O> {
   }
 
   /**
-   * Processes a chunk. The memory holds the last span - 1 steps, with strides also the number of steps since the last
-   * output, and, if only valid steps count, the mask of these steps.
+   * Processes a chunk. The memory holds the last span - 1 steps; if only valid steps count, the mask of these steps; and
+   * with strides above 1, the number of processed steps modulo `strides` (the phase).
    */
   override streamStep([{ value, mask }]: readonly MaskedSequence[], memory: Memory): MaskedSequence[] {
     this.outputShapes([[value.shape[0], -1, value.shape[2]]]);

@@ -12,7 +12,7 @@ import {
 /** One number for height and width, or both. */
 export type Pair = number | readonly [height: number, width: number];
 
-/** `valid`: no padding. `same`: zeros around the image, for ceil(size / strides) outputs in each direction. */
+/** `valid`: no padding. `same`: padding around the image, for ceil(size / strides) outputs in each direction. */
 export type Padding2D = 'valid' | 'same';
 export const PADDINGS_2D: readonly Padding2D[] = ['valid', 'same'];
 
@@ -26,7 +26,7 @@ export function bothOf(pair: unknown): readonly [number, number] | null {
   return valid ? (both as unknown as readonly [number, number]) : null;
 }
 
-/** Returns the index at which the first window begins; with `same`, the end gets the additional step, as in TensorFlow. */
+/** Returns the row or column at which the first window begins. If the padding is odd, the end gets more, as in TensorFlow. */
 function firstStart(length: number, settings: WindowSettings): number {
   if (settings.padding !== 'same') return 0;
   const span = (settings.size - 1) * settings.dilation + 1;
@@ -34,19 +34,19 @@ function firstStart(length: number, settings: WindowSettings): number {
   return -Math.floor(Math.max(padding, 0) / 2);
 }
 
-/** Locates the windows of one image [H, W]: the pixels of each window, with -1 outside of the image. */
+/** Returns the indices of the pixels of all windows of one image [H, W]; -1: outside the image. */
 function locateInOne(H: number, W: number, [height, width]: WindowSettings2D): Int32Array {
   const [rowsOut, columnsOut] = [windowCount(H, height), windowCount(W, width)];
   const [top, left] = [firstStart(H, height), firstStart(W, width)];
   const pixels = new Int32Array(rowsOut * columnsOut * height.size * width.size);
-  let at = 0;
+  let next = 0;
   for (let r = 0; r < rowsOut; r++) {
     for (let c = 0; c < columnsOut; c++) {
       for (let i = 0; i < height.size; i++) {
         const y = top + r * height.strides + i * height.dilation;
         for (let j = 0; j < width.size; j++) {
           const x = left + c * width.strides + j * width.dilation;
-          pixels[at++] = y < 0 || y >= H || x < 0 || x >= W ? -1 : y * W + x;
+          pixels[next++] = y < 0 || y >= H || x < 0 || x >= W ? -1 : y * W + x;
         }
       }
     }
@@ -54,35 +54,34 @@ function locateInOne(H: number, W: number, [height, width]: WindowSettings2D): I
   return pixels;
 }
 
-/** Locates the windows of images [B, H, W]. The windows of an image are in rows; so are the positions in a window. */
+/** Locates the windows of images [B, H, W]. The windows of an image, and the pixels of a window, are in row-major order. */
 function locate([B, H, W]: readonly number[], settings: WindowSettings2D): BatchWindows {
   const [height, width] = settings;
   const [count, size] = [windowCount(H, height) * windowCount(W, width), height.size * width.size];
   const pixels = locateInOne(H, W, settings);
   const float = currentBackend().float;
   const valid = new float(count);
-  for (let at = 0; at < pixels.length; at++) valid[Math.floor(at / size)] += Number(pixels[at] >= 0);
+  for (let i = 0; i < pixels.length; i++) valid[Math.floor(i / size)] += Number(pixels[i] >= 0);
   const rows = new float(B * count * size);
   const validSteps = new float(B * count);
   // The windows are the same in every image.
   for (let b = 0; b < B; b++) {
     const [start, first] = [b * pixels.length, b * H * W];
-    for (let at = 0; at < pixels.length; at++)
-      rows[start + at] = pixels[at] < 0 ? B * H * W : first + pixels[at];
+    for (let i = 0; i < pixels.length; i++) rows[start + i] = pixels[i] < 0 ? B * H * W : first + pixels[i];
     validSteps.set(valid, b * count);
   }
   return { count, size, rows, validSteps, mask: null };
 }
 
-/** The most positions in windows that a layer keeps: 16 MB. */
-const MOST_KEPT = 2 ** 22;
+/** Largest number of row indices of windows that a layer caches: 16 MB. */
+const MAX_CACHED = 2 ** 22;
 
 interface LocatedWindows {
   windows: BatchWindows;
   rows: WindowRows;
 }
 
-/** Reads the windows of images; those of images of the last size are located only once, unless they are large. */
+/** Reads the windows of images. Caches their location for the size of the last images, unless there are too many. */
 export class ImageWindows {
   readonly #settings: WindowSettings2D;
   readonly #fill: number;
@@ -107,7 +106,7 @@ export class ImageWindows {
     if (this.#last?.key === key) return this.#last.located;
     const windows = locate([B, H, W], this.#settings);
     const located = { windows, rows: rowsOfWindows([B, H * W], windows, this.#fill) };
-    this.#last = windows.rows.length > MOST_KEPT ? null : { key, located };
+    this.#last = windows.rows.length > MAX_CACHED ? null : { key, located };
     return located;
   }
 }

@@ -66,9 +66,9 @@ function firstStart(length: number, settings: WindowSettings): number {
  * Locates the windows of sequences [B, T]. With `same` padding, each sequence is padded according to its own length, the
  * index after its last valid step: the results do not depend on the other sequences of the batch.
  *
- * The mask of the outputs: with `valid` padding, an output is valid if every step of its window is; with `causal`
- * padding, if the last step of its window is; with `same` padding, if the step in the middle of its window is (the
- * earlier of two). A sequence of L valid steps, padded at its end, thus has as many valid outputs as one of length L.
+ * The mask of the outputs: an output is valid if all steps of its window are valid (`valid` padding), if the last one is
+ * valid (`causal`), or if the one in the middle, or the earlier of two, is valid (`same`). A sequence of L valid steps,
+ * padded at its end, thus has as many valid outputs as a sequence of length L without padding.
  *
  * @param stream for a chunk of a stream: the start of the first window, and the number of windows
  */
@@ -141,8 +141,8 @@ export function rowsOfWindows(
 
 /**
  * Returns the windows of x [B, T, features] as [B, count, size, features].
- * @param fill the value of masked steps and of steps outside the sequence; in a window without any valid step it is 0
- * @param from the rows, if they are known
+ * @param fill the value of masked steps and of steps outside the sequence; a window without any valid step contains zeros
+ * The last parameter is the result of {@link rowsOfWindows}, if it is known.
  */
 export function readWindows(
   x: Tensor,

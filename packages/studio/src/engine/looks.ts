@@ -60,7 +60,7 @@ async function layerValues(lane: Lane, layer: LayerTrace): Promise<LayerValues> 
 const floatsOf = (arrays: LayerTrace['gates']): Record<string, Float32Array> =>
   Object.fromEntries(Object.entries(arrays).map(([name, { values }]) => [name, Float32Array.from(values)]));
 
-/** Returns the gradient flow. @param ofLoss differentiate the loss instead of the output of the last step */
+/** Returns how the gradient depends on the lag. @param ofLoss differentiate the loss instead of the output of the last step */
 export async function flowOf(lane: Lane, problem: Problem, ofLoss: boolean): Promise<FlowValues> {
   const { x, y, options } = inputsFor(problem, firstExamples(problem));
   const loss = ofLoss ? { loss: problem.loss } : {};

@@ -44,25 +44,26 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   frames?: string;
   /**
    * What is subtracted from the log-mel frames of each sound. `level`: their mean, which removes the volume. `features`: the mean of
-   * each frequency, which also removes the colour of a microphone and a voice. `none`: nothing. Default `level`.
+   * each mel filter, which also removes the frequency response of the microphone and the timbre of the voice. `none`: nothing.
+   * Default `level`.
    */
   normalize?: FileNormalization;
   /** Number of mel filters of sounds. Default 40. */
   mels?: number;
-  /** Sample rate to which sounds are converted, in Hz. Default: the most frequent one, at most 16,000. */
+  /** Sample rate to which sounds are converted, in Hz. Default: the most frequent rate of the training sounds, at most 16,000. */
   sampleRate?: number;
   /**
-   * Whether inputs are changed at random in training: speed, frequencies and parts of sounds; position, size, angle and brightness
-   * of clips. Default true.
+   * Whether inputs are changed at random in training. Sounds: speed, frequencies and masks. Clips: selection of frames, position,
+   * size, angle, contrast and brightness. Default true.
    */
   augment?: boolean;
   /** Name of the column with the labels. */
   label: string;
-  /** The mark between the labels of a row, which may have several or none. Default: each row has one label. */
+  /** Separator of the labels of a row, for rows with several labels or none. Default: each row has one label. */
   multiLabel?: string;
   /**
-   * Rows for validation, with the same columns. Default: a tenth of the rows of each label; a fifth of fewer than 1,000
-   * sequences, sounds or clips.
+   * Rows for validation, with the same columns. Default: a tenth of the rows of each label or, if there are fewer than 1,000
+   * sequences, sounds or clips, a fifth. With `multiLabel`, these rows are drawn at random.
    */
   validation?: Table;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
@@ -83,32 +84,44 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   /** Dropout rate, from 0 to below 1. Default 0.5; 0.2 for clips. */
   dropout?: number;
   /**
-   * Number of networks, whose probabilities are averaged. Default: 5, or 3 for texts with n-grams and for more than 500,000
-   * steps; 1 for more than 2,000,000 words or steps, and for clips.
+   * Number of networks, whose probabilities are averaged. Default: 5; for texts with n-grams, and from 500,000 training tokens or
+   * steps on, 3; from 2,000,000 on, and for clips, 1.
    */
   networks?: number;
   /**
    * Whether a model of n-grams of words and characters is trained as well, whose probabilities are averaged with those of the
-   * networks. Only for texts, fewer than 2,000,000 words and at most 500 labels; more raise an error if this is true. Default
-   * true, up to these limits.
+   * networks. Only for texts with fewer than 2,000,000 training tokens and at most 500 labels; for more, true raises an error.
+   * Default: true within these limits, otherwise false.
    */
   ngrams?: boolean;
-  /** Maximum number of epochs. Default: 30 for texts, 40 to 200 for sequences and 20 to 100 for clips, by their number. */
+  /**
+   * Maximum number of epochs. Default: 30 for texts; 40 to 200 for sequences and sounds, and 20 to 100 for clips (more epochs if
+   * there are few inputs).
+   */
   epochs?: number;
-  /** Inputs per training step. Default: from 8 to 64, by the number of inputs; fewer for very long sequences. */
+  /**
+   * Inputs per training step. Default: 8 to 64 (clips: at most 16), depending on the number of inputs; fewer for very long inputs
+   * and large clips.
+   */
   batchSize?: number;
-  /** Learning rate of AdamW. Default 0.001 for texts and sequences, 0.003 for sounds, 0.004 for clips (it falls to 0). */
+  /**
+   * Learning rate of AdamW. Default 0.001 for texts and sequences, 0.003 for sounds, 0.004 for clips. For clips, the learning rate
+   * falls to 0 over the epochs.
+   */
   learningRate?: number;
-  /** Convert texts to lower case. Default false. */
+  /** Whether texts are converted to lower case. Default false. */
   lowercase?: boolean;
   /** Seed of the split, the initial weights, shuffling and dropout. Default 0. */
   seed?: number;
 }
 
 export interface ClassifyResult {
-  /** What was decided before the training. */
+  /** The encoded inputs, and the settings that were chosen before the training. */
   plan: PreparedClassifier;
-  /** The training of each network. The metric of an epoch is `accuracy`; there is none for several labels per input. */
+  /**
+   * The training of each recurrent network. The validation metric of an epoch is `accuracy`; with several labels per input, there
+   * is none.
+   */
   trainings: NetworkTraining[];
   /** Scores on the validation inputs. */
   scores: ClassifyScores;
@@ -120,7 +133,7 @@ export interface ClassifyResult {
 }
 
 /**
- * Reads the tables and plans the training, without training.
+ * Reads the tables and returns the plan of the training, without training.
  * @throws UnrollError `data` or `value` for invalid tables or options
  */
 export function prepareClassifier(table: Table, options: ClassifyOptions): PreparedClassifier {
@@ -129,8 +142,8 @@ export function prepareClassifier(table: Table, options: ClassifyOptions): Prepa
 }
 
 /**
- * Like {@link prepareClassifier}, and reads the vectors.
- * @throws UnrollError `value` for vectors of another width than the option `embedding`
+ * Returns the plan like {@link prepareClassifier}, with the vectors that the option `vectors` returns.
+ * @throws UnrollError `value` if the width of the vectors is not the option `embedding`
  */
 export async function prepareWithVectors(
   table: Table,
@@ -185,9 +198,9 @@ export async function* classifyEvents(
   const { inputs, classes } = plan.validation;
   const probabilities = await model.probabilitiesOf(inputs);
   const scores = model.scores(classes, probabilities);
-  const counted = `${encoder.kind}s`;
-  yield { event: 'scores', ...summaryTable(scores, inputs.length, sizes.cell, counted) };
-  for (const table of detailTables(scores, counted)) yield { event: 'table', ...table };
+  const noun = `${encoder.kind}s`;
+  yield { event: 'scores', ...summaryTable(scores, inputs.length, sizes.cell, noun) };
+  for (const table of detailTables(scores, noun)) yield { event: 'table', ...table };
   const seconds = (performance.now() - start) / 1000;
   const epochs = trainings.map(({ bestEpoch }) => bestEpoch);
   yield resultEvent(plan, scores, { parameters: joined.countParams(), epochs, seconds });
@@ -196,8 +209,8 @@ export async function* classifyEvents(
 
 /**
  * Trains a classifier of texts, numeric sequences, sounds or clips.
- * @param table rows with an input and a label each
- * @param options those of the run; `onEvent` is called for every event
+ * @param table each row has an input and its label or labels
+ * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
 export async function trainClassifier(
@@ -207,60 +220,64 @@ export async function trainClassifier(
   return runToEnd(classifyEvents(table, options), onEvent);
 }
 
-/** Returns the options that all training runs share. Each epoch has its own random batches, the same in a resumed run. */
+/** Returns the options that all training runs share. The random batches of an epoch are the same in a resumed run. */
 function commonOptions(
   plan: PreparedClassifier,
   { seed, batchSize, signal }: { seed: number; batchSize: number; signal: AbortSignal | undefined },
 ) {
   const { training, classWeights, settings, separator, labels } = plan;
   const random = new RandomStream(seed, 'classify', 'batches');
-  const rowsOf = (epoch: number) => batchesOf(training.inputs, batchSize, random.child(epoch));
-  const several = separator === null ? null : labels.length;
-  const loss = several === null ? 'sparseCategoricalCrossentropy' : 'binaryCrossentropy';
+  const epochBatches = (epoch: number) => batchesOf(training.inputs, batchSize, random.child(epoch));
+  const labelCount = separator === null ? null : labels.length;
+  const loss = labelCount === null ? 'sparseCategoricalCrossentropy' : 'binaryCrossentropy';
   const options = {
-    stepsPerEpoch: rowsOf(1).length,
+    stepsPerEpoch: epochBatches(1).length,
     loss: { name: loss, fromLogits: true },
-    ...(several === null && { metrics: ['accuracy'] }),
+    ...(labelCount === null && { metrics: ['accuracy'] }),
     ...(classWeights !== null && { classWeights }),
     ...{ seed, epochs: settings.epochs, ...(signal && { signal }) },
   } satisfies Partial<TrainOptions>;
-  return { options, random, rowsOf, several };
+  return { options, random, epochBatches, labelCount };
 }
 
 /** Returns the options of the training of a recurrent network. */
 function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal): TrainOptions {
   const { encoder, training, validation, settings } = plan;
   const { weightDecay, augment, batchSize } = settings;
-  const { options, random, rowsOf, several } = commonOptions(plan, { seed, batchSize, signal });
-  const validationRows = batchesOf(validation.inputs, encoder.batchSize(validation.inputs));
+  const { options, random, epochBatches, labelCount } = commonOptions(plan, { seed, batchSize, signal });
+  const validationBatches = batchesOf(validation.inputs, encoder.batchSize(validation.inputs));
   const learningRate = rateOf(settings, settings.epochs * options.stepsPerEpoch);
   return {
     ...options,
     *batches(epoch: number) {
-      const changes = augment ? random.child(epoch, 'changes') : null;
-      for (const rows of rowsOf(epoch)) yield batchOf(encoder, training, rows, several, changes);
+      const augmentation = augment ? random.child(epoch, 'changes') : null;
+      for (const rows of epochBatches(epoch))
+        yield batchOf(encoder, training, rows, labelCount, augmentation);
     },
-    validationData: validationRows.map((rows) => batchOf(encoder, validation, rows, several)),
+    validationData: validationBatches.map((rows) => batchOf(encoder, validation, rows, labelCount)),
     optimizer: adamw({ learningRate, weightDecay }),
     average: { momentum: 1 - 1 / Math.max(2, options.stepsPerEpoch) },
     clip: { globalNorm: 1 },
   };
 }
 
-/** Returns the learning rate, or a schedule that falls with the square root of the remaining steps: slowly at first. */
+/**
+ * Returns the learning rate or, with `decay`, a schedule that falls to 0 with the square root of the remaining steps, so slowly at
+ * first.
+ */
 function rateOf({ learningRate, decay }: PreparedClassifier['settings'], steps: number) {
   if (!decay) return learningRate;
   const common = { endLearningRate: 0, power: 0.5 };
   return polynomialDecay({ ...common, initialLearningRate: learningRate, decaySteps: steps });
 }
 
-/** The n-gram model learns fast, because it starts from naive Bayes. */
+/** The n-gram model starts from naive Bayes and converges within a few epochs. */
 const NGRAM_LEARNING_RATE = 0.05;
 const NGRAM_PATIENCE = 2;
 
 /**
- * Returns the options of the training of the n-gram model. If a batch does not fit into memory, smaller ones are read and
- * their gradients are added.
+ * Returns the options of the training of the n-gram model. If a batch would not fit into memory, it is divided into smaller ones
+ * whose gradients are accumulated.
  */
 function ngramTrainingOptions(
   plan: PreparedClassifier,
@@ -269,27 +286,27 @@ function ngramTrainingOptions(
 ): TrainOptions {
   const { training, validation, settings, labels } = plan;
   const size = batchSizeFor(settings.batchSize, longestOf(training.inputs));
-  const most = ngramBatchSize(tokensOf(training).tokens, config, labels.length);
-  const accumulate = Math.ceil(size / most);
-  const { options, rowsOf, several } = commonOptions(plan, {
+  const maxSize = ngramBatchSize(tokensOf(training).tokens, config, labels.length);
+  const accumulate = Math.ceil(size / maxSize);
+  const { options, epochBatches, labelCount } = commonOptions(plan, {
     ...{ seed: settings.seed, batchSize: Math.ceil(size / accumulate), signal },
   });
   return {
     ...options,
     accumulate,
     *batches(epoch: number) {
-      for (const rows of rowsOf(epoch)) yield ngramBatchOf(encoder, training, rows, several);
+      for (const rows of epochBatches(epoch)) yield ngramBatchOf(encoder, training, rows, labelCount);
     },
-    // Batches of n-grams are large: each exists only while it is read.
+    // Batches of n-grams are large, so each of them is created when it is needed.
     *validationData() {
       for (const rows of inferenceBatches(encoder, validation.inputs, labels.length))
-        yield ngramBatchOf(encoder, validation, rows, several);
+        yield ngramBatchOf(encoder, validation, rows, labelCount);
     },
     optimizer: adam({ learningRate: NGRAM_LEARNING_RATE }),
   };
 }
 
-/** Returns the trained model. The weight of the n-gram model is the one with the lowest validation loss. */
+/** Returns the trained model. The n-gram model gets the weight with the lowest validation loss. */
 async function modelOf(network: Functional, plan: PreparedClassifier): Promise<ClassifyModel> {
   const { encoder, validation, classWeights } = plan;
   const model = new ClassifyModel(pipelineOf(plan), network);
@@ -297,7 +314,7 @@ async function modelOf(network: Functional, plan: PreparedClassifier): Promise<C
   return new ClassifyModel(pipelineOf(plan, await model.bestNGramWeight(validation, classWeights)), network);
 }
 
-/** @param weight of the n-gram model, if there is one */
+/** Returns the content of pipeline.json. @param weight weight of the n-gram model, if there is one */
 function pipelineOf(
   { columns, labels, encoder, sizes, separator }: PreparedClassifier,
   weight = 0.5,
@@ -364,7 +381,7 @@ const CLIP_OPTIONS = ['frameSize', 'colour', 'opticalDifference', 'framesPerClip
 /** Options that classifiers of sounds and clips have. */
 const SIGNAL_OPTIONS = ['augment'] as const;
 const INPUTS = ['text', 'sequence', 'audio', 'frames'] as const;
-/** What the inputs of each column are called. */
+/** Plural nouns for the inputs, by the option that names their column. */
 const NAMES = { text: 'texts', sequence: 'sequences', audio: 'sounds', frames: 'clips' };
 
 function checkOptions(options: ClassifyOptions): void {
@@ -379,7 +396,7 @@ function checkOptions(options: ClassifyOptions): void {
   }
   if (options[kind] === label)
     throw valueError(`${kind} and label must be different columns, got "${label}" for both.`);
-  if (multiLabel === '') throw valueError('multiLabel must be the mark between labels, got an empty string.');
+  if (multiLabel === '') throw valueError('multiLabel must be the separator of labels, got an empty string.');
   checkFrameOptions(options);
   const allowed: readonly [kinds: readonly string[], names: readonly (keyof ClassifyOptions)[]][] = [
     [['text'], TEXT_OPTIONS],

@@ -1,4 +1,4 @@
-/** Clips: reads their frames, and encodes them as images of one size. */
+/** Reads the frames of clips and encodes them as images of one size. */
 import { type RandomStream, type Tensor, valueError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { type Clip, clipsOf, type ReadClip, readClip } from '../shared/frames/clips.js';

@@ -1,4 +1,4 @@
-/** Converts texts to sequences of token ids, and sequences to padded batches. */
+/** Converts texts to lists of token ids, and these lists to padded batches. */
 import type { Tensor } from '@unroll/core';
 import { valueError } from '@unroll/core';
 import {
@@ -25,7 +25,7 @@ export interface EncoderConfig {
   vocabulary: VocabularyConfig;
   /** Texts are cut to this number of tokens. */
   length: number;
-  /** The n-grams, and the weight of the probabilities of the n-gram model. Default: there is none. */
+  /** The n-grams, and the weight of the probabilities of the n-gram model. Default: no n-gram model. */
   ngrams?: (NGramConfig & { weight: number }) | undefined;
 }
 
@@ -33,21 +33,21 @@ export interface EncoderConfig {
 export interface EncodedText extends Encoded {
   /** Ids of the tokens; `length` is their number. */
   readonly ids: Int32Array;
-  /** The tokens, of which n-grams are made. */
+  /** The tokens, for the n-gram model. */
   readonly tokens: readonly string[];
 }
 
-/** How a text becomes ids. */
+/** What converts a text to ids. `length` is the maximum number of tokens. */
 interface TextReading {
   tokenizer: Tokenizer;
   vocabulary: Vocabulary;
   length: number;
 }
 
-/** The mark of the tokenizer for a missing space (see `tokenizer`). */
+/** The token that the tokenizer inserts where a space is missing (see `tokenizer`). */
 const JOINER = '\uFFED';
 
-/** Splits a text into tokens. White space, and the mark of a missing space, are left out: they say little about a class. */
+/** Splits a text into tokens, without white space and `JOINER`, which say little about a class. */
 export const contentTokens = (splitter: Tokenizer, text: string): string[] =>
   splitter.tokens(text).filter((token) => token !== JOINER && token.trim() !== '');
 
@@ -62,7 +62,7 @@ export class TokenEncoder implements ClassifyEncoder {
   readonly tokenizer: Tokenizer;
   readonly vocabulary: Vocabulary;
   readonly length: number;
-  /** Null: there is no n-gram model. */
+  /** Null if there is no n-gram model. */
   readonly ngrams: NGramConfig | null;
 
   constructor(
@@ -88,7 +88,7 @@ export class TokenEncoder implements ClassifyEncoder {
     return { tokenizer: splitter.config as TokenizerConfig, vocabulary: vocabulary.config(), length };
   }
 
-  /** Encodes a text, with at least one id. */
+  /** Returns the encoded text, which has at least one id. */
   encode(text: string): EncodedText {
     return this.encodeTokens(contentTokens(this.tokenizer, text));
   }
@@ -100,12 +100,12 @@ export class TokenEncoder implements ClassifyEncoder {
     return { ids, length: ids.length, tokens };
   }
 
-  /** Returns the tokens of an encoded text, with unknown ones as such. */
+  /** Returns the tokens of an encoded text, with `<unk>` for each unknown token. */
   tokensOf(text: Encoded): string[] {
     return this.vocabulary.decode((text as EncodedText).ids, { keepSpecials: true });
   }
 
-  /** True if no token of the encoded text is known. */
+  /** Returns whether all tokens of the encoded text are unknown. */
   isUnknown(text: Encoded): boolean {
     return (text as EncodedText).ids.every((id) => id === UNKNOWN_ID);
   }
@@ -122,8 +122,8 @@ export class TokenEncoder implements ClassifyEncoder {
   }
 
   batch(encoded: readonly Encoded[], rows: Uint32Array): { x: Tensor } {
-    const chosen = Array.from(rows, (row) => (encoded[row] as EncodedText).ids);
-    return { x: padded(chosen, Uint32Array.from(chosen.keys())) };
+    const ids = Array.from(rows, (row) => (encoded[row] as EncodedText).ids);
+    return { x: padded(ids, Uint32Array.from(ids.keys())) };
   }
 
   ngramBatch(encoded: readonly Encoded[], rows: Uint32Array): Tensor | null {
@@ -143,7 +143,7 @@ export class TokenEncoder implements ClassifyEncoder {
     const column = table?.columns.find((each) => each.name === name);
     if (table !== undefined && column !== undefined && unknown === encoded.length) {
       const problem =
-        'no word of the text occurs in the training data. Check the column and the language of the text.';
+        'neither this text nor any other contains a word of the training data. Check the column and the language.';
       throw cellError(table, 0, column, problem);
     }
     const count = `${unknown} of ${encoded.length} texts`;

@@ -26,48 +26,49 @@ export interface ClassifyEncoder {
   readonly kind: 'text' | 'sequence' | 'sound' | 'clip';
   /** Name of the column with the inputs. */
   readonly column: string;
-  /** Number of ids of tokens, or number of features that the network reads; of clips: of a frame. */
+  /** Size of the vocabulary of texts; number of features that the network reads per step (of clips: values per frame). */
   readonly inputSize: number;
   /** Returns the number of inputs per batch in inference. */
   batchSize(inputs: readonly Encoded[]): number;
-  /** @throws UnrollError `data` for a missing column or an invalid cell; the message gives the file and line */
+  /** Encodes the inputs of a table. @throws UnrollError `data` for a missing column or an invalid cell, with file and line */
   readTable(table: Table): EncodedInputs;
-  /** Encodes the texts of a request: texts, or sequences as JSON. @throws UnrollError for an invalid one */
+  /** Encodes the texts of a request: texts, or sequences as JSON. @throws UnrollError for an invalid text */
   readTexts(texts: readonly string[]): EncodedInputs;
-  /** Encodes the sounds of a request. Only for sounds. @throws UnrollError for an invalid one */
+  /** Encodes the sounds of a request. Only for sounds. @throws UnrollError for an invalid sound */
   readSounds?(sounds: readonly Sound[]): EncodedInputs;
-  /** Encodes the clips of a request. Only for clips. @throws UnrollError for an invalid one */
+  /** Encodes the clips of a request. Only for clips. @throws UnrollError for an invalid clip */
   readClips?(clips: readonly Clip[]): EncodedInputs;
   /**
-   * Returns the padded inputs of some of the encoded inputs, with their mask if padding has no id of its own.
-   * @param random draws changes of sounds and clips for training. Default null: none
+   * Returns a padded batch of the encoded inputs with the indices `rows`. The mask is left out if the inputs have equal lengths,
+   * and for texts, whose padding is id 0.
+   * @param random random stream for the augmentation of sounds and clips. Default null: no augmentation
    */
   batch(
     encoded: readonly Encoded[],
     rows: Uint32Array,
     random?: RandomStream | null,
   ): { x: Tensor; mask?: Tensor };
-  /** Returns the n-grams of some of the encoded texts; null if there is no n-gram model. Only for texts. */
+  /** Returns the n-grams of a batch of encoded texts [B, M]; null if there is no n-gram model. Only for texts. */
   ngramBatch?(encoded: readonly Encoded[], rows: Uint32Array): Tensor | null;
   /** Splits the rows of a batch into batches whose n-grams fit into memory. Only for texts. */
   ngramParts?(encoded: readonly Encoded[], rows: Uint32Array, labels: number): Uint32Array[];
   /**
    * Returns notes about inputs, one sentence each.
-   * @param table the table of the inputs, if they are from one
-   * @throws UnrollError `data` if the model can predict nothing from the table
+   * @param table table from which the inputs were read. Default: they are not from a table
+   * @throws UnrollError `data` if all texts of the table consist of unknown words
    */
   notes(encoded: readonly Encoded[], table?: Table): string[];
   /** Returns facts for `describe`. */
   facts(): TaskFact[];
 }
 
-/** Encoded inputs with their classes: one for each input or, for several labels per input, any number. */
+/** Encoded inputs and the classes of each input: exactly one or, with several labels per input, any number. */
 export interface EncodedExamples {
   inputs: readonly Encoded[];
   classes: readonly Int32Array[];
 }
 
-/** A batch: inputs x, padded, and targets y: classes [B] or, for several labels per input, 0 or 1 for each label [B, K]. */
+/** A batch: padded inputs x and targets y. The targets are classes [B] or, with several labels per input, 0 or 1 [B, labels]. */
 export interface ClassifyBatch {
   x: Tensor;
   y: Tensor;
@@ -76,8 +77,8 @@ export interface ClassifyBatch {
 
 /**
  * Returns one batch.
- * @param labelCount number of labels if an input may have several of them, otherwise null
- * @param random draws changes of sounds and clips for training. Default null: none
+ * @param labelCount number of labels of the model if an input may have several labels, otherwise null
+ * @param random random stream for the augmentation of sounds and clips. Default null: no augmentation
  */
 export function batchOf(
   encoder: ClassifyEncoder,
@@ -89,7 +90,10 @@ export function batchOf(
   return { ...encoder.batch(inputs, rows, random), y: targetsOf(classes, rows, labelCount) };
 }
 
-/** Returns the rows of batches for a model with n-grams, if the encoder has them: inputs of similar lengths share a batch. */
+/**
+ * Returns the rows of each batch for inference. Inputs of similar lengths share a batch. If there is an n-gram model, the batches
+ * are small enough for their n-grams to fit into memory.
+ */
 export const inferenceBatches = (
   encoder: ClassifyEncoder,
   inputs: readonly Encoded[],

@@ -1,28 +1,31 @@
-/** The labels of the examples: one per input, or several, separated by a mark or as lists of JSON. */
+/**
+ * Reads the labels of the examples and splits the examples by them. An input has one label, or several in one cell: texts with a
+ * separator, or JSON lists.
+ */
 import { RandomStream, UnrollError } from '@unroll/core';
 import { column, findColumn, nestedValues, type Table } from '@unroll/data';
 import { cellError, filledTexts } from '../shared/cells.js';
 
-/** Classes are weighted if the largest has more than this many times the examples of the smallest. */
+/** Classes are weighted if the largest class has more than this many times as many examples as the smallest. */
 const UNBALANCED = 2;
 const MAX_WEIGHT = 10;
 
 /**
  * Returns the labels of each row.
- * @param separator between several labels of a row; null: each row has one label
- * @throws UnrollError `data` for a missing column and, if each row has one label, an empty cell
+ * @param separator separator of the labels of a row; null: each row has one label
+ * @throws UnrollError `data` for a missing column; with one label per row, for an empty cell; otherwise, for a nested list
  */
 export function readLabels(table: Table, name: string, separator: string | null): string[][] {
   if (separator === null)
     return filledTexts(table, name, 'label', 'Remove the row or write a label.').map((label) => [label]);
-  const place = findColumn(table, name);
+  const labelColumn = findColumn(table, name);
   return nestedValues(table, name).map((value, row) => {
     const items = Array.isArray(value) ? value : String(value ?? '').split(separator);
     if (items.some((item) => typeof item === 'object' && item !== null))
       throw cellError(
         table,
         row,
-        place,
+        labelColumn,
         'a list of labels must contain only strings or numbers, got a list or an object.',
       );
     return [...new Set(items.map((item) => String(item).trim()))].filter((label) => label !== '');
@@ -30,9 +33,10 @@ export function readLabels(table: Table, name: string, separator: string | null)
 }
 
 /**
- * Returns the classes of each row.
- * @param labels of each row @param known the labels of the model, in order
- * @throws UnrollError `data` for a label that is not one of them
+ * Returns the classes of each row, as indices into `known`.
+ * @param labels labels of each row
+ * @param known labels of the model, in order
+ * @throws UnrollError `data` for a label that is not in `known`
  */
 export function classesOf(
   table: Table,
@@ -46,14 +50,15 @@ export function classesOf(
       const id = ids.get(label);
       if (id !== undefined) return id;
       const list = known.slice(0, 12).join(', ') + (known.length > 12 ? ', ...' : '');
-      const problem = `label "${label}" does not occur in the training data. Its labels: ${list}.`;
+      const problem = `label "${label}" does not occur in the training data. Known labels: ${list}.`;
       throw cellError(table, index, findColumn(table, name), problem);
     }),
   );
 }
 
 /**
- * Returns the distinct labels, sorted; numbers by value.
+ * Returns the distinct labels in ascending order, by value if all are numbers.
+ * @param several whether a row may have several labels
  * @throws UnrollError `data` for fewer than two labels and, if each row has one label, a label with a single row
  */
 export function distinctLabels(
@@ -83,13 +88,16 @@ export function distinctLabels(
   return [...counts.keys()].sort((a, b) => (numeric && Number(a) - Number(b)) || compare(a, b));
 }
 
-/** Rows of the training and validation parts, in their order. */
+/** Indices of the training and validation rows, ascending. */
 export interface RowSplit {
   training: number[];
   validation: number[];
 }
 
-/** Splits the rows so that each class has the same share of validation rows, and at least one. */
+/**
+ * Splits the rows such that each class has the same share of validation rows, at least one.
+ * @param count number of classes
+ */
 export function stratifiedSplit(
   classes: readonly Int32Array[],
   count: number,
@@ -106,7 +114,10 @@ export function stratifiedSplit(
   return splitOf(classes.length, validation);
 }
 
-/** Splits rows with several labels at random. No label loses its last training row. */
+/**
+ * Splits rows with several labels at random. No label loses its last training row.
+ * @param count number of classes
+ */
 export function randomSplit(
   classes: readonly Int32Array[],
   count: number,
@@ -114,14 +125,14 @@ export function randomSplit(
   seed: number,
 ): RowSplit {
   const random = new RandomStream(seed, 'classify', 'split');
-  const left = Array<number>(count).fill(0);
-  for (const ids of classes) for (const id of ids) left[id]++;
+  const trainingRows = Array<number>(count).fill(0); // of each class
+  for (const ids of classes) for (const id of ids) trainingRows[id]++;
   const size = Math.max(1, Math.round(classes.length * share));
   const validation = new Set<number>();
   for (const row of random.permutation(classes.length)) {
     if (validation.size === size) break;
-    if (classes[row].some((id) => left[id] < 2)) continue;
-    for (const id of classes[row]) left[id]--;
+    if (classes[row].some((id) => trainingRows[id] < 2)) continue;
+    for (const id of classes[row]) trainingRows[id]--;
     validation.add(row);
   }
   return splitOf(classes.length, validation);
@@ -132,7 +143,11 @@ const splitOf = (count: number, validation: ReadonlySet<number>): RowSplit => ({
   validation: [...validation].sort((a, b) => a - b),
 });
 
-/** Returns the weights N / (K N_k), as `balanced` of scikit-learn, at most 10; null if the classes are balanced. */
+/**
+ * Returns the weight N / (K N_k) of each class, at most 10, like `class_weight='balanced'` of scikit-learn; null if the classes are
+ * balanced.
+ * @param count number of classes
+ */
 export function classWeightsOf(classes: readonly Int32Array[], count: number): number[] | null {
   const counts = Array<number>(count).fill(0);
   for (const [id] of classes) counts[id]++;

@@ -42,7 +42,7 @@ import {
 import { SequenceEncoder } from './sequences.js';
 import { centered, embeddingsOf, verificationScores } from './verification.js';
 
-/** What a request may pass. */
+/** What a request may pass instead of rows, by the kind of inputs; for an error message. */
 const SOURCES = {
   text: 'texts (--data or --text)',
   sequence: 'texts (--data or --text)',
@@ -53,15 +53,15 @@ const SOURCES = {
 const OPTIONS: readonly TaskOption[] = [
   { name: 'probabilities', type: 'flag', help: 'also write the probability of each label' },
 ];
-/** If an input may have several labels, it has those with at least this probability. */
+/** If an input may have several labels, all labels with at least this probability are predicted. */
 const THRESHOLD = 0.5;
 
 export class ClassifyModel implements TaskModel {
   readonly pipeline: ClassifyPipeline;
   /**
-   * Ids [N, T], with 0 as padding, sequences or frames of sounds [N, T, F], or clips [N, T, height, width, channels] to
+   * Maps ids [N, T] (with 0 as padding), sequences or frames of sounds [N, T, F], or clips [N, T, height, width, channels] to
    * logits [N, labels]: one output for each of the networks that are averaged. With an n-gram model, the second input is the
-   * n-grams of the texts [N, M], and the last output its logits.
+   * n-grams of the texts [N, M], and the last output is the logits of the n-gram model.
    */
   readonly network: Network;
   readonly options = OPTIONS;
@@ -98,7 +98,7 @@ export class ClassifyModel implements TaskModel {
       return `Predicts the label of each WAV file of --audio, or named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
     }
     if (kind === 'clip') {
-      const files = 'the clip of --frames (a folder of images, a GIF or an array), or of those';
+      const files = 'the clip of --frames (a folder of images, a GIF or an array), or of the clips';
       return `Predicts the ${this.#several ? 'labels' : 'label'} of ${files} named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
     }
     const what = this.#several ? `the labels of each ${kind}` : `the label of each ${kind}`;
@@ -129,7 +129,7 @@ export class ClassifyModel implements TaskModel {
     return this.pipeline.reading;
   }
 
-  /** True if an input may have several labels. */
+  /** Whether an input may have several labels. */
   get #several(): boolean {
     return this.pipeline.multiLabel !== undefined;
   }
@@ -148,8 +148,8 @@ export class ClassifyModel implements TaskModel {
   }
 
   /**
-   * @internal Returns the weight of the n-gram model with the lowest loss. It is chosen after the training, when the model can
-   * already predict.
+   * @internal Returns the weight of the n-gram model with the lowest loss on these examples. The training calls this method at its
+   * end, because the model must be able to predict.
    */
   async bestNGramWeight(
     { inputs, classes }: EncodedExamples,
@@ -164,8 +164,8 @@ export class ClassifyModel implements TaskModel {
   }
 
   /**
-   * Returns the mean probabilities of the networks, and those of the n-gram model if there is one. Inputs of similar lengths
-   * share a batch.
+   * Returns, for each input, the mean probabilities of the networks and the probabilities of the n-gram model. Without an n-gram
+   * model, the second element is not used.
    */
   async #parts(inputs: readonly Encoded[]): Promise<ProbabilityParts[]> {
     const result: ProbabilityParts[] = [];
@@ -177,9 +177,9 @@ export class ClassifyModel implements TaskModel {
       const outputs = await predictAll(this.network, ngrams ? [x, ngrams] : x, mask && { mask });
       const logits = await Promise.all(outputs.map((output) => output.data()));
       for (const [i, row] of rows.entries()) {
-        const each = logits.map((values) => activation(values.subarray(i * length, (i + 1) * length)));
-        const last = each[each.length - 1];
-        result[row] = [meanOf(ngrams ? each.slice(0, -1) : each), last];
+        const byOutput = logits.map((values) => activation(values.subarray(i * length, (i + 1) * length)));
+        const last = byOutput[byOutput.length - 1];
+        result[row] = [meanOf(ngrams ? byOutput.slice(0, -1) : byOutput), last];
       }
     }
     return result;
@@ -214,7 +214,10 @@ export class ClassifyModel implements TaskModel {
     };
   }
 
-  /** Returns the predicted label and its probability; of several labels, all with their probabilities, best first. */
+  /**
+   * Returns two cells: the predicted label and its probability. If an input may have several labels, the cells list all predicted
+   * labels and their probabilities, best first.
+   */
   #labelCells(probabilities: Float64Array): TaskCell[] {
     const { labels, scores } = this.#labelLists(probabilities);
     const { multiLabel } = this.pipeline;
@@ -241,7 +244,7 @@ export class ClassifyModel implements TaskModel {
     return { network: recurrentPart(this.network), inputs: [x], mask, title: titles[row], ...steps };
   }
 
-  /** Encodes the texts and rows of a request. */
+  /** Encodes the inputs of a request. */
   #read({ rows, texts = [], sounds = [], clips = [] }: TaskRequest): EncodedInputs & { notes: string[] } {
     const { kind } = this.#encoder;
     if (texts.length + sounds.length + clips.length === 0 && rows === undefined) {
@@ -289,9 +292,9 @@ export class ClassifyModel implements TaskModel {
 
   /**
    * Returns an embedding of each sound: the maximum and the mean, over all steps, of the outputs of the last recurrent layer. The
-   * cosine of two vectors (`cosineSimilarity` of unrolljs/audio) says how similar the sounds are with regard
-   * to what the model was trained on, such as the speaker.
-   * @throws UnrollError `value` for a model that does not read sound, `value`, `format` or `data` for an invalid sound
+   * cosine of two embeddings (`cosineSimilarity` of unrolljs/audio) measures how similar the sounds are in what the labels
+   * distinguish, such as the speaker.
+   * @throws UnrollError `value` for a model that does not read sound; `value`, `format` or `data` for an invalid sound
    */
   async embed(sounds: readonly Sound[]): Promise<Float32Array[]> {
     const { readSounds } = this.#encoder;
@@ -301,7 +304,10 @@ export class ClassifyModel implements TaskModel {
     return embeddingsOf(this.network, this.#encoder, encoded);
   }
 
-  /** Returns the equal error rate of pairs of sounds, by the cosines of their embeddings after subtraction of the mean of all. */
+  /**
+   * Returns the equal error rate of pairs of sounds. The score of a pair is the cosine of its embeddings, from which the mean
+   * embedding of all sounds has been subtracted.
+   */
   async verify(pairs: readonly SoundPair[]): Promise<TaskScores> {
     // A sound that occurs in several pairs is read once.
     const sounds = [...new Set(pairs.flatMap(({ first, second }) => [first, second]))];

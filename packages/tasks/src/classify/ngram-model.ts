@@ -1,10 +1,10 @@
-/** The n-gram model of a training run. */
+/** Builds the n-gram model of a training run. */
 import type { Functional } from '@unroll/nn';
 import type { EncodedText, TokenEncoder } from './encoder.js';
 import { type LabelledTokens, type NGramConfig, naiveBayes, ngramNetwork } from './ngrams.js';
 import type { PreparedClassifier } from './plan.js';
 
-/** The n-gram model, what encodes its texts, and its n-grams. */
+/** The n-gram model, the encoder of its texts, and the config of its n-grams. */
 export interface NGramModel {
   network: Functional;
   encoder: TokenEncoder;

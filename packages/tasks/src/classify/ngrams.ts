@@ -1,9 +1,10 @@
 /**
- * The n-gram model of a classifier of texts: the sum of a weight for each n-gram of the text and label, divided by the number
- * of n-grams. N-grams are those of tokens and, for words, those of the characters of each word (Joulin et al. 2017,
- * fastText; Wang & Manning 2012). They have no vocabulary: a hash chooses the row of the table of weights
- * (Weinberger et al. 2009). Small data sets teach it more than recurrent layers: it needs no word order beyond the n-gram, and
- * the characters of unknown words tell what they mean. The first weights are those of naive Bayes; training improves them.
+ * The n-gram model of a classifier of texts. The logit of a label is the mean of the weights that the n-grams of the text have for
+ * this label; an n-gram that occurs twice counts once. There are n-grams of tokens and, if the tokens are words, of the characters
+ * of each word (Joulin et al. 2017, fastText; Wang & Manning 2012). N-grams have no vocabulary: a hash chooses the row of the table
+ * of weights (Weinberger et al. 2009). From small data sets, this model learns more than recurrent layers: word order does not
+ * matter beyond the n-gram, and the characters of an unknown word hint at its meaning. The initial weights are those of naive
+ * Bayes; training improves them.
  */
 import { type Tensor, tensor } from '@unroll/core';
 import type { TokenizerKind } from '@unroll/data';
@@ -19,39 +20,42 @@ export interface NGramConfig {
   buckets: number;
 }
 
-/** The largest table, in rows and in weights. */
+/** Maximum size of the table, in rows and in weights. */
 const MAX_BUCKETS = 2 ** 18;
 const MAX_WEIGHTS = 2 ** 22;
-/** The largest number of rows per training token, so that few n-grams share a row. */
+/** Maximum number of rows per training token. With this many rows, few n-grams share a row. */
 const BUCKETS_PER_TOKEN = 32;
-/** With more labels, there is no n-gram model: its table would be large, or its rows too few. */
+/** With more labels, there is no n-gram model: its table would be too large or have too few rows. */
 export const MAX_NGRAM_LABELS = 500;
 
-/** Chooses the n-grams. Words have n-grams of characters; if each token is a character, its n-grams are longer. */
+/**
+ * Chooses the lengths of n-grams and the size of the table. If tokens are words, there are also n-grams of characters. If tokens are
+ * characters, their n-grams are longer.
+ */
 export function chooseNGrams(
   tokenizer: TokenizerKind,
   { tokens, labels }: { tokens: number; labels: number },
 ): NGramConfig {
-  const most = Math.min(MAX_BUCKETS, MAX_WEIGHTS / labels, BUCKETS_PER_TOKEN * Math.max(1, tokens));
-  const buckets = 2 ** Math.floor(Math.log2(most));
+  const maxBuckets = Math.min(MAX_BUCKETS, MAX_WEIGHTS / labels, BUCKETS_PER_TOKEN * Math.max(1, tokens));
+  const buckets = 2 ** Math.floor(Math.log2(maxBuckets));
   if (tokenizer === 'characters') return { tokens: 3, characters: null, buckets };
   return { tokens: 2, characters: tokenizer === 'words' ? [2, 5] : null, buckets };
 }
 
-/** Describes the n-grams. */
+/** Returns a description of the n-grams. */
 export function ngramText({ tokens, characters, buckets }: NGramConfig): string {
   const kinds = characters === null ? '' : ` and of ${characters.join(' to ')} characters`;
   return `n-grams of 1 to ${tokens} tokens${kinds}, in a table of ${buckets} rows`;
 }
 
-/** First states of the hashes of both kinds of n-grams (FNV-1a), so that the word "a" is not the character "a". */
+/** Initial values of the hashes (FNV-1a). Because they differ, the word "a" and the character "a" have different hashes. */
 const TOKENS = 0x811c9dc5;
 const CHARACTERS = 0x2f4a7c15;
 const SPACE = 32;
 
 const step = (hash: number, code: number): number => Math.imul(hash ^ code, 0x01000193);
 
-/** Mixes the bits of a hash, because similar n-grams have similar ones (the finaliser of MurmurHash3). */
+/** Mixes the bits of a hash (the finaliser of MurmurHash3), because similar n-grams have similar hashes. */
 function mixed(hash: number): number {
   let h = hash ^ (hash >>> 16);
   h = Math.imul(h, 0x85ebca6b);
@@ -59,25 +63,28 @@ function mixed(hash: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Returns the rows of the different n-grams of a text: at least one, from 1 to `buckets` - 1. */
-export function ngramsOf(texts: readonly string[], { tokens, characters, buckets }: NGramConfig): Int32Array {
+/** Returns the table rows of the n-grams of a text, without duplicates: at least one row, from 1 to `buckets` - 1. */
+export function ngramsOf(
+  tokens: readonly string[],
+  { tokens: longest, characters, buckets }: NGramConfig,
+): Int32Array {
   const rows = new Set<number>();
   const add = (hash: number) => rows.add(1 + (mixed(hash) % (buckets - 1)));
-  for (let start = 0; start < texts.length; start++) {
+  for (let start = 0; start < tokens.length; start++) {
     let hash = TOKENS;
-    for (let end = start; end < Math.min(start + tokens, texts.length); end++) {
-      const token = texts[end];
+    for (let end = start; end < Math.min(start + longest, tokens.length); end++) {
+      const token = tokens[end];
       for (let i = 0; i < token.length; i++) hash = step(hash, token.charCodeAt(i));
       add(hash);
       hash = step(hash, SPACE);
     }
-    if (characters !== null) addCharacters(` ${texts[start]} `, characters, add);
+    if (characters !== null) addCharacters(` ${tokens[start]} `, characters, add);
   }
   if (rows.size === 0) add(TOKENS);
   return Int32Array.from(rows);
 }
 
-/** Adds the hashes of the n-grams of a word, of UTF-16 code units. */
+/** Adds the hashes of the n-grams of the characters (UTF-16 code units) of a word. */
 function addCharacters(
   word: string,
   [shortest, longest]: readonly [number, number],
@@ -92,7 +99,7 @@ function addCharacters(
   }
 }
 
-/** Returns padded rows [B, M] of the n-grams of texts. */
+/** Returns the padded table rows [B, M] of the n-grams of texts, each given as its tokens. */
 export function ngramBatch(texts: readonly (readonly string[])[], config: NGramConfig): Tensor {
   const lists = texts.map((tokens) => ngramsOf(tokens, config));
   const width = lists.reduce((most, { length }) => Math.max(most, length), 1);
@@ -102,27 +109,30 @@ export function ngramBatch(texts: readonly (readonly string[])[], config: NGramC
 }
 
 /**
- * The number of values of the vectors of a batch [texts, n-grams, labels], which the model averages. More would need much memory.
- * A single text cannot have more, because the table is smaller.
+ * Maximum number of values in the vectors of a batch [texts, n-grams, labels], which the model averages: more need too much memory.
+ * A single text cannot exceed it, because the whole table has fewer weights.
  */
 const MAX_BATCH_VALUES = 2 ** 24;
 
-/** Returns an upper limit of the number of n-grams of a text, without computing them. */
-function mostNGrams(texts: readonly string[], { tokens, characters, buckets }: NGramConfig): number {
+/** Returns an upper bound of the number of n-grams of a text, without computing them. */
+function maxNGrams(
+  tokens: readonly string[],
+  { tokens: longestTokens, characters, buckets }: NGramConfig,
+): number {
   const [shortest, longest] = characters ?? [1, 0];
-  let most = tokens * texts.length;
-  for (const { length } of texts)
-    for (let n = shortest; n <= Math.min(longest, length + 2); n++) most += length + 3 - n;
-  return Math.max(1, Math.min(buckets - 1, most));
+  let count = longestTokens * tokens.length;
+  for (const { length } of tokens)
+    for (let n = shortest; n <= Math.min(longest, length + 2); n++) count += length + 3 - n;
+  return Math.max(1, Math.min(buckets - 1, count));
 }
 
-/** Returns the number of texts of any batch that fits into memory. */
+/** Returns the largest batch size with which every batch of these texts fits into memory. */
 export function ngramBatchSize(
   texts: readonly (readonly string[])[],
   config: NGramConfig,
   labels: number,
 ): number {
-  const width = texts.reduce((most, tokens) => Math.max(most, mostNGrams(tokens, config)), 1);
+  const width = texts.reduce((most, tokens) => Math.max(most, maxNGrams(tokens, config)), 1);
   return Math.max(1, Math.floor(MAX_BATCH_VALUES / (width * labels)));
 }
 
@@ -136,11 +146,11 @@ export function ngramParts(
   const parts: Uint32Array[] = [];
   let [start, width] = [0, 0];
   for (const [i, row] of rows.entries()) {
-    const own = mostNGrams(tokensOf(row), config);
-    width = Math.max(width, own);
+    const rowWidth = maxNGrams(tokensOf(row), config);
+    width = Math.max(width, rowWidth);
     if (i === start || (i + 1 - start) * width * labels <= MAX_BATCH_VALUES) continue;
     parts.push(rows.subarray(start, i));
-    [start, width] = [i, own];
+    [start, width] = [i, rowWidth];
   }
   return [...parts, rows.subarray(start)];
 }
@@ -154,7 +164,7 @@ export interface LabelledTokens {
 /** Name of the layer with the weights. */
 export const NGRAM_TABLE = 'ngram_weights';
 
-/** Builds the n-gram model: rows [N, M], with 0 as padding, to logits [N, labels]. @param weights [buckets, labels] */
+/** Returns the n-gram model, which maps table rows [N, M] (0 is padding) to logits [N, labels]. @param weights [buckets, labels] */
 export function ngramNetwork(
   { buckets }: NGramConfig,
   { labels, weights, seed }: { labels: number; weights: Float32Array; seed: number },
@@ -170,21 +180,22 @@ export function ngramNetwork(
   return network;
 }
 
-/** The factors of the naive Bayes weights that are tried. */
+/** Candidates for the factor by which the weights of naive Bayes are multiplied. */
 const SCALES = Array.from({ length: 17 }, (_, i) => 2 ** (i / 2));
 
 export interface NaiveBayesOptions {
   labels: number;
   /** Whether a text may have several labels. */
   several: boolean;
-  /** Weight of each class in the loss; null if there are none. With weights, all labels count as equally frequent. */
+  /** Weight of each class in the loss; null if there are none. With weights, all labels are assumed to be equally frequent. */
   classWeights: readonly number[] | null;
 }
 
 /**
  * Returns the weights of naive Bayes [buckets, labels]: logarithms of the frequency of each n-gram in the texts of a label,
- * relative to the geometric mean over the labels or, if a text may have several labels, to the texts without the label.
- * N-grams are not independent, so the weights are multiplied by the factor with the lowest validation loss.
+ * relative to the geometric mean of this frequency over the labels or, if a text may have several labels, to the frequency in the
+ * texts without the label. N-grams are not independent, so these logarithms are multiplied by a factor: of `SCALES`, the one that
+ * gives the lowest validation loss. The log prior of the label is added.
  */
 export function naiveBayes(
   training: LabelledTokens,
@@ -213,11 +224,14 @@ export function naiveBayes(
     );
   const losses = SCALES.map(lossAt);
   const scale = SCALES[losses.indexOf(Math.min(...losses))];
-  // All rows of a text are averaged, so what is added to each row is added to the logit.
+  // The logit is the mean over the rows of a text, so an offset of all rows is an offset of the logit.
   return ratios.map((ratio, i) => scale * ratio + offsets[i % labels]);
 }
 
-/** Returns the logarithms of the relative frequencies [buckets, labels], and those of the labels themselves [labels]. */
+/**
+ * Returns the logarithms of the relative frequencies [buckets, labels], and the log prior of each label [labels]: its log odds if a
+ * text may have several labels, 0 with class weights.
+ */
 function logRatios(
   { tokens, classes }: LabelledTokens,
   config: NGramConfig,
@@ -225,32 +239,32 @@ function logRatios(
 ): { ratios: Float32Array; offsets: Float64Array } {
   const { buckets } = config;
   const counts = new Float32Array(buckets * labels);
-  const all = new Float32Array(buckets);
-  const texts = new Float64Array(labels);
+  const rowCounts = new Float32Array(buckets);
+  const textCounts = new Float64Array(labels);
   for (const [i, each] of tokens.entries()) {
     const rows = ngramsOf(each, config);
-    for (const row of rows) all[row]++;
+    for (const row of rows) rowCounts[row]++;
     for (const k of classes[i]) {
-      texts[k]++;
+      textCounts[k]++;
       for (const row of rows) counts[row * labels + k]++;
     }
   }
   const totals = new Float64Array(labels);
   for (let i = 0; i < counts.length; i++) totals[i % labels] += counts[i] + 1;
-  const total = all.reduce((sum, count) => sum + count + 1, 0);
+  const total = rowCounts.reduce((sum, count) => sum + count + 1, 0);
   const ratios = new Float32Array(buckets * labels);
   const logs = new Float64Array(labels);
   for (let row = 1; row < buckets; row++) {
-    if (all[row] === 0) continue;
+    if (rowCounts[row] === 0) continue;
     for (let k = 0; k < labels; k++) {
       const count = counts[row * labels + k];
       logs[k] = Math.log((count + 1) / totals[k]);
-      if (several) logs[k] -= Math.log((all[row] - count + 1) / (total - totals[k] + buckets));
+      if (several) logs[k] -= Math.log((rowCounts[row] - count + 1) / (total - totals[k] + buckets));
     }
     const mean = several ? 0 : logs.reduce((sum, log) => sum + log, 0) / labels;
     for (let k = 0; k < labels; k++) ratios[row * labels + k] = logs[k] - mean;
   }
-  const offsets = texts.map((count) =>
+  const offsets = textCounts.map((count) =>
     several
       ? Math.log((count + 1) / (tokens.length - count + 1))
       : classWeights !== null
@@ -260,7 +274,7 @@ function logRatios(
   return { ratios, offsets };
 }
 
-/** Returns the cross-entropy of the logits of a text, weighted by its class. */
+/** Returns the cross-entropy of the logits of a text; with one label per text, times the weight of its class. */
 function lossOf(
   logits: Float64Array,
   classes: Int32Array,

@@ -12,8 +12,8 @@ export interface LabelScore {
 
 export interface ClassifyPipeOptions {
   /**
-   * Number of labels, best first; null: all. Default 1; if an input may have several labels, all with a probability of at least
-   * 0.5.
+   * Maximum number of labels per input, best first; null: no maximum. Default 1. If an input may have several labels, only those
+   * with a probability of at least 0.5 are returned, and the default is null.
    */
   topK?: number | null;
 }
@@ -22,14 +22,14 @@ export interface ClassifyPipeOptions {
 export type SequenceValue = readonly (number | null)[] | readonly (readonly unknown[])[];
 
 /**
- * Classifies texts or, for such models, sequences, sounds (bytes of WAV files, or { samples, sampleRate }) or clips (lists of
- * images such as ImageData, or { shape, values }). The results have the form of the pipeline "text-classification" of
- * transformers.js.
+ * Classifies inputs of the kind that the model was trained on: texts, sequences, sounds (bytes of WAV files, or
+ * { samples, sampleRate }) or clips (lists of images such as ImageData, or { shape, values }). The results have the form of the
+ * pipeline "text-classification" of transformers.js.
  */
 export interface ClassifyPipe {
   /** Returns the `topK` best labels of an input. */
   (input: string | SequenceValue | Sound | Clip, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
-  /** Returns the best label of each input. */
+  /** Returns the best label of each input, for models with one label per input. */
   (
     inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[] | readonly Clip[],
     options?: { topK?: 1 },
@@ -42,7 +42,7 @@ export interface ClassifyPipe {
 }
 
 /**
- * Predicts from one input or a list of inputs.
+ * Returns the labels of one input, or of each of a list of inputs.
  * @throws UnrollError `value` for invalid options
  */
 export async function classifyPipe(
@@ -51,7 +51,7 @@ export async function classifyPipe(
   { labels, threshold, isSingle, scoresOf }: ClassifyPipeSource,
 ): Promise<LabelScore[] | LabelScore[][]> {
   const { topK = threshold === null ? 1 : null } = options;
-  checkOptions('pipeline', { topK: topK ?? undefined, ...without(options) }, { topK: 'count' });
+  checkOptions('pipeline', { topK: topK ?? undefined, ...withoutTopK(options) }, { topK: 'count' });
   const single = isSingle(input);
   const inputs = (single ? [input] : input) as readonly unknown[];
   if (inputs.length === 0) return [];
@@ -66,13 +66,13 @@ export async function classifyPipe(
 
 export interface ClassifyPipeSource {
   labels: readonly string[];
-  /** The lowest probability of a label if an input may have several labels, otherwise null. */
+  /** Minimum probability of a returned label if an input may have several labels, otherwise null. */
   threshold: number | null;
-  /** True if a value is one input, not a list of inputs. */
+  /** Returns whether a value is one input, not a list of inputs. */
   isSingle(input: unknown): boolean;
   /** Returns the probabilities of all labels for each input: [input][label]. */
   scoresOf(inputs: readonly unknown[]): Promise<readonly ArrayLike<number>[]>;
 }
 
 /** Returns the options except `topK`, which may be null. */
-const without = ({ topK: _, ...others }: ClassifyPipeOptions): object => others;
+const withoutTopK = ({ topK: _, ...others }: ClassifyPipeOptions): object => others;

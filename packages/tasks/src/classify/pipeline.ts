@@ -1,4 +1,4 @@
-/** The content of `pipeline.json`, and the files of a classifier. */
+/** The content of `pipeline.json` of a classifier. Reads and checks its files. */
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
@@ -50,7 +50,7 @@ interface CommonPipeline {
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;
   /** Name of the column with the labels. */
   label: string;
-  /** The mark between the labels of an input that may have several. Default: each input has one label. */
+  /** Separator of the labels of an input. Default: each input has one label. */
   multiLabel?: string | undefined;
   /** The labels, in the order of the outputs of the network. */
   labels: readonly string[];
@@ -101,17 +101,17 @@ export function readClassifier(
   return { pipeline, network };
 }
 
-const isBetween = (value: unknown, least: number, most: number): boolean =>
-  typeof value === 'number' && value >= least && value <= most;
+const isBetween = (value: unknown, min: number, max: number): boolean =>
+  typeof value === 'number' && value >= min && value <= max;
 
-/** @throws UnrollError `format` if the length at which texts are cut is not a positive integer */
+/** Checks the maximum number of tokens per text. @throws UnrollError `format` unless it is a positive integer */
 function checkLength(length: unknown): void {
   if (Number.isInteger(length) && isBetween(length, 1, Number.MAX_SAFE_INTEGER)) return;
   const problem = `length must be a positive integer, got ${JSON.stringify(length)}`;
   throw new UnrollError('format', `pipeline.json is damaged: ${problem}.`, { length });
 }
 
-/** @throws UnrollError `format` for impossible n-grams, or if the network does not read them */
+/** Checks the n-grams. @throws UnrollError `format` for impossible n-grams, or if the network does not read them */
 function checkNGrams(ngrams: unknown, network: Network, labels: number): void {
   const { tokens, characters, buckets, weight } = Object(ngrams) as NGramConfig & { weight: number };
   const range: readonly unknown[] =
@@ -131,6 +131,6 @@ function checkNGrams(ngrams: unknown, network: Network, labels: number): void {
 }
 
 function checkedPipeline(json: JsonObject): ClassifyPipeline {
-  const [, own] = KEYS.find(([name]) => name in json) ?? ['text', TEXT_KEYS];
-  return checkPipeline(json, CLASSIFY_FORMAT, 'a classifier', [...COMMON_KEYS, ...own]);
+  const [, inputKeys] = KEYS.find(([name]) => name in json) ?? ['text', TEXT_KEYS];
+  return checkPipeline(json, CLASSIFY_FORMAT, 'a classifier', [...COMMON_KEYS, ...inputKeys]);
 }

@@ -19,10 +19,10 @@ const MAX_VOCABULARY = 50_000;
 /** In a vocabulary above this size, tokens that occur once are left out. */
 const SMALL_VOCABULARY = 2000;
 
-/** From this number of training tokens on, there is no n-gram model: the networks learn as much by themselves. */
+/** From this number of training tokens on, there is no n-gram model, because the networks learn as much without it. */
 const MANY_TOKENS = 2_000_000;
 
-/** How texts are read. */
+/** The encoder of texts, and the encoded texts. */
 export interface TextPlan {
   encoder: TokenEncoder;
   training: EncodedText[];
@@ -36,17 +36,17 @@ export interface TextPlan {
 }
 
 export interface TextPlanOptions {
-  /** Convert texts to lower case. */
+  /** Whether texts are converted to lower case. */
   lowercase: boolean;
   /** Number of labels, which limits the table of the n-gram model. */
   labels: number;
-  /** Whether there is an n-gram model; undefined: if there are not too many tokens and labels. */
+  /** Whether there is an n-gram model; undefined: only if the numbers of tokens and labels are below the limits. */
   ngrams: boolean | undefined;
-  /** Keep tokens that occur once also in a large vocabulary, because they may have a pretrained vector. */
+  /** Whether a large vocabulary also contains tokens that occur once, because they may have a pretrained vector. */
   keepRare: boolean;
 }
 
-/** Plans the reading of texts of the column `name`, and encodes them. */
+/** Chooses the encoder of the texts in the column `name`, and encodes them. */
 export function planTexts(
   name: string,
   trainingTexts: readonly string[],
@@ -99,11 +99,11 @@ function tokenizerFor(texts: readonly string[], lowercase: boolean): Tokenizer {
 }
 
 /**
- * Builds the vocabulary. In a large one, tokens that occur once are left out: they teach the network little about themselves,
- * but as `<unk>` they teach it what an unknown word is like.
+ * Builds the vocabulary. Tokens that occur once are left out of a large vocabulary: one occurrence hardly trains the embedding of a
+ * token, but all of them together train the embedding of `<unk>`.
  */
 function vocabularyOf(tokens: readonly string[][], keepRare: boolean): Vocabulary {
-  const all = buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS });
-  if (keepRare || all.size <= SMALL_VOCABULARY) return all;
+  const full = buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS });
+  if (keepRare || full.size <= SMALL_VOCABULARY) return full;
   return buildVocabulary(tokens, { maxSize: MAX_VOCABULARY, specials: SPECIALS, minCount: 2 });
 }

@@ -1,6 +1,6 @@
 /**
- * Plans the training of a classifier: reads the examples, cuts a validation split, and chooses how inputs are read, class weights
- * and the training options that are not set.
+ * Plans the training of a classifier: reads and encodes the examples, splits off validation rows, and chooses class weights and the
+ * training options that are not set.
  */
 import { type LengthSummary, summarizeLengths, type Table, type Vectors } from '@unroll/data';
 import { clipsOf } from '../shared/frames/clips.js';
@@ -27,12 +27,12 @@ import { missingShare, SequenceEncoder, sequencesOf } from './sequences.js';
 import { SoundEncoder } from './sounds.js';
 
 /**
- * Share of the rows that are cut off for validation. With few sequences the share is larger, because scores on a tenth of them
+ * Share of the rows for validation. For few sequences, sounds or clips, the share is larger, because scores on a tenth of them
  * would depend on chance.
  */
 const VALIDATION_SHARE = 0.1;
-const FEW_SEQUENCES = 1000;
-const FEW_SHARE = 0.2;
+const FEW_ROWS = 1000;
+const FEW_ROWS_SHARE = 0.2;
 /**
  * Below this number of training tokens or steps, five networks are trained (with an n-gram model, three); below `MANY_STEPS`,
  * three; otherwise one.
@@ -57,7 +57,7 @@ export interface TrainingSettings {
   augment: boolean;
 }
 
-/** Everything that is decided before the training. */
+/** The encoded examples, and the settings that are chosen before the training. */
 export interface PreparedClassifier {
   source: string;
   /** Names of the columns. */
@@ -68,19 +68,19 @@ export interface PreparedClassifier {
   encoder: TokenEncoder | SequenceEncoder | SoundEncoder | ClipEncoder;
   training: EncodedExamples;
   validation: EncodedExamples;
-  /** A text for each validation input that shows it: the text itself, the line of a sequence, or the file of a sound or clip. */
+  /** What the report shows for each validation input: the text, the line of a sequence, or the file of a sound or clip. */
   validationTexts: readonly string[];
-  /** Name of the validation file; null if the validation rows were cut from the training rows. */
+  /** Name of the validation file; null if the validation rows were split off the training rows. */
   validationSource: string | null;
   /** Lengths of the training inputs in tokens or steps, before they are cut. */
   lengths: LengthSummary;
   /** Number of training texts that are cut. */
   cut: number;
-  /** Weight of each class; null if they are balanced. */
+  /** Weight of each class; null if the classes are balanced or an input may have several. */
   classWeights: number[] | null;
-  /** Share of the tokens of the validation texts that are in the vocabulary; null for sequences. */
+  /** Share of the tokens of the validation texts that are in the vocabulary; null for other inputs. */
   coverage: number | null;
-  /** Share of the values of sequences that are missing; 0 for texts. */
+  /** Share of the values of sequences that are missing; 0 for other inputs. */
   missing: number;
   sizes: ClassifierSizes;
   settings: TrainingSettings;
@@ -88,7 +88,7 @@ export interface PreparedClassifier {
   vectors: Vectors | null;
 }
 
-/** How the inputs are read, and the encoded inputs. */
+/** The encoder, the encoded inputs and facts about them. */
 interface InputPlan
   extends Pick<
     PreparedClassifier,
@@ -99,7 +99,7 @@ interface InputPlan
 }
 
 /**
- * Reads the tables and plans the training.
+ * Reads the tables and returns the plan of the training.
  * @throws UnrollError `data` for invalid inputs, empty labels, fewer than two labels, and a label with a single row
  */
 export function prepare(table: Table, options: ClassifyOptions): PreparedClassifier {
@@ -133,12 +133,12 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
 
 function splitRows(classes: readonly Int32Array[], count: number, options: ClassifyOptions): RowSplit {
   const { seed = 0, text, multiLabel } = options;
-  const few = text === undefined && classes.length < FEW_SEQUENCES;
+  const isFew = text === undefined && classes.length < FEW_ROWS;
   const split = multiLabel === undefined ? stratifiedSplit : randomSplit;
-  return split(classes, count, few ? FEW_SHARE : VALIDATION_SHARE, seed);
+  return split(classes, count, isFew ? FEW_ROWS_SHARE : VALIDATION_SHARE, seed);
 }
 
-/** Reads the inputs of the tables; then, for a split of the rows and the number of labels, encodes them. */
+/** Reads the inputs of the tables and returns a function that encodes them, given the split of the rows and the number of labels. */
 type InputReader = (
   table: Table,
   validation: Table | undefined,
@@ -190,7 +190,7 @@ const sequencesReader =
     };
   };
 
-/** Keeps the frames, not the samples, of the sounds. */
+/** Returns a reader of sounds. The plan contains their frames, but not their samples. */
 const soundsReader =
   (name: string, { sampleRate, mels, normalize }: ClassifyOptions): InputReader =>
   (table, validation) => {
@@ -205,20 +205,20 @@ const soundsReader =
         ...(normalize && { normalize }),
       });
       const encoder = new SoundEncoder(name, frontEnd);
-      const validated = given ?? at(split.validation);
+      const validation = given ?? at(split.validation);
       const encoded = training.map((each) => encoder.encode(each));
       return {
         encoder,
         training: encoded,
-        validation: validated.map((each) => encoder.encode(each)),
-        validationTexts: validated.map(({ name }) => name),
+        validation: validation.map((each) => encoder.encode(each)),
+        validationTexts: validation.map(({ name }) => name),
         lengths: summarizeLengths(encoded.map(({ length }) => length)),
         ...{ cut: 0, coverage: null, missing: 0 },
       };
     };
   };
 
-/** Keeps the resized frames of the clips. */
+/** Returns a reader of clips. The plan contains their resized frames. */
 const clipsReader =
   (name: string, options: ClassifyOptions): InputReader =>
   (table, validation) => {
@@ -227,12 +227,12 @@ const clipsReader =
     return (split) => {
       const at = (rows: readonly number[]) => rows.map((row) => clips[row]);
       const { encoder: frames, encoded } = FrameEncoder.fit(at(split.training), options);
-      const validated = given ?? at(split.validation);
+      const validation = given ?? at(split.validation);
       return {
         encoder: new ClipEncoder(name, frames),
         training: encoded,
-        validation: validated.map((each) => frames.encode(each)),
-        validationTexts: validated.map(({ name }) => name),
+        validation: validation.map((each) => frames.encode(each)),
+        validationTexts: validation.map(({ name }) => name),
         lengths: summarizeLengths(encoded.map(({ length }) => length)),
         ...{ cut: 0, coverage: null, missing: 0 },
       };
@@ -240,8 +240,8 @@ const clipsReader =
   };
 
 /**
- * Filters of the convolutions over numeric sequences. On the poses of J-HMDB, with similar clips in the same part, the
- * cross-validated accuracy of one network rose from 52 to 63 %.
+ * Filters of the convolutions over numeric sequences. They raised the cross-validated accuracy of one network on the poses of J-HMDB
+ * (with similar clips in the same fold) from 52 to 63 %.
  */
 const FILTERS = 64;
 
@@ -254,26 +254,26 @@ const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({
   dropout: options.dropout ?? (options.frames === undefined ? 0.5 : 0.2),
 });
 
-/** Number of training steps for sequences and sounds, which sets the number of epochs (at least 40, at most 200). */
-const SEQUENCE_STEPS = 15_000;
-/** Number of steps without an improvement after which their training ends, as epochs at least 6 and at most 30. */
+/** Number of batches that determines the default number of epochs for sequences and sounds (40 to 200 epochs). */
+const SEQUENCE_BATCHES = 15_000;
+/** Number of batches that determines the patience for sequences and sounds (6 to 30 epochs). */
 const SEQUENCE_PATIENCE = 600;
 
-/** The same for clips, whose steps take much longer. */
-const CLIP_STEPS = 8000;
+/** The same for clips, whose batches take much longer. */
+const CLIP_BATCHES = 8000;
 const CLIP_PATIENCE = 2000;
 
-/** @param steps per epoch */
-function clipSettings({ epochs, learningRate }: ClassifyOptions, steps: number) {
+/** Returns the settings that are specific to clips. */
+function clipSettings({ epochs, learningRate }: ClassifyOptions, batchesPerEpoch: number) {
   return {
-    epochs: epochs ?? Math.max(20, Math.min(100, Math.ceil(CLIP_STEPS / steps))),
+    epochs: epochs ?? Math.max(20, Math.min(100, Math.ceil(CLIP_BATCHES / batchesPerEpoch))),
     learningRate: learningRate ?? 4e-3,
     weightDecay: 0.01,
-    patience: Math.max(4, Math.min(20, Math.ceil(CLIP_PATIENCE / steps))),
+    patience: Math.max(4, Math.min(20, Math.ceil(CLIP_PATIENCE / batchesPerEpoch))),
   };
 }
 
-/** Returns the number of networks. @param total number of training tokens or steps */
+/** Returns the default number of networks. @param total number of training tokens or steps */
 function networksFor(total: number, encoder: InputPlan['encoder']): number {
   if (total >= MANY_STEPS) return 1;
   const hasNGrams = encoder.kind === 'text' && encoder.ngrams !== null;
@@ -309,11 +309,11 @@ function settingsOf(options: ClassifyOptions, { lengths, training, encoder }: In
   }
   if (options.frames !== undefined)
     return { ...common, ...clipSettings(options, batchesOf(training, batchSize).length) };
-  const epochsOf = (steps: number, least: number, most: number): number =>
-    Math.max(least, Math.min(most, Math.ceil(steps / batchesOf(training, batchSize).length)));
+  const epochsOf = (batches: number, min: number, max: number): number =>
+    Math.max(min, Math.min(max, Math.ceil(batches / batchesOf(training, batchSize).length)));
   return {
     ...common,
-    epochs: epochs ?? epochsOf(SEQUENCE_STEPS, 40, 200),
+    epochs: epochs ?? epochsOf(SEQUENCE_BATCHES, 40, 200),
     learningRate: learningRate ?? (options.sequence === undefined ? 3e-3 : 1e-3),
     weightDecay: 0.01,
     patience: epochsOf(SEQUENCE_PATIENCE, 6, 30),

@@ -1,18 +1,18 @@
-/** The probabilities of labels: from logits, the mean of several networks, and the mixture with those of the n-gram model. */
+/** Converts logits to probabilities of labels, and averages the probabilities of the networks and of the n-gram model. */
 
-/** The weights of the n-gram model that are tried, from the middle: with equal losses, the first one is chosen. */
+/** Candidates for the weight of the n-gram model. Of those with equal losses, the first one is chosen. */
 const WEIGHTS = [0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2, 0.9, 0.1];
-/** With fewer inputs than these, the losses of the weights differ by chance: the first weight is chosen. */
+/** With fewer inputs, the losses of the weights differ mostly by chance, so the first weight is chosen. */
 const FEW_INPUTS = 50;
-/** Added to a probability before its logarithm. */
-const SMALL = 1e-7;
+/** Added to a probability before its logarithm is taken. */
+const EPSILON = 1e-7;
 
-/** Probabilities of the labels of an input: the mean of the networks, and those of the n-gram model if there is one. */
+/** Probabilities of the labels of an input: the mean over the networks, and the probabilities of the n-gram model. */
 export type ProbabilityParts = [networks: Float64Array, ngrams: Float64Array];
 
 /**
  * Returns the weight of the n-gram model with the lowest cross-entropy.
- * @param classes of each input
+ * @param classes classes of each input
  * @param options.several whether an input may have several classes
  * @param options.classWeights weight of each class in the loss; null if there are none
  */
@@ -27,27 +27,27 @@ export function bestWeight(
       const p = mixed(networks, ngrams, weight);
       if (several) return sum + binaryLoss(p, classes[i]);
       const [k] = classes[i];
-      return sum - (classWeights?.[k] ?? 1) * Math.log(p[k] + SMALL);
+      return sum - (classWeights?.[k] ?? 1) * Math.log(p[k] + EPSILON);
     }, 0);
   const losses = WEIGHTS.map(lossAt);
   return WEIGHTS[losses.indexOf(Math.min(...losses))];
 }
 
-/** Returns the mean of several probabilities of each label. */
-export const meanOf = (each: readonly Float64Array[]): Float64Array =>
-  each[0].map((_, k) => each.reduce((sum, p) => sum + p[k], 0) / each.length);
+/** Returns the mean over the networks of the probability of each label. */
+export const meanOf = (networks: readonly Float64Array[]): Float64Array =>
+  networks[0].map((_, k) => networks.reduce((sum, p) => sum + p[k], 0) / networks.length);
 
-/** Returns the weighted mean of the probabilities. */
+/** Returns the weighted mean of the probabilities. @param weight weight of the n-gram model */
 export const mixed = (networks: Float64Array, ngrams: Float64Array, weight: number): Float64Array =>
   networks.map((p, k) => (1 - weight) * p + weight * ngrams[k]);
 
-/** Returns the cross-entropy of the probabilities of several labels. */
+/** Returns the binary cross-entropy of an input, summed over the labels. */
 function binaryLoss(probabilities: Float64Array, classes: Int32Array): number {
   const actual = new Set(classes);
-  return probabilities.reduce((sum, p, k) => sum - Math.log((actual.has(k) ? p : 1 - p) + SMALL), 0);
+  return probabilities.reduce((sum, p, k) => sum - Math.log((actual.has(k) ? p : 1 - p) + EPSILON), 0);
 }
 
-/** Converts logits to probabilities. */
+/** Returns the probabilities of labels of which exactly one is correct. */
 export function softmax(logits: ArrayLike<number>): Float64Array {
   const values = Float64Array.from(logits);
   const largest = values.reduce((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY);
@@ -56,5 +56,6 @@ export function softmax(logits: ArrayLike<number>): Float64Array {
   return powers.map((power) => power / total);
 }
 
+/** Returns the probabilities of labels that are independent of each other. */
 export const sigmoid = (logits: ArrayLike<number>): Float64Array =>
   Float64Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));

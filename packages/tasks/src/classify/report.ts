@@ -42,7 +42,7 @@ export function classifyReport(result: ClassifyResult, run: { backend: string; s
       section('Scores by label', scoreTables(result)),
       ...(several ? [] : [section('Most confident mistakes', mistakes(result))]),
       ...(plan.encoder.kind === 'sound' ? [section('Spectrograms', spectrograms(result, plan.encoder))] : []),
-      ...(plan.encoder.kind === 'clip' ? [section('Key frames', clipsOf(result, plan.encoder))] : []),
+      ...(plan.encoder.kind === 'clip' ? [section('Key frames', clipExamples(result, plan.encoder))] : []),
       section(`${TITLES[plan.encoder.kind]} lengths`, lengths(result)),
       section('Settings', factList(settingsOf(result, run))),
     ],
@@ -69,7 +69,7 @@ function scoreTables({ plan, scores }: ClassifyResult): string {
   return `${table(head, rows)}<h3>Confusion matrix</h3>${table(confusionHead, confusionRows)}${note}`;
 }
 
-/** Lists the wrong predictions with the highest probabilities. */
+/** Returns a table of the wrong predictions with the highest probabilities. */
 function mistakes({ plan, probabilities }: ClassifyResult): string {
   const { labels, validation, validationTexts, encoder } = plan;
   const wrong = probabilities
@@ -86,10 +86,10 @@ function mistakes({ plan, probabilities }: ClassifyResult): string {
   return `${count}${table([encoder.kind, 'label', 'predicted', 'probability'], rows)}`;
 }
 
-/** Number of labels of which a sound or clip is shown. */
+/** Number of labels for which a sound or clip is shown. */
 const MAX_EXAMPLES = 12;
 
-/** Shows a validation sound of each label as the network reads it, with the prediction. */
+/** Returns spectrograms of one validation sound for each label, with the prediction. */
 function spectrograms({ plan, probabilities }: ClassifyResult, { frontEnd }: SoundEncoder): string {
   const { labels, validation, validationTexts } = plan;
   const width = frontEnd.config.means.length;
@@ -104,8 +104,8 @@ function spectrograms({ plan, probabilities }: ClassifyResult, { frontEnd }: Sou
   return `<p class="quiet">Low frequencies are at the bottom; a darker cell is louder, relative to the mean of its frequency.</p>${parts.join('')}`;
 }
 
-/** Shows frames of a validation clip of each label, with the prediction. */
-function clipsOf({ plan, probabilities, model }: ClassifyResult, { frames }: ClipEncoder): string {
+/** Returns frames of one validation clip for each label, with the prediction. */
+function clipExamples({ plan, probabilities, model }: ClassifyResult, { frames }: ClipEncoder): string {
   const { labels, validation, validationTexts } = plan;
   const chosen = new Set<number>();
   for (const k of labels.slice(0, MAX_EXAMPLES).keys()) {

@@ -1,4 +1,4 @@
-/** The plan and result events of the training of a classifier. */
+/** Creates the plan and result events of the training of a classifier. */
 import type { Json } from '@unroll/core/internal';
 import type { Vectors } from '@unroll/data';
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
@@ -21,7 +21,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
   const notes = notesOf(plan);
   const rows = training.inputs.length + (plan.validationSource === null ? validation.inputs.length : 0);
   const labelList = labels.slice(0, 10).join(', ') + (labels.length > 10 ? ', ...' : '');
-  const several = separator === null ? '' : ` (several per ${encoder.kind}, separated by "${separator}")`;
+  const separated = separator === null ? '' : ` (several per ${encoder.kind}, separated by "${separator}")`;
   const line = (label: string, text: string) => ({ label, text });
   const { batchSize, learningRate, decay, epochs } = settings;
   const rate = `learning rate ${learningRate}${decay ? ', falling to 0' : ''}`;
@@ -40,7 +40,7 @@ export function planEvent(plan: PreparedClassifier): PlanEvent {
     lines: [
       line(
         'data',
-        `${rows} ${encoder.kind}s in "${columns.input}", ${labels.length} labels in "${columns.label}"${several}: ${labelList}`,
+        `${rows} ${encoder.kind}s in "${columns.input}", ${labels.length} labels in "${columns.label}"${separated}: ${labelList}`,
       ),
       ...notes.map((text) => line('', text)),
       line(encoder.kind, inputText(plan)),
@@ -103,8 +103,8 @@ function vectorsText({ width, coverage: { types, tokens } }: Vectors): string {
 function networkText({ sizes, settings, encoder }: PreparedClassifier): string {
   const { units, layers, cell, embedding, filters, dropout } = sizes;
   const mean = settings.networks === 1 ? '' : `mean of ${settings.networks} networks: `;
-  const ofSteps = filters === 0 ? '' : `two convolutions of ${filters} filters, `;
-  const convolutions = encoder.kind === 'clip' ? 'convolutions, ' : ofSteps;
+  const stepConvolutions = filters === 0 ? '' : `two convolutions of ${filters} filters, `;
+  const convolutions = encoder.kind === 'clip' ? 'convolutions, ' : stepConvolutions;
   const first = embedding === null ? convolutions : `embedding of ${embedding}, `;
   const stack = `${layers === 1 ? '' : `${layers} × `}bidirectional ${cell} of ${units} units`;
   return `${mean}${first}${stack}, dropout ${dropout}`;
@@ -130,7 +130,7 @@ function notesOf(plan: PreparedClassifier): string[] {
     plan.missing === 0
       ? []
       : [
-          `Missing values: ${percent(plan.missing)}. Each is replaced by the last value of its feature, or by the mean.`,
+          `Missing values: ${percent(plan.missing)}. Each is replaced by the previous value of the feature, or else by its mean.`,
         ];
   return [split, length, ...missing, ...weightNotes(plan.classWeights, labels)];
 }

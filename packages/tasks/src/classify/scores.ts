@@ -23,8 +23,9 @@ export interface ClassifyScores {
 }
 
 /**
- * Compares predictions with labels. An undefined ratio, 0 / 0, counts as 0, as in scikit-learn.
- * @param actual the class of each example @param predicted its predicted class
+ * Returns the scores of predictions. An undefined ratio, 0 / 0, counts as 0, as in scikit-learn.
+ * @param actual class of each example
+ * @param predicted predicted class of each example
  */
 export function classifyScores(
   actual: ArrayLike<number>,
@@ -36,10 +37,10 @@ export function classifyScores(
   const classes = labels.map((label, k): ClassScore => {
     const hits = confusion[k][k];
     const support = confusion[k].reduce((sum, count) => sum + count, 0);
-    const named = confusion.reduce((sum, row) => sum + row[k], 0);
+    const predictions = confusion.reduce((sum, row) => sum + row[k], 0);
     const share = (total: number): number => (total === 0 ? 0 : hits / total);
-    const f1 = support + named === 0 ? 0 : (2 * hits) / (support + named);
-    return { label, precision: share(named), recall: share(support), f1, support };
+    const f1 = support + predictions === 0 ? 0 : (2 * hits) / (support + predictions);
+    return { label, precision: share(predictions), recall: share(support), f1, support };
   });
   const occurring = classes.filter(({ support }, k) => support > 0 || confusion.some((row) => row[k] > 0));
   const correct = confusion.reduce((sum, row, k) => sum + row[k], 0);
@@ -52,41 +53,42 @@ export function classifyScores(
 }
 
 /**
- * Compares sets of predicted labels with sets of labels. An undefined ratio, 0 / 0, counts as 0, as in scikit-learn.
- * @param actual the classes of each example @param predicted its predicted classes
+ * Returns the scores of predicted sets of labels. An undefined ratio, 0 / 0, counts as 0, as in scikit-learn.
+ * @param actual classes of each example
+ * @param predicted predicted classes of each example
  */
 export function multiLabelScores(
   actual: readonly Iterable<number>[],
   predicted: readonly Iterable<number>[],
   labels: readonly string[],
 ): ClassifyScores {
-  const counts = labels.map(() => ({ hits: 0, support: 0, named: 0 }));
+  const counts = labels.map(() => ({ hits: 0, support: 0, predictions: 0 }));
   let exact = 0;
   for (const [i, each] of actual.entries()) {
     const [expected, found] = [new Set(each), new Set(predicted[i])];
     const common = [...expected].filter((id) => found.has(id));
     exact += Number(common.length === expected.size && common.length === found.size);
     for (const id of expected) counts[id].support++;
-    for (const id of found) counts[id].named++;
+    for (const id of found) counts[id].predictions++;
     for (const id of common) counts[id].hits++;
   }
-  const f1Of = (hits: number, support: number, named: number): number =>
-    support + named === 0 ? 0 : (2 * hits) / (support + named);
+  const f1Of = (hits: number, support: number, predictions: number): number =>
+    support + predictions === 0 ? 0 : (2 * hits) / (support + predictions);
   const classes = counts.map(
-    ({ hits, support, named }, k): ClassScore => ({
+    ({ hits, support, predictions }, k): ClassScore => ({
       label: labels[k],
-      precision: named === 0 ? 0 : hits / named,
+      precision: predictions === 0 ? 0 : hits / predictions,
       recall: support === 0 ? 0 : hits / support,
-      f1: f1Of(hits, support, named),
+      f1: f1Of(hits, support, predictions),
       support,
     }),
   );
-  const occurring = classes.filter((_, k) => counts[k].support + counts[k].named > 0);
-  const total = (key: 'hits' | 'support' | 'named'): number =>
+  const occurring = classes.filter((_, k) => counts[k].support + counts[k].predictions > 0);
+  const total = (key: 'hits' | 'support' | 'predictions'): number =>
     counts.reduce((sum, each) => sum + each[key], 0);
   return {
     accuracy: exact / actual.length,
-    microF1: f1Of(total('hits'), total('support'), total('named')),
+    microF1: f1Of(total('hits'), total('support'), total('predictions')),
     macroF1: occurring.reduce((sum, { f1 }) => sum + f1, 0) / Math.max(1, occurring.length),
     classes,
     confusion: [],
@@ -95,9 +97,9 @@ export function multiLabelScores(
 
 /**
  * Returns precision, recall and F1 of each class as a table.
- * @param counted what is counted, such as `texts`
+ * @param noun plural noun for the examples, such as `texts`
  */
-export function classTable({ classes }: ClassifyScores, counted = 'texts'): ScoreTable {
+export function classTable({ classes }: ClassifyScores, noun = 'texts'): ScoreTable {
   const share = { format: 'share' as const, decimals: 1 };
   return {
     columns: [
@@ -105,7 +107,7 @@ export function classTable({ classes }: ClassifyScores, counted = 'texts'): Scor
       { name: 'precision', title: 'precision', ...share },
       { name: 'recall', title: 'recall', ...share },
       { name: 'f1', title: 'F1', ...share },
-      { name: 'support', title: counted, format: 'number' },
+      { name: 'support', title: noun, format: 'number' },
     ],
     rows: classes.map(({ label, precision, recall, f1, support }) => [label, precision, recall, f1, support]),
   };
@@ -124,13 +126,14 @@ export function confusionTable({ classes, confusion }: ClassifyScores): ScoreTab
 
 /**
  * Returns the scores of a model as a table of one row.
- * @param counted what is counted, such as `texts`
+ * @param count number of examples
+ * @param noun plural noun for the examples, such as `texts`
  */
 export function summaryTable(
   { accuracy, macroF1, microF1 }: ClassifyScores,
   count: number,
   model: string,
-  counted = 'texts',
+  noun = 'texts',
 ): ScoreTable {
   const share = { format: 'share' as const, decimals: 1 };
   const several = microF1 !== undefined;
@@ -141,21 +144,21 @@ export function summaryTable(
       ...(several ? [] : [{ name: 'accuracy', title: 'accuracy', ...share }]),
       { name: 'macro_f1', title: 'macro F1', ...share },
       ...(several ? [{ name: 'exact_match', title: 'exact match', ...share }] : []),
-      { name: counted, title: counted, format: 'number' },
+      { name: noun, title: noun, format: 'number' },
     ],
     rows: [several ? [model, microF1, macroF1, accuracy, count] : [model, accuracy, macroF1, count]],
   };
 }
 
-/** The metrics for programs: fractions from 0 to 1. */
+/** Returns the metrics by name, as fractions from 0 to 1. */
 export const metricsOf = ({ accuracy, macroF1, microF1 }: ClassifyScores): Record<string, number> =>
   microF1 === undefined
     ? { accuracy, macro_f1: macroF1 }
     : { micro_f1: microF1, macro_f1: macroF1, exact_match: accuracy };
 
-/** Returns the tables after the summary: the scores of each label and, for one label per example, the confusion matrix. */
-export function detailTables(scores: ClassifyScores, counted: string) {
-  const classes = { name: 'classes', title: 'Scores by label', ...classTable(scores, counted) };
+/** Returns the tables after the summary: the scores of each label and, with one label per example, the confusion matrix. */
+export function detailTables(scores: ClassifyScores, noun: string) {
+  const classes = { name: 'classes', title: 'Scores by label', ...classTable(scores, noun) };
   if (scores.confusion.length === 0) return [classes];
   return [classes, { name: 'confusion', title: 'Confusion matrix', ...confusionTable(scores) }];
 }

@@ -1,6 +1,6 @@
 /**
- * Numeric sequences: reads them from nested lists of numbers, fills missing values, standardises the features and adds their
- * changes.
+ * Reads numeric sequences from nested lists of numbers, fills missing values, standardises the features and adds the changes of the
+ * features between steps.
  */
 import { type Tensor, tensor, UnrollError } from '@unroll/core';
 import { type Column, findColumn, nestedValues, type Table } from '@unroll/data';
@@ -30,7 +30,7 @@ export interface SequenceConfig {
   deviations: readonly number[];
 }
 
-/** Standardised values are limited to this number of standard deviations. */
+/** Standardised values are clipped to between -LIMIT and LIMIT. */
 const LIMIT = 10;
 
 /** A problem in a sequence. The caller adds the file and line. */
@@ -39,12 +39,13 @@ class SequenceProblem extends Error {}
 /**
  * Converts a parsed value to a sequence: a list of steps, each a number or nested lists of numbers, which are flattened; or the
  * same as JSON text. null and NaN are missing values.
- * @param features required number of features. Default: that of the first step
- * @throws SequenceProblem
+ * @param features required number of features. Default: the number of values in the first step
+ * @throws SequenceProblem if the value is not a valid sequence
  */
 function sequenceOf(value: unknown, features?: number): RawSequence {
   const list = typeof value === 'string' ? parseList(value) : value;
-  if (!isList(list)) throw new SequenceProblem(`a sequence must be a list of steps, got ${nameOf(list)}`);
+  if (!isList(list))
+    throw new SequenceProblem(`a sequence must be a list of steps, got ${describeValue(list)}`);
   const values: number[] = [];
   let width = features;
   for (const [t, step] of Array.from(list).entries()) {
@@ -69,7 +70,7 @@ function flatten(step: unknown, out: number[], t: number): void {
   if (isList(step)) for (const each of Array.from(step)) flatten(each, out, t);
   else if (step === null || (typeof step === 'number' && Number.isNaN(step))) out.push(Number.NaN);
   else if (typeof step === 'number' && Number.isFinite(step)) out.push(step);
-  else throw new SequenceProblem(`step ${t + 1} must consist of numbers, got ${nameOf(step)}`);
+  else throw new SequenceProblem(`step ${t + 1} must consist of numbers, got ${describeValue(step)}`);
 }
 
 /** Returns the number of values in nested lists. */
@@ -80,11 +81,13 @@ function parseList(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new SequenceProblem(`a sequence must be a list such as [[0.1, 2], [0.3, 1]], got ${nameOf(text)}`);
+    throw new SequenceProblem(
+      `a sequence must be a list such as [[0.1, 2], [0.3, 1]], got ${describeValue(text)}`,
+    );
   }
 }
 
-function nameOf(value: unknown): string {
+function describeValue(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
   const text = typeof value === 'object' ? 'an object' : JSON.stringify(value);
   return text.length > 40 ? `${text.slice(0, 39)}…` : text;
@@ -92,7 +95,7 @@ function nameOf(value: unknown): string {
 
 /**
  * Returns the sequences of a table.
- * @param features required number of features. Default: that of the first sequence
+ * @param features required number of features. Default: the number of features of the first sequence
  * @throws UnrollError `data` for a missing column and an invalid sequence; the message gives the file and line
  */
 export function sequencesOf(table: Table, name: string, features?: number): RawSequence[] {
@@ -153,21 +156,22 @@ export class SequenceEncoder implements ClassifyEncoder {
     }
     const empty = counts.indexOf(0);
     if (empty >= 0) {
-      const problem = `feature ${empty + 1} of column "${column}" has no values in the training rows. Remove it.`;
+      const problem = `feature ${empty + 1} of column "${column}" has no values in the training rows. Remove the feature.`;
       throw new UnrollError('data', `${source}: ${problem}`, { source, column });
     }
     const deviations = Array.from(squares, (sum, f) => Math.sqrt(sum / counts[f]) || 1);
     return new SequenceEncoder(column, { means: [...means], deviations });
   }
 
-  /** Number of features as read. */
+  /** Number of features of a step, without the changes. */
   get features(): number {
     return this.config.means.length;
   }
 
   /**
-   * Encodes a sequence. A missing value is replaced by the last value of its feature, or by its mean if there is none. The
-   * changes are what recognisers of speech call deltas (Furui 1986): networks estimate speeds poorly from few examples.
+   * Encodes a sequence. A missing value is replaced by the previous value of the feature or, if there is none, by the mean of the
+   * feature. The changes are the deltas of speech recognition (Furui 1986): from few examples, networks do not learn to compute
+   * them well.
    */
   encode({ values, features }: RawSequence): EncodedSequence {
     const { means, deviations } = this.config;
@@ -175,12 +179,12 @@ export class SequenceEncoder implements ClassifyEncoder {
     const out = new Float32Array(2 * values.length);
     for (let t = 0; t < length; t++) {
       for (let f = 0; f < features; f++) {
-        const at = 2 * t * features + f;
-        const previous = t === 0 ? null : out[at - 2 * features];
+        const index = 2 * t * features + f;
+        const previous = t === 0 ? null : out[index - 2 * features];
         const value = values[t * features + f];
         const scaled = Math.max(-LIMIT, Math.min(LIMIT, (value - means[f]) / deviations[f]));
-        out[at] = Number.isNaN(value) ? (previous ?? 0) : scaled;
-        out[at + features] = previous === null ? 0 : out[at] - previous;
+        out[index] = Number.isNaN(value) ? (previous ?? 0) : scaled;
+        out[index + features] = previous === null ? 0 : out[index] - previous;
       }
     }
     return { values: out, length };
@@ -199,9 +203,9 @@ export class SequenceEncoder implements ClassifyEncoder {
   }
 
   /**
-   * Encodes sequences of a program.
-   * @param code of the error for an invalid sequence
-   * @throws UnrollError `value` or `data`
+   * Encodes sequences that a program or a request passes.
+   * @param code code of the error for an invalid sequence
+   * @throws UnrollError `value` or `data` for an invalid sequence
    */
   encodeValues(sequences: readonly unknown[], code: 'value' | 'data' = 'value'): EncodedSequence[] {
     return sequences.map((value, n) => {
@@ -215,7 +219,10 @@ export class SequenceEncoder implements ClassifyEncoder {
     });
   }
 
-  /** True if a value of a program is one sequence, not a list of sequences: its first step has the features of a step. */
+  /**
+   * Returns whether a value that a program passes is one sequence, not a list of sequences. A list is one sequence if its first
+   * element has as many values as a step.
+   */
   isSingle(value: unknown): boolean {
     if (!Array.isArray(value) || value.length === 0) return !Array.isArray(value);
     const [first] = value as readonly unknown[];

@@ -1,4 +1,4 @@
-/** Sounds: reads WAV files and samples, and encodes them as frames of a log-mel spectrogram. */
+/** Reads sounds (WAV files and samples) and encodes them as frames of a log-mel spectrogram. */
 import { type RandomStream, type Tensor, valueError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import type { EncodedSound, FrontEnd, FrontEndConfig } from '../shared/front-end.js';

@@ -1,7 +1,7 @@
 /**
- * Verification: whether two sounds have the same label, such as the same speaker, which may be unknown to the model. The score of a
- * pair is the cosine of the two embeddings after the mean embedding has been subtracted from each. The embedding of a sound is the
- * maximum and the mean, over all steps, of the outputs of the last recurrent layer of each network.
+ * Verification decides whether two sounds have the same label, such as the same speaker; the label need not occur in the training
+ * data. The score of a pair is the cosine of the two embeddings after the mean embedding has been subtracted from each. The embedding
+ * of a sound is the maximum and the mean, over all steps, of the outputs of the last recurrent layer of each network.
  */
 import { predictAll, UnrollError } from '@unroll/core';
 import { cosineSimilarity, equalErrorRate } from '@unroll/data';
@@ -15,7 +15,7 @@ const BATCH = 128;
 
 /**
  * Returns the embedding of each input: the pooled outputs of each network, scaled to length 1, one network after the other.
- * @param network from inputs to the logits of each of the networks
+ * @param network joined model with the logits of each network as outputs
  */
 export async function embeddingsOf(
   network: Network,
@@ -43,8 +43,8 @@ export async function embeddingsOf(
 }
 
 /**
- * Returns vectors minus their mean, as is usual before speakers are compared by cosines: what all sounds have in common would
- * otherwise hide the differences.
+ * Returns the vectors minus their mean, as is usual before speakers are compared by cosines: otherwise, what all sounds have in
+ * common would hide the differences.
  */
 export function centered(vectors: readonly Float32Array[]): Float32Array[] {
   const width = vectors[0]?.length ?? 0;
@@ -60,8 +60,8 @@ function unit(values: Float32Array): Float32Array {
 
 /**
  * Returns the equal error rate of pairs, and the threshold at which it is reached.
- * @param embeddings of both sounds of each pair
- * @throws UnrollError `data` without pairs of both kinds
+ * @param embeddings embeddings of the two sounds of each pair
+ * @throws UnrollError `data` if all pairs have the same label, or all have different labels
  */
 export function verificationScores(
   pairs: readonly Pick<SoundPair, 'same'>[],

@@ -1,7 +1,7 @@
 /** Compares recurrent cells that were trained on the same data with several seeds. */
 import type { ScoreColumn, ScoreTable } from '../shared/scores.js';
 
-/** The measure by which cells are compared. */
+/** The metric by which cells are compared. */
 export interface ComparisonMetric {
   /** Name in the result of a run: `accuracy`. */
   name: string;
@@ -15,18 +15,19 @@ export interface ComparisonMetric {
 export interface ComparedRun {
   cell: string;
   seed: number;
-  /** Null if the task does not report it. */
+  /** Number of parameters; null if the task does not report it. */
   parameters: number | null;
   epochs: number;
   secondsPerEpoch: number;
   /** Seconds from the start of the training to the end of the best epoch. */
   secondsToBest: number;
+  /** The metric on the validation data. */
   quality: number;
-  /** The largest memory of the process, in bytes. */
+  /** Peak memory of the process, in bytes. */
   memory: number;
   /** Median time to predict from one example, in milliseconds; null if it was not measured. */
   latency: number | null;
-  /** Validation loss by epoch; if there are several networks or stages, of the first one. */
+  /** Validation loss by epoch, of the first network or stage if there are several. */
   losses: number[];
 }
 
@@ -70,14 +71,14 @@ const T_QUANTILES: readonly (readonly [degrees: number, quantile: number])[] = [
   [10, 2.228], [12, 2.179], [15, 2.131], [20, 2.086], [30, 2.042],
 ]; // biome-ignore format: a table
 
-/** Returns the quantile for at most this many degrees of freedom, so that differences are not overstated. */
+/** Returns the quantile for the next smaller number of degrees in the table, so that differences are not overstated. */
 function tQuantile(degrees: number): number {
   let quantile = T_QUANTILES[0][1];
   for (const [least, value] of T_QUANTILES) if (degrees >= least) quantile = value;
   return quantile;
 }
 
-/** Returns whether the means differ, by Welch's t-test at the level 5 %. */
+/** Returns whether the means differ significantly (Welch's t-test at the 5 % level). */
 function differs(a: CellSummary, b: CellSummary): boolean {
   if (a.deviation === null || b.deviation === null) return false;
   const [va, vb] = [a.deviation ** 2 / a.runs.length, b.deviation ** 2 / b.runs.length];
@@ -88,38 +89,38 @@ function differs(a: CellSummary, b: CellSummary): boolean {
 }
 
 /**
- * Returns the best cell if it is better than every other one by more than the spread over the seeds explains (Welch's t-test,
- * 5 %); otherwise null.
+ * Returns the best cell if its mean differs significantly from the mean of every other cell (Welch's t-test at the 5 % level);
+ * otherwise null.
  */
 export function winnerOf(comparison: Comparison): string | null {
   const [best, ...others] = summarizeCells(comparison);
   return others.length > 0 && others.every((other) => differs(best, other)) ? best.cell : null;
 }
 
-/** Says in a sentence which cell won, or why none did. */
+/** Returns a text for the user: which cell is the best, or why there is no winner. */
 export function verdict(comparison: Comparison): string {
   const winner = winnerOf(comparison);
   const { metric } = comparison;
   if (winner !== null)
-    return `Best cell: ${winner}. Its ${metric.title} differs from the others by more than the seeds do.`;
+    return `Best cell: ${winner}. Its ${metric.title} differs from that of every other cell by more than the spread of the seeds.`;
   const [best, ...others] = summarizeCells(comparison);
   if (others.length === 0) return 'Only one cell was trained, so there is no comparison.';
   if (best.deviation === null) {
     return `No winner: with one seed, a difference may be chance. ${best.cell} has the best ${metric.title}; set --seeds 3 or more.`;
   }
-  return `No winner: the differences are within the spread of the seeds. ${best.cell} has the best mean; prefer the fastest cell, or set more --seeds.`;
+  return `No winner: the differences are within the spread of the seeds. ${best.cell} has the best mean; prefer the fastest cell, or increase --seeds.`;
 }
 
-/** What to expect from each cell, in words of the literature. */
+/** What to expect from each cell, according to the literature. */
 export const ADVICE: readonly string[] = [
   'lstm: keeps information over hundreds of steps; the usual first choice (Hochreiter & Schmidhuber 1997; Greff et al. 2017).',
   'gru: three blocks of weights (two gates and the candidate) instead of four, so a quarter fewer parameters and less time; often as good as the LSTM (Cho et al. 2014; Chung et al. 2014).',
   'rnn: the fastest, but its gradients vanish, so it rarely learns dependencies of more than about ten steps (Bengio et al. 1994).',
-  'minGRU: its gates read the inputs only, so that a scan computes all steps; far fewer parameters than an LSTM, but it often needs two layers (Feng et al. 2024).',
-  'minLSTM: like the minGRU, with gates for input and forgetting that are normalised to the sum 1 (Feng et al. 2024).',
+  'minGRU: its gates depend on the inputs only, so that a scan computes all steps; far fewer parameters than an LSTM, but it often needs two layers (Feng et al. 2024).',
+  'minLSTM: like the minGRU, with input and forget gates that are normalised to the sum 1 (Feng et al. 2024).',
   'layerNormLSTM: trains more evenly on long sequences and with small batches, but takes more time per step (Ba et al. 2016).',
-  'coupledLSTM: an LSTM with one gate for input and forgetting, so a quarter fewer parameters; about as good (Greff et al. 2017).',
-  'peepholeLSTM: its gates read the state, which helps to measure intervals exactly; elsewhere about as good (Gers & Schmidhuber 2000; Greff et al. 2017).',
+  'coupledLSTM: an LSTM with one gate for input and forgetting, so a quarter fewer parameters; about as good as the LSTM (Greff et al. 2017).',
+  'peepholeLSTM: its gates read the cell state, which helps to measure intervals exactly; otherwise about as good as the LSTM (Gers & Schmidhuber 2000; Greff et al. 2017).',
 ];
 
 const number = (name: string, title: string, decimals: number): ScoreColumn => ({

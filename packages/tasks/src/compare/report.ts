@@ -1,10 +1,10 @@
-/** Writes the HTML report of a comparison: the table, the verdict, and the validation losses of each cell side by side. */
+/** Writes the HTML report of a comparison: the verdict, the table, and a chart of the validation losses of each cell. */
 import { chart, escapeHtml } from '../shared/report/chart.js';
 import { factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
 import { ADVICE, type Comparison, comparisonTable, summarizeCells, verdict, winnerOf } from './comparison.js';
 
-/** Returns the report as an HTML document. @param facts about the run, as names and texts */
+/** Returns the report as an HTML document. @param facts names and texts of the settings of the run */
 export function comparisonReport(
   comparison: Comparison,
   facts: readonly (readonly [name: string, text: string])[],
@@ -26,7 +26,7 @@ export function comparisonReport(
   });
 }
 
-/** Draws one chart for each cell, all with the same axes: shorter and missing curves are padded with gaps. */
+/** Draws one chart for each cell. Two invisible lines at the lowest and the highest loss give all charts the same axes. */
 function curves(comparison: Comparison): string {
   const longest = Math.max(...comparison.runs.map(({ losses }) => losses.length));
   const all = comparison.runs.flatMap(({ losses }) => losses).filter(Number.isFinite);

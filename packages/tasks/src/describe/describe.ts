@@ -33,7 +33,7 @@ export interface DescribeOptions extends RunControl, FrameOptions {
   validation?: Table;
   /** What sentences are split into. Default `words`. */
   level?: TokenLevel;
-  /** Number of tokens of the vocabulary. Default: all words, or those that occur twice if there are more than 2,000. */
+  /** Number of tokens of the vocabulary. Default: all words or, if there are more than 2,000, those that occur at least twice. */
   vocabulary?: number;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: DescribeCell;
@@ -53,9 +53,9 @@ export interface DescribeOptions extends RunControl, FrameOptions {
   learningRate?: number;
   /** Convert sentences to lower case. Default false. */
   lowercase?: boolean;
-  /** Whether position, size, angle and brightness of clips are changed at random in training. Default true. */
+  /** Change position, size, angle and brightness of clips at random in training. Default true. */
   augment?: boolean;
-  /** Seed of the split, the initial weights, shuffling, changes and dropout. Default 0. */
+  /** Seed of the split, the initial weights, shuffling, random changes and dropout. Default 0. */
   seed?: number;
 }
 
@@ -66,7 +66,7 @@ export interface DescribeResult {
   training: NetworkTraining;
   /** The descriptions of the validation clips. */
   descriptions: Description[];
-  /** Their scores. */
+  /** The scores of the descriptions. */
   scores: DescribeScores;
   /** The trained model. It can be saved, and can predict and evaluate. */
   model: DescribeModel;
@@ -115,7 +115,7 @@ export async function* describeEvents(
 /**
  * Trains a describer.
  * @param table rows with a clip and a sentence each
- * @param options those of the run; `onEvent` is called for every event
+ * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
 export async function trainDescriber(

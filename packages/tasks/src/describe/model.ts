@@ -40,7 +40,7 @@ const OPTIONS: readonly TaskOption[] = [
   },
 ];
 
-/** Clips per batch, if they are not large. */
+/** Clips per batch; fewer if the clips are large. */
 const BATCH = 32;
 const LOSS_OPTIONS = { fromLogits: true, reduction: 'meanWithSampleWeight' } as const;
 
@@ -91,7 +91,7 @@ export class DescribeModel implements TaskModel {
 
   get about(): string {
     return (
-      'Describes the clip of --frames (a folder of images, a GIF or an array), or those named in the column ' +
+      'Describes the clip of --frames (a folder of images, a GIF or an array), or the clips named in the column ' +
       `"${this.frames}" of --data, with beam search.`
     );
   }
@@ -126,7 +126,7 @@ export class DescribeModel implements TaskModel {
     return { text: this.#target.join(tokens), score, tokens, frames, alignment };
   }
 
-  /** @internal Returns the perplexity of tokens, given the clip and those before them: exp of the mean of -log p. */
+  /** @internal Returns the perplexity of the tokens, each given the clip and the previous tokens: exp of the mean of -log p. */
   async perplexity(pairs: DescribedClips): Promise<number> {
     const size = this.#batchSize(pairs.clips);
     const batches = batchesOf(pairs.clips, size).map((rows) => batchOf(this.#frames, pairs, rows));
@@ -154,7 +154,7 @@ export class DescribeModel implements TaskModel {
     };
   }
 
-  /** The inputs are a clip and the description of the model. */
+  /** Returns a clip and its description by the model as the inputs of the network. */
   async example({ rows, clips = [] }: TaskRequest, row = 0): Promise<NetworkExample> {
     const read = this.#read(rows, clips);
     checkRow(row, read.length, 'clips');
@@ -206,7 +206,7 @@ export class DescribeModel implements TaskModel {
     ];
   }
 
-  /** Reads the rows and clips of a request. @throws UnrollError `value` if there are none */
+  /** Reads the rows and clips of a request. @throws UnrollError `value` if there are neither */
   #read(rows: Table | undefined, clips: readonly Clip[]): ReadClip[] {
     const all = [
       ...clips.map((clip, n) => readClip(clip, clips.length === 1 ? 'clip' : `clip ${n + 1}`)),
@@ -222,7 +222,7 @@ export class DescribeModel implements TaskModel {
   }
 }
 
-/** Returns each token with the number of its frame: `moves=7 left=9`. */
+/** Returns each token with the number of the frame that has the largest weight: `moves=7 left=9`. */
 const alignmentText = ({ tokens, frames, alignment }: Description): string =>
   tokens.map((token, t) => `${token}=${frames[peakOf(alignment[t])]}`).join(' ');
 

@@ -26,20 +26,20 @@ export interface DescriberSizes {
   layers: number;
   /** Width of the embedding of tokens and of the decoder's output. */
   embedding: number;
-  /** Dropout rate of the features of frames, of the embedding and of the outputs of each part. */
+  /** Dropout rate after the frame features, the embedding, each encoder layer and the decoder. */
   dropout: number;
 }
 
 export interface DescriberShape extends DescriberSizes {
   /** Height, width and channels of a frame. */
   frames: readonly number[];
-  /** Size of the vocabulary, with padding as id 0. */
+  /** Size of the vocabulary, including the padding id 0. */
   vocabulary: number;
   /** Seed of the initial weights. */
   seed: number;
 }
 
-/** Untrained models of one network. They share their weights. */
+/** Two untrained models that share their weights. */
 export interface DescriberNetworks {
   /** Clips [B, F, height, width, channels] and previous tokens [B, T] to logits [B, T, V]. */
   training: Functional;
@@ -56,7 +56,7 @@ export function describerNetworks(shape: DescriberShape): DescriberNetworks {
   const { seed } = shape;
   const clip = input({ shape: [null, ...shape.frames], name: CLIP_INPUT });
   const previous = input({ shape: [null], name: TOKENS_INPUT });
-  const memory = encoded(clip, shape);
+  const memory = encodeClip(clip, shape);
   const [logits, alignment] = decodedTokens(previous, memory, shape);
   const inputs = [clip, previous];
   const shapes = [[-1, -1, ...shape.frames], [-1, -1]]; // biome-ignore format: one line
@@ -68,9 +68,10 @@ export function describerNetworks(shape: DescriberShape): DescriberNetworks {
 }
 
 /**
- * Applies the encoder: clips to the memory of the decoder, what each frame shows and how it moves [B, F, features + 2 units].
+ * Applies the encoder. Returns the memory of the decoder [B, F, 2 units + features]: for each frame, the outputs of the last
+ * recurrent layer and the features of the frame.
  */
-function encoded(
+function encodeClip(
   clip: SymbolicTensor,
   { cell, units, layers, frames, dropout: rate }: DescriberShape,
 ): SymbolicTensor {

@@ -24,7 +24,7 @@ export interface DescribeBatch {
   mask?: [Tensor, null];
 }
 
-/** Returns one batch. @param random draws changes of clips for training. Default null: none */
+/** Returns one batch. @param random draws the random changes of clips in training. Default null: no changes */
 export function batchOf(
   frames: FrameEncoder,
   { clips, target }: DescribedClips,

@@ -1,5 +1,5 @@
 /**
- * Plans the training of a describer: reads clips and sentences, cuts a validation split, and chooses how frames are read, the
+ * Plans the training of a describer: reads clips and sentences, splits off a validation set, and chooses how frames are read, the
  * vocabulary and the training options that are not set.
  */
 import { RandomStream, UnrollError } from '@unroll/core';
@@ -14,11 +14,11 @@ import type { DescribeOptions } from './describe.js';
 import type { DescriberSizes } from './network.js';
 import type { DescribedClips } from './pairs.js';
 
-/** Share of the clips that are cut off for validation. */
+/** Share of the clips in the validation set. */
 const VALIDATION_SHARE = 0.1;
-/** Number of training steps, which sets the number of epochs (at least 20, at most 100). */
+/** Number of training steps from which the number of epochs follows (at least 20, at most 100). */
 const STEPS = 8000;
-/** Number of steps without an improvement after which training ends. */
+/** Number of steps without an improvement after which training ends (at least 4 epochs, at most 20). */
 const PATIENCE = 1000;
 
 export interface TrainingSettings {
@@ -28,7 +28,7 @@ export interface TrainingSettings {
   /** Training ends after this many epochs without an improvement. */
   patience: number;
   seed: number;
-  /** Whether clips are changed at random in training. */
+  /** True: clips are changed at random in training. */
   augment: boolean;
 }
 
@@ -43,10 +43,11 @@ export interface PreparedDescriber {
   target: SideEncoder;
   training: DescribedClips;
   validation: DescribedClips;
-  /** The sentences of the validation clips, and what shows each clip. */
+  /** The sentences of the validation clips. */
   validationTexts: readonly string[];
+  /** The names of the validation clips. */
   validationNames: readonly string[];
-  /** Name of the validation file; null if the validation clips were cut from the training clips. */
+  /** Name of the validation file; null if the validation clips were split off from the training file. */
   validationSource: string | null;
   lengths: { frames: LengthSummary; text: SideLengths };
   sizes: DescriberSizes;
@@ -59,7 +60,7 @@ interface Described {
   texts: readonly string[];
 }
 
-/** Reads the sentences of a table. @throws UnrollError `data` for a missing column or an empty cell */
+/** Returns the sentences of a table. @throws UnrollError `data` for a missing column or an empty cell */
 export const sentencesOf = (table: Table, name: string): string[] =>
   filledTexts(table, name, 'text', 'Remove the row or write a text.');
 
@@ -97,7 +98,7 @@ export function prepare(table: Table, options: DescribeOptions): PreparedDescrib
   };
 }
 
-/** Cuts a tenth of the clips for validation. @throws UnrollError `data` for fewer than two */
+/** Draws a tenth of the clips for validation. @throws UnrollError `data` for fewer than two clips */
 function split(
   { clips, texts }: Described,
   source: string,

@@ -11,11 +11,11 @@ import type { DescribeResult } from './describe.js';
 import { planEvent } from './run-events.js';
 import { scoreTable } from './scores.js';
 
-/** Number of clips with frames and attention, and the largest numbers of tokens and frames in one. */
+/** Number of clips that are shown with frames and attention, and the largest numbers of their tokens and frames. */
 const EXAMPLES = 6;
 const MAX_TOKENS = 24;
 const MAX_FRAMES = 32;
-/** Number of the worst descriptions to show, and characters of a text. */
+/** Number of worst descriptions that are listed, and the number of characters to which their texts are cut. */
 const SHOWN = 12;
 const MAX_TEXT = 200;
 
@@ -43,7 +43,7 @@ function scoreSection({ scores, descriptions, plan }: DescribeResult): string {
   return `${table(head, [row])}<p class="quiet">${escapeHtml(signatureNote(scores))}</p>`;
 }
 
-/** Shows frames of clips with different sentences, the description, and where the decoder looks. */
+/** Shows the frames, the description and the attention weights of the first clips, each with another sentence. */
 function examples({ plan, descriptions }: DescribeResult): string {
   const { frames, validation, validationTexts, validationNames } = plan;
   const fitting = [...descriptions.keys()].filter((i) => {
@@ -63,8 +63,8 @@ function examples({ plan, descriptions }: DescribeResult): string {
     return keyFrames({ ...frames.reportFrames(validation.clips[i], SHOWN_FRAMES), caption }) + map;
   });
   const lead =
-    'Below the frames, rows are the words of the description and columns the numbers of the frames. Dark cells are the frames that ' +
-    'the decoder looks at when it writes the word of the row.';
+    'Below the frames, rows are the words of the description and columns the numbers of the frames. In a dark cell, the decoder ' +
+    'attends to the frame of the column when it writes the word of the row.';
   return parts.length === 0
     ? '<p>All descriptions are too long to show.</p>'
     : `<p>${lead}</p>${parts.join('')}`;

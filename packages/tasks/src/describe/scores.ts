@@ -15,7 +15,7 @@ const plain = (text: string, lowercase: boolean): string => {
   return lowercase ? joined.toLowerCase() : joined;
 };
 
-/** Compares sentences with references. */
+/** Returns the scores of sentences against references. */
 export function describeScores(
   sentences: readonly string[],
   references: readonly string[],
@@ -49,7 +49,7 @@ export function scoreTable(scores: DescribeScores, clips: number, model: string)
   };
 }
 
-/** The metrics for programs: the exact match from 0 to 1, the others 0 to 100, except the perplexity. */
+/** Returns the metrics for JSON: the exact match from 0 to 1, BLEU, chrF and ROUGE-L from 0 to 100, and the perplexity. */
 export const metricsOf = ({ exactMatch, bleu, chrf, rougeL, perplexity }: DescribeScores) => ({
   ...{ exact_match: exactMatch, bleu, chrf, rougeL, perplexity },
 });

@@ -28,6 +28,7 @@ export async function writeForecast(
 
 /**
  * Restores a model from its files.
+ * @param json the content of pipeline.json, if it has been read before
  * @throws UnrollError `format` if files are missing or damaged, or do not belong to a forecasting model
  */
 export function readForecast(
@@ -70,12 +71,15 @@ function checkPipeline(json: JsonObject): Pipeline {
     );
   }
   const missing = REQUIRED_KEYS.filter((name) => !(name in json));
-  if (missing.length === 0) return withChunk(json as unknown as Pipeline);
+  if (missing.length === 0) return withCurrentPlan(json as unknown as Pipeline);
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }
 
-/** Converts plans of earlier versions, which store the horizon chunk as `reach` and have no `period`, `seasons` and lags of views. */
-function withChunk(pipeline: Pipeline): Pipeline {
+/**
+ * Returns the pipeline with all current keys of the plan. Earlier versions store the horizon chunk as `reach`, and store neither
+ * `period` and `seasons` nor the lag of each view.
+ */
+function withCurrentPlan(pipeline: Pipeline): Pipeline {
   const { reach, ...plan }: Pipeline['plan'] & { reach?: number } = pipeline.plan;
   const { season, period = season, seasons = season > 1 ? [season] : [] } = plan;
   const views = pipeline.views.map((view) => ({ ...view, lag: view.lag ?? plan.lag }));

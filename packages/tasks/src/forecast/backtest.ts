@@ -31,7 +31,7 @@ export interface Score {
   rmse: number;
   /** Mean absolute error, in the unit of the target. */
   mae: number;
-  /** Weighted quantile loss of the interval bounds and the median, as a fraction. */
+  /** Weighted quantile loss of the interval bounds and the median, relative to the mean absolute actual value. */
   wql: number;
   /** Continuous ranked probability score of the same quantiles, in the unit of the target. */
   crps: number;
@@ -39,7 +39,7 @@ export interface Score {
   coverage: Record<string, number | null>;
 }
 
-/** Returns the actual values from an origin on, [horizon]; NaN where they are missing or not yet known. */
+/** Returns the actual values [horizon] from an origin on; NaN where a value is missing or not yet known. */
 export function actualAt(panel: Panel, { series, origin }: Origin, horizon: number): Float64Array {
   const { offset, values } = panel.series[series];
   return Float64Array.from({ length: horizon }, (_, k) => values[origin - offset + k] ?? Number.NaN);
@@ -48,7 +48,7 @@ export function actualAt(panel: Panel, { series, origin }: Origin, horizon: numb
 /** The part of the plan that the scores depend on. The rows before `cut` are the training rows. */
 type ScoringPlan = Pick<ForecastPlan, 'horizon' | 'season' | 'cut'>;
 
-/** Scores the forecasts against the actual values that are known. Returns the best model (lowest MASE) first. */
+/** Returns the scores of all models, the best (lowest MASE) first. Only known actual values count. */
 export function leaderboard(
   panel: Panel,
   plan: ScoringPlan,
@@ -103,7 +103,7 @@ function meanMase(
   return defined.length === 0 ? Number.NaN : defined.reduce((sum, value) => sum + value, 0) / defined.length;
 }
 
-/** Computes the metrics of the intervals, over the rows with calibrated intervals. */
+/** Returns the metrics of the intervals, over the rows with calibrated intervals. */
 function intervalScores(
   actual: Float64Array,
   median: Float64Array,

@@ -25,11 +25,11 @@ import { fillGaps, subsample } from './rows.js';
 /** A forecast method without a network. */
 export interface Baseline {
   /**
-   * Forecasts one series from several rows.
-   * @param values the whole series, without gaps; a forecast uses only the values before its row
-   * @param rows the rows to forecast from, ascending
-   * @param fits rows at which to fit parameters, ascending. A forecast uses the latest fit at or before its row; before all of
-   *   these, a fit at the first of `rows`
+   * Returns the forecasts of one series from several origins.
+   * @param values the whole series, without gaps; a forecast uses only the values before its origin
+   * @param rows origins, as rows of the series, ascending
+   * @param fits rows at which to fit parameters, ascending. A forecast uses the latest fit at or before its origin or, if there is
+   *   none, a fit at the first origin
    */
   forecasts(values: Float64Array, rows: readonly number[], fits: readonly number[]): Float64Array[];
 }
@@ -47,38 +47,38 @@ const MAX_FIT_ROWS = 2000;
 export const fitWindow = (period: number): number => Math.max(MAX_FIT_ROWS, 6 * period);
 
 /**
- * Returns all baselines by name; `seasonal-naive` only if there is a season. With several seasons, those of the others are named
- * `seasonal-naive-24` and so on.
+ * Returns all baselines by name. `seasonal-naive` uses the main season, if there is one; there is one more baseline for each other
+ * season, such as `seasonal-naive-24`.
  */
 export function baselines({ season, seasons, period, horizon }: BaselinePlan): Map<string, Baseline> {
   const result = new Map<string, Baseline>();
-  const ofSeason = (length: number): Baseline =>
-    ofHistory((history) =>
+  const seasonalBaseline = (length: number): Baseline =>
+    historyBaseline((history) =>
       history.length < length ? naive(history, horizon) : seasonalNaive(history, horizon, length),
     );
-  if (season > 1) result.set('seasonal-naive', ofSeason(season));
+  if (season > 1) result.set('seasonal-naive', seasonalBaseline(season));
   for (const other of seasons.filter((each) => each !== season))
-    result.set(`seasonal-naive-${other}`, ofSeason(other));
+    result.set(`seasonal-naive-${other}`, seasonalBaseline(other));
   result.set(
     'naive',
-    ofHistory((history) => naive(history, horizon)),
+    historyBaseline((history) => naive(history, horizon)),
   );
   result.set(
     'drift',
-    ofHistory((history) => (history.length < 2 ? naive(history, horizon) : drift(history, horizon))),
+    historyBaseline((history) => (history.length < 2 ? naive(history, horizon) : drift(history, horizon))),
   );
-  result.set('theta', fitted(fitTheta, { period, horizon }));
-  result.set('ets', fitted(fitEts, { period, horizon }));
+  result.set('theta', fittedBaseline(fitTheta, { period, horizon }));
+  result.set('ets', fittedBaseline(fitEts, { period, horizon }));
   result.set(
     'croston-sba',
-    fitted(() => fittedCroston, { period, horizon }),
+    fittedBaseline(() => fittedCroston, { period, horizon }),
   );
   return result;
 }
 
 /**
  * Returns the baselines of a leaderboard.
- * @param names the fitted ones to include. Default: `theta` and `ets`, and `croston-sba` if most series are intermittent in
+ * @param names fitted baselines to include. Default: `theta` and `ets`, and `croston-sba` if most series are intermittent in
  *   their training rows
  */
 export function leaderboardBaselines(
@@ -89,22 +89,22 @@ export function leaderboardBaselines(
   const intermittent = panel.series.filter(({ offset, values }) =>
     isIntermittent(values.subarray(0, Math.max(0, plan.cut - offset))),
   );
-  const isMostly = intermittent.length * 2 > panel.series.length;
-  const included = names ?? FITTED_BASELINES.filter((name) => name !== 'croston-sba' || isMostly);
+  const isMostlyIntermittent = intermittent.length * 2 > panel.series.length;
+  const included = names ?? FITTED_BASELINES.filter((name) => name !== 'croston-sba' || isMostlyIntermittent);
   const result = baselines(plan);
   for (const name of FITTED_BASELINES) if (!included.includes(name)) result.delete(name);
   return result;
 }
 
-/** Fits for calibration use about this many rows in all. More frequent fits hardly improve intervals. */
+/** All fits for calibration together use about this many rows. More frequent fits hardly improve intervals. */
 const MAX_CALIBRATION_ROWS = 150_000;
-/** Fits for the backtest use about this many rows in all, but there are at least MIN_BACKTEST_FITS of them. */
+/** All fits for the backtest together use about this many rows, but there are at least MIN_BACKTEST_FITS fits. */
 const MAX_BACKTEST_ROWS = 300_000;
 const MIN_BACKTEST_FITS = 20;
 
 /**
- * Returns the grid indices at which the fitted baselines of a run are fitted: the backtest origins, and every horizon from the
- * first calibration origin on, or less often if there are many rows.
+ * Returns the grid indices at which the fitted baselines of a run are fitted: the backtest origins, and one index per horizon from
+ * the first calibration origin on. If there are many rows, there are fewer fits.
  */
 export function baselineFits(
   panel: Panel,
@@ -126,23 +126,27 @@ export function baselineFits(
 /** Returns whether a baseline uses all rows of a series. */
 export const usesAllRows = (name: string): boolean => name === 'drift';
 /** Returns whether a baseline fits parameters to the last rows of a series (`fitWindow`). */
-export const isFitted = (name: string): boolean => FITTED_BASELINES.some((fitted) => fitted === name);
+export const isFitted = (name: string): boolean => FITTED_BASELINES.some((each) => each === name);
 
-const ofHistory = (forecast: (history: Float64Array) => Float64Array): Baseline => ({
+/** Returns a baseline that computes each forecast from all earlier values, without fitted parameters. */
+const historyBaseline = (forecast: (history: Float64Array) => Float64Array): Baseline => ({
   forecasts: (values, rows) => rows.map((row) => forecast(values.subarray(0, row))),
 });
 
-function fitted(fit: FitBaseline, { period, horizon }: Pick<BaselinePlan, 'period' | 'horizon'>): Baseline {
+function fittedBaseline(
+  fit: FitBaseline,
+  { period, horizon }: Pick<BaselinePlan, 'period' | 'horizon'>,
+): Baseline {
   return {
     forecasts(values, rows, fits) {
       const rowsByFit = new Map<number, number[]>();
       for (const row of rows) {
-        const at = fits.findLast((each) => each > 0 && each <= row) ?? rows[0];
-        rowsByFit.set(at, [...(rowsByFit.get(at) ?? []), row]);
+        const fitRow = fits.findLast((each) => each > 0 && each <= row) ?? rows[0];
+        rowsByFit.set(fitRow, [...(rowsByFit.get(fitRow) ?? []), row]);
       }
-      return Array.from(rowsByFit, ([at, group]) => {
-        const start = Math.max(0, at - fitWindow(period));
-        const model = fit(values.subarray(start, at), period);
+      return Array.from(rowsByFit, ([fitRow, group]) => {
+        const start = Math.max(0, fitRow - fitWindow(period));
+        const model = fit(values.subarray(start, fitRow), period);
         const origins = group.map((row) => row - start);
         return model.forecasts(values.subarray(start), origins, horizon);
       }).flat();
@@ -156,7 +160,7 @@ function asIntervals(median: Float64Array, levels: readonly number[]): Intervals
 }
 
 /**
- * Computes the forecasts of a baseline, each from the rows before its origin. Gaps are filled from earlier values, and level
+ * Returns the forecasts of a baseline, each from the rows before its origin. Gaps are filled from earlier values, and level
  * shifts are removed (levelled.ts).
  * @param origins ascending within each series
  * @param options `fits`: grid indices at which to fit parameters, ascending. Default: the first origin of each series
@@ -169,8 +173,8 @@ export function baselineForecasts(
 ): Intervals[] {
   const { firstReadings, secondReadings, merge } = levelledOrigins(panel, origins, options);
   return merge(
-    ofOrigins(firstReadings, baseline, options),
-    secondReadings.flatMap((each) => ofOrigins(each, baseline, options)),
+    forecastsFrom(firstReadings, baseline, options),
+    secondReadings.flatMap((each) => forecastsFrom(each, baseline, options)),
   );
 }
 
@@ -181,24 +185,24 @@ interface BaselineOptions {
   fits?: readonly number[];
 }
 
-function ofOrigins(
+function forecastsFrom(
   { panel, origins }: ForecastOrigins,
   baseline: Baseline,
   { season, levels, fits = [] }: BaselineOptions,
 ): Intervals[] {
-  const indices = new Map<number, number[]>();
+  const indicesBySeries = new Map<number, number[]>();
   for (const [n, { series }] of origins.entries()) {
-    const ofSeries = indices.get(series);
-    if (ofSeries === undefined) indices.set(series, [n]);
-    else ofSeries.push(n);
+    const indices = indicesBySeries.get(series);
+    if (indices === undefined) indicesBySeries.set(series, [n]);
+    else indices.push(n);
   }
   const result: Intervals[] = [];
-  for (const [series, ofSeries] of indices) {
+  for (const [series, indices] of indicesBySeries) {
     const { offset, values } = panel.series[series];
-    const rows = ofSeries.map((n) => Math.min(values.length, origins[n].origin - offset));
+    const rows = indices.map((n) => Math.min(values.length, origins[n].origin - offset));
     const fitRows = fits.map((index) => index - offset);
     const forecasts = baseline.forecasts(fillGaps(values, season), rows, fitRows);
-    for (const [i, n] of ofSeries.entries()) result[n] = asIntervals(forecasts[i], levels);
+    for (const [i, n] of indices.entries()) result[n] = asIntervals(forecasts[i], levels);
   }
   return result;
 }

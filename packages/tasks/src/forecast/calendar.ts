@@ -11,9 +11,9 @@ const DAY = 86_400_000;
 
 interface Cycle {
   name: string;
-  /** Duration in milliseconds; for the year, the shortest one. */
+  /** Duration in milliseconds; for `month`, of a year without a leap day. */
   length: number;
-  /** Converts a time to a number of cycles, whose fraction is the position within the cycle. */
+  /** Converts a time to a number of cycles. Its fractional part is the position within the cycle. */
   cyclesAt: (time: number) => number;
 }
 

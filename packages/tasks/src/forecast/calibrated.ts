@@ -1,6 +1,6 @@
 /**
- * Makes the backtest forecasts of all models and calibrates their intervals. Each model forecasts from earlier origins, and these
- * errors calibrate its intervals and weight the combined models (combination.ts).
+ * Makes the backtest forecasts of all models and calibrates their intervals. Each model also forecasts from earlier origins. The
+ * errors of these forecasts calibrate the intervals of the model and determine the weights of the combined models (combination.ts).
  */
 import type { ModelForecasts } from './backtest.js';
 import { baselineFits, baselineForecasts, isFitted, leaderboardBaselines } from './baselines.js';
@@ -22,7 +22,7 @@ import { meanChanges, scoreScale } from './score-scale.js';
 /** The backtest forecasts of all models, and the calibration of their intervals. */
 export interface CalibratedForecasts {
   backtest: ModelForecasts[];
-  /** By model. */
+  /** Calibration of each model, by name. */
   calibrations: Map<string, Calibration>;
   /** The combined models, by name. */
   combinations: Map<string, Combination>;
@@ -34,16 +34,16 @@ interface ModelRun {
   model: string;
   /** Indices of the calibration origins from which the model can forecast. */
   indices: readonly number[];
-  /** Forecasts from these. */
+  /** Forecasts from these origins. */
   earlier: readonly Intervals[];
   /** Forecasts from the backtest origins. */
   backtest: readonly Intervals[];
 }
 
 /**
- * Makes the backtest forecasts of all models. Baselines come first: if two models have the same score, the simpler one wins.
- * @param origins of the backtest
- * @param earlierOrigins of calibration
+ * Returns the backtest forecasts of all models. Baselines come first: if two models have the same score, the simpler one wins.
+ * @param origins origins of the backtest
+ * @param earlierOrigins origins of the forecasts for calibration
  */
 export async function calibratedForecasts(
   context: RunContext,
@@ -52,7 +52,7 @@ export async function calibratedForecasts(
   earlierOrigins: readonly Origin[],
 ): Promise<CalibratedForecasts> {
   const { panel, plan } = context;
-  const all = earlierOrigins.map((_, n) => n);
+  const allIndices = earlierOrigins.map((_, n) => n);
   const options = {
     season: plan.season,
     log: plan.log,
@@ -64,11 +64,11 @@ export async function calibratedForecasts(
     const [earlier, backtest] = [earlierOrigins, origins].map((from) =>
       baselineForecasts(panel, baseline, from, options),
     );
-    runs.push({ model, indices: all, earlier, backtest });
+    runs.push({ model, indices: allIndices, earlier, backtest });
   }
   const networkRuns: ModelRun[] = [];
   for (const network of networks) {
-    const indices = all.filter((n) => network.canForecast(earlierOrigins[n]));
+    const indices = allIndices.filter((n) => network.canForecast(earlierOrigins[n]));
     const earlier = await network.forecasts(indices.map((n) => earlierOrigins[n]));
     networkRuns.push({ model: network.name, indices, earlier, backtest: await network.forecasts(origins) });
   }
@@ -141,22 +141,23 @@ function combinedRuns(
   if (isPerSeries) {
     const candidates = new Map([...errors, ...runs.map((run) => [run.model, errorsOf(run)] as const)]);
     const minErrors = plan.horizon * Math.max(MIN_ROWS_PER_SERIES, 2 * plan.horizon);
-    const weightsAt = (origin: Origin, least = minErrors): Weights => {
-      const best = bestModel(candidates, origin, least) ?? network.model;
+    const weightsAt = (origin: Origin, requiredErrors = minErrors): Weights => {
+      const best = bestModel(candidates, origin, requiredErrors) ?? network.model;
       return best === ENSEMBLE ? ensembleAt(origin.origin) : new Map([[best, 1]]);
     };
     runs.push(combinedRun(PER_SERIES, (origin) => weightsAt(origin)));
     const bySeries = panel.series.map((_, series) => weightsAt({ series, origin: end }));
-    const weights = weightsAt({ series: 0, origin: end }, end); // of all series
+    // No series has infinitely many errors, so these are the weights of the best model over all series.
+    const weights = weightsAt({ series: 0, origin: end }, Number.POSITIVE_INFINITY);
     combinations.set(PER_SERIES, { network: network.model, weights, bySeries });
   }
   return { runs, combinations };
 }
 
-/** A model is chosen for a series if it was tested on at least this many of its rows, and on two horizons. */
+/** A model is chosen for a single series only if every model was tested on at least this many of its rows, and on two horizons. */
 const MIN_ROWS_PER_SERIES = 12;
 
-/** Returns the network with the lowest errors before the backtest; the first one if no errors are known. */
+/** Returns the run of the network with the lowest mean error before the backtest; the first run if no errors are known. */
 function bestNetwork(
   runs: readonly ModelRun[],
   errorsOf: (run: ModelRun) => HeldOutErrors,
@@ -167,7 +168,7 @@ function bestNetwork(
   return runs[errors.reduce((best, error, i) => (error < errors[best] ? i : best), 0)];
 }
 
-/** Returns a run with only the calibration origins of `indices`, which must be a subset of its own. */
+/** Returns a run with only the calibration origins `indices`, which must be a subset of the indices of `run`. */
 function alignedWith(run: ModelRun, indices: readonly number[]): ModelRun {
   if (run.indices === indices) return run;
   const positions = new Map(run.indices.map((n, i) => [n, i]));
@@ -177,8 +178,8 @@ function alignedWith(run: ModelRun, indices: readonly number[]): ModelRun {
 function memoised<T>(compute: (origin: number) => T): (origin: number) => T {
   const cache = new Map<number, T>();
   return (origin) => {
-    const known = cache.get(origin) ?? compute(origin);
-    cache.set(origin, known);
-    return known;
+    const result = cache.get(origin) ?? compute(origin);
+    cache.set(origin, result);
+    return result;
   };
 }

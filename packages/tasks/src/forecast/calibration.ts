@@ -5,9 +5,9 @@
  * `level` quantile of these scores. Only errors known at the forecast origin are used.
  *
  * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by their expected size, so
- * that the scores of many rows and series can be pooled. The expected size is the mean change of the series over one season. For
- * point forecasts, if errors follow them, it is instead the size of recent changes (score-scale.ts) and the size at the position
- * in the season (seasonal-spread.ts).
+ * that the scores of many rows and series can be pooled. The expected size is the mean change of the series over one season. If this
+ * describes the errors of point forecasts better, it is the size of recent changes instead (score-scale.ts), and it also depends on
+ * the position in the season (seasonal-spread.ts).
  */
 import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
 import { normalQuantile } from './distributions.js';
@@ -27,19 +27,22 @@ export interface Intervals {
 
 /** The scale of the scores of a run. */
 export interface ScoreScale {
-  /** Scores are computed on logarithms. */
+  /** Whether scores are computed on logarithms. */
   log: boolean;
-  /** For each series, whether interval bounds are clipped at 0: its training rows have no negative value. */
+  /** For each series, whether interval bounds are clipped at 0, because no training value is negative. */
   nonNegative: readonly boolean[];
-  /** The size of errors by the position in the season. Default null: the same everywhere. */
+  /** The size of errors at each position in the season. Default null: the same everywhere. */
   spread?: SeasonalSpread | null;
   /** For each series, the mean absolute change over one season. */
   units: readonly number[];
-  /** Returns the mean and the recent size of the changes of a series before an origin, a grid index. Default: its unit. */
+  /**
+   * Returns the mean of all changes of a series before an origin (a grid index), and the size of recent changes. Default: both are
+   * the unit of the series.
+   */
   sizesAt?: (series: number, origin: number) => { mean: number; recent: number };
   /** For each series, the lower limit that values are clipped to before the logarithm. */
   floors: readonly number[];
-  /** For each series, its largest value, which limits upper bounds on the logarithmic scale. */
+  /** For each series, the largest training value, which limits upper bounds on the logarithmic scale. */
   ceilings: readonly number[];
   /** The levels of later intervals follow the coverage in about this many rows. Default: they do not change. */
   adaptationRows?: number;
@@ -47,13 +50,13 @@ export interface ScoreScale {
 
 /** How the expected size of the scores is estimated. */
 export interface Scaling {
-  /** The size of recent changes instead of the mean of all earlier ones. */
+  /** Whether the expected size is the size of recent changes instead of the mean of all earlier changes. */
   recent: boolean;
-  /** Also the size at the position in the season. */
+  /** Whether the expected size is multiplied by the spread at the position in the season. */
   spread: boolean;
 }
 
-/** All scalings. The first one is used unless errors follow another one better. */
+/** All scalings. The first one is used unless another one describes the errors better. */
 const SCALINGS: readonly Scaling[] = [
   { recent: false, spread: false },
   { recent: false, spread: true },
@@ -72,9 +75,9 @@ class StepScores {
   readonly recentSize: number[] = [];
   /** The spread at the actual value. */
   readonly spread: number[] = [];
-  /** Whether the forecast is a point, without an interval of its own. */
+  /** Whether the forecast is a point forecast, without an interval from the head. */
   readonly isPoint: boolean[] = [];
-  /** By level, on the scale of the scores, not divided by anything. */
+  /** The scores by level, not yet divided by their expected size. */
   readonly scores: readonly number[][];
 
   constructor(levels: number) {
@@ -136,10 +139,10 @@ export class Calibration {
   widen(panel: Panel, { series, origin }: Origin, intervals: Intervals): Intervals {
     const { log, nonNegative, floors, ceilings } = this.#scale;
     const { unit, spread } = this.scaleAt({ series, origin });
-    const at = spreadAt(spread, panel);
+    const spreadOf = spreadAt(spread, panel);
     return widenIntervals(intervals, this.margins(origin), {
       ...{ log, unit, nonNegative: nonNegative[series] },
-      spread: intervals.median.map((_, k) => at(origin + k)),
+      spread: intervals.median.map((_, k) => spreadOf(origin + k)),
       floor: floors[series],
       ceiling: ceilings[series],
     });
@@ -213,10 +216,10 @@ export class Calibration {
 const COMPARED_STEPS = 6;
 
 /**
- * Returns the scaling that errors follow best: the one whose margins have the lowest interval score (Gneiting & Raftery 2007) on the
- * known errors, relative to the mean change of their series. The first one if no other is better by a share of more than
- * 0.5 / sqrt(number of errors), or if most forecasts have intervals of their own.
- * @param positions of the scores to compare, by step
+ * Returns the scaling whose margins have the lowest interval score (Gneiting & Raftery 2007) on the known errors of point forecasts,
+ * in units of the mean change of each series. Returns the first scaling if the best one does not lower the interval score by a share
+ * of more than 0.5 / sqrt(number of errors), or if most forecasts have an interval from the head.
+ * @param positions positions of the known scores in the lists of each step
  */
 function bestScaling(
   steps: readonly StepScores[],
@@ -225,33 +228,36 @@ function bestScaling(
 ): Scaling {
   const losses = SCALINGS.map(() => 0);
   const stride = Math.ceil(steps.length / COMPARED_STEPS);
-  let [count, points] = [0, 0];
+  let [count, pointCount] = [0, 0];
   for (let k = 0; k < steps.length; k += stride) {
     const step = steps[k];
     const compared = positions[k].filter((n) => step.isPoint[n]);
     count += positions[k].length;
-    points += compared.length;
+    pointCount += compared.length;
     if (compared.length === 0) continue;
     for (const [i, scaling] of SCALINGS.entries())
       losses[i] += intervalLoss(step, compared, scaling, levels, k + 1);
   }
-  const best = losses.reduce((least, loss, i) => (loss < losses[least] ? i : least), 0);
-  const isBetter = losses[best] < (1 - 0.5 / Math.sqrt(points)) * losses[0];
-  return SCALINGS[isBetter && points * 2 >= count ? best : 0];
+  const best = losses.reduce((lowest, loss, i) => (loss < losses[lowest] ? i : lowest), 0);
+  const isBetter = losses[best] < (1 - 0.5 / Math.sqrt(pointCount)) * losses[0];
+  return SCALINGS[isBetter && pointCount * 2 >= count ? best : 0];
 }
 
-/** Returns the sum of the interval scores of one step over the levels, each multiplied by half the probability outside. */
+/**
+ * Returns the sum of the interval scores of one horizon step over the levels, each score multiplied by half the probability that the
+ * value is outside of the interval.
+ */
 function intervalLoss(
-  steps: StepScores,
+  stepScores: StepScores,
   positions: readonly number[],
   scaling: Scaling,
   levels: readonly number[],
   step: number,
 ): number {
-  const sizes = positions.map((n) => steps.sizeOf(n, scaling));
+  const sizes = positions.map((n) => stepScores.sizeOf(n, scaling));
   let loss = 0;
   for (const [l, level] of levels.entries()) {
-    const scores = positions.map((n) => steps.scores[l][n]);
+    const scores = positions.map((n) => stepScores.scores[l][n]);
     const margin = marginOf(
       scores.map((score, i) => score / sizes[i]),
       level,
@@ -259,7 +265,7 @@ function intervalLoss(
     );
     for (const [i, n] of positions.entries()) {
       const halfWidth = margin * sizes[i];
-      loss += ((1 - level) * halfWidth + Math.max(0, scores[i] - halfWidth)) / steps.unit[n];
+      loss += ((1 - level) * halfWidth + Math.max(0, scores[i] - halfWidth)) / stepScores.unit[n];
     }
   }
   return loss;
@@ -278,8 +284,8 @@ export interface SeriesScale {
 }
 
 /**
- * On the logarithmic scale, an upper bound is at most this many times the median or the largest value of the series. One forecast
- * near 0 has a huge error there, which would carry over to all bounds.
+ * On the logarithmic scale, an upper bound is at most this many times the median or the largest value of the series, whichever is
+ * larger. A single forecast near 0 has a huge error on this scale, which would widen all intervals.
  */
 const MAX_UPPER = 10;
 const cappedUpper = (bound: number, median: number, { log, ceiling }: SeriesScale): number =>
@@ -289,14 +295,14 @@ const cappedUpper = (bound: number, median: number, { log, ceiling }: SeriesScal
 const toScoreScale = (value: number, { log, floor }: Pick<SeriesScale, 'log' | 'floor'>): number =>
   log ? Math.log(Math.max(value, floor)) : value;
 
-/** Converts a value from the scale of the scores, and clips it at 0 if the series is not negative. */
+/** Converts a value from the scale of the scores, and clips it at 0 if the series has no negative values. */
 const fromScoreScale = (
   value: number,
   { log, nonNegative }: Pick<SeriesScale, 'log' | 'nonNegative'>,
 ): number => (log ? Math.exp(value) : nonNegative ? Math.max(0, value) : value);
 
 /**
- * Widens intervals by margins [level][step]. Levels are in ascending order; the interval of each level contains that of
+ * Widens intervals by margins [level][step]. Levels are in ascending order; the interval of each level contains the interval of
  * the previous level.
  */
 export function widenIntervals(
@@ -322,8 +328,8 @@ export function widenIntervals(
 }
 
 /**
- * Like {@link widenIntervals}, for horizons longer than the margins. For the additional steps, the model continues from its
- * own forecast, chunk by chunk. The errors of the chunks are treated as independent, so their squares are added.
+ * Widens intervals like {@link widenIntervals}, but the horizon may be longer than the margins. For the additional steps, the model
+ * continues from its own forecast, chunk by chunk. The errors of the chunks are treated as independent, so their squares are added.
  */
 export function widenLongHorizon(
   intervals: Intervals,
@@ -358,7 +364,7 @@ export function widenLongHorizon(
  * independent scores, this is the score of rank ceil((n + 1) level). Forecasts from neighbouring origins have almost all
  * steps in common, so n scores are worth about n / sqrt(step) independent ones; the rank is therefore
  * ceil((n + sqrt(step)) level). If it exceeds n, the largest score, which covers a fraction n / (n + sqrt(step)), is
- * extrapolated to the level with normal quantiles; if the largest score is negative, the result is 0.
+ * extrapolated to the level with normal quantiles; if the largest score is not positive, the result is 0.
  */
 function marginOf(scores: readonly number[], level: number, step: number): number {
   const known = Float64Array.from(scores).sort();
@@ -368,7 +374,7 @@ function marginOf(scores: readonly number[], level: number, step: number): numbe
   const rank = Math.ceil(total * level);
   if (rank <= n) return known[rank - 1];
   const largest = known[n - 1];
-  // All actual values lay inside the intervals. n scores do not show by how much an interval of this level may be narrowed.
+  // All actual values lie inside the intervals. n scores do not show by how much an interval of this level may be narrowed.
   if (largest <= 0) return 0;
   const covered = n / total;
   return largest * Math.max(1, absoluteNormalQuantile(level) / absoluteNormalQuantile(covered));

@@ -1,8 +1,8 @@
 /**
- * Combines the forecasts of several models. `ensemble` is the weighted mean of a network and the two best baselines; weights
- * are inversely proportional to the squared mean errors on held-out rows (after Bates & Granger 1969). An error counts at an origin only if
- * its row lies before the origin, so weights never use later rows. `per-series` forecasts each series with the model that
- * has the lowest mean error on its held-out rows.
+ * Combines the forecasts of several models. `ensemble` is the weighted mean of a network and the two best baselines. The weights are
+ * inversely proportional to the squared mean errors on held-out rows (after Bates & Granger 1969). An error counts at an origin only
+ * if its row lies before the origin, so weights never use later rows. `per-series` forecasts each series with the model that has the
+ * lowest mean error on the held-out rows of the series.
  */
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
@@ -11,7 +11,7 @@ import type { Panel } from './panel.js';
 export const ENSEMBLE = 'ensemble';
 export const PER_SERIES = 'per-series';
 
-/** Baselines in the ensemble, in addition to the network. */
+/** Number of baselines in the ensemble, in addition to the network. */
 const BASELINES_IN_ENSEMBLE = 2;
 
 /** The weight of each model, by name. The weights sum to 1. */
@@ -28,14 +28,16 @@ export interface Combination {
 
 /** The scaled absolute errors of one model on held-out rows. */
 export class HeldOutErrors {
+  /** The first origin, a grid index. */
   readonly #first: number;
+  /** The errors of all series. */
   readonly #all: CumulativeErrors;
-  /** For each series; empty unless `bySeries`. */
+  /** The errors of each series; empty unless `bySeries`. */
   readonly #bySeries: readonly CumulativeErrors[];
 
   /**
-   * @param errorScales the errors of each series are divided by its scale
-   * @param forecasts one for each origin
+   * @param errorScales scale of each series, by which its errors are divided
+   * @param forecasts one forecast for each origin
    * @param bySeries whether to keep the errors of each series too
    */
   constructor(
@@ -71,11 +73,12 @@ export class HeldOutErrors {
 
   /** Returns the number of errors of one series on the rows before an origin, and their mean. Needs `bySeries`. */
   ofSeries({ series, origin }: Origin): { count: number; mean: number } {
-    const [errors, before] = [this.#bySeries[series], origin - this.#first];
-    return { count: errors.count(before), mean: errors.mean(before) };
+    const [errors, end] = [this.#bySeries[series], origin - this.#first];
+    return { count: errors.count(end), mean: errors.mean(end) };
   }
 }
 
+/** Sums and counts of errors over all rows before a row. */
 class CumulativeErrors {
   readonly #sums: Float64Array;
   readonly #counts: Float64Array;
@@ -90,7 +93,7 @@ class CumulativeErrors {
     this.#counts[row + 1]++;
   }
 
-  /** Turns the entries of each row into sums over all rows up to it. */
+  /** Replaces the entry of each row by the sum of all entries up to this row. Must be called after all errors are added. */
   accumulate(): void {
     for (let row = 1; row < this.#sums.length; row++) {
       this.#sums[row] += this.#sums[row - 1];
@@ -98,23 +101,25 @@ class CumulativeErrors {
     }
   }
 
-  mean(before: number): number {
-    return this.#sums[this.#at(before)] / this.count(before);
+  /** Returns the mean of the errors at the rows before `end`. */
+  mean(end: number): number {
+    return this.#sums[this.#indexOf(end)] / this.count(end);
   }
 
-  count(before: number): number {
-    return this.#counts[this.#at(before)];
+  /** Returns the number of errors at the rows before `end`. */
+  count(end: number): number {
+    return this.#counts[this.#indexOf(end)];
   }
 
-  #at(before: number): number {
-    return Math.max(0, Math.min(this.#sums.length - 1, before));
+  #indexOf(end: number): number {
+    return Math.max(0, Math.min(this.#sums.length - 1, end));
   }
 }
 
 /**
- * Returns the weights of the ensemble at an origin: of the network and the two baselines with the lowest errors known there.
- * Equal weights if no errors are known.
- * @param errors of all models, by name. The order of the baselines decides between equal errors
+ * Returns the weights of the ensemble at an origin, for the network and the two baselines with the lowest errors before the origin.
+ * The weights are equal if an error of these models is unknown or 0.
+ * @param errors errors of all models, by name. Of baselines with equal errors, the first is used
  */
 export function ensembleWeights(
   errors: ReadonlyMap<string, HeldOutErrors>,
@@ -134,8 +139,8 @@ export function ensembleWeights(
 }
 
 /**
- * Returns the model with the lowest error known at an origin: on the rows of its series, if there are at least `minErrors` errors of
- * every model, otherwise on those of all series. Undefined if no errors are known.
+ * Returns the model with the lowest mean error before an origin. If every model has at least `minErrors` errors on the series of the
+ * origin, only these count; otherwise the errors on all series do. Returns undefined if no errors are known.
  */
 export function bestModel(
   errors: ReadonlyMap<string, HeldOutErrors>,
@@ -147,7 +152,10 @@ export function bestModel(
   const means = isEnough
     ? ofSeries.map(({ mean }) => mean)
     : Array.from(errors.values(), (each) => each.mean(origin.origin));
-  const best = means.reduce((at, mean, i) => (mean < (means[at] ?? Number.POSITIVE_INFINITY) ? i : at), -1);
+  const best = means.reduce(
+    (lowest, mean, i) => (mean < (means[lowest] ?? Number.POSITIVE_INFINITY) ? i : lowest),
+    -1,
+  );
   return [...errors.keys()][best];
 }
 

@@ -1,4 +1,4 @@
-/** Recognises counts, and checks that the target of the head `negbin` consists of them. */
+/** Recognises counts, and checks that the target of the head `negbin` consists of counts. */
 import { UnrollError } from '@unroll/core';
 import { type Panel, timeAt } from './panel.js';
 import { ofSeries } from './rows.js';
@@ -21,7 +21,7 @@ export function checkCounts(panel: Panel): void {
   }
 }
 
-/** Counts of which at least this share is 0 are worth a distribution of counts. */
+/** If at least this share of the counts is 0, the head `negbin` is proposed. */
 const MIN_ZEROS = 0.3;
 
 /** Returns a note that proposes the head `negbin` if the target consists of counts and many of them are 0. */

@@ -15,7 +15,7 @@ export interface CovariateNames {
   static?: readonly string[];
 }
 
-/** A covariate column: numbers, or category indices; NaN where missing. */
+/** A covariate column: numbers, or category indices; NaN for a missing value. */
 export interface Covariate {
   readonly name: string;
   readonly role: Role;
@@ -81,13 +81,13 @@ export type ChannelConfig = {
   name: string;
   role: Role;
   /**
-   * Whether the channel is relative to the centre of the window, as the target is (encoder.ts). Missing in earlier versions: values
-   * of past covariates, and changes of future ones relative to the last row.
+   * Whether the channel is relative to the centre of the window, like the target (encoder.ts). Missing in models of earlier versions,
+   * which read the values of past covariates, and the changes of future covariates relative to the last row.
    */
   isRelative?: boolean;
 } & ({ mean: number; deviation: number } | { categories: string[] });
 
-/** Fits the encoding of one covariate on its training values. Missing values are ignored. */
+/** Returns the encoding of one covariate, fitted on its training values. Missing values are ignored. */
 export function fitChannels({ name, role, categories }: Covariate, training: Float64Array): ChannelConfig {
   if (categories !== null)
     return { name, role, ...(role === 'future' && { isRelative: true }), categories: [...categories] };
@@ -101,8 +101,8 @@ export function fitChannels({ name, role, categories }: Covariate, training: Flo
 }
 
 /**
- * Encodes a covariate of one series as channels, one value per row. Missing values repeat the last known value. Before the
- * first known value, all channels are 0 (the mean, or no category); a static covariate has its one value in all rows.
+ * Encodes a covariate of one series as channels, one value per row. A missing value is replaced by the last known value. Before the
+ * first known value, all channels are 0 (the mean, or no category). A static covariate has its first known value in all rows.
  */
 export function channelsOf(config: ChannelConfig, values: Float64Array): Float64Array[] {
   const filled = values.slice();

@@ -1,14 +1,15 @@
 /**
  * Encodes a panel as network inputs: the transformed target of each series (transform.ts) and the channels of its
- * covariates (covariates.ts). A training pair has one input for the window, [L, I]. If there are future covariates, it also
- * has one for the horizon, [h, F]:
+ * covariates (covariates.ts). A training pair has one input for the window, [L, I]. If there are future covariates, the pair also
+ * has an input for the horizon, [h, F]:
  *
  *   I: the channels of the target, past covariates, calendar, future covariates and static covariates
  *   F: the two channels of each future covariate, and the horizon step divided by h
  *
- * Numeric past covariates are encoded like the target: seasonal differences relative to the centre of the window; if the network has
- * a second channel of the target, also not relative. The values themselves would be new to the network in a season that the
- * training rows do not contain. A future covariate has two channels: its value, and its seasonal difference relative to the centre.
+ * Numeric past covariates are encoded like the target, as seasonal differences minus their centre in the window (transform.ts). If
+ * the network has the second channel of the target, each past covariate also has a channel without this subtraction. The values
+ * themselves are not inputs: in a season that the training rows do not contain, they may be unlike any value in training. A future
+ * covariate has two channels: its value, and its seasonal difference minus the centre.
  */
 import { type FloatArray, RandomStream, UnrollError } from '@unroll/core';
 import { type CalendarName, calendarChannels } from './calendar.js';
@@ -42,7 +43,7 @@ export interface EncodedRows {
   inputs: FloatArray;
   /** Shape [count, horizon, futureWidth]. */
   future: FloatArray;
-  /** Shape [count, horizon, targetWidth]: the target and, for counts, the scale by which they are divided. */
+  /** Shape [count, horizon, targetWidth]: the target and, for counts, the unit by which the inputs are divided. */
   targets: FloatArray;
 }
 
@@ -60,6 +61,7 @@ export interface EncodeOptions {
   dropCategories?: boolean;
 }
 
+/** The training pairs to encode, see {@link PanelEncoder.pairs}. */
 interface PairOptions extends Pick<EncodeOptions, 'dropCategories'> {
   from: number;
   to: number;
@@ -82,11 +84,11 @@ export interface Origin {
 
 /** The channels of one series, with one value per row. */
 interface SeriesChannels {
-  /** Past covariates: the seasonal differences of numbers, of which a centre is subtracted, and the values of categories. */
+  /** Past covariates: the seasonal differences of numbers, from which the centre is subtracted, and the values of categories. */
   past: { values: Float64Array; isRelative: boolean }[];
   /** Calendar features. */
   calendar: Float64Array[];
-  /** Values of the future covariates, and their changes over `lag` rows. */
+  /** Future covariates: their values, and their changes over `lag` rows. */
   future: { values: Float64Array; changes: Float64Array; isCategory: boolean; isRelative: boolean }[];
   /** Static covariates. */
   static: { value: number; isCategory: boolean }[];
@@ -152,7 +154,7 @@ export class PanelEncoder {
     return new PanelEncoder(panel, plan, { transforms, channels });
   }
 
-  /** Returns an encoder with the same fit for another panel. Its series `n` extends series `sources[n]` of this panel. */
+  /** Returns an encoder with the same fit for another panel, whose series `n` extends series `sources[n]` of the present panel. */
   for({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
     if (panel === this.#panel) return this;
     const { channels, transforms } = this.config;
@@ -230,13 +232,13 @@ export class PanelEncoder {
     return transform.output(prepared, row, scaledOutputs);
   }
 
-  /** Returns the scale by which counts are divided at the origin; 1 for other scalers. */
+  /** Returns the unit by which the input counts of a forecast are divided; 1 for other scalers. */
   unit(origin: Origin): number {
     const { transform, prepared, row } = this.#pointOf(origin);
     return transform.unit(prepared, row);
   }
 
-  /** @throws UnrollError `state` if the series has no fitted transform (see `canForecast`) */
+  /** Returns the data of an origin. @throws UnrollError `state` if the series has no fitted transform (see `canForecast`) */
   #pointOf({ series, origin }: Origin): Omit<EncodingPoint, 'isUnknown'> {
     const target = this.#targets[series];
     if (target === null) {
@@ -295,13 +297,13 @@ export class PanelEncoder {
     }
   }
 
-  /** Whether the window has both channels of the target, relative to its centre and not, and they differ. */
+  /** Whether there are two different channels of the target: with and without the subtraction of the centre. */
   get #hasBoth(): boolean {
     const { absolute, scaler, anchor } = this.#plan;
     return absolute && scaler === 'changes' && anchor !== 'zero';
   }
 
-  /** Returns what is subtracted from the changes of a covariate in the window before `row`, as for the target. */
+  /** Returns what is subtracted from the changes of a covariate in the window before `row`. The target has the same rule. */
   #centre(changes: Float64Array, row: number): number {
     const { scaler, anchor, window } = this.#plan;
     return scaler === 'changes' ? anchorOf(changes.subarray(row - window, row), anchor) : 0;

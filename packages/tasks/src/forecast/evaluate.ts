@@ -15,8 +15,8 @@ import { scoreTable } from './run-events.js';
 const MAX_FORECASTS = 10_000;
 
 /**
- * Scores the model and the best baseline like a backtest. The forecast origins are all rows of the table that are newer than
- * the stored rows, or a sample of them. MASE is scaled by the seasonal naive error on the rows before the first origin.
+ * Returns the scores of the model and of the best baseline, as in a backtest. The forecast origins are all rows of the table that are
+ * newer than the stored rows, or a sample of them. MASE is scaled by the seasonal naive error on the rows before the first origin.
  * @throws UnrollError `data` if the table has no newer rows of a series that was trained on
  */
 export async function evaluateForecast(model: ForecastModel, table: Table): Promise<TaskScores> {

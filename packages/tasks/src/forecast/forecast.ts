@@ -1,6 +1,6 @@
 /**
- * `forecast`: reads a table, backtests models, and forecasts with the best of them. Reads the panel (panel.ts), plans the run
- * (plan.ts), trains networks on the rows before the first backtest origin, and compares them with the baselines at every
+ * `forecast`: reads a table, backtests models, and forecasts with the best of them. A run reads the panel (panel.ts), chooses the
+ * settings (plan.ts), trains networks on the rows before the first backtest origin, and compares them with the baselines at every
  * origin (backtest.ts). Intervals are calibrated with the errors known at each origin (calibration.ts). The model with the
  * lowest MASE makes the forecast; if it is a network, it is first retrained on all rows.
  */
@@ -45,12 +45,12 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   baselines?: readonly FittedBaselineName[];
   /**
    * `all`: the best model forecasts all series. `series`: each series is forecast by the model with the lowest error on its
-   * held-out rows; with too few of these, by the best one on all series. Default `all`.
+   * held-out rows or, if there are too few of these rows, by the model with the lowest error over all series. Default `all`.
    */
   select?: 'all' | 'series';
   /**
-   * Whether series that ended one horizon or more before the others are left out or forecast from their own last rows. Default:
-   * `drop`, but `keep` if half of the series or more ended earlier.
+   * `drop`: series that ended one horizon (at least 3 rows) or more before the others are left out. `keep`: they are forecast from
+   * their own last rows. Default: `drop`, or `keep` if at least half of the series ended earlier.
    */
   discontinued?: Discontinued;
   /** Hidden units of each recurrent layer. Default 32. */
@@ -64,13 +64,13 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   /** Maximum number of epochs; validation chooses the actual number. Default 60. */
   epochs?: number;
   /**
-   * Time for the training in seconds. Each choice of the number of epochs gets an equal share of this time. Later
-   * trainings take no more epochs than were tried; every network trains for at least one epoch. Default: no limit.
+   * Time for the training in seconds. The time that is left is divided equally among the remaining training runs, which limits how
+   * many epochs are tried. Later training runs take no more epochs than were tried; each takes at least one. Default: no limit.
    */
   budget?: number;
   /** Seed of the initial weights and of shuffling. Default 0. */
   seed?: number;
-  /** Retrain before every backtest origin instead of once. Default false. */
+  /** Whether networks are retrained before every backtest origin instead of once. Default false. */
   refit?: boolean;
   /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
@@ -93,18 +93,18 @@ export interface ForecastBacktest extends PreparedForecast {
 export interface ForecastResult extends ForecastBacktest {
   /** The winner's forecast of each series. */
   forecasts: SeriesForecast[];
-  /** The networks that were trained on all rows. Null if baselines make the forecast. */
+  /** The networks that were trained on all rows. Null if the model is a baseline. */
   networks: FittedNetwork[] | null;
   /** The model that made the forecast. It can be saved, and can forecast from newer rows. */
   model: ForecastModel;
-  /** Notes on changes to the rows and on series that are too short for the network, one sentence each. */
+  /** Notes on the rows, the model and the series, one sentence each. */
   notes: string[];
 }
 
 const DEFAULTS = { units: 32, layers: 1, epochs: 60, seed: 0, learningRate: 3e-3, levels: [0.8, 0.95] };
 
 /**
- * Reads the table and plans the run, without training.
+ * Reads the table and returns the panel and the plan of the run, without training.
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
 export function prepareForecast(table: Table, options: ForecastOptions): PreparedForecast {
@@ -127,7 +127,7 @@ interface BacktestRun extends Omit<CalibratedForecasts, 'backtest'> {
   networks: NetworkForecaster[];
 }
 
-/** Runs the backtest of all models. */
+/** Runs the backtest of all models and yields its events. */
 async function* backtestModels(
   table: Table,
   options: ForecastOptions,
@@ -180,8 +180,8 @@ export async function* forecastEvents(
 }
 
 /**
- * Runs a forecast to completion.
- * @param options those of the forecast; `onEvent` is called for every event of the run
+ * Runs a forecast and returns its result.
+ * @param options options of the forecast; `onEvent` is called for every event of the run
  */
 export async function forecast(
   table: Table,
@@ -273,7 +273,7 @@ function setUp(
   const { signal, refit = false, epochs = DEFAULTS.epochs, head = 'point' } = options;
   const levels = [...new Set(options.levels ?? DEFAULTS.levels)].sort((a, b) => a - b);
   const cells = [...new Set(options.cells ?? ['lstm' as const])];
-  // Calibration uses the validation folds of the epoch search, so its networks are scored on rows that they did not train on.
+  // The networks for calibration are trained on the rows before each validation fold of the epoch search, and forecast later rows.
   const folds = levels.length === 0 ? [] : validationFolds(panel, { ...plan, absolute: false }, plan.cut);
   const calibrationCuts = folds.map(({ cut }) => cut).sort((x, y) => x - y);
   const stages = stagesOf(calibrationCuts.length, refit ? plan.origins.length : 1, plan.views.length);

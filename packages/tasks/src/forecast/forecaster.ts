@@ -1,6 +1,6 @@
 /**
- * Trains the networks of a run and forecasts with them. They are trained separately for calibration, for the backtest and
- * for the final forecast.
+ * Trains the networks of a run and forecasts with them. There are separate networks for calibration, for the backtest and for the
+ * final forecast.
  */
 import type { EpochEvent as TrainEpoch, TrainEvent, StepEvent as TrainStep } from '@unroll/train';
 import {
@@ -42,13 +42,13 @@ export interface RunContext {
   plan: ForecastPlan;
   levels: readonly number[];
   /**
-   * Cutoffs (row indices on the regular time axis of the panel), ascending. For each, calibration networks are trained on
-   * the rows before it. Empty if there are too few rows.
+   * Cutoffs (grid indices of the panel), ascending. For each cutoff, calibration networks are trained on the rows before the
+   * cutoff. Empty if there are too few rows.
    */
   calibrationCuts: readonly number[];
   /** The fitted baselines of the options. */
   baselines: readonly FittedBaselineName[] | undefined;
-  /** Whether to select one model for all series or one for each. */
+  /** Whether to select one model for all series, or one model for each series. */
   select: 'all' | 'series';
   /** Maximum number of epochs. */
   epochs: number;
@@ -92,7 +92,7 @@ export class RunProgress {
 
 /**
  * Returns the stage of each training run of one forecaster before its final training, in order.
- * @param calibrations number of calibration networks
+ * @param calibrations number of cutoffs for calibration
  * @param backtests how often the networks are trained for the backtest
  * @param networks number of networks of the forecaster
  */
@@ -105,9 +105,7 @@ export function stagesOf(calibrations: number, backtests: number, networks: numb
   ];
 }
 
-/**
- * Trains the networks of one cell type in every stage of a run, one for each view of the plan.
- */
+/** Trains the networks of one cell type in every stage of a run: one network for each view of the plan. */
 export class NetworkForecaster {
   readonly name: string;
   readonly #context: RunContext;

@@ -31,8 +31,8 @@ interface KeyedTable {
 const keyOf = ({ ids, time }: KeyedTable, row: number): string => `${time.values[row]} ${ids[row]}`;
 
 /**
- * Returns `table` with the future covariates of `rows`. If the table already has a row of the same series and time, its
- * covariates are set, unless its target is known. Otherwise a new row without a target is added.
+ * Returns `table` with the future covariates of `rows`. If `table` already has a row of the same series and time, the covariates of
+ * this row are set, unless its target is known. Otherwise a new row without a target is added.
  * @throws UnrollError `data` with file and line of `rows` for an unknown series, a duplicate row, a row with a target, and
  *   values that cannot be read
  */

@@ -4,7 +4,7 @@ import type { Template } from '../shared/task.js';
 import { endOf, type Panel, timeAt } from './panel.js';
 
 /**
- * Checks that all future covariates are known for the `horizon` rows after each series.
+ * Checks that all future covariates are known for the `horizon` rows after the last row of each series.
  * @throws UnrollError `data` that names the missing series, times and columns. `data.template` holds the rows to fill in,
  *   and `data.option` the name of the option that takes them
  */

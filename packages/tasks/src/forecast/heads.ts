@@ -18,13 +18,13 @@ export interface Head {
   loss(): Loss;
   /**
    * Computes a quantile of one horizon step from its outputs.
-   * @param level 0 to 1
-   * @param unit the unit of counts; ignored by other heads. Default 1
+   * @param level level of the quantile, from 0 to 1
+   * @param unit unit by which the input counts are divided, for the head `negbin`. Default 1
    */
   quantile(outputs: ArrayLike<number>, level: number, unit?: number): number;
   /**
-   * Computes the mean of counts, which says more than the median if most counts are 0. Other heads do not have it: they use
-   * the median as the mean.
+   * Computes the mean of counts, which is more informative than the median if most counts are 0. Other heads do not have this
+   * method: their mean is computed from the median and the intervals (model.ts).
    */
   mean?(outputs: ArrayLike<number>, unit?: number): number;
 }

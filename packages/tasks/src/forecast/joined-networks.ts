@@ -27,14 +27,14 @@ export interface JoinedParts {
   head: Head;
   /** The encoder of each network, for the panel to forecast. */
   encoders: readonly PanelEncoder[];
-  /** What distinguishes each network: its representation of the target, and whether it has the absolute channel. */
+  /** The view of each network: its representation of the target, and whether it has the second input channel. */
   views: readonly NetworkView[];
   plan: Omit<StoredPlan, 'views'>;
   /** Probabilities of the intervals. */
   levels: readonly number[];
 }
 
-/** Joins the networks into one model with the inputs and outputs of all. */
+/** Returns one model with the inputs and outputs of all networks. */
 export function joinNetworks(networks: readonly FittedNetwork[]): Network {
   return joined({
     inputs: networks.flatMap(({ model }) => model.inputs),

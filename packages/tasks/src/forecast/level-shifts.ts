@@ -1,9 +1,9 @@
 /**
  * Finds level shifts in a series: rows at which the series becomes higher or lower by about the same amount for all later rows.
  * The statistic of row t is J = median(d[t], ..., d[t + m - 1]) - median of the w values of d before t, where d is the change
- * over one season (without a season, the value). A row is a shift if |J| is many times the median of |J| in the rows before, if
- * the change is abrupt, and if all m rows from t lie beyond it. The search is causal: whether a shift is known at a row depends
- * only on the rows before it.
+ * over one season (without a season, the value). Row t is a shift if |J| is many times the median of |J| at earlier rows, if d
+ * changes by at least J / 2 from row t - 1 to row t, and if d is at least J / 2 away from the earlier median in all m rows from t on.
+ * The search is causal: whether a shift is known at a row depends only on the rows before it.
  */
 import { quantile } from '@unroll/data';
 
@@ -22,9 +22,9 @@ export type OpenShift = Pick<LevelShift, 'row' | 'size'>;
 
 /** Numbers of rows after a shift that are used to find it, m above. Small shifts are found only with the larger numbers. */
 const ROWS_AFTER = [3, 6, 12];
-/** Rows since an open shift. */
+/** Numbers of rows since an open shift, m above. */
 const OPEN_ROWS = [1, 2];
-/** By m: the threshold is multiplied by this. Few unusual rows are often a temporary change. */
+/** Factor of the threshold, by m. It is larger for small m, because a few unusual rows are often a temporary change. */
 const FACTORS = new Map([
   [1, 2.5],
   [2, 2.5],
@@ -34,19 +34,19 @@ const FACTORS = new Map([
 ]);
 /** Rows before a shift, w above. */
 const ROWS_BEFORE = 8;
-/** |J| is compared with those at this many rows before; with fewer than MIN_COMPARED, nothing is found. */
+/** |J| is compared with |J| at this many earlier rows. If fewer than MIN_COMPARED are known, no shift is found. */
 const COMPARED = 100;
 const MIN_COMPARED = 10;
 /**
- * A shift must be this many times the median of |J|, its 95 % quantile (rows of the peak season may vary more than others), and
- * the mean change from row to row.
+ * The threshold is the largest of these multiples: of the median of |J|, of the 95 % quantile of |J| (rows of the peak season may
+ * vary more than others), and of the mean change from row to row.
  */
 const MIN_RATIO = 6;
 const MIN_RATIO_TO_LARGE = 2.5;
 const MIN_RATIO_TO_STEP = 0.5;
 /**
- * In a long series, it must also be larger than every |J| at this many rows before those: a quiet week is often followed by a week
- * as restless as many before it.
+ * |J| must also be larger than at each of this many rows before the compared rows: a quiet week is often followed by a week that
+ * varies as much as earlier weeks.
  */
 const REMEMBERED = 2000;
 
@@ -56,7 +56,10 @@ export const searchedRows = (season: number): number =>
 
 /** Searches one series for level shifts. */
 export class ShiftSearch {
-  /** The shifts in the order in which they become known. A later one at the same row corrects the size of an earlier one. */
+  /**
+   * The shifts in the order in which they become known. A second shift at the same row is a correction: the sizes of both must be
+   * added.
+   */
   readonly shifts: readonly LevelShift[];
   /** Open shifts by the origin at which they are known. */
   readonly #open = new Map<number, OpenShift>();
@@ -92,7 +95,7 @@ export class ShiftSearch {
     return after === undefined ? undefined : { row: end - after, size: this.#statistic(end - after, after) };
   }
 
-  /** Finds shifts that become known at row `end`, or corrects the size of one, and moves the rows before it. */
+  /** Returns the shift, or the correction of a shift, that becomes known at row `end`, and moves the rows before it. */
   #foundAt(end: number, known: readonly LevelShift[]): LevelShift[] {
     for (const after of ROWS_AFTER) {
       const row = end - after;
@@ -125,10 +128,10 @@ export class ShiftSearch {
     const statistic = this.#statistics.get(after)?.[row] ?? Number.NaN;
     if (Number.isNaN(statistic) || statistic === 0) return false;
     const sign = Math.sign(statistic);
-    const least = Math.abs(statistic) / 2;
+    const half = Math.abs(statistic) / 2;
     const before = this.#medianChange(row - ROWS_BEFORE, row);
-    if (sign * (this.#change(row) - this.#change(row - 1)) < least) return false;
-    for (let t = row; t < row + after; t++) if (sign * (this.#change(t) - before) < least) return false;
+    if (sign * (this.#change(row) - this.#change(row - 1)) < half) return false;
+    for (let t = row; t < row + after; t++) if (sign * (this.#change(t) - before) < half) return false;
     return (
       !this.#isEcho(row, after, sign) &&
       Math.abs(statistic) > (FACTORS.get(after) ?? 1) * this.#threshold(row, after) &&
@@ -136,7 +139,7 @@ export class ShiftSearch {
     );
   }
 
-  /** Returns the largest |J| at the remembered rows before a row; 0 if there are none. */
+  /** Returns the largest |J| at the `REMEMBERED` rows before a row; 0 if there are none. */
   #largestBefore(row: number, after: number): number {
     const values = this.#statistics.get(after) ?? new Float64Array();
     return values
@@ -144,7 +147,7 @@ export class ShiftSearch {
       .reduce((largest, value) => (Number.isNaN(value) ? largest : Math.max(largest, Math.abs(value))), 0);
   }
 
-  /** Returns the smallest |J| of a shift at a row; infinite if too few rows are known before it, or if these rarely change. */
+  /** Returns the threshold of |J| at a row; infinite if too few earlier |J| are known, or if the series rarely changes. */
   #threshold(row: number, after: number): number {
     const first = Math.max(0, row - after - COMPARED);
     const values = this.#statistics.get(after) ?? new Float64Array();
@@ -165,12 +168,12 @@ export class ShiftSearch {
   }
 
   /**
-   * Returns whether a change over one season comes from the season before: if an outlier or the end of a shift lies there, the
-   * values themselves change as usual.
+   * Returns whether an unusual change over one season is caused by the value one season earlier, for example by an outlier there,
+   * while the value at the row is as usual.
    */
   #isEcho(row: number, after: number, sign: number): boolean {
     if (this.#season === 1) return false;
-    const change = (at: number) => this.#medianValue(at, at + after) - this.#medianValue(at - after, at);
+    const change = (t: number) => this.#medianValue(t, t + after) - this.#medianValue(t - after, t);
     const [now, last] = [change(row), change(row - this.#season)];
     const earlier = row - 2 * this.#season;
     if (earlier - after < 0) return sign * now < 0 || Math.abs(now) < Math.abs(last);

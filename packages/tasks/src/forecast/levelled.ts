@@ -14,7 +14,7 @@ import { fillGaps, listSeries, ofSeries } from './rows.js';
 
 type LevelPlan = Pick<ForecastPlan, 'season' | 'log'>;
 
-/** Searches by the values of a series, then by season and scale. */
+/** Cache of searches, by the values of a series, then by season and logarithm. */
 const searches = new WeakMap<Float64Array, Map<string, ShiftSearch>>();
 
 /** Returns the search for the shifts of a series. */
@@ -66,20 +66,23 @@ export function levelledPanel(panel: Panel, plan: LevelPlan, cut: number): Panel
   return isChanged ? { ...panel, series } : panel;
 }
 
-/** Origins in a panel without level shifts. */
+/** The origins of forecasts, with a panel without level shifts. */
 export interface LevelledOrigins {
-  /** One for each original origin. If there are two readings, the level shift. */
+  /** One origin for each original origin. If there are two readings of its series, this is the reading as a level shift. */
   firstReadings: ForecastOrigins;
   /**
    * The second readings (outliers), each in a separate panel: a network's results depend on its batch in the last digits, and
    * later rows must not change the batch of an earlier origin.
    */
   secondReadings: ForecastOrigins[];
-  /** Joins the forecasts of both readings. */
+  /** Returns one forecast for each original origin, given the forecasts of the first and of the second readings. */
   merge(first: readonly Intervals[], second: readonly Intervals[]): Intervals[];
 }
 
-/** Returns origins in a panel whose series have no level shifts known at them. Series that differ between origins are repeated. */
+/**
+ * Returns the origins with a panel from which the level shifts that are known at each origin are removed. If the known shifts of a
+ * series differ between origins, the panel contains several versions of the series.
+ */
 export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: LevelPlan): LevelledOrigins {
   const series: PanelSeries[] = [...panel.series];
   const sources = panel.series.map((_, s) => s);

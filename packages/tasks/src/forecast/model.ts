@@ -1,7 +1,6 @@
 /**
  * The trained forecasting model. `forecast` returns it, and the commands save, load and run it. Its files are read and written by
- * artifact.ts, its tables are read by reader.ts, and its networks are run by joined-networks.ts. All methods of the class read
- * the same stored pipeline, so it is one file.
+ * artifact.ts, its tables are read by reader.ts, and its networks are run by joined-networks.ts.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
@@ -49,7 +48,7 @@ export interface SeriesForecast extends Intervals {
   time: string[];
   /**
    * With the head `negbin`, the mean of the negative binomial distribution. With a log transform, the mean of the lognormal
-   * distribution that has these intervals. Otherwise equal to the median.
+   * distribution with the narrowest of these intervals. Otherwise equal to the median.
    */
   mean: Float64Array;
 }
@@ -82,7 +81,7 @@ const OPTIONS: readonly TaskOption[] = [
 
 export class ForecastModel implements TaskModel {
   readonly pipeline: Pipeline;
-  /** The joined networks, with one output [N, chunk, head.outputs] each. Null if the model is a baseline. */
+  /** The joined networks, with one output [N, chunk, head.outputs] for each network. Null if the model is a baseline. */
   readonly network: Network | null;
   readonly options = OPTIONS;
   readonly about =
@@ -111,7 +110,7 @@ export class ForecastModel implements TaskModel {
   }
 
   /**
-   * Returns the model as files by name: `pipeline.json` and, if it is a network, `config.json` and `model.safetensors`.
+   * Returns the model as files by name: `pipeline.json` and, if it has networks, `config.json` and `model.safetensors`.
    * @param training JSON about the training run, for `training.json`
    */
   toFiles(training?: unknown): Promise<Map<string, Uint8Array>> {
@@ -176,7 +175,7 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Forecasts from each origin, using only the rows before it.
-   * @returns the forecasts, and the origins with too few rows for the network, which the best baseline forecasts
+   * @returns the forecasts, and the origins with too few rows for the network, from which the best baseline forecasts
    */
   async forecastAt(
     panel: Panel,
@@ -203,7 +202,7 @@ export class ForecastModel implements TaskModel {
     return { intervals, short };
   }
 
-  /** Combines the network's forecasts with those of baselines if the model is a combined one. */
+  /** Returns the forecasts of a combined model. If the model is not a combined one, returns the forecasts of the network. */
   #combined(
     panel: Panel,
     origins: readonly Origin[],
@@ -214,8 +213,8 @@ export class ForecastModel implements TaskModel {
     if (combination === undefined) return byNetwork;
     const shared = new Map(Object.entries(combination.weights));
     const bySeries = panel.series.map(({ id }) => {
-      const own = combination.series?.[id];
-      return own === undefined ? shared : new Map(Object.entries(own));
+      const seriesWeights = combination.series?.[id];
+      return seriesWeights === undefined ? shared : new Map(Object.entries(seriesWeights));
     });
     const names = new Set(origins.flatMap(({ series }) => [...bySeries[series].keys()]));
     names.delete(combination.network);
@@ -280,8 +279,11 @@ export class ForecastModel implements TaskModel {
     return this.forecast(table, typeof horizon === 'number' ? horizon : undefined, reading);
   }
 
-  /** The rows are those of all series, one after the other. The inputs of all networks are inputs of the joined network. */
-  async example(request: TaskRequest, given?: number): Promise<NetworkExample> {
+  /**
+   * Returns the inputs of the joined networks for a forecast after one row.
+   * @param wantedRow index of the row; the rows of all series are counted one series after the other. Default: the last row
+   */
+  async example(request: TaskRequest, wantedRow?: number): Promise<NetworkExample> {
     const { network, pipeline } = this;
     if (network === null)
       throw valueError(
@@ -290,17 +292,17 @@ export class ForecastModel implements TaskModel {
     const panel = request.rows === undefined ? storedPanel(pipeline) : readPanel(pipeline, request.rows, {});
     const counts = panel.series.map(({ values }) => values.length);
     const count = counts.reduce((sum, each) => sum + each, 0);
-    const row = given ?? count - 1;
+    const row = wantedRow ?? count - 1;
     checkRow(row, count, 'rows');
     let series = 0;
-    let own = row;
-    while (own >= counts[series]) own -= counts[series++];
-    const origin = { series, origin: panel.series[series].offset + own + 1 };
+    let seriesRow = row;
+    while (seriesRow >= counts[series]) seriesRow -= counts[series++];
+    const origin = { series, origin: panel.series[series].offset + seriesRow + 1 };
     const networks = this.#networks(withFutureCells(panel, pipeline.plan.chunk), network);
     const title = `${panel.idColumn === null ? '' : `${panel.series[series].id}, `}up to ${timeAt(panel, origin.origin - 1)}`;
     if (networks.canForecast(origin)) return { network, inputs: networks.inputsOf(origin), title };
     throw valueError(
-      `Row ${row} (${title}) has too few rows before it for the network. Choose a later row.`,
+      `Row ${row + 1} (${title}) has too few rows before it for the network. Choose a later row.`,
       { row },
     );
   }
@@ -355,7 +357,7 @@ export class ForecastModel implements TaskModel {
 
   /**
    * Returns the transform of each series for one of the networks. A series without a stored transform gets one that is
-   * fitted on its rows, or null if it has too few.
+   * fitted on its rows, or null if it has too few rows or, with a log transform, no positive value.
    */
   #transforms(panel: Panel, network: number): (TransformConfig | null)[] {
     const { plan, series, views } = this.pipeline;
@@ -371,8 +373,8 @@ export class ForecastModel implements TaskModel {
   }
 
   /**
-   * Returns a function of the origin: the scale of the interval margins. A series that was not seen in training gets the
-   * median unit and the lowest floor of the others.
+   * Returns a function that returns the scale of the interval margins at an origin. A series that was not seen in training gets
+   * the median unit and the lowest floor of the training series.
    */
   #scales(
     panel: Panel,
@@ -380,7 +382,7 @@ export class ForecastModel implements TaskModel {
     unitOf: (series: Pipeline['series'][number]) => number,
   ): (origin: Origin, horizon: number) => SeriesScale {
     const { plan, series } = this.pipeline;
-    const at = spreadAt(spread ?? null, panel);
+    const spreadOf = spreadAt(spread ?? null, panel);
     const stored = new Map(
       series.map((each) => {
         const { id, floor, ceiling = Number.POSITIVE_INFINITY } = each;
@@ -399,7 +401,7 @@ export class ForecastModel implements TaskModel {
     }));
     return ({ series, origin }, horizon) => ({
       ...bySeries[series],
-      spread: Array.from({ length: horizon }, (_, k) => at(origin + k)),
+      spread: Array.from({ length: horizon }, (_, k) => spreadOf(origin + k)),
     });
   }
 
@@ -427,8 +429,8 @@ function longHorizonNotes({ horizon: tested }: Pick<ForecastPlan, 'horizon'>, ho
 }
 
 /**
- * Returns the mean of a forecast whose head does not compute one: with a log transform, the mean of the lognormal
- * distribution that has the first interval; otherwise the median.
+ * Returns the mean of a forecast whose head does not compute a mean: with a log transform, the mean of the lognormal
+ * distribution with the first (narrowest) interval; otherwise the median.
  */
 function meanOf(
   { median, lower, upper }: Intervals,

@@ -40,7 +40,7 @@ export interface FittedNetwork {
   encoder: PanelEncoder;
   plan: NetworkPlan;
   head: Head;
-  /** Number of epochs it was trained for. */
+  /** Number of epochs of the training. */
   epochs: number;
 }
 
@@ -64,10 +64,10 @@ export function networkPlanOf(
   return { scaler, log, window, horizon: chunk, season, calendar, ...view };
 }
 
-/** Maximum number of training pairs. More are subsampled, because they overlap almost completely. */
+/** Maximum number of training pairs. If there are more, a sample is used: neighbouring pairs overlap almost completely. */
 const MAX_PAIRS = 40_000;
 
-/** Returns the batch size: smaller for few pairs, which gives every epoch several steps. */
+/** Returns the batch size. It is smaller for few pairs, so that every epoch has several steps. */
 function batchSizeFor(pairs: number): number {
   if (pairs > 8000) return 128;
   return pairs > 1500 ? 64 : 16;
@@ -86,7 +86,7 @@ function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOpt
   // Layer names differ between the two networks, because both are stored in one artifact.
   const named = (name: string) => ({ name: `${plan.absolute ? 'absolute' : 'relative'}_${name}` });
   const window = input({ shape: [plan.window, encoder.inputWidth], ...named('window') });
-  const first = spread(window, encoder.inputWidth, cell, named('window_features'));
+  const first = withSeveralFeatures(window, encoder.inputWidth, cell, named('window_features'));
   const layerOutputs = stackLayers(first, options, encoder.futureWidth > 0, named);
   if (encoder.futureWidth === 0) {
     const [lastOutput] = layerOutputs[layerOutputs.length - 1];
@@ -96,7 +96,7 @@ function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOpt
   }
   const future = input({ shape: [plan.horizon, encoder.futureWidth], ...named('ahead') });
   const states = layerOutputs.map((outputs) => outputs.slice(1));
-  let decoded = spread(future, encoder.futureWidth, cell, named('ahead_features'));
+  let decoded = withSeveralFeatures(future, encoder.futureWidth, cell, named('ahead_features'));
   for (let layer = 0; layer < layers; layer++) {
     const decoder = cellMakers(cell).layer({ units, returnSequences: true, ...named(`decoder${layer + 1}`) });
     decoded = decoder.apply(decoded, { initialState: states[layer] });
@@ -106,10 +106,10 @@ function makeModel(encoder: PanelEncoder, plan: NetworkPlan, options: NetworkOpt
 }
 
 /**
- * Expands a single feature into several, for cells that normalise the products of the inputs. Of a single feature, such a cell would
- * see only the sign, because all elements of the product are proportional to it.
+ * Converts a single feature to several, for cells that normalise the products of weights and inputs. Such a cell would see only the
+ * sign of a single feature, because all products are proportional to it.
  */
-function spread(
+function withSeveralFeatures(
   sequence: SymbolicTensor,
   width: number,
   cell: CellName,
@@ -118,7 +118,7 @@ function spread(
   return cell === 'layerNormLSTM' && width === 1 ? dense({ units: 8, ...named }).apply(sequence) : sequence;
 }
 
-/** Applies stacked recurrent layers, all but the last with `returnSequences`. Returns [output, ...states] of each layer. */
+/** Applies stacked recurrent layers, all but the last with `returnSequences`. Returns the output and the states of each layer. */
 function stackLayers(
   window: SymbolicTensor,
   { cell, units, layers }: NetworkOptions,

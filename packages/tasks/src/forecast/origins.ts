@@ -6,8 +6,8 @@ import { subsample } from './rows.js';
 import { warmUp } from './transform.js';
 
 /**
- * Maximum number of calibration origins. Forecasts from adjacent rows overlap almost completely, so that more of them cost
- * time and memory but tell little more about the errors.
+ * Returns the maximum number of calibration origins. Forecasts from adjacent rows overlap almost completely, so more origins cost
+ * time and memory but add little information about the errors.
  */
 const maxCalibration = (series: number): number => Math.min(10_000, Math.max(2000, 40 * series));
 
@@ -18,17 +18,17 @@ const maxCalibration = (series: number): number => Math.min(10_000, Math.max(200
 export function backtestOrigins(panel: Panel, plan: ForecastPlan, refit: boolean): Origin[] {
   return plan.origins.flatMap((origin) =>
     panel.series.flatMap(({ offset, values }, series) => {
-      const isTrained = (refit ? origin : plan.cut) - offset >= warmUp(plan);
+      const hasTrainingRows = (refit ? origin : plan.cut) - offset >= warmUp(plan);
       const actuals = values.subarray(
         Math.max(0, origin - offset),
         Math.max(0, origin - offset + plan.horizon),
       );
-      return isTrained && actuals.some((value) => !Number.isNaN(value)) ? [{ series, origin }] : [];
+      return hasTrainingRows && actuals.some((value) => !Number.isNaN(value)) ? [{ series, origin }] : [];
     }),
   );
 }
 
-/** Returns the calibration origins: all rows at or after grid index `from` with enough rows before them, or a sample of these. */
+/** Returns the calibration origins: all rows from grid index `from` on that have enough rows before them, or a sample of these. */
 export function calibrationOrigins(panel: Panel, plan: ForecastPlan, from: number): readonly Origin[] {
   const end = panelEnd(panel);
   const origins = Array.from({ length: end - from }, (_, i) => from + i).flatMap((origin) =>

@@ -60,7 +60,7 @@ export interface PanelOptions extends CovariateNames {
   time?: string;
   /** Column with the series of each row. Default: the table is one series. */
   series?: string;
-  /** Such as `monthly` or `15 minutes`, or the frequency of another panel. Default: inferred from the times. */
+  /** Frequency of the rows, such as `monthly` or `15 minutes`, or the frequency of another panel. Default: inferred from the times. */
   frequency?: string | Frequency;
   /** Order of day, month and year in dates such as 01/02/2024: `dmy`, `mdy` or `ymd`. Default: inferred from the dates. */
   dates?: TimeOptions['dates'];
@@ -69,7 +69,7 @@ export interface PanelOptions extends CovariateNames {
    * the times.
    */
   timezone?: string;
-  /** Time format of the training rows; used if the times match it. Default: detected. */
+  /** Time format of the training rows; it is used if the times match it. Default: detected. */
   timeFormat?: TimeFormat;
 }
 
@@ -106,8 +106,8 @@ export function timeAt(panel: Panel, index: number): string {
 
 /**
  * Reads a panel from a table.
- * @param minValues returns the minimum number of values of a series, given its id. Default: 2 for a table of one series; 1 for
- *   each of several, of which those without values are left out
+ * @param minValues returns the minimum number of values of a series, given its id. Default: 2 for a table of one series; 1 if there
+ *   are several series, of which empty ones are left out
  * @throws UnrollError `data` if a column is missing or has the wrong type, a time is duplicated, or the times have no
  *   regular frequency
  */
@@ -169,7 +169,7 @@ export function panelFromTable(
     series,
     notes,
   };
-  // A saved model compares categories with those of its training rows instead.
+  // A saved model (which passes `minValues`) compares the categories with the categories of its training rows instead.
   const known = minValues === undefined ? withoutUnseenCategories(panel) : panel;
   return {
     ...known,
@@ -177,7 +177,7 @@ export function panelFromTable(
   };
 }
 
-/** Leaves out series without values, unless all are empty or `minValues` is given, and names them in a note. */
+/** Leaves out series without values and names them in a note, unless all series are empty or `minValues` is given. */
 function withValues(
   groups: SeriesRows[],
   targets: Float64Array,
@@ -244,8 +244,8 @@ const MIN_ROWS_SINCE_END = 3;
 
 /**
  * Leaves out the series that ended one horizon or more before the last row of the panel, and names them in a note.
- * @param wanted `keep`: they are forecast from their own ends. Default: `drop`, but if half of the series or more end
- *   earlier, `keep`
+ * @param wanted `keep`: these series are only named in the note. Default: `drop`, or `keep` if at least half of the series ended
+ *   earlier
  */
 export function withoutDiscontinued(panel: Panel, horizon: number, wanted?: Discontinued): Panel {
   const last = panelEnd(panel) - Math.max(MIN_ROWS_SINCE_END, horizon);
@@ -261,7 +261,7 @@ export function withoutDiscontinued(panel: Panel, horizon: number, wanted?: Disc
   return { ...panel, series, notes: [...panel.notes, `${count} ${what}: ${names}.`] };
 }
 
-/** Returns the name of the time column: the one in the options, or else the one that was detected. Null if there is none. */
+/** Returns the name of the time column in the options or, if it is not set, of the detected time column. Null if there is none. */
 export function timeColumnOf(table: Table, options: PanelOptions): string | null {
   const { target, series, time } = options;
   const usedColumns = [target, ...covariateNames(options), ...(series ? [series] : [])];
@@ -274,7 +274,7 @@ const covariateNames = ({ past = [], future = [], static: fixed = [] }: Covariat
   ...fixed,
 ];
 
-/** The largest allowed number. Sums of squares of larger numbers overflow. */
+/** The largest allowed absolute value. Sums of squares of larger numbers would overflow. */
 const MAX_NUMBER = 1e140;
 
 function checkSize(table: Table, name: string, values: Float64Array): void {
@@ -296,7 +296,7 @@ function readIds(table: Table, name: string): string[] {
   if (gap < 0) return ids;
   throw new UnrollError(
     'data',
-    `${table.source}, line ${table.lines[gap]}, column "${name}": the series name is missing.`,
+    `${table.source}, line ${table.lines[gap]}, column "${name}": the series name is missing. Write a name, or remove the row.`,
     { source: table.source, line: table.lines[gap], column: name },
   );
 }
@@ -330,10 +330,10 @@ function toPanelSeries(
   }
   const offset = known[0] ?? indices[0];
   const last = known.at(-1) ?? offset - 1;
-  const onGrid = (cells: Float64Array, last: number): Float64Array => {
-    const values = new Float64Array(last - offset + 1).fill(Number.NaN);
+  const onGrid = (cells: Float64Array, lastIndex: number): Float64Array => {
+    const values = new Float64Array(lastIndex - offset + 1).fill(Number.NaN);
     for (const [i, index] of indices.entries())
-      if (index >= offset && index <= last) values[index - offset] = cells[rows[i]];
+      if (index >= offset && index <= lastIndex) values[index - offset] = cells[rows[i]];
     return values;
   };
   return {

@@ -45,8 +45,8 @@ export interface ForecastPipeOptions {
 
 /**
  * Forecasts the rows after those of the input; without an input, the rows after the training data. Rows need the columns of the
- * training data, and may be all rows or only the new ones. Numbers are the values of the target in the rows after the training
- * data; if the training table had no times, they are the whole series.
+ * training data, and may be all rows or only the new ones. A list of numbers has the values of the target in the rows after the
+ * training data or, if the training table had no times, of the whole series.
  */
 export type ForecastPipe = (
   input?: ForecastInput | null,
@@ -60,7 +60,7 @@ interface ForecastRequest {
 }
 
 /**
- * Returns the rows and options of a request for the input of a pipeline.
+ * Converts the input and the options of a pipeline to the rows and options of a request.
  * @throws UnrollError `value` for invalid options, and for inputs other than rows and numbers
  */
 export function forecastRequest(
@@ -72,20 +72,20 @@ export function forecastRequest(
     ...{ horizon: 'count', futureRows: 'arrayOrObject', dates: ['dmy', 'mdy', 'ymd'], timezone: 'string' },
   });
   const { futureRows, ...others } = options;
-  const set = Object.entries({
+  const entries = Object.entries({
     ...others,
     ...(futureRows && { 'future-rows': tableOf(futureRows, 'futureRows') }),
   });
   return {
     ...(input !== undefined && input !== null && { rows: rowsOf(input, pipeline) }),
-    options: Object.fromEntries(set.filter(([, value]) => value !== undefined)) as Record<
+    options: Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as Record<
       string,
       TaskOptionValue
     >,
   };
 }
 
-/** Converts forecasts to points. */
+/** Converts the forecasts of series to a list with one point for each series and time. */
 export const forecastPoints = (
   forecasts: readonly SeriesForecast[],
   { idColumn, levels }: Pick<Pipeline, 'idColumn' | 'levels'>,
@@ -104,7 +104,7 @@ function rowsOf(input: unknown, pipeline: Pipeline): Table {
   return tableOf(input, 'rows');
 }
 
-/** Returns the table of a list of rows. Tables are returned as they are. */
+/** Converts a list of rows to a table. A table is returned unchanged. */
 function tableOf(input: unknown, source: string): Table {
   if (!Array.isArray(input)) {
     if (typeof input === 'object' && input !== null && 'rowCount' in input) return input as Table;
@@ -127,7 +127,7 @@ const inputError = (source: string, value: unknown) =>
       `${source === 'rows' ? ', or a list of numbers' : ''}, got ${formatValue(value)}.`,
   );
 
-/** Returns the table of values of the target, with the times after the training data. */
+/** Converts values of the target to a table, with the times after the training data. */
 function valuesTable(values: readonly (number | null)[], pipeline: Pipeline): Table {
   const { target, time, idColumn, covariates } = pipeline;
   if (idColumn !== null || covariates.length > 0) {

@@ -53,16 +53,22 @@ export interface Pipeline {
     transforms: (TransformConfig | null)[];
     /** Scale of the interval margins of the model (calibration.ts). */
     unit: number;
-    /** Scale of the margins of the fallback; missing if it is the same. */
+    /** Scale of the interval margins of the fallback; missing if it equals `unit`. */
     fallbackUnit?: number;
     /** Values below this are raised to it before the logarithm. */
     floor: number;
-    /** The largest value. With a log transform, upper bounds are limited to a multiple of this value (calibration.ts). Missing in earlier versions. */
+    /**
+     * The largest training value. With a log transform, upper bounds are limited to a multiple of this value (calibration.ts). Missing
+     * in earlier versions.
+     */
     ceiling?: number;
-    /** Whether interval bounds are clipped at 0; missing in earlier versions, which clip those of counts. */
+    /** Whether interval bounds are clipped at 0; missing in earlier versions, which clip the bounds of counts. */
     nonNegative?: boolean;
   }[];
-  /** The size of errors by the position in the season, of the model and of the fallback; missing if it is the same everywhere. */
+  /**
+   * Size of the errors of the model, and of the fallback, at each position in the season; missing if this size is the same
+   * everywhere.
+   */
   spread?: SeasonalSpread | undefined;
   fallbackSpread?: SeasonalSpread | undefined;
   /** Interval margins of the model, by [level][step]. */
@@ -128,7 +134,7 @@ export interface ModelParts {
   winner: string;
   /** Null if the forecast is by baselines. */
   networks: readonly FittedNetwork[] | null;
-  /** The members of the best model, if it is a combined one. */
+  /** The members of the winner, if it is a combined model. */
   combination: Combination | undefined;
   /** Calibration of each model, by name. */
   calibrations: ReadonlyMap<string, Calibration>;
@@ -191,7 +197,7 @@ function storedCombination(
 const membersOf = ({ weights, bySeries = [] }: Combination): string[] =>
   [weights, ...bySeries].flatMap((each) => [...each.keys()]);
 
-/** Returns the number of last rows to store so that the models forecast the same without the data. */
+/** Returns how many of the last rows are stored. The forecast from these rows equals the forecast from all training rows. */
 function storedRows(models: readonly string[], plan: ForecastPlan): number {
   if (models.some(usesAllRows)) return Number.POSITIVE_INFINITY;
   const rows = warmUp(plan) + plan.season + searchedRows(plan.season);

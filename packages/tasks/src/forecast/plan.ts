@@ -30,11 +30,11 @@ export interface PlanOptions {
   /** `direct` forecasts all horizon steps at once; `recursive` feeds each step back as input to the next. Default `direct`. */
   decoding?: Decoding;
   /**
-   * Calendar features: position in the day (`hour`), the week (`weekday`) and the year (`month`), or `auto` for those that
-   * vary between rows and are covered twice by the training rows. Default `none`.
+   * Calendar features: position in the day (`hour`), the week (`weekday`) and the year (`month`), or `auto` for the features that
+   * vary between rows and whose cycle the training rows cover at least twice. Default `none`.
    */
   calendar?: CalendarOption;
-  /** Number of backtest origins. Default: up to four within the last third of the rows, more for long series. */
+  /** Number of backtest origins. Default: up to four within the last third of the rows, or up to 20 if there are many rows. */
   windows?: number;
   /** Rows between two backtest origins. Default: the horizon. */
   step?: number;
@@ -50,15 +50,15 @@ export interface ForecastPlan extends Omit<NetworkPlan, 'absolute' | 'anchor'> {
   /** Horizon chunk: the steps of one network output. Longer horizons are forecast recursively. */
   chunk: number;
   /**
-   * Season length for the baselines `theta` and `ets`, which test the season of each series: the season of the plan or, if it
-   * has none, the usual one of the frequency. 1 for none.
+   * Season length for the baselines `theta` and `ets`, which test whether each series is seasonal: the season of the plan or, if the
+   * plan has no season, the usual season of the frequency; 1 for none.
    */
   period: number;
   /** All seasons found, the main one (`season`) first; empty for none. */
   seasons: readonly number[];
-  /** Why the season was chosen; empty if it was given. */
+  /** Why the season of several series was chosen; empty for a single series, and if the season was given or none was found. */
   seasonReason: string;
-  /** The representation of the target for each network (network.ts). `lag` is the largest of their lags. */
+  /** The view of each network (network.ts). The `lag` of the plan is the largest lag of the views. */
   views: readonly NetworkView[];
   /** Why the views were chosen; empty if there was no choice. */
   viewReason: string;
@@ -166,7 +166,7 @@ function knownBefore({ offset, values }: PanelSeries, cut: number): Float64Array
   return values.slice(0, length);
 }
 
-/** A plan without the backtest. */
+/** A plan without the backtest and the views. */
 type TransformChoice = Omit<ForecastPlan, 'cut' | 'origins' | 'period' | 'views' | 'viewReason'>;
 
 /** Chooses season, scaler, lag and window from the training rows. Returns null if there are too few rows. */
@@ -182,7 +182,7 @@ function chooseTransform(
     withoutShifts(values, { season: options.season ?? usual, log: false }),
   );
   const { season, seasons, reason: seasonReason } = chooseSeason(panel, training, horizon, options.season);
-  // Moved to the level after a shift, a series may be positive that has no logarithm before it.
+  // A series with a value of 0 or below has no logarithm, even if it becomes positive when it is moved to the level after a shift.
   const positive = training.map((values, s) => (isPositive(rawTraining[s]) ? values : rawTraining[s]));
   const { scaler, log } = chooseScaler(panel, positive, season, options);
   const withoutGaps = training.map((values) => fillGaps(values, season));
@@ -196,10 +196,10 @@ function chooseTransform(
   return null;
 }
 
-/** The logarithm is taken or not, against the criterion of {@link needsLog}, if that lowers the error by at least this share. */
+/** The choice of {@link needsLog} is reversed if that lowers the error by at least this share. */
 const MIN_LOG_GAIN = 0.05;
 
-/** Chooses the views of the networks and whether they use logarithms. The lag of the result is the largest of theirs. */
+/** Chooses the views of the networks and whether they use logarithms. The `lag` of the result is the largest lag of the views. */
 function viewsOf(
   training: readonly Float64Array[],
   choice: TransformChoice,
@@ -214,8 +214,8 @@ function viewsOf(
   );
   const plan = { ...choice, horizon: choice.chunk };
   const found = chooseViews(training, plan, lags);
-  const mayLog = scaler === undefined && arePositive;
-  const other = mayLog ? chooseViews(training, { ...plan, log: !log }, lags) : found;
+  const mayReverse = scaler === undefined && arePositive;
+  const other = mayReverse ? chooseViews(training, { ...plan, log: !log }, lags) : found;
   const isOtherBetter = other.error < (1 - MIN_LOG_GAIN) * found.error;
   const { views, reason } = isOtherBetter ? other : found;
   const gain = `${(100 * (1 - other.error / found.error)).toFixed(0)} %`;
@@ -231,7 +231,7 @@ function viewsOf(
 /** Returns whether no known value is 0 or negative. */
 const isPositive = (values: Float64Array): boolean => values.every((value) => !(value <= 0));
 
-/** Returns the scaler of the options or else the default one, and whether to take logarithms. */
+/** Returns the scaler (the default is `changes`), and whether to take logarithms. */
 function chooseScaler(
   panel: Panel,
   training: readonly Float64Array[],
@@ -251,9 +251,9 @@ function chooseScaler(
 }
 
 /**
- * Returns the choice with the longest window that leaves enough training pairs, at most the default length. Null if no
+ * Returns the choice with the longest window, up to the default length, that leaves enough training pairs. Null if no
  * window does.
- * @param wanted the window of the options, which is then the only one tried
+ * @param wanted window of the options; if it is set, no other window is tried
  */
 function withWindow(
   training: readonly Float64Array[],
@@ -273,8 +273,8 @@ function withWindow(
 const MAX_COMPARED_ORIGINS = 200;
 
 /**
- * Returns the candidate lags, the season and 1, best first. The better lag is the one with the lower error in most series for a
- * network that outputs 0. With the season as lag, such a network forecasts the value one season earlier plus the latest
+ * Returns the candidate lags (the season and 1), the better one first: the lag with which a network that outputs 0 has the lower
+ * error in most series. With the season as lag, such a network forecasts the value one season earlier plus the latest
  * change; with lag 1, it forecasts the last value.
  * @param training the training values of each series, or their logarithms
  */
@@ -323,7 +323,7 @@ function isLongEnough(training: readonly Float64Array[], choice: TransformChoice
   );
 }
 
-/** Returns the shortest usual season of the frequency; 1 if it has none or the times are plain numbers. */
+/** Returns the shortest usual season of the frequency; 1 if the frequency has none or the times are plain numbers. */
 const usualSeason = ({ frequency }: Panel, rows: number): number =>
   frequency.unit === 'step' ? 1 : (seasonCandidates(frequency, rows)[0] ?? 1);
 

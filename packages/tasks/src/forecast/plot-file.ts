@@ -1,4 +1,4 @@
-/** Writes the forecast as an SVG file without a page: one chart, or small multiples of the first series of a panel. */
+/** Creates the SVG file of a forecast: one chart for each of the first series of the panel. */
 import { chart, escapeHtml } from '../shared/report/chart.js';
 import type { ForecastResult } from './forecast.js';
 import { seriesChartData } from './report.js';
@@ -16,7 +16,7 @@ const STYLE =
   '.band1{fill-opacity:.14}.band2{fill-opacity:.2}.band3{fill-opacity:.26}';
 
 /**
- * Returns an SVG document with the last rows and the forecast of each series, at most 24.
+ * Returns an SVG document with the last rows and the forecast of each of the first 24 series.
  * @param result the result of `forecast`
  */
 export function forecastPlot(result: ForecastResult): string {
@@ -38,7 +38,7 @@ export function forecastPlot(result: ForecastResult): string {
   );
 }
 
-/** Returns the wide one of the two charts of a series, which comes first, with its size. */
+/** Returns the chart of a series with its size. Of the two charts that `chart` returns, the first one is wide. */
 function wideChart(result: ForecastResult, s: number): string {
   const svg = chart(seriesChartData(result, s));
   const end = '</svg>';

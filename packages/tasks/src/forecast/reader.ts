@@ -9,7 +9,7 @@ import { type Pipeline, storedPanel } from './pipeline.js';
 /** How to read the times of a table. Default: as in training. */
 export type TimeReading = Pick<PanelOptions, 'dates' | 'timezone'>;
 
-/** Returns the options that read a table in the same way as the training rows. */
+/** Returns the options with which a table is read in the same way as the training rows. */
 export function panelOptionsOf({ target, time, idColumn, frequency, covariates }: Pipeline): PanelOptions {
   const namesOf = (role: string) => covariates.filter((each) => each.role === role).map(({ name }) => name);
   return {
@@ -30,7 +30,7 @@ export function panelOptionsOf({ target, time, idColumn, frequency, covariates }
 export const hasRowNumbers = (time: Pipeline['time']): boolean =>
   time.name === 'row' && time.format.template === 'number';
 
-/** Reads a table as a panel and appends it to the stored rows. */
+/** Reads a table as a panel and, if the rows have times, appends it to the stored rows. */
 export function readPanel(pipeline: Pipeline, table: Table, reading: TimeReading = {}): Panel {
   const stored = storedPanel(pipeline);
   const storedIds = new Set(stored.series.map(({ id }) => id));
@@ -44,7 +44,7 @@ export function readPanel(pipeline: Pipeline, table: Table, reading: TimeReading
   return { ...panel, notes: [...panel.notes, ...notes] };
 }
 
-/** Replaces category indices by those of training. A category that was not seen in training gets -1; missing stays NaN. */
+/** Replaces category indices by the indices of training. A category that was not seen in training gets -1; NaN is kept. */
 function withTrainingCategories({ covariates }: Pipeline, panel: Panel): Panel {
   const notes: string[] = [];
   const newIndices = covariates.map(({ name, categories: known }, c) => {

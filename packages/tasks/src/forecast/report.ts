@@ -29,7 +29,8 @@ export interface ReportInfo {
 /** If there are more series than this, their charts are small, in columns, with a search box. */
 const MAX_LARGE = 4;
 /**
- * The report shows the charts of at most this many series, and the forecast values of MAX_TABLES. forecast.csv holds all of them.
+ * The report shows the charts of at most MAX_CHARTS series, and the forecast values of at most MAX_TABLES series. forecast.csv
+ * contains all series.
  */
 const MAX_CHARTS = 500;
 const MAX_TABLES = 12;
@@ -69,8 +70,8 @@ function legend(entries: readonly [kind: string, text: string][]): string {
   return `<p class="legend">${items.join('')}</p>`;
 }
 
-/** Returns the CSS class of an interval: `band1` is the widest. */
-const bandKind = (level: number, levelCount: number): string => `band${levelCount - level}`;
+/** Returns the CSS class of an interval, given the index of its level: `band1` is the widest. */
+const bandKind = (levelIndex: number, levelCount: number): string => `band${levelCount - levelIndex}`;
 
 /** Returns the intervals as chart bands, the widest first. */
 function bandsOf(
@@ -109,7 +110,10 @@ function seriesChart(result: ForecastResult, s: number): string {
   return id === '' ? svg : `<h3>${escapeHtml(id)}</h3>${svg}`;
 }
 
-/** Returns the chart of one series: its last rows and the forecast. @param share of the usual number of rows. Default 1 */
+/**
+ * Returns the chart of one series: its last rows and the forecast.
+ * @param share share of the usual number of rows that is shown. Default 1
+ */
 export function seriesChartData({ panel, plan, forecasts }: ForecastResult, s: number, share = 1): ChartData {
   const [series, forecast] = [panel.series[s], forecasts[s]];
   const usual = Math.min(Math.max(6 * plan.season, 5 * plan.horizon, 36), 600);
@@ -140,7 +144,7 @@ function leaderboardTable({ leaderboard }: ForecastResult): string {
   );
 }
 
-/** Draws the mean absolute error of each model by horizon step. */
+/** Returns a chart of the mean absolute error of each model by horizon step. */
 function stepChart(result: ForecastResult): string {
   const { panel, plan, origins, backtest, winner } = result;
   if (plan.horizon < 2) return '';
@@ -164,7 +168,7 @@ function stepChart(result: ForecastResult): string {
   return `<h3>${title}</h3>${key}${chart({ title, lines, bands: [], label, dividers: [], fromZero: true })}`;
 }
 
-/** Draws the actual values and the winner's backtest forecasts of the first series. Overlapping forecasts are left out. */
+/** Returns a chart of the first series in the backtest: actual values and the winner's forecasts, without overlapping forecasts. */
 function backtestChart(
   { panel, plan, origins, backtest, winner, levels }: ForecastResult,
   { refit }: ForecastOptions,

@@ -1,9 +1,9 @@
 /**
  * Chooses how the target is represented for the two networks: the lag of the changes, and what is subtracted from a window. The
  * candidates are compared with linear models in place of networks: a ridge regression from the scaled window to the scaled horizon,
- * fitted on the first training rows and scored on the last. Linear models are fitted in milliseconds, and the representation that
- * is best for a linear model also suits a network: in it, the series changes least. The forecast is the mean of two networks, so
- * pairs of candidates are scored by the mean of their forecasts.
+ * fitted on the first training rows and scored on the last ones. Linear models are fitted in milliseconds, and the representation
+ * that is best for a linear model also suits a network: the represented series changes least. The forecast is the mean of two
+ * networks, so pairs of candidates are scored by the mean of their forecasts.
  */
 import type { NetworkView } from './network.js';
 import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
@@ -24,11 +24,11 @@ type ChoicePlan = Omit<TransformPlan, 'absolute' | 'lag' | 'anchor'> & {
 
 /** At most this many series, training windows and scored forecasts are used. */
 const MAX_SERIES = 200;
-const MAX_PAIRS = 3000;
+const MAX_WINDOWS = 3000;
 const MAX_SCORED = 1000;
-/** At least this many forecasts must be scored for a choice. */
+/** With fewer scored forecasts, there is no choice; with fewer training windows, a candidate is left out. */
 const MIN_SCORED = 12;
-/** Penalties of the ridge regression, relative to the number of windows. The best one on the scored rows is used. */
+/** Penalties of the ridge regression, relative to the number of windows. The penalty with the lowest error is used. */
 const PENALTIES = [0.01, 0.1, 1];
 /** A choice other than the default must lower the error by at least this share. */
 const MIN_GAIN = 0.02;
@@ -38,7 +38,7 @@ interface SplitSeries {
   values: Float64Array;
   /** First scored row. */
   split: number;
-  /** Scale of the errors. */
+  /** Mean absolute change over one season, by which the errors are divided. */
   unit: number;
 }
 
@@ -50,17 +50,17 @@ interface Start {
 
 export interface ViewChoice {
   views: NetworkView[];
-  /** Why these were chosen; empty if there are too few rows for a comparison. */
+  /** Why the views were chosen; empty if there are too few rows for a comparison. */
   reason: string;
-  /** Error of the linear models on the held-out rows; NaN if there are too few. */
+  /** Error of the linear models on the held-out rows; NaN if there are too few rows. */
   error: number;
 }
 
 /**
  * Chooses the views of the two networks.
  * @param training the training rows of each series
- * @param plan with the default lag
- * @param lags possible lags
+ * @param plan plan with the default lag
+ * @param lags lags of the candidates
  */
 export function chooseViews(
   training: readonly Float64Array[],
@@ -107,7 +107,7 @@ export function chooseViews(
   };
 }
 
-/** What may be subtracted: from values, the last one or the mean; from changes, also nothing, because they vary around 0. */
+/** What may be subtracted from a window: the last element or the mean; from changes also nothing, because changes vary around 0. */
 const ANCHORS_OF_VALUES: readonly Anchor[] = ['last', 'mean'];
 const ANCHORS_OF_CHANGES: readonly Anchor[] = ['last', 'mean', 'zero'];
 
@@ -139,12 +139,12 @@ function splitSeries(training: readonly Float64Array[], { season, horizon }: Cho
     .filter(({ unit }) => !Number.isNaN(unit));
 }
 
-/** Returns the rows to fit or to score, or a sample of them. */
+/** Returns about `sampleSize` of the rows to fit or to score, or all of them if there are fewer. */
 function startsOf(
   series: readonly SplitSeries[],
   { horizon }: ChoicePlan,
   warm: number,
-  most: number,
+  sampleSize: number,
   part: 'fit' | 'score',
 ): readonly Start[] {
   const all = series.flatMap(({ values, split }, s) => {
@@ -154,35 +154,36 @@ function startsOf(
         : rowsWithKnownHorizon(values, Math.max(warm, split), horizon);
     return rows.map((row) => ({ series: s, row }));
   });
-  return subsample(all, most);
+  return subsample(all, sampleSize);
 }
 
-/** Returns the forecasts [horizon] of a linear model from each of the scored rows; null if it cannot be fitted. */
+/** Returns the forecast [horizon] of a linear model from each of the scored rows; null if the model cannot be fitted. */
 function linearForecasts(
   series: readonly SplitSeries[],
   plan: ChoicePlan,
   candidate: Candidate,
   scored: readonly Start[],
 ): Float64Array[] | null {
-  const own = { ...plan, ...candidate, absolute: false };
+  const candidatePlan = { ...plan, ...candidate, absolute: false };
   const fitted = series.map(({ values, split }) => {
     const filled = fillGaps(values, plan.season);
     const training = filled.subarray(0, Math.max(0, split));
-    if (training.length < warmUp(own)) return null;
-    const transform = WindowTransform.fit(training, own);
+    if (training.length < warmUp(candidatePlan)) return null;
+    const transform = WindowTransform.fit(training, candidatePlan);
     return { transform, prepared: transform.prepare(filled) };
   });
   const canForecast = ({ series: s }: Start) => fitted[s] !== null;
-  const pairs = startsOf(series, plan, warmUp(own), MAX_PAIRS, 'fit').filter(canForecast);
-  if (pairs.length < MIN_SCORED || !scored.every(canForecast)) return null;
-  const at = ({ series: s }: Start) => fitted[s] as { transform: WindowTransform; prepared: PreparedSeries };
-  const inputs = (start: Start) => withBias(at(start).transform.input(at(start).prepared, start.row));
-  const targets = (start: Start) => at(start).transform.targets(at(start).prepared, start.row);
-  const models = ridge(pairs.map(inputs), pairs.map(targets), PENALTIES);
+  const starts = startsOf(series, plan, warmUp(candidatePlan), MAX_WINDOWS, 'fit').filter(canForecast);
+  if (starts.length < MIN_SCORED || !scored.every(canForecast)) return null;
+  const fitOf = ({ series: s }: Start) =>
+    fitted[s] as { transform: WindowTransform; prepared: PreparedSeries };
+  const inputs = (start: Start) => withBias(fitOf(start).transform.input(fitOf(start).prepared, start.row));
+  const targets = (start: Start) => fitOf(start).transform.targets(fitOf(start).prepared, start.row);
+  const models = ridge(starts.map(inputs), starts.map(targets), PENALTIES);
   let best: { error: number; forecasts: Float64Array[] } | null = null;
   for (const weights of models) {
     const forecasts = scored.map((start) => {
-      const { transform, prepared } = at(start);
+      const { transform, prepared } = fitOf(start);
       return transform.output(prepared, start.row, product(inputs(start), weights));
     });
     const error = meanError(series, scored, forecasts, forecasts);
@@ -234,7 +235,7 @@ function ridge(
   });
 }
 
-/** Returns the lower triangle L of a positive definite matrix L Lᵀ [width, width]. */
+/** Returns the lower triangular factor L of a positive definite matrix L Lᵀ [width, width]. */
 function cholesky(matrix: Float64Array, width: number): Float64Array {
   const factor = new Float64Array(width * width);
   for (let i = 0; i < width; i++) {
@@ -247,7 +248,7 @@ function cholesky(matrix: Float64Array, width: number): Float64Array {
   return factor;
 }
 
-/** Solves L Lᵀ x = b. */
+/** Returns the solution x of L Lᵀ x = b. */
 function solve(factor: Float64Array, b: Float64Array, width: number): Float64Array {
   const x = b.slice();
   for (let i = 0; i < width; i++) {
@@ -261,6 +262,6 @@ function solve(factor: Float64Array, b: Float64Array, width: number): Float64Arr
   return x;
 }
 
-/** Returns weights [output][input] times the input. */
+/** Returns the product of weights [output][input] and an input. */
 const product = (input: Float64Array, weights: readonly Float64Array[]): Float64Array =>
   Float64Array.from(weights, (row) => row.reduce((sum, weight, i) => sum + weight * input[i], 0));

@@ -1,5 +1,5 @@
 /**
- * Recursive forecasts beyond the horizon chunk of a network. Each forecast chunk is appended to the series as if it were
+ * Forecasts recursively beyond the horizon chunk of a network. Each forecast chunk is appended to the series as if its values were
  * observed, and the network forecasts the next chunk.
  */
 import type { Intervals } from './calibration.js';
@@ -7,11 +7,11 @@ import type { Origin } from './encoder.js';
 import type { Panel, PanelSeries } from './panel.js';
 import { fillGaps } from './rows.js';
 
-/** Forecast origins, and the panel that they refer to. */
+/** Forecast origins, and the panel whose rows they index. */
 export interface ForecastOrigins {
   panel: Panel;
   origins: readonly Origin[];
-  /** For each series of `panel`, the index of the series in the original panel that it extends. */
+  /** For each series of `panel`, the index of the series of the original panel that it extends or replaces. */
   sources: readonly number[];
 }
 
@@ -49,7 +49,7 @@ export async function rollOut(
   );
 }
 
-/** Moves the origins to the end of the last chunk. The forecast means (or medians) serve as observed values. */
+/** Returns the origins moved to the end of the last chunk. The forecast means (or medians) are used as observed values. */
 function advanceOrigins(
   { panel, origins, sources }: ForecastOrigins,
   forecasts: readonly Intervals[],

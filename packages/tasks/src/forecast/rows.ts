@@ -74,7 +74,7 @@ function duplicateHint(time: TimeColumn, value: number, hasIds: boolean): string
     : `${rule}. If the table holds several series, name their column with the option series.`;
 }
 
-/** Returns whether clocks may go back at this time: the early hours of a Sunday in spring or autumn, without an offset. */
+/** Returns whether clocks may go back at this time, which has no offset: before 4:00 on a Sunday in April, October or November. */
 function mayBeClockChange({ format }: TimeColumn, time: number): boolean {
   const date = new Date(time);
   const isClockChangeDay = date.getUTCDay() === 0 && [3, 9, 10].includes(date.getUTCMonth());
@@ -124,7 +124,7 @@ export function rowsWithKnownHorizon(values: Float64Array, first: number, horizo
   return rows;
 }
 
-/** Fills gaps with the value one season earlier or, if there is none, the last value. Later values are never used. */
+/** Fills gaps with the value one season earlier or, in the first season, the previous value. Later values are never used. */
 export function fillGaps(values: Float64Array, season: number): Float64Array {
   const out = values.slice();
   for (let i = 0; i < out.length; i++) {

@@ -17,7 +17,7 @@ export interface PreparedForecast {
   frequency: string;
 }
 
-/** Returns the scaling as text for the plan; empty for the default scaling. */
+/** Returns the scaling as text for the plan; empty for the default scaling without logarithms. */
 const scalingText = ({ log, scaler }: ForecastPlan): string =>
   log ? ', log-transformed' : scaler === 'changes' ? '' : `, ${SCALER_TEXTS[scaler]}`;
 const SCALER_TEXTS = {
@@ -36,7 +36,7 @@ export function seasonText({ season, seasons, seasonReason }: ForecastPlan): str
   return seasonReason === '' ? text : `${text} (${seasonReason})`;
 }
 
-/** Describes the window and its representation for each network, with the reason for that choice. */
+/** Returns the window and its representation for each network as text, with the reason for this choice. */
 export function viewsText({ window, scaler, views, viewReason }: ForecastPlan): string {
   const rows = `window ${withCount(window, 'row')}`;
   if (scaler !== 'changes') return rows;
@@ -107,7 +107,7 @@ function planLines(
   ];
 }
 
-/** Returns how many series of a panel the backtest tests. */
+/** Returns, as text, how many series of a panel the backtest tests; empty for a single series. */
 function testedText(panel: Panel, plan: ForecastPlan): string {
   if (panel.idColumn === null) return '';
   const tested = new Set(backtestOrigins(panel, plan, false).map(({ series }) => series)).size;
@@ -141,7 +141,7 @@ export const scoresEvent = (leaderboard: readonly Score[]): ScoresEvent => ({
   ...scoreTable(leaderboard),
 });
 
-/** Returns notes if another model than a network won: its members, and by how much the best network lost. */
+/** Returns notes if the winner is not a network: by how much it beats the best network, and the members of a combined model. */
 export function winnerNotes(
   winner: string,
   leaderboard: readonly Score[],
@@ -152,18 +152,18 @@ export function winnerNotes(
   const [best, network] = [[winner], networkNames].map((names) =>
     leaderboard.find(({ model }) => names.includes(model)),
   );
-  const by = winner === PER_SERIES ? 'best model of each series' : winner;
-  const forecast = `Forecast by the ${combination === undefined ? `baseline ${winner}` : by}`;
+  const combined = winner === PER_SERIES ? 'best model of each series' : winner;
+  const forecast = `Forecast by the ${combination === undefined ? `baseline ${winner}` : combined}`;
   const members = combination === undefined ? [] : [membersNote(winner, combination)];
   if (best === undefined || network === undefined || Number.isNaN(network.mase) || Number.isNaN(best.mase))
     return [`${forecast}.`, ...members];
   const percent = (network.mase / best.mase - 1) * 100;
-  const lost = best.mase === 0 ? '' : ` (${percent < 0 ? '' : '+'}${percent.toFixed(1)} %)`;
-  const scores = `MASE ${best.mase.toFixed(3)}, ${network.model} ${network.mase.toFixed(3)}${lost}`;
+  const difference = best.mase === 0 ? '' : ` (${percent < 0 ? '' : '+'}${percent.toFixed(1)} %)`;
+  const scores = `MASE ${best.mase.toFixed(3)}, ${network.model} ${network.mase.toFixed(3)}${difference}`;
   return [`${forecast}: ${scores}.`, ...members];
 }
 
-/** Names the members of a combined model: their weights or, if they differ between series, their numbers of series. */
+/** Returns a note on the members of a combined model: their weights or, if these differ, how many series each model forecasts. */
 function membersNote(winner: string, { weights, bySeries }: Combination): string {
   if (bySeries === undefined) return `Weights of the ${winner}: ${weightsText(weights)}.`;
   const counts = new Map<string, number>();

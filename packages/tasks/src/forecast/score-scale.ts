@@ -1,9 +1,10 @@
 /**
  * The scale of the calibration scores. Errors are divided by the size of the changes of their series over one season in the rows
- * before the origin, so that the errors of quiet and restless years, and those of several series, can be pooled (locally weighted
- * conformal prediction, Lei et al. 2018). Both sizes, the mean and the one of recent changes, use only the rows before an origin: if
- * the mean of calibration errors used later rows, it would look better than it is at the end of the series. Only their lower limit
- * is of all training rows, because a series may begin with rows that hardly change.
+ * before the origin, so that errors of quiet and restless years, and of several series, can be pooled (locally weighted
+ * conformal prediction, Lei et al. 2018). The size is the mean of all changes, or a mean in which recent changes count more. Both
+ * means use only the rows before an origin: if they also used later rows, they would describe the calibration errors better than the
+ * errors of new forecasts. Only the lower limit of both is computed from all training rows, because a series may begin with rows that
+ * hardly change.
  */
 import { quantile } from '@unroll/data';
 import type { ScoreScale } from './calibration.js';
@@ -14,12 +15,12 @@ import type { ForecastPlan } from './plan.js';
 import { isNonNegative } from './rows.js';
 import { seasonalSpread } from './seasonal-spread.js';
 
-/** A change counts half as much after this many seasons, or after this many rows if they are more. */
+/** In the size of recent changes, the weight of a change halves after so many seasons or so many rows, whichever is longer. */
 const [HALF_LIFE_SEASONS, HALF_LIFE_ROWS] = [2, 24];
-/** The mean of all earlier changes counts as much as the changes of one season, at least as those of this many rows. */
+/** In the size of recent changes, the mean of all earlier changes has the weight of one season, and at least of this many rows. */
 const MEAN_ROWS = 12;
-/** The size is at least this share of the mean over the training rows: a series may begin with rows that hardly change. */
-const LEAST_SHARE = 0.1;
+/** Both sizes are at least this share of the mean over the training rows. */
+const MIN_SHARE = 0.1;
 
 /**
  * Levels of intervals adapt to the coverage of about this many seasons, of at least this many rows, and at least this many errors
@@ -33,10 +34,11 @@ type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
 interface TrainingChanges {
   /** The training rows, without level shifts. */
   training: Float64Array[];
-  /** NaN at gaps. */
+  /** The absolute changes; NaN at gaps. */
   changes: Float64Array[];
-  /** The mean absolute change; if it is 0 or undefined, the median of those of the other series. */
+  /** The mean absolute change; if it is 0 or unknown, the median of the means of the other series. */
   means: number[];
+  /** Lower limit of the values before the logarithm: a hundredth of the smallest positive training value. */
   floors: number[];
 }
 
@@ -95,14 +97,14 @@ function trainingChanges(panel: Panel, { season, log, cut }: ScalePlan): Trainin
   return { training, changes, means: means.map((mean) => (mean > 0 ? mean : median)), floors };
 }
 
-/** The size of the changes of one series over one season before each row. A level shift that is known there is no change. */
+/** The sizes of the changes of one series over one season before each row. A level shift that is known at the row does not count. */
 class ChangeSizes {
   readonly #series: PanelSeries;
   readonly #plan: ScalePlan;
   readonly #floor: number;
   /** The mean over the training rows. */
   readonly #trainingMean: number;
-  /** By the number of known level shifts. */
+  /** The sizes, by the number of known level shifts. */
   readonly #running: RunningSizes[] = [];
 
   constructor(series: PanelSeries, plan: ScalePlan, floor: number, trainingMean: number) {
@@ -119,10 +121,10 @@ class ChangeSizes {
     const shifts = searchOf(values, this.#plan).shifts.filter(({ knownAt }) => knownAt <= row);
     this.#running[shifts.length] ??= runningSizes(this.#absoluteChanges(shifts), this.#plan.season);
     const { means, recent } = this.#running[shifts.length];
-    const least = LEAST_SHARE * this.#trainingMean;
-    const atLeast = (size: number): number =>
-      Number.isNaN(size) ? this.#trainingMean : Math.max(least, size);
-    return { mean: atLeast(means[row]), recent: atLeast(recent[row]) };
+    const minSize = MIN_SHARE * this.#trainingMean;
+    const limited = (size: number): number =>
+      Number.isNaN(size) ? this.#trainingMean : Math.max(minSize, size);
+    return { mean: limited(means[row]), recent: limited(recent[row]) };
   }
 
   /** Returns the absolute changes without the given shifts; NaN at gaps and in the first season. */
@@ -140,7 +142,7 @@ class ChangeSizes {
 /** The size of the changes before each row [rows + 1]; NaN where none is known. */
 interface RunningSizes {
   means: Float64Array;
-  /** Weighted means, with exponentially decreasing weights of earlier changes. */
+  /** Weighted means: the weights of earlier changes decrease exponentially. */
   recent: Float64Array;
 }
 

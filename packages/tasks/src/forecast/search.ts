@@ -52,7 +52,7 @@ export async function* searchEpochs(
   const folds = validationFolds(panel, plan, cut);
   if (folds.length === 0) return Math.max(1, Math.round(maxEpochs / 3));
   const losses: number[] = [];
-  let compared = maxEpochs; // number of epochs that every fold has trained for
+  let compared = maxEpochs; // number of epochs that every fold has completed
   for (const [f, fold] of folds.entries()) {
     let epoch = 0;
     let steps = 1;

@@ -1,7 +1,7 @@
 /**
- * How the size of errors depends on the position in the season, such as the hour of the day: demand at night changes less than
- * demand in the afternoon, so its intervals are narrower. The size is estimated from the changes over one season in the training
- * rows. Conformity scores are divided by it (locally weighted conformal prediction, Lei et al. 2018).
+ * Estimates how the size of errors depends on the position in the season, such as the hour of the day: demand at night changes less
+ * than demand in the afternoon, so intervals at night are narrower. The size is estimated from the changes over one season in the
+ * training rows. Conformity scores are divided by this size (locally weighted conformal prediction, Lei et al. 2018).
  */
 import { periodsBetween } from '@unroll/data';
 import type { Panel } from './panel.js';
@@ -18,11 +18,11 @@ export interface SeasonalSpread {
 const MIN_SEASONS = 20;
 /** The estimate of a position counts as much as the mean if it is based on this many changes. */
 const SHRINKAGE = 20;
-/** The sizes at two positions differ at most by the ratio of these. */
+/** Limits of the size at a position, relative to the mean over the season. */
 const [SMALLEST, LARGEST] = [0.1, 10];
 
 /**
- * Estimates the spread. All series share it, because their scores are pooled.
+ * Estimates the spread. All series have the same spread, because their scores are pooled.
  * @param changes for each series, the absolute changes over one season, in units of their mean; NaN if unknown
  * @param firsts for each series, the grid index of its first change
  * @returns null if there is no season, or there are too few rows
@@ -56,7 +56,7 @@ export function seasonalSpread(
 
 const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
 
-/** Returns a function of the grid index of a panel: the spread there; 1 without a spread. */
+/** Returns a function that returns the spread at a grid index of the panel; 1 everywhere if `spread` is null. */
 export function spreadAt(spread: SeasonalSpread | null, panel: Panel): (index: number) => number {
   if (spread === null) return () => 1;
   const { season, byPosition } = spread;

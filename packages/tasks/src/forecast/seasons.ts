@@ -12,7 +12,10 @@ export interface SeasonChoice {
   season: number;
   /** All seasons that lower the error, the chosen one first; empty if there is none. */
   seasons: number[];
-  /** Why the season of a panel was chosen, for the plan and the report. Empty if it was given or none was found. */
+  /**
+   * Why the season of several series was chosen, for the plan and the report. Empty for a single series, and if the season was given
+   * or none was found.
+   */
   reason: string;
 }
 
@@ -20,14 +23,14 @@ export interface SeasonChoice {
 const MAX_SERIES = 50;
 /** A candidate must be found in at least this share of the series that cover two seasons. */
 const MIN_SHARE = 0.1;
-/** A season must lower the error of the naive forecast by at least this share, and a longer season that of a shorter one. */
+/** The error with a season must be lower than the error without a season, or with a shorter season, by at least this share. */
 const MIN_GAIN = 0.02;
-/** Held-out forecasts of each series, one horizon apart. */
+/** Maximum number of held-out forecasts of each series, one horizon apart. */
 const MAX_ORIGINS = 8;
 
 /**
  * Chooses the season of the training rows of each series.
- * @param wanted the season of the options, which is then the only one
+ * @param wanted season of the options; if it is set, it is the only season
  */
 export function chooseSeason(
   panel: Panel,
@@ -87,8 +90,9 @@ function ofPanel(series: readonly Float64Array[], { frequency }: Panel, horizon:
 }
 
 /**
- * Returns by how much seasonal adjustment of the series with a significant season lowers the mean absolute error of the naive forecast on held-out rows, as a share.
- * Errors of each series are divided by its mean absolute change from row to row. NaN if all series are too short.
+ * Returns the share by which the mean absolute error of the naive forecast on held-out rows falls if the series with a significant
+ * season are seasonally adjusted. The errors of each series are divided by its mean absolute change from row to row. NaN if all
+ * series are too short.
  */
 function gainOf(series: readonly Float64Array[], season: number, horizon: number): number {
   let [adjusted, plain] = [0, 0];

@@ -8,7 +8,7 @@ import { type Panel, timeAt } from './panel.js';
 
 export interface TableData {
   columns: string[];
-  /** One cell for each column; null if there is no number. */
+  /** One cell for each column; null if the value is NaN. */
   rows: TaskCell[][];
 }
 

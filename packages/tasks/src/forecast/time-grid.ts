@@ -41,7 +41,7 @@ export function findTimeColumn(
   return (counter ?? candidates.find(looksLikeTimes))?.name ?? null;
 }
 
-/** A counter column may skip at most 20 % of its numbers. */
+/** A counter column must contain at least this share of the numbers between its first and its last. */
 const MIN_COUNTED_SHARE = 0.8;
 
 /** Returns whether the numbers of each series ascend (or descend) by one common step, with few gaps. */

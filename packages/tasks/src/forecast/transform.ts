@@ -5,15 +5,15 @@
  *   d_t = z_t - z_{t-s}                        change over one season; with lag 1, d_t = z_t
  *   input_i = (d_{t-i} - centre) / scale       first channel, i = 0 .. L - 1
  *             (d_{t-i} - mean) / deviation     second channel (optional): standardised by training statistics
- *   target_k = ((z_{t+k} - z_{t+k-m·s}) / m - centre) / scale,  m = ceil(k / s)
+ *   target_k = ((z_{t+k} - z_{t+k-m·s}) / m - centre) / scale,  m = ceil(k / s); with lag 1, (z_{t+k} - centre) / scale
  *
  * With the default scaler (`changes`), the centre is d_t, the latest change, and the scale is a constant of the series. This
  * removes trend and season from every window, independent of the level of the series: a network that outputs 0 forecasts
  * last season's values plus the latest change or, with lag 1, the last value. The second channel shows the network whether
  * the latest change is unusual. `scale`, `mean` and `deviation` are fitted on training rows only.
  *
- * With the anchor `mean`, the centre is the mean of the window, and with `zero` it is 0: the noise of the latest change is not carried
- * into all steps of the forecast, but the forecast follows a change of level more slowly.
+ * With the anchor `mean`, the centre is the mean of the window; with `zero`, it is 0. Then the noise of the latest change does not
+ * affect all steps of the forecast, but the forecast follows a change of level more slowly.
  *
  * Other scalers have lag 1. `standard`, `robust` and `minmax` use statistics of the training rows of a series, `instance`
  * the mean and deviation of each window (reversible instance normalisation). `counts` divides a window by 1 + its mean and
@@ -44,9 +44,9 @@ export interface TransformPlan {
 }
 
 export interface TransformConfig extends TransformPlan {
-  /** Centre of the training rows for `standard`, `robust` and `minmax`; else 0. */
+  /** Centre of the training rows for `standard`, `robust` and `minmax`; 0 for other scalers. */
   centre: number;
-  /** Scale of the training rows for these scalers; else the root mean square of d_{t-i} - centre over the training windows. */
+  /** Scale of the training rows for these three; for other scalers, root mean square of d_{t-i} - centre over training windows. */
   scale: number;
   /** Mean and standard deviation of d over the training rows. */
   mean: number;
@@ -102,7 +102,7 @@ export class WindowTransform {
     return prepare(values, this.config);
   }
 
-  /** Returns the network's input [window, channels] for a forecast from `row`. Uses only rows before it. */
+  /** Returns the network's input [window, channels] for a forecast from `row`. Uses only the rows before `row`. */
   input({ changes }: PreparedSeries, row: number): Float64Array {
     const { mean, deviation } = this.config;
     const window = this.#window(changes, row);
@@ -115,7 +115,7 @@ export class WindowTransform {
     return input;
   }
 
-  /** Returns the network's targets [horizon] for a forecast from `row`. The values of these rows must be known. */
+  /** Returns the network's targets [horizon] for a forecast from `row`. The values of the horizon must be known. */
   targets({ z, changes }: PreparedSeries, row: number): Float64Array {
     const { horizon, lag } = this.config;
     const { centre, scale } = this.#targetScaling(this.#window(changes, row));
@@ -138,7 +138,7 @@ export class WindowTransform {
     return log ? forecast.map(Math.exp) : forecast;
   }
 
-  /** Returns the unit by which counts are divided for a forecast from `row`; 1 for other scalers. */
+  /** Returns the unit by which the input counts of a forecast from `row` are divided; 1 for other scalers. */
   unit({ changes }: PreparedSeries, row: number): number {
     return this.config.scaler === 'counts' ? this.#scaling(this.#window(changes, row)).scale : 1;
   }
@@ -156,7 +156,7 @@ export class WindowTransform {
     if (scaler !== 'instance') return { centre, scale };
     const mean = meanOf(changes);
     const variance = meanOf(changes.map((change) => (change - mean) ** 2));
-    // A hundredth of scale² is added to the variance, because a nearly constant window would be amplified.
+    // A hundredth of scale² is added to the variance; otherwise, a nearly constant window would be amplified.
     return { centre: mean, scale: Math.sqrt(variance + (scale / 10) ** 2) };
   }
 
@@ -173,7 +173,7 @@ interface Scaling {
 
 const SCALERS = { standard: StandardScaler, robust: RobustScaler, minmax: MinMaxScaler };
 
-/** Returns the centre of a window with the scaler `changes`. */
+/** Returns the centre of a window for the scaler `changes`. */
 export function anchorOf(changes: Float64Array, anchor: Anchor = 'last'): number {
   if (anchor === 'mean') return meanOf(changes);
   return anchor === 'zero' ? 0 : changes[changes.length - 1];

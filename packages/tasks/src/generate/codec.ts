@@ -1,6 +1,6 @@
 /**
- * Converts texts to token ids and back. A token is a character, a word or a subword. No text is changed: the tokens of a text,
- * joined, are the text again, except for tokens that are not in the vocabulary, which become `<unk>`.
+ * Converts texts to token ids and back. A token is a character, a word or a subword. Joining the tokens gives the text again (in
+ * lower case with `lowercase`), except that tokens that are not in the vocabulary become `<unk>`.
  */
 import {
   buildVocabulary,
@@ -13,8 +13,8 @@ import {
 } from '@unroll/data';
 
 export type TextLevel = 'char' | 'word' | 'subword';
-/** The tokens of each level, for messages. */
-export const UNITS: Readonly<Record<TextLevel, string>> = {
+/** The tokens of each level, in the plural, for messages. */
+export const TOKEN_NAMES: Readonly<Record<TextLevel, string>> = {
   char: 'characters',
   word: 'words',
   subword: 'subwords',
@@ -24,15 +24,15 @@ export const UNITS: Readonly<Record<TextLevel, string>> = {
 const SPECIALS = ['<unk>'];
 export const UNKNOWN_ID = 0;
 /**
- * Maximum number of words in the vocabulary. Words that occur once are left out: they train `<unk>`, and their share of the
- * training text is about the share of another text that consists of words unknown to the training text (Good 1953).
+ * Maximum number of words in the vocabulary. Words that occur once are left out: they train `<unk>`. Their share of the training
+ * text is about the share of unknown words in other texts (Good 1953).
  */
 const MAX_WORDS = 20_000;
 /** Size of a vocabulary of subwords, by the length of the training text in characters. */
 const subwordsFor = (characters: number): number =>
   characters < 1_000_000 ? 1000 : characters < 10_000_000 ? 4000 : 8000;
 
-/** What a saved model stores to read and write texts. */
+/** The part of pipeline.json with which a model encodes and decodes texts. */
 export interface CodecConfig {
   level: TextLevel;
   tokenizer: TokenizerConfig;
@@ -52,7 +52,10 @@ export class TextCodec {
   readonly level: TextLevel;
   readonly tokenizer: Tokenizer;
   readonly vocabulary: Vocabulary;
-  /** The id that precedes the first token of a text: a line break, or if there is none, the most frequent token. */
+  /**
+   * The id that precedes the first token of a text: that of a line break or, if the vocabulary has none, id 1. For characters and
+   * words, id 1 is the most frequent token.
+   */
   readonly start: number;
 
   constructor(level: TextLevel, splitter: Tokenizer, vocabulary: Vocabulary) {
@@ -97,10 +100,10 @@ export class TextCodec {
   }
 }
 
-/** Number of tokens after which the beginning of a long line is dropped. */
+/** When a line has more than twice this number of tokens, only this number of tokens is kept at its end. */
 const MAX_WINDOW = 512;
 
-/** Converts tokens to text, one after the other. The text of a token may depend on the tokens before it on the same line. */
+/** Converts tokens to text, one at a time. The text of a token may depend on the previous tokens of its line. */
 class TokenDecoder {
   readonly #codec: TextCodec;
   #window: string[];
@@ -121,7 +124,7 @@ class TokenDecoder {
     return this.#codec.level === 'char' ? '' : this.#text.slice(this.#length);
   }
 
-  /** Returns the text of the next token; empty if it is not complete, such as a part of a character. */
+  /** Returns the text of the next token; empty while a character is incomplete. */
   next(id: number): string {
     const token = this.#codec.vocabulary.tokens[id];
     if (this.#codec.level === 'char') return token;
@@ -139,9 +142,9 @@ class TokenDecoder {
 }
 
 /**
- * Chooses the tokens for a training text.
- * @param options.lowercase convert texts to lower case @param options.subwords size of a vocabulary of subwords. Default: by
- * the length of the text
+ * Returns the codec for a training text, with a vocabulary of its tokens.
+ * @param options.lowercase convert texts to lower case
+ * @param options.subwords size of a vocabulary of subwords. Default: by the length of the text
  */
 export function codecFor(
   text: string,

@@ -1,7 +1,8 @@
 /**
  * `trainLanguageModel`: trains a network that predicts the next token of a text. The run is planned by plan.ts, the network is
- * built by network.ts, and the batches are those of streams.ts. The learning rate falls to 1 % with a cosine, and is halved
- * whenever the validation loss does not improve. Training ends when it stops improving; the weights of the best epoch are kept.
+ * built by network.ts, and the batches are those of streams.ts. The learning rate rises, and falls along a cosine to 1 %. It is
+ * also halved after each epoch in which the validation loss does not improve. Training ends when the validation loss stops
+ * improving; the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
@@ -30,7 +31,7 @@ const LAST_RATE = 0.01;
 export interface LanguageModelOptions extends RunControl {
   /** What a token is: a character, a word, or a subword of byte-pair encoding. Default `char`. */
   level?: TextLevel;
-  /** The text for validation. Default: 5 to 10 % of the text, from ten places if it is long (see plan.ts). */
+  /** The text for validation. Default: 5 to 10 % of the text, from ten parts of a long text (see plan.ts). */
   validation?: TextFile;
   /** Convert texts to lower case. Default false. */
   lowercase?: boolean;
@@ -48,11 +49,11 @@ export interface LanguageModelOptions extends RunControl {
   dropout?: number;
   /** Dropout rate of the recurrent weights, from 0 to below 1. Default: by the number of training tokens. */
   weightDrop?: number;
-  /** Maximum number of epochs. The learning rate falls over all of them. Default: from 4 to 40, by the number of tokens. */
+  /** Maximum number of epochs, over which the learning rate falls. Default: from 4 to 40, by the number of training tokens. */
   epochs?: number;
-  /** Number of parallel streams: parts of the text that are trained together. Default: from 4 to 32. */
+  /** Number of parallel streams: parts of the text that are trained together. Default: from 4 to 32, by the number of tokens. */
   streams?: number;
-  /** Steps per batch: the gradients reach back to its start. Default: 64 characters, or 50 words or subwords. */
+  /** Steps per batch. Gradients do not reach back beyond the start of a batch. Default: 64 characters, or 50 words or subwords. */
   steps?: number;
   /** Highest learning rate of Adam. Default 0.003. */
   learningRate?: number;
@@ -72,7 +73,7 @@ export interface LanguageModelResult {
   seconds: number;
 }
 
-/** Returns a text as a file, for messages. */
+/** Returns a text as a file, whose name appears in messages. */
 const fileOf = (text: TextFile | string): TextFile =>
   typeof text === 'string' ? { source: 'The text', text } : text;
 
@@ -117,7 +118,7 @@ export async function* languageModelEvents(
 /**
  * Trains a language model.
  * @param text the training text, or the training file
- * @param options those of the run; `onEvent` is called for every event
+ * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid text or invalid options
  */
 export async function trainLanguageModel(
@@ -139,7 +140,7 @@ function trainingOptions(plan: PreparedLanguageModel, signal?: AbortSignal): Tra
     ...{ initialLearningRate: 0, warmupTarget: settings.learningRate, warmupSteps },
     ...{ decaySteps: Math.max(1, total - warmupSteps), alpha: LAST_RATE },
   });
-  // Long streams: the states at their starts, which are zero, have little influence on the validation loss.
+  // Streams start with zero states. In long streams, this has little influence on the validation loss.
   const streams = Math.max(1, Math.min(16, Math.floor(validation.ids.length / 2000)));
   return {
     batches: (epoch: number) => shiftedStreams(training.ids, settings, random.child(epoch)),
@@ -152,7 +153,7 @@ function trainingOptions(plan: PreparedLanguageModel, signal?: AbortSignal): Tra
   };
 }
 
-/** Returns the model with the trained weights, whose layers do not carry states from call to call. */
+/** Returns the model with the trained weights. Its layers do not carry states from call to call. */
 function modelOf(
   trained: Sequential,
   shape: Omit<LanguageShape, 'stateful'>,

@@ -16,7 +16,7 @@ import type {
   TaskResult,
   TaskScores,
 } from '../shared/task.js';
-import { type EncodedText, TextCodec, UNITS, UNKNOWN_ID } from './codec.js';
+import { type EncodedText, TextCodec, TOKEN_NAMES, UNKNOWN_ID } from './codec.js';
 import {
   type GeneratedText,
   type GeneratePipeOptions,
@@ -37,7 +37,7 @@ const OPTIONS: readonly TaskOption[] = [
   },
   {
     ...{ name: 'temperature', type: 'number', default: DEFAULTS.temperature },
-    help: '1 samples from the model, lower values prefer likely tokens, 0 takes the most likely one',
+    help: '1 samples from the model, lower values prefer likely tokens, 0 takes the most likely token',
   },
   {
     name: 'top-k',
@@ -88,8 +88,8 @@ export class LanguageModel implements TaskModel {
 
   get about(): string {
     return (
-      `Continues the text of --text, or of the file of --data. unroll generate prints the same text while it is generated. ` +
-      `The model generates ${UNITS[this.pipeline.level]}.`
+      `Continues the text of --text, or the file of --data. unroll generate prints the same text while it is generated. ` +
+      `The model generates ${TOKEN_NAMES[this.pipeline.level]}.`
     );
   }
 
@@ -113,7 +113,7 @@ export class LanguageModel implements TaskModel {
     const decoder = codec.decoder(given);
     const ids = [codec.start, ...given];
     const stream = this.network.stream();
-    // In chunks, because a forward pass computes the scores of all tokens at each of its steps.
+    // Chunks limit memory: a forward pass computes the scores of the whole vocabulary at every step.
     const last = ids.length - 1;
     for (let from = 0; from < last; from += CHUNK) {
       const chunk = ids.slice(from, Math.min(from + CHUNK, last));
@@ -131,7 +131,7 @@ export class LanguageModel implements TaskModel {
     if (rest !== '') yield rest;
   }
 
-  /** Returns the notes on a prompt: the tokens that the model does not know. */
+  /** Returns the notes on a prompt, such as the number of unknown tokens. */
   notesOn(text: string): string[] {
     return [...this.#codec.tokenizer.notes, ...this.#unknownNotes(this.#codec.encode(text), 'the prompt')];
   }
@@ -150,7 +150,7 @@ export class LanguageModel implements TaskModel {
     return { columns: ['text', 'continuation'], rows, notes: this.notesOn(prompts.join('\n')) };
   }
 
-  /** The rows are the lines of a text, up to 256 tokens of each, after the start of a text. */
+  /** Returns a line of the text as the input of the network: the start token and up to 255 tokens. */
   async example({ file, texts = [] }: TaskRequest, row = 0): Promise<NetworkExample> {
     const lines = [...texts, ...(file?.text.split(/\r?\n/) ?? [])].filter((line) => line.trim() !== '');
     checkRow(row, lines.length, 'lines');
@@ -165,7 +165,7 @@ export class LanguageModel implements TaskModel {
     return languageScores(this.network, this.#codec, text);
   }
 
-  /** Returns perplexity, nats and bits per character of the text file, with one state for the whole text. */
+  /** Returns perplexity, nats and bits per character of the text file. The state is carried through the whole text. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
     const { file } = request;
@@ -200,7 +200,7 @@ export class LanguageModel implements TaskModel {
     if (unknown === 0) return [];
     const share = ((100 * unknown) / ids.length).toPrecision(2);
     return [
-      `${unknown} of ${ids.length} ${UNITS[this.pipeline.level]} of ${source} (${share} %) do not occur in the training text. ` +
+      `${unknown} of ${ids.length} ${TOKEN_NAMES[this.pipeline.level]} of ${source} (${share} %) do not occur in the training text. ` +
         'They are read and scored as <unk>.',
     ];
   }

@@ -1,7 +1,7 @@
 /**
  * Builds the network of a language model: an embedding, recurrent layers, and one score for each token of the vocabulary. For
- * words and subwords, the scores use the table of the embedding (Press & Wolf 2017, Inan et al. 2017). Dropout is that of the
- * AWD-LSTM (Merity et al. 2018): whole features of a sequence, and recurrent weights.
+ * words and subwords, the output layer shares the matrix of the embedding (Press & Wolf 2017, Inan et al. 2017). As in the
+ * AWD-LSTM (Merity et al. 2018), dropout applies to whole features of a sequence and to recurrent weights.
  */
 import {
   dense,
@@ -35,9 +35,9 @@ export interface LanguageSizes {
 export interface LanguageShape extends LanguageSizes {
   /** Size of the vocabulary. */
   vocabulary: number;
-  /** Use the table of the embedding for the scores. */
+  /** True: the output layer shares the matrix of the embedding. */
   tied: boolean;
-  /** Carry the states from batch to batch, for training. */
+  /** True: the layers carry their states from batch to batch, for training. */
   stateful: boolean;
   /** Seed of the initial weights. */
   seed: number;

@@ -12,12 +12,12 @@ export interface GenerateStreamOptions {
   /** Number of characters, words or subwords to generate. Default 200. */
   length?: number;
   /**
-   * 1 samples from the model, lower values prefer likely tokens, 0 takes the most likely one. Default 0.8.
+   * 1 samples from the model, lower values prefer likely tokens, 0 takes the most likely token. Default 0.8.
    */
   temperature?: number;
-  /** Sample from this many most likely tokens. Default: all. */
+  /** Number of most likely tokens to sample from. Default: all. */
   topK?: number;
-  /** Sample from the most likely tokens whose probabilities add up to at least this. Default 1. */
+  /** Sample from the smallest number of most likely tokens whose probabilities add up to at least this value. Default 1. */
   topP?: number;
   /** Random seed. The same seed gives the same text. Default 0. */
   seed?: number;
@@ -55,7 +55,7 @@ const STREAM_OPTIONS = {
 
 /**
  * Continues one prompt or a list of prompts.
- * @throws UnrollError `value` for invalid options, and for prompts that are no strings
+ * @throws UnrollError `value` for invalid options, and for prompts that are not strings
  */
 export async function generatePipe(
   input: unknown,
@@ -77,7 +77,7 @@ export async function generatePipe(
 
 /**
  * Yields the continuation of a prompt in pieces.
- * @throws UnrollError `value` for invalid options, and for a prompt that is no string
+ * @throws UnrollError `value` for invalid options, and for a prompt that is not a string
  */
 export function generateStream(
   prompt: unknown,

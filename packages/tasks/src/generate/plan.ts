@@ -1,22 +1,22 @@
 /**
- * Plans the training of a language model: cuts the validation text, chooses the vocabulary, and chooses the sizes and training
+ * Plans the training of a language model: splits off the validation text, chooses the vocabulary, and derives the sizes and training
  * options that are not set from the number of training tokens.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { hasRecurrentWeights } from '../shared/recurrent-cells.js';
 import type { TextFile } from '../shared/task.js';
-import { codecFor, type EncodedText, type TextCodec, type TextLevel, UNITS } from './codec.js';
+import { codecFor, type EncodedText, type TextCodec, type TextLevel, TOKEN_NAMES } from './codec.js';
 import type { LanguageModelOptions } from './generate.js';
 import type { LanguageSizes } from './network.js';
 import type { StreamSizes } from './streams.js';
 
 /**
- * Validation: 50,000 characters, but between 5 and 10 % of the text. In a long text they are the ends of several parts, so that
- * training also reads the last part of the text, such as the last play with its characters.
+ * Number of characters of the validation text, which has at least 5 and at most 10 % of the text. A long text is cut into several
+ * parts, and the validation text consists of their ends, so that the training text comes from all parts.
  */
 const VALIDATION_LENGTH = 50_000;
 const VALIDATION_SHARE = { least: 0.05, most: 0.1 };
-/** A text of at least this many characters is cut into this many parts. */
+/** A text of at least LONG_TEXT characters is cut into PIECES parts. */
 const LONG_TEXT = 200_000;
 const PIECES = 10;
 /** Smallest numbers of tokens for training and for validation. */
@@ -40,17 +40,17 @@ export interface PreparedLanguageModel {
   validation: EncodedText;
   /** Name of the validation file; null if the validation text was cut from the training text. */
   validationSource: string | null;
-  /** Number of parts of the text from which the validation text was cut. */
+  /** Number of parts of the text from which the validation text was cut; 0 for a validation file. */
   validationPieces: number;
   sizes: LanguageSizes;
-  /** Whether the output layer shares the matrix of the embedding. */
+  /** True: the output layer shares the matrix of the embedding. */
   tied: boolean;
   settings: TrainingSettings;
 }
 
 /**
  * Reads the texts and plans the training.
- * @throws UnrollError `data` for a text that is too short, or in which all characters are equal
+ * @throws UnrollError `data` for a text that is too short or in which all tokens are equal, `value` for contradicting options
  */
 export function prepare(file: TextFile, options: LanguageModelOptions): PreparedLanguageModel {
   const { level = 'char', lowercase = false, subwords, validation: given } = options;
@@ -68,7 +68,7 @@ export function prepare(file: TextFile, options: LanguageModelOptions): Prepared
   if (training.ids.every((id) => id === training.ids[0])) {
     throw new UnrollError(
       'data',
-      `${file.source}: the text repeats a single one of its ${UNITS[level]}, so there is nothing to learn.`,
+      `${file.source}: all ${TOKEN_NAMES[level]} of the text are equal, so there is nothing to learn. Pass another text.`,
       { source: file.source },
     );
   }
@@ -102,12 +102,12 @@ function checkLength(
     if (length >= least) return;
     throw new UnrollError(
       'data',
-      `${name}: ${what} must have at least ${least} ${UNITS[level]}, got ${length}. Add more text.`,
+      `${name}: ${what} must have at least ${least} ${TOKEN_NAMES[level]}, got ${length}. Add more text.`,
       { source: name },
     );
   };
   tooShort(source, 'the text for training', training.ids.length, LEAST_TOKENS.training);
-  const what = validationSource === null ? 'the part of the text that is for validation' : 'the text';
+  const what = validationSource === null ? 'the part of the text for validation' : 'the text';
   tooShort(validationSource ?? source, what, validation.ids.length, LEAST_TOKENS.validation);
 }
 
@@ -131,7 +131,7 @@ function cutValidation(text: string): { text: string; validation: string; pieces
   };
 }
 
-/** Returns the index at which the validation text of a part starts: after a line break or white space if one is near. */
+/** Returns the index at which the validation text of a part starts: after a line break or white space if there is one nearby. */
 function validationStart(text: string, share: number): number {
   const cut = Math.round(text.length * (1 - share));
   const before = text.slice(Math.floor(cut - 0.02 * text.length), cut);
@@ -142,7 +142,7 @@ function validationStart(text: string, share: number): number {
   return splitsPair ? cut - 1 : cut;
 }
 
-/** @param tokens number of training tokens */
+/** Returns the sizes that are set, and defaults for the others. @param tokens number of training tokens */
 function sizesOf(options: LanguageModelOptions, level: TextLevel, tokens: number): LanguageSizes {
   const units = options.units ?? (tokens < 50_000 ? 128 : tokens < 300_000 ? 256 : 512);
   const rates = dropoutFor(level, tokens);
@@ -159,14 +159,14 @@ function sizesOf(options: LanguageModelOptions, level: TextLevel, tokens: number
   };
 }
 
-/** Returns the dropout rates: the more tokens, the less a network of these sizes memorises them. */
+/** Returns the dropout rates. They fall with the number of tokens: a network of these sizes memorises less of a longer text. */
 function dropoutFor(level: TextLevel, tokens: number): { dropout: number; weightDrop: number } {
   const [few, many] = level === 'char' ? [2e6, 10e6] : [5e5, 5e6];
   if (tokens < few) return { dropout: 0.4, weightDrop: 0.3 };
   return tokens < many ? { dropout: 0.1, weightDrop: 0.1 } : { dropout: 0, weightDrop: 0 };
 }
 
-/** @param tokens number of training tokens */
+/** Returns the settings that are set, and defaults for the others. @param tokens number of training tokens */
 function settingsOf(options: LanguageModelOptions, level: TextLevel, tokens: number): TrainingSettings {
   const streams = options.streams ?? Math.max(4, Math.min(32, 2 ** Math.round(Math.log2(tokens / 6000))));
   const steps = options.steps ?? (level === 'char' ? 64 : 50);

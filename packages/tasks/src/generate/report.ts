@@ -3,7 +3,7 @@ import { escapeHtml } from '../shared/report/chart.js';
 import { trainingCurves } from '../shared/report/curves.js';
 import { baseName, factList, page, section, table } from '../shared/report/page.js';
 import { scoreTexts } from '../shared/scores.js';
-import { UNITS } from './codec.js';
+import { TOKEN_NAMES } from './codec.js';
 import type { LanguageModelResult } from './generate.js';
 import { planEvent } from './run-events.js';
 import { languageTable } from './scores.js';
@@ -14,12 +14,12 @@ export function languageModelReport(
   sample: string,
   { backend, seconds }: { backend: string; seconds: number },
 ): string {
-  const unit = UNITS[plan.codec.level];
+  const tokenName = TOKEN_NAMES[plan.codec.level];
   const source = baseName(plan.source);
   const lead =
     `<p>${scores.natsPerCharacter.toFixed(4)} nats (${scores.bitsPerCharacter.toFixed(4)} bits) per character and a perplexity of ` +
     `${scores.perplexity.toFixed(2)} per token on the validation text.</p>` +
-    `<p class="quiet">${escapeHtml(`Trained on ${plan.training.ids.length} ${unit} of ${source}.`)}</p>`;
+    `<p class="quiet">${escapeHtml(`Trained on ${plan.training.ids.length} ${tokenName} of ${source}.`)}</p>`;
   const [head, ...rows] = scoreTexts(languageTable(scores, plan.sizes.cell));
   const settings: [string, string][] = [
     ...planEvent(plan).lines.map(({ label, text }): [string, string] => [label, text]),

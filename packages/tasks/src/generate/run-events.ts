@@ -1,6 +1,6 @@
 /** The plan and result events of the training of a language model. */
 import type { PlanEvent, ResultEvent } from '../shared/events.js';
-import { UNITS } from './codec.js';
+import { TOKEN_NAMES } from './codec.js';
 import type { PreparedLanguageModel } from './plan.js';
 import { type LanguageScores, metricsOf } from './scores.js';
 
@@ -35,7 +35,7 @@ export function planEvent(plan: PreparedLanguageModel): PlanEvent {
       ...notes.map((text) => line('', text)),
       line(
         'text',
-        `${level === 'char' ? '' : `${tokens} ${UNITS[level]} for training, `}vocabulary of ${vocabulary.size} ${UNITS[level]}`,
+        `${level === 'char' ? '' : `${tokens} ${TOKEN_NAMES[level]} for training, `}vocabulary of ${vocabulary.size} ${TOKEN_NAMES[level]}`,
       ),
       line(
         'network',

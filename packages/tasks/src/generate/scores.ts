@@ -1,6 +1,6 @@
 /**
- * Scores of a language model on a text, from its log-probabilities with one state that is carried through the whole text. The
- * scores per character are comparable between models with different tokens, unless a text contains `<unk>`.
+ * Scores of a language model on a text, from its log-probabilities. The state is carried through the whole text. The scores per
+ * character are comparable between models with different tokens, unless the text has tokens that are unknown to a model.
  */
 import { logSoftmax, scope, tensor } from '@unroll/core';
 import { yieldIfDue } from '@unroll/core/internal';
@@ -17,7 +17,7 @@ export interface LanguageScores {
   natsPerToken: number;
   tokens: number;
   characters: number;
-  /** Number of tokens that are not in the vocabulary. Their cost is that of `<unk>`. */
+  /** Number of tokens that are not in the vocabulary. They are scored as `<unk>`. */
   unknown: number;
 }
 
@@ -25,7 +25,7 @@ export interface LanguageScores {
 const CHUNK = 256;
 
 /**
- * Scores a text. Every token counts; the first one follows `codec.start`.
+ * Returns the scores of a text. Every token counts; the first token is predicted from `codec.start`.
  * @param network ids [1, T] to logits [1, T, V]
  * @param text at least one token
  */
@@ -74,7 +74,7 @@ export function languageTable(
   };
 }
 
-/** The metrics for programs. */
+/** Returns the metrics for JSON. */
 export const metricsOf = (scores: LanguageScores) => ({
   perplexity: scores.perplexity,
   nats_per_char: scores.natsPerCharacter,

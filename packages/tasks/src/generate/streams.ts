@@ -18,11 +18,11 @@ export interface StreamBatch {
   y: Tensor;
 }
 
-/** Returns the number of tokens of each stream that are predicted in an epoch. @param shift the largest shift of an epoch */
-const lengthOf = (ids: Int32Array, { streams }: StreamSizes, shift: number): number =>
-  Math.floor((ids.length - 1 - shift) / streams);
+/** Returns the number of tokens of each stream that are predicted in an epoch. @param largestShift largest shift of an epoch */
+const lengthOf = (ids: Int32Array, { streams }: StreamSizes, largestShift: number): number =>
+  Math.floor((ids.length - 1 - largestShift) / streams);
 
-/** The largest shift of an epoch, in tokens: at most the steps of one batch, and at most a tenth of a stream. */
+/** Returns the largest shift of an epoch in tokens: the steps of one batch, but at most a tenth of a stream. */
 const maxShift = (ids: Int32Array, { streams, steps }: StreamSizes): number =>
   Math.min(steps, Math.floor(ids.length / streams / 10));
 
@@ -31,8 +31,8 @@ export const trainingBatches = (ids: Int32Array, sizes: StreamSizes): number =>
   Math.ceil(lengthOf(ids, sizes, maxShift(ids, sizes)) / sizes.steps);
 
 /**
- * Yields the batches of an epoch of training. The text is shifted by a random number of tokens, so that the batches of each
- * epoch are cut at other tokens.
+ * Yields the batches of an epoch of training. The text is shifted by a random number of tokens, so that the batches start at
+ * other tokens in each epoch.
  */
 export function shiftedStreams(
   ids: Int32Array,

@@ -5,7 +5,7 @@ import { type Cell, type Column, column, type Table } from '@unroll/data';
 const textOf = (cell: Cell): string =>
   cell === null ? '' : cell instanceof Date ? cell.toISOString() : String(cell).trim();
 
-/** Returns an error that names the position of a cell. */
+/** Returns an error that names the file, line and column of a cell. */
 export function cellError(
   { source, lines }: Pick<Table, 'source' | 'lines'>,
   row: number,
@@ -18,7 +18,12 @@ export function cellError(
   });
 }
 
-/** Returns the cells of a column as text. @throws UnrollError `data` for a missing column or an empty cell */
+/**
+ * Returns the cells of a column as text.
+ * @param what noun for a cell in error messages, such as `label`
+ * @param remedy what to do about an empty cell, as a sentence
+ * @throws UnrollError `data` for a missing column or an empty cell
+ */
 export function filledTexts(table: Table, name: string, what: string, remedy: string): string[] {
   const found = column(table, name);
   const cells = found.cells.map(textOf);

@@ -102,7 +102,7 @@ export interface ScoresEvent extends ScoreTable {
 /** Another table of the results, such as a confusion matrix. */
 export interface TableEvent extends ScoreTable {
   event: 'table';
-  /** Identifier: `confusion`. */
+  /** Identifier, such as `confusion`. */
   name: string;
   title: string;
 }

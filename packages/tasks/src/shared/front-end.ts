@@ -1,6 +1,6 @@
 /**
- * The front end of tasks on sound: log-mel frames, their level in each file, standardisation, random changes in training, and
- * derivatives over time.
+ * The front end of tasks on sound. It computes log-mel frames, removes the level of each file, standardises the frames, changes them
+ * at random in training, and appends their derivatives over time.
  */
 import { type RandomStream, type Tensor, tensor } from '@unroll/core';
 import {
@@ -15,8 +15,8 @@ import { commonRate, type Samples } from './sounds.js';
 import { checkStandardisation, standardOf } from './standardize.js';
 
 /**
- * What is subtracted from the frames of each file: `features`: the mean of each feature, which removes the colour of a
- * microphone and much of that of a voice; `level`: the mean over all features, which removes the volume; `none`: nothing.
+ * What is subtracted from the frames of each file. `features`: the mean of each feature, which removes the frequency response of the
+ * microphone and much of the timbre of the voice. `level`: the mean over all features, which removes the volume. `none`: nothing.
  */
 export type FileNormalization = 'features' | 'level' | 'none';
 
@@ -30,7 +30,7 @@ export interface FrontEndConfig {
   deviations: readonly number[];
 }
 
-/** Sound as frames of standardised features. */
+/** A sound as frames of standardised features. */
 export interface EncodedSound {
   /** Number of frames. */
   readonly length: number;
@@ -38,28 +38,29 @@ export interface EncodedSound {
   readonly values: Float32Array;
 }
 
-/** Highest sample rate of the analysis: speech has little above 8 kHz. */
+/** Maximum default sample rate: speech has little energy above 8 kHz. */
 const MAX_RATE = 16_000;
-/** Standardised values are limited to this number of standard deviations. */
+/** Standardised values are clipped to between -LIMIT and LIMIT. */
 const LIMIT = 10;
 /** Frames on each side of a derivative. */
 const DELTA_WIDTH = 2;
-/** Derivatives are about a third as large as the features. */
+/** Derivatives are multiplied by this factor, because they are about a third as large as the features. */
 const DELTA_SCALE = 3;
 
-/** Ranges of the random changes in training; the volume, if it is not removed, in standard deviations. */
+/** Largest random changes in training of the speed and of the frequencies, as a share. */
 const STRETCH = 0.15;
 const WARP = 0.12;
+/** Largest change of the volume in standard deviations, if the volume is not removed. */
 const VOLUME = 0.5;
 
 export interface FrontEndOptions {
-  /** Default: the most frequent rate of the training sounds, at most 16,000 Hz. */
+  /** Sample rate to which sounds are converted, in Hz. Default: the most frequent rate of the training sounds, at most 16,000. */
   sampleRate?: number;
-  /** Default 40. */
+  /** Number of mel filters. Default 40. */
   mels?: number;
   /** Default `level`. */
   normalize?: FileNormalization;
-  /** Whether frames must be known before the end of the sound. Then nothing is subtracted. Default false. */
+  /** Whether frames must not depend on the rest of the sound. If true, `normalize` is `none`. Default false. */
   streaming?: boolean;
 }
 
@@ -73,7 +74,7 @@ export class FrontEnd {
     checkStandardisation(config, this.#features.width);
   }
 
-  /** Chooses the sample rate and fits the standardisation. @param sounds those of the training, at least one */
+  /** Chooses the sample rate and fits the standardisation. @param sounds training sounds, at least one */
   static fit(sounds: readonly Samples[], options: FrontEndOptions = {}): FrontEnd {
     const { sampleRate = Math.min(MAX_RATE, commonRate(sounds)), mels = 40, streaming = false } = options;
     const normalize = streaming ? 'none' : (options.normalize ?? 'level');
@@ -101,19 +102,19 @@ export class FrontEnd {
     return this.#features.frameRate;
   }
 
-  /** Returns the frames of a sound, with its level removed. */
+  /** Returns the frames of a sound after the subtraction that `normalize` selects. */
   #normalized({ samples, sampleRate }: Samples): Float32Array {
     const { values, width, length } = this.#features.frames(samples, sampleRate);
     const { normalize } = this.config;
     if (normalize === 'none') return values;
     const sums = new Float64Array(width);
     for (let i = 0; i < values.length; i++) sums[i % width] += values[i];
-    const total = sums.reduce((sum, each) => sum + each, 0) / (values.length || 1);
-    const means = normalize === 'level' ? sums.fill(total) : sums.map((sum) => sum / length);
+    const level = sums.reduce((sum, each) => sum + each, 0) / (values.length || 1);
+    const means = normalize === 'level' ? sums.fill(level) : sums.map((sum) => sum / length);
     return values.map((value, i) => value - means[i % width]);
   }
 
-  /** Returns the frames of a sound, standardised. */
+  /** Returns the standardised frames of a sound, without derivatives. */
   encode(sound: Samples): EncodedSound {
     const values = this.#standardized(this.#normalized(sound));
     return { length: values.length / this.config.means.length, values };
@@ -129,22 +130,21 @@ export class FrontEnd {
   }
 
   /**
-   * Starts a stream of samples; its frames are those of the whole sound, bit for bit.
-   * @param sampleRate of the samples in Hz
+   * Starts a stream of samples. Its frames equal the frames of the whole sound bit for bit.
+   * @param sampleRate sample rate in Hz
    * @throws UnrollError `value` if a frame depends on the whole sound
    */
   stream(sampleRate: number): FrontEndStream {
     const features = this.#features.stream(sampleRate);
     const width = this.config.means.length;
     const deltas = new DeltaStream({ width, last: width, radius: DELTA_WIDTH });
-    const complete = (frames: Float32Array): Float32Array => scaled(frames, width);
     return {
-      push: (samples) => complete(deltas.push(this.#standardized(features.push(samples)))),
-      end: () => complete(concat(deltas.push(this.#standardized(features.end())), deltas.end())),
+      push: (samples) => scaleDeltas(deltas.push(this.#standardized(features.push(samples))), width),
+      end: () => scaleDeltas(concat(deltas.push(this.#standardized(features.end())), deltas.end()), width),
     };
   }
 
-  /** Returns frames with random changes. */
+  /** Returns a randomly changed copy of the frames. */
   #changed(values: Float32Array, random: RandomStream): Float32Array {
     const { means, normalize } = this.config;
     const [time, frequency, volume] = random.uniform(3, -1, 1);
@@ -156,18 +156,18 @@ export class FrontEnd {
   }
 
   /**
-   * Returns padded inputs [B, T, width], with a mask if the lengths differ.
-   * @param random draws changes for training: speed, frequencies and masks. Default null: none
+   * Returns padded inputs [B, T, width] and their lengths, with a mask if the lengths differ.
+   * @param random random stream for augmentation: speed, frequencies, volume and masks. Default null: no augmentation
    */
   batch(
     encoded: readonly EncodedSound[],
     rows: Uint32Array,
     random: RandomStream | null = null,
   ): { x: Tensor; mask?: Tensor; lengths: number[] } {
-    const base = this.config.means.length;
+    const featureCount = this.config.means.length;
     const frames = Array.from(rows, (row) => {
       const { values } = encoded[row];
-      return withDeltas(random === null ? values : this.#changed(values, random.child(row)), base);
+      return withDeltas(random === null ? values : this.#changed(values, random.child(row)), featureCount);
     });
     const lengths = frames.map((values) => values.length / this.width);
     const steps = lengths.reduce((a, b) => Math.max(a, b), 0);
@@ -184,7 +184,7 @@ export class FrontEnd {
   }
 }
 
-/** Takes samples in chunks. Each call returns the frames that are now known: [frames, width], row by row. */
+/** Takes samples in chunks. Each call returns the frames that can be computed now: [frames, width], row by row. */
 export interface FrontEndStream {
   push(samples: Float32Array): Float32Array;
   end(): Float32Array;
@@ -198,11 +198,11 @@ function concat(a: Float32Array, b: Float32Array): Float32Array {
 }
 
 const withDeltas = (values: Float32Array, width: number): Float32Array =>
-  scaled(appendDeltas(values, width, DELTA_WIDTH), width);
+  scaleDeltas(appendDeltas(values, width, DELTA_WIDTH), width);
 
-/** Scales the derivatives of frames. */
-function scaled(frames: Float32Array, width: number): Float32Array {
-  for (let at = width; at < frames.length; at += 2 * width)
-    for (let f = 0; f < width; f++) frames[at + f] *= DELTA_SCALE;
+/** Scales the derivatives of frames in place, and returns the frames. @param width number of features without derivatives */
+function scaleDeltas(frames: Float32Array, width: number): Float32Array {
+  for (let start = width; start < frames.length; start += 2 * width)
+    for (let f = 0; f < width; f++) frames[start + f] *= DELTA_SCALE;
   return frames;
 }

@@ -1,11 +1,11 @@
-/** Batches of inputs of similar lengths. */
+/** Groups inputs of similar lengths into batches. */
 import type { RandomStream } from '@unroll/core';
 import { bucketByLength } from '@unroll/data';
 
-/** Steps of a batch, padded. More would need much memory. */
+/** Maximum number of steps in a batch, including padding, to limit the memory. */
 const MAX_STEPS = 65_536;
 
-/** Returns the batch size for inputs of at most this length. */
+/** Returns `size`, or a smaller batch size if the longest input is very long. */
 export const batchSizeFor = (size: number, longest: number): number =>
   Math.max(1, Math.min(size, Math.floor(MAX_STEPS / longest)));
 

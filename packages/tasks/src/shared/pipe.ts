@@ -1,8 +1,8 @@
-/** Inputs of the functions that `pipeline` returns. */
+/** Checks the inputs of the functions that `pipeline` returns. */
 import { valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 
-/** @throws UnrollError `value` for other values than texts with at least one character that is not white space */
+/** Checks that all values are strings that do not consist of white space. @throws UnrollError `value` otherwise */
 export function checkTexts(texts: readonly unknown[]): asserts texts is readonly string[] {
   const wrong = texts.findIndex((text) => typeof text !== 'string' || text.trim() === '');
   if (wrong < 0) return;

@@ -24,9 +24,9 @@ export function readPipeline(files: ReadonlyMap<string, Uint8Array>): JsonObject
 }
 
 /**
- * Returns the pipeline of a task, after checking that it is one.
- * @param owner what the files must belong to, with its article: `a tagger`
- * @param keys names that the pipeline must have
+ * Checks that the content of pipeline.json is a pipeline of a task, and returns it.
+ * @param owner noun for the model of this task, with its article, such as `a tagger`
+ * @param keys keys that the pipeline must have
  * @throws UnrollError `format` for another format or a missing key
  */
 export function checkPipeline<T>(
@@ -47,21 +47,21 @@ export function checkPipeline<T>(
   throw new UnrollError('format', `pipeline.json is damaged: ${missing.join(', ')} missing.`, { missing });
 }
 
-/** Returns an error for a value of pipeline.json. @param problem what it must be */
-export const damaged = (problem: string, got: unknown): UnrollError =>
-  new UnrollError('format', `pipeline.json is damaged: ${problem}, got ${JSON.stringify(got)}.`);
+/** Returns an error for a value of pipeline.json. @param requirement such as `length must be a positive integer` */
+export const damaged = (requirement: string, got: unknown): UnrollError =>
+  new UnrollError('format', `pipeline.json is damaged: ${requirement}, got ${JSON.stringify(got)}.`);
 
 /** The inputs and outputs that the network of a pipeline must have. */
 interface NetworkFit {
   /** Number of inputs. */
   inputs: number;
-  /** What the values on the last axis of the first output stand for, such as `tags`, and the list of them. */
+  /** What the last axis of the first output contains, such as `tags`, and the list of its elements. */
   names: readonly [name: string, list: unknown];
-  /** Number of further values on this axis, such as one for the blank. Default 0. */
+  /** Number of further elements of this axis, such as 1 for the blank of CTC. Default 0. */
   more?: number;
 }
 
-/** @throws UnrollError `format` if a network has other inputs or outputs than its pipeline says */
+/** Checks the inputs and outputs of a network. @throws UnrollError `format` if they do not match the pipeline */
 export function checkFit(network: Network, { inputs, names: [name, list], more = 0 }: NetworkFit): void {
   if (!Array.isArray(list)) throw damaged(`${name} must be a list`, list);
   const shapes = network.inputShapes ?? [];
@@ -78,7 +78,7 @@ export function checkFit(network: Network, { inputs, names: [name, list], more =
  * @throws UnrollError `format` if files other than pipeline.json are missing or damaged
  */
 export function readNetwork(files: ReadonlyMap<string, Uint8Array>): Network {
-  // Without pipeline.json, which has been read before: a vocabulary takes as long to parse as a small network to load.
+  // pipeline.json has been read before. It is left out, because parsing a vocabulary takes as long as loading a small network.
   return fromArtifact(new Map([...files].filter(([name]) => name !== PIPELINE_FILE))).model;
 }
 

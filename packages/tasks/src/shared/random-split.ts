@@ -1,11 +1,12 @@
-/** Cuts rows for validation at random. */
+/** Splits off rows for validation at random. */
 import { RandomStream, UnrollError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 
 /**
  * Draws a share of the rows for validation, at least one.
- * @param options.task the name of the task, on which the drawn rows depend
- * @returns the indices of both parts, in order
+ * @param options.task name of the task; the drawn rows depend on it
+ * @param options.most maximum number of validation rows
+ * @returns the row indices of both parts, ascending
  * @throws UnrollError `data` for fewer than two rows
  */
 export function randomRows(

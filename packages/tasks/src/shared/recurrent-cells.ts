@@ -40,9 +40,9 @@ const MAKERS = {
 } satisfies Record<string, CellMakers>;
 
 /**
- * `rnn`: a plain RNN with tanh; `minGRU` and `minLSTM`: gates that depend on the inputs only (Feng et al. 2024); `layerNormLSTM`: with
- * layer normalisation (Ba et al. 2016); `coupledLSTM`: one gate for input and forgetting (Greff et al. 2017); `peepholeLSTM`: gates that
- * read the state c (Gers & Schmidhuber 2000).
+ * `rnn`: a simple RNN with tanh; `lstm`; `gru`; `minGRU` and `minLSTM`: gates that depend on the inputs only (Feng et al. 2024);
+ * `layerNormLSTM`: with layer normalisation (Ba et al. 2016); `coupledLSTM`: one gate for input and forgetting (Greff et al. 2017);
+ * `peepholeLSTM`: gates that read the state c (Gers & Schmidhuber 2000).
  */
 export type RecurrentCellName = keyof typeof MAKERS;
 
@@ -54,10 +54,10 @@ export function cellMakers(cell: RecurrentCellName): CellMakers {
   throw valueError(`cell must be one of ${CELL_NAMES.join(', ')}, got "${cell}".`, { cell });
 }
 
-/** Returns whether the cell has recurrent weights, to which `weightDrop` applies. */
+/** Returns whether the cell has recurrent weights; `weightDrop` applies to these. */
 export const hasRecurrentWeights = (cell: RecurrentCellName): boolean =>
   cell !== 'minGRU' && cell !== 'minLSTM';
 
-/** Returns the cell of a name in any case, with or without hyphens, such as `layer-norm-lstm`; otherwise undefined. */
+/** Returns the cell of a name in any case, with or without hyphens, such as `layer-norm-lstm`; undefined for an unknown name. */
 export const cellNamed = (name: string): RecurrentCellName | undefined =>
   CELL_NAMES.find((each) => normalizeName(each) === normalizeName(name));

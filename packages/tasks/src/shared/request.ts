@@ -2,7 +2,11 @@
 import { valueError } from '@unroll/core';
 import type { TaskModel, TaskOption, TaskOptionValue, TaskRequest } from './task.js';
 
-/** @throws UnrollError `value` unless `row` is an index below `count`; the message counts from 1. @param what the plural of what a file consists of */
+/**
+ * Checks a row index; the message counts rows from 1.
+ * @param what plural noun for the rows, such as `texts`
+ * @throws UnrollError `value` unless `row` is an integer from 0 to `count` - 1
+ */
 export function checkRow(row: number, count: number, what: string): void {
   if (Number.isInteger(row) && row >= 0 && row < count) return;
   throw valueError(`The row must be from 1 to ${count}, the number of ${what}, got ${row + 1}.`, {
@@ -11,7 +15,7 @@ export function checkRow(row: number, count: number, what: string): void {
   });
 }
 
-/** Checks the type of an option's value. */
+/** For each type of option, returns whether a value has this type. */
 const CHECKS: Record<TaskOption['type'], (value: TaskOptionValue) => boolean> = {
   integer: Number.isInteger,
   number: Number.isFinite,
@@ -33,9 +37,9 @@ const valueText = (value: TaskOptionValue): string =>
   typeof value === 'object' ? 'a table' : typeof value === 'string' ? `"${value}"` : String(value);
 
 /**
- * Checks the options of a request against those that the model declares.
+ * Checks the options of a request against the options that the model declares, and that the model reads the inputs of the request.
  * @param takesTexts whether the model predicts from texts. Default false: it predicts from rows
- * @throws UnrollError `value` for an undeclared option, an option of the wrong type, and texts that the model does not take
+ * @throws UnrollError `value` for an undeclared option, an option of the wrong type, and inputs that the model does not read
  */
 export function checkRequest(
   { options = {}, texts, sounds, clips }: TaskRequest,

@@ -1,7 +1,7 @@
 /**
- * Resumes an interrupted run, which consists of several training runs. Each of them stores its checkpoint under its number. If
- * the run is started again with the same data and options, it repeats the same training runs in the same order: completed ones
- * are restored, and the interrupted one resumes. Everything between training runs is recomputed, with the same results.
+ * Resumes an interrupted run, which consists of several training runs. Each training run stores its checkpoint under its number. If
+ * the run is started again with the same data and options, it repeats the same training runs in the same order: completed training
+ * runs are restored, and the interrupted one resumes. Everything between training runs is recomputed, with the same results.
  */
 import type { Model } from '@unroll/core';
 import {
@@ -19,7 +19,7 @@ import { emptyHistory, record } from '@unroll/train/internal';
 
 /** Storage for the checkpoints of one run. */
 export interface RunStore {
-  /** Returns the bytes that are stored under a name; null if there are none. */
+  /** Returns the bytes that are stored under a name; null if nothing is stored. */
   read(name: string): Promise<Uint8Array | null>;
   /** Stores bytes under a name, atomically. */
   write(name: string, bytes: Uint8Array): Promise<void>;
@@ -27,7 +27,7 @@ export interface RunStore {
 
 /** Writing checkpoints takes at most this share of the training time. */
 const MAX_TIME_SHARE = 0.05;
-/** Within an epoch, a checkpoint is written if it is due for longer than this. */
+/** Within an epoch, a checkpoint is written only if it has been due for longer than this. */
 const EPOCH_PATIENCE_MS = 10_000;
 
 /** Trains the models of one run, one after another, and stores a checkpoint of each training run. */
@@ -35,7 +35,7 @@ export class CheckpointedTrainer {
   readonly #store: RunStore | null;
   readonly #budget: number;
   #count = 0;
-  /** When all training runs must end. */
+  /** The time (of `performance.now`) by which all training runs must end; null before the first call of `deadline`. */
   #end: number | null = null;
 
   /** @param store null: no checkpoints @param budget seconds for all training runs. Default: no limit */
@@ -52,8 +52,8 @@ export class CheckpointedTrainer {
   }
 
   /**
-   * Like `train`, but resumes from a stored checkpoint. Epochs before the interruption are reported again.
-   * @param callbacks such as `earlyStopping`. Their states are part of the checkpoint. Default: none
+   * Trains like `train`, but resumes from a stored checkpoint. Epochs before the interruption are reported again.
+   * @param callbacks callbacks such as `earlyStopping`, whose states are part of the checkpoint. Default: none
    */
   async *train(
     model: Model,

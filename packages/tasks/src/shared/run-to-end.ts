@@ -1,4 +1,4 @@
-/** Carries out a run whose events are of interest only to a callback. */
+/** Consumes the events of a run, for callers that need only its result. */
 import type { RunEvent } from './events.js';
 
 /** Returns the result of a run. @param onEvent is called for every event. Default: not called */

@@ -22,11 +22,11 @@ export type Sound = Uint8Array | SoundFile | Samples | Waveform;
 
 /** A sound that was read. */
 export interface ReadSound extends Samples {
-  /** Name of the sound for the user: that of its file. */
+  /** Name of the sound for the user: its file or, if there is none, its line or position. */
   name: string;
 }
 
-/** True for a value that is one sound. */
+/** Returns whether a value is one sound. */
 export const isSound = (value: unknown): value is Sound =>
   value instanceof Uint8Array ||
   (typeof value === 'object' &&
@@ -36,8 +36,8 @@ export const isSound = (value: unknown): value is Sound =>
 
 /**
  * Reads a sound.
- * @param name what shows the sound if it has no name of its own
- * @throws UnrollError `value` for a value that is not a sound, `format` or `data` for a damaged file
+ * @param name name in messages for a sound without a name
+ * @throws UnrollError `value` for a value that is not a sound; `format` or `data` for a damaged file
  */
 export function readSound(sound: unknown, name = 'sound'): ReadSound {
   if (!isSound(sound)) {
@@ -76,7 +76,7 @@ export function soundsOf(table: Table, name: string): ReadSound[] {
   const column = findColumn(table, name);
   return nestedValues(table, name).map((value, row) => {
     if (!isSound(value)) {
-      const remedy = 'The commands read the files that the column names; a program passes their bytes';
+      const remedy = 'The commands read the files named in the column; a program must pass their bytes';
       throw cellError(
         table,
         row,

@@ -1,4 +1,4 @@
-/** Mean and standard deviation of each feature. */
+/** Computes and checks the mean and standard deviation of each feature. */
 import { UnrollError } from '@unroll/core';
 
 /**
@@ -13,12 +13,12 @@ export function standardOf(
   let count = 0;
   // Running means and sums of squared deviations (Welford 1962).
   for (const values of frames) {
-    for (let at = 0; at < values.length; at += width) {
+    for (let start = 0; start < values.length; start += width) {
       count++;
       for (let f = 0; f < width; f++) {
-        const change = values[at + f] - means[f];
+        const change = values[start + f] - means[f];
         means[f] += change / count;
-        squares[f] += change * (values[at + f] - means[f]);
+        squares[f] += change * (values[start + f] - means[f]);
       }
     }
   }
@@ -26,9 +26,9 @@ export function standardOf(
 }
 
 /**
- * Checks the standardisation of the features in pipeline.json: a deviation of 0 would make every prediction NaN.
+ * Checks the means and standard deviations in pipeline.json: a deviation of 0 would make every prediction NaN.
  * @param width number of features
- * @throws UnrollError `format`
+ * @throws UnrollError `format` if a list does not have `width` finite numbers, or a deviation is not above 0
  */
 export function checkStandardisation(
   { means, deviations }: { means: readonly number[]; deviations: readonly number[] },

@@ -63,8 +63,9 @@ export interface TaskModel {
    */
   evaluate?(request: TaskRequest): Promise<TaskScores>;
   /**
-   * Scores the model on pairs of sounds: whether it finds out which have the same label (`unroll evaluate --verification`).
-   * @throws UnrollError `data` without pairs of both kinds, `value` for a model that does not read sound
+   * Scores how well the model tells pairs of sounds with the same label from pairs with different labels, for
+   * `unroll evaluate --verification`.
+   * @throws UnrollError `data` without pairs of both kinds; `value` for a model that does not read sound
    */
   verify?(pairs: readonly SoundPair[]): Promise<TaskScores>;
   /**
@@ -74,7 +75,7 @@ export interface TaskModel {
   generate?(request: GenerateRequest): AsyncIterable<string>;
   /**
    * Starts a prediction from sound that arrives in chunks, for `unroll predict --stream`. The options are those of `predict`.
-   * @param sampleRate in Hz
+   * @param sampleRate sample rate in Hz
    * @throws UnrollError `value` for invalid options, and if the model needs the whole sound
    */
   soundStream?(sampleRate: number, options?: TaskRequest['options']): SoundStream;
@@ -88,13 +89,13 @@ export interface TaskModel {
    * @throws UnrollError `value` for other inputs and options
    */
   pipe?(input: unknown, options?: object): Promise<unknown>;
-  /** Like `pipe` for one input, but yields parts of the result as they are made, such as pieces of a text. */
+  /** Predicts like `pipe` from one input, but yields parts of the result as soon as they are known, such as pieces of a text. */
   pipeStream?(input: unknown, options?: object): AsyncIterable<unknown>;
   /**
    * Returns one example of a file (or of the texts of a request) as the network reads it, for `unroll inspect --data`.
-   * @param row index of the row, line or sentence; for a forecast: the last row before the forecast. Default: the first one; for
-   * a forecast, the last row
-   * @throws UnrollError `data` or `value` as for `predict`, `value` for a row outside of the file
+   * @param row index of the row, line or sentence (for a forecast: of the last row before it). Default: 0 (for a forecast: the last
+   *   row of the file)
+   * @throws UnrollError `data` or `value` as for `predict`; `value` for a row outside of the file
    */
   example?(request: TaskRequest, row?: number): Promise<NetworkExample>;
   /** Returns facts about the model for `unroll inspect`, in display order. */
@@ -111,7 +112,7 @@ export interface NetworkExample {
   network: Network;
   /** One tensor [1, ...] for each input of the network. */
   inputs: readonly Tensor[];
-  /** Mask [1, T]. Default: the one that the layers compute. */
+  /** Mask [1, T]. Default: the mask that the layers compute. */
   mask?: Tensor | undefined;
   /** What the example is, such as its text. */
   title: string;

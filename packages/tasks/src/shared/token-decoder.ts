@@ -1,7 +1,7 @@
 /**
- * The decoder of tasks that write texts: an embedding of the previous tokens, a recurrent decoder with attention to the memory of
- * the encoder (Luong et al. 2015) and input feeding, and logits of the next token, which are the products of the decoder's output
- * and the embedding (Press & Wolf 2017).
+ * The decoder of tasks that write texts: an embedding of the previous tokens, and a recurrent decoder with input feeding and
+ * attention to the outputs of the encoder (Luong et al. 2015). The logits of the next token are the products of the decoder's output
+ * and the embeddings of all tokens (Press & Wolf 2017).
  */
 import {
   attention,
@@ -31,9 +31,9 @@ export interface TokenDecoderSizes {
 
 /**
  * Applies the decoder.
- * @param previous previous tokens [B, T]
- * @param memory of the encoder [B, S, D]
- * @param prefix of the names of the embedding and its dropout
+ * @param previous ids of the previous tokens [B, T]
+ * @param memory outputs of the encoder [B, S, D]
+ * @param prefix prefix of the names of the embedding and its dropout
  * @returns logits [B, T, V] and alignments [B, T, S]
  */
 export function decodedTokens(
@@ -44,8 +44,8 @@ export function decodedTokens(
 ): [logits: SymbolicTensor, alignment: SymbolicTensor] {
   const table = embedding({
     ...{ inputDim: vocabulary, outputDim: width, name: `${prefix}_embedding` },
-    // Vectors of norm 2. With the smaller default, the decoder hardly differs between tokens at first, and attention takes
-    // several times as many steps to learn.
+    // The vectors have a norm of about 2. With the smaller default, the outputs of the decoder hardly differ between tokens at first,
+    // and attention takes several times as many steps to learn.
     embeddingsInitializer: randomNormal({ stddev: 2 / Math.sqrt(width) }),
   });
   const vectors = spatialDropout1d({ rate, name: `${prefix}_dropout` }).apply(table.apply(previous));

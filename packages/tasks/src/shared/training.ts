@@ -28,7 +28,7 @@ export interface EpochRecord {
 export interface NetworkTraining {
   /** The epochs, in order. */
   history: EpochRecord[];
-  /** The epoch with the lowest validation loss, or with the highest metric of `NetworkRun`, whose weights the network has. */
+  /** The epoch whose weights the network has: with the lowest validation loss, or with the highest `metric` of `NetworkRun`. */
   bestEpoch: number;
 }
 
@@ -38,13 +38,13 @@ export interface NetworkRun {
   trainer: CheckpointedTrainer;
   /** Training ends after this many epochs without an improvement. */
   patience: number;
-  /** The validation metric to improve; higher is better. Default: the validation loss, of which lower is better. */
+  /** Name of the validation metric to maximise. Default: the validation loss is minimised instead. */
   metric?: string;
   /** Further callbacks, such as `reduceOnPlateau`. Default: none. */
   callbacks?: readonly Callback[];
 }
 
-/** Trains the network of a run that has only one; see {@link trainNetwork}. */
+/** Trains the only network of a run like {@link trainNetwork}. */
 export function trainSingleNetwork(
   network: Model,
   options: TrainOptions,
@@ -56,8 +56,8 @@ export function trainSingleNetwork(
 }
 
 /**
- * Trains a network, which ends with the weights of its best epoch.
- * @param options of the training, with validation data, `epochs`, and a `signal` that stops the run
+ * Trains a network, yields the events of the run, and restores the weights of the best epoch.
+ * @param options options of `train`, with validation data, `epochs`, and a `signal` that stops the run
  */
 export async function* trainNetwork(
   network: Model,
@@ -96,16 +96,16 @@ export async function* trainNetwork(
     }
     signal?.throwIfAborted();
     yield { event: 'stage', ...info, ...last };
-    const badness = ({ validationLoss, validationMetrics }: EpochRecord): number =>
-      metric === undefined ? validationLoss : -validationMetrics[metric];
-    const best = history.reduce((a, b) => (badness(b) < badness(a) ? b : a));
+    const objective = ({ validationLoss, validationMetrics }: EpochRecord): number =>
+      metric === undefined ? validationLoss : -validationMetrics[metric]; // lower is better
+    const best = history.reduce((a, b) => (objective(b) < objective(a) ? b : a));
     return { history, bestEpoch: best.epoch };
   } finally {
     await events.return(undefined); // Lets an interrupted training run write its checkpoint.
   }
 }
 
-/** Returns the options of early stopping for a validation metric; undefined: for the validation loss. */
+/** Returns what early stopping monitors: a validation metric or, if it is undefined, the validation loss. */
 function monitorOf(metric: string | undefined): EarlyStoppingOptions {
   if (metric === undefined) return { monitor: 'validationLoss' };
   return { monitor: `validation${metric[0].toUpperCase()}${metric.slice(1)}`, mode: 'max' };

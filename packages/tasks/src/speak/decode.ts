@@ -1,4 +1,4 @@
-/** Writes the spectrograms of texts: the decoder reads its own frames, until it stops. */
+/** Generates the spectrograms of texts: at each step, the decoder reads the last frame that it generated, until it stops. */
 import { type Tensor, tensor } from '@unroll/core';
 import { padSequences } from '@unroll/data';
 import type { Functional } from '@unroll/nn';
@@ -9,9 +9,11 @@ import type { Spectrogram } from './voice.js';
 /** Texts per batch. */
 const BATCH = 32;
 
-/** What the spectrograms of a network depend on. */
+/** The shape of the frames, and the limit of the steps. */
 export interface DecodeLimits {
+  /** Frames per step of the decoder. */
   reduction: number;
+  /** Features of a frame. */
   mels: number;
   /** Largest number of steps for a text of this many ids. */
   maxSteps: (ids: number) => number;
@@ -19,13 +21,13 @@ export interface DecodeLimits {
 
 /** The spectrogram of a text. */
 export interface SpokenSpectrogram extends Spectrogram {
-  /** For each step of the decoder, the weight of each character. */
+  /** Attention weights: for each step of the decoder, the weight of each character. */
   alignment: Float32Array[];
   /** False if the decoder did not stop before the largest number of steps. */
   stopped: boolean;
 }
 
-/** Writes the spectrograms of texts, in their order. @param texts ids of each text */
+/** Returns the spectrograms of texts, in the order of the texts. @param texts ids of each text */
 export async function decodeFrames(
   network: Functional,
   texts: readonly Int32Array[],
@@ -45,7 +47,7 @@ export async function decodeFrames(
 
 /** One text that is not finished: its index, and the frames and attention weights so far. */
 interface Unfinished {
-  text: number;
+  index: number;
   parts: Float32Array[];
   alignment: Float32Array[];
 }
@@ -58,7 +60,7 @@ async function decodeBatch(
   const ids: Tensor = padSequences(texts).values;
   const results: SpokenSpectrogram[] = [];
   let stream = network.stream({ inputs: { [TEXT_INPUT]: ids } });
-  let active = texts.map((_, text): Unfinished => ({ text, parts: [], alignment: [] }));
+  let active = texts.map((_, index): Unfinished => ({ index, parts: [], alignment: [] }));
   let previous = new Float32Array(texts.length * mels);
   while (active.length > 0) {
     const outputs = stepOf(stream, previous, [active.length, mels]);
@@ -66,13 +68,13 @@ async function decodeBatch(
     const width = reduction * mels;
     const longest = weights.length / active.length;
     const rows: number[] = [];
-    for (const [row, { text, parts, alignment }] of active.entries()) {
+    for (const [row, { index, parts, alignment }] of active.entries()) {
       parts.push(Float32Array.from(frames.slice(row * width, (row + 1) * width)));
-      const { length } = texts[text];
+      const { length } = texts[index];
       alignment.push(Float32Array.from(weights.slice(row * longest, row * longest + length)));
-      const stopped = stops[row] > 0 && parts.length * reduction > 1; // A sound needs two frames.
+      const stopped = stops[row] > 0 && parts.length * reduction > 1; // A sound has at least two frames.
       if (!stopped && parts.length < maxSteps(length)) rows.push(row);
-      else results[text] = { ...joined(parts, mels), alignment, stopped };
+      else results[index] = { ...joined(parts, mels), alignment, stopped };
     }
     previous = new Float32Array(rows.length * mels);
     for (const [i, row] of rows.entries())
@@ -101,9 +103,9 @@ export function stepOf(
 }
 
 /**
- * Scheduled sampling (Bengio et al. 2015) for frames: replaces some of the correct previous frames of a batch by those that the decoder
- * wrote, so that it learns to continue after its own frames.
- * @param probability that a frame is replaced, by the number of updates so far
+ * Scheduled sampling (Bengio et al. 2015) for frames: replaces some of the correct previous frames of a batch by frames that the
+ * decoder generated, so that it learns to continue after its own frames.
+ * @param probability returns the probability that a frame is replaced, from the number of updates so far
  * @returns a function for the option `prepareInputs` of `train`
  */
 export function frameSampling(
@@ -128,10 +130,10 @@ export function frameSampling(
       for (let b = 0; b < B; b++)
         column.set(mixed.subarray((b * T + t) * mels, (b * T + t + 1) * mels), b * mels);
       const [frames] = stepOf(stream, column.slice(), [B, mels]);
-      const written = await frames.data();
+      const generated = await frames.data();
       for (let b = 0; b < B; b++) {
-        const at = b * T + t + 1;
-        if (draws[at] < p) mixed.set(written.slice((b + 1) * width - mels, (b + 1) * width), at * mels);
+        const row = b * T + t + 1;
+        if (draws[row] < p) mixed.set(generated.slice((b + 1) * width - mels, (b + 1) * width), row * mels);
       }
     }
     return [text, tensor(mixed, [B, T, mels])];

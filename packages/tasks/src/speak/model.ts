@@ -58,7 +58,7 @@ export class SpeakModel implements TaskModel {
   }
 
   get about(): string {
-    return `Speaks the text of --text, or those in the column "${this.pipeline.columns.text}" of --data, and writes WAV files to --audio.`;
+    return `Speaks the text of --text, or the texts in the column "${this.pipeline.columns.text}" of --data, and writes WAV files to --audio.`;
   }
 
   get audio(): string {
@@ -74,7 +74,7 @@ export class SpeakModel implements TaskModel {
   }
 
   /**
-   * Speaks texts: returns their samples, of one channel.
+   * Returns the sound of each text, as samples of one channel.
    * @throws UnrollError `value` for a text without a known character
    */
   async speak(texts: readonly string[], options: SpeakPipeOptions = {}): Promise<Samples[]> {
@@ -91,7 +91,7 @@ export class SpeakModel implements TaskModel {
     });
   }
 
-  /** @internal Compares spoken with recorded spectrograms. */
+  /** @internal Returns the scores of spoken spectrograms against recorded spectrograms. */
   scoresOf(spoken: readonly SpokenSpectrogram[], recorded: readonly Spectrogram[]): SpeakScores {
     const decibels = (each: Spectrogram) => ({ length: each.length, values: this.#voice.decibels(each) });
     return speakScores(
@@ -180,7 +180,7 @@ export class SpeakModel implements TaskModel {
   }
 }
 
-/** Returns notes on skipped characters and on texts whose sound was cut. */
+/** Returns notes on skipped characters and on sounds that were cut off. */
 function notesOf(read: readonly SpokenText[], spoken: readonly SpokenSpectrogram[]): string[] {
   const unknown = [...new Set(read.flatMap((text) => text.unknown))];
   const cut = spoken.filter(({ stopped }) => !stopped).length;

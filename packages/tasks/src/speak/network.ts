@@ -1,8 +1,8 @@
 /**
  * Builds the network of a voice, a small Tacotron (Wang et al. 2017, Shen et al. 2018): an embedding, a convolution and a
- * bidirectional recurrent layer read the characters; a decoder with monotonic attention (Battenberg et al. 2020) writes several
- * log-mel frames per step, from the last frame of the step before, which passes through a pre-net with much dropout, so that the
- * decoder does not merely copy it.
+ * bidirectional recurrent layer read the characters; a decoder with monotonic attention (Battenberg et al. 2020) generates several
+ * log-mel frames per step. It reads the last frame of the previous step through a pre-net with a high dropout rate, so that it does
+ * not merely copy this frame.
  */
 import {
   bidirectional,
@@ -33,24 +33,24 @@ export interface SpeakSizes {
   reduction: number;
   /** Dropout rate of the encoder. */
   dropout: number;
-  /** Characters per step at the start of the training: the mean of the training data. */
+  /** Characters by which the attention initially moves per step: the mean over the training data. */
   pace: number;
 }
 
 export interface SpeakShape extends SpeakSizes {
-  /** Number of character ids, with padding as id 0. */
+  /** Number of character ids, including padding (id 0) and the end of the text (id 1). */
   characters: number;
-  /** Features of a frame. */
+  /** Log-mel features of a frame. */
   mels: number;
   /** Seed of the initial weights. */
   seed: number;
 }
 
-/** Untrained models of one network. They share their weights. */
+/** Two untrained models that share their weights. */
 export interface SpeakNetworks {
   /** Characters [B, S] and previous frames [B, T, mels] to frames [B, T, reduction * mels] and stop logits [B, T, 1]. */
   training: Functional;
-  /** The same, and alignments [B, T, S]. */
+  /** The same inputs to the same outputs and alignments [B, T, S]. */
   inference: Functional;
 }
 
@@ -58,7 +58,7 @@ export interface SpeakNetworks {
 export const TEXT_INPUT = 'text';
 export const FRAME_INPUT = 'previous';
 
-/** Characters that a filter of the convolution reads. */
+/** Kernel size of the convolution, in characters. */
 const KERNEL = 5;
 /** Units of the two layers of the pre-net, and their dropout rate. */
 const PRENET = [128, 64];
@@ -69,12 +69,12 @@ export function speakNetworks(shape: SpeakShape): SpeakNetworks {
   const { cell, units, layers, reduction, mels, seed, pace } = shape;
   const text = input({ shape: [null], name: TEXT_INPUT });
   const previous = input({ shape: [null, mels], name: FRAME_INPUT });
-  const memory = encoded(text, shape);
+  const memory = encodeText(text, shape);
   const cells = Array.from({ length: layers }, () => cellMakers(cell).cell({ units }));
   const decoder = gaussianAttentionDecoder(layers === 1 ? cells[0] : stackedCells(cells), {
     ...{ units, initialStep: pace, returnSequences: true, returnAlignments: true, name: 'decoder' },
   });
-  const [states, alignment] = decoder.apply(prepared(previous), { constants: [memory] });
+  const [states, alignment] = decoder.apply(applyPrenet(previous), { constants: [memory] });
   const frames = dense({ units: reduction * mels, name: 'frames' }).apply(states);
   const stop = dense({ units: 1, name: 'stop' }).apply(states);
   const inputs = [text, previous];
@@ -85,8 +85,8 @@ export function speakNetworks(shape: SpeakShape): SpeakNetworks {
   return { training, inference };
 }
 
-/** Applies the encoder: ids [B, S] to the memory [B, S, units] of the decoder. */
-function encoded(text: SymbolicTensor, { cell, units, characters, ...shape }: SpeakShape): SymbolicTensor {
+/** Applies the encoder to ids [B, S]. Returns the memory of the decoder, [B, S, units]. */
+function encodeText(text: SymbolicTensor, { cell, units, characters, ...shape }: SpeakShape): SymbolicTensor {
   const { embedding: width, dropout: rate } = shape;
   const vectors = embedding({ inputDim: characters, outputDim: width, maskZero: true, name: 'characters' });
   const convolution = conv1d({
@@ -101,7 +101,7 @@ function encoded(text: SymbolicTensor, { cell, units, characters, ...shape }: Sp
 }
 
 /** Applies the pre-net to the previous frames. */
-function prepared(previous: SymbolicTensor): SymbolicTensor {
+function applyPrenet(previous: SymbolicTensor): SymbolicTensor {
   return PRENET.reduce((sequence, units, i) => {
     const layer = dense({ units, activation: 'relu', name: `prenet${i + 1}` });
     return dropout({ rate: PRENET_DROPOUT, name: `prenet${i + 1}_dropout` }).apply(layer.apply(sequence));

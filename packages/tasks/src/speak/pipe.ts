@@ -8,13 +8,13 @@ export interface SpeakPipeOptions {
   iterations?: number;
 }
 
-/** Speaks texts: returns the samples of each, of one channel, and their sample rate in Hz. */
+/** Returns the sound of each text: samples of one channel, and the sample rate in Hz. */
 export interface SpeakPipe {
   (text: string, options?: SpeakPipeOptions): Promise<Samples>;
   (texts: readonly string[], options?: SpeakPipeOptions): Promise<Samples[]>;
 }
 
-/** @throws UnrollError `value` for inputs that are not texts, and for invalid options */
+/** Speaks one text or a list of texts. @throws UnrollError `value` for inputs that are not texts, and for invalid options */
 export async function speakPipe(
   input: unknown,
   options: SpeakPipeOptions,

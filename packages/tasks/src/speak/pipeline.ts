@@ -26,7 +26,7 @@ export interface SpeakPipeline {
   voice: VoiceConfig;
   /** Frames per step of the decoder. */
   reduction: number;
-  /** Steps of the decoder per character: the largest of the training data. A text gets at most twice as many. */
+  /** Largest number of decoder steps per character in the training data. Speech has at most twice as many steps, plus 5. */
   stepsPerCharacter: number;
   cell: SpeakCell;
   layers: number;
@@ -59,7 +59,7 @@ export function readVoice(
   return { pipeline, network };
 }
 
-/** @throws UnrollError `format` for settings of the decoder that no training gives, or that contradict the network */
+/** Checks the settings of the decoder. @throws UnrollError `format` if they are impossible or contradict the network */
 function checkSteps({ reduction, stepsPerCharacter, voice }: SpeakPipeline, network: Functional): void {
   if (!Number.isInteger(reduction) || reduction < 1 || reduction > MAX_REDUCTION)
     throw damaged(`reduction must be an integer from 1 to ${MAX_REDUCTION}`, reduction);
@@ -67,10 +67,10 @@ function checkSteps({ reduction, stepsPerCharacter, voice }: SpeakPipeline, netw
     throw damaged(`stepsPerCharacter must be a number above 0 and at most ${MAX_STEPS}`, stepsPerCharacter);
   const mels = voice?.means?.length;
   const { inputs, outputs } = network;
-  const wanted = [inputs[1], outputs[0]].map((tensor) => tensor?.shape.at(-1));
-  if (wanted[0] === mels && wanted[1] === reduction * mels) return;
+  const widths = [inputs[1], outputs[0]].map((tensor) => tensor?.shape.at(-1));
+  if (widths[0] === mels && widths[1] === reduction * mels) return;
   throw damaged(
-    `reduction and the number of means must fit the network, which reads ${wanted[0]} and returns ${wanted[1]} values`,
+    `reduction and the number of means must fit the network, which reads ${widths[0]} and returns ${widths[1]} values`,
     [reduction, mels],
   );
 }

@@ -1,4 +1,4 @@
-/** Plans the training of a voice: reads texts and sounds, cuts a validation split, and chooses the options that are not set. */
+/** Plans the training of a voice: reads texts and sounds, splits off a validation set, and chooses the options that are not set. */
 import { findColumn, type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
 import { cellError, filledTexts } from '../shared/cells.js';
 import { batchSizeFor } from '../shared/length-batches.js';
@@ -9,14 +9,14 @@ import type { SpeakOptions } from './speak.js';
 import { Characters, type SpokenText } from './text.js';
 import { type Spectrogram, Voice } from './voice.js';
 
-/** Share of the rows that are cut off for validation, and their largest number. */
+/** Share of the rows in the validation set, and the largest number of rows in it. */
 const VALIDATION_SHARE = 0.1;
 const MAX_VALIDATION = 300;
 /** Frames per step of the decoder: 50 ms, as in Tacotron (Wang et al. 2017). */
 const REDUCTION = 4;
 /** Longest sound in seconds: attention does not learn on recordings of whole paragraphs. */
 const MAX_SECONDS = 30;
-/** Number of training steps, which sets the number of epochs (at least 20, at most 200). */
+/** Number of training steps from which the number of epochs follows (at least 20, at most 200). */
 const STEPS = 8_000;
 
 export interface TrainingSettings {
@@ -47,11 +47,11 @@ export interface PreparedVoice {
   validation: EncodedSpeech;
   /** The validation texts as they are in the table. */
   validationTexts: readonly string[];
-  /** Name of the validation file; null if the validation rows were cut from the training rows. */
+  /** Name of the validation file; null if the validation rows were split off from the training file. */
   validationSource: string | null;
   /** Lengths of the training sounds in frames. */
   lengths: LengthSummary;
-  /** Seconds of sound for training. */
+  /** Total length of the training sounds in seconds. */
   seconds: number;
   /** Largest number of decoder steps per character in the training data. */
   stepsPerCharacter: number;
@@ -68,7 +68,7 @@ interface Rows {
 
 /**
  * Reads the tables and plans the training.
- * @throws UnrollError `data` for invalid or too long sounds, empty texts, and fewer than two rows
+ * @throws UnrollError `data` for sounds that are invalid or too long, empty texts, and fewer than two rows
  */
 export function prepare(table: Table, options: SpeakOptions): PreparedVoice {
   const { audio, text, lowercase = false, seed = 0, sampleRate, mels } = options;

@@ -9,9 +9,9 @@ import { planEvent } from './run-events.js';
 import { scoreTable } from './scores.js';
 import type { SpeakResult } from './speak.js';
 
-/** Number of texts with pictures. */
+/** Number of texts whose alignments and spectrograms are shown. */
 const EXAMPLES = 3;
-/** Longest text with a picture of its alignment. */
+/** Largest number of characters of a text whose alignment is shown. */
 const MAX_CHARACTERS = 80;
 
 /** Returns the report as an HTML document. */
@@ -36,7 +36,7 @@ export function speakReport(result: SpeakResult, run: { backend: string; seconds
   });
 }
 
-/** Shows which characters the decoder reads while it speaks. */
+/** Shows the characters to which the decoder attends at each step. */
 function alignments({ plan, spoken }: SpeakResult): string {
   const examples = spoken
     .map((each, i) => ({ ...each, text: plan.validationTexts[i], ...plan.validation.texts[i] }))
@@ -51,8 +51,8 @@ function alignments({ plan, spoken }: SpeakResult): string {
     return `<p>${escapeHtml(text)}</p>${heatMap({ title, rows, columns, values })}`;
   });
   const lead =
-    'Rows are the steps of the decoder, columns the characters of the text, and its end. A dark cell is a character that the decoder ' +
-    'reads in this step. In a good alignment, the cells form one line from the first character to the last.';
+    'Rows are the steps of the decoder, columns the characters of the text and its end. In a dark cell, the decoder attends to the ' +
+    'character of the column. In a good alignment, the dark cells form one line from the first character to the last.';
   return `<p class="quiet">${lead}</p>${maps.join('')}`;
 }
 

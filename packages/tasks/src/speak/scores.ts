@@ -1,11 +1,11 @@
 /**
- * Scores of spoken texts: the mel-cepstral distortion (Kubichek 1993) from the reference, after dynamic time warping, the difference of
- * the durations, and the share of texts after which the decoder stopped.
+ * Scores of spoken texts: the mel-cepstral distortion (Kubichek 1993) between the spoken and the recorded sound after dynamic time
+ * warping, the difference of their durations, and the share of texts after which the decoder stopped.
  */
 import type { ScoreTable } from '../shared/scores.js';
 
 export interface SpeakScores {
-  /** Mean distance of the cepstra without the level, along the best alignment, in dB. */
+  /** Mean distance of the cepstra (without coefficient 0, the level) along the best alignment, in dB. */
   distortion: number;
   /** Mean of |duration / duration of the reference - 1|. */
   durationError: number;
@@ -13,7 +13,7 @@ export interface SpeakScores {
   stopped: number;
 }
 
-/** Cepstral coefficients that are compared, without the first, the level. */
+/** Number of cepstral coefficients that are compared: 1 to 13, without coefficient 0, the level. */
 const COEFFICIENTS = 13;
 
 /** A spectrogram in dB, row by row. */
@@ -23,13 +23,13 @@ export interface DecibelFrames {
   length: number;
 }
 
-/** Compares spoken with recorded spectrograms. @param spoken at least one */
+/** Returns the scores of spoken spectrograms against recorded spectrograms. @param spoken at least one */
 export function speakScores(
   spoken: readonly (DecibelFrames & { stopped: boolean })[],
   references: readonly DecibelFrames[],
 ): SpeakScores {
-  const mean = (of: (n: number) => number): number =>
-    spoken.reduce((sum, _, n) => sum + of(n), 0) / spoken.length;
+  const mean = (scoreOf: (n: number) => number): number =>
+    spoken.reduce((sum, _, n) => sum + scoreOf(n), 0) / spoken.length;
   return {
     distortion: mean((n) => melCepstralDistortion(spoken[n], references[n])),
     durationError: mean((n) => Math.abs(spoken[n].length / references[n].length - 1)),
@@ -48,7 +48,7 @@ export function melCepstralDistortion(a: DecibelFrames, b: DecibelFrames): numbe
     for (let k = 0; k < COEFFICIENTS; k++) sum += (x[i * COEFFICIENTS + k] - y[j * COEFFICIENTS + k]) ** 2;
     return Math.sqrt(sum);
   };
-  // Each cell holds the smallest sum of distances up to it, and the number of steps of that path.
+  // For each frame of b: the smallest sum of distances of a path up to it, and the number of steps of this path.
   let sums = new Float64Array(b.length + 1).fill(Number.POSITIVE_INFINITY);
   let steps = new Uint32Array(b.length + 1);
   sums[0] = 0;
@@ -102,7 +102,7 @@ export function scoreTable(scores: SpeakScores, texts: number, model: string): S
   };
 }
 
-/** The metrics for programs: the distortion in dB, and shares as fractions. */
+/** Returns the metrics for JSON: the distortion in dB, the others as fractions. */
 export const metricsOf = (scores: SpeakScores) => ({
   mcd: Number(scores.distortion.toPrecision(4)),
   duration_error: scores.durationError,

@@ -1,8 +1,8 @@
 /**
- * `trainVoice`: reads a table of texts with recordings of them and trains a model that speaks texts: characters to log-mel frames
- * (Tacotron: Wang et al. 2017, Shen et al. 2018), and frames to sound (Griffin-Lim). The run is planned by plan.ts; the network is
- * built by network.ts and trained with teacher forcing and scheduled sampling. Training ends when the validation loss stops
- * improving, and the weights of the best epoch are kept.
+ * `trainVoice`: reads a table of texts and recordings and trains a model that speaks texts. A network converts characters to
+ * log-mel frames (Tacotron: Wang et al. 2017, Shen et al. 2018), and the Griffin-Lim algorithm converts frames to sound. The run is
+ * planned by plan.ts; the network is built by network.ts and trained with teacher forcing and scheduled sampling. Training ends
+ * when the validation loss stops improving, and the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, tensor, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
@@ -26,7 +26,7 @@ import { type SpeakScores, scoreTable } from './scores.js';
 const SPOKEN = 50;
 /** Weight of the loss of the stop token. */
 const STOP_WEIGHT = 0.3;
-/** Scheduled sampling reaches its probability after this share of the planned updates, and at most this many. */
+/** Scheduled sampling reaches its largest probability after this share of the planned updates or after MAX_RAMP updates. */
 const RAMP_SHARE = 0.25;
 const MAX_RAMP = 3000;
 
@@ -41,9 +41,12 @@ export interface SpeakOptions extends RunControl {
   reduction?: number;
   /** Number of mel filters. Default 80. */
   mels?: number;
-  /** Sample rate of the spoken sounds in Hz. Default: the most frequent one of the training sounds, at most 16,000. */
+  /** Sample rate of the spoken sounds in Hz. Default: the most frequent rate of the training sounds, at most 16,000. */
   sampleRate?: number;
-  /** Largest probability with which a previous frame is one that the model wrote (scheduled sampling), from 0 to below 1. Default 0.3. */
+  /**
+   * Largest probability that a previous frame is replaced by one that the model generated (scheduled sampling), from 0 to below 1.
+   * Default 0.3.
+   */
   sampling?: number;
   /** The recurrent cell. Default `lstm`. */
   cell?: SpeakCell;
@@ -55,9 +58,9 @@ export interface SpeakOptions extends RunControl {
   embedding?: number;
   /** Dropout rate of the encoder, from 0 to below 1. Default 0.2. */
   dropout?: number;
-  /** Maximum number of epochs. Default: 8,000 training steps in 20 to 200 epochs. */
+  /** Maximum number of epochs. Default: from 20 to 200, for about 8,000 training steps. */
   epochs?: number;
-  /** Sounds per training step. Default 8 or 16, by the number of sounds. */
+  /** Sounds per training step. Default 8 or 16, by the number of sounds; fewer for very long sounds. */
   batchSize?: number;
   /** Learning rate of Adam. Default 0.001. */
   learningRate?: number;
@@ -72,9 +75,9 @@ export interface SpeakResult {
   plan: PreparedVoice;
   /** The training of the network. */
   training: NetworkTraining;
-  /** The spectrograms of the first 50 validation texts, as the model writes them. */
+  /** The spectrograms that the model generates for the first 50 validation texts. */
   spoken: SpokenSpectrogram[];
-  /** Their scores. */
+  /** The scores of `spoken`. */
   scores: SpeakScores;
   /** The trained model. It can be saved, and can speak and evaluate. */
   model: SpeakModel;
@@ -120,8 +123,8 @@ export async function* speakEvents(
 
 /**
  * Trains a voice.
- * @param table rows with a text and a recording of it each
- * @param options those of the run; `onEvent` is called for every event
+ * @param table rows with a text and its recording each
+ * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
 export async function trainVoice(
@@ -171,9 +174,9 @@ function trainingOptions(
 }
 
 /**
- * Returns a batch for teacher forcing: characters [B, S] and previous frames [B, T, mels], which begin with zeros; frames
- * [B, T, reduction * mels], and stop tokens [B, T, 1], which are 1 in the last step of a sound. The frames after the end of a sound
- * repeat its last frame.
+ * Returns a batch for teacher forcing: x contains the characters [B, S] and the previous frames [B, T, mels], which begin with
+ * zeros; y contains the frames [B, T, reduction * mels] and the stop tokens [B, T, 1], which are 1 in the last step of a sound. The
+ * last frame is repeated until this step is full.
  */
 function batchOf({ voice, sizes }: PreparedVoice, { texts, spectrograms }: EncodedSpeech, rows: Uint32Array) {
   const { mels } = voice;
@@ -189,7 +192,7 @@ function batchOf({ voice, sizes }: PreparedVoice, { texts, spectrograms }: Encod
     const { values } = spectrograms[row];
     const target = frames.subarray(i * T * width, i * T * width + steps[i] * width);
     target.set(values);
-    for (let at = values.length; at < target.length; at += mels) target.set(values.subarray(-mels), at);
+    for (let end = values.length; end < target.length; end += mels) target.set(values.subarray(-mels), end);
     for (let t = 1; t < steps[i]; t++)
       previous.set(target.subarray(t * width - mels, t * width), (i * T + t) * mels);
     stop[i * T + steps[i] - 1] = 1;

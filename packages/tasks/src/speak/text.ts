@@ -1,20 +1,20 @@
-/** The characters of texts as ids. Id 0 is padding, and id 1 follows the last character. */
+/** Converts the characters of texts to ids. Id 0 is padding, and id 1 is the end of a text. */
 
 export const END_ID = 1;
 /** Id of the first character. */
 const FIRST_ID = 2;
 
-/** What a saved model stores about its texts. */
+/** The part of pipeline.json about the texts. */
 export interface CharactersConfig {
   /** The characters; the id of a character is its index + 2. */
   characters: readonly string[];
   lowercase: boolean;
 }
 
-/** A text as ids, with its characters, for charts. */
+/** A text as ids. */
 export interface SpokenText {
   ids: Int32Array;
-  /** The character of each id; `end` for the id of the end. */
+  /** The character of each id, for charts; `end` for the end of the text. */
   symbols: string[];
   /** Characters of the text that do not occur in the training texts; they are skipped. */
   unknown: string[];
@@ -29,7 +29,7 @@ export class Characters {
     this.#ids = new Map(config.characters.map((character, i) => [character, i + FIRST_ID]));
   }
 
-  /** Collects the characters of texts. */
+  /** Returns the characters of the training texts. */
   static fit(texts: readonly string[], lowercase: boolean): Characters {
     const found = new Set(texts.flatMap((text) => [...normalizeText(text, lowercase)]));
     return new Characters({ characters: [...found].sort(), lowercase });
@@ -49,7 +49,7 @@ export class Characters {
   }
 }
 
-/** Normalises a text: NFC, single spaces, optionally lower case. */
+/** Returns a text in NFC with single spaces, and optionally in lower case. */
 function normalizeText(text: string, lowercase: boolean): string {
   const collapsed = text.normalize('NFC').replace(/\s+/gu, ' ').trim();
   return lowercase ? collapsed.toLowerCase() : collapsed;

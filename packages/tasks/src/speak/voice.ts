@@ -1,9 +1,9 @@
-/** The spectrograms that a model speaks: from sounds to standardised log-mel frames, and back to sound. */
+/** Converts sounds to standardised log-mel spectrograms, and spectrograms back to sounds. */
 import { type AudioFeatureConfig, AudioFeatures, melToSound, resample, trimSilence } from '@unroll/data';
 import { commonRate, type Samples } from '../shared/sounds.js';
 import { checkStandardisation, standardOf } from '../shared/standardize.js';
 
-/** What a saved model stores about its sounds. */
+/** The part of pipeline.json about the sounds. */
 export interface VoiceConfig {
   features: AudioFeatureConfig;
   /** Mean of each feature in the training sounds. */
@@ -27,18 +27,18 @@ export interface VoiceOptions {
   mels?: number;
 }
 
-/** Highest sample rate: speech has little above 8 kHz. */
+/** Highest default sample rate: speech has little energy above 8 kHz. */
 const MAX_RATE = 16_000;
 /** Windows of 50 ms, every 12.5 ms, as in Tacotron (Wang et al. 2017). */
 const WINDOW = 0.05;
 const HOP = 0.0125;
-/** Values of a sound below its maximum by more than this, in dB, are silence. */
+/** Values more than this below the maximum of a sound, in dB, are raised to this distance. */
 const RANGE = 80;
-/** What is cut at the start and the end: below the loudest part by more than this, in dB. */
+/** At the start and the end of a sound, everything more than this below the loudest part, in dB, is cut off. */
 const SILENCE = 45;
-/** Zero crossings of the filter for other sample rates: shorter than the default, which takes most of the time. */
+/** Zero crossings of the filter for resampling. With the default, resampling would take most of the time. */
 const CROSSINGS = 16;
-/** Standardised values that the network returns are limited to this number of standard deviations. */
+/** Standardised values are limited to this number of standard deviations before they are converted to dB. */
 const LIMIT = 5;
 /** Exponent of the magnitudes of spoken sounds, as in Tacotron (Wang et al. 2017). */
 const SHARPNESS = 1.2;
@@ -55,7 +55,7 @@ export class Voice {
 
   /**
    * Chooses the sample rate and fits the standardisation.
-   * @param sounds those of the training, at least one
+   * @param sounds the training sounds, at least one
    * @returns the voice, and the spectrograms of the sounds
    */
   static fit(
@@ -118,7 +118,7 @@ export class Voice {
     });
   }
 
-  /** Returns the sound of a spectrogram of at least two frames, with its peak at most 1. */
+  /** Returns the sound of a spectrogram of at least two frames, scaled such that its peak is at most 1. */
   toSound(spectrogram: Spectrogram, iterations: number): Samples {
     const options = { iterations, sharpness: SHARPNESS };
     const samples = melToSound(this.decibels(spectrogram), this.config.features, options);

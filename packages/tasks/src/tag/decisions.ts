@@ -1,7 +1,7 @@
 /**
  * Decisions of a tagger. The most probable tags give the highest share of correct tags, but not the highest F1: if entities are
- * hard to find, F1 is higher if less probable ones are predicted as well (Lipton et al. 2014: the best threshold is half of the
- * best F1). An offset, which is added to the scores of all entity tags, is therefore chosen on the validation sentences.
+ * hard to find, predicting less probable entities, too, increases F1 (Lipton et al. 2014: the best threshold is half of the best
+ * F1). Therefore, an offset is added to the scores of all entity tags. It is chosen on the validation sentences.
  */
 import { predictAll, type TagScores, tagProbabilities, viterbi } from '@unroll/core';
 import type { Crf, Functional, Network, TagConstraints } from '@unroll/nn';
@@ -48,8 +48,8 @@ export async function tagScores(
 }
 
 /**
- * Returns the ids of the tags that are best for the goal: the most probable sequence, or with a positive tag, the tokens with
- * the highest expected F1.
+ * Returns the ids of the tags that are best for the goal: the most probable sequence or, with a positive tag, the tags with the
+ * highest expected F1.
  * @param offsets added to the scores of each token. Default: none
  */
 export function decide(goal: TagGoal, scores: TagScores, offsets?: readonly number[]): number[] {
@@ -60,7 +60,7 @@ export function decide(goal: TagGoal, scores: TagScores, offsets?: readonly numb
   return bestF1(tagProbabilities(changed), K, goal.tags.indexOf(goal.positive));
 }
 
-/** Adds the offset of each tag to its emissions [T, K]. */
+/** Returns emissions [T, K] plus the offset of each tag. */
 function withOffsets(emissions: ArrayLike<number>, offsets: readonly number[]): Float64Array {
   const K = offsets.length;
   const result = new Float64Array(emissions); // Float64Array.from with a function takes ten times as long.
@@ -70,7 +70,7 @@ function withOffsets(emissions: ArrayLike<number>, offsets: readonly number[]): 
 
 /**
  * Returns the tags with the highest expected F1 of the positive tag in a sentence. The best set of k tokens are the k most
- * probable ones; their expected F1 is close to 2 Σ p / (k + Σ p), with the second sum over all tokens.
+ * probable ones; their expected F1 is close to 2 Σ p / (k + Σ p), with the first sum over these and the second over all tokens.
  * @param probabilities [T, K]
  */
 function bestF1(probabilities: Float64Array, K: number, positive: number): number[] {
@@ -99,16 +99,17 @@ function bestOther(probabilities: Float64Array, first: number, K: number, positi
   return best;
 }
 
-/** An offset and what it changes on the validation sentences. */
+/** An offset and its effect on the validation sentences. */
 export interface TagOffset {
   /** Added to the scores of the entity tags, or of the positive tag. */
   value: number;
-  /** Value of the goal without the offset, and with it. */
+  /** Value of the goal without the offset. */
   before: number;
+  /** Value of the goal with the offset. */
   after: number;
 }
 
-/** Returns the offset of each tag: 0 for `O`, or for all tags but the positive one. */
+/** Returns the offset of each tag: `value` for entity tags and the positive tag, 0 for all others. */
 export function offsetsOf({ tags, scheme, positive }: TagGoal, value: number): number[] {
   return tags.map((tag) => (scheme === 'none' ? (tag === positive ? value : 0) : tag === 'O' ? 0 : value));
 }
@@ -121,7 +122,8 @@ export function offsetRange({ tags, scheme, positive }: TagGoal, step: number): 
 }
 
 /**
- * Chooses the offset with the highest value of the goal, after smoothing over neighbouring offsets; of equal ones, that nearest to 0.
+ * Returns the offset with the highest value of the goal after smoothing over neighbouring offsets. If several are equal, the offset
+ * nearest to 0 is chosen.
  * @returns null if there is only the offset 0 (see {@link offsetRange})
  */
 export function chooseOffset(

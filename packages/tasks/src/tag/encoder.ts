@@ -12,14 +12,14 @@ import { padded } from '../shared/text-batches.js';
 /** The special tokens of the vocabularies: padding with id 0, and unknown words or characters. */
 export const SPECIALS = ['<pad>', '<unk>'];
 export const UNKNOWN_ID = 1;
-/** Of longer words, only this number of characters is read: the first and the last ones. */
+/** The network reads at most this number of characters of a word: half from its start and half from its end. */
 const MAX_CHARACTERS = 24;
-/** Longer sentences are processed in pieces of this number of tokens. */
+/** Longer sentences are processed in pieces of at most this number of tokens. */
 export const MAX_TOKENS = 400;
 /** The mark of the tokenizer for a missing space (see `tokenizer`). */
 const JOINER = '\uFFED';
 
-/** What a saved model stores to read sentences. */
+/** The part of pipeline.json with which a model reads sentences. */
 export interface TagEncoderConfig {
   /** Splits texts. Files are already split. */
   tokenizer: TokenizerConfig;
@@ -37,7 +37,10 @@ export interface TextToken {
   end: number;
 }
 
-/** Returns the form of a word that is looked up: with characters, in lower case; digits become 0. */
+/**
+ * Returns the form of a word in the vocabulary: digits become 0. With `lowercase`, or if the network also reads characters, letters
+ * become lower case.
+ */
 export function wordForm(
   token: string,
   { lowercase, hasCharacters }: { lowercase: boolean; hasCharacters: boolean },
@@ -46,7 +49,7 @@ export function wordForm(
   return cased.replace(/\p{Nd}/gu, '0');
 }
 
-/** Returns the characters of a word that are read. */
+/** Returns the characters of a word that the network reads. */
 export function charactersOf(token: string): string[] {
   const all = Array.from(token);
   if (all.length <= MAX_CHARACTERS) return all;
@@ -57,7 +60,7 @@ export function charactersOf(token: string): string[] {
 export interface EncodedSentence {
   /** Word ids. */
   ids: Int32Array;
-  /** Character ids of each word; null if characters are not read. */
+  /** Character ids of each word; null if the network reads no characters. */
   characters: Int32Array[] | null;
 }
 
@@ -90,7 +93,7 @@ export class TagEncoder {
     for (const token of this.tokenizer.tokens(text)) {
       if (token === JOINER || token.trim() === '') continue;
       const start = text.indexOf(token, position);
-      if (start < 0) continue; // An escaped joiner.
+      if (start < 0) continue; // The text contains the mark itself, which the tokenizer escapes.
       position = start + token.length;
       result.push({ token, start, end: position });
     }
@@ -108,7 +111,7 @@ export class TagEncoder {
     };
   }
 
-  /** Share of the tokens whose word is known. */
+  /** Returns the share of the tokens whose word is in the vocabulary. */
   coverage(sentences: readonly (readonly string[])[]): number {
     const options = { lowercase: this.lowercase, hasCharacters: this.characters !== null };
     return this.words.coverage(sentences.map((tokens) => tokens.map((token) => wordForm(token, options))))
@@ -124,7 +127,7 @@ export function piecesOf<T>(list: readonly T[]): (readonly T[])[] {
   return Array.from({ length: count }, (_, i) => list.slice(i * size, (i + 1) * size));
 }
 
-/** Returns the inputs of the network for some of the sentences: ids [B, T] and, if it reads them, characters [B, T, C]. */
+/** Returns the inputs of the network for some sentences: word ids [B, T] and, if it reads characters, character ids [B, T, C]. */
 export function inputsOf(sentences: readonly EncodedSentence[], rows: ArrayLike<number>): Tensor[] {
   const chosen = Array.from(rows, (row) => sentences[row]);
   const all = Uint32Array.from(chosen.keys());

@@ -1,6 +1,6 @@
 /**
- * What the tags are scored by: F1 of entities, F1 of the tokens with one tag, or the share of correct tags. The validation
- * metric, the choice of the best epoch and the offset of the decisions use the same goal.
+ * The score that a tagger should maximise: F1 of entities, F1 of the tokens with one tag, or the share of correct tags. This score
+ * is the validation metric; it determines the best epoch and the offset of the decisions.
  */
 import { spansOf } from '@unroll/data';
 import { labelScheme, type TagScheme } from './tags.js';
@@ -12,7 +12,10 @@ export interface TagGoal {
   positive: string | null;
 }
 
-/** Sums over sentences, from which the value of a goal is computed. */
+/**
+ * Sums over sentences, from which the value of a goal is computed. With entities: correct, predicted and actual entities; with a
+ * positive tag: F1, sentences, 0; otherwise: correct tags, tokens, 0.
+ */
 export type GoalSums = [a: number, b: number, c: number];
 
 /** Returns the name of the goal, for metrics: `f1` or `accuracy`. */
@@ -50,9 +53,9 @@ export function goalValue({ scheme }: TagGoal, [a, b, c]: Readonly<GoalSums>): n
   return count === 0 ? 0 : a / count;
 }
 
-/** Returns F1 of the tokens of one sentence with this tag; 1 if there are none and none is predicted. */
+/** Returns F1 of one tag over the tokens of a sentence; 1 if the tag neither occurs nor is predicted. */
 export function sentenceF1(actual: readonly string[], predicted: readonly string[], tag: string): number {
-  const [support, named] = [actual, predicted].map((tags) => tags.filter((each) => each === tag).length);
+  const [support, found] = [actual, predicted].map((tags) => tags.filter((each) => each === tag).length);
   const correct = actual.filter((each, i) => each === tag && predicted[i] === tag).length;
-  return support + named === 0 ? 1 : (2 * correct) / (support + named);
+  return support + found === 0 ? 1 : (2 * correct) / (support + found);
 }

@@ -1,6 +1,6 @@
 /**
  * The validation metric of a tagger: the value of the goal with the best of a few offsets (see decisions.ts). Without offsets, the
- * metric would prefer epochs in which the network is too confident over those in which it ranks entities best.
+ * metric would also depend on how confident the network is, not only on how well it ranks entities.
  */
 import { concat, reshape, type TagScores, type Tensor, UnrollError } from '@unroll/core';
 import { crfOutputOf, hostValues } from '@unroll/core/internal';
@@ -8,7 +8,7 @@ import type { Metric } from '@unroll/train';
 import { decide, offsetRange, offsetsOf } from './decisions.js';
 import { addSentence, type GoalSums, goalName, goalValue, type TagGoal } from './goal.js';
 
-/** Returns the metric. It is named `f1` or `accuracy`; targets are tag ids [B, T]. */
+/** Returns the metric, named `f1` or `accuracy`, for targets that are tag ids [B, T]. */
 export function goalMetric(goal: TagGoal): Metric {
   const offsets = offsetRange(goal, 1).map((offset) => offsetsOf(goal, offset));
   const zero = (): GoalSums[] => offsets.map(() => [0, 0, 0]);

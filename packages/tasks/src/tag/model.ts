@@ -39,24 +39,25 @@ const OPTIONS: readonly TaskOption[] = [
 /** Predicted tags of a sentence. */
 export interface PredictedTags {
   tags: string[];
-  /** Probability of each tag, given the whole sentence. Absent unless asked for. */
+  /** Probability of each tag, given the whole sentence. Absent unless requested. */
   probabilities?: number[];
 }
 
 /** An entity of a text. */
 export interface TagEntity {
-  /** Position of its first character, and after its last one (UTF-16 code units). */
+  /** Index of the first character in the text (UTF-16 code units). */
   start: number;
+  /** Index after the last character. */
   end: number;
   text: string;
   type: string;
-  /** The smallest of the probabilities of its tags. Absent unless asked for. */
+  /** Smallest probability of the tags of the entity. Absent unless requested. */
   score?: number;
 }
 
 export class TagModel implements TaskModel {
   readonly pipeline: TagPipeline;
-  /** Word ids [N, T], with 0 as padding, and characters [N, T, C] if they are read, to scores [N, T, tags] of a layer `crf`. */
+  /** Word ids [N, T] (0: padding) and, if the model reads them, character ids [N, T, C] to scores [N, T, tags] of a `crf` layer. */
   readonly network: Network;
   readonly options = OPTIONS;
   readonly reads = 'file';
@@ -102,7 +103,7 @@ export class TagModel implements TaskModel {
   }
 
   /**
-   * Tags sentences that are split into tokens.
+   * Returns the tags of sentences that are split into tokens.
    * @param probabilities whether to compute the probability of each tag. Default true
    */
   async tag(sentences: readonly (readonly string[])[], probabilities = true): Promise<PredictedTags[]> {
@@ -128,7 +129,7 @@ export class TagModel implements TaskModel {
     });
   }
 
-  /** Tags texts, or the sentences of a file, whose tags, if there are any, are not read. */
+  /** Tags texts or the sentences of a file. Tags in the file are ignored. */
   async predict(request: TaskRequest): Promise<TaskResult> {
     checkRequest(request, this, { takesTexts: true });
     const { file, texts = [], options = {} } = request;
@@ -172,7 +173,7 @@ export class TagModel implements TaskModel {
     return { network: this.network, inputs, title: tokens.join(' '), steps: tokens };
   }
 
-  /** Returns precision, recall and F1, over all and of each type. */
+  /** Returns precision, recall and F1, overall and for each type or tag, and the share of correct tags. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
     const { file } = request;
@@ -182,7 +183,7 @@ export class TagModel implements TaskModel {
     return this.score(data, cell);
   }
 
-  /** Scores the model on sentences with tags. @throws UnrollError `data` for a tag that is not one of the model */
+  /** Returns the scores of the model on sentences with tags. @throws UnrollError `data` for a tag that the model does not have */
   async score(data: TaggedSentences, name: string = this.pipeline.cell): Promise<TaskScores> {
     checkTags(data, this.pipeline.tags);
     const tokens = data.sentences.map((sentence) => sentence.tokens);
@@ -235,16 +236,16 @@ export class TagModel implements TaskModel {
     return { tags, scheme, positive };
   }
 
-  /** Joins the tokens of a file to a text: characters without spaces, words with spaces. */
+  /** Joins the tokens of a file to a text, with spaces between words, without spaces between characters. */
   #joined(tokens: readonly string[]): { text: string; tokens: TextToken[] } {
     const space = this.#encoder.tokenizer.kind === 'characters' ? '' : ' ';
     let position = 0;
-    const placed = tokens.map((token) => {
+    const withPositions = tokens.map((token) => {
       const start = position;
       position = start + token.length + space.length;
       return { token, start, end: start + token.length };
     });
-    return { text: tokens.join(space), tokens: placed };
+    return { text: tokens.join(space), tokens: withPositions };
   }
 
   #entities(text: string, tokens: readonly TextToken[], { tags, probabilities }: PredictedTags): TagEntity[] {
@@ -258,7 +259,7 @@ export class TagModel implements TaskModel {
   }
 
   /**
-   * Returns a note on sentences without any known word, if the network does not read characters.
+   * Returns a note if some sentences contain no known word and, if the network reads characters, no known character.
    * @throws UnrollError `data` if no sentence has a known word or character
    */
   #unknownNotes(sentences: readonly (readonly string[])[], source?: string): string[] {

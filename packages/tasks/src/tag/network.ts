@@ -3,8 +3,8 @@
  * Lample et al. 2016). A word is represented by its vector in an embedding and by the last outputs of a bidirectional LSTM
  * over its characters, which also describes unknown words.
  *
- * Several networks, which differ only in their random initial weights, batches and dropout, are joined to one model with the
- * mean of their scores (the geometric mean of their probabilities, up to a factor).
+ * Several networks, which differ only in their random initial weights, batches and dropout, are joined into one model. Its scores
+ * are the means of their scores (the geometric means of their probabilities, up to a factor).
  */
 import {
   bidirectional,
@@ -38,17 +38,18 @@ export interface TaggerSizes {
   layers: number;
   /** Width of the word embedding. */
   embedding: number;
-  /** Width of the character embedding, and units of each direction over characters; 0: characters are not read. */
+  /** Width of the character embedding, and units of each direction over characters; 0: the network reads no characters. */
   characters: number;
   /** Dropout rate of the features of words and of the outputs of the recurrent layers. */
   dropout: number;
-  /** Rate at which words are replaced by the unknown word. */
+  /** Share of the words that are replaced by the unknown word in training. */
   wordDropout: number;
 }
 
 export interface TaggerShape extends TaggerSizes {
-  /** Sizes of the vocabularies, with padding as id 0. */
+  /** Number of word ids, including the padding id 0. */
   vocabulary: number;
+  /** Number of character ids, including the padding id 0. */
   alphabet: number;
   /** Number of tags. */
   tags: number;
@@ -57,7 +58,7 @@ export interface TaggerShape extends TaggerSizes {
   seeds: readonly number[];
 }
 
-/** Untrained networks from the same inputs, ids [N, T] and characters [N, T, C], to scores [N, T, tags]. */
+/** Untrained networks. Their inputs are the same word ids [N, T] and character ids [N, T, C]; outputs are scores [N, T, tags]. */
 export interface TaggerNetworks {
   /** One model for each network, to train it. */
   networks: Functional[];
@@ -85,7 +86,7 @@ export function taggerNetworks(shape: TaggerShape): TaggerNetworks {
 }
 
 /**
- * Sets the output layer of the joined model so that its scores are the mean of those of the trained networks.
+ * Sets the output layer of the joined model so that its scores are the means of the scores of the trained networks.
  * @param offsets added to the score of each tag at each token
  */
 export function joinScores({ networks, joined }: TaggerNetworks, offsets: readonly number[]): void {
@@ -105,7 +106,7 @@ export function joinScores({ networks, joined }: TaggerNetworks, offsets: readon
   layer.setWeights(layer.getWeights().map(({ shape }, i) => ({ shape, values: values[i] })));
 }
 
-/** Applies the layers of one network, without the output layer. @param prefix of the names of its layers */
+/** Applies the layers of one network, without the output layer. @param prefix prefix of the names of its layers */
 function featuresOf(
   ids: SymbolicTensor,
   characters: SymbolicTensor | null,
@@ -129,7 +130,7 @@ function featuresOf(
   return sequence;
 }
 
-/** Returns a vector of each word [N, T, 2 units] that depends on its characters [N, T, C] only. */
+/** Returns a vector for each word, [N, T, 2 units], that depends only on the characters [N, T, C] of the word. */
 function spelling(
   characters: SymbolicTensor,
   { cell, characters: units, alphabet }: TaggerShape,

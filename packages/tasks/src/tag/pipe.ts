@@ -9,30 +9,31 @@ import type { PredictedTags, TagEntity } from './model.js';
 export interface TagSpan {
   /** The type of the entity, or the tag of the token. */
   label: string;
-  /** From 0 to 1: the probability of the tag, given the whole text; of an entity, the smallest one of its tags. */
+  /** Probability of the tag given the whole text, from 0 to 1; for an entity, the smallest probability of its tags. */
   score: number;
   /** The text of the entity or of the token. */
   word: string;
-  /** Number of the token, from 0. Only with `aggregation: 'none'`. */
+  /** Index of the token. Only with `aggregation: 'none'`. */
   index?: number;
-  /** Position of the first character in the text, and after the last one (UTF-16 code units). */
+  /** Index of the first character in the text (UTF-16 code units). */
   start: number;
+  /** Index after the last character. */
   end: number;
 }
 
 export interface TagPipeOptions {
   /**
-   * `spans`: whole entities; `none`: each token with its tag. Default `spans`, or `none` for a model whose tags stand for
-   * themselves, such as parts of speech.
+   * `spans`: whole entities; `none`: each token with its tag. Default `spans`, or `none` for a model whose tags do not mark
+   * entities, such as parts of speech.
    */
   aggregation?: 'spans' | 'none';
-  /** With `aggregation: 'none'`, tags that are left out. Default: none. */
+  /** With `aggregation: 'none'`: omit tokens with these tags. Default: none. */
   ignoreLabels?: readonly string[];
 }
 
 /**
  * Finds entities, or tags tokens. The results have the form of the pipeline "token-classification" of transformers.js, with
- * the field `label` for both of its fields `entity` and `entity_group`.
+ * the field `label` in place of `entity` and `entity_group`.
  */
 export interface TagPipe {
   /** Returns the entities of a text, or its tokens. */

@@ -13,14 +13,14 @@ export interface TagPipeline extends TagEncoderConfig {
   format: typeof TAG_FORMAT;
   /** How the training file was read, if set by the user. */
   reading?: { encoding?: string } | undefined;
-  /** The column with the tags; null if the training sentences were not from a file. */
+  /** The column with the tags in the training file; null if the training sentences were not read from a file. */
   column: number | ConlluColumn | null;
   /** The tags, in the order of the outputs of the network. */
   tags: readonly string[];
   scheme: TagScheme;
   /** The tag that is scored by F1 with the scheme `none`; null: all tags are scored. */
   positive: string | null;
-  /** The offset that the bias of the output layer contains for entity tags, or for the positive tag. */
+  /** The offset of the entity tags, or of the positive tag. The bias of the output layer contains it. */
   offset: number;
   cell: TagCell;
   layers: number;

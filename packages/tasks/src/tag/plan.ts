@@ -1,5 +1,5 @@
 /**
- * Plans the training of a tagger: finds the scheme of the tags, cuts a validation split, and chooses the vocabularies and the
+ * Plans the training of a tagger: finds the scheme of the tags, splits off a validation set, and chooses the vocabularies and the
  * training options that are not set.
  */
 import { RandomStream, UnrollError } from '@unroll/core';
@@ -28,7 +28,7 @@ import {
   tagSet,
 } from './tags.js';
 
-/** Share of the sentences that are cut off for validation. */
+/** Share of the sentences in the validation set. */
 const VALIDATION_SHARE = 0.1;
 /** Maximum size of the vocabulary. */
 const MAX_VOCABULARY = 50_000;
@@ -36,15 +36,15 @@ const MAX_VOCABULARY = 50_000;
 const SMALL_VOCABULARY = 2000;
 /** Characters that occur less often are unknown. */
 const MIN_CHARACTER_COUNT = 3;
-/** Share of the tokens with one character from which tokens are taken for characters, as in Chinese. */
+/** If more than this share of the tokens have one character, as in Chinese, the model splits texts into characters. */
 const CHARACTER_SHARE = 0.9;
 /** Below this number of training tokens, three networks are trained, otherwise one. */
 const MANY_TOKENS = 500_000;
-/** From this number of training tokens on, a network has two recurrent layers. */
+/** Below this number of training tokens, a network has one recurrent layer, otherwise two. */
 const DEEP_TOKENS = 150_000;
-/** Share of the words that are replaced by the unknown word, relative to the dropout rate; characters still describe these words. */
+/** Share of the words that are replaced by the unknown word, relative to the dropout rate, if the network reads characters. */
 const WORD_DROPOUT = 0.6;
-/** The same if characters are not read: the word is all that the network knows of the token. */
+/** The same share if the network reads no characters and therefore knows nothing else about a word. */
 const WORD_DROPOUT_ALONE = 0.2;
 
 export interface TaggerSettings {
@@ -68,10 +68,10 @@ export interface EncodedSentences {
 /** Everything that is decided before the training. */
 export interface PreparedTagger {
   source: string;
-  /** The column with the tags in files; undefined if the sentences are not from a file. */
+  /** The column with the tags in the file; undefined if the sentences were not read from a file. */
   column: TaggedSentences['column'];
   goal: TagGoal;
-  /** Number of sentences and of tokens in the training file. */
+  /** Number of sentences and of tokens in the training file, before the split. */
   counts: { sentences: number; tokens: number };
   encoder: TagEncoder;
   constraints: TagConstraints | null;
@@ -79,9 +79,9 @@ export interface PreparedTagger {
   validation: EncodedSentences;
   /** The validation sentences, and their tags as in the file. */
   validationSentences: readonly TaggedSentence[];
-  /** Name of the validation file; null if the sentences were cut from the training file. */
+  /** Name of the validation file; null if the validation sentences were split off from the training file. */
   validationSource: string | null;
-  /** Number of tags of the training sentences that were malformed and have been changed. */
+  /** Number of malformed tags in the training sentences that were changed. */
   repaired: number;
   /** Lengths of the training sentences in tokens. */
   lengths: LengthSummary;
@@ -138,9 +138,12 @@ export function prepare(data: TaggedSentences, options: TagOptions): PreparedTag
   };
 }
 
-/** @throws UnrollError `data` for no sentences, an empty one, and one without a tag for each token */
+/** Checks the sentences. @throws UnrollError `data` if there are none, or if a sentence is empty or a token has no tag */
 function checkSentences({ source, sentences }: TaggedSentences): void {
-  if (sentences.length === 0) throw new UnrollError('data', `${source} has no sentences.`, { source });
+  if (sentences.length === 0)
+    throw new UnrollError('data', `${source} has no sentences. Pass sentences with a tag for each token.`, {
+      source,
+    });
   const wrong = sentences.findIndex(
     ({ tokens, tags }) => tokens.length === 0 || tokens.length !== tags.length,
   );
@@ -154,7 +157,10 @@ function checkSentences({ source, sentences }: TaggedSentences): void {
   );
 }
 
-/** Returns the positive tag: that of the options; otherwise the rarer one of two tags. @throws UnrollError `data` */
+/**
+ * Returns the positive tag: the given tag, or the rarer of exactly two tags; null if there is none.
+ * @throws UnrollError `data` if the given tag does not occur
+ */
 function positiveTag(
   { source, sentences }: TaggedSentences,
   tags: readonly string[],
@@ -177,7 +183,7 @@ function positiveTag(
   return counts[1] < counts[0] ? tags[1] : tags[0];
 }
 
-/** Cuts off a tenth of the sentences, drawn at random, and at least one. Keeps their order. @throws UnrollError `data` */
+/** Draws a tenth of the sentences for validation, at least one. @throws UnrollError `data` for fewer than two sentences */
 function splitSentences({ source, sentences }: TaggedSentences, seed: number) {
   const { length } = sentences;
   if (length < 2) {
@@ -212,8 +218,8 @@ function encoderFor(sentences: readonly (readonly string[])[], lowercase: boolea
 }
 
 /**
- * Builds the vocabulary. In a large one, words that occur once are left out: they teach the network little about themselves,
- * but as `<unk>` they teach it what an unknown word is like.
+ * Builds the vocabulary. A large vocabulary leaves out words that occur once: the network learns little about them, but as `<unk>`
+ * they teach it how to tag unknown words.
  */
 function vocabularyOf(words: readonly string[][]): Vocabulary {
   const all = buildVocabulary(words, { maxSize: MAX_VOCABULARY, specials: SPECIALS });
@@ -228,7 +234,7 @@ function alphabetOf(sentences: readonly (readonly string[])[], lowercase: boolea
   return buildVocabulary(lists, { minCount: MIN_CHARACTER_COUNT, specials: SPECIALS });
 }
 
-/** Encodes sentences, cuts long ones into pieces, and repairs malformed tags. */
+/** Encodes sentences, splits long sentences into pieces, and repairs malformed tags. */
 function encodeAll(
   sentences: readonly TaggedSentence[],
   encoder: TagEncoder,
@@ -248,7 +254,7 @@ function encodeAll(
   return { sentences: encoded, tags: tagIds, repaired };
 }
 
-/** @param tokens number of training tokens */
+/** Returns the sizes that are set, and defaults for the others. @param tokens number of training tokens */
 function sizesOf(options: TagOptions, hasCharacters: boolean, tokens: number): TaggerSizes {
   const rate = options.dropout ?? 0.5;
   return {
@@ -262,7 +268,11 @@ function sizesOf(options: TagOptions, hasCharacters: boolean, tokens: number): T
   };
 }
 
-/** @param sentences number of training sentences @param tokens their number of tokens */
+/**
+ * Returns the settings that are set, and defaults for the others.
+ * @param sentences number of training sentences
+ * @param tokens number of training tokens
+ */
 function settingsOf(options: TagOptions, sentences: number, tokens: number): TaggerSettings {
   const batchSize = sentences < 1000 ? 8 : sentences < 20_000 ? 16 : 32;
   return {

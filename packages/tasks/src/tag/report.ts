@@ -56,10 +56,13 @@ function scoreTables({ scores, plan }: TagRunResult): string {
   return `${table(summaryHead, summary)}${table(head, rows)}${note}`;
 }
 
-/** A wrong part of a sentence: what was predicted there, and what is in the file. */
+/** A wrong part of a sentence: the predicted tag or entity, and the tag or entities in the file. */
 interface Mistake {
+  /** Index of the sentence. */
   sentence: number;
+  /** Index of the first token. */
   start: number;
+  /** Index after the last token. */
   end: number;
   predicted: string;
   actual: string;

@@ -9,7 +9,7 @@ const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 export function planEvent(plan: PreparedTagger): PlanEvent {
   const { goal, counts, training, validation, encoder, lengths, sizes, settings, column } = plan;
   const notes = notesOf(plan);
-  const unit = encoder.tokenizer.kind === 'characters' ? 'characters' : 'words';
+  const tokenName = encoder.tokenizer.kind === 'characters' ? 'characters' : 'words';
   const { units, layers, cell } = sizes;
   const stack = `${layers === 1 ? '' : `${layers} × `}bidirectional ${cell} of ${units} units`;
   const spelling =
@@ -40,7 +40,7 @@ export function planEvent(plan: PreparedTagger): PlanEvent {
       ...notes.map((text) => line('', text)),
       line(
         'text',
-        `${encoder.words.size} ${unit}; ${percent(plan.coverage)} of the validation ${unit} are in the vocabulary`,
+        `${encoder.words.size} ${tokenName}; ${percent(plan.coverage)} of the validation ${tokenName} are in the vocabulary`,
       ),
       line(
         'network',

@@ -15,8 +15,11 @@ export interface TagTypeScore {
   support: number;
 }
 
+/**
+ * The scores of a tagger. Precision, recall and F1 are those of all entities. With the scheme `none`, they are those of the
+ * positive tag or, without a positive tag, the means over all tags.
+ */
 export interface TagScoresReport {
-  /** Over all entities. With the scheme `none`: of the positive tag over all tokens, or the means over tags. */
   precision: number;
   recall: number;
   f1: number;
@@ -25,12 +28,11 @@ export interface TagScoresReport {
   /** F1 of the positive tag as a mean over sentences; null without a positive tag. */
   sentenceF1: number | null;
   types: TagTypeScore[];
-  /** Number of tokens and of sentences. */
   tokens: number;
   sentences: number;
 }
 
-/** Compares predicted with actual tags. */
+/** Returns the scores of predicted tags against actual tags. */
 export function scoreTags(
   goal: TagGoal,
   actual: readonly (readonly string[])[],
@@ -73,25 +75,25 @@ export function scoreTags(
 const meanOf = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
 
-/** Returns the scores of each tag that occurs, sorted. An undefined ratio, 0 / 0, counts as 0. */
+/** Returns the scores of each actual or predicted tag, sorted by tag. An undefined ratio, 0 / 0, counts as 0. */
 function tagTypes(actual: readonly string[], predicted: readonly string[]): TagTypeScore[] {
-  const counts = new Map<string, { support: number; named: number; correct: number }>();
-  const of = (tag: string) => {
-    const found = counts.get(tag) ?? { support: 0, named: 0, correct: 0 };
+  const counts = new Map<string, { support: number; predictions: number; correct: number }>();
+  const countsOf = (tag: string) => {
+    const found = counts.get(tag) ?? { support: 0, predictions: 0, correct: 0 };
     counts.set(tag, found);
     return found;
   };
   for (const [i, tag] of actual.entries()) {
-    of(tag).support++;
-    of(predicted[i]).named++;
-    if (tag === predicted[i]) of(tag).correct++;
+    countsOf(tag).support++;
+    countsOf(predicted[i]).predictions++;
+    if (tag === predicted[i]) countsOf(tag).correct++;
   }
   const ratio = (a: number, b: number): number => (b === 0 ? 0 : a / b);
   return [...counts]
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([type, { support, named, correct }]) => ({
-      ...{ type, precision: ratio(correct, named), recall: ratio(correct, support) },
-      ...{ f1: ratio(2 * correct, support + named), support },
+    .map(([type, { support, predictions, correct }]) => ({
+      ...{ type, precision: ratio(correct, predictions), recall: ratio(correct, support) },
+      ...{ f1: ratio(2 * correct, support + predictions), support },
     }));
 }
 
@@ -139,7 +141,7 @@ export function summaryTable(
   };
 }
 
-/** The metrics for programs: fractions from 0 to 1. */
+/** Returns the metrics for JSON, as fractions from 0 to 1. */
 export const metricsOf = ({ precision, recall, f1, accuracy, sentenceF1: perSentence }: TagScoresReport) => ({
   ...{ precision, recall, f1, accuracy },
   ...(perSentence !== null && { sentence_f1: perSentence }),

@@ -1,7 +1,7 @@
 /**
  * `trainTagger`: trains a tagger on sentences of tokens with tags. The run is planned by plan.ts; the network is built by
- * network.ts. Training ends when F1 (or the share of correct tags) on the validation sentences stops improving, and the network
- * has the weights of the best epoch. The validation loss rises long before, as the network becomes too confident where it is wrong.
+ * network.ts. Training ends when F1 (or the share of correct tags) on the validation sentences stops improving, and the weights of
+ * the best epoch are kept. The validation loss rises long before, because the network becomes too confident where it is wrong.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
@@ -31,9 +31,9 @@ const STAGE = { stage: 'train', title: 'training' };
 export interface TagOptions extends RunControl {
   /** Sentences for validation. Default: a tenth of the sentences. */
   validation?: TaggedSentences;
-  /** How tags mark entities. Default: found from the tags. */
+  /** How tags mark entities. Default: inferred from the tags. */
   scheme?: TagScheme;
-  /** With the scheme `none`: the tag that is scored by F1. Default: the rarer one if there are two tags. */
+  /** With the scheme `none`: the tag that is scored by F1. Default: the rarer tag if there are exactly two. */
   positive?: string;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: TagCell;
@@ -43,7 +43,7 @@ export interface TagOptions extends RunControl {
   layers?: number;
   /** Width of the word embedding. Default 100. */
   embedding?: number;
-  /** Dropout rate, from 0 to below 1. Words are replaced by the unknown word at three fifths of it (see plan.ts). Default 0.5. */
+  /** Dropout rate, from 0 to below 1. The share of words replaced by the unknown word depends on it (see plan.ts). Default 0.5. */
   dropout?: number;
   /** Number of networks, whose scores are averaged. Default: 3, or 1 for 500,000 tokens or more. */
   networks?: number;
@@ -110,9 +110,9 @@ export async function* tagEvents(
   }
   joinScores(tagger, offsetsOf(goal, 0));
   const { validation } = plan;
-  const actualIds = validation.tags.map((ids) => Array.from(ids, (id) => goal.tags[id]));
+  const pieceTags = validation.tags.map((ids) => Array.from(ids, (id) => goal.tags[id]));
   const joinedScores = await tagScores(tagger.joined, validation.sentences, constraints);
-  const offset = chooseOffset(goal, joinedScores, actualIds);
+  const offset = chooseOffset(goal, joinedScores, pieceTags);
   if (offset !== null) joinScores(tagger, offsetsOf(goal, offset.value));
   const model = modelOf(tagger.joined, plan, offset);
   const predictions = await model.tag(validationSentences.map(({ tokens }) => tokens));
@@ -134,7 +134,7 @@ export async function* tagEvents(
 /**
  * Trains a tagger.
  * @param data sentences with tags, such as those of `parseConll`
- * @param options those of the run; `onEvent` is called for every event
+ * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for invalid sentences or options
  */
 export async function trainTagger(

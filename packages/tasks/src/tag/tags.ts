@@ -1,8 +1,8 @@
-/** The tags of a task: their scheme, the set of tags that the network predicts, and the repair of malformed tags. */
+/** Finds the scheme of tags and the set of tags that the network predicts, and repairs malformed tags. */
 import { UnrollError } from '@unroll/core';
 import { type LabelScheme, spansOf, type TaggedSentence, type TaggedSentences, tagsOf } from '@unroll/data';
 
-/** How tags mark entities; `none`: each tag stands for itself, as in part-of-speech tagging. */
+/** How tags mark entities; `none`: they do not, as in part-of-speech tagging. */
 export type TagScheme = 'bio' | 'bioes' | 'bmes' | 'none';
 
 export const TAG_SCHEMES: readonly TagScheme[] = ['bio', 'bioes', 'bmes', 'none'];
@@ -13,7 +13,7 @@ const PREFIXES: Readonly<Record<Exclude<TagScheme, 'none'>, string>> = {
   bmes: 'BMES',
 };
 
-/** Returns the name that `spansOf` and the like use; null for `none`. */
+/** Returns the name of a scheme for `spansOf` and `tagsOf`; null for `none`. */
 export const labelScheme = (scheme: TagScheme): LabelScheme | null =>
   scheme === 'none' ? null : (scheme.toUpperCase() as LabelScheme);
 
@@ -23,7 +23,7 @@ function partsOf(tag: string): { prefix: string; type: string | null } | null {
   return match && { prefix: match[1], type: match[2] ?? null };
 }
 
-/** Finds the scheme of the tags of a file. */
+/** Returns the scheme of the tags of a file, inferred from their prefixes. */
 export function schemeOf({ sentences }: TaggedSentences): TagScheme {
   const tags = new Set(sentences.flatMap((sentence) => sentence.tags));
   tags.delete('O');
@@ -43,14 +43,17 @@ export function tagError(
   index: number,
   problem: string,
 ): UnrollError {
-  const place =
+  const position =
     lines === undefined ? `token ${index + 1} ("${tokens[index].slice(0, 40)}")` : `line ${lines[index]}`;
-  return new UnrollError('data', `${source}, ${place}: ${problem}`, { source, line: lines?.[index] ?? null });
+  return new UnrollError('data', `${source}, ${position}: ${problem}`, {
+    source,
+    line: lines?.[index] ?? null,
+  });
 }
 
 /**
- * Returns the tags that the network predicts, sorted: the tags of the file, or for a scheme, all tags of its types. With a
- * scheme, the first is `O` if it occurs.
+ * Returns the tags that the network predicts. With the scheme `none`: the tags of the file, sorted. Otherwise: `O` if it occurs,
+ * then every type of the file with every prefix of the scheme.
  * @throws UnrollError `data` for a tag that does not belong to the scheme, and for fewer than two tags
  */
 export function tagSet(data: TaggedSentences, scheme: TagScheme): string[] {
@@ -83,7 +86,7 @@ export function tagSet(data: TaggedSentences, scheme: TagScheme): string[] {
   return found.includes('O') ? ['O', ...all] : all;
 }
 
-/** @throws UnrollError `data` for a tag that does not occur in the training data */
+/** Checks the tags of validation or test data. @throws UnrollError `data` for a tag that does not occur in the training data */
 export function checkTags(data: TaggedSentences, tags: readonly string[]): void {
   const known = new Set(tags);
   for (const sentence of data.sentences) {
@@ -96,8 +99,8 @@ export function checkTags(data: TaggedSentences, tags: readonly string[]): void 
 }
 
 /**
- * Returns well-formed tags with the same entities, which are read as conlleval does. For example, an `I-PER` after `O`
- * becomes `B-PER`.
+ * Returns well-formed tags with the same entities. Malformed tags are read as conlleval reads them: for example, an `I-PER` after
+ * `O` becomes `B-PER`.
  */
 export function repairTags(tags: readonly string[], scheme: TagScheme): readonly string[] {
   const name = labelScheme(scheme);

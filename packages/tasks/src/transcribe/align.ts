@@ -1,14 +1,16 @@
-/** The most probable alignment of labels with the outputs of CTC (Viterbi), which gives the times of words. */
+/** Finds the most probable alignment of labels with the outputs of a CTC network (Viterbi), which gives the times of words. */
 import { BLANK } from './tokens.js';
 
-/** The first step and the step after the last one of a label. */
+/** The steps of a label. */
 export interface LabelSteps {
+  /** The first step. */
   from: number;
+  /** The step after the last step. */
   to: number;
 }
 
 /**
- * Aligns labels.
+ * Returns the steps of each label in the most probable alignment.
  * @param scores [steps, classes]: logits or log probabilities
  * @returns the steps of each label; null if there are too few steps
  */
@@ -47,7 +49,7 @@ export function alignLabels(
 
 const startOf = (state: number) => ({ score: state < 2 ? 0 : Number.NEGATIVE_INFINITY, move: 0 });
 
-/** Returns the best predecessor of a state: itself, the one before, or the label before the blank before. */
+/** Returns the score of the best predecessor of a state, and the distance: 0, 1 or, if a blank between labels is skipped, 2. */
 function bestMove(
   best: Float64Array,
   state: number,
@@ -55,7 +57,7 @@ function bestMove(
 ): { score: number; move: number } {
   let [score, move] = [best[state], 0];
   if (state > 0 && best[state - 1] > score) [score, move] = [best[state - 1], 1];
-  const skips = state > 1 && state % 2 === 1 && labelOf(state) !== labelOf(state - 2);
-  if (skips && best[state - 2] > score) [score, move] = [best[state - 2], 2];
+  const canSkipBlank = state > 1 && state % 2 === 1 && labelOf(state) !== labelOf(state - 2);
+  if (canSkipBlank && best[state - 2] > score) [score, move] = [best[state - 2], 2];
   return { score, move };
 }

@@ -1,7 +1,7 @@
 /**
- * Transcription with an attention decoder instead of CTC (Chan et al. 2016, "Listen, attend and spell"): it writes token after
- * token and attends to the encoded sound. It is trained with teacher forcing, and used with beam search. Its ids are those of the
- * texts of other tasks: padding, unknown, start and end come before the tokens.
+ * Transcription with an attention decoder instead of CTC (Chan et al. 2016, "Listen, attend and spell"): the decoder writes one
+ * token after another and attends to the encoded sound. It is trained with teacher forcing, and used with beam search. As in the
+ * other text tasks, the first ids are padding, unknown, start and end.
  */
 import type { MaskedSequence, RandomStream, Tensor } from '@unroll/core';
 import { padSequences } from '@unroll/data';
@@ -15,12 +15,12 @@ import type { LabelSteps } from './align.js';
 import { encodedFrames, FRAMES_INPUT, stepsOf, type TranscriberSizes } from './network.js';
 import type { TranscriptTokens } from './tokens.js';
 
-/** The id of a token in the decoder is its id in transcripts, which starts at 1, plus this. */
+/** The id of a token in the decoder is its id in transcripts (from 1) plus this offset. */
 const OFFSET = SPECIALS.length - 1;
 /** Width of the embedding of tokens and of the output of the decoder. */
 const EMBEDDING = 128;
 
-/** Untrained models of one network. They share their weights. */
+/** Two untrained models that share their weights. */
 export interface AttentionTranscribers {
   /** Frames [B, T, F] and previous tokens [B, L] to logits [B, L, V]. */
   training: Functional;
@@ -56,8 +56,8 @@ interface Transcripts {
 }
 
 /**
- * Returns a batch for teacher forcing: x contains the frames and the previous tokens, which begin with the start; y contains the
- * tokens and the end. The weights are 1 for targets and 0 for padding.
+ * Returns a batch for teacher forcing: x contains the frames and the previous tokens, which begin with `<s>`; y contains the
+ * tokens, which end with `</s>`. The weights are 1 for tokens and 0 for padding.
  */
 export function attentionBatch(
   frontEnd: FrontEnd,
@@ -75,13 +75,13 @@ export function attentionBatch(
   };
 }
 
-/** The ids of a transcript, and for each the weights of the steps of the encoder. */
+/** The ids of a transcript, and for each id the attention weights of the steps of the encoder. */
 export interface AttendedIds {
   ids: number[];
   alignment: Float32Array[];
 }
 
-/** Writes the transcripts of sounds, in their order. */
+/** Returns the transcripts of sounds as ids, in the order of the sounds. */
 export async function decodeSounds(
   network: Functional,
   sounds: readonly EncodedSound[],
@@ -111,19 +111,19 @@ export interface DecodeParts {
   beam: number;
 }
 
-/** A decoder with attention never writes more tokens. */
+/** Largest number of tokens of a transcript. */
 export const MAX_LENGTH = 10_000;
 
-/** Returns the largest number of tokens of a transcript: more than in training. */
+/** Returns the largest number of tokens that the decoder writes: 1.5 times that of the longest training transcript, plus 10. */
 export function maxLengthOf(ids: readonly Int32Array[]): number {
   const longest = ids.reduce((most, { length }) => Math.max(most, length), 0);
   return Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
 }
 
-/** A step next to the most attended one belongs to a token if its weight is at least this share of the largest. */
+/** The steps of a token are those around the largest weight whose weights are at least this share of the largest weight. */
 const LEAST_SHARE = 0.25;
 
-/** Returns the steps that the decoder reads while it writes a token: those around the largest weight. */
+/** Returns the steps to which the decoder attends while it writes a token: those around the largest weight. */
 function attendedSteps(weights: Float32Array): LabelSteps {
   const peak = weights.indexOf(weights.reduce((a, b) => Math.max(a, b), 0));
   const belongs = (step: number): boolean => weights[step] >= LEAST_SHARE * weights[peak];
@@ -133,7 +133,7 @@ function attendedSteps(weights: Float32Array): LabelSteps {
   return { from, to: last + 1 };
 }
 
-/** Returns the words of a transcript with the steps from the first token of each to the last. */
+/** Returns the words of a transcript, each with the steps from its first token to its last. */
 export const attendedWords = (
   tokens: TranscriptTokens,
   { ids, alignment }: AttendedIds,

@@ -1,12 +1,12 @@
-/** From the outputs of the network to text: greedy or prefix beam search, optionally among the words of the training transcripts. */
+/** Decodes the outputs of a CTC network: greedy or prefix beam search, optionally with only the words of the training transcripts. */
 import type { Tensor } from '@unroll/core';
 import { type CtcDecoderOptions, ctcBeamSearch, ctcGreedy } from '@unroll/nn';
 import { BLANK, type TranscriptTokens } from './tokens.js';
 
 export interface DecodeSettings {
-  /** Prefixes of the beam; 1: the most probable alignment (greedy). */
+  /** Number of prefixes that the search keeps; 1: greedy search, that is, the most probable alignment. */
   beam: number;
-  /** Whether only words of the training transcripts are written. */
+  /** True: transcripts consist only of words of the training transcripts. */
   knownWords: boolean;
 }
 

@@ -51,7 +51,7 @@ export interface SpokenWord {
 /** The transcript of a sound. */
 export interface Transcript {
   text: string;
-  /** The words, with times that are approximate: the model decides at single frames. */
+  /** The words, with approximate times. */
   words: SpokenWord[];
 }
 
@@ -94,7 +94,7 @@ export class TranscribeModel implements TaskModel {
   get about(): string {
     const { columns, streaming } = this.pipeline;
     const also = streaming ? ' The model can transcribe sound while it arrives.' : '';
-    return `Transcribes the WAV file of --audio, or those named in the column "${columns.audio}" of --data.${also}`;
+    return `Transcribes the WAV file of --audio, or the WAV files named in the column "${columns.audio}" of --data.${also}`;
   }
 
   get audio(): string {
@@ -109,7 +109,7 @@ export class TranscribeModel implements TaskModel {
     return this.pipeline.reading;
   }
 
-  /** Transcribes sounds. @throws UnrollError `value`, `format` or `data` for an invalid sound */
+  /** Returns the transcripts of sounds. @throws UnrollError `value`, `format` or `data` for an invalid sound */
   transcribe(sounds: readonly Sound[], settings: Partial<DecodeSettings> = {}): Promise<Transcript[]> {
     const encoded = sounds.map((sound, n) => this.#frontEnd.encode(readSound(sound, `sound ${n + 1}`)));
     return this.transcribeEncoded(encoded, settings);
@@ -117,7 +117,7 @@ export class TranscribeModel implements TaskModel {
 
   /**
    * Starts the transcription of a sound that arrives in chunks.
-   * @param sampleRate of the samples in Hz
+   * @param sampleRate sample rate in Hz
    * @throws UnrollError `value` if the model was not trained for streaming
    */
   stream(sampleRate: number, settings: Partial<DecodeSettings> = {}): TranscribeStream {
@@ -202,14 +202,16 @@ export class TranscribeModel implements TaskModel {
     ];
     const encoded = all.map((sound) => this.#frontEnd.encode(sound));
     const transcripts = await this.transcribeEncoded(encoded, settingsOf(options));
-    const timed = options.timestamps === true;
+    const hasTimes = options.timestamps === true;
     const timesOf = ({ words }: Transcript) =>
       words.map(({ word, start, end }) => `${word} ${start}-${end}`).join(', ');
     return {
-      columns: ['sound', 'text', ...(timed ? ['words'] : [])],
-      rows: transcripts.map((each, i) => [all[i].name, each.text, ...(timed ? [timesOf(each)] : [])]),
+      columns: ['sound', 'text', ...(hasTimes ? ['words'] : [])],
+      rows: transcripts.map((each, i) => [all[i].name, each.text, ...(hasTimes ? [timesOf(each)] : [])]),
       notes: [],
-      ...(timed && { json: transcripts.map(({ words }) => ({ words: words.map((word) => ({ ...word })) })) }),
+      ...(hasTimes && {
+        json: transcripts.map(({ words }) => ({ words: words.map((word) => ({ ...word })) })),
+      }),
     };
   }
 
@@ -254,7 +256,7 @@ export class TranscribeModel implements TaskModel {
 
 const DEFAULTS: DecodeSettings = { beam: BEAM, knownWords: false };
 
-/** @throws UnrollError `value` for an invalid option */
+/** Returns the settings of the search. @throws UnrollError `value` for an invalid option */
 function settingsOf(options: Readonly<Record<string, TaskOptionValue>>): DecodeSettings {
   const { beam = BEAM, 'known-words': knownWords = false } = options;
   if (Number(beam) < 1) throw valueError(`beam must be at least 1, got ${String(beam)}.`);

@@ -1,7 +1,7 @@
 /**
- * Builds the network of a transcriber: a convolution that shortens the sequence, recurrent layers (bidirectional, or for
- * streaming in one direction), and for CTC a dense layer with one logit per token and one for the blank. For a decoder with
- * attention, see attention.ts.
+ * Builds the network of a transcriber: a convolution that shortens the sequence, recurrent layers (bidirectional, but in one
+ * direction for streaming), and for CTC a dense layer with one logit per token and one for the blank. attention.ts builds the
+ * network with an attention decoder.
  */
 import {
   bidirectional,
@@ -21,7 +21,7 @@ export type TranscribeCell = RecurrentCellName;
 /** Name of the input with the frames. */
 export const FRAMES_INPUT = 'frames';
 
-/** Frames that a filter of the convolution reads. */
+/** Kernel size of the convolution, in frames. */
 const KERNEL = 5;
 
 export interface TranscriberSizes {
@@ -34,7 +34,7 @@ export interface TranscriberSizes {
   /** Frames per output step. */
   reduction: number;
   dropout: number;
-  /** Whether no output depends on later frames. */
+  /** True: no output depends on later frames. */
   streaming: boolean;
 }
 
@@ -53,7 +53,7 @@ export function transcriberNetwork(
   return network;
 }
 
-/** Applies the convolution and the recurrent layers: frames [N, T, inputs] to [N, ceil(T / reduction), features]. */
+/** Applies the convolution and the recurrent layers to frames [N, T, inputs]. Returns [N, ceil(T / reduction), features]. */
 export function encodedFrames(
   frames: SymbolicTensor,
   { cell, units, layers, filters, reduction, dropout: rate, streaming }: TranscriberSizes,

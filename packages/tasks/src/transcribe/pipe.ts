@@ -12,7 +12,7 @@ export interface Transcription {
 }
 
 export interface TranscribePipeOptions extends Partial<DecodeSettings> {
-  /** Whether the result has `chunks`. Default false. */
+  /** Also return `chunks`. Default false. */
   timestamps?: boolean;
 }
 
@@ -25,7 +25,7 @@ export interface TranscribePipe {
   (sounds: readonly Sound[], options?: TranscribePipeOptions): Promise<Transcription[]>;
 }
 
-/** @throws UnrollError `value` for invalid sounds and options */
+/** Transcribes one sound or a list of sounds. @throws UnrollError `value`, `format` or `data` for invalid sounds and options */
 export async function transcribePipe(
   input: unknown,
   options: TranscribePipeOptions,

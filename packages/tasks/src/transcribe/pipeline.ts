@@ -26,7 +26,7 @@ export interface TranscribePipeline {
   tokens: TokensConfig;
   /** Frames per output step. */
   reduction: number;
-  /** Whether the model can transcribe sound while it arrives. */
+  /** True: the model can transcribe sound while it arrives. */
   streaming: boolean;
   /** For an attention decoder: largest number of tokens of a transcript. Absent: the model was trained with CTC. */
   attention?: { maxLength: number } | undefined;
@@ -56,18 +56,18 @@ export function readTranscriber(
   checkFit(network, {
     inputs: isCtc ? 1 : 2,
     names: ['tokens', pipeline.tokens?.tokens],
-    more: isCtc ? 1 : SPECIALS.length, // CTC has only the blank.
+    more: isCtc ? 1 : SPECIALS.length, // The only special token of CTC is the blank.
   });
   return { pipeline, network };
 }
 
-/** @throws UnrollError `format` for steps that no training gives */
+/** Checks the settings of the decoder. @throws UnrollError `format` if they are impossible */
 function checkSteps({ reduction, streaming, attention }: TranscribePipeline): void {
   if (!Number.isInteger(reduction) || reduction < 1 || reduction > MAX_REDUCTION)
     throw damaged(`reduction must be an integer from 1 to ${MAX_REDUCTION}`, reduction);
   if (attention === undefined) return;
-  const most = attention?.maxLength;
-  if (!Number.isInteger(most) || most < 1 || most > MAX_LENGTH)
+  const maxLength = attention?.maxLength;
+  if (!Number.isInteger(maxLength) || maxLength < 1 || maxLength > MAX_LENGTH)
     throw damaged(`attention must be { maxLength: an integer from 1 to ${MAX_LENGTH} }`, attention);
   if (streaming) throw damaged('streaming must be false for a decoder with attention', streaming);
 }

@@ -1,6 +1,6 @@
 /**
- * Plans the training of a transcriber: reads sounds and transcripts, cuts a validation split, and chooses the tokens, how much the
- * network shortens sequences, and the training options that are not set.
+ * Plans the training of a transcriber: reads sounds and transcripts, splits off a validation set, and chooses the tokens, how much
+ * the network shortens sequences, and the training options that are not set.
  */
 import { column, type LengthSummary, summarizeLengths, type Table } from '@unroll/data';
 import { cellError, filledTexts } from '../shared/cells.js';
@@ -12,12 +12,12 @@ import { stepsOf, type TranscriberSizes } from './network.js';
 import { levelOf, normalizeTranscript, stepsNeeded, TranscriptTokens } from './tokens.js';
 import type { TranscribeDecoder, TranscribeOptions } from './transcribe.js';
 
-/** Share of the rows that are cut off for validation, and their largest number. */
+/** Share of the rows in the validation set, and the largest number of rows in it. */
 const VALIDATION_SHARE = 0.1;
 const MAX_VALIDATION = 1000;
-/** Frames per output step, if all transcripts fit. */
+/** Numbers of frames per output step, in the order in which they are tried. */
 const REDUCTIONS = [4, 2, 1];
-/** Output steps per token at least, for most of the transcripts. */
+/** Smallest number of output steps per token, for 95 % of the transcripts. */
 const ROOM = 2.5;
 
 export interface TrainingSettings {
@@ -27,7 +27,7 @@ export interface TrainingSettings {
   /** Training ends after this many epochs without an improvement. */
   patience: number;
   seed: number;
-  /** Whether sounds are changed at random in training. */
+  /** True: sounds are changed at random in training. */
   augment: boolean;
 }
 
@@ -47,17 +47,17 @@ export interface PreparedTranscriber {
   frontEnd: FrontEnd;
   training: EncodedTranscripts;
   validation: EncodedTranscripts;
-  /** All validation sounds; for CTC, `validation` lacks those whose transcript is too long. */
+  /** All validation sounds. For CTC, `validation` does not contain sounds that are too short for their transcripts. */
   validationSounds: readonly EncodedSound[];
   /** Names and transcripts of the validation sounds. */
   validationRows: { name: string; text: string }[];
-  /** Name of the validation file; null if the validation rows were cut from the training rows. */
+  /** Name of the validation file; null if the validation rows were split off from the training file. */
   validationSource: string | null;
   /** Lengths of the training sounds in frames. */
   lengths: LengthSummary;
-  /** Seconds of sound for training. */
+  /** Total length of the training sounds in seconds. */
   seconds: number;
-  /** Tokens of the validation transcripts that do not occur in the training transcripts. */
+  /** Number of tokens of the validation transcripts that do not occur in the training transcripts. */
   unknown: number;
   sizes: TranscriberSizes;
   settings: TrainingSettings;
@@ -72,8 +72,8 @@ interface Rows {
 
 /**
  * Reads the tables and plans the training.
- * @throws UnrollError `data` for invalid sounds, empty transcripts, transcripts that are too long for their sound, and fewer than
- * two rows
+ * @throws UnrollError `data` for invalid sounds, empty transcripts, fewer than two rows and, for CTC, transcripts that are too
+ * long for their sound
  */
 export function prepare(table: Table, options: TranscribeOptions): PreparedTranscriber {
   const { audio, text, lowercase = false, streaming = false, seed = 0 } = options;
@@ -140,7 +140,7 @@ const encodeRows = (
   ids: texts.map((text) => tokens.encode(text).ids),
 });
 
-/** Returns the largest reduction that leaves room: for all transcripts enough steps, for most of them more. */
+/** Returns the largest reduction with enough steps for all transcripts, and with ROOM steps per token for most of them. */
 function reductionFor({ sounds, ids }: EncodedTranscripts): number {
   const fits = (reduction: number): boolean => {
     const steps = sounds.map(({ length }) => stepsOf(length, reduction));
@@ -150,7 +150,7 @@ function reductionFor({ sounds, ids }: EncodedTranscripts): number {
   return REDUCTIONS.find(fits) ?? 1;
 }
 
-/** @throws UnrollError `data` for a transcript that is too long for its sound */
+/** Checks the lengths of the transcripts. @throws UnrollError `data` for a transcript that is too long for its sound */
 function checkRoom(
   table: Table,
   rows: readonly number[],
@@ -166,7 +166,7 @@ function checkRoom(
   throw cellError(table, rows[wrong], column(table, text), problem);
 }
 
-/** Returns the validation rows whose transcripts fit their sounds: others have no loss. */
+/** Returns the validation rows whose transcripts fit their sounds. The CTC loss of the others is infinite. */
 function fitting({ sounds, ids }: EncodedTranscripts, reduction: number): EncodedTranscripts {
   const fits = ids.map((each, i) => stepsNeeded(each) <= stepsOf(sounds[i].length, reduction));
   return { sounds: sounds.filter((_, i) => fits[i]), ids: ids.filter((_, i) => fits[i]) };
@@ -182,7 +182,7 @@ const sizesOf = (options: TranscribeOptions, reduction: number): TranscriberSize
   streaming: options.streaming ?? false,
 });
 
-/** Number of training steps, which sets the number of epochs (at least 15, at most 100). */
+/** Number of training steps from which the number of epochs follows (at least 15, at most 100). */
 const STEPS = 12_000;
 
 function settingsOf(

@@ -9,7 +9,7 @@ import { planEvent } from './run-events.js';
 import { scoreTable } from './scores.js';
 import type { TranscribeResult } from './transcribe.js';
 
-/** Number of spectrograms, and of the worst transcripts. */
+/** Number of spectrograms, and number of worst transcripts that are listed. */
 const EXAMPLES = 4;
 const WORST = 20;
 

@@ -5,15 +5,17 @@ import type { ScoreTable } from '../shared/scores.js';
 export interface TranscribeScores {
   /** (substitutions + deletions + insertions) / words of the references; 0.25 is 25 %. */
   wordErrorRate: number;
+  /** The same for characters. */
   characterErrorRate: number;
   /** Share of transcripts without an error. */
   exactMatch: number;
+  /** Number of substituted words. */
   substitutions: number;
   deletions: number;
   insertions: number;
 }
 
-/** Compares transcripts with references. @param transcripts at least one */
+/** Returns the scores of transcripts against references. @param transcripts at least one */
 export function transcribeScores(
   transcripts: readonly string[],
   references: readonly string[],
@@ -48,7 +50,7 @@ export function scoreTable(scores: TranscribeScores, sounds: number, model: stri
   };
 }
 
-/** The metrics for programs, as fractions. */
+/** Returns the metrics for JSON, as fractions. */
 export const metricsOf = (scores: TranscribeScores) => ({
   wer: scores.wordErrorRate,
   cer: scores.characterErrorRate,

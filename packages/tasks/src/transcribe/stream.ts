@@ -5,7 +5,7 @@ import type { FrontEnd, FrontEndStream } from '../shared/front-end.js';
 import { beamOptions, type DecodeSettings } from './decode.js';
 import type { TranscriptTokens } from './tokens.js';
 
-/** What a stream needs of a model. */
+/** The parts of a model that a stream uses. */
 export interface StreamParts {
   frontEnd: FrontEnd;
   network: Functional;
@@ -18,7 +18,7 @@ export class TranscribeStream {
   readonly #frames: FrontEndStream;
   readonly #outputs: ReturnType<Functional['stream']>;
   readonly #decoder: CtcDecoder;
-  /** Frames that complete no output step yet. */
+  /** Frames that do not complete an output step yet. */
   #waiting: Float32Array = new Float32Array(0);
 
   /** @internal Use `TranscribeModel.stream`. */
@@ -46,14 +46,14 @@ export class TranscribeStream {
     return this.#parts.tokens.decode(this.#decoder.best()[0].labels);
   }
 
-  /** Passes frames through the network, in multiples of its reduction. */
-  async #append(frames: Float32Array, last: boolean): Promise<void> {
+  /** Passes frames through the network. Except at the end, their number is a multiple of the reduction. */
+  async #append(frames: Float32Array, isEnd: boolean): Promise<void> {
     const { frontEnd, reduction } = this.#parts;
     const all = new Float32Array(this.#waiting.length + frames.length);
     all.set(this.#waiting);
     all.set(frames, this.#waiting.length);
     const count = all.length / frontEnd.width;
-    const used = last ? count : count - (count % reduction);
+    const used = isEnd ? count : count - (count % reduction);
     this.#waiting = all.slice(used * frontEnd.width);
     if (used === 0) return;
     const x = tensor(all.subarray(0, used * frontEnd.width), [1, used, frontEnd.width]);

@@ -6,7 +6,7 @@ export type TranscriptLevel = 'characters' | 'words';
 /** The id of the blank. */
 export const BLANK = 0;
 
-/** What a saved model stores about its transcripts. */
+/** The part of pipeline.json about the transcripts. */
 export interface TokensConfig {
   level: TranscriptLevel;
   /** The tokens; the id of a token is its index + 1. */
@@ -28,7 +28,7 @@ export class TranscriptTokens {
     this.#ids = new Map(config.tokens.map((token, i) => [token, i + 1]));
   }
 
-  /** Collects the tokens of the training transcripts. @param texts normalised by `normalize` */
+  /** Returns the tokens of the training transcripts. @param texts normalised by `normalizeTranscript` */
   static fit(texts: readonly string[], level: TranscriptLevel, lowercase: boolean): TranscriptTokens {
     const counts = countsOf(texts.flatMap(wordsOf));
     const words = [...counts.keys()].slice(0, MAX_WORDS);
@@ -42,7 +42,7 @@ export class TranscriptTokens {
     return this.config.tokens.length + 1;
   }
 
-  /** Returns the ids of a transcript, without tokens that do not occur in the training transcripts, and their number. */
+  /** Returns the ids of the known tokens of a transcript, and the number of unknown tokens. */
   encode(text: string): { ids: Int32Array; unknown: number } {
     const parts = this.config.level === 'words' ? wordsOf(text) : [...text];
     const ids = parts.map((part) => this.#ids.get(part) ?? BLANK);
@@ -63,7 +63,7 @@ export class TranscriptTokens {
     return Array.from(ids, (id) => this.config.tokens[id - 1]).join('');
   }
 
-  /** Splits ids into words: the text, and the range of the ids of each. */
+  /** Returns the words of a transcript, each with the range of its ids. */
   wordsOf(ids: ArrayLike<number>): { word: string; from: number; to: number }[] {
     const { level, tokens } = this.config;
     const texts = Array.from(ids, (id) => tokens[id - 1]);
@@ -79,7 +79,7 @@ export class TranscriptTokens {
   }
 }
 
-/** Normalises a transcript: NFC, single spaces, optionally lower case. */
+/** Returns a transcript in NFC with single spaces, and optionally in lower case. */
 export function normalizeTranscript(text: string, lowercase: boolean): string {
   const collapsed = text.normalize('NFC').replace(/\s+/gu, ' ').trim();
   return lowercase ? collapsed.toLowerCase() : collapsed;
@@ -110,7 +110,7 @@ export function levelOf(texts: readonly string[]): TranscriptLevel {
   return size <= FEW_WORDS && words.length >= OFTEN * size ? 'words' : 'characters';
 }
 
-/** Returns the number of steps that an alignment of labels needs at least: a blank between equal neighbours. */
+/** Returns the smallest number of steps of an alignment: one per label, and one per blank between equal neighbours. */
 export function stepsNeeded(ids: ArrayLike<number>): number {
   let needed = ids.length;
   for (let i = 1; i < ids.length; i++) if (ids[i] === ids[i - 1]) needed++;

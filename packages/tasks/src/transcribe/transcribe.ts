@@ -1,8 +1,8 @@
 /**
  * `trainTranscriber`: reads a table of sounds with transcripts and trains a model that transcribes speech, with connectionist
- * temporal classification (Graves et al. 2006) or an attention decoder: the transcripts need not be aligned with the sounds. The
- * run is planned by plan.ts; the network is built by network.ts or attention.ts. Training ends when the validation loss stops improving, and the weights of the
- * best epoch are kept.
+ * temporal classification (Graves et al. 2006) or an attention decoder. The transcripts need not be aligned with the sounds. The
+ * run is planned by plan.ts; the network is built by network.ts or attention.ts. Training ends when the validation loss stops
+ * improving, and the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, tensor, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';
@@ -27,7 +27,7 @@ import { BLANK, type TranscriptLevel } from './tokens.js';
 
 const PADDING = -1;
 
-/** What writes the transcript; see {@link TranscribeOptions.decoder}. */
+/** The kind of decoder; see {@link TranscribeOptions.decoder}. */
 export type TranscribeDecoder = 'ctc' | 'attention';
 
 export interface TranscribeOptions extends RunControl {
@@ -38,26 +38,26 @@ export interface TranscribeOptions extends RunControl {
   /** Rows for validation, with the same columns. Default: a tenth of the rows, at most 1,000. */
   validation?: Table;
   /**
-   * What transcripts are split into. Default: `words` if there are at most 100, which occur 20 times on average, otherwise
-   * `characters`.
+   * What transcripts are split into. Default: `words` if there are at most 100 different words, which occur at least 20 times on
+   * average, otherwise `characters`.
    */
   level?: TranscriptLevel;
   /**
-   * What writes the transcript. `ctc`: each step of the network names a token or none. `attention`: a decoder writes token after
-   * token, given those before, and attends to the whole sound; it needs more training. Default `ctc`.
+   * `ctc`: each output step of the network is a token or the blank. `attention`: a decoder writes each token given the previous
+   * tokens, and attends to the whole sound; it needs more training. Default `ctc`.
    */
   decoder?: TranscribeDecoder;
-  /** Whether the model can transcribe sound while it arrives: no output depends on later sound. Default false. */
+  /** Train a model that can transcribe sound while it arrives: no output depends on later sound. Default false. */
   streaming?: boolean;
-  /** Frames per output step. Default: 4, 2 or 1, the largest that leaves room for the transcripts. */
+  /** Frames per output step. Default: 4, 2 or 1, the largest number that leaves enough steps for the transcripts. */
   reduction?: number;
   /** What is subtracted from the log-mel frames of each sound. Default `level`; `none` for streaming. */
   normalize?: FileNormalization;
   /** Number of mel filters. Default 40. */
   mels?: number;
-  /** Sample rate to which sounds are converted, in Hz. Default: the most frequent one, at most 16,000. */
+  /** Sample rate to which sounds are converted, in Hz. Default: the most frequent rate, at most 16,000. */
   sampleRate?: number;
-  /** Whether speed, frequencies and parts of the sounds are changed at random in training. Default true. */
+  /** Change speed, frequencies and parts of the sounds at random in training. Default true. */
   augment?: boolean;
   /** The recurrent cell. Default `lstm`. */
   cell?: TranscribeCell;
@@ -69,7 +69,7 @@ export interface TranscribeOptions extends RunControl {
   dropout?: number;
   /** Maximum number of epochs. Default: 15 to 100, by the number of sounds. */
   epochs?: number;
-  /** Sounds per training step. Default: from 8 to 32, by the number of sounds; fewer for very long ones. */
+  /** Sounds per training step. Default: from 8 to 32, by the number of sounds; fewer for very long sounds. */
   batchSize?: number;
   /** Learning rate of AdamW. Default 0.002. */
   learningRate?: number;
@@ -133,7 +133,7 @@ export async function* transcribeEvents(
 /**
  * Trains a transcriber.
  * @param table rows with a sound and its transcript each
- * @param options those of the run; `onEvent` is called for every event
+ * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for an invalid table or invalid options
  */
 export async function trainTranscriber(
@@ -143,7 +143,7 @@ export async function trainTranscriber(
   return runToEnd(transcribeEvents(table, options), onEvent);
 }
 
-/** Builds the network, for training and for inference. */
+/** Builds the models for training and for inference. They share their weights. */
 function networksOf(
   { sizes, tokens, frontEnd, decoder }: PreparedTranscriber,
   seed: number,
@@ -178,7 +178,7 @@ function trainingOptions(plan: PreparedTranscriber, seed: number, signal?: Abort
 }
 
 const LOSSES = {
-  // A random change of speed can leave too few steps: such an example is skipped.
+  // After a random change of speed, a sound can have too few steps. With `zeroInfinity`, the loss of this example is 0.
   ctc: { name: 'ctc', blank: BLANK, padding: PADDING, zeroInfinity: true, normalize: 'targetLength' },
   attention: {
     name: 'sparseCategoricalCrossentropy',
@@ -187,7 +187,7 @@ const LOSSES = {
   },
 } as const;
 
-/** Returns a batch: for CTC, frames [B, T, width] and ids [B, L], padded. */
+/** Returns a batch: for CTC, frames [B, T, width] and padded ids [B, L]; for an attention decoder, see `attentionBatch`. */
 function batchOf(
   { frontEnd, decoder }: PreparedTranscriber,
   transcripts: EncodedTranscripts,

@@ -1,4 +1,4 @@
-/** Writes targets with beam search: translations of texts, or, for the task `describe`, sentences about clips. */
+/** Generates targets with beam search: translations of texts or, for other tasks, transcripts and descriptions. */
 import type { MaskedSequence, Tensor } from '@unroll/core';
 import { padSequences } from '@unroll/data';
 import { beamSearch, type Functional } from '@unroll/nn';
@@ -11,11 +11,11 @@ export interface SearchOptions {
   beam?: number;
   /** The exponent of the length penalty; larger values prefer longer translations. Default 1. */
   lengthPenalty?: number;
-  /** Largest number of tokens of a translation. Default: 1.5 times that of the longest training target, plus 10. */
+  /** Largest number of tokens of a translation. Default: 1.5 times the length of the longest training target, plus 10. */
   maxLength?: number;
 }
 
-/** What a translation may contain. */
+/** Limits of a target. */
 export interface TargetLimits {
   /** Largest number of tokens, unless the options set one. */
   maxLength: number;
@@ -26,24 +26,24 @@ export interface TargetLimits {
 export const DEFAULT_BEAM = 5;
 export const DEFAULT_LENGTH_PENALTY = 1;
 
-/** One translation. */
+/** One target. */
 export interface DecodedTarget {
-  /** Ids of the tokens, without start and end. */
+  /** Ids of the tokens, without `<s>` and `</s>`. */
   ids: number[];
   /** The log-probability, divided by the length penalty. */
   score: number;
-  /** For each token, the weight of each source token. */
+  /** Attention weights: for each token, one weight per step of the input. */
   alignment: Float32Array[];
 }
 
 /** Maximum number of hypotheses in one step of the search. */
 const MAX_ROWS = 320;
 
-/** What a decoder reads. */
+/** The inputs for which targets are decoded, such as source texts, sounds or clips. */
 export interface DecoderInputs {
   /** Name of the input of the network. */
   name: string;
-  /** Groups the inputs into batches of at most a number of rows. */
+  /** Groups the inputs into batches of at most `size` rows. */
   batches(size: number): Iterable<Uint32Array>;
   /** Returns the inputs of a batch. */
   batch(rows: Uint32Array): Tensor | MaskedSequence;
@@ -51,7 +51,7 @@ export interface DecoderInputs {
   length(row: number): number;
 }
 
-/** Translates texts, in their order. Texts of similar lengths share a batch. @param sources ids of each text */
+/** Returns the translations of texts, in the order of the texts. @param sources ids of each text */
 export const decodeTargets = (
   network: Functional,
   sources: readonly Int32Array[],
@@ -66,7 +66,7 @@ const sourceInputs = (sources: readonly Int32Array[]): DecoderInputs => ({
   length: (row) => sources[row].length,
 });
 
-/** Writes a target for each input, in their order. */
+/** Returns a target for each input, in the order of the inputs. */
 export async function decodeInputs(
   network: Functional,
   inputs: DecoderInputs,

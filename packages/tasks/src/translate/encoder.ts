@@ -1,4 +1,4 @@
-/** Converts texts to token ids and back, and pairs of them to padded batches. */
+/** Converts texts to token ids and back, and pairs of texts to padded batches. */
 import type { RandomStream, Tensor } from '@unroll/core';
 import {
   bucketByLength,
@@ -16,7 +16,7 @@ export const UNKNOWN_ID = 1;
 export const START_ID = 2;
 export const END_ID = 3;
 
-/** What a saved model stores about the texts of one side. */
+/** The part of pipeline.json about the texts of one side: the source or the target. */
 export interface SideConfig {
   tokenizer: TokenizerConfig;
   vocabulary: VocabularyConfig;
@@ -24,15 +24,15 @@ export interface SideConfig {
   length: number;
 }
 
-/** The tokens of the source or the target texts. */
 /** A source text as the network reads it. */
 export interface TokenizedText {
   tokens: readonly string[];
   ids: Int32Array;
-  /** True if the text has more tokens. */
+  /** True if the text has more tokens, which are cut. */
   isCut: boolean;
 }
 
+/** Converts the texts of one side, the source or the target, to tokens and ids. */
 export class SideEncoder {
   readonly tokenizer: Tokenizer;
   readonly vocabulary: Vocabulary;
@@ -53,7 +53,7 @@ export class SideEncoder {
     return { tokenizer: splitter.config as TokenizerConfig, vocabulary: vocabulary.config(), length };
   }
 
-  /** Splits a text into at least one and at most `length` tokens. */
+  /** Returns the first `length` tokens of a text; `<unk>` for a text without tokens. */
   read(text: string): TokenizedText {
     const all = this.tokenizer.tokens(text);
     const tokens = all.length > 0 ? all.slice(0, this.length) : [SPECIALS[UNKNOWN_ID]];
@@ -82,7 +82,7 @@ export interface EncodedPairs {
   target: readonly Int32Array[];
 }
 
-/** Returns the ids of a target: its tokens and the end. A target that is longer than `length` is cut. */
+/** Returns the ids of a target and `</s>`. A target of more than `length` tokens is cut and has no `</s>`. */
 export function targetIds(encoder: SideEncoder, tokens: readonly string[]): Int32Array {
   const ids = encoder.vocabulary.encode(tokens.slice(0, encoder.length));
   return tokens.length > encoder.length ? ids : Int32Array.of(...ids, END_ID);
@@ -108,7 +108,8 @@ export function batchOf({ source, target }: EncodedPairs, rows: Uint32Array): Pa
 }
 
 /**
- * Groups the pairs into batches of similar lengths: of the targets first, whose steps cost most, then of the sources.
+ * Groups the pairs into batches of similar lengths: first by the length of the target, whose steps cost most, then by the length
+ * of the source.
  * @param random shuffles the pairs and the batches. Default null: no shuffling
  */
 export function pairBatches(

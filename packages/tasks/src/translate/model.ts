@@ -125,14 +125,14 @@ export class TranslateModel implements TaskModel {
     return this.pipeline.reading;
   }
 
-  /** Translates texts. */
+  /** Returns the translations of texts. */
   async translate(texts: readonly string[], options: SearchOptions = {}): Promise<Translation[]> {
     return this.#translate(this.#read(texts), options);
   }
 
   /**
-   * Returns the perplexity of target tokens, given those before them: exp of the mean of -log p. Models are comparable only if
-   * they have the same tokens.
+   * Returns the perplexity of the target tokens, each given the source and the previous tokens: exp of the mean of -log p. Models
+   * are comparable only if they have the same tokens.
    */
   async perplexity({ source, target }: Pick<Pairs, 'source' | 'target'>): Promise<number> {
     const encoder = this.#target;
@@ -171,7 +171,7 @@ export class TranslateModel implements TaskModel {
     };
   }
 
-  /** The inputs are a source and the translation of the model. The texts of the steps are those of the source. */
+  /** Returns a source text and its translation by the model as the inputs of the network. `steps` contains the source tokens. */
   async example({ rows, texts = [], file }: TaskRequest, row = 0): Promise<NetworkExample> {
     const all = [...texts, ...(file ? readLines(file) : []), ...(rows ? this.#sourcesOf(rows) : [])];
     checkRow(row, all.length, 'texts');
@@ -187,7 +187,7 @@ export class TranslateModel implements TaskModel {
     };
   }
 
-  /** Returns BLEU, chrF and ROUGE. */
+  /** Returns BLEU, chrF, ROUGE and the perplexity. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
     const pairs = this.#pairsOf(request);
@@ -254,7 +254,7 @@ export class TranslateModel implements TaskModel {
     return decoded.map((each, i) => this.#translationOf(each, sources[i].tokens));
   }
 
-  /** An unknown word, such as a name, is replaced by the source word with the largest weight (Luong et al. 2015). */
+  /** Replaces each unknown word, such as a name, by the source word with the largest attention weight (Luong et al. 2015). */
   #translationOf({ ids, score, alignment }: DecodedTarget, sourceTokens: readonly string[]): Translation {
     const tokens = this.#target
       .tokensOf(ids)
@@ -288,9 +288,10 @@ export class TranslateModel implements TaskModel {
   }
 }
 
-/** The tokens of each level, in the plural. */
+/** The tokens of each level, for messages. */
 export const NAMES = { subwords: 'subwords', words: 'words', characters: 'characters' } as const;
 
+/** Returns the options of the beam search. @throws UnrollError `value` for a negative length penalty */
 export function searchOptions(options: NonNullable<TaskRequest['options']>): SearchOptions {
   const { beam, 'length-penalty': lengthPenalty } = options as Record<string, number | undefined>;
   if (lengthPenalty !== undefined && lengthPenalty < 0)
@@ -298,7 +299,7 @@ export function searchOptions(options: NonNullable<TaskRequest['options']>): Sea
   return { ...(beam !== undefined && { beam }), ...(lengthPenalty !== undefined && { lengthPenalty }) };
 }
 
-/** Returns each target token with its source token: `a=ein man=mann`. */
+/** Returns each target token with the source token that has the largest weight: `a=ein man=mann`. */
 const alignmentText = ({ tokens, sourceTokens, alignment }: Translation): string =>
   tokens.map((token, t) => `${token}=${sourceTokens[peakOf(alignment[t])]}`).join(' ');
 

@@ -1,7 +1,7 @@
 /**
  * Builds the network of a translator: an embedding and bidirectional recurrent layers read the source; a decoder with attention
- * (Luong et al. 2015) and input feeding writes the target. The scores of the next token are the products of the decoder's output
- * and the embedding of the target tokens, which are therefore trained together (Press & Wolf 2017).
+ * (Luong et al. 2015) and input feeding writes the target. The output layer shares the matrix of the embedding of the target tokens
+ * (Press & Wolf 2017).
  */
 import {
   bidirectional,
@@ -27,19 +27,19 @@ export interface TranslatorSizes {
   layers: number;
   /** Width of both embeddings and of the decoder's output. */
   embedding: number;
-  /** Dropout rate of both embeddings, of the outputs of each encoder layer and of the decoder's output. */
+  /** Dropout rate after both embeddings, each encoder layer and the decoder. */
   dropout: number;
 }
 
 export interface TranslatorShape extends TranslatorSizes {
-  /** Sizes of the vocabularies, with padding as id 0. */
+  /** Sizes of the vocabularies, including the padding id 0. */
   sourceVocabulary: number;
   targetVocabulary: number;
   /** Seed of the initial weights. */
   seed: number;
 }
 
-/** Untrained models of one network. They share their weights. */
+/** Two untrained models that share their weights. */
 export interface TranslatorNetworks {
   /** Source [B, S] and previous target tokens [B, T] to logits [B, T, V]. */
   training: Functional;
@@ -56,7 +56,7 @@ export function translatorNetworks(shape: TranslatorShape): TranslatorNetworks {
   const { seed } = shape;
   const source = input({ shape: [null], name: SOURCE_INPUT });
   const previous = input({ shape: [null], name: TARGET_INPUT });
-  const memory = encoded(source, shape);
+  const memory = encodeSource(source, shape);
   const sizes = { ...shape, vocabulary: shape.targetVocabulary };
   const [logits, alignment] = decodedTokens(previous, memory, sizes, 'target');
   const inputs = [source, previous];
@@ -67,8 +67,11 @@ export function translatorNetworks(shape: TranslatorShape): TranslatorNetworks {
   return { training, inference };
 }
 
-/** Applies the encoder: ids [B, S] to the memory [B, S, 2 units] of the decoder. */
-function encoded(source: SymbolicTensor, { cell, units, layers, ...shape }: TranslatorShape): SymbolicTensor {
+/** Applies the encoder to ids [B, S]. Returns the memory of the decoder, [B, S, 2 units]. */
+function encodeSource(
+  source: SymbolicTensor,
+  { cell, units, layers, ...shape }: TranslatorShape,
+): SymbolicTensor {
   const rate = shape.dropout;
   const vectors = embedding({
     ...{

@@ -1,4 +1,4 @@
-/** Reads pairs of texts: a source and its target. Every fault is reported with its file and line. */
+/** Reads pairs of texts: a source and its target. Errors name the file and the line. */
 import { UnrollError } from '@unroll/core';
 import type { Table } from '@unroll/data';
 import { filledTexts } from '../shared/cells.js';
@@ -37,10 +37,11 @@ export const readSources = (table: Table, name: string): string[] =>
  */
 export function readLines({ source, text }: TextFile): string[] {
   const lines = linesOf(text).map((line) => line.trim());
-  if (lines.length === 0) throw new UnrollError('data', `${source} is empty.`, { source });
+  if (lines.length === 0)
+    throw new UnrollError('data', `${source} is empty. The file must have one text per line.`, { source });
   const empty = lines.indexOf('');
   if (empty < 0) return lines;
-  const message = `${source}, line ${empty + 1}: the line is empty. Remove it, in parallel files from both.`;
+  const message = `${source}, line ${empty + 1}: the line is empty. Remove the line (from both files if they are parallel).`;
   throw new UnrollError('data', message, { source, line: empty + 1 });
 }
 

@@ -36,7 +36,7 @@ export type TranslatePipe = (
   options?: TranslatePipeOptions,
 ) => Promise<TranslatedText[]>;
 
-/** Checks the options of a pipeline that decodes with beam search. @throws UnrollError `value` for invalid ones */
+/** Checks and returns the options of a pipeline that decodes with beam search. @throws UnrollError `value` for invalid options */
 export function pipeOptions(options: TranslatePipeOptions): { alignments: boolean; search: SearchOptions } {
   checkOptions('pipeline', options, {
     ...{ beam: 'count', lengthPenalty: 'number', maxLength: 'count', alignments: 'boolean' },

@@ -1,5 +1,5 @@
 /**
- * Plans the training of a translator: reads the pairs, cuts a validation split, and chooses the tokens, the vocabularies, the
+ * Plans the training of a translator: reads the pairs, splits off a validation set, and chooses the tokens, the vocabularies, the
  * largest lengths and the training options that are not set.
  */
 import { RandomStream, UnrollError } from '@unroll/core';
@@ -16,10 +16,10 @@ import type { TranslatorSizes } from './network.js';
 import { type PairColumns, type PairData, type Pairs, readPairs } from './pairs.js';
 import type { TranslateOptions } from './translate.js';
 
-/** Share of the pairs that are cut off for validation, and their largest number. */
+/** Share of the pairs in the validation set, and the largest number of pairs in it. */
 const VALIDATION_SHARE = 0.1;
 const MAX_VALIDATION = 2000;
-/** Texts are cut to this number of tokens. */
+/** Source texts are cut to this number of tokens, and target texts to at most this number. */
 const MAX_LENGTH = 400;
 /** Limits of the default size of a vocabulary of subwords, and the number of training words per subword. */
 const SMALLEST_VOCABULARY = 1000;
@@ -27,9 +27,9 @@ const LARGEST_VOCABULARY = 8000;
 const WORDS_PER_TOKEN = 80;
 /** Default limit of a vocabulary of words or characters. */
 const MAX_VOCABULARY = 20_000;
-/** In a vocabulary of words above this size, words that occur once are left out. */
+/** A vocabulary of words that would be larger than this leaves out words that occur once. */
 const SMALL_VOCABULARY = 2000;
-/** Logits of one batch that are kept in memory at most; batches of long texts are smaller. */
+/** Largest number of logits of a batch, which limits memory: batches of long targets are smaller. */
 const MAX_LOGITS = 2 ** 26;
 
 /** What a text is split into. */
@@ -63,7 +63,7 @@ export interface PreparedTranslator {
   training: EncodedPairs;
   validation: EncodedPairs;
   validationPairs: Pairs;
-  /** Name of the validation file; null if the validation pairs were cut from the training pairs. */
+  /** Name of the validation file; null if the validation pairs were split off from the training data. */
   validationOrigin: string | null;
   lengths: { source: SideLengths; target: SideLengths };
   sizes: TranslatorSizes;
@@ -106,7 +106,7 @@ export function prepare(data: PairData, options: TranslateOptions): PreparedTran
   };
 }
 
-/** Cuts a tenth of the pairs for validation. Keeps the order of pairs. @throws UnrollError `data` for fewer than two */
+/** Draws a tenth of the pairs for validation. @throws UnrollError `data` for fewer than two pairs */
 function splitPairs(
   { origin, source, target }: Pairs,
   seed: number,
@@ -130,16 +130,16 @@ function splitPairs(
 export interface SideOptions {
   level: TokenLevel;
   lowercase: boolean;
-  /** Size of the vocabulary; null: chosen. */
+  /** Size of the vocabulary; null: the default. */
   vocabulary: number | null;
 }
 
-/** Returns the largest number of tokens that the model writes, from that of the longest training target. */
+/** Returns the largest number of tokens of a target that the model writes. @param longest number in training */
 export const longestTarget = (longest: number): number => Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
 
 /**
- * Learns the tokens of the texts of one side.
- * @param limit returns the number of tokens to which texts are cut, from the longest
+ * Learns the tokens of the texts of one side. Returns the encoder, the tokens of each text, and the lengths.
+ * @param limit returns the number of tokens to which texts are cut, given the length of the longest text
  */
 export function sideOf(texts: readonly string[], options: SideOptions, limit: (longest: number) => number) {
   const splitter = tokenizerOf(texts, options);
@@ -162,7 +162,7 @@ function tokenizerOf(texts: readonly string[], { level, lowercase, vocabulary }:
   return learnBytePairs(texts, { vocabularySize: vocabulary ?? chosen, ...common });
 }
 
-/** Builds the vocabulary. One of subwords has all tokens of the tokenizer, so every text can be encoded. */
+/** Builds the vocabulary. A vocabulary of subwords has all tokens of the tokenizer, so every text can be encoded. */
 function vocabularyOf(tokens: readonly string[][], splitter: Tokenizer, { level, vocabulary }: SideOptions) {
   if ('allTokens' in splitter)
     return buildVocabulary(tokens, { specials: SPECIALS, include: splitter.allTokens as string[] });
@@ -180,7 +180,7 @@ const sizesOf = (options: TranslateOptions): TranslatorSizes => ({
   dropout: options.dropout ?? 0.3,
 });
 
-/** @param pairs number of training pairs */
+/** Returns the settings that are set, and defaults for the others. @param pairs number of training pairs */
 function settingsOf(
   options: TranslateOptions,
   pairs: number,

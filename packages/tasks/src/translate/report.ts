@@ -11,13 +11,13 @@ import { planEvent } from './run-events.js';
 import { scoreTable, signatureNote } from './scores.js';
 import type { TranslateResult } from './translate.js';
 
-/** Number of attention examples, and the largest numbers of tokens in one. */
+/** Number of translations whose attention weights are shown, and the largest numbers of their tokens. */
 const EXAMPLES = 4;
 const MAX_SOURCE_TOKENS = 24;
 const MAX_TARGET_TOKENS = 24;
-/** Number of the worst and of the first translations to show. */
+/** Number of worst translations that are listed. */
 const SHOWN = 12;
-/** Characters of a text to show. */
+/** Number of characters to which texts are cut. */
 const MAX_TEXT = 200;
 
 /** Returns the report as an HTML document. */
@@ -69,12 +69,12 @@ function attentionExamples({ translations, scored }: TranslateResult): string {
     return `<p>${escapeHtml(cut(scored.source[i]))}<br>${escapeHtml(cut(text))}</p>${map}`;
   });
   const lead =
-    'Rows are the tokens of the translation, columns those of the source. Dark cells are the source tokens that the decoder ' +
-    'looks at when it writes the token of the row.';
+    'Rows are the tokens of the translation, columns the tokens of the source. In a dark cell, the decoder attends to the token of ' +
+    'the column when it writes the token of the row.';
   return `<p>${lead}</p>${examples.join('')}`;
 }
 
-/** Returns a token without the mark of a space, unless it is only this mark. */
+/** Returns a token without the mark of a space. A token that consists only of this mark is unchanged. */
 const labelOf = (token: string): string => token.replaceAll('\u2581', ' ').trim() || token;
 
 /** Lists the translations with the lowest chrF. */

@@ -12,7 +12,7 @@ export function planEvent(plan: PreparedTranslator): PlanEvent {
   const { units, layers, cell } = sizes;
   const stack = layers === 1 ? '' : `${layers} × `;
   const line = (label: string, text: string) => ({ label, text });
-  const place = columns === null ? plan.origin : `"${columns.source}" and "${columns.target}"`;
+  const origin = columns === null ? plan.origin : `"${columns.source}" and "${columns.target}"`;
   const summary = ({ percentiles, ...rest }: SideLengths) => ({ ...rest, percentiles: { ...percentiles } });
   return {
     event: 'plan',
@@ -26,7 +26,7 @@ export function planEvent(plan: PreparedTranslator): PlanEvent {
     ...{ batchSize: settings.batchSize, learningRate: settings.learningRate, epochs: settings.epochs },
     notes,
     lines: [
-      line('data', `${pairs} pairs in ${place}`),
+      line('data', `${pairs} pairs in ${origin}`),
       ...notes.map((text) => line('', text)),
       line('text', `${source.vocabulary.size} source and ${target.vocabulary.size} target ${NAMES[level]}`),
       line(

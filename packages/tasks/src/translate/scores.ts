@@ -5,9 +5,11 @@ import type { ScoreTable } from '../shared/scores.js';
 export interface TranslateScores {
   bleu: number;
   chrf: number;
-  /** F1 of common words, of pairs of adjacent words, and of the longest common subsequence. */
+  /** F1 of common words. */
   rouge1: number;
+  /** F1 of common pairs of adjacent words. */
   rouge2: number;
+  /** F1 of the longest common subsequence. */
   rougeL: number;
   /** The definitions of BLEU and chrF, in the form of sacrebleu. */
   signatures: { bleu: string; chrf: string };
@@ -24,7 +26,7 @@ export function bleuOptions(references: readonly string[], lowercase: boolean): 
   return { tokenizer, lowercase };
 }
 
-/** Compares translations with references. */
+/** Returns the scores of translations against references. */
 export function translateScores(
   translations: readonly string[],
   references: readonly string[],
@@ -68,7 +70,7 @@ export function scoreTable(scores: ModelScores, pairs: number, model: string): S
   };
 }
 
-/** The metrics for programs: 0 to 100, except the perplexity. */
+/** Returns the metrics for JSON: the perplexity, and the others from 0 to 100. */
 export const metricsOf = ({ bleu, chrf, rouge1, rouge2, rougeL, perplexity }: ModelScores) => ({
   ...{ bleu, chrf, rouge1, rouge2, rougeL, perplexity },
 });

@@ -25,12 +25,13 @@ const LABEL_SMOOTHING = 0.1;
 const SCORED_PAIRS = 300;
 
 export interface TranslateOptions extends RunControl {
-  /** Names of the columns of a table. Not needed for parallel files. */
+  /** Name of the column with the sources. Not needed for parallel files. */
   source?: string;
+  /** Name of the column with the targets. Not needed for parallel files. */
   target?: string;
   /** Pairs for validation, in the form of the training data. Default: a tenth of the pairs, at most 2,000. */
   validation?: PairData;
-  /** What texts are split into. Default `subwords`, byte pairs that are learned from the training texts. */
+  /** What texts are split into. Default `subwords`: byte-pair encoding that is learned from the training texts. */
   level?: TokenLevel;
   /** Number of tokens of each vocabulary. Default for subwords: from 1,000 to 8,000, by the number of words. */
   vocabulary?: number;
@@ -63,9 +64,9 @@ export interface TranslateResult {
   training: NetworkTraining;
   /** The validation pairs that are scored: the first 300. */
   scored: Pairs;
-  /** Their translations. */
+  /** The translations of `scored`. */
   translations: Translation[];
-  /** Their scores. The perplexity is that of all validation pairs. */
+  /** The scores of `translations`. The perplexity is that of all validation pairs. */
   scores: ModelScores;
   /** The trained model. It can be saved, and can predict and evaluate. */
   model: TranslateModel;
@@ -119,7 +120,7 @@ export async function* translateEvents(
 /**
  * Trains a translator.
  * @param data a table with two columns of texts, or two parallel text files
- * @param options those of the run; `onEvent` is called for every event
+ * @param options options of the run; `onEvent` is called for every event
  * @throws UnrollError `data` or `value` for invalid data or options
  */
 export async function trainTranslator(

@@ -1,4 +1,4 @@
-// Text classification: what is chosen from the data, what is learned, and what is refused.
+// Text classification: what is chosen from the data, what is learned, and what is rejected.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { readVectors } from '@unroll/data';
@@ -48,7 +48,7 @@ describe('a trained classifier', () => {
     assert.ok(metrics!.macro_f1 > 0.95);
     assert.deepEqual(rows[0].slice(1, 3), [metrics!.accuracy, metrics!.macro_f1]);
   });
-  test('has the weights of the best epochs', async () => {
+  test('has the weights of the best epoch', async () => {
     const options = { ...SMALL, networks: 1, ngrams: false, epochs: 4, learningRate: 0.003 };
     const single = await trainClassifier(table, options);
     const [{ history, bestEpoch }] = single.trainings;
@@ -56,7 +56,7 @@ describe('a trained classifier', () => {
     assert.equal(losses[bestEpoch - 1], Math.min(...losses));
     assert.equal(single.scores.accuracy, history[bestEpoch - 1].validationMetrics.accuracy);
   });
-  test('averages the probabilities of its networks', async () => {
+  test('contains all of its networks', async () => {
     assert.equal(result.trainings.length, 2);
     const [one, two] = await Promise.all(
       [1, 2].map(async (networks) => {
@@ -110,17 +110,18 @@ describe('a trained classifier', () => {
     assert.deepEqual(await loaded.probabilities(texts), await result.model.probabilities(texts));
     assert.equal(loaded.describe().find(({ name }) => name === 'tokenizer')?.value, 'words');
   });
-  test('notes texts without known words, and refuses rows that have no others', async () => {
+  test('returns a note on texts without known words, and rejects a table of only such texts', async () => {
     const { notes } = await result.model.predict({ texts: ['xyzzy plugh', 'good'] });
     assert.deepEqual(notes, [
       '1 of 2 texts contain no known word, so the model can only guess their labels.',
     ]);
     assert.match((await result.model.predict({ texts: ['xyzzy'] })).notes[0], /^1 of 1 texts contain/);
     await assert.rejects(result.model.predict({ rows: tableOf(['xyzzy'], ['c0']) }), {
-      message: /^texts\.csv, line 2, column 1 \("text"\): no word of the text occurs in the training data\./,
+      message:
+        /^texts\.csv, line 2, column 1 \("text"\): neither this text nor any other contains a word of the training data\./,
     });
   });
-  test('refuses empty texts and unknown labels, with their line', async () => {
+  test('rejects empty texts and unknown labels, with their line', async () => {
     await assert.rejects(result.model.predict({ texts: [' '] }), { message: /^The text is empty\./ });
     await assert.rejects(result.model.predict({}), { message: /^Classification needs texts/ });
     await assert.rejects(result.model.evaluate({ rows: tableOf(['good', ' '], ['c0', 'c1']) }), {
@@ -129,10 +130,10 @@ describe('a trained classifier', () => {
     await assert.rejects(result.model.evaluate({ rows: tableOf(['good', 'bad'], ['c0', 'c9']) }), {
       code: 'data',
       message:
-        'texts.csv, line 3, column 2 ("label"): label "c9" does not occur in the training data. Its labels: c0, c1, c2.',
+        'texts.csv, line 3, column 2 ("label"): label "c9" does not occur in the training data. Known labels: c0, c1, c2.',
     });
   });
-  test('writes a report without markup from the texts', () => {
+  test('has a report in which markup of the texts is escaped', () => {
     const { plan, probabilities, scores } = result;
     const classes = plan.validation.classes.map((ids) => ids.map((id) => (id + 1) % 3));
     const wrong = { ...plan.validation, classes };
@@ -179,7 +180,7 @@ describe('chosen from the data', () => {
     assert.equal(encoder.tokenizer.kind, 'words');
     assert.equal(encoder.isUnknown(encoder.encode('GOOD')), false);
   });
-  test('the length: texts are cut at the 99th percentile', () => {
+  test('the maximum length: texts are cut at the 99th percentile of the lengths', () => {
     const texts = Array.from({ length: 200 }, (_, i) => (i === 7 ? 'long '.repeat(300) : 'short text'));
     const labels = texts.map((_, i) => `c${i % 2}`);
     const validation = tableOf(['a', 'b'], ['c0', 'c1']);
@@ -195,7 +196,7 @@ describe('pretrained vectors', () => {
   const vectors: ClassifyOptions['vectors'] = (vocabulary) =>
     readVectors([new TextEncoder().encode(file)], { vocabulary });
 
-  test('set the width and the initial embedding; other tokens get vectors of the same size', async () => {
+  test('determine the width and the initial embedding; other tokens get random vectors of similar size', async () => {
     const options = { ...COLUMNS, vectors, units: 2, networks: 1, epochs: 1, learningRate: 1e-9 };
     const { model, plan } = await trainClassifier(films, options);
     assert.deepEqual(plan.vectors?.coverage.types, 0.5);
@@ -219,7 +220,7 @@ describe('pretrained vectors', () => {
     const size = Math.hypot(...rowOf('film'), ...rowOf('tale'));
     assert.ok(size > 0.1 && size < 4, `${size}`);
   });
-  test('keep words that occur once in a large vocabulary', () => {
+  test('cause words that occur once to be kept in a large vocabulary', () => {
     const words = Array.from({ length: 2400 }, (_, i) => `word${String.fromCharCode(97 + (i % 26))}${i}`);
     const table = tableOf(
       words.map((word) => `${word} film`),
@@ -230,7 +231,7 @@ describe('pretrained vectors', () => {
     );
     assert.ok(sizes[0] < 100 && sizes[1] > 1800, `${sizes}`);
   });
-  test('of another width than the embedding, and for sequences, are refused', async () => {
+  test('are rejected if their width is not the option embedding, and for sequences', async () => {
     await assert.rejects(prepareWithVectors(films, { ...COLUMNS, vectors, embedding: 4 }), {
       code: 'value',
       message: 'embedding must be 3, the width of the vectors, got 4.',
@@ -240,7 +241,7 @@ describe('pretrained vectors', () => {
   });
 });
 
-describe('refuses', () => {
+describe('rejects', () => {
   const cases: Record<string, [(string | null)[], (string | null)[], RegExp]> = {
     'one label only': [
       ['a', 'b'],

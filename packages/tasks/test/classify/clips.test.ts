@@ -1,5 +1,5 @@
 // Classification of clips: what is learned, that padding does not matter, saving, the pipeline, several labels, and what is
-// refused.
+// rejected.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import type { Table } from '@unroll/data';
@@ -32,7 +32,7 @@ describe('a classifier of clips', () => {
     assert.ok(metrics!.accuracy > 0.95, `accuracy ${metrics!.accuracy}`);
   });
 
-  test('gives the same alone and in a batch, and after saving and loading', async () => {
+  test('predicts the same for a clip alone and in a batch, and after saving and loading', async () => {
     const clips = boxes(6, 3).map(({ frames }) => frames);
     const together = (await model.pipe(clips, { topK: null })) as { score: number }[][];
     for (const [i, clip] of clips.entries()) {
@@ -81,12 +81,12 @@ describe('a classifier of clips', () => {
       assert.ok(html.search(part) >= 0, String(part));
   });
 
-  test('shows an example for inspection', async () => {
+  test('returns an example for inspection', async () => {
     const { inputs, title } = await model.example({ rows: boxTable(boxes(2, 6)) }, 1);
     assert.deepEqual([inputs[0].shape, title], [[1, 6, 12, 16, 1], 'line 2']);
   });
 
-  test('refuses other inputs', async () => {
+  test('rejects other inputs', async () => {
     await assert.rejects(model.predict({ texts: ['left'] }), {
       message: /^This model classifies clips, got a text/,
     });
@@ -104,7 +104,7 @@ test('several labels, optical differences and some of the frames', async () => {
   assert.deepEqual(plan.labels, ['even', 'left', 'odd', 'right']);
   const { inputs } = await model.example({ rows });
   assert.deepEqual(inputs[0].shape, [1, 4, 12, 16, 2]);
-  // Each label is that of half of the clips: all labels for all clips would score 0.67.
+  // Half of the clips have each label: a model that predicts all labels for all clips would have a micro F1 of 0.67.
   const { metrics } = await model.evaluate({ rows });
   assert.ok(metrics!.micro_f1 > 0.8, `micro F1 ${metrics!.micro_f1}`);
 });
@@ -117,7 +117,7 @@ test('batches of long clips are smaller', () => {
   assert.equal(encoder.batchSize([clip(16), clip(256)]), 2);
 });
 
-describe('refused', () => {
+describe('rejected', () => {
   const list = boxes(12);
   const table = boxTable(list);
   const CASES: Record<string, [Table, Partial<ClassifyOptions>, RegExp]> = {

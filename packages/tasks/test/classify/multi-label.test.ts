@@ -28,8 +28,8 @@ function tagged(count: number, shift = 0): Table {
 }
 
 test('micro F1, macro F1 and exact matches as in scikit-learn', () => {
-  // y_true = [[0, 1], [2], [], [1]], y_pred = [[0], [2], [1], [1, 2]]: f1_score(average=micro) = 2 * 3 / (4 + 5),
-  // of the labels 1, 0.5 and 2 / 3; accuracy_score = 1 / 4.
+  // y_true = [[0, 1], [2], [], [1]], y_pred = [[0], [2], [1], [1, 2]]: f1_score is 2 * 3 / (4 + 5) with average='micro', and
+  // 1, 0.5 and 2 / 3 for the labels; accuracy_score is 1 / 4.
   const scores = multiLabelScores([[0, 1], [2], [], [1]], [[0], [2], [1], [1, 2]], ['a', 'b', 'c']);
   assert.ok(Math.abs(scores.microF1! - 6 / 9) < 1e-12);
   assert.ok(Math.abs(scores.macroF1 - (1 + 0.5 + 2 / 3) / 3) < 1e-12);
@@ -75,7 +75,7 @@ describe('a classifier with several labels per text', () => {
     assert.deepEqual(json?.[0], { labels: String(rows[0][1]).split(';'), scores });
     assert.deepEqual(json?.[1], { labels: [], scores: [] });
   });
-  test('is a pipeline of all labels above the threshold', async () => {
+  test('pipe returns all labels above the threshold', async () => {
     const found = (await result.model.pipe('a funny long film')) as { label: string }[];
     assert.deepEqual(found.map(({ label }) => label).sort(), ['comedy', 'epic']);
     assert.equal(((await result.model.pipe(['loud', 'film'])) as object[][]).length, 2);
@@ -89,7 +89,7 @@ describe('a classifier with several labels per text', () => {
 });
 
 describe('labels', () => {
-  test('are trimmed, may be repeated or missing, or lists of JSON', () => {
+  test('are trimmed; they may be repeated or missing, or JSON lists', () => {
     const lines = [
       { text: 'a', tags: ['x', 'y'] },
       { text: 'b', tags: [] },
@@ -107,7 +107,7 @@ describe('labels', () => {
     const { training } = prepareClassifier(tagged(30), COLUMNS);
     assert.equal(new Set(training.classes.flatMap((ids) => [...ids])).size, 3);
   });
-  test('refused: fewer than two, and an empty mark', () => {
+  test('are rejected if there are fewer than two, or if the separator is empty', () => {
     const table = makeTable({
       source: 'films.csv',
       names: ['text', 'tags'],

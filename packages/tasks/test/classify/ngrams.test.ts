@@ -25,7 +25,7 @@ const COLUMNS = { text: 'text', label: 'label' };
 const WORDS = { tokens: 2, characters: null, buckets: 2 ** 16 };
 
 describe('n-grams', () => {
-  test('of tokens: each once, the same in every text', () => {
+  test('of tokens: each counts once, and has the same row in every text', () => {
     const rows = ngramsOf(['a', 'good', 'a', 'good', 'film'], WORDS);
     // a, good, film, "a good", "good a", "good film"
     assert.equal(rows.length, 6);
@@ -42,7 +42,7 @@ describe('n-grams', () => {
     const shared = [...ngramsOf(['cart'], characters)].filter((row) => rows.has(row));
     assert.equal(shared.length, 4); // " c", " ca", "ca" and "t "
   });
-  test('of a text without tokens: one', () => assert.equal(ngramsOf([], WORDS).length, 1));
+  test('of a text without tokens: a single row', () => assert.equal(ngramsOf([], WORDS).length, 1));
   test('are padded with 0', async () => {
     const batch = ngramBatch([['a'], ['a', 'b']], WORDS);
     assert.deepEqual(batch.shape, [2, 3]);
@@ -78,7 +78,7 @@ describe('batches of n-grams', () => {
     const size = ngramBatchSize(texts, config, 500);
     assert.ok(size >= 4 && size * ngramsOf(texts[127], config).length * 500 <= LIMIT, `${size}`);
   });
-  test('of few labels and short texts stay as they are', () => {
+  test('of few labels and short texts are not split', () => {
     const texts = Array.from({ length: 128 }, () => textOf(20));
     const rows = Uint32Array.from(texts.keys());
     assert.deepEqual(
@@ -91,13 +91,13 @@ describe('batches of n-grams', () => {
 
 describe('the weight of the n-gram model', () => {
   const classes = Array.from({ length: 60 }, (_, i) => Int32Array.of(i < 50 ? 0 : 1));
-  // The networks know class 0, the n-grams class 1.
+  // The networks are right about class 0, the n-gram model about class 1.
   const parts = classes.map(([k]): [Float64Array, Float64Array] =>
     k === 0
       ? [Float64Array.of(0.9, 0.1), Float64Array.of(0.4, 0.6)]
       : [Float64Array.of(0.6, 0.4), Float64Array.of(0.1, 0.9)],
   );
-  test('has the lowest loss, weighted by class', () => {
+  test('is the weight with the lowest loss, with class weights', () => {
     assert.equal(bestWeight(parts, classes, { several: false, classWeights: null }), 0.1);
     assert.equal(bestWeight(parts, classes, { several: false, classWeights: [0.6, 10] }), 0.9);
   });
@@ -112,7 +112,7 @@ describe('the weights of naive Bayes', () => {
   const rowOf = (word: string) => ngramsOf([word], { ...WORDS, tokens: 1 })[0];
   const config = { tokens: 1, characters: null, buckets: 8 };
 
-  test('are multiples of the logarithms of relative frequencies, plus those of the labels', () => {
+  test('are multiples of the logarithms of relative frequencies, plus the log prior of the label', () => {
     const options = { labels: 2, several: false, classWeights: null };
     const classes = [0, 0, 1, 1].map((k) => Int32Array.of(k));
     const large = { ...config, buckets: WORDS.buckets };
@@ -132,17 +132,17 @@ describe('the weights of naive Bayes', () => {
       assert.ok(Math.abs(at(word)[1] - (offset - scale * ratio)) < 1e-5, word);
     }
   });
-  test('are chosen by the loss weighted by class', () => {
+  test('are multiplied by the factor with the lowest loss, with class weights', () => {
     const large = { ...config, buckets: WORDS.buckets };
     const training = { tokens, classes: [0, 0, 1, 1].map((k) => Int32Array.of(k)) };
-    // "good" is a sign of label 0: a large factor is good for the first text, and bad for the second one.
+    // "good" suggests label 0: a large factor lowers the loss of the first text and raises the loss of the second one.
     const validation = { tokens: [['good'], ['good']], classes: [Int32Array.of(0), Int32Array.of(1)] };
     const weightWith = (classWeights: number[]): number =>
       naiveBayes(training, validation, large, { labels: 2, several: false, classWeights })[2 * rowOf('good')];
     const factor = weightWith([10, 0.001]) / weightWith([0.001, 10]);
     assert.ok(factor > 4, `${factor}`);
   });
-  test('of several labels compare with the texts without the label', () => {
+  test('with several labels per text, compare with the texts without the label', () => {
     const options = { labels: 2, several: true, classWeights: null };
     const classes = [[0], [0, 1], [], []].map((ids) => Int32Array.from(ids));
     const large = { ...config, buckets: WORDS.buckets };
@@ -157,7 +157,7 @@ describe('a classifier with n-grams', () => {
   const small = { ...COLUMNS, units: 4, embedding: 4, networks: 1, epochs: 4, learningRate: 0.01 };
   const table = textTable([60, 60, 60]);
 
-  test('knows an unknown word by its characters, and is saved with them', async () => {
+  test('recognises an unknown word by its characters, and is saved and loaded', async () => {
     const { model } = await trainClassifier(table, small);
     const texts = ['the film is strangely weirder', 'a goodish story'];
     const { rows } = await model.predict({ texts });
@@ -207,7 +207,7 @@ describe('a classifier with n-grams', () => {
     ]);
     const oneOutput = await new ClassifyModel(model.pipeline, joined).toFiles();
     assert.throws(() => taskModelFromFiles(oneOutput), { code: 'format', message: /no table or output/ });
-    // Views of the network show its steps, which n-grams do not have.
+    // Inspection shows the steps of the network. N-grams have no steps, so they are not an input of the example.
     const { network, inputs } = await model.example({ texts });
     assert.equal(inputs.length, 1);
     assert.equal(network.outputShapes([[1, 3]]).length, 1);
@@ -237,7 +237,7 @@ describe('a classifier with n-grams', () => {
       message: /the network must have 2 inputs, got 1/,
     });
   });
-  test('is refused for too many labels or tokens, if it is requested', () => {
+  test('is rejected for too many labels or tokens, if it is requested', () => {
     const hasNGrams = (data: Parameters<typeof prepareClassifier>[0], ngrams?: boolean): boolean => {
       const { encoder } = prepareClassifier(data, { ...COLUMNS, ...(ngrams !== undefined && { ngrams }) });
       return encoder.kind === 'text' && encoder.ngrams !== null;
@@ -260,7 +260,7 @@ describe('a classifier with n-grams', () => {
         'ngrams must be false or left out with 2000000 training tokens or more, got true with 2200000 tokens.',
     });
   });
-  test('has fewer rows for fewer texts and more labels, and none on request', () => {
+  test('has a table whose size depends on the number of tokens; has no n-grams if ngrams is false', () => {
     const bucketsOf = (plan: ReturnType<typeof prepareClassifier>): number | undefined =>
       plan.encoder.kind === 'text' ? plan.encoder.ngrams?.buckets : undefined;
     const buckets = bucketsOf(prepareClassifier(table, COLUMNS));

@@ -1,4 +1,4 @@
-// Classification of numeric sequences: how they are read, what is learned, and what is refused.
+// Classification of numeric sequences: how they are read, what is learned, and what is rejected.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -80,7 +80,7 @@ describe('a classifier of sequences', () => {
     const fromText = await result.model.predict({ texts: [text] });
     assert.deepEqual(fromText.rows[0].slice(0, 2), [text, 'up']);
   });
-  test('is a pipeline of one sequence or a list of them', async () => {
+  test('pipe takes one sequence or a list of sequences', async () => {
     const [first, second] = motions(2, 4).map(({ motion }) => motion);
     const [{ label, score }] = (await result.model.pipe(first)) as { label: string; score: number }[];
     assert.ok(label === 'up' && score > 0.5);
@@ -128,7 +128,7 @@ describe('sequences are encoded', () => {
     ...[0, 0].map((kind) => ({ motion: [1, 3], kind })),
     ...[1, 1].map((kind) => ({ motion: [5, null, 7], kind })),
   ];
-  // The validation rows have other values, which must not count.
+  // The validation rows have other values, which must not affect the standardisation.
   const validation = tableOf([
     { motion: [1000], kind: 0 },
     { motion: [-1000], kind: 1 },
@@ -165,7 +165,7 @@ describe('sequences are encoded', () => {
   });
 });
 
-describe('refused', () => {
+describe('rejected', () => {
   const good = [0, 1, 0, 1].map((kind) => ({ motion: [[1, kind]], kind }));
   const cases: Record<string, [unknown, RegExp]> = {
     'another number of features': [
@@ -179,7 +179,7 @@ describe('refused', () => {
     'an object': [[[1, {}]], /line 5, .*: step 1 must consist of numbers, got an object\.$/],
     'no steps': [[], /line 5, .*: a sequence must have at least one step\.$/],
     'an empty step': [[[]], /line 5, .*: step 1 must have 2 values, got 0\.$/],
-    'no sequence': [null, /line 5, .*: a sequence must be a list of steps, got nothing\.$/],
+    'a missing sequence': [null, /line 5, .*: a sequence must be a list of steps, got nothing\.$/],
     'a number': [7, /line 5, .*: a sequence must be a list of steps, got 7\.$/],
     'a text': [
       'rising',
@@ -197,10 +197,11 @@ describe('refused', () => {
   test('a feature without values', () => {
     const rows = good.map(({ kind }) => ({ motion: [[1, null]], kind }));
     assert.throws(() => prepareClassifier(tableOf(rows), COLUMNS), {
-      message: 'motions.jsonl: feature 2 of column "motion" has no values in the training rows. Remove it.',
+      message:
+        'motions.jsonl: feature 2 of column "motion" has no values in the training rows. Remove the feature.',
     });
   });
-  test('both kinds of inputs, none, and options for texts', () => {
+  test('two input columns, none, and options for other inputs', () => {
     const table = tableOf(good);
     const prepare = (options: object) => () => prepareClassifier(table, { label: 'kind', ...options });
     assert.throws(prepare({}), {

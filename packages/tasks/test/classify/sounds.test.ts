@@ -1,4 +1,4 @@
-// Classification of sounds: how they are read, what is learned, that volume and padding do not matter, and what is refused.
+// Classification of sounds: how they are read, what is learned, that volume and padding do not matter, and what is rejected.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -39,7 +39,7 @@ describe('a classifier of sounds', () => {
     assert.ok(metrics!.accuracy > 0.95, `accuracy ${metrics!.accuracy}`);
   });
 
-  test('gives the same for bytes, samples, channels and other rates, and for another volume', async () => {
+  test('predicts the same for bytes, samples, channels, another sample rate and another volume', async () => {
     const [tone] = tones(1, 3);
     const { samples, sampleRate } = tone;
     const [expected] = await probabilitiesOf([tone]);
@@ -55,7 +55,7 @@ describe('a classifier of sounds', () => {
     assert.ok(close((await probabilitiesOf([twice]))[0], expected, 0.1), 'another rate');
   });
 
-  test('gives the same alone and in a batch, and after saving and loading', async () => {
+  test('predicts the same for a sound alone and in a batch, and after saving and loading', async () => {
     const sounds = tones(5, 4);
     const together = await probabilitiesOf(sounds);
     for (const [i, sound] of sounds.entries())
@@ -65,7 +65,7 @@ describe('a classifier of sounds', () => {
     assert.equal(loaded.audio, 'sound');
   });
 
-  test('verification: states of sounds with the same label are more similar', async () => {
+  test('verification: embeddings of sounds with the same label are more similar', async () => {
     const list = tones(12, 6);
     const [a, b, c] = await model.embed([list[0], list[2], list[1]]);
     assert.ok(cosineSimilarity(a, b) > cosineSimilarity(a, c));
@@ -78,7 +78,7 @@ describe('a classifier of sounds', () => {
     await assert.rejects(model.verify(pairs.filter(({ same }) => same)), /got 30 and 0/);
   });
 
-  test('predicts from sounds and rows, and the pipeline takes one or several', async () => {
+  test('predicts from sounds and rows; pipe takes one or several sounds', async () => {
     const list = tones(3, 5);
     const bytes = writeWav({ channels: [list[1].samples], sampleRate: RATE });
     const { columns, rows } = await model.predict({
@@ -171,7 +171,7 @@ describe('prepareClassifier', () => {
     assert.equal(rateOf({ sampleRate: 11_025 }, 4000), 11_025);
   });
 
-  test('augments training sounds by default, and never validation sounds', () => {
+  test('augments sounds by default if a batch gets a random stream', () => {
     const { encoder, training, settings } = prepareClassifier(toneTable(tones(20)), { ...COLUMNS, mels: 16 });
     assert.equal(settings.augment, true);
     const rows = Uint32Array.of(0, 1);

@@ -1,4 +1,4 @@
-/** Made sounds: tones that rise or fall, with noise. */
+/** Generated sounds: tones that rise or fall, with noise. */
 import { RandomStream } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
 import type { Sound } from '@unroll/tasks';

@@ -54,7 +54,7 @@ describe('winner', () => {
     assert.match(verdict(single), /with one seed, a difference may be chance/);
     assert.match(verdict(comparison({ lstm: [0.9, 0.8] })), /Only one cell was trained/);
   });
-  test('equal runs of every seed', () => {
+  test('runs that are equal for every seed', () => {
     assert.equal(winnerOf(comparison({ lstm: [0.9, 0.9], gru: [0.9, 0.9] })), null);
     assert.equal(winnerOf(comparison({ lstm: [0.9, 0.9], gru: [0.8, 0.8] })), 'lstm');
   });

@@ -1,4 +1,4 @@
-// Descriptions of clips: what is learned, alignments, padding, saving, the pipeline, resumed runs, and what is refused.
+// Descriptions of clips: training, alignments, padding, saving, the pipeline, resumed runs, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import {
@@ -39,7 +39,7 @@ describe('a describer', () => {
     assert.ok(metrics!.perplexity < 1.5);
   });
 
-  test('gives the same alone and in a batch, and after saving and loading', async () => {
+  test('gives the same descriptions of single clips and of a batch, and after saving and loading', async () => {
     const clips = boxes(5, 3).map(({ frames }) => frames);
     const together = await model.pipe(clips);
     for (const [i, clip] of clips.entries()) {
@@ -74,13 +74,13 @@ describe('a describer', () => {
     assert.match(rows[0][3] as string, /^a=\d box=\d moves=\d left=\d$/);
   });
 
-  test('counts the frames of long clips as they are in the clip', async () => {
+  test('numbers the frames of a long clip as in the clip', async () => {
     const table = boxTable(boxes(8));
-    const { model: some } = await trainDescriber(table, { ...SMALL, epochs: 1, framesPerClip: 2 });
+    const { model: twoFrames } = await trainDescriber(table, { ...SMALL, epochs: 1, framesPerClip: 2 });
     const [{ frames }] = boxes(1, 4);
     const long = Array.from({ length: 65 }, (_, t) => frames[t % 5]);
     // 8 frames are stored, the middles of eighths of the clip; the network reads the third and the seventh.
-    const [{ alignment }] = await some.pipe(long, { alignments: true });
+    const [{ alignment }] = await twoFrames.pipe(long, { alignments: true });
     assert.deepEqual(alignment!.frames, [21, 53]);
   });
 
@@ -94,7 +94,7 @@ describe('a describer', () => {
       assert.ok(html.includes(part), part);
   });
 
-  test('refuses other inputs and options', async () => {
+  test('rejects other inputs and options', async () => {
     await assert.rejects(model.predict({ texts: ['left'] }), { message: /predicts from rows, got texts/ });
     await assert.rejects(model.predict({}), { message: /pass rows or clips \(--data or --frames\)/ });
     await assert.rejects(model.pipe('a'), { message: /a clip must be a list of images/ });
@@ -128,8 +128,8 @@ test('a run that is stopped and resumed ends with the same files', async () => {
   assert.deepEqual(await resumed.model.toFiles(), await whole.model.toFiles());
 });
 
-describe('refused', () => {
-  test('options', () => {
+describe('prepareDescriber', () => {
+  test('rejects wrong options and single clips', () => {
     const table = boxTable(boxes(6));
     const prepare = (options: object) => () =>
       prepareDescriber(table, { frames: 'clip', text: 'text', ...options });

@@ -1,4 +1,4 @@
-// The calendar as inputs: positions worked out by hand, which cycles are selected, and how much they help.
+// Calendar features: positions computed by hand, which features are selected, and how much they help.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -24,14 +24,14 @@ const plan = {
   horizon: 1,
   absolute: false,
 };
-const made = (times: readonly string[], values: readonly number[] = times.map((_, i) => i * i)): Table =>
+const tableOf = (times: readonly string[], values: readonly number[] = times.map((_, i) => i * i)): Table =>
   makeTable({ source: 'made', names: ['t', 'y'], cells: [[...times], [...values]] });
 const days = (count: number, from = '2024-01-01'): string[] =>
   Array.from({ length: count }, (_, i) => new Date(Date.parse(from) + i * DAY).toISOString().slice(0, 10));
 
-/** What is seen of the calendar at each time but the first, in turns from 0 to 1. */
+/** Returns the encoded position in the cycle at each time except the first, from 0 to 1. */
 function positions(times: readonly string[], name: CalendarName): number[] {
-  const panel = panelFromTable(made(times), { target: 'y' });
+  const panel = panelFromTable(tableOf(times), { target: 'y' });
   const encoder = PanelEncoder.fit(panel, { ...plan, calendar: [name] }, times.length);
   assert.equal(encoder.inputWidth, 3);
   const origins = times.slice(2).map((_, i) => ({ series: 0, origin: i + 3 }));
@@ -43,48 +43,56 @@ function positions(times: readonly string[], name: CalendarName): number[] {
     return (Math.atan2(sine, cosine) / (2 * Math.PI) + 1) % 1;
   });
 }
-function near(got: readonly number[], want: readonly number[]): void {
-  assert.equal(got.length, want.length);
-  for (const [i, position] of want.entries()) {
-    const apart = Math.abs(got[i]! - position);
-    assert.ok(Math.min(apart, 1 - apart) < 1e-9, `${got} is not ${want}`);
+function assertPositions(got: readonly number[], expected: readonly number[]): void {
+  assert.equal(got.length, expected.length);
+  for (const [i, position] of expected.entries()) {
+    const distance = Math.abs(got[i]! - position);
+    assert.ok(Math.min(distance, 1 - distance) < 1e-9, `${got} is not ${expected}`);
   }
 }
 
 describe('positions computed by hand', () => {
   test('days of a leap year and of another year', () => {
-    // 1 February and 31 days of January before it; 29 February is day 60 of 366.
-    near(positions(['2024-02-28', '2024-02-29', '2024-03-01'], 'month'), [59 / 366, 60 / 366]);
-    near(positions(['2023-02-27', '2023-02-28', '2023-03-01'], 'month'), [58 / 365, 59 / 365]);
-    near(positions(['2024-12-30', '2024-12-31', '2025-01-01'], 'month'), [365 / 366, 0]);
+    // 31 days of January and 28 days of February precede 29 February, which is day 60 of 366.
+    assertPositions(positions(['2024-02-28', '2024-02-29', '2024-03-01'], 'month'), [59 / 366, 60 / 366]);
+    assertPositions(positions(['2023-02-27', '2023-02-28', '2023-03-01'], 'month'), [58 / 365, 59 / 365]);
+    assertPositions(positions(['2024-12-30', '2024-12-31', '2025-01-01'], 'month'), [365 / 366, 0]);
   });
   test('days of the week from Monday', () => {
     // 29 February 2024 was a Thursday.
     const week = ['2024-02-28', '2024-02-29', '2024-03-01', '2024-03-02', '2024-03-03', '2024-03-04'];
-    near(positions(week, 'weekday'), [3 / 7, 4 / 7, 5 / 7, 6 / 7, 0]);
+    assertPositions(positions(week, 'weekday'), [3 / 7, 4 / 7, 5 / 7, 6 / 7, 0]);
   });
   test('business days skip the weekend', () => {
     // Friday 23 February, Monday 26 February, ... Friday 1 March, Monday 4 March.
     const all = days(13, '2024-02-21').filter((day) => ![0, 6].includes(new Date(day).getUTCDay()));
-    near(
+    assertPositions(
       positions(all, 'weekday'),
       [3, 4, 0, 1, 2, 3, 4, 0].map((day) => day / 7),
     );
   });
   test('hours of the day and of the week', () => {
     const hours = Array.from({ length: 8 }, (_, i) => `2024-02-29T${String(3 * i).padStart(2, '0')}:00`);
-    near(
+    assertPositions(
       positions(hours, 'hour'),
       [1, 2, 3, 4, 5, 6, 7].map((i) => i / 8),
     );
-    near(
+    assertPositions(
       positions(hours, 'weekday'),
       [1, 2, 3, 4, 5, 6, 7].map((i) => (3 + i / 8) / 7),
     );
   });
   test('months and quarters', () => {
-    near(positions(['2024-01', '2024-02', '2024-03', '2024-04'], 'month'), [31 / 366, 60 / 366, 91 / 366]);
-    near(positions(['2022-10', '2023-01', '2023-04', '2023-07'], 'month'), [0, 90 / 365, 181 / 365]);
+    assertPositions(positions(['2024-01', '2024-02', '2024-03', '2024-04'], 'month'), [
+      31 / 366,
+      60 / 366,
+      91 / 366,
+    ]);
+    assertPositions(positions(['2022-10', '2023-01', '2023-04', '2023-07'], 'month'), [
+      0,
+      90 / 365,
+      181 / 365,
+    ]);
   });
 });
 
@@ -96,15 +104,16 @@ test('each series uses its own times, for every row of the window', () => {
   const encoder = PanelEncoder.fit(panel, { ...plan, calendar: ['weekday'] }, 6);
   const origins = [0, 1].map((series) => ({ series, origin: 4 }));
   const { inputs } = encoder.encode(origins);
-  // 1 January 2024 was a Monday: before 5 January come Wednesday and Thursday, to both.
+  // 1 January 2024 was a Monday: for both series, the two rows before 5 January are Wednesday and Thursday.
   const [wednesday, thursday] = [2, 3].map((day) => [
     Math.sin((2 * Math.PI * day) / 7),
     Math.cos((2 * Math.PI * day) / 7),
   ]);
   for (const n of [0, 1]) {
-    const seen = Array.from(inputs.subarray(6 * n, 6 * n + 6));
-    const want = [...wednesday!, ...thursday!];
-    for (const [i, at] of [1, 2, 4, 5].entries()) assert.ok(Math.abs(seen[at]! - want[i]!) < 1e-9);
+    const encoded = Array.from(inputs.subarray(6 * n, 6 * n + 6));
+    const expected = [...wednesday!, ...thursday!];
+    for (const [i, index] of [1, 2, 4, 5].entries())
+      assert.ok(Math.abs(encoded[index]! - expected[i]!) < 1e-9);
   }
 });
 
@@ -112,13 +121,13 @@ test('later rows do not change earlier features', () => {
   const times = days(30);
   const names: CalendarName[] = ['weekday', 'month'];
   const origins = Array.from({ length: 17 }, (_, i) => ({ series: 0, origin: i + 3 }));
-  const seen = (count: number, later: number) => {
+  const inputsOf = (count: number, later: number) => {
     const values = times.map((_, i) => (i < 20 ? Math.sin(i) : later * i)).slice(0, count);
-    const panel = panelFromTable(made(times.slice(0, count), values), { target: 'y' });
+    const panel = panelFromTable(tableOf(times.slice(0, count), values), { target: 'y' });
     return PanelEncoder.fit(panel, { ...plan, calendar: names }, 20).encode(origins).inputs;
   };
-  assert.deepEqual(seen(30, 1), seen(20, 0));
-  assert.deepEqual(seen(30, -5), seen(20, 0));
+  assert.deepEqual(inputsOf(30, 1), inputsOf(20, 0));
+  assert.deepEqual(inputsOf(30, -5), inputsOf(20, 0));
 });
 
 describe('selection of features', () => {
@@ -131,29 +140,29 @@ describe('selection of features', () => {
       ...(calendar === undefined ? {} : { calendar }),
     }).plan.calendar;
   const hours = (count: number) =>
-    made(Array.from({ length: count }, (_, i) => new Date(i * 3_600_000).toISOString().slice(0, 16)));
+    tableOf(Array.from({ length: count }, (_, i) => new Date(i * 3_600_000).toISOString().slice(0, 16)));
   const months = Array.from(
     { length: 60 },
     (_, i) => `${2000 + Math.floor(i / 12)}-${String((i % 12) + 1).padStart(2, '0')}`,
   );
 
   test('none by default', () => {
-    assert.deepEqual(chosen(made(days(900)), undefined), []);
-    assert.deepEqual(chosen(made(days(900)), 'none'), []);
+    assert.deepEqual(chosen(tableOf(days(900)), undefined), []);
+    assert.deepEqual(chosen(tableOf(days(900)), 'none'), []);
   });
-  test('the requested ones, in fixed order, without duplicates', () => {
+  test('the requested features, in a fixed order, without duplicates', () => {
     assert.deepEqual(chosen(hours(60), ['weekday', 'hour', 'weekday']), ['hour', 'weekday']);
   });
-  test('auto: those longer than a step', () => {
-    assert.deepEqual(chosen(made(days(900)), 'auto'), ['weekday', 'month']);
-    assert.deepEqual(chosen(made(months), 'auto'), ['month']);
-    assert.deepEqual(chosen(made(Array.from({ length: 40 }, (_, i) => `${1960 + i}-01-01`)), 'auto'), []);
+  test('auto: cycles that are longer than the interval between rows', () => {
+    assert.deepEqual(chosen(tableOf(days(900)), 'auto'), ['weekday', 'month']);
+    assert.deepEqual(chosen(tableOf(months), 'auto'), ['month']);
+    assert.deepEqual(chosen(tableOf(Array.from({ length: 40 }, (_, i) => `${1960 + i}-01-01`)), 'auto'), []);
   });
-  test('auto: those that the training rows cover twice', () => {
+  test('auto: cycles that the training rows cover at least twice', () => {
     assert.deepEqual(chosen(hours(24 * 14 + 1), 'auto'), ['hour', 'weekday']);
-    assert.deepEqual(chosen(hours(24 * 14), 'auto'), ['hour'], 'one row is left to the test');
-    assert.deepEqual(chosen(made(days(733)), 'auto', 3), ['weekday', 'month']);
-    assert.deepEqual(chosen(made(days(733)), 'auto', 3, 2), ['weekday']);
+    assert.deepEqual(chosen(hours(24 * 14), 'auto'), ['hour'], 'one row is in the backtest');
+    assert.deepEqual(chosen(tableOf(days(733)), 'auto', 3), ['weekday', 'month']);
+    assert.deepEqual(chosen(tableOf(days(733)), 'auto', 3, 2), ['weekday']);
   });
   test('rejects an unknown name and a constant feature', () => {
     const wrong = ['hour', 'fortnight'] as unknown as CalendarName[];
@@ -162,7 +171,7 @@ describe('selection of features', () => {
       /calendar must be auto, none or a list of hour, weekday, month, got "fortnight"\./,
     );
     assert.throws(
-      () => chosen(made(days(60)), ['hour', 'weekday']),
+      () => chosen(tableOf(days(60)), ['hour', 'weekday']),
       /"hour" cannot be used for made: its rows are daily, so their position in the day never changes\. Remove it from calendar\./,
     );
     const numbered = makeTable({ source: 'made', names: ['y'], cells: [days(60).map((_, i) => i * i)] });
@@ -174,7 +183,7 @@ describe('selection of features', () => {
   });
 });
 
-// Ten on Wednesdays and nothing else: three rows mostly look the same, whatever day they end on.
+// The value is 10 on Wednesdays and otherwise 0, plus noise: most windows of three rows do not show which day it is.
 const noise = new RandomStream(1, 'noise').normal(240);
 const weekly = days(240).map((_, i) => (i % 7 === 2 ? 10 : 0) + 0.3 * noise[i]!);
 const options: ForecastOptions = {
@@ -187,10 +196,10 @@ const options: ForecastOptions = {
   levels: [0.8],
   baselines: [],
 };
-const table = made(days(240), weekly);
+const table = tableOf(days(240), weekly);
 const withDays = forecast(table, { ...options, calendar: 'auto' });
 
-describe('a series that follows the days of the week, seen three days at a time', () => {
+describe('a series with a weekly pattern and a window of three days', () => {
   test('is forecast much better with the calendar than without', async () => {
     const maeOf = async (run: typeof withDays) =>
       (await run).leaderboard.find(({ model }) => model === 'lstm')!.mae;
@@ -199,7 +208,7 @@ describe('a series that follows the days of the week, seen three days at a time'
     assert.ok(known < 0.5 * unknown, `${known} with, ${unknown} without`);
   });
 
-  test('is forecast the same by the saved model, from its rows, from the table and from newer rows alone', async () => {
+  test('has the same forecast from the saved model: from stored rows, from the table, and from newer rows alone', async () => {
     const { model, forecasts, winner } = await withDays;
     assert.equal(winner, 'lstm');
     const loaded = ForecastModel.fromFiles(await model.toFiles());
@@ -207,16 +216,16 @@ describe('a series that follows the days of the week, seen three days at a time'
     assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
     assert.deepEqual((await loaded.forecast(table)).forecasts, forecasts);
     const [times, values] = [days(242), [...weekly, 10, 0]];
-    const whole = await loaded.forecast(made(times, values));
-    const newer = await loaded.forecast(made(times.slice(-2), values.slice(-2)));
+    const whole = await loaded.forecast(tableOf(times, values));
+    const newer = await loaded.forecast(tableOf(times.slice(-2), values.slice(-2)));
     assert.deepEqual(newer.forecasts, whole.forecasts);
   });
 
   test('keeps its weekly pattern beyond the horizon chunk', async () => {
     const { model } = await withDays;
     const { time, median } = (await model.forecast(undefined, 21)).forecasts[0]!;
-    const high = time.filter((_, k) => median[k]! > 5);
+    const highDays = time.filter((_, k) => median[k]! > 5);
     const wednesdays = time.filter((day) => new Date(day).getUTCDay() === 3);
-    assert.deepEqual(high, wednesdays);
+    assert.deepEqual(highDays, wednesdays);
   });
 });

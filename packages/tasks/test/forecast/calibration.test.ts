@@ -1,4 +1,4 @@
-// Intervals from past errors: by hand, blind to the future, and as wide as they claim.
+// Intervals from past errors: computed by hand, without later rows, and with their nominal coverage.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -16,7 +16,7 @@ const point = (value: number, levels: number) => ({
 const plain = { log: false, nonNegative: [false], units: [2], floors: [0], ceilings: [1] };
 
 describe('by hand', () => {
-  // Forecasts of 0 at every row; errors 1 -2 3 -4 ... 9, whose absolute sizes are the scores.
+  // Every forecast is 0; the errors are 1, -2, 3, -4, ..., 9, and the scores are their absolute values.
   const values = Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? i + 1 : -(i + 1)));
   const learned = (levels: number[]) => {
     const calibration = new Calibration(levels, 1, plain);
@@ -25,21 +25,21 @@ describe('by hand', () => {
     return calibration;
   };
 
-  test('of nine errors, the 80 % interval uses the eighth: rank ceil(10·0.8)', () => {
+  test('with nine errors, the margin of the 80 % interval is the eighth score: rank ceil(10·0.8)', () => {
     const { lower, upper } = learned([0.8]).widen(panelOf(values), { series: 0, origin: 9 }, point(100, 1));
     assert.deepEqual([lower[0]![0], upper[0]![0]], [92, 108]);
   });
-  test('extrapolates the largest error with normal quantiles if the rank exceeds their number', () => {
+  test('extrapolates the largest score with normal quantiles if the rank exceeds the number of scores', () => {
     const { upper } = learned([0.8, 0.99]).widen(panelOf(values), { series: 0, origin: 9 }, point(0, 2));
     assert.equal(upper[0]![0], 8);
-    // Nine errors hold nine tenths of what comes: 1.6449 deviations, and 99 % are 2.5758.
+    // The largest of nine scores covers nine tenths of the values, which is 1.6449 deviations; 99 % is 2.5758 deviations.
     assert.ok(Math.abs(upper[1]![0]! - (9 * 2.5758) / 1.6449) < 1e-3, `${upper[1]}`);
   });
   test('ignores errors after the origin', () => {
     const { upper } = learned([0.8]).widen(panelOf(values), { series: 0, origin: 4 }, point(0, 1));
     assert.equal(upper[0]![0], 4);
   });
-  test('returns no interval without errors', () => {
+  test('returns NaN as bounds if no errors are known', () => {
     assert.ok(
       Number.isNaN(learned([0.8]).widen(panelOf(values), { series: 0, origin: 0 }, point(0, 1)).upper[0]![0]),
     );
@@ -49,14 +49,14 @@ describe('by hand', () => {
     const wide = { median: Float64Array.of(0), lower: [Float64Array.of(-10)], upper: [Float64Array.of(10)] };
     for (let origin = 0; origin < 9; origin++)
       calibration.learn(panelOf(values), { series: 0, origin }, wide);
-    // The scores are 1-10, 2-10, ... 9-10, their median -5.
+    // The scores are 1 - 10, 2 - 10, ..., 9 - 10; their median is -5.
     const { lower, upper } = calibration.widen(panelOf(values), { series: 0, origin: 9 }, wide);
     assert.deepEqual([lower[0]![0], upper[0]![0]], [-5, 5]);
     const narrow = { median: Float64Array.of(0), lower: [Float64Array.of(-1)], upper: [Float64Array.of(1)] };
     const tight = calibration.widen(panelOf(values), { series: 0, origin: 9 }, narrow);
     assert.deepEqual([tight.lower[0]![0], tight.upper[0]![0]], [0, 0]);
   });
-  test('too few errors for a level leave a head interval that held every value as it is, outside the narrower ones', () => {
+  test('if there are too few errors for a level, an interval that covered all values is unchanged, but contains the others', () => {
     const calibration = new Calibration([0.5, 0.999999], 1, plain);
     const head = {
       median: Float64Array.of(0),
@@ -65,10 +65,10 @@ describe('by hand', () => {
     };
     for (let origin = 0; origin < 9; origin++)
       calibration.learn(panelOf(values), { series: 0, origin }, head);
-    // The largest score at 99.9999 % is 9-20, which would narrow the interval to the median if it were extrapolated.
+    // The largest score at 99.9999 % is 9 - 20. If it were extrapolated, it would narrow the interval to the median.
     const { lower, upper } = calibration.widen(panelOf(values), { series: 0, origin: 9 }, head);
     assert.deepEqual([lower, upper].map((bounds) => bounds.map(([value]) => value)), [[-5, -20], [5, 20]]); // biome-ignore format: by bound
-    // Bounds that cross after widening.
+    // The bounds of the levels cross after widening.
     const crossed = { ...head, lower: [...head.lower].reverse(), upper: [...head.upper].reverse() };
     const nested = calibration.widen(panelOf(values), { series: 0, origin: 9 }, crossed);
     assert.deepEqual(nested.upper.map(([value]) => value), [17, 17]); // biome-ignore format: one line
@@ -105,8 +105,8 @@ test('beyond the calibrated steps, half-widths add up like independent errors', 
   const flat = { median: zeros, lower: [zeros], upper: [zeros] };
   const scale = { log: false, nonNegative: false, unit: 2, floor: 0, ceiling: 1 };
   const { lower, upper } = widenLongHorizon(flat, [[1, 2]], scale);
-  const want = [2, 4, Math.hypot(2, 4), Math.hypot(4, 4), Math.hypot(2, 4, 4)];
-  for (const [k, half] of want.entries()) {
+  const expected = [2, 4, Math.hypot(2, 4), Math.hypot(4, 4), Math.hypot(2, 4, 4)];
+  for (const [k, half] of expected.entries()) {
     assert.ok(
       Math.abs(upper[0]![k]! - half) < 1e-12 && Math.abs(lower[0]![k]! + half) < 1e-12,
       `${upper[0]}`,
@@ -116,7 +116,7 @@ test('beyond the calibrated steps, half-widths add up like independent errors', 
   assert.ok(clipped[0]!.every((value) => value === 0));
 });
 
-test('far bounds of a series without negative values enclose a negative median, and grow as without the clip', () => {
+test('beyond the calibrated steps, clipping at 0 changes neither the width of later steps nor the order of bounds and median', () => {
   const median = Float64Array.of(3, -1, 1, -2, 1);
   const points = { median, lower: [median], upper: [median] };
   const scale = { log: false, unit: 2, floor: 0, ceiling: 1 };
@@ -130,7 +130,7 @@ test('far bounds of a series without negative values enclose a negative median, 
 
 test('sixty errors of one series give 90 % intervals a coverage of 87 to 93 % at every horizon step', () => {
   const [count, horizon] = [2000, 6];
-  const held = new Float64Array(horizon);
+  const coverages = new Float64Array(horizon);
   for (let s = 0; s < count; s++) {
     let level = 0;
     const walk = new RandomStream(s, 'walk').normal(80 + horizon).map((noise) => (level += noise));
@@ -150,18 +150,18 @@ test('sixty errors of one series give 90 % intervals a coverage of 87 to 93 % at
       calibration.learn(panel, { series: 0, origin }, last(origin));
     const { lower, upper } = calibration.widen(panel, { series: 0, origin: 80 }, last(80));
     for (let k = 0; k < horizon; k++) {
-      held[k]! += Number(walk[80 + k]! >= lower[0]![k]! && walk[80 + k]! <= upper[0]![k]!) / count;
+      coverages[k]! += Number(walk[80 + k]! >= lower[0]![k]! && walk[80 + k]! <= upper[0]![k]!) / count;
     }
   }
   assert.ok(
-    held.every((share) => share >= 0.87 && share <= 0.93),
-    `${held}`,
+    coverages.every((share) => share >= 0.87 && share <= 0.93),
+    `${coverages}`,
   );
 });
 
 test('five errors give 95 % intervals nearly their nominal coverage', () => {
   const count = 4000;
-  let held = 0;
+  let coverage = 0;
   for (let s = 0; s < count; s++) {
     const values = new RandomStream(s, 'few').normal(6);
     const calibration = new Calibration([0.95], 1, {
@@ -174,10 +174,10 @@ test('five errors give 95 % intervals nearly their nominal coverage', () => {
     const panel = panelOf(values);
     for (let origin = 0; origin < 5; origin++) calibration.learn(panel, { series: 0, origin }, point(0, 1));
     const { lower, upper } = calibration.widen(panel, { series: 0, origin: 5 }, point(0, 1));
-    held += Number(values[5]! >= lower[0]![0]! && values[5]! <= upper[0]![0]!) / count;
+    coverage += Number(values[5]! >= lower[0]![0]! && values[5]! <= upper[0]![0]!) / count;
   }
-  // The largest of five alone would hold five sixths.
-  assert.ok(held > 0.9 && held < 0.96, `${held}`);
+  // With the largest of the five errors as margin, the coverage would be five sixths.
+  assert.ok(coverage > 0.9 && coverage < 0.96, `${coverage}`);
 });
 
 test('90 % intervals have a coverage of 87 to 93 % at every horizon step, for every model', async () => {
@@ -203,11 +203,11 @@ test('90 % intervals have a coverage of 87 to 93 % at every horizon step, for ev
     ...{ target: 'y', series: 's', time: 't', season: 4, horizon },
     ...{ levels: [0.9], units: 8, epochs: 10 },
   });
-  /** Share of what came in the intervals, by row ahead. */
-  const held = (forecasts: readonly Intervals[], came: readonly ArrayLike<number>[]) =>
+  /** Returns the coverage at each horizon step. */
+  const coverageOf = (forecasts: readonly Intervals[], actuals: readonly ArrayLike<number>[]) =>
     Array.from({ length: horizon }, (_, k) => {
       const inside = forecasts.filter(
-        ({ lower, upper }, n) => came[n]![k]! >= lower[0]![k]! && came[n]![k]! <= upper[0]![k]!,
+        ({ lower, upper }, n) => actuals[n]![k]! >= lower[0]![k]! && actuals[n]![k]! <= upper[0]![k]!,
       );
       return inside.length / forecasts.length;
     });
@@ -217,8 +217,8 @@ test('90 % intervals have a coverage of 87 to 93 % at every horizon step, for ev
       `${name}: ${shares}`,
     );
   const next = all.map((values) => values.subarray(length));
-  check('the forecast', held(result.forecasts, next));
-  const came = result.origins.map((origin) => actualAt(result.panel, origin, horizon));
+  check('the forecast', coverageOf(result.forecasts, next));
+  const actuals = result.origins.map((origin) => actualAt(result.panel, origin, horizon));
   assert.deepEqual(result.backtest.map(({ model }) => model).sort(), [
     'drift',
     'ensemble',
@@ -229,5 +229,5 @@ test('90 % intervals have a coverage of 87 to 93 % at every horizon step, for ev
     'theta',
   ]);
   for (const { model, forecasts } of result.backtest)
-    check(`${model} in the backtest`, held(forecasts, came));
+    check(`${model} in the backtest`, coverageOf(forecasts, actuals));
 });

@@ -1,4 +1,4 @@
-// Combined models: weights by hand, no values after an origin, and the same forecast from the saved model.
+// Combined models: weights computed by hand, no use of values after an origin, and the same forecast from the saved model.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -29,27 +29,27 @@ describe('weights by hand', () => {
     ['ets', errorsOf([2, 10], [10, 12])],
     ['lstm', errorsOf([1, 10], [10, 10])],
   ]);
-  test('errors of earlier rows only, in the unit of the series', () => {
+  test('use errors at earlier rows only, in the unit of the series', () => {
     const each = errors.get('naive')!;
-    // Row 3 is missed by 4, row 4 by 0 (twice), row 5 by 20; the unit is 2.
+    // The errors are 4 at row 3, 0 at row 4 (twice) and 20 at row 5; the unit is 2.
     assert.deepEqual([each.mean(3), each.mean(4), each.mean(5)], [Number.NaN, 2, 2 / 3]);
     assert.equal(each.mean(Number.POSITIVE_INFINITY), (4 + 0 + 0 + 20) / 2 / 4);
   });
-  test('inverse squared errors of the network and two baselines', () => {
-    // Row 3 is missed by 2, 2 and 1, so the shares are 1/4, 1/4 and 1.
+  test('are proportional to the inverse squared errors of the network and two baselines', () => {
+    // The errors at row 3 are 2 (theta), 2 (ets) and 1 (lstm), so the weights are proportional to 1/4, 1/4 and 1.
     const weights = ensembleWeights(errors, 'lstm', 4);
     assert.deepEqual([...weights.keys()], ['lstm', 'theta', 'ets']);
     for (const [i, weight] of [...weights.values()].entries())
       assert.ok(Math.abs(weight - [4 / 6, 1 / 6, 1 / 6][i]!) < 1e-12, `${weight}`);
   });
-  test('without known errors, equal weights of the network and the simplest baselines', () => {
+  test('are equal for the network and the simplest baselines if no errors are known', () => {
     const weights = [...ensembleWeights(errors, 'lstm', 3)];
     assert.deepEqual(
       weights,
       ['lstm', 'naive', 'theta'].map((name) => [name, 1 / 3]),
     );
   });
-  test('combines medians, bounds and means', () => {
+  test('are applied to medians, bounds and means', () => {
     const bounds = (value: number) => [Float64Array.of(value)];
     const forecasts = {
       a: { median: Float64Array.of(4), lower: bounds(0), upper: bounds(8), mean: Float64Array.of(6) },
@@ -98,7 +98,7 @@ test('the saved model makes the same forecast, also for a longer horizon', async
   );
 });
 
-describe('select series', () => {
+describe('the option select: series', () => {
   // A random walk and a seasonal series.
   const random = new RandomStream(5, 'walk').normal(90);
   let level = 100;
@@ -145,7 +145,7 @@ describe('select series', () => {
       known.map((n) => b![n]),
     );
   });
-  test('rejects another value', () =>
+  test('rejects an unknown value', () =>
     assert.rejects(
       forecast(panelOf(), { ...perSeries, select: 'best' as never }),
       /select must be all or series, got "best"/,

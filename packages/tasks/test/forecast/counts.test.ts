@@ -1,4 +1,4 @@
-// The head of counts on made counts, rare and many: better than a normal distribution, never below 0, saved and loaded.
+// The head negbin on generated counts, small and large: better than a normal distribution, never below 0, saved and loaded.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -8,7 +8,7 @@ import { negativeBinomialQuantile } from '@unroll/tasks/internal';
 
 const [SERIES, ROWS] = [40, 84];
 
-/** Negative binomial counts with a week of seven rows, of means between 0.2 and 20; most are 0 where these are small. */
+/** Returns negative binomial counts with a season of seven rows; the series have means between 0.2 and 20. */
 function counts(): Table {
   const cells: [string[], number[], number[]] = [[], [], []];
   for (let s = 0; s < SERIES; s++) {
@@ -35,8 +35,8 @@ describe('head negbin', () => {
     const wql = (result: Awaited<typeof made>) =>
       result.leaderboard.find(({ model }) => model === 'lstm')!.wql;
     const normal = wql(await forecast(table, { ...options, head: 'gaussian' }));
-    const own = wql(await made);
-    assert.ok(own < 0.9 * normal, `${own}, and ${normal} of the normal distribution`);
+    const negbin = wql(await made);
+    assert.ok(negbin < 0.9 * normal, `${negbin}, and ${normal} of the normal distribution`);
   });
 
   test('its intervals have at least their nominal coverage, since counts are integers', async () => {
@@ -44,7 +44,7 @@ describe('head negbin', () => {
     assert.ok(coverage['80']! >= 0.77 && coverage['95']! >= 0.93, JSON.stringify(coverage));
   });
 
-  test('nothing is below 0, and the mean is more informative than a median of 0', async () => {
+  test('no bound is below 0, and the mean is positive where the median is 0', async () => {
     const { winner, forecasts, backtest } = await made;
     assert.equal(winner, 'lstm');
     const tested = backtest.find(({ model }) => model === 'lstm')!.forecasts;
@@ -55,7 +55,7 @@ describe('head negbin', () => {
     for (const { mean } of rare) assert.ok(mean.every((value) => value > 0 && value < 1.5));
   });
 
-  test('saved and loaded it forecasts the same', async () => {
+  test('a saved and loaded model makes the same forecast', async () => {
     const { model, forecasts } = await made;
     assert.deepEqual(
       (await ForecastModel.fromFiles(await model.toFiles()).forecast(table)).forecasts,
@@ -64,23 +64,23 @@ describe('head negbin', () => {
   });
 
   test('rejects values that are not counts, with their location', async () => {
-    const none = (values: number[]) =>
+    const salesOf = (values: number[]) =>
       makeTable({ source: 'sales.csv', names: ['t', 'y'], cells: [values.map((_, t) => t), values] });
     const values = Array.from({ length: 40 }, (_, t) => t % 5);
     const own = { target: 'y', time: 't', horizon: 2, head: 'negbin' } as const;
     for (const wrong of [2.5, -1]) {
-      await assert.rejects(forecast(none(values.with(7, wrong)), own), {
+      await assert.rejects(forecast(salesOf(values.with(7, wrong)), own), {
         message: `sales.csv, column "y": the head negbin needs counts (non-negative integers), got ${wrong} at 7. Use the head quantile instead.`,
         code: 'data',
       });
     }
-    await assert.rejects(forecast(none(values), { ...own, scaler: 'standard' }), {
+    await assert.rejects(forecast(salesOf(values), { ...own, scaler: 'standard' }), {
       message: 'The option scaler cannot be used with the head negbin, which has its own scaling.',
     });
   });
 });
 
-test('many zeros: the plan proposes the head, unless a head was chosen or the values are no counts', () => {
+test('many zeros: a note proposes the head, unless a head was chosen or the values are not counts', () => {
   const proposal = /^"y" holds counts, of which \d+ % are 0\. Compare with the head negbin/;
   const notesOf = (rows: Table, head?: ForecastOptions['head']) =>
     prepareForecast(rows, { ...options, ...(head && { head }) }).panel.notes.filter((note) =>

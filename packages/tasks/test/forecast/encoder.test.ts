@@ -1,4 +1,4 @@
-// What the networks see: every channel of one pair worked out by hand, and which pairs there are.
+// The inputs of the networks: every channel of one training pair computed by hand, and which pairs there are.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCsv } from '@unroll/data';
@@ -22,8 +22,8 @@ test('all channels of one pair', () => {
   const text = 't,y,sun,price,kind\n1,3,0,10,b\n2,5,2,20,b\n3,6,4,10,b\n4,4,9,40,b\n5,,9,30,b\n';
   const panel = read(text, { time: 't', past: ['sun'], future: ['price'], static: ['kind'] });
   const encoder = PanelEncoder.fit(panel, plan, 3);
-  // Fitted on rows 1 to 3: y moves by -2 0 and -1 0 in its two windows, so the scale is sqrt(5/4); sun has mean 2 and
-  // deviation sqrt(8/3); price mean 40/3 and deviation sqrt(200/9).
+  // Fitted on rows 1 to 3: the two windows of y, minus their last values, are (-2, 0) and (-1, 0), so the scale is sqrt(5/4). The
+  // deviation of sun is sqrt(8/3); the mean of price is 40/3, and its deviation sqrt(200/9).
   const [scale, sun, price] = [Math.sqrt(5 / 4), Math.sqrt(8 / 3), Math.sqrt(200 / 9)];
   const { count, inputs, future, targets } = encoder.pairs({ ...everything, to: 4 });
   assert.equal(count, 1);
@@ -34,9 +34,9 @@ test('all channels of one pair', () => {
       assert.ok(Math.abs(got[i]! - value) < 1e-12, `${got} is not ${want}`);
   };
   const level = (value: number) => (value - 40 / 3) / price;
-  // Rows 1 and 2: y from the last; sun; price, and its change from the last; kind b, the only one.
+  // Rows 1 and 2: y minus its last value, sun minus its last value, price, price minus its last value, and kind b, the only one.
   near(inputs, [-2 / scale, -2 / sun, level(10), level(10) - level(20), 1, 0, 0, level(20), 0, 1]);
-  // Rows 3 and 4: price, its change from row 2, the horizon step.
+  // Rows 3 and 4: price, price minus its value in row 2, and the horizon step divided by 2.
   near(future, [level(10), level(10) - level(20), 0.5, level(40), level(40) - level(20), 1]);
   near(targets, [(6 - 5) / scale, (4 - 5) / scale]);
 });
@@ -45,7 +45,7 @@ test('a past covariate is relative to the window like the target, a category is 
   const sun = [0, 2, 4, 9, 1, 5];
   const text = `t,y,sun,sky\n${sun.map((value, t) => `${t},${t * t},${value},${t < 3 ? 'a' : 'b'}`).join('\n')}\n`;
   const panel = read(text, { time: 't', past: ['sun', 'sky'] });
-  /** Returns the channels of the covariates, [window][channels], in the window before the last row; those of sun in its unit. */
+  /** Returns the channels of the covariates [window][channels] in the last window; the channels of sun in the unit of sun. */
   const channelsOf = (own: Partial<Parameters<typeof PanelEncoder.fit>[1]>) => {
     const encoder = PanelEncoder.fit(panel, { ...plan, horizon: 1, ...own }, 6);
     const { deviation } = encoder.config.channels[0] as { deviation: number };
@@ -82,14 +82,14 @@ test('a past covariate is relative to the window like the target, a category is 
     [-3, 0, 1],
     [-4, 0, 1],
   ]);
-  // Other scalers subtract no centre of the window.
+  // With other scalers, no centre is subtracted.
   assert.deepEqual(channelsOf({ scaler: 'standard' }), [
     [-2.5, 0, 1],
     [1.5, 0, 1],
   ]);
 });
 
-test('channels of earlier versions are values of past covariates, and changes of future ones relative to the last row', () => {
+test('models of earlier versions read values of past covariates, and changes of future covariates relative to the last row', () => {
   const text = 't,y,sun,price\n0,1,0,10\n1,2,2,20\n2,4,4,40\n3,7,8,50\n4,,,70\n5,,,60\n';
   const panel = read(text, { time: 't', past: ['sun'], future: ['price'] });
   const { config } = PanelEncoder.fit(panel, { ...plan, anchor: 'mean' }, 4);
@@ -139,7 +139,7 @@ test('subsamples pairs reproducibly and independently of the season', () => {
   );
 });
 
-test('skips series that were too short in training, but not later rows of known ones', () => {
+test('cannot forecast a series that was too short in training, or from an origin with too few rows before it', () => {
   const panel = read('s,t,y\nA,1,1\nA,2,2\nA,3,3\nB,3,1\nB,4,2\nB,5,4\n', { series: 's', time: 't' });
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.ok(encoder.canForecast({ series: 0, origin: 3 }));
@@ -147,7 +147,7 @@ test('skips series that were too short in training, but not later rows of known 
   assert.ok(!encoder.canForecast({ series: 1, origin: 5 }), 'too few rows in training');
 });
 
-test('rejects encoding a skipped series', () => {
+test('rejects encoding a series that was too short in training', () => {
   const panel = read('s,t,y\nA,1,1\nA,2,2\nA,3,3\nB,3,1\nB,4,2\nB,5,4\n', { series: 's', time: 't' });
   const encoder = PanelEncoder.fit(panel, plan, 3);
   assert.throws(() => encoder.encode([{ series: 1, origin: 5 }]), {

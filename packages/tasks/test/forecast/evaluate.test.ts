@@ -1,4 +1,4 @@
-// A saved model on newer rows: scores worked out by hand, blind to the future, and refused where nothing can be compared.
+// A saved model on newer rows: scores computed by hand, forecasts without later rows, and errors if nothing can be compared.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -6,7 +6,7 @@ import { makeTable, parseCsv, type Table } from '@unroll/data';
 import { ForecastModel, forecast, type Pipeline, type TaskScores } from '@unroll/tasks';
 
 const season = [10, 20, 15, 40];
-/** A season that rises by one each time round, of series A; one row a step. */
+/** Returns the rows `from` to `to` (exclusive) of a series whose values rise by 1 every season. */
 const rows = (from: number, to: number, series = 'A') =>
   Array.from({ length: to - from }, (_, i) => {
     const t = from + i;
@@ -29,7 +29,7 @@ const options = {
   epochs: 1,
 };
 const made = forecast(tableOf(rows(0, 48)), options);
-/** "Same as one season before", with intervals of half a unit and of two. */
+/** Returns a model that is the baseline `seasonal-naive`, with interval margins of 0.5 and 2. */
 const seasonal = async (changes: Partial<Pipeline> = {}): Promise<ForecastModel> => {
   const { pipeline } = (await made).model;
   const margins = [
@@ -53,11 +53,11 @@ describe('by hand', () => {
     const scores = await model.evaluate({ rows: tableOf(rows(48, 52)) });
     const { model: name, mase, rmse, mae, smape, ...rest } = scoresOf(scores);
     assert.equal(scores.rows.length, 1, 'the best baseline is the model');
-    // Forecasts from rows 48 to 51 know 4, 3, 2 and 1 values that come: each is one more than a season before.
+    // For the forecasts from rows 48 to 51, 4, 3, 2 and 1 actual values are known. Each is 1 larger than one season before.
     assert.deepEqual([name, mase, rmse, mae], ['seasonal-naive', 1, 1, 1]);
-    // After row 48 they repeat what came: 22, 32, 27, 52 are missed by 1, so many times as a forecast holds them.
-    const missed = [22, 32, 27, 52].map((value, i) => ({ value, times: i + 1 }));
-    const sum = missed.reduce((total, { value, times }) => total + (times * 2) / (2 * value - 1), 0);
+    // The actual values of rows 48 to 51 are 22, 32, 27 and 52. Row 48 + i is in i + 1 forecasts, and each of these is 1 too low.
+    const actuals = [22, 32, 27, 52].map((value, i) => ({ value, count: i + 1 }));
+    const sum = actuals.reduce((total, { value, count }) => total + (count * 2) / (2 * value - 1), 0);
     assert.ok(Math.abs(Number(smape) - (100 * sum) / 10) < 1e-9, `${smape}`);
     assert.deepEqual([rest['coverage-80'], rest['coverage-95']], [0, 1]);
     assert.deepEqual(scores.notes, [
@@ -66,7 +66,7 @@ describe('by hand', () => {
     ]);
   });
 
-  test('gives the same scores for all rows and for the newer ones; ignores missing values', async () => {
+  test('gives the same scores for all rows and for the newer rows alone; ignores missing values', async () => {
     const model = await seasonal();
     const all = await model.evaluate({ rows: tableOf(rows(0, 52)) });
     const newer = await model.evaluate({ rows: tableOf(rows(48, 52)) });
@@ -107,10 +107,10 @@ describe('a network', () => {
       }
     }
     const scores = await model.evaluate({ rows: first(144) });
-    const own = scoresOf({ ...scores, rows: scores.rows.filter(([name]) => name === 'lstm') });
+    const lstm = scoresOf({ ...scores, rows: scores.rows.filter(([name]) => name === 'lstm') });
     const rmse = Math.sqrt(errors.reduce((sum, error) => sum + error ** 2, 0) / errors.length);
-    assert.ok(Math.abs(Number(own.rmse) / rmse - 1) < 1e-6, `${own.rmse} is not ${rmse}`);
-    assert.equal(own['coverage-80'], inside / errors.length);
+    assert.ok(Math.abs(Number(lstm.rmse) / rmse - 1) < 1e-6, `${lstm.rmse} is not ${rmse}`);
+    assert.equal(lstm['coverage-80'], inside / errors.length);
     assert.deepEqual(scores.rows.map(([name]) => name).sort(), ['lstm', 'seasonal-naive']);
     assert.match(scores.notes.at(-1)!, /^24 forecasts of up to 3 rows, from 1959-01 to 1960-12\.$/);
   });
@@ -132,12 +132,12 @@ describe('is rejected', () => {
       tableOf([...rows(0, 48), ['A', 48, null]]),
       /^new\.csv has no values of "y" after 47, the last training row of the model\. Provide newer rows\.$/,
     ));
-  test('where rows have no times', async () => {
+  test('if the training rows have no times', async () => {
     const { pipeline } = await seasonal();
     const model = await seasonal({ time: { ...pipeline.time, name: 'row' } });
     await refused(model, tableOf(rows(0, 52)), /trained on rows without times/);
   });
-  test('where times do not continue the training rows', async () => {
+  test('if the times do not continue the training rows', async () => {
     const between = rows(48, 60).map((row): typeof row => [row[0], row[1] + 0.5, row[2]]);
     await refused(
       await seasonal(),
@@ -159,7 +159,7 @@ describe('is rejected', () => {
 });
 
 describe('as a model of a task', () => {
-  test('predicts its forecast, with null for missing numbers', async () => {
+  test('predicts a table, with null for NaN', async () => {
     const model = await seasonal({ margins: [], fallbackMargins: [], levels: [] });
     const { columns, rows: predicted, notes } = await model.predict({ options: { horizon: 2 } });
     assert.deepEqual(columns, ['series', 'time', 'mean', 'median']);

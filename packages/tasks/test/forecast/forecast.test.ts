@@ -1,5 +1,5 @@
-// The whole run on real and made series: better than the rules it is measured against, honest when it is not, blind to
-// the future, and the same again with the same seed.
+// Whole runs on real and generated series: networks that beat the baselines, notes if they do not, no use of later rows, and
+// reproducible results.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -12,7 +12,7 @@ const passengers = parseCsv(readFileSync(file, 'utf8'));
 const steps = (values: ArrayLike<number>): Table =>
   makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] });
 const quick: ForecastOptions = { target: 'y', horizon: 4, season: 4, window: 4, units: 4, epochs: 3 };
-// These runs are about the network: without the fitted baselines, it wins although it has few units and epochs.
+// Runs in which the network wins with few units and epochs, because there are no fitted baselines.
 const air: ForecastOptions = { target: 'passengers', horizon: 4, units: 4, epochs: 3, baselines: [] };
 const rmseOf = (result: ForecastResult, model: string) =>
   result.leaderboard.find((row) => row.model === model)!.rmse;
@@ -49,27 +49,30 @@ describe('rows after an origin do not affect its forecast', () => {
     (noise, t) => 50 + t + 3 * noise,
   );
   for (const refit of [false, true]) {
-    test(refit ? 'trained again before each origin' : 'trained once', async () => {
-      const options = { ...quick, windows: 3, refit };
-      const one = await forecast(steps(values), options);
-      const other = await forecast(
-        steps(values.map((value, t) => (t < 52 ? value : -1000 * value))),
-        options,
-      );
-      assert.deepEqual(one.plan.origins, [48, 52, 56]);
-      for (const [m, { model, forecasts }] of one.backtest.entries()) {
-        assert.deepEqual(other.backtest[m]!.forecasts.slice(0, 2), forecasts.slice(0, 2), model);
-        assert.notDeepEqual(
-          other.backtest[m]!.forecasts[2],
-          forecasts[2],
-          `${model} sees rows before its origin`,
+    test(
+      refit ? 'if networks are retrained before each origin' : 'if networks are trained once',
+      async () => {
+        const options = { ...quick, windows: 3, refit };
+        const one = await forecast(steps(values), options);
+        const other = await forecast(
+          steps(values.map((value, t) => (t < 52 ? value : -1000 * value))),
+          options,
         );
-      }
-    });
+        assert.deepEqual(one.plan.origins, [48, 52, 56]);
+        for (const [m, { model, forecasts }] of one.backtest.entries()) {
+          assert.deepEqual(other.backtest[m]!.forecasts.slice(0, 2), forecasts.slice(0, 2), model);
+          assert.notDeepEqual(
+            other.backtest[m]!.forecasts[2],
+            forecasts[2],
+            `${model} sees rows before its origin`,
+          );
+        }
+      },
+    );
   }
 });
 
-test('the same seed gives the same numbers, another seed others', async () => {
+test('the same seed gives the same results, another seed gives different ones', async () => {
   const run = async (seed: number) => {
     const { backtest, networks, forecasts } = await forecast(passengers, { ...air, seed });
     return { backtest, forecasts, weights: networks!.map(({ model }) => model.getWeights()) };
@@ -78,7 +81,7 @@ test('the same seed gives the same numbers, another seed others', async () => {
   assert.notDeepEqual(await run(1), await run(2));
 });
 
-test('without levels nothing is trained for intervals, and the medians are the same', async () => {
+test('without levels, no networks are trained for calibration, and the medians are the same', async () => {
   const run = async (levels?: number[]) => {
     const events: RunEvent[] = [];
     const options = {
@@ -124,7 +127,7 @@ test('without a season the leaderboard has no seasonal baseline', async () => {
   ]);
 });
 
-test('fitted baselines: croston-sba only for intermittent series, and those of the option', async () => {
+test('fitted baselines: croston-sba only for intermittent series, or exactly the baselines of the option', async () => {
   const sparse = steps(Array.from({ length: 60 }, (_, t) => (t % 3 === 0 ? (t % 5) + 1 : 0)));
   const modelsOf = async (baselines?: ForecastOptions['baselines']) => {
     const { leaderboard } = await forecast(sparse, { ...quick, season: 1, ...(baselines && { baselines }) });
@@ -139,7 +142,7 @@ test('fitted baselines: croston-sba only for intermittent series, and those of t
   );
 });
 
-test('if a baseline wins, a note says so, and by how much the network lost', async () => {
+test('if a baseline wins, a note names it, and how much higher the MASE of the network is', async () => {
   const { winner, notes, leaderboard } = await forecast(passengers, {
     ...air,
     epochs: 1,
@@ -158,11 +161,11 @@ test('missing values are not scored', async () => {
   const values = Array.from({ length: 48 }, (_, t) => (t % 4) * 10 + t);
   const gaps = values.map((value, t) => (t === 46 ? Number.NaN : value));
   const result = await forecast(steps(gaps), { ...quick, windows: 1 });
-  assert.equal(rmseOf(result, 'seasonal-naive'), 4); // rows 44, 45 and 47 are each 4 above the season before
+  assert.equal(rmseOf(result, 'seasonal-naive'), 4); // rows 44, 45 and 47 are each 4 higher than one season before
   assert.ok(result.leaderboard.every((row) => Number.isFinite(row.mae)));
 });
 
-test('events report the plan, every epoch of every training in order, the leaderboard and the result', async () => {
+test('events report the plan, every epoch of every training run in order, the leaderboard and the result', async () => {
   const events: RunEvent[] = [];
   const { leaderboard } = await forecast(passengers, { ...air, onEvent: (event) => events.push(event) });
   assert.deepEqual(
@@ -199,7 +202,7 @@ test('events survive a JSON round trip; progress increases up to 1', async () =>
   const run = (table: Table, options: ForecastOptions) =>
     forecast(table, { ...options, onEvent: (event) => events.push(event) });
   await run(passengers, { ...air, levels: [0.99] });
-  await run(steps(new Float64Array(48).fill(7)), quick); // never changes, so that MASE has no unit
+  await run(steps(new Float64Array(48).fill(7)), quick); // a constant series, whose MASE is undefined
   for (const event of events) assert.deepEqual(JSON.parse(JSON.stringify(event)), event);
   assert.ok(events.some((event) => event.event === 'scores' && event.rows.flat().includes(null)));
   const end = events.findIndex(({ event }) => event === 'result');
@@ -213,7 +216,7 @@ test('events survive a JSON round trip; progress increases up to 1', async () =>
   assert.ok(done[0]! > 0 && done[0]! < 0.2 && done.at(-1) === 1, `${done[0]} to ${done.at(-1)}`);
 });
 
-test('a budget ends the choice of the epochs; every network trains for at least one', async () => {
+test('a budget ends the search for the number of epochs; every network trains for at least one epoch', async () => {
   const epochs: string[] = [];
   const onEvent = (event: RunEvent): void => {
     if (event.event === 'epoch') epochs.push(`${event.stage} ${event.epoch}`);
@@ -255,7 +258,7 @@ test('rejects options that are not positive integers', async () => {
 
 describe('heads, cells and layers', () => {
   for (const head of ['quantile', 'gaussian', 'studentt', 'negbin'] as const) {
-    test(`head ${head}: intervals lie around the median, the wider ones outside`, async () => {
+    test(`head ${head}: intervals contain the median, and the wider interval contains the narrower one`, async () => {
       const { backtest, forecasts } = await forecast(passengers, { ...air, head });
       for (const { median, lower, upper } of [...forecasts, ...backtest.at(-1)!.forecasts]) {
         for (let k = 0; k < 4; k++) {
@@ -274,7 +277,7 @@ describe('heads, cells and layers', () => {
     const models = leaderboard.map(({ model }) => model).sort();
     assert.deepEqual(models, ['drift', 'gru', 'lstm', 'naive', 'rnn', 'seasonal-naive']);
   });
-  test('unknown ones are rejected', async () => {
+  test('unknown heads, cells and options are rejected', async () => {
     await assert.rejects(
       forecast(passengers, { ...air, cells: ['lsmt' as never] }),
       /cells must contain only rnn, lstm, gru, minGRU, .*, got "lsmt"/,
@@ -296,8 +299,8 @@ describe('heads, cells and layers', () => {
 });
 
 describe('scalers', () => {
-  // Errors over those of the last value, and of the same month last year. The series grows beyond its training rows, which
-  // scalers that measure by these follow badly; those that measure window by window do not mind.
+  // Upper limits of the error relative to the baselines naive and seasonal-naive. In the backtest, the series is larger than in the
+  // training rows: scalers with statistics of the training rows follow it badly, scalers with statistics of each window follow it well.
   const cases = {
     changes: { epochs: 20, naive: 0.25, seasonal: 0.4 },
     log: { epochs: 20, naive: 0.3, seasonal: 0.45 },
@@ -306,16 +309,16 @@ describe('scalers', () => {
     robust: { epochs: 80, naive: 0.85, seasonal: 1.4 },
     minmax: { epochs: 80, naive: 0.9, seasonal: 1.5 },
   } as const;
-  for (const [scaler, { epochs, ...most }] of Object.entries(cases)) {
-    test(`${scaler}: better than the last value, in the unit of the series, whatever the seed`, async () => {
+  for (const [scaler, { epochs, ...limits }] of Object.entries(cases)) {
+    test(`${scaler}: errors below the limits with two seeds, and forecasts in the unit of the series`, async () => {
       for (const seed of [0, 1]) {
         const options = { ...air, epochs, units: 16, horizon: 2, scaler: scaler as keyof typeof cases, seed };
         const result = await forecast(passengers, { ...options, levels: [] });
         const { scaler: used, log } = result.plan;
         assert.deepEqual([used, log], scaler === 'log' ? ['changes', true] : [scaler, false]);
         for (const [rule, share] of [
-          ['naive', most.naive],
-          ['seasonal-naive', most.seasonal],
+          ['naive', limits.naive],
+          ['seasonal-naive', limits.seasonal],
         ] as const) {
           const ratio = rmseOf(result, 'lstm') / rmseOf(result, rule);
           assert.ok(ratio < share, `seed ${seed}: ${ratio.toFixed(3)} of the error of ${rule}`);
@@ -324,7 +327,7 @@ describe('scalers', () => {
       }
     });
   }
-  test('rejects an unsuitable or unknown one', async () => {
+  test('rejects an unsuitable or unknown scaler', async () => {
     const zero = steps(Array.from({ length: 48 }, (_, t) => t % 4));
     await assert.rejects(forecast(zero, { ...quick, scaler: 'log' }), {
       message:
@@ -343,7 +346,7 @@ describe('recursive decoding', () => {
     assert.equal(plan.chunk, 1);
     assert.deepEqual(networks![0]!.model.outputs[0]!.shape, [-1, 1, 1]);
     const [values] = [passengers.columns[1]!.cells.map(Number)];
-    const by = async (rows: number[]) => {
+    const medianOf = async (rows: number[]) => {
       const cells = [
         rows.map((_, t) => `${1949 + Math.floor(t / 12)}-${String((t % 12) + 1).padStart(2, '0')}`),
         rows,
@@ -353,10 +356,10 @@ describe('recursive decoding', () => {
       );
       return forecasts[0]!.median;
     };
-    const whole = await by(values);
-    const next = await by([...values, whole[0]!]);
+    const whole = await medianOf(values);
+    const next = await medianOf([...values, whole[0]!]);
     for (let k = 0; k < 3; k++) assert.ok(Math.abs(next[k]! / whole[k + 1]! - 1) < 1e-5, `${next} ${whole}`);
-    // Later rows err more, and their intervals know it.
+    // Errors grow with the horizon step, and intervals become wider.
     const { lower, upper } = backtest.find((each) => each.model === 'lstm')!.forecasts.at(-1)!;
     assert.ok(upper[0]![3]! / lower[0]![3]! > upper[0]![0]! / lower[0]![0]!);
   });

@@ -1,4 +1,4 @@
-// Rows of the future in a table of their own: they join the data by series and time, however they are written.
+// Future rows in a separate table: they are joined to the data by series and time, in any format.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { makeTable, parseCsv, type Table } from '@unroll/data';
@@ -20,7 +20,7 @@ const SALES = [
   'B,2024-01-30,7,1.5,yes,south,5',
   'B,2024-01-31,8,2.5,no,south,6',
 ];
-/** All cells of a table as the panel reads them. */
+/** Returns the values and covariates of each series as the panel reads them. */
 const read = (table: Table) => {
   const { series, covariates } = panelFromTable(table, OPTIONS);
   return series.map(({ id, values, covariates: cells }) => [
@@ -36,7 +36,7 @@ const EXPECTED = [
 ];
 
 describe('accepts the same rows in different formats', () => {
-  const ways: Record<string, string[]> = {
+  const formats: Record<string, string[]> = {
     'as the template': [
       'shop,day,sold,price,open',
       'A,2024-02-01,,3.5,no',
@@ -53,14 +53,14 @@ describe('accepts the same rows in different formats', () => {
       'no;;01.02.2024;A;what the data know stays',
     ],
   };
-  for (const [name, rows] of Object.entries(ways)) {
+  for (const [name, rows] of Object.entries(formats)) {
     test(name, () => {
       assert.deepEqual(read(addFutureRows(csv(SALES), csv(rows, 'future.csv'), OPTIONS)), EXPECTED);
     });
   }
 });
 
-test('dates of Parquet and times in several columns are joined too', () => {
+test('Date cells (as in Parquet files) and times in several columns are joined, too', () => {
   const dates = ['2024-01-01', '2024-01-02'].map((day) => new Date(day));
   const data = makeTable({ source: 'f', names: ['d', 'y', 'x'], cells: [dates, [1, 2], [3, 4]] });
   const options = { target: 'y', time: 'd', future: ['x'] };
@@ -82,7 +82,7 @@ test('dates of Parquet and times in several columns are joined too', () => {
 describe('reports errors with file and line', () => {
   const HEAD = 'shop,day,sold,price,open';
   const cases: Record<string, [string[], RegExp]> = {
-    'a series that is not known': [
+    'an unknown series': [
       [HEAD, 'A,2024-02-01,,1,no', 'AA,2024-02-01,,1,no'],
       /^future\.csv, line 3, column "shop": sales\.csv has no series "AA"\. Did you mean "A"\?$/,
     ],
@@ -99,7 +99,7 @@ describe('reports errors with file and line', () => {
       /^future\.csv, line 2, column 4 \("price"\): "dear" is not a number/,
     ],
     'a column that is missing': [['shop,day,price', 'A,2024-02-01,1'], /^future\.csv has no column "open"/],
-    'a time that is none': [
+    'an invalid time': [
       [HEAD, 'A,soon,,1,no'],
       /^future\.csv, line 2, column 2 \("day"\): "soon" is not a time/,
     ],

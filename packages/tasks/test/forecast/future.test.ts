@@ -1,4 +1,4 @@
-// Future covariates: missing ones are reported with a template to fill in, known ones improve the forecast.
+// Future covariates: missing values are reported with a template to fill in, known values improve the forecast.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream, UnrollError } from '@unroll/core';

@@ -1,10 +1,10 @@
-// What a network's numbers stand for: quantiles against tables, and the order of learned ones.
+// Heads and their quantile functions: quantiles compared with tables, and the order of learned quantiles.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { makeHead, negativeBinomialQuantile, normalQuantile, studentTQuantile } from '@unroll/tasks/internal';
 
-const near = (got: number, want: number, by: number) =>
-  assert.ok(Math.abs(got - want) <= by, `${got} is not ${want}`);
+const near = (got: number, expected: number, tolerance: number) =>
+  assert.ok(Math.abs(got - expected) <= tolerance, `${got} is not ${expected}`);
 const inverseSoftplus = (x: number) => Math.log(Math.expm1(x));
 
 test('quantiles of the normal distribution', () => {
@@ -55,16 +55,16 @@ const NEGATIVE_BINOMIAL: [number, number, number, number][] = [
 ];
 
 // scipy.stats.nbinom.ppf(p, 1 / dispersion, 1 / (1 + dispersion * mean)); dispersion 0: scipy.stats.poisson.ppf(p, mean)
-test('quantiles of the negative binomial distribution, from rare to many', () => {
+test('quantiles of the negative binomial distribution, for small and large means', () => {
   for (const [p, mean, dispersion, count] of NEGATIVE_BINOMIAL)
     assert.equal(negativeBinomialQuantile(p, mean, dispersion), count, `${[p, mean, dispersion]}`);
-  // Beyond ten thousand, to a ten-thousandth.
+  // For means above 10,000, the quantiles are approximate.
   near(negativeBinomialQuantile(0.975, 1e6, 0.5) / 2785823, 1, 3e-4);
   near(negativeBinomialQuantile(0.5, 1e9, 1e-12) / 1e9, 1, 1e-3);
 });
 
 describe('heads', () => {
-  test('a point is every quantile', () => {
+  test('every quantile of a point forecast is the point', () => {
     const head = makeHead('point', [0.8]);
     assert.deepEqual([head.outputs, head.quantile([7], 0.1), head.quantile([7], 0.9)], [1, 7, 7]);
   });
@@ -78,7 +78,7 @@ describe('heads', () => {
     const head = makeHead('studentt', [0.8]);
     near(head.quantile([3, inverseSoftplus(2), inverseSoftplus(3)], 0.975), 3 + 2 * 2.5706, 4e-3);
   });
-  test('a negative binomial: its mean scaled by the unit, its dispersion by the root of it', () => {
+  test('a negative binomial distribution: the mean is multiplied by the unit, the dispersion is divided by its square root', () => {
     const head = makeHead('negbin', [0.8]);
     const numbers = [inverseSoftplus(0.75), inverseSoftplus(1)];
     near(head.mean!(numbers, 4), 3, 1e-12);
@@ -93,8 +93,8 @@ describe('heads', () => {
     );
     assert.throws(() => head.quantile([1, 2, 3], 0.25), /must be one of the head's quantiles .*got 0\.25/);
   });
-  test('quantiles near 0 come first, however they are written', () => {
-    const head = makeHead('quantile', [0.8, 0.999999]); // its lower end is 5.000000000032756e-7
+  test('sorts quantiles by value, not as text', () => {
+    const head = makeHead('quantile', [0.8, 0.999999]); // the lowest quantile is 5.000000000032756e-7
     assert.deepEqual(
       [0.0000005, 0.1, 0.5, 0.9, 0.9999995].map((level) => head.quantile([1, 2, 3, 4, 5], level)),
       [1, 2, 3, 4, 5],

@@ -1,4 +1,4 @@
-// Intervals of networks, worked out anew from the numbers that they give: the formula of each head, and the mean of both.
+// Intervals of joined networks, recomputed from the outputs of each network: the formula of each head, and the mean of both networks.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -31,7 +31,7 @@ const Z: Record<number, number> = {
   0.975: 1.959963985,
 };
 const LEVELS = [0.025, 0.1, 0.5, 0.9, 0.975];
-/** The quantile that a head's numbers mean; `unit`: 1 + the mean of the window, which counts are seen in. */
+/** For each head, returns a quantile given its outputs `n`. `unit` is 1 + the mean of the window, by which input counts are divided. */
 const BY_HAND: Record<Exclude<HeadName, 'point'>, (n: number[], level: number, unit: number) => number> = {
   quantile: (n, level) => n.toSorted((a, b) => a - b)[LEVELS.indexOf(level)]!,
   gaussian: (n, level) => n[0]! + softplus(n[1]!) * Z[level]!,
@@ -41,7 +41,7 @@ const BY_HAND: Record<Exclude<HeadName, 'point'>, (n: number[], level: number, u
 };
 
 for (const [name, quantile] of Object.entries(BY_HAND)) {
-  test(`head ${name}: median and both ends of two intervals`, async () => {
+  test(`head ${name}: median and bounds of two intervals`, async () => {
     const head = makeHead(name as HeadName, [0.8, 0.95]);
     const plan = planForecast(panel, { horizon: 4, counts: name === 'negbin' });
     const trainer = new CheckpointedTrainer(null);
@@ -90,9 +90,9 @@ for (const [name, quantile] of Object.entries(BY_HAND)) {
       const { median, lower, upper } = forecasts[i]!;
       for (const [q, got] of [lower[1]!, lower[0]!, median, upper[0]!, upper[1]!].entries()) {
         for (let k = 0; k < 4; k++) {
-          const near = Math.abs(got[k]! / expected[q]![k]! - 1);
+          const relativeError = Math.abs(got[k]! / expected[q]![k]! - 1);
           assert.ok(
-            near < 1e-6,
+            relativeError < 1e-6,
             `origin ${row}, ${LEVELS[q]}, step ${k + 1}: ${got[k]} is not ${expected[q]![k]}`,
           );
         }

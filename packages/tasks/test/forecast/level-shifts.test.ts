@@ -1,4 +1,4 @@
-// Level shifts: found where they are, not in ordinary series, from earlier rows only; and forecasts after one.
+// Level shifts: found at their rows from earlier rows only, not found in ordinary series; and forecasts after a shift.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -9,7 +9,7 @@ import { levelledOrigins, ShiftSearch } from '@unroll/tasks/internal';
 interface Made {
   rows: number;
   season: number;
-  /** Size of the step, and its row. */
+  /** Size and row of the step. */
   step?: number;
   at?: number;
   noise?: number;
@@ -31,7 +31,7 @@ const found = (values: Float64Array, season: number): number[] => [
 ];
 
 describe('the search', () => {
-  test('does not report a jump after a quiet time as a shift if the 2,000 rows before had larger swings', () => {
+  test('does not report a jump after quiet rows as a shift if the 2,000 rows before had larger swings', () => {
     // Slow swings of 150, then 150 quiet rows and a jump of 60.
     const swings = [300, 360, 430, 500, 580, 650];
     const swing = (t: number): number => Math.max(0, ...swings.map((at) => 150 - 15 * Math.abs(t - at)));
@@ -54,7 +54,7 @@ describe('the search', () => {
       });
     }
     for (const since of [1, 2]) {
-      test(`does not decide on a step of ${step} ${since} rows after it`, () => {
+      test(`reports a step of ${step}, ${since} rows before the end, as an open shift`, () => {
         const search = new ShiftSearch(made({ rows: 96, season: 12, step, at: 96 - since }), 12);
         assert.deepEqual(search.shifts, []);
         assert.equal(search.open(96)?.row, 96 - since);
@@ -77,7 +77,7 @@ describe('the search', () => {
       assert.deepEqual(found(Float64Array.from(counts), 1), [], `counts ${seed}`);
     }
   });
-  test('does not take the row one season after a step for another one', () => {
+  test('does not report a second shift one season after a step', () => {
     assert.deepEqual(found(made({ rows: 96, season: 12, step: 300, at: 50 }), 12), [50]);
   });
   test('uses only earlier rows', () => {
@@ -100,7 +100,7 @@ describe('the search', () => {
 const panelOf = (values: Float64Array) =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
 
-test('forecasts before a step is known see the original rows, later ones the moved rows', () => {
+test('forecasts use the original rows before a step is known, and the moved rows afterwards', () => {
   const values = made({ rows: 96, season: 12, step: 300, at: 60, noise: 0 });
   const panel = panelOf(values);
   const origins = [59, 62, 63].map((origin) => ({ series: 0, origin }));
@@ -169,7 +169,7 @@ describe('forecasts of a panel in which one series has a step', () => {
   }
 });
 
-test('the backtest does not change if the rows after its last origin do', async () => {
+test('the backtest does not change if rows after its last origin are changed', async () => {
   const values = made({ rows: 96, season: 12, step: 300, at: 70 });
   const changed = values.map((value, t) => (t < 90 ? value : value + 500));
   const [a, b] = await Promise.all(

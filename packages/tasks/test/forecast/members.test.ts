@@ -41,7 +41,7 @@ const options: ForecastOptions = {
 const idsOf = (forecasts: readonly { id: string }[]) => forecasts.map(({ id }) => id).join('');
 
 describe('a series', () => {
-  test('of one row is forecast by its value, with a note', async () => {
+  test('of one row has its value as forecast, with a note', async () => {
     const result = await forecast(tableOf([...current, ...rowsOf('x', 159, 160)]), options);
     assert.equal(idsOf(result.forecasts), 'pqrsux');
     const { median } = result.forecasts[5];
@@ -105,7 +105,7 @@ test('rejects another value of discontinued', () => {
 });
 
 describe('categories', () => {
-  test('a static covariate may have missing cells; other values are refused', () => {
+  test('of a static covariate may be missing, but may not change', () => {
     const gaps = current.map((row) => (row.t % 5 === 0 ? { ...row, kind: null } : row));
     const panel = panelFromTable(tableOf(gaps), { target: 'y', series: 'id', static: ['kind'] });
     assert.deepEqual(panel.covariates[0].categories, ['a']);
@@ -115,7 +115,7 @@ describe('categories', () => {
       absolute: false,
     };
     const { inputs } = PanelEncoder.fit(panel, plan, 160).encode([{ series: 0, origin: 50 }]);
-    assert.deepEqual([inputs[1], inputs[3]], [1, 1], 'the category is that of the other rows');
+    assert.deepEqual([inputs[1], inputs[3]], [1, 1], 'a missing category is that of the other rows');
     const changed = current.map((row) => (row.t === 130 ? { ...row, kind: 'b' } : row));
     assert.throws(
       () => panelFromTable(tableOf(changed), { target: 'y', series: 'id', static: ['kind'] }),

@@ -1,4 +1,4 @@
-// A model saved and loaded: the same forecasts to the last digit, from the stored rows and from a table.
+// A saved and loaded model: the same forecasts to the last digit, from the stored rows and from a table.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { makeTable, type Table } from '@unroll/data';
@@ -59,7 +59,7 @@ describe('saved and loaded', () => {
     assert.deepEqual((await loaded.forecast(tableOf(rows))).forecasts, forecasts);
     assert.deepEqual((await loaded.forecast(tableOf(rows.toReversed()))).forecasts.toReversed(), forecasts);
   });
-  test('earlier files, which store the horizon chunk as reach, forecast the same', async () => {
+  test('files of an earlier version, which store the horizon chunk as reach, give the same forecast', async () => {
     const { model, forecasts } = await made;
     const files = await model.toFiles();
     const pipeline = JSON.parse(new TextDecoder().decode(files.get('pipeline.json')));
@@ -71,11 +71,11 @@ describe('saved and loaded', () => {
     assert.deepEqual((await loaded.forecast()).forecasts, forecasts);
   });
 
-  test('a table with fewer categories keeps their encoding', async () => {
+  test('the encoding of categories does not change if a table contains only some of them', async () => {
     const { model, forecasts } = await made;
     const { forecasts: one } = await model.forecast(tableOf(rowsOf('B', 'big')));
-    // Two series went through the network together and one goes alone: across batch sizes numbers agree closely, not to
-    // the last bit.
+    // The training run predicts two series in one batch, this forecast only one: the results of different batch sizes differ in
+    // the last bits.
     const near = (got: unknown, want: unknown): void => {
       if (typeof got === 'number' && typeof want === 'number') {
         assert.ok(Math.abs(got - want) <= 1e-6 * Math.abs(want), `${got} is not ${want}`);
@@ -94,7 +94,7 @@ describe('newer rows', () => {
   const longer = [...rowsOf('A', 'small', 43), ...rowsOf('B', 'big', 43)];
   const since = (t: number) => tableOf(longer.filter((row) => row.t >= t));
 
-  test('give the same forecast alone and after the earlier rows', async () => {
+  test('give the same forecast alone and together with the earlier rows', async () => {
     const { model, forecasts: before } = await made;
     const { forecasts } = await model.forecast(tableOf(longer));
     assert.deepEqual(forecasts[0]!.time, ['43', '44', '45']);
@@ -110,12 +110,12 @@ describe('newer rows', () => {
       assert.equal(panel.notes.join(), note);
     }
   });
-  test('only future covariates: forecasts the rows after the stored ones', async () => {
+  test('with only future covariates give the forecast of the rows after the stored rows', async () => {
     const { model, forecasts } = await made;
     const futureTable = tableOf(rows.filter(({ t }) => t >= 40));
     assert.deepEqual((await model.forecast(futureTable)).forecasts, forecasts);
   });
-  test('after a gap, which is filled from the past and reported', async () => {
+  test('may follow a gap, which is filled from the past and reported', async () => {
     const { model } = await made;
     const { panel, forecasts } = await model.forecast(since(42));
     assert.match(
@@ -150,6 +150,13 @@ test('rejects missing future covariates', async () => {
   });
 });
 
+test('rejects an example after a row with too few rows before it; the message counts rows from 1', async () => {
+  const { model } = await made;
+  await assert.rejects(model.example({}, 0), {
+    message: /^Row 1 \(A, up to \d+\) has too few rows before it for the network\. Choose a later row\.$/,
+  });
+});
+
 test('rejects a column of another type than in training', async () => {
   const { model } = await made;
   const numbered = rows.map((row) => ({ ...row, day: row.t % 3 }));
@@ -162,7 +169,7 @@ describe('another horizon', () => {
   const upTo = (steps: number) =>
     [...rowsOf('A', 'small'), ...rowsOf('B', 'big')].filter(({ t }) => t < 40 + steps);
 
-  test('a shorter one is the beginning of the longer one, and needs no further covariates', async () => {
+  test('a shorter forecast is the beginning of the longer one, and needs fewer future covariates', async () => {
     const { model, forecasts } = await made;
     const { forecasts: short, notes } = await model.forecast(tableOf(upTo(2)), 2);
     assert.deepEqual(short[1]!.time, ['40', '41']);
@@ -171,7 +178,7 @@ describe('another horizon', () => {
     assert.deepEqual(short[1]!.upper[1], forecasts[1]!.upper[1]!.slice(0, 2));
     assert.deepEqual(notes, []);
   });
-  test('a longer one begins with the shorter one and continues from its forecast', async () => {
+  test('a longer forecast begins with the shorter one and continues from it', async () => {
     const { model, forecasts } = await made;
     const long = [...rowsOf('A', 'small', 40), ...rowsOf('B', 'big', 40)];
     const day = (s: string, kind: string, t: number): Row => ({
@@ -187,7 +194,7 @@ describe('another horizon', () => {
     assert.match(notes.join(), /backtested up to step 3\. Steps 4 to 7 are forecast recursively/);
     assert.deepEqual(all[1]!.median.slice(0, 3), forecasts[1]!.median);
     assert.deepEqual(all[1]!.lower[0]!.slice(0, 3), forecasts[1]!.lower[0]);
-    // The same by hand: the forecast written into the table.
+    // The same by hand: the first forecast is written into the table as observed values.
     const continued = [...long, ...more].map((row) => {
       const step = row.t - 40;
       const sun = row.t === 39 ? row.sun : Math.cos(39);
@@ -202,7 +209,7 @@ describe('another horizon', () => {
         `${next[1]!.median} ${all[1]!.median}`,
       );
     const width = (k: number) => all[1]!.upper[0]![k]! - all[1]!.lower[0]![k]!;
-    assert.ok(width(3) > width(2) && width(6) > width(5), 'wider after each block');
+    assert.ok(width(3) > width(2) && width(6) > width(5), 'wider after each chunk');
     await assert.rejects(model.forecast(tableOf(rows), 7), /"day" must be known for the 7 rows to forecast/);
   });
   test('must be an integer', async () =>

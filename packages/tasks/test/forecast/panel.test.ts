@@ -1,4 +1,4 @@
-// From tables to panels: which column is the time, sorting, gaps, several series, covariates, and what is refused.
+// From tables to panels: which column is the time, sorting, gaps, several series, covariates, and what is rejected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { parseCsv } from '@unroll/data';
@@ -78,7 +78,7 @@ test('drops leading and trailing rows without a value', () => {
   assert.match(series.notes.join(), /2 leading or trailing rows without values were dropped/);
 });
 
-test('fills gaps from the past only: one season earlier, else the last value', () => {
+test('fills gaps from the past only: with the value one season earlier, otherwise with the previous value', () => {
   const gaps = Float64Array.of(1, Number.NaN, 3, 4, Number.NaN, Number.NaN);
   assert.deepEqual([...fillGaps(gaps, 3)], [1, 1, 3, 4, 1, 3]);
   assert.deepEqual([...fillGaps(gaps, 1)], [1, 1, 3, 4, 4, 4]);
@@ -89,7 +89,7 @@ const wrong: Record<string, [string, RegExp]> = {
     't,y\n2024-01,1\n2024-02,2\n2024-02,3\n',
     /^f\.csv, lines 3 and 4: duplicate time 2024-02 in column "t"/,
   ],
-  'an hour that comes twice': [
+  'an hour that occurs twice': [
     't,y\n2024-10-27 01:00,1\n2024-10-27 02:00,2\n2024-10-27 02:00,3\n',
     /duplicate time .* in column "t"\. When clocks go back, one hour occurs twice: write times with their offset/,
   ],
@@ -97,7 +97,7 @@ const wrong: Record<string, [string, RegExp]> = {
     't,y\n2024-01-01,1\n2024-01-02,2\n2024-01-03,3\n2024-01-03T12:00,3\n',
     /line 5.*written differently/,
   ],
-  'no step': [
+  'times without a regular frequency': [
     't,y\n2024-01-01T00:00,1\n2024-01-01T01:00,2\n2024-01-01T02:00,3\n2024-01-01T02:17,4\n',
     /^f\.csv, column "t": The times follow no regular step/,
   ],
@@ -142,10 +142,10 @@ describe('several series in one table', () => {
   });
 
   const wrong: Record<string, [string, Partial<PanelOptions>, RegExp]> = {
-    'a row without a name': [
+    'a row without a series name': [
       `${table},2024-05,1,s\n`,
       many,
-      /line 8, column "shop": the series name is missing/,
+      /line 8, column "shop": the series name is missing\. Write a name, or remove the row\.$/,
     ],
     'no times': ['shop,y\nA,1\nA,2\nB,3\n', many, /no time column, which is needed for several series/],
     'a static column that changes': [
@@ -163,7 +163,7 @@ describe('several series in one table', () => {
       { ...many, past: ['y'] },
       /"y" cannot be a past covariate: it is already the target/,
     ],
-    'a covariate that is no column': [
+    'a covariate that is not a column': [
       table,
       { ...many, past: ['sise'] },
       /no column "sise"\. Did you mean "size"\?/,
@@ -178,7 +178,7 @@ describe('covariates', () => {
   const table =
     't,y,price,day\n2024-01-01,1,5,mon\n2024-01-02,2,,tue\n2024-01-03,3,7,mon\n2024-01-04,,8,wed\n';
 
-  test('past ones end with the target, future ones continue', () => {
+  test('past covariates end with the target, future covariates continue', () => {
     const panel = read(table, { past: ['day'], future: ['price'] });
     assert.deepEqual(
       panel.covariates.map(({ name, role }) => [name, role]),
@@ -205,7 +205,7 @@ describe('a given frequency', () => {
     const panel = read('t,y\n2024-01-01,1\n2024-01-03,2\n2024-01-05,3\n', { frequency: 'daily' });
     assert.deepEqual(valuesOf(panel), [1, Number.NaN, 2, Number.NaN, 3]);
   });
-  test('that does not fit is rejected with the line', () => {
+  test('that does not match the times is rejected with the line', () => {
     assert.throws(() => read('t,y\n2024-01-01,1\n2024-01-03,2\n', { frequency: 'weekly' }), {
       message: /line 3, column "t": 2024-01-03 does not match the frequency \(weekly\)/,
     });

@@ -1,4 +1,4 @@
-// The function of `pipeline('forecast', model)`: the points of predict, from rows, tables and numbers, and errors.
+// The function of `pipeline('forecast', model)`: the same forecast as `predict`, from rows, tables and numbers, and errors.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { makeTable, type Table } from '@unroll/data';
@@ -56,7 +56,7 @@ describe('the pipeline of a forecast of one series', () => {
     for (const input of [rows, newRows, newSteps.map(valueAt)])
       assert.deepEqual(rowsOf(await model.pipe(input)), expected);
   });
-  test('refuses other inputs and options', async () => {
+  test('rejects other inputs and options', async () => {
     const { model } = await trained;
     const wrong = (input: unknown) =>
       assert.rejects(model.pipe(input), { code: 'value', message: /^rows must be/ });

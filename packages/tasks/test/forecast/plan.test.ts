@@ -1,4 +1,4 @@
-// How a run is laid out: from the training part alone, and honest about what is too long.
+// The plan of a run: chosen from the training rows alone, with an error if the series are too short.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -78,7 +78,8 @@ test('the window grows with the history in whole seasons, up to a limit', () => 
       season,
       windows: 1,
     }).window;
-  // 20 windows are to be known: of 24 rows or 48, 96 at most; without a season 8 rows, or two horizons, 48 at most
+  // The window has one row for every 20 rows: whole seasons, 24 to 96 rows; without a season, at least 8 rows and two horizons, at
+  // most 48 rows.
   assert.deepEqual(
     [300, 900, 1100, 9000].map((rows) => windowOf(rows, 24, 12)),
     [24, 24, 48, 96],
@@ -121,7 +122,7 @@ test('rejects a handful of rows', () => {
   );
 });
 
-test('rejects counts below 1 by name', () => {
+test('rejects options that are not positive integers', () => {
   assert.throws(() => planForecast(passengers, { horizon: 0 }), /horizon must be a positive integer, got 0/);
   assert.throws(() => planForecast(passengers, { horizon: 1, windows: 1.5 }), /windows must be .* got 1.5/);
 });

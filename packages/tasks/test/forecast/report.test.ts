@@ -1,4 +1,4 @@
-// The report: one file that needs no other, names escaped, a picture of everything it says, on wide and narrow screens.
+// The report: a single file without external resources, escaped names, and charts for wide and narrow screens.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
@@ -84,7 +84,7 @@ test('a chart places its values', () => {
     label: (row) => `row ${row}`,
     dividers: [],
   });
-  // 760 wide: rows 0 to 3 stand at 52, 284, 516 and 748; 300 high: 0 to 10 between 276 and 10.
+  // The wide chart has 760 × 300 pixels: rows 0 to 3 are at x = 52, 284, 516 and 748, and values 0 to 10 at y = 276 to 10.
   assert.match(svg, /d="M52\.0 276\.0L284\.0 10\.0M748\.0 143\.0"/);
   assert.match(svg, /points="284\.0,196\.2 516\.0,169\.6 516\.0,222\.8 284\.0,249\.4"/);
   assert.match(svg, />row 3<\/text>/);

@@ -1,4 +1,4 @@
-// The representation of the target: chosen by held-out error, from training rows, and kept by a saved model.
+// The representation of the target: chosen by held-out error, from training rows only, and stored in a saved model.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -8,10 +8,10 @@ import { chooseViews, planForecast, WindowTransform } from '@unroll/tasks/intern
 
 type Series = (noise: Float64Array, s: number) => Float64Array;
 
-/** Stationary around a seasonal level: the change over a season is only noise. */
+/** A stationary series with a season: its seasonal differences are only noise. */
 const seasonal: Series = (noise, s) =>
   noise.map((each, t) => 100 + 10 * s + 20 * Math.sin((2 * Math.PI * t) / 12) + 4 * each);
-/** A random walk with a season: the latest change over a season stays. */
+/** A random walk with a season: the latest seasonal difference persists. */
 const walk: Series = (noise) => {
   let level = 100;
   return noise.map((each, t) => (level += 2 * each) + 20 * Math.sin((2 * Math.PI * t) / 12));
@@ -41,7 +41,7 @@ const plan = {
 };
 
 describe('the views', () => {
-  test('a stationary season: seasonal differences, without subtracting the last one', () => {
+  test('of a stationary series with a season: seasonal differences, without subtracting the last one', () => {
     const { views, reason } = chooseViews(seriesOf(seasonal, 10), plan, [12, 1]);
     assert.ok(
       views.some(({ lag, anchor }) => lag === 12 && anchor !== 'last'),
@@ -52,14 +52,14 @@ describe('the views', () => {
       /held-out error of a linear model is \d+ % lower than with seasonal differences \(lag 12\) relative to the last one/,
     );
   });
-  test('a random walk: relative to the last change or value', () => {
+  test('of a random walk: relative to the last seasonal difference or value', () => {
     const { views } = chooseViews(seriesOf(walk, 10), plan, [12, 1]);
     assert.ok(
       views.some(({ anchor }) => anchor === 'last'),
       JSON.stringify(views),
     );
   });
-  test('too few rows: the default', () => {
+  test('are the default if there are too few rows', () => {
     const { views, reason } = chooseViews(seriesOf(seasonal, 1, 40), plan, [12, 1]);
     assert.deepEqual(
       views.map(({ lag, anchor }) => [lag, anchor]),
@@ -100,7 +100,7 @@ test('logarithms are used if they lower the held-out error', () => {
   assert.equal(planForecast(panelOf(series), { horizon: 12 }).log, true);
 });
 
-describe('centres by hand', () => {
+describe('the centre of a window, computed by hand', () => {
   const values = Float64Array.of(1, 2, 4, 6, 9, 11); // changes over two rows: 3 4 5 5
   for (const [anchor, centre] of [
     ['last', 5],

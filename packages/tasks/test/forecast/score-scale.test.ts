@@ -1,4 +1,4 @@
-/** Intervals follow the size of recent changes, and of no later ones. */
+/** The scale of calibration scores follows the size of recent changes, and does not use later changes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -14,7 +14,7 @@ function scaleOf(values: ArrayLike<number>) {
   const panel = panelFromTable(tableOf(values), { target: 'y' });
   return scoreScale(panel, planForecast(panel, { horizon: 10, season: 1, windows: 2 }));
 }
-/** Changes by `size(t)` at each row, up and down. */
+/** Returns a series that changes by `size(t)` at each row, up and down in turn. */
 const zigzag = (rows: number, size: (t: number) => number): Float64Array =>
   Float64Array.from({ length: rows }, (_, t) => (t % 2 === 0 ? 0 : size(t)));
 
@@ -43,7 +43,7 @@ test('a size is at least a tenth of the mean over the training rows', () => {
   for (const size of [mean, recent]) assert.ok(Math.abs(size - units[0]! / 10) < 1e-12, `${size}`);
 });
 
-test('later values, gaps and level shifts are no changes', () => {
+test('later values, gaps and level shifts do not count as changes', () => {
   const values = zigzag(140, () => 1);
   const plain = scaleOf(values).sizesAt!(0, 120);
   const later = values.map((value, t) => (t >= 120 ? 50 * value : value));
@@ -58,14 +58,14 @@ test('later values, gaps and level shifts are no changes', () => {
   assert.equal(shifted(100).log, false, 'positive only after the shift');
 });
 
-test('bounds are not negative if no training value is', () => {
+test('bounds are not negative if no training value is negative', () => {
   const { nonNegative } = scaleOf(zigzag(140, () => 1));
   assert.deepEqual(nonNegative, [true]);
   assert.deepEqual(scaleOf(zigzag(140, (t) => (t === 9 ? -1 : 1))).nonNegative, [false]);
   assert.deepEqual(scaleOf(zigzag(140, (t) => (t === 139 ? -1 : 1))).nonNegative, [true], 'a later row');
 });
 
-test('a series that has become four times as restless has its coverage', async () => {
+test('intervals have their nominal coverage if the noise has become four times as large', async () => {
   const noise = new RandomStream(7, 'restless').normal(600);
   const values = noise.map((value, t) => (t < 360 ? value : 4 * value));
   const { leaderboard } = await forecast(tableOf(values), {

@@ -1,4 +1,4 @@
-/** Intervals follow the size of errors by the position in the season, also for a table that starts at another row. */
+/** The width of intervals follows the size of errors at each position in the season, also for a table that starts at another row. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -45,24 +45,27 @@ test('by hand: the mean change at each position, shrunk to the mean of the seaso
   assert.equal(seasonalSpread(panel, 2, [new Float64Array(40)], [2]), null, 'no change');
 });
 
-test('intervals are wide where errors are large, and have their coverage in both halves', async () => {
+test('intervals are wide where errors are large, and have their nominal coverage in both halves of the season', async () => {
   const { backtest, winner, origins, forecasts, model } = await forecast(tableOf(0, 600), {
     ...options,
     windows: 20,
   });
   const { forecasts: tested } = backtest.find((each) => each.model === winner)!;
-  const held = { quiet: 0, loud: 0 };
+  const coverage = { quiet: 0, loud: 0 };
   const width = { quiet: 0, loud: 0 };
   for (const [n, { origin }] of origins.entries()) {
     for (let k = 0; k < SEASON; k++) {
       const [low, high] = [tested[n]!.lower[0]![k]!, tested[n]!.upper[0]![k]!];
       const half = isLoud(origin + k) ? 'loud' : 'quiet';
       width[half] += (high - low) / 60;
-      held[half] += Number(values[origin + k]! >= low && values[origin + k]! <= high) / 60;
+      coverage[half] += Number(values[origin + k]! >= low && values[origin + k]! <= high) / 60;
     }
   }
   assert.ok(width.loud > 3 * width.quiet, `${width.loud} ${width.quiet}`);
-  assert.ok(held.quiet > 0.7 && held.loud > 0.65 && held.loud < 0.95, `${held.quiet} ${held.loud}`);
+  assert.ok(
+    coverage.quiet > 0.7 && coverage.loud > 0.65 && coverage.loud < 0.95,
+    `${coverage.quiet} ${coverage.loud}`,
+  );
 
   const loaded = ForecastModel.fromFiles(await model.toFiles());
   const stored = forecasts[0]!;
@@ -71,8 +74,8 @@ test('intervals are wide where errors are large, and have their coverage in both
       panelFromTable(tableOf(from, 600), { target: 'y', time: 't' }),
     );
     for (const [k, bound] of again[0]!.upper[0]!.entries()) {
-      const [width, want] = [bound - again[0]!.median[k]!, stored.upper[0]![k]! - stored.median[k]!];
-      assert.ok(Math.abs(width - want) < 1e-3, `from row ${from}, step ${k}: ${width}, ${want}`);
+      const [width, expected] = [bound - again[0]!.median[k]!, stored.upper[0]![k]! - stored.median[k]!];
+      assert.ok(Math.abs(width - expected) < 1e-3, `from row ${from}, step ${k}: ${width}, ${expected}`);
     }
   }
 });

@@ -1,4 +1,4 @@
-// The season of a panel: by held-out error, so that it is found even if most series have none.
+// The season of a panel: chosen by held-out error, so a season is found even if most series have none.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
@@ -42,12 +42,13 @@ describe('the season of a panel', () => {
     assert.deepEqual({ season, seasons }, { season: 12, seasons: [12] });
     assert.match(reason, /found in 33 % of the series, lowers the held-out error .* by \d+ %/);
   });
-  test('is none for random walks', () => assert.equal(seasonOf(monthly(12, 0)).season, 1));
+  test('is 1 for random walks', () => assert.equal(seasonOf(monthly(12, 0)).season, 1));
   test('is found by the share of series that have it, if they are too short for held-out rows', () => {
     assert.equal(seasonOf(monthly(6, 6), 80).season, 12);
     assert.equal(seasonOf(monthly(6, 2), 80).season, 1);
   });
-  test('is that of the options', () => assert.equal(chooseSeason(monthly(3, 3), [], 12, 6).season, 6));
+  test('is the season of the options, if it is set', () =>
+    assert.equal(chooseSeason(monthly(3, 3), [], 12, 6).season, 6));
   test('does not depend on rows after the first origin', () => {
     const plan = planForecast(monthly(12, 4), { horizon: 12 });
     const changed = monthly(12, 4, (t, value) => (t < plan.cut ? value : (t * 7919) % 100));

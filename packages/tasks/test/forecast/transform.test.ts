@@ -1,10 +1,10 @@
-// The transform: one window worked out by hand, and outputs that undo targets exactly.
+// The transform: one window computed by hand, and outputs that invert targets exactly.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { type WindowScaler, WindowTransform, warmUp } from '@unroll/tasks/internal';
 
-/** Every pair in the values whose targets begin at row `from` or later. */
+/** Returns all training pairs in the values whose targets begin at row `from` or later. */
 function examples(transform: WindowTransform, values: Float64Array, from = 0) {
   const first = Math.max(warmUp(transform.config), from);
   const count = Math.max(0, values.length - transform.config.horizon - first + 1);
@@ -30,7 +30,7 @@ test('one pair by hand', () => {
   assert.deepEqual([count, first], [1, 4]);
   // the window ends in row 3, whose change is 4: (3-4)/2 and (4-4)/2; absolute (3-1)/4 and (4-1)/4
   assert.deepEqual([...inputs], [-0.5, 0.5, 0, 0.75]);
-  // horizon: 9-4=5, 11-6=5, then two seasons (15-4)/2=5.5; less 4, over 2
+  // changes of the horizon: 9-4=5, 11-6=5, and over two seasons (15-4)/2=5.5; minus the centre 4, divided by the scale 2
   assert.deepEqual([...targets], [0.5, 0.5, 0.75]);
 });
 
@@ -45,19 +45,19 @@ test('pairs may begin at a later row', () => {
 
 test('fitting by hand: scale over all windows, mean and deviation of the changes', () => {
   const { config } = WindowTransform.fit(Float64Array.of(1, 2, 4, 6, 9, 11), plan);
-  // changes 3 4 5 5; windows end in rows 3, 4, 5 and hold, from their last: (-1 0) (-1 0) (0 0)
+  // changes 3 4 5 5; the windows that end in rows 3, 4 and 5, minus their last change: (-1 0) (-1 0) (0 0)
   assert.equal(config.scale, Math.sqrt(2 / 6));
   assert.equal(config.mean, 17 / 4);
   assert.ok(Math.abs(config.deviation - Math.sqrt(11 / 16)) < 1e-15);
 });
 
-function close(got: Float64Array, want: Float64Array): void {
-  assert.equal(got.length, want.length);
+function close(got: Float64Array, expected: Float64Array): void {
+  assert.equal(got.length, expected.length);
   for (const [i, value] of got.entries())
-    assert.ok(Math.abs(value - want[i]!) < 1e-9, `${got} is not ${want}`);
+    assert.ok(Math.abs(value - expected[i]!) < 1e-9, `${got} is not ${expected}`);
 }
 
-describe('outputs undo targets', () => {
+describe('outputs invert targets', () => {
   for (const log of [false, true]) {
     for (const lag of [1, 2, 5]) {
       for (const absolute of [false, true]) {
@@ -91,7 +91,7 @@ test('a network that outputs 0 forecasts last season plus the latest change', ()
     deviation: 1,
     floor: 0,
   });
-  // last season 9 11, latest change 11-6=5: 14, 16, and two seasons on 9+10
+  // last season 9 11, latest change 11-6=5: 9+5, 11+5, and one season later 9+2·5
   assert.deepEqual([...output(transform, Float64Array.of(1, 2, 4, 6, 9, 11), [0, 0, 0])], [14, 16, 19]);
 });
 
@@ -122,11 +122,11 @@ describe('other scalers', () => {
     ['robust', (value) => (value - 3.5) / (5.25 - 1.75)],
     ['minmax', (value) => (value - 1) / 8],
   ];
-  for (const [scaler, by] of cases) {
-    test(`${scaler}: by the training rows`, () => {
+  for (const [scaler, scale] of cases) {
+    test(`${scaler}: scaled by statistics of the training rows`, () => {
       const transform = WindowTransform.fit(values, { ...own, scaler });
-      close(input(transform, values), Float64Array.of(by(2), by(6)));
-      close(examples(transform, values).targets.slice(-2, -1), Float64Array.of(by(2)));
+      close(input(transform, values), Float64Array.of(scale(2), scale(6)));
+      close(examples(transform, values).targets.slice(-2, -1), Float64Array.of(scale(2)));
     });
   }
   test('instance: scales each window separately, invariant to shift and scale', () => {
@@ -142,7 +142,7 @@ describe('other scalers', () => {
     const [a, b] = input(transform, values);
     assert.ok(Math.abs(a! + b!) < 1e-12 && b! > 0.5 && b! < 1, 'mean 0, deviation a little below 1');
   });
-  test('counts: over 1 + the mean of the window, never shifted; targets as they are', () => {
+  test('counts: inputs are divided by 1 + the mean of the window, without a centre; targets are unchanged', () => {
     const transform = WindowTransform.fit(values, { ...own, scaler: 'counts' });
     close(input(transform, values), Float64Array.of(2 / 5, 6 / 5));
     assert.deepEqual([...examples(transform, values).targets], [4, 1, 5, 9, 2, 6]);
@@ -150,7 +150,7 @@ describe('other scalers', () => {
     assert.deepEqual([...output(transform, values, [7])], [7]);
   });
   for (const scaler of ['standard', 'robust', 'minmax', 'instance'] as const) {
-    test(`${scaler} inverts, for a constant series too`, () => {
+    test(`${scaler}: outputs invert targets, also for a constant series`, () => {
       for (const series of [values, new Float64Array(8).fill(7)]) {
         const transform = WindowTransform.fit(series, { ...own, scaler, horizon: 2 });
         const { targets } = examples(transform, series);

@@ -1,4 +1,4 @@
-// Language models: what is chosen from the text, what is learned, how texts are generated and scored, and what is refused.
+// Language models: the plan, training, generation, scores, resumed runs, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { logSoftmax, predictAll, scope, tensor } from '@unroll/core';
@@ -31,7 +31,7 @@ const SMALL = {
 const TEXT = sentences(1000);
 const TEST = sentences(60, 1);
 const textFile = (text: string) => ({ source: 'text.txt', text });
-/** The lowest nats per character that a model can reach on sentences. */
+/** Returns the entropy of sentences in nats per character, a lower bound for the scores of models. */
 const bound = (text: string): number => (SENTENCE_NATS * (text.split('\n').length - 1)) / text.length;
 const generated = async (model: LanguageModel, ...[request]: Parameters<LanguageModel['generate']>) => {
   const pieces: string[] = [];
@@ -57,7 +57,7 @@ describe('a language model of characters', () => {
     assert.equal(metrics!.nats_per_token, metrics!.nats_per_char);
     assert.deepEqual(notes, []);
   });
-  test('is scored with one state for the whole text', async () => {
+  test('is scored with a state that is carried through the whole text', async () => {
     const { ids } = TextCodec.fromConfig(model.pipeline).encode(TEST);
     assert.ok(ids.length > 1000);
     const { start } = TextCodec.fromConfig(model.pipeline);
@@ -130,7 +130,7 @@ describe('a language model of characters', () => {
     assert.equal(losses[bestEpoch - 1], Math.min(...losses));
     assert.ok(Math.abs(result.scores.natsPerToken - losses[bestEpoch - 1]) < 0.02);
   });
-  test('notes unknown characters and counts their cost', async () => {
+  test('notes unknown characters and scores them', async () => {
     const text = TEST.replace('cat', 'cät');
     const { metrics, notes } = await model.evaluate({ file: textFile(text) });
     assert.deepEqual(notes, [
@@ -141,7 +141,7 @@ describe('a language model of characters', () => {
     assert.equal(model.notesOn('the cät').length, 1);
     assert.deepEqual(model.notesOn('the cat'), []);
   });
-  test('refuses invalid requests', async () => {
+  test('rejects invalid requests', async () => {
     const cases: [Record<string, number>, RegExp][] = [
       [{ length: 0 }, /^length must be at least 1, got 0\.$/],
       [{ temperature: -1 }, /^temperature must not be negative, got -1\.$/],
@@ -160,7 +160,7 @@ describe('a language model of characters', () => {
     });
     await assert.rejects(model.predict({}), { message: /^There is no text to continue\./ });
   });
-  test('stops when it is aborted', async () => {
+  test('stops when the signal is aborted', async () => {
     const control = new AbortController();
     const run = model.generate({ signal: control.signal });
     await run.next();
@@ -236,7 +236,7 @@ describe('tokens of a text', () => {
   const text = '“Who’s there?” — said 東京 (she), “I”.\n\n  Nay,  answer me: 3.5 %\tça\n';
   const split = { lowercase: false, subwords: 300 };
   for (const level of ['char', 'word', 'subword'] as const) {
-    test(`${level}: joined one by one, they are the text`, () => {
+    test(`${level}: the texts of the single tokens, joined, are the text`, () => {
       const codec = codecFor(text.repeat(3), level, {
         ...split,
         subwords: level === 'subword' ? 300 : undefined,
@@ -253,7 +253,7 @@ describe('tokens of a text', () => {
       }
     });
   }
-  test('bytes of an unknown character are subwords, and no text is printed before it is complete', () => {
+  test('an unknown character is encoded as bytes, and decoded when its last byte has been read', () => {
     const codec = codecFor(TEXT, 'subword', split);
     const { ids, unknown } = codec.encode('the 東 cat');
     assert.equal(unknown, 0);
@@ -273,7 +273,7 @@ describe('the plan', () => {
     assert.ok(share >= 0.1 && share < 0.13, String(share));
     assert.deepEqual([settings.streams, settings.steps, sizes.units], [4, 64, 128]);
   });
-  test('cuts a text without line breaks at white space, and one without white space between characters', () => {
+  test('cuts a text at white space if it has no line breaks, and between characters if it has no white space', () => {
     const words = prepareLanguageModel(TEXT.replaceAll('\n', ' '));
     assert.equal(words.codec.vocabulary.tokens[words.training.ids.at(-1) ?? 0], ' ');
     const { training, validation } = prepareLanguageModel('\u{1F600}\u{1F601}a'.repeat(200));
@@ -282,9 +282,9 @@ describe('the plan', () => {
   test('builds the vocabulary from the training text only', () => {
     const { codec, validation } = prepareLanguageModel(`${TEXT}${'the ünkw lake.\n'.repeat(3)}`);
     assert.equal(codec.vocabulary.id('ü'), undefined);
-    assert.equal(validation.unknown, 3 * 3); // The letters k, w and ü occur in no other line.
+    assert.equal(validation.unknown, 3 * 3); // The letters ü, n and w occur in no other line.
   });
-  test('cuts the validation text of a long text from ten places, at line breaks', () => {
+  test('takes the validation text of a long text from ten parts, cut at line breaks', () => {
     const lines = Array.from({ length: 8000 }, (_, i) => `line number ${i}, of many lines\n`);
     const { training, validation, validationPieces, codec } = prepareLanguageModel(textFile(lines.join('')));
     assert.equal(validationPieces, 10);
@@ -310,7 +310,7 @@ describe('the plan', () => {
     assert.ok(small.settings.epochs > large.settings.epochs);
     assert.ok(small.sizes.units < large.sizes.units && small.sizes.dropout > large.sizes.dropout);
   });
-  test('refuses texts without anything to learn', () => {
+  test('rejects texts without anything to learn', () => {
     const cases: [string, RegExp][] = [
       ['', /^text\.txt: the file is empty\. A language model needs a text\.$/],
       [' \n\t', /^text\.txt: the file contains only white space\./],
@@ -320,7 +320,7 @@ describe('the plan', () => {
       ],
       [
         'a'.repeat(1000),
-        /^text\.txt: the text repeats a single one of its characters, so there is nothing to learn\.$/,
+        /^text\.txt: all characters of the text are equal, so there is nothing to learn\. Pass another text\.$/,
       ],
     ];
     for (const [text, message] of cases)
@@ -330,7 +330,7 @@ describe('the plan', () => {
       message: /^valid\.txt: the text must have at least 10 characters, got 3\./,
     });
   });
-  test('refuses invalid options', () => {
+  test('rejects invalid options', () => {
     const invalid = (options: object) => () => prepareLanguageModel(TEXT, options);
     assert.throws(invalid({ level: 'letter' }), {
       message: /level must be "char", "word" or "subword", got "letter"/,

@@ -1,4 +1,4 @@
-// The function of `pipeline('generate', model)`: continuations, the stream, its end by a signal, and errors.
+// The function of `pipeline('generate', model)`: continuations, the stream, signals, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { type LanguageModel, trainLanguageModel } from '@unroll/tasks';
@@ -42,7 +42,7 @@ describe('the pipeline of a language model', () => {
     assert.equal(pieces.length, 30);
     assert.equal(pieces.join(''), generatedText);
   });
-  test('stops at a signal', async () => {
+  test('stops when the signal is aborted', async () => {
     const controller = new AbortController();
     let pieces = 0;
     const run = async () => {
@@ -53,7 +53,7 @@ describe('the pipeline of a language model', () => {
     await assert.rejects(run(), { name: 'AbortError' });
     assert.equal(pieces, 3);
   });
-  test('refuses other inputs and options', async () => {
+  test('rejects other inputs and options', async () => {
     await assert.rejects(model.pipe(3), {
       code: 'value',
       message: 'The prompt must be a string, got 3.',

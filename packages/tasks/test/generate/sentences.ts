@@ -1,4 +1,4 @@
-/** Made text of a known entropy. */
+/** Generated text with a known entropy. */
 import { RandomStream } from '@unroll/core';
 
 const CHOICES = [

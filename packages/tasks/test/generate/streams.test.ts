@@ -1,4 +1,4 @@
-// Parallel streams: each batch continues the one before, and every target is the token after its input.
+// Parallel streams: each batch continues the previous batch, and every target is the token after its input.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RandomStream, ready, type Tensor } from '@unroll/core';

@@ -1,4 +1,4 @@
-/** Made clips: a bright box that moves left or right over noise. */
+/** Generated clips: a bright box that moves left or right over noise. */
 import { RandomStream } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
 import type { Clip, Frame } from '@unroll/tasks';

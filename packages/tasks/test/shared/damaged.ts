@@ -1,11 +1,11 @@
-/** Saved models whose pipeline.json is changed. */
+/** Helpers for tests of saved models whose pipeline.json is damaged. */
 import assert from 'node:assert/strict';
 import { type TaskModel, taskModelFromFiles } from '@unroll/tasks';
 
-/** The format, and parts of the pipeline that replace those of the model, with the error of each. */
+/** Each case: keys that replace keys of the pipeline, and the message of the error. */
 export type DamagedCases = readonly (readonly [change: object, message: RegExp])[];
 
-/** Checks that a model is not loaded if its pipeline contradicts the network. @param pipeline that of the model */
+/** Checks that a model is not loaded if its pipeline contradicts the network. @param pipeline pipeline of the model */
 export async function assertDamaged(model: TaskModel, pipeline: object, cases: DamagedCases): Promise<void> {
   const files = await model.toFiles();
   for (const [change, message] of cases) {
@@ -15,7 +15,7 @@ export async function assertDamaged(model: TaskModel, pipeline: object, cases: D
   }
 }
 
-/** The cases of a model that writes texts. */
+/** Returns the cases for a model that writes texts. */
 export function damagedTargets<T extends { vocabulary: { tokens: readonly string[] } }>(
   target: T,
 ): DamagedCases {

@@ -1,6 +1,6 @@
 /**
  * The front end of video: sizes, colours, sampling, optical differences, masks and random changes, with values computed by
- * hand; and clips that are refused. Detects a wrong channel, a wrong frame, a difference to the wrong frame, and changes that
+ * hand; and clips that are rejected. Detects a wrong channel, a wrong frame, a difference to the wrong frame, and changes that
  * differ between the frames of a clip.
  */
 import assert from 'node:assert/strict';
@@ -27,18 +27,18 @@ describe('frames', () => {
     const { values } = encoded(encoder, [{ width: 4, height: 4, data }]);
     assert.deepEqual([...values], [25, 45, 105, 125]);
     assert.equal(encoded(encoderOf({}), [colour(200, 100, 50)]).values[0], Math.round(59.8 + 58.7 + 5.7));
-    const opaque = new Uint8ClampedArray(64).fill(128); // ImageData: half transparent over black
-    assert.equal(encoded(encoderOf({}), [{ width: 4, height: 4, data: opaque }]).values[0], 64);
+    const translucent = new Uint8ClampedArray(64).fill(128); // as in ImageData: grey 128 with half opacity
+    assert.equal(encoded(encoderOf({}), [{ width: 4, height: 4, data: translucent }]).values[0], 64);
   });
 
-  test('are chosen by size and colour', () => {
+  test('have a size and channels that are chosen from the clips, or set by options', () => {
     const wide = { width: 128, height: 32, data: new Uint8Array(128 * 32) };
     const { config } = FrameEncoder.fit([readClip([wide]), readClip([wide])]).encoder;
     assert.deepEqual([config.frameSize, config.channels, config.framesPerClip], [[16, 64], 1, null]);
     const long = Array.from({ length: 17 }, () => colour(9, 200, 9));
     const found = FrameEncoder.fit([readClip(long)]).encoder;
     assert.deepEqual([found.config.channels, found.config.framesPerClip, found.shape], [3, 16, [4, 4, 3]]);
-    // Colours of numbers from 0 to 1, and only in clips after the first 50.
+    // Colours in values from 0 to 1, and colours that occur only after the first 50 clips.
     const floats = (r: number, g: number, b: number) =>
       readClip({
         shape: [1, 4, 4, 3],
@@ -65,7 +65,7 @@ describe('frames', () => {
     assert.deepEqual([...new Set((await x.data()).map(Math.round))], [-1, 1]);
   });
 
-  test('with optical differences, and a mask for shorter clips', async () => {
+  test('have optical differences, and a mask for shorter clips', async () => {
     await ready();
     const encoder = encoderOf({ opticalDifference: true, means: [0], deviations: [10] });
     const clips = [
@@ -82,7 +82,7 @@ describe('frames', () => {
     assert.deepEqual([...(await mask!.data())], [1, 1, 1, 1, 0, 0]);
   });
 
-  test('of long clips are the middles of equal parts, and random ones in training', () => {
+  test('of long clips are the middle frames of equal parts, and random frames of these parts in training', () => {
     const encoder = encoderOf({ framesPerClip: 3 });
     const clip = encoded(
       encoder,
@@ -98,7 +98,7 @@ describe('frames', () => {
     }
   });
 
-  test('change alike in a clip, and not without a random stream', async () => {
+  test('of a clip are changed in the same way, but only with a random stream', async () => {
     await ready();
     const spot = (): Frame => ({ width: 8, height: 8, data: new Uint8Array(64).fill(200, 27, 29) });
     const encoder = encoderOf({ frameSize: [8, 8], deviations: [100] });
@@ -114,7 +114,7 @@ describe('frames', () => {
   });
 });
 
-describe('damaged settings of a saved model are refused', () => {
+describe('damaged settings of a saved model are rejected', () => {
   const CASES: Record<string, [object, RegExp]> = {
     'a large frame': [{ frameSize: [1e5, 1e5] }, /frameSize must be two integers from 1 to 1024, got \[100000, 100000\]/],
     'two channels': [{ channels: 2, means: [0, 0], deviations: [1, 1] }, /channels must be 1 or 3, got 2/],
@@ -129,10 +129,10 @@ describe('damaged settings of a saved model are refused', () => {
     test(name, () => assert.throws(() => encoderOf(options), { code: 'format', message }));
 });
 
-describe('clips that are refused', () => {
+describe('rejected clips', () => {
   const file = (count: number, frames: unknown[]) => ({ source: 'clip', count, frames: () => frames });
   const CASES: Record<string, [unknown, RegExp]> = {
-    'no clip': [
+    'a text': [
       'a',
       /^clip: a clip must be a list of images \{ width, height, data \}, or an array .*, got "a"\.$/,
     ],
@@ -151,7 +151,7 @@ describe('clips that are refused', () => {
       [{ width: 4, height: 4, data: new Uint8Array(9) }],
       /frame 1 must have width · height values .*, got 9 values for 4 × 4/,
     ],
-    'a list': [
+    'pixels as a list': [
       [{ width: 4, height: 4, data: [1] }],
       /the data of frame 1 must be a Uint8Array or a Float32Array/,
     ],
@@ -163,11 +163,11 @@ describe('clips that are refused', () => {
       [grey(4, 0), { width: 4, height: 4, data: new Float32Array(16) }],
       /must have the same data type, but frame 1 has a Uint8Array, frame 2 has a Float32Array\.$/,
     ],
-    'a broken number of pixels': [
+    'a fractional width': [
       [{ width: 4.5, height: 4, data: new Uint8Array(18) }],
       /the width and height of frame 1 must be integers, got 4\.5 × 4\.$/,
     ],
-    'a broken number of frames': [
+    'a fractional number of frames': [
       file(1.5, []),
       /the number of frames must be a positive integer, got 1\.5\.$/,
     ],
@@ -176,7 +176,7 @@ describe('clips that are refused', () => {
       file(1, [grey(4, 0), grey(4, 0)]),
       /the number of frames must be 1, got more\.$/,
     ],
-    'a frame that is none': [
+    'a frame that is not an image': [
       file(1, [null]),
       /frame 1 must be an image \{ width, height, data \}, got null\.$/,
     ],

@@ -1,4 +1,4 @@
-// The plot: as wide as asked for, history and forecast told apart without colour, values at their positions.
+// The plot: its width, history and forecast that differ without colour, and the positions of values.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { historyCapacity, plot } from '@unroll/tasks';
@@ -37,14 +37,14 @@ test('draws history as dots left of the divider and each forecast row as a large
   );
 });
 
-test('the axis names the least and the greatest value and the three times', () => {
+test('the axes show the smallest and the largest value and the times', () => {
   const lines = picture();
   assert.match(lines[0]!, /^ +11 │/);
   assert.match(lines[13]!, /^ +0 │/);
   assert.match(lines.at(-1)!, /1956-01 .* 1961-12$/);
 });
 
-test('the greatest value is drawn in the top row and the least in the bottom one', () => {
+test('the largest value is drawn in the top row and the smallest value in the bottom row', () => {
   const rows = plot({ history: [0, 10], forecast: [5], labels }).slice(0, 14);
   assert.ok(Array.from(rows[0]!).some(isBraille) && Array.from(rows[13]!).some(isBraille));
   assert.ok(
@@ -73,8 +73,8 @@ test('constant series, gaps, one row and long forecasts are drawn', () => {
   assert.ok(long.every((line) => Array.from(line).length <= 80));
 });
 
-test('numbers fit beside the axis', () => {
-  const numbers = [432, 43.25, 0.001234, 1234567, -0.5, 0, 1e-9, -98765.4321];
+test('numbers next to the axis have at most eight characters', () => {
+  const numbers = [432, 43.25, 0.001234, 1234567, -0.5, 0, 1e-9, -98765.4321, -0.001234];
   assert.deepEqual(numbers.map(shortNumber), [
     '432',
     '43.25',
@@ -83,7 +83,8 @@ test('numbers fit beside the axis', () => {
     '-0.5',
     '0',
     '1.0e-9',
-    '-9.877e+4',
+    '-9.9e+4',
+    '-1.2e-3',
   ]);
 });
 

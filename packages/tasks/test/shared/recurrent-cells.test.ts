@@ -1,4 +1,4 @@
-// Every cell trains in every task, and its model predicts the same after saving and loading.
+// Every cell can be trained in several tasks, and its models predict the same after saving and loading.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { predict, RandomStream, tensor } from '@unroll/core';
@@ -27,12 +27,12 @@ import { phraseTable } from '../translate/phrases.js';
 
 const SMALL = { units: 4, embedding: 4, epochs: 1 } as const;
 const steps = Array.from({ length: 80 }, (_, t) => t);
-/** Without a pattern, so that a network that reads them is better than all baselines. */
+/** Random prices: a network that reads them is better than all baselines. */
 const prices = Array.from(new RandomStream(1, 'prices').uniform(steps.length), (u) => Math.floor(5 * u));
 
 describe('every cell', () => {
   for (const cell of CELL_NAMES) {
-    test(`${cell} in all tasks`, async () => {
+    test(`${cell} in five tasks`, async () => {
       const texts = makeTable({
         ...{ source: 'films', names: ['text', 'label'] },
         cells: [steps.map((t) => `a ${t % 2 ? 'good' : 'bad'} film`), steps.map((t) => `${t % 2}`)],
@@ -72,13 +72,13 @@ test('cells are found by their names in any case, with or without hyphens', () =
   assert.equal(cellNamed('MINGRU'), 'minGRU');
   assert.equal(cellNamed('elman'), undefined);
 });
-test('unknown cells are refused', async () => {
+test('unknown cells are rejected', async () => {
   await assert.rejects(trainTagger(sentences(30), { cell: 'elman' as 'rnn' }), {
     code: 'value',
     message: /^trainTagger: cell must be "rnn", "lstm", .* or "peepholeLSTM", got "elman"/,
   });
 });
-test('weights that a cell does not have are not dropped', async () => {
+test('weightDrop is rejected for a cell without recurrent weights', async () => {
   await assert.rejects(trainLanguageModel(textOf(60), { cell: 'minGRU', weightDrop: 0.2 }), {
     code: 'value',
     message: 'weightDrop must be 0, because minGRU has no recurrent weights, got 0.2.',

@@ -1,4 +1,4 @@
-// A model is made by the task that its files name; what is of no task, of an unknown one or newer is refused by name.
+// The task that is named in the files loads a model. Files without a task, with an unknown task or with a newer format are rejected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { TASKS, taskModelFromFiles, taskName } from '@unroll/tasks';
@@ -9,7 +9,7 @@ const files = (texts: Record<string, string>) =>
 const withEcho = [...TASKS, echoTask];
 const pipeline = (format: string) => files({ 'pipeline.json': JSON.stringify({ format }) });
 
-test('a task is known by its line in the registry alone', async () => {
+test('a task is supported as soon as it is in the registry', async () => {
   const saved = await new EchoModel('a valley').toFiles();
   assert.throws(() => taskModelFromFiles(saved), {
     code: 'format',

@@ -1,4 +1,4 @@
-/** A made language: each letter is a tone of 0.1 s. */
+/** Generated speech: each letter is a tone of 0.1 s. */
 import { RandomStream } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
 import type { Sound } from '@unroll/tasks';

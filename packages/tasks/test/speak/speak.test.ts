@@ -1,4 +1,4 @@
-// Voices: what is planned and learned, that a text gives the same alone and in a batch, the distortion, and what is refused.
+// Voices: the plan, training, batches, the distortion, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { audioFeatures, makeTable } from '@unroll/data';
@@ -58,7 +58,7 @@ describe('a voice', () => {
     );
   });
 
-  test('gives the same alone and in a batch, and after saving and loading', async () => {
+  test('gives the same sound for a single text and in a batch, and after saving and loading', async () => {
     const texts = ['abcd', 'dd', 'cabbage'];
     const together = await model.speak(texts);
     const [alone] = await model.speak([texts[1]]);
@@ -89,7 +89,7 @@ describe('a voice', () => {
     }
   });
 
-  test('refuses a damaged pipeline', async () => {
+  test('rejects a damaged pipeline', async () => {
     const files = await model.toFiles();
     const { pipeline } = model;
     const { voice } = pipeline;
@@ -112,7 +112,7 @@ describe('a voice', () => {
     }
   });
 
-  test('refuses texts without a known character, and other inputs', async () => {
+  test('rejects texts without a known character, and other inputs', async () => {
     await assert.rejects(model.speak(['']), /The text "" cannot be spoken\. The text is empty\./);
     await assert.rejects(model.speak(['xyz']), /None of its characters occurs in the training texts/);
     await assert.rejects(model.pipe(7), /must be a text or a list of texts, got 7/);
@@ -125,12 +125,12 @@ test('the plan: characters, pace, limits and options', () => {
   const plan = prepareVoice(letterTable(utterances(50)), { ...COLUMNS, mels: 24 });
   assert.deepEqual(plan.characters.config.characters, ['a', 'b', 'c', 'd']);
   assert.equal(plan.sizes.reduction, 4);
-  // A letter lasts 0.1 s, which are two steps; each text has an end.
+  // A letter lasts 0.1 s, that is, two steps. The end of a text is one more id.
   assert.ok(plan.sizes.pace > 0.4 && plan.sizes.pace < 0.8, `${plan.sizes.pace}`);
   assert.equal(plan.training.texts.length + plan.validation.texts.length, 50);
 });
 
-test('bad data and options name the place', () => {
+test('errors name the cell or the option', () => {
   const list = utterances(4);
   const prepare = (options: object) => () =>
     prepareVoice(letterTable(list), { ...COLUMNS, ...options } as SpeakOptions);
@@ -150,7 +150,7 @@ test('bad data and options name the place', () => {
   );
 });
 
-test('the mel-cepstral distortion: 0 for the same, also if it is slower; independent of the volume', () => {
+test('the mel-cepstral distortion is 0 for the same spectrogram, also if it is slower or louder', () => {
   const values = Float32Array.from(
     { length: 60 * 24 },
     (_, i) => 20 * Math.sin(i * 0.37) + 10 * Math.cos(i * 0.011),
@@ -162,7 +162,7 @@ test('the mel-cepstral distortion: 0 for the same, also if it is slower; indepen
   assert.equal(melCepstralDistortion(frames, frames), 0);
   assert.equal(melCepstralDistortion(frames, slow), 0);
   assert.ok(melCepstralDistortion(frames, { values: values.map((x) => x + 6), length: 60 }) < 1e-5);
-  // One cosine of the frequency axis, the first coefficient, with an amplitude of 4 dB: 4 / √2 dB.
+  // A cosine along the frequency axis (coefficient 1) with an amplitude of 4 dB has the distortion 4 / √2 dB.
   const wave = values.map((x, i) => x + 4 * Math.cos((Math.PI * ((i % 24) + 0.5)) / 24));
   const shifted = melCepstralDistortion(
     { values: values.map(() => 0), length: 60 },

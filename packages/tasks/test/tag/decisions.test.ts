@@ -1,4 +1,4 @@
-// The decisions of a tagger, by brute force, and the mean of several networks.
+// The decisions of a tagger, compared with brute force, the mean of several networks, and the scores.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { predict, RandomStream, type TagScores, tagProbabilities, tensor } from '@unroll/core';
@@ -19,8 +19,8 @@ const NO_TRANSITIONS = (K: number) => ({
   end: new Float64Array(K),
 });
 const random = new RandomStream(4, 'scores');
-/** Random scores of T tokens and K tags. */
-const drawn = (T: number, K: number): TagScores => ({
+/** Returns random scores of T tokens and K tags. */
+const randomScores = (T: number, K: number): TagScores => ({
   emissions: Float64Array.from(random.uniform(T * K), (u) => 4 * u - 2),
   transitions: Float64Array.from(random.uniform(K * K), (u) => 2 * u - 1),
   start: new Float64Array(K),
@@ -29,9 +29,9 @@ const drawn = (T: number, K: number): TagScores => ({
 
 describe('one positive tag', () => {
   const goal = { tags: ['a', 'b', 'c'], scheme: 'none', positive: 'b' } as const;
-  test('the tokens with the highest 2 Σ p / (k + Σ p), among all subsets', () => {
+  test('decide chooses the tokens with the highest 2 Σ p / (k + Σ p) of all subsets', () => {
     for (let n = 0; n < 20; n++) {
-      const scores = drawn(6, 3);
+      const scores = randomScores(6, 3);
       const p = Array.from({ length: 6 }, (_, t) => tagProbabilities(scores)[3 * t + 1]);
       const total = p.reduce((a, b) => a + b, 0);
       const expectedF1 = (chosen: readonly boolean[]): number => {
@@ -58,7 +58,7 @@ describe('one positive tag', () => {
 
 describe('the offset', () => {
   const goal = { tags: ['O', 'B-X', 'I-X'], scheme: 'bio', positive: null } as const;
-  /** One token per sentence, with this score for B-X, and O otherwise at 0. */
+  /** Returns the scores of a sentence of one token: 0 for O, and `score` for B-X. */
   const one = (score: number): TagScores => ({ emissions: [0, score, -9], ...NO_TRANSITIONS(3) });
   test('finds entities that the most probable tags miss', () => {
     const scores = [one(2), one(-1), one(-1.1), one(-4), one(-5)];
@@ -69,17 +69,17 @@ describe('the offset', () => {
     assert.ok(offset.value > 1.1 && offset.value < 4);
     assert.deepEqual(offsetsOf(goal, 1.5), [0, 1.5, 1.5]);
   });
-  test('is 0 if nothing is gained', () => {
+  test('is 0 if no offset increases F1', () => {
     const scores = [one(8), one(-8)];
     assert.deepEqual(chooseOffset(goal, scores, [['B-X'], ['O']]), { value: 0, before: 1, after: 1 });
   });
-  test('does not exist for the share of correct tags, or without O', () => {
+  test('is null for the share of correct tags, and without O', () => {
     assert.equal(chooseOffset({ tags: ['a', 'b'], scheme: 'none', positive: null }, [], []), null);
     assert.equal(chooseOffset({ tags: ['B', 'M', 'E', 'S'], scheme: 'bmes', positive: null }, [], []), null);
   });
 });
 
-test('the scores of the joined model are the mean of those of the networks, plus the offsets', async () => {
+test('the scores of the joined model are the means of the scores of the networks, plus the offsets', async () => {
   const shape = {
     ...({
       cell: 'lstm',
@@ -106,8 +106,8 @@ test('the scores of the joined model are the mean of those of the networks, plus
   }
 });
 
-describe('scores', () => {
-  test('of entities are those of spanScores', () => {
+describe('scoreTags', () => {
+  test('gives the scores of spanScores for entities', () => {
     const goal = { tags: [], scheme: 'bio', positive: null } as const;
     const actual = [['B-X', 'I-X', 'O', 'B-Y'], ['O']];
     const predicted = [['B-X', 'O', 'O', 'B-Y'], ['B-Y']];
@@ -123,8 +123,8 @@ describe('scores', () => {
       ],
     );
   });
-  test('of tags are those of scikit-learn', () => {
-    // precision_recall_fscore_support of its documentation: y_true = cat dog pig cat dog pig, y_pred = cat pig dog cat cat dog
+  test('gives the scores of scikit-learn for tags', () => {
+    // The example in the documentation of precision_recall_fscore_support, with average='macro'.
     const goal = { tags: [], scheme: 'none', positive: null } as const;
     const actual = [
       ['cat', 'dog', 'pig'],
@@ -139,7 +139,7 @@ describe('scores', () => {
     assert.ok(Math.abs(f1 - 0.2666666) < 1e-6);
     assert.equal(accuracy, 2 / 6);
   });
-  test('of one tag: over all tokens, and as a mean over sentences', () => {
+  test('gives F1 of one tag over all tokens, and as a mean over sentences', () => {
     const goal = { tags: ['0', '1'], scheme: 'none', positive: '1' } as const;
     const { f1, sentenceF1: mean } = scoreTags(
       goal,

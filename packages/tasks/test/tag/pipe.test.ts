@@ -8,7 +8,7 @@ const SMALL = {
   ...{ units: 8, embedding: 8, networks: 1, dropout: 0.1, epochs: 8, batchSize: 8, learningRate: 0.02 },
 } satisfies TagOptions;
 const TEXT = 'then  house met Rosa Lima, in Porto';
-const placed = (spans: readonly TagSpan[]) =>
+const spanTexts = (spans: readonly TagSpan[]) =>
   spans.map(({ label, word, start, end }) => `${label} ${word} ${start}-${end}`);
 
 describe('the pipeline of a tagger of entities', () => {
@@ -19,7 +19,7 @@ describe('the pipeline of a tagger of entities', () => {
 
   test('finds the entities of a text', async () => {
     const spans = (await model.pipe(TEXT)) as TagSpan[];
-    assert.deepEqual(placed(spans), ['PER Rosa Lima 16-25', 'LOC Porto 30-35']);
+    assert.deepEqual(spanTexts(spans), ['PER Rosa Lima 16-25', 'LOC Porto 30-35']);
     for (const { word, start, end } of spans) assert.equal(TEXT.slice(start, end), word);
     const tokens = (await model.pipe(TEXT, { aggregation: 'none' })) as TagSpan[];
     const [rosa, lima] = tokens.filter(({ label }) => label.endsWith('PER'));
@@ -56,10 +56,10 @@ describe('the pipeline of a tagger of entities', () => {
   });
   test('tags each text of a list', async () => {
     const results = (await model.pipe(['met Ana', 'the house', 'in Rio'])) as TagSpan[][];
-    assert.deepEqual(results.map(placed), [['PER Ana 4-7'], [], ['LOC Rio 3-6']]);
+    assert.deepEqual(results.map(spanTexts), [['PER Ana 4-7'], [], ['LOC Rio 3-6']]);
     assert.deepEqual(await model.pipe([]), []);
   });
-  test('gives the entities of predict', async () => {
+  test('gives the same entities as predict', async () => {
     const { json = [] } = await model.predict({ texts: [TEXT], options: { probabilities: true } });
     const spans = (await model.pipe(TEXT)) as TagSpan[];
     const rounded = spans.map(({ label: type, word: text, score, start, end }) => {
@@ -67,7 +67,7 @@ describe('the pipeline of a tagger of entities', () => {
     });
     assert.deepEqual(json[0].entities, rounded);
   });
-  test('refuses other inputs and options', async () => {
+  test('rejects other inputs and options', async () => {
     await assert.rejects(model.pipe(' '), {
       code: 'value',
       message: 'Text must be a string that is not empty, got " ".',
@@ -85,7 +85,7 @@ test('the pipeline of a tagger without entities tags tokens', async () => {
   const data = retagged(sentences(80), (tag) => (tag === 'O' ? 'WORD' : 'NAME'));
   const { model } = await trainTagger(data, { ...SMALL, scheme: 'none', epochs: 4 });
   const tokens = (await model.pipe('then met Ana')) as TagSpan[];
-  assert.deepEqual(placed(tokens), ['WORD then 0-4', 'WORD met 5-8', 'NAME Ana 9-12']);
+  assert.deepEqual(spanTexts(tokens), ['WORD then 0-4', 'WORD met 5-8', 'NAME Ana 9-12']);
   await assert.rejects(model.pipe('met Ana', { aggregation: 'spans' }), {
     code: 'value',
     message:

@@ -1,4 +1,4 @@
-/** Small generated data: sentences with people and places, whose type follows from the words before them. */
+/** Small generated data: sentences with people and places; the word before an entity determines its type. */
 import { RandomStream } from '@unroll/core';
 import type { TaggedSentence, TaggedSentences } from '@unroll/data';
 
@@ -36,11 +36,11 @@ export function sentences(count: number, seed = 1): TaggedSentences {
   return { source: 'made.conll', sentences: Array.from({ length: count }, () => sentenceOf(random)) };
 }
 
-/** Writes sentences as a CoNLL file. */
+/** Returns sentences as the text of a CoNLL file. */
 export const conllOf = ({ sentences: all }: TaggedSentences): string =>
   all.map(({ tokens, tags }) => tokens.map((token, i) => `${token}\t${tags[i]}\n`).join('')).join('\n');
 
-/** Changes the tags of all sentences. */
+/** Returns sentences with changed tags. */
 export const retagged = (
   { source, sentences: all }: TaggedSentences,
   change: (tag: string, token: string) => string,

@@ -1,4 +1,4 @@
-// Tagging: what is chosen from the data, what is learned, and what is refused.
+// Tagging: training, the plan, resumed runs, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { tensor } from '@unroll/core';
@@ -141,7 +141,7 @@ describe('a trained tagger', () => {
       tags,
     );
   });
-  test('refuses what it cannot tag', async () => {
+  test('rejects texts and tags that it does not know', async () => {
     const { model } = result;
     await assert.rejects(model.predict({ texts: [' '] }), { message: /^The text is empty\./ });
     await assert.rejects(model.predict({}), { message: /^Tagging needs texts/ });
@@ -176,8 +176,8 @@ describe('a trained tagger', () => {
   });
 });
 
-describe('chosen from the data', () => {
-  test('the scheme, from the tags', () => {
+describe('the plan', () => {
+  test('infers the scheme from the tags', () => {
     const schemeOf = (...tags: string[]) =>
       prepareTagger(dataOf(['a b', tags.join(' ')], ['a b', tags.join(' ')])).goal.scheme;
     assert.equal(schemeOf('B-PER', 'I-PER'), 'bio');
@@ -189,30 +189,30 @@ describe('chosen from the data', () => {
     assert.equal(schemeOf('O', 'B-DEL-X'), 'bio');
     assert.equal(schemeOf('0', 'B-DEL'), 'none');
   });
-  test('all tags of the types that occur, so that every entity can be written', () => {
+  test('contains all tags of the types that occur, so that every entity can be predicted', () => {
     const { goal } = prepareTagger(dataOf(['a b', 'O S-X'], ['a', 'S-Y']), { scheme: 'bmes' });
     assert.deepEqual(goal.tags, ['O', 'B-X', 'M-X', 'E-X', 'S-X', 'B-Y', 'M-Y', 'E-Y', 'S-Y']);
   });
-  test('malformed tags are repaired for training', () => {
+  test('repairs malformed tags for training', () => {
     const validation = dataOf(['a', 'O']);
     const plan = prepareTagger(dataOf(['a b c d', 'I-X I-X O I-Y'], ['a', 'B-Z']), { validation });
     const names = Array.from(plan.training.tags[0], (id) => plan.goal.tags[id]);
     assert.deepEqual(names, ['B-X', 'I-X', 'O', 'B-Y']);
     assert.equal(plan.repaired, 2);
   });
-  test('a positive tag, the rarer one of two', () => {
+  test('chooses the rarer of two tags as the positive tag', () => {
     const two = dataOf(['a b c', '0 1 0'], ['a', '0']);
     assert.equal(prepareTagger(two).goal.positive, '1');
     assert.equal(prepareTagger(two, { positive: '0' }).goal.positive, '0');
     assert.equal(prepareTagger(dataOf(['a b c', 'x y z'], ['a', 'x'])).goal.positive, null);
   });
-  test('a tenth of the sentences for validation, the same for the same seed', () => {
+  test('draws a tenth of the sentences for validation, the same sentences for the same seed', () => {
     const plan = prepareTagger(data);
     assert.deepEqual([plan.training.tags.length, plan.validation.tags.length], [144, 16]);
     assert.deepEqual(prepareTagger(data).validationSentences, plan.validationSentences);
     assert.notDeepEqual(prepareTagger(data, { seed: 1 }).validationSentences, plan.validationSentences);
   });
-  test('a vocabulary of the training sentences only; characters of words, not of Chinese', () => {
+  test('builds the vocabularies from the training sentences only, without characters for Chinese', () => {
     const { encoder, coverage } = prepareTagger(data, { validation: dataOf(['in Xyzzy', 'O B-LOC']) });
     assert.equal(encoder.words.id('xyzzy'), undefined);
     assert.equal(encoder.words.id('rio') !== undefined, true);
@@ -224,7 +224,7 @@ describe('chosen from the data', () => {
   });
 });
 
-test('parts of speech: the share of correct tags decides, without an offset', async () => {
+test('for parts of speech, the goal is the share of correct tags, without an offset', async () => {
   const pos = retagged(data, (tag, token) =>
     tag !== 'O' ? 'PROPN' : ['met', 'saw', 'was'].includes(token) ? 'VERB' : token === 'in' ? 'ADP' : 'X',
   );
@@ -239,14 +239,14 @@ test('parts of speech: the share of correct tags decides, without an offset', as
   assert.ok(each.every((score) => score > 0.5));
 });
 
-test('one of two tags: F1 as a mean over sentences', async () => {
+test('for two tags, the goal is F1 of the rarer tag as a mean over sentences', async () => {
   const two = retagged(data, (tag) => (tag === 'O' ? 'drop' : 'keep'));
   const { scores, plan } = await trainTagger(two, { ...SMALL, networks: 1, epochs: 5 });
   assert.equal(plan.goal.positive, 'keep');
   assert.ok(scores.sentenceF1! > 0.9, `F1 ${scores.sentenceF1}`);
 });
 
-describe('refuses', () => {
+describe('prepareTagger rejects', () => {
   const cases: Record<string, [TaggedSentences, TagOptions, RegExp]> = {
     'one tag only': [
       dataOf(['a b', 'O O'], ['c', 'O']),
@@ -274,10 +274,14 @@ describe('refuses', () => {
       {},
       /^few\.conll, sentence 1: a sentence must have at least one token and one tag per token, got 2 tokens and 1 tags\.$/,
     ],
-    'no sentences': [{ source: 'none.conll', sentences: [] }, {}, /^none\.conll has no sentences\.$/],
+    'no sentences': [
+      { source: 'none.conll', sentences: [] },
+      {},
+      /^none\.conll has no sentences\. Pass sentences with a tag/,
+    ],
   };
-  for (const [name, [sentencesOf, options, message]] of Object.entries(cases)) {
-    test(name, () => assert.throws(() => prepareTagger(sentencesOf, options), { code: 'data', message }));
+  for (const [name, [tagged, options, message]] of Object.entries(cases)) {
+    test(name, () => assert.throws(() => prepareTagger(tagged, options), { code: 'data', message }));
   }
   test('invalid options', () => {
     assert.throws(() => prepareTagger(data, { learningRate: 0 }), {

@@ -1,4 +1,4 @@
-/** Made speech: "words" are tones of different frequencies with pauses between them. */
+/** Generated speech: words are tones of different frequencies with pauses between them. */
 import { RandomStream } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
 import type { Sound } from '@unroll/tasks';
@@ -24,13 +24,13 @@ export function melodies(count: number, seed = 1): Melody[] {
     const pauses = random.uniform(words.length + 1, 0.05, 0.1);
     const length = Math.round((0.12 * words.length + pauses.reduce((a, b) => a + b, 0)) * RATE);
     const samples = Float32Array.from(random.normal(length, 0, 0.002));
-    let at = 0;
+    let time = 0;
     const starts = words.map((word, i) => {
-      at += pauses[i];
-      const start = at;
+      time += pauses[i];
+      const start = time;
       for (let n = 0; n < 0.12 * RATE; n++)
-        samples[Math.round(at * RATE) + n] += 0.4 * Math.sin((2 * Math.PI * WORDS[word] * n) / RATE);
-      at += 0.12;
+        samples[Math.round(start * RATE) + n] += 0.4 * Math.sin((2 * Math.PI * WORDS[word] * n) / RATE);
+      time += 0.12;
       return start;
     });
     return { samples, sampleRate: RATE, text: words.join(' '), starts };

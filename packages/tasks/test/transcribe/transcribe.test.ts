@@ -1,4 +1,4 @@
-// Transcription: what is learned, times of words, streams, what is chosen from the data, and what is refused.
+// Transcription: training, times of words, streams, the plan, resumed runs, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { predictAll, slice } from '@unroll/core';
@@ -48,7 +48,7 @@ describe('a transcriber', () => {
     assert.ok(compared > 40);
   });
 
-  test('gives the same alone and in a batch, from bytes, and after saving and loading', async () => {
+  test('gives the same transcripts of single sounds, of a batch and of WAV files, and after saving and loading', async () => {
     const list = melodies(6, 3);
     const texts = (await model.transcribe(list)).map(({ text }) => text);
     for (const [i, sound] of list.entries())
@@ -101,7 +101,7 @@ describe('a transcriber', () => {
     assert.match(html, /one step for \d frames, bidirectional lstm of 12 units/);
   });
 
-  test('refuses what it cannot do', async () => {
+  test('rejects streaming, other inputs and invalid options', async () => {
     assert.throws(() => model.stream(RATE), {
       code: 'value',
       message: /needs the whole sound\. Train it with streaming/,
@@ -125,7 +125,7 @@ describe('a streaming transcriber', () => {
     ({ model } = await trainTranscriber(melodyTable(melodies(80)), options));
   });
 
-  test('chunks of any size give the transcript of the whole', async () => {
+  test('chunks of any size give the transcript of the whole sound', async () => {
     const list = melodies(8, 5);
     const whole = await model.transcribe(list);
     assert.ok(whole.some(({ text }) => text !== ''));
@@ -138,7 +138,7 @@ describe('a streaming transcriber', () => {
     }
   });
 
-  test('frames and outputs of chunks have the bits of the whole', async () => {
+  test('the frames and outputs of chunks are exactly equal to those of the whole sound', async () => {
     const [{ samples }] = melodies(1, 7);
     const table = melodyTable(melodies(4));
     const { frontEnd } = prepareTranscriber(table, { ...COLUMNS, mels: 12, streaming: true });
@@ -163,7 +163,7 @@ describe('a streaming transcriber', () => {
     }
   });
 
-  test('with known words writes only these', async () => {
+  test('writes only words of the training transcripts with the option knownWords', async () => {
     const noise = {
       samples: Float32Array.from({ length: 4000 }, (_, n) => Math.sin(n * n)),
       sampleRate: RATE,
@@ -201,7 +201,7 @@ describe('an attention decoder', () => {
     assert.ok(overlapping.length > 0.8 * found.length, `${overlapping.length} of ${found.length}`);
   });
 
-  test('gives the same alone and in a batch, and after saving and loading', async () => {
+  test('gives the same transcripts of single sounds and of a batch, and after saving and loading', async () => {
     const list = melodies(6, 3);
     const transcripts = await model.transcribe(list);
     for (const [i, sound] of list.entries())
@@ -233,7 +233,7 @@ describe('an attention decoder', () => {
     assert.match(html, /lstm of 16 units, decoder of lstm of 32 units with attention, dropout 0/);
   });
 
-  test('does not need as many steps as CTC', () => {
+  test('accepts transcripts with more tokens than CTC has steps', () => {
     const rows = tableOf(melodies(2), ['a', 'b'.repeat(300)]);
     const options = { ...COLUMNS, validation: melodyTable(melodies(2)) };
     assert.throws(() => prepareTranscriber(rows, options), { message: /the transcript needs at least/ });
@@ -241,7 +241,7 @@ describe('an attention decoder', () => {
     assert.equal(plan.training.ids[1].length, 300);
   });
 
-  test('reads the whole sound, and has no list of words', async () => {
+  test('rejects streaming and knownWords', async () => {
     assert.throws(
       () => prepareTranscriber(melodyTable(melodies(4)), { ...SMALL, decoder: 'attention', streaming: true }),
       { code: 'value', message: /decoder must be "ctc" for streaming: an attention decoder reads the whole/ },

@@ -14,7 +14,7 @@ export interface Phrases {
   english: string[];
 }
 
-/** Returns phrases such as `Schlafen zwei rote Hunde?` and their translations, `Two red dogs sleep?`. */
+/** Returns phrases such as `Schlafen zwei rote Hunde?` and their translations, `Two red dogs sleep.`. */
 export function phrases(count: number, seed = 1): Phrases {
   const random = new RandomStream(seed, 'phrases');
   const pairs = Array.from({ length: count }, () => {

@@ -25,7 +25,7 @@ describe('the pipeline of a translator', () => {
     assert.deepEqual(Object.keys(one), ['translationText', 'score']);
     assert.deepEqual(await model.pipe([]), []);
   });
-  test('gives the results of the options', async () => {
+  test('passes the options on to translate', async () => {
     for (const options of [{ beam: 1 }, { beam: 3, lengthPenalty: 0 }]) {
       const [{ text, score }] = await model.translate([TEXT], options);
       assert.deepEqual(await model.pipe(TEXT, options), [{ translationText: text, score }]);
@@ -43,7 +43,7 @@ describe('the pipeline of a translator', () => {
     );
     for (const each of weights) assert.ok(Math.abs(each.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-5);
   });
-  test('refuses other inputs and options', async () => {
+  test('rejects other inputs and options', async () => {
     await assert.rejects(model.pipe(''), { code: 'value', message: /^Text must be a string/ });
     await assert.rejects(model.pipe(TEXT, { beam: 0 }), {
       message: /beam must be a positive integer, got 0/,

@@ -1,4 +1,4 @@
-// Translation: what is chosen from the data, what is learned, and what is refused.
+// Translation: training, the plan, resumed runs, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import {
@@ -71,7 +71,7 @@ describe('a trained translator', () => {
     const parameters = result.model.network.countParams();
     assert.deepEqual(model, { cell: 'lstm', layers: 1, units: 32, parameters });
   });
-  test('predicts texts in their order; a batch does not change a translation', async () => {
+  test('predicts texts in their order, with the same translations in a batch and alone', async () => {
     const texts = [TEXT, 'Warten drei alte Katzen?', 'Fallen vier'];
     const { columns, rows, notes } = await result.model.predict({ texts });
     assert.deepEqual([columns, notes], [['text', 'translation'], []]);
@@ -109,7 +109,7 @@ describe('a trained translator', () => {
     const { model } = result;
     await assertDamaged(model, model.pipeline, damagedTargets(model.pipeline.target));
   });
-  test('notes texts without known tokens, and refuses if there are no others', async () => {
+  test('notes texts without known tokens, and rejects requests that contain only such texts', async () => {
     const { notes } = await result.model.predict({ texts: ['你好', TEXT] });
     assert.deepEqual(notes, [
       '1 of 2 texts contain no known subwords, so the model can only guess their targets.',
@@ -124,7 +124,7 @@ describe('a trained translator', () => {
     assert.deepEqual(notes, ['1 of 1 texts are cut to 400 subwords.']);
     assert.ok(String(rows[0][1]).length > 0);
   });
-  test('refuses empty texts, missing targets and invalid options', async () => {
+  test('rejects empty texts, missing targets and invalid options', async () => {
     await assert.rejects(result.model.predict({ texts: [' '] }), { message: /^The text is empty\./ });
     await assert.rejects(result.model.predict({}), { message: /^Translation needs texts/ });
     await assert.rejects(result.model.predict({ texts: [TEXT], options: { 'length-penalty': -1 } }), {
@@ -173,8 +173,8 @@ test('a model of words copies unknown words', async () => {
   assert.equal(text, tokens.join(' '));
 });
 
-describe('chosen from the data', () => {
-  test('a validation split, the same for the same seed', () => {
+describe('the plan', () => {
+  test('draws a tenth of the pairs for validation, the same pairs for the same seed', () => {
     const plan = prepareTranslator(data, COLUMNS);
     assert.deepEqual([plan.training.source.length, plan.validation.source.length], [360, 40]);
     assert.deepEqual(prepareTranslator(data, COLUMNS).validationPairs, plan.validationPairs);
@@ -183,7 +183,7 @@ describe('chosen from the data', () => {
     const matches = german.flatMap((text, i) => (text === first ? [english[i]] : []));
     assert.ok(matches.includes(plan.validationPairs.target[0]), 'pairs stay together');
   });
-  test('vocabularies of the training texts only, with all bytes', () => {
+  test('builds the vocabularies from the training texts only, and adds all bytes', () => {
     const validation = { table: tableOf(['Xylophone?'], ['Quark.']) };
     const { source, target, validationOrigin } = prepareTranslator(data, { ...COLUMNS, validation });
     assert.deepEqual(
@@ -194,7 +194,7 @@ describe('chosen from the data', () => {
     assert.equal(validationOrigin, 'phrases.csv');
     assert.equal(source.join(source.read('Xylophon').tokens), 'Xylophon');
   });
-  test('tokens: subwords, words or characters; lower case on request', () => {
+  test('splits texts into subwords, words or characters, on request in lower case', () => {
     const tokensOf = (options: TranslateOptions) => {
       const { source } = prepareTranslator(data, { ...COLUMNS, ...options });
       return source.tokensOf(source.read('Rote Hunde').ids);
@@ -204,7 +204,7 @@ describe('chosen from the data', () => {
     assert.deepEqual(tokensOf({ level: 'characters' }).slice(3), ['e', ' ', 'H', 'u', 'n', 'd', 'e']);
     assert.deepEqual(tokensOf({ lowercase: true }), ['▁rote', '▁hunde']);
   });
-  test('the size of the vocabulary', () => {
+  test('limits the vocabulary to the given size, plus the special tokens', () => {
     assert.equal(
       prepareTranslator(data, { ...COLUMNS, level: 'characters', vocabulary: 5 }).source.vocabulary.size,
       9,
@@ -212,7 +212,7 @@ describe('chosen from the data', () => {
     const { source } = prepareTranslator(data, { ...COLUMNS, vocabulary: 300 });
     assert.equal(source.vocabulary.size, 304);
   });
-  test('the end of a target is learned, unless the target is cut', () => {
+  test('ends a target with </s>, unless the target is cut', () => {
     const long = 'word '.repeat(500);
     const pairs = { table: tableOf(['a b', 'b c', 'c'], [long, 'two words', 'one']) };
     const { training, lengths } = prepareTranslator(pairs, {
@@ -227,7 +227,7 @@ describe('chosen from the data', () => {
     );
     assert.deepEqual([training.target[1].at(-1), training.target[1].length], [3, 3]);
   });
-  test('parallel files, with the same plan as a table', () => {
+  test('is the same for parallel files as for a table', () => {
     const { german, english } = phrases(400);
     const files = { sourceFile: textFile('a.de', german), targetFile: textFile('a.en', english) };
     const plan = prepareTranslator(files);
@@ -236,7 +236,7 @@ describe('chosen from the data', () => {
   });
 });
 
-describe('refuses', () => {
+describe('prepareTranslator rejects', () => {
   const file = (...lines: string[]) => textFile('b.txt', lines);
   const cases: Record<string, [object, object, string, RegExp]> = {
     'an empty source': [{ table: tableOf(['a', ' '], ['x', 'y']) }, COLUMNS, 'data', /^phrases\.csv, line 3, column 1 \("de"\): the source text is empty/], // biome-ignore format: one line
@@ -248,7 +248,7 @@ describe('refuses', () => {
       { sourceFile: textFile('a.txt', []), targetFile: file('x') },
       {},
       'data',
-      /^a\.txt is empty\.$/,
+      /^a\.txt is empty\. The file must have one text per line\.$/,
     ],
     'a table without columns': [data, {}, 'value', /^A table needs the options source and target/],
     'one column twice': [data, { source: 'de', target: 'de' }, 'value', /^source and target must be different columns, got "de"/], // biome-ignore format: one line

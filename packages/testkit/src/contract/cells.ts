@@ -1,4 +1,4 @@
-/** Cases for layer normalisation and the gates of an LSTM step: every combination of null arguments, and sizes for threads. */
+/** Cases for layer normalisation and the gates of an LSTM step: combinations of null arguments, and sizes that use threads. */
 import type { ActivationName, KernelName } from '@unroll/core/internal';
 import { gradientTolerance, outputTolerance } from '../compare.js';
 import type { ContractCase } from './case.js';
@@ -28,7 +28,7 @@ function layerNormTrials(): Trial[] {
   );
 }
 
-/** Statistics as forward writes them are not needed: backward only computes with them. */
+/** Returns trials with random statistics instead of the statistics of x: the kernel computes gradients from any numbers. */
 function layerNormBackwardTrials(): Trial[] {
   return ROWS.flatMap(([rows, n]) =>
     FLAGS.flatMap((scaled) =>

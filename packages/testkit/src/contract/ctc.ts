@@ -1,7 +1,7 @@
 /**
  * Cases of the kernel for connectionist temporal classification. The compiled kernels use two methods: doubles that are
  * rescaled at every step, for long sequences also with a tilt (a factor per state that a path moves forward; see ctc.cpp), and
- * log space for sequences whose doubles would underflow. The extreme cases run in log space.
+ * log space for sequences whose doubles would underflow, as in some of the cases with extreme logits.
  */
 import { RandomStream } from '@unroll/core';
 import type { ContractCase } from './case.js';
@@ -96,8 +96,8 @@ function extreme(): Trial[] {
   const scaled = [100, 1e3, 1e4, 1e30].map((scale) =>
     trial({ name: `logits of ${scale}`, T: 20, C: 5, targets, logit: (_b, _t, _k, x) => scale * x }),
   );
-  const certain = (size: number, of: (t: number) => number) =>
-    (_b: number, t: number, k: number, x: number): number => x + (k === of(t) ? size : 0); // biome-ignore format: one line
+  const raised = (size: number, classAt: (t: number) => number) =>
+    (_b: number, t: number, k: number, x: number): number => x + (k === classAt(t) ? size : 0); // biome-ignore format: one line
   const T = 150;
   const labels = [someLabels(30, 9), someLabels(140, 9)];
   return [
@@ -108,25 +108,25 @@ function extreme(): Trial[] {
         T,
         C: 9,
         targets: labels,
-        logit: certain(size, () => 0),
+        logit: raised(size, () => 0),
       }),
       trial({
         name: `logit of a label raised by ${size}`,
         T,
         C: 9,
         targets: labels,
-        logit: certain(size, () => 5),
+        logit: raised(size, () => 5),
       }),
       trial({
         name: `logits of changing labels raised by ${size}`,
         T,
         C: 9,
         targets: labels,
-        logit: certain(size, (t) => t % 9),
+        logit: raised(size, (t) => t % 9),
       }),
       trial({
         name: `logit of the blank raised by ${size} at the end`,
-        ...{ T, C: 9, targets: labels, logit: certain(size, (t) => (t < T / 2 ? 3 : 0)) },
+        ...{ T, C: 9, targets: labels, logit: raised(size, (t) => (t < T / 2 ? 3 : 0)) },
       }),
     ]),
     trial({ name: 'NaN', T: 6, C: 4, targets: [[1, 2], [1, 3], []], logit: (b, t, k, x) => (b === 1 && t === 3 && k === 2 ? Number.NaN : x) }), // biome-ignore format: one line

@@ -21,14 +21,14 @@ export interface Trial {
   /** The arrays before the call. */
   arrays: Arrays;
   call(kernels: Kernels, blocks: Blocks): void;
-  /** Default: that of the case. */
+  /** Default: the allowed error of the case. */
   allowed?: Allowed;
 }
 
 const float64 = referenceBackend('float64');
-/** Number of guard elements before and after each array, and their value. */
-const BEFORE = 37;
-const AFTER = 41;
+/** Numbers of guard elements before and after each array, and their value. */
+const GUARDS_BEFORE = 37;
+const GUARDS_AFTER = 41;
 const GUARD = -12345.5;
 
 /** Runs a trial and returns the arrays after the call. Throws if the kernel wrote outside of them. */
@@ -36,23 +36,28 @@ function runTrial(backend: Backend, { name, arrays, call }: Trial): Arrays {
   return onBackend(backend, () =>
     scope(() => {
       const enclosing = Object.entries(arrays).map(([key, values]) => {
-        const block = backend.temporary(BEFORE + values.length + AFTER);
+        const block = backend.temporary(GUARDS_BEFORE + values.length + GUARDS_AFTER);
         const data = new Float64Array(block.length).fill(GUARD);
-        data.set(values, BEFORE);
+        data.set(values, GUARDS_BEFORE);
         backend.write(block, data);
         return { key, block, length: values.length };
       });
-      const blocks = enclosing.map(({ key, block, length }) => [key, backend.view(block, BEFORE, length)]);
+      const blocks = enclosing.map(({ key, block, length }) => [
+        key,
+        backend.view(block, GUARDS_BEFORE, length),
+      ]);
       call(backend.kernels, Object.fromEntries(blocks) as Blocks);
       return Object.fromEntries(
         enclosing.map(({ key, block, length }) => {
           const values = Float64Array.from(readNow(backend, block));
-          const outside = values.findIndex((x, i) => (i < BEFORE || i >= BEFORE + length) && x !== GUARD);
-          if (outside >= 0)
+          const outsideIndex = values.findIndex(
+            (x, i) => (i < GUARDS_BEFORE || i >= GUARDS_BEFORE + length) && x !== GUARD,
+          );
+          if (outsideIndex >= 0)
             throw new Error(
-              `${name}: the kernel wrote outside of ${key}, to index ${outside - BEFORE} (length ${length})`,
+              `${name}: the kernel wrote outside of ${key}, to index ${outsideIndex - GUARDS_BEFORE} (length ${length})`,
             );
-          return [key, values.slice(BEFORE, BEFORE + length)];
+          return [key, values.slice(GUARDS_BEFORE, GUARDS_BEFORE + length)];
         }),
       );
     }),

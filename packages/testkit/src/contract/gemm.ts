@@ -146,7 +146,7 @@ function batchTrials(): Trial[] {
   );
 }
 
-/** Products with a size of 0. If k is 0, the product is 0. */
+/** Returns trials with a size of 0. If k is 0, the product is 0. */
 function emptyTrials(): Trial[] {
   return TRANSPOSES.flatMap((transposes) => [
     trial({ m: 3, n: 5, k: 0, ...transposes }),
@@ -160,7 +160,7 @@ function emptyTrials(): Trial[] {
   ]);
 }
 
-/** Products with enough work for several threads. */
+/** Returns trials with enough work for several threads. */
 function largeTrials(): Trial[] {
   return TRANSPOSES.flatMap((transposes) => [
     trial({ m: 130, n: 150, k: 160, ...transposes }, draw.normal),

@@ -1,6 +1,6 @@
 /**
- * Cases of all kernels. This file defines those of the kernels that copy, map, reduce, look up rows and draw random numbers.
- * The kernels are called directly, with sizes and values that rarely occur in ops.
+ * Lists the cases of all kernels. This file defines the cases of the kernels that copy, map, reduce, look up rows and draw
+ * random numbers. The kernels are called directly, with sizes and values that rarely occur in ops.
  */
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
 import { largest } from '../compare.js';
@@ -222,7 +222,7 @@ function reduceTrials(op: ReduceName): Trial[] {
   return [...ordinary, ...special, reduceTrial('a NaN in ', column, [1, 5, 19])];
 }
 
-/** Sums of a million nearly equal numbers. A single running float32 sum would have an error of 1 %. */
+/** Returns trials that sum a million nearly equal numbers. A single running float32 sum would have an error of 1 %. */
 function longSums(): Trial[] {
   const x = Float64Array.from({ length: 1 << 20 }, (_, i) => Math.fround(0.1 + (i % 7) / 1000));
   return (['sum', 'sumSquares'] as const).map((op) => ({
@@ -297,7 +297,7 @@ function gatherTrials(): Trial[] {
   }));
 }
 
-/** Rows of the top-k cases: small integers, so that many elements are equal, and some NaN and infinities. */
+/** Returns trials with rows of small integers, so that many elements are equal; half of them with some NaN and infinities. */
 function topKTrials(): Trial[] {
   // biome-ignore format: a list
   const sizes = [[1, 1, 1], [3, 17, 5], [2, 64, 64], [4, 200, 3], [3, 1000, 12], [200, 9001, 7]] as const;
@@ -305,8 +305,7 @@ function topKTrials(): Trial[] {
     [false, true].map((special): Trial => {
       const x = draw.integers(rows * n, 'top');
       if (special) {
-        for (const [at, value] of [Number.NaN, Infinity, -Infinity, Number.NaN, Infinity].entries())
-          x[(at * 131) % x.length] = value;
+        for (const [i, value] of [nan, inf, -inf, nan, inf].entries()) x[(i * 131) % x.length] = value;
       }
       return {
         name: `${k} of [${rows}, ${n}]${special ? ' with NaN and infinities' : ''}`,

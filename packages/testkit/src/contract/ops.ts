@@ -61,7 +61,7 @@ class OpCase implements ContractCase {
     );
   }
 
-  /** The results of the reference, computed once for all backends. */
+  /** Returns the results of the reference, computed once for all backends. */
   #reference(): Expected[] {
     this.#expected ??= onBackend(recordingReference(this.#used), () =>
       this.#samples.map((sample) => {

@@ -24,7 +24,7 @@ function trial(name: string, size: number, slots: Slots, call: Trial['call']): T
 /** Returns all trials for small sizes, and the first trial for a large size. */
 const forSizes = (trials: (size: number) => Trial[]): Trial[] => [...SIZES.flatMap(trials), trials(MANY)[0]];
 
-/** The arguments of all optimizers. @param scaled whether to use weight decay and to scale the gradient */
+/** Returns the arguments that all optimizers have. @param scaled whether to use weight decay and to scale the gradient */
 const shared = ({ w, g }: Blocks, scaled: boolean) => ({
   ...{ w, g, decay: scaled ? 0.01 : 0, gScale: scaled ? 0.25 : 1 },
 });
@@ -59,7 +59,7 @@ function rmsprop(): Trial[] {
     rateQ: 0.01,
     rateM: 1,
   };
-  const outside = {
+  const outsideSettings = {
     ...settings,
     epsilonInside: 0,
     epsilonOutside: 1e-2,
@@ -72,7 +72,7 @@ function rmsprop(): Trial[] {
       kernels.rmsprop({ ...shared(blocks, false), ...settings, v: blocks.v, mean: null, m: null }),
     ),
     trial('momentum', size, { v: 'positive', m: 'signed' }, (kernels, blocks) =>
-      kernels.rmsprop({ ...shared(blocks, true), ...outside, v: blocks.v, mean: null, m: blocks.m }),
+      kernels.rmsprop({ ...shared(blocks, true), ...outsideSettings, v: blocks.v, mean: null, m: blocks.m }),
     ),
     trial('centred', size, { v: 'positive', mean: 'signed', m: 'signed' }, (kernels, blocks) =>
       kernels.rmsprop({

@@ -1,7 +1,7 @@
 /**
- * Cases for the fused recurrent kernels of all cells, which share their settings and comparisons. The kernels are called directly, to cover uses that do not occur in ops: gradients
- * of every h_t and c_t, outputs written into a wider block or in reverse time order, calls without outputs or saved gates,
- * large batches and large states.
+ * Cases for the fused recurrent kernels of all cells, which share their settings and comparisons. The kernels are called
+ * directly, to cover uses that do not occur in ops: gradients of every h_t and c_t, outputs written into a wider block or
+ * in reverse time order, calls without outputs or saved gates, large batches and large states.
  */
 import type { ActivationName, Block, KernelName, SequenceView } from '@unroll/core/internal';
 import { gradientTolerance, outputTolerance } from '../compare.js';

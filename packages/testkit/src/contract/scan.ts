@@ -33,7 +33,7 @@ const nameOf = ({ B, T, H, masked, started, reverse }: Settings): string =>
     .filter(Boolean)
     .join(', ');
 
-/** The inputs of both kernels. Masked steps contain NaN in a and b. */
+/** Returns the inputs that both kernels have: a, h0 and mask. The factors a of masked steps are NaN. */
 function inputs({ B, T, H, masked, started }: Settings): Arrays {
   const mask = Float64Array.from({ length: B * T }, (_, i) => (i % 3 === 1 ? 0 : 1));
   const isMasked = (i: number): boolean => masked && mask[Math.floor(i / H)] === 0;
@@ -70,15 +70,15 @@ function inPlaceTrial(): Trial {
   };
 }
 
-function backwardTrial(settings: Settings, dense: boolean): Trial {
+function backwardTrial(settings: Settings, hasDy: boolean): Trial {
   const { B, T, H, reverse } = settings;
   const size = B * T * H;
   return {
-    name: `${nameOf(settings)}${dense ? '' : ', only the final state'}`,
+    name: `${nameOf(settings)}${hasDy ? '' : ', only the final state'}`,
     arrays: {
       ...inputs(settings),
       h: draw.normal(size, 'state'),
-      ...(dense && { dy: draw.normal(size, 'gradient') }),
+      ...(hasDy && { dy: draw.normal(size, 'gradient') }),
       dh: draw.normal(B * H, 'final'),
       da: draw.nan(size),
       db: draw.nan(size),
@@ -101,7 +101,7 @@ export const scanCases = {
     differentialCase(
       'linearScanBackward',
       'sizes and options',
-      () => SETTINGS.flatMap((settings) => [true, false].map((dense) => backwardTrial(settings, dense))),
+      () => SETTINGS.flatMap((settings) => [true, false].map((hasDy) => backwardTrial(settings, hasDy))),
       gradientTolerance,
     ),
   ],

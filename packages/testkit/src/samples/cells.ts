@@ -20,7 +20,7 @@ function normalization(
   };
 }
 
-/** The kinks of relu and hardSigmoid are avoided: there is no derivative. */
+/** Returns a sample whose sums are not near the kinks of relu and hardSigmoid, where there is no derivative. */
 function gates(
   [B, H]: readonly [number, number],
   activation: ActivationName = 'tanh',

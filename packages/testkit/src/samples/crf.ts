@@ -40,15 +40,15 @@ function sample({ name, shape, deviation = 1, mask, ...given }: CrfCase): Sample
 const { NEGATIVE_INFINITY: never } = Number;
 const random = new RandomStream(4, 'crf');
 
-/** BIO of one type: O, B, I. I must follow B or I. */
+/** Transitions of the BIO tags of one entity type, in the order O, B, I: only B and I can be followed by I. */
 const BIO = [
   [0.3, 0.5, never],
   [-0.2, 0.1, 1],
   [0.2, -1, 0.4],
 ];
-/** A cycle of K tags: each one can only be followed by the next one. */
+/** Returns transitions of K tags in a cycle: each tag can only be followed by the next tag. */
 const cycle = (K: number): number[] =>
-  Array.from({ length: K * K }, (_, at) => ((Math.floor(at / K) + 1) % K === at % K ? at / 10 : never));
+  Array.from({ length: K * K }, (_, i) => ((Math.floor(i / K) + 1) % K === i % K ? i / 10 : never));
 
 export const crfSamples = {
   crfLogLoss: [

@@ -10,7 +10,7 @@ type GeneratorOf = (shape: Shape) => TensorGenerator;
 
 const SHAPES: readonly Shape[] = [[], [0], [1], [3], [17], [33], [2, 3, 5], [3, 0, 2], [1, 257]];
 
-/** Samples of a unary op for every shape. `domain` draws inputs where the op is defined and smooth. */
+/** Returns samples of a unary op for every shape. `domain` draws inputs where the op is defined and smooth. */
 function unary(domain: GeneratorOf, gradient: true | string = true): Unary[] {
   return SHAPES.map((shape) => ({
     name: formatShape(shape),
@@ -65,7 +65,7 @@ const SHAPE_PAIRS: readonly (readonly [Shape, Shape])[] = [
   ],
 ];
 
-/** Samples of a binary op for every pair of shapes. */
+/** Returns samples of a binary op for every pair of shapes. */
 function binary(
   left: GeneratorOf,
   right: GeneratorOf,

@@ -1,4 +1,4 @@
-/** Samples of the ops that implement losses: cross-entropy of class indices, and likelihoods. */
+/** Samples of the ops that implement losses: cross-entropy of class indices, CTC, and likelihoods. */
 import { formatShape, type Shape } from '@unroll/core';
 import { integers, normal, type TensorGenerator, uniform } from '../draw.js';
 import type { SampleFor, Samples } from './sample.js';
@@ -7,7 +7,7 @@ import type { SampleFor, Samples } from './sample.js';
 const CLASS_INDICES = 'class indices are integers';
 const TARGETS = 'targets are data';
 
-/** A sample of scores [rows, classes] with this standard deviation, and a class index for each row. */
+/** Returns a sample of scores [rows, classes] with this standard deviation, and a class index for each row. */
 function classScores(rows: number, classes: number, deviation = 1): SampleFor<'pick'> {
   return {
     name: `${formatShape([rows, classes])}${deviation === 1 ? '' : ` of deviation ${deviation}`}`,
@@ -27,7 +27,7 @@ const CLASS_SAMPLES = [
 const SCORES = [...CLASS_SAMPLES, classScores(7, 11, 20)];
 const SHAPES: readonly Shape[] = [[], [0], [1], [17], [3, 5], [2, 3, 33]];
 
-/** Samples of a likelihood for every shape. Its inputs are the target and the parameters of the distribution. */
+/** Returns samples of a likelihood for every shape. The inputs are the target and the parameters of the distribution. */
 function likelihood(
   target: (shape: Shape) => TensorGenerator,
   ...parameters: ((shape: Shape) => TensorGenerator)[]
@@ -43,7 +43,7 @@ function likelihood(
 // biome-ignore format: one line
 const uniformOf = (low: number, high: number) => (shape: Shape): TensorGenerator => uniform(low, high, shape);
 
-/** A sample of CTC with these targets; the lengths default to all steps. */
+/** Returns a sample of CTC with these targets; the lengths default to all steps. */
 function ctcSample(
   name: string,
   [T, C]: readonly [number, number],
@@ -80,7 +80,7 @@ export const lossSamples = {
   pick: CLASS_SAMPLES,
   sparseCrossentropy: [
     ...SCORES.map((sample) => ({ ...sample, attrs: { smoothing: 0 } })),
-    // Not with one class: its gradient is 0, as a difference of rounded numbers.
+    // Without the sample of one class: its gradient, 0, is computed as a difference of rounded numbers.
     ...SCORES.slice(1).map((sample) => ({
       ...sample,
       name: `${sample.name}, smoothed`,

@@ -66,8 +66,8 @@ function dropoutMask(shape: Shape): TensorGenerator {
 }
 
 /**
- * Returns generators for the inputs of a recurrent op, in order: inputs before the initial states, one initial state (null:
- * none), inputs after.
+ * Returns generators for the inputs of a recurrent op: the inputs before the initial states, one initial state (null:
+ * none), and the inputs after the initial states.
  */
 function inputGenerators({ G, biasShape }: CellKind, options: Options) {
   const [B, T, I, H] = options.size;
@@ -105,11 +105,11 @@ type Build<I extends Inputs> = <A extends object>(
 const oneState =
   (kind: CellKind): Build<InputsOf<'rnn'>> =>
   (options, attrs, elements) => {
-    const makers = inputGenerators(kind, options);
+    const generators = inputGenerators(kind, options);
     const checks = gradientChecks(options);
     return {
       name: nameOf(options, attrs),
-      inputs: [...makers.before, makers.state, ...makers.after],
+      inputs: [...generators.before, generators.state, ...generators.after],
       attrs,
       gradients: [...checks.before, checks.state, ...checks.after],
       elements,
@@ -120,11 +120,11 @@ const oneState =
 const twoStates =
   (kind: CellKind): Build<InputsOf<'lstm'>> =>
   (options, attrs, elements) => {
-    const makers = inputGenerators(kind, options);
+    const generators = inputGenerators(kind, options);
     const checks = gradientChecks(options);
     return {
       name: nameOf(options, attrs),
-      inputs: [...makers.before, makers.state, makers.state, ...makers.after],
+      inputs: [...generators.before, generators.state, generators.state, ...generators.after],
       attrs,
       gradients: [...checks.before, checks.state, checks.state, ...checks.after],
       elements,
@@ -157,7 +157,7 @@ function nameOf(o: Options, attrs: object): string {
 
 const BOTH = [false, true] as const;
 
-/** Every combination of the options, apart from activations. */
+/** Returns every combination of the options, apart from activations. */
 function combinations(): Options[] {
   const masks = [
     { mask: null, zeroOutputForMask: false },
@@ -194,7 +194,7 @@ const SIZES: readonly Size[] = [
 ];
 const MANY_SEQUENCES: Size = [64, 4, 3, 48];
 
-/** Options for sizes that leave remainders, and for many sequences. */
+/** Returns options for sizes that leave remainders, and for many sequences. */
 const sizeOptions = (): Options[] => [
   ...SIZES.flatMap((size): Options[] => [
     { ...FULL, size },
@@ -203,7 +203,7 @@ const sizeOptions = (): Options[] => [
   { ...FULL, size: MANY_SEQUENCES, mask: 'trailing' },
 ];
 
-/** The attributes that all cells have. */
+/** Returns the attributes that all cells have. */
 const sharedAttributes = ({ returnSequences, reverse, realign, zeroOutputForMask, activation }: Options) => ({
   ...{ returnSequences, reverse, realign, zeroOutputForMask, activation },
 });
@@ -239,7 +239,7 @@ const gruAttributes =
 
 const activationOptions = ACTIVATIONS.map((activation): Options => ({ ...FULL, activation }));
 
-/** Samples of every pair of an activation and a gate activation, except the default pair. */
+/** Returns samples of every pair of an activation and a gate activation, except the default pair. */
 function activationPairs<A extends { recurrentActivation: ActivationName }, I extends Inputs>(
   build: Build<I>,
   attributes: (options: Options) => A,
@@ -251,16 +251,16 @@ function activationPairs<A extends { recurrentActivation: ActivationName }, I ex
   );
 }
 
-/** All combinations of only those options that each cell implements separately. */
+/** The combinations of the options that each cell implements separately; the other options keep one value. */
 const cellOptions = combinations().filter((o) => o.returnSequences && o.bias && o.reverse === o.realign);
 
 /**
- * A third of all combinations. They contain every pair of values of two options, which is enough for cells that differ
- * from the LSTM only in their equations.
+ * A third of all combinations. This third contains every pair of values of two options, which is enough for cells that
+ * differ from the LSTM only in their equations.
  */
 const everyThird = combinations().filter((_, i) => i % 3 === 0);
 
-/** Samples of the scan: sizes around a vector of units, and every option. Factors are in [0, 1), as gates are. */
+/** Returns samples of the linear scan: sizes around a vector of units, and every option. Factors are in [0, 1), like gates. */
 function scanSamples(): Sample<AttributesOf<'linearScan'>, InputsOf<'linearScan'>>[] {
   const sizes = [[1, 1, 1], [2, 5, 17], [3, 4, 33], [1, 7, 130], [9, 3, 16]] as const; // biome-ignore format: a list
   return sizes.flatMap(([B, T, H]) =>

@@ -26,7 +26,7 @@ const REDUCTIONS: readonly (readonly [outer: number, n: number, inner: number])[
   [3, 2, 0],
 ];
 
-/** Samples that reduce the middle axis. */
+/** Returns samples that reduce the middle axis. */
 function reductions(generatorOf: (shape: Shape) => TensorGenerator): SampleFor<'reduceSum'>[] {
   return REDUCTIONS.map(([outer, n, inner]) =>
     oneInput(`[${outer}, (${n}), ${inner}]`, generatorOf([outer, n, inner]), { outer, n, inner }),
@@ -37,7 +37,7 @@ function permutation(shape: Shape, order: readonly number[]): SampleFor<'permute
   return oneInput(`${formatShape(shape)} as ${formatShape(order)}`, normal(shape), { order });
 }
 
-/** A sample of `reshape` or `broadcastTo`. */
+/** Returns a sample of `reshape` or `broadcastTo`. */
 function shapeChange(from: Shape, to: Shape): SampleFor<'reshape'> {
   return oneInput(`${formatShape(from)} to ${formatShape(to)}`, normal(from), { shape: to });
 }
@@ -49,7 +49,7 @@ function sliceOf(shape: Shape, starts: readonly number[], sizes: readonly number
   });
 }
 
-/** Pads a tensor of shape `from` with zeros to `shape`. */
+/** Returns a sample that pads a tensor of shape `from` with zeros to `shape`. */
 function padding(from: Shape, starts: readonly number[], shape: Shape): SampleFor<'pad'> {
   const name = `${formatShape(from)} in ${formatShape(shape)} at ${formatShape(starts)}`;
   return oneInput(name, normal(from), { starts, shape });
@@ -82,7 +82,7 @@ function product(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleFor<'matm
   };
 }
 
-/** A product with a bias that is added to every row. */
+/** Returns a sample of a product with a bias that is added to every row. */
 function productWithBias(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleFor<'matmul'> {
   const sample = product(a, b, attrs);
   const bias = normal([b[b.length - (attrs.transB ? 2 : 1)]]);
@@ -91,7 +91,7 @@ function productWithBias(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleF
   return { ...sample, name, inputs: [left, right, bias], gradients: [true, true, true] };
 }
 
-/** [m, k] times [k, n] for all combinations of transposed inputs: single, in batches with a shared b, and in batches. */
+/** Returns products [m, k] times [k, n] with all combinations of transposed inputs: single, in batches with one b, in batches. */
 function products(m: number, k: number, n: number): SampleFor<'matmul'>[] {
   return [0, 1, 2, 3].flatMap((variant) => {
     const attrs: MatmulOptions = { transA: (variant & 1) === 1, transB: (variant & 2) === 2 };
@@ -101,7 +101,7 @@ function products(m: number, k: number, n: number): SampleFor<'matmul'>[] {
   });
 }
 
-/** Samples of ops that work on the rows (the last axis) of tensors. */
+/** Returns samples of ops that work on the rows (the last axis) of tensors. */
 function rowSamples(generatorOf: (shape: Shape) => TensorGenerator): SampleFor<'softmax'>[] {
   const shapes: Shape[] = [[1], [3], [17], [4, 33], [2, 3, 5], [3, 1], [0, 3], [3, 0], [5, 130]];
   return shapes.map((shape) => oneInput(formatShape(shape), generatorOf(shape), {}));

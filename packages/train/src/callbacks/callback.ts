@@ -37,11 +37,12 @@ export interface RunControl {
   /** Returns a copy of the weights that validation uses: the moving average if the run has the option `average`. */
   weights(): Promise<Record<string, SavedTensor>>;
   /**
-   * Returns a copy of the gradients of the latest update, by parameter; empty before the first one. They are those before
-   * clipping, except for the clipping by `value` and by `norm`, which changes them in place.
+   * Returns a copy of the gradients of the latest update, by parameter name; empty until the model is built. They are the
+   * gradients before clipping, with two exceptions: clipping by `value` or `norm` changes them, and so does the weight decay
+   * of an optimizer with `convention: 'pytorch'`.
    */
   gradients(): Promise<Record<string, SavedTensor>>;
-  /** Factor on the learning rate of the optimizer's schedule. Initially 1; stored in checkpoints. */
+  /** Factor by which the learning rate of the optimizer is multiplied. Initially 1; stored in checkpoints. */
   learningRateScale: number;
 }
 

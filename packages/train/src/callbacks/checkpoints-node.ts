@@ -33,7 +33,7 @@ export function checkpoints(folderOptions: CheckpointFolderOptions): CheckpointF
   return { ...checkpointsTo(store, options), load: () => readCheckpoint(location('last')) };
 }
 
-/** Reads a checkpoint from a file; null if the file does not exist. @throws UnrollError `format` if it is damaged */
+/** Returns the checkpoint in a file; null if the file does not exist. @throws UnrollError `format` if the file is damaged */
 export async function readCheckpoint(file: string): Promise<Checkpoint | null> {
   try {
     return decodeCheckpoint(await readFile(file));

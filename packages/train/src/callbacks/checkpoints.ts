@@ -56,7 +56,7 @@ export function checkpointsTo(store: CheckpointStore, options: CheckpointOptions
         names.push('best');
       }
     }
-    return [...names, 'last']; // the state in `last` contains the metric of `best`, which must exist by then
+    return [...names, 'last']; // `best` is written first, because the state in `last` contains its metric
   };
   const write = async (names: readonly string[], checkpoint: Checkpoint | null): Promise<void> => {
     if (checkpoint === null || names.length === 0) return;

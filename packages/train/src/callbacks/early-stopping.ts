@@ -32,7 +32,7 @@ interface State {
 
 /**
  * Returns a callback that ends the run when a metric stops improving.
- * @throws UnrollError `value` for an unknown or invalid option; during the run, if it has no metric of this name
+ * @throws UnrollError `value` for an unknown or invalid option
  */
 export function earlyStopping(options: EarlyStoppingOptions = {}): Callback {
   checkOptions('earlyStopping', options, {

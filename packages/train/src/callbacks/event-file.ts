@@ -29,11 +29,11 @@ export function scalarRecord(
   return tfRecord(join([double(1, wallTime), int(2, step), bytes(5, join(values))]));
 }
 
-/** A histogram: `counts[i]` numbers are between `edges[i]` and `edges[i + 1]`. */
+/** A histogram: `counts[i]` values are between `edges[i]` and `edges[i + 1]`. */
 export interface Histogram {
   min: number;
   max: number;
-  /** How many numbers there are. */
+  /** Number of values. */
   count: number;
   sum: number;
   sumSquares: number;
@@ -53,7 +53,7 @@ export function histogramRecord(
   return tfRecord(join([double(1, wallTime), int(2, step), bytes(5, join(values))]));
 }
 
-/** Encodes a HistogramProto, whose buckets have only upper limits. */
+/** Encodes a HistogramProto, which stores only the upper limit of each bucket. */
 function histogramMessage({ min, max, count, sum, sumSquares, edges, counts }: Histogram): Uint8Array {
   const fields = [min, max, count, sum, sumSquares].map((value, i) => double(i + 1, value));
   const limits = Array.from(counts, (_, i) => edges[i + 1]);
@@ -78,7 +78,7 @@ function tfRecord(data: Uint8Array): Uint8Array {
   return record;
 }
 
-// The following functions encode a protobuf field: its key (field number and wire type), then its value.
+// Protobuf encodes a field as its key (field number and wire type), followed by its value.
 
 const key = (field: number, wire: 0 | 1 | 2 | 5): Uint8Array => varint(field * 8 + wire);
 

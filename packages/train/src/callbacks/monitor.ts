@@ -1,4 +1,4 @@
-/** For callbacks that monitor a metric: finds its value in an epoch event and decides whether it has improved. */
+/** Finds the value of a monitored metric in an epoch event, and decides whether the value has improved. */
 import { valueError } from '@unroll/core';
 import { formatValue, nearest, type OptionTypes } from '@unroll/core/internal';
 import { type EpochEvent, metricsOf } from '../events.js';
@@ -26,7 +26,7 @@ export const MONITOR_OPTIONS: OptionTypes<MonitorOptions> = {
 const HIGHER_IS_BETTER = /(accuracy|auc|precision|recall|f1|r2)$/i;
 
 /**
- * Returns name and value of the monitored metric in an epoch.
+ * Returns the name and the value of the monitored metric in an epoch.
  * @param monitor name of the metric; undefined: the default
  * @throws UnrollError `value` if there is no such metric
  */

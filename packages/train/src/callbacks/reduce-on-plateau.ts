@@ -8,7 +8,7 @@ export interface ReduceOnPlateauOptions extends MonitorOptions, Omit<PlateauOpti
 
 /**
  * Returns a callback that multiplies the learning rate by `factor` after `patience` epochs without an improvement.
- * @throws UnrollError `value` for an unknown or invalid option; during the run, if it has no metric of this name
+ * @throws UnrollError `value` for an unknown or invalid option
  */
 export function reduceOnPlateau(allOptions: ReduceOnPlateauOptions = {}): Callback {
   checkOptions('reduceOnPlateau', allOptions, { ...PLATEAU_OPTIONS, ...MONITOR_OPTIONS });

@@ -71,7 +71,7 @@ function mismatch(loss: string, prediction: Tensor, target: Tensor): string {
   return `${loss}: the model predicts ${predicted}, but the target is ${expected}.`;
 }
 
-/** Reshapes the target to `shape` if it only lacks a last axis of size 1; null if it has another shape. */
+/** Returns the target in `shape` if it has this shape or only lacks a last axis of size 1, otherwise null. */
 function reshapeTo(shape: Shape, target: Tensor): Tensor | null {
   if (sameShape(shape, target.shape)) return target;
   const withoutLast = shape.at(-1) === 1 ? shape.slice(0, -1) : null;

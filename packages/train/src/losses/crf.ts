@@ -9,8 +9,8 @@ import { type SequenceBatch, sequenceLoss } from './sequence.js';
  * sequence, as in pytorch-crf. The output of the model must be that of a layer `crf`, which has the transitions.
  *
  * Targets are the ids of the tags, [B, T] or [B, T, 1], from 0 to K - 1. Tags of masked steps are ignored.
- * @throws UnrollError (in training) `value` for a tag out of range, for a transition that the constraints of the layer rule
- * out, and for a sequence without a valid step; `state` for the output of another layer
+ * @throws UnrollError (in training) `value` for the output of another layer, a target of the wrong shape, a tag out of range,
+ * a tag sequence that the constraints of the layer rule out, or a sequence without a valid step
  */
 export function crf(options: LossOptions = {}): Loss {
   checkOptions('crf', options, LOSS_OPTIONS);
@@ -55,7 +55,7 @@ function tagIds({ prediction, target }: SequenceBatch): Tensor {
   );
 }
 
-/** @throws UnrollError `value` for the first tag that is not a tag id, or that is ruled out */
+/** @throws UnrollError `value` for the first tag that is not a tag id or that the constraints rule out */
 function checkTags(
   { prediction, mask, example }: SequenceBatch,
   tags: Tensor,
@@ -68,7 +68,7 @@ function checkTags(
     const fail = (step: number, problem: string): never => {
       throw valueError(`crf: ${example(b)}, step ${step}: ${problem}`, { example: b, step });
     };
-    /** The last valid step, -1: none. */
+    /** The last valid step before t; -1: none. */
     let last = -1;
     for (let t = 0; t < T; t++) {
       const tag = values[b * T + t];
@@ -78,9 +78,9 @@ function checkTags(
       }
       if (allowed && last < 0 && !allowed.start[tag])
         fail(t, `the constraints do not allow a sequence to begin with tag ${tag}.`);
-      const before = last < 0 ? tag : values[b * T + last];
-      if (allowed && last >= 0 && !allowed.transitions[before][tag])
-        fail(t, `the constraints do not allow tag ${tag} after tag ${before}.`);
+      const previousTag = last < 0 ? tag : values[b * T + last];
+      if (allowed && last >= 0 && !allowed.transitions[previousTag][tag])
+        fail(t, `the constraints do not allow tag ${tag} after tag ${previousTag}.`);
       last = t;
     }
     const end = values[b * T + last];

@@ -159,8 +159,8 @@ export interface SparseCrossentropyOptions extends SmoothedCrossentropyOptions {
 }
 
 /**
- * Categorical cross-entropy for class indices as targets: -log p of the target class. With label smoothing s it is
- * -(1 - s) log p - s mean(log p over the K classes), the loss of the one-hot target in `categoricalCrossentropy`. Predicted
+ * Categorical cross-entropy for class indices as targets: -log p of the target class. With label smoothing s, the loss is
+ * -(1 - s) log p - s mean(log p over the K classes), as in `categoricalCrossentropy` for the one-hot target. Predicted
  * probabilities are first divided by their sum.
  * @remarks prediction [B, K] or [B, T, K], targets [B] or [B, T] of integers from 0 to K - 1. As
  * `SparseCategoricalCrossentropy` of Keras 3.

@@ -39,10 +39,10 @@ export interface CtcLossOptions extends LossOptions {
  * The loss of connectionist temporal classification: -log of the probability of the target, summed over all alignments. In
  * an alignment, every step emits a label or the blank; repetitions are merged, then blanks are removed.
  *
- * The predictions are logits [B, T, C] of C classes including the blank (the last layer has no activation), the targets
+ * The predictions are logits [B, T, C] of C classes including the blank (the last layer has no activation). The targets are
  * labels [B, L], padded at the end. Masked steps are skipped.
- * @throws UnrollError `value` for labels that are not classes of the model, a blank in a target, or a target that is too
- * long for its input
+ * @throws UnrollError (in training) `shape` for a target that is not [B, L], `value` for labels that are not classes of the
+ * model, a blank in a target, or a target that is too long for its input
  */
 export function ctc(options: CtcLossOptions = {}): Loss {
   checkOptions('ctc', options, {
@@ -124,12 +124,12 @@ function checkTargets(batch: SequenceBatch, blank: number, zeroInfinity: boolean
         { label: labels[invalid], step: invalid, classes: C },
       );
     }
-    const blanks = labels.indexOf(blank);
-    if (blanks >= 0) {
+    const firstBlank = labels.indexOf(blank);
+    if (firstBlank >= 0) {
       throw valueError(
-        `ctc: the labels of ${example(b)} contain the blank (${blank}) at step ${blanks}. Set blank to a class that is ` +
+        `ctc: the labels of ${example(b)} contain the blank (${blank}) at step ${firstBlank}. Set blank to a class that is ` +
           'not a label, or set padding if this is the padding value.',
-        { blank, step: blanks },
+        { blank, step: firstBlank },
       );
     }
     if (!zeroInfinity) checkLength(labels, lengths[b], example(b));

@@ -98,7 +98,7 @@ export function binaryFocalCrossentropy(options: BinaryFocalOptions = {}): Loss 
 export interface CategoricalFocalOptions extends SmoothedCrossentropyOptions {
   /** Focusing parameter: larger values reduce the weight of easy examples. Default 2. */
   gamma?: number;
-  /** Factor on the loss of all classes, or a list with a factor for each class. Default 0.25. */
+  /** One factor for the losses of all classes, or a list with a factor for each class. Default 0.25. */
   alpha?: number | readonly number[];
 }
 

@@ -1,4 +1,4 @@
-/** The loss for models that predict a normal distribution: a mean and its uncertainty. */
+/** The loss for models that predict a normal distribution: its mean, and its scale or variance. */
 import {
   add,
   div,

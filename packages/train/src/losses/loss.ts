@@ -57,7 +57,7 @@ export const LOSS_OPTIONS: OptionTypes<LossOptions> = { reduction: true };
 export interface LossContext {
   /** True in training steps, false in evaluation. */
   readonly training: boolean;
-  /** The random stream of the step. Use children of it. */
+  /** The random stream of the step. Draw from its child streams only. */
   readonly random: RandomStream;
 }
 
@@ -142,7 +142,7 @@ interface RowWeighting {
 /**
  * Computes the valid rows, their weights and the divisor.
  * @param lead shape of the rows
- * @param ignored returns true for rows to ignore in addition to masked ones; null: none
+ * @param ignored returns true for rows to ignore in addition to masked rows; null: none
  */
 export function weighRows(
   name: string,

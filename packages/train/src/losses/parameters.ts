@@ -36,7 +36,7 @@ export const LOSS_PREFIX = 'loss/';
 
 /**
  * Returns the function that creates the parameters of a loss.
- * @param path `loss/<output>`, the prefix of their names
+ * @param path `loss/<output>`, the prefix of the parameters' names
  * @param stored values from a file, by parameter name; null: initial values
  * @throws UnrollError (by the returned function) `format` if the file has no parameter of this name and shape
  */

@@ -24,9 +24,9 @@ export function huber(options: HuberOptions = {}): Loss {
       align: (prediction, target) => alignSameShape('huber', prediction, target),
       rows(prediction, target) {
         // With q = min(|e|, delta), both cases equal q²/2 + delta (|e| - q).
-        const size = abs(sub(prediction, target));
-        const q = minimum(size, delta);
-        return mean(add(mul(square(q), 0.5), mul(sub(size, q), delta)), -1);
+        const absError = abs(sub(prediction, target));
+        const q = minimum(absError, delta);
+        return mean(add(mul(square(q), 0.5), mul(sub(absError, q), delta)), -1);
       },
     },
     options,
@@ -34,7 +34,7 @@ export function huber(options: HuberOptions = {}): Loss {
 }
 
 /**
- * Log-cosh loss: the mean over K of log cosh e, with e = y - p; about e²/2 for small errors and |e| - log 2 for large ones.
+ * Log-cosh loss: the mean over K of log cosh e, with e = y - p; about e²/2 for small errors and |e| - log 2 for large errors.
  * @remarks prediction and target [B, K] or [B, T, K]. As `LogCosh` of Keras 3, but computed as |e| - log(1 + tanh |e|),
  * which does not overflow and is accurate for small errors.
  */
@@ -44,8 +44,8 @@ export function logCosh(options: LossOptions = {}): Loss {
       name: 'logCosh',
       align: (prediction, target) => alignSameShape('logCosh', prediction, target),
       rows(prediction, target) {
-        const size = abs(sub(prediction, target));
-        return mean(sub(size, log1p(tanh(size))), -1);
+        const absError = abs(sub(prediction, target));
+        return mean(sub(absError, log1p(tanh(absError))), -1);
       },
     },
     options,

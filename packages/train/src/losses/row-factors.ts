@@ -1,6 +1,6 @@
 /**
- * Converts masks, sample weights, [B] or per step [B, T], and class weights to one number per row of a prediction. Used by
- * losses and metrics.
+ * Converts masks and sample weights ([B], or per step [B, T]) and class weights to one number per row of a prediction. Used
+ * by losses and metrics.
  */
 import { formatShape, type Shape, shapeError, type Tensor, tensor, valueError } from '@unroll/core';
 import { hostValues, sizeOf } from '@unroll/core/internal';
@@ -18,7 +18,7 @@ export interface RowFactors {
  * @param lead shape of the rows: the shape of the prediction without its last axis
  * @param mask [B] or [B, T]: nonzero for valid rows
  * @param weights [B] or [B, T]
- * @param ignored returns true for rows to ignore in addition to masked ones; null: none
+ * @param ignored returns true for rows to ignore in addition to masked rows; null: none
  */
 export function rowFactors(
   what: string,
@@ -44,7 +44,8 @@ export function selectRows(values: Float64Array, rows: Uint32Array): Float64Arra
 
 /**
  * Returns one value per row. The axes of `values` must be the first axes of `lead`; axes of size 1 are broadcast.
- * @param what name of the loss or metric, and `kind` of values, for messages
+ * @param what name of the loss or metric, for messages
+ * @param kind `mask` or `weights`, for messages
  */
 function expandToRows(what: string, kind: string, values: Tensor, lead: Shape): Float64Array {
   const shape = [...values.shape];
@@ -53,8 +54,8 @@ function expandToRows(what: string, kind: string, values: Tensor, lead: Shape): 
     const [B = 0, ...T] = lead;
     const steps = T.length > 0 ? ` or one per step, ${formatShape([B, ...T])}` : '';
     throw shapeError(
-      `${what}: the ${kind} ${kind === 'mask' ? 'has' : 'have'} shape ${formatShape(values.shape)}, but the loss is per ` +
-        `${T.length > 0 ? 'step' : 'example'}, ${formatShape(lead)}. ` +
+      `${what}: the ${kind} ${kind === 'mask' ? 'has' : 'have'} shape ${formatShape(values.shape)}, but there is one result ` +
+        `per ${T.length > 0 ? 'step' : 'example'}, ${formatShape(lead)}. ` +
         `Give one number per example, [${B}]${steps}.` +
         (shape.length > lead.length && kind === 'mask'
           ? ' A layer with one output per sequence must not return a mask.'
@@ -70,9 +71,9 @@ function expandToRows(what: string, kind: string, values: Tensor, lead: Shape): 
     let index = 0;
     let stride = 1;
     for (let d = lead.length - 1; d >= 0; d--) {
-      const position = remainder % lead[d];
+      const indexOnAxis = remainder % lead[d];
       remainder = Math.floor(remainder / lead[d]);
-      if (extents[d] !== 1) index += position * stride;
+      if (extents[d] !== 1) index += indexOnAxis * stride;
       stride *= extents[d];
     }
     out[row] = source[index];
@@ -87,7 +88,8 @@ export type ClassWeights = readonly number[] | Readonly<Record<number, number>>;
  * Combines sample weights and class weights: returns, for each row, its sample weight times the weight of its class. Targets
  * are class indices, [B] or [B, T] (or with a last axis of 1), or one-hot, [B, K] or [B, T, K].
  * @param rows shape of the rows: the shape of the prediction without its last axis
- * @throws UnrollError `value` for a target that is not a class, or a weight that is not a number >= 0
+ * @throws UnrollError `shape` for targets without one class per row, `value` for a target that is not a class index, or a
+ * weight that is not a finite number >= 0
  */
 export function combineWeights(
   target: Tensor,
@@ -127,7 +129,7 @@ export function combineWeights(
   return tensor(out, rows);
 }
 
-/** Returns the index of the largest value; the first of several equal ones. */
+/** Returns the index of the largest value; of several equal values, the first index. */
 export function argmax(values: ArrayLike<number>): number {
   let best = 0;
   for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;

@@ -1,7 +1,7 @@
 /**
  * Sampled softmax (Jean et al. 2015): the cross-entropy of a large vocabulary, estimated in training from the target token and
  * a sample of other tokens, so that neither time nor memory grows with the vocabulary. Evaluation computes the exact
- * cross-entropy, some rows at a time.
+ * cross-entropy, a block of rows at a time.
  *
  *     const scores = outputEmbedding({ tiedTo: tokens });
  *     const trainer = model({ inputs: x, outputs: hidden });                     // [B, T, D], without scores
@@ -56,12 +56,12 @@ export interface VocabularyLayer {
 export interface SampledSoftmaxOptions extends LossOptions {
   /** The layer that scores the vocabulary: the result of `outputEmbedding`. The predictions are its inputs. */
   layer: VocabularyLayer;
-  /** Number of sampled tokens per step. Default 1000, at most the size of the vocabulary. */
+  /** Number of sampled tokens per step. Default: 1000, or the size of the vocabulary if that is smaller. */
   samples?: number;
   /**
    * The distribution of the samples. `logUniform` (default): P(k) proportional to log((k + 2) / (k + 1)), for tokens sorted by
-   * falling frequency, as vocabularies are. `uniform`: all tokens are equally likely. A list: the weight of each token, such as
-   * its count.
+   * decreasing frequency, as vocabularies are. `uniform`: all tokens are equally likely. A list contains the weight of each token, such
+   * as its count.
    */
   distribution?: 'logUniform' | 'uniform' | ArrayLike<number>;
 }
@@ -110,7 +110,7 @@ export function sampledSoftmax(options: SampledSoftmaxOptions): Loss {
   };
 }
 
-/** Sampled tokens, and for any token the expected number of times that it is drawn. */
+/** The sampled tokens, and a function that returns how often any token is expected to be drawn. */
 interface Sample {
   tokens: Float64Array;
   expectedCount(token: number): number;
@@ -159,7 +159,7 @@ function firstAbove(cumulative: Float64Array, u: number): number {
   return low;
 }
 
-/** Returns the cumulative distribution. exactLog makes it equal on all platforms. */
+/** Returns the cumulative distribution. With exactLog, the result is equal on all platforms. */
 function cumulativeWeights(
   name: string,
   distribution: NonNullable<SampledSoftmaxOptions['distribution']>,
@@ -234,7 +234,7 @@ function hitsOf(ids: ArrayLike<number>, tokens: Float64Array): Tensor | null {
   return hits && hostTensor(hits, [ids.length, tokens.length]);
 }
 
-/** Returns the exact losses [N], computed for some rows at a time unless gradients are recorded. */
+/** Returns the exact losses [N], computed for a block of rows at a time unless gradients are recorded. */
 function exactRows({ table, bias }: VocabularyLayer, hidden: Tensor, target: Tensor): Tensor {
   const [N] = hidden.shape;
   const ids = reshape(target, [N]);
@@ -247,7 +247,7 @@ function exactRows({ table, bias }: VocabularyLayer, hidden: Tensor, target: Ten
   const parts: Tensor[] = [];
   for (let start = 0; start < N; start += size) {
     const end = Math.min(N, start + size);
-    // A scope of its own frees the logits of these rows.
+    // The scope frees the logits of these rows.
     parts.push(scope(() => losses(slice(hidden, 0, start, end), slice(ids, 0, start, end))));
   }
   return concat(parts, 0);

@@ -23,7 +23,7 @@
  * A definition with `build` has parameters that are trained with those of the model. Training calls `build` once, when it
  * builds the model, with the shape [-1, T, K] of the output (-1: any size), and passes the result to `losses`. The
  * parameters are treated like those of the model: gradients, clipping, optimizer, moving averages, regularisers,
- * constraints, checkpoints, and checks for non-finite values. A saved model stores them as `loss/<output>/<name>`. A loss
+ * constraints, checkpoints, and checks for non-finite values. A saved model stores the parameters as `loss/<output>/<name>`. A loss
  * that is used for two outputs shares its parameters.
  */
 import {
@@ -58,7 +58,7 @@ export interface SequenceBatch {
   mask: Tensor | null;
   /** [B]: number of valid prediction steps. */
   lengths: Uint32Array;
-  /** [B]: number of valid target steps, which are the first ones. */
+  /** [B]: number of valid target steps. Valid steps come before padding. */
   targetLengths: Uint32Array;
   /** Describes sequence b for error messages: `example 3 of the batch`. */
   example(b: number): string;

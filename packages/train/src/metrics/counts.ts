@@ -15,9 +15,9 @@ import {
 
 export interface CountsOptions {
   /**
-   * For predictions of K classes, of which the largest score decides: `macro` is the mean of the metric over the classes (0
-   * for a class without targets and predictions), `micro` counts the rows of all classes together. Default: none; each
-   * number is the prediction of a binary label.
+   * For predictions of K classes (the class with the largest score is predicted): `macro` is the mean of the metric over the
+   * classes (0 for a class without targets and predictions); `micro` computes the metric from the counts of all classes
+   * together. Default: none; each number is the prediction of a binary label.
    */
   average?: 'macro' | 'micro';
   /** Without `average`: predictions above the threshold are positive. Default 0.5; set 0 for logits. */
@@ -27,7 +27,7 @@ export interface CountsOptions {
 /** Numbers of rows for one class (or for positive binary labels). */
 type Counts = readonly [truePositives: number, predicted: number, actual: number];
 
-/** Creates a metric from the counts of each class (a single class for binary labels). `score` computes it for one class. */
+/** Creates a metric from the counts of each class (binary labels: of the positives). @param score the metric of one class */
 function countsMetric(name: string, options: CountsOptions, score: (counts: Counts) => number): Metric {
   checkOptions(name, options, { average: true, threshold: 'number' });
   const { average, threshold = 0.5 } = options;
@@ -104,13 +104,13 @@ export function f1(options: CountsOptions = {}): Metric {
 }
 
 export interface ConfusionOptions {
-  /** For predictions of one number per row: those above the threshold are class 1. Default 0.5; set 0 for logits. */
+  /** For one number per row: predictions above the threshold are class 1. Default 0.5; set 0 for logits. */
   threshold?: number;
 }
 
 /**
  * Confusion matrix: element [i][j] is the number of examples or steps of true class i that are predicted as class j.
- * Predictions of one number each have two classes.
+ * If a prediction is one number per row, there are two classes.
  */
 export function confusionMatrix(options: ConfusionOptions = {}): Metric<number[][]> {
   checkOptions('confusionMatrix', options, { threshold: 'number' });

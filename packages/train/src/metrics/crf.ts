@@ -35,8 +35,8 @@ export function crfAccuracy(options: NoOptions = {}): Metric {
 }
 
 /**
- * Returns the emissions [B T, K], followed by the transitions [K, K] and the start and end scores, [1, K] each. One tensor is
- * read from the backend together with the other values of a step, before the weights change.
+ * Returns the emissions [B T, K], followed by the transitions [K, K] and the start and end scores, [1, K] each. They form
+ * one tensor, which is read from the backend with the other values of a step, before the weights change.
  */
 function withScores(emissions: Tensor): Tensor {
   const output = crfOutputOf(emissions);

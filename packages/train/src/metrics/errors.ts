@@ -2,10 +2,10 @@
 import { checkOptions } from '@unroll/core/internal';
 import { alignColumns, eachRow, type Metric, makeMetric, type NoOptions, ratio } from './metric.js';
 
-/** Creates the metric finish(mean of size(error)) over all entries; error = target - prediction. */
+/** Creates a metric: the mean of `errorSize` over all entries, passed to `finish`. An error is target - prediction. */
 function meanError(
   name: string,
-  size: (error: number) => number,
+  errorSize: (error: number) => number,
   finish: (value: number) => number = (value) => value,
 ): Metric {
   return makeMetric({
@@ -18,7 +18,7 @@ function meanError(
       const { prediction, target, width } = batch;
       eachRow(batch, (row, weight) => {
         for (let i = row * width; i < (row + 1) * width; i++) {
-          sums[0] += weight * size(target[i] - prediction[i]);
+          sums[0] += weight * errorSize(target[i] - prediction[i]);
           sums[1] += weight;
         }
       });

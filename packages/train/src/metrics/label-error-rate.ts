@@ -68,9 +68,12 @@ function editsOf(
     const steps = Array.from({ length: T }, (_, t) => b * T + t).filter((t) => valid?.[t] !== 0);
     const row = labels.subarray(b * L, (b + 1) * L);
     const end = row.indexOf(padValue);
-    const wanted = end < 0 ? row : row.subarray(0, end);
-    edits[b] = editDistance(bestPath(scores, steps.length, C, blank, (t) => steps[t] * C).labels, wanted);
-    counts[b] = wanted.length;
+    const targetLabels = end < 0 ? row : row.subarray(0, end);
+    edits[b] = editDistance(
+      bestPath(scores, steps.length, C, blank, (t) => steps[t] * C).labels,
+      targetLabels,
+    );
+    counts[b] = targetLabels.length;
     if (steps.length === 0) edits[b] = counts[b] = 0; // the loss ignores such sequences, too
   }
   const factors = rowFactors(name, [B], null, weights).factors ?? new Float64Array(B).fill(1);

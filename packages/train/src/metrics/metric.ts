@@ -2,7 +2,7 @@
  * The definition of a metric, which accumulates sums over batches and computes one result. A row is a slice along the last
  * axis of a prediction. Its weight is mask · sample weight, and means are divided by the sum of the weights, as in Keras.
  * Unlike in Keras, every metric respects the mask, including precision, recall and R². All sums are in double precision.
- * Before the first row, every metric is 0, except perplexity, which is 1.
+ * Before the first row, metrics are 0, except perplexity (1) and the confusion matrix (empty).
  */
 import type { FloatArray, Shape, Tensor } from '@unroll/core';
 import { formatShape, shapeError, valueError } from '@unroll/core';
@@ -21,8 +21,8 @@ export interface Metric<R = number> extends Configured {
   /** Whether a higher or lower value is better. */
   readonly better: 'higher' | 'lower';
   /**
-   * Returns the tensor that `update` receives in place of a prediction. Called with the output of the model during the
-   * forward pass. Default: the prediction.
+   * Returns the tensor that `update` receives in place of a prediction. Called during the forward pass, with the output of
+   * the model. Default: the prediction.
    */
   prepare?(prediction: Tensor): Tensor;
   /**
@@ -35,7 +35,7 @@ export interface Metric<R = number> extends Configured {
   result(): R;
   /** Discards all batches. */
   reset(): void;
-  /** The accumulated state, for checkpoints; it can be set to restore the metric. */
+  /** The accumulated state, for checkpoints. To restore the metric, set this property. */
   state: MetricState;
 }
 
@@ -83,7 +83,7 @@ export function makeMetric<R = number>(definition: MetricDefinition<R>): Metric<
         sums = new Float64Array(definition.size(width));
       } else if (width !== batch.width) {
         throw shapeError(
-          `${name}: predictions must have ${width} numbers per row, as before, got ${batch.width}. Call reset() before another model.`,
+          `${name}: predictions must have ${width} numbers per row, as before, got ${batch.width}. Call reset() before using the metric for another model.`,
           {
             before: width,
             now: batch.width,
@@ -131,7 +131,7 @@ function rowWeights(name: string, lead: Shape, mask: Tensor | null, weights: Ten
  */
 export function alignElements(name: string): MetricDefinition<unknown>['align'] {
   return (prediction, target, mask, weights) => {
-    if (!sameShape(withoutLastOne(prediction.shape), withoutLastOne(target.shape))) {
+    if (!sameShape(withoutUnitAxis(prediction.shape), withoutUnitAxis(target.shape))) {
       throw shapeError(
         `${name}: the model predicts ${formatShape(prediction.shape)}, but the target is ` +
           `${formatShape(target.shape)}. ` +
@@ -173,7 +173,7 @@ export function alignClasses(name: string): MetricDefinition<unknown>['align'] {
     const oneHot = width > 1 && sameShape(prediction.shape, target.shape);
     if (
       !oneHot &&
-      !sameShape(withoutLastOne(target.shape), withoutLastOne(lead)) &&
+      !sameShape(withoutUnitAxis(target.shape), withoutUnitAxis(lead)) &&
       !sameShape(target.shape, [...lead, 1])
     ) {
       throw shapeError(
@@ -216,7 +216,7 @@ export function rowOf(values: FloatArray, row: number, width: number): FloatArra
 }
 
 /** Removes a last axis of size 1, unless it is the only axis. */
-function withoutLastOne(shape: Shape): Shape {
+function withoutUnitAxis(shape: Shape): Shape {
   return shape.length > 1 && shape.at(-1) === 1 ? shape.slice(0, -1) : shape;
 }
 

@@ -3,7 +3,7 @@ import { checkOptions } from '@unroll/core/internal';
 import { alignClasses, eachRow, type Metric, makeMetric, ratio, rowOf } from './metric.js';
 
 export interface PerplexityOptions {
-  /** True: the predictions are logits. Default false: they are probabilities; those below 1e-7 count as 1e-7. */
+  /** True: the predictions are logits. Default false: they are probabilities, and values below 1e-7 count as 1e-7. */
   fromLogits?: boolean;
 }
 

@@ -51,7 +51,7 @@ export class WeightAverage {
     this.#weights = weights;
   }
 
-  /** Number of updates. To resume from a checkpoint, set it and the values of `buffer`. */
+  /** Number of updates. To resume from a checkpoint, set this number and the values of `buffer`. */
   get updates(): number {
     return this.#updates;
   }

@@ -19,7 +19,7 @@ export interface UpdateCall {
   step: number;
   /** Learning rate of this update. */
   rate: number;
-  /** Factor on the gradients (from clipping by global norm). */
+  /** Factor by which the update multiplies the gradients: the clipping by global norm. */
   gScale: number;
   /** The parameters in the blocks. Required by `excludeFromWeightDecay` and `lazy`. */
   slices?: readonly ParameterSlice[];
@@ -58,7 +58,7 @@ export interface Optimizer {
   readonly slots: readonly string[];
   /**
    * True if the optimizer updates only {@link ParameterSlice.rows}. It then writes to no other rows of the weights,
-   * gradients or slots.
+   * gradients or slots, except that Adagrad initializes all rows of its slots in the first update.
    */
   readonly lazy?: boolean;
   /** Updates the weights and the slots. */
@@ -74,7 +74,7 @@ export interface OptimizerOptions {
    * Keras, this applies to every optimizer. Default 0; 0.004 for AdamW.
    */
   weightDecay?: number;
-  /** Parts of names, such as `bias`: parameters whose name contains one have no weight decay. Default none. */
+  /** Parts of names, such as `bias`. A parameter whose name contains one of them has no weight decay. Default none. */
   excludeFromWeightDecay?: readonly string[];
   /**
    * Whether to use the formulas of Keras or of PyTorch. They differ in three points: the position of epsilon, whether
@@ -251,7 +251,7 @@ function withDecayInGradient(call: UpdateCall, weightDecay: number): UpdateCall 
   return { ...call, gScale: 1 };
 }
 
-/** x *= factor */
+/** Multiplies x by `factor` in place. */
 export function scaleInPlace(kernels: Kernels, x: Block, factor: number): void {
   const scalar = scalarBlock(kernels, factor);
   kernels.binary({ op: 'mul', a: x, b: scalar, stridesB: [0], y: x });

@@ -1,19 +1,23 @@
-/** Random changes of clips in training. All frames of a clip change alike, so that the motion stays the same. */
+/** Random changes of clips in training. All frames of a clip are changed in the same way, so the motion stays the same. */
 import type { RandomStream } from '@unroll/core';
 
-/** Ranges: shift as a share of the side, size, angle in radians, contrast and brightness in standard deviations. */
+/** Largest shift, as a share of the height or width. */
 const SHIFT = 1 / 16;
+/** Largest changes of the size and the contrast, as a share. */
 const ZOOM = 0.1;
-const ANGLE = 0.1;
 const CONTRAST = 0.2;
+/** Largest angle in radians. */
+const ANGLE = 0.1;
+/** Largest change of the brightness in standard deviations. */
 const BRIGHTNESS = 0.2;
 
-const inside = (value: number, most: number): number => Math.max(0, Math.min(most, value));
+const clamp = (value: number, max: number): number => Math.max(0, Math.min(max, value));
 
-/** A change: each new pixel is the weighted mean of four old ones, and is then scaled and shifted. */
+/** A change: each new pixel is the weighted mean of four old pixels, multiplied by `scale`, plus `offset`. */
 export interface FrameChange {
-  /** [pixels, 4] */
+  /** Indices of the four old pixels of each new pixel [pixels, 4]. */
   pixels: Int32Array;
+  /** Their weights [pixels, 4]. */
   weights: Float32Array;
   scale: number;
   offset: number;
@@ -35,8 +39,8 @@ export function changeOf(
     const v = y - middleY - dy * SHIFT * height;
     for (let x = 0; x < width; x++, at += 4) {
       const u = x - middleX - dx * SHIFT * width;
-      const fromX = inside(middleX + cos * u - sin * v, width - 1);
-      const fromY = inside(middleY + sin * u + cos * v, height - 1);
+      const fromX = clamp(middleX + cos * u - sin * v, width - 1);
+      const fromY = clamp(middleY + sin * u + cos * v, height - 1);
       const left = Math.floor(fromX);
       const top = Math.floor(fromY);
       const shareX = fromX - left;

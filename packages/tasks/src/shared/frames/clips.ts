@@ -7,11 +7,14 @@ import { cellError } from '../cells.js';
 /** Pixels of 8 bits, from 0 (black) to 255, or of any scale in a Float32Array. */
 export type Pixels = Uint8Array | Uint8ClampedArray | Float32Array;
 
-/** An image of a clip. An `ImageData` of a page's canvas is one. */
+/** An image of a clip, such as the `ImageData` of a canvas. */
 export interface Frame {
   width: number;
   height: number;
-  /** [height, width, channels], row by row: 1 channel (grey), 3 (red, green, blue) or 4 (with opacity, drawn over black). */
+  /**
+   * [height, width, channels], row by row: 1 channel (grey), 3 (red, green, blue) or 4 (also opacity, from 0 to 255; the frame is
+   * drawn over black).
+   */
   data: Pixels;
 }
 
@@ -19,7 +22,7 @@ export interface Frame {
 export interface ClipArray {
   shape: readonly number[];
   values: Pixels;
-  /** Name for messages. Default: its place. */
+  /** Name of the clip in messages. Default: its line or position, such as `line 3` or `clip 2`. */
   source?: string;
 }
 
@@ -29,7 +32,7 @@ export interface ClipFile {
   source: string;
   /** Number of frames. */
   count: number;
-  /** Yields the frames with these indices, which ascend. @throws UnrollError for a damaged one */
+  /** Yields the frames with these indices, which are ascending. @throws UnrollError for a damaged frame */
   frames(indices: readonly number[]): Iterable<Frame>;
 }
 
@@ -42,24 +45,25 @@ export interface ReadFrame extends Frame {
 
 /** A clip that was read. */
 export interface ReadClip {
-  /** Name of the clip for the user: that of its folder or file. */
+  /** Name of the clip for the user: its folder or file or, if there is none, its line or position. */
   name: string;
+  /** Number of frames. */
   count: number;
-  /** Yields frames, checked. @throws UnrollError for a damaged one, with the place of the clip */
+  /** Checks and yields the frames with these indices. @throws UnrollError for a damaged frame, with the name of the clip */
   frames(indices: readonly number[]): Iterable<ReadFrame>;
 }
 
-/** Smallest height and width of a frame. */
-const LEAST_SIDE = 4;
+/** Minimum height and width of a frame. */
+const MIN_SIDE = 4;
 
-/** A problem in a clip. The caller adds the place. */
+/** A problem in a clip. The caller adds the name of the clip. */
 class ClipProblem extends Error {}
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 const isFrame = (value: unknown): value is Frame =>
   isObject(value) && ['width', 'height', 'data'].every((name) => name in value);
 
-/** True for a value that is one clip. */
+/** Returns whether a value is one clip. */
 export const isClip = (value: unknown): value is Clip =>
   Array.isArray(value)
     ? value.length > 0 && value.every(isFrame)
@@ -69,8 +73,8 @@ export const isClip = (value: unknown): value is Clip =>
 
 /**
  * Reads a clip.
- * @param name what shows the clip if it has no name of its own
- * @param fail returns the error for a problem. Default: an UnrollError `value`
+ * @param name name in messages for a clip without a name
+ * @param fail returns the error for a problem. Default: an UnrollError `value` with `name`
  * @throws UnrollError for a value that is not a clip; damaged frames raise an error when they are read
  */
 export function readClip(
@@ -89,11 +93,11 @@ export function readClip(
     if (count === 0) throw new ClipProblem('the clip has no frames');
     return { name: source, count, frames: (indices) => checked(frames(indices), indices, fail) };
   } catch (error) {
-    throw withPlace(error, fail);
+    throw withName(error, fail);
   }
 }
 
-const withPlace = (error: unknown, fail: (problem: string) => UnrollError): unknown =>
+const withName = (error: unknown, fail: (problem: string) => UnrollError): unknown =>
   error instanceof ClipProblem || error instanceof UnrollError
     ? fail(error.message.replace(/\.$/, ''))
     : error;
@@ -109,18 +113,18 @@ function fileOf(clip: Clip, name: string): ClipFile {
 /** Returns the frames of an array as views. */
 function imagesOf({ shape, values }: ClipArray): Frame[] {
   const [count, height, width, channels = 1] = shape;
-  const text = `[${shape.join(', ')}]`;
+  const shapeText = `[${shape.join(', ')}]`;
   const isValid =
     (shape.length === 3 || shape.length === 4) &&
     shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0) &&
     [1, 3, 4].includes(channels);
   if (!isValid)
     throw new ClipProblem(
-      `the shape of a clip must be [frames, height, width] or [frames, height, width, channels] with 1, 3 or 4 channels, got ${text}`,
+      `the shape of a clip must be [frames, height, width] or [frames, height, width, channels] with 1, 3 or 4 channels, got ${shapeText}`,
     );
   const size = height * width * channels;
   if (count * size !== values.length)
-    throw new ClipProblem(`shape ${text} needs ${count * size} values, got ${values.length}`);
+    throw new ClipProblem(`shape ${shapeText} needs ${count * size} values, got ${values.length}`);
   // An empty array can have any number of frames.
   if (count > 0) checkSides(width, height, 'frame 1');
   return Array.from({ length: count }, (_, t) => ({
@@ -155,18 +159,18 @@ function* checked(
     }
     if (n < indices.length) throw new ClipProblem(`the number of frames must be ${indices.length}, got ${n}`);
   } catch (error) {
-    throw withPlace(error, fail);
+    throw withName(error, fail);
   }
 }
 
 const typeName = ({ data }: ReadFrame): string =>
   data instanceof Float32Array ? 'a Float32Array' : 'a Uint8Array';
 
-/** Checks that the sides are integers, not too small. */
+/** Checks that width and height are integers, at least `MIN_SIDE`. @param what noun for the frame in messages */
 function checkSides(width: number, height: number, what: string): void {
-  if (!(width >= LEAST_SIDE && height >= LEAST_SIDE)) {
-    const least = `${LEAST_SIDE} × ${LEAST_SIDE}`;
-    throw new ClipProblem(`frames must have at least ${least} pixels, got ${width} × ${height} (${what})`);
+  if (!(width >= MIN_SIDE && height >= MIN_SIDE)) {
+    const minSize = `${MIN_SIDE} × ${MIN_SIDE}`;
+    throw new ClipProblem(`frames must have at least ${minSize} pixels, got ${width} × ${height} (${what})`);
   }
   if (!Number.isSafeInteger(width) || !Number.isSafeInteger(height))
     throw new ClipProblem(`the width and height of ${what} must be integers, got ${width} × ${height}`);
@@ -203,7 +207,7 @@ export function clipsOf(table: Table, name: string): ReadClip[] {
   return nestedValues(table, name).map((value, row) => {
     const fail = (problem: string) => cellError(table, row, column, `${problem}.`);
     if (!isClip(value)) {
-      const remedy = 'The commands read the frames that the column names; a program passes images';
+      const remedy = 'The commands read the files named in the column; a program must pass images';
       throw fail(`the cell must hold a clip, got ${formatValue(value)}. ${remedy}`);
     }
     return readClip(value, `line ${table.lines[row]}`, fail);

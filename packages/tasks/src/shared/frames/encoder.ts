@@ -22,17 +22,17 @@ export interface FrameConfig {
   framesPerClip: number | null;
   /** Mean of each channel in the training clips. */
   means: readonly number[];
-  /** Standard deviation of each channel in the training clips; 1 if it is constant. */
+  /** Standard deviation of each channel in the training clips; 1 for a constant channel. */
   deviations: readonly number[];
 }
 
-/** Returns the part of a pipeline that concerns frames. */
+/** Returns the config of the frames that a pipeline contains. */
 export const frameConfig = (pipeline: FrameConfig): FrameConfig => {
   const { frameSize, channels, opticalDifference, framesPerClip, means, deviations } = pipeline;
   return { frameSize, channels, opticalDifference, framesPerClip, means, deviations };
 };
 
-/** The names of these settings in pipeline.json. */
+/** The keys of a `FrameConfig` in pipeline.json. */
 export const FRAME_KEYS = [
   'frameSize',
   'channels',
@@ -42,13 +42,13 @@ export const FRAME_KEYS = [
   'deviations',
 ];
 
-/** A clip as resized frames. */
+/** A clip as resized frames. Of long clips, training stores more frames than the network reads, and draws from them. */
 export interface EncodedClip {
   /** Number of frames that the network reads. */
   readonly length: number;
   /** Number of stored frames. */
   readonly stored: number;
-  /** Index in the clip of each stored frame. */
+  /** Index of each stored frame in the clip. */
   readonly indices: readonly number[];
   /** [stored, height, width, channels], row by row. */
   readonly values: Uint8Array | Float32Array;
@@ -56,38 +56,41 @@ export interface EncodedClip {
 
 /** Options of the front end, for all tasks on video. */
 export interface FrameOptions {
-  /** Height and width of the frames. Default: their size, with at most 64 pixels on the longer side. */
+  /**
+   * Height and width to which frames are resized. Default: the median height and width of the training clips, reduced to at most 64
+   * pixels on the longer side.
+   */
   frameSize?: readonly [height: number, width: number];
-  /** Whether colours are kept. Default: unless the middle frames of 50 clips, taken evenly from all clips, are grey. */
+  /** Whether frames keep their colours. Default: false if the middle frames of up to 50 clips are all grey, otherwise true. */
   colour?: boolean;
   /** Whether the network also reads the difference between each frame and the previous one. Default false. */
   opticalDifference?: boolean;
-  /** Default: all frames, or 16 if the longest clip has more. */
+  /** Number of frames of a clip that the network reads. Default: all frames, or 16 if the longest clip has more. */
   framesPerClip?: number;
 }
 
-/** Largest height and width. */
+/** Maximum height and width to which frames are resized. */
 export const MAX_SIDE = 1024;
-/** Longer side of the frames by default. */
+/** Default maximum of the longer side of the frames. */
 const LONGEST_SIDE = 64;
-/** Largest number of frames of a clip by default, as in networks that recognise actions (Tran et al. 2015). */
+/** Default maximum number of frames per clip, as in networks for action recognition (Tran et al. 2015). */
 const SAMPLED_FRAMES = 16;
-/** Stored frames for each frame that is read, from which training draws. */
-const STORED = 4;
+/** Of long clips, this number of frames is stored for each frame that the network reads; training draws one of them. */
+const STORED_PER_FRAME = 4;
 /** Number of clips whose colours are examined. */
 const COLOUR_CLIPS = 50;
-/** Largest difference of the channels of a grey pixel, as a share of the range of the values. */
+/** A pixel is grey if its channels differ by at most this share of the range of values. */
 const GREY = 8 / 255;
-/** Weights of the channels in grey (ITU-R BT.601). */
+/** Weights of red, green and blue in grey (ITU-R BT.601). */
 const LUMA = [0.299, 0.587, 0.114];
-/** Largest number of pixels in a batch. */
+/** Maximum number of pixels in a batch. */
 const MAX_BATCH_PIXELS = 2 ** 21;
-/** Standardised values are limited to this number of standard deviations. */
+/** Standardised values are clipped to between -LIMIT and LIMIT. */
 const LIMIT = 10;
 
 export class FrameEncoder {
   readonly config: FrameConfig;
-  /** The standardised value of each byte, for each channel. */
+  /** For each channel, the standardised value of each byte. */
   readonly #standardBytes: Float32Array[];
 
   constructor(config: FrameConfig) {
@@ -101,8 +104,8 @@ export class FrameEncoder {
   }
 
   /**
-   * Chooses the size and the colours, encodes the clips, and fits the standardisation.
-   * @param clips the training clips, at least one
+   * Chooses the frame size and the colours, encodes the clips, and fits the standardisation.
+   * @param clips training clips, at least one
    * @throws UnrollError for a damaged frame
    */
   static fit(
@@ -126,7 +129,11 @@ export class FrameEncoder {
     return { encoder: new FrameEncoder({ ...plain.config, ...statisticsOf(encoded, channels) }), encoded };
   }
 
-  /** Clips per batch: fewer if they are large, because convolutions need many times the memory of their inputs. */
+  /**
+   * Returns the number of clips per batch: `size`, or fewer if the clips are large, because convolutions need many times the memory
+   * of their inputs.
+   * @param longest number of frames of the longest clip
+   */
   batchSize(size: number, longest: number): number {
     const pixels = longest * this.config.frameSize[0] * this.config.frameSize[1];
     return Math.max(1, Math.min(size, Math.floor(MAX_BATCH_PIXELS / pixels)));
@@ -138,25 +145,25 @@ export class FrameEncoder {
     return [...frameSize, opticalDifference ? 2 * channels : channels];
   }
 
-  /** Reads and resizes the frames of a clip. @throws UnrollError for a damaged one */
+  /** Reads and resizes the frames of a clip. @throws UnrollError for a damaged frame */
   encode(clip: ReadClip): EncodedClip {
     const { frameSize, channels, framesPerClip } = this.config;
-    const most = framesPerClip === null ? clip.count : STORED * framesPerClip;
-    const indices = spread(clip.count, Math.min(clip.count, most));
+    const maxStored = framesPerClip === null ? clip.count : STORED_PER_FRAME * framesPerClip;
+    const indices = spread(clip.count, Math.min(clip.count, maxStored));
     const [height, width] = frameSize;
     const size = height * width * channels;
     let values: Uint8Array | Float32Array | null = null;
-    let at = 0;
+    let start = 0;
     for (const frame of clip.frames(indices)) {
-      const bytes = !(frame.data instanceof Float32Array);
-      values ??= bytes ? new Uint8Array(indices.length * size) : new Float32Array(indices.length * size);
+      const isBytes = !(frame.data instanceof Float32Array);
+      values ??= isBytes ? new Uint8Array(indices.length * size) : new Float32Array(indices.length * size);
       if (frame.channels === channels && frame.height === height && frame.width === width)
-        values.set(frame.data, at);
+        values.set(frame.data, start);
       else {
-        const found = resizeArea(withChannels(frame, channels), { ...frame, channels }, { height, width });
-        for (let i = 0; i < size; i++) values[at + i] = bytes ? Math.round(found[i]) : found[i];
+        const resized = resizeArea(withChannels(frame, channels), { ...frame, channels }, { height, width });
+        for (let i = 0; i < size; i++) values[start + i] = isBytes ? Math.round(resized[i]) : resized[i];
       }
-      at += size;
+      start += size;
     }
     return {
       length: this.#lengthOf(indices.length),
@@ -171,7 +178,8 @@ export class FrameEncoder {
 
   /**
    * Returns padded inputs [B, T, height, width, channels], with a mask if the lengths differ.
-   * @param random draws changes for training: frames, position, size, angle and brightness. Default null: none
+   * @param random random stream for augmentation: selection of frames, position, size, angle, contrast and brightness. Default
+   *   null: no augmentation
    */
   batch(
     encoded: readonly EncodedClip[],
@@ -185,9 +193,9 @@ export class FrameEncoder {
     const values = new Float32Array(clips.length * steps * size);
     const mask = new Float32Array(clips.length * steps);
     for (const [i, clip] of clips.entries()) {
-      const own = random?.child(rows[i]) ?? null;
+      const clipRandom = random?.child(rows[i]) ?? null;
       const out = values.subarray(i * steps * size, (i * steps + clip.length) * size);
-      this.#write(clip, out, own);
+      this.#write(clip, out, clipRandom);
       mask.fill(1, i * steps, i * steps + clip.length);
     }
     const x = tensor(values, [clips.length, steps, height, width, channels]);
@@ -198,7 +206,7 @@ export class FrameEncoder {
 
   /**
    * Returns some frames of a clip for a report, with values from 0 to 255.
-   * @param count largest number of frames
+   * @param count maximum number of frames
    */
   reportFrames(
     clip: EncodedClip,
@@ -207,7 +215,7 @@ export class FrameEncoder {
     const { frameSize, channels, means, deviations } = this.config;
     const [height, width] = frameSize;
     const size = height * width * channels;
-    // Values that are not bytes: the grey scale covers two deviations on both sides of the mean.
+    // For values that are not bytes, 0 to 255 covers two standard deviations on both sides of the mean.
     const isBytes = clip.values instanceof Uint8Array;
     const frames = spread(clip.stored, Math.min(count, clip.stored)).map((t) =>
       Float32Array.from(clip.values.subarray(t * size, (t + 1) * size), (value, i) =>
@@ -217,7 +225,10 @@ export class FrameEncoder {
     return { frames, height, width, channels };
   }
 
-  /** Returns the indices of the stored frames that the network reads: the middle, or a random one, of each of equal parts. */
+  /**
+   * Returns the indices of the stored frames that the network reads. The stored frames are divided into equal parts, and the network
+   * reads the middle frame of each part or, with `random`, a random frame.
+   */
   indicesOf({ stored, length }: EncodedClip, random: RandomStream | null = null): number[] {
     if (random === null || stored === length) return spread(stored, length);
     return Array.from(random.uniform(length), (draw, i) => Math.floor(((i + draw) * stored) / length));
@@ -268,11 +279,11 @@ export class FrameEncoder {
   }
 }
 
-/** Returns what is wrong with the settings of a saved model; null: nothing. */
+/** Returns the problem of an invalid config of a saved model, as a text; null if the config is valid. */
 function problemOf(config: FrameConfig): string | null {
   const { frameSize, channels, opticalDifference, framesPerClip } = config;
-  const isCount = (value: unknown, most = Number.MAX_SAFE_INTEGER): boolean =>
-    Number.isInteger(value) && (value as number) >= 1 && (value as number) <= most;
+  const isCount = (value: unknown, max = Number.MAX_SAFE_INTEGER): boolean =>
+    Number.isInteger(value) && (value as number) >= 1 && (value as number) <= max;
   const got = (name: string, expected: string, value: unknown) =>
     `${name} must be ${expected}, got ${formatValue(value)}`;
   if (
@@ -289,11 +300,11 @@ function problemOf(config: FrameConfig): string | null {
   return null;
 }
 
-/** Returns the middles of `length` equal parts of `count` frames. */
+/** Divides `count` frames into `length` equal parts and returns the index of the middle frame of each part. */
 const spread = (count: number, length: number): number[] =>
   Array.from({ length }, (_, i) => Math.floor(((i + 0.5) * count) / length));
 
-/** Returns the median size of the first frames, smaller if it is above the limit. */
+/** Returns the median height and width of the first frames, reduced to at most `LONGEST_SIDE` pixels on the longer side. */
 function defaultSize(clips: readonly ReadClip[]): readonly [number, number] {
   const firsts = clips.map((clip) => [...clip.frames([0])][0]);
   const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
@@ -305,7 +316,7 @@ function defaultSize(clips: readonly ReadClip[]): readonly [number, number] {
   return [Math.max(1, Math.round(height * scale)), Math.max(1, Math.round(width * scale))];
 }
 
-/** True if the middle frame of a clip has a pixel that is not grey. */
+/** Returns whether the middle frame of a clip has a pixel that is not grey. */
 function isColoured(clip: ReadClip): boolean {
   const [{ data, channels }] = clip.frames([clip.count >> 1]);
   if (channels === 1) return false;
@@ -317,18 +328,18 @@ function isColoured(clip: ReadClip): boolean {
   return false;
 }
 
-/** Returns the range of the colours, without the opacity. */
+/** Returns the difference between the largest and the smallest value of the colours, without the opacity. */
 function rangeOf(data: Float32Array, channels: 3 | 4): number {
-  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let i = 0; i < data.length; i++) {
     if (i % channels === 3) continue;
-    least = Math.min(least, data[i]);
-    most = Math.max(most, data[i]);
+    min = Math.min(min, data[i]);
+    max = Math.max(max, data[i]);
   }
-  return most - least;
+  return max - min;
 }
 
-/** Converts a frame to grey or to colours. */
+/** Returns the values of a frame in grey (1 channel) or in colour (3 channels), drawn over black if it has an opacity. */
 function withChannels({ data, channels: from }: ReadFrame, to: 1 | 3): ArrayLike<number> {
   if (from === to) return data;
   const count = data.length / from;
@@ -347,21 +358,21 @@ function statisticsOf(
   clips: readonly EncodedClip[],
   channels: number,
 ): Pick<FrameConfig, 'means' | 'deviations'> {
-  // Bytes are counted first.
+  // It is faster to count each byte value first, and to add it with its count.
   const counts = Array.from({ length: channels }, () => new Float64Array(256));
-  const channelsOf = Array.from({ length: channels }, () => new RunningStatistics());
+  const statistics = Array.from({ length: channels }, () => new RunningStatistics());
   for (const { values } of clips)
     for (let c = 0; c < channels; c++) {
       if (values instanceof Uint8Array) {
         const counted = counts[c];
         for (let i = c; i < values.length; i += channels) counted[values[i]]++;
-      } else for (let i = c; i < values.length; i += channels) channelsOf[c].add(values[i]);
+      } else for (let i = c; i < values.length; i += channels) statistics[c].add(values[i]);
     }
   for (const [c, counted] of counts.entries())
-    for (let value = 0; value < 256; value++) channelsOf[c].add(value, counted[value]);
+    for (let value = 0; value < 256; value++) statistics[c].add(value, counted[value]);
   return {
-    means: channelsOf.map(({ mean }) => mean),
-    deviations: channelsOf.map(({ deviation }) => deviation),
+    means: statistics.map(({ mean }) => mean),
+    deviations: statistics.map(({ deviation }) => deviation),
   };
 }
 
@@ -380,7 +391,7 @@ class RunningStatistics {
     this.#squares += times * difference * (value - this.mean);
   }
 
-  /** 1 if all values are equal. */
+  /** Standard deviation; 1 if all values are equal. */
   get deviation(): number {
     return Math.sqrt(this.#squares / this.#count) || 1;
   }

@@ -1,4 +1,4 @@
-/** Describes how frames are read. */
+/** Describes how frames are read, for `unroll inspect` and for plans. */
 import type { Json } from '@unroll/core/internal';
 import type { TaskFact } from '../task.js';
 import type { FrameConfig } from './encoder.js';
@@ -16,7 +16,7 @@ export const frameFacts = ({
   { name: 'frames per clip', value: framesPerClip ?? 'all' },
 ];
 
-/** Returns the text of a plan. @param augment whether clips are changed at random in training */
+/** Returns the line of a plan that describes how frames are read. @param augment whether clips are changed at random in training */
 export function frameText(
   { frameSize, channels, opticalDifference, framesPerClip }: FrameConfig,
   augment: boolean,

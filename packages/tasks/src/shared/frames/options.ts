@@ -10,7 +10,7 @@ export const FRAME_OPTION_TYPES = {
   framesPerClip: 'count',
 } as const;
 
-/** @throws UnrollError `value` for a size that is not two integers from 4 to 1024 */
+/** Checks the option `frameSize`. @throws UnrollError `value` unless it is two integers from 4 to 1024 */
 export function checkFrameOptions({ frameSize }: FrameOptions): void {
   if (frameSize === undefined) return;
   const isSide = (side: unknown): boolean =>

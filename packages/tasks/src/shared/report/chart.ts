@@ -2,7 +2,7 @@
 
 /** One line of a chart. */
 export interface ChartLine {
-  /** CSS class: `actual`, `forecast`, `other`. */
+  /** CSS classes, such as `actual`, `forecast` or `other dash1`. */
   kind: string;
   /** Row of the first value. Row 0 is the left edge of the chart. */
   from: number;
@@ -27,11 +27,11 @@ export interface ChartData {
   title: string;
   lines: ChartLine[];
   bands: ChartBand[];
-  /** Returns the time at a row, for the axis. */
+  /** Returns the label of a row on the horizontal axis, such as its time. */
   label: (row: number) => string;
   /** Positions of vertical dividing lines, in rows. */
   dividers: number[];
-  /** Whether the vertical axis starts at 0. */
+  /** Whether the vertical axis includes 0. Default false. */
   fromZero?: boolean;
 }
 
@@ -53,7 +53,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character]);
 }
 
-/** Draws a short piece of a line or band, for a legend. */
+/** Returns the SVG of a short piece of a line or band, for a legend. */
 export function legendSample(kind: string): string {
   const shape = kind.startsWith('band')
     ? `<rect class="band ${kind}" width="24" height="12"/>`
@@ -61,12 +61,12 @@ export function legendSample(kind: string): string {
   return `<svg class="key" width="24" height="12" aria-hidden="true">${shape}</svg>`;
 }
 
-/** Draws the chart in two widths. CSS shows the one that fits, so text stays readable on a phone. */
+/** Returns the SVG of the chart in two widths. CSS shows the chart that fits, so text stays readable on a phone. */
 export function chart(data: ChartData): string {
   return chartSvg(data, 760, 300, 'wide') + chartSvg(data, 360, 260, 'narrow');
 }
 
-/** Draws the chart in one small width, for charts in columns. */
+/** Returns the SVG of the chart in one small width, for charts in columns. */
 export const smallChart = (data: ChartData): string => chartSvg(data, 320, 180, 'small');
 
 /** The size of the SVG in pixels, and the conversion of rows and values to pixels. */
@@ -121,7 +121,7 @@ function valueRange({ lines, bands, fromZero }: ChartData): { low: number; high:
   return widenRange({ low, high });
 }
 
-/** Widens a range of a single value by 1 or a billionth of the value on both sides, so that axis ticks differ. */
+/** Widens a range of (almost) a single value by 1, or by a billionth of a huge value, on both sides, so that axis ticks differ. */
 export function widenRange({ low, high }: { low: number; high: number }): { low: number; high: number } {
   const minWidth = Math.max(Math.abs(low), Math.abs(high)) * 1e-9;
   if (high - low > minWidth) return { low, high };

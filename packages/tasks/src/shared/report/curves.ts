@@ -1,16 +1,16 @@
-/** Draws the losses and a validation metric of the networks of a run by epoch. */
+/** Draws the losses and a validation metric of each network of a run, by epoch. */
 import type { EpochRecord, NetworkTraining } from '../training.js';
 import { chart, legendSample } from './chart.js';
 
 /** The metric that is drawn in addition to the losses. */
 export interface CurveMetric {
-  /** Its name in `validationMetrics`. */
+  /** Name of the metric in `validationMetrics`. */
   metric: string;
   /** Heading, such as `Validation accuracy`. */
   title: string;
-  /** Draw a fraction in percent. Default false. */
+  /** Whether the metric is a fraction that is drawn in percent. Default false. */
   percent?: boolean;
-  /** The epoch with the highest value is the best one. Default false: the epoch with the lowest validation loss. */
+  /** Whether the best epoch is the epoch with the highest value of this metric. Default false: with the lowest validation loss. */
   isGoal?: boolean;
 }
 
@@ -19,7 +19,7 @@ export interface CurveMetric {
  * @param curve the metric to draw. Default: only the losses
  */
 export function trainingCurves(trainings: readonly NetworkTraining[], curve?: CurveMetric): string {
-  const key = [
+  const legend = [
     ['actual', 'training loss'],
     ['forecast', 'validation loss'],
   ].map(([kind, text]) => `<span>${legendSample(kind)}${text}</span>`);
@@ -35,8 +35,8 @@ export function trainingCurves(trainings: readonly NetworkTraining[], curve?: Cu
     ? `highest ${curve.title[0].toLowerCase()}${curve.title.slice(1)}`
     : 'lowest validation loss';
   const lossCurves =
-    `<p>A network has the weights of the epoch with its ${goal}. Epochs: ${best}.</p>` +
-    `<p class="legend">${key.join('')}</p>${chart({ title: 'Loss by epoch', lines: losses, ...common, fromZero: true })}`;
+    `<p>Each network has the weights of its epoch with the ${goal}: ${best}.</p>` +
+    `<p class="legend">${legend.join('')}</p>${chart({ title: 'Loss by epoch', lines: losses, ...common, fromZero: true })}`;
   if (curve === undefined) return lossCurves;
   const { metric, title, percent = false } = curve;
   const scale = percent ? 100 : 1;

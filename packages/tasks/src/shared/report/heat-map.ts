@@ -17,7 +17,7 @@ const CELL = 18;
 const MAX_LABEL = 14;
 const GAP = 6;
 
-/** Returns the heat map: a darker cell is a larger weight. Weights above 0.005 have a tooltip. */
+/** Returns the heat map: the larger the weight, the darker the cell. Weights up to 0.005 are not drawn; the others have a tooltip. */
 export function heatMap({ title, rows, columns, values }: HeatMapData): string {
   const [rowLabels, columnLabels] = [rows, columns].map((labels) => labels.map(shortened));
   const left = labelWidth(rowLabels) + GAP;
@@ -52,12 +52,12 @@ export function heatMap({ title, rows, columns, values }: HeatMapData): string {
 const shortened = (label: string): string =>
   label.length > MAX_LABEL ? `${label.slice(0, MAX_LABEL - 1)}…` : label;
 
-/** Returns about the width of the widest label in pixels. */
+/** Returns the approximate width of the widest label in pixels. */
 const labelWidth = (labels: readonly string[]): number =>
   Math.max(
     ...labels.map((label) => Array.from(label, characterWidth).reduce((sum, width) => sum + width, 0)),
   );
 
-/** Returns at least the width of a character in pixels: ideographs, wide letters, capitals, and others. */
+/** Returns an upper estimate of the width of a character in pixels, for ideographs, wide letters, capitals and others. */
 const characterWidth = (character: string): number =>
   /[\u2E80-\uFFEF]/.test(character) ? 14 : /[mwMW@%]/.test(character) ? 11 : /[A-Z]/.test(character) ? 9 : 7;

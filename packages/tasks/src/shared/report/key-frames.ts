@@ -11,14 +11,14 @@ export interface KeyFrames {
   caption: string;
 }
 
-/** Frames of a clip to show. */
+/** Maximum number of frames of a clip to show. */
 export const SHOWN_FRAMES = 6;
-/** Smallest height of an image on the page, in pixels. */
-const LEAST_HEIGHT = 64;
+/** Small frames are enlarged by an integer factor, to about this height in pixels. */
+const SHOWN_HEIGHT = 64;
 
 /** Returns the images in a row, with their caption. */
 export function keyFrames({ frames, height, width, channels, caption }: KeyFrames): string {
-  const scale = Math.max(1, Math.round(LEAST_HEIGHT / height));
+  const scale = Math.max(1, Math.round(SHOWN_HEIGHT / height));
   const size = `width="${width * scale}" height="${height * scale}"`;
   const images = frames.map(
     (frame, t) =>
@@ -35,8 +35,8 @@ function bitmap(
 ): Uint8Array {
   const colours = channels === 1 ? 256 : 0;
   const start = 54 + 4 * colours;
-  const row = 4 * Math.ceil((width * channels) / 4);
-  const out = new Uint8Array(start + row * height);
+  const rowBytes = 4 * Math.ceil((width * channels) / 4);
+  const out = new Uint8Array(start + rowBytes * height);
   const view = new DataView(out.buffer);
   out.set([0x42, 0x4d]);
   for (const [at, value] of [[2, out.length], [10, start], [14, 40], [18, width], [22, height], [46, colours]])
@@ -48,7 +48,7 @@ function bitmap(
     for (let i = 0; i < width * channels; i++) {
       const c = i % channels;
       const value = pixels[y * width * channels + i - c + (channels - 1 - c)]; // blue, green, red
-      out[start + (height - 1 - y) * row + i] = Math.max(0, Math.min(255, Math.round(value)));
+      out[start + (height - 1 - y) * rowBytes + i] = Math.max(0, Math.min(255, Math.round(value)));
     }
   return out;
 }

@@ -7,7 +7,7 @@ export interface Multiple {
   chart: string;
 }
 
-/** Hides the charts whose name does not contain the text of the search box, and shows how many are left. */
+/** Script that hides the charts whose name does not contain the text of the search box, and shows how many are left. */
 const SEARCH = `
 const box = document.querySelector('.search input');
 const figures = [...document.querySelectorAll('.multiples figure')];
@@ -22,7 +22,7 @@ search();`;
 
 /**
  * Returns the charts in columns, below a search box. Without scripts, all charts are shown.
- * @param noun what the charts show, for the label of the search box: `series`
+ * @param noun plural noun for what the charts show, such as `series`, for the label of the search box
  */
 export function multiples(items: readonly Multiple[], noun: string): string {
   const figures = items.map(

@@ -23,7 +23,7 @@ export interface PlotData {
 const LABEL_WIDTH = 8;
 const POINT = '●';
 const DIVIDER = '┊';
-/** The bit of each dot of a braille character, by column and row. */
+/** For each column and row of a braille character, the bit that sets its dot. */
 const DOTS = [
   [0x01, 0x02, 0x04, 0x40],
   [0x08, 0x10, 0x20, 0x80],
@@ -69,7 +69,7 @@ function rangeOf(values: readonly number[]): Range {
   return widenRange({ low, high });
 }
 
-/** Returns every k-th value, counted from the end, and at most `maxCount` values. */
+/** Returns every k-th value, counted from the end, with the smallest k that leaves at most `maxCount` values. */
 function thin(values: readonly number[], maxCount: number): number[] {
   const stride = Math.ceil(values.length / Math.max(1, maxCount));
   return values.filter((_, i) => (values.length - 1 - i) % stride === 0);
@@ -128,11 +128,14 @@ function axisLabel(row: number, height: number, { low, high }: Range): string {
 export function shortNumber(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
   const size = Math.abs(value);
-  if (size >= 1e6 || (size > 0 && size < 1e-3)) return value.toExponential(1);
-  return value
-    .toPrecision(4)
-    .replace(/(\.\d*?)0+$/, '$1')
-    .replace(/\.$/, '');
+  if (size < 1e6 && (size === 0 || size >= 1e-3)) {
+    const text = value
+      .toPrecision(4)
+      .replace(/(\.\d*?)0+$/, '$1')
+      .replace(/\.$/, '');
+    if (text.length <= LABEL_WIDTH) return text;
+  }
+  return value.toExponential(1);
 }
 
 /** Returns the line of labels below the axis. A label that would overlap another is left out. */

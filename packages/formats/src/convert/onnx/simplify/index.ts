@@ -22,7 +22,7 @@ const RULES: readonly Rule[] = [
   unrolledRecurrence,
 ];
 
-/** Maximum number of passes over a graph. Each pass finds replacements that the previous pass has made possible. */
+/** Maximum number of rounds over a graph. Each round finds replacements that the previous round has made possible. */
 const MAX_PASSES = 8;
 
 /** The result of the rules. */

@@ -8,30 +8,30 @@ const OPTIONS = {
   json: { type: 'boolean' },
   quiet: { type: 'boolean' },
 } as const;
-/** Options of a task that the comparison sets itself. */
-const SET = { cell: '--cells', seed: '--seeds', resume: undefined, 'dry-run': undefined } as const;
+/** Options of a task that a comparison does not accept, and the option to use instead. */
+const EXCLUDED = { cell: '--cells', seed: '--seeds', resume: undefined, 'dry-run': undefined } as const;
 
 /**
- * Returns the own options, and the other arguments in their order.
- * @throws UsageError for options that the comparison sets, and for invalid values
+ * Returns the options of `unroll compare`, and the other arguments in their order.
+ * @throws UsageError for options that a comparison does not accept, and for invalid values
  */
-export function ownOptions(args: readonly string[]): { own: ParsedArgs; rest: string[] } {
-  const own: string[] = [];
+export function splitOptions(args: readonly string[]): { options: ParsedArgs; rest: string[] } {
+  const options: string[] = [];
   const rest: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const [name] = args[i].replace(/^--/, '').split('=', 1);
     const isOption = args[i].startsWith('--');
-    if (isOption && Object.hasOwn(SET, name)) {
-      const other = SET[name as keyof typeof SET];
+    if (isOption && Object.hasOwn(EXCLUDED, name)) {
+      const other = EXCLUDED[name as keyof typeof EXCLUDED];
       throw new UsageError(`--${name} cannot be used in a comparison${other ? `. Set ${other}.` : '.'}`);
     }
     if (!isOption || !Object.hasOwn(OPTIONS, name)) {
       rest.push(args[i]);
       continue;
     }
-    own.push(args[i]);
+    options.push(args[i]);
     const takesValue = OPTIONS[name as keyof typeof OPTIONS].type === 'string' && !args[i].includes('=');
-    if (takesValue && i + 1 < args.length) own.push(args[++i]);
+    if (takesValue && i + 1 < args.length) options.push(args[++i]);
   }
-  return { own: parseOptions(own, OPTIONS), rest };
+  return { options: parseOptions(options, OPTIONS), rest };
 }

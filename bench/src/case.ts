@@ -11,7 +11,7 @@ import type { Loaded } from './protocol.js';
 import { creditedFlops, executedFlops, type Mode, makeRow, type Row, type Variant } from './rows.js';
 import { median } from './statistics.js';
 
-/** How long a cell is measured. */
+/** How long a case is measured. */
 export interface Pace {
   /** Duration of the untimed calls. */
   warmUpMs: number;
@@ -29,15 +29,15 @@ export const QUICK: Pace = { warmUpMs: 150, rounds: 3, roundMs: 60, limitSeconds
 /** Compares results without timing. */
 export const CHECK: Pace = { warmUpMs: 0, rounds: 0, roundMs: 0, limitSeconds: 10 };
 
-/** A cell of the results table: a row in one mode, with one number of threads. */
-export interface Cell {
+/** A case of the benchmark: a row in one mode, with one number of threads. */
+export interface BenchCase {
   row: Row;
   mode: Mode;
   threads: number;
 }
 
-/** The times of one engine in a cell. */
-export interface Measured extends Cell {
+/** The times of one engine in a case. */
+export interface Measured extends BenchCase {
   engine: string;
   /** Milliseconds per call: the median, minimum and maximum over the rounds. */
   ms: number;
@@ -53,11 +53,11 @@ export interface Measured extends Cell {
   note?: string;
 }
 
-/** An engine that has no times in a cell. */
-export interface Absent extends Cell {
+/** An engine that has no times in a case. */
+export interface Absent extends BenchCase {
   engine: string;
   reason: string;
-  /** True if the engine's results are wrong, which fails the benchmark; false if it cannot run the cell. */
+  /** True if the engine's results are wrong, which fails the benchmark; false if it cannot run the case. */
   wrong: boolean;
 }
 
@@ -67,8 +67,8 @@ export interface RunningEngine {
   process: EngineProcess;
 }
 
-/** The results of all engines in a cell. */
-export interface CellResult {
+/** The results of all engines in a case. */
+export interface CaseResult {
   /** Names of the engines whose results agree. */
   agreed: string[];
   measured: Measured[];
@@ -78,7 +78,7 @@ export interface CellResult {
 /** The highest speed measured so far, by engine, mode and threads; it predicts the duration of later rows. */
 export type Speeds = Map<string, { gflops: number; flops: number }>;
 
-/** An engine that has loaded the row of a cell. */
+/** An engine that has loaded the row of a case. */
 interface LoadedEngine extends RunningEngine {
   loaded: Loaded;
   /** Number of calls in a round. */
@@ -95,11 +95,11 @@ const PAUSE_MS = 25;
 
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
 
-/** A cell, the engines that have loaded its row, and their results. */
-interface CellRun {
-  cell: Cell;
+/** A case, the engines that have loaded its row, and their results. */
+interface CaseRun {
+  benchCase: BenchCase;
   engines: LoadedEngine[];
-  result: CellResult;
+  result: CaseResult;
 }
 
 /**
@@ -108,26 +108,26 @@ interface CellRun {
  * @returns one result for each entry of `running`, in order
  */
 export async function measureRow(
-  { row, mode }: Omit<Cell, 'threads'>,
+  { row, mode }: Omit<BenchCase, 'threads'>,
   running: ReadonlyMap<number, readonly RunningEngine[]>,
   data: RowData,
   file: DataFile,
   pace: Pace,
   speeds: Speeds,
-): Promise<CellResult[]> {
-  const cellRuns: CellRun[] = [];
+): Promise<CaseResult[]> {
+  const caseRuns: CaseRun[] = [];
   for (const [threads, candidates] of running) {
-    const cell = { row, mode, threads };
-    const result: CellResult = { agreed: [], measured: [], absent: [] };
-    const engines = await loadAll(cell, candidates, data, file, pace, speeds, result);
+    const benchCase = { row, mode, threads };
+    const result: CaseResult = { agreed: [], measured: [], absent: [] };
+    const engines = await loadAll(benchCase, candidates, data, file, pace, speeds, result);
     result.agreed = engines.map(({ spec }) => spec.name);
-    cellRuns.push({ cell, engines, result });
+    caseRuns.push({ benchCase, engines, result });
   }
-  const active = new Set(cellRuns.flatMap(({ engines }) => engines));
+  const active = new Set(caseRuns.flatMap(({ engines }) => engines));
   /** Runs `work` unless the engine has failed before. An error marks the engine as absent. */
   const runIfActive = async (
     engine: LoadedEngine,
-    { cell, result }: CellRun,
+    { benchCase, result }: CaseRun,
     work: () => Promise<void>,
   ): Promise<void> => {
     try {
@@ -136,17 +136,17 @@ export async function measureRow(
       await pause();
     } catch (error) {
       active.delete(engine);
-      markAbsent(result, cell, engine.spec, (error as Error).message);
+      markAbsent(result, benchCase, engine.spec, (error as Error).message);
     }
   };
   // Round -1 is the warm-up.
   for (let round = pace.rounds > 0 ? -1 : 0; round < pace.rounds; round++) {
-    for (const cellRun of cellRuns) {
-      const { engines } = cellRun;
+    for (const caseRun of caseRuns) {
+      const { engines } = caseRun;
       const first = Math.max(0, round) % Math.max(1, engines.length);
       for (const engine of [...engines.slice(first), ...engines.slice(0, first)]) {
         if (round >= engine.rounds) continue;
-        await runIfActive(engine, cellRun, async () => {
+        await runIfActive(engine, caseRun, async () => {
           if (round < 0) return warmUp(engine, pace);
           const { milliseconds } = await engine.process.ask({ do: 'round', calls: engine.calls });
           engine.times.push(milliseconds);
@@ -154,29 +154,29 @@ export async function measureRow(
       }
     }
   }
-  for (const cellRun of cellRuns) {
-    const { cell, engines, result } = cellRun;
+  for (const caseRun of caseRuns) {
+    const { benchCase, engines, result } = caseRun;
     for (const engine of engines) {
-      await runIfActive(engine, cellRun, async () => void (await engine.process.ask({ do: 'drop' })));
+      await runIfActive(engine, caseRun, async () => void (await engine.process.ask({ do: 'drop' })));
       if (active.has(engine) && engine.times.length > 0)
-        result.measured.push(summarizeRounds(cell, engine, speeds));
+        result.measured.push(summarizeRounds(benchCase, engine, speeds));
     }
   }
-  return cellRuns.map(({ result }) => result);
+  return caseRuns.map(({ result }) => result);
 }
 
 function markAbsent(
-  { absent }: CellResult,
-  cell: Cell,
+  { absent }: CaseResult,
+  benchCase: BenchCase,
   { name }: EngineSpec,
   reason: string,
   wrong = false,
 ): void {
-  absent.push({ ...cell, engine: name, reason, wrong });
+  absent.push({ ...benchCase, engine: name, reason, wrong });
 }
 
-/** Predicts the duration of a call from the speed on earlier rows; 0 if there are none, or only far smaller ones. */
-function expectedSeconds({ row, mode, threads }: Cell, { name }: EngineSpec, speeds: Speeds): number {
+/** Predicts the duration of a call from the speed on earlier rows; 0 if all earlier rows are far smaller. */
+function expectedSeconds({ row, mode, threads }: BenchCase, { name }: EngineSpec, speeds: Speeds): number {
   const fastest = speeds.get(`${name} ${mode} ${threads}`);
   const flops = creditedFlops(row, mode);
   return fastest && flops < 100 * fastest.flops ? flops / fastest.gflops / 1e9 : 0;
@@ -184,47 +184,52 @@ function expectedSeconds({ row, mode, threads }: Cell, { name }: EngineSpec, spe
 
 /** Loads the row in every engine and compares the results. @returns the engines that agree; marks the others as absent */
 async function loadAll(
-  cell: Cell,
+  benchCase: BenchCase,
   candidates: readonly RunningEngine[],
   data: RowData,
   file: DataFile,
   pace: Pace,
   speeds: Speeds,
-  result: CellResult,
+  result: CaseResult,
 ): Promise<LoadedEngine[]> {
-  const { row, mode } = cell;
+  const { row, mode } = benchCase;
   // A stream processes one step per call; the oracle processes the steps of all calls at once.
   const oracleRow = mode === 'stream' ? makeRow(row.cell, row.I, row.H, row.B, stepsOf(row, mode)) : row;
   const agreement = new Agreement(oracleRow, data);
   const agreeing: LoadedEngine[] = [];
   for (const engine of candidates) {
     const { spec, process } = engine;
-    const seconds = expectedSeconds(cell, spec, speeds);
+    const seconds = expectedSeconds(benchCase, spec, speeds);
     if (seconds > pace.limitSeconds) {
-      markAbsent(result, cell, spec, `too slow: about ${seconds.toFixed(0)} s per call`);
+      markAbsent(result, benchCase, spec, `too slow: about ${seconds.toFixed(0)} s per call`);
       continue;
     }
     try {
       const load = { do: 'load', row, mode, data: file } as const;
       const loaded = await process.ask(load, 60 + 10 * pace.limitSeconds);
       if (loaded.unavailable !== undefined) {
-        markAbsent(result, cell, spec, loaded.unavailable);
+        markAbsent(result, benchCase, spec, loaded.unavailable);
         continue;
       }
       const { variant = 'standard' } = loaded;
       if (row.cell === 'grubefore' && variant !== 'reset-before') {
-        markAbsent(result, cell, spec, 'supports only GRUs with the reset gate after the matrix product');
+        markAbsent(
+          result,
+          benchCase,
+          spec,
+          'supports only GRUs with the reset gate after the matrix product',
+        );
         continue;
       }
       if (mode === 'train' && variant !== 'standard' && !agreement.hasLosses(variant)) {
-        // For comparison, the first engine (Unroll) computes the same variant once. Then it reloads the standard one.
+        // For comparison, the first engine (Unroll) computes the same variant once, and then reloads the standard variant.
         const { process: reference, spec: referenceSpec } = candidates[0];
         agreement.findMismatch(referenceSpec.name, await reference.ask({ ...load, variant }));
         await reference.ask(load);
         if (!agreement.hasLosses(variant)) {
           markAbsent(
             result,
-            cell,
+            benchCase,
             spec,
             'computes another variant of the cell, for which there is no reference',
           );
@@ -233,12 +238,12 @@ async function loadAll(
       }
       const mismatch = agreement.findMismatch(spec.name, loaded);
       if (mismatch !== null) {
-        markAbsent(result, cell, spec, mismatch, true);
+        markAbsent(result, benchCase, spec, mismatch, true);
         continue;
       }
       agreeing.push({ ...engine, loaded, calls: 1, rounds: pace.rounds, times: [] });
     } catch (error) {
-      markAbsent(result, cell, spec, (error as Error).message);
+      markAbsent(result, benchCase, spec, (error as Error).message);
     }
   }
   return agreeing;
@@ -256,15 +261,19 @@ async function warmUp(engine: LoadedEngine, pace: Pace): Promise<void> {
 }
 
 /** Computes the result of an engine from its rounds, and records the speed if it is the highest so far. */
-function summarizeRounds(cell: Cell, { spec, times, loaded, note }: LoadedEngine, speeds: Speeds): Measured {
-  const { row, mode, threads } = cell;
+function summarizeRounds(
+  benchCase: BenchCase,
+  { spec, times, loaded, note }: LoadedEngine,
+  speeds: Speeds,
+): Measured {
+  const { row, mode, threads } = benchCase;
   const ms = median(times);
   const flops = creditedFlops(row, mode);
   const gflops = flops / ms / 1e6;
   const key = `${spec.name} ${mode} ${threads}`;
   if (!(gflops <= (speeds.get(key)?.gflops ?? 0))) speeds.set(key, { gflops, flops });
   return {
-    ...cell,
+    ...benchCase,
     engine: spec.name,
     ms,
     msMin: Math.min(...times),
