@@ -1,12 +1,12 @@
 /**
- * Adapts the levels of prediction intervals to their recent coverage, as in adaptive conformal inference (Gibbs & Candès 2021).
- * Margins are quantiles of earlier scores. If errors grow or shrink over time, the quantile at the nominal level covers too
- * little or too much. Therefore each row compares the coverage of the margins that were known at the forecast origins with the
- * nominal level, and moves the level of later margins by a fraction of the difference:
+ * Adapts the levels of prediction intervals to recent coverage (adaptive conformal inference, Gibbs & Candès 2021). The margin of
+ * an interval is a quantile of earlier scores. If errors grow or shrink over time, the quantile at the nominal level covers too
+ * little or too much. Therefore each row moves the level:
  *
- *   level += rate (share of outcomes outside their margin - (1 - nominal level))
+ *   level += rate / sqrt(step) * (share of the scores of the row above their margin - (1 - nominal level))
  *
- * The first, second and last third of the horizon have levels of their own.
+ * The margin of a score is the one known at its forecast origin. Errors at a horizon step are correlated over about as many rows,
+ * so that n of them are worth about n / sqrt(step) independent errors. Each third of the horizon has its own level.
  */
 
 /** The scores of one horizon step, divided by their expected size. */
@@ -17,10 +17,10 @@ export interface StepOutcomes {
   scores: readonly Float64Array[];
 }
 
-/** Outcomes are compared with margins that are based on at least this many scores. */
+/** A score is compared with its margin if at least this many scores were known at its origin. */
 const MIN_SCORES = 20;
-/** The share of outcomes outside an interval that a level aims at is at least and at most the nominal share times these. */
-const [LEAST_OUTSIDE, MOST_OUTSIDE] = [0.25, 2];
+/** 1 - level stays between these multiples of its nominal value. */
+const [MIN_OUTSIDE, MAX_OUTSIDE] = [0.25, 2];
 /** Parts of the horizon. */
 const PARTS = 3;
 
@@ -28,7 +28,6 @@ const PARTS = 3;
 export const partOfHorizon = (step: number, horizon: number): number => Math.floor((PARTS * step) / horizon);
 
 export class AdaptiveLevels {
-  readonly #levels: readonly number[];
   /** The grid index of entry 0 of the histories. */
   readonly #start: number;
   /** By part and level, the level for forecasts from each origin. */
@@ -40,7 +39,6 @@ export class AdaptiveLevels {
    * @param rate the share of the difference by which one row moves a level
    */
   constructor(steps: readonly StepOutcomes[], levels: readonly number[], rate: number) {
-    this.#levels = levels;
     const last = steps.reduce((end, { index }) => index.reduce((a, b) => Math.max(a, b), end), -1);
     const first = steps.reduce(
       (start, { index }, k) => index.reduce((a, b) => Math.min(a, b - k), start),
@@ -61,16 +59,15 @@ export class AdaptiveLevels {
   /** Returns the level for a step of forecasts from an origin. @param l the index of the nominal level */
   at(origin: number, l: number, part: number): number {
     const history = this.#histories[part][l];
-    if (history.length === 0) return this.#levels[l];
     return history[Math.max(0, Math.min(origin - this.#start, history.length - 1))];
   }
 }
 
-/** The rank of each score among those known at its origin, as a share, in the order of the actual values. */
+/** The rank of each score among the scores known at its origin, in the order of the actual values. */
 interface RankedOutcomes {
   /** The grid index of the actual value. */
   index: Int32Array;
-  /** NaN if too few scores are known. A margin at a level above the rank contains the actual value. */
+  /** The share of smaller scores; NaN if too few scores are known. The actual value is inside the interval of a higher level. */
   rank: Float64Array;
 }
 
@@ -80,9 +77,9 @@ function ranked({ index, scores }: StepOutcomes, l: number, k: number): RankedOu
   const byValue = Int32Array.from(values, (_, n) => n).sort((a, b) => values[a] - values[b]);
   /** For each score, the number of smaller scores. */
   const smaller = new Int32Array(values.length);
-  for (const [place, n] of byValue.entries()) {
-    const before = byValue[place - 1];
-    smaller[n] = place > 0 && values[before] === values[n] ? smaller[before] : place;
+  for (const [position, n] of byValue.entries()) {
+    const before = byValue[position - 1];
+    smaller[n] = position > 0 && values[before] === values[n] ? smaller[before] : position;
   }
   const byTime = Int32Array.from(values, (_, n) => n).sort((a, b) => index[a] - index[b]);
   const known = new PrefixCounts(values.length);
@@ -96,7 +93,7 @@ function ranked({ index, scores }: StepOutcomes, l: number, k: number): RankedOu
   return { index: byTime.map((n) => index[n]), rank };
 }
 
-/** Counts of numbers from 0 to `size` - 1, with fast sums over all smaller ones (a Fenwick tree). */
+/** Counts numbers from 0 to `size` - 1, and returns quickly how many are below a limit (a Fenwick tree). */
 class PrefixCounts {
   readonly #tree: Int32Array;
 
@@ -128,7 +125,7 @@ function levelHistory(
   for (let row = 0; row < rows; row++) {
     let [outside, count] = [0, 0];
     for (const [s, { k, index, rank }] of outcomes.entries()) {
-      // Actual values of the row before become known.
+      // The actual values of the row before the origin are known.
       for (; index[next[s]] < first + row; next[s]++) {
         const value = rank[next[s]];
         if (Number.isNaN(value)) continue;
@@ -137,8 +134,8 @@ function levelHistory(
       }
     }
     if (count > 0) current += rate * (outside / count - (1 - level));
-    const least = 1 - MOST_OUTSIDE * (1 - level);
-    current = Math.min(1 - LEAST_OUTSIDE * (1 - level), Math.max(least, current));
+    const least = 1 - MAX_OUTSIDE * (1 - level);
+    current = Math.min(1 - MIN_OUTSIDE * (1 - level), Math.max(least, current));
     history[row] = current;
   }
   return history;

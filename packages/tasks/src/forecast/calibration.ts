@@ -7,7 +7,7 @@
  * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by their expected size, so
  * that the scores of many rows and series can be pooled. The expected size is the mean change of the series over one season. If this
  * describes the errors of point forecasts better, it is the size of recent changes instead (score-scale.ts), and it also depends on
- * the position in the season (seasonal-spread.ts).
+ * the position in the season (seasonal-spread.ts). The level adapts to recent coverage (adaptive-levels.ts).
  */
 import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
 import { normalQuantile } from './distributions.js';
@@ -44,7 +44,7 @@ export interface ScoreScale {
   floors: readonly number[];
   /** For each series, the largest training value, which limits upper bounds on the logarithmic scale. */
   ceilings: readonly number[];
-  /** The levels of later intervals follow the coverage in about this many rows. Default: they do not change. */
+  /** Levels adapt to the coverage of about this many rows. Default: they are the nominal levels. */
   adaptationRows?: number;
 }
 

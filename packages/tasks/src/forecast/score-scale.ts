@@ -22,10 +22,7 @@ const MEAN_ROWS = 12;
 /** Both sizes are at least this share of the mean over the training rows. */
 const MIN_SHARE = 0.1;
 
-/**
- * Levels of intervals adapt to the coverage of about this many seasons, of at least this many rows, and at least this many errors
- * of one horizon step.
- */
+/** Levels adapt to the coverage of about this many seasons, of at least this many rows, and of at least this many errors per step. */
 const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_OUTCOMES] = [1, 12, 480];
 
 type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
