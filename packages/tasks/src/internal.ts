@@ -2,6 +2,7 @@
 export { ClipEncoder } from './classify/clips.js';
 export { naiveBayes, ngramBatch, ngramBatchSize, ngramParts, ngramsOf } from './classify/ngrams.js';
 export { bestWeight } from './classify/probabilities.js';
+export { AdaptiveLevels, partOfHorizon, type StepOutcomes } from './forecast/adaptive-levels.js';
 export { baselineFits, baselines } from './forecast/baselines.js';
 export { Calibration, widenLongHorizon } from './forecast/calibration.js';
 export { combine, ensembleWeights, HeldOutErrors } from './forecast/combination.js';

@@ -7,8 +7,9 @@
  * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by their expected size, so
  * that the scores of many rows and series can be pooled. The expected size is the mean change of the series over one season. If this
  * describes the errors of point forecasts better, it is the size of recent changes instead (score-scale.ts), and it also depends on
- * the position in the season (seasonal-spread.ts).
+ * the position in the season (seasonal-spread.ts). The level adapts to recent coverage (adaptive-levels.ts).
  */
+import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
 import { normalQuantile } from './distributions.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
@@ -43,6 +44,8 @@ export interface ScoreScale {
   floors: readonly number[];
   /** For each series, the largest training value, which limits upper bounds on the logarithmic scale. */
   ceilings: readonly number[];
+  /** Levels adapt to the coverage of about this many rows. Default: they are the nominal levels. */
+  adaptationRows?: number;
 }
 
 /** How the expected size of the scores is estimated. */
@@ -98,6 +101,8 @@ export class Calibration {
   readonly #steps: readonly StepScores[];
   /** Margins [level][step] by origin; a cache that `learn` clears. */
   readonly #margins = new Map<number, { margins: Float64Array[]; scaling: Scaling }>();
+  /** A cache that `learn` clears. */
+  readonly #levelsByScaling = new Map<Scaling, AdaptiveLevels>();
 
   constructor(levels: readonly number[], horizon: number, scale: ScoreScale) {
     this.levels = levels;
@@ -108,6 +113,7 @@ export class Calibration {
   /** Adds the scores of a forecast, for the steps whose actual value is known. */
   learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
     this.#margins.clear();
+    this.#levelsByScaling.clear();
     const { offset, values } = panel.series[series];
     const sizes = this.#sizesAt(series, origin);
     const spread = spreadAt(this.#scale.spread ?? null, panel);
@@ -165,12 +171,13 @@ export class Calibration {
     if (known === undefined) {
       const positions = this.#steps.map((step) => step.knownAt(origin));
       const scaling = bestScaling(this.#steps, positions, this.levels);
-      const margins = this.levels.map((level, l) =>
+      const levelAt = this.#levelsAt(origin, scaling);
+      const margins = this.levels.map((_, l) =>
         Float64Array.from(this.#steps, (step, k) => {
           const scores = step.scores[l];
           return marginOf(
             positions[k].map((n) => scores[n] / step.sizeOf(n, scaling)),
-            level,
+            levelAt(l, k),
             k + 1,
           );
         }),
@@ -179,6 +186,25 @@ export class Calibration {
       this.#margins.set(origin, known);
     }
     return known;
+  }
+
+  /** Returns a function of a level and a step, both given by index: the level whose quantile of the scores is the margin. */
+  #levelsAt(origin: number, scaling: Scaling): (l: number, k: number) => number {
+    const { adaptationRows } = this.#scale;
+    if (adaptationRows === undefined) return (l) => this.levels[l];
+    let adapted = this.#levelsByScaling.get(scaling);
+    if (adapted === undefined) {
+      const outcomes = this.#steps.map((step) => ({
+        index: step.index,
+        scores: step.scores.map((scores) =>
+          Float64Array.from(scores, (score, n) => score / step.sizeOf(n, scaling)),
+        ),
+      }));
+      adapted = new AdaptiveLevels(outcomes, this.levels, 1 / adaptationRows);
+      this.#levelsByScaling.set(scaling, adapted);
+    }
+    const levels = adapted;
+    return (l, k) => levels.at(origin, l, partOfHorizon(k, this.#steps.length));
   }
 
   #toScoreScale(series: number, value: number): number {

@@ -22,6 +22,9 @@ const MEAN_ROWS = 12;
 /** Both sizes are at least this share of the mean over the training rows. */
 const MIN_SHARE = 0.1;
 
+/** Levels adapt to the coverage of about this many seasons, of at least this many rows, and of at least this many errors per step. */
+const [ADAPTATION_SEASONS, ADAPTATION_ROWS, ADAPTATION_OUTCOMES] = [1, 12, 480];
+
 type ScalePlan = Pick<ForecastPlan, 'season' | 'log' | 'cut'>;
 
 /** The changes of each series over one season in the training rows, on the scale of the scores. */
@@ -58,6 +61,11 @@ export function scoreScale(panel: Panel, plan: ForecastPlan): ScoreScale {
       isNonNegative(values.subarray(0, Math.max(0, plan.cut - offset))),
     ),
     units: means,
+    adaptationRows: Math.max(
+      ADAPTATION_SEASONS * plan.season,
+      ADAPTATION_ROWS,
+      ADAPTATION_OUTCOMES / panel.series.length,
+    ),
     sizesAt: (s, origin) => {
       sizes[s] ??= new ChangeSizes(panel.series[s], plan, floors[s], means[s]);
       return sizes[s].at(origin);

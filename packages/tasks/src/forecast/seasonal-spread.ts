@@ -14,7 +14,7 @@ export interface SeasonalSpread {
   byPosition: readonly number[];
 }
 
-/** With fewer seasons in the training rows, the positions cannot be distinguished. */
+/** With fewer seasons in the training rows of all series, the positions cannot be distinguished. */
 const MIN_SEASONS = 20;
 /** The estimate of a position counts as much as the mean if it is based on this many changes. */
 const SHRINKAGE = 20;
@@ -33,8 +33,8 @@ export function seasonalSpread(
   changes: readonly Float64Array[],
   firsts: readonly number[],
 ): SeasonalSpread | null {
-  const longest = Math.max(0, ...changes.map(({ length }) => length));
-  if (season < 2 || longest < MIN_SEASONS * season) return null;
+  const rows = changes.reduce((sum, { length }) => sum + length, 0);
+  if (season < 2 || rows < MIN_SEASONS * season) return null;
   const sums = new Float64Array(season);
   const counts = new Float64Array(season);
   for (const [s, list] of changes.entries()) {

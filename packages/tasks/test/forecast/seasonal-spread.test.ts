@@ -41,6 +41,12 @@ test('by hand: the mean change at each position, shrunk to the mean of the seaso
   const later = panelFromTable(tableOf(5, 100), { target: 'y', time: 't' });
   assert.deepEqual([0, 1].map(spreadAt(spread, later)), [0.75, 1.25], 'row 5 is at position 1');
   assert.equal(seasonalSpread(panel, 2, [changes.subarray(0, 39)], [2]), null, 'fewer than 20 seasons');
+  const halves = [changes.subarray(0, 20), changes.subarray(20)];
+  assert.deepEqual(
+    seasonalSpread(panel, 2, halves, [2, 2])!.byPosition,
+    [1.25, 0.75],
+    'the seasons of all series',
+  );
   assert.equal(seasonalSpread(panel, 1, [changes], [1]), null, 'no season');
   assert.equal(seasonalSpread(panel, 2, [new Float64Array(40)], [2]), null, 'no change');
 });

@@ -1,0 +1,142 @@
+/**
+ * Adapts the levels of prediction intervals to recent coverage (adaptive conformal inference, Gibbs & Candès 2021). The margin of
+ * an interval is a quantile of earlier scores. If errors grow or shrink over time, the quantile at the nominal level covers too
+ * little or too much. Therefore each row moves the level:
+ *
+ *   level += rate / sqrt(step) * (share of the scores of the row above their margin - (1 - nominal level))
+ *
+ * The margin of a score is the one known at its forecast origin. Errors at a horizon step are correlated over about as many rows,
+ * so that n of them are worth about n / sqrt(step) independent errors. Each third of the horizon has its own level.
+ */
+
+/** The scores of one horizon step, divided by their expected size. */
+export interface StepOutcomes {
+  /** For each score, the grid index of the actual value. */
+  index: readonly number[];
+  /** By level, one score for each index. */
+  scores: readonly Float64Array[];
+}
+
+/** A score is compared with its margin if at least this many scores were known at its origin. */
+const MIN_SCORES = 20;
+/** 1 - level stays between these multiples of its nominal value. */
+const [MIN_OUTSIDE, MAX_OUTSIDE] = [0.25, 2];
+/** Parts of the horizon. */
+const PARTS = 3;
+
+/** Returns the part of the horizon that a step belongs to. */
+export const partOfHorizon = (step: number, horizon: number): number => Math.floor((PARTS * step) / horizon);
+
+export class AdaptiveLevels {
+  /** The grid index of entry 0 of the histories. */
+  readonly #start: number;
+  /** By part and level, the level for forecasts from each origin. */
+  readonly #histories: readonly Float64Array[][];
+
+  /**
+   * @param steps the outcomes of each horizon step
+   * @param levels the nominal levels
+   * @param rate the share of the difference by which one row moves a level
+   */
+  constructor(steps: readonly StepOutcomes[], levels: readonly number[], rate: number) {
+    const last = steps.reduce((end, { index }) => index.reduce((a, b) => Math.max(a, b), end), -1);
+    const first = steps.reduce(
+      (start, { index }, k) => index.reduce((a, b) => Math.min(a, b - k), start),
+      last + 1,
+    );
+    this.#start = first;
+    const rows = last + 2 - first;
+    this.#histories = Array.from({ length: PARTS }, (_, part) => {
+      const inPart = [...steps.entries()].filter(([k]) => partOfHorizon(k, steps.length) === part);
+      const step = 1 + inPart.reduce((sum, [k]) => sum + k, 0) / inPart.length;
+      return levels.map((level, l) => {
+        const outcomes = inPart.map(([k, each]) => ({ k, ...ranked(each, l, k) }));
+        return levelHistory(outcomes, level, rate / Math.sqrt(step), { first, rows });
+      });
+    });
+  }
+
+  /** Returns the level for a step of forecasts from an origin. @param l the index of the nominal level */
+  at(origin: number, l: number, part: number): number {
+    const history = this.#histories[part][l];
+    return history[Math.max(0, Math.min(origin - this.#start, history.length - 1))];
+  }
+}
+
+/** The rank of each score among the scores known at its origin, in the order of the actual values. */
+interface RankedOutcomes {
+  /** The grid index of the actual value. */
+  index: Int32Array;
+  /** The share of smaller scores; NaN if too few scores are known. The actual value is inside the interval of a higher level. */
+  rank: Float64Array;
+}
+
+/** Ranks the scores of step k (from 0) at level index l. */
+function ranked({ index, scores }: StepOutcomes, l: number, k: number): RankedOutcomes {
+  const values = scores[l];
+  const byValue = Int32Array.from(values, (_, n) => n).sort((a, b) => values[a] - values[b]);
+  /** For each score, the number of smaller scores. */
+  const smaller = new Int32Array(values.length);
+  for (const [position, n] of byValue.entries()) {
+    const before = byValue[position - 1];
+    smaller[n] = position > 0 && values[before] === values[n] ? smaller[before] : position;
+  }
+  const byTime = Int32Array.from(values, (_, n) => n).sort((a, b) => index[a] - index[b]);
+  const known = new PrefixCounts(values.length);
+  const rank = new Float64Array(values.length).fill(Number.NaN);
+  let count = 0;
+  for (const [i, n] of byTime.entries()) {
+    // The origin is index[n] - k. Scores of actual values before it are known there.
+    for (; index[byTime[count]] < index[n] - k; count++) known.add(smaller[byTime[count]]);
+    if (count >= MIN_SCORES) rank[i] = known.countBelow(smaller[n]) / (count + Math.sqrt(k + 1));
+  }
+  return { index: byTime.map((n) => index[n]), rank };
+}
+
+/** Counts numbers from 0 to `size` - 1, and returns quickly how many are below a limit (a Fenwick tree). */
+class PrefixCounts {
+  readonly #tree: Int32Array;
+
+  constructor(size: number) {
+    this.#tree = new Int32Array(size + 1);
+  }
+
+  add(number: number): void {
+    for (let i = number + 1; i < this.#tree.length; i += i & -i) this.#tree[i]++;
+  }
+
+  countBelow(number: number): number {
+    let sum = 0;
+    for (let i = number; i > 0; i -= i & -i) sum += this.#tree[i];
+    return sum;
+  }
+}
+
+/** Returns the level for forecasts from each of the origins from `first` on. */
+function levelHistory(
+  outcomes: readonly ({ k: number } & RankedOutcomes)[],
+  level: number,
+  rate: number,
+  { first, rows }: { first: number; rows: number },
+): Float64Array {
+  const history = new Float64Array(rows);
+  const next = outcomes.map(() => 0);
+  let current = level;
+  for (let row = 0; row < rows; row++) {
+    let [outside, count] = [0, 0];
+    for (const [s, { k, index, rank }] of outcomes.entries()) {
+      // The actual values of the row before the origin are known.
+      for (; index[next[s]] < first + row; next[s]++) {
+        const value = rank[next[s]];
+        if (Number.isNaN(value)) continue;
+        count++;
+        if (value >= history[row - 1 - k]) outside++;
+      }
+    }
+    if (count > 0) current += rate * (outside / count - (1 - level));
+    const least = 1 - MAX_OUTSIDE * (1 - level);
+    current = Math.min(1 - MIN_OUTSIDE * (1 - level), Math.max(least, current));
+    history[row] = current;
+  }
+  return history;
+}

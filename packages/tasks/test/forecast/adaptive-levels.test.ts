@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RandomStream } from '@unroll/core';
+import { AdaptiveLevels, partOfHorizon, type StepOutcomes } from '@unroll/tasks/internal';
+
+const HORIZON = 6;
+const LEVELS = [0.8, 0.95];
+
+/** Returns absolute normal errors of forecasts from each origin for three series, multiplied by `sizeAt` of their row. */
+function outcomes(origins: number, sizeAt: (index: number) => number, seed = 0): StepOutcomes[] {
+  const series = 3;
+  return Array.from({ length: HORIZON }, (_, k) => {
+    const errors = new RandomStream(seed, `errors ${k}`).normal(origins * series).map(Math.abs);
+    const index = Array.from(errors, (_, n) => Math.floor(n / series) + k);
+    const scores = errors.map((error, n) => error * sizeAt(index[n]!));
+    return { index, scores: [Float64Array.from(scores), Float64Array.from(scores)] };
+  });
+}
+
+/** Computes the level of one part by the definition, with all known scores sorted at every origin. */
+function slowLevel(
+  steps: readonly StepOutcomes[],
+  l: number,
+  part: number,
+  rate: number,
+  until: number,
+): number {
+  const nominal = LEVELS[l]!;
+  const inPart = [...steps.keys()].filter((k) => partOfHorizon(k, HORIZON) === part);
+  const meanStep = 1 + inPart.reduce((sum, k) => sum + k, 0) / inPart.length;
+  const levels = [nominal];
+  for (let origin = 1; origin <= until; origin++) {
+    const isOutside: boolean[] = [];
+    for (const k of inPart) {
+      const { index, scores } = steps[k]!;
+      for (const [n, at] of index.entries()) {
+        if (at !== origin - 1) continue;
+        const known = [...index.keys()].filter((m) => index[m]! < at - k).map((m) => scores[l]![m]!);
+        const smaller = known.filter((score) => score < scores[l]![n]!).length;
+        if (known.length >= 20)
+          isOutside.push(smaller / (known.length + Math.sqrt(k + 1)) >= levels[at - k]!);
+      }
+    }
+    const share = isOutside.filter(Boolean).length / isOutside.length;
+    const next =
+      levels.at(-1)! + (isOutside.length === 0 ? 0 : (rate / Math.sqrt(meanStep)) * (share - (1 - nominal)));
+    levels.push(Math.min(1 - 0.25 * (1 - nominal), Math.max(1 - 2 * (1 - nominal), next)));
+  }
+  return levels[until]!;
+}
+
+test('levels equal those computed by the definition, also with equal scores', () => {
+  const steps = outcomes(70, (index) => 1 + index / 40);
+  for (const { scores } of steps)
+    for (const each of scores) each.set(each.map((score) => Math.round(4 * score) / 4));
+  const adapted = new AdaptiveLevels(steps, LEVELS, 0.05);
+  for (const l of LEVELS.keys()) {
+    for (const part of [0, 1, 2]) {
+      for (const origin of [0, 20, 45, 70]) {
+        const want = slowLevel(steps, l, part, 0.05, origin);
+        assert.ok(
+          Math.abs(adapted.at(origin, l, part) - want) < 1e-12,
+          `level ${l}, part ${part}, origin ${origin}`,
+        );
+      }
+    }
+  }
+});
+
+test('levels rise if errors grow, fall if they shrink, and stay near the nominal level otherwise', () => {
+  const at = (sizeAt: (index: number) => number) =>
+    new AdaptiveLevels(outcomes(400, sizeAt), LEVELS, 0.02).at(400, 0, 1);
+  assert.ok(at((index) => (index < 200 ? 1 : 2)) > 0.87);
+  assert.ok(at((index) => (index < 200 ? 1 : 0.5)) < 0.7);
+  const constant = at(() => 1);
+  assert.ok(Math.abs(constant - 0.8) < 0.04, `${constant}`);
+});
+
+test('the share outside that a level aims at stays between a quarter and twice the nominal share', () => {
+  const extreme = (size: number) =>
+    new AdaptiveLevels(
+      outcomes(300, (index) => (index < 100 ? 1 : size)),
+      LEVELS,
+      0.5,
+    );
+  for (const [l, level] of LEVELS.entries()) {
+    assert.ok(Math.abs(extreme(100).at(103, l, 0) - (1 - 0.25 * (1 - level))) < 1e-12);
+    assert.ok(Math.abs(extreme(0.01).at(130, l, 0) - (1 - 2 * (1 - level))) < 1e-12);
+  }
+});
+
+test('a level at an origin depends only on the rows before it', () => {
+  const steps = outcomes(100, () => 1);
+  const origin = 60;
+  const changed = steps.map(({ index, scores }) => ({
+    index,
+    scores: scores.map((each) => each.map((score, n) => (index[n]! < origin ? score : 1000 + n))),
+  }));
+  const [before, after] = [steps, changed].map((each) => new AdaptiveLevels(each, LEVELS, 0.1));
+  for (const l of LEVELS.keys())
+    for (const part of [0, 1, 2]) {
+      assert.equal(after!.at(origin, l, part), before!.at(origin, l, part));
+      assert.notEqual(after!.at(origin + 20, l, part), before!.at(origin + 20, l, part));
+    }
+});
+
+test('without enough known scores, the level is the nominal level', () => {
+  const steps = outcomes(7, () => 1);
+  const adapted = new AdaptiveLevels(steps, LEVELS, 0.5);
+  assert.equal(adapted.at(7, 0, 0), 0.8);
+  const none = steps.map(() => ({ index: [], scores: [new Float64Array(0), new Float64Array(0)] }));
+  assert.equal(new AdaptiveLevels(none, LEVELS, 0.5).at(12, 1, 2), 0.95);
+});
