@@ -23,8 +23,8 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
 }
 
 /**
- * The derivative with respect to one state. At lag k: the state k steps before the step whose output or loss is differentiated,
- * counted in the order in which the layer processes the steps.
+ * The norm of the derivative with respect to one state, by lag. The state at lag k is k steps before the step whose output or loss
+ * is differentiated, in the order in which the layer processes the steps.
  */
 export interface StateFlow extends LagSummary {
   /** The same, with the values of each sequence divided by its value at lag 0. */

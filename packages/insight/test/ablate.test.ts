@@ -129,9 +129,9 @@ describe('fixed units', () => {
     reject({ layer: 'lstm', units: [0], gate: 'f' }, /got both/);
     reject({ layer: 'lstm', units: [2] }, /units must be indices from 0 to 1, got 2/);
     reject({ layer: 'lstm', units: [0], state: 'z' }, /has no state "z"\. Its states: h, c/);
-    reject({ layer: 'lstm', gate: 'z' }, /gate "z".*cannot be forced\. Its gates: i, f, g, o/);
-    reject({ layer: 'lstm', gate: 'f', value: 2 }, /gate f cannot have the value 2/);
-    reject({ layer: 'stack', gate: 'f' }, /cannot be forced\. Its gates: none/);
+    reject({ layer: 'lstm', gate: 'z' }, /gate "z".*cannot be fixed\. Gates that can be fixed: i, f, g, o/);
+    reject({ layer: 'lstm', gate: 'f', value: 2 }, /gate f cannot be fixed to 2/);
+    reject({ layer: 'stack', gate: 'f' }, /cannot be fixed\. Gates that can be fixed: none/);
     reject({ layer: 'gru', units: [0] }, /no recurrent layer "gru"/);
   });
 });

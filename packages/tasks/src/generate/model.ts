@@ -200,7 +200,7 @@ export class LanguageModel implements TaskModel {
     if (unknown === 0) return [];
     const share = ((100 * unknown) / ids.length).toPrecision(2);
     return [
-      `${unknown} of ${ids.length} ${TOKEN_NAMES[this.pipeline.level]} of ${source} (${share} %) do not occur in the training text. ` +
+      `${unknown} of ${ids.length} ${TOKEN_NAMES[this.pipeline.level]} of ${source} (${share} %) are not in the vocabulary. ` +
         'They are read and scored as <unk>.',
     ];
   }

@@ -38,8 +38,8 @@ export function speakScores(
 }
 
 /**
- * Returns the mel-cepstral distortion in dB: the root mean square difference of the log-mel frames, smoothed to 13 cepstral
- * coefficients and without their mean, averaged over the steps of the alignment with the smallest sum.
+ * Returns the mel-cepstral distortion in dB: the root mean square difference between log-mel frames reduced to the
+ * cepstral coefficients 1 to 13, averaged over the steps of the alignment with the smallest sum of differences.
  */
 export function melCepstralDistortion(a: DecibelFrames, b: DecibelFrames): number {
   const [x, y] = [cepstra(a), cepstra(b)];

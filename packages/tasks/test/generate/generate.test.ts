@@ -134,7 +134,7 @@ describe('a language model of characters', () => {
     const text = TEST.replace('cat', 'cät');
     const { metrics, notes } = await model.evaluate({ file: textFile(text) });
     assert.deepEqual(notes, [
-      `1 of ${TEST.length} characters of text.txt (0.070 %) do not occur in the training text. They are read and scored as <unk>.`,
+      `1 of ${TEST.length} characters of text.txt (0.070 %) are not in the vocabulary. They are read and scored as <unk>.`,
     ]);
     const known = await model.evaluate({ file: textFile(TEST) });
     assert.ok(metrics!.nats_per_char * text.length > known.metrics!.nats_per_char * TEST.length + 2);
