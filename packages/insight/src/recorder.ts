@@ -106,8 +106,10 @@ type Values = Record<string, FloatArray>;
 export function recorder(options: RecorderOptions = {}): Recorder {
   checkOptions('recorder', options, OPTIONS);
   const { every = 250, bins = 30, to = [], collect = true, onRecord } = options;
-  if ((options.y === undefined) !== (options.loss === undefined))
-    throw valueError('recorder takes both y and loss, or neither.');
+  if ((options.y === undefined) !== (options.loss === undefined)) {
+    const given = options.loss === undefined ? 'y without loss' : 'loss without y';
+    throw valueError(`recorder takes both y and loss, or neither, got ${given}.`);
+  }
   const records: TrainingRecord[] = [];
   let counts = { updates: 0, clipped: 0 };
   let before: Values | null = null;

@@ -213,7 +213,7 @@ describe('words and subwords', () => {
       assert.match(text, /^ (sees|hears) the (tree|lake)\.\nthe (cat|dog|bird|fish) (sees|hears) the/);
     });
   }
-  test('other cells, several layers and lower case', async () => {
+  test('other cells, several layers and lower case can be trained', async () => {
     for (const cell of ['gru', 'rnn'] as const) {
       const options = {
         ...SMALL,
@@ -236,7 +236,7 @@ describe('tokens of a text', () => {
   const text = '“Who’s there?” — said 東京 (she), “I”.\n\n  Nay,  answer me: 3.5 %\tça\n';
   const split = { lowercase: false, subwords: 300 };
   for (const level of ['char', 'word', 'subword'] as const) {
-    test(`${level}: the texts of the single tokens, joined, are the text`, () => {
+    test(`${level}: joining the texts of the tokens gives the text`, () => {
       const codec = codecFor(text.repeat(3), level, {
         ...split,
         subwords: level === 'subword' ? 300 : undefined,
