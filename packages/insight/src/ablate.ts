@@ -31,7 +31,7 @@ export interface AblateOptions {
   value?: number;
 }
 
-/** A view of a model in which units or gates of recurrent layers are fixed. It shares the weights of the model and is used like a model. */
+/** A view of a model in which units or gates of recurrent layers are fixed. It shares the model's weights and is used like a model. */
 export class AblatedModel implements AblatedView {
   readonly network: Network;
   readonly changes: readonly Change[];
@@ -137,7 +137,7 @@ function unitHook(layer: Recurrent, units: readonly number[], state: string, val
 /** At inputs of ±100, the activations reach the ends of their range, up to rounding. */
 const FAR = 100;
 
-/** Returns the input for which an activation returns `value`. @throws UnrollError `value` if there is none, or for other activations */
+/** Returns the input for which an activation returns `value`. @throws UnrollError `value` if there is none or it is not known */
 function inverse(activation: unknown, value: number, owner: string): number {
   const inside = (low: number, high: number): boolean => value >= low && value <= high;
   if (activation === 'linear') return value;
@@ -212,7 +212,7 @@ function fixColumns(
     const H = width / gateCount;
     for (let i = 0; i < values.length; i++) {
       if (Math.floor((i % width) / H) !== index) continue;
-      // With `resetAfter`, a GRU has a second bias row, which becomes 0: the reset gate would multiply its part for the candidate.
+      // With `resetAfter`, a GRU has a second bias row, which becomes 0, because the reset gate would multiply it in the candidate.
       values[i] = name === 'bias' && i < width ? bias : 0;
     }
   } else if (name === 'peephole') {

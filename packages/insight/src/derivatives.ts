@@ -3,8 +3,8 @@
  * `connectivity` and `memoryLength` summarise them.
  *
  * The derivative of an output of D numbers with respect to a vector is a matrix, and its norm here is the Frobenius norm:
- * the square root of the sum of squares over D backward passes. If D is above 16, it is estimated by 16 backward passes
- * with random vectors (Hutchinson 1990): E |v'J|² = |J|² for vectors v of independent random signs.
+ * the square root of the sum of squares over D backward passes. If D is above 16, the norm is estimated by 16 backward
+ * passes with random vectors (Hutchinson 1990): E |v'J|² = |J|² for vectors v of independent random signs.
  */
 import {
   abs,

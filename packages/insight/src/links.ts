@@ -43,7 +43,7 @@ export function withLinks<T>(network: Network, pass: () => T): T {
 }
 
 /**
- * Returns the names of the runs whose outputs a run of a layer reads; empty: it reads only inputs of the model, or unknown.
+ * Returns the names of the runs whose outputs a run of a layer reads; empty: only inputs of the model, or unknown.
  * @param count number of earlier runs of the layer in the pass
  */
 export function readLayers(network: Network, layer: Recurrent, count: number): string[] {
@@ -72,7 +72,10 @@ type Call = (inputs: readonly MaskedSequence[], ...rest: unknown[]) => MaskedSeq
 class LinkFinder {
   readonly links: Link[] = [];
   readonly #runsOf = new Map<Tensor, readonly number[]>();
-  /** The runs from which the inputs of the innermost running layer were computed. A tensor that this layer creates counts as an input. */
+  /**
+   * The runs from which the inputs of the innermost running layer were computed. Tensors that this layer creates count as computed
+   * from the same runs.
+   */
   #outer: readonly number[] = [];
 
   /** Observes the calls of a layer. Returns functions that end the observation. */

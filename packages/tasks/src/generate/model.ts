@@ -29,7 +29,7 @@ import { type LanguageScores, languageScores, languageTable, metricsOf } from '.
 
 /** Defaults of the options of `predict` and `generate`. */
 const DEFAULTS = { length: 200, temperature: 0.8, 'top-p': 1, seed: 0 };
-/** The options of {@link LanguageModel.generate}, which are also those of `predict`. */
+/** The options of {@link LanguageModel.generate} and of `predict`. */
 const OPTIONS: readonly TaskOption[] = [
   {
     ...{ name: 'length', type: 'integer', least: 1, default: DEFAULTS.length },

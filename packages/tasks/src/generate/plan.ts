@@ -159,7 +159,7 @@ function sizesOf(options: LanguageModelOptions, level: TextLevel, tokens: number
   };
 }
 
-/** Returns the dropout rates. They fall with the number of tokens: a network of these sizes memorises less of a longer text. */
+/** Returns the dropout rates. They fall with the number of tokens, because a network memorises less of a longer text. */
 function dropoutFor(level: TextLevel, tokens: number): { dropout: number; weightDrop: number } {
   const [few, many] = level === 'char' ? [2e6, 10e6] : [5e5, 5e6];
   if (tokens < few) return { dropout: 0.4, weightDrop: 0.3 };

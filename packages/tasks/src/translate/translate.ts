@@ -33,7 +33,7 @@ export interface TranslateOptions extends RunControl {
   validation?: PairData;
   /** What texts are split into. Default `subwords`: byte-pair encoding that is learned from the training texts. */
   level?: TokenLevel;
-  /** Number of tokens of each vocabulary. Default: from 1,000 to 8,000 subwords, by the number of words; at most 20,000 otherwise. */
+  /** Number of tokens of each vocabulary. Default: 1,000 to 8,000 subwords, by the number of words; otherwise at most 20,000. */
   vocabulary?: number;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: TranslateCell;

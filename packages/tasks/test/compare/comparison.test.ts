@@ -48,7 +48,10 @@ describe('winnerOf', () => {
     // Welch: t = 1.55 with 4 degrees of freedom, below 2.776.
     const close = comparison({ lstm: [0.8, 0.82, 0.84], gru: [0.775, 0.795, 0.815] });
     assert.equal(winnerOf(close), null);
-    assert.match(verdict(close), /lstm has the best mean, but at least one other cell is within the spread of the seeds/);
+    assert.match(
+      verdict(close),
+      /lstm has the best mean, but at least one other cell is within the spread of the seeds/,
+    );
     const single = comparison({ lstm: [0.9], gru: [0.5] });
     assert.equal(winnerOf(single), null);
     assert.match(verdict(single), /with one seed, a difference may be chance/);
