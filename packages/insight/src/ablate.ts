@@ -25,13 +25,13 @@ export interface AblateOptions {
   units?: readonly number[];
   /** The state whose units are fixed. If the cell returns this state as its output, the output is fixed, too. Default `h`. */
   state?: string;
-  /** The gate to fix at every step and unit, as in the equations of the cell: `f`, `z`, ... */
+  /** The gate to fix at every step and unit, named as in the equations of the cell: `f`, `z`, ... */
   gate?: string;
   /** The value of the units or of the gate (0: shut, 1: open). Default 0. */
   value?: number;
 }
 
-/** A view of a model in which units or gates of recurrent layers are fixed. It has the weights of the model and is used like it. */
+/** A view of a model in which units or gates of recurrent layers are fixed. It shares the model's weights and is used like a model. */
 export class AblatedModel implements AblatedView {
   readonly network: Network;
   readonly changes: readonly Change[];
@@ -87,7 +87,7 @@ export class AblatedModel implements AblatedView {
  *     const blind = ablate(network, { layer: 'lstm', gate: 'f', value: 0 });     // forgets at every step
  *     const damaged = ablate(network, { layer: 'lstm', units: [3, 7] });
  *
- * To force a gate, its weights are set to 0, and its bias to the input for which the activation of the gate returns `value`, so
+ * To fix a gate, its weights are set to 0 and its bias to the input for which the activation of the gate returns `value`, so
  * fused kernels run as usual. This needs a built-in cell. A layer with fixed units runs step by step.
  * @throws UnrollError `value` for an unknown layer, unit, state or gate, or a value that the gate cannot have
  */
@@ -137,7 +137,7 @@ function unitHook(layer: Recurrent, units: readonly number[], state: string, val
 /** At inputs of ±100, the activations reach the ends of their range, up to rounding. */
 const FAR = 100;
 
-/** Returns the input for which an activation returns `value`. @throws UnrollError `value` if there is none */
+/** Returns the input for which an activation returns `value`. @throws UnrollError `value` if there is none or it is not known */
 function inverse(activation: unknown, value: number, owner: string): number {
   const inside = (low: number, high: number): boolean => value >= low && value <= high;
   if (activation === 'linear') return value;
@@ -145,7 +145,7 @@ function inverse(activation: unknown, value: number, owner: string): number {
   if (activation === 'tanh' && inside(-1, 1)) return clamp(Math.atanh(value));
   if (activation === 'hardSigmoid' && inside(0, 1))
     return value === 0 ? -FAR : value === 1 ? FAR : 6 * value - 3;
-  throw valueError(`${owner} cannot have the value ${value} with the activation ${formatValue(activation)}.`);
+  throw valueError(`${owner} cannot be fixed to ${value} with the activation ${formatValue(activation)}.`);
 }
 
 const clamp = (x: number): number => Math.max(-FAR, Math.min(FAR, x));
@@ -158,7 +158,7 @@ function gateChange(layer: Recurrent, gate: string, value: number): () => Cell {
   if (order === null || index < 0 || gate === 'U') {
     const known = order && gate !== 'U' ? order.join(', ') : 'none';
     throw valueError(
-      `ablate: the gate ${formatValue(gate)} of ${layer.label} (${cell.className}) cannot be forced. Its gates: ${known}.`,
+      `ablate: the gate ${formatValue(gate)} of ${layer.label} (${cell.className}) cannot be fixed. Gates that can be fixed: ${known}.`,
     );
   }
   const { activation, recurrentActivation } = cell.config;
@@ -212,7 +212,7 @@ function fixColumns(
     const H = width / gateCount;
     for (let i = 0; i < values.length; i++) {
       if (Math.floor((i % width) / H) !== index) continue;
-      // With `resetAfter`, a GRU has a second bias row, which becomes 0: the reset gate would multiply its part for the candidate.
+      // With `resetAfter`, a GRU has a second bias row, which becomes 0, because the reset gate would multiply it in the candidate.
       values[i] = name === 'bias' && i < width ? bias : 0;
     }
   } else if (name === 'peephole') {

@@ -31,7 +31,7 @@ export function joinArrays(parts: readonly DataArray[]): DataArray {
   return { shape: [rows, ...parts[0].shape.slice(1)], values };
 }
 
-/** Returns the states h of a traced layer, in a stack those of its last cell; if no state is named h, the first states. */
+/** Returns the states h of a traced layer; for stacked cells, h of the last cell. If no state is named h: the first state. */
 export function outputStates(states: Readonly<Record<string, DataArray>>): DataArray | undefined {
   const named = Object.entries(states).findLast(([name]) => /(^|\.)h$/.test(name));
   return named?.[1] ?? Object.values(states)[0];

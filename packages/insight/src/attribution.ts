@@ -24,7 +24,7 @@ export interface AttributionOptions extends MaskOption, Omit<OutputOptions, 'com
    * Default `integratedGradients`.
    */
   method?: 'integratedGradients' | 'occlusion';
-  /** Index of the number in the output. Default: the largest number of each sequence, such as the predicted class. */
+  /** Index of the number in the output. Default: for each sequence, the largest number, such as the predicted class. */
   component?: number;
   /** One number for each feature, or one for all. Default 0. The baseline of ids is the zero vector. */
   baseline?: number | readonly number[];
@@ -110,7 +110,7 @@ function baselineOf(given: number | readonly number[], width: number): Float64Ar
   );
 }
 
-/** Returns for each sequence the index of the number to attribute: `fixed`, or that of the largest number. */
+/** Returns for each sequence the index of the number to attribute: `fixed`, or the index of the largest number. */
 function componentsOf({ shape, values }: DataArray, fixed: number | undefined): Int32Array {
   const [B, D] = shape;
   if (fixed !== undefined && fixed >= D)
@@ -129,7 +129,7 @@ const selectComponents = ({ shape, values }: DataArray, component: Int32Array): 
 
 /**
  * Returns the inputs at a point of the line from the baseline (alpha 0) to x (alpha 1). Ids are unchanged: the callers multiply
- * their vectors by alpha.
+ * the vectors of the ids by alpha.
  */
 function inputsAt({ inputs, input, x, baseline, width }: Call, alpha: number): Inputs {
   const { value } = inputs.sequences[input];

@@ -1,10 +1,10 @@
 /**
- * Derivatives of one step of the output, or of the loss there, with respect to all states and inputs. `gradientFlow`,
+ * Derivatives of one step of the output, or of the loss at this step, with respect to all states and inputs. `gradientFlow`,
  * `connectivity` and `memoryLength` summarise them.
  *
  * The derivative of an output of D numbers with respect to a vector is a matrix, and its norm here is the Frobenius norm:
- * the square root of the sum of squares over D backward passes. For more than 16 numbers, 16 backward passes with random vectors
- * replace them (Hutchinson 1990): E |v'J|² = |J|² for vectors v of independent random signs.
+ * the square root of the sum of squares over D backward passes. If D is above 16, the norm is estimated by 16 backward
+ * passes with random vectors (Hutchinson 1990): E |v'J|² = |J|² for vectors v of independent random signs.
  */
 import {
   abs,
@@ -64,7 +64,7 @@ export interface LossTarget {
   y: Tensor;
 }
 
-/** Largest number of backward passes: one for each number of the output or, for wider outputs, this number with random signs. */
+/** Largest number of backward passes. Up to this width, an output needs one pass per number; beyond it, random signs are used. */
 const MAX_PASSES = 16;
 
 /** The derivatives with respect to the states of one layer, with the gates of the pass. */
@@ -158,7 +158,7 @@ const isInput = (names: readonly string[] | null, name: string): boolean =>
 interface Norms {
   /** For each run: the norms by state in every pass, [B, T] each. */
   states: Record<string, Tensor[]>[];
-  /** For each leaf: the norms in every pass, [B, T] each; empty if it has no time axis or no influence. */
+  /** For each leaf: the norms in every pass, [B, T] each; empty if the leaf has no time axis or no influence. */
   inputs: Tensor[][];
 }
 
@@ -278,8 +278,8 @@ function signs(random: RandomStream, shape: Shape): Tensor {
 }
 
 /**
- * Returns the loss at the chosen steps or, if the loss is defined for whole sequences, that of the whole output. The factor cancels
- * a mean over the batch, so the gradients are those of the loss of each sequence.
+ * Returns the loss at the chosen steps or, if the loss is defined for whole sequences, the loss of the whole output. The factor
+ * cancels a mean over the batch, so the gradients are the gradients of the loss of each sequence.
  */
 function lossScalar(
   value: Tensor,

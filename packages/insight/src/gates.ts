@@ -1,4 +1,4 @@
-/** The meaning of the gates of the built-in cells. Of the gates of custom cells, only the values are known. */
+/** The meaning of the gates of the built-in cells. For custom cells, only the values of the gates are known. */
 import type { Cell } from '@unroll/nn';
 import type { DataArray } from './arrays.js';
 

@@ -23,8 +23,8 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
 }
 
 /**
- * The derivative with respect to one state. At lag k: the state k steps before the step whose output or loss is differentiated,
- * counted in the order in which the layer processes the steps.
+ * The norm of the derivative with respect to one state, by lag. The state at lag k is k steps before the step whose output or loss
+ * is differentiated, in the order in which the layer processes the steps.
  */
 export interface StateFlow extends LagSummary {
   /** The same, with the values of each sequence divided by its value at lag 0. */
@@ -39,7 +39,7 @@ export interface LayerFlow {
   /** By state: `h`, and `c` for an LSTM. */
   states: Record<string, StateFlow>;
   /**
-   * The share of the state at lag k that is left at lag 0: the product of the forget gates of the steps after it, averaged over
+   * The share of the state at lag k that is left at lag 0: the product of the forget gates of the steps after lag k, averaged over
    * the units. For a GRU: the product of the shares that these steps keep. Null: the cell has no such gate.
    */
   forgetProduct: LagSummary | null;
@@ -57,7 +57,7 @@ export interface GradientFlow {
 }
 
 /**
- * Returns the norm of the derivative of the output at a step (or of the loss there) with respect to the states h and c of
+ * Returns the norm of the derivative of the output at a step (or of the loss at this step) with respect to the states h and c of
  * this and all earlier steps, for every recurrent layer. If the norm falls exponentially with the lag, the gradient vanishes;
  * if it rises, the gradient explodes (Bengio et al. 1994; Pascanu et al. 2013).
  *

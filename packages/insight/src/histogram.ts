@@ -12,7 +12,7 @@ export interface Histogram {
   counts: Float64Array;
 }
 
-/** Returns a histogram with bins of equal width from the smallest to the largest finite number. Others are ignored. */
+/** Returns a histogram of the finite numbers, with bins of equal width from the smallest to the largest. */
 export function histogramOf(values: ArrayLike<number>, bins = 30): Histogram {
   let [min, max, count, sum, sumSquares] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0, 0, 0];
   for (let i = 0; i < values.length; i++) {

@@ -33,12 +33,12 @@ import { runStepwise, type StepHook } from './stepwise.js';
 /** A change of a recurrent layer: another cell, or a function that changes the result of every step. */
 export interface Change {
   layer: Recurrent;
-  /** Creates the cell to run instead, for the weights as they are now. */
+  /** Creates the cell that runs instead, with the current weights. */
   makeCell: (() => Cell) | null;
   hook: StepHook | null;
 }
 
-/** One run of a recurrent layer, as tensors of the open scope. */
+/** One run of a recurrent layer. Its tensors belong to the open scope. */
 export interface LayerRun extends CellRecord {
   site: Site;
   cell: Cell;

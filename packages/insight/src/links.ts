@@ -1,7 +1,6 @@
 /**
- * Finds the recurrent layers whose outputs a recurrent layer reads, directly or through other layers. This happens in the first
- * traced pass of a network: the calls of all layers are observed, and for each tensor, the runs that it was computed from are
- * recorded.
+ * Finds the recurrent layers whose outputs a recurrent layer reads, directly or through other layers. The first traced pass of a
+ * network observes the calls of all layers and records for each tensor the runs from which the tensor was computed.
  */
 
 import type { MaskedSequence, Tensor } from '@unroll/core';
@@ -12,11 +11,11 @@ import { override } from './override.js';
 /** One run of a recurrent layer, in the order of the pass. */
 interface Link {
   layer: Recurrent;
-  /** Indices of the runs that it reads. */
+  /** Indices of the runs whose outputs this run reads. */
   from: readonly number[];
 }
 
-/** For each run of each layer, the names of the layers that it reads. */
+/** For each run of each layer, the names of the runs whose outputs it reads. */
 type Names = ReadonlyMap<Recurrent, readonly (readonly string[])[]>;
 
 const namesByNetwork = new WeakMap<Network, Names>();
@@ -44,7 +43,7 @@ export function withLinks<T>(network: Network, pass: () => T): T {
 }
 
 /**
- * Returns the names of the recurrent layers that a run of a layer reads; empty: only inputs of the model, or unknown.
+ * Returns the names of the runs whose outputs a run of a layer reads; empty: only inputs of the model, or unknown.
  * @param count number of earlier runs of the layer in the pass
  */
 export function readLayers(network: Network, layer: Recurrent, count: number): string[] {
@@ -73,7 +72,10 @@ type Call = (inputs: readonly MaskedSequence[], ...rest: unknown[]) => MaskedSeq
 class LinkFinder {
   readonly links: Link[] = [];
   readonly #runsOf = new Map<Tensor, readonly number[]>();
-  /** The runs that the inputs of the innermost running layer come from; also those of tensors that this layer creates. */
+  /**
+   * The runs from which the inputs of the innermost running layer were computed. Tensors that this layer creates count as computed
+   * from the same runs.
+   */
   #outer: readonly number[] = [];
 
   /** Observes the calls of a layer. Returns functions that end the observation. */
@@ -106,7 +108,7 @@ class LinkFinder {
     }
   }
 
-  /** Records the runs that a tensor comes from, unless an inner layer has already returned this tensor. */
+  /** Records the runs from which a tensor was computed, unless an inner layer has already returned this tensor. */
   #note(tensor: Tensor, runs: readonly number[]): void {
     if (!this.#runsOf.has(tensor)) this.#runsOf.set(tensor, runs);
   }

@@ -69,7 +69,7 @@ export async function memoryLength(
       ? influenceOf(found).find((each) => each.input === input)?.norms
       : await ablationInfluence(subject, inputs, input, found.steps, options);
   const [B, T] = inputs.sequences[input].value.shape;
-  // If the output has other steps than the input, as with an encoder and a decoder, lag 0 is the last step of the input.
+  // If input and output differ in their numbers of steps, as with an encoder and a decoder, lag 0 is the last step of the input.
   const { mask } = inputs.sequences[input];
   const origins = found.outputSteps === null || found.outputSteps === T ? found.steps : lastValid(B, T, mask);
   const influence = byLag(norms?.values ?? new Float64Array(B * T), B, T, origins);
@@ -128,7 +128,7 @@ async function ablationInfluence(
   return { shape: [B, T], values: changes };
 }
 
-/** Returns the mean of each feature over all rows. */
+/** Returns the mean of each feature over the batch and all steps. */
 function meansOf(values: FloatArray, width: number): Float64Array {
   const means = new Float64Array(width);
   values.forEach((value, i) => {

@@ -43,7 +43,7 @@ export interface OcclusionCall {
 }
 
 /**
- * Returns the outputs [n, D] of n copies of one sequence, in each of which other parts of an input are occluded.
+ * Returns the outputs [n, D] for n copies of one sequence, each with different parts of an input occluded.
  * @param occluded for each copy, the indices of the occluded steps, or of the features that are occluded at all steps
  */
 export async function occludedOutputs(

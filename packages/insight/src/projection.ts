@@ -156,7 +156,7 @@ function jacobi(matrix: Float64Array, n: number): { vectors: Float64Array; value
   return { vectors: v, values: Float64Array.from({ length: n }, (_, i) => a[i * n + i]) };
 }
 
-/** Rotates rows and columns p and q so that a[p, q] becomes 0, and the columns of the eigenvectors v. */
+/** Rotates rows and columns p and q of a, so that a[p, q] becomes 0, and columns p and q of v, the eigenvectors. */
 function rotate(a: Float64Array, v: Float64Array, n: number, p: number, q: number): void {
   const off = a[p * n + q];
   if (off === 0) return;

@@ -1,6 +1,6 @@
 /**
- * `recorder`: a callback that measures a recurrent network while it trains. After every `every` updates, it makes a record for
- * the studio, TensorBoard or CSV files.
+ * `recorder`: a callback that measures a recurrent network while it trains. Every `every` updates, it makes a record for the
+ * studio, TensorBoard or CSV files.
  */
 import { type FloatArray, valueError } from '@unroll/core';
 import { checkOptions, type OptionTypes } from '@unroll/core/internal';
@@ -30,14 +30,14 @@ export interface RecorderOptions {
   collect?: boolean;
 }
 
-/** Writes records. `state` and `restore` are those of a callback. */
+/** Writes records. `state` and `restore` do the same as in a {@link Callback}. */
 export interface RecordSink {
   write(record: TrainingRecord): void;
   state?(): Record<string, unknown>;
   restore?(state: Record<string, unknown>): string | null;
 }
 
-/** The trainable weights of one layer. */
+/** Measurements of the trainable weights of one layer. */
 export interface LayerRecord {
   /** Path of the layer, as in the names of its parameters. */
   layer: string;
@@ -78,9 +78,9 @@ export interface TrainingRecord {
   layers: LayerRecord[];
   lags: LagRecord[];
   gates: GateRecord[];
-  /** Number of units whose output does not change on x, by layer. */
+  /** Number of units whose output hardly changes on x, by layer. */
   dead: Record<string, number>;
-  /** By parameter. */
+  /** Histograms by parameter; empty if `bins` is 0. */
   weights: Record<string, Histogram>;
   gradients: Record<string, Histogram>;
 }
@@ -101,13 +101,15 @@ type Values = Record<string, FloatArray>;
 /**
  * Returns a callback that records gradient norms by layer and by lag, the clip rate, saturated gates, update-to-weight ratios and
  * histograms of weights and gradients. With the default of `every`, it takes a few percent of the training time.
- * @throws UnrollError `value` for invalid options, and with x at the first record if the model is not made of layers
+ * @throws UnrollError `value` for invalid options; at the first record, if x is given and the model is not made of layers
  */
 export function recorder(options: RecorderOptions = {}): Recorder {
   checkOptions('recorder', options, OPTIONS);
   const { every = 250, bins = 30, to = [], collect = true, onRecord } = options;
-  if ((options.y === undefined) !== (options.loss === undefined))
-    throw valueError('recorder takes both y and loss, or neither.');
+  if ((options.y === undefined) !== (options.loss === undefined)) {
+    const given = options.loss === undefined ? 'y without loss' : 'loss without y';
+    throw valueError(`recorder takes both y and loss, or neither, got ${given}.`);
+  }
   const records: TrainingRecord[] = [];
   let counts = { updates: 0, clipped: 0 };
   let before: Values | null = null;

@@ -53,7 +53,8 @@ export interface LayerSaturation {
 
 /**
  * Returns how saturated the gates of each recurrent layer are on the data x [N, T, ...]: the shares of gate values below 0.05
- * and above 0.95, dead units, and the half-life of each unit's memory. Masked steps do not count.
+ * and above 0.95, of candidates and states h near -1 and 1, dead units, and the half-life of each unit's memory. Masked steps do
+ * not count.
  * @throws UnrollError `value` for unknown layers or invalid options
  */
 export async function saturation(
@@ -136,7 +137,7 @@ function deadUnits({ shape, values }: DataArray, valid: Uint32Array, range: numb
   return dead;
 }
 
-/** Returns ln(1/2) divided by the mean logarithm of the gate, for each unit. */
+/** Returns ln(1/2) divided by the mean logarithm of the kept share, for each unit. */
 function halfLives({ shape, values }: DataArray, valid: Uint32Array): Float64Array {
   const H = shape[2];
   const logs = new Float64Array(H);

@@ -1,7 +1,7 @@
 /**
  * The spectral radius of recurrent matrices, by repeated squaring: ρ(A) is the limit of |A^n|^(1/n) (Gelfand 1941). With
- * n = 2^20, the constant by which |A^n| differs from ρ^n changes the result by less than 0.001 %, also for complex
- * eigenvalues, on which a power iteration does not converge.
+ * n = 2^20, even a factor of 30,000 between |A^n| and ρ^n changes the result by only 0.001 %. Unlike a power iteration, this also
+ * converges for complex eigenvalues.
  */
 import { div, matmul, maximum, scope, slice, sqrt, stack, sumSquares, type Tensor } from '@unroll/core';
 import type { Recurrent } from '@unroll/nn';
@@ -79,5 +79,5 @@ function normsOf(matrix: Tensor): Tensor[] {
   return norms;
 }
 
-/** Smallest divisor: the powers of a nilpotent matrix have the norm 0. */
+/** Smallest divisor: high powers of a nilpotent matrix have the norm 0. */
 const SMALLEST = 1e-30;

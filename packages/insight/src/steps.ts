@@ -1,4 +1,4 @@
-/** Chooses the step of the output for each sequence, and selects it. */
+/** Chooses one step of the output for each sequence, and selects the values of this step. */
 import { type MaskedSequence, mul, RandomStream, sum, type Tensor, valueError } from '@unroll/core';
 import { formatValue, hostTensor, hostValues, inferenceContext } from '@unroll/core/internal';
 import type { Inputs, Subject } from './inputs.js';

@@ -24,8 +24,8 @@ export interface LayerTrace {
   /** Path in the model: `lstm`, `bidirectional/forward_lstm`; numbered (`lstm#1`) if a layer runs several times. */
   layer: string;
   /**
-   * Names (`layer`) of the recurrent layers whose outputs it reads, directly or through other layers; empty: it reads only inputs
-   * of the model. Layers that read the same layers are parallel branches.
+   * Names (`layer`) of the recurrent layers whose outputs this layer reads, directly or through other layers; empty: it reads only
+   * inputs of the model. Layers that read the same layers are parallel branches.
    */
   from: string[];
   /** `LSTM`, `GRU`, `RNN`, ... */

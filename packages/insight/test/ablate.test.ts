@@ -1,5 +1,5 @@
 /**
- * With a forced gate or fixed units, the results are those of the equations with these values. Detects changed columns of
+ * With a fixed gate or fixed units, the results are those of the equations with these values. Detects changed columns of
  * another gate, a bias that is added twice, and a view that changes the model.
  */
 import assert from 'node:assert/strict';
@@ -28,13 +28,13 @@ const GATES: Record<string, string> = {
   lstm: 'ifgo', gru: 'zrn', 'gru reset before': 'zrn', peephole: 'ifgo', coupled: 'fgo', 'layer norm': 'ifgo', projected: 'ifgo', minGru: 'z',
 }; // biome-ignore format: a table
 
-describe('a forced gate', () => {
+describe('a fixed gate', () => {
   for (const [name, gates] of Object.entries(GATES)) {
     for (const { name: backendName, backend, reason } of [
       { name: 'float64', backend: referenceBackend('float64'), reason: null },
       ...testBackends(),
     ]) {
-      test(`${name} on ${backendName}`, { skip: reason || false }, () =>
+      test(`has its value at every step: ${name} on ${backendName}`, { skip: reason || false }, () =>
         onBackend(backend!, async () => {
           for (const useBias of [true, false]) {
             const layer = CELLS[name]!({ returnSequences: true, ...({ useBias } as object) });
@@ -49,7 +49,7 @@ describe('a forced gate', () => {
                 const y = await (await view.predict(X)).data();
                 assert.deepEqual(y, await (await predict(view, X)).data());
                 assert.notDeepEqual(y, before);
-                // At the first step h is 0, so the other gates are as in the model, unless they depend on the forced gate.
+                // At the first step h is 0, so the other gates are as in the model, unless they depend on the fixed gate.
                 const plain = (await trace(network, X)).layers[0]!;
                 const dependsOn = (other: string): boolean =>
                   other === gate || name === 'peephole' || (name === 'gru' && other === 'n' && gate === 'r');
@@ -85,7 +85,7 @@ describe('a forced gate', () => {
 
 describe('fixed units', () => {
   for (const name of ['lstm', 'gru', 'custom', 'minGru', 'stacked']) {
-    test(`${name}: the unit is fixed at every step, and the other units change after the first step`, () =>
+    test(`${name}: the unit is fixed at every step, and the other units change only after the first step`, () =>
       onBackend(referenceBackend('float64'), async () => {
         const layer = CELLS[name]!({ returnSequences: true });
         const network = sequential([layer], { seed: 2 });
@@ -99,6 +99,7 @@ describe('fixed units', () => {
           assert.equal(outputs[0]!.values[step * width + 1], 0.5);
           const other = layers[0]!.states[state]!.values[step * width]!;
           const isFirst = step % T === 0;
+          // The units of a minGRU do not depend on each other.
           assert.equal(
             Math.abs(other - plain.states[state]!.values[step * width]!) < 1e-12,
             isFirst || name === 'minGru',
@@ -129,9 +130,9 @@ describe('fixed units', () => {
     reject({ layer: 'lstm', units: [0], gate: 'f' }, /got both/);
     reject({ layer: 'lstm', units: [2] }, /units must be indices from 0 to 1, got 2/);
     reject({ layer: 'lstm', units: [0], state: 'z' }, /has no state "z"\. Its states: h, c/);
-    reject({ layer: 'lstm', gate: 'z' }, /gate "z".*cannot be forced\. Its gates: i, f, g, o/);
-    reject({ layer: 'lstm', gate: 'f', value: 2 }, /gate f cannot have the value 2/);
-    reject({ layer: 'stack', gate: 'f' }, /cannot be forced\. Its gates: none/);
+    reject({ layer: 'lstm', gate: 'z' }, /gate "z".*cannot be fixed\. Gates that can be fixed: i, f, g, o/);
+    reject({ layer: 'lstm', gate: 'f', value: 2 }, /gate f cannot be fixed to 2/);
+    reject({ layer: 'stack', gate: 'f' }, /cannot be fixed\. Gates that can be fixed: none/);
     reject({ layer: 'gru', units: [0] }, /no recurrent layer "gru"/);
   });
 });
@@ -174,7 +175,7 @@ describe('saturation', () => {
       assert.equal(none!.halfLife, null);
     }));
 
-  test('the half-life of a gate of 0.5 is one step, also of a GRU', () =>
+  test('the half-life for a gate of 0.5 is one step, also in a GRU', () =>
     onBackend(referenceBackend('float64'), async () => {
       for (const [name, gate, value] of [
         ['lstm', 'f', 0.5],

@@ -1,6 +1,6 @@
 /**
  * The derivatives of the output and the loss with respect to states and inputs equal finite differences in float64, for
- * every cell, mask and direction; in a linear RNN, they are powers of U. Detects a missing path (through the output of a
+ * every cell and direction; in a linear RNN, they are powers of U. Detects a missing path (through the output of a
  * step, or through h to c), a shifted lag, and a mean over the batch instead of a value for each sequence.
  */
 import assert from 'node:assert/strict';
@@ -238,7 +238,7 @@ describe('a linear RNN', () => {
 
   for (const [name, U, factor, radius] of [
     [
-      'with a scaled rotation, the norm shrinks by its factor',
+      'with a scaled rotation, the norm shrinks by the scale at each lag',
       [
         [0, 0.9, 0],
         [0, 0, 0.9],
@@ -287,7 +287,7 @@ describe('a linear RNN', () => {
     }
   }
 
-  test('with a matrix that is not normal, the norm is that of its power', () =>
+  test('with a matrix that is not normal, the norm at lag k is the norm of its power k', () =>
     onBackend(float64, async () => {
       // U^k = 0.5^k [[1, 2k], [0, 1]] in its first two units
       const U = [

@@ -171,7 +171,7 @@ describe('memoryLength', () => {
     }
   }
 
-  test('is -1 if no step has an influence, and ends at the start of the sequence', async () => {
+  test('is -1 if no step has an influence, and lags before the start of the sequence have the influence NaN', async () => {
     assert.deepEqual(Array.from((await memoryLength(delayLine(7), x, { step: 5 })).lengths), [-1, -1, -1]);
     const mask = tensor(
       [20, 12, 9].map((length) => Array.from({ length: 20 }, (_, t) => (t < length ? 1 : 0))),

@@ -1,5 +1,5 @@
 /**
- * Figures are well-formed XML without scripts and outside references, show the numbers of the trace, and escape text. Detects a
+ * Figures are well-formed XML without scripts or external references, show the numbers of the trace, and escape text. Detects a
  * wrong step or unit, a colour from the wrong end of the palette, and markup from a name.
  */
 import assert from 'node:assert/strict';

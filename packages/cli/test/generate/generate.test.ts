@@ -150,7 +150,7 @@ describe('generate', () => {
   });
   test('notes unknown characters on stderr', async () => {
     const { stderr } = await unroll(['generate', 'model', '--prompt', 'the 猫', '--length', '5']);
-    assert.match(stderr, /^1 of 5 characters of the prompt \(20 %\) do not occur in the training text\./);
+    assert.match(stderr, /^1 of 5 characters of the prompt \(20 %\) are not in the vocabulary\./);
   });
   test('lists its options and those of the model', async () => {
     assert.match((await unroll(['generate', '--help'])).stdout, /--prompt <text>/);

@@ -121,8 +121,8 @@ function inputRow(
 }
 
 /**
- * Returns the output to draw above each last layer. If there are as many outputs as last layers, each layer has an output;
- * otherwise, the first layer has the first output.
+ * Returns the output to draw above each last layer, a layer that no other layer reads. If there are as many outputs as last layers,
+ * each of them has an output; otherwise, the first has the first output.
  */
 function outputsOf({ outputs }: Trace, layers: readonly LayerTrace[]): Map<LayerTrace, DataArray> {
   const read = new Set(layers.flatMap(({ from }) => from));

@@ -71,7 +71,7 @@ const T_QUANTILES: readonly (readonly [degrees: number, quantile: number])[] = [
   [10, 2.228], [12, 2.179], [15, 2.131], [20, 2.086], [30, 2.042],
 ]; // biome-ignore format: a table
 
-/** Returns the quantile for the next smaller number of degrees in the table, so that differences are not overstated. */
+/** Returns the quantile for the largest number of degrees in the table up to `degrees`, so that differences are not overstated. */
 function tQuantile(degrees: number): number {
   let quantile = T_QUANTILES[0][1];
   for (const [least, value] of T_QUANTILES) if (degrees >= least) quantile = value;
@@ -108,7 +108,7 @@ export function verdict(comparison: Comparison): string {
   if (best.deviation === null) {
     return `No winner: with one seed, a difference may be chance. ${best.cell} has the best ${metric.title}; set --seeds 3 or more.`;
   }
-  return `No winner: the differences are within the spread of the seeds. ${best.cell} has the best mean; prefer the fastest cell, or increase --seeds.`;
+  return `No winner: ${best.cell} has the best mean, but at least one other cell is within the spread of the seeds; prefer the fastest cell, or increase --seeds.`;
 }
 
 /** What to expect from each cell, according to the literature. */

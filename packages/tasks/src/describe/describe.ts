@@ -33,7 +33,10 @@ export interface DescribeOptions extends RunControl, FrameOptions {
   validation?: Table;
   /** What sentences are split into. Default `words`. */
   level?: TokenLevel;
-  /** Number of tokens of the vocabulary. Default: all words or, if there are more than 2,000, those that occur at least twice. */
+  /**
+   * Largest number of tokens of the vocabulary. Default for words: 20,000. If there are more than 2,000 words, those that occur
+   * once are left out.
+   */
   vocabulary?: number;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: DescribeCell;

@@ -15,7 +15,7 @@ export interface DescribedClips {
 
 /**
  * A batch for teacher forcing: x contains the clips and the previous tokens [B, T], which begin with `<s>`; y [B, T] contains the
- * tokens. The weights are 1 for tokens and 0 for padding; the mask is that of the clips, if their lengths differ.
+ * tokens. The weights are 1 for tokens and 0 for padding; if clips differ in length, the mask marks their valid frames.
  */
 export interface DescribeBatch {
   x: [Tensor, Tensor];

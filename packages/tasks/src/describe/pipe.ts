@@ -1,4 +1,4 @@
-/** The function of `pipeline('describe', model)`. */
+/** The function that `pipeline('describe', model)` returns. */
 import type { Clip } from '../shared/frames/clips.js';
 import type { SearchOptions } from '../translate/decode.js';
 import { pipeOptions, type TranslatePipeOptions } from '../translate/pipe.js';

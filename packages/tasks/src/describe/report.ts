@@ -43,7 +43,7 @@ function scoreSection({ scores, descriptions, plan }: DescribeResult): string {
   return `${table(head, [row])}<p class="quiet">${escapeHtml(signatureNote(scores))}</p>`;
 }
 
-/** Shows the frames, the description and the attention weights of the first clips, each with another sentence. */
+/** Shows the frames, the description and the attention weights of the first clips with different reference sentences. */
 function examples({ plan, descriptions }: DescribeResult): string {
   const { frames, validation, validationTexts, validationNames } = plan;
   const fitting = [...descriptions.keys()].filter((i) => {
@@ -66,7 +66,7 @@ function examples({ plan, descriptions }: DescribeResult): string {
     'Below the frames, rows are the words of the description and columns the numbers of the frames. In a dark cell, the decoder ' +
     'attends to the frame of the column when it writes the word of the row.';
   return parts.length === 0
-    ? '<p>All descriptions are too long to show.</p>'
+    ? '<p>All clips or descriptions are too long to show.</p>'
     : `<p>${lead}</p>${parts.join('')}`;
 }
 

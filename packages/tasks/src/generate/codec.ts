@@ -20,7 +20,7 @@ export const TOKEN_NAMES: Readonly<Record<TextLevel, string>> = {
   subword: 'subwords',
 };
 
-/** The only special token; it replaces tokens that do not occur in the training text. */
+/** The only special token; it replaces tokens that are not in the vocabulary. */
 const SPECIALS = ['<unk>'];
 export const UNKNOWN_ID = 0;
 /**
@@ -53,7 +53,7 @@ export class TextCodec {
   readonly tokenizer: Tokenizer;
   readonly vocabulary: Vocabulary;
   /**
-   * The id that precedes the first token of a text: that of a line break or, if the vocabulary has none, id 1. For characters and
+   * The id that precedes the first token of a text: the id of a line break or, if the vocabulary has none, id 1. For characters and
    * words, id 1 is the most frequent token.
    */
   readonly start: number;
@@ -100,7 +100,7 @@ export class TextCodec {
   }
 }
 
-/** When a line has more than twice this number of tokens, only this number of tokens is kept at its end. */
+/** If a line has more than twice this number of tokens, only its last MAX_WINDOW tokens are kept. */
 const MAX_WINDOW = 512;
 
 /** Converts tokens to text, one at a time. The text of a token may depend on the previous tokens of its line. */
@@ -119,7 +119,7 @@ class TokenDecoder {
     return this.#codec.tokenizer.detokenize(this.#window);
   }
 
-  /** Returns the text that {@link next} has held back at the end. */
+  /** Returns the end of the text, if {@link next} has held back an incomplete character. */
   end(): string {
     return this.#codec.level === 'char' ? '' : this.#text.slice(this.#length);
   }

@@ -1,8 +1,8 @@
 /**
  * `trainLanguageModel`: trains a network that predicts the next token of a text. The run is planned by plan.ts, the network is
- * built by network.ts, and the batches are those of streams.ts. The learning rate rises, and falls along a cosine to 1 %. It is
- * also halved after each epoch in which the validation loss does not improve. Training ends when the validation loss stops
- * improving; the weights of the best epoch are kept.
+ * built by network.ts, and the batches come from streams.ts. The learning rate rises, then falls along a cosine to 1 % of its
+ * maximum. It is also halved after each epoch in which the validation loss does not improve. Training ends when the validation
+ * loss stops improving; the weights of the best epoch are kept.
  */
 import { currentBackend, RandomStream, ready, valueError } from '@unroll/core';
 import { checkOptions as checkNames, type OptionTypes } from '@unroll/core/internal';

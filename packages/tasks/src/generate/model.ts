@@ -29,7 +29,7 @@ import { type LanguageScores, languageScores, languageTable, metricsOf } from '.
 
 /** Defaults of the options of `predict` and `generate`. */
 const DEFAULTS = { length: 200, temperature: 0.8, 'top-p': 1, seed: 0 };
-/** The options of {@link LanguageModel.generate}, which are also those of `predict`. */
+/** The options of {@link LanguageModel.generate} and of `predict`. */
 const OPTIONS: readonly TaskOption[] = [
   {
     ...{ name: 'length', type: 'integer', least: 1, default: DEFAULTS.length },
@@ -200,7 +200,7 @@ export class LanguageModel implements TaskModel {
     if (unknown === 0) return [];
     const share = ((100 * unknown) / ids.length).toPrecision(2);
     return [
-      `${unknown} of ${ids.length} ${TOKEN_NAMES[this.pipeline.level]} of ${source} (${share} %) do not occur in the training text. ` +
+      `${unknown} of ${ids.length} ${TOKEN_NAMES[this.pipeline.level]} of ${source} (${share} %) are not in the vocabulary. ` +
         'They are read and scored as <unk>.',
     ];
   }

@@ -1,4 +1,4 @@
-/** The function of `pipeline('generate', model)`, and its method `stream`. */
+/** The function that `pipeline('generate', model)` returns, and its method `stream`. */
 import { valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { GenerateRequest } from '../shared/task.js';

@@ -21,7 +21,7 @@ const LONG_TEXT = 200_000;
 const PIECES = 10;
 /** Smallest numbers of tokens for training and for validation. */
 const LEAST_TOKENS = { training: 100, validation: 10 };
-/** Number of tokens of all epochs together: a larger text has fewer epochs. */
+/** Number of training tokens in all epochs together: on a longer text, the network is trained for fewer epochs. */
 const TOKEN_BUDGET = 11.5e6;
 
 export interface TrainingSettings extends StreamSizes {
@@ -119,7 +119,7 @@ function cutValidation(text: string): { text: string; validation: string; pieces
   const starts = Array.from({ length: pieces }, (_, i) =>
     i === 0 ? 0 : text.indexOf('\n', Math.round((i * text.length) / pieces)) + 1,
   );
-  // A text without line breaks is not cut into parts.
+  // Parts begin after line breaks. A text with too few line breaks is not cut into parts.
   const parts = starts.every((start, i) => i === 0 || start > starts[i - 1])
     ? starts.map((start, i) => text.slice(start, starts[i + 1]))
     : [text];
@@ -159,7 +159,7 @@ function sizesOf(options: LanguageModelOptions, level: TextLevel, tokens: number
   };
 }
 
-/** Returns the dropout rates. They fall with the number of tokens: a network of these sizes memorises less of a longer text. */
+/** Returns the dropout rates. They fall with the number of tokens, because a network memorises less of a longer text. */
 function dropoutFor(level: TextLevel, tokens: number): { dropout: number; weightDrop: number } {
   const [few, many] = level === 'char' ? [2e6, 10e6] : [5e5, 5e6];
   if (tokens < few) return { dropout: 0.4, weightDrop: 0.3 };

@@ -32,7 +32,7 @@ export const trainingBatches = (ids: Int32Array, sizes: StreamSizes): number =>
 
 /**
  * Yields the batches of an epoch of training. The text is shifted by a random number of tokens, so that the batches start at
- * other tokens in each epoch.
+ * different tokens in each epoch.
  */
 export function shiftedStreams(
   ids: Int32Array,

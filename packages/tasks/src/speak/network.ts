@@ -1,8 +1,8 @@
 /**
  * Builds the network of a voice, a small Tacotron (Wang et al. 2017, Shen et al. 2018): an embedding, a convolution and a
  * bidirectional recurrent layer read the characters; a decoder with monotonic attention (Battenberg et al. 2020) generates several
- * log-mel frames per step. It reads the last frame of the previous step through a pre-net with a high dropout rate, so that it does
- * not merely copy this frame.
+ * log-mel frames per step. The decoder reads the last frame of the previous step through a pre-net with a high dropout rate, so that
+ * it does not merely copy this frame.
  */
 import {
   bidirectional,
@@ -33,7 +33,7 @@ export interface SpeakSizes {
   reduction: number;
   /** Dropout rate of the encoder. */
   dropout: number;
-  /** Characters by which the attention initially moves per step: the mean over the training data. */
+  /** Characters by which the attention of the untrained decoder moves per step: the harmonic mean over the training texts. */
   pace: number;
 }
 

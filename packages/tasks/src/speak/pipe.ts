@@ -1,4 +1,4 @@
-/** The function of `pipeline('speak', model)`. */
+/** The function that `pipeline('speak', model)` returns. */
 import { valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { Samples } from '../shared/sounds.js';

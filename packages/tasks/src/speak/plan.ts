@@ -86,7 +86,7 @@ export function prepare(table: Table, options: SpeakOptions): PreparedVoice {
   const training = { texts: used.texts.map((text) => characters.encode(text)), spectrograms };
   const lengths = summarizeLengths(training.spectrograms.map(({ length }) => length));
   const reduction = options.reduction ?? REDUCTION;
-  const paces = training.texts.map(({ ids }, i) => Math.ceil(training.spectrograms[i].length / reduction) / ids.length); // biome-ignore format: one line
+  const stepsPerCharacter = training.texts.map(({ ids }, i) => Math.ceil(training.spectrograms[i].length / reduction) / ids.length); // biome-ignore format: one line
   const total = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
   return {
     source: table.source,
@@ -95,8 +95,8 @@ export function prepare(table: Table, options: SpeakOptions): PreparedVoice {
     validationTexts: validation.texts,
     validationSource: given?.table.source ?? null,
     seconds: (lengths.mean * lengths.count) / voice.frameRate,
-    stepsPerCharacter: paces.reduce((a, b) => Math.max(a, b)),
-    sizes: sizesOf(options, reduction, paces.length / total(paces)),
+    stepsPerCharacter: stepsPerCharacter.reduce((a, b) => Math.max(a, b)),
+    sizes: sizesOf(options, reduction, stepsPerCharacter.length / total(stepsPerCharacter)),
     settings: settingsOf(options, training, lengths.longest),
   };
 }

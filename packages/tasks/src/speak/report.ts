@@ -63,8 +63,8 @@ function spectrograms({ plan, spoken }: SpeakResult): string {
     const caption = (kind: string): string => `${kind}: "${validationTexts[i]}"`;
     const recorded = validation.spectrograms[i];
     return (
-      spectrogram({ ...common, values, length, caption: caption('spoken by the model') }) +
-      spectrogram({ ...common, ...recorded, caption: caption('recorded') })
+      spectrogram({ ...common, values, length, caption: caption('speech of the model') }) +
+      spectrogram({ ...common, ...recorded, caption: caption('recording') })
     );
   });
   const lead =

@@ -38,8 +38,8 @@ export function speakScores(
 }
 
 /**
- * Returns the mel-cepstral distortion in dB: the root mean square difference of the log-mel frames, smoothed to 13 cepstral
- * coefficients and without their mean, averaged over the steps of the alignment with the smallest sum.
+ * Returns the mel-cepstral distortion in dB: the root mean square difference between log-mel frames reduced to the
+ * cepstral coefficients 1 to 13, averaged over the steps of the alignment with the smallest sum of differences.
  */
 export function melCepstralDistortion(a: DecibelFrames, b: DecibelFrames): number {
   const [x, y] = [cepstra(a), cepstra(b)];
@@ -48,7 +48,7 @@ export function melCepstralDistortion(a: DecibelFrames, b: DecibelFrames): numbe
     for (let k = 0; k < COEFFICIENTS; k++) sum += (x[i * COEFFICIENTS + k] - y[j * COEFFICIENTS + k]) ** 2;
     return Math.sqrt(sum);
   };
-  // For each frame of b: the smallest sum of distances of a path up to it, and the number of steps of this path.
+  // For each frame of b: the smallest sum of distances of a path up to this frame, and the number of steps of this path.
   let sums = new Float64Array(b.length + 1).fill(Number.POSITIVE_INFINITY);
   let steps = new Uint32Array(b.length + 1);
   sums[0] = 0;

@@ -22,7 +22,7 @@ import { type EncodedSpeech, type PreparedVoice, prepare } from './plan.js';
 import { planEvent, resultEvent } from './run-events.js';
 import { type SpeakScores, scoreTable } from './scores.js';
 
-/** Number of validation texts that are spoken and scored. */
+/** Largest number of validation texts that are spoken and scored. */
 const SPOKEN = 50;
 /** Weight of the loss of the stop token. */
 const STOP_WEIGHT = 0.3;

@@ -50,7 +50,7 @@ export async function tagScores(
 /**
  * Returns the ids of the tags that are best for the goal: the most probable sequence or, with a positive tag, the tags with the
  * highest expected F1.
- * @param offsets added to the scores of each token. Default: none
+ * @param offsets one for each tag, added to its score at every token. Default: none
  */
 export function decide(goal: TagGoal, scores: TagScores, offsets?: readonly number[]): number[] {
   const K = goal.tags.length;
@@ -69,8 +69,8 @@ function withOffsets(emissions: ArrayLike<number>, offsets: readonly number[]): 
 }
 
 /**
- * Returns the tags with the highest expected F1 of the positive tag in a sentence. The best set of k tokens are the k most
- * probable ones; their expected F1 is close to 2 Σ p / (k + Σ p), with the first sum over these and the second over all tokens.
+ * Returns the tags with the highest expected F1 of the positive tag in a sentence. The best k tokens are the k most
+ * probable ones. Their expected F1 is close to 2 Σ p / (k + Σ p); the first sum is over these k tokens, the second over all tokens.
  * @param probabilities [T, K]
  */
 function bestF1(probabilities: Float64Array, K: number, positive: number): number[] {

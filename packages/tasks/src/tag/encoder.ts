@@ -119,7 +119,7 @@ export class TagEncoder {
   }
 }
 
-/** Cuts a list into pieces of at most `MAX_TOKENS` elements of nearly equal lengths. */
+/** Cuts a list into pieces of nearly equal length, each with at most `MAX_TOKENS` elements. */
 export function piecesOf<T>(list: readonly T[]): (readonly T[])[] {
   const count = Math.ceil(list.length / MAX_TOKENS);
   if (count <= 1) return [list];
@@ -127,7 +127,7 @@ export function piecesOf<T>(list: readonly T[]): (readonly T[])[] {
   return Array.from({ length: count }, (_, i) => list.slice(i * size, (i + 1) * size));
 }
 
-/** Returns the inputs of the network for some sentences: word ids [B, T] and, if it reads characters, character ids [B, T, C]. */
+/** Returns sentences as inputs of the network: word ids [B, T] and, if the network reads characters, character ids [B, T, C]. */
 export function inputsOf(sentences: readonly EncodedSentence[], rows: ArrayLike<number>): Tensor[] {
   const chosen = Array.from(rows, (row) => sentences[row]);
   const all = Uint32Array.from(chosen.keys());

@@ -1,4 +1,4 @@
-/** The function of `pipeline('tag', model)`. */
+/** The function that `pipeline('tag', model)` returns. */
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { textsOf } from '../shared/pipe.js';

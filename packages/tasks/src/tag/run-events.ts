@@ -78,7 +78,9 @@ function notesOf(plan: PreparedTagger): string[] {
   const length = `Length: ${median} tokens (median), ${longest} (99th percentile), ${lengths.longest} (longest).`;
   return [
     ...[split, length],
-    ...(goal.positive === null ? [] : [`F1 is that of the tag ${goal.positive}, as a mean over sentences.`]),
+    ...(goal.positive === null
+      ? []
+      : [`F1 is computed for the tag ${goal.positive} and averaged over sentences.`]),
     ...(repaired === 0
       ? []
       : [`Tags that break the rules of the scheme and were changed for training: ${repaired}.`]),

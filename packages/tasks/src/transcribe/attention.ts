@@ -114,16 +114,16 @@ export interface DecodeParts {
 /** Largest number of tokens of a transcript. */
 export const MAX_LENGTH = 10_000;
 
-/** Returns the largest number of tokens that the decoder writes: 1.5 times that of the longest training transcript, plus 10. */
+/** Returns the largest number of tokens that the decoder writes: 1.5 times the longest training transcript, plus 10. */
 export function maxLengthOf(ids: readonly Int32Array[]): number {
   const longest = ids.reduce((most, { length }) => Math.max(most, length), 0);
   return Math.min(MAX_LENGTH, Math.ceil(1.5 * longest) + 10);
 }
 
-/** The steps of a token are those around the largest weight whose weights are at least this share of the largest weight. */
+/** The steps of a token are the step with the largest weight and the adjacent steps with at least this share of this weight. */
 const LEAST_SHARE = 0.25;
 
-/** Returns the steps to which the decoder attends while it writes a token: those around the largest weight. */
+/** Returns the steps to which the decoder attends while it writes a token (see LEAST_SHARE). */
 function attendedSteps(weights: Float32Array): LabelSteps {
   const peak = weights.indexOf(weights.reduce((a, b) => Math.max(a, b), 0));
   const belongs = (step: number): boolean => weights[step] >= LEAST_SHARE * weights[peak];

@@ -151,7 +151,9 @@ export class TranscribeModel implements TaskModel {
     const { attention, reduction } = this.pipeline;
     if (attention) {
       if (knownWords)
-        throw valueError('knownWords is an option for CTC, but this model has an attention decoder.');
+        throw valueError(
+          'knownWords is an option for CTC, but this model has an attention decoder. Omit the option.',
+        );
       const parts = { frontEnd: this.#frontEnd, reduction, beam, maxLength: attention.maxLength };
       const found = await decodeSounds(this.network, sounds, parts);
       return found.map((each) => {

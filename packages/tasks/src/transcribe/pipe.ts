@@ -1,4 +1,4 @@
-/** The function of `pipeline('transcribe', model)`. */
+/** The function that `pipeline('transcribe', model)` returns. */
 import { checkOptions } from '@unroll/core/internal';
 import type { Sound } from '../shared/sounds.js';
 import type { DecodeSettings } from './decode.js';

@@ -140,7 +140,7 @@ const encodeRows = (
   ids: texts.map((text) => tokens.encode(text).ids),
 });
 
-/** Returns the largest reduction with enough steps for all transcripts, and with ROOM steps per token for most of them. */
+/** Returns the largest reduction with enough steps for all transcripts, and ROOM steps per token for most; 1 if there is none. */
 function reductionFor({ sounds, ids }: EncodedTranscripts): number {
   const fits = (reduction: number): boolean => {
     const steps = sounds.map(({ length }) => stepsOf(length, reduction));

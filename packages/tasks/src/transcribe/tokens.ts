@@ -94,7 +94,7 @@ export function countsOf(values: readonly string[]): Map<string, number> {
   return new Map([...counts].sort((a, b) => b[1] - a[1]));
 }
 
-/** A closed vocabulary: at most this many words, and on average this many occurrences of each. */
+/** A closed vocabulary: at most this many words, which occur on average at least this many times. */
 const FEW_WORDS = 100;
 const OFTEN = 20;
 

@@ -11,7 +11,7 @@ export interface SearchOptions {
   beam?: number;
   /** The exponent of the length penalty; larger values prefer longer translations. Default 1. */
   lengthPenalty?: number;
-  /** Largest number of tokens of a translation. Default: 1.5 times the length of the longest training target, plus 10. */
+  /** Largest number of tokens of a translation. Default: 1.5 times the longest training target, plus 10; at most 400. */
   maxLength?: number;
 }
 

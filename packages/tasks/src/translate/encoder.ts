@@ -70,7 +70,7 @@ export class SideEncoder {
     return this.tokenizer.detokenize(tokens).trim();
   }
 
-  /** True if no token of the encoded text occurs in the training texts. */
+  /** Returns true if each token of the encoded text is missing from the vocabulary or does not occur in the training texts. */
   isUnknown(ids: Int32Array): boolean {
     return ids.every((id) => id === UNKNOWN_ID || this.vocabulary.counts[id] === 0);
   }

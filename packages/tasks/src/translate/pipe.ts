@@ -1,4 +1,4 @@
-/** The function of `pipeline('translate', model)`. */
+/** The function that `pipeline('translate', model)` returns. */
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
 import { textsOf } from '../shared/pipe.js';

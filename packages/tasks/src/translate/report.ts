@@ -60,7 +60,7 @@ function attentionExamples({ translations, scored }: TranslateResult): string {
     const isNew = scored.source.indexOf(scored.source[i]) === i;
     return isNew && tokens.length <= MAX_TARGET_TOKENS && sourceTokens.length <= MAX_SOURCE_TOKENS;
   });
-  if (fitting.length === 0) return '<p>All translations are too long to show.</p>';
+  if (fitting.length === 0) return '<p>All texts are too long to show.</p>';
   const examples = fitting.slice(0, EXAMPLES).map((i) => {
     const { tokens, sourceTokens, alignment, text } = translations[i];
     const title = `Attention weights of the translation "${text}"`;

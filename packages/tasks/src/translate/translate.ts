@@ -21,7 +21,7 @@ import { planEvent, resultEvent } from './run-events.js';
 import { bleuOptions, type ModelScores, scoreTable, signatureNote, translateScores } from './scores.js';
 
 const LABEL_SMOOTHING = 0.1;
-/** Number of validation pairs whose translations are scored. */
+/** Largest number of validation pairs whose translations are scored. */
 const SCORED_PAIRS = 300;
 
 export interface TranslateOptions extends RunControl {
@@ -33,7 +33,7 @@ export interface TranslateOptions extends RunControl {
   validation?: PairData;
   /** What texts are split into. Default `subwords`: byte-pair encoding that is learned from the training texts. */
   level?: TokenLevel;
-  /** Number of tokens of each vocabulary. Default for subwords: from 1,000 to 8,000, by the number of words. */
+  /** Number of tokens of each vocabulary. Default: 1,000 to 8,000 subwords, by the number of words; otherwise at most 20,000. */
   vocabulary?: number;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
   cell?: TranslateCell;
@@ -62,7 +62,7 @@ export interface TranslateResult {
   plan: PreparedTranslator;
   /** The training of the network. */
   training: NetworkTraining;
-  /** The validation pairs that are scored: the first 300. */
+  /** The validation pairs that are scored: the first 300, or all if there are fewer. */
   scored: Pairs;
   /** The translations of `scored`. */
   translations: Translation[];

@@ -37,24 +37,27 @@ function comparison(
   return { task: 'classify', metric, runs };
 }
 
-describe('winner', () => {
-  test('a cell that is better by more than the spread of the seeds', () => {
+describe('winnerOf', () => {
+  test('returns the cell that is better by more than the spread of the seeds', () => {
     const clear = comparison({ rnn: [0.6, 0.61, 0.62], lstm: [0.8, 0.81, 0.82], gru: [0.7, 0.71, 0.72] });
     assert.equal(winnerOf(clear), 'lstm');
     assert.match(verdict(clear), /^Best cell: lstm\./);
     assert.equal(winnerOf(comparison({ lstm: [0.9, 0.92], gru: [0.5, 0.51] }, MASE)), 'gru');
   });
-  test('no winner within the spread, with one seed, or with one cell', () => {
+  test('returns null for differences within the spread, for one seed, and for one cell', () => {
     // Welch: t = 1.55 with 4 degrees of freedom, below 2.776.
     const close = comparison({ lstm: [0.8, 0.82, 0.84], gru: [0.775, 0.795, 0.815] });
     assert.equal(winnerOf(close), null);
-    assert.match(verdict(close), /within the spread of the seeds\. lstm has the best mean/);
+    assert.match(
+      verdict(close),
+      /lstm has the best mean, but at least one other cell is within the spread of the seeds/,
+    );
     const single = comparison({ lstm: [0.9], gru: [0.5] });
     assert.equal(winnerOf(single), null);
     assert.match(verdict(single), /with one seed, a difference may be chance/);
     assert.match(verdict(comparison({ lstm: [0.9, 0.8] })), /Only one cell was trained/);
   });
-  test('runs that are equal for every seed', () => {
+  test('compares the means if the runs of each cell are equal for all seeds', () => {
     assert.equal(winnerOf(comparison({ lstm: [0.9, 0.9], gru: [0.9, 0.9] })), null);
     assert.equal(winnerOf(comparison({ lstm: [0.9, 0.9], gru: [0.8, 0.8] })), 'lstm');
   });

@@ -79,7 +79,7 @@ describe('a describer', () => {
     const { model: twoFrames } = await trainDescriber(table, { ...SMALL, epochs: 1, framesPerClip: 2 });
     const [{ frames }] = boxes(1, 4);
     const long = Array.from({ length: 65 }, (_, t) => frames[t % 5]);
-    // 8 frames are stored, the middles of eighths of the clip; the network reads the third and the seventh.
+    // 8 frames are stored, the middle of each eighth of the clip; the network reads the third and the seventh of them.
     const [{ alignment }] = await twoFrames.pipe(long, { alignments: true });
     assert.deepEqual(alignment!.frames, [21, 53]);
   });
@@ -129,7 +129,7 @@ test('a run that is stopped and resumed ends with the same files', async () => {
 });
 
 describe('prepareDescriber', () => {
-  test('rejects wrong options and single clips', () => {
+  test('rejects wrong options and a single clip', () => {
     const table = boxTable(boxes(6));
     const prepare = (options: object) => () =>
       prepareDescriber(table, { frames: 'clip', text: 'text', ...options });

@@ -134,7 +134,7 @@ describe('a language model of characters', () => {
     const text = TEST.replace('cat', 'cät');
     const { metrics, notes } = await model.evaluate({ file: textFile(text) });
     assert.deepEqual(notes, [
-      `1 of ${TEST.length} characters of text.txt (0.070 %) do not occur in the training text. They are read and scored as <unk>.`,
+      `1 of ${TEST.length} characters of text.txt (0.070 %) are not in the vocabulary. They are read and scored as <unk>.`,
     ]);
     const known = await model.evaluate({ file: textFile(TEST) });
     assert.ok(metrics!.nats_per_char * text.length > known.metrics!.nats_per_char * TEST.length + 2);
@@ -213,7 +213,7 @@ describe('words and subwords', () => {
       assert.match(text, /^ (sees|hears) the (tree|lake)\.\nthe (cat|dog|bird|fish) (sees|hears) the/);
     });
   }
-  test('other cells, several layers and lower case', async () => {
+  test('other cells, several layers and lower case can be trained', async () => {
     for (const cell of ['gru', 'rnn'] as const) {
       const options = {
         ...SMALL,
@@ -236,7 +236,7 @@ describe('tokens of a text', () => {
   const text = '“Who’s there?” — said 東京 (she), “I”.\n\n  Nay,  answer me: 3.5 %\tça\n';
   const split = { lowercase: false, subwords: 300 };
   for (const level of ['char', 'word', 'subword'] as const) {
-    test(`${level}: the texts of the single tokens, joined, are the text`, () => {
+    test(`${level}: joining the texts of the tokens gives the text`, () => {
       const codec = codecFor(text.repeat(3), level, {
         ...split,
         subwords: level === 'subword' ? 300 : undefined,

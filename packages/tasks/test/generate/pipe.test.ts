@@ -1,4 +1,4 @@
-// The function of `pipeline('generate', model)`: continuations, the stream, signals, and errors.
+// The function that `pipeline('generate', model)` returns: continuations, the stream, signals, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { type LanguageModel, trainLanguageModel } from '@unroll/tasks';

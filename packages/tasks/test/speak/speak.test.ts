@@ -77,7 +77,7 @@ describe('a voice', () => {
     assert.ok(metrics!.mcd < 8 && metrics!.stopped > 0.8, JSON.stringify(metrics));
     const report = speakReport(result, { backend: 'test', seconds: 1 });
     assert.match(report, /Alignments[\s\S]*Attention weights of the text/);
-    assert.match(report, /Spectrogram of spoken by the model/);
+    assert.match(report, /Spectrogram of speech of the model/);
     for (const { alignment, length } of result.spoken) {
       assert.equal(alignment.length, length / 2);
       const positions = alignment.map((weights) => {
@@ -121,7 +121,7 @@ describe('a voice', () => {
   });
 });
 
-test('the plan: characters, pace, limits and options', () => {
+test('the plan contains the characters of the texts, the default reduction and the pace of the attention', () => {
   const plan = prepareVoice(letterTable(utterances(50)), { ...COLUMNS, mels: 24 });
   assert.deepEqual(plan.characters.config.characters, ['a', 'b', 'c', 'd']);
   assert.equal(plan.sizes.reduction, 4);

@@ -49,7 +49,7 @@ describe('one positive tag', () => {
     const emissions = [3, -9, 1, 0, 9, 0, 1, -9, 3];
     assert.deepEqual(decide(goal, { emissions, ...NO_TRANSITIONS(3) }), [0, 1, 2]);
   });
-  test('F1 of a sentence', () => {
+  test('F1 of a sentence is 1 if the tag neither occurs nor is predicted', () => {
     assert.equal(sentenceF1(['b', 'b', 'a'], ['b', 'a', 'b'], 'b'), 0.5);
     assert.equal(sentenceF1(['a'], ['a'], 'b'), 1);
     assert.equal(sentenceF1(['a'], ['b'], 'b'), 0);

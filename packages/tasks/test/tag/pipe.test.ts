@@ -1,4 +1,4 @@
-// The function of `pipeline('tag', model)`: entities with their positions, tokens with their tags, and errors.
+// The function that `pipeline('tag', model)` returns: entities with their positions, tokens with their tags, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { type TagModel, type TagOptions, type TagSpan, trainTagger } from '@unroll/tasks';

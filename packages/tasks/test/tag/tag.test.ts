@@ -120,7 +120,7 @@ describe('a trained tagger', () => {
       [{ characters: null }, /the network must have 1 input, got 2/],
     ]);
   });
-  test('gives the same tags after saving and loading, also with the library', async () => {
+  test('gives the same tags after saving and loading, also with decodeTags', async () => {
     const loaded = taskModelFromFiles(await result.model.toFiles({ seed: 0 }));
     assert.ok(loaded instanceof TagModel);
     const list = sentences(5, 3).sentences.map(({ tokens }) => tokens);

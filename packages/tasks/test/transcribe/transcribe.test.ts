@@ -79,7 +79,7 @@ describe('a transcriber', () => {
     ]);
   });
 
-  test('the pipeline has the form of transformers.js', async () => {
+  test('the results of the pipeline have the form of transformers.js', async () => {
     const [first, second] = melodies(2, 4);
     const { text, chunks } = (await model.pipe(first, { timestamps: true })) as {
       text: string;
@@ -281,7 +281,7 @@ describe('prepareTranscriber', () => {
     );
   });
 
-  test('errors name the row', () => {
+  test('errors name the row or the option', () => {
     const fails = (texts: string[], message: RegExp, options: Partial<TranscribeOptions> = {}): void => {
       assert.throws(() => prepare(texts, options), { message });
     };

@@ -1,4 +1,4 @@
-/** Small generated data: German phrases whose translation has another word order. */
+/** Small generated data: German phrases whose translation has a different word order. */
 import { RandomStream } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
 

@@ -1,4 +1,4 @@
-// The function of `pipeline('translate', model)`: translations, alignments, lengths, and errors.
+// The function that `pipeline('translate', model)` returns: translations, alignments, lengths, and errors.
 import assert from 'node:assert/strict';
 import { before, describe, test } from 'node:test';
 import { type TranslateModel, trainTranslator } from '@unroll/tasks';

@@ -34,7 +34,7 @@ describe('a trained translator', () => {
     result = await trainTranslator(data, { ...SMALL, onEvent: (event) => void events.push(event) });
   });
 
-  test('learns another word order', async () => {
+  test('learns a different word order', async () => {
     const { metrics, rows, notes } = await result.model.evaluate({ rows: phraseTable(50, 2) });
     assert.ok(metrics!.bleu > 90, `BLEU ${metrics!.bleu}`);
     assert.ok(metrics!.chrf > 90);
