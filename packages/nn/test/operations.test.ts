@@ -248,7 +248,10 @@ describe('gradients in float64', () => {
     ));
 });
 
-/** Compares the gradients of a weighted sum of the output with central differences: for inputs in one random direction, for weights one by one. */
+/**
+ * Compares the gradients of a weighted sum of the output with central differences: for inputs in one random direction, for weights
+ * one by one.
+ */
 function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor[]): void {
   const layer = tensorOperation(options);
   layer.build(inputs.map(({ shape }) => shape));

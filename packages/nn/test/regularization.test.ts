@@ -1,6 +1,7 @@
 /**
  * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR. Compares these features and
- * weight drop on every backend with the reference. Detects a mask that differs between steps or tokens, dropped padding, and a penalty on padding.
+ * weight drop on every backend with the reference. Detects a mask that differs between steps or tokens, dropped padding, and a penalty
+ * on padding.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
