@@ -1,6 +1,7 @@
 // Counts the non-null assertions (`!`) of each package, and compares the counts with the numbers below. The check fails
-// if a package has more assertions than allowed. It also fails if a package has fewer: the number below must then be lowered, so
-// that it does not rise again. The rule is explained in docs/decisions/001-tooling.md: precise types need no assertions.
+// if a package has more assertions than allowed. It also fails if a package has fewer: the number below must then be
+// lowered, so that the count does not rise again. The rule is explained in docs/decisions/001-tooling.md: precise types need no
+// assertions.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';

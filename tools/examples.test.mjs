@@ -136,4 +136,5 @@ const files = readdirSync(folder).filter((file) => file.endsWith('.ts'));
 test('every example has a check', () => {
   assert.deepEqual(files.map((file) => file.slice(0, -3)).sort(), Object.keys(CHECKS).sort());
 });
-for (const [name, check] of Object.entries(CHECKS)) test(name, () => check(outputOf(name)));
+for (const [name, check] of Object.entries(CHECKS))
+  test(`the output of the example ${name} is correct`, () => check(outputOf(name)));

@@ -1,4 +1,4 @@
-// Writes the tables of docs/convert-onnx.md: the operators of ONNX that Unroll reads, and the layers that it writes. They come
+// Writes the tables of docs/convert-onnx.md: the operators of ONNX that Unroll reads, and the layers that it writes. Both come
 // from the tables that the importer and the exporter use.
 //
 //   node tools/onnx-table.mjs [--check]     --check: fails if the page differs

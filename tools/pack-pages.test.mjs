@@ -85,7 +85,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
       cpSync(join(modules, '@unroll/kernels/dist'), join(folder, site, kernels), { recursive: true });
   };
 
-  test('Vite: a page that trains and one that infers, without configuration', async () => {
+  test('Vite bundles a page that trains and one that infers, without configuration', async () => {
     write('train.ts', TRAINING);
     write('infer.ts', inferring());
     write('train.html', moduleScript('/train.ts'));
@@ -105,7 +105,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     );
   });
 
-  test('esbuild: a page that trains, with the .wasm files in the folder of its script', async () => {
+  test('esbuild bundles a page that trains, with the .wasm files in the folder of its script', async () => {
     makeSite('esbuild-train', 'scripts');
     write('esbuild-train/index.html', moduleScript('/scripts/app.js'));
     await bundle(TRAINING, { format: 'esm', outfile: join(folder, 'esbuild-train/scripts/app.js') });
@@ -114,7 +114,7 @@ describe('in a browser', { skip: chromium ? false : NO_CHROMIUM }, () => {
     assert.deepEqual(wasmFilesOf(page), ['kernels.wasm']);
   });
 
-  test('esbuild: a page that infers with threads, with the kernels in the folder passed to kernelsAt', async () => {
+  test('esbuild bundles a page that infers with threads, with the kernels in the folder passed to kernelsAt', async () => {
     makeSite('esbuild-infer', 'kernels');
     write('esbuild-infer/index.html', moduleScript('/app.js'));
     await bundle(inferring("kernelsAt('/kernels/');"), {

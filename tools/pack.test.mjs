@@ -36,7 +36,7 @@ describe('the packages', () => {
       assert.ok(!paths.some((path) => path.endsWith('.tsbuildinfo')), name);
     }
   });
-  test('they depend on each other with the exact version', () => {
+  test('depend on each other with the exact version', () => {
     for (const [name, packageFolder] of Object.entries(publishedPackages())) {
       const { version, dependencies, optionalDependencies } = manifestIn(packageFolder);
       const workspace = Object.entries({ ...dependencies, ...optionalDependencies }).filter(

@@ -119,7 +119,7 @@ const TASKS = {
 /** Runs the calls of all tasks. The text of this function is also run in the page. */
 const runAll = async (pipeline, address, tasks) => {
   const results = {};
-  // ImageData of a page is such a frame: it has four values per pixel.
+  // Like ImageData in a page, a frame has four values per pixel.
   const frameOf = (pixels) => ({
     ...{ width: 8, height: 8, data: Uint8ClampedArray.from(pixels.flatMap((p) => [p, p, p, 255])) },
   });
@@ -165,7 +165,7 @@ const writePage = async () => {
   writeFileSync(join(folder, 'index.html'), page);
 };
 
-/** Checks that two results are equal, and their numbers to 1e-4 (of values above 1: relatively). */
+/** Checks that two results are equal. Numbers may differ by 1e-4, relative to values above 1. */
 const assertClose = (found, expected, path) => {
   if (typeof expected === 'number') {
     const difference = Math.abs(found - expected) / Math.max(1, Math.abs(expected));
@@ -190,7 +190,7 @@ describe('models in a page give the results of Node', { skip: chromium ? false :
   for (const task of Object.keys(TASKS)) {
     test(task, () => assertClose(found[task], JSON.parse(JSON.stringify(expected[task])), task));
   }
-  test('which are not empty', () => {
+  test('the results are not empty', () => {
     const { clips, tag, translate, generate } = expected;
     assert.notDeepEqual(clips[0], clips[1]);
     assert.ok(tag[0][0].some(({ label }) => label === 'PER'));

@@ -67,8 +67,8 @@ const official =
   };
 
 /**
- * Training time in seconds, of each of six classifiers and of a transcriber. It is limited so that a seed takes less than 15 minutes
- * on two cores.
+ * Limits of the training time in seconds, for each of six classifiers and for a transcriber, so that a seed takes less than 15
+ * minutes on two cores.
  */
 const LEFT_OUT_BUDGET = 130;
 const JOINED_BUDGET = 660;

@@ -10,7 +10,7 @@ import { TEXTS } from './quality-texts.mjs';
 import { VIDEOS } from './quality-video.mjs';
 
 /**
- * `set` is the name for --only and of the folder of the data, unless `folder` names another one (null: it needs no data). `must`
+ * `set` is the name for --only and the name of the data folder, unless `folder` gives another name (null: no data are needed). `must`
  * and `want` are the goals for the mean over `seeds`; `lower` means that lower values are better. `flags` are those of the command
  * with the same result.
  */

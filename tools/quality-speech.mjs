@@ -1,5 +1,5 @@
-// The evaluations of tools/quality.mjs on generated sentences: espeak-ng speaks sentences of a grammar of 60 words, on which
-// transcribers and speech synthesisers are trained (see made-sentences.mjs). Needs espeak-ng, but no data files.
+// The evaluations of tools/quality.mjs on generated sentences. Transcribers and speech synthesisers are trained on sentences of a
+// grammar of 60 words, which espeak-ng speaks (see made-sentences.mjs). Needs espeak-ng, but no data files.
 import { makeTable } from '@unroll/data';
 import { trainTranscriber, trainVoice } from '@unroll/tasks';
 import { missingVoice, sentences, speakAll } from './made-sentences.mjs';
@@ -10,7 +10,7 @@ const TEST_VOICE = 'en-us+m3';
 const TRAINING = 3000;
 const VALIDATION = 200;
 const TEST = 300;
-/** Number of sentences on which a voice is trained, and that it speaks in validation and in the test. */
+/** Numbers of sentences that train a voice, and that the voice speaks in validation and in the test. */
 const VOICE_TRAINING = 1500;
 const SPOKEN = 100;
 /**

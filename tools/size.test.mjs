@@ -17,7 +17,7 @@ const bundled = async (source) => {
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 };
 
-test('a bundle without weight initializers runs models; building one throws an error that says what to do', async () => {
+test('a bundle without weight initializers runs models; building a model throws an error that says what to do', async () => {
   const { model } = await bundled(`import { Dense, runnable, Sequential, setBackend } from 'unrolljs/infer';
     await setBackend('reference');
     export const model = runnable(new Sequential([new Dense({ units: 1, kernelRegularizer: 'l2' })]));`);

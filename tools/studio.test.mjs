@@ -118,7 +118,7 @@ describe('the studio', { skip }, () => {
       const counts = await Promise.all(['rnn', 'lstm', 'gru', 'minGru'].map((cell) => updatesOf(page, cell)));
       assert.equal(new Set(counts).size, 1, `updates ${counts}`);
       await page.waitForTimeout(300);
-      assert.equal(await updatesOf(page, 'lstm'), counts[0], 'a paused run continues');
+      assert.equal(await updatesOf(page, 'lstm'), counts[0], 'a paused run must not continue');
       await page.click('#step');
       await until(
         page,
@@ -168,7 +168,8 @@ describe('the studio', { skip }, () => {
     }));
 
   test('the learning rate and clipping change without a reset', () =>
-    // The problem is so long that it is not solved before the pause, however late that is: a solved lane shows no updates.
+    // The problem is so long that it is not solved before the pause, however late that is. The page shows no updates for a
+    // solved network.
     withPage('#preset=adding&cells=lstm&length=100&units=8', async (page) => {
       await trainFor(page, 'lstm', 20);
       const count = await updatesOf(page, 'lstm');
@@ -491,7 +492,7 @@ describe('the studio', { skip }, () => {
       await page.waitForSelector('#ablation .failure');
     }));
 
-  test('files: a saved model is described, and can be saved and opened again; damaged ones give clear errors', () =>
+  test('files: a model is saved, opened again and described; damaged files give clear errors', () =>
     withPage('#preset=adding&cells=lstm&length=10&units=8&view=files', async (page) => {
       const [download] = await Promise.all([page.waitForEvent('download'), page.click('[data-save="lstm"]')]);
       const zip = join(folder, 'lstm.zip');
@@ -870,7 +871,7 @@ describe('the studio', { skip }, () => {
         assert.equal(frames, 60);
         await page.click('#tab-gates');
         await page.waitForSelector('[data-gate="f"] canvas');
-        assert.equal(await text(page, '#run'), 'Pause', 'it still trains');
+        assert.equal(await text(page, '#run'), 'Pause', 'the network must still train');
         await page.click('#run');
       },
       { url: plain.url },

@@ -2,7 +2,8 @@
 // the derivative of the output with respect to h_{T-k}, relative to k = 0, before and after training. LSTM, GRU and tanh RNN are
 // measured with two initialisations each and three seeds. An RNN whose gradients explode is then trained with and without clipping.
 //
-//   node tools/vanishing.mjs [--threads 1] [--seeds 0,1,2] [--updates 4000] [--rates 0.005,0.001] [--only LSTM] [--out docs/images]
+//   node tools/vanishing.mjs [--threads 1] [--seeds 0,1,2] [--steps 100] [--updates 4000] [--rates 0.005,0.001]
+//     [--only LSTM] [--out docs/images]
 //
 // Writes the curves as vanishing-*.svg to the folder `out`, and prints the tables of docs/insight.md. About ten minutes on one
 // core.
@@ -74,7 +75,10 @@ const curvesOf = async (network, examples) => {
   return { ...Object.fromEntries(medians), spectralRadius };
 };
 
-/** Trains until the mean loss of the last 20 updates is below SOLVED. Resolves to { loss, updates }; `updates` is null if it is not reached. */
+/**
+ * Trains until the mean loss of the last 20 updates is below SOLVED. Resolves to { loss, updates }; `updates` is null if the loss
+ * stays above SOLVED.
+ */
 const trainUntilSolved = async (network, seed, learningRate) => {
   const latest = [];
   const mean = () => latest.reduce((sum, each) => sum + each, 0) / latest.length;

@@ -4,9 +4,9 @@
     python tools/goldens/attention.py
 
 writes packages/testkit/goldens/layers/attention.json, one case per line: inputs (query, value and, if given, key), masks of
-query and value, weights, the outputs (context, alignment), and the gradients of inputs and weights of the loss
-sum(context * outputWeights[0]) + sum(alignment * outputWeights[1]). Tolerances: README.md. Additive attention with `units`
-is Bahdanau's equation v tanh(Wq q + Wk k), `general` is Luong's q (k W), written in PyTorch. A case of kind `decoder`
+query and value, weights, the outputs (context, alignment), and the gradients of the following loss with
+respect to inputs and weights: sum(context * outputWeights[0]) + sum(alignment * outputWeights[1]). Tolerances:
+README.md. Additive attention with `units` is Bahdanau's equation v tanh(Wq q + Wk k), `general` is Luong's q (k W), written in PyTorch. A case of kind `decoder`
 is a decoder with an LSTM cell, computed step by step in PyTorch, with the inputs x [B, T, I] and memory [B, S, D].
 """
 

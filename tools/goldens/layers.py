@@ -233,7 +233,7 @@ def merge_cases():
 
 
 def activity_cases():
-    """The penalty that an activity regulariser adds to the loss, which is divided by the batch size."""
+    """The penalty, divided by the batch size, that an activity regulariser adds to the loss."""
     for name, shape in [("l1", (5, 3)), ("l2", (4, 6, 3)), ("l1l2", (7, 2))]:
         rng = rng_of(f"activity {name}")
         # The layer is in a model, because stateless_call of a layer leaves its activity regulariser out.

@@ -1,4 +1,4 @@
-"""Golden value of the residual of the spectrum that librosa estimates from mel energies.
+"""Golden value for the inversion of mel energies: the residual of the spectrum that librosa estimates.
 
     pip install -r tools/goldens/requirements-audio.txt
     python tools/goldens/mel_inverse.py

@@ -240,7 +240,7 @@ def from_torch(cell, H, tensors):
 
 
 def torch_can(cell, options, mask, dropout):
-    """Returns whether PyTorch can compute the case. Its only masks are right padding, at which outputs are zero."""
+    """Returns whether PyTorch can compute the case. PyTorch can mask only right padding, where its outputs are zero."""
     return (
         (options["activation"] == "tanh" or (cell == "rnn" and options["activation"] == "relu"))
         and options.get("recurrentActivation", "sigmoid") == "sigmoid"
@@ -307,7 +307,7 @@ MERGE = {
 
 
 def run_torch(cell, I, H, options, drawn, weights):
-    """Does the same as run_keras with PyTorch's layer, whose results are arranged like Keras's outputs."""
+    """Like run_keras, with PyTorch's layer; the results are arranged like Keras's outputs."""
     backward = options["goBackwards"]
     module, groups = torch_module(cell, I, H, options, weights)
     x, states = leaf(drawn["x"]), [leaf(s) for s in drawn.get("initialState", ())]
@@ -552,7 +552,7 @@ def stacked_case(name, cell, bidirectional, mask=None, layers=2, size=(3, 5, 4, 
     """Returns a case of PyTorch with several layers, without dropout between them; weights are in Keras's layout.
 
     States are a flat list in the order of PyTorch's h_n: layer 0 (forward, backward), layer 1, ...; for an
-    LSTM, h and c of each. In Keras, these are layers in a row that pass on the mask.
+    LSTM, h and c of each. In Keras, these are consecutive layers that pass the mask on.
     """
     B, T, I, H = size
     rng = rng_of(name)

@@ -82,7 +82,7 @@ def top_k_ties(p, y, w, o):
 
 
 def score(of, own, average):
-    """Returns the function of precision, recall or F1, of class 1 or averaged over classes; 0 for a class that is not predicted."""
+    """Returns a function that computes precision, recall or F1, of class 1 or averaged over classes; 0 for a class that is not predicted."""
 
     def value(p, y, w, o):
         if average is None:

@@ -36,7 +36,7 @@ def encoder_decoder():
 
 
 def windows(rng):
-    """Returns windows of a sum of two waves, and the next value of each."""
+    """Returns windows of a sum of two waves, and the value after each window."""
     t = rng.uniform(0, 60, 6)[:, None] + np.arange(11)
     wave = 0.5 + 0.35 * np.sin(t * 0.6) + 0.1 * np.cos(t * 1.7)
     return [wave[:, :10, None].astype(np.float32)], wave[:, 10:].astype(np.float32)
@@ -156,7 +156,7 @@ def keras_run(name, optimizer_name, options, precision):
 
 
 def torch_run(options, precision):
-    """Does the same for the forecaster with the equations in PyTorch and PyTorch's Adam, without code of Keras."""
+    """Like keras_run for the forecaster, with the equations in PyTorch and PyTorch's Adam, without code of Keras."""
     dtype = getattr(torch, precision)
     weights = [torch.nn.Parameter(torch.tensor(w, dtype=dtype)) for w in INITIAL["forecaster"]]
     W, U, b, V, v = weights

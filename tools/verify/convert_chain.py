@@ -73,7 +73,7 @@ def bidirectional(cell, mode, sequences):
 
 
 def models():
-    """Returns the models by name; those of the test of the repository first."""
+    """Returns the models by name."""
     seq = dict(return_sequences=True)
     return {
         "classifier": classifier(),
@@ -245,7 +245,7 @@ def compare(first, second, x):
 
 
 def chain(name, model, folder, seed):
-    """Runs the chain with each exporter. Yields the exporter, the ONNX file, and the largest error, or what failed as a string."""
+    """Runs the chain with each exporter. Yields the exporter, the ONNX file, and the largest error, or the error as a string."""
     randomise(model, seed)
     x = inputs_of(model, seed)
     keras_file, torch_file = folder / f"{name}.keras", folder / f"{name}.pt"

@@ -100,7 +100,7 @@ function crfOutputIn(
   });
   if (found.length === 1) return found[0];
   throw valueError(
-    `To decode tags, one output of ${model.name} must be a layer crf, got ${found.length}. Make crf({ tags }) the last layer.`,
+    `To decode tags, exactly one output of ${model.name} must come from a layer crf, got ${found.length}. Make crf({ tags }) the last layer.`,
     { found: found.length },
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Weight initialisers with the names and definitions of Keras 3. All use counter-based random streams and elementary
+ * Weight initialisers with the names and definitions of Keras 3, and `chrono`. All use counter-based random streams and elementary
  * arithmetic, so a seed gives the same weights on every machine. An initialiser is a name (`'orthogonal'`) or, with
  * options, the plain object returned by a function of this file (`constant({ value: 2 })`). A model's config can store
  * both.

@@ -137,7 +137,10 @@ function defaultName(layer: Layer): string {
   return layer.className.replace(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
 }
 
-/** Gives each unnamed layer a unique default name. @throws UnrollError `value` if two layers have the same name */
+/**
+ * Gives each unnamed layer a unique default name, then calls {@link Layer.connect} of each layer.
+ * @throws UnrollError `value` if two layers have the same name
+ */
 export function nameLayers(layers: readonly Layer[]): void {
   const taken = new Set<string>();
   const isUnnamed = (layer: Layer): boolean => layer.autoNamed && !layer.built;

@@ -26,7 +26,7 @@ export function functionName(option: string, fn: unknown): string | undefined {
   const entry = [...customActivations].find(([, registered]) => registered === fn);
   if (entry) return entry[0];
   throw valueError(
-    `The ${option} is a function without a name, which a config cannot store. Call registerActivation(name, fn) ` +
+    `The ${option} is a function that is not registered, so a config cannot store it. Call registerActivation(name, fn) ` +
       'before saving, and before loading.',
     { option },
   );

@@ -38,7 +38,7 @@ export function registerLayer(layer: LayerClass): void {
 
 /**
  * Registers a custom cell class, so that models with it can be loaded. The class needs
- * `static readonly className = '...'`, and a constructor that takes its `config`.
+ * `static readonly className = '...'`, and a constructor that takes its `config` (or a static `fromConfig`).
  */
 export function registerCell(cell: CellClass): void {
   cells.set(checkedName(cell), cell);

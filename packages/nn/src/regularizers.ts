@@ -49,9 +49,12 @@ export function regularizer(spec: Regularizer, owner = ''): (weights: Tensor) =>
   for (const [name, factor] of Object.entries(config)) {
     if (name === 'mode' || factor === undefined) continue;
     if (!(typeof factor === 'number' && factor >= 0 && factor < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${prefix}${className}: ${name} must be at least 0, got ${formatValue(factor)}.`, {
-        [name]: factor,
-      });
+      throw valueError(
+        `${prefix}${className}: ${name} must be a finite, non-negative number, got ${formatValue(factor)}.`,
+        {
+          [name]: factor,
+        },
+      );
     }
   }
   return (weights) => (regularizers[className] as Penalty<unknown>)(weights, config);

@@ -4,8 +4,8 @@ import type { ForwardContext, RandomStream } from '@unroll/core';
 const seeded = new WeakMap<RandomStream, Map<number, RandomStream>>();
 
 /**
- * Returns the random stream for the dropout masks of a layer: without a seed `random`, the stream of the training step;
- * with a seed, a child stream that is independent of the draws of other layers.
+ * Returns the random stream for the dropout masks of a layer: without a seed, this is `random`, the stream of the
+ * training step; with a seed, a child stream that is independent of the draws of other layers.
  */
 export function seededStream(random: RandomStream, seed: number | undefined): RandomStream {
   if (seed === undefined) return random;

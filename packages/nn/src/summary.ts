@@ -7,7 +7,7 @@ export interface SummaryRow {
   layer: Layer;
   /** Shapes of the outputs; null if they are unknown. */
   shapes: readonly Shape[] | null;
-  /** Names of the layers that compute the inputs of this layer. Empty in a sequential model, where it is the previous layer. */
+  /** Names of the layers that compute the inputs of this layer. Empty in a sequential model, where each layer reads the previous one. */
   from: readonly string[];
 }
 

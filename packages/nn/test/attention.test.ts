@@ -64,7 +64,7 @@ function layerOf({ kind, options }: Case): Layer {
 }
 
 for (const { name, backend, reason } of backends) {
-  describe(`attention of Keras and PyTorch on ${name}`, { skip: reason || false }, () => {
+  describe(`attention agrees with Keras and PyTorch on ${name}`, { skip: reason || false }, () => {
     for (const golden of cases) {
       test(golden.name, () => {
         on(backend!, () => {

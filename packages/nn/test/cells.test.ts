@@ -1,7 +1,7 @@
 /**
  * LSTM variants, zoneout, minGRU and minLSTM, apart from the goldens: gradients in float64 by central differences, initial
- * weights, the random numbers of zoneout, and errors. Detects errors of gradients that are too small for float32; zoneout at
- * the wrong rate, with the same mask at every step, or of the wrong states; and options that are ignored.
+ * weights, the random numbers of zoneout, and errors. Detects gradient errors that float32 would hide; zoneout at the
+ * wrong rate, with the same mask at every step, or of the wrong states; and options that are ignored.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -194,7 +194,7 @@ describe('zoneout', () => {
     });
   });
 
-  test('around cells of a stack, and around a stack', () => {
+  test('works around cells of a stack, and around a stack', () => {
     onBackend(float64, () => {
       const inner = (h: number) => zoneoutCell(gruCell({ units, recurrentDropout: 0.5 }), { h });
       const around = zoneoutCell(stackedCells([lstmCell({ units: 2, dropout: 0.5 }), gruCell({ units })]), {

@@ -1,6 +1,6 @@
 /**
  * Convolution and pooling over images, apart from the goldens: gradients by central differences, frames of a video, and errors.
- * Detects a layer that mixes frames or rows of the batch, and confuses height and width.
+ * Detects a layer that mixes frames or rows of the batch, or confuses height and width.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -94,7 +94,7 @@ describe('a video', () => {
       assert.deepEqual([...part.dataSync()], [...slice(whole, 1, t, t + 1).dataSync()]);
   });
 
-  test('a row of one pixel is a sequence', () => {
+  test('an image of one row gives the results of a sequence', () => {
     const [wide, long] = [conv2d({ filters: 3, kernelSize: [1, 2] }), conv1d({ filters: 3, kernelSize: 2 })];
     const x = drawn('row', 2, 1, 5, 2);
     const sequence = x.withShape([2, 5, 2]);

@@ -1,6 +1,6 @@
 /**
- * Decoding of CTC against exhaustive search. Detects a beam that counts an alignment twice or not at all, that treats
- * repeated labels wrongly, loses a prefix whose parent left the beam, or applies a score at each step.
+ * Decoding of CTC against exhaustive search. Detects a beam that counts an alignment twice or not at all, treats repeated
+ * labels wrongly, loses a prefix whose parent left the beam, or applies a score at each step.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -27,7 +27,7 @@ const randomLogits = (T: number, C: number, seed: number): number[][] => {
 
 type Scores = Pick<CtcBeamOptions, 'score' | 'scoreEnd'>;
 
-/** All labellings with their scores, the best one first. */
+/** Returns all labellings with their scores, the best one first. */
 function exhaustive(logits: number[][], blank: number, { score, scoreEnd }: Scores) {
   const logP = logits.map(logSoftmax);
   const found = new Map<string, { labels: number[]; p: number }>();
@@ -128,7 +128,7 @@ describe('greedy decoding', () => {
     assert.deepEqual(steps, [1, 4, 5, 8]);
     close(score, 9 * (2 - Math.log(Math.exp(2) + 3)), 'score');
   });
-  test('lengths, batches and another blank', () => {
+  test('supports lengths, batches and another blank', () => {
     const scores = tensor([path([1, 2, 3]), path([3, 3, 2])]);
     assert.deepEqual(ctcGreedy(scores, { lengths: [2, 0] }).map(({ labels }) => labels), [[1, 2], []]); // biome-ignore format: one line
     assert.deepEqual(ctcGreedy(scores, { blank: 3 }).map(({ labels }) => labels), [[1, 2], [2]]); // biome-ignore format: one line
@@ -156,7 +156,7 @@ describe('a decoder for chunks', () => {
   });
 });
 
-test('errors', () => {
+test('invalid scores and options are rejected', () => {
   const scores = tensor(randomLogits(4, 3, 1));
   const fails = (message: RegExp, work: () => unknown): void =>
     assert.throws(

@@ -213,7 +213,7 @@ describe('sampling', () => {
     close(await frequencies({ temperature: 0.5 }), p.map((x) => x ** 2))); // biome-ignore format: one line
   test('topK keeps the most likely tokens', async () =>
     close(await frequencies({ topK: 2 }), p.map((x, i) => (order.indexOf(i) < 2 ? x : 0)))); // biome-ignore format: one line
-  test('topP keeps the smallest set with that probability', async () => {
+  test('topP keeps the smallest set of tokens with at least this probability', async () => {
     const topP = p[order[0]] + p[order[1]] * 0.5; // between one and two tokens
     close(await frequencies({ topP }), p.map((x, i) => (order.indexOf(i) < 2 ? x : 0))); // biome-ignore format: one line
     close(await frequencies({ topP: p[order[0]] * 0.9 }), p.map((_, i) => (order[0] === i ? 1 : 0))); // biome-ignore format: one line
@@ -281,7 +281,7 @@ describe('decoding a model', () => {
     ['probabilities of every step', 'softmax', true],
     ['probabilities of the last step', 'softmax', false],
   ] as const) {
-    test(`from ${name}: each token costs one step, prompts may differ in length`, async () => {
+    test(`from ${name} gives the tokens of whole-sequence predictions; prompts may differ in length`, async () => {
       const network = sequential([
         embedding({ inputDim: 11, outputDim: 6 }),
         lstm({ units: 16, returnSequences }),
@@ -297,7 +297,7 @@ describe('decoding a model', () => {
     });
   }
 
-  test('beam search with the most likely tokens only equals beam search with all scores', async () => {
+  test('beam search that reads only the most likely tokens equals beam search that reads all scores', async () => {
     const size = 90;
     const network = sequential([
       embedding({ inputDim: size, outputDim: 6 }),
@@ -356,10 +356,10 @@ describe('decoding a model', () => {
   });
 });
 
-describe('misuse', () => {
+describe('invalid use is rejected', () => {
   const rejects = (options: Partial<BeamSearchOptions>, message: RegExp) =>
     assert.rejects(beamSearch(table(2), { prompt: [1], maxLength: 3, ...options }), message);
-  test('beam search', async () => {
+  test('options of beam search', async () => {
     await rejects({ width: 0 }, /beamSearch: width must be a positive integer, got 0/);
     await rejects({ nBest: 6 }, /nBest must be at most width 5, got 6/);
     await rejects({ lengthPenalty: -1 }, /lengthPenalty must be a finite, non-negative number, got -1/);
@@ -376,7 +376,7 @@ describe('misuse', () => {
     await rejects({ alignments: true }, /alignments needs a model whose second output is the alignment/);
     await rejects({ beamWidth: 3 } as never, /no option "beamWidth"/);
   });
-  test('sampling', async () => {
+  test('options of sampling', async () => {
     const fails = (options: Partial<Parameters<typeof generate>[1]>, message: RegExp) =>
       assert.rejects(generate(table(), { prompt: [1], maxLength: 3, ...options }), message);
     await fails({ temperature: -1 }, /temperature must be a finite, non-negative number, got -1/);

@@ -36,7 +36,7 @@ describe('dense', () => {
     assert.deepEqual(call(layerOf(), sequence).value.toArray(), [[[6, -24], [21, -6]], [[10, -20], [19, -8]]]);
   });
 
-  test('without bias, and with an activation', () => {
+  test('works without bias, and with an activation', () => {
     // biome-ignore format: a matrix
     assert.deepEqual(call(layerOf({ useBias: false }), x).value.toArray(), [[-4, -4], [11, 14]]);
     // biome-ignore format: a matrix
@@ -71,7 +71,7 @@ describe('dense', () => {
     assert.ok(values.every((w) => Math.abs(w) <= limit && w !== 0));
   });
 
-  test('errors', () => {
+  test('rejects invalid options and inputs', () => {
     const is =
       (code: string, message: string | RegExp) =>
       (error: unknown): boolean =>

@@ -376,7 +376,7 @@ test('invalid initialisers, regularisers and constraints are shown in the error'
   assert.throws(() => build({ kernelRegularizer: 0.1 }), /there is no regularizer 0\.1\. Choose one of/);
   assert.throws(
     () => build({ kernelRegularizer: { className: 'l2', config: { l2: '1' } } }),
-    /l2: l2 must be at least 0, got "1"/,
+    /l2: l2 must be a finite, non-negative number, got "1"/,
   );
   assert.throws(() => build({ kernelConstraint: 'max_norm' }), /Did you mean "maxNorm"\?/);
 });

@@ -288,20 +288,6 @@ describe('errors in a graph name the layer', () => {
     assert.throws(() => model({ inputs: x, outputs: y }), /Two layers are named "same"/);
   });
 
-  test('if an input with one time step is repeated over time, so is its mask', () => {
-    const long = { value: tensor([[[1], [2], [3]], [[4], [5], [6]]]), mask: tensor([[1, 0, 0], [1, 0, 0]]) }; // biome-ignore format: as shapes
-    const single = { value: tensor([[[1]], [[1]]]), mask: tensor([[0], [1]]) };
-    for (const inputs of [
-      [long, single],
-      [single, long],
-    ]) {
-      const layer = addLayer();
-      layer.build(inputs.map(({ value }) => value.shape));
-      const [{ mask }] = layer.invoke(inputs, inferenceContext());
-      assert.deepEqual(mask?.toArray(), [[1, 0, 0], [1, 1, 1]]); // biome-ignore format: a matrix
-    }
-  });
-
   test('merging inputs of incompatible shapes', () => {
     const [a, b] = [input({ shape: [3, 4] }), input({ shape: [3, 5] })];
     assert.throws(() => addLayer({ name: 'sum' }).apply([a, b]), /Layer sum: .*broadcast.*\[-1, 3, 5\]/);
@@ -315,6 +301,20 @@ describe('errors in a graph name the layer', () => {
     );
     assert.throws(() => addLayer({ name: 'sum' }).apply(a), /Layer sum: needs at least two inputs, got 1/);
   });
+});
+
+test('if an input with one time step is repeated over time, so is its mask', () => {
+  const long = { value: tensor([[[1], [2], [3]], [[4], [5], [6]]]), mask: tensor([[1, 0, 0], [1, 0, 0]]) }; // biome-ignore format: as shapes
+  const single = { value: tensor([[[1]], [[1]]]), mask: tensor([[0], [1]]) };
+  for (const inputs of [
+    [long, single],
+    [single, long],
+  ]) {
+    const layer = addLayer();
+    layer.build(inputs.map(({ value }) => value.shape));
+    const [{ mask }] = layer.invoke(inputs, inferenceContext());
+    assert.deepEqual(mask?.toArray(), [[1, 0, 0], [1, 1, 1]]); // biome-ignore format: a matrix
+  }
 });
 
 test('the summary is a table of 80 columns with shapes and counts', () => {

@@ -87,7 +87,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
       });
     }
 
-    test('the fused path is used', () => {
+    test('the fused path is used unless the layer runs step by step', () => {
       const [options] = kind.options;
       for (const [stepwise, expected] of [
         [false, 1],

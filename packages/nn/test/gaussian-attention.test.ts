@@ -45,7 +45,7 @@ const { cases } = readGoldens('layers/gaussian-attention.json') as { cases: Case
 const BOTH = { returnSequences: true, returnAlignments: true } as const;
 
 for (const { name, backend, reason } of backends) {
-  describe(`Gaussian attention of PyTorch on ${name}`, { skip: reason || false }, () => {
+  describe(`Gaussian attention agrees with PyTorch on ${name}`, { skip: reason || false }, () => {
     for (const golden of cases) {
       test(golden.name, () => {
         on(backend!, () => {

@@ -1,7 +1,7 @@
 /**
  * Coupled, projected and layer-normalised LSTM, zoneout, minGRU and minLSTM against tools/goldens/cells.py: PyTorch's own
- * layers, or the equations of the papers in float64. Outputs, states and gradients on every backend, of the whole sequence and
- * step by step. Detects gates in another order, a normalisation over the wrong axis or with another ε, states that are zoned
+ * layers, or the equations of the papers in float64. Compares outputs, states and gradients on every backend, for whole
+ * sequences and step by step. Detects gates in another order, a normalisation over the wrong axis or with another ε, states that are zoned
  * out in another order, and a scan that differs from the parallel scan of the paper.
  */
 import { describe, test } from 'node:test';
@@ -100,7 +100,7 @@ function check(golden: Case, stepwise: boolean): void {
 }
 
 for (const { name, backend, reason } of backends) {
-  describe(`cells on ${name}`, { skip: backend === null && reason }, () => {
+  describe(`cells agree with the goldens on ${name}`, { skip: backend === null && reason }, () => {
     for (const golden of cases) {
       test(golden.name, () => on(backend!, () => check(golden, false)));
       test(`${golden.name}, step by step`, () => on(backend!, () => check(golden, true)));

@@ -1,6 +1,6 @@
 /**
- * Convolution and pooling over time and over images against Keras 3 (tools/goldens/convolution.py): all pairs of the options, outputs and
- * gradients, on every backend.
+ * Convolution and pooling over time and over images against Keras 3 (tools/goldens/convolution.py): for all pairs of
+ * options, compares outputs and gradients on every backend.
  */
 import { describe, test } from 'node:test';
 import {
@@ -53,7 +53,9 @@ const cases = ['convolution', 'images-2d'].flatMap(
 );
 
 for (const { name: backendName, backend, reason } of backends) {
-  describe(`convolution and pooling on ${backendName}`, { skip: backend === null && reason }, () => {
+  describe(`convolution and pooling agree with Keras on ${backendName}`, {
+    skip: backend === null && reason,
+  }, () => {
     for (const golden of cases) {
       test(golden.name, () => {
         on(backend!, () => {

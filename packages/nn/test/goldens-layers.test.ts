@@ -1,7 +1,7 @@
 /**
  * Other layers against Keras 3 and PyTorch (tools/goldens/recurrent.py): stacks, an encoder and decoder, normalisation
- * with moving statistics, embeddings with masks, time-distributed and dense layers with every activation; outputs and
- * gradients, on every backend.
+ * with moving statistics, embeddings with masks, time-distributed and dense layers with every activation. Compares outputs
+ * and gradients on every backend.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -181,7 +181,7 @@ function checkMoving(golden: ExtraCase, layer: Layer): void {
 
 const cases = readCases<ExtraCase>('cells-extra');
 for (const { name, backend, reason } of backends) {
-  describe(`cells-extra on ${name}`, { skip: backend === null && reason }, () => {
+  describe(`layers agree with Keras and PyTorch on ${name}`, { skip: backend === null && reason }, () => {
     for (const golden of cases) test(golden.name, () => on(backend!, () => check(golden)));
   });
 }

@@ -279,7 +279,7 @@ const checks: Record<string, (golden: Case) => void> = {
 };
 
 for (const { name, backend, reason } of backends) {
-  describe(`layers on ${name}`, { skip: backend === null && reason }, () => {
+  describe(`layers agree with Keras on ${name}`, { skip: backend === null && reason }, () => {
     for (const golden of cases) test(golden.name, () => on(backend!, () => checks[golden.kind]!(golden)));
   });
 }

@@ -1,6 +1,6 @@
 /**
- * LSTM, GRU and the plain RNN against Keras 3 and PyTorch (tools/goldens/recurrent.py): every pair of options, outputs,
- * states and gradients, on every backend; and the same cells step by step, without their fused kernels. Detects a wrong
+ * LSTM, GRU and the plain RNN against Keras 3 and PyTorch (tools/goldens/recurrent.py): for every pair of options,
+ * compares outputs, states and gradients on every backend, and also step by step, without the fused kernels. Detects a wrong
  * gate order, bias, mask rule, direction, merge, state order or position of dropout, and any wrong gradient.
  */
 import { describe, test } from 'node:test';
@@ -144,11 +144,11 @@ function check(golden: RecurrentCase, stepwise: boolean): void {
 for (const file of ['lstm', 'lstm-table', 'gru-table', 'rnn-table']) {
   const cases = readCases<RecurrentCase>(file);
   for (const { name, backend, reason } of backends) {
-    describe(`${file} on ${name}`, { skip: backend === null && reason }, () => {
+    describe(`goldens of ${file} on ${name}`, { skip: backend === null && reason }, () => {
       for (const golden of cases) test(golden.name, () => on(backend!, () => check(golden, false)));
     });
   }
-  describe(`${file}, stepped on the reference`, () => {
+  describe(`goldens of ${file}, step by step on the reference`, () => {
     for (const golden of cases) test(golden.name, () => on(backends[0]!.backend!, () => check(golden, true)));
   });
 }

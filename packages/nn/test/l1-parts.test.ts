@@ -50,7 +50,7 @@ after(() => {
 });
 
 for (const variant of natives) {
-  describe(`blocking along k on ${variant}`, () => {
+  describe(`neither blocking along k nor threads change the results on ${variant}`, () => {
     for (const [name, make] of Object.entries(layers)) {
       test(name, () => {
         let first: Measured | undefined;
@@ -81,7 +81,7 @@ for (const variant of natives) {
   });
 }
 
-test('rejects a value that is not a valid number of bytes', {
+test('UNROLL_PANEL_BYTES must be a valid number of bytes', {
   skip: natives.length === 0 && 'no native kernels',
 }, () => {
   for (const value of ['-1', 'many', '1.5']) {

@@ -25,7 +25,7 @@ const layers = () => [
   dense({ units: 2 }),
 ];
 
-test('of a sequential model that begins with input(), before and after it is built', async () => {
+test('layer.output works in a sequential model that begins with input(), before and after it is built', async () => {
   const whole = sequential([input({ shape: [null, 2] }), ...layers()], { seed: 7 });
   const features = model({
     inputs: whole.inputs,
@@ -40,7 +40,7 @@ test('of a sequential model that begins with input(), before and after it is bui
   assert.equal(whole.inputs, whole.inputs, 'every access returns the same graph');
 });
 
-test('of a sequential model that inferred its input shape, and of a loaded one', async () => {
+test('layer.output works in a sequential model that inferred its input shape, and in a loaded one', async () => {
   const whole = sequential(layers());
   await predict(whole, x);
   const loaded = modelFromConfig(JSON.parse(JSON.stringify(whole.config)));
@@ -54,7 +54,7 @@ test('of a sequential model that inferred its input shape, and of a loaded one',
   assert.deepEqual((await outputsOf(whole))[1], wanted);
 });
 
-test('of a functional model', async () => {
+test('layer.output works in a functional model', async () => {
   const source = input({ shape: [5, 2] });
   const states = lstm({ units: 3, name: 'encoder', returnState: true });
   const [y] = states.apply(source);
@@ -68,7 +68,7 @@ test('of a functional model', async () => {
   assert.equal(states.output, y);
 });
 
-test('errors: a layer outside a model, a model with an unknown input shape, a layer that is used twice', async () => {
+test('layer.output throws outside a model, if the input shape is unknown, and if the layer is used twice', async () => {
   const lonely = dense({ units: 1, name: 'lonely' });
   assert.throws(() => lonely.output, {
     code: 'state',

@@ -291,7 +291,7 @@ const layers: Record<string, [() => Layer, ReturnType<typeof drawn>[]]> = {
   GlobalAveragePooling1D: [() => globalAveragePooling1d({ keepDims: true }), [sequence]],
 };
 
-describe('a layer restored from its config', () => {
+describe('layers and cells are restored from their configs', () => {
   for (const [name, [make, inputs]] of Object.entries(layers)) {
     test(name, () => {
       const layer = make();

@@ -58,11 +58,11 @@ const masks: Record<string, Tensor | null> = {
   holes: maskOf('10101', '01101', '11111', '00110'),
 };
 
-const RATE = 2; // the value of dropout masks with a rate of 0.5 where they are not 0
+const SCALE = 2; // the value of dropout masks with a rate of 0.5 where they are not 0
 
 function dropoutMasks(layer: Recurrent): CellMasks {
   const zeroOrTwo = (width: number): Tensor =>
-    maskOf(...Array.from({ length: B }, (_, b) => '1010011'.slice(b, b + width).replaceAll('1', `${RATE}`)));
+    maskOf(...Array.from({ length: B }, (_, b) => '1010011'.slice(b, b + width).replaceAll('1', `${SCALE}`)));
   const first = (cell: Recurrent['cell']): number => Object.values(cell.stateSizes)[0]!;
   const inner = layer.cell.cells?.map((cell, n) => ({
     inputMask: n === 0 ? null : zeroOrTwo(layer.cell.cells![n - 1]!.units),
@@ -131,7 +131,7 @@ describe('fused equals stepped in float64', () => {
 });
 
 for (const { name, backend, reason } of testBackends()) {
-  test(`stacked cells on ${name}`, { skip: backend === null && reason }, () => {
+  test(`fused equals stepped for stacked cells on ${name}`, { skip: backend === null && reason }, () => {
     const usual = [...situations()].filter(({ extras, layout }) => extras && !layout.zeroOutputForMask);
     onBackend(backend!, () => compareForms(layers['stacked cells']!, 1e-5, usual));
   });

@@ -177,7 +177,7 @@ describe('biases of gates', () => {
   });
 });
 
-test('pretrained embeddings', () => {
+test('an embedding uses its pretrained vectors, which its config does not store', () => {
   const layer = embedding({ inputDim: 3, outputDim: 2, weights: [[1, 2], [3, 4], [5, 6]] }); // biome-ignore format: a table
   assert.deepEqual(run(layer, tensor([[2, 0]]))[0]!.value.toArray(), [[[5, 6], [1, 2]]]); // biome-ignore format: a table
   assert.equal('weights' in layer.config.config, false);

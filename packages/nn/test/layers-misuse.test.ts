@@ -1,4 +1,4 @@
-/** Errors of misuse: each error names the layer, the expected and the actual value, and often a remedy. */
+/** Errors of misuse. Most name the layer, the expected and the actual value, and a remedy. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { tensor } from '@unroll/core';
@@ -372,7 +372,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
   ],
 };
 
-describe('errors name the layer', () => {
+describe('mistakes throw errors that say what is wrong', () => {
   for (const [name, [work, message]] of Object.entries(mistakes)) {
     test(name, () => {
       assert.throws(work, (error: Error) => {

@@ -121,7 +121,7 @@ describe('custom layers and cells', () => {
     assert.deepEqual(JSON.parse(JSON.stringify(made.config)), config);
   });
 
-  test('stream', () => {
+  test('can be streamed', () => {
     onBackend(float64, () => {
       const network = model();
       const whole = run(network, x)[0]!.value;
@@ -168,7 +168,7 @@ describe('custom layers and cells', () => {
     assert.deepEqual([run(layer, x), run(both, wide)].map(([y]) => y!.value.shape[2]), [3, 6]); // biome-ignore format: one line
   });
 
-  test('an initial state other than zero', () => {
+  test('a cell can define an initial state other than zero', () => {
     class Warm extends LeakyCell {
       zeroState(batch: number): CellState {
         return { h: drawn('h', batch, this.units) };

@@ -197,7 +197,7 @@ describe('batches that shrink', () => {
     });
   }
 
-  test('both directions of a bidirectional layer', () => {
+  test('both directions of a bidirectional layer: the same results as one masked batch', () => {
     onBackend(float64, () => {
       const make = () => bidirectional(gru({ units, returnSequences: true }));
       const [light, heavy] = [make(), make()];

@@ -95,7 +95,7 @@ describe('dropout', () => {
     const alone = run(seeded.getLayer('own'), x, { training: true, seed: 1 })[0]!.value.dataSync();
     const behind = run(seeded, x, { training: true, seed: 1 })[0]!.value.dataSync();
     alone.forEach((value, i) => void assert.ok(value !== 0 || behind[i] === 0));
-    // Two calls in one step have different masks.
+    // Two layers with the same seed have different masks in a step.
     const twice = sequential([dropout({ rate: 0.5, seed: 3 }), dropout({ rate: 0.5, seed: 3 })]);
     assert.ok(zeroShare(run(twice, x, { training: true })[0]!.value) > 0.7);
   });
@@ -142,16 +142,16 @@ describe('dropout', () => {
 });
 
 describe('regularisers', () => {
-  test('of weights are added once per step, also for shared layers and nested models', () => {
+  test('of weights are added once per step, also in nested models', () => {
     onBackend(float64, () => {
-      const shared = dense({
+      const outer = dense({
         units: 2,
         kernelRegularizer: l2(0.5),
         biasRegularizer: l1(2),
         biasInitializer: 'ones',
       });
       const inner = sequential([gru({ units: 2, recurrentRegularizer: l2(3), returnSequences: true })]);
-      const network = sequential([shared, inner, activation('tanh')]);
+      const network = sequential([outer, inner, activation('tanh')]);
       const terms: number[] = [];
       const context: ForwardContext = {
         ...inferenceContext(),
@@ -265,7 +265,7 @@ describe('frozen layers', () => {
   });
 });
 
-test('moving statistics follow the data, and replace batch statistics in inference', async () => {
+test('moving statistics converge to the statistics of the data', async () => {
   const network = sequential([batchNormalization({ momentum: 0.5 }), dense({ units: 1 })]);
   const x = tensor(
     drawn('x', 64, 2)
@@ -295,7 +295,7 @@ describe('stateful layers', () => {
     return [rows.map((row) => row.slice(0, 3)), rows.map((row) => row.slice(3))].map((part) => tensor(part));
   };
 
-  test('two calls equal one, in both directions of a stack of models', () => {
+  test('two calls on the halves of a sequence equal one call on the whole, also in nested models', () => {
     onBackend(float64, () => {
       const make = (stateful: boolean) =>
         sequential([

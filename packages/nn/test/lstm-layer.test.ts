@@ -71,7 +71,7 @@ describe('weights', () => {
     assert.ok(Math.abs(y!.value.item() - wanted) < 1e-7);
   });
 
-  test('are initialised orthogonal (recurrent kernel), within Glorot limits (kernel), and with an open forget gate', () => {
+  test('start with an orthogonal recurrent kernel, a kernel within Glorot limits and an open forget gate', () => {
     const [kernel, recurrentKernel, bias] = built().getWeights() as [WeightArray, WeightArray, WeightArray];
     const limit = Math.sqrt(6 / (I + 4 * H));
     assert.ok(kernel.values.every((x) => Math.abs(x) <= limit && x !== 0));
@@ -172,7 +172,7 @@ describe('errors', () => {
     );
   });
 
-  test('initial states of another number or size', () => {
+  test('a wrong number or size of initial states', () => {
     // biome-ignore format: one line
     shape('Layer LSTM: takes the initial states h, c, or none; got 1.', () => invoke(built(), [[2, 5, I], [2, H]]));
     shape('Layer LSTM: expected the initial state c of shape [2, 4], got [2, 5].', () =>

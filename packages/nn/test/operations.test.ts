@@ -108,7 +108,7 @@ for (const { name, backend, reason } of [
   ...testBackends(),
   { name: 'float64', backend: float64, reason: '' },
 ]) {
-  test(`values on ${name}`, { skip: backend ? false : reason }, () =>
+  test(`values agree with JavaScript on ${name}`, { skip: backend ? false : reason }, () =>
     onBackend(backend!, () => {
       const tolerance = name === 'float64' ? 1e-12 : 3e-6;
       for (const [operation, [compute, options]] of Object.entries(unary) as [
@@ -248,7 +248,10 @@ describe('gradients in float64', () => {
     ));
 });
 
-/** Compares the gradients of a weighted sum of the output with central differences: of inputs in one direction, of each weight. */
+/**
+ * Compares the gradients of a weighted sum of the output with central differences: for inputs in one random direction, for weights
+ * one by one.
+ */
 function checkGradients(options: TensorOperationOptions, inputs: readonly Tensor[]): void {
   const layer = tensorOperation(options);
   layer.build(inputs.map(({ shape }) => shape));
@@ -307,7 +310,7 @@ describe('streams', () => {
 });
 
 describe('errors', () => {
-  test('of unknown operations, inputs that do not match, and their number', () => {
+  test('of unknown operations, a wrong number of inputs, and inputs that do not match', () => {
     assert.throws(() => tensorOperation({ operation: 'cosh' as 'exp' }), {
       code: 'value',
       message: 'Layer TensorOperation: there is no operation "cosh".',

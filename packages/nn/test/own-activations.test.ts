@@ -78,12 +78,12 @@ describe('registerActivation', () => {
   test('a config cannot store an unregistered function; it can after registration', () => {
     const bare = (a: Tensor): Tensor => a;
     const message =
-      /^The activation is a function without a name, which a config cannot store\. Call registerActivation\(name, fn\) before saving, and before loading\.$/;
+      /^The activation is a function that is not registered, so a config cannot store it\. Call registerActivation\(name, fn\) before saving, and before loading\.$/;
     for (const layer of [dense({ units: 1, activation: bare }), lstm({ units: 1, activation: bare })])
       assert.throws(() => layer.config, { code: 'value', message });
     assert.throws(() => recurrent(lstmCell({ units: 1, recurrentActivation: bare })).config, {
       code: 'value',
-      message: /^The recurrentActivation is a function without a name/,
+      message: /^The recurrentActivation is a function that is not registered/,
     });
     const layer = dense({ units: 1, activation: bare });
     registerActivation('bare', bare);

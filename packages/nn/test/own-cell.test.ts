@@ -63,7 +63,7 @@ for (const { name, backend, reason } of testBackends()) {
   });
 }
 
-test('a tensor that a cell stores in a step throws later; one that it keeps stays valid', async () => {
+test('a tensor that a cell stores in a step cannot be read later, unless the cell called keep()', async () => {
   const stashed: CellState[] = [];
   const kept: Tensor[] = [];
   class Peeking extends OwnLstm {

@@ -1,6 +1,6 @@
 /**
  * Cells as a user would write them, outside the library and only with tensors: LSTM, GRU and the plain RNN from their
- * textbook equations. `rowByRow` runs them as sequences are defined: each row separately, one valid step after another.
+ * textbook equations. `rowByRow` runs them without any optimisation: each row separately, one valid step after another.
  */
 import {
   add,

@@ -1,6 +1,7 @@
 /**
- * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR; also, with weight drop, on
- * every backend. Detects a mask that differs between steps or tokens, dropped padding, and a penalty on padding.
+ * Regularisation in training: spatial, word and embedding dropout, and the penalties AR and TAR. Compares these features and
+ * weight drop on every backend with the reference. Detects a mask that differs between steps or tokens, dropped padding, and a penalty
+ * on padding.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -81,7 +82,7 @@ describe('wordDropout', () => {
     });
   });
 
-  test('does not replace masked steps; another or no padding id', () => {
+  test('does not replace masked steps or another paddingId, but replaces 0 if paddingId is null', () => {
     const ids = tensor(new Float32Array(300).fill(1), [3, 100]);
     const holes = tensor(
       Float32Array.from({ length: 300 }, (_, i) => (i % 3 === 0 ? 0 : 1)),
@@ -160,7 +161,7 @@ describe('embedding dropout', () => {
     });
   });
 
-  test('gradient by central differences', () =>
+  test('the gradient agrees with central differences', () =>
     checkDifferences(make, ids, { training: true, discrete: true }));
 });
 
@@ -231,7 +232,7 @@ describe('activationRegularization', () => {
   });
 
   for (const givenMask of [null, mask]) {
-    test(`gradients by central differences${givenMask ? ', with a mask' : ''}`, () =>
+    test(`gradients agree with central differences${givenMask ? ', with a mask' : ''}`, () =>
       checkDifferences(() => activationRegularization({ ar: 2, tar: 3 }), x, {
         mask: givenMask,
         training: true,
@@ -241,7 +242,7 @@ describe('activationRegularization', () => {
   test('errors name the layer', () => {
     assert.throws(
       () => activationRegularization({ ar: -1, name: 'penalty' }),
-      /Layer penalty: ar must be at least 0, got -1/,
+      /Layer penalty: ar must be a finite, non-negative number, got -1/,
     );
     assert.throws(
       () => run(activationRegularization({ ar: 1, name: 'penalty' }), drawn('v', 2, 3)),

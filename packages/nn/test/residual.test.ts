@@ -65,7 +65,7 @@ describe('residual', () => {
     }
   });
 
-  test('gradients by central differences', () => {
+  test('gradients agree with central differences', () => {
     checkDifferences(() => residual(recurrentLayer()), x, { mask });
     checkDifferences(() => residual(bidirectional(simpleRNN({ units: 2, returnSequences: true }))), x);
   });

@@ -43,7 +43,7 @@ test('every parameter is rounded, and the model computes with the rounded ones',
   assert.deepEqual(valuesOf(model), rounded, 'rounding again changes nothing');
 });
 
-test('changes no weight if one is outside the range', () => {
+test('roundWeights changes no weight if one is outside the range of float16', () => {
   for (const [value, code, message] of [
     [
       65536,
@@ -64,7 +64,7 @@ test('changes no weight if one is outside the range', () => {
   }
 });
 
-test('rejects a model that is not built, and another weight format', () => {
+test('roundWeights rejects a model that is not built, and other weight formats', () => {
   const bare = sequential([lstm({ units: 2 })]);
   assert.throws(() => roundWeights(bare, 'float16'), fails('state', /no weights yet: call build/));
   const other = 'int8' as 'float16';

@@ -71,7 +71,7 @@ describe('layers', () => {
     assert.deepEqual(whole.shape, [2, 2]);
   });
 
-  test('know their shapes immediately after an input', () => {
+  test('know their shapes immediately if the model begins with input()', () => {
     const model = sequential([input({ shape: [4, 3] }), lstm({ units: 5 }), dense({ units: 1 })]);
     assert.equal(model.layers.length, 2);
     assert.equal(model.countParams(), 4 * 5 * (3 + 5 + 1) + 6);
@@ -164,7 +164,7 @@ describe('predict', () => {
     assert.equal(mismatch('padding', masked.dataSync(), cut.dataSync(), 1e-6), null);
   });
 
-  test('is built for the shape of its input, and rejects others', async () => {
+  test('rejects inputs of another shape than the model was built for', async () => {
     const model = sequential([input({ shape: [4, 2] }), flatten(), dense({ units: 1 })]);
     await assert.rejects(
       () => predict(model, zeros([2, 3, 2])),
@@ -199,7 +199,7 @@ describe('predict', () => {
   });
 });
 
-test('invalid arguments of sequential()', () => {
+test('sequential models reject invalid arguments', () => {
   assert.throws(() => sequential([]), is('value', 'sequential() needs at least one layer, got none.'));
   assert.throws(
     () => sequential([lstm({ units: 1 }), input({ shape: [3] })]),

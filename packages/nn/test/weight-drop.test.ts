@@ -32,7 +32,7 @@ const mask = maskOf('111100', '111111', '110110');
 const first = (layer: Layer, input: Tensor, options?: Parameters<typeof run>[2]): Tensor =>
   run(layer, input, options)[0]!.value;
 
-/** Every built-in matrix cell, with weight drop. */
+/** The class of a built-in matrix cell. Only the projected LSTM reads the option `projection`. */
 type MatrixCellClass = new (options: CellOptions & { projection: number }) => MatrixCell;
 const cells = (Object.values(nn) as unknown[]).filter(
   (value): value is MatrixCellClass => typeof value === 'function' && value.prototype instanceof MatrixCell,
@@ -84,7 +84,7 @@ describe('weight drop', () => {
       same(name, numbers(false), numbers(true), 1e-5);
     });
 
-    test(`${name}: gradients by central differences`, () =>
+    test(`${name}: gradients agree with central differences`, () =>
       checkDifferences(() => make(0.5), slice(x, 1, 0, 3), { training: true }));
   }
 
@@ -130,7 +130,7 @@ describe('weight drop', () => {
     }
   });
 
-  test('another name is corrected', () => {
+  test('a wrong option name is corrected', () => {
     assert.throws(
       () => lstm({ units: 2, wdrop: 0.5 } as never),
       /there is no option "wdrop"\. Did you mean "weightDrop"\?/,

@@ -1,5 +1,5 @@
 // The browser tests of backends: run the backend contract on every WebAssembly backend that the page can load, and train a
-// small model on each. The error must be at most 5 % above the error with the reference.
+// small model on each. The error after training must be at most 5 % above the error with the reference.
 import { type Backend, type BackendName, predict, setBackend, tensor } from '@unroll/core';
 import { yieldToEventLoop } from '@unroll/core/internal';
 import type { KernelModule } from '@unroll/kernels';
@@ -66,7 +66,7 @@ export async function runBackends(attempt: Attempt, skip: Skip): Promise<void> {
     }
     const { module } = backend as Backend & { module: KernelModule };
     if (isolated && !singleThreaded.includes(name)) {
-      await attempt(`${name}: three threads`, () => startThreads(module, 3));
+      await attempt(`${name}: three threads start`, () => startThreads(module, 3));
     }
     for (const each of contractCases()) {
       const reason = skipReason(each, backend);

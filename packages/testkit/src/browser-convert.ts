@@ -46,11 +46,11 @@ async function forCases(checkCase: (each: TorchCase, address: string) => Promise
 
 /** The tests by name. */
 export const conversions: Readonly<Record<string, () => Promise<void>>> = {
-  'models of PyTorch from dropped files': () =>
+  'PyTorch models are imported from dropped files': () =>
     forCases(async (each, address) => {
       const bytes = await (await fetch(address)).arrayBuffer();
       await check(each, blobSource(new File([bytes], 'dropped')));
     }),
-  'models of PyTorch from URLs': () =>
+  'PyTorch models are imported from URLs': () =>
     forCases(async (each, address) => check(each, await urlSource(address))),
 };

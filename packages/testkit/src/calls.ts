@@ -83,7 +83,7 @@ export interface Gradients {
 
 /**
  * Runs the forward and backward pass of one op.
- * @param upstream returns the upstream gradient of each output, given the shapes of all outputs. Null: an output without one
+ * @param upstream returns the upstream gradient of each output, given the shapes of all outputs; null for an output without one
  * @param needs for each input, whether to request its gradient. Default: for all inputs that are not null
  */
 export function gradientsOf(

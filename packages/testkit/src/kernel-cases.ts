@@ -336,9 +336,9 @@ const otherCases: KernelCase[] = [
   },
 ];
 
-/** Sizes beyond 2^31 floats must not overflow: the caller compares them with the free memory. */
+/** The packed sizes must not overflow beyond 2^31 floats, because the caller compares them with the free memory. */
 const sizeCases: KernelCase[] = Object.entries(Cell).map(([name, cell]) => ({
-  name: `packed sizes of weights that no memory holds, ${name}`,
+  name: `packed sizes do not overflow for weights that no memory can hold, ${name}`,
   run: ({ kernels }) => {
     const [I, H] = [2 ** 30, 1];
     for (const format of Object.values(WeightFormat)) {

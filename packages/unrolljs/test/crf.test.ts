@@ -258,7 +258,10 @@ describe('misuse', () => {
           .fit(one, [[0, 1, 2]]),
       /crfAccuracy needs the output of a layer crf/,
     );
-    await rejects(() => decodeTags(plain(), one), /one output of sequential must be a layer crf, got 0/);
+    await rejects(
+      () => decodeTags(plain(), one),
+      /one output of sequential must come from a layer crf, got 0/,
+    );
   });
   test('options of the decoders', async () => {
     await rejects(() => nBestTags(tagger(), one, 0), /n must be a positive integer, got 0/);

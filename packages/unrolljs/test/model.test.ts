@@ -184,7 +184,8 @@ test('a custom activation is saved by its name', async () => {
   await model.fit(x, y, { epochs: 2 });
   await assert.rejects(toArtifact(model), {
     code: 'value',
-    message: /The activation is a function without a name.*Call registerActivation\(name, fn\) before saving/,
+    message:
+      /The activation is a function that is not registered.*Call registerActivation\(name, fn\) before saving/,
   });
   registerActivation('bent', bent);
   const files = await toArtifact(model);

@@ -187,7 +187,7 @@ def ids(high, *shape):
     return torch.randint(0, high, shape)
 
 
-# name: (model, inputs, axes of batch and steps of each input, output axes are found by the exporter)
+# name: (model, inputs, dynamic axes of each input). The exporter finds the output axes.
 def cases():
     time = {0: "batch", 1: "steps"}
     return {
@@ -311,7 +311,7 @@ def node_case(case):
     arrays = []
     for info, value in zip(case.model.graph.input, inputs):
         if info.name not in node.input:
-            continue  # an input of the function whose expansion the node is part of
+            continue  # an input of the function; the node is a part of its expansion
         value = np.asarray(value)
         position = list(node.input).index(info.name)
         if node.op_type in STATES:

@@ -127,7 +127,7 @@ def randomise(net):
 def map_of(net, case):
     """Returns the map with what the state dict does not contain; None if the defaults are correct."""
     # Tensors of a safetensors file are sorted by name, so the order of several modules is not in the file.
-    # Two modules have an order if only one of them takes the output of the other.
+    # Two modules have an order if only one of them can take the output of the other.
     unordered = case["container"] == "safetensors" and len(net.order) > (2 if case["before"] != "conv" else 1)
     if case["cell"] != "rnn-relu" and case["after"] != "final" and not unordered:
         return None
@@ -341,7 +341,7 @@ def write_all(folder, cases, train=False):
 
 
 def check(folder):
-    """Loads the exported weights into the exported modules, and compares the outputs. Written by export-pytorch.mjs."""
+    """Loads the exported weights into the exported modules, and compares the outputs. export-pytorch.mjs writes the files."""
     worst, count = 0.0, 0
     for path in sorted(folder.glob("*.npz")):
         stem = path.with_suffix("")

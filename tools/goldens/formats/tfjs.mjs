@@ -1,9 +1,9 @@
-// Model files of TensorFlow.js with inputs and outputs, for the import of layers models.
+// Writes model files of TensorFlow.js (layers models) with inputs and outputs, as reference values for their import.
 //
 //   mkdir /tmp/tfjs && cd /tmp/tfjs && npm i @tensorflow/tfjs@4.22.0
 //   node tools/goldens/formats/tfjs.mjs /tmp/tfjs
 //
-// Writes packages/testkit/goldens/formats/keras/tfjs.json: for each case model.json as text, the weights as base64, and the
+// Writes packages/testkit/goldens/formats/keras/tfjs.json: for each case, model.json as text, the weights as base64, and the
 // inputs and outputs. Quantised weights follow tensorflowjs_converter: integers q with values = q * scale + min, or
 // float16. The outputs are those of the model with the rounded weights.
 import { writeFileSync } from 'node:fs';

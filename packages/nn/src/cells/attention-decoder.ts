@@ -192,9 +192,10 @@ const OPTIONS = {
  * The output is [B, T, units] with `returnSequences`, otherwise [B, units]; then the states with `returnState`, then the
  * alignments [B, T, S] with `returnAlignments`. Masked steps of the memory have no weight.
  * @param cell any cell, including `stackedCells`
- * @param attention `attention()` or `additiveAttention()`, without options that only apply to layers
- * @throws UnrollError `value` if an argument has another type, or if the attention has an option that only applies to layers.
- * When the layer is built: `shape` if the attention does not support the widths of the cell and of the memory
+ * @param attention `attention()` or `additiveAttention()`, without the options that have no meaning in a decoder (`dropout`,
+ * `useCausalMask`, `returnAttentionScores`, `activityRegularizer`)
+ * @throws UnrollError `value` if an argument has another type, or if the attention has one of these options. When the
+ * layer is built: `shape` if the attention does not support the widths of the cell and of the memory
  */
 export function attentionDecoder(
   cell: Cell,

@@ -1,7 +1,7 @@
 /**
  * The LSTM cell with a coupled input and forget gate, also named CIFG (Greff et al. 2017, "LSTM: A search space
- * odyssey"): a unit writes as much of the candidate as it forgets of its cell state. It has a quarter fewer weights than
- * an LSTM.
+ * odyssey"): a unit writes as much of the candidate as it forgets of its cell state. This cell has a quarter fewer weights
+ * than an LSTM.
  *
  *   f = σ(x Wf + h Uf + bf)      forget gate: how much of the old cell state to keep
  *   g = φ(x Wg + h Ug + bg)      candidate

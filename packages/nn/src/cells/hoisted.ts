@@ -1,5 +1,5 @@
 /**
- * The base class of cells without a fused kernel whose steps begin with x W + b. The products of all steps are computed
+ * The base class of cells that have no fused kernel and whose steps begin with x W + b. The products of all steps are computed
  * first, as one large matrix product, which is much faster than one small product per step. The rest of each step follows
  * in the time loop.
  */

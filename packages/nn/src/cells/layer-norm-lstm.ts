@@ -9,8 +9,8 @@
  *
  * W [I, 4H], U [H, 4H] and b [4H] have the layout of the LSTM; γx and γh are [4H], γc and βc [H].
  *
- * With a single input feature, LN(x W) depends only on the sign of x, because all numbers of x W are proportional to it. Put
- * a dense layer with a bias before such inputs.
+ * With a single input feature, LN(x W) depends almost only on the sign of x, because all numbers of x W are proportional to x.
+ * Put a dense layer with a bias between such an input and this cell.
  *
  * `LayerNormLSTMCell` in PyTorch's fastrnns benchmark keeps the normalised c as the state, unlike the paper. The option
  * `normalizeState` does the same; b then corresponds to the sum of that cell's two biases. Two ops are fused: layer
@@ -132,8 +132,8 @@ export function layerNormLstmCell(options: LayerNormLstmCellOptions): LayerNormL
 }
 
 /**
- * Creates an LSTM layer with layer normalisation inside the cell over sequences x [B, T, I], with the inputs and outputs
- * of `lstm`. Sequences need at least two features: the normalisation removes the magnitude of a single feature.
+ * Creates a layer over sequences x [B, T, I]: an LSTM with layer normalisation inside the cell, and the inputs and outputs
+ * of `lstm`. Sequences should have at least two features: the normalisation removes the magnitude of a single feature.
  */
 export function layerNormLstm(options: LayerNormLstmCellOptions & RecurrentOptions): Recurrent {
   checkOptions('layerNormLstm', options, { ...layerNormOptions(), ...recurrentOptions() });

@@ -57,8 +57,8 @@ type RecurrentOptionName =
 /** The options of other cells, without those of a recurrent product, which these cells do not have. */
 export interface MinCellOptions extends Omit<CellOptions, 'activation' | RecurrentOptionName> {
   /**
-   * φ, the activation of the candidate. Default `logSpace`: g(x), of the log-space version of the paper. `linear`: the
-   * paper's plain version.
+   * φ, the activation of the candidate. Default `logSpace`: g(x) of the paper's log-space version. `linear`: the paper's
+   * plain version.
    */
   activation?: Activation | 'logSpace';
 }

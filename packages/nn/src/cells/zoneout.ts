@@ -112,8 +112,8 @@ export class ZoneoutCell<S extends CellState = CellState> implements Cell<S> {
   }
 
   /**
-   * Runs `sequence` of the inner cell if all rates are 0. With a rate above 0, every step depends on the zoned-out states,
-   * so fused kernels are not possible.
+   * Runs `sequence` of the inner cell if all rates are 0 and no dropout applies to the inputs of the inner cell. With a rate above 0,
+   * every step depends on the zoned-out states, so fused kernels are not possible.
    */
   sequence(x: Tensor, state: S | null, context: SequenceContext): SequenceResult<S> | null {
     if (this.#isActive) return null;

@@ -7,7 +7,7 @@ export type OutputKind = 'logits' | 'probabilities' | 'logProbabilities';
 
 /** The arguments of {@link DecodingOptions.restrict}. */
 export interface RestrictCall {
-  /** The log-probability of each token of the vocabulary. Set entries to -Infinity to forbid a token. */
+  /** The log-probability of each token of the vocabulary. Set an entry to -Infinity to forbid its token. */
   logProbabilities: Float64Array;
   /** The tokens so far, without the prompt. */
   tokens: readonly number[];

@@ -147,7 +147,7 @@ export class PrefixBeam {
     const total = logAdd(prefix.blankEnd, prefix.labelEnd);
     for (const label of labels) {
       const probability = (label === prefix.label ? prefix.blankEnd : total) + y[label];
-      // Without a callback, the bonus is 0, and most extensions are rejected here.
+      // Without the option `score`, the bonus is 0, and most extensions are rejected here.
       if (!(probability > (score ? IMPOSSIBLE : best.least))) continue;
       const child = prefix.children.get(label);
       if (!child?.inBeam) best.add(prefix, label, probability, child?.bonus ?? this.#bonus(prefix, label));

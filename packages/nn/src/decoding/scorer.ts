@@ -161,7 +161,7 @@ export class TokenScorer {
   }
 }
 
-/** Returns `work` of the outputs of the last call of a stream. @param first the output that this call returned */
+/** Applies `work` to the outputs of the last call of a stream. @param first the output that this call returned */
 function workOn(
   { outputs }: TokenStream,
   first: Tensor,

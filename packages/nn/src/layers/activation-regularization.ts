@@ -36,7 +36,10 @@ export class ActivationRegularization extends Layer<ActivationRegularizationOpti
     for (const name of ['ar', 'tar'] as const) {
       const factor = options[name] ?? 0;
       if (!(factor >= 0 && factor < Number.POSITIVE_INFINITY))
-        throw this.error('value', `${name} must be at least 0, got ${formatValue(factor)}.`);
+        throw this.error(
+          'value',
+          `${name} must be a finite, non-negative number, got ${formatValue(factor)}.`,
+        );
     }
   }
 
@@ -91,8 +94,8 @@ function countValid(mask: Tensor): number {
 /**
  * Creates a layer that passes x [B, T, ...] on and, in training, adds penalties on large values (AR) and on fast changes
  * (TAR) to the loss. The AWD-LSTM uses `ar: 2` on the output of the last recurrent layer after dropout, and `tar: 1` on
- * the output before dropout. Masked steps do not count. Unlike `activityRegularizer`, the penalties are means over the
- * steps, and evaluation does not include them.
+ * the output before dropout. Masked steps do not count. Unlike the penalty of `activityRegularizer`, these penalties are
+ * means over the steps, and evaluation does not include them.
  */
 export function activationRegularization(options: ActivationRegularizationOptions): ActivationRegularization {
   checkOptions('activationRegularization', options, { ar: 'number', tar: 'number', ...LAYER });

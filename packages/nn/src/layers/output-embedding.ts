@@ -143,7 +143,7 @@ export class OutputEmbedding extends Layer<StoredOptions> {
  *     const tokens = embedding({ inputDim: V, outputDim: 256 });
  *     sequential([tokens, lstm({ units: 256, returnSequences: true }), outputEmbedding({ tiedTo: tokens })]);
  *
- * @throws UnrollError `value` if `units` differs from the vocabulary of `tiedTo`, or if `tiedTo` is not in the same model;
+ * @throws UnrollError `value` if `units` differs from the `inputDim` of `tiedTo`, or if `tiedTo` is not in the same model;
  * `shape` if the width of the input differs from the width of the table
  */
 export function outputEmbedding(options: OutputEmbeddingOptions): OutputEmbedding {

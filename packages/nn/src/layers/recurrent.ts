@@ -205,9 +205,9 @@ export class Recurrent extends Layer<RecurrentOptions> {
   }
 
   override streaming([x, ...statesAndConstants]: readonly (boolean | null)[]): boolean[] {
-    if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence to its start');
+    if (this.goBackwards) throw this.nonCausal('runs backwards, from the end of a sequence');
     if (statesAndConstants.some((isStreamed) => isStreamed !== null)) {
-      throw this.nonCausal('takes states or constants from another layer; stream each separately');
+      throw this.nonCausal('takes states or constants from another layer; stream both separately');
     }
     if (!x) throw this.nonCausal('computes a whole sequence from one vector');
     return [

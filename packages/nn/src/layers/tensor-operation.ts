@@ -33,7 +33,10 @@ import {
   reductions,
 } from './operations.js';
 
-/** An operand. Null: the next input; a number: a constant; a shape: a weight of this shape, named `operand_<i>`. */
+/**
+ * An operand. Null: the next input; a number: a constant (infinities as strings, for JSON); a shape: a weight of this shape, named
+ * `operand_<i>`.
+ */
 export type Operand = null | number | 'Infinity' | '-Infinity' | Shape;
 /** The extent of an axis: a number, -1 (inferred; at most one), or the extent of an axis of the (first) input. */
 export type Extent = number | { axis: number };

@@ -81,7 +81,10 @@ interface LocatedWindows {
   rows: WindowRows;
 }
 
-/** Reads the windows of images. Caches their location for the size of the last images, unless there are too many. */
+/**
+ * Reads the windows of images. Caches the locations of the windows for the size of the last images, unless there are
+ * too many windows.
+ */
 export class ImageWindows {
   readonly #settings: WindowSettings2D;
   readonly #fill: number;

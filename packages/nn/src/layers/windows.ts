@@ -140,9 +140,9 @@ export function rowsOfWindows(
 }
 
 /**
- * Returns the windows of x [B, T, features] as [B, count, size, features].
+ * Returns the windows of x [B, T, features] as [B, count, size, features]. The last parameter is the result of
+ * {@link rowsOfWindows}, if it is known.
  * @param fill the value of masked steps and of steps outside the sequence; a window without any valid step contains zeros
- * The last parameter is the result of {@link rowsOfWindows}, if it is known.
  */
 export function readWindows(
   x: Tensor,

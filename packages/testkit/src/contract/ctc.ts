@@ -1,7 +1,7 @@
 /**
  * Cases of the kernel for connectionist temporal classification. The compiled kernels use two methods: doubles that are
- * rescaled at every step, for long sequences also with a tilt (a factor per state that a path moves forward; see ctc.cpp), and
- * log space for sequences whose doubles would underflow, as in some of the cases with extreme logits.
+ * rescaled at every step, and log space for sequences whose doubles would underflow, as in some of the cases with extreme
+ * logits. Long sequences with doubles may need a tilt: a factor for each state that a path moves forward (see ctc.cpp).
  */
 import { RandomStream } from '@unroll/core';
 import type { ContractCase } from './case.js';

@@ -29,7 +29,7 @@ interface Expected {
   results: Gradients;
 }
 
-/** Fills the memory that the next scope will use with NaN, which exposes kernels that read before they write. */
+/** Writes NaN to the memory that the next scope will use. This exposes kernels that read memory before they write it. */
 function leaveNaN(backend: Backend): void {
   scope(() => backend.kernels.fill(backend.temporary(1 << 18), Number.NaN));
 }

@@ -87,5 +87,5 @@ export const storageCases = (): ContractCase[] => [
     backend.release(block);
     return problems;
   }),
-  storageCase('blocks do not overlap, neither within an arena nor across arenas', checkOverlap),
+  storageCase('blocks overlap neither within an arena nor across arenas', checkOverlap),
 ];

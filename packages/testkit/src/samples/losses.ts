@@ -80,7 +80,7 @@ export const lossSamples = {
   pick: CLASS_SAMPLES,
   sparseCrossentropy: [
     ...SCORES.map((sample) => ({ ...sample, attrs: { smoothing: 0 } })),
-    // Without the sample of one class: its gradient, 0, is computed as a difference of rounded numbers.
+    // Without the sample that has one class: its gradient, 0, is computed as a difference of rounded numbers.
     ...SCORES.slice(1).map((sample) => ({
       ...sample,
       name: `${sample.name}, smoothed`,

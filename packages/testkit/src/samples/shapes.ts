@@ -91,7 +91,10 @@ function productWithBias(a: Shape, b: Shape, attrs: MatmulOptions = {}): SampleF
   return { ...sample, name, inputs: [left, right, bias], gradients: [true, true, true] };
 }
 
-/** Returns products [m, k] times [k, n] with all combinations of transposed inputs: single, in batches with one b, in batches. */
+/**
+ * Returns products [m, k] times [k, n] with all combinations of transposed inputs: single products, and batches with one b or with
+ * several.
+ */
 function products(m: number, k: number, n: number): SampleFor<'matmul'>[] {
   return [0, 1, 2, 3].flatMap((variant) => {
     const attrs: MatmulOptions = { transA: (variant & 1) === 1, transB: (variant & 2) === 2 };
