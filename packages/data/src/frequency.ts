@@ -288,7 +288,7 @@ const UNITS: readonly [FrequencyUnit, number, readonly string[]][] = [
   ['month', 3, ['quarter', 'q', 'qs', 'qe', 'bq', 'bqe', 'bqs']],
   ['month', 12, ['year', 'y', 'ys', 'ye', 'a', 'as']],
 ];
-/** The day or month after a pandas alias, which is ignored. */
+/** The day or month after a pandas alias, such as `-sun`. It is ignored. */
 const ANCHOR = /-(mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)$/;
 
 /**

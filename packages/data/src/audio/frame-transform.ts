@@ -58,7 +58,7 @@ export class FrameTransform {
     }
   }
 
-  /** Returns frames [count, spectrumWidth] after the cosine transform, as [count, width]. Features other than MFCC have none. */
+  /** Returns frames [count, spectrumWidth] after the cosine transform, as [count, width]; for features other than MFCC, unchanged. */
   complete(frames: Float32Array): Float32Array {
     const [cosines, columns, rows] = [this.#cosines, this.spectrumWidth, this.width];
     if (cosines === null) return frames;

@@ -7,7 +7,7 @@
  *
  *   q    = l[t - 1] + phi b[t - 1]                              the level one step ahead
  *   mu   = q,   q + s[t - m]   or   q s[t - m]                  forecast of y[t]
- *   l[t] = q + alpha (y', - q),      y' = y,   y - s[t - m]   or   y / s[t - m]
+ *   l[t] = q + alpha (y' - q),       y' = y,   y - s[t - m]   or   y / s[t - m]
  *   b[t] = phi b[t - 1] + (beta / alpha) (l[t] - q)
  *   s[t] = s[t - m] + gamma (y'' - s[t - m]),   y'' = y - q   or   y / q
  *
@@ -47,7 +47,7 @@ export interface EtsParameters {
 export const ets = (history: ArrayLike<number>, horizon: number, season: number): Float64Array =>
   fitAndForecast(fitEts, history, horizon, season);
 
-/** Fits the model to the rows of `history`, which must have no gaps. */
+/** Returns the model with the lowest AICc, fitted to `history`, which must have no gaps. */
 export function fitEts(history: ArrayLike<number>, season: number): FittedBaseline {
   const y = Float64Array.from(history);
   if (y.length <= 3 || isConstant(y)) return fittedNaive;

@@ -8,7 +8,7 @@ import type { FlowCurve, FlowValues, LayerValues, PredictionValues, SaturationVa
 /** Number of examples for gradients. */
 const GRADIENT_EXAMPLES = 8;
 
-/** Name of the gate of a decoder with attention that has one column per source step instead of one per unit. */
+/** Name of the attention weights among the gates of a decoder. They have one column per source step instead of one per unit. */
 export const ALIGNMENT = 'alignment';
 
 /** Returns inputs, targets and mask of the examples with the given indices. */
