@@ -72,8 +72,8 @@ const INVISIBLE = /[\u200B-\u200D\u2060\uFEFF\u00AD]/g;
 export const cleanName = (name: string): string => name.normalize('NFC').replace(INVISIBLE, '').trim();
 
 /**
- * Returns a table with these columns, and detects how their numbers are written. Columns with duplicate names, lists or objects throw an error only
- * when they are read.
+ * Returns a table with these columns, and detects how their numbers are written. Columns with duplicate names, lists or
+ * objects throw an error only when they are read.
  * @throws UnrollError `data` if the columns differ in length, `value` if decimal and thousands separators are equal
  */
 export function makeTable(parts: TableParts): Table {

@@ -11,8 +11,8 @@ export interface EqualErrorRate {
 
 /**
  * Returns the equal error rate: the error rate at the threshold where the share of the pairs of different classes that are accepted
- * (false acceptance) equals the share of the pairs of the same class that are rejected (false rejection). Between two thresholds, both shares are interpolated linearly,
- * as is usual with scikit-learn's `roc_curve`.
+ * (false acceptance) equals the share of the pairs of the same class that are rejected (false rejection). Between two
+ * thresholds, both shares are interpolated linearly, as is usual with scikit-learn's `roc_curve`.
  * @param scores score of each pair; a higher score means that the pair is more similar
  * @param same whether the examples of each pair belong to the same class
  * @throws UnrollError `shape` for different numbers of scores and labels; `data` for a score that is not finite, and if there are no

@@ -149,7 +149,7 @@ function Result({ result: { before, after }, problem }: { result: AblationResult
   );
 }
 
-/** Returns the lines before and after: the outputs of all examples or, for classes, the outputs at the selected example and step. */
+/** Returns the lines before and after: the outputs of all examples or, for classes, those at the selected example and step. */
 function linesOf(before: PredictionValues, after: PredictionValues, problem: ProblemInfo): Line[] {
   const valuesOf = (predictions: PredictionValues): Float32Array =>
     problem.classes
