@@ -3,7 +3,7 @@ import { shapeError, UnrollError } from '@unroll/core';
 
 /** The equal error rate and its threshold, see {@link equalErrorRate}. */
 export interface EqualErrorRate {
-  /** False acceptance rate at the threshold, which equals the false rejection rate there, from 0 to 1. */
+  /** False acceptance rate where it equals the false rejection rate, from 0 to 1. */
   rate: number;
   /** Pairs with at least this score are accepted as the same class. */
   threshold: number;

@@ -1,7 +1,7 @@
 /**
- * Exponential smoothing (ETS) with additive trend, damped or not, and additive or multiplicative season and errors (Hyndman et al. 2002,
- * A state space framework for automatic forecasting using exponential smoothing methods; Hyndman et al. 2008, Forecasting with
- * exponential smoothing, tables 2.2 and 2.3).
+ * Exponential smoothing (ETS). The trend is none, additive or damped, the season none, additive or multiplicative, and the errors
+ * additive or multiplicative (Hyndman et al. 2002, A state space framework for automatic forecasting using exponential smoothing
+ * methods; Hyndman et al. 2008, Forecasting with exponential smoothing, tables 2.2 and 2.3).
  *
  * With m rows per season, each row y[t] updates level l, trend b and season s:
  *

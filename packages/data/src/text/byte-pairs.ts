@@ -107,7 +107,7 @@ class MergeTable {
     return id;
   }
 
-  /** Returns the tokens of a unit: applies the earliest merge, at its first position, until none applies. */
+  /** Returns the tokens of a unit (see pre-tokens.ts): applies the earliest merge, at its first position, until none applies. */
   split(unit: string): string[] {
     const chars = Array.from(unit);
     const ids = chars.map((char) => this.#ids.get(char) ?? UNKNOWN);

@@ -1,4 +1,4 @@
-/** Computes what the views show of a lane, with @unroll/insight. */
+/** Computes what the views show of a lane (a cell with its network), with @unroll/insight. */
 import { predict, type Tensor } from '@unroll/core';
 import { gradientFlow, type LayerTrace, saturation, trace } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';

@@ -23,7 +23,7 @@ export interface Series {
   values: Float64Array;
   /** Index of the first held-out value. */
   testStart: number;
-  /** Mean and standard deviation of the training part, by which the values of the network are standardised. */
+  /** Mean and standard deviation of the training part, by which inputs and targets are standardised. */
   mean: number;
   scale: number;
 }
