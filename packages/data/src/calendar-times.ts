@@ -1,6 +1,7 @@
 /**
  * Reads calendar times from texts. One template must fit all cells of a column. If several templates fit, the
- * regularity and the order of the resulting times decide; if they do not, an error asks for the order of the dates.
+ * regularity of the resulting times decides, then their order, then a convention; if none of these does, an error asks for the
+ * order of the dates.
  */
 import type { UnrollError } from '@unroll/core';
 import { exactFrequency, periodsBetween } from './frequency.js';
@@ -32,7 +33,7 @@ export function templatesOf(text: string, language: string): string[] {
 /** Words in Latin or Cyrillic letters. */
 const WORDS = /\p{Script=Latin}{3,}|\p{Script=Cyrillic}{3,}/gu;
 
-/** Returns the words in the first 400 texts, except UTC and GMT: they may be month names. */
+/** Returns the words in the first 400 texts that may be month names: all except UTC and GMT. */
 function monthWords(texts: readonly string[]): Set<string> {
   const words = texts.slice(0, 400).flatMap((text) => text.normalize('NFC').match(WORDS) ?? []);
   return new Set(words.filter((word) => !/^(UTC|GMT)$/.test(word)));

@@ -59,8 +59,8 @@ interface Layout {
 /**
  * Reads the sentences of a CoNLL or CoNLL-U file. Tokens are in the first column (in CoNLL-U: `form`). Columns are separated
  * by tabs if the line of the first token contains a tab, otherwise by spaces. `-DOCSTART-` lines and, in CoNLL-U, comments,
- * multiword tokens (`3-4`) and empty nodes (`3.1`) are skipped. In other files, a line before a sentence that begins with `# ` is
- * a comment if it does not have the columns of a token.
+ * multiword tokens (`3-4`) and empty nodes (`3.1`) are skipped. In other files, a line that begins with `# ` before a sentence
+ * is a comment if it does not have the columns of a token.
  * @throws UnrollError `data` for a line with another number of columns, an empty token or tag, and a file without tokens;
  *   `value` for an invalid column
  */
@@ -148,13 +148,16 @@ class Reader {
     const isConllu =
       width === CONLLU_COLUMNS.length && /^\d+([-.]\d+)?$/.test(columns[0]) && text.includes('\t');
     if (width > MAX_COLUMNS) {
-      throw this.#error(line, `${width} columns. A CoNLL file has one token with its tag per line.`);
+      throw this.#error(
+        line,
+        `the line has ${width} columns. A CoNLL file has one token with its tag per line.`,
+      );
     }
     if (!this.#hasTags) return { isConllu, separator, width, line, token: isConllu ? 1 : 0, tag: null };
     if (width === 1) {
       throw this.#error(
         line,
-        'one column. A line must have a token and a tag, separated by a tab or a space.',
+        'the line has one column. It must have a token and a tag, separated by a tab or a space.',
       );
     }
     return {

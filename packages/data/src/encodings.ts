@@ -159,7 +159,7 @@ const CANDIDATES: readonly Candidate[] = [
 /** Length of a sample in bytes. */
 const SAMPLE_LENGTH = 65_536;
 
-/** Returns whole lines of the text, beginning with the first line that contains a non-ASCII byte. */
+/** Returns about 64 KiB of the text, in whole lines if possible, from the first line with a non-ASCII byte on. */
 export function sampleOf(bytes: Uint8Array): Uint8Array {
   const firstNonAscii = bytes.findIndex((byte) => byte > 0x7f);
   const start = bytes.lastIndexOf(10, firstNonAscii) + 1;

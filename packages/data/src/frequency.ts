@@ -70,9 +70,11 @@ type WrittenFormat = Pick<TimeFormat, 'template'> & Partial<Pick<TimeFormat, 'zo
 
 /**
  * Returns the frequency of one or several series. The times of each series must be sorted and distinct; rows may be missing.
- * The frequency is the most frequent distance between rows if all distances are multiples of it. Otherwise it is the smallest
- * distance if all distances are multiples of it and at least 5 % of the steps then have a row. Rows are also monthly if there is
- * one per month, within a week of the month's start or end (such as the last trading day).
+ * Rows on one day of the month, or on its last day, have a frequency in months. Rows on all weekdays but no weekend are on business
+ * days. Otherwise, the frequency is the most frequent distance between rows if all distances are multiples of it; if not, the
+ * smallest distance if all distances are multiples of it and at least 5 % of the steps then have a row. If there is no such
+ * distance, rows are monthly if there is at most one per month, and all are within a week of the start, or all within a week of the
+ * end of their month (such as the last trading day).
  * @throws UnrollError `data` for fewer than two rows, or for times that do not follow a regular step
  */
 export function inferFrequency(times: SeriesTimes, format: WrittenFormat): Frequency {
@@ -288,7 +290,7 @@ const UNITS: readonly [FrequencyUnit, number, readonly string[]][] = [
   ['month', 3, ['quarter', 'q', 'qs', 'qe', 'bq', 'bqe', 'bqs']],
   ['month', 12, ['year', 'y', 'ys', 'ye', 'a', 'as']],
 ];
-/** The day or month after a pandas alias, which is ignored. */
+/** The day or month after a pandas alias, such as `-sun`. It is ignored. */
 const ANCHOR = /-(mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)$/;
 
 /**

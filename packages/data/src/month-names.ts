@@ -21,7 +21,7 @@ const LANGUAGES = [
   'ru',
   'uk',
 ];
-/** Common abbreviations that Intl does not list. */
+/** Common names and abbreviations that Intl does not list. */
 const EXTRA_NAMES: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   en: { sept: 9 },
   de: { mrz: 3, m\u00e4r: 3, j\u00e4n: 1, j\u00e4nner: 1, feber: 2, sept: 9 },
@@ -69,7 +69,7 @@ export function monthLanguage(words: ReadonlySet<string>): string {
   return words.size === 0 ? 'en' : (LANGUAGES.find(fits) ?? 'en');
 }
 
-/** Returns twelve month names: the given words, and for the other months names of the language, short or long like the words. */
+/** Returns twelve month names: the given words and, for the other months, names of the language, short or long like the words. */
 export function monthsAsWritten(words: Iterable<string>, language: string): string[] {
   const given = [...words];
   const month = given.every((word) => word.length <= 4) ? 'short' : 'long';

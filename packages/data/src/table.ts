@@ -72,8 +72,8 @@ const INVISIBLE = /[\u200B-\u200D\u2060\uFEFF\u00AD]/g;
 export const cleanName = (name: string): string => name.normalize('NFC').replace(INVISIBLE, '').trim();
 
 /**
- * Returns a table of columns whose number formats it detects. Columns with duplicate names, lists or objects throw an error only
- * when they are read.
+ * Returns a table with these columns, and detects how their numbers are written. Columns with duplicate names, lists or
+ * objects throw an error only when they are read.
  * @throws UnrollError `data` if the columns differ in length, `value` if decimal and thousands separators are equal
  */
 export function makeTable(parts: TableParts): Table {
@@ -217,8 +217,9 @@ const MIXED_UNITS = {
 
 /**
  * Returns an example of a valid number for a message: the number in the cell without thousands separators and units, or
- * 12.5 if this is not a number. The last point or comma is taken as the decimal separator, unless it is not the decimal separator of the column,
- * the number has no separator of the other kind, and each separator is followed by three digits.
+ * 12.5 if this is not a number. The last point or comma is taken as the decimal separator. It separates
+ * thousands only if it differs from the decimal separator of the column, is the only kind of separator, and is always followed by
+ * three digits.
  */
 function numberHint(cell: Cell, decimal: Decimal): string {
   const example = decimal === ',' ? '12,5' : '12.5';

@@ -1,4 +1,4 @@
-/** Types of time columns, and functions that format times as the file does. */
+/** Types of time columns, and functions that format times as in the file that was read. */
 import { UnrollError } from '@unroll/core';
 import type { Frequency } from './frequency.js';
 import { type Cell, column, type Table } from './table.js';
@@ -26,7 +26,7 @@ export type DateOrder = 'dmy' | 'mdy' | 'ymd';
 export interface TimeOptions {
   /** Order of day, month and year in numeric dates. Default: detected. */
   dates?: DateOrder;
-  /** For times in UTC whose rows are local days: the IANA name of that time zone. Default: detected. */
+  /** For times in UTC that stand for local days: the IANA name of the time zone. Default: detected. */
   timezone?: string;
   /** The format of this column in an earlier file. It is preferred if it fits the cells. */
   format?: TimeFormat;

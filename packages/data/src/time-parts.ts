@@ -20,7 +20,7 @@ export function findTimeParts(names: readonly string[]): string | undefined {
 
 /**
  * If `name` lists several columns, returns the table with an added column `name` of the joined times. The columns are
- * `year,month,day,hour,minute,second` or the first of these, `year,quarter`, `year,week`, or a date and a clock time or
+ * `year,month,day,hour,minute,second` or the first two or more of these, `year,quarter`, `year,week`, or a date and a clock time or
  * hour (`date,time`). For any other name, returns the table itself.
  * @throws UnrollError `data` if one of the columns does not exist
  */

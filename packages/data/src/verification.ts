@@ -3,20 +3,20 @@ import { shapeError, UnrollError } from '@unroll/core';
 
 /** The equal error rate and its threshold, see {@link equalErrorRate}. */
 export interface EqualErrorRate {
-  /** False acceptance rate at the threshold, which equals the false rejection rate there, from 0 to 1. */
+  /** False acceptance rate where it equals the false rejection rate, from 0 to 1. */
   rate: number;
   /** Pairs with at least this score are accepted as the same class. */
   threshold: number;
 }
 
 /**
- * Returns the equal error rate: the error rate at the threshold where the share of accepted pairs of two classes (false acceptance)
- * equals the share of rejected pairs of one class (false rejection). Between two thresholds, both shares are interpolated linearly,
- * as is usual with scikit-learn's `roc_curve`.
+ * Returns the equal error rate: the error rate at the threshold where the share of the pairs of different classes that are accepted
+ * (false acceptance) equals the share of the pairs of the same class that are rejected (false rejection). Between two
+ * thresholds, both shares are interpolated linearly, as is usual with scikit-learn's `roc_curve`.
  * @param scores score of each pair; a higher score means that the pair is more similar
- * @param same whether each pair belongs to one class
+ * @param same whether the examples of each pair belong to the same class
  * @throws UnrollError `shape` for different numbers of scores and labels; `data` for a score that is not finite, and if there are no
- * pairs of one class or no pairs of two classes
+ * pairs of the same class or no pairs of different classes
  */
 export function equalErrorRate(scores: ArrayLike<number>, same: readonly boolean[]): EqualErrorRate {
   if (scores.length !== same.length)
@@ -28,7 +28,7 @@ export function equalErrorRate(scores: ArrayLike<number>, same: readonly boolean
   if (positives === 0 || negatives === 0)
     throw new UnrollError(
       'data',
-      `equalErrorRate needs pairs of one class and pairs of two classes, got ${positives} and ${negatives}.`,
+      `equalErrorRate needs pairs of the same class and pairs of different classes, got ${positives} and ${negatives}.`,
     );
   const order = Array.from(same.keys()).sort((a, b) => scores[b] - scores[a]);
   const wrong = order.find((i) => !Number.isFinite(scores[i]));
@@ -37,7 +37,7 @@ export function equalErrorRate(scores: ArrayLike<number>, same: readonly boolean
       'data',
       `equalErrorRate: scores must be finite, got ${scores[wrong]} at index ${wrong}.`,
     );
-  // From the highest threshold to the lowest: the number of accepted pairs of two classes, and of one class.
+  // From the highest threshold to the lowest: the number of accepted pairs of different classes, and of the same class.
   let [falseAccepted, trueAccepted] = [0, 0];
   for (let n = 0; n < order.length; ) {
     const threshold = scores[order[n]];

@@ -84,7 +84,10 @@ describe('broken files', () => {
       'Ada O\na b c\n',
       /^a\.conll, line 2: 3 columns \(separated by spaces\), but line 1 has 2\.$/,
     ],
-    'one column': ['Ada\nwrote\n', /^a\.conll, line 1: one column\. A line must have a token and a tag/],
+    'one column': [
+      'Ada\nwrote\n',
+      /^a\.conll, line 1: the line has one column\. It must have a token and a tag/,
+    ],
     'an empty token': ['Ada\tO\n\tO\n', /^a\.conll, line 2: the token is empty\.$/],
     'an empty tag': [
       'Ada\tx\tO\nwas\t\tO\n',
@@ -93,7 +96,10 @@ describe('broken files', () => {
     ],
     'an empty file': ['', /^a\.conll is empty\. A CoNLL file has one token/],
     'a file without tokens': ['-DOCSTART- O\n\n# text = x\n', /^a\.conll has no tokens\./],
-    'a text': [`${'word '.repeat(300)}\n`, /^a\.conll, line 1: 300 columns\. A CoNLL file has one token/],
+    'a text': [
+      `${'word '.repeat(300)}\n`,
+      /^a\.conll, line 1: the line has 300 columns\. A CoNLL file has one token/,
+    ],
     'a column that is not there': [
       'Ada O\n',
       /^a\.conll, line 1: there is no column 3: the line has 2 columns\.$/,

@@ -90,10 +90,10 @@ for (const [name, [text, message]] of Object.entries(wrong)) {
   test(`rejects ${name}`, () => assert.throws(() => read(text), { message, code: 'data' }));
 }
 
-describe('duplicate column names', () => {
+describe('a duplicate column name', () => {
   const table = read('a,b,a\n1,2,3\n');
-  test('is ignored if it is not read', () => assert.deepEqual([...numbers(table, 'b')], [2]));
-  test('is an error when it is read', () =>
+  test('is ignored if the column is not read', () => assert.deepEqual([...numbers(table, 'b')], [2]));
+  test('is an error when the column is read', () =>
     assert.throws(() => column(table, 'a'), {
       message: /^sales\.csv: columns 1 and 3 are both called "a" and differ\. Rename one of them\./,
       code: 'data',

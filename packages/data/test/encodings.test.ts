@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { decodeText, parseCsv } from '@unroll/data';
 
-/** Maps characters to their bytes in an encoding (one or two), computed with its decoder. */
+/** Returns a function that encodes text in one or two bytes per character. Its table is computed with the decoder. */
 function encoder(label: string): (text: string) => Uint8Array {
   const codes = new Map<string, number[]>(label === 'windows-1252' ? [['€', [0x80]]] : []);
   const add = (...bytes: number[]) => {
@@ -107,12 +107,12 @@ test('detects the encoding from place names far below the first line', () => {
   assert.equal(decodeText(encoder('gbk')(text)).encoding, 'GBK');
 });
 
-test('Japanese in EUC-JP', () => {
+test('detects Japanese in EUC-JP', () => {
   const text = '日付,ユニットの売上\n2019-01,1\n';
   assert.deepEqual(decodeText(encoder('euc-jp')(text)), { text, encoding: 'EUC-JP' });
 });
 
-test('the euro sign and the dashes of Windows-1252', () => {
+test('decodes the euro sign, the dash and the apostrophe of Windows-1252', () => {
   const bytes = Uint8Array.of(0x61, 0x2c, 0x80, 0x20, 0x96, 0x20, 0x92, 0x0a);
   assert.deepEqual(decodeText(bytes), { text: 'a,€ – ’\n', encoding: 'Windows-1252' });
   assert.equal(decodeText(bytes, 'f.csv', 'latin1').text, 'a,€ – ’\n');

@@ -1,4 +1,4 @@
-// Bytes, JSON and Parquet: each format reads the same small table, and rejects invalid files.
+// Text files, JSON and Parquet: each gives the same small table, and invalid files are rejected.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {

@@ -41,7 +41,7 @@ describe('edge cases of metrics', () => {
     assert.ok(Number.isNaN(mase([1], [2], [5, 5, 5])));
     assert.ok(Number.isNaN(rmsse([1], [2], [5, 5, 5])));
   });
-  test('the percentage error of 0 for an actual value of 0 is 0', () => {
+  test('a forecast of 0 for an actual value of 0 has a percentage error of 0', () => {
     assert.equal(smape([0, 1], [0, 1]), 0);
     assert.equal(mape([0], [0]), 0);
   });

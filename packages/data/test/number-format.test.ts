@@ -113,7 +113,7 @@ describe('ambiguous numbers', () => {
       ]);
     }
   });
-  test('options override this, without a note', () => {
+  test('options override the detection, without a note', () => {
     assert.deepEqual(read(points, { decimal: '.' }), { values: [987, 1.004, 1.435], notes: [] });
     assert.deepEqual(read(points, { thousands: '.' }), { values: [987, 1004, 1435], notes: [] });
     assert.deepEqual(read(points, { decimal: ',' }), { values: [987, 1004, 1435], notes: [] });
@@ -150,7 +150,7 @@ test('percent signs are dropped with a note', () => {
   assert.deepEqual(read(['51,5%', '44,0%']).values, [51.5, 44]);
 });
 
-test('parentheses are negative, with a note', () => {
+test('numbers in parentheses are negative, with a note', () => {
   const { values, notes } = read(['(51.5)', '38.2', '$(1,044.25)', '($3.5)']);
   assert.deepEqual(values, [-51.5, 38.2, -1044.25, -3.5]);
   assert.deepEqual(notes, ['Numbers of "y" in parentheses, such as (51.5), are read as negative.']);

@@ -59,7 +59,7 @@ for (const [owner, [call, good, [spelling, meant], [wrong, message]]] of Object.
   });
 }
 
-test('an unknown kind of scaler', () =>
+test('an unknown kind of scaler is refused', () =>
   assert.throws(
     () => scalerFromConfig({ kind: 'minmax' } as unknown as ScalerConfig),
     /There is no scaler of kind "minmax"\. Choose one of standard, minMax, robust, log\. Did you mean "minMax"\?/,

@@ -34,7 +34,7 @@ test('noise and random walks have no season', () => {
   }
 });
 
-test('a series of less than two seasons has no season', () => {
+test('a series shorter than two seasons has no season', () => {
   assert.equal(inferSeason(wave(20, 12, 0, 5), { unit: 'month', every: 1 }), 1);
 });
 

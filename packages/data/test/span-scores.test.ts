@@ -73,13 +73,13 @@ describe('tags and spans', () => {
     BMES: 'S-PER B-PER E-PER O B-A-B M-A-B M-A-B E-A-B O',
   };
   for (const scheme of SCHEMES) {
-    test(`${scheme}: both directions`, () => {
+    test(`${scheme}: spans are converted to tags and back`, () => {
       assert.equal(tagsOf(spans, 9, scheme).join(' '), tags[scheme]);
       assert.equal(tagsOf([...spans].reverse(), 9, scheme).join(' '), tags[scheme]);
       for (const strict of [false, true])
         assert.deepEqual(spansOf(tags[scheme].split(' '), scheme, { strict }), spans);
     });
-    test(`${scheme}: prefixes alone`, () => {
+    test(`${scheme}: prefixes alone have the label _`, () => {
       const bare = { BIO: 'B I I B', BIOES: 'B I E S', BMES: 'B M E S' }[scheme].split(' ');
       const words: Span[] = [
         { label: '_', start: 0, end: 3 },

@@ -259,7 +259,7 @@ describe('the order of day and month', () => {
     assert.equal(column.format.template, 'DD/MM/YYYY');
     assert.match(column.notes.join(), /only then are the rows in order\. .* set dates \(--dates mdy\)/);
   });
-  test('is day first by convention if points separate', () => {
+  test('is day first by convention in dates with periods', () => {
     const column = read(['01.02.2020', '01.03.2020', '01.04.2020']);
     assert.equal(summaryOf(column)[0], 'monthly');
     assert.match(column.notes.join(), /dates with periods usually begin with the day.*--dates mdy/);

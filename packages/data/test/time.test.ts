@@ -235,7 +235,7 @@ describe('daylight saving', () => {
   });
 });
 
-test('Date objects', () => {
+test('Date objects are read as times', () => {
   const cells = [new Date(Date.UTC(2024, 0, 1)), new Date(Date.UTC(2024, 0, 2))];
   const column = times(makeTable({ source: 'f', names: ['t'], cells: [cells] }), 't');
   assert.equal(formatTime(column.values[1]!, column.format), '2024-01-02');
@@ -264,7 +264,7 @@ test('a regular series may have many gaps, but rows must be at multiples of its 
   });
 });
 
-test('frequencies by name', () => {
+test('frequencies are parsed from names', () => {
   assert.deepEqual(parseFrequency('monthly'), { unit: 'month', every: 1 });
   assert.deepEqual(parseFrequency('Q'), { unit: 'month', every: 3 });
   assert.deepEqual(parseFrequency('15min'), { unit: 'minute', every: 15 });
@@ -277,7 +277,7 @@ test('frequencies by name', () => {
   }
 });
 
-test('frequencies as pandas names them', () => {
+test('frequencies are parsed from pandas aliases', () => {
   const names: Record<string, [string, number]> = {
     ...{ D: ['day', 1], B: ['business-day', 1], h: ['hour', 1], '2H': ['hour', 2], '7D': ['day', 7] },
     ...{
@@ -326,7 +326,7 @@ test('business days are detected if short and long series are mixed', () => {
   assert.equal(inferFrequency(runs, { template: 'YYYY-MM-DD' }).unit, 'business-day');
 });
 
-test('a missing row does not change the frequency, and is counted', () => {
+test('missing rows do not change the frequency, and are counted', () => {
   const { values, format } = read(['1960-01', '1960-02', '1960-05', '1960-06']);
   const frequency = inferFrequency(values, format);
   assert.deepEqual(frequency, { unit: 'month', every: 1, day: 1 });
@@ -376,12 +376,12 @@ for (const [name, [cells, message]] of Object.entries(wrong)) {
   test(`rejects ${name}`, () => assert.throws(() => read(cells), { message, code: 'data' }));
 }
 
-test('a time column is found in a CSV table', () => {
+test('a time column of a CSV table is read', () => {
   assert.equal(times(parseCsv('when,y\n2024-01-01,1\n'), 'when').format.template, 'YYYY-MM-DD');
 });
 
-describe('regressions', () => {
-  test('a 12-hour clock directly before a zone', () => {
+describe('unusual times', () => {
+  test('a 12-hour clock directly before a zone is read', () => {
     assert.deepEqual(Array.from(read(['2020-01-02 01:00 PMZ', '2020-01-02 02:00 PMZ']).values), [
       Date.UTC(2020, 0, 2, 13),
       Date.UTC(2020, 0, 2, 14),

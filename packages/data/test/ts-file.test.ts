@@ -61,7 +61,7 @@ describe('refused, with file and line', () => {
   const cases: Record<string, [string, string]> = {
     'no data': [HEADER.slice(0, -1).join('\n'), 'steps.ts has no line @data.'],
     'no examples': [fileOf([]), 'steps.ts has no examples after @data.'],
-    'another header': [
+    'an unknown header line': [
       '@problemName a\n@dimension 2\n@color red\n',
       'steps.ts, line 3: a line of the header must be @problemName, @dimensions, @classLabel or the like, got "@color red".',
     ],
@@ -77,7 +77,7 @@ describe('refused, with file and line', () => {
       '@timestamps true\n',
       'steps.ts, line 1: series with time stamps (@timeStamps true) cannot be read. Write the values only.',
     ],
-    targets: [
+    'numeric targets': [
       '@targetlabel true\n',
       'steps.ts, line 1: a file with numeric targets (@targetLabel true) cannot be read: it has no classes.',
     ],
@@ -97,7 +97,7 @@ describe('refused, with file and line', () => {
       fileOf(['1,2:3,4:walking', '1:2:running'], equal),
       'steps.ts, line 12: an example must have 2 steps (@equalLength true), got 1.',
     ],
-    'a word': [
+    'a value that is a word': [
       fileOf(['1,2:3,x:walking']),
       'steps.ts, line 11: value 2 of dimension 2 must be a number, or ? if it is missing, got "x".',
     ],

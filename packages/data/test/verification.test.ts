@@ -24,15 +24,15 @@ describe('the equal error rate of scikit-learn', () => {
     });
 });
 
-test('perfect and inverted scores; errors name what is wrong', () => {
+test('perfect scores have rate 0, inverted ones 1; errors name what is wrong', () => {
   assert.deepEqual(equalErrorRate([0.9, 0.8, 0.2], [true, true, false]), { rate: 0, threshold: 0.8 });
   assert.equal(equalErrorRate([0.1, 0.9], [true, false]).rate, 1);
-  assert.throws(() => equalErrorRate([1, 2], [true, true]), /pairs of two classes, got 2 and 0/);
+  assert.throws(() => equalErrorRate([1, 2], [true, true]), /pairs of different classes, got 2 and 0/);
   assert.throws(() => equalErrorRate([1], [true, false]), /same length, got 1 and 2/);
   assert.throws(() => equalErrorRate([1, Number.NaN], [true, false]), /scores must be finite, got NaN/);
 });
 
-test('cosines', () => {
+test('the cosine is from -1 to 1, and 0 for a zero vector', () => {
   assert.equal(cosineSimilarity([1, 0], [2, 0]), 1);
   assert.equal(cosineSimilarity([1, 0], [0, 3]), 0);
   assert.equal(cosineSimilarity([1, 2], [-1, -2]), -1);

@@ -87,7 +87,7 @@ test('the Chinese texts contain Chinese, all placeholders of the English ones, a
 
 describe('problems', () => {
   for (const preset of PRESETS) {
-    test(`${preset}: every cell trains on the same batches, and every look works`, async () => {
+    test(`${preset}: every cell trains, and every look works`, async () => {
       const settings = { ...DEFAULTS[preset], ...SMALL, cells: CELLS };
       const problem = problemOf(settings, DATA);
       const losses: number[] = [];
@@ -135,7 +135,7 @@ describe('problems', () => {
     assert.equal(space?.points.length, 2 * space!.indices.length * problem.steps);
   });
 
-  test('a new learning rate keeps updates, batches and moments', async () => {
+  test('setting the rates keeps updates, batches and moments', async () => {
     const settings = { ...DEFAULTS.adding, ...SMALL };
     const problem = problemOf(settings, DATA);
     const [changed, steady] = [new Lane(problem, 'gru', settings), new Lane(problem, 'gru', settings)];
@@ -369,7 +369,7 @@ describe('questions', () => {
 });
 
 describe('views', () => {
-  test('orders of units', () => {
+  test('units are ordered by index, mean, peak or similarity', () => {
     // Three units, four steps: [T, H].
     const values = Float32Array.of(0, 9, 0.1, 0, 9, 5, 7, 9, 0, 0, 9, 0);
     assert.deepEqual(unitOrder(values, 4, 3, 'index'), [0, 1, 2]);
@@ -401,7 +401,7 @@ describe('views', () => {
     assert.deepEqual(unitsOn(values, 4, 3, [1, 2], 0.5), [0]);
     assert.deepEqual(unitsOn(values, 4, 3, [1, 2], 0.5, true), [0, 1]);
   });
-  test('a heat map: order, range and threshold', () => {
+  test('a heat map follows the order of the units, and blanks padding and values below the threshold', () => {
     const colors = Uint32Array.from({ length: 256 }, (_, i) => i);
     const pixels = new Uint32Array(4);
     const heat = { values: Float32Array.of(0, 1, 0.5, -3), steps: 2, units: 2, low: 0, high: 1 };
@@ -417,7 +417,7 @@ describe('views', () => {
     paintHeat({ ...heat, order: [1, 0], threshold: 0.7 }, colors, 999, pixels);
     assert.deepEqual([...pixels], [255, 0, 999, 999]);
   });
-  test('intervals: the quantile of the first half covers the second', () => {
+  test('intervals: a quantile of the errors in the first half covers the second half', () => {
     const actual = Array.from({ length: 40 }, (_, n) => n);
     const forecast = actual.map((value, n) => value + (n % 20));
     const { mae, rmse, halfWidth, coverage } = forecastErrors(actual, forecast);
@@ -436,7 +436,7 @@ describe('views', () => {
       [2, 2, 2],
     );
   });
-  test('loss curves of logs', () => {
+  test('loss curves are read from logs', () => {
     assert.deepEqual(curvesOf('a.csv', 'epoch,loss\n1,0.5\n2,0.25\n'), [
       { name: 'a.csv loss', x: [1, 2], y: [0.5, 0.25] },
     ]);
@@ -450,7 +450,7 @@ describe('views', () => {
       1,
     );
   });
-  test('scores of training records', () => {
+  test('scores are read from training records', () => {
     const record =
       '{"seconds": 3, "leaderboard": [{"model": "lstm", "mase": 0.8}, {"model": "ets", "mase": 0.9}], "text": "x"}';
     assert.deepEqual(scoresOf('a/model/training.json', record), {
@@ -460,7 +460,7 @@ describe('views', () => {
     assert.equal(scoresOf('a/other.json', record), null);
     assert.equal(scoresOf('training.json', 'not json'), null);
   });
-  test('numbers and probabilities', () => {
+  test('short formats numbers, and softmaxOf gives probabilities', () => {
     assert.deepEqual([0, 0.12345, 1234567, 0.00001, -2].map(short), ['0', '0.123', '1.2e6', '1e-5', '-2']);
     assert.deepEqual(softmaxOf([1000, 1000]), [0.5, 0.5]);
   });

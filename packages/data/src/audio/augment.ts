@@ -85,8 +85,8 @@ function randomRange(size: number, share: number, random: RandomStream): { start
 }
 
 /**
- * Changes the speed and the frequencies of frames by linear interpolation, a cheap approximation of speed perturbation and of
- * vocal tract length perturbation (Jaitly & Hinton 2013).
+ * Returns frames with another speed and other frequencies, by linear interpolation: a cheap approximation of speed perturbation
+ * and of vocal tract length perturbation (Jaitly & Hinton 2013).
  * @param values [frames, width], row by row
  * @param factors with `time` 1.1, the sound is slower and has a tenth more frames; with `frequency` 1.1, feature f moves to 1.1 f
  * @returns new frames, at least one

@@ -37,7 +37,8 @@ export interface AudioFeatureOptions {
   /** Default `slaney`, as in librosa. */
   melScale?: MelScale;
   /**
-   * `area`: filters of equal area (librosa). `peak`: filters with the peak 1 (torchaudio). Default: `area` for slaney, `peak` for htk.
+   * `area`: filters of equal area (librosa). `peak`: filters with a peak of 1 (torchaudio). Default: `area` for
+   * slaney, `peak` for htk.
    */
   melNorm?: 'area' | 'peak';
   /** `decibel`: 10 log10 of the power. `natural`: its natural logarithm. Default `decibel`. */

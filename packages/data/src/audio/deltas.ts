@@ -8,7 +8,7 @@ import { joined } from './joined.js';
 export interface DeltaOptions {
   /** Number of values of a frame. */
   width: number;
-  /** Number of values at the end of a frame whose derivatives are appended. */
+  /** Derivatives are appended for this number of values at the end of a frame. */
   last: number;
   /** Number of frames on each side. */
   radius: number;
@@ -20,7 +20,7 @@ export class DeltaStream {
   readonly #last: number;
   readonly #radius: number;
   readonly #scale: number;
-  /** Frames from t - radius on, for the next frame t that is returned. */
+  /** The frames from t - radius on, where t is the next frame to return. */
   #frames: Float32Array[] = [];
 
   constructor({ width, last, radius }: DeltaOptions) {
@@ -28,7 +28,7 @@ export class DeltaStream {
     this.#scale = 3 / (radius * (radius + 1) * (2 * radius + 1)); // 1 / (2 sum over n of n²)
   }
 
-  /** Appends frames [count, width] and returns those whose derivatives are known, as [count, width + last]. */
+  /** Appends frames [n, width] and returns the frames whose derivatives are now known: [m, width + last]. */
   push(frames: Float32Array): Float32Array<ArrayBuffer> {
     const width = this.#width;
     for (let at = 0; at < frames.length; at += width) {

@@ -41,8 +41,8 @@ export class AudioFeatures {
    * Returns the features of a whole sound.
    * @param samples samples of one channel, see `mono`
    * @param sampleRate sample rate of these samples in Hz; default: the option `sampleRate`
-   * @throws UnrollError `data` for too few samples: none; with the padding `reflect`, at most half of `fftSize`; without `center`,
-   * fewer than `fftSize`
+   * @throws UnrollError `value` for an invalid sample rate; `data` if there are no samples or, at the rate of the analysis, at most
+   * `fftSize / 2` with the padding `reflect`, or fewer than `fftSize` without `center`
    */
   frames(samples: Float32Array, sampleRate: number = this.config.sampleRate): AudioFrames {
     if (samples.length === 0) throw new UnrollError('data', 'The sound has no samples.');

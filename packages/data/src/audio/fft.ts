@@ -93,7 +93,7 @@ class Bluestein implements ComplexTransform {
       b[k] = im[k] * cos[k] - re[k] * sin[k];
     }
     this.#inner.forward(a, b);
-    // The product is conjugated, so that another forward transform is the inverse one.
+    // The product is conjugated, so that another forward transform computes the inverse.
     for (let k = 0; k < a.length; k++) {
       const x = a[k] * this.#chirpRe[k] - b[k] * this.#chirpIm[k];
       b[k] = -(a[k] * this.#chirpIm[k] + b[k] * this.#chirpRe[k]);
@@ -186,7 +186,7 @@ export class RealFft {
       const [evenRe, evenIm] = [(re[k] + re[j]) / 2, (xi - yi) / 2];
       const [dRe, dIm] = [(re[k] - re[j]) / 2, (xi + yi) / 2];
       const [oddRe, oddIm] = [dRe * cos[k] - dIm * sin[k], dIm * cos[k] + dRe * sin[k]];
-      // Conjugated, so that the forward transform is the inverse one.
+      // Conjugated, so that the forward transform computes the inverse.
       a[k] = evenRe - oddIm;
       b[k] = -(evenIm + oddRe);
     }

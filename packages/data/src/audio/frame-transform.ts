@@ -58,7 +58,10 @@ export class FrameTransform {
     }
   }
 
-  /** Returns frames [count, spectrumWidth] after the cosine transform, as [count, width]. Features other than MFCC have none. */
+  /**
+   * Applies the cosine transform of MFCC to frames [count, spectrumWidth]. Frames of other features are returned unchanged.
+   * @returns [count, width]
+   */
   complete(frames: Float32Array): Float32Array {
     const [cosines, columns, rows] = [this.#cosines, this.spectrumWidth, this.width];
     if (cosines === null) return frames;

@@ -1,6 +1,7 @@
 /**
  * Converts a magnitude spectrogram to sound: the fast Griffin-Lim algorithm (Griffin & Lim 1984; with momentum: Perraudin et al.
- * 2013) estimates the phases, and the inverse short-time Fourier transform gives the samples. The results equal librosa's.
+ * 2013) estimates the phases, and the inverse short-time Fourier transform gives the samples. With initial phases of 0, the
+ * results equal librosa's.
  */
 import { RandomStream, UnrollError, valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';

@@ -26,7 +26,7 @@ const UPDATES = 40;
 const TINY = 1e-20;
 
 /**
- * Returns the power spectra of frames, estimated from the energies of mel filters: the non-negative least-squares solution, by
+ * Returns the power spectra of frames, estimated from the energies of mel filters by non-negative least squares with
  * multiplicative updates (Lee & Seung 2001). librosa's `mel_to_stft` minimises the same error.
  * @param energies features of the kind `mel`: [frames, mels], row by row
  * @param features the options with which the energies were computed

@@ -36,7 +36,7 @@ export interface MelFilterOptions {
   /** Upper edge of the last filter in Hz. */
   maxFrequency: number;
   scale: MelScale;
-  /** `area`: filters of equal area (Slaney). `peak`: filters with the peak 1. */
+  /** `area`: filters of equal area (Slaney). `peak`: filters with a peak of 1. */
   norm: 'area' | 'peak';
 }
 

@@ -89,7 +89,7 @@ export class Resampler {
     const table = new Float64Array(to * taps);
     const norm = besselI0(beta);
     for (let phase = 0; phase < to; phase++) {
-      // Output sample n is at input position n * from / to; its taps start `radius` samples before the integer below.
+      // Output sample n is at input position n * from / to; its taps start `radius` samples before floor(n * from / to).
       const position = ((phase * from) % to) / to;
       for (let tap = 0; tap < taps; tap++) {
         const x = ((tap - radius - position) * cutoff) / from;

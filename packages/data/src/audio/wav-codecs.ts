@@ -68,7 +68,7 @@ export const CODECS: Readonly<Record<WavEncoding, SampleCodec>> = {
   },
 };
 
-/** Offset with which the segments of mu-law begin at powers of two (G.711), and the largest magnitude, for samples of 14 bits. */
+/** Mu-law of samples of 14 bits (G.711): with the offset `BIAS`, segments begin at powers of two. `CLIP`: largest magnitude. */
 const BIAS = 33;
 const CLIP = 8158;
 

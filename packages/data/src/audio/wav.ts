@@ -153,7 +153,7 @@ const largeSize = (view: DataView, start: number): number =>
 
 /**
  * Returns the number of bytes of samples.
- * @param available bytes to the end of the file @param stated size of the chunk @param large size of ds64
+ * @param available bytes to the end of the file @param stated size of the chunk @param large size of the data in the chunk ds64
  */
 function dataLength(available: number, stated: number, large: number | undefined, source: string): number {
   if (isUnknownSize(stated) && large === undefined) return available;
@@ -178,7 +178,7 @@ export function nextChunk(view: DataView, end: number): number {
 }
 
 const EXTENSIBLE = 0xfffe;
-/** Bytes 2 to 15 of the GUID of a WAVE_FORMAT_EXTENSIBLE; the first two are the format tag. */
+/** Bytes 2 to 15 of the GUID in a WAVE_FORMAT_EXTENSIBLE chunk; the first two are the format tag. */
 const GUID_TAIL = '000000001000800000aa00389b71';
 
 /** Parses the fmt chunk. */

@@ -13,7 +13,7 @@ export interface Waveform {
 /** Highest supported sample rate in Hz. */
 const MAX_RATE = 1_000_000;
 
-/** @throws UnrollError `value` for a sample rate that is not above 0 and at most 1 MHz */
+/** @throws UnrollError `value` unless the sample rate is above 0 and at most 1 MHz */
 export function checkRate(owner: string, sampleRate: number): void {
   if (typeof sampleRate === 'number' && sampleRate > 0 && sampleRate <= MAX_RATE) return;
   const message = `${owner}: the sample rate must be above 0 and at most ${MAX_RATE} Hz, got ${formatValue(sampleRate)}.`;

@@ -3,7 +3,7 @@ import { chooseIndices } from './decompose.js';
 import { checkInputs, naive } from './simple.js';
 
 /**
- * Returns the naive forecast of the seasonally adjusted series, with the season added back. Unlike {@link naive}, it continues the
+ * Returns the naive forecast of the seasonally adjusted series, with the season restored. Unlike {@link naive}, it continues the
  * season. Unlike {@link seasonalNaive}, it starts from the latest level, so its error shows whether a season helps, even if the
  * series has a trend. The season is found by classical decomposition, see {@link chooseIndices}.
  * @param history past values, without gaps, at least two seasons

@@ -5,7 +5,7 @@
  * The sizes z of the values other than 0, and the intervals q between these values in rows (the first interval begins at the start),
  * are smoothed separately. The forecast of every step is
  *
- *   (1 - alpha / 2) z' / q',   x' = alpha x + (1 - alpha) x' for each new size or interval, first x' = x,   alpha = 0.1
+ *   (1 - alpha / 2) z' / q',   x' = alpha x + (1 - alpha) x' for each new size or interval x (the first x' is x),   alpha = 0.1
  */
 import { type FittedBaseline, fitAndForecast } from './fitted.js';
 

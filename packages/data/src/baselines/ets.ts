@@ -1,13 +1,13 @@
 /**
- * Exponential smoothing (ETS) with additive trend, damped or not, and additive or multiplicative season and errors (Hyndman et al. 2002,
- * A state space framework for automatic forecasting using exponential smoothing methods; Hyndman et al. 2008, Forecasting with
- * exponential smoothing, tables 2.2 and 2.3).
+ * Exponential smoothing (ETS). The trend is none, additive or damped, the season none, additive or multiplicative, and the errors
+ * additive or multiplicative (Hyndman et al. 2002, A state space framework for automatic forecasting using exponential smoothing
+ * methods; Hyndman et al. 2008, Forecasting with exponential smoothing, tables 2.2 and 2.3).
  *
  * With m rows per season, each row y[t] updates level l, trend b and season s:
  *
  *   q    = l[t - 1] + phi b[t - 1]                              the level one step ahead
  *   mu   = q,   q + s[t - m]   or   q s[t - m]                  forecast of y[t]
- *   l[t] = q + alpha (y', - q),      y' = y,   y - s[t - m]   or   y / s[t - m]
+ *   l[t] = q + alpha (y' - q),       y' = y,   y - s[t - m]   or   y / s[t - m]
  *   b[t] = phi b[t - 1] + (beta / alpha) (l[t] - q)
  *   s[t] = s[t - m] + gamma (y'' - s[t - m]),   y'' = y - q   or   y / q
  *
@@ -47,7 +47,7 @@ export interface EtsParameters {
 export const ets = (history: ArrayLike<number>, horizon: number, season: number): Float64Array =>
   fitAndForecast(fitEts, history, horizon, season);
 
-/** Fits the model to the rows of `history`, which must have no gaps. */
+/** Returns the model with the lowest AICc, fitted to `history`, which must have no gaps. */
 export function fitEts(history: ArrayLike<number>, season: number): FittedBaseline {
   const y = Float64Array.from(history);
   if (y.length <= 3 || isConstant(y)) return fittedNaive;

@@ -58,7 +58,7 @@ class Reader {
   }
 
   /** Reads sub-blocks up to an empty one, and returns their joined data. */
-  blocks(): Uint8Array {
+  subBlocks(): Uint8Array {
     const parts: Uint8Array[] = [];
     for (let size = this.byte(); size > 0; size = this.byte()) parts.push(this.take(size));
     const out = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
@@ -93,7 +93,7 @@ export function parseGif(bytes: Uint8Array, source: string): GifFile {
     else if (type === 0x2c) {
       const block = readImageBlock(reader, globalPalette, control);
       if (block.x + block.width > width || block.y + block.height > height)
-        throw imageError(source, `frame ${blocks.length + 1} of the GIF file is outside of the picture`);
+        throw imageError(source, `frame ${blocks.length + 1} of the GIF file extends beyond the picture`);
       blocks.push(block);
       control = { transparent: -1, disposal: 0 };
     } else throw imageError(source, `the GIF file is damaged at byte ${reader.at - 1}`);
@@ -111,7 +111,7 @@ type Control = Pick<Block, 'transparent' | 'disposal'>;
 /** Reads an extension. Returns the settings of a graphic control extension; for all other extensions, the settings `before`. */
 function readExtension(reader: Reader, before: Control): Control {
   const label = reader.byte();
-  const data = reader.blocks();
+  const data = reader.subBlocks();
   if (label !== 0xf9 || data.length < 4) return before;
   return { transparent: data[0] & 1 ? data[3] : -1, disposal: (data[0] >> 2) & 7 };
 }
@@ -134,7 +134,7 @@ function readImageBlock(reader: Reader, globalPalette: Uint8Array | null, contro
       reader.source,
       `the GIF file is damaged: the smallest code must have 2 to 11 bits, got ${codeSize}`,
     );
-  const data = reader.blocks();
+  const data = reader.subBlocks();
   return {
     ...{ x, y, width, height, palette, codeSize, data, ...control },
     isInterlaced: (flags & 0x40) !== 0,

@@ -121,7 +121,7 @@ function headerOf(chunks: readonly Chunk[], source: string): Header {
   return { width, height, depth, channels: known.channels, isIndexed, isInterlaced };
 }
 
-/** Checks that the compressed data has exactly the size of the image. The decompressed bytes are not kept. */
+/** Checks that the decompressed data has exactly the size of the image, without storing it. */
 function checkData(chunks: readonly Chunk[], header: Header, source: string): void {
   const expected = expectedBytes(header);
   let count = 0;
@@ -219,7 +219,7 @@ function unpacked(bytes: Uint8Array, { width, height, depth }: Header): Uint8Arr
 }
 
 /**
- * Returns pixels of 8 bits per channel, drawn over black. Of 2 or 4 channels, the last one is the opacity.
+ * Returns pixels of 8 bits per channel, drawn over black. If there are 2 or 4 channels, the last one is the opacity.
  * @param maxValue largest value of a channel
  */
 function overBlack(values: ArrayLike<number>, count: number, channels: number, maxValue: number): Uint8Array {

@@ -80,7 +80,7 @@ export function bleu(
   return compute('bleu', hypotheses, references, settingsOf('bleu', options, false));
 }
 
-/** Returns the BLEU score of one sentence, by default with `effectiveOrder`. The {@link bleu} of a corpus is not the mean of these. */
+/** Returns the BLEU score of one sentence, by default with `effectiveOrder`. The {@link bleu} of a corpus is not their mean. */
 export function sentenceBleu(
   hypothesis: string,
   references: References,

@@ -16,12 +16,12 @@ export interface AlignmentChunk {
 
 type Type = AlignmentChunk['type'];
 
-/** Values of the table of edits: the step to a pair of prefixes. */
+/** The last edit of a pair of prefixes, in the table that `directionsOf` returns. */
 const DIAGONAL = 0;
 const DELETE = 1;
 const INSERT = 2;
 
-/** Largest number of cells of the table of edits, one byte each. */
+/** Largest number of entries of this table, one byte each. */
 const MAX_CELLS = 2 ** 31;
 
 /**
@@ -29,7 +29,7 @@ const MAX_CELLS = 2 ** 31;
  * substitutions, deletions and insertions; the result is the alignment of rapidfuzz 3.14, which jiwer uses. (For pairs of
  * thousands of tokens each, rapidfuzz divides the problem and may return another alignment with the same number of edits.)
  * @param pairName name of the pair in messages
- * @throws UnrollError `value` if the table of edits would be too large
+ * @throws UnrollError `value` if the sequences are too long: the product of their lengths is limited to 2^31
  */
 export function align(
   reference: readonly string[],

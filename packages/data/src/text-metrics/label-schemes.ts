@@ -152,8 +152,8 @@ function strictSpans(tags: readonly Tag[], { marksEnd }: Scheme): Span[] {
 
 /**
  * Returns the tags of `length` tokens. Spans may be in any order.
- * @throws UnrollError `value` for an unknown scheme, or a span that is empty, out of range, without a label or overlaps
- *   another one
+ * @throws UnrollError `value` for an unknown scheme, or a span that is empty, out of range or without a label, or
+ *   overlaps another one
  */
 export function tagsOf(spans: readonly Span[], length: number, scheme: LabelScheme): string[] {
   const { roles, marksEnd } = schemeOf('tagsOf', scheme);

@@ -1,7 +1,7 @@
 /**
  * Byte-pair encoding (Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units"): the tokens of
  * a word are its characters, merged pair by pair in the order in which the merges were learned. A character that is not a
- * token is encoded as the bytes of its UTF-8 form, `<0xE4>`, so every text can be encoded.
+ * token is encoded as the bytes of its UTF-8 form (ä: `<0xC3>`, `<0xA4>`), so every text can be encoded.
  */
 import { valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
@@ -13,7 +13,7 @@ export interface BytePairTokenizer extends Tokenizer {
   readonly kind: 'bytePairs';
   readonly config: Readonly<Required<BytePairsConfig>>;
   /**
-   * All tokens: the 256 bytes, the characters, the results of the merges. Pass them to `buildVocabulary` as `include`,
+   * All tokens: the 256 bytes, the characters and the results of the merges. Pass them to `buildVocabulary` as `include`,
    * so that the vocabulary has an entry for each.
    */
   readonly allTokens: readonly string[];
@@ -107,7 +107,7 @@ class MergeTable {
     return id;
   }
 
-  /** Returns the tokens of a unit: applies the earliest merge, at its first position, until none applies. */
+  /** Returns the tokens of a unit (see pre-tokens.ts): applies the earliest merge, at its first position, until none applies. */
   split(unit: string): string[] {
     const chars = Array.from(unit);
     const ids = chars.map((char) => this.#ids.get(char) ?? UNKNOWN);

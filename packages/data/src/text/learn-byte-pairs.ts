@@ -1,7 +1,7 @@
 /**
  * Learns the merges of byte-pair encoding (Sennrich et al. 2016): merges the most frequent pair of adjacent tokens, until
- * the vocabulary is full. After each merge, the counts of the pairs and the lists of words that contain them are updated, not
- * computed again.
+ * the vocabulary is full or no pair is frequent enough. After each merge, the counts of the pairs and the lists of words that
+ * contain them are updated, not computed again.
  */
 import { valueError } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';

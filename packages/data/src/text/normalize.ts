@@ -26,7 +26,7 @@ export function normalizeText(text: string, options: NormalizeOptions): string {
   const { normalize, lowercase, collapseWhitespace } = options;
   let result = normalize ? text.normalize(normalize) : text;
   if (lowercase) result = result.toLowerCase();
-  // A capital letter can become two code points in lower case, which NFC composes again.
+  // Lower case can need another normalisation: J with a caron has two code points in NFC, j with a caron has one.
   if (lowercase && normalize) result = result.normalize(normalize);
   return collapseWhitespace ? result.trim().replace(/\s+/g, ' ') : result;
 }

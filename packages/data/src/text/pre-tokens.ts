@@ -13,7 +13,7 @@ const MAX_LENGTH = 64;
 const UNIT =
   /\u2581?\p{L}[\p{L}\p{M}]*(?:['\u2019]\p{L}[\p{L}\p{M}]*)*|\u2581?\p{N}+|\u2581?[^\s\u2581\p{L}\p{N}]+|[\s\u2581]+(?=\u2581[^\s\u2581])|[\s\u2581]+/gu;
 
-/** Stands for the character {@link SPACE} of a text. It has no other meaning, because lone surrogates of the text are replaced. */
+/** Stands for the character {@link SPACE} in a text. It has no other meaning, because lone surrogates in the text are replaced. */
 export const LITERAL_SPACE_MARK = '\uDC00';
 
 /**

@@ -13,7 +13,7 @@ const KINDS = ['characters', 'words', 'whitespace', 'bytePairs'] satisfies Token
  * - `characters`: one token per code point;
  * - `words`: words and punctuation marks, as `Intl.Segmenter` finds them. A token `\uFFED` stands where a space is
  *   expected but missing, unexpected white space is a separate token, and expected spaces have no tokens;
- * - `whitespace`: runs of characters other than white space;
+ * - `whitespace`: runs of characters other than white space. White space other than a single space is a separate token;
  * - `bytePairs`: subwords, learned by `learnBytePairs`.
  *
  * If the ICU version that finds word boundaries is not the one in the config, `notes` says so.

@@ -15,7 +15,7 @@ export interface CharactersConfig extends NormalizeOptions {
   kind: 'characters';
 }
 
-/** One token per run of characters other than white space. */
+/** One token per run of characters other than white space, and per run of white space other than a single space between them. */
 export interface WhitespaceConfig extends NormalizeOptions {
   kind: 'whitespace';
 }

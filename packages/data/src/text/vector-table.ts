@@ -28,7 +28,7 @@ export class VectorTable {
     return this.#values;
   }
 
-  /** Sets the width of the vectors in the file. @throws UnrollError `format` for a wrong width, `value` if another was requested */
+  /** Sets the width of the vectors in the file. @throws UnrollError `format` if it is invalid, `value` if another was requested */
   setWidth(width: number): void {
     if (!(width >= 1 && width <= MAX_WIDTH)) {
       throw this.error(

@@ -50,7 +50,7 @@ export interface Vectors {
 
 /**
  * Reads the vectors of the tokens of a vocabulary from a file of word2vec (text or binary), GloVe or fastText (.vec).
- * Rows of other tokens are skipped without being checked. If a token occurs twice, its first vector is used, as in
+ * Rows of other tokens are skipped, most of them unchecked. If a token occurs twice, its first vector is used, as in
  * gensim. Compressed files must be decompressed first, for example by `stream.pipeThrough(new DecompressionStream('gzip'))`.
  *
  *     const stream = createReadStream('glove.6B.100d.txt');
@@ -161,8 +161,8 @@ function checkContainer(bytes: Uint8Array, table: VectorTable): void {
 const NUMERIC = new Set(new TextEncoder().encode('0123456789+-.eE \t\rnaifNAIF'));
 
 /**
- * Returns whether the bytes after the first token are not numbers as text; undefined if more bytes are needed. All bytes of binary
- * values being digits is very unlikely.
+ * Returns whether the bytes after the first token are not numbers as text; undefined if more bytes are needed. It is very
+ * unlikely that binary values contain only bytes of `NUMERIC`.
  */
 function looksBinary(bytes: Uint8Array, width: number, atEnd: boolean): boolean | undefined {
   const start = bytes.indexOf(32) + 1;

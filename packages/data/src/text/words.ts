@@ -106,8 +106,8 @@ const CACHE_SIZE = 20_000;
 const MAX_CACHED_LENGTH = 40;
 
 /**
- * Returns a function that splits texts with the segmenter. Between ASCII characters, a boundary depends only on the
- * characters between the spaces around it (UAX #29), so the segments of such pieces are cached: most words occur often.
+ * Returns a function that splits texts with the segmenter. In ASCII text, a boundary depends only on the characters
+ * between the spaces around it (UAX #29), so the segments of each piece between spaces are cached: most words occur often.
  */
 function segmentsOf(segmenter: Intl.Segmenter): Segments {
   const cache = new Map<string, readonly string[]>();

@@ -8,8 +8,8 @@ export interface WriteVectorsOptions {
   /** Default `word2vec`, the text format with a header line. */
   format?: VectorFormat;
   /**
-   * Leaves out tokens that contain white space, such as a line break, which the formats cannot represent. Default false:
-   * such a token raises an error.
+   * Leaves out tokens that are empty or contain white space, such as a line break: the formats cannot represent them.
+   * Default false: such a token raises an error.
    */
   omitWhitespace?: boolean;
 }

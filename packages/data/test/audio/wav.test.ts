@@ -39,7 +39,7 @@ describe('readWav', () => {
     });
   }
 
-  test('mu-law and A-law of audioop', () => {
+  test('mu-law and A-law equal audioop', () => {
     const channels = [Float32Array.from(goldens.samples, (sample) => sample / 2 ** 15)];
     for (const encoding of ['mulaw', 'alaw'] as const) {
       const file = writeWav({ channels, sampleRate: 8000 }, { encoding });
@@ -180,7 +180,7 @@ describe('unusual and damaged WAV files', () => {
   const DATA = Uint8Array.of(0, 64, 0, 224, 0, 16);
   const values = [0.5, -0.25, 0.125];
 
-  test('odd chunks with and without padding, and unknown sizes', () => {
+  test('odd chunks with and without padding, and chunks of unknown size, are read', () => {
     const odd = Uint8Array.of(1, 2, 3);
     const files = {
       padded: riff(['LIST', Uint8Array.of(1, 2, 3, 0), 3], ['fmt ', fmt(1, 1, 16, 2)], ['data', DATA]),
@@ -257,7 +257,7 @@ describe('unusual and damaged WAV files', () => {
   });
 });
 
-/** Returns a copy with up to four bytes changed, mostly in the header, and often cut or extended. */
+/** Returns a copy with up to three bytes changed, mostly in the header, and often cut or extended. */
 function mutated(file: Uint8Array, random: RandomStream): Uint8Array {
   const bytes = Uint8Array.from(file);
   const [changes, kind, cut] = random.uniform(3);

@@ -134,7 +134,7 @@ describe('damaged and forged files', () => {
     ['JPEG: truncated', fileOf('jpeg 0').subarray(0, 300), /the JPEG file is damaged/],
     ['JPEG: only the start', Uint8Array.of(0xff, 0xd8, 0xff, 0xd9), /no frame header/],
     ['GIF: 65,535 × 65,535', changed(6, 255, 255, 255, 255), /got 65535 × 65535/],
-    ['GIF: frame outside', changed(6, 3, 0), /frame 1 of the GIF file is outside of the picture/],
+    ['GIF: frame outside', changed(6, 3, 0), /frame 1 of the GIF file extends beyond the picture/],
     ['GIF: truncated', gif.subarray(0, gif.length - 20), /truncated/],
     ['GIF: 20 frames of 5,792 × 5,792', framesOn(5792, 20), /at most 537 million pixels are read, got 20 frames of 5792 × 5792/],
     ['GIF: codes of 1 bit', framesOn(1, 1, 1), /the smallest code must have 2 to 11 bits, got 1/],

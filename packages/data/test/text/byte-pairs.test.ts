@@ -84,7 +84,7 @@ describe('learning', () => {
     assert.equal(learnBytePairs(['aaaa bbb cc'], { vocabularySize: 258 }).config.characters, 'a\u2581');
   });
 
-  test('8000 tokens of a few megabytes in seconds', () => {
+  test('8000 tokens are learned from a few megabytes in seconds', () => {
     let seed = 3;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
     const syllables = Array.from({ length: 400 }, () =>

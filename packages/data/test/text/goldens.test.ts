@@ -22,9 +22,9 @@ describe('byte pairs of Hugging Face tokenizers', () => {
   const { texts, size, minCount, merges, encoded } = golden<BytePairs>('byte-pairs');
   const pairs = learnBytePairs(texts, { vocabularySize: 256 + size, minCount });
 
-  test('the merges', () => assert.deepEqual(pairs.config.merges, merges));
+  test('the merges are equal', () => assert.deepEqual(pairs.config.merges, merges));
   for (const { text, tokens } of encoded) {
-    test(`the tokens of "${text}"`, () => assert.deepEqual(pairs.tokens(text), tokens));
+    test(`the tokens of "${text}" are equal`, () => assert.deepEqual(pairs.tokens(text), tokens));
   }
 });
 
@@ -54,7 +54,7 @@ describe('vectors of gensim', () => {
           token,
         );
       }
-      // Written again in the same order, text files have the same numbers.
+      // Writing the vectors and reading them again changes nothing.
       const again = await readVectors(writeVectors(vocabulary, read, { format: read.format }), {
         vocabulary,
       });

@@ -219,12 +219,12 @@ describe('configs', () => {
       /tokenizer of characters: lowercase must be true or false, got 1/,
     ],
     [
-      'a normalisation',
+      'an unknown normalisation',
       { kind: 'words', normalize: 'NFD' },
       /normalize must be "NFC", "NFKC" or null, got "NFD"\./,
     ],
     [
-      'a locale',
+      'an invalid locale',
       { kind: 'words', locale: 'x' },
       /^tokenizer: locale must be a language tag such as "en", got "x"\.$/,
     ],

@@ -129,7 +129,7 @@ describe('refused', () => {
         /^v\.txt, line 1: a line must be a token and numbers.*"some prose"\.$/,
       ],
       [
-        'a value',
+        'a value that is not a number',
         'cat 1 2\nthe 1 2,5\n',
         {},
         'format',
@@ -150,7 +150,7 @@ describe('refused', () => {
         /^v\.txt, line 2: value 2 of "the" must be a number, got "nan"\.$/,
       ],
       [
-        'beyond float32',
+        'a value beyond float32',
         'the 1 1e39\n',
         {},
         'format',
@@ -248,13 +248,19 @@ describe('refused', () => {
         /^v\.txt: the vectors have 2 values, but width is 3\./,
       ],
       [
-        'a format',
+        'an unknown format',
         'the 1 2\n',
         { format: 'word2vec.bin' },
         'value',
         /format must be "word2vec", "word2vecBinary", "glove" or "fastText"/,
       ],
-      ['an option', 'the 1 2\n', { dimension: 3 }, 'value', /^readVectors: there is no option "dimension"/],
+      [
+        'an unknown option',
+        'the 1 2\n',
+        { dimension: 3 },
+        'value',
+        /^readVectors: there is no option "dimension"/,
+      ],
     ];
   for (const [name, file, options, code, message] of refused) {
     test(name, async () => {
@@ -299,7 +305,7 @@ describe('writing', () => {
     });
   }
 
-  test('the text', () => {
+  test('text has the shortest digits, and only the vectors of the mask', () => {
     const small = buildVocabulary([['a', 'b']], { specials: ['<pad>'] });
     const vectors = { width: 2, values: Float32Array.of(0, 0, 0.1, -1e-7, 1 / 3, 16_777_216) };
     const text = (options: object): string =>

@@ -8,7 +8,7 @@ const LISTS = [['b', 'a', 'b'], ['c', '\u{1F600}', '\uFF01', 'b'], ['a']];
 describe('building', () => {
   const tokensOf = (options: VocabularyOptions): readonly string[] => buildVocabulary(LISTS, options).tokens;
 
-  test('special tokens, then by descending count, then by code points', () => {
+  test('special tokens come first, then the others by count and by code points', () => {
     const vocabulary = buildVocabulary(LISTS);
     assert.deepEqual(vocabulary.tokens, [
       ...['<pad>', '<unk>', '<s>', '</s>'],
@@ -138,12 +138,12 @@ describe('configs and mismatches', () => {
       /^Vocabulary: tokens must be an array of strings, got "ab"\.$/,
     ],
     [
-      'counts',
+      'too few counts',
       { tokens, counts: [1], specials },
       /^Vocabulary: counts must be one integer per token \(9\), got 1 counts/,
     ],
     [
-      'a count',
+      'a negative count',
       { tokens: ['a'], counts: [-1], specials: 1 },
       /counts must be one integer per token \(1\), got \[-1\]/,
     ],

@@ -12,10 +12,10 @@ export interface HeatMapProps extends HeatValues {
   /** The selected step and unit, marked by lines; null: none. */
   step: number | null;
   unit: number | null;
-  /** A range of steps to shade; null: none. */
+  /** A range of steps to outline; null: none. */
   range?: readonly [number, number] | null;
   onPick(step: number, unit: number): void;
-  /** Called while the pointer drags over a range of steps. */
+  /** Called while the pointer is dragged over a range of steps, and for Shift with an arrow key. */
   onRange?(from: number, to: number): void;
 }
 

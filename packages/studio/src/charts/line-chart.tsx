@@ -74,7 +74,7 @@ export function LineChart(props: LineChartProps) {
   );
 }
 
-/** The latest values, for screen readers. */
+/** Returns the latest value of each line, for screen readers. */
 const summaryOf = ({ lines }: LineChartProps): string =>
   lines
     .map(({ name, y }) => {
@@ -95,7 +95,7 @@ function dataOf({ lines, log }: LineChartProps): uPlot.AlignedData {
   return uPlot.join(lines.map(({ x, y }) => [Array.from(x), positive(y)] as uPlot.AlignedData));
 }
 
-/** Distances between ticks that are whole numbers. */
+/** Whole numbers as distances between ticks. */
 const WHOLE = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * power, 5 * power]);
 
 function optionsOf(props: LineChartProps, width: number): uPlot.Options {

@@ -1,7 +1,7 @@
 /**
- * The colours. Cells have the hues of Okabe and Ito (2008), which remain distinct with any colour vision. They are darkened or
- * lightened for contrast with the background. The colours of heat maps range from blue over the background to orange (diverging) or
- * from dark violet to yellow (sequential).
+ * The colours. Recurrent cells have the hues of Okabe and Ito (2008), which remain distinct with any colour vision, darkened or
+ * lightened for contrast with the background. The colours of heat maps range from blue through the background colour to orange
+ * (diverging) or from dark violet to yellow (sequential).
  */
 import { computed, signal } from '@preact/signals';
 import type { CellKind } from '../state/settings.js';

@@ -3,6 +3,7 @@ import type { Problem } from '../problems/problem.js';
 import type { Lane } from './lane.js';
 import type { Question } from './protocol.js';
 
+/** Returns the answer. @param lanes the cells that train side by side, each with its network */
 export async function answer(
   question: Question,
   problem: Problem | null,

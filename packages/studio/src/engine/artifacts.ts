@@ -27,7 +27,7 @@ export interface FilesInfo {
 /** The files of the Unroll models that were opened last, by path, for translations. */
 export const opened = new Map<string, ReadonlyMap<string, Uint8Array>>();
 
-/** Describes every model among the files: zips, and folders with a config.json. */
+/** Describes every model among the files: zips, folders with a config.json, and files of other tools. */
 export async function describeFiles(files: ReadonlyMap<string, Uint8Array>): Promise<FilesInfo> {
   const found: FilesInfo = { models: [], errors: [] };
   opened.clear();

@@ -41,7 +41,7 @@ export async function generate(
   }
 }
 
-/** Draws an index by its probability. Index 0, which stands for rare characters, is not drawn. */
+/** Draws an index according to the probabilities. Index 0, which stands for rare characters, is not drawn. */
 function draw(probabilities: readonly number[], uniform: number): number {
   const total = 1 - probabilities[0];
   let rest = uniform * total;

@@ -41,7 +41,7 @@ export async function spaceOf(lane: Lane, problem: Problem, example: number): Pr
   };
 }
 
-/** Returns points with two coordinates. The states of one unit have only one component; the second coordinate is then 0. */
+/** Returns points with two coordinates. A layer with one unit has only one component; the second coordinate is then 0. */
 function inPlane({ shape, values }: DataArray): Float32Array {
   if (shape.at(-1) === 2) return Float32Array.from(values);
   return Float32Array.from({ length: 2 * values.length }, (_, n) => (n % 2 === 0 ? values[n / 2] : 0));

@@ -1,4 +1,4 @@
-/** Computes what the views show of a lane, with @unroll/insight. */
+/** Computes what the views show of a lane (a cell with its network), with @unroll/insight. */
 import { predict, type Tensor } from '@unroll/core';
 import { gradientFlow, type LayerTrace, saturation, trace } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
@@ -8,7 +8,7 @@ import type { FlowCurve, FlowValues, LayerValues, PredictionValues, SaturationVa
 /** Number of examples for gradients. */
 const GRADIENT_EXAMPLES = 8;
 
-/** Name of the gate of a decoder with attention that has one column per source step instead of one per unit. */
+/** Name of the attention weights among the gates of a decoder. They have one column per source step instead of one per unit. */
 export const ALIGNMENT = 'alignment';
 
 /** Returns inputs, targets and mask of the examples with the given indices. */

@@ -6,7 +6,7 @@ import type { ProblemKind, Series } from '../problems/problem.js';
 import type { CellKind, Settings } from '../state/settings.js';
 import type { FigureRequest } from './figures.js';
 
-/** Names of the values that the worker computes after training steps because a view shows them. */
+/** Names of the values that the worker computes after updates because a view shows them. */
 export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'space';
 
 /** What the visible view shows. */
@@ -70,13 +70,14 @@ export interface ProblemInfo {
   weights: Float32Array | null;
 }
 
+/** A cell and its network. */
 export interface LaneInfo {
   cell: CellKind;
   parameters: number;
   layers: readonly { name: string; className: string; shape: string; parameters: number }[];
 }
 
-/** Results of training steps, one value per step. */
+/** Results of updates, one value per update. */
 export interface LanePoints {
   cell: CellKind;
   update: number[];
@@ -84,7 +85,7 @@ export interface LanePoints {
   norm: number[];
   clipped: number[];
   rate: number[];
-  /** Milliseconds of each step. */
+  /** Milliseconds of each update. */
   ms: number[];
 }
 

@@ -1,6 +1,6 @@
 /**
- * The worker: trains the lanes in turn, one update each, and computes what the visible views show. Messages are processed
- * between two rounds of updates.
+ * The worker: trains the lanes (one per cell) in turn, one update each, and computes what the visible view shows. Messages are
+ * processed between two rounds of updates.
  */
 import { currentBackend, ready } from '@unroll/core';
 import { problemOf } from '../problems/index.js';

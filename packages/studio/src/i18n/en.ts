@@ -270,7 +270,7 @@ export const en = {
   translate: 'Translate',
   alignmentTitle: 'Attention',
   alignmentHint:
-    'Rows are output steps, columns are input steps. A cell shows how much the decoder reads of the encoder state at the input step. A trained decoder moves from the last letter to the first.',
+    'Rows are output steps, columns are input steps. Each cell of a map shows how much of the encoder state at the input step the decoder reads. A trained decoder moves from the last letter to the first.',
   alignmentOf: 'Attention of the {cell}',
   alignmentAt: 'Output step {step} ({output}) reads input step {input} ({token}) with weight {weight}.',
   alignmentMost:
@@ -286,7 +286,7 @@ export const en = {
   advice_look:
     'The {cell} cannot be measured at the moment. Training continues. If this message does not disappear, press Reset.',
   advice_worker:
-    'The engine has stopped. Reload the page. It needs a browser with WebAssembly and module workers.',
+    'The engine has stopped. Reload the page. The page needs a browser with WebAssembly and module workers.',
   advice_part:
     'A part of the page cannot be loaded. Check that the server is still running, and reload the page.',
   advice_file:

@@ -9,8 +9,8 @@ export interface Column {
 const MAX_ROWS = 100_000;
 
 /**
- * Returns the columns with at least 20 numbers in which at least nine of ten rows are numbers. Other rows get the number before, or
- * the first number of the column.
+ * Returns the columns with at least 20 numbers in which at least nine of ten cells are numbers. Any other cell gets the number
+ * above it, or the first number of the column. Only the first 100,000 rows are read.
  * @throws InputError if there is no such column
  */
 export function numericColumns(text: string): Column[] {

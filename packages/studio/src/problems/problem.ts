@@ -23,7 +23,7 @@ export interface Series {
   values: Float64Array;
   /** Index of the first held-out value. */
   testStart: number;
-  /** Mean and standard deviation of the training part, by which the values of the network are standardised. */
+  /** Mean and standard deviation of the training part, by which inputs and targets are standardised. */
   mean: number;
   scale: number;
 }
@@ -41,7 +41,7 @@ export interface Problem {
   /** Tokens or classes by id, for outputs that are classes; null: outputs are numbers. */
   classes: readonly string[] | null;
   outputs: number;
-  /** One output for each step (N to N) instead of one for the sequence (N to 1). */
+  /** One output for each step (many to many) instead of one for the sequence (many to one). */
   perStep: boolean;
   /** The network has an encoder and a decoder with attention. Inputs and targets have the same length. Default false. */
   attention?: boolean;

@@ -1,4 +1,4 @@
-/** The texts of the presets, until a visitor pastes another. Written for Unroll. */
+/** The texts of the presets `characters` and `sentiment`, until a visitor pastes others. Written for Unroll. */
 
 export const SAMPLE_TEXT = `the river runs down to the sea and the sea runs up to the sky.
 the rain comes down on the hill and the hill sends the rain to the river.

@@ -56,7 +56,7 @@ function momentsOf(values: Float64Array): Pick<Series, 'mean' | 'scale'> {
   return { mean, scale: Math.sqrt(variance) || 1 };
 }
 
-/** Returns the mean squared error, in standardised units, of forecasting that the next value equals the last one. */
+/** Returns the mean squared error of the naive forecast (the last value) on the training part, in standardised units. */
 function naiveError({ values, testStart, scale }: Series): number {
   let sum = 0;
   for (let t = 1; t < testStart; t++) sum += ((values[t] - values[t - 1]) / scale) ** 2;

@@ -15,7 +15,7 @@ export function charactersProblem(text: string, steps: number, seed: number): Pr
   const vocabulary = mostFrequent(characters, MAX_CHARACTERS);
   const idOf = new Map(vocabulary.map((character, id) => [character, id]));
   const ids = Float32Array.from(characters, (character) => idOf.get(character) ?? 0);
-  // The end of the text is used for the examples, if it is long enough.
+  // If the text is long enough, the examples come from its end, which training does not use.
   const cut = Math.max(steps + 1, Math.min(ids.length - steps - 1, Math.floor(ids.length * 0.85)));
   const windows = (random: RandomStream, count: number, from: number, to: number): Batch => {
     const x = new Float32Array(count * steps);
@@ -70,7 +70,7 @@ const MAX_WORDS = 2000;
 const wordsOf = (text: string): string[] =>
   text.toLowerCase().match(/\p{Script=Han}|[\p{L}\p{N}']+|[!?]/gu) ?? [];
 
-/** Returns the problem of classifying lines such as `label<tab>text` or `label: text`. Training does not use a random fifth of them. */
+/** Returns the problem of classifying lines such as `label<tab>text` or `label: text`. A random fifth of the lines is held out. */
 export function linesProblem(text: string, steps: number, seed: number): Problem {
   const lines = text.split(/\r?\n/).flatMap((line) => {
     const [, label, rest] = /^\s*([^\t:：,]{1,40})[\t:：,]\s*(.+)$/.exec(line) ?? [];

@@ -21,8 +21,9 @@ export const running = signal(false);
 /** What prevents the worker from training or a view from showing values; null: nothing. */
 export const failure = signal<Failure | null>(null);
 export const problem = signal<ProblemInfo | null>(null);
+/** The cells that train side by side, each with its network. */
 export const lanes = signal<readonly LaneInfo[]>([]);
-/** Lanes that stopped, with the reason. */
+/** The cells that stopped training, with the reason. */
 export const stopped = signal<Readonly<Partial<Record<CellKind, ErrorData>>>>({});
 
 /** The latest values that were computed for a cell, and the update after which they were computed. */

@@ -1,4 +1,4 @@
-/** Ablation: compares the outputs with units or a gate set to a value with the outputs of the unchanged network. */
+/** Ablation: sets units or a gate to a value, and compares the outputs with those of the unchanged network. */
 import { signal } from '@preact/signals';
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
@@ -149,7 +149,7 @@ function Result({ result: { before, after }, problem }: { result: AblationResult
   );
 }
 
-/** Returns the lines before and after: the outputs of all examples, or for classes, those of the selected example and step. */
+/** Returns the lines before and after: the outputs of all examples or, for classes, those at the selected example and step. */
 function linesOf(before: PredictionValues, after: PredictionValues, problem: ProblemInfo): Line[] {
   const valuesOf = (predictions: PredictionValues): Float32Array =>
     problem.classes

@@ -1,4 +1,4 @@
-/** The loss curves of runs whose log files were dropped onto the page, for comparison with the lanes. */
+/** Loss curves that are drawn together with the current ones: from opened log files, and kept from this page. */
 import { signal } from '@preact/signals';
 import type { Line } from '../charts/line-chart.js';
 import { ink } from '../charts/palette.js';

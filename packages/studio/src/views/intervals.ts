@@ -3,9 +3,9 @@
 export interface ForecastErrors {
   mae: number;
   rmse: number;
-  /** Half the width of the 90 % interval: the quantile of the absolute errors in the first half (split conformal). */
+  /** Half the width of the interval: a quantile of the absolute errors in the first half of the forecasts (split conformal). */
   halfWidth: number;
-  /** Share of the second half that lies inside the interval. */
+  /** Share of the values in the second half that lie inside the interval. */
   coverage: number;
 }
 

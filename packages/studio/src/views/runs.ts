@@ -1,4 +1,4 @@
-/** Reads loss curves and scores from the files of a run: CSV logs, events as NDJSON, and training records. */
+/** Reads loss curves and scores from the files of a run: CSV logs, events as NDJSON, and training records (JSON). */
 import type { DroppedRun } from './compare.js';
 
 interface Point {
@@ -69,7 +69,10 @@ export interface RunScores {
 
 const MAX_SCORES = 60;
 
-/** Returns the numbers of a training.json by path, such as `leaderboard.lstm.mase`; null for another file, or without numbers. */
+/**
+ * Returns the first 60 numbers of a training.json by path, such as `leaderboard.lstm.mase`; null if there are none, and for
+ * another file.
+ */
 export function scoresOf(path: string, text: string): RunScores | null {
   if (!/(^|\/)training\.json$/.test(path)) return null;
   const entries = parsed(text).flatMap((value) => numbersIn(value, ''));
