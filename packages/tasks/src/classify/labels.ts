@@ -115,7 +115,7 @@ export function stratifiedSplit(
 }
 
 /**
- * Splits the rows at random, if a row may have several labels. No label loses its last training row.
+ * Splits rows that may have several labels: the validation rows are drawn at random. No label loses its last training row.
  * @param count number of classes
  */
 export function randomSplit(

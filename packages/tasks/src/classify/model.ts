@@ -292,8 +292,8 @@ export class ClassifyModel implements TaskModel {
 
   /**
    * Returns an embedding of each sound: the maximum and the mean, over all steps, of the outputs of the last recurrent layer of
-   * each network. The cosine of two embeddings (`cosineSimilarity` of unrolljs/audio) measures how similar the sounds are in what the labels
-   * distinguish, such as the speaker.
+   * each network. The cosine of two embeddings (`cosineSimilarity` of unrolljs/audio) measures how similar the sounds are in what
+   * the labels distinguish, such as the speaker.
    * @throws UnrollError `value` for a model that does not read sound; `value`, `format` or `data` for an invalid sound
    */
   async embed(sounds: readonly Sound[]): Promise<Float32Array[]> {

@@ -170,8 +170,8 @@ export class SequenceEncoder implements ClassifyEncoder {
 
   /**
    * Encodes a sequence. A missing value is replaced by the previous value of the feature or, if there is none, by the mean of the
-   * feature. The changes correspond to the delta features of speech recognition (Furui 1986): from few examples, networks do not learn to compute
-   * them well.
+   * feature. The changes correspond to the delta features of speech recognition (Furui 1986): from few examples, networks do not
+   * learn to compute them well.
    */
   encode({ values, features }: RawSequence): EncodedSequence {
     const { means, deviations } = this.config;
