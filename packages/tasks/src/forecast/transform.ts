@@ -9,7 +9,8 @@
  *
  * With the default scaler (`changes`), the centre is d_t, the latest change, and the scale is a constant of the series. This
  * removes level, trend and season from every window: a network that outputs 0 forecasts last season's values plus the latest
- * change or, with lag 1, the last value. The second channel shows the network whether the latest change is unusual. `scale`, `mean` and `deviation` are fitted on training rows only.
+ * change or, with lag 1, the last value. The second channel shows the network whether the latest change is unusual. `scale`,
+ * `mean` and `deviation` are fitted on training rows only.
  *
  * With the anchor `mean`, the centre is the mean of the window; with `zero`, it is 0. Then the noise of the latest change does not
  * affect all steps of the forecast, but the forecast follows a change of level more slowly.
