@@ -120,7 +120,7 @@ describe('mistakes in the input: exit 2, a few clear lines, nothing written', ()
       [...good, '--calendar', 'month,moon'],
       /calendar must be auto, none or a list of hour, weekday, month, got "moon"/,
     ],
-    'a calendar feature that never changes': [
+    'a calendar feature that is constant': [
       [...good, '--calendar', 'hour'],
       /The calendar feature "hour" cannot be used for good\.csv: its rows are monthly/,
     ],

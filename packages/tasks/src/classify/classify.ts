@@ -63,7 +63,7 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   multiLabel?: string;
   /**
    * Rows for validation, with the same columns. Default: a tenth of the rows of each label or, if there are fewer than 1,000
-   * sequences, sounds or clips, a fifth. With `multiLabel`, these rows are drawn at random.
+   * sequences, sounds or clips, a fifth. With `multiLabel`, they are drawn from all rows, not from those of each label.
    */
   validation?: Table;
   /** The recurrent cell, see {@link RecurrentCellName}. Default `lstm`. */
@@ -240,7 +240,7 @@ function commonOptions(
   return { options, random, epochBatches, labelCount };
 }
 
-/** Returns the options of the training of a recurrent network. */
+/** Returns the training options of a recurrent network. */
 function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortSignal): TrainOptions {
   const { encoder, training, validation, settings } = plan;
   const { weightDecay, augment, batchSize } = settings;
@@ -262,8 +262,8 @@ function trainingOptions(plan: PreparedClassifier, seed: number, signal?: AbortS
 }
 
 /**
- * Returns the learning rate or, with `decay`, a schedule that falls to 0 with the square root of the remaining steps, so slowly at
- * first.
+ * Returns the learning rate or, with `decay`, a schedule in proportion to the square root of the number of remaining steps, which
+ * falls slowly at first.
  */
 function rateOf({ learningRate, decay }: PreparedClassifier['settings'], steps: number) {
   if (!decay) return learningRate;
@@ -276,8 +276,8 @@ const NGRAM_LEARNING_RATE = 0.05;
 const NGRAM_PATIENCE = 2;
 
 /**
- * Returns the options of the training of the n-gram model. If a batch would not fit into memory, it is divided into smaller ones
- * whose gradients are accumulated.
+ * Returns the training options of the n-gram model. If a batch would not fit into memory, it is divided into smaller ones whose
+ * gradients are accumulated.
  */
 function ngramTrainingOptions(
   plan: PreparedClassifier,

@@ -26,7 +26,7 @@ export interface ClassifyEncoder {
   readonly kind: 'text' | 'sequence' | 'sound' | 'clip';
   /** Name of the column with the inputs. */
   readonly column: string;
-  /** Size of the vocabulary of texts; number of features that the network reads per step (of clips: values per frame). */
+  /** For texts, the size of the vocabulary; otherwise, the number of values per step that the network reads. */
   readonly inputSize: number;
   /** Returns the number of inputs per batch in inference. */
   batchSize(inputs: readonly Encoded[]): number;

@@ -1,12 +1,12 @@
 /**
- * Reads the labels of the examples and splits the examples by them. An input has one label, or several in one cell: texts with a
- * separator, or JSON lists.
+ * Reads the labels of the examples and splits the examples by them. An input has one label, or several in one cell: with a
+ * separator between them, or as a JSON list.
  */
 import { RandomStream, UnrollError } from '@unroll/core';
 import { column, findColumn, nestedValues, type Table } from '@unroll/data';
 import { cellError, filledTexts } from '../shared/cells.js';
 
-/** Classes are weighted if the largest class has more than this many times as many examples as the smallest. */
+/** Classes are weighted if the largest is more than this many times as large as the smallest. */
 const UNBALANCED = 2;
 const MAX_WEIGHT = 10;
 
@@ -95,7 +95,7 @@ export interface RowSplit {
 }
 
 /**
- * Splits the rows such that each class has the same share of validation rows, at least one.
+ * Splits the rows such that each class has the same share of validation rows, but at least one row.
  * @param count number of classes
  */
 export function stratifiedSplit(
@@ -115,7 +115,7 @@ export function stratifiedSplit(
 }
 
 /**
- * Splits rows with several labels at random. No label loses its last training row.
+ * Splits rows that may have several labels: the validation rows are drawn at random. No label loses its last training row.
  * @param count number of classes
  */
 export function randomSplit(
@@ -144,8 +144,8 @@ const splitOf = (count: number, validation: ReadonlySet<number>): RowSplit => ({
 });
 
 /**
- * Returns the weight N / (K N_k) of each class, at most 10, like `class_weight='balanced'` of scikit-learn; null if the classes are
- * balanced.
+ * Returns the weight N / (K N_k) of each of the K classes, at most 10, like `class_weight='balanced'` of scikit-learn; null if the
+ * classes are balanced. N_k of the N examples belong to class k.
  * @param count number of classes
  */
 export function classWeightsOf(classes: readonly Int32Array[], count: number): number[] | null {

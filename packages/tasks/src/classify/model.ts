@@ -134,7 +134,7 @@ export class ClassifyModel implements TaskModel {
     return this.pipeline.multiLabel !== undefined;
   }
 
-  /** Returns the probabilities of the labels for each text (for sequences: as JSON): [text][label]. */
+  /** Returns the probabilities of the labels for each text (or sequence as JSON): [text][label]. */
   async probabilities(texts: readonly string[]): Promise<Float64Array[]> {
     return this.probabilitiesOf(this.#encoder.readTexts(texts).encoded);
   }
@@ -148,8 +148,8 @@ export class ClassifyModel implements TaskModel {
   }
 
   /**
-   * @internal Returns the weight of the n-gram model with the lowest loss on these examples. The training calls this method at its
-   * end, because the model must be able to predict.
+   * @internal Returns the weight for the n-gram model at which the loss on these examples is lowest. Called at the end of the
+   * training, because it needs predictions of the trained model.
    */
   async bestNGramWeight(
     { inputs, classes }: EncodedExamples,
@@ -291,9 +291,9 @@ export class ClassifyModel implements TaskModel {
   }
 
   /**
-   * Returns an embedding of each sound: the maximum and the mean, over all steps, of the outputs of the last recurrent layer. The
-   * cosine of two embeddings (`cosineSimilarity` of unrolljs/audio) measures how similar the sounds are in what the labels
-   * distinguish, such as the speaker.
+   * Returns an embedding of each sound: the maximum and the mean, over all steps, of the outputs of the last recurrent layer of
+   * each network. The cosine of two embeddings (`cosineSimilarity` of unrolljs/audio) measures how similar the sounds are in what
+   * the labels distinguish, such as the speaker.
    * @throws UnrollError `value` for a model that does not read sound; `value`, `format` or `data` for an invalid sound
    */
   async embed(sounds: readonly Sound[]): Promise<Float32Array[]> {
@@ -305,8 +305,8 @@ export class ClassifyModel implements TaskModel {
   }
 
   /**
-   * Returns the equal error rate of pairs of sounds. The score of a pair is the cosine of its embeddings, from which the mean
-   * embedding of all sounds has been subtracted.
+   * Returns the equal error rate of pairs of sounds. The score of a pair is the cosine of its two embeddings, from which
+   * the mean embedding of all sounds in `pairs` has been subtracted.
    */
   async verify(pairs: readonly SoundPair[]): Promise<TaskScores> {
     // A sound that occurs in several pairs is read once.
@@ -321,7 +321,7 @@ export class ClassifyModel implements TaskModel {
     );
   }
 
-  /** @internal Compares probabilities with the classes of each input. */
+  /** @internal Returns the scores of predictions. @param actual classes of each input */
   scores(actual: readonly Int32Array[], probabilities: readonly Float64Array[]): ClassifyScores {
     const { labels } = this.pipeline;
     const predicted = probabilities.map((p) => this.#decide(p));

@@ -51,7 +51,7 @@ export interface ClassifierSizes {
   /** Filters of each of the two convolutions over the steps of numeric sequences; 0: no convolutions. */
   filters: number;
   /**
-   * Dropout rate of the embedding, between recurrent layers and of the pooled outputs. It is multiplied by 0.6 for whole words, by
+   * Dropout rate after the embedding, between recurrent layers and after the pooling. It is multiplied by 0.6 for whole words, by
    * 0.4 for the outputs of convolutions and the features of frames, and by 0.2 for the features of sequences and sounds.
    */
   dropout: number;
@@ -82,14 +82,14 @@ export function recurrentPart(joined: Network): Network {
 
 /**
  * Untrained networks that read the same input and return logits [N, classes]. The input is ids [N, T] with 0 as padding, sequences
- * [N, T, F] or clips [N, T, height, width, channels].
+ * or frames of sounds [N, T, F], or clips [N, T, height, width, channels].
  */
 export interface ClassifierNetworks {
   /** One model for each network, to train it. */
   networks: Functional[];
   /**
-   * One model that shares the weights of all networks. Its outputs are those of the networks and, last, of the n-gram model, whose
-   * input is the second one.
+   * One model that shares the weights of all networks and has all their outputs. If there is an n-gram model, its input is the
+   * second one and its output the last one.
    */
   joined: Functional;
 }
@@ -167,7 +167,7 @@ function patterns(
     const common = { filters, kernelSize: KERNEL, padding: 'same', useBias: false } as const;
     return [
       conv1d({ ...common, kernelInitializer: 'heNormal', ...named('convolution') }),
-      // Without batch normalization, the accuracy of one network for poses was 57 instead of 64 %.
+      // Without batch normalization, the accuracy of one network on poses (J-HMDB) was 57 instead of 64 %.
       batchNormalization({ momentum: 0.9, ...named('normalization') }),
       activation({ activation: 'relu', ...named('relu') }),
       maxPooling1d({ poolSize: 2, padding: 'same', ...named('pooling') }),

@@ -11,13 +11,13 @@ export interface NGramModel {
   config: NGramConfig;
 }
 
-/** Returns the tokens of encoded texts. */
+/** Returns the tokens and the classes of encoded texts. */
 export const tokensOf = ({ inputs, classes }: PreparedClassifier['training']): LabelledTokens => ({
   tokens: inputs.map((each) => (each as EncodedText).tokens),
   classes,
 });
 
-/** Builds the n-gram model of a plan, with the weights of naive Bayes; null if there is none. */
+/** Returns the n-gram model of a plan, initialised with the weights of naive Bayes; null if the plan has none. */
 export function ngramModelOf(plan: PreparedClassifier, encoder: TokenEncoder): NGramModel | null {
   const { ngrams: config } = encoder;
   if (config === null) return null;

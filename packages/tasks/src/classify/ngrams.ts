@@ -63,7 +63,7 @@ function mixed(hash: number): number {
   return (h ^ (h >>> 16)) >>> 0;
 }
 
-/** Returns the table rows of the n-grams of a text, without duplicates: at least one row, from 1 to `buckets` - 1. */
+/** Returns the table rows (from 1 to `buckets` - 1) of the n-grams of a text, without duplicates; at least one row. */
 export function ngramsOf(
   tokens: readonly string[],
   { tokens: longest, characters, buckets }: NGramConfig,
@@ -114,7 +114,7 @@ export function ngramBatch(texts: readonly (readonly string[])[], config: NGramC
  */
 const MAX_BATCH_VALUES = 2 ** 24;
 
-/** Returns an upper bound of the number of n-grams of a text, without computing them. */
+/** Returns an upper bound on the number of n-grams of a text, without computing them. */
 function maxNGrams(
   tokens: readonly string[],
   { tokens: longestTokens, characters, buckets }: NGramConfig,
@@ -194,8 +194,8 @@ export interface NaiveBayesOptions {
 /**
  * Returns the weights of naive Bayes [buckets, labels]: logarithms of the frequency of each n-gram in the texts of a label,
  * relative to the geometric mean of this frequency over the labels or, if a text may have several labels, to the frequency in the
- * texts without the label. N-grams are not independent, so these logarithms are multiplied by a factor: of `SCALES`, the one that
- * gives the lowest validation loss. The log prior of the label is added.
+ * texts without the label. N-grams are not independent, so these logarithms are multiplied by a factor: the element of `SCALES`
+ * that gives the lowest validation loss. The log prior of the label is added.
  */
 export function naiveBayes(
   training: LabelledTokens,
@@ -224,7 +224,7 @@ export function naiveBayes(
     );
   const losses = SCALES.map(lossAt);
   const scale = SCALES[losses.indexOf(Math.min(...losses))];
-  // The logit is the mean over the rows of a text, so an offset of all rows is an offset of the logit.
+  // The logit is the mean over the rows of a text, so an offset added to all rows is added to the logit.
   return ratios.map((ratio, i) => scale * ratio + offsets[i % labels]);
 }
 

@@ -1,4 +1,4 @@
-/** The function of `pipeline('classify', model)`. */
+/** The function that `pipeline('classify', model)` returns. */
 import { checkOptions } from '@unroll/core/internal';
 import type { Clip } from '../shared/frames/clips.js';
 import type { Sound } from '../shared/sounds.js';
@@ -42,7 +42,7 @@ export interface ClassifyPipe {
 }
 
 /**
- * Returns the labels of one input, or of each of a list of inputs.
+ * Returns the labels of one input, or of each input of a list.
  * @throws UnrollError `value` for invalid options
  */
 export async function classifyPipe(

@@ -1,4 +1,4 @@
-/** The content of `pipeline.json` of a classifier. Reads and checks its files. */
+/** Defines the content of `pipeline.json` of a classifier. Reads and checks the files of a saved classifier. */
 import { UnrollError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';
 import type { Decimal, Thousands } from '@unroll/data';
@@ -16,7 +16,7 @@ import { type SoundConfig, SoundEncoder } from './sounds.js';
 
 export const CLASSIFY_FORMAT = 'unroll-classify-1';
 
-/** The pipeline of a classifier of texts, of sequences, of sounds or of clips. */
+/** The pipeline of a classifier of texts, sequences, sounds or clips. */
 export type ClassifyPipeline = CommonPipeline & InputPipeline;
 export type InputPipeline = TextPipeline | SequencePipeline | SoundPipeline | ClipPipeline;
 
@@ -44,7 +44,7 @@ export interface ClipPipeline extends ClipConfig {
 
 interface CommonPipeline {
   format: typeof CLASSIFY_FORMAT;
-  /** The query that produced the training rows; it also runs on other files. */
+  /** The query that produced the training rows; it also runs on the files to predict from. */
   sql?: string | undefined;
   /** How the training file was read, if set by the user. */
   reading?: { decimal?: Decimal; thousands?: Thousands; encoding?: string; header?: boolean } | undefined;

@@ -40,7 +40,7 @@ export interface TextPlanOptions {
   lowercase: boolean;
   /** Number of labels, which limits the table of the n-gram model. */
   labels: number;
-  /** Whether there is an n-gram model; undefined: only if the numbers of tokens and labels are below the limits. */
+  /** Whether there is an n-gram model; undefined: only if there are not too many tokens or labels. */
   ngrams: boolean | undefined;
   /** Whether a large vocabulary also contains tokens that occur once, because they may have a pretrained vector. */
   keepRare: boolean;

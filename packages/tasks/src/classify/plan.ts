@@ -76,7 +76,7 @@ export interface PreparedClassifier {
   lengths: LengthSummary;
   /** Number of training texts that are cut. */
   cut: number;
-  /** Weight of each class; null if the classes are balanced or an input may have several. */
+  /** Weight of each class; null if the classes are balanced or an input may have several labels. */
   classWeights: number[] | null;
   /** Share of the tokens of the validation texts that are in the vocabulary; null for other inputs. */
   coverage: number | null;
@@ -100,7 +100,8 @@ interface InputPlan
 
 /**
  * Reads the tables and returns the plan of the training.
- * @throws UnrollError `data` for invalid inputs, empty labels, fewer than two labels, and a label with a single row
+ * @throws UnrollError `data` for invalid inputs, empty labels, fewer than two labels, and a label with a single row; `value` if the
+ *   option `ngrams` is true for too many tokens or labels
  */
 export function prepare(table: Table, options: ClassifyOptions): PreparedClassifier {
   const { text, sequence, audio, frames, label, multiLabel: separator = null, validation } = options;

@@ -11,7 +11,7 @@ const EPSILON = 1e-7;
 export type ProbabilityParts = [networks: Float64Array, ngrams: Float64Array];
 
 /**
- * Returns the weight of the n-gram model with the lowest cross-entropy.
+ * Returns the weight for the n-gram model at which the cross-entropy is lowest; the first of `WEIGHTS` for few inputs.
  * @param classes classes of each input
  * @param options.several whether an input may have several classes
  * @param options.classWeights weight of each class in the loss; null if there are none

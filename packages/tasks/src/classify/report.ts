@@ -1,4 +1,4 @@
-/** Writes the HTML report of a classifier: curves, scores, confusion matrix, mistakes, lengths and settings. */
+/** Creates the HTML report of a classifier: curves, scores, confusion matrix, mistakes, lengths and settings. */
 
 import type { EncodedClip } from '../shared/frames/encoder.js';
 import type { EncodedSound } from '../shared/front-end.js';
@@ -16,11 +16,11 @@ import { classTable, confusionTable } from './scores.js';
 import type { SoundEncoder } from './sounds.js';
 
 const ACCURACY = { metric: 'accuracy', title: 'Validation accuracy', percent: true };
-/** Number of mistakes to show. */
+/** Maximum number of mistakes to show. */
 const MISTAKES = 20;
 /** The confusion matrix and the scores show at most this many labels. */
 const MAX_LABELS = 40;
-/** Characters of a text to show. */
+/** Maximum number of characters of a text to show. */
 const MAX_TEXT = 160;
 
 /** Returns the report as an HTML document. */
@@ -86,7 +86,7 @@ function mistakes({ plan, probabilities }: ClassifyResult): string {
   return `${count}${table([encoder.kind, 'label', 'predicted', 'probability'], rows)}`;
 }
 
-/** Number of labels for which a sound or clip is shown. */
+/** Maximum number of labels for which a sound or clip is shown. */
 const MAX_EXAMPLES = 12;
 
 /** Returns spectrograms of one validation sound for each label, with the prediction. */

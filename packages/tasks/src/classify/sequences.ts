@@ -30,7 +30,7 @@ export interface SequenceConfig {
   deviations: readonly number[];
 }
 
-/** Standardised values are clipped to between -LIMIT and LIMIT. */
+/** Standardised values are clipped to the range from -LIMIT to LIMIT. */
 const LIMIT = 10;
 
 /** A problem in a sequence. The caller adds the file and line. */
@@ -136,7 +136,7 @@ export class SequenceEncoder implements ClassifyEncoder {
   }
 
   /**
-   * Fits the standardisation to sequences; missing values are ignored.
+   * Returns an encoder whose standardisation is fitted to sequences. Missing values are ignored.
    * @throws UnrollError `data` if all values of a feature are missing
    */
   static fit(column: string, sequences: readonly RawSequence[], source: string): SequenceEncoder {
@@ -170,8 +170,8 @@ export class SequenceEncoder implements ClassifyEncoder {
 
   /**
    * Encodes a sequence. A missing value is replaced by the previous value of the feature or, if there is none, by the mean of the
-   * feature. The changes are the deltas of speech recognition (Furui 1986): from few examples, networks do not learn to compute
-   * them well.
+   * feature. The changes correspond to the delta features of speech recognition (Furui 1986): from few examples, networks do not
+   * learn to compute them well.
    */
   encode({ values, features }: RawSequence): EncodedSequence {
     const { means, deviations } = this.config;
@@ -221,7 +221,7 @@ export class SequenceEncoder implements ClassifyEncoder {
 
   /**
    * Returns whether a value that a program passes is one sequence, not a list of sequences. A list is one sequence if its first
-   * element has as many values as a step.
+   * element is a number or a list with as many values as a step.
    */
   isSingle(value: unknown): boolean {
     if (!Array.isArray(value) || value.length === 0) return !Array.isArray(value);

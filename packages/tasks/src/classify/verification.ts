@@ -23,7 +23,7 @@ export async function embeddingsOf(
   inputs: readonly Encoded[],
 ): Promise<Float32Array[]> {
   const { inputs: graphInputs, outputs } = network as Functional;
-  // The logits are a dense layer on the pooled outputs, after dropout.
+  // The logits come from dropout and a dense layer, applied to the pooled outputs.
   const pooled = outputs.map((logits) => logits.node.inputs[0].node.inputs[0]);
   const pooledModel = model({ inputs: graphInputs, outputs: pooled });
   const result: Float32Array[] = [];
@@ -73,7 +73,7 @@ export function verificationScores(
   if (positives === 0 || positives === same.length)
     throw new UnrollError(
       'data',
-      `Verification needs pairs of the same label and of different labels, got ${positives} and ${same.length - positives}.`,
+      `Verification needs pairs with the same label and pairs with different labels, got ${positives} and ${same.length - positives}.`,
     );
   const scores = embeddings.map(([a, b]) => cosineSimilarity(a, b));
   const { rate, threshold } = equalErrorRate(scores, same);

@@ -11,7 +11,7 @@ const DAY = 86_400_000;
 
 interface Cycle {
   name: string;
-  /** Duration in milliseconds; for `month`, of a year without a leap day. */
+  /** Duration in milliseconds; a year counts as 365 days. */
   length: number;
   /** Converts a time to a number of cycles. Its fractional part is the position within the cycle. */
   cyclesAt: (time: number) => number;
@@ -19,7 +19,7 @@ interface Cycle {
 
 /**
  * Positions are in UTC, not in the time zone of the file, because later files may use another zone. A constant shift only
- * rotates the sine and cosine, which a network can learn equally well.
+ * rotates the sine and cosine; a network learns from them equally well.
  */
 const CYCLES = {
   hour: { name: 'day', length: DAY, cyclesAt: (time: number) => time / DAY },
@@ -44,7 +44,7 @@ function fractionOfYear(time: number): number {
 /**
  * Chooses the calendar features of a run. `auto` selects the cycles that are longer than the interval between rows and
  * that the rows before grid index `cut` cover at least twice: a single cycle cannot be distinguished from a trend.
- * @throws UnrollError `value` for an unknown name, or for a feature that has the same value in all rows
+ * @throws UnrollError `value` for an unknown name, or for a feature whose cycle is not longer than the interval between rows
  */
 export function chooseCalendar(panel: Panel, option: CalendarOption, cut: number): CalendarName[] {
   if (option === 'none') return [];
@@ -64,7 +64,7 @@ export function chooseCalendar(panel: Panel, option: CalendarOption, cut: number
   const reason =
     panel.frequency.unit === 'step'
       ? 'its times are numbers, not dates'
-      : `its rows are ${describeFrequency(panel.frequency)}, so their position in the ${CYCLES[constant].name} never changes`;
+      : `its rows are ${describeFrequency(panel.frequency)}, so the interval between them is not shorter than a ${CYCLES[constant].name}`;
   throw valueError(
     `The calendar feature "${constant}" cannot be used for ${panel.source}: ${reason}. Remove it from calendar.`,
     {

@@ -154,7 +154,7 @@ function combinedRuns(
   return { runs, combinations };
 }
 
-/** A model is chosen for a single series only if every model was tested on at least this many of its rows, and on two horizons. */
+/** A single series gets its own model only if every model was tested on at least this many rows of the series, and on two horizons. */
 const MIN_ROWS_PER_SERIES = 12;
 
 /** Returns the run of the network with the lowest mean error before the backtest; the first run if no errors are known. */

@@ -2,7 +2,7 @@
  * Combines the forecasts of several models. `ensemble` is the weighted mean of a network and the two best baselines. The weights are
  * inversely proportional to the squared mean errors on held-out rows (after Bates & Granger 1969). An error counts at an origin only
  * if its row lies before the origin, so weights never use later rows. `per-series` forecasts each series with the model that has the
- * lowest mean error on the held-out rows of the series.
+ * lowest mean error on the held-out rows of the series or, if these are few, of all series.
  */
 import type { Intervals } from './calibration.js';
 import type { Origin } from './encoder.js';
@@ -118,8 +118,8 @@ class CumulativeErrors {
 
 /**
  * Returns the weights of the ensemble at an origin, for the network and the two baselines with the lowest errors before the origin.
- * The weights are equal if an error of these models is unknown or 0.
- * @param errors errors of all models, by name. Of baselines with equal errors, the first is used
+ * The weights are equal if the error of one of these models is unknown or 0.
+ * @param errors errors of all models, by name. If baselines have equal errors, the first is used
  */
 export function ensembleWeights(
   errors: ReadonlyMap<string, HeldOutErrors>,

@@ -71,7 +71,7 @@ const MAX_STEPS = 10_000;
 export function negativeBinomialQuantile(p: number, mean: number, dispersion: number): number {
   const step = Math.ceil(mean / MAX_STEPS);
   if (step > 1) {
-    // A negative binomial count with the mean `mean / step`, times `step`, has the same mean and variance. The quantile is a multiple
+    // `step` times a negative binomial count with the mean `mean / step` has the same mean and variance. The quantile is a multiple
     // of `step`, so its error is about 1e-4 of the mean.
     return step * negativeBinomialQuantile(p, mean / step, Math.max(0, dispersion - (step - 1) / mean));
   }

@@ -1,13 +1,13 @@
 /**
  * Encodes a panel as network inputs: the transformed target of each series (transform.ts) and the channels of its
- * covariates (covariates.ts). A training pair has one input for the window, [L, I]. If there are future covariates, the pair also
- * has an input for the horizon, [h, F]:
+ * covariates (covariates.ts). A training pair has one input for the window of L rows, [L, I]. If there are future covariates,
+ * the pair also has an input for the horizon of h steps, [h, F]:
  *
  *   I: the channels of the target, past covariates, calendar, future covariates and static covariates
  *   F: the two channels of each future covariate, and the horizon step divided by h
  *
  * Numeric past covariates are encoded like the target, as seasonal differences minus their centre in the window (transform.ts). If
- * the network has the second channel of the target, each past covariate also has a channel without this subtraction. The values
+ * the network has a second channel of the target, each of these covariates also has one, without this subtraction. Their values
  * themselves are not inputs: in a season that the training rows do not contain, they may be unlike any value in training. A future
  * covariate has two channels: its value, and its seasonal difference minus the centre.
  */
@@ -55,7 +55,7 @@ export interface EncodeOptions {
   /** Whether to encode the targets as well. Default false. */
   targets?: boolean;
   /**
-   * Whether to encode the categories of future and static covariates as unknown in a random part of the rows, so that a network
+   * Whether to encode the categories of future and static covariates as unknown in a random part of the pairs, so that a network
    * learns what to forecast for a category that it does not know. Default false.
    */
   dropCategories?: boolean;
@@ -154,7 +154,7 @@ export class PanelEncoder {
     return new PanelEncoder(panel, plan, { transforms, channels });
   }
 
-  /** Returns an encoder with the same fit for another panel, whose series `n` extends series `sources[n]` of the present panel. */
+  /** Returns an encoder with the same fit for another panel, whose series `n` extends series `sources[n]` of the panel of this encoder. */
   for({ panel, sources }: { panel: Panel; sources: readonly number[] }): PanelEncoder {
     if (panel === this.#panel) return this;
     const { channels, transforms } = this.config;
@@ -303,7 +303,7 @@ export class PanelEncoder {
     return absolute && scaler === 'changes' && anchor !== 'zero';
   }
 
-  /** Returns what is subtracted from the changes of a covariate in the window before `row`. The target has the same rule. */
+  /** Returns what is subtracted from the changes of a covariate in the window before `row`, by the same rule as for the target. */
   #centre(changes: Float64Array, row: number): number {
     const { scaler, anchor, window } = this.#plan;
     return scaler === 'changes' ? anchorOf(changes.subarray(row - window, row), anchor) : 0;

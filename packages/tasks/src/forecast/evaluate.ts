@@ -55,7 +55,7 @@ export async function evaluateForecast(model: ForecastModel, table: Table): Prom
   return { ...scoreTable(scores), notes };
 }
 
-/** Returns the origins after the stored rows of each stored series, if the horizon has at least one actual value. */
+/** Returns the origins after the stored rows of each series, without origins whose horizon has no known actual value. */
 function newerOrigins(panel: Panel, pipeline: Pipeline): Origin[] {
   const stored = storedPanel(pipeline);
   if (panel.start !== stored.start) {

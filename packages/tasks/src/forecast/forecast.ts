@@ -64,7 +64,7 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   /** Maximum number of epochs; validation chooses the actual number. Default 60. */
   epochs?: number;
   /**
-   * Time for the training in seconds. The time that is left is divided equally among the remaining training runs, which limits how
+   * Time for the training, in seconds. The time that is left is divided equally among the remaining training runs; this limits how
    * many epochs are tried. Later training runs take no more epochs than were tried; each takes at least one. Default: no limit.
    */
   budget?: number;
@@ -74,7 +74,7 @@ export interface ForecastOptions extends PanelOptions, PlanOptions {
   refit?: boolean;
   /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
-  /** Stops the run: the promise or generator throws the reason of the signal. */
+  /** Stops the run: the promise is rejected, or the generator throws, with the reason of the signal. */
   signal?: AbortSignal;
 }
 

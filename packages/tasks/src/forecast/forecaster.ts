@@ -46,7 +46,7 @@ export interface RunContext {
    * cutoff. Empty if there are too few rows.
    */
   calibrationCuts: readonly number[];
-  /** The fitted baselines of the options. */
+  /** The fitted baselines to compare; undefined: the default ones. */
   baselines: readonly FittedBaselineName[] | undefined;
   /** Whether to select one model for all series, or one model for each series. */
   select: 'all' | 'series';

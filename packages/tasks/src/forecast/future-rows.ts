@@ -31,10 +31,10 @@ interface KeyedTable {
 const keyOf = ({ ids, time }: KeyedTable, row: number): string => `${time.values[row]} ${ids[row]}`;
 
 /**
- * Returns `table` with the future covariates of `rows`. If `table` already has a row of the same series and time, the covariates of
- * this row are set, unless its target is known. Otherwise a new row without a target is added.
- * @throws UnrollError `data` with file and line of `rows` for an unknown series, a duplicate row, a row with a target, and
- *   values that cannot be read
+ * Returns `table` with the future covariates of `rows`. If `table` has no row of the same series and time, a row without a target is
+ * added. If `table` has such a row, its covariates are set, unless its target is known.
+ * @throws UnrollError `data` for a table without a time column; with file and line of `rows`, for an unknown series, a duplicate row,
+ *   a row with a target, and values that cannot be read
  */
 export function addFutureRows(table: Table, rows: Table, panelOptions: PanelOptions): Table {
   const options = withCleanNames(panelOptions);

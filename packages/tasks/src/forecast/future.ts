@@ -5,8 +5,8 @@ import { endOf, type Panel, timeAt } from './panel.js';
 
 /**
  * Checks that all future covariates are known for the `horizon` rows after the last row of each series.
- * @throws UnrollError `data` that names the missing series, times and columns. `data.template` holds the rows to fill in,
- *   and `data.option` the name of the option that takes them
+ * @throws UnrollError with the code `data` that names the missing series, times and columns. The `data` of the error has the
+ *   properties `template` (the rows to fill in) and `option` (the name of the option that takes these rows)
  */
 export function checkFutureCovariates(panel: Panel, horizon: number): void {
   const futureCovariates = panel.covariates.flatMap(({ name, role }, c) =>

@@ -2,8 +2,8 @@
  * Finds level shifts in a series: rows at which the series becomes higher or lower by about the same amount for all later rows.
  * The statistic of row t is J = median(d[t], ..., d[t + m - 1]) - median of the w values of d before t, where d is the change
  * over one season (without a season, the value). Row t is a shift if |J| is many times the median of |J| at earlier rows, if d
- * changes by at least J / 2 from row t - 1 to row t, and if d is at least J / 2 away from the earlier median in all m rows from t on.
- * The search is causal: whether a shift is known at a row depends only on the rows before it.
+ * changes by at least J / 2 from row t - 1 to row t, and if d differs from the earlier median by at least J / 2 in the m rows from t
+ * on. The search is causal: whether a shift is known at a row depends only on the rows before it.
  */
 import { quantile } from '@unroll/data';
 
@@ -50,7 +50,7 @@ const MIN_RATIO_TO_STEP = 0.5;
  */
 const REMEMBERED = 2000;
 
-/** Returns the number of rows before the rows of interest that a search needs. */
+/** Returns the number of rows that a search needs before the rows of interest. */
 export const searchedRows = (season: number): number =>
   2 * season + COMPARED + ROWS_BEFORE + ROWS_AFTER[ROWS_AFTER.length - 1];
 
@@ -147,7 +147,7 @@ export class ShiftSearch {
       .reduce((largest, value) => (Number.isNaN(value) ? largest : Math.max(largest, Math.abs(value))), 0);
   }
 
-  /** Returns the threshold of |J| at a row; infinite if too few earlier |J| are known, or if the series rarely changes. */
+  /** Returns the threshold of |J| at a row; infinite if too few earlier |J| are known, or if most rows equal the previous row. */
   #threshold(row: number, after: number): number {
     const first = Math.max(0, row - after - COMPARED);
     const values = this.#statistics.get(after) ?? new Float64Array();

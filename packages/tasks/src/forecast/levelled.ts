@@ -1,5 +1,5 @@
 /**
- * Moves the rows before a level shift to the level after it, so that a step is not taken for growth or a season. A forecast uses
+ * Moves the rows before a level shift to the level after it, so that a shift is not mistaken for growth or a season. A forecast uses
  * only shifts that are known at its origin (level-shifts.ts). If the last one or two rows may be outliers or the beginning of a new
  * level, there are two readings of the series: in the first one, a level shift; in the second one, outliers. There is one forecast
  * for each reading, and the intervals cover both.
@@ -68,11 +68,11 @@ export function levelledPanel(panel: Panel, plan: LevelPlan, cut: number): Panel
 
 /** The origins of forecasts, with a panel without level shifts. */
 export interface LevelledOrigins {
-  /** One origin for each original origin. If there are two readings of its series, this is the reading as a level shift. */
+  /** One origin for each original origin. If there are two readings of its series, this origin belongs to the first. */
   firstReadings: ForecastOrigins;
   /**
-   * The second readings (outliers), each in a separate panel: a network's results depend on its batch in the last digits, and
-   * later rows must not change the batch of an earlier origin.
+   * The second readings (outliers), each in a separate panel: the last digits of a network's results depend on the other rows of the
+   * batch, and later rows must not change the forecast from an earlier origin.
    */
   secondReadings: ForecastOrigins[];
   /** Returns one forecast for each original origin, given the forecasts of the first and of the second readings. */
@@ -80,7 +80,7 @@ export interface LevelledOrigins {
 }
 
 /**
- * Returns the origins with a panel from which the level shifts that are known at each origin are removed. If the known shifts of a
+ * Returns the origins with a panel without the level shifts that are known at each origin. If the known shifts of a
  * series differ between origins, the panel contains several versions of the series.
  */
 export function levelledOrigins(panel: Panel, origins: readonly Origin[], plan: LevelPlan): LevelledOrigins {

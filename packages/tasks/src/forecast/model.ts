@@ -85,8 +85,8 @@ export class ForecastModel implements TaskModel {
   readonly network: Network | null;
   readonly options = OPTIONS;
   readonly about =
-    'Forecasts the rows after those in --data. The file needs the columns of the training data and may contain all rows ' +
-    'or only the new ones. Without --data, the model forecasts the rows after its training data.';
+    'Forecasts the rows after those in --data. The file needs the columns of the training data and may contain the whole ' +
+    'series or only the rows after the training data. Without --data, the model forecasts the rows after its training data.';
 
   constructor(pipeline: Pipeline, network: Network | null) {
     this.pipeline = pipeline;
@@ -307,7 +307,7 @@ export class ForecastModel implements TaskModel {
     );
   }
 
-  /** Scores rolling-origin forecasts of the rows that are newer than the stored rows. */
+  /** Returns the scores of rolling-origin forecasts of the rows that are newer than the stored rows. */
   async evaluate(request: TaskRequest): Promise<TaskScores> {
     checkRequest(request, { format: this.format, options: [] });
     if (request.rows === undefined) {

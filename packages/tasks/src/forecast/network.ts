@@ -1,7 +1,7 @@
 /**
- * Builds and trains the networks of a recurrent forecaster. A forecast is the mean of two networks with different inputs.
- * Both receive the scaled window, by default relative to its last row (representation.ts). The second also receives the rows of the
- * window standardised by training statistics (transform.ts). Their errors differ, so the mean is more accurate.
+ * Builds and trains the networks of a recurrent forecaster. A forecast is the mean of the forecasts of two networks with different
+ * inputs. Both receive the scaled window, by default relative to its last row (representation.ts). The second also receives the rows
+ * of the window standardised by training statistics (transform.ts). Their errors differ, so the mean is more accurate.
  *
  * Without future covariates, a network has recurrent layers and one dense layer for all horizon steps. With them, it has an
  * encoder that reads the window, and a decoder that starts from the encoder's states and reads the future covariates.
@@ -46,7 +46,7 @@ export interface FittedNetwork {
 
 /** What distinguishes the networks of a forecaster. */
 export interface NetworkView extends Pick<NetworkPlan, 'lag' | 'anchor'> {
-  /** Whether there is the second input channel, standardised by training statistics. */
+  /** Whether there is a second input channel, standardised by training statistics. */
   absolute: boolean;
 }
 

@@ -107,7 +107,7 @@ export function timeAt(panel: Panel, index: number): string {
 /**
  * Reads a panel from a table.
  * @param minValues returns the minimum number of values of a series, given its id. Default: 2 for a table of one series; 1 if there
- *   are several series, of which empty ones are left out
+ *   are several series, and series without values are left out
  * @throws UnrollError `data` if a column is missing or has the wrong type, a time is duplicated, or the times have no
  *   regular frequency
  */
@@ -393,6 +393,6 @@ function gapNotes(panel: Panel): string[] {
   if (gaps.length === 0) return [];
   const rest = gaps.length > 3 ? `, and ${gaps.length - 3} more` : '';
   const values = gaps.length === 1 ? 'value is' : 'values are';
-  const effect = 'the network uses past values instead, and metrics ignore them';
+  const effect = 'the network uses past values instead, and metrics leave these rows out';
   return [`${gaps.length} ${values} missing (${gaps.slice(0, 3).join(', ')}${rest}): ${effect}.`];
 }

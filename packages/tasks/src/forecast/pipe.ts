@@ -1,4 +1,4 @@
-/** The function of `pipeline('forecast', model)`. */
+/** The function that `pipeline('forecast', model)` returns. */
 import { valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import { type Cell, cellOf, type DateOrder, makeTable, type Table } from '@unroll/data';
@@ -45,8 +45,8 @@ export interface ForecastPipeOptions {
 
 /**
  * Forecasts the rows after those of the input; without an input, the rows after the training data. Rows need the columns of the
- * training data, and may be all rows or only the new ones. A list of numbers has the values of the target in the rows after the
- * training data or, if the training table had no times, of the whole series.
+ * training data; they may be the whole series or only the rows after the training data. A list of numbers is the target in the rows
+ * after the training data or, if the training table had no times, in the whole series.
  */
 export type ForecastPipe = (
   input?: ForecastInput | null,

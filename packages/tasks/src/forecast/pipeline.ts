@@ -59,10 +59,10 @@ export interface Pipeline {
     floor: number;
     /**
      * The largest training value. With a log transform, upper bounds are limited to a multiple of this value (calibration.ts). Missing
-     * in earlier versions.
+     * in models of earlier versions.
      */
     ceiling?: number;
-    /** Whether interval bounds are clipped at 0; missing in earlier versions, which clip the bounds of counts. */
+    /** Whether interval bounds are clipped at 0; missing in models of earlier versions, which clip the bounds of counts. */
     nonNegative?: boolean;
   }[];
   /**
@@ -122,7 +122,7 @@ export function storedPanel(pipeline: Pipeline): Panel {
   };
 }
 
-/** The results of a run from which a model is made. */
+/** What a model is made from: the results of a run. */
 export interface ModelParts {
   panel: Panel;
   plan: ForecastPlan;

@@ -79,8 +79,8 @@ const MIN_SERIES_SHARE = 0.8;
 /**
  * Plans a run.
  * @param options `counts`: whether the head is `negbin`
- * @throws UnrollError `value` for options that are not positive integers, `data` if the series are too short for the
- *   horizon; `data.longest` is the longest possible horizon
+ * @throws UnrollError `value` for invalid options; `data` if the series are too short for the horizon: the property `longest` of the
+ *   `data` of the error is the longest possible horizon
  */
 export function planForecast(panel: Panel, options: PlanOptions & { counts?: boolean }): ForecastPlan {
   checkScaler(options);

@@ -1,4 +1,4 @@
-/** Creates the SVG file of a forecast: one chart for each of the first series of the panel. */
+/** Creates the SVG file of a forecast: one chart for each of the first 24 series of the panel. */
 import { chart, escapeHtml } from '../shared/report/chart.js';
 import type { ForecastResult } from './forecast.js';
 import { seriesChartData } from './report.js';
@@ -6,7 +6,7 @@ import { seriesChartData } from './report.js';
 /** The file shows at most this many series, in columns. */
 const MAX_SERIES = 24;
 const COLUMNS = 2;
-/** Size of a chart in pixels, as in reports, and of its heading. */
+/** Width and height of a chart in pixels, as in reports, and height of its heading. */
 const [WIDTH, HEIGHT, HEADING] = [760, 300, 24];
 
 const STYLE =

@@ -1,4 +1,4 @@
-/** Writes the HTML report of a forecast: charts, leaderboard, backtest, forecast values and settings. */
+/** Creates the HTML report of a forecast: charts, leaderboard, backtest, forecast values and settings. */
 
 import {
   type ChartBand,
@@ -112,7 +112,7 @@ function seriesChart(result: ForecastResult, s: number): string {
 
 /**
  * Returns the chart of one series: its last rows and the forecast.
- * @param share share of the usual number of rows that is shown. Default 1
+ * @param share which share of the usual number of rows to show. Default 1
  */
 export function seriesChartData({ panel, plan, forecasts }: ForecastResult, s: number, share = 1): ChartData {
   const [series, forecast] = [panel.series[s], forecasts[s]];

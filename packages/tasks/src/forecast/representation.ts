@@ -1,9 +1,9 @@
 /**
- * Chooses how the target is represented for the two networks: the lag of the changes, and what is subtracted from a window. The
- * candidates are compared with linear models in place of networks: a ridge regression from the scaled window to the scaled horizon,
+ * Chooses how the target is represented for the two networks: the lag of the changes, and what is subtracted from a window. To
+ * compare the candidates, linear models take the place of networks: a ridge regression from the scaled window to the scaled horizon,
  * fitted on the first training rows and scored on the last ones. Linear models are fitted in milliseconds, and the representation
- * that is best for a linear model also suits a network: the represented series changes least. The forecast is the mean of two
- * networks, so pairs of candidates are scored by the mean of their forecasts.
+ * that is best for a linear model also suits a network, because the represented series changes least. The forecast is the mean of
+ * the forecasts of two networks, so pairs of candidates are scored by the mean of their forecasts.
  */
 import type { NetworkView } from './network.js';
 import { fillGaps, rowsWithKnownHorizon, subsample } from './rows.js';
@@ -107,7 +107,7 @@ export function chooseViews(
   };
 }
 
-/** What may be subtracted from a window: the last element or the mean; from changes also nothing, because changes vary around 0. */
+/** What may be subtracted from a window: the last element or the mean; for changes, also nothing, because changes vary around 0. */
 const ANCHORS_OF_VALUES: readonly Anchor[] = ['last', 'mean'];
 const ANCHORS_OF_CHANGES: readonly Anchor[] = ['last', 'mean', 'zero'];
 

@@ -74,7 +74,7 @@ function duplicateHint(time: TimeColumn, value: number, hasIds: boolean): string
     : `${rule}. If the table holds several series, name their column with the option series.`;
 }
 
-/** Returns whether clocks may go back at this time, which has no offset: before 4:00 on a Sunday in April, October or November. */
+/** Returns whether times have no offset and clocks may go back at `time`: before 4:00 on a Sunday in April, October or November. */
 function mayBeClockChange({ format }: TimeColumn, time: number): boolean {
   const date = new Date(time);
   const isClockChangeDay = date.getUTCDay() === 0 && [3, 9, 10].includes(date.getUTCMonth());

@@ -1,7 +1,8 @@
 /**
- * Chooses the season length of a panel. Candidates are the seasons that the autocorrelation finds in some of the series. The
- * candidate whose seasonally adjusted naive forecast has the lowest error on held-out rows is chosen, or no season if none beats
- * the naive forecast: a season helps a panel even if most of its series have none. Only training rows are used.
+ * Chooses the season length of a panel. A single series has the season that `inferSeason` finds. If there are several series, the
+ * candidates are the seasons that the autocorrelation finds in some of them. The candidate whose seasonally adjusted naive forecast
+ * has the lowest error on held-out rows is chosen, or no season if none beats the naive forecast. Errors are compared because a
+ * season helps a panel even if most of its series have none. Only training rows are used.
  */
 import { inferSeason, inferSeasons, isSeasonal, naive, seasonallyAdjustedNaive } from '@unroll/data';
 import type { Panel } from './panel.js';
@@ -10,7 +11,7 @@ import { fillGaps } from './rows.js';
 export interface SeasonChoice {
   /** Season length in rows; 1 for none. */
   season: number;
-  /** All seasons that lower the error, the chosen one first; empty if there is none. */
+  /** All seasons found (of several series: those that lower the error), the chosen one first; empty if there is none. */
   seasons: number[];
   /**
    * Why the season of several series was chosen, for the plan and the report. Empty for a single series, and if the season was given
@@ -85,7 +86,7 @@ function ofPanel(series: readonly Float64Array[], { frequency }: Panel, horizon:
   // No series is long enough for a held-out forecast.
   const usual = candidates.find((season) => shareOf(season) > 0.5);
   return usual === undefined
-    ? { season: 1, seasons: [], reason: 'found in less than half of the series' }
+    ? { season: 1, seasons: [], reason: 'none found in most of the series' }
     : { season: usual, seasons: [usual], reason: share(usual) };
 }
 

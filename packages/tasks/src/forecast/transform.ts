@@ -8,9 +8,9 @@
  *   target_k = ((z_{t+k} - z_{t+k-m·s}) / m - centre) / scale,  m = ceil(k / s); with lag 1, (z_{t+k} - centre) / scale
  *
  * With the default scaler (`changes`), the centre is d_t, the latest change, and the scale is a constant of the series. This
- * removes trend and season from every window, independent of the level of the series: a network that outputs 0 forecasts
- * last season's values plus the latest change or, with lag 1, the last value. The second channel shows the network whether
- * the latest change is unusual. `scale`, `mean` and `deviation` are fitted on training rows only.
+ * removes level, trend and season from every window: a network that outputs 0 forecasts last season's values plus the latest
+ * change or, with lag 1, the last value. The second channel shows the network whether the latest change is unusual. `scale`,
+ * `mean` and `deviation` are fitted on training rows only.
  *
  * With the anchor `mean`, the centre is the mean of the window; with `zero`, it is 0. Then the noise of the latest change does not
  * affect all steps of the forecast, but the forecast follows a change of level more slowly.
@@ -46,7 +46,7 @@ export interface TransformPlan {
 export interface TransformConfig extends TransformPlan {
   /** Centre of the training rows for `standard`, `robust` and `minmax`; 0 for other scalers. */
   centre: number;
-  /** Scale of the training rows for these three; for other scalers, root mean square of d_{t-i} - centre over training windows. */
+  /** Scale of the training rows for these scalers; for others, the root mean square of d_{t-i} - centre over the training windows. */
   scale: number;
   /** Mean and standard deviation of d over the training rows. */
   mean: number;

@@ -40,14 +40,14 @@ export interface EncodedSound {
 
 /** Maximum default sample rate: speech has little energy above 8 kHz. */
 const MAX_RATE = 16_000;
-/** Standardised values are clipped to between -LIMIT and LIMIT. */
+/** Standardised values are clipped to the range from -LIMIT to LIMIT. */
 const LIMIT = 10;
-/** Frames on each side of a derivative. */
+/** A derivative is computed from this number of frames on each side. */
 const DELTA_WIDTH = 2;
 /** Derivatives are multiplied by this factor, because they are about a third as large as the features. */
 const DELTA_SCALE = 3;
 
-/** Largest random changes in training of the speed and of the frequencies, as a share. */
+/** Largest random changes of the speed and of the frequencies in training, as a share. */
 const STRETCH = 0.15;
 const WARP = 0.12;
 /** Largest change of the volume in standard deviations, if the volume is not removed. */

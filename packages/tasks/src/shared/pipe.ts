@@ -2,7 +2,7 @@
 import { valueError } from '@unroll/core';
 import { formatValue } from '@unroll/core/internal';
 
-/** Checks that all values are strings that do not consist of white space. @throws UnrollError `value` otherwise */
+/** Checks that all values are strings that contain more than white space. @throws UnrollError `value` otherwise */
 export function checkTexts(texts: readonly unknown[]): asserts texts is readonly string[] {
   const wrong = texts.findIndex((text) => typeof text !== 'string' || text.trim() === '');
   if (wrong < 0) return;

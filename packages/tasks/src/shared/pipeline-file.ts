@@ -88,7 +88,7 @@ export function formatOf({ format }: JsonObject): { task: string; version: numbe
   return match === null ? null : { task: match[1], version: Number(match[2]) };
 }
 
-/** Returns the task that a format names: `forecast` for `unroll-forecast-1`. */
+/** Returns the task that a format names: `forecast` for `unroll-forecast-1`. If it names none, returns the format. */
 export const taskName = (format: string): string => formatOf({ format })?.task ?? format;
 
 /** Returns the task and format version of a model; null if it has no task. */

@@ -3,11 +3,11 @@ import type { OptionTypes } from '@unroll/core/internal';
 import type { RunStore } from './resume.js';
 
 export interface RunControl {
-  /** Time for the training in seconds. Training ends with the epoch in which the time runs out. Default: no limit. */
+  /** Time for the training, in seconds. Training ends with the epoch in which the time runs out. Default: no limit. */
   budget?: number;
   /** Stores checkpoints: the same call with the same store resumes an interrupted run. Default: no checkpoints. */
   store?: RunStore;
-  /** Stops the run: the promise or generator throws the reason of the signal. */
+  /** Stops the run: the promise is rejected, or the generator throws, with the reason of the signal. */
   signal?: AbortSignal;
 }
 

@@ -70,7 +70,7 @@ function readFile({ source, bytes }: SoundFile): ReadSound {
 
 /**
  * Reads the sounds of a column.
- * @throws UnrollError `data` for a missing column, and for a cell that is not a sound or a damaged file
+ * @throws UnrollError `data` for a missing column, a cell that is not a sound, and a damaged file
  */
 export function soundsOf(table: Table, name: string): ReadSound[] {
   const column = findColumn(table, name);

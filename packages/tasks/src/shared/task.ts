@@ -192,7 +192,7 @@ export interface TaskResult {
   readonly columns: readonly string[];
   /** One cell for each column; null if there is no value. */
   readonly rows: readonly (readonly TaskCell[])[];
-  /** Fields of the JSON object of each row, in addition to the cells or in place of the cell of that name. Default: none. */
+  /** Fields of the JSON object of each row, in addition to the cells or in place of the cell of the same name. Default: none. */
   readonly json?: readonly Readonly<Record<string, Json>>[];
   /** For models that write sounds: the sound of each row. */
   readonly sounds?: readonly Samples[];

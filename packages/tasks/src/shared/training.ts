@@ -28,7 +28,7 @@ export interface EpochRecord {
 export interface NetworkTraining {
   /** The epochs, in order. */
   history: EpochRecord[];
-  /** The epoch whose weights the network has: with the lowest validation loss, or with the highest `metric` of `NetworkRun`. */
+  /** The epoch whose weights the network has: the epoch with the lowest validation loss or the highest `metric` of `NetworkRun`. */
   bestEpoch: number;
 }
 

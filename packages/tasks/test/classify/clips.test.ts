@@ -95,7 +95,7 @@ describe('a classifier of clips', () => {
   });
 });
 
-test('several labels, optical differences and some of the frames', async () => {
+test('a classifier of clips learns several labels, with optical differences and some of the frames', async () => {
   const list = boxes(40);
   const labels = list.map(({ way }, i) => `${way};${i % 2 === 0 ? 'even' : 'odd'}`);
   const rows = tableOf(list.map(({ frames }) => frames), labels); // biome-ignore format: one line

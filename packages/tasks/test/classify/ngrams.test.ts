@@ -157,7 +157,7 @@ describe('a classifier with n-grams', () => {
   const small = { ...COLUMNS, units: 4, embedding: 4, networks: 1, epochs: 4, learningRate: 0.01 };
   const table = textTable([60, 60, 60]);
 
-  test('recognises an unknown word by its characters, and is saved and loaded', async () => {
+  test('recognises an unknown word by its characters, is saved and loaded, and rejects damaged files', async () => {
     const { model } = await trainClassifier(table, small);
     const texts = ['the film is strangely weirder', 'a goodish story'];
     const { rows } = await model.predict({ texts });

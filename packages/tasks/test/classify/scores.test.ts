@@ -23,7 +23,7 @@ test('precision, recall and F1 as in scikit-learn', () => {
   assert.equal(scores.accuracy, 2 / 6);
 });
 
-test('a label without texts and predictions does not count in macro F1', () => {
+test('a label with neither texts nor predictions does not count in macro F1', () => {
   const scores = classifyScores([0, 1], [0, 1], ['a', 'b', 'c']);
   assert.equal(scores.macroF1, 1);
   assert.equal(classifyScores([0, 1], [0, 2], ['a', 'b', 'c']).macroF1, 1 / 3);

@@ -123,7 +123,7 @@ describe('a classifier of sequences', () => {
   });
 });
 
-describe('sequences are encoded', () => {
+describe('encoded sequences', () => {
   const rows = [
     ...[0, 0].map((kind) => ({ motion: [1, 3], kind })),
     ...[1, 1].map((kind) => ({ motion: [5, null, 7], kind })),
@@ -136,14 +136,14 @@ describe('sequences are encoded', () => {
   const plan = prepareClassifier(tableOf(rows), { ...COLUMNS, validation });
   const encoder = encoderOf(plan);
 
-  test('standardised with the training rows', () => {
+  test('are standardised with the training rows', () => {
     // The values 1 3 1 3 5 7 5 7: mean 4, variance (9 + 1 + 1 + 9) / 4 = 5.
     const { means, deviations } = encoder.config;
     assert.ok(Math.abs(means[0] - 4) < 1e-12 && Math.abs(deviations[0] - Math.sqrt(5)) < 1e-12);
     assert.equal(plan.missing, 0.2);
     assert.equal(plan.validationTexts[1], 'line 2');
   });
-  test('with the changes from step to step, missing values filled, and extremes limited', () => {
+  test('contain the changes from step to step; missing values are filled and extremes limited', () => {
     const root = Math.sqrt(5);
     const close = (sequence: unknown, expected: number[]) => {
       const [{ values }] = encoder.encodeValues([sequence]);

@@ -11,7 +11,7 @@ export interface Tone {
   kind: 'up' | 'down';
 }
 
-/** Returns tones of 0.2 to 0.3 s between 300 and 1,300 Hz, of different volumes. */
+/** Returns tones of 0.2 to 0.3 s between 400 and 1,100 Hz, with different volumes. */
 export function tones(count: number, seed = 1, sampleRate = RATE): Tone[] {
   const random = new RandomStream(seed, 'tones');
   return Array.from({ length: count }, (_, i) => {

@@ -16,7 +16,7 @@ const planOf = (first: number, count: number) => ({
   origins: Array.from({ length: count }, (_, i) => first + i),
 });
 
-test('fits at every origin of a short backtest, and once per horizon in the calibration', () => {
+test('baselines are fitted at every origin of a short backtest, and once per horizon in the calibration', () => {
   const fits = baselineFits(panelOf(300), planOf(200, 48), [{ series: 0, origin: 150 }]);
   assert.deepEqual(
     planOf(200, 48).origins.filter((origin) => !fits.includes(origin)),
@@ -25,7 +25,7 @@ test('fits at every origin of a short backtest, and once per horizon in the cali
   assert.deepEqual(fits.slice(0, 3), [150, 174, 198]);
 });
 
-test('fits at a sample of the origins if there are thousands of them', () => {
+test('baselines are fitted at a sample of the origins if there are thousands of them', () => {
   const fits = baselineFits(panelOf(10_000), planOf(4000, 6000), []);
   assert.ok(fits.length > 100 && fits.length < 200, `${fits.length}`);
   assert.ok(fits.every((fit, i) => i === 0 || fit > fits[i - 1]!));

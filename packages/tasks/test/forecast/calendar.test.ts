@@ -172,7 +172,7 @@ describe('selection of features', () => {
     );
     assert.throws(
       () => chosen(tableOf(days(60)), ['hour', 'weekday']),
-      /"hour" cannot be used for made: its rows are daily, so their position in the day never changes\. Remove it from calendar\./,
+      /"hour" cannot be used for made: its rows are daily, so the interval between them is not shorter than a day\. Remove it from calendar\./,
     );
     const numbered = makeTable({ source: 'made', names: ['y'], cells: [days(60).map((_, i) => i * i)] });
     assert.deepEqual(chosen(numbered, 'auto'), []);

@@ -31,7 +31,7 @@ const table = counts();
 const made = forecast(table, { ...options, head: 'negbin' });
 
 describe('head negbin', () => {
-  test('its quantiles have a 10 % lower loss than those of the normal distribution', async () => {
+  test('the loss of its quantiles is at least 10 % lower than with a normal distribution', async () => {
     const wql = (result: Awaited<typeof made>) =>
       result.leaderboard.find(({ model }) => model === 'lstm')!.wql;
     const normal = wql(await forecast(table, { ...options, head: 'gaussian' }));

@@ -18,7 +18,7 @@ const plan = {
 };
 const everything = { from: Number.NEGATIVE_INFINITY, to: 99, maxPairs: 99 };
 
-test('all channels of one pair', () => {
+test('all channels of one pair, computed by hand', () => {
   const text = 't,y,sun,price,kind\n1,3,0,10,b\n2,5,2,20,b\n3,6,4,10,b\n4,4,9,40,b\n5,,9,30,b\n';
   const panel = read(text, { time: 't', past: ['sun'], future: ['price'], static: ['kind'] });
   const encoder = PanelEncoder.fit(panel, plan, 3);

@@ -47,8 +47,8 @@ const seasonal = async (changes: Partial<Pipeline> = {}): Promise<ForecastModel>
 const scoresOf = ({ columns, rows: [row] }: TaskScores) =>
   Object.fromEntries(columns.map(({ name }, c) => [name, row![c]!]));
 
-describe('by hand', () => {
-  test('a baseline that is 1 too low everywhere', async () => {
+describe('the evaluation of a baseline', () => {
+  test('gives the scores computed by hand if the forecasts are 1 too low everywhere', async () => {
     const model = await seasonal();
     const scores = await model.evaluate({ rows: tableOf(rows(48, 52)) });
     const { model: name, mase, rmse, mae, smape, ...rest } = scoresOf(scores);
@@ -91,7 +91,7 @@ describe('a network', () => {
   const first = (count: number) => parseCsv(lines.slice(0, count + 1).join('\n'));
   const values = lines.slice(1).map((line) => Number(line.split(',')[1]));
 
-  test('forecasts from each new row without later rows, like the best baseline', async () => {
+  test('forecasts from each new row without later rows, and is scored next to the best baseline', async () => {
     const options = { target: 'passengers', horizon: 3, units: 4, epochs: 4 };
     const { model, winner } = await forecast(first(120), options);
     assert.equal(winner, 'lstm');
@@ -116,7 +116,7 @@ describe('a network', () => {
   });
 });
 
-describe('is rejected', () => {
+describe('an evaluation is rejected', () => {
   const refused = async (model: ForecastModel, table: Table | undefined, message: RegExp, code = 'data') =>
     assert.rejects(model.evaluate({ rows: table }), { code, message });
   test('without rows', async () =>
@@ -158,7 +158,7 @@ describe('is rejected', () => {
   });
 });
 
-describe('as a model of a task', () => {
+describe('a forecasting model', () => {
   test('predicts a table, with null for NaN', async () => {
     const model = await seasonal({ margins: [], fallbackMargins: [], levels: [] });
     const { columns, rows: predicted, notes } = await model.predict({ options: { horizon: 2 } });

@@ -127,7 +127,7 @@ test('without a season the leaderboard has no seasonal baseline', async () => {
   ]);
 });
 
-test('fitted baselines: croston-sba only for intermittent series, or exactly the baselines of the option', async () => {
+test('croston-sba is a baseline of intermittent series; the option baselines chooses the fitted baselines', async () => {
   const sparse = steps(Array.from({ length: 60 }, (_, t) => (t % 3 === 0 ? (t % 5) + 1 : 0)));
   const modelsOf = async (baselines?: ForecastOptions['baselines']) => {
     const { leaderboard } = await forecast(sparse, { ...quick, season: 1, ...(baselines && { baselines }) });
@@ -142,7 +142,7 @@ test('fitted baselines: croston-sba only for intermittent series, or exactly the
   );
 });
 
-test('if a baseline wins, a note names it, and how much higher the MASE of the network is', async () => {
+test('if a baseline wins, a note names it and says how much higher the MASE of the network is', async () => {
   const { winner, notes, leaderboard } = await forecast(passengers, {
     ...air,
     epochs: 1,
@@ -248,7 +248,7 @@ test('a signal stops the run with its reason', async () => {
   await assert.rejects(run, { name: 'AbortError' });
 });
 
-test('rejects options that are not positive integers', async () => {
+test('rejects options that are not positive integers, and a missing target column', async () => {
   await assert.rejects(
     forecast(passengers, { target: 'passengers', horizon: 12, units: 0 }),
     /units must be a positive integer, got 0/,
@@ -277,7 +277,7 @@ describe('heads, cells and layers', () => {
     const models = leaderboard.map(({ model }) => model).sort();
     assert.deepEqual(models, ['drift', 'gru', 'lstm', 'naive', 'rnn', 'seasonal-naive']);
   });
-  test('unknown heads, cells and options are rejected', async () => {
+  test('unknown heads, cells and options, and invalid levels are rejected', async () => {
     await assert.rejects(
       forecast(passengers, { ...air, cells: ['lsmt' as never] }),
       /cells must contain only rnn, lstm, gru, minGRU, .*, got "lsmt"/,
@@ -370,7 +370,7 @@ describe('recursive decoding', () => {
     ));
 });
 
-test('forecasts a series that is too short for the network with a baseline, with a note', async () => {
+test('a series that is too short for the network is forecast by a baseline, with a note', async () => {
   const long = Array.from({ length: 6 }, (_, s) =>
     Array.from({ length: 60 }, (__, t) => ({ s: `s${s}`, t, y: (t % 4) * s + t })),
   );

@@ -50,7 +50,7 @@ describe('accepts the same rows in different formats', () => {
       'yes;7,5;01.02.2024;B;x',
       'no;99,5;31.01.2024;B;x',
       'yes;4,5;02.02.2024;A;x',
-      'no;;01.02.2024;A;what the data know stays',
+      'no;;01.02.2024;A;known values are kept',
     ],
   };
   for (const [name, rows] of Object.entries(formats)) {

@@ -47,7 +47,7 @@ describe('missing future covariates', () => {
     });
   });
 
-  test('accepts the completed template', () => {
+  test('the completed template is accepted', () => {
     const futureRows = ['A', 'B'].flatMap((shop) => [
       known(shop, '2026-07', '3'),
       known(shop, '2026-08', '3'),
@@ -56,7 +56,7 @@ describe('missing future covariates', () => {
   });
 });
 
-test('uses a future covariate', async () => {
+test('a network uses a future covariate', async () => {
   // Without the covariate, the RMSE is at least about 5; with it, about 1.
   const rows = 260;
   const [shock, noise] = ['shock', 'noise'].map((name) => new RandomStream(1, name).normal(rows + 3));

@@ -7,7 +7,7 @@ const near = (got: number, expected: number, tolerance: number) =>
   assert.ok(Math.abs(got - expected) <= tolerance, `${got} is not ${expected}`);
 const inverseSoftplus = (x: number) => Math.log(Math.expm1(x));
 
-test('quantiles of the normal distribution', () => {
+test('quantiles of the normal distribution agree with a table', () => {
   for (const [p, z] of [
     [0.5, 0],
     [0.9, 1.2815515655],
@@ -19,7 +19,7 @@ test('quantiles of the normal distribution', () => {
   }
 });
 
-test("quantiles of Student's t from printed tables", () => {
+test("quantiles of Student's t agree with printed tables", () => {
   for (const [p, df, t] of [
     [0.975, 2, 4.3027],
     [0.9, 2, 1.8856],
@@ -55,7 +55,7 @@ const NEGATIVE_BINOMIAL: [number, number, number, number][] = [
 ];
 
 // scipy.stats.nbinom.ppf(p, 1 / dispersion, 1 / (1 + dispersion * mean)); dispersion 0: scipy.stats.poisson.ppf(p, mean)
-test('quantiles of the negative binomial distribution, for small and large means', () => {
+test('quantiles of the negative binomial distribution agree with SciPy, for small and large means', () => {
   for (const [p, mean, dispersion, count] of NEGATIVE_BINOMIAL)
     assert.equal(negativeBinomialQuantile(p, mean, dispersion), count, `${[p, mean, dispersion]}`);
   // For means above 10,000, the quantiles are approximate.

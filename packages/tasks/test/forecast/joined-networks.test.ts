@@ -41,7 +41,7 @@ const BY_HAND: Record<Exclude<HeadName, 'point'>, (n: number[], level: number, u
 };
 
 for (const [name, quantile] of Object.entries(BY_HAND)) {
-  test(`head ${name}: median and bounds of two intervals`, async () => {
+  test(`head ${name}: the median and the bounds of two intervals follow from the outputs`, async () => {
     const head = makeHead(name as HeadName, [0.8, 0.95]);
     const plan = planForecast(panel, { horizon: 4, counts: name === 'negbin' });
     const trainer = new CheckpointedTrainer(null);

@@ -9,20 +9,20 @@ import { levelledOrigins, ShiftSearch } from '@unroll/tasks/internal';
 interface Made {
   rows: number;
   season: number;
-  /** Size and row of the step. */
-  step?: number;
+  /** Size and row of the shift. */
+  shift?: number;
   at?: number;
   noise?: number;
   seed?: number;
 }
 
-/** Returns a series around 240 with a season of ±20 and a step. */
-function made({ rows, season, step = 0, at = rows, noise = 3, seed = 1 }: Made): Float64Array {
+/** Returns a series around 240 with a season of ±20 and a shift. */
+function made({ rows, season, shift = 0, at = rows, noise = 3, seed = 1 }: Made): Float64Array {
   const random = new RandomStream(seed, 'shift').normal(rows);
   return Float64Array.from(
     random,
     (each, t) =>
-      240 + 0.4 * t + 20 * Math.sin((2 * Math.PI * t) / season) + noise * each + (t >= at ? step : 0),
+      240 + 0.4 * t + 20 * Math.sin((2 * Math.PI * t) / season) + noise * each + (t >= at ? shift : 0),
   );
 }
 
@@ -42,27 +42,27 @@ describe('the search', () => {
     assert.ok(!jumpIsFound(0));
   });
 
-  for (const step of [300, -120]) {
+  for (const shift of [300, -120]) {
     for (const since of [3, 4, 7, 30]) {
-      test(`finds a step of ${step}, ${since} rows before the end`, () => {
+      test(`finds a shift of ${shift}, ${since} rows before the end`, () => {
         const at = 96 - since;
-        const { shifts } = new ShiftSearch(made({ rows: 96, season: 12, step, at }), 12);
+        const { shifts } = new ShiftSearch(made({ rows: 96, season: 12, shift, at }), 12);
         assert.deepEqual(shifts[0].row, at);
         assert.equal(shifts[0].knownAt, at + 3);
         const total = shifts.reduce((sum, { size }) => sum + size, 0);
-        assert.ok(Math.abs(total - step) < 12, `${total}`);
+        assert.ok(Math.abs(total - shift) < 12, `${total}`);
       });
     }
     for (const since of [1, 2]) {
-      test(`reports a step of ${step}, ${since} rows before the end, as an open shift`, () => {
-        const search = new ShiftSearch(made({ rows: 96, season: 12, step, at: 96 - since }), 12);
+      test(`reports a shift of ${shift}, ${since} rows before the end, as an open shift`, () => {
+        const search = new ShiftSearch(made({ rows: 96, season: 12, shift, at: 96 - since }), 12);
         assert.deepEqual(search.shifts, []);
         assert.equal(search.open(96)?.row, 96 - since);
         assert.equal(search.open(95 - since), undefined);
       });
     }
   }
-  test('finds nothing without a step: with a season, a trend, a random walk, an outlier, counts', () => {
+  test('finds nothing without a shift: with a season, a trend, a random walk, an outlier, counts', () => {
     for (let seed = 0; seed < 20; seed++) {
       assert.deepEqual(found(made({ rows: 200, season: 12, seed }), 12), [], `season ${seed}`);
       const noise = new RandomStream(seed, 'walk').normal(200);
@@ -77,11 +77,11 @@ describe('the search', () => {
       assert.deepEqual(found(Float64Array.from(counts), 1), [], `counts ${seed}`);
     }
   });
-  test('does not report a second shift one season after a step', () => {
-    assert.deepEqual(found(made({ rows: 96, season: 12, step: 300, at: 50 }), 12), [50]);
+  test('does not report a second shift one season after a shift', () => {
+    assert.deepEqual(found(made({ rows: 96, season: 12, shift: 300, at: 50 }), 12), [50]);
   });
   test('uses only earlier rows', () => {
-    const values = made({ rows: 120, season: 12, step: 300, at: 60 });
+    const values = made({ rows: 120, season: 12, shift: 300, at: 60 });
     const whole = new ShiftSearch(values, 12);
     for (const end of [61, 62, 63, 70, 100]) {
       const changed = values.map((value, t) => (t < end ? value : (t * 7919) % 1000));
@@ -100,8 +100,8 @@ describe('the search', () => {
 const panelOf = (values: Float64Array) =>
   panelFromTable(makeTable({ source: 's', names: ['y'], cells: [Array.from(values)] }), { target: 'y' });
 
-test('forecasts use the original rows before a step is known, and the moved rows afterwards', () => {
-  const values = made({ rows: 96, season: 12, step: 300, at: 60, noise: 0 });
+test('forecasts use the original rows before a shift is known, and the moved rows afterwards', () => {
+  const values = made({ rows: 96, season: 12, shift: 300, at: 60, noise: 0 });
   const panel = panelOf(values);
   const origins = [59, 62, 63].map((origin) => ({ series: 0, origin }));
   const plan = { season: 12, log: false };
@@ -131,17 +131,17 @@ const tableOf = (series: Record<string, Float64Array>) => {
   return makeTable({ source: 's', names: ['id', 'month', 'y'], cells });
 };
 
-describe('forecasts of a panel in which one series has a step', () => {
-  for (const [step, since] of [
+describe('forecasts of a panel in which one series has a shift', () => {
+  for (const [shift, since] of [
     [300, 3],
     [-120, 10],
     [300, 30],
   ]) {
-    test(`of ${step}, ${since} rows before the end: within 10 % of the new level`, async () => {
+    test(`of ${shift}, ${since} rows before the end: within 10 % of the new level`, async () => {
       const at = 96 - since;
-      const truth = made({ rows: 102, season: 12, step, at, noise: 0 }).slice(96);
+      const truth = made({ rows: 102, season: 12, shift, at, noise: 0 }).slice(96);
       const series = {
-        a: made({ rows: 96, season: 12, step, at }),
+        a: made({ rows: 96, season: 12, shift, at }),
         b: made({ rows: 96, season: 12, seed: 2 }),
       };
       const { forecasts, notes } = await forecast(tableOf(series), { ...options, series: 'id' });
@@ -156,8 +156,8 @@ describe('forecasts of a panel in which one series has a step', () => {
   for (const since of [1, 2]) {
     test(`${since} rows before the end: the interval covers both readings`, async () => {
       const at = 96 - since;
-      const [level, outlier] = [300, 0].map((step) => made({ rows: 102, season: 12, step, at, noise: 0 }));
-      const values = made({ rows: 96, season: 12, step: 300, at });
+      const [level, outlier] = [300, 0].map((shift) => made({ rows: 102, season: 12, shift, at, noise: 0 }));
+      const values = made({ rows: 96, season: 12, shift: 300, at });
       const { forecasts, notes } = await forecast(tableOf({ a: values }), { ...options, series: 'id' });
       assert.ok(notes.includes('The last rows may be outliers or a new level; the intervals cover both: a.'));
       const [{ lower, upper }] = forecasts;
@@ -170,7 +170,7 @@ describe('forecasts of a panel in which one series has a step', () => {
 });
 
 test('the backtest does not change if rows after its last origin are changed', async () => {
-  const values = made({ rows: 96, season: 12, step: 300, at: 70 });
+  const values = made({ rows: 96, season: 12, shift: 300, at: 70 });
   const changed = values.map((value, t) => (t < 90 ? value : value + 500));
   const [a, b] = await Promise.all(
     [values, changed].map((each) => forecast(tableOf({ a: each }), { ...options, series: 'id' })),

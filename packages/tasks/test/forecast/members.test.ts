@@ -97,7 +97,7 @@ test('if half of the series end earlier, all are kept', () => {
   assert.ok(panel.notes.some((note) => /^2 of 4 series ended earlier and are forecast from/.test(note)));
 });
 
-test('rejects another value of discontinued', () => {
+test('rejects an unknown value of discontinued', () => {
   assert.throws(
     () => prepareForecast(tableOf(current), { ...options, discontinued: 'maybe' as 'keep' }),
     /discontinued must be keep or drop, got "maybe"/,

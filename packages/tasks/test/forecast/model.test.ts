@@ -43,7 +43,7 @@ function tableOf(rows: readonly Row[]): Table {
 const rows = [...rowsOf('A', 'small'), ...rowsOf('B', 'big')];
 const made = forecast(tableOf(rows), options);
 
-describe('saved and loaded', () => {
+describe('a saved and loaded model', () => {
   test('gives the same forecast from the stored rows and from the table', async () => {
     const { winner, model, forecasts } = await made;
     assert.equal(winner, 'lstm');
@@ -212,13 +212,13 @@ describe('another horizon', () => {
     assert.ok(width(3) > width(2) && width(6) > width(5), 'wider after each chunk');
     await assert.rejects(model.forecast(tableOf(rows), 7), /"day" must be known for the 7 rows to forecast/);
   });
-  test('must be an integer', async () =>
+  test('must be a positive integer', async () =>
     assert.rejects((await made).model.forecast(undefined, 0), /horizon must be a positive integer, got 0/));
 });
 
 describe('invalid model files', () => {
   const encode = (text: string) => new TextEncoder().encode(text);
-  test('are rejected with the missing parts', async () => {
+  test('are rejected with the reason', async () => {
     const { pipeline } = (await made).model;
     const cases: [Record<string, string>, RegExp][] = [
       [{}, /pipeline\.json is missing/],

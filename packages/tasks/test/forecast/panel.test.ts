@@ -213,7 +213,7 @@ describe('a given frequency', () => {
       message: /frequency "weekly" needs calendar times, got plain numbers/,
     });
   });
-  test('a given frequency uses the days of the rows', () => {
+  test('keeps the days of the month of the rows', () => {
     const ends = read('t,y\n2023-11-30,1\n2023-12-31,2\n2024-01-31,3\n', { frequency: 'MS' });
     assert.equal(next(ends), '2024-02-29');
     const single = read('t,y\n2023-11-30,1\n2023-12-29,2\n2024-01-31,3\n', { frequency: 'monthly' });
@@ -238,7 +238,7 @@ describe('real-world tables', () => {
   const rows = (times: readonly string[], y: (i: number) => string | number = (i) => i) =>
     `when,y\n${times.map((time, i) => `${time},${y(i)}`).join('\n')}\n`;
 
-  test('months newest first, by name and as Excel dates', () => {
+  test('reads months newest first, by name and as Excel dates', () => {
     const named = read(rows(monthly((m, y) => `${names[m]}-${y % 100}`).reverse()));
     assert.deepEqual([named.time.name, next(named), valuesOf(named)[0]], ['when', 'Jan-23', 23]);
     const serial = (m: number, y: number) => String(Date.UTC(y, m) / 86_400_000 + 25_569);
@@ -288,7 +288,7 @@ describe('real-world tables', () => {
     assert.deepEqual([next(panel), timeAt(panel, 0)], ['2020-02-02', '2020-01-01']);
   });
 
-  test('days as local midnights in UTC, and a given time zone', () => {
+  test('reads days as local midnights in UTC, and uses a given time zone', () => {
     const midnights = ['2022-10-28T22:00Z', '2022-10-29T22:00Z', '2022-10-30T23:00Z', '2022-10-31T23:00Z'];
     const panel = read(rows(midnights));
     assert.deepEqual([panel.frequency.unit, next(panel)], ['day', '2022-11-01T23:00Z']);
@@ -297,7 +297,7 @@ describe('real-world tables', () => {
     assert.deepEqual([named.time.format.timezone, named.notes], ['Europe/Rome', []]);
   });
 
-  test('the order of day and month from an option', () => {
+  test('takes the order of day and month from an option', () => {
     const panel = read(rows(['01/02/2020', '01/03/2020', '01/04/2020']), { dates: 'dmy' });
     assert.deepEqual([panel.frequency.unit, next(panel)], ['month', '01/05/2020']);
   });

@@ -1,4 +1,4 @@
-// The function of `pipeline('forecast', model)`: the same forecast as `predict`, from rows, tables and numbers, and errors.
+// The function that `pipeline('forecast', model)` returns: the same forecast as `predict`, from rows, tables and numbers; and errors.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { makeTable, type Table } from '@unroll/data';

@@ -22,7 +22,7 @@ const options: ForecastOptions = {
 };
 const info = { backend: 'native', seconds: 1, options };
 
-test('is one HTML file without scripts or external resources', async () => {
+test('the report is one HTML file without scripts or external resources', async () => {
   const html = forecastReport(await forecast(table, options), info);
   assert.match(html, /^<!doctype html>\n<html lang="en">/);
   assert.doesNotMatch(html, /<script|https?:|url\(|@import|<link|<img/);
@@ -33,20 +33,20 @@ test('is one HTML file without scripts or external resources', async () => {
   assert.equal(open, closed);
 });
 
-test('escapes names of columns and series', async () => {
+test('the report escapes names of columns and series', async () => {
   const html = forecastReport(await forecast(table, options), info);
   assert.doesNotMatch(html, /<b>&"one"|y<i>/);
   assert.match(html, /<h3>&lt;b&gt;&amp;&quot;one&quot;<\/h3>/);
 });
 
-test('draws both series, the errors by horizon step and the backtest, for wide and narrow screens', async () => {
+test('the report draws both series, the errors by horizon step and the backtest, for wide and narrow screens', async () => {
   const html = forecastReport(await forecast(table, options), info);
   for (const kind of ['wide', 'narrow'])
     assert.equal(html.match(new RegExp(`<svg class="chart ${kind}"`, 'g'))!.length, 4);
   assert.doesNotMatch(html, /NaN|Infinity|undefined/);
 });
 
-test('draws many series in columns, with a search by name and no external resources', async () => {
+test('the report draws many series in columns, with a search by name and no external resources', async () => {
   const ids = ['<b>&"one"', ...Array.from({ length: 6 }, (_, s) => `Shop ${s}`)];
   const many = ids.flatMap((id, s) =>
     Array.from({ length: 24 }, (_, t) => [id, t, s + t + (t % 4)] as const),
@@ -61,7 +61,7 @@ test('draws many series in columns, with a search by name and no external resour
   assert.doesNotMatch(html, /<script src|https?:|url\(|@import|<link|<img|NaN/);
 });
 
-test('describes the training of the backtest and the scaling as chosen', async () => {
+test('the report describes the training of the backtest and the scaling as chosen', async () => {
   const chosen = { ...options, scaler: 'log', refit: true, horizon: 2, windows: 2 } as const;
   const positive = makeTable({
     ...{ source: 'shops.csv', names: ['shop', 't', 'y<i>'] },
@@ -95,7 +95,7 @@ test('ticks are round numbers around the range', () => {
   assert.deepEqual(niceTicks({ low: -0.3, high: 0.4 }, 5), [-0.4, -0.2, 0, 0.2, 0.4]);
 });
 
-test('draws constant series of any size', () => {
+test('a chart draws constant series of any size', () => {
   for (const value of [0, 5, 1e12 + 1, -1e17, 1e302]) {
     const data = { title: 'a', bands: [], label: String, dividers: [] };
     const svg = chart({ ...data, lines: [{ kind: 'actual', from: 0, values: [value, value, value] }] });

@@ -82,7 +82,7 @@ describe('frames', () => {
     assert.deepEqual([...(await mask!.data())], [1, 1, 1, 1, 0, 0]);
   });
 
-  test('of long clips are the middle frames of equal parts, and random frames of these parts in training', () => {
+  test('of a long clip are selected: the middle frame of each of its equal parts or, in training, a random one', () => {
     const encoder = encoderOf({ framesPerClip: 3 });
     const clip = encoded(
       encoder,
@@ -122,8 +122,8 @@ describe('damaged settings of a saved model are rejected', () => {
     'no frames': [{ framesPerClip: 0 }, /framesPerClip must be null or a positive integer, got 0/],
     'frames as a text': [{ framesPerClip: '4' }, /framesPerClip must be null or a positive integer, got "4"/],
     'a difference of 1': [{ opticalDifference: 1 }, /opticalDifference must be true or false, got 1/],
-    'no mean': [{ means: [null] }, /means and deviations must be finite numbers, the deviations above 0/],
-    'no deviation': [{ deviations: [0] }, /means and deviations must be finite numbers, the deviations above 0/],
+    'a mean of null': [{ means: [null] }, /means and deviations must be finite numbers, the deviations above 0/],
+    'a deviation of 0': [{ deviations: [0] }, /means and deviations must be finite numbers, the deviations above 0/],
   }; // biome-ignore format: a table
   for (const [name, [options, message]] of Object.entries(CASES))
     test(name, () => assert.throws(() => encoderOf(options), { code: 'format', message }));

@@ -32,7 +32,7 @@ const prices = Array.from(new RandomStream(1, 'prices').uniform(steps.length), (
 
 describe('every cell', () => {
   for (const cell of CELL_NAMES) {
-    test(`${cell} in five tasks`, async () => {
+    test(`${cell} is trained, saved and loaded in five tasks`, async () => {
       const texts = makeTable({
         ...{ source: 'films', names: ['text', 'label'] },
         cells: [steps.map((t) => `a ${t % 2 ? 'good' : 'bad'} film`), steps.map((t) => `${t % 2}`)],

@@ -125,7 +125,7 @@ function imagesOf({ shape, values }: ClipArray): Frame[] {
   const size = height * width * channels;
   if (count * size !== values.length)
     throw new ClipProblem(`shape ${shapeText} needs ${count * size} values, got ${values.length}`);
-  // An empty array can have any number of frames.
+  // Without this check, an array of empty frames could have any number of frames.
   if (count > 0) checkSides(width, height, 'frame 1');
   return Array.from({ length: count }, (_, t) => ({
     ...{ width, height, data: values.subarray(t * size, (t + 1) * size) as Pixels },

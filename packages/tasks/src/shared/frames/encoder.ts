@@ -42,7 +42,7 @@ export const FRAME_KEYS = [
   'deviations',
 ];
 
-/** A clip as resized frames. Of long clips, training stores more frames than the network reads, and draws from them. */
+/** A clip as resized frames. For long clips, more frames are stored than the network reads; training draws from them. */
 export interface EncodedClip {
   /** Number of frames that the network reads. */
   readonly length: number;
@@ -75,9 +75,9 @@ export const MAX_SIDE = 1024;
 const LONGEST_SIDE = 64;
 /** Default maximum number of frames per clip, as in networks for action recognition (Tran et al. 2015). */
 const SAMPLED_FRAMES = 16;
-/** Of long clips, this number of frames is stored for each frame that the network reads; training draws one of them. */
+/** For long clips, this number of frames is stored for each frame that the network reads; training draws one of them. */
 const STORED_PER_FRAME = 4;
-/** Number of clips whose colours are examined. */
+/** Maximum number of clips whose colours are examined. */
 const COLOUR_CLIPS = 50;
 /** A pixel is grey if its channels differ by at most this share of the range of values. */
 const GREY = 8 / 255;
@@ -85,7 +85,7 @@ const GREY = 8 / 255;
 const LUMA = [0.299, 0.587, 0.114];
 /** Maximum number of pixels in a batch. */
 const MAX_BATCH_PIXELS = 2 ** 21;
-/** Standardised values are clipped to between -LIMIT and LIMIT. */
+/** Standardised values are clipped to the range from -LIMIT to LIMIT. */
 const LIMIT = 10;
 
 export class FrameEncoder {

@@ -10,7 +10,7 @@ export interface CurveMetric {
   title: string;
   /** Whether the metric is a fraction that is drawn in percent. Default false. */
   percent?: boolean;
-  /** Whether the best epoch is the epoch with the highest value of this metric. Default false: with the lowest validation loss. */
+  /** Whether the best epoch is the epoch with the highest value of this metric. Default false: the epoch with the lowest validation loss. */
   isGoal?: boolean;
 }
 
