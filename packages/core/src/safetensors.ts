@@ -209,8 +209,9 @@ export function writeSafetensors(
     if (name === METADATA || bitsOf(shape, dtype, bytes.length) !== bytes.length * 8) {
       throw new UnrollError(
         'value',
-        `Tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} with ${bytes.length} bytes ` +
-          'cannot be stored.',
+        name === METADATA
+          ? `A tensor cannot have the reserved name "${METADATA}".`
+          : `Tensor "${name}": ${bytes.length} bytes do not match shape [${shape.join(', ')}] and dtype ${dtype}.`,
         { name, shape, dtype, bytes: bytes.length },
       );
     }

@@ -20,8 +20,8 @@ export interface TagDecoders {
    */
   decodeTags(network: Network, x: ModelValues, options?: PredictOptions): Promise<number[][]>;
   /**
-   * Returns the n best sequences of tags of each sequence with their scores and probabilities, the best one first; fewer
-   * if fewer are possible. See {@link decodeTags}.
+   * Returns the n best sequences of tags for each input sequence with their scores and probabilities, the best one first;
+   * fewer if fewer are possible. See {@link decodeTags}.
    */
   nBestTags(
     network: Network,
