@@ -4,7 +4,7 @@
  *
  *   8 bytes    H, the length of the header
  *   H bytes    JSON { name: { dtype, shape, data_offsets: [begin, end] }, ..., "__metadata__": { key: text } }
- *   the rest   the values of all tensors, without gaps or overlap; data_offsets count from its first byte
+ *   the rest   the values of all tensors, without gaps or overlap; data_offsets count from their first byte
  *
  * The reader is strict: it rejects everything that the specification forbids, before it allocates memory.
  */

@@ -23,12 +23,12 @@
 // which walks that see the average emissions at every step move 2n states in T steps, and with Logarithm.
 //
 // The check: every step adds `tiny`, relative to its scale, to alpha and beta of every state. This is more than what
-// underflow can lose, so alpha and beta are upper bounds, apart from rounding, and the sum of alpha*beta over the states
-// of a step is at least P. What is added to alpha at step t raises the sum of any step by at most that number times beta of
-// step t; what is added to beta, by at most that number times alpha of step t. With w = 1 + u + u^2, alpha and beta are at most 2w in their scales, so the
-// contribution of a step with S states is at most tiny * 4wS (the check allows twice that, because of rounding). If at
-// every one of T steps this is below 2^-40 / T of the sum of the step, then all contributions together are below 2^-40 of
-// P, as is the error of every sum.
+// underflow can lose, so alpha and beta are upper bounds, apart from rounding, and the sum of alpha*beta over the
+// states of a step is at least P. What is added to alpha at step t raises the sum of any step by at most that number
+// times beta of step t; what is added to beta, by at most that number times alpha of step t. With w = 1 + u + u^2,
+// alpha and beta are at most 2w in their scales, so the contribution of a step with S states is at most tiny * 4wS (the
+// check allows twice that, because of rounding). If at every one of T steps this is below 2^-40 / T of the sum of the
+// step, then all contributions together are below 2^-40 of P, as is the error of every sum.
 #include "double.h"
 #include "kernels_impl.h"
 #include "work.h"

@@ -10,7 +10,7 @@ import type { ModelValues } from './values.js';
 
 export interface TagDecoders {
   /**
-   * Returns the best tags of each sequence (Viterbi), without those of masked steps.
+   * Returns the best tags of each sequence (Viterbi), without tags of masked steps.
    *
    *     const tags = await decodeTags(tagger, x);    // [[0, 3, 4, 0], [1, 2], ...]
    *
