@@ -77,8 +77,8 @@ export class Tape implements Recorder {
   }
 
   /**
-   * Returns the gradients of the scalar `loss` with respect to the tracked tensors on which it depends, except those that
-   * recorded ops computed. Must be called in the scope in which the tape recorded.
+   * Returns the gradients of the scalar `loss` with respect to the tracked tensors on which it depends, except the outputs
+   * of recorded ops. Must be called in the scope in which the tape recorded.
    * @param seed a factor for the gradients, such as a loss weight
    */
   gradients(loss: Tensor, seed = 1): Map<Tensor, Tensor> {

@@ -283,7 +283,7 @@ export interface CtcCall {
   /** Size of the second axis of the targets. */
   L: number;
   blank: number;
-  /** True: the loss of a sequence without an alignment is 0. False: it is infinite. Its gradient is 0. */
+  /** True: the loss of a sequence without an alignment is 0. False: it is infinite. The gradient is 0 in both cases. */
   zeroInfinity: boolean;
   x: Block; // [B, T, C]
   /** [B, L]: class indices. */
@@ -491,7 +491,7 @@ export interface Backend {
   temporary(length: number): Block;
   openArena(): void;
   closeArena(): void;
-  /** Returns a part of a block that shares its memory. */
+  /** Returns a block that shares the memory of a part of `block`. */
   view(block: Block, offset: number, length: number): Block;
   write(block: Block, data: ArrayLike<number>): void;
   /**

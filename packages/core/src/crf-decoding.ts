@@ -58,8 +58,8 @@ interface Entry {
 }
 
 /**
- * Returns the sequence of tags with the highest score. If several have the same score, returns the one whose last tags
- * are smallest.
+ * Returns the sequence of tags with the highest score. If several have the same score, returns the one that comes first
+ * when they are compared from the last tag to the first.
  * @throws UnrollError `value` if no sequence of tags is possible
  */
 export function viterbi(scores: TagScores): TagPath {
@@ -97,8 +97,8 @@ export function viterbi(scores: TagScores): TagPath {
 }
 
 /**
- * Returns the n best sequences of tags, the best one first; fewer if fewer are possible. If several have the same score,
- * those whose last tags are smallest come first.
+ * Returns the n best sequences of tags, the best one first; fewer if fewer are possible. Sequences with the same score are
+ * compared from the last tag to the first; those with smaller tags come first.
  * @throws UnrollError `value` if n is not a positive integer, or if no sequence of tags is possible
  */
 export function nBestPaths(scores: TagScores, n: number): RankedTagPath[] {

@@ -27,7 +27,7 @@ export function normalizeName(name: string): string {
   return name.toLowerCase().replace(/[\s_-]/g, '');
 }
 
-/** Returns the Levenshtein distance in which swapping two neighbours counts as one edit (optimal string alignment). */
+/** Returns the Levenshtein distance in which swapping two adjacent letters counts as one edit (optimal string alignment). */
 export function editDistance(a: string, b: string): number {
   // Rows i - 2 and i - 1 of the distance table.
   let twoAbove: number[] = [];

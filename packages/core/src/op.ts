@@ -72,7 +72,7 @@ export interface Op<A, I extends Inputs, O extends Outputs = readonly [Tensor]> 
    * input may have the broadcast shape; the tape sums it.
    */
   backward(call: BackwardCall<A, I, O>): Gradients<I>;
-  /** True if the output is the first input in another shape. It shares the memory of the input, and `forward` is not called. */
+  /** True if the output is the first input in another shape: both share memory, and `forward` is not called. */
   readonly view?: true;
 }
 

@@ -173,7 +173,7 @@ export function unknownOption(owner: string, option: string, names: readonly str
   });
 }
 
-/** Keras names of losses, optimizers, metrics and initialisers (see {@link RENAMED}), and their names in Unroll. */
+/** Keras names of losses, optimizers, metrics and initialisers (written as in {@link RENAMED}), and their names in Unroll. */
 const RENAMED_NAMES: Readonly<Record<string, string>> = {
   meansquarederror: 'mse',
   meanabsoluteerror: 'mae',

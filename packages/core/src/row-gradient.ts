@@ -1,6 +1,6 @@
 /**
- * The sparse gradient of an embedding table, which is zero except in the rows that were looked up. Training adds these
- * rows to its accumulated gradients and never allocates a whole table.
+ * The sparse gradient of an embedding table: zero except in the rows that were looked up. Training adds these rows to its
+ * accumulated gradients, without a temporary gradient of the whole table.
  */
 import type { Block } from './backend.js';
 import { LazyGradient } from './lazy-gradient.js';

@@ -4,7 +4,7 @@
  *
  *   8 bytes    H, the length of the header
  *   H bytes    JSON { name: { dtype, shape, data_offsets: [begin, end] }, ..., "__metadata__": { key: text } }
- *   the rest   the values of all tensors, without gaps or overlap; data_offsets count from its first byte
+ *   the rest   the values of all tensors, without gaps or overlap; data_offsets count from their first byte
  *
  * The reader is strict: it rejects everything that the specification forbids, before it allocates memory.
  */
@@ -209,8 +209,9 @@ export function writeSafetensors(
     if (name === METADATA || bitsOf(shape, dtype, bytes.length) !== bytes.length * 8) {
       throw new UnrollError(
         'value',
-        `Tensor "${name}" of shape [${shape.join(', ')}] and dtype ${dtype} with ${bytes.length} bytes ` +
-          'cannot be stored.',
+        name === METADATA
+          ? `A tensor cannot have the reserved name "${METADATA}".`
+          : `Tensor "${name}": ${bytes.length} bytes do not match shape [${shape.join(', ')}] and dtype ${dtype}.`,
         { name, shape, dtype, bytes: bytes.length },
       );
     }

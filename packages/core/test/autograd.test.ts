@@ -83,7 +83,7 @@ describe('valueAndGrad', () => {
     );
   });
 
-  test('tracks ops applied while it records, but not earlier ones', () => {
+  test('tracks the ops that the function applies, but no earlier ones', () => {
     const x = tensor([1, 2]);
     const before = square(x);
     assert.deepEqual(

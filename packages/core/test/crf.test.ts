@@ -201,15 +201,15 @@ describe('misuse', () => {
   const mistakes: Record<string, [() => unknown, RegExp]> = {
     'a matrix of emissions': [() => crfLogLoss(zeros([2, 3]), scores, [[0]]), /crfLogLoss: the emissions must be \[batch, time, tags\], got \[2, 3\]/],
     'transitions of another width': [() => crfLogLoss(e, { ...scores, transitions: zeros([3, 2]) }, [[0, 0], [0, 0]]), /transitions must be \[3, 3\] for emissions \[2, 2, 3\], got \[3, 2\]/],
-    'a start score too few': [() => crfLogLoss(e, { ...scores, start: zeros([2]) }, [[0, 0], [0, 0]]), /start must be \[3\]/],
+    'a missing start score': [() => crfLogLoss(e, { ...scores, start: zeros([2]) }, [[0, 0], [0, 0]]), /start must be \[3\]/],
     'tags of another length': [() => crfLogLoss(e, scores, [[0, 0, 0], [0, 0, 0]]), /tags must be \[2, 2\]/],
     'a mask of another length': [() => crfLogLoss(e, scores, [[0, 0], [0, 0]], [[1], [1]]), /mask must be \[2, 2\]/],
     'a tag out of range': [() => crfLogLoss(e, scores, [[0, 0], [0, 3]]), /the tag of example 1, step 1 must be an integer from 0 to 2, got 3/],
-    'half a tag': [() => crfLogLoss(e, scores, [[0, 0.5], [0, 0]]), /example 0, step 1 must be an integer from 0 to 2, got 0\.5/],
-    'decoding scores that do not fit': [() => viterbi({ emissions: [1, 2, 3], transitions: [1, 2, 3, 4], start: [0, 0], end: [0, 0] }), /For 2 start scores, there must be 2 end scores, 4 transitions and a multiple of 2 emissions, got 2, 4 and 3/],
-    'no possible tags': [() => viterbi({ emissions: [0, 0], transitions: [never], start: [0], end: [0] }), /No sequence of tags of length 2 is possible/],
-    'n best of none': [() => nBestPaths({ emissions: [0, 0], transitions: [never], start: [0], end: [0] }, 2), /No sequence of tags of length 2 is possible/],
-    'probabilities of none': [() => tagProbabilities({ emissions: [0, 0], transitions: [never], start: [0], end: [0] }), /No sequence of tags of length 2 is possible/],
+    'a tag that is not an integer': [() => crfLogLoss(e, scores, [[0, 0.5], [0, 0]]), /example 0, step 1 must be an integer from 0 to 2, got 0\.5/],
+    'scores that do not fit each other': [() => viterbi({ emissions: [1, 2, 3], transitions: [1, 2, 3, 4], start: [0, 0], end: [0, 0] }), /For 2 start scores, there must be 2 end scores, 4 transitions and a multiple of 2 emissions, got 2, 4 and 3/],
+    'the best path if no tags are possible': [() => viterbi({ emissions: [0, 0], transitions: [never], start: [0], end: [0] }), /No sequence of tags of length 2 is possible/],
+    'the n best paths if no tags are possible': [() => nBestPaths({ emissions: [0, 0], transitions: [never], start: [0], end: [0] }, 2), /No sequence of tags of length 2 is possible/],
+    'tag probabilities if no tags are possible': [() => tagProbabilities({ emissions: [0, 0], transitions: [never], start: [0], end: [0] }), /No sequence of tags of length 2 is possible/],
     'n = 0': [() => nBestPaths({ emissions: [0], transitions: [0], start: [0], end: [0] }, 0), /n must be a positive integer, got 0/],
   };
   for (const [name, [work, message]] of Object.entries(mistakes)) {

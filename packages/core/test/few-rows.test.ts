@@ -21,7 +21,7 @@ import { backendSync } from '@unroll/core/internal';
 import { bitMismatch, gradientTolerance, mismatch, onBackend } from '@unroll/testkit';
 import { testBackends, useThreads } from '@unroll/testkit/node';
 
-// Several panels of units, the last one incomplete; enough work for several threads.
+// The number of units is not a multiple of the vector length, and large enough for several threads.
 const [T, I, H] = [8, 21, 230];
 
 const attributes = (resetAfter: boolean): GruAttributes => ({

@@ -41,7 +41,7 @@ const loadModule = (backend: Backend): KernelModule => {
   return loadKernelsSync(kind === 'native' ? { kind, isa: variant } : { kind, threads: false });
 };
 
-/** A separate backend with the kernels of `backend` that counts the calls with float16 weights. */
+/** Returns a separate backend with the kernels of `backend`, and the number of its calls with float16 weights. */
 function counting(backend: Backend): { backend: Backend; module: KernelModule; calls: () => number } {
   const module = loadModule(backend);
   let calls = 0;
@@ -72,7 +72,7 @@ interface Layer {
   b: Parameter;
 }
 
-/** A layer whose matrices contain eighths below 1, which float16 represents exactly. Its bias is arbitrary. */
+/** Returns a layer with matrices of multiples of 1/8, which float16 represents exactly, and an arbitrary bias. */
 function makeLayer(kind: Kind, I: number, H: number): Layer {
   const eighths = (name: string, shape: [number, number]): Parameter => {
     const values = new RandomStream(9, name).uniform(shape[0] * shape[1]);

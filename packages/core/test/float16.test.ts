@@ -1,5 +1,5 @@
 /**
- * Tests float16 conversion on every finite float16 value, every midpoint between neighbours, and the doubles next to each
+ * Tests float16 conversion on every finite float16 value, every midpoint between neighbours, and doubles close to each
  * midpoint. tools/verify/safetensors_files.py compares the rounding with NumPy. Detects rounding towards zero, away from zero
  * or to odd, lost subnormals, a lost carry, and double rounding through float32.
  */

@@ -31,7 +31,7 @@ describe('gradients of every op in float64', () => {
   });
 });
 
-describe('the gradient check finds a wrong gradient', () => {
+describe('the gradient check', () => {
   const sample: SampleFor<'tanh'> = {
     name: 'a row',
     inputs: [normal([7])],
@@ -64,12 +64,12 @@ describe('the gradient check finds a wrong gradient', () => {
     assert.match(problems[1]!, /input 0, element 3/);
   });
 
-  test('a missing gradient', () => {
+  test('reports a missing gradient', () => {
     const wrong = tanh(() => [null]);
     assert.match(checkGradients('tanh', wrong, sample).problems[0]!, /input 0: backward returns no gradient/);
   });
 
-  test('a gradient of another shape', () => {
+  test('rejects a gradient of another shape', () => {
     const wrong = tanh((call) => [sum(opTable.tanh.backward(call)[0]!, 0, true)]);
     assert.throws(
       () => checkGradients('tanh', wrong, sample),
@@ -77,7 +77,7 @@ describe('the gradient check finds a wrong gradient', () => {
     );
   });
 
-  test('a gradient that depends on which others are requested', () => {
+  test('reports a gradient that depends on which others are requested', () => {
     const wrong: typeof opTable.matmul = {
       ...opTable.matmul,
       backward: (call) => {
@@ -95,7 +95,7 @@ describe('the gradient check finds a wrong gradient', () => {
     ]);
   });
 
-  test('a fused cell without the gradient of one initial state', () => {
+  test('reports a wrong gradient of one initial state of a fused cell', () => {
     const wrong: typeof opTable.lstm = {
       ...opTable.lstm,
       backward: (call) => {
@@ -107,7 +107,7 @@ describe('the gradient check finds a wrong gradient', () => {
     assert.match(checkGradients('lstm', wrong, withStates).problems.join('\n'), /input 5, element/);
   });
 
-  test('a gradient that ignores the second output', () => {
+  test('reports a gradient that ignores the second output', () => {
     const wrong: typeof opTable.lstm = {
       ...opTable.lstm,
       backward: (call) => opTable.lstm.backward({ ...call, grads: [call.grads[0], null, call.grads[2]] }),

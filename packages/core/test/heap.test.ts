@@ -210,7 +210,7 @@ describe('arenas', () => {
 describe('running out of memory', () => {
   const isOutOfMemory = (error: unknown): boolean => error instanceof UnrollError && error.code === 'memory';
 
-  test('rejects a block with more elements than kernels can count', () => {
+  test('is also reported for a block with more elements than kernels can count', () => {
     const heap = new Heap(new FakeMemory(32 * GiB));
     assert.throws(() => heap.allocate(8 * GiB), isOutOfMemory);
     heap.openArena();
@@ -245,7 +245,7 @@ describe('running out of memory', () => {
     heap.allocate(16 * MiB); // a block that fits is still allocated
   });
 
-  test('recommends the native backend only on WebAssembly', () => {
+  test('the error recommends the native backend only on WebAssembly', () => {
     const heap = new Heap(new FakeMemory(16 * GiB));
     assert.throws(() => heap.allocate(17 * GiB), /shorter sequences\.$/);
   });
@@ -286,7 +286,7 @@ describe('running out of memory', () => {
     heap.closeArena();
   });
 
-  test('leaves no arena open: ctc with more working memory than there is', () => {
+  test('leaves no arena open if ctc needs more memory than there is', () => {
     const { heap, kernels, ...backend } = cpuBackend(loadKernelsSync({ kind: 'wasm', threads: false }));
     const block = backend.allocate(16); // the kernel does not run, so it reads none of its operands
     const [B, T, C, L] = [1, 2 ** 24, 2, 16];

@@ -405,7 +405,7 @@ describe('linearScan', () => {
   const a = tensor([[[0.5], [0.25], [1]]]);
   const b = tensor([[[1], [2], [3]]]);
 
-  test('by hand: forwards, backwards, from a state and over masked steps', () => {
+  test('equals values computed by hand: forwards, backwards, from a state and over masked steps', () => {
     const values = (...[inputs, attributes]: Parameters<typeof linearScan>): number[][] => {
       const { y, h } = linearScan(inputs, attributes);
       return [[...y.dataSync()], [...h.dataSync()]];

@@ -64,7 +64,7 @@ function check({ W, U, b }: Layer, what: string): Float32Array | Float64Array {
   return found;
 }
 
-/** A separate backend with the kernels of `backend` that counts how often weights are packed. */
+/** Returns a separate backend with the kernels of `backend`, and the number of times that it has packed weights. */
 function countingBackend(backend: Backend): { backend: Backend; packs: () => number } {
   const { kind, variant } = moduleOf(backend)!;
   const module = loadKernelsSync(kind === 'native' ? { kind, isa: variant } : { kind, threads: false });
@@ -240,7 +240,7 @@ for (const { name, backend } of cpus.filter((each) => /^native:|single/.test(eac
     });
   });
 
-  test(`rejects more axes than kernels support on ${name}`, () => {
+  test(`permute rejects more axes than the kernels support on ${name}`, () => {
     onBackend(backend!, () => {
       const nine = zeros([2, 2, 2, 2, 2, 2, 2, 2, 2]);
       assert.throws(

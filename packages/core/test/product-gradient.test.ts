@@ -82,7 +82,7 @@ const CASES: Record<string, { shapes: number[][]; work: Work }> = {
   },
   ...Object.fromEntries(
     [true, false].map((resetAfter) => [
-      `gru, ${resetAfter ? 'resetAfter' : 'reset before'}`,
+      `gru, ${resetAfter ? 'reset after' : 'reset before'}`,
       {
         shapes: [[I, 3 * H], [H, 3 * H]], // biome-ignore format: shapes
         work: (weights) => {
@@ -128,7 +128,7 @@ describe('weights that are used once per step', async () => {
       });
     });
 
-    test(`${name}: the steps are one product`, () => {
+    test(`${name}: the products of the steps are computed as one`, () => {
       scope(() => {
         for (const gradient of gradientsOf(() => work(() => shared), shared)) {
           assert.ok(gradient instanceof ProductGradient);
@@ -143,7 +143,7 @@ describe('weights that are used once per step', async () => {
     });
   }
 
-  test('is dense if another op also uses the weights, or if the weights are an intermediate value', () => {
+  test('the gradient is dense if another op also uses the weights, or if the weights are an intermediate value', () => {
     const [W] = parametersOf([values(I, H)], 'W') as [Parameter];
     const used = (weights: Tensor): Tensor => total(rows.map((x) => sum(mul(matmul(x, weights), factors))));
     const [alone] = scope(() => gradientsOf(() => used(W), [W])) as [Tensor];
@@ -154,6 +154,7 @@ describe('weights that are used once per step', async () => {
       const errors = got.dataSync().map((value, i) => Math.abs(value - wanted[i]!));
       assert.ok(Math.max(...errors) < 1e-14);
     };
+    for (const gradient of [both, doubled]) assert.ok(!(gradient instanceof ProductGradient));
     close(both, (value) => value + 3);
     close(doubled, (value) => 2 * value);
   });

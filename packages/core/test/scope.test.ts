@@ -75,7 +75,7 @@ function scopeTests(): void {
       });
     }
 
-    test('the same tensor twice, and a view of its memory', () => {
+    test('may contain the same tensor twice, and a view of its memory', () => {
       const [a, b, flat] = scope(() => {
         const x = made();
         return [x, x, reshape(x, [1, 2])] as const;
@@ -152,7 +152,7 @@ function scopeTests(): void {
   });
 
   describe('keep', () => {
-    test('makes a tensor outlive the step, and returns its argument', () => {
+    test('makes a tensor outlive the scope, and returns its argument', () => {
       let kept!: { x: Tensor };
       scope(() => {
         const value = { x: made() };
@@ -189,7 +189,7 @@ function scopeTests(): void {
   });
 
   describe('nested scopes', () => {
-    test('an inner result is valid until the outer scope closes, unless returned', () => {
+    test('the result of an inner scope also outlives the outer scope', () => {
       let inner!: Tensor;
       const outer = scope(() => {
         inner = scope(() => made());
@@ -277,7 +277,7 @@ function scopeTests(): void {
       assert.deepEqual(valueAndGrad(() => sum(x), [x]).grads[0]!.toArray(), [1, 1]);
     });
 
-    test('rejects a promise', () => {
+    test('closes and throws an error if its function returns a promise', () => {
       assert.throws(
         () => scope(async () => made()),
         new UnrollError(

@@ -95,7 +95,7 @@ describe('the default', () => {
     assert.match(inProcess({ UNROLL_BACKEND: 'abacus' }).error, /There is no backend "abacus"/);
   });
 
-  test('is loaded by ready(), which does not change a selected backend', async () => {
+  test('ready() does not replace a selected backend', async () => {
     const chosen = await setBackend('reference');
     assert.equal(await ready(), chosen);
   });

@@ -17,16 +17,18 @@
 // In Probability, alpha and beta underflow if the walks in the most probable states of a step cannot end in time, or end
 // too early. For a model that is not yet trained, all walks are about equally probable, and in long sequences few of them
 // move at the right pace. A tilt prevents this underflow: every transition is multiplied by u per state that it moves
-// forward, which multiplies all walks of a target by the same u^2n. The second of three attempts uses the u for which
-// walks that see the average emissions at every step move 2n states in T steps.
+// forward, which multiplies all walks of a target by the same u^2n.
+//
+// A sequence is computed up to three times, until one attempt passes the check below (see loss_of): with u = 1, with the u for
+// which walks that see the average emissions at every step move 2n states in T steps, and with Logarithm.
 //
 // The check: every step adds `tiny`, relative to its scale, to alpha and beta of every state. This is more than what
-// underflow can lose, so alpha and beta are upper bounds, apart from rounding, and the sum of alpha*beta over the states
-// of a step is at least P. The number added to alpha at a step contributes at most its product with beta of that step to
-// any of these sums, and vice versa. With w = 1 + u + u^2, alpha and beta are at most 2w in their scales, so the
-// contribution of a step with S states is at most tiny * 4wS (the check allows twice that, because of rounding). If at
-// every one of T steps this is below 2^-40 / T of the sum of the step, then all contributions together are below 2^-40 of
-// P, as is the error of every sum.
+// underflow can lose, so alpha and beta are upper bounds, apart from rounding, and the sum of alpha*beta over the
+// states of a step is at least P. What is added to alpha at step t raises the sum of any step by at most that number
+// times beta of step t; what is added to beta, by at most that number times alpha of step t. With w = 1 + u + u^2,
+// alpha and beta are at most 2w in their scales, so the contribution of a step with S states is at most tiny * 4wS (the
+// check allows twice that, because of rounding). If at every one of T steps this is below 2^-40 / T of the sum of the
+// step, then all contributions together are below 2^-40 of P, as is the error of every sum.
 #include "double.h"
 #include "kernels_impl.h"
 #include "work.h"
@@ -154,8 +156,9 @@ struct Sequence {
   }
   static int exponent_of(double power) { return (int)(__builtin_bit_cast(int64_t, power) >> 52) - 1023; }
 
-  // Sets the tilt. With the average emissions p of a blank and q of a label, the number of walks is multiplied at each step by
-  // the larger root of k^2 - (p + q + q*u^2)*k + p*q = 0, and the derivative of log k by log u is their average pace.
+  // Sets the tilt. With the average emissions p of a blank and q of a label, the total weight of the walks grows at each step
+  // by the factor k, the larger root of k^2 - (p + q + q*u^2)*k + p*q = 0. The derivative of log k with respect to log u is the
+  // average pace of the walks.
   void tilt() {
     double p = 0, q = 0;
     for (int t = 0; t < T; t++) {

@@ -5,7 +5,7 @@
 //   dist/kernels-relaxed-threads.wasm  relaxed SIMD, with threads
 //   dist/kernels-infer.wasm            strict SIMD, only the kernels for inference, as small as possible at the same speed
 //   dist/kernels-infer-threads.wasm    the same, with threads
-// The math is compiled once for strict and once for relaxed (with atomics, which builds without threads may contain). Only the
+// The math is compiled once for strict and once for relaxed SIMD (with atomics, also for the builds without threads). Only the
 // thread pool differs between builds with and without threads. The inference-only builds are compiled separately, and
 // Binaryen makes them a twelfth smaller without making them slower.
 import { existsSync, readFileSync } from 'node:fs';

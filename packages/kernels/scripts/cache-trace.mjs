@@ -1,5 +1,5 @@
 // Counts how often the forward pass of an LSTM reads each line of its weights from the L2 cache or beyond, with and without
-// parts of k (docs/decisions/052-l1-parts.md). Runs the AVX2 build under valgrind's lackey, because valgrind does not support
+// dividing the weights into parts that fit the L1 cache (docs/decisions/052-l1-parts.md). Runs the AVX2 build under valgrind's lackey, because valgrind does not support
 // AVX-512, and passes its trace of memory accesses to a model of an L1 data cache (48 kB, 12 ways, least recently used).
 //
 //   node packages/kernels/scripts/cache-trace.mjs          prints a Markdown table (bench/INNER-LOOPS.md)
@@ -36,7 +36,7 @@ const UNITS = [
   'parallel',
 ];
 
-/** Runs one step of an LSTM twice. The trace counts from the line BEGIN on, when the caches are in use. */
+/** Runs one step of an LSTM twice. Misses count from the line BEGIN on, when the caches are warm. */
 const PROGRAM = `
 #include <stdlib.h>
 #include <stdio.h>
@@ -143,7 +143,7 @@ try {
         const [, misses] = found.find(([name]) => name === region);
         return (Number(misses) / lines).toFixed(2);
       };
-      // A step reads one of the two rows of `xh`. Lines have 16 numbers.
+      // A step reads one of the two entries of `xh`. A cache line has 16 numbers.
       const [weights, inputs] = [
         times('weights', (depth * 4 * H) / 16),
         times('inputs', (rows * depth) / 16),

@@ -84,7 +84,7 @@ export const run = (command, args, options = {}) =>
 export const eachParallel = async (items, width, work) => {
   const queue = [...items];
   let failure;
-  const lane = async () => {
+  const worker = async () => {
     for (let item; !failure && (item = queue.shift()) !== undefined; ) {
       try {
         await work(item);
@@ -93,7 +93,7 @@ export const eachParallel = async (items, width, work) => {
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, width) }, lane));
+  await Promise.all(Array.from({ length: Math.max(1, width) }, worker));
   if (failure) throw failure;
 };
 

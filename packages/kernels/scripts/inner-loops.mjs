@@ -18,8 +18,8 @@ import { cpp } from './common.mjs';
 const MCA = process.env.LLVM_MCA ?? 'llvm-mca-19';
 const COMPILER = process.env.CXX ?? 'c++';
 /**
- * `two units`: LLVM's models of Intel servers start one 512-bit multiply-add per cycle, but these servers start two. They also
- * start two 256-bit ones, so the same loop with 256-bit registers shows whether the other instructions keep up.
+ * `two units`: LLVM's models of Intel servers start one 512-bit multiply-add per cycle, but these servers start two. The
+ * models start two 256-bit ones, so the same loop with 256-bit registers shows whether the other instructions keep up.
  */
 const TWO_UNITS = ', two units';
 const PROCESSORS = {
@@ -148,7 +148,7 @@ int main() {
     }
 }`;
 
-/** Prints the shares that llvm-mca computes. */
+/** Prints the share of the peak that each loop reaches according to llvm-mca. */
 const estimate = (folder) => {
   const version = Number(/version (\d+)/.exec(run(MCA, ['--version']).stdout)?.[1]);
   if (!(version >= 19))

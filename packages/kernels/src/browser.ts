@@ -57,7 +57,7 @@ const inferenceUrl = (threads: boolean): URL => {
 const canShare = (): boolean => globalThis.crossOriginIsolated === true && typeof Worker !== 'undefined';
 
 const spawn = (start: WorkerStart): void => {
-  const warn = ({ message = 'its script did not load' }: { message?: string }): void =>
+  const warn = ({ message = 'a worker did not load' }: { message?: string }): void =>
     console.warn(`Unroll runs on fewer threads: ${message}`);
   try {
     const worker = folder

@@ -44,7 +44,7 @@ const wasmFile = ({ relaxed, infer, threads }: Build): string =>
 const spawn = (start: WorkerStart): void => {
   const warn = (error: unknown): void =>
     process.emitWarning(
-      `a kernel thread could not start, the others do its work: ${(error as Error).message}`,
+      `a kernel thread could not start; the others do its work: ${(error as Error).message}`,
     );
   try {
     const worker = new Worker(beside('worker-node.js'), {

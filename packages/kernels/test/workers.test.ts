@@ -35,7 +35,7 @@ const script = `
   });`;
 
 for (const variant of listVariants()) {
-  test(`${variant}: three workers at once`, async () => {
+  test(`${variant}: three workers compute products at once`, async () => {
     const values = [1, 2, 3];
     const results = await Promise.all(
       values.map(async (value) => {
@@ -139,7 +139,7 @@ const narrow: Readonly<Record<string, readonly [m: number, n: number]>> = {
   baseline: [9, 8],
 };
 for (const variant of listVariants().filter((name) => name in narrow)) {
-  test(`${variant}: more threads than the weight gradient has rows`, () => {
+  test(`${variant}: a product is correct with more threads than rows`, () => {
     const [m, n] = narrow[variant]!;
     const k = 200_000;
     const module = loadKernelsSync(choiceFor(variant));

@@ -1,4 +1,4 @@
-/** Imports models of Keras and TensorFlow.js, and exports models to Keras. */
+/** Imports Keras and TensorFlow.js models, and exports models to Keras. */
 import { checkOptions } from '@unroll/core/internal';
 import type { ExportOptions, OptimizerRecord } from '@unroll/formats/convert';
 import type { Network } from '@unroll/nn';
@@ -15,7 +15,7 @@ export interface ImportKerasOptions {
 }
 
 /**
- * Reads a model of Keras (`.keras`, `.h5`) or the `model.json` of TensorFlow.js. Nothing in the file is executed.
+ * Reads a Keras model (`.keras`, `.h5`) or the `model.json` of TensorFlow.js. Nothing in the file is executed.
  * @throws UnrollError `format` for a damaged file, `value` with the name of a layer that Unroll does not have
  */
 export async function importKeras(source: ModelSource, options: ImportKerasOptions = {}): Promise<Imported> {
@@ -31,7 +31,7 @@ export interface ExportKerasOptions {
 }
 
 /**
- * Writes a model as a file of Keras 3, with its compile options and the state of its optimizer.
+ * Writes a model as a Keras file, by default with its compile options and the state of its optimizer.
  * @throws UnrollError `value` for a layer that Keras does not have, `state` for a model that is not built
  */
 export async function exportKeras(model: Network, options: ExportKerasOptions = {}): Promise<Uint8Array> {

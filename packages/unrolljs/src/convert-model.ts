@@ -1,4 +1,4 @@
-/** Reads models of any format, and describes files. */
+/** Reads and writes models of any format, and describes files. */
 import { ready, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import {
@@ -78,8 +78,8 @@ export async function importOneOf(
 }
 
 /**
- * Writes a model in a format. Returns the files by name: '' is the model itself, and an extension such as `.py` is a file beside
- * it.
+ * Converts a model to a format. Returns the files by name: '' is the model itself, and an extension such as `.py` is a file
+ * beside it.
  */
 export async function exportTo(
   model: Network,
@@ -104,7 +104,7 @@ export type ResumeOptions = Omit<CompileOptions, 'optimizer'>;
 
 /**
  * Compiles a model with the optimizer of the file that it was imported from, and continues with the optimizer's state. Not
- * needed for files that also contain a loss, such as files of Keras: importing them returns a compiled model.
+ * needed for files that also contain a loss, such as Keras files: importing them returns a compiled model.
  * @param options the loss, the metrics and other options of `compile`
  */
 export function resumeTraining<M extends Network & Trainable>(

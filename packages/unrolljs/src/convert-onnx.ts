@@ -16,8 +16,8 @@ export interface ExportOnnxOptions {
   /** Version of the operator set, 13 to 23. Default 17. */
   opset?: number;
   /**
-   * True: makes the states of all layers inputs and outputs (`lstm.h` and `lstm.h.next`), so that the model runs step by
-   * step. The model must be causal. Default false.
+   * True: turns the states of all layers into inputs and outputs (`lstm.h` and `lstm.h.next`), so that the model runs step
+   * by step. The model must be causal. Default false.
    */
   streaming?: boolean;
 }

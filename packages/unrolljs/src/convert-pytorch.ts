@@ -1,18 +1,19 @@
-/** Imports and exports models of PyTorch. */
+/** Imports and exports PyTorch models. */
 import { checkOptions } from '@unroll/core/internal';
 import type { Network } from '@unroll/nn';
 import { exportTo, type Imported, importOneOf, type ModelSource } from './convert-model.js';
 
 export interface ImportPyTorchOptions {
   /**
-   * Values that a state dict does not contain, such as activations: see docs/convert-pytorch.md. Default: found from shapes and
-   * names; an error lists those that cannot be found.
+   * Values that a state dict does not contain, such as activations: see docs/convert-pytorch.md. Default: inferred from shapes
+   * and names; an error lists those that cannot be found.
    */
   map?: unknown;
 }
 
 /**
- * Reads a state dict of PyTorch: a file of torch.save (.pt, .pth; also a checkpoint with an optimizer) or .safetensors.
+ * Reads a PyTorch state dict: a file written by torch.save (.pt, .pth; also a checkpoint with an optimizer) or a
+ * .safetensors file.
  * @throws UnrollError `format` for a damaged file, `value` if the file contains anything but tensors, or if the shapes
  * and names do not determine the model
  */
@@ -25,7 +26,7 @@ export async function importPyTorch(
 }
 
 export interface ExportPyTorchOptions {
-  /** `pytorch`: a file for torch.load. `safetensors`. Default `pytorch`. */
+  /** `pytorch` (a file for torch.load) or `safetensors`. Default `pytorch`. */
   format?: 'pytorch' | 'safetensors';
 }
 

@@ -1,4 +1,4 @@
-/** Distinguishes models of Unroll from those of other tools. */
+/** Distinguishes Unroll models from models of other tools. */
 import { ARTIFACT_FILES } from '@unroll/formats';
 import { headAt } from '#sources';
 import type { ArtifactSource } from './load.js';
@@ -20,7 +20,7 @@ export async function isArtifact(source: ArtifactSource | Blob): Promise<boolean
 }
 
 /**
- * Returns true for a zip that begins with a file of an artifact or with a folder. Zips of Keras begin with metadata.json.
+ * Returns true for a zip that begins with a file of an artifact or with a folder. Keras zips begin with metadata.json.
  */
 function isArtifactZip(head: Uint8Array): boolean {
   if (head[0] !== 0x50 || head[1] !== 0x4b) return false;

@@ -34,9 +34,9 @@ export function model(options: FunctionalOptions): Functional & Trainable {
 }
 
 /**
- * Loads a saved model for prediction and, if it was compiled, for training. The optimizer starts from its initial
- * state. Models of other tools (Keras, PyTorch, safetensors, ONNX) are recognised by their content and converted;
- * `importModel` of `unrolljs/convert` does the same, and also returns a report.
+ * Loads a saved model for prediction and, if it was compiled, for training, with the optimizer in its initial state.
+ * Models of other tools (Keras, PyTorch, safetensors, ONNX) are recognised and converted as by `importModel` of
+ * `unrolljs/convert`, which also returns a report.
  * @param source a path (in Node: a folder or a file), a URL (in a page), the bytes of a file, a File, or the files of an
  * artifact
  * @throws UnrollError `format` if there is no artifact, if it is damaged, or if it contains a class that is not

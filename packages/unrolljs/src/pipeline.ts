@@ -74,7 +74,7 @@ export type {
 export type { ArtifactSource } from './load.js';
 export type { PipelineTask, PipeProperties, Pipes };
 
-/** The function of each task. To add a task, add its line here and in `NAMES`, and implement `TaskModel.pipe`. */
+/** The type of the function that runs each task. To add a task, add its line here and in `NAMES`, and implement `TaskModel.pipe`. */
 interface Pipes {
   classify: ClassifyPipe;
   tag: TagPipe;

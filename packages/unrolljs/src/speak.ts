@@ -1,5 +1,5 @@
 /**
- * unrolljs/speak: trains models that speak texts, like `unroll train speak`.
+ * unrolljs/speak: trains models that synthesise speech from texts, like `unroll train speak`.
  *
  *     import { trainVoice } from 'unrolljs/speak';
  *

@@ -10,7 +10,7 @@ import type { ModelValues } from './values.js';
 
 export interface TagDecoders {
   /**
-   * Returns the best tags of each sequence (Viterbi), without those of masked steps.
+   * Returns the best tags of each sequence (Viterbi), without tags of masked steps.
    *
    *     const tags = await decodeTags(tagger, x);    // [[0, 3, 4, 0], [1, 2], ...]
    *
@@ -20,8 +20,8 @@ export interface TagDecoders {
    */
   decodeTags(network: Network, x: ModelValues, options?: PredictOptions): Promise<number[][]>;
   /**
-   * Returns the n best sequences of tags of each sequence with their scores and probabilities, the best one first; fewer
-   * if fewer are possible. See {@link decodeTags}.
+   * Returns the n best sequences of tags for each input sequence with their scores and probabilities, the best one first;
+   * fewer if fewer are possible. See {@link decodeTags}.
    */
   nBestTags(
     network: Network,

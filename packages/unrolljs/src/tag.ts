@@ -1,5 +1,5 @@
 /**
- * unrolljs/tag: trains taggers for named entities, parts of speech and the like, like the command `unroll train tag`.
+ * unrolljs/tag: trains taggers, for example for named entities or parts of speech, like the command `unroll train tag`.
  *
  *     import { parseConll, trainTagger } from 'unrolljs/tag';
  *

@@ -43,7 +43,7 @@ export function toTensor(values: Values, exampleShape: Shape | null = null): Ten
 /**
  * Converts the values of all inputs or outputs to tensors, in the model's order.
  * @param names the names of the inputs or outputs; null or undefined if they have none
- * @param exampleShapes the shape of one example of each; null if unknown
+ * @param exampleShapes the shape of one example of each input or output; null if unknown
  * @param areMasks true if the values are masks [N, T], some of which may be missing
  * @throws UnrollError `value` for unknown names and for missing values
  */

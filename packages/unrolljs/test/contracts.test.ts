@@ -59,7 +59,7 @@ class MeanCell implements Cell<{ h: Tensor }, 'memory', { mean: Tensor }> {
   }
 }
 
-/** -(1/T) Σ_t log softmax(s x_t)[label of the target's first step], with a trained sharpness s. */
+/** -(n/T) Σ_t log softmax(s x_t)[first label], for targets of n labels, with a trained sharpness s. */
 const sharpLoss = ({ start = 1 }: { start?: number } = {}) =>
   losses.sequence<{ sharpness: Parameter }>({
     ...{ name: 'sharpLoss', config: { start }, padding: -1 },
@@ -152,7 +152,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     return sharpLoss({ start: lossParameters['loss/labels/sharpness'].values[0] });
   }
 
-  test('run in an inference bundle, and stream with the memory given once', async () => {
+  test('run with unrolljs/infer, and stream with the memory given once', async () => {
     const network = await trained();
     const loaded = await loadToRun(await filesOf(network));
     const whole = await network.predict(x);
@@ -188,7 +188,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     await (await load(files)).evaluate(x, y);
   });
 
-  test('rejects damaged files: a missing parameter, an extra one, another shape, another loss', async () => {
+  test('damaged files are rejected: a missing parameter, an extra one, another shape, another loss', async () => {
     const network = await trained();
     const files = await filesOf(network);
     const refused = async (broken: Files, message: RegExp, code = 'format') => {

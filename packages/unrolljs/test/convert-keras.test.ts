@@ -129,7 +129,7 @@ describe('reports of imports', () => {
 });
 
 describe('importKeras and exportKeras', () => {
-  test('files on disk, and a model.json with its weights beside it', async () => {
+  test('importKeras reads files on disk, and a model.json with its weights beside it', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'unroll-keras-'));
     try {
       writeFileSync(join(folder, 'm.keras'), fileOf('sequential_lstm.keras'));
@@ -184,7 +184,7 @@ describe('importKeras and exportKeras', () => {
     }
   });
 
-  test('losses that Keras does not have are refused, and left out without training options', async () => {
+  test('losses that Keras does not have are refused, or left out with training: false', async () => {
     const model = sequential([input({ shape: [6, 3] }), lstm({ units: 4 }), dense({ units: 2 })]);
     model.build();
     model.compile({ loss: 'pinball', optimizer: 'sgd' });

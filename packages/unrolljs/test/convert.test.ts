@@ -64,9 +64,9 @@ describe('load recognises a file of PyTorch', () => {
 
 describe('a file at a URL', () => {
   for (const ranges of [true, false]) {
-    test(ranges ? 'with range requests' : 'without range requests', async (t) => {
+    test(ranges ? 'is read with range requests' : 'is read without range requests', async (t) => {
       const requests: string[] = [];
-      // Longer than the range of the first request.
+      // This file is longer than the range of the first request.
       const large = join(folder, 'large.safetensors');
       const model = sequential([input({ shape: [null, 3] }), lstm({ units: 80 }), dense({ units: 2 })]);
       model.build();
@@ -120,7 +120,7 @@ describe('PyTorch', () => {
       report.mapped.some(({ from, to }) => from === 'lstm.weight_hh_l0' && to === 'lstm/recurrent_kernel'),
     );
   });
-  test('a model of Unroll is not one of PyTorch', async () => {
+  test('importPyTorch rejects a model of Unroll', async () => {
     const model = sequential([input({ shape: [null, 3] }), lstm({ units: 4 })]);
     model.build();
     await assert.rejects(
@@ -130,7 +130,7 @@ describe('PyTorch', () => {
   });
 });
 
-test('NumPy arrays, written and read back', async () => {
+test('NumPy arrays are written and read back', async () => {
   const written = new Map([
     ['x', { shape: [2, 3], values: Float32Array.of(1, 2, 3, 4, 5, 6) }],
     ['scalar', { shape: [], values: Float64Array.of(0.1) }],

@@ -96,7 +96,7 @@ test('learns tags that depend on the previous tag; saved and loaded, it decodes 
   await loaded.fit(x, y, { epochs: 1 });
 });
 
-test('n best and marginals agree with each other and with the loss', async () => {
+test('the n best paths and the marginals agree with each other and with the loss', async () => {
   const network = tagger({ transitionInitializer: 'ones' });
   network.build([[-1, STEPS]]);
   const short = [[1, 2, ...new Array<number>(STEPS - 2).fill(0)]];
@@ -164,7 +164,7 @@ describe('constraints', () => {
     });
   });
 
-  test('an impossible tag sequence in the training data is named', async () => {
+  test('errors name an impossible tag sequence in the training data', async () => {
     const from = examples.slice(0, 8);
     const last = from[0].length - 1;
     /** Trains on tags that are all 0, which is allowed, with some changes [example, step, tag]. */
@@ -196,7 +196,7 @@ describe('constraints', () => {
   });
 });
 
-test('one output of a functional model, behind a bidirectional layer', async () => {
+test('crf can be one output of a functional model, after a bidirectional layer', async () => {
   const words = input({ shape: [null] });
   const states = bidirectional(lstm({ units: 4, returnSequences: true })).apply(
     embedding({ inputDim: K + 1, outputDim: 4, maskZero: true }).apply(words),
@@ -263,7 +263,7 @@ describe('misuse', () => {
       /one output of sequential must come from a layer crf, got 0/,
     );
   });
-  test('options of the decoders', async () => {
+  test('wrong options of the decoders', async () => {
     await rejects(() => nBestTags(tagger(), one, 0), /n must be a positive integer, got 0/);
     await rejects(
       () => decodeTags(tagger(), one, { batchsize: 2 } as object),

@@ -24,7 +24,7 @@ test('loads the Parquet reader on demand', async () => {
   assert.doesNotMatch(readFileSync(entry, 'utf8'), /^import [^;]*parquet/m);
 });
 
-test('tables, baselines and errors', () => {
+test('tables, baselines and metrics are exported', () => {
   const table = makeTable({ source: 'two rows', names: ['units'], cells: [['1', '2']] });
   assert.equal(table.columns.length, 1);
   assert.deepEqual([...naive([1, 2, 3], 2)], [3, 3]);

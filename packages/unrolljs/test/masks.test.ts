@@ -1,6 +1,6 @@
 /**
  * Masks, sample weights and targets by input and output. Detects a mask that reaches an input it does not belong to, one
- * that is forgotten on the way (in fit, evaluate, predict or validation), and weights of another output.
+ * that is forgotten on the way (in fit, evaluate, predict or validation), and weights that are applied to another output.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -63,7 +63,7 @@ test('a flat list is one list of weights, even if its length is the number of ou
   assert.equal(loss, 1); // (1 * 1 + 0 * 9) / 2 for each
 });
 
-test('a null mask means none, and misspelt keys of a batch are rejected', async () => {
+test('a null mask means no mask, and misspelt keys of a batch are rejected', async () => {
   const network = single();
   const free = await network.predictArray(trimmed);
   assert.deepEqual(await network.predictArray(trimmed, { mask: null as never }), free);

@@ -75,7 +75,7 @@ test('splits a flat typed array by the shape of the input', async () => {
   assert.deepEqual(trained[1], trained[0]);
 });
 
-test('several inputs and outputs by name, batches, and the metrics of evaluate', async () => {
+test('fit, evaluate and predictAll take inputs and outputs by name, and batches', async () => {
   const { x, y } = sine();
   const source = input({ shape: [6, 1], name: 'source' });
   const extra = input({ shape: [1], name: 'extra' });
@@ -141,7 +141,7 @@ test('trainOnBatch respects weights and masks', async () => {
   assert.equal((await model.trainOnBatch(x, y, options)).loss, loss);
 });
 
-test('trainOnBatch has different dropout masks per batch, reproducibly', async () => {
+test('trainOnBatch draws a different dropout mask for each batch, reproducibly', async () => {
   const { x, y } = sine();
   const runs = [0, 1].map(async () => {
     const model = sequential([lstm({ units: 8, dropout: 0.5 }), dense({ units: 1 })]);
@@ -201,7 +201,7 @@ test('a custom activation is saved by its name', async () => {
   );
 });
 
-test('inner layers are the outputs of another model with the same weights', async () => {
+test('inner layers can be outputs of another model with the same weights', async () => {
   const { x, y } = sine();
   const whole = sequential([lstm({ units: 5 }), dense({ units: 1 })]).compile({ loss: 'mse' });
   await whole.fit(x, y, { epochs: 2 });

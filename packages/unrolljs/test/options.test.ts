@@ -36,7 +36,7 @@ const refuses = (work: () => unknown, message: RegExp): Promise<void> =>
     },
   );
 
-describe('options', () => {
+describe('rejected options', () => {
   const compile = (options: object) => () => model().compile({ loss: 'mse', ...options });
   const fit = (options: object) => () => model().fit(x, y, options as FitOptions);
   const evaluate = (options: object) => () => model().evaluate(x, y, options);
@@ -106,7 +106,7 @@ describe('options', () => {
     ));
 });
 
-describe('arguments of Keras', () => {
+describe('rejected arguments in the style of Keras', () => {
   const cases: [string, () => unknown, RegExp][] = [
     [
       'tensorBoard: log_dir',
@@ -151,13 +151,13 @@ describe('arguments of Keras', () => {
 });
 
 describe('data', () => {
-  test('fit and evaluate without y', async () => {
+  test('fit and evaluate reject a call without y', async () => {
     const message = /^fit: y is missing\. Pass the targets after x, as in fit\(x, y, options\)\.$/;
     await refuses(() => model().fit(x, { epochs: 3 } as never), message);
     await refuses(() => model().fit(x, undefined as never), message);
     await refuses(() => model().evaluate(x, { batchSize: 3 } as never), /^evaluate: y is missing\./);
   });
-  test('x and y in one object', async () => {
+  test('fit, evaluate and trainOnBatch reject x and y in one object', async () => {
     const both = { x, y } as never;
     await refuses(
       () => model().fit(both),
@@ -200,13 +200,13 @@ describe('data', () => {
     ['undefined', undefined, /^x must be .* got undefined\.$/],
     ['a promise', Promise.resolve(x), /^x must be .* got a Promise\. Await it first\.$/],
     ['named texts', { a: ['1'] }, /^x\.a\[0\] must be .* got "1"/],
-    ['a text further on', [[0], ['1']], /^x\[1\]\[0\] must be .* got "1"/],
+    ['a text after a number', [[0], ['1']], /^x\[1\]\[0\] must be .* got "1"/],
   ];
   for (const [name, values, message] of cases) {
-    test(`of fit: ${name}`, () => refuses(() => model().fit(values as number[], y), message));
-    test(`of predict: ${name}`, () => refuses(() => model().predict(values as number[]), message));
+    test(`fit rejects ${name}`, () => refuses(() => model().fit(values as number[], y), message));
+    test(`predict rejects ${name}`, () => refuses(() => model().predict(values as number[]), message));
   }
-  test('of evaluate, and other arguments', async () => {
+  test('y, sampleWeights and mask must be numbers, too', async () => {
     await refuses(() => model().evaluate(x, null as never), /^y must be .* got null/);
     await refuses(() => model().fit(x, [['1'], [2], [3]] as never), /^y\[0\]\[0\] must be .* got "1"/);
     await refuses(

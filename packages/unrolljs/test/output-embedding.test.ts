@@ -35,7 +35,7 @@ const successors = (ids: number[][], V: number): number[][] =>
   ids.map((row) => row.map((id) => (id * 5 + 1) % V));
 
 describe('outputEmbedding', () => {
-  test('has the scores x Eᵀ + b, with its own table', () => {
+  test('computes x Eᵀ + b with its own table', () => {
     onBackend(float64, () => {
       const layer = outputEmbedding({ units: 3 });
       layer.build([[-1, 2]]);
@@ -172,7 +172,7 @@ describe('sampledSoftmax', () => {
   });
 
   for (const distribution of ['logUniform', 'uniform', [5, 4, 3, 2, 1, 1, 1, 1, 2]] as const) {
-    test(`has the gradients of finite differences for fixed samples: ${distribution}`, () => {
+    test(`has gradients that agree with finite differences for fixed samples: ${distribution}`, () => {
       onBackend(float64, () => {
         const { layer, hidden, target, parameters } = sampledCase(9, 3, 4);
         const loss = losses.sampledSoftmax({ layer, samples: 4, distribution });

@@ -56,7 +56,7 @@ describe('scheduledSampling', () => {
     );
   });
 
-  test('with probability 0 nothing changes; padding is never replaced; a seed repeats', async () => {
+  test('with probability 0 nothing changes; padding is never replaced; equal seeds give equal results', async () => {
     const network = translator();
     const at = async (probability: number, padding?: number, seed = 1) => {
       const options = { input: 'previous', probability, ...(padding === undefined ? {} : { padding }) };

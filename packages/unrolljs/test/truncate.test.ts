@@ -70,7 +70,7 @@ test('chunks learn a dependency within their length', async () => {
   assert.ok(history.metrics.accuracy.at(-1)! > 0.9, String(history.metrics.accuracy.at(-1)));
 });
 
-test('functional models, and the learning-rate finder', async () => {
+test('works for functional models and for the learning-rate finder', async () => {
   const words = input({ shape: [null], name: 'words' });
   const vectors = embedding({ inputDim: WORDS, outputDim: 4 }).apply(words);
   const outputs = dense({ units: WORDS }).apply(gru({ units: 4, returnSequences: true }).apply(vectors));

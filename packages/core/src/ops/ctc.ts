@@ -63,7 +63,7 @@ export interface CtcOptions {
  * @param targets [B, L], the class indices of the labels; values after the length of a target are ignored
  * @param lengths [B], the number of valid steps of each sequence, 0 to T
  * @param targetLengths [B], the number of labels of each target, 0 to L
- * @throws UnrollError `shape` if the shapes do not match, `value` if a length, a label or the blank is out of range
+ * @throws UnrollError `shape` if the shapes do not match, `value` if a length, a label or the blank is invalid
  */
 export function ctc(
   logits: Tensor,
@@ -77,7 +77,7 @@ export function ctc(
   return apply1(ctcOp, inputs, { blank, zeroInfinity });
 }
 
-/** @throws UnrollError if the shapes do not match, or a length, a label or the blank is out of range */
+/** @throws UnrollError if the shapes do not match, or a length, a label or the blank is invalid */
 function checkInputs(inputs: CtcInputs, blank: number): void {
   const [x, targets, lengths, targetLengths] = inputs;
   const [B, T, C] = x.shape;

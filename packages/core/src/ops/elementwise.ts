@@ -48,7 +48,7 @@ function binaryOp(name: BinaryName, gradA: BinaryGradient, gradB: BinaryGradient
   };
 }
 
-/** Ops for backward passes, which compute f'(x) * g from y = f(x) and g. They have no gradients themselves. */
+/** Creates an op for backward passes that computes f'(x) * g from y = f(x) and g. It has no gradient itself. */
 const gradientOp = (name: BinaryName): BinaryOp => binaryOp(name, noGradient, noGradient);
 function noGradient(): null {
   return null;
@@ -135,7 +135,6 @@ function binary(op: BinaryOp, a: TensorLike, b: TensorLike): Tensor {
   return apply1(op, [asTensor(a), asTensor(b)], NO_ATTRIBUTES);
 }
 
-// These are function declarations, not constants, because the gradients above use them before this line runs.
 /** Returns −x. */
 export function neg(x: TensorLike): Tensor {
   return unary(negOp, x);

@@ -68,7 +68,7 @@ export const layerNormOps = { layerNorm: layerNormOp };
  * `torch.nn.functional.layer_norm`.
  * @param x [..., n]
  * @param options gamma [n] (default: ones), beta [n] (default: zeros), epsilon (default 1e-5)
- * @throws UnrollError `shape` for a single number, and for γ or β of another shape
+ * @throws UnrollError `shape` for a single number, and for γ or β of a shape other than [n]
  */
 export function layerNorm(
   x: TensorLike,

@@ -1,7 +1,7 @@
 /**
  * Code that the fused recurrent ops share: shape checks, the time-major buffer of inputs and states, masks, and the
- * weight and input gradients, which are matrix products of dG (the gradients of the gates before activation,
- * which the kernel computes). Letters: B batch, T time steps, I input features, H hidden units, G gates.
+ * weight and input gradients, which are matrix products of dG. The kernel computes dG, the gradients of the gates before
+ * activation. Letters: B batch, T time steps, I input features, H hidden units, G gates.
  *
  * Each op lists all fields of its kernel call: object spread would take 6 µs in V8 for an object of this size, more
  * than the rest of a streaming step.

@@ -25,8 +25,8 @@ function logSoftmaxRows(x: ArrayLike<number>, rows: number, C: number): Float64A
 }
 
 /**
- * Returns the states of the alignments of a target: their number, the class of each, and those that may follow and
- * precede it.
+ * Returns the states of the alignments of a target: their number, the class of each state, and the states that may follow
+ * and precede it.
  */
 function statesOf(labels: ArrayLike<number>, blank: number) {
   const count = 2 * labels.length + 1;
