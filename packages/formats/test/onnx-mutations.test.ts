@@ -211,7 +211,7 @@ describe('attacks', () => {
     await refuses(
       graphOf(sum, [tensor('w', [1, 5], 16)]),
       'format',
-      /the tensor "w" of shape \[1, 5\] has 16 bytes/,
+      /the tensor "w" has 16 bytes, which do not fit its shape \[1, 5\]/,
     );
   });
 

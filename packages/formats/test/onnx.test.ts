@@ -491,7 +491,7 @@ describe('layers that ONNX cannot express are refused by name', () => {
     [
       'a projection',
       () => chain(projectedLstm({ units: 4, projection: 2 })),
-      /ProjectedLSTM "projected_lstm": it has no node for the cell ProjectedLSTMCell/,
+      /ProjectedLSTM "projected_lstm": ONNX has no node for the cell ProjectedLSTMCell/,
     ],
     [
       'an activation',

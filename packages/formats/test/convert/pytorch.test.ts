@@ -98,7 +98,7 @@ describe('NumPy arrays', { skip: hasOtherFolder && 'the folder has only models' 
   test('arrays of objects are refused', async () => {
     await assert.rejects(
       arraysIn('objects.npz'),
-      /its data type "\|O" is not a number; arrays of Python objects are not read/,
+      /its data type "\|O" is not supported; arrays of Python objects are not read/,
     );
   });
 });

@@ -16,7 +16,7 @@ import {
 
 /**
  * Operands with common axes: tensors of the model, numbers, and arrays whose rank is at most the rank of the tensors. For
- * `stored` and `seen`, see values.ts.
+ * `stored`, `seen` and atoms (factors of the size of an axis), see values.ts.
  */
 export interface Aligned {
   operands: (Reference | number | { shape: Shape; values: FloatArray })[];
@@ -209,7 +209,7 @@ export function arrangeConstant(
     for (const atom of [...current(seen[seen.length - extents.length + i])].reverse()) {
       const factor = known(atom.size);
       if (factor === null)
-        throw context.error('a constant has elements for each step of a sequence of any length');
+        throw context.error('a constant has one element per step, but the number of steps is not fixed');
       strideOf.set(atom, stride);
       stride *= factor;
     }

@@ -28,7 +28,7 @@ import {
 } from './values.js';
 import { type LayerEntry, ModelWriter, type WrittenModel } from './writer.js';
 
-/** Largest number of assumptions about the batch axes of inputs that are tried. */
+/** Maximum number of assumptions about the batch axes of the inputs. */
 const MAX_ATTEMPTS = 32;
 
 /**
@@ -63,8 +63,8 @@ function checkOperators({ nodes }: Graph, file: string): void {
 }
 
 /**
- * Tries assumptions about the batch axes until the nodes agree. The last assumption is that the inputs have no batch axis, so
- * that they are a single example.
+ * Tries at most {@link MAX_ATTEMPTS} assumptions about the batch axes, until the nodes agree with one. The last assumption is
+ * that the inputs have no batch axis, so that they are a single example.
  */
 function convert(graph: Graph, file: string): ImportedModel {
   const axes = new Map(graph.inputs.map((input) => [input.name, likelyBatch(input)]));

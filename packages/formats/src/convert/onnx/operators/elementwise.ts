@@ -36,7 +36,7 @@ interface Unary {
 }
 
 const alpha = (initial: number): Unary['numbers'] => ({ alpha: ['alpha', initial] });
-/** Rounds to the nearest integer, and halves to the even integer. */
+/** Rounds to the nearest integer, ties to even. */
 const toEven = (x: number): number => {
   const up = Math.floor(x + 0.5);
   return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
