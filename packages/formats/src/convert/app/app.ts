@@ -57,7 +57,7 @@ function exportNames(): Map<string, string> {
   return names;
 }
 
-/** Returns the names that `unrolljs/infer` has for the classes of a config, sorted. @throws UnrollError `value` for a custom class */
+/** Returns what `unrolljs/infer` calls the classes of a config, sorted. @throws UnrollError `value` for a custom class */
 function classesOf(config: unknown): string[] {
   const names = exportNames();
   const found = new Set<string>();

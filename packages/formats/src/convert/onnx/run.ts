@@ -84,7 +84,7 @@ export async function runOnnxLayers(
   }
 }
 
-/** Returns the order of axes of the imported model; null if Unroll cannot import the file; then the order of the file is kept. */
+/** Returns the order of axes of the imported model; null, which keeps the order of the file, if Unroll cannot import it. */
 async function axesOf(source: ByteSource): Promise<Required<ImportedModel>['axes'] | null> {
   try {
     return (await importOnnx(source)).axes ?? null;

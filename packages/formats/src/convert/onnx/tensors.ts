@@ -33,7 +33,7 @@ const dataType = (
 ): DataType => ({ name, type, size, read, field });
 
 const int32 = 'int32Data';
-/** The data types of tensors, by their number in onnx.proto. Strings, complex numbers, 8-bit floats and 4-bit types are missing. */
+/** The data types that Unroll reads, by number in onnx.proto: not strings, complex numbers, 8-bit floats and 4-bit types. */
 const DATA_TYPES: Readonly<Record<number, DataType>> = {
   1: dataType('float32', 'float', 4, 'floatData', (view, at) => view.getFloat32(at, true)),
   2: dataType('uint8', 'int', 1, int32, (view, at) => view.getUint8(at)),
