@@ -14,10 +14,10 @@ export interface ModelFormat {
   readonly name: FormatName;
   /** Description with its article, for messages: `a Keras model`. */
   readonly title: string;
-  /** Returns true if a file that begins with `head` (at least 16 bytes, or the whole file) can have this format. */
+  /** Returns true if a file that begins with `head` (its first 4096 bytes, or the whole file) can have this format. */
   recognises(head: Uint8Array): boolean;
   /**
-   * Describes a file without reading its weights.
+   * Describes a file, if possible without reading its weights.
    * @throws UnrollError `format` for a file that is damaged or not of this format
    */
   describe(source: ByteSource): Promise<FileDescription>;
@@ -59,7 +59,7 @@ export interface NamedArray {
 }
 
 export interface ImportOptions {
-  /** For a file without layers (PyTorch, safetensors): which tensors belong to which layer. Default: found by names. */
+  /** For a file without layers (PyTorch, safetensors): which tensors belong to which layer. Default: names and shapes decide. */
   map?: unknown;
   /** For a file that contains only weights (`.weights.h5`): the built model to load them into. */
   model?: Network;

@@ -101,7 +101,7 @@ interface Parts {
 /** Returns a JavaScript string literal, which is also safe in a script element. */
 const literal = (text: string): string => JSON.stringify(text).replace(/</g, '\\u003c');
 
-/** Returns the text on one line, with a space between an asterisk and a slash, which would end the comment. */
+/** Returns the text on one line, with a space between an asterisk and a slash, because together they would end the comment. */
 const comment = (text: string): string => text.replace(/\*\//g, '* /').replace(/[\r\n]+/g, ' ');
 
 const inlineWeights = (bytes: Uint8Array): string => `const weights = async () =>

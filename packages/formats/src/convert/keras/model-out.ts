@@ -298,7 +298,7 @@ function operation(className: string, name: string, config: JsonObject, args: Js
   };
 }
 
-/** Returns the call of a layer. Several inputs are a list; recurrent layers take the initial states by name. */
+/** Returns the call of a layer. Several inputs are passed as a list, and the initial states of recurrent layers by name. */
 function callTo({ className, config }: OwnConfig, tensors: JsonObject[]): JsonObject {
   const kwargs: JsonObject = {};
   if (className.endsWith('Attention')) {

@@ -49,7 +49,7 @@ export interface ModelContext {
   translate(value: Json, masks: readonly TensorMasks[]): TranslatedLayer | TranslatedModel;
 }
 
-/** Converts a shape in which null means any size to one in which -1 does. */
+/** Returns a shape with -1 instead of null for an axis of any size. */
 export function shapeIn(value: Json | undefined, what: string): number[] {
   return listIn(value, what).map((extent) => {
     if (extent === null) return -1;

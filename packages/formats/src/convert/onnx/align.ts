@@ -83,8 +83,8 @@ export function constantOperand(context: NodeContext, value: Value): Constant {
 }
 
 /**
- * Merges the axes of a tensor into the axes of the result, `seen`. Where the result already has atoms, `renamed` maps the
- * tensor's atoms to them.
+ * Merges the axes of a tensor into the axes of the result, `seen`. Where the result already has atoms, adds the mapping from
+ * the tensor's atoms to these atoms to `renamed`.
  */
 export function mergeAxes(
   context: NodeContext,

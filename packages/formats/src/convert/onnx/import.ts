@@ -270,7 +270,7 @@ class Conversion {
     this.#budget += 4 * values.length;
   }
 
-  /** Counts the elements of computed constants. @throws UnrollError `value` if they are many more than the file has */
+  /** Counts the elements of computed constants. @throws UnrollError `value` if they exceed the budget */
   #spend({ values }: Constant, label: string): void {
     if (this.#arrays.has(values)) return;
     this.#arrays.add(values);

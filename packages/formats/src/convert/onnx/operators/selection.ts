@@ -348,7 +348,7 @@ function pad(context: NodeContext): Value[] {
   return [value];
 }
 
-/** Adds elements at the start and the end of an axis. @throws for a negative number of elements */
+/** Adds elements at the start and the end of an axis. @throws UnrollError `value` for a negative number */
 export function padded(
   context: NodeContext,
   tensor: ModelTensor,
