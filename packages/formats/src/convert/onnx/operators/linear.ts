@@ -93,7 +93,7 @@ function constantProduct(context: NodeContext, a: Constant): Value {
   const left = repeated(a.values, a.extents, [...leading, rows]);
   const last = a.shape.at(-1);
   if (b.extents.length !== 2 || !left || last === undefined || known(last) !== rows)
-    throw context.error('it multiplies constants whose shapes do not match');
+    throw context.error('it multiplies constants whose shapes do not fit each other');
   const values = new Float64Array((left.length / rows) * columns);
   for (let i = 0; i < values.length; i++) {
     const row = Math.floor(i / columns) * rows;
