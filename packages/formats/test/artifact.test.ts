@@ -1,4 +1,4 @@
-/** Artifacts: a saved model is restored unchanged from a folder and a zip, also with custom layers. Others are rejected. */
+/** A saved model is restored unchanged from a folder and a zip, also with custom layers. Invalid artifacts are rejected. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -437,7 +437,7 @@ describe('zip files', () => {
     ['model.safetensors', new Uint8Array(5000).map((_, i) => (i * i) % 251)],
   ]);
 
-  test('are read as other tools write them', async () => {
+  test('are read as other tools write them: compressed, or in a folder', async () => {
     assert.deepEqual(await fromZip(packed(files), ARTIFACT_FILES), files);
     assert.deepEqual(await fromZip(packed(files, ''), ARTIFACT_FILES), files);
     assert.ok(packed(files).length < 6000, 'compressed');
@@ -524,7 +524,7 @@ describe('zip files', () => {
   });
 });
 
-test('tensors of other types than float32 are converted', async () => {
+test('tensors of types other than float32 are converted', async () => {
   const model = sequential([dense({ units: 2, useBias: false })]);
   model.build([[-1, 2]]);
   const files = await toArtifact(model);

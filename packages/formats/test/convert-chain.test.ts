@@ -1,8 +1,8 @@
 /**
- * Converts Keras models to PyTorch, ONNX, Unroll and Keras again, from ONNX files that PyTorch has written for Keras models
- * (tools/verify/convert_chain.py --goldens): the layers are Keras's, the weights are bitwise equal, and the outputs agree. Then
- * reads ONNX files of PyTorch models that select single steps. Detects directions, reversals, paddings and activations that
- * stay separate operations, and rules that change results.
+ * Reads ONNX files that PyTorch has written for Keras models (tools/verify/convert_chain.py --goldens), and writes the models
+ * for Keras again: they have only layers, the weights are bitwise equal, and the outputs agree. Then reads ONNX files of PyTorch
+ * models that select single steps. Detects directions, reversals, paddings and activations that stay separate operations, and
+ * rules that change results.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -69,7 +69,7 @@ function assertWeights(model: Network, weights: readonly Packed[]): void {
   assert.deepEqual(sorted(own), sorted(wanted));
 }
 
-describe('ONNX files that PyTorch has written for Keras models', () => {
+describe('ONNX files that PyTorch has written for Keras models keep their weights and outputs', () => {
   for (const found of cases.filter(({ weights }) => weights))
     for (const file of found.files)
       test(file, async () => {
@@ -85,7 +85,7 @@ describe('ONNX files that PyTorch has written for Keras models', () => {
       });
 });
 
-describe('PyTorch models that select single steps', () => {
+describe('PyTorch models that select single steps have the original layers and outputs', () => {
   for (const found of cases.filter(({ layers }) => layers))
     for (const file of found.files)
       test(file, async () => {

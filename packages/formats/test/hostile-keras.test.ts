@@ -31,7 +31,7 @@ function withConfig(change: (text: string) => string): Uint8Array {
 }
 const read = (bytes: Uint8Array) => keras.read(bytesSource(bytes, 'model.keras'));
 
-describe('HDF5 files that refer to something outside', () => {
+describe('HDF5 files that refer to something outside, or whose datasets cannot be read', () => {
   const expected: Record<string, RegExp> = {
     soft: /vars\/0 is a soft link, and links are not followed/,
     external_link: /vars\/0 refers to another file, and links are not followed/,
@@ -42,7 +42,7 @@ describe('HDF5 files that refer to something outside', () => {
     nested_type: /vars\/0 has the data type type 6, which is not numeric/,
   };
   for (const name of LINKS) {
-    test(`${name} is refused`, async () => {
+    test(`${name}.weights.h5 is refused`, async () => {
       const model = sequential([input({ shape: [2] }), dense({ units: 1 })]);
       model.build();
       const source = bytesSource(links.get(`${name}.weights.h5`)!, `${name}.weights.h5`);

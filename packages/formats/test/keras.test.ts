@@ -172,7 +172,7 @@ describe('export to Keras', () => {
     await refused(maxPooling1d({ padding: 'causal' }), /has the option padding: "causal"/);
     await refused(
       sequential([masking(), conv1d({ filters: 2, kernelSize: 2 })]),
-      /Keras ignores the mask of convolution and pooling layers/,
+      /does not support masked inputs of convolution and pooling layers/,
     );
     const model = sequential([lstm({ units: 3 })]);
     await assert.rejects(async () => (await formatNamed('keras')).write!(model), /has no weights yet/);

@@ -161,7 +161,7 @@ describe('damaged artifacts', { timeout: 300_000 }, () => {
   };
   const before = process.memoryUsage().rss;
 
-  test('as files', async (t) => {
+  test('load or are refused as files', async (t) => {
     const tally = await run(0, 0.8 * COUNT, (draw, files) => {
       const { files: broken, corrected } = mutate(files, draw);
       const size = [...broken.values()].reduce((total, bytes) => total + bytes.length, 0);
@@ -176,7 +176,7 @@ describe('damaged artifacts', { timeout: 300_000 }, () => {
     t.diagnostic(judge(tally, 0.8 * COUNT));
   });
 
-  test('as zips', async (t) => {
+  test('load or are refused as zips', async (t) => {
     const tally = await run(0.8 * COUNT, COUNT, (draw, files) => {
       const inner = draw.chance(0.3) ? mutate(files, draw).files : files;
       const zip = toZip(inner);

@@ -62,7 +62,7 @@ describe('round trips', () => {
   }
 });
 
-/** Returns a file with a header and `length` bytes of values. @param claimed length of the header; default: the true one */
+/** Returns a file with a header and `length` bytes of values. @param claimed length in the file; default: the true length */
 function fileOf(header: string, length: number, claimed?: bigint): Uint8Array {
   const text = new TextEncoder().encode(header);
   const file = new Uint8Array(8 + text.length + length);

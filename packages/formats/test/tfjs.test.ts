@@ -49,7 +49,7 @@ describe('import of TensorFlow.js models', () => {
     });
   }
 
-  test('files outside the folder, missing files and wrong sizes are refused', async () => {
+  test('files outside the folder, missing files, wrong sizes and graph models are refused', async () => {
     const { json, files } = cases.sequential_float32!;
     for (const outside of [
       '../weights.bin',

@@ -14,22 +14,23 @@ export interface ModelFormat {
   readonly name: FormatName;
   /** Description with its article, for messages: `a Keras model`. */
   readonly title: string;
-  /** Returns true if a file that begins with `head` (at least 16 bytes, or the whole file) can have this format. */
+  /** Returns true if a file that begins with `head` (its first 4096 bytes, or the whole file) can have this format. */
   recognises(head: Uint8Array): boolean;
   /**
-   * Describes a file without reading its weights.
+   * Describes a file, if possible without reading its weights.
    * @throws UnrollError `format` for a file that is damaged or not of this format
    */
   describe(source: ByteSource): Promise<FileDescription>;
   /**
    * Reads a model.
-   * @throws UnrollError `format` for a damaged file, `value` for a layer or an op that Unroll does not have, by name
+   * @throws UnrollError `format` for a damaged file, `value` for a layer or an op that Unroll does not have; the message
+   * names it
    */
   read(source: ByteSource, options?: ImportOptions): Promise<ImportedModel>;
   /**
    * Writes a model, and returns the contents of the files by name. The name '' stands for the output file; a name such as
    * `.py` stands for a file with the same name and this extension instead. If there is no '', the output is a folder.
-   * @throws UnrollError `value` for a layer that the format does not have, by name
+   * @throws UnrollError `value` for a layer that the format does not have; the message names it
    */
   write?(model: Network, options?: ExportOptions): Promise<Map<string, Uint8Array>>;
   /** For files without layers: returns a draft of {@link ImportOptions.map}, with everything that the file determines. */
@@ -41,7 +42,7 @@ export interface ModelFormat {
    * @throws UnrollError `value` if the runtime is not installed, with the command that installs it
    */
   run?(source: ByteSource, inputs: readonly NamedArray[]): Promise<NamedArray[]>;
-  /** The name of that runtime, for messages: `ONNX Runtime`. */
+  /** The name of the runtime that `run` uses, for messages: `ONNX Runtime`. */
   readonly runtime?: string;
   /**
    * Like `run`, but returns the values that correspond to the first outputs of the imported model's layers, by name of the
@@ -58,7 +59,7 @@ export interface NamedArray {
 }
 
 export interface ImportOptions {
-  /** For a file without layers (PyTorch, safetensors): which tensors belong to which layer. Default: found by names. */
+  /** For a file without layers (PyTorch, safetensors): which tensors belong to which layer. Default: names and shapes decide. */
   map?: unknown;
   /** For a file that contains only weights (`.weights.h5`): the built model to load them into. */
   model?: Network;
@@ -116,7 +117,7 @@ export interface ImportedModel {
   };
 }
 
-/** The order of the axes of a value in a file, where the batch may be another axis than the first. */
+/** The order of the axes of a value in a file, where the batch is not always the first axis. */
 export interface AxisOrder {
   /** Name in the file. */
   name: string;

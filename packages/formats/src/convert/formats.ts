@@ -1,4 +1,4 @@
-/** All model file formats, one line each. Their code is loaded when a file of the format is opened or written. */
+/** All model file formats, one line each. The code of a format is loaded when a file of this format is opened or written. */
 import { UnrollError, valueError } from '@unroll/core';
 import type { FormatName, ModelFormat } from './format.js';
 import type { ByteSource } from './source.js';

@@ -18,7 +18,7 @@ export const emptyReport = (): ImportReport => ({ mapped: [], defaulted: [], dro
  * @param arrays values by parameter name: one array for each parameter of the model, and no others
  * @param inputs shapes to build the model with, if the config has no input shape
  * @throws UnrollError `format` for a missing or unused array, `shape` for an array with the wrong shape, `nan` for values
- * that are not finite, `value` for a graph that is too deep for the call stack
+ * that are not finite, `value` for a graph that is too deep for the call stack or a size that is too large
  */
 export function buildImported(
   config: unknown,

@@ -6,7 +6,7 @@ import { type ByteSource, bytesSource, checkRange } from './source.js';
 const FIRST = 1 << 16;
 
 /**
- * Opens the file at a URL. If the server has no range requests, the whole file is fetched at once.
+ * Opens the file at a URL. If the server does not support range requests, the whole file is fetched at once.
  * @throws UnrollError `format` if there is no file
  */
 export async function urlSource(address: string): Promise<ByteSource> {

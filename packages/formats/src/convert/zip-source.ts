@@ -85,7 +85,7 @@ async function findDirectory(
   if (tail.getUint32(record, true) !== END || tail.getUint16(record + 20, true) !== 0)
     throw zipError(source, 'it has no end record');
   if (tail.getUint16(record + 4, true) !== 0 && tail.getUint16(record + 4, true) !== 0xffff)
-    throw zipError(source, 'it is a part of an archive');
+    throw zipError(source, 'it is a part of a split archive');
   if (record === LOCATOR64_SIZE && tail.getUint32(0, true) === LOCATOR64) {
     const end = uint64(tail, 8);
     if (end + END64_SIZE > start) throw zipError(source, 'its end record is damaged');

@@ -88,7 +88,7 @@ async function written(network: Network, format: string): Promise<{ weights: Uin
 
 const x = tensor(Array.from(new RandomStream(4).normal(2 * 9 * 3)), [2, 9, 3]);
 
-describe('models written for PyTorch', () => {
+describe('models written for PyTorch have the same outputs when they are read again', () => {
   for (const format of ['pytorch', 'safetensors']) {
     for (const [name, { layers, map }] of Object.entries(models)) {
       test(`${name}, as ${format}`, async () => {
@@ -135,7 +135,7 @@ function modulesOf(layer: Layer): Record<string, unknown>[] {
 }
 
 describe('the Python file', () => {
-  test('of a graph', async () => {
+  test('of a graph defines and calls its layers, with valid names', async () => {
     const source = input({ shape: [null, 3], name: 'x\n"""' });
     const left = dense({ units: 2, activation: 'gelu', name: 'class' }).apply(source);
     const right = lstm({ units: 2, ...sequences, name: 'import os; os.system("id")\n' }).apply(source);
@@ -167,7 +167,7 @@ describe('the Python file', () => {
   });
 });
 
-describe('layers that PyTorch does not have', () => {
+describe('models that PyTorch does not have are refused', () => {
   const source = () => input({ shape: [null, 3] });
   const refused: Record<string, [() => Network, RegExp]> = {
     'a GRU with the reset gate before the product': [
@@ -191,7 +191,7 @@ describe('layers that PyTorch does not have', () => {
         const x = source();
         return model({ inputs: x, outputs: attention().apply([x, x]) });
       },
-      /Layer attention \(Attention\).*several inputs/,
+      /Layer attention \(Attention\).*must be the first output of one layer/,
     ],
     'a convolution whose padding depends on the length': [
       () => sequential([source(), conv1d({ filters: 2, kernelSize: 3, strides: 2, padding: 'same' })]),

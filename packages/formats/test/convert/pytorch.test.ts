@@ -9,7 +9,7 @@ import { cases, decode, FOLDER, largestError, others } from './torch-cases.js';
 
 before(() => ready());
 
-describe('models of PyTorch', () => {
+describe('models of PyTorch have the same outputs', () => {
   for (const [name, { file, options, map, x, y }] of Object.entries(cases)) {
     test(`${name}: ${JSON.stringify(options)}`, async () => {
       const source = await fileSource(join(FOLDER, file));
@@ -42,7 +42,7 @@ describe('other files of PyTorch', { skip: hasOtherFolder && 'the folder has onl
       /contains argparse\.Namespace, but Unroll reads only tensors.*torch\.save\(model\.state_dict\(\)/,
   };
   for (const [name, message] of Object.entries(refused)) {
-    test(name, async () => {
+    test(`${name} is refused`, async () => {
       const { source, format } = await fileOf(name);
       assert.equal(format.name, 'pytorch');
       await assert.rejects(format.read(source), message);
@@ -66,7 +66,7 @@ describe('other files of PyTorch', { skip: hasOtherFolder && 'the folder has onl
       ['epoch', 'loss'],
     );
   });
-  test('tensors that are views of one storage, with offsets and strides', async () => {
+  test('tensors that are views of one storage, with offsets and strides, are read', async () => {
     const { source, format } = await fileOf('views.pt');
     const { model } = await format.read(source);
     const kernel = await model.parameters[0]?.data();
@@ -80,7 +80,7 @@ describe('other files of PyTorch', { skip: hasOtherFolder && 'the folder has onl
 
 describe('NumPy arrays', { skip: hasOtherFolder && 'the folder has only models' }, () => {
   const arraysIn = async (name: string) => readNpz(await fileSource(join(FOLDER, name)));
-  test('every type of number, both byte orders and both orders of axes', async () => {
+  test('every type of number, both byte orders and both orders of axes are read', async () => {
     const arrays = await arraysIn('arrays.npz');
     for (const [name, expected] of Object.entries(others.arrays ?? {})) {
       const { shape, values } = decode(expected);
@@ -89,7 +89,7 @@ describe('NumPy arrays', { skip: hasOtherFolder && 'the folder has only models' 
     }
     assert.equal(arrays.size, Object.keys(others.arrays ?? {}).length);
   });
-  test('a compressed file, and a file with a single array', async () => {
+  test('a compressed file, and a file with a single array, are read', async () => {
     const arrays = await arraysIn('compressed.npz');
     assert.deepEqual(arrays.get('zeros')?.shape, [100, 100]);
     assert.deepEqual(Array.from(arrays.get('x')?.values ?? []), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
@@ -98,7 +98,7 @@ describe('NumPy arrays', { skip: hasOtherFolder && 'the folder has only models' 
   test('arrays of objects are refused', async () => {
     await assert.rejects(
       arraysIn('objects.npz'),
-      /its data type "\|O" is not a number; arrays of Python objects are not read/,
+      /its data type "\|O" is not supported; arrays of Python objects are not read/,
     );
   });
 });

@@ -1,6 +1,6 @@
 /**
- * Writes a trained model as one ES module: it imports `unrolljs/infer` with exactly the classes that the model consists of,
- * so that bundlers leave out all others. The weights are in the module, or in a separate file in the same folder.
+ * Writes a trained model as one ES module, which imports only the classes of the model from `unrolljs/infer`, so that
+ * bundlers leave out all others. The weights are in the module, or in a separate file in the same folder.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import { encodeUtf8 } from '@unroll/core/internal';
@@ -41,7 +41,7 @@ export const appFormat: ModelFormat = {
 const notRead = (source: ByteSource): UnrollError =>
   new UnrollError(
     'value',
-    `${source.name} is a program, which Unroll does not read. Convert the saved model again.`,
+    `${source.name} is a program, which Unroll does not read. Use the model from which it was written.`,
   );
 
 /** Returns, for each class name in configs, the name under which `unrolljs/infer` exports the class. */
@@ -57,7 +57,7 @@ function exportNames(): Map<string, string> {
   return names;
 }
 
-/** Returns the names in `unrolljs/infer` of a config's classes, sorted. @throws UnrollError `value` for a custom class */
+/** Returns what `unrolljs/infer` calls the classes of a config, sorted. @throws UnrollError `value` for a custom class */
 function classesOf(config: unknown): string[] {
   const names = exportNames();
   const found = new Set<string>();
@@ -101,7 +101,7 @@ interface Parts {
 /** Returns a JavaScript string literal, which is also safe in a script element. */
 const literal = (text: string): string => JSON.stringify(text).replace(/</g, '\\u003c');
 
-/** Returns the text on one line, without the end of a comment. */
+/** Returns the text on one line, with a space between an asterisk and a slash, because together they would end the comment. */
 const comment = (text: string): string => text.replace(/\*\//g, '* /').replace(/[\r\n]+/g, ' ');
 
 const inlineWeights = (bytes: Uint8Array): string => `const weights = async () =>

@@ -1,6 +1,6 @@
 /**
  * Checks the global heaps of an HDF5 file, which contain strings of variable length. The HDF5 library walks from one object of
- * a heap to the next by the sizes. It can run forever if free space has the size 0 or an object is longer than the heap.
+ * a heap to the next by their sizes. It can run forever if free space has the size 0 or an object is longer than the heap.
  */
 
 /** `GCOL`, version 1, three reserved bytes. */

@@ -121,7 +121,7 @@ async function instantiate(): Promise<Hdf5Module> {
   if (isDiscarded) {
     throw new UnrollError(
       'state',
-      'A damaged HDF5 file has stopped the reader of HDF5 files. Reload the page to read further files.',
+      'No further HDF5 file can be opened after a damaged or very large one. Reload the page.',
     );
   }
   const loading = quietLibrary();
@@ -134,8 +134,9 @@ async function instantiate(): Promise<Hdf5Module> {
 }
 
 /**
- * Replaces `console.error` while the library is loaded, by a function that becomes silent when loading ends. The library
- * keeps this function and prints traces of damaged files with it, which the thrown error already describes.
+ * While the library is loaded, replaces `console.error` by a function that becomes silent when loading ends. The library
+ * keeps this function and would print its error stack for a damaged file with it; the thrown error already describes the
+ * damage.
  */
 function quietLibrary(): { end(): void } {
   const { error } = console;

@@ -27,7 +27,7 @@ export interface Hdf5Array {
   dtype: string;
 }
 
-/** The datasets that are read may have at most this many times the bytes of the file, plus {@link BUDGET} (compressed data). */
+/** All values that are read may take this many times the bytes of the file (data may be compressed), plus {@link BUDGET}. */
 const MAX_RATIO = 4;
 const BUDGET = 1 << 24;
 /** The library's memory may grow to this many bytes, plus {@link MAX_RATIO} times the size of the file. */

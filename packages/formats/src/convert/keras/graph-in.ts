@@ -324,7 +324,7 @@ function withCallOptions(object: JsonObject, call: KerasCall, where: string): Js
   const className = classNameOf(object) ?? '';
   if (!className.endsWith('Attention'))
     throw valueError(
-      `${where} cannot be imported: it is called with ${call.options.join(', ')}, which Unroll does not have.`,
+      `${where} cannot be imported: it is called with ${call.options.join(', ')}, which Unroll does not have. Call the layer without it, and export again.`,
     );
   return { ...object, config: { ...(object.config as JsonObject), call_options: call.options } };
 }

@@ -125,7 +125,7 @@ export function cellFrom(
   const kind = Object.hasOwn(CELLS, className) ? CELLS[className] : null;
   if (!kind) {
     throw o.refuse(
-      `its cell is ${className || 'not a cell'}; Unroll has ${[...Object.keys(CELLS), 'StackedRNNCells'].join(', ')}`,
+      `its cell is ${className || 'an object without class_name'}; Unroll has ${[...Object.keys(CELLS), 'StackedRNNCells'].join(', ')}`,
     );
   }
   const part = cellPart(options, kind, path, prefix);

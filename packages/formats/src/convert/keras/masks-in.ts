@@ -26,7 +26,7 @@ export function unionOf(masks: readonly (string | null)[]): string | null {
   return [...new Set(masks.flatMap((mask) => (mask as string).split('|')))].sort().join('|');
 }
 
-/** Returns the mask of sequences that are concatenated step after step. */
+/** Returns the mask of sequences that are concatenated along the time axis. */
 function concatenationOf(masks: readonly (string | null)[]): string | null {
   return masks.every((mask) => mask === null) ? null : `[${masks.join(', ')}]`;
 }
@@ -74,12 +74,12 @@ export function applyMasks(call: MaskedCall, context: ImportContext): MaskedResu
   return { drop, outputs: Array.from({ length: call.outputs }, (_, i) => (i === 0 ? first : NO_MASK)) };
 }
 
-/** Refuses or reports a call in which Keras 2 uses masks in another way than Keras 3. */
+/** Refuses or reports a call in which Keras 2 and Keras 3 use masks differently. */
 function checkKeras2(call: MaskedCall, { report }: ImportContext): void {
   const { rule, config, inputs, where } = call;
   if (inputs.every(({ unroll }) => unroll === null)) return;
   if (rule === 'merge' && !where.endsWith('(Add)'))
-    throw refusal(call, 'Keras 2 multiplies masked steps, and Unroll does not');
+    throw refusal(call, 'Keras 2 multiplies the values of masked steps, and Unroll counts them as 1');
   if ('momentum' in config && 'epsilon' in config)
     // BatchNormalization
     report.defaulted.push({
@@ -89,7 +89,7 @@ function checkKeras2(call: MaskedCall, { report }: ImportContext): void {
     });
 }
 
-/** Returns the inputs whose mask Unroll would use but Keras does not. */
+/** Returns the indices of the inputs whose mask Unroll would use and Keras would not. */
 function unwantedMasks(call: MaskedCall, { version }: ImportContext): number[] {
   const { inputs, rule, explicit, hasStates } = call;
   const drop: number[] = [];
@@ -100,7 +100,7 @@ function unwantedMasks(call: MaskedCall, { version }: ImportContext): number[] {
     const wanted = explicit ? (explicit[i] ?? null) : implicit;
     if (wanted === unroll) return;
     if (wanted === null) drop.push(i);
-    else throw refusal(call, `its mask is computed by operations that Unroll does not have (${wanted})`);
+    else throw refusal(call, `Keras uses the mask ${wanted}, and Unroll would use ${unroll ?? 'no mask'}`);
   });
   return drop;
 }

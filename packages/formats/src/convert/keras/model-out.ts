@@ -119,7 +119,7 @@ function maskAfterRecurrent(own: OwnConfig, x: Mask): Mask {
 
 function maskError({ className, config }: OwnConfig, where: string): Error {
   return valueError(
-    `Layer "${String(config.name)}" (${className}) cannot be exported: Keras ignores the mask of ${where}, and Unroll uses it. Remove the masking, or drop the mask before this layer with permuteLayer({ dims: [1, 2] }).`,
+    `Layer "${String(config.name)}" (${className}) cannot be exported: the export to Keras does not support masked inputs of ${where}. Remove the masking, or drop the mask before this layer with permuteLayer({ dims: [1, 2] }).`,
     { layer: config.name },
   );
 }
@@ -298,7 +298,7 @@ function operation(className: string, name: string, config: JsonObject, args: Js
   };
 }
 
-/** Returns the call of a layer. Several inputs are a list; recurrent layers take the initial states by name. */
+/** Returns the call of a layer. Several inputs are passed as a list, and the initial states of recurrent layers by name. */
 function callTo({ className, config }: OwnConfig, tensors: JsonObject[]): JsonObject {
   const kwargs: JsonObject = {};
   if (className.endsWith('Attention')) {

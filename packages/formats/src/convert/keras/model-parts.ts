@@ -49,7 +49,7 @@ export interface ModelContext {
   translate(value: Json, masks: readonly TensorMasks[]): TranslatedLayer | TranslatedModel;
 }
 
-/** Converts a shape in which null means any size to one in which -1 does. */
+/** Returns a shape with -1 instead of null for an axis of any size. */
 export function shapeIn(value: Json | undefined, what: string): number[] {
   return listIn(value, what).map((extent) => {
     if (extent === null) return -1;
@@ -77,7 +77,7 @@ export function unmask(name: string, rank: number, report: ImportReport): JsonOb
   report.defaulted.push({
     name: `layer "${name}"`,
     value: 'Permute layer that leaves the axes as they are',
-    reason: 'Keras ignores the mask before the next layer; this layer drops it',
+    reason: 'Keras ignores the mask in the next layer, so this layer drops it',
   });
   return { className: 'Permute', config: { name, dims: Array.from({ length: rank - 1 }, (_, d) => d + 1) } };
 }

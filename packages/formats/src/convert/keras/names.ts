@@ -80,7 +80,7 @@ function namedIn(value: Json | undefined, what: string): Named | null {
   return { className, config: isObject(value.config) ? value.config : {} };
 }
 
-/** Returns the options that are not null, in camelCase. @param convert converts the values of some options */
+/** Returns the options that are not null, in camelCase. @param convert converters of values, by Keras's name of the option */
 function camelOptions(
   config: JsonObject,
   convert: Readonly<Record<string, (value: Json) => Json>> = {},
@@ -207,7 +207,7 @@ function specTo(
 const nameOf = (spec: Spec): string | null =>
   typeof spec === 'string' ? spec : typeof spec === 'object' && spec !== null ? spec.className : null;
 
-/** Returns an initialiser in Keras's form. @param fallback used if Keras does not have it: Keras's default, by class name */
+/** Returns an initialiser in Keras's form. @param fallback Keras's class to use if Keras does not have the initialiser */
 export function initializerTo(spec: Spec, fallback: string): JsonObject {
   const name = nameOf(spec);
   if (name === null || !Object.hasOwn(INITIALIZERS, name))

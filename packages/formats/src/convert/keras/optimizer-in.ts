@@ -74,7 +74,7 @@ export interface OptimizerFile {
   /** In the order in which Keras lists them. */
   parameters: readonly TrainableParameter[];
   report: ImportReport;
-  /** Why the state does not fit the parameters; null if it does. */
+  /** Why the state does not fit the parameters; null if it fits. */
   changed: string | null;
 }
 
@@ -216,7 +216,8 @@ function stateIn(
 /**
  * Returns the layout of numbered arrays, `optimizer/vars/0`, ...: the number of updates, the learning rate (Keras 3 only, and
  * only if it is not a schedule), the moving averages of the weights (if there are any), the slots, and for Nadam the product
- * of the momentums. For each parameter, the two moments of Adam and its variants are adjacent; other slots follow one another.
+ * of the momentums. For each parameter, the two moments of Adam and its variants are adjacent; other arrays are grouped by
+ * slot.
  */
 function numberedLayout(
   h5: Hdf5Reader,

@@ -93,7 +93,7 @@ function metricTo(name: string): Json {
 
 function notInKeras(kind: string, name: string): Error {
   return valueError(
-    `The ${kind} ${name} cannot be exported: Keras has none like it. Export the model without its training options: { training: false }.`,
+    `The ${kind} ${name} cannot be exported: Keras has no such ${kind}. Export the model without its training options: { training: false }.`,
     { name },
   );
 }

@@ -205,7 +205,7 @@ export function assignWeights(model: WeightLayout, values: readonly ImportedArra
   return arrays;
 }
 
-/** Matches the layers that have weights by their order. Returns the name in the file by the name in the model. */
+/** Matches layers by their order, without layers that have no weights. Returns the name in the file by name in the model. */
 function namesByOrder(file: Hdf5Reader, root: string, { layers }: WeightLayout): Map<string, string> {
   const stored = longAttribute(file, root || '/', 'layer_names').filter(
     (name) => longAttribute(file, `${root}/${name}`, 'weight_names').length > 0,

@@ -9,7 +9,7 @@ import { decodeUtf8, encodeUtf8, fromFloat16Bits } from '@unroll/core/internal';
 /** An array, in row-major order. */
 export interface NumpyArray {
   shape: Shape;
-  /** Float64Array for float64 and integers of 32 and 64 bits; those beyond 2^53 are rounded. Otherwise Float32Array. */
+  /** Float64Array for float64 and integers of 32 and 64 bits (rounded beyond 2^53), otherwise Float32Array. */
   values: FloatArray;
   /** Data type in NumPy's spelling, without the byte order: `f4`, `i8`, `b1`. */
   dtype: string;
@@ -50,7 +50,7 @@ export function readNpy(bytes: Uint8Array, name: string): NumpyArray {
   const read = dtype !== undefined && Object.hasOwn(READERS, dtype) ? READERS[dtype] : undefined;
   if (!read) {
     const hint = descr.includes('O') ? '; arrays of Python objects are not read' : '';
-    throw npyError(name, `its data type "${descr.slice(0, 20)}" is not a number${hint}`);
+    throw npyError(name, `its data type "${descr.slice(0, 20)}" is not supported${hint}`);
   }
   const shape = shapeOf(sizes, name);
   const size = Number(dtype[1]);

@@ -5,12 +5,12 @@ import { type ByteSource, readAll } from '../source.js';
 import { readZipEntry, zipIndex } from '../zip-source.js';
 import { type NumpyArray, readNpy, writeNpy } from './npy.js';
 
-/** Bytes that an array may have beyond the usual ratio of decompression, because zeros compress a thousandfold. */
+/** Bytes that an array may have beyond the usual limit of the compression ratio, because zeros compress a thousandfold. */
 const MAX_EXTRA = 1 << 22;
 
 /**
- * Reads all arrays of an .npz file, which may be compressed, by name. A .npy file has one array, with the name ''.
- * @throws UnrollError `format` for a damaged file, and for arrays of anything but numbers
+ * Returns the arrays of an .npz file, compressed or not, by name. A .npy file has one array, with the name ''.
+ * @throws UnrollError `format` for a damaged file or an unsupported data type
  */
 export async function readNpz(source: ByteSource): Promise<Map<string, NumpyArray>> {
   const head = await source.read(0, Math.min(4, source.size));

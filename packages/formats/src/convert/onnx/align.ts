@@ -16,7 +16,7 @@ import {
 
 /**
  * Operands with common axes: tensors of the model, numbers, and arrays whose rank is at most the rank of the tensors. For
- * `stored` and `seen`, see values.ts.
+ * `stored`, `seen` and atoms (factors of the size of an axis), see values.ts.
  */
 export interface Aligned {
   operands: (Reference | number | { shape: Shape; values: FloatArray })[];
@@ -83,8 +83,8 @@ export function constantOperand(context: NodeContext, value: Value): Constant {
 }
 
 /**
- * Merges the axes of a tensor into the axes of the result, `seen`. Where the result already has atoms, `renamed` maps the
- * tensor's atoms to them.
+ * Merges the axes of a tensor into the axes of the result, `seen`. Where the result already has atoms, adds the mapping from
+ * the tensor's atoms to these atoms to `renamed`.
  */
 export function mergeAxes(
   context: NodeContext,
@@ -209,7 +209,7 @@ export function arrangeConstant(
     for (const atom of [...current(seen[seen.length - extents.length + i])].reverse()) {
       const factor = known(atom.size);
       if (factor === null)
-        throw context.error('a constant has elements for each step of a sequence of any length');
+        throw context.error('a constant has one element per step, but the number of steps is not fixed');
       strideOf.set(atom, stride);
       stride *= factor;
     }

@@ -20,14 +20,18 @@ export const countOf = (extents: readonly number[]): number =>
   extents.reduce((total, extent) => total * extent, 1);
 
 /**
- * Limits the memory of computed constants: a small file can describe a large one.
+ * Limits the memory of computed constants: a small file can describe a very large constant.
  * @param count number of elements of the result
  * @param from number of elements that it is computed from
  * @throws UnrollError `value` if the result would be too large
  */
 export function checkCount(count: number, from: number): void {
-  if (count >= 0 && count <= 4 * from + 2 ** 20) return;
-  throw valueError(`A constant of the graph would have ${count} elements, computed from ${from}.`, { count });
+  const limit = 4 * from + 2 ** 20;
+  if (count >= 0 && count <= limit) return;
+  throw valueError(
+    `A constant of the graph would have ${count} elements. Computed from ${from} elements, it may have at most ${limit}.`,
+    { count },
+  );
 }
 
 /** Returns the elements at all indices below `extents`, with these strides. A stride may be 0 or negative. */

@@ -101,7 +101,7 @@ export class NodeContext {
     return this.optional(index) ? this.constant(index, what) : null;
   }
 
-  /** Returns a tensor of the model with an axis of this size other than the batch, and the axis; null if there is none. */
+  /** Returns a tensor with a stored axis of this size, except the batch, and the index of the axis; or else null. */
   tensorWithAxis(extent: Dimension): { tensor: ModelTensor; at: number } | null {
     for (const value of this.#values.values()) {
       if (value.kind !== 'tensor') continue;
@@ -118,7 +118,7 @@ export class NodeContext {
     return (this.graph.readers.get(this.node.outputs[index] ?? '') ?? 0) > 0;
   }
 
-  /** Returns true if no other node reads this input. */
+  /** Returns true if nothing else reads this input: no other node, and no output of the graph. */
   isOnlyReader(index: number): boolean {
     return this.graph.readers.get(this.node.inputs[index]) === 1;
   }
@@ -158,7 +158,7 @@ export class NodeContext {
     if (rank > MAX_RANK) throw this.error(`a tensor has ${rank} axes, more than ${MAX_RANK}`);
   }
 
-  /** Returns the index of an axis of a value, which counts from the end if it is negative, as an index from 0. */
+  /** Converts an index of an axis, which counts from the end if it is negative, to an index from 0. */
   axis(axis: number, rank: number): number {
     const positive = axis < 0 ? axis + rank : axis;
     if (Number.isInteger(positive) && positive >= 0 && positive < rank) return positive;

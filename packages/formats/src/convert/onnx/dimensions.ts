@@ -13,7 +13,7 @@ export interface Dimension {
 export const size = (factor: number): Dimension => ({ factor, symbols: [] });
 export const symbol = (name: string): Dimension => ({ factor: 1, symbols: [name] });
 
-/** Returns the number; null if it is unknown. */
+/** Returns the size as a number; null if it is unknown. */
 export function known({ factor, symbols }: Dimension): number | null {
   return symbols.length === 0 || factor === 0 ? factor : null;
 }
@@ -41,7 +41,7 @@ export function times(a: Dimension, b: Dimension): Dimension {
 
 export const product = (dimensions: readonly Dimension[]): Dimension => dimensions.reduce(times, size(1));
 
-/** Returns a / b; null if it is not a product of an integer and symbols. */
+/** Returns a / b; null if the quotient is not a product of an integer and symbols. */
 export function dividedBy(a: Dimension, b: Dimension): Dimension | null {
   const symbols = [...a.symbols];
   for (const name of b.symbols) {

@@ -10,7 +10,7 @@ import { writeModel } from './protobuf.js';
 /** The oldest and the newest version of the operator set that can be written. */
 export const OPSETS: readonly [oldest: number, newest: number] = [13, 23];
 const DEFAULT_OPSET = 17;
-/** Returns the version of the file format that ONNX released with a version of the operator set. */
+/** Returns a version of the file format that all tools with this version of the operator set can read. */
 const irVersionOf = (opset: number): number => (opset <= 14 ? 7 : opset <= 18 ? 8 : opset <= 20 ? 9 : 10);
 
 /**
@@ -18,7 +18,7 @@ const irVersionOf = (opset: number): number => (opset <= 14 ? 7 : opset <= 18 ? 
  * features]. The states of stateful layers (with `streaming`, the states of all layers) are further inputs and outputs:
  * `lstm.h` and `lstm.h.next`, [batch, units].
  * @throws UnrollError `state` for a model that has no weights or cannot be streamed, `value` for an unsupported version and
- * for layers that ONNX cannot express, by name
+ * for a layer that ONNX cannot express; the message names it
  */
 export async function exportOnnx(
   model: Network,

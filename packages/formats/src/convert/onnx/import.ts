@@ -28,7 +28,7 @@ import {
 } from './values.js';
 import { type LayerEntry, ModelWriter, type WrittenModel } from './writer.js';
 
-/** Largest number of assumptions about the batch axes of inputs that are tried. */
+/** Maximum number of assumptions about the batch axes of the inputs. */
 const MAX_ATTEMPTS = 32;
 
 /**
@@ -63,8 +63,8 @@ function checkOperators({ nodes }: Graph, file: string): void {
 }
 
 /**
- * Tries assumptions about the batch axes until the nodes agree. The last assumption is that the inputs have no batch axis, so
- * that they are a single example.
+ * Tries at most {@link MAX_ATTEMPTS} assumptions about the batch axes, until the nodes agree with one. The last assumption is
+ * that the inputs have no batch axis, so that they are a single example.
  */
 function convert(graph: Graph, file: string): ImportedModel {
   const axes = new Map(graph.inputs.map((input) => [input.name, likelyBatch(input)]));
@@ -270,7 +270,7 @@ class Conversion {
     this.#budget += 4 * values.length;
   }
 
-  /** Counts the elements of computed constants. @throws UnrollError `value` if they are many more than the file has */
+  /** Counts the elements of computed constants. @throws UnrollError `value` if they exceed the budget */
   #spend({ values }: Constant, label: string): void {
     if (this.#arrays.has(values)) return;
     this.#arrays.add(values);

@@ -1,4 +1,4 @@
-/** Moves and regroups axes of tensors of the model. For stored and seen axes, see values.ts. */
+/** Moves and regroups axes of tensors of the model. For atoms, stored axes and seen axes, see values.ts. */
 import { splitFirst } from './align.js';
 import type { NodeContext } from './context.js';
 import {
@@ -131,8 +131,8 @@ function assumed({ seen }: ModelTensor, shape: readonly Dimension[]): Dimension[
 }
 
 /**
- * Adds a Reshape layer if the old and new sizes are not products of common factors (for example, [2, 3] and [3, 2]). Returns
- * null if they are, or if a size is unknown.
+ * Adds a Reshape layer if the old and new sizes are known and are not products of common factors (for example, [2, 3] and
+ * [3, 2]), and no axis but the first contains the batch. Otherwise returns null.
  */
 function regrouped(
   context: NodeContext,

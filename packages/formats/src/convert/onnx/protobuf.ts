@@ -79,7 +79,7 @@ class FileReader {
     return range.end;
   }
 
-  /** Returns bytes of the file, from the window or with a new one. */
+  /** Returns bytes of the file from the window, after moving the window if necessary. */
   async #read(begin: number, size: number): Promise<Uint8Array> {
     const offset = begin - this.#window.begin;
     if (offset >= 0 && offset + size <= this.#window.bytes.length)

@@ -1,5 +1,5 @@
 /**
- * Runs an ONNX file with onnxruntime-node, to compare its outputs with a model's. This package is not a dependency of
+ * Runs an ONNX file with onnxruntime-node, to compare its outputs with a model's. onnxruntime-node is not a dependency of
  * Unroll, because it is large: users install it next to Unroll or in their project.
  */
 import { type FloatArray, type Shape, UnrollError, valueError } from '@unroll/core';
@@ -84,7 +84,7 @@ export async function runOnnxLayers(
   }
 }
 
-/** Returns the order of axes of the imported model; null if Unroll cannot import the file (the orders are then the same). */
+/** Returns the order of axes of the imported model; null, which keeps the order of the file, if Unroll cannot import it. */
 async function axesOf(source: ByteSource): Promise<Required<ImportedModel>['axes'] | null> {
   try {
     return (await importOnnx(source)).axes ?? null;
@@ -101,7 +101,7 @@ declare const process: {
   getBuiltinModule?(name: string): { createRequire(path: string): { resolve(name: string): string } };
 };
 
-/** Loads onnxruntime-node from the folder of Unroll, or from the current one. */
+/** Loads onnxruntime-node from the folder of Unroll, or from the current folder. */
 async function loadRuntime(): Promise<Runtime> {
   const resolvers = [
     () => RUNTIME,

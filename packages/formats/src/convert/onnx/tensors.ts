@@ -33,7 +33,7 @@ const dataType = (
 ): DataType => ({ name, type, size, read, field });
 
 const int32 = 'int32Data';
-/** The data types of tensors, by their number in onnx.proto. Strings, complex numbers and 8-bit floats are missing. */
+/** The data types that Unroll reads, by number in onnx.proto: not strings, complex numbers, 8-bit floats and 4-bit types. */
 const DATA_TYPES: Readonly<Record<number, DataType>> = {
   1: dataType('float32', 'float', 4, 'floatData', (view, at) => view.getFloat32(at, true)),
   2: dataType('uint8', 'int', 1, int32, (view, at) => view.getUint8(at)),
@@ -78,21 +78,20 @@ export async function readTensor(proto: TensorProto, source: ByteSource): Promis
       { name },
     );
   const count = elementCount(proto, source.name);
-  const wrongSize = (got: number, unit: string): UnrollError =>
-    damaged(source.name, `${label} of shape ${formatShape(dims)} has ${got} ${unit}`, { name, dims });
+  const wrongSize = (bytes: number): UnrollError =>
+    damaged(source.name, `${label} has ${bytes} bytes, which do not fit its shape ${formatShape(dims)}`, {
+      name,
+      dims,
+    });
   const ranges = proto[found.field];
   if (proto.dataLocation !== 1 && proto.rawData.length === 0 && ranges.length > 0) {
     const values = packedValues(found, await join(ranges, source), count);
-    if (values === null)
-      throw wrongSize(
-        ranges.reduce((sum, { begin, end }) => sum + end - begin, 0),
-        'bytes',
-      );
+    if (values === null) throw wrongSize(ranges.reduce((sum, { begin, end }) => sum + end - begin, 0));
     return { shape: dims, values, type: found.type };
   }
   const bytes =
     proto.dataLocation === 1 ? await externalBytes(proto, source) : await join(proto.rawData, source);
-  if (bytes.length !== count * found.size) throw wrongSize(bytes.length, 'bytes');
+  if (bytes.length !== count * found.size) throw wrongSize(bytes.length);
   return { shape: dims, values: rawValues(found, bytes, count), type: found.type };
 }
 

@@ -1,7 +1,7 @@
 /** Collects the layers, nodes and weights of the model that an ONNX graph becomes. */
 import { type FloatArray, type Shape, UnrollError } from '@unroll/core';
 import type { ImportedArray } from '../imported.js';
-import { known } from './dimensions.js';
+import { formatDimension, known } from './dimensions.js';
 import { type Atom, type Axis, axisSize, current, type ModelTensor, type Reference } from './values.js';
 
 /** A layer to add to the model. */
@@ -115,7 +115,10 @@ export class ModelWriter {
     const order = target.flat();
     const atoms = stored.flat();
     if (order.length !== atoms.length || order.some((atom) => !atoms.includes(atom)) || order[0] !== atoms[0])
-      throw new UnrollError('value', 'The axes of a tensor cannot be rearranged in this way.');
+      throw new UnrollError(
+        'value',
+        `A tensor with the axes ${formatAxes(stored)} cannot be rearranged to ${formatAxes(target)}.`,
+      );
     if (order.every((atom, i) => atom === atoms[i])) return this.#reshape(tensor, target);
     // Moves whole axes if they stay together, otherwise single atoms.
     const together = stored.every((axis) => {
@@ -222,6 +225,9 @@ export class ModelWriter {
     }
   }
 }
+
+const formatAxes = (axes: readonly Axis[]): string =>
+  `[${axes.map((axis) => formatDimension(axisSize(axis))).join(', ')}]`;
 
 export const sameAxis = (a: Axis, b: Axis): boolean =>
   a.length === b.length && a.every((atom: Atom, i) => atom === b[i]);

@@ -315,7 +315,7 @@ function batchNorm(call: Call): Partial<ExportedLayer> {
 function embedding({ name, weight, config }: Call): Partial<ExportedLayer> {
   const { shape } = required(weight, 'embeddings');
   const notes = config.maskZero
-    ? [`${name}: id 0 is padding; PyTorch does not skip its steps (pack_padded_sequence does)`]
+    ? [`${name}: id 0 is padding; to skip its steps, use pack_padded_sequence`]
     : [];
   return {
     modules: [{ name, code: `nn.Embedding(${shape.join(', ')})` }],
@@ -346,7 +346,10 @@ function timeDistributed(call: Call): Partial<ExportedLayer> {
   const inner = call.config.layer as LayerJson;
   const prefix = `${inner.config.name}/`;
   if (inner.className !== 'Dense' && inner.className !== 'Activation')
-    throw unsupported(call, `only Dense is written inside TimeDistributed, got ${inner.className}`);
+    throw unsupported(
+      call,
+      `only Dense and Activation are supported inside TimeDistributed, got ${inner.className}`,
+    );
   return EXPORTS[inner.className]({
     ...call,
     ...inner,
@@ -375,7 +378,7 @@ const EXPORTS: Readonly<Record<string, Export>> = {
   WordDropout: ({ name }) => ({ notes: [`${name}: WordDropout only acts in training and is left out`] }),
   ActivationRegularization: () => ({}),
   Masking: ({ name }) => ({
-    notes: [`${name}: PyTorch does not skip masked steps (pack_padded_sequence does)`],
+    notes: [`${name}: to skip masked steps, use pack_padded_sequence`],
   }),
   TimeDistributed: timeDistributed,
   GlobalAveragePooling1D: globalPooling('mean'),

@@ -75,7 +75,7 @@ export function required(weight: WeightsOf, name: string): Weight {
   return found;
 }
 
-/** Returns parameters as tensors with other names. @param names parameter by name of the tensor */
+/** Returns parameters as tensors with other names. @param names names of the parameters, by tensor name */
 export const renamed = (
   module: string,
   weight: WeightsOf,

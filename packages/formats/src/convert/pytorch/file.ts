@@ -153,7 +153,8 @@ async function openLegacy(source: ByteSource): Promise<Opened> {
   let at = keys.end;
   for (const key of keys.value) {
     const storage = typeof key === 'string' ? views.get(key) : undefined;
-    if (!storage || ranges.has(storage.key)) throw damaged(source, 'the list of its storages does not fit');
+    if (!storage || ranges.has(storage.key))
+      throw damaged(source, 'the list of its storages has an unknown or repeated key');
     if (at + 8 > bytes.length) throw damaged(source, 'it is truncated');
     const length = view.getUint32(at, little) + view.getUint32(at + 4, little) * 2 ** 32;
     const end = at + 8 + length * (storage.type?.size ?? 1);

@@ -318,5 +318,5 @@ define('P', (m) => {
   m.persistent();
 });
 for (const code of ['i', 'o', 0x81, 0x92, 0x82, 0x83, 0x84]) {
-  define(code, (m) => m.fail('it creates an object of a class, which is never done'));
+  define(code, (m) => m.fail('it creates an object of a class, which Unroll never does'));
 }

@@ -86,8 +86,10 @@ function chain(modules: readonly Known[], file: string, ordered: boolean): Known
   if (found.length === 1) return found[0];
   const list = modules.map((each) => `${nameOf(each)} [${each.input ?? '?'} -> ${each.output}]`).join(', ');
   const problem =
-    found.length > 1 ? 'several orders of its modules are possible by' : 'its modules do not form a chain by';
-  throw needsMap(file, `${problem} their widths: ${list}`);
+    found.length > 1
+      ? 'the widths of its modules allow several orders'
+      : 'no order was found that fits the widths of its modules';
+  throw needsMap(file, `${problem}: ${list}`);
 }
 
 /** Returns the modules, with each matrix as a Linear or an Embedding; null if their widths do not fit in this order. */
@@ -156,7 +158,7 @@ function permutations(modules: readonly Known[]): Known[][] {
   return attempts > MAX_ATTEMPTS ? [] : found;
 }
 
-/** Returns two successive linear layers with no activation between them, which real models do not have; null if none. */
+/** Returns two successive linear layers without an activation between them (real models have one); null if none. */
 function layersWithoutActivation(order: readonly Known[]): [Known, Known] | null {
   const isLinear = ({ kind }: Known): boolean => kind === 'linear' || kind === 'conv1d';
   const layers = order.filter(({ kind }) => kind !== 'layerNorm' && kind !== 'batchNorm');
@@ -287,7 +289,7 @@ function layerEntry(entry: Record<string, unknown>, i: number): LayerEntry {
 
 function moduleStep(module: TorchModule, entry: Record<string, unknown>, isFirst: boolean): Step {
   if (!isKnown(module))
-    throw valueError(`The map uses ${nameOf(module)}, but ${module.problem}. Add it to "omit".`);
+    throw valueError(`The map uses ${nameOf(module)}, but ${module.problem}. Add the module to "omit".`);
   const owner = `The map, module "${module.path}"`;
   const typed =
     module.kind === 'matrix'

@@ -94,7 +94,7 @@ function tensorsOf(file: TorchFile, dict: Map<PyValue, PyValue>): StateTensor[] 
   }));
 }
 
-/** Returns the prefixes of wrappers that all names begin with; '' if there are none. */
+/** Returns the wrapper prefixes with which all names begin, joined; '' if there are none. */
 export function prefixOf(names: readonly string[]): string {
   let prefix = '';
   for (;;) {

@@ -1,6 +1,6 @@
 /**
  * Converts tensors of PyTorch to parameters of a layer. PyTorch stores matrices transposed, and the gates of a GRU in the
- * order r z n instead of z r n. It has two biases; an LSTM and an RNN use only their sum.
+ * order r z n instead of z r n. A recurrent module has two biases; an LSTM and an RNN use only their sum.
  */
 import type { FloatArray, Shape } from '@unroll/core';
 

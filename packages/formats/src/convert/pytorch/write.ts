@@ -101,7 +101,7 @@ function graphBody(model: Network, graph: GraphJson, exportOf: ExportOf, ranks: 
     }
     if (operands.length !== 1 || from[0][1] !== 0)
       throw valueError(
-        `Layer ${layer} (${json.className}) cannot be written for PyTorch: it has several inputs.`,
+        `Layer ${layer} (${json.className}) cannot be written for PyTorch: its input must be the first output of one layer.`,
       );
     const source = nodes[from[0][0]].layer;
     lines.push(

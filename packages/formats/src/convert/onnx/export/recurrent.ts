@@ -106,7 +106,7 @@ function directionOf(source: CellSource): Direction {
   const { call, cell } = source;
   const kind = cell.className.replace(/Cell$/, '');
   const op = /LSTM$/.test(kind) ? 'LSTM' : /GRU$/.test(kind) ? 'GRU' : 'RNN';
-  if (!CELLS.includes(kind)) throw call.error(`it has no node for the cell ${cell.className}`);
+  if (!CELLS.includes(kind)) throw call.error(`ONNX has no node for the cell ${cell.className}`);
   const units = Number(cell.config.units);
   const kernel = weightOf(source, 'kernel');
   const recurrent = weightOf(source, 'recurrent_kernel');
@@ -418,7 +418,7 @@ function initialStates(call: LayerCall, layer: Recurrent): { initial: string[]; 
 
 export function exportRecurrent(call: LayerCall): GraphTensor[] {
   const layer = call.layer as Recurrent;
-  if (layer.constants.length > 0) throw call.error('it has no node for a cell with constants');
+  if (layer.constants.length > 0) throw call.error('ONNX has no node for a cell with constants');
   const [x] = call.inputs;
   const { initial, streamed } = initialStates(call, layer);
   const run = { layer, call, x: x.name, mask: x.mask, initial, key: call.path };

@@ -59,7 +59,7 @@ export function cellFunctions(
   );
 }
 
-/** Returns the name of Unroll's equal activation without parameters; null if there is none. */
+/** Returns the name of Unroll's activation that computes the same without parameters; null if there is none. */
 export function namedFunction({ name, alpha, beta }: CellFunction): string | null {
   if (alpha === undefined) return name;
   if (name === 'linear') return alpha === 1 && beta === 0 ? 'linear' : null;

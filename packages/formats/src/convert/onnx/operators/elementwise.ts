@@ -36,7 +36,7 @@ interface Unary {
 }
 
 const alpha = (initial: number): Unary['numbers'] => ({ alpha: ['alpha', initial] });
-/** Rounds to the nearest integer, and halves to the even integer. */
+/** Rounds to the nearest integer, ties to even. */
 const toEven = (x: number): number => {
   const up = Math.floor(x + 0.5);
   return up - x === 0.5 && up % 2 !== 0 ? up - 1 : up;
@@ -216,7 +216,7 @@ function infinity(context: NodeContext, value: number): string {
   return `${value}`;
 }
 
-/** Makes the constant of an addition the bias of the layer that computes the other operand; null if this is impossible. */
+/** If the constant of an addition can be the bias of the layer before it, sets the bias and returns the sum; else null. */
 function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b: Value): Value | null {
   const [tensor, bias, index] = a.kind === 'tensor' ? ([a, b, 0] as const) : ([b, a, 1] as const);
   if (name !== 'add' || tensor.kind !== 'tensor' || bias.kind !== 'constant') return null;

@@ -93,7 +93,7 @@ function constantProduct(context: NodeContext, a: Constant): Value {
   const left = repeated(a.values, a.extents, [...leading, rows]);
   const last = a.shape.at(-1);
   if (b.extents.length !== 2 || !left || last === undefined || known(last) !== rows)
-    throw context.error('it multiplies constants that do not fit');
+    throw context.error('it multiplies constants whose shapes do not fit each other');
   const values = new Float64Array((left.length / rows) * columns);
   for (let i = 0; i < values.length; i++) {
     const row = Math.floor(i / columns) * rows;
@@ -114,7 +114,7 @@ function matrix(
   throw context.error('a constant must be one matrix, not several');
 }
 
-/** Multiplies two tensors of the model. If the left tensor has one axis, it is a row; if the right one has, it is a column. */
+/** Multiplies two tensors of the model. A left tensor with one axis is a row, and a right tensor with one axis a column. */
 function product(context: NodeContext, a: ModelTensor, b: ModelTensor): Value {
   const row: ModelTensor = a.seen.length === 1 ? { ...a, seen: [[], ...a.seen] } : a;
   const column: ModelTensor = b.seen.length === 1 ? { ...b, seen: [...b.seen, []] } : b;

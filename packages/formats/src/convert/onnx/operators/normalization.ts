@@ -126,7 +126,7 @@ function reduce(operation: string): Operator['convert'] {
   };
 }
 
-/** Reduces a constant vector with at most 64 elements, as computations of sizes do. */
+/** Reduces a constant vector. Except for products of sizes, it may have at most 64 elements. */
 function reduceConstant(context: NodeContext, value: Value, operation: string): Value {
   const sizes = sizesOf(value);
   const keeps = context.number('keepdims', 1) !== 0 && shapeOf(value).length === 1;

@@ -1,6 +1,7 @@
 /**
  * Converts one direction of an RNN, LSTM or GRU node to a layer of Unroll with its weights. ONNX concatenates the gates of the
- * LSTM in the order i o f c and the gates of the GRU in the order z r h. It has two biases: for the inputs and for the state.
+ * LSTM in the order i o f c and the gates of the GRU in the order z r h. Each direction has two biases: one for the inputs and
+ * one for the state.
  */
 import type { FloatArray, Shape } from '@unroll/core';
 import { strided, transposed } from '../arrays.js';

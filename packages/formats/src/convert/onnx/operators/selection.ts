@@ -39,7 +39,7 @@ function select(context: NodeContext, value: Value, axis: number, indices: reado
 /** Returns true for ends that mean "until the end of the axis", such as the largest int32 or int64. */
 const isOpenEnd = (end: number): boolean => end >= 2 ** 31 - 1;
 
-/** Returns the elements of an axis from `start` to before `end` with this step. */
+/** Returns the elements of an axis from `start` up to, but not including, `end` with this step. */
 export function sliced(
   context: NodeContext,
   value: Value,
@@ -89,7 +89,7 @@ function strideSlice(
     const ref = context.writer.operation({ operation: 'reverse', axis: at }, [tensor.ref]);
     return replaceAxis(tensor, axis, at, ref, shapeOf(value)[axis]);
   }
-  if (!range) throw context.error('it slices a sequence of any length with a step');
+  if (!range) throw context.error(`it slices an axis of unknown size with the step ${step}`);
   const indices = indicesOf(range);
   const ref = context.writer.operation({ operation: 'take', axis: at, indices }, [tensor.ref]);
   return replaceAxis(tensor, axis, at, ref, size(indices.length));
@@ -289,7 +289,7 @@ function takeFrom(
   return { ...tensor, ref, stored: tensor.stored.toSpliced(at, 1), seen: tensor.seen.toSpliced(axis, 1) };
 }
 
-/** If a recurrent layer is read only at its last step, makes it return that step. Returns false if it cannot. */
+/** If a recurrent layer is read only at its last step, makes it return that step. Returns false if this is impossible. */
 function returnLastStep(
   context: NodeContext,
   tensor: ModelTensor,
@@ -312,7 +312,7 @@ function embedding(context: NodeContext, indices: ModelTensor, axis: number): Va
   const table = context.constant(0, 'the table');
   if (axis !== 0 || table.extents.length !== 2)
     throw context.error(
-      'its indices depend on the inputs, so its data must be a table [ids, features] and its axis 0',
+      'its indices depend on the inputs, so its data must be a table [ids, features], and its axis must be 0',
     );
   const [inputDim, outputDim] = table.extents;
   const ref = context.writer.add({
@@ -348,7 +348,7 @@ function pad(context: NodeContext): Value[] {
   return [value];
 }
 
-/** Adds elements at the start and the end of an axis. @throws for a negative number of elements */
+/** Adds elements at the start and the end of an axis. @throws UnrollError `value` for a negative number */
 export function padded(
   context: NodeContext,
   tensor: ModelTensor,

@@ -106,10 +106,12 @@ export function reshaped(context: NodeContext, value: Value, shape: readonly Dim
 function reshape(context: NodeContext): Value[] {
   const value = context.input(0);
   const from = shapeOf(value);
-  const keepsZero = context.number('allowzero', 0) === 0;
+  const zeroCopiesSize = context.number('allowzero', 0) === 0;
   const target = sizesFrom(context, 1, 'shape');
   if (!target) throw context.error('the shape is missing');
-  const shape = target.map((extent, d) => (known(extent) === 0 && keepsZero ? (from[d] ?? extent) : extent));
+  const shape = target.map((extent, d) =>
+    known(extent) === 0 && zeroCopiesSize ? (from[d] ?? extent) : extent,
+  );
   return [reshaped(context, value, shape)];
 }
 

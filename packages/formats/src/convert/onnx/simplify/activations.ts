@@ -4,7 +4,7 @@ import type { LayerGraph } from './graph.js';
 
 /**
  * Activations by the expressions that exporters write for them. `x` is the input; operands of sums and products are sorted,
- * and numbers are rounded to six digits.
+ * and numbers are rounded to six significant digits.
  */
 const EXPRESSIONS: Readonly<Record<string, string>> = {
   'elu(x) alpha=1': 'elu',

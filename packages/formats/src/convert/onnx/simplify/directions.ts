@@ -39,7 +39,7 @@ function joinParts(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** If the directions of a Bidirectional layer are read only for their sum or product, makes this its merge mode. */
+/** If only the sum or product of the directions of a Bidirectional layer is read, sets the layer's merge mode to it. */
 function mergeHalves(graph: LayerGraph, at: number, mergeMode: string): boolean {
   const pair = graph.node(at).inputs.map((ref) => partOf(graph, ref));
   const layer = bidirectionalOf(graph, pair);
@@ -65,7 +65,7 @@ function mergeMean(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** Replaces a part of a concatenation that is one of the concatenated tensors by this tensor. */
+/** If a part of a concatenation is one of the concatenated tensors, replaces the part by this tensor. */
 function skipConcatenation(graph: LayerGraph, at: number): boolean {
   const part = partOf(graph, [at, 0]);
   const source = part && graph.layer(part.source[0]);
@@ -86,8 +86,8 @@ function skipConcatenation(graph: LayerGraph, at: number): boolean {
 }
 
 /**
- * Replaces the concatenation of the last step of the first direction and the first step of the second direction: a layer
- * without `returnSequences` returns it.
+ * Replaces the concatenation of the last step of the first direction and the first step of the second direction by a
+ * Bidirectional layer without `returnSequences`.
  */
 function joinFinalSteps(graph: LayerGraph, at: number): boolean {
   const { inputs } = graph.node(at);

@@ -137,7 +137,7 @@ const sourcesOf = ({ inputs, mask }: NodeEntry): readonly Reference[] => (mask ?
 /** A rule looks at a node and the layers before it. Returns true if it has changed the graph. */
 export type Rule = (graph: LayerGraph, at: number) => boolean;
 
-/** Returns the options of a `TensorOperation` with this operation that computes a node; null for another layer. */
+/** If a `TensorOperation` with this operation computes a tensor, returns its options; otherwise null. */
 export function operationAt(
   graph: LayerGraph,
   [at, output]: Reference,

@@ -1,6 +1,6 @@
 /**
- * Replaces groups of layers by one layer with the same outputs. ONNX has operators instead of layers: exporters write the
- * reversal of a sequence, the sum of two directions or an activation with several nodes. After these rules, the model has
+ * Replaces groups of layers by one layer with the same outputs. ONNX has operators instead of layers: exporters use several
+ * nodes to write the reversal of a sequence, the sum of two directions or an activation. After these rules, the model has
  * its original layers again, and can be written for Keras and PyTorch.
  */
 import type { Reference } from '../values.js';
@@ -33,7 +33,7 @@ export interface Simplified {
   moved(ref: Reference): Reference | null;
 }
 
-/** Applies the rules until no rule changes the graph. */
+/** Applies the rules until no rule changes the graph, at most {@link MAX_PASSES} times. */
 export function simplify(writer: ModelWriter, outputs: readonly Reference[]): Simplified {
   const own = [...outputs];
   const graph = new LayerGraph(writer, own);
