@@ -55,8 +55,8 @@ function notesOf(plan: PreparedTranscriber): string[] {
   const time = (frames: number): string => `${(frames / frontEnd.frameRate).toFixed(1)} s`;
   const { 50: median, 99: long } = lengths.percentiles;
   const length =
-    `Length: ${time(median)} (median), ${time(long)} (99th percentile), ${time(lengths.longest)} (longest), ` +
-    `${(seconds / 60).toFixed(1)} minutes for training.`;
+    `Length: ${time(median)} (median), ${time(long)} (99th percentile), ${time(lengths.longest)} (longest); ` +
+    `${(seconds / 60).toFixed(1)} minutes of training data.`;
   const { level } = tokens.config;
   const missing = `Tokens of the validation transcripts that do not occur in the training transcripts (${level}): ${unknown}.`;
   return [split, length, ...(unknown === 0 ? [] : [missing])];

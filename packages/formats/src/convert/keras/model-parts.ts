@@ -77,7 +77,7 @@ export function unmask(name: string, rank: number, report: ImportReport): JsonOb
   report.defaulted.push({
     name: `layer "${name}"`,
     value: 'Permute layer that leaves the axes as they are',
-    reason: 'Keras ignores the mask before the next layer; this layer drops it',
+    reason: 'Keras ignores the mask in the next layer, so this layer drops it',
   });
   return { className: 'Permute', config: { name, dims: Array.from({ length: rank - 1 }, (_, d) => d + 1) } };
 }
