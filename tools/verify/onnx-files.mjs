@@ -120,9 +120,9 @@ if (process.argv.includes('--list')) {
 
 The package onnx has test cases for single nodes, with recorded outputs. There are ${names.length} cases for the operators that
 Unroll reads; ${equal} pass, including all cases of RNN, LSTM and GRU nodes. The others are listed here. The numbers do not
-include cases with data types that Unroll does not read (floats of 8 and 4 bits, integers of 4 and 2 bits, strings), and cases
-without an input array (Constant, Range, sequences). Unroll does not round intermediate values to float16, so cases of this
-type pass within 1e-2; all others pass within 1e-5 max(1, |y|).
+include cases with data types that Unroll does not read (floats of 8 and 4 bits, integers of 4 and 2 bits, strings) or cases
+without an input array (Constant, Range, sequences). Unroll does not round intermediate values to float16, so float16 cases
+pass within 1e-2; all others pass within 1e-5 max(1, |y|).
 
 Written by \`node tools/verify/onnx-files.mjs FOLDER --list\` from the files of
 \`tools/goldens/formats/onnx_files.py --cases FOLDER\`.

@@ -69,7 +69,7 @@ describe('train classify', () => {
     assert.match(stdout, /^\[2\/3\] lstm: training, loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(stdout, /^\[3\/3\] n-grams: training, loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(stdout, /^label \\ predicted +no +yes$/m);
-    assert.match(stdout, /^written {2}printed: model, report\.html$/m);
+    assert.match(stdout, /^written {2}printed: the model and report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
     assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });

@@ -61,7 +61,7 @@ describe('train tag', () => {
     assert.match(stdout, /^ {9}Length: 6 tokens \(median\), 7 \(99th percentile\), 7 \(longest\)\.$/m);
     assert.match(stdout, /^\[2\/2\] lstm: training, loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(stdout, /^type +precision +recall +F1 +entities$/m);
-    assert.match(stdout, /^written {2}printed: model, report\.html$/m);
+    assert.match(stdout, /^written {2}printed: the model and report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
     assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });

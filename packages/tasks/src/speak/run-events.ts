@@ -59,7 +59,7 @@ function notesOf({ validation, validationSource, lengths, voice, seconds }: Prep
   const time = (frames: number): string => `${(frames / voice.frameRate).toFixed(1)} s`;
   const { 50: median, 99: long } = lengths.percentiles;
   const length =
-    `Length without silence: ${time(median)} (median), ${time(long)} (99th percentile), ${time(lengths.longest)} (longest), ` +
+    `Length without silence: ${time(median)} (median), ${time(long)} (99th percentile), ${time(lengths.longest)} (longest); ` +
     `${(seconds / 60).toFixed(1)} minutes of training data.`;
   const unknown = new Set(validation.texts.flatMap((text) => text.unknown));
   const missing = `Characters of the validation texts that do not occur in the training texts: ${unknown.size}.`;

@@ -55,7 +55,7 @@ function notesOf(plan: PreparedTranscriber): string[] {
   const time = (frames: number): string => `${(frames / frontEnd.frameRate).toFixed(1)} s`;
   const { 50: median, 99: long } = lengths.percentiles;
   const length =
-    `Length: ${time(median)} (median), ${time(long)} (99th percentile), ${time(lengths.longest)} (longest), ` +
+    `Length: ${time(median)} (median), ${time(long)} (99th percentile), ${time(lengths.longest)} (longest); ` +
     `${(seconds / 60).toFixed(1)} minutes of training data.`;
   const { level } = tokens.config;
   const missing = `Tokens of the validation transcripts that do not occur in the training transcripts (${level}): ${unknown}.`;

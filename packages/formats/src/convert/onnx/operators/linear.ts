@@ -191,7 +191,7 @@ export const linear: Record<string, Operator> = {
     becomes: 'Dense',
     attributes: ['alpha', 'beta', 'transA', 'transB'],
     convert: gemm,
-    note: 'with a constant B and C',
+    note: 'with constant B and C',
   },
   MatMul: { becomes: 'Dense, or TensorOperation matmul', attributes: [], convert: matmul },
 };
