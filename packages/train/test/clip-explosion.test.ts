@@ -52,7 +52,7 @@ describe('exploding gradients', () => {
     assert.ok(norms[3]! > 1e8, `${norms}`);
   });
 
-  test('without clipping the run ends with an error that recommends it', async () => {
+  test('without clipping, the run ends with an error that recommends clipping', async () => {
     await assert.rejects(run(200, 3), fails('nan', /epoch 2, step 1/));
   });
 

@@ -64,7 +64,7 @@ function sequences(classes: number, length: number): number[][] {
 const collapse = (path: readonly number[], blank: number): number[] =>
   path.filter((k, t) => k !== blank && k !== path[t - 1]);
 
-describe('the loss against all alignments', () => {
+describe('the loss against the sum over all alignments', () => {
   const C = 3;
   for (const T of [1, 2, 3, 4, 5, 6]) {
     test(`3 classes, ${T} steps, every blank and every target`, () => {
@@ -119,7 +119,7 @@ const LOGITS = tensor([
 ]); // biome-ignore format: numbers
 
 describe('options of the loss', () => {
-  test('a mask with gaps is the same as its valid steps alone', () => {
+  test('a mask with gaps gives the same loss as the valid steps alone', () => {
     const gaps = tensor([
       [0, 1, 1, 0, 1],
       [1, 0, 0, 1, 1],
@@ -156,7 +156,7 @@ describe('options of the loss', () => {
     assert.deepEqual(resolveLoss({ name: 'ctc', ...config }).config, wanted);
   });
 
-  test('a target [B, L, 1] is the same as [B, L]', () => {
+  test('a target [B, L, 1] gives the same loss as [B, L]', () => {
     const target = tensor([[1, 2], [2, -1]]); // biome-ignore format: one line
     const deeper = tensor([[[1], [2]], [[2], [-1]]]); // biome-ignore format: one line
     const loss = losses.ctc();

@@ -42,7 +42,7 @@ export async function runTraining(
   const seconds = (performance.now() - start) / 1000;
   writeAtomically(out, await outputFiles(name, job, trained, seconds), MODEL_FILES);
   store.done();
-  reporter.print(`written  ${out}: model, ${REPORT}`);
+  reporter.print(`written  ${out}: the model and ${REPORT}`);
   const peakMemory = process.resourceUsage().maxRSS * 1024;
   reporter.report({ ...event, seconds: Number(seconds.toFixed(3)), peakMemory, out });
 }

@@ -69,7 +69,7 @@ describe('train classify', () => {
     assert.match(stdout, /^\[2\/3\] lstm: training, loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(stdout, /^\[3\/3\] n-grams: training, loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(stdout, /^label \\ predicted +no +yes$/m);
-    assert.match(stdout, /^written {2}printed: model, report\.html$/m);
+    assert.match(stdout, /^written {2}printed: the model and report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
     assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
@@ -117,7 +117,7 @@ describe('train classify', () => {
     const { stdout } = await unroll(['train', '--help']);
     assert.match(
       stdout,
-      /^ {2}classify {3}predict the label of a text, a numeric sequence, a sound or a clip$/m,
+      /^ {2}classify {3}predict the label of a text, a numeric sequence, a sound or a video clip$/m,
     );
     const help = (await unroll(['train', 'classify', '--help'])).stdout;
     assert.match(help, /^ {2}--label <column> {6}column with the labels \(not needed for \.ts files\)$/m);

@@ -61,7 +61,7 @@ describe('train tag', () => {
     assert.match(stdout, /^ {9}Length: 6 tokens \(median\), 7 \(99th percentile\), 7 \(longest\)\.$/m);
     assert.match(stdout, /^\[2\/2\] lstm: training, loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(stdout, /^type +precision +recall +F1 +entities$/m);
-    assert.match(stdout, /^written {2}printed: model, report\.html$/m);
+    assert.match(stdout, /^written {2}printed: the model and report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
     assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
@@ -94,7 +94,7 @@ describe('train tag', () => {
   });
   test('help', async () => {
     const { stdout } = await unroll(['train', '--help']);
-    assert.match(stdout, /^ {2}tag +tag the tokens of a sentence, such as named entities$/m);
+    assert.match(stdout, /^ {2}tag +tag each token of a sentence, for example with its part of speech$/m);
     const help = (await unroll(['train', 'tag', '--help'])).stdout;
     assert.match(help, /^ {2}--scheme <name> {7}how tags mark entities/m);
   });

@@ -65,7 +65,7 @@ describe('train translate', () => {
     assert.match(stdout, /^\[1\/1\] lstm: training, loss [\d.]+, \d+ sequences\/s$/m);
     assert.match(stdout, /^model +BLEU +chrF +ROUGE-1 +ROUGE-2 +ROUGE-L +perplexity +pairs$/m);
     assert.match(stdout, /^Signatures: BLEU nrefs:1/m);
-    assert.match(stdout, /^written {2}printed: model, report\.html$/m);
+    assert.match(stdout, /^written {2}printed: the model and report\.html$/m);
     const files = ['config.json', 'model.safetensors', 'pipeline.json', 'report.html', 'training.json'];
     assert.deepEqual(readdirSync(inFolder('printed')).sort(), files);
   });
