@@ -98,7 +98,7 @@ const rich = (): Network =>
     { seed: 7 },
   );
 
-describe('a length of the whole sequence', () => {
+describe('truncation with the length of the whole sequence', () => {
   for (const { name, backend, reason } of testBackends()) {
     test(`gives results bitwise equal to full backpropagation on ${name}`, {
       skip: reason || false,

@@ -69,7 +69,7 @@ describe('sounds', () => {
     assert.match(who.stdout, /2 labels in "who": anna, ben/);
   });
 
-  test('verification of pairs', async () => {
+  test('are verified in pairs', async () => {
     const pairs = Array.from({ length: 20 }, (_, i) => {
       const second = (i * 7 + 3) % 40;
       return `sounds/${nameOf(i)}\tsounds/${nameOf(second)}\t${i % 2 === second % 2 ? 'yes' : '0'}`;

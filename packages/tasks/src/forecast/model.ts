@@ -86,7 +86,7 @@ export class ForecastModel implements TaskModel {
   readonly options = OPTIONS;
   readonly about =
     'Forecasts the rows after those in --data. The file needs the columns of the training data and may contain all rows ' +
-    'or only the new ones. Without --data, the model forecasts the rows after its training data.';
+    'of the series or only the rows after the training data. Without --data, the model forecasts the rows after its training data.';
 
   constructor(pipeline: Pipeline, network: Network | null) {
     this.pipeline = pipeline;
