@@ -9,8 +9,8 @@
  *
  * The file has lists of pieces, `train`, `valid` and `test`. A piece is a list of steps, and a step is a list of MIDI notes.
  * Without a file, the program generates pieces: random walks of major triads, in which each chord has two equally likely
- * successors. A key that sounds in only one of the two successors costs ln 2, so no model with independent keys can be better than 4.62 nats
- * per step.
+ * successors. A key that sounds in only one of the two successors costs ln 2, so no model with independent keys can be better
+ * than 4.62 nats per step.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

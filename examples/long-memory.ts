@@ -117,7 +117,7 @@ function copy({ steps: delay = 20, updates = 3000, units = 64 }): Task {
   };
 }
 
-/** Trains until the mean loss of 20 updates is that of a solved task. Returns this loss and the number of updates; null: not solved. */
+/** Trains until the mean loss of 20 updates is that of a solved task. Returns this loss and the updates (null: not solved). */
 async function run(task: Task, cell: 'lstm' | 'gru' | 'rnn', seed: number) {
   const random = new RandomStream(seed, 'long memory');
   const batches = function* () {

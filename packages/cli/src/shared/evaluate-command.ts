@@ -38,13 +38,14 @@ Scores a saved model on rows that it was not trained on, using the metrics of th
 zip of this folder.
 
 A forecasting model is scored on the rows after its training data and compared with the best
-baseline. A forecast starts at each of these rows and uses only the rows before it. A classifier is
-scored by accuracy, macro F1, the scores of each label and the confusion matrix; a tagger by
-precision, recall and F1 of entities (or of tags, if the tags mark no entities), overall and for
-each type. A language model is scored by its perplexity, and by nats and bits per character; a
-translator by BLEU and chrF, as defined by sacrebleu, and by ROUGE. Descriptions of clips are scored
-like translations, and by the share of sentences that are exactly right; a transcriber is scored by
-word and character error rates, and speech synthesis by the mel-cepstral distortion.
+baseline. A forecast starts at each of these rows, or at a sample of them if there are many, and
+uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label
+and the confusion matrix; a tagger by precision, recall and F1 of entities (or of tags, if the tags
+mark no entities), overall and for each type. A language model is scored by its perplexity, and by
+nats and bits per character; a translator by BLEU and chrF, as defined by sacrebleu, and by ROUGE.
+Descriptions of clips are scored like translations, and by the share of sentences that are exactly
+right; a transcriber is scored by word and character error rates, and speech synthesis by the
+mel-cepstral distortion.
 
   --data <file>         rows with the columns of the training data, including the target; for a
                         language model, a text file
