@@ -1,7 +1,7 @@
 /**
  * Polyphonic music (Boulanger-Lewandowski et al. 2012): an LSTM predicts the notes of each step from the steps before it. Several
  * of the 88 keys of a piano sound at once, so the output has one probability per key. The score is the negative log-likelihood of
- * a step in nats: the sum over the keys, and the mean over the steps of all pieces from the second one on.
+ * a step in nats: the sum over the keys, and the mean over all steps except the first step of each piece.
  *
  * In training, the pieces of a file are transposed by a random number of semitones, which does not change the harmony.
  *
@@ -9,8 +9,8 @@
  *
  * The file has lists of pieces, `train`, `valid` and `test`. A piece is a list of steps, and a step is a list of MIDI notes.
  * Without a file, the program generates pieces: random walks of major triads, in which each chord has two equally likely
- * successors. A key of only one of the two successors costs ln 2, so no model with independent keys can be better than 4.62 nats
- * per step.
+ * successors. A key that sounds in only one of the two successors costs ln 2, so no model with independent keys can be better
+ * than 4.62 nats per step.
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';

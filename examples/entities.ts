@@ -16,7 +16,7 @@ function nameOf(ending = ''): string {
   return name[0].toUpperCase() + name.slice(1);
 }
 
-/** Returns the lines of a sentence. Each has a token and its tag, separated by a tab. */
+/** Returns the lines of a sentence. Each line has a token and its tag, separated by a tab. */
 function sentence(): string {
   const person = [`${nameOf()}\tB-PER`, ...(pick([true, false]) ? [`${nameOf()}\tI-PER`] : [])];
   const place = [`${nameOf(pick(['ville', 'ton', 'berg']))}\tB-LOC`];

@@ -1,8 +1,8 @@
 /**
  * Two tests of long memory (Hochreiter & Schmidhuber 1997, Arjovsky et al. 2016), which gated cells pass and a plain RNN fails.
  *
- * The adding problem: a sequence of random numbers from 0 to 1, of which two are marked, one in each half. The target is their
- * sum. A model that ignores the sequence predicts 1, with a mean squared error of 1/6.
+ * The adding problem: a sequence of random numbers from 0 to 1, of which two are marked, one in each half. The target is the
+ * sum of these two. A model that ignores the sequence predicts 1, with a mean squared error of 1/6.
  * The copy task: ten random symbols of eight, a delay, and a signal, after which the symbols are to be repeated. A model without
  * memory guesses, with a cross-entropy of ln 8 = 2.08 nats per symbol.
  *
@@ -117,7 +117,7 @@ function copy({ steps: delay = 20, updates = 3000, units = 64 }): Task {
   };
 }
 
-/** Trains until the mean loss of 20 updates is that of a solved task. Returns this loss and the number of updates. */
+/** Trains until the mean loss of 20 updates is that of a solved task. Returns this loss and the updates (null: not solved). */
 async function run(task: Task, cell: 'lstm' | 'gru' | 'rnn', seed: number) {
   const random = new RandomStream(seed, 'long memory');
   const batches = function* () {

@@ -1,6 +1,6 @@
 /**
  * The messages between the benchmark and its engines. An engine in a process (Node or Python) reads and writes one JSON
- * object per line on stdin and stdout. An engine in a worker of a page sends and receives them through the page
+ * object per line on stdin and stdout. An engine in a worker of a page sends and receives the messages through the page
  * (chromium.ts).
  */
 import type { DataFile } from './data.js';

@@ -21,7 +21,7 @@ const HELP = `npm run bench:sequences -- [options]
 
   --rows LIST      row names or prefixes of them, such as ctc,beam-search; default all
   --rounds N       timed rounds per engine and row, default 9
-  --seconds S      duration of a round, default 1; of the warm-up, three times as long
+  --seconds S      duration of a round, default 1; the warm-up takes three times as long
   --check          compares the results of the engines, without timing
   --python PATH    a Python that has PyTorch and pytorch-crf, default bench/peers/.venv
   --json FILE      writes the result as JSON

@@ -31,8 +31,8 @@ export interface Examples {
   sampleWeights?: TensorLike | TensorList;
   /**
    * 1 for valid steps and 0 for padding, [N, T]. A list has one entry for each input (null: no mask). A single mask
-   * applies to every input of rank 3 or more with the same T. If there is none and exactly one input of ids [N, T] has
-   * this T, the mask applies to that input. Default: no mask.
+   * applies to every input of rank 3 or more with the same T. If there is no such input and exactly one
+   * input of ids [N, T] has this T, the mask applies to that input. Default: no mask.
    */
   mask?: TensorLike | TensorList;
 }
@@ -323,9 +323,10 @@ async function sanitizeInput(input: Tensor, mask: Tensor | null): Promise<Tensor
 
 /** Returns the error for an epoch with fewer batches than expected. */
 function endedEarly(epoch: number, step: number, steps: number | null): Error {
-  const problem = steps === null ? 'are empty' : `ended after ${step} of ${steps} batches`;
+  const problem =
+    steps === null ? 'There are no batches' : `The batches ended after ${step} of ${steps} batches`;
   return valueError(
-    `The batches ${problem} in epoch ${epoch}. A generator object can be iterated only once: pass a function that ` +
+    `${problem} in epoch ${epoch}. A generator object can be iterated only once: pass a function that ` +
       'returns a new one for each epoch, or set stepsPerEpoch to the number of batches in an epoch.',
     { epoch, step, steps },
   );

@@ -5,7 +5,7 @@ export type MetricValues = Readonly<Record<string, number>>;
 
 /**
  * A training step has ended: one batch (with `truncate`: one chunk of its time steps), and an update if enough steps are
- * accumulated.
+ * accumulated or the epoch ends.
  */
 export interface StepEvent {
   type: 'step';

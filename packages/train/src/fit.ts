@@ -11,7 +11,7 @@ import { emptyHistory, type History, record } from './history.js';
 import { DATA_OPTIONS, RUN_OPTIONS, type Run, type RunOptions, type TrainingData, train } from './train.js';
 
 export interface FitExtras {
-  /** Callbacks, called with every event in this order. A function is used as `onEvent`. */
+  /** Callbacks, called in the order of the list with every event. A function is used as `onEvent`. */
   callbacks?: readonly (Callback | Callback['onEvent'])[];
   /** Called with every event, after the callbacks. */
   onEvent?: (event: TrainEvent) => void;

@@ -271,7 +271,7 @@ function badLossCause({ name, loss }: Objective['outputs'][number], value: numbe
   });
 }
 
-/** Returns the first gradient of the backward pass that is not finite: of the output of a layer, or of its weights. */
+/** Returns the first gradient of the backward pass that is not finite: with respect to the output of a layer, or to weights. */
 async function findBadGradient(
   parameters: readonly Parameter[],
   gradients: Replay['gradients'],

@@ -73,7 +73,7 @@ export interface LearningRateCurve {
   points: RatePoint[];
   /** A tenth of the rate with the lowest smoothed loss; null if this is the first rate, or if there are no points. */
   suggestion: number | null;
-  /** True if the loss exceeded the limit or was not finite. If false, the best rate may be above `to`. */
+  /** True if the loss exceeded the limit, or if the loss or a gradient was not finite. If false, the best rate may be above `to`. */
   diverged: boolean;
 }
 

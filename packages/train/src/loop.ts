@@ -1,6 +1,6 @@
 /**
- * The training loop. Each batch computes gradients; an update follows once `accumulate` batches are done. The methods of the
- * class share the state of a run, so they are in one file.
+ * The training loop. Each step computes gradients; an update follows after `accumulate` steps and at the end of an epoch.
+ * The methods of the class share the state of a run, so they are in one file.
  */
 import { type Model, type Parameter, type RandomStream, ready, type Shape } from '@unroll/core';
 import { inferenceContext, yieldIfDue } from '@unroll/core/internal';

@@ -182,7 +182,7 @@ describe('progress', () => {
     );
     assert.match(text, /epoch 2\/2 {2}loss [^\n]*\n$/);
   });
-  test('the events as JSON', async () => {
+  test('prints the events as JSON', async () => {
     const events = (await outputOf({ format: 'ndjson' }, true))
       .trimEnd()
       .split('\n')

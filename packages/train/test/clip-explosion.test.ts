@@ -1,6 +1,6 @@
 /**
- * Exploding gradients. In a plain recurrent network whose recurrent weights grow the state by 5 % per step, over 200
- * steps, gradients are too large by 1.05^200. Without clipping, the loss is not finite from the second step on. With any
+ * Exploding gradients. The recurrent weights of a plain recurrent network multiply the state by 1.05 at each step, so over
+ * 200 steps gradients grow by the factor 1.05^200. Without clipping, the loss is not finite from the second step on. With any
  * kind of clipping, the network learns.
  */
 import assert from 'node:assert/strict';
@@ -52,12 +52,12 @@ describe('exploding gradients', () => {
     assert.ok(norms[3]! > 1e8, `${norms}`);
   });
 
-  test('without clipping the run ends with an error that recommends it', async () => {
+  test('without clipping, the run ends with an error that recommends clipping', async () => {
     await assert.rejects(run(200, 3), fails('nan', /epoch 2, step 1/));
   });
 
   for (const clip of [{ value: 0.02 }, { norm: 0.2 }, { globalNorm: 0.2 }]) {
-    test(`clip ${JSON.stringify(clip)} prevents it`, async () => {
+    test(`clip ${JSON.stringify(clip)} prevents them`, async () => {
       const events = await run(200, 60, clip);
       const losses = events.map(({ loss }) => loss);
       assert.ok(losses.every(Number.isFinite));

@@ -1,6 +1,6 @@
 /**
- * The loss `crf` and the decoders against pytorch-crf 0.7.2: every reduction, the gradients of all scores, masks, the best
- * tags. The goldens ran in float64; see tools/goldens/training_crf.py for the tolerances.
+ * The loss `crf` and the decoders against pytorch-crf 0.7.2: every reduction, the gradients of all scores, masks, and the
+ * best tags. The goldens ran in float64; see tools/goldens/training_crf.py for the tolerances.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,7 +1,7 @@
 /**
  * Connectionist temporal classification: the loss against brute force, PyTorch and Keras, its options and errors, and the
- * label error rate. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, steps of a mask
- * with gaps that are not moved together.
+ * label error rate. Detects a missing or extra alignment, a wrong reduction, a gradient of masked steps, and valid steps
+ * that are not moved together if the mask has gaps.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -64,7 +64,7 @@ function sequences(classes: number, length: number): number[][] {
 const collapse = (path: readonly number[], blank: number): number[] =>
   path.filter((k, t) => k !== blank && k !== path[t - 1]);
 
-describe('the loss against all alignments', () => {
+describe('the loss against the sum over all alignments', () => {
   const C = 3;
   for (const T of [1, 2, 3, 4, 5, 6]) {
     test(`3 classes, ${T} steps, every blank and every target`, () => {
@@ -119,7 +119,7 @@ const LOGITS = tensor([
 ]); // biome-ignore format: numbers
 
 describe('options of the loss', () => {
-  test('a mask with gaps is the same as its valid steps alone', () => {
+  test('a mask with gaps gives the same loss as the valid steps alone', () => {
     const gaps = tensor([
       [0, 1, 1, 0, 1],
       [1, 0, 0, 1, 1],
@@ -156,7 +156,7 @@ describe('options of the loss', () => {
     assert.deepEqual(resolveLoss({ name: 'ctc', ...config }).config, wanted);
   });
 
-  test('a target [B, L, 1] is the same as [B, L]', () => {
+  test('a target [B, L, 1] gives the same loss as [B, L]', () => {
     const target = tensor([[1, 2], [2, -1]]); // biome-ignore format: one line
     const deeper = tensor([[[1], [2]], [[2], [-1]]]); // biome-ignore format: one line
     const loss = losses.ctc();
@@ -183,7 +183,7 @@ describe('errors', () => {
     assert.throws(of([[1.5], [1]]), fails('value', /example 0 .* got 1.5/));
     assert.throws(of([[1, -2], [1, 1]]), fails('value', /example 0 .* got -2 at step 1\. Set padding/)); // biome-ignore format: one line
   });
-  test('the blank', () => {
+  test('a blank that is no class of the model, or is in a target', () => {
     assert.throws(of([[1, 0], [1, 1]]), fails('value', /example 0 of the batch contain the blank \(0\) at step 1\. Set blank/)); // biome-ignore format: one line
     assert.throws(of([[1], [1]], { blank: 3 }), fails('value', /blank must be a class of the model, 0 to 2, got 3\. The last layer needs one unit per label/)); // biome-ignore format: one line
     assert.throws(() => losses.ctc({ blank: -1 }), fails('value', /blank/));
@@ -195,7 +195,7 @@ describe('errors', () => {
     assert.throws(() => losses.ctc({ normalize: 'x' as 'none' }), fails('value', /normalize/));
     assert.throws(of([[-1, 1], [1, 1]]), fails('value', /padding at step 0/)); // biome-ignore format: one line
   });
-  test('the op itself', () => {
+  test('invalid arguments of the op itself', () => {
     const call = (targets: number[][], lengths: number[], counts: number[], options = {}) => () => ctc(LOGITS, targets, lengths, counts, options); // biome-ignore format: one line
     assert.throws(call([[1], [1]], [5, 6], [1, 1]), fails('value', /the length of sequence 1 must be an integer from 0 to 5, got 6/)); // biome-ignore format: one line
     assert.throws(call([[1], [1]], [5, 5], [2, 1]), fails('value', /the target length of sequence 0 must be an integer from 0 to 1, got 2/)); // biome-ignore format: one line

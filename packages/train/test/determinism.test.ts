@@ -106,11 +106,11 @@ for (const { name, backend, reason } of testBackends()) {
       first = await run(backend, SMALL);
     });
 
-    test('repeats to the bit with the same seed', async () => {
+    test('gives bitwise equal results with the same seed', async () => {
       same('second run', await run(backend, SMALL), first);
     });
 
-    test('differs with another seed', async () => {
+    test('gives other results with another seed', async () => {
       const other = await run(backend, SMALL, 2);
       assert.notDeepEqual(other.losses, first.losses);
       assert.notDeepEqual(other.weights, first.weights);

@@ -136,7 +136,7 @@ describe('the error of a diverged run', () => {
     );
   });
 
-  test('keeps the last good checkpoint and names its location', async (t) => {
+  test('names the location of the last good checkpoint, which still exists', async (t) => {
     const checkpointDir = mkdtempSync(join(tmpdir(), 'unroll-guard-'));
     t.after(() => rmSync(checkpointDir, { recursive: true }));
     let calls = 0;

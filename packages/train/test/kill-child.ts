@@ -1,7 +1,7 @@
 /**
  * The training run that kill.test.ts kills: `node kill-child.js <folder> [plain|truncate] [step]`. Resumes from the checkpoint
- * in the folder if there is one. With `truncate`, the sequences have one target per step, and most checkpoints fall into a
- * batch. At the given step, the process sends SIGINT to itself.
+ * in the folder if there is one. With `truncate`, the sequences have one target per step, and most checkpoints are
+ * written in the middle of a batch. At the given step, the process sends SIGINT to itself.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -151,7 +151,11 @@ describe('invalid data', () => {
       () => ({ batches: cut(), stepsPerEpoch: 4 }),
       ['value', /ended after 3 of 4 batches/],
     ],
-    ['an empty iterable', () => ({ batches: [] as Examples[] }), ['value', /are empty in epoch 1/]],
+    [
+      'an empty iterable',
+      () => ({ batches: [] as Examples[] }),
+      ['value', /There are no batches in epoch 1/],
+    ],
     ['epochs of 0', () => ({ x, y, epochs: 0 }), ['value', /epochs must be a positive integer, got 0/]],
     [
       'two targets for one output',
@@ -167,7 +171,7 @@ describe('invalid data', () => {
   }
 });
 
-test('closes an iterable when training ends before it does', async () => {
+test('closes an iterable that training does not read to its end', async () => {
   let closed = 0;
   const batches: Batches = () => ({
     *[Symbol.iterator](): Generator<Examples> {

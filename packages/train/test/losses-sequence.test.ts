@@ -129,7 +129,7 @@ describe('a loss over sequences', () => {
     });
   });
 
-  test('a target mask instead of a padding value, and vectors as target steps', () => {
+  test('supports a target mask instead of a padding value, and vectors as target steps', () => {
     const lengthsOf = (definition: object, target: Tensor, mask: Tensor | null = null): number[] => {
       let found: number[] = [];
       losses

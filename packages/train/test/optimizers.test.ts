@@ -59,7 +59,7 @@ describe('hand-computed updates', () => {
     });
     close(after[0]!, [0.5, 1.5, 0.5]);
   });
-  test('weight decay skips excluded parameters, and gradients stay separate', async () => {
+  test('weight decay skips excluded parameters, and each parameter gets its own gradient', async () => {
     const optimizer = sgd({ learningRate: 0.1, weightDecay: 1, excludeFromWeightDecay: ['p1'] });
     const { after } = await runOptimizer(optimizer, {
       initial: [[10], [20], [30]],
@@ -91,7 +91,7 @@ describe('the moving average of weights', () => {
     close(await average.buffer.read(), [5]);
     assert.equal(average.updates, 2);
   });
-  test('is swapped temporarily, and restored even after an error', async () => {
+  test('replaces the weights temporarily; they are restored even after an error', async () => {
     const buffer = weights([4, 5]);
     const average = new WeightAverage(buffer);
     assert.deepEqual(await average.withAverage(async () => [...(await buffer.read())]), [4, 5]); // there is no average yet

@@ -45,7 +45,7 @@ describe('findLearningRate', () => {
     }
   });
 
-  test('a NaN loss ends the search without an error', async () => {
+  test('a NaN loss ends the range test without an error', async () => {
     const options = {
       ...data(),
       loss: 'mse',

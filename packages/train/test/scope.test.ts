@@ -26,7 +26,7 @@ const watched = (look: (prediction: Tensor, error: Tensor) => void): Loss => ({
 
 for (const { name, backend, reason } of testBackends()) {
   describe(`training on ${name}`, { skip: reason || false }, () => {
-    test('a tensor stored by a loss throws later', async () => {
+    test('a tensor that a loss has stored cannot be read after training', async () => {
       await setBackend(backend!);
       const stashed: Tensor[] = [];
       await fit(forecaster(), { ...options, loss: watched((prediction) => stashed.push(prediction)) });
@@ -34,7 +34,7 @@ for (const { name, backend, reason } of testBackends()) {
       for (const prediction of stashed) assert.throws(() => prediction.dataSync(), isEnded);
     });
 
-    test('a stored tensor throws in the next step', async () => {
+    test('a stored tensor cannot be used in the next step', async () => {
       await setBackend(backend!);
       let before: Tensor | null = null;
       const loss = watched((prediction) => {
@@ -79,7 +79,7 @@ for (const { name, backend, reason } of testBackends()) {
       assert.deepEqual(weightsOf(model), weightsOf(plain));
     });
 
-    test('a stored tensor also throws in an event consumer', async () => {
+    test('a stored tensor cannot be read by a consumer of events', async () => {
       await setBackend(backend!);
       let prediction: Tensor | null = null;
       const loss = watched((latest) => {

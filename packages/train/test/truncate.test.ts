@@ -98,9 +98,11 @@ const rich = (): Network =>
     { seed: 7 },
   );
 
-describe('a length of the whole sequence', () => {
+describe('truncation with the length of the whole sequence', () => {
   for (const { name, backend, reason } of testBackends()) {
-    test(`gives the bits of full backpropagation on ${name}`, { skip: reason || false }, async () => {
+    test(`gives results bitwise equal to full backpropagation on ${name}`, {
+      skip: reason || false,
+    }, async () => {
       await setBackend(backend!);
       const { mask, ...rest } = data(maskOf([7, 2, 5, 7, 1, 4]));
       const options: TrainOptions = {

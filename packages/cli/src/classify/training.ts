@@ -42,37 +42,45 @@ const OPTIONS = {
   'no-ngrams': { type: 'boolean' },
 } as const satisfies OptionSpecs;
 
-const HELP = `Usage: unroll train classify --data <file> --text <column> --label <column> --out <folder> [options]
-       unroll train classify --data <file> --sequence <column> --label <column> --out <folder> [options]
-       unroll train classify --data <file> --audio <column> --label <column> --out <folder> [options]
-       unroll train classify --data <file> --frames <column> --label <column> --out <folder> [options]
-       unroll train classify --data <folder> --pattern "{label}_{speaker}_{take}.wav" --label <field> --out <folder> [options]
+const HELP = `Usage: unroll train classify --data <file> --text <column> --label <column> --out <folder>
+       unroll train classify --data <file> --sequence <column> --label <column> --out <folder>
+       unroll train classify --data <file> --audio <column> --label <column> --out <folder>
+       unroll train classify --data <file> --frames <column> --label <column> --out <folder>
+       unroll train classify --data <folder> --pattern "{label}_{speaker}_{take}.wav"
+                             --label <field> --out <folder>
 
-Trains a recurrent network that predicts the label of a text, a numeric sequence (such as sensor data), a sound or a clip of
-video. Reads tables (CSV, TSV, JSON lines or Parquet, also with gzip) with one input and its label per row, and .ts files of sktime. Texts
-are split into words, or into characters if they are mostly Chinese or Japanese.
+Trains a recurrent network that predicts the label of a text, a numeric sequence (such as sensor
+data), a sound or a video clip. Reads tables (CSV, TSV, JSON lines or Parquet, also with gzip) with
+one input and its label per row, and .ts files of sktime. Texts are split into words, or into
+characters if they are mostly Chinese or Japanese.
 
 Data
   --data <file>         rows to train on
   --text <column>       column with the texts
-  --sequence <column>   column with numeric sequences: lists of steps, each a number or a list of numbers (not needed for .ts files)
+  --sequence <column>   column with numeric sequences: lists of steps, each a number or a list of
+                        numbers (not needed for .ts files)
   --audio <column>      column with the paths of WAV files, relative to the file of --data
-  --frames <column>     column with the paths of clips, relative to the file of --data: folders of PNG or JPEG files, GIF files, or arrays
-                        [frames, height, width] or [frames, height, width, channels] in .npz or .npy
-  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column
+  --frames <column>     column with the paths of clips, relative to the file of --data. A clip is a
+                        folder of PNG or JPEG files, a GIF file, or an array [frames, height, width]
+                        or [frames, height, width, channels] in an .npz or .npy file
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field}
+                        is a column
   --label <column>      column with the labels (not needed for .ts files)
-  --multi-label <text>  rows have any number of labels, separated by this text (or as JSON lists)
-  --valid <file>        rows for validation (default: a tenth of the rows of each label, or a fifth if there are fewer than
-                        1,000 sequences, sounds or clips)
-  --vectors <file>      pretrained vectors of words (word2vec, GloVe or fastText), used as initial weights of the embedding of texts
-  --filters <n>         filters of the two convolutions over the steps of numeric sequences; 0: none (default: 64)
-  --networks <n>        number of networks, whose predictions are averaged (default: 5; 3 for texts with n-grams; 1 for clips; fewer
-                        for large data sets)
-  --no-ngrams           texts: do not train a model of n-grams in addition to the networks
+  --multi-label <text>  each row has any number of labels, separated by this text (or given as a
+                        JSON list)
+  --valid <file>        rows for validation (default: a tenth of the rows of each label, or a fifth
+                        if there are fewer than 1,000 sequences, sounds or clips)
+  --vectors <file>      pretrained word vectors (word2vec, GloVe or fastText) as initial weights of
+                        the embedding
+  --filters <n>         numeric sequences: filters of each of the two convolutions over the steps;
+                        0: no convolutions (default: 64)
+  --networks <n>        number of networks, whose predictions are averaged (default: 5; 3 for texts
+                        with n-grams; 1 for clips; fewer for large data sets)
+  --no-ngrams           texts: train only the networks, without the n-gram model
 ${SOUND_HELP}${CLIP_HELP}`;
 
 export const classifyTraining: Trainable = {
-  about: 'predict the label of a text, a numeric sequence, a sound or a clip',
+  about: 'predict the label of a text, a numeric sequence, a sound or a video clip',
   options: OPTIONS,
   help: HELP,
   open,

@@ -57,20 +57,23 @@ const TASK_NAMES = Object.keys(METRICS);
 
 const HELP = `Usage: unroll compare <task> <arguments of the task> [options]
 
-Trains the same task with several recurrent cells and seeds, and prints parameters, seconds per epoch, seconds to the best
-epoch, the quality on the validation data with its spread over the seeds, memory, and the time for one example. A winner
-is named only if the spread over the seeds cannot explain the difference. Every run is a separate process.
-Classifiers of texts are trained without the n-gram model, which is the same for all cells (--no-ngrams).
+Trains the same task with several recurrent cells and seeds, and prints the number of parameters,
+seconds per epoch, seconds to the best epoch, the quality on the validation data with its spread
+over the seeds, memory, and the time for one example. A winner is named only if the spread over the
+seeds cannot explain the difference. Every run is a separate process. Text classifiers are trained
+without the n-gram model, which is the same for all cells (--no-ngrams).
 
 Tasks: ${TASK_NAMES.join(', ')}
 
   unroll compare classify --data train.tsv --text review --label stars --cells lstm,gru --seeds 3
 
 Options
-  --cells <names>       cells to compare (default: ${CELLS.join(',')}), any of ${CELL_NAMES.slice(0, 4).join(', ')},
+  --cells <names>       cells to compare, any of ${CELL_NAMES.slice(0, 4).join(', ')},
                         ${CELL_NAMES.slice(4).join(', ')}
+                        (default: ${CELLS.join(',')})
   --seeds <n>           number of seeds: 3 means the seeds 0, 1 and 2 (default: 3)
-  --budget <time>       end the training of each run after this time, such as 90s or 5m, at the end of an epoch
+  --budget <time>       end the training of each run after this time, such as 90s or 5m, at the end
+                        of an epoch
   --out <folder>        write ${REPORT} with the curves and ${RESULTS} to this folder
   --json                print the result to stdout as JSON, and text to stderr
   --quiet               print no text

@@ -43,12 +43,13 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll convert <in> <out> [options]
 
-Converts a model between Unroll, Keras, PyTorch and ONNX. The input format is detected from the content of <in>, the output
-format from the extension of <out>; --from and --to override them. Prints how each layer or tensor was converted.
+Converts a model between Unroll, Keras, PyTorch and ONNX. The input format is detected from the
+content of <in>, the output format from the extension of <out>; --from and --to override them.
+Prints how each layer or tensor was converted.
 
   unroll convert model.keras model.onnx
-  unroll convert weights.pt model            to a model folder, for unroll predict and the library
-  unroll convert model app.js                to one ES module with the weights: import { predict } from './app.js'
+  unroll convert weights.pt model            to a model folder, for load() in a program
+  unroll convert model app.js                to one ES module that exports predict()
 
 Options
   --from <format>       format of <in>: FORMATS
@@ -57,18 +58,20 @@ Options
   --streaming           ONNX: write the states of recurrent layers as inputs and outputs
   --float16             Unroll and app.js: store the weights in 16 bits
   --weights-beside      app.js: store the weights in a separate file next to the module
-  --map <file>          PyTorch and safetensors: JSON file with settings that a state dict lacks, such as activations
+  --map <file>          PyTorch and safetensors: JSON file with settings that a state dict lacks,
+                        such as activations
   --map template        write such a map to <out>, a .json file, instead of a model
-  --verify <data.npz>   compare the outputs for recorded inputs (arrays x, or by input name) with recorded outputs (y, or
-                        by output name)
-  --verify random       compare the outputs of the model and of the written file for random inputs; an ONNX file is
-                        run by ONNX Runtime, other files are read back by Unroll
-  --tolerance <t>       --verify fails, with exit code 1, if an error exceeds t · max(1, |y|) (default: 1e-4)
+  --verify <data.npz>   compare the outputs for recorded inputs (array x, or one array per input
+                        name) with recorded outputs (array y, or one array per output name)
+  --verify random       compare the outputs of the model and of the written file for random inputs;
+                        an ONNX file is run by ONNX Runtime, other files are read back by Unroll
+  --tolerance <t>       --verify fails, with exit code 1, if an error exceeds t · max(1, |y|)
+                        (default: 1e-4)
   --json                print the result to stdout as JSON, and text to stderr
 `;
 
 export const convert: Command = {
-  about: 'convert a model from or to another tool (Keras, PyTorch, ONNX, ...)',
+  about: 'convert a model between Unroll, Keras, PyTorch and ONNX',
   async help() {
     const { formatNames, formatNamed } = await import('@unroll/formats/convert');
     const formats = await Promise.all(formatNames().map(formatNamed));

@@ -32,24 +32,26 @@ const OPTIONS = {
   'no-augment': { type: 'boolean' },
 } as const satisfies OptionSpecs;
 
-const HELP = `Usage: unroll train describe --data <file> --frames <column> --text <column> --out <folder> [options]
+const HELP = `Usage: unroll train describe --data <file> --frames <column> --text <column> --out <folder>
+                             [options]
 
-Trains a recurrent network with attention that describes a clip in a sentence. Reads a table (CSV, TSV, JSON lines or Parquet) with
-the path of a clip and a sentence in each row.
+Trains a recurrent network with attention that describes a clip in a sentence. Reads a table (CSV,
+TSV, JSON lines or Parquet) with the path of a clip and a sentence in each row.
 
 Data
   --data <file>         rows to train on
-  --frames <column>     column with the paths of clips, relative to the file of --data: folders of PNG or JPEG files, GIF files, or arrays
-                        [frames, height, width] or [frames, height, width, channels] in .npz or .npy
+  --frames <column>     column with the paths of clips, relative to the file of --data. A clip is a
+                        folder of PNG or JPEG files, a GIF file, or an array [frames, height, width]
+                        or [frames, height, width, channels] in an .npz or .npy file
   --text <column>       column with the sentences
   --valid <file>        rows for validation (default: a tenth of the rows)
   --level <name>        tokens: words, subwords or characters (default: words)
-  --vocabulary <n>      number of tokens of the vocabulary (default: all words, or those that occur at least twice if there are more
-                        than 2,000)
+  --vocabulary <n>      size of the vocabulary in tokens (default: all words, or the words that
+                        occur at least twice if there are more than 2,000)
 ${CLIP_HELP}`;
 
 export const describeTraining: Trainable = {
-  about: 'describe clips in sentences',
+  about: 'describe video clips in sentences',
   options: OPTIONS,
   help: HELP,
   open,

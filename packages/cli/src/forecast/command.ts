@@ -40,7 +40,7 @@ const STOPPED = 'Stopped. Run the same command with --resume to continue.';
 const OUTPUT_FILES = ['forecast.csv', 'backtest.csv', 'report.html', ...MODEL_FILES];
 
 export const forecastCommand: Command = {
-  about: 'forecast a table and backtest the models',
+  about: 'forecast the time series in a table, and backtest models',
   help: () => FORECAST_HELP,
   run: (args, { signal }) => run(readArguments(args), signal),
 };

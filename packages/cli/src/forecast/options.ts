@@ -72,26 +72,32 @@ const OPTIONS = {
 
 export const FORECAST_HELP = `Usage: unroll forecast <file> --target <column> --horizon <n> [options]
 
-Reads a table (CSV, JSON lines or Parquet) and detects its time column, frequency and season length. Backtests a
-recurrent network and baselines on the last rows, and forecasts the next <n> rows with the best model. Baselines: the
-last value (naive), the value one season earlier (seasonal-naive), the mean change (drift), theta, exponential smoothing
-(ets), and Croston's method for intermittent series (croston-sba).
+Reads a table (CSV, JSON lines or Parquet) and detects its time column, frequency and season length.
+Backtests a recurrent network and baselines on the last rows, and forecasts the next <n> rows with
+the best model. Baselines: the last value (naive), the value one season earlier (seasonal-naive),
+the mean change (drift), theta, exponential smoothing (ets), and Croston's method for intermittent
+series (croston-sba).
 
 Data
   --target <column>     column to forecast
   --horizon <n>         number of rows to forecast
   --time <columns>      time column, or several such as year,month,day,hour (default: detected)
-  --series <column>     column that identifies the series of each row (default: the table is one series)
+  --series <column>     column that identifies the series of each row (default: the table is one
+                        series)
   --past <columns>      past covariates: known only up to the last row
   --future <columns>    future covariates: also known for the rows to forecast
-  --future-rows <file>  file with the future covariates of the rows to forecast, if the table does not contain them
+  --future-rows <file>  file with the future covariates of the rows to forecast, if the table does
+                        not contain them
   --static <columns>    static covariates: constant within each series
-  --discontinued <how>  series that ended a horizon or more before the others: keep (forecast each from its last rows)
-                        or drop (default: drop; keep if half of the series or more ended that early)
+  --discontinued <how>  series that ended a horizon or more before the others: keep (forecast each
+                        from its last rows) or drop (default: drop; keep if half of the series or
+                        more ended that early)
   --calendar <names>    calendar features: auto, none, or any of hour,weekday,month (default: none)
-  --sql <query>         forecast the result of this query; in the query, the table "data" is the file, which may be
-                        larger than memory (needs DuckDB: npm install @duckdb/node-api)
-  --frequency <name>    time between rows: monthly, weekly, business days, hourly, 15 minutes, ... (default: detected)
+  --sql <query>         forecast the result of this query; in the query, the table "data" is the
+                        file, which may be larger than memory (needs DuckDB: npm install
+                        @duckdb/node-api)
+  --frequency <name>    time between rows: monthly, weekly, business days, hourly, 15 minutes, ...
+                        (default: detected)
   --season <n>          season length in rows; 1 means no season (default: detected)
 
 Separate columns by commas. Quote a name that contains a comma: --past '"a, b",c'
@@ -101,30 +107,36 @@ Network
   --cells <names>       recurrent cells to compare: any of rnn,lstm,gru,minGRU, ... (default: lstm)
   --units <n>           hidden units per layer (default: 32)
   --layers <n>          number of recurrent layers (default: 1)
-  --window <n>          number of input rows of the network (default: depends on the season and the number of rows)
-  --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts (default: point)
-  --scaler <name>       scaling of the input windows: "changes" subtracts the last row, "log" does the same on
-                        logarithms; "standard", "robust" and "minmax" use statistics of the training rows, "instance"
-                        uses those of the window (default: changes or log, depending on the data)
-  --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default: direct)
+  --window <n>          number of input rows of the network (default: depends on the season and the
+                        number of rows)
+  --head <name>         output head: point, quantile, gaussian, studentt, or negbin for counts
+                        (default: point)
+  --scaler <name>       scaling of the input windows: "changes" subtracts the last row of the
+                        window, "log" does the same on logarithms; "standard", "robust" and "minmax"
+                        use statistics of the training rows, "instance" uses statistics of the
+                        window (default: changes or log, depending on the data)
+  --decoding <name>     direct (all horizon steps at once) or recursive (step by step) (default:
+                        direct)
   --epochs <n>          maximum number of epochs (default: 60)
-  --budget <time>       time for the training, such as 90s, 5m or 1h; every network trains for at least one epoch (default:
-                        no limit)
+  --budget <time>       time for the training, such as 90s, 5m or 1h; every network trains for at
+                        least one epoch (default: no limit)
   --seed <n>            random seed (default: 0)
 
 Backtest
-  --baselines <names>   baselines with fitted parameters: any of theta,ets,croston-sba, or none (default: theta,ets;
-                        also croston-sba if most series are intermittent)
-  --select <name>       all: the best model forecasts all series; series: each series is forecast by the model that is
-                        best on its held-out rows (default: all)
-  --windows <n>         number of backtest forecasts; not to be confused with --window, the number of input rows
-                        (default: up to 4, up to 20 for long series)
-  --step <n>            rows between the starts of two backtest forecasts (default: the horizon)
+  --baselines <names>   baselines with fitted parameters: any of theta,ets,croston-sba, or none
+                        (default: theta,ets; also croston-sba if most series are intermittent)
+  --select <name>       all: the best model forecasts all series; series: each series is forecast by
+                        the model that is best on its held-out rows (default: all)
+  --windows <n>         number of backtest forecasts; not to be confused with --window, the number
+                        of input rows (default: up to 4, up to 20 for long series)
+  --step <n>            rows between the starts of consecutive backtest forecasts (default: the
+                        horizon)
   --refit               retrain the network before each backtest forecast
   --level <percents>    levels of the prediction intervals in percent (default: 80,95)
 
 Run
-  --out <folder>        write forecast.csv, backtest.csv, report.html and model to this folder
+  --out <folder>        write forecast.csv, backtest.csv, report.html and the model (in the
+                        folder model) to this folder
   --plot <file.svg>     write charts of the forecast to this SVG file
   --resume              resume the interrupted run in the --out folder
   --threads <n>         number of threads (default: the number of cores)

@@ -32,21 +32,23 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll train generate --data <file> --out <folder> [options]
 
-Trains a language model on a text file (also with gzip): a recurrent network that predicts the next character, word or subword.
-Use unroll generate to continue a text, and unroll evaluate to measure perplexity and nats and bits per character.
+Trains a language model, a recurrent network that predicts the next character, word or subword, on a
+text file (also with gzip). Use unroll generate to continue a text, and unroll evaluate to measure
+perplexity, and nats and bits per character.
 
 Data
   --data <file>         text to train on
   --valid <file>        text for validation (default: 5 to 10 % of the text)
   --level <name>        tokens of the model: char, word or subword (default: char)
-  --subwords <n>        size of the vocabulary of subwords (default: 1,000 to 8,000, depending on the length of the text)
+  --subwords <n>        size of the subword vocabulary (default: 1,000 to 8,000, depending on the
+                        length of the text)
   --weight-drop <rate>  dropout rate of the recurrent weights, from 0 to below 1
-  --steps <n>           steps (tokens) per batch, over which gradients are computed (default: 64 characters, or 50 words or
-                        subwords)
+  --steps <n>           steps (tokens) that gradients are propagated through (default: 64
+                        characters, or 50 words or subwords)
 `;
 
 export const generateTraining: Trainable = {
-  about: 'generate text: a language model of characters, words or subwords',
+  about: 'generate text with a language model of characters, words or subwords',
   options: OPTIONS,
   help: HELP,
   unsupported: ['decimal', 'thousands', 'no-header'],

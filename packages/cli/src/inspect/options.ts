@@ -15,13 +15,13 @@ export const DATA_OPTIONS = {
 export const DATA_HELP = `
 Look inside the model:
 
-  --report <file.html>  write a page with statistics of the weights and, with --data or --text, the unrolled network, gates,
-                        memory length, gradients by lag and saturation
-  --data <file>         a file with the same columns as the training data
-  --text <text>         a text instead of a file, for models that read text
+  --report <file.html>  write a page with statistics of the weights and, with --data or --text, the
+                        unrolled network, gates, memory length, gradients by lag and saturation
+  --data <file>         file with the same columns as the training data
+  --text <text>         text to read instead of a file, for models that read text
   --sql <query>         query over the --data file (default: the query of the training run)
-  --row <n>             row, line or sentence of the file, from 1 (default: 1); for a forecasting model, the last row
-                        before the forecast (default: the last row of the file)
+  --row <n>             row, line or sentence of the file, from 1 (default: 1); for a forecasting
+                        model, the last row before the forecast (default: the last row of the file)
 
 ${READING_HELP}`;
 

@@ -51,7 +51,7 @@ function exampleParts({ title, steps, trace, gradients, saturation, memory }: Me
       'The last steps. Colours show the output h of each unit; the numbers are the norm of h and the mean of each gate.',
       unrolledFigure(trace, inputs),
     ),
-    section('Memory', memoryText(memory), memoryTable(memory)),
+    section('Memory', memoryText(memory), memoryFigure(memory)),
     section(
       'Gradients by lag',
       'The derivative of the output with respect to the states of earlier steps, relative to lag 0.',
@@ -85,7 +85,7 @@ export function memoryText({ lengths: [length], influence }: MemoryLength): stri
 }
 
 /** Draws the influence of the input by lag, relative to the largest influence. */
-function memoryTable({ influence }: MemoryLength): string {
+function memoryFigure({ influence }: MemoryLength): string {
   const values = Array.from(influence.values.subarray(0, influence.shape[1]));
   const largest = Math.max(...values.filter(Number.isFinite));
   if (!(largest > 0)) return '';

@@ -12,13 +12,15 @@ export const CLIP_OPTIONS = {
 
 export const CLIP_HELP = `
 Video
-  --frame-size <HxW>    height and width to which frames are resized, such as 48x64 (default: the size of the frames, with at
-                        most 64 pixels on the longer side)
-  --colour, --grey      keep the colours, or convert them to grey (default: keep them, unless the middle frames of 50 clips are
-                        grey)
-  --optical-difference  also read the difference between each frame and the previous one (frame difference)
-  --frames-per-clip <n> read this number of frames of each clip, at equal distances (default: all, or 16 if a clip has more)
-  --no-augment          do not change position, size, angle and brightness of clips at random in training
+  --frame-size <HxW>    height and width to which frames are resized, such as 48x64 (default: the
+                        size of the frames, with at most 64 pixels on the longer side)
+  --colour, --grey      keep the colours, or convert them to grey (default: keep them, unless the
+                        middle frames of 50 clips are grey)
+  --optical-difference  also read the difference between each frame and the previous frame
+  --frames-per-clip <n> read this number of frames of each clip, at equal distances (default: all,
+                        or 16 if a clip has more)
+  --no-augment          train without augmentation (random changes of position, size, angle,
+                        contrast and brightness)
 `;
 
 /** The options for reading frames that are given. */

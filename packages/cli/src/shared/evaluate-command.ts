@@ -33,26 +33,30 @@ const HELP = `Usage: unroll evaluate <model> --data <file> [options]
        unroll evaluate <model> --source-file <file> --target-file <file> [options]
        unroll evaluate <model> --verification <file> [options]
 
-Scores a saved model on rows that it was not trained on, using the metrics of the training run. <model> is the folder of a
-saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of this folder.
+Scores a saved model on rows that it was not trained on, using the metrics of the training run.
+<model> is the folder of a saved model (<out> of unroll train, <out>/model of unroll forecast) or a
+zip of this folder.
 
-A forecasting model is scored on the rows after its training data and compared with the best baseline. A forecast starts at
-each of these rows and uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label
-and the confusion matrix; a tagger by precision, recall and F1 of entities (or of tags, if the tags mark no entities), overall
-and for each type. A language model is scored by its perplexity, and by nats and bits per character; a translator by BLEU and
-chrF, as defined by sacrebleu, and ROUGE. Descriptions of clips are scored like translations, and by the share of sentences
-that are exactly right; a transcriber is scored by word and character error rates, and speech synthesis by the distortion of
-the spectrograms.
+A forecasting model is scored on the rows after its training data and compared with the best
+baseline. A forecast starts at each of these rows, or at a sample of them if there are many, and
+uses only the rows before it. A classifier is scored by accuracy, macro F1, the scores of each label
+and the confusion matrix; a tagger by precision, recall and F1 of entities (or of tags, if the tags
+mark no entities), overall and for each type. A language model is scored by its perplexity, and by
+nats and bits per character; a translator by BLEU and chrF, as defined by sacrebleu, and by ROUGE.
+Descriptions of clips are scored like translations, and by the share of sentences that are exactly
+right; a transcriber is scored by word and character error rates, and speech synthesis by the
+mel-cepstral distortion.
 
-  --data <file>         rows with the columns of the training data, including the target; for a language model, a text file
+  --data <file>         rows with the columns of the training data, including the target; for a
+                        language model, a text file
   --sql <query>         query over the --data file (default: the query of the training run)
-  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column (default: the
-                        pattern of the training run)
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field}
+                        is a column (default: the pattern of the training run)
   --source-file <file>, --target-file <file>
                         two text files with one source and one target per line, for translators
-  --verification <file> pairs of sounds, for classifiers of sounds: two columns with the paths of WAV files, and a column
-                        "same" with 1 for the same label (such as the same speaker) and 0 for different ones; reports the
-                        equal error rate
+  --verification <file> pairs of sounds, for classifiers of sounds: two columns with the paths of
+                        WAV files, and a column "same" with 1 for the same label (such as the same
+                        speaker) and 0 for different ones; reports the equal error rate
   --threads <n>         number of threads (default: the number of cores)
   --json                print events to stdout, one JSON object per line, and text to stderr
 

@@ -22,10 +22,11 @@ const [CONFIG, WEIGHTS, TRAINING] = ['config.json', 'model.safetensors', 'traini
 
 const HELP = `Usage: unroll inspect <model> [options]
 
-Describes a saved model (a folder or a zip): task, layers with output shapes and numbers of parameters, weights, and the
-training run. <model> may also be a model saved with model.save(), or a file of another tool (Keras, PyTorch, ONNX,
-safetensors). Of such a file, the layers or nodes and the names, shapes and types of the tensors are printed; weights
-are not loaded.
+Describes a model that unroll train or unroll forecast has written (a folder or a zip): task, layers
+with output shapes and numbers of parameters, weights, and the training run. <model> may also be a
+model that a program saved with model.save(), or a file of another tool (Keras, PyTorch, ONNX,
+safetensors). For a file of another tool, the command prints the layers or nodes, and the names,
+shapes and types of the tensors, without loading the weights.
 
   --json                print one JSON object to stdout
 ${DATA_HELP}`;

@@ -43,7 +43,7 @@ async function optionValue(
 }
 
 /** Width of the help in columns. */
-const WIDTH = 110;
+const WIDTH = 100;
 const PLACEHOLDERS = { integer: 'n', number: 'x', text: 'text', table: 'file' };
 
 /** Formats the help of each option; long texts are wrapped. */

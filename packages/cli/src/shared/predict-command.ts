@@ -34,22 +34,25 @@ const OPTIONS = {
 const HELP = `Usage: unroll predict <model> [options]
        unroll predict <model> - [options]
 
-Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header. <model> is the folder of
-a saved model (<out> of unroll train, <out>/model of unroll forecast) or a zip of this folder. Some tasks have further options;
-unroll predict <model> --help lists them.
+Predicts with a saved model of any task and prints the predictions to stdout as CSV with a header.
+<model> is the folder of a saved model (<out> of unroll train, <out>/model of unroll forecast) or a
+zip of this folder. Some tasks have further options; unroll predict <model> --help lists them.
 
   --data <file>         rows to predict from, with the columns of the training data
   --sql <query>         query over the --data file (default: the query of the training run)
   --text <text>         text to predict from, for models that read text
-  --audio <file>        WAV file to predict from, for models that read sound; - reads stdin. For speech synthesis: WAV file
-                        to write, or a folder for several texts; - writes to stdout
-  --frames <path>       clip to predict from, for models that read video: a folder of PNG or JPEG files, a GIF, or an array in .npz
-                        or .npy
-  --stream              with --audio: predict while the sound arrives, and print a line when the prediction changes
-  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column (default: the
-                        pattern of the training run)
+  --audio <file>        WAV file to predict from, for models that read sound; - reads stdin. For
+                        speech synthesis: WAV file to write, or a folder for several texts; - writes
+                        to stdout
+  --frames <path>       clip to predict from, for models that read video: a folder of PNG or JPEG
+                        files, a GIF file, or an array in an .npz or .npy file
+  --stream              with --audio: predict while the sound arrives, and print a line when the
+                        prediction changes
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field}
+                        is a column (default: the pattern of the training run)
   -                     read texts from stdin, one per line, and print one line for each
-  --out <folder>        write the predictions to <folder>/<task>.csv, such as forecast.csv, instead of stdout
+  --out <folder>        write the predictions to <folder>/<task>.csv, such as forecast.csv, instead
+                        of stdout
   --json                print the predictions to stdout, one JSON object per row
 
 ${READING_HELP}`;
@@ -60,7 +63,7 @@ export const predict: Command = {
     const path = modelPath(args, OPTIONS);
     if (path === undefined) return HELP;
     const model = await openModel(path, tasks);
-    const about = wrapLines(model.about, 110).join('\n');
+    const about = wrapLines(model.about, 100).join('\n');
     const modelHelp = model.options.length === 0 ? 'The model has no options.\n' : optionsHelp(model.options);
     return `${HELP}\nThe model in ${path} (task ${taskName(model.format)}):\n\n${about}\n\n${modelHelp}`;
   },

@@ -26,7 +26,7 @@ import { reasonOf } from './files.js';
 import type { ReadOptions } from './reading-options.js';
 import type { Query } from './table-file.js';
 
-/** The types that are used of @duckdb/node-api, which may not be installed. */
+/** The types of @duckdb/node-api that are used here. The package may not be installed. */
 interface DuckDB {
   DuckDBInstance: { create(path: string, settings: Record<string, string>): Promise<Instance> };
 }

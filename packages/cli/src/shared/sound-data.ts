@@ -30,7 +30,7 @@ export async function openSoundData(args: ParsedArgs): Promise<SoundData> {
   return { path, audio, pattern, reading, data, valid };
 }
 
-/** Returns the options for reading the training file that a saved model stores. */
+/** Returns what a saved model stores about reading its training file: the options and the pattern. */
 export const storedReading = ({ reading, pattern }: Pick<SoundData, 'reading' | 'pattern'>) => ({
   ...(Object.keys(reading).length > 0 && { reading }),
   ...(pattern !== undefined && { pattern }),

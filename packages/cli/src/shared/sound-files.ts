@@ -142,7 +142,7 @@ function parsePattern(
       wrong === undefined
         ? 'must have fields such as {label}'
         : `must have different names in braces, other than "${audio}", got "{${wrong}}"`;
-    throw new UsageError(`--pattern ${problem}: "{label}_{speaker}_{take}.wav".`);
+    throw new UsageError(`--pattern ${problem}. Example: "{label}_{speaker}_{take}.wav".`);
   }
   const source = parts.map((part, i) =>
     i % 2 === 1 ? '([^/]+?)' : part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),

@@ -12,11 +12,12 @@ export const SOUND_OPTIONS = {
 
 export const SOUND_HELP = `
 Sound
-  --normalize <what>    what is subtracted from the frames of each file: level, features (the mean spectrum) or none
-                        (default: level)
+  --normalize <what>    what is subtracted from the frames of each file: level (the mean over all
+                        features), features (the mean spectrum) or none (default: level)
   --mels <n>            number of mel filters (default: 40)
   --rate <hz>           sample rate of the analysis (default: the most frequent one, at most 16,000)
-  --no-augment          do not change speed, frequencies and parts of sounds at random in training
+  --no-augment          train without augmentation (random changes of speed, frequencies and volume,
+                        and random masks)
 `;
 
 /** The options for reading and augmenting sounds that are given. */

@@ -31,27 +31,36 @@ const OPTIONS = {
 } as const satisfies OptionSpecs;
 
 const HELP = `Usage: unroll train speak --data <file> --text <column> --audio <column> --out <folder> [options]
-       unroll train speak --data <folder> --pattern "{text}_{take}.wav" --text <field> --out <folder> [options]
+       unroll train speak --data <folder> --pattern "{text}_{take}.wav" --text <field>
+                          --out <folder> [options]
 
-Trains a recurrent network that speaks texts with the voice of the recordings. The network converts characters to a spectrogram
-(Tacotron), which is then converted to a WAV file (Griffin-Lim). A clean voice and sentences of a few seconds work best.
+Trains a recurrent network that speaks texts in the voice of the recordings. The network converts
+characters to a spectrogram (Tacotron), which is then converted to a WAV file (Griffin-Lim). A clean
+voice and sentences of a few seconds work best.
 
 Data
   --data <file>         rows to train on
   --text <column>       column with the texts
   --audio <column>      column with the paths of WAV files, relative to the file of --data
-  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field}
+                        is a column
   --valid <file>        rows for validation (default: a tenth of the rows)
 
 Sound
   --mels <n>            number of mel filters (default: 80)
   --rate <hz>           sample rate of the speech (default: the most frequent one, at most 16,000)
   --reduction <n>       frames of 12.5 ms per step of the decoder (default: 4)
-  --sampling <rate>     scheduled sampling: the largest share of steps in training at which the decoder reads its own
-                        previous frame instead of the recorded one, from 0 to below 1 (default: 0.3)
+  --sampling <rate>     scheduled sampling: the largest share of steps in training at which the
+                        decoder reads its own previous frame instead of the recorded one, from 0 to
+                        below 1 (default: 0.3)
 `;
 
-export const speakTraining: Trainable = { about: 'speak texts', options: OPTIONS, help: HELP, open };
+export const speakTraining: Trainable = {
+  about: 'synthesise speech from texts',
+  options: OPTIONS,
+  help: HELP,
+  open,
+};
 
 async function open(args: ParsedArgs): Promise<TrainingJob> {
   const text = requiredText(args, 'text', 'column', 'the column with the texts');

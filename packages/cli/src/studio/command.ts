@@ -23,12 +23,13 @@ const MAX_FILES = 200;
 
 const HELP = `Usage: unroll studio [<run, model or file>] [--port <n>] [--open]
 
-Serves a page on this machine that trains RNN, LSTM, GRU and minGRU side by side, and shows gates, states and
-gradients during training. Everything runs in the page; nothing leaves this machine. The page opens <run, model or
-file>: the folder of a run, a saved model (folder or zip), a model of Keras, PyTorch or ONNX, or a CSV file. Ctrl-C
-ends the server.
+Serves a page that trains RNN, LSTM, GRU and minGRU side by side, and shows gates, states and
+gradients during training. All computation runs in the page; no data leaves this machine. The page
+opens the given <run, model or file>: the folder of a run, a saved model (folder or zip), a model of
+Keras, PyTorch or ONNX, or a CSV file. Ctrl-C ends the server.
 
-  --port <n>            port of the server (default: ${DEFAULT_PORT}, or a free port if ${DEFAULT_PORT} is taken); 0: any free port
+  --port <n>            port of the server; 0: any free port (default: ${DEFAULT_PORT}, or a free port if
+                        ${DEFAULT_PORT} is taken)
   --open                open the page in the default browser
 `;
 

@@ -32,25 +32,27 @@ const OPTIONS = {
 
 const HELP = `Usage: unroll train tag --data <file> --out <folder> [options]
 
-Trains a recurrent network that tags each token of a sentence: named entities, parts of speech and the like. Reads CoNLL files
-(one token and its tag per line, separated by a tab or spaces, and a blank line after each sentence) and CoNLL-U files of
-Universal Dependencies, also with gzip.
+Trains a recurrent network that tags each token of a sentence, for example with named entities or
+parts of speech. Reads CoNLL files (one token and its tag per line, separated by a tab or spaces,
+and a blank line after each sentence) and CoNLL-U files of Universal Dependencies, also with gzip.
 
 Data
   --data <file>         sentences to train on
   --valid <file>        sentences for validation (default: a tenth of the sentences)
-  --column <n>          column with the tags: its number, from 1, or in CoNLL-U its name, such as upos or xpos (default: the
-                        last column; in CoNLL-U, upos)
-  --scheme <name>       how tags mark entities: bio, bioes, bmes, or none if each tag stands for itself, as parts of speech do
-                        (default: detected from the tags)
-  --positive <tag>      with the scheme none: the tag that is scored by F1 (default: the rarer one if there are two tags)
-  --networks <n>        number of networks, whose scores are averaged (default: 3; 1 for large data sets)
+  --column <n>          column with the tags: its number, from 1, or in CoNLL-U its name, such as
+                        upos or xpos (default: the last column; in CoNLL-U, upos)
+  --scheme <name>       how tags mark entities: bio, bioes, bmes, or none if each tag stands for
+                        itself, as parts of speech do (default: detected from the tags)
+  --positive <tag>      with --scheme none: the tag that is scored by F1 (default: the rarer one if
+                        there are two tags)
+  --networks <n>        number of networks, whose scores are averaged (default: 3; 1 for large data
+                        sets)
 `;
 
 const COLUMNS: readonly ConlluColumn[] = ['lemma', 'upos', 'xpos', 'feats', 'head', 'deprel', 'deps', 'misc'];
 
 export const tagTraining: Trainable = {
-  about: 'tag the tokens of a sentence, such as named entities',
+  about: 'tag each token of a sentence, for example with its part of speech',
   options: OPTIONS,
   help: HELP,
   unsupported: ['decimal', 'thousands', 'no-header'],

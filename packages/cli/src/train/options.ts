@@ -41,15 +41,17 @@ Network (default: chosen from the data; the plan shows the choice)
                         ${CELL_NAMES.slice(4).join(', ')} (default: lstm)
   --units <n>           hidden units per layer and direction
   --layers <n>          number of recurrent layers
-  --embedding <n>       width of the embedding of texts
+  --embedding <n>       width of the token embeddings
   --dropout <rate>      dropout rate, from 0 to below 1
   --lowercase           convert texts to lower case
 
 Training
-  --epochs <n>          maximum number of epochs; training ends earlier if the validation score stops improving
+  --epochs <n>          maximum number of epochs; training ends earlier if the validation score
+                        stops improving
   --batch <n>           BATCH
   --learning-rate <x>   learning rate
-  --budget <time>       end the training after this time, such as 90s, 5m or 1h, at the end of an epoch (default: no limit)
+  --budget <time>       end the training after this time, such as 90s, 5m or 1h, at the end of an
+                        epoch (default: no limit)
   --seed <n>            random seed (default: 0)
 
 ${READING_HELP}

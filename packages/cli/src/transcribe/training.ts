@@ -31,24 +31,30 @@ const OPTIONS = {
   reduction: { type: 'string' },
 } as const satisfies OptionSpecs;
 
-const HELP = `Usage: unroll train transcribe --data <file> --audio <column> --text <column> --out <folder> [options]
-       unroll train transcribe --data <folder> --pattern "{text}_{speaker}_{take}.wav" --text <field> --out <folder> [options]
+const HELP = `Usage: unroll train transcribe --data <file> --audio <column> --text <column> --out <folder>
+                               [options]
+       unroll train transcribe --data <folder> --pattern "{text}_{speaker}_{take}.wav"
+                               --text <field> --out <folder> [options]
 
-Trains a recurrent network that transcribes speech, from WAV files and their transcripts, which need not be aligned
-(connectionist temporal classification, or an attention decoder).
+Trains a recurrent network that transcribes speech. Reads WAV files and their transcripts, which
+need not be aligned with the sound: the network uses connectionist temporal classification (CTC) or
+an attention decoder.
 
 Data
   --data <file>         rows to train on
   --audio <column>      column with the paths of WAV files, relative to the file of --data
   --text <column>       column with the transcripts
-  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field} is a column
+  --pattern <pattern>   pattern of the file names if --data is a folder of WAV files; each {field}
+                        is a column
   --valid <file>        rows for validation (default: a tenth of the rows)
-  --level <name>        tokens of the model: characters or words (default: words if there are at most 100 different
-                        ones, which occur at least 20 times on average, otherwise characters)
-  --decoder <name>      ctc, or attention: a decoder that attends to the whole sound and needs more training data
-                        (default: ctc)
+  --level <name>        tokens of the model: characters or words (default: words if there are at
+                        most 100 different words, which occur at least 20 times on average;
+                        otherwise characters)
+  --decoder <name>      ctc, or attention: a decoder that attends to the whole sound and needs more
+                        training data (default: ctc)
   --streaming           train a model that can transcribe sound while it arrives
-  --reduction <n>       frames (10 ms) per output step (default: 4, 2 or 1, depending on the transcripts)
+  --reduction <n>       frames (10 ms) per output step (default: 4, 2 or 1, depending on the
+                        transcripts)
 ${SOUND_HELP}`;
 
 export const transcribeTraining: Trainable = {

@@ -35,12 +35,13 @@ const OPTIONS = {
   vocabulary: { type: 'string' },
 } as const satisfies OptionSpecs;
 
-const HELP = `Usage: unroll train translate --data <file> --source <column> --target <column> --out <folder> [options]
+const HELP = `Usage: unroll train translate --data <file> --source <column> --target <column>
+                              --out <folder> [options]
        unroll train translate --source-file <file> --target-file <file> --out <folder> [options]
 
-Trains a recurrent network with attention that converts a text to another text, such as a translation or a summary. Reads a table (CSV,
-TSV, JSON lines or Parquet) with a source and a target in each row, or two text files with one text per line. All files may be
-compressed with gzip.
+Trains a recurrent network with attention that converts a text to another text, such as a
+translation or a summary. Reads a table (CSV, TSV, JSON lines or Parquet) with a source and a target
+in each row, or two text files with one text per line. All files may be compressed with gzip.
 
 Data
   --data <file>         rows to train on
@@ -50,9 +51,11 @@ Data
   --source-file <file>  source texts, one per line
   --target-file <file>  target texts: line n is the target of line n of the source file
   --valid-source <file>, --valid-target <file>
-                        the same for validation
-  --level <name>        tokens: subwords, words or characters (default: subwords, learned from the training texts)
-  --vocabulary <n>      number of tokens of each vocabulary (default: 1,000 to 8,000, depending on the number of words)
+                        source and target texts for validation
+  --level <name>        tokens: subwords, words or characters (default: subwords, learned from the
+                        training texts)
+  --vocabulary <n>      size of each vocabulary in tokens (default: 1,000 to 8,000, depending on the
+                        number of words)
 `;
 
 export const translateTraining: Trainable = {

@@ -27,7 +27,7 @@ before(async () => {
 });
 
 describe('clips', () => {
-  test('of a folder, a GIF, an array, and a table', async () => {
+  test('are predicted from a folder, a GIF, an array, and a table', async () => {
     for (const [name, way] of [['clip0', 'left'], ['clip1', 'right'], ['clip2.gif', 'left'], ['clip3.npz', 'right']]) {
       const { stdout, stderr } = await unroll(['predict', 'model', '--frames', name]);
       assert.match(stdout, new RegExp(`^clip,label,score\n${name.replace('.', '\\.')},${way},0?\\.?\\d+`), stderr);
@@ -39,13 +39,13 @@ describe('clips', () => {
     assert.match(readFileSync(inFolder('model/report.html'), 'utf8'), /<h2>Key frames<\/h2>/);
   });
 
-  test('in the order of the numbers in the names of frames', async () => {
+  test('have their frames in the order of the numbers in the file names', async () => {
     const { stdout } = await unroll(['predict', 'model', '--frames', 'clip0', '--json']);
     const whole = JSON.parse(stdout);
     assert.equal(whole.label, 'left'); // frame8, frame9, frame10, frame11: alphabetical order would begin with frame10
   });
 
-  test('with the options of frames', async () => {
+  test('are read with the options for frames', async () => {
     const options = ['--frame-size', '8x10', '--grey', '--optical-difference', '--frames-per-clip', '4'];
     const { stdout, stderr } = await unroll([...TRAIN, ...options, '--no-augment', '--dry-run']);
     assert.match(

@@ -93,7 +93,7 @@ describe('JSON lines', () => {
   });
 });
 
-test('several labels per row', async () => {
+test('may have several labels per row', async () => {
   const rows = range(90).map((i) => {
     const words = [i % 2 === 0 && 'funny', i % 3 === 0 && 'long', `take${i % 5}`].filter((word) => word);
     return `${words.join(' ')}\t${[i % 2 === 0 && 'comedy', i % 3 === 0 && 'epic'].filter((tag) => tag).join('|')}`;

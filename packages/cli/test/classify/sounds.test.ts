@@ -45,7 +45,7 @@ before(async () => {
 });
 
 describe('sounds', () => {
-  test('of a file, of stdin, and of a table', async () => {
+  test('are predicted from a file, from stdin, and from a table', async () => {
     const one = await unroll(['predict', 'model', '--audio', 'sounds/more/up_anna_40.wav']);
     assert.match(one.stdout, /^sound,label,score\nsounds\/more\/up_anna_40\.wav,up,0\.\d+\n$/);
     const stdin = await unroll(['predict', 'model', '--audio', '-', '--json'], (child) =>
@@ -58,7 +58,7 @@ describe('sounds', () => {
     assert.ok(JSON.parse(stdout.trimEnd().split('\n').at(-1)!).metrics.accuracy > 0.9);
   });
 
-  test('of a folder with a pattern, which the model stores', async () => {
+  test('are read from a folder with a pattern, which the model stores', async () => {
     const folder = ['train', 'classify', '--data', 'sounds', '--pattern', '{way}_{who}_{take}.wav', ...QUICK];
     const trained = await unroll([...folder, '--label', 'way', '--out', 'folder']);
     assert.equal(trained.code, 0, trained.stderr);
@@ -69,7 +69,7 @@ describe('sounds', () => {
     assert.match(who.stdout, /2 labels in "who": anna, ben/);
   });
 
-  test('verification of pairs', async () => {
+  test('are verified in pairs', async () => {
     const pairs = Array.from({ length: 20 }, (_, i) => {
       const second = (i * 7 + 3) % 40;
       return `sounds/${nameOf(i)}\tsounds/${nameOf(second)}\t${i % 2 === second % 2 ? 'yes' : '0'}`;

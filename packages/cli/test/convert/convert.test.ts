@@ -54,7 +54,7 @@ function sparseSafetensors(path: string, gigabytes: number): void {
 }
 
 describe('convert', () => {
-  test('a folder to a zip and back', async () => {
+  test('converts a folder to a zip and back', async () => {
     const { code, stdout, stderr } = await unroll(['convert', 'model', 'model.zip']);
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(
@@ -116,7 +116,7 @@ describe('PyTorch', () => {
     writeFileSync(pathOf('wrong.npz'), writeNpz(new Map([['x', x], ['y', wrong]]))); // biome-ignore format: short
   });
 
-  test('weights with a Python module, and back with a map', async () => {
+  test('is written as weights with a Python module, and read back with a map', async () => {
     const out = await unroll(['convert', 'net', 'net.pt']);
     assert.equal(out.code, 0, out.stderr);
     assert.match(readFileSync(pathOf('net.py'), 'utf8'), /x = torch\.relu\(x\)/);
@@ -193,7 +193,7 @@ describe('PyTorch', () => {
 });
 
 describe('inspect', () => {
-  test('a safetensors file of 2 GB, without its values', async () => {
+  test('describes a safetensors file of 2 GB without reading its values', async () => {
     sparseSafetensors(pathOf('large.safetensors'), 2);
     const { code, stdout } = await unroll(['inspect', 'large.safetensors', '--json']);
     assert.equal(code, 0);
@@ -206,7 +206,7 @@ describe('inspect', () => {
     const text = (await unroll(['inspect', 'large.safetensors'])).stdout;
     assert.match(text, /^encoder\.weight {2}float32 {2}\[1024, 524288\] {2}536,870,912$/m);
   });
-  test('a file of an unknown format', async () => {
+  test('rejects a file of an unknown format', async () => {
     const { code, stderr } = await unroll(['inspect', 'notes.txt']);
     assert.equal(code, 2);
     assert.match(stderr, /notes\.txt is not a model file that Unroll can read/);

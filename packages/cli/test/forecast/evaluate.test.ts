@@ -35,7 +35,7 @@ before(async () => {
   await saveArtifact(join(temp.folder, 'plain.zip'), network);
 });
 
-test('evaluate: the model and the best baseline on the newer rows', async () => {
+test('evaluate scores the model and the best baseline on the newer rows', async () => {
   const { code, stdout, stderr } = await unroll(['evaluate', 'old/model', '--data', 'new.csv']);
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /^Rows up to 1958-12 were taken from the model\.$/m);
@@ -53,7 +53,7 @@ test('evaluate: the model and the best baseline on the newer rows', async () => 
   );
 });
 
-test('evaluate: rejects data without newer rows', async () => {
+test('evaluate rejects data without newer rows', async () => {
   const { code, stdout, stderr } = await unroll(['evaluate', 'old/model', '--data', 'old.csv']);
   assert.deepEqual([code, stdout], [2, '']);
   assert.match(
@@ -63,7 +63,7 @@ test('evaluate: rejects data without newer rows', async () => {
 });
 
 describe('inspect', () => {
-  test('a forecast: task, layers, weights, and what it was trained on', async () => {
+  test('describes a forecasting model: task, layers, weights, and what it was trained on', async () => {
     const { code, stdout } = await unroll(['inspect', 'old/model']);
     assert.equal(code, 0);
     for (const line of [
@@ -85,7 +85,7 @@ describe('inspect', () => {
     ])
       assert.match(stdout, line);
   });
-  test('as JSON', async () => {
+  test('prints JSON with --json', async () => {
     const { stdout } = await unroll(['inspect', 'old/model', '--json']);
     const { task, facts, network, training } = JSON.parse(stdout);
     assert.deepEqual(task, { name: 'forecast', version: 1, known: true });
@@ -101,7 +101,7 @@ describe('inspect', () => {
     assert.deepEqual(network.weights.types, ['F32']);
     assert.deepEqual([training.seed, training.data.rows], [3, 120]);
   });
-  test('a model without a task, in a folder or a zip', async () => {
+  test('describes a model without a task, in a folder or a zip', async () => {
     const plain = (await unroll(['inspect', 'plain'])).stdout;
     assert.match(plain, /^task +none$/m);
     assert.match(plain, /^memory \(LSTM\) +\[·, 5\] +180/m);

@@ -91,7 +91,7 @@ describe('unroll inspect --data', () => {
   });
 
   for (const [task, { train, data, title }] of Object.entries(CASES)) {
-    test(`a model of ${task}`, async () => {
+    test(`measures a model of ${task}`, async () => {
       const trained = await temp.unroll(train);
       assert.equal(trained.code, 0, trained.stderr);
       const model = task === 'forecast' ? 'forecast/model' : task;

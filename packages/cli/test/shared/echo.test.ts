@@ -37,14 +37,14 @@ describe('predict', () => {
       stderr: 'It comes from a valley.\n',
     });
   });
-  test('as JSON lines, with options of every type, from a zip', async () => {
+  test('writes JSON lines, with options of every type, from a zip', async () => {
     const options = ['--times', '2', '--gain', '1.5', '--upper', '--mark', '!', '--echo-rows', 'more.csv'];
     const { stdout } = await unroll(['predict', ...options, 'echo.zip', '--json']);
     assert.equal(stdout, '{"echo":"HEY!HEY!","loudness":6,"place":"a valley"}\n');
     const { stdout: said } = await unroll(['predict', 'echo', '--text', 'a', '--json', '--gain=-1']);
     assert.equal(said, '{"echo":"a","loudness":-1,"place":"a valley"}\n');
   });
-  test('into a file named by the task', async () => {
+  test('writes a file named after the task', async () => {
     const run = await unroll(['predict', 'echo', '--text', 'a', '--out', 'out']);
     assert.deepEqual([run.code, run.stdout], [0, '']);
     assert.equal(run.stderr, 'It comes from a valley.\nwritten  out: echo.csv\n');
@@ -115,7 +115,7 @@ describe('evaluate', () => {
     assert.deepEqual([code, stderr], [0, '']);
     assert.equal(stdout, '2 texts.\n\nmodel   right\necho   50.0 %\n\n');
   });
-  test('as events', async () => {
+  test('prints events with --json', async () => {
     const { stdout } = await unroll(['evaluate', 'echo', '--data', 'said.csv', '--json']);
     const [note, scores] = stdout
       .trimEnd()
@@ -170,7 +170,7 @@ describe('inspect', () => {
       ].join('\n'),
     );
   });
-  test('as one JSON object', async () => {
+  test('prints one JSON object with --json', async () => {
     const { stdout } = await unroll(['inspect', 'echo', '--json']);
     assert.deepEqual(JSON.parse(stdout), {
       model: 'echo',
@@ -188,7 +188,7 @@ describe('inspect', () => {
     assert.match(later, /^task {3}echo, format version 3, not supported by this version$/m);
     assert.match(later, /\n\nNo training record\.\n$/);
   });
-  test('a folder without a model, and no folder', async () => {
+  test('rejects a folder without a model, and a missing folder', async () => {
     const empty = await unroll(['inspect', '.']);
     assert.equal(
       empty.stderr,

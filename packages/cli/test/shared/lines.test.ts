@@ -25,17 +25,17 @@ describe('lines of stdin', () => {
     const { code, stdout, stderr } = await predict('ho\nhey you\n', '--upper');
     assert.deepEqual([code, stdout, stderr], [0, '2\ta valley\n7\ta valley\n', '']);
   });
-  test('more than a batch', async () => {
+  test('are predicted if they are more than a batch', async () => {
     const lines = Array.from({ length: 5000 }, (_, i) => 'o'.repeat(1 + (i % 97)));
     const { code, stdout } = await predict(`${lines.join('\n')}\n`);
     assert.equal(code, 0);
     assert.equal(stdout, `${lines.map((line) => `${line.length}\ta valley`).join('\n')}\n`);
   });
-  test('as JSON objects', async () => {
+  test('are printed as JSON objects with --json', async () => {
     const { stdout } = await predict('a "b"\n', '--json');
     assert.deepEqual(JSON.parse(stdout), { echo: 'a "b"', loudness: 5, place: 'a valley' });
   });
-  test('Windows line ends, and a last line without an end', async () => {
+  test('may have Windows line ends, and the last line may have no end', async () => {
     assert.equal((await predict('ho\r\nhey')).stdout, '2\ta valley\n3\ta valley\n');
   });
   test('blank lines have an empty output', async () => {
@@ -43,7 +43,7 @@ describe('lines of stdin', () => {
     assert.deepEqual([code, stdout, stderr], [0, '\n2\ta valley\n\n', '']);
     assert.equal((await predict('\n', '--json')).stdout, '{"text":""}\n');
   });
-  test('no lines', async () => {
+  test('print nothing if there are none', async () => {
     const { code, stdout, stderr } = await predict('');
     assert.deepEqual([code, stdout, stderr], [0, '', '']);
   });

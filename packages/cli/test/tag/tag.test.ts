@@ -94,7 +94,7 @@ describe('train tag', () => {
   });
   test('help', async () => {
     const { stdout } = await unroll(['train', '--help']);
-    assert.match(stdout, /^ {2}tag +tag the tokens of a sentence, such as named entities$/m);
+    assert.match(stdout, /^ {2}tag +tag each token of a sentence, for example with its part of speech$/m);
     const help = (await unroll(['train', 'tag', '--help'])).stdout;
     assert.match(help, /^ {2}--scheme <name> {7}how tags mark entities/m);
   });

@@ -95,7 +95,7 @@ export class ClassifyModel implements TaskModel {
     const { kind, column } = this.#encoder;
     const { labels } = this.pipeline;
     if (kind === 'sound') {
-      return `Predicts the label of each WAV file of --audio, or named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
+      return `Predicts the label of the WAV file of --audio, or of the WAV files named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
     }
     if (kind === 'clip') {
       const files = 'the clip of --frames (a folder of images, a GIF or an array), or of the clips';

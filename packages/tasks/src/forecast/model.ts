@@ -85,8 +85,8 @@ export class ForecastModel implements TaskModel {
   readonly network: Network | null;
   readonly options = OPTIONS;
   readonly about =
-    'Forecasts the rows after those in --data. The file needs the columns of the training data and may contain the whole ' +
-    'series or only the rows after the training data. Without --data, the model forecasts the rows after its training data.';
+    'Forecasts the rows after those in --data. The file needs the columns of the training data and may contain all rows ' +
+    'of the series or only the rows after the training data. Without --data, the model forecasts the rows after its training data.';
 
   constructor(pipeline: Pipeline, network: Network | null) {
     this.pipeline = pipeline;

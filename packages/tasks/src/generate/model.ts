@@ -43,7 +43,7 @@ const OPTIONS: readonly TaskOption[] = [
     name: 'top-k',
     type: 'integer',
     least: 1,
-    help: 'sample from this many most likely tokens (default: all)',
+    help: 'sample only from this number of most likely tokens (default: all)',
   },
   {
     ...{ name: 'top-p', type: 'number', default: DEFAULTS['top-p'] },

@@ -32,9 +32,9 @@ const BEAM = 10;
 const OPTIONS: readonly TaskOption[] = [
   {
     ...{ name: 'beam', type: 'integer', least: 1, default: BEAM },
-    help: 'number of transcripts that the search keeps; 1 is greedy',
+    help: 'number of partial transcripts that the search keeps; 1 is greedy search',
   },
-  { name: 'known-words', type: 'flag', help: 'write only words of the training transcripts' },
+  { name: 'known-words', type: 'flag', help: 'write only words that occur in the training transcripts' },
   { name: 'timestamps', type: 'flag', help: 'also write when each word is spoken, in seconds' },
 ];
 /** Sounds per batch in inference. */

@@ -1,6 +1,6 @@
 /**
- * Encodes TensorBoard event files: a sequence of TFRecord records, each containing a protobuf message `Event`. The numbers
- * below are the protobuf field numbers.
+ * Encodes TensorBoard event files. A file is a sequence of TFRecord records, each with a protobuf message `Event`. The
+ * numbers below are the protobuf field numbers.
  *
  *   record  u64 length of the data, u32 masked CRC-32C of the length, the data, u32 masked CRC-32C of the data
  *           (little-endian)

@@ -18,7 +18,7 @@ export interface TensorBoardOptions {
 
 /** The callback, with a method that writes further values. */
 export interface TensorBoard extends Callback {
-  /** Writes scalars and histograms of one step, such as those of a recorder (@unroll/insight), to the training files. */
+  /** Writes scalars and histograms of one step, such as those of a recorder (@unroll/insight), to the training file. */
   write(
     step: number,
     values: { scalars?: MetricValues; histograms?: Readonly<Record<string, Histogram>> },

@@ -47,7 +47,7 @@ export function correctShare(
 const isTargetClass = ({ prediction, target, width }: MetricBatch, row: number): boolean =>
   argmax(rowOf(prediction, row, width)) === target[row];
 
-/** Returns a function that is true if the prediction is on the side of the threshold given by the target, 0 or 1. */
+/** Returns a function that is true if the prediction is on the side of the threshold where the target, 0 or 1, belongs. */
 const isCorrectSide =
   (threshold: number) =>
   ({ prediction, target }: MetricBatch, row: number): boolean =>

@@ -5,8 +5,8 @@ import { alignElements, eachRow, type Metric, type MetricState, type NoOptions, 
 
 /**
  * Area under the ROC curve: the probability that a positive has a higher score than a negative, where ties count half. The
- * value is exact, unlike Keras's approximation by thresholds, and therefore stores every distinct score. 0 until both classes have
- * occurred.
+ * value is exact, unlike Keras's approximation by thresholds; the metric therefore stores every distinct score. 0 until both
+ * classes have occurred.
  */
 export function auc(options: NoOptions = {}): Metric {
   checkOptions('auc', options, {});
