@@ -98,7 +98,7 @@ describe('sounds', () => {
       [`a\tb\tsame\nsounds/${nameOf(0)}\tsounds/${nameOf(1)}\tmaybe\n`, /must be 1 or 0, got "maybe"/],
       [
         `a\tb\tsame\nsounds/${nameOf(0)}\tsounds/${nameOf(2)}\t1\n`,
-        /pairs of the same label and of different labels, got 1 and 0/,
+        /pairs with the same label and pairs with different labels, got 1 and 0/,
       ],
     ];
     for (const [content, message] of bad) {

@@ -169,7 +169,7 @@ describe('invalid input', () => {
       /one-tag\.conll must have at least two different tags, got only "O"/,
     ],
     'no tags': [train('--data', 'untagged.conll'), /untagged\.conll, line 1: the line has one column\./],
-    'a line of 1 MB': [train('--data', 'long.conll'), /long\.conll, line 1: 200000 columns\./],
+    'a line of 1 MB': [train('--data', 'long.conll'), /long\.conll, line 1: the line has 200000 columns\./],
     'a wrong encoding': [train('--data', 'encoding.conll'), /encoding\.conll/],
     'no file': [train('--data', 'none.conll'), /none\.conll: file not found/],
     'no data': [train(), /--data <file> is required: the sentences to train on\./],
