@@ -144,7 +144,7 @@ describe('invalid data', () => {
     [
       'a generator that was already used',
       () => ({ batches: once() }),
-      ['value', /are empty in epoch 2.*a function that returns a new one/s],
+      ['value', /There are no batches in epoch 2.*a function that returns a new one/s],
     ],
     [
       'too few batches',
