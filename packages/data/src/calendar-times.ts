@@ -81,7 +81,7 @@ export function readCalendarTimes(
   const matching = templatesOf(texts[0], language);
   let candidates = matching.filter(hasDateOrder);
   if (matching.length > 0 && candidates.length === 0) {
-    const message = `${formatCell(texts[0])} is not a date in the order ${dates}. Correct or omit dates (--dates).`;
+    const message = `${formatCell(texts[0])} is not a date in the order ${dates}. Correct the option dates (--dates), or leave it out.`;
     throw timeError(table, name, 0, message);
   }
   let lastMisfit = 0;
@@ -149,16 +149,15 @@ function filledShareAsDays(values: Float64Array, direction: 1 | -1): number {
 
 /** Returns the error for a column such as `Dec-22`, see {@link mayBeDays}. */
 function daysWithoutYear(table: Table, name: string, text: string, { values }: Reading): UnrollError {
-  const month = writeByTemplate(values[0], 'MMMM YYYY', null);
-  const [iso, day] = [
-    writeByTemplate(values[0], 'YYYY-MM', null),
-    new Date(values[0]).getUTCFullYear() % 100,
-  ];
+  const [iso, month, year] = ['YYYY-MM', 'MMMM', 'YYYY'].map((template) =>
+    writeByTemplate(values[0], template, null),
+  );
+  const day = Number(year) % 100;
   return timeError(
     table,
     name,
     0,
-    `"${text}" may be ${month} or day ${day} of a month without a year. Write ${iso}, or the whole date such as 1960-12-31.`,
+    `"${text}" may be ${month} ${year}, or ${day} ${month} of an unknown year. Write ${iso}, or the whole date such as 1960-12-31.`,
   );
 }
 

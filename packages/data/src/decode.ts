@@ -64,7 +64,7 @@ function decodeAs(bytes: Uint8Array, source: string, encoding: string): DecodedT
     );
   }
   if (text !== undefined) return { text, encoding };
-  const message = `${source} is not valid ${encoding}. Correct or omit encoding (--encoding).`;
+  const message = `${source} is not valid ${encoding}. Correct the option encoding (--encoding), or leave it out.`;
   throw new UnrollError('format', message, { source, encoding });
 }
 

@@ -136,7 +136,7 @@ describe('rejects', () => {
     }));
   test('bytes that do not fit the given encoding', () =>
     assert.throws(() => decodeText(Uint8Array.of(0x81, 0x20), 'f.csv', 'gbk'), {
-      message: 'f.csv is not valid gbk. Correct or omit encoding (--encoding).',
+      message: 'f.csv is not valid gbk. Correct the option encoding (--encoding), or leave it out.',
       code: 'format',
     }));
   test('bytes that fit no encoding', () =>

@@ -98,7 +98,7 @@ describe('days of dates without a year are not read as years', () => {
     test(name, () =>
       assert.throws(() => read(cells), {
         message:
-          /line 2, column 1 \("t"\): ".*" may be .* or day \d+ of a month without a year\. Write \d{4}-\d\d, or/,
+          /line 2, column 1 \("t"\): ".*" may be .*, or \d+ \p{L}+ of an unknown year\. Write \d{4}-\d\d, or/u,
         code: 'data',
       }),
     );
@@ -269,7 +269,8 @@ describe('the order of day and month', () => {
   });
   test('errors', () => {
     assert.throws(() => read(['12/31/2020', '01/01/2021'], { dates: 'dmy' }), {
-      message: /line 2.*"12\/31\/2020" is not a date in the order dmy\. Correct or omit dates \(--dates\)\./,
+      message:
+        /line 2.*"12\/31\/2020" is not a date in the order dmy\. Correct the option dates \(--dates\), or leave it out\./,
     });
     assert.throws(() => read(ambiguous, { dates: 'dym' as 'dmy' }), {
       message: 'times: dates must be "dmy", "mdy" or "ymd", got "dym".',

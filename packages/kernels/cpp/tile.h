@@ -1,5 +1,5 @@
-// The tile: the product of a few rows and a few vectors of columns, summed over k in registers. All matrix products are
-// made of tiles. gemm, the recurrent cells and their backward passes differ only in what they do with the sums.
+// The tile: the product of a few rows and a few SIMD vectors of adjacent columns, summed over k in registers. All matrix
+// products are made of tiles. gemm, the recurrent cells and their backward passes differ only in what they do with the sums.
 //
 //   out[r][:] = start[r][:] + sum over k of a[r][k] * b[k][:]      r < m
 //
@@ -85,7 +85,7 @@ constexpr int most_rows(int nv) { return accumulators / nv < 8 ? accumulators / 
 // weight is used only once, so loading the weights takes all the time. One panel is then best, because more of it is still in
 // the L1 cache from the previous step.)
 constexpr int most_panels(int m, int nv) {
-  if (2 * nv <= panel_vectors) return 1;  // panels have nearly equal widths, so a panel this narrow is the only one
+  if (2 * nv <= panel_vectors) return 1;  // panels have nearly equal widths, so no other panel is this narrow
   if (m == 1 && nv == 4 && VL == 16) return 1;
   const int together = (UNROLL_REGISTERS == 32 ? 8 : accumulators) / (m * nv);
   return together >= 4 ? 4 : together >= 2 ? 2 : 1;

@@ -1,5 +1,5 @@
 // All builds export the same names with the same numbers of arguments, the parser of kernels.h rejects what it cannot read, and
-// kernels.h explains every address.
+// every pointer field of a struct in kernels.h has a comment.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
@@ -73,15 +73,15 @@ describe('reading kernels.h', () => {
   });
 });
 
-test('every address in a struct has a comment, for example with its shape', () => {
+test('every pointer field of a struct has a comment, for example with its shape', () => {
   const { structs } = parseKernels(
     readFileSync(fileURLToPath(new URL('../cpp/kernels.h', import.meta.url)), 'utf8'),
   );
-  const addresses = structs.flatMap(({ name, fields }) =>
+  const pointers = structs.flatMap(({ name, fields }) =>
     fields.filter(({ type }) => type.includes('*')).map((field) => ({ struct: name, ...field })),
   );
-  assert.ok(addresses.length > 60);
-  for (const { struct, id, comment } of addresses)
+  assert.ok(pointers.length > 60);
+  for (const { struct, id, comment } of pointers)
     assert.ok(comment.length > 0, `${struct}: ${id} has no comment`);
 });
 

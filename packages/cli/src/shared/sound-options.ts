@@ -16,8 +16,8 @@ Sound
                         features), features (the mean spectrum) or none (default: level)
   --mels <n>            number of mel filters (default: 40)
   --rate <hz>           sample rate of the analysis (default: the most frequent one, at most 16,000)
-  --no-augment          train without augmentation (random changes of speed, frequencies and volume,
-                        and random masks)
+    --no-augment          train without augmentation (random changes of speed and frequencies, random
+                        masks and, with --normalize none, random changes of the volume)
 `;
 
 /** The options for reading and augmenting sounds that are given. */

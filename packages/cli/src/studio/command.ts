@@ -24,7 +24,7 @@ const MAX_FILES = 200;
 const HELP = `Usage: unroll studio [<run, model or file>] [--port <n>] [--open]
 
 Serves a page that trains RNN, LSTM, GRU and minGRU side by side, and shows gates, states and
-gradients during training. All computation runs in the page; no data leaves this machine. The page
+gradients during training. All computation runs in the page; no data leave this machine. The page
 opens the given <run, model or file>: the folder of a run, a saved model (folder or zip), a model of
 Keras, PyTorch or ONNX, or a CSV file. Ctrl-C ends the server.
 

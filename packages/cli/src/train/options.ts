@@ -46,8 +46,8 @@ Network (default: chosen from the data; the plan shows the choice)
   --lowercase           convert texts to lower case
 
 Training
-  --epochs <n>          maximum number of epochs; training ends earlier if the validation score
-                        stops improving
+  --epochs <n>          maximum number of epochs; training ends earlier if the validation loss
+                        (of a tagger: the validation score) stops improving
   --batch <n>           BATCH
   --learning-rate <x>   learning rate
   --budget <time>       end the training after this time, such as 90s, 5m or 1h, at the end of an

@@ -54,8 +54,8 @@ Data
                         source and target texts for validation
   --level <name>        tokens: subwords, words or characters (default: subwords, learned from the
                         training texts)
-  --vocabulary <n>      size of each vocabulary in tokens (default: 1,000 to 8,000, depending on the
-                        number of words)
+  --vocabulary <n>      size of each vocabulary in tokens (default: 1,000 to 8,000 subwords,
+                        depending on the number of words; words or characters: at most 20,000)
 `;
 
 export const translateTraining: Trainable = {

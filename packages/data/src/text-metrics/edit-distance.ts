@@ -74,7 +74,8 @@ function editsOf(reference: readonly string[], hypothesis: readonly string[]): T
 
 /**
  * Returns the last edit of each pair of prefixes, [reference + 1, hypothesis + 1]: a deletion if that is optimal; else an
- * insertion if the pair of prefixes before it needs fewer edits than the pair before the diagonal step; else the diagonal step.
+ * insertion if the pair of prefixes from which it starts needs fewer edits than the pair from which the diagonal step starts;
+ * else the diagonal step.
  */
 function directionsOf(reference: readonly string[], hypothesis: readonly string[]): Uint8Array {
   const width = hypothesis.length + 1;

@@ -79,8 +79,8 @@ export function Pickers({ layer = false, step = false }: { layer?: boolean; step
   );
 }
 
-/** Returns the latest values that were computed for the selected cell; null before there are any. */
-export function currentLook() {
+/** Returns the latest values that were computed for the selected cell, with their update; null before there are any. */
+export function currentSnapshot() {
   return store.seen.value[store.cell.value] ?? null;
 }
 

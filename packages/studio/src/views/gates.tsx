@@ -7,7 +7,7 @@ import type { LayerValues } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
-import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
+import { currentSnapshot, Panel, Pickers, Waiting } from '../ui/panel.js';
 import { SaveFigure } from './figures.js';
 import { InputStrip } from './inputs.js';
 import { ORDERS, type OrderName, unitOrder } from './order.js';
@@ -62,7 +62,7 @@ export const isShare = (name: string): boolean => /(^|\.)(i|f|o|z|r)$/.test(name
 /** One heat map per gate and state. @param most largest number of maps */
 export function GateMaps({ height, most = 99 }: { height: number; most?: number }) {
   const layer = currentLayer.value;
-  if (!currentLook() || !layer) return <Waiting />;
+  if (!currentSnapshot() || !layer) return <Waiting />;
   const arrays = arraysOf(layer);
   const by = arrays.find(([name]) => name === orderBy.value)?.[1];
   // If there are too many arrays, candidates are left out, and the last arrays are shown: gates and states.

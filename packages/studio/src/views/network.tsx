@@ -7,7 +7,7 @@ import type { LayerValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
-import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
+import { currentSnapshot, Panel, Pickers, Waiting } from '../ui/panel.js';
 import { arithmeticOf } from './arithmetic.js';
 import { SaveFigure } from './figures.js';
 import { arraysOf, gateText, isShare } from './gates.js';
@@ -20,7 +20,7 @@ const PLAY_MS = 350;
 const COLUMNS = innerWidth < 640 ? 3 : 7;
 
 export function NetworkView() {
-  const layers = currentLook()?.values.trace;
+  const layers = currentSnapshot()?.values.trace;
   const problem = store.problem.value;
   const title = t('networkTitle', { cell: cellName(store.cell.value) });
   return (
@@ -117,7 +117,7 @@ function Unrolled({ layers, problem }: { layers: readonly LayerValues[]; problem
 }
 
 function Output({ problem, step }: { problem: ProblemInfo; step: number }) {
-  const predictions = currentLook()?.values.predictions;
+  const predictions = currentSnapshot()?.values.predictions;
   const last = (problem.lengths[store.example.value] ?? problem.steps) - 1;
   if (!predictions || !(problem.perStep || step === last)) return <span class="none">·</span>;
   return (

@@ -4,12 +4,12 @@ import type { ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
-import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
+import { currentSnapshot, Panel, Pickers, Waiting } from '../ui/panel.js';
 import { InputStrip } from './inputs.js';
 import { outputRow, softmaxOf } from './outputs.js';
 
 export function ClassPredictions({ problem }: { problem: ProblemInfo }) {
-  const predictions = currentLook()?.values.predictions;
+  const predictions = currentSnapshot()?.values.predictions;
   const { classes } = problem;
   if (!predictions || !classes) return <Waiting />;
   const counts = confusion(problem.y, predictions.outputs, classes.length);

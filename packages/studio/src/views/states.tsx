@@ -11,12 +11,12 @@ import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
 import * as store from '../state/store.js';
 import { cellName } from '../ui/lanes.js';
-import { currentLook, Panel, Pickers, Waiting } from '../ui/panel.js';
+import { currentSnapshot, Panel, Pickers, Waiting } from '../ui/panel.js';
 import { AblationPanel } from './ablation.js';
 import { Histogram, TensorTable } from './histograms.js';
 
 export function StatesView() {
-  const values = currentLook()?.values;
+  const values = currentSnapshot()?.values;
   const name = cellName(store.cell.value);
   return (
     <>
@@ -169,7 +169,7 @@ const weights = signal<{ key: string; tensors: readonly TensorInfo[] } | null>(n
 
 function Weights() {
   const { value: cell } = store.cell;
-  const key = `${cell} ${currentLook()?.update ?? 0}`;
+  const key = `${cell} ${currentSnapshot()?.update ?? 0}`;
   useEffect(() => {
     let stale = false;
     ask<TensorInfo[]>({ about: 'histograms', cell }).then(

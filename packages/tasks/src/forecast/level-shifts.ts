@@ -45,7 +45,7 @@ const MIN_RATIO = 6;
 const MIN_RATIO_TO_LARGE = 2.5;
 const MIN_RATIO_TO_STEP = 0.5;
 /**
- * |J| must also be larger than at each of this many rows before the compared rows: a quiet week is often followed by a week that
+ * |J| must also exceed every |J| at this many rows that precede the compared rows: a quiet week is often followed by a week that
  * varies as much as earlier weeks.
  */
 const REMEMBERED = 2000;

@@ -116,12 +116,12 @@ const nameOf = ({ lag, anchor }: Candidate): string => `${lag} ${anchor}`;
 /** Describes a view for the plan and the report. */
 export function describeView({ lag, anchor = 'last' }: Pick<NetworkView, 'lag' | 'anchor'>): string {
   const what = lag === 1 ? 'values' : `seasonal differences (lag ${lag})`;
-  const centre = {
-    last: ' relative to the last one',
-    mean: ' relative to their mean in the window',
+  const subtracted = {
+    last: lag === 1 ? ' minus the last value' : ' minus the last difference',
+    mean: ' minus their mean in the window',
     zero: '',
   }[anchor];
-  return `${what}${centre}`;
+  return `${what}${subtracted}`;
 }
 
 function splitSeries(training: readonly Float64Array[], { season, horizon }: ChoicePlan): SplitSeries[] {

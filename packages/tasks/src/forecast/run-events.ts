@@ -40,7 +40,7 @@ export function seasonText({ season, seasons, seasonReason }: ForecastPlan): str
 export function viewsText({ window, scaler, views, viewReason }: ForecastPlan): string {
   const rows = `window ${withCount(window, 'row')}`;
   if (scaler !== 'changes') return rows;
-  const inputs = [...new Set(views.map(describeView))].join(' and ');
+  const inputs = [...new Set(views.map(describeView))].join(', and ');
   return `${rows}: ${inputs}${viewReason === '' ? '' : ` (${viewReason})`}`;
 }
 

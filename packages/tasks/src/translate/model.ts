@@ -72,7 +72,7 @@ export interface Translation {
 
 export class TranslateModel implements TaskModel {
   readonly pipeline: TranslatePipeline;
-  /** Source ids [N, S] and previous target ids [N, T], with 0 as padding, to logits [N, T, V] and alignments [N, T, S]. */
+  /** Maps source ids [N, S] and previous target ids [N, T] (padding: 0) to logits [N, T, V] and alignments [N, T, S]. */
   readonly network: Functional;
   readonly options = OPTIONS;
   readonly pairs = true;

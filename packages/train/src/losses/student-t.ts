@@ -5,8 +5,8 @@ import { splitParts, toPositive } from './counts.js';
 import { type Loss, type LossOptions, plainLoss } from './loss.js';
 
 /**
- * Negative log-likelihood of Student's t-distribution with df degrees of freedom; the mean over K. With z = (y - loc) /
- * scale:
+ * Negative log-likelihood of Student's t-distribution with df degrees of freedom; the mean over the K target values. With
+ * z = (y - loc) / scale:
  *
  *   -log Γ((df + 1)/2) + log Γ(df/2) + log(df π)/2 + log scale + (df + 1)/2 log(1 + z²/df)
  *
