@@ -7,13 +7,13 @@
  * Scores are computed on the scale of the forecast (log, if the plan uses a log transform) and divided by their expected size, so
  * that the scores of many rows and series can be pooled. The expected size is the mean change of the series over one season. If this
  * describes the errors of point forecasts better, it is the size of recent changes instead (score-scale.ts), and it also depends on
- * the position in the season (seasonal-spread.ts). The level adapts to recent coverage (adaptive-levels.ts).
+ * the position in the season (seasonal-spread.ts), estimated from changes or from errors. The level adapts to recent coverage (adaptive-levels.ts).
  */
 import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
-import { normalQuantile } from './distributions.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
-import { type SeasonalSpread, spreadAt } from './seasonal-spread.js';
+import { type SeasonalSpread, spreadAt, spreadOfErrors } from './seasonal-spread.js';
+import { bestScaling, marginOf, type Scaling, StepScores } from './step-scores.js';
 
 /** A forecast with its intervals. All arrays have the length of the horizon. */
 export interface Intervals {
@@ -31,8 +31,10 @@ export interface ScoreScale {
   log: boolean;
   /** For each series, whether interval bounds are clipped at 0, because no training value is negative. */
   nonNegative: readonly boolean[];
-  /** The size of errors at each position in the season. Default null: the same everywhere. */
+  /** The size of errors at each position in the season, estimated from changes. Default null: the same everywhere. */
   spread?: SeasonalSpread | null;
+  /** This size is also estimated from the errors before row `before` (a grid index). Default: it is not. */
+  errorSpread?: { season: number; before: number };
   /** For each series, the mean absolute change over one season. */
   units: readonly number[];
   /**
@@ -48,53 +50,6 @@ export interface ScoreScale {
   adaptationRows?: number;
 }
 
-/** How the expected size of the scores is estimated. */
-export interface Scaling {
-  /** Whether the expected size is the size of recent changes instead of the mean of all earlier changes. */
-  recent: boolean;
-  /** Whether the expected size is multiplied by the spread at the position in the season. */
-  spread: boolean;
-}
-
-/** All scalings. The first one is used unless another one describes the errors better. */
-const SCALINGS: readonly Scaling[] = [
-  { recent: false, spread: false },
-  { recent: false, spread: true },
-  { recent: true, spread: false },
-  { recent: true, spread: true },
-];
-
-/** The scores of one horizon step. All lists have one entry per forecast; lists of numbers take little memory. */
-class StepScores {
-  /** Grid index of the actual value. */
-  readonly index: number[] = [];
-  /** The mean change of the series in all training rows, to compare errors of several series. */
-  readonly unit: number[] = [];
-  /** The sizes of the changes before the origin. */
-  readonly meanSize: number[] = [];
-  readonly recentSize: number[] = [];
-  /** The spread at the actual value. */
-  readonly spread: number[] = [];
-  /** Whether the forecast is a point forecast, without an interval from the head. */
-  readonly isPoint: boolean[] = [];
-  /** The scores by level, not yet divided by their expected size. */
-  readonly scores: readonly number[][];
-
-  constructor(levels: number) {
-    this.scores = Array.from({ length: levels }, () => []);
-  }
-
-  /** Returns the positions of the scores that are known at an origin. */
-  knownAt(origin: number): number[] {
-    return this.index.flatMap((index, n) => (index < origin ? [n] : []));
-  }
-
-  /** Returns the expected size of an error. */
-  sizeOf(n: number, { recent, spread }: Scaling): number {
-    return (recent ? this.recentSize : this.meanSize)[n] * (spread ? this.spread[n] : 1);
-  }
-}
-
 export class Calibration {
   readonly levels: readonly number[];
   readonly #scale: ScoreScale;
@@ -103,6 +58,9 @@ export class Calibration {
   readonly #margins = new Map<number, { margins: Float64Array[]; scaling: Scaling }>();
   /** A cache that `learn` clears. */
   readonly #levelsByScaling = new Map<Scaling, AdaptiveLevels>();
+  /** The spread estimated from errors; undefined if it must be computed again. */
+  #errorSpread: SeasonalSpread | null | undefined;
+  #panel: Panel | null = null;
 
   constructor(levels: readonly number[], horizon: number, scale: ScoreScale) {
     this.levels = levels;
@@ -114,17 +72,20 @@ export class Calibration {
   learn(panel: Panel, { series, origin }: Origin, { lower, upper }: Intervals): void {
     this.#margins.clear();
     this.#levelsByScaling.clear();
+    this.#errorSpread = undefined;
+    this.#panel = panel;
     const { offset, values } = panel.series[series];
     const sizes = this.#sizesAt(series, origin);
     const spread = spreadAt(this.#scale.spread ?? null, panel);
     for (const [k, step] of this.#steps.entries()) {
       const actual = values[origin - offset + k];
       if (actual === undefined || Number.isNaN(actual)) continue;
+      step.series.push(series);
       step.index.push(origin + k);
       step.unit.push(this.#scale.units[series]);
       step.meanSize.push(sizes.mean);
       step.recentSize.push(sizes.recent);
-      step.spread.push(spread(origin + k));
+      step.spread.push(spread(series, origin + k));
       step.isPoint.push(this.levels.every((_, l) => !(lower[l][k] < upper[l][k])));
       const scaled = this.#toScoreScale(series, actual);
       for (const [l, scores] of step.scores.entries()) {
@@ -142,7 +103,7 @@ export class Calibration {
     const spreadOf = spreadAt(spread, panel);
     return widenIntervals(intervals, this.margins(origin), {
       ...{ log, unit, nonNegative: nonNegative[series] },
-      spread: intervals.median.map((_, k) => spreadOf(origin + k)),
+      spread: intervals.median.map((_, k) => spreadOf(series, origin + k)),
       floor: floors[series],
       ceiling: ceilings[series],
     });
@@ -156,9 +117,35 @@ export class Calibration {
   /** Returns the unit of a series and the spread by which the margins at an origin are multiplied. */
   scaleAt({ series, origin }: Origin): { unit: number; spread: SeasonalSpread | null } {
     const { scaling } = this.#knownAt(origin);
-    const { spread = null } = this.#scale;
     const { mean, recent } = this.#sizesAt(series, origin);
-    return { unit: scaling.recent ? recent : mean, spread: scaling.spread ? spread : null };
+    const spreads = { changes: this.#scale.spread ?? null, errors: this.#spreadOfErrors() };
+    return {
+      unit: scaling.recent ? recent : mean,
+      spread: scaling.spread === null ? null : spreads[scaling.spread],
+    };
+  }
+
+  /** Returns the spread estimated from the errors of point forecasts; null if there are too few. */
+  #spreadOfErrors(): SeasonalSpread | null {
+    if (this.#errorSpread !== undefined) return this.#errorSpread;
+    const { errorSpread } = this.#scale;
+    const panel = this.#panel;
+    let spread: SeasonalSpread | null = null;
+    if (errorSpread !== undefined && panel !== null) {
+      const { season, before } = errorSpread;
+      spread = spreadOfErrors(
+        panel,
+        season,
+        this.#steps.map((step) => step.relativeErrors(before)),
+      );
+    }
+    if (panel !== null) {
+      const spreadOf = spreadAt(spread, panel);
+      for (const step of this.#steps)
+        step.errorSpread = step.index.map((index, n) => spreadOf(step.series[n], index));
+    }
+    this.#errorSpread = spread;
+    return spread;
   }
 
   #sizesAt(series: number, origin: number): { mean: number; recent: number } {
@@ -169,6 +156,7 @@ export class Calibration {
   #knownAt(origin: number): { margins: Float64Array[]; scaling: Scaling } {
     let known = this.#margins.get(origin);
     if (known === undefined) {
+      this.#spreadOfErrors();
       const positions = this.#steps.map((step) => step.knownAt(origin));
       const scaling = bestScaling(this.#steps, positions, this.levels);
       const levelAt = this.#levelsAt(origin, scaling);
@@ -210,65 +198,6 @@ export class Calibration {
   #toScoreScale(series: number, value: number): number {
     return toScoreScale(value, { log: this.#scale.log, floor: this.#scale.floors[series] });
   }
-}
-
-/** Scalings are compared at up to this many horizon steps. */
-const COMPARED_STEPS = 6;
-
-/**
- * Returns the scaling whose margins have the lowest interval score (Gneiting & Raftery 2007) on the known errors of point forecasts,
- * in units of the mean change of each series. Returns the first scaling if the best one does not lower the interval score by a share
- * of more than 0.5 / sqrt(number of errors), or if most forecasts have an interval from the head.
- * @param positions positions of the known scores in the lists of each step
- */
-function bestScaling(
-  steps: readonly StepScores[],
-  positions: readonly (readonly number[])[],
-  levels: readonly number[],
-): Scaling {
-  const losses = SCALINGS.map(() => 0);
-  const stride = Math.ceil(steps.length / COMPARED_STEPS);
-  let [count, pointCount] = [0, 0];
-  for (let k = 0; k < steps.length; k += stride) {
-    const step = steps[k];
-    const compared = positions[k].filter((n) => step.isPoint[n]);
-    count += positions[k].length;
-    pointCount += compared.length;
-    if (compared.length === 0) continue;
-    for (const [i, scaling] of SCALINGS.entries())
-      losses[i] += intervalLoss(step, compared, scaling, levels, k + 1);
-  }
-  const best = losses.reduce((lowest, loss, i) => (loss < losses[lowest] ? i : lowest), 0);
-  const isBetter = losses[best] < (1 - 0.5 / Math.sqrt(pointCount)) * losses[0];
-  return SCALINGS[isBetter && pointCount * 2 >= count ? best : 0];
-}
-
-/**
- * Returns the sum of the interval scores of one horizon step over the levels, each score multiplied by half the probability that the
- * value is outside of the interval.
- */
-function intervalLoss(
-  stepScores: StepScores,
-  positions: readonly number[],
-  scaling: Scaling,
-  levels: readonly number[],
-  step: number,
-): number {
-  const sizes = positions.map((n) => stepScores.sizeOf(n, scaling));
-  let loss = 0;
-  for (const [l, level] of levels.entries()) {
-    const scores = positions.map((n) => stepScores.scores[l][n]);
-    const margin = marginOf(
-      scores.map((score, i) => score / sizes[i]),
-      level,
-      step,
-    );
-    for (const [i, n] of positions.entries()) {
-      const halfWidth = margin * sizes[i];
-      loss += ((1 - level) * halfWidth + Math.max(0, scores[i] - halfWidth)) / stepScores.unit[n];
-    }
-  }
-  return loss;
 }
 
 /** The scale of the scores of one series; see {@link ScoreScale}. */
@@ -358,27 +287,3 @@ export function widenLongHorizon(
     });
   return { ...widened, lower: addErrors(unclipped.lower, -1), upper: addErrors(unclipped.upper, 1) };
 }
-
-/**
- * Returns the score that a new score at horizon step `step` exceeds with a probability of at most 1 - level. For n
- * independent scores, this is the score of rank ceil((n + 1) level). Forecasts from neighbouring origins have almost all
- * steps in common, so n scores are worth about n / sqrt(step) independent ones; the rank is therefore
- * ceil((n + sqrt(step)) level). If it exceeds n, the largest score, which covers a fraction n / (n + sqrt(step)), is
- * extrapolated to the level with normal quantiles; if the largest score is not positive, the result is 0.
- */
-function marginOf(scores: readonly number[], level: number, step: number): number {
-  const known = Float64Array.from(scores).sort();
-  const n = known.length;
-  if (n === 0) return Number.NaN;
-  const total = n + Math.sqrt(step);
-  const rank = Math.ceil(total * level);
-  if (rank <= n) return known[rank - 1];
-  const largest = known[n - 1];
-  // All actual values lie inside the intervals. n scores do not show by how much an interval of this level may be narrowed.
-  if (largest <= 0) return 0;
-  const covered = n / total;
-  return largest * Math.max(1, absoluteNormalQuantile(level) / absoluteNormalQuantile(covered));
-}
-
-/** Returns the p quantile of the absolute value of a standard normal variable. */
-const absoluteNormalQuantile = (p: number): number => normalQuantile((1 + p) / 2);

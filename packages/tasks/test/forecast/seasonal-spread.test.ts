@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable, type Table } from '@unroll/data';
 import { ForecastModel, forecast, panelFromTable } from '@unroll/tasks';
-import { seasonalSpread, spreadAt } from '@unroll/tasks/internal';
+import { seasonalSpread, spreadAt, spreadOfErrors } from '@unroll/tasks/internal';
 
 const SEASON = 6;
 const isLoud = (t: number): boolean => t % SEASON >= 3;
@@ -37,9 +37,16 @@ test('by hand: the mean change at each position, shrunk to the mean of the seaso
   const spread = seasonalSpread(panel, 2, [changes], [2])!;
   // 20 changes of 3 and of 1, whose mean is 2: (20·1.5 + 20)/40 and (20·0.5 + 20)/40.
   assert.deepEqual(spread.byPosition, [1.25, 0.75]);
-  assert.deepEqual([4, 5, 7].map(spreadAt(spread, panel)), [1.25, 0.75, 0.75]);
+  assert.deepEqual(
+    [4, 5, 7].map((index) => spreadAt(spread, panel)(0, index)),
+    [1.25, 0.75, 0.75],
+  );
   const later = panelFromTable(tableOf(5, 100), { target: 'y', time: 't' });
-  assert.deepEqual([0, 1].map(spreadAt(spread, later)), [0.75, 1.25], 'row 5 is at position 1');
+  assert.deepEqual(
+    [0, 1].map((index) => spreadAt(spread, later)(0, index)),
+    [0.75, 1.25],
+    'row 5 is at position 1',
+  );
   assert.equal(seasonalSpread(panel, 2, [changes.subarray(0, 39)], [2]), null, 'fewer than 20 seasons');
   const halves = [changes.subarray(0, 20), changes.subarray(20)];
   assert.deepEqual(
@@ -49,6 +56,75 @@ test('by hand: the mean change at each position, shrunk to the mean of the seaso
   );
   assert.equal(seasonalSpread(panel, 1, [changes], [1]), null, 'no season');
   assert.equal(seasonalSpread(panel, 2, [new Float64Array(40)], [2]), null, 'no change');
+});
+
+/** Two series whose noise is ten times larger in opposite halves of the season. */
+const opposite = makeTable({
+  source: 's',
+  names: ['t', 'id', 'y'],
+  cells: [
+    Array.from({ length: 1200 }, (_, i) => i % 600),
+    Array.from({ length: 1200 }, (_, i) => (i < 600 ? 'late' : 'early')),
+    Array.from({ length: 1200 }, (_, i) => {
+      const [t, isLate] = [i % 600, i < 600];
+      return 100 + (isLoud(t) === isLate ? 10 : 1) * (isLate ? noise[t]! : noise[599 - t]!);
+    }),
+  ],
+});
+
+test('errors by hand: each series is shrunk to all series, and several errors of a row count as one', () => {
+  const panel = panelFromTable(opposite, { target: 'y', time: 't', series: 'id' });
+  const rows = Array.from({ length: 80 }, (_, n) => Math.floor(n / 2));
+  const step = {
+    series: rows.map((_, n) => n % 2),
+    index: rows,
+    // Series 0 has errors of 3 at position 0 and of 1 at position 1; series 1 has errors of 2.
+    size: Float64Array.from(rows, (row, n) => (n % 2 === 1 ? 2 : row % 2 === 0 ? 3 : 1)),
+  };
+  // All: (40·1.25 + 20)/60 and (40·0.75 + 20)/60. Series 0: (20·1.5 + 20·7/6)/40 and (20·0.5 + 20·5/6)/40.
+  const close = (actual: readonly number[], expected: number[]) =>
+    assert.ok(
+      actual.every((value, i) => Math.abs(value - expected[i]!) < 1e-12),
+      `${actual}, expected ${expected}`,
+    );
+  for (const steps of [[step], [step, step]]) {
+    const { byPosition, bySeries } = spreadOfErrors(panel, 2, steps)!;
+    close(byPosition, [7 / 6, 5 / 6]);
+    close(bySeries!['late']!, [4 / 3, 2 / 3]);
+    close(bySeries!['early']!, [13 / 12, 11 / 12]);
+  }
+  const few = { ...step, size: step.size.map((size, n) => (n < 42 ? Number.NaN : size)) };
+  assert.equal(spreadOfErrors(panel, 2, [few]), null, 'errors of fewer than 10 seasons');
+  assert.equal(spreadOfErrors(panel, 1, [step]), null, 'no season');
+});
+
+test('each series has wide intervals where its own errors are large, also in a saved model', async () => {
+  const { backtest, winner, origins, forecasts, model, panel } = await forecast(opposite, {
+    ...options,
+    series: 'id',
+    windows: 20,
+  });
+  const { forecasts: tested } = backtest.find((each) => each.model === winner)!;
+  const width = { late: [0, 0], early: [0, 0] };
+  for (const [n, { series, origin }] of origins.entries())
+    for (let k = 0; k < SEASON; k++) {
+      const id = panel.series[series]!.id as 'late' | 'early';
+      width[id][Number(isLoud(origin + k))]! += tested[n]!.upper[0]![k]! - tested[n]!.lower[0]![k]!;
+    }
+  assert.ok(
+    width.late[1]! > 2 * width.late[0]! && width.early[0]! > 2 * width.early[1]!,
+    JSON.stringify(width),
+  );
+
+  const loaded = ForecastModel.fromFiles(await model.toFiles());
+  const again = await loaded.forecastPanel(
+    panelFromTable(opposite, { target: 'y', time: 't', series: 'id' }),
+  );
+  for (const [s, { median, upper }] of again.forecasts.entries())
+    for (const [k, bound] of upper[0]!.entries()) {
+      const [half, expected] = [bound - median[k]!, forecasts[s]!.upper[0]![k]! - forecasts[s]!.median[k]!];
+      assert.ok(Math.abs(half - expected) < 1e-3, `series ${s}, step ${k}: ${half}, ${expected}`);
+    }
 });
 
 test('intervals are wide where errors are large, and have their nominal coverage in both halves of the season', async () => {

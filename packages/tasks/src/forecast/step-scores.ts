@@ -1,0 +1,148 @@
+/**
+ * The scores of calibration.ts by horizon step: their expected size, which of its estimates describes them best, and the margins
+ * that they give.
+ */
+import { normalQuantile } from './distributions.js';
+import type { RelativeErrors } from './seasonal-spread.js';
+
+/** How the expected size of the scores is estimated. */
+export interface Scaling {
+  /** Whether the expected size is the size of recent changes instead of the mean of all earlier changes. */
+  recent: boolean;
+  /** The estimate of the spread at the position in the season by which the expected size is multiplied. Null: none. */
+  spread: 'changes' | 'errors' | null;
+}
+
+/** All scalings. The first one is used unless another one describes the errors better. */
+const SCALINGS: readonly Scaling[] = [false, true].flatMap((recent) =>
+  ([null, 'changes', 'errors'] as const).map((spread) => ({ recent, spread })),
+);
+
+/** The scores of one horizon step. All lists have one entry per forecast; lists of numbers take little memory. */
+export class StepScores {
+  readonly series: number[] = [];
+  /** Grid index of the actual value. */
+  readonly index: number[] = [];
+  /** The mean change of the series in all training rows, to compare errors of several series. */
+  readonly unit: number[] = [];
+  /** The sizes of the changes before the origin. */
+  readonly meanSize: number[] = [];
+  readonly recentSize: number[] = [];
+  /** The spreads at the actual value. Those estimated from errors are set later. */
+  readonly spread: number[] = [];
+  errorSpread: number[] = [];
+  /** Whether the forecast is a point forecast, without an interval from the head. */
+  readonly isPoint: boolean[] = [];
+  /** The scores by level, not yet divided by their expected size. */
+  readonly scores: readonly number[][];
+
+  constructor(levels: number) {
+    this.scores = Array.from({ length: levels }, () => []);
+  }
+
+  /** Returns the positions of the scores that are known at an origin. */
+  knownAt(origin: number): number[] {
+    return this.index.flatMap((index, n) => (index < origin ? [n] : []));
+  }
+
+  /** Returns the errors of point forecasts on rows before a grid index, relative to their mean. */
+  relativeErrors(before: number): RelativeErrors {
+    const [scores = []] = this.scores;
+    const isUsed = (n: number): boolean => this.index[n] < before && this.isPoint[n];
+    const size = Float64Array.from(scores, (score, n) => (isUsed(n) ? score / this.meanSize[n] : Number.NaN));
+    const used = size.filter((each) => !Number.isNaN(each));
+    const mean = used.reduce((sum, each) => sum + each, 0) / used.length;
+    return { series: this.series, index: this.index, size: size.map((each) => each / mean) };
+  }
+
+  /** Returns the expected size of an error. */
+  sizeOf(n: number, { recent, spread }: Scaling): number {
+    const size = (recent ? this.recentSize : this.meanSize)[n];
+    return spread === null
+      ? size
+      : size * (spread === 'changes' ? this.spread[n] : (this.errorSpread[n] ?? 1));
+  }
+}
+
+/** Scalings are compared at up to this many horizon steps. */
+const COMPARED_STEPS = 6;
+
+/**
+ * Returns the scaling whose margins have the lowest interval score (Gneiting & Raftery 2007) on the known errors of point forecasts,
+ * in units of the mean change of each series. Returns the first scaling if the best one does not lower the interval score by a share
+ * of more than 0.5 / sqrt(number of errors), or if most forecasts have an interval from the head.
+ * @param positions positions of the known scores in the lists of each step
+ */
+export function bestScaling(
+  steps: readonly StepScores[],
+  positions: readonly (readonly number[])[],
+  levels: readonly number[],
+): Scaling {
+  const losses = SCALINGS.map(() => 0);
+  const stride = Math.ceil(steps.length / COMPARED_STEPS);
+  let [count, pointCount] = [0, 0];
+  for (let k = 0; k < steps.length; k += stride) {
+    const step = steps[k];
+    const compared = positions[k].filter((n) => step.isPoint[n]);
+    count += positions[k].length;
+    pointCount += compared.length;
+    if (compared.length === 0) continue;
+    for (const [i, scaling] of SCALINGS.entries())
+      losses[i] += intervalLoss(step, compared, scaling, levels, k + 1);
+  }
+  const best = losses.reduce((lowest, loss, i) => (loss < losses[lowest] ? i : lowest), 0);
+  const isBetter = losses[best] < (1 - 0.5 / Math.sqrt(pointCount)) * losses[0];
+  return SCALINGS[isBetter && pointCount * 2 >= count ? best : 0];
+}
+
+/**
+ * Returns the sum of the interval scores of one horizon step over the levels, each score multiplied by half the probability that the
+ * value is outside of the interval.
+ */
+function intervalLoss(
+  stepScores: StepScores,
+  positions: readonly number[],
+  scaling: Scaling,
+  levels: readonly number[],
+  step: number,
+): number {
+  const sizes = positions.map((n) => stepScores.sizeOf(n, scaling));
+  let loss = 0;
+  for (const [l, level] of levels.entries()) {
+    const scores = positions.map((n) => stepScores.scores[l][n]);
+    const margin = marginOf(
+      scores.map((score, i) => score / sizes[i]),
+      level,
+      step,
+    );
+    for (const [i, n] of positions.entries()) {
+      const halfWidth = margin * sizes[i];
+      loss += ((1 - level) * halfWidth + Math.max(0, scores[i] - halfWidth)) / stepScores.unit[n];
+    }
+  }
+  return loss;
+}
+
+/**
+ * Returns the score that a new score at horizon step `step` exceeds with a probability of at most 1 - level. For n
+ * independent scores, this is the score of rank ceil((n + 1) level). Forecasts from neighbouring origins have almost all
+ * steps in common, so n scores are worth about n / sqrt(step) independent ones; the rank is therefore
+ * ceil((n + sqrt(step)) level). If it exceeds n, the largest score, which covers a fraction n / (n + sqrt(step)), is
+ * extrapolated to the level with normal quantiles; if the largest score is not positive, the result is 0.
+ */
+export function marginOf(scores: readonly number[], level: number, step: number): number {
+  const known = Float64Array.from(scores).sort();
+  const n = known.length;
+  if (n === 0) return Number.NaN;
+  const total = n + Math.sqrt(step);
+  const rank = Math.ceil(total * level);
+  if (rank <= n) return known[rank - 1];
+  const largest = known[n - 1];
+  // All actual values lie inside the intervals. n scores do not show by how much an interval of this level may be narrowed.
+  if (largest <= 0) return 0;
+  const covered = n / total;
+  return largest * Math.max(1, absoluteNormalQuantile(level) / absoluteNormalQuantile(covered));
+}
+
+/** Returns the p quantile of the absolute value of a standard normal variable. */
+const absoluteNormalQuantile = (p: number): number => normalQuantile((1 + p) / 2);
