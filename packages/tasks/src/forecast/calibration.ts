@@ -130,22 +130,16 @@ export class Calibration {
     if (this.#errorSpread !== undefined) return this.#errorSpread;
     const { errorSpread } = this.#scale;
     const panel = this.#panel;
-    let spread: SeasonalSpread | null = null;
-    if (errorSpread !== undefined && panel !== null) {
-      const { season, before } = errorSpread;
-      spread = spreadOfErrors(
-        panel,
-        season,
-        this.#steps.map((step) => step.relativeErrors(before)),
-      );
-    }
-    if (panel !== null) {
-      const spreadOf = spreadAt(spread, panel);
-      for (const step of this.#steps)
-        step.errorSpread = step.index.map((index, n) => spreadOf(step.series[n], index));
-    }
-    this.#errorSpread = spread;
-    return spread;
+    this.#errorSpread = null;
+    if (errorSpread === undefined || panel === null) return null;
+    const { season, before } = errorSpread;
+    const errors = this.#steps.map((step) => step.relativeErrors(before));
+    this.#errorSpread = spreadOfErrors(panel, season, errors);
+    const spreadOf = spreadAt(this.#errorSpread, panel);
+    for (const step of this.#steps)
+      step.errorSpread =
+        this.#errorSpread === null ? [] : step.index.map((index, n) => spreadOf(step.series[n], index));
+    return this.#errorSpread;
   }
 
   #sizesAt(series: number, origin: number): { mean: number; recent: number } {

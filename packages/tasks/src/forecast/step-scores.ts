@@ -28,7 +28,7 @@ export class StepScores {
   /** The sizes of the changes before the origin. */
   readonly meanSize: number[] = [];
   readonly recentSize: number[] = [];
-  /** The spreads at the actual value. Those estimated from errors are set later. */
+  /** The spreads at the actual value. Those estimated from errors are set after the last forecast; empty if there are too few errors. */
   readonly spread: number[] = [];
   errorSpread: number[] = [];
   /** Whether the forecast is a point forecast, without an interval from the head. */
