@@ -12,7 +12,7 @@ import {
   subjectOf,
 } from './inputs.js';
 import { type Inspectable, withInstruments } from './instrument.js';
-import { flatOutput, occludedOutputs, onlySequence, outputAt } from './outputs.js';
+import { flatOutput, occludedOutputs, outputAt, sequenceIndex } from './outputs.js';
 import { Probe } from './probe.js';
 import { findOutputSteps } from './steps.js';
 
@@ -60,7 +60,8 @@ export interface Attribution {
 /**
  * Returns how much each step and feature of an input contributes to one number of the output.
  * @param x one batch [B, T, F], or ids [B, T] for a model with an embedding
- * @throws UnrollError `value` for invalid options, or if the option `input` is missing for a model with several sequences
+ * @throws UnrollError `value` for invalid options, if the option `input` is missing for a model with several sequences, and for an
+ *   input without a time axis
  */
 export async function attribution(
   model: Inspectable,
@@ -75,7 +76,7 @@ export async function attribution(
   const subject = subjectOf(model, 'attribution');
   const inputs = await inputsOf(x, options, 'attribution');
   subject.network.build(inputs.sequences.map(({ value }) => [-1, ...value.shape.slice(1)]));
-  const input = options.input ?? onlySequence(inputs, 'attribution');
+  const input = sequenceIndex(inputs, options.input, 'attribution');
   const { value } = inputs.sequences[input];
   const width = value.rank >= 3 ? value.size / (value.shape[0] * value.shape[1]) : 1;
   const baseline = baselineOf(options.baseline ?? 0, width);

@@ -1,5 +1,5 @@
 /** The meaning of the gates of the built-in cells. For custom cells, only the values of the gates are known. */
-import type { Cell } from '@unroll/nn';
+import { type Cell, StackedCells } from '@unroll/nn';
 import type { DataArray } from './arrays.js';
 
 /** The gate that gives the share of the state that a cell keeps, by class name; `1 - z`: the share is 1 minus the gate. */
@@ -31,10 +31,17 @@ export interface KeepGate {
   inverted: boolean;
 }
 
-/** Returns the keep gate of a cell, also of a cell with zoneout; null: none or unknown. */
+/** Returns the prefix of the gates of inner cell `n`: `0.` in a stack, none in a cell that wraps one cell, such as zoneout. */
+export const innerPrefix = (cell: Cell, n: number): string =>
+  cell.className === StackedCells.className || (cell.cells?.length ?? 0) > 1 ? `${n}.` : '';
+
+/** Returns the keep gate of a cell, also of a cell with zoneout and of a stack of one cell; null: none or unknown. */
 export function keepGateOf(cell: Cell): KeepGate | null {
   const { className, cells = [] } = cell;
-  if (cells.length === 1) return keepGateOf(cells[0]);
+  if (cells.length === 1) {
+    const keep = keepGateOf(cells[0]);
+    return keep && { ...keep, name: innerPrefix(cell, 0) + keep.name };
+  }
   if (className === 'GRUCell') return { name: 'z', inverted: cell.config.updateGate === 'candidate' };
   const rule = KEEP[className];
   return rule ? { name: rule.replace('1 - ', ''), inverted: rule.startsWith('1') } : null;

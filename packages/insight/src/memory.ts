@@ -13,7 +13,7 @@ import {
   subjectOf,
 } from './inputs.js';
 import type { Inspectable } from './instrument.js';
-import { occludedOutputs, onlySequence, outputAt } from './outputs.js';
+import { occludedOutputs, outputAt, sequenceIndex } from './outputs.js';
 import { quantileOf } from './statistics.js';
 import { lastValid } from './steps.js';
 
@@ -45,7 +45,7 @@ export interface MemoryLength {
  * `threshold` (1 % by default) of the largest influence of any lag. Lag 0 is the input of the step itself. Later steps, which a
  * bidirectional model also reads, do not count.
  * @param x one batch [B, T, ...]
- * @throws UnrollError `value` for invalid options
+ * @throws UnrollError `value` for invalid options and for an input without a time axis
  */
 export async function memoryLength(
   model: Inspectable,
@@ -61,7 +61,7 @@ export async function memoryLength(
     throw valueError(`memoryLength: threshold must be in (0, 1), got ${threshold}.`);
   const subject = subjectOf(model, 'memoryLength');
   const inputs = await inputsOf(x, options, 'memoryLength');
-  const input = options.input ?? onlySequence(inputs, 'memoryLength');
+  const input = sequenceIndex(inputs, options.input, 'memoryLength');
   const { input: _, method: _method, threshold: _threshold, mask: _mask, ...outputOptions } = options;
   const found = await differentiate(subject, inputs, [], outputOptions);
   const norms =

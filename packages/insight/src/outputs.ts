@@ -1,5 +1,5 @@
 /** Forward passes that return one step of an output, for instruments that change the inputs. */
-import { mul, reshape, type Tensor, valueError } from '@unroll/core';
+import { mul, reshape, type Tensor, type UnrollError, valueError } from '@unroll/core';
 import { hostTensor, inferenceContext, takeRows } from '@unroll/core/internal';
 import { type DataArray, readArray } from './arrays.js';
 import type { Inputs, Subject } from './inputs.js';
@@ -89,14 +89,33 @@ function copiesOf({ sequences }: Inputs, row: number, count: number): Inputs {
 }
 
 /**
- * Returns the index of the only input with a time axis: of rank 3 or more or, if there is none, of rank 2 (ids).
- * @throws UnrollError `value` if there is not exactly one
+ * Returns the index of the input to examine: the option `input`, or the only input with a time axis.
+ * @throws UnrollError `value` if the option is not an input with a time axis, or without it, if there is not exactly one
  */
-export function onlySequence({ sequences }: Inputs, owner: string): number {
+export function sequenceIndex(inputs: Inputs, input: number | undefined, owner: string): number {
+  if (input === undefined) return onlySequence(inputs, owner);
+  const { sequences } = inputs;
+  if (input >= sequences.length)
+    throw valueError(
+      `${owner}: input must be an index below ${sequences.length}, the number of inputs, got ${input}.`,
+    );
+  const { shape } = sequences[input].value;
+  if (shape.length < 2) throw noTimeAxis(`${owner}: input ${input} has`, shape);
+  return input;
+}
+
+const noTimeAxis = (subject: string, shape: readonly number[]): UnrollError =>
+  valueError(
+    `${subject} no time axis: the shape must be [batch, time, features], or [batch, time] for ids, got [${shape.join(', ')}].`,
+  );
+
+/** Returns the index of the only input with a time axis: of rank 3 or more or, if there is none, of rank 2 (ids). */
+function onlySequence({ sequences }: Inputs, owner: string): number {
   const found = sequences.flatMap(({ value }, i) => (value.rank >= 2 ? [i] : []));
   const long = found.filter((i) => sequences[i].value.rank >= 3);
   const chosen = long.length > 0 ? long : found;
   if (chosen.length === 1) return chosen[0];
+  if (chosen.length === 0) throw noTimeAxis(`${owner}: x has`, sequences[0].value.shape);
   throw valueError(
     `${owner}: the model has ${chosen.length} inputs with a time axis. Choose one with the option input.`,
   );

@@ -12,6 +12,7 @@ import {
   type StepResult,
 } from '@unroll/nn';
 import type { CellRecord, GradientSink, Named } from './fused.js';
+import { innerPrefix } from './gates.js';
 import { override } from './override.js';
 import type { Probe } from './probe.js';
 
@@ -112,9 +113,9 @@ function recordingStepper(
 function observeInner(cell: Cell): { take: () => Named; restore: () => void } {
   let gates: Named = {};
   const restores: (() => void)[] = [];
-  const observe = ({ cells = [] }: Cell, prefix: string): void => {
-    cells.forEach((inner, n) => {
-      const path = cells.length > 1 ? `${prefix}${n}.` : prefix;
+  const observe = (outer: Cell, prefix: string): void => {
+    outer.cells?.forEach((inner, n) => {
+      const path = prefix + innerPrefix(outer, n);
       observe(inner, path);
       const step = inner.step;
       const observed: Cell['step'] = (x, state, context) => {

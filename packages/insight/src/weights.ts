@@ -6,9 +6,12 @@ export interface WeightStatistics {
   name: string;
   shape: number[];
   trainable: boolean;
+  /** Mean of the finite weights. */
   mean: number;
-  /** Standard deviation. */
+  /** Standard deviation of the finite weights. */
   deviation: number;
+  /** Number of weights that are NaN or infinite. */
+  nonFinite: number;
   /** Share of weights that are exactly 0. */
   zeros: number;
   histogram: Histogram;
@@ -28,12 +31,13 @@ export async function weightStatistics(
       // The mean square minus the squared mean would lose precision by cancellation.
       let [squares, zeros] = [0, 0];
       for (const value of values) {
-        squares += (value - mean) ** 2;
+        if (Number.isFinite(value)) squares += (value - mean) ** 2;
         if (value === 0) zeros++;
       }
       return {
         ...{ name: parameter.name, shape: [...parameter.shape], trainable: parameter.trainable, mean },
         deviation: Math.sqrt(squares / count),
+        nonFinite: values.length - histogram.count,
         zeros: zeros / Math.max(1, values.length),
         histogram,
       };

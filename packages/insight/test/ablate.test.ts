@@ -15,6 +15,7 @@ import {
   recurrent,
   sequential,
   stackedCells,
+  zoneoutCell,
 } from '@unroll/nn';
 import { onBackend } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
@@ -173,6 +174,22 @@ describe('saturation', () => {
       assert.ok(open!.halfLife!.every((steps) => steps > 1e9));
       const [none] = await saturation(sequential([CELLS.rnn!({})]), X);
       assert.equal(none!.halfLife, null);
+    }));
+
+  test('a stack of one cell has the half-life and the forget product of the cell, also without a fused kernel', () =>
+    onBackend(referenceBackend('float64'), async () => {
+      for (const cell of [lstmCell({ units: H }), zoneoutCell(lstmCell({ units: H }), { h: 0.2, c: 0.3 })]) {
+        const network = sequential([recurrent(stackedCells([cell]))], { seed: 2 });
+        const [layer] = (await trace(network, X)).layers;
+        assert.deepEqual(
+          [Object.keys(layer!.gates).sort(), layer!.keep?.name],
+          [['0.f', '0.g', '0.i', '0.o'], '0.f'],
+        );
+        const [found] = await saturation(network, X);
+        assert.equal(found!.halfLife?.length, H);
+        const { layers } = await gradientFlow(network, X);
+        assert.notEqual(layers[0]!.forgetProduct, null);
+      }
     }));
 
   test('the half-life for a gate of 0.5 is one step, also in a GRU', () =>

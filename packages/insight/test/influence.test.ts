@@ -291,6 +291,11 @@ describe('attribution', () => {
         attribution(network, x),
         /has 2 inputs with a time axis. Choose one with the option input/,
       );
+      for (const instrument of [attribution, memoryLength])
+        await assert.rejects(instrument(network, x, { input: 2 }), {
+          code: 'value',
+          message: `${instrument.name}: input must be an index below 2, the number of inputs, got 2.`,
+        });
       const both = await Promise.all(
         [0, 1].map((index) => attribution(network, x, { input: index, points: 64 })),
       );
@@ -301,6 +306,16 @@ describe('attribution', () => {
         ['a', 'b'],
       );
     }));
+
+  test('rejects inputs without a time axis', async () => {
+    const network = sequential([lstm({ units: 2 })]);
+    await assert.rejects(memoryLength(network, tensor([1, 2])), {
+      message:
+        /^memoryLength: x has no time axis: the shape must be \[batch, time, features\].*, got \[2\]\.$/,
+    });
+    const noTime = memoryLength(network, [tensor(X), tensor([1, 2, 3])], { input: 1 });
+    await assert.rejects(noTime, { message: /^memoryLength: input 1 has no time axis:.*, got \[3\]\.$/ });
+  });
 
   test('rejects a baseline of another width', async () => {
     const network = sequential([lstm({ units: 2 })]);

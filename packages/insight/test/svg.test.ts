@@ -167,6 +167,8 @@ describe('figures', () => {
     );
     const again = await trace(branched, x, { layers: ['deeper'] });
     assert.deepEqual(again.layers[0]!.from, ['left'], 'also if the layer that it reads is not traced');
+    // Branches draw fewer steps than requested, so a later first step is possible.
+    assert.match(unrolledFigure(traced, { from: 8, steps: 8 }), /Steps 9 to 12 of 12/);
     const figure = unrolledFigure(traced);
     const positionOf = (name: string): number[] => {
       const [, left, top] = new RegExp(`x="([\\d.]+)" y="([\\d.]+)"[^>]*>${name}<`).exec(figure)!;
@@ -188,6 +190,15 @@ describe('figures', () => {
     assert.throws(() => unrolledFigure(traced, { from: 11, steps: 4 }), /from must be at most 8, got 11/);
     assert.throws(() => lagFigure([]), /at least one curve/);
   });
+});
+
+test('weightStatistics counts the weights that are not finite, and leaves them out of mean and deviation', async () => {
+  const layer = dense({ units: 2, useBias: false });
+  const model = sequential([layer]);
+  model.build([[-1, 2]]);
+  model.parameters[0]!.assign([1, 3, Number.NaN, Number.POSITIVE_INFINITY]);
+  const [{ mean, deviation, nonFinite }] = await weightStatistics(model);
+  assert.deepEqual({ mean, deviation, nonFinite }, { mean: 2, deviation: 1, nonFinite: 2 });
 });
 
 test('weightStatistics gives the mean, standard deviation and share of zeros', async () => {

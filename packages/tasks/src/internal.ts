@@ -13,6 +13,7 @@ export { JoinedNetworks, joinNetworks } from './forecast/joined-networks.js';
 export { ShiftSearch } from './forecast/level-shifts.js';
 export { levelledOrigins } from './forecast/levelled.js';
 export { fitNetwork, networkPlanOf, sameViews } from './forecast/network.js';
+export { historyOf } from './forecast/pipeline.js';
 export { growsWithLevel, planForecast } from './forecast/plan.js';
 export { chooseViews } from './forecast/representation.js';
 export { fillGaps, subsample } from './forecast/rows.js';

@@ -70,4 +70,4 @@ export function taskModelFromFiles(
 }
 
 const MODEL_HINT =
-  'If model.save() wrote it, load it in a program with loadModel(). unroll inspect describes it.';
+  'If model.save() wrote it, load it in a program with load() of unrolljs. unroll inspect describes it.';

@@ -55,7 +55,7 @@ describe('pipeline of a classifier', () => {
     const each = [...(await classify(texts[0])), ...(await classify(texts[1]))];
     const close = (found: readonly { label: string; score: number }[]) =>
       found.map(({ label, score }, i) => [label, Math.abs(score - each[i].score) < 1e-6]);
-    assert.deepEqual(close(await classify(texts)), [
+    assert.deepEqual(close((await classify(texts)) as { label: string; score: number }[]), [
       ['no', true],
       ['maybe', true],
     ]);

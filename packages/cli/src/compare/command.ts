@@ -35,18 +35,12 @@ const METRICS: Readonly<Record<string, readonly ComparisonMetric[]>> = {
     { name: 'accuracy', title: 'accuracy', ...share },
     { name: 'micro_f1', title: 'micro F1', ...share },
   ],
-  tag: [
-    { name: 'f1', title: 'F1', ...share },
-    { name: 'accuracy', title: 'accuracy', ...share },
-  ],
+  tag: [{ name: 'f1', title: 'F1', ...share }],
   translate: [{ name: 'bleu', title: 'BLEU', format: 'number', decimals: 1, higherIsBetter: true }],
   transcribe: [
     { name: 'wer', title: 'word error rate', format: 'share', decimals: 1, higherIsBetter: false },
   ],
-  describe: [
-    { name: 'exact_match', title: 'exact match', format: 'share', decimals: 1, higherIsBetter: true },
-    { name: 'bleu', title: 'BLEU', format: 'number', decimals: 1, higherIsBetter: true },
-  ],
+  describe: [{ name: 'exact_match', title: 'exact match', ...share }],
   speak: [{ name: 'mcd', title: 'distortion (dB)', format: 'number', decimals: 2, higherIsBetter: false }],
   generate: [
     { name: 'nats_per_char', title: 'nats/character', format: 'number', decimals: 3, higherIsBetter: false },

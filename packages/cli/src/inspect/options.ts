@@ -1,5 +1,5 @@
 /** The options of `unroll inspect` that look inside a model. data.ts implements them, and is loaded only if one is given. */
-import type { OptionSpecs, ParsedArgs } from '../shared/args.js';
+import { type OptionSpecs, type ParsedArgs, UsageError } from '../shared/args.js';
 import { READING_HELP, READING_OPTIONS } from '../shared/reading-options.js';
 
 /** The options that look inside. */
@@ -24,6 +24,13 @@ Look inside the model:
                         model, the last row before the forecast (default: the last row of the file)
 
 ${READING_HELP}`;
+
+/** @throws UsageError for an option that needs --data, such as --sql, without --data */
+export function checkDataOptions({ values }: ParsedArgs): void {
+  if (values.data !== undefined) return;
+  const name = ['sql', ...Object.keys(READING_OPTIONS)].find((each) => values[each] !== undefined);
+  if (name !== undefined) throw new UsageError(`--${name} needs --data <file>.`);
+}
 
 /** True if an option looks inside the model. */
 export const looksInside = (args: ParsedArgs): boolean =>

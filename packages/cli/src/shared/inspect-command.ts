@@ -7,7 +7,7 @@ import { fromArtifact, readSafetensors } from '@unroll/formats';
 import { type Task, type TaskFact, taskFormat, taskModelFromFiles } from '@unroll/tasks';
 import { openModel } from '../convert/open.js';
 import { descriptionText } from '../convert/report.js';
-import { DATA_HELP, DATA_OPTIONS, looksInside } from '../inspect/options.js';
+import { checkDataOptions, DATA_HELP, DATA_OPTIONS, looksInside } from '../inspect/options.js';
 import { type OptionSpecs, parseOptions, UsageError } from './args.js';
 import type { Command } from './command.js';
 import { readModelFiles } from './model-files.js';
@@ -58,6 +58,7 @@ export const inspect: Command = {
     const [path, ...extra] = parsed.positionals;
     if (path === undefined || extra.length > 0)
       throw new UsageError('Exactly one model is required: unroll inspect <model folder>');
+    checkDataOptions(parsed);
     if (isOtherFile(path)) return inspectOther(path, parsed.values.json === true);
     const files = await readModelFiles(path);
     if (!files.has(CONFIG) && !files.has('pipeline.json')) {

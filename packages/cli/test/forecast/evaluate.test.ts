@@ -115,6 +115,6 @@ test('predict explains how to use a model without a task', async () => {
   assert.equal(code, 2);
   assert.match(
     stderr,
-    /no pipeline\.json, so it belongs to no task\. .* loadModel\(\)\. unroll inspect describes/,
+    /no pipeline\.json, so it belongs to no task\. .* with load\(\) of unrolljs\. unroll inspect describes/,
   );
 });

@@ -132,6 +132,8 @@ describe('unroll inspect --data', () => {
       /The row must be from 1 to 60, the number of sentences, got 61/,
     );
     await fails(['--data', 'tags.conll', '--row', '0'], /row/);
+    await fails(['--sql', 'select * from data'], /--sql needs --data <file>/);
+    await fails(['--no-header', '--report', 'page.html'], /--no-header needs --data <file>/);
     await fails(['--row', '1'], /--row needs --data or --text/);
     await fails(['--report', 'page.txt'], /--report must be the name of an HTML file.* got page\.txt/);
     await fails(['--report', 'page.html', '--json'], /--json describes the model only/);

@@ -113,7 +113,7 @@ describe('speak', () => {
       [predict('--text', '', '--audio', 'no.wav'), /^unroll: --text must not be empty\.$/m],
       [
         predict('--text', ' ', '--audio', 'no.wav'),
-        /^unroll: The text " " cannot be spoken\. The text is empty\.$/m,
+        /^unroll: The text " " cannot be spoken\. The text is empty\. Pass a text with at least one word\.$/m,
       ],
       [predict('--text', 'xyz', '--audio', 'no.wav'), /None of its characters occurs in the training texts/],
       [predict('--data', 'texts.tsv', '--audio', 'no.wav'), /--audio must be a folder for 2 texts/],

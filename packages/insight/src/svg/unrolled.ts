@@ -46,8 +46,8 @@ export function unrolledFigure(trace: Trace, options: UnrolledFigureOptions = {}
   // Parallel branches share the width, so there is room for fewer steps.
   const share = Math.min(...positions.map(({ left, right }) => right - left));
   const count = Math.min(most, Math.max(2, Math.floor(most * share)));
-  if (options.from !== undefined && options.from + most > T)
-    throw shapeError(`unrolledFigure: from must be at most ${T - most}, got ${options.from}.`);
+  if (options.from !== undefined && options.from + count > T)
+    throw shapeError(`unrolledFigure: from must be at most ${T - count}, got ${options.from}.`);
   const steps = { row, from: options.from ?? T - count, count, T };
   const levels = 1 + Math.max(...positions.map(({ level }) => level));
   const title = options.title ?? `Steps ${steps.from + 1} to ${steps.from + count} of ${T}`;

@@ -1,6 +1,5 @@
 /** Converts texts to lists of token ids, and these lists to padded batches. */
 import type { Tensor } from '@unroll/core';
-import { valueError } from '@unroll/core';
 import {
   type Table,
   type Tokenizer,
@@ -10,6 +9,7 @@ import {
   type VocabularyConfig,
 } from '@unroll/data';
 import { cellError, filledTexts } from '../shared/cells.js';
+import { checkFilled } from '../shared/request.js';
 import type { TaskFact } from '../shared/task.js';
 import { padded } from '../shared/text-batches.js';
 import type { ClassifyEncoder, Encoded, EncodedInputs } from './inputs.js';
@@ -116,8 +116,7 @@ export class TokenEncoder implements ClassifyEncoder {
   }
 
   readTexts(texts: readonly string[]): EncodedInputs {
-    if (texts.some((text) => text.trim() === ''))
-      throw valueError('The text is empty. Pass a text with at least one word.');
+    checkFilled(texts);
     return { titles: texts, encoded: texts.map((text) => this.encode(text)) };
   }
 

@@ -58,14 +58,14 @@ export function classesOf(
 
 /**
  * Returns the distinct labels in ascending order, by value if all are numbers.
- * @param several whether a row may have several labels
- * @throws UnrollError `data` for fewer than two labels and, if each row has one label, a label with a single row
+ * @param isStratified whether validation rows of each label will be split off, so that each label needs two rows
+ * @throws UnrollError `data` for fewer than two labels and, if `isStratified`, for a label with a single row
  */
 export function distinctLabels(
   table: Table,
   name: string,
   labels: readonly (readonly string[])[],
-  several: boolean,
+  isStratified: boolean,
 ): string[] {
   const { source } = table;
   const counts = new Map<string, number>();
@@ -77,9 +77,9 @@ export function distinctLabels(
     const message = `${source}: ${problem} Add rows with other labels.`;
     throw new UnrollError('data', message, { source, column: name });
   }
-  const single = [...counts].find(([, count]) => count === 1)?.[0];
-  if (single !== undefined && !several) {
-    const problem = `label "${single}" has only this row, but at least 2 are needed: one for training, one for validation. Add rows with this label, or remove the row.`;
+  const single = isStratified ? [...counts].find(([, count]) => count === 1)?.[0] : undefined;
+  if (single !== undefined) {
+    const problem = `label "${single}" has only this row, but at least 2 are needed: one for training, one for validation. Add rows with this label, remove the row, or pass validation rows.`;
     const row = labels.findIndex(([label]) => label === single);
     throw cellError(table, row, column(table, name), problem);
   }

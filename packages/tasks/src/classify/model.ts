@@ -94,17 +94,17 @@ export class ClassifyModel implements TaskModel {
   get about(): string {
     const { kind, column } = this.#encoder;
     const { labels } = this.pipeline;
+    const label = this.#several ? 'labels' : 'label';
     if (kind === 'sound') {
-      return `Predicts the label of the WAV file of --audio, or of the WAV files named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
+      return `Predicts the ${label} of the WAV file of --audio, or of the WAV files named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
     }
     if (kind === 'clip') {
       const files = 'the clip of --frames (a folder of images, a GIF or an array), or of the clips';
-      return `Predicts the ${this.#several ? 'labels' : 'label'} of ${files} named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
+      return `Predicts the ${label} of ${files} named in the column "${column}" of --data. Labels: ${listed(labels)}.`;
     }
-    const what = this.#several ? `the labels of each ${kind}` : `the label of each ${kind}`;
     const source = kind === 'text' ? '--data, or of --text' : '--data, or of --text as JSON';
     return (
-      `Predicts ${what} in the column "${column}" of ${source}, with its probability. ` +
+      `Predicts the ${label} of each ${kind} in the column "${column}" of ${source}, with its probability. ` +
       `Labels: ${listed(labels)}.`
     );
   }

@@ -29,20 +29,18 @@ export type SequenceValue = readonly (number | null)[] | readonly (readonly unkn
 export interface ClassifyPipe {
   /** Returns the `topK` best labels of an input. */
   (input: string | SequenceValue | Sound | Clip, options?: ClassifyPipeOptions): Promise<LabelScore[]>;
-  /** Returns the best label of each input, for models with one label per input. */
+  /**
+   * Returns one result for each input. If an input has one label and `topK` is 1, the result is its best label. Otherwise, the
+   * result is the list of its `topK` best labels, which is empty for an input without a label.
+   */
   (
     inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[] | readonly Clip[],
-    options?: { topK?: 1 },
-  ): Promise<LabelScore[]>;
-  /** Returns the `topK` best labels of each input; if `topK` is 1, a label for each input, without inner lists. */
-  (
-    inputs: readonly string[] | readonly SequenceValue[] | readonly Sound[] | readonly Clip[],
-    options: ClassifyPipeOptions,
+    options?: ClassifyPipeOptions,
   ): Promise<LabelScore[] | LabelScore[][]>;
 }
 
 /**
- * Returns the labels of one input, or of each input of a list.
+ * Returns the labels of one input, or of each input of a list, see {@link ClassifyPipe}.
  * @throws UnrollError `value` for invalid options
  */
 export async function classifyPipe(
@@ -61,7 +59,8 @@ export async function classifyPipe(
       .sort((a, b) => b.score - a.score)
       .slice(0, topK ?? labels.length),
   );
-  return single || topK === 1 ? results.flat() : results;
+  if (single) return results[0];
+  return topK === 1 && threshold === null ? results.flat() : results;
 }
 
 export interface ClassifyPipeSource {

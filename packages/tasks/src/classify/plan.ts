@@ -100,14 +100,14 @@ interface InputPlan
 
 /**
  * Reads the tables and returns the plan of the training.
- * @throws UnrollError `data` for invalid inputs, empty labels, fewer than two labels, and a label with a single row; `value` if the
- *   option `ngrams` is true for too many tokens or labels
+ * @throws UnrollError `data` for invalid inputs, empty labels, fewer than two labels, and a label with a single row if validation
+ *   rows are split off; `value` if the option `ngrams` is true for too many tokens or labels
  */
 export function prepare(table: Table, options: ClassifyOptions): PreparedClassifier {
   const { text, sequence, audio, frames, label, multiLabel: separator = null, validation } = options;
   const reader = readerOf(options)(table, validation);
   const cells = readLabels(table, label, separator);
-  const labels = distinctLabels(table, label, cells, separator !== null);
+  const labels = distinctLabels(table, label, cells, separator === null && validation === undefined);
   const classes = classesOf(table, label, cells, labels);
   const givenClasses =
     validation && classesOf(validation, label, readLabels(validation, label, separator), labels);
@@ -240,10 +240,7 @@ const clipsReader =
     };
   };
 
-/**
- * Filters of the convolutions over numeric sequences. They raised the cross-validated accuracy of one network on the poses of J-HMDB
- * (with similar clips in the same fold) from 52 to 63 %.
- */
+/** Filters of the convolutions over numeric sequences, which raise the accuracy on J-HMDB poses (docs/classify.md). */
 const FILTERS = 64;
 
 const sizesOf = (options: ClassifyOptions): ClassifierSizes => ({

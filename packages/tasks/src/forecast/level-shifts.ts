@@ -48,9 +48,9 @@ const MIN_RATIO_TO_STEP = 0.5;
  * |J| must also exceed every |J| at this many rows that precede the compared rows: a quiet week is often followed by a week that
  * varies as much as earlier weeks.
  */
-const REMEMBERED = 2000;
+export const REMEMBERED = 2000;
 
-/** Returns the number of rows that a search needs before the rows of interest. */
+/** Returns the number of rows that a search needs before the rows of interest, without the `REMEMBERED` rows. */
 export const searchedRows = (season: number): number =>
   2 * season + COMPARED + ROWS_BEFORE + ROWS_AFTER[ROWS_AFTER.length - 1];
 

@@ -34,6 +34,23 @@ export function searchOf(values: Float64Array, { season, log }: LevelPlan): Shif
   return search;
 }
 
+/**
+ * Returns whether a search that begins at row `first` finds the same shifts at the rows `from` and later as a search of all rows.
+ * Without the earlier rows, a jump may look unusual although the series varied as much before.
+ */
+export function hasSameShifts(values: Float64Array, first: number, from: number, plan: LevelPlan): boolean {
+  const foundFrom = (start: number): string => {
+    const part = start === 0 ? values : values.slice(start);
+    const search = searchOf(part, plan);
+    const open = search.open(part.length);
+    return [...search.shifts, ...(open === undefined ? [] : [{ ...open, knownAt: part.length }])]
+      .filter(({ row }) => start + row >= from)
+      .map(({ row, knownAt, size }) => `${start + row} ${start + knownAt} ${size.toPrecision(6)}`)
+      .join();
+  };
+  return foundFrom(first) === foundFrom(0);
+}
+
 /** Returns values with the rows before each shift moved to the level after it. */
 function moved(
   values: Float64Array,

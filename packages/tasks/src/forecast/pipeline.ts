@@ -9,7 +9,8 @@ import type { Calibration, ScoreScale } from './calibration.js';
 import type { Combination } from './combination.js';
 import type { ChannelConfig, Role } from './covariates.js';
 import type { HeadName } from './heads.js';
-import { searchedRows } from './level-shifts.js';
+import { REMEMBERED, searchedRows } from './level-shifts.js';
+import { hasSameShifts } from './levelled.js';
 import type { FittedNetwork, NetworkView } from './network.js';
 import { type Panel, type PanelSeries, panelEnd } from './panel.js';
 import type { ForecastPlan, StoredPlan } from './plan.js';
@@ -85,11 +86,15 @@ const toJsonNumbers = (values: Iterable<number>): (number | null)[] =>
 export const fromJsonNumbers = (values: readonly (number | null)[]): Float64Array =>
   Float64Array.from(values, (value) => value ?? Number.NaN);
 
-/** Returns the last `rows` rows of each series. */
-function historyOf(panel: Panel, rows: number): Pipeline['history'] {
+/**
+ * Returns the last rows of each series. The forecast from these rows equals the forecast from all training rows. With newer rows,
+ * the two may differ: a jump in them may count as a level shift only because earlier, larger swings are not stored.
+ * @internal
+ */
+export function historyOf(panel: Panel, models: readonly string[], plan: ForecastPlan): Pipeline['history'] {
+  const rows = forecastRows(models, plan);
   return panel.series.map(({ id, offset, values, covariates }) => {
-    let skipped = Math.max(0, values.length - rows);
-    while (skipped > 0 && Number.isNaN(values[skipped])) skipped--; // Gaps are filled from earlier values.
+    const skipped = skippedRows(values, rows, plan);
     return {
       id,
       offset: offset + skipped,
@@ -154,7 +159,6 @@ export function pipelineOf(parts: ModelParts): Pipeline {
   const [{ spread }, { spread: fallbackSpread }] = [scaleOf(model), scaleOf(fallback)];
   const members = combination === undefined ? {} : { combination: storedCombination(combination, panel) };
   const memberNames = combination === undefined ? [] : membersOf(combination);
-  const rows = storedRows([model, fallback, ...memberNames], plan);
   const { target, time, idColumn, frequency, start } = panel;
   const { horizon, chunk, season, seasons, period, lag, window, log, scaler, calendar = [] } = plan;
   return {
@@ -176,7 +180,7 @@ export function pipelineOf(parts: ModelParts): Pipeline {
     ...(fallbackSpread && { fallbackSpread }),
     margins: marginsOf(model),
     fallbackMargins: marginsOf(fallback),
-    history: historyOf(panel, rows),
+    history: historyOf(panel, [model, fallback, ...memberNames], plan),
   };
 }
 
@@ -197,11 +201,24 @@ function storedCombination(
 const membersOf = ({ weights, bySeries = [] }: Combination): string[] =>
   [weights, ...bySeries].flatMap((each) => [...each.keys()]);
 
-/** Returns how many of the last rows are stored. The forecast from these rows equals the forecast from all training rows. */
-function storedRows(models: readonly string[], plan: ForecastPlan): number {
+/** Returns how many of the last rows the models read. */
+function forecastRows(models: readonly string[], plan: ForecastPlan): number {
   if (models.some(usesAllRows)) return Number.POSITIVE_INFINITY;
-  const rows = warmUp(plan) + plan.season + searchedRows(plan.season);
-  return models.some(isFitted) ? Math.max(rows, fitWindow(plan.period) + rows) : rows;
+  return warmUp(plan) + plan.season + (models.some(isFitted) ? fitWindow(plan.period) : 0);
+}
+
+/**
+ * Returns how many of the first rows of a series are not stored. In addition to the rows that the models read, the rows before them
+ * that the search for level shifts needs are stored: usually some hundred, all only if fewer give other shifts.
+ */
+function skippedRows(values: Float64Array, rows: number, plan: ForecastPlan): number {
+  const searched = searchedRows(plan.season);
+  for (const earlier of [searched, searched + REMEMBERED]) {
+    let skipped = Math.max(0, values.length - rows - earlier);
+    while (skipped > 0 && Number.isNaN(values[skipped])) skipped--; // Gaps are filled from earlier values.
+    if (skipped === 0 || hasSameShifts(values, skipped, values.length - rows, plan)) return skipped;
+  }
+  return 0;
 }
 
 /** Returns the fitted parameters of each network and series. */

@@ -15,6 +15,14 @@ export function checkRow(row: number, count: number, what: string): void {
   });
 }
 
+/** Checks the texts of a request. @throws UnrollError `value` for an empty text, with its number if there are several */
+export function checkFilled(texts: readonly string[]): void {
+  const empty = texts.findIndex((text) => text.trim() === '');
+  if (empty < 0) return;
+  const which = texts.length === 1 ? 'The text' : `Text ${empty + 1} of ${texts.length}`;
+  throw valueError(`${which} is empty. Pass a text with at least one word.`);
+}
+
 /** For each type of option, returns whether a value has this type. */
 const CHECKS: Record<TaskOption['type'], (value: TaskOptionValue) => boolean> = {
   integer: Number.isInteger,

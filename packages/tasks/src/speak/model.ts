@@ -167,10 +167,12 @@ export class SpeakModel implements TaskModel {
       const read = this.#characters.encode(text);
       if (read.ids.length > 1 || read.ids[0] !== END_ID) return read;
       const problem =
-        text.trim() === '' ? 'The text is empty' : 'None of its characters occurs in the training texts';
+        text.trim() === ''
+          ? 'The text is empty. Pass a text with at least one word.'
+          : `None of its characters occurs in the training texts. Use these characters: ${listed(this.#characters.config.characters)}.`;
       throw new UnrollError(
         'value',
-        `The text ${JSON.stringify(text.slice(0, 40))} cannot be spoken. ${problem}.`,
+        `The text ${JSON.stringify(text.slice(0, 40))} cannot be spoken. ${problem}`,
       );
     });
   }
@@ -180,18 +182,21 @@ export class SpeakModel implements TaskModel {
   }
 }
 
+/** Lists the first characters, in quotes. */
+const listed = (characters: readonly string[], most = 40): string =>
+  characters
+    .slice(0, most)
+    .map((character) => JSON.stringify(character))
+    .join(', ') + (characters.length > most ? ', ...' : '');
+
 /** Returns notes on skipped characters and on sounds that were cut off. */
 function notesOf(read: readonly SpokenText[], spoken: readonly SpokenSpectrogram[]): string[] {
   const unknown = [...new Set(read.flatMap((text) => text.unknown))];
   const cut = spoken.filter(({ stopped }) => !stopped).length;
-  const listed = unknown
-    .slice(0, 10)
-    .map((character) => JSON.stringify(character))
-    .join(', ');
   return [
     ...(unknown.length === 0
       ? []
-      : [`Characters that do not occur in the training texts are skipped: ${listed}.`]),
+      : [`Characters that do not occur in the training texts are skipped: ${listed(unknown, 10)}.`]),
     ...(cut === 0
       ? []
       : [`The decoder did not stop after ${cut} of ${spoken.length} texts. Their sounds are cut.`]),

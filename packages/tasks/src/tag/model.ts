@@ -10,7 +10,7 @@ import {
 } from '@unroll/data';
 import { toArtifact } from '@unroll/formats';
 import type { Network, TagConstraints } from '@unroll/nn';
-import { checkRequest, checkRow } from '../shared/request.js';
+import { checkFilled, checkRequest, checkRow } from '../shared/request.js';
 import type {
   NetworkExample,
   TaskFact,
@@ -135,8 +135,7 @@ export class TagModel implements TaskModel {
     const { file, texts = [], options = {} } = request;
     if (file === undefined && texts.length === 0)
       throw valueError('Tagging needs texts: pass a file or texts (--data or --text).');
-    const empty = texts.findIndex((text) => text.trim() === '');
-    if (empty >= 0) throw valueError('The text is empty. Pass a text with at least one word.');
+    checkFilled(texts);
     const read = file && parseConll(file.text, { source: file.source, tags: false }).sentences;
     const all = [
       ...texts.map((text) => ({ text, tokens: this.#encoder.split(text) })),

@@ -4,7 +4,7 @@ import type { Json, JsonObject } from '@unroll/core/internal';
 import { toArtifact } from '@unroll/formats';
 import type { Functional } from '@unroll/nn';
 import { evaluate } from '@unroll/train';
-import { checkRequest, checkRow } from '../shared/request.js';
+import { checkFilled, checkRequest, checkRow } from '../shared/request.js';
 import type {
   NetworkExample,
   TaskCell,
@@ -148,8 +148,7 @@ export class TranslateModel implements TaskModel {
   async predict(request: TaskRequest): Promise<TaskResult> {
     checkRequest(request, this, { takesTexts: true });
     const { rows, texts = [], file, options = {} } = request;
-    const empty = texts.findIndex((text) => text.trim() === '');
-    if (empty >= 0) throw valueError('The text is empty. Pass a text with at least one word.');
+    checkFilled(texts);
     const all = [...texts, ...(file ? readLines(file) : []), ...(rows ? this.#sourcesOf(rows) : [])];
     if (all.length === 0)
       throw valueError('Translation needs texts: pass rows, a file or texts (--data or --text).');

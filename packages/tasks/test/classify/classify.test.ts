@@ -123,6 +123,9 @@ describe('a trained classifier', () => {
   });
   test('rejects empty texts and unknown labels, with their line', async () => {
     await assert.rejects(result.model.predict({ texts: [' '] }), { message: /^The text is empty\./ });
+    await assert.rejects(result.model.predict({ texts: ['good', ' '] }), {
+      message: /^Text 2 of 2 is empty\./,
+    });
     await assert.rejects(result.model.predict({}), { message: /^Classification needs texts/ });
     await assert.rejects(result.model.evaluate({ rows: tableOf(['good', ' '], ['c0', 'c1']) }), {
       message: 'texts.csv, line 3, column 1 ("text"): the text is empty. Remove the row or write a text.',
@@ -239,6 +242,12 @@ describe('pretrained vectors', () => {
     const options = { sequence: 'text', label: 'label', vectors };
     assert.throws(() => prepareClassifier(films, options), { message: /^vectors is an option for texts/ });
   });
+});
+
+test('a label may have one training row if validation rows are given', () => {
+  const table = tableOf(['a', 'b', 'c'], ['x', 'y', 'x']);
+  const options = { text: 'text', label: 'label', validation: tableOf(['a'], ['y']) };
+  assert.deepEqual(prepareClassifier(table, options).labels, ['x', 'y']);
 });
 
 describe('rejects', () => {

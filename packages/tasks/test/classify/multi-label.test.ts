@@ -81,6 +81,15 @@ describe('a classifier with several labels per text', () => {
     assert.equal(((await result.model.pipe(['loud', 'film'])) as object[][]).length, 2);
     assert.equal(((await result.model.pipe('a funny long film', { topK: 1 })) as object[]).length, 1);
   });
+  test('pipe returns a list for each text, which is empty for a text without a label', async () => {
+    const texts = ['a funny film', 'the film take3', 'a long film'];
+    const found = (await result.model.pipe(texts, { topK: 1 })) as { label: string }[][];
+    assert.deepEqual(
+      found.map((labels) => labels.map(({ label }) => label)),
+      [['comedy'], [], ['epic']],
+    );
+    assert.deepEqual(await result.model.pipe('the film take3', { topK: 1 }), []);
+  });
   test('has a report without a confusion matrix', () => {
     const html = classifyReport(result, { backend: 'native', seconds: 1 });
     assert.match(html, /Micro F1/);

@@ -4,7 +4,7 @@ import { before, describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { cosineSimilarity, makeTable, writeWav } from '@unroll/data';
 import {
-  type ClassifyModel,
+  ClassifyModel,
   type ClassifyOptions,
   type ClassifyResult,
   classifyReport,
@@ -63,6 +63,12 @@ describe('a classifier of sounds', () => {
     const loaded = taskModelFromFiles(await model.toFiles());
     assert.deepEqual(await loaded.pipe!(sounds), await model.pipe(sounds));
     assert.equal(loaded.audio, 'sound');
+  });
+
+  test('says whether it predicts one label or several', () => {
+    assert.match(model.about, /^Predicts the label of the WAV file of --audio, or/);
+    const several = new ClassifyModel({ ...model.pipeline, multiLabel: ';' }, model.network);
+    assert.match(several.about, /^Predicts the labels of the WAV file of --audio, or/);
   });
 
   test('verification: embeddings of sounds with the same label are more similar', async () => {

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RandomStream } from '@unroll/core';
 import { makeTable } from '@unroll/data';
-import { type ForecastOptions, forecast, panelFromTable } from '@unroll/tasks';
-import { levelledOrigins, ShiftSearch } from '@unroll/tasks/internal';
+import { type ForecastOptions, type ForecastPlan, forecast, panelFromTable } from '@unroll/tasks';
+import { historyOf, levelledOrigins, ShiftSearch } from '@unroll/tasks/internal';
 
 interface Made {
   rows: number;
@@ -30,13 +30,17 @@ const found = (values: Float64Array, season: number): number[] => [
   ...new Set(new ShiftSearch(values, season).shifts.map(({ row }) => row)),
 ];
 
+/** Returns slow swings of 150 until row 660, quiet rows until row 900, and a jump of 60. */
+function jumpAfterSwings(rows = 960): Float64Array {
+  const swings = [300, 360, 430, 500, 580, 650];
+  const swing = (t: number): number => Math.max(0, ...swings.map((at) => 150 - 15 * Math.abs(t - at)));
+  const quiet = new RandomStream(3, 'quiet').normal(rows, 0, 0.5);
+  return Float64Array.from(quiet, (each, t) => each + swing(t) + (t >= 900 ? 60 : 0));
+}
+
 describe('the search', () => {
   test('does not report a jump after quiet rows as a shift if the 2,000 rows before had larger swings', () => {
-    // Slow swings of 150, then 150 quiet rows and a jump of 60.
-    const swings = [300, 360, 430, 500, 580, 650];
-    const swing = (t: number): number => Math.max(0, ...swings.map((at) => 150 - 15 * Math.abs(t - at)));
-    const quiet = new RandomStream(3, 'quiet').normal(960, 0, 0.5);
-    const values = quiet.map((each, t) => each + swing(t) + (t >= 900 ? 60 : 0));
+    const values = jumpAfterSwings();
     const jumpIsFound = (from: number): boolean => found(values.slice(from), 1).includes(900 - from);
     assert.ok(jumpIsFound(740), 'without the swings, the jump is a shift');
     assert.ok(!jumpIsFound(0));
@@ -116,6 +120,23 @@ test('forecasts use the original rows before a shift is known, and the moved row
     assert.equal(outlier.values[t], values[t]);
   }
   assert.ok(Math.abs(outlier.values[60] - (values[60] - 300)) < 5);
+});
+
+test('the stored rows have the same shifts as all rows', () => {
+  const plan = { season: 1, log: false, lag: 1, window: 24 } as ForecastPlan;
+  const shiftsOf = (values: Float64Array): number[] => {
+    const search = new ShiftSearch(values, 1);
+    return [...search.shifts.map(({ row }) => row), search.open(values.length)?.row ?? 0].map(
+      (row) => row - values.length,
+    );
+  };
+  for (const rows of [902, 903, 910]) {
+    const values = jumpAfterSwings(rows);
+    const [{ values: stored }] = historyOf(panelOf(values), ['naive'], plan);
+    assert.deepEqual(shiftsOf(Float64Array.from(stored as number[])), shiftsOf(values), `${rows} rows`);
+  }
+  // Without a jump, the rows with the swings are not stored.
+  assert.ok(historyOf(panelOf(jumpAfterSwings(890)), ['naive'], plan)[0].values.length < 200);
 });
 
 const options: ForecastOptions = { target: 'y', horizon: 6, season: 12, window: 12, units: 4, epochs: 3 };

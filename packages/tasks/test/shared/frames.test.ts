@@ -31,6 +31,15 @@ describe('frames', () => {
     assert.equal(encoded(encoderOf({}), [{ width: 4, height: 4, data: translucent }]).values[0], 64);
   });
 
+  test('of floating-point numbers have opacities from 0 to 1, or from 0 to 255 if one of them is above 1', () => {
+    const greyOf = (value: number, opacity: number): number => {
+      const data = Float32Array.from({ length: 64 }, (_, i) => (i % 4 === 3 ? opacity : value));
+      return Number(encoded(encoderOf({}), [{ width: 4, height: 4, data }]).values[0].toFixed(4));
+    };
+    assert.deepEqual([greyOf(0.5, 1), greyOf(0.5, 0.5), greyOf(0.5, 0)], [0.5, 0.25, 0]);
+    assert.deepEqual([greyOf(100, 255), greyOf(100, 51)], [100, 20]);
+  });
+
   test('have a size and channels that are chosen from the clips, or set by options', () => {
     const wide = { width: 128, height: 32, data: new Uint8Array(128 * 32) };
     const { config } = FrameEncoder.fit([readClip([wide]), readClip([wide])]).encoder;

@@ -113,8 +113,11 @@ describe('a voice', () => {
   });
 
   test('rejects texts without a known character, and other inputs', async () => {
-    await assert.rejects(model.speak(['']), /The text "" cannot be spoken\. The text is empty\./);
-    await assert.rejects(model.speak(['xyz']), /None of its characters occurs in the training texts/);
+    await assert.rejects(model.speak(['']), /The text "" cannot be spoken\. The text is empty\. Pass a text/);
+    await assert.rejects(
+      model.speak(['xyz']),
+      /None of its characters occurs in the training texts\. Use these characters: "a", "b", "c", "d"\./,
+    );
     await assert.rejects(model.pipe(7), /must be a text or a list of texts, got 7/);
     await assert.rejects(model.pipe('a', { rate: 2 } as never), /pipeline: there is no option "rate"/);
     await assert.rejects(model.predict({}), /pass rows or texts/);

@@ -12,8 +12,8 @@ export interface Frame {
   width: number;
   height: number;
   /**
-   * [height, width, channels], row by row: 1 channel (grey), 3 (red, green, blue) or 4 (also opacity, from 0 to 255; the frame is
-   * drawn over black).
+   * [height, width, channels], row by row: 1 channel (grey), 3 (red, green, blue) or 4 (also opacity; the frame is drawn over
+   * black). The opacity is from 0 to 255; in a Float32Array without an opacity above 1, from 0 to 1.
    */
   data: Pixels;
 }

@@ -344,13 +344,21 @@ function withChannels({ data, channels: from }: ReadFrame, to: 1 | 3): ArrayLike
   if (from === to) return data;
   const count = data.length / from;
   const out = new Float32Array(count * to);
+  const opaque = from === 4 ? opaqueOf(data) : 1;
   for (let i = 0; i < count; i++) {
-    const opacity = from === 4 ? data[4 * i + 3] / 255 : 1;
+    const opacity = from === 4 ? data[4 * i + 3] / opaque : 1;
     const at = (c: number): number => opacity * data[from * i + (from === 1 ? 0 : c)];
     if (to === 1) out[i] = LUMA[0] * at(0) + LUMA[1] * at(1) + LUMA[2] * at(2);
     else for (let c = 0; c < 3; c++) out[3 * i + c] = at(c);
   }
   return out;
+}
+
+/** Returns the opacity of an opaque pixel: 255, or 1 for floating-point numbers whose opacities are all at most 1. */
+function opaqueOf(data: ReadFrame['data']): number {
+  if (!(data instanceof Float32Array)) return 255;
+  for (let i = 3; i < data.length; i += 4) if (data[i] > 1) return 255;
+  return 1;
 }
 
 /** Returns the mean and the standard deviation of each channel. */
