@@ -205,6 +205,11 @@ describe('shapes', () => {
 
   test('pad, concat, stack, unstack and reverse', () => {
     assert.deepEqual(pad([1, 2], 0, 1, 2).toArray(), [0, 1, 2, 0, 0]);
+    // biome-ignore format: one line
+    for (const [before, after] of [[-1, 0], [0, -2], [0.5, 0], [0, Number.NaN]]) {
+      const message = `pad: before and after must be non-negative integers, got ${before} and ${after}.`;
+      assert.throws(() => pad([1, 2, 3], 0, before!, after!), new UnrollError('value', message));
+    }
     assert.deepEqual(concat([M, [[7, 8, 9]]], 0).shape, [3, 3]);
     assert.deepEqual(concat([[1], [2, 3]]).toArray(), [1, 2, 3]);
     assert.deepEqual(stack([[1, 2], [3, 4]], 1).toArray(), [[1, 3], [2, 4]]); // biome-ignore format: a matrix

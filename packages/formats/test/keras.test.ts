@@ -134,6 +134,17 @@ describe('weights without a model', () => {
   });
 });
 
+test('loss weights are exported and imported', async () => {
+  const network = sequential([input({ shape: [3] }), dense({ units: 1 })]);
+  network.build();
+  const format = await formatNamed('keras');
+  const compile = { loss: 'mse', lossWeights: [2] };
+  const optimizer = { name: 'sgd', options: { learningRate: 0.1 }, iterations: 0, slots: {} };
+  const written = await format.write!(network, { compile, optimizer });
+  const imported = await format.read(bytesSource(written.get('')!, 'model.keras'));
+  assert.deepEqual(imported.compile?.lossWeights, [2]);
+});
+
 describe('export to Keras', () => {
   for (const [name, { inputs, outputs }, file] of all) {
     if (!/\.keras$|_cudnn|legacy|old/.test(name) || isCustom(name)) continue;

@@ -570,6 +570,21 @@ describe('errors of the importer name the node', async () => {
       message:
         /LSTM "\/lstm\/LSTM": R must have the shape \[1, 4 \* hidden_size, hidden_size\], got \[1, 20, 4\]\./,
     }));
+  test('weights of a convolution that are not finite', async () => {
+    const network = sequential([input({ shape: [5, 2] }), conv1d({ filters: 3, kernelSize: 2 })]);
+    network.build();
+    let name = '';
+    const bytes = changeModel(await readMessage(await write(network)), (graph: Message) => {
+      const weight = graph.initializer.find(({ dims }: Message) => dims.length === 3);
+      name = weight.name;
+      weight.rawData = [new Uint8Array(new Float32Array(12).fill(Number.NaN).buffer)];
+    });
+    await assert.rejects(read(bytes), (error) => {
+      assert.ok(error instanceof UnrollError && error.code === 'nan', String(error));
+      assert.ok(name && error.message.startsWith(`${name} has the value NaN at position 0.`), error.message);
+      return true;
+    });
+  });
   test('unknown activations', () =>
     rejects(
       (graph) => {

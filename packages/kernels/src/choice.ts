@@ -39,9 +39,9 @@ export const wantedKind = (choice: KernelChoice): 'native' | 'wasm' | undefined 
 };
 
 /** Checks a number of threads and returns it, at most `most`. */
-export const checkedThreads = (count: number, most: number, source = 'setThreads'): number => {
+export const checkedThreads = (count: number, most: number): number => {
   if (!Number.isInteger(count) || count < 1) {
-    throw new KernelLoadError(`${source}: threads must be a positive integer, got ${count}`, 'bad-threads');
+    throw new KernelLoadError(`setThreads: threads must be a positive integer, got ${count}`, 'bad-threads');
   }
   return Math.min(count, most);
 };

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
-import { checkedThreads, wantedKind } from './choice.js';
+import { wantedKind } from './choice.js';
 import { beside, loadNative, nativeIsas } from './native-node.js';
 import { type KernelChoice, KernelLoadError, type KernelModule } from './types.js';
 import { instantiateWasm, type WasmHost, type WorkerStart } from './wasm.js';
@@ -17,7 +17,9 @@ export * from './types.js';
 /** Returns UNROLL_THREADS, or by default the number of available cores; at most `most`. */
 const defaultThreads = (most: number): number => {
   const wanted = process.env.UNROLL_THREADS;
-  return checkedThreads(wanted ? Number(wanted) : availableParallelism(), most, 'UNROLL_THREADS');
+  const count = wanted ? Number(wanted) : availableParallelism();
+  if (Number.isInteger(count) && count > 0) return Math.min(count, most);
+  throw new KernelLoadError(`UNROLL_THREADS must be a positive integer, got "${wanted}"`, 'bad-threads');
 };
 
 const readWasm = (file: string): Uint8Array<ArrayBuffer> => {

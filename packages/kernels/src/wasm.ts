@@ -78,7 +78,10 @@ const sharedMemory = (): WasmMemory => {
       // Try half of it.
     }
   }
-  throw new KernelLoadError('no address space for shared WebAssembly memory', 'threads-unavailable');
+  throw new KernelLoadError(
+    'no address space for shared WebAssembly memory: set threads to false',
+    'threads-unavailable',
+  );
 };
 
 class WasmMemory implements LinearMemory {

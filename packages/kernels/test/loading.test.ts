@@ -96,8 +96,26 @@ describe('choice', () => {
     }
     const script = `import { loadKernelsSync } from ${JSON.stringify(entry)};
       try { loadKernelsSync() } catch (error) { console.log(error.code, error.message) }`;
-    const { stdout } = await runScript(script, { UNROLL_THREADS: 'many' });
-    assert.match(stdout, /^bad-threads UNROLL_THREADS: threads must be a positive integer, got/);
+    for (const wanted of ['many', '0', '1.5', ' ']) {
+      const { stdout } = await runScript(script, { UNROLL_THREADS: wanted });
+      assert.equal(stdout, `bad-threads UNROLL_THREADS must be a positive integer, got "${wanted}"`);
+    }
+  });
+  test('without address space for shared memory, the error says what to do', () => {
+    const { Memory } = WebAssembly;
+    WebAssembly.Memory = class {
+      constructor() {
+        throw new RangeError('could not allocate memory');
+      }
+    } as never;
+    try {
+      assert.throws(() => loadKernelsSync({ kind: 'wasm', threads: true }), {
+        code: 'threads-unavailable',
+        message: 'no address space for shared WebAssembly memory: set threads to false',
+      });
+    } finally {
+      WebAssembly.Memory = Memory;
+    }
   });
   test('the number of threads is limited to maxThreads', () => {
     for (const variant of variants) {

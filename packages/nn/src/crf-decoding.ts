@@ -99,8 +99,10 @@ function crfOutputIn(
     return output ? [{ ...sequence, output }] : [];
   });
   if (found.length === 1) return found[0];
+  const remedy =
+    found.length > 0 ? 'Build a model with one of these outputs.' : 'Make crf({ tags }) the last layer.';
   throw valueError(
-    `To decode tags, exactly one output of ${model.name} must come from a layer crf, got ${found.length}. Make crf({ tags }) the last layer.`,
+    `To decode tags, exactly one output of ${model.name} must come from a layer crf, got ${found.length}. ${remedy}`,
     { found: found.length },
   );
 }

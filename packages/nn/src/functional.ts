@@ -213,7 +213,7 @@ export class Functional extends Network<NetworkOptions> {
     const names = this.inputNames.filter((name) => !(name in fixed));
     if (pushed.length !== names.length) {
       throw shapeError(
-        `The stream of ${this.label} takes ${names.length} inputs (${names.join(', ')}), got ${pushed.length}.`,
+        `The stream of ${this.label} takes one tensor for each of its inputs (${names.join(', ')}), got ${pushed.length}.`,
         { model: this.name, inputs: names, got: pushed.length },
       );
     }
@@ -320,10 +320,13 @@ export class Functional extends Network<NetworkOptions> {
 
   #checkInputs(shapes: readonly Shape[]): void {
     if (shapes.length !== this.inputs.length) {
-      throw shapeError(`${this.label} has ${this.inputs.length} inputs, got ${shapes.length}.`, {
-        model: this.name,
-        got: shapes.length,
-      });
+      throw shapeError(
+        `${this.label}: the number of inputs must be ${this.inputs.length}, got ${shapes.length}.`,
+        {
+          model: this.name,
+          got: shapes.length,
+        },
+      );
     }
     shapes.forEach((shape, i) => {
       this.#checkInput(shape, i);

@@ -2,7 +2,7 @@
  * Skips padding. If all padding is on the right, the steps after the end of the longest sequence are not computed: their
  * outputs are zeros or the last output. If the lengths differ a lot, the batch also shrinks over time (shrinking.ts).
  */
-import { broadcastTo, concat, pad, slice, type Tensor, zeros } from '@unroll/core';
+import { broadcastTo, concat, slice, type Tensor, zeros } from '@unroll/core';
 import type { CellState, SequenceContext, SequenceResult } from './cells/cell.js';
 import { lengthMask, maskProperties } from './masks.js';
 import { mapValues } from './memory.js';
@@ -43,8 +43,13 @@ export function runPacked(call: PackedCall): SequenceResult {
   return {
     ...result,
     y: appendMaskedOutputs(result.y, B, T - steps, context),
-    ...(result.extra && { extra: mapValues(result.extra, (extra) => pad(extra, 1, 0, T - steps)) }),
+    ...(result.extra && { extra: mapValues(result.extra, (extra) => appendZeros(extra, T - steps)) }),
   };
+}
+
+/** Appends `count` steps of zeros. (`pad` would add its checks to pages that only run inference.) */
+function appendZeros(x: Tensor, count: number): Tensor {
+  return concat([x, zeros([x.shape[0], count, ...x.shape.slice(2)])], 1);
 }
 
 /** Returns the first `steps` steps of a right-padded mask; null if all of them are valid. */

@@ -275,7 +275,7 @@ describe('errors in a graph name the layer', () => {
     const network = model({ inputs: x, outputs: lstm({ units }).apply(x), name: 'reader' });
     assert.throws(
       () => run(network, [drawn('a', 2, 3, 2), drawn('b', 2, 3)]),
-      /Model reader has 1 inputs, got 2/,
+      /Model reader: the number of inputs must be 1, got 2\./,
     );
     assert.throws(
       () => run(network, drawn('a', 2, 3, 5)),

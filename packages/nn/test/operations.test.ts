@@ -316,7 +316,9 @@ describe('errors', () => {
       message: 'Layer TensorOperation: there is no operation "cosh".',
     });
     const layer = tensorOperation({ operation: 'add', name: 'sum' });
-    assert.throws(() => layer.outputShapes([[1, 2]]), { message: 'Layer sum: add takes 2 inputs, got 1.' });
+    assert.throws(() => layer.outputShapes([[1, 2]]), {
+      message: 'Layer sum: the number of inputs of add must be 2, got 1.',
+    });
     assert.throws(
       () =>
         layer.outputShapes([

@@ -360,6 +360,22 @@ describe('rejects non-causal layers with their name and the reason', () => {
     });
   }
 
+  test('normalisation over the time axis, counted from the last axis', () => {
+    for (const axis of [-2, [-2, -1]]) {
+      const network = sequential([input({ shape: [4, I] }), layerNormalization({ axis, name: 'norm' })]);
+      const chunk = tensor(new Float32Array(2 * I), [1, 2, I]);
+      assert.throws(
+        () => network.stream().push(chunk),
+        /Layer norm: expected known sizes .* over the time axis .* cannot be streamed/,
+      );
+      network.build();
+      assert.throws(
+        () => network.stream(),
+        /Layer norm: cannot be streamed: it normalises over the time axis/,
+      );
+    }
+  });
+
   test('concatenation over the time axis, and initial states from another layer', () => {
     const x = input({ shape: [null, I] });
     const [y, h, c] = lstm({ units, returnState: true, returnSequences: true }).apply(x);

@@ -181,7 +181,7 @@ describe('a stream with inputs without a time axis', () => {
     assert.throws(() => network.stream({ inputs: given, batch: 2 }), /the same batch size, got 2, 3, 3/);
     assert.throws(
       () => network.stream({ inputs: given }).push([x, x]),
-      /The stream of Model functional takes 1 inputs \(x\), got 2/,
+      /The stream of Model functional takes one tensor for each of its inputs \(x\), got 2\./,
     );
     assert.throws(
       () => sequential([gru({ units: 2 })]).stream({ inputs: given }),

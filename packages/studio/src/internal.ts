@@ -20,6 +20,7 @@ export { CELLS, DEFAULTS, fromFragment, PRESETS, toFragment } from './state/sett
 export { arithmeticOf } from './views/arithmetic.js';
 export { rowsOf } from './views/graph.js';
 export { forecastErrors } from './views/intervals.js';
+export { OpenedFiles } from './views/opened.js';
 export { unitOrder, unitsOn } from './views/order.js';
 export { softmaxOf } from './views/outputs.js';
 export { curvesOf, scoresOf } from './views/runs.js';

@@ -21,6 +21,7 @@ import {
   lookAt,
   MESSAGES,
   numericColumns,
+  OpenedFiles,
   PRESETS,
   paintHeat,
   problemOf,
@@ -45,6 +46,14 @@ const DATA = {
 };
 const SMALL = { units: 5, length: 8, layers: 2, batch: 4 } as const;
 
+test('files beyond the total size are listed as omitted', async () => {
+  const opened = new OpenedFiles(10);
+  for (const [path, size] of [['a', 4], ['b', 7], ['c', 6], ['d', 1]] as const) // biome-ignore format: a list
+    await opened.add(path, new File([new Uint8Array(size)], path));
+  assert.deepEqual([...opened.files.keys()], ['a', 'c']);
+  assert.deepEqual(opened.omitted, ['b', 'd']);
+});
+
 test('the graph of a sequential model has one row per layer; parallel branches are in the same rows', () => {
   const layer = (name: string, ...from: string[]) => ({ name, from });
   const names = (layers: { name: string; from: string[] }[]): string[][] =>
@@ -63,7 +72,7 @@ test('the graph of a sequential model has one row per layer; parallel branches a
 
 test('the Chinese texts contain Chinese, all placeholders of the English ones, and no English but names', () => {
   const names =
-    /^(RNN|LSTM|GRU|minGRU|CSV|JSON|NDJSON|SVG|WebAssembly|Unroll|Keras|PyTorch|ONNX|Dropout|Glorot|Chrono|Shift|Tab|Worker|ln|kB|zip|unroll|unrolljs)$/;
+    /^(RNN|LSTM|GRU|minGRU|CSV|JSON|NDJSON|SVG|WebAssembly|Unroll|Keras|PyTorch|ONNX|Dropout|Glorot|Chrono|Shift|Tab|Worker|ln|kB|MiB|zip|unroll|unrolljs)$/;
   const placeholders = (text: string): string[] => (text.match(/\{\w+\}/g) ?? []).sort();
   const pairs: [string, string, string][] = [
     ...Object.entries(en).map(([key, text]): [string, string, string] => [

@@ -29,7 +29,7 @@ function checkAbove(name: string, values: Record<string, number>, bound = 0, orE
   for (const [option, value] of Object.entries(values)) {
     if (Number.isFinite(value) && (orEqual ? value >= bound : value > bound)) continue;
     throw valueError(
-      `${name}: ${option} must be a number ${orEqual ? '>=' : 'above'} ${bound}, got ${formatValue(value)}.`,
+      `${name}: ${option} must be a finite number ${orEqual ? '>=' : 'above'} ${bound}, got ${formatValue(value)}.`,
       {
         [option]: value,
       },

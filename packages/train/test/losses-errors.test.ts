@@ -104,10 +104,22 @@ describe('errors of losses', () => {
     ],
     ['a delta of 0', () => resolveLoss({ name: 'huber', delta: 0 }), 'value', /above 0, got 0/],
     [
+      'an infinite delta',
+      () => resolveLoss({ name: 'huber', delta: Number.POSITIVE_INFINITY }),
+      'value',
+      /delta must be a finite number above 0, got Infinity/,
+    ],
+    [
       'a label smoothing above 1',
       () => resolveLoss({ name: 'binaryCrossentropy', labelSmoothing: 2 }),
       'value',
       /labelSmoothing/,
+    ],
+    [
+      'an infinite gamma',
+      () => resolveLoss({ name: 'binaryFocalCrossentropy', gamma: Number.POSITIVE_INFINITY }),
+      'value',
+      /gamma must be a finite, non-negative number, got Infinity/,
     ],
     ['a negative gamma', () => resolveLoss({ name: 'binaryFocalCrossentropy', gamma: -1 }), 'value', /gamma/],
     [
@@ -145,6 +157,12 @@ describe('errors of losses', () => {
       () => combineWeights(zeros([2]), [2], { 0: -1 }),
       'value',
       /got -1 for class 0/,
+    ],
+    [
+      'an infinite class weight',
+      () => combineWeights(zeros([2]), [2], { 1: Number.POSITIVE_INFINITY }),
+      'value',
+      /must be finite, non-negative numbers by class index.*got Infinity for class 1/,
     ],
     [
       'targets without a class for each row',

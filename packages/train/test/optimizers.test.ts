@@ -137,12 +137,20 @@ describe('errors of optimizers', () => {
       () => resolveOptimizer({ name: 'sgd', beta1: 0.5 }),
       /sgd: there is no option "beta1".*momentum/,
     ],
-    ['a rate of 0', () => sgd({ learningRate: 0 }), /learningRate must be a number above 0, got 0/],
+    ['a rate of 0', () => sgd({ learningRate: 0 }), /learningRate must be a finite number above 0, got 0/],
     ['a momentum of 1', () => sgd({ momentum: 1 }), /momentum must be in \[0, 1\), got 1/],
     ['Nesterov without momentum', () => sgd({ nesterov: true }), /requires a momentum above 0, got 0/],
     ['a beta of 1', () => adam({ beta2: 1 }), /beta2 must be in \[0, 1\)/],
-    ['a negative epsilon', () => adam({ epsilon: -1 }), /epsilon must be a number >= 0, got -1/],
-    ['a negative decay', () => adam({ weightDecay: -1 }), /weightDecay must be a number >= 0/],
+    [
+      'a negative epsilon',
+      () => adam({ epsilon: -1 }),
+      /epsilon must be a finite, non-negative number, got -1/,
+    ],
+    [
+      'an infinite decay',
+      () => adam({ weightDecay: Infinity }),
+      /weightDecay must be a finite, non-negative number/,
+    ],
     [
       'an unknown convention',
       () => resolveOptimizer({ name: 'adam', convention: 'tf' }),

@@ -28,7 +28,7 @@ const optimizer = (call: Row[0], other: [string, string] = ['lr', 'learningRate'
   call,
   {},
   other,
-  [{ learningRate: '0.1' }, /learningRate must be a number above 0, got "0\.1"/],
+  [{ learningRate: '0.1' }, /learningRate must be a finite number above 0, got "0\.1"/],
 ];
 const bare = (call: Row[0]): Row => [
   call,
@@ -40,7 +40,7 @@ const { metrics } = train;
 const rate = { initialLearningRate: 1 };
 const notANumber = (option: string): [Options, RegExp] => [
   { [option]: [1] },
-  new RegExp(`${option} must be a number .*, got \\[1\\]`),
+  new RegExp(`${option} must be a finite number .*, got \\[1\\]`),
 ];
 const folder = join(tmpdir(), 'unroll-options');
 const { x, y } = waves();

@@ -49,7 +49,10 @@ describe('schedules', () => {
         () => resolveSchedule({ name: 'stepDecay', initialLearningRate: 1, stepSize: 2, steps: 3 }),
         /no option "steps"/,
       ],
-      [() => stepDecay({ initialLearningRate: 1, stepSize: 0 }), /stepSize must be a number above 0, got 0/],
+      [
+        () => stepDecay({ initialLearningRate: 1, stepSize: 0 }),
+        /stepSize must be a finite number above 0, got 0/,
+      ],
       [
         () => exponentialDecay({ initialLearningRate: -1, decaySteps: 1, decayRate: 1 }),
         /initialLearningRate/,
@@ -64,7 +67,7 @@ describe('schedules', () => {
       ],
       [
         () => cosineDecayRestarts({ initialLearningRate: 1, firstDecaySteps: 1, tMul: 0.5 }),
-        /tMul must be a number >= 1/,
+        /tMul must be a finite number >= 1/,
       ],
       [() => oneCycle({ maxLearningRate: 1, totalSteps: 9, pctStart: 2 }), /pctStart/],
       [

@@ -260,7 +260,14 @@ describe('misuse', () => {
     );
     await rejects(
       () => decodeTags(plain(), one),
-      /one output of sequential must come from a layer crf, got 0/,
+      /one output of sequential must come from a layer crf, got 0\. Make crf\(\{ tags \}\) the last layer\./,
+    );
+    const words = input({ shape: [null] });
+    const states = embedding({ inputDim: 9, outputDim: 4, maskZero: true }).apply(words);
+    const outputs = [crf({ tags: 2 }).apply(states), crf({ tags: 3 }).apply(states)];
+    await rejects(
+      () => decodeTags(model({ inputs: words, outputs }), one),
+      /must come from a layer crf, got 2\. Build a model with one of these outputs\./,
     );
   });
   test('wrong options of the decoders', async () => {

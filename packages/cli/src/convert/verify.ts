@@ -100,7 +100,7 @@ export async function compareWithFile(
   if (theirs.length < ours.length)
     throw new UnrollError(
       'state',
-      `${source.name} has ${theirs.length} outputs, the model has ${ours.length}.`,
+      `${source.name}: the number of outputs must be ${ours.length}, as in the model, got ${theirs.length}.`,
     );
   const results = ours.map((output, i) => compare(reference, output, theirs[i], tolerance));
   if (!comparesLayers || !format.runLayers) return results;

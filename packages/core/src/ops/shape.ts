@@ -256,6 +256,8 @@ export function slice(value: TensorLike, axis: number, start: number, end?: numb
 export function pad(value: TensorLike, axis: number, before: number, after: number): Tensor {
   const x = asTensor(value);
   const d = normaliseAxis('pad', axis, x.rank);
+  if ([before, after].some((width) => !Number.isInteger(width) || width < 0))
+    throw valueError(`pad: before and after must be non-negative integers, got ${before} and ${after}.`);
   return apply1(padOp, [x], {
     starts: x.shape.map((_, i) => (i === d ? before : 0)),
     shape: x.shape.map((size, i) => (i === d ? size + before + after : size)),

@@ -48,6 +48,7 @@ export class Framer {
   /** Appends the padding at the end and returns the spectra of the last frames. */
   end(): Float32Array {
     const [pad, count] = [this.#pad, this.#count];
+    if (count === 0) throw new UnrollError('data', 'The sound has no samples.');
     if (this.#reflect && count <= pad) {
       const message = `Reflection needs more than ${pad} samples, half of fftSize, got ${count}. Use the padding "zero".`;
       throw new UnrollError('data', message);
@@ -56,7 +57,6 @@ export class Framer {
       const message = `Without center, the sound must have at least fftSize = ${this.#size} samples, got ${count}.`;
       throw new UnrollError('data', message);
     }
-    if (count === 0) throw new UnrollError('data', 'The sound has no samples.');
     const last = this.#last;
     const padding = this.#reflect
       ? last.slice(last.length - 1 - pad, last.length - 1).reverse()

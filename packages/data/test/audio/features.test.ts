@@ -95,6 +95,8 @@ describe('audioFeatures', () => {
     };
     assert.throws(() => features.frames(new Float32Array(0)), { code: 'data', message: /no samples/ });
     assert.throws(() => features.stream().end(), { code: 'data', message: /no samples/ });
+    const single = audioFeatures({ ...base, kind: 'spectrogram', windowLength: 1, fftSize: 1 });
+    assert.throws(() => single.stream().end(), { code: 'data', message: /no samples/ });
     const reflecting = audioFeatures({ ...base, padding: 'reflect' });
     assert.throws(() => reflecting.frames(new Float32Array(128)), { code: 'data', message: /more than 128/ });
     const plain = audioFeatures({ ...base, center: false });

@@ -106,8 +106,8 @@ export interface ImportedModel {
   report: ImportReport;
   /** The optimizer's state; null if the file has none. */
   optimizer: OptimizerRecord | null;
-  /** Loss and metrics of the file's training configuration, in Unroll's names; null if the file has none. */
-  compile: { loss?: unknown; metrics?: unknown } | null;
+  /** Loss, metrics and loss weights of the file's training configuration, in Unroll's names; null if the file has none. */
+  compile: { loss?: unknown; metrics?: unknown; lossWeights?: unknown } | null;
   /** ONNX: the order of the axes of inputs and outputs in the file. */
   axes?: {
     inputs: readonly AxisOrder[];

@@ -70,12 +70,20 @@ export interface LayerNormalizationOptions extends NormalizationOptions {
 abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
   protected gamma: Parameter | null = null;
   protected beta: Parameter | null = null;
+  /** The rank of the input; 0 before the layer is built. */
+  #rank = 0;
 
   outputShapes([x]: readonly Shape[]): Shape[] {
     const axes = this.axes(x);
     const parameter = this.gamma ?? this.beta;
     const shape = axes.map((axis) => x[axis]);
-    if (shape.includes(-1)) throw this.shapeError(x, `known sizes along axis ${axes.join(', ')}`);
+    if (shape.includes(-1)) {
+      const overTime = x[1] === -1 && axes.includes(1);
+      const remedy =
+        'Normalisation over the time axis needs a fixed number of steps and cannot be streamed: ' +
+        'use predict() on whole sequences.';
+      throw this.shapeError(x, `known sizes along axis ${axes.join(', ')}`, overTime ? remedy : '');
+    }
     if (parameter?.shape.some((extent, i) => extent !== shape[i])) {
       throw this.shapeError(x, `size ${parameter.shape.join(', ')} along axis ${axes.join(', ')}`);
     }
@@ -96,6 +104,7 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
   }
 
   protected override makeParameters([x]: readonly Shape[]): void {
+    this.#rank = x.length;
     const shape = this.axes(x).map((axis) => x[axis]);
     const o = this.options;
     if (o.scale !== false) {
@@ -124,7 +133,9 @@ abstract class Normalization<O extends NormalizationOptions> extends Layer<O> {
 
   override streaming([isStreamed]: readonly boolean[]): boolean[] {
     const { axis = -1 } = this.options as { axis?: number | readonly number[] };
-    if (isStreamed && [axis].flat().includes(1)) throw this.nonCausal('normalises over the time axis');
+    const axes = [axis].flat();
+    if (isStreamed && (axes.includes(1) || axes.includes(1 - this.#rank)))
+      throw this.nonCausal('normalises over the time axis');
     return [isStreamed];
   }
 }

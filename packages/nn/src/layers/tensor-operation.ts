@@ -250,7 +250,10 @@ export class TensorOperation extends Layer<TensorOperationOptions> {
     const { operation, axes = [], keepDims = false } = this.options;
     const expected = this.#operands.filter((operand) => operand === null).length;
     if (inputs.length !== expected)
-      throw this.error('shape', `${operation} takes ${expected} inputs, got ${inputs.length}.`);
+      throw this.error(
+        'shape',
+        `the number of inputs of ${operation} must be ${expected}, got ${inputs.length}.`,
+      );
     if (operation in elementwise) {
       const shapes = this.#operandShapes(inputs);
       return [shapes.reduce((a, b) => this.#broadcast(a, b))];

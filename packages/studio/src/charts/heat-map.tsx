@@ -12,11 +12,7 @@ export interface HeatMapProps extends HeatValues {
   /** The selected step and unit, marked by lines; null: none. */
   step: number | null;
   unit: number | null;
-  /** A range of steps to outline; null: none. */
-  range?: readonly [number, number] | null;
   onPick(step: number, unit: number): void;
-  /** Called while the pointer is dragged over a range of steps, and for Shift with an arrow key. */
-  onRange?(from: number, to: number): void;
 }
 
 export function HeatMap(props: HeatMapProps) {
@@ -26,7 +22,7 @@ export function HeatMap(props: HeatMapProps) {
   useEffect(() => {
     if (canvas.current) draw(canvas.current, props, dark, painted);
   });
-  const dragFrom = useRef<number | null>(null);
+  const isPressed = useRef(false);
   const cellAt = (event: PointerEvent) => positionOf(event, props);
   return (
     <canvas
@@ -38,18 +34,16 @@ export function HeatMap(props: HeatMapProps) {
       aria-label={`${props.label}. ${t('heatKeys')}`}
       onPointerDown={(event) => {
         const { step, unit } = cellAt(event);
-        dragFrom.current = step;
+        isPressed.current = true;
         (event.currentTarget as HTMLElement).setPointerCapture(event.pointerId);
         props.onPick(step, unit);
       }}
       onPointerMove={(event) => {
         const { step, unit } = cellAt(event);
-        if (dragFrom.current !== null && props.onRange && step !== dragFrom.current)
-          props.onRange(dragFrom.current, step);
-        else if (dragFrom.current === null && event.pointerType === 'mouse') props.onPick(step, unit);
+        if (!isPressed.current && event.pointerType === 'mouse') props.onPick(step, unit);
       }}
       onPointerUp={() => {
-        dragFrom.current = null;
+        isPressed.current = false;
       }}
       onKeyDown={(event) => moveByKey(event, props)}
     />
@@ -71,13 +65,12 @@ const MOVES: Readonly<Record<string, readonly [number, number]>> = {
   ...{ PageUp: [-10, 0], PageDown: [10, 0] },
 };
 
-function moveByKey(event: KeyboardEvent, { steps, order, step, unit, onPick, onRange }: HeatMapProps): void {
+function moveByKey(event: KeyboardEvent, { steps, order, step, unit, onPick }: HeatMapProps): void {
   const move = MOVES[event.key];
   if (!move) return;
   event.preventDefault();
   const from = step ?? 0;
   const next = Math.max(0, Math.min(steps - 1, from + move[0]));
-  if (event.shiftKey && onRange) onRange(from, next);
   const row = Math.max(0, Math.min(order.length - 1, Math.max(0, order.indexOf(unit ?? order[0])) + move[1]));
   onPick(next, order[row]);
 }
@@ -125,13 +118,9 @@ function drawMarks(
   width: number,
   height: number,
 ): void {
-  const { steps, order, step, unit, range } = props;
+  const { steps, order, step, unit } = props;
   context.strokeStyle = ink.value.mark;
   context.lineWidth = devicePixelRatio || 1;
-  if (range) {
-    const [from, to] = [Math.min(...range), Math.max(...range) + 1];
-    context.strokeRect((from / steps) * width, 0, ((to - from) / steps) * width, height);
-  }
   if (step !== null) context.strokeRect((step / steps) * width, -2, width / steps, height + 4);
   const row = unit === null ? -1 : order.indexOf(unit);
   if (row >= 0) context.strokeRect(-2, (row / order.length) * height, width + 4, height / order.length);

@@ -202,6 +202,8 @@ export const en = {
   reading: 'Reading …',
   nothingFound: 'These files contain no models and no runs.',
   filesFound: 'Models: {models}. Loss curves: {runs}.',
+  filesOmitted:
+    'Files not opened: {count} ({path} first), because together the files exceed {MiB} MiB. Choose fewer files.',
   noTask: 'none',
   modelTask: 'Task: {task}',
   modelFacts: '{n} weights, {kB} kB.',

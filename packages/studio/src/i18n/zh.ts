@@ -196,6 +196,8 @@ export const zh: Readonly<Record<keyof typeof en, string>> = {
   reading: '正在读取…',
   nothingFound: '这些文件中没有模型，也没有运行记录。',
   filesFound: '模型：{models} 个。损失曲线：{runs} 条。',
+  filesOmitted:
+    '有 {count} 个文件未打开（第一个是 {path}），因为文件总大小超过 {MiB} MiB。请减少选择的文件。',
   noTask: '无',
   modelTask: '任务：{task}',
   modelFacts: '{n} 个权重，{kB} kB。',

@@ -18,9 +18,10 @@ import { AlignmentForm } from './alignment.js';
 import { droppedRuns } from './compare.js';
 import { rowsOf } from './graph.js';
 import { TensorTable } from './histograms.js';
+import { OpenedFiles } from './opened.js';
 import { curvesOf, type RunScores, scoresOf } from './runs.js';
 
-const MAX_BYTES = 512 * 1024 * 1024;
+const MAX_MIB = 512;
 
 const found = signal<FilesInfo | null>(null);
 const message = signal('');
@@ -98,35 +99,29 @@ function Drop() {
   );
 }
 
-type Files = Map<string, Uint8Array>;
+const noFiles = (): OpenedFiles => new OpenedFiles(MAX_MIB * 2 ** 20);
 
-async function readList(list: readonly File[]): Promise<Files> {
-  const files: Files = new Map();
-  for (const file of list) await addFile(files, file.webkitRelativePath || file.name, file);
-  return files;
-}
-
-/** Adds a file, unless the files would then have more than `MAX_BYTES` in total. */
-async function addFile(files: Files, path: string, file: File): Promise<void> {
-  const total = [...files.values()].reduce((sum, { length }) => sum + length, file.size);
-  if (total <= MAX_BYTES) files.set(path, new Uint8Array(await file.arrayBuffer()));
+async function readList(list: readonly File[]): Promise<OpenedFiles> {
+  const opened = noFiles();
+  for (const file of list) await opened.add(file.webkitRelativePath || file.name, file);
+  return opened;
 }
 
 /** Reads dropped files and the files of dropped folders. */
-async function readDropped(transfer: DataTransfer | null): Promise<Files> {
-  const files: Files = new Map();
+async function readDropped(transfer: DataTransfer | null): Promise<OpenedFiles> {
+  const opened = noFiles();
   const entries = [...(transfer?.items ?? [])].flatMap((item) => item.webkitGetAsEntry() ?? []);
   if (entries.length === 0) return readList([...(transfer?.files ?? [])]);
-  for (const entry of entries) await readEntry(files, entry);
-  return files;
+  for (const entry of entries) await readEntry(opened, entry);
+  return opened;
 }
 
-async function readEntry(files: Files, entry: FileSystemEntry): Promise<void> {
+async function readEntry(opened: OpenedFiles, entry: FileSystemEntry): Promise<void> {
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) =>
       (entry as FileSystemFileEntry).file(resolve, reject),
     );
-    return addFile(files, entry.fullPath.replace(/^\//, ''), file);
+    return opened.add(entry.fullPath.replace(/^\//, ''), file);
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   for (;;) {
@@ -134,22 +129,22 @@ async function readEntry(files: Files, entry: FileSystemEntry): Promise<void> {
       reader.readEntries(resolve, reject),
     );
     if (part.length === 0) return;
-    for (const each of part) await readEntry(files, each);
+    for (const each of part) await readEntry(opened, each);
   }
 }
 
 /** Opens the files that `unroll studio <path>` serves. */
 async function openServed(): Promise<void> {
   const names = (await (await fetch('opened/index.json')).json()) as string[];
-  const files: Files = new Map();
+  const files = new Map<string, Uint8Array>();
   for (const name of names) {
     const response = await fetch(`opened/${name.split('/').map(encodeURIComponent).join('/')}`);
     files.set(name, new Uint8Array(await response.arrayBuffer()));
   }
-  await open(files);
+  await open({ files, omitted: [] });
 }
 
-async function open(files: Files): Promise<void> {
+async function open({ files, omitted }: Pick<OpenedFiles, 'files' | 'omitted'>): Promise<void> {
   const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
   const runs = [...files].flatMap(([path, bytes]) =>
     /\.(csv|tsv|json|ndjson|jsonl|log)$/.test(path) ? curvesOf(path, text(bytes)) : [],
@@ -161,7 +156,7 @@ async function open(files: Files): Promise<void> {
   const opened = new Set(scores.map(({ run }) => run));
   records.value = [...records.value.filter(({ run }) => !opened.has(run)), ...scores];
   const table = [...files].find(([path]) => /\.(csv|tsv)$/.test(path));
-  if (files.size === 1 && table && runs.length === 0) {
+  if (files.size === 1 && omitted.length === 0 && table && runs.length === 0) {
     change(DEFAULTS.csv);
     trainOnCsv(text(table[1]));
     store.view.value = 'train';
@@ -178,7 +173,11 @@ async function open(files: Files): Promise<void> {
   }
   const { models, errors } = found.value;
   const nothing = models.length + errors.length + runs.length === 0;
-  message.value = nothing ? t('nothingFound') : t('filesFound', { models: models.length, runs: runs.length });
+  const summary = nothing ? t('nothingFound') : t('filesFound', { models: models.length, runs: runs.length });
+  const [path] = omitted;
+  message.value = path
+    ? `${summary} ${t('filesOmitted', { count: omitted.length, path, MiB: MAX_MIB })}`
+    : summary;
 }
 
 function Model({ model: { path, task, origin, layers, tensors, bytes } }: { model: ModelInfo }) {

@@ -55,7 +55,8 @@ function focus(error: Tensor, gamma: number): Tensor | number {
 }
 
 function checkGamma(loss: string, gamma: number): void {
-  if (!(gamma >= 0)) throw valueError(`${loss}: gamma must be a number >= 0, got ${gamma}.`, { gamma });
+  if (gamma >= 0 && gamma < Number.POSITIVE_INFINITY) return;
+  throw valueError(`${loss}: gamma must be a finite, non-negative number, got ${gamma}.`, { gamma });
 }
 
 /**

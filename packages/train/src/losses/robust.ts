@@ -16,7 +16,8 @@ export interface HuberOptions extends LossOptions {
 export function huber(options: HuberOptions = {}): Loss {
   checkOptions('huber', options, { delta: 'number', ...LOSS_OPTIONS });
   const { delta = 1 } = options;
-  if (!(delta > 0)) throw valueError(`huber: delta must be a number above 0, got ${delta}.`, { delta });
+  if (!(delta > 0 && delta < Number.POSITIVE_INFINITY))
+    throw valueError(`huber: delta must be a finite number above 0, got ${delta}.`, { delta });
   return makeLoss(
     {
       name: 'huber',

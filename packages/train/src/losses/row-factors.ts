@@ -101,7 +101,7 @@ export function combineWeights(
   for (const [key, weight] of entries) {
     if (!Number.isInteger(key) || key < 0 || !(weight >= 0 && weight < Number.POSITIVE_INFINITY)) {
       throw valueError(
-        `classWeights must be numbers >= 0 by class index, such as { 0: 1, 1: 5 }, got ${weight} for class ${key}.`,
+        `classWeights must be finite, non-negative numbers by class index, such as { 0: 1, 1: 5 }, got ${weight} for class ${key}.`,
         { class: key, weight },
       );
     }
@@ -120,6 +120,7 @@ export function combineWeights(
   const sampleWeights = weights && expandToRows('classWeights', 'weights', weights, rows);
   const out = Float64Array.from({ length: count }, (_, row) => {
     const id = width === 1 ? values[row] : argmax(values.subarray(row * width, (row + 1) * width));
+    // NaN is allowed here: masked rows have no effect, and the loss of an unmasked row is an error or NaN.
     if (!Number.isInteger(id) && !Number.isNaN(id))
       throw valueError(`classWeights: the target of row ${row} must be a class index, got ${id}.`, {
         ...{ target: id, row },

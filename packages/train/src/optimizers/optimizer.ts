@@ -276,9 +276,12 @@ export function toKernelPrecision(value: number): number {
 export function checkNonNegative(name: string, options: Record<string, number>): void {
   for (const [option, value] of Object.entries(options)) {
     if (!(typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY)) {
-      throw valueError(`${name}: ${option} must be a number >= 0, got ${formatValue(value)}.`, {
-        [option]: value,
-      });
+      throw valueError(
+        `${name}: ${option} must be a finite, non-negative number, got ${formatValue(value)}.`,
+        {
+          [option]: value,
+        },
+      );
     }
   }
 }

@@ -29,7 +29,7 @@ export interface ImportContext extends KerasDialect {
 /** Options that have no effect on a layer's outputs, or that are read directly from the config. */
 const IGNORED = new Set([
   ...['name', 'trainable', 'dtype', 'batch_input_shape', 'batch_shape', 'build_config', 'input_dtype'],
-  ...['unroll', 'implementation', 'use_cudnn', 'input_length', 'input_dim_', 'registered_name'],
+  ...['unroll', 'implementation', 'use_cudnn', 'input_length', 'registered_name'],
 ]);
 
 export class KerasOptions {

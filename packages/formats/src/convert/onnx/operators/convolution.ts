@@ -96,6 +96,7 @@ function overSteps(
     className: string;
     config: Record<string, unknown>;
     weights?: Record<string, { shape: number[]; values: Float32Array | Float64Array }>;
+    from?: string;
   },
   width: Dimension,
 ): ModelTensor {
@@ -106,7 +107,7 @@ function overSteps(
   const input = withStored(context, own, [axis, 1]);
   const padding = name ?? 'valid';
   const config = { ...layer.config, strides, ...(padding !== 'valid' && { padding }) };
-  const ref = context.writer.add({ ...layer, config, inputs: [input.ref], from: context.node.label });
+  const ref = context.writer.add({ from: context.node.label, ...layer, config, inputs: [input.ref] });
   const span = (extent - 1) * dilation + 1;
   const steps = axisSize(own.seen[axis]);
   const count =
