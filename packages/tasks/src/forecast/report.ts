@@ -151,7 +151,7 @@ function stepChart(result: ForecastResult): string {
   const actuals = origins.map((origin) => actualAt(panel, origin, plan.horizon));
   const others = backtest.filter(({ model }) => model !== winner).map(({ model }) => model);
   const kindOf = (model: string) =>
-    model === winner ? 'forecast' : `other dash${others.indexOf(model) % 4}`;
+    model === winner ? 'forecast' : `other dash${others.indexOf(model) % 8}`;
   const lines = backtest.map(({ model, forecasts }) => ({
     kind: kindOf(model),
     from: 0,

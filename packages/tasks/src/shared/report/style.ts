@@ -29,6 +29,7 @@ th{color:var(--quiet);font-weight:600;white-space:normal;vertical-align:bottom}
 .line.forecast{stroke:var(--forecast);stroke-dasharray:6 3}
 .line.other{stroke:var(--other);stroke-width:1.25}
 .line.dash1{stroke-dasharray:2 3}.line.dash2{stroke-dasharray:9 3}.line.dash3{stroke-dasharray:9 3 2 3}
+.line.dash4{stroke-dasharray:2 8}.line.dash5{stroke-dasharray:16 4}.line.dash6{stroke-dasharray:9 3 2 3 2 3}.line.dash7{stroke-dasharray:4 4}
 .dot{fill:var(--forecast)}
 .band{fill:var(--forecast);stroke:none}
 .band1{fill-opacity:.14}.band2{fill-opacity:.2}.band3{fill-opacity:.26}.key .band2{fill-opacity:.32}.key .band3{fill-opacity:.5}
