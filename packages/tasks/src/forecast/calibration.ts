@@ -12,7 +12,7 @@
 import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
-import { type SeasonalSpread, spreadAt, spreadOfErrors } from './seasonal-spread.js';
+import { MIN_ERROR_SEASONS, type SeasonalSpread, spreadAt, spreadOfErrors } from './seasonal-spread.js';
 import { bestScaling, marginOf, type Scaling, StepScores } from './step-scores.js';
 
 /** A forecast with its intervals. All arrays have the length of the horizon. */
@@ -65,7 +65,7 @@ export class Calibration {
   constructor(levels: readonly number[], horizon: number, scale: ScoreScale) {
     this.levels = levels;
     this.#scale = scale;
-    this.#steps = Array.from({ length: horizon }, () => new StepScores(levels.length));
+    this.#steps = Array.from({ length: horizon }, () => new StepScores(levels.length, scale.units));
   }
 
   /** Adds the scores of a forecast, for the steps whose actual value is known. */
@@ -82,7 +82,6 @@ export class Calibration {
       if (actual === undefined || Number.isNaN(actual)) continue;
       step.series.push(series);
       step.index.push(origin + k);
-      step.unit.push(this.#scale.units[series]);
       step.meanSize.push(sizes.mean);
       step.recentSize.push(sizes.recent);
       step.spread.push(spread(series, origin + k));
@@ -133,6 +132,9 @@ export class Calibration {
     this.#errorSpread = null;
     if (errorSpread === undefined || panel === null) return null;
     const { season, before } = errorSpread;
+    const [first] = this.#steps;
+    const start = first.index.reduce((least, index) => Math.min(least, index), before);
+    if (season < 2 || before - start < MIN_ERROR_SEASONS * season) return null; // spares the lists of errors
     const errors = this.#steps.map((step) => step.relativeErrors(before));
     this.#errorSpread = spreadOfErrors(panel, season, errors);
     const spreadOf = spreadAt(this.#errorSpread, panel);

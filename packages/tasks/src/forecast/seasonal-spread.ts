@@ -18,7 +18,8 @@ export interface SeasonalSpread {
 }
 
 /** With fewer seasons, the positions cannot be distinguished: seasons of changes in all series, or seasons that errors span. */
-const [MIN_CHANGE_SEASONS, MIN_ERROR_SEASONS] = [20, 10];
+const MIN_CHANGE_SEASONS = 20;
+export const MIN_ERROR_SEASONS = 10;
 /** The estimate of a position counts as much as the mean if it is based on this many rows. */
 const SHRINKAGE = 20;
 /** Limits of the size at a position, relative to the mean over the season. */

@@ -23,8 +23,6 @@ export class StepScores {
   readonly series: number[] = [];
   /** Grid index of the actual value. */
   readonly index: number[] = [];
-  /** The mean change of the series in all training rows, to compare errors of several series. */
-  readonly unit: number[] = [];
   /** The sizes of the changes before the origin. */
   readonly meanSize: number[] = [];
   readonly recentSize: number[] = [];
@@ -36,7 +34,11 @@ export class StepScores {
   /** The scores by level, not yet divided by their expected size. */
   readonly scores: readonly number[][];
 
-  constructor(levels: number) {
+  /** The mean change of each series in all training rows, to compare errors of several series. */
+  readonly units: readonly number[];
+
+  constructor(levels: number, units: readonly number[]) {
+    this.units = units;
     this.scores = Array.from({ length: levels }, () => []);
   }
 
@@ -117,7 +119,9 @@ function intervalLoss(
     );
     for (const [i, n] of positions.entries()) {
       const halfWidth = margin * sizes[i];
-      loss += ((1 - level) * halfWidth + Math.max(0, scores[i] - halfWidth)) / stepScores.unit[n];
+      loss +=
+        ((1 - level) * halfWidth + Math.max(0, scores[i] - halfWidth)) /
+        stepScores.units[stepScores.series[n]];
     }
   }
   return loss;
