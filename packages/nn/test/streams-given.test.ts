@@ -117,7 +117,7 @@ describe('a stream with inputs without a time axis', () => {
       equal('restored', network.stream({ state: saved }).push(x), stream.push(x));
       assert.throws(
         () => network.stream({ inputs: { memory: { value: memory, mask: maskOf('11') } } }),
-        /input memory takes a mask \[3, 4\], got \[1, 2\]/,
+        /input "memory" takes a mask \[3, 4\], got \[1, 2\]/,
       );
     });
   });
