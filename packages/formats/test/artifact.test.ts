@@ -86,7 +86,7 @@ describe('restores a model unchanged', () => {
   }
 
   test('a shape that input() declares is also required after loading', async () => {
-    const message = /^Model sequential: input steps expects \[-1, 6, 2\] \(-1: any\), got \[3, 5, 2\]\.$/;
+    const message = /^Model sequential: input "steps" expects \[-1, 6, 2\] \(-1: any\), got \[3, 5, 2\]\.$/;
     const [right, wrong] = [6, 5].map((steps) => zeros([3, steps, 2]));
     const make = () => sequential([input({ shape: [6, 2], name: 'steps' }), lstm({ units: 2 })]);
     const declared = make();
