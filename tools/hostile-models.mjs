@@ -54,7 +54,7 @@ const ownZip = async () => {
 
 /** Returns cases [file name, content, whether it must be refused] and the intact files. */
 export const hostileModels = async () => {
-  const own = await ownZip();
+  const artifact = await ownZip();
   const kerasFiles = await fromZip(golden('keras', 'files.zip'), [
     'sequential_lstm.keras',
     'sequential_lstm.h5',
@@ -62,7 +62,7 @@ export const hostileModels = async () => {
   const keras = kerasFiles.get('sequential_lstm.keras');
   const kerasNames = ['config.json', 'metadata.json', 'model.weights.h5'];
   const intact = {
-    zip: own,
+    zip: artifact,
     keras,
     h5: kerasFiles.get('sequential_lstm.h5'),
     pt: golden('pytorch', 'case001.pt'),
@@ -75,9 +75,9 @@ export const hostileModels = async () => {
     [`picture.${end}`, bytesOf('\x89PNG\r\n\x1a\n\0\0\0\rIHDR'), true],
   ]);
   cases.push(
-    ['sizes.zip', forgedZip(own), true],
-    ['tensors.zip', await withFile(own, ARTIFACT_FILES, 'model.safetensors', forgedShape), true],
-    ['names.zip', await withFile(own, ARTIFACT_FILES, 'config.json', polluted), false],
+    ['sizes.zip', forgedZip(artifact), true],
+    ['tensors.zip', await withFile(artifact, ARTIFACT_FILES, 'model.safetensors', forgedShape), true],
+    ['names.zip', await withFile(artifact, ARTIFACT_FILES, 'config.json', polluted), false],
     ['sizes.keras', forgedZip(keras), true],
     ['names.keras', await withFile(keras, kerasNames, 'config.json', polluted), false],
     ['sizes.pt', forgedZip(intact.pt), true],

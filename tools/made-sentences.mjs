@@ -52,8 +52,8 @@ export function sentences(count, seed, without = new Set()) {
   const random = new RandomStream(seed, 'made sentences');
   const found = new Set();
   for (let n = 0; found.size < count; n++) {
-    const made = sentence(random.child(n));
-    if (!without.has(made)) found.add(made);
+    const candidate = sentence(random.child(n));
+    if (!without.has(candidate)) found.add(candidate);
   }
   return [...found];
 }

@@ -104,9 +104,12 @@ export function joinedDigits(all, count, seed) {
   const speakers = [...new Set(all.map(({ speaker }) => speaker))].sort();
   const bySpeaker = speakers.map((name) => all.filter(({ speaker }) => speaker === name));
   return Array.from({ length: count }, (_, n) => {
-    const own = bySpeaker[n % speakers.length];
+    const recordings = bySpeaker[n % speakers.length];
     const length = 3 + Math.floor(5 * random.uniform(1)[0]);
-    const takes = Array.from(random.uniform(length), (value) => own[Math.floor(value * own.length)]);
+    const takes = Array.from(
+      random.uniform(length),
+      (value) => recordings[Math.floor(value * recordings.length)],
+    );
     const { sampleRate } = takes[0];
     const parts = takes.flatMap(({ samples }, i) =>
       i === 0

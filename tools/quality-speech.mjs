@@ -23,8 +23,8 @@ const VOICE_EPOCHS = 30;
 /** Returns sentences for training, validation and test; no sentence occurs twice. */
 function splits() {
   const training = sentences(TRAINING, 1);
-  const others = sentences(VALIDATION + TEST, 2, new Set(training));
-  return { training, validation: others.slice(0, VALIDATION), test: others.slice(VALIDATION) };
+  const heldOut = sentences(VALIDATION + TEST, 2, new Set(training));
+  return { training, validation: heldOut.slice(0, VALIDATION), test: heldOut.slice(VALIDATION) };
 }
 
 const tableOf = (source, sounds) =>

@@ -156,10 +156,10 @@ const printTables = (runs, explosions) => {
     console.log(`${row(head)}\n${row(head.map((_, i) => (i < 1 ? '---' : '---:')))}`);
     for (const rate of RATES) {
       for (const kind of Object.keys(KINDS)) {
-        const own = runs.filter((run) => run.kind === kind && run.rate === rate && run.before[state]);
-        if (own.length === 0) continue;
-        const at = (time, lag) => range(own.map((run) => run[time][state][lag]));
-        const solved = own.map(({ updates, loss }) => updates ?? `no (${loss.toFixed(3)})`).join(', ');
+        const kindRuns = runs.filter((run) => run.kind === kind && run.rate === rate && run.before[state]);
+        if (kindRuns.length === 0) continue;
+        const at = (time, lag) => range(kindRuns.map((run) => run[time][state][lag]));
+        const solved = kindRuns.map(({ updates, loss }) => updates ?? `no (${loss.toFixed(3)})`).join(', ');
         console.log(
           row([kind, rate, solved, at('before', 50), at('after', 50), at('before', 90), at('after', 90)]),
         );
@@ -179,10 +179,10 @@ const printTables = (runs, explosions) => {
 /** Returns one curve for each kind of layer: the median over the seeds, with the range. */
 const figureCurves = (runs, time) =>
   Object.keys(KINDS).flatMap((kind) => {
-    const own = runs.filter((run) => run.kind === kind).map((run) => run[time].h);
-    if (own.length === 0) return [];
+    const curves = runs.filter((run) => run.kind === kind).map((run) => run[time].h);
+    if (curves.length === 0) return [];
     const sorted = Array.from({ length: T }, (_, lag) =>
-      own.map((curve) => curve[lag]).sort((a, b) => a - b),
+      curves.map((curve) => curve[lag]).sort((a, b) => a - b),
     );
     const pick = (index) => sorted.map((list) => list[Math.floor(index * (list.length - 1))]);
     return [{ label: kind, values: pick(0.5), lower: pick(0), upper: pick(1) }];

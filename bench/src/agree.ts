@@ -54,11 +54,11 @@ export class Agreement {
   }
 
   /**
-   * Compares the results of an engine.
-   * @returns the difference as text; null if the results agree or have nothing to be compared with
+   * Compares the results of an engine with the reference, or stores them as the reference if there is none.
+   * @returns the difference as text; null if the results agree or have become the reference
    */
-  findMismatch(engine: string, { variant = 'standard', outputs, losses }: Loaded): string | null {
-    if (outputs !== undefined) return this.#findOutputMismatch(engine, decodeFloat32(outputs), variant);
+  compareOrStore(engine: string, { variant = 'standard', outputs, losses }: Loaded): string | null {
+    if (outputs !== undefined) return this.#compareOrStoreOutputs(engine, decodeFloat32(outputs), variant);
     if (losses === undefined) return null;
     const reference = this.#losses.get(variant);
     if (reference) return mismatchText(relativeDifference(losses, reference.values), reference.engine);
@@ -66,7 +66,7 @@ export class Agreement {
     return null;
   }
 
-  #findOutputMismatch(engine: string, outputs: Float32Array, variant: Variant): string | null {
+  #compareOrStoreOutputs(engine: string, outputs: Float32Array, variant: Variant): string | null {
     const examples = this.#row.B === 1 ? [0] : [0, this.#row.B - 1];
     const expected = this.#oracleOutputs.get(variant) ?? oracle(this.#row, this.#data, examples, variant);
     this.#oracleOutputs.set(variant, expected);

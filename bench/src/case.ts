@@ -8,7 +8,7 @@ import { type DataFile, type RowData, stepsOf } from './data.js';
 import type { EngineSpec } from './engines.js';
 import type { EngineProcess } from './process.js';
 import type { Loaded } from './protocol.js';
-import { creditedFlops, executedFlops, type Mode, makeRow, type Row, type Variant } from './rows.js';
+import { executedFlops, type Mode, makeRow, nominalFlops, type Row, type Variant } from './rows.js';
 import { median } from './statistics.js';
 
 /** How long a case is measured. */
@@ -45,7 +45,7 @@ export interface Measured extends BenchCase {
   msMax: number;
   /** Milliseconds per call in each round, in order. */
   rounds: readonly number[];
-  /** Credited (`gflops`) and executed operations per nanosecond, computed from the median. */
+  /** Nominal (`gflops`) and actually executed operations per nanosecond, computed from the median. */
   gflops: number;
   executedGflops: number;
   variant: Variant;
@@ -178,7 +178,7 @@ function markAbsent(
 /** Predicts the duration of a call from the speed on earlier rows; 0 if all earlier rows are far smaller. */
 function expectedSeconds({ row, mode, threads }: BenchCase, { name }: EngineSpec, speeds: Speeds): number {
   const fastest = speeds.get(`${name} ${mode} ${threads}`);
-  const flops = creditedFlops(row, mode);
+  const flops = nominalFlops(row, mode);
   return fastest && flops < 100 * fastest.flops ? flops / fastest.gflops / 1e9 : 0;
 }
 
@@ -224,7 +224,7 @@ async function loadAll(
       if (mode === 'train' && variant !== 'standard' && !agreement.hasLosses(variant)) {
         // For comparison, the first engine (Unroll) computes the same variant once, and then reloads the standard variant.
         const { process: reference, spec: referenceSpec } = candidates[0];
-        agreement.findMismatch(referenceSpec.name, await reference.ask({ ...load, variant }));
+        agreement.compareOrStore(referenceSpec.name, await reference.ask({ ...load, variant }));
         await reference.ask(load);
         if (!agreement.hasLosses(variant)) {
           markAbsent(
@@ -236,7 +236,7 @@ async function loadAll(
           continue;
         }
       }
-      const mismatch = agreement.findMismatch(spec.name, loaded);
+      const mismatch = agreement.compareOrStore(spec.name, loaded);
       if (mismatch !== null) {
         markAbsent(result, benchCase, spec, mismatch, true);
         continue;
@@ -268,7 +268,7 @@ function summarizeRounds(
 ): Measured {
   const { row, mode, threads } = benchCase;
   const ms = median(times);
-  const flops = creditedFlops(row, mode);
+  const flops = nominalFlops(row, mode);
   const gflops = flops / ms / 1e6;
   const key = `${spec.name} ${mode} ${threads}`;
   if (!(gflops <= (speeds.get(key)?.gflops ?? 0))) speeds.set(key, { gflops, flops });

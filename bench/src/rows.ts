@@ -159,17 +159,17 @@ function forwardFlops(row: Row): number {
  * Counts the operations of the matrix products in the usual way: 2·T·B·G·H·(I+H) per layer, and three times as many for
  * training.
  */
-export const creditedFlops = (row: Row, mode: Mode): number => (mode === 'train' ? 3 : 1) * forwardFlops(row);
+export const nominalFlops = (row: Row, mode: Mode): number => (mode === 'train' ? 3 : 1) * forwardFlops(row);
 
 /**
  * Counts the operations of the matrix products that are executed. Without an embedding, training does not compute the
  * gradient of the inputs.
  */
 export function executedFlops(row: Row, mode: Mode): number {
-  const credited = creditedFlops(row, mode);
-  if (mode !== 'train' || row.textModel) return credited;
+  const nominal = nominalFlops(row, mode);
+  if (mode !== 'train' || row.textModel) return nominal;
   const { input, bidirectional } = row.layers[0];
-  return credited - (bidirectional ? 2 : 1) * productFlops(row, input);
+  return nominal - (bidirectional ? 2 : 1) * productFlops(row, input);
 }
 
 /** I, H, B and T of the rows of each cell: typical small models, and sizes of published benchmarks (I = H). */

@@ -13,19 +13,19 @@ import { encode, integer, message, string } from '../dist/onnx/protobuf.js';
 import { oracle } from '../dist/oracle.js';
 import { EngineLost, EngineProcess, spawned } from '../dist/process.js';
 import { jsonResult, report } from '../dist/report.js';
-import { ALL_ROWS, chooseRows, creditedFlops, executedFlops, parseRow, rowFor } from '../dist/rows.js';
+import { ALL_ROWS, chooseRows, executedFlops, nominalFlops, parseRow, rowFor } from '../dist/rows.js';
 import { pairedRatio } from '../dist/statistics.js';
 import { summarise } from '../dist/summary.js';
 
-test('credited and executed operations: training does not compute the gradient of the inputs', () => {
+test('nominal and executed operations: training does not compute the gradient of the inputs', () => {
   const row = parseRow('lstm-32-64-8-10');
   const forward = 2 * 10 * 8 * 4 * 64 * (32 + 64);
-  assert.equal(creditedFlops(row, 'infer'), forward);
-  assert.equal(creditedFlops(row, 'train'), 3 * forward);
+  assert.equal(nominalFlops(row, 'infer'), forward);
+  assert.equal(nominalFlops(row, 'train'), 3 * forward);
   assert.equal(executedFlops(row, 'train'), 3 * forward - 2 * 10 * 8 * 4 * 64 * 32);
   const square = parseRow('gru-64-64-4-5');
-  assert.equal(executedFlops(square, 'train') / creditedFlops(square, 'train'), 5 / 6);
-  assert.equal(creditedFlops(rowFor(row, 'stream'), 'stream'), forward / 80);
+  assert.equal(executedFlops(square, 'train') / nominalFlops(square, 'train'), 5 / 6);
+  assert.equal(nominalFlops(rowFor(row, 'stream'), 'stream'), forward / 80);
 });
 
 test('rows are selected by their full name or by the first parts of the name', () => {
@@ -175,11 +175,11 @@ test('wrong results of an engine are detected', () => {
   const right = Float32Array.from(oracle(row, data, [0, 1], 'standard').flatMap((h) => [...h]));
   const encoded = (values) => Buffer.from(values.buffer).toString('base64');
   const agreement = new Agreement(row, data);
-  assert.equal(agreement.findMismatch('a', { variant: 'standard', outputs: encoded(right) }), null);
+  assert.equal(agreement.compareOrStore('a', { variant: 'standard', outputs: encoded(right) }), null);
   const wrong = right.map((value, i) => (i === 1 ? value + 0.01 : value));
-  assert.match(agreement.findMismatch('b', { variant: 'standard', outputs: encoded(wrong) }), /disagrees/);
-  assert.equal(agreement.findMismatch('a', { losses: [1, 0.5, 0.25] }), null);
-  assert.match(agreement.findMismatch('b', { losses: [1, 0.5, 0.26] }), /disagrees with a/);
+  assert.match(agreement.compareOrStore('b', { variant: 'standard', outputs: encoded(wrong) }), /disagrees/);
+  assert.equal(agreement.compareOrStore('a', { losses: [1, 0.5, 0.25] }), null);
+  assert.match(agreement.compareOrStore('b', { losses: [1, 0.5, 0.26] }), /disagrees with a/);
 });
 
 test('the report: ratios, shares of the peak, notes', () => {

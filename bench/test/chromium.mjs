@@ -35,7 +35,7 @@ test('a row in an isolated page: threads, results, times', { skip, timeout: 60_0
       mode,
       data: writeData(join(folder, 'row.bin'), data),
     });
-    if (mode === 'infer') assert.equal(new Agreement(row, data).findMismatch('page', loaded), null);
+    if (mode === 'infer') assert.equal(new Agreement(row, data).compareOrStore('page', loaded), null);
     else assert.ok(loaded.losses[2] < loaded.losses[0], `${loaded.losses}`);
     const { milliseconds } = await engine.ask({ do: 'round', calls: 50 });
     assert.ok(milliseconds > 0 && milliseconds < 1000, `${milliseconds} ms`);

@@ -188,14 +188,14 @@ const randomise = (model, seed) => {
 const drawInputs = (model, seed, batch, steps) => {
   const random = new core.RandomStream(seed, 'inputs');
   return model.inputShapes.map((shape, i) => {
-    const own = shape.map((extent, d) => (extent > 0 ? extent : d === 0 ? batch : steps));
-    const size = own.reduce((a, b) => a * b, 1);
-    const values = own.length === 2 ? random.uniform(size, 0, 5).map(Math.floor) : random.normal(size);
-    if (own.length === 3)
+    const fullShape = shape.map((extent, d) => (extent > 0 ? extent : d === 0 ? batch : steps));
+    const size = fullShape.reduce((a, b) => a * b, 1);
+    const values = fullShape.length === 2 ? random.uniform(size, 0, 5).map(Math.floor) : random.normal(size);
+    if (fullShape.length === 3)
       random.uniform(batch * steps).forEach((chance, step) => {
-        if (chance < 0.2) values.fill(0, step * own[2], (step + 1) * own[2]);
+        if (chance < 0.2) values.fill(0, step * fullShape[2], (step + 1) * fullShape[2]);
       });
-    return { name: model.inputNames[i], shape: own, values };
+    return { name: model.inputNames[i], shape: fullShape, values };
   });
 };
 

@@ -43,7 +43,7 @@ export function toFloat16Bits(values: ArrayLike<number>, name: string): Uint16Ar
 
 function rangeError(name: string, position: number, value: number): Error {
   return valueError(
-    `Weight ${name} must be within ±${MAX_FLOAT16} for float16, got ${value} at position ${position}. Leave the model in ` +
+    `Weight ${name} must be within ±${MAX_FLOAT16} for float16, got ${value} at index ${position}. Leave the model in ` +
       'float32.',
     { name, position, value },
   );

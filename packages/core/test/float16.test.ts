@@ -81,7 +81,7 @@ test('rejects values outside the range of float16', () => {
         assert.deepEqual(error.data, { name: 'lstm/kernel', position: 2, value });
         assert.match(
           error.message,
-          /^Weight lstm\/kernel must be within ±65504 for float16, got .* at position 2\. .* in float32\.$/,
+          /^Weight lstm\/kernel must be within ±65504 for float16, got .* at index 2\. .* in float32\.$/,
         );
         return true;
       },

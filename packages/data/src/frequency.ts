@@ -21,7 +21,10 @@ export interface Frequency {
   readonly every: number;
   /** For the unit `month`: the day of the month of every row; 31 is the last day of the month. */
   readonly day?: number;
-  /** Milliseconds by which the file's time zone is ahead of UTC, for months and business days, which are local. Default 0. */
+  /**
+   * Milliseconds by which the file's time zone is ahead of UTC, used for months and business days, which are counted in local
+   * time. Default 0.
+   */
   readonly offset?: number;
 }
 

@@ -58,7 +58,7 @@ export function weightedQuantileLoss(actual: Values, quantiles: readonly Quantil
 
 /**
  * Returns the continuous ranked probability score (CRPS) of quantile forecasts: twice their mean pinball loss, in the unit of the
- * values. With more and more evenly spaced levels, it approaches the CRPS of the whole distribution.
+ * values. As the number of evenly spaced levels grows, it approaches the CRPS of the whole distribution.
  */
 export function crpsOfQuantiles(actual: Values, quantiles: readonly QuantileForecast[]): number {
   if (quantiles.length === 0) throw valueError('quantiles must have at least one entry, got none.');

@@ -19,7 +19,7 @@ export function findTimeParts(names: readonly string[]): string | undefined {
 }
 
 /**
- * If `name` lists several columns, returns the table with an added column `name` of the joined times. The columns are
+ * Returns the table with an added column `name` of the joined times if `name` lists several columns. These columns are
  * `year,month,day,hour,minute,second` or the first two or more of these, `year,quarter`, `year,week`, or a date and a clock time or
  * hour (`date,time`). For any other name, returns the table itself.
  * @throws UnrollError `data` if one of the columns does not exist

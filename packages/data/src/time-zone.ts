@@ -62,8 +62,7 @@ const beginsDay = (instant: number, timezone: string): boolean =>
   Math.floor(wallTime(instant, timezone) / DAY) > Math.floor(wallTime(instant - 1, timezone) / DAY);
 
 /**
- * If the instants have two or three different UTC times of day, all within two hours, returns the first instant of each
- * time of day. Otherwise returns null.
+ * Returns the first instant of each UTC time of day; null unless there are two or three times of day, all within two hours.
  */
 function firstByTimeOfDay(values: Float64Array): Map<number, number> | null {
   const first = new Map<number, number>();
@@ -88,12 +87,12 @@ export function detectTimezone(values: Float64Array): string | undefined {
   if (samples === null) return undefined;
   const instants = distinct(values);
   if (instants.some((instant, i) => i > 0 && instant - instants[i - 1] < DAY - 2 * HOUR)) return undefined;
-  const others = Intl.supportedValuesOf('timeZone').filter((zone) => !PREFERRED.includes(zone));
+  const otherZones = Intl.supportedValuesOf('timeZone').filter((zone) => !PREFERRED.includes(zone));
   const beginsAllDays = (zone: string, times: Iterable<number>) => {
     for (const instant of times) if (!beginsDay(instant, zone)) return false;
     return true;
   };
-  return [...PREFERRED, ...others].find(
+  return [...PREFERRED, ...otherZones].find(
     (zone) => beginsAllDays(zone, samples.values()) && beginsAllDays(zone, instants),
   );
 }

@@ -153,7 +153,7 @@ function checkFinite(name: string, values: FloatArray): void {
   if (at < 0) return;
   throw new UnrollError(
     'nan',
-    `Weight ${name} has the value ${values[at]} at position ${at}. A model that has diverged cannot be saved.`,
+    `Weight ${name} has the value ${values[at]} at index ${at}. A model that has diverged cannot be saved.`,
     { name, position: at, value: values[at] },
   );
 }
@@ -268,7 +268,7 @@ function valuesIn(tensors: Tensors, name: string, shape: Shape): FloatArray {
   let at = 0;
   while (at < values.length && Number.isFinite(values[at])) at++;
   if (at < values.length)
-    throw artifactError(`"${name}" has the value ${values[at]} at position ${at}`, { name, position: at });
+    throw artifactError(`"${name}" has the value ${values[at]} at index ${at}`, { name, position: at });
   return values;
 }
 

@@ -86,7 +86,7 @@ describe('restores a model unchanged', () => {
   }
 
   test('a shape that input() declares is also required after loading', async () => {
-    const message = /^Model sequential: input steps expects \[-1, 6, 2\] \(-1: any\), got \[3, 5, 2\]\.$/;
+    const message = /^Model sequential: input "steps" expects \[-1, 6, 2\] \(-1: any\), got \[3, 5, 2\]\.$/;
     const [right, wrong] = [6, 5].map((steps) => zeros([3, steps, 2]));
     const make = () => sequential([input({ shape: [6, 2], name: 'steps' }), lstm({ units: 2 })]);
     const declared = make();
@@ -194,7 +194,7 @@ describe('weights as float16', () => {
     bias.assign([1, -70_000]);
     const beyond = fails(
       'value',
-      /Weight dense\/bias must be within ±65504 for float16, got -70000 at position 1\. .* in float32/,
+      /Weight dense\/bias must be within ±65504 for float16, got -70000 at index 1\. .* in float32/,
     );
     await assert.rejects(toArtifact(model, { weights: 'float16' }), beyond);
     await assert.rejects(saveArtifact(path, model, { weights: 'float16' }), beyond);
@@ -346,7 +346,7 @@ describe('rejects invalid artifacts', async () => {
     broken.parameters[1]!.assign(new Float32Array(broken.parameters[1]!.size).fill(Number.NaN));
     await assert.rejects(
       toArtifact(broken),
-      fails('nan', /Weight lstm\/recurrent_kernel has the value NaN at position 0/),
+      fails('nan', /Weight lstm\/recurrent_kernel has the value NaN at index 0/),
     );
   });
 

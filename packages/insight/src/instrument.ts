@@ -74,9 +74,9 @@ export function withInstruments<T>(network: Network, instruments: Instruments, w
   const layers = new Set([...sites.map(({ layer }) => layer), ...changes.map(({ layer }) => layer)]);
   for (const layer of layers) {
     const observed = sites.some((site) => site.layer === layer);
-    const own = changes.filter((change) => change.layer === layer);
-    const cell = own.findLast(({ makeCell }) => makeCell)?.makeCell?.() ?? layer.cell;
-    const hook = composeHooks(own.flatMap((change) => change.hook ?? []));
+    const layerChanges = changes.filter((change) => change.layer === layer);
+    const cell = layerChanges.findLast(({ makeCell }) => makeCell)?.makeCell?.() ?? layer.cell;
+    const hook = composeHooks(layerChanges.flatMap((change) => change.hook ?? []));
     const site = all.get(layer) ?? { path: layer.name, layer };
     replaced.push(
       override(layer, 'run', (x, state, context) =>

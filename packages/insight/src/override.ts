@@ -3,10 +3,10 @@
  * class defines as a field, a property of the object itself.
  */
 export function override<T extends object, K extends keyof T>(target: T, name: K, value: T[K]): () => void {
-  const own = Object.getOwnPropertyDescriptor(target, name);
+  const previous = Object.getOwnPropertyDescriptor(target, name);
   target[name] = value;
   return () => {
-    if (own === undefined) delete (target as Partial<T>)[name];
-    else Object.defineProperty(target, name, own);
+    if (previous === undefined) delete (target as Partial<T>)[name];
+    else Object.defineProperty(target, name, previous);
   };
 }

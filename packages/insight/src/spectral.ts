@@ -60,8 +60,8 @@ export async function spectralRadii(layer: Recurrent): Promise<Record<string, nu
   const names = gateNamesOf(layer.cell, gates);
   return Object.fromEntries(
     names.map((name, gate) => {
-      const own = Array.from(values.subarray(gate * (SQUARINGS + 1), (gate + 1) * (SQUARINGS + 1)));
-      return [name, Math.exp(own.reduce((sum, norm, i) => sum + Math.log(norm) / 2 ** i, 0))];
+      const gateNorms = Array.from(values.subarray(gate * (SQUARINGS + 1), (gate + 1) * (SQUARINGS + 1)));
+      return [name, Math.exp(gateNorms.reduce((sum, norm, i) => sum + Math.log(norm) / 2 ** i, 0))];
     }),
   );
 }

@@ -1,4 +1,5 @@
-// Compares every build that this machine can load with plain JavaScript, and with itself on other numbers of threads.
+// Compares every kernel build that this machine can load against plain JavaScript, and against itself with other numbers of
+// threads.
 import { describe, test } from 'node:test';
 import { choiceFor, listVariants, loadKernelsSync } from '@unroll/kernels';
 import { kernelCases } from '@unroll/testkit/kernel-cases';

@@ -251,7 +251,7 @@ export class Functional extends Network<NetworkOptions> {
       const expected = formatShape(sequence.value.shape.slice(0, 2));
       if (sequence.mask && formatShape(sequence.mask.shape) !== expected) {
         throw shapeError(
-          `${this.label}: input ${name} takes a mask ${expected}, got ${formatShape(sequence.mask.shape)}.`,
+          `${this.label}: input "${name}" takes a mask ${expected}, got ${formatShape(sequence.mask.shape)}.`,
           { model: this.name, input: name, got: sequence.mask.shape },
         );
       }

@@ -178,7 +178,7 @@ export function checkInputShape(
     shape.every((extent, d) => extent === expected[d] || extent === -1 || expected[d] === -1);
   if (fits) return;
   throw shapeError(
-    `${model.label}: input ${name} expects ${formatShape(expected)} (-1: any), got ${formatShape(shape)}.`,
+    `${model.label}: input "${name}" expects ${formatShape(expected)} (-1: any), got ${formatShape(shape)}.`,
     { model: model.name, input: name, expected, got: shape },
   );
 }

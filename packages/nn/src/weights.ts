@@ -61,7 +61,7 @@ function checkFinite(name: string, values: ArrayLike<number>): void {
     if (Number.isFinite(values[i])) continue;
     throw new UnrollError(
       'nan',
-      `Weight ${name} has the value ${values[i]} at position ${i} of ${values.length}. ` +
+      `Weight ${name} has the value ${values[i]} at index ${i}. ` +
         'A model that has diverged cannot be used. Restore earlier weights, or train again with gradient clipping.',
       { name, position: i, value: values[i] },
     );

@@ -279,7 +279,7 @@ describe('errors in a graph name the layer', () => {
     );
     assert.throws(
       () => run(network, drawn('a', 2, 3, 5)),
-      /Model reader: input x expects \[-1, -1, 2\] \(-1: any\), got \[2, 3, 5\]/,
+      /Model reader: input "x" expects \[-1, -1, 2\] \(-1: any\), got \[2, 3, 5\]/,
     );
   });
 

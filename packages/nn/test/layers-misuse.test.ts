@@ -247,7 +247,7 @@ const mistakes: Record<string, [() => unknown, RegExp]> = {
         { shape: [2], values: [0, 0] },
       ]);
     },
-    /Weight head\/kernel has the value NaN at position 1 of 2\. A model that has diverged cannot be used/,
+    /Weight head\/kernel has the value NaN at index 1\. A model that has diverged cannot be used/,
   ],
   'too few weights': [
     () => {

@@ -48,13 +48,9 @@ test('roundWeights changes no weight if one is outside the range of float16', ()
     [
       65536,
       'value',
-      /Weight dense\/bias must be within ±65504 for float16, got 65536 at position 2\. Leave the model in float32/,
+      /Weight dense\/bias must be within ±65504 for float16, got 65536 at index 2\. Leave the model in float32/,
     ],
-    [
-      Number.NaN,
-      'nan',
-      /Weight dense\/bias has the value NaN at position 2 of 3\. A model that has diverged/,
-    ],
+    [Number.NaN, 'nan', /Weight dense\/bias has the value NaN at index 2\. A model that has diverged/],
   ] as const) {
     const model = build();
     model.parameters.at(-1)!.assign([0, 0, value]);

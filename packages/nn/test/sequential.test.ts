@@ -30,7 +30,7 @@ const is =
 
 describe('a model that begins with input()', () => {
   const model = () => sequential([input({ shape: [6, 2] }), lstm({ units: 3 }), dense({ units: 1 })]);
-  const message = 'Model sequential: input input expects [-1, 6, 2] (-1: any), got [4, 5, 2].';
+  const message = 'Model sequential: input "input" expects [-1, 6, 2] (-1: any), got [4, 5, 2].';
 
   test('accepts the shape of input(), and rejects others as model() does', async () => {
     const chain = model();
@@ -115,7 +115,7 @@ describe('weights', () => {
       () => model.setWeights(changed),
       is(
         'nan',
-        'Weight dense/bias has the value NaN at position 1 of 2. A model that has diverged cannot be used. Restore ' +
+        'Weight dense/bias has the value NaN at index 1. A model that has diverged cannot be used. Restore ' +
           'earlier weights, or train again with gradient clipping.',
       ),
     );
@@ -168,7 +168,7 @@ describe('predict', () => {
     const model = sequential([input({ shape: [4, 2] }), flatten(), dense({ units: 1 })]);
     await assert.rejects(
       () => predict(model, zeros([2, 3, 2])),
-      is('shape', 'Model sequential: input input expects [-1, 4, 2] (-1: any), got [2, 3, 2].'),
+      is('shape', 'Model sequential: input "input" expects [-1, 4, 2] (-1: any), got [2, 3, 2].'),
     );
     const found = sequential([flatten(), dense({ units: 1 })]);
     found.build([[-1, 4, 2]]);

@@ -117,7 +117,7 @@ describe('a stream with inputs without a time axis', () => {
       equal('restored', network.stream({ state: saved }).push(x), stream.push(x));
       assert.throws(
         () => network.stream({ inputs: { memory: { value: memory, mask: maskOf('11') } } }),
-        /input memory takes a mask \[3, 4\], got \[1, 2\]/,
+        /input "memory" takes a mask \[3, 4\], got \[1, 2\]/,
       );
     });
   });
@@ -175,7 +175,7 @@ describe('a stream with inputs without a time axis', () => {
     );
     wrong(
       { memory: drawn('m', B, S, D + 1), start },
-      /input memory expects \[-1, -1, 3\] .* got \[3, 4, 4\]/,
+      /input "memory" expects \[-1, -1, 3\] .* got \[3, 4, 4\]/,
     );
     wrong({ memory, start: drawn('s', 2, D) }, /a stream's inputs must have the same batch size, got 3, 2/);
     assert.throws(() => network.stream({ inputs: given, batch: 2 }), /the same batch size, got 2, 3, 3/);

@@ -15,9 +15,10 @@ export interface Configured {
 }
 
 /**
- * Converts `spec` to an object: a name (with default options), a name with options, or the object itself.
+ * Returns the object that `spec` describes.
  * @param kind the kind of object in error messages, for example `loss`
  * @param table the functions that create the objects, by name
+ * @param spec a name (default options), a name with options, or the object itself
  * @param hint appended to the error about an unknown name
  * @throws UnrollError `value` for an unknown name (the message lists the known ones) or an unknown option
  */
@@ -32,8 +33,8 @@ export function resolve<T extends Configured>(
   if (typeof name !== 'string' || typeof spec === 'function') {
     const article = /^[aeiou]/.test(kind) ? 'An' : 'A';
     throw valueError(
-      `${article} ${kind} must be a name, { name, ...options } or the result of its function, ` +
-        `got ${formatValue(spec)}.`,
+      `${article} ${kind} must be a name, { name, ...options }, or an object created by a function such as ` +
+        `${Object.keys(table)[0]}(), got ${formatValue(spec)}.`,
     );
   }
   if (!Object.hasOwn(table, name)) {

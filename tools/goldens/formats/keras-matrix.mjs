@@ -28,15 +28,17 @@ for (const [number, { inputs, outputs, layers, dtype, options = '' }] of Object.
         });
         return errors.every(Number.isFinite) ? Math.max(...errors) : Number.POSITIVE_INFINITY;
       };
-      const own = await error(model);
-      worst = Math.max(worst, own);
-      counts[own <= 1e-5 ? 'equal' : 'different']++;
-      if (!(own <= 1e-5)) console.log(number, extension, dtype, own, layers.join(' '), options);
+      const importError = await error(model);
+      worst = Math.max(worst, importError);
+      counts[importError <= 1e-5 ? 'equal' : 'different']++;
+      if (!(importError <= 1e-5))
+        console.log(number, extension, dtype, importError, layers.join(' '), options);
       try {
         for (const format of ['keras', 'h5']) {
           const bytes = await exportKeras(model, { format });
-          const again = await error((await importKeras(bytes)).model);
-          if (again !== own) console.log(number, 'differs after export', own, again, layers.join(' '));
+          const reimportError = await error((await importKeras(bytes)).model);
+          if (reimportError !== importError)
+            console.log(number, 'differs after export', importError, reimportError, layers.join(' '));
           writeFileSync(join(folder, `${number}-out.${format}`), bytes);
         }
         counts.exported++;

@@ -1,4 +1,4 @@
-/** The options that all tasks on sound share. */
+/** The options shared by the tasks that read sounds: classify and transcribe. */
 import { choiceOption, integerOption, type OptionSpecs, type ParsedArgs } from './args.js';
 
 export const SOUND_OPTIONS = {
@@ -16,7 +16,7 @@ Sound
                         features), features (the mean spectrum) or none (default: level)
   --mels <n>            number of mel filters (default: 40)
   --rate <hz>           sample rate of the analysis (default: the most frequent one, at most 16,000)
-    --no-augment          train without augmentation (random changes of speed and frequencies, random
+  --no-augment          train without augmentation (random changes of speed and frequencies, random
                         masks and, with --normalize none, random changes of the volume)
 `;
 

@@ -56,6 +56,7 @@ export const tagTraining: Trainable = {
   options: OPTIONS,
   help: HELP,
   unsupported: ['decimal', 'thousands', 'no-header'],
+  metric: 'score',
   open,
 };
 

@@ -46,8 +46,8 @@ Network (default: chosen from the data; the plan shows the choice)
   --lowercase           convert texts to lower case
 
 Training
-  --epochs <n>          maximum number of epochs; training ends earlier if the validation loss
-                        (of a tagger: the validation score) stops improving
+  --epochs <n>          maximum number of epochs; training ends earlier if the validation METRIC
+                        stops improving
   --batch <n>           BATCH
   --learning-rate <x>   learning rate
   --budget <time>       end the training after this time, such as 90s, 5m or 1h, at the end of an
@@ -68,12 +68,15 @@ Run
  * Returns the help of the options that all tasks share.
  * @param unsupported options that a task does not accept, which are left out
  * @param batch help of --batch
+ * @param metric the validation metric that ends training early: `loss` or `score`
  */
 export const trainingHelp = (
   unsupported: readonly string[] = [],
   batch = 'examples per training step',
+  metric = 'loss',
 ): string =>
   TRAINING_HELP.replace('BATCH', batch)
+    .replace('METRIC', metric)
     .split('\n')
     .filter((line) => !unsupported.some((name) => line.startsWith(`  --${name} `)))
     .join('\n');

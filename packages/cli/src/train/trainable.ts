@@ -17,6 +17,8 @@ export interface Trainable {
   unsupported?: readonly string[];
   /** The help of `--batch`. Default: "examples per training step". */
   batch?: string;
+  /** The validation metric that ends training early, in the help of `--epochs`. Default: `loss`. */
+  metric?: 'score';
   /**
    * Reads the options and files of a run.
    * @throws UsageError for invalid options

@@ -38,7 +38,7 @@ before(async () => {
 test('evaluate scores the model and the best baseline on the newer rows', async () => {
   const { code, stdout, stderr } = await unroll(['evaluate', 'old/model', '--data', 'new.csv']);
   assert.deepEqual([code, stderr], [0, '']);
-  assert.match(stdout, /^Rows up to 1958-12 were taken from the model\.$/m);
+  assert.match(stdout, /^Rows up to 1958-12 are training rows stored in the model\.$/m);
   assert.match(stdout, /^24 forecasts of up to 6 rows, from 1959-01 to 1960-12\.$/m);
   assert.match(
     stdout,

@@ -51,7 +51,7 @@ test('continues from the newer rows alone, and beyond the backtested horizon', a
   const all = await unroll(['predict', MODEL, '--data', 'all.csv']);
   const one = await unroll(['predict', MODEL, '--data', 'one.csv']);
   assert.equal(one.stdout, all.stdout);
-  assert.equal(one.stderr, 'Rows up to 1960-12 were taken from the model.\n');
+  assert.equal(one.stderr, 'Rows up to 1960-12 are training rows stored in the model.\n');
   assert.match(one.stdout, /\n1961-02,/);
   const long = await unroll(['predict', MODEL, '--horizon', '30']);
   assert.equal(long.code, 0);

@@ -182,7 +182,7 @@ test('months by name, newest first: forecast after the newest, also with newer r
   );
   const next = await unroll(['predict', 'named/model', '--data', 'newer.csv']);
   assert.match(next.stdout, /\nJun-22,.*\nJul-22,/);
-  assert.match(next.stderr, /Rows up to Apr-22 were taken from the model/);
+  assert.match(next.stderr, /Rows up to Apr-22 are training rows stored in the model/);
 });
 
 describe('invalid options: exit 2 and one line', () => {

@@ -17,7 +17,7 @@ import { optimizerKernels } from './optimizers.js';
 import { rnnBackward, rnnForward } from './rnn.js';
 import { linearScan, linearScanBackward } from './scan.js';
 
-/** For every index of `shape` in row-major order, calls `visit` with the offset of the index for each list of strides. */
+/** Calls `visit` for every index of `shape` in row-major order, with the offset of the index for each list of strides. */
 function forEachIndex(
   shape: readonly number[],
   strides: readonly (readonly number[])[],

@@ -11,7 +11,10 @@ export interface GateFigureOptions {
   row?: number;
   /** Gates and states to draw, in this order. Default: all gates, then all states. */
   series?: readonly string[];
-  /** Units from the top: a list, `index`, or `activity` (largest mean in the first series first). Default `activity`. */
+  /**
+   * Order of the units from the top: a list of all units, `index`, or `activity` (sorted by the mean of the first series, largest
+   * at the top). Default `activity`.
+   */
   order?: readonly number[] | 'index' | 'activity';
   /** Default: layer, cell, number of units and number of steps. */
   title?: string;
@@ -88,17 +91,18 @@ function panel(
   { row, sorted, layer }: { row: number; sorted: readonly number[]; layer: LayerTrace },
 ): string {
   const [, T, H] = array.shape;
-  const own = H === sorted.length ? sorted : Array.from({ length: H }, (_, u) => u);
+  // An array of another width, such as the state h of a projected LSTM, is drawn in index order.
+  const unitOrder = H === sorted.length ? sorted : Array.from({ length: H }, (_, u) => u);
   const [low, high] = rangeOf(name, array, row);
   const isValid = (t: number): boolean => layer.mask === null || layer.mask.values[row * T + t] !== 0;
-  const [rows, columns] = [Math.min(own.length, MAX_ROWS), Math.min(T, MAX_COLUMNS)];
+  const [rows, columns] = [Math.min(unitOrder.length, MAX_ROWS), Math.min(T, MAX_COLUMNS)];
   const grid = Array.from({ length: rows }, (_, r) =>
     Array.from({ length: columns }, (_, c) => {
       let [sum, count] = [0, 0];
       for (let t = start(c, columns, T); t < start(c + 1, columns, T); t++) {
         if (!isValid(t)) continue;
-        for (let u = start(r, rows, own.length); u < start(r + 1, rows, own.length); u++) {
-          sum += array.values[(row * T + t) * H + own[u]];
+        for (let u = start(r, rows, unitOrder.length); u < start(r + 1, rows, unitOrder.length); u++) {
+          sum += array.values[(row * T + t) * H + unitOrder[u]];
           count++;
         }
       }

@@ -42,15 +42,15 @@ export function LineChart(props: LineChartProps) {
   ]);
   useEffect(() => {
     if (!host.current) return;
-    const made = new uPlot(optionsOf(props, host.current.clientWidth), dataOf(props), host.current);
-    plot.current = made;
+    const chart = new uPlot(optionsOf(props, host.current.clientWidth), dataOf(props), host.current);
+    plot.current = chart;
     const observer = new ResizeObserver(([{ contentRect }]) => {
-      made.setSize({ width: Math.max(160, contentRect.width), height: props.height });
+      chart.setSize({ width: Math.max(160, contentRect.width), height: props.height });
     });
     observer.observe(host.current);
     return () => {
       observer.disconnect();
-      made.destroy();
+      chart.destroy();
       plot.current = null;
     };
   }, [key, props.height]);

@@ -68,13 +68,13 @@ function configure(message: ToWorker & { type: 'configure' }): void {
   lanes = [];
   problem = null;
   try {
-    const made = problemOf(message.settings, message.data);
-    lanes = message.settings.cells.map((cell) => new Lane(made, cell, message.settings));
-    problem = made;
+    const newProblem = problemOf(message.settings, message.data);
+    lanes = message.settings.cells.map((cell) => new Lane(newProblem, cell, message.settings));
+    problem = newProblem;
     port.postMessage({
       type: 'built',
       generation,
-      problem: infoOf(made),
+      problem: infoOf(newProblem),
       lanes: lanes.map((lane) => lane.info()),
     });
   } catch (error) {

@@ -59,7 +59,7 @@ const en: readonly TourText[] = [
     title: 'The cell state',
     paragraphs: [
       'Look at the equation of c: the new cell state is f·c′ + i·g. With f near 1 and i near 0, the cell state hardly changes. It is a sum, not a product with weights, so its derivative with respect to c′ is f itself.',
-      'The biases here start with the chrono initialisation: forget gates that are open for about as many steps as the sequence has.',
+      'The biases here start with the chrono initialisation: the forget gates are so far open that the units remember for up to about as many steps as the sequence has.',
     ],
     goal: 'The numbers of the step are substituted in the equations.',
   },

@@ -58,9 +58,9 @@ function deviationOf(values: readonly number[]): number | null {
 /** Returns the cells, best first. */
 export function summarizeCells({ metric, runs }: Comparison): CellSummary[] {
   const cells = [...new Set(runs.map(({ cell }) => cell))].map((cell): CellSummary => {
-    const own = runs.filter((run) => run.cell === cell);
-    const values = own.map(({ quality }) => quality);
-    return { cell, runs: own, mean: meanOf(values), deviation: deviationOf(values) };
+    const cellRuns = runs.filter((run) => run.cell === cell);
+    const values = cellRuns.map(({ quality }) => quality);
+    return { cell, runs: cellRuns, mean: meanOf(values), deviation: deviationOf(values) };
   });
   return cells.sort((a, b) => (metric.higherIsBetter ? b.mean - a.mean : a.mean - b.mean));
 }

@@ -23,7 +23,7 @@ export function prependStoredRows(panel: Panel, stored: Panel): { panel: Panel; 
         missing > 0 && newer.values.length > 0
           ? `; ${missing} ${missing === 1 ? 'row is' : 'rows are'} missing after that`
           : '';
-      notes.push(`Rows up to ${last} were taken from the model${gap}.`);
+      notes.push(`Rows up to ${last} are training rows stored in the model${gap}.`);
     }
     return joinSeries(older, newer);
   });

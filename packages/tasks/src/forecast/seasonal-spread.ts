@@ -65,13 +65,13 @@ export function spreadOfErrors(
 ): SeasonalSpread | null {
   if (season < 2) return null;
   const all = new PositionSizes(season);
-  const own = series.map(() => new PositionSizes(season));
+  const sizesBySeries = series.map(() => new PositionSizes(season));
   let [first, end, count] = [Number.POSITIVE_INFINITY, 0, 0];
   for (const { series: seriesOf, index, size } of steps) {
     for (const [n, row] of index.entries()) {
       if (Number.isNaN(size[n])) continue;
       all.add(row, size[n]);
-      own[seriesOf[n]].add(row, size[n]);
+      sizesBySeries[seriesOf[n]].add(row, size[n]);
       first = Math.min(first, row);
       end = Math.max(end, row + 1);
       count++;
@@ -83,7 +83,7 @@ export function spreadOfErrors(
   const perRow = Math.max(1, count / (series.length * rows));
   const byPosition = all.relative(perRow);
   if (series.length === 1) return { season, start, byPosition };
-  const bySeries = series.map(({ id }, s) => [id, own[s].relative(perRow, byPosition)] as const);
+  const bySeries = series.map(({ id }, s) => [id, sizesBySeries[s].relative(perRow, byPosition)] as const);
   return { season, start, byPosition, bySeries: Object.fromEntries(bySeries) };
 }
 

@@ -96,10 +96,10 @@ export class Voice {
   /** Returns the spectrogram of a sound, without silence at its start and end. */
   encode({ samples, sampleRate }: Samples): Spectrogram {
     const { sampleRate: rate } = this;
-    const own =
+    const resampled =
       sampleRate === rate ? samples : resample(samples, { from: sampleRate, to: rate, crossings: CROSSINGS });
-    const { start, end } = trimSilence(own, { threshold: SILENCE });
-    return this.#standardized(this.#features.frames(own.subarray(start, end)));
+    const { start, end } = trimSilence(resampled, { threshold: SILENCE });
+    return this.#standardized(this.#features.frames(resampled.subarray(start, end)));
   }
 
   #standardized({ values, length }: Spectrogram): Spectrogram {

@@ -121,10 +121,10 @@ export class TagModel implements TaskModel {
     });
     let next = 0;
     return pieces.map((parts) => {
-      const own = results.slice(next, (next += parts.length));
+      const sentenceResults = results.slice(next, (next += parts.length));
       return {
-        tags: own.flatMap((each) => each.tags),
-        ...(probabilities && { probabilities: own.flatMap((each) => each.probabilities) }),
+        tags: sentenceResults.flatMap((each) => each.tags),
+        ...(probabilities && { probabilities: sentenceResults.flatMap((each) => each.probabilities) }),
       };
     });
   }
@@ -146,7 +146,7 @@ export class TagModel implements TaskModel {
     const withScores = options.probabilities === true;
     const predictions = await this.tag(tokens, withScores);
     const hasEntities = this.pipeline.scheme !== 'none';
-    const found = all.map(({ text, tokens: own }, i) => this.#entities(text, own, predictions[i]));
+    const found = all.map(({ text, tokens: spans }, i) => this.#entities(text, spans, predictions[i]));
     return {
       columns: ['text', 'tokens', 'tags', ...(hasEntities ? ['entities'] : [])],
       rows: all.map(({ text }, i) => [

@@ -25,7 +25,7 @@ const plan = {
   absolute: false,
 };
 const tableOf = (times: readonly string[], values: readonly number[] = times.map((_, i) => i * i)): Table =>
-  makeTable({ source: 'made', names: ['t', 'y'], cells: [[...times], [...values]] });
+  makeTable({ source: 'made-up.csv', names: ['t', 'y'], cells: [[...times], [...values]] });
 const days = (count: number, from = '2024-01-01'): string[] =>
   Array.from({ length: count }, (_, i) => new Date(Date.parse(from) + i * DAY).toISOString().slice(0, 10));
 
@@ -99,7 +99,7 @@ describe('positions computed by hand', () => {
 test('each series uses its own times, for every row of the window', () => {
   const rows = [...days(5).map((t) => ['A', t]), ...days(4, '2024-01-03').map((t) => ['B', t])];
   const cells = [rows.map(([s]) => s!), rows.map(([, t]) => t!), rows.map((_, i) => i * i)];
-  const table = makeTable({ source: 'made', names: ['s', 't', 'y'], cells });
+  const table = makeTable({ source: 'made-up.csv', names: ['s', 't', 'y'], cells });
   const panel = panelFromTable(table, { target: 'y', series: 's', time: 't' });
   const encoder = PanelEncoder.fit(panel, { ...plan, calendar: ['weekday'] }, 6);
   const origins = [0, 1].map((series) => ({ series, origin: 4 }));
@@ -172,13 +172,17 @@ describe('selection of features', () => {
     );
     assert.throws(
       () => chosen(tableOf(days(60)), ['hour', 'weekday']),
-      /"hour" cannot be used for made: its rows are daily, so the interval between them is not shorter than a day\. Remove it from calendar\./,
+      /"hour" cannot be used for made-up\.csv: its rows are daily, so the interval between them is not shorter than a day\. Remove it from calendar\./,
     );
-    const numbered = makeTable({ source: 'made', names: ['y'], cells: [days(60).map((_, i) => i * i)] });
+    const numbered = makeTable({
+      source: 'made-up.csv',
+      names: ['y'],
+      cells: [days(60).map((_, i) => i * i)],
+    });
     assert.deepEqual(chosen(numbered, 'auto'), []);
     assert.throws(
       () => chosen(numbered, ['month']),
-      /"month" cannot be used for made: its times are numbers, not dates\./,
+      /"month" cannot be used for made-up\.csv: its times are numbers, not dates\./,
     );
   });
 });
@@ -221,7 +225,7 @@ describe('a series with a weekly pattern and a window of three days', () => {
     assert.deepEqual(newer.forecasts, whole.forecasts);
   });
 
-  test('keeps its weekly pattern beyond the horizon chunk', async () => {
+  test('keeps its weekly pattern in forecasts longer than the horizon of the network', async () => {
     const { model } = await withDays;
     const { time, median } = (await model.forecast(undefined, 21)).forecasts[0]!;
     const highDays = time.filter((_, k) => median[k]! > 5);

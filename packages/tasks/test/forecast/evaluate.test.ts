@@ -61,7 +61,7 @@ describe('the evaluation of a baseline', () => {
     assert.ok(Math.abs(Number(smape) - (100 * sum) / 10) < 1e-9, `${smape}`);
     assert.deepEqual([rest['coverage-80'], rest['coverage-95']], [0, 1]);
     assert.deepEqual(scores.notes, [
-      'Rows up to 47 were taken from the model.',
+      'Rows up to 47 are training rows stored in the model.',
       '4 forecasts of up to 4 rows, from 48 to 51.',
     ]);
   });

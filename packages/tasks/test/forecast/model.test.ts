@@ -101,9 +101,9 @@ describe('newer rows', () => {
     assert.notDeepEqual(forecasts[0]!.median, before[0]!.median);
     for (const [from, note] of [
       [0, ''],
-      [20, 'Rows up to 19 were taken from the model.'],
-      [38, 'Rows up to 37 were taken from the model.'],
-      [40, 'Rows up to 39 were taken from the model.'],
+      [20, 'Rows up to 19 are training rows stored in the model.'],
+      [38, 'Rows up to 37 are training rows stored in the model.'],
+      [40, 'Rows up to 39 are training rows stored in the model.'],
     ] as const) {
       const { panel, forecasts: alone } = await model.forecast(since(from));
       assert.deepEqual(alone, forecasts, `from ${from}`);
@@ -120,7 +120,7 @@ describe('newer rows', () => {
     const { panel, forecasts } = await model.forecast(since(42));
     assert.match(
       panel.notes.join(),
-      /Rows up to 39 were taken from the model; 2 rows are missing after that\./,
+      /Rows up to 39 are training rows stored in the model; 2 rows are missing after that\./,
     );
     assert.deepEqual(forecasts[1]!.time, ['43', '44', '45']);
     assert.ok(forecasts[1]!.median.every((value) => Number.isFinite(value)));

@@ -19,9 +19,9 @@ export function customLayer(className: string, name: string, config: JsonObject)
       .map(([key, value]) => [toCamel(key), value]),
   );
   const trainable = config.trainable !== false;
-  const own: JsonObject = { name, ...options, ...(!trainable && { trainable }) };
+  const unrollConfig: JsonObject = { name, ...options, ...(!trainable && { trainable }) };
   try {
-    layerFromConfig({ className, config: own });
+    layerFromConfig({ className, config: unrollConfig });
   } catch (error) {
     if (error instanceof UnrollError && error.data.className === className && 'known' in error.data)
       return null;
@@ -29,7 +29,7 @@ export function customLayer(className: string, name: string, config: JsonObject)
   }
   return {
     className,
-    config: own,
+    config: unrollConfig,
     weights: [{ path: '', parameters: [ALL_PARAMETERS], trainable }],
     masks: 'pass',
   };

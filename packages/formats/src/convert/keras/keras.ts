@@ -158,8 +158,8 @@ export function translateModel(config: Json, context: ImportContext, name: strin
 }
 
 /** Returns the shape with which a sequential model without InputLayer was built; undefined for other models. */
-function inputShapesOf(config: JsonObject, { config: own }: TranslatedModel): number[][] | undefined {
-  if (own.inputShape !== undefined || own.inputs !== undefined) return undefined;
+function inputShapesOf(config: JsonObject, { config: modelConfig }: TranslatedModel): number[][] | undefined {
+  if (modelConfig.inputShape !== undefined || modelConfig.inputs !== undefined) return undefined;
   const build = isObject(config.build_config) ? config.build_config.input_shape : null;
   if (Array.isArray(build)) return [build.map((extent) => (typeof extent === 'number' ? extent : -1))];
   throw new UnrollError(

@@ -114,7 +114,7 @@ const batchNormalization: Translator = (o, name) => {
   const [center, scale] = [o.flag('center', true), o.flag('scale', true)];
   if (o.config.renorm !== true)
     for (const key of ['fused', 'renorm_clipping', 'renorm_momentum']) o.take(key);
-  const own = [...(scale ? ['gamma'] : []), ...(center ? ['beta'] : [])];
+  const affine = [...(scale ? ['gamma'] : []), ...(center ? ['beta'] : [])];
   return {
     className: 'BatchNormalization',
     config: {
@@ -128,7 +128,7 @@ const batchNormalization: Translator = (o, name) => {
     weights: [
       {
         path: '',
-        parameters: [...own, 'moving_mean', 'moving_variance'],
+        parameters: [...affine, 'moving_mean', 'moving_variance'],
         fixed: 2,
         trainable: isTrainable(o),
       },

@@ -36,7 +36,7 @@ interface Parts {
 type Exporter = (o: Options, where: string, nested: NestedExporter) => Parts;
 
 /** Translates a layer or a model inside a layer. */
-export type NestedExporter = (own: OwnConfig) => ExportedLayer;
+export type NestedExporter = (unrollConfig: OwnConfig) => ExportedLayer;
 
 const flag = (o: Options, key: string, fallback: boolean): boolean =>
   (o[key] as boolean | undefined) ?? fallback;
@@ -47,10 +47,10 @@ const number = (o: Options, key: string, fallback: number): number =>
 function weightOptions(o: Options, defaults: Readonly<Record<string, string>>): JsonObject {
   const config: JsonObject = {};
   for (const [name, fallback] of Object.entries(defaults)) {
-    const own = name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
-    config[`${name}_initializer`] = initializerTo(o[`${own}Initializer`] as string, fallback);
-    config[`${name}_regularizer`] = regularizerTo(o[`${own}Regularizer`] as string);
-    config[`${name}_constraint`] = constraintTo(o[`${own}Constraint`] as string);
+    const camelName = name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
+    config[`${name}_initializer`] = initializerTo(o[`${camelName}Initializer`] as string, fallback);
+    config[`${name}_regularizer`] = regularizerTo(o[`${camelName}Regularizer`] as string);
+    config[`${name}_constraint`] = constraintTo(o[`${camelName}Constraint`] as string);
   }
   return config;
 }
@@ -133,7 +133,7 @@ const globalPooling: Exporter = (o) => ({
 
 const batchNormalization: Exporter = (o) => {
   const [center, scale] = [flag(o, 'center', true), flag(o, 'scale', true)];
-  const own = [...(scale ? ['gamma'] : []), ...(center ? ['beta'] : [])];
+  const affine = [...(scale ? ['gamma'] : []), ...(center ? ['beta'] : [])];
   const moving = { moving_mean: 'Zeros', moving_variance: 'Ones' };
   const { moving_mean_initializer, moving_variance_initializer } = weightOptions(o, moving);
   return {
@@ -144,7 +144,7 @@ const batchNormalization: Exporter = (o) => {
       ...{ center, scale, moving_mean_initializer, moving_variance_initializer },
       ...weightOptions(o, { beta: 'Zeros', gamma: 'Ones' }),
     },
-    weights: [group([...own, 'moving_mean', 'moving_variance'], '', 2)],
+    weights: [group([...affine, 'moving_mean', 'moving_variance'], '', 2)],
   };
 };
 
@@ -276,14 +276,14 @@ const bidirectional: Exporter = (o, _where, nested) => {
 };
 
 const timeDistributed: Exporter = (o, _where, nested) => {
-  const own = o.layer as OwnConfig;
-  const inner = nested(own);
+  const innerConfig = o.layer as OwnConfig;
+  const inner = nested(innerConfig);
   return {
     config: { layer: inner.keras },
     weights: inner.weights.map((part) => ({
       ...part,
       path: part.path ? `layer/${part.path}` : 'layer',
-      parameters: part.parameters.map((name) => `${String(own.config.name)}/${name}`),
+      parameters: part.parameters.map((name) => `${String(innerConfig.config.name)}/${name}`),
     })),
     seeds: inner.seeds.map((path) => `layer/${path}`),
   };
@@ -357,14 +357,14 @@ export function layerTo({ className, config }: OwnConfig, nested: NestedExporter
   const where = `Layer "${name}" (${className})`;
   const exporter = Object.hasOwn(EXPORTED, className) ? EXPORTED[className] : null;
   if (!exporter) throw notInKeras(where);
-  const { config: own, weights = [], seeds = [] } = exporter(config, where, nested);
+  const { config: layerOptions, weights = [], seeds = [] } = exporter(config, where, nested);
   const trainable = config.trainable !== false;
   const activity = regularizerTo(config.activityRegularizer as string);
   const options: JsonObject = {
     name,
     ...(className !== 'SpatialDropout1D' && { trainable }), // Keras's class does not take the option
     dtype: 'float32',
-    ...own,
+    ...layerOptions,
     ...(activity && { activity_regularizer: activity }),
   };
   return {

@@ -124,13 +124,13 @@ function outputMasks(
       if (config.axis === 1) return joined(inputs, concatenationOf);
       return version === 3 ? joined(inputs, unionOf) : { ...joined(inputs, unionOf), keras: allOf(inputs) };
     case 'embedding': {
-      const own = config.maskZero === true ? sourceMask(tensor, 0) : null;
-      const unroll = own === null || x.unroll === null ? (own ?? x.unroll) : `${own}&${x.unroll}`;
-      return { keras: own, unroll };
+      const mask = config.maskZero === true ? sourceMask(tensor, 0) : null;
+      const unroll = mask === null || x.unroll === null ? (mask ?? x.unroll) : `${mask}&${x.unroll}`;
+      return { keras: mask, unroll };
     }
     case 'masking': {
-      const own = sourceMask(tensor, config.maskValue as number);
-      return { keras: own, unroll: own };
+      const mask = sourceMask(tensor, config.maskValue as number);
+      return { keras: mask, unroll: mask };
     }
     default:
       return NO_MASK;

@@ -31,16 +31,18 @@ export function exportModel(model: Network): ExportedModel {
   return modelTo(model.config as OwnConfig, null);
 }
 
-function modelTo(own: OwnConfig, masks: readonly Mask[] | null): ExportedModel {
-  checkName(String(own.config.name));
-  return own.className === 'Sequential' ? sequentialTo(own.config, masks) : functionalTo(own.config, masks);
+function modelTo(unrollConfig: OwnConfig, masks: readonly Mask[] | null): ExportedModel {
+  checkName(String(unrollConfig.config.name));
+  return unrollConfig.className === 'Sequential'
+    ? sequentialTo(unrollConfig.config, masks)
+    : functionalTo(unrollConfig.config, masks);
 }
 
 const isModel = ({ className }: OwnConfig): boolean =>
   className === 'Sequential' || className === 'Functional';
 
-const nestedTo = (own: OwnConfig): ExportedLayer =>
-  isModel(own) ? modelTo(own, null) : layerTo(own, nestedTo);
+const nestedTo = (unrollConfig: OwnConfig): ExportedLayer =>
+  isModel(unrollConfig) ? modelTo(unrollConfig, null) : layerTo(unrollConfig, nestedTo);
 
 /** A mask that a Masking or an Embedding layer computes from `tensor`, or a union of masks; null: no mask. */
 type Mask = { tensor: TensorHistory; layer: string; value: number; anyFeature: boolean } | 'union' | null;
@@ -54,42 +56,42 @@ type TensorHistory = [string, number, number];
  * @param x the first input
  */
 function partTo(
-  own: OwnConfig,
+  unrollConfig: OwnConfig,
   masks: readonly Mask[],
   x: TensorHistory,
 ): { part: ExportedLayer; mask: Mask } {
-  checkName(String(own.config.name));
-  if (isModel(own)) {
-    if (masks.some((mask) => mask !== null)) throw maskError(own, 'a model inside a model');
-    return { part: modelTo(own, masks), mask: null };
+  checkName(String(unrollConfig.config.name));
+  if (isModel(unrollConfig)) {
+    if (masks.some((mask) => mask !== null)) throw maskError(unrollConfig, 'a model inside a model');
+    return { part: modelTo(unrollConfig, masks), mask: null };
   }
-  return { part: nestedTo(own), mask: maskAfter(own, masks, x) };
+  return { part: nestedTo(unrollConfig), mask: maskAfter(unrollConfig, masks, x) };
 }
 
 /** Returns the mask of the output of a layer. @throws UnrollError `value` if Keras would not use the mask as Unroll does */
-function maskAfter(own: OwnConfig, masks: readonly Mask[], tensor: TensorHistory): Mask {
-  const { className, config } = own;
+function maskAfter(unrollConfig: OwnConfig, masks: readonly Mask[], tensor: TensorHistory): Mask {
+  const { className, config } = unrollConfig;
   const [x] = masks;
   const layer = String(config.name);
   switch (className) {
     case 'Masking':
-      if (x) throw maskError(own, 'a second Masking layer');
+      if (x) throw maskError(unrollConfig, 'a second Masking layer');
       return { tensor, layer, value: (config.maskValue as number | undefined) ?? 0, anyFeature: true };
     case 'Embedding':
-      if (x) throw maskError(own, 'an Embedding layer');
+      if (x) throw maskError(unrollConfig, 'an Embedding layer');
       return config.maskZero === true ? { tensor, layer, value: 0, anyFeature: false } : null;
     case 'Conv1D':
     case 'MaxPooling1D':
     case 'AveragePooling1D':
     case 'GlobalMaxPooling1D':
-      if (x) throw maskError(own, 'convolution and pooling layers');
+      if (x) throw maskError(unrollConfig, 'convolution and pooling layers');
       return null;
     case 'Add':
     case 'Multiply':
       return masks.every((mask) => mask !== null) ? unionOf(masks) : null;
     case 'Concatenate':
       if (config.axis === 1 && masks.some((mask) => mask !== null))
-        throw maskError(own, 'a concatenation of steps');
+        throw maskError(unrollConfig, 'a concatenation of steps');
       return masks.every((mask) => mask !== null) ? unionOf(masks) : null;
     case 'Flatten':
     case 'Reshape':
@@ -98,7 +100,7 @@ function maskAfter(own: OwnConfig, masks: readonly Mask[], tensor: TensorHistory
     case 'GlobalAveragePooling1D':
       return null;
     default:
-      return isRecurrent(className) ? maskAfterRecurrent(own, x) : x;
+      return isRecurrent(className) ? maskAfterRecurrent(unrollConfig, x) : x;
   }
 }
 
@@ -108,12 +110,12 @@ const unionOf = ([first, ...others]: readonly Mask[]): Mask =>
 const isRecurrent = (className: string): boolean =>
   /^(SimpleRNN|GRU|LSTM|RNN|Bidirectional)$/.test(className);
 
-function maskAfterRecurrent(own: OwnConfig, x: Mask): Mask {
-  const { className, config } = own;
+function maskAfterRecurrent(unrollConfig: OwnConfig, x: Mask): Mask {
+  const { className, config } = unrollConfig;
   const inner = className === 'Bidirectional' ? (config.layer as OwnConfig).config : config;
   if (inner.returnSequences !== true) return null;
   if (x && className !== 'Bidirectional' && config.goBackwards === true)
-    throw maskError(own, 'backward layers that return sequences');
+    throw maskError(unrollConfig, 'backward layers that return sequences');
   return x;
 }
 
@@ -130,13 +132,13 @@ function sequentialTo(config: OwnConfig['config'], masks: readonly Mask[] | null
   const layers: LayerWeights[] = [];
   const seeds: string[] = [];
   let mask: Mask = masks?.[0] ?? null;
-  const entries = (config.layers as OwnConfig[]).map((own) => {
-    const result = partTo(own, [mask], [String(own.config.name), 0, 0]);
+  const entries = (config.layers as OwnConfig[]).map((unrollConfig) => {
+    const result = partTo(unrollConfig, [mask], [String(unrollConfig.config.name), 0, 0]);
     ({ mask } = result);
-    const name = stored(own.className);
+    const name = stored(unrollConfig.className);
     layers.push({
-      name: String(own.config.name),
-      className: own.className,
+      name: String(unrollConfig.config.name),
+      className: unrollConfig.className,
       stored: name,
       weights: result.part.weights,
     });
@@ -173,14 +175,16 @@ function inputTo(name: string, shape: readonly number[]): JsonObject {
 }
 
 function functionalTo(config: OwnConfig['config'], masks: readonly Mask[] | null): ExportedModel {
-  const own = new Map((config.layers as OwnConfig[]).map((layer) => [String(layer.config.name), layer]));
+  const layerConfigs = new Map(
+    (config.layers as OwnConfig[]).map((layer) => [String(layer.config.name), layer]),
+  );
   const nodes = config.nodes as OwnNode[];
   const inputs = config.inputs as [number, number][];
-  const graph = callsOf(nodes, own, inputs, masks);
+  const graph = callsOf(nodes, layerConfigs, inputs, masks);
   const stored = uniqueNames();
   const layers: LayerWeights[] = [];
   const seeds: string[] = [];
-  const entries = [...own].map(([name, layer]) => {
+  const entries = [...layerConfigs].map(([name, layer]) => {
     const part = graph.parts.get(name);
     const storedName = stored(layer.className);
     layers.push({ name, className: layer.className, stored: storedName, weights: part?.weights ?? [] });
@@ -199,7 +203,7 @@ function functionalTo(config: OwnConfig['config'], masks: readonly Mask[] | null
       output_layers: (config.outputs as [number, number][]).map((ref) => {
         const [layer, call, output] = graph.tensor(ref);
         // In this list, but not in inbound_nodes, Keras counts the call that created a functional model.
-        return [layer, own.get(layer)?.className === 'Functional' ? call + 1 : call, output];
+        return [layer, layerConfigs.get(layer)?.className === 'Functional' ? call + 1 : call, output];
       }),
     }),
     weights: weightsBelow(layers, { trainable: !frozen }),
@@ -227,7 +231,7 @@ interface KerasGraph {
 /** Translates the nodes, in order, into calls of layers. */
 function callsOf(
   nodes: readonly OwnNode[],
-  own: ReadonlyMap<string, OwnConfig>,
+  layerConfigs: ReadonlyMap<string, OwnConfig>,
   inputs: readonly [number, number][],
   inputMasks: readonly Mask[] | null,
 ): KerasGraph {
@@ -242,7 +246,7 @@ function callsOf(
     output,
   ];
   nodes.forEach(({ layer, inputs: refs, mask }, n) => {
-    const config = own.get(layer) as OwnConfig;
+    const config = layerConfigs.get(layer) as OwnConfig;
     numbers[n] = calls.get(layer)?.length ?? 0;
     if (config.className === 'InputLayer') {
       masks[n] = inputMasks?.[inputs.findIndex(([node]) => node === n)] ?? null;
@@ -277,8 +281,9 @@ const tensorTo = (history: readonly [string, number, number]): JsonObject => ({
  * A recurrent layer of Keras 3 that gets initial states does not use the mask of its input unless the call names it. Returns
  * the mask, and adds the operations that compute it from the input of its Masking or Embedding layer.
  */
-function maskTensor(own: OwnConfig, mask: Mask, operations: Map<string, JsonObject[]>): JsonObject {
-  if (mask === null || mask === 'union') throw maskError(own, 'recurrent layers with initial states');
+function maskTensor(unrollConfig: OwnConfig, mask: Mask, operations: Map<string, JsonObject[]>): JsonObject {
+  if (mask === null || mask === 'union')
+    throw maskError(unrollConfig, 'recurrent layers with initial states');
   const { layer, tensor, value, anyFeature } = mask;
   const names = [`${layer}_not_equal`, `${layer}_any`];
   if (!operations.has(layer)) {

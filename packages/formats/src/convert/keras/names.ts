@@ -61,7 +61,7 @@ export function activationFrom(value: Json | undefined, where: string): string {
 
 /** Returns an activation in Keras's spelling. @throws UnrollError `value` for an activation that Keras does not have */
 export function activationTo(name: unknown, where: string): string {
-  const found = Object.entries(ACTIVATIONS).find(([, own]) => own === name);
+  const found = Object.entries(ACTIVATIONS).find(([, unrollName]) => unrollName === name);
   if (found) return found[0];
   throw valueError(`${where} has the activation "${String(name)}", which Keras does not have.`, { name });
 }
@@ -231,6 +231,6 @@ function specToOrNull(
   spec: Spec,
 ): JsonObject | null {
   const name = nameOf(spec);
-  const found = Object.entries(table).find(([, own]) => own === name);
+  const found = Object.entries(table).find(([, unrollName]) => unrollName === name);
   return found ? specTo(module, found[0], spec, (_, value) => value as Json) : null;
 }

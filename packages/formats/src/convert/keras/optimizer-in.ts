@@ -143,9 +143,9 @@ function optionsFrom(kind: OptimizerKind, config: JsonObject): Options | null {
   const rate = rateFrom(config.learning_rate ?? config.lr);
   if (rate === null) return null;
   options.learningRate = rate;
-  for (const [key, own] of Object.entries({ ...kind.options, ...CLIPS, weight_decay: 'weightDecay' })) {
+  for (const [key, option] of Object.entries({ ...kind.options, ...CLIPS, weight_decay: 'weightDecay' })) {
     const value = config[key];
-    if (typeof value === 'number' || typeof value === 'boolean') options[own] = value;
+    if (typeof value === 'number' || typeof value === 'boolean') options[option] = value;
   }
   if (kind.name === 'adamw') options.weightDecay ??= 0;
   // In the optimizers of tf.keras before 2.11, RMSprop without momentum adds epsilon to the root.
@@ -229,10 +229,10 @@ function numberedLayout(
   const total = h5.keys('/optimizer/vars').length;
   if (total <= 2 && count > 0 && slots.length > 0) return null;
   const path = (i: number): string => `/optimizer/vars/${i}`;
-  const others = total - 1 - count * (slots.length + (hasAverage ? 1 : 0));
+  const otherCount = total - 1 - count * (slots.length + (hasAverage ? 1 : 0));
   // Keras 2 stores the momentum of SGD even if the option momentum is 0.
-  const hasRate = others > 0 && isScalarFloat(h5, path(1));
-  const rest = others - (hasRate ? 1 : 0);
+  const hasRate = otherCount > 0 && isScalarFloat(h5, path(1));
+  const rest = otherCount - (hasRate ? 1 : 0);
   const allowed =
     kind.name === 'nadam' ? [0, 1] : kind.name === 'sgd' && slots.length === 0 ? [0, count] : [0];
   if (!allowed.includes(rest)) return `it has ${total} arrays for ${count} parameters`;

@@ -104,13 +104,13 @@ export class KerasOptions {
     const options: JsonObject = {};
     for (const name of names) {
       const keys = [`${name}_initializer`, `${name}_regularizer`, `${name}_constraint`] as const;
-      const own = name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
+      const camelName = name.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
       const initializer = initializerFrom(this.take(keys[0]), this.#name(keys[0]));
       const regularizer = regularizerFrom(this.take(keys[1]), this.#name(keys[1]));
       const constraint = constraintFrom(this.take(keys[2]), this.#name(keys[2]));
-      if (initializer) options[`${own}Initializer`] = { ...initializer };
-      if (regularizer) options[`${own}Regularizer`] = { ...regularizer };
-      if (constraint) options[`${own}Constraint`] = { ...constraint };
+      if (initializer) options[`${camelName}Initializer`] = { ...initializer };
+      if (regularizer) options[`${camelName}Regularizer`] = { ...regularizer };
+      if (constraint) options[`${camelName}Constraint`] = { ...constraint };
     }
     return options;
   }

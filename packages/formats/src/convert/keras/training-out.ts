@@ -86,7 +86,7 @@ function lossTo(name: string, options: Record<string, unknown>): Json {
 }
 
 function metricTo(name: string): Json {
-  const found = Object.entries(METRICS).find(([, own]) => own === name);
+  const found = Object.entries(METRICS).find(([, unrollName]) => unrollName === name);
   if (found) return found[0];
   throw notInKeras('metric', name);
 }
@@ -114,12 +114,12 @@ function optimizerTo({ name, options }: OptimizerRecord): JsonObject {
     name: toSnake(CLASSES[name]).replace(/^_/, ''),
     learning_rate: rateTo(options.learningRate),
   };
-  for (const [key, own] of Object.entries(kind.options))
-    config[key] = (options[own] as Json | undefined) ?? null;
+  for (const [key, option] of Object.entries(kind.options))
+    config[key] = (options[option] as Json | undefined) ?? null;
   if (options.weightDecay) config.weight_decay = options.weightDecay as number;
   const clips = { clipnorm: 'clipNorm', global_clipnorm: 'globalClipNorm', clipvalue: 'clipValue' };
-  for (const [key, own] of Object.entries(clips))
-    if (options[own] !== undefined) config[key] = options[own] as number;
+  for (const [key, option] of Object.entries(clips))
+    if (options[option] !== undefined) config[key] = options[option] as number;
   return serialised('keras.optimizers', CLASSES[name], config);
 }
 
@@ -143,7 +143,7 @@ function rateTo(rate: unknown): Json {
 function stateTo(record: OptimizerRecord, parameters: readonly string[], model: Values): OptimizerArray[] {
   const { name, options, iterations, slots } = record;
   const kind = kindOf(name);
-  const own = kind.slots({ momentum: options.momentum, centered: options.centered });
+  const slotNames = kind.slots({ momentum: options.momentum, centered: options.centered });
   const array = (slot: string, parameter: string): OptimizerArray => {
     const { shape, size } = valuesOfParameter(model, parameter).parameter;
     const initial = name === 'adagrad' ? Number(options.initialAccumulatorValue ?? 0.1) : 0;
@@ -155,10 +155,10 @@ function stateTo(record: OptimizerRecord, parameters: readonly string[], model: 
       dtype: 'float32',
     };
   };
-  const alternates = own.length === 2 && own[0] === 'm';
+  const alternates = slotNames.length === 2 && slotNames[0] === 'm';
   const moments = alternates
-    ? parameters.flatMap((parameter) => own.map((slot) => array(slot, parameter)))
-    : own.flatMap((slot) => parameters.map((parameter) => array(slot, parameter)));
+    ? parameters.flatMap((parameter) => slotNames.map((slot) => array(slot, parameter)))
+    : slotNames.flatMap((slot) => parameters.map((parameter) => array(slot, parameter)));
   const scalar = (label: string, value: number, dtype: 'float32' | 'int32'): OptimizerArray => ({
     ...{ name: `${name}/${label}`, shape: [], values: [value], dtype },
   });

@@ -174,9 +174,9 @@ function addSlots(
     entry.values[index] = values[n];
     groups.set(key, entry);
   });
-  for (const [group, { layer, values: own }] of groups) {
+  for (const [group, { layer, values: groupValues }] of groups) {
     const parameters = group.parameters.map((name) => `${layer.name}/${name}`);
-    addGroup(arrays, { ...group, parameters }, own);
+    addGroup(arrays, { ...group, parameters }, groupValues);
   }
 }
 
@@ -210,12 +210,12 @@ function namesByOrder(file: Hdf5Reader, root: string, { layers }: WeightLayout):
   const stored = longAttribute(file, root || '/', 'layer_names').filter(
     (name) => longAttribute(file, `${root}/${name}`, 'weight_names').length > 0,
   );
-  const own = layers.filter(({ weights }) => weights.some(({ parameters }) => parameters.length > 0));
-  if (stored.length === own.length) return new Map(own.map(({ name }, i) => [name, stored[i]]));
+  const weighted = layers.filter(({ weights }) => weights.some(({ parameters }) => parameters.length > 0));
+  if (stored.length === weighted.length) return new Map(weighted.map(({ name }, i) => [name, stored[i]]));
   throw new UnrollError(
     'format',
-    `The file has the weights of ${stored.length} layers (${stored.slice(0, 8).join(', ')}), and the model has ${own.length} layers with weights.`,
-    { file: stored.length, model: own.length },
+    `The file has the weights of ${stored.length} layers (${stored.slice(0, 8).join(', ')}), and the model has ${weighted.length} layers with weights.`,
+    { file: stored.length, model: weighted.length },
   );
 }
 

@@ -96,8 +96,8 @@ function writeNamedLayers(file: Hdf5Writer, { layers }: ExportedModel, values: V
     file.group(`/model_weights/${name}`);
     file.strings(`/model_weights/${name}`, 'weight_names', names);
     for (const parameter of names) {
-      const { parameter: own, values: array } = valuesOfParameter(values, parameter);
-      file.dataset(`/model_weights/${name}/${parameter}`, own.shape, array);
+      const { parameter: stored, values: array } = valuesOfParameter(values, parameter);
+      file.dataset(`/model_weights/${name}/${parameter}`, stored.shape, array);
     }
   }
 }

@@ -34,12 +34,12 @@ export function align(context: NodeContext, values: readonly Value[]): Aligned {
   for (const value of values)
     if (value.kind !== 'tensor') mergeConstant(context, seen, constantOperand(context, value));
   const common = seen.map((axis) => current(axis));
-  const own = tensors.map((tensor) => rename(tensor, renamed));
-  const stored = commonAxes(own, common);
+  const renamedTensors = tensors.map((tensor) => rename(tensor, renamed));
+  const stored = commonAxes(renamedTensors, common);
   const operands = values.map((value) => {
     if (value.kind !== 'tensor')
       return arrangeConstant(context, constantOperand(context, value), common, stored);
-    const tensor = own[tensors.indexOf(value)];
+    const tensor = renamedTensors[tensors.indexOf(value)];
     const atoms = tensor.stored.flatMap((axis) => [...current(axis)]);
     const wanted = stored.map((axis) => axis.filter((atom) => atoms.includes(atom)));
     return context.writer.arrange(tensor, wanted).ref;
@@ -94,20 +94,20 @@ export function mergeAxes(
 ): void {
   const offset = seen.length - tensor.seen.length;
   tensor.seen.forEach((axis, i) => {
-    const own = current(axis);
+    const added = current(axis);
     const existing = current(seen[offset + i]);
-    if (existing.length === 0) seen[offset + i] = own;
-    else if (own.length > 0) unify(context, existing, own, renamed);
+    if (existing.length === 0) seen[offset + i] = added;
+    else if (added.length > 0) unify(context, existing, added, renamed);
   });
 }
 
 /** Maps the atoms of an axis to the atoms of an existing axis of the same size. Splits atoms if their sizes differ. */
-function unify(context: NodeContext, existing: Axis, own: Axis, renamed: Map<Atom, Atom>): void {
+function unify(context: NodeContext, existing: Axis, added: Axis, renamed: Map<Atom, Atom>): void {
   const a = [...existing];
-  const b = [...own];
+  const b = [...added];
   const fail = (): never => {
     throw context.error(
-      `the sizes ${formatDimension(axisSize(existing))} and ${formatDimension(axisSize(own))} do not match`,
+      `the sizes ${formatDimension(axisSize(existing))} and ${formatDimension(axisSize(added))} do not match`,
     );
   };
   while (a.length > 0 && b.length > 0) {
@@ -184,8 +184,8 @@ function commonAxes(tensors: readonly ModelTensor[], seen: readonly Axis[]): Axi
   });
   return axes.flatMap((axis) => {
     const partial = tensors.some((tensor) => {
-      const own = atomsOf(tensor);
-      const count = axis.filter((atom) => own.includes(atom)).length;
+      const tensorAtoms = atomsOf(tensor);
+      const count = axis.filter((atom) => tensorAtoms.includes(atom)).length;
       return count > 0 && count < axis.length;
     });
     return partial ? axis.map((atom) => [atom]) : [axis];

@@ -72,7 +72,7 @@ function readsIds(model: Network, index: number): boolean {
   if (!(model instanceof Functional)) return model.layers[0]?.className === 'Embedding';
   const { node } = model.inputs[index];
   const { nodes } = model.config.config as { nodes: { layer: string; inputs: [number, number][] }[] };
-  const own = nodes.findIndex(({ layer, inputs }) => inputs.length === 0 && layer === node.layer.name);
-  const readers = nodes.filter(({ inputs }) => inputs.some(([source]) => source === own));
+  const inputNode = nodes.findIndex(({ layer, inputs }) => inputs.length === 0 && layer === node.layer.name);
+  const readers = nodes.filter(({ inputs }) => inputs.some(([source]) => source === inputNode));
   return readers.length > 0 && readers.every(({ layer }) => model.getLayer(layer).className === 'Embedding');
 }

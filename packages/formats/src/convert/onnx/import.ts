@@ -298,10 +298,10 @@ class Conversion {
 function axisOrder({ stored, seen }: ModelTensor): number[] {
   const used = new Set<number>();
   return stored.map((axis) => {
-    const own = current(axis);
+    const storedAtoms = current(axis);
     const found = seen.findIndex((other, d) => {
       const atoms = current(other);
-      return !used.has(d) && (own.length === 0 ? atoms.length === 0 : atoms.includes(own[0]));
+      return !used.has(d) && (storedAtoms.length === 0 ? atoms.length === 0 : atoms.includes(storedAtoms[0]));
     });
     used.add(found);
     return found;

@@ -29,19 +29,21 @@ export function isolate(
 ): { tensor: ModelTensor; at: number } {
   const atoms = current(tensor.seen[axis]);
   const stored = tensor.stored.map(current);
-  const found = stored.findIndex((own, d) => d > 0 && own.length > 0 && sameAxis(own, atoms));
+  const found = stored.findIndex(
+    (storedAxis, d) => d > 0 && storedAxis.length > 0 && sameAxis(storedAxis, atoms),
+  );
   if (found > 0) return { tensor, at: found };
-  const rest = stored.flatMap((own) =>
-    own.some((atom) => atoms.includes(atom))
-      ? own.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
-      : [own],
+  const rest = stored.flatMap((storedAxis) =>
+    storedAxis.some((atom) => atoms.includes(atom))
+      ? storedAxis.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
+      : [storedAxis],
   );
   const following = tensor.seen
     .slice(axis + 1)
     .flat()
     .find(({ isBatch }) => !isBatch);
-  const next = following ? rest.findIndex((own) => own.includes(following)) : -1;
-  const firstStored = stored.findIndex((own) => own.some((atom) => atoms.includes(atom)));
+  const next = following ? rest.findIndex((storedAxis) => storedAxis.includes(following)) : -1;
+  const firstStored = stored.findIndex((storedAxis) => storedAxis.some((atom) => atoms.includes(atom)));
   const at = Math.max(
     1,
     atoms.length > 0 ? Math.min(firstStored, rest.length) : next < 0 ? rest.length : next,
@@ -60,10 +62,10 @@ export function withStored(context: NodeContext, tensor: ModelTensor, axes: read
 export function withLast(context: NodeContext, tensor: ModelTensor, axis: number): ModelTensor {
   const atoms = current(tensor.seen[axis]);
   const stored = tensor.stored.map(current);
-  const others = stored.flatMap((own) =>
-    own.some((atom) => atoms.includes(atom))
-      ? own.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
-      : [own],
+  const others = stored.flatMap((storedAxis) =>
+    storedAxis.some((atom) => atoms.includes(atom))
+      ? storedAxis.filter((atom) => !atoms.includes(atom)).map((atom) => [atom])
+      : [storedAxis],
   );
   if (sameAxis(stored[stored.length - 1], atoms) && stored.length > 1) return tensor;
   return context.writer.arrange(tensor, [...others, atoms]);
@@ -141,13 +143,13 @@ function regrouped(
 ): ModelTensor | null {
   const batch = current(tensor.stored[0]);
   const isFirst = batch.length === 1 && sameAxis(current(tensor.seen[0] ?? []), batch);
-  const own = (isFirst ? tensor.seen.slice(1) : tensor.seen).map((axis) => [...current(axis)]);
+  const unmerged = (isFirst ? tensor.seen.slice(1) : tensor.seen).map((axis) => [...current(axis)]);
   const wanted = isFirst ? target.slice(1) : target;
   const sizes = wanted.map(known);
-  const from = own.flat().map((atom) => known(atom.size));
+  const from = unmerged.flat().map((atom) => known(atom.size));
   const startsWithBatch = !isFirst || (target.length > 0 && equalDimensions(target[0], axisSize(batch)));
   if (
-    own.flat().some(({ isBatch }) => isBatch) ||
+    unmerged.flat().some(({ isBatch }) => isBatch) ||
     sizes.includes(null) ||
     from.includes(null) ||
     !startsWithBatch
@@ -156,7 +158,7 @@ function regrouped(
   const count = (list: (number | null)[]): number =>
     list.reduce<number>((total, extent) => total * (extent ?? 1), 1);
   if (count(sizes) !== count(from) || haveCommonFactors(from as number[], sizes as number[])) return null;
-  const flat = context.writer.arrange(tensor, [batch, ...own.flat().map((atom) => [atom])]);
+  const flat = context.writer.arrange(tensor, [batch, ...unmerged.flat().map((atom) => [atom])]);
   const axes = wanted.map(newAxis);
   const ref = context.writer.add({
     className: 'Reshape',

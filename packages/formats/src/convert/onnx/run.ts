@@ -70,10 +70,10 @@ export async function runOnnxLayers(
   if (layers.length === 0) return [];
   // Protobuf merges a message that is appended to another message: this one adds outputs to the graph.
   const addition = writeModel({ graph: { output: layers.map(([, { name }]) => ({ name })) } });
-  const own = await readAll(source);
-  const bytes = new Uint8Array(own.length + addition.length);
-  bytes.set(own);
-  bytes.set(addition, own.length);
+  const original = await readAll(source);
+  const bytes = new Uint8Array(original.length + addition.length);
+  bytes.set(original);
+  bytes.set(addition, original.length);
   const session = await runtime.InferenceSession.create(bytes, { logSeverityLevel: 3 });
   try {
     const outputs = layers.map(([, order]) => order);
@@ -133,11 +133,11 @@ async function runBatches(
 ): Promise<NamedArray[]> {
   const byName = new Map(session.inputMetadata.map((info) => [info.name, info]));
   const infos = inputs.map(({ name }, i) => {
-    const own = axes?.inputs[i]?.name ?? (byName.has(name) ? name : session.inputNames[i]);
-    const info = byName.get(own);
+    const nameInFile = axes?.inputs[i]?.name ?? (byName.has(name) ? name : session.inputNames[i]);
+    const info = byName.get(nameInFile);
     if (!info)
       throw valueError(
-        `The ONNX file has no input "${own}". Its inputs are ${session.inputNames.join(', ')}.`,
+        `The ONNX file has no input "${nameInFile}". Its inputs are ${session.inputNames.join(', ')}.`,
       );
     return info;
   });
@@ -155,8 +155,8 @@ async function runBatches(
     });
     for (const { name, type, shape } of session.inputMetadata) {
       if (name in feeds) continue;
-      const own = shape.map((extent) => (typeof extent === 'number' ? extent : (rows ?? total)));
-      feeds[name] = new runtime.Tensor(type, dataOf(type, new Float32Array(product(own))), own);
+      const fullShape = shape.map((extent) => (typeof extent === 'number' ? extent : (rows ?? total)));
+      feeds[name] = new runtime.Tensor(type, dataOf(type, new Float32Array(product(fullShape))), fullShape);
     }
     const results = await session.run(feeds);
     parts.push(outputsOf(session, results, axes?.outputs ?? null));
@@ -180,25 +180,25 @@ function rowsOf(
 ): { shape: number[]; values: FloatArray } {
   const [total, ...rest] = shape;
   const size = product(rest);
-  const own = new Float64Array(count * size);
+  const selected = new Float64Array(count * size);
   for (let row = 0; row < count; row++) {
     const begin = ((from + row) % total) * size;
-    own.set(values.subarray(begin, begin + size), row * size);
+    selected.set(values.subarray(begin, begin + size), row * size);
   }
-  return { shape: [count, ...rest], values: own };
+  return { shape: [count, ...rest], values: selected };
 }
 
 /** Concatenates batches, and returns the first `total` rows. */
 function joinRows({ name, shape }: NamedArray, parts: readonly NamedArray[], total: number): NamedArray {
-  const own = [total, ...shape.slice(1)];
-  const values = new Float64Array(product(own));
+  const joinedShape = [total, ...shape.slice(1)];
+  const values = new Float64Array(product(joinedShape));
   let at = 0;
   for (const part of parts) {
     const rest = part.values.subarray(0, values.length - at);
     values.set(rest, at);
     at += rest.length;
   }
-  return { name, shape: own, values };
+  return { name, shape: joinedShape, values };
 }
 
 /** Returns an array with its axes in the order of the file. */
@@ -209,12 +209,12 @@ function toFile(
   const rank = order.filter((axis) => axis >= 0).length;
   const source = Array.from({ length: rank }, (_, axis) => order.indexOf(axis));
   const strides = stridesOf(shape);
-  const own = source.map((d) => shape[d]);
+  const fileShape = source.map((d) => shape[d]);
   return {
-    shape: own,
+    shape: fileShape,
     values: strided(
       values,
-      own,
+      fileShape,
       source.map((d) => strides[d]),
     ),
   };

@@ -201,9 +201,9 @@ export class ModelWriter {
     return new Map(
       names.map((name) => {
         const { className, config } = byName.get(name) as LayerEntry;
-        const own = weights.get(name);
-        if (!own) return [name, name];
-        const key = JSON.stringify([className, { ...config, name: '' }, own]);
+        const layerWeights = weights.get(name);
+        if (!layerWeights) return [name, name];
+        const key = JSON.stringify([className, { ...config, name: '' }, layerWeights]);
         const same = first.get(key) ?? name;
         first.set(key, same);
         return [name, same];

@@ -51,7 +51,9 @@ export class LayerCall {
 
   /** Returns the parameter whose name is `name` or ends with `/name`; null if the layer does not have it. */
   weight(name: string, layer: Layer = this.layer): { shape: Shape; values: FloatArray } | null {
-    const parameter = layer.parameters.find((own) => own.name === name || own.name.endsWith(`/${name}`));
+    const parameter = layer.parameters.find(
+      (candidate) => candidate.name === name || candidate.name.endsWith(`/${name}`),
+    );
     const values = parameter && this.settings.weights.get(parameter);
     return values ? { shape: parameter.shape, values } : null;
   }

@@ -181,11 +181,11 @@ const COMPOSED: Readonly<Record<string, Build>> = {
 
 /** Returns the shape [batch, ...shape] as a vector of the graph. */
 function shapeOf(graph: OnnxGraph, x: string, { shape = [] }: Options): string {
-  const own = graph.node('Shape', [x]);
+  const fullShape = graph.node('Shape', [x]);
   const parts = [{ axis: 0 }, ...shape].map((extent) =>
     typeof extent === 'number'
       ? graph.integers([extent])
-      : graph.node('Gather', [own, graph.integers([extent.axis])], { axis: 0 }),
+      : graph.node('Gather', [fullShape, graph.integers([extent.axis])], { axis: 0 }),
   );
   return graph.node('Concat', parts, { axis: 0 });
 }

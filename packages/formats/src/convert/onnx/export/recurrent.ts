@@ -261,20 +261,20 @@ function addNode(
   const gates = GATES[op].length;
   const D = directions.length;
   const joined = (pick: (direction: Direction) => FloatArray): FloatArray =>
-    Float32Array.from(directions.flatMap((own) => [...pick(own)]));
+    Float32Array.from(directions.flatMap((item) => [...pick(item)]));
   const W = graph.floats(
     `${key}.W`,
-    joined((own) => own.W),
+    joined((item) => item.W),
     [D, gates * units, inputs],
   );
   const R = graph.floats(
     `${key}.R`,
-    joined((own) => own.R),
+    joined((item) => item.R),
     [D, gates * units, units],
   );
   const B = graph.floats(
     `${key}.B`,
-    joined((own) => own.B),
+    joined((item) => item.B),
     [D, 2 * gates * units],
   );
   const names = op === 'LSTM' ? ['h', 'c'] : ['h'];
@@ -287,14 +287,14 @@ function addNode(
   const peepholes = directions.some(({ P }) => P !== null)
     ? graph.floats(
         `${key}.P`,
-        joined((own) => own.P ?? new Float32Array(3 * units)),
+        joined((item) => item.P ?? new Float32Array(3 * units)),
         [D, 3 * units],
       )
     : '';
-  const own = directions.flatMap((item) => item.functions);
-  const isDefault = own.every(({ name }, i) => name === DEFAULTS[op][i % functions.length]);
+  const activations = directions.flatMap((item) => item.functions);
+  const isDefault = activations.every(({ name }, i) => name === DEFAULTS[op][i % functions.length]);
   const parameters = (which: 'alpha' | 'beta'): number[] =>
-    own.flatMap((item) => (item[which] === undefined ? [] : [item[which]]));
+    activations.flatMap((item) => (item[which] === undefined ? [] : [item[which]]));
   const [alphas, betas] = [parameters('alpha'), parameters('beta')];
   const [Y, ...finals] = graph.nodes(
     op,
@@ -303,7 +303,7 @@ function addNode(
     {
       ...{ hidden_size: units, direction },
       ...attributes,
-      ...(!isDefault && { activations: own.map(({ name }) => name) }),
+      ...(!isDefault && { activations: activations.map(({ name }) => name) }),
       ...(alphas.length > 0 && { activation_alpha: { floats: alphas } }),
       ...(betas.length > 0 && { activation_beta: { floats: betas } }),
     },
@@ -369,8 +369,8 @@ function runLayer({ layer, call, x, mask, initial, key }: Run): Result {
   const { goBackwards } = layer;
   const { zeroOutputForMask = false } = layer.options;
   const cells = (layer.cell as Partial<StackedCells>).cells ?? [layer.cell];
-  const own = mask && goBackwards ? reversed(graph, mask) : mask;
-  const packing = own ? packingOf(graph, own) : null;
+  const orderedMask = mask && goBackwards ? reversed(graph, mask) : mask;
+  const packing = orderedMask ? packingOf(graph, orderedMask) : null;
   // A node of the direction reverse returns its outputs in time order; masks and stacked cells need processing order.
   const reversesInput = goBackwards && (packing !== null || cells.length > 1);
   let input = reversesInput ? reversed(graph, x) : x;
@@ -396,7 +396,7 @@ function runLayer({ layer, call, x, mask, initial, key }: Run): Result {
   const y = packing ? graph.node('MatMul', [zeroOutputForMask ? packing.zero : packing.hold, input]) : input;
   return {
     y: direction === 'reverse' && layer.returnSequences ? reversed(graph, y) : y,
-    last: own && zeroOutputForMask ? lastIfValid(graph, own, final) : final,
+    last: orderedMask && zeroOutputForMask ? lastIfValid(graph, orderedMask, final) : final,
     states,
   };
 }
@@ -476,8 +476,13 @@ function bothDirections(call: LayerCall, layers: readonly Recurrent[]): Result[]
   const isSequence = layers[0].returnSequences;
   const needsHalves = (call.layer as Bidirectional).mergeMode !== 'concat';
   return [0, 1].map((d) => {
-    const own = states.slice(d * count, (d + 1) * count);
-    return { y: isSequence && needsHalves ? half(d) : '', last: own[0], states: own, both: aligned };
+    const directionStates = states.slice(d * count, (d + 1) * count);
+    return {
+      y: isSequence && needsHalves ? half(d) : '',
+      last: directionStates[0],
+      states: directionStates,
+      both: aligned,
+    };
   });
 }
 

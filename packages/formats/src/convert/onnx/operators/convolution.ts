@@ -39,8 +39,8 @@ function windowsOf(context: NodeContext, x: ModelTensor, kernel: readonly number
     'pads',
     [...ones, ...ones].map(() => 0),
   );
-  const others = [...strides, ...dilations].some((value, i) => i % rank !== d && value !== 1);
-  if (others || pads.some((value, i) => i % rank !== d && value !== 0))
+  const changesOtherAxes = [...strides, ...dilations].some((value, i) => i % rank !== d && value !== 1);
+  if (changesOtherAxes || pads.some((value, i) => i % rank !== d && value !== 0))
     throw context.error('only windows over one axis, the steps, are supported');
   const window = { size: kernel[d], strides: strides[d] ?? 1, dilation: dilations[d] ?? 1, axis: d + 2 };
   return {
@@ -103,19 +103,19 @@ function overSteps(
   const { size: extent, strides, dilation, axis } = windows;
   context.requireBatch(x.seen[0], x, 'the first axis');
   const name = paddingName(windows);
-  const own = name ? x : padded(context, x, axis, windows.before, windows.after);
-  const input = withStored(context, own, [axis, 1]);
+  const paddedX = name ? x : padded(context, x, axis, windows.before, windows.after);
+  const input = withStored(context, paddedX, [axis, 1]);
   const padding = name ?? 'valid';
   const config = { ...layer.config, strides, ...(padding !== 'valid' && { padding }) };
   const ref = context.writer.add({ from: context.node.label, ...layer, config, inputs: [input.ref] });
   const span = (extent - 1) * dilation + 1;
-  const steps = axisSize(own.seen[axis]);
+  const steps = axisSize(paddedX.seen[axis]);
   const count =
     padding === 'valid'
       ? computed('w', steps, size(span), (length, window) => Math.floor((length - window) / strides) + 1)
       : computed('s', steps, size(strides), (length, stride) => Math.ceil(length / stride));
   const atoms: Axis =
-    (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(own.seen[axis]);
+    (padding === 'valid' && span > 1) || strides > 1 ? newAxis(count) : current(paddedX.seen[axis]);
   const channels = newAxis(width);
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
@@ -178,8 +178,8 @@ function pooling(className: string): Operator['convert'] {
     const config = { poolSize: windows.size };
     const width = axisSize(x.seen[1]);
     if (!isAverage || !countsPadding) return [overSteps(context, x, windows, { className, config }, width)];
-    const own = padded(context, x, windows.axis, windows.before, windows.after);
-    return [overSteps(context, own, { ...windows, before: 0, after: 0 }, { className, config }, width)];
+    const paddedX = padded(context, x, windows.axis, windows.before, windows.after);
+    return [overSteps(context, paddedX, { ...windows, before: 0, after: 0 }, { className, config }, width)];
   };
 }
 

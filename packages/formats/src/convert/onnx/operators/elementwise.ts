@@ -216,7 +216,7 @@ function infinity(context: NodeContext, value: number): string {
   return `${value}`;
 }
 
-/** If the constant of an addition can be the bias of the layer before it, sets the bias and returns the sum; else null. */
+/** Sets the constant of an addition as the bias of the layer before it, and returns the sum; null if this is impossible. */
 function fuseBias(context: NodeContext, { operation: name }: Binary, a: Value, b: Value): Value | null {
   const [tensor, bias, index] = a.kind === 'tensor' ? ([a, b, 0] as const) : ([b, a, 1] as const);
   if (name !== 'add' || tensor.kind !== 'tensor' || bias.kind !== 'constant') return null;

@@ -39,11 +39,11 @@ function dense(
       `the matrix has ${kernel.length / units} rows, but the other input has a different number of features`,
     );
   context.rejectBatch(tensor.seen[axis], 'it multiplies');
-  const own = withLast(context, tensor, axis);
+  const aligned = withLast(context, tensor, axis);
   const ref = context.writer.add({
     className: 'Dense',
     config: { units, useBias: bias !== undefined },
-    inputs: [own.ref],
+    inputs: [aligned.ref],
     weights: {
       kernel: { shape: [inputs, units], values: kernel },
       ...(bias && { bias: { shape: [units], values: bias } }),
@@ -53,8 +53,8 @@ function dense(
   const feature = newAxis(size(units));
   return {
     ...{ kind: 'tensor', ref, type: 'float' },
-    stored: own.stored.toSpliced(-1, 1, feature),
-    seen: own.seen.toSpliced(axis, 1, feature),
+    stored: aligned.stored.toSpliced(-1, 1, feature),
+    seen: aligned.seen.toSpliced(axis, 1, feature),
   };
 }
 
@@ -108,9 +108,9 @@ function matrix(
   index: number,
 ): { extents: readonly number[]; values: FloatArray; name: string } {
   const { extents, values, name } = context.constant(index, 'a matrix');
-  const own = [...extents];
-  while (own.length > 2 && own[0] === 1) own.shift();
-  if (own.length === 1 || own.length === 2) return { extents: own, values, name };
+  const trimmed = [...extents];
+  while (trimmed.length > 2 && trimmed[0] === 1) trimmed.shift();
+  if (trimmed.length === 1 || trimmed.length === 2) return { extents: trimmed, values, name };
   throw context.error('a constant must be one matrix, not several');
 }
 
@@ -168,16 +168,16 @@ function gemm(context: NodeContext): Value[] {
   const units = b.extents[isTransposed ? 0 : 1];
   const kernel = scaled(isTransposed ? transposed(b, [1, 0]).values : b.values, alpha);
   const axis = context.number('transA', 0) === 0 ? 1 : 0;
-  const own = axis === 1 ? a : { ...a, seen: [a.seen[1], a.seen[0]] };
+  const left = axis === 1 ? a : { ...a, seen: [a.seen[1], a.seen[0]] };
   const c = context.optional(2);
-  if (c === null) return [dense(context, own, 1, { kernel, units, from: b.name })];
+  if (c === null) return [dense(context, left, 1, { kernel, units, from: b.name })];
   const bias = context.constant(2, 'the matrix C');
   const row = biasRow(bias.extents, bias.values, units);
   if (!row) {
-    const product = dense(context, own, 1, { kernel, units, from: b.name });
+    const product = dense(context, left, 1, { kernel, units, from: b.name });
     return [combine(context, BINARY.Add, product, { ...bias, values: scaled(bias.values, beta) })];
   }
-  return [dense(context, own, 1, { kernel, units, bias: scaled(row, beta), from: b.name })];
+  return [dense(context, left, 1, { kernel, units, bias: scaled(row, beta), from: b.name })];
 }
 
 /** Returns the matrix C as a bias with one element per unit; null if it has several rows. */

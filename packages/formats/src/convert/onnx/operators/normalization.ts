@@ -29,8 +29,8 @@ function softmax(activation: string): Operator['convert'] {
     const merged = context.opset < 13 ? value.seen.slice(axis).flat() : current(value.seen[axis]);
     context.rejectBatch(merged, 'it normalises over');
     const joined = context.opset < 13 ? [...value.seen.slice(0, axis), merged] : value.seen;
-    const own = withLast(context, { ...value, seen: joined }, Math.min(axis, joined.length - 1));
-    return [{ ...activate(context, own, activation), seen: value.seen }];
+    const aligned = withLast(context, { ...value, seen: joined }, Math.min(axis, joined.length - 1));
+    return [{ ...activate(context, aligned, activation), seen: value.seen }];
   };
 }
 
@@ -42,10 +42,10 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
     throw context.error('its outputs Mean and InvStdDev are not supported');
   const scale = context.optionalConstant(1, 'the scale');
   const bias = context.optionalConstant(2, 'the bias');
-  let own = value;
+  let aligned = value;
   for (let d = axis; d < rank; d++) {
     context.rejectBatch(value.seen[d], 'it normalises over');
-    own = withLast(context, own, d);
+    aligned = withLast(context, aligned, d);
   }
   const shape = value.seen.slice(axis).map((extent) => known(axisSize(extent)) ?? -1);
   if (shape.includes(-1)) throw context.error('it normalises over an axis of unknown size');
@@ -58,11 +58,11 @@ function layerNormalization(context: NodeContext): (Value | undefined)[] {
   const ref = context.writer.add({
     className: 'LayerNormalization',
     config: { axis: axes, epsilon, ...(!scale && { scale: false }), ...(!bias && { center: false }) },
-    inputs: [own.ref],
+    inputs: [aligned.ref],
     weights: { ...(scale && { gamma: weightOf(scale) }), ...(bias && { beta: weightOf(bias) }) },
     from: scale?.name ?? context.node.label,
   });
-  return [{ ...own, ref }];
+  return [{ ...aligned, ref }];
 }
 
 /** Broadcasts an array to a shape. */
@@ -72,10 +72,16 @@ function spread(
   values: Float32Array | Float64Array,
   shape: readonly number[],
 ): Float32Array | Float64Array {
-  const own = [...new Array<number>(Math.max(0, shape.length - extents.length)).fill(1), ...extents];
-  if (own.length !== shape.length || own.some((extent, d) => extent !== 1 && extent !== shape[d]))
+  const paddedExtents = [
+    ...new Array<number>(Math.max(0, shape.length - extents.length)).fill(1),
+    ...extents,
+  ];
+  if (
+    paddedExtents.length !== shape.length ||
+    paddedExtents.some((extent, d) => extent !== 1 && extent !== shape[d])
+  )
     throw context.error(`a weight has the shape [${extents.join(', ')}], expected [${shape.join(', ')}]`);
-  const strides = stridesOf(own).map((stride, d) => (own[d] === 1 ? 0 : stride));
+  const strides = stridesOf(paddedExtents).map((stride, d) => (paddedExtents[d] === 1 ? 0 : stride));
   return strided(values, shape, strides);
 }
 
@@ -163,18 +169,18 @@ export function reduceTensor(
   if (reduced.length === 0 && operation !== 'norm2' && operation !== 'sumSquare' && operation !== 'norm1')
     return { ...value, seen: remaining };
   const split = value.stored.flatMap((axis): Axis[] => {
-    const own = current(axis);
-    const count = own.filter((atom) => reduced.includes(atom)).length;
-    return count === 0 || count === own.length ? [own] : own.map((atom) => [atom]);
+    const atoms = current(axis);
+    const count = atoms.filter((atom) => reduced.includes(atom)).length;
+    return count === 0 || count === atoms.length ? [atoms] : atoms.map((atom) => [atom]);
   });
-  const own = context.writer.arrange(value, split);
-  const at = own.stored.flatMap((axis, d) => (axis.some((atom) => reduced.includes(atom)) ? [d] : []));
-  const stored = own.stored.filter((_, d) => !at.includes(d));
-  const isPooling = own.stored.length === 3 && at.join() === '1' && Object.hasOwn(POOLING, operation);
+  const arranged = context.writer.arrange(value, split);
+  const at = arranged.stored.flatMap((axis, d) => (axis.some((atom) => reduced.includes(atom)) ? [d] : []));
+  const stored = arranged.stored.filter((_, d) => !at.includes(d));
+  const isPooling = arranged.stored.length === 3 && at.join() === '1' && Object.hasOwn(POOLING, operation);
   const ref = isPooling
-    ? context.writer.add({ className: POOLING[operation], config: {}, inputs: [own.ref] })
-    : context.writer.operation({ operation, axes: at }, [own.ref]);
-  return { ...own, ref, stored, seen: remaining };
+    ? context.writer.add({ className: POOLING[operation], config: {}, inputs: [arranged.ref] })
+    : context.writer.operation({ operation, axes: at }, [arranged.ref]);
+  return { ...arranged, ref, stored, seen: remaining };
 }
 
 /** Returns the conversion of pooling over all steps. X is [batch, channels, steps, ...]. */
@@ -202,7 +208,7 @@ const reductions = Object.entries({
     becomes: `${Object.hasOwn(POOLING, operation) ? `${POOLING[operation]}, or ` : ''}TensorOperation ${operation}`,
     attributes: ['axes', 'keepdims', 'noop_with_empty_axes'],
     convert: reduce(operation),
-    ...(operation === 'prod' && { becomes: 'a constant', note: 'sizes only' }),
+    ...(operation === 'prod' && { becomes: 'a constant', note: 'only for products of axis sizes' }),
   },
 ]);
 

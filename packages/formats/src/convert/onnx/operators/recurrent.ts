@@ -102,8 +102,8 @@ function addLayer(
       backwardLayer: inner(second, 'backward', { goBackwards: true }),
     };
     const weights = Object.fromEntries(
-      layers.flatMap(({ weights: own }, d) =>
-        Object.entries(own).map(([name, matrix]) => [
+      layers.flatMap(({ weights: layerWeights }, d) =>
+        Object.entries(layerWeights).map(([name, matrix]) => [
           `${d === 0 ? 'forward' : 'backward'}_${kind.toLowerCase()}/${name}`,
           matrix,
         ]),

@@ -201,14 +201,14 @@ function concat(context: NodeContext): Value[] {
 /** Joins constants, which may repeat along other axes of unknown size. */
 function concatConstants(context: NodeContext, constants: readonly Constant[], axis: number): Constant {
   const [{ shape, type }] = constants;
-  const padded = constants.map(({ extents, shape: own }) => [
-    ...new Array<number>(own.length - extents.length).fill(1),
+  const padded = constants.map(({ extents, shape: constantShape }) => [
+    ...new Array<number>(constantShape.length - extents.length).fill(1),
     ...extents,
   ]);
   const common = shape.map((_, d) => Math.max(...padded.map((extents) => extents[d] ?? 1)));
-  const arrays = constants.map(({ values, extents, shape: own }, i) => {
-    const count = known(own[axis]);
-    if (count === null || own.length !== shape.length)
+  const arrays = constants.map(({ values, extents, shape: constantShape }, i) => {
+    const count = known(constantShape[axis]);
+    if (count === null || constantShape.length !== shape.length)
       throw context.error('it joins constants of unknown size');
     const target = common.with(axis, count);
     if (padded[i].some((extent, d) => extent !== 1 && extent !== target[d]))
@@ -232,9 +232,9 @@ function concatTensors(context: NodeContext, values: readonly Value[], axis: num
   });
   const seen: Axis[] = tensors[0].seen.map(() => []);
   for (const tensor of tensors) mergeAxes(context, seen, without(tensor), renamed);
-  const own = tensors.map((tensor) => rename(tensor, renamed));
-  const { tensor: base, at } = isolate(context, own[0], axis);
-  const refs = own.map((tensor, i) =>
+  const inputs = tensors.map((tensor) => rename(tensor, renamed));
+  const { tensor: base, at } = isolate(context, inputs[0], axis);
+  const refs = inputs.map((tensor, i) =>
     i === 0
       ? base.ref
       : context.writer.arrange(tensor, base.stored.toSpliced(at, 1, current(tensor.seen[axis]))).ref,
@@ -289,7 +289,7 @@ function takeFrom(
   return { ...tensor, ref, stored: tensor.stored.toSpliced(at, 1), seen: tensor.seen.toSpliced(axis, 1) };
 }
 
-/** If a recurrent layer is read only at its last step, makes it return that step. Returns false if this is impossible. */
+/** Makes a recurrent layer return only its last step. Returns false if this is impossible, or if another step is read. */
 function returnLastStep(
   context: NodeContext,
   tensor: ModelTensor,
@@ -359,11 +359,11 @@ export function padded(
 ): ModelTensor {
   if (before < 0 || after < 0) throw context.error('a negative padding is not supported');
   context.rejectBatch(tensor.seen[axis], 'it pads');
-  const { tensor: own, at } = isolate(context, tensor, axis);
+  const { tensor: isolated, at } = isolate(context, tensor, axis);
   const numbers = { axis: at, before, after, ...(value !== 0 && { alpha: value }) };
-  const ref = context.writer.operation({ operation: 'pad', ...numbers }, [own.ref]);
-  const extent = computed('+', axisSize(own.seen[axis]), size(before + after), (a, b) => a + b);
-  return replaceAxis(own, axis, at, ref, extent);
+  const ref = context.writer.operation({ operation: 'pad', ...numbers }, [isolated.ref]);
+  const extent = computed('+', axisSize(isolated.seen[axis]), size(before + after), (a, b) => a + b);
+  return replaceAxis(isolated, axis, at, ref, extent);
 }
 
 function cumulativeSum(context: NodeContext): Value[] {

@@ -125,7 +125,7 @@ function flatten(context: NodeContext): Value[] {
     const rows = whole.extents.slice(0, axis).reduce((total, extent) => total * extent, 1);
     return [reshaped(context, value, [size(rows), size(-1)])];
   }
-  const join = (axes: readonly Axis[]): Axis => axes.flatMap((own) => [...current(own)]);
+  const join = (axes: readonly Axis[]): Axis => axes.flatMap((axis) => [...current(axis)]);
   return [{ ...value, seen: [join(value.seen.slice(0, axis)), join(value.seen.slice(axis))] }];
 }
 
@@ -167,11 +167,11 @@ function expand(context: NodeContext): Value[] {
   const from = shapeOf(value);
   const rank = Math.max(from.length, target.length);
   const shape = Array.from({ length: rank }, (_, d): Dimension => {
-    const [own, wanted] = [
+    const [extent, wanted] = [
       from[d - rank + from.length] ?? size(1),
       target[d - rank + target.length] ?? size(1),
     ];
-    return known(own) === 1 ? wanted : own;
+    return known(extent) === 1 ? wanted : extent;
   });
   checkSizes(context, shape);
   if (value.kind === 'sizes') throw context.error('it repeats unknown sizes');

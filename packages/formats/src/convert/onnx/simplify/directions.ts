@@ -39,7 +39,7 @@ function joinParts(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** If only the sum or product of the directions of a Bidirectional layer is read, sets the layer's merge mode to it. */
+/** Sets the merge mode of a Bidirectional layer if only the sum or the product of its two directions is read. */
 function mergeHalves(graph: LayerGraph, at: number, mergeMode: string): boolean {
   const pair = graph.node(at).inputs.map((ref) => partOf(graph, ref));
   const layer = bidirectionalOf(graph, pair);
@@ -65,7 +65,7 @@ function mergeMean(graph: LayerGraph, at: number): boolean {
   return true;
 }
 
-/** If a part of a concatenation is one of the concatenated tensors, replaces the part by this tensor. */
+/** Replaces a part of a concatenation by a concatenated tensor if the part is exactly this tensor. */
 function skipConcatenation(graph: LayerGraph, at: number): boolean {
   const part = partOf(graph, [at, 0]);
   const source = part && graph.layer(part.source[0]);
@@ -105,8 +105,8 @@ function joinFinalSteps(graph: LayerGraph, at: number): boolean {
 }
 
 /**
- * If a tensor [batch, features] was taken from one step and one half of the features of a sequence, in any order, returns the
- * half and the step; otherwise null.
+ * Returns the half of the features and the step of a sequence from which a tensor [batch, features] was taken, in any order;
+ * null for other tensors.
  */
 function stepOf(graph: LayerGraph, ref: Reference): { half: Part; step: number } | null {
   const taken = operationAt(graph, ref, 'take');
@@ -121,8 +121,8 @@ function stepOf(graph: LayerGraph, ref: Reference): { half: Part; step: number }
   const [source] = graph.node(input[0]).inputs;
   const width = widthOf(graph, source);
   if (width === null) return null;
-  const { start, width: own } = boundsOf(slice, width);
-  return { half: { source, start, width: own, path: [input[0], ref[0]] }, step: step.indices };
+  const { start, width: partWidth } = boundsOf(slice, width);
+  return { half: { source, start, width: partWidth, path: [input[0], ref[0]] }, step: step.indices };
 }
 
 /** Returns the Bidirectional layer with merge mode `concat` whose directions the two parts are; null for other parts. */
@@ -143,9 +143,9 @@ function bidirectionalOf(
 
 /** Returns true if the source of the parts is read only by the nodes between it and node `at`. */
 function isOnlyRead(graph: LayerGraph, parts: readonly Part[], at: number): boolean {
-  const own = new Set([at, ...parts.flatMap(({ path }) => path)]);
+  const allowedReaders = new Set([at, ...parts.flatMap(({ path }) => path)]);
   const nodes = [parts[0].source[0], ...parts.flatMap(({ path }) => path)];
-  return nodes.every((node) => graph.readers(node).every((reader) => own.has(reader)));
+  return nodes.every((node) => graph.readers(node).every((reader) => allowedReaders.has(reader)));
 }
 
 const isSameTensor = (a: Reference, b: Reference): boolean => a[0] === b[0] && a[1] === b[1];

@@ -113,7 +113,7 @@ export class LayerGraph {
     nodes[second] = { ...b, layer: a.layer };
   }
 
-  /** If a node is unused, removes it from the readers of other nodes. */
+  /** Removes a node, if it is unused, from the readers of other nodes. */
   #release(at: number): void {
     if (!this.isUsed(at)) this.#forget(at, sourcesOf(this.node(at)));
   }
@@ -137,7 +137,7 @@ const sourcesOf = ({ inputs, mask }: NodeEntry): readonly Reference[] => (mask ?
 /** A rule looks at a node and the layers before it. Returns true if it has changed the graph. */
 export type Rule = (graph: LayerGraph, at: number) => boolean;
 
-/** If a `TensorOperation` with this operation computes a tensor, returns its options; otherwise null. */
+/** Returns the options of the `TensorOperation` that computes a tensor; null if another operation or layer computes it. */
 export function operationAt(
   graph: LayerGraph,
   [at, output]: Reference,

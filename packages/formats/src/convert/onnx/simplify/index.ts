@@ -35,8 +35,8 @@ export interface Simplified {
 
 /** Applies the rules until no rule changes the graph, at most {@link MAX_PASSES} times. */
 export function simplify(writer: ModelWriter, outputs: readonly Reference[]): Simplified {
-  const own = [...outputs];
-  const graph = new LayerGraph(writer, own);
+  const currentOutputs = [...outputs];
+  const graph = new LayerGraph(writer, currentOutputs);
   for (let pass = 0, changed = true; changed && pass < MAX_PASSES; pass++) {
     changed = false;
     for (let at = 0; at < graph.size; at++)
@@ -47,5 +47,5 @@ export function simplify(writer: ModelWriter, outputs: readonly Reference[]): Si
     while (current && graph.moved.has(current[0])) current = graph.moved.get(current[0]) ?? null;
     return current;
   };
-  return { outputs: own, moved };
+  return { outputs: currentOutputs, moved };
 }

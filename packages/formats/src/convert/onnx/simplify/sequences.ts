@@ -69,9 +69,8 @@ const isAxis = (extent: unknown, axis: number): boolean =>
   typeof extent === 'object' && extent !== null && (extent as { axis?: number }).axis === axis;
 
 /**
- * If only the last step of a recurrent layer is read, lets the layer return only this step. If its sequence is also read
- * elsewhere, replaces the last step by the final state. Layers per step after the recurrent layer are applied to the last
- * step only.
+ * Makes a recurrent layer return only its last step if no other step is read. If its sequence is also read elsewhere, replaces
+ * the last step by the final state. Layers per step after the recurrent layer are applied to the last step only.
  */
 export function lastStep(graph: LayerGraph, at: number): boolean {
   const take = operationAt(graph, [at, 0], 'take');

@@ -23,7 +23,7 @@ export function unrolledRecurrence(graph: LayerGraph, at: number): boolean {
   if (className === 'Activation') {
     if (hasSuccessor(graph, at)) return false;
     const found = recurrenceTo(graph, at);
-    // If all states are read, they are found from their concatenation.
+    // If the last state is also an input of a Concatenate of all states, the Concatenate is replaced instead (below).
     const isLast = graph.readers(at).every((node) => node < 0 || vectorOf(graph, [node, 0]) === null);
     return found !== null && isLast && replace(graph, at, found, false);
   }
@@ -45,7 +45,7 @@ function vectorOf(graph: LayerGraph, ref: Reference): number | null {
   return output === 0 ? node : null;
 }
 
-/** Returns true if a further state is computed from a state. Only the last state of a recurrence is followed back. */
+/** Returns true if the node is a state from which the next state is computed, so it is not the last one. */
 function hasSuccessor(graph: LayerGraph, at: number): boolean {
   const kernel = termsOf(graph, at)?.recurrent?.kernel;
   return graph.readers(at).some((node) => node >= 0 && kernel && graph.weight(node, 'kernel') === kernel);
@@ -109,7 +109,7 @@ function termsOf(graph: LayerGraph, at: number): Terms | null {
   if (constant) {
     const step = stepOf(graph, inputs[0]);
     const bias = [0, 1].map((i) => graph.weight(sum[0], `operand_${i}`)).find((value) => value !== null);
-    // The first step has no U: `sameRecurrent` compares only the bias.
+    // The first step has no U, so `kernel` is only a placeholder: `sameRecurrent` compares only the bias of the first step.
     return step && bias ? { ...step, previous: null, recurrent: { kernel: bias, bias } } : null;
   }
   if (graph.layer(sum[0]).className !== 'Add' || inputs.length !== 2) return null;
@@ -128,7 +128,7 @@ const isLinear = (graph: LayerGraph, [at]: Reference): boolean => {
   return className === 'Dense' && config.activation === undefined;
 };
 
-/** If a tensor [batch, units] is one step of a dense layer's output, returns the node of the layer and the step; else null. */
+/** Returns the dense layer and the step of its output that a tensor [batch, units] is; null for other tensors. */
 function stepOf(graph: LayerGraph, ref: Reference): { dense: number; step: number } | null {
   const [input] = graph.node(ref[0]).inputs;
   const take = operationAt(graph, ref, 'take');
