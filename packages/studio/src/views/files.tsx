@@ -164,20 +164,19 @@ async function open({ files, omitted }: Pick<OpenedFiles, 'files' | 'omitted'>):
   }
   message.value = t('reading');
   failure.value = null;
+  const [path] = omitted;
+  const omittedFiles = path ? t('filesOmitted', { count: omitted.length, path, MiB: MAX_MIB }) : '';
   try {
     found.value = await ask<FilesInfo>({ about: 'files', files });
   } catch (error) {
-    message.value = '';
+    message.value = omittedFiles;
     failure.value = failureOf('advice_files', error);
     return;
   }
   const { models, errors } = found.value;
   const nothing = models.length + errors.length + runs.length === 0;
   const summary = nothing ? t('nothingFound') : t('filesFound', { models: models.length, runs: runs.length });
-  const [path] = omitted;
-  message.value = path
-    ? `${summary} ${t('filesOmitted', { count: omitted.length, path, MiB: MAX_MIB })}`
-    : summary;
+  message.value = omittedFiles === '' ? summary : `${summary} ${omittedFiles}`;
 }
 
 function Model({ model: { path, task, origin, layers, tensors, bytes } }: { model: ModelInfo }) {

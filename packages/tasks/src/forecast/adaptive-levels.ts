@@ -69,6 +69,8 @@ interface RankedOutcomes {
   index: Int32Array;
   /** The share of smaller scores; NaN if too few scores are known. The actual value is inside the interval of a higher level. */
   rank: Float64Array;
+  /** The rank that a score above all known scores would have. Scores cannot be outside the margin of a higher level. */
+  highest: Float64Array;
 }
 
 /** Ranks the scores of step k (from 0) at level index l. */
@@ -84,13 +86,16 @@ function ranked({ index, scores }: StepOutcomes, l: number, k: number): RankedOu
   const byTime = Int32Array.from(values, (_, n) => n).sort((a, b) => index[a] - index[b]);
   const known = new PrefixCounts(values.length);
   const rank = new Float64Array(values.length).fill(Number.NaN);
+  const highest = new Float64Array(values.length);
   let count = 0;
   for (const [i, n] of byTime.entries()) {
     // The origin is index[n] - k. Scores of actual values before it are known there.
     for (; index[byTime[count]] < index[n] - k; count++) known.add(smaller[byTime[count]]);
-    if (count >= MIN_SCORES) rank[i] = known.countBelow(smaller[n]) / (count + Math.sqrt(k + 1));
+    const total = count + Math.sqrt(k + 1);
+    if (count >= MIN_SCORES) rank[i] = known.countBelow(smaller[n]) / total;
+    highest[i] = count / total;
   }
-  return { index: byTime.map((n) => index[n]), rank };
+  return { index: byTime.map((n) => index[n]), rank, highest };
 }
 
 /** Counts numbers from 0 to `size` - 1, and returns quickly how many are below a limit (a Fenwick tree). */
@@ -124,13 +129,14 @@ function levelHistory(
   let current = level;
   for (let row = 0; row < rows; row++) {
     let [outside, count] = [0, 0];
-    for (const [s, { k, index, rank }] of outcomes.entries()) {
+    for (const [s, { k, index, rank, highest }] of outcomes.entries()) {
       // The actual values of the row before the origin are known.
       for (; index[next[s]] < first + row; next[s]++) {
         const value = rank[next[s]];
-        if (Number.isNaN(value)) continue;
+        const levelThere = history[row - 1 - k];
+        if (Number.isNaN(value) || highest[next[s]] < levelThere) continue;
         count++;
-        if (value >= history[row - 1 - k]) outside++;
+        if (value >= levelThere) outside++;
       }
     }
     if (count > 0) current += rate * (outside / count - (1 - level));

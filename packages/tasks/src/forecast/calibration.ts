@@ -132,8 +132,10 @@ export class Calibration {
     this.#errorSpread = null;
     if (errorSpread === undefined || panel === null) return null;
     const { season, before } = errorSpread;
-    const [first] = this.#steps;
-    const start = first.index.reduce((least, index) => Math.min(least, index), before);
+    const start = this.#steps.reduce(
+      (least, { index }) => index.reduce((a, b) => Math.min(a, b), least),
+      before,
+    );
     if (season < 2 || before - start < MIN_ERROR_SEASONS * season) return null; // spares the lists of errors
     const errors = this.#steps.map((step) => step.relativeErrors(before));
     this.#errorSpread = spreadOfErrors(panel, season, errors);

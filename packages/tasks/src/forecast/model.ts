@@ -212,10 +212,10 @@ export class ForecastModel implements TaskModel {
     const { combination } = this.pipeline;
     if (combination === undefined) return byNetwork;
     const shared = new Map(Object.entries(combination.weights));
-    const bySeries = panel.series.map(({ id }) => {
-      const seriesWeights = combination.series?.[id];
-      return seriesWeights === undefined ? shared : new Map(Object.entries(seriesWeights));
-    });
+    const { series: weightsById = {} } = combination;
+    const bySeries = panel.series.map(({ id }) =>
+      Object.hasOwn(weightsById, id) ? new Map(Object.entries(weightsById[id])) : shared,
+    );
     const names = new Set(origins.flatMap(({ series }) => [...bySeries[series].keys()]));
     names.delete(combination.network);
     const members = new Map(

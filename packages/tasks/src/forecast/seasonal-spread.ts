@@ -116,8 +116,9 @@ class PositionSizes {
     const { mean } = this;
     const weight = SHRINKAGE * perRow;
     return Array.from(this.#sums, (sum, position) => {
-      const size =
-        ((mean > 0 ? sum / mean : 0) + weight * (prior?.[position] ?? 1)) / (this.#counts[position] + weight);
+      const other = prior?.[position] ?? 1;
+      if (!(mean > 0)) return other; // no error, or none that is not 0
+      const size = (sum / mean + weight * other) / (this.#counts[position] + weight);
       return Math.min(LARGEST, Math.max(SMALLEST, size));
     });
   }
@@ -133,6 +134,9 @@ export function spreadAt(
   if (spread === null) return () => 1;
   const { season, byPosition, bySeries } = spread;
   const shift = panel.start === spread.start ? 0 : periodsBetween(spread.start, panel.start, panel.frequency);
-  const sizes = panel.series.map(({ id }) => bySeries?.[id] ?? byPosition);
-  return (series, index) => sizes[series][(((index + shift) % season) + season) % season];
+  return (series, index) => {
+    const { id } = panel.series[series];
+    const sizes = bySeries !== undefined && Object.hasOwn(bySeries, id) ? bySeries[id] : byPosition;
+    return sizes[(((index + shift) % season) + season) % season];
+  };
 }

@@ -37,8 +37,9 @@ function slowLevel(
         if (at !== origin - 1) continue;
         const known = [...index.keys()].filter((m) => index[m]! < at - k).map((m) => scores[l]![m]!);
         const smaller = known.filter((score) => score < scores[l]![n]!).length;
-        if (known.length >= 20)
-          isOutside.push(smaller / (known.length + Math.sqrt(k + 1)) >= levels[at - k]!);
+        const total = known.length + Math.sqrt(k + 1);
+        const canBeOutside = known.length / total >= levels[at - k]!;
+        if (known.length >= 20 && canBeOutside) isOutside.push(smaller / total >= levels[at - k]!);
       }
     }
     const share = isOutside.filter(Boolean).length / isOutside.length;
@@ -65,6 +66,13 @@ test('levels equal those computed by the definition, also with equal scores', ()
       }
     }
   }
+});
+
+test('scores that no margin of the level can exclude are left out', () => {
+  // With 24 known scores, the highest rank at step 6 is 24 / (24 + sqrt(6)) = 0.91, below the level.
+  const steps = outcomes(14, () => 1).map(({ index, scores }) => ({ index, scores: [scores[1]!] }));
+  const adapted = new AdaptiveLevels(steps, [0.95], 0.5);
+  assert.equal(adapted.at(14, 0, 2), 0.95);
 });
 
 test('levels rise if errors grow, fall if they shrink, and stay near the nominal level otherwise', () => {

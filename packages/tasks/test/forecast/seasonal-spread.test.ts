@@ -93,9 +93,27 @@ test('errors by hand: each series is shrunk to all series, and several errors of
     close(bySeries!['late']!, [4 / 3, 2 / 3]);
     close(bySeries!['early']!, [13 / 12, 11 / 12]);
   }
+  const silent = { ...step, size: step.size.map((size, n) => (n % 2 === 1 ? 0 : size)) };
+  const { byPosition: all, bySeries: own } = spreadOfErrors(panel, 2, [silent])!;
+  assert.deepEqual(own!.early, all, 'a series without errors has the sizes of all series');
   const few = { ...step, size: step.size.map((size, n) => (n < 42 ? Number.NaN : size)) };
   assert.equal(spreadOfErrors(panel, 2, [few]), null, 'errors of fewer than 10 seasons');
   assert.equal(spreadOfErrors(panel, 1, [step]), null, 'no season');
+});
+
+test('a series that is not in the spread has the sizes of all series, whatever its name', () => {
+  const cells = [
+    [0, 1, 0, 1],
+    ['a', 'a', 'constructor', 'constructor'],
+    [1, 2, 3, 4],
+  ];
+  const table = makeTable({ source: 's', names: ['t', 'id', 'y'], cells });
+  const panel = panelFromTable(table, { target: 'y', time: 't', series: 'id' });
+  const spreadOf = spreadAt(
+    { season: 2, start: panel.start, byPosition: [1, 2], bySeries: { a: [3, 4] } },
+    panel,
+  );
+  assert.deepEqual([spreadOf(0, 0), spreadOf(0, 3), spreadOf(1, 0), spreadOf(1, 3)], [3, 4, 1, 2]);
 });
 
 test('each series has wide intervals where its own errors are large, also in a saved model', async () => {
