@@ -581,7 +581,7 @@ describe('errors of the importer name the node', async () => {
     });
     await assert.rejects(read(bytes), (error) => {
       assert.ok(error instanceof UnrollError && error.code === 'nan', String(error));
-      assert.ok(name && error.message.startsWith(`${name} has the value NaN at position 0.`), error.message);
+      assert.ok(name && error.message.startsWith(`${name} has the value NaN at index 0.`), error.message);
       return true;
     });
   });
