@@ -13,7 +13,7 @@ import { AdaptiveLevels, partOfHorizon } from './adaptive-levels.js';
 import type { Origin } from './encoder.js';
 import type { Panel } from './panel.js';
 import { MIN_ERROR_SEASONS, type SeasonalSpread, spreadAt, spreadOfErrors } from './seasonal-spread.js';
-import { bestScaling, marginOf, type Scaling, StepScores } from './step-scores.js';
+import { bestScaling, marginOf, SCALINGS, type Scaling, StepScores } from './step-scores.js';
 
 /** A forecast with its intervals. All arrays have the length of the horizon. */
 export interface Intervals {
@@ -117,11 +117,13 @@ export class Calibration {
   scaleAt({ series, origin }: Origin): { unit: number; spread: SeasonalSpread | null } {
     const { scaling } = this.#knownAt(origin);
     const { mean, recent } = this.#sizesAt(series, origin);
-    const spreads = { changes: this.#scale.spread ?? null, errors: this.#spreadOfErrors() };
-    return {
-      unit: scaling.recent ? recent : mean,
-      spread: scaling.spread === null ? null : spreads[scaling.spread],
-    };
+    return { unit: scaling.recent ? recent : mean, spread: this.#spreadOf(scaling) };
+  }
+
+  /** Returns the spread of a scaling; null if it has none, or there are too few rows to estimate it. */
+  #spreadOf({ spread }: Scaling): SeasonalSpread | null {
+    if (spread === null) return null;
+    return spread === 'changes' ? (this.#scale.spread ?? null) : this.#spreadOfErrors();
   }
 
   /** Returns the spread estimated from the errors of point forecasts; null if there are too few. */
@@ -154,9 +156,9 @@ export class Calibration {
   #knownAt(origin: number): { margins: Float64Array[]; scaling: Scaling } {
     let known = this.#margins.get(origin);
     if (known === undefined) {
-      this.#spreadOfErrors();
+      const scalings = SCALINGS.filter((each) => each.spread === null || this.#spreadOf(each) !== null);
       const positions = this.#steps.map((step) => step.knownAt(origin));
-      const scaling = bestScaling(this.#steps, positions, this.levels);
+      const scaling = bestScaling(scalings, this.#steps, positions, this.levels);
       const levelAt = this.#levelsAt(origin, scaling);
       const margins = this.levels.map((_, l) =>
         Float64Array.from(this.#steps, (step, k) => {

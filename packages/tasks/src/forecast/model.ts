@@ -1,6 +1,7 @@
 /**
  * The trained forecasting model. `forecast` returns it, and the commands save, load and run it. Its files are read and written by
- * artifact.ts, its tables are read by reader.ts, and its networks are run by joined-networks.ts.
+ * artifact.ts, its tables are read by reader.ts, and its networks are run by joined-networks.ts. It is one class, because all
+ * methods need the pipeline and the networks.
  */
 import { UnrollError, valueError } from '@unroll/core';
 import type { JsonObject } from '@unroll/core/internal';

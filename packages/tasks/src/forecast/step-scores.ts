@@ -14,7 +14,7 @@ export interface Scaling {
 }
 
 /** All scalings. The first one is used unless another one describes the errors better. */
-const SCALINGS: readonly Scaling[] = [false, true].flatMap((recent) =>
+export const SCALINGS: readonly Scaling[] = [false, true].flatMap((recent) =>
   ([null, 'changes', 'errors'] as const).map((spread) => ({ recent, spread })),
 );
 
@@ -73,14 +73,16 @@ const COMPARED_STEPS = 6;
  * Returns the scaling whose margins have the lowest interval score (Gneiting & Raftery 2007) on the known errors of point forecasts,
  * in units of the mean change of each series. Returns the first scaling if the best one does not lower the interval score by a share
  * of more than 0.5 / sqrt(number of errors), or if most forecasts have an interval from the head.
+ * @param scalings the scalings to compare
  * @param positions positions of the known scores in the lists of each step
  */
 export function bestScaling(
+  scalings: readonly Scaling[],
   steps: readonly StepScores[],
   positions: readonly (readonly number[])[],
   levels: readonly number[],
 ): Scaling {
-  const losses = SCALINGS.map(() => 0);
+  const losses = scalings.map(() => 0);
   const stride = Math.ceil(steps.length / COMPARED_STEPS);
   let [count, pointCount] = [0, 0];
   for (let k = 0; k < steps.length; k += stride) {
@@ -89,12 +91,12 @@ export function bestScaling(
     count += positions[k].length;
     pointCount += compared.length;
     if (compared.length === 0) continue;
-    for (const [i, scaling] of SCALINGS.entries())
+    for (const [i, scaling] of scalings.entries())
       losses[i] += intervalLoss(step, compared, scaling, levels, k + 1);
   }
   const best = losses.reduce((lowest, loss, i) => (loss < losses[lowest] ? i : lowest), 0);
   const isBetter = losses[best] < (1 - 0.5 / Math.sqrt(pointCount)) * losses[0];
-  return SCALINGS[isBetter && pointCount * 2 >= count ? best : 0];
+  return scalings[isBetter && pointCount * 2 >= count ? best : 0];
 }
 
 /**

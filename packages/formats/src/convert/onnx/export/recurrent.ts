@@ -1,7 +1,7 @@
 /**
  * Writes recurrent layers as RNN, LSTM and GRU nodes, which take [steps, batch, features] (layout 0). In ONNX, sequences are
  * padded only at their end. A mask may have valid steps anywhere, so a matrix moves the valid steps to the front before the
- * node, and another matrix moves the outputs back.
+ * node, and another matrix moves the outputs back. Directions and masks are in one file, because they share these layouts.
  */
 import type { FloatArray, Shape } from '@unroll/core';
 import type { Bidirectional, Cell, Recurrent, StackedCells } from '@unroll/nn';

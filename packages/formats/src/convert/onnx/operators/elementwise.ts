@@ -1,6 +1,6 @@
 /**
  * Converts elementwise nodes, which compute each element from the elements at the same index. Constants and sizes are folded,
- * and the axes of the operands are aligned.
+ * and the axes of the operands are aligned. The nodes are in one file, because they share these two steps.
  */
 import { align, arrangeConstant, constantOperand } from '../align.js';
 import { broadcastExtents } from '../arrays.js';
