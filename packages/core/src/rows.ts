@@ -22,8 +22,9 @@ export function takeRows(tensor: Tensor, rows: ArrayLike<number>): Tensor {
   const width = sizeOf(shape);
   const out = new (values.constructor as new (length: number) => FloatArray)(rows.length * width);
   for (let i = 0; i < rows.length; i++) {
-    const row = rows[i];
-    out.set(values.subarray(row * width, (row + 1) * width), i * width);
+    const start = rows[i] * width;
+    if (width > 32) out.set(values.subarray(start, start + width), i * width);
+    else for (let j = 0; j < width; j++) out[i * width + j] = values[start + j]; // a subarray takes longer than a short copy
   }
   return hostTensor(out, [rows.length, ...shape]);
 }

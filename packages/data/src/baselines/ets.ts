@@ -8,7 +8,7 @@
  *   q    = l[t - 1] + phi b[t - 1]                              the level one step ahead
  *   mu   = q,   q + s[t - m]   or   q s[t - m]                  forecast of y[t]
  *   l[t] = q + alpha (y' - q),       y' = y,   y - s[t - m]   or   y / s[t - m]
- *   b[t] = phi b[t - 1] + (beta / alpha) (l[t] - q)
+ *   b[t] = phi b[t - 1] + beta (y' - q)
  *   s[t] = s[t - m] + gamma (y'' - s[t - m]),   y'' = y - q   or   y / q
  *
  * Initial states come from a classical decomposition and a regression line through the first rows. The other parameters minimise
@@ -64,10 +64,9 @@ export function fittedEts(form: EtsForm, parameters: EtsParameters): FittedBasel
   return {
     forecasts(values, origins, horizon) {
       const states = new EtsStates(form, parameters);
-      let row = 0;
       return origins.map((origin) => {
-        for (; row < origin; row++) states.update(values[row], row);
-        return finiteOrNaive(states.forecast(origin, horizon), values[origin - 1]);
+        states.advance(values, origin);
+        return finiteOrNaive(states.forecast(horizon), values[origin - 1]);
       });
     },
   };
@@ -76,10 +75,12 @@ export function fittedEts(form: EtsForm, parameters: EtsParameters): FittedBasel
 /** The states of a model, updated row by row. */
 class EtsStates {
   readonly #form: EtsForm;
-  readonly #parameters: EtsParameters;
   readonly #season: Float64Array;
+  #parameters: EtsParameters;
   #level: number;
   #trend: number;
+  /** The next row. */
+  #row = 0;
 
   constructor(form: EtsForm, parameters: EtsParameters) {
     this.#form = form;
@@ -89,24 +90,66 @@ class EtsStates {
     this.#trend = parameters.trend;
   }
 
-  /** Updates the states with the value y of row t, and returns the one-step forecast of y. */
-  update(y: number, t: number): number {
-    const { alpha, beta, gamma, phi } = this.#parameters;
-    const { season: kind } = this.#form;
-    const q = this.#level + phi * this.#trend;
-    const position = kind === 'none' ? 0 : t % this.#season.length;
-    const s = this.#season[position];
-    const mu = kind === 'none' ? q : kind === 'additive' ? q + s : q * s;
-    if (kind === 'multiplicative' && !(s > 0 && q > 0)) return mu; // These states cannot be divisors: nothing is updated.
-    const adjusted = kind === 'none' ? y : kind === 'additive' ? y - s : y / s;
-    this.#level = q + alpha * (adjusted - q);
-    this.#trend = phi * this.#trend + (beta / alpha) * (this.#level - q);
-    if (kind !== 'none') this.#season[position] = s + gamma * ((kind === 'additive' ? y - q : y / q) - s);
-    return mu;
+  /** Starts again before row 0 with other parameters. */
+  restart(parameters: EtsParameters): void {
+    this.#parameters = parameters;
+    this.#season.set(parameters.season);
+    this.#level = parameters.level;
+    this.#trend = parameters.trend;
+    this.#row = 0;
   }
 
-  /** Returns the forecast of `horizon` rows, the first of which is row t. */
-  forecast(t: number, horizon: number): Float64Array {
+  /**
+   * Updates the states with the values of all rows before `end`. Fits spend nearly all their time here, so the loop works on local
+   * variables.
+   * @returns -2 log likelihood of these rows, up to a constant; Infinity if multiplicative errors have a forecast of 0 or below
+   */
+  advance(values: ArrayLike<number>, end: number): number {
+    const { alpha, beta, gamma, phi } = this.#parameters;
+    const hasSeason = this.#form.season !== 'none';
+    const isFactor = this.#form.season === 'multiplicative';
+    const isRelative = this.#form.error === 'multiplicative';
+    const season = this.#season;
+    const start = this.#row;
+    // `drift` is phi b[t - 1]: the fewer operations there are from one level to the next, the faster the loop.
+    let [level, drift, squares, logs, product] = [this.#level, phi * this.#trend, 0, 0, 1];
+    const driftRate = phi * beta;
+    let position = hasSeason ? start % season.length : 0;
+    for (let row = start; row < end; row++) {
+      const y = values[row];
+      const q = level + drift;
+      const s = hasSeason ? season[position] : 0;
+      const mu = isFactor ? q * s : q + s;
+      const error = y - mu;
+      const scaled = isRelative ? error / mu : error;
+      squares += scaled * scaled;
+      if (isRelative) {
+        if (!(mu > 0)) squares = Number.POSITIVE_INFINITY;
+        // A logarithm takes as long as the rest of the loop, so logarithms of products are added.
+        const next = product * mu;
+        if (next > 1e-150 && next < 1e150) product = next;
+        else {
+          logs += Math.log(product) + Math.log(mu);
+          product = 1;
+        }
+      }
+      // A multiplicative season or level that is not positive cannot be a divisor: then nothing is updated.
+      if (!isFactor || (s > 0 && q > 0)) {
+        const correction = isFactor ? y / s - q : error;
+        level = q + alpha * correction;
+        drift = phi * drift + driftRate * correction;
+        if (hasSeason) season[position] = s + gamma * (isFactor ? y / q - s : error);
+      }
+      if (++position >= season.length) position = 0;
+    }
+    this.#level = level;
+    this.#trend = phi === 0 ? 0 : drift / phi;
+    this.#row = Math.max(start, end);
+    return (end - start) * Math.log(Math.max(squares, 1e-300)) + 2 * (logs + Math.log(product));
+  }
+
+  /** Returns the forecast of the next `horizon` rows. */
+  forecast(horizon: number): Float64Array {
     const { phi } = this.#parameters;
     const { season: kind } = this.#form;
     let [level, trend] = [this.#level, this.#trend];
@@ -114,7 +157,7 @@ class EtsStates {
       trend *= phi;
       level += trend;
       if (kind === 'none') return level;
-      const s = this.#season[(t + k) % this.#season.length];
+      const s = this.#season[(this.#row + k) % this.#season.length];
       return kind === 'additive' ? level + s : level * s;
     });
   }
@@ -167,31 +210,18 @@ function fitForm(y: Float64Array, form: EtsForm, m: number): { aicc: number; par
     ...(form.season === 'none' ? [] : [0.1]),
     ...(isDamped ? [0.9] : []),
   ];
-  const { x, value } = minimiseInBox(
-    (point) => minusTwoLogLikelihood(y, form, toParameters(point)),
-    start,
-    MAX_EVALUATIONS,
-  );
+  const states = new EtsStates(form, toParameters(start));
+  const minusTwoLogLikelihood = (point: Float64Array): number => {
+    states.restart(toParameters(point));
+    const value = states.advance(y, y.length);
+    return Number.isFinite(value) ? value : Number.MAX_VALUE;
+  };
+  const { x, value } = minimiseInBox(minusTwoLogLikelihood, start, MAX_EVALUATIONS);
   // Smoothing parameters, initial states (the indices of the season have a fixed mean) and the variance.
   const count = start.length + 1 + (hasTrend ? 1 : 0) + (form.season === 'none' ? 0 : m - 1) + 1;
   const free = y.length - count - 1;
   const aicc = free <= 0 ? Number.POSITIVE_INFINITY : value + 2 * count + (2 * count * (count + 1)) / free;
   return { aicc, parameters: toParameters(x) };
-}
-
-function minusTwoLogLikelihood(y: Float64Array, form: EtsForm, parameters: EtsParameters): number {
-  const states = new EtsStates(form, parameters);
-  const isRelative = form.error === 'multiplicative';
-  let [squares, logs] = [0, 0];
-  for (let t = 0; t < y.length; t++) {
-    const mu = states.update(y[t], t);
-    if (isRelative && !(mu > 0)) return Number.MAX_VALUE;
-    const error = isRelative ? (y[t] - mu) / mu : y[t] - mu;
-    squares += error * error;
-    if (isRelative) logs += Math.log(mu);
-  }
-  const value = y.length * Math.log(Math.max(squares, 1e-300)) + 2 * logs;
-  return Number.isFinite(value) ? value : Number.MAX_VALUE;
 }
 
 /**

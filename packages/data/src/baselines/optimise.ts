@@ -49,13 +49,15 @@ export function minimiseInBox(
     simplex.sort(byValue);
     const [best, worst] = [simplex[0], simplex[simplex.length - 1]];
     if (worst.value - best.value <= 1e-9 * (Math.abs(best.value) + 1e-9)) break;
-    const centre = start.map(
-      (_, i) => simplex.slice(0, -1).reduce((sum, { x }) => sum + x[i], 0) / start.length,
-    );
+    const centre = new Float64Array(start.length);
+    for (const vertex of simplex)
+      if (vertex !== worst) for (let i = 0; i < centre.length; i++) centre[i] += vertex.x[i] / centre.length;
     // The point at `scale` on the line from the worst vertex (-1) through the centre (0).
     const pointAt = (scale: number) => {
       evaluations++;
-      return evaluate(Float64Array.from(centre, (c, i) => clip(c + scale * (c - worst.x[i]))));
+      const point = new Float64Array(centre.length); // Float64Array.from takes longer than a short function to minimise
+      for (let i = 0; i < point.length; i++) point[i] = clip(centre[i] + scale * (centre[i] - worst.x[i]));
+      return evaluate(point);
     };
     let next = pointAt(1);
     if (next.value < best.value) {

@@ -49,8 +49,9 @@ export class AdaptiveLevels {
     this.#histories = Array.from({ length: PARTS }, (_, part) => {
       const inPart = [...steps.entries()].filter(([k]) => partOfHorizon(k, steps.length) === part);
       const step = 1 + inPart.reduce((sum, [k]) => sum + k, 0) / inPart.length;
+      const ranksByStep = inPart.map(([k, each]) => rankedByLevel(each, k));
       return levels.map((level, l) => {
-        const outcomes = inPart.map(([k, each]) => ({ k, ...ranked(each, l, k) }));
+        const outcomes = inPart.map(([k], i) => ({ k, ...ranksByStep[i][l] }));
         return levelHistory(outcomes, level, rate / Math.sqrt(step), { first, rows });
       });
     });
@@ -73,17 +74,21 @@ interface RankedOutcomes {
   highest: Float64Array;
 }
 
-/** Ranks the scores of step k (from 0) at level index l. */
-function ranked({ index, scores }: StepOutcomes, l: number, k: number): RankedOutcomes {
-  const values = scores[l];
-  const byValue = Int32Array.from(values, (_, n) => n).sort((a, b) => values[a] - values[b]);
-  /** For each score, the number of smaller scores. */
-  const smaller = new Int32Array(values.length);
-  for (const [position, n] of byValue.entries()) {
-    const before = byValue[position - 1];
-    smaller[n] = position > 0 && values[before] === values[n] ? smaller[before] : position;
+/** Ranks the scores of step k (from 0) for each level. The scores of a point forecast are the same at all levels. */
+function rankedByLevel({ index, scores }: StepOutcomes, k: number): RankedOutcomes[] {
+  const result: RankedOutcomes[] = [];
+  for (const [l, values] of scores.entries()) {
+    const isSame = l > 0 && values.every((value, n) => value === scores[l - 1][n]);
+    result.push(isSame ? result[l - 1] : ranked(index, values, k));
   }
-  const byTime = Int32Array.from(values, (_, n) => n).sort((a, b) => index[a] - index[b]);
+  return result;
+}
+
+function ranked(index: readonly number[], values: Float64Array, k: number): RankedOutcomes {
+  const sorted = values.toSorted();
+  /** For each score, the number of smaller scores. */
+  const smaller = Int32Array.from(values, (value) => lowerBound(sorted, value));
+  const byTime = sortedByIndex(index);
   const known = new PrefixCounts(values.length);
   const rank = new Float64Array(values.length).fill(Number.NaN);
   const highest = new Float64Array(values.length);
@@ -96,6 +101,29 @@ function ranked({ index, scores }: StepOutcomes, l: number, k: number): RankedOu
     highest[i] = count / total;
   }
   return { index: byTime.map((n) => index[n]), rank, highest };
+}
+
+/** Returns the number of sorted values that are smaller than a value. */
+function lowerBound(sorted: Float64Array, value: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Returns the positions of a list in the order of their grid indices (counting sort). */
+function sortedByIndex(index: readonly number[]): Int32Array {
+  const first = index.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
+  const last = index.reduce((a, b) => Math.max(a, b), first);
+  const starts = new Int32Array(index.length === 0 ? 0 : last - first + 2);
+  for (const each of index) starts[each - first + 1]++;
+  for (let i = 1; i < starts.length; i++) starts[i] += starts[i - 1];
+  const result = new Int32Array(index.length);
+  for (let n = 0; n < index.length; n++) result[starts[index[n] - first]++] = n;
+  return result;
 }
 
 /** Counts numbers from 0 to `size` - 1, and returns quickly how many are below a limit (a Fenwick tree). */

@@ -217,7 +217,8 @@ export class PanelEncoder {
     };
     const random = dropCategories ? new RandomStream(0, 'categories').uniform(origins.length) : null;
     for (const [n, origin] of origins.entries()) {
-      const point = { ...this.#pointOf(origin), isUnknown: random !== null && random[n] < UNKNOWN_SHARE };
+      const isUnknown = random !== null && random[n] < UNKNOWN_SHARE;
+      const point = this.#pointOf(origin, isUnknown);
       this.#encodeWindow(point, rows.inputs.subarray(n * width, (n + 1) * width));
       if (futureSize > 0)
         this.#encodeFuture(point, rows.future.subarray(n * futureSize, (n + 1) * futureSize));
@@ -239,7 +240,7 @@ export class PanelEncoder {
   }
 
   /** Returns the data of an origin. @throws UnrollError `state` if the series has no fitted transform (see `canForecast`) */
-  #pointOf({ series, origin }: Origin): Omit<EncodingPoint, 'isUnknown'> {
+  #pointOf({ series, origin }: Origin, isUnknown = false): EncodingPoint {
     const target = this.#targets[series];
     if (target === null) {
       throw new UnrollError('state', `Series ${series} has too few rows for a network forecast.`, {
@@ -247,7 +248,8 @@ export class PanelEncoder {
       });
     }
     const row = origin - this.#panel.series[series].offset;
-    return { ...target, channels: this.#channels[series], row };
+    const { transform, prepared } = target;
+    return { transform, prepared, channels: this.#channels[series], row, isUnknown };
   }
 
   #encodeWindow(point: EncodingPoint, out: FloatArray): void {

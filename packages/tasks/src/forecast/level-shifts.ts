@@ -193,7 +193,9 @@ export class ShiftSearch {
   }
 
   #medianChange(from: number, to: number): number {
-    return median(Float64Array.from({ length: to - from }, (_, i) => this.#change(from + i)));
+    const changes = new Float64Array(to - from); // Float64Array.from takes several times as long
+    for (let t = from; t < to; t++) changes[t - from] = this.#change(t);
+    return median(changes);
   }
 
   #medianValue(from: number, to: number): number {

@@ -180,11 +180,12 @@ function linearForecasts(
   const inputs = (start: Start) => withBias(fitOf(start).transform.input(fitOf(start).prepared, start.row));
   const targets = (start: Start) => fitOf(start).transform.targets(fitOf(start).prepared, start.row);
   const models = ridge(starts.map(inputs), starts.map(targets), PENALTIES);
+  const scoredInputs = scored.map(inputs);
   let best: { error: number; forecasts: Float64Array[] } | null = null;
   for (const weights of models) {
-    const forecasts = scored.map((start) => {
+    const forecasts = scored.map((start, n) => {
       const { transform, prepared } = fitOf(start);
-      return transform.output(prepared, start.row, product(inputs(start), weights));
+      return transform.output(prepared, start.row, product(scoredInputs[n], weights));
     });
     const error = meanError(series, scored, forecasts, forecasts);
     if (best === null || error < best.error) best = { error, forecasts };
@@ -192,7 +193,11 @@ function linearForecasts(
   return best?.forecasts ?? null;
 }
 
-const withBias = (input: Float64Array): Float64Array => Float64Array.of(...input, 1);
+function withBias(input: Float64Array): Float64Array {
+  const result = new Float64Array(input.length + 1).fill(1);
+  result.set(input);
+  return result;
+}
 
 /** Returns the mean absolute error of the mean of two forecasts, divided by the unit of each series. */
 function meanError(
@@ -263,5 +268,9 @@ function solve(factor: Float64Array, b: Float64Array, width: number): Float64Arr
 }
 
 /** Returns the product of weights [output][input] and an input. */
-const product = (input: Float64Array, weights: readonly Float64Array[]): Float64Array =>
-  Float64Array.from(weights, (row) => row.reduce((sum, weight, i) => sum + weight * input[i], 0));
+function product(input: Float64Array, weights: readonly Float64Array[]): Float64Array {
+  const result = new Float64Array(weights.length);
+  for (const [k, row] of weights.entries())
+    for (let i = 0; i < row.length; i++) result[k] += row[i] * input[i];
+  return result;
+}

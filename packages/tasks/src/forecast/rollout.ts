@@ -103,9 +103,11 @@ function sliceCells(cells: Float64Array, first: number, length: number): Float64
 
 /** Concatenates the chunks of one forecast and keeps the first `horizon` steps. */
 function joinChunks(chunks: readonly Intervals[], horizon: number): Intervals {
+  const [first] = chunks as [Intervals];
+  if (chunks.length === 1 && first.median.length === horizon) return first;
   const concat = (part: (chunk: Intervals) => Float64Array) =>
     Float64Array.from(chunks.flatMap((chunk) => [...part(chunk)])).slice(0, horizon);
-  const [{ lower, mean }] = chunks as [Intervals];
+  const { lower, mean } = first;
   return {
     median: concat((chunk) => chunk.median),
     lower: lower.map((_, l) => concat((chunk) => chunk.lower[l])),

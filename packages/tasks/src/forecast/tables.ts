@@ -63,11 +63,13 @@ export function backtestTable({ panel, plan, origins, backtest, levels }: Backte
   const rows = origins.flatMap((origin, n) => {
     const actual = actualAt(panel, origin, plan.horizon);
     const id = hasIds ? [panel.series[origin.series].id] : [];
+    const originTime = timeAt(panel, origin.origin - 1);
+    const times = Array.from(actual, (_, k) => timeAt(panel, origin.origin + k));
     return backtest.flatMap(({ model, forecasts }) =>
       Array.from(forecasts[n].median, (median, k) => [
         ...id,
-        timeAt(panel, origin.origin - 1),
-        timeAt(panel, origin.origin + k),
+        originTime,
+        times[k],
         model,
         rounded(actual[k]),
         rounded(median),

@@ -119,23 +119,24 @@ export class WindowTransform {
   targets({ z, changes }: PreparedSeries, row: number): Float64Array {
     const { horizon, lag } = this.config;
     const { centre, scale } = this.#targetScaling(this.#window(changes, row));
-    return Float64Array.from(
-      { length: horizon },
-      (_, k) => (changePerSeason({ z, lag }, row - 1, k + 1) - centre) / scale,
-    );
+    const targets = new Float64Array(horizon);
+    for (let k = 0; k < horizon; k++)
+      targets[k] = (changePerSeason({ z, lag }, row - 1, k + 1) - centre) / scale;
+    return targets;
   }
 
   /** Converts the network's output [horizon] for a forecast from `row` back to values. */
   output({ z, changes }: PreparedSeries, row: number, scaledOutputs: ArrayLike<number>): Float64Array {
     const { lag, horizon, log } = this.config;
     const { centre, scale } = this.#targetScaling(this.#window(changes, row));
-    const forecast = Float64Array.from({ length: horizon }, (_, i) => {
+    const forecast = new Float64Array(horizon);
+    for (let i = 0; i < horizon; i++) {
       const change = scaledOutputs[i] * scale + centre;
-      if (lag === 1) return change;
       const seasons = Math.ceil((i + 1) / lag);
-      return z[row + i - seasons * lag] + seasons * change;
-    });
-    return log ? forecast.map(Math.exp) : forecast;
+      const z1 = lag === 1 ? change : z[row + i - seasons * lag] + seasons * change;
+      forecast[i] = log ? Math.exp(z1) : z1;
+    }
+    return forecast;
   }
 
   /** Returns the unit by which the input counts of a forecast from `row` are divided; 1 for other scalers. */
