@@ -32,7 +32,7 @@ import {
   sequential,
   stackedCells,
 } from '@unroll/nn';
-import { largest, mismatch, onBackend, report } from '@unroll/testkit';
+import { largestMagnitude, mismatch, onBackend, throwProblems } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 import { B, CELLS, I, MASKS, stepByStep, T } from './cases.js';
 
@@ -45,7 +45,7 @@ const X = Array.from({ length: B }, () => Array.from({ length: T }, () => number
 const same = (what: string, found: DataArray | undefined, wanted: unknown, tolerance: number): string[] => {
   if (!found) return [`${what} is missing`];
   const expected = flat(wanted);
-  const problem = mismatch(what, found.values, expected, tolerance * Math.max(1, largest(expected)));
+  const problem = mismatch(what, found.values, expected, tolerance * Math.max(1, largestMagnitude(expected)));
   return problem ? [problem] : [];
 };
 
@@ -81,11 +81,11 @@ async function compareCell(name: string, tolerance: number): Promise<string[]> {
 describe('a trace equals the cells step by step', () => {
   for (const name of Object.keys(CELLS)) {
     test(`${name} in float64`, async () => {
-      report(await onBackend(referenceBackend('float64'), () => compareCell(name, 1e-12)));
+      throwProblems(await onBackend(referenceBackend('float64'), () => compareCell(name, 1e-12)));
     });
     for (const { name: backendName, backend, reason } of testBackends()) {
       test(`${name} on ${backendName}`, { skip: reason || false }, async () => {
-        report(await onBackend(backend!, () => compareCell(name, 2e-6)));
+        throwProblems(await onBackend(backend!, () => compareCell(name, 2e-6)));
       });
     }
   }
@@ -150,12 +150,14 @@ describe('trace', () => {
             return Array.from(array.values.slice((b * T + t) * width, (b * T + t + length) * width));
           }).flat();
         for (const name in layers[0]!.gates)
-          report(same(`gate ${name}`, layers[0]!.gates[name], wanted(whole.layers[0]!.gates[name]!), 1e-6));
+          throwProblems(
+            same(`gate ${name}`, layers[0]!.gates[name], wanted(whole.layers[0]!.gates[name]!), 1e-6),
+          );
         for (const name in layers[0]!.states)
-          report(
+          throwProblems(
             same(`state ${name}`, layers[0]!.states[name], wanted(whole.layers[0]!.states[name]!), 1e-6),
           );
-        report(same('output', outputs[0], wanted(whole.outputs[0]!), 1e-6));
+        throwProblems(same('output', outputs[0], wanted(whole.outputs[0]!), 1e-6));
         t += length;
       }
       assert.equal(stream.steps, T);

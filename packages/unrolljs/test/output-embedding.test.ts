@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Parameter, valueAndGrad } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
-import { mismatch, onBackend, report } from '@unroll/testkit';
+import { mismatch, onBackend, throwProblems } from '@unroll/testkit';
 import {
   dense,
   embedding,
@@ -75,7 +75,7 @@ describe('outputEmbedding', () => {
         };
         return (at(1e-5) - at(-1e-5)) / 2e-5;
       });
-      report([mismatch('table', grads[0].dataSync(), differences, 1e-8)]);
+      throwProblems([mismatch('table', grads[0].dataSync(), differences, 1e-8)]);
     });
   });
 
@@ -161,7 +161,7 @@ describe('sampledSoftmax', () => {
       const sampled = valueAndGrad(() => loss.compute(hidden, target, null, null, training), parameters);
       const scores = layer.call([{ value: hidden, mask: null }])[0].value;
       const full = losses.sparseCategoricalCrossentropy({ fromLogits: true }).compute(scores, target, null);
-      report([
+      throwProblems([
         mismatch('exact', exact.value.dataSync(), full.dataSync(), 1e-12),
         mismatch('sampled', sampled.value.dataSync(), exact.value.dataSync(), 1e-9),
         ...sampled.grads.map((grad, i) =>
@@ -188,7 +188,7 @@ describe('sampledSoftmax', () => {
             return (at(1e-5) - at(-1e-5)) / 2e-5;
           });
           parameter.assign(values);
-          report([mismatch(parameter.name, grads[n].dataSync(), differences, 1e-8)]);
+          throwProblems([mismatch(parameter.name, grads[n].dataSync(), differences, 1e-8)]);
         });
       });
     });

@@ -3,7 +3,7 @@
  * random numbers. The kernels are called directly, with sizes and values that rarely occur in ops.
  */
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
-import { largest } from '../compare.js';
+import { largestMagnitude } from '../compare.js';
 import type { ContractCase } from './case.js';
 import { cellCases } from './cells.js';
 import { crfKernelCases } from './crf.js';
@@ -34,7 +34,7 @@ const SPECIAL = [
 
 /** Allows errors of `factor` times the largest element, and at least the smallest normal number of float32. */
 function relative(factor: number): Allowed {
-  return (expected) => Math.max(factor * largest(expected), 2 ** -126);
+  return (expected) => Math.max(factor * largestMagnitude(expected), 2 ** -126);
 }
 
 function fillTrials(): Trial[] {
