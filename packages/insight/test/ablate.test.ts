@@ -1,6 +1,6 @@
 /**
- * With a fixed gate or fixed units, the results are those of the equations with these values. Detects changed columns of
- * another gate, a bias that is added twice, and a view that changes the model.
+ * `ablate` and `saturation`: with a fixed gate or fixed units, the results are those of the equations with these values. Detects
+ * changed columns of another gate, a bias that is added twice, and a view that changes the model itself.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -109,7 +109,7 @@ describe('fixed units', () => {
       }));
   }
 
-  test('views can be ablated again, and inner layers have paths', () =>
+  test('an ablated model can be ablated again, and inner layers are found by path or name', () =>
     onBackend(referenceBackend('float64'), async () => {
       const network = sequential([bidirectional(lstm({ units: 2, returnSequences: true }))], { seed: 2 });
       const one = ablate(network, { layer: 'bidirectional/backward_lstm', units: [0] });
@@ -139,7 +139,7 @@ describe('fixed units', () => {
 });
 
 describe('saturation', () => {
-  test('gives the shares of gate values near 0 and 1, dead units and half-lives', () =>
+  test('returns the shares of gate values near 0 and 1, dead units and half-lives', () =>
     onBackend(referenceBackend('float64'), async () => {
       const network = sequential([CELLS.lstm!({})], { seed: 2 });
       const mask = [

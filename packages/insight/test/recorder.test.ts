@@ -28,7 +28,7 @@ function folderFor(t: TestContext): string {
 }
 
 describe('recorder', () => {
-  test('gradients, changes and clipping are those of the update', async () => {
+  test('a record has the gradients, the weight changes and the clip rate of its update', async () => {
     const seen: TrainingRecord[] = [];
     const records = recorder({ every: 2, onRecord: (record) => void seen.push(record) });
     const norms: number[] = [];

@@ -78,7 +78,7 @@ async function compareCell(name: string, tolerance: number): Promise<string[]> {
   return problems;
 }
 
-describe('a trace equals the cells step by step', () => {
+describe('a trace equals a run of the cell step by step', () => {
   for (const name of Object.keys(CELLS)) {
     test(`${name} in float64`, async () => {
       throwProblems(await onBackend(referenceBackend('float64'), () => compareCell(name, 1e-12)));
@@ -127,7 +127,7 @@ describe('trace', () => {
     );
   });
 
-  test('gives the same in batches as for all examples at once', async () => {
+  test('is the same in batches as for all examples at once', async () => {
     const network = sequential([lstm({ units: 3, returnSequences: true }), gru({ units: 2 })]);
     const mask = tensor(MASKS.holes!);
     const whole = await traceX(network, { mask });
@@ -135,7 +135,7 @@ describe('trace', () => {
     assert.deepEqual(structuredClone(whole), whole, 'plain data');
   });
 
-  test('gives the same for the chunks of a stream as for whole sequences', async () => {
+  test('is the same for the chunks of a stream as for whole sequences', async () => {
     for (const make of [CELLS.lstm!, CELLS.custom!, CELLS.minGru!, CELLS.zoneout!]) {
       const network = sequential([make({ returnSequences: true }), dense({ units: 1 })], { seed: 5 });
       const whole = await traceX(network);
@@ -164,7 +164,7 @@ describe('trace', () => {
     }
   });
 
-  test('gives the gates and the alignments of a decoder', async () => {
+  test('has the gates and the alignments of a decoder', async () => {
     const source = input({ shape: [4, 2], name: 'source' });
     const target = input({ shape: [null, I], name: 'target' });
     const decoder = attentionDecoder(lstmCell({ units: 3 }), attention(), {
