@@ -5,7 +5,7 @@ export interface Difference {
   index: number;
   actual: number;
   expected: number;
-  /** The absolute difference; Infinity if only one of the values is NaN or infinite. */
+  /** The absolute difference; Infinity if the values differ and at least one of them is NaN or infinite. */
   size: number;
 }
 
@@ -35,12 +35,12 @@ export function largestMagnitude(values: ArrayLike<number>): number {
   return max;
 }
 
-/** Returns the largest allowed error of outputs: 1e-5 times the largest expected value, and at least 1e-5. */
+/** Returns the largest allowed error of outputs: 1e-5 times the largest absolute expected value, and at least 1e-5. */
 export function outputTolerance(expected: ArrayLike<number>): number {
   return 1e-5 * Math.max(1, largestMagnitude(expected));
 }
 
-/** Returns the largest allowed error of gradients: 1e-4 times the largest expected value. */
+/** Returns the largest allowed error of gradients: 1e-4 times the largest absolute expected value. */
 export function gradientTolerance(expected: ArrayLike<number>): number {
   return 1e-4 * largestMagnitude(expected);
 }

@@ -25,7 +25,10 @@ export interface GradientReport {
 
 /** Step of the central differences: a compromise between rounding errors and the error of order STEP². */
 const STEP = 1e-5;
-/** Allowed error, relative to the largest gradient (at least 1). */
+/**
+ * Allowed error, relative to the largest gradient (at least 1). The check of a direction multiplies it by the square root of the
+ * number of elements of the input.
+ */
 const TOLERANCE = 1e-7;
 
 /** Default number of elements of each input to check one at a time. */
