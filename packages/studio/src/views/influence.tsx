@@ -1,7 +1,8 @@
 /** Influence: how strongly the output at a step depends on the input of each step (connectivity), and attribution. */
+
+import { formatNumber } from '../charts/format-number.js';
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { InfluenceValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';
@@ -13,7 +14,7 @@ import { AlignmentPanel } from './live-alignment.js';
 
 export function InfluenceView() {
   const problem = store.problem.value;
-  const found = store.measured('influence');
+  const found = store.latestValues('influence');
   if (!problem) return <Waiting />;
   const step = problem.perStep
     ? store.step.value
@@ -90,7 +91,7 @@ function Influence({ cell, value, problem }: InfluenceProps) {
           <span
             key={s}
             class="token shade"
-            title={`${s + 1}: ${short(norms[s])}`}
+            title={`${s + 1}: ${formatNumber(norms[s])}`}
             style={{
               '--shade': `${Math.round(85 * Math.sqrt(norms[s] / most))}%`,
               '--cell': cellColors.value[cell],
