@@ -91,7 +91,7 @@ export function isList(
   return typeof first !== 'number' && !(areMasks && typeof first[0] === 'number');
 }
 
-/** Returns true for an object with the names of inputs or outputs as keys. */
+/** Returns true for an object, whose keys are then the names of inputs or outputs. */
 export function isNamed(values: ModelValues): values is Readonly<Record<string, Values | null>> {
   return (
     typeof values === 'object' &&

@@ -1,4 +1,4 @@
-/** `outputEmbedding`, tied and with its own table, and `losses.sampledSoftmax`, which trains it. */
+/** `outputEmbedding`, with its own table or tied to an embedding, and the loss `sampledSoftmax` that trains it. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -139,7 +139,7 @@ describe('outputEmbedding', () => {
   });
 });
 
-/** Returns a layer with drawn weights, and hidden states with targets. */
+/** Returns an output embedding with random weights, and N random hidden states with targets. V: tokens, D: units. */
 function sampledCase(V: number, D: number, N: number) {
   const layer = outputEmbedding({ units: V });
   layer.build([[-1, D]]);
@@ -153,7 +153,7 @@ function sampledCase(V: number, D: number, N: number) {
 const training = { training: true, random: new RandomStream(9) };
 
 describe('sampledSoftmax', () => {
-  test('with all tokens as uniform samples it is the exact softmax, in value and gradients', () => {
+  test('with all tokens as uniform samples equals the exact softmax, in value and gradients', () => {
     onBackend(float64, () => {
       const { layer, hidden, target, parameters } = sampledCase(7, 3, 5);
       const loss = losses.sampledSoftmax({ layer, samples: 7, distribution: 'uniform' });

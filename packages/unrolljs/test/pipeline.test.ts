@@ -27,14 +27,14 @@ before(async () => {
 });
 
 describe('pipeline of a classifier', () => {
-  test('gives the best label of a text, with its probability', async () => {
+  test('returns the best label of a text, with its probability', async () => {
     const classify = await pipeline('classify', files);
     const [{ label, score }, ...others] = await classify('a good film');
     const [p] = await model.probabilities(['a good film']);
     assert.deepEqual([label, score, others.length], ['yes', Math.max(...p), 0]);
     assert.deepEqual([classify.task, classify.model.format], ['classify', 'unroll-classify-1']);
   });
-  test('gives the best labels first with topK', async () => {
+  test('returns the topK best labels, the best one first', async () => {
     const classify = await pipeline('classify', files);
     for (const [topK, count] of [
       [2, 2],
@@ -49,7 +49,7 @@ describe('pipeline of a classifier', () => {
       );
     }
   });
-  test('gives one result for each text of a list', async () => {
+  test('returns one result for each text of a list', async () => {
     const classify = await pipeline('classify', files);
     const texts = ['a bad film', 'an odd film'];
     const each = [...(await classify(texts[0])), ...(await classify(texts[1]))];
