@@ -45,8 +45,8 @@ describe('a fixed gate', () => {
               for (const value of [0, 0.25, 1]) {
                 const view = ablate(network, { layer: layer.name, gate, value });
                 const found = (await trace(view, X)).layers[0]!;
-                for (const each of found.gates[gate]!.values)
-                  assert.ok(Math.abs(each - value) < 1e-6, `${name} ${gate} ${value}: ${each}`);
+                for (const gateValue of found.gates[gate]!.values)
+                  assert.ok(Math.abs(gateValue - value) < 1e-6, `${name} ${gate} ${value}: ${gateValue}`);
                 const y = await (await view.predict(X)).data();
                 assert.deepEqual(y, await (await predict(view, X)).data());
                 assert.notDeepEqual(y, before);
@@ -54,7 +54,7 @@ describe('a fixed gate', () => {
                 const plain = (await trace(network, X)).layers[0]!;
                 const dependsOn = (other: string): boolean =>
                   other === gate || name === 'peephole' || (name === 'gru' && other === 'n' && gate === 'r');
-                for (const other of [...gates].filter((each) => !dependsOn(each))) {
+                for (const other of [...gates].filter((gateName) => !dependsOn(gateName))) {
                   for (let u = 0; u < H; u++) {
                     const [a, b] = [found.gates[other]!.values[u]!, plain.gates[other]!.values[u]!];
                     assert.ok(

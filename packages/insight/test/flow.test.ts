@@ -81,7 +81,7 @@ describe('gradientFlow equals finite differences', () => {
           const { states, reverse } = (await gradientFlow(network, tensor(X))).layers[0]!;
           assert.equal(reverse, goBackwards);
           const run = async () => Array.from(await (await predict(network, tensor(X))).data());
-          for (const state of Object.keys(states).filter((each) => /(^|\.)h$/.test(each))) {
+          for (const state of Object.keys(states).filter((stateName) => /(^|\.)h$/.test(stateName))) {
             const cell = state === 'h' ? layer.cell : layer.cell.cells![Number(state[0])]!;
             for (let lag = 0; lag < T; lag++) {
               const wanted = await norms(cell, lag, run);

@@ -52,9 +52,9 @@ describe('pipeline of a classifier', () => {
   test('returns one result for each text of a list', async () => {
     const classify = await pipeline('classify', files);
     const texts = ['a bad film', 'an odd film'];
-    const each = [...(await classify(texts[0])), ...(await classify(texts[1]))];
+    const expected = [...(await classify(texts[0])), ...(await classify(texts[1]))];
     const close = (found: readonly { label: string; score: number }[]) =>
-      found.map(({ label, score }, i) => [label, Math.abs(score - each[i].score) < 1e-6]);
+      found.map(({ label, score }, i) => [label, Math.abs(score - expected[i].score) < 1e-6]);
     assert.deepEqual(close((await classify(texts)) as { label: string; score: number }[]), [
       ['no', true],
       ['maybe', true],

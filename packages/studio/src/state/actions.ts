@@ -223,6 +223,6 @@ export function choosePreset(preset: PresetName): void {
 
 export function toggleCell(cell: CellKind): void {
   const { cells } = store.settings.value;
-  const next = CELLS.filter((each) => (each === cell ? !cells.includes(cell) : cells.includes(each)));
+  const next = CELLS.filter((kind) => (kind === cell ? !cells.includes(cell) : cells.includes(kind)));
   if (next.length > 0) change({ cells: next });
 }

@@ -49,7 +49,7 @@ function indexIn(name: string): number {
 
 /** The selection, which all views share: cell, example, layer, step and unit. */
 export const cell = signal<CellKind>(
-  settings.value.cells.find((each) => each === (initial.params.get('cell') ?? 'lstm')) ??
+  settings.value.cells.find((kind) => kind === (initial.params.get('cell') ?? 'lstm')) ??
     settings.value.cells[0],
 );
 export const example = signal(indexIn('example'));
@@ -65,8 +65,8 @@ export const unit = signal<number | null>(null);
 export function latestValues<K extends keyof LookValues>(
   name: K,
 ): { cell: CellKind; value: NonNullable<LookValues[K]> }[] {
-  return settings.value.cells.flatMap((each) => {
-    const value = snapshots.value[each]?.values[name];
-    return value === undefined ? [] : [{ cell: each, value: value as NonNullable<LookValues[K]> }];
+  return settings.value.cells.flatMap((kind) => {
+    const value = snapshots.value[kind]?.values[name];
+    return value === undefined ? [] : [{ cell: kind, value: value as NonNullable<LookValues[K]> }];
   });
 }

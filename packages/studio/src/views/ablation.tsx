@@ -29,7 +29,7 @@ export function AblationPanel() {
     .map(({ name }) => name);
   const layer = recurrent[Math.min(store.layer.value, recurrent.length - 1)];
   const saturation = store.snapshots.value[store.cell.value]?.values.saturation ?? [];
-  const gates = Object.keys(saturation.find((each) => each.layer === layer)?.gates ?? {});
+  const gates = Object.keys(saturation.find((values) => values.layer === layer)?.gates ?? {});
   const run = async (): Promise<void> => {
     const gate = gates.includes(target.value) ? target.value : null;
     const ablation = { layer, units: parseUnits(units.value), gate, value: value.value };

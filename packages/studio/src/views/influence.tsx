@@ -30,7 +30,8 @@ export function InfluenceView() {
         <Pickers step={problem.perStep} />
         <InputStrip />
         {found.length === 0 && <Waiting />}
-        {problem.vocabulary && found.map((each) => <Influence key={each.cell} {...each} problem={problem} />)}
+        {problem.vocabulary &&
+          found.map((entry) => <Influence key={entry.cell} {...entry} problem={problem} />)}
         {found.length > 0 && (
           <LineChart
             label={t('influenceTitle', { step: step + 1 })}

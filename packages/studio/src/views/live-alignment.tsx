@@ -27,8 +27,8 @@ export function AlignmentPanel({ problem }: { problem: ProblemInfo }) {
     <Panel title={t('alignmentTitle')} hint={t('alignmentHint')} id="alignments" wide>
       {found.length === 0 ? <Waiting /> : null}
       <div class="alignments">
-        {found.map((each) => (
-          <Alignments key={each.cell} {...each} problem={problem} />
+        {found.map((entry) => (
+          <Alignments key={entry.cell} {...entry} problem={problem} />
         ))}
       </div>
     </Panel>

@@ -38,7 +38,7 @@ export function SeriesPredictions({ problem: { series } }: { problem: ProblemInf
           label={t('forecastTitle', { name })}
           lines={[
             { name: t('actual'), color: ink.value.text, x, y: actual, width: 2 },
-            ...forecasts.flatMap((each) => linesOf(each, x)),
+            ...forecasts.flatMap((cellForecast) => linesOf(cellForecast, x)),
           ]}
           xLabel={t('timeStep')}
           yLabel={name}

@@ -97,5 +97,5 @@ function numbersIn(value: unknown, name: string): [string, number][] {
 /** Returns the model, name or label of an entry of a list, otherwise its index. */
 function titleOf(member: unknown, key: string): string {
   const { model, name, label } = (member ?? {}) as Readonly<Record<string, unknown>>;
-  return [model, name, label].find((each): each is string => typeof each === 'string') ?? key;
+  return [model, name, label].find((title): title is string => typeof title === 'string') ?? key;
 }

@@ -17,7 +17,7 @@ const state = signal('');
 
 export function StateTraces({ layer }: { layer: LayerValues }) {
   const names = Object.keys(layer.states);
-  const name = names.includes(state.value) ? state.value : (names.find((each) => each === 'c') ?? names[0]);
+  const name = names.includes(state.value) ? state.value : (names.find((option) => option === 'c') ?? names[0]);
   const values = layer.states[name];
   const steps = values.length / layer.units;
   const range = brush.value && ([Math.min(...brush.value), Math.max(...brush.value)] as const);
@@ -58,8 +58,8 @@ function TraceOptions({ names, name }: { names: readonly string[]; name: string 
       <label>
         {t('state')}
         <select id="state" value={name} onChange={(event) => (state.value = event.currentTarget.value)}>
-          {names.map((each) => (
-            <option key={each}>{each}</option>
+          {names.map((option) => (
+            <option key={option}>{option}</option>
           ))}
         </select>
       </label>
