@@ -24,7 +24,7 @@ export interface AttributionOptions extends MaskOption, Omit<OutputOptions, 'com
    * Default `integratedGradients`.
    */
   method?: 'integratedGradients' | 'occlusion';
-  /** Index of the number in the output. Default: for each sequence, the index of the largest number (the predicted class). */
+  /** Index of the number in the output. Default: the index of the largest number of each sequence (the class of a classifier). */
   component?: number;
   /** One number for each feature, or one for all. Default 0. The baseline of ids is the zero vector. */
   baseline?: number | readonly number[];

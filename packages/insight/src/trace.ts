@@ -94,7 +94,7 @@ export async function trace(
     const outputs = withInstruments(network, instruments, () => {
       const pass = () => network.forward(batch.sequences, inferenceContext());
       const results = withLinks(network, pass).map(({ value }) => value);
-      // The scope keeps all tensors that this function returns, so these are returned only for that.
+      // `owned` is not read later: returning these tensors keeps them beyond the scope.
       return { results, owned: runs.map(({ tensors }) => tensors) };
     });
     parts.push(await readTrace(network, runs, outputs.results));

@@ -100,7 +100,7 @@ export const en = {
 
   gatesTitle: 'Gates and states of the {cell}',
   gatesHint:
-    'Rows are units, columns are time steps. Point at a cell or use the arrow keys to read a value; the same unit and step are marked in all maps and views.',
+    'Rows are units, columns are time steps. Hover over a map or use the arrow keys to read a value; the same unit and step are marked in all maps and views.',
   gatesHintShort: 'Rows are units, columns are time steps.',
   heatKeys: 'Arrow keys move the selected unit and step',
   example: 'Example',
