@@ -218,7 +218,7 @@ test('rejects masks that fit no input, and too many masks', async () => {
   await rejects(
     () => network.predict([padded, fixed], { mask: { sauce: mask } }),
     'value',
-    /Expected one entry for each of source, extra; got sauce\./,
+    /mask may have entries for the inputs source, extra; got sauce\./,
   );
   const three = [tensor(mask), null, null];
   await rejects(
@@ -229,9 +229,13 @@ test('rejects masks that fit no input, and too many masks', async () => {
   await rejects(
     () => network.predict([padded, null]),
     'value',
-    /Expected one entry for each of source, extra; got source\./,
+    /x must have an entry for each of the inputs source, extra; got source\./,
   );
-  await rejects(() => network.predict({}), 'value', /one entry for each of source, extra; got none\./);
+  await rejects(
+    () => network.predict({}),
+    'value',
+    /an entry for each of the inputs source, extra; got none\./,
+  );
 });
 
 test('weights of 2 double the loss, and weights of 0 exclude examples', async () => {

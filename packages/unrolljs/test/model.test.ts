@@ -106,7 +106,7 @@ test('fit, evaluate and predictAll take inputs and outputs by name, and batches'
   assert.ok(Math.abs(history.validationLoss[1] - metrics.loss) < 1e-6);
   const batches = [{ x: [tensor(x), tensor(y)], y: [tensor(y), tensor(targets.last)] }];
   assert.equal((await network.fit(batches, { epochs: 3 })).loss.length, 3);
-  await assert.rejects(network.predict({ source: x }), /each of source, extra; got source/);
+  await assert.rejects(network.predict({ source: x }), /each of the inputs source, extra; got source/);
 });
 
 test('trainOnBatch equals the steps of fit, with the same optimizer state', async () => {
