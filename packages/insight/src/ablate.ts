@@ -106,7 +106,7 @@ export function ablate(model: Inspectable, options: AblateOptions): AblatedModel
   return new AblatedModel(network, [...changes, change]);
 }
 
-/** Returns a function that changes the result of a step: it fixes units of a state. */
+/** Returns a hook that replaces some units of a state by `value` in the result of each step. */
 function unitHook(layer: Recurrent, units: readonly number[], state: string, value: number): StepHook {
   const { stateSizes } = layer.cell;
   const size = stateSizes[state];
@@ -134,8 +134,8 @@ function unitHook(layer: Recurrent, units: readonly number[], state: string, val
   };
 }
 
-/** At inputs of ±100, the activations reach the ends of their range, up to rounding. */
-const FAR = 100;
+/** The largest input that a fixed gate gets: at ±100, the activations reach the ends of their range, up to rounding. */
+const SATURATING_INPUT = 100;
 
 /** Returns the input for which an activation returns `value`. @throws UnrollError `value` if there is none or it is not known */
 function inverse(activation: unknown, value: number, owner: string): number {
@@ -144,16 +144,17 @@ function inverse(activation: unknown, value: number, owner: string): number {
   if (activation === 'sigmoid' && inside(0, 1)) return clamp(Math.log(value / (1 - value)));
   if (activation === 'tanh' && inside(-1, 1)) return clamp(Math.atanh(value));
   if (activation === 'hardSigmoid' && inside(0, 1))
-    return value === 0 ? -FAR : value === 1 ? FAR : 6 * value - 3;
+    return value === 0 ? -SATURATING_INPUT : value === 1 ? SATURATING_INPUT : 6 * value - 3;
   throw valueError(`${owner} cannot be fixed to ${value} with the activation ${formatValue(activation)}.`);
 }
 
-const clamp = (x: number): number => Math.max(-FAR, Math.min(FAR, x));
+const clamp = (x: number): number => Math.max(-SATURATING_INPUT, Math.min(SATURATING_INPUT, x));
 
 /** Returns a function that creates a cell with the current weights of the layer and a fixed value of one gate. */
 function gateChange(layer: Recurrent, gate: string, value: number): () => Cell {
   const { cell } = layer;
   const order = gateOrder(cell);
+  // `U` stands for the only column block of a simple RNN, which has no gates.
   const index = order?.indexOf(gate) ?? -1;
   if (order === null || index < 0 || gate === 'U') {
     const known = order && gate !== 'U' ? order.join(', ') : 'none';
@@ -163,9 +164,10 @@ function gateChange(layer: Recurrent, gate: string, value: number): () => Cell {
   }
   const { activation, recurrentActivation } = cell.config;
   const isCandidate = gate === 'g' || gate === 'n';
-  const phi = cell.className === 'MinGRUCell' ? (activation ?? 'logSpace') : (activation ?? 'tanh');
+  const candidateActivation =
+    cell.className === 'MinGRUCell' ? (activation ?? 'logSpace') : (activation ?? 'tanh');
   const bias = inverse(
-    isCandidate ? phi : (recurrentActivation ?? 'sigmoid'),
+    isCandidate ? candidateActivation : (recurrentActivation ?? 'sigmoid'),
     value,
     `ablate: the gate ${gate}`,
   );

@@ -24,7 +24,7 @@ export interface AttributionOptions extends MaskOption, Omit<OutputOptions, 'com
    * Default `integratedGradients`.
    */
   method?: 'integratedGradients' | 'occlusion';
-  /** Index of the number in the output. Default: for each sequence, the largest number, such as the predicted class. */
+  /** Index of the number in the output. Default: the index of the largest number of each sequence (the class of a classifier). */
   component?: number;
   /** One number for each feature, or one for all. Default 0. The baseline of ids is the zero vector. */
   baseline?: number | readonly number[];
@@ -83,20 +83,23 @@ export async function attribution(
   const steps = findOutputSteps(subject, inputs, options);
   const original = await outputAt(subject, inputs, steps, output);
   const component = componentsOf(original, options.component);
-  const call: Call = {
+  const call: AttributionCall = {
     ...{ subject, inputs, input, x: await value.data(), steps, component, output, baseline, width },
   };
   return method === 'occlusion' ? occlude(call, original) : integrate(call, original, options.points ?? 32);
 }
 
-interface Call {
+/** The arguments of both methods. */
+interface AttributionCall {
   subject: Subject;
   inputs: Inputs;
+  /** Index of the input whose steps and features get attributions. */
   input: number;
-  /** The values of the input. */
+  /** The values of this input. */
   x: FloatArray;
   steps: Int32Array;
   component: Int32Array;
+  /** Index of the output of the model. */
   output: number;
   baseline: Float64Array;
   /** Number of features. */
@@ -132,10 +135,10 @@ const selectComponents = ({ shape, values }: DataArray, component: Int32Array): 
  * Returns the inputs at a point of the line from the baseline (alpha 0) to x (alpha 1). Ids are unchanged: the callers multiply
  * the vectors of the ids by alpha.
  */
-function inputsAt({ inputs, input, x, baseline, width }: Call, alpha: number): Inputs {
+function inputsAt({ inputs, input, x, baseline, width }: AttributionCall, alpha: number): Inputs {
   const { value } = inputs.sequences[input];
   if (value.rank < 3) return inputs;
-  const values = x.map((each, i) => baseline[i % width] + alpha * (each - baseline[i % width]));
+  const values = x.map((xi, i) => baseline[i % width] + alpha * (xi - baseline[i % width]));
   const sequences = inputs.sequences.map((sequence, i) =>
     i === input ? { ...sequence, value: hostTensor(values, value.shape) } : sequence,
   );
@@ -143,7 +146,7 @@ function inputsAt({ inputs, input, x, baseline, width }: Call, alpha: number): I
 }
 
 /** Computes integrated gradients. */
-async function integrate(call: Call, original: DataArray, points: number): Promise<Attribution> {
+async function integrate(call: AttributionCall, original: DataArray, points: number): Promise<Attribution> {
   const { inputs, input, x, baseline, width, component, steps } = call;
   const { value } = inputs.sequences[input];
   const [B, T] = value.shape;
@@ -170,7 +173,7 @@ async function integrate(call: Call, original: DataArray, points: number): Promi
           shape: [B, width],
           values: sumBy(total, B * width, (i) => Math.floor(i / (T * width)) * width + (i % width)),
         },
-    gap: sums.map((each, b) => each - (output[b] - baselineOutput[b])),
+    gap: sums.map((sum, b) => sum - (output[b] - baselineOutput[b])),
   };
 }
 
@@ -183,7 +186,7 @@ function sumBy({ values }: DataArray, count: number, groupOf: (i: number) => num
 }
 
 /** Returns the outputs for the baseline. */
-async function outputAtBaseline(call: Call): Promise<DataArray> {
+async function outputAtBaseline(call: AttributionCall): Promise<DataArray> {
   const { subject, inputs, input, steps, output } = call;
   const { value } = inputs.sequences[input];
   return outputAt(subject, inputsAt(call, 0), steps, output, {
@@ -195,7 +198,7 @@ async function outputAtBaseline(call: Call): Promise<DataArray> {
  * Returns the gradients at a point of the line with respect to x, [B, T, F]; for ids, the dot products of the gradients and the
  * vectors of the ids, [B, T].
  */
-async function gradientsAt(call: Call, alpha: number): Promise<DataArray> {
+async function gradientsAt(call: AttributionCall, alpha: number): Promise<DataArray> {
   const { subject, input, steps, component, output } = call;
   const { sequences } = inputsAt(call, alpha);
   const probe = new Probe();
@@ -234,7 +237,7 @@ function oneHot(component: Int32Array, D: number): Tensor {
 }
 
 /** Computes how much the output falls if a step, or a feature at all steps, is replaced by the baseline. */
-async function occlude(call: Call, original: DataArray): Promise<Attribution> {
+async function occlude(call: AttributionCall, original: DataArray): Promise<Attribution> {
   const { subject, inputs, input, steps, component, output, baseline, width } = call;
   const { value } = inputs.sequences[input];
   const [B, T] = value.shape;

@@ -18,7 +18,7 @@ export function gateOrder(cell: Cell): readonly string[] | null {
   return ORDER[cell.className] ?? null;
 }
 
-/** Returns the names of the `count` gates of a cell; if they are unknown, `U0`, `U1`, ..., or `U` for a single one. */
+/** Returns the names of the `count` gates of a cell; if the names are unknown, `U0`, `U1`, ..., or `U` for a single gate. */
 export function gateNamesOf(cell: Cell, count: number): readonly string[] {
   const names = gateOrder(cell);
   if (names?.length === count) return names;

@@ -32,7 +32,7 @@ import type { Inputs, Subject } from './inputs.js';
 import { type LayerRun, withInstruments } from './instrument.js';
 import type { Site } from './network.js';
 import { Probe } from './probe.js';
-import { type Collected, collect, readCollected } from './step-values.js';
+import { type CollectedValues, collect, readCollected } from './step-values.js';
 import { chooseSteps, outputOf, selectSteps } from './steps.js';
 
 /** Which numbers are differentiated. */
@@ -50,7 +50,7 @@ export interface OutputOptions {
   seed?: number;
 }
 
-/** Types of the options, for `checkOptions`. */
+/** The types of `OutputOptions`, for `checkOptions`; `true`: the option is checked elsewhere. */
 export const OUTPUT_OPTIONS = {
   step: true,
   output: 'nonNegativeInteger',
@@ -67,7 +67,7 @@ export interface LossTarget {
 /** Largest number of backward passes. Up to this width, an output needs one pass per number; beyond it, random signs are used. */
 const MAX_PASSES = 16;
 
-/** The derivatives with respect to the states of one layer, with the gates of the pass. */
+/** The derivatives with respect to the states of one layer, and its gates in the same forward pass. */
 export interface LayerDerivatives {
   run: Pick<LayerRun, 'site' | 'cell' | 'reverse'>;
   mask: DataArray | null;
@@ -145,7 +145,7 @@ export async function differentiate(
       };
     },
   );
-  // The vectors of an embedding replace its ids.
+  // If an embedding reads the ids of an input, the vectors of the embedding are reported instead of the input.
   const used = leaves.filter(
     ({ input, name }) => input === null || !embedded.has(input) || !isInput(names, name),
   );
@@ -212,7 +212,7 @@ async function readDerivatives(
   found: {
     steps: Int32Array;
     outputSteps: number | null;
-    records: { mask: Tensor | null; gates: Collected }[];
+    records: { mask: Tensor | null; gates: CollectedValues }[];
   } & Norms,
   runs: readonly LayerRun[],
   leaves: readonly Leaf[],
@@ -295,7 +295,7 @@ function lossScalar(
   return { scalars: [loss.compute(selectSteps(value, steps), target, null)], factor };
 }
 
-/** Returns the targets of the chosen steps. The tape does not record this, because targets are constants. */
+/** Returns the targets of the chosen steps. The tape does not record the selection, because targets are constants. */
 function selectTarget(y: Tensor, steps: Int32Array): Tensor {
   const outer = recording.current;
   recording.current = null;

@@ -1,7 +1,7 @@
 /**
- * Reads gates, states and gradients of the fused kernels. Their forward pass stores the gates for the backward pass if an op
- * is recorded, and their backward pass can return the gradient of the state of every step. A recorder around one call
- * of `cell.sequence` receives these buffers, so the kernels run once and as usual.
+ * Reads gates, states and gradients of the fused kernels. If a tape records an op, its forward kernel stores the gates for the
+ * backward pass, and its backward kernel can return the gradient of the state of every step. During one call of `cell.sequence`,
+ * this file replaces the tape (`recording.current`) and so receives these buffers; the kernels run once, as without it.
  */
 
 import type { Tensor } from '@unroll/core';
@@ -28,7 +28,7 @@ import { override } from './override.js';
 import { KernelSteps, type StepValues } from './step-values.js';
 
 /** Tensors by name. */
-export type Named = Record<string, Tensor>;
+export type TensorsByName = Record<string, Tensor>;
 
 /** The gates and states of one run of a cell, in time order. */
 export interface CellRecord {
@@ -44,18 +44,19 @@ export interface FusedRun {
   record: CellRecord;
 }
 
-/** Receives the gradient of every state in each backward pass, [B, T, size] in time order. */
-export type GradientSink = (gradients: Named) => void;
+/** Called in each backward pass with the gradients with respect to the states, [B, T, size] in time order. */
+export type GradientSink = (gradients: TensorsByName) => void;
 
-interface Observed extends CellRecord {
-  /** The op to record: if there is a sink, one that also reports gradients. */
+/** The gates and states of a call of an op. */
+interface Observation extends CellRecord {
+  /** The op for the outer tape to record. If there is a sink, its backward pass also reports gradients. */
   op: AnyOp;
 }
 
 type Observer = (
   call: { op: AnyOp; outputs: readonly Tensor[]; saved: unknown; reverse: boolean },
   sink: GradientSink | null,
-) => Observed;
+) => Observation;
 
 const KINDS = [
   [LstmCell, 'lstm'],
@@ -89,7 +90,7 @@ export function runFused(
 ): FusedRun | null {
   const name = fusedOpOf(cell);
   if (name === null) return null;
-  let found: Observed | null = null;
+  let found: Observation | null = null;
   const outer = recording.current;
   const scan = cell instanceof MinCell ? observeCoefficients(cell) : null;
   recording.current = {
@@ -112,13 +113,13 @@ export function runFused(
     scan?.restore();
   }
   if (!result || found === null) return null;
-  const { gates, states } = found as Observed;
+  const { gates, states } = found as Observation;
   return { result, record: { gates: scan?.gates() ?? gates, states } };
 }
 
 /** Collects the gates of a minGRU or minLSTM, which computes them for all steps at once. */
-function observeCoefficients(cell: MinCell): { gates: () => Named; restore: () => void } {
-  let gates: Named = {};
+function observeCoefficients(cell: MinCell): { gates: () => TensorsByName; restore: () => void } {
+  let gates: TensorsByName = {};
   const { coefficients } = cell;
   const restore = override(cell, 'coefficients', (sum) => {
     const result = coefficients.call(cell, sum);
@@ -136,7 +137,7 @@ const observers: Record<OpName, Observer> = {
     return {
       gates: splitGates(gates, prepared, 'ifgo', reverse),
       states: { h: hiddenStates(prepared, reverse), c: cells },
-      op: sink ? reporting(op, 'lstmBackward', ['dhAll', 'dcAll'], prepared, reverse, sink) : op,
+      op: sink ? reportingGradients(op, 'lstmBackward', ['dhAll', 'dcAll'], prepared, reverse, sink) : op,
     };
   },
   gru({ op, saved, reverse }, sink) {
@@ -144,7 +145,7 @@ const observers: Record<OpName, Observer> = {
     return {
       gates: splitGates(gates, prepared, 'zrn', reverse),
       states: { h: hiddenStates(prepared, reverse) },
-      op: sink ? reporting(op, 'gruBackward', ['dhAll'], prepared, reverse, sink) : op,
+      op: sink ? reportingGradients(op, 'gruBackward', ['dhAll'], prepared, reverse, sink) : op,
     };
   },
   rnn({ op, saved, reverse }, sink) {
@@ -152,7 +153,7 @@ const observers: Record<OpName, Observer> = {
     return {
       gates: {},
       states: { h: hiddenStates(prepared, reverse) },
-      op: sink ? reporting(op, 'rnnBackward', ['dhAll'], prepared, reverse, sink) : op,
+      op: sink ? reportingGradients(op, 'rnnBackward', ['dhAll'], prepared, reverse, sink) : op,
     };
   },
   /** At each step, h = a * (previous h) + b, so the gradients with respect to h and b are equal. They are in time order. */
@@ -187,8 +188,8 @@ function splitGates(
 
 type BackwardKernel = 'lstmBackward' | 'gruBackward' | 'rnnBackward';
 
-/** Returns the op with a backward pass that requests the gradients of all states from the kernel and passes them to `sink`. */
-function reporting(
+/** Returns a copy of the op whose backward pass requests the gradients of all states from the kernel and passes them to `sink`. */
+function reportingGradients(
   op: AnyOp,
   kernel: BackwardKernel,
   requests: readonly ('dhAll' | 'dcAll')[],

@@ -16,8 +16,11 @@ const KEEP: Readonly<Record<string, string>> = {
 /** The candidates, which are not in [0, 1]. */
 const CANDIDATES = ['g', 'n'];
 
-/** Returns true if a gate is not a candidate and all its values are in [0, 1]. @param name may have the prefix of a stack: `0.i` */
-export function isShare(name: string, { values }: DataArray): boolean {
+/**
+ * Returns true for gates with values from 0 (shut) to 1 (open), as opposed to candidates.
+ * @param name the name of the gate, with the prefix of a stack if there is one: `0.i`
+ */
+export function isBetween0And1(name: string, { values }: DataArray): boolean {
   const gate = name.slice(name.lastIndexOf('.') + 1);
   if (CANDIDATES.includes(gate)) return false;
   for (let i = 0; i < values.length; i++) if (!(values[i] >= 0 && values[i] <= 1)) return false;

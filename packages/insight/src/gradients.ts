@@ -12,7 +12,7 @@ import { spectralRadii } from './spectral.js';
 import { type LagSummary, summarize } from './statistics.js';
 
 export interface GradientFlowOptions extends MaskOption, OutputOptions {
-  /** Differentiate this loss (for the targets y), not the output. Default: the output is differentiated. */
+  /** The loss to differentiate, for the targets y. Default: the output is differentiated. */
   loss?: LossSpec;
   /** Paths or names of the recurrent layers. Default: all. */
   layers?: readonly string[];
@@ -27,7 +27,7 @@ export interface GradientFlowOptions extends MaskOption, OutputOptions {
  * is differentiated, in the order in which the layer processes the steps.
  */
 export interface StateFlow extends LagSummary {
-  /** The same, with the values of each sequence divided by its value at lag 0. */
+  /** The same summary of the norms of each sequence divided by its norm at lag 0. */
   relative: LagSummary;
 }
 
@@ -61,7 +61,7 @@ export interface GradientFlow {
  * this and all earlier steps, for every recurrent layer. If the norm falls exponentially with the lag, the gradient vanishes;
  * if it rises, the gradient explodes (Bengio et al. 1994; Pascanu et al. 2013).
  *
- * The derivatives are total: they include every path from the state to the output. Masked steps are NaN.
+ * The derivatives are total: they include every path from the state to the output. At masked steps, the results are NaN.
  * @param x one batch [B, T, ...]
  * @param y the targets, for a loss; null: differentiate the output
  * @throws UnrollError `value` for unknown layers, invalid options, or only one of y and `loss`
@@ -114,7 +114,10 @@ function layerFlow(
   const { site, cell, reverse } = derivatives.run;
   const states = Object.entries(derivatives.squares).map(([name, values]) => {
     const byLag = lagsOf(values, derivatives, steps, outputSteps, Math.sqrt);
-    return [name, { ...summarize(byLag, levels), relative: summarize(relativeTo0(byLag), levels) }] as const;
+    return [
+      name,
+      { ...summarize(byLag, levels), relative: summarize(relativeToLag0(byLag), levels) },
+    ] as const;
   });
   const keep = keptShare(keepGateOf(cell), derivatives.gates);
   return {
@@ -123,7 +126,7 @@ function layerFlow(
     cell: cell.className,
     reverse,
     states: Object.fromEntries(states),
-    forgetProduct: keep && summarize(keptByLag(keep, derivatives, steps, outputSteps), levels),
+    forgetProduct: keep && summarize(forgetProductByLag(keep, derivatives, steps, outputSteps), levels),
   };
 }
 
@@ -163,13 +166,13 @@ function lagsOf(
   return { shape: [B, T], values: byLag };
 }
 
-function relativeTo0({ shape, values }: DataArray): DataArray {
+function relativeToLag0({ shape, values }: DataArray): DataArray {
   const K = shape[1];
   return { shape, values: values.map((value, i) => value / values[i - (i % K)]) };
 }
 
 /** Returns for each lag the product of the kept shares of all steps after it, averaged over the units. */
-function keptByLag(
+function forgetProductByLag(
   keep: DataArray,
   derivatives: LayerDerivatives,
   steps: Int32Array,

@@ -1,4 +1,4 @@
-/** What all instruments share: reading inputs and masks, and finding the network of a model or view. */
+/** Shared by all instruments: reads inputs and masks, and finds the network of a model or of a view from `ablate`. */
 import {
   asTensor,
   type FloatArray,
@@ -21,7 +21,7 @@ export interface MaskOption {
   mask?: Tensor | readonly (Tensor | null)[] | null;
 }
 
-/** A network, and the changes that a view of it (from `ablate`) applies. */
+/** The network to examine, and the changes that apply to it if it was passed as a view from `ablate`. */
 export interface Subject {
   network: Network;
   changes: readonly Change[];

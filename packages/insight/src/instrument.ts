@@ -21,8 +21,8 @@ import {
   type FusedRun,
   fusedOpOf,
   type GradientSink,
-  type Named,
   runFused,
+  type TensorsByName,
 } from './fused.js';
 import { layersOf, recurrentSites, type Site } from './network.js';
 import { override } from './override.js';
@@ -48,9 +48,9 @@ export interface LayerRun extends CellRecord {
   x: Tensor;
   mask: Tensor | null;
   /** The initial states [B, size]; null: zeros. */
-  initial: Named | null;
+  initial: TensorsByName | null;
   /** Returns the gradients with respect to the states in the last backward pass, [B, T, size]. */
-  gradients: () => Named;
+  gradients: () => TensorsByName;
 }
 
 export interface Instruments {
@@ -69,26 +69,26 @@ export interface Instruments {
 export function withInstruments<T>(network: Network, instruments: Instruments, work: () => T): T {
   const { sites = [], changes = [], onEmbedding } = instruments;
   const carried = network.carriedStates;
-  const replaced: (() => void)[] = [];
-  const all = new Map(recurrentSites(network).map((site) => [site.layer, site]));
+  const restores: (() => void)[] = [];
+  const sitesByLayer = new Map(recurrentSites(network).map((site) => [site.layer, site]));
   const layers = new Set([...sites.map(({ layer }) => layer), ...changes.map(({ layer }) => layer)]);
   for (const layer of layers) {
     const observed = sites.some((site) => site.layer === layer);
     const layerChanges = changes.filter((change) => change.layer === layer);
     const cell = layerChanges.findLast(({ makeCell }) => makeCell)?.makeCell?.() ?? layer.cell;
     const hook = composeHooks(layerChanges.flatMap((change) => change.hook ?? []));
-    const site = all.get(layer) ?? { path: layer.name, layer };
-    replaced.push(
+    const site = sitesByLayer.get(layer) ?? { path: layer.name, layer };
+    restores.push(
       override(layer, 'run', (x, state, context) =>
         observe({ site, cell, hook, observed }, { x, state, context }, instruments),
       ),
     );
   }
-  if (onEmbedding) replaced.push(...replaceEmbeddings(network, onEmbedding));
+  if (onEmbedding) restores.push(...replaceEmbeddings(network, onEmbedding));
   try {
     return scope(work);
   } finally {
-    for (const restore of replaced) restore();
+    for (const restore of restores) restore();
     network.resetStates();
     network.carriedStates = carried;
   }
@@ -116,7 +116,8 @@ function replaceEmbeddings(
   });
 }
 
-interface Target {
+/** A recurrent layer during a pass: its cell, or the cell that runs instead, and whether its runs are reported. */
+interface InstrumentedLayer {
   site: Site;
   cell: Cell;
   hook: StepHook | null;
@@ -130,12 +131,16 @@ interface CellCall {
 }
 
 /** Runs a cell over a sequence and reports the run. */
-function observe(target: Target, call: CellCall, { probe = null, onRun }: Instruments): SequenceResult {
+function observe(
+  target: InstrumentedLayer,
+  call: CellCall,
+  { probe = null, onRun }: Instruments,
+): SequenceResult {
   const { site, cell, hook } = target;
   const { x, context } = call;
   // A cell that defines its initial state must start from this state, as it does without instruments.
   const state = call.state ?? cell.zeroState?.(x.shape[0], context.constants) ?? null;
-  let gradients: Named = {};
+  let gradients: TensorsByName = {};
   const sink: GradientSink | null = probe && ((found) => void Object.assign(gradients, found));
   let report = (): void => {};
   let run = hook ? null : runWithKernels(cell, { ...call, state }, sink);
@@ -145,7 +150,7 @@ function observe(target: Target, call: CellCall, { probe = null, onRun }: Instru
     run = stepped;
   }
   if (target.observed) {
-    const take = (): Named => {
+    const take = (): TensorsByName => {
       report();
       const taken = gradients;
       gradients = {};

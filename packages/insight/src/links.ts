@@ -8,7 +8,7 @@ import { type Layer, type Network, Recurrent } from '@unroll/nn';
 import { recurrentSites } from './network.js';
 import { override } from './override.js';
 
-/** One run of a recurrent layer, in the order of the pass. */
+/** One run of a recurrent layer in a pass, with the earlier runs that it reads. */
 interface Link {
   layer: Recurrent;
   /** Indices of the runs whose outputs this run reads. */
@@ -32,21 +32,22 @@ export function withLinks<T>(network: Network, pass: () => T): T {
     }
   };
   visit(network);
-  const restore = [...layers].flatMap((layer) => finder.wrap(layer));
+  const restores = [...layers].flatMap((layer) => finder.wrap(layer));
   try {
     const result = pass();
     namesByNetwork.set(network, namesOf(network, finder.links));
     return result;
   } finally {
-    for (const each of restore) each();
+    for (const restore of restores) restore();
   }
 }
 
 /**
- * Returns the names of the runs whose outputs a run of a layer reads; empty: only inputs of the model, or unknown.
+ * Returns the names of the runs whose outputs a run of a layer reads; empty if the run reads only inputs of the model, or if the
+ * links are unknown.
  * @param count number of earlier runs of the layer in the pass
  */
-export function readLayers(network: Network, layer: Recurrent, count: number): string[] {
+export function sourceLayersOf(network: Network, layer: Recurrent, count: number): string[] {
   return [...(namesByNetwork.get(network)?.get(layer)?.[count] ?? [])];
 }
 

@@ -32,7 +32,7 @@ export interface MemoryLengthOptions extends MaskOption, OutputOptions {
 
 export interface MemoryLength {
   method: 'gradient' | 'ablation';
-  /** Steps that the model looks back, for each sequence; -1 if no step has an influence. */
+  /** How many steps the model looks back, for each sequence; -1 if no step has an influence. */
   lengths: Int32Array;
   /** Median of the lengths. */
   median: number;
@@ -66,7 +66,7 @@ export async function memoryLength(
   const found = await differentiate(subject, inputs, [], outputOptions);
   const norms =
     method === 'gradient'
-      ? influenceOf(found).find((each) => each.input === input)?.norms
+      ? influenceOf(found).find((influence) => influence.input === input)?.norms
       : await ablationInfluence(subject, inputs, input, found.steps, options);
   const [B, T] = inputs.sequences[input].value.shape;
   // If input and output differ in their numbers of steps, as with an encoder and a decoder, lag 0 is the last step of the input.
@@ -114,10 +114,10 @@ async function ablationInfluence(
   const D = original.shape[1];
   const changes = new Float64Array(B * T);
   for (let b = 0; b < B; b++) {
-    const eachStep = Array.from({ length: T }, (_, t) => [t]);
+    const singleSteps = Array.from({ length: T }, (_, t) => [t]);
     const found = await occludedOutputs(
       { subject, inputs, input, row: b, step: steps[b], output, baseline },
-      eachStep,
+      singleSteps,
     );
     for (let t = 0; t < T; t++) {
       let squares = 0;

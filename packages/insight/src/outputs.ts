@@ -90,7 +90,8 @@ function copiesOf({ sequences }: Inputs, row: number, count: number): Inputs {
 
 /**
  * Returns the index of the input to examine: the option `input`, or the only input with a time axis.
- * @throws UnrollError `value` if the option is not an input with a time axis, or without it, if there is not exactly one
+ * @throws UnrollError `value` if the option is not the index of an input with a time axis; without the option, if the model does
+ * not have exactly one such input
  */
 export function sequenceIndex(inputs: Inputs, input: number | undefined, owner: string): number {
   if (input === undefined) return onlySequence(inputs, owner);
@@ -109,7 +110,7 @@ const noTimeAxis = (subject: string, shape: readonly number[]): UnrollError =>
     `${subject} no time axis: the shape must be [batch, time, features], or [batch, time] for ids, got [${shape.join(', ')}].`,
   );
 
-/** Returns the index of the only input with a time axis: of rank 3 or more or, if there is none, of rank 2 (ids). */
+/** Returns the index of the only input of rank 3 or more or, if there is none, of the only input of rank 2 (ids). */
 function onlySequence({ sequences }: Inputs, owner: string): number {
   const found = sequences.flatMap(({ value }, i) => (value.rank >= 2 ? [i] : []));
   const long = found.filter((i) => sequences[i].value.rank >= 3);

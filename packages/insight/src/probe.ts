@@ -30,7 +30,7 @@ export class Probe extends Tape {
   }
 
   override record(op: AnyOp, inputs: Inputs, attrs: unknown, outputs: Outputs, saved: unknown): void {
-    const reporting: AnyOp = {
+    const reportingOp: AnyOp = {
       ...op,
       backward: (call) => {
         outputs.forEach((output, i) => {
@@ -40,6 +40,6 @@ export class Probe extends Tape {
         return op.backward(call);
       },
     };
-    super.record(reporting, inputs, attrs, outputs, saved);
+    super.record(reportingOp, inputs, attrs, outputs, saved);
   }
 }

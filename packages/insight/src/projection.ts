@@ -78,7 +78,7 @@ function covarianceOf(
 
 const ITERATIONS = 300;
 /** More vectors than requested make the iteration converge faster. */
-const EXTRA = 6;
+const EXTRA_VECTORS = 6;
 
 /** Returns the k largest eigenvalues of a symmetric matrix [n, n] and their eigenvectors [k, n], by subspace iteration. */
 function leadingEigenvectors(
@@ -86,7 +86,7 @@ function leadingEigenvectors(
   n: number,
   k: number,
 ): { vectors: Float64Array; values: Float64Array } {
-  const m = Math.min(n, k + EXTRA);
+  const m = Math.min(n, k + EXTRA_VECTORS);
   let basis = orthonormal(new RandomStream(0, 'projection').normal(m * n), m, n);
   for (let i = 0; i < ITERATIONS; i++) basis = orthonormal(multiply(basis, matrix, m, n), m, n);
   const image = multiply(basis, matrix, m, n);

@@ -26,7 +26,7 @@ export interface RecorderOptions {
   onRecord?: (record: TrainingRecord) => void | Promise<void>;
   /** Where records are written: `toTensorBoard`, `toCsv` of `@unroll/insight/node`. Default: nowhere. */
   to?: readonly RecordSink[];
-  /** Also collect the records in `records`. Default true. */
+  /** Also store all records in the property `records` of the recorder. Default true. */
   collect?: boolean;
 }
 
@@ -57,7 +57,7 @@ export interface LagRecord {
   relative: Float64Array;
 }
 
-/** Shares of gate values near 0 and 1. */
+/** Shares of gate values below 0.05 (`low`) and above 0.95 (`high`). */
 export interface GateRecord {
   layer: string;
   gate: string;
@@ -78,7 +78,7 @@ export interface TrainingRecord {
   layers: LayerRecord[];
   lags: LagRecord[];
   gates: GateRecord[];
-  /** Number of units whose output hardly changes on x, by layer. */
+  /** By layer: number of dead units, whose output varies by less than 0.001 over all steps and sequences of x. */
   dead: Record<string, number>;
   /** Histograms by parameter; empty if `bins` is 0. */
   weights: Record<string, Histogram>;
@@ -135,7 +135,7 @@ export function recorder(options: RecorderOptions = {}): Recorder {
       if (event.type !== 'step' || !event.updated) return;
       counts.updates++;
       if (event.clipped) counts.clipped++;
-      // The change of the weights needs their values before the update.
+      // To measure the change by an update, the weights before it are needed.
       if ((event.updates + 1) % every === 0) before = await weightsOf(run);
       if (event.updates % every !== 0) return;
       const record = await measure(event, run);

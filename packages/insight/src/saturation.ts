@@ -2,7 +2,7 @@
 import { valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import { type DataArray, outputStates } from './arrays.js';
-import { isShare, keptShare } from './gates.js';
+import { isBetween0And1, keptShare } from './gates.js';
 import type { MaskOption, ModelInput } from './inputs.js';
 import type { Inspectable } from './instrument.js';
 import { type LayerTrace, trace } from './trace.js';
@@ -78,7 +78,7 @@ export function saturationOf(layer: LayerTrace, threshold = 0.05, deadRange = 1e
   const gates: Record<string, Shares> = {};
   const values: Record<string, Shares> = {};
   for (const [name, array] of Object.entries(layer.gates)) {
-    if (isShare(name, array)) gates[name] = sharesOf(array, valid, threshold, 1 - threshold);
+    if (isBetween0And1(name, array)) gates[name] = sharesOf(array, valid, threshold, 1 - threshold);
     else values[name] = sharesOf(array, valid, threshold - 1, 1 - threshold);
   }
   for (const [name, array] of Object.entries(layer.states)) {

@@ -73,11 +73,11 @@ function normsOf(matrix: Tensor): Tensor[] {
   for (let i = 0; i <= SQUARINGS; i++) {
     const norm = sqrt(sumSquares(a));
     norms.push(norm);
-    const scaled = div(a, maximum(norm, SMALLEST));
+    const scaled = div(a, maximum(norm, SMALLEST_DIVISOR));
     if (i < SQUARINGS) a = matmul(scaled, scaled);
   }
   return norms;
 }
 
 /** Smallest divisor: high powers of a nilpotent matrix have the norm 0. */
-const SMALLEST = 1e-30;
+const SMALLEST_DIVISOR = 1e-30;

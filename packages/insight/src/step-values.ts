@@ -1,13 +1,13 @@
 /**
  * Reads the values of every step of a layer before the scope of a pass ends. The fused kernels store values step by step, with
- * all gates side by side; callers get an array [B, T, size] for each gate and state, in time order.
+ * all gates side by side; the functions below return an array [B, T, size] for each gate and state, in time order.
  */
 import { type Backend, Tensor } from '@unroll/core';
 import { openScope, temporaryTensor } from '@unroll/core/internal';
 import { type DataArray, readArray } from './arrays.js';
 
 /** Columns of a time-major buffer of the kernels, [T, B, stride] in processing order. */
-interface TimeMajor {
+interface TimeMajorLayout {
   T: number;
   B: number;
   /** Numbers per row, starting at `offset`. */
@@ -20,9 +20,9 @@ interface TimeMajor {
 /** Values of every step in a buffer of the kernels. */
 export class KernelSteps {
   readonly #buffer: Tensor;
-  readonly #layout: TimeMajor;
+  readonly #layout: TimeMajorLayout;
 
-  constructor(buffer: Tensor, layout: TimeMajor) {
+  constructor(buffer: Tensor, layout: TimeMajorLayout) {
     this.#buffer = buffer;
     this.#layout = layout;
   }
@@ -64,13 +64,13 @@ type ReadableBackend = Backend & Required<Pick<Backend, 'readSync'>>;
 /** Values of every step, [B, T, size] in time order. */
 export type StepValues = Tensor | KernelSteps;
 
-/** Values of every step: arrays, or tensors if the backend has no synchronous reads. */
-export type Collected = Record<string, DataArray | Tensor>;
+/** Values of every step, by name: arrays, or tensors if the backend has no synchronous reads. */
+export type CollectedValues = Record<string, DataArray | Tensor>;
 
-/** Reads values in the open scope. If the result contains tensors, the caller must keep them beyond the scope. */
-export function collect(values: Readonly<Record<string, StepValues>>): Collected {
+/** Reads values in the open scope. If the result contains tensors, the caller must move them out of the scope. */
+export function collect(values: Readonly<Record<string, StepValues>>): CollectedValues {
   const { backend } = openScope();
-  const found: Collected = {};
+  const found: CollectedValues = {};
   for (const name in values) {
     const steps = values[name];
     if (!canRead(backend)) found[name] = steps instanceof Tensor ? steps : steps.toTensor();
@@ -83,7 +83,7 @@ export function collect(values: Readonly<Record<string, StepValues>>): Collected
 const canRead = (backend: Backend): backend is ReadableBackend => backend.readSync !== undefined;
 
 /** Returns collected values as arrays; reads those that are still tensors. */
-export async function readCollected(values: Collected): Promise<Record<string, DataArray>> {
+export async function readCollected(values: CollectedValues): Promise<Record<string, DataArray>> {
   const found: Record<string, DataArray> = {};
   for (const name in values) {
     const value = values[name];

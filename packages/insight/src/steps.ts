@@ -74,7 +74,7 @@ export function findOutputSteps(
   });
 }
 
-/** Returns the output with an index. @throws UnrollError `value` if there is none */
+/** Returns the output at `index`. @throws UnrollError `value` if there is none */
 export function outputOf(outputs: readonly MaskedSequence[], index: number): MaskedSequence {
   const found = outputs[index];
   if (found) return found;

@@ -11,12 +11,12 @@ import {
   type Stepper,
   type StepResult,
 } from '@unroll/nn';
-import type { CellRecord, GradientSink, Named } from './fused.js';
+import type { CellRecord, GradientSink, TensorsByName } from './fused.js';
 import { innerPrefix } from './gates.js';
 import { override } from './override.js';
 import type { Probe } from './probe.js';
 
-/** Returns the changed result of a step, for example with ablated units. */
+/** Changes the result of a step, for example by fixing some units. */
 export type StepHook = (result: StepResult) => StepResult;
 
 /** The steps of a run, in processing order. */
@@ -25,7 +25,7 @@ interface Steps {
   raw: CellState[];
   /** The states before each step; a masked step does not change the state. */
   before: CellState[];
-  gates: Named[];
+  gates: TensorsByName[];
 }
 
 /**
@@ -83,11 +83,11 @@ function runRecorded(
   }
 }
 
-/** Returns a stepper that runs a cell and records its steps. */
+/** Returns a stepper (the part of a cell that `runSteps` needs) that runs a cell and records its steps. */
 function recordingStepper(
   cell: Cell,
   { raw, before, gates }: Steps,
-  innerGates: () => Named,
+  innerGates: () => TensorsByName,
   hook: StepHook | null,
 ): Stepper {
   const { units, stateSizes, step } = cell;
@@ -110,8 +110,8 @@ function recordingStepper(
  * Makes the inner cells of a cell run step by step and report their gates. In a stack, the names of the gates begin with the
  * number of the cell, like the names of its states (`0.i`).
  */
-function observeInner(cell: Cell): { take: () => Named; restore: () => void } {
-  let gates: Named = {};
+function observeInner(cell: Cell): { take: () => TensorsByName; restore: () => void } {
+  let gates: TensorsByName = {};
   const restores: (() => void)[] = [];
   const observe = (outer: Cell, prefix: string): void => {
     outer.cells?.forEach((inner, n) => {
@@ -143,7 +143,7 @@ function observeInner(cell: Cell): { take: () => Named; restore: () => void } {
 }
 
 /** Stacks named tensors [B, ...] of all steps to [B, T, ...] in time order. */
-function joinSteps(steps: readonly Named[], reverse: boolean): Named {
+function joinSteps(steps: readonly TensorsByName[], reverse: boolean): TensorsByName {
   const order = reverse ? steps.toReversed() : steps;
   const names = Object.keys(order[0] ?? {});
   return Object.fromEntries(

@@ -6,9 +6,9 @@ import { type DataArray, joinArrays, readArray } from './arrays.js';
 import { type KeepGate, keepGateOf } from './gates.js';
 import { inputsOf, type MaskOption, type ModelInput, rowsOf, subjectOf } from './inputs.js';
 import { type Inspectable, type LayerRun, withInstruments } from './instrument.js';
-import { readLayers, runName, withLinks } from './links.js';
+import { runName, sourceLayersOf, withLinks } from './links.js';
 import { type Site, selectSites } from './network.js';
-import { type Collected, collect, readCollected } from './step-values.js';
+import { type CollectedValues, collect, readCollected } from './step-values.js';
 
 export interface TraceOptions extends MaskOption {
   /** Paths or names of the recurrent layers. Default: all. */
@@ -94,6 +94,7 @@ export async function trace(
     const outputs = withInstruments(network, instruments, () => {
       const pass = () => network.forward(batch.sequences, inferenceContext());
       const results = withLinks(network, pass).map(({ value }) => value);
+      // `owned` is not read later: returning these tensors keeps them beyond the scope.
       return { results, owned: runs.map(({ tensors }) => tensors) };
     });
     parts.push(await readTrace(network, runs, outputs.results));
@@ -122,10 +123,10 @@ async function traceStream(stream: Stream, x: StreamInput, options: TraceOptions
 
 /** A run of a layer: the values that were read, and the tensors that must be kept beyond the scope of the pass. */
 interface CollectedRun extends Pick<LayerRun, 'site' | 'cell' | 'reverse'> {
-  gates: Collected;
-  states: Collected;
-  initial: Collected;
-  /** May belong to the user. */
+  gates: CollectedValues;
+  states: CollectedValues;
+  initial: CollectedValues;
+  /** The mask of the layer, which may be a tensor of the caller. */
   mask: Tensor | null;
   x: Tensor | null;
   tensors: readonly Tensor[];
@@ -145,9 +146,9 @@ function collectRun(
   return { site, cell, reverse, gates, states, initial, mask, x, tensors };
 }
 
-function zeroStates({ stateSizes }: Cell, B: number): Collected {
+function zeroStates({ stateSizes }: Cell, B: number): CollectedValues {
   const Float = openScope().backend.float;
-  const found: Collected = {};
+  const found: CollectedValues = {};
   for (const name in stateSizes) {
     const size = stateSizes[name];
     found[name] = { shape: [B, size], values: new Float(B * size) };
@@ -167,7 +168,7 @@ async function readTrace(
     counts.set(site.layer, count + 1);
     const found: LayerTrace = {
       layer: runName(site.path, count),
-      from: readLayers(network, site.layer, count),
+      from: sourceLayersOf(network, site.layer, count),
       className: site.layer.className,
       cell: cell.className,
       units: cell.units,
@@ -201,14 +202,14 @@ function joinTraces(parts: readonly Trace[]): Trace {
       Object.keys(records[0]).map((name) => [name, joinArrays(records.map((record) => record[name]))]),
     );
   const layers = parts[0].layers.map((first, i): LayerTrace => {
-    const same = parts.map(({ layers: all }) => all[i]);
+    const layerParts = parts.map(({ layers: all }) => all[i]);
     return {
       ...first,
-      mask: first.mask && joinArrays(same.flatMap(({ mask }) => mask ?? [])),
-      gates: joinNamed(same.map(({ gates }) => gates)),
-      states: joinNamed(same.map(({ states }) => states)),
-      initial: joinNamed(same.map(({ initial }) => initial)),
-      ...(first.x && { x: joinArrays(same.flatMap(({ x }) => x ?? [])) }),
+      mask: first.mask && joinArrays(layerParts.flatMap(({ mask }) => mask ?? [])),
+      gates: joinNamed(layerParts.map(({ gates }) => gates)),
+      states: joinNamed(layerParts.map(({ states }) => states)),
+      initial: joinNamed(layerParts.map(({ initial }) => initial)),
+      ...(first.x && { x: joinArrays(layerParts.flatMap(({ x }) => x ?? [])) }),
     };
   });
   return {

@@ -1,6 +1,6 @@
 /**
- * With a fixed gate or fixed units, the results are those of the equations with these values. Detects changed columns of
- * another gate, a bias that is added twice, and a view that changes the model.
+ * `ablate` and `saturation`: with a fixed gate or fixed units, the results are those of the equations with these values. Detects
+ * changed columns of another gate, a bias that is added twice, and a view that changes the model itself.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -45,8 +45,8 @@ describe('a fixed gate', () => {
               for (const value of [0, 0.25, 1]) {
                 const view = ablate(network, { layer: layer.name, gate, value });
                 const found = (await trace(view, X)).layers[0]!;
-                for (const each of found.gates[gate]!.values)
-                  assert.ok(Math.abs(each - value) < 1e-6, `${name} ${gate} ${value}: ${each}`);
+                for (const gateValue of found.gates[gate]!.values)
+                  assert.ok(Math.abs(gateValue - value) < 1e-6, `${name} ${gate} ${value}: ${gateValue}`);
                 const y = await (await view.predict(X)).data();
                 assert.deepEqual(y, await (await predict(view, X)).data());
                 assert.notDeepEqual(y, before);
@@ -54,7 +54,7 @@ describe('a fixed gate', () => {
                 const plain = (await trace(network, X)).layers[0]!;
                 const dependsOn = (other: string): boolean =>
                   other === gate || name === 'peephole' || (name === 'gru' && other === 'n' && gate === 'r');
-                for (const other of [...gates].filter((each) => !dependsOn(each))) {
+                for (const other of [...gates].filter((gateName) => !dependsOn(gateName))) {
                   for (let u = 0; u < H; u++) {
                     const [a, b] = [found.gates[other]!.values[u]!, plain.gates[other]!.values[u]!];
                     assert.ok(
@@ -109,7 +109,7 @@ describe('fixed units', () => {
       }));
   }
 
-  test('views can be ablated again, and inner layers have paths', () =>
+  test('an ablated model can be ablated again, and inner layers are found by path or name', () =>
     onBackend(referenceBackend('float64'), async () => {
       const network = sequential([bidirectional(lstm({ units: 2, returnSequences: true }))], { seed: 2 });
       const one = ablate(network, { layer: 'bidirectional/backward_lstm', units: [0] });
@@ -139,7 +139,7 @@ describe('fixed units', () => {
 });
 
 describe('saturation', () => {
-  test('gives the shares of gate values near 0 and 1, dead units and half-lives', () =>
+  test('returns the shares of gate values near 0 and 1, dead units and half-lives', () =>
     onBackend(referenceBackend('float64'), async () => {
       const network = sequential([CELLS.lstm!({})], { seed: 2 });
       const mask = [

@@ -37,8 +37,10 @@ import {
   zoneoutCell,
 } from '@unroll/nn';
 
+/** Sequences, steps, input features and hidden units of all cases. */
 export const [B, T, I, H] = [3, 5, 3, 4];
 
+/** Masks [B, T]: none, padding on either side, gaps, and a sequence without valid steps. */
 export const MASKS: Record<string, number[][] | null> = {
   none: null,
   right: [[1, 1, 0, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]],
@@ -77,9 +79,9 @@ export class LeakyCell implements Cell<{ h: Tensor; s: Tensor }> {
 /** Random biases; by default they are 0. */
 const bias = { biasInitializer: 'randomUniform' } as const;
 
-type Make = (options: RecurrentOptions) => Recurrent;
+type MakeLayer = (options: RecurrentOptions) => Recurrent;
 
-export const CELLS: Record<string, Make> = {
+export const CELLS: Record<string, MakeLayer> = {
   lstm: (o) => lstm({ units: H, ...bias, ...o }),
   'lstm relu': (o) => lstm({ units: H, activation: 'relu', ...o }),
   'lstm softplus': (o) => lstm({ units: H, activation: 'softplus', ...o }),

@@ -26,7 +26,7 @@ const random = new RandomStream(11, 'flow');
 const X = Array.from({ length: B }, () => Array.from({ length: T }, () => Array.from(random.normal(I))));
 const float64 = referenceBackend('float64');
 
-/** Calls `run` while `by` is added to one unit of h, and of the output, after step `index` in processing order. */
+/** Calls `run` with a cell that adds `by` to one unit of h, and of the output, after step `index` in processing order. */
 async function runNudged(
   cell: Cell,
   { unit, index, by }: { unit: number; index: number; by: number },
@@ -81,7 +81,7 @@ describe('gradientFlow equals finite differences', () => {
           const { states, reverse } = (await gradientFlow(network, tensor(X))).layers[0]!;
           assert.equal(reverse, goBackwards);
           const run = async () => Array.from(await (await predict(network, tensor(X))).data());
-          for (const state of Object.keys(states).filter((each) => /(^|\.)h$/.test(each))) {
+          for (const state of Object.keys(states).filter((stateName) => /(^|\.)h$/.test(stateName))) {
             const cell = state === 'h' ? layer.cell : layer.cell.cells![Number(state[0])]!;
             for (let lag = 0; lag < T; lag++) {
               const wanted = await norms(cell, lag, run);
@@ -159,7 +159,7 @@ describe('gradientFlow equals finite differences', () => {
     }));
 });
 
-describe('the loss and the choice of the output', () => {
+describe('the options loss, step, output and component', () => {
   const network = sequential([gru({ units: 3, returnSequences: true }), dense({ units: 2 })], { seed: 2 });
   const y = Array.from({ length: B }, () => Array.from({ length: T }, () => Array.from(random.normal(2))));
 
@@ -183,7 +183,7 @@ describe('the loss and the choice of the output', () => {
       assert.ok(Number.isNaN(flow.layers[0]!.states.h!.values.values[3]!));
     }));
 
-  test('one component is differentiated, and all components of a wide output with random signs', () =>
+  test('differentiates the output number `component`, or all numbers; the norm for 200 numbers is an estimate', () =>
     onBackend(float64, async () => {
       const at = async (component?: number) =>
         (await gradientFlow(network, tensor(X), null, component === undefined ? {} : { component }))
@@ -330,7 +330,7 @@ test('gradients whose squares are too small for float32 are not 0, and zero grad
   }
 });
 
-test('a backend with asynchronous reads gives the same values', async () => {
+test('gradientFlow and trace return the same values on a backend with asynchronous reads', async () => {
   const network = sequential(
     [lstm({ units: 3, returnSequences: true }), gru({ units: 2 }), dense({ units: 1 })],
     { seed: 3 },

@@ -1,7 +1,7 @@
 /**
  * The influence of inputs: connectivity equals finite differences, attributions add up to the difference of the outputs, and a
  * delay line of k steps has a memory of k steps. Detects a wrong step or feature, a missing direction of a
- * bidirectional layer, and a mean over the batch.
+ * bidirectional layer, and results that are averaged over the batch.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -281,7 +281,7 @@ describe('attribution', () => {
       assert.equal(new Set(Array.from(occluded.bySteps.values, (value) => value.toFixed(6))).size > 5, true);
     }));
 
-  test('takes one of two inputs with the option input', () =>
+  test('the option input chooses one of two inputs', () =>
     onBackend(float64, async () => {
       const [a, b] = [input({ shape: [T, I], name: 'a' }), input({ shape: [T, I], name: 'b' })];
       const joined = concatenate().apply([lstm({ units: 2 }).apply(a), gru({ units: 2 }).apply(b)]);

@@ -1,4 +1,4 @@
-/** Principal components, spectral radii and quantiles equal those of NumPy (tools/goldens/insight.py). */
+/** Principal components and spectral radii equal those of NumPy (tools/goldens/insight.py). */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

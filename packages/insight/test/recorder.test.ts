@@ -28,7 +28,7 @@ function folderFor(t: TestContext): string {
 }
 
 describe('recorder', () => {
-  test('gradients, changes and clipping are those of the update', async () => {
+  test('a record has the gradients, the weight changes and the clip rate of its update', async () => {
     const seen: TrainingRecord[] = [];
     const records = recorder({ every: 2, onRecord: (record) => void seen.push(record) });
     const norms: number[] = [];
@@ -48,7 +48,7 @@ describe('recorder', () => {
         layers.map(({ layer }) => layer),
         ['gru', 'dense'],
       );
-      const total = Math.hypot(...layers.map((each) => each.gradientNorm));
+      const total = Math.hypot(...layers.map((layer) => layer.gradientNorm));
       assert.ok(Math.abs(total / gradientNorm - 1) < 1e-5);
       for (const layer of layers) {
         const change = layer.updateRatio * layer.weightNorm;
@@ -122,7 +122,7 @@ describe('recorder', () => {
       callbacks: [records],
     });
     for (const { gradientNorm, layers, gradients } of records.records) {
-      assert.ok(Math.abs(Math.hypot(...layers.map((each) => each.gradientNorm)) / gradientNorm - 1) < 1e-5);
+      assert.ok(Math.abs(Math.hypot(...layers.map((layer) => layer.gradientNorm)) / gradientNorm - 1) < 1e-5);
       assert.equal(gradients['embedding/embeddings']!.count, 100);
     }
   });

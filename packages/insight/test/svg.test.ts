@@ -1,6 +1,6 @@
 /**
  * Figures are well-formed XML without scripts or external references, show the numbers of the trace, and escape text. Detects a
- * wrong step or unit, a colour from the wrong end of the palette, and markup from a name.
+ * wrong step or unit, a colour from the wrong end of the palette, and names that become markup.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
@@ -58,13 +58,13 @@ function checkXml(text: string): string[] {
 const HOSTILE = `</text><script>alert(1)</script>&"'\u0000`;
 
 describe('figures', () => {
-  test('are well-formed, for every kind and for hostile names', async () => {
+  test('of every kind are well-formed, also for names with markup', async () => {
     const traced = await trace(network, x, { inputs: true });
     const flow = await gradientFlow(network, x);
     const [layer] = traced.layers as [LayerTrace];
     const hostile = {
       ...traced,
-      layers: traced.layers.map((each) => ({ ...each, layer: HOSTILE, cell: HOSTILE, className: HOSTILE })),
+      layers: traced.layers.map((original) => ({ ...original, layer: HOSTILE, cell: HOSTILE, className: HOSTILE })),
     };
     const figures = [
       gateFigure(layer),
@@ -181,7 +181,7 @@ describe('figures', () => {
     assert.ok(d[1] === e[1] && d[1]! < c[1]! && e[0]! > d[0]!, 'both directions');
   });
 
-  test('reject what they cannot show', async () => {
+  test('reject series, rows and steps that the trace does not have, and empty input', async () => {
     const traced = await trace(network, x);
     const [layer] = traced.layers as [LayerTrace];
     assert.throws(() => gateFigure(layer, { series: ['z'] }), /no series "z"\. Choose from i, f, g, o, h, c/);
@@ -201,7 +201,7 @@ test('weightStatistics counts the weights that are not finite, and leaves them o
   assert.deepEqual({ mean, deviation, nonFinite }, { mean: 2, deviation: 1, nonFinite: 2 });
 });
 
-test('weightStatistics gives the mean, standard deviation and share of zeros', async () => {
+test('weightStatistics returns the mean, standard deviation and share of zeros', async () => {
   const layer = dense({ units: 2 });
   const model = sequential([layer]);
   model.build([[-1, 2]]);

@@ -32,7 +32,7 @@ import {
   sequential,
   stackedCells,
 } from '@unroll/nn';
-import { largest, mismatch, onBackend, report } from '@unroll/testkit';
+import { largestMagnitude, mismatch, onBackend, throwProblems } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 import { B, CELLS, I, MASKS, stepByStep, T } from './cases.js';
 
@@ -45,7 +45,7 @@ const X = Array.from({ length: B }, () => Array.from({ length: T }, () => number
 const same = (what: string, found: DataArray | undefined, wanted: unknown, tolerance: number): string[] => {
   if (!found) return [`${what} is missing`];
   const expected = flat(wanted);
-  const problem = mismatch(what, found.values, expected, tolerance * Math.max(1, largest(expected)));
+  const problem = mismatch(what, found.values, expected, tolerance * Math.max(1, largestMagnitude(expected)));
   return problem ? [problem] : [];
 };
 
@@ -78,14 +78,14 @@ async function compareCell(name: string, tolerance: number): Promise<string[]> {
   return problems;
 }
 
-describe('a trace equals the cells step by step', () => {
+describe('a trace equals a run of the cell step by step', () => {
   for (const name of Object.keys(CELLS)) {
     test(`${name} in float64`, async () => {
-      report(await onBackend(referenceBackend('float64'), () => compareCell(name, 1e-12)));
+      throwProblems(await onBackend(referenceBackend('float64'), () => compareCell(name, 1e-12)));
     });
     for (const { name: backendName, backend, reason } of testBackends()) {
       test(`${name} on ${backendName}`, { skip: reason || false }, async () => {
-        report(await onBackend(backend!, () => compareCell(name, 2e-6)));
+        throwProblems(await onBackend(backend!, () => compareCell(name, 2e-6)));
       });
     }
   }
@@ -127,7 +127,7 @@ describe('trace', () => {
     );
   });
 
-  test('gives the same in batches as for all examples at once', async () => {
+  test('is the same in batches as for all examples at once', async () => {
     const network = sequential([lstm({ units: 3, returnSequences: true }), gru({ units: 2 })]);
     const mask = tensor(MASKS.holes!);
     const whole = await traceX(network, { mask });
@@ -135,7 +135,7 @@ describe('trace', () => {
     assert.deepEqual(structuredClone(whole), whole, 'plain data');
   });
 
-  test('gives the same for the chunks of a stream as for whole sequences', async () => {
+  test('is the same for the chunks of a stream as for whole sequences', async () => {
     for (const make of [CELLS.lstm!, CELLS.custom!, CELLS.minGru!, CELLS.zoneout!]) {
       const network = sequential([make({ returnSequences: true }), dense({ units: 1 })], { seed: 5 });
       const whole = await traceX(network);
@@ -150,19 +150,21 @@ describe('trace', () => {
             return Array.from(array.values.slice((b * T + t) * width, (b * T + t + length) * width));
           }).flat();
         for (const name in layers[0]!.gates)
-          report(same(`gate ${name}`, layers[0]!.gates[name], wanted(whole.layers[0]!.gates[name]!), 1e-6));
+          throwProblems(
+            same(`gate ${name}`, layers[0]!.gates[name], wanted(whole.layers[0]!.gates[name]!), 1e-6),
+          );
         for (const name in layers[0]!.states)
-          report(
+          throwProblems(
             same(`state ${name}`, layers[0]!.states[name], wanted(whole.layers[0]!.states[name]!), 1e-6),
           );
-        report(same('output', outputs[0], wanted(whole.outputs[0]!), 1e-6));
+        throwProblems(same('output', outputs[0], wanted(whole.outputs[0]!), 1e-6));
         t += length;
       }
       assert.equal(stream.steps, T);
     }
   });
 
-  test('gives the gates and the alignments of a decoder', async () => {
+  test('has the gates and the alignments of a decoder', async () => {
     const source = input({ shape: [4, 2], name: 'source' });
     const target = input({ shape: [null, I], name: 'target' });
     const decoder = attentionDecoder(lstmCell({ units: 3 }), attention(), {

@@ -26,7 +26,7 @@ import {
   type Recurrent,
   stackedCells,
 } from '@unroll/nn';
-import { mismatch, report } from '@unroll/testkit';
+import { mismatch, throwProblems } from '@unroll/testkit';
 import { readGoldens } from '@unroll/testkit/node';
 import {
   backends,
@@ -125,7 +125,7 @@ function checkGradients(layer: Layer, shapes: readonly Shape[], masks: readonly 
       return (lossAt(1e-5) - lossAt(-1e-5)) / 2e-5;
     });
     parameter.assign(values);
-    report([mismatch(parameter.name, gradients[n].values, differences, 1e-7)]);
+    throwProblems([mismatch(parameter.name, gradients[n].values, differences, 1e-7)]);
   });
 }
 
@@ -200,7 +200,7 @@ for (const { name, backend, reason } of backends) {
           const [y, alignment] = run(network, [x, memory]).map(({ value }) => value.dataSync());
           const stream = network.stream({ inputs: { memory } });
           const close = (title: string, got: ArrayLike<number>, expected: ArrayLike<number>) =>
-            report([mismatch(title, got, expected, 2e-6)]);
+            throwProblems([mismatch(title, got, expected, 2e-6)]);
           const pushed = stream.push(slice(x, 1, 0, 2)).dataSync();
           const step = stream.step(tensor(slice(x, 1, 2, 3).dataSync(), [B, I])).dataSync();
           for (let b = 0; b < B; b++) {

@@ -9,7 +9,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Backend, referenceBackend } from '@unroll/core';
 import type { KernelName } from '@unroll/core/internal';
-import { gradientTolerance, largest, mismatch, onBackend, outputTolerance, report } from '@unroll/testkit';
+import {
+  gradientTolerance,
+  largestMagnitude,
+  mismatch,
+  onBackend,
+  outputTolerance,
+  throwProblems,
+} from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 import { describeOptions, KINDS, type Kind, layerNumbers, type Numbers, ownNumbers } from './fused-cases.js';
 
@@ -38,7 +45,7 @@ function counting(backend: Backend, kernel: KernelName): { backend: Backend; cal
 }
 
 const float64 = referenceBackend('float64');
-const tight: Tolerance = (expected) => 1e-12 * Math.max(1, largest(expected));
+const tight: Tolerance = (expected) => 1e-12 * Math.max(1, largestMagnitude(expected));
 const customResults = new Map<string, Numbers[]>();
 
 /** Returns the results of the custom cell in float64, which are computed once. */
@@ -66,7 +73,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
             ),
           ),
         );
-        report(problems);
+        throwProblems(problems);
       });
     }
 
@@ -83,7 +90,7 @@ for (const [name, kind] of Object.entries(KINDS)) {
             gradientTolerance,
           );
         });
-        report(problems);
+        throwProblems(problems);
       });
     }
 

@@ -18,7 +18,7 @@ import {
   modelFromConfig,
   stackedCells,
 } from '@unroll/nn';
-import { mismatch, report } from '@unroll/testkit';
+import { mismatch, throwProblems } from '@unroll/testkit';
 import { readGoldens } from '@unroll/testkit/node';
 import {
   backends,
@@ -104,7 +104,7 @@ test('gradients in float64, over stacked cells with a masked memory', () => {
         return (lossAt(1e-5) - lossAt(-1e-5)) / 2e-5;
       });
       parameter.assign(values);
-      report([mismatch(parameter.name, gradients[n].values, differences, 1e-7)]);
+      throwProblems([mismatch(parameter.name, gradients[n].values, differences, 1e-7)]);
     }
   });
 });
@@ -137,7 +137,7 @@ for (const { name, backend, reason } of backends) {
       const first = stream.push(slice(x, 1, 0, 2)).dataSync();
       const step = stream.step(tensor(slice(x, 1, 2, 3).dataSync(), [B, I])).dataSync();
       const close = (title: string, got: ArrayLike<number>, expected: ArrayLike<number>) =>
-        report([mismatch(title, got, expected, 2e-6)]);
+        throwProblems([mismatch(title, got, expected, 2e-6)]);
       for (let b = 0; b < B; b++) {
         const row = y.subarray(b * 2 * T, (b + 1) * 2 * T);
         close(`row ${b}`, first.subarray(b * 4, b * 4 + 4), row.subarray(0, 4));

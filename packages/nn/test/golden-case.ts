@@ -13,7 +13,7 @@ import {
 } from '@unroll/core';
 import { inferenceContext } from '@unroll/core/internal';
 import type { Activation, Layer } from '@unroll/nn';
-import { gradientTolerance, mismatch, onBackend, outputTolerance, report } from '@unroll/testkit';
+import { gradientTolerance, mismatch, onBackend, outputTolerance, throwProblems } from '@unroll/testkit';
 import { inferenceBackends, readGoldens, type TestBackend, testBackends } from '@unroll/testkit/node';
 
 /** A tensor in a golden file. */
@@ -84,7 +84,7 @@ export function compare(
   if (!currentBackend().supports('lstmBackward')) {
     const found = scope(() => [...work()]);
     const outputs = found.map((output) => ({ shape: output.shape, values: output.dataSync() }));
-    report(compared('output', outputs, expected.outputs, outputTolerance));
+    throwProblems(compared('output', outputs, expected.outputs, outputTolerance));
     return;
   }
   let outputs: { shape: Shape; values: ArrayLike<number> }[] = [];
@@ -94,7 +94,7 @@ export function compare(
     const terms = found.map((output, k) => sum(mul(output, tensorFrom(expected.outputWeights[k]!))));
     return terms.reduce((total, term) => add(total, term));
   }, variables);
-  report([
+  throwProblems([
     ...compared('output', outputs, expected.outputs, outputTolerance),
     ...compared(
       'gradient',

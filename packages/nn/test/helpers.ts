@@ -13,7 +13,7 @@ import {
 } from '@unroll/core';
 import { backendSync, inferenceContext } from '@unroll/core/internal';
 import type { Layer } from '@unroll/nn';
-import { mismatch, onBackend, report } from '@unroll/testkit';
+import { mismatch, onBackend, throwProblems } from '@unroll/testkit';
 
 /** Returns normally distributed numbers. The same name gives the same numbers. */
 export function drawn(name: string, ...shape: number[]): Tensor {
@@ -75,7 +75,7 @@ export function same(what: string, got: Measured, want: Measured, tolerance: num
       else problems.push(mismatch(name, other.values, values, tolerance * Math.max(1, largest(values))));
     });
   }
-  report(problems);
+  throwProblems(problems);
 }
 
 function largest(values: ArrayLike<number>): number {
@@ -127,6 +127,6 @@ export function checkDifferences(
       parameter.assign(before);
       return mismatch(`gradient of ${parameter.name}`, gradients[n]!.values, differences, 1e-7);
     });
-    report(problems);
+    throwProblems(problems);
   });
 }

@@ -15,7 +15,7 @@ import {
   type Sequential,
   sequential,
 } from '@unroll/nn';
-import { mismatch, onBackend, report } from '@unroll/testkit';
+import { mismatch, onBackend, throwProblems } from '@unroll/testkit';
 import { testBackends } from '@unroll/testkit/node';
 import { OwnLstm } from './own-cells.js';
 
@@ -55,7 +55,9 @@ for (const { name, backend, reason } of testBackends()) {
               return model.forward([{ value: input, mask }], context)[0]!.value;
             }) as [Tensor, Tensor];
             assert.deepEqual(outputs[1].shape, outputs[0].shape);
-            report([mismatch(mask ? 'masked' : 'plain', outputs[1].dataSync(), outputs[0].dataSync(), 1e-5)]);
+            throwProblems([
+              mismatch(mask ? 'masked' : 'plain', outputs[1].dataSync(), outputs[0].dataSync(), 1e-5),
+            ]);
           }
         });
       });

@@ -1,8 +1,9 @@
 /** Exports for tests. */
+
+export { formatNumber } from './charts/format-number.js';
 export { lineSvg } from './charts/line-svg.js';
 export { paintHeat } from './charts/paint.js';
-export { short } from './charts/short.js';
-export { ablated } from './engine/ablation.js';
+export { compareAblation } from './engine/ablation.js';
 export { answer } from './engine/answers.js';
 export { describeFiles } from './engine/artifacts.js';
 export { generate } from './engine/generate.js';
@@ -21,6 +22,6 @@ export { arithmeticOf } from './views/arithmetic.js';
 export { rowsOf } from './views/graph.js';
 export { forecastErrors } from './views/intervals.js';
 export { OpenedFiles } from './views/opened.js';
-export { unitOrder, unitsOn } from './views/order.js';
+export { activeUnits, unitOrder } from './views/order.js';
 export { softmaxOf } from './views/outputs.js';
 export { curvesOf, scoresOf } from './views/runs.js';

@@ -1,20 +1,23 @@
 /**
- * The parts of the studio that need no page. One file, because the parts are small and most tests train on the same data.
+ * Tests the parts of the studio that need no page: problems, training, the values for the views, opened files, texts and settings.
+ * One file, because the parts are small and most tests train on the same data.
  */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Recurrent } from '@unroll/nn';
 import {
-  ablated,
+  activeUnits,
   answer,
   arithmeticOf,
   CELLS,
   Curve,
+  compareAblation,
   curvesOf,
   DEFAULTS,
   describeFiles,
   en,
   forecastErrors,
+  formatNumber,
   fromFragment,
   generate,
   Lane,
@@ -29,13 +32,11 @@ import {
   SAMPLE_LINES,
   SAMPLE_TEXT,
   scoresOf,
-  short,
   smooth,
   softmaxOf,
   toFragment,
   traceOf,
   unitOrder,
-  unitsOn,
   zh,
 } from '@unroll/studio/internal';
 
@@ -46,7 +47,7 @@ const DATA = {
 };
 const SMALL = { units: 5, length: 8, layers: 2, batch: 4 } as const;
 
-test('files beyond the total size are listed as omitted', async () => {
+test('files that would exceed the total size are not read but listed as omitted', async () => {
   const opened = new OpenedFiles(10);
   for (const [path, size] of [['a', 4], ['b', 7], ['c', 6], ['d', 1]] as const) // biome-ignore format: a list
     await opened.add(path, new File([new Uint8Array(size)], path));
@@ -54,7 +55,7 @@ test('files beyond the total size are listed as omitted', async () => {
   assert.deepEqual(opened.omitted, ['b', 'd']);
 });
 
-test('the graph of a sequential model has one row per layer; parallel branches are in the same rows', () => {
+test('the graph of a sequential model has one row per layer; parallel branches share rows', () => {
   const layer = (name: string, ...from: string[]) => ({ name, from });
   const names = (layers: { name: string; from: string[] }[]): string[][] =>
     rowsOf(layers).map((row) => row.map(({ name }) => name));
@@ -96,7 +97,7 @@ test('the Chinese texts contain Chinese, all placeholders of the English ones, a
 
 describe('problems', () => {
   for (const preset of PRESETS) {
-    test(`${preset}: every cell trains, and every look works`, async () => {
+    test(`${preset}: every cell trains, and the values for every view are computed`, async () => {
       const settings = { ...DEFAULTS[preset], ...SMALL, cells: CELLS };
       const problem = problemOf(settings, DATA);
       const losses: number[] = [];
@@ -135,7 +136,7 @@ describe('problems', () => {
     assert.notDeepEqual(await lossesOf(1), await lossesOf(2));
   });
 
-  test('every look works for a network of one unit', async () => {
+  test('the values for every view are computed for a network of one unit', async () => {
     const settings = { ...DEFAULTS.adding, ...SMALL, units: 1, layers: 1 };
     const problem = problemOf(settings, DATA);
     const looks = ['trace', 'flow', 'lossFlow', 'predictions', 'saturation', 'influence', 'space'] as const;
@@ -144,18 +145,18 @@ describe('problems', () => {
     assert.equal(space?.points.length, 2 * space!.indices.length * problem.steps);
   });
 
-  test('setting the rates keeps updates, batches and moments', async () => {
+  test('a new learning rate or clipping keeps the number of updates, the order of batches and the moments', async () => {
     const settings = { ...DEFAULTS.adding, ...SMALL };
     const problem = problemOf(settings, DATA);
     const [changed, steady] = [new Lane(problem, 'gru', settings), new Lane(problem, 'gru', settings)];
     for (let n = 0; n < 3; n++) await changed.step();
-    changed.setRates(settings.learningRate, settings.clip);
+    changed.setLearningRateAndClipping(settings.learningRate, settings.clip);
     for (let n = 0; n < 3; n++) await changed.step();
     for (let n = 0; n < 6; n++) await steady.step();
     assert.deepEqual(changed.takePoints().loss, steady.takePoints().loss);
   });
 
-  test('a diverging run stops its lane with a message', async () => {
+  test('a loss that is not finite stops the lane, with the error', async () => {
     const settings = { ...DEFAULTS.sine, ...SMALL, learningRate: 1, clip: 0, init: 'large' } as const;
     const problem = problemOf(settings, DATA);
     const lane = new Lane(
@@ -241,7 +242,7 @@ describe('problems', () => {
       assert.match(String(await answer(question, problem, [lane])), /^<svg/);
     }
     const ablation = { layer: 'decoder', units: [0, 1, 2], gate: null, value: 0 };
-    const { before, after } = await ablated(lane, problem, { ablation, example: 0 });
+    const { before, after } = await compareAblation(lane, problem, { ablation, example: 0 });
     assert.notEqual(before.loss, after.loss);
     const zip = await answer({ about: 'artifact', cell: 'lstm' }, problem, [lane]);
     const files = new Map([['model.zip', zip as Uint8Array]]);
@@ -250,7 +251,7 @@ describe('problems', () => {
     assert.ok(models[0].tensors.some(({ name }) => name === 'decoder/attention/query_kernel'));
   });
 
-  test('the classifier of lines generalises to lines that it has not seen', async () => {
+  test('the classifier of lines generalises to held-out lines', async () => {
     const settings = { ...DEFAULTS.sentiment, batch: 16 };
     const problem = problemOf(settings, DATA);
     const lane = new Lane(problem, 'gru', settings);
@@ -264,7 +265,7 @@ describe('problems', () => {
     assert.ok((predictions?.accuracy ?? 0) > 0.7, `accuracy ${predictions?.accuracy}`);
   });
 
-  test('mistakes in the data are explained', () => {
+  test('data that do not fit the settings are rejected with the reason', () => {
     const problem = (preset: 'characters' | 'sentiment' | 'csv', data: Partial<typeof DATA>) => () =>
       problemOf(DEFAULTS[preset], { ...DATA, ...data });
     assert.throws(
@@ -321,7 +322,7 @@ describe('arithmetic', () => {
   }
 });
 
-describe('questions', () => {
+describe('answers of the worker to the page', () => {
   const settings = { ...DEFAULTS.characters, ...SMALL, layers: 1 };
   const problem = problemOf(settings, DATA);
   const lane = new Lane(problem, 'lstm', settings);
@@ -349,9 +350,9 @@ describe('questions', () => {
   });
   test('an ablation changes the outputs, and leaves the network as it was', async () => {
     const question = { ablation: { layer: 'lstm1', units: [0, 1], gate: null, value: 0 }, example: 0 };
-    const { before, after } = await ablated(lane, problem, question);
+    const { before, after } = await compareAblation(lane, problem, question);
     assert.notDeepEqual(after.outputs, before.outputs);
-    assert.deepEqual((await ablated(lane, problem, question)).before.outputs, before.outputs);
+    assert.deepEqual((await compareAblation(lane, problem, question)).before.outputs, before.outputs);
   });
   test('the layers of an artifact are described, and a damaged one is reported', async () => {
     const zip = (await answer({ about: 'artifact', cell: 'lstm' }, problem, [lane])) as Uint8Array;
@@ -398,7 +399,7 @@ describe('views', () => {
     assert.equal(Math.abs(order.indexOf(0) - order.indexOf(2)), 1);
     assert.equal(Math.abs(order.indexOf(1) - order.indexOf(3)), 1);
   });
-  test('the brush finds units that are active in a whole range, by default only there', () => {
+  test('activeUnits returns units that are active in a whole range and, by default, not just before and after it', () => {
     const values = Float32Array.from(
       [
         [0, 1, 1],
@@ -407,8 +408,8 @@ describe('views', () => {
         [0, 1, 0],
       ].flat(),
     );
-    assert.deepEqual(unitsOn(values, 4, 3, [1, 2], 0.5), [0]);
-    assert.deepEqual(unitsOn(values, 4, 3, [1, 2], 0.5, true), [0, 1]);
+    assert.deepEqual(activeUnits(values, 4, 3, [1, 2], 0.5), [0]);
+    assert.deepEqual(activeUnits(values, 4, 3, [1, 2], 0.5, true), [0, 1]);
   });
   test('a heat map follows the order of the units, and blanks padding and values below the threshold', () => {
     const colors = Uint32Array.from({ length: 256 }, (_, i) => i);
@@ -435,7 +436,7 @@ describe('views', () => {
     assert.equal(halfWidth, 18);
     assert.equal(coverage, 19 / 20);
   });
-  test('curves have a bounded number of points, whose mean is kept', () => {
+  test('a curve of 100,000 updates has at most 1024 points, which are means', () => {
     const curve = new Curve();
     for (let n = 1; n <= 100_000; n++) curve.push(n, n % 2);
     assert.ok(curve.x.length <= 1024 && curve.x.length > 256);
@@ -469,13 +470,19 @@ describe('views', () => {
     assert.equal(scoresOf('a/other.json', record), null);
     assert.equal(scoresOf('training.json', 'not json'), null);
   });
-  test('short formats numbers, and softmaxOf gives probabilities', () => {
-    assert.deepEqual([0, 0.12345, 1234567, 0.00001, -2].map(short), ['0', '0.123', '1.2e6', '1e-5', '-2']);
+  test('formatNumber has three significant digits numbers, and softmaxOf gives probabilities', () => {
+    assert.deepEqual([0, 0.12345, 1234567, 0.00001, -2].map(formatNumber), [
+      '0',
+      '0.123',
+      '1.2e6',
+      '1e-5',
+      '-2',
+    ]);
     assert.deepEqual(softmaxOf([1000, 1000]), [0.5, 0.5]);
   });
 });
 
-describe('the address and the texts', () => {
+describe('the address', () => {
   test('settings are restored from the address; invalid values are ignored', () => {
     const settings = {
       ...DEFAULTS.sine,

@@ -7,7 +7,7 @@ export interface AsyncReference extends Backend {
   reads: number;
 }
 
-/** Returns a new backend, which fills released memory with NaN. This exposes reads after the release. */
+/** Returns a new backend. It fills temporary and released memory with NaN, which exposes reads before a write or after a release. */
 export function asyncReference(): AsyncReference {
   const { readSync: _, ...reference } = referenceBackend();
   const fillWithNaN = (block: Block): void => reference.kernels.fill(block, Number.NaN);

@@ -8,9 +8,9 @@ import { fit } from '@unroll/train';
 import { contractCases, skipReason } from './contract.js';
 
 /** Runs a test and reports its result. */
-type Attempt = (name: string, work: () => void | Promise<void>) => Promise<void>;
+type RunTest = (name: string, work: () => void | Promise<void>) => Promise<void>;
 /** Reports a skipped test. */
-type Skip = (name: string, reason: string) => void;
+type SkipTest = (name: string, reason: string) => void;
 
 const EXAMPLES = 48;
 const STEPS = 12;
@@ -48,12 +48,12 @@ async function startThreads(module: KernelModule, count: number): Promise<void> 
   }
 }
 
-/** Runs all tests of backends. */
-export async function runBackends(attempt: Attempt, skip: Skip): Promise<void> {
+/** Runs the tests on every backend. */
+export async function runBackends(attempt: RunTest, skip: SkipTest): Promise<void> {
   const isolated = globalThis.crossOriginIsolated;
   const singleThreaded: BackendName[] = isolated ? ['wasm:single', 'wasm:relaxed-single'] : [];
   const reference = await trainOnSine(await setBackend('reference'));
-  await attempt('training on a sine with the reference: the error falls to a tenth', () => {
+  await attempt('training on a sine with the reference: the error falls below a tenth', () => {
     const { before, after } = reference;
     if (!(after < before / 10))
       throw new Error(`error after training: ${after}, expected less than ${before / 10}`);
@@ -68,10 +68,11 @@ export async function runBackends(attempt: Attempt, skip: Skip): Promise<void> {
     if (isolated && !singleThreaded.includes(name)) {
       await attempt(`${name}: three threads start`, () => startThreads(module, 3));
     }
-    for (const each of contractCases()) {
-      const reason = skipReason(each, backend);
-      if (reason) skip(`${name}: ${each.name}`, reason);
-      else await attempt(`${name}: ${each.name}`, () => each.run(backend));
+    for (const contractCase of contractCases()) {
+      const reason = skipReason(contractCase, backend);
+      const title = `${name}: ${contractCase.name}`;
+      if (reason) skip(title, reason);
+      else await attempt(title, () => contractCase.run(backend));
       await yieldToEventLoop(); // lets the page send its results
     }
     await attempt(`${name}: training on a sine matches the reference`, async () => {

@@ -1,22 +1,25 @@
-/** Tests that models of other tools can be imported in a page, from a dropped file and from a URL. */
+/** Tests that PyTorch models can be imported in a page, from a dropped file and from a URL. */
 import { predict, ready, tensor } from '@unroll/core';
 import { type ByteSource, blobSource, formatOfFile, urlSource } from '@unroll/formats/convert';
 
 const FOLDER = '/packages/testkit/goldens/formats/pytorch';
 
-interface Encoded {
+/** An array of float64 values in base64. */
+interface EncodedArray {
   shape: number[];
   values: string;
 }
 
 interface TorchCase {
   file: string;
+  /** The option `map` of the import; null: not needed. */
   map: unknown;
-  x: Encoded;
-  y: Encoded;
+  /** An input, and the output that PyTorch computes for it. */
+  x: EncodedArray;
+  y: EncodedArray;
 }
 
-const decode = ({ shape, values }: Encoded) => ({
+const decode = ({ shape, values }: EncodedArray) => ({
   shape,
   values: new Float64Array(Uint8Array.from(atob(values), (character) => character.charCodeAt(0)).buffer),
 });
@@ -35,22 +38,22 @@ async function check({ x, y, map }: TorchCase, source: ByteSource): Promise<void
   if (!isEqual) throw new Error(`expected ${expected}, got ${output}`);
 }
 
-/** Checks the first eight cases. @param checkCase checks a case, given the URL of its file */
-async function forCases(checkCase: (each: TorchCase, address: string) => Promise<void>): Promise<void> {
+/** Runs `checkCase` for the first eight cases, with the URL of the model file of each case. */
+async function checkCases(checkCase: (golden: TorchCase, address: string) => Promise<void>): Promise<void> {
   const { cases } = (await (await fetch(`${FOLDER}/cases.json`)).json()) as {
     cases: Record<string, TorchCase>;
   };
-  for (const each of Object.values(cases).slice(0, 8))
-    await checkCase(each, new URL(`${FOLDER}/${each.file}`, location.href).href);
+  for (const golden of Object.values(cases).slice(0, 8))
+    await checkCase(golden, new URL(`${FOLDER}/${golden.file}`, location.href).href);
 }
 
 /** The tests by name. */
 export const conversions: Readonly<Record<string, () => Promise<void>>> = {
   'PyTorch models are imported from dropped files': () =>
-    forCases(async (each, address) => {
+    checkCases(async (golden, address) => {
       const bytes = await (await fetch(address)).arrayBuffer();
-      await check(each, blobSource(new File([bytes], 'dropped')));
+      await check(golden, blobSource(new File([bytes], 'dropped')));
     }),
   'PyTorch models are imported from URLs': () =>
-    forCases(async (each, address) => check(each, await urlSource(address))),
+    checkCases(async (golden, address) => check(golden, await urlSource(address))),
 };

@@ -1,5 +1,5 @@
 // The tests that tools/test-browser.mjs runs in a page: loading of kernels, the kernel cases on every variant, a bundled app,
-// the backend contract and short training runs.
+// the import of PyTorch models, the backend contract and short training runs.
 import { predict, setBackend, tensor } from '@unroll/core';
 import { toArtifact } from '@unroll/formats';
 import { choiceFor, listVariants, loadKernels, loadKernelsSync } from '@unroll/kernels';
@@ -8,7 +8,7 @@ import { runBackends } from './browser-backends.js';
 import { conversions } from './browser-convert.js';
 import { kernelCases } from './kernel-cases.js';
 
-/** The app that tools/size.mjs bundles and measures, served by tools/test-browser.mjs. */
+/** The URL of a small app: tools/size.mjs bundles it, and tools/test-browser.mjs serves it. */
 const APP = '/build/size-app/app.js';
 
 /** Checks that the app predicts the same values as the reference and fetches only the kernels for inference. */
@@ -55,7 +55,7 @@ export const run = async (report: (result: BrowserResult) => void): Promise<void
     }
   };
 
-  await attempt('the error of a synchronous load says what to do instead', () => {
+  await attempt('loading kernels synchronously fails with an error that names ready()', () => {
     try {
       loadKernelsSync();
     } catch (error) {
@@ -65,7 +65,7 @@ export const run = async (report: (result: BrowserResult) => void): Promise<void
     throw new Error('expected an error, got none');
   });
   await attempt(
-    'the default build has threads if and only if the page is cross-origin isolated',
+    'the default build has threads if and only if the page is cross-origin isolated and there are several cores',
     async () => {
       const { variant } = await loadKernels();
       const expected = crossOriginIsolated && navigator.hardwareConcurrency > 1 ? 'strict-threads' : 'strict';

@@ -5,7 +5,7 @@ export interface Difference {
   index: number;
   actual: number;
   expected: number;
-  /** The absolute difference; Infinity if only one of the values is NaN or infinite. */
+  /** The absolute difference; Infinity if the values differ and at least one of them is NaN or infinite. */
   size: number;
 }
 
@@ -26,7 +26,7 @@ export function worstDifference(actual: ArrayLike<number>, expected: ArrayLike<n
 }
 
 /** Returns the largest finite absolute value; 0 if there is none. */
-export function largest(values: ArrayLike<number>): number {
+export function largestMagnitude(values: ArrayLike<number>): number {
   let max = 0;
   for (let i = 0; i < values.length; i++) {
     const size = Math.abs(values[i]);
@@ -35,14 +35,14 @@ export function largest(values: ArrayLike<number>): number {
   return max;
 }
 
-/** Returns the largest allowed error of outputs: 1e-5 times the largest expected value, and at least 1e-5. */
+/** Returns the largest allowed error of outputs: 1e-5 times the largest absolute expected value, and at least 1e-5. */
 export function outputTolerance(expected: ArrayLike<number>): number {
-  return 1e-5 * Math.max(1, largest(expected));
+  return 1e-5 * Math.max(1, largestMagnitude(expected));
 }
 
-/** Returns the largest allowed error of gradients: 1e-4 times the largest expected value. */
+/** Returns the largest allowed error of gradients: 1e-4 times the largest absolute expected value. */
 export function gradientTolerance(expected: ArrayLike<number>): number {
-  return 1e-4 * largest(expected);
+  return 1e-4 * largestMagnitude(expected);
 }
 
 /** Returns a description of the largest difference, or null if no difference is larger than `allowed`. */
@@ -80,7 +80,7 @@ export function bitMismatch(
 }
 
 /** Throws one error that lists the problems; null entries are ignored. Does nothing if there are no problems. */
-export function report(problems: readonly (string | null)[], title = ''): void {
+export function throwProblems(problems: readonly (string | null)[], title = ''): void {
   const found = problems.filter((problem) => problem !== null);
   if (found.length === 0) return;
   const listing = found.slice(0, 8).join('\n  ');

@@ -7,7 +7,7 @@
 import { type RandomStream, referenceBackend } from '@unroll/core';
 import type { AnyOp, Inputs, Op, Outputs } from '@unroll/core/internal';
 import { gradientsOf, onBackend, outputsOf, type Values } from './calls.js';
-import { largest } from './compare.js';
+import { largestMagnitude } from './compare.js';
 import { type DrawnTensor, normal } from './draw.js';
 import { type AnySample, drawInputs, type Sample, streamOf } from './samples.js';
 
@@ -25,7 +25,10 @@ export interface GradientReport {
 
 /** Step of the central differences: a compromise between rounding errors and the error of order STEP². */
 const STEP = 1e-5;
-/** Allowed error, relative to the largest gradient (at least 1). */
+/**
+ * Allowed error, relative to the largest gradient (at least 1). The check of a direction multiplies it by the square root of the
+ * number of elements of the input.
+ */
 const TOLERANCE = 1e-7;
 
 /** Default number of elements of each input to check one at a time. */
@@ -124,7 +127,7 @@ class Check {
 
   /** Compares the derivatives with respect to `count` random elements of input i. */
   #checkElements(i: number, grad: Values, count: number): void {
-    const scale = Math.max(1, largest(grad));
+    const scale = Math.max(1, largestMagnitude(grad));
     const order = this.#stream.child('elements', i).permutation(grad.length);
     for (const j of order.subarray(0, count)) {
       const direction = new Float64Array(grad.length);
@@ -172,7 +175,7 @@ class Check {
       }
     });
     for (const { i, values, total } of sums) {
-      const scale = Math.max(1, largest(values));
+      const scale = Math.max(1, largestMagnitude(values));
       if (total.some((x, j) => !(Math.abs(x - values[j]) <= 1e-12 * scale))) {
         this.#addProblem(
           `input ${i}: the gradients from single outputs do not add up to the gradient from all outputs`,

@@ -119,7 +119,7 @@ const crf = (module: KernelModule): Record<'losses' | 'dEmissions' | 'dTransitio
 
 export const threadCases: KernelCase[] = [
   {
-    name: 'the pool runs every item once and respects barriers, in 10,000 jobs',
+    name: 'the thread pool runs every item once and respects barriers, in 10,000 jobs',
     run: async (module) => {
       const previousCount = module.threads;
       for (const count of [2, 1, 3, 5, 2]) {
@@ -131,12 +131,12 @@ export const threadCases: KernelCase[] = [
     },
   },
   {
-    name: 'a job wakes sleeping workers',
+    name: 'a job wakes sleeping threads',
     run: async (module) => {
       const previousCount = module.threads;
       for (const count of [2, 3, 2]) {
         await withThreads(module, count);
-        await new Promise((resolve) => setTimeout(resolve, 30)); // the workers fall asleep
+        await new Promise((resolve) => setTimeout(resolve, 30)); // the threads fall asleep
         const failed = module.checkPool(1);
         if (failed) throw new Error(`the job failed with ${count} threads`);
       }
@@ -144,7 +144,7 @@ export const threadCases: KernelCase[] = [
     },
   },
   {
-    name: 'the pool works correctly while workers are still starting',
+    name: 'the thread pool works correctly while threads are still starting',
     run: (module) => {
       const previousCount = module.threads;
       for (const count of [6, 2, 8, 1, 7]) {

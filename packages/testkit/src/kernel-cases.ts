@@ -245,7 +245,7 @@ const otherCases: KernelCase[] = [
     },
   },
   {
-    name: 'reduce',
+    name: 'reduce matches plain JavaScript',
     run: (module) => {
       const [outer, n, inner] = [3, 37, 5];
       const x = someFloats(outer * n * inner);
@@ -269,7 +269,7 @@ const otherCases: KernelCase[] = [
     },
   },
   {
-    name: 'softmax, gather, scatter_add, accumulate, fill',
+    name: 'softmax, gather, scatter_add, accumulate and fill match plain JavaScript',
     run: (module) => {
       const arena = new Arena(module);
       const [rows, n] = [3, 19];
@@ -304,7 +304,7 @@ const otherCases: KernelCase[] = [
     },
   },
   {
-    name: 'adam',
+    name: 'one update of adam matches plain JavaScript',
     run: (module) => {
       const arena = new Arena(module);
       const n = 45;

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ctc, sum, type Tensor, tensor, valueAndGrad } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
-import { gradientTolerance, mismatch, onBackend, outputTolerance, report } from '@unroll/testkit';
+import { gradientTolerance, mismatch, onBackend, outputTolerance, throwProblems } from '@unroll/testkit';
 import { losses, metrics, resolveLoss, resolveMetric } from '@unroll/train';
 import { fails } from './fails.js';
 import { numbersOf, type Packed, toTensor, trainingGoldens } from './goldens.js';
@@ -45,7 +45,7 @@ describe('the loss against PyTorch and Keras', () => {
         return sum(result);
       }, [logits]);
       const [wanted, gradient] = [numbersOf(golden.value), numbersOf(golden.gradient)];
-      report([
+      throwProblems([
         mismatch('value', value, wanted, outputTolerance(wanted)),
         mismatch('gradient', grads[0].dataSync(), gradient, Math.max(1e-7, gradientTolerance(gradient))),
       ]);

@@ -16,7 +16,7 @@ import {
   type Tensor,
   valueAndGrad,
 } from '@unroll/core';
-import { largest, mismatch, report } from '@unroll/testkit';
+import { largestMagnitude, mismatch, throwProblems } from '@unroll/testkit';
 import { type Loss, type LossName, type Reduction, resolveLoss } from '@unroll/train';
 import { alignParts, makeLoss } from '@unroll/train/internal';
 import {
@@ -110,9 +110,14 @@ function check(golden: LossCase): void {
   ): string | null => {
     const expected = numbersOf(packed);
     if (typeof packed === 'object') assert.deepEqual(actual.shape, packed.shape, what);
-    return mismatch(what, actual.dataSync(), expected, 1e-5 * Math.max(least, largest(expected)) + edge);
+    return mismatch(
+      what,
+      actual.dataSync(),
+      expected,
+      1e-5 * Math.max(least, largestMagnitude(expected)) + edge,
+    );
   };
-  report([
+  throwProblems([
     close('value', value, golden.value, 1),
     close('rows', rows, golden.perRow, 1),
     ...[...gradients].map(([name, grad]) => close(`gradient of ${name}`, grad, golden.gradients[name]!, 0)),

@@ -5,7 +5,7 @@
  */
 import { describe, test } from 'node:test';
 import { slice, type Tensor } from '@unroll/core';
-import { mismatch, report } from '@unroll/testkit';
+import { mismatch, throwProblems } from '@unroll/testkit';
 import { type Metric, type MetricName, metrics, resolveMetric } from '@unroll/train';
 import {
   type GoldenNumber,
@@ -34,7 +34,7 @@ function metricOf({ metric, options }: MetricCase): Metric<number | number[][]> 
 }
 
 function check(golden: MetricCase, found: number | number[][]): void {
-  report([mismatch(golden.metric, [found].flat(2), numbersOf(golden.value), 1e-6)]);
+  throwProblems([mismatch(golden.metric, [found].flat(2), numbersOf(golden.value), 1e-6)]);
 }
 
 describe('metrics against the goldens', () => {

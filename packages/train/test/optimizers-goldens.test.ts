@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { setBackend } from '@unroll/core';
-import { mismatch, report } from '@unroll/testkit';
+import { mismatch, throwProblems } from '@unroll/testkit';
 import { resolveOptimizer, resolveSchedule, type ScheduleConfig, type ScheduleName } from '@unroll/train';
 import { type Packed, trainingGoldens, unpack } from './goldens.js';
 import { clipOf, type GoldenOptions, optimizerOf } from './optimizer-options.js';
@@ -73,7 +73,7 @@ async function check(golden: OptimizerCase, allowed: number): Promise<void> {
     expected: readonly Packed[],
   ): (string | null)[] =>
     bySteps(expected).map((parts, n) => mismatch(`${what} ${n + 1}`, steps[n]!, joined(parts), allowed));
-  report([
+  throwProblems([
     ...compare('after step', found.after, golden.after),
     ...(golden.averages ? compare('average after step', found.averages, golden.averages) : []),
   ]);
@@ -105,7 +105,7 @@ describe('schedules against the goldens', () => {
       );
       const made = resolveSchedule({ name: names[schedule] ?? schedule, ...spelled } as ScheduleConfig);
       const expected = unpack(learningRates).values;
-      report([
+      throwProblems([
         mismatch(
           name,
           Array.from(expected, (_, step) => made.rate(step)),

@@ -4,7 +4,7 @@
  */
 import { describe, test } from 'node:test';
 import { concat, type MaskedSequence, type Model, mul, Parameter, reshape, sum, tensor } from '@unroll/core';
-import { mismatch, report } from '@unroll/testkit';
+import { mismatch, throwProblems } from '@unroll/testkit';
 import { type Examples, train } from '@unroll/train';
 import { makeLoss } from '@unroll/train/internal';
 import { numbersOf, type Packed, trainingGoldens, unpack } from './goldens.js';
@@ -86,7 +86,7 @@ describe('optimizers in the training loop against the goldens', () => {
         const weights = model.parameters.flatMap((parameter) => [...parameter.dataSync()]);
         problems.push(mismatch(`after step ${event.step}`, weights, at(event.step - 1, golden.after), 5e-6));
       }
-      report(problems);
+      throwProblems(problems);
     });
   }
 });

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { type Model, setBackend } from '@unroll/core';
 import { dense, embedding, gru, input, lstm, model, type Network, sequential } from '@unroll/nn';
-import { mismatch, report } from '@unroll/testkit';
+import { mismatch, throwProblems } from '@unroll/testkit';
 import { type Examples, type LossName, resolveOptimizer, train } from '@unroll/train';
 import { numbersOf, type Packed, toTensor, trainingGoldens, unpack } from './goldens.js';
 import { clipOf, type GoldenOptions, optimizerOf } from './optimizer-options.js';
@@ -87,7 +87,7 @@ async function check(golden: Trajectory): Promise<void> {
     Math.max(2e-6, 3 * golden.float64Difference[what]);
   const expected = [...unpack(golden.losses).values];
   const relative = losses.map((value, step) => value / expected[step]!);
-  report([
+  throwProblems([
     mismatch(
       'loss, as a ratio',
       relative,

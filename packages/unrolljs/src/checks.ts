@@ -6,6 +6,7 @@ import type { ExampleOptions } from './examples.js';
 import type { PredictOptions } from './runnable.js';
 import type { CompileOptions, EvaluateOptions, FitOptions } from './trainable.js';
 
+/** The types of the options of `compile`, and below of the other methods. `true`: only the name is checked here. */
 export const COMPILE: OptionTypes<CompileOptions> = {
   optimizer: true,
   loss: true,
@@ -16,7 +17,7 @@ export const COMPILE: OptionTypes<CompileOptions> = {
   average: true,
 };
 
-/** Checks only the names of most options: `fit` of @unroll/train checks their values. */
+/** Most types are `true`, because `fit` of @unroll/train checks the values. */
 export const FIT: OptionTypes<FitOptions> = {
   epochs: true,
   batchSize: true,

@@ -3,7 +3,7 @@ import { checkOptions } from '@unroll/core/internal';
 import type { ExportOptions, OptimizerRecord } from '@unroll/formats/convert';
 import type { Network } from '@unroll/nn';
 import { resolveOptimizer } from '@unroll/train';
-import { compiledToJson } from './compiled.js';
+import { compileOptionsToJson } from './compile-options.js';
 import { exportTo, type Imported, importOneOf, type ModelSource } from './convert-model.js';
 import { trainingOf } from './trainable.js';
 
@@ -41,12 +41,12 @@ export async function exportKeras(model: Network, options: ExportKerasOptions = 
   return files.get('') ?? new Uint8Array();
 }
 
-/** Returns the compile options and the optimizer's state in the form that the formats write. */
+/** Returns the compile options and the optimizer's state as the export options of @unroll/formats; empty before `compile`. */
 async function trainingRecord(model: Network): Promise<ExportOptions> {
   const training = trainingOf(model);
   if (!training) return {};
   const { memory, ...options } = training;
-  const { loss, metrics, lossWeights } = compiledToJson(options);
+  const { loss, metrics, lossWeights } = compileOptionsToJson(options);
   const { name, config } = resolveOptimizer(training.optimizer ?? 'adam');
   const state = await memory.state();
   return {

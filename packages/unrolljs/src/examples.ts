@@ -69,7 +69,7 @@ export function examplesOf(network: Network, loss: Loss, set: ExampleSet): Examp
   };
 }
 
-/** Converts validation data in any form. */
+/** Converts validation data: a tuple, an object, or batches. */
 export function validationOf(network: Network, loss: Loss, data: ValidationData): Examples | Batches {
   if (isExamples(data)) return examplesOf(network, loss, data);
   if (!isPair(data)) return batchesOf(network, loss, data);

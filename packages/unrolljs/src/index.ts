@@ -43,7 +43,7 @@ export {
 } from './trainable.js';
 export type { ModelValues, NestedNumbers, NumberArray, Values } from './values.js';
 
-// Taggers: models with an output layer crf
+// Decoding of tags, for models with an output layer crf
 export {
   logPartition,
   nBestPaths,

@@ -1,4 +1,4 @@
-/** The decoders of taggers for `unrolljs/infer`: they load the kernels for inference. */
+/** The functions that decode tags, for `unrolljs/infer`: in a page, they load only the kernels for inference. */
 import { readyToRun } from '#files';
 import { tagDecoders } from './tag-decoding.js';
 

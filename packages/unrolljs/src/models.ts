@@ -12,7 +12,7 @@ import {
   type SymbolicTensor,
   sequential as sequence,
 } from '@unroll/nn';
-import { compiledFromJson } from './compiled.js';
+import { compileOptionsFromJson } from './compile-options.js';
 import { isArtifact } from './is-artifact.js';
 import { type ArtifactSource, readArtifact } from './load.js';
 import { type Trainable, trainable, trainableFrom } from './trainable.js';
@@ -49,6 +49,6 @@ export async function load(source: ArtifactSource | Blob): Promise<Network & Tra
   }
   const { model: network, training, lossParameters } = await readArtifact(source as ArtifactSource);
   const loaded = trainableFrom(network, lossParameters);
-  const compiled = compiledFromJson(training);
+  const compiled = compileOptionsFromJson(training);
   return compiled ? loaded.compile(compiled) : loaded;
 }

@@ -1,6 +1,6 @@
 /**
  * Opens files of other tools in browsers: by URL. Separate from files-browser.ts, because `unrolljs/infer` must not
- * contain it.
+ * contain this code.
  */
 import type { ByteSource } from '@unroll/formats/convert';
 

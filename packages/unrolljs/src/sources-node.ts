@@ -1,6 +1,6 @@
 /**
  * Opens files of other tools in Node: by path or URL. Separate from files-node.ts, because `unrolljs/infer` must not
- * contain it.
+ * contain this code.
  */
 import { open, stat } from 'node:fs/promises';
 import type { ByteSource } from '@unroll/formats/convert';

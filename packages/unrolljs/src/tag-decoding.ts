@@ -1,6 +1,6 @@
 /**
- * Decoding of taggers: models with an output layer `crf`. The entry points `unrolljs` and `unrolljs/infer` load different
- * kernels.
+ * The functions that decode the output of taggers (models with an output layer `crf`). The entry points `unrolljs` and
+ * `unrolljs/infer` have their own copies, which load different kernels.
  */
 import type { Model as Network, PredictOptions as Options, RankedTagPath, Tensor } from '@unroll/core';
 import { checkOptions } from '@unroll/core/internal';
@@ -33,7 +33,7 @@ export interface TagDecoders {
   tagMarginals(network: Network, x: ModelValues, options?: PredictOptions): Promise<number[][][]>;
 }
 
-/** Returns the decoders. @param ready loads the kernels of the entry point */
+/** Returns the functions. @param ready loads the kernels of the entry point */
 export function tagDecoders(ready: () => Promise<unknown>): TagDecoders {
   const run = async <R>(
     name: string,

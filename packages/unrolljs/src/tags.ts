@@ -1,4 +1,4 @@
-/** The decoders of taggers for `unrolljs`. */
+/** The functions that decode tags, for `unrolljs`: they load all kernels. */
 import { ready } from '@unroll/core';
 import { tagDecoders } from './tag-decoding.js';
 

@@ -5,7 +5,7 @@
 import { type Model as Network, ready, type Tensor, UnrollError, valueError } from '@unroll/core';
 import { checkOptions, formatValue, type OptionTypes } from '@unroll/core/internal';
 import type { Artifact, ArtifactExtras } from '@unroll/formats';
-import { Network as Layered } from '@unroll/nn';
+import { Network as LayerNetwork } from '@unroll/nn';
 import {
   type Batches,
   type Callback,
@@ -39,7 +39,7 @@ import {
   PREDICT_BATCH,
   SAVE,
 } from './checks.js';
-import { compiledToJson } from './compiled.js';
+import { compileOptionsToJson } from './compile-options.js';
 import {
   batchesOf,
   type ExampleBatches,
@@ -116,10 +116,10 @@ export interface Trainable extends Runnable {
   save(path: string, extras?: SaveExtras): Promise<void>;
 }
 
-/** The compile options with the optimizer and its state. */
+/** The compile options, with the optimizer and its state. */
 type Settings = Pick<RunOptions, CompiledKey> & { optimizer: OptimizerSpec; memory: OptimizerMemory };
 
-/** The compile options and the training record of a network. */
+/** Runs the training methods of one network; stores its compile options and the record of its latest `fit`. */
 class Session {
   readonly #network: Network;
   #savedLossParameters: Artifact['lossParameters'];
@@ -198,7 +198,7 @@ class Session {
   async save(path: string, extras: SaveExtras): Promise<void> {
     checkOptions('save', extras, SAVE);
     const network = this.#network;
-    if (!(network instanceof Layered)) {
+    if (!(network instanceof LayerNetwork)) {
       throw new UnrollError(
         'value',
         `${network.name} cannot be saved: only sequential and functional models can.`,
@@ -210,7 +210,7 @@ class Session {
     await saveTo(path, network, {
       ...extras,
       lossParameters: lossParameters.filter((parameter) => !modelParameters.has(parameter)),
-      training: { compiled: settings && compiledToJson(settings), trained: this.#trainingRecord },
+      training: { compiled: settings && compileOptionsToJson(settings), trained: this.#trainingRecord },
     });
   }
 

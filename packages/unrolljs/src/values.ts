@@ -41,9 +41,9 @@ export function toTensor(values: Values, exampleShape: Shape | null = null): Ten
 }
 
 /**
- * Converts the values of all inputs or outputs to tensors, in the model's order.
- * @param names the names of the inputs or outputs; null or undefined if they have none
- * @param exampleShapes the shape of one example of each input or output; null if unknown
+ * Converts the values of all inputs, or their masks, to tensors, in the model's order.
+ * @param names the names of the inputs; null or undefined if they have none
+ * @param exampleShapes the shape of one example of each input; null if unknown
  * @param areMasks true if the values are masks [N, T], some of which may be missing
  * @throws UnrollError `value` for unknown names and for missing values
  */
@@ -63,13 +63,13 @@ export function toTensors(
   const got = named ? Object.keys(values) : expected.filter((_, i) => list[i] !== null);
   if ((!areMasks && list.includes(null)) || got.some((name) => !expected.includes(name))) {
     if (expected.length === 0) throw valueError('Every input needs a value, got null.');
-    throw valueError(
-      `Expected one entry for each of ${expected.join(', ')}; got ${got.join(', ') || 'none'}.`,
-      {
-        expected,
-        got,
-      },
-    );
+    const required = areMasks
+      ? 'mask may have entries for the inputs'
+      : 'x must have an entry for each of the inputs';
+    throw valueError(`${required} ${expected.join(', ')}; got ${got.join(', ') || 'none'}.`, {
+      expected,
+      got,
+    });
   }
   return list.map((value, i) => (value === null ? null : toTensor(value, exampleShapes?.[i] ?? null)));
 }
@@ -91,7 +91,7 @@ export function isList(
   return typeof first !== 'number' && !(areMasks && typeof first[0] === 'number');
 }
 
-/** Returns true for an object with the names of inputs or outputs as keys. */
+/** Returns true for an object, whose keys are then the names of inputs or outputs. */
 export function isNamed(values: ModelValues): values is Readonly<Record<string, Values | null>> {
   return (
     typeof values === 'object' &&

@@ -35,6 +35,7 @@ import {
 } from 'unrolljs';
 import { load as loadToRun } from 'unrolljs/infer';
 
+/** Sequences, steps, steps of the memory, features of the memory and units of the cell, and labels per target. */
 const [N, T, S, D, L] = [12, 4, 3, 2, 2];
 
 /** h ← x W + mean(memory) + h / 2; y = h. */
@@ -180,7 +181,7 @@ describe('a cell with a memory and a loss with a parameter', () => {
     assert.deepEqual(await (await load(files)).evaluate(x, y), metrics);
   });
 
-  test('the file of an untrained model contains no loss parameters', async () => {
+  test('the file of a model that was compiled but not trained contains no loss parameters', async () => {
     const network = make().compile({ loss: sharpLoss() });
     network.build();
     const files = await filesOf(network);

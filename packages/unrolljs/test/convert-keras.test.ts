@@ -1,6 +1,6 @@
 /**
- * Training of imported Keras models continues as in Keras: gradients, losses and weights of five further steps with the
- * optimizer state in the file. See tools/goldens/formats/keras_files.py.
+ * Training of imported Keras models continues as in Keras: gradients, losses and weights of five further updates, with the
+ * optimizer state in the file. Reference values: tools/goldens/formats/keras_files.py. Also tests import reports and exports.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -41,7 +41,7 @@ async function goldens(number: '' | '2'): Promise<[string, Case, Uint8Array][]> 
     ]),
   );
 }
-const all = [...(await goldens('')), ...(await goldens('2'))];
+const goldenFiles = [...(await goldens('')), ...(await goldens('2'))];
 
 const valuesOf = ({ data }: Golden): Float32Array =>
   new Float32Array(Uint8Array.from(Buffer.from(data, 'base64')).buffer);
@@ -57,7 +57,7 @@ function assertNear(actual: ArrayLike<number>, expected: ArrayLike<number>, what
 }
 
 describe('training of imported Keras models', () => {
-  for (const [name, { inputs, targets, gradients, losses, weights }, file] of all) {
+  for (const [name, { inputs, targets, gradients, losses, weights }, file] of goldenFiles) {
     if (!targets || name.endsWith('.weights.h5')) continue;
     test(`${name} continues as in Keras`, async () => {
       const { model, report } = await importKeras(file);
@@ -77,7 +77,7 @@ describe('training of imported Keras models', () => {
   }
 });
 
-const fileOf = (name: string): Uint8Array => all.find(([fileName]) => fileName === name)![2];
+const fileOf = (name: string): Uint8Array => goldenFiles.find(([fileName]) => fileName === name)![2];
 
 /** Returns the file with a changed config. */
 async function withConfig(name: string, change: (text: string) => string): Promise<Uint8Array> {
@@ -158,7 +158,7 @@ describe('importKeras and exportKeras', () => {
     await assert.rejects(importKeras(fileOf('sequential_lstm.keras'), { modle: model } as never), /modle/);
   });
 
-  test('a model that was trained in Unroll continues after an export', async () => {
+  test('training continues with the same losses after an export and an import', async () => {
     const x = tensor(
       Float32Array.from({ length: 36 }, (_, i) => Math.sin(i)),
       [2, 6, 3],

@@ -1,4 +1,4 @@
-// Training continues where PyTorch stopped: with the optimizer's state of a checkpoint, five updates give PyTorch's losses.
+// Training continues where PyTorch stopped: with the optimizer's state of a checkpoint, the losses of six updates are PyTorch's.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,14 +9,14 @@ import { importPyTorch, resumeTraining } from 'unrolljs/convert';
 
 const FOLDER = fileURLToPath(new URL('../../testkit/goldens/formats/pytorch', import.meta.url));
 
-interface Encoded {
+interface EncodedArray {
   shape: number[];
   values: string;
 }
 const { training } = JSON.parse(readFileSync(join(FOLDER, 'cases.json'), 'utf8')) as {
-  training: Record<string, { file: string; x: Encoded; y: Encoded; losses: number[] }>;
+  training: Record<string, { file: string; x: EncodedArray; y: EncodedArray; losses: number[] }>;
 };
-const decode = ({ shape, values }: Encoded) =>
+const decode = ({ shape, values }: EncodedArray) =>
   tensor(Array.from(new Float64Array(Uint8Array.from(Buffer.from(values, 'base64')).buffer)), shape);
 
 describe('training continues with the optimizer of PyTorch', () => {

@@ -1,4 +1,4 @@
-// Imports models of other tools by path, bytes, File and URL with the public functions, and exports models.
+// The public functions that import models of other tools (from a path, bytes, a File or a URL) and export models.
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -26,7 +26,7 @@ interface Case {
 }
 /** A file of torch.save that needs no map. */
 const { file, x } = (Object.values(cases) as Case[]).find(
-  (each) => each.map === null && each.file.endsWith('.pt') && each.x.shape.length === 3,
+  (golden) => golden.map === null && golden.file.endsWith('.pt') && golden.x.shape.length === 3,
 ) as Case;
 const path = join(GOLDENS, file);
 const bytes = new Uint8Array(readFileSync(path));
@@ -54,7 +54,7 @@ describe('load recognises a file of PyTorch', () => {
   });
   test('as bytes', () => check(bytes));
   test('as a File', () => check(new File([bytes], 'dropped.pt')));
-  test('and still the zip of a model of Unroll', async () => {
+  test('but loads the zip of a model of Unroll as such', async () => {
     const model = sequential([input({ shape: [null, 3] }), lstm({ units: 2 })]);
     model.build();
     const loaded = await load(toZip(await toArtifact(model)));

@@ -1,5 +1,5 @@
 /**
- * Taggers with the layer `crf`: training, decoding, constraints, saving, and mistakes. Detects transitions that are not
+ * Taggers with the layer `crf`: training, decoding, constraints, saving, and errors. Detects transitions that are not
  * trained, not saved or not used by the decoder; masked steps that are decoded; constraints that hold only in training or
  * only in decoding; and errors that do not say where the training data are wrong.
  */
@@ -47,8 +47,8 @@ function example(): { x: number[]; y: number[]; length: number } {
   return { x, y, length };
 }
 const examples = Array.from({ length: 600 }, example);
-const x = examples.map((one) => one.x);
-const y = examples.map((one) => one.y);
+const x = examples.map((sequence) => sequence.x);
+const y = examples.map((sequence) => sequence.y);
 const trimmed = (rows: number[][]): number[][] => rows.map((row, i) => row.slice(0, examples[i].length));
 
 /** Returns a tagger without recurrent layers: only its transitions can learn the order of the tags. */
@@ -122,7 +122,7 @@ test('the n best paths and the marginals agree with each other and with the loss
 });
 
 /** Tags count up or stay; sequences begin with tag 0. */
-const counting: TagConstraints = {
+const countingOrStaying: TagConstraints = {
   transitions: [
     [true, true, false],
     [false, true, true],
@@ -133,10 +133,10 @@ const counting: TagConstraints = {
 
 describe('constraints', () => {
   test('hold in decoding even for an untrained model, for all of the n best', async () => {
-    const network = tagger({ constraints: counting });
+    const network = tagger({ constraints: countingOrStaying });
     network.build([[-1, STEPS]]);
     const isAllowed = (tags: readonly number[]): boolean =>
-      tags[0] === 0 && tags.slice(1).every((tag, t) => counting.transitions[tags[t]][tag]);
+      tags[0] === 0 && tags.slice(1).every((tag, t) => countingOrStaying.transitions[tags[t]][tag]);
     for (const paths of await nBestTags(network, x.slice(0, 20), 5)) {
       assert.equal(paths.length, 5);
       assert.ok(paths.every(({ tags }) => isAllowed(tags)));
@@ -148,17 +148,17 @@ describe('constraints', () => {
   });
 
   test('hold in training: forbidden transitions get no gradient, and keep their values', async () => {
-    const network = tagger({ constraints: counting });
+    const network = tagger({ constraints: countingOrStaying });
     network.build([[-1, STEPS]]);
     const values = () => [...network.getWeights().find(({ name }) => name.endsWith('transitions'))!.values];
     const before = values();
-    const from = examples.filter((one) => one.y[0] === 0);
+    const from = examples.filter((sequence) => sequence.y[0] === 0);
     await network.fit(
-      from.map((one) => one.x),
-      from.map((one) => one.y),
+      from.map((sequence) => sequence.x),
+      from.map((sequence) => sequence.y),
       { epochs: 2 },
     );
-    const forbidden = counting.transitions.flat().map((isAllowed) => !isAllowed);
+    const forbidden = countingOrStaying.transitions.flat().map((isAllowed) => !isAllowed);
     values().forEach((value, i) => {
       assert.equal(value === before[i], forbidden[i], `${i}`);
     });
@@ -171,9 +171,9 @@ describe('constraints', () => {
     const fit = (...changes: [number, number, number][]) => {
       const rows = from.map(() => new Array<number>(STEPS).fill(0));
       for (const [row, step, tag] of changes) rows[row][step] = tag;
-      const network = tagger({ constraints: { ...counting, end: [true, true, false] } });
+      const network = tagger({ constraints: { ...countingOrStaying, end: [true, true, false] } });
       return network.fit(
-        from.map((one) => one.x),
+        from.map((sequence) => sequence.x),
         rows,
         { shuffle: false },
       );
@@ -216,7 +216,7 @@ test('crf can be one output of a functional model, after a bidirectional layer',
   );
 });
 
-describe('misuse', () => {
+describe('rejects', () => {
   const one = [[1, 2, 3]];
   test('a label outside of the tag set', () =>
     rejects(

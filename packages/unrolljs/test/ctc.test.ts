@@ -24,7 +24,7 @@ import {
 
 const [SYMBOLS, FEATURES, T, L] = [5, 8, 40, 6];
 
-/** Strings of 2 to 6 symbols. Each symbol is shown for 2 to 4 frames, with noise, after 1 to 2 frames without a symbol. */
+/** Returns `count` strings of 2 to 6 symbols, as frames. Each symbol is shown for 2 to 4 frames, with noise, after 1 to 2 frames without a symbol. */
 function examples(
   count: number,
   seed: number,
@@ -65,7 +65,7 @@ function examples(
 const exact = (found: readonly (readonly number[])[], strings: readonly string[]): number =>
   found.filter((labels, b) => labels.join() === strings[b]).length / strings.length;
 
-test('learns to read noisy frames without alignment, from a saved and loaded model too', {
+test('learns to read noisy frames without an alignment; tested after saving and loading', {
   timeout: 120_000,
 }, async (t) => {
   const training = examples(600, 2);

@@ -1,3 +1,4 @@
+/** `unrolljs/infer` imports no training code, and `loadWith` returns the same models as `load`, with inference-only kernels. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -31,7 +32,7 @@ test('unrolljs/infer imports no training code', () => {
   const files = [...graph(import.meta.resolve('unrolljs/infer'))];
   assert.ok(
     files.some((file) => file.includes('/core/dist/index.bundle.js')),
-    'the walk reaches core',
+    'core must be found',
   );
   assert.deepEqual(
     files.filter((file) => file.includes('/train/')),
@@ -40,7 +41,7 @@ test('unrolljs/infer imports no training code', () => {
   const whole = [...graph(import.meta.resolve('unrolljs'))];
   assert.ok(
     whole.some((file) => file.includes('/train/dist/index.bundle.js')),
-    'the walk finds a trainer where there is one',
+    'training code must be found in unrolljs',
   );
 });
 
@@ -52,7 +53,7 @@ function files(weights: 'float32' | 'float16' = 'float32'): Promise<Map<string, 
   return toArtifact(model, { weights });
 }
 
-test('functions that need training code name the import', async () => {
+test('a kernel that only training needs raises an error that names the import', async () => {
   const { kernels, supports } = (await setBackend('wasm:infer-single')) as Backend;
   assert.equal(supports('lstmForward'), true);
   assert.equal(supports('adam'), false);

@@ -41,7 +41,7 @@ const fixed = trimmed.map((_, i) => Array.from({ length: STEPS }, (_, k) => Math
 function near(got: readonly number[], wanted: readonly number[], bound = 1e-5): void {
   assert.equal(got.length, wanted.length);
   got.forEach((value, i) => {
-    assert.ok(Math.abs(value - wanted[i]) <= bound, `${i}: ${value}, and ${wanted[i]} was expected`);
+    assert.ok(Math.abs(value - wanted[i]) <= bound, `element ${i}: expected ${wanted[i]}, got ${value}`);
   });
 }
 
@@ -52,7 +52,7 @@ function rejects(work: () => Promise<unknown>, code: string, message: RegExp): P
   });
 }
 
-test('a flat list is one list of weights, even if its length is the number of outputs', async () => {
+test('a flat list of sample weights applies to all outputs, even if its length is the number of outputs', async () => {
   const a = input({ shape: [1], name: 'a' });
   const zero = { units: 1, kernelInitializer: 'zeros' } as const;
   const outputs = [dense(zero).apply(a), dense(zero).apply(a)];
@@ -64,7 +64,7 @@ test('a flat list is one list of weights, even if its length is the number of ou
 });
 
 test('a null mask means no mask, and misspelt keys of a batch are rejected', async () => {
-  const network = single();
+  const network = oneInputModel();
   const free = await network.predictArray(trimmed);
   assert.deepEqual(await network.predictArray(trimmed, { mask: null as never }), free);
   const batch = { x: trimmed, y, sample_weight: y.map(() => 1) };
@@ -80,14 +80,14 @@ test('an output without a loss is null in a list and by name', async () => {
   }
 });
 
-const single = () =>
+const oneInputModel = () =>
   sequential([lstm({ units: 5 }), dense({ units: 1 })], { seed: 2 }).compile({ loss: 'mse' });
 
-const weightsOf = (network: ReturnType<typeof single> | ReturnType<typeof several>): number[] =>
+const weightsOf = (network: ReturnType<typeof oneInputModel> | ReturnType<typeof twoInputModel>): number[] =>
   network.getWeights().flatMap(({ values }) => [...values]);
 
 /** Returns a model with a sequence and fixed values as inputs, and two outputs. */
-function several(loss: 'mse' | Record<string, 'mse'> = { next: 'mse', last: 'mse' }) {
+function twoInputModel(loss: 'mse' | Record<string, 'mse'> = { next: 'mse', last: 'mse' }) {
   const source = input({ shape: [null, 1], name: 'source' });
   const extra = input({ shape: [STEPS], name: 'extra' });
   const seen = concatenate().apply([
@@ -104,7 +104,7 @@ function several(loss: 'mse' | Record<string, 'mse'> = { next: 'mse', last: 'mse
 const targets = { next: y, last: y.map(([value]) => [-value]) };
 
 test('masked fit, evaluation and prediction equal those of the trimmed sequences', async () => {
-  const [masked, short] = [single(), single()];
+  const [masked, short] = [oneInputModel(), oneInputModel()];
   const options = { epochs: 3, batchSize: 5 };
   const { loss } = await masked.fit(padded, y, { ...options, mask });
   const wanted = await short.fit(trimmed, y, options);
@@ -148,7 +148,7 @@ test('NaN and infinite padding has no effect on training, whatever the layers', 
 test('fit accepts the result of padSequences', async () => {
   const lengths = trimmed.map((rows, i) => rows.slice(0, 1 + (i % VALID)));
   const { values, mask: valid } = padSequences(lengths);
-  const whole = single();
+  const whole = oneInputModel();
   await whole.fit(values, y, { mask: valid, batchSize: COUNT });
   const prediction = (await whole.predictArray(values, { mask: valid })).flat();
   const alone = await Promise.all(lengths.map(async (rows) => (await whole.predictArray([rows]))[0][0]));
@@ -165,7 +165,7 @@ const forms = {
 
 for (const [name, form] of Object.entries(forms)) {
   test(`${name} applies to the sequences, not to fixed values of the same size`, async () => {
-    const [masked, short] = [several(), several()];
+    const [masked, short] = [twoInputModel(), twoInputModel()];
     await masked.fit([padded, fixed], targets, { mask: form, epochs: 2, batchSize: 5 });
     await short.fit([trimmed, fixed], targets, { epochs: 2, batchSize: 5 });
     near(weightsOf(masked), weightsOf(short));
@@ -207,18 +207,18 @@ test('a single mask applies to ids if there are no sequences, and must fit one i
 });
 
 test('two examples with one mask are not mistaken for masks of two inputs', async () => {
-  const network = several();
+  const network = twoInputModel();
   const pair = [padded.slice(0, 2), fixed.slice(0, 2)];
   const wanted = await network.predictArray(pair, { mask: { source: mask.slice(0, 2) } });
   assert.deepEqual(await network.predictArray(pair, { mask: mask.slice(0, 2) }), wanted);
 });
 
 test('rejects masks that fit no input, and too many masks', async () => {
-  const network = several();
+  const network = twoInputModel();
   await rejects(
     () => network.predict([padded, fixed], { mask: { sauce: mask } }),
     'value',
-    /Expected one entry for each of source, extra; got sauce\./,
+    /mask may have entries for the inputs source, extra; got sauce\./,
   );
   const three = [tensor(mask), null, null];
   await rejects(
@@ -229,20 +229,24 @@ test('rejects masks that fit no input, and too many masks', async () => {
   await rejects(
     () => network.predict([padded, null]),
     'value',
-    /Expected one entry for each of source, extra; got source\./,
+    /x must have an entry for each of the inputs source, extra; got source\./,
   );
-  await rejects(() => network.predict({}), 'value', /one entry for each of source, extra; got none\./);
+  await rejects(
+    () => network.predict({}),
+    'value',
+    /an entry for each of the inputs source, extra; got none\./,
+  );
 });
 
 test('weights of 2 double the loss, and weights of 0 exclude examples', async () => {
-  const network = single();
+  const network = oneInputModel();
   const { loss } = await network.evaluate(trimmed, y);
   const doubled = await network.evaluate(trimmed, y, { sampleWeights: y.map(() => 2) });
   near([doubled.loss], [2 * loss], 1e-6);
   const half = y.map((_, i) => (i < COUNT / 2 ? 2 : 0));
   const first = await network.evaluate(trimmed.slice(0, COUNT / 2), y.slice(0, COUNT / 2));
   near([(await network.evaluate(trimmed, y, { sampleWeights: half })).loss], [first.loss], 1e-6);
-  const [weighted, alone] = [single(), single()];
+  const [weighted, alone] = [oneInputModel(), oneInputModel()];
   const zeros = y.map((_, i) => (i < COUNT / 2 ? 1 : 0));
   const whole = { batchSize: COUNT, epochs: 3 };
   await weighted.fit(trimmed, y, { ...whole, sampleWeights: zeros.map((w) => 2 * w) });
@@ -251,7 +255,7 @@ test('weights of 2 double the loss, and weights of 0 exclude examples', async ()
 });
 
 test('sample weights per output: in a list, by name, or one for all', async () => {
-  const network = several();
+  const network = twoInputModel();
   const x = [trimmed, fixed];
   const plain = await network.evaluate(x, targets);
   const w = y.map((_, i) => i / 4);
@@ -274,7 +278,7 @@ test('sample weights per output: in a list, by name, or one for all', async () =
 });
 
 test('validation data carry weights and masks', async () => {
-  const network = single();
+  const network = oneInputModel();
   const validated = async (options: Pick<FitOptions, 'validationData'>): Promise<number> =>
     (await network.fit(padded, y, { mask, ...options })).validationLoss[0];
   const sampleWeights = y.map((_, i) => i);
@@ -297,7 +301,7 @@ test('validation data carry weights and masks', async () => {
   near([await validated({ validationData: [padded, y] })], [(await network.evaluate(padded, y)).loss], 0);
 });
 
-test('targets belong to the outputs with a loss', async () => {
+test('targets are needed for the outputs with a loss, and rejected for others', async () => {
   const x = [trimmed, fixed];
   const trained: number[][] = [];
   const given: ModelValues[] = [
@@ -305,13 +309,13 @@ test('targets belong to the outputs with a loss', async () => {
     ...[[y, null], [tensor(y), null], [tensor(y)]],
   ];
   for (const form of given) {
-    const network = several({ next: 'mse' });
+    const network = twoInputModel({ next: 'mse' });
     await network.fit(x, form, { epochs: 2 });
     trained.push(weightsOf(network));
   }
   for (const weights of trained.slice(1)) assert.deepEqual(weights, trained[0]);
-  const one = several({ next: 'mse' });
-  const both = several();
+  const one = twoInputModel({ next: 'mse' });
+  const both = twoInputModel();
   const no = (message: RegExp, work: () => Promise<unknown>) => rejects(work, 'value', message);
   await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, targets));
   await no(/y has values for the output "last", which has no loss\./, () => one.fit(x, [null, y]));
@@ -324,22 +328,22 @@ test('targets belong to the outputs with a loss', async () => {
   );
 });
 
-test('few numbers of one output are not mistaken for a list', async () => {
-  const network = several({ next: 'mse' });
+test('two targets of one output are not mistaken for a list of two outputs', async () => {
+  const network = twoInputModel({ next: 'mse' });
   const pair = [trimmed.slice(0, 2), fixed.slice(0, 2)];
   const wanted = await network.evaluate(pair, { next: y.slice(0, 2) });
   assert.deepEqual(await network.evaluate(pair, y.slice(0, 2)), wanted);
 });
 
 test('sequential takes one input', async () => {
-  const network = single();
+  const network = oneInputModel();
   const two = [tensor(trimmed), tensor(fixed)];
   await rejects(() => network.predict(two), 'shape', /takes one input, got 2\. Use model\(\) for several\./);
   await rejects(() => network.fit(two, y), 'shape', /takes one input, got 2/);
 });
 
 test('batches may name inputs and outputs, from an array, a function and a generator', async () => {
-  const parts = [0, 5, 10].map((at) => [at, Math.min(at + 5, COUNT)] as const);
+  const parts = [0, 5, 10].map((start) => [start, Math.min(start + 5, COUNT)] as const);
   const batches = parts.map(([from, to]) => ({
     x: { extra: fixed.slice(from, to), source: padded.slice(from, to) },
     y: { last: targets.last.slice(from, to), next: y.slice(from, to) },
@@ -347,7 +351,7 @@ test('batches may name inputs and outputs, from an array, a function and a gener
     mask: mask.slice(from, to),
   }));
   const sampleWeights = [parts.flatMap(([from, to]) => y.slice(from, to).map((_, i) => i)), null];
-  const whole = several();
+  const whole = twoInputModel();
   const options = { epochs: 2, batchSize: 5, shuffle: false };
   await whole.fit([padded, fixed], targets, { ...options, mask, sampleWeights });
   const wanted = await whole.evaluate([padded, fixed], targets, { mask, sampleWeights });
@@ -363,7 +367,7 @@ test('batches may name inputs and outputs, from an array, a function and a gener
     },
     twice(),
   ]) {
-    const network = several();
+    const network = twoInputModel();
     const { validationLoss } = await network.fit(form, {
       ...{ epochs: 2, stepsPerEpoch: 3, validationData: batches },
     });
@@ -372,13 +376,13 @@ test('batches may name inputs and outputs, from an array, a function and a gener
     near([validationLoss[1]], [wanted.loss], 1e-6);
   }
   await rejects(
-    () => several().fit(batches, { mask }),
+    () => twoInputModel().fit(batches, { mask }),
     'value',
     /with batches, sampleWeights and mask belong in each batch: \{ x, y, sampleWeights, mask \}\./,
   );
 });
 
-test('masking() keeps a mask that is given as well', async () => {
+test('masking() does not replace a mask that is passed to predict', async () => {
   const layers = () => [lstm({ units: 3, name: 'lstm' }), dense({ units: 1, name: 'dense' })];
   const plain = sequential([input({ shape: [STEPS, 1] }), ...layers()], { seed: 1 });
   const masked = sequential([input({ shape: [STEPS, 1] }), masking(), ...layers()], { seed: 1 });

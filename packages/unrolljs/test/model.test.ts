@@ -1,3 +1,4 @@
+/** The methods of a model: compile, fit, evaluate, predict and the functions for single batches, with all forms of data. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -105,7 +106,7 @@ test('fit, evaluate and predictAll take inputs and outputs by name, and batches'
   assert.ok(Math.abs(history.validationLoss[1] - metrics.loss) < 1e-6);
   const batches = [{ x: [tensor(x), tensor(y)], y: [tensor(y), tensor(targets.last)] }];
   assert.equal((await network.fit(batches, { epochs: 3 })).loss.length, 3);
-  await assert.rejects(network.predict({ source: x }), /each of source, extra; got source/);
+  await assert.rejects(network.predict({ source: x }), /each of the inputs source, extra; got source/);
 });
 
 test('trainOnBatch equals the steps of fit, with the same optimizer state', async () => {
@@ -117,9 +118,9 @@ test('trainOnBatch equals the steps of fit, with the same optimizer state', asyn
   const batches: { loss: number; mae?: number }[] = [];
   await resumed.fit(x, y, options);
   for (const model of [steps, steps, resumed]) {
-    for (let at = 0; at < 48; at += 16) {
-      const before = await model.evaluate(x.slice(at, at + 16), y.slice(at, at + 16));
-      const result = await model.trainOnBatch(x.slice(at, at + 16), y.slice(at, at + 16));
+    for (let start = 0; start < 48; start += 16) {
+      const before = await model.evaluate(x.slice(start, start + 16), y.slice(start, start + 16));
+      const result = await model.trainOnBatch(x.slice(start, start + 16), y.slice(start, start + 16));
       assert.deepEqual(result, before, 'loss and metrics of the batch before its update');
       batches.push(result);
     }
@@ -166,7 +167,7 @@ test('predictOnBatch runs all examples at once; a stateful model explains the er
   });
 });
 
-test('predictArray gives nested arrays', async () => {
+test('predictArray returns nested arrays', async () => {
   const { x } = sine();
   const model = sequential([lstm({ units: 2, returnSequences: true })]);
   const prediction = await model.predict(x);
@@ -222,7 +223,7 @@ test('inner layers can be outputs of another model with the same weights', async
   );
 });
 
-test('errors say what to do', async () => {
+test('fit and compile reject wrong calls, with errors that say what to do', async () => {
   const { x, y } = sine();
   const fails = (work: () => unknown, code: string, message: RegExp): Promise<void> =>
     assert.rejects(

@@ -1,6 +1,6 @@
 /**
- * Every public name of each entry point, so that changes are deliberate. Detects a name that became public or private by
- * accident. Other tests cover what the names do.
+ * The public names of the entry points in names.ts. Detects a name that became public or private by accident. Other tests
+ * cover what the names do.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** The public names of each entry, sorted. */
+/** The sorted public names of entry points: all but audio, describe, images, speak and transcribe. */
 export const names = [
   {
     entry: 'unrolljs',

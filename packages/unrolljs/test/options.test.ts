@@ -52,7 +52,7 @@ describe('rejected options', () => {
       compile({ epochs: 1 }),
       /^compile: there is no option "epochs"\. Pass it to fit\(\)\.$/,
     ],
-    ['compile: an unknown one', compile({ qqqqqq: 1 }), /The options are optimizer, loss, lossWeights/],
+    ['compile: an unknown option', compile({ qqqqqq: 1 }), /The options are optimizer, loss, lossWeights/],
     ['compile: a wrong clip', compile({ clip: 1 }), /clip must be exactly one of .* got 1/],
     [
       'compile: clip twice',
@@ -81,14 +81,14 @@ describe('rejected options', () => {
     ['fit: sample_weight', fit({ sample_weight: [1] }), /Did you mean "sampleWeights"\?$/],
     ['fit: class_weight', fit({ class_weight: {} }), /Did you mean "classWeights"\?$/],
     ['fit: metrics', fit({ metrics: ['mae'] }), /^fit: .* Pass it to compile\(\)\.$/],
-    ['fit: an unknown one', fit({ qqqqqq: 1 }), /The options are epochs, batchSize/],
+    ['fit: an unknown option', fit({ qqqqqq: 1 }), /The options are epochs, batchSize/],
     ['fit: a wrong value', fit({ epochs: '50' }), /^fit: epochs must be a positive integer, got "50"\.$/],
     ['fit: a wrong verbose', fit({ verbose: true }), /^fit: verbose must be 0, 1, 2 or "auto", got true\.$/],
     ['evaluate: batch_size', evaluate({ batch_size: 1 }), /^evaluate: .* Did you mean "batchSize"\?$/],
     ['evaluate: verbose', evaluate({ verbose: 0 }), /^evaluate: .* It is not needed: only fit\(\) prints/],
     ['evaluate: a wrong value', evaluate({ batchSize: '1' }), /must be a positive integer, got "1"/],
     ['predict: batch_size', predict({ batch_size: 1 }), /^predict: .* Did you mean "batchSize"\?$/],
-    ['predict: an unknown one', predict({ qqqqqq: 1 }), /The options are batchSize, mask\.$/],
+    ['predict: an unknown option', predict({ qqqqqq: 1 }), /The options are batchSize, mask\.$/],
     ['predict: a wrong value', predict({ batchSize: null }), /^predict: batchSize must be .* got null\.$/],
     ['save: weight', save({ weight: 'float16' }), /^save: .* Did you mean "weights"\?$/],
     [
@@ -99,7 +99,7 @@ describe('rejected options', () => {
   ];
   for (const [name, work, message] of cases) test(name, () => refuses(work, message));
 
-  test('a monitored metric that the run will not have', () =>
+  test('fit: a callback that monitors a metric that the run does not have', () =>
     refuses(
       fit({ checkpointDir: undefined, callbacks: [{ name: 'own', monitors: 'val_loss', onEvent() {} }] }),
       /val_loss/,
@@ -150,7 +150,7 @@ describe('rejected arguments in the style of Keras', () => {
   for (const [name, work, message] of cases) test(name, () => refuses(work, message));
 });
 
-describe('data', () => {
+describe('inputs and targets', () => {
   test('fit and evaluate reject a call without y', async () => {
     const message = /^fit: y is missing\. Pass the targets after x, as in fit\(x, y, options\)\.$/;
     await refuses(() => model().fit(x, { epochs: 3 } as never), message);

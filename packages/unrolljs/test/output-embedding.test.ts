@@ -1,4 +1,4 @@
-/** `outputEmbedding`, tied and with its own table, and `losses.sampledSoftmax`, which trains it. */
+/** `outputEmbedding`, with its own table or tied to an embedding, and the loss `sampledSoftmax` that trains it. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Parameter, valueAndGrad } from '@unroll/core';
 import { backendSync } from '@unroll/core/internal';
-import { mismatch, onBackend, report } from '@unroll/testkit';
+import { mismatch, onBackend, throwProblems } from '@unroll/testkit';
 import {
   dense,
   embedding,
@@ -75,7 +75,7 @@ describe('outputEmbedding', () => {
         };
         return (at(1e-5) - at(-1e-5)) / 2e-5;
       });
-      report([mismatch('table', grads[0].dataSync(), differences, 1e-8)]);
+      throwProblems([mismatch('table', grads[0].dataSync(), differences, 1e-8)]);
     });
   });
 
@@ -139,7 +139,7 @@ describe('outputEmbedding', () => {
   });
 });
 
-/** Returns a layer with drawn weights, and hidden states with targets. */
+/** Returns an output embedding with random weights, and N random hidden states with targets. V: tokens, D: units. */
 function sampledCase(V: number, D: number, N: number) {
   const layer = outputEmbedding({ units: V });
   layer.build([[-1, D]]);
@@ -153,7 +153,7 @@ function sampledCase(V: number, D: number, N: number) {
 const training = { training: true, random: new RandomStream(9) };
 
 describe('sampledSoftmax', () => {
-  test('with all tokens as uniform samples it is the exact softmax, in value and gradients', () => {
+  test('with all tokens as uniform samples equals the exact softmax, in value and gradients', () => {
     onBackend(float64, () => {
       const { layer, hidden, target, parameters } = sampledCase(7, 3, 5);
       const loss = losses.sampledSoftmax({ layer, samples: 7, distribution: 'uniform' });
@@ -161,7 +161,7 @@ describe('sampledSoftmax', () => {
       const sampled = valueAndGrad(() => loss.compute(hidden, target, null, null, training), parameters);
       const scores = layer.call([{ value: hidden, mask: null }])[0].value;
       const full = losses.sparseCategoricalCrossentropy({ fromLogits: true }).compute(scores, target, null);
-      report([
+      throwProblems([
         mismatch('exact', exact.value.dataSync(), full.dataSync(), 1e-12),
         mismatch('sampled', sampled.value.dataSync(), exact.value.dataSync(), 1e-9),
         ...sampled.grads.map((grad, i) =>
@@ -188,7 +188,7 @@ describe('sampledSoftmax', () => {
             return (at(1e-5) - at(-1e-5)) / 2e-5;
           });
           parameter.assign(values);
-          report([mismatch(parameter.name, grads[n].dataSync(), differences, 1e-8)]);
+          throwProblems([mismatch(parameter.name, grads[n].dataSync(), differences, 1e-8)]);
         });
       });
     });

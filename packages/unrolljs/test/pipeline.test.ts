@@ -27,14 +27,14 @@ before(async () => {
 });
 
 describe('pipeline of a classifier', () => {
-  test('gives the best label of a text, with its probability', async () => {
+  test('returns the best label of a text, with its probability', async () => {
     const classify = await pipeline('classify', files);
     const [{ label, score }, ...others] = await classify('a good film');
     const [p] = await model.probabilities(['a good film']);
     assert.deepEqual([label, score, others.length], ['yes', Math.max(...p), 0]);
     assert.deepEqual([classify.task, classify.model.format], ['classify', 'unroll-classify-1']);
   });
-  test('gives the best labels first with topK', async () => {
+  test('returns the topK best labels, the best one first', async () => {
     const classify = await pipeline('classify', files);
     for (const [topK, count] of [
       [2, 2],
@@ -49,12 +49,12 @@ describe('pipeline of a classifier', () => {
       );
     }
   });
-  test('gives one result for each text of a list', async () => {
+  test('returns one result for each text of a list', async () => {
     const classify = await pipeline('classify', files);
     const texts = ['a bad film', 'an odd film'];
-    const each = [...(await classify(texts[0])), ...(await classify(texts[1]))];
+    const expected = [...(await classify(texts[0])), ...(await classify(texts[1]))];
     const close = (found: readonly { label: string; score: number }[]) =>
-      found.map(({ label, score }, i) => [label, Math.abs(score - each[i].score) < 1e-6]);
+      found.map(({ label, score }, i) => [label, Math.abs(score - expected[i].score) < 1e-6]);
     assert.deepEqual(close((await classify(texts)) as { label: string; score: number }[]), [
       ['no', true],
       ['maybe', true],

@@ -1,3 +1,4 @@
+/** Saved models predict the same and continue training, and models that cannot be saved are rejected. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -87,7 +88,7 @@ test('weights saved as float16 are loaded rounded, with and without training cod
   );
 });
 
-test('a loaded model continues with its compile options', async (t) => {
+test('a loaded model can be trained with the compile options that were saved', async (t) => {
   const folder = folderFor(t);
   const model = compiled();
   await model.fit(x, y);

@@ -1,4 +1,4 @@
-/** `prepareInputs` of `fit`, and `scheduledSampling`, which returns such a function. */
+/** The option `prepareInputs` of `fit`, and `scheduledSampling`, which returns a function for this option. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {

@@ -1,6 +1,6 @@
 /**
- * The option `truncate` of a model's `fit`. Detects an option that is ignored, a different result if the chunk is the whole
- * sequence, and errors that do not name the layer.
+ * The option `truncate` (truncated backpropagation) of a model's `fit`. Detects an option that is ignored, a different result if
+ * the chunk is the whole sequence, and errors that do not name the layer.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -70,7 +70,7 @@ test('chunks learn a dependency within their length', async () => {
   assert.ok(history.metrics.accuracy.at(-1)! > 0.9, String(history.metrics.accuracy.at(-1)));
 });
 
-test('works for functional models and for the learning-rate finder', async () => {
+test('truncate works for functional models and in findLearningRate', async () => {
   const words = input({ shape: [null], name: 'words' });
   const vectors = embedding({ inputDim: WORDS, outputDim: 4 }).apply(words);
   const outputs = dense({ units: WORDS }).apply(gru({ units: 4, returnSequences: true }).apply(vectors));

@@ -1,7 +1,7 @@
 /** Arranges the layers of a network in a figure: each layer above the layers that it reads, parallel branches side by side. */
 
 /** A layer and the layers that it reads, by name. */
-export interface Linked {
+export interface LinkedLayer {
   layer: string;
   from: readonly string[];
 }
@@ -18,7 +18,7 @@ export interface Position {
  * Returns the position of each layer. A layer spans the combined width of the layers that it reads. Layers of one level that read the
  * same layers divide this width among themselves.
  */
-export function positionsOf(layers: readonly Linked[]): Position[] {
+export function positionsOf(layers: readonly LinkedLayer[]): Position[] {
   const levels = levelsOf(layers);
   const positions: Position[] = layers.map((_, n) => ({ level: levels[n], left: 0, right: 1 }));
   const indexOf = new Map(layers.map(({ layer }, n) => [layer, n]));
@@ -36,10 +36,10 @@ export function positionsOf(layers: readonly Linked[]): Position[] {
 }
 
 /** Returns the level of each layer. The layers must be in topological order, as in a trace. */
-function levelsOf(layers: readonly Linked[]): number[] {
+function levelsOf(layers: readonly LinkedLayer[]): number[] {
   const levels = new Map<string, number>();
   return layers.map(({ layer, from }) => {
-    const level = from.reduce((most, name) => Math.max(most, (levels.get(name) ?? -1) + 1), 0);
+    const level = from.reduce((highest, name) => Math.max(highest, (levels.get(name) ?? -1) + 1), 0);
     levels.set(layer, level);
     return level;
   });

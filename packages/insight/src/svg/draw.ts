@@ -98,7 +98,7 @@ export function label(x: number, y: number, text: string, classes = ''): string 
   return `<text x="${px(x)}" y="${px(y)}"${classes && ` class="${classes}"`}>${escapeText(text)}</text>`;
 }
 
-/** Draws the key of the diverging palette. */
+/** Draws the key of the diverging palette, with a label at its low end, middle and high end. */
 export function colorKey(x: number, y: number, low: string, middle: string, high: string): string {
   const cells = Array.from(
     { length: COLORS },

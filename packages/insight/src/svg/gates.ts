@@ -2,7 +2,7 @@
 import { shapeError, valueError } from '@unroll/core';
 import { checkOptions, formatValue } from '@unroll/core/internal';
 import type { DataArray } from '../arrays.js';
-import { isShare } from '../gates.js';
+import { isBetween0And1 } from '../gates.js';
 import type { LayerTrace } from '../trace.js';
 import { colorKey, colorOf, heatMap, label, svg } from './draw.js';
 
@@ -99,9 +99,9 @@ function panel(
   const grid = Array.from({ length: rows }, (_, r) =>
     Array.from({ length: columns }, (_, c) => {
       let [sum, count] = [0, 0];
-      for (let t = start(c, columns, T); t < start(c + 1, columns, T); t++) {
+      for (let t = binStart(c, columns, T); t < binStart(c + 1, columns, T); t++) {
         if (!isValid(t)) continue;
-        for (let u = start(r, rows, unitOrder.length); u < start(r + 1, rows, unitOrder.length); u++) {
+        for (let u = binStart(r, rows, unitOrder.length); u < binStart(r + 1, rows, unitOrder.length); u++) {
           sum += array.values[(row * T + t) * H + unitOrder[u]];
           count++;
         }
@@ -121,11 +121,11 @@ function panel(
   ].join('');
 }
 
-const start = (index: number, count: number, total: number): number => Math.floor((index * total) / count);
+const binStart = (index: number, count: number, total: number): number => Math.floor((index * total) / count);
 
 /** Returns the range of the colours: 0 to 1 for a gate, otherwise symmetric around 0. */
 function rangeOf(name: string, array: DataArray, row: number): [number, number] {
-  if (!/(^|\.)[hcsy]$/.test(name) && isShare(name, array)) return [0, 1];
+  if (!/(^|\.)[hcsy]$/.test(name) && isBetween0And1(name, array)) return [0, 1];
   const size = array.values.length / array.shape[0];
   let largest = 0;
   for (let i = row * size; i < (row + 1) * size; i++) largest = Math.max(largest, Math.abs(array.values[i]));

@@ -100,16 +100,17 @@ const yOf = ({ height, low, high }: Frame, value: number): number =>
 
 function axes(frame: Frame, yLabel: string): string[] {
   const { width, height, lags, low, high } = frame;
-  const every = Math.max(1, Math.ceil((high - low) / 8));
+  const stride = Math.max(1, Math.ceil((high - low) / 8));
   const parts: string[] = [];
-  for (let power = low; power <= high; power += every) {
+  for (let power = low; power <= high; power += stride) {
     const y = yOf(frame, 10 ** power);
     parts.push(
       `<path class="rule" d="M${LEFT} ${px(y)}H${width - RIGHT}"/>`,
       label(LEFT - 6, y + 4, powerText(power), 'soft num end'),
     );
   }
-  const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((each) => (lags - 1) / each <= 10) ?? 2000;
+  const step =
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((distance) => (lags - 1) / distance <= 10) ?? 2000;
   for (let lag = 0; lag < lags; lag += step)
     parts.push(label(xOf(frame, lag), height - BOTTOM + 15, String(lag), 'soft num middle'));
   parts.push(

@@ -9,7 +9,7 @@ import { colorOf, heatMap, label, px, shortNumber, svg } from './draw.js';
 export interface UnrolledFigureOptions {
   /** Index of the sequence. Default 0. */
   row?: number;
-  /** Index of the first step. Default: such that the last step is drawn. */
+  /** Index of the first drawn step. Default: the drawn steps end with the last step. */
   from?: number;
   /** Number of steps; fewer are drawn if there are parallel branches. Default 8. */
   steps?: number;
@@ -42,10 +42,10 @@ export function unrolledFigure(trace: Trace, options: UnrolledFigureOptions = {}
     throw shapeError(`unrolledFigure: row must be below ${batch}, the number of sequences, got ${row}.`);
   const layers = trace.layers.filter((layer) => statesOf(layer).shape[1] === T);
   const positions = positionsOf(layers);
-  const most = Math.min(T, options.steps ?? 8);
+  const maxSteps = Math.min(T, options.steps ?? 8);
   // Parallel branches share the width, so there is room for fewer steps.
-  const share = Math.min(...positions.map(({ left, right }) => right - left));
-  const count = Math.min(most, Math.max(2, Math.floor(most * share)));
+  const narrowest = Math.min(...positions.map(({ left, right }) => right - left));
+  const count = Math.min(maxSteps, Math.max(2, Math.floor(maxSteps * narrowest)));
   if (options.from !== undefined && options.from + count > T)
     throw shapeError(`unrolledFigure: from must be at most ${T - count}, got ${options.from}.`);
   const steps = { row, from: options.from ?? T - count, count, T };
@@ -141,8 +141,8 @@ function outputRow(
   return Array.from({ length: count }, (_, n) => {
     const center = start + n * pitch + (pitch - GAP) / 2;
     if (!perStep && from + n < T - 1) return '';
-    const [at, rows] = perStep ? [row * T + from + n, output.shape[0] * T] : [row, output.shape[0]];
-    const text = rowText(output, at, rows, pitch);
+    const [outputIndex, rows] = perStep ? [row * T + from + n, output.shape[0] * T] : [row, output.shape[0]];
+    const text = rowText(output, outputIndex, rows, pitch);
     return label(center, TOP + 14, text, 'num middle');
   });
 }
@@ -152,8 +152,8 @@ function statesOf({ states }: LayerTrace): DataArray {
 }
 
 const clip = (text: string, width: number): string => {
-  const most = Math.max(3, Math.floor(width / 6));
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  const maxCharacters = Math.max(3, Math.floor(width / 6));
+  return text.length > maxCharacters ? `${text.slice(0, maxCharacters - 1)}…` : text;
 };
 
 function layerNames({ layer, className, units }: LayerTrace, x: number, y: number): string[] {
@@ -228,7 +228,7 @@ function inputText({ x }: LayerTrace, row: number, t: number): string {
   return values.join(' ') + (I > 3 ? ' …' : '');
 }
 
-/** Returns the first numbers of a row, at most 3, that fit into the width. */
+/** Returns up to 3 numbers from the start of a row, as many as fit into the width. */
 function rowText({ values }: DataArray, row: number, rows: number, width: number): string {
   const D = values.length / rows;
   const list = Array.from(values.slice(row * D, row * D + Math.min(D, 3)), shortNumber);

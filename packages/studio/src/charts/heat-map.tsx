@@ -9,7 +9,7 @@ export interface HeatMapProps extends HeatValues {
   label: string;
   scale: Scale;
   height: number;
-  /** The selected step and unit, marked by lines; null: none. */
+  /** The selected step and unit, marked by frames; null: none. */
   step: number | null;
   unit: number | null;
   onPick(step: number, unit: number): void;
@@ -95,7 +95,7 @@ function draw(
   const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(props.height * ratio)];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const key = [values, order, low, high, threshold, scale, dark, valid];
-  const isPainted = painted.current?.key.every((each, n) => each === key[n]) ?? false;
+  const isPainted = painted.current?.key.every((value, n) => value === key[n]) ?? false;
   if (!isPainted) {
     const image = new ImageData(steps, order.length);
     const blank = colorTable('diverging', dark)[127];
@@ -109,6 +109,7 @@ function draw(
   context.imageSmoothingEnabled = false;
   if (painted.current) context.drawImage(painted.current.canvas, 0, 0, width, height);
   drawMarks(context, props, width, height);
+  // For tools/studio-timing.mjs.
   if (!isPainted) canvas.dataset.ms = (performance.now() - start).toFixed(1);
 }
 

@@ -3,8 +3,8 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { t } from '../i18n/index.js';
 import { download } from '../ui/download.js';
+import { formatNumber } from './format-number.js';
 import { ink, isDark } from './palette.js';
-import { short } from './short.js';
 
 export interface Line {
   name: string;
@@ -31,9 +31,9 @@ export interface LineChartProps {
 }
 
 export function LineChart(props: LineChartProps) {
-  const host = useRef<HTMLDivElement>(null);
+  const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  // uPlot has fixed series; another set of lines needs another plot.
+  // The series of a uPlot chart are fixed, so a change of this key creates a new chart.
   const key = JSON.stringify([
     props.lines.map(({ name, color }) => [name, color]),
     props.log,
@@ -41,13 +41,17 @@ export function LineChart(props: LineChartProps) {
     isDark.value,
   ]);
   useEffect(() => {
-    if (!host.current) return;
-    const chart = new uPlot(optionsOf(props, host.current.clientWidth), dataOf(props), host.current);
+    if (!container.current) return;
+    const chart = new uPlot(
+      optionsOf(props, container.current.clientWidth),
+      dataOf(props),
+      container.current,
+    );
     plot.current = chart;
     const observer = new ResizeObserver(([{ contentRect }]) => {
       chart.setSize({ width: Math.max(160, contentRect.width), height: props.height });
     });
-    observer.observe(host.current);
+    observer.observe(container.current);
     return () => {
       observer.disconnect();
       chart.destroy();
@@ -61,7 +65,7 @@ export function LineChart(props: LineChartProps) {
   };
   return (
     <div class="chart-frame">
-      <div ref={host} class="chart" role="img" aria-label={`${props.label}. ${summaryOf(props)}`} />
+      <div ref={container} class="chart" role="img" aria-label={`${props.label}. ${summaryOf(props)}`} />
       <button
         type="button"
         class="save-figure"
@@ -80,7 +84,7 @@ const summaryOf = ({ lines }: LineChartProps): string =>
     .map(({ name, y }) => {
       // The end of a curve can be NaN: a curve over lags has values only up to the longest sequence.
       const last = Array.from(y).findLast(Number.isFinite);
-      return last === undefined ? name : `${name} ${short(last)}`;
+      return last === undefined ? name : `${name} ${formatNumber(last)}`;
     })
     .join(', ');
 
@@ -100,7 +104,7 @@ const WHOLE = [1, 10, 100, 1e3, 1e4, 1e5, 1e6].flatMap((power) => [power, 2 * po
 
 function optionsOf(props: LineChartProps, width: number): uPlot.Options {
   const { text, grid } = ink.value;
-  const format = props.format ?? short;
+  const format = props.format ?? formatNumber;
   const axis = {
     stroke: text,
     grid: { stroke: grid, width: 1 },
@@ -131,7 +135,7 @@ function optionsOf(props: LineChartProps, width: number): uPlot.Options {
       },
     ],
     series: [
-      { label: props.xLabel, value: (_, value) => (value === null ? '' : short(value)) },
+      { label: props.xLabel, value: (_, value) => (value === null ? '' : formatNumber(value)) },
       ...props.lines.map(({ name, color, dash, width: thickness = 1.75, points }) => ({
         ...{ label: name, stroke: color, width: points ? 0 : thickness, spanGaps: true },
         ...(dash && { dash: [...dash] }),

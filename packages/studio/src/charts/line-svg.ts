@@ -1,6 +1,7 @@
 /** Line charts as SVG, for papers and slides. The SVG is self-contained: it loads no fonts or other files. */
+
+import { formatNumber } from './format-number.js';
 import type { LineChartProps } from './line-chart.js';
-import { short } from './short.js';
 
 const [WIDTH, HEIGHT] = [720, 400];
 const MARGIN = { left: 70, right: 16, top: 34, bottom: 46 };
@@ -75,11 +76,11 @@ function gridOf(x: Axis, y: Axis): string {
   const bottom = HEIGHT - MARGIN.bottom;
   const vertical = x.ticks.map(
     (tick) =>
-      `<path d="M${x.toPixel(tick)} ${MARGIN.top}V${bottom}" stroke="#ddd"/><text x="${x.toPixel(tick)}" y="${bottom + 16}" text-anchor="middle">${short(tick)}</text>`,
+      `<path d="M${x.toPixel(tick)} ${MARGIN.top}V${bottom}" stroke="#ddd"/><text x="${x.toPixel(tick)}" y="${bottom + 16}" text-anchor="middle">${formatNumber(tick)}</text>`,
   );
   const horizontal = y.ticks.map(
     (tick) =>
-      `<path d="M${MARGIN.left} ${y.toPixel(tick)}H${WIDTH - MARGIN.right}" stroke="#ddd"/><text x="${MARGIN.left - 6}" y="${y.toPixel(tick) + 4}" text-anchor="end">${short(tick)}</text>`,
+      `<path d="M${MARGIN.left} ${y.toPixel(tick)}H${WIDTH - MARGIN.right}" stroke="#ddd"/><text x="${MARGIN.left - 6}" y="${y.toPixel(tick) + 4}" text-anchor="end">${formatNumber(tick)}</text>`,
   );
   return [...vertical, ...horizontal].join('\n');
 }

@@ -1,12 +1,13 @@
 /** Paints a heat map into pixels. */
 
 export interface HeatValues {
-  /** [T, H] */
+  /** [T, H]: one value for each step and unit. */
   values: Float32Array;
   steps: number;
   units: number;
   /** The unit of each row. */
   order: readonly number[];
+  /** The values at the ends of the palette. */
   low: number;
   high: number;
   /** Number of valid steps; later ones are padding and blank. Default: all. */

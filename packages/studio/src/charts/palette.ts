@@ -40,8 +40,10 @@ const LIGHT: Record<CellKind, string> = {
 };
 const DARK: Record<CellKind, string> = { rnn: '#f0913d', lstm: '#5ab4ec', gru: '#2dc79a', minGru: '#e08ebc' };
 
+/** The colour of each cell in the current theme. */
 export const cellColors = computed(() => (isDark.value ? DARK : LIGHT));
 
+/** The colours of texts, grids, panels and marks on charts in the current theme. */
 export const ink = computed(() =>
   isDark.value
     ? { text: '#c9d1d9', faint: '#8b949e', grid: '#2b323b', panel: '#161b22', mark: '#ffffff' }

@@ -10,15 +10,15 @@ export interface AblationResult {
   after: PredictionValues;
 }
 
-export async function ablated(
+export async function compareAblation(
   { network }: Lane,
   problem: Problem,
   { ablation, example }: { ablation: Ablation; example: number },
 ): Promise<AblationResult> {
   const { layer, units, gate, value } = ablation;
-  const view = ablate(network, gate === null ? { layer, units, value } : { layer, gate, value });
+  const ablatedNetwork = ablate(network, gate === null ? { layer, units, value } : { layer, gate, value });
   return {
     before: await predictionsOf(network, problem, example),
-    after: await predictionsOf(view, problem, example),
+    after: await predictionsOf(ablatedNetwork, problem, example),
   };
 }

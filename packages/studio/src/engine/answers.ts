@@ -24,6 +24,6 @@ export async function answer(
     case 'artifact':
       return (await import('./artifacts.js')).artifactOf(lane, problem);
     case 'ablation':
-      return (await import('./ablation.js')).ablated(lane, problem, question);
+      return (await import('./ablation.js')).compareAblation(lane, problem, question);
   }
 }

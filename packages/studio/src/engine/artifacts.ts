@@ -25,12 +25,12 @@ export interface FilesInfo {
 }
 
 /** The files of the Unroll models that were opened last, by path, for translations. */
-export const opened = new Map<string, ReadonlyMap<string, Uint8Array>>();
+export const openedModels = new Map<string, ReadonlyMap<string, Uint8Array>>();
 
-/** Describes every model among the files: zips, folders with a config.json, and files of other tools. */
+/** Describes every model among the files: zips and folders of Unroll, and files of Keras, PyTorch, ONNX and safetensors. */
 export async function describeFiles(files: ReadonlyMap<string, Uint8Array>): Promise<FilesInfo> {
   const found: FilesInfo = { models: [], errors: [] };
-  opened.clear();
+  openedModels.clear();
   for (const [path, read] of modelsIn(files)) {
     try {
       found.models.push(await read());
@@ -43,7 +43,7 @@ export async function describeFiles(files: ReadonlyMap<string, Uint8Array>): Pro
 
 type Files = ReadonlyMap<string, Uint8Array>;
 
-const FOREIGN = /\.(keras|h5|hdf5|onnx|pt|pth|safetensors)$/i;
+const OTHER_FORMATS = /\.(keras|h5|hdf5|onnx|pt|pth|safetensors)$/i;
 
 /** Returns a reader for each model among the files. */
 function modelsIn(files: Files): [string, () => Promise<ModelInfo>][] {
@@ -59,15 +59,16 @@ function modelsIn(files: Files): [string, () => Promise<ModelInfo>][] {
       const name = folder.replace(/\/$/, '') || path;
       return [[name, () => describe(name, new Map(parts))]];
     }
+    // A .safetensors file beside a config.json belongs to an artifact of Unroll, which is described above.
     const isWeights = files.has(`${folder}config.json`);
-    return FOREIGN.test(path) && !isWeights ? [[path, () => describeForeign(path, bytes)]] : [];
+    return OTHER_FORMATS.test(path) && !isWeights ? [[path, () => describeOtherFormat(path, bytes)]] : [];
   });
 }
 
 /** Describes an artifact of Unroll. */
 async function describe(path: string, files: Files): Promise<ModelInfo> {
   const { model, pipeline } = fromArtifact(files);
-  opened.set(path, files);
+  openedModels.set(path, files);
   const format =
     pipeline && typeof pipeline === 'object' && 'format' in pipeline ? String(pipeline.format) : '';
   const bytes = [...files.values()].reduce((sum, part) => sum + part.length, 0);
@@ -80,7 +81,7 @@ async function describe(path: string, files: Files): Promise<ModelInfo> {
 }
 
 /** Describes a file of Keras, PyTorch, ONNX or safetensors. The readers are loaded when such a file is opened. */
-async function describeForeign(path: string, bytes: Uint8Array): Promise<ModelInfo> {
+async function describeOtherFormat(path: string, bytes: Uint8Array): Promise<ModelInfo> {
   const { bytesSource, formatOfFile } = await import('@unroll/formats/convert');
   const source = bytesSource(bytes, path);
   const format = await formatOfFile(source);
@@ -91,10 +92,10 @@ async function describeForeign(path: string, bytes: Uint8Array): Promise<ModelIn
 
 async function modelInfo(
   model: Network,
-  facts: Pick<ModelInfo, 'path' | 'bytes' | 'origin' | 'task'>,
+  properties: Pick<ModelInfo, 'path' | 'bytes' | 'origin' | 'task'>,
 ): Promise<ModelInfo> {
   return {
-    ...facts,
+    ...properties,
     layers: model.summaryRows().map(({ layer, shapes, from }) => ({
       ...{ name: layer.name, className: layer.className, parameters: layer.countParams(), from: [...from] },
       shape: shapesText(shapes ?? []),

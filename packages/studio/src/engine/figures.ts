@@ -15,15 +15,15 @@ export interface FigureRequest {
   texts: readonly string[];
 }
 
-/** Largest number of steps of the unrolled network. */
-const STEPS = 8;
+/** Largest number of steps in the SVG of the unrolled network. (The page shows up to seven.) */
+const MAX_STEPS = 8;
 
 export async function figureOf({ network }: Lane, problem: Problem, request: FigureRequest): Promise<string> {
   const { figure, example, layer, from, texts } = request;
   const { x, options } = inputsFor(problem, [example]);
   const found = await trace(network, x, { ...options, inputs: true });
   if (figure === 'gates') return gateFigure(found.layers[Math.min(layer, found.layers.length - 1)]);
-  const steps = Math.min(STEPS, problem.steps);
+  const steps = Math.min(MAX_STEPS, problem.steps);
   const labels = texts.length > 0 ? { inputs: texts } : {};
   return unrolledFigure(found, { steps, from: Math.min(from, problem.steps - steps), ...labels });
 }

@@ -44,10 +44,10 @@ export async function generate(
 /** Draws an index according to the probabilities. Index 0, which stands for rare characters, is not drawn. */
 function draw(probabilities: readonly number[], uniform: number): number {
   const total = 1 - probabilities[0];
-  let rest = uniform * total;
+  let remaining = uniform * total;
   for (let id = 1; id < probabilities.length; id++) {
-    rest -= probabilities[id];
-    if (rest <= 0) return id;
+    remaining -= probabilities[id];
+    if (remaining <= 0) return id;
   }
   return probabilities.length - 1;
 }

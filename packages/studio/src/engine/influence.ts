@@ -26,11 +26,11 @@ export async function influenceOf(
 }
 
 /** Number of examples whose states are projected. */
-const PROJECTED = 12;
+const PROJECTED_EXAMPLES = 12;
 
 export async function spaceOf(lane: Lane, problem: Problem, example: number): Promise<SpaceValues> {
-  const others = firstExamples(problem, PROJECTED).filter((index) => index !== example);
-  const indices = [example, ...others].slice(0, PROJECTED);
+  const others = firstExamples(problem, PROJECTED_EXAMPLES).filter((index) => index !== example);
+  const indices = [example, ...others].slice(0, PROJECTED_EXAMPLES);
   const { x, options } = inputsFor(problem, indices);
   const { layers } = await trace(lane.network, x, options);
   const { states, mask } = layers[layers.length - 1];

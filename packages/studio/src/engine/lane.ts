@@ -34,8 +34,8 @@ export class Lane {
     this.#run = this.#start();
   }
 
-  /** Continues with another learning rate and clipping; the optimizer keeps its moments. */
-  setRates(learningRate: number, clip: number): void {
+  /** Continues training with another learning rate and clipping norm; the optimizer keeps its moments. */
+  setLearningRateAndClipping(learningRate: number, clip: number): void {
     this.#settings = { ...this.#settings, learningRate, clip };
     void this.#run.return();
     this.#run = this.#start();
@@ -56,7 +56,7 @@ export class Lane {
     });
   }
 
-  /** Makes one update. An error sets `stopped`. */
+  /** Makes one update. If it fails, `stopped` is set to the error. */
   async step(): Promise<void> {
     const start = performance.now();
     try {

@@ -1,4 +1,4 @@
-/** Computes what the views show of a lane (a cell with its network), with @unroll/insight. */
+/** Computes the values that the views show for a lane (a cell with its network), with @unroll/insight. */
 import { predict, type Tensor } from '@unroll/core';
 import { gradientFlow, type LayerTrace, saturation, trace } from '@unroll/insight';
 import type { Problem } from '../problems/problem.js';
@@ -95,7 +95,7 @@ export async function saturationOf(lane: Lane, problem: Problem): Promise<Satura
   }));
 }
 
-/** Returns outputs, loss and accuracy on the first examples, for the network or for an ablated view of it. */
+/** Returns outputs, loss and accuracy on the first examples, for the network or for a view of it with an ablation. */
 export async function predictionsOf(
   network: Parameters<typeof predict>[0],
   problem: Problem,

@@ -74,7 +74,7 @@ function attentionNetwork({ vocabulary, outputs }: Problem, cell: CellKind, sett
 
 function decoderCell(cell: CellKind, settings: Settings): Cell {
   const { units, init, dropout } = settings;
-  // The encoder reads the information that the problem consists of, so dropout of the previous targets does not remove it.
+  // The input of the decoder (the previous targets) can have dropout, because the encoder reads the actual input of the problem.
   if (cell === 'minGru') return minGruCell({ units, dropout });
   const options = { units, dropout, recurrentDropout: dropout, ...recurrentWeights(cell, init) };
   if (cell === 'lstm') return lstmCell({ ...options, ...chronoBias(cell, settings) });
@@ -84,9 +84,15 @@ function decoderCell(cell: CellKind, settings: Settings): Cell {
 function recurrentLayer(cell: CellKind, settings: Settings, common: RecurrentOptions, index: number): Layer {
   const { units, init, dropout } = settings;
   // Dropout of the raw inputs would remove the information that a problem consists of.
-  const drops = { dropout: index > 0 ? dropout : 0 };
-  if (cell === 'minGru') return minGru({ units, ...common, ...drops });
-  const options = { units, ...common, ...drops, recurrentDropout: dropout, ...recurrentWeights(cell, init) };
+  const inputDropout = { dropout: index > 0 ? dropout : 0 };
+  if (cell === 'minGru') return minGru({ units, ...common, ...inputDropout });
+  const options = {
+    units,
+    ...common,
+    ...inputDropout,
+    recurrentDropout: dropout,
+    ...recurrentWeights(cell, init),
+  };
   if (cell === 'lstm') return lstm({ ...options, ...chronoBias(cell, settings) });
   if (cell === 'gru') return gru({ ...options, ...chronoBias(cell, settings) });
   return simpleRNN(options);

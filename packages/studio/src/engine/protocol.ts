@@ -9,7 +9,7 @@ import type { FigureRequest } from './figures.js';
 /** Names of the values that the worker computes after updates because a view shows them. */
 export type Look = 'trace' | 'flow' | 'lossFlow' | 'predictions' | 'saturation' | 'influence' | 'space';
 
-/** What the visible view shows. */
+/** What the worker must compute for the visible view. */
 export interface Watch {
   looks: readonly Look[];
   /** The cells to look at. */
@@ -20,6 +20,9 @@ export interface Watch {
   step: number;
 }
 
+/**
+ * Messages to the worker. `generation` is the number of the latest `configure` message: the page ignores answers to earlier ones.
+ */
 export type ToWorker =
   | { type: 'configure'; generation: number; settings: Settings; data: UserData }
   | { type: 'run'; running: boolean }
@@ -48,7 +51,7 @@ export interface Ablation {
 
 export type { ProblemKind };
 
-/** The problem without its functions. */
+/** The part of a problem that can be sent to the page: all but its functions. */
 export interface ProblemInfo {
   kind: ProblemKind;
   steps: number;

@@ -1,7 +1,7 @@
 /** Translates a text with an opened model, and returns the attention weights of every token. */
 import { TranslateModel } from '@unroll/tasks';
 import { InputError } from '../problems/input-error.js';
-import { opened } from './artifacts.js';
+import { openedModels } from './artifacts.js';
 
 export interface AlignedTranslation {
   text: string;
@@ -13,7 +13,7 @@ export interface AlignedTranslation {
 
 /** @throws InputError if the model is not open or the text has no tokens */
 export async function translate(path: string, text: string): Promise<AlignedTranslation> {
-  const files = opened.get(path);
+  const files = openedModels.get(path);
   if (!files) throw new InputError('notOpen', { path });
   const [{ text: translated, sourceTokens, tokens, alignment }] = await TranslateModel.fromFiles(
     files,

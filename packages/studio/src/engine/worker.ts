@@ -19,7 +19,7 @@ const port = globalThis as unknown as Port;
 
 const PROGRESS_MS = 100;
 const LOOK_MS = 250;
-/** Upper limit of the share of time that looks take. */
+/** Upper limit of the share of time in which looks (the values for the visible view) are computed. */
 const LOOK_SHARE = 0.35;
 
 const queue: ToWorker[] = [];
@@ -30,7 +30,7 @@ let lanes: Lane[] = [];
 let running = false;
 let singleStep = false;
 let watch: Watch = { looks: [], cells: [], example: 0, step: -1 };
-/** Whether something changed since the last look. */
+/** Whether something has changed since the looks were computed. */
 let changed = false;
 let nextLook = 0;
 let nextProgress = 0;
@@ -51,7 +51,7 @@ async function handle(message: ToWorker): Promise<void> {
       singleStep = true;
       return;
     case 'rates':
-      for (const lane of lanes) lane.setRates(message.learningRate, message.clip);
+      for (const lane of lanes) lane.setLearningRateAndClipping(message.learningRate, message.clip);
       return;
     case 'watch':
       watch = message.watch;
@@ -103,7 +103,7 @@ function infoOf({ examples, batch: _, loss: __, ...rest }: Problem): ProblemInfo
 }
 
 /** Makes one update of every lane. */
-async function round(): Promise<void> {
+async function updateLanes(): Promise<void> {
   for (const lane of lanes) {
     if (lane.stopped !== null) continue;
     await lane.step();
@@ -147,7 +147,7 @@ async function serve(): Promise<never> {
   for (;;) {
     for (let message = queue.shift(); message; message = queue.shift()) await handle(message);
     const active = (running || singleStep) && lanes.some(({ stopped }) => stopped === null);
-    if (active) await round();
+    if (active) await updateLanes();
     if (!active || singleStep || performance.now() >= nextProgress) sendProgress();
     singleStep = false;
     if (changed && performance.now() >= nextLook) await sendLooks();

@@ -23,7 +23,7 @@ export const en = {
   view_gradients: 'Gradient flow',
   view_influence: 'Influence',
   view_predictions: 'Predictions',
-  view_states: 'Hidden space',
+  view_states: 'Hidden states',
   view_files: 'Models and runs',
 
   problem: 'Problem',
@@ -63,7 +63,7 @@ export const en = {
   dropout: 'Dropout',
   batch: 'Batch size',
   seed: 'Seed',
-  none: 'none',
+  noClipping: 'none',
   init: 'Initialisation',
   init_default: 'Default (orthogonal U)',
   init_glorot: 'Glorot U',
@@ -74,7 +74,7 @@ export const en = {
   updates: '{n} updates',
   parameters: '{n} parameters',
   perSecond: '{n} sequences/s',
-  betterThanBaseline: 'Progress: 0 % is the loss of a network without memory, 100 % is a loss of 0',
+  progress: 'Progress: 0 % is the loss of a network without memory, 100 % is a loss of 0',
 
   lossTitle: 'Loss',
   loss: 'loss',
@@ -100,7 +100,7 @@ export const en = {
 
   gatesTitle: 'Gates and states of the {cell}',
   gatesHint:
-    'Rows are units, columns are time steps. Hover or use the arrow keys to read a value; the same unit and step are marked in all maps and views.',
+    'Rows are units, columns are time steps. Hover over a map or use the arrow keys to read a value; the same unit and step are marked in all maps and views.',
   gatesHintShort: 'Rows are units, columns are time steps.',
   heatKeys: 'Arrow keys move the selected unit and step',
   example: 'Example',
@@ -135,10 +135,10 @@ export const en = {
   tracesHint:
     'One line per unit. Drag over a range of steps to find the units that are active in the whole range.',
   state: 'State',
-  onAbove: 'Active above',
+  activeAbove: 'Active above',
   onlyInRange: 'active only in this range',
   brushHint: 'Drag over the traces, or press Shift with an arrow key, to select a range of steps.',
-  unitsOn: 'Steps {from} to {to}: {count} of {total} units are active all the time.',
+  activeUnits: 'Steps {from} to {to}: {count} of {total} units are active all the time.',
 
   flowTitle: 'Gradient flow',
   flowHint:
@@ -152,12 +152,12 @@ export const en = {
   keepGate: 'forget',
   flowTable: 'Remaining gradient',
   flowTableHint: 'The gradient of the hidden state, relative to lag 0.',
-  reachesBack: 'largest lag with 1 % left',
+  reachesBack: 'largest lag with at least 1 % left',
   spectralRadius: 'spectral radius of U',
 
   networkTitle: 'The {cell} unrolled in time',
   networkHint:
-    'Every column is a time step with the same weights. Colours are the states of the units; the numbers belong to one unit. Hover a cell, or press Tab, for its arithmetic.',
+    'Every column is a time step with the same weights. Colours are the states of the units; the numbers belong to one unit. Hover over a cell, or press Tab, for its arithmetic.',
   play: 'Play',
   stopPlaying: 'Stop',
   arithmeticTitle: 'The arithmetic of this step',
@@ -206,7 +206,7 @@ export const en = {
     'Files not opened: {count} ({path} first), because together the files exceed {MiB} MiB. Choose fewer files.',
   noTask: 'none',
   modelTask: 'Task: {task}',
-  modelFacts: '{n} weights, {kB} kB.',
+  modelSize: '{n} weights, {kB} kB.',
   graph: 'Layers',
   tensor: 'Tensor',
   shape: 'Shape',
@@ -243,7 +243,7 @@ export const en = {
   saturationHint: 'Blue: share of gate values below 0.05 (shut). Orange: above 0.95 (open).',
   saturationOf: '{gate}: {low} shut, {high} open',
   noGates: 'A plain RNN has no gates.',
-  deadUnits: '{count} of {total} units never change.',
+  deadUnits: '{count} of {total} units are dead (they hardly change).',
   halfLife: 'Half-life of memory in steps: median {median}, longest {most}.',
   halfLifeBins: 'Units by half-life; the edges of the bins are {edges} steps',
   weightsTitle: 'Weights of the {cell}',
@@ -254,8 +254,8 @@ export const en = {
   ablateUnits: 'units',
   ablateGate: 'gate {name}',
   unitNumbers: 'Units',
-  useSelected: 'Unit {unit}',
-  heldAt: 'Value',
+  useSelected: 'Use unit {unit}',
+  fixedValue: 'Value',
   output: 'output',
   before: 'before',
   after: 'after',
@@ -286,9 +286,9 @@ export const en = {
   advice_build:
     'The networks cannot be built with these settings. Change the settings on the left, or press Reset.',
   advice_look:
-    'The {cell} cannot be measured at the moment. Training continues. If this message does not disappear, press Reset.',
+    'The values of the {cell} cannot be computed at the moment. Training continues. If this message does not disappear, press Reset.',
   advice_worker:
-    'The engine has stopped. Reload the page. The page needs a browser with WebAssembly and module workers.',
+    'The web worker that trains has stopped. Reload the page. The page needs a browser with WebAssembly and module workers.',
   advice_part:
     'A part of the page cannot be loaded. Check that the server is still running, and reload the page.',
   advice_file:

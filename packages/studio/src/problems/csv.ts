@@ -18,8 +18,8 @@ export function numericColumns(text: string): Column[] {
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '')
     .slice(0, MAX_ROWS + 1);
-  const separator = [',', ';', '\t'].reduce((best, each) =>
-    (lines[0] ?? '').split(each).length > (lines[0] ?? '').split(best).length ? each : best,
+  const separator = [',', ';', '\t'].reduce((best, candidate) =>
+    (lines[0] ?? '').split(candidate).length > (lines[0] ?? '').split(best).length ? candidate : best,
   );
   const rows = lines.map((line) => splitRow(line, separator));
   const header = rows[0] ?? [];
@@ -29,7 +29,7 @@ export function numericColumns(text: string): Column[] {
     const cells = body.map((row) => row[c] ?? '');
     const numbers = cells.filter(isNumber).length;
     if (numbers < 20 || numbers < 0.9 * cells.length) return [];
-    return [{ name: (hasHeader && name) || `column ${c + 1}`, values: filled(cells) }];
+    return [{ name: (hasHeader && name) || `column ${c + 1}`, values: fillGaps(cells) }];
   });
   if (columns.length === 0) {
     throw new InputError('columns', { rows: body.length });
@@ -39,7 +39,7 @@ export function numericColumns(text: string): Column[] {
 
 const isNumber = (cell: string): boolean => cell !== '' && Number.isFinite(Number(cell));
 
-function filled(cells: readonly string[]): Float64Array {
+function fillGaps(cells: readonly string[]): Float64Array {
   let last = Number(cells.find(isNumber));
   return Float64Array.from(cells, (cell) => (last = isNumber(cell) ? Number(cell) : last));
 }

@@ -7,7 +7,7 @@ import { reverseProblem } from './reverse.js';
 import { airPassengers, seriesProblem, sineMixture } from './series.js';
 import { charactersProblem, linesProblem } from './texts.js';
 
-/** What a visitor pasted or dropped. */
+/** The data that a visitor can paste or drop, for the presets that need data. */
 export interface UserData {
   text: string;
   lines: string;

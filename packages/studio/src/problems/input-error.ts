@@ -1,16 +1,16 @@
 /**
  * Errors as data, which the worker sends and the page shows in the language of the visitor. Errors caused by the visitor's input have
- * messages in both languages. Errors of the engine have an English message, which the page shows below advice in its language.
+ * messages in both languages. Other errors have an English message of the library, which the page shows below advice in its language.
  */
 
 export const MESSAGES = {
   shortText: {
-    en: 'The text has {count} characters; a length of {steps} steps needs at least {least}.',
-    zh: '文本有 {count} 个字符；序列长度为 {steps} 步时至少需要 {least} 个。',
+    en: 'The text has {count} characters; a length of {steps} steps needs at least {least}. Paste a longer text, or choose a shorter length.',
+    zh: '文本有 {count} 个字符；序列长度为 {steps} 步时至少需要 {least} 个。请粘贴更长的文本，或减小序列长度。',
   },
   shortSeries: {
-    en: '{name} has {count} values; a length of {steps} steps needs at least {least}.',
-    zh: '{name} 有 {count} 个值；序列长度为 {steps} 步时至少需要 {least} 个。',
+    en: '{name} has {count} values; a length of {steps} steps needs at least {least}. Choose a longer series, or a shorter length.',
+    zh: '{name} 有 {count} 个值；序列长度为 {steps} 步时至少需要 {least} 个。请选择更长的序列，或减小序列长度。',
   },
   labels: {
     en: 'Each line must be a label, a tab or a colon, and a text. There must be at least 10 such lines, with 2 to 20 labels, got {lines} lines with {classes} labels.',
@@ -29,14 +29,14 @@ export const MESSAGES = {
     zh: '请选择或拖入一个含有数字列的 CSV 文件。',
   },
   notNextInput: {
-    en: 'This network does not predict its next input.',
-    zh: '这个网络预测的不是下一个输入。',
+    en: 'This network does not predict its next input, so it cannot generate text. Choose the problem Characters of a text.',
+    zh: '这个网络预测的不是下一个输入，因此无法生成文本。请选择任务“文本字符预测”。',
   },
   notOpen: {
     en: '{path} is not open any more; open it again.',
     zh: '{path} 已不在打开状态，请重新打开。',
   },
-  emptyText: { en: 'The text is empty.', zh: '文本为空。' },
+  emptyText: { en: 'The text is empty. Enter a text to translate.', zh: '文本为空。请输入要翻译的文本。' },
 } as const;
 
 type Values = Readonly<Record<string, string | number>>;
@@ -56,19 +56,21 @@ export class InputError extends Error {
   }
 }
 
+/** The data of an `InputError`. */
 export interface InputMistake {
   key: keyof typeof MESSAGES;
   values: Values;
 }
 
-export interface EngineError {
+/** The data of any other error. */
+export interface LibraryError {
   /** Kind of an error of Unroll, such as `format`; null: any other error. */
   code: string | null;
   /** In English. */
   message: string;
 }
 
-export type ErrorData = InputMistake | EngineError;
+export type ErrorData = InputMistake | LibraryError;
 
 export function errorData(error: unknown): ErrorData {
   if (error instanceof InputError) return { key: error.key, values: error.values };
@@ -77,7 +79,7 @@ export function errorData(error: unknown): ErrorData {
   return { code: 'code' in error ? String(error.code) : null, message: error.message };
 }
 
-/** An error that was received as data. */
+/** An error that the worker sent as data. */
 export class ReceivedError extends Error {
   readonly data: ErrorData;
 

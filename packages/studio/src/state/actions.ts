@@ -9,7 +9,7 @@ import {
   CELLS,
   type CellKind,
   DEFAULTS,
-  LIVE,
+  LIVE_SETTINGS,
   type PresetName,
   type Settings,
   toFragment,
@@ -36,10 +36,10 @@ export function start(): void {
   effect(() => send({ type: 'watch', watch: currentWatch() }));
   effect(() => {
     const { cells } = store.settings.value;
-    const usual = cells.includes('lstm') ? 'lstm' : cells[0];
+    const defaultCell = cells.includes('lstm') ? 'lstm' : cells[0];
     const extra = {
       view: store.view.value === 'train' ? '' : store.view.value,
-      cell: store.cell.value === usual ? '' : store.cell.value,
+      cell: store.cell.value === defaultCell ? '' : store.cell.value,
       example: store.example.value > 0 ? String(store.example.value + 1) : '',
       layer: store.layer.value > 0 ? String(store.layer.value + 1) : '',
       open: store.opensFiles ? '1' : '',
@@ -91,10 +91,10 @@ function receive(message: FromWorker): void {
 
 function receiveLook({ cell, update, example, values }: FromWorker & { type: 'look' }): void {
   if (store.failure.value?.advice === 'advice_look') store.failure.value = null;
-  const before = store.seen.value[cell];
+  const before = store.snapshots.value[cell];
   // Views that are no longer visible keep their last values.
   const merged = before?.example === example ? { ...before.values, ...values } : values;
-  store.seen.value = { ...store.seen.value, [cell]: { update, example, values: merged } };
+  store.snapshots.value = { ...store.snapshots.value, [cell]: { update, example, values: merged } };
   const { predictions } = values;
   if (predictions && update > 0) {
     const { validation, accuracy } = store.histories[cell];
@@ -147,10 +147,11 @@ function currentWatch() {
     files: ['predictions'],
   };
   // Views with the curves of all cells in one chart need all cells. The other views show only the selected cell.
-  const together = view === 'train' || view === 'gradients' || view === 'predictions' || view === 'influence';
+  const showsAllCells =
+    view === 'train' || view === 'gradients' || view === 'predictions' || view === 'influence';
   return {
     looks: looks[view],
-    cells: together ? cells : [cell],
+    cells: showsAllCells ? cells : [cell],
     example: store.example.value,
     step: store.step.value,
   };
@@ -163,7 +164,7 @@ export function reset(): void {
     for (const cell of CELLS) store.histories[cell] = emptyHistory();
     store.failure.value = null;
     store.stopped.value = {};
-    store.seen.value = {};
+    store.snapshots.value = {};
     store.unit.value = null;
     store.ticks.value++;
     const { cells } = store.settings.value;
@@ -197,7 +198,7 @@ export function change(changes: Partial<Settings>): void {
   if (names.length === 0) return;
   store.settings.value = { ...store.settings.value, ...changes };
   const { learningRate, clip } = store.settings.value;
-  if (names.every((name) => LIVE.has(name))) {
+  if (names.every((name) => LIVE_SETTINGS.has(name))) {
     send({ type: 'rates', learningRate, clip });
     return;
   }
@@ -222,6 +223,6 @@ export function choosePreset(preset: PresetName): void {
 
 export function toggleCell(cell: CellKind): void {
   const { cells } = store.settings.value;
-  const next = CELLS.filter((each) => (each === cell ? !cells.includes(cell) : cells.includes(each)));
+  const next = CELLS.filter((kind) => (kind === cell ? !cells.includes(cell) : cells.includes(kind)));
   if (next.length > 0) change({ cells: next });
 }

@@ -36,7 +36,7 @@ export interface Settings {
   seed: number;
 }
 
-/** The range of each numeric setting. */
+/** The range of each numeric setting. `step` is the step of its slider; 1: the setting must be an integer. */
 export const RANGES = {
   units: { min: 1, max: 512, step: 1 },
   layers: { min: 1, max: 3, step: 1 },
@@ -72,7 +72,7 @@ export const DEFAULTS: Readonly<Record<PresetName, Settings>> = {
 };
 
 /** Settings that can change without restarting training. */
-export const LIVE: ReadonlySet<keyof Settings> = new Set(['learningRate', 'clip']);
+export const LIVE_SETTINGS: ReadonlySet<keyof Settings> = new Set(['learningRate', 'clip']);
 
 /** Returns settings as the fragment of a URL, without the settings that are the defaults of the preset. */
 export function toFragment(settings: Settings, extra: Readonly<Record<string, string>> = {}): string {

@@ -11,11 +11,12 @@ import { CELLS, type CellKind, fromFragment, oneOf, VIEWS, type ViewName } from 
 const initial = fromFragment(location.hash);
 
 export const settings = signal(initial.settings);
-/** Whether the page was opened by `unroll studio <path>`, whose server has files for it. */
+/** Whether the page was opened by `unroll studio <path>`. The server then sends the files at this path. */
 export const opensFiles = initial.params.get('open') === '1';
 export const view = signal<ViewName>(oneOf(VIEWS, initial.params.get('view')) ?? 'train');
 export const userData = signal<UserData>({ text: SAMPLE_TEXT, lines: SAMPLE_LINES, column: null });
 
+/** The backend of the worker; null: the worker is not ready. */
 export const engine = signal<{ threads: number; backend: string } | null>(null);
 export const running = signal(false);
 /** What prevents the worker from training or a view from showing values; null: nothing. */
@@ -27,12 +28,12 @@ export const lanes = signal<readonly LaneInfo[]>([]);
 export const stopped = signal<Readonly<Partial<Record<CellKind, ErrorData>>>>({});
 
 /** The latest values that were computed for a cell, and the update after which they were computed. */
-export interface Seen {
+export interface Snapshot {
   update: number;
   example: number;
   values: LookValues;
 }
-export const seen = signal<Readonly<Partial<Record<CellKind, Seen>>>>({});
+export const snapshots = signal<Readonly<Partial<Record<CellKind, Snapshot>>>>({});
 
 /** The curves. They are modified in place, and `ticks` counts the changes. */
 export const histories: Record<CellKind, History> = Object.fromEntries(
@@ -48,7 +49,7 @@ function indexIn(name: string): number {
 
 /** The selection, which all views share: cell, example, layer, step and unit. */
 export const cell = signal<CellKind>(
-  settings.value.cells.find((each) => each === (initial.params.get('cell') ?? 'lstm')) ??
+  settings.value.cells.find((kind) => kind === (initial.params.get('cell') ?? 'lstm')) ??
     settings.value.cells[0],
 );
 export const example = signal(indexIn('example'));
@@ -61,11 +62,11 @@ export const flowIsRelative = signal(true);
 export const unit = signal<number | null>(null);
 
 /** Returns the cells for which values with this name have been computed, and the values. */
-export function measured<K extends keyof LookValues>(
+export function latestValues<K extends keyof LookValues>(
   name: K,
 ): { cell: CellKind; value: NonNullable<LookValues[K]> }[] {
-  return settings.value.cells.flatMap((each) => {
-    const value = seen.value[each]?.values[name];
-    return value === undefined ? [] : [{ cell: each, value: value as NonNullable<LookValues[K]> }];
+  return settings.value.cells.flatMap((kind) => {
+    const value = snapshots.value[kind]?.values[name];
+    return value === undefined ? [] : [{ cell: kind, value: value as NonNullable<LookValues[K]> }];
   });
 }

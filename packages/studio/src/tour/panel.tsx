@@ -1,7 +1,7 @@
 /** The panel of the tour, which sets up the page for each step. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { short } from '../charts/short.js';
+import { formatNumber } from '../charts/format-number.js';
 import { lang, t } from '../i18n/index.js';
 import { configure, setRunning } from '../state/actions.js';
 import { DEFAULTS } from '../state/settings.js';
@@ -75,7 +75,7 @@ function Goal({ text, n }: { text: string; n: number }) {
   const done = met?.() ?? false;
   const numbers = (settings.cells ?? []).flatMap((cell) => {
     const value = view === 'gradients' ? gradientLeft(cell) : recentLoss(cell);
-    return value === null ? [] : `${cell.toUpperCase()} ${short(value)}`;
+    return value === null ? [] : `${cell.toUpperCase()} ${formatNumber(value)}`;
   });
   return (
     <p class="goal" data-met={done} id="tour-goal" aria-live="polite">

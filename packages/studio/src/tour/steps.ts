@@ -1,6 +1,6 @@
 /**
- * The tour "Why LSTM remembers": ten steps that set up the page, each with something to see. They follow the usual order: RNN,
- * vanishing gradient, gates, LSTM, GRU, choosing.
+ * The tour "Why LSTM remembers": ten steps, each of which sets up the page and says what to look for. They follow the usual order
+ * of textbooks: RNN, vanishing gradient, gates, LSTM, GRU, choosing.
  */
 import { smooth } from '../state/history.js';
 import type { CellKind, Settings, ViewName } from '../state/settings.js';
@@ -23,7 +23,7 @@ const GATED = { ...LONG, init: 'chrono' } as const;
 
 /** Returns the mean loss of the latest updates; null if there are too few. */
 export function recentLoss(cell: CellKind): number | null {
-  store.ticks.value;
+  store.ticks.value; // reading the signal makes the caller render again after a change
   const { y } = store.histories[cell].loss;
   return y.length < 20 ? null : (smooth(y.slice(-40), 0.9).at(-1) ?? null);
 }
@@ -35,7 +35,7 @@ const updates = (cell: CellKind): number => {
 
 /** Returns the gradient of the hidden state at the largest lag, relative to lag 0; null before it is computed. */
 export function gradientLeft(cell: CellKind): number | null {
-  const curve = store.seen.value[cell]?.values.flow?.curves.find(({ state }) => state === 'h');
+  const curve = store.snapshots.value[cell]?.values.flow?.curves.find(({ state }) => state === 'h');
   return curve ? curve.relative[curve.relative.length - 1] : null;
 }
 
@@ -83,7 +83,7 @@ export const TOUR: readonly TourStep[] = [
   {
     settings: { ...GATED, cells: ['lstm'] },
     ...{ view: 'network', cell: 'lstm', run: false },
-    met: () => store.seen.value.lstm?.values.trace !== undefined,
+    met: () => store.snapshots.value.lstm?.values.trace !== undefined,
   },
   {
     settings: { ...GATED, cells: ['rnn', 'lstm'] },

@@ -13,7 +13,7 @@ const en: readonly TourText[] = [
     title: 'A network that reads step by step',
     paragraphs: [
       'A recurrent network reads one input per time step and keeps a hidden state h. Every column here is the same cell with the same weights.',
-      'The problem: add the two marked numbers of a sequence. Move to time step 4 with the slider, or hover its cell, and read how h is computed from x and the previous h.',
+      'The problem: add the two marked numbers of a sequence. Move to time step 4 with the slider, or hover over its cell, and read how h is computed from x and the previous h.',
     ],
     goal: 'Select time step 4.',
   },
@@ -82,7 +82,7 @@ const en: readonly TourText[] = [
     title: 'Choosing, and your own experiment',
     paragraphs: [
       'Start with a GRU, then see whether an LSTM is better on your data. A plain RNN is enough for short memory. Add minGRU for long sequences: its gates do not depend on the state, so all steps can be computed at once.',
-      'Choose another problem now: paste a text, or drop a CSV file. Ask how far back the network looks (Influence), and what happens without a unit or a gate (Hidden space).',
+      'Choose another problem now: paste a text, or drop a CSV file. Ask how far back the network looks (Influence), and what happens without a unit or a gate (Hidden states).',
     ],
     goal: '',
   },

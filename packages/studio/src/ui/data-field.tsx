@@ -45,7 +45,7 @@ export function trainOnCsv(text: string, name?: string): void {
 }
 
 function chooseColumn(name: string): void {
-  const column = columns.value.find((each) => each.name === name) ?? null;
+  const column = columns.value.find((candidate) => candidate.name === name) ?? null;
   store.userData.value = { ...store.userData.value, column };
   reset();
 }

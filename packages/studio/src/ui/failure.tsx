@@ -1,4 +1,4 @@
-/** Shows an error and what to do about it. An English message of the engine follows as a detail. */
+/** Shows an error and what to do about it. The English message of the library follows as a detail. */
 import { lang, t } from '../i18n/index.js';
 import { mistakeText } from '../problems/input-error.js';
 import type { Failure } from '../state/failure.js';

@@ -76,7 +76,7 @@ export function Knobs() {
   );
 }
 
-/** The values at the ends of logarithmic sliders, which have positions 1 to 100. The slider of clipping has a position 0 for none. */
+/** The values at the ends of logarithmic sliders, which have the positions 1 to 100. Position 0 of the slider for clipping means no clipping. */
 const LOGARITHMIC: Partial<Record<NumericSetting, readonly [number, number]>> = {
   units: [1, 512],
   length: [4, 1000],
@@ -103,7 +103,7 @@ function Slider({ name }: { name: (typeof SLIDERS)[number] }) {
   const value = store.settings.value[name];
   const { min, max, step } = RANGES[name];
   const logarithmic = name in LOGARITHMIC;
-  const text = name === 'clip' && value === 0 ? t('none') : String(value);
+  const text = name === 'clip' && value === 0 ? t('noClipping') : String(value);
   return (
     <label class="field">
       <span>

@@ -1,7 +1,7 @@
 /** One card per cell with its current results. Clicking a card selects the cell for the other views. */
 
+import { formatNumber } from '../charts/format-number.js';
 import { cellColors } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import { t } from '../i18n/index.js';
 import { smooth } from '../state/history.js';
 import type { CellKind } from '../state/settings.js';
@@ -36,7 +36,8 @@ function LaneCard({ cell }: { cell: CellKind }) {
     perSecond.y.length > 0
       ? perSecond.y.slice(-20).reduce((a, b) => a + b, 0) / Math.min(20, perSecond.y.length)
       : null;
-  const share = current === null || baseline === null ? 0 : Math.max(0, Math.min(1, 1 - current / baseline));
+  const progress =
+    current === null || baseline === null ? 0 : Math.max(0, Math.min(1, 1 - current / baseline));
   return (
     <button
       type="button"
@@ -49,7 +50,7 @@ function LaneCard({ cell }: { cell: CellKind }) {
       }}
     >
       <strong>{cellName(cell)}</strong>
-      <span class="lane-loss">{current === null ? '–' : short(current)}</span>
+      <span class="lane-loss">{current === null ? '–' : formatNumber(current)}</span>
       <span class="lane-state">
         {stopped
           ? `⚠ ${t('stopped')}`
@@ -59,9 +60,9 @@ function LaneCard({ cell }: { cell: CellKind }) {
       </span>
       <span class="lane-facts">
         {info ? t('parameters', { n: info.parameters.toLocaleString() }) : ''}
-        {speed === null ? '' : ` · ${t('perSecond', { n: short(Math.round(speed)) })}`}
+        {speed === null ? '' : ` · ${t('perSecond', { n: formatNumber(Math.round(speed)) })}`}
       </span>
-      <meter min={0} max={1} value={share} aria-label={t('betterThanBaseline')} />
+      <meter min={0} max={1} value={progress} aria-label={t('progress')} />
     </button>
   );
 }

@@ -28,7 +28,7 @@ export function Panel({ title, hint, wide, id, actions, children }: PanelProps) 
 /** Chooses the example, the layer and the step that views show. */
 export function Pickers({ layer = false, step = false }: { layer?: boolean; step?: boolean }) {
   const problem = store.problem.value;
-  const layers = store.seen.value[store.cell.value]?.values.trace ?? [];
+  const layers = store.snapshots.value[store.cell.value]?.values.trace ?? [];
   if (!problem) return null;
   return (
     <div class="pickers">
@@ -81,7 +81,7 @@ export function Pickers({ layer = false, step = false }: { layer?: boolean; step
 
 /** Returns the latest values that were computed for the selected cell, with their update; null before there are any. */
 export function currentSnapshot() {
-  return store.seen.value[store.cell.value] ?? null;
+  return store.snapshots.value[store.cell.value] ?? null;
 }
 
 export const Waiting = () => <p class="waiting">{t('waiting')}</p>;

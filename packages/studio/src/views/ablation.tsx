@@ -1,8 +1,8 @@
 /** Ablation: sets units or a gate to a value, and compares the outputs with those of the unchanged network. */
 import { signal } from '@preact/signals';
+import { formatNumber } from '../charts/format-number.js';
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { AblationResult } from '../engine/ablation.js';
 import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
@@ -15,7 +15,7 @@ import { Panel } from '../ui/panel.js';
 import { outputRow } from './outputs.js';
 import { visible } from './visible.js';
 
-/** What is set to a value: `units`, or the name of a gate. */
+/** The choice in the select box: `units`, or the name of the gate that is set to a value. */
 const target = signal('units');
 const units = signal('1');
 const value = signal(0);
@@ -28,8 +28,8 @@ export function AblationPanel() {
     .filter(({ className }) => /LSTM|GRU|RNN|Recurrent/.test(className))
     .map(({ name }) => name);
   const layer = recurrent[Math.min(store.layer.value, recurrent.length - 1)];
-  const saturation = store.seen.value[store.cell.value]?.values.saturation ?? [];
-  const gates = Object.keys(saturation.find((each) => each.layer === layer)?.gates ?? {});
+  const saturation = store.snapshots.value[store.cell.value]?.values.saturation ?? [];
+  const gates = Object.keys(saturation.find((values) => values.layer === layer)?.gates ?? {});
   const run = async (): Promise<void> => {
     const gate = gates.includes(target.value) ? target.value : null;
     const ablation = { layer, units: parseUnits(units.value), gate, value: value.value };
@@ -109,7 +109,7 @@ function Choice({ gates }: { gates: readonly string[] }) {
         </button>
       )}
       <label>
-        {t('heldAt')} <b class="value">{value.value.toFixed(2)}</b>
+        {t('fixedValue')} <b class="value">{value.value.toFixed(2)}</b>
         <input
           type="range"
           id="ablate-value"
@@ -131,8 +131,8 @@ function Result({ result: { before, after }, problem }: { result: AblationResult
     <>
       <p class="readout" id="ablation-result" aria-live="polite">
         {t('ablationLoss', {
-          before: short(before.loss) + accuracy(before),
-          after: short(after.loss) + accuracy(after),
+          before: formatNumber(before.loss) + accuracy(before),
+          after: formatNumber(after.loss) + accuracy(after),
         })}
       </p>
       <LineChart

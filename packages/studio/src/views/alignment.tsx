@@ -1,7 +1,7 @@
 /** Attention: which source tokens the decoder of a translation model reads for every output token. */
 import { useSignal } from '@preact/signals';
+import { formatNumber } from '../charts/format-number.js';
 import { colorTable, cssColor, isDark } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { AlignedTranslation } from '../engine/translations.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
@@ -74,7 +74,7 @@ function Alignment({ found: { text, sourceTokens, tokens, weights } }: { found: 
                   const background = cssColor(table[Math.round(255 * Math.min(1, weight))]);
                   return (
                     <td key={s} style={{ background, color: weight > 0.6 ? '#000' : '#fff' }}>
-                      {short(Number(weight.toFixed(2)))}
+                      {formatNumber(Number(weight.toFixed(2)))}
                     </td>
                   );
                 })}

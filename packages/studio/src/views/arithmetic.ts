@@ -1,5 +1,5 @@
 /** The arithmetic of one unit at one step: the equations of the cell, with the values of the unit substituted. */
-import { short } from '../charts/short.js';
+import { formatNumber } from '../charts/format-number.js';
 import type { LayerValues } from '../engine/protocol.js';
 
 export interface Equation {
@@ -20,8 +20,10 @@ interface Parts {
 
 const sigmoid = (a: number): number => 1 / (1 + Math.exp(-a));
 /** Formats a number that follows an operator: a negative number is in parentheses. */
-const num = (value: number): string => (value < 0 ? `(${short(value)})`.replace('-', '−') : short(value));
-const signed = (value: number): string => short(value).replace('-', '−');
+const num = (value: number): string =>
+  value < 0 ? `(${formatNumber(value)})`.replace('-', '−') : formatNumber(value);
+/** Formats a number at the start of an expression, with a minus sign (−) instead of a hyphen. */
+const signed = (value: number): string => formatNumber(value).replace('-', '−');
 
 /** Returns the equations of the cell for a unit at a step; empty for a cell that is not known. */
 export function arithmeticOf(layer: LayerValues, unit: number, step: number): Equation[] {
@@ -90,7 +92,7 @@ class UnitStep {
 const SUM = 'x·W + h′·U + b';
 
 /** Returns the equation for σ or tanh of a sum of three parts. */
-function activated(name: string, phi: 'σ' | 'tanh', { x, h, b }: Parts, value: number): Equation {
+function activationEquation(name: string, phi: 'σ' | 'tanh', { x, h, b }: Parts, value: number): Equation {
   const total = x + h + b;
   return {
     name,
@@ -102,14 +104,14 @@ function activated(name: string, phi: 'σ' | 'tanh', { x, h, b }: Parts, value: 
 
 function simpleRnn(cell: UnitStep): Equation[] {
   const parts = cell.parts(0, 1);
-  return [activated('h', 'tanh', parts, Math.tanh(parts.x + parts.h + parts.b))];
+  return [activationEquation('h', 'tanh', parts, Math.tanh(parts.x + parts.h + parts.b))];
 }
 
 function lstm(cell: UnitStep): Equation[] {
   const gates = ['i', 'f', 'g', 'o'].map((name, g) => {
     const parts = cell.parts(g, 4);
     const total = parts.x + parts.h + parts.b;
-    return activated(
+    return activationEquation(
       name,
       name === 'g' ? 'tanh' : 'σ',
       parts,
@@ -129,7 +131,7 @@ function lstm(cell: UnitStep): Equation[] {
 function gru(cell: UnitStep): Equation[] {
   const [z, r] = ['z', 'r'].map((name, g) => {
     const { x, h, b, bh } = cell.parts(g, 3);
-    return activated(name, 'σ', { x, h, b: b + bh }, sigmoid(x + h + b + bh));
+    return activationEquation(name, 'σ', { x, h, b: b + bh }, sigmoid(x + h + b + bh));
   });
   const { x, h, b, bh } = cell.parts(2, 3);
   const n = Math.tanh(x + b + r.value * (h + bh));
@@ -144,7 +146,7 @@ function gru(cell: UnitStep): Equation[] {
       numbers: `tanh(${signed(x + b)} + ${num(r.value)}·${num(h + bh)})`,
       value: n,
     },
-    interpolated('z·h′ + (1 − z)·n', z.value, before, n, next),
+    interpolationEquation('z·h′ + (1 − z)·n', z.value, before, n, next),
   ];
 }
 
@@ -163,10 +165,16 @@ function minGru(cell: UnitStep): Equation[] {
   });
   const before = cell.stateBefore('h');
   const next = (1 - z.value) * before + z.value * n.value;
-  return [z, n, interpolated('(1 − z)·h′ + z·n', 1 - z.value, before, n.value, next)];
+  return [z, n, interpolationEquation('(1 − z)·h′ + z·n', 1 - z.value, before, n.value, next)];
 }
 
-const interpolated = (formula: string, keep: number, before: number, n: number, value: number): Equation => ({
+const interpolationEquation = (
+  formula: string,
+  keep: number,
+  before: number,
+  n: number,
+  value: number,
+): Equation => ({
   name: 'h',
   formula,
   numbers: `${num(keep)}·${num(before)} + ${num(1 - keep)}·${num(n)}`,

@@ -3,13 +3,13 @@ import { signal } from '@preact/signals';
 import type { Line } from '../charts/line-chart.js';
 import { ink } from '../charts/palette.js';
 
-export interface DroppedRun {
+export interface ComparedRun {
   name: string;
   x: number[];
   y: number[];
 }
 
-export const droppedRuns = signal<readonly DroppedRun[]>([]);
+export const comparedRuns = signal<readonly ComparedRun[]>([]);
 
 const DASHES = [
   [8, 3],
@@ -19,7 +19,7 @@ const DASHES = [
 ];
 
 export const runLines = (): Line[] =>
-  droppedRuns.value.map(({ name, x, y }, n) => ({
+  comparedRuns.value.map(({ name, x, y }, n) => ({
     name,
     x,
     y,

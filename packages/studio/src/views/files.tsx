@@ -1,7 +1,7 @@
 /** Opens models and runs: shows the graph and the tensors of models, and curves to compare. No file leaves the page. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { short } from '../charts/short.js';
+import { formatNumber } from '../charts/format-number.js';
 import type { FilesInfo, ModelInfo } from '../engine/artifacts.js';
 import { t } from '../i18n/index.js';
 import { ask, change } from '../state/actions.js';
@@ -15,7 +15,7 @@ import { FilePicker } from '../ui/file-picker.js';
 import { cellName } from '../ui/lanes.js';
 import { Panel } from '../ui/panel.js';
 import { AlignmentForm } from './alignment.js';
-import { droppedRuns } from './compare.js';
+import { comparedRuns } from './compare.js';
 import { rowsOf } from './graph.js';
 import { TensorTable } from './histograms.js';
 import { OpenedFiles } from './opened.js';
@@ -129,7 +129,7 @@ async function readEntry(opened: OpenedFiles, entry: FileSystemEntry): Promise<v
       reader.readEntries(resolve, reject),
     );
     if (part.length === 0) return;
-    for (const each of part) await readEntry(opened, each);
+    for (const child of part) await readEntry(opened, child);
   }
 }
 
@@ -149,7 +149,7 @@ async function open({ files, omitted }: Pick<OpenedFiles, 'files' | 'omitted'>):
   const runs = [...files].flatMap(([path, bytes]) =>
     /\.(csv|tsv|json|ndjson|jsonl|log)$/.test(path) ? curvesOf(path, text(bytes)) : [],
   );
-  droppedRuns.value = [...droppedRuns.value, ...runs];
+  comparedRuns.value = [...comparedRuns.value, ...runs];
   const scores = [...files].flatMap(
     ([path, bytes]) => scoresOf(path, path.endsWith('.json') ? text(bytes) : '') ?? [],
   );
@@ -186,7 +186,7 @@ function Model({ model: { path, task, origin, layers, tensors, bytes } }: { mode
       title={path}
       id="model"
       wide
-      hint={`${origin ?? t('modelTask', { task: task ?? t('noTask') })}. ${t('modelFacts', {
+      hint={`${origin ?? t('modelTask', { task: task ?? t('noTask') })}. ${t('modelSize', {
         n: total.toLocaleString(),
         kB: (bytes / 1000).toFixed(1),
       })}`}
@@ -229,7 +229,7 @@ function Compare() {
         y: [...y],
       };
     });
-    droppedRuns.value = [...droppedRuns.value, ...kept.filter(({ x }) => x.length > 0)];
+    comparedRuns.value = [...comparedRuns.value, ...kept.filter(({ x }) => x.length > 0)];
   };
   return (
     <>
@@ -241,7 +241,7 @@ function Compare() {
           type="button"
           id="clear-runs"
           onClick={() => {
-            droppedRuns.value = [];
+            comparedRuns.value = [];
             records.value = [];
           }}
         >
@@ -249,8 +249,10 @@ function Compare() {
         </button>
       </div>
       <ul id="runs">
-        {droppedRuns.value.map(({ name, x, y }, n) => (
-          <li key={`${name} ${n}`}>{`${name}: ${t('loss')} ${short(y[y.length - 1])}, ${x.length}`}</li>
+        {comparedRuns.value.map(({ name, x, y }, n) => (
+          <li
+            key={`${name} ${n}`}
+          >{`${name}: ${t('loss')} ${formatNumber(y[y.length - 1])}, ${x.length}`}</li>
         ))}
       </ul>
       {records.value.length > 0 && <Scores />}
@@ -280,7 +282,7 @@ function Scores() {
             <tr key={name}>
               <th scope="row">{name}</th>
               {runs.map(({ run, values }) => (
-                <td key={run}>{name in values ? short(values[name]) : '–'}</td>
+                <td key={run}>{name in values ? formatNumber(values[name]) : '–'}</td>
               ))}
             </tr>
           ))}

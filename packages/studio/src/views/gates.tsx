@@ -1,8 +1,8 @@
 /** Heat maps of gates and states, and state traces with a brush that selects units. */
 import { computed, signal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
+import { formatNumber } from '../charts/format-number.js';
 import { HeatMap } from '../charts/heat-map.js';
-import { short } from '../charts/short.js';
 import type { LayerValues } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
@@ -20,7 +20,7 @@ const orderBy = signal<string>('');
 
 /** The layer that is shown. */
 export const currentLayer = computed<LayerValues | null>(() => {
-  const layers = store.seen.value[store.cell.value]?.values.trace ?? [];
+  const layers = store.snapshots.value[store.cell.value]?.values.trace ?? [];
   return layers[Math.min(store.layer.value, layers.length - 1)] ?? null;
 });
 
@@ -56,22 +56,31 @@ export const arraysOf = ({ gates, states }: LayerValues): [name: string, values:
   ...Object.entries(states),
 ];
 
-/** Returns whether the values are from 0 to 1 (gates). Candidates and states can be negative. */
-export const isShare = (name: string): boolean => /(^|\.)(i|f|o|z|r)$/.test(name);
+/** Returns whether this is the name of a gate, with values from 0 to 1. Candidates (g, n) and states can be negative. */
+export const isGate = (name: string): boolean => /(^|\.)(i|f|o|z|r)$/.test(name);
 
-/** One heat map per gate and state. @param most largest number of maps */
-export function GateMaps({ height, most = 99 }: { height: number; most?: number }) {
+/** One heat map per gate and state. @param maxMaps largest number of maps */
+export function GateMaps({ height, maxMaps = 99 }: { height: number; maxMaps?: number }) {
   const layer = currentLayer.value;
   if (!currentSnapshot() || !layer) return <Waiting />;
   const arrays = arraysOf(layer);
-  const by = arrays.find(([name]) => name === orderBy.value)?.[1];
+  const sortValues = arrays.find(([name]) => name === orderBy.value)?.[1];
   // If there are too many arrays, candidates are left out, and the last arrays are shown: gates and states.
   const drawn =
-    arrays.length > most ? arrays.filter(([name]) => name !== 'g' && name !== 'n').slice(-most) : arrays;
+    arrays.length > maxMaps
+      ? arrays.filter(([name]) => name !== 'g' && name !== 'n').slice(-maxMaps)
+      : arrays;
   return (
     <div class="maps">
       {drawn.map(([name, values]) => (
-        <GateMap key={name} name={name} values={values} by={by ?? values} layer={layer} height={height} />
+        <GateMap
+          key={name}
+          name={name}
+          values={values}
+          sortValues={sortValues ?? values}
+          layer={layer}
+          height={height}
+        />
       ))}
     </div>
   );
@@ -80,14 +89,15 @@ export function GateMaps({ height, most = 99 }: { height: number; most?: number 
 interface GateMapProps {
   name: string;
   values: Float32Array;
-  by: Float32Array;
+  /** The values by which the units are sorted. */
+  sortValues: Float32Array;
   layer: LayerValues;
   height: number;
 }
 
-function GateMap({ height, name, values, by, layer: { units } }: GateMapProps) {
+function GateMap({ height, name, values, sortValues, layer: { units } }: GateMapProps) {
   const steps = values.length / units;
-  const share = isShare(name);
+  const share = isGate(name);
   // The limit and the order take time for many units, so they are computed again only if needed.
   const limit = useMemo(
     () =>
@@ -95,11 +105,14 @@ function GateMap({ height, name, values, by, layer: { units } }: GateMapProps) {
         ? 1
         : Math.max(
             0.05,
-            values.reduce((most, value) => Math.max(most, Math.abs(value)), 0),
+            values.reduce((max, value) => Math.max(max, Math.abs(value)), 0),
           ),
     [values, share],
   );
-  const sorted = useMemo(() => unitOrder(by, steps, units, order.value), [by, steps, units, order.value]);
+  const sorted = useMemo(
+    () => unitOrder(sortValues, steps, units, order.value),
+    [sortValues, steps, units, order.value],
+  );
   const heat = {
     ...{ values, steps, units, order: sorted },
     valid: store.problem.value?.lengths[store.example.value] ?? steps,
@@ -110,7 +123,7 @@ function GateMap({ height, name, values, by, layer: { units } }: GateMapProps) {
     <figure class="map" data-gate={name}>
       <figcaption>
         <b>{name}</b> {t(gateText(name))}
-        <span class="scale">{heat.low === 0 ? '0 … 1' : `±${short(heat.high)}`}</span>
+        <span class="scale">{heat.low === 0 ? '0 … 1' : `±${formatNumber(heat.high)}`}</span>
       </figcaption>
       <HeatMap
         {...heat}
@@ -208,7 +221,7 @@ function Readout() {
   const { value: step } = store.step;
   if (!layer || unit === null) return <p class="readout">{t('pickUnit')}</p>;
   const numbers = arraysOf(layer).map(
-    ([name, values]) => `${name} = ${short(values[step * layer.units + unit])}`,
+    ([name, values]) => `${name} = ${formatNumber(values[step * layer.units + unit])}`,
   );
   return (
     <p class="readout" id="readout" aria-live="polite">

@@ -1,8 +1,8 @@
 /** Gradient flow: how much of the derivative of the last output reaches the states of earlier steps. */
 import { signal } from '@preact/signals';
+import { formatNumber } from '../charts/format-number.js';
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { FlowCurve } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';
@@ -11,8 +11,8 @@ import { cellName } from '../ui/lanes.js';
 import { Panel, Waiting } from '../ui/panel.js';
 
 const withCellState = signal(true);
-const withRange = signal(false);
-const withForget = signal(false);
+const withQuantiles = signal(false);
+const withForgetProduct = signal(false);
 
 export function GradientsView() {
   return (
@@ -44,7 +44,7 @@ export function FlowChart({ height }: { height: number }) {
 }
 
 function flowOf(cell: CellKind, isRelative = true) {
-  const values = store.seen.value[cell]?.values;
+  const values = store.snapshots.value[cell]?.values;
   const flow = isRelative ? values?.flow : values?.lossFlow;
   const first = flow?.curves[0]?.layer;
   return flow && { ...flow, curves: flow.curves.filter(({ layer }) => layer === first) };
@@ -76,11 +76,11 @@ function linesFor(cell: CellKind): Line[] {
       ),
     );
   const [h] = flow.curves;
-  const range = withRange.value && store.flowIsRelative.value && h ? [h.low, h.high] : [];
+  const range = withQuantiles.value && store.flowIsRelative.value && h ? [h.low, h.high] : [];
   return [
     ...states,
     ...range.map((y, n) => line(`${cellName(cell)} ${n === 0 ? '10 %' : '90 %'}`, y, { width: 0.75 })),
-    ...(withForget.value && flow.forgetProduct
+    ...(withForgetProduct.value && flow.forgetProduct
       ? [line(`${cellName(cell)} ∏ ${t('keepGate')}`, flow.forgetProduct, { dash: [2, 3] })]
       : []),
   ];
@@ -96,8 +96,8 @@ function clipLine(lines: readonly Line[]): Line[] {
 const OPTIONS = {
   flowRelative: store.flowIsRelative,
   cellState: withCellState,
-  quantiles: withRange,
-  forgetProduct: withForget,
+  quantiles: withQuantiles,
+  forgetProduct: withForgetProduct,
 };
 
 function FlowOptions() {
@@ -147,13 +147,13 @@ function FlowTable() {
               <tr key={cell}>
                 <th scope="row">{cellName(cell)}</th>
                 {lags.map((lag) => (
-                  <td key={lag}>{Number.isFinite(values[lag]) ? short(values[lag]) : '–'}</td>
+                  <td key={lag}>{Number.isFinite(values[lag]) ? formatNumber(values[lag]) : '–'}</td>
                 ))}
                 <td>{largestLagOf(values)}</td>
                 <td>
                   {spectralRadius
                     ? Object.entries(spectralRadius)
-                        .map(([gate, radius]) => `${gate} ${short(radius)}`)
+                        .map(([gate, radius]) => `${gate} ${formatNumber(radius)}`)
                         .join(', ')
                     : '–'}
                 </td>

@@ -1,5 +1,5 @@
 /** The weights of a network: statistics and a histogram for each tensor. */
-import { short } from '../charts/short.js';
+import { formatNumber } from '../charts/format-number.js';
 import type { TensorInfo } from '../engine/tensors.js';
 import { t } from '../i18n/index.js';
 
@@ -31,10 +31,10 @@ export function TensorTable({ tensors }: { tensors: readonly TensorInfo[] }) {
                 <code>{tensor.name}</code>
               </th>
               <td>{`[${tensor.shape.join(', ')}]`}</td>
-              <td>{short(tensor.mean)}</td>
-              <td>{short(tensor.deviation)}</td>
-              <td>{short(tensor.min)}</td>
-              <td>{short(tensor.max)}</td>
+              <td>{formatNumber(tensor.mean)}</td>
+              <td>{formatNumber(tensor.deviation)}</td>
+              <td>{formatNumber(tensor.min)}</td>
+              <td>{formatNumber(tensor.max)}</td>
               <td>
                 <Histogram counts={tensor.histogram} />
               </td>

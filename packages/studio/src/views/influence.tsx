@@ -1,7 +1,8 @@
 /** Influence: how strongly the output at a step depends on the input of each step (connectivity), and attribution. */
+
+import { formatNumber } from '../charts/format-number.js';
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { InfluenceValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';
@@ -13,7 +14,7 @@ import { AlignmentPanel } from './live-alignment.js';
 
 export function InfluenceView() {
   const problem = store.problem.value;
-  const found = store.measured('influence');
+  const found = store.latestValues('influence');
   if (!problem) return <Waiting />;
   const step = problem.perStep
     ? store.step.value
@@ -29,7 +30,8 @@ export function InfluenceView() {
         <Pickers step={problem.perStep} />
         <InputStrip />
         {found.length === 0 && <Waiting />}
-        {problem.vocabulary && found.map((each) => <Influence key={each.cell} {...each} problem={problem} />)}
+        {problem.vocabulary &&
+          found.map((entry) => <Influence key={entry.cell} {...entry} problem={problem} />)}
         {found.length > 0 && (
           <LineChart
             label={t('influenceTitle', { step: step + 1 })}
@@ -90,7 +92,7 @@ function Influence({ cell, value, problem }: InfluenceProps) {
           <span
             key={s}
             class="token shade"
-            title={`${s + 1}: ${short(norms[s])}`}
+            title={`${s + 1}: ${formatNumber(norms[s])}`}
             style={{
               '--shade': `${Math.round(85 * Math.sqrt(norms[s] / most))}%`,
               '--cell': cellColors.value[cell],

@@ -1,5 +1,5 @@
 /** The input of the example, above the heat maps: a token or numbers for each step. */
-import { short } from '../charts/short.js';
+import { formatNumber } from '../charts/format-number.js';
 import type { ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
@@ -9,9 +9,11 @@ import { visible } from './visible.js';
 export function inputTexts(problem: ProblemInfo, example: number): string[] {
   const { steps, vocabulary, features, x } = problem;
   return Array.from({ length: steps }, (_, step) => {
-    const at = example * steps + step;
-    if (vocabulary) return visible(vocabulary[x[at]] ?? '');
-    return Array.from(x.subarray(at * features.length, (at + 1) * features.length), short).join(', ');
+    const index = example * steps + step;
+    if (vocabulary) return visible(vocabulary[x[index]] ?? '');
+    return Array.from(x.subarray(index * features.length, (index + 1) * features.length), formatNumber).join(
+      ', ',
+    );
   });
 }
 

@@ -20,13 +20,13 @@ export function forecastErrors(
   // The rank with which the interval covers at least `level` of new values, if they are exchangeable (Vovk et al. 2005).
   const rank = Math.min(half - 1, Math.ceil(level * (half + 1)) - 1);
   const halfWidth = calibration[rank] ?? Number.NaN;
-  const rest = errors.slice(half);
+  const secondHalf = errors.slice(half);
   const mean = (values: readonly number[]): number =>
     values.reduce((sum, value) => sum + value, 0) / values.length;
   return {
     mae: mean(errors),
     rmse: Math.sqrt(mean(errors.map((error) => error ** 2))),
     halfWidth,
-    coverage: rest.filter((error) => error <= halfWidth).length / rest.length,
+    coverage: secondHalf.filter((error) => error <= halfWidth).length / secondHalf.length,
   };
 }

@@ -1,9 +1,9 @@
 /** Live attention: which steps of the input the decoder of each cell reads at every step of the output. */
 import { signal } from '@preact/signals';
 import { useMemo } from 'preact/hooks';
+import { formatNumber } from '../charts/format-number.js';
 import { HeatMap } from '../charts/heat-map.js';
 import { cellColors } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';
@@ -19,7 +19,7 @@ const MAX_TOKENS = 24;
 
 export function AlignmentPanel({ problem }: { problem: ProblemInfo }) {
   const found = store
-    .measured('trace')
+    .latestValues('trace')
     .flatMap(({ cell, value }) =>
       value.flatMap(({ alignment }) => (alignment ? [{ cell, weights: alignment }] : [])),
     );
@@ -27,8 +27,8 @@ export function AlignmentPanel({ problem }: { problem: ProblemInfo }) {
     <Panel title={t('alignmentTitle')} hint={t('alignmentHint')} id="alignments" wide>
       {found.length === 0 ? <Waiting /> : null}
       <div class="alignments">
-        {found.map((each) => (
-          <Alignments key={each.cell} {...each} problem={problem} />
+        {found.map((entry) => (
+          <Alignments key={entry.cell} {...entry} problem={problem} />
         ))}
       </div>
     </Panel>
@@ -80,7 +80,7 @@ function Alignments({ cell, weights, problem }: AlignmentProps) {
           output: outputs[step] ?? '',
           input: inputStep + 1,
           token: sources[inputStep] ?? '',
-          weight: short(Number((row[inputStep] ?? 0).toFixed(2))),
+          weight: formatNumber(Number((row[inputStep] ?? 0).toFixed(2))),
         })}
       </p>
     </figure>

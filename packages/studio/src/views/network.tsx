@@ -1,8 +1,8 @@
 /** The network unrolled in time with its current numbers, and the arithmetic of a step. The steps can be played. */
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { formatNumber } from '../charts/format-number.js';
 import { colorTable, cssColor, isDark } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { LayerValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
@@ -10,7 +10,7 @@ import { cellName } from '../ui/lanes.js';
 import { currentSnapshot, Panel, Pickers, Waiting } from '../ui/panel.js';
 import { arithmeticOf } from './arithmetic.js';
 import { SaveFigure } from './figures.js';
-import { arraysOf, gateText, isShare } from './gates.js';
+import { arraysOf, gateText, isGate } from './gates.js';
 import { InputStrip, inputTexts } from './inputs.js';
 import { outputText } from './outputs.js';
 
@@ -146,7 +146,9 @@ function CellBox({
   };
   const selected = step === store.step.value && index === store.layer.value;
   const masked = isMasked(step);
-  const numbers = states.map(([name, values]) => `${name} ${short(values[step * layer.units + unit])}`);
+  const numbers = states.map(
+    ([name, values]) => `${name} ${formatNumber(values[step * layer.units + unit])}`,
+  );
   return (
     <button
       type="button"
@@ -232,9 +234,9 @@ function Arithmetic({ layer }: { layer: LayerValues }) {
             <dd>
               <span>{`= ${formula}`}</span>
               <span>{`= ${numbers}`}</span>
-              <b>{`= ${short(value)}`}</b>
-              {isShare(name) && (
-                <meter min={0} max={1} value={value} aria-label={`${name} ${short(value)}`} />
+              <b>{`= ${formatNumber(value)}`}</b>
+              {isGate(name) && (
+                <meter min={0} max={1} value={value} aria-label={`${name} ${formatNumber(value)}`} />
               )}
             </dd>
           </div>
@@ -244,7 +246,7 @@ function Arithmetic({ layer }: { layer: LayerValues }) {
       {equations.length === 0 && (
         <p>
           {arraysOf(layer)
-            .map(([name, values]) => `${name} = ${short(values[step * layer.units + unit])}`)
+            .map(([name, values]) => `${name} = ${formatNumber(values[step * layer.units + unit])}`)
             .join(', ')}
         </p>
       )}

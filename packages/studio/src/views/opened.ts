@@ -1,4 +1,4 @@
-/** The files that a user opens. Their total size is limited, because all of them are held in memory. */
+/** The files that a visitor opens. Their total size is limited, because all of them are stored in memory. */
 export class OpenedFiles {
   readonly files = new Map<string, Uint8Array>();
   /** The paths of the files that were not read, because the total size would have exceeded the limit. */

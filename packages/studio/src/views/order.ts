@@ -36,25 +36,25 @@ function chain(values: Float32Array, steps: number, units: number): number[] {
     for (let t = 0; t < steps; t++) sum += (values[t * units + a] - values[t * units + b]) ** 2;
     return sum;
   };
-  const left = new Set(Array.from({ length: units }, (_, unit) => unit));
+  const remaining = new Set(Array.from({ length: units }, (_, unit) => unit));
   const variation = (unit: number): number => {
     const mean = meanOf(values, steps, units, unit);
     let sum = 0;
     for (let t = 0; t < steps; t++) sum += (values[t * units + unit] - mean) ** 2;
     return sum;
   };
-  let current = [...left].reduce((best, unit) => (variation(unit) > variation(best) ? unit : best), 0);
+  let current = [...remaining].reduce((best, unit) => (variation(unit) > variation(best) ? unit : best), 0);
   const order = [current];
-  left.delete(current);
-  while (left.size > 0) {
+  remaining.delete(current);
+  while (remaining.size > 0) {
     let nearest = -1;
     let least = Number.POSITIVE_INFINITY;
-    for (const unit of left) {
+    for (const unit of remaining) {
       const found = distance(current, unit);
       if (found < least || nearest < 0) [nearest, least] = [unit, found];
     }
     order.push(nearest);
-    left.delete(nearest);
+    remaining.delete(nearest);
     current = nearest;
   }
   return order;
@@ -64,7 +64,7 @@ function chain(values: Float32Array, steps: number, units: number): number[] {
  * Returns the units whose absolute value stays at or above `threshold` from step `from` to step `to`, and is below it just before
  * and just after, as in LSTMVis (Strobelt et al. 2018). With `loose`, the values before and after do not matter.
  */
-export function unitsOn(
+export function activeUnits(
   values: Float32Array,
   steps: number,
   units: number,

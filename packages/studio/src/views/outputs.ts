@@ -1,5 +1,5 @@
 /** Outputs of the network as probabilities and as text. */
-import { short } from '../charts/short.js';
+import { formatNumber } from '../charts/format-number.js';
 import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
 import { visible } from './visible.js';
 
@@ -34,7 +34,7 @@ export function outputText(
   if (row.length === 0) return '';
   if (problem.classes === null) {
     const { mean = 0, scale = 1 } = problem.series ?? {};
-    return short(row[0] * scale + mean);
+    return formatNumber(row[0] * scale + mean);
   }
   const probabilities = softmaxOf(row);
   const best = probabilities.indexOf(Math.max(...probabilities));

@@ -1,7 +1,8 @@
 /** Predicted against actual numbers, one point per example. */
+
+import { formatNumber } from '../charts/format-number.js';
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
@@ -9,7 +10,7 @@ import { cellName } from '../ui/lanes.js';
 import { Panel, Waiting } from '../ui/panel.js';
 
 export function NumberPredictions({ problem }: { problem: ProblemInfo }) {
-  const found = store.measured('predictions');
+  const found = store.latestValues('predictions');
   if (found.length === 0) return <Waiting />;
   const actual = problem.y;
   const order = Array.from(actual, (_, n) => n).sort((a, b) => actual[a] - actual[b]);
@@ -33,7 +34,7 @@ export function NumberPredictions({ problem }: { problem: ProblemInfo }) {
       />
       <p class="readout">
         {found
-          .map(({ cell, value: { loss } }) => `${cellName(cell)}: ${t('heldOutLoss')} ${short(loss)}`)
+          .map(({ cell, value: { loss } }) => `${cellName(cell)}: ${t('heldOutLoss')} ${formatNumber(loss)}`)
           .join(' · ')}
       </p>
     </Panel>

@@ -1,7 +1,8 @@
 /** One-step forecasts of the held-out end of a series, with 90 % intervals and residuals. */
+
+import { formatNumber } from '../charts/format-number.js';
 import { type Line, LineChart } from '../charts/line-chart.js';
 import { cellColors, ink } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import type { CellKind } from '../state/settings.js';
@@ -17,7 +18,7 @@ interface CellForecast {
 }
 
 export function SeriesPredictions({ problem: { series } }: { problem: ProblemInfo }) {
-  const found = store.measured('predictions');
+  const found = store.latestValues('predictions');
   if (!series || found.length === 0) return <Waiting />;
   const forecasts = found.map(({ cell, value: { outputs } }): CellForecast => {
     const values = Array.from(outputs, (value) => value * series.scale + series.mean);
@@ -37,7 +38,7 @@ export function SeriesPredictions({ problem: { series } }: { problem: ProblemInf
           label={t('forecastTitle', { name })}
           lines={[
             { name: t('actual'), color: ink.value.text, x, y: actual, width: 2 },
-            ...forecasts.flatMap((each) => linesOf(each, x)),
+            ...forecasts.flatMap((cellForecast) => linesOf(cellForecast, x)),
           ]}
           xLabel={t('timeStep')}
           yLabel={name}
@@ -90,9 +91,9 @@ function ErrorTable({ forecasts }: { forecasts: readonly CellForecast[] }) {
           {forecasts.map(({ cell, errors }) => (
             <tr key={cell}>
               <th scope="row">{cellName(cell)}</th>
-              <td>{short(errors.mae)}</td>
-              <td>{short(errors.rmse)}</td>
-              <td>{`±${short(errors.halfWidth)}`}</td>
+              <td>{formatNumber(errors.mae)}</td>
+              <td>{formatNumber(errors.rmse)}</td>
+              <td>{`±${formatNumber(errors.halfWidth)}`}</td>
               <td>{`${Math.round(100 * errors.coverage)} %`}</td>
             </tr>
           ))}

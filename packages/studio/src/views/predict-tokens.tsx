@@ -1,7 +1,7 @@
 /** Predicted tokens: the example with hits and misses, the most probable tokens of a step, and generated text. */
 import { signal } from '@preact/signals';
+import { formatNumber } from '../charts/format-number.js';
 import { cellColors } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { PredictionValues, ProblemInfo } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import { ask } from '../state/actions.js';
@@ -20,7 +20,7 @@ const prompt = signal('');
 const generated = signal('');
 
 export function TokenPredictions({ problem }: { problem: ProblemInfo }) {
-  const found = store.measured('predictions');
+  const found = store.latestValues('predictions');
   if (found.length === 0) return <Waiting />;
   return (
     <>
@@ -107,7 +107,7 @@ function TokenOptions() {
   return (
     <div class="options">
       <label>
-        {t('temperature')} <b class="value">{short(temperature.value)}</b>
+        {t('temperature')} <b class="value">{formatNumber(temperature.value)}</b>
         <input
           type="range"
           id="temperature"

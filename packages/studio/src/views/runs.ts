@@ -1,5 +1,5 @@
 /** Reads loss curves and scores from the files of a run: CSV logs, events as NDJSON, and training records (JSON). */
-import type { DroppedRun } from './compare.js';
+import type { ComparedRun } from './compare.js';
 
 interface Point {
   x: number;
@@ -9,14 +9,14 @@ interface Point {
 const LOSSES = ['validationLoss', 'val_loss', 'loss'];
 
 /** Returns the loss curves in a file; empty if it has none. */
-export function curvesOf(path: string, text: string): DroppedRun[] {
-  if (/\.(ndjson|jsonl|log)$/.test(path)) return curvesFrom(path, text.split('\n').flatMap(parsed));
-  if (path.endsWith('.json')) return parsed(text).flatMap((value) => recordsIn(value, path));
-  return /\.(csv|tsv)$/.test(path) ? curvesFrom(path, csvRecords(text)) : [];
+export function curvesOf(path: string, text: string): ComparedRun[] {
+  if (/\.(ndjson|jsonl|log)$/.test(path)) return curvesFromList(path, text.split('\n').flatMap(parseJson));
+  if (path.endsWith('.json')) return parseJson(text).flatMap((value) => curvesInRecord(value, path));
+  return /\.(csv|tsv)$/.test(path) ? curvesFromList(path, csvRecords(text)) : [];
 }
 
 /** Returns the parsed JSON as the only element; empty for an empty or invalid text. */
-function parsed(text: string): unknown[] {
+function parseJson(text: string): unknown[] {
   try {
     return text.trim() === '' ? [] : [JSON.parse(text)];
   } catch {
@@ -24,17 +24,17 @@ function parsed(text: string): unknown[] {
   }
 }
 
-/** Returns the loss curves of all lists of epochs in a training record. */
-function recordsIn(value: unknown, path: string): DroppedRun[] {
+/** Returns the loss curves of all lists of epochs in a part of a training record. */
+function curvesInRecord(value: unknown, path: string): ComparedRun[] {
   if (Array.isArray(value)) {
-    const found = curvesFrom(path, value);
-    return found.length > 0 ? found : value.flatMap((each, n) => recordsIn(each, `${path} ${n + 1}`));
+    const found = curvesFromList(path, value);
+    return found.length > 0 ? found : value.flatMap((entry, n) => curvesInRecord(entry, `${path} ${n + 1}`));
   }
   if (value === null || typeof value !== 'object') return [];
-  return Object.entries(value).flatMap(([name, member]) => recordsIn(member, `${path} ${name}`));
+  return Object.entries(value).flatMap(([name, member]) => curvesInRecord(member, `${path} ${name}`));
 }
 
-function curvesFrom(name: string, records: readonly unknown[]): DroppedRun[] {
+function curvesFromList(name: string, records: readonly unknown[]): ComparedRun[] {
   return LOSSES.flatMap((key) => {
     const points = records.flatMap((record, n) => pointOf(record, key, n));
     return points.length < 2
@@ -47,7 +47,9 @@ function pointOf(record: unknown, key: string, index: number): Point[] {
   if (record === null || typeof record !== 'object') return [];
   const { [key]: loss, updates, step, epoch } = record as Readonly<Record<string, unknown>>;
   const y = loss === '' ? Number.NaN : Number(loss ?? Number.NaN);
-  const x = [updates, step, epoch].find((each) => each !== undefined && Number.isFinite(Number(each)));
+  const x = [updates, step, epoch].find(
+    (position) => position !== undefined && Number.isFinite(Number(position)),
+  );
   return Number.isFinite(y) ? [{ x: x === undefined ? index + 1 : Number(x), y }] : [];
 }
 
@@ -75,7 +77,7 @@ const MAX_SCORES = 60;
  */
 export function scoresOf(path: string, text: string): RunScores | null {
   if (!/(^|\/)training\.json$/.test(path)) return null;
-  const entries = parsed(text).flatMap((value) => numbersIn(value, ''));
+  const entries = parseJson(text).flatMap((value) => numbersIn(value, ''));
   if (entries.length === 0) return null;
   return {
     run: path.replace(/\/?training\.json$/, '') || path,
@@ -95,5 +97,5 @@ function numbersIn(value: unknown, name: string): [string, number][] {
 /** Returns the model, name or label of an entry of a list, otherwise its index. */
 function titleOf(member: unknown, key: string): string {
   const { model, name, label } = (member ?? {}) as Readonly<Record<string, unknown>>;
-  return [model, name, label].find((each): each is string => typeof each === 'string') ?? key;
+  return [model, name, label].find((title): title is string => typeof title === 'string') ?? key;
 }

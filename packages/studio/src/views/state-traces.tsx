@@ -2,12 +2,12 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { contextOf } from '../charts/context.js';
+import { formatNumber } from '../charts/format-number.js';
 import { cellColors, ink } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { LayerValues } from '../engine/protocol.js';
 import { t } from '../i18n/index.js';
 import * as store from '../state/store.js';
-import { unitsOn } from './order.js';
+import { activeUnits } from './order.js';
 
 /** The brushed range of steps; null: none. */
 export const brush = signal<readonly [number, number] | null>(null);
@@ -17,18 +17,23 @@ const state = signal('');
 
 export function StateTraces({ layer }: { layer: LayerValues }) {
   const names = Object.keys(layer.states);
-  const name = names.includes(state.value) ? state.value : (names.find((each) => each === 'c') ?? names[0]);
+  const name = names.includes(state.value) ? state.value : (names.find((option) => option === 'c') ?? names[0]);
   const values = layer.states[name];
   const steps = values.length / layer.units;
   const range = brush.value && ([Math.min(...brush.value), Math.max(...brush.value)] as const);
-  const found = range ? unitsOn(values, steps, layer.units, range, level.value, loose.value) : [];
+  const found = range ? activeUnits(values, steps, layer.units, range, level.value, loose.value) : [];
   return (
     <>
       <TraceOptions names={names} name={name} />
       <Traces {...{ values, steps, found, name }} units={layer.units} level={level.value} />
       <p class="readout" id="brushed" aria-live="polite">
         {range
-          ? t('unitsOn', { from: range[0] + 1, to: range[1] + 1, count: found.length, total: layer.units })
+          ? t('activeUnits', {
+              from: range[0] + 1,
+              to: range[1] + 1,
+              count: found.length,
+              total: layer.units,
+            })
           : t('brushHint')}
       </p>
       <div class="chips">
@@ -53,13 +58,13 @@ function TraceOptions({ names, name }: { names: readonly string[]; name: string 
       <label>
         {t('state')}
         <select id="state" value={name} onChange={(event) => (state.value = event.currentTarget.value)}>
-          {names.map((each) => (
-            <option key={each}>{each}</option>
+          {names.map((option) => (
+            <option key={option}>{option}</option>
           ))}
         </select>
       </label>
       <label>
-        {t('onAbove')} <b class="value">{short(level.value)}</b>
+        {t('activeAbove')} <b class="value">{formatNumber(level.value)}</b>
         <input
           type="range"
           id="on-level"

@@ -3,8 +3,8 @@
 import { signal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { contextOf } from '../charts/context.js';
+import { formatNumber } from '../charts/format-number.js';
 import { cellColors, colorTable, cssColor, ink, isDark } from '../charts/palette.js';
-import { short } from '../charts/short.js';
 import type { SaturationValues, SpaceValues } from '../engine/protocol.js';
 import type { TensorInfo } from '../engine/tensors.js';
 import { t } from '../i18n/index.js';
@@ -155,8 +155,8 @@ function HalfLives({ values }: { values: Float32Array }) {
     <>
       <p class="readout">
         {t('halfLife', {
-          median: short(sorted[Math.floor(sorted.length / 2)]),
-          most: short(sorted[sorted.length - 1]),
+          median: formatNumber(sorted[Math.floor(sorted.length / 2)]),
+          most: formatNumber(sorted[sorted.length - 1]),
         })}
       </p>
       <Histogram counts={counts} />

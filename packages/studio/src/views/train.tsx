@@ -46,7 +46,7 @@ export function TrainView() {
         hint={t('gatesHintShort')}
         id="gates-now"
       >
-        <GateMaps height={64} most={4} />
+        <GateMaps height={64} maxMaps={4} />
       </Panel>
       {METRICS.slice(2).map((name) => (
         <Metric key={name} name={name} />

@@ -5,6 +5,7 @@ import type { ContractCase } from './case.js';
 import { differentialCase, draw, type Trial } from './differential.js';
 
 const FLAGS = [false, true];
+/** Shapes [rows, n] of x; each row is normalised. */
 // biome-ignore format: a list
 const ROWS = [[1, 1], [3, 5], [2, 16], [4, 67], [700, 1031]] as const;
 
@@ -32,6 +33,7 @@ function layerNormTrials(): Trial[] {
 function layerNormBackwardTrials(): Trial[] {
   return ROWS.flatMap(([rows, n]) =>
     FLAGS.flatMap((scaled) =>
+      // One bit for each of dx, dgamma and dbeta.
       [0b111, 0b100, 0b011].map(
         (wanted): Trial => ({
           name: `[${rows}, ${n}]${scaled ? ', gamma' : ''}, gradients ${wanted.toString(2)}`,
@@ -52,15 +54,16 @@ function layerNormBackwardTrials(): Trial[] {
   );
 }
 
+/** Shapes [B, H] of the states: batch rows and hidden units. */
 // biome-ignore format: a list
-const STEPS = [[1, 1], [3, 5], [2, 16], [4, 67], [40, 900]] as const;
+const STATES = [[1, 1], [3, 5], [2, 16], [4, 67], [40, 900]] as const;
 const ACTIVATIONS: readonly (readonly [ActivationName, ActivationName])[] = [
   ['tanh', 'sigmoid'],
   ['relu', 'hardSigmoid'],
 ];
 
 function gatesTrials(): Trial[] {
-  return STEPS.flatMap(([B, H]) =>
+  return STATES.flatMap(([B, H]) =>
     ACTIVATIONS.flatMap(([activation, recurrentActivation]) =>
       FLAGS.map(
         (saving): Trial => ({
@@ -81,7 +84,7 @@ function gatesTrials(): Trial[] {
 }
 
 function gatesBackwardTrials(): Trial[] {
-  return STEPS.flatMap(([B, H]) =>
+  return STATES.flatMap(([B, H]) =>
     ACTIVATIONS.flatMap(([activation, recurrentActivation]) =>
       ['both', 'dAfter', 'dO'].map(
         (given): Trial => ({

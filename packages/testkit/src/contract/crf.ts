@@ -2,7 +2,10 @@
 import type { CrfCall } from '@unroll/core/internal';
 import { type Arrays, type Blocks, differentialCase, draw, type Trial } from './differential.js';
 
-/** Sizes [B, T, K]: around the vector length (K) and the number of parts of a batch (B), and one large enough for threads. */
+/**
+ * Sizes [B, T, K]: sequences, steps, tags. K is around the vector length, B around the number of parts into which the kernels
+ * split a batch; one size is large enough for threads.
+ */
 // biome-ignore format: a list
 const SHAPES = [[1, 1, 1], [2, 3, 4], [3, 5, 8], [5, 4, 9], [2, 3, 17], [17, 2, 5], [33, 50, 20], [1, 40, 33], [0, 2, 3]] as const;
 

@@ -9,7 +9,9 @@ import { differentialCase, draw, type Trial } from './differential.js';
 
 interface Problem {
   name: string;
+  /** Steps. */
   T: number;
+  /** Classes, including the blank. */
   C: number;
   /** The labels of each target. */
   targets: readonly (readonly number[])[];
@@ -20,6 +22,7 @@ interface Problem {
   zeroInfinity?: boolean;
   /** Returns the logit of class k at step t of sequence b. Default: normally distributed. */
   logit?: (b: number, t: number, k: number, normal: number) => number;
+  /** Whether to request the losses without the gradients. Default false. */
   lossOnly?: boolean;
 }
 
@@ -52,7 +55,7 @@ function trial(problem: Problem): Trial {
 const someLabels = (count: number, C: number, name = 'labels'): number[] =>
   [...new RandomStream(7, 'ctc', name).uniform(count, 1, C)].map(Math.floor);
 
-function ordinary(): Trial[] {
+function ordinaryTrials(): Trial[] {
   const shapes = [[1, 2, 1], [5, 3, 2], [20, 5, 7], [40, 17, 16], [33, 33, 15], [30, 130, 8]] as const; // biome-ignore format: a list
   const random = shapes.map(([T, C, L]) =>
     trial({ name: `${C} classes`, T, C, targets: [someLabels(L, C), someLabels(Math.min(1, L - 1), C)] }),
@@ -74,13 +77,13 @@ function ordinary(): Trial[] {
     trial({ name: 'many classes', T: 6, C: 700, targets: [[1, 699, 300]] }),
     trial({ name: 'a long sequence', T: 2500, C: 12, targets: [someLabels(90, 12)] }),
     trial({
-      name: 'a long sequence, all classes alike',
+      name: 'a long sequence, all classes equally likely',
       ...{ T: 6000, C: 30, targets: [someLabels(12, 30)], logit: () => 0 },
     }),
   ];
 }
 
-function withoutAlignment(): Trial[] {
+function trialsWithoutAlignment(): Trial[] {
   const problem = { T: 4, C: 4, targets: [[1, 1, 1], [1, 2, 3, 1], [1, 2, 3, 2, 1], [], [1], []], lengths: [4, 4, 4, 0, 0, 4] }; // biome-ignore format: one line
   const forbidden = (_b: number, _t: number, k: number, x: number): number =>
     k === 2 ? Number.NEGATIVE_INFINITY : x;
@@ -91,7 +94,7 @@ function withoutAlignment(): Trial[] {
   ];
 }
 
-function extreme(): Trial[] {
+function extremeTrials(): Trial[] {
   const targets = [[1, 2, 3], [3, 3], [], [2, 1, 2, 1, 2, 1]];
   const scaled = [100, 1e3, 1e4, 1e30].map((scale) =>
     trial({ name: `logits of ${scale}`, T: 20, C: 5, targets, logit: (_b, _t, _k, x) => scale * x }),
@@ -136,8 +139,8 @@ function extreme(): Trial[] {
 
 export const ctcCases: { readonly ctc: readonly ContractCase[] } = {
   ctc: [
-    differentialCase('ctc', 'lengths, classes and blanks', ordinary),
-    differentialCase('ctc', 'targets without an alignment', withoutAlignment),
-    differentialCase('ctc', 'extreme logits', extreme),
+    differentialCase('ctc', 'lengths, classes and blanks', ordinaryTrials),
+    differentialCase('ctc', 'targets without an alignment', trialsWithoutAlignment),
+    differentialCase('ctc', 'extreme logits', extremeTrials),
   ],
 };

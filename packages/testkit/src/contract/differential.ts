@@ -5,7 +5,7 @@
 import { type Backend, RandomStream, referenceBackend, scope } from '@unroll/core';
 import type { Block, KernelName, Kernels } from '@unroll/core/internal';
 import { onBackend } from '../calls.js';
-import { bitMismatch, mismatch, outputTolerance, report } from '../compare.js';
+import { bitMismatch, mismatch, outputTolerance, throwProblems } from '../compare.js';
 import { type ContractCase, readNow } from './case.js';
 
 /** The arrays of a kernel call, by name. */
@@ -89,7 +89,7 @@ export function differentialCase(
             : mismatch(label, actual[key], values, limit(values, key));
         });
       });
-      report(problems);
+      throwProblems(problems);
     },
   };
 }

@@ -3,7 +3,7 @@
  * random numbers. The kernels are called directly, with sizes and values that rarely occur in ops.
  */
 import type { BinaryName, KernelName, ReduceName, UnaryName } from '@unroll/core/internal';
-import { largest } from '../compare.js';
+import { largestMagnitude } from '../compare.js';
 import type { ContractCase } from './case.js';
 import { cellCases } from './cells.js';
 import { crfKernelCases } from './crf.js';
@@ -34,7 +34,7 @@ const SPECIAL = [
 
 /** Allows errors of `factor` times the largest element, and at least the smallest normal number of float32. */
 function relative(factor: number): Allowed {
-  return (expected) => Math.max(factor * largest(expected), 2 ** -126);
+  return (expected) => Math.max(factor * largestMagnitude(expected), 2 ** -126);
 }
 
 function fillTrials(): Trial[] {
@@ -73,8 +73,8 @@ const COPIES: Record<string, CopyLayout> = {
   'a transposed matrix, reversed': { shape: [9, 33], x: [1, -9], y: [33, 1] },
   'a row repeated': { shape: [9, 17], x: [0, 1], y: [17, 1] },
   'a column repeated': { shape: [9, 17], x: [1, 0], y: [17, 1] },
-  'batch to time-major': { shape: [4, 3, 5], x: [5, 20, 1], y: [24, 8, 1] },
-  'batch to reversed time-major': { shape: [4, 3, 5], x: [-5, 20, 1], y: [24, 8, 1] },
+  'batch-major to time-major': { shape: [4, 3, 5], x: [5, 20, 1], y: [24, 8, 1] },
+  'batch-major to reversed time-major': { shape: [4, 3, 5], x: [-5, 20, 1], y: [24, 8, 1] },
   'three axes permuted': { shape: [3, 17, 5], x: [1, 15, 3], y: [85, 5, 1] },
   'eight axes': {
     shape: [2, 1, 3, 2, 1, 2, 2, 3],
@@ -377,7 +377,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
   randomUniform: [
     differentialCase(
       'randomUniform',
-      'the same integers everywhere',
+      'the same integers on every backend',
       () =>
         randomTrials(
           ({ key, counter }) =>
@@ -387,7 +387,7 @@ const cases: { readonly [K in KernelName]: readonly ContractCase[] } = {
       'bits',
     ),
   ],
-  randomMask: [differentialCase('randomMask', 'the same integers everywhere', maskTrials, 'bits')],
+  randomMask: [differentialCase('randomMask', 'the same integers on every backend', maskTrials, 'bits')],
   ...ctcCases,
   ...optimizerCases,
   ...recurrentKernelCases,

@@ -2,7 +2,7 @@
 import { type Backend, formatShape, referenceBackend, scope } from '@unroll/core';
 import type { AnyOp, KernelName, OpName } from '@unroll/core/internal';
 import { type Gradients, gradientsOf, onBackend, outputsOf } from '../calls.js';
-import { bitMismatch, gradientTolerance, mismatch, outputTolerance, report } from '../compare.js';
+import { bitMismatch, gradientTolerance, mismatch, outputTolerance, throwProblems } from '../compare.js';
 import { type DrawnTensor, normal } from '../draw.js';
 import { type AnySample, drawInputs, opNames, opWithSamples, streamOf } from '../samples.js';
 import type { ContractCase } from './case.js';
@@ -56,7 +56,7 @@ class OpCase implements ContractCase {
   }
 
   run(backend: Backend): void {
-    report(
+    throwProblems(
       onBackend(backend, () => this.#reference().flatMap((expected) => this.#compare(backend, expected))),
     );
   }

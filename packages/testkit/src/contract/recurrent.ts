@@ -1,7 +1,8 @@
 /**
  * Cases for the fused recurrent kernels of all cells, which share their settings and comparisons. The kernels are called
  * directly, to cover uses that do not occur in ops: gradients of every h_t and c_t, outputs written into a wider block or
- * in reverse time order, calls without outputs or saved gates, large batches and large states.
+ * in reverse time order, calls without outputs or saved gates, large batches and large states. The comments of the calls in
+ * packages/core/src/backend.ts define the arrays (xh, hs, rmask, dG, ...).
  */
 import type { ActivationName, Block, KernelName, SequenceView } from '@unroll/core/internal';
 import { gradientTolerance, outputTolerance } from '../compare.js';
@@ -121,7 +122,10 @@ const SETTINGS: readonly Settings[] = [
   withDefaults({ name: 'NaN at a masked step', nanAt: [0, 0] }),
 ];
 
-/** Returns a mask [T, B] and its output mask. Batch rows differ. If there are several, the last one is masked at every step. */
+/**
+ * Returns a mask [T, B], and the output mask [T, B], which is 1 from the first valid step of a batch row on: before this step,
+ * outputs are 0. The masks of the batch rows differ. If there are several rows, the last one is masked at every step.
+ */
 function masks(T: number, B: number): Arrays {
   const mask = Float64Array.from({ length: T * B }, (_, i) => {
     const [t, b] = [Math.floor(i / B), i % B];

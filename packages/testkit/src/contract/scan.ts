@@ -9,8 +9,7 @@ interface Settings {
   T: number;
   H: number;
   masked: boolean;
-  /** Whether there is an initial state. */
-  started: boolean;
+  hasInitialState: boolean;
   reverse: boolean;
 }
 
@@ -20,21 +19,23 @@ const FLAGS = [false, true];
 const SETTINGS: readonly Settings[] = [
   ...SIZES.flatMap(([B, T, H]) =>
     FLAGS.flatMap((masked) =>
-      FLAGS.flatMap((started) => FLAGS.map((reverse) => ({ B, T, H, masked, started, reverse }))),
+      FLAGS.flatMap((hasInitialState) =>
+        FLAGS.map((reverse) => ({ B, T, H, masked, hasInitialState, reverse })),
+      ),
     ),
   ),
-  // Threads split the sequences, and the columns of a single sequence.
-  { B: 6, T: 300, H: 450, masked: true, started: true, reverse: false },
-  { B: 1, T: 1500, H: 530, masked: false, started: true, reverse: true },
+  // Large enough for threads, which split the sequences or, in the last case, the columns of the only sequence.
+  { B: 6, T: 300, H: 450, masked: true, hasInitialState: true, reverse: false },
+  { B: 1, T: 1500, H: 530, masked: false, hasInitialState: true, reverse: true },
 ];
 
-const nameOf = ({ B, T, H, masked, started, reverse }: Settings): string =>
-  [`[${B}, ${T}, ${H}]`, masked && 'masked', started && 'initial state', reverse && 'reverse']
+const nameOf = ({ B, T, H, masked, hasInitialState, reverse }: Settings): string =>
+  [`[${B}, ${T}, ${H}]`, masked && 'masked', hasInitialState && 'initial state', reverse && 'reverse']
     .filter(Boolean)
     .join(', ');
 
-/** Returns the inputs that both kernels have: a, h0 and mask. The factors a of masked steps are NaN. */
-function inputs({ B, T, H, masked, started }: Settings): Arrays {
+/** Returns the inputs that both kernels have: a, h0 and mask. At each step, h = a * (previous h) + b; at masked steps, a is NaN. */
+function inputs({ B, T, H, masked, hasInitialState }: Settings): Arrays {
   const mask = Float64Array.from({ length: B * T }, (_, i) => (i % 3 === 1 ? 0 : 1));
   const isMasked = (i: number): boolean => masked && mask[Math.floor(i / H)] === 0;
   const a = draw
@@ -42,7 +43,7 @@ function inputs({ B, T, H, masked, started }: Settings): Arrays {
     .map((x, i) => (isMasked(i) ? Number.NaN : Math.fround(1 / (1 + Math.exp(-x)))));
   return {
     a,
-    ...(started && { h0: draw.normal(B * H, 'initial') }),
+    ...(hasInitialState && { h0: draw.normal(B * H, 'initial') }),
     ...(masked && { mask }),
   };
 }
@@ -61,7 +62,7 @@ function forwardTrial(settings: Settings): Trial {
 
 function inPlaceTrial(): Trial {
   const [B, T, H] = [2, 3, 19];
-  const given = inputs({ B, T, H, masked: false, started: true, reverse: false });
+  const given = inputs({ B, T, H, masked: false, hasInitialState: true, reverse: false });
   return {
     name: 'h in the memory of b',
     arrays: { ...given, b: draw.normal(B * T * H, 'term') },

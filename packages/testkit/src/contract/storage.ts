@@ -1,12 +1,12 @@
 /** Cases for the memory of a backend: the contract of `allocate`, `temporary`, `view`, `write` and `read`. */
 import type { Backend } from '@unroll/core';
-import { bitMismatch, report } from '../compare.js';
+import { bitMismatch, throwProblems } from '../compare.js';
 import { type ContractCase, readNow } from './case.js';
 
 const storageCase = (name: string, run: (backend: Backend) => (string | null)[]): ContractCase => ({
   name: `memory: ${name}`,
   kernels: [],
-  run: (backend) => report(run(backend)),
+  run: (backend) => throwProblems(run(backend)),
 });
 
 /** Returns `length` numbers: `first`, `first` + 1, ... */

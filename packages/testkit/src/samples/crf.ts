@@ -37,18 +37,19 @@ function sample({ name, shape, deviation = 1, mask, ...given }: CrfCase): Sample
   };
 }
 
-const { NEGATIVE_INFINITY: never } = Number;
+/** The score of a transition or a start that is not allowed. */
+const FORBIDDEN = Number.NEGATIVE_INFINITY;
 const random = new RandomStream(4, 'crf');
 
 /** Transitions of the BIO tags of one entity type, in the order O, B, I: only B and I can be followed by I. */
 const BIO = [
-  [0.3, 0.5, never],
+  [0.3, 0.5, FORBIDDEN],
   [-0.2, 0.1, 1],
   [0.2, -1, 0.4],
 ];
 /** Returns transitions of K tags in a cycle: each tag can only be followed by the next tag. */
 const cycle = (K: number): number[] =>
-  Array.from({ length: K * K }, (_, i) => ((Math.floor(i / K) + 1) % K === i % K ? i / 10 : never));
+  Array.from({ length: K * K }, (_, i) => ((Math.floor(i / K) + 1) % K === i % K ? i / 10 : FORBIDDEN));
 
 export const crfSamples = {
   crfLogLoss: [
@@ -76,28 +77,28 @@ export const crfSamples = {
       name: 'forbidden transitions',
       shape: [2, 5, 3],
       transitions: fixedValues([3, 3], BIO.flat()),
-      start: fixedValues([3], [0.1, -0.2, never]),
+      start: fixedValues([3], [0.1, -0.2, FORBIDDEN]),
       tags: fixedValues([2, 5], [0, 1, 2, 2, 0, 1, 1, 2, 0, 0]),
     }),
     sample({
       name: 'a cycle',
       shape: [2, 7, 5],
       transitions: fixedValues([5, 5], cycle(5)),
-      start: fixedValues([5], [0, never, 1, never, never]),
+      start: fixedValues([5], [0, FORBIDDEN, 1, FORBIDDEN, FORBIDDEN]),
       tags: fixedValues([2, 7], [0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1, 2, 3]),
     }),
     sample({
       name: 'no transition allowed',
       shape: [3, 1, 2],
-      transitions: fixedValues([2, 2], [never, never, never, never]),
+      transitions: fixedValues([2, 2], [FORBIDDEN, FORBIDDEN, FORBIDDEN, FORBIDDEN]),
     }),
     // Some tags have a probability of 1e-300 and less in one step, and can win in the next one.
     sample({ name: 'far apart', shape: [3, 6, 4], deviation: 400 }),
     sample({
       name: 'an unlikely transition that is necessary',
       shape: [2, 6, 3],
-      transitions: fixedValues([3, 3], [0, -2000, never, never, 0, -700, never, never, 0]),
-      start: fixedValues([3], [0, never, never]),
+      transitions: fixedValues([3, 3], [0, -2000, FORBIDDEN, FORBIDDEN, 0, -700, FORBIDDEN, FORBIDDEN, 0]),
+      start: fixedValues([3], [0, FORBIDDEN, FORBIDDEN]),
       tags: fixedValues([2, 6], [0, 0, 1, 1, 2, 2, 0, 0, 0, 0, 0, 1]),
     }),
     sample({

@@ -16,6 +16,7 @@ interface CellKind {
 
 /** Sequences, steps, inputs, units. */
 type Size = readonly [B: number, T: number, I: number, H: number];
+/** Where a mask has padding; `holes`: between valid steps, `wholeRow`: at all steps of some sequences. */
 type MaskKind = 'holes' | 'leading' | 'trailing' | 'wholeRow';
 
 interface Options {

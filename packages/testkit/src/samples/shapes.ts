@@ -64,7 +64,7 @@ function concatenation(axis: number, ...shapes: Shape[]): SampleFor<'concat'> {
   };
 }
 
-function parts(shape: Shape, axis: number): SampleFor<'unstack'> {
+function unstacking(shape: Shape, axis: number): SampleFor<'unstack'> {
   return oneInput(`${formatShape(shape)} along ${axis}`, normal(shape), { axis });
 }
 
@@ -110,7 +110,7 @@ function rowSamples(generatorOf: (shape: Shape) => TensorGenerator): SampleFor<'
   return shapes.map((shape) => oneInput(formatShape(shape), generatorOf(shape), {}));
 }
 
-function largest(shape: Shape, k: number): SampleFor<'topK'> {
+function largestOf(shape: Shape, k: number): SampleFor<'topK'> {
   return oneInput(`${k} of ${formatShape(shape)}`, distinct(shape), { k });
 }
 
@@ -178,7 +178,13 @@ export const shapeSamples: Pick<Samples, Name> = {
     concatenation(1, [2, 3, 5], [2, 1, 5], [2, 17, 5]),
     concatenation(2, [2, 3, 1], [2, 3, 3]),
   ],
-  unstack: [parts([5], 0), parts([3, 17], 1), parts([3, 4, 33], 1), parts([2, 3, 4], 2), parts([2, 3, 0], 1)],
+  unstack: [
+    unstacking([5], 0),
+    unstacking([3, 17], 1),
+    unstacking([3, 4, 33], 1),
+    unstacking([2, 3, 4], 2),
+    unstacking([2, 3, 0], 1),
+  ],
   reverse: [
     reversal([1], 0),
     reversal([33], 0),
@@ -208,11 +214,11 @@ export const shapeSamples: Pick<Samples, Name> = {
   softmax: rowSamples((shape) => normal(shape, 2)),
   logSoftmax: rowSamples((shape) => uniform(-4, 4, shape)),
   topK: [
-    largest([17], 17),
-    largest([3, 5], 1),
-    largest([2, 3, 70], 4),
-    largest([2, 300], 10),
-    largest([0, 3], 2),
+    largestOf([17], 17),
+    largestOf([3, 5], 1),
+    largestOf([2, 3, 70], 4),
+    largestOf([2, 300], 10),
+    largestOf([0, 3], 2),
   ],
   gather: [
     lookup([5, 3], [4]),

@@ -13,7 +13,7 @@ const SAVED_OPTIONS = [
 ] as const;
 
 /** Converts the options to JSON. Losses, optimizers and metrics become their names and options. */
-export function compiledToJson(options: CompileOptions): Record<string, unknown> {
+export function compileOptionsToJson(options: CompileOptions): Record<string, unknown> {
   const entries = SAVED_OPTIONS.filter((key) => options[key] !== undefined).map(
     (key) => [key, toJson(options[key])] as const,
   );
@@ -27,8 +27,8 @@ function toJson(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, toJson(entry)]));
 }
 
-/** Returns the options that {@link compiledToJson} converted; null if the artifact has none. */
-export function compiledFromJson(training: Json): CompileOptions | null {
+/** Returns the options that {@link compileOptionsToJson} converted; null if the artifact has none. */
+export function compileOptionsFromJson(training: Json): CompileOptions | null {
   if (typeof training !== 'object' || training === null || Array.isArray(training)) return null;
   const { compiled } = training;
   if (typeof compiled !== 'object' || compiled === null || Array.isArray(compiled)) return null;

@@ -1,7 +1,7 @@
 /** Numbers as short texts. */
 
 /** Formats a number with three significant digits; from 1e6 and below 1e-3, with two digits and an exponent, such as 1.2e6. */
-export const short = (value: number): string => {
+export const formatNumber = (value: number): string => {
   if (value === 0 || !Number.isFinite(value)) return String(value);
   const size = Math.abs(value);
   if (size >= 1e6 || size < 1e-3) return Number(value.toPrecision(2)).toExponential().replace('e+', 'e');
