@@ -20,10 +20,7 @@ before(async () => {
   const { code, stderr, stdout } = await unroll([...TRAIN, '--out', 'model']);
   assert.deepEqual([code, stderr], [0, '']);
   assert.match(stdout, /^data {5}60 clips in "clip", 2 labels in "way": left, right$/m);
-  assert.match(
-    stdout,
-    /^clip {5}all frames, 12 × 16 pixels, grey, standardised; random changes in training$/m,
-  );
+  assert.match(stdout, /^clip {5}all frames, 12 × 16 pixels, grey, standardised; augmented in training$/m);
 });
 
 describe('clips', () => {
@@ -54,7 +51,7 @@ describe('clips', () => {
       stderr,
     );
     const colour = await unroll([...TRAIN, '--colour', '--dry-run']);
-    assert.match(colour.stdout, /in colour, standardised; random changes in training$/m);
+    assert.match(colour.stdout, /in colour, standardised; augmented in training$/m);
   });
 });
 

@@ -60,7 +60,7 @@ describe('describe', () => {
         train('train.tsv', '--text', 'text', '--level', 'letters'),
         /--level must be one of words, subwords, characters/,
       ],
-      [['predict', 'model', '--text', 'a'], /predicts from rows, got texts/],
+      [['predict', 'model', '--text', 'a'], /predicts from rows or clips, got texts\. Pass rows \(command line: --data\) or clips \(--frames\)/],
       [['predict', 'model', '--frames', 'clip0', '--beam', '0'], /--beam must be an integer of at least 1/],
     ];
     for (const [args, message] of cases) {

@@ -169,7 +169,7 @@ describe('mistakes: exit 2', () => {
     'a missing folder': [['gone'], /gone: folder not found/],
     'a folder without a model': [
       ['empty'],
-      /pipeline\.json is missing, so the files do not belong to a model of a task/,
+      /pipeline\.json is missing, so this is not a saved model of a task/,
     ],
     'a model of another kind': [
       ['foreign'],

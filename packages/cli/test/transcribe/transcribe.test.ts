@@ -135,7 +135,7 @@ describe('transcribe', () => {
         train('--data', 'train.tsv', ...columns, '--level', 'letters'),
         /--level must be one of characters, words/,
       ],
-      [['predict', 'model', '--text', 'low'], /predicts from rows, got texts/],
+      [['predict', 'model', '--text', 'low'], /predicts from rows or sounds, got texts/],
       [['predict', 'model', '--audio', 'train.tsv'], /must start with "RIFF"/],
       [['predict', 'model'], /pass rows or sounds/],
     ];

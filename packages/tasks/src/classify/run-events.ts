@@ -80,19 +80,20 @@ function inputText(plan: PreparedClassifier): string {
   return `${encoder.vocabulary.size} ${unit}; ${percent(coverage ?? 1)} of the validation ${unit} are in the vocabulary`;
 }
 
-const NORMALIZED = {
-  level: 'without the volume of the file',
-  features: 'without the mean spectrum of the file',
-  none: 'as they are',
+/** What is subtracted from the features, for each value of the option `normalize`. */
+const NORMALIZATION_TEXTS = {
+  level: 'with the mean level of each file subtracted',
+  features: 'with the mean of each feature in the file subtracted',
+  none: 'not normalised',
 };
 
 function soundText({ features, normalize }: SoundConfig, augment: boolean): string {
   const { sampleRate, mels, windowLength, hopLength } = features;
   const ms = (samples: number): string => `${Number(((1000 * samples) / sampleRate).toFixed(1))} ms`;
-  const changes = augment ? '; random changes in training' : '';
+  const augmentation = augment ? '; augmented in training' : '';
   return (
     `${mels} log-mel features at ${sampleRate} Hz, frames of ${ms(windowLength)} every ${ms(hopLength)}, ` +
-    `${NORMALIZED[normalize]}, and their derivatives${changes}`
+    `${NORMALIZATION_TEXTS[normalize]}, and their derivatives${augmentation}`
   );
 }
 

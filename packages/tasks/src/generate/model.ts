@@ -140,7 +140,7 @@ export class LanguageModel implements TaskModel {
     checkRequest(request, this, { takesTexts: true });
     const { texts = [], file, options = {} } = request;
     const prompts = [...texts, ...(file === undefined ? [] : [file.text])];
-    if (prompts.length === 0) throw valueError('There is no text to continue. Pass one (--text or --data).');
+    if (prompts.length === 0) throw valueError('There is no text to continue. Pass a text or a file (--text or --data).');
     const rows: TaskCell[][] = [];
     for (const prompt of prompts) {
       let continuation = '';

@@ -15,7 +15,7 @@ export function readPipeline(files: ReadonlyMap<string, Uint8Array>): JsonObject
   if (bytes === undefined) {
     throw new UnrollError(
       'format',
-      'pipeline.json is missing, so the files do not belong to a model of a task.',
+      'pipeline.json is missing, so this is not a saved model of a task, such as forecast or classify.',
     );
   }
   const json = parseStrictJson(decodeUtf8(bytes, PIPELINE_FILE), PIPELINE_FILE);

@@ -199,6 +199,6 @@ function notesOf(read: readonly SpokenText[], spoken: readonly SpokenSpectrogram
       : [`Characters that do not occur in the training texts are skipped: ${listed(unknown, 10)}.`]),
     ...(cut === 0
       ? []
-      : [`The decoder did not stop after ${cut} of ${spoken.length} texts. Their sounds are cut.`]),
+      : [`The decoder did not stop after ${cut} of ${spoken.length} texts. Their sounds end at the maximum length.`]),
   ];
 }

@@ -46,10 +46,10 @@ export function translateReport(result: TranslateResult, run: { backend: string;
 function scoreSection({ scores, scored, plan }: TranslateResult): string {
   const [head, row] = scoreTexts(scoreTable(scores, scored.source.length, plan.sizes.cell));
   const count = scored.source.length;
-  const which = count < plan.validation.source.length ? `The first ${count} validation texts, t` : 'T';
+  const texts = count < plan.validation.source.length ? `The first ${count}` : 'All';
   const lead =
-    `${which}ranslated with beam search. ROUGE is F1; the scores are 0 to 100. The perplexity is that of the tokens of all ` +
-    'validation targets.';
+    `${texts} validation texts were translated with beam search. ROUGE is F1; the scores are 0 to 100. The perplexity is that of ` +
+    'the tokens of all validation targets.';
   return `<p>${lead}</p>${table(head, [row])}` + `<p class="quiet">${escapeHtml(signatureNote(scores))}</p>`;
 }
 
