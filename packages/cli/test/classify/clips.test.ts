@@ -1,5 +1,5 @@
-// Classification of clips as a user runs it: a table of folders, GIF files and arrays, single clips, and the messages for
-// bad input.
+// The commands for the classification of clips: a table of folders, GIF files and arrays, single clips, and the messages for bad
+// input.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -55,7 +55,7 @@ describe('clips', () => {
   });
 });
 
-describe('bad input gives a line and exit code 2', () => {
+describe('bad input prints a short error and exits with code 2', () => {
   const table = (name: string, clip: string) =>
     writeFileSync(inFolder(name), `clip\tway\nclip0\tleft\n${clip}\tright\nclip1\tright\nclip2.gif\tleft\n`);
   const folder = (name: string, files: Record<string, Uint8Array>) => {
@@ -118,4 +118,4 @@ describe('bad input gives a line and exit code 2', () => {
   }
 });
 
-testInterruptedRuns(temp, { train: [...TRAIN, '--json'], other: ['--units', '5'], refusal: /units/ });
+testInterruptedRuns(temp, { train: [...TRAIN, '--json'], changedOption: ['--units', '5'], message: /units/ });

@@ -49,7 +49,7 @@ export function planEvent(plan: PreparedLanguageModel): PlanEvent {
   };
 }
 
-/** Returns the decisions about the data, one sentence each. */
+/** Returns the notes of the plan, one sentence each. */
 function notesOf(plan: PreparedLanguageModel): string[] {
   const { codec, training, validation, validationSource, validationPieces } = plan;
   const { characters } = validation;

@@ -45,7 +45,7 @@ export function planEvent(plan: PreparedTranscriber): PlanEvent {
   };
 }
 
-/** Returns the decisions about the data, one sentence each. */
+/** Returns the notes of the plan, one sentence each. */
 function notesOf(plan: PreparedTranscriber): string[] {
   const { validationRows, validationSource, lengths, frontEnd, seconds, unknown, tokens } = plan;
   const split =

@@ -3,8 +3,8 @@ import type { Json } from '@unroll/core/internal';
 import type { TaskFact } from '../task.js';
 import type { FrameConfig } from './encoder.js';
 
-/** Returns facts for `describe`. */
-export const frameFacts = ({
+/** Returns the properties that `describe` of a model lists. */
+export const frameProperties = ({
   frameSize,
   channels,
   opticalDifference,
