@@ -71,7 +71,7 @@ describe('a module with a model', () => {
     });
   }
 
-  test('imports only the classes of the model', () => {
+  test('imports only the classes that the model needs', () => {
     const text = readFileSync(join(folder, 'sequential.js'), 'utf8');
     assert.match(text, /^import \{ Dense, LstmCell, loadWith \} from 'unrolljs\/infer';$/m);
     assert.ok(statSync(join(folder, 'sequential.js')).size < 4000);

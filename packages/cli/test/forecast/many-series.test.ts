@@ -60,8 +60,8 @@ const filledIn = (fill: (row: number) => boolean) => {
     return [id!, time!, sold!, old === '' && fill(row) ? price(shop, t) : old!];
   });
 };
-const write = (name: string, head: string[], rows: string[][], mark = ',') =>
-  writeFileSync(join(temp.folder, name), [head, ...rows].map((row) => `${row.join(mark)}\n`).join(''));
+const write = (name: string, head: string[], rows: string[][], separator = ',') =>
+  writeFileSync(join(temp.folder, name), [head, ...rows].map((row) => `${row.join(separator)}\n`).join(''));
 const HEAD = ['shop', 'day', 'sold', 'price'];
 
 before(async () => {

@@ -155,7 +155,7 @@ test('saves an ensemble with fitted baselines: the same forecast, also from the 
   assert.match(one.stdout, /\n1961-02,/);
 });
 
-describe('mistakes: exit 2', () => {
+describe('a mistake prints a short error and exits with code 2', () => {
   before(() => {
     writeFileSync(join(temp.folder, 'other.csv'), 'month,sold\n1961-01,5\n1961-02,5\n');
     for (const name of ['empty', 'damaged', 'foreign']) mkdirSync(join(temp.folder, name));

@@ -37,7 +37,7 @@ describe('predict', () => {
       stderr: 'It comes from a valley.\n',
     });
   });
-  test('writes JSON lines, with options of every type, from a zip', async () => {
+  test('writes JSON lines, with options of every type and a zipped model', async () => {
     const options = ['--times', '2', '--gain', '1.5', '--upper', '--mark', '!', '--echo-rows', 'more.csv'];
     const { stdout } = await unroll(['predict', ...options, 'echo.zip', '--json']);
     assert.equal(stdout, '{"echo":"HEY!HEY!","loudness":6,"place":"a valley"}\n');

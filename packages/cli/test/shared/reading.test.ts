@@ -16,6 +16,7 @@ const units = (i: number) => 800 + 20 * i + 50 * Math.sin(i);
 /** Returns numbers with points as thousands separators, such as 820 and 1.435. */
 const pointed = (i: number) => String(Math.round(units(i))).replace(/(\d)(\d{3})$/, '$1.$2');
 
+/** Returns the i-th midnight in Berlin from October 2022 on, written in UTC. Summer time ends on October 30. */
 const midnight = (i: number) => {
   const day = Date.UTC(2022, 9, 1 + i);
   return new Date(day - (day <= Date.UTC(2022, 9, 30) ? 2 : 1) * 3_600_000).toISOString().replace('.000', '');
@@ -98,14 +99,14 @@ describe('a saved model reads newer rows in the format of the training rows', ()
     assert.equal(code, 0, stderr);
     return { value: Number(stdout.split('\n')[1].split(',')[1]), notes: stderr };
   };
-  const near = (value: number, wanted: number): void =>
+  const assertNear = (value: number, wanted: number): void =>
     assert.ok(Math.abs(value - wanted) < wanted / 10, String(value));
 
   test('1.600 is 1600 if points separate thousands', async () => {
     assert.equal((await unroll(['forecast', 'points.csv', ...options, '--out', 'points'])).code, 0);
     for (const rows of ['more-points.csv', 'more-points-by-comma.csv']) {
       const { value, notes } = await after('points', rows);
-      near(value, 1600);
+      assertNear(value, 1600);
       assert.doesNotMatch(notes, /separators/);
     }
     const { value } = await after('points', 'more-points.csv', '--thousands', ',');
@@ -115,18 +116,18 @@ describe('a saved model reads newer rows in the format of the training rows', ()
   test('1.600 is 1.6 if points separate decimals', async () => {
     assert.equal((await unroll(['forecast', 'decimals.csv', ...options, '--out', 'decimals'])).code, 0);
     const { value, notes } = await after('decimals', 'more-points.csv');
-    near(value, 1.6);
+    assertNear(value, 1.6);
     assert.doesNotMatch(notes, /separators/);
   });
   test('if training rows have no separators, the format of newer rows is detected', async () => {
     assert.equal((await unroll(['forecast', 'integers.csv', ...options, '--out', 'integers'])).code, 0);
-    near((await after('integers', 'more-commas.csv')).value, 800);
+    assertNear((await after('integers', 'more-commas.csv')).value, 800);
     assert.match((await after('integers', 'more-points.csv')).notes, /are read as thousands separators/);
   });
   test('columns with different separators are read separately', async () => {
     const mixedOptions = [...options, '--past', 'price', '--out', 'mixed'];
     assert.equal((await unroll(['forecast', 'mixed.csv', ...mixedOptions])).code, 0);
-    near((await after('mixed', 'more-mixed.csv')).value, 1600);
+    assertNear((await after('mixed', 'more-mixed.csv')).value, 1600);
   });
 });
 
@@ -173,7 +174,7 @@ test('an ambiguous order of day and month must be set; the time zone is detected
   assert.doesNotMatch(named.stdout, /midnights/);
 });
 
-test('forecasts after the newest row if rows are newest first and months have names; also with newer rows', async () => {
+test('if rows are newest first and months are names, the forecast follows the newest row, also with newer rows', async () => {
   const run = ['--target', 'units', '--horizon', '2', ...QUICK, '--quiet', '--out', 'named'];
   assert.equal((await unroll(['forecast', 'newest.csv', ...run])).code, 0);
   assert.deepEqual(

@@ -43,9 +43,9 @@ export interface ClassifyOptions extends RunControl, FrameOptions {
   /** Name of the column with clips: lists of images { width, height, data }, or arrays { shape, values }. */
   frames?: string;
   /**
-   * What is subtracted from the log-mel frames of each sound. `level`: their mean, which removes differences in loudness. `features`: the mean of
-   * each mel filter, which also removes the frequency response of the microphone and the timbre of the voice. `none`: nothing.
-   * Default `level`.
+   * What is subtracted from the log-mel frames of each sound. `level`: their mean, which removes differences in loudness.
+   * `features`: the mean of each mel filter, which also removes the frequency response of the microphone and the timbre of the
+   * voice. `none`: nothing. Default `level`.
    */
   normalize?: FileNormalization;
   /** Number of mel filters of sounds. Default 40. */

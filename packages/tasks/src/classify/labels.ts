@@ -1,6 +1,6 @@
 /**
- * Reads the labels of the examples, and splits the examples into training and validation rows. An input has one label, or several in one cell: with a
- * separator between them, or as a JSON list.
+ * Reads the labels of the examples, and splits the examples into training and validation rows. An input has one label, or several in
+ * one cell: with a separator between them, or as a JSON list.
  */
 import { RandomStream, UnrollError } from '@unroll/core';
 import { column, findColumn, nestedValues, type Table } from '@unroll/data';

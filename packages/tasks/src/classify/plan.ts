@@ -109,9 +109,9 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
   const cells = readLabels(table, label, separator);
   const labels = distinctLabels(table, label, cells, separator === null && validation === undefined);
   const classes = classesOf(table, label, cells, labels);
-  const separateClasses =
+  const validationFileClasses =
     validation && classesOf(validation, label, readLabels(validation, label, separator), labels);
-  const split = separateClasses
+  const split = validationFileClasses
     ? { training: Array.from(classes.keys()), validation: [] }
     : splitRows(classes, labels.length, options);
   const classesAt = (rows: readonly number[]) => rows.map((row) => classes[row]);
@@ -123,7 +123,7 @@ export function prepare(table: Table, options: ClassifyOptions): PreparedClassif
     ...{ labels, separator },
     ...plan,
     training: { inputs: plan.training, classes: trainingClasses },
-    validation: { inputs: plan.validation, classes: separateClasses ?? classesAt(split.validation) },
+    validation: { inputs: plan.validation, classes: validationFileClasses ?? classesAt(split.validation) },
     validationSource: validation?.source ?? null,
     classWeights: separator === null ? classWeightsOf(trainingClasses, labels.length) : null,
     sizes: sizesOf(options),
@@ -156,10 +156,10 @@ const textsReader =
   (name: string, { lowercase = false, vectors, ngrams }: ClassifyOptions): InputReader =>
   (table, validation) => {
     const texts = textsOf(table, name);
-    const separateTexts = validation && textsOf(validation, name);
+    const validationFileTexts = validation && textsOf(validation, name);
     return (split, labels) => {
       const textsAt = (rows: readonly number[]) => rows.map((row) => texts[row]);
-      const validationTexts = separateTexts ?? textsAt(split.validation);
+      const validationTexts = validationFileTexts ?? textsAt(split.validation);
       const plan = planTexts(name, textsAt(split.training), validationTexts, {
         ...{ lowercase, labels, ngrams },
         keepRare: vectors !== undefined,
@@ -172,7 +172,7 @@ const sequencesReader =
   (name: string): InputReader =>
   (table, validation) => {
     const sequences = sequencesOf(table, name);
-    const separateSequences = validation && sequencesOf(validation, name, sequences[0].features);
+    const validationFileSequences = validation && sequencesOf(validation, name, sequences[0].features);
     return (split) => {
       const sequencesAt = (rows: readonly number[]) => rows.map((row) => sequences[row]);
       const training = sequencesAt(split.training);
@@ -182,11 +182,11 @@ const sequencesReader =
       return {
         encoder,
         training: encoded,
-        validation: (separateSequences ?? sequencesAt(split.validation)).map((sequence) =>
+        validation: (validationFileSequences ?? sequencesAt(split.validation)).map((sequence) =>
           encoder.encode(sequence),
         ),
         validationTexts:
-          separateSequences?.map((_, row) => lineOf(row, validation)) ??
+          validationFileSequences?.map((_, row) => lineOf(row, validation)) ??
           split.validation.map((row) => lineOf(row)),
         lengths: summarizeLengths(encoded.map(({ length }) => length)),
         ...{ cut: 0, coverage: null, missing: missingShare(training) },
@@ -199,7 +199,7 @@ const soundsReader =
   (name: string, { sampleRate, mels, normalize }: ClassifyOptions): InputReader =>
   (table, validation) => {
     const sounds = soundsOf(table, name);
-    const separateSounds = validation && soundsOf(validation, name);
+    const validationFileSounds = validation && soundsOf(validation, name);
     return (split) => {
       const soundsAt = (rows: readonly number[]) => rows.map((row) => sounds[row]);
       const training = soundsAt(split.training);
@@ -209,7 +209,7 @@ const soundsReader =
         ...(normalize && { normalize }),
       });
       const encoder = new SoundEncoder(name, frontEnd);
-      const validation = separateSounds ?? soundsAt(split.validation);
+      const validation = validationFileSounds ?? soundsAt(split.validation);
       const encoded = training.map((sound) => encoder.encode(sound));
       return {
         encoder,
@@ -227,11 +227,11 @@ const clipsReader =
   (name: string, options: ClassifyOptions): InputReader =>
   (table, validation) => {
     const clips = clipsOf(table, name);
-    const separateClips = validation && clipsOf(validation, name);
+    const validationFileClips = validation && clipsOf(validation, name);
     return (split) => {
       const clipsAt = (rows: readonly number[]) => rows.map((row) => clips[row]);
       const { encoder: frames, encoded } = FrameEncoder.fit(clipsAt(split.training), options);
-      const validation = separateClips ?? clipsAt(split.validation);
+      const validation = validationFileClips ?? clipsAt(split.validation);
       return {
         encoder: new ClipEncoder(name, frames),
         training: encoded,

@@ -75,9 +75,9 @@ export function prepare(table: Table, options: DescribeOptions): PreparedDescrib
     texts: sentencesOf(rows, text),
   });
   const all = readPairs(table);
-  const separateValidation = options.validation && readPairs(options.validation);
-  const { training, validation } = separateValidation
-    ? { training: all, validation: separateValidation }
+  const validationFilePairs = options.validation && readPairs(options.validation);
+  const { training, validation } = validationFilePairs
+    ? { training: all, validation: validationFilePairs }
     : split(all, table.source, seed);
   const side = fitSide(training.texts, { level, lowercase, vocabulary }, longestTarget);
   const { encoder: frames, encoded } = FrameEncoder.fit(training.clips, options);

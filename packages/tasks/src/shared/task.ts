@@ -63,7 +63,7 @@ export interface TaskModel {
    */
   evaluate?(request: TaskRequest): Promise<TaskScores>;
   /**
-   * Scores how well the model tells pairs of sounds with the same label from pairs with different labels, for
+   * Scores how well the model distinguishes pairs of sounds with the same label from pairs with different labels, for
    * `unroll evaluate --verification`.
    * @throws UnrollError `data` without pairs of both kinds; `value` for a model that does not read sound
    */

@@ -73,8 +73,8 @@ interface Rows {
 export function prepare(table: Table, options: SpeakOptions): PreparedVoice {
   const { audio, text, lowercase = false, seed = 0, sampleRate, mels } = options;
   const rows = readRows(table, options);
-  const separateValidation = options.validation && readRows(options.validation, options);
-  const split = separateValidation
+  const validationFileRows = options.validation && readRows(options.validation, options);
+  const split = validationFileRows
     ? { training: rows.texts.map((_, row) => row), validation: [] }
     : randomRows(table, { task: 'speak', share: VALIDATION_SHARE, max: MAX_VALIDATION, seed });
   const trainingRows = pick(rows, split.training);
@@ -82,7 +82,7 @@ export function prepare(table: Table, options: SpeakOptions): PreparedVoice {
   const { voice, spectrograms } = Voice.fit(trainingRows.sounds, {
     ...{ ...(sampleRate && { sampleRate }), ...(mels && { mels }) },
   });
-  const validation = separateValidation ?? pick(rows, split.validation);
+  const validation = validationFileRows ?? pick(rows, split.validation);
   const training = { texts: trainingRows.texts.map((text) => characters.encode(text)), spectrograms };
   const lengths = summarizeLengths(training.spectrograms.map(({ length }) => length));
   const reduction = options.reduction ?? REDUCTION;
@@ -93,7 +93,7 @@ export function prepare(table: Table, options: SpeakOptions): PreparedVoice {
     ...{ columns: { text, audio }, characters, voice, training, lengths },
     validation: encodeRows(validation, characters, voice),
     validationTexts: validation.texts,
-    validationSource: separateValidation?.table.source ?? null,
+    validationSource: validationFileRows?.table.source ?? null,
     seconds: (lengths.mean * lengths.count) / voice.frameRate,
     stepsPerCharacter: stepsPerCharacter.reduce((a, b) => Math.max(a, b)),
     sizes: sizesOf(options, reduction, stepsPerCharacter.length / total(stepsPerCharacter)),

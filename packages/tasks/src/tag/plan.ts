@@ -97,16 +97,16 @@ export interface PreparedTagger {
  */
 export function prepare(data: TaggedSentences, options: TagOptions): PreparedTagger {
   checkSentences(data);
-  const { validation: separateValidation, seed = 0 } = options;
+  const { validation: validationFile, seed = 0 } = options;
   const scheme = options.scheme ?? schemeOf(data);
   const tags = tagSet(data, scheme);
   const goal = { tags, scheme, positive: positiveTag(data, tags, scheme, options.positive) };
-  if (separateValidation !== undefined) {
-    checkSentences(separateValidation);
-    checkTags(separateValidation, tags);
+  if (validationFile !== undefined) {
+    checkSentences(validationFile);
+    checkTags(validationFile, tags);
   }
-  const split = separateValidation
-    ? { training: data.sentences, validation: separateValidation.sentences }
+  const split = validationFile
+    ? { training: data.sentences, validation: validationFile.sentences }
     : splitSentences(data, seed);
   const trainingTokens = split.training.map(({ tokens }) => tokens);
   const encoder = encoderFor(trainingTokens, options.lowercase ?? false);
@@ -129,7 +129,7 @@ export function prepare(data: TaggedSentences, options: TagOptions): PreparedTag
     training,
     validation,
     validationSentences: split.validation,
-    validationSource: separateValidation?.source ?? null,
+    validationSource: validationFile?.source ?? null,
     repaired: training.repaired,
     lengths,
     coverage: encoder.coverage(split.validation.map(({ tokens }) => tokens)),

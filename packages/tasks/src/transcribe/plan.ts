@@ -78,8 +78,8 @@ interface Rows {
 export function prepare(table: Table, options: TranscribeOptions): PreparedTranscriber {
   const { audio, text, lowercase = false, streaming = false, seed = 0 } = options;
   const rows = readRows(table, options);
-  const separateValidation = options.validation && readRows(options.validation, options);
-  const split = separateValidation
+  const validationFileRows = options.validation && readRows(options.validation, options);
+  const split = validationFileRows
     ? { training: rows.texts.map((_, row) => row), validation: [] }
     : randomRows(table, { task: 'transcribe', share: VALIDATION_SHARE, max: MAX_VALIDATION, seed });
   const trainingTexts = split.training.map((row) => rows.texts[row]);
@@ -95,7 +95,7 @@ export function prepare(table: Table, options: TranscribeOptions): PreparedTrans
       ...(normalize && { normalize }),
     },
   });
-  const validation = separateValidation ?? pick(rows, split.validation);
+  const validation = validationFileRows ?? pick(rows, split.validation);
   const validationTokens = tokens.encode(validation.texts.join(' '));
   const training = encodeRows(pick(rows, split.training), tokens, frontEnd);
   const encodedValidation = encodeRows(validation, tokens, frontEnd);
@@ -111,7 +111,7 @@ export function prepare(table: Table, options: TranscribeOptions): PreparedTrans
     validation: decoder === 'ctc' ? withEnoughSteps(encodedValidation, reduction) : encodedValidation,
     validationSounds: encodedValidation.sounds,
     validationRows: validation.sounds.map(({ name }, i) => ({ name, text: validation.texts[i] })),
-    validationSource: separateValidation?.table.source ?? null,
+    validationSource: validationFileRows?.table.source ?? null,
     lengths,
     seconds: (lengths.mean * lengths.count) / frontEnd.frameRate,
     unknown: validationTokens.unknown,

@@ -78,9 +78,9 @@ export function prepare(data: PairData, options: TranslateOptions): PreparedTran
   const { level = 'subwords', lowercase = false, seed = 0, vocabulary = null } = options;
   const columns = 'table' in data ? { source: options.source ?? '', target: options.target ?? '' } : null;
   const all = readPairs(data, columns);
-  const separateValidation = options.validation && readPairs(options.validation, columns);
-  const split = separateValidation
-    ? { training: all, validation: separateValidation }
+  const validationFilePairs = options.validation && readPairs(options.validation, columns);
+  const split = validationFilePairs
+    ? { training: all, validation: validationFilePairs }
     : splitPairs(all, seed);
   const training = { source: split.training.source, target: split.training.target };
   const sides = {
@@ -101,7 +101,7 @@ export function prepare(data: PairData, options: TranslateOptions): PreparedTran
       target: validation.target.map((text) => targetIds(target, target.tokenizer.tokens(text))),
     },
     validationPairs: validation,
-    validationOrigin: separateValidation?.origin ?? null,
+    validationOrigin: validationFilePairs?.origin ?? null,
     lengths: { source: sides.source.lengths, target: sides.target.lengths },
     sizes: sizesOf(options),
     settings: settingsOf(options, training.source.length, sides.target.lengths, target.vocabulary.size),
