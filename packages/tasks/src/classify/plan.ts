@@ -260,7 +260,7 @@ const SEQUENCE_BATCHES = 15_000;
 /** Number of batches that determines the patience for sequences and sounds (6 to 30 epochs). */
 const SEQUENCE_PATIENCE = 600;
 
-/** The same for clips, whose batches take much longer. */
+/** The corresponding numbers for clips, whose batches take much longer (20 to 100 epochs, patience 4 to 20). */
 const CLIP_BATCHES = 8000;
 const CLIP_PATIENCE = 2000;
 

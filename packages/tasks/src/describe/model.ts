@@ -58,7 +58,7 @@ export interface Description {
 
 export class DescribeModel implements TaskModel {
   readonly pipeline: DescribePipeline;
-  /** Clips [N, F, height, width, channels] and previous ids [N, T] to logits [N, T, V] and alignments [N, T, F]. */
+  /** Maps clips [N, F, height, width, channels] and previous ids [N, T] to logits [N, T, V] and alignments [N, T, F]. */
   readonly network: Functional;
   readonly options = OPTIONS;
   readonly #frames: FrameEncoder;

@@ -56,7 +56,7 @@ const CHUNK = 256;
 
 export class LanguageModel implements TaskModel {
   readonly pipeline: LanguagePipeline;
-  /** Ids [N, T] to logits [N, T, vocabulary]. */
+  /** Maps ids [N, T] to logits [N, T, vocabulary]. */
   readonly network: Network;
   readonly options = OPTIONS;
   readonly reads = 'file';

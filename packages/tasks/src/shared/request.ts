@@ -41,6 +41,9 @@ const EXPECTED: Record<TaskOption['type'], string> = {
   table: 'a table',
 };
 
+/** What to do if a request has inputs that the model does not read. */
+const INPUTS_HINT = 'Its inputs are described by unroll predict <model> --help.';
+
 const valueText = (value: TaskOptionValue): string =>
   typeof value === 'object' ? 'a table' : typeof value === 'string' ? `"${value}"` : String(value);
 
@@ -66,9 +69,13 @@ export function checkRequest(
     }
   }
   if (sounds !== undefined && sounds.length > 0 && model.audio === undefined)
-    throw valueError(`This model (${model.format}) does not read sound.`, { format: model.format });
+    throw valueError(`This model (${model.format}) does not read sound. ${INPUTS_HINT}`, {
+      format: model.format,
+    });
   if (clips !== undefined && clips.length > 0 && model.frames === undefined)
-    throw valueError(`This model (${model.format}) does not read clips.`, { format: model.format });
+    throw valueError(`This model (${model.format}) does not read clips. ${INPUTS_HINT}`, {
+      format: model.format,
+    });
   if (texts !== undefined && !takesTexts) {
     const [inputs, remedy] =
       model.frames !== undefined

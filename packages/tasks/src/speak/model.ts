@@ -25,7 +25,10 @@ const OPTIONS: readonly TaskOption[] = [
 
 export class SpeakModel implements TaskModel {
   readonly pipeline: SpeakPipeline;
-  /** Characters [N, S] and previous frames [N, T, mels] to frames [N, T, reduction * mels], stop logits and alignments [N, T, S]. */
+  /**
+   * Maps characters [N, S] and previous frames [N, T, mels] to frames [N, T, reduction * mels], stop logits and alignments
+   * [N, T, S].
+   */
   readonly network: Functional;
   readonly options = OPTIONS;
   readonly writesSound = true;

@@ -57,7 +57,9 @@ export interface TagEntity {
 
 export class TagModel implements TaskModel {
   readonly pipeline: TagPipeline;
-  /** Word ids [N, T] (0: padding) and, if the model reads them, character ids [N, T, C] to scores [N, T, tags] of a `crf` layer. */
+  /**
+   * Maps word ids [N, T] (0: padding) and, if the model reads them, character ids [N, T, C] to scores [N, T, tags] of a `crf` layer.
+   */
   readonly network: Network;
   readonly options = OPTIONS;
   readonly reads = 'file';

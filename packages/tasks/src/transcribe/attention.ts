@@ -22,9 +22,9 @@ const EMBEDDING = 128;
 
 /** Two untrained models that share their weights. */
 export interface AttentionTranscribers {
-  /** Frames [B, T, F] and previous tokens [B, L] to logits [B, L, V]. */
+  /** Maps frames [B, T, F] and previous tokens [B, L] to logits [B, L, V]. */
   training: Functional;
-  /** The same inputs to logits and alignments [B, L, ceil(T / reduction)]. */
+  /** Maps the same inputs to logits and alignments [B, L, ceil(T / reduction)]. */
   inference: Functional;
 }
 

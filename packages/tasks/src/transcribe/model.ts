@@ -58,8 +58,8 @@ export interface Transcript {
 export class TranscribeModel implements TaskModel {
   readonly pipeline: TranscribePipeline;
   /**
-   * For CTC, frames [N, T, F] to logits [N, ceil(T / reduction), tokens + 1]; class 0 is the blank. For an attention decoder, see
-   * attention.ts.
+   * For CTC, maps frames [N, T, F] to logits [N, ceil(T / reduction), tokens + 1]; class 0 is the blank. For an attention decoder,
+   * see attention.ts.
    */
   readonly network: Functional;
   readonly options = OPTIONS;
